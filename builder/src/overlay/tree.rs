@@ -1,0 +1,150 @@
+//! What one node must contain: the wanted state of paths, before anyone looked at the base.
+
+use std::sync::Arc;
+
+use crate::secret::Secret;
+
+/// The wanted changes of one node, in the order in which they are applied.
+#[derive(Clone, Debug)]
+pub struct FileTree {
+    /// Node name.
+    pub node: String,
+    /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`.
+    pub disk_id: u32,
+    /// The wanted changes.
+    pub entries: Vec<Entry>,
+}
+
+/// One wanted change.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which partition.
+    pub place: Place,
+    /// Absolute path inside that partition's file system.
+    pub path: String,
+    /// What must be there afterwards.
+    pub change: Change,
+    /// Why, as the plan prints it.
+    pub why: String,
+}
+
+/// The partitions we edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The FAT the firmware boots from.
+    Boot,
+    /// The ext4 root.
+    Root,
+}
+
+/// The wanted state of a path.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A regular file with this content, replacing whatever file or symlink was there.
+    File {
+        /// The bytes.
+        content: Content,
+        /// Permission bits.
+        mode: u16,
+        /// `user:group`.
+        owner: Owner,
+    },
+    /// A folder; kept with its content if it exists.
+    Folder {
+        /// Permission bits.
+        mode: u16,
+        /// `user:group`.
+        owner: Owner,
+    },
+    /// A symbolic link, replacing whatever file or symlink was there.
+    Symlink {
+        /// Its target.
+        target: String,
+    },
+    /// No file and no symlink; nothing happens if there is none.
+    Absent,
+    /// An existing text file, changed by a rule; missing is an error unless the rule says otherwise.
+    Edited(Edit),
+}
+
+/// File content.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Printable by `plan`.
+    Plain(Arc<[u8]>),
+    /// Printed only as its fingerprint.
+    Secret(Secret),
+}
+
+impl Content {
+    /// The bytes to write.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Secret(secret) => secret.reveal(),
+        }
+    }
+}
+
+/// Owner by name; numbers are looked up in the base's own account files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// User name or number.
+    pub user: String,
+    /// Group name or number.
+    pub group: String,
+}
+
+impl Owner {
+    /// `root:root`.
+    pub fn root() -> Self {
+        Self {
+            user: "root".to_owned(),
+            group: "root".to_owned(),
+        }
+    }
+}
+
+/// A rule that turns the text found in the base into the text wanted.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// `cmdline.txt`: kernel arguments taken away (exact, or by prefix when it ends in `*`), then added if missing; stays one line.
+    KernelArguments {
+        /// Arguments to remove.
+        remove: Vec<String>,
+        /// Arguments to append when absent.
+        add: Vec<String>,
+    },
+    /// `config.txt`: settings ensured in the `[all]` section.
+    FirmwareSettings {
+        /// `key=value` lines; a line with the same key in `[all]` is replaced, except `dtoverlay`/`dtparam`, which accumulate.
+        ensure: Vec<String>,
+    },
+    /// Every `PARTUUID=<old disk id>-` becomes the new disk id.
+    DiskId,
+    /// The account files (`/etc/passwd`, `group`, `shadow`, `gshadow`, `subuid`, `subgid`) as one edit.
+    Accounts(Vec<Account>),
+}
+
+/// An account that must exist.
+#[derive(Clone, Debug)]
+pub enum Account {
+    /// A system user with its own group, no shell and no password, e.g. `etcd`.
+    System {
+        /// User and group name.
+        name: String,
+        /// Home folder.
+        home: String,
+        /// GECOS field.
+        comment: String,
+    },
+    /// The person who logs in: UID 1000, renamed from the base's own UID 1000 user if there is one.
+    Login {
+        /// User and group name.
+        name: String,
+        /// crypt(3) hash, or none for a locked password.
+        password_hash: Option<Secret>,
+        /// Supplementary groups; those the base does not have are left out.
+        groups: Vec<String>,
+    },
+}

@@ -1,0 +1,59 @@
+//! A recipe: what a base is and what must be done to it. Data only; read from `recipes/*.toml`.
+
+use crate::spec::Board;
+
+/// A known base.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Name on the command line, e.g. `raspios-trixie`.
+    pub name: String,
+    /// One line for `etcd-image recipes`.
+    pub title: String,
+    /// Release as its makers name it, e.g. `2026-10-06`.
+    pub release: String,
+    /// How the base behaves at first boot.
+    pub family: Family,
+    /// Where its bytes come from.
+    pub source: Source,
+    /// Folders of `overlays/` that apply, in order.
+    pub overlays: Vec<String>,
+    /// Files of `firmware/` that apply, in order.
+    pub firmware: Vec<String>,
+    /// Boards the base can boot on.
+    pub boards: Vec<Board>,
+}
+
+/// Bases whose first boot is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Raspberry Pi OS 13: initramfs `resize`, cloud-init, userconfig.
+    RaspiosTrixie,
+    /// Raspberry Pi OS 12: `init=…/firstboot`, regenerate_ssh_host_keys, dphys-swapfile.
+    RaspiosBookworm,
+    /// Debian 13 with Debian's kernel and Raspberry Pi firmware in pi-gen's layout.
+    DebianTrixie,
+}
+
+/// Where a base comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A published image.
+    Download(Download),
+    /// Made on this machine by mmdebstrap from Debian's signed packages.
+    Debian,
+}
+
+/// A published, compressed image and its pinned digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// Address of the compressed image.
+    pub url: String,
+    /// SHA-256 of the compressed image, lower-case hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes, where published.
+    pub size: Option<u64>,
+    /// SHA-256 of the unpacked image, where published.
+    pub raw_sha256: Option<String>,
+    /// Size of the unpacked image in bytes, where published.
+    pub raw_size: Option<u64>,
+}

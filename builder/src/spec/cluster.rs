@@ -1,0 +1,183 @@
+//! The cluster as meant: every default filled in, every value checked.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::secret::Secret;
+
+/// A valid cluster. Built only by [`super::resolve`]; nothing after it reads a flag, a file or the environment.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Short name, used in certificates and reports (`[cluster] name`).
+    pub name: String,
+    /// DNS domain of the nodes, without a leading dot (`[cluster] domain`).
+    pub domain: String,
+    /// What the nodes start from (`--base`, `[cluster] base`).
+    pub base: Base,
+    /// etcd's `initial-cluster-token`; different for every cluster on one network.
+    pub token: String,
+    /// Address plan shared by all nodes.
+    pub network: Network,
+    /// Who may log in, and how.
+    pub ssh: Ssh,
+    /// The members, in the order of the file.
+    pub nodes: Vec<Node>,
+    /// etcd's version and settings.
+    pub etcd: Etcd,
+    /// Keys and certificates.
+    pub pki: Pki,
+    /// Extra lines of `/etc/hosts`: address, then names.
+    pub hosts: Vec<HostsLine>,
+    /// Files the user adds to the nodes.
+    pub files: Vec<ExtraFile>,
+    /// What is worth telling but not wrong, e.g. an even number of members.
+    pub warnings: Vec<String>,
+}
+
+/// Where the base comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// The name of a recipe.
+    Recipe(String),
+    /// A local image, raw or compressed; its family is detected from its content.
+    Image(PathBuf),
+}
+
+/// The network of the cluster.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Interface name inside the node, e.g. `eth0` or `wlan0`.
+    pub interface: String,
+    /// Prefix length in bits: 1–32 for IPv4, 1–128 for IPv6.
+    pub prefix: u8,
+    /// Default gateway, of the same family as the node addresses; `None` for a network without one.
+    pub gateway: Option<IpAddr>,
+    /// Name servers, tried in order.
+    pub dns: Vec<IpAddr>,
+    /// Wi-Fi credentials, when the interface is a wireless one.
+    pub wifi: Option<Wifi>,
+}
+
+/// A WPA-PSK wireless network.
+#[derive(Clone, Debug)]
+pub struct Wifi {
+    /// Network name, 1–32 bytes.
+    pub ssid: String,
+    /// Passphrase (8–63 characters) or 64 hexadecimal digits.
+    pub password: Secret,
+    /// ISO 3166-1 alpha-2 country, upper case; the radio stays off without it.
+    pub country: String,
+}
+
+/// Access to the nodes.
+#[derive(Clone, Debug)]
+pub struct Ssh {
+    /// The login user, made with UID 1000 or taken over from the base.
+    pub user: String,
+    /// Public keys in `authorized_keys` format, one per entry; never empty unless a user CA is given.
+    pub authorized_keys: Vec<String>,
+    /// Public keys of a user CA (`TrustedUserCAKeys`), one per entry.
+    pub trusted_user_ca: Vec<String>,
+    /// A crypt(3) hash for console login; SSH never accepts a password.
+    pub password_hash: Option<Secret>,
+}
+
+/// One member.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Host name, member name and image name.
+    pub name: String,
+    /// Static address.
+    pub address: IpAddr,
+    /// Board, for `firmware/` edits and to refuse a base that cannot boot on it; `None` for any.
+    pub board: Option<Board>,
+}
+
+/// Raspberry Pi models with a 64-bit boot path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// Raspberry Pi 3 (B, B+, A+) and Compute Module 3.
+    Pi3,
+    /// Raspberry Pi Zero 2 W.
+    Zero2W,
+    /// Raspberry Pi 4 B and 400.
+    Pi4,
+    /// Compute Module 4.
+    Cm4,
+    /// Raspberry Pi 5 and 500.
+    Pi5,
+    /// Compute Module 5.
+    Cm5,
+}
+
+/// etcd's binaries and settings.
+#[derive(Clone, Debug)]
+pub struct Etcd {
+    /// Where the binaries come from (`--etcd`).
+    pub source: EtcdSource,
+    /// `heartbeat-interval` in milliseconds.
+    pub heartbeat_interval: u32,
+    /// `election-timeout` in milliseconds, at least five times the heartbeat, at most 50 000.
+    pub election_timeout: u32,
+    /// `quota-backend-bytes`.
+    pub quota: u64,
+    /// Extra keys of etcd.conf.yml, written as given; keys this program sets itself are refused.
+    pub extra: Vec<(String, toml::Value)>,
+}
+
+/// Where etcd comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EtcdSource {
+    /// A release, without the `v`, e.g. `3.6.14`.
+    Version(String),
+    /// A release tarball, a Debian package (`.deb`; several separated by commas) or a folder.
+    Path(PathBuf),
+}
+
+/// Keys and certificates.
+#[derive(Clone, Debug)]
+pub struct Pki {
+    /// Key algorithm of every certificate.
+    pub key: KeyKind,
+    /// Lifetime of the CA in days.
+    pub ca_days: u32,
+    /// Lifetime of server, peer and client certificates in days.
+    pub leaf_days: u32,
+    /// Extra DNS names or addresses put into every node's certificates.
+    pub extra_sans: Vec<String>,
+}
+
+/// Key algorithms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// ECDSA on P-256 with SHA-256.
+    EcdsaP256,
+    /// RSA, 2048 bits.
+    Rsa2048,
+    /// RSA, 4096 bits.
+    Rsa4096,
+}
+
+/// A line of `/etc/hosts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsLine {
+    /// The address.
+    pub address: IpAddr,
+    /// At least one host name.
+    pub names: Vec<String>,
+}
+
+/// A file the user adds (`[[file]]`).
+#[derive(Clone, Debug)]
+pub struct ExtraFile {
+    /// Absolute path in the root file system.
+    pub path: String,
+    /// What is written.
+    pub content: Vec<u8>,
+    /// Permission bits, e.g. `0o644`.
+    pub mode: u16,
+    /// `user:group`, by name or number.
+    pub owner: String,
+    /// Only into this node; `None` for every node.
+    pub node: Option<String>,
+}

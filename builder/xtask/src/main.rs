@@ -1,0 +1,3 @@
+//! Chores of the project: demo, test, fixtures, bench.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The promises of etcd-image, one file each.
