@@ -1,3 +1,50 @@
 //! Arguments in, exit code out.
 
-fn main() {}
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use etcd_image::cli::{Args, Environment};
+use etcd_image::failure::{Failure, Kind};
+
+fn main() -> ExitCode {
+    let args = match Args::parse_line(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    match Environment::read().and_then(|environment| etcd_image::run(args, environment)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of our output has seen enough, as in `etcd-image plan | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => explain(&error),
+    }
+}
+
+/// Help and version go to standard output with exit code 0, mistakes to standard error with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed stream leaves nobody to tell.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// One line naming the thing and the place, then the next step.
+fn explain(error: &anyhow::Error) -> ExitCode {
+    let failure = error.downcast_ref::<Failure>();
+    let mut stderr = io::stderr().lock();
+    // As above: without standard error there is only the exit code.
+    let _ = writeln!(stderr, "error: {error:#}");
+    if let Some(failure) = failure.filter(|failure| !failure.hint.is_empty()) {
+        let _ = writeln!(stderr, "hint: {}", failure.hint);
+    }
+    ExitCode::from(
+        failure
+            .map_or(Kind::Storage, |failure| failure.kind)
+            .exit_code(),
+    )
+}

@@ -1,0 +1,43 @@
+//! What is made from the command definitions themselves: completion scripts and manual pages.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use super::{Args, output};
+use crate::failure::{Failure, Kind};
+
+/// Prints the completion script of a shell on standard output.
+pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "etcd-image", &mut script);
+    io::stdout()
+        .write_all(&script)
+        .context("writing to standard output")
+}
+
+/// Writes `etcd-image.1` and one page per command into `dir`.
+pub fn man(dir: &Path) -> anyhow::Result<()> {
+    fs_err::create_dir_all(dir).with_context(|| Failure {
+        kind: Kind::Storage,
+        message: format!("making the folder {}", dir.display()),
+        hint: "name a folder that may be written to".to_owned(),
+    })?;
+    let mut program = Args::command().disable_help_subcommand(true);
+    program.build();
+    page(dir, &program)?;
+    for command in program.get_subcommands() {
+        page(dir, command)?;
+    }
+    Ok(())
+}
+
+fn page(dir: &Path, command: &clap::Command) -> anyhow::Result<()> {
+    let page = clap_mangen::Man::new(command.clone())
+        .source(concat!("etcd-image ", env!("CARGO_PKG_VERSION")));
+    let mut text = Vec::new();
+    page.render(&mut text).context("rendering a manual page")?;
+    output::write_over(&dir.join(page.get_filename()), &text)
+}

@@ -1,0 +1,47 @@
+//! The few files that are written on request, outside the rooms that write images and state.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::failure::{Failure, Kind};
+
+/// Writes a file that must not exist yet.
+pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let error = match create(path, OpenOptions::new().create_new(true), text.as_bytes()) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{} exists already", path.display()),
+            "name another file with --config, or move this one away",
+        ));
+    }
+    Err(error).with_context(|| unwritable(path))
+}
+
+/// Writes a file that may exist.
+pub(super) fn write_over(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    create(path, OpenOptions::new().create(true).truncate(true), bytes)
+        .with_context(|| unwritable(path))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`init` and `man` write files the person asked for"
+)]
+fn create(path: &Path, options: &mut OpenOptions, bytes: &[u8]) -> io::Result<()> {
+    options.write(true).open(path)?.write_all(bytes)
+}
+
+fn unwritable(path: &Path) -> Failure {
+    Failure {
+        kind: Kind::Storage,
+        message: format!("writing {}", path.display()),
+        hint: "check that the folder exists and may be written to".to_owned(),
+    }
+}

@@ -1,0 +1,92 @@
+use clap::CommandFactory as _;
+
+use super::*;
+
+fn parse(line: &str) -> Args {
+    let words = std::iter::once("etcd-image").chain(line.split_whitespace());
+    Args::parse_line(words.map(OsString::from)).expect("a valid command line")
+}
+
+fn refused(line: &str) -> clap::error::ErrorKind {
+    let words = std::iter::once("etcd-image").chain(line.split_whitespace());
+    let error = Args::parse_line(words.map(OsString::from)).expect_err("an invalid command line");
+    assert_eq!(error.exit_code(), 2, "{line}");
+    error.kind()
+}
+
+fn commands() -> Vec<clap::Command> {
+    let mut program = Args::command();
+    program.build();
+    let mut all: Vec<_> = program.get_subcommands().cloned().collect();
+    all.push(program);
+    all
+}
+
+#[test]
+fn definitions_are_sound_and_every_option_is_documented() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn help_fits_into_100_columns() {
+    for mut command in commands() {
+        let help = command.render_long_help().to_string();
+        for line in help.lines() {
+            assert!(
+                line.chars().count() <= 100,
+                "{}: {line}",
+                command.get_name()
+            );
+        }
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_design() {
+    let Command::Build(work) = parse("build").command else {
+        panic!("not build")
+    };
+    assert_eq!(work.output.out, PathBuf::from("images"));
+    assert_eq!(work.cluster.state, PathBuf::from("etcd-cluster"));
+    assert_eq!(work.cluster.config, None);
+    assert_eq!(work.cluster.nodes, None);
+    assert!(work.cluster.only.is_empty() && work.cluster.ssh_key.is_empty());
+    assert!(!work.cache.offline);
+}
+
+#[test]
+fn shared_options_keep_their_names() {
+    for command in ["build", "plan", "fetch"] {
+        parse(&format!(
+            "{command} --config c --nodes 3 --base b --etcd 3.6.14 --out o --state s --only etcd1 etcd2 \
+             --cache c --offline --json -v --jobs 2 --overlays d --recipes r --mirror m --ssh-key a --ssh-key b"
+        ));
+        parse(&format!("{command} --quiet"));
+    }
+}
+
+#[test]
+fn only_takes_several_names() {
+    let Command::Build(work) = parse("build --only etcd1 etcd2 --only etcd3,etcd4").command else {
+        panic!("not build")
+    };
+    assert_eq!(work.cluster.only, ["etcd1", "etcd2", "etcd3", "etcd4"]);
+}
+
+#[test]
+fn mistakes_exit_with_2() {
+    use clap::error::ErrorKind;
+    let cases = [
+        ("", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+        ("make", ErrorKind::InvalidSubcommand),
+        ("build --node 3", ErrorKind::UnknownArgument),
+        ("build --nodes three", ErrorKind::ValueValidation),
+        ("build --jobs 0", ErrorKind::ValueValidation),
+        ("build -v --quiet", ErrorKind::ArgumentConflict),
+        ("inspect", ErrorKind::MissingRequiredArgument),
+        ("completions csh", ErrorKind::InvalidValue),
+    ];
+    for (line, kind) in cases {
+        assert_eq!(refused(line), kind, "{line}");
+    }
+}
