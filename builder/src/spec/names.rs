@@ -1,0 +1,190 @@
+//! Names that other software has rules for: hosts, users, interfaces. Each check says what is wrong.
+
+/// A host name of one label (RFC 1123), in lower case because image names are made of it.
+pub(super) fn host_label(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let reason = if name.is_empty() || name.len() > 63 {
+        "it must have 1 to 63 characters"
+    } else if name.chars().any(|c| c.is_ascii_uppercase()) {
+        "write it in lower case"
+    } else if name.contains('.') {
+        "the domain is set by `domain` in [cluster]"
+    } else if !name.chars().all(allowed) {
+        "only letters, digits and `-` are allowed"
+    } else if name.starts_with('-') || name.ends_with('-') {
+        "it must not begin or end with `-`"
+    } else if name.bytes().all(|c| c.is_ascii_digit()) {
+        "it must not look like a number"
+    } else if name == "localhost" {
+        "that is every machine's own name"
+    } else {
+        return Ok(());
+    };
+    Err(format!("`{name}` is not a host name: {reason}"))
+}
+
+/// A host name of one or more labels, at most 253 characters.
+pub(super) fn dns_name(name: &str) -> Result<(), String> {
+    let label = |label: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&label.len())
+            && label.chars().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let number = |label: &str| label.bytes().all(|c| c.is_ascii_digit());
+    let numeric_end = name.rsplit('.').next().is_some_and(number);
+    if name.len() <= 253 && name.split('.').all(label) && !numeric_end {
+        return Ok(());
+    }
+    Err(format!("`{name}` is not a valid DNS name"))
+}
+
+/// A DNS name whose first label may be `*`.
+pub(super) fn wildcard_name(name: &str) -> Result<(), String> {
+    match name.strip_prefix("*.") {
+        Some(rest) if rest.contains('.') => dns_name(rest),
+        Some(_) => Err(format!(
+            "`{name}` is too wide: certificates need a domain after `*.`"
+        )),
+        None => dns_name(name),
+    }
+}
+
+/// A login name (POSIX portable, at most 32 characters) that the base does not use for itself.
+pub(super) fn user(name: &str) -> Result<(), String> {
+    const TAKEN: [&str; 21] = [
+        "etcd",
+        "daemon",
+        "bin",
+        "sys",
+        "sync",
+        "games",
+        "man",
+        "lp",
+        "mail",
+        "news",
+        "uucp",
+        "proxy",
+        "www-data",
+        "backup",
+        "list",
+        "irc",
+        "nobody",
+        "sshd",
+        "messagebus",
+        "avahi",
+        "systemd-network",
+    ];
+    let first = |c: char| c.is_ascii_lowercase() || c == '_';
+    let other = |c: char| first(c) || c.is_ascii_digit() || c == '-';
+    let reason = if name == "root" {
+        "root does not log in; choose an ordinary name, sudo does the rest"
+    } else if TAKEN.contains(&name) {
+        "the system uses that name itself"
+    } else if name.is_empty() || name.len() > 32 {
+        "it must have 1 to 32 characters"
+    } else if !name.starts_with(first) || !name.chars().all(other) {
+        "only a-z, 0-9, `_` and `-` are allowed, and a letter or `_` first"
+    } else {
+        return Ok(());
+    };
+    Err(format!("`{name}` is not a user name: {reason}"))
+}
+
+/// A user or group of a file: a name or a number.
+pub(super) fn account(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    (1..=32).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '.'])
+}
+
+/// A network interface as the kernel allows it.
+pub(super) fn interface(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let sound = (1..=15).contains(&name.len()) && name.chars().all(allowed);
+    if sound && !["lo", ".", ".."].contains(&name) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{name}` is not an interface name such as eth0 or wlan0"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_names_pass() {
+        let long = "a".repeat(63);
+        for name in ["etcd1", "a", "node-1", "k8s-etcd-1", "1a", &long] {
+            assert_eq!(host_label(name), Ok(()));
+        }
+        for name in ["local", "kube.demo", "patroni.mydomain", "1.a", "X.Y"] {
+            assert_eq!(dns_name(name), Ok(()));
+        }
+        for name in ["*.kube.demo", "a.b"] {
+            assert_eq!(wildcard_name(name), Ok(()));
+        }
+        for name in ["pi", "_a", "a-1", &"u".repeat(32)] {
+            assert_eq!(user(name), Ok(()));
+        }
+        for name in ["eth0", "wlan0", "end0", "enx0123456789ab", "eth0.100"] {
+            assert_eq!(interface(name), Ok(()));
+        }
+    }
+
+    #[test]
+    fn bad_names_are_refused() {
+        let long = "a".repeat(64);
+        for name in [
+            "",
+            "-a",
+            "a-",
+            "a_b",
+            "a.b",
+            "A",
+            "ä",
+            "12",
+            "localhost",
+            "a b",
+            &long,
+        ] {
+            assert!(host_label(name).is_err(), "{name}");
+        }
+        for name in [
+            "",
+            ".local",
+            "local.",
+            "a..b",
+            "a_b",
+            "1.2.3.4",
+            "a b",
+            &"a.".repeat(127),
+        ] {
+            assert!(dns_name(name).is_err(), "{name}");
+        }
+        for name in ["*", "*.demo", "a.*.b", "*a.b.c"] {
+            assert!(wildcard_name(name).is_err(), "{name}");
+        }
+        for name in [
+            "",
+            "root",
+            "etcd",
+            "Pi",
+            "1a",
+            "-a",
+            "a b",
+            "a:b",
+            &"u".repeat(33),
+        ] {
+            assert!(user(name).is_err(), "{name}");
+        }
+        for name in ["", "lo", "..", "a/b", "eth0:1", "interface-name-16", "a b"] {
+            assert!(interface(name).is_err(), "{name}");
+        }
+        for name in ["", "-a", "a b", "a:b", "ä"] {
+            assert!(!account(name), "{name}");
+        }
+    }
+}
