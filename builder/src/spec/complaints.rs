@@ -1,0 +1,107 @@
+//! Everything that is wrong with the input, collected and told at once, each with its place.
+
+use std::fmt::Write as _;
+
+use crate::failure::{Failure, Kind};
+
+/// Where a value came from; the order is the order in which complaints are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// An option, e.g. `--nodes`.
+    Option(&'static str),
+    /// A default that does not fit what was written, e.g. `network.gateway`.
+    Default(&'static str),
+    /// A line of the configuration file, counted from 1.
+    Line(usize),
+}
+
+/// A value and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed<T> {
+    pub(super) place: Place,
+    pub(super) value: T,
+}
+
+impl<T> Placed<T> {
+    pub(super) fn new(place: Place, value: T) -> Self {
+        Self { place, value }
+    }
+
+    /// The same place with another value.
+    pub(super) fn with<U>(&self, value: U) -> Placed<U> {
+        Placed::new(self.place, value)
+    }
+}
+
+/// The complaints so far.
+pub(super) struct Complaints {
+    file: String,
+    found: Vec<(Place, String)>,
+}
+
+impl Complaints {
+    /// None yet; `file` is the configuration file as the user named it.
+    pub(super) fn about(file: String) -> Self {
+        Self {
+            file,
+            found: Vec::new(),
+        }
+    }
+
+    /// One more thing that is wrong.
+    pub(super) fn add(&mut self, place: Place, message: impl Into<String>) {
+        self.found.push((place, message.into()));
+    }
+
+    /// Adds a complaint if a check failed; the value otherwise.
+    pub(super) fn check<T>(&mut self, place: Place, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|message| self.add(place, message)).ok()
+    }
+
+    /// Stops here if anything is wrong.
+    pub(super) fn settle(&mut self) -> Result<(), Invalid> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        self.found.sort_by_key(|(place, _)| *place);
+        let told = self.found.drain(..).map(|(place, message)| match place {
+            Place::Option(option) => format!("{option}: {message}"),
+            Place::Default(key) => format!("default of {key}: {message}"),
+            Place::Line(line) => format!("{}:{line}: {message}", self.file),
+        });
+        Err(Invalid {
+            complaints: told.collect(),
+        })
+    }
+}
+
+/// Why there is no cluster: every complaint, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// One line each, beginning with its place; never empty.
+    pub complaints: Vec<String>,
+}
+
+/// Not a `std::error::Error` of its own, so that `?` keeps the kind and the hint.
+impl From<Invalid> for anyhow::Error {
+    fn from(invalid: Invalid) -> Self {
+        let count = invalid.complaints.len();
+        if let [only] = invalid.complaints.as_slice() {
+            return Failure::new(
+                Kind::Usage,
+                only,
+                "correct it and run again; nothing was written",
+            );
+        }
+        let mut message = format!("{count} things to correct");
+        for complaint in &invalid.complaints {
+            // Writing into a string cannot fail.
+            let _ = write!(message, "\n  {complaint}");
+        }
+        Failure::new(
+            Kind::Usage,
+            message,
+            "correct them and run again; nothing was written",
+        )
+    }
+}
