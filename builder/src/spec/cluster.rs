@@ -1,12 +1,13 @@
 //! The cluster as meant: every default filled in, every value checked.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
 
 /// A valid cluster. Built only by [`super::resolve`]; nothing after it reads a flag, a file or the environment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     /// Short name, used in certificates and reports (`[cluster] name`).
     pub name: String,
@@ -14,8 +15,8 @@ pub struct Cluster {
     pub domain: String,
     /// What the nodes start from (`--base`, `[cluster] base`).
     pub base: Base,
-    /// etcd's `initial-cluster-token`; different for every cluster on one network.
-    pub token: String,
+    /// etcd's `initial-cluster-token` if one was chosen; otherwise the state folder keeps one (`pki::Certs`).
+    pub token: Option<String>,
     /// Address plan shared by all nodes.
     pub network: Network,
     /// Who may log in, and how.
@@ -44,7 +45,7 @@ pub enum Base {
 }
 
 /// The network of the cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// Interface name inside the node, e.g. `eth0` or `wlan0`.
     pub interface: String,
@@ -59,7 +60,7 @@ pub struct Network {
 }
 
 /// A WPA-PSK wireless network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Wifi {
     /// Network name, 1–32 bytes.
     pub ssid: String,
@@ -70,20 +71,20 @@ pub struct Wifi {
 }
 
 /// Access to the nodes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ssh {
     /// The login user, made with UID 1000 or taken over from the base.
     pub user: String,
-    /// Public keys in `authorized_keys` format, one per entry; never empty unless a user CA is given.
+    /// Public keys in `authorized_keys` format, one per entry; empty only with a user CA, or for `fetch`.
     pub authorized_keys: Vec<String>,
     /// Public keys of a user CA (`TrustedUserCAKeys`), one per entry.
     pub trusted_user_ca: Vec<String>,
-    /// A crypt(3) hash for console login; SSH never accepts a password.
+    /// A crypt(3) hash (`$6$…`, `$y$…`) for console login; SSH never accepts a password.
     pub password_hash: Option<Secret>,
 }
 
 /// One member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Host name, member name and image name.
     pub name: String,
@@ -111,7 +112,7 @@ pub enum Board {
 }
 
 /// etcd's binaries and settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Etcd {
     /// Where the binaries come from (`--etcd`).
     pub source: EtcdSource,
@@ -135,7 +136,7 @@ pub enum EtcdSource {
 }
 
 /// Keys and certificates.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pki {
     /// Key algorithm of every certificate.
     pub key: KeyKind,
@@ -168,7 +169,7 @@ pub struct HostsLine {
 }
 
 /// A file the user adds (`[[file]]`).
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExtraFile {
     /// Absolute path in the root file system.
     pub path: String,
@@ -180,4 +181,22 @@ pub struct ExtraFile {
     pub owner: String,
     /// Only into this node; `None` for every node.
     pub node: Option<String>,
+}
+
+// The content is the user's and may be secret: shown by its size only.
+impl fmt::Debug for ExtraFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.content.len();
+        let Self {
+            path,
+            mode,
+            owner,
+            node,
+            ..
+        } = self;
+        write!(
+            f,
+            "{path} ({size} bytes, {mode:04o} {owner}, node {node:?})"
+        )
+    }
 }

@@ -1,8 +1,91 @@
 //! What the user means: `cluster.toml` and flags become a [`Cluster`] that is always valid.
+//!
+//! [`resolve`] reads nothing and asks nobody; it either returns a cluster or every complaint there is,
+//! each with its line. One file per table of the configuration.
 
 mod cluster;
+mod input;
+
+mod complaints;
+mod document;
+mod names;
+mod public_key;
+mod schema;
+mod subnet;
+
+mod certificates;
+mod etcd;
+mod files;
+mod hosts;
+mod identity;
+mod network;
+mod nodes;
+mod ssh;
+mod wifi;
 
 pub use cluster::{
     Base, Board, Cluster, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, Pki, Ssh,
     Wifi,
 };
+pub use complaints::Invalid;
+pub use input::{Access, Flags, Input, TextFile};
+
+use complaints::Complaints;
+use document::Document;
+
+/// Input as written → cluster as meant, or everything that is wrong with it.
+pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
+    let file = input
+        .config
+        .as_ref()
+        .map(|config| config.path.display().to_string());
+    let mut log = Complaints::about(file.unwrap_or_default());
+    let text = input
+        .config
+        .as_ref()
+        .map_or("", |config| config.text.as_str());
+    let document = Document::parse(text, &mut log);
+    // After a syntax error the rest of the file cannot be trusted to be what it seems.
+    log.settle()?;
+    document.check_names(&mut log);
+    let cluster = read(&document, input, &mut log);
+    log.settle()?;
+    Ok(cluster)
+}
+
+/// Every table in turn; the cluster is meaningful only if no complaint was added.
+fn read(document: &Document<'_>, input: &Input, log: &mut Complaints) -> Cluster {
+    let identity = identity::read(document.table("cluster", log).as_ref(), input, log);
+    let network = network::read(document.table("network", log).as_ref(), log);
+    let nodes = nodes::read(document, input.flags.nodes, &network, log);
+    let network = network.settle(&nodes, log);
+    let ssh = ssh::read(document.table("ssh", log).as_ref(), input, log);
+    let etcd = etcd::read(document.table("etcd", log).as_ref(), input, log);
+    let pki = certificates::read(document.table("pki", log).as_ref(), log);
+    let hosts = hosts::read(document.table("hosts", log).as_ref(), &nodes, log);
+    let files = files::read(&document.tables("file", log), input, &nodes, &ssh.user, log);
+    let warnings = nodes::warnings(nodes.len())
+        .into_iter()
+        .chain(etcd::warnings(&etcd))
+        .collect();
+    Cluster {
+        name: identity.name,
+        domain: identity.domain,
+        base: identity.base,
+        token: identity.token,
+        network,
+        ssh,
+        nodes: nodes
+            .into_iter()
+            .filter_map(nodes::Written::into_node)
+            .collect(),
+        etcd,
+        pki,
+        hosts,
+        files,
+        warnings,
+    }
+}
+
+#[cfg(test)]
+mod tests;

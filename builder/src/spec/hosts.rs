@@ -1,0 +1,44 @@
+//! `[hosts]`: extra lines of `/etc/hosts`, for machines that are not nodes.
+
+use super::cluster::HostsLine;
+use super::complaints::Complaints;
+use super::document::Table;
+use super::nodes::Written as Node;
+use super::{names, subnet};
+
+/// Reads the table: addresses as keys, lists of names as values.
+pub(super) fn read(
+    table: Option<&Table<'_>>,
+    nodes: &[Node],
+    log: &mut Complaints,
+) -> Vec<HostsLine> {
+    let Some(table) = table else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for (address, value) in table.entries() {
+        let address = log.check(value.place, subnet::address(address));
+        let names = table.strings_of("hosts", value, log);
+        if names.is_empty() {
+            log.add(
+                value.place,
+                "give at least one name for the address in [hosts]",
+            );
+        }
+        for name in &names {
+            log.check(name.place, free_name(name.value, nodes));
+        }
+        let names = names.iter().map(|name| name.value.to_owned()).collect();
+        lines.extend(address.map(|address| HostsLine { address, names }));
+    }
+    lines
+}
+
+fn free_name(name: &str, nodes: &[Node]) -> Result<(), String> {
+    if name.eq_ignore_ascii_case("localhost") || nodes.iter().any(|node| node.name.value == name) {
+        return Err(format!(
+            "`{name}` is in /etc/hosts already, with its own address"
+        ));
+    }
+    names::dns_name(name)
+}

@@ -1,0 +1,105 @@
+//! `[cluster]`: the name, the domain, the base and the token.
+
+use std::path::Path;
+
+use super::cluster::Base;
+use super::complaints::{Complaints, Place, Placed};
+use super::document::Table;
+use super::input::Input;
+use super::names;
+
+/// The values of `[cluster]`.
+pub(super) struct Identity {
+    pub(super) name: String,
+    pub(super) domain: String,
+    pub(super) base: Base,
+    pub(super) token: Option<String>,
+}
+
+/// " etcd CA" follows the name in a certificate's common name, which holds 64 characters.
+const NAME_LENGTH: usize = 64 - " etcd CA".len();
+
+pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Identity {
+    let mut string = |key| table.and_then(|table| table.string(key, log));
+    let (name, domain) = (string("name"), string("domain"));
+    let (base, token) = (string("base"), string("token"));
+    let mut checked =
+        |text: Option<Placed<&str>>, default: &str, check: fn(&str) -> Result<(), String>| {
+            let Some(text) = text else {
+                return default.to_owned();
+            };
+            log.check(text.place, check(text.value));
+            text.value.to_owned()
+        };
+    Identity {
+        name: checked(name, "main", cluster_name),
+        domain: checked(domain, "local", domain_name),
+        token: token.map(|token| checked(Some(token), "", token_text)),
+        base: choose_base(base, input, log),
+    }
+}
+
+fn cluster_name(name: &str) -> Result<(), String> {
+    if name.len() > NAME_LENGTH {
+        return Err(format!(
+            "the cluster name is longer than {NAME_LENGTH} characters"
+        ));
+    }
+    names::host_label(name).map_err(|_| {
+        format!("`{name}` is not a cluster name: use lower-case letters, digits and `-`")
+    })
+}
+
+fn domain_name(domain: &str) -> Result<(), String> {
+    if domain.starts_with('.') {
+        return Err(format!(
+            "`{domain}`: write the domain without the leading dot"
+        ));
+    }
+    names::dns_name(domain)
+}
+
+fn token_text(token: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=128).contains(&token.len()) && token.chars().all(allowed) {
+        return Ok(());
+    }
+    Err("`token` must have 1 to 128 letters, digits, `.`, `_` or `-`".to_owned())
+}
+
+/// A flag is relative to the working folder, the file's value to the file's folder.
+fn choose_base(written: Option<Placed<&str>>, input: &Input, log: &mut Complaints) -> Base {
+    let (place, text, folder) = match (&input.flags.base, written) {
+        (Some(flag), _) => (Place::Option("--base"), flag.as_str(), Path::new("")),
+        (None, Some(text)) => (text.place, text.value, folder_of(input)),
+        (None, None) => return Base::Recipe("raspios-trixie".to_owned()),
+    };
+    let recipe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if is_path(text) {
+        return Base::Image(folder.join(text));
+    }
+    if text.is_empty() || !text.chars().all(recipe) {
+        let message =
+            format!("`{text}` is neither a recipe nor an image; write ./{text} for a file");
+        log.add(place, message);
+    }
+    Base::Recipe(text.to_owned())
+}
+
+/// The folder that paths in the configuration file start from.
+pub(super) fn folder_of(input: &Input) -> &Path {
+    input
+        .config
+        .as_ref()
+        .and_then(|config| config.path.parent())
+        .unwrap_or(Path::new(""))
+}
+
+/// Whether a value that may be a recipe or a path is a path: it has a folder in it or ends like an image.
+fn is_path(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    text.contains(['/', '\\'])
+        || [".img", ".xz", ".zst", ".gz"]
+            .iter()
+            .any(|ending| lower.ends_with(ending))
+}

@@ -1,0 +1,184 @@
+//! `[[node]]` and `--nodes`: who the members are.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::cluster::{Board, Node};
+use super::complaints::{Complaints, Place, Placed};
+use super::document::{Document, Table};
+use super::subnet::{self, Subnet};
+use super::{names, network, schema};
+
+/// A node as written; an address that could not be read has its complaint already.
+pub(super) struct Written {
+    pub(super) name: Placed<String>,
+    pub(super) address: Option<Placed<IpAddr>>,
+    board: Option<Board>,
+}
+
+impl Written {
+    /// The node, if it is complete.
+    pub(super) fn into_node(self) -> Option<Node> {
+        let address = self.address?.value;
+        Some(Node {
+            name: self.name.value,
+            address,
+            board: self.board,
+        })
+    }
+}
+
+/// More members than this are surely a mistake: etcd itself advises at most seven.
+const MOST: u32 = 99;
+
+/// Boards by the name they have in the file.
+const BOARDS: [(&str, Board); 6] = [
+    ("pi3", Board::Pi3),
+    ("zero2w", Board::Zero2W),
+    ("pi4", Board::Pi4),
+    ("cm4", Board::Cm4),
+    ("pi5", Board::Pi5),
+    ("cm5", Board::Cm5),
+];
+
+/// The members, from the file or by number.
+pub(super) fn read(
+    document: &Document<'_>,
+    flag: Option<u32>,
+    network: &network::Written,
+    log: &mut Complaints,
+) -> Vec<Written> {
+    let tables = document.tables("node", log);
+    let count = u32::try_from(tables.len()).unwrap_or(u32::MAX);
+    match (flag, count) {
+        (Some(0 | 100..), _) => {
+            log.add(
+                Place::Option("--nodes"),
+                format!("give a number from 1 to {MOST}"),
+            );
+            Vec::new()
+        }
+        (Some(asked), 0) => numbered(asked, network),
+        (None, 0) => {
+            let message =
+                "give a number, as in --nodes 3, or describe each node by a [[node]] table";
+            log.add(Place::Option("--nodes"), message);
+            Vec::new()
+        }
+        (asked, _) => {
+            if asked.is_some_and(|asked| asked != count) {
+                let message = format!(
+                    "asks for {} nodes, but the file describes {count}",
+                    asked.unwrap_or(0)
+                );
+                log.add(Place::Option("--nodes"), message);
+            }
+            if let Some(table) = tables.get(MOST as usize) {
+                log.add(
+                    table.place,
+                    format!("there are {count} nodes; at most {MOST} are allowed"),
+                );
+            }
+            let nodes = tables
+                .iter()
+                .filter_map(|table| described(table, log))
+                .collect::<Vec<_>>();
+            check_unique(&nodes, log);
+            nodes
+        }
+    }
+}
+
+/// `etcd1`… from the fiftieth address of the gateway's network (hexadecimal 50 in IPv6, where people read it so).
+fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
+    let gateway = network.gateway();
+    let subnet = Subnet::around(gateway, network.prefix_for(gateway));
+    let start = if gateway.is_ipv4() { 50 } else { 0x50 };
+    let place = Place::Option("--nodes");
+    (0..count)
+        .map(|index| Written {
+            name: Placed::new(place, format!("etcd{}", index + 1)),
+            address: Some(Placed::new(place, subnet.nth(start + index))),
+            board: None,
+        })
+        .collect()
+}
+
+fn described(table: &Table<'_>, log: &mut Complaints) -> Option<Written> {
+    let name = table.required("name", log);
+    let address = table.required("address", log);
+    let board = table.string("board", log);
+    if let Some(name) = name {
+        log.check(name.place, names::host_label(name.value));
+    }
+    let address = address.and_then(|text| {
+        log.check(text.place, subnet::address(text.value))
+            .map(|ip| text.with(ip))
+    });
+    let board = board.and_then(|text| log.check(text.place, board_named(text.value)));
+    let name = name?;
+    Some(Written {
+        name: name.with(name.value.to_owned()),
+        address,
+        board,
+    })
+}
+
+fn board_named(name: &str) -> Result<Board, String> {
+    let names = BOARDS.map(|(name, _)| name);
+    let found = BOARDS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, board)| *board);
+    found.ok_or_else(|| format!("unknown board `{name}`; {}", schema::advice(name, &names)))
+}
+
+fn check_unique(nodes: &[Written], log: &mut Complaints) {
+    let mut names = HashMap::new();
+    let mut addresses = HashMap::new();
+    for node in nodes {
+        if let Some(first) = names.insert(&node.name.value, node.name.place) {
+            let message = format!(
+                "another node is called {}, {}",
+                node.name.value,
+                line(first)
+            );
+            log.add(node.name.place, message);
+        }
+        let Some(address) = node.address else {
+            continue;
+        };
+        if let Some(first) = addresses.insert(address.value, address.place) {
+            let message = format!(
+                "another node has address {}, {}",
+                address.value,
+                line(first)
+            );
+            log.add(address.place, message);
+        }
+    }
+}
+
+fn line(place: Place) -> String {
+    match place {
+        Place::Line(line) => format!("in line {line}"),
+        Place::Option(name) | Place::Default(name) => format!("from {name}"),
+    }
+}
+
+/// What is allowed but worth telling.
+pub(super) fn warnings(count: usize) -> Option<String> {
+    let survives = count.saturating_sub(1) / 2;
+    if count > 7 {
+        Some(format!(
+            "{count} members: every write waits for a majority of them; etcd advises at most 7"
+        ))
+    } else if count > 0 && count.is_multiple_of(2) {
+        let odd = count - 1;
+        Some(format!(
+            "{count} members survive the loss of {survives}, the same as {odd}; choose an odd number"
+        ))
+    } else {
+        None
+    }
+}

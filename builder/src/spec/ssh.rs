@@ -1,0 +1,138 @@
+//! `[ssh]`: who may log in. Public keys only; there is never a default password.
+
+use super::cluster::Ssh;
+use super::complaints::{Complaints, Place, Placed};
+use super::document::Table;
+use super::input::{Access, Input, TextFile};
+use super::{names, public_key};
+use crate::secret::Secret;
+
+/// Reads the table; `--ssh-key` replaces its keys, and keys of the home folder fill in for none at all.
+pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Ssh {
+    let user = table
+        .and_then(|table| table.string("user", log))
+        .map_or("pi", |user| {
+            log.check(user.place, names::user(user.value));
+            user.value
+        });
+    let hash = table.and_then(|table| table.string("password-hash", log));
+    let password_hash = hash.and_then(|hash| log.check(hash.place, crypt_hash(hash.value)));
+    let trusted_user_ca = listed(table, "trusted-user-ca", log);
+    let written = listed(table, "authorized-keys", log);
+    let authorized_keys = keys(written, trusted_user_ca.is_some(), input, log);
+    Ssh {
+        user: user.to_owned(),
+        authorized_keys,
+        trusted_user_ca: trusted_user_ca.unwrap_or_default(),
+        password_hash,
+    }
+}
+
+/// The keys of one list, each checked; `None` if the list is absent or empty.
+fn listed(table: Option<&Table<'_>>, key: &str, log: &mut Complaints) -> Option<Vec<String>> {
+    let lines = table?.strings(key, log)?;
+    let checked = |line: &Placed<&str>| {
+        log.check(line.place, public_key::checked(line.value))
+            .unwrap_or_default()
+    };
+    Some(lines.iter().map(checked).collect()).filter(|keys: &Vec<_>| !keys.is_empty())
+}
+
+fn keys(
+    written: Option<Vec<String>>,
+    has_user_ca: bool,
+    input: &Input,
+    log: &mut Complaints,
+) -> Vec<String> {
+    let mut keys = if !input.flags.ssh_keys.is_empty() {
+        input
+            .flags
+            .ssh_keys
+            .iter()
+            .flat_map(|file| of_flag(file, log))
+            .collect()
+    } else if let Some(written) = written {
+        written
+    } else if has_user_ca {
+        Vec::new()
+    } else {
+        of_home(&input.default_keys, input.access, log)
+    };
+    let mut seen = std::collections::HashSet::new();
+    keys.retain(|key| seen.insert(key.clone()));
+    keys
+}
+
+/// The keys of a file named with `--ssh-key`: each line must be one.
+fn of_flag(file: &TextFile, log: &mut Complaints) -> Vec<String> {
+    let place = Place::Option("--ssh-key");
+    let in_file = |message: String| format!("{}: {message}", file.path.display());
+    let lines = public_key::lines(&file.text);
+    if lines.is_empty() {
+        log.add(place, in_file("the file holds no key".to_owned()));
+    }
+    // One complaint is enough for a file that is something else, such as a private key.
+    let keys: Result<Vec<_>, _> = lines.into_iter().map(public_key::checked).collect();
+    log.check(place, keys.map_err(in_file)).unwrap_or_default()
+}
+
+/// The keys of the home folder: what is not one, such as a certificate, is passed over.
+fn of_home(files: &[TextFile], access: Access, log: &mut Complaints) -> Vec<String> {
+    let lines = files.iter().flat_map(|file| public_key::lines(&file.text));
+    let keys: Vec<String> = lines
+        .filter_map(|line| public_key::checked(line).ok())
+        .collect();
+    if keys.is_empty() && access == Access::Required {
+        log.add(
+            Place::Option("--ssh-key"),
+            "no SSH public key in ~/.ssh/*.pub, so nobody could log in; name one as in \
+             --ssh-key FILE, or `authorized-keys` in [ssh], or make one with ssh-keygen -t ed25519",
+        );
+    }
+    keys
+}
+
+/// A hash as crypt(3) writes it: `$id$…$hash`. What was written never appears in the message.
+fn crypt_hash(text: &str) -> Result<Secret, String> {
+    const METHODS: [&str; 8] = ["y", "gy", "7", "6", "5", "2b", "2a", "2y"];
+    let allowed = |c: char| c.is_ascii_graphic() && !":!*;\\'\"".contains(c);
+    let mut parts = text.split('$');
+    let starts = parts.next() == Some("") && parts.next().is_some_and(|id| METHODS.contains(&id));
+    let ends = parts.clone().count() >= 1 && parts.next_back().is_some_and(|hash| hash.len() >= 22);
+    if starts && ends && text.chars().all(allowed) {
+        return Ok(Secret::new(text));
+    }
+    Err(
+        "`password-hash` is not a crypt(3) hash; make one with `openssl passwd -6` \
+         (a plain password is never stored)"
+            .to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crypt_hash;
+
+    #[test]
+    fn only_hashes_of_today_are_taken() {
+        for hash in [
+            "$6$kSKJnrYzZ8x9$1jCzqkxDa1aTbkVxEVAE4JNI2DYOlWmMXmFfLNF2OGMkCwkyS0wUwKeXJHm5Gy1Yw8mCJmC3BGGVnXoOQ4cVx0",
+            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC",
+            "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+        ] {
+            assert!(crypt_hash(hash).is_ok(), "{hash}");
+        }
+        for text in [
+            "",
+            "raspberry",
+            "$6$",
+            "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
+            "$6$salt$short",
+            "$6$a:b$1jCzqkxDa1aTbkVxEVAE4JNI2DYO",
+            "!",
+        ] {
+            let message = crypt_hash(text).unwrap_err();
+            assert!(text.is_empty() || !message.contains(text), "{message}");
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The valid file with one text replaced, and every complaint that follows.
+
+use super::*;
+
+/// Each case: `old → new` (with `\n` for a new line), then the complaints, indented, without the file's name.
+#[track_caller]
+fn check(cases: &str) {
+    for case in cases.trim().split("\n\n") {
+        let (change, wanted) = case.split_once('\n').expect("a change, then complaints");
+        let (old, new) = change.split_once(" → ").expect("old → new");
+        let (old, new) = (old.replace("\\n", "\n"), new.replace("\\n", "\n"));
+        assert_eq!(
+            VALID.matches(&old).count(),
+            1,
+            "{old:?} must be there exactly once"
+        );
+        let told = complaints(&input(&VALID.replace(&old, &new)));
+        let wanted: Vec<_> = wanted
+            .lines()
+            .map(|line| format!("lab/cluster.toml:{}", line.trim()))
+            .collect();
+        assert_eq!(told, wanted, "{change}");
+    }
+}
+
+#[test]
+fn cluster_and_names() {
+    check(
+        r#"
+"lab" → "Lab"
+    2: `Lab` is not a cluster name: use lower-case letters, digits and `-`
+
+"lab" → "a23456789012345678901234567890123456789012345678901234567"
+    2: the cluster name is longer than 56 characters
+
+"lab" → 7
+    2: `name` must be a string, not an integer
+
+"kube.demo"\n → ".local"\n
+    3: `.local`: write the domain without the leading dot
+
+"kube.demo"\n → "ku be"\n
+    3: `ku be` is not a valid DNS name
+
+debian-trixie → Debian 13
+    4: `Debian 13` is neither a recipe nor an image; write ./Debian 13 for a file
+
+"lab-1" → "\""
+    5: `token` must have 1 to 128 letters, digits, `.`, `_` or `-`
+
+domain = → domian =
+    3: unknown key `domian` in [cluster]; did you mean `domain`?
+
+token = → gateway =
+    5: unknown key `gateway` in [cluster]; it belongs in [network]
+
+[pki] → [pik]
+    37: unknown table `pik`; did you mean [pki]?
+
+[hosts] → [appliance]
+    42: unknown table `appliance`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [hosts], [[file]]
+
+[cluster] → cluster = 1\n[spare]
+    1: `cluster` must be a table, not an integer
+    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [hosts], [[file]]
+"#,
+    );
+}
+
+#[test]
+fn syntax() {
+    check(
+        r#"
+prefix = 24 → prefix = 24 25
+    8: string values must be quoted, expected literal string
+
+prefix = 24 → prefix = 24\nprefix = 25
+    9: `prefix` is there already
+
+"correct horse" → "correct horse
+    13: invalid basic string, expected `"`
+
+[ssh] → [network]
+    31: `network` is there already
+"#,
+    );
+}
+
+#[test]
+fn network() {
+    check(
+        r#"
+"wlan0" → "eth0"
+    7: [network.wifi] is for a wireless interface, not eth0
+
+"wlan0" → "lo"
+    7: `lo` is not an interface name such as eth0 or wlan0
+
+prefix = 24 → prefix = 33
+    8: `prefix` is 33; IPv4 has 32 bits
+
+prefix = 24 → prefix = 0
+    8: `prefix` is 0; it must be from 1 to 128 bits
+
+prefix = 24 → prefix = "24"
+    8: `prefix` must be an integer, not a string
+
+gateway = "10.1.2.1" → gateway = "10.1.2"
+    9: `10.1.2` is not an IP address
+
+gateway = "10.1.2.1" → gateway = "10.1.2.255"
+    9: gateway 10.1.2.255 is the network's broadcast address
+
+gateway = "10.1.2.1" → gateway = "10.1.2.52"
+    24: address 10.1.2.52 is the gateway's
+
+gateway = "10.1.2.1" → gateway = "10.1.3.1"
+    17: address 10.1.2.50 is outside the network 10.1.3.0/24
+    20: address 10.1.2.51 is outside the network 10.1.3.0/24
+    24: address 10.1.2.52 is outside the network 10.1.3.0/24
+
+gateway = "10.1.2.1" → gateway = "fd00::1"
+    9: gateway fd00::1 is not of the nodes' address family; set `gateway` in [network], or "none"
+
+"9.9.9.9" → "9.9.9"
+    10: `9.9.9` is not an IP address
+
+"9.9.9.9" → "2620:fe::fe"
+    10: name server 2620:fe::fe is not of the nodes' address family
+
+["10.1.2.1", "9.9.9.9"] → "9.9.9.9"
+    10: `dns` must be a list of strings, not a string
+
+[network.wifi]\nssid = "home"\npassword = "correct horse"\ncountry = "DE" → #
+    7: wlan0 needs [network.wifi] with ssid, password and country
+
+"home" → ""
+    12: `ssid` must have 1 to 32 bytes
+
+"correct horse" → "short"
+    13: `password` has 5 characters; WPA asks for 8 to 63
+
+"correct horse" → "pässword1"
+    13: `password` must be printable ASCII, or 64 hexadecimal digits
+
+"correct horse" → 12345678
+    13: `password` must be a string, not an integer
+
+password = "correct horse" → #
+    11: [network.wifi] has no `password`
+
+"DE" → "de"
+    14: `de` is not a country: write two capital letters, as in "DE"
+"#,
+    );
+}
+
+#[test]
+fn nodes() {
+    check(
+        r#"
+name = "etcd1" → name = "ETCD1"
+    16: `ETCD1` is not a host name: write it in lower case
+
+name = "etcd1" → name = "etcd1.local"
+    16: `etcd1.local` is not a host name: the domain is set by `domain` in [cluster]
+
+name = "etcd3" → name = "etcd1"
+    23: another node is called etcd1, in line 16
+
+name = "etcd3" → nmae = "etcd3"
+    22: [[node]] has no `name`
+    23: unknown key `nmae` in [[node]]; did you mean `name`?
+
+address = "10.1.2.50" → #
+    15: [[node]] has no `address`
+
+"10.1.2.52" → "10.1.2.51"
+    24: another node has address 10.1.2.51, in line 20
+
+"10.1.2.52" → "10.1.2.52/24"
+    24: `10.1.2.52/24`: write the address alone; the prefix is set in [network]
+
+"10.1.2.52" → "10.1.2.256"
+    24: `10.1.2.256` is not an IP address
+
+"10.1.2.52" → "10.1.2.0"
+    24: address 10.1.2.0 is the network's own address
+
+"10.1.2.52" → "10.1.2.255"
+    24: address 10.1.2.255 is the network's broadcast address
+
+"10.1.2.52" → "10.1.2.1"
+    24: address 10.1.2.1 is the gateway's
+
+"10.1.2.52" → "10.1.3.52"
+    24: address 10.1.3.52 is outside the network 10.1.2.0/24
+
+"10.1.2.52" → "fd00::52"
+    24: address fd00::52 is not of the same family as 10.1.2.0/24
+
+"pi5" → "pi6"
+    21: unknown board `pi6`; known are pi3, zero2w, pi4, cm4, pi5, cm5
+
+"pi5" → "Zero_2W"
+    21: unknown board `Zero_2W`; did you mean `zero2w`?
+
+[cluster] → node = 3\n[cluster]
+    16: `node` is there already
+    19: `node` is there already
+    23: `node` is there already
+"#,
+    );
+}
+
+#[test]
+fn etcd() {
+    check(
+        r#"
+"3.5.34" → "latest"
+    26: `latest` is neither a release such as 3.6.14 nor a path; write ./latest for a folder
+
+heartbeat-interval = 250 → heartbeat-interval = 0
+    27: `heartbeat-interval` is 0; it must be from 1 to 10000 ms
+
+election-timeout = 2500 → election-timeout = 1249
+    28: `election-timeout` is 1249 ms; it must be at least five times `heartbeat-interval` (250 ms)
+
+election-timeout = 2500 → election-timeout = 50001
+    28: `election-timeout` is 50001; it must be from 5 to 50000 ms
+
+heartbeat-interval = 250 → heartbeat-interval = 501
+    28: `election-timeout` is 2500 ms; it must be at least five times `heartbeat-interval` (501 ms)
+
+"512MiB" → "512MB"
+    29: `quota` must be a size from 16MiB to 64GiB, as in "2GiB" or in bytes
+
+"512MiB" → 0
+    29: `quota` must be a size from 16MiB to 64GiB, as in "2GiB" or in bytes
+
+"512MiB" → 0.5
+    29: `quota` must be a size, not a float
+
+snapshot-count = → data-dir =
+    30: `data-dir` in [etcd.extra] is set by this program itself
+
+{ snapshot-count = 10000, auto-compaction-retention = "1h" } → 7
+    30: `extra` must be a table, not an integer
+
+"1h" → 1979-05-27
+    30: `auto-compaction-retention` in [etcd.extra] is a date, and etcd has no such setting
+"#,
+    );
+}
+
+#[test]
+fn ssh() {
+    check(
+        r#"
+"admin" → "root"
+    32: `root` is not a user name: root does not log in; choose an ordinary name, sudo does the rest
+
+"admin" → "etcd"
+    32: `etcd` is not a user name: the system uses that name itself
+
+"admin" → "Admin"
+    32: `Admin` is not a user name: only a-z, 0-9, `_` and `-` are allowed, and a letter or `_` first
+
+ssh-ed25519 AAAA → ssh-ed25519 AAAB
+    34: that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`
+
+"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me" → "-----BEGIN OPENSSH PRIVATE KEY----- b3Blbn"
+    34: that is a private key; give its public half, the file that ends in .pub
+
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me", → "x",\n7,
+    34: that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`
+    35: `authorized-keys` must be a list of strings, not an integer
+
+password-hash = "$6$kSKJnrYzZ8x9$ → password-hash = "
+    36: `password-hash` is not a crypt(3) hash; make one with `openssl passwd -6` (a plain password is never stored)
+
+authorized-keys = → trusted-user-ca = ["raspberry"]\nauthorized-keys =
+    33: that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`
+"#,
+    );
+}
+
+#[test]
+fn pki_and_hosts() {
+    check(
+        r#"
+"rsa-2048" → "rsa-1024"
+    38: unknown key kind `rsa-1024`; known are ecdsa-p256, rsa-2048, rsa-4096
+
+"rsa-2048" → "ecdsa_p256"
+    38: unknown key kind `ecdsa_p256`; did you mean `ecdsa-p256`?
+
+ca-days = 100 → ca-days = 0
+    39: `ca-days` is 0; it must be from 1 to 36500 days
+
+leaf-days = 50 → leaf-days = 101
+    40: `leaf-days` is 101; a certificate cannot outlive its CA (`ca-days` is 100)
+
+"*.kube.demo" → "*"
+    41: `*` is not a valid DNS name
+
+"*.kube.demo" → "*.demo"
+    41: `*.demo` is too wide: certificates need a domain after `*.`
+
+"10.1.2.9" = → "10.1.2" =
+    43: `10.1.2` is not an IP address
+
+["vip", "vip.kube.demo"] → []
+    43: give at least one name for the address in [hosts]
+
+["vip", "vip.kube.demo"] → "vip"
+    43: `hosts` must be a list of strings, not a string
+    43: give at least one name for the address in [hosts]
+
+["vip", "vip.kube.demo"] → ["etcd2", "a b"]
+    43: `etcd2` is in /etc/hosts already, with its own address
+    43: `a b` is not a valid DNS name
+"#,
+    );
+}
+
+#[test]
+fn files() {
+    check(
+        r#"
+path = "/etc/motd" → path = "etc/motd"
+    45: `etc/motd` must be absolute, beginning with /
+
+path = "/etc/motd" → path = "/etc/../motd"
+    45: `/etc/../motd` must be a plain path, without .. or // or a final /
+
+path = "/etc/motd" → path = "/etc/motd/"
+    45: `/etc/motd/` must be a plain path, without .. or // or a final /
+
+path = "/etc/motd" → path = "/etc/etcd/pki/ca.crt"
+    45: `/etc/etcd/pki/ca.crt` cannot be added: the certificates are kept there
+
+path = "/etc/motd" → path = "/boot/firmware/config.txt"
+    45: `/boot/firmware/config.txt` cannot be added: the boot partition is mounted over it
+
+path = "/etc/motd" → path = "/home/admin/.ssh/authorized_keys"
+    44: `/home/admin/.ssh/authorized_keys` is ours: set `authorized-keys` in [ssh]
+
+path = "/etc/motd" → path = "/etc/cron.d/check"
+    47: another [[file]] writes `/etc/cron.d/check` too
+
+source = "motd" → source = "motto"
+    46: reading lab/motto: entity not found
+
+source = "motd" → #
+    44: [[file]] needs `source` or `content`, and only one of them
+
+source = "motd" → source = "motd"\ncontent = ""
+    44: [[file]] needs `source` or `content`, and only one of them
+
+"0600" → "0888"
+    50: `0888` is not a mode: write octal digits, as in "0644"
+
+"0600" → "+600"
+    50: `+600` is not a mode: write octal digits, as in "0644"
+
+"0600" → 600
+    50: `mode` must be a string, not an integer
+
+"root:adm" → "root"
+    51: `root` is not an owner: write user:group, as in "root:root"
+
+node = "etcd2" → node = "etcd4"
+    52: there is no node `etcd4`; known are etcd1, etcd2, etcd3
+"#,
+    );
+}
