@@ -1,5 +1,86 @@
 //! Which base: `recipes/*.toml` as typed data.
+//!
+//! The files are embedded, so the program works alone. A folder given with `--recipes` adds to them; a file there
+//! replaces the embedded one of the same name.
 
+mod etcd;
+mod file;
+mod folder;
 mod model;
 
+pub use etcd::EtcdReleases;
 pub use model::{Download, Family, Recipe, Source};
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::failure::{Failure, Kind};
+
+/// The one file of `recipes/` that is not a base.
+const ETCD: &str = "etcd";
+
+/// Every known recipe, sorted by name.
+pub fn load(dir: Option<&Path>) -> Result<Vec<Recipe>> {
+    folder::all(dir)?
+        .iter()
+        .filter(|(name, _)| *name != ETCD)
+        .map(|(name, text)| file::parse(name, text))
+        .collect()
+}
+
+/// etcd's releases, for builds that download it.
+pub fn etcd(dir: Option<&Path>) -> Result<EtcdReleases> {
+    let text = folder::all(dir)?.remove(ETCD).unwrap_or_default();
+    EtcdReleases::parse(&text)
+}
+
+/// The recipe of that name.
+pub fn find<'a>(recipes: &'a [Recipe], name: &str) -> Result<&'a Recipe> {
+    let found = recipes.iter().find(|recipe| recipe.name == name);
+    found.ok_or_else(|| {
+        Failure::new(
+            Kind::Usage,
+            format!("no base is called `{name}`"),
+            suggestion(recipes, name),
+        )
+    })
+}
+
+/// The recipe whose overlays and firmware edits fit a local image of that family.
+pub fn by_family(recipes: &[Recipe], family: Family) -> Option<&Recipe> {
+    recipes.iter().find(|recipe| recipe.family == family)
+}
+
+/// Whether `text` is written as `sha256sum` writes a digest: 64 lower-case hexadecimal digits.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn suggestion(recipes: &[Recipe], name: &str) -> String {
+    let nearest = recipes
+        .iter()
+        .map(|recipe| {
+            (
+                strsim::damerau_levenshtein(&recipe.name, name),
+                &recipe.name,
+            )
+        })
+        .min();
+    let all: Vec<&str> = recipes.iter().map(|recipe| recipe.name.as_str()).collect();
+    match nearest {
+        Some((distance, nearest)) if distance <= nearest.len() / 2 => {
+            format!("did you mean `{nearest}`?")
+        }
+        _ => format!(
+            "known bases: {}; or give the path of an image",
+            all.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

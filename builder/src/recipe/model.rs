@@ -28,7 +28,7 @@ pub struct Recipe {
 pub enum Family {
     /// Raspberry Pi OS 13: initramfs `resize`, cloud-init, userconfig.
     RaspiosTrixie,
-    /// Raspberry Pi OS 12: `init=…/firstboot`, regenerate_ssh_host_keys, dphys-swapfile.
+    /// Raspberry Pi OS 12: `init=…/firstboot`, `regenerate_ssh_host_keys`, dphys-swapfile.
     RaspiosBookworm,
     /// Debian 13 with Debian's kernel and Raspberry Pi firmware in pi-gen's layout.
     DebianTrixie,

@@ -1,0 +1,64 @@
+//! etcd's releases, as `recipes/etcd.toml` lists them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::is_sha256;
+use crate::failure::{Failure, Kind};
+
+/// Where etcd's releases are, and the digests known in advance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EtcdReleases {
+    /// The version used when none is asked for.
+    pub default: String,
+    mirrors: Vec<String>,
+    tarball: String,
+    /// SHA-256 of the arm64 tarball, by version without the `v`.
+    pub sha256: BTreeMap<String, String>,
+}
+
+impl EtcdReleases {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let releases: Self =
+            toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end()))?;
+        if releases.mirrors.is_empty() {
+            return Err(wrong("`mirrors` is empty"));
+        }
+        match releases
+            .sha256
+            .iter()
+            .find(|(_, digest)| !is_sha256(digest))
+        {
+            None => Ok(releases),
+            Some((version, digest)) => {
+                Err(wrong(&format!("`{digest}` of {version} is not a SHA-256")))
+            }
+        }
+    }
+
+    /// Name of the version's tarball, as in its `SHA256SUMS`.
+    pub fn tarball(&self, version: &str) -> String {
+        self.tarball.replace("{version}", version)
+    }
+
+    /// Addresses of a file of the version, in the order they are tried.
+    pub fn urls<'a>(
+        &'a self,
+        version: &'a str,
+        file: &'a str,
+    ) -> impl Iterator<Item = String> + 'a {
+        let folders = self.mirrors.iter();
+        folders.map(move |folder| format!("{}/{file}", folder.replace("{version}", version)))
+    }
+}
+
+fn wrong(what: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Usage,
+        format!("recipe etcd.toml: {what}"),
+        "compare with the recipes/etcd.toml of this release",
+    )
+}

@@ -1,0 +1,59 @@
+//! Where the text of recipes comes from: embedded, or a folder of the user's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use include_dir::{Dir, include_dir};
+
+use crate::failure::{Failure, Kind};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
+
+/// Every `*.toml`, by its name without the ending.
+pub(super) fn all(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
+    let mut texts = embedded();
+    if let Some(dir) = dir {
+        texts.extend(
+            from_folder(dir)
+                .with_context(|| format!("reading the recipes of {}", dir.display()))?,
+        );
+    }
+    Ok(texts)
+}
+
+fn embedded() -> BTreeMap<String, String> {
+    let files = EMBEDDED.files().filter(|file| is_toml(file.path()));
+    files
+        .filter_map(|file| Some((stem(file.path())?, file.contents_utf8()?.to_owned())))
+        .collect()
+}
+
+fn from_folder(dir: &Path) -> Result<BTreeMap<String, String>> {
+    let mut texts = BTreeMap::new();
+    for entry in fs_err::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if let (true, Some(name)) = (is_toml(&path), stem(&path)) {
+            texts.insert(name, fs_err::read_to_string(&path).map_err(unreadable)?);
+        }
+    }
+    Ok(texts)
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml")
+}
+
+fn stem(path: &Path) -> Option<String> {
+    Some(path.file_stem()?.to_str()?.to_owned())
+}
+
+/// fs-err's message already names the path.
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` wants")]
+fn unreadable(error: std::io::Error) -> anyhow::Error {
+    Failure::new(
+        Kind::Usage,
+        error.to_string(),
+        "give `--recipes` a folder of readable `.toml` files",
+    )
+}

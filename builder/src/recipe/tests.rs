@@ -1,0 +1,144 @@
+use super::*;
+use crate::spec::Board;
+
+const VALID: &str = r#"
+title = "A base"
+release = "1"
+family = "raspios-trixie"
+overlays = ["base"]
+firmware = []
+boards = ["pi4"]
+[download]
+url = "https://example.net/a.img.xz"
+sha256 = "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
+"#;
+
+/// The valid recipe with one thing spoilt; what is wrong with it then.
+#[track_caller]
+fn complaint(from: &str, to: &str) -> String {
+    assert!(VALID.contains(from), "otherwise this spoils nothing");
+    let error = file::parse("spoilt", &VALID.replace(from, to)).expect_err("spoilt");
+    let failure = error.downcast_ref::<Failure>().expect("a failure");
+    assert_eq!(failure.kind, Kind::Usage);
+    assert!(failure.message.contains("spoilt.toml"), "{failure}");
+    failure.message.clone()
+}
+
+#[test]
+fn embedded_recipes_are_the_files_of_the_tree() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    assert_eq!(
+        folder::all(None).unwrap(),
+        folder::all(Some(&tree)).unwrap()
+    );
+}
+
+#[test]
+fn knows_three_bases() {
+    let names: Vec<String> = load(None)
+        .unwrap()
+        .into_iter()
+        .map(|recipe| recipe.name)
+        .collect();
+    assert_eq!(
+        names,
+        ["debian-trixie", "raspios-bookworm", "raspios-trixie"]
+    );
+}
+
+#[test]
+fn trixie_pins_both_digests_and_bookworm_the_packed_one() {
+    let recipes = load(None).unwrap();
+    let pins = |name| match &find(&recipes, name).unwrap().source {
+        Source::Download(it) => (it.size, it.raw_sha256.is_some(), it.raw_size),
+        Source::Debian => panic!("{name} is downloaded"),
+    };
+    assert_eq!(
+        pins("raspios-trixie"),
+        (Some(550_466_056), true, Some(3_078_619_136))
+    );
+    assert_eq!(pins("raspios-bookworm"), (Some(442_245_740), false, None));
+}
+
+#[test]
+fn debian_boots_on_nothing_newer_than_a_pi_4() {
+    let recipes = load(None).unwrap();
+    let debian = by_family(&recipes, Family::DebianTrixie).unwrap();
+    assert_eq!(debian.source, Source::Debian);
+    assert_eq!(
+        debian.boards,
+        [Board::Pi3, Board::Zero2W, Board::Pi4, Board::Cm4]
+    );
+}
+
+#[test]
+fn unknown_name_suggests_the_nearest() {
+    let recipes = load(None).unwrap();
+    let hint = |name| {
+        find(&recipes, name)
+            .unwrap_err()
+            .downcast::<Failure>()
+            .unwrap()
+            .hint
+    };
+    assert_eq!(hint("raspios-trixi"), "did you mean `raspios-trixie`?");
+    assert_eq!(
+        hint("raspbios-bookwurm"),
+        "did you mean `raspios-bookworm`?"
+    );
+    assert!(hint("x").starts_with("known bases: debian-trixie, "));
+}
+
+#[test]
+fn valid_recipe_parses() {
+    assert_eq!(file::parse("valid", VALID).unwrap().boards, [Board::Pi4]);
+}
+
+#[test]
+fn refuses_what_is_misspelt_or_missing() {
+    assert!(complaint("sha256 =", "sha265 =").contains("unknown field `sha265`"));
+    assert!(complaint("release =", "relaese =").contains("unknown field `relaese`"));
+    assert!(complaint("[\"pi4\"]", "[\"pi6\"]").contains("unknown variant `pi6`"));
+    assert!(complaint("[\"pi4\"]", "[]").contains("`boards` is empty"));
+    assert!(complaint("483d", "483D").contains("is not a SHA-256"));
+    assert!(complaint("https:", "ftp:").contains("`url` must start"));
+    assert!(complaint("boards", "made-by = \"mmdebstrap\"\nboards").contains("exactly one of"));
+}
+
+#[test]
+fn folder_adds_and_replaces() {
+    let dir = tempfile::tempdir().unwrap();
+    fs_err::write(dir.path().join("mine.toml"), VALID).unwrap();
+    fs_err::write(dir.path().join("raspios-trixie.toml"), VALID).unwrap();
+    let recipes = load(Some(dir.path())).unwrap();
+    assert_eq!(recipes.len(), 4);
+    assert_eq!(find(&recipes, "raspios-trixie").unwrap().title, "A base");
+    assert_eq!(find(&recipes, "mine").unwrap().title, "A base");
+}
+
+#[test]
+fn missing_folder_is_named() {
+    let error = load(Some(Path::new("/nowhere/at/all"))).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("/nowhere/at/all"),
+        "{error:#}"
+    );
+}
+
+#[test]
+fn etcd_releases_fill_in_the_version() {
+    let releases = etcd(None).unwrap();
+    assert_eq!(releases.default, "3.6.14");
+    assert_eq!(releases.sha256.len(), 7);
+    assert!(releases.sha256.contains_key(&releases.default));
+    let urls: Vec<String> = releases
+        .urls("3.6.15", &releases.tarball("3.6.15"))
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            "https://github.com/etcd-io/etcd/releases/download/v3.6.15/etcd-v3.6.15-linux-arm64.tar.gz",
+            "https://storage.googleapis.com/etcd/v3.6.15/etcd-v3.6.15-linux-arm64.tar.gz",
+        ]
+    );
+}
