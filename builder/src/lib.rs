@@ -4,6 +4,7 @@
 
 pub mod failure;
 pub mod hex;
+pub mod progress;
 pub mod secret;
 
 pub mod cli;

@@ -1,0 +1,233 @@
+//! How far a long step is: a bar on a terminal, a line now and then elsewhere, nothing when asked for silence. All of
+//! it goes to stderr; stdout is for data.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressStyle};
+
+/// Shows long steps to a person.
+pub trait Progress: Send + Sync {
+    /// A step that moves `total` bytes, where known. It ends when the task is dropped.
+    fn task(&self, what: &str, total: Option<u64>) -> Box<dyn Task + '_>;
+    /// One line worth knowing now.
+    fn note(&self, line: &str);
+}
+
+/// One long step.
+pub trait Task: Send {
+    /// The number of bytes became known.
+    fn total(&mut self, bytes: u64);
+    /// This many bytes are done; may go back when a download starts over.
+    fn at(&mut self, bytes: u64);
+}
+
+/// What fits stderr: bars on a terminal, lines otherwise, nothing with `--quiet`.
+pub fn stderr(quiet: bool) -> Box<dyn Progress> {
+    if quiet {
+        Box::new(Silent)
+    } else if io::stderr().is_terminal() {
+        Box::new(Bars::default())
+    } else {
+        Box::new(Lines::new(io::stderr(), Pace::default()))
+    }
+}
+
+/// Shows nothing.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn task(&self, _: &str, _: Option<u64>) -> Box<dyn Task + '_> {
+        Box::new(Self)
+    }
+    fn note(&self, _: &str) {}
+}
+
+impl Task for Silent {
+    fn total(&mut self, _: u64) {}
+    fn at(&mut self, _: u64) {}
+}
+
+/// A bar with rate and remaining time per step.
+#[derive(Debug, Default)]
+struct Bars(MultiProgress);
+
+impl Progress for Bars {
+    fn task(&self, what: &str, total: Option<u64>) -> Box<dyn Task + '_> {
+        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let bar = self
+            .0
+            .add(bar.with_style(style()).with_message(what.to_owned()));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Box::new(Bar(bar))
+    }
+    fn note(&self, line: &str) {
+        self.0.suspend(|| tell(&mut io::stderr(), line));
+    }
+}
+
+struct Bar(ProgressBar);
+
+impl Task for Bar {
+    fn total(&mut self, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+    fn at(&mut self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn style() -> ProgressStyle {
+    let template =
+        "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// How often [`Lines`] speaks: after this much time, or this share of the whole, whichever comes later.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// At least this long between two lines.
+    pub time: Duration,
+    /// At least this many hundredths between two lines.
+    pub percent: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(5),
+            percent: 10,
+        }
+    }
+}
+
+/// Plain lines, for logs.
+#[derive(Debug)]
+pub struct Lines<W> {
+    out: Mutex<W>,
+    pace: Pace,
+}
+
+impl<W: Write + Send> Lines<W> {
+    /// Lines to `out`, no more often than `pace`.
+    pub fn new(out: W, pace: Pace) -> Self {
+        Self {
+            out: Mutex::new(out),
+            pace,
+        }
+    }
+}
+
+impl<W: Write + Send> Progress for Lines<W> {
+    fn task(&self, what: &str, total: Option<u64>) -> Box<dyn Task + '_> {
+        self.note(&match total {
+            Some(total) => format!("{what} ({})", BinaryBytes(total)),
+            None => what.to_owned(),
+        });
+        Box::new(Line {
+            lines: self,
+            what: what.to_owned(),
+            total,
+            told: (0, Instant::now()),
+        })
+    }
+    fn note(&self, line: &str) {
+        tell(
+            &mut *self.out.lock().unwrap_or_else(PoisonError::into_inner),
+            line,
+        );
+    }
+}
+
+struct Line<'a, W> {
+    lines: &'a Lines<W>,
+    what: String,
+    total: Option<u64>,
+    /// Position and time of the last line.
+    told: (u64, Instant),
+}
+
+impl<W: Write + Send> Task for Line<'_, W> {
+    fn total(&mut self, bytes: u64) {
+        self.total = Some(bytes);
+    }
+
+    fn at(&mut self, bytes: u64) {
+        let (position, time) = self.told;
+        if time.elapsed() < self.lines.pace.time {
+            return;
+        }
+        let percent = |bytes: u64| {
+            self.total
+                .map(|total| bytes.saturating_mul(100) / total.max(1))
+        };
+        let step = percent(bytes.saturating_sub(position));
+        if step.is_none_or(|step| step >= self.lines.pace.percent) {
+            self.told = (bytes, Instant::now());
+            let share = percent(bytes).map_or_else(String::new, |percent| format!(", {percent} %"));
+            self.lines
+                .note(&format!("{}: {}{share}", self.what, BinaryBytes(bytes)));
+        }
+    }
+}
+
+/// A closed stderr must not stop a build.
+fn tell(out: &mut impl Write, line: &str) {
+    let _ = writeln!(out, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(
+        pace: Pace,
+        total: Option<u64>,
+        positions: impl IntoIterator<Item = u64>,
+    ) -> Vec<String> {
+        let lines = Lines::new(Vec::new(), pace);
+        let mut task = lines.task("copying", total);
+        positions.into_iter().for_each(|position| task.at(position));
+        drop(task);
+        let text = String::from_utf8(lines.out.into_inner().unwrap()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn lines_come_every_tenth_when_fast() {
+        let pace = Pace {
+            time: Duration::ZERO,
+            percent: 10,
+        };
+        let lines = told(pace, Some(1024), 0..=1024);
+        assert_eq!(lines.len(), 10, "{lines:?}");
+        assert_eq!(lines[0], "copying (1.00 KiB)");
+        assert_eq!(lines[1], "copying: 103 B, 10 %");
+    }
+
+    #[test]
+    fn lines_are_never_closer_than_the_pace() {
+        let pace = Pace {
+            time: Duration::from_secs(3600),
+            percent: 0,
+        };
+        assert_eq!(told(pace, None, 0..1000), ["copying"]);
+    }
+
+    #[test]
+    fn unknown_total_is_told_in_bytes() {
+        let pace = Pace {
+            time: Duration::ZERO,
+            percent: 10,
+        };
+        assert_eq!(told(pace, None, [512]), ["copying", "copying: 512 B"]);
+    }
+}
