@@ -1,1 +1,49 @@
 //! Disk images as bytes: MBR, GPT, FAT and ext4 behind one small storage trait.
+//!
+//! ```text
+//!   file, read only ─▶ Overlay ─▶ Window: partition 1 ─▶ fat::Writer  ─▶ fat::Reader   (another author's code)
+//!   (the base)         (changes   Window: partition 2 ─▶ ext4::Writer ─▶ ext4::Reader  (another author's code)
+//!                       in memory)
+//!                          └──────▶ runs(): what differs from the base, in order, to be written elsewhere
+//! ```
+//!
+//! 1. [`Storage`] is all there is to know about where bytes live: a size, reads, writes.
+//! 2. [`Overlay`] keeps every change in memory, so the base is never written and a failure leaves nothing behind.
+//! 3. [`Table`] finds the partitions; a [`Window`] is one of them.
+//! 4. [`ext4`] and [`fat`] each have a gate (is this safe to edit?), a writer and a reader; the readers are built on
+//!    code of other authors than the writers.
+//!
+//! Nothing here reads a clock, a random source, the environment or the network: times and identifiers are arguments,
+//! so equal calls give equal bytes. Every failure is one of four kinds, see [`Class`].
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "tests compute with small constants"
+    )
+)]
+
+pub mod error;
+pub mod storage;
+pub mod table;
+
+pub mod fs;
+
+pub mod ext4;
+pub mod fat;
+
+mod bytes;
+mod crc;
+
+pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
+pub use fs::{Attributes, Kind, Metadata, ReadFs, WriteFs};
+pub use storage::{Memory, Overlay, ReadOnlyFile, Run, Storage, Window};
+pub use table::{Partition, PartitionKind, Table};
