@@ -1,0 +1,192 @@
+//! Finding the place a path names, following symbolic links on the way to it.
+
+use super::{Kind, Path};
+use crate::error::{Refused, Result};
+
+/// The most links one path may pass, as on Linux.
+const LINK_LIMIT: u32 = 40;
+
+/// The least a file system must offer to be walked.
+pub(crate) trait Tree {
+    /// What names a file or folder without its path.
+    type Node: Copy;
+
+    fn root(&self) -> Self::Node;
+    fn kind(&self, node: Self::Node, path: &str) -> Result<Kind>;
+    /// The entry `name` of the folder `node`.
+    fn child(&self, node: Self::Node, name: &str, path: &str) -> Result<Option<Self::Node>>;
+    fn target(&self, node: Self::Node, path: &str) -> Result<String>;
+}
+
+/// What `path` names, its last component not followed. `None` when it or a folder on the way is not there.
+pub(crate) fn find<T: Tree>(tree: &T, path: Path<'_>) -> Result<Option<T::Node>> {
+    let Ok((parents, last)) = path.split() else {
+        return Ok(Some(tree.root()));
+    };
+    match folder(tree, parents, path) {
+        Ok(parent) => tree.child(parent, last, path.as_str()),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder that holds, or would hold, the last component of `path`, and that component.
+pub(crate) fn parent<'a, T: Tree>(tree: &T, path: Path<'a>) -> Result<(T::Node, &'a str)> {
+    let (parents, last) = path.split()?;
+    Ok((folder(tree, parents, path)?, last))
+}
+
+fn is_absence(error: &crate::Error) -> bool {
+    matches!(
+        error,
+        crate::Error::Refused(Refused::NotFound { .. } | Refused::NotAFolder { .. })
+    )
+}
+
+/// Walks `names` from the root; every one must lead to a folder, directly or through links.
+fn folder<T: Tree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node> {
+    let whole = path.as_str();
+    // What is still to be walked, last name first; and where we came from, for `..` in link targets.
+    let mut ahead: Vec<String> = names.into_iter().rev().map(str::to_owned).collect();
+    let mut behind = vec![];
+    let mut here = tree.root();
+    let mut links = 0u32;
+    while let Some(name) = ahead.pop() {
+        match name.as_str() {
+            "" | "." => continue,
+            ".." => {
+                here = behind.pop().unwrap_or_else(|| tree.root());
+                continue;
+            }
+            _ => {}
+        }
+        let node = tree
+            .child(here, &name, whole)?
+            .ok_or_else(|| not_found(whole))?;
+        match tree.kind(node, whole)? {
+            Kind::Folder => {
+                behind.push(here);
+                here = node;
+            }
+            Kind::Symlink => {
+                links = links.saturating_add(1);
+                if links > LINK_LIMIT {
+                    return Err(loop_at(whole));
+                }
+                let target = tree.target(node, whole)?;
+                if target.starts_with('/') {
+                    here = tree.root();
+                    behind.clear();
+                }
+                ahead.extend(target.split('/').rev().map(str::to_owned));
+            }
+            Kind::File | Kind::Other => return Err(not_a_folder(whole)),
+        }
+    }
+    Ok(here)
+}
+
+fn not_found(path: &str) -> crate::Error {
+    let path = path.to_owned();
+    Refused::NotFound { path }.into()
+}
+
+fn not_a_folder(path: &str) -> crate::Error {
+    let path = path.to_owned();
+    Refused::NotAFolder { path }.into()
+}
+
+fn loop_at(path: &str) -> crate::Error {
+    Refused::SymlinkLoop {
+        path: path.to_owned(),
+        limit: LINK_LIMIT,
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LINK_LIMIT, Tree, find, parent};
+    use crate::error::{Error, Refused, Result};
+    use crate::fs::{Kind, Path};
+
+    /// Entries as `(path, link target)`; anything without a target is a folder, unless its name ends in `-txt`.
+    struct Toy(&'static [(&'static str, Option<&'static str>)]);
+
+    impl Tree for Toy {
+        type Node = usize;
+
+        fn root(&self) -> usize {
+            0
+        }
+
+        fn kind(&self, node: usize, _: &str) -> Result<Kind> {
+            Ok(match self.0[node] {
+                (_, Some(_)) => Kind::Symlink,
+                (path, None) if path.ends_with("-txt") => Kind::File,
+                _ => Kind::Folder,
+            })
+        }
+
+        fn child(&self, node: usize, name: &str, _: &str) -> Result<Option<usize>> {
+            let wanted = format!("{}/{name}", self.0[node].0);
+            Ok(self.0.iter().position(|(path, _)| *path == wanted))
+        }
+
+        fn target(&self, node: usize, _: &str) -> Result<String> {
+            Ok(self.0[node].1.unwrap().to_owned())
+        }
+    }
+
+    const TREE: Toy = Toy(&[
+        ("", None),
+        ("/usr", None),
+        ("/usr/lib", None),
+        ("/usr/lib/x-txt", None),
+        ("/lib", Some("usr/lib")),
+        ("/usr/lib/up", Some("../../lib/./")),
+        ("/abs", Some("/usr/lib/up/up")),
+        ("/loop", Some("/loop")),
+        ("/gone", Some("nowhere/at/all")),
+        ("/above", Some("../../../usr")),
+    ]);
+
+    fn found(path: &str) -> Result<Option<&'static str>> {
+        Ok(find(&TREE, Path::new(path)?)?.map(|node| TREE.0[node].0))
+    }
+
+    #[test]
+    fn follows_links_in_the_middle_only() {
+        assert_eq!(found("/lib/x-txt").unwrap(), Some("/usr/lib/x-txt"));
+        assert_eq!(found("/abs/up/x-txt").unwrap(), Some("/usr/lib/x-txt"));
+        assert_eq!(found("/above/lib").unwrap(), Some("/usr/lib"));
+        assert_eq!(found("/lib").unwrap(), Some("/lib"));
+        assert_eq!(found("/").unwrap(), Some(""));
+    }
+
+    #[test]
+    fn finds_nothing_behind_files_and_dangling_links() {
+        assert_eq!(found("/usr/lib/x-txt/deeper").unwrap(), None);
+        assert_eq!(found("/gone/x").unwrap(), None);
+        assert_eq!(found("/usr/none").unwrap(), None);
+    }
+
+    #[test]
+    fn gives_up_on_loops() {
+        let refused = Refused::SymlinkLoop {
+            path: "/loop/x".to_owned(),
+            limit: LINK_LIMIT,
+        };
+        assert_eq!(found("/loop/x"), Err(Error::Refused(refused)));
+        assert_eq!(found("/loop").unwrap(), Some("/loop"));
+    }
+
+    #[test]
+    fn the_parent_of_a_new_file_must_be_a_folder() {
+        let path = |path| parent(&TREE, Path::new(path).unwrap());
+        assert_eq!(path("/lib/new").unwrap(), (2, "new"));
+        let path_of = || "/usr/lib/x-txt/new".to_owned();
+        let refused = Refused::NotAFolder { path: path_of() };
+        assert_eq!(path(&path_of()).unwrap_err(), Error::Refused(refused));
+    }
+}
