@@ -1,0 +1,20 @@
+//! ext4: a gate, a writer and a reader.
+//!
+//! The format is specified in the kernel's documentation, `filesystems/ext4/`. [`gate()`] says whether a file system
+//! may be edited at all; [`Writer`] edits it (on `rust-fs-ext4`); [`Reader`] reads it (on `ext4-view`, other
+//! authors, so that what one writes the other must understand).
+//!
+//! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on an overlay,
+//! so it needs no journal, and no secret can stay behind in one.
+
+mod device;
+mod failure;
+mod features;
+mod gate;
+mod reader;
+mod superblock;
+mod writer;
+
+pub use gate::{Summary, gate};
+pub use reader::Reader;
+pub use writer::{Clock, Writer};

@@ -1,0 +1,143 @@
+//! Reading, on `ext4-view`.
+
+use std::sync::Arc;
+
+use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
+
+use super::failure::from_view;
+use super::superblock::Superblock;
+use crate::error::{Refused, Result, Unsupported};
+use crate::fs::{Kind, Metadata, Path, ReadFs};
+use crate::storage::Storage;
+
+/// The most entries a folder may have: what a two-level hash tree of 1 KiB blocks can address is far below.
+const MOST_ENTRIES: usize = 4_000_000;
+
+/// A file system open for reading. A journal that needs recovery is replayed in memory.
+pub struct Reader {
+    ext4: Ext4,
+    storage: Arc<dyn Storage>,
+}
+
+impl Reader {
+    /// Opens the file system in `storage`. Unlike a [`Writer`](super::Writer) it does not ask for a clean state.
+    pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
+        Superblock::read(storage.as_ref())?;
+        let source = Box::new(Source(storage.clone()));
+        let ext4 = Ext4::load(source).map_err(|error| from_view(error, "/"))?;
+        Ok(Self { ext4, storage })
+    }
+
+    /// The metadata, when `path` is there and `right` for what is asked.
+    fn expect(
+        &mut self,
+        path: &str,
+        right: Kind,
+        wrong: fn(String) -> Refused,
+    ) -> Result<Metadata> {
+        match self.metadata(path)? {
+            Some(metadata) if metadata.kind == right => Ok(metadata),
+            Some(_) => Err(wrong(path.to_owned()).into()),
+            None => Err(Refused::NotFound {
+                path: path.to_owned(),
+            }
+            .into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ext4::Reader on {:?}", self.storage)
+    }
+}
+
+impl ReadFs for Reader {
+    fn metadata(&mut self, path: &str) -> Result<Option<Metadata>> {
+        Path::new(path)?;
+        match self.ext4.symlink_metadata(path) {
+            Ok(found) => Ok(Some(metadata(&found))),
+            Err(Ext4Error::NotFound | Ext4Error::NotADirectory) => Ok(None),
+            Err(error) => Err(from_view(error, path)),
+        }
+    }
+
+    fn read(&mut self, path: &str) -> Result<Vec<u8>> {
+        let found = self.expect(path, Kind::File, |path| Refused::NotAFile { path })?;
+        if found.size > self.storage.size() {
+            let (path, size) = (path.to_owned(), found.size);
+            return Err(Unsupported::SparseFile { path, size }.into());
+        }
+        self.ext4.read(path).map_err(|error| from_view(error, path))
+    }
+
+    fn read_link(&mut self, path: &str) -> Result<String> {
+        self.expect(path, Kind::Symlink, |path| Refused::NotASymlink { path })?;
+        let target = self
+            .ext4
+            .read_link(path)
+            .map_err(|error| from_view(error, path))?;
+        let text = target.to_str().map(str::to_owned);
+        text.map_err(|_| name_encoding(path))
+    }
+
+    fn read_dir(&mut self, path: &str) -> Result<Vec<String>> {
+        self.expect(path, Kind::Folder, |path| Refused::NotAFolder { path })?;
+        let view = |error| from_view(error, path);
+        let mut names = vec![];
+        for entry in self.ext4.read_dir(path).map_err(view)?.take(MOST_ENTRIES) {
+            let entry = entry.map_err(view)?;
+            match entry.file_name().as_str() {
+                Ok("." | "..") => {}
+                Ok(name) => names.push(name.to_owned()),
+                Err(_) => return Err(name_encoding(path)),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn free_bytes(&mut self) -> Result<u64> {
+        let superblock = Superblock::read(self.storage.as_ref())?;
+        Ok(superblock.free_blocks.saturating_mul(superblock.block_size))
+    }
+
+    fn free_inodes(&mut self) -> Result<Option<u64>> {
+        let superblock = Superblock::read(self.storage.as_ref())?;
+        Ok(Some(superblock.free_inodes.into()))
+    }
+}
+
+fn name_encoding(path: &str) -> crate::Error {
+    let path = path.to_owned();
+    Unsupported::NameEncoding { path }.into()
+}
+
+fn metadata(found: &ext4_view::Metadata) -> Metadata {
+    Metadata {
+        kind: match found.file_type() {
+            FileType::Regular => Kind::File,
+            FileType::Directory => Kind::Folder,
+            FileType::Symlink => Kind::Symlink,
+            _ => Kind::Other,
+        },
+        mode: found.mode() & 0o7777,
+        uid: found.uid(),
+        gid: found.gid(),
+        size: found.len(),
+        modified: found.modified().seconds(),
+    }
+}
+
+/// The storage as `ext4-view` wants to read it.
+struct Source(Arc<dyn Storage>);
+
+impl Ext4Read for Source {
+    fn read(
+        &mut self,
+        offset: u64,
+        buf: &mut [u8],
+    ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.0.read_at(offset, buf).map_err(Into::into)
+    }
+}

@@ -1,0 +1,413 @@
+//! Writing, on `rust-fs-ext4`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fs_ext4::Filesystem;
+use fs_ext4::inode::Inode;
+use fs_ext4::runtime::Runtime;
+
+use super::device::Device;
+use super::failure::{from_engine, is_no_inode, is_no_space};
+use super::gate::gate;
+use super::superblock::Superblock;
+use crate::bytes::len_u64;
+use crate::error::{Error, Refused, Result};
+use crate::fs::{Attributes, Kind, Path, Tree, WriteFs, find, parent};
+use crate::storage::Storage;
+
+/// Contents are handed over in pieces of this many bytes: the engine holds a piece several times over.
+const PIECE: usize = 4 << 20;
+/// Blocks a change may need beside the content: a grown folder, its index, extent tree nodes.
+const SPARE_BLOCKS: u64 = 4;
+/// The permission bits of a mode.
+const PERMISSIONS: u16 = 0o7777;
+
+/// What the file system may know of time and chance: both are given, so that equal calls give equal bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// Seconds since 1970 UTC for every time that is set: access, change, modification, creation.
+    pub time: i64,
+    /// Where the inode generation numbers (`i_generation`) start from.
+    pub generation_seed: u64,
+}
+
+/// An ext4 file system open for changes.
+///
+/// [`WriteFs::write_file`] on something that exists removes it and makes a new file: other hard links keep the old
+/// content, and extended attributes (capabilities, ACLs) of the old file do not pass to the new one. A folder's
+/// modification time becomes the clock's when its entries change. Inodes that are not named keep every byte.
+pub struct Writer {
+    fs: Filesystem,
+    device: Arc<Device>,
+    time: i64,
+    broken: Option<Error>,
+}
+
+impl Writer {
+    /// Opens the file system in `storage` after [`gate()`] let it pass; nothing is changed yet.
+    pub fn open(storage: Arc<dyn Storage>, clock: Clock) -> Result<Self> {
+        gate(storage.as_ref())?;
+        let seconds = clock.time;
+        if !(0..=i64::from(u32::MAX)).contains(&seconds) {
+            return Err(Refused::Time { seconds }.into());
+        }
+        let device = Arc::new(Device::new(storage));
+        check_journal(&device)?;
+        let fs = Filesystem::mount_with_runtime(device.clone(), Arc::new(Given::new(clock)))
+            .map_err(|error| from_engine(error, "/"))?;
+        device
+            .hide_journal(&fs)
+            .map_err(|error| from_engine(error, "/"))?;
+        Ok(Self {
+            fs,
+            device,
+            time: clock.time,
+            broken: None,
+        })
+    }
+
+    fn superblock(&self) -> Result<Superblock> {
+        Superblock::read(self.device.storage())
+    }
+
+    fn inode(&self, number: u32, path: &str) -> Result<Inode> {
+        self.fs
+            .stat_ino(number)
+            .map_err(|error| from_engine(error, path))
+    }
+
+    /// Runs a change; a failure in the middle of it is remembered.
+    fn change<T>(&mut self, change: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let done = change(self);
+        if let Err(error) = &done {
+            self.broken = Some(error.clone());
+        }
+        done
+    }
+
+    /// Refuses what will not fit, before anything is changed. `freed` blocks become free on the way.
+    fn check_room(&self, path: &str, content: u64, freed: u64) -> Result<()> {
+        let superblock = self.superblock()?;
+        if superblock.free_inodes == 0 {
+            return Err(self.no_inodes(path));
+        }
+        let size = superblock.block_size;
+        let blocks = content.div_ceil(size);
+        // One extent tree leaf per 340 (4 KiB) or 84 (1 KiB) pieces is the worst case; it is counted at a quarter,
+        // a more broken file system fails in the middle instead.
+        let need = blocks
+            .saturating_add(blocks.checked_div(320).unwrap_or(0))
+            .saturating_add(SPARE_BLOCKS);
+        let free = superblock.free_blocks.saturating_add(freed);
+        if need > free {
+            return Err(Refused::NoSpace {
+                path: path.to_owned(),
+                need: need.saturating_mul(size),
+                free: free.saturating_mul(size),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    fn no_inodes(&self, path: &str) -> Error {
+        let total = self
+            .superblock()
+            .map_or(0, |found| found.inodes_count.into());
+        let path = path.to_owned();
+        Refused::NoInodes { path, total }.into()
+    }
+
+    /// The engine's error, with "no space" and "no inodes" as refusals.
+    fn failed(&self, error: fs_ext4::Error, path: &str, need: u64) -> Error {
+        if is_no_inode(&error) {
+            return self.no_inodes(path);
+        }
+        if !is_no_space(&error) {
+            return from_engine(error, path);
+        }
+        let free = self.superblock().map_or(0, |found| {
+            found.free_blocks.saturating_mul(found.block_size)
+        });
+        let path = path.to_owned();
+        Refused::NoSpace { path, need, free }.into()
+    }
+
+    /// Where something new may be made: the parent and the name, checked to be free.
+    fn free_place<'a>(&self, path: Path<'a>) -> Result<(u32, &'a str)> {
+        let (folder, name) = parent(self, path)?;
+        match self.child(folder, name, path.as_str())? {
+            None => Ok((folder, name)),
+            Some(_) => Err(exists(path.as_str())),
+        }
+    }
+
+    fn attributes(&self, inode: u32, path: &str, attributes: Attributes) -> Result<()> {
+        let failed = |error| self.failed(error, path, 0);
+        let fs = &self.fs;
+        fs.apply_chown_ino(inode, attributes.uid, attributes.gid)
+            .map_err(failed)?;
+        if self.kind(inode, path)? != Kind::Symlink {
+            fs.apply_chmod_ino(inode, attributes.mode).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the modification time of a folder whose entries changed.
+    fn touch(&self, folder: u32, path: &str) -> Result<()> {
+        self.fs
+            .apply_utimens_ino(folder, fs_ext4::fs::TIME_OMIT, 0, self.time, 0)
+            .map_err(|error| self.failed(error, path, 0))
+    }
+
+    fn unlink(&self, folder: u32, name: &str, kind: Kind, path: &str) -> Result<()> {
+        let name = name.as_bytes();
+        match kind {
+            Kind::Folder => self.fs.apply_rmdir_at(folder, name),
+            _ => self.fs.apply_unlink_at(folder, name),
+        }
+        .map_err(|error| self.failed(error, path, 0))
+    }
+
+    fn create(&self, folder: u32, name: &str, path: &str, content: &[u8]) -> Result<u32> {
+        let need = len_u64(content);
+        let failed = |error| self.failed(error, path, need);
+        let inode = self
+            .fs
+            .apply_create_at(folder, name.as_bytes(), 0o600)
+            .map_err(failed)?;
+        let mut offset = 0_u64;
+        for piece in content.chunks(PIECE) {
+            self.fs
+                .apply_pwrite_ino(inode, offset, piece)
+                .map_err(failed)?;
+            offset = offset.saturating_add(len_u64(piece));
+        }
+        Ok(inode)
+    }
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ext4::Writer on {:?}", self.device.storage())
+    }
+}
+
+impl WriteFs for Writer {
+    fn make_folder(&mut self, path: &str, attributes: Attributes) -> Result<()> {
+        let place = Path::new(path)?;
+        check_mode(path, attributes)?;
+        let (folder, name) = self.free_place(place)?;
+        self.check_room(path, 0, 0)?;
+        self.change(|writer| {
+            let inode = writer
+                .fs
+                .apply_mkdir_at(folder, name.as_bytes(), 0o700)
+                .map_err(|error| writer.failed(error, path, 0))?;
+            writer.attributes(inode, path, attributes)?;
+            writer.touch(folder, path)
+        })
+    }
+
+    fn write_file(&mut self, path: &str, content: &[u8], attributes: Attributes) -> Result<()> {
+        let place = Path::new(path)?;
+        check_mode(path, attributes)?;
+        let (folder, name) = parent(self, place)?;
+        let old = self.child(folder, name, path)?;
+        let (mut kind, mut freed) = (None, 0);
+        if let Some(old) = old {
+            let inode = self.inode(old, path)?;
+            kind = Some(self.kind(old, path)?);
+            if inode.links_count == 1 {
+                let per_block = self.superblock()?.block_size.checked_div(512).unwrap_or(2);
+                freed = inode.blocks.checked_div(per_block).unwrap_or(0);
+            }
+        }
+        if kind == Some(Kind::Folder) {
+            let path = path.to_owned();
+            return Err(Refused::NotAFile { path }.into());
+        }
+        self.check_room(path, len_u64(content), freed)?;
+        self.change(|writer| {
+            if let Some(kind) = kind {
+                writer.unlink(folder, name, kind, path)?;
+            }
+            let inode = writer.create(folder, name, path, content)?;
+            writer.attributes(inode, path, attributes)?;
+            writer.touch(folder, path)
+        })
+    }
+
+    fn make_symlink(&mut self, path: &str, target: &str) -> Result<()> {
+        let place = Path::new(path)?;
+        check_target(path, target, self.superblock()?.block_size)?;
+        let (folder, name) = self.free_place(place)?;
+        self.check_room(path, len_u64(target.as_bytes()), 0)?;
+        self.change(|writer| {
+            writer
+                .fs
+                .apply_symlink_at(folder, name.as_bytes(), target.as_bytes())
+                .map_err(|error| writer.failed(error, path, 0))?;
+            writer.touch(folder, path)
+        })
+    }
+
+    fn remove(&mut self, path: &str) -> Result<()> {
+        let place = Path::new(path)?;
+        let (folder, name) = parent(self, place)?;
+        let inode = self
+            .child(folder, name, path)?
+            .ok_or_else(|| not_found(path))?;
+        let kind = self.kind(inode, path)?;
+        if kind == Kind::Folder {
+            let entries = self.fs.read_dir_ino(inode);
+            let entries = entries.map_err(|error| from_engine(error, path))?;
+            let is_own = |name: &[u8]| name == b"." || name == b"..";
+            if entries.iter().any(|entry| !is_own(&entry.name)) {
+                let path = path.to_owned();
+                return Err(Refused::FolderNotEmpty { path }.into());
+            }
+        }
+        self.change(|writer| {
+            writer.unlink(folder, name, kind, path)?;
+            writer.touch(folder, path)
+        })
+    }
+
+    fn set_attributes(&mut self, path: &str, attributes: Attributes) -> Result<()> {
+        let place = Path::new(path)?;
+        check_mode(path, attributes)?;
+        let inode = find(self, place)?.ok_or_else(|| not_found(path))?;
+        self.change(|writer| writer.attributes(inode, path, attributes))
+    }
+
+    fn free_bytes(&mut self) -> Result<u64> {
+        let superblock = self.superblock()?;
+        Ok(superblock.free_blocks.saturating_mul(superblock.block_size))
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        self.fs.finish().map_err(|error| from_engine(error, "/"))
+    }
+}
+
+impl Tree for Writer {
+    type Node = u32;
+
+    fn root(&self) -> u32 {
+        fs_ext4::path::EXT4_ROOT_INODE
+    }
+
+    fn kind(&self, node: u32, path: &str) -> Result<Kind> {
+        let inode = self.inode(node, path)?;
+        Ok(if inode.is_file() {
+            Kind::File
+        } else if inode.is_dir() {
+            Kind::Folder
+        } else if inode.is_symlink() {
+            Kind::Symlink
+        } else {
+            Kind::Other
+        })
+    }
+
+    fn child(&self, node: u32, name: &str, path: &str) -> Result<Option<u32>> {
+        match self.fs.lookup_at(node, name.as_bytes()) {
+            Ok(inode) => Ok(Some(inode)),
+            Err(fs_ext4::Error::NotFound) => Ok(None),
+            Err(error) => Err(from_engine(error, path)),
+        }
+    }
+
+    fn target(&self, node: u32, path: &str) -> Result<String> {
+        let target = self.fs.read_link_ino(node);
+        let target = target.map_err(|error| from_engine(error, path))?;
+        String::from_utf8(target).map_err(|_| {
+            let path = path.to_owned();
+            crate::Unsupported::NameEncoding { path }.into()
+        })
+    }
+}
+
+/// Refuses a journal that holds anything: the engine would replay it. A lazy mount looks without replaying.
+fn check_journal(device: &Arc<Device>) -> Result<()> {
+    let reading =
+        Filesystem::mount_lazy(device.clone()).map_err(|error| from_engine(error, "/"))?;
+    let journal =
+        fs_ext4::jbd2::read_superblock(&reading).map_err(|error| from_engine(error, "/"))?;
+    match journal {
+        Some(journal) if !journal.is_clean() => {
+            let start = journal.start;
+            Err(Refused::JournalNotEmpty { start }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_mode(path: &str, attributes: Attributes) -> Result<()> {
+    if attributes.mode & !PERMISSIONS == 0 {
+        return Ok(());
+    }
+    let (path, mode) = (path.to_owned(), attributes.mode);
+    Err(Refused::Mode { path, mode }.into())
+}
+
+/// A target is 1 to 4095 bytes without a NUL, and fits into one block.
+fn check_target(path: &str, target: &str, block_size: u64) -> Result<()> {
+    let size = len_u64(target.as_bytes());
+    let reason = match size {
+        0 => "has an empty target",
+        _ if target.contains('\0') => "has a NUL in its target",
+        _ if size >= block_size.min(4096) => "has a target longer than a block",
+        _ => return Ok(()),
+    };
+    let path = path.to_owned();
+    Err(Refused::Path { path, reason }.into())
+}
+
+fn not_found(path: &str) -> Error {
+    let path = path.to_owned();
+    Refused::NotFound { path }.into()
+}
+
+fn exists(path: &str) -> Error {
+    let path = path.to_owned();
+    Refused::Exists { path }.into()
+}
+
+/// A [`Clock`] as the engine asks for it.
+struct Given {
+    time: i64,
+    generation: AtomicU64,
+}
+
+impl Given {
+    fn new(clock: Clock) -> Self {
+        Self {
+            time: clock.time,
+            generation: AtomicU64::new(clock.generation_seed),
+        }
+    }
+}
+
+impl Runtime for Given {
+    fn now_unix_seconds(&self) -> i64 {
+        self.time
+    }
+
+    /// Numbers that look random and do not repeat soon: the counter through the finaliser of `SplitMix64`.
+    fn next_inode_generation(&self) -> u32 {
+        let counter = self.generation.fetch_add(1, Ordering::Relaxed);
+        let mixed = counter.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        u32::from_le_bytes(crate::bytes::array_at(&mixed.to_be_bytes(), 0))
+    }
+}
