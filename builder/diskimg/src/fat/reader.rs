@@ -1,0 +1,215 @@
+//! Reading, on `fatfs`.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use fatfs::{Dir, DirEntry, FileAttributes, FileSystem, FsOptions};
+
+use super::failure::from_fatfs;
+use super::gate::examine_for_reading;
+use crate::error::{Corrupt, Refused, Result, Unsupported};
+use crate::fs::{Kind, Metadata, Path, ReadFs};
+use crate::storage::{Storage, Stream};
+
+/// The most entries a folder may have, by the specification.
+const MOST_ENTRIES: usize = 65_536;
+
+/// A volume open for reading, dirty or not. Names are found without regard to case.
+pub struct Reader {
+    fs: FileSystem<Stream>,
+    size: u64,
+    free: u64,
+}
+
+type Folder<'a> = Dir<'a, Stream>;
+type Entry<'a> = DirEntry<'a, Stream>;
+
+impl Reader {
+    /// Opens the volume in `storage` after checking its boot sector and that its chains end.
+    pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
+        let (boot, free) = examine_for_reading(storage.as_ref())?;
+        let size = storage.size();
+        let stream = Stream::new(storage);
+        let fs = FileSystem::new(stream, FsOptions::new().update_accessed_date(false))
+            .map_err(|error| from_fatfs(error, "/"))?;
+        let free = u64::from(free).saturating_mul(boot.cluster_size);
+        Ok(Self { fs, size, free })
+    }
+
+    /// The folder that holds the last component, and that component.
+    fn folder<'a>(&self, path: Path<'a>) -> Result<(Folder<'_>, &'a str)> {
+        let (parents, last) = path.split()?;
+        let mut here = self.fs.root_dir();
+        for name in parents {
+            let found = entry(&here, name, path.as_str())?;
+            let found = found.ok_or_else(|| not_found(path.as_str()))?;
+            if !found.is_dir() {
+                let path = path.as_str().to_owned();
+                return Err(Refused::NotAFolder { path }.into());
+            }
+            here = found.to_dir();
+        }
+        Ok((here, last))
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<Entry<'_>>> {
+        match self.folder(Path::new(path)?) {
+            Ok((folder, name)) => entry(&folder, name, path),
+            Err(crate::Error::Refused(Refused::NotFound { .. } | Refused::NotAFolder { .. })) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "fat::Reader on {} bytes", self.size)
+    }
+}
+
+impl ReadFs for Reader {
+    fn metadata(&mut self, path: &str) -> Result<Option<Metadata>> {
+        if Path::new(path)?.names().next().is_none() {
+            return Ok(Some(root()));
+        }
+        Ok(self.entry(path)?.as_ref().map(metadata))
+    }
+
+    fn read(&mut self, path: &str) -> Result<Vec<u8>> {
+        let entry = self.entry(path)?.ok_or_else(|| not_found(path))?;
+        let (path, size) = (path.to_owned(), entry.len());
+        if entry.is_dir() {
+            return Err(Refused::NotAFile { path }.into());
+        }
+        if size > self.size {
+            return Err(Unsupported::SparseFile { path, size }.into());
+        }
+        let mut content = vec![];
+        let read = entry.to_file().read_to_end(&mut content);
+        read.map_err(|error| from_fatfs(error, &path))?;
+        if crate::bytes::len_u64(&content) < size {
+            let reason = "its cluster chain is shorter than its size".to_owned();
+            return Err(Corrupt::Structure { path, reason }.into());
+        }
+        Ok(content)
+    }
+
+    fn read_link(&mut self, path: &str) -> Result<String> {
+        let path = path.to_owned();
+        Err(Refused::NotASymlink { path }.into())
+    }
+
+    fn read_dir(&mut self, path: &str) -> Result<Vec<String>> {
+        let checked = Path::new(path)?;
+        let folder = if checked.names().next().is_none() {
+            self.fs.root_dir()
+        } else {
+            match self.entry(path)? {
+                Some(entry) if entry.is_dir() => entry.to_dir(),
+                Some(_) => {
+                    return Err(Refused::NotAFolder {
+                        path: path.to_owned(),
+                    }
+                    .into());
+                }
+                None => return Err(not_found(path)),
+            }
+        };
+        let mut names = vec![];
+        for entry in entries(&folder, path) {
+            let name = entry?.file_name();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn free_bytes(&mut self) -> Result<u64> {
+        Ok(self.free)
+    }
+
+    fn free_inodes(&mut self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+}
+
+/// The entries of a folder, an error in place of the first one too many.
+fn entries<'a>(folder: &Folder<'a>, path: &str) -> impl Iterator<Item = Result<Entry<'a>>> {
+    let most = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
+    folder
+        .iter()
+        .take(MOST_ENTRIES.saturating_add(1))
+        .enumerate()
+        .map(move |(index, entry)| match entry {
+            Ok(_) if index >= MOST_ENTRIES => Err(Corrupt::FolderTooLarge {
+                path: path.to_owned(),
+                limit: most,
+            }
+            .into()),
+            Ok(entry) => Ok(entry),
+            Err(error) => Err(from_fatfs(error, path)),
+        })
+}
+
+/// The entry called `name`, by its long or its short name.
+fn entry<'a>(folder: &Folder<'a>, name: &str, path: &str) -> Result<Option<Entry<'a>>> {
+    let wanted = name.to_uppercase();
+    for entry in entries(folder, path) {
+        let entry = entry?;
+        let is_it = |found: &str| found.to_uppercase() == wanted;
+        if is_it(&entry.file_name()) || is_it(&entry.short_file_name()) {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+fn not_found(path: &str) -> crate::Error {
+    let path = path.to_owned();
+    Refused::NotFound { path }.into()
+}
+
+fn root() -> Metadata {
+    Metadata {
+        kind: Kind::Folder,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        modified: 0,
+    }
+}
+
+fn metadata(entry: &Entry<'_>) -> Metadata {
+    let read_only = entry.attributes().contains(FileAttributes::READ_ONLY);
+    Metadata {
+        kind: if entry.is_dir() {
+            Kind::Folder
+        } else {
+            Kind::File
+        },
+        mode: if read_only { 0o555 } else { 0o755 },
+        uid: 0,
+        gid: 0,
+        size: entry.len(),
+        modified: seconds(entry.modified()),
+    }
+}
+
+/// Seconds since 1970 of a FAT date and time, taken as UTC.
+fn seconds(at: fatfs::DateTime) -> i64 {
+    use hadris_fs::{CivilDate, CivilTime, DateTime};
+    let part = |value: u16| u8::try_from(value).unwrap_or(0);
+    let date = CivilDate::new(at.date.year.into(), part(at.date.month), part(at.date.day));
+    let time = CivilTime::new(part(at.time.hour), part(at.time.min), part(at.time.sec));
+    match (date, time) {
+        (Ok(date), Ok(time)) => {
+            DateTime::from_civil(date, time, None).map_or(0, |at| at.unix_seconds())
+        }
+        _ => 0,
+    }
+}

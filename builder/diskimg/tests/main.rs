@@ -1,0 +1,12 @@
+//! The promises of the crate, judged by strangers: e2fsck, debugfs, fsck.vfat, mtools, sfdisk, sgdisk.
+//!
+//! Images are made when a test runs, by `tests/support/images.rs`; nothing binary is kept and nobody needs to be root.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "images are made and judged by foreign programs, in files"
+)]
+
+mod support;
+
+mod ext4_writes;
+mod fat_writes;

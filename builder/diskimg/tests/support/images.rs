@@ -1,0 +1,144 @@
+//! Images made by foreign programs, in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use diskimg::{Memory, Overlay, Storage};
+use tempfile::TempDir;
+
+use super::must;
+
+/// Bytes per MiB.
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// How `mke2fs` is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Ext4 {
+    mib: u64,
+    options: Vec<&'static str>,
+}
+
+/// The flavours every promise has to hold for: as on Raspberry Pi OS (bookworm, trixie), Debian, and the odd ones.
+pub(crate) fn flavours() -> [(&'static str, Ext4); 6] {
+    let trixie = "^64bit,^huge_file,orphan_file,metadata_csum_seed";
+    [
+        ("bookworm", Ext4::new(&["-O", "^64bit,^huge_file"])),
+        ("trixie", Ext4::new(&["-O", trixie])),
+        ("debian", Ext4::new(&[])),
+        ("small blocks", Ext4::new(&["-b", "1024"])),
+        ("linear folders", Ext4::new(&["-O", "^dir_index"])),
+        (
+            "old checksums",
+            Ext4::new(&["-O", "^metadata_csum,uninit_bg", "-I", "128"]),
+        ),
+    ]
+}
+
+impl Ext4 {
+    /// 64 MiB with these options on top of the defaults.
+    pub(crate) fn new(options: &[&'static str]) -> Self {
+        Self {
+            mib: 64,
+            options: options.to_vec(),
+        }
+    }
+
+    pub(crate) fn mib(mut self, mib: u64) -> Self {
+        self.mib = mib;
+        self
+    }
+
+    /// Makes the file system from a folder that `fill` filled.
+    pub(crate) fn with(&self, fill: impl FnOnce(&Path)) -> Arc<dyn Storage> {
+        let place = TempDir::new().unwrap();
+        let (folder, image) = (place.path().join("root"), place.path().join("image"));
+        std::fs::create_dir(&folder).unwrap();
+        fill(&folder);
+        let file = std::fs::File::create(&image).unwrap();
+        file.set_len(self.mib * MIB).unwrap();
+        let fixed = [
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-m",
+            "0",
+            "-L",
+            "rootfs",
+            "-U",
+            "01234567-89ab-cdef-0123-456789abcdef",
+            "-E",
+            "root_owner=0:0,hash_seed=01234567-89ab-cdef-0123-456789abcdef",
+        ];
+        let mut args: Vec<_> = fixed.map(Into::into).to_vec();
+        args.extend(self.options.iter().map(Into::into));
+        args.extend(["-d".into(), folder.into_os_string()]);
+        args.push(image.clone().into_os_string());
+        must("mke2fs", &args);
+        Arc::new(Memory::new(std::fs::read(&image).unwrap()))
+    }
+
+    /// A small root: folders, links, a file in each of the usual places.
+    pub(crate) fn make(&self) -> Arc<dyn Storage> {
+        self.with(small_root)
+    }
+}
+
+/// What [`Ext4::make`] puts into the image.
+pub(crate) fn small_root(root: &Path) {
+    for folder in ["etc/systemd", "usr/lib", "usr/bin", "var/empty", "home"] {
+        std::fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    std::fs::write(root.join("etc/hostname"), "raspberrypi\n").unwrap();
+    std::fs::write(root.join("usr/lib/big"), vec![b'B'; 300_000]).unwrap();
+    std::fs::hard_link(root.join("etc/hostname"), root.join("etc/twin")).unwrap();
+    #[cfg(unix)]
+    for (target, link) in [
+        ("usr/lib", "lib"),
+        ("/usr/bin", "bin"),
+        ("loop", "loop"),
+        ("../usr/lib/os-release", "etc/os-release"),
+    ] {
+        std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+    }
+}
+
+/// A FAT volume of `mib` MiB made by `mkfs.vfat` with these options, holding `config.txt` and `overlays/README`.
+pub(crate) fn fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
+    let place = TempDir::new().unwrap();
+    let image = place.path().join("image");
+    let file = std::fs::File::create(&image).unwrap();
+    file.set_len(mib * MIB).unwrap();
+    let image_name = image.to_str().unwrap();
+    let fixed = ["-n", "bootfs", "-i", "1234ABCD", "--invariant"];
+    must(
+        "mkfs.vfat",
+        fixed.iter().chain(options).chain(&[image_name]),
+    );
+    let config = place.path().join("config.txt");
+    std::fs::write(&config, "arm_64bit=1\n").unwrap();
+    must("mcopy", ["-i", image_name, config.to_str().unwrap(), "::/"]);
+    must("mmd", ["-i", image_name, "::/overlays"]);
+    must(
+        "mcopy",
+        [
+            "-i",
+            image_name,
+            config.to_str().unwrap(),
+            "::/overlays/README",
+        ],
+    );
+    Arc::new(Memory::new(std::fs::read(&image).unwrap()))
+}
+
+/// An overlay on an image, as the program uses it.
+pub(crate) fn overlay(base: &Arc<dyn Storage>) -> Arc<Overlay> {
+    Arc::new(Overlay::new(base.clone()))
+}
+
+/// All bytes of a storage.
+pub(crate) fn bytes(storage: &dyn Storage) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(storage.size()).unwrap()];
+    storage.read_at(0, &mut bytes).unwrap();
+    bytes
+}

@@ -1,0 +1,35 @@
+//! The small language the tests are written in: images, judges.
+
+pub(crate) mod images;
+pub(crate) mod judges;
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+/// Runs a foreign program to its end; its output, and whether it was content.
+pub(crate) fn run<S: AsRef<OsStr>>(
+    program: &str,
+    args: impl IntoIterator<Item = S>,
+) -> (bool, String) {
+    let output = Command::new(program)
+        .args(args)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("E2FSPROGS_FAKE_TIME", "1700000000")
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap_or_else(|error| panic!("{program} is needed for these tests: {error}"));
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+/// Runs a program that has to succeed.
+pub(crate) fn must<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> String {
+    let (done, text) = run(program, args);
+    assert!(done, "{program} failed:\n{text}");
+    text
+}
