@@ -1,0 +1,196 @@
+//! The one door out of this room for a base: an image whose digest was seen to be right.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digested;
+use crate::failure::{Failure, Kind};
+
+/// A raw image that was read to its end and is what was promised.
+///
+/// **Invariant**: made only by [`Verified::new`], which compares what was seen with what was promised; what was seen
+/// comes from a reader that drains its source, or from a record of that reading for a file unchanged since.
+#[derive(Debug)]
+pub struct Verified {
+    path: PathBuf,
+    source: String,
+    raw: Digested,
+}
+
+impl Verified {
+    pub(super) fn new(
+        path: PathBuf,
+        source: String,
+        promise: &Promise,
+        seen: Seen,
+    ) -> Result<Self> {
+        promise.check(&source, &seen)?;
+        Ok(Self {
+            path,
+            source,
+            raw: seen.raw,
+        })
+    }
+
+    /// The raw image; never opened for writing.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// SHA-256 of the raw image, lower-case hexadecimal.
+    pub fn raw_sha256(&self) -> &str {
+        &self.raw.sha256
+    }
+
+    /// Size of the raw image in bytes.
+    pub fn size(&self) -> u64 {
+        self.raw.size
+    }
+
+    /// Where it came from, for reports: an address, a path or how it was made.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+/// What was read: the source as it came, and the image inside it. The same twice when it came unpacked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) packed: Digested,
+    pub(super) raw: Digested,
+}
+
+/// What the source and the image inside it should be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Promise {
+    pub(super) packed: Pin,
+    pub(super) raw: Pin,
+}
+
+impl Promise {
+    pub(super) fn check(&self, source: &str, seen: &Seen) -> Result<()> {
+        self.packed.check(source, &seen.packed)?;
+        self.raw
+            .check(&format!("the image unpacked from {source}"), &seen.raw)
+    }
+}
+
+/// A digest and a size known in advance, each only where somebody published it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pin {
+    pub(super) sha256: Option<String>,
+    pub(super) size: Option<u64>,
+}
+
+impl Pin {
+    pub(super) fn sha256(digest: &str) -> Self {
+        Self {
+            sha256: Some(digest.to_owned()),
+            size: None,
+        }
+    }
+
+    /// The size first: it says more about what went wrong.
+    pub(super) fn check(&self, thing: &str, seen: &Digested) -> Result<()> {
+        match self.size {
+            Some(size) if size != seen.size => Err(wrong(
+                thing,
+                "size",
+                &size.to_string(),
+                &seen.size.to_string(),
+            )),
+            _ => self.check_digest(thing, &seen.sha256),
+        }
+    }
+
+    fn check_digest(&self, thing: &str, seen: &str) -> Result<()> {
+        match &self.sha256 {
+            Some(sha256) if sha256 != seen => Err(wrong(thing, "SHA-256", sha256, seen)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn wrong(thing: &str, what: &str, expected: &str, got: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Verification,
+        format!("wrong {what} of {thing}: expected {expected}, got {got}"),
+        "do not use it; fetch it again, over another network or mirror, and compare with what its makers publish",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(digit: &str) -> Seen {
+        let digested = |size| Digested {
+            sha256: digit.repeat(64),
+            size,
+        };
+        Seen {
+            packed: digested(1),
+            raw: digested(2),
+        }
+    }
+
+    #[track_caller]
+    fn verdict(promise: &Promise) -> Result<Verified, String> {
+        let verified = Verified::new("a.img".into(), "a".into(), promise, seen("a"));
+        verified.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn accepts_what_was_promised() {
+        let pin = |size| Pin {
+            sha256: Some("a".repeat(64)),
+            size: Some(size),
+        };
+        assert!(
+            verdict(&Promise {
+                packed: pin(1),
+                raw: pin(2)
+            })
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn each_promise_is_checked() {
+        let of_digest = Pin::sha256("b");
+        let of_size = Pin {
+            sha256: None,
+            size: Some(3),
+        };
+        let packed = |pin: &Pin| {
+            verdict(&Promise {
+                packed: pin.clone(),
+                ..Promise::default()
+            })
+            .unwrap_err()
+        };
+        let raw = |pin: &Pin| {
+            verdict(&Promise {
+                raw: pin.clone(),
+                ..Promise::default()
+            })
+            .unwrap_err()
+        };
+        let a = "a".repeat(64);
+        assert_eq!(
+            packed(&of_digest),
+            format!("wrong SHA-256 of a: expected b, got {a}")
+        );
+        assert_eq!(packed(&of_size), "wrong size of a: expected 3, got 1");
+        assert_eq!(
+            raw(&of_digest),
+            format!("wrong SHA-256 of the image unpacked from a: expected b, got {a}")
+        );
+        assert_eq!(
+            raw(&of_size),
+            "wrong size of the image unpacked from a: expected 3, got 2"
+        );
+    }
+}
