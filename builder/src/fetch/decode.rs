@@ -1,0 +1,137 @@
+//! Which compression a source has, by its first bytes, and a reader that undoes it.
+//!
+//! Names and content types lie; magic numbers rarely do. Every decoder here reads several concatenated streams
+//! and takes the source's end, not a stream's end, for the end.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::xz::XzDecoder;
+
+/// Compressions an image or archive may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Xz,
+    Zstd,
+    Gzip,
+    /// Recognised in order to be refused by name.
+    Zip,
+    Bzip2,
+    /// None of these: the bytes themselves.
+    Raw,
+}
+
+impl Format {
+    /// Bytes needed to tell.
+    pub(super) const MAGIC: usize = 6;
+
+    pub(super) fn sniff(start: &[u8]) -> Self {
+        match start {
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            // A zstd frame, or a skippable frame (16 magic numbers) before one.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [b'P', b'K', 3, 4, ..] => Self::Zip,
+            [b'B', b'Z', b'h', ..] => Self::Bzip2,
+            _ => Self::Raw,
+        }
+    }
+
+    /// Of a file, without keeping it open.
+    pub(super) fn of(mut file: impl Read) -> io::Result<Self> {
+        let mut start = Vec::with_capacity(Self::MAGIC);
+        (&mut file)
+            .take(Self::MAGIC as u64)
+            .read_to_end(&mut start)?;
+        Ok(Self::sniff(&start))
+    }
+}
+
+/// A source with its compression undone.
+pub(super) enum Decoder<R: BufRead> {
+    Xz(Box<XzDecoder<R>>),
+    Zstd(zstd::stream::read::Decoder<'static, R>),
+    Gzip(Box<MultiGzDecoder<R>>),
+    Raw(R),
+}
+
+impl<R: BufRead> Decoder<R> {
+    /// Looks at the first bytes of the source, which must have a buffer of at least [`Format::MAGIC`] bytes.
+    pub(super) fn new(mut source: R, threads: usize) -> io::Result<Self> {
+        Ok(match Format::sniff(source.fill_buf()?) {
+            Format::Xz => Self::Xz(Box::new(XzDecoder::new(source, threads)?)),
+            Format::Zstd => Self::Zstd(zstd::stream::read::Decoder::with_buffer(source)?),
+            Format::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(source))),
+            Format::Zip | Format::Bzip2 | Format::Raw => Self::Raw(source),
+        })
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        match self {
+            Self::Xz(decoder) => decoder.into_inner(),
+            Self::Zstd(decoder) => decoder.finish(),
+            Self::Gzip(decoder) => decoder.into_inner(),
+            Self::Raw(source) => source,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Decoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Xz(decoder) => decoder.read(buffer),
+            Self::Zstd(decoder) => decoder.read(buffer),
+            Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Raw(source) => source.read(buffer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        writer.write_all(data).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn zstd(data: &[u8]) -> Vec<u8> {
+        zstd::encode_all(data, 1).unwrap()
+    }
+
+    fn unpacked(source: &[u8]) -> io::Result<Vec<u8>> {
+        let mut output = Vec::new();
+        Decoder::new(source, 1)?.read_to_end(&mut output)?;
+        Ok(output)
+    }
+
+    #[test]
+    fn every_member_and_frame_is_decoded() {
+        for pack in [gzip, zstd] {
+            assert_eq!(
+                unpacked(&[pack(b"one"), pack(b"two")].concat()).unwrap(),
+                b"onetwo"
+            );
+        }
+    }
+
+    #[test]
+    fn truncation_and_garbage_are_errors() {
+        for pack in [gzip, zstd] {
+            let whole = pack(b"some words, some words, some other words");
+            unpacked(&whole[..whole.len() - 1]).expect_err("cut off");
+            unpacked(&[&whole[..], b"garbage"].concat()).expect_err("garbage");
+            unpacked(&[&whole[..], b"g"].concat()).expect_err("garbage");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_itself() {
+        assert_eq!(unpacked(b"bytes").unwrap(), b"bytes");
+        assert_eq!(unpacked(b"").unwrap(), b"");
+    }
+}

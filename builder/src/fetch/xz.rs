@@ -1,0 +1,294 @@
+//! xz on all cores, reading every stream of the source to its last byte.
+//!
+//! liblzma decodes blocks side by side where their headers tell their sizes, as `xz -T` and pi-gen write them; other
+//! files it decodes on one core. It stops at the end of a stream, so what may follow one (padding, more streams) is
+//! handled here, and nothing else is accepted. Format: <https://tukaani.org/xz/xz-file-format.txt>.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
+
+/// Memory for all decoding threads together; a whole build stays below twice this.
+const MEMORY: u64 = 256 << 20;
+
+/// A stream is padded with zero bytes to a multiple of this.
+const PADDING: u64 = 4;
+
+/// Decodes one or more concatenated xz streams.
+pub(super) struct XzDecoder<R> {
+    source: R,
+    stream: Stream,
+    state: State,
+    threads: u32,
+    /// Bytes of the source used so far.
+    offset: u64,
+}
+
+enum State {
+    Inside,
+    /// After a stream: padding, another stream, or the end.
+    Between,
+    Done,
+}
+
+/// How xz data can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum XzError {
+    /// The source ends inside a stream.
+    Truncated,
+    /// What follows a stream is neither padding nor a stream.
+    Garbage,
+    /// The data or one of its checks is wrong.
+    Damaged,
+    /// A filter or check liblzma does not know.
+    Unknown,
+    /// Decoding needs more than [`MEMORY`].
+    TooBig,
+}
+
+impl<R: BufRead> XzDecoder<R> {
+    pub(super) fn new(source: R, threads: usize) -> io::Result<Self> {
+        let threads = u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
+        let stream = new_stream(threads)?;
+        Ok(Self {
+            source,
+            stream,
+            state: State::Inside,
+            threads,
+            offset: 0,
+        })
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        self.source
+    }
+
+    /// Decodes some; nothing only at the end of the stream or when liblzma wants more input first.
+    fn decode(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let input = self.source.fill_buf()?;
+        let (at_end, total) = (
+            input.is_empty(),
+            (self.stream.total_in(), self.stream.total_out()),
+        );
+        let action = if at_end { Action::Finish } else { Action::Run };
+        let status = self.stream.process(input, output, action);
+        let used = self.stream.total_in() - total.0;
+        self.source
+            .consume(usize::try_from(used).unwrap_or(usize::MAX));
+        self.offset += used;
+        match status.map_err(|error| self.wrong(error))? {
+            Status::StreamEnd => self.state = State::Between,
+            Status::MemNeeded if at_end => return Err(XzError::Truncated.at(self.offset)),
+            _ => {}
+        }
+        Ok(usize::try_from(self.stream.total_out() - total.1).unwrap_or(usize::MAX))
+    }
+
+    /// Passes over padding to the next stream or the end.
+    fn pass_padding(&mut self) -> io::Result<()> {
+        let start = self.offset;
+        loop {
+            let input = self.source.fill_buf()?;
+            let zeros = input.iter().take_while(|byte| **byte == 0).count();
+            let next = input.get(zeros).copied();
+            let at_end = input.is_empty();
+            self.source.consume(zeros);
+            self.offset += zeros as u64;
+            match next {
+                None if !at_end => continue,
+                _ if !(self.offset - start).is_multiple_of(PADDING) => {
+                    return Err(XzError::Garbage.at(start));
+                }
+                None => self.state = State::Done,
+                // The first byte of every stream.
+                Some(0xfd) => {
+                    self.stream = new_stream(self.threads)?;
+                    self.state = State::Inside;
+                }
+                Some(_) => return Err(XzError::Garbage.at(self.offset)),
+            }
+            return Ok(());
+        }
+    }
+
+    fn wrong(&self, error: Error) -> io::Error {
+        match error {
+            // Of the first stream the magic has been sniffed already.
+            Error::Format => XzError::Garbage.at(self.offset),
+            Error::MemLimit | Error::Mem => XzError::TooBig.at(self.offset),
+            Error::Options | Error::UnsupportedCheck => XzError::Unknown.at(self.offset),
+            _ => XzError::Damaged.at(self.offset),
+        }
+    }
+}
+
+impl<R: BufRead> Read for XzDecoder<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.state {
+                State::Done => return Ok(0),
+                State::Between => self.pass_padding()?,
+                State::Inside => match self.decode(output)? {
+                    0 if !output.is_empty() => {}
+                    count => return Ok(count),
+                },
+            }
+        }
+    }
+}
+
+fn new_stream(threads: u32) -> io::Result<Stream> {
+    let mut builder = MtStreamBuilder::new();
+    builder
+        .threads(threads)
+        .memlimit_threading(MEMORY)
+        .memlimit_stop(MEMORY);
+    builder
+        .decoder()
+        .map_err(|error| io::Error::other(format!("starting the xz decoder: {error}")))
+}
+
+impl XzError {
+    fn at(self, offset: u64) -> io::Error {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            XzErrorAt {
+                error: self,
+                offset,
+            },
+        )
+    }
+
+    /// The one inside an error of [`XzDecoder`].
+    pub(super) fn of(error: &io::Error) -> Option<Self> {
+        error
+            .get_ref()?
+            .downcast_ref::<XzErrorAt>()
+            .map(|it| it.error)
+    }
+}
+
+#[derive(Debug)]
+struct XzErrorAt {
+    error: XzError,
+    offset: u64,
+}
+
+impl std::error::Error for XzErrorAt {}
+
+impl fmt::Display for XzErrorAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.error {
+            XzError::Truncated => "the xz data is cut off",
+            XzError::Garbage => "something that is not xz follows the xz data",
+            XzError::Damaged => "the xz data is damaged",
+            XzError::Unknown => "the xz data uses a filter or check this program does not know",
+            XzError::TooBig => "decoding the xz data needs more than 256 MiB of memory",
+        };
+        write!(f, "{what} (offset {})", self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// A source of four blocks, as `xz -T` writes them.
+    fn packed(data: &[u8]) -> Vec<u8> {
+        let mut builder = MtStreamBuilder::new();
+        builder
+            .threads(2)
+            .block_size(data.len().div_ceil(4).max(1) as u64)
+            .preset(0);
+        builder.check(liblzma::stream::Check::Crc64);
+        let mut writer =
+            liblzma::write::XzEncoder::new_stream(Vec::new(), builder.encoder().unwrap());
+        writer.write_all(data).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn data() -> Vec<u8> {
+        (0..200_000_u32)
+            .flat_map(|number| (number / 7).to_le_bytes())
+            .collect()
+    }
+
+    #[track_caller]
+    fn unpacked(source: &[u8]) -> Result<Vec<u8>, XzError> {
+        let source = io::BufReader::with_capacity(1000, source);
+        let mut output = Vec::new();
+        match XzDecoder::new(source, 2).unwrap().read_to_end(&mut output) {
+            Ok(_) => Ok(output),
+            Err(error) => Err(XzError::of(&error).expect("an xz error")),
+        }
+    }
+
+    #[test]
+    fn decodes_blocks_side_by_side() {
+        assert!(unpacked(&packed(&data())).unwrap() == data());
+    }
+
+    #[test]
+    fn decodes_empty() {
+        assert_eq!(unpacked(&packed(b"")), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn decodes_concatenated_and_padded_streams() {
+        let (one, two) = (packed(b"one"), packed(b"two"));
+        assert_eq!(unpacked(&[&one[..], &two].concat()).unwrap(), b"onetwo");
+        assert_eq!(
+            unpacked(&[&one[..], &[0; 8], &two, &[0; 4000]].concat()).unwrap(),
+            b"onetwo"
+        );
+    }
+
+    #[test]
+    fn refuses_what_follows_the_stream() {
+        let one = packed(b"one");
+        for tail in [
+            &b"x"[..],
+            b"garbage after the end",
+            &[0; 3],
+            &[0, 0, 0, 0, 7],
+            b"\xfdnot a stream header",
+        ] {
+            assert_eq!(
+                unpacked(&[&one[..], tail].concat()),
+                Err(XzError::Garbage),
+                "{tail:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_truncation_anywhere() {
+        let whole = packed(&data());
+        for length in [
+            6,
+            12,
+            40,
+            whole.len() / 3,
+            whole.len() - 40,
+            whole.len() - 12,
+            whole.len() - 1,
+        ] {
+            assert_eq!(
+                unpacked(&whole[..length]),
+                Err(XzError::Truncated),
+                "{length} of {}",
+                whole.len()
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_one_flipped_bit() {
+        let mut whole = packed(&data());
+        let middle = whole.len() / 2;
+        whole[middle] ^= 1;
+        assert_eq!(unpacked(&whole), Err(XzError::Damaged));
+    }
+}
