@@ -1,0 +1,168 @@
+//! From a compressed source to a raw image: decoded on this thread (xz: on several), hashed and written on another.
+//!
+//! ```text
+//! file ─▶ digest ─▶ decoder ─▶ full chunks ─▶ digest ─▶ sparse file
+//!                      ▲                                   │
+//!                      └────────── empty chunks ◀──────────┘
+//! ```
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread;
+
+use anyhow::Result;
+
+use super::cache::{Temporary, storage};
+use super::decode::{Decoder, Format};
+use super::digest::{DigestReader, Digested, Digester};
+use super::sparse::{PIECE, SparseWriter};
+use super::verified::Seen;
+use super::watched::Watched;
+use super::xz::XzError;
+use crate::failure::{Failure, Kind};
+use crate::progress::Task;
+
+/// One chunk; a multiple of what the sparse writer looks at.
+const CHUNK: usize = 16 * PIECE;
+
+/// Chunks on their way from decoder to disk.
+const CHUNKS: usize = 8;
+
+/// Unpacks the file at `source` into `target`, whole.
+///
+/// What was seen is told only after the source was read to its very end, whatever the decoder made of it.
+pub(super) fn unpack(
+    source: &Path,
+    target: &Temporary,
+    threads: usize,
+    task: &mut dyn Task,
+) -> Result<Seen> {
+    let file = File::open(source).map_err(|error| storage("opening", source, &error))?;
+    task.total(file.metadata().map_or(0, |metadata| metadata.len()));
+    let mut reader =
+        BufReader::with_capacity(256 << 10, DigestReader::new(Watched::new(file, task)));
+    let start = reader
+        .fill_buf()
+        .map_err(|error| unreadable(source, &error))?;
+    supported(source, Format::sniff(start))?;
+    let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, &error))?;
+    let raw = pump(&mut decoder, target, |error| unreadable(source, error))?;
+    let packed = drain(decoder.into_inner(), source)?;
+    Ok(Seen { packed, raw })
+}
+
+/// Reads what the decoder left; it must be nothing.
+fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Result<Digested> {
+    let left = reader
+        .fill_buf()
+        .map_err(|error| unreadable(source, &error))?
+        .len();
+    let position = reader.get_ref().position() - left as u64;
+    if left > 0 {
+        let what = format!(
+            "unpacking {}: something follows the compressed data (offset {position})",
+            source.display()
+        );
+        return Err(Failure::new(Kind::Corrupt, what, HINT));
+    }
+    reader
+        .into_inner()
+        .drain()
+        .map_err(|error| unreadable(source, &error))
+}
+
+/// Moves everything from `decoder` to `target` and tells its digest.
+fn pump(
+    decoder: &mut impl Read,
+    target: &Temporary,
+    explain: impl Fn(&io::Error) -> anyhow::Error,
+) -> Result<Digested> {
+    let (full, full_chunks) = mpsc::sync_channel(CHUNKS);
+    let (empty, empty_chunks) = mpsc::channel();
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || write(target.file(), &full_chunks, &empty));
+        let fed = feed(decoder, &full, &empty_chunks);
+        drop(full); // ends the writer
+        let written = writer
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let digested = written.map_err(|error| storage("writing", target.path(), &error))?;
+        fed.map_err(|error| explain(&error))?;
+        Ok(digested)
+    })
+}
+
+/// Decodes until the end, or until the writer has stopped; then its own error says why.
+fn feed(
+    decoder: &mut impl Read,
+    full: &SyncSender<Vec<u8>>,
+    empty: &Receiver<Vec<u8>>,
+) -> io::Result<()> {
+    loop {
+        let chunk = fill(decoder, empty.try_recv().unwrap_or_default())?;
+        if chunk.is_empty() || full.send(chunk).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn write(file: &File, chunks: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>) -> io::Result<Digested> {
+    let (mut digester, mut writer) = (Digester::default(), SparseWriter::new(file));
+    for chunk in chunks {
+        digester.update(&chunk);
+        writer.write(&chunk)?;
+        // The decoder may have finished; then nobody needs it.
+        let _ = empty.send(chunk);
+    }
+    writer.finish()?;
+    Ok(digester.finish())
+}
+
+/// A full chunk; less only at the end.
+fn fill(decoder: &mut impl Read, mut chunk: Vec<u8>) -> io::Result<Vec<u8>> {
+    chunk.resize(CHUNK, 0);
+    let mut length = 0;
+    while length < CHUNK {
+        match decoder.read(&mut chunk[length..])? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    chunk.truncate(length);
+    Ok(chunk)
+}
+
+const HINT: &str = "the file is damaged or incomplete: fetch it again and compare its digest with the published one";
+
+/// The disk failed, or the data is not what it claims to be.
+fn unreadable(source: &Path, error: &io::Error) -> anyhow::Error {
+    if error.raw_os_error().is_some() {
+        return storage("reading", source, error);
+    }
+    let what = format!("unpacking {}: {error}", source.display());
+    match XzError::of(error) {
+        Some(XzError::TooBig | XzError::Unknown) => Failure::new(
+            Kind::Unsupported,
+            what,
+            "unpack it with `xz -d` and give the raw image",
+        ),
+        _ => Failure::new(Kind::Corrupt, what, HINT),
+    }
+}
+
+/// Refuses compressions that are recognised but not undone.
+pub(super) fn supported(path: &Path, format: Format) -> Result<()> {
+    let name = match format {
+        Format::Zip => "zip",
+        Format::Bzip2 => "bzip2",
+        Format::Xz | Format::Zstd | Format::Gzip | Format::Raw => return Ok(()),
+    };
+    let what = format!("{} is a {name} archive", path.display());
+    Err(Failure::new(
+        Kind::Unsupported,
+        what,
+        "unpack it first; xz, zstd, gzip and raw images are read as they are",
+    ))
+}
