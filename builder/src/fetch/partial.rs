@@ -1,0 +1,118 @@
+//! A download so far. It survives a dropped connection and a killed run: the next one goes on where this one ended.
+
+use std::fs::{self, File};
+use std::io::{self, Seek as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::cache::{self, Entry, storage};
+use super::digest::{DigestReader, Digested, Digester};
+
+/// Endings of the two files.
+const PART: &str = "part";
+const FROM: &str = "part.from";
+
+/// Where the bytes came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Origin {
+    url: String,
+    /// `ETag` or `Last-Modified`: lets the server tell whether its file is still the same.
+    validator: Option<String>,
+}
+
+/// The bytes so far, and their digest so far.
+#[derive(Debug)]
+pub(super) struct Partial {
+    path: PathBuf,
+    from: PathBuf,
+    file: File,
+    digester: Digester,
+    origin: Origin,
+    /// Whether the bytes came in more than one answer, so that they may be of different files.
+    pieced: bool,
+}
+
+impl Partial {
+    /// What an earlier run left of the entry, or nothing yet.
+    pub(super) fn open(entry: &Entry, url: &str) -> Result<Self> {
+        let (path, from) = (entry.path(PART), entry.path(FROM));
+        let mut file = cache::append(&path)?;
+        let digester =
+            digest_so_far(&mut file).map_err(|error| storage("reading", &path, &error))?;
+        let mut origin: Origin = fs::read_to_string(&from)
+            .ok()
+            .and_then(|text| toml::from_str(&text).ok())
+            .unwrap_or_default();
+        if origin.url != url {
+            // Another mirror of the same digest: its bytes are as good, its validator is not.
+            origin = Origin {
+                url: url.to_owned(),
+                validator: None,
+            };
+        }
+        let pieced = digester.size() > 0;
+        Ok(Self {
+            path,
+            from,
+            file,
+            digester,
+            origin,
+            pieced,
+        })
+    }
+
+    /// Bytes so far.
+    pub(super) fn len(&self) -> u64 {
+        self.digester.size()
+    }
+
+    /// The validator of the bytes so far, for `If-Range`.
+    pub(super) fn validator(&self) -> Option<&str> {
+        self.origin.validator.as_deref()
+    }
+
+    pub(super) fn pieced(&self) -> bool {
+        self.pieced
+    }
+
+    /// The bytes to come are of another answer than those so far.
+    pub(super) fn resume(&mut self) {
+        self.pieced = self.len() > 0;
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| storage("writing", &self.path, &error))?;
+        self.digester.update(bytes);
+        Ok(())
+    }
+
+    /// Throws away the bytes so far; those to come have this validator.
+    pub(super) fn restart(&mut self, validator: Option<String>) -> Result<()> {
+        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
+        emptied.map_err(|error| storage("emptying", &self.path, &error))?;
+        self.digester = Digester::default();
+        self.pieced = false;
+        self.origin.validator = validator;
+        cache::replace(&self.from, &toml::to_string(&self.origin)?)
+    }
+
+    /// The whole download and its digest.
+    pub(super) fn finish(self) -> (PathBuf, Digested) {
+        (self.path, self.digester.finish())
+    }
+
+    /// Removes a download that is of no more use.
+    pub(super) fn remove(entry: &Entry) -> Result<()> {
+        entry.remove(PART)?;
+        entry.remove(FROM)
+    }
+}
+
+fn digest_so_far(file: &mut File) -> io::Result<Digester> {
+    file.rewind()?;
+    DigestReader::new(file).drain_digester()
+}

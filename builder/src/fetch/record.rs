@@ -1,0 +1,139 @@
+//! What was read, written down beside it, so that a warm build need not read gigabytes again.
+//!
+//! A record holds for a file as long as the file's state is the one noted: size, change times and, where the system has
+//! them, device and inode number. Any difference means reading and hashing again.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digested;
+use super::verified::Seen;
+
+/// A record as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    packed: Noted,
+    raw: Noted,
+    /// State of the file when it was read; `None` until the file has its final name.
+    state: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Noted {
+    sha256: String,
+    size: u64,
+}
+
+impl Record {
+    pub(super) fn new(seen: &Seen, state: Option<State>) -> Self {
+        let note = |digested: &Digested| Noted {
+            sha256: digested.sha256.clone(),
+            size: digested.size,
+        };
+        Self {
+            packed: note(&seen.packed),
+            raw: note(&seen.raw),
+            state: state.map(|state| state.0),
+        }
+    }
+
+    /// The record in that file; an unreadable one is as good as none.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        toml::from_str(&fs::read_to_string(path).ok()?).ok()
+    }
+
+    pub(super) fn to_text(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// Whether the file has not changed since it was read.
+    pub(super) fn holds(&self, now: &State) -> bool {
+        self.state.as_ref() == Some(&now.0)
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        let digested = |noted: &Noted| Digested {
+            sha256: noted.sha256.clone(),
+            size: noted.size,
+        };
+        Seen {
+            packed: digested(&self.packed),
+            raw: digested(&self.raw),
+        }
+    }
+}
+
+/// The state of a file: equal as long as nobody changed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct State(String);
+
+impl State {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let modified = metadata
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos());
+        Ok(Self(format!(
+            "size {} modified {modified}{}",
+            metadata.len(),
+            identity(&metadata)
+        )))
+    }
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
+    format!(
+        " changed {seconds}.{nanoseconds:09} device {} inode {}",
+        metadata.dev(),
+        metadata.ino()
+    )
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> String {
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_changes_with_content_of_the_same_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs_err::write(&path, "one").unwrap();
+        let before = State::of(&path).unwrap();
+        assert_eq!(before, State::of(&path).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs_err::write(&path, "two").unwrap();
+        assert_ne!(before, State::of(&path).unwrap());
+    }
+
+    #[test]
+    fn record_without_a_state_never_holds() {
+        let digested = Digested {
+            sha256: "a".into(),
+            size: 1,
+        };
+        let seen = Seen {
+            packed: digested.clone(),
+            raw: digested,
+        };
+        let record = Record::new(&seen, None);
+        let read: Record = toml::from_str(&record.to_text().unwrap()).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.seen(), seen);
+        assert!(!read.holds(&State(String::new())));
+    }
+}
