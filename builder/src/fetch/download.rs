@@ -1,0 +1,97 @@
+//! A file from one of several mirrors into a cache entry, its digest checked.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::Options;
+use super::cache::Entry;
+use super::http::Http;
+use super::partial::Partial;
+use super::verified::Pin;
+use crate::failure::{Failure, Kind};
+
+/// The first mirror's file that arrives whole and has the pinned digest.
+pub(super) fn download(
+    entry: &Entry,
+    urls: &[String],
+    pin: &Pin,
+    options: &Options<'_>,
+) -> Result<PathBuf> {
+    if options.offline {
+        return Err(offline(urls));
+    }
+    let http = Http::new(options.policy, options.progress)?;
+    first(urls, options, |url| match once(&http, entry, url, pin)? {
+        Arrival::Whole(path) => Ok(path),
+        // The halves may be of different files: the server's word for "unchanged" is not worth a failed build.
+        Arrival::Pieced(wrong) => {
+            options.progress.note(&format!(
+                "{wrong:#}; it came in pieces, so it is fetched once more"
+            ));
+            match once(&http, entry, url, pin)? {
+                Arrival::Whole(path) => Ok(path),
+                Arrival::Pieced(wrong) => Err(wrong),
+            }
+        }
+    })
+}
+
+/// The first success; with none, the first failure, the others having been told.
+pub(super) fn first<T>(
+    urls: &[String],
+    options: &Options<'_>,
+    mut get: impl FnMut(&str) -> Result<T>,
+) -> Result<T> {
+    let mut failure = None;
+    for url in urls {
+        match get(url) {
+            Ok(value) => return Ok(value),
+            Err(error) => {
+                if failure.is_some() || urls.len() > 1 {
+                    options.progress.note(&format!("{error:#}"));
+                }
+                failure.get_or_insert(error);
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| offline(urls)))
+}
+
+/// What came of a download.
+enum Arrival {
+    /// The right bytes.
+    Whole(PathBuf),
+    /// Wrong bytes, but put together from several answers.
+    Pieced(anyhow::Error),
+}
+
+fn once(http: &Http<'_>, entry: &Entry, url: &str, pin: &Pin) -> Result<Arrival> {
+    let mut partial = entry.partial(url)?;
+    http.download(url, &mut partial, pin.size)?;
+    let pieced = partial.pieced();
+    let (path, seen) = partial.finish();
+    match pin.check(url, &seen) {
+        Ok(()) => Ok(Arrival::Whole(path)),
+        Err(wrong) => {
+            Partial::remove(entry)?;
+            if pieced {
+                Ok(Arrival::Pieced(wrong))
+            } else {
+                Err(wrong)
+            }
+        }
+    }
+}
+
+fn offline(urls: &[String]) -> anyhow::Error {
+    let what = format!(
+        "{} is not in the cache, and --offline is given",
+        urls.first().map_or("it", String::as_str)
+    );
+    Failure::new(
+        Kind::Storage,
+        what,
+        "run `etcd-image fetch` once while online, with the same `--cache`",
+    )
+}

@@ -1,0 +1,328 @@
+//! HTTP, and the only place of this room that opens sockets.
+//!
+//! A download goes on where it stopped: after a dropped or stalled connection, a 5xx answer, or a killed run. Whether the
+//! server's file is still the same is asked with `If-Range`; a server that cannot resume is taken from the start.
+
+use std::io::Read;
+use std::thread;
+
+use anyhow::Result;
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, ClientBuilder, Response};
+use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
+use reqwest::redirect;
+
+use super::headers::{ContentRange, length, validator};
+use super::partial::Partial;
+use super::policy::Policy;
+use crate::failure::{Failure, Kind};
+use crate::progress::{Progress, Task};
+
+/// Why an attempt ended early.
+enum Trouble {
+    /// Trying again may help.
+    Passing(String),
+    /// It will not.
+    Final(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Trouble {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// A client with its patience.
+pub(super) struct Http<'a> {
+    client: Client,
+    policy: Policy,
+    progress: &'a dyn Progress,
+}
+
+impl<'a> Http<'a> {
+    pub(super) fn new(policy: Policy, progress: &'a dyn Progress) -> Result<Self> {
+        // The proxy variables of the environment are honoured by reqwest itself.
+        let client = ClientBuilder::new()
+            .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(policy.silence)
+            .timeout(policy.silence) // of each single read
+            .redirect(redirects())
+            .build();
+        let client = client.map_err(|error| {
+            let hint =
+                "check the system's CA certificates and the proxy variables of the environment";
+            Failure::new(
+                Kind::Storage,
+                format!("starting the HTTP client: {}", reason(&error)),
+                hint,
+            )
+        })?;
+        Ok(Self {
+            client,
+            policy,
+            progress,
+        })
+    }
+
+    /// Downloads what `partial` still lacks. `size` is the length promised for the whole, where known.
+    pub(super) fn download(
+        &self,
+        url: &str,
+        partial: &mut Partial,
+        size: Option<u64>,
+    ) -> Result<()> {
+        let mut task = self
+            .progress
+            .task(&format!("downloading {}", last_part(url)), size);
+        let mut furthest = partial.len();
+        self.persist(url, || {
+            let outcome = self.attempt(url, partial, size, &mut *task);
+            let headway = partial.len().saturating_sub(furthest) >= self.policy.headway;
+            furthest = furthest.max(partial.len());
+            (outcome, headway)
+        })
+    }
+
+    /// A small text, such as a list of digests; over HTTPS all the way when it starts there.
+    pub(super) fn text(&self, url: &str, limit: u64) -> Result<String> {
+        let mut text = String::new();
+        self.persist(url, || {
+            text.clear();
+            let response = self
+                .client
+                .get(url)
+                .send()
+                .map_err(|error| passing(&error))
+                .and_then(|it| accepted(url, it));
+            let read = response.and_then(|response| {
+                let read = response.take(limit).read_to_string(&mut text);
+                read.map_err(|error| Trouble::Passing(error.to_string()))
+            });
+            (read.map(|_| ()), false)
+        })?;
+        Ok(text)
+    }
+
+    /// Repeats `attempt` until it succeeds, cannot, or failed too often in a row without headway.
+    fn persist(
+        &self,
+        url: &str,
+        mut attempt: impl FnMut() -> (Result<(), Trouble>, bool),
+    ) -> Result<()> {
+        let mut failures = 0;
+        loop {
+            let (outcome, headway) = attempt();
+            let reason = match outcome {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Passing(reason)) => reason,
+            };
+            failures = if headway { 1 } else { failures + 1 };
+            if failures >= self.policy.attempts {
+                return Err(gave_up(url, failures, &reason));
+            }
+            let pause = self.policy.pause_after(failures);
+            self.progress
+                .note(&format!("{url}: {reason}; trying again in {pause:.0?}"));
+            thread::sleep(pause);
+        }
+    }
+
+    /// One request for what is missing.
+    fn attempt(
+        &self,
+        url: &str,
+        partial: &mut Partial,
+        size: Option<u64>,
+        task: &mut dyn Task,
+    ) -> Result<(), Trouble> {
+        if size.is_some_and(|size| partial.len() == size) {
+            return Ok(()); // a killed run had everything
+        }
+        let response = self
+            .request(url, partial)
+            .map_err(|error| passing(&error))?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && partial.len() > 0 {
+            return not_satisfiable(&response, partial);
+        }
+        let response = accepted(url, response)?;
+        let total = start(&response, partial)?;
+        check_total(url, total, size)?;
+        if let Some(total) = total.or(size) {
+            task.total(total);
+        }
+        copy(url, response, partial, total.or(size), task)
+    }
+
+    fn request(&self, url: &str, partial: &Partial) -> reqwest::Result<Response> {
+        // The bytes as they are, or digest and offsets would mean nothing.
+        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        if partial.len() > 0 {
+            request = request.header(RANGE, format!("bytes={}-", partial.len()));
+            if let Some(validator) = partial.validator() {
+                request = request.header(IF_RANGE, validator);
+            }
+        }
+        request.send()
+    }
+}
+
+/// Success, a passing trouble of the server, or its final word.
+fn accepted(url: &str, response: Response) -> Result<Response, Trouble> {
+    let status = response.status();
+    match status {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+            Err(Trouble::Passing(format!("answer {status}")))
+        }
+        _ if status.is_server_error() => Err(Trouble::Passing(format!("answer {status}"))),
+        _ => Err(Trouble::Final(refused(url, status))),
+    }
+}
+
+/// Where the answer's bytes belong: after those we have, or at the start. Tells the length of the whole, if it says.
+fn start(response: &Response, partial: &mut Partial) -> Result<Option<u64>, Trouble> {
+    if response.status() != StatusCode::PARTIAL_CONTENT {
+        partial.restart(validator(response.headers()))?;
+        return Ok(length(response.headers()));
+    }
+    let range = ContentRange::of(response.headers());
+    match range {
+        Some(range) if range.start == Some(partial.len()) => {
+            partial.resume();
+            Ok(range.total)
+        }
+        _ => {
+            partial.restart(None)?;
+            Err(Trouble::Passing(
+                "the server sent another range than it was asked for".to_owned(),
+            ))
+        }
+    }
+}
+
+/// We have all there is, or more than there is.
+fn not_satisfiable(response: &Response, partial: &mut Partial) -> Result<(), Trouble> {
+    let range = ContentRange::of(response.headers());
+    if range.is_some_and(|range| range.total == Some(partial.len())) {
+        return Ok(());
+    }
+    partial.restart(None)?;
+    Err(Trouble::Passing(
+        "the server has a shorter file than what was downloaded so far".to_owned(),
+    ))
+}
+
+fn copy(
+    url: &str,
+    mut response: Response,
+    partial: &mut Partial,
+    total: Option<u64>,
+    task: &mut dyn Task,
+) -> Result<(), Trouble> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        task.at(partial.len());
+        let count = response
+            .read(&mut buffer)
+            .map_err(|error| Trouble::Passing(dropped(&error, partial.len())))?;
+        if count == 0 {
+            break;
+        }
+        partial.append(&buffer[..count])?;
+        check_total(
+            url,
+            Some(partial.len()).filter(|length| total.is_some_and(|total| *length > total)),
+            total,
+        )?;
+    }
+    match total {
+        Some(total) if partial.len() < total => Err(Trouble::Passing(format!(
+            "the connection ended after {} of {total} bytes",
+            partial.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A length other than the promised one will not become right by trying again.
+fn check_total(url: &str, total: Option<u64>, size: Option<u64>) -> Result<()> {
+    match (total, size) {
+        (Some(total), Some(size)) if total != size => {
+            let what =
+                format!("wrong size of {url}: expected {size} bytes, the server has {total}");
+            Err(Failure::new(
+                Kind::Verification,
+                what,
+                "the file was replaced, or a portal answers in its place; open the address in a browser",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Follows redirects, but never from HTTPS to HTTP: lists of digests are only as good as the way they came.
+fn redirects() -> redirect::Policy {
+    redirect::Policy::custom(|attempt| {
+        let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
+        if was_secure && attempt.url().scheme() != "https" {
+            attempt.error("redirected from https to http")
+        } else {
+            redirect::Policy::default().redirect(attempt)
+        }
+    })
+}
+
+fn passing(error: &reqwest::Error) -> Trouble {
+    Trouble::Passing(reason(error))
+}
+
+/// The innermost cause; the layers above repeat the address or say "error sending request".
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+fn dropped(error: &std::io::Error, length: u64) -> String {
+    let cause = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<reqwest::Error>());
+    let reason = cause.map_or_else(|| error.to_string(), reason);
+    format!("the connection failed after {length} bytes ({reason})")
+}
+
+fn refused(url: &str, status: StatusCode) -> anyhow::Error {
+    let hint = match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            "the file is not there (any more): check the recipe or the version"
+        }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            "give the proxy's user and password in the proxy variables"
+        }
+        _ => "open the address in a browser to see what the server wants",
+    };
+    Failure::new(
+        Kind::Storage,
+        format!("downloading {url}: answer {status}"),
+        hint,
+    )
+}
+
+fn gave_up(url: &str, failures: u32, reason: &str) -> anyhow::Error {
+    let what = format!("downloading {url}: gave up after {failures} attempts: {reason}");
+    Failure::new(
+        Kind::Storage,
+        what,
+        "check the network and run it again: it goes on where it stopped",
+    )
+}
+
+fn last_part(url: &str) -> &str {
+    url.rsplit('/')
+        .next()
+        .filter(|part| !part.is_empty())
+        .unwrap_or(url)
+}
