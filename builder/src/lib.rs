@@ -9,6 +9,7 @@ pub mod secret;
 
 pub mod cli;
 
+pub mod fetch;
 pub mod overlay;
 pub mod pki;
 pub mod recipe;

@@ -1,0 +1,159 @@
+//! An image on this machine, raw or compressed. Its digest is whatever it is, unless a `.sha256` file beside it says
+//! what it should be.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use sha2::{Digest as _, Sha256};
+
+use super::Options;
+use super::cache::{Cache, replace, storage, with_ending};
+use super::decode::Format;
+use super::digest::Digested;
+use super::image;
+use super::record::{Record, State};
+use super::unpack::supported;
+use super::verified::{Pin, Promise, Seen, Verified};
+use crate::failure::{Failure, Kind};
+use crate::hex;
+use crate::recipe::is_sha256;
+
+/// A raw image is used where it is; another is unpacked into the cache under its digest.
+pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
+    let format = format(path)?;
+    supported(path, format)?;
+    let cache = Cache::open(options.cache)?;
+    let promise = Promise {
+        packed: sidecar(path)?,
+        raw: Pin::default(),
+    };
+    let packed = digest(path, options)?;
+    let source = path.display().to_string();
+    if format == Format::Raw {
+        let seen = Seen {
+            packed: packed.clone(),
+            raw: packed,
+        };
+        return Verified::new(path.to_owned(), source, &promise, seen);
+    }
+    promise.packed.check(&source, &packed)?;
+    let entry = cache.entry(&packed.sha256, options.progress)?;
+    if let Some(verified) = image::cached(
+        &entry,
+        &source,
+        &promise,
+        &Options {
+            offline: false,
+            ..*options
+        },
+    )? {
+        return Ok(verified);
+    }
+    // What is unpacked must be what was hashed above, or the entry would have the wrong name.
+    let promise = Promise {
+        packed: Pin {
+            sha256: Some(packed.sha256),
+            size: Some(packed.size),
+        },
+        ..promise
+    };
+    image::unpacked(&entry, path, &source, &promise, options)
+}
+
+fn format(path: &Path) -> Result<Format> {
+    let missing = |error| storage("opening the image", path, &error);
+    if fs::metadata(path).map_err(missing)?.is_dir() {
+        let hint = "give the image file itself, or the name of a recipe (`etcd-image recipes`)";
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{} is a folder, not an image", path.display()),
+            hint,
+        ));
+    }
+    File::open(path).and_then(Format::of).map_err(missing)
+}
+
+/// The digest of the file, from the record of an earlier run if the file has not changed since.
+fn digest(path: &Path, options: &Options<'_>) -> Result<Digested> {
+    let record = record_path(path, options.cache)?;
+    let before = image::state(path)?;
+    if let Some(known) = Record::read(&record).filter(|known| known.holds(&before)) {
+        return Ok(known.seen().packed);
+    }
+    let digested = image::digest(
+        path,
+        &format!("hashing {}", path.display()),
+        options.progress,
+    )?;
+    unchanged(path, &before)?;
+    let seen = Seen {
+        packed: digested.clone(),
+        raw: digested.clone(),
+    };
+    replace(&record, &Record::new(&seen, Some(before)).to_text()?)?;
+    Ok(digested)
+}
+
+fn unchanged(path: &Path, before: &State) -> Result<()> {
+    if image::state(path)? == *before {
+        return Ok(());
+    }
+    let what = format!("{} changed while it was being read", path.display());
+    Err(Failure::new(
+        Kind::Storage,
+        what,
+        "wait until whatever writes it is done",
+    ))
+}
+
+/// Records of local files are found by the file's full path.
+fn record_path(path: &Path, cache: &Path) -> Result<PathBuf> {
+    let full = fs::canonicalize(path).map_err(|error| storage("looking at", path, &error))?;
+    let name = hex::encode(&Sha256::digest(full.as_os_str().as_encoded_bytes()));
+    Ok(cache.join(format!("local-{name}.toml")))
+}
+
+/// The digest in `<path>.sha256`, as `sha256sum` writes it; no file, no promise.
+pub(super) fn sidecar(path: &Path) -> Result<Pin> {
+    let beside = with_ending(path, "sha256");
+    if !beside.exists() {
+        return Ok(Pin::default());
+    }
+    let text = fs::read_to_string(&beside).map_err(|error| storage("reading", &beside, &error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match digest_of(&text, &name) {
+        Some(digest) => Ok(Pin::sha256(&digest)),
+        None => Err(Failure::new(
+            Kind::Usage,
+            format!("{} has no SHA-256 for {name}", beside.display()),
+            "it should hold one line: the digest, two spaces and the file's name; or remove it",
+        )),
+    }
+}
+
+/// The digest for `name` in a list of `sha256sum`; a digest without a name is for any.
+pub(super) fn digest_of(list: &str, name: &str) -> Option<String> {
+    list.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let digest = words.next()?.to_ascii_lowercase();
+        // `*` marks binary mode.
+        let of = words.next().map_or(name, |of| of.trim_start_matches('*'));
+        (is_sha256(&digest) && of == name).then_some(digest)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_of_finds_the_line() {
+        let (a, b) = ("a".repeat(64), "b".repeat(64));
+        let list = format!("{a}  other.img\n{b} *this.img\n");
+        assert_eq!(digest_of(&list, "this.img"), Some(b));
+        assert_eq!(digest_of(&list, "that.img"), None);
+        assert_eq!(digest_of(&a.to_uppercase(), "any"), Some(a));
+        assert_eq!(digest_of("<html>", "any"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! From a recipe, a path or a version to bytes whose digest was seen to be right.
+//!
+//! ```text
+//! base   ─▶ download ─▶ unpack ─┐
+//! local  ─────────────▶ unpack ─┼─▶ image (cache) ─▶ Verified
+//! debian ─▶ make ───────────────┘
+//! etcd   ─▶ pins ─▶ download ─▶ archive ─▶ EtcdBinaries
+//! ```
+//! Sockets are opened in `http` only, files created in `cache` only.
+
+mod make;
+
+mod image;
+mod local;
+
+mod download;
+mod headers;
+mod http;
+mod partial;
+mod policy;
+
+mod decode;
+mod sparse;
+mod unpack;
+mod xz;
+
+mod cache;
+mod digest;
+mod record;
+mod verified;
+mod watched;
+
+pub use make::Maker;
+pub use policy::Policy;
+pub use verified::Verified;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::progress::Progress;
+use crate::recipe::{Download, Recipe, Source};
+use cache::Cache;
+use verified::{Pin, Promise};
+
+/// How to fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The cache folder; made if needed.
+    pub cache: &'a Path,
+    /// Use what is in the cache, or fail.
+    pub offline: bool,
+    /// Threads that decode.
+    pub jobs: usize,
+    /// How patient downloads are.
+    pub policy: Policy,
+    /// Who is told about long steps.
+    pub progress: &'a dyn Progress,
+}
+
+/// The base of a recipe.
+pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
+    let verified = match &recipe.source {
+        Source::Download(download) => published(download, options),
+        Source::Debian => make::debian().and_then(|maker| make::made(&*maker, options)),
+    };
+    verified.with_context(|| format!("fetching the base {}", recipe.name))
+}
+
+/// A local image: raw, or compressed with xz, zstd or gzip, whatever its name.
+pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
+    local::local(path, options)
+}
+
+fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
+    let promise = Promise {
+        packed: Pin {
+            sha256: Some(download.sha256.clone()),
+            size: download.size,
+        },
+        raw: Pin {
+            sha256: download.raw_sha256.clone(),
+            size: download.raw_size,
+        },
+    };
+    let entry = Cache::open(options.cache)?.entry(&download.sha256, options.progress)?;
+    if let Some(verified) = image::cached(&entry, &download.url, &promise, options)? {
+        return Ok(verified);
+    }
+    let urls = std::slice::from_ref(&download.url);
+    let packed = download::download(&entry, urls, &promise.packed, options)?;
+    let verified = image::unpacked(&entry, &packed, &download.url, &promise, options)?;
+    partial::Partial::remove(&entry)?;
+    Ok(verified)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! The cache under damage, company and sudden death.
+
+use std::sync::Mutex;
+use std::thread;
+
+use super::scene::http::{Reply, Server};
+use super::scene::{Scene, failure, image, recipe, sha256, xz};
+use crate::failure::Kind;
+use crate::fetch::cache::Cache;
+use crate::progress::{Progress, Silent, Task};
+
+fn serving() -> (Scene, Server, crate::recipe::Recipe) {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let server = Server::start(move |request, _| Reply::file(request, &body, "\"1\""));
+    let recipe = recipe(server.url("/a.img.xz"), &packed, &image());
+    (Scene::new(), server, recipe)
+}
+
+/// Changes one byte, so that size stays and times do not.
+fn damage(path: &std::path::Path) {
+    thread::sleep(std::time::Duration::from_millis(20));
+    let mut bytes = fs_err::read(path).unwrap();
+    bytes[1000] ^= 1;
+    fs_err::write(path, bytes).unwrap();
+}
+
+#[test]
+fn touched_image_is_hashed_again_and_kept() {
+    let (scene, server, recipe) = serving();
+    let path = scene.base(&recipe).unwrap().path().to_owned();
+    thread::sleep(std::time::Duration::from_millis(20));
+    fs_err::write(&path, image()).unwrap();
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn damaged_image_is_fetched_anew() {
+    let (scene, server, recipe) = serving();
+    let path = scene.base(&recipe).unwrap().path().to_owned();
+    damage(&path);
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 2);
+    assert!(fs_err::read(&path).unwrap() == image());
+}
+
+#[test]
+fn damaged_image_offline_is_an_error() {
+    let (mut scene, _server, recipe) = serving();
+    damage(scene.base(&recipe).unwrap().path());
+    scene.offline = true;
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(kind, Kind::Verification);
+    assert!(
+        text.contains(&format!("expected {}", sha256(&image()))),
+        "{text}"
+    );
+}
+
+#[test]
+fn sound_image_offline_is_used() {
+    let (mut scene, server, recipe) = serving();
+    scene.base(&recipe).unwrap();
+    scene.offline = true;
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn image_without_a_record_is_fetched_anew() {
+    let (scene, server, recipe) = serving();
+    scene.base(&recipe).unwrap();
+    scene
+        .cached(".toml")
+        .iter()
+        .for_each(|path| fs_err::remove_file(path).unwrap());
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 2);
+}
+
+/// Remembers what it was told.
+#[derive(Debug, Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Progress for Notes {
+    fn task(&self, _: &str, _: Option<u64>) -> Box<dyn Task + '_> {
+        Box::new(Silent)
+    }
+    fn note(&self, line: &str) {
+        self.0.lock().unwrap().push(line.to_owned());
+    }
+}
+
+#[test]
+fn two_builds_share_one_download() {
+    let (scene, server, recipe) = serving();
+    let notes = Notes::default();
+    let paths: Vec<_> = thread::scope(|scope| {
+        let builds: Vec<_> = (0..4)
+            .map(|_| {
+                let options = crate::fetch::Options {
+                    progress: &notes,
+                    ..scene.options()
+                };
+                let recipe = &recipe;
+                scope.spawn(move || {
+                    crate::fetch::base(recipe, &options)
+                        .unwrap()
+                        .path()
+                        .to_owned()
+                })
+            })
+            .collect();
+        builds
+            .into_iter()
+            .map(|build| build.join().unwrap())
+            .collect()
+    });
+    assert!(paths.iter().all(|path| *path == paths[0]));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn the_second_build_waits_for_the_lock() {
+    let scene = Scene::new();
+    let cache = Cache::open(&scene.cache).unwrap();
+    let notes = Notes::default();
+    let entry = cache.entry("a", &notes).unwrap();
+    thread::scope(|scope| {
+        let second = scope.spawn(|| cache.entry("a", &notes).map(drop).unwrap());
+        while notes.0.lock().unwrap().is_empty() {
+            thread::yield_now();
+        }
+        assert!(!second.is_finished());
+        drop(entry);
+    });
+    assert!(notes.0.lock().unwrap()[0].starts_with("waiting for another build"));
+}
+
+#[test]
+fn leftovers_of_killed_runs_go_unless_in_use() {
+    let scene = Scene::new();
+    let cache = Cache::open(&scene.cache).unwrap();
+    let used = cache.entry("used", &Silent).unwrap();
+    let temporary = used.create("img").unwrap();
+    fs_err::write(scene.cache.join("dead.img.tmp"), "half").unwrap();
+    fs_err::create_dir(scene.cache.join("dead.work.tmp")).unwrap();
+    fs_err::write(scene.cache.join("dead.work.tmp/file"), "half").unwrap();
+    Cache::open(&scene.cache).unwrap();
+    assert_eq!(scene.cached(".tmp"), [temporary.path()]);
+    drop(temporary);
+    assert_eq!(
+        scene.cached(".tmp").len(),
+        0,
+        "an abandoned temporary goes at once"
+    );
+}
+
+#[test]
+fn cache_that_cannot_be_a_folder_is_named() {
+    let mut scene = Scene::new();
+    scene.cache = scene.file("file", b"").join("cache");
+    let (kind, text) = failure(scene.local(&scene.file("a.img.xz", &xz(b"a"))));
+    assert_eq!(kind, Kind::Storage);
+    assert!(
+        text.starts_with("making the cache folder ")
+            && text.contains("file/cache: Not a directory"),
+        "{text}"
+    );
+}

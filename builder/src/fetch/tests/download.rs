@@ -1,0 +1,360 @@
+//! Downloads over connections and from servers that are not what one would wish.
+
+use std::time::Duration;
+
+use super::scene::http::{Reply, Request, Server};
+use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
+use crate::failure::Kind;
+
+/// A scene, a server, and the recipe of the image it serves.
+fn serving(
+    packed: &[u8],
+    handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
+) -> (Scene, Server, crate::recipe::Recipe) {
+    let server = Server::start(handler);
+    let recipe = recipe(server.url("/a.img.xz"), packed, &image());
+    (Scene::new(), server, recipe)
+}
+
+#[test]
+fn brings_verifies_unpacks_and_remembers() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, _| {
+        Reply::file(request, &body, "\"1\"")
+    });
+    for _ in 0..2 {
+        let verified = scene.base(&recipe).unwrap();
+        assert_eq!(verified.raw_sha256(), sha256(&image()));
+        assert_eq!(verified.size(), image().len() as u64);
+        assert_eq!(verified.source(), server.url("/a.img.xz"));
+        assert!(fs_err::read(verified.path()).unwrap() == image());
+    }
+    assert_eq!(
+        server.requests().len(),
+        1,
+        "the second time it is in the cache"
+    );
+    assert_eq!(
+        scene.cached(".part").len(),
+        0,
+        "the packed form is of no more use"
+    );
+}
+
+#[test]
+fn goes_on_after_each_drop() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    // Far more drops than attempts: each brings enough to be forgiven.
+    let (scene, server, recipe) = serving(&packed, move |request, _| {
+        Reply::file(request, &body, "\"1\"").drop_after(2000)
+    });
+    scene.base(&recipe).unwrap();
+    let requests = server.requests();
+    assert_eq!(requests.len(), packed.len().div_ceil(2000));
+    assert_eq!(requests[1].from, Some(2000));
+    assert_eq!(requests[1].if_range.as_deref(), Some("\"1\""));
+}
+
+#[test]
+fn stalled_connection_counts_as_dropped() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, number| {
+        let reply = Reply::file(request, &body, "\"1\"");
+        if number == 0 {
+            reply.stall_after(3000, Duration::from_secs(60))
+        } else {
+            reply
+        }
+    });
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests()[1].from, Some(3000));
+}
+
+#[test]
+fn server_without_ranges_is_read_from_the_start() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |_, number| {
+        let reply = Reply::whole(&body);
+        if number == 0 {
+            reply.drop_after(3000)
+        } else {
+            reply
+        }
+    });
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn file_replaced_midway_is_read_from_the_start() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+        0 => Reply::file(request, &vec![7; body.len()], "\"old\"").drop_after(3000),
+        _ => Reply::file(request, &body, "\"new\""),
+    });
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests()[1].if_range.as_deref(), Some("\"old\""));
+}
+
+#[test]
+fn file_replaced_behind_the_same_validator_is_noticed() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+        0 => Reply::file(request, &vec![7; body.len()], "\"1\"").drop_after(3000),
+        _ => Reply::file(request, &body, "\"1\""),
+    });
+    scene.base(&recipe).unwrap();
+    let asked: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|request| request.from)
+        .collect();
+    assert_eq!(
+        asked,
+        [None, Some(3000), None],
+        "the halves do not fit, so all of it again"
+    );
+}
+
+#[test]
+fn five_hundred_is_tried_again_and_given_up() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+        0 | 1 => Reply::status("500 Internal Server Error"),
+        _ => Reply::file(request, &body, "\"1\""),
+    });
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 3);
+
+    let (scene, server, recipe) = serving(&packed, |_, _| Reply::status("503 Service Unavailable"));
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(kind, Kind::Storage);
+    let expected = format!(
+        "fetching the base test: downloading {}: gave up after 3 attempts: answer 503 Service Unavailable",
+        server.url("/a.img.xz")
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn not_found_is_final() {
+    for status in ["404 Not Found", "410 Gone", "403 Forbidden"] {
+        let (scene, server, recipe) = serving(b"x", move |_, _| Reply::status(status));
+        let (kind, text) = failure(scene.base(&recipe));
+        assert_eq!(kind, Kind::Storage);
+        assert!(
+            text.ends_with(&format!("/a.img.xz: answer {status}")),
+            "{text}"
+        );
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn nobody_listens() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let scene = Scene::new();
+    let recipe = recipe(format!("http://127.0.0.1:{port}/a"), b"x", b"x");
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(kind, Kind::Storage);
+    assert!(
+        text.contains("gave up after 3 attempts: ") && text.contains("refused"),
+        "{text}"
+    );
+}
+
+#[test]
+fn redirects_are_followed() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, _| match request.path.as_str() {
+        "/a.img.xz" => Reply::status("302 Found").header("Location", "/b"),
+        _ => Reply::file(request, &body, "\"1\""),
+    });
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests()[1].path, "/b");
+}
+
+#[test]
+fn wrong_length_announced_is_final() {
+    let packed = xz(&image());
+    for change in [-5_isize, 5] {
+        let mut body = packed.clone();
+        body.resize(packed.len().checked_add_signed(change).unwrap(), 0);
+        let (scene, server, recipe) = serving(&packed, move |request, _| {
+            Reply::file(request, &body, "\"1\"")
+        });
+        let (kind, text) = failure(scene.base(&recipe));
+        assert_eq!(kind, Kind::Verification);
+        assert!(
+            text.contains(&format!("expected {} bytes, the server has", packed.len())),
+            "{text}"
+        );
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn length_announced_but_not_kept_is_a_drop() {
+    let packed = xz(&image());
+    let short = packed[..packed.len() - 5].to_vec();
+    let length = packed.len().to_string();
+    let (scene, server, recipe) = serving(&packed, move |request, _| match request.from {
+        None => Reply::whole(&short).header("Content-Length", &length),
+        Some(_) => Reply::status("500 Internal Server Error"),
+    });
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(
+        (kind, server.requests().len()),
+        (Kind::Storage, 3),
+        "{text}"
+    );
+}
+
+#[test]
+fn padded_download_without_a_length_is_refused() {
+    let packed = xz(&image());
+    let body = [&packed[..], &[0; 100]].concat();
+    let (scene, _server, recipe) = serving(&packed, move |_, _| {
+        Reply::whole(&body).header("Content-Length", "")
+    });
+    // An empty Content-Length is none: the body ends with the connection.
+    let (kind, _) = failure(scene.base(&recipe));
+    assert!(matches!(kind, Kind::Verification | Kind::Storage));
+}
+
+#[test]
+fn another_digest_shows_both() {
+    let packed = xz(&image());
+    let other = xz(b"something else");
+    let (expected, got) = (sha256(&packed), sha256(&other));
+    let (scene, _server, recipe) = serving(&packed, move |request, _| {
+        Reply::file(request, &other, "\"1\"")
+    });
+    let (kind, text) = failure(scene.base(&but(recipe, |it| it.size = None)));
+    assert_eq!(kind, Kind::Verification);
+    assert!(
+        text.ends_with(&format!("/a.img.xz: expected {expected}, got {got}")),
+        "{text}"
+    );
+    assert_eq!(
+        scene.cached(".img").len() + scene.cached(".part").len(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+#[test]
+fn raw_promises_are_checked_after_unpacking() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, _server, recipe) = serving(&packed, move |request, _| {
+        Reply::file(request, &body, "\"1\"")
+    });
+    let wrong_digest = but(recipe.clone(), |it| it.raw_sha256 = Some("0".repeat(64)));
+    let (kind, text) = failure(scene.base(&wrong_digest));
+    assert_eq!(kind, Kind::Verification);
+    assert!(
+        text.contains("wrong SHA-256 of the image unpacked from"),
+        "{text}"
+    );
+    let (kind, text) = failure(scene.base(&but(recipe, |it| it.raw_size = Some(1))));
+    assert_eq!(kind, Kind::Verification);
+    assert!(
+        text.ends_with(&format!("expected 1, got {}", image().len())),
+        "{text}"
+    );
+    assert_eq!(scene.cached(".img").len(), 0);
+}
+
+#[test]
+fn pinned_but_damaged_xz_is_refused() {
+    let whole = xz(&image());
+    let garbage = [&whole[..], b"garbage"].concat();
+    for packed in [&whole[..whole.len() - 20], &garbage] {
+        let body = packed.to_vec();
+        let (scene, _server, recipe) = serving(packed, move |request, _| {
+            Reply::file(request, &body, "\"1\"")
+        });
+        let (kind, text) = failure(scene.base(&recipe));
+        assert_eq!(kind, Kind::Corrupt, "{text}");
+        assert_eq!(scene.cached(".img").len() + scene.cached(".tmp").len(), 0);
+    }
+}
+
+#[test]
+fn killed_run_is_continued_by_the_next() {
+    let packed = xz(&image());
+    let body = packed.clone();
+    let (scene, server, recipe) = serving(&packed, move |request, number| match number {
+        0 => Reply::file(request, &body, "\"1\"").drop_after(3000),
+        1 | 2 => Reply::status("500 Internal Server Error"),
+        _ => Reply::file(request, &body, "\"1\""),
+    });
+    failure(scene.base(&recipe));
+    scene.base(&recipe).unwrap();
+    let last = server.requests().pop().unwrap();
+    assert_eq!(
+        (last.from, last.if_range.as_deref()),
+        (Some(3000), Some("\"1\""))
+    );
+}
+
+#[test]
+fn finished_download_of_a_killed_run_is_used() {
+    let packed = xz(&image());
+    let (scene, server, recipe) =
+        serving(&packed, |_, _| Reply::status("500 Internal Server Error"));
+    fs_err::create_dir_all(&scene.cache).unwrap();
+    fs_err::write(
+        scene.cache.join(format!("{}.part", sha256(&packed))),
+        &packed,
+    )
+    .unwrap();
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn foreign_bytes_in_the_partial_file_cost_a_second_download() {
+    let packed = xz(&image());
+    for junk in [
+        vec![7; 100],
+        vec![7; packed.len()],
+        vec![7; packed.len() + 100],
+    ] {
+        let body = packed.clone();
+        let (scene, _server, recipe) = serving(&packed, move |request, _| {
+            Reply::file(request, &body, "\"1\"")
+        });
+        fs_err::create_dir_all(&scene.cache).unwrap();
+        fs_err::write(scene.cache.join(format!("{}.part", sha256(&packed))), &junk).unwrap();
+        scene.base(&recipe).unwrap();
+    }
+}
+
+#[test]
+fn offline_with_an_empty_cache_says_so() {
+    let packed = xz(&image());
+    let (mut scene, server, recipe) =
+        serving(&packed, |_, _| Reply::status("500 Internal Server Error"));
+    scene.offline = true;
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(kind, Kind::Storage);
+    assert!(
+        text.ends_with("is not in the cache, and --offline is given"),
+        "{text}"
+    );
+    assert_eq!(server.requests().len(), 0);
+}

@@ -1,0 +1,120 @@
+//! Images on this machine.
+
+use std::io::Write as _;
+
+use super::scene::{Scene, failure, image, sha256, xz};
+use crate::failure::Kind;
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(data).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn every_compression_gives_the_same_image() {
+    let scene = Scene::new();
+    let zstd = zstd::encode_all(&image()[..], 1).unwrap();
+    for (name, packed) in [
+        ("a.xz", xz(&image())),
+        ("b.zst", zstd),
+        ("c.gz", gzip(&image())),
+        ("lies.img", xz(&image())),
+    ] {
+        let path = scene.file(name, &packed);
+        let verified = scene.local(&path).unwrap();
+        assert!(fs_err::read(verified.path()).unwrap() == image(), "{name}");
+        assert_eq!(verified.raw_sha256(), sha256(&image()));
+        assert_eq!(verified.path().parent(), Some(scene.cache.as_path()));
+        assert_eq!(verified.source(), path.display().to_string());
+    }
+    assert_eq!(
+        scene.cached(".img").len(),
+        3,
+        "one per digest of the packed form"
+    );
+}
+
+#[test]
+fn raw_image_is_used_where_it_is() {
+    let scene = Scene::new();
+    let path = scene.file("a.img.xz", &image());
+    let verified = scene.local(&path).unwrap();
+    assert_eq!(verified.path(), path);
+    assert_eq!(verified.raw_sha256(), sha256(&image()));
+    assert_eq!(scene.cached(".img").len(), 0);
+}
+
+#[test]
+fn changed_file_is_read_again() {
+    let scene = Scene::new();
+    let path = scene.file("a.img", &image());
+    scene.local(&path).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let mut other = image();
+    other[0] ^= 1;
+    fs_err::write(&path, &other).unwrap();
+    assert_eq!(scene.local(&path).unwrap().raw_sha256(), sha256(&other));
+}
+
+#[test]
+fn sidecar_is_honoured() {
+    let scene = Scene::new();
+    for (name, content) in [("a.img", image()), ("b.img.xz", xz(&image()))] {
+        let path = scene.file(name, &content);
+        let beside = format!("{name}.sha256");
+        scene.file(
+            &beside,
+            format!("{}  {name}\n", sha256(&content)).as_bytes(),
+        );
+        scene.local(&path).unwrap();
+        // The warm build honours it as well.
+        scene.file(&beside, format!("{}  {name}\n", "0".repeat(64)).as_bytes());
+        let (kind, text) = failure(scene.local(&path));
+        assert_eq!(kind, Kind::Verification);
+        assert!(
+            text.contains(&"0".repeat(64)) && text.contains(&sha256(&content)),
+            "{text}"
+        );
+        scene.file(&beside, b"not a digest");
+        assert_eq!(failure(scene.local(&path)).0, Kind::Usage);
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_and_leave_nothing() {
+    let scene = Scene::new();
+    let zstd = zstd::encode_all(&image()[..], 1).unwrap();
+    for packed in [xz(&image()), zstd, gzip(&image())] {
+        for damaged in [
+            packed[..packed.len() / 2].to_vec(),
+            [&packed[..], b"trailing garbage"].concat(),
+        ] {
+            let path = scene.file("a", &damaged);
+            let (kind, text) = failure(scene.local(&path));
+            assert_eq!(kind, Kind::Corrupt, "{text}");
+            assert!(text.contains(&path.display().to_string()), "{text}");
+        }
+    }
+    assert_eq!(scene.cached(".img").len() + scene.cached(".tmp").len(), 0);
+}
+
+#[test]
+fn multi_stream_xz_is_decoded_whole() {
+    let scene = Scene::new();
+    let path = scene.file("a.xz", &[xz(&image()), vec![0; 8], xz(b"more")].concat());
+    let verified = scene.local(&path).unwrap();
+    assert_eq!(verified.size(), image().len() as u64 + 4);
+}
+
+#[test]
+fn what_is_not_an_image_is_named() {
+    let scene = Scene::new();
+    let (kind, text) = failure(scene.local(&scene.file("a.img", b"PK\x03\x04...")));
+    assert_eq!(kind, Kind::Unsupported);
+    assert!(text.ends_with("a.img is a zip archive"), "{text}");
+    assert_eq!(failure(scene.local(scene.dir.path())).0, Kind::Usage);
+    let (kind, text) = failure(scene.local(&scene.dir.path().join("nothing.img")));
+    assert_eq!(kind, Kind::Storage);
+    assert!(text.contains("nothing.img: No such file"), "{text}");
+}

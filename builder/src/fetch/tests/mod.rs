@@ -1,0 +1,6 @@
+//! The doors of this room against a local server, damaged files and killed runs.
+
+mod cache;
+mod download;
+mod images;
+mod scene;

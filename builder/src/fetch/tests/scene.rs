@@ -1,0 +1,136 @@
+//! What the tests share: an image, its packed form, a cache folder and quick options.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::{Options, Policy, Verified};
+use crate::failure::{Failure, Kind};
+use crate::hex;
+use crate::progress::Silent;
+use crate::recipe::{Download, Family, Recipe, Source};
+
+#[path = "../../../../tests/support/http.rs"]
+pub(super) mod http;
+
+/// A temporary folder with a cache in it.
+pub(super) struct Scene {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) cache: PathBuf,
+    pub(super) offline: bool,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache");
+        Self {
+            dir,
+            cache,
+            offline: false,
+        }
+    }
+
+    pub(super) fn options(&self) -> Options<'_> {
+        let policy = Policy {
+            attempts: 3,
+            pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(2),
+            silence: Duration::from_millis(300),
+            headway: 1000,
+        };
+        Options {
+            cache: &self.cache,
+            offline: self.offline,
+            jobs: 2,
+            policy,
+            progress: &Silent,
+        }
+    }
+
+    pub(super) fn base(&self, recipe: &Recipe) -> anyhow::Result<Verified> {
+        super::super::base(recipe, &self.options())
+    }
+
+    pub(super) fn local(&self, path: &Path) -> anyhow::Result<Verified> {
+        super::super::local(path, &self.options())
+    }
+
+    pub(super) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs_err::write(&path, content).unwrap();
+        path
+    }
+
+    /// Names in the cache folder with that ending.
+    pub(super) fn cached(&self, ending: &str) -> Vec<PathBuf> {
+        let entries = fs_err::read_dir(&self.cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        entries
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .collect()
+    }
+}
+
+/// An image with data, holes and an odd end.
+pub(super) fn image() -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..100_000_u32)
+        .flat_map(|number| (number / 3).to_le_bytes())
+        .collect();
+    bytes.extend(vec![0; 300_000]);
+    bytes.extend(b"the end");
+    bytes
+}
+
+pub(super) fn xz(data: &[u8]) -> Vec<u8> {
+    let mut writer = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    writer.write_all(data).unwrap();
+    writer.finish().unwrap()
+}
+
+pub(super) fn sha256(data: &[u8]) -> String {
+    hex::encode(&Sha256::digest(data))
+}
+
+/// A recipe that pins everything about `image` packed as `packed`.
+pub(super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Recipe {
+    Recipe {
+        name: "test".into(),
+        title: "A test".into(),
+        release: "1".into(),
+        family: Family::RaspiosTrixie,
+        source: Source::Download(Download {
+            url,
+            sha256: sha256(packed),
+            size: Some(packed.len() as u64),
+            raw_sha256: Some(sha256(image)),
+            raw_size: Some(image.len() as u64),
+        }),
+        overlays: vec![],
+        firmware: vec![],
+        boards: vec![],
+    }
+}
+
+/// The recipe with its download changed.
+pub(super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Download)) -> Recipe {
+    match &mut recipe.source {
+        Source::Download(download) => change(download),
+        Source::Debian => panic!("not a download"),
+    }
+    recipe
+}
+
+/// The failure, whole: kind and the line a person sees.
+#[track_caller]
+pub(super) fn failure<T: std::fmt::Debug>(result: anyhow::Result<T>) -> (Kind, String) {
+    let error = result.expect_err("should fail");
+    let kind = error
+        .downcast_ref::<Failure>()
+        .unwrap_or_else(|| panic!("no kind: {error:#}"))
+        .kind;
+    (kind, format!("{error:#}"))
+}
