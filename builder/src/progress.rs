@@ -1,6 +1,7 @@
 //! How far a long step is: a bar on a terminal, a line now and then elsewhere, nothing when asked for silence. All of
 //! it goes to stderr; stdout is for data.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 /// Shows long steps to a person.
-pub trait Progress: Send + Sync {
+pub trait Progress: fmt::Debug + Send + Sync {
     /// A step that moves `total` bytes, where known. It ends when the task is dropped.
     fn task(&self, what: &str, total: Option<u64>) -> Box<dyn Task + '_>;
     /// One line worth knowing now.
@@ -126,7 +127,7 @@ impl<W: Write + Send> Lines<W> {
     }
 }
 
-impl<W: Write + Send> Progress for Lines<W> {
+impl<W: Write + Send + fmt::Debug> Progress for Lines<W> {
     fn task(&self, what: &str, total: Option<u64>) -> Box<dyn Task + '_> {
         self.note(&match total {
             Some(total) => format!("{what} ({})", BinaryBytes(total)),
@@ -155,7 +156,7 @@ struct Line<'a, W> {
     told: (u64, Instant),
 }
 
-impl<W: Write + Send> Task for Line<'_, W> {
+impl<W: Write + Send + fmt::Debug> Task for Line<'_, W> {
     fn total(&mut self, bytes: u64) {
         self.total = Some(bytes);
     }
