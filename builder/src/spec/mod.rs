@@ -4,7 +4,9 @@
 //! each with its line. One file per table of the configuration.
 
 mod cluster;
+mod gather;
 mod input;
+mod select;
 
 mod complaints;
 mod document;

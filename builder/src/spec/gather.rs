@@ -1,0 +1,146 @@
+//! The one place of this room that reads files: the configuration, key files, sources of extra files.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::input::{Access, Flags, Input, TextFile};
+use crate::cli::{ClusterOptions, Environment};
+use crate::failure::{Failure, Kind};
+
+/// Used if it exists and `--config` names no other.
+const DEFAULT_CONFIG: &str = "cluster.toml";
+/// Extra files are small: they are held in memory once per cluster.
+const MOST_SOURCE_BYTES: u64 = 64 << 20;
+
+impl Input {
+    /// Reads what the options name and what is looked for without being named.
+    pub fn gather(
+        options: &ClusterOptions,
+        environment: &Environment,
+        access: Access,
+    ) -> anyhow::Result<Self> {
+        let ssh_keys = options.ssh_key.iter().map(|path| named(path, "--ssh-key"));
+        Ok(Self {
+            flags: Flags {
+                nodes: options.nodes,
+                base: options.base.clone(),
+                etcd: options.etcd.clone(),
+                ssh_keys: ssh_keys.collect::<anyhow::Result<_>>()?,
+            },
+            config: config(options.config.as_deref())?,
+            default_keys: environment
+                .home
+                .as_deref()
+                .map(home_keys)
+                .unwrap_or_default(),
+            access,
+            read: read_source,
+        })
+    }
+}
+
+fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
+    match named_file {
+        Some(path) => named(path, "--config").map(Some),
+        None if fs_err::exists(DEFAULT_CONFIG)? => {
+            named(Path::new(DEFAULT_CONFIG), "--config").map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// A file the user named; that it cannot be read is the user's to correct.
+fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
+    let text = std::fs::read_to_string(path).with_context(|| Failure {
+        kind: Kind::Usage,
+        message: format!("reading {}", path.display()),
+        hint: format!("name a readable text file with {option}"),
+    })?;
+    Ok(TextFile {
+        path: path.to_owned(),
+        text,
+    })
+}
+
+/// The public keys of the person, by file name. What cannot be read does not count as found.
+fn home_keys(home: &Path) -> Vec<TextFile> {
+    let Ok(entries) = fs_err::read_dir(home.join(".ssh")) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "pub"))
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let text = fs_err::read_to_string(&path).ok()?;
+            Some(TextFile { path, text })
+        })
+        .collect()
+}
+
+/// The error says only what happened: the complaint names the path.
+fn read_source(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MOST_SOURCE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_SOURCE_BYTES {
+        return Err(io::Error::other("the file is larger than 64 MiB"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out their own files")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_keys_of_the_home_folder_are_found_in_order() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(home_keys(home.path()).is_empty());
+        let ssh = home.path().join(".ssh");
+        fs_err::create_dir(&ssh).unwrap();
+        for name in ["id_b.pub", "id_a.pub", "id_a", "config"] {
+            std::fs::write(ssh.join(name), name).unwrap();
+        }
+        fs_err::create_dir(ssh.join("folder.pub")).unwrap();
+        let texts: Vec<_> = home_keys(home.path())
+            .into_iter()
+            .map(|file| file.text)
+            .collect();
+        assert_eq!(texts, ["id_a.pub", "id_b.pub"]);
+    }
+
+    #[test]
+    fn a_named_file_must_be_there() {
+        let error = config(Some(Path::new("no/such.toml"))).unwrap_err();
+        let failure: &Failure = error.downcast_ref().unwrap();
+        assert_eq!(failure.kind, Kind::Usage);
+        assert_eq!(failure.message, "reading no/such.toml");
+    }
+
+    #[test]
+    fn sources_have_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        std::fs::File::create(&path)
+            .unwrap()
+            .set_len(MOST_SOURCE_BYTES + 1)
+            .unwrap();
+        assert_eq!(
+            read_source(&path).unwrap_err().to_string(),
+            "the file is larger than 64 MiB"
+        );
+        assert_eq!(
+            read_source(folder.path().join("none").as_path())
+                .unwrap_err()
+                .kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+}
