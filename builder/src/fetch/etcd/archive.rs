@@ -1,0 +1,275 @@
+//! The programs out of a tar archive, read in memory: no path of the archive ever names a file here. Archives that try
+//! tricks are refused whole all the same, for nothing in them can be trusted.
+
+use std::io::{self, Read};
+
+use anyhow::Result;
+use tar::{Archive, Entry, EntryType};
+
+use super::programs::{Program, Programs};
+use crate::failure::{Failure, Kind};
+
+/// A program larger than this is none; etcd has 25 MiB.
+const PROGRAM_LIMIT: u64 = 256 << 20;
+
+/// All the archive's bytes once decompressed, programs and the rest.
+const TOTAL_LIMIT: u64 = 1 << 30;
+
+/// Where in an archive the programs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// In the one top folder, or at the top.
+    Release,
+    /// In `usr/bin`.
+    Debian,
+}
+
+/// What an archive held.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) programs: Programs,
+    /// The folder the server was in.
+    pub(super) folder: Option<String>,
+}
+
+/// The programs of the tar archive `tar`, which is read to its end; `name` is for messages.
+pub(super) fn take(tar: impl Read, layout: Layout, name: &str) -> Result<Taken> {
+    let mut tar = tar.take(TOTAL_LIMIT);
+    // What comes after the archive's end mark counts for damage too.
+    let taken =
+        walk(&mut tar, layout, name).and_then(|taken| match io::copy(&mut tar, &mut io::sink()) {
+            Ok(_) => Ok(taken),
+            Err(error) => Err(damaged(name, &error)),
+        });
+    if tar.limit() == 0 {
+        return Err(refused(name, "it unpacks to more than 1 GiB"));
+    }
+    taken
+}
+
+fn walk(tar: &mut impl Read, layout: Layout, name: &str) -> Result<Taken> {
+    let mut archive = Archive::new(tar);
+    let mut taken = Taken::default();
+    for entry in archive.entries().map_err(|error| damaged(name, &error))? {
+        let mut entry = entry.map_err(|error| damaged(name, &error))?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let parts =
+            parts(&path).ok_or_else(|| refused(name, &format!("it holds the path {path:?}")))?;
+        let slot = slot(layout, &parts);
+        if !is_file(&entry, slot.is_some())
+            .map_err(|what| refused(name, &format!("{path:?} is a {what}")))?
+        {
+            continue;
+        }
+        if let Some(program) = slot {
+            if taken.programs.contains_key(&program) {
+                return Err(refused(
+                    name,
+                    &format!("it holds {} more than once", program.name()),
+                ));
+            }
+            taken
+                .programs
+                .insert(program, read(&mut entry, &path, name)?);
+            if program == Program::Etcd && parts.len() > 1 {
+                taken.folder = parts.first().map(|&folder| folder.to_owned());
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// The path's parts, `.` left out; nothing for a path that leaves the archive.
+fn parts(path: &str) -> Option<Vec<&str>> {
+    let tricky = path.starts_with('/')
+        || path.contains(['\0', '\\'])
+        || path.split('/').any(|part| part == "..");
+    (!tricky).then(|| {
+        path.split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect()
+    })
+}
+
+/// The program that is at this place.
+fn slot(layout: Layout, parts: &[&str]) -> Option<Program> {
+    match (layout, parts) {
+        (Layout::Release, [name] | [_, name]) | (Layout::Debian, ["usr", "bin", name]) => {
+            Program::named(name)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the entry is a file; what it is instead, if that is no way to come by a program.
+fn is_file<R: Read>(entry: &Entry<'_, R>, wanted: bool) -> Result<bool, &'static str> {
+    match entry.header().entry_type() {
+        EntryType::Regular | EntryType::Continuous => Ok(true),
+        EntryType::Block | EntryType::Char => Err("device"),
+        EntryType::Fifo => Err("named pipe"),
+        EntryType::Symlink if wanted => Err("symbolic link"),
+        EntryType::Link if wanted => Err("hard link"),
+        EntryType::GNUSparse if wanted => Err("sparse file"),
+        _ => Ok(false),
+    }
+}
+
+fn read(entry: &mut impl Read, path: &str, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    entry
+        .take(PROGRAM_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| damaged(name, &error))?;
+    if bytes.len() as u64 > PROGRAM_LIMIT {
+        return Err(refused(name, &format!("{path:?} is larger than 256 MiB")));
+    }
+    Ok(bytes)
+}
+
+fn refused(name: &str, what: &str) -> anyhow::Error {
+    let hint =
+        "no release of etcd looks like this; get it again from github.com/etcd-io/etcd/releases";
+    Failure::new(Kind::Corrupt, format!("{name}: {what}"), hint)
+}
+
+fn damaged(name: &str, error: &io::Error) -> anyhow::Error {
+    Failure::new(
+        Kind::Corrupt,
+        format!("reading the archive {name}: {error}"),
+        "it is damaged or cut off: get it again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tar archive of entries: path, type, content. The path is written raw, tricks included.
+    fn tar(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, kind, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_entry_type(*kind);
+            header.set_size(content.len() as u64);
+            header.set_mode(0o755);
+            header.set_cksum();
+            builder.append(&header, *content).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    const FILE: EntryType = EntryType::Regular;
+
+    #[track_caller]
+    fn refusal(entries: &[(&str, EntryType, &[u8])]) -> String {
+        let error = take(&tar(entries)[..], Layout::Release, "a.tar").expect_err("a trick");
+        let failure = error.downcast::<Failure>().unwrap();
+        assert_eq!(failure.kind, Kind::Corrupt);
+        failure.message
+    }
+
+    #[test]
+    fn takes_the_programs_and_nothing_else() {
+        let taken = take(
+            &tar(&[
+                ("etcd-v1/", EntryType::Directory, b""),
+                ("etcd-v1/etcd", FILE, b"server"),
+                ("./etcd-v1/etcdctl", FILE, b"client"),
+                ("etcd-v1/README.md", FILE, b"text"),
+                ("etcd-v1/Documentation/etcd", FILE, b"deeper"),
+                ("etcd-v1/link", EntryType::Symlink, b""),
+            ])[..],
+            Layout::Release,
+            "a.tar",
+        )
+        .unwrap();
+        assert_eq!(taken.programs[&Program::Etcd], b"server");
+        assert_eq!(taken.programs[&Program::Etcdctl], b"client");
+        assert_eq!(taken.programs.len(), 2);
+        assert_eq!(taken.folder.as_deref(), Some("etcd-v1"));
+    }
+
+    #[test]
+    fn debian_keeps_them_in_usr_bin() {
+        let bytes = tar(&[
+            ("./usr/bin/etcd", FILE, b"server"),
+            ("./usr/share/etcdctl", FILE, b"completion"),
+        ]);
+        let taken = take(&bytes[..], Layout::Debian, "a.deb").unwrap();
+        assert_eq!(
+            taken.programs.into_keys().collect::<Vec<_>>(),
+            [Program::Etcd]
+        );
+    }
+
+    #[test]
+    fn refuses_paths_that_leave_the_archive() {
+        for path in ["/etc/passwd", "../etcd", "a/../../b", "a\\b"] {
+            assert!(
+                refusal(&[(path, FILE, b"x")]).starts_with("a.tar: it holds the path "),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_programs_that_are_no_files() {
+        let of = |kind| refusal(&[("v/etcd", kind, b"")]);
+        assert_eq!(
+            of(EntryType::Symlink),
+            "a.tar: \"v/etcd\" is a symbolic link"
+        );
+        assert_eq!(of(EntryType::Link), "a.tar: \"v/etcd\" is a hard link");
+        assert_eq!(of(EntryType::Char), "a.tar: \"v/etcd\" is a device");
+        assert_eq!(
+            refusal(&[("v/other", EntryType::Block, b"")]),
+            "a.tar: \"v/other\" is a device"
+        );
+        assert_eq!(
+            refusal(&[("v/other", EntryType::Fifo, b"")]),
+            "a.tar: \"v/other\" is a named pipe"
+        );
+    }
+
+    #[test]
+    fn refuses_the_same_program_twice() {
+        assert_eq!(
+            refusal(&[("v/etcd", FILE, b"one"), ("w/etcd", FILE, b"two")]),
+            "a.tar: it holds etcd more than once"
+        );
+    }
+
+    #[test]
+    fn refuses_absurd_sizes() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("v/etcd").unwrap();
+        header.set_size(300 << 20);
+        header.set_cksum();
+        let bytes = header.as_bytes().chain(io::repeat(0).take(400 << 20));
+        let error = take(bytes, Layout::Release, "a.tar")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "a.tar: \"v/etcd\" is larger than 256 MiB");
+
+        header.set_path("v/other").unwrap();
+        header.set_size(2 << 30);
+        header.set_cksum();
+        let bytes = header.as_bytes().chain(io::repeat(0).take(2 << 30));
+        let error = take(bytes, Layout::Release, "a.tar")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "a.tar: it unpacks to more than 1 GiB");
+    }
+
+    #[test]
+    fn refuses_a_cut_off_archive() {
+        let bytes = tar(&[("v/etcd", FILE, &[7; 2000])]);
+        for length in [100, 600, 2000] {
+            let error = take(&bytes[..length], Layout::Release, "a.tar")
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with("reading the archive a.tar: "), "{error}");
+        }
+    }
+}
