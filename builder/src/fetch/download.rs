@@ -37,25 +37,34 @@ pub(super) fn download(
     })
 }
 
-/// The first success; with none, the first failure, the others having been told.
+/// The first success; with none, the first failure, a wrong digest before an absent file. The others are told.
 pub(super) fn first<T>(
     urls: &[String],
     options: &Options<'_>,
     mut get: impl FnMut(&str) -> Result<T>,
 ) -> Result<T> {
-    let mut failure = None;
+    let mut failures = Vec::new();
     for url in urls {
         match get(url) {
             Ok(value) => return Ok(value),
-            Err(error) => {
-                if failure.is_some() || urls.len() > 1 {
-                    options.progress.note(&format!("{error:#}"));
-                }
-                failure.get_or_insert(error);
+            Err(error) if urls.len() > 1 => {
+                options.progress.note(&format!("{error:#}"));
+                failures.push(error);
             }
+            Err(error) => return Err(error),
         }
     }
-    Err(failure.unwrap_or_else(|| offline(urls)))
+    let is_graver = |error: &anyhow::Error| {
+        error
+            .downcast_ref::<Failure>()
+            .is_some_and(|it| it.kind == Kind::Verification)
+    };
+    let gravest = failures.iter().position(is_graver).unwrap_or(0);
+    if failures.is_empty() {
+        Err(offline(urls))
+    } else {
+        Err(failures.swap_remove(gravest))
+    }
 }
 
 /// What came of a download.

@@ -1,0 +1,148 @@
+//! etcd's programs on this machine: a release tarball, Debian packages, or a folder of programs or packages.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::archive::{self, Layout};
+use super::programs::{Found, Program, Programs};
+use super::{deb, version};
+use crate::failure::{Failure, Kind};
+use crate::fetch::cache::storage;
+use crate::fetch::decode::{Decoder, Format};
+use crate::fetch::digest::{DigestReader, Digested};
+use crate::fetch::local::sidecar;
+
+/// No archive of etcd is larger; what is, is not read into memory.
+const ARCHIVE_LIMIT: u64 = 256 << 20;
+
+/// The programs at `path`; several archives may be given, separated by commas.
+pub(super) fn local(path: &Path) -> Result<Found> {
+    let mut found = Found {
+        source: path.display().to_string(),
+        ..Found::default()
+    };
+    let mut digests = Vec::new();
+    for file in files(path)? {
+        let (bytes, digested) = read(&file)?;
+        let name = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let (programs, version) = open(bytes, &file, &name)?;
+        if programs.contains_key(&Program::Etcd) {
+            found.version = version;
+        }
+        found.add(programs, &name)?;
+        digests.push((digested, name));
+    }
+    found.sha256 = combined(&digests)?;
+    Ok(found)
+}
+
+/// The files that hold the programs.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_dir() {
+        return in_folder(path);
+    }
+    match path
+        .to_str()
+        .filter(|text| text.contains(',') && !path.exists())
+    {
+        Some(list) => Ok(list
+            .split(',')
+            .map(|item| PathBuf::from(item.trim()))
+            .collect()),
+        None => Ok(vec![path.to_owned()]),
+    }
+}
+
+/// Programs by their names, or packages by their ending, sorted.
+fn in_folder(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).map_err(|error| storage("reading", dir, &error))?;
+    let paths: std::io::Result<Vec<PathBuf>> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect();
+    let mut paths = paths.map_err(|error| storage("reading", dir, &error))?;
+    let is_program =
+        |path: &PathBuf| path.is_file() && name_of(path).and_then(Program::named).is_some();
+    if paths.iter().any(is_program) {
+        paths.retain(is_program);
+    } else {
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "deb"));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+fn read(path: &Path) -> Result<(Vec<u8>, Digested)> {
+    let broken = |error: std::io::Error| storage("reading", path, &error);
+    let size = fs::metadata(path).map_err(broken)?.len();
+    if size > ARCHIVE_LIMIT {
+        let what = format!(
+            "{} has {} MiB: too large for a package of etcd",
+            path.display(),
+            size >> 20
+        );
+        return Err(Failure::new(
+            Kind::Unsupported,
+            what,
+            "is it the right file?",
+        ));
+    }
+    let bytes = fs::read(path).map_err(broken)?;
+    let digested = DigestReader::new(&bytes[..]).drain().map_err(broken)?;
+    sidecar(path)?.check(&path.display().to_string(), &digested)?;
+    Ok((bytes, digested))
+}
+
+/// The programs in a file, whatever kind it is by its first bytes, and the version if the file tells.
+fn open(bytes: Vec<u8>, path: &Path, name: &str) -> Result<(Programs, Option<String>)> {
+    if bytes.starts_with(deb::MAGIC) {
+        let package = deb::read(&bytes, name)?;
+        return Ok((package.programs, package.version));
+    }
+    if let (b"\x7fELF", Some(program)) = (bytes.get(..4).unwrap_or_default(), Program::named(name))
+    {
+        return Ok((Programs::from([(program, bytes)]), None));
+    }
+    match Format::sniff(&bytes) {
+        Format::Gzip | Format::Xz | Format::Zstd => tarball(&bytes, name),
+        _ => {
+            let what = format!(
+                "{} is neither a compressed tarball, a Debian package nor a program",
+                path.display()
+            );
+            let hint = "give etcd-vX.Y.Z-linux-arm64.tar.gz, `.deb` packages, or a folder with the programs";
+            Err(Failure::new(Kind::Unsupported, what, hint))
+        }
+    }
+}
+
+fn tarball(bytes: &[u8], name: &str) -> Result<(Programs, Option<String>)> {
+    let taken = archive::take(Decoder::new(bytes, 1)?, Layout::Release, name)?;
+    // Releases have their programs in `etcd-v3.6.14-linux-arm64/`.
+    let folder = taken.folder.as_deref().unwrap_or(name);
+    Ok((
+        taken.programs,
+        folder.strip_prefix("etcd-v").and_then(version::leading),
+    ))
+}
+
+/// The file's digest; of several, that of the list `sha256sum` would print.
+fn combined(digests: &[(Digested, String)]) -> Result<String> {
+    if let [(digested, _)] = digests {
+        return Ok(digested.sha256.clone());
+    }
+    let lines: Vec<String> = digests
+        .iter()
+        .map(|(digested, name)| format!("{}  {name}\n", digested.sha256))
+        .collect();
+    Ok(DigestReader::new(lines.concat().as_bytes()).drain()?.sha256)
+}

@@ -1,0 +1,105 @@
+//! etcd's programs for the nodes: from a release, Debian packages, or a folder. Nothing of them is run here.
+
+mod archive;
+mod deb;
+mod elf;
+mod local;
+mod pins;
+mod programs;
+mod release;
+mod version;
+
+pub use elf::Libc;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use self::programs::{Found, Program};
+use super::Options;
+use crate::spec::EtcdSource;
+
+/// etcd's programs, each an ELF file for 64-bit Arm.
+#[derive(Clone)]
+pub struct EtcdBinaries {
+    /// Without the `v`, e.g. `3.6.14`; `unknown` when nothing tells it.
+    pub version: String,
+    /// The server.
+    pub etcd: Arc<[u8]>,
+    /// The client.
+    pub etcdctl: Arc<[u8]>,
+    /// The offline tool; releases before 3.5 have none.
+    pub etcdutl: Option<Arc<[u8]>>,
+    /// Where they came from, for reports.
+    pub source: String,
+    /// SHA-256 of what they came from: the archive, or the `sha256sum` list of several files.
+    pub sha256: String,
+    /// What the server needs of the node's C library; `None` when it is static, as releases are.
+    pub libc: Option<Libc>,
+}
+
+impl EtcdBinaries {
+    /// Whether the server starts on arm64 only with `ETCD_UNSUPPORTED_ARCH=arm64`: every release before 3.5.
+    pub fn needs_unsupported_arch(&self) -> bool {
+        version::series(&self.version).unwrap_or_else(|| version::guess_series(&self.etcd)) < (3, 5)
+    }
+}
+
+/// The programs from that source; digests learned on the way are written down in the state folder.
+pub(super) fn etcd(
+    source: &EtcdSource,
+    options: &Options<'_>,
+    state: &Path,
+) -> Result<EtcdBinaries> {
+    match source {
+        EtcdSource::Version(version) => {
+            let found = release::release(version, options, state);
+            found
+                .and_then(complete)
+                .with_context(|| format!("fetching etcd {version}"))
+        }
+        EtcdSource::Path(path) => {
+            let found = local::local(path);
+            found
+                .and_then(complete)
+                .with_context(|| format!("taking etcd from {}", path.display()))
+        }
+    }
+}
+
+/// Checks that the programs are all there and for this architecture.
+fn complete(mut found: Found) -> Result<EtcdBinaries> {
+    let libc = elf::check(found.bytes(Program::Etcd)?, "etcd")?;
+    elf::check(found.bytes(Program::Etcdctl)?, "etcdctl")?;
+    if let Ok(etcdutl) = found.bytes(Program::Etcdutl) {
+        elf::check(etcdutl, "etcdutl")?;
+    }
+    let version = found
+        .version
+        .take()
+        .or_else(|| version::of_program(found.bytes(Program::Etcd).ok()?));
+    Ok(EtcdBinaries {
+        version: version.unwrap_or_else(|| "unknown".to_owned()),
+        etcd: found.take(Program::Etcd)?,
+        etcdctl: found.take(Program::Etcdctl)?,
+        etcdutl: found.take(Program::Etcdutl).ok(),
+        source: found.source,
+        sha256: found.sha256,
+        libc,
+    })
+}
+
+impl fmt::Debug for EtcdBinaries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "EtcdBinaries({} from {}, SHA-256 {})",
+            self.version, self.source, self.sha256
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

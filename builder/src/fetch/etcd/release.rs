@@ -1,0 +1,145 @@
+//! A release of etcd, downloaded and checked against a digest: a pinned one, one written down before, or, the first time
+//! a version is seen, the one its `SHA256SUMS` tells.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::archive::{self, Layout};
+use super::pins::Pins;
+use super::programs::Found;
+use super::version;
+use crate::failure::{Failure, Kind};
+use crate::fetch::Options;
+use crate::fetch::cache::{Cache, Entry, storage};
+use crate::fetch::decode::Decoder;
+use crate::fetch::digest::DigestReader;
+use crate::fetch::download::{self, first};
+use crate::fetch::http::Http;
+use crate::fetch::local::digest_of;
+use crate::fetch::partial::Partial;
+use crate::fetch::verified::Pin;
+use crate::recipe::{self, EtcdReleases};
+
+/// Ending of tarballs in the cache.
+const TARBALL: &str = "tar.gz";
+
+/// A `SHA256SUMS` has some twenty lines.
+const SUMS_LIMIT: u64 = 1 << 20;
+
+/// The programs of that version.
+pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<Found> {
+    let version = checked(version)?;
+    let releases = recipe::etcd(options.recipes)?;
+    let mut pins = Pins::read(state)?;
+    if let Some(sha256) = releases.sha256.get(version) {
+        let found = with_digest(version, sha256, &releases, options);
+        return found.context("comparing with the digest pinned in recipes/etcd.toml");
+    }
+    if let Some(sha256) = pins.get(version) {
+        let found = with_digest(version, sha256, &releases, options);
+        return found.with_context(|| {
+            format!(
+                "comparing with the digest written down in {}",
+                pins.path().display()
+            )
+        });
+    }
+    let sha256 = ask(version, &releases, options)?;
+    let found = with_digest(version, &sha256, &releases, options)?;
+    pins.write_down(version, &sha256)?;
+    Ok(found)
+}
+
+/// A version goes into addresses, so nothing but what versions are made of.
+fn checked(version: &str) -> Result<&str> {
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
+    if version::series(version).is_some() && version.bytes().all(sound) {
+        return Ok(version);
+    }
+    let what = format!("`{version}` is neither a version of etcd nor a path that exists");
+    Err(Failure::new(
+        Kind::Usage,
+        what,
+        "give one like `3.6.14`, a release tarball, `.deb` packages or a folder",
+    ))
+}
+
+/// The digest the release's own `SHA256SUMS` tells.
+fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<String> {
+    if options.offline {
+        let what = format!("no digest of etcd {version} is known, and --offline is given");
+        return Err(Failure::new(Kind::Storage, what, known(releases)));
+    }
+    let http = Http::new(options.policy, options.progress)?;
+    let tarball = releases.tarball(version);
+    let urls: Vec<String> = releases.urls(version, "SHA256SUMS").collect();
+    first(&urls, options, |url| {
+        let list = http.text(url, SUMS_LIMIT)?;
+        digest_of(&list, &tarball).ok_or_else(|| {
+            let what = format!("{url} has no SHA-256 for {tarball}");
+            Failure::new(Kind::Verification, what, known(releases))
+        })
+    })
+}
+
+fn known(releases: &EtcdReleases) -> String {
+    let versions: Vec<&str> = releases.sha256.keys().map(String::as_str).collect();
+    format!("versions known in advance: {}", versions.join(", "))
+}
+
+fn with_digest(
+    version: &str,
+    sha256: &str,
+    releases: &EtcdReleases,
+    options: &Options<'_>,
+) -> Result<Found> {
+    let urls: Vec<String> = releases.urls(version, &releases.tarball(version)).collect();
+    let source = urls.first().cloned().unwrap_or_default();
+    let entry = Cache::open(options.cache)?.entry(sha256, options.progress)?;
+    let pin = Pin::sha256(sha256);
+    if let Some(bytes) = cached(&entry, &pin, options)? {
+        return unpack(&bytes, version, source, sha256);
+    }
+    let part = download::download(&entry, &urls, &pin, options)?;
+    entry.adopt(&part, TARBALL)?;
+    Partial::remove(&entry)?;
+    let bytes = cached(&entry, &pin, options)?.unwrap_or_default();
+    unpack(&bytes, version, source, sha256)
+}
+
+/// The tarball in the cache, if it is there and right. It is small enough to be hashed every time.
+fn cached(entry: &Entry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<u8>>> {
+    let path = entry.path(TARBALL);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(storage("reading", &path, &error)),
+    };
+    let seen = DigestReader::new(&bytes[..])
+        .drain()
+        .map_err(|error| storage("reading", &path, &error))?;
+    match pin.check(&path.display().to_string(), &seen) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if options.offline => Err(error),
+        Err(error) => {
+            options
+                .progress
+                .note(&format!("{error:#}; it is fetched anew"));
+            entry.remove(TARBALL)?;
+            Ok(None)
+        }
+    }
+}
+
+fn unpack(bytes: &[u8], version: &str, source: String, sha256: &str) -> Result<Found> {
+    let decoder = Decoder::new(bytes, 1)?;
+    let taken = archive::take(decoder, Layout::Release, &source)?;
+    Ok(Found {
+        programs: taken.programs,
+        version: Some(version.to_owned()),
+        source,
+        sha256: sha256.to_owned(),
+    })
+}

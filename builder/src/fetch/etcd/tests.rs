@@ -1,0 +1,293 @@
+//! The etcd door: releases from a server, and every kind of local source.
+
+use std::path::PathBuf;
+
+use super::EtcdBinaries;
+use super::deb::tests::package;
+use super::elf::tests::elf;
+use crate::failure::Kind;
+use crate::fetch::Options;
+use crate::fetch::tests::scene::http::{Reply, Server};
+use crate::fetch::tests::scene::{Scene, failure, sha256};
+use crate::spec::EtcdSource;
+
+/// A release tarball whose programs are for that machine.
+fn tarball(version: &str, machine: u16) -> Vec<u8> {
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
+        Vec::new(),
+        flate2::Compression::fast(),
+    ));
+    for program in ["etcd", "etcdctl", "etcdutl", "README.md"] {
+        let content = elf(machine, None, program.as_bytes());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        builder
+            .append_data(
+                &mut header,
+                format!("etcd-v{version}-linux-arm64/{program}"),
+                &content[..],
+            )
+            .unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+fn local(scene: &Scene, path: impl Into<PathBuf>) -> anyhow::Result<EtcdBinaries> {
+    crate::fetch::etcd(
+        &EtcdSource::Path(path.into()),
+        &scene.options(),
+        &scene.dir.path().join("state"),
+    )
+}
+
+/// A scene whose recipes know one version, and a server of the folders they name.
+struct Releases {
+    scene: Scene,
+    recipes: PathBuf,
+    server: Server,
+}
+
+impl Releases {
+    /// Version 3.6.1 is pinned with `pinned`; the server has `content` for any version, and a list of its digests.
+    fn new(pinned: &str, content: Vec<u8>) -> Self {
+        let sums = ["3.6.1", "3.6.2"]
+            .map(|it| format!("{}  etcd-v{it}-linux-arm64.tar.gz\n", sha256(&content)))
+            .concat();
+        let server = Server::start(move |request, _| match request.path.as_str() {
+            path if path.starts_with("/broken") => Reply::status("404 Not Found"),
+            path if path.ends_with("/SHA256SUMS") => Reply::whole(sums.as_bytes()),
+            path if path.starts_with("/v9") => Reply::status("404 Not Found"),
+            _ => Reply::file(request, &content, "\"1\""),
+        });
+        let scene = Scene::new();
+        let recipes = scene.dir.path().join("recipes");
+        fs_err::create_dir(&recipes).unwrap();
+        let text = format!(
+            "default = \"3.6.1\"\nmirrors = [\"{}\", \"{}\"]\ntarball = \"etcd-v{{version}}-linux-arm64.tar.gz\"\n\
+             [sha256]\n\"3.6.1\" = \"{pinned}\"\n",
+            server.url("/broken/v{version}"),
+            server.url("/v{version}"),
+        );
+        fs_err::write(recipes.join("etcd.toml"), text).unwrap();
+        Self {
+            scene,
+            recipes,
+            server,
+        }
+    }
+
+    fn get(&self, version: &str) -> anyhow::Result<EtcdBinaries> {
+        let options = Options {
+            recipes: Some(&self.recipes),
+            ..self.scene.options()
+        };
+        crate::fetch::etcd(
+            &EtcdSource::Version(version.into()),
+            &options,
+            &self.scene.dir.path().join("state"),
+        )
+    }
+
+    fn pins(&self) -> PathBuf {
+        self.scene.dir.path().join("state/etcd-pins.toml")
+    }
+}
+
+#[test]
+fn pinned_version_comes_from_the_first_mirror_that_has_it() {
+    let tarball = tarball("3.6.1", 183);
+    let releases = Releases::new(&sha256(&tarball), tarball.clone());
+    let etcd = releases.get("v3.6.1").unwrap();
+    assert_eq!(
+        (etcd.version.as_str(), etcd.sha256),
+        ("3.6.1", sha256(&tarball))
+    );
+    assert!(etcd.etcd.ends_with(b"etcd") && etcd.etcdctl.ends_with(b"etcdctl"));
+    assert!(etcd.etcdutl.unwrap().ends_with(b"etcdutl"));
+    assert_eq!(etcd.libc, None);
+    assert!(!releases.pins().exists(), "nothing had to be learned");
+    let requests = releases.server.requests().len();
+    releases.get("3.6.1").unwrap();
+    assert_eq!(
+        releases.server.requests().len(),
+        requests,
+        "the second time it is in the cache"
+    );
+}
+
+#[test]
+fn pinned_version_with_another_digest_is_refused() {
+    let releases = Releases::new(&"0".repeat(64), tarball("3.6.1", 183));
+    let (kind, text) = failure(releases.get("3.6.1"));
+    // Not the first mirror's 404: a wrong digest is the graver news.
+    assert_eq!(kind, Kind::Verification);
+    assert!(
+        text.contains(&format!("expected {}, got", "0".repeat(64))),
+        "{text}"
+    );
+    assert!(releases.scene.cached(".tar.gz").is_empty());
+}
+
+#[test]
+fn unknown_version_is_learned_once_and_binding_then() {
+    let first = Releases::new(&"0".repeat(64), tarball("3.6.2", 183));
+    first.get("3.6.2").unwrap();
+    let learned = fs_err::read_to_string(first.pins()).unwrap();
+    assert!(
+        learned.contains(&format!(
+            "\"3.6.2\" = \"{}\"",
+            sha256(&tarball("3.6.2", 183))
+        )),
+        "{learned}"
+    );
+
+    // The same version with other bytes, and a SHA256SUMS that agrees with them.
+    let second = Releases::new(&"0".repeat(64), tarball("3.6.2 again", 183));
+    fs_err::create_dir(second.pins().parent().unwrap()).unwrap();
+    fs_err::write(second.pins(), learned).unwrap();
+    let (kind, text) = failure(second.get("3.6.2"));
+    assert_eq!(kind, Kind::Verification, "{text}");
+    assert!(
+        text.contains("written down in") && text.contains("etcd-pins.toml"),
+        "{text}"
+    );
+}
+
+#[test]
+fn version_nobody_has_is_said_so() {
+    let releases = Releases::new(&"0".repeat(64), Vec::new());
+    let (kind, text) = failure(releases.get("9.9.9"));
+    assert_eq!(kind, Kind::Verification, "{text}");
+    assert!(
+        text.contains("has no SHA-256 for etcd-v9.9.9-linux-arm64.tar.gz"),
+        "{text}"
+    );
+    assert_eq!(failure(releases.get("../../etc")).0, Kind::Usage);
+    assert_eq!(failure(releases.get("latest")).0, Kind::Usage);
+}
+
+#[test]
+fn offline_uses_the_cache_or_says_so() {
+    let tarball = tarball("3.6.1", 183);
+    let mut releases = Releases::new(&sha256(&tarball), tarball);
+    releases.get("3.6.1").unwrap();
+    releases.scene.offline = true;
+    releases.get("3.6.1").unwrap();
+    let (kind, text) = failure(releases.get("3.6.2"));
+    assert_eq!(kind, Kind::Storage);
+    assert!(
+        text.ends_with("no digest of etcd 3.6.2 is known, and --offline is given"),
+        "{text}"
+    );
+    let cached = releases.scene.cached(".tar.gz").remove(0);
+    fs_err::write(cached, "damaged").unwrap();
+    assert_eq!(failure(releases.get("3.6.1")).0, Kind::Verification);
+    releases.scene.offline = false;
+    releases.get("3.6.1").unwrap();
+}
+
+#[test]
+fn local_tarball_tells_its_version_by_its_folder() {
+    let scene = Scene::new();
+    let bytes = tarball("3.4.36", 183);
+    let etcd = local(&scene, scene.file("any-name", &bytes)).unwrap();
+    assert_eq!(
+        (etcd.version.as_str(), etcd.sha256.clone()),
+        ("3.4.36", sha256(&bytes))
+    );
+    assert!(etcd.needs_unsupported_arch());
+}
+
+#[test]
+fn local_tarball_with_a_wrong_sidecar_is_refused() {
+    let scene = Scene::new();
+    let path = scene.file("etcd.tar.gz", &tarball("3.6.1", 183));
+    scene.file(
+        "etcd.tar.gz.sha256",
+        format!("{}  etcd.tar.gz", "0".repeat(64)).as_bytes(),
+    );
+    assert_eq!(failure(local(&scene, path)).0, Kind::Verification);
+}
+
+#[test]
+fn tarball_for_amd64_is_refused_by_name() {
+    let scene = Scene::new();
+    let (kind, text) = failure(local(&scene, scene.file("a.tar.gz", &tarball("3.6.1", 62))));
+    assert_eq!(kind, Kind::Unsupported);
+    assert!(
+        text.ends_with("etcd is a program for x86-64 (amd64), not for AArch64"),
+        "{text}"
+    );
+}
+
+#[test]
+fn damaged_tarballs_are_refused() {
+    let scene = Scene::new();
+    let whole = tarball("3.6.1", 183);
+    for damaged in [
+        whole[..whole.len() - 9].to_vec(),
+        [&whole[..], b"garbage"].concat(),
+    ] {
+        let (kind, text) = failure(local(&scene, scene.file("a.tar.gz", &damaged)));
+        assert_eq!(kind, Kind::Corrupt, "{text}");
+    }
+}
+
+#[test]
+fn packages_are_taken_by_list_or_folder() {
+    let scene = Scene::new();
+    let program = |name: &str| elf(183, Some("/lib/ld-linux-aarch64.so.1"), name.as_bytes());
+    let server = scene.file("server.deb", &package("3.5.16-4", "etcd", &program("etcd")));
+    let client = scene.file(
+        "client.deb",
+        &package("3.5.17-1", "etcdctl", &program("etcdctl")),
+    );
+    let list = format!("{},{}", server.display(), client.display());
+    for path in [PathBuf::from(list), scene.dir.path().to_owned()] {
+        let etcd = local(&scene, path).unwrap();
+        assert_eq!(etcd.version, "3.5.16", "the server's");
+        assert!(
+            etcd.etcd.ends_with(b"etcd")
+                && etcd.etcdctl.ends_with(b"etcdctl")
+                && etcd.etcdutl.is_none()
+        );
+        assert_eq!(etcd.libc.unwrap().interpreter, "/lib/ld-linux-aarch64.so.1");
+    }
+    let (kind, text) = failure(local(&scene, server.clone()));
+    assert_eq!(kind, Kind::Usage);
+    assert!(text.ends_with("server.deb has no etcdctl"), "{text}");
+    let twice = format!("{0},{0}", server.display());
+    assert_eq!(failure(local(&scene, twice)).0, Kind::Usage);
+}
+
+#[test]
+fn folder_of_programs_is_taken() {
+    let scene = Scene::new();
+    scene.file(
+        "etcd",
+        &elf(183, None, b"dep\tgo.etcd.io/etcd/api/v3\tv3.5.1\t"),
+    );
+    scene.file("etcdctl", &elf(183, None, b""));
+    scene.file("notes.txt", b"ignored");
+    let etcd = local(&scene, scene.dir.path()).unwrap();
+    assert_eq!(etcd.version, "3.5.1");
+    assert!(!etcd.needs_unsupported_arch());
+}
+
+#[test]
+fn what_is_no_source_is_named() {
+    let scene = Scene::new();
+    let (kind, text) = failure(local(&scene, scene.file("a.txt", b"words")));
+    assert_eq!(kind, Kind::Unsupported);
+    assert!(
+        text.contains("a.txt is neither a compressed tarball"),
+        "{text}"
+    );
+    assert_eq!(
+        failure(local(&scene, "/nowhere/etcd.tar.gz")).0,
+        Kind::Storage
+    );
+    let empty = scene.dir.path().join("empty");
+    fs_err::create_dir(&empty).unwrap();
+    assert_eq!(failure(local(&scene, empty)).0, Kind::Usage);
+}
