@@ -8,6 +8,7 @@
 //! ```
 //! Sockets are opened in `http` only, files created in `cache` only.
 
+mod etcd;
 mod make;
 
 mod image;
@@ -30,6 +31,7 @@ mod record;
 mod verified;
 mod watched;
 
+pub use etcd::{EtcdBinaries, Libc};
 pub use make::Maker;
 pub use policy::Policy;
 pub use verified::Verified;
@@ -40,6 +42,7 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::Progress;
 use crate::recipe::{Download, Recipe, Source};
+use crate::spec::EtcdSource;
 use cache::Cache;
 use verified::{Pin, Promise};
 
@@ -48,6 +51,8 @@ use verified::{Pin, Promise};
 pub struct Options<'a> {
     /// The cache folder; made if needed.
     pub cache: &'a Path,
+    /// The user's folder of recipes (`--recipes`), for etcd's releases.
+    pub recipes: Option<&'a Path>,
     /// Use what is in the cache, or fail.
     pub offline: bool,
     /// Threads that decode.
@@ -70,6 +75,11 @@ pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
 /// A local image: raw, or compressed with xz, zstd or gzip, whatever its name.
 pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     local::local(path, options)
+}
+
+/// etcd's programs; digests learned on the way are written down in the folder `state`.
+pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<EtcdBinaries> {
+    etcd::etcd(source, options, state)
 }
 
 fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {

@@ -3,4 +3,4 @@
 mod cache;
 mod download;
 mod images;
-mod scene;
+pub(super) mod scene;

@@ -13,17 +13,17 @@ use crate::progress::Silent;
 use crate::recipe::{Download, Family, Recipe, Source};
 
 #[path = "../../../../tests/support/http.rs"]
-pub(super) mod http;
+pub(in super::super) mod http;
 
 /// A temporary folder with a cache in it.
-pub(super) struct Scene {
-    pub(super) dir: tempfile::TempDir,
-    pub(super) cache: PathBuf,
-    pub(super) offline: bool,
+pub(in super::super) struct Scene {
+    pub(in super::super) dir: tempfile::TempDir,
+    pub(in super::super) cache: PathBuf,
+    pub(in super::super) offline: bool,
 }
 
 impl Scene {
-    pub(super) fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cache = dir.path().join("cache");
         Self {
@@ -33,7 +33,7 @@ impl Scene {
         }
     }
 
-    pub(super) fn options(&self) -> Options<'_> {
+    pub(in super::super) fn options(&self) -> Options<'_> {
         let policy = Policy {
             attempts: 3,
             pause: Duration::from_millis(1),
@@ -43,6 +43,7 @@ impl Scene {
         };
         Options {
             cache: &self.cache,
+            recipes: None,
             offline: self.offline,
             jobs: 2,
             policy,
@@ -50,22 +51,22 @@ impl Scene {
         }
     }
 
-    pub(super) fn base(&self, recipe: &Recipe) -> anyhow::Result<Verified> {
+    pub(in super::super) fn base(&self, recipe: &Recipe) -> anyhow::Result<Verified> {
         super::super::base(recipe, &self.options())
     }
 
-    pub(super) fn local(&self, path: &Path) -> anyhow::Result<Verified> {
+    pub(in super::super) fn local(&self, path: &Path) -> anyhow::Result<Verified> {
         super::super::local(path, &self.options())
     }
 
-    pub(super) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+    pub(in super::super) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.dir.path().join(name);
         fs_err::write(&path, content).unwrap();
         path
     }
 
     /// Names in the cache folder with that ending.
-    pub(super) fn cached(&self, ending: &str) -> Vec<PathBuf> {
+    pub(in super::super) fn cached(&self, ending: &str) -> Vec<PathBuf> {
         let entries = fs_err::read_dir(&self.cache)
             .unwrap()
             .map(|entry| entry.unwrap().path());
@@ -76,7 +77,7 @@ impl Scene {
 }
 
 /// An image with data, holes and an odd end.
-pub(super) fn image() -> Vec<u8> {
+pub(in super::super) fn image() -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..100_000_u32)
         .flat_map(|number| (number / 3).to_le_bytes())
         .collect();
@@ -85,18 +86,18 @@ pub(super) fn image() -> Vec<u8> {
     bytes
 }
 
-pub(super) fn xz(data: &[u8]) -> Vec<u8> {
+pub(in super::super) fn xz(data: &[u8]) -> Vec<u8> {
     let mut writer = liblzma::write::XzEncoder::new(Vec::new(), 0);
     writer.write_all(data).unwrap();
     writer.finish().unwrap()
 }
 
-pub(super) fn sha256(data: &[u8]) -> String {
+pub(in super::super) fn sha256(data: &[u8]) -> String {
     hex::encode(&Sha256::digest(data))
 }
 
 /// A recipe that pins everything about `image` packed as `packed`.
-pub(super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Recipe {
+pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Recipe {
     Recipe {
         name: "test".into(),
         title: "A test".into(),
@@ -116,7 +117,7 @@ pub(super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Recipe {
 }
 
 /// The recipe with its download changed.
-pub(super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Download)) -> Recipe {
+pub(in super::super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Download)) -> Recipe {
     match &mut recipe.source {
         Source::Download(download) => change(download),
         Source::Debian => panic!("not a download"),
@@ -126,7 +127,7 @@ pub(super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Download)) -> Rec
 
 /// The failure, whole: kind and the line a person sees.
 #[track_caller]
-pub(super) fn failure<T: std::fmt::Debug>(result: anyhow::Result<T>) -> (Kind, String) {
+pub(in super::super) fn failure<T: std::fmt::Debug>(result: anyhow::Result<T>) -> (Kind, String) {
     let error = result.expect_err("should fail");
     let kind = error
         .downcast_ref::<Failure>()
