@@ -1,1 +1,16 @@
 //! The promises of etcd-image, one file each.
+//!
+//! Files that wait for the program are here but not yet named below; each is turned on by its line, in this order:
+//! `build` `refuse` `killed` `plan`.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start foreign programs and write files; the product does not"
+)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[allow(dead_code, reason = "some of it is used only by the files that wait")]
+mod support;
+
+mod ground;
+mod judges;

@@ -1,0 +1,256 @@
+//! Every judge rejects a known-bad input: without this, its silence about a good one says nothing.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::fixture::{image, poke, write};
+use crate::support::judge::{self, Disk, Ext4, Kind, chain, key_fits, leaf};
+use crate::support::tool::tool;
+
+fn root_verdict(mistake: &str) -> String {
+    let disk = Disk::open(&image(&format!("raspios-trixie+{mistake}")));
+    judge::ext4(disk.root().path()).unwrap_err()
+}
+
+fn boot_verdict(mistake: &str) -> String {
+    let disk = Disk::open(&image(&format!("raspios-trixie+{mistake}")));
+    judge::fat(disk.boot().path()).unwrap_err()
+}
+
+#[track_caller]
+fn says(verdict: &str, words: &str) {
+    assert!(verdict.contains(words), "expected `{words}` in:\n{verdict}");
+}
+
+#[test]
+fn a_used_block_marked_free_is_seen() {
+    says(&root_verdict("bad-bitmap"), "Block bitmap differences");
+}
+
+#[test]
+fn an_orphan_is_seen() {
+    says(&root_verdict("orphans"), "has zero dtime");
+    says(&root_verdict("orphan-present"), "orphan_present is set");
+}
+
+#[test]
+fn an_unknown_feature_is_seen() {
+    says(
+        &root_verdict("unknown-feature"),
+        "unsupported feature(s): FEATURE_I30",
+    );
+}
+
+#[test]
+fn an_error_state_is_seen_although_e2fsck_exits_zero() {
+    assert_eq!(root_verdict("error-state"), "state: clean with errors");
+}
+
+#[test]
+fn a_journal_to_replay_is_seen_although_e2fsck_exits_zero() {
+    assert_eq!(
+        root_verdict("dirty-journal"),
+        "the journal waits to be replayed"
+    );
+}
+
+#[test]
+fn a_missing_root_is_seen() {
+    says(&root_verdict("no-root"), "Bad magic number in super-block");
+}
+
+#[test]
+fn crossed_fat_chains_are_seen() {
+    says(&boot_verdict("bad-chain"), "share clusters");
+}
+
+#[test]
+fn a_dirty_fat_is_seen() {
+    says(&boot_verdict("fat-dirty"), "Dirty bit is set");
+    says(&boot_verdict("fat-dirty-windows"), "Dirty bit is set");
+}
+
+#[test]
+fn a_wrong_free_cluster_count_is_seen_although_fsck_exits_zero() {
+    let boot = Disk::open(&image("raspios-trixie")).boot();
+    poke(boot.path(), 512 + 488, &7_u32.to_le_bytes());
+    says(
+        &judge::fat(boot.path()).unwrap_err(),
+        "Free cluster summary wrong (7 vs. really",
+    );
+}
+
+#[test]
+fn overlapping_partitions_are_seen() {
+    let verdict = judge::table(&image("raspios-trixie+overlap")).unwrap_err();
+    says(&verdict, "Partition 1: overlaps partition 2.");
+}
+
+#[test]
+fn a_partition_past_the_end_is_seen() {
+    let verdict = judge::table(&image("raspios-trixie+cut")).unwrap_err();
+    says(
+        &verdict,
+        "Total allocated sectors 622592 greater than the maximum 360448.",
+    );
+}
+
+#[test]
+fn stat_tells_mode_owner_kind_time_and_attributes() {
+    let disk = Disk::open(&image("raspios-trixie"));
+    let root = disk.root();
+    let ext4 = Ext4::new(root.path());
+    let shadow = ext4.stat("/etc/shadow").unwrap();
+    assert_eq!(
+        (shadow.kind, shadow.access().as_str()),
+        (Kind::File, "0640 0:42")
+    );
+    assert_eq!(shadow.mtime, 1_791_282_030);
+    assert_eq!(
+        shadow.size,
+        ext4.content("/etc/shadow").unwrap().len() as u64
+    );
+    assert_eq!(ext4.stat("/usr/bin/sudo").unwrap().access(), "4755 0:0");
+    assert_eq!(ext4.stat("/tmp").unwrap().access(), "1777 0:0");
+    assert_eq!(ext4.stat("/usr/bin/perl").unwrap().links, 2);
+    assert_eq!(ext4.stat("/lib").unwrap().kind, Kind::Symlink);
+    assert_eq!(ext4.content("/lib").unwrap(), b"usr/lib");
+    assert!(ext4.stat("/lib/systemd/system/ssh.service").is_some());
+    assert_eq!(ext4.stat("/etc/missing"), None);
+    says(
+        &ext4.stat("/usr/bin/ping").unwrap().xattrs,
+        "security.capability (20) = 01 00 00 02 00 20",
+    );
+}
+
+#[test]
+fn a_changed_mode_owner_or_time_is_told() {
+    let root = Disk::open(&image("raspios-trixie")).root();
+    for line in [
+        "mode 0100600",
+        "uid 100990",
+        "mtime @4294967295",
+        "ctime @4294967297",
+    ] {
+        let ext4 = Ext4::new(root.path());
+        let before = ext4.stat("/etc/hostname").unwrap();
+        debugfs(root.path(), &format!("sif /etc/hostname {line}"));
+        assert_ne!(ext4.stat("/etc/hostname").unwrap(), before, "{line}");
+    }
+    let stat = Ext4::new(root.path()).stat("/etc/hostname").unwrap();
+    assert_eq!(
+        (stat.access().as_str(), stat.mtime),
+        ("0600 100990:0", 4_294_967_295)
+    );
+}
+
+/// Runs one request of debugfs that may write.
+#[track_caller]
+pub(crate) fn debugfs(file_system: &Path, request: &str) {
+    let said = tool(
+        "debugfs",
+        &["-w", "-R", request, file_system.to_str().unwrap()],
+    )
+    .done();
+    assert_eq!(said.err.lines().count(), 1, "{}", said.words());
+}
+
+/// Certificates made by OpenSSL: an authority, a foreign one, and what they signed.
+struct Papers(TempDir);
+
+impl Papers {
+    fn new() -> Self {
+        let papers = Self(tempfile::tempdir().unwrap());
+        papers.authority("ca");
+        papers.authority("foreign");
+        papers
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn openssl(&self, command: &str) {
+        let arguments: Vec<_> = command
+            .split(' ')
+            .map(|word| word.replace("DIR", self.0.path().to_str().unwrap()))
+            .collect();
+        tool("openssl", &arguments).done();
+    }
+
+    /// `NAME.crt` and `NAME.key`, self-signed.
+    fn authority(&self, name: &str) {
+        let ending = format!("-keyout DIR/{name}.key -out DIR/{name}.crt -subj /CN={name}");
+        self.openssl(&format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -addext keyUsage=critical,keyCertSign {ending}"
+        ));
+    }
+
+    /// `NAME.crt` and `NAME.key` signed by `ca`, with these extensions.
+    fn leaf(&self, name: &str, extensions: &str) -> PathBuf {
+        write(
+            &self.at("extensions"),
+            format!("authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n{extensions}\n")
+                .as_bytes(),
+        );
+        self.openssl(&format!("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout DIR/{name}.key -out DIR/request -subj /CN={name}"));
+        let signer = "-CA DIR/ca.crt -CAkey DIR/ca.key -CAcreateserial -extfile DIR/extensions";
+        self.openssl(&format!(
+            "x509 -req -in DIR/request -days 5 {signer} -out DIR/{name}.crt"
+        ));
+        self.at(&format!("{name}.crt"))
+    }
+}
+
+const BOTH: &str = "extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=DNS:etcd1,DNS:etcd1.local,IP:192.168.0.50";
+
+#[test]
+fn a_certificate_of_a_foreign_authority_is_rejected() {
+    let papers = Papers::new();
+    let node = papers.leaf("etcd1", BOTH);
+    chain(&papers.at("ca.crt"), &node, "sslserver").unwrap();
+    says(
+        &chain(&papers.at("foreign.crt"), &node, "sslserver").unwrap_err(),
+        "unable to get local issuer certificate",
+    );
+}
+
+#[test]
+fn a_certificate_for_another_purpose_is_rejected() {
+    let papers = Papers::new();
+    let client = papers.leaf("admin", "extendedKeyUsage=clientAuth");
+    chain(&papers.at("ca.crt"), &client, "sslclient").unwrap();
+    says(
+        &chain(&papers.at("ca.crt"), &client, "sslserver").unwrap_err(),
+        "unsuitable certificate purpose",
+    );
+}
+
+#[test]
+fn a_wrong_name_is_told() {
+    let papers = Papers::new();
+    let right = leaf(&papers.leaf("etcd1", BOTH));
+    assert_eq!(right.subject, "CN=etcd1");
+    assert_eq!(
+        right.names,
+        ["DNS:etcd1", "DNS:etcd1.local", "IP Address:192.168.0.50"]
+            .map(str::to_owned)
+            .into()
+    );
+    assert_eq!(right.usages.len(), 2);
+    assert_eq!(right.not_after - right.not_before, 5 * 86_400);
+    let wrong = leaf(&papers.leaf("etcd1", &BOTH.replace("0.50", "0.51")));
+    assert_ne!(right.names, wrong.names);
+}
+
+#[test]
+fn a_key_of_another_certificate_is_rejected() {
+    let papers = Papers::new();
+    let node = papers.leaf("etcd1", BOTH);
+    key_fits(&node, &papers.at("etcd1.key")).unwrap();
+    says(
+        &key_fits(&node, &papers.at("ca.key")).unwrap_err(),
+        "is another key",
+    );
+}

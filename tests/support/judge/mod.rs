@@ -1,0 +1,16 @@
+//! Strangers who judge what was written: nothing here shares code with the program.
+//!
+//! Every judge has a test in `tests/judges.rs` that it rejects a known-bad input.
+
+mod certificate;
+mod disk;
+mod ext4;
+mod fat;
+
+pub(crate) use certificate::{chain, key_fits, leaf};
+pub(crate) use disk::{Disk, table};
+pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
+pub(crate) use fat::{Fat, fat};
+
+/// Nothing to say, or what is wrong in the judge's own words.
+pub(crate) type Verdict = Result<(), String>;

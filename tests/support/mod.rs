@@ -1,0 +1,6 @@
+//! What the promises stand on: fixtures to start from, scenes to act in, strangers to judge the result.
+
+pub(crate) mod fixture;
+pub(crate) mod tool;
+
+pub(crate) mod judge;
