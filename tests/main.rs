@@ -14,3 +14,4 @@ mod support;
 
 mod ground;
 mod judges;
+mod nothing_else;

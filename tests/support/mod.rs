@@ -3,4 +3,5 @@
 pub(crate) mod fixture;
 pub(crate) mod tool;
 
+pub(crate) mod compare;
 pub(crate) mod judge;
