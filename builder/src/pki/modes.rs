@@ -1,0 +1,54 @@
+//! Permission bits of the state folder. Systems without them keep the folder private in their own way.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::path::Path;
+
+/// Options for a new file that only its owner may read.
+pub(super) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// A builder for a folder that only its owner may enter.
+pub(super) fn private_folder() -> DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Refuses a file or folder that others may look into.
+#[cfg(unix)]
+pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use anyhow::Context as _;
+
+    use crate::failure::{Failure, Kind};
+
+    let metadata = std::fs::metadata(path)
+        .with_context(|| format!("reading the mode of {}", path.display()))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let of_others = mode & 0o077;
+    if of_others == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Usage,
+        format!("{} is open to others (mode {mode:04o})", path.display()),
+        format!(
+            "if nobody has read it, run: chmod {wanted:o} {}",
+            path.display()
+        ),
+    ))
+}
+
+/// Other systems have no such bits.
+#[cfg(not(unix))]
+pub(super) fn check_private(_path: &Path, _wanted: u32) -> anyhow::Result<()> {
+    Ok(())
+}

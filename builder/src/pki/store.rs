@@ -1,0 +1,228 @@
+//! The state folder: the only place of this room that touches a disk.
+//!
+//! Reading checks modes. Writing is staged: nothing reaches the folder before everything was checked,
+//! then each file is written under a temporary name, synced, and renamed, in the order of staging.
+//! **Invariant**: a process killed at any moment leaves whole old or whole new files; `tests::killed` holds it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use zeroize::Zeroizing;
+
+use super::modes;
+use crate::failure::{Failure, Kind};
+
+/// An open, locked state folder with the writes that are still to be made.
+pub(super) struct Store {
+    folder: PathBuf,
+    staged: Vec<(String, Zeroizing<Vec<u8>>)>,
+    /// Held until the store is dropped: two builds may share a state folder.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the folder, or makes it; waits while another process has it open.
+    ///
+    /// `inspect` sees a folder that was never ours before even a lock file is put into it.
+    pub(super) fn open(
+        folder: &Path,
+        inspect: impl Fn(&Reader) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let lock = folder.join(".lock");
+        if !exists(folder)? {
+            make_folder(folder)?;
+        } else if !folder.is_dir() {
+            let message = format!("the state folder {} is a file", folder.display());
+            return Err(Failure::new(
+                Kind::Usage,
+                message,
+                "name a folder with --state",
+            ));
+        }
+        modes::check_private(folder, 0o700)?;
+        if let Err(error) = inspect_stranger(folder, &lock, inspect)
+            // Another process may have made the folder its own meanwhile: then it is no stranger.
+            && !exists(&lock)?
+        {
+            return Err(error);
+        }
+        let lock = open_lock(&lock).with_context(|| unwritable(&lock))?;
+        lock.lock().with_context(|| unwritable(folder))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            staged: Vec::new(),
+            _lock: lock,
+        })
+    }
+
+    /// What the folder holds now, without what is staged.
+    pub(super) fn reader(&self) -> Reader {
+        Reader {
+            folder: self.folder.clone(),
+        }
+    }
+
+    /// Plans a write; `name` may have folders in it.
+    pub(super) fn stage(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.staged
+            .push((name.into(), Zeroizing::new(bytes.into())));
+    }
+
+    /// Makes the staged writes: first all bytes, then all names.
+    pub(super) fn commit(self) -> anyhow::Result<()> {
+        self.write_all()?;
+        self.put_in_place(self.staged.len())
+    }
+
+    /// Every staged file under its temporary name.
+    pub(super) fn write_all(&self) -> anyhow::Result<()> {
+        for (name, bytes) in &self.staged {
+            let path = self.folder.join(name);
+            write_temporary(&path, bytes).with_context(|| unwritable(&path))?;
+        }
+        Ok(())
+    }
+
+    /// The first `count` staged files under their own names.
+    pub(super) fn put_in_place(&self, count: usize) -> anyhow::Result<()> {
+        for (name, _) in self.staged.iter().take(count) {
+            let path = self.folder.join(name);
+            fs::rename(temporary(&path), &path).with_context(|| unwritable(&path))?;
+            sync_folder(&path).with_context(|| unwritable(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads from a state folder.
+pub(super) struct Reader {
+    folder: PathBuf,
+}
+
+impl Reader {
+    /// The path of a file, for messages.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A text that anybody may read, if it is there.
+    pub(super) fn public(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let Some(bytes) = read(&self.path(name))? else {
+            return Ok(None);
+        };
+        // A certificate is ASCII: what is not text is found out when it is parsed.
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// A secret, if it is there; it must be readable by its owner only.
+    pub(super) fn secret(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+        let path = self.path(name);
+        let bytes = read(&path)?.map(Zeroizing::new);
+        if bytes.is_some() {
+            modes::check_private(&path, 0o600)?;
+        }
+        Ok(bytes)
+    }
+
+    /// What an interrupted run had written for this name but not put in place.
+    pub(super) fn left_over(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+        Ok(read(&temporary(&self.path(name)))?.map(Zeroizing::new))
+    }
+}
+
+fn inspect_stranger(
+    folder: &Path,
+    lock: &Path,
+    inspect: impl Fn(&Reader) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if exists(lock)? {
+        return Ok(());
+    }
+    inspect(&Reader {
+        folder: folder.to_owned(),
+    })
+}
+
+fn exists(path: &Path) -> anyhow::Result<bool> {
+    path.try_exists().with_context(|| unreadable(path))
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| unreadable(path)),
+    }
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    modes::private_folder()
+        .recursive(true)
+        .create(folder)
+        .with_context(|| unwritable(folder))
+}
+
+/// An existing lock is opened for reading only, so that a complete state may lie on a read-only disk.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "pki/store creates the files of the state folder"
+)]
+fn open_lock(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => modes::private_file()
+            .create(true)
+            .truncate(false)
+            .open(path),
+        opened => opened,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "pki/store creates the files of the state folder"
+)]
+fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    modes::private_folder().recursive(true).create(folder)?;
+    let temporary = temporary(path);
+    // An old one may have another mode, which opening it again would keep.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = modes::private_file().create_new(true).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// One fixed temporary name per file: the lock keeps others away, and a left-over is overwritten.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.new"))
+}
+
+/// Makes a rename durable. Windows does that by itself and cannot open folders.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    File::open(path.parent().unwrap_or(Path::new("")))?.sync_all()
+}
+
+fn unreadable(path: &Path) -> Failure {
+    Failure {
+        kind: Kind::Storage,
+        message: format!("reading {}", path.display()),
+        hint: "check who owns the state folder, or name another with --state".to_owned(),
+    }
+}
+
+fn unwritable(path: &Path) -> Failure {
+    Failure {
+        kind: Kind::Storage,
+        message: format!("writing {}", path.display()),
+        hint: "the state folder must be writable; name another with --state".to_owned(),
+    }
+}
