@@ -1,0 +1,144 @@
+//! Identity derived from the seed of the state folder: the same seed and name give the same bytes forever.
+
+use sha2::{Digest as _, Sha256};
+use ssh_key::rand_core::{OsRng, RngCore as _};
+use zeroize::Zeroizing;
+
+use crate::hex;
+
+/// 32 random bytes that everything derived depends on.
+pub(super) struct Seed(Zeroizing<[u8; 32]>);
+
+impl Seed {
+    /// A new one from the system's random numbers.
+    pub(super) fn random() -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        OsRng.fill_bytes(bytes.as_mut());
+        Self(bytes)
+    }
+
+    /// As kept in the state folder: 64 hexadecimal digits in one line.
+    pub(super) fn to_text(&self) -> String {
+        hex::encode(self.0.as_ref()) + "\n"
+    }
+
+    /// Reads what [`Self::to_text`] wrote.
+    pub(super) fn from_text(text: &[u8]) -> Option<Self> {
+        let digits = text.trim_ascii();
+        let mut bytes = Zeroizing::new([0; 32]);
+        if digits.len() != 64 {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let high = char::from(pair[0]).to_digit(16)?;
+            let low = char::from(pair[1]).to_digit(16)?;
+            *byte = u8::try_from(high << 4 | low).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// `initial-cluster-token`: 32 hexadecimal digits.
+    pub(super) fn token(&self) -> String {
+        hex::encode(&self.derive(&["token"])[..16])
+    }
+
+    /// `/etc/machine-id` of a node, marked as a version 4 UUID as machine-id(5) recommends.
+    pub(super) fn machine_id(&self, node: &str) -> String {
+        let mut id = self.derive(&["machine-id", node]);
+        id[6] = id[6] & 0x0f | 0x40;
+        id[8] = id[8] & 0x3f | 0x80;
+        hex::encode(&id[..16])
+    }
+
+    /// MBR disk signatures in the order of the nodes: never zero, never the same twice.
+    pub(super) fn disk_ids<'a>(&self, nodes: impl IntoIterator<Item = &'a str>) -> Vec<u32> {
+        let mut ids: Vec<u32> = Vec::new();
+        for node in nodes {
+            let candidate = |attempt: u32| {
+                let bytes = self.derive(&["disk-id", node, &attempt.to_string()]);
+                u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+            };
+            // Nodes are few and numbers many: the first candidate is nearly always free.
+            let mut candidates = (0..).map(candidate);
+            ids.extend(candidates.find(|id| *id != 0 && !ids.contains(id)));
+        }
+        ids
+    }
+
+    /// HMAC-SHA-256 of the labels under the seed.
+    fn derive(&self, labels: &[&str]) -> [u8; 32] {
+        hmac_sha256(self.0.as_ref(), labels.join("\0").as_bytes())
+    }
+}
+
+/// RFC 2104 for keys of at most one block.
+fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let padded = |pad: u8| {
+        let mut block = Zeroizing::new([pad; 64]);
+        block
+            .iter_mut()
+            .zip(key)
+            .for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let inner = Sha256::new()
+        .chain_update(padded(0x36).as_ref())
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(padded(0x5c).as_ref())
+        .chain_update(inner)
+        .finalize()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231, test cases 1 and 2.
+    #[test]
+    fn hmac_is_the_one_of_the_rfc() {
+        for (key, message, tag) in [
+            (
+                &[0x0b; 20][..],
+                "Hi There",
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            ),
+            (
+                b"Jefe",
+                "what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+        ] {
+            assert_eq!(hex::encode(&hmac_sha256(key, message.as_bytes())), tag);
+        }
+    }
+
+    #[test]
+    fn a_seed_survives_its_file() {
+        let seed = Seed::random();
+        let again = Seed::from_text(seed.to_text().as_bytes()).unwrap();
+        assert_eq!(seed.0, again.0);
+        for text in ["", "zz", &"0".repeat(63), &"x".repeat(64), &"0".repeat(65)] {
+            assert!(Seed::from_text(text.as_bytes()).is_none(), "{text}");
+        }
+        assert_ne!(seed.token(), Seed::random().token());
+    }
+
+    #[test]
+    fn identities_are_valid_and_distinct() {
+        let seed = Seed(Zeroizing::new([7; 32]));
+        let id = seed.machine_id("etcd1");
+        assert_eq!((id.len(), &id[12..13]), (32, "4"));
+        assert!("89ab".contains(&id[16..17]));
+        assert_ne!(id, seed.machine_id("etcd2"));
+        assert_ne!(seed.derive(&["a", "bc"]), seed.derive(&["ab", "c"]));
+        let names: Vec<String> = (1..=99).map(|n| format!("etcd{n}")).collect();
+        let ids = seed.disk_ids(names.iter().map(String::as_str));
+        let distinct: std::collections::BTreeSet<_> = ids.iter().filter(|id| **id != 0).collect();
+        assert_eq!(distinct.len(), 99);
+        assert_eq!(ids[0], seed.disk_ids(["etcd1"])[0]);
+        assert_ne!(seed.disk_ids(["a", "a"])[0], seed.disk_ids(["a", "a"])[1]);
+    }
+}

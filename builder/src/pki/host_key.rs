@@ -1,0 +1,61 @@
+//! SSH host keys: one Ed25519 key per node, made once, so that a rebuilt node is still the one people know.
+
+use ssh_key::rand_core::OsRng;
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+
+use super::refused;
+use super::store::{Reader, Store};
+use crate::secret::Secret;
+
+/// A node's host key.
+pub(super) struct HostKey {
+    /// OpenSSH private key format.
+    pub(super) private: Secret,
+    /// `ssh-ed25519 AAAA…`, without a comment.
+    pub(super) public: String,
+}
+
+fn file(node: &str) -> String {
+    format!("nodes/{node}/ssh_host_ed25519_key")
+}
+
+/// The key of a node, if there is one.
+pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey>> {
+    let name = file(node);
+    let Some(bytes) = reader.secret(&name)? else {
+        return Ok(None);
+    };
+    let hint = "restore it from your backup, or remove it to have a new one made";
+    let key = PrivateKey::from_openssh(&bytes)
+        .map_err(|_| refused(&reader.path(&name), "is not an OpenSSH private key", hint))?;
+    if key.algorithm() != Algorithm::Ed25519 || key.is_encrypted() {
+        return Err(refused(
+            &reader.path(&name),
+            "is not an unencrypted Ed25519 key",
+            hint,
+        ));
+    }
+    Ok(Some(HostKey {
+        public: public(&key)?,
+        private: Secret::new(bytes.to_vec()),
+    }))
+}
+
+/// A new key, staged together with its public half.
+pub(super) fn create(store: &mut Store, node: &str) -> anyhow::Result<HostKey> {
+    let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+    let private = Secret::new(key.to_openssh(LineEnding::LF)?.as_bytes());
+    let public = public(&key)?;
+    store.stage(file(node), private.reveal());
+    store.stage(
+        format!("{}.pub", file(node)),
+        format!("{public} root@{node}\n"),
+    );
+    Ok(HostKey { private, public })
+}
+
+fn public(key: &PrivateKey) -> anyhow::Result<String> {
+    let mut public = key.public_key().clone();
+    public.set_comment("");
+    Ok(public.to_openssh()?.trim_end().to_owned())
+}
