@@ -1,0 +1,129 @@
+//! The CA: made once, kept, and used to sign. Its key never leaves this file except into the state folder.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use zeroize::Zeroizing;
+
+use super::store::{Reader, Store};
+use super::x509::{self, Facts};
+use super::{keys, refused};
+use crate::spec::Cluster;
+
+/// Names in the state folder.
+const CERTIFICATE: &str = "ca.crt";
+const KEY: &str = "ca.key";
+
+/// A CA certificate and the means to sign with its key.
+pub(super) struct Authority {
+    pub(super) facts: Facts,
+    issuer: Issuer<'static, KeyPair>,
+    /// What must still be written: a new CA, or one that an interrupted run had not put in place.
+    unsaved: Vec<(&'static str, Zeroizing<Vec<u8>>)>,
+}
+
+impl Authority {
+    /// The CA of the state folder; `None` if there is none and nothing was issued yet.
+    pub(super) fn read(reader: &Reader, was_used: bool, now: i64) -> anyhow::Result<Option<Self>> {
+        let key = reader.secret(KEY)?;
+        let certificate = reader.public(CERTIFICATE)?;
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                Self::paired(reader, &certificate, &key, now).map(Some)
+            }
+            (None, Some(key)) => Self::finished(reader, &key, now)?.map(Some).ok_or_else(|| {
+                refused(
+                    &reader.path(CERTIFICATE),
+                    "is missing, but ca.key is there",
+                    RESTORE,
+                )
+            }),
+            (Some(_), None) => Err(refused(
+                &reader.path(KEY),
+                "is missing, but ca.crt is there",
+                RESTORE,
+            )),
+            (None, None) if was_used => {
+                let what = "is missing, but certificates were issued by it";
+                Err(refused(&reader.path(KEY), what, RESTORE))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// A new CA, not yet written.
+    pub(super) fn create(cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
+        let key = keys::generate(cluster.pki.key)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = keys::common_name(&format!("{} etcd CA", cluster.name));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        keys::set_lifetime(&mut params, now, keys::after_days(now, cluster.pki.ca_days))?;
+        let pem = params.self_signed(&key)?.pem();
+        let unsaved = vec![
+            (KEY, Zeroizing::new(key.serialize_pem().into_bytes())),
+            (CERTIFICATE, Zeroizing::new(pem.clone().into_bytes())),
+        ];
+        let facts =
+            x509::read(&pem).map_err(|what| anyhow::anyhow!("the new CA certificate {what}"))?;
+        Ok(Self {
+            facts,
+            issuer: Issuer::new(params, key),
+            unsaved,
+        })
+    }
+
+    /// Signs a certificate for a key.
+    pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> anyhow::Result<String> {
+        Ok(params.signed_by(key, &self.issuer)?.pem())
+    }
+
+    /// Stages what is not in the state folder yet, the key first.
+    pub(super) fn save(&mut self, store: &mut Store) {
+        for (name, bytes) in self.unsaved.drain(..) {
+            store.stage(name, bytes.to_vec());
+        }
+    }
+
+    /// A certificate and a key that must belong together and be fit to sign.
+    fn paired(reader: &Reader, pem: &str, key: &[u8], now: i64) -> anyhow::Result<Self> {
+        let path = reader.path(CERTIFICATE);
+        let key = keys::parse(key).map_err(|what| refused(&reader.path(KEY), what, RESTORE))?;
+        let facts = x509::read(pem).map_err(|what| refused(&path, what, RESTORE))?;
+        if facts.public_key != key.public_key_raw() {
+            return Err(refused(&path, "is not the certificate of ca.key", RESTORE));
+        }
+        if !facts.is_authority {
+            return Err(refused(
+                &path,
+                "may not sign certificates",
+                "put a CA certificate there",
+            ));
+        }
+        if facts.certificate.not_after <= now {
+            return Err(refused(
+                &path,
+                "has expired",
+                "move the state folder away to start a new cluster",
+            ));
+        }
+        let issuer = Issuer::from_ca_cert_pem(pem, key)?;
+        Ok(Self {
+            facts,
+            issuer,
+            unsaved: Vec::new(),
+        })
+    }
+
+    /// The CA whose key was put in place when the process was killed, its certificate written but not renamed.
+    fn finished(reader: &Reader, key: &[u8], now: i64) -> anyhow::Result<Option<Self>> {
+        let Some(certificate) = reader.left_over(CERTIFICATE)? else {
+            return Ok(None);
+        };
+        let pem = String::from_utf8_lossy(&certificate);
+        let mut authority = Self::paired(reader, &pem, key, now)?;
+        authority.unsaved.push((CERTIFICATE, certificate));
+        Ok(Some(authority))
+    }
+}
+
+const RESTORE: &str =
+    "restore ca.crt and ca.key from your backup, or name another folder with --state";

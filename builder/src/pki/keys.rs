@@ -1,0 +1,57 @@
+//! Key pairs and the certificate fields that every certificate of ours sets alike.
+
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, RsaKeySize};
+use time::OffsetDateTime;
+
+use crate::failure::{Failure, Kind};
+use crate::spec::KeyKind;
+
+/// Certificates begin this much earlier than they are made: a node's clock may be behind.
+pub(super) const BACK_DATED: i64 = 86_400;
+const DAY: i64 = 86_400;
+
+/// A new key pair.
+pub(super) fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
+    let rsa = |size| KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size);
+    match kind {
+        KeyKind::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+        KeyKind::Rsa2048 => rsa(RsaKeySize::_2048),
+        KeyKind::Rsa4096 => rsa(RsaKeySize::_4096),
+    }
+}
+
+/// A key pair from PEM; the error never quotes it.
+pub(super) fn parse(pem: &[u8]) -> Result<KeyPair, &'static str> {
+    let text = std::str::from_utf8(pem).map_err(|_| "is not a PEM file")?;
+    KeyPair::from_pem(text).map_err(|_| "holds no unencrypted private key in PEM form")
+}
+
+/// A subject of one common name.
+pub(super) fn common_name(name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    subject
+}
+
+/// The moment a number of days after another.
+pub(super) fn after_days(now: i64, days: u32) -> i64 {
+    now.saturating_add(i64::from(days).saturating_mul(DAY))
+}
+
+/// Valid from a day before `now` until `end`, in whole seconds.
+pub(super) fn set_lifetime(
+    params: &mut CertificateParams,
+    now: i64,
+    end: i64,
+) -> anyhow::Result<()> {
+    params.not_before = moment(now.saturating_sub(BACK_DATED))?;
+    params.not_after = moment(end)?;
+    Ok(())
+}
+
+fn moment(seconds: i64) -> anyhow::Result<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| {
+        let message = format!("a certificate cannot say the time {seconds}");
+        Failure::new(Kind::Usage, message, "check the clock or SOURCE_DATE_EPOCH")
+    })
+}

@@ -1,0 +1,207 @@
+//! Certificates below the CA: what each must say, whether the one found says it, and making a new one.
+
+use std::net::IpAddr;
+
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType};
+
+use super::authority::Authority;
+use super::certs::KeyPair;
+use super::store::Reader;
+use super::x509::{self, Facts, Usage};
+use super::{keys, refused};
+use crate::secret::Secret;
+use crate::spec::{Cluster, KeyKind, Node};
+
+/// What a certificate must say.
+pub(super) struct Profile {
+    /// Its place in the state folder, without `.crt` and `.key`.
+    pub(super) file: String,
+    common_name: String,
+    sans: Vec<String>,
+    usage: Usage,
+    key: KeyKind,
+    days: u32,
+}
+
+impl Profile {
+    /// The operator's certificate: etcd takes its common name for the user `root`.
+    pub(super) fn admin(cluster: &Cluster) -> Self {
+        Self {
+            file: "admin".to_owned(),
+            common_name: "root".to_owned(),
+            sans: Vec::new(),
+            usage: Usage {
+                client: true,
+                ..Usage::default()
+            },
+            key: cluster.pki.key,
+            days: cluster.pki.leaf_days,
+        }
+    }
+
+    /// A node's certificate; `role` is `server` or `peer`. Both are used in both directions: members
+    /// are each other's clients, and etcd's gateway is a client of its own server.
+    pub(super) fn node(cluster: &Cluster, node: &Node, role: &str) -> Self {
+        Self {
+            file: format!("nodes/{}/{role}", node.name),
+            common_name: node.name.clone(),
+            sans: names(cluster, node),
+            usage: Usage {
+                server: true,
+                client: true,
+                other: false,
+            },
+            key: cluster.pki.key,
+            days: cluster.pki.leaf_days,
+        }
+    }
+
+    /// Why the pair found cannot be used any longer, if so.
+    fn outdated(&self, found: &Facts, key: &rcgen::KeyPair, now: i64) -> Option<&'static str> {
+        let reasons = [
+            (
+                found.public_key != key.public_key_raw(),
+                "the key beside it is another one",
+            ),
+            (found.certificate.not_after <= now, "it had expired"),
+            (found.certificate.sans != self.sans, "its names changed"),
+            (found.key_kind != Some(self.key), "`key` in [pki] changed"),
+            (
+                found.common_name != self.common_name,
+                "its common name was another one",
+            ),
+            (
+                found.usage != self.usage,
+                "its usages were not the right ones",
+            ),
+        ];
+        reasons
+            .iter()
+            .find(|(outdated, _)| *outdated)
+            .map(|(_, reason)| *reason)
+    }
+
+    /// A new certificate and key; it ends with the CA at the latest.
+    pub(super) fn issue(&self, authority: &Authority, now: i64) -> anyhow::Result<KeyPair> {
+        let key = keys::generate(self.key)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = keys::common_name(&self.common_name);
+        params.subject_alt_names = self
+            .sans
+            .iter()
+            .map(|name| san(name))
+            .collect::<Result<_, _>>()?;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if self.key != KeyKind::EcdsaP256 {
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+        params.extended_key_usages = purposes(self.usage);
+        params.use_authority_key_identifier_extension = true;
+        let end = keys::after_days(now, self.days).min(authority.facts.certificate.not_after);
+        keys::set_lifetime(&mut params, now, end)?;
+        let pem = authority.sign(&params, &key)?;
+        let facts =
+            x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
+        Ok(KeyPair {
+            certificate: facts.certificate,
+            key: Secret::new(key.serialize_pem()),
+        })
+    }
+}
+
+/// What the state folder holds for a profile.
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A pair that says what it must.
+    Good(KeyPair),
+    /// Something that must be replaced, and why.
+    Outdated(&'static str),
+}
+
+/// Reads a pair; refuses what this CA has not signed, because replacing it would split a running cluster.
+pub(super) fn read(
+    reader: &Reader,
+    profile: &Profile,
+    authority: Option<&Authority>,
+    now: i64,
+) -> anyhow::Result<Found> {
+    let (crt, key) = (
+        format!("{}.crt", profile.file),
+        format!("{}.key", profile.file),
+    );
+    let (pem, secret) = (reader.public(&crt)?, reader.secret(&key)?);
+    let facts = pem.as_deref().map(x509::read).transpose();
+    let facts = facts.map_err(|what| refused(&reader.path(&crt), what, REMOVE))?;
+    let parsed = secret
+        .as_deref()
+        .map(|bytes| keys::parse(bytes))
+        .transpose();
+    let parsed = parsed.map_err(|what| refused(&reader.path(&key), what, REMOVE))?;
+    if let (Some(facts), Some(authority)) = (&facts, authority)
+        && !x509::is_signed_by(facts, &authority.facts)
+    {
+        return Err(refused(
+            &reader.path(&crt),
+            "was signed by another CA than ca.crt",
+            FOREIGN,
+        ));
+    }
+    Ok(match (facts, parsed, secret) {
+        (Some(facts), Some(parsed), Some(secret)) => match profile.outdated(&facts, &parsed, now) {
+            Some(reason) => Found::Outdated(reason),
+            None => Found::Good(KeyPair {
+                certificate: facts.certificate,
+                key: Secret::new(secret.to_vec()),
+            }),
+        },
+        (None, None, _) => Found::Nothing,
+        (None, _, _) => Found::Outdated("its certificate was missing"),
+        (_, _, _) => Found::Outdated("its key was missing"),
+    })
+}
+
+/// The names of a node, in the order of the certificate; an extra one that is there already is not repeated.
+fn names(cluster: &Cluster, node: &Node) -> Vec<String> {
+    let own = [
+        node.name.clone(),
+        format!("{}.{}", node.name, cluster.domain),
+        "localhost".to_owned(),
+        node.address.to_string(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
+    let plain = |name: &String| {
+        name.parse::<IpAddr>()
+            .map_or_else(|_| name.clone(), |ip| ip.to_string())
+    };
+    let mut names: Vec<String> = Vec::new();
+    for name in own
+        .into_iter()
+        .chain(cluster.pki.extra_sans.iter().map(plain))
+    {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn san(name: &str) -> Result<SanType, rcgen::Error> {
+    match name.parse::<IpAddr>() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) => Ok(SanType::DnsName(name.try_into()?)),
+    }
+}
+
+fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
+    let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);
+    let client = usage.client.then_some(ExtendedKeyUsagePurpose::ClientAuth);
+    server.into_iter().chain(client).collect()
+}
+
+const REMOVE: &str =
+    "restore it from your backup, or remove the .crt and the .key to have them issued anew";
+const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \
+                       certificates below it first";

@@ -1,0 +1,152 @@
+//! What a certificate says, read back from its PEM by another author's parser than the one that wrote it.
+
+use sha2::{Digest as _, Sha256};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::Pem;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::PublicKey;
+
+use super::certs::Certificate;
+use crate::hex;
+use crate::spec::KeyKind;
+
+/// The contents that decide whether a certificate can be used again.
+pub(super) struct Facts {
+    /// What later rooms get to know.
+    pub(super) certificate: Certificate,
+    /// The certificate itself.
+    pub(super) der: Vec<u8>,
+    /// Common name of the subject.
+    pub(super) common_name: String,
+    /// The public key, as the key pair has it.
+    pub(super) public_key: Vec<u8>,
+    /// Its kind, if it is one of ours.
+    pub(super) key_kind: Option<KeyKind>,
+    /// Extended usages.
+    pub(super) usage: Usage,
+    /// Whether it may sign certificates.
+    pub(super) is_authority: bool,
+}
+
+/// Extended key usages of a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) server: bool,
+    pub(super) client: bool,
+    pub(super) other: bool,
+}
+
+/// Reads a PEM text that holds exactly one certificate.
+pub(super) fn read(pem: &str) -> Result<Facts, &'static str> {
+    let blocks: Result<Vec<Pem>, _> = Pem::iter_from_buffer(pem.as_bytes()).collect();
+    let blocks = blocks.map_err(|_| "is not a PEM file")?;
+    let [block] = blocks.as_slice() else {
+        return Err(if blocks.is_empty() {
+            "is not a PEM file"
+        } else {
+            "holds more than one certificate"
+        });
+    };
+    let x509 = block
+        .parse_x509()
+        .map_err(|_| "holds no X.509 certificate")?;
+    if block.label != "CERTIFICATE" {
+        return Err("holds no X.509 certificate");
+    }
+    facts(pem, &block.contents, &x509).ok_or("has extensions that cannot be read")
+}
+
+/// Whether `leaf` names `authority` as its issuer and carries its signature.
+pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
+    let Ok((_, leaf)) = X509Certificate::from_der(&leaf.der) else {
+        return false;
+    };
+    let Ok((_, authority)) = X509Certificate::from_der(&authority.der) else {
+        return false;
+    };
+    leaf.issuer() == authority.subject()
+        && leaf.verify_signature(Some(authority.public_key())).is_ok()
+}
+
+fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
+    let common_name = x509
+        .subject()
+        .iter_common_name()
+        .next()
+        .and_then(|name| name.as_str().ok());
+    let key = x509.public_key();
+    Some(Facts {
+        certificate: Certificate {
+            pem: pem.to_owned(),
+            fingerprint: hex::encode(&Sha256::digest(der)),
+            not_before: x509.validity().not_before.timestamp(),
+            not_after: x509.validity().not_after.timestamp(),
+            sans: alternative_names(x509)?,
+        },
+        der: der.to_vec(),
+        common_name: common_name.unwrap_or_default().to_owned(),
+        public_key: key.subject_public_key.data.to_vec(),
+        key_kind: key.parsed().ok().and_then(|key| key_kind(&key)),
+        usage: usage(x509)?,
+        is_authority: is_authority(x509)?,
+    })
+}
+
+fn alternative_names(x509: &X509Certificate<'_>) -> Option<Vec<String>> {
+    let Some(extension) = x509.subject_alternative_name().ok()? else {
+        return Some(Vec::new());
+    };
+    Some(
+        extension
+            .value
+            .general_names
+            .iter()
+            .map(name_text)
+            .collect(),
+    )
+}
+
+fn name_text(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(|v4| std::net::IpAddr::from(v4).to_string());
+            let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| std::net::IpAddr::from(v6).to_string());
+            v4.or(v6).unwrap_or_else(|_| hex::encode(bytes))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn usage(x509: &X509Certificate<'_>) -> Option<Usage> {
+    let Some(extension) = x509.extended_key_usage().ok()? else {
+        return Some(Usage::default());
+    };
+    let given = extension.value;
+    let other = given.any
+        || given.code_signing
+        || given.email_protection
+        || given.time_stamping
+        || given.ocsp_signing
+        || !given.other.is_empty();
+    Some(Usage {
+        server: given.server_auth,
+        client: given.client_auth,
+        other,
+    })
+}
+
+fn is_authority(x509: &X509Certificate<'_>) -> Option<bool> {
+    let usage = x509.key_usage().ok()?;
+    Some(x509.is_ca() && usage.is_none_or(|usage| usage.value.key_cert_sign()))
+}
+
+fn key_kind(key: &PublicKey<'_>) -> Option<KeyKind> {
+    match (key, key.key_size()) {
+        (PublicKey::EC(_), 256) => Some(KeyKind::EcdsaP256),
+        (PublicKey::RSA(_), 2048) => Some(KeyKind::Rsa2048),
+        (PublicKey::RSA(_), 4096) => Some(KeyKind::Rsa4096),
+        _ => None,
+    }
+}
