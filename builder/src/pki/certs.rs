@@ -14,9 +14,13 @@ pub struct Certs {
     pub admin: KeyPair,
     /// Identity per node name.
     pub nodes: BTreeMap<String, NodeIdentity>,
+    /// etcd's `initial-cluster-token`: the chosen one, or one that only this state folder has.
+    pub token: String,
     /// Seconds since 1970 of the newest certificate: the fixed time of the build, so that a rebuild
     /// with the same state gives the same bytes and every certificate is already valid at that time.
     pub time: i64,
+    /// What was made or replaced in the state folder this time, one sentence each, for the report.
+    pub notes: Vec<String>,
 }
 
 /// A certificate and what people ask about it.

@@ -1,5 +1,56 @@
 //! Keys and certificates of a cluster, kept in its state folder.
+//!
+//! ```text
+//! etcd-cluster/                    0700, everything in it 0600
+//!   ca.crt  ca.key                 the CA; the key leaves this folder never
+//!   admin.crt  admin.key           the operator's client certificate
+//!   seed                           what machine ids, disk ids and the token are derived from
+//!   nodes/<name>/server.{crt,key}  for clients
+//!   nodes/<name>/peer.{crt,key}    between members
+//!   nodes/<name>/ssh_host_ed25519_key(.pub)
+//! ```
 
 mod certs;
 
+mod authority;
+mod derive;
+mod expiry;
+mod host_key;
+mod identity;
+mod keys;
+mod leaf;
+mod modes;
+mod store;
+mod x509;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
+pub use expiry::{Expiry, expiry_report};
+
+use crate::failure::{Failure, Kind};
+use crate::spec::Cluster;
+use identity::Found;
+use store::Store;
+
+/// The identity of a cluster: what the state folder holds, completed and brought up to date at `now`
+/// (seconds since 1970). Either everything that is missing is written, or nothing is changed.
+pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
+    let mut store = Store::open(state, |reader| Found::read(reader, cluster, now).map(drop))?;
+    let found = Found::read(&store.reader(), cluster, now)?;
+    let certs = found
+        .complete(&mut store, cluster, now)
+        .with_context(|| format!("completing the state folder {}", state.display()))?;
+    store.commit()?;
+    Ok(certs)
+}
+
+/// Something in the state folder is not what it must be.
+fn refused(path: &Path, what: &str, hint: &str) -> anyhow::Error {
+    Failure::new(Kind::Usage, format!("{} {what}", path.display()), hint)
+}
+
+#[cfg(test)]
+mod tests;

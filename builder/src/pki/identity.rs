@@ -1,0 +1,238 @@
+//! What the state folder holds for a cluster, and what it takes to make it whole.
+
+use std::collections::BTreeMap;
+
+use super::authority::Authority;
+use super::certs::{Certificate, Certs, KeyPair, NodeIdentity};
+use super::derive::Seed;
+use super::host_key::{self, HostKey};
+use super::keys;
+use super::leaf::{self, Profile};
+use super::refused;
+use super::store::{Reader, Store};
+use crate::spec::{Cluster, KeyKind, Node};
+
+/// A state folder as found: every file read and checked, nothing changed.
+pub(super) struct Found {
+    seed: Option<Seed>,
+    authority: Option<Authority>,
+    has_readme: bool,
+    admin: (Profile, leaf::Found),
+    nodes: Vec<FoundNode>,
+}
+
+struct FoundNode {
+    name: String,
+    server: (Profile, leaf::Found),
+    peer: (Profile, leaf::Found),
+    host_key: Option<HostKey>,
+}
+
+impl Found {
+    /// Reads everything the cluster needs; anything that is wrong stops here, before the first write.
+    pub(super) fn read(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
+        let used = was_used(reader, cluster)?;
+        let authority = Authority::read(reader, used, now)?;
+        let signer = authority.as_ref();
+        let read = |profile: Profile| {
+            let found = leaf::read(reader, &profile, signer, now)?;
+            anyhow::Ok((profile, found))
+        };
+        let node = |node: &Node| {
+            anyhow::Ok(FoundNode {
+                name: node.name.clone(),
+                server: read(Profile::node(cluster, node, "server"))?,
+                peer: read(Profile::node(cluster, node, "peer"))?,
+                host_key: host_key::read(reader, &node.name)?,
+            })
+        };
+        Ok(Self {
+            seed: read_seed(reader, used)?,
+            has_readme: reader.public(README)?.is_some(),
+            admin: read(Profile::admin(cluster))?,
+            nodes: cluster
+                .nodes
+                .iter()
+                .map(node)
+                .collect::<anyhow::Result<_>>()?,
+            authority,
+        })
+    }
+
+    /// Makes what is missing or outdated, and stages it: the seed first, then the CA, then what depends on them.
+    pub(super) fn complete(
+        self,
+        store: &mut Store,
+        cluster: &Cluster,
+        now: i64,
+    ) -> anyhow::Result<Certs> {
+        if !self.has_readme {
+            store.stage(README, README_TEXT);
+        }
+        let seed = self.seed.unwrap_or_else(|| {
+            let seed = Seed::random();
+            store.stage(SEED, seed.to_text());
+            seed
+        });
+        let journal = Journal {
+            is_new: self.authority.is_none(),
+            ..Journal::default()
+        };
+        let mut authority = match self.authority {
+            Some(authority) => authority,
+            None => Authority::create(cluster, now)?,
+        };
+        authority.save(store);
+        let mut desk = Desk {
+            store,
+            authority: &authority,
+            now,
+            journal,
+        };
+        let admin = desk.ensure(self.admin)?;
+        let disk_ids = seed.disk_ids(self.nodes.iter().map(|node| node.name.as_str()));
+        let mut members = BTreeMap::new();
+        for (node, disk_id) in self.nodes.into_iter().zip(disk_ids) {
+            let name = node.name.clone();
+            members.insert(name, desk.node(node, &seed, disk_id)?);
+        }
+        let notes = desk
+            .journal
+            .told(&authority, cluster.pki.key, &cluster.name);
+        let token = cluster.token.clone().unwrap_or_else(|| seed.token());
+        let ca = authority.facts.certificate;
+        Ok(Certs {
+            time: build_time(&ca, &admin, &members),
+            token,
+            ca,
+            admin,
+            nodes: members,
+            notes,
+        })
+    }
+}
+
+/// When the newest certificate was made: every one is valid then, and it stays the same while they do.
+fn build_time(ca: &Certificate, admin: &KeyPair, nodes: &BTreeMap<String, NodeIdentity>) -> i64 {
+    let of_nodes = nodes.values().flat_map(|node| [&node.server, &node.peer]);
+    let pairs = of_nodes
+        .chain([admin])
+        .map(|pair| pair.certificate.not_before);
+    pairs
+        .fold(ca.not_before, i64::max)
+        .saturating_add(keys::BACK_DATED)
+}
+
+/// Where certificates are issued.
+struct Desk<'a> {
+    store: &'a mut Store,
+    authority: &'a Authority,
+    now: i64,
+    journal: Journal,
+}
+
+impl Desk<'_> {
+    /// The pair found, or a new one.
+    fn ensure(&mut self, (profile, found): (Profile, leaf::Found)) -> anyhow::Result<KeyPair> {
+        let crt = format!("{}.crt", profile.file);
+        match found {
+            leaf::Found::Good(pair) => return Ok(pair),
+            leaf::Found::Nothing => self.journal.lines.push(format!("issued {crt}")),
+            leaf::Found::Outdated(reason) => {
+                self.journal.reissued = true;
+                self.journal.lines.push(format!("reissued {crt}: {reason}"));
+            }
+        }
+        let pair = profile.issue(self.authority, self.now)?;
+        self.store
+            .stage(format!("{}.key", profile.file), pair.key.reveal());
+        self.store.stage(crt, pair.certificate.pem.as_bytes());
+        Ok(pair)
+    }
+
+    /// A node's pairs, its host key and what is derived for it.
+    fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
+        let server = self.ensure(node.server)?;
+        let peer = self.ensure(node.peer)?;
+        let host_key = match node.host_key {
+            Some(key) => key,
+            None => host_key::create(self.store, &node.name)?,
+        };
+        Ok(NodeIdentity {
+            server,
+            peer,
+            ssh_host_key: host_key.private,
+            ssh_host_public: host_key.public,
+            machine_id: seed.machine_id(&node.name),
+            disk_id,
+        })
+    }
+}
+
+/// What the report says was done.
+#[derive(Default)]
+struct Journal {
+    is_new: bool,
+    reissued: bool,
+    lines: Vec<String>,
+}
+
+impl Journal {
+    /// A new state is one sentence; a changed one names each certificate.
+    fn told(self, authority: &Authority, key: KeyKind, cluster: &str) -> Vec<String> {
+        if self.is_new {
+            return vec![format!(
+                "made the CA `{cluster} etcd CA` and everything below it; back the state folder up"
+            )];
+        }
+        let mut lines = self.lines;
+        if self.reissued && authority.facts.key_kind != Some(key) {
+            lines.push(
+                "the CA keeps its key: `key` in [pki] applies to the certificates below it"
+                    .to_owned(),
+            );
+        }
+        lines
+    }
+}
+
+const SEED: &str = "seed";
+
+/// Without its seed a used state would silently become another cluster.
+fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
+    let hint = "restore it from your backup, or name another folder with --state";
+    match reader.secret(SEED)? {
+        Some(text) => Seed::from_text(&text)
+            .map(Some)
+            .ok_or_else(|| refused(&reader.path(SEED), "is not 64 hexadecimal digits", hint)),
+        None if used => Err(refused(
+            &reader.path(SEED),
+            "is missing, but nodes were made from it",
+            hint,
+        )),
+        None => Ok(None),
+    }
+}
+
+/// Whether anything was issued from this folder.
+fn was_used(reader: &Reader, cluster: &Cluster) -> anyhow::Result<bool> {
+    let of_nodes = cluster
+        .nodes
+        .iter()
+        .map(|node| format!("nodes/{}/server.crt", node.name));
+    for name in std::iter::once("admin.crt".to_owned()).chain(of_nodes) {
+        if reader.public(&name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+const README: &str = "README";
+const README_TEXT: &str = "\
+This folder is the identity of an etcd cluster, kept by etcd-image. Everything in it is secret except
+the .crt and .pub files: ca.key signs certificates that the cluster trusts, admin.key opens it, the
+nodes' keys and host keys are in their images, and machine ids, disk ids and the cluster token are
+derived from seed. With this folder the images can be built again, byte for byte; without it a lost
+node can never rejoin. Back it up where only you can read it, and keep its mode at 0700.
+";

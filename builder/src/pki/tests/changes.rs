@@ -1,0 +1,166 @@
+//! A second run: nothing changes, or exactly what had to.
+
+use super::*;
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let scene = Scene::new();
+    let first = scene.open("").unwrap();
+    let before = scene.files();
+    let second = open(&scene.state, &cluster(""), NOW + 100 * DAY).unwrap();
+    assert_eq!(scene.changed_since(&before), Vec::<String>::new());
+    assert!(second.notes.is_empty());
+    let silent = Certs {
+        notes: Vec::new(),
+        ..first
+    };
+    assert_eq!(format!("{second:?}"), format!("{silent:?}"));
+}
+
+#[test]
+fn a_new_address_reissues_that_node_only() {
+    let scene = Scene::new();
+    scene.open(&nodes(&[("etcd1", 50), ("etcd2", 51)])).unwrap();
+    let before = scene.files();
+    let certs = open(
+        &scene.state,
+        &cluster(&nodes(&[("etcd1", 50), ("etcd2", 60)])),
+        NOW + DAY,
+    )
+    .unwrap();
+    assert_eq!(
+        scene.changed_since(&before),
+        [
+            "nodes/etcd2/peer.crt",
+            "nodes/etcd2/peer.key",
+            "nodes/etcd2/server.crt",
+            "nodes/etcd2/server.key"
+        ]
+    );
+    assert_eq!(
+        certs.notes,
+        [
+            "reissued nodes/etcd2/server.crt: its names changed",
+            "reissued nodes/etcd2/peer.crt: its names changed",
+        ]
+    );
+    assert_eq!(certs.time, NOW + DAY);
+    let ca = scene.path("ca.crt");
+    assert!(judge::accepts(
+        &ca,
+        "sslserver",
+        &scene.path("nodes/etcd2/server.crt")
+    ));
+}
+
+#[test]
+fn a_new_node_is_added_and_a_lost_one_is_kept() {
+    let scene = Scene::new();
+    scene.open(&nodes(&[("etcd1", 50), ("etcd2", 51)])).unwrap();
+    let before = scene.files();
+    let certs = scene.open(&nodes(&[("etcd1", 50), ("etcd3", 52)])).unwrap();
+    let changed = scene.changed_since(&before);
+    assert!(
+        changed.iter().all(|name| name.starts_with("nodes/etcd3/")),
+        "{changed:?}"
+    );
+    assert_eq!(changed.len(), 6);
+    assert_eq!(
+        certs.notes,
+        [
+            "issued nodes/etcd3/server.crt",
+            "issued nodes/etcd3/peer.crt"
+        ]
+    );
+    assert_eq!(certs.nodes.keys().collect::<Vec<_>>(), ["etcd1", "etcd3"]);
+}
+
+#[test]
+fn a_new_key_kind_reaches_everything_but_the_ca() {
+    let scene = Scene::made();
+    let before = scene.files();
+    let certs = scene.open("[pki]\nkey = \"rsa-2048\"\n").unwrap();
+    let changed = scene.changed_since(&before);
+    assert_eq!(changed.len(), 14);
+    assert!(
+        !changed
+            .iter()
+            .any(|name| name.starts_with("ca.") || name.contains("ssh")),
+        "{changed:?}"
+    );
+    assert_eq!(certs.notes[0], "reissued admin.crt: `key` in [pki] changed");
+    let last = "the CA keeps its key: `key` in [pki] applies to the certificates below it";
+    assert_eq!(certs.notes.last().unwrap(), last);
+    assert!(judge::accepts(
+        &scene.path("ca.crt"),
+        "sslclient",
+        &scene.path("nodes/etcd1/peer.crt")
+    ));
+}
+
+#[test]
+fn expired_certificates_are_replaced() {
+    let scene = Scene::new();
+    let config = "[pki]\nca-days = 100\nleaf-days = 10\n";
+    scene.open(config).unwrap();
+    let certs = open(&scene.state, &cluster(config), NOW + 10 * DAY).unwrap();
+    assert_eq!(certs.notes.len(), 7);
+    assert_eq!(certs.notes[0], "reissued admin.crt: it had expired");
+    assert_eq!(certs.time, NOW + 10 * DAY);
+}
+
+#[test]
+fn what_the_user_removed_is_made_again() {
+    let scene = Scene::made();
+    let before = scene.files();
+    for name in [
+        "nodes/etcd1/server.key",
+        "nodes/etcd2/peer.crt",
+        "nodes/etcd3/ssh_host_ed25519_key",
+    ] {
+        fs::remove_file(scene.path(name)).unwrap();
+    }
+    let certs = scene.open("").unwrap();
+    assert_eq!(
+        scene.changed_since(&before),
+        [
+            "nodes/etcd1/server.crt",
+            "nodes/etcd1/server.key",
+            "nodes/etcd2/peer.crt",
+            "nodes/etcd2/peer.key",
+            "nodes/etcd3/ssh_host_ed25519_key",
+            "nodes/etcd3/ssh_host_ed25519_key.pub",
+        ]
+    );
+    assert_eq!(
+        certs.notes,
+        [
+            "reissued nodes/etcd1/server.crt: its key was missing",
+            "reissued nodes/etcd2/peer.crt: its certificate was missing",
+        ]
+    );
+}
+
+#[test]
+fn two_builds_at_once_agree() {
+    let scene = Scene::new();
+    let certs: Vec<Certs> = std::thread::scope(|scope| {
+        let builds: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| scene.open("").unwrap()))
+            .collect();
+        builds
+            .into_iter()
+            .map(|build| build.join().unwrap())
+            .collect()
+    });
+    assert!(certs.iter().all(|other| other.ca == certs[0].ca));
+    assert!(
+        certs
+            .iter()
+            .all(|other| other.nodes["etcd3"].machine_id == certs[0].nodes["etcd3"].machine_id)
+    );
+    assert_eq!(
+        certs.iter().filter(|certs| !certs.notes.is_empty()).count(),
+        1
+    );
+}

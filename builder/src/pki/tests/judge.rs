@@ -1,0 +1,40 @@
+//! openssl and ssh-keygen, asked what they think of certificates and keys.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+#[expect(clippy::disallowed_methods, reason = "foreign judges of our output")]
+fn ask(judge: &str, arguments: &[&str]) -> Output {
+    let asked = Command::new(judge).args(arguments).output();
+    asked.unwrap_or_else(|error| panic!("{judge} must be installed: {error}"))
+}
+
+/// What a judge says, if it is content.
+#[track_caller]
+fn content(judge: &str, arguments: &[&str]) -> String {
+    let output = ask(judge, arguments);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What openssl prints.
+#[track_caller]
+pub(super) fn says(arguments: &[&str]) -> String {
+    content("openssl", arguments)
+}
+
+/// The public half that ssh-keygen computes from a private key.
+#[track_caller]
+pub(super) fn ssh_public(private: &Path) -> String {
+    content("ssh-keygen", &["-y", "-f", private.to_str().unwrap()])
+}
+
+/// Whether a certificate is good for a purpose (`sslserver`, `sslclient`) under a CA at the tests' time.
+pub(super) fn accepts(ca: &Path, purpose: &str, certificate: &Path) -> bool {
+    let (ca, certificate) = (ca.to_str().unwrap(), certificate.to_str().unwrap());
+    let time = super::NOW.to_string();
+    let verify = ["verify", "-x509_strict", "-attime", &time, "-CAfile", ca];
+    let arguments = [&verify[..], &["-purpose", purpose, certificate]].concat();
+    ask("openssl", &arguments).status.success()
+}

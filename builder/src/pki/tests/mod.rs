@@ -1,0 +1,261 @@
+//! A state folder that is made, kept, changed, spoilt and interrupted; openssl judges what comes out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::spec::{Access, Flags, Input, TextFile, resolve};
+
+mod changes;
+mod interrupted;
+mod judge;
+mod judged;
+mod spoilt;
+
+/// 2026-01-01 00:00:00 UTC.
+const NOW: i64 = 1_767_225_600;
+const DAY: i64 = 86_400;
+
+/// A cluster of three with extra lines of configuration, tables below.
+fn cluster(config: &str) -> Cluster {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    let has_nodes = config.contains("[[node]]");
+    let input = Input {
+        flags: Flags {
+            nodes: (!has_nodes).then_some(3),
+            ..Flags::default()
+        },
+        config: Some(TextFile {
+            path: "cluster.toml".into(),
+            text: config.to_owned(),
+        }),
+        default_keys: vec![TextFile {
+            path: "id.pub".into(),
+            text: key.to_owned(),
+        }],
+        access: Access::Required,
+        read: |_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    resolve(&input).unwrap()
+}
+
+/// `[[node]]` tables: names and last bytes of addresses.
+fn nodes(nodes: &[(&str, u8)]) -> String {
+    let node = |(name, host): &(&str, u8)| {
+        format!("[[node]]\nname = \"{name}\"\naddress = \"192.168.0.{host}\"\n")
+    };
+    nodes.iter().map(node).collect::<Vec<_>>().concat()
+}
+
+/// A place for a state folder, which does not exist yet.
+struct Scene {
+    _folder: TempDir,
+    state: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            state: folder.path().join("state"),
+            _folder: folder,
+        }
+    }
+
+    /// With the state of the default cluster in it.
+    fn made() -> Self {
+        let scene = Self::new();
+        scene.open("").unwrap();
+        scene
+    }
+
+    fn open(&self, config: &str) -> anyhow::Result<Certs> {
+        open(&self.state, &cluster(config), NOW)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
+    /// Every file with its content and mode.
+    fn files(&self) -> BTreeMap<String, (Vec<u8>, u32)> {
+        let mut files = BTreeMap::new();
+        collect(&self.state, &self.state, &mut files);
+        files
+    }
+
+    /// The names of the files that differ from an earlier look.
+    fn changed_since(&self, before: &BTreeMap<String, (Vec<u8>, u32)>) -> Vec<String> {
+        let after = self.files();
+        let gone = before.keys().filter(|name| !after.contains_key(*name));
+        let changed = after
+            .iter()
+            .filter(|(name, file)| before.get(*name) != Some(file));
+        changed.map(|(name, _)| name).chain(gone).cloned().collect()
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, (Vec<u8>, u32)>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            files.insert(name, (fs::read(&path).unwrap(), mode(&path)));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode(_path: &Path) -> u32 {
+    0
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn the_layout_is_the_promised_one() {
+    let scene = Scene::made();
+    let files = scene.files();
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            ".lock",
+            "README",
+            "admin.crt",
+            "admin.key",
+            "ca.crt",
+            "ca.key",
+            "nodes/etcd1/peer.crt",
+            "nodes/etcd1/peer.key",
+            "nodes/etcd1/server.crt",
+            "nodes/etcd1/server.key",
+            "nodes/etcd1/ssh_host_ed25519_key",
+            "nodes/etcd1/ssh_host_ed25519_key.pub",
+            "nodes/etcd2/peer.crt",
+            "nodes/etcd2/peer.key",
+            "nodes/etcd2/server.crt",
+            "nodes/etcd2/server.key",
+            "nodes/etcd2/ssh_host_ed25519_key",
+            "nodes/etcd2/ssh_host_ed25519_key.pub",
+            "nodes/etcd3/peer.crt",
+            "nodes/etcd3/peer.key",
+            "nodes/etcd3/server.crt",
+            "nodes/etcd3/server.key",
+            "nodes/etcd3/ssh_host_ed25519_key",
+            "nodes/etcd3/ssh_host_ed25519_key.pub",
+            "seed",
+        ]
+    );
+    if cfg!(unix) {
+        assert!(files.values().all(|(_, mode)| *mode == 0o600));
+        assert_eq!(mode(&scene.state), 0o700);
+    }
+}
+
+#[test]
+fn what_is_handed_on_is_what_is_kept() {
+    let scene = Scene::new();
+    let certs = scene.open("").unwrap();
+    let kept = |name: &str| fs::read(scene.path(name)).unwrap();
+    assert_eq!(certs.ca.pem.as_bytes(), kept("ca.crt"));
+    assert_eq!(certs.admin.key.reveal(), kept("admin.key"));
+    let node = &certs.nodes["etcd2"];
+    assert_eq!(
+        node.server.certificate.pem.as_bytes(),
+        kept("nodes/etcd2/server.crt")
+    );
+    assert_eq!(node.peer.key.reveal(), kept("nodes/etcd2/peer.key"));
+    assert_eq!(
+        node.ssh_host_key.reveal(),
+        kept("nodes/etcd2/ssh_host_ed25519_key")
+    );
+    let public = format!("{} root@etcd2\n", node.ssh_host_public);
+    assert_eq!(
+        public.as_bytes(),
+        kept("nodes/etcd2/ssh_host_ed25519_key.pub")
+    );
+    assert_eq!(
+        certs.notes,
+        ["made the CA `main etcd CA` and everything below it; back the state folder up"]
+    );
+    assert_eq!(certs.time, NOW);
+}
+
+#[test]
+fn nothing_secret_is_shown_by_debug() {
+    let scene = Scene::new();
+    let shown = format!("{:?}", scene.open("").unwrap());
+    assert!(!shown.contains("PRIVATE KEY"));
+}
+
+#[test]
+fn identities_differ_between_nodes_and_between_states() {
+    let certs = [Scene::new(), Scene::new()].map(|scene| scene.open("").unwrap());
+    let nodes: Vec<_> = certs
+        .iter()
+        .flat_map(|certs| certs.nodes.values())
+        .collect();
+    let distinct = |identity: fn(&NodeIdentity) -> String| {
+        nodes
+            .iter()
+            .map(|node| identity(node))
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
+    };
+    assert_eq!(distinct(|node| node.machine_id.clone()), 6);
+    assert_eq!(distinct(|node| node.disk_id.to_string()), 6);
+    assert_eq!(distinct(|node| node.ssh_host_public.clone()), 6);
+    assert_eq!(distinct(|node| node.server.key.fingerprint()), 6);
+    assert_eq!(distinct(|node| node.peer.key.fingerprint()), 6);
+    assert_ne!(certs[0].token, certs[1].token);
+    let chosen = Scene::new().open("[cluster]\ntoken = \"mine\"\n").unwrap();
+    assert_eq!(chosen.token, "mine");
+}
+
+#[test]
+fn the_first_to_expire_is_told_first() {
+    let certs = Scene::new()
+        .open("[pki]\nca-days = 20\nleaf-days = 10\n")
+        .unwrap();
+    let report = expiry_report(&certs, NOW + DAY);
+    let ends: Vec<_> = report
+        .iter()
+        .map(|expiry| (expiry.name.as_str(), expiry.days_left))
+        .collect();
+    let names = [
+        "admin",
+        "etcd1 server",
+        "etcd1 peer",
+        "etcd2 server",
+        "etcd2 peer",
+        "etcd3 server",
+        "etcd3 peer",
+    ];
+    let mut wanted = names.map(|name| (name, 9)).to_vec();
+    wanted.push(("ca", 19));
+    assert_eq!(ends, wanted);
+}

@@ -1,0 +1,198 @@
+//! A good state folder with one thing spoilt: the exact error, and nothing changed.
+
+use super::*;
+
+/// Spoils a good state; expects a message (after the folder's name), and the folder as it was left.
+#[track_caller]
+fn refuses(spoil: impl Fn(&Scene), message: &str) {
+    let scene = Scene::made();
+    spoil(&scene);
+    let before = scene.files();
+    let error = scene.open("").expect_err("the state folder is spoilt");
+    let failure: &Failure = error.downcast_ref().expect("a failure with a kind");
+    let told = failure.message.strip_prefix(scene.state.to_str().unwrap());
+    assert_eq!(told, Some(message));
+    assert_eq!(failure.kind, Kind::Usage);
+    assert!(!failure.hint.is_empty());
+    assert_eq!(scene.changed_since(&before), Vec::<String>::new());
+}
+
+fn remove(scene: &Scene, names: &[&str]) {
+    for name in names {
+        fs::remove_file(scene.path(name)).unwrap();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests spoil files")]
+fn overwrite(scene: &Scene, name: &str, bytes: &[u8]) {
+    fs::write(scene.path(name), bytes).unwrap();
+}
+
+fn copy(from: &Scene, to: &Scene, names: &[&str]) {
+    for name in names {
+        overwrite(to, name, &fs::read(from.path(name)).unwrap());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn open_to_others() {
+    refuses(
+        |scene| set_mode(&scene.state, 0o755),
+        " is open to others (mode 0755)",
+    );
+    refuses(
+        |scene| set_mode(&scene.state, 0o710),
+        " is open to others (mode 0710)",
+    );
+    for (name, mode) in [
+        ("ca.key", 0o644),
+        ("seed", 0o640),
+        ("admin.key", 0o604),
+        ("nodes/etcd1/server.key", 0o660),
+        ("nodes/etcd3/ssh_host_ed25519_key", 0o644),
+    ] {
+        let message = format!("/{name} is open to others (mode {mode:04o})");
+        refuses(|scene| set_mode(&scene.path(name), mode), &message);
+    }
+}
+
+#[test]
+fn incomplete() {
+    refuses(
+        |scene| remove(scene, &["ca.key"]),
+        "/ca.key is missing, but ca.crt is there",
+    );
+    refuses(
+        |scene| remove(scene, &["ca.crt"]),
+        "/ca.crt is missing, but ca.key is there",
+    );
+    let both = "/ca.key is missing, but certificates were issued by it";
+    refuses(|scene| remove(scene, &["ca.crt", "ca.key"]), both);
+    refuses(
+        |scene| remove(scene, &["ca.crt", "ca.key", "admin.crt"]),
+        both,
+    );
+    refuses(
+        |scene| remove(scene, &["seed"]),
+        "/seed is missing, but nodes were made from it",
+    );
+}
+
+#[test]
+fn foreign() {
+    let other = Scene::made();
+    refuses(
+        |scene| copy(&other, scene, &["ca.crt"]),
+        "/ca.crt is not the certificate of ca.key",
+    );
+    refuses(
+        |scene| copy(&other, scene, &["ca.key"]),
+        "/ca.crt is not the certificate of ca.key",
+    );
+    let pair = ["ca.crt", "ca.key"];
+    refuses(
+        |scene| copy(&other, scene, &pair),
+        "/admin.crt was signed by another CA than ca.crt",
+    );
+    let leaf = ["nodes/etcd2/peer.crt", "nodes/etcd2/peer.key"];
+    refuses(
+        |scene| copy(&other, scene, &leaf),
+        "/nodes/etcd2/peer.crt was signed by another CA than ca.crt",
+    );
+    let admin = |scene: &Scene| {
+        let (crt, key) = (
+            fs::read(scene.path("admin.crt")),
+            fs::read(scene.path("admin.key")),
+        );
+        overwrite(scene, "ca.crt", &crt.unwrap());
+        overwrite(scene, "ca.key", &key.unwrap());
+    };
+    refuses(admin, "/ca.crt may not sign certificates");
+}
+
+#[test]
+fn unreadable() {
+    for (name, bytes, message) in [
+        ("ca.crt", &b"hello"[..], "is not a PEM file"),
+        ("ca.crt", b"", "is not a PEM file"),
+        ("ca.key", b"\xff\xfe", "is not a PEM file"),
+        (
+            "ca.key",
+            b"hello",
+            "holds no unencrypted private key in PEM form",
+        ),
+        (
+            "admin.crt",
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "holds no X.509 certificate",
+        ),
+        (
+            "nodes/etcd1/peer.key",
+            b"hello",
+            "holds no unencrypted private key in PEM form",
+        ),
+        ("seed", b"0123", "is not 64 hexadecimal digits"),
+        (
+            "nodes/etcd1/ssh_host_ed25519_key",
+            b"hello",
+            "is not an OpenSSH private key",
+        ),
+    ] {
+        refuses(
+            |scene| overwrite(scene, name, bytes),
+            &format!("/{name} {message}"),
+        );
+    }
+    let twice = |scene: &Scene| {
+        let ca = fs::read(scene.path("ca.crt")).unwrap();
+        overwrite(scene, "ca.crt", &ca.repeat(2));
+    };
+    refuses(twice, "/ca.crt holds more than one certificate");
+}
+
+#[test]
+fn an_expired_ca_is_not_replaced() {
+    let scene = Scene::new();
+    let config = cluster("[pki]\nca-days = 10\n");
+    open(&scene.state, &config, NOW).unwrap();
+    let error = open(&scene.state, &config, NOW + 10 * DAY).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{} has expired", scene.path("ca.crt").display())
+    );
+}
+
+#[test]
+fn a_folder_that_is_not_ours_gets_not_even_a_lock() {
+    let other = Scene::made();
+    let scene = Scene::new();
+    modes::private_folder().create(&scene.state).unwrap();
+    copy(&other, &scene, &["ca.crt"]);
+    let before = scene.files();
+    assert!(scene.open("").is_err());
+    assert_eq!(scene.changed_since(&before), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_is_not_a_folder() {
+    let scene = Scene::new();
+    let folder = tempfile::NamedTempFile::new().unwrap();
+    let error = open(folder.path(), &cluster(""), NOW).unwrap_err();
+    let failure: &Failure = error.downcast_ref().unwrap();
+    assert_eq!(failure.kind, Kind::Usage);
+    assert_eq!(
+        failure.message,
+        format!("the state folder {} is a file", folder.path().display())
+    );
+    drop(scene);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_a_storage_failure() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = open(&file.path().join("state"), &cluster(""), NOW).unwrap_err();
+    let failure: &Failure = error.downcast_ref().unwrap();
+    assert_eq!(failure.kind, Kind::Storage);
+    assert!(!failure.hint.is_empty());
+}
