@@ -1,0 +1,94 @@
+//! What a base holds at the paths a plan may touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+pub use diskimg::Attributes;
+use diskimg::{Kind as FileKind, ReadFs};
+
+use super::image::Image;
+
+/// The partitions we edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The FAT the firmware boots from.
+    Boot,
+    /// The ext4 root.
+    Root,
+}
+
+/// What a path of the base holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Missing,
+    /// A regular file.
+    File {
+        /// Permission bits, owner and group numbers.
+        attributes: Attributes,
+        /// Size in bytes.
+        size: u64,
+        /// The bytes, of a file small enough to be edited as text (at most 1 MiB).
+        content: Option<Arc<[u8]>>,
+    },
+    /// A folder.
+    Folder {
+        /// Permission bits, owner and group numbers.
+        attributes: Attributes,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Its target.
+        target: String,
+    },
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// What was found in the base at every path a plan may touch.
+pub type Found = BTreeMap<(Place, String), Before>;
+
+/// Files up to this size are read whole, so that they can be edited and compared.
+const TEXT_LIMIT: u64 = 1 << 20;
+
+/// Looks every path up.
+pub fn find(image: &Image, paths: &BTreeSet<(Place, String)>) -> Result<Found> {
+    let (mut boot, mut root) = (image.boot()?, image.root()?);
+    let mut found = Found::new();
+    for (place, path) in paths {
+        let fs: &mut dyn ReadFs = match place {
+            Place::Boot => &mut *boot,
+            Place::Root => &mut *root,
+        };
+        let before = look(fs, path).with_context(|| format!("reading {path} of the base"))?;
+        found.insert((*place, path.clone()), before);
+    }
+    Ok(found)
+}
+
+fn look(fs: &mut dyn ReadFs, path: &str) -> diskimg::Result<Before> {
+    let Some(metadata) = fs.metadata(path)? else {
+        return Ok(Before::Missing);
+    };
+    let attributes = Attributes {
+        mode: metadata.mode,
+        uid: metadata.uid,
+        gid: metadata.gid,
+    };
+    Ok(match metadata.kind {
+        FileKind::File => Before::File {
+            attributes,
+            size: metadata.size,
+            content: match metadata.size {
+                0..=TEXT_LIMIT => Some(Arc::from(fs.read(path)?)),
+                _ => None,
+            },
+        },
+        FileKind::Folder => Before::Folder { attributes },
+        FileKind::Symlink => Before::Symlink {
+            target: fs.read_link(path)?,
+        },
+        FileKind::Other => Before::Other,
+    })
+}

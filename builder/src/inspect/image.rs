@@ -1,0 +1,156 @@
+//! An image file opened for reading: its partitions found by content, its file systems by number.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
+
+use super::family;
+use super::layout::{Layout, Part};
+use crate::failure::{Failure, Kind};
+
+/// An image opened for reading. The file is never opened for writing.
+#[derive(Debug)]
+pub struct Image {
+    storage: Arc<dyn Storage>,
+    layout: Layout,
+    /// The file itself, for copying without reading.
+    file: Option<File>,
+}
+
+impl Image {
+    /// Opens a base that has not run yet: a booted one has an identity that N nodes must not share.
+    pub fn open_base(path: &Path) -> Result<Self> {
+        let image = Self::open(path)?;
+        family::refuse_booted(&mut *image.root()?)
+            .with_context(|| format!("inspecting {}", path.display()))?;
+        Ok(image)
+    }
+
+    /// Opens any image this program could have written.
+    pub fn open(path: &Path) -> Result<Self> {
+        let context = || format!("inspecting {}", path.display());
+        let storage = ReadOnlyFile::open(path).with_context(context)?;
+        let image = Self::of(Arc::new(storage)).with_context(context)?;
+        let file = File::open(path).with_context(context)?;
+        Ok(Self {
+            file: Some(file),
+            ..image
+        })
+    }
+
+    /// The same over any storage, such as a base with edits laid over it.
+    pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
+        let table = Table::read(&*storage)?;
+        let disk_id = table.disk_id().ok_or_else(|| {
+            Failure::new(
+                Kind::Unsupported,
+                "the image has a GPT partition table",
+                "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
+            )
+        })?;
+        let partitions = table.partitions();
+        let boot = find(&partitions, "FAT boot", |kind| {
+            matches!(kind, PartitionKind::Fat)
+        })?;
+        let root = find(&partitions, "Linux root", |kind| {
+            matches!(kind, PartitionKind::Linux)
+        })?;
+        let mut reader = open_ext4(&storage, root)?;
+        let (family, release) = family::detect(&mut *reader)?;
+        let boot = part(boot, "fat", open_fat(&storage, boot)?.free_bytes()?);
+        let root = part(root, "ext4", reader.free_bytes()?);
+        let size = storage.size();
+        let layout = Layout {
+            size,
+            disk_id,
+            boot,
+            root,
+            family,
+            release,
+        };
+        let file = None;
+        Ok(Self {
+            storage,
+            layout,
+            file,
+        })
+    }
+
+    /// What was found.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The file, if the image is one.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
+    /// The bytes, shareable between threads.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage)
+    }
+
+    /// A reader of the boot partition.
+    pub fn boot(&self) -> Result<Box<dyn ReadFs>> {
+        Ok(Box::new(diskimg::fat::Reader::open(
+            self.window(&self.layout.boot)?,
+        )?))
+    }
+
+    /// A reader of the root partition.
+    pub fn root(&self) -> Result<Box<dyn ReadFs>> {
+        Ok(Box::new(diskimg::ext4::Reader::open(
+            self.window(&self.layout.root)?,
+        )?))
+    }
+
+    fn window(&self, part: &Part) -> Result<Arc<dyn Storage>> {
+        Ok(Arc::new(Window::new(self.storage(), part.start, part.len)?))
+    }
+}
+
+fn find<'a>(
+    partitions: &'a [Partition],
+    what: &str,
+    wanted: impl Fn(&PartitionKind) -> bool,
+) -> Result<&'a Partition> {
+    partitions.iter().find(|partition| wanted(&partition.kind)).ok_or_else(|| {
+        Failure::new(
+            Kind::Unsupported,
+            format!("the image has no {what} partition"),
+            "use a stock Raspberry Pi OS Lite (64-bit) or Debian image; `etcd-image recipes` lists them",
+        )
+    })
+}
+
+fn open_ext4(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dyn ReadFs>> {
+    let context = || format!("opening the ext4 of partition {}", partition.number);
+    let window =
+        Window::new(Arc::clone(storage), partition.start, partition.len).with_context(context)?;
+    Ok(Box::new(
+        diskimg::ext4::Reader::open(Arc::new(window)).with_context(context)?,
+    ))
+}
+
+fn open_fat(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dyn ReadFs>> {
+    let context = || format!("opening the FAT of partition {}", partition.number);
+    let window =
+        Window::new(Arc::clone(storage), partition.start, partition.len).with_context(context)?;
+    Ok(Box::new(
+        diskimg::fat::Reader::open(Arc::new(window)).with_context(context)?,
+    ))
+}
+
+fn part(partition: &Partition, filesystem: &'static str, free_bytes: u64) -> Part {
+    Part {
+        number: partition.number,
+        start: partition.start,
+        len: partition.len,
+        filesystem,
+        free_bytes,
+    }
+}

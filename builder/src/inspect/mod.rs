@@ -1,0 +1,10 @@
+//! A verified base → its layout as found: partitions, file systems, family, room. Reads only.
+
+mod family;
+mod found;
+mod image;
+mod layout;
+
+pub use found::{Attributes, Before, Found, Place, find};
+pub use image::Image;
+pub use layout::{Layout, Part};
