@@ -1,5 +1,13 @@
-//! What goes into a node: `overlays/`, a cluster and its certificates become the wanted state of paths.
+//! What goes into a node: `overlays/`, `firmware/`, a cluster and its certificates become the wanted
+//! state of paths. No I/O once the files are loaded: the same inputs give the same tree.
 
+mod context;
+mod firmware;
+mod manifest;
+mod node;
+mod source;
 mod tree;
 
-pub use tree::{Account, Change, Content, Edit, Entry, FileTree, Owner, Place};
+pub use node::{Inputs, tree};
+pub use source::Overlays;
+pub use tree::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};

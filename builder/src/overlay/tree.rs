@@ -1,7 +1,9 @@
 //! What one node must contain: the wanted state of paths, before anyone looked at the base.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::inspect::Place;
 use crate::secret::Secret;
 
 /// The wanted changes of one node, in the order in which they are applied.
@@ -11,6 +13,8 @@ pub struct FileTree {
     pub node: String,
     /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`.
     pub disk_id: u32,
+    /// Seconds since 1970 given to everything written.
+    pub time: i64,
     /// The wanted changes.
     pub entries: Vec<Entry>,
 }
@@ -28,14 +32,33 @@ pub struct Entry {
     pub why: String,
 }
 
-/// The partitions we edit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// The FAT the firmware boots from.
-    Boot,
-    /// The ext4 root.
-    Root,
+impl FileTree {
+    /// Every path a plan must know about: those named, the folders above them, and the account files.
+    pub fn paths(&self) -> BTreeSet<(Place, String)> {
+        let mut paths = BTreeSet::new();
+        for entry in &self.entries {
+            let ends = entry.path.match_indices('/').map(|(at, _)| at).skip(1);
+            let above = ends.filter_map(|end| entry.path.get(..end));
+            paths.extend(
+                above
+                    .chain([entry.path.as_str()])
+                    .map(|path| (entry.place, path.to_owned())),
+            );
+        }
+        paths.extend(ACCOUNT_FILES.map(|path| (Place::Root, path.to_owned())));
+        paths
+    }
 }
+
+/// Where Debian keeps accounts; the first two must exist.
+pub const ACCOUNT_FILES: [&str; 6] = [
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/etc/subuid",
+    "/etc/subgid",
+];
 
 /// The wanted state of a path.
 #[derive(Clone, Debug)]
@@ -122,8 +145,8 @@ pub enum Edit {
     },
     /// Every `PARTUUID=<old disk id>-` becomes the new disk id.
     DiskId,
-    /// The account files (`/etc/passwd`, `group`, `shadow`, `gshadow`, `subuid`, `subgid`) as one edit.
-    Accounts(Vec<Account>),
+    /// The account must exist; changes the [`ACCOUNT_FILES`] together.
+    Account(Account),
 }
 
 /// An account that must exist.

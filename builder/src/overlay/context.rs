@@ -1,0 +1,293 @@
+//! What templates may name: the node, its cluster and its time. An unknown name is an error.
+
+use std::net::IpAddr;
+
+use anyhow::{Context as _, Result};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::node::Inputs;
+use crate::hex;
+use crate::spec::{Board, Cluster, Node};
+
+/// The values, by the names templates use.
+#[derive(Serialize)]
+pub(super) struct Values {
+    cluster: ClusterValues,
+    node: Member,
+    nodes: Vec<Member>,
+    hosts: Vec<HostsValues>,
+    network: NetworkValues,
+    ipv6: bool,
+    ssh: SshValues,
+    etcd: EtcdValues,
+    time: TimeValues,
+    machine_id: String,
+    connection_uuid: String,
+}
+
+#[derive(Serialize)]
+struct ClusterValues {
+    name: String,
+    domain: String,
+    token: String,
+}
+
+#[derive(Serialize)]
+struct Member {
+    name: String,
+    fqdn: String,
+    address: IpAddr,
+    client_url: String,
+    peer_url: String,
+}
+
+#[derive(Serialize)]
+struct HostsValues {
+    address: IpAddr,
+    names: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct NetworkValues {
+    interface: String,
+    prefix: u8,
+    gateway: Option<IpAddr>,
+    dns: Vec<IpAddr>,
+    wifi: Option<WifiValues>,
+}
+
+#[derive(Serialize)]
+struct WifiValues {
+    ssid: String,
+    password: String,
+    country: String,
+}
+
+#[derive(Serialize)]
+struct SshValues {
+    user: String,
+    authorized_keys: Vec<String>,
+    trusted_user_ca: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EtcdValues {
+    heartbeat_interval: u32,
+    election_timeout: u32,
+    quota: u64,
+    has_etcdutl: bool,
+    unsupported_arch: bool,
+    extra: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TimeValues {
+    fake_hwclock: String,
+}
+
+impl Values {
+    pub(super) fn new(inputs: &Inputs<'_>, node: &Node) -> Result<Self> {
+        let cluster = inputs.cluster;
+        let identity = inputs.identity(node)?;
+        Ok(Self {
+            cluster: ClusterValues {
+                name: cluster.name.clone(),
+                domain: cluster.domain.clone(),
+                token: inputs.certs.token.clone(),
+            },
+            node: Member::new(cluster, node),
+            nodes: cluster
+                .nodes
+                .iter()
+                .map(|n| Member::new(cluster, n))
+                .collect(),
+            hosts: hosts(cluster),
+            network: NetworkValues::new(cluster)?,
+            ipv6: node.address.is_ipv6(),
+            ssh: SshValues {
+                user: cluster.ssh.user.clone(),
+                authorized_keys: cluster.ssh.authorized_keys.clone(),
+                trusted_user_ca: cluster.ssh.trusted_user_ca.clone(),
+            },
+            etcd: EtcdValues::new(inputs)?,
+            time: TimeValues::new(inputs.certs.time)?,
+            connection_uuid: uuid_from(&identity.machine_id),
+            machine_id: identity.machine_id.clone(),
+        })
+    }
+}
+
+impl Member {
+    fn new(cluster: &Cluster, node: &Node) -> Self {
+        let host = match node.address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        Self {
+            name: node.name.clone(),
+            fqdn: format!("{}.{}", node.name, cluster.domain),
+            address: node.address,
+            client_url: format!("https://{host}:2379"),
+            peer_url: format!("https://{host}:2380"),
+        }
+    }
+}
+
+impl NetworkValues {
+    fn new(cluster: &Cluster) -> Result<Self> {
+        let network = &cluster.network;
+        let wifi = match &network.wifi {
+            None => None,
+            Some(wifi) => Some(WifiValues {
+                ssid: wifi.ssid.clone(),
+                password: String::from_utf8(wifi.password.reveal().to_vec())
+                    .ok()
+                    .context("reading the Wi-Fi password as UTF-8")?,
+                country: wifi.country.clone(),
+            }),
+        };
+        Ok(Self {
+            interface: network.interface.clone(),
+            prefix: network.prefix,
+            gateway: network.gateway,
+            dns: network.dns.clone(),
+            wifi,
+        })
+    }
+}
+
+impl EtcdValues {
+    fn new(inputs: &Inputs<'_>) -> Result<Self> {
+        let etcd = &inputs.cluster.etcd;
+        Ok(Self {
+            heartbeat_interval: etcd.heartbeat_interval,
+            election_timeout: etcd.election_timeout,
+            quota: etcd.quota,
+            has_etcdutl: inputs.etcd.etcdutl.is_some(),
+            unsupported_arch: inputs.etcd.needs_unsupported_arch(),
+            extra: etcd.extra.iter().map(yaml_line).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl TimeValues {
+    fn new(unix: i64) -> Result<Self> {
+        let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+        let time = OffsetDateTime::from_unix_timestamp(unix).context("reading the build time")?;
+        Ok(Self {
+            fake_hwclock: time.format(format).context("writing the build time")?,
+        })
+    }
+}
+
+fn hosts(cluster: &Cluster) -> Vec<HostsValues> {
+    let line = |line: &crate::spec::HostsLine| HostsValues {
+        address: line.address,
+        names: line.names.clone(),
+    };
+    cluster.hosts.iter().map(line).collect()
+}
+
+/// A YAML line; JSON values are valid YAML.
+fn yaml_line((key, value): &(String, toml::Value)) -> Result<String> {
+    let value =
+        serde_json::to_string(value).with_context(|| format!("writing etcd setting `{key}`"))?;
+    Ok(format!("{key}: {value}"))
+}
+
+/// A stable version-8 UUID (RFC 9562) made from the machine id, for `NetworkManager`'s connection.
+fn uuid_from(machine_id: &str) -> String {
+    let digest = Sha256::digest(format!("connection/{machine_id}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hex::encode(&bytes);
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
+}
+
+/// Renders strings and conditions against one node's values.
+pub(super) struct Renderer<'a> {
+    environment: Environment<'a>,
+    values: minijinja::Value,
+}
+
+impl std::fmt::Debug for Renderer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Renderer")
+    }
+}
+
+impl Renderer<'_> {
+    pub(super) fn new(values: &Values) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(syntax());
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        Self {
+            environment,
+            values: minijinja::Value::from(minijinja::value::Serde(values)),
+        }
+    }
+
+    /// The text with every `{{ name }}` filled in.
+    pub(super) fn text(&self, template: &str) -> Result<String> {
+        Ok(self.environment.render_str(template, &self.values)?)
+    }
+
+    /// Whether a `when` holds; no `when` always does.
+    pub(super) fn holds(&self, when: Option<&str>) -> Result<bool> {
+        let Some(expression) = when else {
+            return Ok(true);
+        };
+        let value = self
+            .environment
+            .compile_expression(expression)?
+            .eval(&self.values)?;
+        Ok(value.is_true())
+    }
+}
+
+/// Jinja's syntax, with files ending in a newline as they are written.
+fn syntax() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.keep_trailing_newline(true);
+    syntax.build().unwrap_or_default()
+}
+
+/// Names of the boards in `firmware/` and `cluster.toml`.
+pub(super) fn board_name(board: Board) -> &'static str {
+    match board {
+        Board::Pi3 => "pi3",
+        Board::Zero2W => "zero2w",
+        Board::Pi4 => "pi4",
+        Board::Cm4 => "cm4",
+        Board::Pi5 => "pi5",
+        Board::Cm5 => "cm5",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uuid_from;
+
+    #[test]
+    fn connection_uuid_is_stable_and_well_formed() {
+        let uuid = uuid_from("0123456789abcdef0123456789abcdef");
+        assert_eq!(uuid, uuid_from("0123456789abcdef0123456789abcdef"));
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(uuid.as_bytes()[14], b'8');
+    }
+}

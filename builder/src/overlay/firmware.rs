@@ -1,0 +1,33 @@
+//! `firmware/*.toml`: lines of config.txt, each for all boards or for some.
+
+use anyhow::{Context as _, Result};
+
+use super::context::board_name;
+use super::manifest::FirmwareFile;
+use super::source;
+use super::tree::{Change, Edit, Entry};
+use crate::inspect::Place;
+use crate::spec::Board;
+
+/// The config.txt edits of one firmware file for a node with this board (`None`: any board).
+///
+/// Lines for some boards only go to a node that names one of them: a card for "any" board must boot on all.
+pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
+    let text = source::firmware(name)?;
+    let file: FirmwareFile =
+        toml::from_str(&text).with_context(|| format!("reading firmware/{name}.toml"))?;
+    let wanted = |boards: &[String]| {
+        boards.is_empty()
+            || board.is_some_and(|board| boards.iter().any(|b| b == board_name(board)))
+    };
+    let entry = |setting: super::manifest::SettingItem| Entry {
+        place: Place::Boot,
+        path: "/config.txt".to_owned(),
+        change: Change::Edited(Edit::FirmwareSettings {
+            ensure: vec![setting.line],
+        }),
+        why: setting.why,
+    };
+    let settings = file.settings.into_iter().filter(|s| wanted(&s.boards));
+    Ok(settings.map(entry).collect())
+}

@@ -1,0 +1,141 @@
+//! `overlay.toml`: the wanted changes of one concern, as written. Strings may be templates.
+
+use serde::Deserialize;
+
+/// One overlay folder.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    /// What the overlay is for.
+    #[serde(rename = "why")]
+    pub(super) _why: String,
+    #[serde(default, rename = "account")]
+    pub(super) accounts: Vec<AccountItem>,
+    #[serde(default, rename = "folder")]
+    pub(super) folders: Vec<FolderItem>,
+    #[serde(default, rename = "file")]
+    pub(super) files: Vec<FileItem>,
+    #[serde(default, rename = "link")]
+    pub(super) links: Vec<LinkItem>,
+    #[serde(default)]
+    pub(super) absent: Vec<AbsentItem>,
+    #[serde(default, rename = "edit")]
+    pub(super) edits: Vec<EditItem>,
+}
+
+/// `[[account]]`
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum AccountItem {
+    /// A system user that owns a service.
+    System {
+        name: String,
+        home: String,
+        comment: String,
+        why: String,
+    },
+    /// The login user of `[ssh]`.
+    Login { why: String },
+}
+
+/// `[[folder]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FolderItem {
+    pub(super) path: String,
+    pub(super) mode: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) when: Option<String>,
+    pub(super) why: String,
+}
+
+/// `[[file]]`: exactly one of `template` and `blob`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileItem {
+    pub(super) path: String,
+    /// A file beside `overlay.toml`.
+    pub(super) template: Option<String>,
+    /// A named value of the node: a binary, a certificate, a key.
+    pub(super) blob: Option<String>,
+    pub(super) mode: Option<String>,
+    pub(super) owner: Option<String>,
+    /// The rendered text holds a password.
+    #[serde(default)]
+    pub(super) secret: bool,
+    pub(super) when: Option<String>,
+    pub(super) why: String,
+}
+
+/// `[[link]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkItem {
+    pub(super) path: String,
+    pub(super) target: String,
+    pub(super) when: Option<String>,
+    pub(super) why: String,
+}
+
+/// `[[absent]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AbsentItem {
+    pub(super) path: String,
+    pub(super) why: String,
+}
+
+/// `[[edit]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EditItem {
+    pub(super) kind: EditKind,
+    #[serde(default)]
+    pub(super) place: PlaceItem,
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) remove: Vec<String>,
+    #[serde(default)]
+    pub(super) add: Vec<String>,
+    pub(super) when: Option<String>,
+    pub(super) why: String,
+}
+
+/// Which rule changes the file.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EditKind {
+    DiskId,
+    KernelArguments,
+}
+
+/// Which partition; the root unless said.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum PlaceItem {
+    Boot,
+    #[default]
+    Root,
+}
+
+/// A file of `firmware/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirmwareFile {
+    /// What the file is for.
+    #[serde(rename = "why")]
+    pub(super) _why: String,
+    #[serde(default, rename = "setting")]
+    pub(super) settings: Vec<SettingItem>,
+}
+
+/// A line of `config.txt`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SettingItem {
+    pub(super) line: String,
+    /// Boards it is for; empty means every board.
+    #[serde(default)]
+    pub(super) boards: Vec<String>,
+    pub(super) why: String,
+}

@@ -1,0 +1,325 @@
+//! One node's wanted state: every overlay of the recipe rendered, then firmware, then the user's own files.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::context::{Renderer, Values};
+use super::firmware;
+use super::manifest::{
+    AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
+};
+use super::source::Overlays;
+use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::failure::{Failure, Kind};
+use crate::fetch::EtcdBinaries;
+use crate::inspect::Place;
+use crate::pki::{Certs, NodeIdentity};
+use crate::recipe::Recipe;
+use crate::secret::Secret;
+use crate::spec::{Cluster, ExtraFile, Node};
+
+/// What every node of a cluster is made from.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// The overlay files.
+    pub overlays: &'a Overlays,
+    /// Which overlays and firmware files apply.
+    pub recipe: &'a Recipe,
+    /// The cluster as meant.
+    pub cluster: &'a Cluster,
+    /// Certificates, keys and ids.
+    pub certs: &'a Certs,
+    /// etcd's binaries.
+    pub etcd: &'a EtcdBinaries,
+}
+
+impl Inputs<'_> {
+    pub(super) fn identity(&self, node: &Node) -> Result<&NodeIdentity> {
+        let identity = self.certs.nodes.get(&node.name);
+        identity.with_context(|| format!("finding the certificates of node {}", node.name))
+    }
+}
+
+/// The wanted state of one node.
+pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
+    check_board(inputs.recipe, node)?;
+    let values = Values::new(inputs, node)?;
+    let renderer = Renderer::new(&values);
+    let identity = inputs.identity(node)?;
+    let mut entries = Vec::new();
+    for name in &inputs.recipe.overlays {
+        let overlay = Overlay {
+            inputs,
+            identity,
+            renderer: &renderer,
+            name,
+        };
+        overlay
+            .add(&mut entries)
+            .with_context(|| format!("reading overlay `{name}`"))?;
+    }
+    for name in &inputs.recipe.firmware {
+        entries.extend(firmware::entries(name, node.board)?);
+    }
+    let wanted = |file: &&ExtraFile| file.node.as_ref().is_none_or(|name| *name == node.name);
+    for file in inputs.cluster.files.iter().filter(wanted) {
+        entries.push(extra_file(file)?);
+    }
+    Ok(FileTree {
+        node: node.name.clone(),
+        disk_id: identity.disk_id,
+        time: inputs.certs.time,
+        entries,
+    })
+}
+
+fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
+    match node.board {
+        Some(board) if !recipe.boards.contains(&board) => Err(Failure::new(
+            Kind::Unsupported,
+            format!(
+                "node {}: {} does not boot on {}",
+                node.name,
+                recipe.name,
+                super::context::board_name(board)
+            ),
+            "choose another base with `--base`, or correct the node's `board`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// One overlay folder being rendered for one node.
+struct Overlay<'a> {
+    inputs: &'a Inputs<'a>,
+    identity: &'a NodeIdentity,
+    renderer: &'a Renderer<'a>,
+    name: &'a str,
+}
+
+impl Overlay<'_> {
+    fn add(&self, entries: &mut Vec<Entry>) -> Result<()> {
+        let text = self.inputs.overlays.text(self.name, "overlay.toml")?;
+        let manifest: Manifest = toml::from_str(&text).context("reading overlay.toml")?;
+        entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
+        for item in manifest.folders {
+            self.push(entries, item.when.as_deref(), &item.path, || {
+                self.folder(&item)
+            })?;
+        }
+        for item in manifest.files {
+            self.push(entries, item.when.as_deref(), &item.path, || {
+                self.file(&item)
+            })?;
+        }
+        for item in manifest.links {
+            self.push(entries, item.when.as_deref(), &item.path, || {
+                self.link(&item)
+            })?;
+        }
+        for item in manifest.absent {
+            self.push(entries, None, &item.path, || {
+                self.entry(Place::Root, &item.path, Change::Absent, &item.why)
+            })?;
+        }
+        for item in manifest.edits {
+            self.push(entries, item.when.as_deref(), &item.path, || {
+                self.edit(&item)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        entries: &mut Vec<Entry>,
+        when: Option<&str>,
+        path: &str,
+        make: impl FnOnce() -> Result<Entry>,
+    ) -> Result<()> {
+        let holds = self.renderer.holds(when).and_then(|holds| match holds {
+            true => make().map(Some),
+            false => Ok(None),
+        });
+        entries.extend(holds.with_context(|| format!("rendering `{path}`"))?);
+        Ok(())
+    }
+
+    fn entry(&self, place: Place, path: &str, change: Change, why: &str) -> Result<Entry> {
+        Ok(Entry {
+            place,
+            path: self.renderer.text(path)?,
+            change,
+            why: why.to_owned(),
+        })
+    }
+
+    fn folder(&self, item: &FolderItem) -> Result<Entry> {
+        let mode = parse_mode(item.mode.as_deref().unwrap_or("0755"))?;
+        let owner = self.owner(item.owner.as_deref())?;
+        self.entry(
+            Place::Root,
+            &item.path,
+            Change::Folder { mode, owner },
+            &item.why,
+        )
+    }
+
+    fn file(&self, item: &FileItem) -> Result<Entry> {
+        let content = match (&item.template, &item.blob) {
+            (Some(template), None) => {
+                let text = self
+                    .renderer
+                    .text(&self.inputs.overlays.text(self.name, template)?)?;
+                match item.secret {
+                    true => Content::Secret(Secret::new(text)),
+                    false => Content::Plain(Arc::from(text.into_bytes())),
+                }
+            }
+            (None, Some(blob)) => self.blob(blob)?,
+            _ => bail!("a file needs exactly one of `template` and `blob`"),
+        };
+        let mode = parse_mode(item.mode.as_deref().unwrap_or("0644"))?;
+        let owner = self.owner(item.owner.as_deref())?;
+        self.entry(
+            Place::Root,
+            &item.path,
+            Change::File {
+                content,
+                mode,
+                owner,
+            },
+            &item.why,
+        )
+    }
+
+    fn link(&self, item: &LinkItem) -> Result<Entry> {
+        let target = self.renderer.text(&item.target)?;
+        self.entry(
+            Place::Root,
+            &item.path,
+            Change::Symlink { target },
+            &item.why,
+        )
+    }
+
+    fn edit(&self, item: &EditItem) -> Result<Entry> {
+        let render = |list: &[String]| {
+            list.iter()
+                .map(|s| self.renderer.text(s))
+                .collect::<Result<Vec<_>>>()
+        };
+        let edit = match item.kind {
+            EditKind::DiskId => Edit::DiskId,
+            EditKind::KernelArguments => Edit::KernelArguments {
+                remove: render(&item.remove)?,
+                add: render(&item.add)?,
+            },
+        };
+        let place = match item.place {
+            PlaceItem::Boot => Place::Boot,
+            PlaceItem::Root => Place::Root,
+        };
+        self.entry(place, &item.path, Change::Edited(edit), &item.why)
+    }
+
+    fn account(&self, item: AccountItem) -> Entry {
+        let (account, why) = match item {
+            AccountItem::System {
+                name,
+                home,
+                comment,
+                why,
+            } => (
+                Account::System {
+                    name,
+                    home,
+                    comment,
+                },
+                why,
+            ),
+            AccountItem::Login { why } => {
+                let ssh = &self.inputs.cluster.ssh;
+                let account = Account::Login {
+                    name: ssh.user.clone(),
+                    password_hash: ssh.password_hash.clone(),
+                    groups: ["adm", "sudo", "systemd-journal"]
+                        .map(str::to_owned)
+                        .to_vec(),
+                };
+                (account, why)
+            }
+        };
+        Entry {
+            place: Place::Root,
+            path: "/etc/passwd".to_owned(),
+            change: Change::Edited(Edit::Account(account)),
+            why,
+        }
+    }
+
+    fn owner(&self, text: Option<&str>) -> Result<Owner> {
+        match text {
+            None => Ok(Owner::root()),
+            Some(text) => parse_owner(&self.renderer.text(text)?),
+        }
+    }
+
+    /// The named values of a node. Everything here that is a private key is a [`Content::Secret`].
+    fn blob(&self, name: &str) -> Result<Content> {
+        let plain = |text: &str| Content::Plain(Arc::from(text.as_bytes()));
+        let (etcd, identity) = (self.inputs.etcd, self.identity);
+        Ok(match name {
+            "etcd" => Content::Plain(Arc::clone(&etcd.etcd)),
+            "etcdctl" => Content::Plain(Arc::clone(&etcd.etcdctl)),
+            "etcdutl" => Content::Plain(Arc::clone(
+                etcd.etcdutl.as_ref().context("this etcd has no etcdutl")?,
+            )),
+            "ca.crt" => plain(&self.inputs.certs.ca.pem),
+            "server.crt" => plain(&identity.server.certificate.pem),
+            "server.key" => Content::Secret(identity.server.key.clone()),
+            "peer.crt" => plain(&identity.peer.certificate.pem),
+            "peer.key" => Content::Secret(identity.peer.key.clone()),
+            "ssh_host_key" => Content::Secret(identity.ssh_host_key.clone()),
+            "ssh_host_key.pub" => plain(&format!("{}\n", identity.ssh_host_public)),
+            _ => bail!("unknown blob `{name}`"),
+        })
+    }
+}
+
+/// A user's own file; one that others may not read is kept out of what `plan` prints.
+fn extra_file(file: &ExtraFile) -> Result<Entry> {
+    let content = match file.mode & 0o077 {
+        0 => Content::Secret(Secret::new(file.content.clone())),
+        _ => Content::Plain(Arc::from(file.content.as_slice())),
+    };
+    Ok(Entry {
+        place: Place::Root,
+        path: file.path.clone(),
+        change: Change::File {
+            content,
+            mode: file.mode,
+            owner: parse_owner(&file.owner)?,
+        },
+        why: "your own file".to_owned(),
+    })
+}
+
+fn parse_mode(text: &str) -> Result<u16> {
+    let mode = u16::from_str_radix(text, 8).with_context(|| format!("reading mode `{text}`"))?;
+    if mode > 0o7777 {
+        bail!("mode `{text}` is larger than 7777");
+    }
+    Ok(mode)
+}
+
+fn parse_owner(text: &str) -> Result<Owner> {
+    let (user, group) = text
+        .split_once(':')
+        .with_context(|| format!("reading owner `{text}` as user:group"))?;
+    Ok(Owner {
+        user: user.to_owned(),
+        group: group.to_owned(),
+    })
+}

@@ -1,0 +1,58 @@
+//! Where overlay files come from: embedded in the program, or a folder given with `--overlays`.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use include_dir::{Dir, include_dir};
+
+use crate::failure::{Failure, Kind};
+
+static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
+static FIRMWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware");
+
+/// The overlay files: those of the program, or those of a folder laid out the same way.
+#[derive(Clone, Debug, Default)]
+pub struct Overlays {
+    folder: Option<PathBuf>,
+}
+
+impl Overlays {
+    /// The embedded files, or the folder's.
+    pub fn new(folder: Option<&Path>) -> Self {
+        Self {
+            folder: folder.map(Path::to_owned),
+        }
+    }
+
+    /// The text of `overlays/<overlay>/<name>`.
+    pub(super) fn text(&self, overlay: &str, name: &str) -> Result<Cow<'static, str>> {
+        let relative = Path::new(overlay).join(name);
+        match &self.folder {
+            Some(folder) => {
+                let path = folder.join(&relative);
+                let text = fs_err::read_to_string(&path).context("reading an overlay file")?;
+                Ok(Cow::Owned(text))
+            }
+            None => embedded(&OVERLAYS, &relative),
+        }
+    }
+}
+
+/// The text of `firmware/<name>.toml`.
+pub(super) fn firmware(name: &str) -> Result<Cow<'static, str>> {
+    embedded(&FIRMWARE, Path::new(&format!("{name}.toml")))
+}
+
+fn embedded(dir: &'static Dir<'static>, path: &Path) -> Result<Cow<'static, str>> {
+    let file = dir.get_file(path).ok_or_else(|| {
+        Failure::new(
+            Kind::Usage,
+            format!("no file `{}` in {}", path.display(), dir.path().display()),
+            "the recipe names overlays and firmware files; check their spelling",
+        )
+    })?;
+    file.contents_utf8()
+        .map(Cow::Borrowed)
+        .with_context(|| format!("reading `{}` as UTF-8", path.display()))
+}

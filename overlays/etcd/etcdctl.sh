@@ -1,0 +1,7 @@
+# Settings of etcdctl on this node. The key is readable by root and etcd only: run `sudo etcdctl …`.
+export ETCDCTL_API=3
+export ETCDCTL_ENDPOINTS={% for member in nodes %}{{ member.client_url }}{% if not loop.last %},{% endif %}{% endfor %}
+
+export ETCDCTL_CACERT=/etc/etcd/pki/ca.crt
+export ETCDCTL_CERT=/etc/etcd/pki/server.crt
+export ETCDCTL_KEY=/etc/etcd/pki/server.key
