@@ -1,0 +1,361 @@
+//! The account files as one value: passwd(5), group(5), shadow(5), gshadow(5), subuid(5), subgid(5).
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::overlay::{Account, Owner};
+use crate::secret::Secret;
+
+/// The files, in the order of [`crate::overlay::ACCOUNT_FILES`]; a missing one (subuid, gshadow) stays missing.
+#[derive(Clone, Debug)]
+pub(super) struct Accounts {
+    passwd: Vec<Vec<String>>,
+    group: Vec<Vec<String>>,
+    shadow: Option<Vec<Vec<String>>>,
+    gshadow: Option<Vec<Vec<String>>>,
+    subuid: Option<Vec<Vec<String>>>,
+    subgid: Option<Vec<Vec<String>>>,
+    /// Days since 1970, the unit of shadow(5).
+    day: i64,
+}
+
+/// Debian gives ids 100–999 to system accounts; taken from the top, away from what packages allot upward.
+const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=990;
+const LOGIN_ID: u32 = 1000;
+
+impl Accounts {
+    /// Reads the six texts, in the order of [`crate::overlay::ACCOUNT_FILES`].
+    #[expect(clippy::similar_names, reason = "subuid and subgid are the files' names")]
+    pub(super) fn parse(texts: [Option<&str>; 6], time: i64) -> Result<Self> {
+        let [passwd, group, shadow, gshadow, subuid, subgid] = texts;
+        Ok(Self {
+            passwd: lines(passwd.context("the base has no /etc/passwd")?),
+            group: lines(group.context("the base has no /etc/group")?),
+            shadow: shadow.map(lines),
+            gshadow: gshadow.map(lines),
+            subuid: subuid.map(lines),
+            subgid: subgid.map(lines),
+            day: time.div_euclid(86_400),
+        })
+    }
+
+    /// The six texts again.
+    pub(super) fn texts(&self) -> [Option<String>; 6] {
+        let optional = |table: &Option<Vec<Vec<String>>>| table.as_deref().map(text);
+        [
+            Some(text(&self.passwd)),
+            Some(text(&self.group)),
+            optional(&self.shadow),
+            optional(&self.gshadow),
+            optional(&self.subuid),
+            optional(&self.subgid),
+        ]
+    }
+
+    /// Makes sure the account is there.
+    pub(super) fn ensure(&mut self, account: &Account) -> Result<()> {
+        match account {
+            Account::System {
+                name,
+                home,
+                comment,
+            } => self.ensure_system(name, home, comment),
+            Account::Login {
+                name,
+                password_hash,
+                groups,
+            } => self.ensure_login(name, password_hash.as_ref(), groups),
+        }
+    }
+
+    /// The numbers of an owner given by name or number.
+    pub(super) fn ids(&self, owner: &Owner) -> Result<(u32, u32)> {
+        let number = |table: &[Vec<String>], name: &str| match name.parse() {
+            Ok(number) => Some(number),
+            Err(_) => id_of(table, name),
+        };
+        let user = number(&self.passwd, &owner.user)
+            .with_context(|| format!("the base has no user `{}`", owner.user))?;
+        let group = number(&self.group, &owner.group)
+            .with_context(|| format!("the base has no group `{}`", owner.group))?;
+        Ok((user, group))
+    }
+
+    fn ensure_system(&mut self, name: &str, home: &str, comment: &str) -> Result<()> {
+        let free = |id: &u32| !has_id(&self.passwd, *id) && !has_id(&self.group, *id);
+        let id = SYSTEM_IDS
+            .rev()
+            .find(free)
+            .context("no free system id in /etc/passwd and /etc/group")?;
+        let gid = id_of(&self.group, name).unwrap_or(id);
+        if id_of(&self.group, name).is_none() {
+            self.add_group(name, id);
+        }
+        if id_of(&self.passwd, name).is_none() {
+            self.passwd.push(row(&[
+                name,
+                "x",
+                &id.to_string(),
+                &gid.to_string(),
+                comment,
+                home,
+                "/usr/sbin/nologin",
+            ]));
+            self.set_password(name, "!*");
+        }
+        Ok(())
+    }
+
+    fn ensure_login(&mut self, name: &str, hash: Option<&Secret>, groups: &[String]) -> Result<()> {
+        let home = format!("/home/{name}");
+        match name_of(&self.passwd, LOGIN_ID) {
+            Some(found) if found == name => {}
+            _ if id_of(&self.passwd, name).is_some() => {
+                bail!("the base has a user `{name}` that is not UID {LOGIN_ID}")
+            }
+            Some(found) => self.rename(&found, name),
+            None => self.add_login(name),
+        }
+        for user in self
+            .passwd
+            .iter_mut()
+            .filter(|row| row.first().is_some_and(|n| n == name))
+        {
+            if let [_, _, _, _, _, folder, shell] = user.as_mut_slice() {
+                folder.clone_from(&home);
+                "/bin/bash".clone_into(shell);
+            }
+        }
+        let hash = hash.map(|hash| String::from_utf8_lossy(hash.reveal()).into_owned());
+        self.set_password(name, hash.as_deref().unwrap_or("*"));
+        for group in groups {
+            self.join(name, group);
+        }
+        Ok(())
+    }
+
+    fn add_login(&mut self, name: &str) {
+        let id = LOGIN_ID.to_string();
+        let home = format!("/home/{name}");
+        self.add_group(name, LOGIN_ID);
+        self.passwd
+            .push(row(&[name, "x", &id, &id, "", &home, "/bin/bash"]));
+        for table in [&mut self.subuid, &mut self.subgid].into_iter().flatten() {
+            table.push(row(&[name, "100000", "65536"]));
+        }
+    }
+
+    fn add_group(&mut self, name: &str, id: u32) {
+        self.group.push(row(&[name, "x", &id.to_string(), ""]));
+        if let Some(gshadow) = &mut self.gshadow {
+            gshadow.push(row(&[name, "!", "", ""]));
+        }
+    }
+
+    /// Renames a user and its own group everywhere, also as a member of other groups.
+    fn rename(&mut self, old: &str, new: &str) {
+        let tables = [
+            &mut self.shadow,
+            &mut self.gshadow,
+            &mut self.subuid,
+            &mut self.subgid,
+        ];
+        let tables = tables
+            .into_iter()
+            .flatten()
+            .chain([&mut self.passwd, &mut self.group]);
+        for row in tables.flatten() {
+            match row.first_mut() {
+                Some(name) if name == old => new.clone_into(name),
+                _ => {}
+            }
+        }
+        for row in self
+            .group
+            .iter_mut()
+            .chain(self.gshadow.iter_mut().flatten())
+        {
+            if let Some(members) = row.get_mut(3) {
+                let renamed = members
+                    .split(',')
+                    .map(|member| if member == old { new } else { member });
+                *members = renamed.collect::<Vec<_>>().join(",");
+            }
+        }
+    }
+
+    /// Sets the hash and the day it was set; a day of 0 would force a change at the first login.
+    fn set_password(&mut self, name: &str, hash: &str) {
+        let Some(shadow) = &mut self.shadow else {
+            return;
+        };
+        let day = self.day.to_string();
+        match shadow
+            .iter_mut()
+            .find(|row| row.first().is_some_and(|n| n == name))
+        {
+            Some(row) => {
+                row.resize(9.max(row.len()), String::new());
+                hash.clone_into(&mut row[1]);
+                row[2] = day;
+            }
+            None => shadow.push(row(&[name, hash, &day, "0", "99999", "7", "", "", ""])),
+        }
+    }
+
+    /// Adds a member to a group the base has; a group it does not have is no error.
+    fn join(&mut self, name: &str, group: &str) {
+        for row in self
+            .group
+            .iter_mut()
+            .chain(self.gshadow.iter_mut().flatten())
+        {
+            if row.first().is_some_and(|n| n == group)
+                && let Some(members) = row.get_mut(3)
+                && !members.split(',').any(|member| member == name)
+            {
+                if !members.is_empty() {
+                    members.push(',');
+                }
+                members.push_str(name);
+            }
+        }
+    }
+}
+
+fn lines(text: &str) -> Vec<Vec<String>> {
+    text.lines()
+        .map(|line| line.split(':').map(str::to_owned).collect())
+        .collect()
+}
+
+fn text(table: &[Vec<String>]) -> String {
+    table.iter().map(|row| row.join(":") + "\n").collect()
+}
+
+fn row(fields: &[&str]) -> Vec<String> {
+    fields.iter().map(|&field| field.to_owned()).collect()
+}
+
+fn id_of(table: &[Vec<String>], name: &str) -> Option<u32> {
+    let row = table
+        .iter()
+        .find(|row| row.first().is_some_and(|n| n == name))?;
+    row.get(2)?.parse().ok()
+}
+
+fn has_id(table: &[Vec<String>], id: u32) -> bool {
+    name_of(table, id).is_some()
+}
+
+fn name_of(table: &[Vec<String>], id: u32) -> Option<String> {
+    let id = id.to_string();
+    let row = table
+        .iter()
+        .find(|row| row.get(2).is_some_and(|i| *i == id))?;
+    row.first().cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Account, Accounts, Owner};
+    use crate::secret::Secret;
+
+    const DAY: i64 = 86_400;
+
+    fn raspios() -> Accounts {
+        let texts = [
+            Some("root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000:,,,:/home/pi:/bin/bash\n"),
+            Some("root:x:0:\nadm:x:4:pi\nsudo:x:27:pi,eve\npi:x:1000:\nold:x:990:\n"),
+            Some("root:*:19000:0:99999:7:::\npi:!:19000:0:99999:7:::\n"),
+            Some("root:*::\nadm:*::pi\nsudo:*::pi,eve\npi:!::\nold:!::\n"),
+            Some("pi:100000:65536\n"),
+            Some("pi:100000:65536\n"),
+        ];
+        Accounts::parse(texts, 20_000 * DAY).unwrap()
+    }
+
+    fn login(name: &str, hash: Option<&str>) -> Account {
+        Account::Login {
+            name: name.to_owned(),
+            password_hash: hash.map(Secret::new),
+            groups: ["adm", "sudo", "absent"].map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn texts(accounts: &Accounts) -> [String; 6] {
+        accounts.texts().map(Option::unwrap_or_default)
+    }
+
+    #[test]
+    fn a_system_account_takes_the_highest_free_id() {
+        let mut accounts = raspios();
+        let etcd = Account::System {
+            name: "etcd".to_owned(),
+            home: "/var/lib/etcd".to_owned(),
+            comment: "etcd".to_owned(),
+        };
+        accounts.ensure(&etcd).unwrap();
+        let [passwd, group, shadow, gshadow, ..] = texts(&accounts);
+        assert!(
+            passwd.ends_with("etcd:x:989:989:etcd:/var/lib/etcd:/usr/sbin/nologin\n"),
+            "{passwd}"
+        );
+        assert!(group.ends_with("etcd:x:989:\n"), "{group}");
+        assert!(shadow.ends_with("etcd:!*:20000:0:99999:7:::\n"), "{shadow}");
+        assert!(gshadow.ends_with("etcd:!::\n"), "{gshadow}");
+        let before = texts(&accounts);
+        accounts.ensure(&etcd).unwrap();
+        assert_eq!(texts(&accounts), before, "ensuring twice changes nothing");
+    }
+
+    #[test]
+    fn the_user_of_the_base_is_renamed_everywhere() {
+        let mut accounts = raspios();
+        accounts.ensure(&login("ada", Some("$y$hash"))).unwrap();
+        let want = [
+            "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1000:,,,:/home/ada:/bin/bash\n",
+            "root:x:0:\nadm:x:4:ada\nsudo:x:27:ada,eve\nada:x:1000:\nold:x:990:\n",
+            "root:*:19000:0:99999:7:::\nada:$y$hash:20000:0:99999:7:::\n",
+            "root:*::\nadm:*::ada\nsudo:*::ada,eve\nada:!::\nold:!::\n",
+            "ada:100000:65536\n",
+            "ada:100000:65536\n",
+        ];
+        assert_eq!(texts(&accounts), want.map(str::to_owned));
+    }
+
+    #[test]
+    fn a_base_without_a_user_gets_one_that_has_no_password() {
+        let texts_in = [
+            Some("root:x:0:0:root:/root:/bin/bash\n"),
+            Some("root:x:0:\nadm:x:4:\n"),
+            Some("root:*:19000:0:99999:7:::\n"),
+            None,
+            Some(""),
+            Some(""),
+        ];
+        let mut accounts = Accounts::parse(texts_in, 20_000 * DAY).unwrap();
+        accounts.ensure(&login("pi", None)).unwrap();
+        let want = [
+            "root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000::/home/pi:/bin/bash\n",
+            "root:x:0:\nadm:x:4:pi\npi:x:1000:\n",
+            "root:*:19000:0:99999:7:::\npi:*:20000:0:99999:7:::\n",
+            "",
+            "pi:100000:65536\n",
+            "pi:100000:65536\n",
+        ];
+        assert_eq!(texts(&accounts), want.map(str::to_owned));
+    }
+
+    #[test]
+    fn owners_are_found_by_name_or_number() {
+        let accounts = raspios();
+        let owner = |user: &str, group: &str| Owner {
+            user: user.to_owned(),
+            group: group.to_owned(),
+        };
+        assert_eq!(accounts.ids(&owner("pi", "sudo")).unwrap(), (1000, 27));
+        assert_eq!(accounts.ids(&owner("7", "8")).unwrap(), (7, 8));
+        let error = accounts.ids(&owner("nobody", "root")).unwrap_err();
+        assert_eq!(error.to_string(), "the base has no user `nobody`");
+    }
+}

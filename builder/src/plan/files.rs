@@ -1,0 +1,347 @@
+//! From wanted state to steps: what each path needs, given what the base holds there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use super::accounts::Accounts;
+use super::edit;
+use super::model::{Action, Plan, Step};
+use crate::failure::{Failure, Kind};
+use crate::inspect::{Attributes, Before, Found, Layout, Place};
+use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::secret::Secret;
+
+/// Every edit that turns the base into the node. The same arguments give the same plan.
+pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
+    let mut planner = Planner::new(layout, found, tree)?;
+    for entry in &tree.entries {
+        let context = || format!("planning {} of node {}", entry.path, tree.node);
+        planner.add(entry).with_context(context)?;
+    }
+    planner.add_accounts()?;
+    let plan = planner.finish();
+    check_room(layout, &plan)?;
+    Ok(plan)
+}
+
+struct Planner<'a> {
+    found: &'a Found,
+    tree: &'a FileTree,
+    disk_id: (u32, u32),
+    accounts: Accounts,
+    steps: Vec<Step>,
+    /// Paths that exist or have a step already.
+    there: BTreeSet<(Place, String)>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(layout: &Layout, found: &'a Found, tree: &'a FileTree) -> Result<Self> {
+        let exists = found
+            .iter()
+            .filter(|(_, before)| **before != Before::Missing);
+        Ok(Self {
+            found,
+            tree,
+            disk_id: (layout.disk_id, tree.disk_id),
+            accounts: accounts(found, tree)?,
+            steps: Vec::new(),
+            there: exists.map(|(key, _)| key.clone()).collect(),
+        })
+    }
+
+    fn add(&mut self, entry: &Entry) -> Result<()> {
+        let before = self.before(entry.place, &entry.path);
+        match &entry.change {
+            Change::File {
+                content,
+                mode,
+                owner,
+            } => {
+                let attributes = self.attributes(*mode, owner)?;
+                self.write(entry, before, content.clone(), attributes)
+            }
+            Change::Folder { mode, owner } => {
+                let attributes = self.attributes(*mode, owner)?;
+                self.folder(entry, before, attributes)
+            }
+            Change::Symlink { target } => self.symlink(entry, before, target),
+            Change::Absent => self.absent(entry, before),
+            Change::Edited(Edit::Account(_)) => Ok(()), // one edit for all of them: `add_accounts`
+            Change::Edited(edit) => self.edit(entry, before, edit),
+        }
+    }
+
+    fn before(&self, place: Place, path: &str) -> Before {
+        let before = self.found.get(&(place, path.to_owned()));
+        before.cloned().unwrap_or(Before::Missing)
+    }
+
+    fn attributes(&self, mode: u16, owner: &Owner) -> Result<Attributes> {
+        let (uid, gid) = self.accounts.ids(owner)?;
+        Ok(Attributes { mode, uid, gid })
+    }
+
+    fn write(
+        &mut self,
+        entry: &Entry,
+        before: Before,
+        content: Content,
+        attributes: Attributes,
+    ) -> Result<()> {
+        if let Before::File {
+            attributes: old,
+            content: Some(bytes),
+            ..
+        } = &before
+            && **bytes == *content.bytes()
+            && *old == attributes
+        {
+            return Ok(());
+        }
+        refuse_folder(entry, &before)?;
+        self.push(
+            entry,
+            before,
+            Action::WriteFile {
+                content,
+                attributes,
+            },
+        )
+    }
+
+    fn folder(&mut self, entry: &Entry, before: Before, attributes: Attributes) -> Result<()> {
+        match &before {
+            Before::Folder { attributes: old } if *old == attributes => Ok(()),
+            Before::Folder { .. } => self.push(entry, before, Action::SetAttributes { attributes }),
+            Before::Missing => self.push(entry, before, Action::MakeFolder { attributes }),
+            _ => Err(Failure::new(
+                Kind::Refused,
+                format!(
+                    "the base has a file where the folder {} must be",
+                    entry.path
+                ),
+                "is this a stock image?",
+            )),
+        }
+    }
+
+    fn symlink(&mut self, entry: &Entry, before: Before, target: &str) -> Result<()> {
+        match &before {
+            Before::Symlink { target: old } if old == target => return Ok(()),
+            _ => refuse_folder(entry, &before)?,
+        }
+        let target = target.to_owned();
+        self.push(entry, before, Action::MakeSymlink { target })
+    }
+
+    fn absent(&mut self, entry: &Entry, before: Before) -> Result<()> {
+        match before {
+            Before::Missing => Ok(()),
+            before => {
+                refuse_folder(entry, &before)?;
+                self.push(entry, before, Action::Remove)
+            }
+        }
+    }
+
+    /// Edits of one file add up: a second one starts from what the first one wrote.
+    fn edit(&mut self, entry: &Entry, before: Before, edit: &Edit) -> Result<()> {
+        let same = |step: &Step| step.place == entry.place && step.path == entry.path;
+        let pending = self.steps.iter().position(same);
+        let base = text_of(entry, &before)?;
+        let current = match pending
+            .and_then(|at| self.steps.get(at))
+            .map(|step| &step.action)
+        {
+            Some(Action::WriteFile { content, .. }) => {
+                String::from_utf8_lossy(content.bytes()).into_owned()
+            }
+            _ => base.clone(),
+        };
+        let new = self.edited(&current, edit);
+        if new == current {
+            return Ok(());
+        }
+        let content = Content::Plain(Arc::from(new.into_bytes()));
+        let Before::File { attributes, .. } = before else {
+            return Ok(());
+        };
+        match pending.and_then(|at| self.steps.get_mut(at)) {
+            Some(step) => {
+                step.action = Action::WriteFile {
+                    content,
+                    attributes,
+                };
+                step.why = format!("{}; {}", step.why, entry.why);
+                Ok(())
+            }
+            None => self.push(
+                entry,
+                before,
+                Action::WriteFile {
+                    content,
+                    attributes,
+                },
+            ),
+        }
+    }
+
+    fn edited(&self, text: &str, edit: &Edit) -> String {
+        match edit {
+            Edit::KernelArguments { remove, add } => edit::kernel_arguments(text, remove, add),
+            Edit::FirmwareSettings { ensure } => edit::firmware_settings(text, ensure),
+            Edit::DiskId => edit::disk_id(text, self.disk_id.0, self.disk_id.1),
+            Edit::Account(_) => text.to_owned(),
+        }
+    }
+
+    /// The account files, all of them from one value so that they agree.
+    fn add_accounts(&mut self) -> Result<()> {
+        let texts = self.accounts.texts();
+        for (path, text) in ACCOUNT_FILES.into_iter().zip(texts) {
+            let (Before::File { attributes, .. }, Some(text)) =
+                (self.before(Place::Root, path), text)
+            else {
+                continue;
+            };
+            // Shadow files hold password hashes: the plan shows them as fingerprints.
+            let content = match path.ends_with("shadow") {
+                true => Content::Secret(Secret::new(text)),
+                false => Content::Plain(Arc::from(text.into_bytes())),
+            };
+            let entry = Entry {
+                place: Place::Root,
+                path: path.to_owned(),
+                change: Change::Absent,
+                why: "users and groups".to_owned(),
+            };
+            self.write(&entry, self.before(Place::Root, path), content, attributes)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the step, after folders its path needs and the base does not have.
+    fn push(&mut self, entry: &Entry, before: Before, action: Action) -> Result<()> {
+        let taken = |step: &Step| step.place == entry.place && step.path == entry.path;
+        if self.steps.iter().any(taken) {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("{} is written twice", entry.path),
+                "a `[[file]]` of cluster.toml, or another overlay, names a path the node already has",
+            ));
+        }
+        let ends: Vec<usize> = entry
+            .path
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .skip(1)
+            .collect();
+        for parent in ends.into_iter().filter_map(|end| entry.path.get(..end)) {
+            if self.there.insert((entry.place, parent.to_owned())) {
+                let attributes = Attributes {
+                    mode: 0o755,
+                    uid: 0,
+                    gid: 0,
+                };
+                let why = format!("holds {}", entry.path);
+                self.step(
+                    entry.place,
+                    parent,
+                    Before::Missing,
+                    Action::MakeFolder { attributes },
+                    why,
+                );
+            }
+        }
+        self.there.insert((entry.place, entry.path.clone()));
+        self.step(entry.place, &entry.path, before, action, entry.why.clone());
+        Ok(())
+    }
+
+    fn step(&mut self, place: Place, path: &str, before: Before, action: Action, why: String) {
+        let path = path.to_owned();
+        self.steps.push(Step {
+            place,
+            path,
+            before,
+            action,
+            why,
+        });
+    }
+
+    fn finish(mut self) -> Plan {
+        self.steps.sort_by_key(|step| step.place);
+        Plan {
+            node: self.tree.node.clone(),
+            disk_id: self.disk_id,
+            steps: self.steps,
+            time: self.tree.time,
+        }
+    }
+}
+
+/// The base's accounts with those the tree wants.
+fn accounts(found: &Found, tree: &FileTree) -> Result<Accounts> {
+    let text = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
+        Some(Before::File {
+            content: Some(bytes),
+            ..
+        }) => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    };
+    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(text), tree.time)?;
+    for entry in &tree.entries {
+        if let Change::Edited(Edit::Account(account)) = &entry.change {
+            accounts.ensure(account)?;
+        }
+    }
+    Ok(accounts)
+}
+
+fn text_of(entry: &Entry, before: &Before) -> Result<String> {
+    let text = match before {
+        Before::File {
+            content: Some(bytes),
+            ..
+        } => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    };
+    text.map(str::to_owned).ok_or_else(|| {
+        Failure::new(
+            Kind::Unsupported,
+            format!("the base has no text file {}", entry.path),
+            "is this a stock Raspberry Pi OS or Debian image?",
+        )
+    })
+}
+
+fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
+    match before {
+        Before::Folder { .. } | Before::Other => Err(Failure::new(
+            Kind::Refused,
+            format!("the base has a folder or device at {}", entry.path),
+            "is this a stock image?",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Says before anything is copied that a partition is too full; `diskimg` would say so in the middle.
+fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
+    for (place, part) in [(Place::Boot, &layout.boot), (Place::Root, &layout.root)] {
+        let need = plan.bytes(place);
+        if need > part.free_bytes {
+            return Err(Failure::new(
+                Kind::Refused,
+                format!(
+                    "node {}: partition {} ({}) has {} bytes free, the node needs {need}",
+                    plan.node, part.number, part.filesystem, part.free_bytes
+                ),
+                "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries",
+            ));
+        }
+    }
+    Ok(())
+}

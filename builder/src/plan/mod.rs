@@ -1,0 +1,13 @@
+//! Layout + wanted state → every edit of one image, before → after. Pure: no I/O, no clock, printable.
+
+mod accounts;
+mod edit;
+mod files;
+mod model;
+mod print;
+
+#[cfg(test)]
+mod tests;
+
+pub use files::plan;
+pub use model::{Action, Plan, Step};

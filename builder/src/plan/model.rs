@@ -1,0 +1,78 @@
+//! A plan: what is there, what will be there, and why; nothing about how it is written.
+
+use crate::inspect::{Attributes, Before, Place};
+use crate::overlay::Content;
+
+/// Every edit of one node's image.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Node name.
+    pub node: String,
+    /// MBR disk signature, before and after.
+    pub disk_id: (u32, u32),
+    /// File edits of the boot partition, then of the root, in the order they are applied.
+    pub steps: Vec<Step>,
+    /// Seconds since 1970 given to everything written.
+    pub time: i64,
+}
+
+/// One path's edit.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which partition.
+    pub place: Place,
+    /// Absolute path.
+    pub path: String,
+    /// What the base holds there.
+    pub before: Before,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub why: String,
+}
+
+/// What is done to a path.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Create or replace a file.
+    WriteFile {
+        /// The bytes.
+        content: Content,
+        /// Permission bits, owner and group numbers.
+        attributes: Attributes,
+    },
+    /// Create a folder; its parent exists by then.
+    MakeFolder {
+        /// Permission bits, owner and group numbers.
+        attributes: Attributes,
+    },
+    /// Change mode and owner of what is there.
+    SetAttributes {
+        /// Permission bits, owner and group numbers.
+        attributes: Attributes,
+    },
+    /// Create or replace a symbolic link.
+    MakeSymlink {
+        /// Its target.
+        target: String,
+    },
+    /// Remove a file or symbolic link.
+    Remove,
+}
+
+impl Plan {
+    /// Bytes of file content the plan adds to a partition.
+    pub fn bytes(&self, place: Place) -> u64 {
+        let size = |step: &Step| match &step.action {
+            Action::WriteFile { content, .. } => {
+                u64::try_from(content.bytes().len()).unwrap_or(u64::MAX)
+            }
+            _ => 0,
+        };
+        self.steps
+            .iter()
+            .filter(|step| step.place == place)
+            .map(size)
+            .sum()
+    }
+}

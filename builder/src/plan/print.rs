@@ -1,0 +1,119 @@
+//! A plan as text: every path, what is there, what will be there and why. Secrets as fingerprints.
+
+use std::fmt::{self, Display, Formatter};
+
+use sha2::{Digest as _, Sha256};
+
+use super::model::{Action, Plan, Step};
+use crate::hex;
+use crate::inspect::{Attributes, Before, Place};
+use crate::overlay::Content;
+
+impl Display for Plan {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "node {}", self.node)?;
+        writeln!(
+            f,
+            "  disk id {:08x} → {:08x}",
+            self.disk_id.0, self.disk_id.1
+        )?;
+        for step in &self.steps {
+            write!(f, "{step}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Step {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let place = match self.place {
+            Place::Boot => "boot",
+            Place::Root => "root",
+        };
+        writeln!(f, "  {place} {}    # {}", self.path, self.why)?;
+        if let Some((old, new)) = texts(self) {
+            return lines(f, &old, &new);
+        }
+        write!(f, "      {} → ", self.before)?;
+        match &self.action {
+            Action::WriteFile {
+                content,
+                attributes,
+            } => {
+                let size = content.bytes().len();
+                writeln!(
+                    f,
+                    "file {attributes}, {size} bytes, {}",
+                    digest(content),
+                    attributes = Shown(*attributes)
+                )
+            }
+            Action::MakeFolder { attributes } | Action::SetAttributes { attributes } => {
+                writeln!(f, "folder {}", Shown(*attributes))
+            }
+            Action::MakeSymlink { target } => writeln!(f, "link to {target}"),
+            Action::Remove => writeln!(f, "nothing"),
+        }
+    }
+}
+
+impl Display for Before {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("nothing"),
+            Self::File {
+                attributes, size, ..
+            } => write!(f, "file {}, {size} bytes", Shown(*attributes)),
+            Self::Folder { attributes } => write!(f, "folder {}", Shown(*attributes)),
+            Self::Symlink { target } => write!(f, "link to {target}"),
+            Self::Other => f.write_str("device"),
+        }
+    }
+}
+
+/// Attributes as `0644 0:0`.
+struct Shown(Attributes);
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o} {}:{}", self.0.mode, self.0.uid, self.0.gid)
+    }
+}
+
+fn digest(content: &Content) -> String {
+    match content {
+        Content::Plain(bytes) => format!("sha256 {}", hex::encode(&Sha256::digest(bytes))),
+        Content::Secret(secret) => format!("secret {}", secret.fingerprint()),
+    }
+}
+
+/// Both texts of an edit to an existing text file, where nothing in it is secret.
+fn texts(step: &Step) -> Option<(String, String)> {
+    let Before::File {
+        content: Some(old), ..
+    } = &step.before
+    else {
+        return None;
+    };
+    let Action::WriteFile {
+        content: Content::Plain(new),
+        ..
+    } = &step.action
+    else {
+        return None;
+    };
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    Some((text(old)?, text(new)?))
+}
+
+/// The lines taken away and the lines added.
+fn lines(f: &mut Formatter<'_>, old: &str, new: &str) -> fmt::Result {
+    let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    for line in old.iter().filter(|line| !new.contains(line)) {
+        writeln!(f, "      - {line}")?;
+    }
+    for line in new.iter().filter(|line| !old.contains(line)) {
+        writeln!(f, "      + {line}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! Plans of small trees on small bases.
+
+use std::sync::Arc;
+
+use super::plan;
+use crate::failure::{Failure, Kind};
+use crate::inspect::{Attributes, Before, Found, Layout, Part, Place};
+use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::recipe::Family;
+use crate::secret::Secret;
+
+fn layout() -> Layout {
+    let part = |number, filesystem| Part {
+        number,
+        start: 0,
+        len: 1 << 20,
+        filesystem,
+        free_bytes: 1000,
+    };
+    Layout {
+        size: 2 << 20,
+        disk_id: 0x041b_ba91,
+        boot: part(1, "fat"),
+        root: part(2, "ext4"),
+        family: Family::DebianTrixie,
+        release: "Debian GNU/Linux 13 (trixie)".to_owned(),
+    }
+}
+
+fn file(text: &str, mode: u16) -> Before {
+    Before::File {
+        attributes: Attributes {
+            mode,
+            uid: 0,
+            gid: 0,
+        },
+        size: text.len() as u64,
+        content: Some(Arc::from(text.as_bytes())),
+    }
+}
+
+/// A base with accounts, a command line and a folder.
+fn found() -> Found {
+    let folder = Before::Folder {
+        attributes: Attributes {
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+        },
+    };
+    let root = |path: &str, before| ((Place::Root, path.to_owned()), before);
+    Found::from([
+        root("/etc", folder),
+        root(
+            "/etc/passwd",
+            file("root:x:0:0:root:/root:/bin/bash\n", 0o644),
+        ),
+        root("/etc/group", file("root:x:0:\n", 0o644)),
+        root("/etc/shadow", file("root:*:19000:0:99999:7:::\n", 0o640)),
+        root("/etc/hostname", file("debian\n", 0o644)),
+        root(
+            "/etc/issue",
+            Before::Symlink {
+                target: "issue.d".to_owned(),
+            },
+        ),
+        (
+            (Place::Boot, "/cmdline.txt".to_owned()),
+            file("root=PARTUUID=041bba91-02 resize\n", 0o755),
+        ),
+    ])
+}
+
+fn entry(path: &str, change: Change) -> Entry {
+    Entry {
+        place: Place::Root,
+        path: path.to_owned(),
+        change,
+        why: "because".to_owned(),
+    }
+}
+
+fn text(path: &str, text: &str) -> Entry {
+    entry(
+        path,
+        Change::File {
+            content: Content::Plain(Arc::from(text.as_bytes())),
+            mode: 0o644,
+            owner: Owner::root(),
+        },
+    )
+}
+
+fn edit(edit: Edit) -> Entry {
+    Entry {
+        place: Place::Boot,
+        ..entry("/cmdline.txt", Change::Edited(edit))
+    }
+}
+
+fn tree(entries: Vec<Entry>) -> FileTree {
+    FileTree {
+        node: "etcd1".to_owned(),
+        disk_id: 0xbeef,
+        time: 20_000 * 86_400,
+        entries,
+    }
+}
+
+fn printed(entries: Vec<Entry>) -> String {
+    plan(&layout(), &found(), &tree(entries))
+        .unwrap()
+        .to_string()
+}
+
+fn refusal(entries: Vec<Entry>) -> (Kind, String) {
+    let error = plan(&layout(), &found(), &tree(entries)).unwrap_err();
+    let kind = error.downcast_ref::<Failure>().unwrap().kind;
+    (kind, format!("{error:#}"))
+}
+
+const HEAD: &str = "node etcd1\n  disk id 041bba91 → 0000beef\n";
+
+#[test]
+fn what_is_there_already_is_not_planned() {
+    let entries = vec![
+        text("/etc/hostname", "debian\n"),
+        entry("/etc/absent", Change::Absent),
+        entry(
+            "/etc/issue",
+            Change::Symlink {
+                target: "issue.d".to_owned(),
+            },
+        ),
+    ];
+    assert_eq!(printed(entries), HEAD);
+}
+
+#[test]
+fn edits_of_one_file_add_up_and_come_before_the_root() {
+    let remove = Edit::KernelArguments {
+        remove: vec!["resize".to_owned()],
+        add: vec!["quiet".to_owned()],
+    };
+    let entries = vec![
+        text("/etc/hostname", "etcd1\n"),
+        edit(Edit::DiskId),
+        edit(remove),
+    ];
+    let expected = "  boot /cmdline.txt    # because; because
+      - root=PARTUUID=041bba91-02 resize
+      + root=PARTUUID=0000beef-02 quiet
+  root /etc/hostname    # because
+      - debian
+      + etcd1
+";
+    assert_eq!(printed(entries), format!("{HEAD}{expected}"));
+}
+
+#[test]
+fn missing_parents_are_made_once() {
+    let entries = vec![text("/etc/a/b/one", "1"), text("/etc/a/two", "2")];
+    let expected = "  root /etc/a    # holds /etc/a/b/one
+      nothing → folder 0755 0:0
+  root /etc/a/b    # holds /etc/a/b/one
+      nothing → folder 0755 0:0
+  root /etc/a/b/one    # because
+      nothing → file 0644 0:0, 1 bytes, sha256 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+  root /etc/a/two    # because
+      nothing → file 0644 0:0, 1 bytes, sha256 d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35
+";
+    assert_eq!(printed(entries), format!("{HEAD}{expected}"));
+}
+
+#[test]
+fn a_new_account_can_own_files_and_its_hash_is_not_shown() {
+    let account = Account::Login {
+        name: "pi".to_owned(),
+        password_hash: Some(Secret::new("$y$j9T$salt$hash")),
+        groups: Vec::new(),
+    };
+    let owner = Owner {
+        user: "pi".to_owned(),
+        group: "pi".to_owned(),
+    };
+    let entries = vec![
+        entry("/etc/passwd", Change::Edited(Edit::Account(account))),
+        entry("/etc/home", Change::Folder { mode: 0o700, owner }),
+    ];
+    let printed = printed(entries);
+    assert!(
+        printed.contains("root /etc/home    # because\n      nothing → folder 0700 1000:1000\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("      + pi:x:1000:1000::/home/pi:/bin/bash\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("root /etc/shadow    # users and groups\n      file 0640 0:0, 26 bytes → file 0640 0:0, 72 bytes, secret SHA256:"), "{printed}");
+    assert!(!printed.contains("$y$"), "{printed}");
+}
+
+#[test]
+fn a_path_wanted_twice_is_refused() {
+    let (kind, message) = refusal(vec![text("/etc/x", "1"), text("/etc/x", "2")]);
+    assert_eq!(kind, Kind::Usage);
+    assert_eq!(
+        message,
+        "planning /etc/x of node etcd1: /etc/x is written twice"
+    );
+}
+
+#[test]
+fn a_folder_is_not_overwritten() {
+    let (kind, message) = refusal(vec![text("/etc", "1")]);
+    assert_eq!(kind, Kind::Refused);
+    assert_eq!(
+        message,
+        "planning /etc of node etcd1: the base has a folder or device at /etc"
+    );
+}
+
+#[test]
+fn a_file_to_be_edited_must_be_there() {
+    let (kind, message) = refusal(vec![entry("/etc/fstab", Change::Edited(Edit::DiskId))]);
+    assert_eq!(kind, Kind::Unsupported);
+    assert_eq!(
+        message,
+        "planning /etc/fstab of node etcd1: the base has no text file /etc/fstab"
+    );
+}
+
+#[test]
+fn a_partition_that_is_too_full_is_refused() {
+    let (kind, message) = refusal(vec![text("/etc/big", &"x".repeat(1001))]);
+    assert_eq!(kind, Kind::Refused);
+    assert_eq!(
+        message,
+        "node etcd1: partition 2 (ext4) has 1000 bytes free, the node needs 1001"
+    );
+}
