@@ -1,0 +1,57 @@
+//! Applies a plan's steps to memory laid over the base: nothing here can touch a file.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use diskimg::{Overlay, Storage, Window, WriteFs};
+
+use crate::inspect::{Before, Image, Part, Place};
+use crate::plan::{Action, Plan, Step};
+
+/// The base with the plan's edits laid over it.
+pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<Overlay>> {
+    let overlay = Arc::new(Overlay::new(base.storage()));
+    diskimg::table::set_mbr_disk_id(&*overlay, plan.disk_id.1).context("writing the disk id")?;
+    let layout = base.layout();
+    let boot = diskimg::fat::Writer::open(window(&overlay, &layout.boot)?, plan.time)?;
+    run(plan, Place::Boot, Box::new(boot))?;
+    let clock = diskimg::ext4::Clock {
+        time: plan.time,
+        generation_seed: u64::from(plan.disk_id.1),
+    };
+    let root = diskimg::ext4::Writer::open(window(&overlay, &layout.root)?, clock)?;
+    run(plan, Place::Root, Box::new(root))?;
+    Ok(overlay)
+}
+
+fn window(overlay: &Arc<Overlay>, part: &Part) -> Result<Arc<dyn Storage>> {
+    let storage: Arc<dyn Storage> = overlay.clone();
+    Ok(Arc::new(Window::new(storage, part.start, part.len)?))
+}
+
+fn run(plan: &Plan, place: Place, mut fs: Box<dyn WriteFs>) -> Result<()> {
+    for step in plan.steps.iter().filter(|step| step.place == place) {
+        step_on(&mut *fs, step).with_context(|| format!("writing {}", step.path))?;
+    }
+    fs.finish()?;
+    Ok(())
+}
+
+fn step_on(fs: &mut dyn WriteFs, step: &Step) -> diskimg::Result<()> {
+    let path = &step.path;
+    match &step.action {
+        Action::WriteFile {
+            content,
+            attributes,
+        } => fs.write_file(path, content.bytes(), *attributes),
+        Action::MakeFolder { attributes } => fs.make_folder(path, *attributes),
+        Action::SetAttributes { attributes } => fs.set_attributes(path, *attributes),
+        Action::MakeSymlink { target } => {
+            if step.before != Before::Missing {
+                fs.remove(path)?;
+            }
+            fs.make_symlink(path, target)
+        }
+        Action::Remove => fs.remove(path),
+    }
+}

@@ -1,0 +1,62 @@
+//! Reads every edited path back through the independent readers, before a byte is written to disk.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use diskimg::{Kind as FileKind, Overlay, ReadFs};
+
+use crate::failure::{Failure, Kind};
+use crate::inspect::{Image, Place};
+use crate::plan::{Action, Plan, Step};
+
+/// Fails unless every path holds what the plan says.
+pub(super) fn check(plan: &Plan, edited: &Arc<Overlay>) -> Result<()> {
+    let image = Image::of(edited.clone()).context("reading the edited image back")?;
+    let (mut boot, mut root) = (image.boot()?, image.root()?);
+    for step in &plan.steps {
+        let fs = match step.place {
+            Place::Boot => &mut *boot,
+            Place::Root => &mut *root,
+        };
+        let same = holds(fs, step).with_context(|| format!("reading {} back", step.path))?;
+        if !same {
+            return Err(mismatch(step));
+        }
+    }
+    if image.layout().disk_id != plan.disk_id.1 {
+        anyhow::bail!("the disk id read back is not the one written");
+    }
+    Ok(())
+}
+
+fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
+    let path = &step.path;
+    let metadata = fs.metadata(path)?;
+    let kind = metadata.as_ref().map(|m| m.kind);
+    // FAT keeps neither modes nor owners.
+    let owned = |wanted: &diskimg::Attributes| {
+        let same =
+            |m: &diskimg::Metadata| (m.mode, m.uid, m.gid) == (wanted.mode, wanted.uid, wanted.gid);
+        step.place == Place::Boot || metadata.as_ref().is_some_and(same)
+    };
+    Ok(match &step.action {
+        Action::WriteFile {
+            content,
+            attributes,
+        } => kind == Some(FileKind::File) && owned(attributes) && fs.read(path)? == content.bytes(),
+        Action::MakeFolder { attributes } => kind == Some(FileKind::Folder) && owned(attributes),
+        Action::SetAttributes { attributes } => owned(attributes),
+        Action::MakeSymlink { target } => {
+            kind == Some(FileKind::Symlink) && fs.read_link(path)? == *target
+        }
+        Action::Remove => kind.is_none(),
+    })
+}
+
+fn mismatch(step: &Step) -> anyhow::Error {
+    Failure::new(
+        Kind::Corrupt,
+        format!("{} was written but reads back differently", step.path),
+        "the base's file system is damaged, or this is a defect of etcd-image: please report it with the base's name",
+    )
+}
