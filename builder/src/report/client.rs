@@ -1,0 +1,104 @@
+//! `client/`: what the operator's machine needs for the first contact, so that nothing is trusted blindly.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use super::manifest::Sources;
+
+/// Name, content and permission bits of every file.
+pub(super) fn files(sources: &Sources<'_>) -> Vec<(String, Vec<u8>, u32)> {
+    let certs = sources.certs;
+    vec![
+        (
+            "client/ca.crt".to_owned(),
+            certs.ca.pem.clone().into_bytes(),
+            0o644,
+        ),
+        (
+            "client/admin.crt".to_owned(),
+            certs.admin.certificate.pem.clone().into_bytes(),
+            0o644,
+        ),
+        (
+            "client/admin.key".to_owned(),
+            certs.admin.key.reveal().to_vec(),
+            0o600,
+        ),
+        (
+            "client/etcdctl.env".to_owned(),
+            etcdctl_env(sources).into_bytes(),
+            0o644,
+        ),
+        (
+            "client/known_hosts".to_owned(),
+            known_hosts(sources).into_bytes(),
+            0o644,
+        ),
+        (
+            "client/ssh_config".to_owned(),
+            ssh_config(sources).into_bytes(),
+            0o644,
+        ),
+    ]
+}
+
+/// For `. images/client/etcdctl.env`; paths are relative to the folder the file lies in.
+fn etcdctl_env(sources: &Sources<'_>) -> String {
+    let endpoints: Vec<String> = sources
+        .cluster
+        .nodes
+        .iter()
+        .map(|node| url(node.address))
+        .collect();
+    format!(
+        "# Settings of etcdctl for this cluster. In a shell, from the folder above `client`:\n\
+         #   . client/etcdctl.env && etcdctl member list\n\
+         export ETCDCTL_API=3\n\
+         export ETCDCTL_ENDPOINTS={}\n\
+         export ETCDCTL_CACERT=client/ca.crt\n\
+         export ETCDCTL_CERT=client/admin.crt\n\
+         export ETCDCTL_KEY=client/admin.key\n",
+        endpoints.join(",")
+    )
+}
+
+fn url(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("https://{address}:2379"),
+        IpAddr::V6(address) => format!("https://[{address}]:2379"),
+    }
+}
+
+/// One line per node: name, full name and address, then the host key (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+fn known_hosts(sources: &Sources<'_>) -> String {
+    let mut out = String::new();
+    for node in &sources.cluster.nodes {
+        if let Some(identity) = sources.certs.nodes.get(&node.name) {
+            let (name, domain, address) = (&node.name, &sources.cluster.domain, node.address);
+            let _ = writeln!(
+                out,
+                "{name},{name}.{domain},{address} {}",
+                identity.ssh_host_public
+            );
+        }
+    }
+    out
+}
+
+/// For `ssh -F images/client/ssh_config etcd1`, from the folder above `client`.
+fn ssh_config(sources: &Sources<'_>) -> String {
+    let mut out = String::new();
+    for node in &sources.cluster.nodes {
+        let _ = writeln!(
+            out,
+            "Host {}\n    HostName {}\n    HostKeyAlias {0}",
+            node.name, node.address
+        );
+    }
+    let _ = writeln!(
+        out,
+        "Host *\n    User {}\n    UserKnownHostsFile client/known_hosts\n    StrictHostKeyChecking yes",
+        sources.cluster.ssh.user
+    );
+    out
+}

@@ -1,0 +1,216 @@
+//! `etcd-image inspect`: what is in an image, read with the independent readers.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+
+use anyhow::Result;
+use diskimg::{Kind as FileKind, ReadFs};
+use serde::Serialize;
+
+use super::manifest::CertificateRecord;
+use super::text::date;
+use crate::inspect::{Image, Part};
+use crate::pki;
+
+/// Folders whose files make a node: listed with mode, owner and size.
+const FOLDERS: [&str; 5] = [
+    "/etc/etcd",
+    "/etc/etcd/pki",
+    "/usr/local/bin",
+    "/usr/local/lib/etcd-node",
+    "/etc/NetworkManager/system-connections",
+];
+/// Single files that make a node.
+const FILES: [&str; 9] = [
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/machine-id",
+    "/etc/fstab",
+    "/etc/systemd/system/etcd.service",
+    "/etc/systemd/system/multi-user.target.wants/etcd.service",
+    "/etc/ssh/ssh_host_ed25519_key",
+    "/etc/ssh/ssh_host_ed25519_key.pub",
+    "/etc/ssh/sshd_config.d/00-etcd-node.conf",
+];
+
+/// What an image holds.
+#[derive(Debug, Serialize)]
+pub struct Inspection {
+    /// Version of this format.
+    pub format: u32,
+    /// Path of the image.
+    pub image: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// MBR disk signature, eight hexadecimal digits.
+    pub disk_id: String,
+    /// `PRETTY_NAME` of the root.
+    pub release: String,
+    /// Boot and root partition.
+    pub partitions: Vec<Part>,
+    /// Host name; `None` in a base that is not a node.
+    pub hostname: Option<String>,
+    /// Address and prefix length of the node.
+    pub address: Option<String>,
+    /// `/etc/machine-id`.
+    pub machine_id: Option<String>,
+    /// Certificates of the node and their CA.
+    pub certificates: Vec<CertificateRecord>,
+    /// Files that make the node.
+    pub files: Vec<Listed>,
+}
+
+/// One listed path.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// Absolute path in the root.
+    pub path: String,
+    /// `file`, `folder` or `link`.
+    pub kind: &'static str,
+    /// Permission bits, four octal digits.
+    pub mode: String,
+    /// Owner number.
+    pub uid: u32,
+    /// Group number.
+    pub gid: u32,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// Reads an image.
+pub fn inspect(path: &Path) -> Result<Inspection> {
+    let image = Image::open(path)?;
+    let layout = image.layout();
+    let root = &mut *image.root()?;
+    Ok(Inspection {
+        format: 1,
+        image: path.display().to_string(),
+        size: layout.size,
+        disk_id: format!("{:08x}", layout.disk_id),
+        release: layout.release.clone(),
+        partitions: vec![layout.boot.clone(), layout.root.clone()],
+        hostname: line(root, "/etc/hostname")?,
+        address: address(root)?,
+        machine_id: line(root, "/etc/machine-id")?,
+        certificates: certificates(root)?,
+        files: listed(root)?,
+    })
+}
+
+/// The certificates under `/etc/etcd/pki`, named by their file.
+pub(super) fn certificates(root: &mut dyn ReadFs) -> Result<Vec<CertificateRecord>> {
+    let mut found = Vec::new();
+    for name in ["ca", "server", "peer"] {
+        let path = format!("/etc/etcd/pki/{name}.crt");
+        if root.metadata(&path)?.is_some() {
+            let certificate = pki::certificate(&String::from_utf8_lossy(&root.read(&path)?))?;
+            found.push(CertificateRecord::new(name, &certificate));
+        }
+    }
+    Ok(found)
+}
+
+fn listed(root: &mut dyn ReadFs) -> Result<Vec<Listed>> {
+    let mut paths: Vec<String> = FILES.map(str::to_owned).to_vec();
+    for folder in FOLDERS {
+        if root.metadata(folder)?.is_some() {
+            paths.extend(
+                root.read_dir(folder)?
+                    .into_iter()
+                    .map(|name| format!("{folder}/{name}")),
+            );
+        }
+    }
+    paths.sort();
+    let mut listed = Vec::new();
+    for path in paths {
+        if let Some(metadata) = root.metadata(&path)? {
+            let kind = match metadata.kind {
+                FileKind::File => "file",
+                FileKind::Folder => "folder",
+                FileKind::Symlink => "link",
+                FileKind::Other => "other",
+            };
+            let mode = format!("{:04o}", metadata.mode);
+            let (uid, gid, size) = (metadata.uid, metadata.gid, metadata.size);
+            listed.push(Listed {
+                path,
+                kind,
+                mode,
+                uid,
+                gid,
+                size,
+            });
+        }
+    }
+    Ok(listed)
+}
+
+/// The static address of the keyfile this program writes (nm-settings-keyfile(5), `address1`).
+fn address(root: &mut dyn ReadFs) -> Result<Option<String>> {
+    let folder = "/etc/NetworkManager/system-connections";
+    if root.metadata(folder)?.is_none() {
+        return Ok(None);
+    }
+    for name in root.read_dir(folder)? {
+        let text = root.read(&format!("{folder}/{name}"))?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if let Some(value) = text.lines().find_map(|line| line.strip_prefix("address1=")) {
+            return Ok(value.split(',').next().map(str::to_owned));
+        }
+    }
+    Ok(None)
+}
+
+fn line(root: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
+    if root.metadata(path)?.is_none() {
+        return Ok(None);
+    }
+    let text = root.read(path)?;
+    Ok(String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .map(str::to_owned))
+}
+
+impl Display for Inspection {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        writeln!(
+            f,
+            "{}: {} bytes, disk id {}, {}",
+            self.image, self.size, self.disk_id, self.release
+        )?;
+        for part in &self.partitions {
+            let (number, kind, start, len) = (part.number, part.filesystem, part.start, part.len);
+            writeln!(
+                f,
+                "  partition {number}: {kind:<4} at {start}, {len} bytes, {} free",
+                part.free_bytes
+            )?;
+        }
+        writeln!(f, "  host name  {}", shown(&self.hostname))?;
+        writeln!(f, "  address    {}", shown(&self.address))?;
+        writeln!(f, "  machine id {}", shown(&self.machine_id))?;
+        for certificate in &self.certificates {
+            let (name, end) = (&certificate.name, date(certificate.not_after));
+            writeln!(
+                f,
+                "  certificate {name:<6} until {end}  {}",
+                certificate.sans.join(" ")
+            )?;
+        }
+        for file in &self.files {
+            let Listed {
+                path,
+                kind,
+                mode,
+                uid,
+                gid,
+                size,
+            } = file;
+            writeln!(f, "  {mode} {uid:>4}:{gid:<4} {size:>10} {kind:<6} {path}")?;
+        }
+        Ok(())
+    }
+}

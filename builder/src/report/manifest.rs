@@ -1,0 +1,314 @@
+//! `manifest.json`: every input and every file of every node, so that `verify` can compare.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::apply::Staged;
+use crate::fetch::EtcdBinaries;
+use crate::hex;
+use crate::inspect::{Attributes, Place};
+use crate::overlay::Content;
+use crate::pki::{Certificate, Certs};
+use crate::plan::{Action, Plan, Step};
+use crate::spec::{Cluster, Node};
+
+/// The shape of this file; raised when a field changes its meaning or goes away.
+const FORMAT: u32 = 1;
+
+/// What a build was made from.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// The cluster as meant.
+    pub cluster: &'a Cluster,
+    /// Certificates, keys and ids.
+    pub certs: &'a Certs,
+    /// etcd's binaries.
+    pub etcd: &'a EtcdBinaries,
+    /// The base.
+    pub base: InputRecord,
+}
+
+/// Everything about one output folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format.
+    pub format: u32,
+    /// Version of etcd-image.
+    pub version: String,
+    /// Cluster name.
+    pub cluster: String,
+    /// Seconds since 1970 given to everything written.
+    pub time: i64,
+    /// The base image.
+    pub base: InputRecord,
+    /// etcd's binaries.
+    pub etcd: InputRecord,
+    /// The CA and the admin certificate.
+    pub certificates: Vec<CertificateRecord>,
+    /// One per image, in the order of the cluster.
+    pub nodes: Vec<NodeRecord>,
+}
+
+/// Something a build started from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRecord {
+    /// Recipe or version.
+    pub name: String,
+    /// Address or path it came from.
+    pub source: String,
+    /// SHA-256 of its bytes, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// One node and its image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeRecord {
+    /// Member and host name.
+    pub name: String,
+    /// Static address.
+    pub address: String,
+    /// File name of the image.
+    pub image: String,
+    /// Size of the image in bytes.
+    pub size: u64,
+    /// SHA-256 of the image, lower-case hexadecimal.
+    pub sha256: String,
+    /// MBR disk signature, eight hexadecimal digits.
+    pub disk_id: String,
+    /// `/etc/machine-id`.
+    pub machine_id: String,
+    /// SSH host key, `ssh-ed25519 AAAA…`.
+    pub ssh_host_key: String,
+    /// Server and peer certificate.
+    pub certificates: Vec<CertificateRecord>,
+    /// Every path that was changed, in the order of the plan.
+    pub files: Vec<FileRecord>,
+}
+
+/// One certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateRecord {
+    /// What it is for: `ca`, `admin`, `server` or `peer`.
+    pub name: String,
+    /// SHA-256 over its DER form.
+    pub fingerprint: String,
+    /// Seconds since 1970 from which it is valid.
+    pub not_before: i64,
+    /// Seconds since 1970 until which it is valid.
+    pub not_after: i64,
+    /// Subject alternative names.
+    pub sans: Vec<String>,
+}
+
+/// One changed path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// `boot` or `root`.
+    pub partition: String,
+    /// Absolute path in that partition.
+    pub path: String,
+    /// What is there.
+    #[serde(flatten)]
+    pub kind: RecordKind,
+}
+
+/// What a changed path holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum RecordKind {
+    /// A regular file.
+    File {
+        /// Permission bits, four octal digits.
+        mode: String,
+        /// Owner number.
+        uid: u32,
+        /// Group number.
+        gid: u32,
+        /// Size in bytes.
+        size: u64,
+        /// SHA-256 of its content.
+        sha256: String,
+    },
+    /// A folder.
+    Folder {
+        /// Permission bits, four octal digits.
+        mode: String,
+        /// Owner number.
+        uid: u32,
+        /// Group number.
+        gid: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// Its target.
+        target: String,
+    },
+    /// Nothing: the base's file was taken away.
+    Absent,
+}
+
+impl Manifest {
+    /// The record of a build.
+    pub(super) fn new(sources: &Sources<'_>, plans: &[Plan], images: &[Staged]) -> Self {
+        let written: BTreeMap<&str, (&Plan, &Staged)> = plans
+            .iter()
+            .zip(images)
+            .map(|(plan, image)| (plan.node.as_str(), (plan, image)))
+            .collect();
+        let record =
+            |node: &Node| NodeRecord::new(sources, node, *written.get(node.name.as_str())?);
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cluster: sources.cluster.name.clone(),
+            time: sources.certs.time,
+            base: sources.base.clone(),
+            etcd: InputRecord::etcd(sources.etcd),
+            certificates: vec![
+                CertificateRecord::new("ca", &sources.certs.ca),
+                CertificateRecord::new("admin", &sources.certs.admin.certificate),
+            ],
+            nodes: sources.cluster.nodes.iter().filter_map(record).collect(),
+        }
+    }
+
+    /// Keeps the nodes of an older manifest of the same cluster whose images are still there, e.g. after `--only`.
+    pub(super) fn keep(&mut self, older: Self, still_there: impl Fn(&str) -> bool) {
+        let kept = older.nodes.into_iter().filter(|node| {
+            let rebuilt = self.nodes.iter().any(|new| new.name == node.name);
+            older.cluster == self.cluster && !rebuilt && still_there(&node.image)
+        });
+        let kept: Vec<NodeRecord> = kept.collect();
+        self.nodes.extend(kept);
+        self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    /// Reads a manifest.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let manifest: Self = serde_json::from_str(text).context("reading the manifest")?;
+        anyhow::ensure!(
+            manifest.format == FORMAT,
+            "manifest format {} is not {FORMAT}",
+            manifest.format
+        );
+        Ok(manifest)
+    }
+
+    /// The manifest as indented JSON.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self).context("writing the manifest")? + "\n")
+    }
+
+    /// Lines for `sha256sum -c`.
+    pub fn sums(&self) -> String {
+        self.nodes
+            .iter()
+            .map(|node| format!("{}  {}\n", node.sha256, node.image))
+            .collect()
+    }
+}
+
+impl InputRecord {
+    pub(super) fn etcd(etcd: &EtcdBinaries) -> Self {
+        Self {
+            name: etcd.version.clone(),
+            source: etcd.source.clone(),
+            sha256: etcd.sha256.clone(),
+        }
+    }
+}
+
+impl NodeRecord {
+    fn new(sources: &Sources<'_>, node: &Node, (plan, image): (&Plan, &Staged)) -> Option<Self> {
+        let identity = sources.certs.nodes.get(&node.name)?;
+        Some(Self {
+            name: node.name.clone(),
+            address: node.address.to_string(),
+            image: image.name.clone(),
+            size: image.size,
+            sha256: image.sha256.clone(),
+            disk_id: format!("{:08x}", plan.disk_id.1),
+            machine_id: identity.machine_id.clone(),
+            ssh_host_key: identity.ssh_host_public.clone(),
+            certificates: vec![
+                CertificateRecord::new("server", &identity.server.certificate),
+                CertificateRecord::new("peer", &identity.peer.certificate),
+            ],
+            files: plan.steps.iter().map(FileRecord::new).collect(),
+        })
+    }
+}
+
+impl CertificateRecord {
+    pub(super) fn new(name: &str, certificate: &Certificate) -> Self {
+        Self {
+            name: name.to_owned(),
+            fingerprint: certificate.fingerprint.clone(),
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            sans: certificate.sans.clone(),
+        }
+    }
+}
+
+impl FileRecord {
+    /// The record of a planned edit; in a plan, which is shown around, a secret's digest is left out.
+    pub(super) fn planned(step: &Step) -> Self {
+        let mut record = Self::new(step);
+        if let (
+            RecordKind::File { sha256, .. },
+            Action::WriteFile {
+                content: Content::Secret(_),
+                ..
+            },
+        ) = (&mut record.kind, &step.action)
+        {
+            sha256.clear();
+        }
+        record
+    }
+
+    fn new(step: &Step) -> Self {
+        let mode = |attributes: &Attributes| format!("{:04o}", attributes.mode);
+        let kind = match &step.action {
+            Action::WriteFile {
+                content,
+                attributes,
+            } => RecordKind::File {
+                mode: mode(attributes),
+                uid: attributes.uid,
+                gid: attributes.gid,
+                size: u64::try_from(content.bytes().len()).unwrap_or(u64::MAX),
+                sha256: hex::encode(&Sha256::digest(content.bytes())),
+            },
+            Action::MakeFolder { attributes } | Action::SetAttributes { attributes } => {
+                RecordKind::Folder {
+                    mode: mode(attributes),
+                    uid: attributes.uid,
+                    gid: attributes.gid,
+                }
+            }
+            Action::MakeSymlink { target } => RecordKind::Link {
+                target: target.clone(),
+            },
+            Action::Remove => RecordKind::Absent,
+        };
+        let partition = match step.place {
+            Place::Boot => "boot",
+            Place::Root => "root",
+        };
+        Self {
+            partition: partition.to_owned(),
+            path: step.path.clone(),
+            kind,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The report a person reads when a build is done.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::manifest::Manifest;
+
+/// A manifest with where it was written and what to tell.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// The output folder.
+    pub out: &'a Path,
+    /// The state folder.
+    pub state: &'a Path,
+}
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let manifest = self.manifest;
+        writeln!(
+            f,
+            "cluster {}: {} nodes, etcd {}, on {}\n",
+            manifest.cluster,
+            manifest.nodes.len(),
+            manifest.etcd.name,
+            manifest.base.name
+        )?;
+        writeln!(
+            f,
+            "  {:<12} {:<16} {:<28} {:>13}  sha256",
+            "node", "address", "image", "bytes"
+        )?;
+        for node in &manifest.nodes {
+            let image = self.out.join(&node.image).display().to_string();
+            let digest = node.sha256.get(..16).unwrap_or(&node.sha256);
+            let (name, address, size) = (&node.name, &node.address, node.size);
+            writeln!(
+                f,
+                "  {name:<12} {address:<16} {image:<28} {size:>13}  {digest}…"
+            )?;
+        }
+        writeln!(f)?;
+        self.expiry(f)?;
+        self.next(f)
+    }
+}
+
+impl Summary<'_> {
+    /// Certificates by what they are for, each kind once with its earliest end.
+    fn expiry(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let nodes = self
+            .manifest
+            .nodes
+            .iter()
+            .flat_map(|node| &node.certificates);
+        let all: Vec<_> = self.manifest.certificates.iter().chain(nodes).collect();
+        write!(f, "certificates valid until:")?;
+        for name in ["ca", "admin", "server", "peer"] {
+            let ends = all.iter().filter(|c| c.name == name).map(|c| c.not_after);
+            if let Some(end) = ends.min() {
+                write!(f, " {name} {}", date(end))?;
+            }
+        }
+        writeln!(f)
+    }
+
+    fn next(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (out, state) = (self.out.display(), self.state.display());
+        writeln!(
+            f,
+            "secrets: {state}/ holds the CA key: keep it, back it up, let nobody read it"
+        )?;
+        writeln!(f, "check:   etcd-image verify {out}")?;
+        writeln!(
+            f,
+            "flash:   Raspberry Pi Imager (\"Use custom\"), or: dd if={out}/NODE.img of=/dev/CARD bs=4M conv=fsync"
+        )?;
+        writeln!(
+            f,
+            "use:     cd {out} && . client/etcdctl.env && etcdctl member list"
+        )
+    }
+}
+
+/// A day in UTC.
+pub(super) fn date(unix: i64) -> String {
+    let format = format_description!("[year]-[month]-[day]");
+    let time = OffsetDateTime::from_unix_timestamp(unix).ok();
+    time.and_then(|time| time.format(format).ok())
+        .unwrap_or_else(|| unix.to_string())
+}

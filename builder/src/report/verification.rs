@@ -1,0 +1,285 @@
+//! `etcd-image verify`: images against their manifest, their file systems and their certificates.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use diskimg::{Kind as FileKind, Metadata, ReadFs};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
+use super::{MANIFEST, inspection, text};
+use crate::failure::{Failure, Kind};
+use crate::hex;
+use crate::inspect::Image;
+use crate::pki;
+
+/// What was found, image by image.
+#[derive(Debug, Serialize)]
+pub struct Verification {
+    /// Version of this format.
+    pub format: u32,
+    /// One per image.
+    pub images: Vec<Checked>,
+}
+
+/// One image.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// Path of the image.
+    pub image: String,
+    /// Files and folders read in both file systems.
+    pub files: u64,
+    /// What is wrong, one line each; empty if all is well.
+    pub problems: Vec<String>,
+}
+
+impl Verification {
+    /// An error that counts the problems, if there are any.
+    pub fn verdict(&self) -> Result<()> {
+        let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
+        match problems {
+            0 => Ok(()),
+            count => Err(Failure::new(
+                Kind::Verification,
+                format!("{count} problems in {} images", self.images.len()),
+                "build the images again; the state folder keeps their identity",
+            )),
+        }
+    }
+}
+
+/// Checks an image, or every image of an output folder. `now` is compared with the certificates' ends.
+pub fn verify(target: &Path, now: i64) -> Result<Verification> {
+    let folder = match target.is_dir() {
+        true => target,
+        false => target.parent().unwrap_or(target),
+    };
+    let manifest = read_manifest(&folder.join(MANIFEST), target.is_dir())?;
+    let images: Vec<(PathBuf, Option<&NodeRecord>)> = match (target.is_dir(), &manifest) {
+        (true, Some(manifest)) => manifest
+            .nodes
+            .iter()
+            .map(|n| (folder.join(&n.image), Some(n)))
+            .collect(),
+        _ => vec![(
+            target.to_owned(),
+            manifest.as_ref().and_then(|m| record_of(m, target)),
+        )],
+    };
+    let check = |(path, record): (PathBuf, Option<&NodeRecord>)| Checked {
+        image: path.display().to_string(),
+        ..check(&path, record, now).unwrap_or_else(|error| failed(&error))
+    };
+    let images = images.into_iter().map(check).collect();
+    Ok(Verification { format: 1, images })
+}
+
+fn read_manifest(path: &Path, needed: bool) -> Result<Option<Manifest>> {
+    if !path.exists() && !needed {
+        return Ok(None);
+    }
+    let text = fs_err::read_to_string(path).with_context(|| Failure {
+        kind: Kind::Usage,
+        message: "no manifest to compare with".to_owned(),
+        hint: "name the folder that `etcd-image build` wrote, or one image".to_owned(),
+    })?;
+    let manifest = Manifest::from_json(&text).with_context(|| Failure {
+        kind: Kind::Verification,
+        message: format!("{} is not a manifest", path.display()),
+        hint: "build the images again with this version of etcd-image".to_owned(),
+    })?;
+    Ok(Some(manifest))
+}
+
+fn record_of<'a>(manifest: &'a Manifest, image: &Path) -> Option<&'a NodeRecord> {
+    let name = image.file_name()?.to_string_lossy();
+    manifest.nodes.iter().find(|node| node.image == name)
+}
+
+fn failed(error: &anyhow::Error) -> Checked {
+    Checked {
+        image: String::new(),
+        files: 0,
+        problems: vec![format!("{error:#}")],
+    }
+}
+
+fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> {
+    let mut problems = Vec::new();
+    let image = Image::open(path)?;
+    let (mut boot, mut root) = (image.boot()?, image.root()?);
+    if let Some(record) = record {
+        compare_digest(path, record, &mut problems)?;
+        for file in &record.files {
+            let fs = match file.partition.as_str() {
+                "boot" => &mut *boot,
+                _ => &mut *root,
+            };
+            compare_file(fs, file, &mut problems)?;
+        }
+    }
+    check_certificates(&mut *root, now, &mut problems)?;
+    check_keys(&mut *root, &mut problems)?;
+    let files = walk(&mut *boot, "", &mut problems) + walk(&mut *root, "", &mut problems);
+    Ok(Checked {
+        image: String::new(),
+        files,
+        problems,
+    })
+}
+
+fn compare_digest(path: &Path, record: &NodeRecord, problems: &mut Vec<String>) -> Result<()> {
+    let mut file = fs_err::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+    }
+    let found = hex::encode(&hash.finalize());
+    if found != record.sha256 {
+        problems.push(format!(
+            "the image's SHA-256 is {found}, the manifest has {}",
+            record.sha256
+        ));
+    }
+    Ok(())
+}
+
+fn compare_file(
+    fs: &mut dyn ReadFs,
+    record: &FileRecord,
+    problems: &mut Vec<String>,
+) -> Result<()> {
+    let path = &record.path;
+    let metadata = fs.metadata(path)?;
+    let owned = |metadata: &Metadata, mode: &str, uid: u32, gid: u32| {
+        let same = (format!("{:04o}", metadata.mode), metadata.uid, metadata.gid)
+            == (mode.to_owned(), uid, gid);
+        record.partition == "boot" || same
+    };
+    let same = match (&record.kind, &metadata) {
+        (RecordKind::Absent, None) => true,
+        (RecordKind::Link { target }, Some(m)) => {
+            m.kind == FileKind::Symlink && fs.read_link(path)? == *target
+        }
+        (RecordKind::Folder { mode, uid, gid }, Some(m)) => {
+            m.kind == FileKind::Folder && owned(m, mode, *uid, *gid)
+        }
+        (
+            RecordKind::File {
+                mode,
+                uid,
+                gid,
+                sha256,
+                ..
+            },
+            Some(m),
+        ) => {
+            let content =
+                m.kind == FileKind::File && hex::encode(&Sha256::digest(fs.read(path)?)) == *sha256;
+            content && owned(m, mode, *uid, *gid)
+        }
+        _ => false,
+    };
+    if !same {
+        problems.push(format!("{path} is not what the manifest says"));
+    }
+    Ok(())
+}
+
+/// Every certificate of the node is signed by its CA and still valid.
+fn check_certificates(root: &mut dyn ReadFs, now: i64, problems: &mut Vec<String>) -> Result<()> {
+    for certificate in inspection::certificates(root)? {
+        let name = &certificate.name;
+        if certificate.not_after <= now {
+            problems.push(format!(
+                "certificate {name} ended on {}",
+                text::date(certificate.not_after)
+            ));
+        }
+        let pem = |name: &str| format!("/etc/etcd/pki/{name}.crt");
+        let (leaf, ca) = (root.read(&pem(name))?, root.read(&pem("ca"))?);
+        if !pki::is_signed_by(
+            &String::from_utf8_lossy(&leaf),
+            &String::from_utf8_lossy(&ca),
+        )? {
+            problems.push(format!("certificate {name} is not signed by the node's CA"));
+        }
+    }
+    Ok(())
+}
+
+/// Private keys that others can read are no longer private.
+fn check_keys(root: &mut dyn ReadFs, problems: &mut Vec<String>) -> Result<()> {
+    let keys = [
+        "/etc/etcd/pki/server.key",
+        "/etc/etcd/pki/peer.key",
+        "/etc/ssh/ssh_host_ed25519_key",
+    ];
+    for path in keys {
+        match root.metadata(path)? {
+            Some(metadata) if metadata.mode & 0o077 == 0 => {}
+            Some(metadata) => problems.push(format!(
+                "{path} has mode {:04o}, wanted 0600",
+                metadata.mode
+            )),
+            None => problems.push(format!("{path} is missing: this is not a node's image")),
+        }
+    }
+    Ok(())
+}
+
+/// No path of a system is longer; a folder that contains itself would never end.
+const LONGEST_PATH: usize = 4096;
+
+/// Reads every folder and the metadata of everything in it; the readers check the checksums on the way.
+fn walk(fs: &mut dyn ReadFs, folder: &str, problems: &mut Vec<String>) -> u64 {
+    if folder.len() > LONGEST_PATH {
+        problems.push("folders are nested without end".to_owned());
+        return 0;
+    }
+    let listed = fs.read_dir(if folder.is_empty() { "/" } else { folder });
+    let names = listed.unwrap_or_else(|error| {
+        problems.push(format!("reading {folder}/: {error}"));
+        Vec::new()
+    });
+    let mut count = 0;
+    for name in names {
+        let path = format!("{folder}/{name}");
+        count += 1;
+        match fs.metadata(&path) {
+            Ok(Some(metadata)) if metadata.kind == FileKind::Folder => {
+                count += walk(fs, &path, problems)
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => problems.push(format!("{path} is listed but not there")),
+            Err(error) => problems.push(format!("reading {path}: {error}")),
+        }
+    }
+    count
+}
+
+impl Display for Verification {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for Checked {
+            image,
+            files,
+            problems,
+        } in &self.images
+        {
+            let verdict = if problems.is_empty() { "good" } else { "BAD" };
+            writeln!(f, "{image}: {verdict}, {files} files and folders read")?;
+            for problem in problems {
+                writeln!(f, "  {problem}")?;
+            }
+        }
+        Ok(())
+    }
+}
