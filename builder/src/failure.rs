@@ -60,6 +60,35 @@ impl Failure {
     }
 }
 
+/// The kind and the next step of any error of this program: its own, or one of `diskimg`.
+pub fn explain(error: &anyhow::Error) -> (Kind, String) {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return (failure.kind, failure.hint.clone());
+    }
+    let Some(disk) = error.downcast_ref::<diskimg::Error>() else {
+        return (Kind::Storage, String::new());
+    };
+    let (kind, hint) = match disk.class() {
+        diskimg::Class::Storage => (
+            Kind::Storage,
+            "check the disk and its free room, then try again",
+        ),
+        diskimg::Class::Unsupported => (
+            Kind::Unsupported,
+            "use a stock image as it was downloaded; `etcd-image recipes` lists those known to work",
+        ),
+        diskimg::Class::Corrupt => (
+            Kind::Corrupt,
+            "get the image anew and compare its digest; this one is damaged",
+        ),
+        diskimg::Class::Refused => (
+            Kind::Refused,
+            "start from an image as it was downloaded, never booted and never mounted",
+        ),
+    };
+    (kind, hint.to_owned())
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

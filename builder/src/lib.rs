@@ -7,19 +7,73 @@ pub mod hex;
 pub mod progress;
 pub mod secret;
 
+pub mod apply;
 pub mod cli;
-
 pub mod fetch;
+pub mod inspect;
 pub mod overlay;
 pub mod pki;
+pub mod plan;
 pub mod recipe;
+pub mod report;
 pub mod spec;
 
-/// Runs one command. Placeholder until the rooms are joined: only the chores work.
-pub fn run(args: cli::Args, _environment: cli::Environment) -> anyhow::Result<()> {
-    match args.command {
-        cli::Command::Completions { shell } => cli::completions(shell),
-        cli::Command::Man { dir } => cli::man(&dir),
-        _ => anyhow::bail!("this command is not joined up yet"),
-    }
+mod commands;
+mod job;
+mod parallel;
+
+pub use commands::run;
+
+pub use job::Job;
+
+use anyhow::Result;
+
+use crate::apply::OutputFolder;
+use crate::plan::Plan;
+use crate::report::{Inputs, Manifest, Sources};
+use crate::spec::Access;
+
+/// Writes one image per node: the whole pipeline. Nothing is written to the output folder before every plan is made.
+pub fn build(job: &Job) -> Result<Manifest> {
+    let cluster = job.cluster(Access::Required)?;
+    let base = job.base(&cluster)?;
+    let etcd = job.etcd(&cluster)?;
+    let certs = pki::open(&job.work.cluster.state, &cluster, job.environment.now)?;
+    let sources = Sources {
+        cluster: &cluster,
+        certs: &certs,
+        etcd: &etcd,
+        base: base.record(),
+    };
+    let plans = job.plans(&sources, &base)?;
+
+    let out = OutputFolder::open(&job.work.output.out)?;
+    let images = job.on_all(&plans, |plan| apply::apply(plan, &base.image, &out))?;
+    let manifest = report::manifest(&sources, &plans, &images, &out)?;
+    out.publish(images)?;
+    report::write(&out, &manifest, &sources)?;
+    Ok(manifest)
+}
+
+/// Every edit that [`build`] would make. Writes nothing: a state folder that does not exist yet is not made.
+pub fn plan(job: &Job) -> Result<Vec<Plan>> {
+    let cluster = job.cluster(Access::Required)?;
+    let base = job.base(&cluster)?;
+    let etcd = job.etcd(&cluster)?;
+    let certs = pki::preview(&job.work.cluster.state, &cluster, job.environment.now)?;
+    let sources = Sources {
+        cluster: &cluster,
+        certs: &certs,
+        etcd: &etcd,
+        base: base.record(),
+    };
+    job.plans(&sources, &base)
+}
+
+/// Fills the cache, so that [`build`] needs no network.
+pub fn fetch(job: &Job) -> Result<Inputs> {
+    let cluster = job.cluster(Access::Optional)?;
+    let base = job.base(&cluster)?;
+    let etcd = job.etcd(&cluster)?;
+    Ok(Inputs::new(base.record(), &etcd))
 }

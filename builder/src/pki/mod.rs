@@ -47,6 +47,31 @@ pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> 
     Ok(certs)
 }
 
+/// What [`open`] would return, without changing anything: what is missing is made up for this once, so new
+/// certificates and keys have other fingerprints than those a build will write.
+pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
+    let mut store = Store::preview(state)?;
+    let found = Found::read(&store.reader(), cluster, now)?;
+    found.complete(&mut store, cluster, now)
+}
+
+/// Reads a certificate from its PEM.
+pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
+    Ok(facts(pem)?.certificate)
+}
+
+/// Whether the certificate `leaf` was issued and signed by `authority`, both PEM.
+pub fn is_signed_by(leaf: &str, authority: &str) -> anyhow::Result<bool> {
+    Ok(x509::is_signed_by(&facts(leaf)?, &facts(authority)?))
+}
+
+fn facts(pem: &str) -> anyhow::Result<x509::Facts> {
+    x509::read(pem).map_err(|what| {
+        let message = format!("the certificate {what}");
+        Failure::new(Kind::Verification, message, "build the image again")
+    })
+}
+
 /// Something in the state folder is not what it must be.
 fn refused(path: &Path, what: &str, hint: &str) -> anyhow::Error {
     Failure::new(Kind::Usage, format!("{} {what}", path.display()), hint)

@@ -19,7 +19,7 @@ pub(super) struct Store {
     folder: PathBuf,
     staged: Vec<(String, Zeroizing<Vec<u8>>)>,
     /// Held until the store is dropped: two builds may share a state folder.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -53,7 +53,19 @@ impl Store {
         Ok(Self {
             folder: folder.to_owned(),
             staged: Vec::new(),
-            _lock: lock,
+            _lock: Some(lock),
+        })
+    }
+
+    /// The same for looking only: no folder is made, nothing is locked, and what is staged is forgotten.
+    pub(super) fn preview(folder: &Path) -> anyhow::Result<Self> {
+        if exists(folder)? {
+            modes::check_private(folder, 0o700)?;
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            staged: Vec::new(),
+            _lock: None,
         })
     }
 

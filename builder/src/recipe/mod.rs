@@ -6,9 +6,11 @@
 mod etcd;
 mod file;
 mod folder;
+mod list;
 mod model;
 
 pub use etcd::EtcdReleases;
+pub use list::List;
 pub use model::{Download, Family, Recipe, Source};
 
 use std::path::Path;

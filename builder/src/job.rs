@@ -1,0 +1,169 @@
+//! One run of `build`, `plan` or `fetch`: its options, and the steps those commands share.
+
+use std::num::NonZeroUsize;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::{Environment, Voice, Work};
+use crate::failure::{Failure, Kind};
+use crate::fetch::{self, EtcdBinaries, Verified};
+use crate::inspect::{self, Image};
+use crate::overlay::{self, Overlays};
+use crate::parallel;
+use crate::plan::{self, Plan};
+use crate::progress::{self, Progress};
+use crate::recipe::{self, Recipe};
+use crate::report::{InputRecord, Sources};
+use crate::spec::{self, Access, Cluster};
+
+/// The options of a run.
+pub struct Job {
+    pub(crate) work: Work,
+    pub(crate) environment: Environment,
+    progress: Box<dyn Progress>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("work", &self.work)
+            .field("environment", &self.environment)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A base that was verified and opened, with the recipe that fits it.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) recipe: Recipe,
+    pub(crate) verified: Verified,
+    pub(crate) image: Image,
+}
+
+impl Job {
+    /// A run with these options.
+    pub(crate) fn new(work: Work, environment: Environment, voice: &Voice) -> Self {
+        Self {
+            work,
+            environment,
+            progress: progress::stderr(voice.quiet),
+        }
+    }
+
+    /// The cluster as meant; its warnings are told.
+    pub(crate) fn cluster(&self, access: Access) -> Result<Cluster> {
+        let input = spec::Input::gather(&self.work.cluster, &self.environment, access)?;
+        let cluster = spec::resolve(&input)?;
+        for warning in &cluster.warnings {
+            self.progress.note(&format!("warning: {warning}"));
+        }
+        Ok(cluster)
+    }
+
+    /// The base: verified, opened, and of a family some recipe handles.
+    pub(crate) fn base(&self, cluster: &Cluster) -> Result<Base> {
+        let recipes = recipe::load(self.work.cluster.recipes.as_deref())?;
+        let options = self.fetch_options()?;
+        let (wanted, verified) = match &cluster.base {
+            spec::Base::Recipe(name) => {
+                let recipe = recipe::find(&recipes, name)?;
+                (Some(recipe), fetch::base(recipe, &options)?)
+            }
+            spec::Base::Image(path) => (None, fetch::local(path, &options)?),
+        };
+        let image = Image::open_base(verified.path())?;
+        let family = image.layout().family;
+        let recipe = wanted.or_else(|| recipe::by_family(&recipes, family));
+        let recipe = recipe.context("finding the recipe of the base")?.clone();
+        if recipe.family != family {
+            return Err(Failure::new(
+                Kind::Corrupt,
+                format!("recipe {} gave {}", recipe.name, image.layout().release),
+                "the recipe's `family` is wrong, or its address serves something else",
+            ));
+        }
+        Ok(Base {
+            recipe,
+            verified,
+            image,
+        })
+    }
+
+    /// etcd's binaries.
+    pub(crate) fn etcd(&self, cluster: &Cluster) -> Result<EtcdBinaries> {
+        fetch::etcd(
+            &cluster.etcd.source,
+            &self.fetch_options()?,
+            &self.work.cluster.state,
+        )
+    }
+
+    /// A plan for every node that was asked for. Nothing is written.
+    pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
+        let overlays = Overlays::new(self.work.cluster.overlays.as_deref());
+        let inputs = overlay::Inputs {
+            overlays: &overlays,
+            recipe: &base.recipe,
+            cluster: sources.cluster,
+            certs: sources.certs,
+            etcd: sources.etcd,
+        };
+        self.on_all(&sources.cluster.select(&self.work.cluster.only)?, |node| {
+            let tree = overlay::tree(&inputs, node)?;
+            let found = inspect::find(&base.image, &tree.paths())?;
+            plan::plan(base.image.layout(), &found, &tree)
+        })
+    }
+
+    /// The same work on several nodes at once.
+    pub(crate) fn on_all<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        parallel::map(self.jobs(), items, work)
+    }
+
+    /// How many nodes are worked on at once.
+    fn jobs(&self) -> NonZeroUsize {
+        self.work
+            .output
+            .jobs
+            .unwrap_or(self.environment.parallelism)
+    }
+
+    fn fetch_options(&self) -> Result<fetch::Options<'_>> {
+        let named = self
+            .work
+            .cache
+            .cache
+            .as_deref()
+            .or(self.environment.cache.as_deref());
+        let cache = named.ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                "no home folder, so no default cache folder",
+                "name one with --cache",
+            )
+        })?;
+        Ok(fetch::Options {
+            cache,
+            recipes: self.work.cluster.recipes.as_deref(),
+            offline: self.work.cache.offline,
+            jobs: self.jobs().get(),
+            policy: fetch::Policy::default(),
+            progress: &*self.progress,
+        })
+    }
+}
+
+impl Base {
+    /// How the manifest names it.
+    pub(crate) fn record(&self) -> InputRecord {
+        InputRecord {
+            name: format!("{} ({})", self.recipe.name, self.image.layout().release),
+            source: self.verified.source().to_owned(),
+            sha256: self.verified.raw_sha256().to_owned(),
+        }
+    }
+}

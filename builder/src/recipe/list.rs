@@ -1,0 +1,69 @@
+//! What `etcd-image recipes` prints.
+
+use std::fmt::{self, Display, Formatter};
+
+use serde::{Serialize, Serializer};
+
+use super::model::{Recipe, Source};
+
+/// The known bases, to be printed.
+#[derive(Debug)]
+pub struct List(pub Vec<Recipe>);
+
+#[derive(Serialize)]
+struct Shape<'a> {
+    format: u32,
+    recipes: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    title: &'a str,
+    release: &'a str,
+    url: Option<&'a str>,
+    sha256: Option<&'a str>,
+    raw_sha256: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn new(recipe: &'a Recipe) -> Self {
+        let download = match &recipe.source {
+            Source::Download(download) => Some(download),
+            Source::Debian => None,
+        };
+        Self {
+            name: &recipe.name,
+            title: &recipe.title,
+            release: &recipe.release,
+            url: download.map(|d| d.url.as_str()),
+            sha256: download.map(|d| d.sha256.as_str()),
+            raw_sha256: download.and_then(|d| d.raw_sha256.as_deref()),
+        }
+    }
+}
+
+impl Serialize for List {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let recipes = self.0.iter().map(Row::new).collect();
+        Shape { format: 1, recipes }.serialize(serializer)
+    }
+}
+
+impl Display for List {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for row in self.0.iter().map(Row::new) {
+            writeln!(f, "{:<18} {}, {}", row.name, row.title, row.release)?;
+            writeln!(
+                f,
+                "{:<18} {}",
+                "",
+                row.url.unwrap_or("made on this machine by mmdebstrap")
+            )?;
+            if let Some(sha256) = row.sha256 {
+                writeln!(f, "{:<18} sha256 {sha256}", "")?;
+            }
+        }
+        Ok(())
+    }
+}
