@@ -1,3 +1,40 @@
-//! Chores of the project: demo, test, fixtures, bench.
+//! Chores of the project: `cargo xtask {setup,demo,test,fixtures,bench}`. Nothing but the standard library.
 
-fn main() {}
+mod bench;
+mod command;
+mod demo;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo        make three node images from a real Debian base and check them
+  test        format, lints, documentation and every test, as CI runs them
+  test --full also the slow tests
+  fixtures    make the test images under target/
+  bench       time builds against plain copies and xz
+  setup       install the tools that demo and test need (Debian, Ubuntu)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["setup"] => setup::demo_tools(),
+        ["demo"] => demo::run(),
+        ["test"] => test::run(false),
+        ["test", "--full"] => test::run(true),
+        ["fixtures"] => test::fixtures(),
+        ["bench"] => bench::run(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            command::say(&message);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Speed and memory as ratios of one run: the machine's own speed cancels out.
+//!
+//! Every measurement runs the product and its yardstick in turn and takes the median of the ratios.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::{self, Outcome, program, root, say};
+use crate::demo;
+
+/// Rounds per measurement; odd, so that the median is one of them.
+const ROUNDS: usize = 5;
+/// Wall time of a warm build over three copies, and what each node may add.
+const BUILD_LIMIT: (f64, f64) = (1.25, 0.5);
+/// Resident memory of a build, MiB.
+const MEMORY_LIMIT: u64 = 512;
+/// Speed of unpacking over `xz -dc` on two cores.
+const UNPACK_LIMIT: f64 = 1.7;
+/// Of the base, the part that is compressed for the xz measurement: 25 blocks of 24 MiB.
+const UNPACK_MIB: u64 = 600;
+
+/// What one run took.
+struct Run {
+    wall: Duration,
+    peak_kib: u64,
+}
+
+/// Prints the table; a missed limit is an error.
+pub(crate) fn run() -> Outcome {
+    command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
+    demo::run()?;
+    let folder = root().join("target/bench");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("making {}: {error}", folder.display()))?;
+    let base = demo::base_image()?;
+    let (build, memory) = build(&base, &folder)?;
+    let unpack = unpack(&base, &folder)?;
+    say("\nmeasure                                    median        limit");
+    say(&format!(
+        "warm build of 3 nodes / 3 copies + 0.5 s   {build:>6.2}  at most {:.2}",
+        BUILD_LIMIT.0
+    ));
+    say(&format!(
+        "peak memory of a build, MiB                {memory:>6}  at most {MEMORY_LIMIT}"
+    ));
+    say(&format!(
+        "unpacking / xz -dc, speed                  {unpack:>6.2}  at least {UNPACK_LIMIT:.2}"
+    ));
+    let _ = std::fs::remove_dir_all(&folder);
+    match build <= BUILD_LIMIT.0 && memory <= MEMORY_LIMIT && unpack >= UNPACK_LIMIT {
+        true => Ok(()),
+        false => Err("a limit was missed".to_owned()),
+    }
+}
+
+/// A warm build against `cp --sparse=always` of the same base, three times each: (ratio, peak MiB).
+fn build(base: &Path, folder: &Path) -> Outcome<(f64, u64)> {
+    let out = folder.join("images");
+    let mut ratios = Vec::new();
+    let mut peak = 0;
+    for round in 0..=ROUNDS {
+        let copies = timed(|| copy_three(base, folder))?;
+        let built = measure(&demo::build_command(&out)?)?;
+        let limit_free = built.wall.as_secs_f64() - 3.0 * BUILD_LIMIT.1;
+        if round > 0 {
+            ratios.push(limit_free / copies.as_secs_f64());
+            peak = peak.max(built.peak_kib / 1024);
+        }
+        say(&format!(
+            "round {round}: 3 copies {:.2} s, build {:.2} s",
+            copies.as_secs_f64(),
+            built.wall.as_secs_f64()
+        ));
+    }
+    Ok((median(ratios), peak))
+}
+
+fn copy_three(base: &Path, folder: &Path) -> Outcome {
+    for name in ["a", "b", "c"] {
+        let (base, copy) = (base.to_string_lossy(), folder.join(name));
+        let copy = copy.to_string_lossy();
+        command::run("cp", &["--sparse=always", &base, &copy])?;
+        command::run("sync", &[&copy])?;
+    }
+    Ok(())
+}
+
+/// Unpacking a multi-block xz into the cache against `xz -dc` to nowhere: speed ratio.
+fn unpack(base: &Path, folder: &Path) -> Outcome<f64> {
+    let packed = folder.join("base.img.xz");
+    let (source, target) = (base.to_string_lossy(), packed.to_string_lossy());
+    let pack = format!("head -c {UNPACK_MIB}M '{source}' | xz -T0 -6 > '{target}'");
+    command::run("sh", &["-c", &pack])?;
+    let mut ratios = Vec::new();
+    for round in 0..=ROUNDS {
+        let plain =
+            timed(|| command::run("sh", &["-c", &format!("xz -T1 -dc '{target}' > /dev/null")]))?;
+        let cache = folder.join(format!("cache{round}"));
+        let ours = measure(&demo::unpack_command(&packed, &cache)?)?;
+        if round > 0 {
+            ratios.push(plain.as_secs_f64() / ours.wall.as_secs_f64());
+        }
+        let _ = std::fs::remove_dir_all(cache);
+    }
+    Ok(median(ratios))
+}
+
+fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+/// Runs a command, watching its resident memory.
+fn measure(words: &[String]) -> Outcome<Run> {
+    let (name, arguments) = words.split_first().ok_or("nothing to measure")?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let start = Instant::now();
+    let child = program(name, &arguments).stdout(Stdio::null()).spawn();
+    let mut child = child.map_err(|error| format!("starting {name}: {error}"))?;
+    let mut peak_kib = 0;
+    loop {
+        peak_kib = peak_kib.max(high_water(&child));
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => break,
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Ok(Some(status)) => return Err(format!("{} failed: {status}", words.join(" "))),
+            Err(error) => return Err(format!("waiting for {name}: {error}")),
+        }
+    }
+    Ok(Run {
+        wall: start.elapsed(),
+        peak_kib,
+    })
+}
+
+/// The kernel's own high-water mark of a process, KiB (proc(5), `VmHWM`); never falls, so a late look is enough.
+fn high_water(child: &Child) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The base of the last build, from its own report.
+pub(crate) fn newest(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let dated = entries.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        Some((path.metadata().ok()?.modified().ok()?, path))
+    });
+    dated.max().map(|(_, path)| path)
+}

@@ -1,0 +1,80 @@
+//! Starting other programs and saying so.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a chore returns: nothing, or one line saying what went wrong.
+pub(crate) type Outcome<T = ()> = Result<T, String>;
+
+/// The root of the checkout.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.ancestors().nth(2).unwrap_or(xtask).to_owned()
+}
+
+/// A program to be run at the root of the checkout.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "chores start programs; the product does not"
+)]
+pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Prints the command and runs it; a failure is an error.
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
+    start(&mut program(name, arguments))
+}
+
+/// Runs a prepared command; a failure is an error.
+pub(crate) fn start(command: &mut Command) -> Outcome {
+    let shown = shown(command);
+    say(&format!("$ {shown}"));
+    let status = command
+        .status()
+        .map_err(|error| format!("starting `{shown}`: {error}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("`{shown}` failed: {status}")),
+    }
+}
+
+/// Whether a command succeeds, without showing what it prints.
+pub(crate) fn succeeds(name: &str, arguments: &[&str]) -> bool {
+    let mut command = program(name, arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// What a command prints on standard output.
+pub(crate) fn output(name: &str, arguments: &[&str]) -> Outcome<String> {
+    let output = program(name, arguments).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("starting `{name}`: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!(
+            "`{name} {}` failed: {}",
+            arguments.join(" "),
+            output.status
+        )),
+    }
+}
+
+/// One line on standard error; a closed stream leaves nobody to tell.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
