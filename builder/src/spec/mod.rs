@@ -7,6 +7,7 @@ mod cluster;
 mod gather;
 mod input;
 mod select;
+mod template;
 
 mod complaints;
 mod document;
@@ -31,6 +32,7 @@ pub use cluster::{
 };
 pub use complaints::Invalid;
 pub use input::{Access, Flags, Input, TextFile};
+pub use template::{init, template};
 
 use complaints::Complaints;
 use document::Document;

@@ -29,7 +29,7 @@ impl Written {
 }
 
 /// More members than this are surely a mistake: etcd itself advises at most seven.
-const MOST: u32 = 99;
+pub(super) const MOST: u32 = 99;
 
 /// Boards by the name they have in the file.
 const BOARDS: [(&str, Board); 6] = [

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 
 mod choices;
+mod init;
 mod spoilt;
 
 const KEY: &str =
