@@ -21,7 +21,7 @@ pub struct Cluster {
     pub network: Network,
     /// Who may log in, and how.
     pub ssh: Ssh,
-    /// The members, in the order of the file.
+    /// The members, in the order of the file; empty only for downloads.
     pub nodes: Vec<Node>,
     /// etcd's version and settings.
     pub etcd: Etcd,
@@ -75,7 +75,7 @@ pub struct Wifi {
 pub struct Ssh {
     /// The login user, made with UID 1000 or taken over from the base.
     pub user: String,
-    /// Public keys in `authorized_keys` format, one per entry; empty only with a user CA, or for `fetch`.
+    /// Public keys in `authorized_keys` format, one per entry; empty only with a user CA, or for downloads.
     pub authorized_keys: Vec<String>,
     /// Public keys of a user CA (`TrustedUserCAKeys`), one per entry.
     pub trusted_user_ca: Vec<String>,

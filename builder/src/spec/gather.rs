@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::input::{Access, Flags, Input, TextFile};
+use super::input::{Flags, Input, Purpose, TextFile};
 use crate::cli::{ClusterOptions, Environment};
 use crate::failure::{Failure, Kind};
 
@@ -19,7 +19,7 @@ impl Input {
     pub fn gather(
         options: &ClusterOptions,
         environment: &Environment,
-        access: Access,
+        purpose: Purpose,
     ) -> anyhow::Result<Self> {
         let ssh_keys = options.ssh_key.iter().map(|path| named(path, "--ssh-key"));
         Ok(Self {
@@ -35,7 +35,7 @@ impl Input {
                 .as_deref()
                 .map(home_keys)
                 .unwrap_or_default(),
-            access,
+            purpose,
             read: read_source,
         })
     }

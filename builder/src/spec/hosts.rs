@@ -10,6 +10,7 @@ use super::{names, subnet};
 pub(super) fn read(
     table: Option<&Table<'_>>,
     nodes: &[Node],
+    domain: &str,
     log: &mut Complaints,
 ) -> Vec<HostsLine> {
     let Some(table) = table else {
@@ -26,7 +27,7 @@ pub(super) fn read(
             );
         }
         for name in &names {
-            log.check(name.place, free_name(name.value, nodes));
+            log.check(name.place, free_name(name.value, nodes, domain));
         }
         let names = names.iter().map(|name| name.value.to_owned()).collect();
         lines.extend(address.map(|address| HostsLine { address, names }));
@@ -34,8 +35,12 @@ pub(super) fn read(
     lines
 }
 
-fn free_name(name: &str, nodes: &[Node]) -> Result<(), String> {
-    if name.eq_ignore_ascii_case("localhost") || nodes.iter().any(|node| node.name.value == name) {
+fn free_name(name: &str, nodes: &[Node], domain: &str) -> Result<(), String> {
+    let own = |node: &Node| {
+        let full = format!("{}.{domain}", node.name.value);
+        name.eq_ignore_ascii_case(&node.name.value) || name.eq_ignore_ascii_case(&full)
+    };
+    if name.eq_ignore_ascii_case("localhost") || nodes.iter().any(own) {
         return Err(format!(
             "`{name}` is in /etc/hosts already, with its own address"
         ));

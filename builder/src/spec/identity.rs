@@ -19,6 +19,9 @@ pub(super) struct Identity {
 /// " etcd CA" follows the name in a certificate's common name, which holds 64 characters.
 const NAME_LENGTH: usize = 64 - " etcd CA".len();
 
+/// A node's full name is its name of up to 63 characters, a dot and the domain: at most 253 together.
+const DOMAIN_LENGTH: usize = 253 - 64;
+
 pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Identity {
     let mut string = |key| table.and_then(|table| table.string(key, log));
     let (name, domain) = (string("name"), string("domain"));
@@ -54,6 +57,11 @@ fn domain_name(domain: &str) -> Result<(), String> {
     if domain.starts_with('.') {
         return Err(format!(
             "`{domain}`: write the domain without the leading dot"
+        ));
+    }
+    if domain.len() > DOMAIN_LENGTH {
+        return Err(format!(
+            "the domain is longer than {DOMAIN_LENGTH} characters"
         ));
     }
     names::dns_name(domain)

@@ -13,19 +13,19 @@ pub struct Input {
     pub config: Option<TextFile>,
     /// The public keys found in the person's `~/.ssh`, used if nothing else names one.
     pub default_keys: Vec<TextFile>,
-    /// Whether somebody must be able to log in; `fetch` does not care.
-    pub access: Access,
+    /// What the cluster is wanted for.
+    pub purpose: Purpose,
     /// Reads the `source` of a `[[file]]`.
     pub read: fn(&Path) -> io::Result<Vec<u8>>,
 }
 
-/// Whether a cluster that nobody can log in to is a mistake.
+/// What a cluster is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// It is: images will be written.
-    Required,
-    /// It is not: only the base and etcd are looked at.
-    Optional,
+pub enum Purpose {
+    /// Images: there must be nodes, and somebody must be able to log in to them.
+    Images,
+    /// Downloads: only the base and etcd are looked at, so neither need be there.
+    Downloads,
 }
 
 /// The options that say what a cluster is.
@@ -74,7 +74,7 @@ impl fmt::Debug for Input {
             .field("flags", &self.flags)
             .field("config", &self.config)
             .field("default_keys", &self.default_keys)
-            .field("access", &self.access)
+            .field("purpose", &self.purpose)
             .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,7 @@ pub use cluster::{
     Wifi,
 };
 pub use complaints::Invalid;
-pub use input::{Access, Flags, Input, TextFile};
+pub use input::{Flags, Input, Purpose, TextFile};
 pub use template::{init, template};
 
 use complaints::Complaints;
@@ -61,12 +61,17 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
 fn read(document: &Document<'_>, input: &Input, log: &mut Complaints) -> Cluster {
     let identity = identity::read(document.table("cluster", log).as_ref(), input, log);
     let network = network::read(document.table("network", log).as_ref(), log);
-    let nodes = nodes::read(document, input.flags.nodes, &network, log);
+    let nodes = nodes::read(document, input, &network, log);
     let network = network.settle(&nodes, log);
     let ssh = ssh::read(document.table("ssh", log).as_ref(), input, log);
     let etcd = etcd::read(document.table("etcd", log).as_ref(), input, log);
     let pki = certificates::read(document.table("pki", log).as_ref(), log);
-    let hosts = hosts::read(document.table("hosts", log).as_ref(), &nodes, log);
+    let hosts = hosts::read(
+        document.table("hosts", log).as_ref(),
+        &nodes,
+        &identity.domain,
+        log,
+    );
     let files = files::read(&document.tables("file", log), input, &nodes, &ssh.user, log);
     let warnings = nodes::warnings(nodes.len())
         .into_iter()

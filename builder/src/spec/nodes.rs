@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::cluster::{Board, Node};
 use super::complaints::{Complaints, Place, Placed};
 use super::document::{Document, Table};
+use super::input::{Input, Purpose};
 use super::subnet::{self, Subnet};
 use super::{names, network, schema};
 
@@ -44,13 +45,13 @@ const BOARDS: [(&str, Board); 6] = [
 /// The members, from the file or by number.
 pub(super) fn read(
     document: &Document<'_>,
-    flag: Option<u32>,
+    input: &Input,
     network: &network::Written,
     log: &mut Complaints,
 ) -> Vec<Written> {
     let tables = document.tables("node", log);
     let count = u32::try_from(tables.len()).unwrap_or(u32::MAX);
-    match (flag, count) {
+    match (input.flags.nodes, count) {
         (Some(0 | 100..), _) => {
             log.add(
                 Place::Option("--nodes"),
@@ -59,6 +60,7 @@ pub(super) fn read(
             Vec::new()
         }
         (Some(asked), 0) => numbered(asked, network),
+        (None, 0) if input.purpose == Purpose::Downloads => Vec::new(),
         (None, 0) => {
             let message =
                 "give a number, as in --nodes 3, or describe each node by a [[node]] table";

@@ -3,7 +3,7 @@
 use super::cluster::Ssh;
 use super::complaints::{Complaints, Place, Placed};
 use super::document::Table;
-use super::input::{Access, Input, TextFile};
+use super::input::{Input, Purpose, TextFile};
 use super::{names, public_key};
 use crate::secret::Secret;
 
@@ -56,7 +56,7 @@ fn keys(
     } else if has_user_ca {
         Vec::new()
     } else {
-        of_home(&input.default_keys, input.access, log)
+        of_home(&input.default_keys, input.purpose, log)
     };
     let mut seen = std::collections::HashSet::new();
     keys.retain(|key| seen.insert(key.clone()));
@@ -77,12 +77,12 @@ fn of_flag(file: &TextFile, log: &mut Complaints) -> Vec<String> {
 }
 
 /// The keys of the home folder: what is not one, such as a certificate, is passed over.
-fn of_home(files: &[TextFile], access: Access, log: &mut Complaints) -> Vec<String> {
+fn of_home(files: &[TextFile], purpose: Purpose, log: &mut Complaints) -> Vec<String> {
     let lines = files.iter().flat_map(|file| public_key::lines(&file.text));
     let keys: Vec<String> = lines
         .filter_map(|line| public_key::checked(line).ok())
         .collect();
-    if keys.is_empty() && access == Access::Required {
+    if keys.is_empty() && purpose == Purpose::Images {
         log.add(
             Place::Option("--ssh-key"),
             "no SSH public key in ~/.ssh/*.pub, so nobody could log in; name one as in \

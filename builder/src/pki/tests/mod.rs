@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::spec::{Access, Flags, Input, TextFile, resolve};
+use crate::spec::{Flags, Input, Purpose, TextFile, resolve};
 
 mod changes;
 mod interrupted;
@@ -36,7 +36,7 @@ fn cluster(config: &str) -> Cluster {
             path: "id.pub".into(),
             text: key.to_owned(),
         }],
-        access: Access::Required,
+        purpose: Purpose::Images,
         read: |_| Err(std::io::ErrorKind::NotFound.into()),
     };
     resolve(&input).unwrap()

@@ -170,7 +170,7 @@ fn somebody_must_be_able_to_log_in() {
         told[0].starts_with("--ssh-key: no SSH public key in ~/.ssh/*.pub"),
         "{told:?}"
     );
-    nobody.access = Access::Optional;
+    nobody.purpose = Purpose::Downloads;
     assert!(resolve(&nobody).is_ok());
 
     let mut by_ca = input(&format!("[ssh]\ntrusted-user-ca = [\"{KEY}\"]\n"));
@@ -228,4 +228,37 @@ fn only_some_nodes_can_be_selected() {
         select(&["etcd1", "etcd4"]).unwrap_err(),
         "--only: there is no node `etcd4`"
     );
+}
+
+#[test]
+fn downloads_need_neither_nodes_nor_keys() {
+    let mut bare = numbered(1);
+    bare.flags.nodes = None;
+    bare.default_keys = Vec::new();
+    assert_eq!(complaints(&bare).len(), 2);
+    bare.purpose = Purpose::Downloads;
+    bare.flags.base = Some("debian-trixie".to_owned());
+    let cluster = resolve(&bare).unwrap();
+    assert_eq!(cluster.base, Base::Recipe("debian-trixie".to_owned()));
+    assert!(cluster.nodes.is_empty());
+}
+
+/// Errors are fine; a panic would be a bug.
+#[test]
+fn no_damage_makes_it_panic() {
+    let without = |line: usize| {
+        let kept = VALID
+            .lines()
+            .enumerate()
+            .filter(|(index, _)| *index != line);
+        kept.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+    };
+    let swapped = |(at, _)| format!("{}9{}", &VALID[..at], &VALID[at + 1..]);
+    let cut = VALID.char_indices().map(|(at, _)| VALID[..at].to_owned());
+    let holed = (0..VALID.lines().count()).map(without);
+    let mut refused = 0;
+    for text in cut.chain(holed).chain(VALID.char_indices().map(swapped)) {
+        refused += usize::from(resolve(&input(&text)).is_err());
+    }
+    assert!(refused > 1000, "{refused}");
 }

@@ -82,7 +82,7 @@ fn input(text: &str) -> Input {
             text: text.to_owned(),
         }),
         default_keys: vec![key_file(KEY)],
-        access: Access::Required,
+        purpose: Purpose::Images,
         read,
     }
 }

@@ -42,6 +42,9 @@ fn cluster_and_names() {
 "kube.demo"\n → "ku be"\n
     3: `ku be` is not a valid DNS name
 
+"kube.demo"\n → "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.local.lan"\n
+    3: the domain is longer than 189 characters
+
 debian-trixie → Debian 13
     4: `Debian 13` is neither a recipe nor an image; write ./Debian 13 for a file
 
@@ -317,8 +320,9 @@ leaf-days = 50 → leaf-days = 101
     43: `hosts` must be a list of strings, not a string
     43: give at least one name for the address in [hosts]
 
-["vip", "vip.kube.demo"] → ["etcd2", "a b"]
-    43: `etcd2` is in /etc/hosts already, with its own address
+["vip", "vip.kube.demo"] → ["Etcd2", "etcd1.kube.demo", "a b"]
+    43: `Etcd2` is in /etc/hosts already, with its own address
+    43: `etcd1.kube.demo` is in /etc/hosts already, with its own address
     43: `a b` is not a valid DNS name
 "#,
     );
