@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::{self, Args, Command, Environment, Voice};
 use crate::job::Job;
 use crate::report::{self, Summary};
-use crate::recipe;
+use crate::{recipe, spec};
 
 /// Runs one command.
 pub fn run(args: Args, environment: Environment) -> Result<()> {
@@ -49,10 +49,7 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
             let list = recipe::List(recipe::load(recipes.as_deref())?);
             print(&voice, &list, &list)
         }
-        Command::Init { config, nodes } => {
-            let _ = nodes;
-            cli::write_new(&config, "")
-        }
+        Command::Init { config, nodes } => spec::init(&config, nodes),
         Command::Completions { shell } => cli::completions(shell),
         Command::Man { dir } => cli::man(&dir),
     }

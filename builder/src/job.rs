@@ -14,7 +14,7 @@ use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
 use crate::recipe::{self, Recipe};
 use crate::report::{InputRecord, Sources};
-use crate::spec::{self, Access, Cluster};
+use crate::spec::{self, Cluster, Purpose};
 
 /// The options of a run.
 pub struct Job {
@@ -51,13 +51,18 @@ impl Job {
     }
 
     /// The cluster as meant; its warnings are told.
-    pub(crate) fn cluster(&self, access: Access) -> Result<Cluster> {
-        let input = spec::Input::gather(&self.work.cluster, &self.environment, access)?;
+    pub(crate) fn cluster(&self, purpose: Purpose) -> Result<Cluster> {
+        let input = spec::Input::gather(&self.work.cluster, &self.environment, purpose)?;
         let cluster = spec::resolve(&input)?;
         for warning in &cluster.warnings {
             self.progress.note(&format!("warning: {warning}"));
         }
         Ok(cluster)
+    }
+
+    /// Lines worth knowing now.
+    pub(crate) fn tell(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.progress.note(line));
     }
 
     /// The base: verified, opened, and of a family some recipe handles.

@@ -31,14 +31,15 @@ use anyhow::Result;
 use crate::apply::OutputFolder;
 use crate::plan::Plan;
 use crate::report::{Inputs, Manifest, Sources};
-use crate::spec::Access;
+use crate::spec::Purpose;
 
 /// Writes one image per node: the whole pipeline. Nothing is written to the output folder before every plan is made.
 pub fn build(job: &Job) -> Result<Manifest> {
-    let cluster = job.cluster(Access::Required)?;
+    let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
     let certs = pki::open(&job.work.cluster.state, &cluster, job.environment.now)?;
+    job.tell(&certs.notes);
     let sources = Sources {
         cluster: &cluster,
         certs: &certs,
@@ -57,7 +58,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
 
 /// Every edit that [`build`] would make. Writes nothing: a state folder that does not exist yet is not made.
 pub fn plan(job: &Job) -> Result<Vec<Plan>> {
-    let cluster = job.cluster(Access::Required)?;
+    let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
     let certs = pki::preview(&job.work.cluster.state, &cluster, job.environment.now)?;
@@ -72,7 +73,7 @@ pub fn plan(job: &Job) -> Result<Vec<Plan>> {
 
 /// Fills the cache, so that [`build`] needs no network.
 pub fn fetch(job: &Job) -> Result<Inputs> {
-    let cluster = job.cluster(Access::Optional)?;
+    let cluster = job.cluster(Purpose::Downloads)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
     Ok(Inputs::new(base.record(), &etcd))

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use etcd_image::cli::{Args, Environment};
-use etcd_image::failure::{Failure, Kind};
+use etcd_image::failure;
 
 fn main() -> ExitCode {
     let args = match Args::parse_line(std::env::args_os()) {
@@ -35,16 +35,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// One line naming the thing and the place, then the next step.
 fn explain(error: &anyhow::Error) -> ExitCode {
-    let failure = error.downcast_ref::<Failure>();
+    let (kind, hint) = failure::explain(error);
     let mut stderr = io::stderr().lock();
     // As above: without standard error there is only the exit code.
     let _ = writeln!(stderr, "error: {error:#}");
-    if let Some(failure) = failure.filter(|failure| !failure.hint.is_empty()) {
-        let _ = writeln!(stderr, "hint: {}", failure.hint);
+    if !hint.is_empty() {
+        let _ = writeln!(stderr, "hint: {hint}");
     }
-    ExitCode::from(
-        failure
-            .map_or(Kind::Storage, |failure| failure.kind)
-            .exit_code(),
-    )
+    ExitCode::from(kind.exit_code())
 }

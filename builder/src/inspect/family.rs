@@ -6,7 +6,7 @@ use diskimg::ReadFs;
 use crate::failure::{Failure, Kind};
 use crate::recipe::Family;
 
-/// `e_machine` of AArch64 in the ELF header (ELF for the Arm 64-bit Architecture, 4.1).
+/// `e_machine` of `AArch64` in the ELF header (ELF for the Arm 64-bit Architecture, 4.1).
 const EM_AARCH64: u16 = 183;
 const EM_ARM: u16 = 40;
 

@@ -138,10 +138,10 @@ impl Overlay<'_> {
         path: &str,
         make: impl FnOnce() -> Result<Entry>,
     ) -> Result<()> {
-        let holds = self.renderer.holds(when).and_then(|holds| match holds {
-            true => make().map(Some),
-            false => Ok(None),
-        });
+        let holds = self
+            .renderer
+            .holds(when)
+            .and_then(|holds| if holds { make().map(Some) } else { Ok(None) });
         entries.extend(holds.with_context(|| format!("rendering `{path}`"))?);
         Ok(())
     }
@@ -172,9 +172,10 @@ impl Overlay<'_> {
                 let text = self
                     .renderer
                     .text(&self.inputs.overlays.text(self.name, template)?)?;
-                match item.secret {
-                    true => Content::Secret(Secret::new(text)),
-                    false => Content::Plain(Arc::from(text.into_bytes())),
+                if item.secret {
+                    Content::Secret(Secret::new(text))
+                } else {
+                    Content::Plain(Arc::from(text.into_bytes()))
                 }
             }
             (None, Some(blob)) => self.blob(blob)?,

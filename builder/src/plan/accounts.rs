@@ -24,7 +24,10 @@ const LOGIN_ID: u32 = 1000;
 
 impl Accounts {
     /// Reads the six texts, in the order of [`crate::overlay::ACCOUNT_FILES`].
-    #[expect(clippy::similar_names, reason = "subuid and subgid are the files' names")]
+    #[expect(
+        clippy::similar_names,
+        reason = "subuid and subgid are the files' names"
+    )]
     pub(super) fn parse(texts: [Option<&str>; 6], time: i64) -> Result<Self> {
         let [passwd, group, shadow, gshadow, subuid, subgid] = texts;
         Ok(Self {

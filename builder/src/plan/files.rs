@@ -207,9 +207,10 @@ impl<'a> Planner<'a> {
                 continue;
             };
             // Shadow files hold password hashes: the plan shows them as fingerprints.
-            let content = match path.ends_with("shadow") {
-                true => Content::Secret(Secret::new(text)),
-                false => Content::Plain(Arc::from(text.into_bytes())),
+            let content = if path.ends_with("shadow") {
+                Content::Secret(Secret::new(text))
+            } else {
+                Content::Plain(Arc::from(text.into_bytes()))
             };
             let entry = Entry {
                 place: Place::Root,
@@ -245,30 +246,24 @@ impl<'a> Planner<'a> {
                     uid: 0,
                     gid: 0,
                 };
-                let why = format!("holds {}", entry.path);
-                self.step(
-                    entry.place,
-                    parent,
-                    Before::Missing,
-                    Action::MakeFolder { attributes },
-                    why,
-                );
+                self.steps.push(Step {
+                    place: entry.place,
+                    path: parent.to_owned(),
+                    before: Before::Missing,
+                    action: Action::MakeFolder { attributes },
+                    why: format!("holds {}", entry.path),
+                });
             }
         }
         self.there.insert((entry.place, entry.path.clone()));
-        self.step(entry.place, &entry.path, before, action, entry.why.clone());
-        Ok(())
-    }
-
-    fn step(&mut self, place: Place, path: &str, before: Before, action: Action, why: String) {
-        let path = path.to_owned();
         self.steps.push(Step {
-            place,
-            path,
+            place: entry.place,
+            path: entry.path.clone(),
             before,
             action,
-            why,
+            why: entry.why.clone(),
         });
+        Ok(())
     }
 
     fn finish(mut self) -> Plan {

@@ -69,7 +69,7 @@ fn url(address: IpAddr) -> String {
     }
 }
 
-/// One line per node: name, full name and address, then the host key (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+/// One line per node: name, full name and address, then the host key (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`).
 fn known_hosts(sources: &Sources<'_>) -> String {
     let mut out = String::new();
     for node in &sources.cluster.nodes {

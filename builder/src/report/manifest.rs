@@ -209,10 +209,8 @@ impl Manifest {
 
     /// Lines for `sha256sum -c`.
     pub fn sums(&self) -> String {
-        self.nodes
-            .iter()
-            .map(|node| format!("{}  {}\n", node.sha256, node.image))
-            .collect()
+        let line = |node: &NodeRecord| [&node.sha256, "  ", &node.image, "\n"].concat();
+        self.nodes.iter().map(line).collect()
     }
 }
 

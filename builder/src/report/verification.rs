@@ -53,9 +53,10 @@ impl Verification {
 
 /// Checks an image, or every image of an output folder. `now` is compared with the certificates' ends.
 pub fn verify(target: &Path, now: i64) -> Result<Verification> {
-    let folder = match target.is_dir() {
-        true => target,
-        false => target.parent().unwrap_or(target),
+    let folder = if target.is_dir() {
+        target
+    } else {
+        target.parent().unwrap_or(target)
     };
     let manifest = read_manifest(&folder.join(MANIFEST), target.is_dir())?;
     let images: Vec<(PathBuf, Option<&NodeRecord>)> = match (target.is_dir(), &manifest) {
@@ -225,7 +226,7 @@ fn check_keys(root: &mut dyn ReadFs, problems: &mut Vec<String>) -> Result<()> {
     ];
     for path in keys {
         match root.metadata(path)? {
-            Some(metadata) if metadata.mode & 0o077 == 0 => {}
+            Some(metadata) if metadata.mode & 0o7077 == 0 => {}
             Some(metadata) => problems.push(format!(
                 "{path} has mode {:04o}, wanted 0600",
                 metadata.mode
