@@ -1,7 +1,7 @@
 //! The promises of etcd-image, one file each.
 //!
-//! Files that wait for the program are here but not yet named below; each is turned on by its line, in this order:
-//! `build` `refuse` `killed` `plan`.
+//! Files that wait for the program lie here but are not yet named below; a line `mod …;` turns each of them on, best in
+//! this order: `build` `node` `calm` `refuse` `plan` `killed`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,3 +15,4 @@ mod support;
 mod ground;
 mod judges;
 mod nothing_else;
+mod tree;
