@@ -3,5 +3,8 @@
 pub(crate) mod fixture;
 pub(crate) mod tool;
 
-pub(crate) mod compare;
 pub(crate) mod judge;
+
+pub(crate) mod compare;
+pub(crate) mod node;
+pub(crate) mod scene;

@@ -7,7 +7,7 @@ mod disk;
 mod ext4;
 mod fat;
 
-pub(crate) use certificate::{chain, key_fits, leaf};
+pub(crate) use certificate::{Leaf, chain, key_fits, leaf};
 pub(crate) use disk::{Disk, table};
 pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
 pub(crate) use fat::{Fat, fat};
