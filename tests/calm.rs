@@ -1,0 +1,123 @@
+//! The first-boot machinery that would undo or block a node is off, exactly as each release needs it, and nothing more is.
+
+use crate::support::node::Node;
+use crate::support::scene::Scene;
+
+fn node(family: &str) -> Node {
+    let scene = Scene::with(family);
+    scene.build(&["--nodes", "1"]);
+    Node::open(&scene.image_path("etcd1"))
+}
+
+/// Login and SSH as a finished installation has them.
+#[track_caller]
+fn is_reachable(node: &Node) {
+    assert!(node.starts("multi-user.target", "ssh.service"));
+    assert!(node.starts("multi-user.target", "NetworkManager.service"));
+    assert!(node.starts("multi-user.target", "avahi-daemon.service"));
+    assert!(node.starts("getty.target", "getty@tty1.service"));
+    assert!(
+        node.access("/etc/systemd/system/sshd.service")
+            .starts_with("link → ")
+    );
+    assert_eq!(
+        node.access("/etc/ssh/sshd_config.d/rename_user.conf"),
+        "nothing"
+    );
+    assert!(!node.starts("multi-user.target", "userconfig.service"));
+}
+
+#[test]
+fn trixie_keeps_its_disk_id_and_asks_nothing() {
+    let node = node("raspios-trixie");
+    is_reachable(&node);
+    let id = node.disk.id.trim_start_matches("0x").to_owned();
+    let wanted = format!(
+        "console=serial0,115200 console=tty1 root=PARTUUID={id}-02 rootfstype=ext4 fsck.repair=yes rootwait"
+    );
+    assert_eq!(node.kernel_arguments().join(" "), wanted);
+    assert_eq!(
+        node.access("/etc/cloud/cloud-init.disabled"),
+        "file 0644 root:root"
+    );
+    assert!(!node.starts("multi-user.target", "rpi-resize.service"));
+}
+
+#[test]
+fn trixie_swaps_nothing() {
+    let node = node("raspios-trixie");
+    let folder = "/etc/rpi/swap.conf.d";
+    let texts: Vec<_> = node
+        .ext4
+        .names(folder)
+        .iter()
+        .map(|name| node.text(&format!("{folder}/{name}")))
+        .collect();
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("[Main]\nMechanism=none\n")),
+        "{texts:?}"
+    );
+    assert_eq!(node.text("/etc/rpi/swap.conf"), "[Main]\n#Mechanism=auto\n");
+}
+
+#[test]
+fn bookworm_keeps_its_host_keys_and_disk_id() {
+    let node = node("raspios-bookworm");
+    is_reachable(&node);
+    let id = node.disk.id.trim_start_matches("0x").to_owned();
+    let wanted = format!(
+        "console=serial0,115200 console=tty1 root=PARTUUID={id}-02 rootfstype=ext4 fsck.repair=yes rootwait"
+    );
+    assert_eq!(node.kernel_arguments().join(" "), wanted);
+    assert!(!node.starts("multi-user.target", "regenerate_ssh_host_keys.service"));
+    assert_eq!(node.ext4.names("/etc/rc3.d"), Vec::<String>::new());
+    assert_eq!(node.access("/etc/cloud"), "nothing");
+}
+
+#[test]
+fn bookworm_swaps_nothing_and_its_clock_starts_at_the_build() {
+    let scene = Scene::with("raspios-bookworm");
+    scene.build(&["--nodes", "1"]);
+    let node = Node::open(&scene.image_path("etcd1"));
+    assert!(!node.starts("multi-user.target", "dphys-swapfile.service"));
+    assert!(node.starts("sysinit.target", "fake-hwclock.service"));
+    let time =
+        time::OffsetDateTime::from_unix_timestamp(scene.manifest()["time"].as_i64().unwrap())
+            .unwrap();
+    let (date, clock) = (time.date(), time.time());
+    let wanted = format!(
+        "{date} {:02}:{:02}:{:02}\n",
+        clock.hour(),
+        clock.minute(),
+        clock.second()
+    );
+    assert_eq!(node.text("/etc/fake-hwclock.data"), wanted);
+}
+
+#[test]
+fn debian_gets_its_user_and_no_cloud_init() {
+    let node = node("debian-trixie");
+    is_reachable(&node);
+    assert_eq!(
+        node.access("/etc/cloud/cloud-init.disabled"),
+        "file 0644 root:root"
+    );
+    let passwd = node.text("/etc/passwd");
+    assert!(passwd.contains("\npi:x:1000:1000:"), "{passwd}");
+    assert_eq!(node.access("/home/pi"), "folder 0700 pi:pi");
+    assert!(
+        node.kernel_arguments()
+            .contains(&"net.ifnames=0".to_owned())
+    );
+}
+
+#[test]
+fn the_seed_files_of_cloud_init_stay() {
+    let node = node("raspios-trixie");
+    assert_eq!(
+        node.boot_text("meta-data"),
+        "dsmode: local\ninstance_id: rpios-image\n"
+    );
+}

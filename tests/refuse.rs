@@ -1,0 +1,293 @@
+//! Bad input: a clear error that names the thing, the right exit code, and nothing left behind or changed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::fixture::{image, junk, packed, poke, release};
+use crate::support::scene::{Outcome, Scene};
+
+/// A build that must fail; afterwards there is no image, no half of one, and no forgotten temporary file.
+#[track_caller]
+fn refused(scene: &Scene, options: &[&str], code: i32, things: &[&str]) -> Outcome {
+    let outcome = scene.run("build", &[&["--nodes", "3"], options].concat());
+    outcome.refused_naming(code, things);
+    let left: Vec<_> = ["images", "tmp"]
+        .iter()
+        .flat_map(|folder| scene.snapshot(folder))
+        .collect();
+    let left: Vec<_> = left
+        .iter()
+        .filter(|(path, _)| !path.ends_with("/.lock"))
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    outcome
+}
+
+#[track_caller]
+fn refuses_base(name: &str, things: &[&str]) {
+    refused(&Scene::with(name), &[], 4, things);
+}
+
+#[test]
+fn files_that_are_no_image() {
+    for kind in ["random", "empty", "text", "blank"] {
+        let scene = Scene::on(&junk(kind));
+        refused(&scene, &[], 4, &[&format!("{kind}.img")]);
+    }
+}
+
+#[test]
+fn a_base_that_is_not_there() {
+    let scene = Scene::on(Path::new("missing.img"));
+    refused(&scene, &[], 5, &["missing.img"]);
+}
+
+#[test]
+fn a_base_without_an_ext4_root() {
+    refuses_base(
+        "raspios-trixie+no-root",
+        &["raspios-trixie+no-root.img", "partition 2"],
+    );
+}
+
+#[test]
+fn a_32_bit_base() {
+    refuses_base("raspios-trixie+armhf", &["32-bit", "armhf"]);
+    refuses_base("raspios-bookworm+armhf", &["32-bit", "armhf"]);
+}
+
+#[test]
+fn a_base_that_has_run() {
+    refuses_base("raspios-trixie+booted", &["booted", "/etc/machine-id"]);
+    refuses_base("raspios-bookworm+booted", &["booted", "/etc/machine-id"]);
+}
+
+#[test]
+fn a_base_with_a_gpt() {
+    refuses_base("raspios-trixie+gpt", &["GPT"]);
+}
+
+#[test]
+fn a_journal_that_waits() {
+    refuses_base("raspios-trixie+dirty-journal", &["journal"]);
+}
+
+#[test]
+fn orphans_that_wait() {
+    refuses_base("raspios-trixie+orphans", &["orphan"]);
+    refuses_base("raspios-trixie+orphan-present", &["orphan"]);
+}
+
+#[test]
+fn a_file_system_in_error() {
+    refuses_base("raspios-trixie+error-state", &["error"]);
+}
+
+#[test]
+fn an_unknown_feature() {
+    refuses_base("raspios-trixie+unknown-feature", &["0x40000000"]);
+}
+
+#[test]
+fn no_room_and_no_inodes() {
+    refuses_base("raspios-trixie+no-room", &["room"]);
+    refuses_base("raspios-trixie+no-inodes", &["inode"]);
+}
+
+#[test]
+fn a_full_boot_partition() {
+    refuses_base("raspios-trixie+fat-full", &["boot"]);
+    refuses_base("raspios-bookworm+fat-full", &["boot"]);
+}
+
+#[test]
+fn a_dirty_boot_partition() {
+    refuses_base("raspios-trixie+fat-dirty", &["dirty"]);
+    refuses_base("raspios-trixie+fat-dirty-windows", &["dirty"]);
+}
+
+#[test]
+fn a_broken_partition_table() {
+    refuses_base("raspios-trixie+cut", &["partition 2"]);
+    refuses_base("raspios-trixie+overlap", &["partition 2"]);
+}
+
+#[test]
+fn damaged_compressed_bases() {
+    for kind in [
+        "xz-truncated",
+        "xz-no-footer",
+        "xz-garbage",
+        "xz-flipped",
+        "zst-truncated",
+        "gz-truncated",
+    ] {
+        let base = packed("raspios-trixie", kind);
+        let name = base.file_name().unwrap().to_str().unwrap().to_owned();
+        refused(&Scene::on(&base), &[], 4, &[&name]);
+    }
+}
+
+#[test]
+fn etcd_for_another_machine_or_incomplete() {
+    for (kind, thing) in [
+        ("amd64", "etcd"),
+        ("deb-amd64", "etcd"),
+        ("not-elf", "etcd"),
+        ("without-etcdctl", "etcdctl"),
+        ("truncated", "etcd"),
+    ] {
+        let etcd = release(kind);
+        let scene = Scene::with("raspios-trixie").etcd(&etcd);
+        refused(
+            &scene,
+            &[],
+            4,
+            &[etcd.file_name().unwrap().to_str().unwrap(), thing],
+        );
+    }
+}
+
+#[test]
+fn path_tricks_in_an_etcd_archive() {
+    for kind in ["dotdot", "absolute", "symlink"] {
+        let scene = Scene::with("raspios-trixie").etcd(&release(kind));
+        refused(&scene, &[], 4, &["etcdctl"]);
+        assert!(!Path::new("/escaped").exists() && !scene.at("escaped").exists());
+    }
+}
+
+#[test]
+fn mistakes_in_cluster_toml_are_told_all_at_once() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file(
+        "cluster.toml",
+        "[cluster]\nnmae = \"lab\"\n\n[network]\nprefix = 24\n\n\
+         [[node]]\nname = \"a\"\naddress = \"192.168.0.50\"\n\n\
+         [[node]]\nname = \"a\"\naddress = \"192.168.0.50\"\n\n\
+         [[node]]\nname = \"c\"\naddress = \"10.0.0.1\"\n",
+    );
+    let outcome = scene.run("build", &[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    for place in [
+        "cluster.toml:2: ",
+        "cluster.toml:12: ",
+        "cluster.toml:13: ",
+        "cluster.toml:17: ",
+    ] {
+        assert!(
+            outcome.stderr.contains(place),
+            "{place}\n{}",
+            outcome.stderr
+        );
+    }
+    assert!(
+        outcome.stderr.contains("`name`"),
+        "the nearest known key:\n{}",
+        outcome.stderr
+    );
+    assert!(!scene.at("images").exists() && !scene.at("etcd-cluster").exists());
+}
+
+#[test]
+fn no_key_that_could_log_in() {
+    let scene = Scene::with("raspios-trixie");
+    fs::remove_dir_all(scene.at("home/.ssh")).unwrap();
+    refused(&scene, &[], 2, &[".ssh"]);
+    assert!(!scene.at("etcd-cluster").exists());
+}
+
+#[test]
+fn an_output_folder_that_is_a_file() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("taken", "not a folder");
+    refused(&scene, &["--out", "taken"], 5, &["taken"]);
+    assert_eq!(scene.text("taken"), "not a folder");
+}
+
+#[test]
+fn an_output_folder_that_may_not_be_written() {
+    let scene = Scene::with("raspios-trixie");
+    // Root may write anywhere except where the kernel itself refuses.
+    refused(&scene, &["--out", "/proc/images"], 5, &["/proc/images"]);
+}
+
+#[test]
+fn a_full_disk() {
+    let scene = Scene::with("raspios-trixie");
+    let outcome = scene.run_with_file_limit("build", &["--nodes", "3"], 100 << 20);
+    outcome.refused_naming(5, &["images"]);
+    assert_eq!(
+        scene
+            .snapshot("images")
+            .iter()
+            .filter(|(path, _)| !path.ends_with("/.lock"))
+            .count(),
+        0
+    );
+}
+
+/// A scene with a state folder, and the images gone.
+fn with_state() -> Scene {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "3"]);
+    fs::remove_dir_all(scene.at("images")).unwrap();
+    scene
+}
+
+#[test]
+fn a_state_folder_others_can_read() {
+    let scene = with_state();
+    fs::set_permissions(scene.at("etcd-cluster"), fs::Permissions::from_mode(0o755)).unwrap();
+    refused(&scene, &[], 2, &["etcd-cluster", "0755"]);
+}
+
+#[test]
+fn a_key_others_can_read() {
+    let scene = with_state();
+    fs::set_permissions(
+        scene.at("etcd-cluster/ca.key"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    refused(&scene, &[], 2, &["ca.key", "0644"]);
+}
+
+#[test]
+fn a_state_folder_without_its_authority() {
+    let scene = with_state();
+    fs::remove_file(scene.at("etcd-cluster/ca.key")).unwrap();
+    refused(&scene, &[], 2, &["ca.key"]);
+}
+
+#[test]
+fn a_state_folder_with_a_foreign_authority() {
+    let (scene, other) = (with_state(), with_state());
+    for file in ["ca.crt", "ca.key"] {
+        fs::copy(
+            other.at("etcd-cluster").join(file),
+            scene.at("etcd-cluster").join(file),
+        )
+        .unwrap();
+    }
+    refused(&scene, &[], 2, &["ca.crt"]);
+}
+
+#[test]
+fn a_refusal_leaves_the_old_images() {
+    let mut scene = Scene::with("raspios-trixie");
+    let base = scene.own_base();
+    scene.build(&["--nodes", "3"]);
+    let before = scene.snapshot("images");
+    poke(&base, (48 << 20) + 1024 + 58, &[3]); // s_state of p2: the kernel saw errors
+    scene
+        .run("build", &["--nodes", "3"])
+        .refused_naming(4, &["base.img"]);
+    assert_eq!(scene.snapshot("images"), before);
+}
+
+#[test]
+fn the_fixture_itself_is_fine() {
+    Scene::on(&image("raspios-trixie")).build(&["--nodes", "3"]);
+}
