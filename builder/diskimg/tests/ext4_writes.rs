@@ -5,8 +5,8 @@ use std::sync::Arc;
 use diskimg::ext4::{Clock, Reader, Writer};
 use diskimg::{Attributes, Kind, Metadata, Overlay, ReadFs, Storage, WriteFs};
 
-use crate::support::images::{flavours, overlay};
-use crate::support::judges::e2fsck;
+use crate::support::images::{Ext4, bytes, debugged, flavours, overlay};
+use crate::support::judges::{debugfs, e2fsck};
 
 pub(crate) const CLOCK: Clock = Clock {
     time: 1_790_000_000,
@@ -29,24 +29,45 @@ pub(crate) fn reader(storage: &Arc<Overlay>) -> Reader {
     Reader::open(storage.clone() as Arc<dyn Storage>).unwrap()
 }
 
+/// What two runs of the same edit leave on the same image.
+fn twice(base: &Arc<dyn Storage>, edits: impl Fn(&mut dyn WriteFs)) -> [Arc<Overlay>; 2] {
+    [(); 2].map(|()| {
+        let storage = overlay(base);
+        edit(&storage, &edits);
+        storage
+    })
+}
+
+/// One edit of each kind, as the program does them.
+fn usual_edits(fs: &mut dyn WriteFs) {
+    let etcd = Attributes {
+        mode: 0o4750,
+        uid: 100_990,
+        gid: 200_990,
+    };
+    fs.make_folder("/etc/etcd", ROOT).unwrap();
+    fs.write_file("/etc/etcd/key", &[b'k'; 10_000], etcd)
+        .unwrap();
+    fs.make_symlink("/etc/etcd/link", "key").unwrap();
+    fs.make_symlink("/etc/etcd/slow", &"far/".repeat(200))
+        .unwrap();
+    fs.write_file("/etc/hostname", b"etcd1\n", ROOT).unwrap();
+    fs.write_file("/lib/through-a-link", b"x", ROOT).unwrap();
+    fs.remove("/usr/lib/big").unwrap();
+    fs.remove("/var/empty").unwrap();
+    fs.set_attributes("/home", etcd).unwrap();
+    fs.set_attributes("/etc/etcd/link", etcd).unwrap();
+    fs.write_file("/etc/empty", b"", ROOT).unwrap();
+}
+
 #[test]
-fn a_file_is_there_with_its_content_owner_and_time() {
+fn what_is_written_is_read_back_and_e2fsck_agrees() {
     for (flavour, ext4) in flavours() {
         let storage = overlay(&ext4.make());
-        let etcd = Attributes {
-            mode: 0o4750,
-            uid: 100_990,
-            gid: 200_990,
-        };
-        edit(&storage, |fs| {
-            fs.make_folder("/etc/etcd", ROOT).unwrap();
-            fs.write_file("/etc/etcd/key", &[b'k'; 10_000], etcd)
-                .unwrap();
-            fs.make_symlink("/etc/etcd/link", "key").unwrap();
-        });
+        edit(&storage, usual_edits);
         e2fsck(storage.as_ref());
         let mut reader = reader(&storage);
-        let expected = Metadata {
+        let key = Metadata {
             kind: Kind::File,
             mode: 0o4750,
             uid: 100_990,
@@ -54,10 +75,175 @@ fn a_file_is_there_with_its_content_owner_and_time() {
             size: 10_000,
             modified: CLOCK.time,
         };
-        let found = reader.metadata("/etc/etcd/key").unwrap();
-        assert_eq!(found, Some(expected), "{flavour}");
+        let link = Metadata {
+            kind: Kind::Symlink,
+            mode: 0o777,
+            size: 3,
+            ..key
+        };
+        assert_eq!(
+            reader.metadata("/etc/etcd/key").unwrap(),
+            Some(key),
+            "{flavour}"
+        );
+        assert_eq!(reader.metadata("/etc/etcd/link").unwrap(), Some(link));
+        assert_eq!(reader.metadata("/usr/lib/big").unwrap(), None);
+        assert_eq!(reader.metadata("/etc/hostname/x").unwrap(), None);
         assert_eq!(reader.read("/etc/etcd/key").unwrap(), [b'k'; 10_000]);
+        assert_eq!(reader.read("/etc/empty").unwrap(), b"");
+        assert_eq!(reader.read("/usr/lib/through-a-link").unwrap(), b"x");
         assert_eq!(reader.read_link("/etc/etcd/link").unwrap(), "key");
-        assert_eq!(reader.read_dir("/etc/etcd").unwrap(), ["key", "link"]);
+        assert_eq!(
+            reader.read_link("/etc/etcd/slow").unwrap(),
+            "far/".repeat(200)
+        );
+        assert_eq!(
+            reader.read_dir("/etc/etcd").unwrap(),
+            ["key", "link", "slow"]
+        );
+        assert_eq!(reader.read_dir("/var").unwrap(), [""; 0]);
     }
+}
+
+#[test]
+fn equal_edits_give_equal_bytes() {
+    for (flavour, ext4) in flavours() {
+        let [first, second] = twice(&ext4.make(), usual_edits);
+        assert!(bytes(first.as_ref()) == bytes(second.as_ref()), "{flavour}");
+    }
+}
+
+#[test]
+fn an_edit_that_is_only_opened_and_finished_changes_nothing() {
+    let storage = overlay(&Ext4::new(&[]).make());
+    edit(&storage, |_| {});
+    assert_eq!(storage.runs().count(), 0);
+}
+
+#[test]
+fn the_base_is_never_changed() {
+    let base = Ext4::new(&[]).make();
+    let before = bytes(base.as_ref());
+    edit(&overlay(&base), usual_edits);
+    assert!(bytes(base.as_ref()) == before);
+}
+
+#[test]
+fn a_secret_is_in_the_image_once_and_the_journal_as_it_was() {
+    for (flavour, ext4) in flavours() {
+        let base = ext4.make();
+        let storage = overlay(&base);
+        let secret = b"-----BEGIN a key that must not be found twice-----";
+        edit(&storage, |fs| {
+            fs.write_file("/etc/key", secret, ROOT).unwrap();
+        });
+        let image = bytes(storage.as_ref());
+        let found = image.windows(secret.len()).filter(|bytes| bytes == secret);
+        assert_eq!(found.count(), 1, "{flavour}");
+        let journal = |storage: &dyn Storage| debugfs(storage, "cat <8>").into_bytes();
+        assert!(
+            journal(storage.as_ref()) == journal(base.as_ref()),
+            "{flavour}"
+        );
+    }
+}
+
+#[test]
+fn all_four_times_of_what_is_made_and_the_time_of_its_folder_are_the_given_one() {
+    let storage = overlay(&Ext4::new(&[]).make());
+    edit(&storage, |fs| {
+        fs.write_file("/etc/new", b"x", ROOT).unwrap();
+        fs.make_folder("/home/pi", ROOT).unwrap();
+        fs.make_symlink("/usr/link", "bin").unwrap();
+        fs.remove("/var/empty").unwrap();
+    });
+    let stat = |path: &str| debugfs(storage.as_ref(), &format!("stat {path}"));
+    for path in ["/etc/new", "/home/pi", "/usr/link"] {
+        let text = stat(path);
+        for time in ["ctime", "atime", "mtime", "crtime"] {
+            let line = text
+                .lines()
+                .find(|line| line.trim_start().starts_with(time));
+            let line = line.unwrap_or_else(|| panic!("{path} has no {time}: {text}"));
+            assert!(line.contains("0x6ab13b80:00000000"), "{path}: {line}");
+        }
+    }
+    for folder in ["/etc", "/home", "/usr", "/var"] {
+        let text = stat(folder);
+        let line = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("mtime"));
+        assert!(
+            line.unwrap().contains("0x6ab13b80:00000000"),
+            "{folder}: {text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_named_keeps_its_attributes_times_and_capabilities() {
+    let base = debugged(
+        Ext4::new(&[]).make().as_ref(),
+        &[
+            "ea_set /usr/lib/big security.capability abc",
+            "ea_set /etc/twin user.note keep",
+        ],
+    );
+    let storage = overlay(&base);
+    let watched = ["/usr/lib/big", "/usr/bin", "/etc/systemd", "/lib", "/loop"];
+    let look = |storage: &dyn Storage| {
+        watched.map(|path| {
+            debugfs(storage, &format!("stat {path}"))
+                + &debugfs(storage, &format!("ea_list {path}"))
+        })
+    };
+    let before = look(base.as_ref());
+    edit(&storage, |fs| {
+        fs.write_file("/usr/new", b"x", ROOT).unwrap();
+        fs.write_file("/etc/hostname", b"etcd1\n", ROOT).unwrap();
+        fs.make_folder("/var/lib", ROOT).unwrap();
+    });
+    assert_eq!(look(storage.as_ref()), before);
+    assert!(before[0].contains("security.capability"), "{}", before[0]);
+}
+
+#[test]
+fn replacing_a_file_leaves_its_other_names_and_drops_its_attributes() {
+    let base = debugged(
+        Ext4::new(&[]).make().as_ref(),
+        &["ea_set /usr/lib/big security.capability abc"],
+    );
+    let storage = overlay(&base);
+    edit(&storage, |fs| {
+        fs.write_file("/etc/hostname", b"etcd1\n", ROOT).unwrap();
+        fs.write_file("/usr/lib/big", b"small", ROOT).unwrap();
+        fs.write_file("/etc/os-release", b"not a link", ROOT)
+            .unwrap();
+    });
+    e2fsck(storage.as_ref());
+    let mut reader = reader(&storage);
+    assert_eq!(reader.read("/etc/hostname").unwrap(), b"etcd1\n");
+    assert_eq!(reader.read("/etc/twin").unwrap(), b"raspberrypi\n");
+    assert_eq!(reader.read("/etc/os-release").unwrap(), b"not a link");
+    let attributes = debugfs(storage.as_ref(), "ea_list /usr/lib/big");
+    assert!(!attributes.contains("capability"), "{attributes}");
+}
+
+#[test]
+fn free_space_is_counted_by_writer_and_reader_alike() {
+    let storage = overlay(&Ext4::new(&[]).make());
+    let before = (
+        reader(&storage).free_bytes().unwrap(),
+        reader(&storage).free_inodes().unwrap(),
+    );
+    edit(&storage, |fs| {
+        assert_eq!(fs.free_bytes().unwrap(), before.0);
+        fs.write_file("/etc/new", &[1; 4097], ROOT).unwrap();
+        assert_eq!(fs.free_bytes().unwrap(), before.0 - 8192);
+    });
+    assert_eq!(reader(&storage).free_bytes().unwrap(), before.0 - 8192);
+    assert_eq!(
+        reader(&storage).free_inodes().unwrap(),
+        before.1.map(|inodes| inodes - 1)
+    );
 }

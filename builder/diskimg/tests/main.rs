@@ -5,8 +5,21 @@
     clippy::disallowed_methods,
     reason = "images are made and judged by foreign programs, in files"
 )]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and explains itself"
+)]
 
 mod support;
 
+mod judges_judge;
+
+mod tables;
+
+mod ext4_random;
+mod ext4_refusals;
 mod ext4_writes;
+mod fat_refusals;
 mod fat_writes;
+mod speed;

@@ -7,14 +7,19 @@
 //! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on an overlay,
 //! so it needs no journal, and no secret can stay behind in one.
 
+mod clock;
 mod device;
 mod failure;
 mod features;
 mod gate;
 mod reader;
+mod room;
 mod superblock;
+mod walk;
 mod writer;
 
+pub use clock::Clock;
+pub use features::Features;
 pub use gate::{Summary, gate};
 pub use reader::Reader;
-pub use writer::{Clock, Writer};
+pub use writer::Writer;

@@ -29,25 +29,30 @@ pub(super) struct Superblock {
     pub(super) last_orphan: u32,
     pub(super) uuid: [u8; 16],
     pub(super) label: String,
+    first_data_block: u32,
+    blocks_per_group: u32,
+    inodes_per_group: u32,
+    revision: u32,
+    inode_size: u16,
+    descriptor_size: u16,
 }
 
 impl Superblock {
-    /// Reads and checks the superblock of the file system in `storage`.
+    /// Reads the superblock of the file system in `storage` and checks it against itself and the storage.
     pub(super) fn read(storage: &dyn Storage) -> Result<Self> {
-        let bytes = read_vec(storage, OFFSET, u64::try_from(SIZE).unwrap_or(0))?;
-        let superblock = Self::from_bytes(&array_at(&bytes, 0))?;
-        let need = superblock
-            .blocks_count
-            .saturating_mul(superblock.block_size);
-        let size = storage.size();
-        if need > size {
-            return Err(Corrupt::FilesystemPastEnd { need, size }.into());
-        }
+        let superblock = Self::parse(storage)?;
+        superblock.check_geometry(storage.size())?;
         Ok(superblock)
     }
 
-    /// Parses one: magic number and checksum first, then the geometry.
-    pub(super) fn from_bytes(bytes: &[u8; SIZE]) -> Result<Self> {
+    /// Reads the superblock; its geometry is still to be checked, which makes sense for known features only.
+    pub(super) fn parse(storage: &dyn Storage) -> Result<Self> {
+        let bytes = read_vec(storage, OFFSET, u64::try_from(SIZE).unwrap_or(0))?;
+        Self::from_bytes(&array_at(&bytes, 0))
+    }
+
+    /// Parses one; magic number and checksum come first.
+    fn from_bytes(bytes: &[u8; SIZE]) -> Result<Self> {
         let found = u16_at(bytes, 0x38);
         if found != MAGIC {
             return Err(Corrupt::SuperblockMagic { found }.into());
@@ -59,7 +64,7 @@ impl Superblock {
         };
         check_checksum(bytes, features)?;
         let block_size = block_size(bytes)?;
-        let superblock = Self {
+        Ok(Self {
             inodes_count: u32_at(bytes, 0x00),
             blocks_count: wide(bytes, features, 0x04, 0x150),
             free_blocks: wide(bytes, features, 0x0C, 0x158),
@@ -70,18 +75,22 @@ impl Superblock {
             last_orphan: u32_at(bytes, 0xE8),
             uuid: array_at(bytes, 0x68),
             label: label(&array_at(bytes, 0x78)),
-        };
-        superblock.check_geometry(bytes)?;
-        Ok(superblock)
+            first_data_block: u32_at(bytes, 0x14),
+            blocks_per_group: u32_at(bytes, 0x20),
+            inodes_per_group: u32_at(bytes, 0x28),
+            revision: u32_at(bytes, 0x4C),
+            inode_size: u16_at(bytes, 0x58),
+            descriptor_size: u16_at(bytes, 0xFE),
+        })
     }
 
-    fn check_geometry(&self, bytes: &[u8; SIZE]) -> Result<()> {
+    /// Checks that the numbers fit each other and `size` bytes of storage.
+    pub(super) fn check_geometry(&self, size: u64) -> Result<()> {
         let bits_per_block = self.block_size.saturating_mul(8);
         let first_data_block = u64::from(self.block_size == 1024);
-        let blocks_per_group = u64::from(u32_at(bytes, 0x20));
-        let inodes_per_group = u64::from(u32_at(bytes, 0x28));
-        let inode_size = u64::from(u16_at(bytes, 0x58));
-        let descriptor_size = u64::from(u16_at(bytes, 0xFE));
+        let blocks_per_group = u64::from(self.blocks_per_group);
+        let inodes_per_group = u64::from(self.inodes_per_group);
+        let descriptor_size = self.descriptor_size.into();
         let wide = self.features.incompat & BITS_64 != 0;
         let groups = self
             .blocks_count
@@ -90,7 +99,7 @@ impl Superblock {
         let inodes = u64::from(self.inodes_count);
         field(
             "s_first_data_block",
-            u64::from(u32_at(bytes, 0x14)),
+            self.first_data_block.into(),
             |value| value == first_data_block,
         )?;
         field("s_blocks_per_group", blocks_per_group, |value| {
@@ -99,10 +108,8 @@ impl Superblock {
         field("s_inodes_per_group", inodes_per_group, |value| {
             value >= 8 && value.is_multiple_of(8) && value <= bits_per_block
         })?;
-        field("s_rev_level", u64::from(u32_at(bytes, 0x4C)), |value| {
-            value == 1
-        })?;
-        field("s_inode_size", inode_size, |value| {
+        field("s_rev_level", self.revision.into(), |value| value == 1)?;
+        field("s_inode_size", self.inode_size.into(), |value| {
             value.is_power_of_two() && value >= 128 && value <= self.block_size
         })?;
         field("s_desc_size", descriptor_size, |value| {
@@ -121,7 +128,12 @@ impl Superblock {
             "s_free_inodes_count",
             u64::from(self.free_inodes),
             |value| value <= inodes,
-        )
+        )?;
+        let need = self.blocks_count.saturating_mul(self.block_size);
+        if need > size {
+            return Err(Corrupt::FilesystemPastEnd { need, size }.into());
+        }
+        Ok(())
     }
 }
 
@@ -165,7 +177,7 @@ fn check_checksum(bytes: &[u8; SIZE], features: Features) -> Result<()> {
     Ok(())
 }
 
-fn checksum(bytes: &[u8; SIZE]) -> u32 {
+pub(super) fn checksum(bytes: &[u8; SIZE]) -> u32 {
     let (checked, _) = bytes.split_at(CHECKSUM_AT);
     crc32c_raw(!0, checked)
 }

@@ -1,14 +1,13 @@
 //! Writing, on `rust-fs-ext4`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use fs_ext4::Filesystem;
 use fs_ext4::inode::Inode;
-use fs_ext4::runtime::Runtime;
 
+use super::clock::{Clock, Given};
 use super::device::Device;
-use super::failure::{from_engine, is_no_inode, is_no_space};
+use super::failure::from_engine;
 use super::gate::gate;
 use super::superblock::Superblock;
 use crate::bytes::len_u64;
@@ -18,19 +17,8 @@ use crate::storage::Storage;
 
 /// Contents are handed over in pieces of this many bytes: the engine holds a piece several times over.
 const PIECE: usize = 4 << 20;
-/// Blocks a change may need beside the content: a grown folder, its index, extent tree nodes.
-const SPARE_BLOCKS: u64 = 4;
 /// The permission bits of a mode.
 const PERMISSIONS: u16 = 0o7777;
-
-/// What the file system may know of time and chance: both are given, so that equal calls give equal bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clock {
-    /// Seconds since 1970 UTC for every time that is set: access, change, modification, creation.
-    pub time: i64,
-    /// Where the inode generation numbers (`i_generation`) start from.
-    pub generation_seed: u64,
-}
 
 /// An ext4 file system open for changes.
 ///
@@ -38,7 +26,7 @@ pub struct Clock {
 /// content, and extended attributes (capabilities, ACLs) of the old file do not pass to the new one. A folder's
 /// modification time becomes the clock's when its entries change. Inodes that are not named keep every byte.
 pub struct Writer {
-    fs: Filesystem,
+    pub(super) fs: Filesystem,
     device: Arc<Device>,
     time: i64,
     broken: Option<Error>,
@@ -67,11 +55,11 @@ impl Writer {
         })
     }
 
-    fn superblock(&self) -> Result<Superblock> {
+    pub(super) fn superblock(&self) -> Result<Superblock> {
         Superblock::read(self.device.storage())
     }
 
-    fn inode(&self, number: u32, path: &str) -> Result<Inode> {
+    pub(super) fn inode(&self, number: u32, path: &str) -> Result<Inode> {
         self.fs
             .stat_ino(number)
             .map_err(|error| from_engine(error, path))
@@ -87,54 +75,6 @@ impl Writer {
             self.broken = Some(error.clone());
         }
         done
-    }
-
-    /// Refuses what will not fit, before anything is changed. `freed` blocks become free on the way.
-    fn check_room(&self, path: &str, content: u64, freed: u64) -> Result<()> {
-        let superblock = self.superblock()?;
-        if superblock.free_inodes == 0 {
-            return Err(self.no_inodes(path));
-        }
-        let size = superblock.block_size;
-        let blocks = content.div_ceil(size);
-        // One extent tree leaf per 340 (4 KiB) or 84 (1 KiB) pieces is the worst case; it is counted at a quarter,
-        // a more broken file system fails in the middle instead.
-        let need = blocks
-            .saturating_add(blocks.checked_div(320).unwrap_or(0))
-            .saturating_add(SPARE_BLOCKS);
-        let free = superblock.free_blocks.saturating_add(freed);
-        if need > free {
-            return Err(Refused::NoSpace {
-                path: path.to_owned(),
-                need: need.saturating_mul(size),
-                free: free.saturating_mul(size),
-            }
-            .into());
-        }
-        Ok(())
-    }
-
-    fn no_inodes(&self, path: &str) -> Error {
-        let total = self
-            .superblock()
-            .map_or(0, |found| found.inodes_count.into());
-        let path = path.to_owned();
-        Refused::NoInodes { path, total }.into()
-    }
-
-    /// The engine's error, with "no space" and "no inodes" as refusals.
-    fn failed(&self, error: fs_ext4::Error, path: &str, need: u64) -> Error {
-        if is_no_inode(&error) {
-            return self.no_inodes(path);
-        }
-        if !is_no_space(&error) {
-            return from_engine(error, path);
-        }
-        let free = self.superblock().map_or(0, |found| {
-            found.free_blocks.saturating_mul(found.block_size)
-        });
-        let path = path.to_owned();
-        Refused::NoSpace { path, need, free }.into()
     }
 
     /// Where something new may be made: the parent and the name, checked to be free.
@@ -200,7 +140,7 @@ impl std::fmt::Debug for Writer {
 impl WriteFs for Writer {
     fn make_folder(&mut self, path: &str, attributes: Attributes) -> Result<()> {
         let place = Path::new(path)?;
-        check_mode(path, attributes)?;
+        check_attributes(path, attributes)?;
         let (folder, name) = self.free_place(place)?;
         self.check_room(path, 0, 0)?;
         self.change(|writer| {
@@ -215,7 +155,7 @@ impl WriteFs for Writer {
 
     fn write_file(&mut self, path: &str, content: &[u8], attributes: Attributes) -> Result<()> {
         let place = Path::new(path)?;
-        check_mode(path, attributes)?;
+        check_attributes(path, attributes)?;
         let (folder, name) = parent(self, place)?;
         let old = self.child(folder, name, path)?;
         let (mut kind, mut freed) = (None, 0);
@@ -280,7 +220,7 @@ impl WriteFs for Writer {
 
     fn set_attributes(&mut self, path: &str, attributes: Attributes) -> Result<()> {
         let place = Path::new(path)?;
-        check_mode(path, attributes)?;
+        check_attributes(path, attributes)?;
         let inode = find(self, place)?.ok_or_else(|| not_found(path))?;
         self.change(|writer| writer.attributes(inode, path, attributes))
     }
@@ -295,44 +235,6 @@ impl WriteFs for Writer {
             return Err(error);
         }
         self.fs.finish().map_err(|error| from_engine(error, "/"))
-    }
-}
-
-impl Tree for Writer {
-    type Node = u32;
-
-    fn root(&self) -> u32 {
-        fs_ext4::path::EXT4_ROOT_INODE
-    }
-
-    fn kind(&self, node: u32, path: &str) -> Result<Kind> {
-        let inode = self.inode(node, path)?;
-        Ok(if inode.is_file() {
-            Kind::File
-        } else if inode.is_dir() {
-            Kind::Folder
-        } else if inode.is_symlink() {
-            Kind::Symlink
-        } else {
-            Kind::Other
-        })
-    }
-
-    fn child(&self, node: u32, name: &str, path: &str) -> Result<Option<u32>> {
-        match self.fs.lookup_at(node, name.as_bytes()) {
-            Ok(inode) => Ok(Some(inode)),
-            Err(fs_ext4::Error::NotFound) => Ok(None),
-            Err(error) => Err(from_engine(error, path)),
-        }
-    }
-
-    fn target(&self, node: u32, path: &str) -> Result<String> {
-        let target = self.fs.read_link_ino(node);
-        let target = target.map_err(|error| from_engine(error, path))?;
-        String::from_utf8(target).map_err(|_| {
-            let path = path.to_owned();
-            crate::Unsupported::NameEncoding { path }.into()
-        })
     }
 }
 
@@ -351,12 +253,15 @@ fn check_journal(device: &Arc<Device>) -> Result<()> {
     }
 }
 
-fn check_mode(path: &str, attributes: Attributes) -> Result<()> {
-    if attributes.mode & !PERMISSIONS == 0 {
-        return Ok(());
-    }
+fn check_attributes(path: &str, attributes: Attributes) -> Result<()> {
     let (path, mode) = (path.to_owned(), attributes.mode);
-    Err(Refused::Mode { path, mode }.into())
+    if mode & !PERMISSIONS != 0 {
+        return Err(Refused::Mode { path, mode }.into());
+    }
+    if attributes.uid == u32::MAX || attributes.gid == u32::MAX {
+        return Err(Refused::Owner { path }.into());
+    }
+    Ok(())
 }
 
 /// A target is 1 to 4095 bytes without a NUL, and fits into one block.
@@ -366,6 +271,7 @@ fn check_target(path: &str, target: &str, block_size: u64) -> Result<()> {
         0 => "has an empty target",
         _ if target.contains('\0') => "has a NUL in its target",
         _ if size >= block_size.min(4096) => "has a target longer than a block",
+        _ if target.split('/').any(|name| name.len() > 255) => "has too long a name in its target",
         _ => return Ok(()),
     };
     let path = path.to_owned();
@@ -380,34 +286,4 @@ fn not_found(path: &str) -> Error {
 fn exists(path: &str) -> Error {
     let path = path.to_owned();
     Refused::Exists { path }.into()
-}
-
-/// A [`Clock`] as the engine asks for it.
-struct Given {
-    time: i64,
-    generation: AtomicU64,
-}
-
-impl Given {
-    fn new(clock: Clock) -> Self {
-        Self {
-            time: clock.time,
-            generation: AtomicU64::new(clock.generation_seed),
-        }
-    }
-}
-
-impl Runtime for Given {
-    fn now_unix_seconds(&self) -> i64 {
-        self.time
-    }
-
-    /// Numbers that look random and do not repeat soon: the counter through the finaliser of `SplitMix64`.
-    fn next_inode_generation(&self) -> u32 {
-        let counter = self.generation.fetch_add(1, Ordering::Relaxed);
-        let mixed = counter.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        u32::from_le_bytes(crate::bytes::array_at(&mixed.to_be_bytes(), 0))
-    }
 }

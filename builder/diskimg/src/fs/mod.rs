@@ -45,9 +45,9 @@ pub struct Metadata {
 pub struct Attributes {
     /// The twelve permission bits; any other bit is refused.
     pub mode: u16,
-    /// Owner, all 32 bits.
+    /// Owner, up to 4294967294.
     pub uid: u32,
-    /// Group, all 32 bits.
+    /// Group, up to 4294967294.
     pub gid: u32,
 }
 

@@ -1,10 +1,11 @@
 //! Images made by foreign programs, in memory.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
 use diskimg::{Memory, Overlay, Storage};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::must;
 
@@ -48,14 +49,12 @@ impl Ext4 {
         self
     }
 
-    /// Makes the file system from a folder that `fill` filled.
-    pub(crate) fn with(&self, fill: impl FnOnce(&Path)) -> Arc<dyn Storage> {
-        let place = TempDir::new().unwrap();
-        let (folder, image) = (place.path().join("root"), place.path().join("image"));
-        std::fs::create_dir(&folder).unwrap();
-        fill(&folder);
-        let file = std::fs::File::create(&image).unwrap();
-        file.set_len(self.mib * MIB).unwrap();
+    /// Makes the file system from a folder that `fill` filled, as a sparse file.
+    pub(crate) fn file(&self, fill: impl FnOnce(&Path)) -> NamedTempFile {
+        let folder = TempDir::new().unwrap();
+        fill(folder.path());
+        let image = NamedTempFile::new().unwrap();
+        image.as_file().set_len(self.mib * MIB).unwrap();
         let fixed = [
             "-q",
             "-F",
@@ -63,6 +62,8 @@ impl Ext4 {
             "ext4",
             "-m",
             "0",
+            "-b",
+            "4096",
             "-L",
             "rootfs",
             "-U",
@@ -70,12 +71,25 @@ impl Ext4 {
             "-E",
             "root_owner=0:0,hash_seed=01234567-89ab-cdef-0123-456789abcdef",
         ];
-        let mut args: Vec<_> = fixed.map(Into::into).to_vec();
-        args.extend(self.options.iter().map(Into::into));
-        args.extend(["-d".into(), folder.into_os_string()]);
-        args.push(image.clone().into_os_string());
+        let mut args = fixed.map(OsStr::new).to_vec();
+        args.extend(self.options.iter().map(OsStr::new));
+        args.extend([
+            OsStr::new("-d"),
+            folder.path().as_os_str(),
+            image.path().as_os_str(),
+        ]);
         must("mke2fs", &args);
-        Arc::new(Memory::new(std::fs::read(&image).unwrap()))
+        image
+    }
+
+    /// The same in memory.
+    pub(crate) fn with(&self, fill: impl FnOnce(&Path)) -> Arc<dyn Storage> {
+        Arc::new(Memory::new(std::fs::read(self.file(fill).path()).unwrap()))
+    }
+
+    /// Without a single file: some features cannot be filled by `mke2fs`.
+    pub(crate) fn empty(&self) -> Arc<dyn Storage> {
+        self.with(|_| {})
     }
 
     /// A small root: folders, links, a file in each of the usual places.
@@ -141,4 +155,50 @@ pub(crate) fn bytes(storage: &dyn Storage) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(storage.size()).unwrap()];
     storage.read_at(0, &mut bytes).unwrap();
     bytes
+}
+
+/// A copy of an ext4 image after these requests to `debugfs -w`.
+pub(crate) fn debugged(image: &dyn Storage, requests: &[&str]) -> Arc<dyn Storage> {
+    let file = super::judges::file(image);
+    let script = NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), requests.join("\n")).unwrap();
+    let [script, path] = [script.path(), file.path()].map(|path| path.to_str().unwrap());
+    must("debugfs", ["-w", "-f", script, path]);
+    Arc::new(Memory::new(std::fs::read(path).unwrap()))
+}
+
+/// A copy of an image with other bytes at `offset`.
+pub(crate) fn patched(image: &dyn Storage, offset: u64, bytes: &[u8]) -> Arc<dyn Storage> {
+    let copy = Memory::new(self::bytes(image));
+    copy.write_at(offset, bytes).unwrap();
+    Arc::new(copy)
+}
+
+/// 64 MiB with an MBR as on Raspberry Pi OS: FAT at 8 MiB, Linux at 24 MiB.
+pub(crate) fn mbr() -> Arc<dyn Storage> {
+    partitioned(
+        "label: dos\nlabel-id: 0x1234abcd\n\
+         start=16384, size=32768, type=c\nstart=49152, size=40960, type=83\n",
+    )
+}
+
+/// 64 MiB with a GPT as in Debian's images: the root is 1, the EFI partition 15, in the other order on the disk.
+pub(crate) fn gpt() -> Arc<dyn Storage> {
+    partitioned(
+        "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\n\
+         1: start=40960, size=40960, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, \
+         uuid=AAAAAAAA-0000-0000-0000-000000000001, name=root\n\
+         15: start=2048, size=32768, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, \
+         uuid=AAAAAAAA-0000-0000-0000-000000000015, name=EFI\n",
+    )
+}
+
+fn partitioned(script: &str) -> Arc<dyn Storage> {
+    let image = NamedTempFile::new().unwrap();
+    image.as_file().set_len(64 * MIB).unwrap();
+    let text = NamedTempFile::new().unwrap();
+    std::fs::write(text.path(), script).unwrap();
+    let [image, text] = [image.path(), text.path()].map(|path| path.to_str().unwrap());
+    must("sh", ["-c", r#"sfdisk -q "$0" < "$1""#, image, text]);
+    Arc::new(Memory::new(std::fs::read(image).unwrap()))
 }

@@ -1,5 +1,6 @@
-//! What foreign programs say about an image. Each has a test below that it rejects a bad one.
+//! What foreign programs say about an image. Each has a test that it rejects a bad one.
 
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use diskimg::Storage;
@@ -8,10 +9,19 @@ use tempfile::NamedTempFile;
 use super::images::bytes;
 use super::run;
 
-/// The image as a file, as long as the value lives.
+/// The image as a file, sparse, as long as the value lives.
 pub(crate) fn file(storage: &dyn Storage) -> NamedTempFile {
-    let file = NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), bytes(storage)).unwrap();
+    let mut file = NamedTempFile::new().unwrap();
+    file.as_file().set_len(storage.size()).unwrap();
+    for (piece, offset) in bytes(storage)
+        .chunks(1 << 16)
+        .zip((0_u64..).step_by(1 << 16))
+    {
+        if piece.iter().any(|byte| *byte != 0) {
+            file.seek(SeekFrom::Start(offset)).unwrap();
+            file.write_all(piece).unwrap();
+        }
+    }
     file
 }
 
@@ -27,20 +37,20 @@ pub(crate) fn e2fsck(storage: &dyn Storage) {
 pub(crate) fn e2fsck_file(path: &Path) -> Result<(), String> {
     let (content, text) = run("e2fsck", [Path::new("-fn"), path]);
     let suspicious = ["Fix?", "WARNING", "wrong", "IGNORED"];
-    match content && !suspicious.iter().any(|word| text.contains(word)) {
-        true => Ok(()),
-        false => Err(text),
+    if content && !suspicious.iter().any(|word| text.contains(word)) {
+        Ok(())
+    } else {
+        Err(text)
     }
 }
 
-/// What `debugfs` answers to one request.
+/// What `debugfs` answers to one request, without its version line.
 pub(crate) fn debugfs(storage: &dyn Storage, request: &str) -> String {
     let file = file(storage);
-    let (_, text) = run("debugfs", ["-R", request, file.path().to_str().unwrap()]);
-    let (_, answer) = text
-        .split_once("debugfs 1.")
-        .map_or(("", text.as_str()), |_| ("", text.as_str()));
-    answer.to_owned()
+    let path = file.path().to_str().unwrap();
+    let (_, text) = run("debugfs", ["-R", request, path]);
+    let lines = text.lines().filter(|line| !line.starts_with("debugfs "));
+    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// fsck.vfat finds nothing to complain about.
@@ -55,8 +65,37 @@ pub(crate) fn fsck_vfat(storage: &dyn Storage) {
 pub(crate) fn fsck_vfat_file(path: &Path) -> Result<(), String> {
     let (content, text) = run("fsck.vfat", [Path::new("-n"), path]);
     // Beside the version and the summary every line is a complaint.
-    match content && text.lines().count() == 2 {
-        true => Ok(()),
-        false => Err(text),
+    if content && text.lines().count() == 2 {
+        Ok(())
+    } else {
+        Err(text)
+    }
+}
+
+/// sfdisk and, for a GPT, sgdisk find nothing to complain about.
+pub(crate) fn table_file(path: &Path) -> Result<(), String> {
+    let (content, text) = run("sfdisk", [Path::new("--verify"), path]);
+    if !content || !text.contains("No errors detected") {
+        return Err(text);
+    }
+    let (_, listing) = run("sfdisk", [Path::new("-l"), path]);
+    if !listing.contains("Disklabel type: gpt") {
+        return Ok(());
+    }
+    let (content, text) = run("sgdisk", [Path::new("-v"), path]);
+    let suspicious = ["Caution", "corrupt", "ERROR"];
+    let silent = !suspicious.iter().any(|word| text.contains(word));
+    if content && silent && text.contains("No problems found") {
+        Ok(())
+    } else {
+        Err(text)
+    }
+}
+
+#[track_caller]
+pub(crate) fn table(storage: &dyn Storage) {
+    let file = file(storage);
+    if let Err(text) = table_file(file.path()) {
+        panic!("partition table:\n{text}");
     }
 }

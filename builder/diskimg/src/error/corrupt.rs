@@ -1,0 +1,162 @@
+//! How an image can contradict its format.
+
+use thiserror::Error as ThisError;
+
+/// The image contradicts its format.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+pub enum Corrupt {
+    /// No MBR signature and so no partition table.
+    #[error("no partition table: bytes 510 and 511 are {found:#06x}, not 0xaa55")]
+    NoTable {
+        /// The 16-bit number found there.
+        found: u16,
+    },
+    /// An MBR boot flag that is neither 0 nor 0x80.
+    #[error("partition {number} has the boot flag {found:#04x}")]
+    BootFlag {
+        /// The partition.
+        number: u32,
+        /// The flag found.
+        found: u8,
+    },
+    /// A partition without a length, or one that ends before it starts.
+    #[error("partition {number} is empty or ends before it starts (sector {first})")]
+    PartitionEmpty {
+        /// The partition.
+        number: u32,
+        /// Its first sector.
+        first: u64,
+    },
+    /// A partition that covers the table itself.
+    #[error("partition {number} starts at byte {start}, inside the partition table")]
+    PartitionOverTable {
+        /// The partition.
+        number: u32,
+        /// Its first byte.
+        start: u64,
+    },
+    /// A partition that does not end inside the image.
+    #[error("partition {number} ends at byte {end}, the image at {size}")]
+    PartitionPastEnd {
+        /// The partition.
+        number: u32,
+        /// The byte after its last.
+        end: u64,
+        /// Bytes in the image.
+        size: u64,
+    },
+    /// Two partitions share bytes.
+    #[error("partitions {first} and {second} overlap at byte {offset}")]
+    PartitionOverlap {
+        /// The one that starts first.
+        first: u32,
+        /// The other one.
+        second: u32,
+        /// The first shared byte.
+        offset: u64,
+    },
+    /// A GPT header without its signature.
+    #[error("no GPT header at byte {offset}")]
+    GptSignature {
+        /// Where it should be.
+        offset: u64,
+    },
+    /// A GPT header or entry table whose checksum does not hold.
+    #[error("GPT checksum at byte {offset} is {found:#010x}, computed {expected:#010x}")]
+    GptChecksum {
+        /// Where the checked bytes start.
+        offset: u64,
+        /// Computed over the bytes.
+        expected: u32,
+        /// Recorded in the header.
+        found: u32,
+    },
+    /// A GPT header field that cannot be.
+    #[error("GPT header field {field} is {value}")]
+    GptField {
+        /// The name in the UEFI specification.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// No ext4 magic number.
+    #[error("no ext4 superblock at byte 1024: the magic number is {found:#06x}")]
+    SuperblockMagic {
+        /// The number found.
+        found: u16,
+    },
+    /// The superblock's checksum does not hold.
+    #[error("the superblock's checksum is {found:#010x}, computed {expected:#010x}")]
+    SuperblockChecksum {
+        /// Computed over the superblock.
+        expected: u32,
+        /// Recorded in it.
+        found: u32,
+    },
+    /// A superblock field that cannot be.
+    #[error("superblock field {field} is {value}")]
+    SuperblockField {
+        /// The name in the kernel's documentation.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// The file system is larger than its partition.
+    #[error("the file system has {need} bytes, its partition {size}")]
+    FilesystemPastEnd {
+        /// Bytes the superblock or boot sector claims.
+        need: u64,
+        /// Bytes there are.
+        size: u64,
+    },
+    /// A FAT boot sector field that cannot be.
+    #[error("boot sector field {field} is {value}")]
+    BootSectorField {
+        /// The name in Microsoft's specification.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// A FAT32 `FSInfo` sector without its signatures.
+    #[error("no FSInfo sector at byte {offset}")]
+    FsInfo {
+        /// Where it should be.
+        offset: u64,
+    },
+    /// A FAT entry that names no cluster.
+    #[error("the FAT entry of cluster {cluster} is {value:#x}")]
+    FatEntry {
+        /// The cluster.
+        cluster: u32,
+        /// Its entry.
+        value: u32,
+    },
+    /// Two chains, or two places of one chain, continue at the same cluster.
+    #[error("cluster {cluster} is the continuation of two clusters")]
+    FatCrossLink {
+        /// The cluster.
+        cluster: u32,
+    },
+    /// A chain that comes back to itself.
+    #[error("the chain through cluster {cluster} never ends")]
+    FatCycle {
+        /// A cluster on it.
+        cluster: u32,
+    },
+    /// A folder with more entries than the format allows.
+    #[error("{path} has more than {limit} entries")]
+    FolderTooLarge {
+        /// The folder.
+        path: String,
+        /// The most it may have.
+        limit: u64,
+    },
+    /// A library found something that cannot be.
+    #[error("{path}: {reason}")]
+    Structure {
+        /// The file or folder it was working on.
+        path: String,
+        /// What the library said.
+        reason: String,
+    },
+}

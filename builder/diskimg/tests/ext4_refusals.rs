@@ -1,0 +1,371 @@
+//! What ext4 refuses, with which error, and that nothing is changed by it.
+
+use std::sync::Arc;
+
+use diskimg::error::FeatureSet;
+use diskimg::ext4::{Clock, Reader, Writer, gate};
+use diskimg::{
+    Attributes, Corrupt, Error, Overlay, ReadFs, Refused, Storage, Unsupported, WriteFs,
+};
+
+use crate::ext4_writes::{CLOCK, ROOT, edit, reader};
+use crate::support::images::{Ext4, bytes, debugged, overlay, patched};
+use crate::support::judges::{debugfs, e2fsck, e2fsck_file, file};
+
+/// Why the writer does not open the image.
+fn refusal(storage: Arc<dyn Storage>) -> Error {
+    Writer::open(storage, CLOCK).unwrap_err()
+}
+
+fn path(path: &str) -> String {
+    path.to_owned()
+}
+
+#[test]
+fn a_journal_with_a_transaction_is_refused() {
+    let requests = [
+        "journal_open -c -v 3",
+        "journal_write -b 5 /dev/zero",
+        "journal_close",
+    ];
+    let dirty = debugged(Ext4::new(&[]).make().as_ref(), &requests);
+    assert_eq!(
+        refusal(dirty.clone()),
+        Error::Refused(Refused::JournalNeedsRecovery)
+    );
+    // The flag taken away, the transaction is still in the journal.
+    let hidden = debugged(dirty.as_ref(), &["feature -needs_recovery"]);
+    let start = Refused::JournalNotEmpty { start: 1 };
+    assert_eq!(refusal(hidden), Error::Refused(start));
+    // Reading is allowed: nothing would be lost.
+    Reader::open(dirty).unwrap();
+}
+
+#[test]
+fn orphans_and_errors_are_refused() {
+    let image = Ext4::new(&["-O", "orphan_file"]).make();
+    let cases = [
+        ("ssv last_orphan 12", Refused::OrphanList { first: 12 }),
+        ("feature orphan_present", Refused::OrphanFile),
+        ("ssv state 3", Refused::ErrorState { state: 3 }),
+        ("ssv state 0", Refused::NotClean { state: 0 }),
+    ];
+    for (request, expected) in cases {
+        let found = refusal(debugged(image.as_ref(), &[request]));
+        assert_eq!(found, Error::Refused(expected), "{request}");
+    }
+}
+
+#[test]
+fn features_we_do_not_know_are_refused() {
+    use FeatureSet::{Incompat, RoCompat};
+    let cases = [
+        ("inline_data", Incompat, 0x8000),
+        ("encrypt", Incompat, 0x1_0000),
+        ("casefold", Incompat, 0x2_0000),
+        ("ea_inode", Incompat, 0x400),
+        ("mmp", Incompat, 0x100),
+        ("quota", RoCompat, 0x100),
+        ("bigalloc", RoCompat, 0x200),
+        ("project", RoCompat, 0x2000),
+    ];
+    for (feature, set, bits) in cases {
+        let image = Ext4::new(&["-O", feature]).empty();
+        let expected = Unsupported::Feature { set, bits };
+        assert_eq!(
+            gate(image.as_ref()),
+            Err(Error::Unsupported(expected)),
+            "{feature}"
+        );
+    }
+    let ext3 = Ext4::new(&["-O", "^extent,^64bit,^flex_bg"]).empty();
+    let (set, bits) = (Incompat, 0x40);
+    let expected = Unsupported::MissingFeature { set, bits };
+    assert_eq!(gate(ext3.as_ref()), Err(Error::Unsupported(expected)));
+}
+
+#[test]
+fn a_damaged_superblock_is_refused() {
+    let image = Ext4::new(&[]).make();
+    let damaged = patched(image.as_ref(), 1024 + 0x79, b"!");
+    let found = refusal(damaged);
+    assert!(
+        matches!(found, Error::Corrupt(Corrupt::SuperblockChecksum { .. })),
+        "{found:?}"
+    );
+    let zeros = patched(image.as_ref(), 1024, &[0; 1024]);
+    let magic = Corrupt::SuperblockMagic { found: 0 };
+    assert_eq!(refusal(zeros), Error::Corrupt(magic));
+}
+
+/// Every request is refused with its error, and the image stays as it is.
+fn refused(requests: impl FnOnce(&mut dyn WriteFs) -> Vec<(diskimg::Result<()>, Refused)>) {
+    let storage = overlay(&Ext4::new(&[]).make());
+    edit(&storage, |fs| {
+        for (result, expected) in requests(fs) {
+            assert_eq!(result, Err(Error::Refused(expected)));
+        }
+    });
+    assert_eq!(storage.runs().count(), 0);
+}
+
+#[test]
+fn requests_about_the_wrong_thing_change_nothing() {
+    let exists = |at| Refused::Exists { path: path(at) };
+    let not_found = |at| Refused::NotFound { path: path(at) };
+    let not_a_folder = |at| Refused::NotAFolder { path: path(at) };
+    let not_a_file = |at| Refused::NotAFile { path: path(at) };
+    let not_empty = |at| Refused::FolderNotEmpty { path: path(at) };
+    refused(|fs| {
+        vec![
+            (fs.make_folder("/etc", ROOT), exists("/etc")),
+            (fs.make_symlink("/lib", "x"), exists("/lib")),
+            (fs.make_folder("/no/where", ROOT), not_found("/no/where")),
+            (fs.remove("/none"), not_found("/none")),
+            (fs.set_attributes("/none", ROOT), not_found("/none")),
+            (
+                fs.write_file("/etc/hostname/x", b"", ROOT),
+                not_a_folder("/etc/hostname/x"),
+            ),
+            (fs.write_file("/etc", b"", ROOT), not_a_file("/etc")),
+            (fs.remove("/usr"), not_empty("/usr")),
+        ]
+    });
+}
+
+#[test]
+fn requests_that_make_no_sense_change_nothing() {
+    let bad_path = |at, reason| Refused::Path {
+        path: path(at),
+        reason,
+    };
+    let (at, limit) = (path("/loop/x"), 40);
+    let mode = 0o100_644;
+    refused(|fs| {
+        vec![
+            (
+                fs.write_file("/loop/x", b"", ROOT),
+                Refused::SymlinkLoop { path: at, limit },
+            ),
+            (
+                fs.write_file("/x", b"", Attributes { mode, ..ROOT }),
+                Refused::Mode {
+                    path: path("/x"),
+                    mode,
+                },
+            ),
+            (
+                fs.make_symlink("/x", ""),
+                bad_path("/x", "has an empty target"),
+            ),
+            (
+                fs.make_symlink("/x", &"y".repeat(5000)),
+                bad_path("/x", "has a target longer than a block"),
+            ),
+            (
+                fs.write_file(
+                    "/x",
+                    b"",
+                    Attributes {
+                        gid: u32::MAX,
+                        ..ROOT
+                    },
+                ),
+                Refused::Owner { path: path("/x") },
+            ),
+            (fs.remove("/"), bad_path("/", "is the root")),
+        ]
+    });
+}
+
+#[test]
+fn wrong_reads_are_refused() {
+    let storage = overlay(&Ext4::new(&[]).make());
+    let mut reader = reader(&storage);
+    let cases = [
+        (
+            reader.read("/etc").map(drop),
+            Refused::NotAFile { path: path("/etc") },
+        ),
+        (
+            reader.read("/no").map(drop),
+            Refused::NotFound { path: path("/no") },
+        ),
+        (
+            reader.read_dir("/lib").map(drop),
+            Refused::NotAFolder { path: path("/lib") },
+        ),
+        (
+            reader.read_link("/etc").map(drop),
+            Refused::NotASymlink { path: path("/etc") },
+        ),
+        (
+            reader.metadata("/loop/x").map(drop),
+            Refused::SymlinkLoop {
+                path: path("/loop/x"),
+                limit: 40,
+            },
+        ),
+    ];
+    for (result, expected) in cases {
+        assert_eq!(result, Err(Error::Refused(expected)));
+    }
+}
+
+#[test]
+fn times_the_format_cannot_hold_are_refused() {
+    let image = Ext4::new(&[]).make();
+    for time in [-1, 1 << 33] {
+        let clock = Clock { time, ..CLOCK };
+        let found = Writer::open(image.clone(), clock).unwrap_err();
+        assert_eq!(found, Error::Refused(Refused::Time { seconds: time }));
+    }
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_refused_before_anything_changes() {
+    let storage = overlay(&Ext4::new(&[]).mib(16).make());
+    let free = reader(&storage).free_bytes().unwrap();
+    let content = vec![1; usize::try_from(free).unwrap()];
+    edit(&storage, |fs| {
+        let refused = fs.write_file("/big", &content, ROOT).unwrap_err();
+        let Error::Refused(Refused::NoSpace {
+            path,
+            need,
+            free: found,
+        }) = refused
+        else {
+            panic!("{refused}");
+        };
+        assert_eq!((path.as_str(), found), ("/big", free));
+        assert!(need > free, "{need} {free}");
+    });
+    assert_eq!(storage.runs().count(), 0);
+}
+
+#[test]
+fn a_full_file_system_is_whole_and_says_that_it_is_full() {
+    for options in [&[][..], &["-b", "1024"]] {
+        let storage = overlay(&Ext4::new(options).mib(16).make());
+        let mut refused = None;
+        edit(&storage, |fs| {
+            for number in 0..10_000 {
+                let written = fs.write_file(&format!("/home/{number}"), &[7; 9000], ROOT);
+                if let Err(error) = written {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        });
+        let refused = refused.unwrap();
+        assert!(
+            matches!(refused, Error::Refused(Refused::NoSpace { .. })),
+            "{refused}"
+        );
+        e2fsck(storage.as_ref());
+    }
+}
+
+/// Free space in pieces of two blocks: a large file needs an extent tree of two levels. Also without a journal.
+#[test]
+fn a_fragmented_file_system_takes_large_files() {
+    let options = ["-b", "1024", "-N", "4000", "-O", "^has_journal"];
+    let storage = overlay(&Ext4::new(&options).mib(5).empty());
+    let place = |number: u32| format!("/{}/{number}", number % 8);
+    edit(&storage, |fs| {
+        for folder in 0..8 {
+            fs.make_folder(&format!("/{folder}"), ROOT).unwrap();
+        }
+        let mut made = 0;
+        while fs.free_bytes().unwrap() > 100_000 {
+            fs.write_file(&place(made), &[1; 2000], ROOT).unwrap();
+            made += 1;
+        }
+        for number in (0..made).filter(|number| number / 8 % 2 == 0) {
+            fs.remove(&place(number)).unwrap();
+        }
+    });
+    let content = vec![9; 1_500_000];
+    edit(&storage, |fs| {
+        fs.write_file("/large", &content, ROOT).unwrap();
+    });
+    e2fsck(storage.as_ref());
+    assert!(reader(&storage).read("/large").unwrap() == content);
+    let extents = debugfs(storage.as_ref(), "dump_extents -n /large");
+    assert!(
+        extents.contains("0/ 1"),
+        "not as deep as thought: {extents}"
+    );
+}
+
+#[test]
+fn a_file_system_without_inodes_says_so() {
+    let storage = overlay(&Ext4::new(&["-N", "64"]).make());
+    let total = gate(storage.as_ref()).unwrap().inodes.into();
+    let mut made = 0;
+    edit(&storage, |fs| {
+        let refused = loop {
+            match fs.write_file(&format!("/home/{made}"), b"", ROOT) {
+                Ok(()) => made += 1,
+                Err(error) => break error,
+            }
+        };
+        let path = format!("/home/{made}");
+        assert_eq!(refused, Error::Refused(Refused::NoInodes { path, total }));
+    });
+    assert!(made > 10, "{made}");
+    e2fsck(storage.as_ref());
+}
+
+/// Fails writes after a while, as a disk would.
+#[derive(Debug)]
+struct Failing {
+    inner: Arc<Overlay>,
+    left: std::sync::atomic::AtomicU32,
+}
+
+impl Storage for Failing {
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> diskimg::Result<()> {
+        self.inner.read_at(offset, buf)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> diskimg::Result<()> {
+        use std::sync::atomic::Ordering;
+        let update = |left: u32| left.checked_sub(1);
+        match self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update)
+        {
+            Ok(_) => self.inner.write_at(offset, bytes),
+            Err(_) => Err(Refused::ReadOnly { offset }.into()),
+        }
+    }
+}
+
+#[test]
+fn a_failure_in_the_middle_is_told_again_by_finish() {
+    let base = Ext4::new(&[]).make();
+    let before = bytes(base.as_ref());
+    for left in [0, 1, 5, 20] {
+        let storage = Arc::new(Failing {
+            inner: overlay(&base),
+            left: left.into(),
+        });
+        let mut writer = Box::new(Writer::open(storage, CLOCK).unwrap());
+        let failed = writer
+            .write_file("/etc/new", &vec![1; 50_000], ROOT)
+            .unwrap_err();
+        assert!(
+            matches!(failed, Error::Refused(Refused::ReadOnly { .. })),
+            "{failed:?}"
+        );
+        assert_eq!(writer.make_folder("/etc/other", ROOT), Err(failed.clone()));
+        assert_eq!(writer.finish(), Err(failed));
+    }
+    assert!(bytes(base.as_ref()) == before);
+    assert!(e2fsck_file(file(base.as_ref()).path()).is_ok());
+}

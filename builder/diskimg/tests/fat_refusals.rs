@@ -1,0 +1,258 @@
+//! What FAT refuses, with which error.
+
+use std::sync::Arc;
+
+use diskimg::fat::{FatKind, Reader, Summary, Writer, gate};
+use diskimg::{Corrupt, Error, ReadFs, Refused, Storage, StorageError, Unsupported};
+
+use crate::fat_writes::{NONE, TIME, edit, reader};
+use crate::support::images::{MIB, bytes, fat, overlay, patched};
+use crate::support::judges::fsck_vfat;
+
+fn fat32() -> Arc<dyn Storage> {
+    fat(64, &["-F", "32", "-s", "1"])
+}
+
+/// Why the writer does not open the volume after these bytes were changed.
+fn refusal(volume: &dyn Storage, offset: u64, bytes: &[u8]) -> Error {
+    Writer::open(patched(volume, offset, bytes), TIME).unwrap_err()
+}
+
+fn path(path: &str) -> String {
+    path.to_owned()
+}
+
+#[test]
+fn a_valid_volume_passes() {
+    let found = gate(fat32().as_ref()).unwrap();
+    let expected = Summary {
+        kind: FatKind::Fat32,
+        label: path("bootfs"),
+        serial: 0x1234_ABCD,
+        cluster_size: 512,
+        clusters: 129_022,
+        free_clusters: 129_018,
+    };
+    assert_eq!(found, expected);
+    let found = gate(fat(16, &["-F", "16"]).as_ref()).unwrap();
+    assert_eq!((found.kind, found.cluster_size), (FatKind::Fat16, 2048));
+}
+
+#[test]
+fn a_dirty_volume_is_refused_but_readable() {
+    let volume = fat32();
+    let fat_start = 32 * 512;
+    let (clean, dirty) = (0x0FFF_FFFF, 0x07FF_FFFF_u32);
+    let mounted = |boot| Error::Refused(Refused::DirtyFat { boot, fat: clean });
+    assert_eq!(refusal(volume.as_ref(), 0x41, &[1]), mounted(1));
+    assert_eq!(refusal(volume.as_ref(), 0x41, &[2]), mounted(2));
+    let windows = refusal(volume.as_ref(), fat_start + 4, &dirty.to_le_bytes());
+    assert_eq!(
+        windows,
+        Error::Refused(Refused::DirtyFat {
+            boot: 0,
+            fat: dirty
+        })
+    );
+    let mut reader = Reader::open(patched(volume.as_ref(), 0x41, &[1])).unwrap();
+    assert_eq!(reader.read("/config.txt").unwrap(), b"arm_64bit=1\n");
+    let fat16 = fat(16, &["-F", "16"]);
+    let fat = 0xFFFF;
+    let found = refusal(fat16.as_ref(), 0x25, &[1]);
+    assert_eq!(found, Error::Refused(Refused::DirtyFat { boot: 1, fat }));
+}
+
+#[test]
+fn a_spoiled_boot_sector_is_refused() {
+    let volume = fat32();
+    let cases: [(u64, &[u8], &str, u64); 10] = [
+        (510, &[0, 0], "Signature_word", 0),
+        (0x0B, &[3, 0], "BPB_BytsPerSec", 3),
+        (0x0D, &[3], "BPB_SecPerClus", 3),
+        (0x0E, &[0, 0], "BPB_RsvdSecCnt", 0),
+        (0x10, &[0], "BPB_NumFATs", 0),
+        (0x20, &[1, 0, 0, 0], "BPB_TotSec", 1),
+        (0x24, &[1, 0, 0, 0], "BPB_FATSz", 1),
+        (0x30, &[0, 0], "BPB_FSInfo", 0),
+        (0x30, &[0, 1], "BPB_FSInfo", 256),
+        (0x2C, &[1], "BPB_RootClus", 1),
+    ];
+    for (offset, bytes, field, value) in cases {
+        let expected = Corrupt::BootSectorField { field, value };
+        assert_eq!(
+            refusal(volume.as_ref(), offset, bytes),
+            Error::Corrupt(expected)
+        );
+    }
+    let sectors = Unsupported::FatSectorSize { bytes: 4096 };
+    let found = refusal(volume.as_ref(), 0x0B, &[0, 0x10]);
+    assert_eq!(found, Error::Unsupported(sectors));
+    let info = Corrupt::FsInfo { offset: 512 };
+    assert_eq!(refusal(volume.as_ref(), 512, b"X"), Error::Corrupt(info));
+    let larger = Corrupt::FilesystemPastEnd {
+        need: 64 * MIB + 512,
+        size: 64 * MIB,
+    };
+    let found = refusal(volume.as_ref(), 0x20, &[1, 0, 2, 0]);
+    assert_eq!(found, Error::Corrupt(larger));
+}
+
+#[test]
+fn fat12_and_nothing_at_all_are_refused() {
+    let small = fat(4, &["-F", "12"]);
+    let found = gate(small.as_ref()).unwrap_err();
+    assert!(
+        matches!(found, Error::Unsupported(Unsupported::Fat12 { .. })),
+        "{found:?}"
+    );
+    let short = StorageError::OutOfRange {
+        offset: 0,
+        len: 512,
+        size: 100,
+    };
+    let nothing = diskimg::Memory::new(vec![0; 100]);
+    assert_eq!(gate(&nothing), Err(Error::Storage(short)));
+}
+
+#[test]
+fn chains_that_go_astray_are_refused() {
+    let volume = fat32();
+    let entry = |cluster: u64| 32 * 512 + cluster * 4;
+    let cycle = refusal(volume.as_ref(), entry(9), &9_u32.to_le_bytes());
+    assert_eq!(cycle, Error::Corrupt(Corrupt::FatCycle { cluster: 9 }));
+    let far = refusal(volume.as_ref(), entry(9), &0x0F00_0000_u32.to_le_bytes());
+    let expected = Corrupt::FatEntry {
+        cluster: 9,
+        value: 0x0F00_0000,
+    };
+    assert_eq!(far, Error::Corrupt(expected));
+    // The reader is as careful: it would go round for ever.
+    let opened = Reader::open(patched(volume.as_ref(), entry(9), &9_u32.to_le_bytes()));
+    assert_eq!(opened.unwrap_err(), cycle);
+}
+
+#[test]
+fn wrong_requests_are_refused() {
+    let storage = overlay(&fat32());
+    edit(&storage, |fs| {
+        let link = Unsupported::FatSymlink { path: path("/x") };
+        assert_eq!(fs.make_symlink("/x", "y"), Err(Error::Unsupported(link)));
+        let cases = [
+            (
+                fs.make_folder("/OVERLAYS", NONE),
+                Refused::Exists {
+                    path: path("/OVERLAYS"),
+                },
+            ),
+            (
+                fs.make_folder("/a/b", NONE),
+                Refused::NotFound { path: path("/a/b") },
+            ),
+            (
+                fs.write_file("/overlays", b"", NONE),
+                Refused::NotAFile {
+                    path: path("/overlays"),
+                },
+            ),
+            (
+                fs.remove("/overlays"),
+                Refused::FolderNotEmpty {
+                    path: path("/overlays"),
+                },
+            ),
+            (
+                fs.remove("/none"),
+                Refused::NotFound {
+                    path: path("/none"),
+                },
+            ),
+            (
+                fs.set_attributes("/none", NONE),
+                Refused::NotFound {
+                    path: path("/none"),
+                },
+            ),
+            (
+                fs.write_file("/config.txt/x", b"", NONE),
+                Refused::NotAFolder {
+                    path: path("/config.txt/x"),
+                },
+            ),
+            (
+                fs.write_file("/a:b", b"", NONE),
+                Refused::Path {
+                    path: path("/a:b"),
+                    reason: "is not a name FAT can hold",
+                },
+            ),
+        ];
+        for (result, expected) in cases {
+            assert_eq!(result, Err(Error::Refused(expected)));
+        }
+    });
+    assert_eq!(storage.runs().count(), 0);
+}
+
+#[test]
+fn attributes_are_accepted_and_ignored() {
+    let storage = overlay(&fat32());
+    edit(&storage, |fs| {
+        assert_eq!(fs.set_attributes("/config.txt", NONE), Ok(()));
+        assert_eq!(fs.set_attributes("/", NONE), Ok(()));
+    });
+    assert_eq!(storage.runs().count(), 0);
+}
+
+#[test]
+fn times_the_format_cannot_hold_are_refused() {
+    let found = Writer::open(fat32(), 0).unwrap_err();
+    assert_eq!(found, Error::Refused(Refused::Time { seconds: 0 }));
+}
+
+#[test]
+fn a_full_volume_is_whole_and_says_that_it_is_full() {
+    let storage = overlay(&fat(16, &["-F", "16"]));
+    let free = reader(&storage).free_bytes().unwrap();
+    let content = vec![5; usize::try_from(free).unwrap() + 1];
+    edit(&storage, |fs| {
+        let refused = Refused::NoSpace {
+            path: path("/big"),
+            need: free + 2048,
+            free,
+        };
+        let found = fs.write_file("/big", &content, NONE);
+        assert_eq!(found, Err(Error::Refused(refused)));
+        fs.write_file("/fits", &content[1..], NONE).unwrap();
+        assert_eq!(fs.free_bytes(), Ok(0));
+        let found = fs.make_folder("/one more", NONE).unwrap_err();
+        assert!(matches!(found, Error::Refused(Refused::NoSpace { .. })));
+        // Replacing counts what it frees.
+        fs.write_file("/fits", &content[2..], NONE).unwrap();
+    });
+    fsck_vfat(storage.as_ref());
+}
+
+#[test]
+fn wrong_free_counts_are_corrected() {
+    let good = fat32();
+    let unknown = patched(good.as_ref(), 512 + 488, &[0xFF; 8]);
+    let wrong = patched(good.as_ref(), 512 + 488, &[1, 2, 3, 0]);
+    for volume in [unknown, wrong] {
+        let storage = overlay(&volume);
+        edit(&storage, |fs| {
+            fs.write_file("/new", &[1; 5000], NONE).unwrap();
+        });
+        fsck_vfat(storage.as_ref());
+        assert_eq!(reader(&storage).read("/new").unwrap(), [1; 5000]);
+    }
+}
+
+#[test]
+fn the_base_is_never_changed() {
+    let base = fat32();
+    let before = bytes(base.as_ref());
+    edit(&overlay(&base), |fs| {
+        fs.write_file("/new", &[1; 5000], NONE).unwrap();
+    });
+    assert!(bytes(base.as_ref()) == before);
+}
