@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use diskimg::{Attributes, Kind, ReadFs, Storage, WriteFs};
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
 use crate::ext4_writes::{edit, reader};
+use crate::support::cases;
 use crate::support::images::{Ext4, overlay};
 use crate::support::judges::e2fsck;
 
@@ -218,7 +219,7 @@ static TRIXIE: LazyLock<Arc<dyn Storage>> = LazyLock::new(|| {
 });
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn random_steps_on_small_blocks(steps in steps()) {

@@ -5,8 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use diskimg::fat::{Reader, Writer};
 use diskimg::{Attributes, Kind, Metadata, Overlay, ReadFs, Storage, WriteFs};
-use proptest::prelude::{ProptestConfig, Strategy, prop, prop_oneof, proptest};
+use proptest::prelude::{Strategy, prop, prop_oneof, proptest};
 
+use crate::support::cases;
 use crate::support::images::{bytes, fat, overlay};
 use crate::support::judges::{file, fsck_vfat};
 use crate::support::must;
@@ -223,7 +224,7 @@ static FAT32: LazyLock<Arc<dyn Storage>> = LazyLock::new(|| fat(34, &["-F", "32"
 static FAT16: LazyLock<Arc<dyn Storage>> = LazyLock::new(|| fat(16, &["-F", "16"]));
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn random_steps_on_fat32(steps in steps()) {

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod bad_input;
 mod judges_judge;
 
 mod tables;

@@ -6,6 +6,19 @@ pub(crate) mod judges;
 use std::ffi::OsStr;
 use std::process::Command;
 
+use proptest::prelude::ProptestConfig;
+
+/// So many random cases, unless the environment variable `PROPTEST_CASES` asks for another number.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let asked = Some(default.cases).filter(|cases| *cases != 256);
+    ProptestConfig {
+        cases: asked.unwrap_or(cases),
+        failure_persistence: None,
+        ..default
+    }
+}
+
 /// Runs a foreign program to its end; its output, and whether it was content.
 pub(crate) fn run<S: AsRef<OsStr>>(
     program: &str,

@@ -1,0 +1,178 @@
+//! Spoiled images: errors are fine, panics and endless loops are bugs.
+
+use std::sync::{Arc, LazyLock};
+
+use diskimg::ext4::{Reader as Ext4Reader, Writer as Ext4Writer};
+use diskimg::fat::{Reader as FatReader, Writer as FatWriter};
+use diskimg::{Attributes, Kind, Overlay, ReadFs, Storage, Table, WriteFs};
+use proptest::prelude::{Strategy, any, prop, proptest};
+
+use crate::ext4_writes::{CLOCK, ROOT};
+use crate::fat_writes::TIME;
+use crate::support::cases;
+use crate::support::images::{Ext4, bytes, fat, gpt, mbr, overlay};
+
+/// Where to spoil and with what: the place counts through the sectors that hold anything.
+type Spots = Vec<(prop::sample::Index, u16, u8)>;
+
+fn spots() -> impl Strategy<Value = Spots> {
+    let spot = (any::<prop::sample::Index>(), 0..512_u16, any::<u8>());
+    prop::collection::vec(spot, 1..12)
+}
+
+/// An image, and which of its sectors are not empty.
+struct Victim {
+    image: Arc<dyn Storage>,
+    sectors: Vec<u64>,
+}
+
+impl Victim {
+    fn new(image: Arc<dyn Storage>) -> Self {
+        let bytes = bytes(image.as_ref());
+        let sectors = (0_u64..)
+            .zip(bytes.chunks(512))
+            .filter(|(_, sector)| sector.iter().any(|byte| *byte != 0))
+            .map(|(number, _)| number * 512)
+            .collect();
+        Self { image, sectors }
+    }
+
+    fn spoiled(&self, spots: &Spots) -> Arc<Overlay> {
+        let storage = overlay(&self.image);
+        for (index, at, byte) in spots {
+            let offset = self.sectors[index.index(self.sectors.len())] + u64::from(*at);
+            storage.write_at(offset, &[*byte]).unwrap();
+        }
+        storage
+    }
+}
+
+/// Looks at everything, as far as it goes.
+fn read_all(fs: &mut dyn ReadFs, folder: &str, depth: u32) {
+    let names = fs.read_dir(if folder.is_empty() { "/" } else { folder });
+    for name in names.unwrap_or_default().into_iter().take(100) {
+        let path = format!("{folder}/{name}");
+        let found = fs.metadata(&path);
+        let _ = (fs.read(&path), fs.read_link(&path));
+        if depth > 0
+            && found.is_ok_and(|found| found.is_some_and(|found| found.kind == Kind::Folder))
+        {
+            read_all(fs, &path, depth - 1);
+        }
+    }
+    let _ = (fs.free_bytes(), fs.free_inodes());
+}
+
+type Edit<'a> = &'a dyn Fn(&mut dyn WriteFs) -> diskimg::Result<()>;
+
+/// Changes a bit of everything, as far as it goes: one file system per change, since the first failure is the last.
+fn write_all(open: impl Fn() -> Option<Box<dyn WriteFs>>) {
+    let big = vec![7; 100_000];
+    let edits: [Edit<'_>; 8] = [
+        &|fs| fs.write_file("/etc/hostname", &big, ROOT),
+        &|fs| fs.write_file("/config.txt", &big, ROOT),
+        &|fs| fs.make_folder("/usr/lib/new", ROOT),
+        &|fs| fs.make_folder("/overlays/new", ROOT),
+        &|fs| fs.make_symlink("/lib/new", &"x/".repeat(100)),
+        &|fs| fs.remove("/usr/lib/big"),
+        &|fs| {
+            fs.remove("/overlays/README")
+                .and_then(|()| fs.remove("/overlays"))
+        },
+        &|fs| {
+            fs.set_attributes(
+                "/etc/twin",
+                Attributes {
+                    mode: 0o600,
+                    ..ROOT
+                },
+            )
+        },
+    ];
+    for edit in edits {
+        let Some(mut fs) = open() else { return };
+        let _ = edit(fs.as_mut());
+        let _ = fs.finish();
+    }
+}
+
+fn ext4(victim: &Victim, spots: &Spots) {
+    if let Ok(mut reader) = Ext4Reader::open(victim.spoiled(spots)) {
+        read_all(&mut reader, "", 3);
+    }
+    write_all(|| {
+        let writer = Ext4Writer::open(victim.spoiled(spots), CLOCK);
+        writer
+            .ok()
+            .map(|writer| Box::new(writer) as Box<dyn WriteFs>)
+    });
+}
+
+fn fat_volume(victim: &Victim, spots: &Spots) {
+    if let Ok(mut reader) = FatReader::open(victim.spoiled(spots)) {
+        read_all(&mut reader, "", 3);
+    }
+    write_all(|| {
+        let writer = FatWriter::open(victim.spoiled(spots), TIME);
+        writer
+            .ok()
+            .map(|writer| Box::new(writer) as Box<dyn WriteFs>)
+    });
+}
+
+fn table(victim: &Victim, spots: &Spots) {
+    let storage = victim.spoiled(spots);
+    if let Ok(mut table) = Table::read(storage.as_ref()) {
+        let _ = table.resize(1, 1 << 40);
+        let _ = table.resize(2, 1 << 20);
+        let _ = table.write(storage.as_ref());
+    }
+}
+
+macro_rules! victim {
+    ($name:ident, $image:expr) => {
+        static $name: LazyLock<Victim> = LazyLock::new(|| Victim::new($image));
+    };
+}
+
+victim!(CHECKED, Ext4::new(&[]).mib(16).make());
+victim!(
+    UNCHECKED,
+    Ext4::new(&["-b", "1024", "-O", "^metadata_csum,^64bit"])
+        .mib(16)
+        .make()
+);
+victim!(FAT32, fat(34, &["-F", "32", "-s", "1"]));
+victim!(FAT16, fat(16, &["-F", "16"]));
+victim!(MBR, mbr());
+victim!(GPT, gpt());
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn spoiled_ext4_with_checksums(spots in spots()) {
+        ext4(&CHECKED, &spots);
+    }
+
+    #[test]
+    fn spoiled_ext4_without_checksums(spots in spots()) {
+        ext4(&UNCHECKED, &spots);
+    }
+
+    #[test]
+    fn spoiled_fat32(spots in spots()) {
+        fat_volume(&FAT32, &spots);
+    }
+
+    #[test]
+    fn spoiled_fat16(spots in spots()) {
+        fat_volume(&FAT16, &spots);
+    }
+
+    #[test]
+    fn spoiled_tables(spots in spots()) {
+        table(&MBR, &spots);
+        table(&GPT, &spots);
+    }
+}
