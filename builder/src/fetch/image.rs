@@ -8,16 +8,15 @@ use anyhow::Result;
 use super::Options;
 use super::cache::{Entry, storage};
 use super::digest::{DigestReader, Digested};
-use super::record::{Record, State};
+use super::record::{RECORD, Record, State};
 use super::unpack::unpack;
 use super::verified::{Promise, Seen, Verified};
 use super::watched::Watched;
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 
-/// Endings of the image and of what is known about it.
+/// Ending of the image; what is known about it is beside it.
 const IMAGE: &str = "img";
-const RECORD: &str = "toml";
 
 /// The entry's image if it is there and what it should be; a damaged one is removed.
 ///

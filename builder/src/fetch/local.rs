@@ -2,17 +2,17 @@
 //! what it should be.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
 use super::Options;
-use super::cache::{Cache, replace, storage, with_ending};
+use super::cache::{Cache, storage, with_ending};
 use super::decode::Format;
 use super::digest::Digested;
 use super::image;
-use super::record::{Record, State};
+use super::record::{RECORD, Record, State};
 use super::unpack::supported;
 use super::verified::{Pin, Promise, Seen, Verified};
 use crate::failure::{Failure, Kind};
@@ -28,7 +28,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
         packed: sidecar(path)?,
         raw: Pin::default(),
     };
-    let packed = digest(path, options)?;
+    let packed = digest(path, &cache, options)?;
     let source = path.display().to_string();
     if format == Format::Raw {
         let seen = Seen {
@@ -75,10 +75,10 @@ fn format(path: &Path) -> Result<Format> {
 }
 
 /// The digest of the file, from the record of an earlier run if the file has not changed since.
-fn digest(path: &Path, options: &Options<'_>) -> Result<Digested> {
-    let record = record_path(path, options.cache)?;
+fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
+    let entry = cache.entry(&record_key(path)?, options.progress)?;
     let before = image::state(path)?;
-    if let Some(known) = Record::read(&record).filter(|known| known.holds(&before)) {
+    if let Some(known) = Record::read(&entry.path(RECORD)).filter(|known| known.holds(&before)) {
         return Ok(known.seen().packed);
     }
     let digested = image::digest(
@@ -91,7 +91,7 @@ fn digest(path: &Path, options: &Options<'_>) -> Result<Digested> {
         packed: digested.clone(),
         raw: digested.clone(),
     };
-    replace(&record, &Record::new(&seen, Some(before)).to_text()?)?;
+    entry.write(RECORD, &Record::new(&seen, Some(before)).to_text()?)?;
     Ok(digested)
 }
 
@@ -108,10 +108,12 @@ fn unchanged(path: &Path, before: &State) -> Result<()> {
 }
 
 /// Records of local files are found by the file's full path.
-fn record_path(path: &Path, cache: &Path) -> Result<PathBuf> {
+fn record_key(path: &Path) -> Result<String> {
     let full = fs::canonicalize(path).map_err(|error| storage("looking at", path, &error))?;
-    let name = hex::encode(&Sha256::digest(full.as_os_str().as_encoded_bytes()));
-    Ok(cache.join(format!("local-{name}.toml")))
+    Ok(format!(
+        "local-{}",
+        hex::encode(&Sha256::digest(full.as_os_str().as_encoded_bytes()))
+    ))
 }
 
 /// The digest in `<path>.sha256`, as `sha256sum` writes it; no file, no promise.

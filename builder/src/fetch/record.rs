@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digested;
 use super::verified::Seen;
 
+/// Ending of a record in the cache.
+pub(super) const RECORD: &str = "toml";
+
 /// A record as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
