@@ -36,10 +36,12 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
         ));
     }
     let work = entry.work_folder()?;
-    let image = maker.make(&work, &|line| options.progress.note(line))?;
-    let verified = image::adopted(&entry, &image, &source, options)?;
-    entry.remove_work_folder()?;
-    Ok(verified)
+    let image = maker.make(&work, &|line| options.progress.note(line));
+    let verified = image.and_then(|image| image::adopted(&entry, &image, &source, options));
+    // A failed attempt's gigabytes go as well; its own error is the one to tell.
+    let cleaned = entry.remove_work_folder();
+    let verified = verified?;
+    cleaned.map(|()| verified)
 }
 
 /// Who makes the `debian-trixie` base. To be connected to `fetch::debian`.

@@ -3,4 +3,5 @@
 mod cache;
 mod download;
 mod images;
+mod make;
 pub(super) mod scene;

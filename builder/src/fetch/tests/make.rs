@@ -1,0 +1,84 @@
+//! Bases that are made here, with a maker that is quick.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use super::scene::{Scene, failure, image, sha256};
+use crate::failure::{Failure, Kind};
+use crate::fetch::Maker;
+use crate::fetch::make::made;
+
+/// Makes the test image, and counts how often; fails once nothing is left to make.
+struct Fake {
+    left: Cell<u32>,
+}
+
+impl Maker for Fake {
+    fn describe(&self) -> String {
+        "a made base".into()
+    }
+    fn digest(&self) -> String {
+        "d".repeat(64)
+    }
+    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
+        assert_eq!(fs_err::read_dir(work_dir)?.count(), 0, "an empty folder");
+        fs_err::write(work_dir.join("scratch"), "half")?;
+        say("making");
+        let left = self.left.get().checked_sub(1);
+        self.left
+            .set(left.ok_or_else(|| Failure::new(Kind::Storage, "nothing left", "none"))?);
+        fs_err::write(work_dir.join("base.img"), image())?;
+        Ok(work_dir.join("base.img"))
+    }
+}
+
+#[test]
+fn made_once_and_found_afterwards() {
+    let (scene, maker) = (Scene::new(), Fake { left: Cell::new(1) });
+    for _ in 0..2 {
+        let verified = made(&maker, &scene.options()).unwrap();
+        assert_eq!(verified.raw_sha256(), sha256(&image()));
+        assert_eq!(verified.source(), "a made base");
+        assert_eq!(
+            verified.path(),
+            scene.cache.join(format!("{}.img", "d".repeat(64)))
+        );
+    }
+    assert_eq!(scene.cached(".tmp").len(), 0);
+}
+
+#[test]
+fn damaged_base_is_made_anew() {
+    let (scene, maker) = (Scene::new(), Fake { left: Cell::new(2) });
+    let path = made(&maker, &scene.options()).unwrap().path().to_owned();
+    fs_err::write(&path, "damaged").unwrap();
+    made(&maker, &scene.options()).unwrap();
+    assert_eq!(maker.left.get(), 0);
+}
+
+#[test]
+fn failed_maker_leaves_nothing() {
+    let (scene, maker) = (Scene::new(), Fake { left: Cell::new(0) });
+    for _ in 0..2 {
+        assert_eq!(
+            failure(made(&maker, &scene.options())),
+            (Kind::Storage, "nothing left".into())
+        );
+        assert_eq!(scene.cached(".tmp").len() + scene.cached(".img").len(), 0);
+    }
+}
+
+#[test]
+fn offline_makes_nothing() {
+    let (mut scene, maker) = (Scene::new(), Fake { left: Cell::new(1) });
+    scene.offline = true;
+    assert_eq!(failure(made(&maker, &scene.options())).0, Kind::Storage);
+    assert_eq!(maker.left.get(), 1);
+}
+
+#[test]
+fn debian_is_not_connected_yet() {
+    let (scene, recipes) = (Scene::new(), crate::recipe::load(None).unwrap());
+    let recipe = crate::recipe::find(&recipes, "debian-trixie").unwrap();
+    assert_eq!(failure(scene.base(recipe)).0, Kind::Unsupported);
+}
