@@ -203,7 +203,9 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
     if let Some(dir) = path.parent() {
         private_folder(dir).map_err(|error| storage("making", dir, &error))?;
     }
-    let temporary = Temporary::create(with_ending(path, TEMPORARY))?;
+    // Nothing locks the state folder, so each process has its own temporary.
+    let ending = format!("{}.{TEMPORARY}", std::process::id());
+    let temporary = Temporary::create(with_ending(path, &ending))?;
     temporary
         .file()
         .write_all(text.as_bytes())

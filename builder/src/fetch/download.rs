@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::Options;
 use super::cache::Entry;
 use super::http::Http;
 use super::partial::Partial;
 use super::verified::Pin;
+use super::{Options, is};
 use crate::failure::{Failure, Kind};
 
 /// The first mirror's file that arrives whole and has the pinned digest.
@@ -54,12 +54,10 @@ pub(super) fn first<T>(
             Err(error) => return Err(error),
         }
     }
-    let is_graver = |error: &anyhow::Error| {
-        error
-            .downcast_ref::<Failure>()
-            .is_some_and(|it| it.kind == Kind::Verification)
-    };
-    let gravest = failures.iter().position(is_graver).unwrap_or(0);
+    let gravest = failures
+        .iter()
+        .position(|error| is(error, Kind::Verification))
+        .unwrap_or(0);
     if failures.is_empty() {
         Err(offline(urls))
     } else {

@@ -40,6 +40,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 use crate::recipe::{Download, Recipe, Source};
 use crate::spec::EtcdSource;
@@ -99,9 +100,21 @@ fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
     }
     let urls = std::slice::from_ref(&download.url);
     let packed = download::download(&entry, urls, &promise.packed, options)?;
-    let verified = image::unpacked(&entry, &packed, &download.url, &promise, options)?;
-    partial::Partial::remove(&entry)?;
-    Ok(verified)
+    let verified = image::unpacked(&entry, &packed, &download.url, &promise, options);
+    // Kept only for the next attempt after a full disk: bytes that are not what they should be will not become it.
+    if !verified
+        .as_ref()
+        .is_err_and(|error| is(error, Kind::Storage))
+    {
+        partial::Partial::remove(&entry)?;
+    }
+    verified
+}
+
+fn is(error: &anyhow::Error, kind: Kind) -> bool {
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.kind == kind)
 }
 
 #[cfg(test)]

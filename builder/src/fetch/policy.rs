@@ -20,7 +20,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            attempts: 6,
+            attempts: 5,
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(30),
             silence: Duration::from_secs(30),
