@@ -28,6 +28,8 @@ pub(crate) struct Reply {
     sent: usize,
     /// Silence after those bytes, before the connection is dropped.
     silence: Duration,
+    /// Bytes sent at once, and the pause after each such piece.
+    pace: Option<(usize, Duration)>,
 }
 
 impl Reply {
@@ -40,6 +42,7 @@ impl Reply {
             body: body.to_vec(),
             sent: body.len(),
             silence: Duration::ZERO,
+            pace: None,
         }
     }
 
@@ -95,13 +98,27 @@ impl Reply {
         }
     }
 
+    /// The body comes in pieces of this size, with a pause after each.
+    pub(crate) fn drip(self, piece: usize, pause: Duration) -> Self {
+        Self {
+            pace: Some((piece, pause)),
+            ..self
+        }
+    }
+
     fn send(&self, mut stream: &TcpStream) -> io::Result<()> {
         write!(stream, "HTTP/1.1 {}\r\nConnection: close\r\n", self.status)?;
         for (name, value) in &self.headers {
             write!(stream, "{name}: {value}\r\n")?;
         }
         stream.write_all(b"\r\n")?;
-        stream.write_all(&self.body[..self.sent])?;
+        let (piece, pause) = self
+            .pace
+            .unwrap_or((self.body.len().max(1), Duration::ZERO));
+        for piece in self.body[..self.sent].chunks(piece) {
+            stream.write_all(piece)?;
+            thread::sleep(pause);
+        }
         thread::sleep(self.silence);
         Ok(())
     }

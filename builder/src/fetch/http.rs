@@ -92,7 +92,7 @@ impl<'a> Http<'a> {
                 .client
                 .get(url)
                 .send()
-                .map_err(|error| passing(&error))
+                .map_err(|error| trouble(url, &error))
                 .and_then(|it| accepted(url, it));
             let read = response.and_then(|response| {
                 let read = response.take(limit).read_to_string(&mut text);
@@ -141,7 +141,7 @@ impl<'a> Http<'a> {
         }
         let response = self
             .request(url, partial)
-            .map_err(|error| passing(&error))?;
+            .map_err(|error| trouble(url, &error))?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && partial.len() > 0 {
             return not_satisfiable(&response, partial);
         }
@@ -213,6 +213,7 @@ fn not_satisfiable(response: &Response, partial: &mut Partial) -> Result<(), Tro
     ))
 }
 
+/// Appends the answer's body, and no more than the whole has.
 fn copy(
     url: &str,
     mut response: Response,
@@ -223,23 +224,23 @@ fn copy(
     let mut buffer = vec![0; 64 << 10];
     loop {
         task.at(partial.len());
-        let count = response
-            .read(&mut buffer)
-            .map_err(|error| Trouble::Passing(dropped(&error, partial.len())))?;
+        let read = response.read(&mut buffer);
+        let count = read.map_err(|error| Trouble::Passing(dropped(&error, partial.len())))?;
         if count == 0 {
-            break;
+            return ended(partial.len(), total);
         }
         partial.append(&buffer[..count])?;
-        check_total(
-            url,
-            Some(partial.len()).filter(|length| total.is_some_and(|total| *length > total)),
-            total,
-        )?;
+        if total.is_some_and(|total| partial.len() > total) {
+            check_total(url, Some(partial.len()), total)?;
+        }
     }
+}
+
+/// The connection ended; early, if the whole is longer.
+fn ended(length: u64, total: Option<u64>) -> Result<(), Trouble> {
     match total {
-        Some(total) if partial.len() < total => Err(Trouble::Passing(format!(
-            "the connection ended after {} of {total} bytes",
-            partial.len()
+        Some(total) if length < total => Err(Trouble::Passing(format!(
+            "the connection ended after {length} of {total} bytes"
         ))),
         _ => Ok(()),
     }
@@ -273,7 +274,16 @@ fn redirects() -> redirect::Policy {
     })
 }
 
-fn passing(error: &reqwest::Error) -> Trouble {
+/// A request that failed; what is wrong with the address itself stays wrong.
+fn trouble(url: &str, error: &reqwest::Error) -> Trouble {
+    if error.is_builder() || error.is_redirect() {
+        let what = format!("downloading {url}: {}", reason(error));
+        return Trouble::Final(Failure::new(
+            Kind::Storage,
+            what,
+            "check the address in the recipe",
+        ));
+    }
     Trouble::Passing(reason(error))
 }
 

@@ -74,6 +74,29 @@ fn stalled_connection_counts_as_dropped() {
 }
 
 #[test]
+fn slow_but_steady_is_no_stall() {
+    let packed = xz(&image());
+    let (body, piece) = (packed.clone(), packed.len() / 6);
+    let (scene, server, recipe) = serving(&packed, move |request, _| {
+        Reply::file(request, &body, "\"1\"").drip(piece, Duration::from_millis(500))
+    });
+    // Longer in all than one silence may be.
+    scene.base(&recipe).unwrap();
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn redirect_loop_is_final() {
+    let (scene, server, recipe) = serving(b"x", |_, _| {
+        Reply::status("302 Found").header("Location", "/a")
+    });
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(kind, Kind::Storage);
+    assert!(text.ends_with("too many redirects"), "{text}");
+    assert_eq!(server.requests().len(), 11, "ten are followed, once");
+}
+
+#[test]
 fn server_without_ranges_is_read_from_the_start() {
     let packed = xz(&image());
     let body = packed.clone();

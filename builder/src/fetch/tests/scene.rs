@@ -38,7 +38,8 @@ impl Scene {
             attempts: 3,
             pause: Duration::from_millis(1),
             longest_pause: Duration::from_millis(2),
-            silence: Duration::from_millis(300),
+            // Long enough for a busy machine not to look like a stalled server.
+            silence: Duration::from_secs(2),
             headway: 1000,
         };
         Options {
