@@ -2,6 +2,7 @@
 //! what it should be.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use anyhow::Result;
@@ -24,7 +25,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     let format = format(path)?;
     supported(path, format)?;
     let cache = Cache::open(options.cache)?;
-    let promise = Promise {
+    let mut promise = Promise {
         packed: sidecar(path)?,
         raw: Pin::default(),
     };
@@ -38,32 +39,26 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
         return Verified::new(path.to_owned(), source, &promise, seen);
     }
     promise.packed.check(&source, &packed)?;
+    // What is unpacked must be what was hashed, or the entry would have the wrong name.
     let entry = cache.entry(&packed.sha256, options.progress)?;
-    if let Some(verified) = image::cached(
-        &entry,
-        &source,
-        &promise,
-        &Options {
-            offline: false,
-            ..*options
-        },
-    )? {
-        return Ok(verified);
-    }
-    // What is unpacked must be what was hashed above, or the entry would have the wrong name.
-    let promise = Promise {
-        packed: Pin {
-            sha256: Some(packed.sha256),
-            size: Some(packed.size),
-        },
-        ..promise
+    promise.packed = Pin {
+        sha256: Some(packed.sha256),
+        size: Some(packed.size),
     };
-    image::unpacked(&entry, path, &source, &promise, options)
+    // A damaged entry can be replaced without a network.
+    let replaceable = Options {
+        offline: false,
+        ..*options
+    };
+    match image::cached(&entry, &source, &promise, &replaceable)? {
+        Some(verified) => Ok(verified),
+        None => image::unpacked(&entry, path, &source, &promise, options),
+    }
 }
 
 fn format(path: &Path) -> Result<Format> {
-    let missing = |error| storage("opening the image", path, &error);
-    if fs::metadata(path).map_err(missing)?.is_dir() {
+    let metadata = fs::metadata(path).map_err(|error| given(path, &error))?;
+    if metadata.is_dir() {
         let hint = "give the image file itself, or the name of a recipe (`etcd-image recipes`)";
         return Err(Failure::new(
             Kind::Usage,
@@ -71,7 +66,21 @@ fn format(path: &Path) -> Result<Format> {
             hint,
         ));
     }
-    File::open(path).and_then(Format::of).map_err(missing)
+    File::open(path)
+        .and_then(Format::of)
+        .map_err(|error| given(path, &error))
+}
+
+/// A path that a person gave cannot be read: theirs to correct if there is nothing, the disk's fault otherwise.
+pub(super) fn given(path: &Path, error: &io::Error) -> anyhow::Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return storage("reading", path, error);
+    }
+    Failure::new(
+        Kind::Usage,
+        format!("{} does not exist", path.display()),
+        "check the path, or the name if a name was meant",
+    )
 }
 
 /// The digest of the file, from the record of an earlier run if the file has not changed since.

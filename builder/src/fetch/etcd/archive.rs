@@ -52,31 +52,37 @@ fn walk(tar: &mut impl Read, layout: Layout, name: &str) -> Result<Taken> {
     let mut taken = Taken::default();
     for entry in archive.entries().map_err(|error| damaged(name, &error))? {
         let mut entry = entry.map_err(|error| damaged(name, &error))?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let parts =
-            parts(&path).ok_or_else(|| refused(name, &format!("it holds the path {path:?}")))?;
-        let slot = slot(layout, &parts);
-        if !is_file(&entry, slot.is_some())
-            .map_err(|what| refused(name, &format!("{path:?} is a {what}")))?
-        {
-            continue;
-        }
-        if let Some(program) = slot {
-            if taken.programs.contains_key(&program) {
-                return Err(refused(
-                    name,
-                    &format!("it holds {} more than once", program.name()),
-                ));
-            }
-            taken
-                .programs
-                .insert(program, read(&mut entry, &path, name)?);
-            if program == Program::Etcd && parts.len() > 1 {
-                taken.folder = parts.first().map(|&folder| folder.to_owned());
-            }
-        }
+        take_entry(&mut entry, layout, name, &mut taken)?;
     }
     Ok(taken)
+}
+
+fn take_entry<R: Read>(
+    entry: &mut Entry<'_, R>,
+    layout: Layout,
+    name: &str,
+    taken: &mut Taken,
+) -> Result<()> {
+    let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    let parts =
+        parts(&path).ok_or_else(|| refused(name, &format!("it holds the path {path:?}")))?;
+    let slot = slot(layout, &parts);
+    let is_file = is_file(entry, slot.is_some());
+    let is_file = is_file.map_err(|what| refused(name, &format!("{path:?} is a {what}")))?;
+    let (true, Some(program)) = (is_file, slot) else {
+        return Ok(());
+    };
+    if taken.programs.contains_key(&program) {
+        return Err(refused(
+            name,
+            &format!("it holds {} more than once", program.name()),
+        ));
+    }
+    taken.programs.insert(program, read(entry, &path, name)?);
+    if program == Program::Etcd && parts.len() > 1 {
+        taken.folder = parts.first().map(|&folder| folder.to_owned());
+    }
+    Ok(())
 }
 
 /// The path's parts, `.` left out; nothing for a path that leaves the archive.

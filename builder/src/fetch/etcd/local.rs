@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 use crate::fetch::cache::storage;
 use crate::fetch::decode::{Decoder, Format};
 use crate::fetch::digest::{DigestReader, Digested};
-use crate::fetch::local::sidecar;
+use crate::fetch::local::{given, sidecar};
 
 /// No archive of etcd is larger; what is, is not read into memory.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
@@ -83,7 +83,9 @@ fn name_of(path: &Path) -> Option<&str> {
 
 fn read(path: &Path) -> Result<(Vec<u8>, Digested)> {
     let broken = |error: std::io::Error| storage("reading", path, &error);
-    let size = fs::metadata(path).map_err(broken)?.len();
+    let size = fs::metadata(path)
+        .map_err(|error| given(path, &error))?
+        .len();
     if size > ARCHIVE_LIMIT {
         let what = format!(
             "{} has {} MiB: too large for a package of etcd",

@@ -285,7 +285,7 @@ fn what_is_no_source_is_named() {
     );
     assert_eq!(
         failure(local(&scene, "/nowhere/etcd.tar.gz")).0,
-        Kind::Storage
+        Kind::Usage
     );
     let empty = scene.dir.path().join("empty");
     fs_err::create_dir(&empty).unwrap();

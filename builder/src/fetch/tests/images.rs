@@ -115,6 +115,6 @@ fn what_is_not_an_image_is_named() {
     assert!(text.ends_with("a.img is a zip archive"), "{text}");
     assert_eq!(failure(scene.local(scene.dir.path())).0, Kind::Usage);
     let (kind, text) = failure(scene.local(&scene.dir.path().join("nothing.img")));
-    assert_eq!(kind, Kind::Storage);
-    assert!(text.contains("nothing.img: No such file"), "{text}");
+    assert_eq!(kind, Kind::Usage);
+    assert!(text.ends_with("nothing.img does not exist"), "{text}");
 }
