@@ -10,7 +10,7 @@ use crate::failure::{Failure, Kind};
 
 /// A raw image that was read to its end and is what was promised.
 ///
-/// **Invariant**: made only by [`Verified::new`], which compares what was seen with what was promised; what was seen
+/// **Invariant**: made only by `Verified::new`, which compares what was seen with what was promised; what was seen
 /// comes from a reader that drains its source, or from a record of that reading for a file unchanged since.
 #[derive(Debug)]
 pub struct Verified {
