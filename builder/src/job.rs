@@ -62,7 +62,9 @@ impl Job {
 
     /// Lines worth knowing now.
     pub(crate) fn tell(&self, lines: &[String]) {
-        lines.iter().for_each(|line| self.progress.note(line));
+        for line in lines {
+            self.progress.note(line);
+        }
     }
 
     /// The base: verified, opened, and of a family some recipe handles.
@@ -153,6 +155,7 @@ impl Job {
         })?;
         Ok(fetch::Options {
             cache,
+            mirror: self.work.cluster.mirror.as_deref(),
             recipes: self.work.cluster.recipes.as_deref(),
             offline: self.work.cache.offline,
             jobs: self.jobs().get(),

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Options;
 use super::cache::Cache;
+use super::debian;
 use super::image;
 use super::verified::{Promise, Verified};
 use crate::failure::{Failure, Kind};
@@ -17,7 +18,16 @@ pub trait Maker {
     /// A SHA-256 of everything that decides what is made, lower-case hexadecimal.
     fn digest(&self) -> String;
     /// Makes the image somewhere below `work_dir`, an empty folder that is removed afterwards.
-    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> Result<PathBuf>;
+    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> Result<Made>;
+}
+
+/// What a maker made.
+#[derive(Debug)]
+pub struct Made {
+    /// The raw image.
+    pub image: PathBuf,
+    /// Files to keep beside it, each with the ending it gets in the cache.
+    pub beside: Vec<(PathBuf, &'static str)>,
 }
 
 /// The image of `maker`, made now unless it is in the cache.
@@ -36,20 +46,63 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
         ));
     }
     let work = entry.work_folder()?;
-    let image = maker.make(&work, &|line| options.progress.note(line));
-    let verified = image.and_then(|image| image::adopted(&entry, &image, &source, options));
+    let made = maker.make(&work, &|line| options.progress.note(line));
+    let verified = made.and_then(|made| {
+        for (path, ending) in &made.beside {
+            entry.adopt(path, ending)?;
+        }
+        image::adopted(&entry, &made.image, &source, options)
+    });
     // A failed attempt's gigabytes go as well; its own error is the one to tell.
     let cleaned = entry.remove_work_folder();
     let verified = verified?;
     cleaned.map(|()| verified)
 }
 
-/// Who makes the `debian-trixie` base. To be connected to `fetch::debian`.
-pub(super) fn debian() -> Result<Box<dyn Maker>> {
-    let what = "this build of etcd-image cannot make the debian-trixie base yet";
-    Err(Failure::new(
-        Kind::Unsupported,
-        what,
-        "use `--base raspios-trixie`, or the path of an image",
-    ))
+/// etcd's Debian packages, which come with the `debian-trixie` base: server, then client.
+pub(super) fn etcd_packages(options: &Options<'_>) -> Result<[PathBuf; 2]> {
+    let maker = debian(options);
+    made(&maker, options)?;
+    let entry = Cache::open(options.cache)?.entry(&maker.digest(), options.progress)?;
+    Ok([SERVER, CLIENT].map(|ending| entry.path(ending)))
+}
+
+/// Endings of what the Debian maker leaves beside its image.
+const PACKAGES: &str = "packages";
+const SERVER: &str = "etcd-server.deb";
+const CLIENT: &str = "etcd-client.deb";
+
+/// Who makes the `debian-trixie` base.
+pub(super) fn debian(options: &Options<'_>) -> Debian {
+    Debian(debian::Inputs {
+        mirror: options.mirror.map(str::to_owned),
+    })
+}
+
+/// mmdebstrap, as `fetch/debian` runs it.
+pub(super) struct Debian(debian::Inputs);
+
+impl Maker for Debian {
+    fn describe(&self) -> String {
+        "Debian's packages, by mmdebstrap".to_owned()
+    }
+
+    fn digest(&self) -> String {
+        self.0.digest()
+    }
+
+    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> Result<Made> {
+        let image = debian::make(&self.0, work_dir, say)?;
+        let beside = [
+            ("debian-trixie.packages", PACKAGES),
+            ("etcd-server.deb", SERVER),
+            ("etcd-client.deb", CLIENT),
+        ];
+        Ok(Made {
+            image,
+            beside: beside
+                .map(|(name, ending)| (work_dir.join(name), ending))
+                .to_vec(),
+        })
+    }
 }

@@ -8,6 +8,7 @@
 //! ```
 //! Sockets are opened in `http` only, files created in `cache` only.
 
+mod debian;
 mod etcd;
 mod make;
 
@@ -32,7 +33,7 @@ mod verified;
 mod watched;
 
 pub use etcd::{EtcdBinaries, Libc};
-pub use make::Maker;
+pub use make::{Made, Maker};
 pub use policy::Policy;
 pub use verified::Verified;
 
@@ -54,6 +55,8 @@ pub struct Options<'a> {
     pub cache: &'a Path,
     /// The user's folder of recipes (`--recipes`), for etcd's releases.
     pub recipes: Option<&'a Path>,
+    /// Address of the Debian mirror (`--mirror`) for bases that are made.
+    pub mirror: Option<&'a str>,
     /// Use what is in the cache, or fail.
     pub offline: bool,
     /// Threads that decode.
@@ -68,7 +71,7 @@ pub struct Options<'a> {
 pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
     let verified = match &recipe.source {
         Source::Download(download) => published(download, options),
-        Source::Debian => make::debian().and_then(|maker| make::made(&*maker, options)),
+        Source::Debian => make::made(&make::debian(options), options),
     };
     verified.with_context(|| format!("fetching the base {}", recipe.name))
 }

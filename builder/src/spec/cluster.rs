@@ -131,6 +131,8 @@ pub struct Etcd {
 pub enum EtcdSource {
     /// A release, without the `v`, e.g. `3.6.14`.
     Version(String),
+    /// Debian's packages, fetched with the `debian-trixie` base.
+    Debian,
     /// A release tarball, a Debian package (`.deb`; several separated by commas) or a folder.
     Path(PathBuf),
 }

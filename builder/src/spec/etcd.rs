@@ -68,6 +68,9 @@ fn source(written: Option<Placed<&str>>, input: &Input, log: &mut Complaints) ->
         (None, Some(text)) => (text.place, text.value, identity::folder_of(input)),
         (None, None) => return EtcdSource::Version(DEFAULT_VERSION.to_owned()),
     };
+    if text == "debian" {
+        return EtcdSource::Debian;
+    }
     let version = text.strip_prefix('v').unwrap_or(text);
     if !is_version(version) {
         if is_path(text) {
@@ -77,7 +80,7 @@ fn source(written: Option<Placed<&str>>, input: &Input, log: &mut Complaints) ->
             return EtcdSource::Path(PathBuf::from(parts.collect::<Vec<_>>().join(",")));
         }
         let message = format!(
-            "`{text}` is neither a release such as {DEFAULT_VERSION} nor a path; write ./{text} for a folder"
+            "`{text}` is neither a release such as {DEFAULT_VERSION}, `debian`, nor a path; write ./{text} for a folder"
         );
         log.add(place, message);
     }

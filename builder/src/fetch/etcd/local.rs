@@ -19,19 +19,24 @@ const ARCHIVE_LIMIT: u64 = 256 << 20;
 
 /// The programs at `path`; several archives may be given, separated by commas.
 pub(super) fn local(path: &Path) -> Result<Found> {
+    gather(path.display().to_string(), &files(path)?)
+}
+
+/// The programs in those files together; `source` names them for reports.
+pub(super) fn gather(source: String, files: &[PathBuf]) -> Result<Found> {
     let mut found = Found {
-        source: path.display().to_string(),
+        source,
         ..Found::default()
     };
     let mut digests = Vec::new();
-    for file in files(path)? {
-        let (bytes, digested) = read(&file)?;
+    for file in files {
+        let (bytes, digested) = read(file)?;
         let name = file
             .file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let (programs, version) = open(bytes, &file, &name)?;
+        let (programs, version) = open(bytes, file, &name)?;
         if programs.contains_key(&Program::Etcd) {
             found.version = version;
         }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use self::programs::{Found, Program};
-use super::Options;
+use super::{Options, make};
 use crate::spec::EtcdSource;
 
 /// etcd's programs, each an ELF file for 64-bit Arm.
@@ -59,6 +59,14 @@ pub(super) fn etcd(
             found
                 .and_then(complete)
                 .with_context(|| format!("fetching etcd {version}"))
+        }
+        EtcdSource::Debian => {
+            let packages = make::etcd_packages(options);
+            let source = "etcd-server and etcd-client from Debian trixie".to_owned();
+            packages
+                .and_then(|packages| local::gather(source, &packages))
+                .and_then(complete)
+                .context("taking etcd from Debian's packages")
         }
         EtcdSource::Path(path) => {
             let found = local::local(path);

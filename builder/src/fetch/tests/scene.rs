@@ -45,6 +45,7 @@ impl Scene {
         Options {
             cache: &self.cache,
             recipes: None,
+            mirror: None,
             offline: self.offline,
             jobs: 2,
             policy,

@@ -1,0 +1,63 @@
+//! The files of `recipes/debian-trixie/`, built into the program.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+macro_rules! recipe_files {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../../../recipes/debian-trixie/", $name)))),*]
+    };
+}
+
+/// Name below the recipe's folder, and content.
+const FILES: [(&str, &str); 15] = recipe_files! {
+    "make.sh" "fetch.sh" "standins.sh" "configure.sh" "boot.sh" "settle.sh" "image.sh"
+    "packages" "tools" "mke2fs.conf"
+    "files/cmdline.txt" "files/fstab" "files/hosts" "files/raspi-firmware" "files/initramfs"
+};
+
+/// Everything of the recipe that can change the image: names and contents in turn.
+pub(super) fn parts<'a>() -> impl Iterator<Item = &'a str> {
+    FILES.iter().flat_map(|&(name, content)| [name, content])
+}
+
+/// Writes the recipe below `dir`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the scripts are scratch of the cache room, gone with the work folder"
+)]
+pub(super) fn unpack(dir: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(dir.join("files")).with_context(|| format!("creating {}", dir.display()))?;
+    for (name, content) in FILES {
+        let path = dir.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_says_first_what_it_is_for() {
+        for (name, content) in FILES.iter().filter(|(name, _)| !name.starts_with("files/")) {
+            let words = content
+                .lines()
+                .find(|line| !line.starts_with("#!"))
+                .unwrap_or_default();
+            assert!(words.starts_with("# "), "{name}");
+        }
+    }
+
+    #[test]
+    fn unpacked_recipe_is_the_built_in_one() {
+        let dir = tempfile::tempdir().unwrap();
+        unpack(dir.path()).unwrap();
+        for (name, content) in FILES {
+            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), content);
+        }
+    }
+}

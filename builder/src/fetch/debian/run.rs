@@ -1,0 +1,91 @@
+//! Runs `make.sh` in namespaces of its own and passes on what it says.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this recipe is made by mmdebstrap, the one exception to not shelling out"
+)]
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Context as _;
+
+use super::Inputs;
+use super::tools::Tools;
+use crate::failure::{Failure, Kind};
+use crate::hex;
+
+/// Runs the script of `recipe_dir`; it leaves `image.raw` and `debian-trixie.packages` in `work_dir`.
+pub(super) fn make_script(
+    inputs: &Inputs,
+    tools: &Tools,
+    recipe_dir: &Path,
+    work_dir: &Path,
+    say: &dyn Fn(&str),
+) -> anyhow::Result<()> {
+    let log = work_dir.join("make.log");
+    let mut command = isolated(tools);
+    command.arg("sh").arg(recipe_dir.join("make.sh"));
+    command.env("RECIPE", recipe_dir).env("WORK", work_dir);
+    settings(&mut command, inputs, tools);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(File::create(&log).with_context(|| format!("creating {}", log.display()))?);
+    finish(command.spawn().context("starting unshare")?, &log, say)
+}
+
+/// `unshare` with what is needed so that nothing survives the script: neither mounts nor processes.
+fn isolated(tools: &Tools) -> Command {
+    let mut command = Command::new("unshare");
+    if tools.needs_user_namespace {
+        command.args(["--user", "--map-root-user", "--map-auto"]);
+    }
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command
+}
+
+fn settings(command: &mut Command, inputs: &Inputs, tools: &Tools) {
+    command.env("MIRROR", inputs.mirror());
+    command.env(
+        "EMULATOR",
+        tools.emulator.as_deref().unwrap_or(Path::new("")),
+    );
+    // on disk the id is a little-endian number, in PARTUUIDs it is written as one
+    command.env(
+        "DISK_ID",
+        format!("{:08x}", u32::from_le_bytes(inputs.disk_id())),
+    );
+    command.env("FAT_SERIAL", hex::encode(&inputs.fat_serial()));
+    command.env("ROOT_UUID", inputs.uuid("root"));
+    command.env("HASH_SEED", inputs.uuid("hash seed"));
+}
+
+/// Waits for the end. The script watches its standard input, which the kernel closes should we be killed.
+fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<()> {
+    let _alive = script.stdin.take();
+    let steps = script.stdout.take().context("reading the script's steps")?;
+    for step in BufReader::new(steps).lines() {
+        say(&step.context("reading the script's steps")?);
+    }
+    let status = script.wait().context("waiting for mmdebstrap")?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Storage,
+        format!("running mmdebstrap: {status}\n{}", last_words(log)),
+        "these are the last lines of its log; is the network there, and room in the cache folder and in memory?",
+    ))
+}
+
+/// The last lines of the log that may say what was wrong.
+fn last_words(log: &Path) -> String {
+    let text = fs::read(log)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(6)..].join("\n")
+}

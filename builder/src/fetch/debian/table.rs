@@ -1,0 +1,95 @@
+//! The partition table: pi-gen's, to the sector.
+//!
+//! ```text
+//! LBA 0        16384 (8 MiB)             1064960 (520 MiB)            end, a multiple of 8 MiB
+//! | MBR | gap  | bootfs, FAT32, 512 MiB  | rootfs, ext4               |
+//! ```
+
+use std::fs::OpenOptions;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+
+const SECTOR: u64 = 512;
+const BOOT_START: u32 = 16_384;
+const BOOT_SECTORS: u32 = 1_048_576;
+const ROOT_START: u32 = BOOT_START + BOOT_SECTORS;
+const FAT32_LBA: u8 = 0x0c;
+const LINUX: u8 = 0x83;
+const DISK_ID: usize = 440;
+const ENTRIES: usize = 446;
+/// Cylinder, head and sector of anything too far out for them.
+const FAR: [u8; 3] = [0xfe, 0xff, 0xff];
+
+/// Writes the table into the first sector of the image, whose size decides that of the second partition.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the image is made here, in the cache room"
+)]
+pub(super) fn write(image: &Path, disk_id: [u8; 4]) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(image)
+        .context("opening it")?;
+    let size = file.seek(SeekFrom::End(0)).context("asking its size")?;
+    let table = sector(
+        disk_id,
+        u32::try_from(size / SECTOR).context("fitting it into an MBR")?,
+    )?;
+    file.rewind().context("going to its start")?;
+    file.write_all(&table).context("writing sector 0")?;
+    file.sync_all().context("syncing it")
+}
+
+fn sector(disk_id: [u8; 4], sectors: u32) -> anyhow::Result<[u8; 512]> {
+    ensure!(
+        sectors > ROOT_START,
+        "{sectors} sectors leave no room for the root partition at {ROOT_START}"
+    );
+    let mut table = [0; 512];
+    table[DISK_ID..][..4].copy_from_slice(&disk_id);
+    table[ENTRIES..][..16].copy_from_slice(&entry(FAT32_LBA, BOOT_START, BOOT_SECTORS));
+    table[ENTRIES + 16..][..16].copy_from_slice(&entry(LINUX, ROOT_START, sectors - ROOT_START));
+    table[510..].copy_from_slice(&[0x55, 0xaa]);
+    Ok(table)
+}
+
+fn entry(kind: u8, start: u32, sectors: u32) -> [u8; 16] {
+    let mut entry = [0; 16];
+    entry[1..4].copy_from_slice(&FAR);
+    entry[4] = kind;
+    entry[5..8].copy_from_slice(&FAR);
+    entry[8..12].copy_from_slice(&start.to_le_bytes());
+    entry[12..].copy_from_slice(&sectors.to_le_bytes());
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Size of Raspberry Pi OS Lite of 2026-06-18, whose table is known.
+    const SECTORS: u32 = 5_816_320;
+
+    #[test]
+    fn partitions_lie_where_pi_gen_puts_them() {
+        let table = sector([1, 2, 3, 4], SECTORS).unwrap();
+        assert_eq!(table[440..446], [1, 2, 3, 4, 0, 0]);
+        assert_eq!(
+            table[446..462],
+            [
+                0, 0xfe, 0xff, 0xff, 0x0c, 0xfe, 0xff, 0xff, 0, 0x40, 0, 0, 0, 0, 0x10, 0
+            ]
+        );
+        assert_eq!(table[466], LINUX);
+        assert_eq!(table[470..474], 1_064_960_u32.to_le_bytes());
+        assert_eq!(table[474..478], 4_751_360_u32.to_le_bytes());
+        assert_eq!(table[510..], [0x55, 0xaa]);
+    }
+
+    #[test]
+    fn refuses_an_image_without_room_for_a_root() {
+        assert!(sector([0; 4], ROOT_START).is_err());
+    }
+}
