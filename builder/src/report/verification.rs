@@ -257,7 +257,7 @@ fn walk(fs: &mut dyn ReadFs, folder: &str, problems: &mut Vec<String>) -> u64 {
         count += 1;
         match fs.metadata(&path) {
             Ok(Some(metadata)) if metadata.kind == FileKind::Folder => {
-                count += walk(fs, &path, problems)
+                count += walk(fs, &path, problems);
             }
             Ok(Some(_)) => {}
             Ok(None) => problems.push(format!("{path} is listed but not there")),

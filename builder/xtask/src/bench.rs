@@ -28,13 +28,12 @@ struct Run {
 
 /// Prints the table; a missed limit is an error.
 pub(crate) fn run() -> Outcome {
-    command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     demo::run()?;
     let folder = root().join("target/bench");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("making {}: {error}", folder.display()))?;
-    let base = demo::base_image()?;
+    let base = base_image()?;
     let (build, memory) = build(&base, &folder)?;
     let unpack = unpack(&base, &folder)?;
     say("\nmeasure                                    median        limit");
@@ -98,7 +97,7 @@ fn unpack(base: &Path, folder: &Path) -> Outcome<f64> {
         let plain =
             timed(|| command::run("sh", &["-c", &format!("xz -T1 -dc '{target}' > /dev/null")]))?;
         let cache = folder.join(format!("cache{round}"));
-        let ours = measure(&demo::unpack_command(&packed, &cache)?)?;
+        let ours = measure(&unpack_command(&packed, &cache))?;
         if round > 0 {
             ratios.push(plain.as_secs_f64() / ours.wall.as_secs_f64());
         }
@@ -150,12 +149,28 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The base of the last build, from its own report.
-pub(crate) fn newest(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?;
-    let dated = entries.filter_map(|entry| {
+/// Unpacks a local image into an empty cache; etcd is there already, so nothing else takes time.
+fn unpack_command(packed: &Path, cache: &Path) -> Vec<String> {
+    let (packed, cache) = (packed.to_string_lossy(), cache.to_string_lossy());
+    [demo::PROGRAM, "unpack", &packed, "--cache", &cache]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// The cached base: `verify --json` of the demo's images does not name it, the cache's only raw image does.
+fn base_image() -> Outcome<PathBuf> {
+    let cache = std::env::home_dir()
+        .ok_or("no home folder")?
+        .join(".cache/etcd-image");
+    let entries = std::fs::read_dir(&cache)
+        .map_err(|error| format!("reading {}: {error}", cache.display()))?;
+    let images = entries.filter_map(|entry| {
         let path = entry.ok()?.path();
-        Some((path.metadata().ok()?.modified().ok()?, path))
+        let image = path.extension().is_some_and(|ending| ending == "img");
+        image.then_some((path.metadata().ok()?.modified().ok()?, path))
     });
-    dated.max().map(|(_, path)| path)
+    images
+        .max()
+        .map(|(_, path)| path)
+        .ok_or_else(|| format!("no image in {}", cache.display()))
 }

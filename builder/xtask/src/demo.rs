@@ -1,16 +1,25 @@
 //! The main job on a real base: set the machine up, build three nodes, check them, print the report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::command::{Outcome, program, root, start};
+use crate::command::{self, Outcome, root};
 use crate::setup;
 
-/// Builds `images/etcd1.img` … `etcd3.img` from the debian-trixie base.
+/// Builds `images/etcd1.img` … `etcd3.img` from the debian-trixie base and verifies them.
 pub(crate) fn run() -> Outcome {
     setup::demo_tools()?;
+    command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
+    let build = build_command(&root().join("images"))?;
+    start_words(&build)?;
+    start_words(&[PROGRAM, "verify", "images"].map(str::to_owned))
+}
+
+/// The main job, into that folder. The state folder is kept apart from a person's own.
+pub(crate) fn build_command(out: &Path) -> Outcome<Vec<String>> {
     let key = ssh_key()?;
-    let key = key.to_string_lossy();
-    etcd_image(&[
+    let (out, key) = (out.to_string_lossy(), key.to_string_lossy());
+    let words = [
+        PROGRAM,
         "build",
         "--nodes",
         "3",
@@ -18,16 +27,22 @@ pub(crate) fn run() -> Outcome {
         "debian-trixie",
         "--etcd",
         "debian",
+        "--state",
+        "target/demo/etcd-cluster",
+        "--out",
+        &out,
         "--ssh-key",
         &key,
-    ])?;
-    etcd_image(&["verify", "images"])
+    ];
+    Ok(words.map(str::to_owned).to_vec())
 }
 
-/// Builds the program in the profile the tests use and runs it at the root of the checkout.
-pub(crate) fn etcd_image(arguments: &[&str]) -> Outcome {
-    let mut command = program("cargo", &["run", "--quiet", "--bin", "etcd-image", "--"]);
-    start(command.args(arguments))
+/// Where the program built by cargo is, from the root of the checkout.
+pub(crate) const PROGRAM: &str = "target/debug/etcd-image";
+
+fn start_words(words: &[String]) -> Outcome {
+    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    command::run(PROGRAM, &arguments)
 }
 
 /// A key that may log in: the person's own, or one made for the demonstration under target/.

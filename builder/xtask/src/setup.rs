@@ -76,7 +76,7 @@ fn found(program: &str) -> bool {
         .any(|folder| folder.join(program).is_file())
 }
 
-/// The kernel starts arm64 programs through QEMU once binfmt_misc is mounted and QEMU is registered there.
+/// The kernel starts arm64 programs through QEMU once `binfmt_misc` is mounted and QEMU is registered there.
 fn enable_arm64() -> Outcome {
     if output("uname", &["-m"])?.trim() == "aarch64" {
         return Ok(());

@@ -18,32 +18,46 @@ pub(crate) fn run(full: bool) -> Outcome {
             "warnings",
         ],
     )?;
-    start(
-        program(
-            "cargo",
-            &[
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-                "--quiet",
-            ],
-        )
-        .env("RUSTDOCFLAGS", "-D warnings"),
-    )?;
-    tests(full)
+    document()?;
+    tests(full, &[])
 }
 
-fn tests(full: bool) -> Outcome {
-    let nextest = succeeds("cargo", &["nextest", "--version"]);
-    let mut arguments = match nextest {
-        true => vec!["nextest", "run", "--workspace", "--no-tests", "fail"],
-        false => vec!["test", "--workspace", "--quiet"],
+/// Makes every test image under target/, by the tests that compare two makings of each.
+pub(crate) fn fixtures() -> Outcome {
+    setup::test_tools()?;
+    tests(false, &["repeat_to_the_byte"])
+}
+
+fn document() -> Outcome {
+    let mut doc = program(
+        "cargo",
+        &[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+            "--quiet",
+        ],
+    );
+    start(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// nextest where it is installed, since it ends tests that hang; plain cargo elsewhere.
+fn tests(full: bool, filter: &[&str]) -> Outcome {
+    let (mut arguments, slow) = if succeeds("cargo", &["nextest", "--version"]) {
+        (
+            vec!["nextest", "run", "--workspace"],
+            &["--profile", "full", "--run-ignored", "all"][..],
+        )
+    } else {
+        (
+            vec!["test", "--workspace"],
+            &["--", "--include-ignored"][..],
+        )
     };
-    match (full, nextest) {
-        (true, true) => arguments.extend(["--profile", "full", "--run-ignored", "all"]),
-        (true, false) => arguments.extend(["--", "--include-ignored"]),
-        (false, _) => {}
+    arguments.extend(filter);
+    if full {
+        arguments.extend(slow);
     }
     command::run("cargo", &arguments)
 }
