@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use diskimg::{Overlay, ReadFs, ReadOnlyFile, Result, Run};
 
 use crate::ext4_writes::{ROOT, edit, reader};
-use crate::support::images::{Ext4, MIB, small_root};
-use crate::support::judges::e2fsck_file;
+use crate::fat_writes;
+use crate::support::images::{Ext4, MIB, fat, overlay, small_root};
+use crate::support::judges::{e2fsck_file, fsck_vfat};
 
 /// etcd, etcdctl and etcdutl in MiB, together 59.
 const BINARIES: [(&str, u64); 3] = [("etcd", 25), ("etcdctl", 18), ("etcdutl", 16)];
@@ -74,4 +75,25 @@ fn write_runs(image: &std::path::Path, runs: &[Run]) {
         file.seek(SeekFrom::Start(run.offset)).unwrap();
         file.write_all(&run.bytes).unwrap();
     }
+}
+
+#[test]
+fn a_kernel_goes_into_tiny_fat_clusters_quickly() {
+    let storage = overlay(&fat(64, &["-F", "32", "-s", "1"]));
+    let kernel = content(30 * MIB, 8);
+    let start = Instant::now();
+    fat_writes::edit(&storage, |fs| {
+        fs.write_file("/kernel8.img", &kernel, ROOT).unwrap();
+    });
+    let written = start.elapsed();
+    let read = fat_writes::reader(&storage).read("/kernel8.img").unwrap();
+    let all = start.elapsed();
+    assert!(read == kernel);
+    fsck_vfat(storage.as_ref());
+    let limit = if cfg!(debug_assertions) { 10 } else { 2 };
+    assert!(
+        all < Duration::from_secs(limit),
+        "{written:?} to write, {all:?} in all"
+    );
+    eprintln!("{written:?} to write, {all:?} in all");
 }

@@ -6,12 +6,12 @@ use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 
 use super::failure::from_view;
 use super::superblock::Superblock;
-use crate::error::{Refused, Result, Unsupported};
+use crate::error::{Corrupt, Refused, Result, Unsupported};
 use crate::fs::{Kind, Metadata, Path, ReadFs};
 use crate::storage::Storage;
 
-/// The most entries a folder may have: what a two-level hash tree of 1 KiB blocks can address is far below.
-const MOST_ENTRIES: usize = 4_000_000;
+/// The most entries a folder is believed to have; the engine of the writer has the same limit.
+const MOST_ENTRIES: u64 = 1_000_000;
 
 /// A file system open for reading. A journal that needs recovery is replayed in memory.
 pub struct Reader {
@@ -85,7 +85,11 @@ impl ReadFs for Reader {
         self.expect(path, Kind::Folder, |path| Refused::NotAFolder { path })?;
         let view = |error| from_view(error, path);
         let mut names = vec![];
-        for entry in self.ext4.read_dir(path).map_err(view)?.take(MOST_ENTRIES) {
+        for (count, entry) in (0_u64..).zip(self.ext4.read_dir(path).map_err(view)?) {
+            if count >= MOST_ENTRIES {
+                let (path, limit) = (path.to_owned(), MOST_ENTRIES);
+                return Err(Corrupt::FolderTooLarge { path, limit }.into());
+            }
             let entry = entry.map_err(view)?;
             match entry.file_name().as_str() {
                 Ok("." | "..") => {}

@@ -24,7 +24,8 @@ const PERMISSIONS: u16 = 0o7777;
 ///
 /// [`WriteFs::write_file`] on something that exists removes it and makes a new file: other hard links keep the old
 /// content, and extended attributes (capabilities, ACLs) of the old file do not pass to the new one. A folder's
-/// modification time becomes the clock's when its entries change. Inodes that are not named keep every byte.
+/// modification time becomes the clock's when its entries change. Inodes that are not named keep every byte. Owner and
+/// mode are exactly those given: neither setgid folders nor default ACLs of the parent are taken into account.
 pub struct Writer {
     pub(super) fs: Filesystem,
     device: Arc<Device>,
