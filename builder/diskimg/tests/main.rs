@@ -24,3 +24,4 @@ mod ext4_writes;
 mod fat_refusals;
 mod fat_writes;
 mod speed;
+mod whole_image;

@@ -30,7 +30,8 @@ pub struct Summary {
 }
 
 /// Checks that the file system in `storage` is one we know, consistent as far as its superblock says, cleanly
-/// unmounted and not larger than the storage. Only the superblock is read.
+/// unmounted and not larger than the storage. Only the superblock is read; [`Writer::open`](super::Writer::open) also
+/// looks whether the journal is empty.
 pub fn gate(storage: &dyn Storage) -> Result<Summary> {
     let superblock = Superblock::parse(storage)?;
     superblock.features.check()?;

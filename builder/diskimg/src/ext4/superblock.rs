@@ -86,61 +86,71 @@ impl Superblock {
 
     /// Checks that the numbers fit each other and `size` bytes of storage.
     pub(super) fn check_geometry(&self, size: u64) -> Result<()> {
-        let bits_per_block = self.block_size.saturating_mul(8);
-        let first_data_block = u64::from(self.block_size == 1024);
-        let blocks_per_group = u64::from(self.blocks_per_group);
-        let inodes_per_group = u64::from(self.inodes_per_group);
-        let descriptor_size = self.descriptor_size.into();
-        let wide = self.features.incompat & BITS_64 != 0;
-        let groups = self
-            .blocks_count
-            .saturating_sub(first_data_block)
-            .div_ceil(blocks_per_group.max(1));
-        let inodes = u64::from(self.inodes_count);
-        field(
-            "s_first_data_block",
-            self.first_data_block.into(),
-            |value| value == first_data_block,
-        )?;
-        field("s_blocks_per_group", blocks_per_group, |value| {
-            value >= 8 && value.is_multiple_of(8) && value <= bits_per_block
-        })?;
-        field("s_inodes_per_group", inodes_per_group, |value| {
-            value >= 8 && value.is_multiple_of(8) && value <= bits_per_block
-        })?;
-        field("s_rev_level", self.revision.into(), |value| value == 1)?;
-        field("s_inode_size", self.inode_size.into(), |value| {
-            value.is_power_of_two() && value >= 128 && value <= self.block_size
-        })?;
-        field("s_desc_size", descriptor_size, |value| {
-            !wide || (value.is_power_of_two() && (64..=1024).contains(&value))
-        })?;
-        field("s_blocks_count", self.blocks_count, |value| {
-            value > first_data_block.saturating_add(8)
-        })?;
-        field("s_inodes_count", inodes, |value| {
-            value == groups.saturating_mul(inodes_per_group)
-        })?;
-        field("s_free_blocks_count", self.free_blocks, |value| {
-            value <= self.blocks_count
-        })?;
-        field(
-            "s_free_inodes_count",
-            u64::from(self.free_inodes),
-            |value| value <= inodes,
-        )?;
+        self.check_layout()?;
+        self.check_counts()?;
         let need = self.blocks_count.saturating_mul(self.block_size);
         if need > size {
             return Err(Corrupt::FilesystemPastEnd { need, size }.into());
         }
         Ok(())
     }
+
+    /// Sizes that do not depend on the size of the file system.
+    fn check_layout(&self) -> Result<()> {
+        // One block holds the bitmap of a group.
+        let most = self.block_size.saturating_mul(8);
+        let (blocks, inodes) = (self.blocks_per_group, self.inodes_per_group);
+        let fits = |count: u32| count >= 8 && count.is_multiple_of(8) && u64::from(count) <= most;
+        let inode = self.inode_size;
+        let inode_fits =
+            inode.is_power_of_two() && inode >= 128 && u64::from(inode) <= self.block_size;
+        let descriptor = self.descriptor_size;
+        let is_wide = self.features.incompat & BITS_64 != 0;
+        let descriptor_fits = !is_wide || matches!(descriptor, 64 | 128 | 256 | 512 | 1024);
+        let first = u64::from(self.first_data_block);
+        field(
+            "s_first_data_block",
+            first,
+            first == self.expected_first_block(),
+        )?;
+        field("s_blocks_per_group", blocks, fits(blocks))?;
+        field("s_inodes_per_group", inodes, fits(inodes))?;
+        field("s_rev_level", self.revision, self.revision == 1)?;
+        field("s_inode_size", inode, inode_fits)?;
+        field("s_desc_size", descriptor, descriptor_fits)
+    }
+
+    /// Totals, and what is free of them.
+    fn check_counts(&self) -> Result<()> {
+        let first = self.expected_first_block();
+        let blocks = self.blocks_count;
+        field("s_blocks_count", blocks, blocks > first.saturating_add(8))?;
+        let groups = blocks
+            .saturating_sub(first)
+            .div_ceil(u64::from(self.blocks_per_group).max(1));
+        let inodes = groups.saturating_mul(self.inodes_per_group.into());
+        let counted = u64::from(self.inodes_count);
+        field("s_inodes_count", counted, counted == inodes)?;
+        field(
+            "s_free_blocks_count",
+            self.free_blocks,
+            self.free_blocks <= blocks,
+        )?;
+        let free = self.free_inodes;
+        field("s_free_inodes_count", free, free <= self.inodes_count)
+    }
+
+    /// Block 0 of 1 KiB holds the boot sector alone; larger ones hold the superblock, too.
+    fn expected_first_block(&self) -> u64 {
+        u64::from(self.block_size == 1024)
+    }
 }
 
-fn field(field: &'static str, value: u64, valid: impl Fn(u64) -> bool) -> Result<()> {
-    if valid(value) {
+fn field(field: &'static str, value: impl Into<u64>, valid: bool) -> Result<()> {
+    if valid {
         return Ok(());
     }
+    let value = value.into();
     Err(Corrupt::SuperblockField { field, value }.into())
 }
 
@@ -158,7 +168,7 @@ fn block_size(bytes: &[u8; SIZE]) -> Result<u64> {
     match 1024_u64.checked_shl(log) {
         Some(size @ (1024 | 2048 | 4096)) => Ok(size),
         Some(bytes @ 8192..=65536) => Err(Unsupported::BlockSize { bytes }.into()),
-        _ => field("s_log_block_size", u64::from(log), |_| false).map(|()| 0),
+        _ => field("s_log_block_size", log, false).map(|()| 0),
     }
 }
 
@@ -166,9 +176,8 @@ fn check_checksum(bytes: &[u8; SIZE], features: Features) -> Result<()> {
     if features.ro_compat & METADATA_CSUM == 0 {
         return Ok(());
     }
-    field("s_checksum_type", u64::from(u8_at(bytes, 0x175)), |value| {
-        value == 1
-    })?;
+    let kind = u8_at(bytes, 0x175);
+    field("s_checksum_type", kind, kind == 1)?;
     let found = u32_at(bytes, CHECKSUM_AT);
     let expected = checksum(bytes);
     if found != expected {

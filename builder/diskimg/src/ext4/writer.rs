@@ -9,6 +9,7 @@ use super::clock::{Clock, Given};
 use super::device::Device;
 use super::failure::from_engine;
 use super::gate::gate;
+use super::room::Freed;
 use super::superblock::Superblock;
 use crate::bytes::len_u64;
 use crate::error::{Error, Refused, Result};
@@ -87,6 +88,15 @@ impl Writer {
         }
     }
 
+    /// What stands under a name, and what becomes free when it goes.
+    fn standing(&self, folder: u32, name: &str, path: &str) -> Result<(Option<Kind>, Freed)> {
+        let Some(old) = self.child(folder, name, path)? else {
+            return Ok((None, Freed::default()));
+        };
+        let freed = Freed::by(&self.inode(old, path)?);
+        Ok((Some(self.kind(old, path)?), freed))
+    }
+
     fn attributes(&self, inode: u32, path: &str, attributes: Attributes) -> Result<()> {
         let failed = |error| self.failed(error, path, 0);
         let fs = &self.fs;
@@ -143,7 +153,7 @@ impl WriteFs for Writer {
         let place = Path::new(path)?;
         check_attributes(path, attributes)?;
         let (folder, name) = self.free_place(place)?;
-        self.check_room(path, 0, 0)?;
+        self.check_room(path, 0, Freed::default())?;
         self.change(|writer| {
             let inode = writer
                 .fs
@@ -158,16 +168,7 @@ impl WriteFs for Writer {
         let place = Path::new(path)?;
         check_attributes(path, attributes)?;
         let (folder, name) = parent(self, place)?;
-        let old = self.child(folder, name, path)?;
-        let (mut kind, mut freed) = (None, 0);
-        if let Some(old) = old {
-            let inode = self.inode(old, path)?;
-            kind = Some(self.kind(old, path)?);
-            if inode.links_count == 1 {
-                let per_block = self.superblock()?.block_size.checked_div(512).unwrap_or(2);
-                freed = inode.blocks.checked_div(per_block).unwrap_or(0);
-            }
-        }
+        let (kind, freed) = self.standing(folder, name, path)?;
         if kind == Some(Kind::Folder) {
             let path = path.to_owned();
             return Err(Refused::NotAFile { path }.into());
@@ -187,7 +188,7 @@ impl WriteFs for Writer {
         let place = Path::new(path)?;
         check_target(path, target, self.superblock()?.block_size)?;
         let (folder, name) = self.free_place(place)?;
-        self.check_room(path, len_u64(target.as_bytes()), 0)?;
+        self.check_room(path, len_u64(target.as_bytes()), Freed::default())?;
         self.change(|writer| {
             writer
                 .fs

@@ -24,7 +24,6 @@ pub(super) struct Boot {
     pub(super) clusters: u32,
     pub(super) fat_start: u64,
     pub(super) fat_len: u64,
-    pub(super) fats: u8,
     pub(super) info: Option<u64>,
     pub(super) state: u8,
     pub(super) serial: u32,
@@ -45,53 +44,80 @@ impl Boot {
     /// Parses a boot sector; the second value is the length of the volume in bytes.
     pub(super) fn from_bytes(bytes: &[u8; 512]) -> Result<(Self, u64)> {
         check_fixed_fields(bytes)?;
-        let fats = u8_at(bytes, 0x10);
-        let wide = u16_at(bytes, 0x16) == 0;
-        let fat_sectors = or_else(u16_at(bytes, 0x16), u32_at(bytes, 0x24));
-        let sectors = or_else(u16_at(bytes, 0x13), u32_at(bytes, 0x20));
-        let root = u64::from(u16_at(bytes, 0x11))
-            .saturating_mul(32)
-            .div_ceil(SECTOR);
-        let reserved = u64::from(u16_at(bytes, 0x0E));
-        let per_cluster = u64::from(u8_at(bytes, 0x0D));
-        let data = reserved
-            .saturating_add(u64::from(fats).saturating_mul(fat_sectors))
-            .saturating_add(root);
-        field("BPB_TotSec", sectors, |value| value > data)?;
-        let found = sectors
-            .saturating_sub(data)
-            .checked_div(per_cluster)
-            .unwrap_or(0);
-        let clusters = u32::try_from(found).unwrap_or(u32::MAX);
+        let layout = Layout::from_bytes(bytes);
+        let clusters = layout.clusters()?;
         let kind = kind(clusters)?;
-        field("BPB_FATSz16", u64::from(u16_at(bytes, 0x16)), |_| {
-            wide == (kind == FatKind::Fat32)
-        })?;
-        let entry = if kind == FatKind::Fat32 { 4 } else { 2 };
-        let fat_len = fat_sectors.saturating_mul(SECTOR);
-        field("BPB_FATSz", fat_sectors, |_| {
-            found.saturating_add(2).saturating_mul(entry) <= fat_len
-        })?;
-        let info = info(bytes, kind, reserved)?;
+        layout.check_fat(bytes, kind, clusters)?;
         let (state, serial, label) = match kind {
             FatKind::Fat16 => (0x25, 0x27, 0x2B),
             FatKind::Fat32 => (0x41, 0x43, 0x47),
         };
+        let label: [u8; 11] = array_at(bytes, label);
         let boot = Self {
             kind,
-            cluster_size: per_cluster.saturating_mul(SECTOR),
+            cluster_size: layout.per_cluster.saturating_mul(SECTOR),
             clusters,
-            fat_start: reserved.saturating_mul(SECTOR),
-            fat_len,
-            fats,
-            info,
+            fat_start: layout.reserved.saturating_mul(SECTOR),
+            fat_len: layout.fat_sectors.saturating_mul(SECTOR),
+            info: info(bytes, kind, layout.reserved)?,
             state: u8_at(bytes, state),
             serial: u32_at(bytes, serial),
-            label: String::from_utf8_lossy(&array_at::<11>(bytes, label))
-                .trim_end()
-                .to_owned(),
+            label: String::from_utf8_lossy(&label).trim_end().to_owned(),
         };
-        Ok((boot, sectors.saturating_mul(SECTOR)))
+        Ok((boot, layout.sectors.saturating_mul(SECTOR)))
+    }
+}
+
+/// The lengths of the parts of a volume, in sectors, in the order they follow each other.
+struct Layout {
+    reserved: u64,
+    fats: u64,
+    fat_sectors: u64,
+    root: u64,
+    per_cluster: u64,
+    sectors: u64,
+}
+
+impl Layout {
+    fn from_bytes(bytes: &[u8; 512]) -> Self {
+        let root_entries = u64::from(u16_at(bytes, 0x11));
+        Self {
+            reserved: u16_at(bytes, 0x0E).into(),
+            fats: u8_at(bytes, 0x10).into(),
+            fat_sectors: or_else(u16_at(bytes, 0x16), u32_at(bytes, 0x24)),
+            root: root_entries.saturating_mul(32).div_ceil(SECTOR),
+            per_cluster: u8_at(bytes, 0x0D).into(),
+            sectors: or_else(u16_at(bytes, 0x13), u32_at(bytes, 0x20)),
+        }
+    }
+
+    /// How many clusters there are behind the tables.
+    fn clusters(&self) -> Result<u32> {
+        let tables = self.fats.saturating_mul(self.fat_sectors);
+        let data = self
+            .reserved
+            .saturating_add(tables)
+            .saturating_add(self.root);
+        field("BPB_TotSec", self.sectors, |sectors| sectors > data)?;
+        let clusters = self
+            .sectors
+            .saturating_sub(data)
+            .checked_div(self.per_cluster);
+        Ok(u32::try_from(clusters.unwrap_or(0)).unwrap_or(u32::MAX))
+    }
+
+    /// Only FAT32 has no 16-bit length of the table, and the table must hold every cluster.
+    fn check_fat(&self, bytes: &[u8; 512], kind: FatKind, clusters: u32) -> Result<()> {
+        let entry_size = if kind == FatKind::Fat32 { 4 } else { 2 };
+        let need = u64::from(clusters)
+            .saturating_add(2)
+            .saturating_mul(entry_size);
+        field("BPB_FATSz16", u16_at(bytes, 0x16).into(), |size| {
+            (size == 0) == (kind == FatKind::Fat32)
+        })?;
+        field("BPB_FATSz", self.fat_sectors, |sectors| {
+            need <= sectors.saturating_mul(SECTOR)
+        })
     }
 }
 

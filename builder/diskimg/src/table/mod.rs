@@ -11,8 +11,10 @@ pub use gpt::Gpt;
 pub use guid::Guid;
 pub use mbr::{Mbr, set_mbr_disk_id};
 
+use std::sync::Arc;
+
 use crate::error::{Corrupt, Refused, Result};
-use crate::storage::Storage;
+use crate::storage::{Storage, Window};
 
 /// Bytes per sector.
 pub(crate) const SECTOR: u64 = 512;
@@ -56,6 +58,11 @@ impl Partition {
     /// The byte after the last.
     pub fn end(&self) -> u64 {
         self.start.saturating_add(self.len)
+    }
+
+    /// The partition's bytes in `image`.
+    pub fn window(&self, image: &Arc<dyn Storage>) -> Result<Window> {
+        Window::new(image.clone(), self.start, self.len)
     }
 }
 

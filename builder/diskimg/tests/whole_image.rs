@@ -1,0 +1,90 @@
+//! A whole image as the program edits it: table, FAT and ext4 in one overlay, runs written into a copy.
+
+use std::sync::Arc;
+
+use diskimg::table::set_mbr_disk_id;
+use diskimg::{Memory, Partition, PartitionKind, ReadFs, Result, Storage, Table, WriteFs};
+use diskimg::{ext4, fat};
+
+use crate::ext4_writes::{CLOCK, ROOT};
+use crate::fat_writes::TIME;
+use crate::support::images::{self, Ext4, MIB, bytes, mbr, overlay};
+use crate::support::judges;
+
+/// The disk of `mbr()` with a FAT of 16 MiB and an ext4 of 20 MiB in their places.
+fn disk() -> Arc<dyn Storage> {
+    let image = mbr();
+    let boot = images::fat(16, &["-F", "16"]);
+    let root = Ext4::new(&["-O", "^64bit,^huge_file"]).mib(20).make();
+    image.write_at(8 * MIB, &bytes(boot.as_ref())).unwrap();
+    image.write_at(24 * MIB, &bytes(root.as_ref())).unwrap();
+    image
+}
+
+fn partition(image: &Arc<dyn Storage>, kind: PartitionKind) -> Arc<dyn Storage> {
+    let partitions = Table::read(image.as_ref()).unwrap().partitions();
+    let is_it = |partition: &&Partition| partition.kind == kind;
+    let found = partitions.iter().find(is_it).unwrap();
+    Arc::new(found.window(image).unwrap())
+}
+
+/// One node: its disk id, its `cmdline.txt`, its host name.
+fn personalise(image: &Arc<dyn Storage>, id: u32, name: &str) {
+    set_mbr_disk_id(image.as_ref(), id).unwrap();
+    let boot = partition(image, PartitionKind::Fat);
+    let mut boot = Box::new(fat::Writer::open(boot, TIME).unwrap());
+    let line = format!("root=PARTUUID={id:08x}-02");
+    boot.write_file("/cmdline.txt", line.as_bytes(), ROOT)
+        .unwrap();
+    boot.finish().unwrap();
+    let root = partition(image, PartitionKind::Linux);
+    let mut root = Box::new(ext4::Writer::open(root, CLOCK).unwrap());
+    root.write_file("/etc/hostname", name.as_bytes(), ROOT)
+        .unwrap();
+    root.finish().unwrap();
+}
+
+#[test]
+fn runs_written_into_a_copy_make_the_image_of_the_overlay() {
+    let base = disk();
+    let before = bytes(base.as_ref());
+    for (id, name) in [(1, "etcd1"), (2, "etcd2")] {
+        let changes = overlay(&base);
+        personalise(&(changes.clone() as Arc<dyn Storage>), id, name);
+        let copy: Arc<dyn Storage> = Arc::new(Memory::new(before.clone()));
+        for run in changes.runs().collect::<Result<Vec<_>>>().unwrap() {
+            copy.write_at(run.offset, &run.bytes).unwrap();
+        }
+        assert!(bytes(copy.as_ref()) == bytes(changes.as_ref()));
+        assert!(changes.changed_bytes() < MIB, "{changes:?}");
+
+        judges::table(copy.as_ref());
+        judges::fsck_vfat(partition(&copy, PartitionKind::Fat).as_ref());
+        judges::e2fsck(partition(&copy, PartitionKind::Linux).as_ref());
+        assert_eq!(Table::read(copy.as_ref()).unwrap().disk_id(), Some(id));
+        let mut root = ext4::Reader::open(partition(&copy, PartitionKind::Linux)).unwrap();
+        assert_eq!(root.read("/etc/hostname").unwrap(), name.as_bytes());
+        let mut boot = fat::Reader::open(partition(&copy, PartitionKind::Fat)).unwrap();
+        let line = format!("root=PARTUUID={id:08x}-02");
+        assert_eq!(boot.read("/cmdline.txt").unwrap(), line.as_bytes());
+    }
+    assert!(bytes(base.as_ref()) == before);
+}
+
+#[test]
+fn two_nodes_can_be_made_at_once_from_one_base() {
+    let base = disk();
+    let images = std::thread::scope(|scope| {
+        [(1, "etcd1"), (2, "etcd2"), (1, "etcd1")]
+            .map(|(id, name)| {
+                let image = overlay(&base);
+                scope.spawn(move || {
+                    personalise(&(image.clone() as Arc<dyn Storage>), id, name);
+                    bytes(image.as_ref())
+                })
+            })
+            .map(|thread| thread.join().unwrap())
+    });
+    assert!(images[0] == images[2]);
+    assert!(images[0] != images[1]);
+}
