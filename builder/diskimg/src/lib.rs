@@ -13,6 +13,20 @@
 //! 4. [`ext4`] and [`fat`] each have a gate (is this safe to edit?), a writer and a reader; the readers are built on
 //!    code of other authors than the writers.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use diskimg::{Memory, Overlay, Storage};
+//!
+//! let base = Arc::new(Memory::new(vec![0; 10_000]));
+//! let image = Overlay::new(base);
+//! image.write_at(5000, b"changed")?;
+//! for run in image.runs() {
+//!     let run = run?;
+//!     assert_eq!((run.offset, run.bytes.len()), (4096, 4096));
+//! }
+//! # Ok::<(), diskimg::Error>(())
+//! ```
+//!
 //! Nothing here reads a clock, a random source, the environment or the network: times and identifiers are arguments,
 //! so equal calls give equal bytes. Every failure is one of four kinds, see [`Class`].
 #![warn(

@@ -20,6 +20,7 @@ mod tables;
 
 mod ext4_random;
 mod ext4_refusals;
+mod ext4_room;
 mod ext4_writes;
 mod fat_refusals;
 mod fat_writes;

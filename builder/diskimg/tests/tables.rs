@@ -45,6 +45,7 @@ fn an_mbr_of_sfdisk_is_understood() {
 #[test]
 fn a_grown_mbr_with_a_data_partition_is_accepted() {
     let image = mbr();
+    let before = bytes(image.as_ref());
     let Table::Mbr(mut table) = Table::read(image.as_ref()).unwrap() else {
         panic!("not an MBR");
     };
@@ -54,8 +55,10 @@ fn a_grown_mbr_with_a_data_partition_is_accepted() {
     table.set_disk_id(0xFEED_0001);
     table.write(image.as_ref()).unwrap();
     judges::table(image.as_ref());
+    let after = bytes(image.as_ref());
+    assert!(after[..440] == before[..440] && after[510..] == before[510..]);
 
-    let read = mbrman::MBR::read_from(&mut std::io::Cursor::new(bytes(image.as_ref())), 512);
+    let read = mbrman::MBR::read_from(&mut std::io::Cursor::new(after), 512);
     let read = read.unwrap();
     assert_eq!(read.header.disk_signature, 0xFEED_0001_u32.to_le_bytes());
     let places: Vec<_> = read

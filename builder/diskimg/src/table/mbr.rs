@@ -199,7 +199,7 @@ mod tests {
     use super::{Mbr, set_mbr_disk_id};
     use crate::error::{Corrupt, Error, Refused};
     use crate::storage::{Memory, Storage};
-    use crate::table::{Code, Partition, PartitionKind, Table};
+    use crate::table::{Partition, PartitionKind, Table};
 
     const MIB: u64 = 1 << 20;
 
@@ -311,26 +311,6 @@ mod tests {
         let mut expected = valid();
         expected[440..444].copy_from_slice(&[0x0D, 0xF0, 0xFE, 0xCA]);
         assert!(memory.into_bytes() == expected);
-    }
-
-    #[test]
-    fn grows_and_adds_partitions() {
-        let memory = Memory::new(valid());
-        let mut table = mbr(&memory);
-        table.resize(2, 9 * MIB).unwrap();
-        let kind = PartitionKind::Other(Code::Mbr(0xDA));
-        table.add(&partition(3, 14 * MIB, 2 * MIB, kind)).unwrap();
-        table.write(&memory).unwrap();
-        assert_eq!(
-            mbr(&memory).partitions(),
-            [
-                partition(1, MIB, 4 * MIB, PartitionKind::Fat),
-                partition(2, 5 * MIB, 9 * MIB, PartitionKind::Linux),
-                partition(3, 14 * MIB, 2 * MIB, kind),
-            ]
-        );
-        let written = memory.into_bytes();
-        assert!(written[..446] == valid()[..446] && written[512..] == valid()[512..]);
     }
 
     #[test]

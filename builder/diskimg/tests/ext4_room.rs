@@ -1,0 +1,105 @@
+//! Little room: what does not fit is refused, what fits is whole.
+
+use diskimg::ext4::gate;
+use diskimg::{Error, ReadFs, Refused};
+
+use crate::ext4_writes::{ROOT, edit, reader};
+use crate::support::images::{Ext4, overlay};
+use crate::support::judges::{debugfs, e2fsck};
+
+#[test]
+fn a_file_that_does_not_fit_is_refused_before_anything_changes() {
+    let storage = overlay(&Ext4::new(&[]).mib(16).make());
+    let free = reader(&storage).free_bytes().unwrap();
+    let content = vec![1; usize::try_from(free).unwrap()];
+    edit(&storage, |fs| {
+        let refused = fs.write_file("/big", &content, ROOT).unwrap_err();
+        let Error::Refused(Refused::NoSpace {
+            path,
+            need,
+            free: found,
+        }) = refused
+        else {
+            panic!("{refused}");
+        };
+        assert_eq!((path.as_str(), found), ("/big", free));
+        assert!(need > free, "{need} {free}");
+    });
+    assert_eq!(storage.runs().count(), 0);
+}
+
+#[test]
+fn a_full_file_system_is_whole_and_says_that_it_is_full() {
+    for options in [&[][..], &["-b", "1024"]] {
+        let storage = overlay(&Ext4::new(options).mib(16).make());
+        let mut refused = None;
+        edit(&storage, |fs| {
+            for number in 0..10_000 {
+                let written = fs.write_file(&format!("/home/{number}"), &[7; 9000], ROOT);
+                if let Err(error) = written {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        });
+        let refused = refused.unwrap();
+        assert!(
+            matches!(refused, Error::Refused(Refused::NoSpace { .. })),
+            "{refused}"
+        );
+        e2fsck(storage.as_ref());
+    }
+}
+
+/// Free space in pieces of two blocks: a large file needs an extent tree of two levels. Also without a journal.
+#[test]
+fn a_fragmented_file_system_takes_large_files() {
+    let options = ["-b", "1024", "-N", "4000", "-O", "^has_journal"];
+    let storage = overlay(&Ext4::new(&options).mib(5).empty());
+    let place = |number: u32| format!("/{}/{number}", number % 8);
+    edit(&storage, |fs| {
+        for folder in 0..8 {
+            fs.make_folder(&format!("/{folder}"), ROOT).unwrap();
+        }
+        let mut made = 0;
+        while fs.free_bytes().unwrap() > 100_000 {
+            fs.write_file(&place(made), &[1; 2000], ROOT).unwrap();
+            made += 1;
+        }
+        for number in (0..made).filter(|number| number / 8 % 2 == 0) {
+            fs.remove(&place(number)).unwrap();
+        }
+    });
+    let content = vec![9; 1_500_000];
+    edit(&storage, |fs| {
+        fs.write_file("/large", &content, ROOT).unwrap();
+    });
+    e2fsck(storage.as_ref());
+    assert!(reader(&storage).read("/large").unwrap() == content);
+    let extents = debugfs(storage.as_ref(), "dump_extents -n /large");
+    assert!(
+        extents.contains("0/ 1"),
+        "not as deep as thought: {extents}"
+    );
+}
+
+#[test]
+fn a_file_system_without_inodes_says_so() {
+    let storage = overlay(&Ext4::new(&["-N", "64"]).make());
+    let total = gate(storage.as_ref()).unwrap().inodes.into();
+    let mut made = 0;
+    edit(&storage, |fs| {
+        let refused = loop {
+            match fs.write_file(&format!("/home/{made}"), b"", ROOT) {
+                Ok(()) => made += 1,
+                Err(error) => break error,
+            }
+        };
+        let path = format!("/home/{made}");
+        assert_eq!(refused, Error::Refused(Refused::NoInodes { path, total }));
+        // Replacing needs none: the old one is used again.
+        fs.write_file("/home/0", b"new", ROOT).unwrap();
+    });
+    assert!(made > 10, "{made}");
+    e2fsck(storage.as_ref());
+}
