@@ -186,6 +186,7 @@ fn a_compressed_base_gives_the_same_image_as_a_raw_one() {
 fn debian_packages_and_folders_of_etcd_are_taken() {
     let unpacked = Scene::with("raspios-trixie");
     let tarball = release("arm64");
+    std::fs::create_dir(unpacked.at("tmp")).unwrap();
     tool_in(
         &unpacked.at("tmp"),
         "tar",

@@ -1,7 +1,4 @@
 //! The promises of etcd-image, one file each.
-//!
-//! Files that wait for the program lie here but are not yet named below; a line `mod …;` turns each of them on, best in
-//! this order: `build` `node` `calm` `refuse` `plan` `killed`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,10 +6,15 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[allow(dead_code, reason = "some of it is used only by the files that wait")]
 mod support;
 
+mod build;
+mod calm;
 mod ground;
 mod judges;
+mod killed;
+mod node;
 mod nothing_else;
+mod plan;
+mod refuse;
 mod tree;

@@ -40,7 +40,7 @@ fetch_tree() {
 ETCD='cd "$WORK" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -q -o APT::Sandbox::User=root download etcd-server etcd-client'
 
 fetch_both() {
-  fetch_tree arm64 packages "$ROOT" --customize-hook="$ETCD" &
+  fetch_tree arm64 packages "$ROOT" --extract-hook="$ETCD" &
   other=$!
   fetch_tree "$(dpkg --print-architecture)" tools "$TOOLS"
   wait "$other"

@@ -1,3 +1,5 @@
+//! What the command line promises.
+
 use clap::CommandFactory as _;
 
 use super::*;

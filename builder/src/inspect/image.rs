@@ -11,6 +11,9 @@ use super::family;
 use super::layout::{Layout, Part};
 use crate::failure::{Failure, Kind};
 
+/// Bytes of the first sector, which holds the partition table.
+const SECTOR: u64 = 512;
+
 /// An image opened for reading. The file is never opened for writing.
 #[derive(Debug)]
 pub struct Image {
@@ -43,6 +46,13 @@ impl Image {
 
     /// The same over any storage, such as a base with edits laid over it.
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
+        if storage.size() < SECTOR {
+            return Err(Failure::new(
+                Kind::Corrupt,
+                format!("{} bytes are too few for a disk image", storage.size()),
+                "name a disk image, raw or compressed",
+            ));
+        }
         let table = Table::read(&*storage)?;
         let disk_id = table.disk_id().ok_or_else(|| {
             Failure::new(

@@ -26,6 +26,13 @@ pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     Ok(plan)
 }
 
+/// Folders nobody described: as a package would make them.
+const PARENT: Attributes = Attributes {
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+};
+
 struct Planner<'a> {
     found: &'a Found,
     tree: &'a FileTree,
@@ -83,6 +90,7 @@ impl<'a> Planner<'a> {
         Ok(Attributes { mode, uid, gid })
     }
 
+    /// Also written where the base has the same: what we name gets the build's time, which may be all it is for.
     fn write(
         &mut self,
         entry: &Entry,
@@ -90,18 +98,8 @@ impl<'a> Planner<'a> {
         content: Content,
         attributes: Attributes,
     ) -> Result<()> {
-        if let Before::File {
-            attributes: old,
-            content: Some(bytes),
-            ..
-        } = &before
-            && **bytes == *content.bytes()
-            && *old == attributes
-        {
-            return Ok(());
-        }
         refuse_folder(entry, &before)?;
-        self.push(
+        self.push_for(
             entry,
             before,
             Action::WriteFile {
@@ -114,8 +112,10 @@ impl<'a> Planner<'a> {
     fn folder(&mut self, entry: &Entry, before: Before, attributes: Attributes) -> Result<()> {
         match &before {
             Before::Folder { attributes: old } if *old == attributes => Ok(()),
-            Before::Folder { .. } => self.push(entry, before, Action::SetAttributes { attributes }),
-            Before::Missing => self.push(entry, before, Action::MakeFolder { attributes }),
+            Before::Folder { .. } => {
+                self.push_for(entry, before, Action::SetAttributes { attributes })
+            }
+            Before::Missing => self.push_for(entry, before, Action::MakeFolder { attributes }),
             _ => Err(Failure::new(
                 Kind::Refused,
                 format!(
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
             _ => refuse_folder(entry, &before)?,
         }
         let target = target.to_owned();
-        self.push(entry, before, Action::MakeSymlink { target })
+        self.push_for(entry, before, Action::MakeSymlink { target })
     }
 
     fn absent(&mut self, entry: &Entry, before: Before) -> Result<()> {
@@ -141,7 +141,7 @@ impl<'a> Planner<'a> {
             Before::Missing => Ok(()),
             before => {
                 refuse_folder(entry, &before)?;
-                self.push(entry, before, Action::Remove)
+                self.push_for(entry, before, Action::Remove)
             }
         }
     }
@@ -177,7 +177,7 @@ impl<'a> Planner<'a> {
                 step.why = format!("{}; {}", step.why, entry.why);
                 Ok(())
             }
-            None => self.push(
+            None => self.push_for(
                 entry,
                 before,
                 Action::WriteFile {
@@ -197,72 +197,79 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The account files, all of them from one value so that they agree.
+    fn push_for(&mut self, entry: &Entry, before: Before, action: Action) -> Result<()> {
+        self.push(Step {
+            place: entry.place,
+            path: entry.path.clone(),
+            before,
+            action,
+            why: entry.why.clone(),
+        })
+    }
+
+    /// The account files, all of them from one value so that they agree; those that stay as they are are left alone.
     fn add_accounts(&mut self) -> Result<()> {
         let texts = self.accounts.texts();
         for (path, text) in ACCOUNT_FILES.into_iter().zip(texts) {
-            let (Before::File { attributes, .. }, Some(text)) =
-                (self.before(Place::Root, path), text)
+            let (before, Some(text)) = (self.before(Place::Root, path), text) else {
+                continue;
+            };
+            let Before::File {
+                attributes,
+                content: Some(old),
+                ..
+            } = &before
             else {
                 continue;
             };
+            if **old == *text.as_bytes() {
+                continue;
+            }
             // Shadow files hold password hashes: the plan shows them as fingerprints.
             let content = if path.ends_with("shadow") {
                 Content::Secret(Secret::new(text))
             } else {
                 Content::Plain(Arc::from(text.into_bytes()))
             };
-            let entry = Entry {
+            let attributes = *attributes;
+            self.push(Step {
                 place: Place::Root,
                 path: path.to_owned(),
-                change: Change::Absent,
+                before,
+                action: Action::WriteFile {
+                    content,
+                    attributes,
+                },
                 why: "users and groups".to_owned(),
-            };
-            self.write(&entry, self.before(Place::Root, path), content, attributes)?;
+            })?;
         }
         Ok(())
     }
 
     /// Adds the step, after folders its path needs and the base does not have.
-    fn push(&mut self, entry: &Entry, before: Before, action: Action) -> Result<()> {
-        let taken = |step: &Step| step.place == entry.place && step.path == entry.path;
+    fn push(&mut self, step: Step) -> Result<()> {
+        let taken = |other: &Step| other.place == step.place && other.path == step.path;
         if self.steps.iter().any(taken) {
             return Err(Failure::new(
                 Kind::Usage,
-                format!("{} is written twice", entry.path),
+                format!("{} is written twice", step.path),
                 "a `[[file]]` of cluster.toml, or another overlay, names a path the node already has",
             ));
         }
-        let ends: Vec<usize> = entry
-            .path
-            .match_indices('/')
-            .map(|(at, _)| at)
-            .skip(1)
-            .collect();
-        for parent in ends.into_iter().filter_map(|end| entry.path.get(..end)) {
-            if self.there.insert((entry.place, parent.to_owned())) {
-                let attributes = Attributes {
-                    mode: 0o755,
-                    uid: 0,
-                    gid: 0,
-                };
+        let ends = step.path.match_indices('/').map(|(at, _)| at).skip(1);
+        for parent in ends.filter_map(|end| step.path.get(..end)) {
+            if self.there.insert((step.place, parent.to_owned())) {
                 self.steps.push(Step {
-                    place: entry.place,
+                    place: step.place,
                     path: parent.to_owned(),
                     before: Before::Missing,
-                    action: Action::MakeFolder { attributes },
-                    why: format!("holds {}", entry.path),
+                    action: Action::MakeFolder { attributes: PARENT },
+                    why: format!("holds {}", step.path),
                 });
             }
         }
-        self.there.insert((entry.place, entry.path.clone()));
-        self.steps.push(Step {
-            place: entry.place,
-            path: entry.path.clone(),
-            before,
-            action,
-            why: entry.why.clone(),
-        });
+        self.there.insert((step.place, step.path.clone()));
+        self.steps.push(step);
         Ok(())
     }
 
@@ -325,14 +332,16 @@ fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
 
 /// Says before anything is copied that a partition is too full; `diskimg` would say so in the middle.
 fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
-    for (place, part) in [(Place::Boot, &layout.boot), (Place::Root, &layout.root)] {
-        let need = plan.bytes(place);
-        if need > part.free_bytes {
+    let boot = (Place::Boot, "boot", &layout.boot);
+    for (place, name, part) in [boot, (Place::Root, "root", &layout.root)] {
+        let (need, free) = (plan.bytes(place), part.free_bytes);
+        if need > free {
+            let node = &plan.node;
             return Err(Failure::new(
                 Kind::Refused,
                 format!(
-                    "node {}: partition {} ({}) has {} bytes free, the node needs {need}",
-                    plan.node, part.number, part.filesystem, part.free_bytes
+                    "node {node}: no room in the {name} partition ({}): {need} bytes needed, {free} free",
+                    part.number
                 ),
                 "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries",
             ));

@@ -124,7 +124,6 @@ const HEAD: &str = "node etcd1\n  disk id 041bba91 → 0000beef\n";
 #[test]
 fn what_is_there_already_is_not_planned() {
     let entries = vec![
-        text("/etc/hostname", "debian\n"),
         entry("/etc/absent", Change::Absent),
         entry(
             "/etc/issue",
@@ -134,6 +133,13 @@ fn what_is_there_already_is_not_planned() {
         ),
     ];
     assert_eq!(printed(entries), HEAD);
+}
+
+#[test]
+fn a_file_is_written_even_if_the_base_has_the_same() {
+    let expected = "  root /etc/hostname    # because\n";
+    let entries = vec![text("/etc/hostname", "debian\n")];
+    assert_eq!(printed(entries), format!("{HEAD}{expected}"));
 }
 
 #[test]
@@ -236,6 +242,6 @@ fn a_partition_that_is_too_full_is_refused() {
     assert_eq!(kind, Kind::Refused);
     assert_eq!(
         message,
-        "node etcd1: partition 2 (ext4) has 1000 bytes free, the node needs 1001"
+        "node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free"
     );
 }

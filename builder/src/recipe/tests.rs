@@ -1,3 +1,5 @@
+//! Recipes as they are shipped, and spoiled ones.
+
 use super::*;
 use crate::spec::Board;
 

@@ -109,7 +109,6 @@ pub struct CertificateRecord {
 
 /// One changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FileRecord {
     /// `boot` or `root`.
     pub partition: String,
