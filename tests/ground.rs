@@ -144,6 +144,34 @@ fn bookworm_waits_for_its_first_boot() {
 }
 
 #[test]
+fn debian_has_its_own_names() {
+    let disk = Disk::open(&image("debian-trixie"));
+    let (boot, root) = (disk.boot(), disk.root());
+    let ext4 = Ext4::new(root.path());
+    assert!(
+        Fat::new(boot.path())
+            .content("vmlinuz-6.12.107+deb13-arm64")
+            .is_some()
+    );
+    assert_eq!(
+        ext4.content("/vmlinuz").unwrap(),
+        b"boot/vmlinuz-6.12.107+deb13-arm64"
+    );
+    assert_eq!(ext4.names("/home"), Vec::<String>::new());
+    assert!(!ext4.text("/etc/passwd").contains(":1000:"));
+}
+
+#[test]
+fn every_root_has_the_same_top() {
+    let top =
+        "bin boot dev etc home lib lost+found media mnt opt proc root run sbin srv sys tmp usr var";
+    for family in ["raspios-trixie", "raspios-bookworm"] {
+        let root = Disk::open(&image(family)).root();
+        assert_eq!(Ext4::new(root.path()).names("/").join(" "), top, "{family}");
+    }
+}
+
+#[test]
 fn a_base_has_room_for_etcd() {
     for family in FAMILIES {
         let root = Disk::open(&image(family)).root();
