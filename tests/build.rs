@@ -31,11 +31,7 @@ fn three_images_that_every_judge_accepts() {
 fn the_output_folder_holds_the_images_and_what_belongs_to_them() {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "3"]);
-    let files: Vec<_> = scene
-        .snapshot("images")
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect();
+    let files = scene.names("images");
     let visible = files.iter().filter(|path| !path.contains("/."));
     let expected = [
         "images/SHA256SUMS",

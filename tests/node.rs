@@ -332,13 +332,3 @@ fn holds(image: &Path, pem: &Path) -> bool {
     .code
         == Some(0)
 }
-
-#[test]
-fn an_old_etcd_is_told_that_arm64_is_meant() {
-    let (_scene, nodes) = three();
-    assert!(
-        !nodes[0]
-            .text("/etc/systemd/system/etcd.service")
-            .contains("ETCD_UNSUPPORTED_ARCH")
-    );
-}

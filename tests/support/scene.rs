@@ -89,6 +89,7 @@ impl Scene {
             &folder.path().join("home/.ssh/id_ed25519.pub"),
             format!("{SSH_KEY}\n").as_bytes(),
         );
+        fs::create_dir(folder.path().join("tmp")).unwrap();
         let release = release("arm64");
         let inputs = [
             "--base",
@@ -181,7 +182,6 @@ impl Scene {
 
     /// No `PATH`: a product that shells out would fail here. No other variable of the tester either.
     fn prepare<'c>(&self, command: &'c mut Command) -> &'c mut Command {
-        fs::create_dir_all(self.at("tmp")).unwrap();
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
             .env_clear()
@@ -222,22 +222,27 @@ impl Scene {
         fs::read_to_string(self.at(path)).unwrap_or_else(|err| panic!("reading {path}: {err}"))
     }
 
-    /// Every file below a folder of the scene with its digest, sorted; empty if there is no such folder.
-    pub(crate) fn snapshot(&self, folder: &str) -> Vec<(String, String)> {
+    /// Every file below a folder of the scene, sorted; empty if there is no such folder.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let mut found = Vec::new();
         collect(&self.at(folder), &mut found);
-        let inside = |path: &Path| {
+        let inside = |path: PathBuf| {
             path.strip_prefix(&self.folder)
                 .unwrap()
                 .display()
                 .to_string()
         };
-        let mut named: Vec<_> = found
-            .iter()
-            .map(|path| (inside(path), digest(path)))
-            .collect();
-        named.sort();
-        named
+        let mut names: Vec<_> = found.into_iter().map(inside).collect();
+        names.sort();
+        names
+    }
+
+    /// The same with the digests of what is in them.
+    pub(crate) fn snapshot(&self, folder: &str) -> Vec<(String, String)> {
+        let names = self.names(folder).into_iter();
+        names
+            .map(|name| (name.clone(), digest(&self.at(&name))))
+            .collect()
     }
 
     /// A private copy of the base that the test may change, taken as this scene's base.
