@@ -35,14 +35,6 @@ impl Outcome {
         self
     }
 
-    /// It must have failed with this code and exactly these words.
-    #[track_caller]
-    pub(crate) fn refused(&self, code: i32, stderr: &str) {
-        assert_eq!(self.code, Some(code), "{}", self.stderr);
-        assert_eq!(self.stderr, stderr);
-        assert_eq!(self.stdout, "");
-    }
-
     /// It must have failed with this code, an error that names these things, and a hint.
     #[track_caller]
     pub(crate) fn refused_naming(&self, code: i32, things: &[&str]) {

@@ -25,7 +25,10 @@ pub struct Image {
 
 impl Image {
     /// Opens a base that has not run yet: a booted one has an identity that N nodes must not share.
+    ///
+    /// Each file system's gate comes first: it names what is wrong, where a reader would only stumble over it.
     pub fn open_base(path: &Path) -> Result<Self> {
+        gate(path).with_context(|| format!("inspecting {}", path.display()))?;
         let image = Self::open(path)?;
         family::refuse_booted(&mut *image.root()?)
             .with_context(|| format!("inspecting {}", path.display()))?;
@@ -46,32 +49,11 @@ impl Image {
 
     /// The same over any storage, such as a base with edits laid over it.
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
-        if storage.size() < SECTOR {
-            return Err(Failure::new(
-                Kind::Corrupt,
-                format!("{} bytes are too few for a disk image", storage.size()),
-                "name a disk image, raw or compressed",
-            ));
-        }
-        let table = Table::read(&*storage)?;
-        let disk_id = table.disk_id().ok_or_else(|| {
-            Failure::new(
-                Kind::Unsupported,
-                "the image has a GPT partition table",
-                "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
-            )
-        })?;
-        let partitions = table.partitions();
-        let boot = find(&partitions, "FAT boot", |kind| {
-            matches!(kind, PartitionKind::Fat)
-        })?;
-        let root = find(&partitions, "Linux root", |kind| {
-            matches!(kind, PartitionKind::Linux)
-        })?;
-        let mut reader = open_ext4(&storage, root)?;
+        let (disk_id, [boot, root]) = partitions(&*storage)?;
+        let mut reader = open_ext4(&storage, &root)?;
         let (family, release) = family::detect(&mut *reader)?;
-        let boot = part(boot, "fat", open_fat(&storage, boot)?.free_bytes()?);
-        let root = part(root, "ext4", reader.free_bytes()?);
+        let boot = part(&boot, "fat", open_fat(&storage, &boot)?.free_bytes()?);
+        let root = part(&root, "ext4", reader.free_bytes()?);
         let size = storage.size();
         let layout = Layout {
             size,
@@ -123,6 +105,39 @@ impl Image {
     }
 }
 
+/// Refuses what must not be edited.
+fn gate(path: &Path) -> Result<()> {
+    let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path)?);
+    let (_, [boot, root]) = partitions(&*storage)?;
+    let context = |partition: &Partition| format!("checking partition {}", partition.number);
+    diskimg::fat::gate(&boot.window(&storage)?).with_context(|| context(&boot))?;
+    diskimg::ext4::gate(&root.window(&storage)?).with_context(|| context(&root))?;
+    Ok(())
+}
+
+/// The MBR's disk signature, its first FAT and its first Linux partition.
+fn partitions(storage: &dyn Storage) -> Result<(u32, [Partition; 2])> {
+    if storage.size() < SECTOR {
+        return Err(Failure::new(
+            Kind::Corrupt,
+            format!("{} bytes are too few for a disk image", storage.size()),
+            "name a disk image, raw or compressed",
+        ));
+    }
+    let table = Table::read(storage)?;
+    let disk_id = table.disk_id().ok_or_else(|| {
+        Failure::new(
+            Kind::Unsupported,
+            "the image has a GPT partition table",
+            "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
+        )
+    })?;
+    let all = table.partitions();
+    let boot = find(&all, "FAT boot", |kind| *kind == PartitionKind::Fat)?;
+    let root = find(&all, "Linux root", |kind| *kind == PartitionKind::Linux)?;
+    Ok((disk_id, [boot.clone(), root.clone()]))
+}
+
 fn find<'a>(
     partitions: &'a [Partition],
     what: &str,
@@ -139,8 +154,7 @@ fn find<'a>(
 
 fn open_ext4(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dyn ReadFs>> {
     let context = || format!("opening the ext4 of partition {}", partition.number);
-    let window =
-        Window::new(Arc::clone(storage), partition.start, partition.len).with_context(context)?;
+    let window = partition.window(storage).with_context(context)?;
     Ok(Box::new(
         diskimg::ext4::Reader::open(Arc::new(window)).with_context(context)?,
     ))
@@ -148,8 +162,7 @@ fn open_ext4(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dy
 
 fn open_fat(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dyn ReadFs>> {
     let context = || format!("opening the FAT of partition {}", partition.number);
-    let window =
-        Window::new(Arc::clone(storage), partition.start, partition.len).with_context(context)?;
+    let window = partition.window(storage).with_context(context)?;
     Ok(Box::new(
         diskimg::fat::Reader::open(Arc::new(window)).with_context(context)?,
     ))

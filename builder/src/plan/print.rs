@@ -109,6 +109,9 @@ fn texts(step: &Step) -> Option<(String, String)> {
 /// The lines taken away and the lines added.
 fn lines(f: &mut Formatter<'_>, old: &str, new: &str) -> fmt::Result {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    if old == new {
+        return writeln!(f, "      same content, dated anew");
+    }
     for line in old.iter().filter(|line| !new.contains(line)) {
         writeln!(f, "      - {line}")?;
     }

@@ -137,7 +137,7 @@ fn what_is_there_already_is_not_planned() {
 
 #[test]
 fn a_file_is_written_even_if_the_base_has_the_same() {
-    let expected = "  root /etc/hostname    # because\n";
+    let expected = "  root /etc/hostname    # because\n      same content, dated anew\n";
     let entries = vec![text("/etc/hostname", "debian\n")];
     assert_eq!(printed(entries), format!("{HEAD}{expected}"));
 }
@@ -202,7 +202,7 @@ fn a_new_account_can_own_files_and_its_hash_is_not_shown() {
         printed.contains("      + pi:x:1000:1000::/home/pi:/bin/bash\n"),
         "{printed}"
     );
-    assert!(printed.contains("root /etc/shadow    # users and groups\n      file 0640 0:0, 26 bytes → file 0640 0:0, 72 bytes, secret SHA256:"), "{printed}");
+    assert!(printed.contains("root /etc/shadow    # users and groups\n      file 0640 0:0, 26 bytes → file 0640 0:0, 65 bytes, secret SHA256:"), "{printed}");
     assert!(!printed.contains("$y$"), "{printed}");
 }
 

@@ -221,7 +221,7 @@ fn etcd() {
     check(
         r#"
 "3.5.34" → "latest"
-    26: `latest` is neither a release such as 3.6.14 nor a path; write ./latest for a folder
+    26: `latest` is neither a release such as 3.6.14, `debian`, nor a path; write ./latest for a folder
 
 heartbeat-interval = 250 → heartbeat-interval = 0
     27: `heartbeat-interval` is 0; it must be from 1 to 10000 ms
