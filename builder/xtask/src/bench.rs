@@ -97,7 +97,7 @@ fn unpack(base: &Path, folder: &Path) -> Outcome<f64> {
         let plain =
             timed(|| command::run("sh", &["-c", &format!("xz -T1 -dc '{target}' > /dev/null")]))?;
         let cache = folder.join(format!("cache{round}"));
-        let ours = measure(&&unpack_command(&packed, base, &cache))?;
+        let ours = measure(&unpack_command(&packed, base, &cache))?;
         if round > 0 {
             ratios.push(plain.as_secs_f64() / ours.wall.as_secs_f64());
         }

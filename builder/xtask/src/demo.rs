@@ -9,12 +9,12 @@ use crate::setup;
 pub(crate) fn run() -> Outcome {
     setup::demo_tools()?;
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
-    let build = build_command(&root().join("images"))?;
+    let build = build_command(Path::new("images"))?;
     start_words(&build)?;
     start_words(&[PROGRAM, "verify", "images"].map(str::to_owned))
 }
 
-/// The main job, into that folder. The state folder is kept apart from a person's own.
+/// The main job, into that folder.
 pub(crate) fn build_command(out: &Path) -> Outcome<Vec<String>> {
     let key = ssh_key()?;
     let (out, key) = (out.to_string_lossy(), key.to_string_lossy());
@@ -28,7 +28,7 @@ pub(crate) fn build_command(out: &Path) -> Outcome<Vec<String>> {
         "--etcd",
         "debian",
         "--state",
-        "target/demo/etcd-cluster",
+        "etcd-cluster",
         "--out",
         &out,
         "--ssh-key",
