@@ -128,11 +128,17 @@ impl Job {
         items: &[T],
         work: impl Fn(&T) -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
-        parallel::map(self.jobs(), items, work)
+        parallel::map(self.nodes_at_once(), items, work)
     }
 
-    /// How many nodes are worked on at once.
-    fn jobs(&self) -> NonZeroUsize {
+    /// One more than there are processors: a node that waits for the disk leaves its processor to another.
+    fn nodes_at_once(&self) -> NonZeroUsize {
+        let unasked = self.environment.parallelism.saturating_add(1);
+        self.work.output.jobs.unwrap_or(unasked)
+    }
+
+    /// Threads that unpack.
+    fn threads(&self) -> NonZeroUsize {
         self.work
             .output
             .jobs
@@ -158,7 +164,7 @@ impl Job {
             mirror: self.work.cluster.mirror.as_deref(),
             recipes: self.work.cluster.recipes.as_deref(),
             offline: self.work.cache.offline,
-            jobs: self.jobs().get(),
+            jobs: self.threads().get(),
             policy: fetch::Policy::default(),
             progress: &*self.progress,
         })

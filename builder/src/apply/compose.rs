@@ -1,12 +1,14 @@
-//! Base + edits → a file: shared with the base where the file system can, otherwise copied, keeping holes.
+//! Base + edits → a file: the base's data is copied by the kernel where it can, holes stay holes.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use diskimg::{Overlay, Storage as _};
 use sha2::{Digest as _, Sha256};
 
+use super::extents;
 use super::output::{OutputFolder, Staged};
 use crate::failure::{Failure, Kind};
 use crate::hex;
@@ -14,11 +16,13 @@ use crate::inspect::Image;
 use crate::plan::Plan;
 
 /// Read, hashed and written at a time.
-const CHUNK: usize = 1 << 20;
+const CHUNK: u64 = 1 << 20;
+/// What a hole reads as, one chunk long.
+static ZEROES: [u8; 1 << 20] = [0; 1 << 20];
 /// A run of zeroes this long, aligned to its size, becomes a hole.
 const HOLE: usize = 64 << 10;
 
-/// Writes the edited image under a temporary name and computes its digest on the way.
+/// Writes the edited image under a temporary name and computes its digest.
 pub(super) fn compose(
     plan: &Plan,
     base: &Image,
@@ -28,51 +32,63 @@ pub(super) fn compose(
     let name = format!("{}.img", plan.node);
     let mut file = out.temporary(&name)?;
     let context = || no_room(out, &name);
-    let shared = match base.file() {
-        Some(source) => share(source, file.as_file()),
-        None => false,
-    };
-    if shared {
+    let size = edited.size();
+    file.as_file().set_len(size).with_context(context)?;
+    let data = base
+        .file()
+        .map_or_else(|| vec![0..size], |source| extents::data(source, size));
+    let copied = base
+        .file()
+        .is_some_and(|source| extents::copy(source, file.as_file(), &data));
+    if copied {
         write_runs(edited, file.as_file_mut()).with_context(context)?;
-    } else {
-        file.as_file()
-            .set_len(edited.size())
-            .with_context(context)?;
     }
-    let target = (!shared).then_some(file.as_file_mut());
-    let sha256 = stream(edited, target).with_context(context)?;
+    let target = (!copied).then_some(file.as_file_mut());
+    let sha256 = stream(edited, &data, target).with_context(context)?;
     file.as_file().sync_all().with_context(context)?;
     Ok(Staged {
         name,
-        size: edited.size(),
+        size,
         sha256,
         file,
     })
 }
 
-/// Reads the edited image once, from first to last byte: its digest, and its copy if there is a target.
-fn stream(edited: &Overlay, mut target: Option<&mut File>) -> Result<String> {
+/// Goes over the edited image once, from first to last byte: its digest, and its copy if there is a target.
+fn stream(edited: &Overlay, data: &[Range<u64>], mut target: Option<&mut File>) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = vec![0; ZEROES.len()];
     let mut offset = 0;
     while offset < edited.size() {
-        let rest = usize::try_from(edited.size() - offset).unwrap_or(CHUNK);
-        let chunk = &mut buffer[..rest.min(CHUNK)];
-        edited.read_at(offset, chunk)?;
-        hash.update(&*chunk);
-        if let Some(file) = &mut target {
-            write_sparse(file, offset, chunk)?;
+        let end = edited.size().min(offset + CHUNK);
+        let len = usize::try_from(end - offset).context("counting bytes")?;
+        if is_hole(edited, data, offset..end) {
+            hash.update(&ZEROES[..len]);
+        } else {
+            let chunk = &mut buffer[..len];
+            edited.read_at(offset, chunk)?;
+            hash.update(&*chunk);
+            if let Some(file) = &mut target {
+                write_sparse(file, offset, chunk)?;
+            }
         }
-        offset += u64::try_from(chunk.len()).context("counting bytes")?;
+        offset = end;
     }
     Ok(hex::encode(&hash.finalize()))
+}
+
+/// Whether the range is a hole of the base that no edit touches.
+fn is_hole(edited: &Overlay, data: &[Range<u64>], range: Range<u64>) -> bool {
+    let next = data.partition_point(|part| part.end <= range.start);
+    let in_data = data.get(next).is_some_and(|part| part.start < range.end);
+    !in_data && !edited.is_changed(range)
 }
 
 /// Writes the chunk but for its zeroes: the file was made of zeroes.
 fn write_sparse(file: &mut File, offset: u64, chunk: &[u8]) -> std::io::Result<()> {
     let mut at = offset;
     for piece in chunk.chunks(HOLE) {
-        if piece.iter().any(|byte| *byte != 0) {
+        if *piece != ZEROES[..piece.len()] {
             file.seek(SeekFrom::Start(at))?;
             file.write_all(piece)?;
         }
@@ -97,16 +113,4 @@ fn no_room(out: &OutputFolder, name: &str) -> Failure {
         hint: "an image needs as much room as its base; name a folder on another disk with `--out`"
             .to_owned(),
     }
-}
-
-/// Makes `target` share the blocks of `source` (Btrfs, XFS, bcachefs); false where that is not possible.
-#[cfg(target_os = "linux")]
-fn share(source: &File, target: &File) -> bool {
-    rustix::fs::ioctl_ficlone(target, source).is_ok()
-}
-
-/// Elsewhere the image is copied.
-#[cfg(not(target_os = "linux"))]
-fn share(_source: &File, _target: &File) -> bool {
-    false
 }

@@ -3,6 +3,7 @@
 
 mod compose;
 mod edit;
+mod extents;
 mod output;
 mod readback;
 

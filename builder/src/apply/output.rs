@@ -3,8 +3,9 @@
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
@@ -60,11 +61,23 @@ impl OutputFolder {
         temporary(&self.path, name)
     }
 
-    /// Gives the images their names, all of them or, if one fails, none after it; then makes the names durable.
+    /// Gives the images their names, then makes the names durable. All at once: each frees an older image's blocks,
+    /// which takes the file system a while.
     pub fn publish(&self, images: Vec<Staged>) -> Result<()> {
-        for image in images {
-            persist(image.file, &self.path.join(&image.name))?;
-        }
+        let publish = |image: Staged| persist(image.file, &self.path.join(&image.name));
+        let done: Vec<Result<()>> = thread::scope(|scope| {
+            let all: Vec<_> = images
+                .into_iter()
+                .map(|image| scope.spawn(move || publish(image)))
+                .collect();
+            all.into_iter()
+                .map(|one| {
+                    one.join()
+                        .unwrap_or_else(|_| bail!("naming an image panicked"))
+                })
+                .collect()
+        });
+        done.into_iter().collect::<Result<()>>()?;
         sync_folder(&self.path)
     }
 

@@ -62,7 +62,7 @@ pub struct OutputOptions {
     /// Write the images here
     #[arg(long, value_name = "DIR", default_value = "images")]
     pub out: PathBuf,
-    /// Build at most this many nodes at once [default: one per processor]
+    /// Build at most this many nodes at once [default: one more than processors]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::runs::Runs;
@@ -44,6 +45,12 @@ impl Overlay {
     /// back is still counted here.
     pub fn changed_bytes(&self) -> u64 {
         self.blocks().values().map(|block| len_u64(block)).sum()
+    }
+
+    /// Whether anything in that range was written. Writing the same bytes again counts.
+    pub fn is_changed(&self, range: Range<u64>) -> bool {
+        let blocks = first_block(range.start)..range.end.div_ceil(BLOCK);
+        self.blocks().range(blocks).next().is_some()
     }
 
     fn blocks(&self) -> RwLockReadGuard<'_, Blocks> {

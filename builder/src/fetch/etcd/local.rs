@@ -1,6 +1,7 @@
 //! etcd's programs on this machine: a release tarball, Debian packages, or a folder of programs or packages.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use crate::fetch::cache::storage;
 use crate::fetch::decode::{Decoder, Format};
 use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
+use crate::parallel;
 
 /// No archive of etcd is larger; what is, is not read into memory.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
@@ -29,22 +31,40 @@ pub(super) fn gather(source: String, files: &[PathBuf]) -> Result<Found> {
         ..Found::default()
     };
     let mut digests = Vec::new();
-    for file in files {
-        let (bytes, digested) = read(file)?;
-        let name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let (programs, version) = open(bytes, file, &name)?;
-        if programs.contains_key(&Program::Etcd) {
-            found.version = version;
+    // Unpacking is most of the work, and there are few files: all at once.
+    let all = NonZeroUsize::MIN.saturating_add(files.len());
+    for opened in parallel::map(all, files, |file| Opened::read(file))? {
+        if opened.programs.contains_key(&Program::Etcd) {
+            found.version = opened.version;
         }
-        found.add(programs, &name)?;
-        digests.push((digested, name));
+        found.add(opened.programs, &opened.name)?;
+        digests.push((opened.digested, opened.name));
     }
     found.sha256 = combined(&digests)?;
     Ok(found)
+}
+
+/// One file and what was in it.
+struct Opened {
+    name: String,
+    digested: Digested,
+    programs: Programs,
+    version: Option<String>,
+}
+
+impl Opened {
+    fn read(file: &Path) -> Result<Self> {
+        let (bytes, digested) = read(file)?;
+        let name = file.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let (programs, version) = open(bytes, file, &name)?;
+        Ok(Self {
+            name,
+            digested,
+            programs,
+            version,
+        })
+    }
 }
 
 /// The files that hold the programs.
