@@ -83,9 +83,10 @@ fn bookworm_swaps_nothing_and_its_clock_starts_at_the_build() {
     let node = Node::open(&scene.image_path("etcd1"));
     assert!(!node.starts("multi-user.target", "dphys-swapfile.service"));
     assert!(node.starts("sysinit.target", "fake-hwclock.service"));
-    let time =
-        time::OffsetDateTime::from_unix_timestamp(scene.manifest()["time"].as_i64().unwrap())
-            .unwrap();
+    let time = time::OffsetDateTime::from_unix_timestamp(
+        scene.manifest()["nodes"][0]["time"].as_i64().unwrap(),
+    )
+    .unwrap();
     let (date, clock) = (time.date(), time.time());
     let wanted = format!(
         "{date} {:02}:{:02}:{:02}\n",

@@ -275,7 +275,7 @@ fn the_admin_is_a_client_and_lives_on_the_host_only() {
 #[test]
 fn certificates_are_back_dated_one_day_and_the_clock_starts_after() {
     let (scene, nodes) = three();
-    let time = scene.manifest()["time"].as_i64().unwrap();
+    let time = scene.manifest()["nodes"][0]["time"].as_i64().unwrap();
     let server = nodes[0].certificate("/etc/etcd/pki/server.crt");
     assert_eq!(server.not_before, time - DAY);
     assert!(server.not_after > time + 300 * DAY);

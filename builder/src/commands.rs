@@ -1,11 +1,13 @@
 //! Every command as a list of intentions.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::cli::{self, Args, Command, Environment, Voice};
+use crate::failure::{Failure, Kind};
 use crate::job::Job;
 use crate::report::{self, Summary};
 use crate::{recipe, spec};
@@ -37,13 +39,16 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
             print(&voice, &inputs, &inputs)
         }
         Command::Inspect { image } => {
+            must_exist(&image)?;
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
         Command::Verify { target } => {
-            let verification = report::verify(&target, environment.now)?;
-            print(&voice, &verification, &verification)?;
-            verification.verdict()
+            must_exist(&target)?;
+            let verification = report::verify(&target, environment.clock)?;
+            // The verdict is the exit code, whatever becomes of the text.
+            let printed = print(&voice, &verification, &verification);
+            verification.verdict().and(printed)
         }
         Command::Recipes { recipes } => {
             let list = recipe::List(recipe::load(recipes.as_deref())?);
@@ -55,16 +60,32 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
     }
 }
 
-/// Data goes to standard output, as JSON or as text.
-fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match voice.json {
-        true => {
-            serde_json::to_writer_pretty(&mut stdout, data)?;
-            writeln!(stdout)?;
-        }
-        false if voice.quiet => {}
-        false => write!(stdout, "{text}")?,
+/// A path that was mistyped is not a broken image.
+fn must_exist(path: &Path) -> Result<()> {
+    match path.exists() {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Kind::Usage,
+            format!("{} does not exist", path.display()),
+            "check the path",
+        )),
     }
-    Ok(())
+}
+
+/// Data goes to standard output, as JSON or as text. A reader that has seen enough, as in `etcd-image plan | head`,
+/// is no failure.
+fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) -> Result<()> {
+    let out = match (voice.json, voice.quiet) {
+        (true, _) => serde_json::to_string_pretty(data)? + "\n",
+        (false, true) => return Ok(()),
+        (false, false) => text.to_string(),
+    };
+    match std::io::stdout().lock().write_all(out.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.context(Failure {
+            kind: Kind::Storage,
+            message: "writing to standard output".to_owned(),
+            hint: "is the disk it goes to full?".to_owned(),
+        }),
+    }
 }

@@ -54,6 +54,7 @@ impl Job {
     pub(crate) fn cluster(&self, purpose: Purpose) -> Result<Cluster> {
         let input = spec::Input::gather(&self.work.cluster, &self.environment, purpose)?;
         let cluster = spec::resolve(&input)?;
+        cluster.select(&self.work.cluster.only)?;
         for warning in &cluster.warnings {
             self.progress.note(&format!("warning: {warning}"));
         }

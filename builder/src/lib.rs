@@ -33,16 +33,16 @@ use crate::plan::Plan;
 use crate::report::{Inputs, Manifest, Sources};
 use crate::spec::Purpose;
 
-/// Writes one image per node: the whole pipeline. Nothing is written to the output folder before every plan is made.
+/// Writes one image per node: the whole pipeline. Images get their names, and the state folder what is new, only after
+/// every image is complete: a refused or interrupted build changes neither.
 pub fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
-    let certs = pki::open(&job.work.cluster.state, &cluster, job.environment.now)?;
-    job.tell(&certs.notes);
+    let state = pki::open(&job.work.cluster.state, &cluster, job.environment.now)?;
     let sources = Sources {
         cluster: &cluster,
-        certs: &certs,
+        certs: &state.certs,
         etcd: &etcd,
         base: base.record(),
     };
@@ -51,8 +51,10 @@ pub fn build(job: &Job) -> Result<Manifest> {
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.on_all(&plans, |plan| apply::apply(plan, &base.image, &out))?;
     let manifest = report::manifest(&sources, &plans, &images, &out)?;
+    state.keep()?;
     out.publish(images)?;
     report::write(&out, &manifest, &sources)?;
+    job.tell(&state.certs.notes);
     Ok(manifest)
 }
 

@@ -13,8 +13,6 @@ fn main() -> ExitCode {
     };
     match Environment::read().and_then(|environment| etcd_image::run(args, environment)) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of our output has seen enough, as in `etcd-image plan | head`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => explain(&error),
     }
 }
@@ -24,13 +22,6 @@ fn usage(error: &clap::Error) -> ExitCode {
     // A closed stream leaves nobody to tell.
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// One line naming the thing and the place, then the next step.

@@ -34,14 +34,19 @@ pub(super) fn compose(
     let context = || no_room(out, &name);
     let size = edited.size();
     file.as_file().set_len(size).with_context(context)?;
-    let data = base
-        .file()
-        .map_or_else(|| vec![0..size], |source| extents::data(source, size));
+    let data = base.file().map_or_else(
+        || Vec::from([0..size]),
+        |source| extents::data(source, size),
+    );
     let copied = base
         .file()
         .is_some_and(|source| extents::copy(source, file.as_file(), &data));
     if copied {
         write_runs(edited, file.as_file_mut()).with_context(context)?;
+    } else {
+        // A copy that stopped half-way must not show through where `stream` leaves holes.
+        file.as_file().set_len(0).with_context(context)?;
+        file.as_file().set_len(size).with_context(context)?;
     }
     let target = (!copied).then_some(file.as_file_mut());
     let sha256 = stream(edited, &data, target).with_context(context)?;
@@ -110,7 +115,7 @@ fn no_room(out: &OutputFolder, name: &str) -> Failure {
     Failure {
         kind: Kind::Storage,
         message: format!("writing {}", out.path().join(name).display()),
-        hint: "an image needs as much room as its base; name a folder on another disk with `--out`"
+        hint: "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`"
             .to_owned(),
     }
 }

@@ -10,8 +10,13 @@ use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
 
-/// Ends the name of a file that is being written.
+/// Begin and end of the name of a file that is being written.
+const OURS: &str = ".etcd-image-";
 const PARTIAL: &str = ".partial";
+/// Held while somebody writes to the folder; never removed.
+const LOCK: &str = ".etcd-image.lock";
+/// The folder below that gets files as well.
+const CLIENT: &str = "client";
 
 /// An output folder held by this build.
 #[derive(Debug)]
@@ -38,12 +43,8 @@ impl OutputFolder {
     pub fn open(path: &Path) -> Result<Self> {
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock(path)?;
-        for entry in fs_err::read_dir(path).with_context(|| unwritable(path))? {
-            let entry = entry.with_context(|| unwritable(path))?;
-            if entry.file_name().to_string_lossy().ends_with(PARTIAL) {
-                fs_err::remove_file(entry.path()).with_context(|| unwritable(path))?;
-            }
-        }
+        sweep(path)?;
+        sweep(&path.join(CLIENT))?;
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -97,8 +98,23 @@ impl OutputFolder {
     }
 }
 
+/// Removes what a killed build left in a folder, and nothing else.
+fn sweep(folder: &Path) -> Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs_err::read_dir(folder).with_context(|| unwritable(folder))? {
+        let entry = entry.with_context(|| unwritable(folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(OURS) && name.ends_with(PARTIAL) && entry.path().is_file() {
+            fs_err::remove_file(entry.path()).with_context(|| unwritable(folder))?;
+        }
+    }
+    Ok(())
+}
+
 fn temporary(folder: &Path, name: &str) -> Result<NamedTempFile> {
-    let prefix = format!(".{name}.");
+    let prefix = format!("{OURS}{name}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(PARTIAL);
     builder
@@ -116,8 +132,10 @@ fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     reason = "apply is one of the rooms that create files"
 )]
 fn lock(path: &Path) -> Result<File> {
-    let path = path.join(".lock");
-    let file = File::create(&path).with_context(|| unwritable(&path))?;
+    let path = path.join(LOCK);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let file = options.open(&path).with_context(|| unwritable(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Failure::new(

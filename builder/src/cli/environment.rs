@@ -18,6 +18,8 @@ pub struct Environment {
     pub cache: Option<PathBuf>,
     /// Seconds since 1970 for everything that is dated: `SOURCE_DATE_EPOCH` if set, else the clock.
     pub now: i64,
+    /// Seconds since 1970 by the clock, for judging what has ended.
+    pub clock: i64,
     /// Whether data goes to a person.
     pub stdout_is_terminal: bool,
     /// Whether messages go to a person, who then gets progress bars.
@@ -34,6 +36,7 @@ impl Environment {
             cache: cache_folder(home.clone(), std::env::var_os(CACHE_VARIABLE)),
             home,
             now: now(std::env::var_os("SOURCE_DATE_EPOCH"))?,
+            clock: clock(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             parallelism: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),

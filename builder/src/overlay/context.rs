@@ -1,5 +1,6 @@
 //! What templates may name: the node, its cluster and its time. An unknown name is an error.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +13,7 @@ use time::macros::format_description;
 
 use super::node::Inputs;
 use crate::hex;
-use crate::spec::{Board, Cluster, Node};
+use crate::spec::{Board, Cluster, Node, Wifi};
 
 /// The values, by the names templates use.
 #[derive(Serialize)]
@@ -63,8 +64,10 @@ struct NetworkValues {
 
 #[derive(Serialize)]
 struct WifiValues {
-    ssid: String,
-    password: String,
+    /// As a list of byte values, which no character can break (nm-settings-keyfile(5)).
+    ssid_bytes: String,
+    /// With the escapes of a key file.
+    psk: String,
     country: String,
 }
 
@@ -82,7 +85,8 @@ struct EtcdValues {
     quota: u64,
     has_etcdutl: bool,
     unsupported_arch: bool,
-    extra: Vec<String>,
+    /// YAML values by key; JSON is YAML.
+    extra: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -107,7 +111,7 @@ impl Values {
                 .map(|n| Member::new(cluster, n))
                 .collect(),
             hosts: hosts(cluster),
-            network: NetworkValues::new(cluster)?,
+            network: NetworkValues::new(cluster),
             ipv6: node.address.is_ipv6(),
             ssh: SshValues {
                 user: cluster.ssh.user.clone(),
@@ -139,25 +143,26 @@ impl Member {
 }
 
 impl NetworkValues {
-    fn new(cluster: &Cluster) -> Result<Self> {
+    fn new(cluster: &Cluster) -> Self {
         let network = &cluster.network;
-        let wifi = match &network.wifi {
-            None => None,
-            Some(wifi) => Some(WifiValues {
-                ssid: wifi.ssid.clone(),
-                password: String::from_utf8(wifi.password.reveal().to_vec())
-                    .ok()
-                    .context("reading the Wi-Fi password as UTF-8")?,
-                country: wifi.country.clone(),
-            }),
-        };
-        Ok(Self {
+        Self {
             interface: network.interface.clone(),
             prefix: network.prefix,
             gateway: network.gateway,
             dns: network.dns.clone(),
-            wifi,
-        })
+            wifi: network.wifi.as_ref().map(WifiValues::new),
+        }
+    }
+}
+
+impl WifiValues {
+    fn new(wifi: &Wifi) -> Self {
+        let bytes: Vec<String> = wifi.ssid.bytes().map(|byte| format!("{byte};")).collect();
+        Self {
+            ssid_bytes: bytes.concat(),
+            psk: keyfile_escaped(&String::from_utf8_lossy(wifi.password.reveal())),
+            country: wifi.country.clone(),
+        }
     }
 }
 
@@ -170,7 +175,7 @@ impl EtcdValues {
             quota: etcd.quota,
             has_etcdutl: inputs.etcd.etcdutl.is_some(),
             unsupported_arch: inputs.etcd.needs_unsupported_arch(),
-            extra: etcd.extra.iter().map(yaml_line).collect::<Result<_>>()?,
+            extra: etcd.extra.iter().map(yaml).collect::<Result<_>>()?,
         })
     }
 }
@@ -193,11 +198,19 @@ fn hosts(cluster: &Cluster) -> Vec<HostsValues> {
     cluster.hosts.iter().map(line).collect()
 }
 
-/// A YAML line; JSON values are valid YAML.
-fn yaml_line((key, value): &(String, toml::Value)) -> Result<String> {
+fn yaml((key, value): &(String, toml::Value)) -> Result<(String, String)> {
     let value =
         serde_json::to_string(value).with_context(|| format!("writing etcd setting `{key}`"))?;
-    Ok(format!("{key}: {value}"))
+    Ok((key.clone(), value))
+}
+
+/// A value of a `GLib` key file: a backslash is an escape, and a leading blank would be dropped.
+fn keyfile_escaped(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\");
+    match escaped.strip_prefix(' ') {
+        Some(rest) => format!("\\s{rest}"),
+        None => escaped,
+    }
 }
 
 /// A stable version-8 UUID (RFC 9562) made from the machine id, for `NetworkManager`'s connection.
@@ -281,7 +294,16 @@ pub(super) fn board_name(board: Board) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::uuid_from;
+    use super::{keyfile_escaped, uuid_from};
+
+    #[test]
+    fn a_passphrase_survives_the_key_file() {
+        let escaped = ["correct horse", " blank first", "back\\slash"].map(keyfile_escaped);
+        assert_eq!(
+            escaped,
+            ["correct horse", "\\sblank first", "back\\\\slash"]
+        );
+    }
 
     #[test]
     fn connection_uuid_is_stable_and_well_formed() {

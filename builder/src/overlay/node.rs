@@ -15,7 +15,7 @@ use crate::failure::{Failure, Kind};
 use crate::fetch::EtcdBinaries;
 use crate::inspect::Place;
 use crate::pki::{Certs, NodeIdentity};
-use crate::recipe::Recipe;
+use crate::recipe::{Family, Recipe};
 use crate::secret::Secret;
 use crate::spec::{Cluster, ExtraFile, Node};
 
@@ -44,6 +44,7 @@ impl Inputs<'_> {
 /// The wanted state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     check_board(inputs.recipe, node)?;
+    check_wifi(inputs)?;
     let values = Values::new(inputs, node)?;
     let renderer = Renderer::new(&values);
     let identity = inputs.identity(node)?;
@@ -57,7 +58,11 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
         };
         overlay
             .add(&mut entries)
-            .with_context(|| format!("reading overlay `{name}`"))?;
+            .with_context(|| Failure {
+                kind: Kind::Usage,
+                message: format!("reading overlay `{name}`"),
+                hint: "correct the overlay; the built-in ones show how: leave out `--overlays` to use them".to_owned(),
+            })?;
     }
     for name in &inputs.recipe.firmware {
         entries.extend(firmware::entries(name, node.board)?);
@@ -88,6 +93,18 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Debian's own image has no firmware for the wireless chips; such a node would never be reached.
+fn check_wifi(inputs: &Inputs<'_>) -> Result<()> {
+    if inputs.recipe.family == Family::DebianTrixie && inputs.cluster.network.wifi.is_some() {
+        return Err(Failure::new(
+            Kind::Unsupported,
+            "the debian-trixie base has no firmware for Wi-Fi",
+            "use a wired network, or `--base raspios-trixie`",
+        ));
+    }
+    Ok(())
 }
 
 /// One overlay folder being rendered for one node.

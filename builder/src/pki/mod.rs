@@ -35,16 +35,35 @@ use crate::spec::Cluster;
 use identity::Found;
 use store::Store;
 
+/// An open state folder: the identity of a cluster, of which what is new is not written yet.
+pub struct State {
+    /// The identity.
+    pub certs: Certs,
+    store: Store,
+}
+
+impl State {
+    /// Writes what is new: all of it or, killed on the way, whole old and whole new files.
+    pub fn keep(&self) -> anyhow::Result<()> {
+        self.store.commit()
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("State").field(&self.certs).finish()
+    }
+}
+
 /// The identity of a cluster: what the state folder holds, completed and brought up to date at `now`
-/// (seconds since 1970). Either everything that is missing is written, or nothing is changed.
-pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
+/// (seconds since 1970). Nothing is changed before [`State::keep`]; others wait until the state is dropped.
+pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
     let mut store = Store::open(state, |reader| Found::read(reader, cluster, now).map(drop))?;
     let found = Found::read(&store.reader(), cluster, now)?;
     let certs = found
         .complete(&mut store, cluster, now)
         .with_context(|| format!("completing the state folder {}", state.display()))?;
-    store.commit()?;
-    Ok(certs)
+    Ok(State { certs, store })
 }
 
 /// What [`open`] would return, without changing anything: what is missing is made up for this once, so new

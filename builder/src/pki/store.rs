@@ -4,6 +4,7 @@
 //! then each file is written under a temporary name, synced, and renamed, in the order of staging.
 //! **Invariant**: a process killed at any moment leaves whole old or whole new files; `tests::killed` holds it.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,22 @@ pub(super) struct Store {
     staged: Vec<(String, Zeroizing<Vec<u8>>)>,
     /// Held until the store is dropped: two builds may share a state folder.
     _lock: Option<File>,
+    /// The folder was made by this store and holds nothing yet: it goes again unless something is committed.
+    unused: Cell<bool>,
 }
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.unused.get() {
+            // Best effort: an empty folder that cannot be removed harms nobody.
+            let _ = fs::remove_file(self.folder.join(LOCK));
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
+}
+
+/// Locked while a build works with the folder.
+const LOCK: &str = ".lock";
 
 impl Store {
     /// Opens the folder, or makes it; waits while another process has it open.
@@ -30,8 +46,9 @@ impl Store {
         folder: &Path,
         inspect: impl Fn(&Reader) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        let lock = folder.join(".lock");
-        if !exists(folder)? {
+        let lock = folder.join(LOCK);
+        let made = !exists(folder)?;
+        if made {
             make_folder(folder)?;
         } else if !folder.is_dir() {
             let message = format!("the state folder {} is a file", folder.display());
@@ -54,6 +71,7 @@ impl Store {
             folder: folder.to_owned(),
             staged: Vec::new(),
             _lock: Some(lock),
+            unused: Cell::new(made),
         })
     }
 
@@ -66,6 +84,7 @@ impl Store {
             folder: folder.to_owned(),
             staged: Vec::new(),
             _lock: None,
+            unused: Cell::new(false),
         })
     }
 
@@ -83,7 +102,8 @@ impl Store {
     }
 
     /// Makes the staged writes: first all bytes, then all names.
-    pub(super) fn commit(self) -> anyhow::Result<()> {
+    pub(super) fn commit(&self) -> anyhow::Result<()> {
+        self.unused.set(false);
         self.write_all()?;
         self.put_in_place(self.staged.len())
     }

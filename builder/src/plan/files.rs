@@ -26,7 +26,7 @@ pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Folders nobody described: as a package would make them.
+/// Folders below the root itself that nobody described.
 const PARENT: Attributes = Attributes {
     mode: 0o755,
     uid: 0,
@@ -246,6 +246,32 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// Attributes of a folder nobody described: its owner and mode are those of the nearest folder above.
+    fn inherited(&self, place: Place, path: &str) -> Attributes {
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            let planned = self
+                .steps
+                .iter()
+                .rev()
+                .find(|step| step.place == place && step.path == parent);
+            match (planned.map(|step| &step.action), self.before(place, parent)) {
+                (
+                    Some(Action::MakeFolder { attributes } | Action::SetAttributes { attributes }),
+                    _,
+                ) => return *attributes,
+                (None, Before::Folder { attributes }) => {
+                    return Attributes {
+                        mode: attributes.mode & 0o777,
+                        ..attributes
+                    };
+                }
+                _ => above = parent,
+            }
+        }
+        PARENT
+    }
+
     /// Adds the step, after folders its path needs and the base does not have.
     fn push(&mut self, step: Step) -> Result<()> {
         let taken = |other: &Step| other.place == step.place && other.path == step.path;
@@ -263,7 +289,9 @@ impl<'a> Planner<'a> {
                     place: step.place,
                     path: parent.to_owned(),
                     before: Before::Missing,
-                    action: Action::MakeFolder { attributes: PARENT },
+                    action: Action::MakeFolder {
+                        attributes: self.inherited(step.place, parent),
+                    },
                     why: format!("holds {}", step.path),
                 });
             }

@@ -153,24 +153,36 @@ fn address(root: &mut dyn ReadFs) -> Result<Option<String>> {
         return Ok(None);
     }
     for name in root.read_dir(folder)? {
-        let text = root.read(&format!("{folder}/{name}"))?;
+        let path = format!("{folder}/{name}");
+        if root
+            .metadata(&path)?
+            .is_none_or(|found| found.kind != FileKind::File)
+        {
+            continue;
+        }
+        let text = root.read(&path)?;
         let text = String::from_utf8_lossy(&text).into_owned();
         if let Some(value) = text.lines().find_map(|line| line.strip_prefix("address1=")) {
-            return Ok(value.split(',').next().map(str::to_owned));
+            return Ok(value.split(',').next().map(printable));
         }
     }
     Ok(None)
 }
 
+/// The first line of a file; a terminal must not be given what an image pleases.
 fn line(root: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
-    if root.metadata(path)?.is_none() {
+    if root
+        .metadata(path)?
+        .is_none_or(|found| found.kind != FileKind::File)
+    {
         return Ok(None);
     }
     let text = root.read(path)?;
-    Ok(String::from_utf8_lossy(&text)
-        .lines()
-        .next()
-        .map(str::to_owned))
+    Ok(String::from_utf8_lossy(&text).lines().next().map(printable))
+}
+
+fn printable(text: &str) -> String {
+    text.escape_debug().to_string()
 }
 
 impl Display for Inspection {

@@ -41,12 +41,6 @@ pub struct Manifest {
     pub version: String,
     /// Cluster name.
     pub cluster: String,
-    /// Seconds since 1970 given to everything written.
-    pub time: i64,
-    /// The base image.
-    pub base: InputRecord,
-    /// etcd's binaries.
-    pub etcd: InputRecord,
     /// The CA and the admin certificate.
     pub certificates: Vec<CertificateRecord>,
     /// One per image, in the order of the cluster.
@@ -79,6 +73,12 @@ pub struct NodeRecord {
     pub size: u64,
     /// SHA-256 of the image, lower-case hexadecimal.
     pub sha256: String,
+    /// The base image.
+    pub base: InputRecord,
+    /// etcd's binaries.
+    pub etcd: InputRecord,
+    /// Seconds since 1970 given to everything written.
+    pub time: i64,
     /// MBR disk signature, eight hexadecimal digits.
     pub disk_id: String,
     /// `/etc/machine-id`.
@@ -168,9 +168,6 @@ impl Manifest {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cluster: sources.cluster.name.clone(),
-            time: sources.certs.time,
-            base: sources.base.clone(),
-            etcd: InputRecord::etcd(sources.etcd),
             certificates: vec![
                 CertificateRecord::new("ca", &sources.certs.ca),
                 CertificateRecord::new("admin", &sources.certs.admin.certificate),
@@ -179,15 +176,35 @@ impl Manifest {
         }
     }
 
-    /// Keeps the nodes of an older manifest of the same cluster whose images are still there, e.g. after `--only`.
-    pub(super) fn keep(&mut self, older: Self, still_there: impl Fn(&str) -> bool) {
-        let kept = older.nodes.into_iter().filter(|node| {
+    /// Keeps the nodes that an earlier build left, e.g. before `--only`: of the same CA, still in the cluster, still there.
+    pub(super) fn keep(
+        &mut self,
+        older: Self,
+        cluster: &Cluster,
+        still_there: impl Fn(&str) -> bool,
+    ) {
+        let ca = |manifest: &Self| {
+            manifest
+                .certificates
+                .first()
+                .map(|ca| ca.fingerprint.clone())
+        };
+        if ca(&older) != ca(self) {
+            return;
+        }
+        let place = |node: &NodeRecord| {
+            cluster
+                .nodes
+                .iter()
+                .position(|known| known.name == node.name)
+        };
+        for node in older.nodes {
             let rebuilt = self.nodes.iter().any(|new| new.name == node.name);
-            older.cluster == self.cluster && !rebuilt && still_there(&node.image)
-        });
-        let kept: Vec<NodeRecord> = kept.collect();
-        self.nodes.extend(kept);
-        self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+            if !rebuilt && place(&node).is_some() && still_there(&node.image) {
+                self.nodes.push(node);
+            }
+        }
+        self.nodes.sort_by_key(place);
     }
 
     /// Reads a manifest.
@@ -232,6 +249,9 @@ impl NodeRecord {
             image: image.name.clone(),
             size: image.size,
             sha256: image.sha256.clone(),
+            base: sources.base.clone(),
+            etcd: InputRecord::etcd(sources.etcd),
+            time: plan.time,
             disk_id: format!("{:08x}", plan.disk_id.1),
             machine_id: identity.machine_id.clone(),
             ssh_host_key: identity.ssh_host_public.clone(),

@@ -39,7 +39,9 @@ pub fn manifest(
     if let Ok(older) = fs_err::read_to_string(out.path().join(MANIFEST))
         && let Ok(older) = Manifest::from_json(&older)
     {
-        manifest.keep(older, |image| out.path().join(image).is_file());
+        manifest.keep(older, sources.cluster, |image| {
+            out.path().join(image).is_file()
+        });
     }
     Ok(manifest)
 }

@@ -1,12 +1,13 @@
 //! The report a person reads when a build is done.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, NodeRecord};
 
 /// A manifest with where it was written and what to tell.
 #[derive(Debug)]
@@ -22,13 +23,12 @@ pub struct Summary<'a> {
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let manifest = self.manifest;
+        let count = manifest.nodes.len();
         writeln!(
             f,
-            "cluster {}: {} nodes, etcd {}, on {}\n",
+            "cluster {}: {count} nodes{}\n",
             manifest.cluster,
-            manifest.nodes.len(),
-            manifest.etcd.name,
-            manifest.base.name
+            self.made_from()
         )?;
         writeln!(
             f,
@@ -51,6 +51,16 @@ impl Display for Summary<'_> {
 }
 
 impl Summary<'_> {
+    /// etcd and base; left out where an earlier build of some nodes had others.
+    fn made_from(&self) -> String {
+        let inputs = |node: &NodeRecord| (node.etcd.name.clone(), node.base.name.clone());
+        let all: BTreeSet<_> = self.manifest.nodes.iter().map(inputs).collect();
+        match all.first() {
+            Some((etcd, base)) if all.len() == 1 => format!(", etcd {etcd}, on {base}"),
+            _ => String::new(),
+        }
+    }
+
     /// Certificates by what they are for, each kind once with its earliest end.
     fn expiry(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let nodes = self

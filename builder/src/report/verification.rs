@@ -32,6 +32,8 @@ pub struct Checked {
     pub image: String,
     /// Files and folders read in both file systems.
     pub files: u64,
+    /// Whether a manifest was there to compare the contents with.
+    pub compared: bool,
     /// What is wrong, one line each; empty if all is well.
     pub problems: Vec<String>,
 }
@@ -104,6 +106,7 @@ fn failed(error: &anyhow::Error) -> Checked {
     Checked {
         image: String::new(),
         files: 0,
+        compared: false,
         problems: vec![format!("{error:#}")],
     }
 }
@@ -124,10 +127,11 @@ fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> 
     }
     check_certificates(&mut *root, now, &mut problems)?;
     check_keys(&mut *root, &mut problems)?;
-    let files = walk(&mut *boot, "", &mut problems) + walk(&mut *root, "", &mut problems);
+    let files = walk(&mut *boot, &mut problems) + walk(&mut *root, &mut problems);
     Ok(Checked {
         image: String::new(),
         files,
+        compared: record.is_some(),
         problems,
     })
 }
@@ -237,31 +241,32 @@ fn check_keys(root: &mut dyn ReadFs, problems: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// No path of a system is longer; a folder that contains itself would never end.
-const LONGEST_PATH: usize = 4096;
+/// More than any image of this size holds; folders that contain each other would never end.
+const MOST_NAMES: u64 = 1 << 20;
 
 /// Reads every folder and the metadata of everything in it; the readers check the checksums on the way.
-fn walk(fs: &mut dyn ReadFs, folder: &str, problems: &mut Vec<String>) -> u64 {
-    if folder.len() > LONGEST_PATH {
-        problems.push("folders are nested without end".to_owned());
-        return 0;
-    }
-    let listed = fs.read_dir(if folder.is_empty() { "/" } else { folder });
-    let names = listed.unwrap_or_else(|error| {
-        problems.push(format!("reading {folder}/: {error}"));
-        Vec::new()
-    });
+fn walk(fs: &mut dyn ReadFs, problems: &mut Vec<String>) -> u64 {
     let mut count = 0;
-    for name in names {
-        let path = format!("{folder}/{name}");
-        count += 1;
-        match fs.metadata(&path) {
-            Ok(Some(metadata)) if metadata.kind == FileKind::Folder => {
-                count += walk(fs, &path, problems);
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let listed = fs.read_dir(if folder.is_empty() { "/" } else { &folder });
+        let names = listed.unwrap_or_else(|error| {
+            problems.push(format!("reading {folder}/: {error}"));
+            Vec::new()
+        });
+        for name in names {
+            count += 1;
+            if count > MOST_NAMES {
+                problems.push("folders are nested without end".to_owned());
+                return count;
             }
-            Ok(Some(_)) => {}
-            Ok(None) => problems.push(format!("{path} is listed but not there")),
-            Err(error) => problems.push(format!("reading {path}: {error}")),
+            let path = format!("{folder}/{name}");
+            match fs.metadata(&path) {
+                Ok(Some(metadata)) if metadata.kind == FileKind::Folder => folders.push(path),
+                Ok(Some(_)) => {}
+                Ok(None) => problems.push(format!("{path} is listed but not there")),
+                Err(error) => problems.push(format!("reading {path}: {error}")),
+            }
         }
     }
     count
@@ -272,10 +277,15 @@ impl Display for Verification {
         for Checked {
             image,
             files,
+            compared,
             problems,
         } in &self.images
         {
-            let verdict = if problems.is_empty() { "good" } else { "BAD" };
+            let verdict = match (problems.is_empty(), compared) {
+                (true, true) => "good",
+                (true, false) => "sound, but no manifest to compare its contents with",
+                (false, _) => "BAD",
+            };
             writeln!(f, "{image}: {verdict}, {files} files and folders read")?;
             for problem in problems {
                 writeln!(f, "  {problem}")?;

@@ -51,6 +51,13 @@ fn nodes(nodes: &[(&str, u8)]) -> String {
 }
 
 /// A place for a state folder, which does not exist yet.
+/// The identity, with what is new written.
+fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
+    let state = super::open(state, cluster, now)?;
+    state.keep()?;
+    Ok(state.certs.clone())
+}
+
 struct Scene {
     _folder: TempDir,
     state: PathBuf,
