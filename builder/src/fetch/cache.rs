@@ -6,7 +6,8 @@
 //! <key>.part        a download so far, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; whoever gets the lock may remove it
 //! ```
-//! The key is the digest of what the entry was made from. Nothing has its final name before it is complete and on disk.
+//! The key is the digest of what the entry was made from, after `local-` for the record of a local file. Nothing has its
+//! final name before it is complete and on disk. The folder may be in use by others: what is not named like this stays.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result};
 use super::partial::Partial;
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
+use crate::recipe::is_sha256;
 
 /// Ending of files that mean nothing once their writer is gone.
 const TEMPORARY: &str = "tmp";
@@ -305,8 +307,33 @@ fn temporaries(dir: &Path) -> Result<Vec<PathBuf>> {
         .map_err(|error| storage("reading", dir, &error))?;
     Ok(paths
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|ending| ending == TEMPORARY))
+        .filter(|path| is_temporary(path))
         .collect())
+}
+
+/// Whether this program gave that name to something it was writing. A stranger's `notes.tmp` is none of its business.
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some((key, rest)) = name.split_once('.') else {
+        return false;
+    };
+    let Some((ending, TEMPORARY)) = rest.rsplit_once('.') else {
+        return false;
+    };
+    let written = match ending.rsplit_once('.') {
+        // What `replace` writes has the number of its process.
+        Some((replaced, process)) => {
+            matches!(replaced, "toml" | "part.from")
+                && process.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => matches!(ending, "img" | "work"),
+    };
+    written && is_key(key)
+}
+
+/// Whether entries have such keys: a SHA-256, or one after `local-`.
+fn is_key(key: &str) -> bool {
+    is_sha256(key.strip_prefix("local-").unwrap_or(key))
 }
 
 /// Everything before the first dot of the name.

@@ -142,11 +142,16 @@ fn the_second_build_waits_for_the_lock() {
 fn leftovers_of_killed_runs_go_unless_in_use() {
     let scene = Scene::new();
     let cache = Cache::open(&scene.cache).unwrap();
-    let used = cache.entry("used", &Silent).unwrap();
+    let used = cache.entry(&"0f".repeat(32), &Silent).unwrap();
     let temporary = used.create("img").unwrap();
-    fs_err::write(scene.cache.join("dead.img.tmp"), "half").unwrap();
-    fs_err::create_dir(scene.cache.join("dead.work.tmp")).unwrap();
-    fs_err::write(scene.cache.join("dead.work.tmp/file"), "half").unwrap();
+    let left = |ending: &str| scene.cache.join(format!("{}.{ending}.tmp", "a".repeat(64)));
+    fs_err::write(left("img"), "half").unwrap();
+    fs_err::write(left("toml.4711"), "half").unwrap();
+    fs_err::write(left("part.from.4711"), "half").unwrap();
+    fs_err::create_dir(left("work")).unwrap();
+    fs_err::write(left("work").join("file"), "half").unwrap();
+    let record = format!("local-{}.toml.4711.tmp", "b".repeat(64));
+    fs_err::write(scene.cache.join(record), "half").unwrap();
     Cache::open(&scene.cache).unwrap();
     assert_eq!(scene.cached(".tmp"), [temporary.path()]);
     drop(temporary);
@@ -155,6 +160,29 @@ fn leftovers_of_killed_runs_go_unless_in_use() {
         0,
         "an abandoned temporary goes at once"
     );
+}
+
+#[test]
+fn files_of_strangers_stay_and_get_no_lock() {
+    let scene = Scene::new();
+    let digest = "a".repeat(64);
+    let files = [
+        "notes.tmp".to_owned(),
+        format!("{digest}.tmp"),
+        format!("{digest}.thesis.tmp"),
+        format!("{digest}.toml.draft.tmp"),
+        format!("{}.img.tmp", digest.to_uppercase()),
+    ];
+    fs_err::create_dir_all(scene.cache.join("thesis.tmp")).unwrap();
+    for name in &files {
+        fs_err::write(scene.cache.join(name), "mine").unwrap();
+    }
+    Cache::open(&scene.cache).unwrap();
+    assert!(scene.cache.join("thesis.tmp").is_dir());
+    for name in &files {
+        assert!(scene.cache.join(name).is_file(), "{name}");
+    }
+    assert!(scene.cached(".lock").is_empty());
 }
 
 #[test]
