@@ -1,7 +1,8 @@
 //! The account files as one value: passwd(5), group(5), shadow(5), gshadow(5), subuid(5), subgid(5).
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
+use crate::failure::{Failure, Kind};
 use crate::overlay::{Account, Owner};
 use crate::secret::Secret;
 
@@ -31,8 +32,8 @@ impl Accounts {
     pub(super) fn parse(texts: [Option<&str>; 6], time: i64) -> Result<Self> {
         let [passwd, group, shadow, gshadow, subuid, subgid] = texts;
         Ok(Self {
-            passwd: lines(passwd.context("the base has no /etc/passwd")?),
-            group: lines(group.context("the base has no /etc/group")?),
+            passwd: lines(passwd.ok_or_else(|| without("/etc/passwd"))?),
+            group: lines(group.ok_or_else(|| without("/etc/group"))?),
             shadow: shadow.map(lines),
             gshadow: gshadow.map(lines),
             subuid: subuid.map(lines),
@@ -76,19 +77,16 @@ impl Accounts {
             Ok(number) => Some(number),
             Err(_) => id_of(table, name),
         };
-        let user = number(&self.passwd, &owner.user)
-            .with_context(|| format!("the base has no user `{}`", owner.user))?;
+        let user =
+            number(&self.passwd, &owner.user).ok_or_else(|| unknown_owner("user", &owner.user))?;
         let group = number(&self.group, &owner.group)
-            .with_context(|| format!("the base has no group `{}`", owner.group))?;
+            .ok_or_else(|| unknown_owner("group", &owner.group))?;
         Ok((user, group))
     }
 
     fn ensure_system(&mut self, name: &str, home: &str, comment: &str) -> Result<()> {
         let free = |id: &u32| !has_id(&self.passwd, *id) && !has_id(&self.group, *id);
-        let id = SYSTEM_IDS
-            .rev()
-            .find(free)
-            .context("no free system id in /etc/passwd and /etc/group")?;
+        let id = SYSTEM_IDS.rev().find(free).ok_or_else(no_free_id)?;
         let gid = id_of(&self.group, name).unwrap_or(id);
         if id_of(&self.group, name).is_none() {
             self.add_group(name, id);
@@ -110,11 +108,9 @@ impl Accounts {
 
     fn ensure_login(&mut self, name: &str, hash: Option<&Secret>, groups: &[String]) -> Result<()> {
         let home = format!("/home/{name}");
+        self.refuse_taken(name)?;
         match name_of(&self.passwd, LOGIN_ID) {
             Some(found) if found == name => {}
-            _ if id_of(&self.passwd, name).is_some() => {
-                bail!("the base has a user `{name}` that is not UID {LOGIN_ID}")
-            }
             Some(found) => self.rename(&found, name),
             None => self.add_login(name),
         }
@@ -132,6 +128,23 @@ impl Accounts {
         self.set_password(name, hash.as_deref().unwrap_or("*"));
         for group in groups {
             self.join(name, group);
+        }
+        Ok(())
+    }
+
+    /// A login whose name is a user or a group of the system would get a group of that name besides the system's own,
+    /// and with it, by name, what the system grants to that one.
+    fn refuse_taken(&self, name: &str) -> Result<()> {
+        for (what, table) in [("user", &self.passwd), ("group", &self.group)] {
+            if id_of(table, name).is_some_and(|id| id != LOGIN_ID) {
+                return Err(Failure::new(
+                    Kind::Usage,
+                    format!(
+                        "`{name}` cannot log in: the base has a {what} of its own by that name"
+                    ),
+                    "choose another `user` in [ssh]",
+                ));
+            }
         }
         Ok(())
     }
@@ -225,6 +238,31 @@ impl Accounts {
     }
 }
 
+fn without(file: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        format!("the base has no {file}"),
+        "use a stock image; `etcd-image recipes` lists those known to work",
+    )
+}
+
+fn no_free_id() -> anyhow::Error {
+    let (first, last) = SYSTEM_IDS.into_inner();
+    Failure::new(
+        Kind::Unsupported,
+        format!("/etc/passwd and /etc/group of the base leave no id from {first} to {last} free"),
+        "use a stock image; `etcd-image recipes` lists those known to work",
+    )
+}
+
+fn unknown_owner(what: &str, name: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Usage,
+        format!("the base has no {what} `{name}`"),
+        "correct `owner` of that [[file]], or give the number",
+    )
+}
+
 fn lines(text: &str) -> Vec<Vec<String>> {
     text.lines()
         .map(|line| line.split(':').map(str::to_owned).collect())
@@ -261,6 +299,7 @@ fn name_of(table: &[Vec<String>], id: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Account, Accounts, Owner};
+    use crate::failure::{Kind, explain};
     use crate::secret::Secret;
 
     const DAY: i64 = 86_400;
@@ -360,5 +399,42 @@ mod tests {
         assert_eq!(accounts.ids(&owner("7", "8")).unwrap(), (7, 8));
         let error = accounts.ids(&owner("nobody", "root")).unwrap_err();
         assert_eq!(error.to_string(), "the base has no user `nobody`");
+        assert_eq!(explain(&error).0, Kind::Usage);
+        let error = accounts.ids(&owner("pi", "nogroup")).unwrap_err();
+        assert_eq!(error.to_string(), "the base has no group `nogroup`");
+    }
+
+    #[test]
+    fn a_login_cannot_have_the_name_of_a_system_user_or_group() {
+        for (name, what) in [("sudo", "group"), ("adm", "group"), ("root", "user")] {
+            let mut accounts = raspios();
+            let before = texts(&accounts);
+            let error = accounts.ensure(&login(name, None)).unwrap_err();
+            let (kind, hint) = explain(&error);
+            assert_eq!(kind, Kind::Usage);
+            assert_eq!(
+                error.to_string(),
+                format!("`{name}` cannot log in: the base has a {what} of its own by that name")
+            );
+            assert_eq!(hint, "choose another `user` in [ssh]");
+            assert_eq!(texts(&accounts), before);
+        }
+    }
+
+    #[test]
+    fn a_login_keeps_its_own_group() {
+        let mut accounts = raspios();
+        accounts.ensure(&login("pi", None)).unwrap();
+        let [_, group, ..] = texts(&accounts);
+        assert!(group.contains("pi:x:1000:\n"), "{group}");
+    }
+
+    #[test]
+    fn a_base_without_its_account_files_is_not_supported() {
+        let error = Accounts::parse([None; 6], 0).unwrap_err();
+        assert_eq!(error.to_string(), "the base has no /etc/passwd");
+        assert_eq!(explain(&error).0, Kind::Unsupported);
+        let error = Accounts::parse([Some(""), None, None, None, None, None], 0).unwrap_err();
+        assert_eq!(error.to_string(), "the base has no /etc/group");
     }
 }
