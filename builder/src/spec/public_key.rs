@@ -37,6 +37,17 @@ pub(super) fn checked(line: &str) -> Result<String, String> {
     }
 }
 
+/// The same for the key of a CA: sshd's `TrustedUserCAKeys` takes keys alone, and would skip a line with options.
+pub(super) fn checked_bare(line: &str) -> Result<String, String> {
+    let line = checked(line)?;
+    match PublicKey::from_openssh(&line) {
+        Ok(_) => Ok(line),
+        Err(_) => Err("the key of a CA takes no options before it; \
+             give its `.pub` file's line as it is"
+            .to_owned()),
+    }
+}
+
 /// What follows the first space outside of quotes: options may hold spaces, but only quoted.
 fn without_options(line: &str) -> &str {
     let (mut quoted, mut escaped) = (false, false);
@@ -69,6 +80,16 @@ mod tests {
             format!("from=\"10.0.0.0/8\",command=\"echo \\\"a b\\\"\" {KEY} x"),
         ] {
             assert_eq!(checked(&format!("  {line} \n")), Ok(line));
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_ca_takes_a_comment_and_no_options() {
+        let line = format!("{KEY} user-ca");
+        assert_eq!(checked_bare(&line), Ok(line));
+        for options in ["cert-authority", "cert-authority,principals=\"a b\""] {
+            let message = checked_bare(&format!("{options} {KEY}")).unwrap_err();
+            assert!(message.contains("takes no options"), "{message}");
         }
     }
 

@@ -17,8 +17,8 @@ pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaint
         });
     let hash = table.and_then(|table| table.string("password-hash", log));
     let password_hash = hash.and_then(|hash| log.check(hash.place, crypt_hash(hash.value)));
-    let trusted_user_ca = listed(table, "trusted-user-ca", log);
-    let written = listed(table, "authorized-keys", log);
+    let trusted_user_ca = listed(table, "trusted-user-ca", public_key::checked_bare, log);
+    let written = listed(table, "authorized-keys", public_key::checked, log);
     let authorized_keys = keys(written, trusted_user_ca.is_some(), input, log);
     Ssh {
         user: user.to_owned(),
@@ -29,12 +29,15 @@ pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaint
 }
 
 /// The keys of one list, each checked; `None` if the list is absent or empty.
-fn listed(table: Option<&Table<'_>>, key: &str, log: &mut Complaints) -> Option<Vec<String>> {
+fn listed(
+    table: Option<&Table<'_>>,
+    key: &str,
+    check: fn(&str) -> Result<String, String>,
+    log: &mut Complaints,
+) -> Option<Vec<String>> {
     let lines = table?.strings(key, log)?;
-    let checked = |line: &Placed<&str>| {
-        log.check(line.place, public_key::checked(line.value))
-            .unwrap_or_default()
-    };
+    let checked =
+        |line: &Placed<&str>| log.check(line.place, check(line.value)).unwrap_or_default();
     Some(lines.iter().map(checked).collect()).filter(|keys: &Vec<_>| !keys.is_empty())
 }
 
