@@ -22,9 +22,9 @@ pub struct ClusterOptions {
     /// [default: raspios-trixie]
     #[arg(long, value_name = "RECIPE|PATH")]
     pub base: Option<String>,
-    /// Use this etcd release, or a local release tarball, Debian package or folder
-    /// [default: 3.6.14]
-    #[arg(long, value_name = "VERSION|PATH")]
+    /// Use this etcd release, `debian` for Debian's packages, or a local release tarball, Debian
+    /// package or folder [default: 3.6.14]
+    #[arg(long, value_name = "VERSION|debian|PATH")]
     pub etcd: Option<String>,
     /// Let this SSH public key log in; repeat for several [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
