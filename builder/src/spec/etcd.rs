@@ -21,16 +21,20 @@ const MOST_ELECTION: u32 = 50_000;
 const GIB: u64 = 1 << 30;
 
 /// Keys of etcd.conf.yml that follow from the cluster: two sources for one setting would disagree.
-const OURS: [&str; 21] = [
+///
+/// Mere defaults of `overlays/etcd/etcd.conf.yml` are not among them (`snapshot-count`, `max-snapshots`, `max-wals`,
+/// `auto-compaction-mode`, `auto-compaction-retention`): the overlay leaves out those that `extra` sets.
+const OURS: [&str; 25] = [
     "name",
     "data-dir",
     "listen-peer-urls",
     "listen-client-urls",
+    "listen-client-http-urls",
+    "listen-metrics-urls",
     "initial-advertise-peer-urls",
     "advertise-client-urls",
     "initial-cluster",
     "initial-cluster-token",
-    "initial-cluster-state",
     "force-new-cluster",
     "discovery",
     "discovery-srv",
@@ -41,9 +45,15 @@ const OURS: [&str; 21] = [
     "heartbeat-interval",
     "election-timeout",
     "quota-backend-bytes",
+    "logger",
+    "log-outputs",
+    "log-output",
     "config-file",
     "unsafe-no-fsync",
 ];
+
+/// Whether the cluster is made or joined: the card of a member that is replaced says `existing`.
+const STATE: &str = "initial-cluster-state";
 
 /// Reads the table; `--etcd` wins over `version`.
 pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Etcd {
@@ -159,6 +169,11 @@ fn settings(table: &Table<'_>, log: &mut Complaints) -> Vec<(String, toml::Value
                 value.place,
                 format!("`{key}` in [etcd.extra] is set by this program itself"),
             );
+        } else if key == STATE && !is_cluster_state(value.value) {
+            log.add(
+                value.place,
+                format!("`{key}` in [etcd.extra] must be \"new\" or \"existing\""),
+            );
         } else if let DeValue::Datetime(_) = value.value {
             log.add(
                 value.place,
@@ -169,6 +184,10 @@ fn settings(table: &Table<'_>, log: &mut Complaints) -> Vec<(String, toml::Value
         }
     }
     settings
+}
+
+fn is_cluster_state(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::String(text) if matches!(text.as_ref(), "new" | "existing"))
 }
 
 /// What is allowed but worth telling.

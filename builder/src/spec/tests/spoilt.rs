@@ -247,6 +247,18 @@ heartbeat-interval = 250 → heartbeat-interval = 501
 snapshot-count = → data-dir =
     30: `data-dir` in [etcd.extra] is set by this program itself
 
+snapshot-count = → listen-metrics-urls =
+    30: `listen-metrics-urls` in [etcd.extra] is set by this program itself
+
+snapshot-count = 10000 → log-outputs = ["stderr"]
+    30: `log-outputs` in [etcd.extra] is set by this program itself
+
+snapshot-count = 10000 → initial-cluster-state = "joined"
+    30: `initial-cluster-state` in [etcd.extra] must be "new" or "existing"
+
+snapshot-count = 10000 → initial-cluster-state = true
+    30: `initial-cluster-state` in [etcd.extra] must be "new" or "existing"
+
 { snapshot-count = 10000, auto-compaction-retention = "1h" } → 7
     30: `extra` must be a table, not an integer
 
