@@ -35,7 +35,7 @@ pub(super) fn compose(
     let size = edited.size();
     file.as_file().set_len(size).with_context(context)?;
     let data = base.file().map_or_else(
-        || Vec::from([0..size]),
+        || std::iter::once(0..size).collect(),
         |source| extents::data(source, size),
     );
     let copied = base
