@@ -166,7 +166,7 @@ fn every_node_knows_every_node() {
         assert!(!hosts.contains("raspberrypi"), "{hosts}");
         assert!(hosts.contains("localhost"), "{hosts}");
         let configuration = node.text("/etc/etcd/etcd.conf.yml");
-        let cluster = "initial-cluster: etcd1=https://192.168.0.50:2380,etcd2=https://192.168.0.51:2380,etcd3=https://192.168.0.52:2380";
+        let cluster = "initial-cluster: \"etcd1=https://192.168.0.50:2380,etcd2=https://192.168.0.51:2380,etcd3=https://192.168.0.52:2380\"";
         assert!(
             configuration.lines().any(|line| line == cluster),
             "{configuration}"

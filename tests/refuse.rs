@@ -21,7 +21,9 @@ fn leaves_nothing(scene: &Scene) {
     let left = ["images", "tmp"]
         .iter()
         .flat_map(|folder| scene.names(folder));
-    let left: Vec<_> = left.filter(|path| path != "images/.etcd-image.lock").collect();
+    let left: Vec<_> = left
+        .filter(|path| path != "images/.etcd-image.lock")
+        .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 

@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
+use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use diskimg::{Overlay, Storage as _};
 use sha2::{Digest as _, Sha256};
 
@@ -38,19 +39,14 @@ pub(super) fn compose(
         || std::iter::once(0..size).collect(),
         |source| extents::data(source, size),
     );
-    let copied = base
-        .file()
-        .is_some_and(|source| extents::copy(source, file.as_file(), &data));
-    if copied {
-        write_runs(edited, file.as_file_mut()).with_context(context)?;
-    } else {
-        // A copy that stopped half-way must not show through where `stream` leaves holes.
-        file.as_file().set_len(0).with_context(context)?;
-        file.as_file().set_len(size).with_context(context)?;
-    }
-    let target = (!copied).then_some(file.as_file_mut());
-    let sha256 = stream(edited, &data, target).with_context(context)?;
-    file.as_file().sync_all().with_context(context)?;
+    // Hashing keeps a processor busy while copying waits for memory and the disk.
+    let sha256 = thread::scope(|scope| {
+        let hash = scope.spawn(|| digest(edited, &data));
+        fill(base, edited, &data, file.as_file_mut())?;
+        file.as_file().sync_all()?;
+        hash.join().unwrap_or_else(|_| bail!("hashing panicked"))
+    });
+    let sha256 = sha256.with_context(context)?;
     Ok(Staged {
         name,
         size,
@@ -59,27 +55,51 @@ pub(super) fn compose(
     })
 }
 
-/// Goes over the edited image once, from first to last byte: its digest, and its copy if there is a target.
-fn stream(edited: &Overlay, data: &[Range<u64>], mut target: Option<&mut File>) -> Result<String> {
+/// Writes the edited image into a file of its size that has nothing but a hole.
+fn fill(base: &Image, edited: &Overlay, data: &[Range<u64>], file: &mut File) -> Result<()> {
+    if base
+        .file()
+        .is_some_and(|source| extents::copy(source, file, data))
+    {
+        return write_runs(edited, file);
+    }
+    // A copy that stopped half-way must not show through where holes stay.
+    file.set_len(0)?;
+    file.set_len(edited.size())?;
+    walk(edited, data, |offset, chunk| {
+        write_sparse(file, offset, chunk)
+    })
+}
+
+fn digest(edited: &Overlay, data: &[Range<u64>]) -> Result<String> {
     let mut hash = Sha256::new();
+    walk(edited, data, |_, chunk| {
+        hash.update(chunk);
+        Ok(())
+    })?;
+    Ok(hex::encode(&hash.finalize()))
+}
+
+/// Hands over the edited image from first to last byte; what is known to be a hole is not read.
+fn walk(
+    edited: &Overlay,
+    data: &[Range<u64>],
+    mut visit: impl FnMut(u64, &[u8]) -> std::io::Result<()>,
+) -> Result<()> {
     let mut buffer = vec![0; ZEROES.len()];
     let mut offset = 0;
     while offset < edited.size() {
         let end = edited.size().min(offset + CHUNK);
         let len = usize::try_from(end - offset).context("counting bytes")?;
         if is_hole(edited, data, offset..end) {
-            hash.update(&ZEROES[..len]);
+            visit(offset, &ZEROES[..len])?;
         } else {
-            let chunk = &mut buffer[..len];
-            edited.read_at(offset, chunk)?;
-            hash.update(&*chunk);
-            if let Some(file) = &mut target {
-                write_sparse(file, offset, chunk)?;
-            }
+            edited.read_at(offset, &mut buffer[..len])?;
+            visit(offset, &buffer[..len])?;
         }
         offset = end;
     }
-    Ok(hex::encode(&hash.finalize()))
+    Ok(())
 }
 
 /// Whether the range is a hole of the base that no edit touches.

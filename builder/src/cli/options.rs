@@ -74,10 +74,7 @@ pub struct Voice {
     /// Print the result as JSON on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say more; twice for every detail
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
     /// Say nothing but errors
-    #[arg(long, global = true, conflicts_with = "verbose")]
+    #[arg(long, global = true)]
     pub quiet: bool,
 }

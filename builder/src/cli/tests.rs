@@ -61,7 +61,7 @@ fn shared_options_keep_their_names() {
     for command in ["build", "plan", "fetch"] {
         parse(&format!(
             "{command} --config c --nodes 3 --base b --etcd 3.6.14 --out o --state s --only etcd1 etcd2 \
-             --cache c --offline --json -v --jobs 2 --overlays d --recipes r --mirror m --ssh-key a --ssh-key b"
+             --cache c --offline --json --jobs 2 --overlays d --recipes r --mirror m --ssh-key a --ssh-key b"
         ));
         parse(&format!("{command} --quiet"));
     }
@@ -84,7 +84,6 @@ fn mistakes_exit_with_2() {
         ("build --node 3", ErrorKind::UnknownArgument),
         ("build --nodes three", ErrorKind::ValueValidation),
         ("build --jobs 0", ErrorKind::ValueValidation),
-        ("build -v --quiet", ErrorKind::ArgumentConflict),
         ("inspect", ErrorKind::MissingRequiredArgument),
         ("completions csh", ErrorKind::InvalidValue),
     ];
