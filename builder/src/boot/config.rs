@@ -1,0 +1,137 @@
+//! `config.txt`: which kernel, initramfs and device tree the Raspberry Pi's firmware would load.
+//!
+//! Format: <https://www.raspberrypi.com/documentation/computers/config_txt.html>. Lines are `name=value`; `initramfs`
+//! is the one that is written with blanks; `[filter]` lines say for which board the following ones are.
+
+/// What the firmware would load, as paths on the boot partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Config {
+    /// The kernel; `kernel8.img` unless named.
+    pub(super) kernel: String,
+    /// The initramfs, if the firmware loads one.
+    pub(super) initramfs: Option<String>,
+    /// The device tree, if it is named; else the firmware takes the one of the board.
+    pub(super) device_tree: Option<String>,
+    /// Whether device trees have the names the upstream kernel gives them.
+    pub(super) upstream: bool,
+    /// The file with the kernel's command line.
+    pub(super) cmdline: String,
+}
+
+/// Reads `config.txt` as the firmware of `board` (`pi3`, `pi4`) does.
+pub(super) fn parse(text: &str, board: &str) -> Config {
+    let settings = Settings::new(text, board);
+    let prefix = settings.get("os_prefix").unwrap_or_default();
+    let path = |name: &str| format!("/{prefix}{name}");
+    let kernel = settings.get("kernel").unwrap_or("kernel8.img");
+    let automatic = || settings.is_on("auto_initramfs").then(|| beside(kernel));
+    let named = settings.get("initramfs").and_then(first_word);
+    Config {
+        kernel: path(kernel),
+        initramfs: named
+            .map(str::to_owned)
+            .or_else(automatic)
+            .map(|name| path(&name)),
+        device_tree: settings.get("device_tree").map(path),
+        upstream: settings.is_on("upstream_kernel"),
+        cmdline: path(settings.get("cmdline").unwrap_or("cmdline.txt")),
+    }
+}
+
+/// The initramfs that belongs to a kernel: `initramfs8` to `kernel8.img`.
+fn beside(kernel: &str) -> String {
+    let stem = kernel.split('.').next().unwrap_or(kernel);
+    stem.replacen("kernel", "initramfs", 1)
+}
+
+/// The file of `initramfs FILE followkernel`.
+fn first_word(value: &str) -> Option<&str> {
+    value.split_whitespace().next()
+}
+
+/// The settings that hold for one board, in the order of the file.
+struct Settings<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Settings<'a> {
+    fn new(text: &'a str, board: &str) -> Self {
+        let mut applies = true;
+        let mut settings = Vec::new();
+        for line in text.lines().map(str::trim) {
+            if line.is_empty() || line.starts_with('#') {
+            } else if let Some(filter) = line.strip_prefix('[') {
+                applies = ["all]", &format!("{board}]")].contains(&filter);
+            } else if let Some((name, value)) = split(line).filter(|_| applies) {
+                settings.push((name, value));
+            }
+        }
+        Self(settings)
+    }
+
+    /// The last line wins, as in the firmware.
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let mut last_first = self.0.iter().rev();
+        last_first
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.get(name) == Some("1")
+    }
+}
+
+fn split(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = match line.strip_prefix("initramfs") {
+        Some(rest) if rest.starts_with(' ') => ("initramfs", rest),
+        _ => line.split_once('=')?,
+    };
+    Some((name.trim(), value.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_said_means_kernel8() {
+        let wanted = Config {
+            kernel: "/kernel8.img".to_owned(),
+            initramfs: None,
+            device_tree: None,
+            upstream: false,
+            cmdline: "/cmdline.txt".to_owned(),
+        };
+        assert_eq!(parse("# nothing\n\narm_64bit=1\n", "pi4"), wanted);
+    }
+
+    #[test]
+    fn debian_names_both_files() {
+        let text = "upstream_kernel=1\nkernel=vmlinuz-6\n# initramfs old\ninitramfs initrd.img-6 followkernel\n";
+        let config = parse(text, "pi3");
+        assert_eq!(config.kernel, "/vmlinuz-6");
+        assert_eq!(config.initramfs.as_deref(), Some("/initrd.img-6"));
+        assert!(config.upstream);
+    }
+
+    #[test]
+    fn raspberry_pi_os_leaves_it_to_the_firmware() {
+        let config = parse("auto_initramfs=1\n[cm5]\nkernel=other.img\n", "pi4");
+        assert_eq!(config.kernel, "/kernel8.img");
+        assert_eq!(config.initramfs.as_deref(), Some("/initramfs8"));
+    }
+
+    #[test]
+    fn filters_choose_the_board_and_all_ends_them() {
+        let text =
+            "[pi4]\nkernel=four\n[none]\nkernel=no\n[all]\ndevice_tree=x.dtb\nos_prefix=new/\n";
+        let four = parse(text, "pi4");
+        assert_eq!(four.kernel, "/new/four");
+        assert_eq!(four.device_tree.as_deref(), Some("/new/x.dtb"));
+        assert_eq!(parse(text, "pi3").kernel, "/new/kernel8.img");
+    }
+
+    #[test]
+    fn the_last_line_wins() {
+        assert_eq!(parse("kernel=a\r\nkernel = b\r\n", "pi3").kernel, "/b");
+    }
+}
