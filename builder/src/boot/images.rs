@@ -1,0 +1,151 @@
+//! What to boot: the images named on the command line or found in a folder, complete and without doubles.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::machine::Machine;
+use super::node::Node;
+use crate::failure::{Failure, Kind};
+
+/// The nodes of the images, in the order of their cluster, and the folder the images lie in.
+pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, PathBuf)> {
+    let paths = paths(targets)?;
+    let folder = paths
+        .first()
+        .and_then(|path| path.parent())
+        .map(Path::to_owned);
+    let nodes: Result<Vec<_>> = paths.iter().map(|path| Node::read(path, machine)).collect();
+    let mut nodes = nodes?;
+    complete(&nodes)?;
+    let place = |node: &Node| node.members.iter().position(|name| *name == node.name);
+    nodes.sort_by_key(place);
+    Ok((nodes, folder.unwrap_or_default()))
+}
+
+/// Images as named; of a folder every `.img` in it.
+fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for target in targets {
+        if !target.is_dir() {
+            paths.push(target.clone());
+            continue;
+        }
+        let entries = fs_err::read_dir(target).context("looking for images")?;
+        for entry in entries {
+            let path = entry.context("looking for images")?.path();
+            if path.extension().is_some_and(|extension| extension == "img") {
+                paths.push(path);
+            }
+        }
+    }
+    paths.sort();
+    match paths.is_empty() {
+        false => Ok(paths),
+        true => Err(Failure::new(
+            Kind::Usage,
+            format!("no image in {}", shown(targets)),
+            "write some with `etcd-image build --nodes 3`, or name a folder or images",
+        )),
+    }
+}
+
+/// Every member of the cluster is there once, and no other.
+fn complete(nodes: &[Node]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    if let Some(double) = nodes.iter().find(|node| !names.insert(&node.name)) {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("two images are node {}", double.name),
+            "name one image per node",
+        ));
+    }
+    let members: BTreeSet<_> = nodes.iter().flat_map(|node| &node.members).collect();
+    let missing: Vec<_> = members
+        .difference(&names)
+        .map(|name| name.as_str())
+        .collect();
+    if !missing.is_empty() {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "the cluster has {} members, but there is no image of {}",
+                members.len(),
+                missing.join(", ")
+            ),
+            "name the images of all nodes, or build the missing ones with `etcd-image build --only`",
+        ));
+    }
+    match nodes
+        .iter()
+        .find(|node| node.members.len() != members.len())
+    {
+        None => Ok(()),
+        Some(stranger) => Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "{} belongs to another cluster: its members are {}",
+                stranger.name,
+                stranger.members.join(", ")
+            ),
+            "name images of one cluster; build them again if the cluster has changed",
+        )),
+    }
+}
+
+fn shown(targets: &[PathBuf]) -> String {
+    let targets: Vec<_> = targets
+        .iter()
+        .map(|target| target.display().to_string())
+        .collect();
+    targets.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::node::tests::node;
+
+    fn nodes(names: &[&str], members: &[&str]) -> Vec<Node> {
+        let members: Vec<_> = members.iter().map(|&name| name.to_owned()).collect();
+        let node = |name: &&str| Node {
+            members: members.clone(),
+            ..node(name, "10.0.0.1/8")
+        };
+        names.iter().map(node).collect()
+    }
+
+    fn refused(nodes: &[Node]) -> String {
+        complete(nodes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_whole_cluster_is_accepted() {
+        complete(&nodes(&["a", "b", "c"], &["a", "b", "c"])).unwrap();
+    }
+
+    #[test]
+    fn a_missing_node_is_named() {
+        let said = refused(&nodes(&["a"], &["a", "b", "c"]));
+        assert_eq!(
+            said,
+            "the cluster has 3 members, but there is no image of b, c"
+        );
+    }
+
+    #[test]
+    fn a_double_is_named() {
+        assert_eq!(
+            refused(&nodes(&["a", "a"], &["a"])),
+            "two images are node a"
+        );
+    }
+
+    #[test]
+    fn a_stranger_is_named() {
+        let mut mixed = nodes(&["a", "b"], &["a", "b"]);
+        mixed.extend(nodes(&["c"], &["c"]));
+        assert!(refused(&mixed).starts_with("a belongs to another cluster"));
+    }
+}

@@ -1,0 +1,202 @@
+//! Everything a boot needs to know, gathered and checked before anything is started.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::images;
+use super::machine::Machine;
+use super::node::{self, Node};
+use super::program::{IP, MOUNT, QEMU, QEMU_IMG, SETPRIV, SSH, UNSHARE};
+use crate::cli::{BootOptions, Environment};
+use crate::failure::{Failure, Kind};
+use crate::inspect::Image;
+
+/// A boot as meant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// The nodes, in the order of their cluster.
+    pub nodes: Vec<Node>,
+    /// Seconds after which an unhealthy cluster is given up.
+    pub timeout: u64,
+    /// Whether the machines go on until Ctrl-C.
+    pub keep: bool,
+    /// The node whose console is shown.
+    pub console: Option<String>,
+    /// Whether nothing is told on the way.
+    pub quiet: bool,
+    pub(super) machine: Machine,
+    pub(super) kernel: Option<PathBuf>,
+    pub(super) initrd: Option<PathBuf>,
+    /// The folder `client` beside the images.
+    pub(super) client: PathBuf,
+    /// Who logs in.
+    pub(super) user: String,
+    /// Private keys to try, besides those of the agent.
+    pub(super) identities: Vec<PathBuf>,
+    /// Nodes on which one of the keys may log in.
+    pub(super) welcome: BTreeSet<String>,
+}
+
+impl Setup {
+    /// Finds programs, images and keys.
+    pub fn gather(options: &BootOptions, environment: &Environment, quiet: bool) -> Result<Self> {
+        let machine = Machine::new(options.machine)?;
+        for program in [QEMU, QEMU_IMG, IP, SSH, MOUNT, UNSHARE, SETPRIV] {
+            program.find()?;
+        }
+        let (nodes, folder) = images::read(&options.targets, machine)?;
+        check_kernel(options, machine, &nodes)?;
+        check_console(options, &nodes)?;
+        let client = fs_err::canonicalize(folder.join("client")).with_context(|| Failure {
+            kind: Kind::Usage,
+            message: "the certificates that open the cluster are missing".to_owned(),
+            hint: "boot images where `etcd-image build` put them, beside the folder `client`"
+                .to_owned(),
+        })?;
+        let config = fs_err::read_to_string(client.join("ssh_config")).unwrap_or_default();
+        let user = user(&config).unwrap_or("pi").to_owned();
+        let identities = identities(options, environment)?;
+        let welcome = welcome(&nodes, &user, &identities, options.ssh_identity.is_some())?;
+        Ok(Self {
+            nodes,
+            timeout: options.timeout,
+            keep: options.keep,
+            console: options.console.clone(),
+            quiet,
+            machine,
+            kernel: absolute(options.kernel.as_deref())?,
+            initrd: absolute(options.initrd.as_deref())?,
+            client,
+            user,
+            identities,
+            welcome,
+        })
+    }
+
+    /// The files that must stay reachable inside the namespace.
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        let images = self.nodes.iter().map(|node| &node.image);
+        let named = [&self.kernel, &self.initrd].into_iter().flatten();
+        let all = images
+            .chain(named)
+            .chain(&self.identities)
+            .chain([&self.client]);
+        all.map(PathBuf::as_path).collect()
+    }
+
+    /// Whether one of our keys should open this node.
+    pub(super) fn keys_known(&self, node: &str) -> bool {
+        self.welcome.contains(node)
+    }
+}
+
+fn check_kernel(options: &BootOptions, machine: Machine, nodes: &[Node]) -> Result<()> {
+    let foreign = nodes.iter().find(|node| !node.virtio);
+    match (machine, foreign, &options.kernel) {
+        (Machine::Virt, Some(node), None) => Err(Failure::new(
+            Kind::Unsupported,
+            format!(
+                "{} has Raspberry Pi's kernel, which cannot drive the devices of `virt`",
+                node.image.display()
+            ),
+            "use `--machine raspi3b`, or name a Debian arm64 kernel and its initramfs with `--kernel` and `--initrd`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_console(options: &BootOptions, nodes: &[Node]) -> Result<()> {
+    let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
+    match &options.console {
+        Some(name) if !names.contains(&name.as_str()) => Err(Failure::new(
+            Kind::Usage,
+            format!("--console {name}: there is no such node"),
+            format!("the nodes are {}", names.join(", ")),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `User` of the `ssh_config` that `build` wrote.
+fn user(config: &str) -> Option<&str> {
+    config
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("User "))
+}
+
+/// The key that was named, or those ssh(1) would try.
+fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<PathBuf>> {
+    if let Some(named) = &options.ssh_identity {
+        return Ok(vec![
+            fs_err::canonicalize(named).context("reading --ssh-identity")?,
+        ]);
+    }
+    let folder = environment.home.as_ref().map(|home| home.join(".ssh"));
+    let names = [
+        "id_ed25519",
+        "id_ecdsa",
+        "id_rsa",
+        "id_ed25519_sk",
+        "id_ecdsa_sk",
+    ];
+    let paths = folder
+        .iter()
+        .flat_map(|folder| names.map(|name| folder.join(name)));
+    Ok(paths.filter(|path| path.is_file()).collect())
+}
+
+/// The nodes that must let one of the keys in: those that have its public half, or all if the key was named.
+fn welcome(nodes: &[Node], user: &str, keys: &[PathBuf], named: bool) -> Result<BTreeSet<String>> {
+    let publics = keys.iter().filter_map(|key| {
+        let name = format!("{}.pub", key.display());
+        fs_err::read_to_string(name).ok()
+    });
+    let publics: Vec<_> = publics
+        .filter_map(|text| blob(&text).map(str::to_owned))
+        .collect();
+    let mut welcome = BTreeSet::new();
+    for node in nodes {
+        let mut root = Image::open(&node.image)?.root()?;
+        let path = format!("/home/{user}/.ssh/authorized_keys");
+        let allowed = node::text(&mut *root, &path)?.unwrap_or_default();
+        if named || publics.iter().any(|public| allowed.contains(public)) {
+            welcome.insert(node.name.clone());
+        }
+    }
+    Ok(welcome)
+}
+
+/// The key itself, without type and comment.
+fn blob(public: &str) -> Option<&str> {
+    public
+        .split_whitespace()
+        .nth(1)
+        .filter(|blob| !blob.is_empty())
+}
+
+fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>> {
+    let found = path.map(fs_err::canonicalize).transpose();
+    found.context("finding the kernel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_the_one_of_the_images() {
+        let config =
+            "Host etcd1\n    HostName 1\nHost *\n    User admin\n    StrictHostKeyChecking yes\n";
+        assert_eq!(user(config), Some("admin"));
+        assert_eq!(user(""), None);
+    }
+
+    #[test]
+    fn keys_are_compared_without_their_comments() {
+        assert_eq!(blob("ssh-ed25519 AAAA me@here\n"), Some("AAAA"));
+        assert_eq!(blob("ssh-ed25519\n"), None);
+    }
+}
