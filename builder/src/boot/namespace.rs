@@ -1,0 +1,189 @@
+//! A world of our own: network, process and mount namespaces, in which this program runs once more.
+//!
+//! ```text
+//!   etcd-image boot ──▶ setpriv (dies with us) ──▶ unshare ──▶ etcd-image, process 1 of its namespace ──▶ QEMU, ssh
+//! ```
+//!
+//! **Invariant**: nothing is left behind. The kernel kills `unshare` when we end, however we end, then process 1, then
+//! everything else in its namespace; bridge, taps and the scratch folder go with the last process.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::program::{SETPRIV, UNSHARE};
+use crate::failure::{Failure, Kind, explain};
+
+/// The namespaces, as root and otherwise. The user namespace makes the person root over the others.
+const PLAIN: &[&str] = &["--net", "--pid", "--mount", "--fork", "--kill-child"];
+const WITH_USER: &[&str] = &[
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--pid",
+    "--mount",
+    "--fork",
+    "--kill-child",
+];
+
+/// What the inner program answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer<T> {
+    Done(T),
+    Failed {
+        code: u8,
+        message: String,
+        hint: String,
+    },
+}
+
+/// Runs this program's hidden command `word` inside with `request`; returns what it [`answer`]s, and the process, which
+/// may go on after that.
+pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> Result<(T, Child)> {
+    let program = std::env::current_exe().context("finding this program's own file")?;
+    let mut command = enclosed(&program)?;
+    command
+        .arg(word)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut inner = command.spawn().context("starting unshare")?;
+    if let Some(mut stdin) = inner.stdin.take() {
+        // If it died already, its exit status tells more than a broken pipe.
+        let _ = stdin.write_all(&serde_json::to_vec(request)?);
+    }
+    let answer = inner.stdout.take().and_then(|stdout| {
+        let mut values = serde_json::Deserializer::from_reader(stdout).into_iter();
+        values.next()?.ok()
+    });
+    match answer {
+        Some(Answer::Done(value)) => Ok((value, inner)),
+        Some(Answer::Failed {
+            code,
+            message,
+            hint,
+        }) => {
+            inner.wait().context("waiting for the machines to stop")?;
+            Err(Failure::new(kind(code), message, hint))
+        }
+        None => {
+            let status = inner.wait().context("waiting for the machines to stop")?;
+            Err(Failure::new(
+                Kind::Unhealthy,
+                format!("the part that watches the machines ended: {status}"),
+                "something killed it, perhaps for want of memory: see `dmesg`",
+            ))
+        }
+    }
+}
+
+/// The inner side of [`ask`]: what is to be done.
+pub(super) fn request<T: DeserializeOwned>() -> Result<T> {
+    serde_json::from_reader(std::io::stdin().lock()).with_context(|| Failure {
+        kind: Kind::Usage,
+        message: "this command is a part of `etcd-image boot`".to_owned(),
+        hint: "run `etcd-image boot`".to_owned(),
+    })
+}
+
+/// The inner side of [`ask`]: what came out.
+pub(super) fn answer<T: Serialize>(result: &Result<T>) -> Result<()> {
+    let answer = match result {
+        Ok(value) => Answer::Done(value),
+        Err(error) => {
+            let (kind, hint) = explain(error);
+            let (code, message) = (kind.exit_code(), format!("{error:#}"));
+            Answer::Failed {
+                code,
+                message,
+                hint,
+            }
+        }
+    };
+    let mut stdout = std::io::stdout().lock();
+    serde_json::to_writer(&mut stdout, &answer).context("answering")?;
+    stdout.flush().context("answering")
+}
+
+/// How another terminal gets into our namespaces.
+pub(super) fn door() -> String {
+    // This /proc is still that of the world outside.
+    let process = fs_err::read_link("/proc/self").unwrap_or_default();
+    let map = fs_err::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let outside = map.split_whitespace().nth(1).unwrap_or("0");
+    let user = if outside == "0" {
+        ""
+    } else {
+        " --user --preserve-credentials"
+    };
+    format!("nsenter --target {}{user} --net --", process.display())
+}
+
+/// A command that runs `program` inside; add its arguments.
+pub fn enclosed(program: &Path) -> Result<Command> {
+    let flags = possible()?;
+    let mut command = SETPRIV.command()?;
+    command.args(["--pdeathsig", "KILL"]).arg(UNSHARE.find()?);
+    command.args(flags).arg("--").arg(program);
+    Ok(command)
+}
+
+/// The namespaces this machine lets us have.
+fn possible() -> Result<&'static [&'static str]> {
+    let root = rustix::process::geteuid().is_root();
+    let plain = root.then(|| attempt(PLAIN)).transpose()?;
+    if plain.is_some_and(|output| output.status.success()) {
+        return Ok(PLAIN);
+    }
+    let output = attempt(WITH_USER)?;
+    match output.status.success() {
+        true => Ok(WITH_USER),
+        false => Err(refused(String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+fn attempt(flags: &[&str]) -> Result<Output> {
+    UNSHARE.output(&[flags, &["--", "true"]].concat())
+}
+
+fn refused(reason: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Usage,
+        format!("this machine gives us no network of our own: {reason}"),
+        "allow user namespaces (sysctl user.max_user_namespaces=10000, on Ubuntu also \
+         kernel.apparmor_restrict_unprivileged_userns=0, in a container its privileges), or run as root",
+    )
+}
+
+/// The kind that has this exit code.
+fn kind(code: u8) -> Kind {
+    use Kind::{Refused, Storage, Unhealthy, Unsupported, Usage, Verification};
+    let kinds = [Usage, Verification, Unsupported, Refused, Unhealthy];
+    let same = kinds.into_iter().find(|kind| kind.exit_code() == code);
+    same.unwrap_or(Storage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_keep_their_exit_code_on_the_way_out() {
+        for code in 2..=6 {
+            assert_eq!(kind(code).exit_code(), code);
+        }
+    }
+
+    #[test]
+    fn answers_come_back_as_they_were_given() {
+        let text = serde_json::to_string(&Answer::Done(7)).unwrap();
+        assert!(matches!(
+            serde_json::from_str(&text).unwrap(),
+            Answer::Done(7)
+        ));
+    }
+}

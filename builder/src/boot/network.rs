@@ -1,0 +1,130 @@
+//! One Ethernet for the machines: a bridge that has the gateway's address, and a tap per node.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::node::Node;
+use super::program::IP;
+use crate::failure::{Failure, Kind};
+
+const BRIDGE: &str = "nodes";
+
+/// Makes bridge and taps in this namespace. They end with it.
+pub(super) fn make(nodes: &[Node]) -> Result<()> {
+    if !Path::new("/dev/net/tun").exists() {
+        return Err(Failure::new(
+            Kind::Usage,
+            "this machine has no /dev/net/tun, so QEMU gets no network",
+            "load the module: modprobe tun; in a container, pass the device in",
+        ));
+    }
+    let Some(first) = nodes.first() else {
+        return Ok(());
+    };
+    ip("link set lo up")?;
+    ip(&format!("link add {BRIDGE} type bridge"))?;
+    let (host, prefix) = (host_address(nodes), first.prefix);
+    // An IPv6 address is otherwise not usable until the kernel has looked for others who have it.
+    let at_once = if host.is_ipv6() { " nodad" } else { "" };
+    ip(&format!(
+        "address add {host}/{prefix} dev {BRIDGE}{at_once}"
+    ))?;
+    ip(&format!("link set {BRIDGE} up"))?;
+    for number in 0..nodes.len() {
+        let tap = tap(number);
+        ip(&format!("tuntap add {tap} mode tap"))?;
+        ip(&format!("link set {tap} master {BRIDGE} up"))?;
+    }
+    first_gateway_link_local(first)
+}
+
+/// Name of a node's device on our side.
+pub(super) fn tap(number: usize) -> String {
+    format!("node{number}")
+}
+
+/// Hardware address of a node; the prefix is QEMU's.
+pub(super) fn mac(number: usize) -> String {
+    format!(
+        "52:54:00:00:{:02x}:{:02x}",
+        number >> 8 & 0xff,
+        number & 0xff
+    )
+}
+
+/// A gateway such as `fe80::1` is ours, too, beside the address we are reached by.
+fn first_gateway_link_local(node: &Node) -> Result<()> {
+    match node.gateway {
+        Some(gateway) if is_link_local(gateway) => {
+            ip(&format!("address add {gateway}/64 dev {BRIDGE} nodad"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Our address on the nodes' network: the gateway's, or the first that no node has.
+fn host_address(nodes: &[Node]) -> IpAddr {
+    let gateway = nodes.first().and_then(|node| node.gateway);
+    if let Some(gateway) = gateway.filter(|gateway| !is_link_local(*gateway)) {
+        return gateway;
+    }
+    let taken = |address: &IpAddr| nodes.iter().any(|node| node.address == *address);
+    let unspecified = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let (address, prefix) = nodes
+        .first()
+        .map_or((unspecified, 32), |node| (node.address, node.prefix));
+    let mut candidates = (1..=u32::MAX).map(|offset| nth(address, prefix, offset));
+    candidates
+        .find(|candidate| !taken(candidate))
+        .unwrap_or(unspecified)
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// The address `offset` after the start of the network that `address` lies in.
+fn nth(address: IpAddr, prefix: u8, offset: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+            Ipv4Addr::from_bits((address.to_bits() & !host).wrapping_add(offset)).into()
+        }
+        IpAddr::V6(address) => {
+            let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
+            Ipv6Addr::from_bits((address.to_bits() & !host).wrapping_add(offset.into())).into()
+        }
+    }
+}
+
+fn ip(words: &str) -> Result<()> {
+    let words: Vec<_> = words.split(' ').collect();
+    IP.run(&words).context("making the nodes' network")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::node::tests::node;
+
+    #[test]
+    fn we_are_the_gateway() {
+        let nodes = [node("etcd1", "192.168.0.50/24,192.168.0.1")];
+        assert_eq!(host_address(&nodes).to_string(), "192.168.0.1");
+    }
+
+    #[test]
+    fn without_a_gateway_we_take_a_free_address() {
+        let nodes = [node("a", "10.0.0.1/8"), node("b", "10.0.0.2/8")];
+        assert_eq!(host_address(&nodes).to_string(), "10.0.0.3");
+        let nodes = [node("a", "fd00::1/64,fe80::1")];
+        assert_eq!(host_address(&nodes).to_string(), "fd00::2");
+    }
+
+    #[test]
+    fn no_two_nodes_share_a_hardware_address() {
+        assert_ne!(mac(1), mac(257));
+    }
+}

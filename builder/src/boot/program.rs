@@ -1,0 +1,82 @@
+//! Programs of other authors, started and waited for. The only place of the product, besides making the Debian base,
+//! that starts any.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::Result;
+
+use crate::failure::{Failure, Kind};
+
+/// A program that is needed and the Debian package it comes in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+pub(super) const QEMU: Program = Program::new("qemu-system-aarch64", "qemu-system-arm");
+pub(super) const QEMU_IMG: Program = Program::new("qemu-img", "qemu-utils");
+pub(super) const IP: Program = Program::new("ip", "iproute2");
+pub(super) const SSH: Program = Program::new("ssh", "openssh-client");
+pub(super) const MOUNT: Program = Program::new("mount", "mount");
+pub(super) const UNSHARE: Program = Program::new("unshare", "util-linux");
+pub(super) const SETPRIV: Program = Program::new("setpriv", "util-linux");
+
+impl Program {
+    const fn new(name: &'static str, package: &'static str) -> Self {
+        Self { name, package }
+    }
+
+    /// Where it is; administrators' folders are searched, too, since a person's `PATH` often lacks them.
+    pub(super) fn find(self) -> Result<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(Into::into));
+        let mut found = folders.map(|folder| folder.join(self.name));
+        found.find(|program| program.is_file()).ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                format!(
+                    "booting images needs `{}`, which is not installed",
+                    self.name
+                ),
+                format!(
+                    "install it, on Debian and Ubuntu: apt install {}",
+                    self.package
+                ),
+            )
+        })
+    }
+
+    /// A command that reads nothing.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "boot/ starts QEMU and the network around it; nothing else of the product does"
+    )]
+    pub(super) fn command(self) -> Result<Command> {
+        let mut command = Command::new(self.find()?);
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs it to its end, whatever that is.
+    pub(super) fn output(self, arguments: &[impl AsRef<OsStr>]) -> Result<Output> {
+        let output = self.command()?.args(arguments).output();
+        output.map_err(|error| self.failed(&error.to_string()))
+    }
+
+    /// Runs it; what it says on standard error is the failure.
+    pub(super) fn run(self, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
+        let output = self.output(arguments)?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(self.failed(String::from_utf8_lossy(&output.stderr).trim())),
+        }
+    }
+
+    pub(super) fn failed(self, reason: &str) -> anyhow::Error {
+        let hint = format!("try `{} --version`; the message is its own", self.name);
+        Failure::new(Kind::Storage, format!("{}: {reason}", self.name), hint)
+    }
+}
