@@ -1,0 +1,213 @@
+//! A client of etcd's JSON gateway that shows the admin certificate and trusts the cluster's own CA alone.
+
+use std::error::Error as _;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use reqwest::blocking::{Client as Http, ClientBuilder};
+use reqwest::{Certificate, Identity};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::wire::{Health, Member, Members, Pairs, Put, Range, Status};
+use crate::failure::{Failure, Kind};
+
+/// etcd's port for clients and for its other members.
+const CLIENT_PORT: u16 = 2379;
+const PEER_PORT: u16 = 2380;
+
+/// An emulated node may need seconds for one handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The network is inside this machine: whoever is up answers at once.
+const CONNECT: Duration = Duration::from_millis(500);
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody listens yet, or nobody answers in time.
+    Silent(String),
+    /// One side does not accept the other's certificate: waiting does not help.
+    Tls(String),
+    /// etcd answers with an error.
+    Answer(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent(reason) => write!(f, "no answer: {reason}"),
+            Self::Tls(reason) => write!(f, "TLS: {reason}"),
+            Self::Answer(reason) => write!(f, "etcd says: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// A client of any member.
+#[derive(Debug)]
+pub struct Client {
+    http: Http,
+}
+
+impl Client {
+    /// Reads `ca.crt`, `admin.crt` and `admin.key` of the folder `build` writes beside the images.
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            fs_err::read(folder.join(name)).with_context(|| Failure {
+                kind: Kind::Usage,
+                message: "the folder `client` beside the images is not complete".to_owned(),
+                hint: "boot images where `etcd-image build` put them".to_owned(),
+            })
+        };
+        let invalid = || Failure {
+            kind: Kind::Verification,
+            message: format!("the certificates in {} are damaged", folder.display()),
+            hint: "build again; the state folder keeps them".to_owned(),
+        };
+        let ca = Certificate::from_pem(&read("ca.crt")?).with_context(invalid)?;
+        let mut admin = read("admin.key")?;
+        admin.extend(read("admin.crt")?);
+        let admin = Identity::from_pem(&admin).with_context(invalid)?;
+        let http = ClientBuilder::new()
+            .no_proxy()
+            .tls_certs_only([ca])
+            .identity(admin)
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE)
+            // A killed node leaves connections that never answer.
+            .pool_max_idle_per_host(0)
+            .build();
+        let http = http.with_context(invalid)?;
+        Ok(Self { http })
+    }
+
+    /// Whether this member is healthy, that is, whether a write would be agreed on.
+    pub fn health(&self, node: IpAddr) -> Result<(), Trouble> {
+        let url = url(node, CLIENT_PORT, "health");
+        let answer = self.http.get(url).send().map_err(|error| trouble(&error))?;
+        // A sick member answers with 503 and the same JSON.
+        let health: Health = read(&answer.text().map_err(|error| trouble(&error))?)?;
+        health.verdict().map_err(Trouble::Answer)
+    }
+
+    /// Asks on the port for other members, which answers before there is a quorum: does TLS work with this node?
+    pub fn greet(&self, node: IpAddr) -> Result<(), Trouble> {
+        let url = url(node, PEER_PORT, "version");
+        let answer = self.http.get(url).send();
+        answer.map(drop).map_err(|error| trouble(&error))
+    }
+
+    /// All members, as this one knows them.
+    pub fn members(&self, node: IpAddr) -> Result<Vec<Member>, Trouble> {
+        let list: Members = self.post(node, "v3/cluster/member/list", &Nothing {})?;
+        Ok(list.members)
+    }
+
+    /// What this member says of itself.
+    pub fn status(&self, node: IpAddr) -> Result<Status, Trouble> {
+        self.post(node, "v3/maintenance/status", &Nothing {})
+    }
+
+    /// Writes through this member. `Ok` means that the cluster has promised to keep it.
+    pub fn put(&self, node: IpAddr, key: &str, value: &str) -> Result<(), Trouble> {
+        let answer: serde_json::Value = self.post(node, "v3/kv/put", &Put::new(key, value))?;
+        match answer.get("header") {
+            Some(_) => Ok(()),
+            None => Err(Trouble::Answer(answer.to_string())),
+        }
+    }
+
+    /// Reads through this member what the cluster agrees on.
+    pub fn get(&self, node: IpAddr, key: &str) -> Result<Option<String>, Trouble> {
+        let pairs: Pairs = self.post(node, "v3/kv/range", &Range::new(key))?;
+        pairs
+            .value()
+            .map_err(|error| Trouble::Answer(error.to_string()))
+    }
+
+    fn post<T: DeserializeOwned>(
+        &self,
+        node: IpAddr,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<T, Trouble> {
+        let body =
+            serde_json::to_vec(request).map_err(|error| Trouble::Answer(error.to_string()))?;
+        let sent = self
+            .http
+            .post(url(node, CLIENT_PORT, path))
+            .body(body)
+            .send();
+        let answer = sent.map_err(|error| trouble(&error))?;
+        let status = answer.status();
+        let text = answer.text().map_err(|error| trouble(&error))?;
+        if !status.is_success() {
+            return Err(Trouble::Answer(format!("{status}: {}", text.trim())));
+        }
+        read(&text)
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
+    serde_json::from_str(text).map_err(|error| Trouble::Answer(format!("{error} in {text}")))
+}
+
+/// `{}`
+#[derive(Serialize)]
+struct Nothing {}
+
+/// An IPv6 address gets its brackets.
+fn url(node: IpAddr, port: u16, path: &str) -> String {
+    format!("https://{}/{path}", SocketAddr::new(node, port))
+}
+
+fn trouble(error: &reqwest::Error) -> Trouble {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // Only the innermost says what happened; those around it name the address once more.
+        reason = inner.to_string();
+        cause = inner.source();
+    }
+    classify(reason)
+}
+
+/// rustls says in these words that a certificate is not accepted, by us or by the other side.
+fn classify(reason: String) -> Trouble {
+    let words = ["invalid peer certificate", "received fatal alert"];
+    match words.iter().any(|words| reason.contains(words)) {
+        true => Trouble::Tls(reason),
+        false => Trouble::Silent(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_that_are_not_accepted_are_told_from_silence() {
+        for reason in [
+            "invalid peer certificate: UnknownIssuer",
+            "received fatal alert: BadCertificate",
+        ] {
+            assert_eq!(classify(reason.to_owned()), Trouble::Tls(reason.to_owned()));
+        }
+        let silent = "Connection refused (os error 111)";
+        assert_eq!(
+            classify(silent.to_owned()),
+            Trouble::Silent(silent.to_owned())
+        );
+    }
+
+    #[test]
+    fn addresses_become_urls() {
+        let url = |text: &str| url(text.parse().unwrap(), CLIENT_PORT, "health");
+        assert_eq!(url("192.168.0.50"), "https://192.168.0.50:2379/health");
+        assert_eq!(url("fd00::50"), "https://[fd00::50]:2379/health");
+    }
+}
