@@ -1,0 +1,228 @@
+//! The machines: started, killed and started again, each with a disk that keeps what it wrote.
+//!
+//! Lives inside the namespace ([`enclosed`](super::enclosed)); the command and the gate tests both use it.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use super::client::Client;
+use super::console::Console;
+use super::machine::{Hardware, Machine};
+use super::network;
+use super::node::Node;
+use super::program::QEMU;
+use super::scratch::{self, Scratch};
+use super::setup::Setup;
+use crate::failure::{Failure, Kind};
+use crate::inspect::Image;
+
+/// The machines of one cluster.
+#[derive(Debug)]
+pub struct Lab {
+    setup: Setup,
+    client: Client,
+    scratch: Scratch,
+    machines: Vec<Powered>,
+    /// Locked while we use the images.
+    _locks: Vec<File>,
+}
+
+/// One machine.
+#[derive(Debug)]
+struct Powered {
+    hardware: Hardware,
+    console: Console,
+    /// How often it was started.
+    starts: u32,
+    qemu: Option<Child>,
+}
+
+impl Lab {
+    /// Prepares network, kernels and disks; no machine runs yet.
+    pub fn open(setup: Setup) -> Result<Self> {
+        let locks: Result<_> = setup.nodes.iter().map(|node| lock(&node.image)).collect();
+        let locks = locks?;
+        let client = Client::open(&setup.client)?;
+        network::make(&setup.nodes)?;
+        let mut scratch = Scratch::mount(&setup.paths())?;
+        let mut machines = Vec::new();
+        for (number, node) in setup.nodes.iter().enumerate() {
+            let hardware = hardware(&setup, node, number, &mut scratch);
+            let hardware =
+                hardware.with_context(|| format!("preparing the machine of {}", node.name))?;
+            machines.push(Powered {
+                console: Console::new(hardware.console.clone()),
+                hardware,
+                starts: 0,
+                qemu: None,
+            });
+        }
+        Ok(Self {
+            setup,
+            client,
+            scratch,
+            machines,
+            _locks: locks,
+        })
+    }
+
+    /// What was asked for.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The nodes, in the order of their cluster.
+    pub fn nodes(&self) -> &[Node] {
+        &self.setup.nodes
+    }
+
+    /// A client of all nodes.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Switches a node on; its disk is as it left it.
+    pub fn start(&mut self, name: &str) -> Result<()> {
+        let (machine, index) = (self.setup.machine, self.index(name)?);
+        let powered = &mut self.machines[index];
+        powered.starts += 1;
+        let run = format!("{name}-{}", powered.starts);
+        powered.hardware.console = self.scratch.path(&format!("{run}.console"));
+        powered.console = Console::new(powered.hardware.console.clone());
+        let complaints = create(&complaints(&powered.hardware))?;
+        let mut command = QEMU.command()?;
+        command.args(machine.arguments(&powered.hardware));
+        command.stdout(Stdio::null()).stderr(complaints);
+        let qemu = command
+            .spawn()
+            .with_context(|| format!("starting the machine of {name}"))?;
+        powered.qemu = Some(qemu);
+        Ok(())
+    }
+
+    /// Cuts a node's power.
+    pub fn kill(&mut self, name: &str) -> Result<()> {
+        let index = self.index(name)?;
+        if let Some(mut qemu) = self.machines[index].qemu.take() {
+            qemu.kill()
+                .with_context(|| format!("stopping the machine of {name}"))?;
+            qemu.wait()
+                .with_context(|| format!("stopping the machine of {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// What a node says.
+    pub fn console(&mut self, name: &str) -> Result<&mut Console> {
+        let index = self.index(name)?;
+        Ok(&mut self.machines[index].console)
+    }
+
+    /// Why a machine that was started does not run any more, in the words of QEMU.
+    pub fn stopped(&mut self, name: &str) -> Result<Option<String>> {
+        let index = self.index(name)?;
+        let powered = &mut self.machines[index];
+        let Some(qemu) = &mut powered.qemu else {
+            return Ok(None);
+        };
+        let status = qemu.try_wait().context("looking after QEMU")?;
+        Ok(status.map(|status| {
+            let said = fs_err::read_to_string(complaints(&powered.hardware)).unwrap_or_default();
+            format!("{status} {}", said.trim())
+        }))
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        let index = self.setup.nodes.iter().position(|node| node.name == name);
+        index.ok_or_else(|| {
+            let names: Vec<_> = self
+                .setup
+                .nodes
+                .iter()
+                .map(|node| node.name.as_str())
+                .collect();
+            let hint = format!("the nodes are {}", names.join(", "));
+            Failure::new(Kind::Usage, format!("there is no node {name}"), hint)
+        })
+    }
+}
+
+/// Machines do not outlive their laboratory, even where no namespace ends with it.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for qemu in self
+            .machines
+            .iter_mut()
+            .filter_map(|machine| machine.qemu.as_mut())
+        {
+            let _ = qemu.kill();
+            let _ = qemu.wait();
+        }
+    }
+}
+
+fn hardware(setup: &Setup, node: &Node, number: usize, scratch: &mut Scratch) -> Result<Hardware> {
+    let image = Image::open(&node.image)?;
+    let mut boot = image.boot()?;
+    let kernel = match &setup.kernel {
+        Some(path) => fs_err::read(path)?,
+        None => boot
+            .read(&node.files.kernel)
+            .with_context(|| format!("reading {}", node.files.kernel))?,
+    };
+    let kernel = scratch.keep(&scratch::kernel(kernel)?)?;
+    let mut keep = |path: &Option<String>| -> Result<Option<PathBuf>> {
+        let Some(path) = path else { return Ok(None) };
+        let bytes = boot.read(path).with_context(|| format!("reading {path}"))?;
+        scratch.keep(&bytes).map(Some)
+    };
+    let initrd = match (&setup.initrd, &setup.kernel) {
+        (Some(path), _) => Some(path.clone()),
+        // Another kernel does not find its modules in this initramfs.
+        (None, Some(_)) => None,
+        (None, None) => keep(&node.files.initramfs)?,
+    };
+    Ok(Hardware {
+        kernel,
+        initrd,
+        device_tree: keep(&node.files.device_tree)?,
+        cmdline: node.cmdline.clone(),
+        disk: scratch.overlay(&node.name, &node.image, Machine::disk_size(node.size))?,
+        console: scratch.path("off"),
+        tap: network::tap(number),
+        mac: network::mac(number),
+    })
+}
+
+/// Where QEMU's own words go.
+fn complaints(hardware: &Hardware) -> PathBuf {
+    hardware.console.with_extension("qemu")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file in memory that ends with the machine"
+)]
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("making {}", path.display()))
+}
+
+fn lock(image: &Path) -> Result<File> {
+    let context = || format!("opening {}", image.display());
+    let file = File::open(image).with_context(context)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error).with_context(context),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(
+            Kind::Storage,
+            format!(
+                "{} is running already, in another `etcd-image boot`",
+                image.display()
+            ),
+            "wait until that one ends, or stop it with Ctrl-C",
+        )),
+    }
+}

@@ -1,0 +1,241 @@
+//! Waiting for a cluster: how far each node is, told as it happens, until all are healthy or one cannot be.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::client::Trouble;
+use super::console::Stage;
+use super::lab::Lab;
+use super::ssh;
+use crate::failure::{Failure, Kind};
+use crate::parallel;
+use crate::progress::Progress;
+
+/// How long between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often a node may refuse our TLS before that counts: its clock is set while it boots.
+const TLS_CHANCES: u32 = 3;
+
+/// Seconds after the start at which nodes got somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Each node's stages.
+    pub nodes: BTreeMap<String, BTreeMap<Stage, u64>>,
+    /// The first healthy answer: the cluster has a leader and agrees on writes.
+    pub quorum: Option<u64>,
+    /// All nodes healthy.
+    pub healthy: u64,
+}
+
+/// What is known of one node while waiting.
+#[derive(Debug)]
+struct Progressing {
+    name: String,
+    stage: Stage,
+    refusals: u32,
+    trouble: Trouble,
+}
+
+/// Waits until every one of `names` is a healthy member.
+pub fn until_healthy(lab: &mut Lab, names: &[String], progress: &dyn Progress) -> Result<Times> {
+    let started = Instant::now();
+    let mut watch = Watch {
+        nodes: names.iter().map(|name| Progressing::new(name)).collect(),
+        times: Times::default(),
+        started,
+        progress,
+    };
+    let patience = Duration::from_secs(lab.setup().timeout);
+    loop {
+        let result = watch.look(lab);
+        let failure = match result {
+            Ok(true) => return Ok(watch.times),
+            Ok(false) if started.elapsed() < patience => None,
+            Ok(false) => Some(watch.timeout(patience)),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failure {
+            watch.explain(lab);
+            return Err(error);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+struct Watch<'a> {
+    nodes: Vec<Progressing>,
+    times: Times,
+    started: Instant,
+    progress: &'a dyn Progress,
+}
+
+impl Watch<'_> {
+    /// One look at everything; whether all are healthy.
+    fn look(&mut self, lab: &mut Lab) -> Result<bool> {
+        for index in 0..self.nodes.len() {
+            let stage = self.listen(lab, index)?;
+            self.reached(index, stage);
+        }
+        for (index, answer) in self.ask(lab)?.into_iter().enumerate() {
+            self.answered(index, answer)?;
+        }
+        let all = self.nodes.iter().all(|node| node.stage == Stage::Member);
+        self.times.healthy = self.seconds();
+        Ok(all)
+    }
+
+    /// What the console says; a machine that stopped or a system that gave up ends the wait.
+    fn listen(&mut self, lab: &mut Lab, index: usize) -> Result<Stage> {
+        let name = &self.nodes[index].name;
+        let shown = lab.setup().console.as_ref() == Some(name);
+        let console = lab.console(name)?;
+        for line in console.follow()?.iter().filter(|_| shown) {
+            self.progress.note(&format!("{name} | {line}"));
+        }
+        let stage = console.stage();
+        if let Some(line) = console.hopeless() {
+            return Err(sick(
+                name,
+                line,
+                "the console above says what happened before",
+            ));
+        }
+        match lab.stopped(name)? {
+            None => Ok(stage),
+            Some(reason) => Err(sick(
+                name,
+                &format!("its machine stopped: {reason}"),
+                "the message is QEMU's own; too little memory is the usual reason",
+            )),
+        }
+    }
+
+    /// Asks all nodes that are not members yet, at once.
+    fn ask(&self, lab: &Lab) -> Result<Vec<Option<Result<(), Trouble>>>> {
+        let client = lab.client();
+        let jobs = NonZeroUsize::new(self.nodes.len()).unwrap_or(NonZeroUsize::MIN);
+        parallel::map(jobs, &self.nodes, |node| {
+            let place = lab.nodes().iter().find(|place| place.name == node.name);
+            let Some(place) = place.filter(|_| node.stage != Stage::Member) else {
+                return Ok(None);
+            };
+            // Without a quorum the port for clients does not even start TLS; the one for peers does.
+            Ok(Some(match client.health(place.address) {
+                Err(silent @ Trouble::Silent(_)) => client.greet(place.address).and(Err(silent)),
+                other => other,
+            }))
+        })
+    }
+
+    fn answered(&mut self, index: usize, answer: Option<Result<(), Trouble>>) -> Result<()> {
+        match answer {
+            None => {}
+            Some(Ok(())) => {
+                let now = self.seconds();
+                self.times.quorum.get_or_insert(now);
+                self.reached(index, Stage::Member);
+            }
+            Some(Err(trouble)) => {
+                let node = &mut self.nodes[index];
+                node.refusals = match trouble {
+                    Trouble::Tls(_) => node.refusals + 1,
+                    _ => 0,
+                };
+                node.trouble = trouble;
+                if node.refusals == TLS_CHANCES {
+                    return Err(sick(
+                        &node.name,
+                        &format!("it does not take part: {}", node.trouble),
+                        "its certificates are not of this cluster's CA (client/ca.crt): build this node again \
+                         with the state folder of the others",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reached(&mut self, index: usize, stage: Stage) {
+        let seconds = self.seconds();
+        let node = &mut self.nodes[index];
+        if stage > node.stage {
+            node.stage = stage;
+            let times = self.times.nodes.entry(node.name.clone()).or_default();
+            times.insert(stage, seconds);
+            self.progress.note(&format!(
+                "{seconds:>5} s  {:<12} {}",
+                node.name,
+                stage.name()
+            ));
+        }
+    }
+
+    fn seconds(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+
+    fn timeout(&self, patience: Duration) -> anyhow::Error {
+        let late = self.nodes.iter().filter(|node| node.stage != Stage::Member);
+        let late: Vec<_> = late
+            .map(|node| {
+                format!(
+                    "{} got as far as {} ({})",
+                    node.name,
+                    node.stage.name(),
+                    node.trouble
+                )
+            })
+            .collect();
+        Failure::new(
+            Kind::Unhealthy,
+            format!(
+                "not healthy after {} s: {}",
+                patience.as_secs(),
+                late.join("; ")
+            ),
+            "give a slow machine more time with `--timeout`, or look with `--console NODE`",
+        )
+    }
+
+    /// Shows the last words of every node that is not healthy.
+    fn explain(&self, lab: &mut Lab) {
+        for node in self.nodes.iter().filter(|node| node.stage != Stage::Member) {
+            let name = &node.name;
+            self.progress
+                .note(&format!("--- last lines of the console of {name}"));
+            if let Ok(console) = lab.console(name) {
+                console.tail().for_each(|line| self.progress.note(line));
+            }
+            let setup = lab.setup();
+            let place = setup.nodes.iter().find(|candidate| candidate.name == *name);
+            let up = node.stage >= Stage::Network;
+            if let Some(journal) = place
+                .filter(|_| up)
+                .and_then(|place| ssh::journal(setup, place))
+            {
+                self.progress
+                    .note(&format!("--- last lines of etcd's journal of {name}"));
+                journal.lines().for_each(|line| self.progress.note(line));
+            }
+        }
+    }
+}
+
+impl Progressing {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            stage: Stage::Off,
+            refusals: 0,
+            trouble: Trouble::Silent("nothing listens yet".to_owned()),
+        }
+    }
+}
+
+fn sick(node: &str, reason: &str, hint: &str) -> anyhow::Error {
+    Failure::new(Kind::Unhealthy, format!("node {node}: {reason}"), hint)
+}
