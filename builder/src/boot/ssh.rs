@@ -1,0 +1,287 @@
+//! What a node looks like from inside, through ssh(1), as the person who will look after it.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::node::Node;
+use super::program::SSH;
+use super::setup::Setup;
+
+/// Something that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// What came out.
+    pub outcome: Outcome,
+    /// What was seen, or why it was not looked at.
+    pub seen: String,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As it should be.
+    Passed,
+    /// Not as it should be.
+    Failed,
+    /// Could not be looked at; never counts as passed.
+    Skipped,
+}
+
+impl Check {
+    fn new(name: &str, good: bool, seen: impl Into<String>) -> Self {
+        let outcome = if good {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        };
+        let (name, seen) = (name.to_owned(), seen.into());
+        Self {
+            name,
+            outcome,
+            seen,
+        }
+    }
+
+    fn skipped(name: &str, why: &str) -> Self {
+        let (name, seen) = (name.to_owned(), why.to_owned());
+        Self {
+            name,
+            outcome: Outcome::Skipped,
+            seen,
+        }
+    }
+}
+
+/// What is looked at inside, in the order of [`PROBE`].
+const INSIDE: [&str; 5] = ["host name", "address", "time", "failed units", "swap"];
+
+/// One line per check, whatever happens in between.
+const PROBE: &str = "hostname; \
+    ip -oneline address show scope global | awk '{print $4}' | paste -sd' '; \
+    date +%s; \
+    systemctl list-units --failed --plain --no-legend | awk '{print $1}' | paste -sd' '; \
+    tail -n +2 /proc/swaps | awk '{print $1}' | paste -sd' '";
+
+/// Everything about one node.
+pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
+    let stranger = Said::of(setup, node, Login::Nobody, "true")?;
+    let mut checks = greeting(&stranger.text);
+    let login = Said::of(setup, node, Login::Person, PROBE)?;
+    let known = setup.keys_known(&node.name);
+    checks.extend(match (login.done, known) {
+        (true, _) => {
+            let mut inside = inside(node, &login.out);
+            inside.insert(
+                0,
+                Check::new("user key", true, format!("{} logs in", setup.user)),
+            );
+            inside
+        }
+        (false, true) => vec![Check::new("user key", false, last_line(&login.text))],
+        (false, false) => {
+            let why = "none of your private keys may log in; name one with --ssh-identity";
+            let names = ["user key"].into_iter().chain(INSIDE);
+            names.map(|name| Check::skipped(name, why)).collect()
+        }
+    });
+    Ok(checks)
+}
+
+/// The end of the node's journal, if we get in.
+pub(super) fn journal(setup: &Setup, node: &Node) -> Option<String> {
+    let command = "sudo journalctl --no-pager --boot --unit etcd --lines 20 --output cat";
+    let said = Said::of(setup, node, Login::Person, command).ok()?;
+    said.done.then_some(said.out)
+}
+
+/// What a server tells a client without a key: its host key, and how it would let somebody in.
+fn greeting(text: &str) -> Vec<Check> {
+    let methods = text
+        .rsplit_once("Permission denied (")
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map(|(methods, _)| methods);
+    let Some(methods) = methods else {
+        return vec![Check::new("host key", false, last_line(text))];
+    };
+    vec![
+        Check::new("host key", true, "as in client/known_hosts"),
+        Check::new(
+            "keys only",
+            methods == "publickey",
+            format!("offers {methods}"),
+        ),
+    ]
+}
+
+/// Reads what [`PROBE`] printed.
+fn inside(node: &Node, out: &str) -> Vec<Check> {
+    let mut lines = out.lines().map(str::trim);
+    let mut next = || lines.next().unwrap_or("(nothing)");
+    let [name, address, time, failed, swap] = std::array::from_fn(|_| next());
+    let wanted = format!("{}/{}", node.address, node.prefix);
+    let now: i64 = time.parse().unwrap_or(0);
+    let clock = format!(
+        "{now}, certificate valid {} to {}",
+        node.valid.0, node.valid.1
+    );
+    let listed = |names: &str| match names {
+        "" => "none".to_owned(),
+        names => names.to_owned(),
+    };
+    vec![
+        Check::new(INSIDE[0], name == node.name, name),
+        Check::new(
+            INSIDE[1],
+            address.split(' ').any(|found| found == wanted),
+            address,
+        ),
+        Check::new(
+            INSIDE[2],
+            (node.valid.0..node.valid.1).contains(&now),
+            clock,
+        ),
+        Check::new(INSIDE[3], failed.is_empty(), listed(failed)),
+        Check::new(INSIDE[4], swap.is_empty(), listed(swap)),
+    ]
+}
+
+fn last_line(text: &str) -> String {
+    text.trim().lines().last().unwrap_or("no answer").to_owned()
+}
+
+/// Who logs in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Login {
+    /// A stranger without a key.
+    Nobody,
+    /// The person, with agent and keys.
+    Person,
+}
+
+/// What ssh said.
+struct Said {
+    done: bool,
+    out: String,
+    text: String,
+}
+
+impl Said {
+    fn of(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Self> {
+        let mut words = options(&setup.client, login);
+        if login == Login::Person {
+            words.extend(
+                setup
+                    .identities
+                    .iter()
+                    .flat_map(|key| ["-i".into(), key.into()]),
+            );
+        }
+        let person = format!("{}@{}", setup.user, node.address);
+        words.extend([person, "--".to_owned(), command.to_owned()].map(OsString::from));
+        let output = SSH.output(&words)?;
+        Ok(Self {
+            done: output.status.success(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            text: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+}
+
+/// Nothing of the person's configuration counts, only what `build` wrote; nothing is asked.
+fn options(client: &Path, login: Login) -> Vec<OsString> {
+    let mut known_hosts = OsString::from("UserKnownHostsFile=\"");
+    known_hosts.push(client.join("known_hosts"));
+    known_hosts.push("\"");
+    let methods = match login {
+        Login::Nobody => "PreferredAuthentications=none",
+        Login::Person => "PreferredAuthentications=publickey",
+    };
+    let mut words: Vec<OsString> = vec!["-F".into(), "none".into(), "-o".into(), known_hosts];
+    let fixed = [
+        "GlobalKnownHostsFile=none",
+        "StrictHostKeyChecking=yes",
+        "BatchMode=yes",
+        "ConnectTimeout=30",
+        "LogLevel=ERROR",
+        methods,
+    ];
+    words.extend(fixed.iter().flat_map(|option| ["-o".into(), option.into()]));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::node::tests::node;
+
+    fn outcomes(checks: &[Check]) -> Vec<Outcome> {
+        checks.iter().map(|check| check.outcome).collect()
+    }
+
+    #[test]
+    fn a_server_that_takes_keys_only_passes() {
+        let checks = greeting("pi@192.168.0.50: Permission denied (publickey).\n");
+        assert_eq!(outcomes(&checks), [Outcome::Passed, Outcome::Passed]);
+    }
+
+    #[test]
+    fn a_server_that_takes_passwords_fails() {
+        let checks = greeting("Permission denied (publickey,password).");
+        assert_eq!(checks[1].outcome, Outcome::Failed);
+        assert_eq!(checks[1].seen, "offers publickey,password");
+    }
+
+    #[test]
+    fn another_host_key_fails() {
+        let checks = greeting("@@@@\nHost key verification failed.\n");
+        assert_eq!(outcomes(&checks), [Outcome::Failed]);
+        assert_eq!(checks[0].seen, "Host key verification failed.");
+    }
+
+    #[test]
+    fn a_sound_node_passes_inside() {
+        let node = Node {
+            valid: (100, 200),
+            ..node("etcd1", "192.168.0.50/24")
+        };
+        let checks = inside(&node, "etcd1\n192.168.0.50/24\n150\n\n\n");
+        assert!(
+            checks.iter().all(|check| check.outcome == Outcome::Passed),
+            "{checks:#?}"
+        );
+    }
+
+    #[test]
+    fn every_fault_is_found_by_its_own_check() {
+        let node = Node {
+            valid: (100, 200),
+            ..node("etcd1", "192.168.0.50/24")
+        };
+        let faults = [
+            "debian\n192.168.0.50/24\n150\n\n\n",
+            "etcd1\n192.168.0.5/24\n150\n\n\n",
+            "etcd1\n192.168.0.50/24\n99\n\n\n",
+            "etcd1\n192.168.0.50/24\n150\netcd.service\n\n",
+            "etcd1\n192.168.0.50/24\n150\n\n/swap\n",
+        ];
+        for (number, out) in faults.iter().enumerate() {
+            let found = inside(&node, out);
+            let failed: Vec<_> = (0..found.len())
+                .filter(|n| found[*n].outcome == Outcome::Failed)
+                .collect();
+            assert_eq!(failed, [number], "{found:#?}");
+        }
+        assert!(
+            inside(&node, "")
+                .iter()
+                .take(3)
+                .all(|check| check.outcome == Outcome::Failed)
+        );
+    }
+}
