@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::boot;
 use crate::cli::{self, Args, Command, Environment, Voice};
 use crate::failure::{Failure, Kind};
 use crate::job::Job;
@@ -50,6 +51,10 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
             let printed = print(&voice, &verification, &verification);
             verification.verdict().and(printed)
         }
+        Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
+            print(&voice, report, report)
+        }),
+        Command::BootInside => boot::inside(),
         Command::Recipes { recipes } => {
             let list = recipe::List(recipe::load(recipes.as_deref())?);
             print(&voice, &list, &list)

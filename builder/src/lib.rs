@@ -8,6 +8,11 @@ pub mod progress;
 pub mod secret;
 
 pub mod apply;
+#[cfg(target_os = "linux")]
+pub mod boot;
+#[cfg(not(target_os = "linux"))]
+#[path = "boot/elsewhere.rs"]
+pub mod boot;
 pub mod cli;
 pub mod fetch;
 pub mod inspect;

@@ -1,5 +1,6 @@
 //! What the user typed, and the little of the environment that matters. Nothing here decides what it means.
 
+mod boot;
 mod environment;
 mod manual;
 mod options;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use boot::{BootMachine, BootOptions};
 pub use environment::Environment;
 pub use manual::{completions, man};
 pub use options::{CacheOptions, ClusterOptions, OutputOptions, Voice};
@@ -23,9 +25,10 @@ Examples:
   etcd-image build --base debian-trixie --only etcd2
                                         rebuild one node from another base
   etcd-image verify images              check the images against their manifest
+  etcd-image boot images                boot them in QEMU and use the cluster
 
 Exit codes: 0 done, 2 usage or configuration, 3 verification failed, 4 unsupported or corrupt
-base, 5 disk or network.";
+base, 5 disk or network, 6 the booted cluster is not healthy.";
 
 /// Turn a stock operating-system image into the ready-to-flash nodes of an etcd cluster
 #[derive(Clone, Debug, Parser)]
@@ -95,6 +98,16 @@ Examples:
         #[arg(value_name = "IMG|DIR", default_value = "images")]
         target: PathBuf,
     },
+    /// Boot the images in QEMU, wait for quorum, write and read a key, print the members (Linux)
+    #[command(after_help = "\
+Examples:
+  etcd-image boot                       the images of images/
+  etcd-image boot images --keep         look around, stop with Ctrl-C
+  etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
+    Boot(BootOptions),
+    /// The inner half of boot
+    #[command(hide = true)]
+    BootInside,
     /// List the bases that can be named with --base, with versions and digests
     Recipes {
         /// Read recipes from this folder instead of the built-in ones

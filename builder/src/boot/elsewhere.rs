@@ -1,0 +1,38 @@
+//! Systems that are not Linux have no namespaces and taps to boot a cluster in.
+
+use std::fmt;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::cli::{BootOptions, Environment};
+use crate::failure::{Failure, Kind};
+
+/// What came out of a boot; there is none here.
+#[derive(Debug, Serialize)]
+pub enum Report {}
+
+impl fmt::Display for Report {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+/// Says why not.
+pub fn boot(
+    _: &BootOptions,
+    _: &Environment,
+    _: bool,
+    _: impl FnOnce(&Report) -> Result<()>,
+) -> Result<()> {
+    inside()
+}
+
+/// Says why not.
+pub fn inside() -> Result<()> {
+    Err(Failure::new(
+        Kind::Unsupported,
+        "booting images needs Linux: a network of its own for the nodes",
+        "run `etcd-image boot` on Linux, or in a Linux virtual machine; the images are the same everywhere",
+    ))
+}

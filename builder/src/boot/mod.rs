@@ -1,0 +1,160 @@
+//! Images → a running cluster in QEMU on a private network, as proof before flashing. Linux only.
+//!
+//! The images are only read: each machine writes into a file in memory laid over its image. Everything runs inside
+//! namespaces that end with the command ([`namespace`]). [`Lab`] is the machines; the command and the gate tests use it.
+
+mod cmdline;
+mod config;
+mod machine;
+
+mod images;
+mod node;
+mod setup;
+
+mod namespace;
+mod network;
+mod program;
+mod scratch;
+
+mod client;
+mod console;
+mod lab;
+mod ssh;
+mod watch;
+mod wire;
+
+mod report;
+
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::{BootOptions, Environment};
+use crate::failure::{Failure, Kind};
+use crate::parallel;
+use crate::progress::{self, Progress};
+
+pub use client::{Client, Trouble};
+pub use console::{Console, Stage};
+pub use lab::Lab;
+pub use namespace::enclosed;
+pub use node::Node;
+pub use report::Report;
+pub use setup::Setup;
+pub use ssh::{Check, Outcome};
+pub use watch::{Times, until_healthy};
+pub use wire::{Member, Status};
+
+/// The hidden command that does the work inside the namespaces.
+pub const INSIDE: &str = "boot-inside";
+
+/// Boots the images, waits for a healthy cluster, uses it, tells what came out and stops it; with `--keep` only when
+/// it is told to.
+pub fn boot(
+    options: &BootOptions,
+    environment: &Environment,
+    quiet: bool,
+    tell: impl FnOnce(&Report) -> Result<()>,
+) -> Result<()> {
+    let setup = Setup::gather(options, environment, quiet)?;
+    let (report, mut inner): (Report, _) = namespace::ask(INSIDE, &setup)?;
+    tell(&report)?;
+    inner.wait().context("waiting for the machines to stop")?;
+    report.verdict()
+}
+
+/// The inner side of [`boot`].
+pub fn inside() -> Result<()> {
+    let setup: Setup = namespace::request()?;
+    let progress = progress::stderr(setup.quiet);
+    let mut proven = None;
+    let report = Lab::open(setup).and_then(|lab| prove(proven.insert(lab), &*progress));
+    namespace::answer(&report)?;
+    if let Some(lab) = proven.filter(|lab| report.is_ok() && lab.setup().keep) {
+        keep(&lab, &*progress);
+    }
+    Ok(())
+}
+
+/// Starts every node and looks at the cluster they make.
+fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
+    differences(lab, progress);
+    let names: Vec<_> = lab.nodes().iter().map(|node| node.name.clone()).collect();
+    for name in &names {
+        lab.start(name)?;
+    }
+    let times = until_healthy(lab, &names, progress)?;
+    let rows = use_cluster(lab)?;
+    progress.note("a key was written and read; looking into the nodes");
+    let setup = lab.setup();
+    let jobs = NonZeroUsize::new(setup.nodes.len()).unwrap_or(NonZeroUsize::MIN);
+    let checks = parallel::map(jobs, &setup.nodes, |node| ssh::check(setup, node))?;
+    Ok(Report::new(lab, times, rows, checks))
+}
+
+/// Writes through the first node, reads through every one; the member table as all of them see it.
+fn use_cluster(lab: &Lab) -> Result<Vec<report::Row>> {
+    const KEY: &str = "etcd-image/boot";
+    let (client, nodes) = (lab.client(), lab.nodes());
+    let value = format!("{} nodes", nodes.len());
+    let mut statuses = Vec::new();
+    let mut members: Vec<Vec<Member>> = Vec::new();
+    for (number, node) in nodes.iter().enumerate() {
+        let context = || unusable(&node.name);
+        if number == 0 {
+            client
+                .put(node.address, KEY, &value)
+                .with_context(context)?;
+        }
+        let read = client.get(node.address, KEY).with_context(context)?;
+        if read.as_ref() != Some(&value) {
+            return Err(anyhow::anyhow!("read {read:?}, wrote {value}")).with_context(context);
+        }
+        members.push(client.members(node.address).with_context(context)?);
+        let status = client.status(node.address).with_context(context)?;
+        statuses.push((node.name.clone(), status));
+    }
+    report::table(&members, &statuses)
+}
+
+fn unusable(node: &str) -> Failure {
+    Failure {
+        kind: Kind::Unhealthy,
+        message: format!("using the cluster through {node}"),
+        hint: "look at the nodes with `etcd-image boot --keep`".to_owned(),
+    }
+}
+
+/// Says what is not as on a real board.
+fn differences(lab: &Lab, progress: &dyn Progress) {
+    let mut told = Vec::new();
+    for node in lab.nodes().iter().filter(|node| !node.added.is_empty()) {
+        if !told.contains(&&node.added) {
+            progress.note(&format!(
+                "for QEMU the kernel gets, after the image's own command line: {}",
+                node.added
+            ));
+            told.push(&node.added);
+        }
+    }
+}
+
+/// Lets the machines run until the command is stopped, which ends this process, too.
+fn keep(lab: &Lab, progress: &dyn Progress) {
+    let (enter, folder) = (namespace::door(), lab.setup().client.parent());
+    let folder = folder.map_or_else(String::new, |folder| folder.display().to_string());
+    progress.note(&format!(
+        "\nThe machines run until Ctrl-C. From another terminal:\n  cd {folder}"
+    ));
+    for node in lab.nodes() {
+        progress.note(&format!("  {enter} ssh -F client/ssh_config {}", node.name));
+    }
+    progress.note(&format!(
+        "  . client/etcdctl.env && {enter} etcdctl member list"
+    ));
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
+}
