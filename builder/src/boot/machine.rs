@@ -144,7 +144,7 @@ mod tests {
             disk: "d".into(),
             console: "c".into(),
             tap: "tap0".to_owned(),
-            mac: "52:54:00:00:00:01".to_owned(),
+            mac: "b8:27:eb:00:00:01".to_owned(),
         };
         let words = machine.arguments(&hardware);
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
