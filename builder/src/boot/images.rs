@@ -29,7 +29,7 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for target in targets {
         if !target.is_dir() {
-            paths.push(target.clone());
+            paths.push(named(target)?.to_owned());
             continue;
         }
         let entries = fs_err::read_dir(target).context("looking for images")?;
@@ -47,6 +47,18 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
             Kind::Usage,
             format!("no image in {}", shown(targets)),
             "write some with `etcd-image build --nodes 3`, or name a folder or images",
+        )),
+    }
+}
+
+/// An image that was named, which must be there.
+fn named(target: &Path) -> Result<&Path> {
+    match target.is_file() {
+        true => Ok(target),
+        false => Err(Failure::new(
+            Kind::Usage,
+            format!("there is no image {}", target.display()),
+            "name images, or the folder that `etcd-image build` wrote",
         )),
     }
 }
