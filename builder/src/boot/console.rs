@@ -127,7 +127,7 @@ impl Console {
         let lines: Vec<String> = text
             .lines()
             .map(|line| line.trim_end().to_owned())
-            .filter(|line| !line.is_empty())
+            .filter(|line| !line.is_empty() && !is_waiting(line))
             .collect();
         for line in &lines {
             self.note(line);
@@ -145,6 +145,11 @@ impl Console {
         }
         self.tail.push_back(line.to_owned());
     }
+}
+
+/// systemd's moving stars, which say several times a second that something still goes on.
+fn is_waiting(line: &str) -> bool {
+    line.trim_start().starts_with('[') && line.contains('*') && line.contains(") Job ")
 }
 
 /// Text without the escape sequences of terminals (ECMA-48, 5.4) and other control characters.
@@ -214,6 +219,12 @@ mod tests {
         assert!(console.take(b"one\r\ntw").len() == 1);
         assert_eq!(console.take(b"o\r\n"), ["two"]);
         assert_eq!(console.tail().collect::<Vec<_>>(), ["one", "two"]);
+    }
+
+    #[test]
+    fn moving_stars_are_left_out() {
+        let stars = b"\x1b[K[\x1b[0;31m*\x1b[0;1;31m*\x1b[0m    ] (1 of 2) Job ldconfig.service/start running\n";
+        assert!(console().take(stars).is_empty());
     }
 
     #[test]
