@@ -47,8 +47,8 @@ impl fmt::Display for Trouble {
 
 impl std::error::Error for Trouble {}
 
-/// A client of any member.
-#[derive(Debug)]
+/// A client of any member; clones share their settings.
+#[derive(Clone, Debug)]
 pub struct Client {
     http: Http,
 }

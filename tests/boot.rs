@@ -1,0 +1,194 @@
+//! The images boot, find each other, and keep what they promised to keep.
+//!
+//! Each test starts machines and takes minutes; the base and etcd come from `ETCD_IMAGE_TEST_BASE` (a debian-trixie
+//! image) and `ETCD_IMAGE_TEST_ETCD` (any `--etcd` value).
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use etcd_image::boot::{Client, Lab};
+
+use crate::support::cluster::{Images, healthy, inside, turn};
+use crate::support::tool::tool;
+
+const NODES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
+const KEY: &str = "gate";
+
+fn addresses(lab: &Lab) -> Vec<IpAddr> {
+    lab.nodes().iter().map(|node| node.address).collect()
+}
+
+/// Three machines that make a healthy cluster.
+fn three() -> (Lab, Client, Vec<IpAddr>) {
+    let mut lab = Images::build("three", 3).lab();
+    for name in NODES {
+        lab.start(name).unwrap();
+    }
+    healthy(&mut lab, &NODES);
+    let (client, addresses) = (lab.client().clone(), addresses(&lab));
+    (lab, client, addresses)
+}
+
+/// Writes, and tries again while a leader is being elected.
+fn put_at_last(client: &Client, node: IpAddr, key: &str, value: &str) {
+    for _ in 0..30 {
+        match client.put(node, key, value) {
+            Ok(()) => return,
+            Err(_) => thread::sleep(Duration::from_secs(2)),
+        }
+    }
+    panic!("{node} takes no writes");
+}
+
+#[test]
+#[ignore = "boots three machines: about four minutes"]
+fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
+    let _turn = turn();
+    let images = Images::build("whole", 3);
+    let digests = || {
+        let paths = NODES.map(|name| images.images().join(format!("{name}.img")));
+        let when = paths
+            .clone()
+            .map(|path| path.metadata().unwrap().modified().unwrap());
+        (tool("sha256sum", &paths).done().text(), when)
+    };
+    let before = digests();
+    let (key, folder) = (images.key(), images.images());
+    let words = [
+        "boot",
+        "--json",
+        "--ssh-identity",
+        key.to_str().unwrap(),
+        folder.to_str().unwrap(),
+    ];
+    let said = tool(env!("CARGO_BIN_EXE_etcd-image"), &words).done();
+    let report: serde_json::Value = serde_json::from_slice(&said.out).unwrap();
+    assert_eq!(report["format"], 1);
+    assert_eq!(report["members"].as_array().unwrap().len(), 3);
+    let leaders = report["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["leader"] == true);
+    assert_eq!(leaders.count(), 1);
+    for node in report["nodes"].as_array().unwrap() {
+        let checks = node["checks"].as_array().unwrap();
+        assert_eq!(checks.len(), 8, "{node:#}");
+        assert!(
+            checks.iter().all(|check| check["outcome"] == "passed"),
+            "{node:#}"
+        );
+    }
+    assert_eq!(digests(), before);
+}
+
+#[test]
+#[ignore = "boots four machines: about six minutes"]
+fn a_killed_node_is_missed_by_nobody_and_catches_up() {
+    inside(
+        "boot::a_killed_node_is_missed_by_nobody_and_catches_up",
+        || {
+            let (mut lab, client, at) = three();
+            client.put(at[0], KEY, "before").unwrap();
+            lab.kill("etcd1").unwrap();
+            put_at_last(&client, at[1], KEY, "without etcd1");
+            assert_eq!(
+                client.get(at[2], KEY).unwrap().as_deref(),
+                Some("without etcd1")
+            );
+            lab.start("etcd1").unwrap();
+            healthy(&mut lab, &["etcd1"]);
+            assert_eq!(
+                client.get(at[0], KEY).unwrap().as_deref(),
+                Some("without etcd1")
+            );
+            let index = |node| client.status(node).unwrap().raft_index;
+            assert!(index(at[0]) >= index(at[1]), "etcd1 is behind");
+        },
+    );
+}
+
+#[test]
+#[ignore = "boots three machines six times: about half an hour"]
+fn a_power_cut_loses_no_acknowledged_write() {
+    inside("boot::a_power_cut_loses_no_acknowledged_write", || {
+        let (mut lab, client, at) = three();
+        let mut promised = 0;
+        for _ in 0..5 {
+            promised = cut(&mut lab, &client, &at, promised);
+            for name in NODES {
+                lab.start(name).unwrap();
+            }
+            healthy(&mut lab, &NODES);
+            for number in 0..promised {
+                let (key, value) = (format!("{KEY}/{number}"), number.to_string());
+                let kept = client.get(at[0], &key).unwrap();
+                assert_eq!(kept, Some(value), "write {number} was acknowledged");
+            }
+        }
+    });
+}
+
+/// Cuts the power of all nodes while writes go on from number `first`; returns the number after the last acknowledged.
+fn cut(lab: &mut Lab, client: &Client, at: &[IpAddr], first: u32) -> u32 {
+    let (next, over) = (AtomicU32::new(first), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in first.. {
+                let (key, value) = (format!("{KEY}/{number}"), number.to_string());
+                if over.load(Ordering::Relaxed) || client.put(at[1], &key, &value).is_err() {
+                    break;
+                }
+                next.store(number + 1, Ordering::Relaxed);
+            }
+        });
+        thread::sleep(Duration::from_secs(5));
+        for name in NODES {
+            lab.kill(name).unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let next = next.load(Ordering::Relaxed);
+    assert!(next > first, "no write was acknowledged before the cut");
+    next
+}
+
+#[test]
+#[ignore = "boots a Raspberry Pi 3: about five minutes"]
+fn one_node_boots_as_a_raspberry_pi_from_its_own_partition() {
+    let _turn = turn();
+    let images = Images::build("one", 1);
+    let (key, folder) = (images.key(), images.images());
+    let words = ["boot", "--machine", "raspi3b", "--ssh-identity"];
+    let said = tool(
+        env!("CARGO_BIN_EXE_etcd-image"),
+        &[
+            &words[..],
+            &[key.to_str().unwrap(), folder.to_str().unwrap()],
+        ]
+        .concat(),
+    );
+    assert!(said.done().text().contains("leader"));
+}
+
+#[test]
+#[ignore = "boots three machines: about four minutes"]
+fn a_node_of_a_foreign_authority_is_named() {
+    let _turn = turn();
+    let images = Images::build("betrayed", 3);
+    images.betray(3, "etcd2");
+    let folder = images.images();
+    let said = tool(
+        env!("CARGO_BIN_EXE_etcd-image"),
+        &["boot", folder.to_str().unwrap()],
+    );
+    assert_eq!(said.code, Some(6), "{}", said.words());
+    let error = said.err.lines().find(|line| line.starts_with("error: "));
+    let error = error.unwrap_or_default();
+    assert!(
+        error.contains("node etcd2") && error.contains("invalid peer certificate"),
+        "{error}"
+    );
+}

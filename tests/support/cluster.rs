@@ -1,0 +1,129 @@
+//! A cluster of machines to act on: images built from a real base, booted inside namespaces of the test's own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use etcd_image::boot::{self, Lab, Setup};
+use etcd_image::cli::{Args, Command as Chosen, Environment};
+use etcd_image::progress;
+
+use super::tool::tool;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
+
+/// Set in the process that runs inside the namespaces.
+const INSIDE: &str = "ETCD_IMAGE_TEST_INSIDE";
+
+/// Images of one cluster, and the key that opens its nodes.
+#[derive(Debug)]
+pub(crate) struct Images {
+    folder: PathBuf,
+}
+
+impl Images {
+    /// Builds the images of a cluster of `nodes` anew. The base and etcd are named by the environment, since neither is
+    /// small enough to be a fixture.
+    pub(crate) fn build(name: &str, nodes: usize) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("boot")
+            .join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let images = Self { folder };
+        if !images.key().is_file() {
+            let key = images.key();
+            let words = ["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()];
+            tool("ssh-keygen", &words).done();
+        }
+        images.write(nodes, "state", "images", &[]);
+        images
+    }
+
+    /// Gives one node the identity that another CA made for it.
+    pub(crate) fn betray(&self, nodes: usize, node: &str) {
+        self.write(nodes, "foreign-state", "foreign", &["--only", node]);
+        let image = format!("{node}.img");
+        fs::rename(
+            self.folder.join("foreign").join(&image),
+            self.images().join(&image),
+        )
+        .unwrap();
+    }
+
+    fn write(&self, nodes: usize, state: &str, out: &str, more: &[&str]) {
+        let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
+        let input =
+            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} must name a file"));
+        let (base, etcd) = (input("ETCD_IMAGE_TEST_BASE"), input("ETCD_IMAGE_TEST_ETCD"));
+        let (nodes, public) = (nodes.to_string(), path("key.pub"));
+        let words = [
+            "build",
+            "--nodes",
+            &nodes,
+            "--base",
+            &base,
+            "--etcd",
+            &etcd,
+            "--ssh-key",
+            &public,
+        ];
+        let places = [
+            "--state",
+            &path(state),
+            "--out",
+            &path(out),
+            "--cache",
+            &path("cache"),
+        ];
+        tool(PROGRAM, &[&words[..], &places, more].concat()).done();
+    }
+
+    /// Where the images are.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.folder.join("images")
+    }
+
+    /// A private key that may log in.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.folder.join("key")
+    }
+
+    /// The machines, none of them running.
+    pub(crate) fn lab(&self) -> Lab {
+        let line = ["etcd-image", "boot", "--ssh-identity"].map(Into::into);
+        let line = line
+            .into_iter()
+            .chain([self.key().into(), self.images().into()]);
+        let Chosen::Boot(options) = Args::parse_line(line).unwrap().command else {
+            panic!("not boot");
+        };
+        let setup = Setup::gather(&options, &Environment::read().unwrap(), false).unwrap();
+        Lab::open(setup).unwrap()
+    }
+}
+
+/// Waits until these nodes are healthy members.
+pub(crate) fn healthy(lab: &mut Lab, names: &[&str]) {
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    boot::until_healthy(lab, &names, &*progress::stderr(false)).unwrap();
+}
+
+/// Held by the one test that boots machines: two clusters on one machine would wait for each other.
+pub(crate) fn turn() -> File {
+    let turn = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot.lock")).unwrap();
+    turn.lock().unwrap();
+    turn
+}
+
+/// Runs the test `name` once more, inside namespaces, and there its body, when it is its turn.
+pub(crate) fn inside(name: &str, body: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
+        return body();
+    }
+    let _turn = turn();
+    let mut command: Command = boot::enclosed(&std::env::current_exe().unwrap()).unwrap();
+    command.args([name, "--exact", "--include-ignored", "--nocapture"]);
+    let status = command.env(INSIDE, "1").status().unwrap();
+    assert!(status.success(), "inside: {status}");
+}
