@@ -2,17 +2,21 @@
 
 use super::machine::Machine;
 
+/// An emulated processor is so slow that systemd would give up a disk it waits for (90 seconds by default).
+const PATIENCE: &str =
+    "systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600";
+
 /// The image's command line and what is appended to it. Nothing is taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cmdline {
     own: String,
-    added: &'static str,
+    added: String,
 }
 
 impl Cmdline {
     /// `text` is `cmdline.txt`, of which the firmware reads one line; `upstream` says whose kernel it is.
     pub(super) fn new(text: &str, machine: Machine, upstream: bool) -> Self {
-        let added = match (machine, upstream) {
+        let hardware = match (machine, upstream) {
             // The firmware would have replaced serial0 by the real name of the port.
             (Machine::Virt, _) => "console=ttyAMA0,115200",
             (Machine::Raspi3b, true) => "console=ttyS1,115200",
@@ -23,7 +27,7 @@ impl Cmdline {
         };
         Self {
             own: text.lines().next().unwrap_or_default().trim().to_owned(),
-            added,
+            added: format!("{hardware} {PATIENCE}"),
         }
     }
 
@@ -36,7 +40,7 @@ impl Cmdline {
 
     /// What the image does not have.
     pub(super) fn added(&self) -> &str {
-        self.added
+        &self.added
     }
 }
 
@@ -46,17 +50,19 @@ mod tests {
 
     #[test]
     fn the_image_s_words_stay_first_and_whole() {
-        let own = "console=serial0,115200 root=PARTUUID=1-02 rootwait\nsecond line\n";
-        let cmdline = Cmdline::new(own, Machine::Virt, true);
-        let wanted = "console=serial0,115200 root=PARTUUID=1-02 rootwait console=ttyAMA0,115200";
-        assert_eq!(cmdline.whole(), wanted);
-        assert_eq!(cmdline.added(), "console=ttyAMA0,115200");
+        let own = "console=serial0,115200 root=PARTUUID=1-02 rootwait";
+        let cmdline = Cmdline::new(&format!("{own}\nsecond line\n"), Machine::Virt, true);
+        assert_eq!(cmdline.whole(), format!("{own} {}", cmdline.added()));
+        assert_eq!(
+            cmdline.added(),
+            format!("console=ttyAMA0,115200 {PATIENCE}")
+        );
     }
 
     #[test]
     fn each_kernel_names_the_serial_port_of_raspi3b_in_its_way() {
         let added = |upstream| Cmdline::new("", Machine::Raspi3b, upstream).whole();
-        assert_eq!(added(true), "console=ttyS1,115200");
+        assert!(added(true).starts_with("console=ttyS1,115200 systemd."));
         assert!(added(false).starts_with("console=ttyAMA0,115200 dwc_otg."));
     }
 }
