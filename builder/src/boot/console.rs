@@ -64,6 +64,9 @@ const HOPELESS: [&str; 4] = [
     "Give root password for maintenance",
 ];
 
+/// How systemd marks what went wrong.
+const FAULTS: [&str; 2] = ["[FAILED]", "[ TIME ]"];
+
 /// How many lines are kept to be shown after a failure.
 const KEPT: usize = 40;
 
@@ -75,6 +78,7 @@ pub struct Console {
     unfinished: Vec<u8>,
     tail: VecDeque<String>,
     stage: Stage,
+    fault: Option<String>,
     hopeless: Option<String>,
 }
 
@@ -86,6 +90,7 @@ impl Console {
             unfinished: Vec::new(),
             tail: VecDeque::new(),
             stage: Stage::Off,
+            fault: None,
             hopeless: None,
         }
     }
@@ -106,7 +111,7 @@ impl Console {
         self.stage
     }
 
-    /// The line after which there is no hope.
+    /// The line after which there is no hope, and the first fault before it.
     pub fn hopeless(&self) -> Option<&str> {
         self.hopeless.as_deref()
     }
@@ -137,8 +142,13 @@ impl Console {
 
     fn note(&mut self, line: &str) {
         self.stage = stage_of(line).map_or(self.stage, |stage| stage.max(self.stage));
-        if HOPELESS.iter().any(|words| line.contains(words)) {
-            self.hopeless.get_or_insert_with(|| line.to_owned());
+        if FAULTS.iter().any(|mark| line.contains(mark)) {
+            self.fault.get_or_insert_with(|| line.to_owned());
+        }
+        if self.hopeless.is_none() && HOPELESS.iter().any(|words| line.contains(words)) {
+            let fault = self.fault.iter().map(String::as_str);
+            let lines: Vec<_> = fault.chain([line]).collect();
+            self.hopeless = Some(lines.join(" … "));
         }
         if self.tail.len() == KEPT {
             self.tail.pop_front();
@@ -243,6 +253,14 @@ mod tests {
                 .hopeless()
                 .is_some_and(|line| line.ends_with("root fs"))
         );
+    }
+
+    #[test]
+    fn emergency_mode_is_told_with_its_cause() {
+        let mut console = console();
+        console.take(b"[ TIME ] Timed out waiting for x\n[FAILED] y\nYou are in emergency mode.\n");
+        let wanted = "[ TIME ] Timed out waiting for x … You are in emergency mode.";
+        assert_eq!(console.hopeless(), Some(wanted));
     }
 
     #[test]
