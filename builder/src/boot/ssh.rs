@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -61,8 +63,9 @@ impl Check {
 /// What is looked at inside, in the order of [`PROBE`].
 const INSIDE: [&str; 5] = ["host name", "address", "time", "failed units", "swap"];
 
-/// One line per check, whatever happens in between.
-const PROBE: &str = "hostname; \
+/// One line per check, whatever happens in between, once everything has been started.
+const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2>&1; \
+    hostname; \
     ip -oneline address show scope global | awk '{print $4}' | paste -sd' '; \
     date +%s; \
     systemctl list-units --failed --plain --no-legend | awk '{print $1}' | paste -sd' '; \
@@ -70,8 +73,7 @@ const PROBE: &str = "hostname; \
 
 /// Everything about one node.
 pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
-    let stranger = Said::of(setup, node, Login::Nobody, "true")?;
-    let mut checks = greeting(&stranger.text);
+    let mut checks = greeting(&first_contact(setup, node)?);
     let login = Said::of(setup, node, Login::Person, PROBE)?;
     let known = setup.keys_known(&node.name);
     checks.extend(match (login.done, known) {
@@ -91,6 +93,21 @@ pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
         }
     });
     Ok(checks)
+}
+
+/// What a stranger is told; etcd may be up before sshd is.
+fn first_contact(setup: &Setup, node: &Node) -> Result<String> {
+    const PAUSE: Duration = Duration::from_secs(5);
+    let mut chances = 24;
+    loop {
+        let text = Said::of(setup, node, Login::Nobody, "true")?.text;
+        let answered = ["Permission denied", "Host key verification failed"];
+        chances -= 1;
+        if chances == 0 || answered.iter().any(|words| text.contains(words)) {
+            return Ok(text);
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
 /// The end of the node's journal, if we get in.
