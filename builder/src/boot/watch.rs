@@ -47,6 +47,7 @@ pub fn until_healthy(lab: &mut Lab, names: &[String], progress: &dyn Progress) -
         nodes: names.iter().map(|name| Progressing::new(name)).collect(),
         times: Times::default(),
         started,
+        culprit: None,
         progress,
     };
     let patience = Duration::from_secs(lab.setup().timeout);
@@ -70,6 +71,8 @@ struct Watch<'a> {
     nodes: Vec<Progressing>,
     times: Times,
     started: Instant,
+    /// The node that ended the wait.
+    culprit: Option<usize>,
     progress: &'a dyn Progress,
 }
 
@@ -98,19 +101,19 @@ impl Watch<'_> {
         }
         let stage = console.stage();
         if let Some(line) = console.hopeless() {
-            return Err(sick(
-                name,
-                line,
+            let (reason, hint) = (
+                line.to_owned(),
                 "the console above says what happened before",
-            ));
+            );
+            return Err(self.sick(index, &reason, hint));
         }
         match lab.stopped(name)? {
             None => Ok(stage),
-            Some(reason) => Err(sick(
-                name,
-                &format!("its machine stopped: {reason}"),
-                "the message is QEMU's own; too little memory is the usual reason",
-            )),
+            Some(reason) => {
+                let reason = format!("its machine stopped: {reason}");
+                let hint = "the message is QEMU's own; too little memory is the usual reason";
+                Err(self.sick(index, &reason, hint))
+            }
         }
     }
 
@@ -141,18 +144,14 @@ impl Watch<'_> {
             }
             Some(Err(trouble)) => {
                 let node = &mut self.nodes[index];
-                node.refusals = match trouble {
-                    Trouble::Tls(_) => node.refusals + 1,
-                    _ => 0,
-                };
+                node.refusals += u32::from(matches!(trouble, Trouble::Tls(_)));
+                let (refused, reason) = (node.refusals >= TLS_CHANCES, trouble.to_string());
                 node.trouble = trouble;
-                if node.refusals == TLS_CHANCES {
-                    return Err(sick(
-                        &node.name,
-                        &format!("it does not take part: {}", node.trouble),
-                        "its certificates are not of this cluster's CA (client/ca.crt): build this node again \
-                         with the state folder of the others",
-                    ));
+                if refused {
+                    let hint = "its certificates are not of this cluster's CA (client/ca.crt): build this node \
+                                again with the state folder of the others";
+                    let reason = format!("it does not take part: {reason}");
+                    return Err(self.sick(index, &reason, hint));
                 }
             }
         }
@@ -172,6 +171,12 @@ impl Watch<'_> {
                 stage.name()
             ));
         }
+    }
+
+    fn sick(&mut self, index: usize, reason: &str, hint: &str) -> anyhow::Error {
+        self.culprit = Some(index);
+        let message = format!("node {}: {reason}", self.nodes[index].name);
+        Failure::new(Kind::Unhealthy, message, hint)
     }
 
     fn seconds(&self) -> u64 {
@@ -201,26 +206,33 @@ impl Watch<'_> {
         )
     }
 
-    /// Shows the last words of every node that is not healthy.
+    /// Shows the last words of the node that ended the wait; if none did, of every one that is not healthy.
     fn explain(&self, lab: &mut Lab) {
-        for node in self.nodes.iter().filter(|node| node.stage != Stage::Member) {
-            let name = &node.name;
-            self.progress
-                .note(&format!("--- last lines of the console of {name}"));
-            if let Ok(console) = lab.console(name) {
-                console.tail().for_each(|line| self.progress.note(line));
+        for (index, node) in self.nodes.iter().enumerate() {
+            let shown = match self.culprit {
+                Some(culprit) => index == culprit,
+                None => node.stage != Stage::Member,
+            };
+            if shown {
+                self.last_words(lab, node);
             }
-            let setup = lab.setup();
-            let place = setup.nodes.iter().find(|candidate| candidate.name == *name);
-            let up = node.stage >= Stage::Network;
-            if let Some(journal) = place
-                .filter(|_| up)
-                .and_then(|place| ssh::journal(setup, place))
-            {
-                self.progress
-                    .note(&format!("--- last lines of etcd's journal of {name}"));
-                journal.lines().for_each(|line| self.progress.note(line));
-            }
+        }
+    }
+
+    fn last_words(&self, lab: &mut Lab, node: &Progressing) {
+        let tell = |line: &str| self.progress.note(line);
+        tell(&format!("--- last lines of the console of {}", node.name));
+        if let Ok(console) = lab.console(&node.name) {
+            console.tail().for_each(tell);
+        }
+        let mut places = lab.nodes().iter().filter(|place| place.name == node.name);
+        let place = places.next().filter(|_| node.stage >= Stage::Network);
+        if let Some(journal) = place.and_then(|place| ssh::journal(lab.setup(), place)) {
+            tell(&format!(
+                "--- last lines of etcd's journal of {}",
+                node.name
+            ));
+            journal.lines().for_each(tell);
         }
     }
 }
@@ -234,8 +246,4 @@ impl Progressing {
             trouble: Trouble::Silent("nothing listens yet".to_owned()),
         }
     }
-}
-
-fn sick(node: &str, reason: &str, hint: &str) -> anyhow::Error {
-    Failure::new(Kind::Unhealthy, format!("node {node}: {reason}"), hint)
 }
