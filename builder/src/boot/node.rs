@@ -141,8 +141,10 @@ fn network(root: &mut dyn ReadFs) -> Result<Address> {
         let line = keyfile
             .lines()
             .find_map(|line| line.strip_prefix("address1="));
-        if let Some(address) = line.and_then(address) {
-            return Ok(address);
+        match line.and_then(address) {
+            Some(_) if keyfile.lines().any(|line| line == "type=wifi") => return Err(wireless()),
+            Some(address) => return Ok(address),
+            None => {}
         }
     }
     Err(not_a_node("static address"))
@@ -163,6 +165,14 @@ pub(super) fn text(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
         None => Ok(None),
         Some(_) => Ok(Some(String::from_utf8_lossy(&fs.read(path)?).into_owned())),
     }
+}
+
+fn wireless() -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        "the node's network is Wi-Fi, which QEMU does not have",
+        "to try the cluster, build it once without `[network] wifi`, with --out and --state of its own",
+    )
 }
 
 fn not_a_node(missing: &str) -> anyhow::Error {
