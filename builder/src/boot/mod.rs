@@ -1,7 +1,7 @@
 //! Images → a running cluster in QEMU on a private network, as proof before flashing. Linux only.
 //!
 //! The images are only read: each machine writes into a file in memory laid over its image. Everything runs inside
-//! namespaces that end with the command ([`namespace`]). [`Lab`] is the machines; the command and the gate tests use it.
+//! namespaces that end with the command (`namespace`). [`Lab`] is the machines; the command and the gate tests use it.
 
 mod cmdline;
 mod config;
