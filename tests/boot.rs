@@ -3,7 +3,12 @@
 //! Each test starts machines and takes minutes; the base and etcd come from `ETCD_IMAGE_TEST_BASE` (a debian-trixie
 //! image) and `ETCD_IMAGE_TEST_ETCD` (any `--etcd` value).
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -171,6 +176,51 @@ fn one_node_boots_as_a_raspberry_pi_from_its_own_partition() {
         .concat(),
     );
     assert!(said.done().text().contains("leader"));
+}
+
+/// The network namespaces of all processes that we may look at.
+fn networks() -> BTreeSet<PathBuf> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let links = processes.filter_map(|process| fs::read_link(process.path().join("ns/net")).ok());
+    links.collect()
+}
+
+#[test]
+#[ignore = "boots a machine three times, for seconds each"]
+fn nothing_is_left_however_it_ends() {
+    let _turn = turn();
+    let folder = Images::build("ended", 1).images();
+    for signal in ["-INT", "-TERM", "-KILL"] {
+        let before = networks();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etcd-image"));
+        let mut boot = command
+            .arg("boot")
+            .arg(&folder)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(boot.stderr.take().unwrap()).lines();
+        told.find(|line| line.as_ref().is_ok_and(|line| line.ends_with("kernel")))
+            .unwrap()
+            .unwrap();
+        let during = networks();
+        let ours: Vec<_> = during.difference(&before).collect();
+        assert_eq!(ours.len(), 1, "one namespace for all machines");
+        tool("kill", &[signal, &boot.id().to_string()]).done();
+        boot.wait().unwrap();
+        thread::sleep(Duration::from_secs(2));
+        assert!(
+            !networks().contains(ours[0]),
+            "something outlived kill {signal}"
+        );
+        let shared = fs::read_dir("/dev/shm").unwrap().flatten();
+        assert!(
+            shared
+                .filter(|file| file.path().ends_with("etcd1.qcow2"))
+                .count()
+                == 0
+        );
+    }
 }
 
 #[test]
