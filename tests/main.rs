@@ -8,6 +8,8 @@
 
 mod support;
 
+#[cfg(target_os = "linux")]
+mod boot;
 mod build;
 mod calm;
 mod ground;
