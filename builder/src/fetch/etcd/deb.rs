@@ -93,7 +93,7 @@ fn upstream_version(control: &str) -> Option<String> {
 }
 
 fn damaged(name: &str, what: &str) -> anyhow::Error {
-    let hint = "get the package again, e.g. from deb.debian.org/debian/pool/main/e/etcd/";
+    let hint = "get the package again, e.g. with `apt-get download etcd-server:arm64`";
     Failure::new(Kind::Corrupt, format!("{name}: {what}"), hint)
 }
 
