@@ -124,7 +124,7 @@ fn no_secret_is_printed() {
             .filter(|line| !line.starts_with('-') && line.len() > 15)
             .collect()
     };
-    let options = ["--nodes", "3", "--config", "wifi.toml", "-v"];
+    let options = ["--nodes", "3", "--config", "wifi.toml"];
     let mut said = String::new();
     for (command, extra) in [
         ("build", &["--json"][..]),
