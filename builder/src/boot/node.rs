@@ -121,7 +121,7 @@ fn membership(text: &str) -> Option<(String, Vec<String>)> {
     let value = |key: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(key))
-            .map(str::trim)
+            .map(|value| value.trim().trim_matches('"'))
     };
     let members = value("initial-cluster:")?.split(',');
     let names = members
@@ -226,7 +226,7 @@ pub(super) mod tests {
 
     #[test]
     fn members_are_read_from_etcd_s_own_configuration() {
-        let text = "# x\nname: b\ninitial-cluster: a=https://1:2380,b=https://2:2380\ninitial-cluster-token: t\n";
+        let text = "# x\nname: \"b\"\ninitial-cluster: \"a=https://1:2380,b=https://2:2380\"\ninitial-cluster-token: \"t\"\n";
         let (name, members) = membership(text).unwrap();
         assert_eq!(
             (name.as_str(), members),
