@@ -1,6 +1,6 @@
 //! etcd-image: a stock operating-system image and a cluster described → one flashable image per node.
 //!
-//! Rooms in reading order; imports go one way, downward. See `builder/ARCHITECTURE.md`.
+//! `builder/ARCHITECTURE.md` has the rooms in reading order; imports go one way, downward in it (`tests/tree.rs`).
 
 pub mod failure;
 pub mod hex;
@@ -28,7 +28,6 @@ mod job;
 mod parallel;
 
 pub use commands::run;
-
 pub use job::Job;
 
 use anyhow::Result;
@@ -63,7 +62,8 @@ pub fn build(job: &Job) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// Every edit that [`build`] would make. Writes nothing: a state folder that does not exist yet is not made.
+/// Every edit that [`build`] would make. Writes nothing but the cache, and the learned digest of an etcd release that
+/// nobody pinned, into the state folder.
 pub fn plan(job: &Job) -> Result<Vec<Plan>> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
