@@ -3,6 +3,7 @@
 //! ```text
 //! <key>.lock        held while somebody works on the entry; never removed
 //! <key>.img         a verified raw image         <key>.toml   what was read, and the state of the file then
+//! <key>.programs    etcd's programs, unpacked
 //! <key>.part        a download so far, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; whoever gets the lock may remove it
 //! ```
@@ -326,7 +327,7 @@ fn is_temporary(path: &Path) -> bool {
             matches!(replaced, "toml" | "part.from")
                 && process.bytes().all(|byte| byte.is_ascii_digit())
         }
-        None => matches!(ending, "img" | "work"),
+        None => matches!(ending, "img" | "work" | "programs"),
     };
     written && is_key(key)
 }

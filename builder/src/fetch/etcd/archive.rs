@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use anyhow::Result;
 use tar::{Archive, Entry, EntryType};
 
-use super::programs::{Program, Programs};
+use super::programs::{Program, Programs, Unpacked};
+use super::version;
 use crate::failure::{Failure, Kind};
 
 /// A program larger than this is none; etcd has 25 MiB.
@@ -30,6 +31,17 @@ pub(super) struct Taken {
     pub(super) programs: Programs,
     /// The folder the server was in.
     pub(super) folder: Option<String>,
+}
+
+/// The programs of a tar archive laid out like a release's, whose folder, e.g. `etcd-v3.6.14-linux-arm64/`, or else
+/// its name tells the version.
+pub(super) fn release(tar: impl Read, name: &str) -> Result<Unpacked> {
+    let taken = take(tar, Layout::Release, name)?;
+    let folder = taken.folder.as_deref().unwrap_or(name);
+    Ok(Unpacked {
+        version: folder.strip_prefix("etcd-v").and_then(version::leading),
+        programs: taken.programs,
+    })
 }
 
 /// The programs of the tar archive `tar`, which is read to its end; `name` is for messages.

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use anyhow::Result;
 
 use super::archive::{self, Layout};
-use super::programs::Programs;
+use super::programs::Unpacked;
 use super::version;
 use crate::failure::{Failure, Kind};
 use crate::fetch::decode::Decoder;
@@ -19,16 +19,8 @@ const HEADER: usize = 60;
 /// The control file is text of a few kilobytes.
 const CONTROL_LIMIT: u64 = 1 << 20;
 
-/// What a package held.
-#[derive(Debug)]
-pub(super) struct Package {
-    pub(super) programs: Programs,
-    /// Upstream's version, without epoch and Debian's revision.
-    pub(super) version: Option<String>,
-}
-
 /// Reads a package; `name` is for messages.
-pub(super) fn read(bytes: &[u8], name: &str) -> Result<Package> {
+pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
     let members = members(bytes).ok_or_else(|| damaged(name, "its `ar` structure is broken"))?;
     let find = |prefix: &str| {
         let member = members.iter().find(|(name, _)| name.starts_with(prefix));
@@ -40,7 +32,7 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Package> {
     let data =
         Decoder::new(find("data.tar")?, 1).map_err(|error| damaged(name, &error.to_string()))?;
     let taken = archive::take(data, Layout::Debian, name)?;
-    Ok(Package {
+    Ok(Unpacked {
         programs: taken.programs,
         version: upstream_version(&control),
     })
@@ -83,6 +75,7 @@ fn control(tar: &[u8], name: &str) -> Result<String> {
     Err(damaged(name, "it has no `control` file"))
 }
 
+/// Without the epoch and Debian's revision.
 fn upstream_version(control: &str) -> Option<String> {
     let version = control
         .lines()

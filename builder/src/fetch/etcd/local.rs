@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::archive::{self, Layout};
-use super::programs::{Found, Program, Programs};
-use super::{deb, version};
+use super::programs::{Found, Program, Programs, Unpacked};
+use super::{archive, deb, unpacked};
 use crate::failure::{Failure, Kind};
-use crate::fetch::cache::storage;
+use crate::fetch::Options;
+use crate::fetch::cache::{Cache, Entry, storage};
 use crate::fetch::decode::{Decoder, Format};
 use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
@@ -20,12 +20,12 @@ use crate::parallel;
 const ARCHIVE_LIMIT: u64 = 256 << 20;
 
 /// The programs at `path`; several archives may be given, separated by commas.
-pub(super) fn local(path: &Path) -> Result<Found> {
-    gather(path.display().to_string(), &files(path)?)
+pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Found> {
+    gather(path.display().to_string(), &files(path)?, options)
 }
 
 /// The programs in those files together; `source` names them for reports.
-pub(super) fn gather(source: String, files: &[PathBuf]) -> Result<Found> {
+pub(super) fn gather(source: String, files: &[PathBuf], options: &Options<'_>) -> Result<Found> {
     let mut found = Found {
         source,
         ..Found::default()
@@ -33,11 +33,12 @@ pub(super) fn gather(source: String, files: &[PathBuf]) -> Result<Found> {
     let mut digests = Vec::new();
     // Unpacking is most of the work, and there are few files: all at once.
     let all = NonZeroUsize::MIN.saturating_add(files.len());
-    for opened in parallel::map(all, files, |file| Opened::read(file))? {
-        if opened.programs.contains_key(&Program::Etcd) {
-            found.version = opened.version;
+    for opened in parallel::map(all, files, |file| Opened::read(file, options))? {
+        let Unpacked { programs, version } = opened.unpacked;
+        if programs.contains_key(&Program::Etcd) {
+            found.version = version;
         }
-        found.add(opened.programs, &opened.name)?;
+        found.add(programs, &opened.name)?;
         digests.push((opened.digested, opened.name));
     }
     found.sha256 = combined(&digests)?;
@@ -48,21 +49,20 @@ pub(super) fn gather(source: String, files: &[PathBuf]) -> Result<Found> {
 struct Opened {
     name: String,
     digested: Digested,
-    programs: Programs,
-    version: Option<String>,
+    unpacked: Unpacked,
 }
 
 impl Opened {
-    fn read(file: &Path) -> Result<Self> {
+    fn read(file: &Path, options: &Options<'_>) -> Result<Self> {
         let (bytes, digested) = read(file)?;
         let name = file.file_name().unwrap_or_default();
         let name = name.to_string_lossy().into_owned();
-        let (programs, version) = open(bytes, file, &name)?;
+        let archived = || Cache::open(options.cache)?.entry(&digested.sha256, options.progress);
+        let unpacked = open(bytes, file, &name, archived)?;
         Ok(Self {
             name,
             digested,
-            programs,
-            version,
+            unpacked,
         })
     }
 }
@@ -129,18 +129,27 @@ fn read(path: &Path) -> Result<(Vec<u8>, Digested)> {
     Ok((bytes, digested))
 }
 
-/// The programs in a file, whatever kind it is by its first bytes, and the version if the file tells.
-fn open(bytes: Vec<u8>, path: &Path, name: &str) -> Result<(Programs, Option<String>)> {
+/// The programs in a file, whatever kind it is by its first bytes; `entry` opens the cache entry of an archive.
+fn open(
+    bytes: Vec<u8>,
+    path: &Path,
+    name: &str,
+    entry: impl FnOnce() -> Result<Entry>,
+) -> Result<Unpacked> {
     if bytes.starts_with(deb::MAGIC) {
-        let package = deb::read(&bytes, name)?;
-        return Ok((package.programs, package.version));
+        return unpacked::kept(&entry()?, || deb::read(&bytes, name));
     }
     if let (b"\x7fELF", Some(program)) = (bytes.get(..4).unwrap_or_default(), Program::named(name))
     {
-        return Ok((Programs::from([(program, bytes)]), None));
+        return Ok(Unpacked {
+            programs: Programs::from([(program, bytes)]),
+            version: None,
+        });
     }
     match Format::sniff(&bytes) {
-        Format::Gzip | Format::Xz | Format::Zstd => tarball(&bytes, name),
+        Format::Gzip | Format::Xz | Format::Zstd => unpacked::kept(&entry()?, || {
+            archive::release(Decoder::new(&bytes[..], 1)?, name)
+        }),
         _ => {
             let what = format!(
                 "{} is neither a compressed tarball, a Debian package nor a program",
@@ -150,16 +159,6 @@ fn open(bytes: Vec<u8>, path: &Path, name: &str) -> Result<(Programs, Option<Str
             Err(Failure::new(Kind::Unsupported, what, hint))
         }
     }
-}
-
-fn tarball(bytes: &[u8], name: &str) -> Result<(Programs, Option<String>)> {
-    let taken = archive::take(Decoder::new(bytes, 1)?, Layout::Release, name)?;
-    // Releases have their programs in `etcd-v3.6.14-linux-arm64/`.
-    let folder = taken.folder.as_deref().unwrap_or(name);
-    Ok((
-        taken.programs,
-        folder.strip_prefix("etcd-v").and_then(version::leading),
-    ))
 }
 
 /// The file's digest; of several, that of the list `sha256sum` would print.

@@ -7,6 +7,7 @@ mod local;
 mod pins;
 mod programs;
 mod release;
+mod unpacked;
 mod version;
 
 pub use elf::Libc;
@@ -64,12 +65,12 @@ pub(super) fn etcd(
             let packages = make::etcd_packages(options);
             let source = "etcd-server and etcd-client from Debian trixie".to_owned();
             packages
-                .and_then(|packages| local::gather(source, &packages))
+                .and_then(|packages| local::gather(source, &packages, options))
                 .and_then(complete)
                 .context("taking etcd from Debian's packages")
         }
         EtcdSource::Path(path) => {
-            let found = local::local(path);
+            let found = local::local(path, options);
             found
                 .and_then(complete)
                 .with_context(|| format!("taking etcd from {}", path.display()))

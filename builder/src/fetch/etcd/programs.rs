@@ -34,6 +34,14 @@ impl Program {
 /// Programs by name.
 pub(super) type Programs = BTreeMap<Program, Vec<u8>>;
 
+/// What an archive held.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unpacked {
+    pub(super) programs: Programs,
+    /// Upstream's version, if the archive tells.
+    pub(super) version: Option<String>,
+}
+
 /// What a source held.
 #[derive(Debug, Default)]
 pub(super) struct Found {

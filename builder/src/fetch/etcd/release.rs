@@ -5,10 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::archive::{self, Layout};
 use super::pins::Pins;
 use super::programs::Found;
-use super::version;
+use super::{archive, unpacked, version};
 use crate::failure::{Failure, Kind};
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, Entry, storage};
@@ -100,13 +99,13 @@ fn with_digest(
     let entry = Cache::open(options.cache)?.entry(sha256, options.progress)?;
     let pin = Pin::sha256(sha256);
     if let Some(bytes) = cached(&entry, &pin, options)? {
-        return unpack(&bytes, version, source, sha256);
+        return unpack(&entry, &bytes, version, source, sha256);
     }
     let part = download::download(&entry, &urls, &pin, options)?;
     entry.adopt(&part, TARBALL)?;
     Partial::remove(&entry)?;
     let bytes = cached(&entry, &pin, options)?.unwrap_or_default();
-    unpack(&bytes, version, source, sha256)
+    unpack(&entry, &bytes, version, source, sha256)
 }
 
 /// The tarball in the cache, if it is there and right. It is small enough to be hashed every time.
@@ -133,11 +132,16 @@ fn cached(entry: &Entry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<
     }
 }
 
-fn unpack(bytes: &[u8], version: &str, source: String, sha256: &str) -> Result<Found> {
-    let decoder = Decoder::new(bytes, 1)?;
-    let taken = archive::take(decoder, Layout::Release, &source)?;
+fn unpack(
+    entry: &Entry,
+    bytes: &[u8],
+    version: &str,
+    source: String,
+    sha256: &str,
+) -> Result<Found> {
+    let unpacked = unpacked::kept(entry, || archive::release(Decoder::new(bytes, 1)?, &source))?;
     Ok(Found {
-        programs: taken.programs,
+        programs: unpacked.programs,
         version: Some(version.to_owned()),
         source,
         sha256: sha256.to_owned(),

@@ -1,0 +1,113 @@
+//! Programs as they came out of an archive, kept in the cache: unpacking them again takes a warm build longer than
+//! everything else it does before it copies.
+//!
+//! `<digest of the archive>.programs` is the SHA-256 of what follows, in hexadecimal, and a tar archive laid out like a
+//! release's.
+
+use std::fs;
+use std::io::Write as _;
+
+use anyhow::Result;
+use sha2::{Digest as _, Sha256};
+
+use super::archive;
+use super::programs::Unpacked;
+use crate::fetch::cache::{Entry, storage};
+use crate::hex;
+
+/// Ending of such files in the cache.
+const PROGRAMS: &str = "programs";
+
+/// Characters of a SHA-256 in hexadecimal.
+const DIGEST: usize = 64;
+
+/// What is kept for the archive of this cache entry, or else what `unpack` gives, kept from now on.
+pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> Result<Unpacked> {
+    if let Some(kept) = read(entry) {
+        return Ok(kept);
+    }
+    let unpacked = unpack()?;
+    keep(entry, &unpacked)?;
+    Ok(unpacked)
+}
+
+/// Nothing, if it is not there or not what was written: then it is unpacked once more.
+fn read(entry: &Entry) -> Option<Unpacked> {
+    let bytes = fs::read(entry.path(PROGRAMS)).ok()?;
+    let (digest, tar) = bytes.split_at_checked(DIGEST)?;
+    let sound = hex::encode(&Sha256::digest(tar)).as_bytes() == digest;
+    sound
+        .then(|| archive::release(tar, PROGRAMS).ok())
+        .flatten()
+}
+
+fn keep(entry: &Entry, unpacked: &Unpacked) -> Result<()> {
+    let temporary = entry.create(PROGRAMS)?;
+    let context = |error| storage("writing", temporary.path(), &error);
+    let tar = tar(unpacked).map_err(context)?;
+    let digest = hex::encode(&Sha256::digest(&tar));
+    let mut file = temporary.file();
+    file.write_all(digest.as_bytes()).map_err(context)?;
+    file.write_all(&tar).map_err(context)?;
+    entry.publish(temporary, PROGRAMS)?;
+    Ok(())
+}
+
+fn tar(unpacked: &Unpacked) -> std::io::Result<Vec<u8>> {
+    let folder = unpacked
+        .version
+        .as_ref()
+        .map_or_else(|| PROGRAMS.to_owned(), |version| format!("etcd-v{version}"));
+    let mut builder = tar::Builder::new(Vec::new());
+    for (program, bytes) in &unpacked.programs {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let path = format!("{folder}/{}", program.name());
+        builder.append_data(&mut header, path, &bytes[..])?;
+    }
+    builder.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::fetch::cache::Cache;
+    use crate::fetch::etcd::programs::{Program, Programs};
+    use crate::progress::Silent;
+
+    fn unpacked() -> Unpacked {
+        Unpacked {
+            programs: Programs::from([
+                (Program::Etcd, b"server".to_vec()),
+                (Program::Etcdctl, b"client".to_vec()),
+            ]),
+            version: Some("3.5.16".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_archive_is_unpacked_once_and_again_when_what_was_kept_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path()).unwrap();
+        let entry = cache.entry(&"a".repeat(64), &Silent).unwrap();
+        let times = Cell::new(0);
+        let get = || {
+            let unpack = || {
+                times.set(times.get() + 1);
+                Ok(unpacked())
+            };
+            assert_eq!(kept(&entry, unpack).unwrap(), unpacked());
+            times.get()
+        };
+        assert_eq!((get(), get()), (1, 1));
+        let path = entry.path(PROGRAMS);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[DIGEST + 600] ^= 1;
+        fs_err::write(&path, &bytes).unwrap();
+        assert_eq!((get(), get()), (2, 2));
+        fs_err::write(&path, "short").unwrap();
+        assert_eq!((get(), get()), (3, 3));
+    }
+}
