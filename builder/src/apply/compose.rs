@@ -1,4 +1,4 @@
-//! Base + edits → a file: the base's data is copied by the kernel where it can, holes stay holes.
+//! Base + edits → a file: blocks are shared with the base where the file system can, holes stay holes.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use diskimg::{Overlay, Storage as _};
 use sha2::{Digest as _, Sha256};
 
+use super::direct::{Buffer, DirectFile};
 use super::extents;
 use super::output::{OutputFolder, Staged};
 use crate::failure::{Failure, Kind};
@@ -31,7 +32,7 @@ pub(super) fn compose(
     out: &OutputFolder,
 ) -> Result<Staged> {
     let name = format!("{}.img", plan.node);
-    let mut file = out.temporary(&name)?;
+    let file = out.temporary(&name)?;
     let context = || no_room(out, &name);
     let size = edited.size();
     file.as_file().set_len(size).with_context(context)?;
@@ -42,7 +43,7 @@ pub(super) fn compose(
     // Hashing keeps a processor busy while copying waits for memory and the disk.
     let sha256 = thread::scope(|scope| {
         let hash = scope.spawn(|| digest(edited, &data));
-        fill(base, edited, &data, file.as_file_mut())?;
+        fill(base, edited, &data, file.as_file())?;
         file.as_file().sync_all()?;
         hash.join().unwrap_or_else(|_| bail!("hashing panicked"))
     });
@@ -56,47 +57,66 @@ pub(super) fn compose(
 }
 
 /// Writes the edited image into a file of its size that has nothing but a hole.
-fn fill(base: &Image, edited: &Overlay, data: &[Range<u64>], file: &mut File) -> Result<()> {
+fn fill(base: &Image, edited: &Overlay, data: &[Range<u64>], file: &File) -> Result<()> {
     if base
         .file()
-        .is_some_and(|source| extents::copy(source, file, data))
+        .is_some_and(|source| extents::share(source, file))
     {
         return write_runs(edited, file);
     }
-    // A copy that stopped half-way must not show through where holes stay.
-    file.set_len(0)?;
-    file.set_len(edited.size())?;
-    walk(edited, data, |offset, chunk| {
-        write_sparse(file, offset, chunk)
+    let mut file = DirectFile::new(file);
+    walk(edited, data, |piece| {
+        if piece.is_hole {
+            return Ok(());
+        }
+        parts(piece.bytes).try_for_each(|part| {
+            let at = piece.offset + u64::try_from(part.start).unwrap_or_default();
+            file.write_at(at, &piece.bytes[part])
+        })
     })
 }
 
 fn digest(edited: &Overlay, data: &[Range<u64>]) -> Result<String> {
     let mut hash = Sha256::new();
-    walk(edited, data, |_, chunk| {
-        hash.update(chunk);
+    walk(edited, data, |piece| {
+        hash.update(piece.bytes);
         Ok(())
     })?;
     Ok(hex::encode(&hash.finalize()))
+}
+
+/// Some bytes of the edited image.
+struct Piece<'a> {
+    offset: u64,
+    bytes: &'a [u8],
+    /// A hole of the base, and no edit in it.
+    is_hole: bool,
 }
 
 /// Hands over the edited image from first to last byte; what is known to be a hole is not read.
 fn walk(
     edited: &Overlay,
     data: &[Range<u64>],
-    mut visit: impl FnMut(u64, &[u8]) -> std::io::Result<()>,
+    mut visit: impl FnMut(&Piece<'_>) -> std::io::Result<()>,
 ) -> Result<()> {
-    let mut buffer = vec![0; ZEROES.len()];
+    let mut buffer = Buffer::new(ZEROES.len());
     let mut offset = 0;
     while offset < edited.size() {
         let end = edited.size().min(offset + CHUNK);
         let len = usize::try_from(end - offset).context("counting bytes")?;
-        if is_hole(edited, data, offset..end) {
-            visit(offset, &ZEROES[..len])?;
+        let is_hole = is_hole(edited, data, offset..end);
+        let bytes = if is_hole {
+            &ZEROES[..len]
         } else {
-            edited.read_at(offset, &mut buffer[..len])?;
-            visit(offset, &buffer[..len])?;
-        }
+            let bytes = buffer.first(len);
+            edited.read_at(offset, bytes)?;
+            bytes
+        };
+        visit(&Piece {
+            offset,
+            bytes,
+            is_hole,
+        })?;
         offset = end;
     }
     Ok(())
@@ -109,20 +129,26 @@ fn is_hole(edited: &Overlay, data: &[Range<u64>], range: Range<u64>) -> bool {
     !in_data && !edited.is_changed(range)
 }
 
-/// Writes the chunk but for its zeroes: the file was made of zeroes.
-fn write_sparse(file: &mut File, offset: u64, chunk: &[u8]) -> std::io::Result<()> {
-    let mut at = offset;
-    for piece in chunk.chunks(HOLE) {
-        if *piece != ZEROES[..piece.len()] {
-            file.seek(SeekFrom::Start(at))?;
-            file.write_all(piece)?;
+/// The parts of a piece between long runs of zeroes.
+fn parts(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    let blocks = bytes.chunks(HOLE).map(move |block| {
+        let start = at;
+        at += block.len();
+        (start..at, *block == ZEROES[..block.len()])
+    });
+    let mut blocks = blocks.peekable();
+    std::iter::from_fn(move || {
+        while blocks.next_if(|(_, zeroes)| *zeroes).is_some() {}
+        let (mut part, _) = blocks.next()?;
+        while let Some((next, _)) = blocks.next_if(|(_, zeroes)| !zeroes) {
+            part.end = next.end;
         }
-        at += u64::try_from(piece.len()).unwrap_or_default();
-    }
-    Ok(())
+        Some(part)
+    })
 }
 
-fn write_runs(edited: &Overlay, file: &mut File) -> Result<()> {
+fn write_runs(edited: &Overlay, mut file: &File) -> Result<()> {
     for run in edited.runs() {
         let run = run?;
         file.seek(SeekFrom::Start(run.offset))?;
@@ -137,5 +163,21 @@ fn no_room(out: &OutputFolder, name: &str) -> Failure {
         message: format!("writing {}", out.path().join(name).display()),
         hint: "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`"
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_lie_between_long_runs_of_zeroes() {
+        let mut bytes = vec![0; 5 * HOLE + 7];
+        assert_eq!(parts(&bytes).count(), 0);
+        bytes[2 * HOLE - 1] = 1;
+        bytes[2 * HOLE] = 1;
+        bytes[5 * HOLE + 6] = 1;
+        let parts: Vec<_> = parts(&bytes).collect();
+        assert_eq!(parts, [HOLE..3 * HOLE, 5 * HOLE..5 * HOLE + 7]);
     }
 }

@@ -2,6 +2,7 @@
 //! another author's code, composed into a temporary file, fsync, rename.
 
 mod compose;
+mod direct;
 mod edit;
 mod extents;
 mod output;

@@ -1,0 +1,111 @@
+//! Writing past the system's page cache: gigabytes of images that nobody reads soon would push everything else out of
+//! memory, and a build that has to wait for memory takes several times as long. The disk also starts at once.
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+
+/// Addresses, offsets and lengths of direct writes are multiples of the disk's block size; no disk has larger blocks.
+const ALIGN: usize = 4096;
+
+/// A file that is written past the page cache where the system and its file system can.
+pub(super) struct DirectFile<'a> {
+    file: &'a File,
+    direct: bool,
+}
+
+impl<'a> DirectFile<'a> {
+    pub(super) fn new(file: &'a File) -> Self {
+        Self {
+            file,
+            direct: set_direct(file, true),
+        }
+    }
+
+    /// Writes all the bytes at `offset`.
+    pub(super) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        match self.write(offset, bytes) {
+            // A piece that suits no block, such as an odd image's last, or a file system that promised too much.
+            Err(error) if self.direct && error.kind() == io::ErrorKind::InvalidInput => {
+                self.direct = false;
+                set_direct(self.file, false);
+                self.write(offset, bytes)
+            }
+            done => done,
+        }
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(bytes)
+    }
+}
+
+impl Drop for DirectFile<'_> {
+    fn drop(&mut self) {
+        if self.direct {
+            set_direct(self.file, false);
+        }
+    }
+}
+
+/// Whether it could be set.
+#[cfg(target_os = "linux")]
+fn set_direct(file: &File, on: bool) -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let set = |mut flags: OFlags| {
+        flags.set(OFlags::DIRECT, on);
+        fcntl_setfl(file, flags)
+    };
+    fcntl_getfl(file).and_then(set).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_direct(_file: &File, _on: bool) -> bool {
+    false
+}
+
+/// Memory whose address suits direct writes.
+pub(super) struct Buffer {
+    memory: Vec<u8>,
+    start: usize,
+}
+
+impl Buffer {
+    pub(super) fn new(len: usize) -> Self {
+        let memory = vec![0; len + ALIGN];
+        // Never more than the alignment less one; any start serves where it cannot be told.
+        let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
+        Self { memory, start }
+    }
+
+    pub(super) fn first(&mut self, len: usize) -> &mut [u8] {
+        &mut self.memory[self.start..][..len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_suits_no_block_is_written_all_the_same() {
+        // Not in /tmp: a memory file system might know no direct writes.
+        let target = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        let file = tempfile::tempfile_in(target).unwrap();
+        file.set_len(3 * 4096 + 5).unwrap();
+        let mut buffer = Buffer::new(8192);
+        buffer.first(8192).fill(7);
+        let mut direct = DirectFile::new(&file);
+        direct.write_at(4096, buffer.first(8192)).unwrap();
+        direct
+            .write_at(3 * 4096, &buffer.first(8192)[1..6])
+            .unwrap();
+        drop(direct);
+        let mut whole = vec![0; 4096];
+        whole.resize(3 * 4096 + 5, 7);
+        let mut seen = Vec::new();
+        (&file).seek(SeekFrom::Start(0)).unwrap();
+        std::io::Read::read_to_end(&mut &file, &mut seen).unwrap();
+        assert!(seen == whole);
+    }
+}
