@@ -12,6 +12,7 @@ mod support;
 mod boot;
 mod build;
 mod calm;
+mod fetch;
 mod ground;
 mod judges;
 mod killed;

@@ -86,8 +86,10 @@ fn planning_writes_nothing() {
 fn the_plan_names_what_the_build_then_writes() {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "3"]);
-    let told = scene.run("plan", &["--nodes", "3", "--json"]).done();
+    let options = ["--nodes", "3", "--json", "--out", "elsewhere"];
+    let told = scene.run("plan", &options).done();
     let planned: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(planned["nodes"][1]["image"], "elsewhere/etcd2.img");
     let (planned, written) = (files(&planned), files(&scene.manifest()));
     assert_eq!(planned.len(), written.len());
     assert!(planned.len() > 100, "{}", planned.len());

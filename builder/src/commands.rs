@@ -20,7 +20,7 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
         Command::Build(work) => {
             let job = Job::new(work, environment, &voice);
             let manifest = crate::build(&job)?;
-            let (out, state) = (&job.work.output.out, &job.work.cluster.state);
+            let (out, state) = (&job.work.output.out, &job.work.fetch.sources.state);
             print(
                 &voice,
                 &manifest,
@@ -32,11 +32,12 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
             )
         }
         Command::Plan(work) => {
-            let plans = report::Plans::new(crate::plan(&Job::new(work, environment, &voice))?);
+            let job = Job::new(work, environment, &voice);
+            let plans = report::Plans::new(crate::plan(&job)?, &job.work.output.out);
             print(&voice, &plans, &plans)
         }
-        Command::Fetch(work) => {
-            let inputs = crate::fetch(&Job::new(work, environment, &voice))?;
+        Command::Fetch(fetch) => {
+            let inputs = crate::fetch(&Job::fetch(fetch, environment, &voice))?;
             print(&voice, &inputs, &inputs)
         }
         Command::Inspect { image } => {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Environment, Voice, Work};
+use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::{Failure, Kind};
 use crate::fetch::{self, EtcdBinaries, Verified};
 use crate::inspect::{self, Image};
@@ -41,6 +41,16 @@ pub(crate) struct Base {
 }
 
 impl Job {
+    /// A run that fetches only: it has no nodes and no output.
+    pub(crate) fn fetch(fetch: Fetch, environment: Environment, voice: &Voice) -> Self {
+        let work = Work {
+            fetch,
+            nodes: NodeOptions::default(),
+            output: OutputOptions::default(),
+        };
+        Self::new(work, environment, voice)
+    }
+
     /// A run with these options.
     pub(crate) fn new(work: Work, environment: Environment, voice: &Voice) -> Self {
         Self {
@@ -52,9 +62,9 @@ impl Job {
 
     /// The cluster as meant; its warnings are told.
     pub(crate) fn cluster(&self, purpose: Purpose) -> Result<Cluster> {
-        let input = spec::Input::gather(&self.work.cluster, &self.environment, purpose)?;
+        let input = spec::Input::gather(&self.work, &self.environment, purpose)?;
         let cluster = spec::resolve(&input)?;
-        cluster.select(&self.work.cluster.only)?;
+        cluster.select(&self.work.nodes.only)?;
         for warning in &cluster.warnings {
             self.progress.note(&format!("warning: {warning}"));
         }
@@ -70,7 +80,7 @@ impl Job {
 
     /// The base: verified, opened, and of a family some recipe handles.
     pub(crate) fn base(&self, cluster: &Cluster) -> Result<Base> {
-        let recipes = recipe::load(self.work.cluster.recipes.as_deref())?;
+        let recipes = recipe::load(self.work.fetch.sources.recipes.as_deref())?;
         let options = self.fetch_options()?;
         let (wanted, verified) = match &cluster.base {
             spec::Base::Recipe(name) => {
@@ -102,13 +112,13 @@ impl Job {
         fetch::etcd(
             &cluster.etcd.source,
             &self.fetch_options()?,
-            &self.work.cluster.state,
+            &self.work.fetch.sources.state,
         )
     }
 
     /// A plan for every node that was asked for. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
-        let overlays = Overlays::new(self.work.cluster.overlays.as_deref());
+        let overlays = Overlays::new(self.work.nodes.overlays.as_deref());
         let inputs = overlay::Inputs {
             overlays: &overlays,
             recipe: &base.recipe,
@@ -116,7 +126,7 @@ impl Job {
             certs: sources.certs,
             etcd: sources.etcd,
         };
-        self.on_all(&sources.cluster.select(&self.work.cluster.only)?, |node| {
+        self.on_all(&sources.cluster.select(&self.work.nodes.only)?, |node| {
             let tree = overlay::tree(&inputs, node)?;
             let found = inspect::find(&base.image, &tree.paths())?;
             plan::plan(base.image.layout(), &found, &tree)
@@ -135,13 +145,14 @@ impl Job {
     /// One more than there are processors: a node that waits for the disk leaves its processor to another.
     fn nodes_at_once(&self) -> NonZeroUsize {
         let unasked = self.environment.parallelism.saturating_add(1);
-        self.work.output.jobs.unwrap_or(unasked)
+        self.work.fetch.cache.jobs.unwrap_or(unasked)
     }
 
     /// Threads that unpack.
     fn threads(&self) -> NonZeroUsize {
         self.work
-            .output
+            .fetch
+            .cache
             .jobs
             .unwrap_or(self.environment.parallelism)
     }
@@ -149,6 +160,7 @@ impl Job {
     fn fetch_options(&self) -> Result<fetch::Options<'_>> {
         let named = self
             .work
+            .fetch
             .cache
             .cache
             .as_deref()
@@ -162,9 +174,9 @@ impl Job {
         })?;
         Ok(fetch::Options {
             cache,
-            mirror: self.work.cluster.mirror.as_deref(),
-            recipes: self.work.cluster.recipes.as_deref(),
-            offline: self.work.cache.offline,
+            mirror: self.work.fetch.sources.mirror.as_deref(),
+            recipes: self.work.fetch.sources.recipes.as_deref(),
+            offline: self.work.fetch.cache.offline,
             jobs: self.threads().get(),
             policy: fetch::Policy::default(),
             progress: &*self.progress,

@@ -43,7 +43,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
-    let state = pki::open(&job.work.cluster.state, &cluster, job.environment.now)?;
+    let state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
     let sources = Sources {
         cluster: &cluster,
         certs: &state.certs,
@@ -68,7 +68,7 @@ pub fn plan(job: &Job) -> Result<Vec<Plan>> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
-    let certs = pki::preview(&job.work.cluster.state, &cluster, job.environment.now)?;
+    let certs = pki::preview(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
     let sources = Sources {
         cluster: &cluster,
         certs: &certs,
@@ -83,5 +83,5 @@ pub fn fetch(job: &Job) -> Result<Inputs> {
     let cluster = job.cluster(Purpose::Downloads)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
-    Ok(Inputs::new(base.record(), &etcd))
+    Ok(Inputs::new(base.record(), &base.verified, &etcd))
 }

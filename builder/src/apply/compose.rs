@@ -31,7 +31,7 @@ pub(super) fn compose(
     edited: &Overlay,
     out: &OutputFolder,
 ) -> Result<Staged> {
-    let name = format!("{}.img", plan.node);
+    let name = plan.image();
     let file = out.temporary(&name)?;
     let context = || no_room(out, &name);
     let size = edited.size();

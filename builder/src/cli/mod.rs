@@ -9,12 +9,13 @@ mod output;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use boot::{BootMachine, BootOptions};
 pub use environment::Environment;
 pub use manual::{completions, man};
-pub use options::{CacheOptions, ClusterOptions, OutputOptions, Voice};
+pub use options::{CacheOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
 pub use output::write_new;
 
 const EXAMPLES: &str = "\
@@ -51,7 +52,16 @@ pub struct Args {
 impl Args {
     /// Reads a command line, program name first; the error knows its text, its stream and its exit code.
     pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(line)
+        let args = Self::try_parse_from(line)?;
+        match args.command {
+            Command::Init { .. } | Command::Completions { .. } | Command::Man { .. }
+                if args.voice.json =>
+            {
+                let what = "--json is for commands with a result; this one has none";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
+            _ => Ok(args),
+        }
     }
 }
 
@@ -77,7 +87,7 @@ Examples:
 Examples:
   etcd-image fetch                      the base and etcd that cluster.toml names
   etcd-image fetch --base debian-trixie --cache /media/usb/cache")]
-    Fetch(Work),
+    Fetch(Fetch),
     /// Show what is in an image: partitions, node identity, injected files, certificates
     #[command(after_help = "\
 Examples:
@@ -147,15 +157,26 @@ Example:
     },
 }
 
-/// The options shared by build, plan and fetch.
+/// The options of fetch, which build and plan have as well.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Work {
-    /// What the nodes are.
+pub struct Fetch {
+    /// What images are made from.
     #[command(flatten)]
-    pub cluster: ClusterOptions,
+    pub sources: SourceOptions,
     /// Where downloads go.
     #[command(flatten)]
     pub cache: CacheOptions,
+}
+
+/// The options of build and plan.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Work {
+    /// What images are made from, and how that is had.
+    #[command(flatten)]
+    pub fetch: Fetch,
+    /// What the nodes are.
+    #[command(flatten)]
+    pub nodes: NodeOptions,
     /// Where images go.
     #[command(flatten)]
     pub output: OutputOptions,

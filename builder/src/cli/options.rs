@@ -5,19 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// What the nodes are.
+/// What images are made from.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cluster")]
-pub struct ClusterOptions {
+pub struct SourceOptions {
     /// Describe the cluster by this file [default: cluster.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Number of nodes; without a file: etcd1…N at 192.168.0.50 upward
-    #[arg(long, value_name = "N")]
-    pub nodes: Option<u32>,
-    /// Build only these nodes of the cluster
-    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
-    pub only: Vec<String>,
     /// Start from this recipe, or from a local .img, .img.xz, .img.zst or .img.gz
     /// [default: raspios-trixie]
     #[arg(long, value_name = "RECIPE|PATH")]
@@ -26,15 +20,9 @@ pub struct ClusterOptions {
     /// package or folder [default: 3.6.14]
     #[arg(long, value_name = "VERSION|debian|PATH")]
     pub etcd: Option<String>,
-    /// Let this SSH public key log in; repeat for several [default: ~/.ssh/*.pub]
-    #[arg(long, value_name = "FILE")]
-    pub ssh_key: Vec<PathBuf>,
     /// Keep the CA, keys and identities here (mode 0700; back it up)
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
-    /// Read overlays from this folder instead of the built-in ones
-    #[arg(long, value_name = "DIR")]
-    pub overlays: Option<PathBuf>,
     /// Read recipes from this folder instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
@@ -43,9 +31,27 @@ pub struct ClusterOptions {
     pub mirror: Option<String>,
 }
 
-/// Where downloads go.
+/// What the nodes are.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Nodes")]
+pub struct NodeOptions {
+    /// Number of nodes; without a file: etcd1…N at 192.168.0.50 upward
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<u32>,
+    /// Build only these nodes of the cluster
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Let this SSH public key log in; repeat for several [default: ~/.ssh/*.pub]
+    #[arg(long, value_name = "FILE")]
+    pub ssh_key: Vec<PathBuf>,
+    /// Read overlays from this folder instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub overlays: Option<PathBuf>,
+}
+
+/// Where downloads go, and how much is done at once.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Downloads")]
+#[command(next_help_heading = "Downloads and work")]
 pub struct CacheOptions {
     /// Keep downloads here; builds may share it [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
@@ -53,18 +59,19 @@ pub struct CacheOptions {
     /// Use only what the cache holds, open no connection
     #[arg(long)]
     pub offline: bool,
+    /// Work on at most this many nodes, or threads that unpack, at once
+    /// [default: as many as processors, and one node more]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// Where images go.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
     /// Write the images here
     #[arg(long, value_name = "DIR", default_value = "images")]
     pub out: PathBuf,
-    /// Build at most this many nodes at once [default: one more than processors]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
 }
 
 /// How much to say, and in which form.

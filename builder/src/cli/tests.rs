@@ -49,21 +49,44 @@ fn defaults_are_those_of_the_design() {
         panic!("not build")
     };
     assert_eq!(work.output.out, PathBuf::from("images"));
-    assert_eq!(work.cluster.state, PathBuf::from("etcd-cluster"));
-    assert_eq!(work.cluster.config, None);
-    assert_eq!(work.cluster.nodes, None);
-    assert!(work.cluster.only.is_empty() && work.cluster.ssh_key.is_empty());
-    assert!(!work.cache.offline);
+    assert_eq!(work.fetch.sources.state, PathBuf::from("etcd-cluster"));
+    assert_eq!(work.fetch.sources.config, None);
+    assert_eq!(work.nodes.nodes, None);
+    assert!(work.nodes.only.is_empty() && work.nodes.ssh_key.is_empty());
+    assert!(!work.fetch.cache.offline);
 }
 
 #[test]
 fn shared_options_keep_their_names() {
-    for command in ["build", "plan", "fetch"] {
-        parse(&format!(
-            "{command} --config c --nodes 3 --base b --etcd 3.6.14 --out o --state s --only etcd1 etcd2 \
-             --cache c --offline --json --jobs 2 --overlays d --recipes r --mirror m --ssh-key a --ssh-key b"
-        ));
-        parse(&format!("{command} --quiet"));
+    let fetch = "--config c --base b --etcd 3.6.14 --state s --cache c --offline --json --jobs 2 --recipes r --mirror m";
+    let nodes = "--nodes 3 --out o --only etcd1 etcd2 --overlays d --ssh-key a --ssh-key b";
+    for line in [
+        format!("build {fetch} {nodes}"),
+        format!("plan {fetch} {nodes}"),
+        format!("fetch {fetch}"),
+    ] {
+        parse(&line);
+        parse(&format!("{line} --quiet"));
+    }
+}
+
+#[test]
+fn an_option_without_effect_is_refused() {
+    use clap::error::ErrorKind;
+    for option in [
+        "--nodes 3",
+        "--out o",
+        "--only a",
+        "--overlays d",
+        "--ssh-key a",
+    ] {
+        assert_eq!(
+            refused(&format!("fetch {option}")),
+            ErrorKind::UnknownArgument
+        );
+    }
+    for line in ["init --json", "--json completions bash", "man d --json"] {
+        assert_eq!(refused(line), ErrorKind::ArgumentConflict, "{line}");
     }
 }
 
@@ -72,7 +95,7 @@ fn only_takes_several_names() {
     let Command::Build(work) = parse("build --only etcd1 etcd2 --only etcd3,etcd4").command else {
         panic!("not build")
     };
-    assert_eq!(work.cluster.only, ["etcd1", "etcd2", "etcd3", "etcd4"]);
+    assert_eq!(work.nodes.only, ["etcd1", "etcd2", "etcd3", "etcd4"]);
 }
 
 #[test]

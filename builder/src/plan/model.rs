@@ -61,6 +61,11 @@ pub enum Action {
 }
 
 impl Plan {
+    /// File name of the node's image.
+    pub fn image(&self) -> String {
+        format!("{}.img", self.node)
+    }
+
     /// Bytes of file content the plan adds to a partition.
     pub fn bytes(&self, place: Place) -> u64 {
         let size = |step: &Step| match &step.action {

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::manifest::InputRecord;
-use crate::fetch::EtcdBinaries;
+use crate::fetch::{EtcdBinaries, Verified};
 
 /// The inputs of a build.
 #[derive(Debug, Serialize)]
@@ -13,14 +13,31 @@ pub struct Inputs {
     /// Version of this format.
     pub format: u32,
     /// The base image.
-    pub base: InputRecord,
+    pub base: Raw,
     /// etcd's binaries.
     pub etcd: InputRecord,
 }
 
+/// A base image, with where it lies now.
+#[derive(Debug, Serialize)]
+pub struct Raw {
+    /// What it is, where it came from, and the digest of its bytes.
+    #[serde(flatten)]
+    pub input: InputRecord,
+    /// The unpacked image, in the cache unless it was given unpacked.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 impl Inputs {
     /// The records of both.
-    pub fn new(base: InputRecord, etcd: &EtcdBinaries) -> Self {
+    pub fn new(input: InputRecord, base: &Verified, etcd: &EtcdBinaries) -> Self {
+        let base = Raw {
+            input,
+            path: base.path().display().to_string(),
+            size: base.size(),
+        };
         let etcd = InputRecord::etcd(etcd);
         Self {
             format: 1,
@@ -32,7 +49,7 @@ impl Inputs {
 
 impl Display for Inputs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (what, input) in [("base", &self.base), ("etcd", &self.etcd)] {
+        for (what, input) in [("base", &self.base.input), ("etcd", &self.etcd)] {
             writeln!(
                 f,
                 "{what}  {}\n      {}\n      sha256 {}",

@@ -1,6 +1,7 @@
 //! What `etcd-image plan` prints: text for people, the manifest's file records as JSON.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -9,7 +10,7 @@ use crate::plan::Plan;
 
 /// The plans of the nodes that were asked for.
 #[derive(Debug)]
-pub struct Plans(Vec<Plan>);
+pub struct Plans(Vec<(PathBuf, Plan)>);
 
 #[derive(Serialize)]
 struct Shape<'a> {
@@ -20,35 +21,28 @@ struct Shape<'a> {
 #[derive(Serialize)]
 struct Node<'a> {
     name: &'a str,
+    image: String,
     disk_id_before: String,
     disk_id_after: String,
     files: Vec<FileRecord>,
 }
 
 impl Plans {
-    /// Plans to be printed.
-    pub fn new(plans: Vec<Plan>) -> Self {
-        Self(plans)
+    /// Plans of images that would be written into the folder `out`.
+    pub fn new(plans: Vec<Plan>, out: &Path) -> Self {
+        let with_path = |plan: Plan| (out.join(plan.image()), plan);
+        Self(plans.into_iter().map(with_path).collect())
     }
 }
 
 impl Serialize for Plans {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let node = |plan: &'_ Plan| {
-            (
-                format!("{:08x}", plan.disk_id.0),
-                format!("{:08x}", plan.disk_id.1),
-            )
-        };
-        let nodes = self.0.iter().map(|plan| {
-            let (disk_id_before, disk_id_after) = node(plan);
-            let files = plan.steps.iter().map(FileRecord::planned).collect();
-            Node {
-                name: &plan.node,
-                disk_id_before,
-                disk_id_after,
-                files,
-            }
+        let nodes = self.0.iter().map(|(image, plan)| Node {
+            name: &plan.node,
+            image: image.display().to_string(),
+            disk_id_before: format!("{:08x}", plan.disk_id.0),
+            disk_id_after: format!("{:08x}", plan.disk_id.1),
+            files: plan.steps.iter().map(FileRecord::planned).collect(),
         });
         Shape {
             format: 1,
@@ -60,6 +54,8 @@ impl Serialize for Plans {
 
 impl Display for Plans {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|plan| write!(f, "{plan}"))
+        self.0
+            .iter()
+            .try_for_each(|(image, plan)| write!(f, "{}: {plan}", image.display()))
     }
 }

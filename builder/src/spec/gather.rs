@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::input::{Flags, Input, Purpose, TextFile};
-use crate::cli::{ClusterOptions, Environment};
+use crate::cli::{Environment, Work};
 use crate::failure::{Failure, Kind};
 
 /// Used if it exists and `--config` names no other.
@@ -17,14 +17,15 @@ const MOST_SOURCE_BYTES: u64 = 64 << 20;
 impl Input {
     /// Reads what the options name and what is looked for without being named.
     pub fn gather(
-        options: &ClusterOptions,
+        options: &Work,
         environment: &Environment,
         purpose: Purpose,
     ) -> anyhow::Result<Self> {
-        let ssh_keys = options.ssh_key.iter().map(|path| named(path, "--ssh-key"));
+        let (nodes, options) = (&options.nodes, &options.fetch.sources);
+        let ssh_keys = nodes.ssh_key.iter().map(|path| named(path, "--ssh-key"));
         Ok(Self {
             flags: Flags {
-                nodes: options.nodes,
+                nodes: nodes.nodes,
                 base: options.base.clone(),
                 etcd: options.etcd.clone(),
                 ssh_keys: ssh_keys.collect::<anyhow::Result<_>>()?,
