@@ -1,10 +1,12 @@
 //! `etcd-image fetch` fills the cache and tells what lies where.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::fixture::{digest, image, packed};
+use crate::support::fixture::{digest, image, packed, release};
 use crate::support::scene::Scene;
 
 #[test]
@@ -32,4 +34,27 @@ fn fetch_tells_where_the_unpacked_base_lies() {
         "{source}"
     );
     assert!(!scene.at("images").exists() && !scene.at("etcd-cluster").exists());
+}
+
+#[test]
+fn a_learned_digest_reaches_the_state_folder_with_the_build() {
+    let scene = Scene::with("raspios-trixie").etcd(Path::new("3.6.99"));
+    let (tarball, cache) = (release("arm64"), "home/.cache/etcd-image");
+    let sha256 = digest(&tarball);
+    let pins = format!("[sha256]\n\"3.6.99\" = \"{sha256}\"\n");
+    scene.file(&format!("{cache}/etcd-pins.toml"), &pins);
+    fs::copy(tarball, scene.at(&format!("{cache}/{sha256}.tar.gz"))).unwrap();
+    for command in ["plan", "fetch"] {
+        let nodes: &[&str] = if command == "plan" {
+            &["--nodes", "1"]
+        } else {
+            &[]
+        };
+        scene.run(command, nodes).done();
+        assert!(!scene.at("etcd-cluster").exists(), "{command}");
+    }
+    scene.build(&["--nodes", "1"]);
+    assert!(scene.text("etcd-cluster/etcd-pins.toml").ends_with(&pins));
+    let kept = fs::metadata(scene.at("etcd-cluster/etcd-pins.toml")).unwrap();
+    assert_eq!(kept.permissions().mode() & 0o7777, 0o600);
 }

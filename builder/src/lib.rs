@@ -43,7 +43,10 @@ pub fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster)?;
-    let state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
+    let mut state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
+    if let Some((name, text)) = &etcd.learned {
+        state.add(name, text);
+    }
     let sources = Sources {
         cluster: &cluster,
         certs: &state.certs,
@@ -62,8 +65,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// Every edit that [`build`] would make. Writes nothing but the cache, and the learned digest of an etcd release that
-/// nobody pinned, into the state folder.
+/// Every edit that [`build`] would make. Writes nothing but the cache.
 pub fn plan(job: &Job) -> Result<Vec<Plan>> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;

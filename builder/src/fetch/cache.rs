@@ -6,6 +6,7 @@
 //! <key>.programs    etcd's programs, unpacked
 //! <key>.part        a download so far, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; whoever gets the lock may remove it
+//! etcd-pins.toml    digests of etcd releases as first seen
 //! ```
 //! The key is the digest of what the entry was made from, after `local-` for the record of a local file. Nothing has its
 //! final name before it is complete and on disk. The folder may be in use by others: what is not named like this stays.
@@ -23,6 +24,8 @@ use crate::recipe::is_sha256;
 
 /// Ending of files that mean nothing once their writer is gone.
 const TEMPORARY: &str = "tmp";
+/// The key of learned digests.
+pub(super) const PINS: &str = "etcd-pins";
 
 /// The folder.
 #[derive(Debug)]
@@ -201,14 +204,9 @@ impl Drop for Temporary {
     }
 }
 
-/// Replaces a small file, durably: the old content or the new, never half of one. Its folder is made if needed.
+/// Replaces a small file of a locked entry, durably: the old content or the new, never half of one.
 pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
-    if let Some(dir) = path.parent() {
-        private_folder(dir).map_err(|error| storage("making", dir, &error))?;
-    }
-    // Nothing locks the state folder, so each process has its own temporary.
-    let ending = format!("{}.{TEMPORARY}", std::process::id());
-    let temporary = Temporary::create(with_ending(path, &ending))?;
+    let temporary = Temporary::create(with_ending(path, TEMPORARY))?;
     temporary
         .file()
         .write_all(text.as_bytes())
@@ -268,14 +266,6 @@ fn open(options: &OpenOptions, path: &Path) -> Result<File> {
         .map_err(|error| storage("opening", path, &error))
 }
 
-/// A folder for this user alone; one that exists is left as it is.
-fn private_folder(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(dir)
-}
-
 /// Makes a rename in the folder last through a power cut, where folders can be opened at all.
 fn sync_folder_of(path: &Path) -> Result<()> {
     match path.parent() {
@@ -321,20 +311,15 @@ fn is_temporary(path: &Path) -> bool {
     let Some((ending, TEMPORARY)) = rest.rsplit_once('.') else {
         return false;
     };
-    let written = match ending.rsplit_once('.') {
-        // What `replace` writes has the number of its process.
-        Some((replaced, process)) => {
-            matches!(replaced, "toml" | "part.from")
-                && process.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        None => matches!(ending, "img" | "work" | "programs"),
-    };
-    written && is_key(key)
+    matches!(
+        ending,
+        "img" | "work" | "toml" | "part.from" | "programs"
+    ) && is_key(key)
 }
 
-/// Whether entries have such keys: a SHA-256, or one after `local-`.
+/// Whether entries have such keys: a SHA-256, or one after `local-`, or the name of the pins.
 fn is_key(key: &str) -> bool {
-    is_sha256(key.strip_prefix("local-").unwrap_or(key))
+    key == PINS || is_sha256(key.strip_prefix("local-").unwrap_or(key))
 }
 
 /// Everything before the first dot of the name.

@@ -81,7 +81,7 @@ pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     local::local(path, options)
 }
 
-/// etcd's programs; digests learned on the way are written down in the folder `state`.
+/// etcd's programs; the state folder is looked into for digests that were learned before.
 pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<EtcdBinaries> {
     etcd::etcd(source, options, state)
 }

@@ -8,6 +8,7 @@
 //!   nodes/<name>/server.{crt,key}  for clients
 //!   nodes/<name>/peer.{crt,key}    between members
 //!   nodes/<name>/ssh_host_ed25519_key(.pub)
+//!   etcd-pins.toml                 digests of etcd releases, as `fetch` learned them
 //! ```
 
 mod certs;
@@ -43,6 +44,11 @@ pub struct State {
 }
 
 impl State {
+    /// One more file to be written.
+    pub fn add(&mut self, name: &str, text: &str) {
+        self.store.stage(name, text);
+    }
+
     /// Writes what is new: all of it or, killed on the way, whole old and whole new files.
     pub fn keep(&self) -> anyhow::Result<()> {
         self.store.commit()

@@ -39,6 +39,8 @@ pub struct EtcdBinaries {
     pub sha256: String,
     /// What the server needs of the node's C library; `None` when it is static, as releases are.
     pub libc: Option<Libc>,
+    /// Name and new text of a file by which the state folder remembers the digest, where it was learned just now.
+    pub learned: Option<(String, String)>,
 }
 
 impl EtcdBinaries {
@@ -48,7 +50,7 @@ impl EtcdBinaries {
     }
 }
 
-/// The programs from that source; digests learned on the way are written down in the state folder.
+/// The programs from that source; the state folder may know digests learned before.
 pub(super) fn etcd(
     source: &EtcdSource,
     options: &Options<'_>,
@@ -97,6 +99,7 @@ fn complete(mut found: Found) -> Result<EtcdBinaries> {
         source: found.source,
         sha256: found.sha256,
         libc,
+        learned: found.learned,
     })
 }
 

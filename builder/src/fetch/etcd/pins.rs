@@ -1,5 +1,5 @@
-//! Digests of etcd releases that were learned from a release's own `SHA256SUMS`, written down at first sight. From then on
-//! they are as binding as those of `recipes/etcd.toml`.
+//! Digests of etcd releases that were learned from a release's own `SHA256SUMS`, written down at first sight: in the cache
+//! at once, in the state folder when a build keeps it. From then on they are as binding as those of `recipes/etcd.toml`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,15 +10,17 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind};
-use crate::fetch::cache::{replace, storage};
+use crate::fetch::Options;
+use crate::fetch::cache::{Cache, PINS, storage};
+use crate::fetch::record::RECORD;
 
 const HEADER: &str = "\
 # SHA-256 of etcd releases as first seen in their SHA256SUMS. A release that has another one later is refused;
-# remove its line to accept that. Written by etcd-image.
+# remove its line here and in the cache to accept that. Written by etcd-image.
 
 ";
 
-/// The state folder's `etcd-pins.toml`.
+/// The digests in one folder's `etcd-pins.toml`.
 #[derive(Debug)]
 pub(super) struct Pins {
     path: PathBuf,
@@ -31,9 +33,14 @@ struct Text {
     sha256: BTreeMap<String, String>,
 }
 
+/// Name of the file, in the cache and in the state folder.
+fn name() -> String {
+    format!("{PINS}.{RECORD}")
+}
+
 impl Pins {
-    pub(super) fn read(state: &Path) -> Result<Self> {
-        let path = state.join("etcd-pins.toml");
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(name());
         let text = match fs::read_to_string(&path) {
             Ok(text) => {
                 toml::from_str(&text).map_err(|error| wrong(&path, error.to_string().trim_end()))?
@@ -52,15 +59,20 @@ impl Pins {
         self.text.sha256.get(version)
     }
 
-    pub(super) fn write_down(&mut self, version: &str, sha256: &str) -> Result<()> {
-        self.text
-            .sha256
-            .insert(version.to_owned(), sha256.to_owned());
-        replace(
-            &self.path,
-            &format!("{HEADER}{}", toml::to_string(&self.text)?),
-        )
+    /// Name and text of the file with one more digest.
+    pub(super) fn with(mut self, version: &str, sha256: &str) -> Result<(String, String)> {
+        let learned = (version.to_owned(), sha256.to_owned());
+        self.text.sha256.extend([learned]);
+        let text = format!("{HEADER}{}", toml::to_string(&self.text)?);
+        Ok((name(), text))
     }
+}
+
+/// Writes a digest down in the cache.
+pub(super) fn remember(version: &str, sha256: &str, options: &Options<'_>) -> Result<()> {
+    let entry = Cache::open(options.cache)?.entry(PINS, options.progress)?;
+    let (_, text) = Pins::read(options.cache)?.with(version, sha256)?;
+    entry.write(RECORD, &text)
 }
 
 fn wrong(path: &Path, what: &str) -> anyhow::Error {

@@ -50,6 +50,8 @@ pub(super) struct Found {
     pub(super) version: Option<String>,
     pub(super) source: String,
     pub(super) sha256: String,
+    /// File of the state folder that has to remember the digest.
+    pub(super) learned: Option<(String, String)>,
 }
 
 impl Found {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::pins::Pins;
+use super::pins::{self, Pins};
 use super::programs::Found;
 use super::{archive, unpacked, version};
 use crate::failure::{Failure, Kind};
@@ -30,24 +30,42 @@ const SUMS_LIMIT: u64 = 1 << 20;
 pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<Found> {
     let version = checked(version)?;
     let releases = recipe::etcd(options.recipes)?;
-    let mut pins = Pins::read(state)?;
     if let Some(sha256) = releases.sha256.get(version) {
         let found = with_digest(version, sha256, &releases, options);
         return found.context("comparing with the digest pinned in recipes/etcd.toml");
     }
-    if let Some(sha256) = pins.get(version) {
-        let found = with_digest(version, sha256, &releases, options);
-        return found.with_context(|| {
-            format!(
-                "comparing with the digest written down in {}",
-                pins.path().display()
-            )
-        });
+    let (kept, cached) = (Pins::read(state)?, Pins::read(options.cache)?);
+    if let Some(sha256) = kept.get(version) {
+        return with_pin(version, sha256, kept.path(), &releases, options);
     }
-    let sha256 = ask(version, &releases, options)?;
-    let found = with_digest(version, &sha256, &releases, options)?;
-    pins.write_down(version, &sha256)?;
-    Ok(found)
+    let found = if let Some(sha256) = cached.get(version) {
+        with_pin(version, sha256, cached.path(), &releases, options)?
+    } else {
+        let sha256 = ask(version, &releases, options)?;
+        let found = with_digest(version, &sha256, &releases, options)?;
+        pins::remember(version, &sha256, options)?;
+        found
+    };
+    Ok(Found {
+        learned: Some(kept.with(version, &found.sha256)?),
+        ..found
+    })
+}
+
+/// With a digest that was learned before.
+fn with_pin(
+    version: &str,
+    sha256: &str,
+    pins: &Path,
+    releases: &EtcdReleases,
+    options: &Options<'_>,
+) -> Result<Found> {
+    with_digest(version, sha256, releases, options).with_context(|| {
+        format!(
+            "comparing with the digest written down in {}",
+            pins.display()
+        )
+    })
 }
 
 /// A version goes into addresses, so nothing but what versions are made of.
@@ -145,5 +163,6 @@ fn unpack(
         version: Some(version.to_owned()),
         source,
         sha256: sha256.to_owned(),
+        learned: None,
     })
 }

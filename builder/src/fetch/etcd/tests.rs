@@ -105,7 +105,7 @@ fn pinned_version_comes_from_the_first_mirror_that_has_it() {
     assert!(etcd.etcd.ends_with(b"etcd") && etcd.etcdctl.ends_with(b"etcdctl"));
     assert!(etcd.etcdutl.unwrap().ends_with(b"etcdutl"));
     assert_eq!(etcd.libc, None);
-    assert!(!releases.pins().exists(), "nothing had to be learned");
+    assert_eq!(etcd.learned, None);
     let requests = releases.server.requests().len();
     releases.get("3.6.1").unwrap();
     assert_eq!(
@@ -131,8 +131,8 @@ fn pinned_version_with_another_digest_is_refused() {
 #[test]
 fn unknown_version_is_learned_once_and_binding_then() {
     let first = Releases::new(&"0".repeat(64), tarball("3.6.2", 183));
-    first.get("3.6.2").unwrap();
-    let learned = fs_err::read_to_string(first.pins()).unwrap();
+    let (name, learned) = first.get("3.6.2").unwrap().learned.unwrap();
+    assert_eq!(name, "etcd-pins.toml");
     assert!(
         learned.contains(&format!(
             "\"3.6.2\" = \"{}\"",
@@ -140,17 +140,26 @@ fn unknown_version_is_learned_once_and_binding_then() {
         )),
         "{learned}"
     );
+    assert!(!first.pins().exists(), "the state folder is for builds");
+    let asked = first.server.requests().len();
+    let again = first.get("3.6.2").unwrap().learned;
+    assert_eq!(again, Some((name, learned.clone())), "from the cache");
+    fs_err::create_dir(first.pins().parent().unwrap()).unwrap();
+    fs_err::write(first.pins(), &learned).unwrap();
+    assert_eq!(first.get("3.6.2").unwrap().learned, None, "kept");
+    assert_eq!(first.server.requests().len(), asked);
 
     // The same version with other bytes, and a SHA256SUMS that agrees with them.
-    let second = Releases::new(&"0".repeat(64), tarball("3.6.2 again", 183));
-    fs_err::create_dir(second.pins().parent().unwrap()).unwrap();
-    fs_err::write(second.pins(), learned).unwrap();
-    let (kind, text) = failure(second.get("3.6.2"));
-    assert_eq!(kind, Kind::Verification, "{text}");
-    assert!(
-        text.contains("written down in") && text.contains("etcd-pins.toml"),
-        "{text}"
-    );
+    for folder in ["state", "cache"] {
+        let second = Releases::new(&"0".repeat(64), tarball("3.6.2 again", 183));
+        let folder = second.scene.dir.path().join(folder);
+        fs_err::create_dir_all(&folder).unwrap();
+        fs_err::write(folder.join("etcd-pins.toml"), &learned).unwrap();
+        let (kind, text) = failure(second.get("3.6.2"));
+        assert_eq!(kind, Kind::Verification, "{text}");
+        let place = format!("written down in {}", folder.display());
+        assert!(text.contains(&place), "{text}");
+    }
 }
 
 #[test]

@@ -146,11 +146,11 @@ fn leftovers_of_killed_runs_go_unless_in_use() {
     let temporary = used.create("img").unwrap();
     let left = |ending: &str| scene.cache.join(format!("{}.{ending}.tmp", "a".repeat(64)));
     fs_err::write(left("img"), "half").unwrap();
-    fs_err::write(left("toml.4711"), "half").unwrap();
-    fs_err::write(left("part.from.4711"), "half").unwrap();
+    fs_err::write(left("toml"), "half").unwrap();
+    fs_err::write(left("part.from"), "half").unwrap();
     fs_err::create_dir(left("work")).unwrap();
     fs_err::write(left("work").join("file"), "half").unwrap();
-    let record = format!("local-{}.toml.4711.tmp", "b".repeat(64));
+    let record = format!("local-{}.toml.tmp", "b".repeat(64));
     fs_err::write(scene.cache.join(record), "half").unwrap();
     Cache::open(&scene.cache).unwrap();
     assert_eq!(scene.cached(".tmp"), [temporary.path()]);
