@@ -107,13 +107,18 @@ impl Job {
         })
     }
 
-    /// etcd's binaries.
-    pub(crate) fn etcd(&self, cluster: &Cluster) -> Result<EtcdBinaries> {
-        fetch::etcd(
+    /// etcd's binaries, which start on that base.
+    pub(crate) fn etcd(&self, cluster: &Cluster, base: &Base) -> Result<EtcdBinaries> {
+        let etcd = fetch::etcd(
             &cluster.etcd.source,
             &self.fetch_options()?,
             &self.work.fetch.sources.state,
-        )
+        )?;
+        if let Some(libc) = &etcd.libc {
+            let doubt = libc.check(inspect::glibc(&base.image)?)?;
+            self.tell(doubt.as_slice());
+        }
+        Ok(etcd)
     }
 
     /// A plan for every node that was asked for. Nothing is written.

@@ -42,7 +42,7 @@ use crate::spec::Purpose;
 pub fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
-    let etcd = job.etcd(&cluster)?;
+    let etcd = job.etcd(&cluster, &base)?;
     let mut state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
@@ -69,7 +69,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
 pub fn plan(job: &Job) -> Result<Vec<Plan>> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
-    let etcd = job.etcd(&cluster)?;
+    let etcd = job.etcd(&cluster, &base)?;
     let certs = pki::preview(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
     let sources = Sources {
         cluster: &cluster,
@@ -84,6 +84,6 @@ pub fn plan(job: &Job) -> Result<Vec<Plan>> {
 pub fn fetch(job: &Job) -> Result<Inputs> {
     let cluster = job.cluster(Purpose::Downloads)?;
     let base = job.base(&cluster)?;
-    let etcd = job.etcd(&cluster)?;
+    let etcd = job.etcd(&cluster, &base)?;
     Ok(Inputs::new(base.record(), &base.verified, &etcd))
 }

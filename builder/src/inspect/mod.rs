@@ -4,7 +4,9 @@ mod family;
 mod found;
 mod image;
 mod layout;
+mod libc;
 
 pub use found::{Attributes, Before, Found, Place, find};
 pub use image::Image;
 pub use layout::{Layout, Part};
+pub use libc::glibc;

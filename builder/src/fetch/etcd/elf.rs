@@ -21,6 +21,27 @@ pub struct Libc {
     pub glibc: Option<(u32, u32)>,
 }
 
+impl Libc {
+    /// Refuses a base whose glibc is older than the program needs; says so where that cannot be told.
+    pub fn check(&self, base: Option<(u32, u32)>) -> Result<Option<String>> {
+        match (self.glibc, base) {
+            (Some(needed), Some(has)) if needed > has => Err(Failure::new(
+                Kind::Unsupported,
+                format!(
+                    "etcd needs glibc {}.{} or newer, the base has {}.{}",
+                    needed.0, needed.1, has.0, has.1
+                ),
+                "take a release of etcd, which needs no C library (`--etcd 3.6.14`), or a newer base",
+            )),
+            (Some(_), Some(_)) => Ok(None),
+            _ => Ok(Some(format!(
+                "note: etcd is dynamically linked ({}), and whether the base's C library is new enough is not known",
+                self.interpreter
+            ))),
+        }
+    }
+}
+
 /// That the program is a little-endian 64-bit Arm one; what it needs, if it is dynamically linked.
 pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
     let hint = "get the arm64 build: `etcd-vX.Y.Z-linux-arm64.tar.gz`, or Debian's `_arm64.deb`";
@@ -255,6 +276,31 @@ pub(super) mod tests {
                 glibc: None
             }
         );
+    }
+
+    #[test]
+    fn an_older_base_is_refused_and_an_unknown_one_doubted() {
+        let verdict = |needed, base| {
+            let libc = Libc {
+                interpreter: "/lib/ld.so".into(),
+                glibc: needed,
+            };
+            match libc.check(base) {
+                Ok(doubt) => {
+                    if doubt.is_some() {
+                        "doubt"
+                    } else {
+                        "fits"
+                    }
+                }
+                Err(_) => "refused",
+            }
+        };
+        let (old, new) = (Some((2, 9)), Some((2, 34)));
+        assert_eq!(verdict(new, old), "refused");
+        assert_eq!(verdict(Some((3, 0)), new), "refused");
+        assert_eq!([verdict(new, new), verdict(old, new)], ["fits", "fits"]);
+        assert_eq!([verdict(new, None), verdict(None, new)], ["doubt", "doubt"]);
     }
 
     #[test]
