@@ -21,3 +21,4 @@ mod nothing_else;
 mod plan;
 mod refuse;
 mod tree;
+mod verify;

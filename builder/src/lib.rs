@@ -62,6 +62,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
     out.publish(images)?;
     report::write(&out, &manifest, &sources)?;
     job.tell(&state.certs.notes);
+    job.tell(report::ending(&manifest, job.environment.clock).as_slice());
     Ok(manifest)
 }
 

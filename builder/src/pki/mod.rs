@@ -15,7 +15,6 @@ mod certs;
 
 mod authority;
 mod derive;
-mod expiry;
 mod host_key;
 mod identity;
 mod keys;
@@ -29,7 +28,6 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
-pub use expiry::{Expiry, expiry_report};
 
 use crate::failure::{Failure, Kind};
 use crate::spec::Cluster;

@@ -1,6 +1,7 @@
 //! What was written: for people as text, for programs as JSON, for `sha256sum -c`, and for the first login.
 
 mod client;
+mod expiry;
 mod inputs;
 mod inspection;
 mod manifest;
@@ -13,6 +14,7 @@ use anyhow::Result;
 use crate::apply::{OutputFolder, Staged};
 use crate::plan::Plan;
 
+pub use expiry::ending;
 pub use inputs::Inputs;
 pub use inspection::{Inspection, inspect};
 pub use manifest::{

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
-use super::{MANIFEST, inspection, text};
+use super::{MANIFEST, expiry, inspection, text};
 use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::inspect::Image;
@@ -36,6 +36,8 @@ pub struct Checked {
     pub compared: bool,
     /// What is wrong, one line each; empty if all is well.
     pub problems: Vec<String>,
+    /// What is well now and will not stay so, one line each.
+    pub notes: Vec<String>,
 }
 
 impl Verification {
@@ -108,11 +110,12 @@ fn failed(error: &anyhow::Error) -> Checked {
         files: 0,
         compared: false,
         problems: vec![format!("{error:#}")],
+        notes: Vec::new(),
     }
 }
 
 fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> {
-    let mut problems = Vec::new();
+    let (mut problems, mut notes) = (Vec::new(), Vec::new());
     let image = Image::open(path)?;
     let (mut boot, mut root) = (image.boot()?, image.root()?);
     if let Some(record) = record {
@@ -125,7 +128,7 @@ fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> 
             compare_file(fs, file, &mut problems)?;
         }
     }
-    check_certificates(&mut *root, now, &mut problems)?;
+    check_certificates(&mut *root, now, &mut problems, &mut notes)?;
     check_keys(&mut *root, &mut problems)?;
     let files = walk(&mut *boot, &mut problems) + walk(&mut *root, &mut problems);
     Ok(Checked {
@@ -133,6 +136,7 @@ fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> 
         files,
         compared: record.is_some(),
         problems,
+        notes,
     })
 }
 
@@ -200,14 +204,19 @@ fn compare_file(
 }
 
 /// Every certificate of the node is signed by its CA and still valid.
-fn check_certificates(root: &mut dyn ReadFs, now: i64, problems: &mut Vec<String>) -> Result<()> {
+fn check_certificates(
+    root: &mut dyn ReadFs,
+    now: i64,
+    problems: &mut Vec<String>,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     for certificate in inspection::certificates(root)? {
         let name = &certificate.name;
+        let end = text::date(certificate.not_after);
         if certificate.not_after <= now {
-            problems.push(format!(
-                "certificate {name} ended on {}",
-                text::date(certificate.not_after)
-            ));
+            problems.push(format!("certificate {name} ended on {end}"));
+        } else if expiry::is_soon(&certificate, now) {
+            notes.push(format!("certificate {name} ends on {end}"));
         }
         let pem = |name: &str| format!("/etc/etcd/pki/{name}.crt");
         let (leaf, ca) = (root.read(&pem(name))?, root.read(&pem("ca"))?);
@@ -279,6 +288,7 @@ impl Display for Verification {
             files,
             compared,
             problems,
+            notes,
         } in &self.images
         {
             let verdict = match (problems.is_empty(), compared) {
@@ -289,6 +299,9 @@ impl Display for Verification {
             writeln!(f, "{image}: {verdict}, {files} files and folders read")?;
             for problem in problems {
                 writeln!(f, "  {problem}")?;
+            }
+            for note in notes {
+                writeln!(f, "  note: {note}")?;
             }
         }
         Ok(())

@@ -242,27 +242,3 @@ fn identities_differ_between_nodes_and_between_states() {
     let chosen = Scene::new().open("[cluster]\ntoken = \"mine\"\n").unwrap();
     assert_eq!(chosen.token, "mine");
 }
-
-#[test]
-fn the_first_to_expire_is_told_first() {
-    let certs = Scene::new()
-        .open("[pki]\nca-days = 20\nleaf-days = 10\n")
-        .unwrap();
-    let report = expiry_report(&certs, NOW + DAY);
-    let ends: Vec<_> = report
-        .iter()
-        .map(|expiry| (expiry.name.as_str(), expiry.days_left))
-        .collect();
-    let names = [
-        "admin",
-        "etcd1 server",
-        "etcd1 peer",
-        "etcd2 server",
-        "etcd2 peer",
-        "etcd3 server",
-        "etcd3 peer",
-    ];
-    let mut wanted = names.map(|name| (name, 9)).to_vec();
-    wanted.push(("ca", 19));
-    assert_eq!(ends, wanted);
-}
