@@ -137,6 +137,12 @@ fn no_secret_is_printed() {
         let outcome = scene.run(command, &[&options[..], extra].concat()).done();
         said += &(outcome.stdout + &outcome.stderr);
     }
+    for node in scene.manifest()["nodes"].as_array().unwrap() {
+        let profile = |file: &&Value| file["path"].as_str().unwrap().ends_with(".nmconnection");
+        let file = node["files"].as_array().unwrap().iter().find(profile);
+        let digest = file.unwrap()["sha256"].as_str().unwrap();
+        assert!(!said.contains(&digest[..16]), "a password could be guessed");
+    }
     said += &scene.text("images/manifest.json");
     let secrets = secrets(&scene);
     assert!(

@@ -23,7 +23,7 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
             let (out, state) = (&job.work.output.out, &job.work.fetch.sources.state);
             print(
                 &voice,
-                &manifest,
+                &manifest.shown(),
                 &Summary {
                     manifest: &manifest,
                     out,

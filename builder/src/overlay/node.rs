@@ -75,6 +75,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
         node: node.name.clone(),
         disk_id: identity.disk_id,
         time: inputs.certs.time,
+        fingerprints: inputs.certs.fingerprints.clone(),
         entries,
     })
 }
@@ -308,7 +309,7 @@ impl Overlay<'_> {
 
 /// A user's own file; one that others may not read is kept out of what `plan` prints.
 fn extra_file(file: &ExtraFile) -> Result<Entry> {
-    let content = match file.mode & 0o077 {
+    let content = match file.mode & 0o007 {
         0 => Content::Secret(Secret::new(file.content.clone())),
         _ => Content::Plain(Arc::from(file.content.as_slice())),
     };

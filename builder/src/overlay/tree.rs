@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::inspect::Place;
-use crate::secret::Secret;
+use crate::secret::{FingerprintKey, Secret};
 
 /// The wanted changes of one node, in the order in which they are applied.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct FileTree {
     pub disk_id: u32,
     /// Seconds since 1970 given to everything written.
     pub time: i64,
+    /// How the plan shows secrets.
+    pub fingerprints: FingerprintKey,
     /// The wanted changes.
     pub entries: Vec<Entry>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::secret::Secret;
+use crate::secret::{FingerprintKey, Secret};
 
 /// Everything of the cluster that is kept secret or must not change between builds, except the CA key,
 /// which stays in `pki` so that it cannot reach an image.
@@ -16,6 +16,8 @@ pub struct Certs {
     pub nodes: BTreeMap<String, NodeIdentity>,
     /// etcd's `initial-cluster-token`: the chosen one, or one that only this state folder has.
     pub token: String,
+    /// How fingerprints of secrets are made; only this state folder can.
+    pub fingerprints: FingerprintKey,
     /// Seconds since 1970 of the newest certificate: the fixed time of the build, so that a rebuild
     /// with the same state gives the same bytes and every certificate is already valid at that time.
     pub time: i64,

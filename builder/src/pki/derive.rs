@@ -5,6 +5,7 @@ use ssh_key::rand_core::{OsRng, RngCore as _};
 use zeroize::Zeroizing;
 
 use crate::hex;
+use crate::secret::FingerprintKey;
 
 /// 32 random bytes that everything derived depends on.
 pub(super) struct Seed(Zeroizing<[u8; 32]>);
@@ -63,6 +64,11 @@ impl Seed {
             ids.extend(candidates.find(|id| *id != 0 && !ids.contains(id)));
         }
         ids
+    }
+
+    /// The key of the fingerprints that plans show.
+    pub(super) fn fingerprints(&self) -> FingerprintKey {
+        FingerprintKey::new(self.derive(&["fingerprint"]))
     }
 
     /// HMAC-SHA-256 of the labels under the seed.

@@ -102,6 +102,7 @@ impl Found {
         let token = cluster.token.clone().unwrap_or_else(|| seed.token());
         let ca = authority.facts.certificate;
         Ok(Certs {
+            fingerprints: seed.fingerprints(),
             time: build_time(&ca, &admin, &members),
             token,
             ca,

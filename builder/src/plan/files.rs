@@ -308,6 +308,7 @@ impl<'a> Planner<'a> {
             disk_id: self.disk_id,
             steps: self.steps,
             time: self.tree.time,
+            fingerprints: self.tree.fingerprints.clone(),
         }
     }
 }

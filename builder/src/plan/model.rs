@@ -2,6 +2,7 @@
 
 use crate::inspect::{Attributes, Before, Place};
 use crate::overlay::Content;
+use crate::secret::FingerprintKey;
 
 /// Every edit of one node's image.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Seconds since 1970 given to everything written.
     pub time: i64,
+    /// How secrets are shown.
+    pub fingerprints: FingerprintKey,
 }
 
 /// One path's edit.

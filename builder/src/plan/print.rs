@@ -8,6 +8,7 @@ use super::model::{Action, Plan, Step};
 use crate::hex;
 use crate::inspect::{Attributes, Before, Place};
 use crate::overlay::Content;
+use crate::secret::FingerprintKey;
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -17,15 +18,14 @@ impl Display for Plan {
             "  disk id {:08x} → {:08x}",
             self.disk_id.0, self.disk_id.1
         )?;
-        for step in &self.steps {
-            write!(f, "{step}")?;
-        }
-        Ok(())
+        self.steps
+            .iter()
+            .try_for_each(|step| step.print(&self.fingerprints, f))
     }
 }
 
-impl Display for Step {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+impl Step {
+    fn print(&self, key: &FingerprintKey, f: &mut Formatter<'_>) -> fmt::Result {
         let place = match self.place {
             Place::Boot => "boot",
             Place::Root => "root",
@@ -44,7 +44,7 @@ impl Display for Step {
                 writeln!(
                     f,
                     "file {attributes}, {size} bytes, {}",
-                    digest(content),
+                    digest(content, key),
                     attributes = Shown(*attributes)
                 )
             }
@@ -80,10 +80,10 @@ impl Display for Shown {
     }
 }
 
-fn digest(content: &Content) -> String {
+fn digest(content: &Content, key: &FingerprintKey) -> String {
     match content {
         Content::Plain(bytes) => format!("sha256 {}", hex::encode(&Sha256::digest(bytes))),
-        Content::Secret(secret) => format!("secret {}", secret.fingerprint()),
+        Content::Secret(secret) => format!("secret {}", secret.fingerprint(key)),
     }
 }
 

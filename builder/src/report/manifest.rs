@@ -10,7 +10,6 @@ use crate::apply::Staged;
 use crate::fetch::EtcdBinaries;
 use crate::hex;
 use crate::inspect::{Attributes, Place};
-use crate::overlay::Content;
 use crate::pki::{Certificate, Certs};
 use crate::plan::{Action, Plan, Step};
 use crate::spec::{Cluster, Node};
@@ -207,6 +206,16 @@ impl Manifest {
         self.nodes.sort_by_key(place);
     }
 
+    /// The same for showing around: without the digests of files that not everybody may read. Who has only those could
+    /// try passwords until one fits. Where it is kept it has them, for `verify` needs them; it lies there 0600, beside
+    /// images that hold the secrets themselves.
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        let files = shown.nodes.iter_mut().flat_map(|node| &mut node.files);
+        files.for_each(|file| file.kind.withhold());
+        shown
+    }
+
     /// Reads a manifest.
     pub fn from_json(text: &str) -> Result<Self> {
         let manifest: Self = serde_json::from_str(text).context("reading the manifest")?;
@@ -276,20 +285,22 @@ impl CertificateRecord {
     }
 }
 
-impl FileRecord {
-    /// The record of a planned edit; in a plan, which is shown around, a secret's digest is left out.
-    pub(super) fn planned(step: &Step) -> Self {
-        let mut record = Self::new(step);
-        if let (
-            RecordKind::File { sha256, .. },
-            Action::WriteFile {
-                content: Content::Secret(_),
-                ..
-            },
-        ) = (&mut record.kind, &step.action)
+impl RecordKind {
+    /// Takes away the digest of a file that others may not read.
+    fn withhold(&mut self) {
+        if let Self::File { mode, sha256, .. } = self
+            && u16::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o004 == 0)
         {
             sha256.clear();
         }
+    }
+}
+
+impl FileRecord {
+    /// The record of a planned edit, which is shown around.
+    pub(super) fn planned(step: &Step) -> Self {
+        let mut record = Self::new(step);
+        record.kind.withhold();
         record
     }
 

@@ -53,7 +53,7 @@ pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> 
     for (name, bytes, mode) in client::files(sources) {
         out.write(&name, &bytes, mode)?;
     }
-    // 0600: its digests of files that hold passwords would let others guess at them.
+    // 0600 for its digests of files that hold passwords: see `Manifest::shown`.
     out.write(MANIFEST, manifest.to_json()?.as_bytes(), 0o600)?;
     out.write(SUMS, manifest.sums().as_bytes(), 0o644)
 }
