@@ -1,6 +1,127 @@
 //! `etcd-image verify` finds what is wrong with an image, and what will be soon.
 
+use std::fs;
+
+use crate::support::fixture::copy_sparse;
+use crate::support::judge::Disk;
 use crate::support::scene::Scene;
+use crate::support::tool::tool;
+
+/// A scene with images of two nodes, and those of another cluster in `other`.
+fn two_clusters() -> Scene {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "2"]);
+    scene.build(&["--nodes", "1", "--state", "foreign", "--out", "other"]);
+    scene
+}
+
+/// What is wrong with a copy of the first image, alone, after files of its `/etc/etcd/pki` were replaced.
+fn problems(scene: &Scene, replaced: &[(&str, &str)]) -> Vec<String> {
+    let image = scene.at("alone/etcd1.img");
+    fs::create_dir_all(scene.at("alone")).unwrap();
+    copy_sparse(&scene.image_path("etcd1"), &image);
+    let start = Disk::open(&image).partitions[1].start;
+    let partition = format!("{}?offset={start}", image.display());
+    for (name, source) in replaced {
+        let (target, source) = (format!("/etc/etcd/pki/{name}"), scene.at(source));
+        let mut requests = vec![format!("rm {target}")];
+        if source.is_file() {
+            requests.push(format!("write {} {target}", source.display()));
+        }
+        for request in requests {
+            tool("debugfs", &["-w", "-R", &request, &partition]).done();
+        }
+    }
+    let outcome = scene.bare(&["verify", "alone/etcd1.img"]);
+    let wrong = outcome
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| line.trim().to_owned())
+        .collect::<Vec<_>>();
+    assert_eq!(
+        outcome.code,
+        Some(if wrong.is_empty() { 0 } else { 3 }),
+        "{}",
+        outcome.stderr
+    );
+    wrong
+}
+
+#[test]
+fn a_key_of_another_certificate_is_found() {
+    let scene = two_clusters();
+    let misfit = "certificate server is not that of the private key beside it";
+    for key in ["nodes/etcd1/peer.key", "nodes/etcd2/server.key", "README"] {
+        let key = format!("etcd-cluster/{key}");
+        assert_eq!(problems(&scene, &[("server.key", &key)]), [misfit], "{key}");
+    }
+    assert!(problems(&scene, &[]).is_empty());
+}
+
+#[test]
+fn a_certificate_of_another_authority_is_found() {
+    let scene = two_clusters();
+    let foreign = "foreign/nodes/etcd1";
+    let pair = [
+        ("peer.crt", format!("{foreign}/peer.crt")),
+        ("peer.key", format!("{foreign}/peer.key")),
+    ];
+    let pair = pair.each_ref().map(|(name, path)| (*name, path.as_str()));
+    assert_eq!(
+        problems(&scene, &pair),
+        ["certificate peer is not signed by the node's CA"]
+    );
+    assert_eq!(
+        problems(&scene, &[("ca.crt", "foreign/ca.crt")]),
+        [
+            "certificate server is not signed by the node's CA",
+            "certificate peer is not signed by the node's CA"
+        ]
+    );
+    // Signed by its own CA's child, which may not sign.
+    assert_eq!(
+        problems(&scene, &[("ca.crt", "etcd-cluster/admin.crt")]).len(),
+        3
+    );
+    assert_eq!(
+        problems(&scene, &[("peer.crt", "none")]),
+        ["certificate peer is missing"]
+    );
+}
+
+#[test]
+fn an_image_of_another_cluster_is_found() {
+    let scene = two_clusters();
+    copy_sparse(&scene.at("other/etcd1.img"), &scene.image_path("etcd1"));
+    let outcome = scene.bare(&["verify", "images"]);
+    assert_eq!(outcome.code, Some(3));
+    for place in ["manifest.json", "client/ca.crt"] {
+        let problem = format!("\n  the node's CA is not that of {place}\n");
+        assert!(outcome.stdout.contains(&problem), "{}", outcome.stdout);
+    }
+    assert!(
+        outcome.stdout.contains("images/etcd2.img: good"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
+fn certificates_out_of_their_time_are_found() {
+    let far = |days: i64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        i64::try_from(now.unwrap().as_secs()).unwrap() + days * 86_400
+    };
+    for (days, word) in [(10, "begins on"), (-2000, "ended on")] {
+        let scene = Scene::with("raspios-trixie").at_time(far(days));
+        scene.build(&["--nodes", "1"]);
+        let outcome = scene.bare(&["verify", "images"]);
+        assert_eq!(outcome.code, Some(3));
+        let told = outcome.stdout.matches(&format!(" {word} 20")).count();
+        assert_eq!(told, if days > 0 { 3 } else { 2 }, "{}", outcome.stdout);
+    }
+}
 
 #[test]
 fn certificates_that_end_soon_are_told() {

@@ -83,9 +83,16 @@ pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
     Ok(facts(pem)?.certificate)
 }
 
-/// Whether the certificate `leaf` was issued and signed by `authority`, both PEM.
+/// Whether the certificate `leaf` was issued and signed by `authority`, both PEM, which may sign certificates.
 pub fn is_signed_by(leaf: &str, authority: &str) -> anyhow::Result<bool> {
-    Ok(x509::is_signed_by(&facts(leaf)?, &facts(authority)?))
+    let (leaf, authority) = (facts(leaf)?, facts(authority)?);
+    Ok(authority.is_authority && x509::is_signed_by(&leaf, &authority))
+}
+
+/// Whether the private key belongs to the certificate, both PEM; what is no key belongs to none.
+pub fn is_key_of(key: &str, certificate: &str) -> anyhow::Result<bool> {
+    let public = facts(certificate)?.public_key;
+    Ok(keys::parse(key.as_bytes()).is_ok_and(|key| key.public_key_raw() == public))
 }
 
 fn facts(pem: &str) -> anyhow::Result<x509::Facts> {

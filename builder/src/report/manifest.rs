@@ -209,6 +209,7 @@ impl Manifest {
     /// The same for showing around: without the digests of files that not everybody may read. Who has only those could
     /// try passwords until one fits. Where it is kept it has them, for `verify` needs them; it lies there 0600, beside
     /// images that hold the secrets themselves.
+    #[must_use]
     pub fn shown(&self) -> Self {
         let mut shown = self.clone();
         let files = shown.nodes.iter_mut().flat_map(|node| &mut node.files);

@@ -1,6 +1,7 @@
 //! What was written: for people as text, for programs as JSON, for `sha256sum -c`, and for the first login.
 
 mod client;
+mod credentials;
 mod expiry;
 mod inputs;
 mod inspection;

@@ -9,12 +9,12 @@ use diskimg::{Kind as FileKind, Metadata, ReadFs};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::MANIFEST;
+use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
-use super::{MANIFEST, expiry, inspection, text};
 use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::inspect::Image;
-use crate::pki;
 
 /// What was found, image by image.
 #[derive(Debug, Serialize)]
@@ -63,6 +63,7 @@ pub fn verify(target: &Path, now: i64) -> Result<Verification> {
         target.parent().unwrap_or(target)
     };
     let manifest = read_manifest(&folder.join(MANIFEST), target.is_dir())?;
+    let trust = Trust::new(folder, manifest.as_ref(), now);
     let images: Vec<(PathBuf, Option<&NodeRecord>)> = match (target.is_dir(), &manifest) {
         (true, Some(manifest)) => manifest
             .nodes
@@ -76,7 +77,7 @@ pub fn verify(target: &Path, now: i64) -> Result<Verification> {
     };
     let check = |(path, record): (PathBuf, Option<&NodeRecord>)| Checked {
         image: path.display().to_string(),
-        ..check(&path, record, now).unwrap_or_else(|error| failed(&error))
+        ..check(&path, record, &trust).unwrap_or_else(|error| failed(&error))
     };
     let images = images.into_iter().map(check).collect();
     Ok(Verification { format: 1, images })
@@ -114,8 +115,8 @@ fn failed(error: &anyhow::Error) -> Checked {
     }
 }
 
-fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> {
-    let (mut problems, mut notes) = (Vec::new(), Vec::new());
+fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Checked> {
+    let mut problems = Vec::new();
     let image = Image::open(path)?;
     let (mut boot, mut root) = (image.boot()?, image.root()?);
     if let Some(record) = record {
@@ -128,8 +129,8 @@ fn check(path: &Path, record: Option<&NodeRecord>, now: i64) -> Result<Checked> 
             compare_file(fs, file, &mut problems)?;
         }
     }
-    check_certificates(&mut *root, now, &mut problems, &mut notes)?;
-    check_keys(&mut *root, &mut problems)?;
+    let (wrong, notes) = trust.judge(&mut *root)?;
+    problems.extend(wrong);
     let files = walk(&mut *boot, &mut problems) + walk(&mut *root, &mut problems);
     Ok(Checked {
         image: String::new(),
@@ -199,53 +200,6 @@ fn compare_file(
     };
     if !same {
         problems.push(format!("{path} is not what the manifest says"));
-    }
-    Ok(())
-}
-
-/// Every certificate of the node is signed by its CA and still valid.
-fn check_certificates(
-    root: &mut dyn ReadFs,
-    now: i64,
-    problems: &mut Vec<String>,
-    notes: &mut Vec<String>,
-) -> Result<()> {
-    for certificate in inspection::certificates(root)? {
-        let name = &certificate.name;
-        let end = text::date(certificate.not_after);
-        if certificate.not_after <= now {
-            problems.push(format!("certificate {name} ended on {end}"));
-        } else if expiry::is_soon(&certificate, now) {
-            notes.push(format!("certificate {name} ends on {end}"));
-        }
-        let pem = |name: &str| format!("/etc/etcd/pki/{name}.crt");
-        let (leaf, ca) = (root.read(&pem(name))?, root.read(&pem("ca"))?);
-        if !pki::is_signed_by(
-            &String::from_utf8_lossy(&leaf),
-            &String::from_utf8_lossy(&ca),
-        )? {
-            problems.push(format!("certificate {name} is not signed by the node's CA"));
-        }
-    }
-    Ok(())
-}
-
-/// Private keys that others can read are no longer private.
-fn check_keys(root: &mut dyn ReadFs, problems: &mut Vec<String>) -> Result<()> {
-    let keys = [
-        "/etc/etcd/pki/server.key",
-        "/etc/etcd/pki/peer.key",
-        "/etc/ssh/ssh_host_ed25519_key",
-    ];
-    for path in keys {
-        match root.metadata(path)? {
-            Some(metadata) if metadata.mode & 0o7077 == 0 => {}
-            Some(metadata) => problems.push(format!(
-                "{path} has mode {:04o}, wanted 0600",
-                metadata.mode
-            )),
-            None => problems.push(format!("{path} is missing: this is not a node's image")),
-        }
     }
     Ok(())
 }
