@@ -1,51 +1,18 @@
 //! The images boot, find each other, and keep what they promised to keep.
 //!
-//! Each test starts machines and takes minutes; the base and etcd come from `ETCD_IMAGE_TEST_BASE` (a debian-trixie
-//! image) and `ETCD_IMAGE_TEST_ETCD` (any `--etcd` value).
+//! Each test starts machines and takes minutes: `cargo xtask test` runs them after all others, one at a time.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use etcd_image::boot::{Client, Lab};
-
-use crate::support::cluster::{Images, healthy, inside, turn};
+use crate::support::cluster::{Images, NODES, inside, turn};
+use crate::support::three::Three;
 use crate::support::tool::tool;
-
-const NODES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
-const KEY: &str = "gate";
-
-fn addresses(lab: &Lab) -> Vec<IpAddr> {
-    lab.nodes().iter().map(|node| node.address).collect()
-}
-
-/// Three machines that make a healthy cluster.
-fn three() -> (Lab, Client, Vec<IpAddr>) {
-    let mut lab = Images::build("three", 3).lab();
-    for name in NODES {
-        lab.start(name).unwrap();
-    }
-    healthy(&mut lab, &NODES);
-    let (client, addresses) = (lab.client().clone(), addresses(&lab));
-    (lab, client, addresses)
-}
-
-/// Writes, and tries again while a leader is being elected.
-fn put_at_last(client: &Client, node: IpAddr, key: &str, value: &str) {
-    for _ in 0..30 {
-        match client.put(node, key, value) {
-            Ok(()) => return,
-            Err(_) => thread::sleep(Duration::from_secs(2)),
-        }
-    }
-    panic!("{node} takes no writes");
-}
 
 #[test]
 #[ignore = "boots three machines: about four minutes"]
@@ -90,74 +57,16 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
 }
 
 #[test]
-#[ignore = "boots four machines: about six minutes"]
-fn a_killed_node_is_missed_by_nobody_and_catches_up() {
+#[ignore = "boots three machines six times: about a quarter of an hour"]
+fn a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write() {
     inside(
-        "boot::a_killed_node_is_missed_by_nobody_and_catches_up",
+        "boot::a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write",
         || {
-            let (mut lab, client, at) = three();
-            client.put(at[0], KEY, "before").unwrap();
-            lab.kill("etcd1").unwrap();
-            put_at_last(&client, at[1], KEY, "without etcd1");
-            assert_eq!(
-                client.get(at[2], KEY).unwrap().as_deref(),
-                Some("without etcd1")
-            );
-            lab.start("etcd1").unwrap();
-            healthy(&mut lab, &["etcd1"]);
-            assert_eq!(
-                client.get(at[0], KEY).unwrap().as_deref(),
-                Some("without etcd1")
-            );
-            let index = |node| client.status(node).unwrap().raft_index;
-            assert!(index(at[0]) >= index(at[1]), "etcd1 is behind");
+            let mut three = Three::healthy("three");
+            three.misses_nobody_and_lets_catch_up("etcd1");
+            three.keeps_its_promises_through_power_cuts(5);
         },
     );
-}
-
-#[test]
-#[ignore = "boots three machines six times: about half an hour"]
-fn a_power_cut_loses_no_acknowledged_write() {
-    inside("boot::a_power_cut_loses_no_acknowledged_write", || {
-        let (mut lab, client, at) = three();
-        let mut promised = 0;
-        for _ in 0..5 {
-            promised = cut(&mut lab, &client, &at, promised);
-            for name in NODES {
-                lab.start(name).unwrap();
-            }
-            healthy(&mut lab, &NODES);
-            for number in 0..promised {
-                let (key, value) = (format!("{KEY}/{number}"), number.to_string());
-                let kept = client.get(at[0], &key).unwrap();
-                assert_eq!(kept, Some(value), "write {number} was acknowledged");
-            }
-        }
-    });
-}
-
-/// Cuts the power of all nodes while writes go on from number `first`; returns the number after the last acknowledged.
-fn cut(lab: &mut Lab, client: &Client, at: &[IpAddr], first: u32) -> u32 {
-    let (next, over) = (AtomicU32::new(first), AtomicBool::new(false));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in first.. {
-                let (key, value) = (format!("{KEY}/{number}"), number.to_string());
-                if over.load(Ordering::Relaxed) || client.put(at[1], &key, &value).is_err() {
-                    break;
-                }
-                next.store(number + 1, Ordering::Relaxed);
-            }
-        });
-        thread::sleep(Duration::from_secs(5));
-        for name in NODES {
-            lab.kill(name).unwrap();
-        }
-        over.store(true, Ordering::Relaxed);
-    });
-    let next = next.load(Ordering::Relaxed);
-    assert!(next > first, "no write was acknowledged before the cut");
-    next
 }
 
 #[test]

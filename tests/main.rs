@@ -10,6 +10,8 @@ mod support;
 
 #[cfg(target_os = "linux")]
 mod boot;
+#[cfg(target_os = "linux")]
+mod boot_full;
 mod build;
 mod calm;
 mod fetch;

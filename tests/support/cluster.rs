@@ -16,6 +16,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
 /// Set in the process that runs inside the namespaces.
 const INSIDE: &str = "ETCD_IMAGE_TEST_INSIDE";
 
+/// The names that `build --nodes 3` gives.
+pub(crate) const NODES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
+
 /// Images of one cluster, and the key that opens its nodes.
 #[derive(Debug)]
 pub(crate) struct Images {
@@ -23,8 +26,7 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// Builds the images of a cluster of `nodes` anew. The base and etcd are named by the environment, since neither is
-    /// small enough to be a fixture.
+    /// Builds the images of a cluster of `nodes` anew, from the real base.
     pub(crate) fn build(name: &str, nodes: usize) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("boot")
@@ -51,32 +53,23 @@ impl Images {
         .unwrap();
     }
 
+    /// From the base and the etcd in the person's cache, where `cargo xtask test` has put them.
     fn write(&self, nodes: usize, state: &str, out: &str, more: &[&str]) {
         let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
-        let input =
-            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} must name a file"));
-        let (base, etcd) = (input("ETCD_IMAGE_TEST_BASE"), input("ETCD_IMAGE_TEST_ETCD"));
-        let (nodes, public) = (nodes.to_string(), path("key.pub"));
+        let (nodes, key) = (nodes.to_string(), path("key.pub"));
+        let (state, out) = (path(state), path(out));
+        let inputs = ["build", "--base", "debian-trixie", "--etcd", "debian"];
         let words = [
-            "build",
             "--nodes",
             &nodes,
-            "--base",
-            &base,
-            "--etcd",
-            &etcd,
             "--ssh-key",
-            &public,
-        ];
-        let places = [
+            &key,
             "--state",
-            &path(state),
+            &state,
             "--out",
-            &path(out),
-            "--cache",
-            &path("cache"),
+            &out,
         ];
-        tool(PROGRAM, &[&words[..], &places, more].concat()).done();
+        tool(PROGRAM, &[&inputs[..], &words, more].concat()).done();
     }
 
     /// Where the images are.

@@ -10,3 +10,5 @@ pub(crate) mod cluster;
 pub(crate) mod compare;
 pub(crate) mod node;
 pub(crate) mod scene;
+#[cfg(target_os = "linux")]
+pub(crate) mod three;

@@ -12,8 +12,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   demo        make three node images from a real Debian base and check them
-  test        format, lints, documentation and every test, as CI runs them
-  test --full also the slow tests
+  test        format, lints, documentation and every test, booted clusters too, as CI runs them
+  test --full also twenty power cuts
   fixtures    make the test images under target/
   bench       time builds against plain copies and xz
   setup       install the tools that demo and test need (Debian, Ubuntu)";
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["setup"] => setup::demo_tools(),
+        ["setup"] => setup::tools(),
         ["demo"] => demo::run(),
         ["test"] => test::run(false),
         ["test", "--full"] => test::run(true),

@@ -1,5 +1,6 @@
 //! Installs what the chores need on a bare Debian or Ubuntu machine; elsewhere says what is missing.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::command::{Outcome, output, run, succeeds};
@@ -33,23 +34,34 @@ const MAKERS: [Tool; 4] = [
     ),
 ];
 
-/// Tools for `cargo xtask test`.
-pub(crate) fn test_tools() -> Outcome {
+/// What boots the images.
+const BOOTERS: [Tool; 7] = [
+    ("qemu-system-aarch64", "qemu-system-arm"),
+    ("qemu-img", "qemu-utils"),
+    ("ip", "iproute2"),
+    ("ssh", "openssh-client"),
+    ("mount", "mount"),
+    ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
+];
+
+/// The judges alone: what the tests on fixtures need.
+pub(crate) fn judges() -> Outcome {
     install(&JUDGES)
 }
 
-/// Tools for `cargo xtask demo`: the makers, and what its checks use.
-pub(crate) fn demo_tools() -> Outcome {
-    install(&JUDGES)?;
-    install(&MAKERS)
+/// Everything that the chores need.
+pub(crate) fn tools() -> Outcome {
+    install(&[&JUDGES[..], &MAKERS, &BOOTERS].concat())
 }
 
 fn install(tools: &[Tool]) -> Outcome {
-    let missing: Vec<&str> = tools
+    let missing: BTreeSet<&str> = tools
         .iter()
         .filter(|(program, _)| !found(program))
         .map(|(_, package)| *package)
         .collect();
+    let missing: Vec<&str> = missing.into_iter().collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -1,11 +1,11 @@
 //! Everything that must hold before a change lands, in the order in which it fails fastest.
 
 use crate::command::{self, Outcome, program, start, succeeds};
-use crate::setup;
+use crate::{demo, setup};
 
-/// Format, lints, documentation, tests; `full` adds the slow ones.
+/// Format, lints, documentation, tests, booted clusters; `full` boots more of them.
 pub(crate) fn run(full: bool) -> Outcome {
-    setup::test_tools()?;
+    setup::tools()?;
     command::run("cargo", &["fmt", "--all", "--check"])?;
     command::run(
         "cargo",
@@ -19,13 +19,14 @@ pub(crate) fn run(full: bool) -> Outcome {
         ],
     )?;
     document()?;
-    tests(full, &[])
+    quick(&[])?;
+    boots(full)
 }
 
 /// Makes every test image under target/, by the tests that compare two makings of each.
 pub(crate) fn fixtures() -> Outcome {
-    setup::test_tools()?;
-    tests(false, &["repeat_to_the_byte"])
+    setup::judges()?;
+    quick(&["repeat_to_the_byte"])
 }
 
 fn document() -> Outcome {
@@ -42,22 +43,36 @@ fn document() -> Outcome {
     start(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// nextest where it is installed, since it ends tests that hang; plain cargo elsewhere.
-fn tests(full: bool, filter: &[&str]) -> Outcome {
-    let (mut arguments, slow) = if succeeds("cargo", &["nextest", "--version"]) {
-        (
-            vec!["nextest", "run", "--workspace"],
-            &["--profile", "full", "--run-ignored", "all"][..],
-        )
+/// Every test that boots nothing. nextest where it is installed, since it ends tests that hang; plain cargo elsewhere.
+fn quick(filter: &[&str]) -> Outcome {
+    let runner: &[&str] = if has_nextest() {
+        &["nextest", "run", "--workspace"]
     } else {
-        (
-            vec!["test", "--workspace"],
-            &["--", "--include-ignored"][..],
-        )
+        &["test", "--workspace"]
     };
-    arguments.extend(filter);
-    if full {
-        arguments.extend(slow);
-    }
+    command::run("cargo", &[runner, filter].concat())
+}
+
+/// The tests that boot clusters made from the real base, one at a time; none is skipped where machines cannot boot.
+fn boots(full: bool) -> Outcome {
+    command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
+    command::run(demo::PROGRAM, &FETCH)?;
+    let which: &[&str] = if full {
+        &["boot::", "boot_full::"]
+    } else {
+        &["boot::"]
+    };
+    let runner = match has_nextest() {
+        true => "nextest run --test it --profile boot --run-ignored only",
+        false => "test --test it -- --ignored --test-threads 1",
+    };
+    let arguments: Vec<&str> = runner.split(' ').chain(which.iter().copied()).collect();
     command::run("cargo", &arguments)
+}
+
+/// What the images of the boot tests are made from.
+const FETCH: [&str; 5] = ["fetch", "--base", "debian-trixie", "--etcd", "debian"];
+
+fn has_nextest() -> bool {
+    succeeds("cargo", &["nextest", "--version"])
 }

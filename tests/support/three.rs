@@ -1,0 +1,120 @@
+//! Three machines that are a healthy cluster, and what they must go through. Acted inside namespaces.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use etcd_image::boot::{Client, Lab};
+
+use super::cluster::{Images, NODES, healthy};
+
+/// What all keys written here begin with.
+const KEY: &str = "gate";
+
+/// The cluster, and how many writes it has promised to keep.
+#[derive(Debug)]
+pub(crate) struct Three {
+    lab: Lab,
+    client: Client,
+    at: Vec<IpAddr>,
+    promised: u32,
+}
+
+impl Three {
+    /// Builds them, switches them on and waits.
+    pub(crate) fn healthy(name: &str) -> Self {
+        let lab = Images::build(name, NODES.len()).lab();
+        let mut three = Self {
+            client: lab.client().clone(),
+            at: lab.nodes().iter().map(|node| node.address).collect(),
+            promised: 0,
+            lab,
+        };
+        three.start();
+        three
+    }
+
+    /// Kills a node, writes without it, starts it again: it knows what it has missed.
+    pub(crate) fn misses_nobody_and_lets_catch_up(&mut self, killed: &str) {
+        let index = NODES.iter().position(|name| *name == killed).unwrap();
+        let [one, other] = [(index + 1) % 3, (index + 2) % 3].map(|other| self.at[other]);
+        self.client.put(self.at[index], KEY, "before").unwrap();
+        self.lab.kill(killed).unwrap();
+        put_at_last(&self.client, one, KEY, "without it");
+        let read = |node| self.client.get(node, KEY).unwrap();
+        assert_eq!(read(other).as_deref(), Some("without it"));
+        self.lab.start(killed).unwrap();
+        healthy(&mut self.lab, &[killed]);
+        let read = |node| self.client.get(node, KEY).unwrap();
+        assert_eq!(read(self.at[index]).as_deref(), Some("without it"));
+        let log = |node| self.client.status(node).unwrap().raft_index;
+        assert!(log(self.at[index]) >= log(one), "{killed} is behind");
+    }
+
+    /// Cuts the power of all in the middle of writes and starts them again, so many times.
+    pub(crate) fn keeps_its_promises_through_power_cuts(&mut self, cuts: u32) {
+        for _ in 0..cuts {
+            self.cut();
+            self.start();
+            self.keeps_its_promises();
+        }
+    }
+
+    fn start(&mut self) {
+        for name in NODES {
+            self.lab.start(name).unwrap();
+        }
+        healthy(&mut self.lab, &NODES);
+    }
+
+    fn keeps_its_promises(&self) {
+        for number in 0..self.promised {
+            let kept = self.client.get(self.at[0], &key(number)).unwrap();
+            let wanted = Some(number.to_string());
+            assert_eq!(kept, wanted, "write {number} was acknowledged");
+        }
+    }
+
+    /// Cuts the power of all nodes while writes go on, and notes the last that was acknowledged.
+    fn cut(&mut self) {
+        let first = self.promised;
+        let next = AtomicU32::new(first);
+        let (client, node) = (&self.client, self.at[1]);
+        let write = || {
+            for number in first.. {
+                match client.put(node, &key(number), &number.to_string()) {
+                    Ok(()) => next.store(number + 1, Ordering::Relaxed),
+                    Err(_) => break,
+                }
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(write);
+            thread::sleep(Duration::from_secs(5));
+            for name in NODES {
+                self.lab.kill(name).unwrap();
+            }
+        });
+        self.promised = next.into_inner();
+        assert!(
+            self.promised > first,
+            "no write was acknowledged before the cut"
+        );
+    }
+}
+
+fn key(number: u32) -> String {
+    format!("{KEY}/{number}")
+}
+
+/// Writes, and tries again while a leader is being elected.
+fn put_at_last(client: &Client, node: IpAddr, key: &str, value: &str) {
+    for _ in 0..30 {
+        match client.put(node, key, value) {
+            Ok(()) => return,
+            Err(_) => thread::sleep(Duration::from_secs(2)),
+        }
+    }
+    panic!("{node} takes no writes");
+}
