@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, Result};
+use diskimg::ReadFs;
 
+use super::borrowed::Borrowed;
 use super::client::Client;
 use super::console::Console;
 use super::machine::{Hardware, Machine};
@@ -165,36 +167,55 @@ impl Drop for Lab {
 }
 
 fn hardware(setup: &Setup, node: &Node, number: usize, scratch: &mut Scratch) -> Result<Hardware> {
-    let image = Image::open(&node.image)?;
-    let mut boot = image.boot()?;
-    let kernel = match &setup.kernel {
-        Some(path) => fs_err::read(path)?,
-        None => boot
-            .read(&node.files.kernel)
-            .with_context(|| format!("reading {}", node.files.kernel))?,
-    };
-    let kernel = scratch.keep(&scratch::kernel(kernel)?)?;
-    let mut keep = |path: &Option<String>| -> Result<Option<PathBuf>> {
-        let Some(path) = path else { return Ok(None) };
-        let bytes = boot.read(path).with_context(|| format!("reading {path}"))?;
-        scratch.keep(&bytes).map(Some)
-    };
-    let initrd = match (&setup.initrd, &setup.kernel) {
-        (Some(path), _) => Some(path.clone()),
-        // Another kernel does not find its modules in this initramfs.
-        (None, Some(_)) => None,
-        (None, None) => keep(&node.files.initramfs)?,
-    };
+    let (kernel, initrd) = software(setup, node, scratch)?;
+    let mut boot = Image::open(&node.image)?.boot()?;
+    let device_tree = node.files.device_tree.as_ref();
+    let device_tree = device_tree.map(|path| scratch.keep(&read(&mut *boot, path)?));
     Ok(Hardware {
         kernel,
         initrd,
-        device_tree: keep(&node.files.device_tree)?,
+        device_tree: device_tree.transpose()?,
         cmdline: node.cmdline.clone(),
         disk: scratch.overlay(&node.name, &node.image, Machine::disk_size(node.size))?,
         console: scratch.path("off"),
         tap: network::tap(number),
         mac: network::mac(number),
     })
+}
+
+/// Kernel and initramfs: those that were named, the image's own, or borrowed ones.
+fn software(
+    setup: &Setup,
+    node: &Node,
+    scratch: &mut Scratch,
+) -> Result<(PathBuf, Option<PathBuf>)> {
+    if let Some(named) = &setup.kernel {
+        let kernel = scratch.keep(&scratch::kernel(fs_err::read(named)?)?)?;
+        // Another kernel does not find its modules in the image's initramfs.
+        return Ok((kernel, setup.initrd.clone()));
+    }
+    let (kernel, own) = match &setup.borrowed {
+        Some(base) if !node.virtio => {
+            let borrowed = Borrowed::read(base)?;
+            (borrowed.kernel, Some(borrowed.initrd))
+        }
+        _ => {
+            let boot = &mut *Image::open(&node.image)?.boot()?;
+            let initramfs = node.files.initramfs.as_ref();
+            let initramfs = initramfs.map(|path| read(boot, path)).transpose()?;
+            (read(boot, &node.files.kernel)?, initramfs)
+        }
+    };
+    let kernel = scratch.keep(&scratch::kernel(kernel)?)?;
+    let initrd = match (&setup.initrd, own) {
+        (Some(named), _) => Some(named.clone()),
+        (None, own) => own.map(|bytes| scratch.keep(&bytes)).transpose()?,
+    };
+    Ok((kernel, initrd))
+}
+
+fn read(boot: &mut dyn ReadFs, path: &str) -> Result<Vec<u8>> {
+    boot.read(path).with_context(|| format!("reading {path}"))
 }
 
 /// Where QEMU's own words go.

@@ -7,6 +7,8 @@ mod cmdline;
 mod config;
 mod machine;
 
+mod borrowed;
+mod cpio;
 mod images;
 mod node;
 mod setup;
@@ -130,6 +132,12 @@ fn unusable(node: &str) -> Failure {
 /// Says what is not as on a real board.
 fn differences(lab: &Lab, progress: &dyn Progress) {
     let mut told = Vec::new();
+    if let Some(base) = &lab.setup().borrowed {
+        progress.note(&format!(
+            "Raspberry Pi's kernel cannot drive `virt`: booting with Debian's, from {}",
+            base.display()
+        ));
+    }
     for node in lab.nodes().iter().filter(|node| !node.added.is_empty()) {
         if !told.contains(&&node.added) {
             progress.note(&format!(

@@ -13,6 +13,7 @@ use super::program::{IP, MOUNT, QEMU, QEMU_IMG, SETPRIV, SSH, UNSHARE};
 use crate::cli::{BootOptions, Environment};
 use crate::failure::{Failure, Kind};
 use crate::inspect::Image;
+use crate::{fetch, progress};
 
 /// A boot as meant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub struct Setup {
     pub(super) machine: Machine,
     pub(super) kernel: Option<PathBuf>,
     pub(super) initrd: Option<PathBuf>,
+    /// The Debian base whose kernel replaces those that cannot drive the machine.
+    pub(super) borrowed: Option<PathBuf>,
     /// The folder `client` beside the images.
     pub(super) client: PathBuf,
     /// Who logs in.
@@ -48,7 +51,7 @@ impl Setup {
             program.find()?;
         }
         let (nodes, folder) = images::read(&options.targets, machine)?;
-        check_kernel(options, machine, &nodes)?;
+        let borrowed = borrowed(options, environment, machine, &nodes)?;
         check_console(options, &nodes)?;
         let client = fs_err::canonicalize(folder.join("client")).with_context(|| Failure {
             kind: Kind::Usage,
@@ -69,6 +72,7 @@ impl Setup {
             machine,
             kernel: absolute(options.kernel.as_deref())?,
             initrd: absolute(options.initrd.as_deref())?,
+            borrowed,
             client,
             user,
             identities,
@@ -79,7 +83,9 @@ impl Setup {
     /// The files that must stay reachable inside the namespace.
     pub(super) fn paths(&self) -> Vec<&Path> {
         let images = self.nodes.iter().map(|node| &node.image);
-        let named = [&self.kernel, &self.initrd].into_iter().flatten();
+        let named = [&self.kernel, &self.initrd, &self.borrowed]
+            .into_iter()
+            .flatten();
         let all = images
             .chain(named)
             .chain(&self.identities)
@@ -93,19 +99,46 @@ impl Setup {
     }
 }
 
-fn check_kernel(options: &BootOptions, machine: Machine, nodes: &[Node]) -> Result<()> {
+/// The Debian base in the cache, if a node needs its kernel.
+fn borrowed(
+    options: &BootOptions,
+    environment: &Environment,
+    machine: Machine,
+    nodes: &[Node],
+) -> Result<Option<PathBuf>> {
     let foreign = nodes.iter().find(|node| !node.virtio);
-    match (machine, foreign, &options.kernel) {
-        (Machine::Virt, Some(node), None) => Err(Failure::new(
-            Kind::Unsupported,
-            format!(
-                "{} has Raspberry Pi's kernel, which cannot drive the devices of `virt`",
-                node.image.display()
-            ),
-            "use `--machine raspi3b`, or name a Debian arm64 kernel and its initramfs with `--kernel` and `--initrd`",
-        )),
-        _ => Ok(()),
+    let (Machine::Virt, Some(node), None) = (machine, foreign, &options.kernel) else {
+        return Ok(None);
+    };
+    let found = match options.cache.as_deref().or(environment.cache.as_deref()) {
+        Some(cache) => fetch::made_debian(&fetch::Options {
+            cache,
+            recipes: None,
+            mirror: None,
+            offline: true,
+            jobs: 1,
+            policy: fetch::Policy::default(),
+            progress: &*progress::stderr(false),
+        })?,
+        None => None,
+    };
+    match found {
+        Some(base) => Ok(Some(fs_err::canonicalize(base.path())?)),
+        None => Err(no_kernel(node)),
     }
+}
+
+fn no_kernel(node: &Node) -> anyhow::Error {
+    Failure::new(
+        Kind::Usage,
+        format!(
+            "{} has Raspberry Pi's kernel, which cannot drive the devices of `virt`, and there is no debian-trixie base \
+             to borrow one from",
+            node.image.display()
+        ),
+        "make the base once with `etcd-image fetch --base debian-trixie`, name another arm64 kernel with `--kernel` and \
+         `--initrd`, or use `--machine raspi3b`",
+    )
 }
 
 fn check_console(options: &BootOptions, nodes: &[Node]) -> Result<()> {
@@ -183,8 +216,27 @@ fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A boot of one node by a person without keys.
+    pub(in super::super) fn setup(node: Node) -> Setup {
+        Setup {
+            nodes: vec![node],
+            timeout: 1,
+            keep: false,
+            console: None,
+            quiet: true,
+            machine: Machine::Virt,
+            kernel: None,
+            initrd: None,
+            borrowed: None,
+            client: PathBuf::new(),
+            user: "pi".to_owned(),
+            identities: Vec::new(),
+            welcome: BTreeSet::new(),
+        }
+    }
 
     #[test]
     fn the_user_is_the_one_of_the_images() {

@@ -19,6 +19,9 @@ pub struct BootOptions {
     /// Boot with this initramfs instead of the image's own
     #[arg(long, value_name = "FILE")]
     pub initrd: Option<PathBuf>,
+    /// Where the debian-trixie base is, whose kernel `virt` borrows for Raspberry Pi OS
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// Look inside with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE")]
     pub ssh_identity: Option<PathBuf>,

@@ -59,6 +59,16 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
     cleaned.map(|()| verified)
 }
 
+/// The image of `maker` if it is in the cache; nothing is made or left there.
+pub(super) fn known(maker: &dyn Maker, options: &Options<'_>) -> Result<Option<Verified>> {
+    let digest = maker.digest();
+    if !options.cache.join(format!("{digest}.img")).exists() {
+        return Ok(None);
+    }
+    let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
+    image::cached(&entry, &maker.describe(), &Promise::default(), options)
+}
+
 /// etcd's Debian packages, which come with the `debian-trixie` base: server, then client.
 pub(super) fn etcd_packages(options: &Options<'_>) -> Result<[PathBuf; 2]> {
     let maker = debian(options);

@@ -76,6 +76,11 @@ pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
     verified.with_context(|| format!("fetching the base {}", recipe.name))
 }
 
+/// The base of the recipe `debian-trixie`, if it has been made before.
+pub fn made_debian(options: &Options<'_>) -> Result<Option<Verified>> {
+    make::known(&make::debian(options), options)
+}
+
 /// A local image: raw, or compressed with xz, zstd or gzip, whatever its name.
 pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     local::local(path, options)
