@@ -12,6 +12,8 @@ mod support;
 mod boot;
 #[cfg(target_os = "linux")]
 mod boot_full;
+#[cfg(target_os = "linux")]
+mod boot_refuse;
 mod build;
 mod calm;
 mod fetch;

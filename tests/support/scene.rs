@@ -136,6 +136,13 @@ impl Scene {
         self.run("build", options).done()
     }
 
+    /// `etcd-image boot`, which starts the programs it finds on this path.
+    pub(crate) fn boot(&self, path: &str, arguments: &[&str]) -> Outcome {
+        let mut shell = Command::new("/usr/bin/env");
+        let path = format!("PATH={path}");
+        self.outcome(shell.args([&path, PROGRAM, "boot"]).args(arguments))
+    }
+
     /// `etcd-image` with exactly these arguments.
     pub(crate) fn bare(&self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(PROGRAM);

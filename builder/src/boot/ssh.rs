@@ -75,24 +75,26 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
 pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
     let mut checks = greeting(&first_contact(setup, node)?);
     let login = Said::of(setup, node, Login::Person, PROBE)?;
-    let known = setup.keys_known(&node.name);
-    checks.extend(match (login.done, known) {
+    checks.extend(logged_in(setup, node, &login));
+    Ok(checks)
+}
+
+/// What the person saw. Only a key that should open the door and does not is a fault: others, in an agent or nowhere, may
+/// be all that this person has here.
+fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
+    const KEY: &str = "user key";
+    match (login.done, setup.keys_known(&node.name)) {
         (true, _) => {
-            let mut inside = inside(node, &login.out);
-            inside.insert(
-                0,
-                Check::new("user key", true, format!("{} logs in", setup.user)),
-            );
-            inside
+            let key = Check::new(KEY, true, format!("{} logs in", setup.user));
+            [vec![key], inside(node, &login.out)].concat()
         }
-        (false, true) => vec![Check::new("user key", false, last_line(&login.text))],
+        (false, true) => vec![Check::new(KEY, false, last_line(&login.text))],
         (false, false) => {
             let why = "none of your private keys may log in; name one with --ssh-identity";
-            let names = ["user key"].into_iter().chain(INSIDE);
+            let names = [KEY].into_iter().chain(INSIDE);
             names.map(|name| Check::skipped(name, why)).collect()
         }
-    });
-    Ok(checks)
+    }
 }
 
 /// What a stranger is told; etcd may be up before sshd is.
@@ -259,6 +261,29 @@ mod tests {
         let checks = greeting("@@@@\nHost key verification failed.\n");
         assert_eq!(outcomes(&checks), [Outcome::Failed]);
         assert_eq!(checks[0].seen, "Host key verification failed.");
+    }
+
+    /// How the checks of a login that failed end, by whether one of our keys should have opened.
+    fn locked_out(known: bool) -> Vec<Outcome> {
+        let node = node("etcd1", "192.168.0.50/24");
+        let mut setup = crate::boot::setup::tests::setup(node.clone());
+        setup.welcome.extend(known.then(|| node.name.clone()));
+        let login = Said {
+            done: false,
+            out: String::new(),
+            text: "pi@192.168.0.50: Permission denied (publickey).".to_owned(),
+        };
+        outcomes(&logged_in(&setup, &node, &login))
+    }
+
+    #[test]
+    fn a_known_key_that_does_not_open_is_a_fault() {
+        assert_eq!(locked_out(true), [Outcome::Failed]);
+    }
+
+    #[test]
+    fn a_person_whose_keys_are_elsewhere_is_told_what_was_skipped() {
+        assert_eq!(locked_out(false), [Outcome::Skipped; 6]);
     }
 
     #[test]

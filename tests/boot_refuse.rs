@@ -1,0 +1,157 @@
+//! What cannot be booted is refused before anything starts, with the reason, and nothing is changed.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::fixture::{junk, poke, write};
+use crate::support::scene::Scene;
+
+/// Where programs are on an ordinary machine.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A scene with one built node.
+fn built(family: &str) -> Scene {
+    let scene = Scene::with(family);
+    scene.build(&["--nodes", "1"]);
+    scene
+}
+
+/// Refused with this exit code, naming these things, the image as it was.
+#[track_caller]
+fn refused(scene: &Scene, path: &str, options: &[&str], code: i32, things: &[&str]) {
+    let before = scene.snapshot("images");
+    scene.boot(path, options).refused_naming(code, things);
+    assert_eq!(scene.snapshot("images"), before);
+}
+
+/// Writes `new` over every `old`, of the same length, in the node's image.
+fn replace(scene: &Scene, old: &[u8], new: &[u8]) {
+    let image = scene.image_path("etcd1");
+    let bytes = fs::read(&image).unwrap();
+    let places = bytes.windows(old.len()).enumerate();
+    let places: Vec<_> = places.filter(|(_, seen)| *seen == old).collect();
+    assert!(!places.is_empty());
+    for (place, _) in places {
+        poke(&image, place as u64, new);
+    }
+}
+
+#[test]
+fn without_qemu_its_package_is_named() {
+    let outcome = built("debian-trixie").boot("/nowhere", &["images"]);
+    outcome.refused_naming(2, &["`qemu-system-aarch64`, which is not installed"]);
+    assert!(outcome.stderr.contains("apt install qemu-system-arm"));
+}
+
+#[test]
+fn images_of_other_machines_and_systems() {
+    let scene = built("debian-trixie");
+    replace(
+        &scene,
+        b"VERSION_CODENAME=trixie",
+        b"VERSION_CODENAME=future",
+    );
+    refused(
+        &scene,
+        PATH,
+        &["images"],
+        4,
+        &["etcd1.img", "which no recipe knows"],
+    );
+    let scene = built("debian-trixie");
+    let elf = |machine| [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[3, 0, machine]].concat();
+    replace(&scene, &elf(183), &elf(62));
+    refused(&scene, PATH, &["images"], 4, &["etcd1.img", "not arm64"]);
+}
+
+#[test]
+fn files_that_are_no_node() {
+    let scene = Scene::with("debian-trixie");
+    let random = junk("random");
+    refused(
+        &scene,
+        PATH,
+        &[random.to_str().unwrap()],
+        4,
+        &["random.img"],
+    );
+    let mut scene = Scene::with("debian-trixie");
+    let base = scene.own_base();
+    refused(
+        &scene,
+        PATH,
+        &[base.to_str().unwrap()],
+        4,
+        &["base.img", "not a node"],
+    );
+    refused(&scene, PATH, &["missing.img"], 2, &["missing.img"]);
+    refused(&scene, PATH, &["home"], 2, &["no image in home"]);
+}
+
+#[test]
+fn raspberry_pi_s_kernel_without_a_base_to_borrow_one_from() {
+    let scene = built("raspios-trixie");
+    let cache = scene.names("home/.cache");
+    let things = [
+        "cannot drive the devices of `virt`",
+        "no debian-trixie base",
+    ];
+    refused(&scene, PATH, &["images"], 2, &things);
+    let said = scene.boot(PATH, &["images"]).stderr;
+    assert!(said.contains("`etcd-image fetch --base debian-trixie`") && said.contains("--kernel"));
+    assert_eq!(scene.names("home/.cache"), cache);
+}
+
+#[test]
+fn raspi4b_and_unknown_consoles() {
+    let scene = built("debian-trixie");
+    let machine = ["--machine", "raspi4b", "images"];
+    refused(&scene, PATH, &machine, 4, &["raspi4b has no network"]);
+    refused(
+        &scene,
+        PATH,
+        &["--console", "x", "images"],
+        2,
+        &["--console x"],
+    );
+}
+
+#[test]
+fn an_image_that_is_running_already() {
+    let scene = built("debian-trixie");
+    let image = File::open(scene.image_path("etcd1")).unwrap();
+    image.lock().unwrap();
+    refused(
+        &scene,
+        PATH,
+        &["images"],
+        5,
+        &["etcd1.img is running already"],
+    );
+}
+
+#[test]
+fn a_kernel_that_is_none() {
+    let scene = built("debian-trixie");
+    let things = ["preparing the machine of etcd1", "not an arm64 Linux image"];
+    refused(&scene, PATH, &["images"], 4, &things);
+}
+
+#[test]
+fn a_machine_that_gives_no_namespaces_says_why() {
+    let scene = built("debian-trixie");
+    let script = "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n";
+    let unshare = scene.at("bin/unshare");
+    write(&unshare, script.as_bytes());
+    executable(&unshare);
+    let path = format!("{}:{PATH}", scene.at("bin").display());
+    let things = ["gives us no network of our own", "Operation not permitted"];
+    refused(&scene, &path, &["images"], 2, &things);
+    let said = scene.boot(&path, &["images"]).stderr;
+    assert!(said.contains("user.max_user_namespaces"));
+}
+
+fn executable(path: &Path) {
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
