@@ -311,10 +311,7 @@ fn is_temporary(path: &Path) -> bool {
     let Some((ending, TEMPORARY)) = rest.rsplit_once('.') else {
         return false;
     };
-    matches!(
-        ending,
-        "img" | "work" | "toml" | "part.from" | "programs"
-    ) && is_key(key)
+    matches!(ending, "img" | "work" | "toml" | "part.from" | "programs") && is_key(key)
 }
 
 /// Whether entries have such keys: a SHA-256, or one after `local-`, or the name of the pins.

@@ -61,11 +61,10 @@ fn build(base: &Path, folder: &Path) -> Outcome<(f64, u64)> {
     let mut ratios = Vec::new();
     let mut peak = 0;
     for round in 0..=ROUNDS {
-        // What one of them left unwritten must not slow the other down.
-        command::run("sync", &[])?;
         let copies = timed(|| copy_three(base, folder))?;
-        command::run("sync", &[])?;
+        clear(&["a", "b", "c"].map(|name| folder.join(name)))?;
         let built = measure(&demo::build_command(&out)?)?;
+        clear(&["etcd1.img", "etcd2.img", "etcd3.img"].map(|name| out.join(name)))?;
         let limit_free = built.wall.as_secs_f64() - 3.0 * BUILD_LIMIT.1;
         if round > 0 {
             ratios.push(limit_free / copies.as_secs_f64());
@@ -87,6 +86,15 @@ fn copy_three(base: &Path, folder: &Path) -> Outcome {
         command::run("cp", &["--sparse=always", &base, &copy])?;
     }
     Ok(())
+}
+
+/// What one of them left, in memory or unwritten, must not slow the other down.
+fn clear(files: &[PathBuf]) -> Outcome {
+    for file in files {
+        std::fs::remove_file(file)
+            .map_err(|error| format!("removing {}: {error}", file.display()))?;
+    }
+    command::run("sync", &[])
 }
 
 /// Unpacking a multi-block xz into the cache against `xz -dc` to nowhere: speed ratio.
@@ -170,20 +178,24 @@ fn unpack_command(packed: &Path, base: &Path, cache: &Path) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
-/// The newest image in the user's cache: the base the demonstration has just used.
+/// Where the base of the demonstration lies, as `fetch --json` tells.
 fn base_image() -> Outcome<PathBuf> {
-    let cache = std::env::home_dir()
-        .ok_or("no home folder")?
-        .join(".cache/etcd-image");
-    let entries = std::fs::read_dir(&cache)
-        .map_err(|error| format!("reading {}: {error}", cache.display()))?;
-    let images = entries.filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let image = path.extension().is_some_and(|ending| ending == "img");
-        image.then_some((path.metadata().ok()?.modified().ok()?, path))
-    });
-    images
-        .max()
-        .map(|(_, path)| path)
-        .ok_or_else(|| format!("no image in {}", cache.display()))
+    let words = [
+        "fetch",
+        "--base",
+        "debian-trixie",
+        "--etcd",
+        "debian",
+        "--json",
+    ];
+    let told = command::output(demo::PROGRAM, &words)?;
+    let path = told
+        .lines()
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("\"path\": \"")?
+                .strip_suffix("\",")
+        })
+        .ok_or_else(|| format!("no path in {told}"))?;
+    Ok(PathBuf::from(path))
 }
