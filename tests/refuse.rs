@@ -320,6 +320,63 @@ fn a_state_folder_with_a_foreign_authority() {
 }
 
 #[test]
+fn overlays_and_recipes_that_are_wrong() {
+    let scene = Scene::with("raspios-trixie");
+    let overlay = |files: &str| {
+        let _ = fs::remove_dir_all(scene.at("o"));
+        scene.file("o/base/overlay.toml", &format!("why = \"a\"\n{files}"));
+        &["--overlays", "o"][..]
+    };
+    let file = "[[file]]\npath = \"/a\"\nwhy = \"a\"\n";
+    for (content, thing) in [
+        ("unknown = 1\n".to_owned(), "unknown"),
+        (file.to_owned(), "exactly one of"),
+        (
+            format!("{file}blob = \"nobody\"\n"),
+            "unknown blob `nobody`",
+        ),
+        (
+            format!("{file}blob = \"etcd\"\nmode = \"99999\"\n"),
+            "mode `99999`",
+        ),
+        (
+            format!("{file}blob = \"etcd\"\nmode = \"17777\"\n"),
+            "mode `17777`",
+        ),
+        (
+            format!("{file}blob = \"etcd\"\nowner = \"root\"\n"),
+            "owner `root`",
+        ),
+        (format!("{file}template = \"missing\"\n"), "missing"),
+    ] {
+        refused(&scene, overlay(&content), 2, &["overlay `base`", thing]);
+    }
+    refused(&scene, &["--overlays", "nowhere"], 2, &["nowhere"]);
+    refused(&scene, &["--recipes", "nowhere"], 2, &["nowhere"]);
+    scene.file("recipes/mine.toml", "name = 1\n");
+    refused(&scene, &["--recipes", "recipes"], 2, &["mine"]);
+}
+
+#[test]
+fn every_command_says_what_to_do_next() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("empty/manifest.json", "{}");
+    for (words, code, thing) in [
+        (&["inspect", "nowhere.img"][..], 2, "nowhere.img"),
+        (&["verify", "nowhere"], 2, "nowhere"),
+        (&["verify", "home"], 2, "manifest"),
+        (&["verify", "empty"], 3, "empty/manifest.json"),
+        (&["recipes", "--recipes", "nowhere"], 2, "nowhere"),
+        (&["init", "--config", "no/folder.toml"], 5, "no/folder.toml"),
+        (&["man", "/proc/manual"], 5, "/proc/manual"),
+        (&["fetch", "--base", "nowhere.img"], 2, "nowhere.img"),
+        (&["fetch", "--config", "nowhere.toml"], 2, "nowhere.toml"),
+    ] {
+        scene.bare(words).refused_naming(code, &[thing]);
+    }
+}
+
+#[test]
 fn a_refusal_leaves_the_old_images() {
     let mut scene = Scene::with("raspios-trixie");
     let base = scene.own_base();

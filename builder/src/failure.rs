@@ -60,13 +60,22 @@ impl Failure {
     }
 }
 
-/// The kind and the next step of any error of this program: its own, or one of `diskimg`.
+/// Reads a TOML text; the error is one line that names the line.
+pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        format!("line {line}: {}", error.message().replace('\n', " "))
+    })
+}
+
+/// The kind and the next step of any error of this program: its own, one of `diskimg`, or of the system.
 pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return (failure.kind, failure.hint.clone());
     }
     let Some(disk) = error.downcast_ref::<diskimg::Error>() else {
-        return (Kind::Storage, String::new());
+        return other(error);
     };
     let (kind, hint) = match disk.class() {
         diskimg::Class::Storage => (
@@ -89,6 +98,17 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     (kind, hint.to_owned())
 }
 
+/// What nobody thought of: the system's errors tell what to look at, the rest is a defect.
+fn other(error: &anyhow::Error) -> (Kind, String) {
+    let of_system = |cause: &(dyn std::error::Error + 'static)| cause.is::<std::io::Error>();
+    let hint = if error.chain().any(of_system) {
+        "check that the path exists, that you may use it and that its disk has room"
+    } else {
+        "this is a defect of etcd-image: please report it with the command and this message"
+    };
+    (Kind::Storage, hint.to_owned())
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -96,3 +116,59 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_toml_is_one_line() {
+        let told = parse_toml::<std::collections::BTreeMap<String, u8>>("a = 1\nb = [\n 2]\n");
+        assert!(
+            told.as_ref()
+                .is_err_and(|told| told.starts_with("line 2: invalid type")),
+            "{told:?}"
+        );
+        assert!(told.is_err_and(|told| told.lines().count() == 1));
+    }
+
+    #[test]
+    fn every_error_has_a_kind_and_a_next_step() {
+        let system = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let own = || Failure::new(Kind::Usage, "a", "look at b");
+        let disk = |error: diskimg::Error| anyhow!(error).context("reading c");
+        let cases = [
+            (own(), Kind::Usage, "look at b"),
+            (own().context("reading a"), Kind::Usage, "look at b"),
+            (
+                anyhow!(system()).context("reading a"),
+                Kind::Storage,
+                "check that the path",
+            ),
+            (anyhow!("unforeseen"), Kind::Storage, "this is a defect"),
+            (
+                Err::<(), _>(system())
+                    .context(Failure {
+                        kind: Kind::Verification,
+                        message: "b".to_owned(),
+                        hint: "compare b".to_owned(),
+                    })
+                    .unwrap_err(),
+                Kind::Verification,
+                "compare b",
+            ),
+            (
+                disk(diskimg::Corrupt::NoTable { found: 0 }.into()),
+                Kind::Corrupt,
+                "get the image anew",
+            ),
+        ];
+        for (error, kind, start) in cases {
+            let (found, hint) = explain(&error);
+            assert_eq!(found, kind, "{error:#}");
+            assert!(hint.starts_with(start), "{error:#}: {hint}");
+        }
+    }
+}

@@ -30,8 +30,6 @@ fn explain(error: &anyhow::Error) -> ExitCode {
     let mut stderr = io::stderr().lock();
     // As above: without standard error there is only the exit code.
     let _ = writeln!(stderr, "error: {error:#}");
-    if !hint.is_empty() {
-        let _ = writeln!(stderr, "hint: {hint}");
-    }
+    let _ = writeln!(stderr, "hint: {hint}");
     ExitCode::from(kind.exit_code())
 }

@@ -20,11 +20,11 @@ pub(super) fn check(plan: &Plan, edited: &Arc<Overlay>) -> Result<()> {
         };
         let same = holds(fs, step).with_context(|| format!("reading {} back", step.path))?;
         if !same {
-            return Err(mismatch(step));
+            return Err(mismatch(&step.path));
         }
     }
     if image.layout().disk_id != plan.disk_id.1 {
-        anyhow::bail!("the disk id read back is not the one written");
+        return Err(mismatch("the disk id"));
     }
     Ok(())
 }
@@ -53,10 +53,10 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
     })
 }
 
-fn mismatch(step: &Step) -> anyhow::Error {
+fn mismatch(what: &str) -> anyhow::Error {
     Failure::new(
         Kind::Corrupt,
-        format!("{} was written but reads back differently", step.path),
+        format!("{what} was written but reads back differently"),
         "the base's file system is damaged, or this is a defect of etcd-image: please report it with the base's name",
     )
 }

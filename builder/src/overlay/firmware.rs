@@ -1,11 +1,12 @@
 //! `firmware/*.toml`: lines of config.txt, each for all boards or for some.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::context::board_name;
 use super::manifest::FirmwareFile;
 use super::source;
 use super::tree::{Change, Edit, Entry};
+use crate::failure::{Failure, Kind, parse_toml};
 use crate::inspect::Place;
 use crate::spec::Board;
 
@@ -14,8 +15,13 @@ use crate::spec::Board;
 /// Lines for some boards only go to a node that names one of them: a card for "any" board must boot on all.
 pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
     let text = source::firmware(name)?;
-    let file: FirmwareFile =
-        toml::from_str(&text).with_context(|| format!("reading firmware/{name}.toml"))?;
+    let file: FirmwareFile = parse_toml(&text).map_err(|what| {
+        Failure::new(
+            Kind::Usage,
+            format!("reading firmware/{name}.toml: {what}"),
+            "correct the file and build etcd-image again",
+        )
+    })?;
     let wanted = |boards: &[String]| {
         boards.is_empty()
             || board.is_some_and(|board| boards.iter().any(|b| b == board_name(board)))

@@ -11,7 +11,7 @@ use super::manifest::{
 };
 use super::source::Overlays;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::EtcdBinaries;
 use crate::inspect::Place;
 use crate::pki::{Certs, NodeIdentity};
@@ -119,7 +119,9 @@ struct Overlay<'a> {
 impl Overlay<'_> {
     fn add(&self, entries: &mut Vec<Entry>) -> Result<()> {
         let text = self.inputs.overlays.text(self.name, "overlay.toml")?;
-        let manifest: Manifest = toml::from_str(&text).context("reading overlay.toml")?;
+        let manifest: Manifest = parse_toml(&text)
+            .map_err(anyhow::Error::msg)
+            .context("reading overlay.toml")?;
         entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
         for item in manifest.folders {
             self.push(entries, item.when.as_deref(), &item.path, || {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::is_sha256;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, parse_toml};
 
 /// Where etcd's releases are, and the digests known in advance.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,8 +22,7 @@ pub struct EtcdReleases {
 
 impl EtcdReleases {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let releases: Self =
-            toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end()))?;
+        let releases: Self = parse_toml(text).map_err(|what| wrong(&what))?;
         if releases.mirrors.is_empty() {
             return Err(wrong("`mirrors` is empty"));
         }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::{Download, Family, Recipe, Source, is_sha256};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, parse_toml};
 use crate::spec::Board;
 
 #[derive(Deserialize)]
@@ -57,8 +57,7 @@ enum BoardName {
 
 /// The recipe in `text`, the content of `{name}.toml`.
 pub(super) fn parse(name: &str, text: &str) -> Result<Recipe> {
-    let file: File =
-        toml::from_str(text).map_err(|error| wrong(name, error.to_string().trim_end()))?;
+    let file: File = parse_toml(text).map_err(|what| wrong(name, &what))?;
     if file.boards.is_empty() {
         return Err(wrong(name, "`boards` is empty"));
     }

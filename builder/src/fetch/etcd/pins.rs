@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, PINS, storage};
 use crate::fetch::record::RECORD;
@@ -42,9 +42,7 @@ impl Pins {
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(name());
         let text = match fs::read_to_string(&path) {
-            Ok(text) => {
-                toml::from_str(&text).map_err(|error| wrong(&path, error.to_string().trim_end()))?
-            }
+            Ok(text) => parse_toml(&text).map_err(|what| wrong(&path, &what))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Text::default(),
             Err(error) => return Err(storage("reading", &path, &error)),
         };
