@@ -137,7 +137,7 @@ fn nothing_is_left_however_it_ends() {
 fn a_node_of_a_foreign_authority_is_named() {
     let _turn = turn();
     let images = Images::build("betrayed", 3);
-    images.betray(3, "etcd2");
+    images.betray("etcd2");
     let folder = images.images();
     let said = tool(
         env!("CARGO_BIN_EXE_etcd-image"),
@@ -150,4 +150,22 @@ fn a_node_of_a_foreign_authority_is_named() {
         error.contains("node etcd2") && error.contains("invalid peer certificate"),
         "{error}"
     );
+}
+
+#[test]
+#[ignore = "boots a machine for seconds"]
+fn a_node_that_is_late_is_given_up_with_the_reason() {
+    let _turn = turn();
+    let folder = Images::build("late", 1).images();
+    let words = ["boot", "--timeout", "15", folder.to_str().unwrap()];
+    let said = tool(env!("CARGO_BIN_EXE_etcd-image"), &words);
+    assert_eq!(said.code, Some(6), "{}", said.words());
+    let told = [
+        "--- last lines of the console of etcd1",
+        "error: not healthy after 15 s: etcd1 got as far as ",
+        "hint: give a slow machine more time with `--timeout`",
+    ];
+    for words in told {
+        assert!(said.err.contains(words), "no `{words}` in\n{}", said.err);
+    }
 }

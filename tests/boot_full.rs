@@ -1,7 +1,45 @@
-//! What `cargo xtask test --full` boots besides: the same power cuts, many more times, and crueller.
+//! What `cargo xtask test --full` boots besides: power cuts many more times, and Raspberry Pi OS.
 
-use crate::support::cluster::inside;
+use std::fs;
+use std::path::Path;
+
+use crate::support::cluster::{Images, inside, turn};
+use crate::support::pi_like;
 use crate::support::three::Three;
+use crate::support::tool::tool;
+
+/// Boots these images to a healthy cluster; what was said.
+#[track_caller]
+fn boots(images: &Images) -> String {
+    let (key, folder) = (images.key(), images.images());
+    let words = [
+        "boot",
+        "--ssh-identity",
+        key.to_str().unwrap(),
+        folder.to_str().unwrap(),
+    ];
+    let said = tool(env!("CARGO_BIN_EXE_etcd-image"), &words).done();
+    said.words()
+}
+
+/// A file for the images of that name.
+fn file(name: &str, ending: &str) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(format!("{name}.{ending}"));
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "boots a machine: about two minutes"]
+fn raspberry_pi_os_boots_with_a_borrowed_kernel() {
+    let _turn = turn();
+    let base = file("pi", "img");
+    pi_like::make(Path::new(&base));
+    let said = boots(&Images::of("pi", &["--nodes", "1", "--base", &base]));
+    assert!(said.contains("booting with Debian's, from "), "{said}");
+    assert!(said.contains("leader"), "{said}");
+}
 
 #[test]
 #[ignore = "boots three machines twenty-one times: about an hour"]

@@ -28,6 +28,12 @@ pub(crate) struct Images {
 impl Images {
     /// Builds the images of a cluster of `nodes` anew, from the real base.
     pub(crate) fn build(name: &str, nodes: usize) -> Self {
+        let nodes = nodes.to_string();
+        Self::of(name, &["--nodes", &nodes, "--base", "debian-trixie"])
+    }
+
+    /// The same with these options of `build`.
+    pub(crate) fn of(name: &str, options: &[&str]) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("boot")
             .join(name);
@@ -38,38 +44,26 @@ impl Images {
             let words = ["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()];
             tool("ssh-keygen", &words).done();
         }
-        images.write(nodes, "state", "images", &[]);
+        images.write("state", "images", options);
         images
     }
 
-    /// Gives one node the identity that another CA made for it.
-    pub(crate) fn betray(&self, nodes: usize, node: &str) {
-        self.write(nodes, "foreign-state", "foreign", &["--only", node]);
+    /// Gives one of three nodes the identity that another CA made for it.
+    pub(crate) fn betray(&self, node: &str) {
+        let options = ["--nodes", "3", "--base", "debian-trixie", "--only", node];
+        self.write("foreign-state", "foreign", &options);
         let image = format!("{node}.img");
-        fs::rename(
-            self.folder.join("foreign").join(&image),
-            self.images().join(&image),
-        )
-        .unwrap();
+        let foreign = self.folder.join("foreign").join(&image);
+        fs::rename(foreign, self.images().join(&image)).unwrap();
     }
 
-    /// From the base and the etcd in the person's cache, where `cargo xtask test` has put them.
-    fn write(&self, nodes: usize, state: &str, out: &str, more: &[&str]) {
+    /// With the base and the etcd in the person's cache, where `cargo xtask test` has put them.
+    fn write(&self, state: &str, out: &str, options: &[&str]) {
         let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
-        let (nodes, key) = (nodes.to_string(), path("key.pub"));
-        let (state, out) = (path(state), path(out));
-        let inputs = ["build", "--base", "debian-trixie", "--etcd", "debian"];
-        let words = [
-            "--nodes",
-            &nodes,
-            "--ssh-key",
-            &key,
-            "--state",
-            &state,
-            "--out",
-            &out,
-        ];
-        tool(PROGRAM, &[&inputs[..], &words, more].concat()).done();
+        let (key, state, out) = (path("key.pub"), path(state), path(out));
+        let words = ["build", "--etcd", "debian", "--ssh-key", &key];
+        let places = ["--state", &state, "--out", &out];
+        tool(PROGRAM, &[&words[..], &places, options].concat()).done();
     }
 
     /// Where the images are.

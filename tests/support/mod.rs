@@ -9,6 +9,8 @@ pub(crate) mod judge;
 pub(crate) mod cluster;
 pub(crate) mod compare;
 pub(crate) mod node;
+#[cfg(target_os = "linux")]
+pub(crate) mod pi_like;
 pub(crate) mod scene;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;

@@ -1,0 +1,66 @@
+//! A base that is Raspberry Pi OS to the program and holds Debian's real programs, since no official image can be had here:
+//! the real debian-trixie base with Raspberry Pi's mark, and without Debian's kernel, its initramfs and its modules.
+
+use std::fs;
+use std::path::Path;
+
+use etcd_image::cli::Environment;
+use etcd_image::inspect::Image;
+use etcd_image::{fetch, progress};
+
+use super::fixture::copy_sparse;
+use super::tool::tool;
+
+/// Writes the image.
+pub(crate) fn make(image: &Path) {
+    copy_sparse(&debian(), image);
+    let layout = Image::open(image).unwrap().layout().clone();
+    let root = format!("{}?offset={}", image.display(), layout.root.start);
+    let folder = image.parent().unwrap();
+    let own = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).unwrap();
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let modules = "/usr/lib/modules";
+    let issue = own("rpi-issue", "Raspberry Pi reference\n");
+    let names = tool("debugfs", &["-R", &format!("ls -p {modules}"), &root]).done();
+    let names = names.text();
+    let mut fields = names.lines().filter_map(|line| line.split('/').nth(5));
+    let release = fields.find(|name| name.ends_with("-arm64")).unwrap();
+    // The folder of modules gets the name of a kernel that does not run here.
+    for change in [
+        format!("write {issue} /etc/rpi-issue"),
+        format!("ln {modules}/{release} {modules}/6.12.0+rpt-rpi-v8"),
+        format!("unlink {modules}/{release}"),
+    ] {
+        tool("debugfs", &["-w", "-R", &change, &root]).done();
+    }
+    let boot = format!("{}@@{}", image.display(), layout.boot.start);
+    let [kernel, initramfs, config] = [
+        format!("::vmlinuz-{release}"),
+        format!("::initrd.img-{release}"),
+        "::config.txt".to_owned(),
+    ];
+    tool("mdel", &["-i", &boot, &kernel, &initramfs, &config]).done();
+    let config = own("config.txt", "auto_initramfs=1\narm_64bit=1\n");
+    let kernel = own(
+        "kernel8.img",
+        "Raspberry Pi's own kernel, which is not looked at",
+    );
+    tool("mcopy", &["-i", &boot, &config, &kernel, "::"]).done();
+}
+
+/// The real base in the person's cache.
+fn debian() -> std::path::PathBuf {
+    let cache = Environment::read().unwrap().cache.unwrap();
+    let base = fetch::made_debian(&fetch::Options {
+        cache: &cache,
+        recipes: None,
+        mirror: None,
+        offline: true,
+        jobs: 1,
+        policy: fetch::Policy::default(),
+        progress: &*progress::stderr(true),
+    });
+    base.unwrap().unwrap().path().to_owned()
+}
