@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{self, Outcome, program, root, say};
-use crate::demo;
+use crate::{bench_boot, demo};
 
 /// Rounds per measurement; odd, so that the median is one of them.
 const ROUNDS: usize = 5;
@@ -36,6 +36,7 @@ pub(crate) fn run() -> Outcome {
     let base = base_image()?;
     let (build, memory) = build(&base, &folder)?;
     let unpack = unpack(&base, &folder)?;
+    let boot = bench_boot::measure(&base, &folder)?;
     say("\nmeasure                                    median        limit");
     say(&format!(
         "warm build of 3 nodes / 3 copies + 0.5 s   {build:>6.2}  at most {:.2}",
@@ -47,8 +48,16 @@ pub(crate) fn run() -> Outcome {
     say(&format!(
         "unpacking / xz -dc, speed                  {unpack:>6.2}  at least {UNPACK_LIMIT:.2}"
     ));
+    say(&format!(
+        "3 nodes to quorum / bare base to prompt    {boot:>6.2}  at most {:.2}",
+        bench_boot::LIMIT
+    ));
     let _ = std::fs::remove_dir_all(&folder);
-    match build <= BUILD_LIMIT.0 && memory <= MEMORY_LIMIT && unpack >= UNPACK_LIMIT {
+    match build <= BUILD_LIMIT.0
+        && memory <= MEMORY_LIMIT
+        && unpack >= UNPACK_LIMIT
+        && boot <= bench_boot::LIMIT
+    {
         true => Ok(()),
         false => Err("a limit was missed".to_owned()),
     }
@@ -179,7 +188,7 @@ fn unpack_command(packed: &Path, base: &Path, cache: &Path) -> Vec<String> {
 }
 
 /// Where the base of the demonstration lies, as `fetch --json` tells.
-fn base_image() -> Outcome<PathBuf> {
+pub(crate) fn base_image() -> Outcome<PathBuf> {
     let words = [
         "fetch",
         "--base",

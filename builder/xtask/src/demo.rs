@@ -1,4 +1,4 @@
-//! The main job on a real base: set the machine up, build three nodes, check them, print the report.
+//! The main job on a real base: set the machine up, build three nodes, check them, boot them.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,22 @@ pub(crate) fn run() -> Outcome {
     let build = build_command(Path::new("images"))?;
     start_words(&build)?;
     start_words(&[PROGRAM, "verify", "images"].map(str::to_owned))
+}
+
+/// Boots what was built until it is a healthy cluster, and shows it.
+pub(crate) fn boot() -> Outcome {
+    start_words(&boot_command()?)
+}
+
+/// How to boot what was built.
+pub(crate) fn boot_command() -> Outcome<Vec<String>> {
+    let mut words = [PROGRAM, "boot", "images"].map(str::to_owned).to_vec();
+    let key = ssh_key()?.with_extension("");
+    // The person's own key is found without being named.
+    if key.starts_with(root()) {
+        words.extend(["--ssh-identity".to_owned(), key.display().to_string()]);
+    }
+    Ok(words)
 }
 
 /// The main job, into that folder.

@@ -1,6 +1,7 @@
 //! Chores of the project: `cargo xtask {setup,demo,test,fixtures,bench}`. Nothing but the standard library.
 
 mod bench;
+mod bench_boot;
 mod command;
 mod demo;
 mod setup;
@@ -11,11 +12,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo        make three node images from a real Debian base and check them
+  demo        make three node images from a real Debian base, check and boot them
   test        format, lints, documentation and every test, booted clusters too, as CI runs them
-  test --full also twenty power cuts
+  test --full also twenty power cuts, and two that lose what was not flushed
   fixtures    make the test images under target/
-  bench       time builds against plain copies and xz
+  bench       time builds and boots against plain ones
+  bench boot  the boots alone
   setup       install the tools that demo and test need (Debian, Ubuntu)";
 
 fn main() -> ExitCode {
@@ -23,11 +25,12 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["setup"] => setup::tools(),
-        ["demo"] => demo::run(),
+        ["demo"] => demo::run().and_then(|()| demo::boot()),
         ["test"] => test::run(false),
         ["test", "--full"] => test::run(true),
         ["fixtures"] => test::fixtures(),
         ["bench"] => bench::run(),
+        ["bench", "boot"] => bench_boot::run_alone(),
         _ => Err(USAGE.to_owned()),
     };
     match result {
