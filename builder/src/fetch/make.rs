@@ -12,7 +12,7 @@ use super::verified::{Promise, Verified};
 use crate::failure::{Failure, Kind};
 
 /// Something that makes an image.
-pub trait Maker {
+pub(super) trait Maker {
     /// What it makes, in a few words for reports.
     fn describe(&self) -> String;
     /// A SHA-256 of everything that decides what is made, lower-case hexadecimal.
@@ -23,7 +23,7 @@ pub trait Maker {
 
 /// What a maker made.
 #[derive(Debug)]
-pub struct Made {
+pub(super) struct Made {
     /// The raw image.
     pub image: PathBuf,
     /// Files to keep beside it, each with the ending it gets in the cache.

@@ -32,8 +32,7 @@ mod record;
 mod verified;
 mod watched;
 
-pub use etcd::{EtcdBinaries, Libc};
-pub use make::{Made, Maker};
+pub use etcd::EtcdBinaries;
 pub use policy::Policy;
 pub use verified::Verified;
 

@@ -13,7 +13,7 @@ use time::macros::format_description;
 
 use super::node::Inputs;
 use crate::hex;
-use crate::spec::{Board, Cluster, Node, Wifi};
+use crate::spec::{Cluster, Node, Wifi};
 
 /// The values, by the names templates use.
 #[derive(Serialize)]
@@ -278,18 +278,6 @@ fn syntax() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.keep_trailing_newline(true);
     syntax.build().unwrap_or_default()
-}
-
-/// Names of the boards in `firmware/` and `cluster.toml`.
-pub(super) fn board_name(board: Board) -> &'static str {
-    match board {
-        Board::Pi3 => "pi3",
-        Board::Zero2W => "zero2w",
-        Board::Pi4 => "pi4",
-        Board::Cm4 => "cm4",
-        Board::Pi5 => "pi5",
-        Board::Cm5 => "cm5",
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 
-use super::context::board_name;
 use super::manifest::FirmwareFile;
 use super::source;
 use super::tree::{Change, Edit, Entry};
@@ -22,10 +21,8 @@ pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
             "correct the file and build etcd-image again",
         )
     })?;
-    let wanted = |boards: &[String]| {
-        boards.is_empty()
-            || board.is_some_and(|board| boards.iter().any(|b| b == board_name(board)))
-    };
+    let wanted =
+        |boards: &[Board]| boards.is_empty() || board.is_some_and(|board| boards.contains(&board));
     let entry = |setting: super::manifest::SettingItem| Entry {
         place: Place::Boot,
         path: "/config.txt".to_owned(),

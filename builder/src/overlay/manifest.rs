@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::spec::Board;
+
 /// One overlay folder.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +138,6 @@ pub(super) struct SettingItem {
     pub(super) line: String,
     /// Boards it is for; empty means every board.
     #[serde(default)]
-    pub(super) boards: Vec<String>,
+    pub(super) boards: Vec<Board>,
     pub(super) why: String,
 }

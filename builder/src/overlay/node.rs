@@ -88,7 +88,7 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
                 "node {}: {} does not boot on {}",
                 node.name,
                 recipe.name,
-                super::context::board_name(board)
+                board.name()
             ),
             "choose another base with `--base`, or correct the node's `board`",
         )),

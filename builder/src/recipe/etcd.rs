@@ -12,8 +12,6 @@ use crate::failure::{Failure, Kind, parse_toml};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EtcdReleases {
-    /// The version used when none is asked for.
-    pub default: String,
     mirrors: Vec<String>,
     tarball: String,
     /// SHA-256 of the arm64 tarball, by version without the `v`.

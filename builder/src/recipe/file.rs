@@ -12,47 +12,18 @@ use crate::spec::Board;
 struct File {
     title: String,
     release: String,
-    family: FamilyName,
+    family: Family,
     overlays: Vec<String>,
     firmware: Vec<String>,
-    boards: Vec<BoardName>,
-    download: Option<DownloadTable>,
+    boards: Vec<Board>,
+    download: Option<Download>,
     made_by: Option<Maker>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct DownloadTable {
-    url: String,
-    sha256: String,
-    size: Option<u64>,
-    raw_sha256: Option<String>,
-    raw_size: Option<u64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Maker {
     Mmdebstrap,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum FamilyName {
-    RaspiosTrixie,
-    RaspiosBookworm,
-    DebianTrixie,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum BoardName {
-    Pi3,
-    Zero2W,
-    Pi4,
-    Cm4,
-    Pi5,
-    Cm5,
 }
 
 /// The recipe in `text`, the content of `{name}.toml`.
@@ -66,14 +37,14 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Recipe> {
         source: source(name, file.download, file.made_by)?,
         title: file.title,
         release: file.release,
-        family: family(file.family),
+        family: file.family,
         overlays: file.overlays,
         firmware: file.firmware,
-        boards: file.boards.into_iter().map(board).collect(),
+        boards: file.boards,
     })
 }
 
-fn source(name: &str, download: Option<DownloadTable>, maker: Option<Maker>) -> Result<Source> {
+fn source(name: &str, download: Option<Download>, maker: Option<Maker>) -> Result<Source> {
     match (download, maker) {
         (Some(table), None) => Ok(Source::Download(published(name, table)?)),
         (None, Some(Maker::Mmdebstrap)) => Ok(Source::Debian),
@@ -84,7 +55,7 @@ fn source(name: &str, download: Option<DownloadTable>, maker: Option<Maker>) -> 
     }
 }
 
-fn published(name: &str, table: DownloadTable) -> Result<Download> {
+fn published(name: &str, table: Download) -> Result<Download> {
     if !(table.url.starts_with("https://") || table.url.starts_with("http://")) {
         return Err(wrong(name, "`url` must start with https:// or http://"));
     }
@@ -99,36 +70,11 @@ fn published(name: &str, table: DownloadTable) -> Result<Download> {
             ));
         }
     }
-    Ok(Download {
-        url: table.url,
-        sha256: table.sha256,
-        size: table.size,
-        raw_sha256: table.raw_sha256,
-        raw_size: table.raw_size,
-    })
+    Ok(table)
 }
 
 fn wrong(name: &str, what: &str) -> anyhow::Error {
     let hint =
         "see recipes/raspios-trixie.toml for every key; keys below `[download]` belong to it";
     Failure::new(Kind::Usage, format!("recipe {name}.toml: {what}"), hint)
-}
-
-fn family(name: FamilyName) -> Family {
-    match name {
-        FamilyName::RaspiosTrixie => Family::RaspiosTrixie,
-        FamilyName::RaspiosBookworm => Family::RaspiosBookworm,
-        FamilyName::DebianTrixie => Family::DebianTrixie,
-    }
-}
-
-fn board(name: BoardName) -> Board {
-    match name {
-        BoardName::Pi3 => Board::Pi3,
-        BoardName::Zero2W => Board::Zero2W,
-        BoardName::Pi4 => Board::Pi4,
-        BoardName::Cm4 => Board::Cm4,
-        BoardName::Pi5 => Board::Pi5,
-        BoardName::Cm5 => Board::Cm5,
-    }
 }

@@ -1,5 +1,7 @@
 //! A recipe: what a base is and what must be done to it. Data only; read from `recipes/*.toml`.
 
+use serde::Deserialize;
+
 use crate::spec::Board;
 
 /// A known base.
@@ -24,7 +26,8 @@ pub struct Recipe {
 }
 
 /// Bases whose first boot is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Family {
     /// Raspberry Pi OS 13: initramfs `resize`, cloud-init, userconfig.
     RaspiosTrixie,
@@ -44,7 +47,8 @@ pub enum Source {
 }
 
 /// A published, compressed image and its pinned digests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Download {
     /// Address of the compressed image.
     pub url: String,

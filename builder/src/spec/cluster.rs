@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
 use crate::secret::Secret;
 
 /// A valid cluster. Built only by [`super::resolve`]; nothing after it reads a flag, a file or the environment.
@@ -95,7 +97,8 @@ pub struct Node {
 }
 
 /// Raspberry Pi models with a 64-bit boot path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Board {
     /// Raspberry Pi 3 (B, B+, A+) and Compute Module 3.
     Pi3,
@@ -109,6 +112,30 @@ pub enum Board {
     Pi5,
     /// Compute Module 5.
     Cm5,
+}
+
+impl Board {
+    /// Every board.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Pi3,
+        Self::Zero2W,
+        Self::Pi4,
+        Self::Cm4,
+        Self::Pi5,
+        Self::Cm5,
+    ];
+
+    /// Its name in `cluster.toml`, recipes and `firmware/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pi3 => "pi3",
+            Self::Zero2W => "zero2w",
+            Self::Pi4 => "pi4",
+            Self::Cm4 => "cm4",
+            Self::Pi5 => "pi5",
+            Self::Cm5 => "cm5",
+        }
+    }
 }
 
 /// etcd's binaries and settings.

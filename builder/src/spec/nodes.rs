@@ -32,16 +32,6 @@ impl Written {
 /// More members than this are surely a mistake: etcd itself advises at most seven.
 pub(super) const MOST: u32 = 99;
 
-/// Boards by the name they have in the file.
-const BOARDS: [(&str, Board); 6] = [
-    ("pi3", Board::Pi3),
-    ("zero2w", Board::Zero2W),
-    ("pi4", Board::Pi4),
-    ("cm4", Board::Cm4),
-    ("pi5", Board::Pi5),
-    ("cm5", Board::Cm5),
-];
-
 /// The members, from the file or by number.
 pub(super) fn read(
     document: &Document<'_>,
@@ -127,11 +117,8 @@ fn described(table: &Table<'_>, log: &mut Complaints) -> Option<Written> {
 }
 
 fn board_named(name: &str) -> Result<Board, String> {
-    let names = BOARDS.map(|(name, _)| name);
-    let found = BOARDS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, board)| *board);
+    let names = Board::ALL.map(Board::name);
+    let found = Board::ALL.into_iter().find(|board| board.name() == name);
     found.ok_or_else(|| format!("unknown board `{name}`; {}", schema::advice(name, &names)))
 }
 

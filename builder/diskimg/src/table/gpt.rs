@@ -5,7 +5,7 @@
 //! protective MBR  header   entries   the partitions          entries    header
 //! ```
 
-use super::gpt_header::Header;
+use super::gpt_header::{Header, check_sum};
 use super::{Code, Guid, Partition, PartitionKind, SECTOR, check_places, sectors};
 use crate::bytes::{array_at, put, u16_at, u64_at};
 use crate::crc::crc32;
@@ -29,15 +29,7 @@ impl Gpt {
         let header = Header::read(storage, 1)?;
         let offset = header.entry_lba.saturating_mul(SECTOR);
         let entries = read_vec(storage, offset, header.entry_bytes())?;
-        let (expected, found) = (crc32(&entries), header.entries_crc);
-        if expected != found {
-            return Err(Corrupt::GptChecksum {
-                offset,
-                expected,
-                found,
-            }
-            .into());
-        }
+        check_sum(offset, crc32(&entries), header.entries_crc)?;
         let gpt = Self { header, entries };
         gpt.check(storage.size())?;
         Ok(gpt)
@@ -53,16 +45,6 @@ impl Gpt {
         }
         let first = self.header.first_usable_lba.saturating_mul(SECTOR);
         check_places(&self.partitions(), first, size)
-    }
-
-    /// The GUID of the disk.
-    pub fn disk_guid(&self) -> Guid {
-        self.header.disk_guid
-    }
-
-    /// Changes the GUID of the disk; the image changes with `write`.
-    pub fn set_disk_guid(&mut self, guid: Guid) {
-        self.header.disk_guid = guid;
     }
 
     /// The GUID of partition `number`, which Linux calls its `PARTUUID`.

@@ -1,6 +1,6 @@
 //! A GPT header: one sector, the same at both ends of the disk but for its own place.
 
-use super::{Guid, SECTOR};
+use super::SECTOR;
 use crate::bytes::{array_at, put, u32_at, u64_at};
 use crate::crc::crc32;
 use crate::error::{Corrupt, Result, Unsupported};
@@ -18,7 +18,6 @@ pub(super) struct Header {
     pub(super) alternate_lba: u64,
     pub(super) first_usable_lba: u64,
     pub(super) last_usable_lba: u64,
-    pub(super) disk_guid: Guid,
     pub(super) entry_lba: u64,
     pub(super) entry_count: u32,
     pub(super) entry_size: u32,
@@ -49,7 +48,6 @@ impl Header {
             alternate_lba: u64_at(sector, 32),
             first_usable_lba: u64_at(sector, 40),
             last_usable_lba: u64_at(sector, 48),
-            disk_guid: Guid(array_at(sector, 56)),
             entry_lba: u64_at(sector, 72),
             entry_count: u32_at(sector, 80),
             entry_size: u32_at(sector, 84),
@@ -57,15 +55,7 @@ impl Header {
             sector: Box::new(*sector),
             size: length,
         };
-        let (expected, found) = (header.checksum(), u32_at(sector, CRC_AT));
-        if expected != found {
-            return Err(Corrupt::GptChecksum {
-                offset,
-                expected,
-                found,
-            }
-            .into());
-        }
+        check_sum(offset, header.checksum(), u32_at(sector, CRC_AT))?;
         header.check(offset)
     }
 
@@ -101,7 +91,6 @@ impl Header {
         put(sector, 32, &self.alternate_lba.to_le_bytes());
         put(sector, 40, &self.first_usable_lba.to_le_bytes());
         put(sector, 48, &self.last_usable_lba.to_le_bytes());
-        put(sector, 56, &self.disk_guid.0);
         put(sector, 72, &self.entry_lba.to_le_bytes());
         put(sector, 88, &self.entries_crc.to_le_bytes());
         let checksum = header.checksum();
@@ -115,6 +104,19 @@ impl Header {
         put(&mut bytes, CRC_AT, &[0; 4]);
         crc32(bytes.get(..self.size).unwrap_or_default())
     }
+}
+
+/// The checksum of what is at `offset` must be the one its header tells.
+pub(super) fn check_sum(offset: u64, expected: u32, found: u32) -> Result<()> {
+    if expected != found {
+        return Err(Corrupt::GptChecksum {
+            offset,
+            expected,
+            found,
+        }
+        .into());
+    }
+    Ok(())
 }
 
 fn field<T>(field: &'static str, value: u64) -> Result<T> {

@@ -10,7 +10,7 @@ mod release;
 mod unpacked;
 mod version;
 
-pub use elf::Libc;
+use elf::Libc;
 
 use std::fmt;
 use std::path::Path;

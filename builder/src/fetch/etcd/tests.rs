@@ -63,7 +63,7 @@ impl Releases {
         let recipes = scene.dir.path().join("recipes");
         fs_err::create_dir(&recipes).unwrap();
         let text = format!(
-            "default = \"3.6.1\"\nmirrors = [\"{}\", \"{}\"]\ntarball = \"etcd-v{{version}}-linux-arm64.tar.gz\"\n\
+            "mirrors = [\"{}\", \"{}\"]\ntarball = \"etcd-v{{version}}-linux-arm64.tar.gz\"\n\
              [sha256]\n\"3.6.1\" = \"{pinned}\"\n",
             server.url("/broken/v{version}"),
             server.url("/v{version}"),

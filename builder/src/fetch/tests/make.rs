@@ -6,7 +6,7 @@ use std::path::Path;
 use super::scene::{Scene, failure, image, sha256};
 use crate::failure::{Failure, Kind};
 use crate::fetch::make::made;
-use crate::fetch::{Made, Maker};
+use crate::fetch::make::{Made, Maker};
 
 /// Makes the test image, and counts how often; fails once nothing is left to make.
 struct Fake {
