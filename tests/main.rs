@@ -24,5 +24,7 @@ mod node;
 mod nothing_else;
 mod plan;
 mod refuse;
+mod refuse_downloads;
+mod refuse_etcd;
 mod tree;
 mod verify;

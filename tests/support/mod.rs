@@ -14,3 +14,6 @@ pub(crate) mod pi_like;
 pub(crate) mod scene;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;
+
+#[allow(dead_code, reason = "the downloads' own tests use the rest")]
+pub(crate) mod http;

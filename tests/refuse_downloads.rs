@@ -1,0 +1,74 @@
+//! Downloads that are not what the recipe promised: the right exit code, and nothing left for the next build to trust.
+
+use std::fs;
+
+use crate::refuse::leaves_nothing;
+use crate::support::fixture::{hex, packed, release};
+use crate::support::http::{Reply, Server};
+use crate::support::scene::{Outcome, Scene};
+use sha2::{Digest as _, Sha256};
+
+/// A build from a recipe that promises one thing, and a server that has another.
+fn build(promised: &[u8], reply: impl Fn() -> Reply + Send + Sync + 'static) -> Outcome {
+    let server = Server::start(move |_, _| reply());
+    let scene = Scene::with("raspios-trixie");
+    let (url, sha256) = (server.url("/base.img.xz"), hex(&Sha256::digest(promised)));
+    scene.file(
+        "recipes/mine.toml",
+        &format!(
+            "title = \"t\"\nrelease = \"1\"\nfamily = \"raspios-trixie\"\noverlays = []\nfirmware = []\n\
+             boards = [\"pi4\"]\n[download]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"
+        ),
+    );
+    let etcd = release("arm64");
+    let options = [
+        "--nodes",
+        "1",
+        "--base",
+        "mine",
+        "--recipes",
+        "recipes",
+        "--etcd",
+    ];
+    let words = [&["build"], &options[..], &[etcd.to_str().unwrap()]].concat();
+    let outcome = scene.bare(&words);
+    leaves_nothing(&scene);
+    assert!(!scene.at("etcd-cluster").exists());
+    let cached = scene.names("home/.cache").into_iter();
+    let endings = cached.map(|name| name.rsplit_once('.').unwrap().1.to_owned());
+    let kept: Vec<_> = endings.filter(|ending| ending != "lock").collect();
+    // A download that failed is continued by the next build; bytes that were wrong are not.
+    let part: &[&str] = if outcome.code == Some(5) {
+        &["part"]
+    } else {
+        &[]
+    };
+    assert_eq!(kept, part);
+    outcome
+}
+
+#[test]
+fn bytes_that_were_not_promised() {
+    let whole = fs::read(packed("raspios-trixie", "xz-multi")).unwrap();
+    let padded = [&whole[..], &[0; 512]].concat();
+    let garbage = [&whole[..], b"garbage"].concat();
+    let cut = whole[..whole.len() / 2].to_vec();
+    for sent in [padded, garbage, cut] {
+        build(&whole, move || Reply::whole(&sent)).refused_naming(3, &["base.img.xz", "SHA-256"]);
+    }
+}
+
+#[test]
+fn promised_bytes_that_are_no_image() {
+    let whole = fs::read(packed("raspios-trixie", "xz-multi")).unwrap();
+    let garbage = [&whole[..], b"garbage"].concat();
+    for sent in [garbage, whole[..whole.len() / 2].to_vec()] {
+        let promised = sent.clone();
+        build(&promised, move || Reply::whole(&sent)).refused_naming(4, &["mine"]);
+    }
+}
+
+#[test]
+fn a_server_without_the_file() {
+    build(b"x", || Reply::status("404 Not Found")).refused_naming(5, &["base.img.xz", "404"]);
+}
