@@ -1,4 +1,4 @@
-//! What `cargo xtask test --full` boots besides: power cuts many more times, and Raspberry Pi OS.
+//! What `cargo xtask test --full` boots besides: power cuts many more times, and crueller; IPv6; Raspberry Pi OS.
 
 use std::fs;
 use std::path::Path;
@@ -32,6 +32,21 @@ fn file(name: &str, ending: &str) -> String {
 
 #[test]
 #[ignore = "boots a machine: about two minutes"]
+fn a_node_with_an_ipv6_address_boots() {
+    let _turn = turn();
+    let config = file("six", "toml");
+    let text = "[network]\nprefix = 64\ngateway = \"fd00::1\"\ndns = []\n\n\
+                [[node]]\nname = \"six\"\naddress = \"fd00::50\"\n";
+    fs::write(&config, text).unwrap();
+    let said = boots(&Images::of(
+        "six",
+        &["--config", &config, "--base", "debian-trixie"],
+    ));
+    assert!(said.contains("https://[fd00::50]:2379"), "{said}");
+}
+
+#[test]
+#[ignore = "boots a machine: about two minutes"]
 fn raspberry_pi_os_boots_with_a_borrowed_kernel() {
     let _turn = turn();
     let base = file("pi", "img");
@@ -49,5 +64,14 @@ fn twenty_power_cuts_lose_no_acknowledged_write() {
         || {
             Three::healthy("twenty").keeps_its_promises_through_power_cuts(20);
         },
+    );
+}
+
+#[test]
+#[ignore = "boots three machines three times: about ten minutes"]
+fn a_power_cut_that_loses_what_was_not_flushed_loses_no_acknowledged_write() {
+    inside(
+        "boot_full::a_power_cut_that_loses_what_was_not_flushed_loses_no_acknowledged_write",
+        || Three::off("forgetful").keeps_its_promises_on_forgetful_disks(2),
     );
 }

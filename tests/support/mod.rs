@@ -11,6 +11,8 @@ pub(crate) mod compare;
 pub(crate) mod node;
 #[cfg(target_os = "linux")]
 pub(crate) mod pi_like;
+#[cfg(target_os = "linux")]
+pub(crate) mod power;
 pub(crate) mod scene;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;

@@ -1,6 +1,7 @@
 //! Three machines that are a healthy cluster, and what they must go through. Acted inside namespaces.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use etcd_image::boot::{Client, Lab};
 
 use super::cluster::{Images, NODES, healthy};
+use super::power::keep_flushed;
 
 /// What all keys written here begin with.
 const KEY: &str = "gate";
@@ -24,15 +26,20 @@ pub(crate) struct Three {
 impl Three {
     /// Builds them, switches them on and waits.
     pub(crate) fn healthy(name: &str) -> Self {
+        let mut three = Self::off(name);
+        three.start();
+        three
+    }
+
+    /// Builds them.
+    pub(crate) fn off(name: &str) -> Self {
         let lab = Images::build(name, NODES.len()).lab();
-        let mut three = Self {
+        Self {
             client: lab.client().clone(),
             at: lab.nodes().iter().map(|node| node.address).collect(),
             promised: 0,
             lab,
-        };
-        three.start();
-        three
+        }
     }
 
     /// Kills a node, writes without it, starts it again: it knows what it has missed.
@@ -59,6 +66,26 @@ impl Three {
             self.start();
             self.keeps_its_promises();
         }
+    }
+
+    /// The same with disks that lose what was not flushed. The images become what the disks hold after each cut.
+    pub(crate) fn keeps_its_promises_on_forgetful_disks(&mut self, cuts: u32) {
+        let mut logs = self.note_writes();
+        self.start();
+        for _ in 0..cuts {
+            self.cut();
+            for (log, node) in logs.iter().zip(self.lab.nodes()) {
+                // How much is lost is up to the moment; often nothing, since etcd flushes all the time.
+                keep_flushed(log, &node.image);
+            }
+            logs = self.note_writes();
+            self.start();
+            self.keeps_its_promises();
+        }
+    }
+
+    fn note_writes(&mut self) -> [PathBuf; 3] {
+        NODES.map(|name| self.lab.note_writes(name).unwrap())
     }
 
     fn start(&mut self) {

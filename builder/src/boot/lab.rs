@@ -117,6 +117,20 @@ impl Lab {
         Ok(())
     }
 
+    /// From its next start on, everything the node writes is noted in the file that is returned, with every flush, in
+    /// the format of dm-log-writes. Its disk is the image again, without what was written so far.
+    pub fn note_writes(&mut self, name: &str) -> Result<PathBuf> {
+        let index = self.index(name)?;
+        let node = &self.setup.nodes[index];
+        let log = self.scratch.path(&format!("{name}.log"));
+        drop(create(&log)?);
+        let size = Machine::disk_size(node.size);
+        let hardware = &mut self.machines[index].hardware;
+        hardware.disk = self.scratch.overlay(name, &node.image, size)?;
+        hardware.log = Some(log.clone());
+        Ok(log)
+    }
+
     /// What a node says.
     pub fn console(&mut self, name: &str) -> Result<&mut Console> {
         let index = self.index(name)?;
@@ -177,6 +191,7 @@ fn hardware(setup: &Setup, node: &Node, number: usize, scratch: &mut Scratch) ->
         device_tree: device_tree.transpose()?,
         cmdline: node.cmdline.clone(),
         disk: scratch.overlay(&node.name, &node.image, Machine::disk_size(node.size))?,
+        log: None,
         console: scratch.path("off"),
         tap: network::tap(number),
         mac: network::mac(number),

@@ -28,6 +28,8 @@ pub(super) struct Hardware {
     pub(super) cmdline: String,
     /// A qcow2 file.
     pub(super) disk: PathBuf,
+    /// Where all that is written is noted besides, with every flush.
+    pub(super) log: Option<PathBuf>,
     /// What comes out of the serial port.
     pub(super) console: PathBuf,
     /// Name of the network device on our side.
@@ -88,7 +90,7 @@ impl Machine {
         words
             .0
             .extend(["-append".into(), hardware.cmdline.clone().into()]);
-        let (disk, console) = (hardware.disk.display(), hardware.console.display());
+        let (disk, console) = (drive(hardware), hardware.console.display());
         let (tap, mac) = (&hardware.tap, &hardware.mac);
         words.add(&format!(
             "-netdev tap,id=net,ifname={tap},script=no,downscript=no"
@@ -96,7 +98,7 @@ impl Machine {
         match self {
             Self::Virt => {
                 words.add("-M virt -cpu cortex-a72 -smp 1 -m 768");
-                words.add(&format!("-drive file={disk},format=qcow2,if=none,id=card"));
+                words.add(&format!("-drive {disk},if=none,id=card"));
                 words.add("-device virtio-blk-pci,drive=card");
                 // No boot from the network: no option ROM is needed.
                 words.add(&format!(
@@ -106,7 +108,7 @@ impl Machine {
             }
             Self::Raspi3b => {
                 words.add("-M raspi3b -m 1G");
-                words.add(&format!("-drive file={disk},format=qcow2,if=sd"));
+                words.add(&format!("-drive {disk},if=sd"));
                 words.add(&format!("-device usb-net,netdev=net,mac={mac}"));
                 // The first port is the PL011, the second the mini UART; one of them is the console.
                 words.add(&format!("-chardev file,id=port,path={console},mux=on"));
@@ -114,6 +116,19 @@ impl Machine {
             }
         }
         words.0
+    }
+}
+
+/// What holds the disk, with QEMU's `blklogwrites` over it if writes are noted.
+fn drive(hardware: &Hardware) -> String {
+    let disk = hardware.disk.display();
+    match &hardware.log {
+        None => format!("file={disk},format=qcow2"),
+        Some(log) => format!(
+            "driver=blklogwrites,file.driver=qcow2,file.file.driver=file,file.file.filename={disk},\
+             log.driver=file,log.filename={}",
+            log.display()
+        ),
     }
 }
 
@@ -142,6 +157,7 @@ mod tests {
             device_tree: None,
             cmdline: "root=x quiet".to_owned(),
             disk: "d".into(),
+            log: None,
             console: "c".into(),
             tap: "tap0".to_owned(),
             mac: "b8:27:eb:00:00:01".to_owned(),
