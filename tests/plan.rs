@@ -67,6 +67,24 @@ fn the_plan_of_debian_is_as_reviewed() {
 }
 
 #[test]
+fn verbose_tells_what_was_found_and_decided() {
+    let scene = Scene::with("raspios-trixie");
+    let options = ["--nodes", "3", "--only", "etcd1", "-v"];
+    let told = scene.run("plan", &options).done().stderr;
+    let details: Vec<&str> = told
+        .lines()
+        .filter_map(|line| Some(line.split_once(" s  ")?.1))
+        .map(|line| line.split([':', '(']).next().unwrap_or_default())
+        .collect();
+    assert_eq!(details.len(), 3, "{told}");
+    assert!(details[0].starts_with("base raspios-trixie, "), "{told}");
+    assert!(details[1].starts_with("etcd 3."), "{told}");
+    assert_eq!(details[2], "node etcd1");
+    let quiet = scene.run("plan", &[&options[..], &["--quiet"]].concat());
+    assert_eq!(quiet.code, Some(2), "{}", quiet.stderr);
+}
+
+#[test]
 fn planning_writes_nothing() {
     let scene = Scene::with("raspios-trixie");
     let before = scene.names(".");

@@ -1,9 +1,11 @@
 //! One run of `build`, `plan` or `fetch`: its options, and the steps those commands share.
 
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
+use crate::apply::{self, OutputFolder, Staged};
 use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::{Failure, Kind};
 use crate::fetch::{self, EtcdBinaries, Verified};
@@ -21,6 +23,7 @@ pub struct Job {
     pub(crate) work: Work,
     pub(crate) environment: Environment,
     progress: Box<dyn Progress>,
+    started: Instant,
 }
 
 impl std::fmt::Debug for Job {
@@ -57,6 +60,7 @@ impl Job {
             work,
             environment,
             progress: progress::stderr(voice.quiet),
+            started: Instant::now(),
         }
     }
 
@@ -69,6 +73,14 @@ impl Job {
             self.progress.note(&format!("warning: {warning}"));
         }
         Ok(cluster)
+    }
+
+    /// What only a curious person wants to know, after the seconds so far.
+    fn detail(&self, line: &str) {
+        if self.work.fetch.detail.verbose {
+            let seconds = self.started.elapsed().as_secs_f64();
+            self.progress.note(&format!("{seconds:6.2} s  {line}"));
+        }
     }
 
     /// Lines worth knowing now.
@@ -100,6 +112,12 @@ impl Job {
                 "the recipe's `family` is wrong, or its address serves something else",
             ));
         }
+        let (path, sha256) = (verified.path().display(), verified.raw_sha256());
+        self.detail(&format!(
+            "base {}, {}: {path}, SHA-256 {sha256}",
+            recipe.name,
+            image.layout().release
+        ));
         Ok(Base {
             recipe,
             verified,
@@ -118,6 +136,11 @@ impl Job {
             let doubt = libc.check(inspect::glibc(&base.image)?)?;
             self.tell(doubt.as_slice());
         }
+        let (source, sha256) = (&etcd.source, &etcd.sha256);
+        self.detail(&format!(
+            "etcd {}: {source}, SHA-256 {sha256}",
+            etcd.version
+        ));
         Ok(etcd)
     }
 
@@ -134,12 +157,30 @@ impl Job {
         self.on_all(&sources.cluster.select(&self.work.nodes.only)?, |node| {
             let tree = overlay::tree(&inputs, node)?;
             let found = inspect::find(&base.image, &tree.paths())?;
-            plan::plan(base.image.layout(), &found, &tree)
+            let plan = plan::plan(base.image.layout(), &found, &tree)?;
+            let (node, edits) = (&plan.node, plan.steps.len());
+            self.detail(&format!("node {node}: {edits} edits planned"));
+            Ok(plan)
+        })
+    }
+
+    /// Every plan's image, complete, under a temporary name.
+    pub(crate) fn images(
+        &self,
+        plans: &[Plan],
+        base: &Base,
+        out: &OutputFolder,
+    ) -> Result<Vec<Staged>> {
+        self.on_all(plans, |plan| {
+            let image = apply::apply(plan, &base.image, out)?;
+            let (node, sha256) = (&plan.node, &image.sha256);
+            self.detail(&format!("node {node}: written, SHA-256 {sha256}"));
+            Ok(image)
         })
     }
 
     /// The same work on several nodes at once.
-    pub(crate) fn on_all<T: Sync, R: Send>(
+    fn on_all<T: Sync, R: Send>(
         &self,
         items: &[T],
         work: impl Fn(&T) -> Result<R> + Sync,

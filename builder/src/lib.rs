@@ -56,7 +56,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
     let plans = job.plans(&sources, &base)?;
 
     let out = OutputFolder::open(&job.work.output.out)?;
-    let images = job.on_all(&plans, |plan| apply::apply(plan, &base.image, &out))?;
+    let images = job.images(&plans, &base, &out)?;
     let manifest = report::manifest(&sources, &plans, &images, &out)?;
     state.keep()?;
     out.publish(images)?;

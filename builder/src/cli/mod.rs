@@ -15,7 +15,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 pub use boot::{BootMachine, BootOptions};
 pub use environment::Environment;
 pub use manual::{completions, man};
-pub use options::{CacheOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
+pub use options::{CacheOptions, DetailOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
 pub use output::write_new;
 
 const EXAMPLES: &str = "\
@@ -166,6 +166,9 @@ pub struct Fetch {
     /// Where downloads go.
     #[command(flatten)]
     pub cache: CacheOptions,
+    /// How much to tell on the way.
+    #[command(flatten)]
+    pub detail: DetailOptions,
 }
 
 /// The options of build and plan.

@@ -65,6 +65,15 @@ pub struct CacheOptions {
     pub jobs: Option<NonZeroUsize>,
 }
 
+/// How much to tell on the way.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct DetailOptions {
+    /// Tell what was found and decided, and when, on standard error
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
 /// Where images go.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
