@@ -47,6 +47,13 @@ fn a_base_that_is_not_there() {
 }
 
 #[test]
+fn a_mirror_that_nothing_comes_from() {
+    let scene = Scene::with("raspios-trixie");
+    let options = ["--mirror", "http://mirror.example/debian"];
+    refused(&scene, &options, 2, &["`--mirror`"]);
+}
+
+#[test]
 fn a_base_without_an_ext4_root() {
     refuses_base(
         "raspios-trixie+no-root",

@@ -14,7 +14,7 @@ use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
-use crate::recipe::{self, Recipe};
+use crate::recipe::{self, Recipe, Source};
 use crate::report::{InputRecord, Sources};
 use crate::spec::{self, Cluster, Purpose};
 
@@ -97,9 +97,13 @@ impl Job {
         let (wanted, verified) = match &cluster.base {
             spec::Base::Recipe(name) => {
                 let recipe = recipe::find(&recipes, name)?;
+                self.mirror_serves(cluster, Some(recipe))?;
                 (Some(recipe), fetch::base(recipe, &options)?)
             }
-            spec::Base::Image(path) => (None, fetch::local(path, &options)?),
+            spec::Base::Image(path) => {
+                self.mirror_serves(cluster, None)?;
+                (None, fetch::local(path, &options)?)
+            }
         };
         let image = Image::open_base(verified.path())?;
         let family = image.layout().family;
@@ -123,6 +127,22 @@ impl Job {
             verified,
             image,
         })
+    }
+
+    /// Refuses a mirror of Debian's packages where none is asked for any.
+    fn mirror_serves(&self, cluster: &Cluster, recipe: Option<&Recipe>) -> Result<()> {
+        let made = recipe.is_some_and(|recipe| recipe.source == Source::Debian);
+        if self.work.fetch.sources.mirror.is_none()
+            || made
+            || cluster.etcd.source == spec::EtcdSource::Debian
+        {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Kind::Usage,
+            "`--mirror` is given, and neither the base nor etcd is made of Debian's packages",
+            "leave it out, or take `--base debian-trixie` or `--etcd debian`",
+        ))
     }
 
     /// etcd's binaries, which start on that base.
