@@ -6,29 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{Outcome, output, program, root, run, say};
-use crate::{bench, demo};
+use crate::command::{Outcome, output, program, run, say};
+use crate::demo;
 
 /// Time to quorum of three nodes over the bare base's to its prompt.
 pub(crate) const LIMIT: f64 = 1.6;
 
 /// A base that shows no prompt by then never will.
 const PATIENCE: Duration = Duration::from_secs(900);
-
-/// This measurement alone; a missed limit is an error.
-pub(crate) fn run_alone() -> Outcome {
-    demo::run()?;
-    let folder = root().join("target/bench-boot");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("making {}: {error}", folder.display()))?;
-    let ratio = measure(&bench::base_image()?, &folder);
-    let _ = std::fs::remove_dir_all(&folder);
-    match ratio? <= LIMIT {
-        true => Ok(()),
-        false => Err(format!("at most {LIMIT:.2} was wanted")),
-    }
-}
 
 /// The ratio of one run. `folder` is empty and may be filled.
 pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<f64> {

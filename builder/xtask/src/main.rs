@@ -17,6 +17,7 @@ usage: cargo xtask COMMAND
   test --full also twenty power cuts, cuts that lose what was not flushed, IPv6
   fixtures    make the test images under target/
   bench       time builds and boots against plain ones
+  bench build the builds alone
   bench boot  the boots alone
   setup       install the tools that demo and test need (Debian, Ubuntu)";
 
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
         ["test", "--full"] => test::run(true),
         ["fixtures"] => test::fixtures(),
         ["bench"] => bench::run(),
-        ["bench", "boot"] => bench_boot::run_alone(),
+        ["bench", "build"] => bench::run_builds(),
+        ["bench", "boot"] => bench::run_boots(),
         _ => Err(USAGE.to_owned()),
     };
     match result {
