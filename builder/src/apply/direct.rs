@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn what_suits_no_block_is_written_all_the_same() {
-        // Not in /tmp: a memory file system might know no direct writes.
-        let target = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-        let file = tempfile::tempfile_in(target).unwrap();
+        // Beside this program, not in /tmp: a memory file system might know no direct writes.
+        let program = std::env::current_exe().unwrap();
+        let file = tempfile::tempfile_in(program.parent().unwrap()).unwrap();
         file.set_len(3 * 4096 + 5).unwrap();
         let mut buffer = Buffer::new(8192);
         buffer.first(8192).fill(7);
