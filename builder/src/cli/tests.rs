@@ -67,6 +67,7 @@ fn shared_options_keep_their_names() {
     ] {
         parse(&line);
         parse(&format!("{line} --quiet"));
+        parse(&format!("{line} -v"));
     }
 }
 
