@@ -12,6 +12,7 @@ use crate::error::Result;
 
 /// Changes are kept in pieces of this many bytes, aligned to their size in the base.
 pub(super) const BLOCK: u64 = 4096;
+const BLOCK_LEN: usize = 4096;
 
 /// The changed blocks by their number: offset divided by [`BLOCK`]. The last one may be shorter.
 pub(super) type Blocks = BTreeMap<u64, Box<[u8]>>;
@@ -55,6 +56,15 @@ impl Overlay {
 
     fn blocks(&self) -> RwLockReadGuard<'_, Blocks> {
         self.changed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The block numbered `number` before `bytes` are written at `at` in it. The base is not read for a block that is
+    /// written whole.
+    fn new_block(&self, number: u64, at: usize, bytes: &[u8]) -> Result<Box<[u8]>> {
+        match (at, bytes.first_chunk::<BLOCK_LEN>()) {
+            (0, Some(whole)) => Ok(Box::new(*whole)),
+            _ => self.base_block(number),
+        }
     }
 
     /// The block numbered `number` as the base has it, cut at the end of the base.
@@ -101,7 +111,7 @@ impl Storage for Overlay {
             let block = match blocks.entry(number) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(self.base_block(number)?)
+                    entry.insert(self.new_block(number, at, rest)?)
                 }
             };
             let (now, later) = rest.split_at(rest.len().min(block.len().saturating_sub(at)));
