@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,6 +20,8 @@ use crate::plan::Plan;
 
 /// Read, hashed and written at a time.
 const CHUNK: u64 = 1 << 20;
+/// Chunks of one image that are read and not yet written.
+const BUFFERS: usize = 4;
 /// What a hole reads as, one chunk long.
 static ZEROES: [u8; 1 << 20] = [0; 1 << 20];
 /// A run of zeroes this long, aligned to its size, becomes a hole.
@@ -40,14 +43,15 @@ pub(super) fn compose(
         || std::iter::once(0..size).collect(),
         |source| extents::data(source, size),
     );
-    // Hashing keeps a processor busy while copying waits for memory and the disk.
-    let sha256 = thread::scope(|scope| {
-        let hash = scope.spawn(|| digest(edited, &data));
-        fill(base, edited, &data, file.as_file())?;
-        file.as_file().sync_all()?;
-        hash.join().unwrap_or_else(|_| bail!("hashing panicked"))
-    });
+    let source = base.file();
+    let shared = source.is_some_and(|source| extents::share(source, file.as_file()));
+    let sha256 = if shared {
+        write_runs(edited, file.as_file()).and_then(|()| digest(edited, &data))
+    } else {
+        copy(edited, &data, file.as_file())
+    };
     let sha256 = sha256.with_context(context)?;
+    file.as_file().sync_all().with_context(context)?;
     Ok(Staged {
         name,
         size,
@@ -56,70 +60,111 @@ pub(super) fn compose(
     })
 }
 
-/// Writes the edited image into a file of its size that has nothing but a hole.
-fn fill(base: &Image, edited: &Overlay, data: &[Range<u64>], file: &File) -> Result<()> {
-    if base
-        .file()
-        .is_some_and(|source| extents::share(source, file))
-    {
-        return write_runs(edited, file);
-    }
-    let mut file = DirectFile::new(file);
-    walk(edited, data, |piece| {
-        if piece.is_hole {
-            return Ok(());
-        }
-        parts(piece.bytes).try_for_each(|part| {
-            let at = piece.offset + u64::try_from(part.start).unwrap_or_default();
-            file.write_at(at, &piece.bytes[part])
-        })
-    })
-}
-
+/// The digest of the edited image, which is nowhere written.
 fn digest(edited: &Overlay, data: &[Range<u64>]) -> Result<String> {
+    let mut buffer = Buffer::new(ZEROES.len());
     let mut hash = Sha256::new();
-    walk(edited, data, |piece| {
-        hash.update(piece.bytes);
-        Ok(())
-    })?;
+    for chunk in chunks(edited, data) {
+        hash.update(chunk.read(edited, &mut buffer)?);
+    }
     Ok(hex::encode(&hash.finalize()))
 }
 
+/// Writes the edited image into a file of its size that is one hole, and gives its digest. Every byte is read once:
+/// one thread reads and hashes, which keeps a processor busy, while another waits for the disk.
+fn copy(edited: &Overlay, data: &[Range<u64>], file: &File) -> Result<String> {
+    let (full, to_write) = mpsc::sync_channel(BUFFERS);
+    let (written, free) = mpsc::sync_channel(BUFFERS);
+    for _ in 0..BUFFERS {
+        written.send(Buffer::new(ZEROES.len()))?;
+    }
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || write_chunks(file, &to_write, &written));
+        let sha256 = read_chunks(edited, data, &free, &full);
+        // Tells the writer that this was the last chunk.
+        drop(full);
+        let writer = writer.join();
+        writer.unwrap_or_else(|_| bail!("writing panicked"))?;
+        sha256
+    })
+}
+
+/// Reads and hashes, and hands over what is to be written, until all is read or the writer has failed.
+fn read_chunks(
+    edited: &Overlay,
+    data: &[Range<u64>],
+    free: &Receiver<Buffer>,
+    full: &SyncSender<(Chunk, Buffer)>,
+) -> Result<String> {
+    let mut hash = Sha256::new();
+    for chunk in chunks(edited, data) {
+        if chunk.is_hole {
+            hash.update(&ZEROES[..chunk.len]);
+            continue;
+        }
+        let Ok(mut buffer) = free.recv() else { break };
+        hash.update(chunk.read(edited, &mut buffer)?);
+        if full.send((chunk, buffer)).is_err() {
+            break;
+        }
+    }
+    Ok(hex::encode(&hash.finalize()))
+}
+
+fn write_chunks(
+    file: &File,
+    full: &Receiver<(Chunk, Buffer)>,
+    free: &SyncSender<Buffer>,
+) -> Result<()> {
+    let mut file = DirectFile::new(file);
+    for (chunk, mut buffer) in full {
+        chunk.write(buffer.first(chunk.len), &mut file)?;
+        // Nobody waits for the buffer of the last chunk.
+        let _ = free.send(buffer);
+    }
+    Ok(())
+}
+
 /// Some bytes of the edited image.
-struct Piece<'a> {
+struct Chunk {
     offset: u64,
-    bytes: &'a [u8],
+    len: usize,
     /// A hole of the base, and no edit in it.
     is_hole: bool,
 }
 
-/// Hands over the edited image from first to last byte; what is known to be a hole is not read.
-fn walk(
-    edited: &Overlay,
-    data: &[Range<u64>],
-    mut visit: impl FnMut(&Piece<'_>) -> std::io::Result<()>,
-) -> Result<()> {
-    let mut buffer = Buffer::new(ZEROES.len());
-    let mut offset = 0;
-    while offset < edited.size() {
-        let end = edited.size().min(offset + CHUNK);
-        let len = usize::try_from(end - offset).context("counting bytes")?;
-        let is_hole = is_hole(edited, data, offset..end);
-        let bytes = if is_hole {
-            &ZEROES[..len]
-        } else {
-            let bytes = buffer.first(len);
-            edited.read_at(offset, bytes)?;
-            bytes
-        };
-        visit(&Piece {
-            offset,
-            bytes,
-            is_hole,
-        })?;
-        offset = end;
+impl Chunk {
+    /// The bytes; what is known to be a hole is not read.
+    fn read<'a>(&self, edited: &Overlay, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
+        if self.is_hole {
+            return Ok(&ZEROES[..self.len]);
+        }
+        let bytes = buffer.first(self.len);
+        edited.read_at(self.offset, bytes)?;
+        Ok(bytes)
     }
-    Ok(())
+
+    fn write(&self, bytes: &[u8], file: &mut DirectFile<'_>) -> Result<()> {
+        for part in parts(bytes) {
+            let at = self.offset + u64::try_from(part.start)?;
+            file.write_at(at, &bytes[part])?;
+        }
+        Ok(())
+    }
+}
+
+/// The edited image from first to last byte.
+fn chunks(edited: &Overlay, data: &[Range<u64>]) -> impl Iterator<Item = Chunk> {
+    let size = edited.size();
+    (0..size.div_ceil(CHUNK)).map(move |number| {
+        let offset = number * CHUNK;
+        let end = size.min(offset + CHUNK);
+        Chunk {
+            offset,
+            len: usize::try_from(end - offset).unwrap_or(ZEROES.len()),
+            is_hole: is_hole(edited, data, offset..end),
+        }
+    })
 }
 
 /// Whether the range is a hole of the base that no edit touches.
