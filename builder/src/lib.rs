@@ -2,6 +2,7 @@
 //!
 //! `builder/ARCHITECTURE.md` has the rooms in reading order; imports go one way, downward in it (`tests/tree.rs`).
 
+pub mod blob;
 pub mod failure;
 pub mod hex;
 pub mod progress;

@@ -1,7 +1,5 @@
 //! One node's wanted state: every overlay of the recipe rendered, then firmware, then the user's own files.
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result, bail};
 
 use super::context::{Renderer, Values};
@@ -195,7 +193,7 @@ impl Overlay<'_> {
                 if item.secret {
                     Content::Secret(Secret::new(text))
                 } else {
-                    Content::Plain(Arc::from(text.into_bytes()))
+                    Content::Plain(text.into_bytes().into())
                 }
             }
             (None, Some(blob)) => self.blob(blob)?,
@@ -289,14 +287,12 @@ impl Overlay<'_> {
 
     /// The named values of a node. Everything here that is a private key is a [`Content::Secret`].
     fn blob(&self, name: &str) -> Result<Content> {
-        let plain = |text: &str| Content::Plain(Arc::from(text.as_bytes()));
+        let plain = |text: &str| Content::Plain(text.as_bytes().to_vec().into());
         let (etcd, identity) = (self.inputs.etcd, self.identity);
         Ok(match name {
-            "etcd" => Content::Plain(Arc::clone(&etcd.etcd)),
-            "etcdctl" => Content::Plain(Arc::clone(&etcd.etcdctl)),
-            "etcdutl" => Content::Plain(Arc::clone(
-                etcd.etcdutl.as_ref().context("this etcd has no etcdutl")?,
-            )),
+            "etcd" => Content::Plain(etcd.etcd.clone()),
+            "etcdctl" => Content::Plain(etcd.etcdctl.clone()),
+            "etcdutl" => Content::Plain(etcd.etcdutl.clone().context("this etcd has no etcdutl")?),
             "ca.crt" => plain(&self.inputs.certs.ca.pem),
             "server.crt" => plain(&identity.server.certificate.pem),
             "server.key" => Content::Secret(identity.server.key.clone()),
@@ -313,7 +309,7 @@ impl Overlay<'_> {
 fn extra_file(file: &ExtraFile) -> Result<Entry> {
     let content = match file.mode & 0o007 {
         0 => Content::Secret(Secret::new(file.content.clone())),
-        _ => Content::Plain(Arc::from(file.content.as_slice())),
+        _ => Content::Plain(file.content.clone().into()),
     };
     Ok(Entry {
         place: Place::Root,

@@ -1,8 +1,11 @@
 //! What one node must contain: the wanted state of paths, before anyone looked at the base.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
+use crate::blob::Blob;
+use crate::hex;
 use crate::inspect::Place;
 use crate::secret::{FingerprintKey, Secret};
 
@@ -96,7 +99,7 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Printable by `plan`.
-    Plain(Arc<[u8]>),
+    Plain(Blob),
     /// Printed only as its fingerprint.
     Secret(Secret),
 }
@@ -107,6 +110,14 @@ impl Content {
         match self {
             Self::Plain(bytes) => bytes,
             Self::Secret(secret) => secret.reveal(),
+        }
+    }
+
+    /// SHA-256 of the bytes, lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        match self {
+            Self::Plain(bytes) => bytes.sha256().to_owned(),
+            Self::Secret(secret) => hex::encode(&Sha256::digest(secret.reveal())),
         }
     }
 }

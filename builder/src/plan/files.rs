@@ -1,7 +1,6 @@
 //! From wanted state to steps: what each path needs, given what the base holds there.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
@@ -164,7 +163,7 @@ impl<'a> Planner<'a> {
         if new == current {
             return Ok(());
         }
-        let content = Content::Plain(Arc::from(new.into_bytes()));
+        let content = Content::Plain(new.into_bytes().into());
         let Before::File { attributes, .. } = before else {
             return Ok(());
         };
@@ -229,7 +228,7 @@ impl<'a> Planner<'a> {
             let content = if path.ends_with("shadow") {
                 Content::Secret(Secret::new(text))
             } else {
-                Content::Plain(Arc::from(text.into_bytes()))
+                Content::Plain(text.into_bytes().into())
             };
             let attributes = *attributes;
             self.push(Step {

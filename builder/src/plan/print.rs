@@ -2,10 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use sha2::{Digest as _, Sha256};
-
 use super::model::{Action, Plan, Step};
-use crate::hex;
 use crate::inspect::{Attributes, Before, Place};
 use crate::overlay::Content;
 use crate::secret::FingerprintKey;
@@ -82,7 +79,7 @@ impl Display for Shown {
 
 fn digest(content: &Content, key: &FingerprintKey) -> String {
     match content {
-        Content::Plain(bytes) => format!("sha256 {}", hex::encode(&Sha256::digest(bytes))),
+        Content::Plain(bytes) => format!("sha256 {}", bytes.sha256()),
         Content::Secret(secret) => format!("secret {}", secret.fingerprint(key)),
     }
 }

@@ -84,7 +84,7 @@ fn text(path: &str, text: &str) -> Entry {
     entry(
         path,
         Change::File {
-            content: Content::Plain(Arc::from(text.as_bytes())),
+            content: Content::Plain(text.as_bytes().to_vec().into()),
             mode: 0o644,
             owner: Owner::root(),
         },

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::apply::Staged;
 use crate::fetch::EtcdBinaries;
-use crate::hex;
 use crate::inspect::{Attributes, Place};
 use crate::pki::{Certificate, Certs};
 use crate::plan::{Action, Plan, Step};
@@ -316,7 +314,7 @@ impl FileRecord {
                 uid: attributes.uid,
                 gid: attributes.gid,
                 size: u64::try_from(content.bytes().len()).unwrap_or(u64::MAX),
-                sha256: hex::encode(&Sha256::digest(content.bytes())),
+                sha256: content.sha256(),
             },
             Action::MakeFolder { attributes } | Action::SetAttributes { attributes } => {
                 RecordKind::Folder {

@@ -90,7 +90,9 @@ fn take_entry<R: Read>(
             &format!("it holds {} more than once", program.name()),
         ));
     }
-    taken.programs.insert(program, read(entry, &path, name)?);
+    taken
+        .programs
+        .insert(program, read(entry, &path, name)?.into());
     if program == Program::Etcd && parts.len() > 1 {
         taken.folder = parts.first().map(|&folder| folder.to_owned());
     }
@@ -202,8 +204,8 @@ mod tests {
             "a.tar",
         )
         .unwrap();
-        assert_eq!(taken.programs[&Program::Etcd], b"server");
-        assert_eq!(taken.programs[&Program::Etcdctl], b"client");
+        assert_eq!(*taken.programs[&Program::Etcd], *b"server");
+        assert_eq!(*taken.programs[&Program::Etcdctl], *b"client");
         assert_eq!(taken.programs.len(), 2);
         assert_eq!(taken.folder.as_deref(), Some("etcd-v1"));
     }

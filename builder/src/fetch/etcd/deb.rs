@@ -144,7 +144,7 @@ pub(super) mod tests {
     fn reads_program_and_version() {
         let package = read(&package("1:3.5.16-4", "etcd", b"server"), "a.deb").unwrap();
         assert_eq!(package.version.as_deref(), Some("3.5.16"));
-        assert_eq!(package.programs[&Program::Etcd], b"server");
+        assert_eq!(*package.programs[&Program::Etcd], *b"server");
     }
 
     #[test]

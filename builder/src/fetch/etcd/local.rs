@@ -142,7 +142,7 @@ fn open(
     if let (b"\x7fELF", Some(program)) = (bytes.get(..4).unwrap_or_default(), Program::named(name))
     {
         return Ok(Unpacked {
-            programs: Programs::from([(program, bytes)]),
+            programs: Programs::from([(program, bytes.into())]),
             version: None,
         });
     }

@@ -14,12 +14,12 @@ use elf::Libc;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
 use self::programs::{Found, Program};
 use super::{Options, make};
+use crate::blob::Blob;
 use crate::spec::EtcdSource;
 
 /// etcd's programs, each an ELF file for 64-bit Arm.
@@ -28,11 +28,11 @@ pub struct EtcdBinaries {
     /// Without the `v`, e.g. `3.6.14`; `unknown` when nothing tells it.
     pub version: String,
     /// The server.
-    pub etcd: Arc<[u8]>,
+    pub etcd: Blob,
     /// The client.
-    pub etcdctl: Arc<[u8]>,
+    pub etcdctl: Blob,
     /// The offline tool; releases before 3.5 have none.
-    pub etcdutl: Option<Arc<[u8]>>,
+    pub etcdutl: Option<Blob>,
     /// Where they came from, for reports.
     pub source: String,
     /// SHA-256 of what they came from: the archive, or the `sha256sum` list of several files.

@@ -1,10 +1,10 @@
 //! The three programs, as they are gathered.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::blob::Blob;
 use crate::failure::{Failure, Kind};
 
 /// The programs that are taken; everything else is left.
@@ -32,7 +32,7 @@ impl Program {
 }
 
 /// Programs by name.
-pub(super) type Programs = BTreeMap<Program, Vec<u8>>;
+pub(super) type Programs = BTreeMap<Program, Blob>;
 
 /// What an archive held.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,13 +58,13 @@ impl Found {
     pub(super) fn bytes(&self, program: Program) -> Result<&[u8]> {
         self.programs
             .get(&program)
-            .map(Vec::as_slice)
+            .map(|bytes| &**bytes)
             .ok_or_else(|| self.missing(program))
     }
 
-    pub(super) fn take(&mut self, program: Program) -> Result<Arc<[u8]>> {
+    pub(super) fn take(&mut self, program: Program) -> Result<Blob> {
         let bytes = self.programs.remove(&program);
-        bytes.map(Arc::from).ok_or_else(|| self.missing(program))
+        bytes.ok_or_else(|| self.missing(program))
     }
 
     /// Adds what another source held; no program may come from two.

@@ -1,11 +1,12 @@
 //! Programs as they came out of an archive, kept in the cache: unpacking them again takes a warm build longer than
 //! everything else it does before it copies.
 //!
-//! `<digest of the archive>.programs` is the SHA-256 of what follows, in hexadecimal, and a tar archive laid out like a
-//! release's.
+//! `<digest of the archive>.programs` is a SHA-256 in hexadecimal, and a tar archive laid out like a release's. The
+//! digest is that of the version and the list of the programs, as `sha256sum` would print it: so each program is hashed
+//! once, for this and for all that asks later.
 
-use std::fs;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufReader, Read as _, Write as _};
 
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
@@ -33,21 +34,28 @@ pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> 
 
 /// Nothing, if it is not there or not what was written: then it is unpacked once more.
 fn read(entry: &Entry) -> Option<Unpacked> {
-    let bytes = fs::read(entry.path(PROGRAMS)).ok()?;
-    let (digest, tar) = bytes.split_at_checked(DIGEST)?;
-    let sound = hex::encode(&Sha256::digest(tar)).as_bytes() == digest;
-    sound
-        .then(|| archive::release(tar, PROGRAMS).ok())
-        .flatten()
+    let mut file = BufReader::new(File::open(entry.path(PROGRAMS)).ok()?);
+    let mut digest = [0; DIGEST];
+    file.read_exact(&mut digest).ok()?;
+    let unpacked = archive::release(file, PROGRAMS).ok()?;
+    (sum(&unpacked).as_bytes() == digest).then_some(unpacked)
+}
+
+fn sum(unpacked: &Unpacked) -> String {
+    let mut hash = Sha256::new();
+    hash.update(unpacked.version.as_deref().unwrap_or_default());
+    for (program, bytes) in &unpacked.programs {
+        hash.update(format!("\n{}  {}", bytes.sha256(), program.name()));
+    }
+    hex::encode(&hash.finalize())
 }
 
 fn keep(entry: &Entry, unpacked: &Unpacked) -> Result<()> {
     let temporary = entry.create(PROGRAMS)?;
     let context = |error| storage("writing", temporary.path(), &error);
     let tar = tar(unpacked).map_err(context)?;
-    let digest = hex::encode(&Sha256::digest(&tar));
     let mut file = temporary.file();
-    file.write_all(digest.as_bytes()).map_err(context)?;
+    file.write_all(sum(unpacked).as_bytes()).map_err(context)?;
     file.write_all(&tar).map_err(context)?;
     entry.publish(temporary, PROGRAMS)?;
     Ok(())
@@ -80,8 +88,8 @@ mod tests {
     fn unpacked() -> Unpacked {
         Unpacked {
             programs: Programs::from([
-                (Program::Etcd, b"server".to_vec()),
-                (Program::Etcdctl, b"client".to_vec()),
+                (Program::Etcd, b"server".to_vec().into()),
+                (Program::Etcdctl, b"client".to_vec().into()),
             ]),
             version: Some("3.5.16".to_owned()),
         }
@@ -103,8 +111,8 @@ mod tests {
         };
         assert_eq!((get(), get()), (1, 1));
         let path = entry.path(PROGRAMS);
-        let mut bytes = fs::read(&path).unwrap();
-        bytes[DIGEST + 600] ^= 1;
+        let mut bytes = fs_err::read(&path).unwrap();
+        bytes[DIGEST + 512] ^= 1; // after the first header: of a program
         fs_err::write(&path, &bytes).unwrap();
         assert_eq!((get(), get()), (2, 2));
         fs_err::write(&path, "short").unwrap();
