@@ -29,7 +29,7 @@ pub(super) enum Layout {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) programs: Programs,
-    /// The folder the server was in.
+    /// The folder the programs were in.
     pub(super) folder: Option<String>,
 }
 
@@ -93,7 +93,7 @@ fn take_entry<R: Read>(
     taken
         .programs
         .insert(program, read(entry, &path, name)?.into());
-    if program == Program::Etcd && parts.len() > 1 {
+    if parts.len() > 1 {
         taken.folder = parts.first().map(|&folder| folder.to_owned());
     }
     Ok(())

@@ -96,6 +96,17 @@ mod tests {
     }
 
     #[test]
+    fn a_client_alone_is_kept_with_its_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path()).unwrap();
+        let entry = cache.entry(&"a".repeat(64), &Silent).unwrap();
+        let mut client = unpacked();
+        client.programs.remove(&Program::Etcd);
+        keep(&entry, &client).unwrap();
+        assert_eq!(read(&entry), Some(client));
+    }
+
+    #[test]
     fn an_archive_is_unpacked_once_and_again_when_what_was_kept_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(dir.path()).unwrap();
