@@ -1,13 +1,14 @@
 //! Waiting for a cluster: how far each node is, told as it happens, until all are healthy or one cannot be.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::client::Trouble;
+use super::client::{Client, Trouble};
 use super::console::Stage;
 use super::lab::Lab;
 use super::ssh;
@@ -37,7 +38,16 @@ struct Progressing {
     name: String,
     stage: Stage,
     refusals: u32,
+    /// TLS has worked on its port for members.
+    greeted: bool,
     trouble: Trouble,
+}
+
+/// What one look at a node brought.
+#[derive(Debug)]
+struct Answer {
+    health: Result<(), Trouble>,
+    greeted: bool,
 }
 
 /// Waits until every one of `names` is a healthy member.
@@ -118,7 +128,7 @@ impl Watch<'_> {
     }
 
     /// Asks all nodes that are not members yet, at once.
-    fn ask(&self, lab: &Lab) -> Result<Vec<Option<Result<(), Trouble>>>> {
+    fn ask(&self, lab: &Lab) -> Result<Vec<Option<Answer>>> {
         let client = lab.client();
         let jobs = NonZeroUsize::new(self.nodes.len()).unwrap_or(NonZeroUsize::MIN);
         parallel::map(jobs, &self.nodes, |node| {
@@ -126,23 +136,22 @@ impl Watch<'_> {
             let Some(place) = place.filter(|_| node.stage != Stage::Member) else {
                 return Ok(None);
             };
-            // Without a quorum the port for clients does not even start TLS; the one for peers does.
-            Ok(Some(match client.health(place.address) {
-                Err(silent @ Trouble::Silent(_)) => client.greet(place.address).and(Err(silent)),
-                other => other,
-            }))
+            Ok(Some(node.asked(client, place.address)))
         })
     }
 
-    fn answered(&mut self, index: usize, answer: Option<Result<(), Trouble>>) -> Result<()> {
-        match answer {
-            None => {}
-            Some(Ok(())) => {
+    fn answered(&mut self, index: usize, answer: Option<Answer>) -> Result<()> {
+        let Some(Answer { health, greeted }) = answer else {
+            return Ok(());
+        };
+        self.nodes[index].greeted = greeted;
+        match health {
+            Ok(()) => {
                 let now = self.seconds();
                 self.times.quorum.get_or_insert(now);
                 self.reached(index, Stage::Member);
             }
-            Some(Err(trouble)) => {
+            Err(trouble) => {
                 let node = &mut self.nodes[index];
                 node.refusals += u32::from(matches!(trouble, Trouble::Tls(_)));
                 let (refused, reason) = (node.refusals >= TLS_CHANCES, trouble.to_string());
@@ -243,7 +252,21 @@ impl Progressing {
             name: name.to_owned(),
             stage: Stage::Off,
             refusals: 0,
+            greeted: false,
             trouble: Trouble::Silent("nothing listens yet".to_owned()),
         }
+    }
+
+    /// Without a quorum the port for clients does not even start TLS; the one for members does. It is asked only until
+    /// it answers: emulated nodes have better things to do.
+    fn asked(&self, client: &Client, address: IpAddr) -> Answer {
+        let (health, greeted) = match client.health(address) {
+            Err(silent @ Trouble::Silent(_)) if !self.greeted => match client.greet(address) {
+                Ok(()) => (Err(silent), true),
+                refused => (refused, false),
+            },
+            other => (other, self.greeted),
+        };
+        Answer { health, greeted }
     }
 }
