@@ -16,13 +16,15 @@ pub(super) struct Cmdline {
 impl Cmdline {
     /// `text` is `cmdline.txt`, of which the firmware reads one line; `upstream` says whose kernel it is.
     pub(super) fn new(text: &str, machine: Machine, upstream: bool) -> Self {
+        // QEMU's Raspberry Pi does not count its watchdog down: setting it is a reset.
         let hardware = match (machine, upstream) {
             // The firmware would have replaced serial0 by the real name of the port.
             (Machine::Virt, _) => "console=ttyAMA0,115200",
-            (Machine::Raspi3b, true) => "console=ttyS1,115200",
+            (Machine::Raspi3b, true) => "console=ttyS1,115200 systemd.watchdog_sec=0",
             // Raspberry Pi's own USB driver uses fast interrupts, which QEMU does not have.
             (Machine::Raspi3b, false) => {
-                "console=ttyAMA0,115200 dwc_otg.fiq_fsm_enable=0 dwc_otg.lpm_enable=0 net.ifnames=0"
+                "console=ttyAMA0,115200 dwc_otg.fiq_fsm_enable=0 dwc_otg.lpm_enable=0 net.ifnames=0 \
+                 systemd.watchdog_sec=0"
             }
         };
         Self {
