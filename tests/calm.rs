@@ -3,6 +3,10 @@
 use crate::support::node::Node;
 use crate::support::scene::Scene;
 
+/// What the appliance adds to the kernel's command line.
+const APPLIANCE: &str =
+    "ro fsck.mode=skip init=/usr/local/lib/etcd-node/init panic=10 cgroup_enable=memory";
+
 fn node(family: &str) -> Node {
     let scene = Scene::with(family);
     scene.build(&["--nodes", "1"]);
@@ -14,7 +18,8 @@ fn node(family: &str) -> Node {
 fn is_reachable(node: &Node) {
     assert!(node.starts("multi-user.target", "ssh.service"));
     assert!(node.starts("multi-user.target", "NetworkManager.service"));
-    assert!(node.starts("multi-user.target", "avahi-daemon.service"));
+    assert!(node.starts("sysinit.target", "nftables.service"));
+    assert!(!node.starts("multi-user.target", "avahi-daemon.service"));
     assert!(node.starts("getty.target", "getty@tty1.service"));
     assert!(
         node.access("/etc/systemd/system/sshd.service")
@@ -33,7 +38,7 @@ fn trixie_keeps_its_disk_id_and_asks_nothing() {
     is_reachable(&node);
     let id = node.disk.id.trim_start_matches("0x").to_owned();
     let wanted = format!(
-        "console=serial0,115200 console=tty1 root=PARTUUID={id}-02 rootfstype=ext4 fsck.repair=yes rootwait"
+        "console=serial0,115200 console=tty1 root=PARTUUID={id}-02 rootfstype=ext4 rootwait {APPLIANCE}"
     );
     assert_eq!(node.kernel_arguments().join(" "), wanted);
     assert_eq!(
@@ -68,7 +73,7 @@ fn bookworm_keeps_its_host_keys_and_disk_id() {
     is_reachable(&node);
     let id = node.disk.id.trim_start_matches("0x").to_owned();
     let wanted = format!(
-        "console=serial0,115200 console=tty1 root=PARTUUID={id}-02 rootfstype=ext4 fsck.repair=yes rootwait"
+        "console=serial0,115200 console=tty1 root=PARTUUID={id}-02 rootfstype=ext4 rootwait {APPLIANCE}"
     );
     assert_eq!(node.kernel_arguments().join(" "), wanted);
     assert!(!node.starts("multi-user.target", "regenerate_ssh_host_keys.service"));

@@ -16,6 +16,10 @@ mod boot_full;
 mod boot_refuse;
 mod build;
 mod calm;
+#[cfg(unix)]
+mod data;
+#[cfg(unix)]
+mod decide;
 mod fetch;
 mod ground;
 mod judges;

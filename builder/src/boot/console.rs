@@ -57,7 +57,9 @@ fn stage_of(line: &str) -> Option<Stage> {
 }
 
 /// Lines after which a node does not come up any more.
-const HOPELESS: [&str; 4] = [
+const HOPELESS: [&str; 5] = [
+    // In the words of overlays/appliance/data.
+    "etcd-node: refused: ",
     "Kernel panic - not syncing",
     "Gave up waiting for root file system device",
     "You are in emergency mode",
@@ -261,6 +263,17 @@ mod tests {
         console.take(b"[ TIME ] Timed out waiting for x\n[FAILED] y\nYou are in emergency mode.\n");
         let wanted = "[ TIME ] Timed out waiting for x … You are in emergency mode.";
         assert_eq!(console.hopeless(), Some(wanted));
+    }
+
+    #[test]
+    fn a_node_that_refuses_to_start_is_told_with_its_reason() {
+        let mut console = console();
+        console.take(b"[  9.1] data[300]: etcd-node: refused: the card holds ntfs.\n");
+        assert!(
+            console
+                .hopeless()
+                .is_some_and(|line| line.ends_with("holds ntfs."))
+        );
     }
 
     #[test]

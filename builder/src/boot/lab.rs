@@ -131,6 +131,18 @@ impl Lab {
         Ok(log)
     }
 
+    /// The card of a node, as a qcow2 file; for whoever flashes it while the node is off.
+    pub fn card(&self, name: &str) -> Result<&Path> {
+        let index = self.index(name)?;
+        Ok(&self.machines[index].hardware.disk)
+    }
+
+    /// Where QEMU answers questions about a running machine (its QMP reference).
+    pub fn monitor(&self, name: &str) -> Result<&Path> {
+        let index = self.index(name)?;
+        Ok(&self.machines[index].hardware.monitor)
+    }
+
     /// What a node says.
     pub fn console(&mut self, name: &str) -> Result<&mut Console> {
         let index = self.index(name)?;
@@ -193,6 +205,7 @@ fn hardware(setup: &Setup, node: &Node, number: usize, scratch: &mut Scratch) ->
         disk: scratch.overlay(&node.name, &node.image, Machine::disk_size(node.size))?,
         log: None,
         console: scratch.path("off"),
+        monitor: scratch.path(&format!("{}.qmp", node.name)),
         tap: network::tap(number),
         mac: network::mac(number),
     })

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::BootMachine;
 use crate::failure::{Failure, Kind};
+use crate::spec::DATA_START;
 
 /// A machine that boots our images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub(super) struct Hardware {
     pub(super) log: Option<PathBuf>,
     /// What comes out of the serial port.
     pub(super) console: PathBuf,
+    /// A socket on which QEMU answers questions.
+    pub(super) monitor: PathBuf,
     /// Name of the network device on our side.
     pub(super) tap: String,
     /// Hardware address of the network device on the node's side.
@@ -69,10 +72,10 @@ impl Machine {
         }
     }
 
-    /// Size of the disk for an image of this size: a card has a power of two (QEMU insists for SD), and is larger
-    /// than the image, so that the node's root grows as it does on a real one.
+    /// Size of the disk for an image of this size: a card has a power of two (QEMU insists for SD), is larger than the
+    /// image and has room behind the place where data begins. It takes up only what is written.
     pub(super) fn disk_size(image: u64) -> u64 {
-        image.saturating_add(1).next_power_of_two()
+        image.max(DATA_START).saturating_add(1).next_power_of_two()
     }
 
     /// The arguments of `qemu-system-aarch64`.
@@ -91,6 +94,8 @@ impl Machine {
             .0
             .extend(["-append".into(), hardware.cmdline.clone().into()]);
         let (disk, console) = (drive(hardware), hardware.console.display());
+        let monitor = hardware.monitor.display();
+        words.add(&format!("-qmp unix:{monitor},server=on,wait=off"));
         let (tap, mac) = (&hardware.tap, &hardware.mac);
         words.add(&format!(
             "-netdev tap,id=net,ifname={tap},script=no,downscript=no"
@@ -159,6 +164,7 @@ mod tests {
             disk: "d".into(),
             log: None,
             console: "c".into(),
+            monitor: "m".into(),
             tap: "tap0".to_owned(),
             mac: "b8:27:eb:00:00:01".to_owned(),
         };
@@ -181,8 +187,8 @@ mod tests {
     #[test]
     fn cards_are_powers_of_two_and_larger_than_the_image() {
         let size = Machine::disk_size;
-        assert_eq!(size(1_459_617_792), 1 << 31);
-        assert_eq!(size(1 << 31), 1 << 32);
+        assert_eq!(size(1_459_617_792), 16 << 30);
+        assert_eq!(size(16 << 30), 32 << 30);
     }
 
     #[test]

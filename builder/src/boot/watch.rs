@@ -106,7 +106,9 @@ impl Watch<'_> {
         let name = &self.nodes[index].name;
         let shown = lab.setup().console.as_ref() == Some(name);
         let console = lab.console(name)?;
-        for line in console.follow()?.iter().filter(|_| shown) {
+        let ours = |line: &str| line.contains("etcd-node: ");
+        let lines = console.follow()?;
+        for line in lines.iter().filter(|line| shown || ours(line)) {
             self.progress.note(&format!("{name} | {line}"));
         }
         let stage = console.stage();

@@ -13,7 +13,7 @@ use time::macros::format_description;
 
 use super::node::Inputs;
 use crate::hex;
-use crate::spec::{Cluster, Node, Wifi};
+use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
 /// The values, by the names templates use.
 #[derive(Serialize)]
@@ -26,6 +26,7 @@ pub(super) struct Values {
     ipv6: bool,
     ssh: SshValues,
     etcd: EtcdValues,
+    appliance: ApplianceValues,
     time: TimeValues,
     machine_id: String,
     connection_uuid: String,
@@ -45,6 +46,8 @@ struct Member {
     address: IpAddr,
     client_url: String,
     peer_url: String,
+    /// Empty unless it replaces somebody.
+    replaces: String,
 }
 
 #[derive(Serialize)]
@@ -90,6 +93,25 @@ struct EtcdValues {
 }
 
 #[derive(Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "names for templates, not a state"
+)]
+struct ApplianceValues {
+    read_only: bool,
+    /// Whether data has a partition or disk of its own.
+    mounts_data: bool,
+    /// `card`, or the path of a disk.
+    data_place: String,
+    /// First sector of the data on a card.
+    data_start: u64,
+    wipe_data: bool,
+    watchdog: u32,
+    ports: Vec<u16>,
+    avahi: bool,
+}
+
+#[derive(Serialize)]
 struct TimeValues {
     fake_hwclock: String,
 }
@@ -119,6 +141,7 @@ impl Values {
                 trusted_user_ca: cluster.ssh.trusted_user_ca.clone(),
             },
             etcd: EtcdValues::new(inputs)?,
+            appliance: ApplianceValues::new(&cluster.appliance),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),
             machine_id: identity.machine_id.clone(),
@@ -138,6 +161,7 @@ impl Member {
             address: node.address,
             client_url: format!("https://{host}:2379"),
             peer_url: format!("https://{host}:2380"),
+            replaces: node.replaces.clone().unwrap_or_default(),
         }
     }
 }
@@ -177,6 +201,24 @@ impl EtcdValues {
             unsupported_arch: inputs.etcd.needs_unsupported_arch(),
             extra: etcd.extra.iter().map(yaml).collect::<Result<_>>()?,
         })
+    }
+}
+
+impl ApplianceValues {
+    fn new(appliance: &Appliance) -> Self {
+        Self {
+            read_only: appliance.read_only,
+            mounts_data: appliance.read_only || appliance.data != Data::Card,
+            data_place: match &appliance.data {
+                Data::Card => "card".to_owned(),
+                Data::Disk(path) => path.clone(),
+            },
+            data_start: DATA_START / 512,
+            wipe_data: appliance.wipe_data,
+            watchdog: appliance.watchdog,
+            ports: appliance.ports.clone(),
+            avahi: appliance.avahi,
+        }
     }
 }
 

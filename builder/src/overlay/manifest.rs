@@ -11,6 +11,8 @@ pub(super) struct Manifest {
     /// What the overlay is for.
     #[serde(rename = "why")]
     pub(super) _why: String,
+    #[serde(default)]
+    pub(super) needed: Vec<NeededItem>,
     #[serde(default, rename = "account")]
     pub(super) accounts: Vec<AccountItem>,
     #[serde(default, rename = "folder")]
@@ -23,6 +25,14 @@ pub(super) struct Manifest {
     pub(super) absent: Vec<AbsentItem>,
     #[serde(default, rename = "edit")]
     pub(super) edits: Vec<EditItem>,
+}
+
+/// `[[needed]]`: a program of the base that what we add cannot do without.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NeededItem {
+    pub(super) path: String,
+    pub(super) why: String,
 }
 
 /// `[[account]]`

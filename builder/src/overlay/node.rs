@@ -15,7 +15,7 @@ use crate::inspect::Place;
 use crate::pki::{Certs, NodeIdentity};
 use crate::recipe::{Family, Recipe};
 use crate::secret::Secret;
-use crate::spec::{Cluster, ExtraFile, Node};
+use crate::spec::{Appliance, Cluster, DATA_START, Data, ExtraFile, Node};
 
 /// What every node of a cluster is made from.
 #[derive(Debug)]
@@ -72,10 +72,16 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     Ok(FileTree {
         node: node.name.clone(),
         disk_id: identity.disk_id,
+        ends_before: data_start(&inputs.cluster.appliance),
         time: inputs.certs.time,
         fingerprints: inputs.certs.fingerprints.clone(),
         entries,
     })
+}
+
+/// Where the system must end, if the card holds data behind it.
+fn data_start(appliance: &Appliance) -> Option<u64> {
+    (appliance.read_only && appliance.data == Data::Card).then_some(DATA_START)
 }
 
 fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
@@ -121,6 +127,11 @@ impl Overlay<'_> {
             .map_err(anyhow::Error::msg)
             .context("reading overlay.toml")?;
         entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
+        for item in manifest.needed {
+            self.push(entries, None, &item.path, || {
+                self.entry(Place::Root, &item.path, Change::Needed, &item.why)
+            })?;
+        }
         for item in manifest.folders {
             self.push(entries, item.when.as_deref(), &item.path, || {
                 self.folder(&item)

@@ -16,6 +16,8 @@ pub struct FileTree {
     pub node: String,
     /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`.
     pub disk_id: u32,
+    /// The byte before which the image must end, because data lies from there on.
+    pub ends_before: Option<u64>,
     /// Seconds since 1970 given to everything written.
     pub time: i64,
     /// How the plan shows secrets.
@@ -89,6 +91,8 @@ pub enum Change {
         /// Its target.
         target: String,
     },
+    /// The base must have it; nothing is written.
+    Needed,
     /// No file and no symlink; nothing happens if there is none.
     Absent,
     /// An existing text file, changed by a rule; missing is an error unless the rule says otherwise.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::accounts::Accounts;
 use super::edit;
 use super::model::{Action, Plan, Step};
+use super::room;
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Attributes, Before, Found, Layout, Place};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
@@ -14,6 +15,7 @@ use crate::secret::Secret;
 
 /// Every edit that turns the base into the node. The same arguments give the same plan.
 pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
+    room::check_size(layout, tree)?;
     let mut planner = Planner::new(layout, found, tree)?;
     for entry in &tree.entries {
         let context = || format!("planning {} of node {}", entry.path, tree.node);
@@ -21,7 +23,7 @@ pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     }
     planner.add_accounts()?;
     let plan = planner.finish();
-    check_room(layout, &plan)?;
+    room::check_room(layout, &plan)?;
     Ok(plan)
 }
 
@@ -73,6 +75,7 @@ impl<'a> Planner<'a> {
                 self.folder(entry, before, attributes)
             }
             Change::Symlink { target } => self.symlink(entry, before, target),
+            Change::Needed => needed(entry, &before),
             Change::Absent => self.absent(entry, before),
             Change::Edited(Edit::Account(_)) => Ok(()), // one edit for all of them: `add_accounts`
             Change::Edited(edit) => self.edit(entry, before, edit),
@@ -347,6 +350,17 @@ fn text_of(entry: &Entry, before: &Before) -> Result<String> {
     })
 }
 
+fn needed(entry: &Entry, before: &Before) -> Result<()> {
+    match before {
+        Before::Missing => Err(Failure::new(
+            Kind::Unsupported,
+            format!("the base has no {}: {}", entry.path, entry.why),
+            "is this a stock Raspberry Pi OS or Debian image?",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
     match before {
         Before::Folder { .. } | Before::Other => Err(Failure::new(
@@ -356,24 +370,4 @@ fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Says before anything is copied that a partition is too full; `diskimg` would say so in the middle.
-fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
-    let boot = (Place::Boot, "boot", &layout.boot);
-    for (place, name, part) in [boot, (Place::Root, "root", &layout.root)] {
-        let (need, free) = (plan.bytes(place), part.free_bytes);
-        if need > free {
-            let node = &plan.node;
-            return Err(Failure::new(
-                Kind::Refused,
-                format!(
-                    "node {node}: no room in the {name} partition ({}): {need} bytes needed, {free} free",
-                    part.number
-                ),
-                "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries",
-            ));
-        }
-    }
-    Ok(())
 }

@@ -102,6 +102,7 @@ fn tree(entries: Vec<Entry>) -> FileTree {
     FileTree {
         node: "etcd1".to_owned(),
         disk_id: 0xbeef,
+        ends_before: None,
         time: 20_000 * 86_400,
         fingerprints: FingerprintKey::new([0; 32]),
         entries,
@@ -245,4 +246,29 @@ fn a_partition_that_is_too_full_is_refused() {
         message,
         "node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free"
     );
+}
+
+#[test]
+fn a_base_without_what_is_needed_is_refused() {
+    let tree = vec![entry("/usr/sbin/nft", Change::Needed)];
+    let (kind, message) = refusal(tree);
+    assert_eq!(kind, Kind::Unsupported);
+    assert!(
+        message.contains("the base has no /usr/sbin/nft"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_base_that_would_cover_the_data_is_refused() {
+    let size = layout().size;
+    let ending = |end| FileTree {
+        ends_before: Some(end),
+        ..tree(Vec::new())
+    };
+    plan(&layout(), &found(), &ending(size)).unwrap();
+    let error = plan(&layout(), &found(), &ending(size - 1)).unwrap_err();
+    let failure: &Failure = error.downcast_ref().unwrap();
+    assert_eq!(failure.kind, Kind::Refused);
+    assert!(failure.message.contains("would cover the data partition"));
 }

@@ -29,6 +29,8 @@ pub struct Cluster {
     pub etcd: Etcd,
     /// Keys and certificates.
     pub pki: Pki,
+    /// What may change on a running node, and what it lets in.
+    pub appliance: Appliance,
     /// Extra lines of `/etc/hosts`: address, then names.
     pub hosts: Vec<HostsLine>,
     /// Files the user adds to the nodes.
@@ -94,6 +96,8 @@ pub struct Node {
     pub address: IpAddr,
     /// Board, for `firmware/` edits and to refuse a base that cannot boot on it; `None` for any.
     pub board: Option<Board>,
+    /// The member whose place it takes, which is not in this file any more.
+    pub replaces: Option<String>,
 }
 
 /// Raspberry Pi models with a 64-bit boot path.
@@ -186,6 +190,36 @@ pub enum KeyKind {
     Rsa2048,
     /// RSA, 4096 bits.
     Rsa4096,
+}
+
+/// How much of a node may change while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appliance {
+    /// The system is never written: changes to it live in memory until the next boot.
+    pub read_only: bool,
+    /// Where etcd's data lies.
+    pub data: Data,
+    /// Whether a place that holds something unknown may be formatted; etcd's own data is kept even then.
+    pub wipe_data: bool,
+    /// Seconds after which the hardware restarts a system that hangs; 0 for never.
+    pub watchdog: u32,
+    /// TCP ports that are reached from outside, sorted.
+    pub ports: Vec<u16>,
+    /// Whether the node is found as `<name>.local` by mDNS.
+    pub avahi: bool,
+}
+
+/// First byte of the data on a card. It can never change: a card that is flashed again must find its data, whatever the
+/// base has grown to. The largest base known (2026) ends at 3.1 GB.
+pub const DATA_START: u64 = 8 << 30;
+
+/// Where a node's data lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// The card it boots from: behind the system, or on the root of a node that is not read-only.
+    Card,
+    /// A disk of its own, by a path below `/dev/disk/by-id/`.
+    Disk(String),
 }
 
 /// A line of `/etc/hosts`.

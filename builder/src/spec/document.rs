@@ -178,6 +178,16 @@ impl<'a> Table<'a> {
         self.string(key, log)
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &str, log: &mut Complaints) -> Option<bool> {
+        let value = self.get(key)?;
+        let switch = match value.value {
+            DeValue::Boolean(switch) => Ok(*switch),
+            other => Err(wrong_type(key, "true or false", other)),
+        };
+        log.check(value.place, switch)
+    }
+
     /// An integer inside a range; `unit` follows the number in the complaint.
     pub(super) fn integer(
         &self,
@@ -187,18 +197,32 @@ impl<'a> Table<'a> {
         log: &mut Complaints,
     ) -> Option<Placed<u32>> {
         let value = self.get(key)?;
-        let number = match value.value {
-            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
-                .ok()
-                .filter(|number| range.contains(number))
-                .ok_or_else(|| {
-                    let (least, most) = (range.start(), range.end());
-                    format!("`{key}` is {number}; it must be from {least} to {most}{unit}")
-                }),
-            other => Err(wrong_type(key, "an integer", other)),
-        };
+        let number = number(key, value.value, &range, unit);
         log.check(value.place, number)
             .map(|number| value.with(number))
+    }
+
+    /// A list of integers inside a range, each with its own line.
+    pub(super) fn integers(
+        &self,
+        key: &str,
+        range: RangeInclusive<u32>,
+        unit: &str,
+        log: &mut Complaints,
+    ) -> Option<Placed<Vec<Placed<u32>>>> {
+        let value = self.get(key)?;
+        let DeValue::Array(items) = value.value else {
+            let message = wrong_type(key, "a list of integers", value.value);
+            log.add(value.place, message);
+            return None;
+        };
+        let read = |item| {
+            let item = self.placed(item);
+            let number = number(key, item.value, &range, unit);
+            log.check(item.place, number)
+                .map(|number| item.with(number))
+        };
+        Some(value.with(items.iter().filter_map(read).collect()))
     }
 
     /// A list of strings, each with its own line; `None` if the key is absent.
@@ -251,6 +275,24 @@ impl<'a> Table<'a> {
 
     fn placed(&self, value: &'a Spanned<DeValue<'a>>) -> Placed<&'a DeValue<'a>> {
         Placed::new(self.lines.place(value.span().start), value.get_ref())
+    }
+}
+
+fn number(
+    key: &str,
+    value: &DeValue<'_>,
+    range: &RangeInclusive<u32>,
+    unit: &str,
+) -> Result<u32, String> {
+    match value {
+        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let (least, most) = (range.start(), range.end());
+                format!("`{key}` is {number}; it must be from {least} to {most}{unit}")
+            }),
+        other => Err(wrong_type(key, "an integer", other)),
     }
 }
 

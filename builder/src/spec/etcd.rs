@@ -24,7 +24,7 @@ const GIB: u64 = 1 << 30;
 ///
 /// Mere defaults of `overlays/etcd/etcd.conf.yml` are not among them (`snapshot-count`, `max-snapshots`, `max-wals`,
 /// `auto-compaction-mode`, `auto-compaction-retention`): the overlay leaves out those that `extra` sets.
-const OURS: [&str; 25] = [
+const OURS: [&str; 26] = [
     "name",
     "data-dir",
     "listen-peer-urls",
@@ -34,6 +34,7 @@ const OURS: [&str; 25] = [
     "initial-advertise-peer-urls",
     "advertise-client-urls",
     "initial-cluster",
+    "initial-cluster-state",
     "initial-cluster-token",
     "force-new-cluster",
     "discovery",
@@ -51,9 +52,6 @@ const OURS: [&str; 25] = [
     "config-file",
     "unsafe-no-fsync",
 ];
-
-/// Whether the cluster is made or joined: the card of a member that is replaced says `existing`.
-const STATE: &str = "initial-cluster-state";
 
 /// Reads the table; `--etcd` wins over `version`.
 pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Etcd {
@@ -169,11 +167,6 @@ fn settings(table: &Table<'_>, log: &mut Complaints) -> Vec<(String, toml::Value
                 value.place,
                 format!("`{key}` in [etcd.extra] is set by this program itself"),
             );
-        } else if key == STATE && !is_cluster_state(value.value) {
-            log.add(
-                value.place,
-                format!("`{key}` in [etcd.extra] must be \"new\" or \"existing\""),
-            );
         } else if let DeValue::Datetime(_) = value.value {
             log.add(
                 value.place,
@@ -184,10 +177,6 @@ fn settings(table: &Table<'_>, log: &mut Complaints) -> Vec<(String, toml::Value
         }
     }
     settings
-}
-
-fn is_cluster_state(value: &DeValue<'_>) -> bool {
-    matches!(value, DeValue::String(text) if matches!(text.as_ref(), "new" | "existing"))
 }
 
 /// What is allowed but worth telling.

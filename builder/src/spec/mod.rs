@@ -16,6 +16,7 @@ mod public_key;
 mod schema;
 mod subnet;
 
+mod appliance;
 mod certificates;
 mod etcd;
 mod files;
@@ -27,8 +28,8 @@ mod ssh;
 mod wifi;
 
 pub use cluster::{
-    Base, Board, Cluster, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, Pki, Ssh,
-    Wifi,
+    Appliance, Base, Board, Cluster, DATA_START, Data, Etcd, EtcdSource, ExtraFile, HostsLine,
+    KeyKind, Network, Node, Pki, Ssh, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
@@ -66,6 +67,7 @@ fn read(document: &Document<'_>, input: &Input, log: &mut Complaints) -> Cluster
     let ssh = ssh::read(document.table("ssh", log).as_ref(), input, log);
     let etcd = etcd::read(document.table("etcd", log).as_ref(), input, log);
     let pki = certificates::read(document.table("pki", log).as_ref(), log);
+    let appliance = appliance::read(document.table("appliance", log).as_ref(), log);
     let hosts = hosts::read(
         document.table("hosts", log).as_ref(),
         &nodes,
@@ -90,6 +92,7 @@ fn read(document: &Document<'_>, input: &Input, log: &mut Complaints) -> Cluster
             .collect(),
         etcd,
         pki,
+        appliance,
         hosts,
         files,
         warnings,

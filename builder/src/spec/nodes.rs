@@ -15,6 +15,7 @@ pub(super) struct Written {
     pub(super) name: Placed<String>,
     pub(super) address: Option<Placed<IpAddr>>,
     board: Option<Board>,
+    replaces: Option<Placed<String>>,
 }
 
 impl Written {
@@ -25,6 +26,7 @@ impl Written {
             name: self.name.value,
             address,
             board: self.board,
+            replaces: self.replaces.map(|name| name.value),
         })
     }
 }
@@ -76,6 +78,7 @@ pub(super) fn read(
                 .filter_map(|table| described(table, log))
                 .collect::<Vec<_>>();
             check_unique(&nodes, log);
+            check_replaced(&nodes, log);
             nodes
         }
     }
@@ -92,6 +95,7 @@ fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
             name: Placed::new(place, format!("etcd{}", index + 1)),
             address: Some(Placed::new(place, subnet.nth(start + index))),
             board: None,
+            replaces: None,
         })
         .collect()
 }
@@ -100,6 +104,7 @@ fn described(table: &Table<'_>, log: &mut Complaints) -> Option<Written> {
     let name = table.required("name", log);
     let address = table.required("address", log);
     let board = table.string("board", log);
+    let replaces = table.string("replaces", log);
     if let Some(name) = name {
         log.check(name.place, names::host_label(name.value));
     }
@@ -108,11 +113,15 @@ fn described(table: &Table<'_>, log: &mut Complaints) -> Option<Written> {
             .map(|ip| text.with(ip))
     });
     let board = board.and_then(|text| log.check(text.place, board_named(text.value)));
+    if let Some(old) = replaces {
+        log.check(old.place, names::host_label(old.value));
+    }
     let name = name?;
     Some(Written {
         name: name.with(name.value.to_owned()),
         address,
         board,
+        replaces: replaces.map(|old| old.with(old.value.to_owned())),
     })
 }
 
@@ -144,6 +153,27 @@ fn check_unique(nodes: &[Written], log: &mut Complaints) {
                 line(first)
             );
             log.add(address.place, message);
+        }
+    }
+}
+
+/// Whoever is replaced is gone, and is replaced once.
+fn check_replaced(nodes: &[Written], log: &mut Complaints) {
+    let mut gone = HashMap::new();
+    for old in nodes.iter().filter_map(|node| node.replaces.as_ref()) {
+        if let Some(node) = nodes.iter().find(|node| node.name.value == old.value) {
+            let message = format!(
+                "{} cannot be replaced: it is a node, {}",
+                old.value,
+                line(node.name.place)
+            );
+            log.add(old.place, message);
+        }
+        if let Some(first) = gone.insert(&old.value, old.place) {
+            log.add(
+                old.place,
+                format!("{} is replaced already, {}", old.value, line(first)),
+            );
         }
     }
 }

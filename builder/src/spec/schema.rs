@@ -1,14 +1,14 @@
 //! The tables and keys of cluster.toml, and the nearest known name for a mistyped one.
 
 /// Every table with its keys. `[hosts]` and `[etcd.extra]` take any key; their readers check them.
-pub(super) const TABLES: [(&str, &[&str]); 8] = [
+pub(super) const TABLES: [(&str, &[&str]); 9] = [
     ("[cluster]", &["name", "domain", "base", "token"]),
     (
         "[network]",
         &["interface", "prefix", "gateway", "dns", "wifi"],
     ),
     ("[network.wifi]", &["ssid", "password", "country"]),
-    ("[[node]]", &["name", "address", "board"]),
+    ("[[node]]", &["name", "address", "board", "replaces"]),
     (
         "[etcd]",
         &[
@@ -30,14 +30,33 @@ pub(super) const TABLES: [(&str, &[&str]); 8] = [
     ),
     ("[pki]", &["key", "ca-days", "leaf-days", "extra-sans"]),
     (
+        "[appliance]",
+        &[
+            "read-only",
+            "data",
+            "wipe-data",
+            "watchdog",
+            "ports",
+            "avahi",
+        ],
+    ),
+    (
         "[[file]]",
         &["path", "source", "content", "mode", "owner", "node"],
     ),
 ];
 
 /// The top level.
-pub(super) const TOP: [&str; 8] = [
-    "cluster", "network", "node", "etcd", "ssh", "pki", "hosts", "file",
+pub(super) const TOP: [&str; 9] = [
+    "cluster",
+    "network",
+    "node",
+    "etcd",
+    "ssh",
+    "pki",
+    "appliance",
+    "hosts",
+    "file",
 ];
 
 /// The keys of one table.
@@ -128,6 +147,6 @@ mod tests {
             unknown_table("nodes"),
             "unknown table `nodes`; did you mean [[node]]?"
         );
-        assert!(unknown_table("appliance").contains("known are [cluster], [network], [[node]]"));
+        assert!(unknown_table("kubernetes").contains("known are [cluster], [network], [[node]]"));
     }
 }

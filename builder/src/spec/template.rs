@@ -15,7 +15,7 @@ pub fn template(nodes: u32) -> String {
     for index in 0..nodes {
         let (number, host) = (index + 1, index + 50);
         let node = format!(
-            "[[node]]\nname = \"etcd{number}\"\naddress = \"192.168.0.{host}\"\n#board = \"pi4\"\n\n"
+            "[[node]]\nname = \"etcd{number}\"\naddress = \"192.168.0.{host}\"\n#board = \"pi4\"\n#replaces = \"old{number}\"\n\n"
         );
         // Writing into a string cannot fail.
         let _ = tables.write_str(&node);

@@ -262,14 +262,3 @@ fn no_damage_makes_it_panic() {
     }
     assert!(refused > 1000, "{refused}");
 }
-
-#[test]
-fn a_replaced_member_may_join_the_existing_cluster() {
-    for state in ["new", "existing"] {
-        let text = format!("[etcd.extra]\ninitial-cluster-state = \"{state}\"\n");
-        let mut input = input(&text);
-        input.flags.nodes = Some(3);
-        let extra = resolve(&input).unwrap().etcd.extra;
-        assert_eq!(extra, [("initial-cluster-state".to_owned(), state.into())]);
-    }
-}

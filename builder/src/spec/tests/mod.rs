@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 
+mod appliance;
 mod choices;
 mod init;
 mod spoilt;

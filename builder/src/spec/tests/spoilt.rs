@@ -60,12 +60,12 @@ token = → gateway =
 [pki] → [pik]
     37: unknown table `pik`; did you mean [pki]?
 
-[hosts] → [appliance]
-    42: unknown table `appliance`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [hosts], [[file]]
+[hosts] → [kubernetes]
+    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [appliance], [hosts], [[file]]
 
 [cluster] → cluster = 1\n[spare]
     1: `cluster` must be a table, not an integer
-    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [hosts], [[file]]
+    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [appliance], [hosts], [[file]]
 "#,
     );
 }
@@ -253,11 +253,8 @@ snapshot-count = → listen-metrics-urls =
 snapshot-count = 10000 → log-outputs = ["stderr"]
     30: `log-outputs` in [etcd.extra] is set by this program itself
 
-snapshot-count = 10000 → initial-cluster-state = "joined"
-    30: `initial-cluster-state` in [etcd.extra] must be "new" or "existing"
-
-snapshot-count = 10000 → initial-cluster-state = true
-    30: `initial-cluster-state` in [etcd.extra] must be "new" or "existing"
+snapshot-count = 10000 → initial-cluster-state = "existing"
+    30: `initial-cluster-state` in [etcd.extra] is set by this program itself
 
 { snapshot-count = 10000, auto-compaction-retention = "1h" } → 7
     30: `extra` must be a table, not an integer

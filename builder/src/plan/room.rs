@@ -1,0 +1,43 @@
+//! Whether there is room for the edits, and for the data behind the image.
+
+use anyhow::Result;
+
+use super::model::Plan;
+use crate::failure::{Failure, Kind};
+use crate::inspect::{Layout, Place};
+use crate::overlay::FileTree;
+
+/// Flashing must not touch the data behind the system.
+pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
+    match tree.ends_before {
+        Some(start) if layout.size > start => Err(Failure::new(
+            Kind::Refused,
+            format!(
+                "the base has {} bytes and would cover the data partition, which begins at {start}",
+                layout.size
+            ),
+            "use a smaller base, put the data on a disk of its own with `[appliance] data`, or give up the read-only system",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Says before anything is copied that a partition is too full; `diskimg` would say so in the middle.
+pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
+    let boot = (Place::Boot, "boot", &layout.boot);
+    for (place, name, part) in [boot, (Place::Root, "root", &layout.root)] {
+        let (need, free) = (plan.bytes(place), part.free_bytes);
+        if need > free {
+            let node = &plan.node;
+            return Err(Failure::new(
+                Kind::Refused,
+                format!(
+                    "node {node}: no room in the {name} partition ({}): {need} bytes needed, {free} free",
+                    part.number
+                ),
+                "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! What a node makes of the place where its data goes: `overlays/appliance/data`, on files.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::fixture::write;
+use crate::support::tool::tool;
+
+const MIB: u64 = 1 << 20;
+/// Where the place begins in the file, and how many sectors it has.
+const OFFSET: u64 = 8 * MIB;
+const SECTORS: u64 = 64 * MIB / 512;
+const MARK: &[u8] = b"etcd-node formats here";
+
+/// A disk with nothing on it, and the program without its last lines, which act.
+struct Place {
+    folder: TempDir,
+    disk: File,
+}
+
+impl Place {
+    fn empty(wipe: bool) -> Self {
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/appliance/data");
+        let program = std::fs::read_to_string(template).unwrap();
+        let program = program
+            .replace("{{ appliance.wipe_data }}", &wipe.to_string())
+            .replace("{{ appliance.data_place }}", "card")
+            .replace("{{ appliance.data_start }}", "16384");
+        assert!(!program.contains("{{"), "{program}");
+        let (functions, _) = program.split_once("\n! mountpoint -q").unwrap();
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        write(&folder.path().join("data"), functions.as_bytes());
+        let disk = File::create(folder.path().join("disk")).unwrap();
+        disk.set_len(OFFSET + SECTORS * 512).unwrap();
+        Self { folder, disk }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, offset: u64, bytes: &[u8]) {
+        self.disk.write_all_at(bytes, OFFSET + offset).unwrap();
+    }
+
+    /// Writes a file system that a foreign program makes.
+    fn fill(&self, program: &str, words: &[&str]) {
+        let part = self.at("part");
+        File::create(&part).unwrap().set_len(32 * MIB).unwrap();
+        tool(program, &[words, &[part.to_str().unwrap()]].concat()).done();
+        self.put(0, &std::fs::read(&part).unwrap());
+    }
+
+    /// What one of the program's functions prints, and whether it succeeds.
+    fn call(&self, words: &str) -> (String, bool) {
+        let script = format!(". '{}'; {words}", self.at("data").display());
+        let said = tool("dash", &["-eu", "-c", &script]);
+        (said.text().trim().to_owned(), said.code == Some(0))
+    }
+
+    fn what(&self) -> String {
+        self.call(&format!(
+            "what '{}' {OFFSET} {SECTORS}",
+            self.at("disk").display()
+        ))
+        .0
+    }
+
+    fn wanting(&self) -> (String, bool) {
+        self.call(&format!(
+            "wanting DISK '{}' {OFFSET} {SECTORS}",
+            self.at("disk").display()
+        ))
+    }
+}
+
+/// What is said of a disk after something was put there.
+fn after(put: impl FnOnce(&Place)) -> String {
+    let place = Place::empty(false);
+    put(&place);
+    place.what()
+}
+
+fn ext4(label: &str) -> impl FnOnce(&Place) + '_ {
+    move |place| place.fill("mkfs.ext4", &["-q", "-F", "-L", label])
+}
+
+#[test]
+fn what_is_there_is_told_by_its_content() {
+    assert_eq!(after(|_| ()), "blank");
+    assert_eq!(after(|place| place.put(0, &vec![0xff; 5 << 20])), "blank");
+    assert_eq!(after(ext4("etcd-data")), "ours");
+    assert_eq!(after(ext4("rootfs")), "ext4 \"rootfs\"");
+    let fat = after(|place| place.fill("mkfs.vfat", &["-n", "PHOTOS"]));
+    assert_eq!(fat, "vfat \"PHOTOS\"");
+    let unknown = "data of no known kind";
+    assert_eq!(after(|place| place.put(0, b"x")), unknown);
+    assert_eq!(after(|place| place.put(4 * MIB - 1, b"x")), unknown);
+    // Half erased, half not.
+    assert_eq!(after(|place| place.put(MIB, &[0xff; 512])), unknown);
+}
+
+#[test]
+fn an_interrupted_formatting_is_told_whatever_it_left() {
+    let last = (SECTORS - 1) * 512;
+    assert_eq!(after(|place| place.put(last, MARK)), "unfinished");
+    let whole = after(|place| {
+        ext4("etcd-data")(place);
+        place.put(last, MARK);
+    });
+    assert_eq!(whole, "unfinished");
+}
+
+#[test]
+fn only_nothing_is_formatted_unless_the_configuration_allows_it() {
+    for (put, formats) in [("", true), ("x", false)] {
+        let place = Place::empty(false);
+        place.put(0, put.as_bytes());
+        let (said, wanted) = place.wanting();
+        assert_eq!(wanted, formats, "{said}");
+        assert_eq!(said.contains("refused: DISK holds"), !formats, "{said}");
+    }
+    let place = Place::empty(true);
+    place.put(0, b"x");
+    let (said, wanted) = place.wanting();
+    assert!(wanted, "{said}");
+    ext4("etcd-data")(&place);
+    assert_eq!(place.wanting(), (String::new(), false), "ours is kept");
+}
+
+#[test]
+fn a_formatted_place_is_ours_and_sound() {
+    let place = Place::empty(false);
+    let disk = place.at("whole");
+    File::create(&disk).unwrap().set_len(64 * MIB).unwrap();
+    let disk = disk.to_str().unwrap();
+    let (said, done) = place.call(&format!("format '{disk}' {SECTORS}"));
+    assert!(done, "{said}");
+    assert_eq!(place.call(&format!("what '{disk}' 0 {SECTORS}")).0, "ours");
+    tool("e2fsck", &["-fn", disk]).done();
+    let bytes = std::fs::read(Path::new(disk)).unwrap();
+    let rest = &bytes[bytes.len() - (1 << 20)..];
+    assert!(rest.iter().all(|byte| *byte == 0), "the mark is gone");
+}
