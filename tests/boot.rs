@@ -47,7 +47,7 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
     assert_eq!(leaders.count(), 1);
     for node in report["nodes"].as_array().unwrap() {
         let checks = node["checks"].as_array().unwrap();
-        assert_eq!(checks.len(), 8, "{node:#}");
+        assert_eq!(checks.len(), 9, "{node:#}");
         assert!(
             checks.iter().all(|check| check["outcome"] == "passed"),
             "{node:#}"

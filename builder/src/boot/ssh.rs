@@ -61,7 +61,17 @@ impl Check {
 }
 
 /// What is looked at inside, in the order of [`PROBE`].
-const INSIDE: [&str; 5] = ["host name", "address", "time", "failed units", "swap"];
+const INSIDE: [&str; 6] = [
+    "host name",
+    "address",
+    "time",
+    "failed units",
+    "swap",
+    "etcd's exposure",
+];
+
+/// What `systemd-analyze security` may say of etcd's unit at most, of 10.
+const EXPOSURE: f64 = 2.0;
 
 /// One line per check, whatever happens in between, once everything has been started.
 const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2>&1; \
@@ -69,7 +79,8 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
     ip -oneline address show scope global | awk '{print $4}' | paste -sd' '; \
     date +%s; \
     systemctl list-units --failed --plain --no-legend | awk '{print $1}' | paste -sd' '; \
-    tail -n +2 /proc/swaps | awk '{print $1}' | paste -sd' '";
+    tail -n +2 /proc/swaps | awk '{print $1}' | paste -sd' '; \
+    systemd-analyze security --no-pager etcd.service | sed -n 's/.*Overall exposure.*: \\([0-9.]*\\) .*/\\1/p'";
 
 /// Everything about one node.
 pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
@@ -142,7 +153,7 @@ fn greeting(text: &str) -> Vec<Check> {
 fn inside(node: &Node, out: &str) -> Vec<Check> {
     let mut lines = out.lines().map(str::trim);
     let mut next = || lines.next().unwrap_or("(nothing)");
-    let [name, address, time, failed, swap] = std::array::from_fn(|_| next());
+    let [name, address, time, failed, swap, exposure] = std::array::from_fn(|_| next());
     let wanted = format!("{}/{}", node.address, node.prefix);
     let now: i64 = time.parse().unwrap_or(0);
     let clock = format!(
@@ -167,6 +178,11 @@ fn inside(node: &Node, out: &str) -> Vec<Check> {
         ),
         Check::new(INSIDE[3], failed.is_empty(), listed(failed)),
         Check::new(INSIDE[4], swap.is_empty(), listed(swap)),
+        Check::new(
+            INSIDE[5],
+            exposure.parse().is_ok_and(|level: f64| level <= EXPOSURE),
+            format!("{exposure} of 10, at most {EXPOSURE}"),
+        ),
     ]
 }
 
@@ -283,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_person_whose_keys_are_elsewhere_is_told_what_was_skipped() {
-        assert_eq!(locked_out(false), [Outcome::Skipped; 6]);
+        assert_eq!(locked_out(false), [Outcome::Skipped; 7]);
     }
 
     #[test]
@@ -292,7 +308,7 @@ mod tests {
             valid: (100, 200),
             ..node("etcd1", "192.168.0.50/24")
         };
-        let checks = inside(&node, "etcd1\n192.168.0.50/24\n150\n\n\n");
+        let checks = inside(&node, "etcd1\n192.168.0.50/24\n150\n\n\n1.5\n");
         assert!(
             checks.iter().all(|check| check.outcome == Outcome::Passed),
             "{checks:#?}"
@@ -306,11 +322,12 @@ mod tests {
             ..node("etcd1", "192.168.0.50/24")
         };
         let faults = [
-            "debian\n192.168.0.50/24\n150\n\n\n",
-            "etcd1\n192.168.0.5/24\n150\n\n\n",
-            "etcd1\n192.168.0.50/24\n99\n\n\n",
-            "etcd1\n192.168.0.50/24\n150\netcd.service\n\n",
-            "etcd1\n192.168.0.50/24\n150\n\n/swap\n",
+            "debian\n192.168.0.50/24\n150\n\n\n1.5\n",
+            "etcd1\n192.168.0.5/24\n150\n\n\n1.5\n",
+            "etcd1\n192.168.0.50/24\n99\n\n\n1.5\n",
+            "etcd1\n192.168.0.50/24\n150\netcd.service\n\n1.5\n",
+            "etcd1\n192.168.0.50/24\n150\n\n/swap\n1.5\n",
+            "etcd1\n192.168.0.50/24\n150\n\n\n9.6\n",
         ];
         for (number, out) in faults.iter().enumerate() {
             let found = inside(&node, out);
