@@ -11,7 +11,11 @@ mod support;
 #[cfg(target_os = "linux")]
 mod boot;
 #[cfg(target_os = "linux")]
+mod boot_appliance;
+#[cfg(target_os = "linux")]
 mod boot_full;
+#[cfg(target_os = "linux")]
+mod boot_members;
 #[cfg(target_os = "linux")]
 mod boot_refuse;
 mod build;

@@ -1,10 +1,13 @@
 //! A cluster of machines to act on: images built from a real base, booted inside namespaces of the test's own.
 
 use std::fs::{self, File};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-use etcd_image::boot::{self, Lab, Setup};
+use etcd_image::boot::{self, Lab, Member, Setup};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::progress;
 
@@ -32,11 +35,33 @@ impl Images {
         Self::of(name, &["--nodes", &nodes, "--base", "debian-trixie"])
     }
 
+    /// The same, described by this cluster.toml besides.
+    pub(crate) fn described(name: &str, nodes: usize, config: &str) -> Self {
+        let folder = Self::folder(name);
+        fs::create_dir_all(&folder).unwrap();
+        let (file, nodes) = (folder.join("cluster.toml"), nodes.to_string());
+        fs::write(&file, config).unwrap();
+        let config = file.to_str().unwrap();
+        let options = [
+            "--config",
+            config,
+            "--nodes",
+            &nodes,
+            "--base",
+            "debian-trixie",
+        ];
+        Self::of(name, &options)
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("boot")
+            .join(name)
+    }
+
     /// The same with these options of `build`.
     pub(crate) fn of(name: &str, options: &[&str]) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("boot")
-            .join(name);
+        let folder = Self::folder(name);
         fs::create_dir_all(&folder).unwrap();
         let images = Self { folder };
         if !images.key().is_file() {
@@ -94,6 +119,29 @@ impl Images {
 pub(crate) fn healthy(lab: &mut Lab, names: &[&str]) {
     let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
     boot::until_healthy(lab, &names, &*progress::stderr(false)).unwrap();
+}
+
+/// Where a node is.
+pub(crate) fn address(lab: &Lab, name: &str) -> IpAddr {
+    let mut nodes = lab.nodes().iter();
+    nodes.find(|node| node.name == name).unwrap().address
+}
+
+/// The member of this name, as `of` sees it, once all three have started and vote. Health does not tell: a learner of
+/// etcd 3.5 is healthy, too.
+pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
+    let mut seen = Vec::new();
+    for _ in 0..60 {
+        seen = lab.client().members(address(lab, of)).unwrap_or_default();
+        let counts = |member: &&Member| member.is_started() && !member.is_learner;
+        let voters: Vec<_> = seen.iter().filter(counts).collect();
+        let mut found = voters.iter().filter(|member| member.name == name);
+        if let (3, 3, Some(member)) = (seen.len(), voters.len(), found.next()) {
+            return (*member).clone();
+        }
+        thread::sleep(Duration::from_secs(3));
+    }
+    panic!("{of} sees no voter {name} among three: {seen:?}");
 }
 
 /// Held by the one test that boots machines: two clusters on one machine would wait for each other.

@@ -6,6 +6,8 @@ pub(crate) mod tool;
 pub(crate) mod judge;
 
 #[cfg(target_os = "linux")]
+pub(crate) mod card;
+#[cfg(target_os = "linux")]
 pub(crate) mod cluster;
 pub(crate) mod compare;
 pub(crate) mod node;

@@ -58,9 +58,14 @@ fn boots(full: bool) -> Outcome {
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     command::run(demo::PROGRAM, &FETCH)?;
     let which: &[&str] = if full {
-        &["boot::", "boot_full::"]
+        &[
+            "boot::",
+            "boot_appliance::",
+            "boot_members::",
+            "boot_full::",
+        ]
     } else {
-        &["boot::"]
+        &["boot::", "boot_appliance::"]
     };
     let runner = match has_nextest() {
         true => "nextest run --test it --profile boot --run-ignored only",

@@ -1,0 +1,85 @@
+//! A node is an appliance: its system never changes, its data survives flashing, and it finds back into its cluster.
+//!
+//! Each test starts machines, as those in `boot.rs` do, and `cargo xtask test` runs them with those.
+
+use etcd_image::boot::until_healthy;
+use etcd_image::progress;
+
+use crate::support::card::{DATA, digests, flash, io, replace};
+use crate::support::cluster::{Images, NODES, address, healthy, inside, voter};
+
+const KEY: &str = "appliance";
+
+#[test]
+#[ignore = "boots one machine three times: about six minutes"]
+fn boots_and_power_cuts_leave_the_system_as_it_was_flashed() {
+    let name = "boot_appliance::boots_and_power_cuts_leave_the_system_as_it_was_flashed";
+    inside(name, || {
+        let mut lab = Images::build("system", 1).lab();
+        let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
+        for boot in 0..3 {
+            lab.start("etcd1").unwrap();
+            healthy(&mut lab, &["etcd1"]);
+            let before = (boot > 0).then(|| (boot - 1).to_string());
+            assert_eq!(client.get(at, KEY).unwrap(), before, "written before");
+            client.put(at, KEY, &boot.to_string()).unwrap();
+            // No goodbye: the power goes right after the write was acknowledged.
+            lab.kill("etcd1").unwrap();
+            let [flashed, now] = digests(&lab, "etcd1");
+            assert_eq!(now, flashed, "after boot {boot}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "boots one machine: about two minutes"]
+fn unknown_data_is_left_alone_and_told() {
+    let name = "boot_appliance::unknown_data_is_left_alone_and_told";
+    inside(name, || {
+        let mut lab = Images::build("unknown", 1).lab();
+        let unknown = DATA + (1 << 20);
+        io(&lab, "etcd1", &format!("write -P 0x42 {unknown} 1M"));
+        lab.start("etcd1").unwrap();
+        let error = until_healthy(&mut lab, &["etcd1".to_owned()], &*progress::stderr(true));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("holds data of no known kind"), "{error}");
+        lab.kill("etcd1").unwrap();
+        io(&lab, "etcd1", &format!("read -P 0x42 {unknown} 1M"));
+        io(&lab, "etcd1", &format!("read -P 0 {DATA} 1M"));
+    });
+}
+
+#[test]
+#[ignore = "boots five machines: about ten minutes"]
+fn a_flashed_member_finds_back_with_its_data_or_without() {
+    let name = "boot_appliance::a_flashed_member_finds_back_with_its_data_or_without";
+    inside(name, || {
+        let mut lab = Images::build("flashed", 3).lab();
+        let client = lab.client().clone();
+        let [one, two, three] = NODES.map(|name| address(&lab, name));
+        for name in NODES {
+            lab.start(name).unwrap();
+        }
+        healthy(&mut lab, &NODES);
+        let before = ["etcd2", "etcd3"].map(|name| voter(&lab, "etcd1", name).id);
+
+        // The system flashed anew, the data kept: the same member. The others go on meanwhile.
+        lab.kill("etcd2").unwrap();
+        client.put(one, KEY, "without etcd2").unwrap();
+        flash(&lab, "etcd2");
+        lab.start("etcd2").unwrap();
+        healthy(&mut lab, &["etcd2"]);
+        assert_eq!(voter(&lab, "etcd1", "etcd2").id, before[0]);
+        let read = |at| client.get(at, KEY).unwrap();
+        assert_eq!(read(two).as_deref(), Some("without etcd2"));
+
+        // An empty card: another member of the same name, with all data.
+        lab.kill("etcd3").unwrap();
+        client.put(one, KEY, "without etcd3").unwrap();
+        replace(&lab, "etcd3");
+        lab.start("etcd3").unwrap();
+        healthy(&mut lab, &["etcd3"]);
+        assert_ne!(voter(&lab, "etcd1", "etcd3").id, before[1]);
+        assert_eq!(read(three).as_deref(), Some("without etcd3"));
+    });
+}

@@ -1,0 +1,86 @@
+//! What `cargo xtask test --full` boots of appliances besides: first starts in disorder, lost majorities, idle cards.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etcd_image::boot::Lab;
+use etcd_image::progress;
+
+use crate::support::card::{replace, written};
+use crate::support::cluster::{Images, NODES, address, healthy, inside, voter};
+
+/// Waits until a node says these words on its console.
+fn says(lab: &mut Lab, name: &str, words: &str) -> String {
+    let started = Instant::now();
+    let mut seen = Vec::new();
+    while started.elapsed() < Duration::from_secs(600) {
+        seen.extend(lab.console(name).unwrap().follow().unwrap());
+        if let Some(line) = seen.iter().find(|line| line.contains(words)) {
+            return line.clone();
+        }
+        thread::sleep(Duration::from_secs(1));
+    }
+    panic!("{name} does not say {words:?}:\n{}", seen.join("\n"));
+}
+
+#[test]
+#[ignore = "boots five machines: about a quarter of an hour"]
+fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
+    let name = "boot_members::a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew";
+    inside(name, || {
+        let mut lab = Images::build("order", 3).lab();
+        let client = lab.client().clone();
+        for name in ["etcd3", "etcd1", "etcd2"] {
+            lab.start(name).unwrap();
+            thread::sleep(Duration::from_secs(60));
+        }
+        healthy(&mut lab, &NODES);
+        for name in NODES {
+            voter(&lab, "etcd2", name);
+        }
+
+        // Two empty cards are a majority, and still do not begin a second cluster.
+        for name in ["etcd2", "etcd3"] {
+            lab.kill(name).unwrap();
+        }
+        for name in ["etcd2", "etcd3"] {
+            replace(&lab, name);
+            lab.start(name).unwrap();
+        }
+        for name in ["etcd2", "etcd3"] {
+            let said = says(&mut lab, name, "etcd-node: waiting for a majority");
+            assert!(said.contains("etcd1 has the cluster's data"), "{said}");
+            assert!(said.contains("force-new-cluster"), "{said}");
+        }
+        thread::sleep(Duration::from_secs(30));
+        for name in NODES {
+            client.health(address(&lab, name)).unwrap_err();
+        }
+    });
+}
+
+#[test]
+#[ignore = "boots two machines and lets them idle: about twenty minutes"]
+fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
+    let name = "boot_members::an_idle_node_writes_a_fifth_of_what_a_classic_one_does";
+    inside(name, || {
+        let classic = Images::described("classic", 1, "[appliance]\nread-only = false\n");
+        let (classic, ours) = (per_hour(&classic), per_hour(&Images::build("idle", 1)));
+        let told = format!("bytes written per hour: classic {classic}, read-only {ours}");
+        progress::stderr(false).note(&told);
+        assert!(ours * 5 <= classic, "{told}");
+    });
+}
+
+/// Bytes written to the card per hour, some time after the boot.
+fn per_hour(images: &Images) -> u64 {
+    const IDLE: u64 = 300;
+    let mut lab = images.lab();
+    lab.start("etcd1").unwrap();
+    healthy(&mut lab, &["etcd1"]);
+    // What belongs to booting is over by then.
+    thread::sleep(Duration::from_secs(120));
+    let before = written(&lab, "etcd1");
+    thread::sleep(Duration::from_secs(IDLE));
+    (written(&lab, "etcd1") - before) * 3600 / IDLE
+}

@@ -1,0 +1,78 @@
+//! The card of a machine: flashed anew, wiped, looked at, and asked how much was written to it.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use etcd_image::boot::Lab;
+
+use super::tool::tool;
+
+/// Where data begins on a card.
+pub(crate) const DATA: u64 = 8 << 30;
+
+fn image<'a>(lab: &'a Lab, name: &str) -> &'a Path {
+    let mut nodes = lab.nodes().iter();
+    &nodes.find(|node| node.name == name).unwrap().image
+}
+
+/// Writes the image over the beginning of the card, as dd does; what lies behind it stays.
+pub(crate) fn flash(lab: &Lab, name: &str) {
+    let (image, card) = (image(lab, name), lab.card(name).unwrap());
+    let words = ["convert", "-n", "-f", "raw", "-O", "qcow2"].map(AsRef::as_ref);
+    let places = [image.as_os_str(), card.as_os_str()];
+    tool("qemu-img", &[&words[..], &places].concat()).done();
+}
+
+/// Another card, empty, with the image on it.
+pub(crate) fn replace(lab: &Lab, name: &str) {
+    let (image, card) = (image(lab, name), lab.card(name).unwrap());
+    let words = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(AsRef::as_ref);
+    let places = [image.as_os_str(), card.as_os_str(), "16G".as_ref()];
+    tool("qemu-img", &[&words[..], &places].concat()).done();
+}
+
+/// One request to the card, in the words of qemu-io.
+pub(crate) fn io(lab: &Lab, name: &str, request: &str) -> String {
+    let card = lab.card(name).unwrap().to_str().unwrap();
+    let said = tool("qemu-io", &["-f", "qcow2", "-c", request, card]).done();
+    said.text()
+}
+
+/// The digest of both partitions of the system, in the image and on the card.
+pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
+    let image = image(lab, name);
+    let size = image.metadata().unwrap().len();
+    [("raw", image), ("qcow2", lab.card(name).unwrap())].map(|(format, path)| {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let raw = folder.path().join("system");
+        // The table before the first partition is the node's own: it enters the data there.
+        let from_to = [
+            format!("count={}", size >> 23),
+            format!("if={}", path.display()),
+            format!("of={}", raw.display()),
+        ];
+        let words = ["dd", "-f", format, "-O", "raw", "bs=8388608", "skip=1"];
+        let from_to: Vec<_> = from_to.iter().map(String::as_str).collect();
+        tool("qemu-img", &[&words[..], &from_to].concat()).done();
+        let said = tool("sha256sum", &[raw]).done().text();
+        said.split(' ').next().unwrap().to_owned()
+    })
+}
+
+/// Bytes written to the card since the machine was switched on.
+pub(crate) fn written(lab: &Lab, name: &str) -> u64 {
+    let mut socket = UnixStream::connect(lab.monitor(name).unwrap()).unwrap();
+    let requests = "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"query-blockstats\"}";
+    socket.write_all(requests.as_bytes()).unwrap();
+    let mut lines = BufReader::new(&socket).lines();
+    let answer = lines.find_map(|line| {
+        let answer: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        answer["return"].as_array().cloned()
+    });
+    let bytes = |device: &serde_json::Value| device["stats"]["wr_bytes"].as_u64().unwrap();
+    let sum = answer.unwrap().iter().map(bytes).sum();
+    socket.shutdown(Shutdown::Both).unwrap();
+    sum
+}
