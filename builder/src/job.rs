@@ -244,6 +244,7 @@ impl Job {
             recipes: self.work.fetch.sources.recipes.as_deref(),
             offline: self.work.fetch.cache.offline,
             jobs: self.threads().get(),
+            clock: self.environment.clock,
             policy: fetch::Policy::default(),
             progress: &*self.progress,
         })

@@ -59,6 +59,7 @@ fn debian() -> std::path::PathBuf {
         mirror: None,
         offline: true,
         jobs: 1,
+        clock: 0,
         policy: fetch::Policy::default(),
         progress: &*progress::stderr(true),
     });

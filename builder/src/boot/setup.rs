@@ -117,6 +117,7 @@ fn borrowed(
             mirror: None,
             offline: true,
             jobs: 1,
+            clock: environment.clock,
             policy: fetch::Policy::default(),
             progress: &*progress::stderr(false),
         })?,

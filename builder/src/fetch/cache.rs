@@ -6,9 +6,10 @@
 //! <key>.programs    etcd's programs, unpacked
 //! <key>.part        a download so far, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; whoever gets the lock may remove it
+//! <key>.sums        a signed list of digests         <key>.sums.asc   its signature
 //! etcd-pins.toml    digests of etcd releases as first seen
 //! ```
-//! The key is the digest of what the entry was made from, after `local-` for the record of a local file. Nothing has its
+//! The key is the digest of what the entry was made from, or of a list's address, after `local-` for the record of a local file. Nothing has its
 //! final name before it is complete and on disk. The folder may be in use by others: what is not named like this stays.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -311,7 +312,10 @@ fn is_temporary(path: &Path) -> bool {
     let Some((ending, TEMPORARY)) = rest.rsplit_once('.') else {
         return false;
     };
-    matches!(ending, "img" | "work" | "toml" | "part.from" | "programs") && is_key(key)
+    matches!(
+        ending,
+        "img" | "work" | "toml" | "part.from" | "programs" | "sums" | "sums.asc"
+    ) && is_key(key)
 }
 
 /// Whether entries have such keys: a SHA-256, or one after `local-`, or the name of the pins.

@@ -91,7 +91,8 @@ fn once(http: &Http<'_>, entry: &Entry, url: &str, pin: &Pin) -> Result<Arrival>
     }
 }
 
-fn offline(urls: &[String]) -> anyhow::Error {
+/// Nothing is asked of the network, and it would be needed.
+pub(super) fn offline(urls: &[String]) -> anyhow::Error {
     let what = format!(
         "{} is not in the cache, and --offline is given",
         urls.first().map_or("it", String::as_str)

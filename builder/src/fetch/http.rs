@@ -85,22 +85,32 @@ impl<'a> Http<'a> {
 
     /// A small text, such as a list of digests; over HTTPS all the way when it starts there.
     pub(super) fn text(&self, url: &str, limit: u64) -> Result<String> {
-        let mut text = String::new();
+        let text = self.text_if_there(url, limit)?;
+        text.ok_or_else(|| refused(url, StatusCode::NOT_FOUND))
+    }
+
+    /// The same; `None` where the server says that there is no such thing.
+    pub(super) fn text_if_there(&self, url: &str, limit: u64) -> Result<Option<String>> {
+        let mut text = None;
         self.persist(url, || {
-            text.clear();
-            let response = self
-                .client
-                .get(url)
-                .send()
-                .map_err(|error| trouble(url, &error))
-                .and_then(|it| accepted(url, it));
-            let read = response.and_then(|response| {
-                let read = response.take(limit).read_to_string(&mut text);
-                read.map_err(|error| Trouble::Passing(error.to_string()))
-            });
-            (read.map(|_| ()), false)
+            let read = self.read(url, limit);
+            (read.map(|read| text = read), false)
         })?;
         Ok(text)
+    }
+
+    fn read(&self, url: &str, limit: u64) -> Result<Option<String>, Trouble> {
+        let response = self.client.get(url).send();
+        let response = response.map_err(|error| trouble(url, &error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        let read = accepted(url, response)?
+            .take(limit)
+            .read_to_string(&mut text);
+        read.map_err(|error| Trouble::Passing(error.to_string()))?;
+        Ok(Some(text))
     }
 
     /// Repeats `attempt` until it succeeds, cannot, or failed too often in a row without headway.

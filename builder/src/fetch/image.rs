@@ -46,6 +46,11 @@ pub(super) fn cached(
     }
 }
 
+/// Whether an image of that key seems to be in the cache folder; [`cached`] finds out whether it is good.
+pub(super) fn is_cached(cache: &Path, key: &str) -> bool {
+    cache.join(format!("{key}.{IMAGE}")).exists()
+}
+
 /// Unpacks `packed` into the entry, where it is found from now on.
 pub(super) fn unpacked(
     entry: &Entry,

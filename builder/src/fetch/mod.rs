@@ -1,9 +1,9 @@
 //! From a recipe, a path or a version to bytes whose digest was seen to be right.
 //!
 //! ```text
-//! base   ─▶ download ─▶ unpack ─┐
-//! local  ─────────────▶ unpack ─┼─▶ image (cache) ─▶ Verified
-//! debian ─▶ make ───────────────┘
+//! base   ─▶ signed ─▶ download ─▶ unpack ─┐
+//! local  ───────────────────────▶ unpack ─┼─▶ image (cache) ─▶ Verified
+//! debian ─▶ make ─────────────────────────┘
 //! etcd   ─▶ pins ─▶ download ─▶ archive ─▶ EtcdBinaries
 //! ```
 //! Sockets are opened in `http` only, files created in `cache` only.
@@ -29,6 +29,7 @@ mod xz;
 mod cache;
 mod digest;
 mod record;
+mod signed;
 mod verified;
 mod watched;
 
@@ -42,7 +43,7 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
-use crate::recipe::{Download, Recipe, Source};
+use crate::recipe::{Download, Recipe, Source, Voucher};
 use crate::spec::EtcdSource;
 use cache::Cache;
 use verified::{Pin, Promise};
@@ -60,6 +61,8 @@ pub struct Options<'a> {
     pub offline: bool,
     /// Threads that decode.
     pub jobs: usize,
+    /// Seconds since 1970 by the clock, for signatures that end.
+    pub clock: i64,
     /// How patient downloads are.
     pub policy: Policy,
     /// Who is told about long steps.
@@ -91,9 +94,13 @@ pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<
 }
 
 fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
+    let sha256 = match &download.voucher {
+        Voucher::Sha256(sha256) => sha256.clone(),
+        Voucher::Signed(list) => signed::digest(&download.url, list, options)?,
+    };
     let promise = Promise {
         packed: Pin {
-            sha256: Some(download.sha256.clone()),
+            sha256: Some(sha256.clone()),
             size: download.size,
         },
         raw: Pin {
@@ -101,7 +108,7 @@ fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
             size: download.raw_size,
         },
     };
-    let entry = Cache::open(options.cache)?.entry(&download.sha256, options.progress)?;
+    let entry = Cache::open(options.cache)?.entry(&sha256, options.progress)?;
     if let Some(verified) = image::cached(&entry, &download.url, &promise, options)? {
         return Ok(verified);
     }

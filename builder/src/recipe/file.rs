@@ -1,11 +1,16 @@
 //! A recipe as written in its file. Strict: an unknown key is an error, so a misspelt digest cannot go unnoticed.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Download, Family, Recipe, Source, is_sha256};
+use super::{Download, Family, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::spec::Board;
+
+/// Public keys in ASCII armour, by name.
+type Keys = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -16,8 +21,29 @@ struct File {
     overlays: Vec<String>,
     firmware: Vec<String>,
     boards: Vec<Board>,
-    download: Option<Download>,
+    download: Option<DownloadTable>,
     made_by: Option<Maker>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct DownloadTable {
+    url: String,
+    sha256: Option<String>,
+    signed: Option<SignedTable>,
+    size: Option<u64>,
+    raw_sha256: Option<String>,
+    raw_size: Option<u64>,
+}
+
+/// The list of digests and its signature lie beside the image.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignedTable {
+    list: String,
+    signature: String,
+    key: String,
+    fingerprint: String,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -27,14 +53,14 @@ enum Maker {
 }
 
 /// The recipe in `text`, the content of `{name}.toml`.
-pub(super) fn parse(name: &str, text: &str) -> Result<Recipe> {
+pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
     let file: File = parse_toml(text).map_err(|what| wrong(name, &what))?;
     if file.boards.is_empty() {
         return Err(wrong(name, "`boards` is empty"));
     }
     Ok(Recipe {
         name: name.to_owned(),
-        source: source(name, file.download, file.made_by)?,
+        source: source(name, file.download, file.made_by, keys)?,
         title: file.title,
         release: file.release,
         family: file.family,
@@ -44,9 +70,14 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Recipe> {
     })
 }
 
-fn source(name: &str, download: Option<Download>, maker: Option<Maker>) -> Result<Source> {
+fn source(
+    name: &str,
+    download: Option<DownloadTable>,
+    maker: Option<Maker>,
+    keys: &Keys,
+) -> Result<Source> {
     match (download, maker) {
-        (Some(table), None) => Ok(Source::Download(published(name, table)?)),
+        (Some(table), None) => Ok(Source::Download(published(name, table, keys)?)),
         (None, Some(Maker::Mmdebstrap)) => Ok(Source::Debian),
         _ => Err(wrong(
             name,
@@ -55,11 +86,11 @@ fn source(name: &str, download: Option<Download>, maker: Option<Maker>) -> Resul
     }
 }
 
-fn published(name: &str, table: Download) -> Result<Download> {
+fn published(name: &str, table: DownloadTable, keys: &Keys) -> Result<Download> {
     if !(table.url.starts_with("https://") || table.url.starts_with("http://")) {
         return Err(wrong(name, "`url` must start with https:// or http://"));
     }
-    for digest in [Some(&table.sha256), table.raw_sha256.as_ref()]
+    for digest in [table.sha256.as_ref(), table.raw_sha256.as_ref()]
         .into_iter()
         .flatten()
     {
@@ -70,7 +101,45 @@ fn published(name: &str, table: Download) -> Result<Download> {
             ));
         }
     }
-    Ok(table)
+    let voucher = match (table.sha256, table.signed) {
+        (Some(sha256), None) => Voucher::Sha256(sha256),
+        (None, Some(signed)) => Voucher::Signed(signed_list(name, &table.url, signed, keys)?),
+        _ => {
+            return Err(wrong(
+                name,
+                "exactly one of `sha256` and `[download.signed]` is needed",
+            ));
+        }
+    };
+    Ok(Download {
+        url: table.url,
+        voucher,
+        size: table.size,
+        raw_sha256: table.raw_sha256,
+        raw_size: table.raw_size,
+    })
+}
+
+fn signed_list(name: &str, url: &str, table: SignedTable, keys: &Keys) -> Result<SignedList> {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+    if table.fingerprint.len() < 40 || !table.fingerprint.bytes().all(is_hex) {
+        let what = "`fingerprint` is not 40 or more upper-case hexadecimal digits";
+        return Err(wrong(name, what));
+    }
+    let key = keys.get(&table.key).ok_or_else(|| {
+        let what = format!("there is no key keys/{}.asc beside the recipes", table.key);
+        wrong(name, &what)
+    })?;
+    let folder = url.rsplit_once('/').map_or(url, |(folder, _)| folder);
+    Ok(SignedList {
+        list: format!("{folder}/{}", table.list),
+        signature: format!("{folder}/{}", table.signature),
+        signer: Signer {
+            name: table.key,
+            fingerprint: table.fingerprint,
+            key: key.clone(),
+        },
+    })
 }
 
 fn wrong(name: &str, what: &str) -> anyhow::Error {

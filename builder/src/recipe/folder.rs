@@ -10,38 +10,55 @@ use crate::failure::{Failure, Kind};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 
+/// Where the public keys lie.
+const KEYS: &str = "keys";
+
 /// Every `*.toml`, by its name without the ending.
 pub(super) fn all(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
-    let mut texts = embedded();
+    let mut texts = embedded(&EMBEDDED, "toml");
     if let Some(dir) = dir {
         texts.extend(
-            from_folder(dir)
+            from_folder(dir, "toml")
                 .with_context(|| format!("reading the recipes of {}", dir.display()))?,
         );
     }
     Ok(texts)
 }
 
-fn embedded() -> BTreeMap<String, String> {
-    let files = EMBEDDED.files().filter(|file| is_toml(file.path()));
+/// Every `keys/*.asc`, by its name without the ending.
+pub(super) fn keys(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
+    let mut texts = EMBEDDED
+        .get_dir(KEYS)
+        .map_or_else(BTreeMap::new, |keys| embedded(keys, "asc"));
+    if let Some(dir) = dir.map(|dir| dir.join(KEYS)).filter(|dir| dir.exists()) {
+        texts.extend(
+            from_folder(&dir, "asc")
+                .with_context(|| format!("reading the keys of {}", dir.display()))?,
+        );
+    }
+    Ok(texts)
+}
+
+fn embedded(dir: &Dir<'_>, ending: &str) -> BTreeMap<String, String> {
+    let files = dir.files().filter(|file| ends(file.path(), ending));
     files
         .filter_map(|file| Some((stem(file.path())?, file.contents_utf8()?.to_owned())))
         .collect()
 }
 
-fn from_folder(dir: &Path) -> Result<BTreeMap<String, String>> {
+fn from_folder(dir: &Path, ending: &str) -> Result<BTreeMap<String, String>> {
     let mut texts = BTreeMap::new();
     for entry in fs_err::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if let (true, Some(name)) = (is_toml(&path), stem(&path)) {
+        if let (true, Some(name)) = (ends(&path, ending), stem(&path)) {
             texts.insert(name, fs_err::read_to_string(&path).map_err(unreadable)?);
         }
     }
     Ok(texts)
 }
 
-fn is_toml(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "toml")
+fn ends(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found == ending)
 }
 
 fn stem(path: &Path) -> Option<String> {

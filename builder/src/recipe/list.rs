@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Serialize, Serializer};
 
-use super::model::{Recipe, Source};
+use super::model::{Recipe, Source, Voucher};
 
 /// The known bases, to be printed.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ struct Row<'a> {
     release: &'a str,
     url: Option<&'a str>,
     sha256: Option<&'a str>,
+    /// Fingerprint of the key that signs the list of digests.
+    signed_by: Option<&'a str>,
     raw_sha256: Option<&'a str>,
 }
 
@@ -37,7 +39,14 @@ impl<'a> Row<'a> {
             title: &recipe.title,
             release: &recipe.release,
             url: download.map(|d| d.url.as_str()),
-            sha256: download.map(|d| d.sha256.as_str()),
+            sha256: match download.map(|d| &d.voucher) {
+                Some(Voucher::Sha256(sha256)) => Some(sha256),
+                _ => None,
+            },
+            signed_by: match download.map(|d| &d.voucher) {
+                Some(Voucher::Signed(signed)) => Some(&signed.signer.fingerprint),
+                _ => None,
+            },
             raw_sha256: download.and_then(|d| d.raw_sha256.as_deref()),
         }
     }
@@ -62,6 +71,9 @@ impl Display for List {
             )?;
             if let Some(sha256) = row.sha256 {
                 writeln!(f, "{:<18} sha256 {sha256}", "")?;
+            }
+            if let Some(fingerprint) = row.signed_by {
+                writeln!(f, "{:<18} signed by {fingerprint}", "")?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ mod model;
 
 pub use etcd::EtcdReleases;
 pub use list::List;
-pub use model::{Download, Family, Recipe, Source};
+pub use model::{Download, Family, Recipe, SignedList, Signer, Source, Voucher};
 
 use std::path::Path;
 
@@ -24,10 +24,11 @@ const ETCD: &str = "etcd";
 
 /// Every known recipe, sorted by name.
 pub fn load(dir: Option<&Path>) -> Result<Vec<Recipe>> {
+    let keys = folder::keys(dir)?;
     folder::all(dir)?
         .iter()
         .filter(|(name, _)| *name != ETCD)
-        .map(|(name, text)| file::parse(name, text))
+        .map(|(name, text)| file::parse(name, text, &keys))
         .collect()
 }
 

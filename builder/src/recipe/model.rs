@@ -46,18 +46,48 @@ pub enum Source {
     Debian,
 }
 
-/// A published, compressed image and its pinned digests.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// A published, compressed image and how it is known to be the right one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
     /// Address of the compressed image.
     pub url: String,
-    /// SHA-256 of the compressed image, lower-case hexadecimal.
-    pub sha256: String,
+    /// What vouches for the compressed image.
+    pub voucher: Voucher,
     /// Its size in bytes, where published.
     pub size: Option<u64>,
     /// SHA-256 of the unpacked image, where published.
     pub raw_sha256: Option<String>,
     /// Size of the unpacked image in bytes, where published.
     pub raw_size: Option<u64>,
+}
+
+/// What vouches for a download.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Voucher {
+    /// SHA-256 of the compressed image, lower-case hexadecimal.
+    Sha256(String),
+    /// A list of digests that its makers signed.
+    Signed(SignedList),
+}
+
+/// A signed list of digests, as `sha256sum -b` writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedList {
+    /// Address of the list.
+    pub list: String,
+    /// Address of its detached `OpenPGP` signature.
+    pub signature: String,
+    /// Who must have signed.
+    pub signer: Signer,
+}
+
+/// A key that is trusted to sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Name of the key's file in `recipes/keys/`, without the ending.
+    pub name: String,
+    /// Fingerprint of its primary key, upper-case hexadecimal.
+    pub fingerprint: String,
+    /// The public key, in ASCII armour.
+    pub key: String,
 }

@@ -1,5 +1,7 @@
 //! Recipes as they are shipped, and spoiled ones.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::spec::Board;
 
@@ -19,7 +21,8 @@ sha256 = "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
 #[track_caller]
 fn complaint(from: &str, to: &str) -> String {
     assert!(VALID.contains(from), "otherwise this spoils nothing");
-    let error = file::parse("spoilt", &VALID.replace(from, to)).expect_err("spoilt");
+    let error =
+        file::parse("spoilt", &VALID.replace(from, to), &BTreeMap::new()).expect_err("spoilt");
     let failure = error.downcast_ref::<Failure>().expect("a failure");
     assert_eq!(failure.kind, Kind::Usage);
     assert!(failure.message.contains("spoilt.toml"), "{failure}");
@@ -93,7 +96,12 @@ fn unknown_name_suggests_the_nearest() {
 
 #[test]
 fn valid_recipe_parses() {
-    assert_eq!(file::parse("valid", VALID).unwrap().boards, [Board::Pi4]);
+    assert_eq!(
+        file::parse("valid", VALID, &BTreeMap::new())
+            .unwrap()
+            .boards,
+        [Board::Pi4]
+    );
 }
 
 #[test]
@@ -105,6 +113,65 @@ fn refuses_what_is_misspelt_or_missing() {
     assert!(complaint("483d", "483D").contains("is not a SHA-256"));
     assert!(complaint("https:", "ftp:").contains("`url` must start"));
     assert!(complaint("boards", "made-by = \"mmdebstrap\"\nboards").contains("exactly one of"));
+}
+
+/// The valid recipe, vouched for by a signed list.
+fn signed(fingerprint: &str) -> String {
+    let pinned = VALID.lines().last().unwrap_or_default();
+    let table = format!(
+        "[download.signed]\nlist = \"SHA256SUMS\"\nsignature = \"SHA256SUMS.gpg\"\nkey = \"someone\"\nfingerprint = \"{fingerprint}\""
+    );
+    VALID.replace(pinned, &table)
+}
+
+#[test]
+fn a_list_and_its_signature_lie_beside_the_image() {
+    let fingerprint = "843938DF228D22F7B3742BC0D94AA3F0EFE21092";
+    let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
+    let recipe = file::parse("signed", &signed(fingerprint), &keys).unwrap();
+    let told = List(vec![recipe.clone()]).to_string();
+    assert!(
+        told.contains(&format!(" signed by {fingerprint}\n")),
+        "{told}"
+    );
+    let Source::Download(download) = recipe.source else {
+        panic!("it is downloaded")
+    };
+    let wanted = Voucher::Signed(SignedList {
+        list: "https://example.net/SHA256SUMS".to_owned(),
+        signature: "https://example.net/SHA256SUMS.gpg".to_owned(),
+        signer: Signer {
+            name: "someone".to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            key: "the key".to_owned(),
+        },
+    });
+    assert_eq!(download.voucher, wanted);
+}
+
+#[test]
+fn refuses_a_signer_that_nobody_could_check() {
+    let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
+    let told = |text: &str, keys| file::parse("a", text, keys).unwrap_err().to_string();
+    let whole = "8".repeat(40);
+    assert!(told(&signed("843938df"), &keys).ends_with("40 or more upper-case hexadecimal digits"));
+    let none = BTreeMap::new();
+    assert!(told(&signed(&whole), &none).ends_with("no key keys/someone.asc beside the recipes"));
+    let both = signed(&whole).replace(
+        "[download.signed]",
+        &format!("sha256 = \"{}\"\n[download.signed]", "0".repeat(64)),
+    );
+    assert!(told(&both, &keys).contains("exactly one of `sha256` and `[download.signed]`"));
+}
+
+#[test]
+fn a_folder_s_own_key_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    fs_err::create_dir(dir.path().join("keys")).unwrap();
+    fs_err::write(dir.path().join("keys/mine.asc"), "armour").unwrap();
+    let keys = folder::keys(Some(dir.path())).unwrap();
+    let names: Vec<&str> = keys.keys().map(String::as_str).collect();
+    assert_eq!(names, ["mine", "ubuntu-cdimage-2012"]);
 }
 
 #[test]

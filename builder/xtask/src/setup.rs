@@ -9,13 +9,15 @@ use crate::command::{Outcome, output, run, succeeds};
 type Tool = (&'static str, &'static str);
 
 /// The judges of the tests: every byte we write is read by somebody else's program.
-const JUDGES: [Tool; 11] = [
+const JUDGES: [Tool; 13] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
     ("sfdisk", "fdisk"),
     ("sgdisk", "gdisk"),
     ("openssl", "openssl"),
+    ("gpg", "gpg"),
+    ("gpg-agent", "gpg-agent"),
     ("ssh-keygen", "openssh-client"),
     ("xz", "xz-utils"),
     ("zstd", "zstd"),

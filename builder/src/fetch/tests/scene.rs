@@ -10,10 +10,13 @@ use super::super::{Options, Policy, Verified};
 use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::progress::Silent;
-use crate::recipe::{Download, Family, Recipe, Source};
+use crate::recipe::{Download, Family, Recipe, Source, Voucher};
 
 #[path = "../../../../tests/support/http.rs"]
 pub(in super::super) mod http;
+
+/// The tests' time: 2026-11-20.
+pub(in super::super) const CLOCK: i64 = 1_795_132_800;
 
 /// A temporary folder with a cache in it.
 pub(in super::super) struct Scene {
@@ -48,6 +51,7 @@ impl Scene {
             mirror: None,
             offline: self.offline,
             jobs: 2,
+            clock: CLOCK,
             policy,
             progress: &Silent,
         }
@@ -107,7 +111,7 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
         family: Family::RaspiosTrixie,
         source: Source::Download(Download {
             url,
-            sha256: sha256(packed),
+            voucher: Voucher::Sha256(sha256(packed)),
             size: Some(packed.len() as u64),
             raw_sha256: Some(sha256(image)),
             raw_size: Some(image.len() as u64),

@@ -1,0 +1,168 @@
+//! Digests that nobody pinned: taken from a list that its makers signed.
+//!
+//! ```text
+//! SHA256SUMS + signature ─▶ the pinned key signed these bytes ─▶ the line of the image ─▶ its digest
+//! ```
+//! List and signature are kept in the cache, and checked again whenever they are used. They are asked for anew when the
+//! image they vouch for is not there.
+
+mod list;
+mod signature;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use anyhow::Result;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use self::signature::Doubt;
+use super::Options;
+use super::cache::{Cache, Entry};
+use super::download;
+use super::http::Http;
+use super::image;
+use crate::failure::{Failure, Kind};
+use crate::hex;
+use crate::recipe::{SignedList, Signer};
+
+/// A list of a release has some hundred lines, a signature some twenty.
+const LIMIT: u64 = 1 << 20;
+
+/// Endings in the cache.
+const LIST: &str = "sums";
+const SIGNATURE: &str = "sums.asc";
+
+/// The SHA-256 of the file at `url`, as its makers signed it.
+pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<String> {
+    let cache = Cache::open(options.cache)?;
+    let key = hex::encode(&Sha256::digest(&signed.list));
+    let entry = cache.entry(&key, options.progress)?;
+    let name = url.rsplit('/').next().unwrap_or(url);
+    let kept = kept(&entry).map(|texts| texts.vouched(name, signed, options.clock));
+    match kept {
+        Some(Ok(digest)) if options.offline || image::is_cached(options.cache, &digest) => {
+            return Ok(digest);
+        }
+        Some(Err(error)) if options.offline => {
+            return Err(error.context("using the cached list, as --offline asks"));
+        }
+        None if options.offline => {
+            return Err(download::offline(std::slice::from_ref(&signed.list)));
+        }
+        _ => {}
+    }
+    let texts = ask(signed, options)?;
+    let digest = texts.vouched(name, signed, options.clock)?;
+    entry.write(LIST, &texts.list)?;
+    entry.write(SIGNATURE, &texts.signature)?;
+    Ok(digest)
+}
+
+/// A list and its signature, as they came.
+struct Texts {
+    list: String,
+    signature: String,
+}
+
+impl Texts {
+    /// The digest of that name, if the list is the signer's.
+    fn vouched(&self, name: &str, signed: &SignedList, clock: i64) -> Result<String> {
+        signature::check(&signed.signer, &self.signature, self.list.as_bytes(), clock)
+            .map_err(|doubt| doubtful(&doubt, signed))?;
+        let digest = list::digest_of(&self.list, name);
+        digest
+            .map(str::to_owned)
+            .ok_or_else(|| unlisted(name, signed))
+    }
+}
+
+fn kept(entry: &Entry) -> Option<Texts> {
+    let read = |ending| read(&entry.path(ending));
+    Some(Texts {
+        list: read(LIST)?,
+        signature: read(SIGNATURE)?,
+    })
+}
+
+/// What cannot be read is asked for anew.
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn ask(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
+    let http = Http::new(options.policy, options.progress)?;
+    let text = |url: &str| {
+        http.text_if_there(url, LIMIT)?
+            .ok_or_else(|| unpublished(url))
+    };
+    Ok(Texts {
+        list: text(&signed.list)?,
+        signature: text(&signed.signature)?,
+    })
+}
+
+/// Not every series has every kind of image: no fault of the network or of ours.
+fn unpublished(url: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        format!("{url} is not there: such an image is not published for this series (any more)"),
+        "choose another base (`etcd-image recipes`), or give an image's path with `--base`",
+    )
+}
+
+fn unlisted(name: &str, signed: &SignedList) -> anyhow::Error {
+    Failure::new(
+        Kind::Verification,
+        format!("{} has no SHA-256 for {name}", signed.list),
+        "a newer release has taken its place: look into that list and correct the recipe's `url`",
+    )
+}
+
+fn doubtful(doubt: &Doubt, signed: &SignedList) -> anyhow::Error {
+    let (list, signature) = (&signed.list, &signed.signature);
+    let Signer {
+        name, fingerprint, ..
+    } = &signed.signer;
+    let key = format!("the key {name} ({fingerprint})");
+    let (what, hint) = match doubt {
+        Doubt::NoKey => (format!("{name}.asc holds no OpenPGP public key"), OWN_KEY),
+        Doubt::OtherKey(found) => (
+            format!("{name}.asc holds the key {found}, the recipe names {fingerprint}"),
+            OWN_KEY,
+        ),
+        Doubt::WeakKey(kind) => (format!("{key} is {kind}, which can be forged"), NEW_KEY),
+        Doubt::Revoked => (format!("{key} was withdrawn by its owner"), NEW_KEY),
+        Doubt::KeyEnded(end) => (format!("{key} ended on {}", date(*end)), NEW_KEY),
+        Doubt::NoSignature => (format!("{signature} is no OpenPGP signature"), AGAIN),
+        Doubt::Foreign(ids) => (format!("{signature} is by {ids}, not by {key}"), AGAIN),
+        Doubt::WeakHash(hash) => (
+            format!("{signature} rests on {hash}, which can be forged"),
+            AGAIN,
+        ),
+        Doubt::Ended(end) => (format!("{signature} ended on {}", date(*end)), AGAIN),
+        Doubt::Wrong => (
+            format!("{signature} is not a signature of {list} by {key}"),
+            AGAIN,
+        ),
+    };
+    Failure::new(Kind::Verification, what, hint)
+}
+
+const AGAIN: &str =
+    "do not use it; fetch it again, over another network, and compare with what its makers publish";
+const NEW_KEY: &str =
+    "a newer recipe may know the makers' new key; until then give a checked image with `--base`";
+const OWN_KEY: &str =
+    "correct `[download.signed]` of the recipe, or the key's file beside the recipes";
+
+fn date(seconds: i64) -> String {
+    let format = format_description!("[year]-[month]-[day]");
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(format).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,99 @@
+//! `GnuPG` as a stranger who makes keys and signs.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::recipe::Signer;
+
+/// A person with a key of their own.
+pub(super) struct Person {
+    pub(super) home: tempfile::TempDir,
+    time: i64,
+}
+
+impl Person {
+    /// With a key of that kind that was made at that time and ends so much later (`0`: never).
+    pub(super) fn new(kind: &str, time: i64, lasts: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let person = Self { home, time };
+        let make = ["--quick-gen-key", "Test <test@example.net>", kind, "sign"];
+        person.gpg(&[&make[..], &[lasts]].concat());
+        person
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a stranger makes what we judge")]
+    pub(super) fn gpg(&self, arguments: &[&str]) -> String {
+        let home = self.home.path().to_str().unwrap();
+        let time = format!("--faked-system-time={}!", self.time);
+        let done = Command::new("gpg")
+            .args(["--homedir", home, "--batch", "--quiet", &time])
+            .args(["--passphrase", "", "--pinentry-mode", "loopback"])
+            .args(arguments)
+            .output()
+            .expect("gpg must be installed");
+        let complaint = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {complaint}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    pub(super) fn fingerprint(&self) -> String {
+        let told = self.gpg(&["--with-colons", "--list-keys"]);
+        let line = told.lines().find_map(|line| line.strip_prefix("fpr:"));
+        line.unwrap().trim_matches(':').to_owned()
+    }
+
+    pub(super) fn signer(&self) -> Signer {
+        Signer {
+            name: "test-key".to_owned(),
+            fingerprint: self.fingerprint(),
+            key: self.gpg(&["--armor", "--export"]),
+        }
+    }
+
+    /// A detached signature of `text`, in armour.
+    pub(super) fn sign(&self, text: &str, how: &[&str]) -> String {
+        let path = self.home.path().join("text");
+        fs_err::write(&path, text).unwrap();
+        let sign = ["--armor", "--output", "-", "--detach-sign"];
+        self.gpg(&[how, &sign[..], &[path.to_str().unwrap()]].concat())
+    }
+}
+
+impl Drop for Person {
+    #[expect(clippy::disallowed_methods, reason = "GnuPG leaves a helper behind")]
+    fn drop(&mut self) {
+        let home: &Path = self.home.path();
+        let _ = Command::new("gpgconf")
+            .arg("--homedir")
+            .arg(home)
+            .args(["--kill", "all"])
+            .status();
+    }
+}
+
+/// The packets of an armour.
+pub(super) fn packets(person: &Person, armour: &str) -> Vec<u8> {
+    let (from, to) = (
+        person.home.path().join("in"),
+        person.home.path().join("out"),
+    );
+    fs_err::write(&from, armour).unwrap();
+    person.gpg(&[
+        "--yes",
+        "--output",
+        to.to_str().unwrap(),
+        "--dearmor",
+        from.to_str().unwrap(),
+    ]);
+    fs_err::read(to).unwrap()
+}
+
+impl Person {
+    /// Packets in the armour of a signature.
+    pub(super) fn armour(&self, packets: &[u8]) -> String {
+        let path = self.home.path().join("packets");
+        fs_err::write(&path, packets).unwrap();
+        self.gpg(&["--output", "-", "--enarmor", path.to_str().unwrap()])
+            .replace("PGP ARMORED FILE", "PGP SIGNATURE")
+    }
+}
