@@ -14,7 +14,12 @@ use crate::support::tool::{tool, tool_in};
 const NAMES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
 /// Every family there is.
-const FAMILIES: [&str; 3] = ["raspios-trixie", "raspios-bookworm", "debian-trixie"];
+const FAMILIES: [&str; 4] = [
+    "raspios-trixie",
+    "raspios-bookworm",
+    "debian-trixie",
+    "ubuntu-server-24.04",
+];
 
 #[test]
 fn three_images_that_every_judge_accepts() {

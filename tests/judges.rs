@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::support::fixture::{image, poke, write};
-use crate::support::judge::{self, Disk, Ext4, Kind, chain, key_fits, leaf};
+use crate::support::judge::{self, Disk, Ext4, Kind, chain, cloud, key_fits, leaf};
 use crate::support::tool::tool;
 
 fn root_verdict(mistake: &str) -> String {
@@ -253,4 +253,35 @@ fn a_key_of_another_certificate_is_rejected() {
         &key_fits(&node, &papers.at("ca.key")).unwrap_err(),
         "is another key",
     );
+}
+
+#[test]
+fn a_seed_that_breaks_the_schema_is_rejected() {
+    says(
+        &cloud::schema("#cloud-config\nusers: 3\n").unwrap_err(),
+        "schema errors: users: 3",
+    );
+    says(
+        &cloud::schema("hostname: a\n").unwrap_err(),
+        "needs to begin with \"#cloud-config\"",
+    );
+}
+
+#[test]
+fn a_network_that_leads_nowhere_is_rejected() {
+    let routes = "      routes:\n        - to: nowhere\n          via: \"10.0.0.2\"\n";
+    let network = format!("network:\n  version: 2\n  ethernets:\n    a:\n{routes}");
+    let verdict = cloud::networkd(&network).unwrap_err();
+    says(&verdict, "Address nowhere is not a valid ip");
+}
+
+#[test]
+fn a_root_that_tells_no_source_is_seen() {
+    says(&cloud::sources(&[]).unwrap_err(), "exited with Some(1)");
+}
+
+#[test]
+fn a_seed_that_is_not_whole_is_rejected() {
+    let half = [("user-data", "#cloud-config\n")];
+    says(&cloud::reads(&half).unwrap_err(), "meta-data");
 }

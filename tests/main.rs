@@ -35,4 +35,5 @@ mod refuse;
 mod refuse_downloads;
 mod refuse_etcd;
 mod tree;
+mod ubuntu_server;
 mod verify;

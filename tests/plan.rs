@@ -67,6 +67,11 @@ fn the_plan_of_debian_is_as_reviewed() {
 }
 
 #[test]
+fn the_plan_of_ubuntu_server_is_as_reviewed() {
+    reviewed("ubuntu-server-24.04");
+}
+
+#[test]
 fn verbose_tells_what_was_found_and_decided() {
     let scene = Scene::with("raspios-trixie");
     let options = ["--nodes", "3", "--only", "etcd1", "-v"];

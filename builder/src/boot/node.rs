@@ -68,7 +68,10 @@ impl Node {
         let etcd =
             text(root, "/etc/etcd/etcd.conf.yml")?.ok_or_else(|| not_a_node("etcd.conf.yml"))?;
         let (name, members) = membership(&etcd).ok_or_else(|| not_a_node("initial cluster"))?;
-        let (address, prefix, gateway) = network(root)?;
+        let (address, prefix, gateway) = match seeded(boot)? {
+            Some(found) => found,
+            None => network(root)?,
+        };
         let certificate = text(root, "/etc/etcd/pki/server.crt")?;
         let certificate = pki::certificate(&certificate.ok_or_else(|| not_a_node("certificate"))?)?;
         let config = text(boot, "/config.txt")?.unwrap_or_default();
@@ -150,6 +153,26 @@ fn network(root: &mut dyn ReadFs) -> Result<Address> {
     Err(not_a_node("static address"))
 }
 
+/// The address in a network-config that we wrote for cloud-init; a stock seed has none.
+fn seeded(boot: &mut dyn ReadFs) -> Result<Option<Address>> {
+    Ok(seed_address(
+        &text(boot, "/network-config")?.unwrap_or_default(),
+    ))
+}
+
+fn seed_address(seed: &str) -> Option<Address> {
+    let quoted = |line: &str| {
+        let value = line.trim_start_matches(['-', ' ']).strip_prefix('"')?;
+        address(value.strip_suffix('"')?)
+    };
+    let (found, prefix, _) = seed.lines().find_map(quoted)?;
+    let via = |line: &str| {
+        let gateway = line.trim().strip_prefix("via: ")?;
+        gateway.trim_matches('"').parse().ok()
+    };
+    Some((found, prefix, seed.lines().find_map(via)))
+}
+
 /// `ADDRESS/PREFIX[,GATEWAY]`
 fn address(text: &str) -> Option<Address> {
     let (network, gateway) = match text.split_once(',') {
@@ -222,6 +245,23 @@ pub(super) mod tests {
         assert_eq!(read("fd00::50/64"), Some(("fd00::50".to_owned(), 64, None)));
         assert_eq!(read("192.168.0.50"), None);
         assert_eq!(read("192.168.0.50/24,router"), None);
+    }
+
+    #[test]
+    fn the_seed_s_address_is_read_and_a_stock_seed_has_none() {
+        let read = |text: &str| {
+            let told = seed_address(text);
+            told.map(|(a, p, g)| (a.to_string(), p, g.map(|g| g.to_string())))
+        };
+        let ours = "network:\n  ethernets:\n    etcd-node:\n      match:\n        name: \"e*\"\n      addresses:\n        - \"10.0.0.5/16\"\n      \
+            routes:\n        - to: \"0.0.0.0/0\"\n          via: \"10.0.0.1\"\n";
+        let gateway = Some("10.0.0.1".to_owned());
+        assert_eq!(read(ours), Some(("10.0.0.5".to_owned(), 16, gateway)));
+        assert_eq!(
+            read("network:\n  ethernets:\n    eth0:\n      dhcp4: true\n"),
+            None
+        );
+        assert_eq!(read(""), None);
     }
 
     #[test]

@@ -16,8 +16,11 @@ const PROGRAMS: [&str; 2] = ["/usr/bin/dash", "/usr/bin/ls"];
 const STOCK: &str =
     "use a stock 64-bit Raspberry Pi OS Lite or the debian-trixie recipe; see `etcd-image recipes`";
 
-/// The family and the release name of a root file system.
-pub(super) fn detect(root: &mut dyn ReadFs) -> Result<(Family, String)> {
+/// Where Ubuntu's cloud-init looks for its seed.
+const SEED_LABEL: &str = "system-boot";
+
+/// The family and the release name of a root file system. `boot` is the label of the boot partition.
+pub(super) fn detect(root: &mut dyn ReadFs, boot: &str) -> Result<(Family, String)> {
     check_architecture(root)?;
     let text = text(root, "/usr/lib/os-release")?
         .ok_or_else(|| unsupported("the root has no /usr/lib/os-release"))?;
@@ -28,7 +31,17 @@ pub(super) fn detect(root: &mut dyn ReadFs) -> Result<(Family, String)> {
     };
     let release = field("PRETTY_NAME").unwrap_or_else(|| "unnamed".to_owned());
     let raspios = root.metadata("/etc/rpi-issue")?.is_some();
+    let ubuntu = field("ID").as_deref() == Some("ubuntu");
     let family = match (field("VERSION_CODENAME").as_deref(), raspios) {
+        (Some("noble"), false) if ubuntu => {
+            check_seed(root, boot)?;
+            Family::UbuntuNoble
+        }
+        _ if ubuntu => {
+            return Err(unsupported(&format!(
+                "the root is {release}, which no recipe knows"
+            )));
+        }
         (Some("trixie"), true) => Family::RaspiosTrixie,
         (Some("bookworm"), true) => Family::RaspiosBookworm,
         (Some("trixie"), false) => Family::DebianTrixie,
@@ -59,6 +72,27 @@ pub(super) fn refuse_booted(root: &mut dyn ReadFs) -> Result<()> {
         format!("the base has been booted already: {sign}"),
         "start from an image as it was downloaded; a booted one has an identity that nodes must not share",
     ))
+}
+
+/// Without cloud-init, or with a boot partition it would not look at, the node would never get its address.
+fn check_seed(root: &mut dyn ReadFs, boot: &str) -> Result<()> {
+    if root.metadata("/usr/bin/cloud-init")?.is_none() {
+        return Err(unserved(
+            "the root is Ubuntu without cloud-init: a seed would be ignored",
+        ));
+    }
+    if boot != SEED_LABEL {
+        return Err(unserved(&format!(
+            "the boot partition is called `{boot}`, not `{SEED_LABEL}`, where Ubuntu's cloud-init looks for its seed"
+        )));
+    }
+    Ok(())
+}
+
+fn unserved(message: &str) -> anyhow::Error {
+    let hint =
+        "use Ubuntu Server's image preinstalled for Raspberry Pi (`--base ubuntu-server-24.04`)";
+    Failure::new(Kind::Unsupported, message, hint)
 }
 
 fn check_architecture(root: &mut dyn ReadFs) -> Result<()> {

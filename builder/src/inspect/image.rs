@@ -51,8 +51,9 @@ impl Image {
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
         let (disk_id, [boot, root]) = partitions(&*storage)?;
         let mut reader = open_ext4(&storage, &root)?;
-        let (family, release) = family::detect(&mut *reader)?;
-        let boot = part(&boot, "fat", open_fat(&storage, &boot)?.free_bytes()?);
+        let mut fat = open_fat(&storage, &boot)?;
+        let (family, release) = family::detect(&mut *reader, fat.label())?;
+        let boot = part(&boot, "fat", fat.free_bytes()?);
         let root = part(&root, "ext4", reader.free_bytes()?);
         let size = storage.size();
         let layout = Layout {
@@ -160,12 +161,10 @@ fn open_ext4(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dy
     ))
 }
 
-fn open_fat(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dyn ReadFs>> {
+fn open_fat(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<diskimg::fat::Reader> {
     let context = || format!("opening the FAT of partition {}", partition.number);
     let window = partition.window(storage).with_context(context)?;
-    Ok(Box::new(
-        diskimg::fat::Reader::open(Arc::new(window)).with_context(context)?,
-    ))
+    diskimg::fat::Reader::open(Arc::new(window)).with_context(context)
 }
 
 fn part(partition: &Partition, filesystem: &'static str, free_bytes: u64) -> Part {

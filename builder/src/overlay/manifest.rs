@@ -65,6 +65,8 @@ pub(super) struct FolderItem {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileItem {
+    #[serde(default)]
+    pub(super) place: PlaceItem,
     pub(super) path: String,
     /// A file beside `overlay.toml`.
     pub(super) template: Option<String>,

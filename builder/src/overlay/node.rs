@@ -100,16 +100,21 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
     }
 }
 
-/// Debian's own image has no firmware for the wireless chips; such a node would never be reached.
+/// A node whose only network would not come up would never be reached.
 fn check_wifi(inputs: &Inputs<'_>) -> Result<()> {
-    if inputs.recipe.family == Family::DebianTrixie && inputs.cluster.network.wifi.is_some() {
-        return Err(Failure::new(
-            Kind::Unsupported,
-            "the debian-trixie base has no firmware for Wi-Fi",
-            "use a wired network, or `--base raspios-trixie`",
-        ));
+    if inputs.cluster.network.wifi.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let what = match inputs.recipe.family {
+        Family::RaspiosTrixie | Family::RaspiosBookworm => return Ok(()),
+        Family::DebianTrixie => "the debian-trixie base has no firmware for Wi-Fi",
+        Family::UbuntuNoble => "the ubuntu-server-24.04 base gets no Wi-Fi settings from us",
+    };
+    Err(Failure::new(
+        Kind::Unsupported,
+        what,
+        "use a wired network, or `--base raspios-trixie`",
+    ))
 }
 
 /// One overlay folder being rendered for one node.
@@ -213,7 +218,7 @@ impl Overlay<'_> {
         let mode = parse_mode(item.mode.as_deref().unwrap_or("0644"))?;
         let owner = self.owner(item.owner.as_deref())?;
         self.entry(
-            Place::Root,
+            place(item.place),
             &item.path,
             Change::File {
                 content,
@@ -247,11 +252,12 @@ impl Overlay<'_> {
                 add: render(&item.add)?,
             },
         };
-        let place = match item.place {
-            PlaceItem::Boot => Place::Boot,
-            PlaceItem::Root => Place::Root,
-        };
-        self.entry(place, &item.path, Change::Edited(edit), &item.why)
+        self.entry(
+            place(item.place),
+            &item.path,
+            Change::Edited(edit),
+            &item.why,
+        )
     }
 
     fn account(&self, item: AccountItem) -> Entry {
@@ -332,6 +338,13 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
         },
         why: "your own file".to_owned(),
     })
+}
+
+fn place(item: PlaceItem) -> Place {
+    match item {
+        PlaceItem::Boot => Place::Boot,
+        PlaceItem::Root => Place::Root,
+    }
 }
 
 fn parse_mode(text: &str) -> Result<u16> {

@@ -35,6 +35,8 @@ pub enum Family {
     RaspiosBookworm,
     /// Debian 13 with Debian's kernel and Raspberry Pi firmware in pi-gen's layout.
     DebianTrixie,
+    /// Ubuntu Server 24.04: cloud-init with its seed on the boot partition, netplan, systemd-networkd.
+    UbuntuNoble,
 }
 
 /// Where a base comes from.

@@ -39,7 +39,7 @@ fn embedded_recipes_are_the_files_of_the_tree() {
 }
 
 #[test]
-fn knows_three_bases() {
+fn knows_four_bases() {
     let names: Vec<String> = load(None)
         .unwrap()
         .into_iter()
@@ -47,7 +47,12 @@ fn knows_three_bases() {
         .collect();
     assert_eq!(
         names,
-        ["debian-trixie", "raspios-bookworm", "raspios-trixie"]
+        [
+            "debian-trixie",
+            "raspios-bookworm",
+            "raspios-trixie",
+            "ubuntu-server-24.04"
+        ]
     );
 }
 
@@ -180,7 +185,7 @@ fn folder_adds_and_replaces() {
     fs_err::write(dir.path().join("mine.toml"), VALID).unwrap();
     fs_err::write(dir.path().join("raspios-trixie.toml"), VALID).unwrap();
     let recipes = load(Some(dir.path())).unwrap();
-    assert_eq!(recipes.len(), 4);
+    assert_eq!(recipes.len(), 5);
     assert_eq!(find(&recipes, "raspios-trixie").unwrap().title, "A base");
     assert_eq!(find(&recipes, "mine").unwrap().title, "A base");
 }

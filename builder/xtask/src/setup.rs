@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::command::{Outcome, output, run, succeeds};
+use crate::command::{Outcome, output, root, run, succeeds};
 
 /// A program, or the path of a file, and the Debian package that brings it.
 type Tool = (&'static str, &'static str);
 
 /// The judges of the tests: every byte we write is read by somebody else's program.
-const JUDGES: [Tool; 13] = [
+const JUDGES: [Tool; 22] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -23,6 +23,30 @@ const JUDGES: [Tool; 13] = [
     ("zstd", "zstd"),
     ("cc", "gcc"),
     ("setfattr", "attr"),
+    ("dpkg-deb", "dpkg"),
+    ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
+    (
+        "/usr/lib/python3/dist-packages/configobj",
+        "python3-configobj",
+    ),
+    ("/usr/lib/python3/dist-packages/jinja2", "python3-jinja2"),
+    (
+        "/usr/lib/python3/dist-packages/jsonpatch.py",
+        "python3-jsonpatch",
+    ),
+    (
+        "/usr/lib/python3/dist-packages/jsonschema",
+        "python3-jsonschema",
+    ),
+    (
+        "/usr/lib/python3/dist-packages/oauthlib",
+        "python3-oauthlib",
+    ),
+    (
+        "/usr/lib/python3/dist-packages/requests",
+        "python3-requests",
+    ),
+    ("/usr/lib/python3/dist-packages/serial", "python3-serial"),
 ];
 
 /// What makes the Debian base.
@@ -47,14 +71,26 @@ const BOOTERS: [Tool; 7] = [
     ("setpriv", "util-linux"),
 ];
 
+/// cloud-init judges seeds; installed, it would look for one on this machine at every boot.
+const UNPACK: &str = "mkdir -p target/judges && cd target/judges && apt-get download -q cloud-init \
+    && dpkg-deb -x cloud-init_*.deb . && rm cloud-init_*.deb";
+
 /// The judges alone: what the tests on fixtures need.
 pub(crate) fn judges() -> Outcome {
-    install(&JUDGES)
+    install(&JUDGES)?;
+    match root()
+        .join("target/judges/usr/lib/cloud-init/ds-identify")
+        .is_file()
+    {
+        true => Ok(()),
+        false => run("sh", &["-euc", UNPACK]),
+    }
 }
 
 /// Everything that the chores need.
 pub(crate) fn tools() -> Outcome {
-    install(&[&JUDGES[..], &MAKERS, &BOOTERS].concat())
+    judges()?;
+    install(&[&MAKERS[..], &BOOTERS].concat())
 }
 
 fn install(tools: &[Tool]) -> Outcome {
@@ -86,7 +122,7 @@ fn install(tools: &[Tool]) -> Outcome {
 /// Programs of administrators live outside an ordinary user's PATH.
 fn found(program: &str) -> bool {
     if program.starts_with('/') {
-        return Path::new(program).is_file();
+        return Path::new(program).exists();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(Into::into));

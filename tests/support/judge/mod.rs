@@ -3,6 +3,7 @@
 //! Every judge has a test in `tests/judges.rs` that it rejects a known-bad input.
 
 mod certificate;
+pub(crate) mod cloud;
 mod disk;
 mod ext4;
 mod fat;

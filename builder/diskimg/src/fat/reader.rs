@@ -19,6 +19,7 @@ pub struct Reader {
     fs: FileSystem<Stream>,
     size: u64,
     free: u64,
+    label: String,
 }
 
 type Folder<'a> = Dir<'a, Stream>;
@@ -33,7 +34,22 @@ impl Reader {
         let fs = FileSystem::new(stream, FsOptions::new().update_accessed_date(false))
             .map_err(|error| from_fatfs(error, "/"))?;
         let free = u64::from(free).saturating_mul(boot.cluster_size);
-        Ok(Self { fs, size, free })
+        // As other readers do: the root folder's entry first, the boot sector's copy of it where there is none.
+        let label = fs
+            .read_volume_label_from_root_dir()
+            .map_err(|error| from_fatfs(error, "/"))?
+            .unwrap_or(boot.label);
+        Ok(Self {
+            fs,
+            size,
+            free,
+            label: label.trim_end().to_owned(),
+        })
+    }
+
+    /// The volume's label; `NO NAME` when there is none.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// The folder that holds the last component, and that component.

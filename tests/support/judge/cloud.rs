@@ -1,0 +1,123 @@
+//! cloud-init itself, from Debian's package, on a seed: its schema, its search for a seed, and what it makes of the network.
+//!
+//! `cargo xtask` unpacks the package into `target/judges` without installing it: nobody wants cloud-init to run here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::Verdict;
+use crate::support::fixture::write;
+use crate::support::tool::{Said, tool};
+
+/// cloud-init runs on the system's own Python, where Debian's packages are.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What cloud-init does with the folder it found, in its own words (`DataSourceNoCloud`).
+const READ: &str = "
+import sys
+from cloudinit import util
+from cloudinit.sources import DataSourceNoCloud
+seed = util.pathprefix2dict(sys.argv[1], ['user-data', 'meta-data'], ['vendor-data', 'network-config'])
+meta = util.load_yaml(seed['meta-data'])
+network = util.load_yaml(seed['network-config'])
+print(meta['instance-id'], meta['local-hostname'], network['network']['renderer'])
+";
+
+fn unpacked(path: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let path = target.join("judges").join(path);
+    assert!(
+        path.exists(),
+        "no {}: `cargo xtask setup` unpacks it",
+        path.display()
+    );
+    path
+}
+
+/// A Python program of cloud-init's.
+fn cloud_init(arguments: &[&str]) -> Said {
+    let library = unpacked("usr/lib/python3/dist-packages");
+    let path = format!("PYTHONPATH={}", library.display());
+    tool("env", &[&[&path, PYTHON, "-B"], arguments].concat())
+}
+
+fn main(arguments: &[&str]) -> Said {
+    cloud_init(&[&["-m", "cloudinit.cmd.main"], arguments].concat())
+}
+
+/// Whether a user-data file keeps to cloud-init's schema.
+pub(crate) fn schema(user_data: &str) -> Verdict {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = folder.path().join("user-data");
+    write(&file, user_data.as_bytes());
+    let said = main(&["schema", "--config-file", file.to_str().unwrap()]);
+    match said.code {
+        Some(0) if said.text().contains("Valid") => Ok(()),
+        _ => Err(said.words()),
+    }
+}
+
+/// The files of systemd-networkd that cloud-init makes of a network-config, by name.
+pub(crate) fn networkd(network_config: &str) -> Result<BTreeMap<String, String>, String> {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    write(&from, network_config.as_bytes());
+    let convert = ["devel", "net-convert", "-k", "yaml", "-D", "ubuntu"];
+    let paths = [
+        "-O",
+        "networkd",
+        "-p",
+        from.to_str().unwrap(),
+        "-d",
+        to.to_str().unwrap(),
+    ];
+    let said = main(&[&convert[..], &paths].concat());
+    if said.code != Some(0) {
+        return Err(said.words());
+    }
+    let made = fs::read_dir(to.join("etc/systemd/network")).unwrap();
+    let made = made.map(|entry| entry.unwrap().path());
+    Ok(made
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect())
+}
+
+/// The sources that `ds-identify`, run by systemd before cloud-init, finds in a root with these files of `/etc/cloud`.
+pub(crate) fn sources(etc_cloud: &[(&str, &str)]) -> Result<String, String> {
+    let root = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for (name, text) in etc_cloud {
+        write(&root.path().join("etc/cloud").join(name), text.as_bytes());
+    }
+    for (name, text) in [("proc/uptime", "1.0 1.0\n"), ("proc/cmdline", "quiet\n")] {
+        write(&root.path().join(name), text.as_bytes());
+    }
+    let variable = format!("PATH_ROOT={}", root.path().display());
+    let program = unpacked("usr/lib/cloud-init/ds-identify");
+    let said = tool(
+        "env",
+        &[&variable, "sh", program.to_str().unwrap(), "--force"],
+    );
+    match said.code {
+        Some(0) => Ok(fs::read_to_string(root.path().join("run/cloud-init/cloud.cfg")).unwrap()),
+        _ => Err(said.words()),
+    }
+}
+
+/// Instance id, host name and renderer, as cloud-init reads them from a seed.
+pub(crate) fn reads(seed: &[(&str, &str)]) -> Result<String, String> {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for (name, text) in seed {
+        write(&folder.path().join(name), text.as_bytes());
+    }
+    let said = cloud_init(&["-c", READ, folder.path().to_str().unwrap()]);
+    match said.code {
+        Some(0) => Ok(said.text().trim_end().to_owned()),
+        _ => Err(said.words()),
+    }
+}

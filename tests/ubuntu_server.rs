@@ -1,0 +1,171 @@
+//! Ubuntu Server: what its own first boot, cloud-init, is given and what it is kept from; judged by cloud-init's own code.
+
+use crate::refuse::refused;
+use crate::support::judge::cloud;
+use crate::support::node::Node;
+use crate::support::scene::Scene;
+
+const FAMILY: &str = "ubuntu-server-24.04";
+const SEED: [&str; 3] = ["meta-data", "user-data", "network-config"];
+
+/// Three nodes of a cluster with this configuration.
+fn nodes(configuration: &str) -> Vec<Node> {
+    let scene = Scene::with(FAMILY);
+    scene.file("cluster.toml", configuration);
+    scene.build(&["--nodes", "3"]);
+    ["etcd1", "etcd2", "etcd3"]
+        .map(|name| Node::open(&scene.image_path(name)))
+        .into()
+}
+
+fn seed(node: &Node) -> [(&'static str, String); 3] {
+    SEED.map(|name| (name, node.boot_text(name)))
+}
+
+#[test]
+fn cloud_init_accepts_and_understands_every_node_s_seed() {
+    let mut identities = Vec::new();
+    for (node, name) in nodes("").iter().zip(["etcd1", "etcd2", "etcd3"]) {
+        let seed = seed(node);
+        cloud::schema(&seed[1].1).unwrap();
+        let files = seed.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let read = cloud::reads(&files).unwrap();
+        let words: Vec<&str> = read.split(' ').collect();
+        assert_eq!(words[1..], [name, "networkd"]);
+        identities.push(words[0].to_owned());
+        let own = node.text("/etc/cloud/cloud.cfg.d/99-z-etcd-node.cfg");
+        let theirs = node.text("/etc/cloud/cloud.cfg.d/99-fake-cloud.cfg");
+        let configuration = [
+            ("cloud.cfg.d/99-fake-cloud.cfg", theirs.as_str()),
+            ("cloud.cfg.d/99-z-etcd-node.cfg", &own),
+        ];
+        for known in [&configuration[..], &configuration[1..]] {
+            assert_eq!(
+                cloud::sources(known).unwrap(),
+                "datasource_list: [ NoCloud, None ]\n"
+            );
+        }
+    }
+    identities.dedup();
+    assert_eq!(identities.len(), 3, "{identities:?}");
+}
+
+#[test]
+fn the_address_is_static_and_comes_through_networkd() {
+    for (node, address) in nodes("").iter().zip(["50", "51", "52"]) {
+        let made = cloud::networkd(&node.boot_text("network-config")).unwrap();
+        let texts: Vec<&String> = made.values().collect();
+        let [network] = texts[..] else {
+            panic!("one network: {made:?}")
+        };
+        for line in [
+            &format!("Address=192.168.0.{address}/24"),
+            "DHCP=no",
+            "Gateway=192.168.0.1",
+            "Destination=0.0.0.0/0",
+            "DNS=1.1.1.1",
+            "Domains=local",
+        ] {
+            assert!(
+                network.lines().any(|found| found == line),
+                "{line}\n{network}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_one_wired_interface_is_found_whatever_it_is_called() {
+    let first = |configuration| nodes(configuration)[0].boot_text("network-config");
+    assert!(first("").contains("        name: \"e*\"\n"));
+    let named = first("[network]\ninterface = \"enx001122334455\"\n");
+    assert!(
+        named.contains("        name: \"enx001122334455\"\n"),
+        "{named}"
+    );
+}
+
+#[test]
+fn a_version_six_address_has_its_own_default_route() {
+    let configuration = "[network]\nprefix = 64\ngateway = \"fd00::1\"\ndns = [\"fd00::53\"]\n\
+        [[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n[[node]]\nname = \"etcd2\"\naddress = \"fd00::51\"\n\
+        [[node]]\nname = \"etcd3\"\naddress = \"fd00::52\"\n";
+    let nodes = nodes(configuration);
+    let made = cloud::networkd(&nodes[1].boot_text("network-config")).unwrap();
+    let network: String = made.into_values().collect();
+    let config = nodes[1].boot_text("network-config");
+    assert!(config.contains("- to: \"::/0\"\n"), "{config}");
+    assert!(config.contains("      accept-ra: false\n"), "{config}");
+    for line in ["Address=fd00::51/64", "Gateway=fd00::1"] {
+        assert!(
+            network.lines().any(|found| found == line),
+            "{line}\n{network}"
+        );
+    }
+}
+
+#[test]
+fn nothing_in_the_root_is_done_again_by_cloud_init() {
+    let node = &nodes("")[0];
+    let user_data = node.boot_text("user-data");
+    for line in [
+        "preserve_hostname: true",
+        "manage_etc_hosts: false",
+        "  - name: pi",
+        "ssh_deletekeys: false",
+        "ssh_genkeytypes: [ed25519]",
+        "  mode: \"off\"",
+        "resize_rootfs: false",
+    ] {
+        assert!(user_data.lines().any(|found| found == line), "{line}");
+    }
+    for password in [" passwd:", "chpasswd", "plain_text", "password:"] {
+        assert!(!user_data.contains(password), "{password}");
+    }
+    assert_eq!(node.text("/etc/hostname"), "etcd1\n");
+    assert!(node.text("/etc/passwd").contains("\npi:x:1000:1000:"));
+    assert_eq!(node.access("/home/pi"), "folder 0700 pi:pi");
+    assert!(node.starts("multi-user.target", "etcd.service"));
+    assert!(node.starts("multi-user.target", "ssh.service"));
+    assert!(node.starts("multi-user.target", "etcd-node-grow.service"));
+    assert_eq!(node.access("/etc/cloud/cloud-init.disabled"), "nothing");
+    assert_eq!(node.access("/etc/NetworkManager"), "nothing");
+    let arguments = node.kernel_arguments();
+    assert!(arguments.contains(&"root=LABEL=writable".to_owned()));
+    assert!(node.text("/etc/fstab").starts_with("LABEL=writable\t/\t"));
+}
+
+#[test]
+fn no_private_key_is_on_the_boot_partition() {
+    let node = &nodes("")[0];
+    let seed: String = seed(node).into_iter().map(|(_, text)| text).collect();
+    assert!(!seed.contains("PRIVATE KEY"));
+    assert_eq!(node.access("/etc/etcd/pki/peer.key"), "file 0600 etcd:etcd");
+}
+
+#[test]
+fn what_would_ignore_the_seed_is_refused() {
+    let refuses = |mistake: &str, things: &[&str]| {
+        refused(&Scene::with(&format!("{FAMILY}+{mistake}")), &[], 4, things);
+    };
+    refuses("no-cloud-init", &["is Ubuntu without cloud-init"]);
+    refuses("other-label", &["is called `bootfs`, not `system-boot`"]);
+    refuses(
+        "booted",
+        &["has been booted already", "/etc/machine-id is set"],
+    );
+    refuses(
+        "jammy",
+        &["the root is Ubuntu 22.04 (jammy), which no recipe knows"],
+    );
+}
+
+#[test]
+fn wireless_is_refused_until_it_was_seen_to_work() {
+    let scene = Scene::with(FAMILY);
+    scene.file(
+        "cluster.toml",
+        "[network]\ninterface = \"wlan0\"\nwifi = { ssid = \"home\", password = \"correct horse\", country = \"DE\" }\n",
+    );
+    refused(&scene, &[], 4, &["ubuntu-server-24.04", "Wi-Fi"]);
+}
