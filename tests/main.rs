@@ -35,5 +35,6 @@ mod refuse;
 mod refuse_downloads;
 mod refuse_etcd;
 mod tree;
+mod ubuntu_core;
 mod ubuntu_server;
 mod verify;

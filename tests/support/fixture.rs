@@ -18,8 +18,12 @@ pub(crate) const ETCD: &str = "3.6.14";
 
 /// `FAMILY[+MISTAKE…]`, e.g. `raspios-trixie+dirty-journal`; `fixtures/INDEX.md` lists both.
 pub(crate) fn image(name: &str) -> PathBuf {
+    let generator = match name.starts_with("ubuntu-core") {
+        true => "core.sh",
+        false => "image.sh",
+    };
     made(&format!("{name}.img"), |out| {
-        script("image.sh", &[name], out);
+        script(generator, &[name], out);
     })
 }
 

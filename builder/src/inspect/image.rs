@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
 
-use super::family;
 use super::layout::{Layout, Part};
+use super::{core, family};
 use crate::failure::{Failure, Kind};
 
 /// Bytes of the first sector, which holds the partition table.
@@ -38,8 +38,9 @@ impl Image {
     /// Opens any image this program could have written.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
-        let storage = ReadOnlyFile::open(path).with_context(context)?;
-        let image = Self::of(Arc::new(storage)).with_context(context)?;
+        let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path).with_context(context)?);
+        refuse_core(&storage).with_context(context)?;
+        let image = Self::of(storage).with_context(context)?;
         let file = File::open(path).with_context(context)?;
         Ok(Self {
             file: Some(file),
@@ -109,11 +110,23 @@ impl Image {
 /// Refuses what must not be edited.
 fn gate(path: &Path) -> Result<()> {
     let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path)?);
+    refuse_core(&storage)?;
     let (_, [boot, root]) = partitions(&*storage)?;
     let context = |partition: &Partition| format!("checking partition {}", partition.number);
     diskimg::fat::gate(&boot.window(&storage)?).with_context(|| context(&boot))?;
     diskimg::ext4::gate(&root.window(&storage)?).with_context(|| context(&root))?;
     Ok(())
+}
+
+/// Ubuntu Core has another layout; what cannot be read as a table is told by those who need one.
+fn refuse_core(storage: &Arc<dyn Storage>) -> Result<()> {
+    if storage.size() < SECTOR {
+        return Ok(());
+    }
+    match core::examine(storage)? {
+        Some(core) => Err(core::unserved(&core)),
+        None => Ok(()),
+    }
 }
 
 /// The MBR's disk signature, its first FAT and its first Linux partition.

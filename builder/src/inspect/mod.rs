@@ -1,5 +1,6 @@
 //! A verified base → its layout as found: partitions, file systems, family, room. Reads only.
 
+mod core;
 mod family;
 mod found;
 mod image;

@@ -9,7 +9,7 @@ use crate::command::{Outcome, output, root, run, succeeds};
 type Tool = (&'static str, &'static str);
 
 /// The judges of the tests: every byte we write is read by somebody else's program.
-const JUDGES: [Tool; 22] = [
+const JUDGES: [Tool; 23] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -23,6 +23,7 @@ const JUDGES: [Tool; 22] = [
     ("zstd", "zstd"),
     ("cc", "gcc"),
     ("setfattr", "attr"),
+    ("mksquashfs", "squashfs-tools"),
     ("dpkg-deb", "dpkg"),
     ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
     (

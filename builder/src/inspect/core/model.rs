@@ -1,0 +1,112 @@
+//! The model assertion of an Ubuntu Core image: which system it is and what may be done to it. Pure: text in, fields out.
+//!
+//! An assertion is headers, one `key: value` a line or an indented list below a key, then an empty line and the signature.
+
+/// What snapd lets others configure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grade {
+    /// Core 16 and 18 have no grades.
+    None,
+    /// Everything, even unsigned.
+    Dangerous,
+    /// Only what is signed, and some settings of cloud-init.
+    Signed,
+    /// Nothing.
+    Secured,
+}
+
+/// The fields that decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Model {
+    /// Who made it, and what they call it: `canonical/ubuntu-core-24-pi-arm64`.
+    pub(super) name: String,
+    pub(super) architecture: String,
+    /// Name of the base snap; Core 16 has none.
+    pub(super) base: Option<String>,
+    pub(super) grade: Grade,
+    /// Name of the gadget snap.
+    pub(super) gadget: Option<String>,
+    /// Whether it insists on encrypted data.
+    pub(super) encrypted: bool,
+}
+
+impl Model {
+    /// `None` where the text is no model assertion, or has a grade nobody knows.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let headers: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+        let value = |key: &str| {
+            let prefix = format!("{key}: ");
+            headers.iter().find_map(|line| line.strip_prefix(&prefix))
+        };
+        if value("type") != Some("model") {
+            return None;
+        }
+        Some(Self {
+            name: format!("{}/{}", value("brand-id")?, value("model")?),
+            architecture: value("architecture")?.to_owned(),
+            base: value("base").map(str::to_owned),
+            grade: match value("grade") {
+                None => Grade::None,
+                Some("dangerous") => Grade::Dangerous,
+                Some("signed") => Grade::Signed,
+                Some("secured") => Grade::Secured,
+                Some(_) => return None,
+            },
+            gadget: gadget(&headers).or(value("gadget")).map(str::to_owned),
+            encrypted: value("storage-safety") == Some("encrypted"),
+        })
+    }
+}
+
+/// The snap of type `gadget` in the list of snaps; Core 16 and 18 name it in a header of its own, maybe with a track.
+fn gadget<'t>(headers: &[&'t str]) -> Option<&'t str> {
+    let snaps: Vec<&[&str]> = headers.split(|line| line.trim() == "-").collect();
+    let of_type = |snap: &&&[&str]| snap.iter().any(|line| line.trim() == "type: gadget");
+    let gadget = snaps.iter().find(of_type)?;
+    gadget
+        .iter()
+        .find_map(|line| line.trim().strip_prefix("name: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "type: model\nauthority-id: canonical\nbrand-id: canonical\nmodel: ubuntu-core-24-pi-arm64-dangerous\n\
+        architecture: arm64\nbase: core24\ngrade: dangerous\nsnaps:\n  -\n    default-channel: 24/stable\n    name: pi\n    type: gadget\n  -\n    \
+        name: pi-kernel\n    type: kernel\ntimestamp: 2024-04-01T00:00:00Z\n\nAcLBUgQAAQoABgUCgrade: secured\n";
+
+    #[test]
+    fn the_headers_are_read_and_the_signature_is_not() {
+        let model = Model::parse(TEXT).unwrap();
+        let wanted = Model {
+            name: "canonical/ubuntu-core-24-pi-arm64-dangerous".to_owned(),
+            architecture: "arm64".to_owned(),
+            base: Some("core24".to_owned()),
+            grade: Grade::Dangerous,
+            gadget: Some("pi".to_owned()),
+            encrypted: false,
+        };
+        assert_eq!(model, wanted);
+    }
+
+    #[test]
+    fn each_field_counts() {
+        let with = |from: &str, to: &str| {
+            assert!(TEXT.contains(from), "{from}");
+            Model::parse(&TEXT.replacen(from, to, 1))
+        };
+        assert_eq!(with("type: model", "type: account"), None);
+        assert_eq!(with("grade: dangerous", "grade: reckless"), None);
+        assert_eq!(with("architecture: arm64\n", ""), None);
+        let grade = |to| with("grade: dangerous\n", to).unwrap().grade;
+        assert_eq!(grade(""), Grade::None);
+        assert_eq!(grade("grade: signed\n"), Grade::Signed);
+        assert_eq!(grade("grade: secured\n"), Grade::Secured);
+        assert_eq!(with("base: core24\n", "").unwrap().base, None);
+        let safe = with("timestamp:", "storage-safety: encrypted\ntimestamp:").unwrap();
+        assert!(safe.encrypted);
+        let old = with("snaps:\n  -\n", "gadget: pi3\n").unwrap();
+        assert_eq!(old.gadget.as_deref(), Some("pi"), "the list wins");
+    }
+}

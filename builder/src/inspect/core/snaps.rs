@@ -1,0 +1,94 @@
+//! Snaps of an Ubuntu Core image: squashfs files, looked into without unpacking them.
+
+use std::io::{Cursor, Read as _};
+
+use anyhow::Result;
+use backhand::{FilesystemReader, InnerNode};
+use diskimg::ReadFs;
+
+use super::{COPY, unsupported};
+use crate::failure::{Failure, Kind};
+
+/// A settings file is small.
+const LIMIT: u64 = 1 << 20;
+
+/// One snap, in memory.
+pub(super) struct Snap {
+    /// Its file's name without the ending: name and revision, e.g. `core24_490`.
+    pub(super) name: String,
+    files: FilesystemReader<'static>,
+}
+
+impl Snap {
+    /// The one snap of that name in the folder.
+    pub(super) fn open(fs: &mut dyn ReadFs, folder: &str, name: &str) -> Result<Self> {
+        let prefix = format!("{name}_");
+        let names = match fs.metadata(folder)? {
+            Some(_) => fs.read_dir(folder)?,
+            None => Vec::new(),
+        };
+        let revision = |file: &&String| {
+            let rest = file.strip_prefix(&prefix)?.strip_suffix(".snap")?;
+            rest.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric())
+                .then_some(())
+        };
+        let found: Vec<&String> = names
+            .iter()
+            .filter(|file| revision(file).is_some())
+            .collect();
+        let [file] = found[..] else {
+            let what = format!(
+                "{} snaps called {name} are in {folder}, not one",
+                found.len()
+            );
+            return Err(unsupported(what, COPY));
+        };
+        let path = format!("{folder}/{file}");
+        let files =
+            FilesystemReader::from_reader(Cursor::new(fs.read(&path)?)).map_err(|error| {
+                let what = format!("{path} is no squashfs that can be read: {error}");
+                Failure::new(Kind::Corrupt, what, COPY)
+            })?;
+        Ok(Self {
+            name: file.trim_end_matches(".snap").to_owned(),
+            files,
+        })
+    }
+
+    /// Whether it holds this path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files
+            .files()
+            .any(|node| node.fullpath.as_os_str() == path)
+    }
+
+    /// A text file of it, if there is one.
+    pub(super) fn text(&self, path: &str) -> Result<Option<String>> {
+        let mut nodes = self.files.files();
+        let Some(node) = nodes.find(|node| node.fullpath.as_os_str() == path) else {
+            return Ok(None);
+        };
+        let InnerNode::File(file) = &node.inner else {
+            return Ok(None);
+        };
+        let mut text = String::new();
+        let read = self
+            .files
+            .file(file)
+            .reader()
+            .take(LIMIT)
+            .read_to_string(&mut text);
+        read.map_err(|error| {
+            let what = format!("{path} of the snap {} cannot be read: {error}", self.name);
+            Failure::new(Kind::Corrupt, what, COPY)
+        })?;
+        Ok(Some(text))
+    }
+}
+
+impl std::fmt::Debug for Snap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Snap({})", self.name)
+    }
+}

@@ -1,0 +1,155 @@
+//! Ubuntu Core: every image that would silently ignore what is put on it is refused, with the reason and what to take instead.
+
+use std::io::Write as _;
+
+use crate::refuse::refused;
+use crate::support::scene::Scene;
+
+/// One test for each row, and the rows for the table.
+macro_rules! refusals {
+    ($($test:ident: $fixture:literal, $error:literal, $hint:literal;)*) => {
+        /// Fixture, what is said after the place, and how the hint begins.
+        const TABLE: &[(&str, &str, &str)] = &[$(($fixture, $error, $hint)),*];
+
+        $(
+            #[test]
+            fn $test() {
+                refuses($fixture, $error, $hint);
+            }
+        )*
+    };
+}
+
+refusals! {
+    core_16: "ubuntu-core-18+core16",
+        "canonical/ubuntu-core-18-pi-arm64 is Ubuntu Core 16, of which no arm64 image for Raspberry Pi exists",
+        "use Ubuntu Server instead: `--base ubuntu-server-24.04`";
+    another_architecture: "ubuntu-core-24+armhf",
+        "canonical/ubuntu-core-24-pi-arm64 is for armhf, not for arm64",
+        "use Ubuntu Server instead";
+    an_old_one_of_another_architecture: "ubuntu-core-18+armhf",
+        "canonical/ubuntu-core-18-pi-arm64 is for armhf, not for arm64",
+        "use Ubuntu Server instead";
+    a_base_without_cloud_init: "ubuntu-core-24+no-cloud-init",
+        "the base snap core26_490 has no cloud-init: a seed would be ignored",
+        "use the dangerous model of Ubuntu Core 24, or Ubuntu Server";
+    a_signed_model: "ubuntu-core-24+signed",
+        "canonical/ubuntu-core-24-pi-arm64 has grade signed: snapd drops settings for cloud-init that are not signed with it",
+        "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/24/dangerous-stable/current/";
+    a_secured_model: "ubuntu-core-24+secured",
+        "canonical/ubuntu-core-24-pi-arm64 has grade secured: snapd takes no settings from the card",
+        "use Ubuntu Server instead";
+    a_model_that_wants_encryption: "ubuntu-core-24+encrypted",
+        "canonical/ubuntu-core-24-pi-arm64 insists on encrypted data (storage-safety)",
+        "use Ubuntu Server instead";
+    an_encrypted_partition: "ubuntu-core-24+luks",
+        "partition 2 of the image is encrypted (LUKS)",
+        "use Ubuntu Server instead";
+    a_booted_image: "ubuntu-core-24+booted",
+        "Ubuntu Core was installed by a first boot already: it has partition 2",
+        "start from an image as it was downloaded: a booted one";
+    a_booted_old_image: "ubuntu-core-18+booted",
+        "Ubuntu Core was booted already: /system-data/var/lib/snapd/state.json exists",
+        "start from an image as it was downloaded: a booted one";
+    a_bootloader_past_the_installation: "ubuntu-core-24+run-mode",
+        "/piboot/ubuntu/piboot.conf says mode `run`, not `install`: Ubuntu Core was booted already",
+        "start from an image as it was downloaded: a booted one";
+    a_gadget_that_switches_cloud_init_off: "ubuntu-core-24+cloud-off",
+        "the gadget snap pi_132 switches cloud-init off (cloud.conf)",
+        "use Ubuntu Server instead";
+    two_systems: "ubuntu-core-24+two-systems",
+        "the image has 2 recovery systems in systems/, not one",
+        "start from an image as it was downloaded";
+    no_system: "ubuntu-core-24+no-system",
+        "the image has no recovery system in systems/",
+        "start from an image as it was downloaded";
+    another_system_than_is_started: "ubuntu-core-24+other-system",
+        "/piboot/ubuntu/piboot.conf starts the system `20230101`, but systems/ holds `20240603`",
+        "start from an image as it was downloaded";
+    nothing_that_tells_what_is_started: "ubuntu-core-24+no-environment",
+        "neither /piboot/ubuntu/piboot.conf nor /uboot/ubuntu/boot.sel tells what is started",
+        "start from an image as it was downloaded";
+    no_model: "ubuntu-core-24+no-model",
+        "/systems/20240603/model is no model assertion that can be read",
+        "start from an image as it was downloaded";
+    no_base: "ubuntu-core-24+no-base",
+        "0 snaps called core24 are in /snaps, not one",
+        "start from an image as it was downloaded";
+    two_bases: "ubuntu-core-24+two-bases",
+        "2 snaps called core24 are in /snaps, not one",
+        "start from an image as it was downloaded";
+    a_base_that_is_torn: "ubuntu-core-24+torn-base",
+        "/snaps/core24_490.snap is no squashfs that can be read: ",
+        "start from an image as it was downloaded";
+    somebody_else_s_seed: "ubuntu-core-24+seed-taken",
+        "cmdline.txt has `ds=nocloud` already, which comes before any seed",
+        "start from an image as it was downloaded";
+    somebody_else_s_network: "ubuntu-core-24+network-taken",
+        "cmdline.txt has `network-config=disabled` already, which comes before any seed",
+        "start from an image as it was downloaded";
+    a_fat_with_an_endless_chain: "ubuntu-core-24+endless-chain",
+        "looking for Ubuntu Core in partition 1: ",
+        "get the image anew and compare its digest";
+    no_room: "ubuntu-core-24+no-room",
+        " are free where 314572800 are needed for etcd and snapd's refreshes",
+        "start from an image as it was downloaded";
+    no_room_in_an_old_one: "ubuntu-core-18+no-room",
+        " are free where 314572800 are needed for etcd and snapd's refreshes",
+        "start from an image as it was downloaded";
+    a_sound_image_that_nothing_provisions_yet: "ubuntu-core-24",
+        "the image is Ubuntu Core (canonical/ubuntu-core-24-pi-arm64, base core24_490), which is recognised but not provisioned yet",
+        "use Ubuntu Server instead";
+    a_gadget_with_other_settings_is_no_obstacle: "ubuntu-core-24+cloud-on",
+        "which is recognised but not provisioned yet",
+        "use Ubuntu Server instead";
+    a_sound_old_image_that_nothing_provisions_yet: "ubuntu-core-18",
+        "the image is Ubuntu Core (canonical/ubuntu-core-18-pi-arm64, base core18_490), which is recognised but not provisioned yet",
+        "use Ubuntu Server instead";
+}
+
+#[track_caller]
+fn refuses(fixture: &str, error: &str, hint: &str) {
+    let scene = Scene::with(fixture);
+    refused(&scene, &[], 4, &[error]);
+    let (_, said) = told(&scene);
+    assert!(said.starts_with(hint), "{said}");
+}
+
+/// The error, from the thing itself on, and the hint.
+fn told(scene: &Scene) -> (String, String) {
+    let outcome = scene.run("build", &["--nodes", "3"]);
+    let line = |start: &str| {
+        let mut lines = outcome.stderr.lines();
+        let line = lines.find_map(|line| line.strip_prefix(start));
+        line.unwrap_or_default().to_owned()
+    };
+    let error = line("error: ");
+    let thing = error.split_once(".img: ").map_or("", |(_, thing)| thing);
+    (thing.to_owned(), line("hint: "))
+}
+
+/// `cargo nextest run the_refusal_table --no-capture` shows it.
+#[test]
+fn the_refusal_table() {
+    let mut table = std::io::stdout();
+    for (fixture, error, _) in TABLE {
+        let (said, hint) = told(&Scene::with(fixture));
+        assert!(said.contains(error), "{fixture}: {said}");
+        writeln!(table, "{fixture}\n    {said}\n    hint: {hint}").unwrap();
+    }
+}
+
+#[test]
+fn what_is_written_on_the_card_decides_and_not_its_name() {
+    let mut scene = Scene::with("ubuntu-core-24+signed");
+    scene.own_base();
+    refused(&scene, &[], 4, &["has grade signed"]);
+}
+
+#[test]
+fn looking_into_one_says_what_it_is() {
+    let scene = Scene::with("ubuntu-core-24");
+    let image = crate::support::fixture::image("ubuntu-core-24");
+    let outcome = scene.bare(&["inspect", image.to_str().unwrap()]);
+    outcome.refused_naming(4, &["the image is Ubuntu Core"]);
+}
