@@ -21,6 +21,7 @@ struct Row<'a> {
     name: &'a str,
     title: &'a str,
     release: &'a str,
+    route: &'static str,
     url: Option<&'a str>,
     sha256: Option<&'a str>,
     /// Fingerprint of the key that signs the list of digests.
@@ -38,6 +39,7 @@ impl<'a> Row<'a> {
             name: &recipe.name,
             title: &recipe.title,
             release: &recipe.release,
+            route: recipe.family.route(),
             url: download.map(|d| d.url.as_str()),
             sha256: match download.map(|d| &d.voucher) {
                 Some(Voucher::Sha256(sha256)) => Some(sha256),
@@ -62,18 +64,19 @@ impl Serialize for List {
 impl Display for List {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for row in self.0.iter().map(Row::new) {
-            writeln!(f, "{:<18} {}, {}", row.name, row.title, row.release)?;
+            writeln!(f, "{:<20} {}, {}", row.name, row.title, row.release)?;
             writeln!(
                 f,
-                "{:<18} {}",
+                "{:<20} {}",
                 "",
                 row.url.unwrap_or("made on this machine by mmdebstrap")
             )?;
+            writeln!(f, "{:<20} provisioned by {}", "", row.route)?;
             if let Some(sha256) = row.sha256 {
-                writeln!(f, "{:<18} sha256 {sha256}", "")?;
+                writeln!(f, "{:<20} sha256 {sha256}", "")?;
             }
             if let Some(fingerprint) = row.signed_by {
-                writeln!(f, "{:<18} signed by {fingerprint}", "")?;
+                writeln!(f, "{:<20} signed by {fingerprint}", "")?;
             }
         }
         Ok(())

@@ -39,6 +39,18 @@ pub enum Family {
     UbuntuNoble,
 }
 
+impl Family {
+    /// How a node is made of such a base, in a few words.
+    pub(super) fn route(self) -> &'static str {
+        match self {
+            Self::RaspiosTrixie | Self::RaspiosBookworm | Self::DebianTrixie => "files in the root",
+            Self::UbuntuNoble => {
+                "files in the root; address by cloud-init's seed on the boot partition"
+            }
+        }
+    }
+}
+
 /// Where a base comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -135,10 +135,11 @@ fn a_list_and_its_signature_lie_beside_the_image() {
     let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
     let recipe = file::parse("signed", &signed(fingerprint), &keys).unwrap();
     let told = List(vec![recipe.clone()]).to_string();
-    assert!(
-        told.contains(&format!(" signed by {fingerprint}\n")),
-        "{told}"
-    );
+    let lines: Vec<&str> = told.lines().map(str::trim).collect();
+    let signed_by = format!("signed by {fingerprint}");
+    let url = "https://example.net/a.img.xz";
+    let route = "provisioned by files in the root";
+    assert_eq!(lines[1..], [url, route, &signed_by]);
     let Source::Download(download) = recipe.source else {
         panic!("it is downloaded")
     };
