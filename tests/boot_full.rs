@@ -1,4 +1,4 @@
-//! What `cargo xtask test --full` boots besides: power cuts many more times, and crueller; IPv6; Raspberry Pi OS.
+//! What `cargo xtask test --full` boots besides: power cuts many more times, and crueller; IPv6; Raspberry Pi OS; Ubuntu Server.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use crate::support::cluster::{Images, inside, turn};
 use crate::support::pi_like;
 use crate::support::three::Three;
 use crate::support::tool::tool;
+use crate::support::ubuntu_like;
 
 /// Boots these images to a healthy cluster; what was said.
 #[track_caller]
@@ -53,6 +54,19 @@ fn raspberry_pi_os_boots_with_a_borrowed_kernel() {
     pi_like::make(Path::new(&base));
     let said = boots(&Images::of("pi", &["--nodes", "1", "--base", &base]));
     assert!(said.contains("booting with Debian's, from "), "{said}");
+    assert!(said.contains("leader"), "{said}");
+}
+
+#[test]
+#[ignore = "boots three machines: about five minutes"]
+fn what_looks_like_ubuntu_server_gets_its_address_from_cloud_init() {
+    let _turn = turn();
+    let base = file("ubuntu", "img");
+    ubuntu_like::make(Path::new(&base));
+    let said = boots(&Images::of("ubuntu", &["--nodes", "3", "--base", &base]));
+    for node in ["etcd1", "etcd2", "etcd3"] {
+        assert!(said.contains(&format!("{node}        good: ")), "{said}");
+    }
     assert!(said.contains("leader"), "{said}");
 }
 

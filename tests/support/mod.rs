@@ -18,6 +18,8 @@ pub(crate) mod power;
 pub(crate) mod scene;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;
+#[cfg(target_os = "linux")]
+pub(crate) mod ubuntu_like;
 
 #[allow(dead_code, reason = "the downloads' own tests use the rest")]
 pub(crate) mod http;

@@ -51,7 +51,7 @@ pub(crate) fn make(image: &Path) {
 }
 
 /// The real base in the person's cache.
-fn debian() -> std::path::PathBuf {
+pub(crate) fn debian() -> std::path::PathBuf {
     let cache = Environment::read().unwrap().cache.unwrap();
     let base = fetch::made_debian(&fetch::Options {
         cache: &cache,
