@@ -169,3 +169,18 @@ fn wireless_is_refused_until_it_was_seen_to_work() {
     );
     refused(&scene, &[], 4, &["ubuntu-server-24.04", "Wi-Fi"]);
 }
+
+#[test]
+fn the_root_is_a_classic_one_and_settings_for_another_are_refused() {
+    let node = &nodes("[appliance]\nread-only = false\n")[0];
+    let unit = node.text("/etc/systemd/system/etcd.service");
+    assert!(!unit.contains("etcd-node-data.service"), "{unit}");
+    let scene = Scene::with(FAMILY);
+    scene.file("cluster.toml", "[appliance]\nwipe-data = true\n");
+    refused(
+        &scene,
+        &[],
+        4,
+        &["ubuntu-server-24.04", "a classic root", "`[appliance]`"],
+    );
+}

@@ -166,6 +166,12 @@ impl Job {
 
     /// A plan for every node that was asked for. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
+        if !base.recipe.makes_appliances() {
+            let name = &base.recipe.name;
+            self.tell(&[format!(
+                "nodes of {name} have a root that is written: a card that is flashed again loses its data"
+            )]);
+        }
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref());
         let inputs = overlay::Inputs {
             overlays: &overlays,

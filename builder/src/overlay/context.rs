@@ -141,7 +141,7 @@ impl Values {
                 trusted_user_ca: cluster.ssh.trusted_user_ca.clone(),
             },
             etcd: EtcdValues::new(inputs)?,
-            appliance: ApplianceValues::new(&cluster.appliance),
+            appliance: ApplianceValues::new(&inputs.appliance()),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),
             machine_id: identity.machine_id.clone(),

@@ -3,6 +3,7 @@
 
 mod context;
 mod firmware;
+mod fits;
 mod manifest;
 mod node;
 mod source;

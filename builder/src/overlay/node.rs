@@ -3,17 +3,17 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::context::{Renderer, Values};
-use super::firmware;
 use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
 };
 use super::source::Overlays;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
+use super::{firmware, fits};
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::EtcdBinaries;
 use crate::inspect::Place;
 use crate::pki::{Certs, NodeIdentity};
-use crate::recipe::{Family, Recipe};
+use crate::recipe::Recipe;
 use crate::secret::Secret;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, ExtraFile, Node};
 
@@ -37,12 +37,23 @@ impl Inputs<'_> {
         let identity = self.certs.nodes.get(&node.name);
         identity.with_context(|| format!("finding the certificates of node {}", node.name))
     }
+
+    /// What the base makes of `[appliance]`: a classic root where the overlay of that name does not apply.
+    pub(super) fn appliance(&self) -> Appliance {
+        let asked = self.cluster.appliance.clone();
+        match self.recipe.makes_appliances() {
+            true => asked,
+            false => Appliance {
+                read_only: false,
+                ..asked
+            },
+        }
+    }
 }
 
 /// The wanted state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
-    check_board(inputs.recipe, node)?;
-    check_wifi(inputs)?;
+    fits::check(inputs, node)?;
     let values = Values::new(inputs, node)?;
     let renderer = Renderer::new(&values);
     let identity = inputs.identity(node)?;
@@ -72,7 +83,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     Ok(FileTree {
         node: node.name.clone(),
         disk_id: identity.disk_id,
-        ends_before: data_start(&inputs.cluster.appliance),
+        ends_before: data_start(&inputs.appliance()),
         time: inputs.certs.time,
         fingerprints: inputs.certs.fingerprints.clone(),
         entries,
@@ -82,39 +93,6 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
 /// Where the system must end, if the card holds data behind it.
 fn data_start(appliance: &Appliance) -> Option<u64> {
     (appliance.read_only && appliance.data == Data::Card).then_some(DATA_START)
-}
-
-fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
-    match node.board {
-        Some(board) if !recipe.boards.contains(&board) => Err(Failure::new(
-            Kind::Unsupported,
-            format!(
-                "node {}: {} does not boot on {}",
-                node.name,
-                recipe.name,
-                board.name()
-            ),
-            "choose another base with `--base`, or correct the node's `board`",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// A node whose only network would not come up would never be reached.
-fn check_wifi(inputs: &Inputs<'_>) -> Result<()> {
-    if inputs.cluster.network.wifi.is_none() {
-        return Ok(());
-    }
-    let what = match inputs.recipe.family {
-        Family::RaspiosTrixie | Family::RaspiosBookworm => return Ok(()),
-        Family::DebianTrixie => "the debian-trixie base has no firmware for Wi-Fi",
-        Family::UbuntuNoble => "the ubuntu-server-24.04 base gets no Wi-Fi settings from us",
-    };
-    Err(Failure::new(
-        Kind::Unsupported,
-        what,
-        "use a wired network, or `--base raspios-trixie`",
-    ))
 }
 
 /// One overlay folder being rendered for one node.

@@ -25,6 +25,14 @@ pub struct Recipe {
     pub boards: Vec<Board>,
 }
 
+impl Recipe {
+    /// Whether its nodes are appliances: a root that is never written, data on a place of its own. The others have a
+    /// classic root.
+    pub fn makes_appliances(&self) -> bool {
+        self.overlays.iter().any(|name| name == "appliance")
+    }
+}
+
 /// Bases whose first boot is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -21,13 +21,27 @@ pub(super) fn read(table: Option<&Table<'_>>, log: &mut Complaints) -> Appliance
     let data = data.and_then(|text| log.check(text.place, data_place(text.value)));
     let watchdog = table.and_then(|table| table.integer("watchdog", 0..=WATCHDOG, " seconds", log));
     let ports = table.and_then(|table| table.integers("ports", 1..=65_535, "", log));
+    let unasked = Appliance::default();
     Appliance {
-        read_only: read_only.unwrap_or(true),
-        data: data.unwrap_or(Data::Card),
-        wipe_data: wipe_data.unwrap_or(false),
-        watchdog: watchdog.map_or(WATCHDOG, |seconds| seconds.value),
-        ports: ports.map_or_else(default_ports, |ports| checked(&ports, log)),
-        avahi: avahi.unwrap_or(false),
+        read_only: read_only.unwrap_or(unasked.read_only),
+        data: data.unwrap_or(unasked.data),
+        wipe_data: wipe_data.unwrap_or(unasked.wipe_data),
+        watchdog: watchdog.map_or(unasked.watchdog, |seconds| seconds.value),
+        ports: ports.map_or(unasked.ports, |ports| checked(&ports, log)),
+        avahi: avahi.unwrap_or(unasked.avahi),
+    }
+}
+
+impl Default for Appliance {
+    fn default() -> Self {
+        Self {
+            read_only: true,
+            data: Data::Card,
+            wipe_data: false,
+            watchdog: WATCHDOG,
+            ports: numbers([SSH].into_iter().chain(NEEDED)),
+            avahi: false,
+        }
     }
 }
 
@@ -42,10 +56,6 @@ fn data_place(text: &str) -> Result<Data, String> {
             "`data` is \"card\" or a disk by a name that never changes, as in \"{STABLE}usb-…\""
         )),
     }
-}
-
-fn default_ports() -> Vec<u16> {
-    numbers([SSH].into_iter().chain(NEEDED))
 }
 
 fn checked(ports: &Placed<Vec<Placed<u32>>>, log: &mut Complaints) -> Vec<u16> {
