@@ -27,8 +27,8 @@ print(meta['instance-id'], meta['local-hostname'], network['network']['renderer'
 ";
 
 fn unpacked(path: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let path = target.join("judges").join(path);
+    let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges");
+    let path = judges.join(path);
     assert!(
         path.exists(),
         "no {}: `cargo xtask setup` unpacks it",
