@@ -4,10 +4,10 @@ mod gpg;
 
 use self::gpg::{Person, packets};
 use super::super::tests::scene::http::{Reply, Server};
-use super::super::tests::scene::{CLOCK, Scene, failure, image, sha256, xz};
+use super::super::tests::scene::{self, CLOCK, Scene, failure, image, sha256, xz};
 use super::*;
 use crate::failure::explain;
-use crate::recipe::{Download, Family, Recipe, Source, Voucher};
+use crate::recipe::{Download, Recipe, Source, Voucher};
 
 const DAY: i64 = 86_400;
 
@@ -55,22 +55,15 @@ fn recipe(server: &Server, signer: Signer, name: &str) -> Recipe {
         signature: server.url("/SHA256SUMS.gpg"),
         signer,
     };
-    Recipe {
-        name: "test".into(),
-        title: "A test".into(),
-        release: "1".into(),
-        family: Family::RaspiosTrixie,
-        source: Source::Download(Download {
-            url: server.url(name),
-            voucher: Voucher::Signed(list),
-            size: None,
-            raw_sha256: None,
-            raw_size: None,
-        }),
-        overlays: vec![],
-        firmware: vec![],
-        boards: vec![],
-    }
+    let mut recipe = scene::recipe(server.url(name), &[], &[]);
+    recipe.source = Source::Download(Download {
+        url: server.url(name),
+        voucher: Voucher::Signed(list),
+        size: None,
+        raw_sha256: None,
+        raw_size: None,
+    });
+    recipe
 }
 
 /// What a person sees of a refusal, without the server's address, and its hint.
