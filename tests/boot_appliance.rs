@@ -6,7 +6,7 @@ use etcd_image::boot::until_healthy;
 use etcd_image::progress;
 
 use crate::support::card::{DATA, digests, flash, io, replace};
-use crate::support::cluster::{Images, NODES, address, healthy, inside, voter};
+use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, voter};
 
 const KEY: &str = "appliance";
 
@@ -21,8 +21,9 @@ fn boots_and_power_cuts_leave_the_system_as_it_was_flashed() {
             lab.start("etcd1").unwrap();
             healthy(&mut lab, &["etcd1"]);
             let before = (boot > 0).then(|| (boot - 1).to_string());
-            assert_eq!(client.get(at, KEY).unwrap(), before, "written before");
-            client.put(at, KEY, &boot.to_string()).unwrap();
+            let kept = answered(|| client.get(at, KEY));
+            assert_eq!(kept, before, "written before");
+            answered(|| client.put(at, KEY, &boot.to_string()));
             // No goodbye: the power goes right after the write was acknowledged.
             lab.kill("etcd1").unwrap();
             let [flashed, now] = digests(&lab, "etcd1");
@@ -65,17 +66,17 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
 
         // The system flashed anew, the data kept: the same member. The others go on meanwhile.
         lab.kill("etcd2").unwrap();
-        client.put(one, KEY, "without etcd2").unwrap();
+        answered(|| client.put(one, KEY, "without etcd2"));
         flash(&lab, "etcd2");
         lab.start("etcd2").unwrap();
         healthy(&mut lab, &["etcd2"]);
         assert_eq!(voter(&lab, "etcd1", "etcd2").id, before[0]);
-        let read = |at| client.get(at, KEY).unwrap();
+        let read = |at| answered(|| client.get(at, KEY));
         assert_eq!(read(two).as_deref(), Some("without etcd2"));
 
         // An empty card: another member of the same name, with all data.
         lab.kill("etcd3").unwrap();
-        client.put(one, KEY, "without etcd3").unwrap();
+        answered(|| client.put(one, KEY, "without etcd3"));
         replace(&lab, "etcd3");
         lab.start("etcd3").unwrap();
         healthy(&mut lab, &["etcd3"]);

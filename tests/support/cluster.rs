@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use etcd_image::boot::{self, Lab, Member, Setup};
+use etcd_image::boot::{self, Lab, Member, Setup, Trouble};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::progress;
 
@@ -142,6 +142,18 @@ pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
         thread::sleep(Duration::from_secs(3));
     }
     panic!("{of} sees no voter {name} among three: {seen:?}");
+}
+
+/// Asks until there is an answer, for five minutes at most: while the members elect a leader there is none, and a busy
+/// machine takes its time for that.
+pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
+    for _ in 0..30 {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(_) => thread::sleep(Duration::from_secs(2)),
+        }
+    }
+    ask().unwrap_or_else(|trouble| panic!("no answer at all: {trouble}"))
 }
 
 /// Held by the one test that boots machines: two clusters on one machine would wait for each other.
