@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,8 +21,11 @@ const PEER_PORT: u16 = 2380;
 
 /// An emulated node may need seconds for one handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The network is inside this machine: whoever is up answers at once.
+/// The network is inside this machine: whoever is up opens a connection at once.
 const CONNECT: Duration = Duration::from_millis(500);
+/// The same with TLS. Given up early, a greeting still costs the node its signature, and etcd greets nobody until it has
+/// a quorum: those who wait are served then, in their order.
+const GREET: Duration = Duration::from_secs(4);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +79,7 @@ impl Client {
             .no_proxy()
             .tls_certs_only([ca])
             .identity(admin)
-            .connect_timeout(CONNECT)
+            .connect_timeout(GREET)
             .timeout(PATIENCE)
             // A killed node leaves connections that never answer.
             .pool_max_idle_per_host(0)
@@ -87,6 +90,7 @@ impl Client {
 
     /// Whether this member is healthy, that is, whether a write would be agreed on.
     pub fn health(&self, node: IpAddr) -> Result<(), Trouble> {
+        knock(node, CLIENT_PORT)?;
         let url = url(node, CLIENT_PORT, "health");
         let answer = self.http.get(url).send().map_err(|error| trouble(&error))?;
         // A sick member answers with 503 and the same JSON.
@@ -96,6 +100,7 @@ impl Client {
 
     /// Asks on the port for other members, which answers before there is a quorum: does TLS work with this node?
     pub fn greet(&self, node: IpAddr) -> Result<(), Trouble> {
+        knock(node, PEER_PORT)?;
         let url = url(node, PEER_PORT, "version");
         let answer = self.http.get(url).send();
         answer.map(drop).map_err(|error| trouble(&error))
@@ -159,6 +164,13 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
 /// `{}`
 #[derive(Serialize)]
 struct Nothing {}
+
+/// Whether anybody listens: reqwest knows one limit for connection and TLS together.
+fn knock(node: IpAddr, port: u16) -> Result<(), Trouble> {
+    let knocked = TcpStream::connect_timeout(&SocketAddr::new(node, port), CONNECT);
+    let silent = |error: std::io::Error| Trouble::Silent(error.to_string());
+    knocked.map(drop).map_err(silent)
+}
 
 /// An IPv6 address gets its brackets.
 fn url(node: IpAddr, port: u16, path: &str) -> String {

@@ -21,6 +21,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often a node may refuse our TLS before that counts: its clock is set while it boots.
 const TLS_CHANCES: u32 = 3;
 
+/// How many looks a node whose etcd is being started may stay silent before its other port is asked why.
+const SILENT_CHANCES: u32 = 20;
+
 /// Seconds after the start at which nodes got somewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Times {
@@ -38,6 +41,8 @@ struct Progressing {
     name: String,
     stage: Stage,
     refusals: u32,
+    /// Looks without an answer since its etcd is being started.
+    silences: u32,
     /// TLS has worked on its port for members.
     greeted: bool,
     trouble: Trouble,
@@ -156,6 +161,7 @@ impl Watch<'_> {
             Err(trouble) => {
                 let node = &mut self.nodes[index];
                 node.refusals += u32::from(matches!(trouble, Trouble::Tls(_)));
+                node.silences += u32::from(node.stage >= Stage::Etcd);
                 let (refused, reason) = (node.refusals >= TLS_CHANCES, trouble.to_string());
                 node.trouble = trouble;
                 if refused {
@@ -254,16 +260,18 @@ impl Progressing {
             name: name.to_owned(),
             stage: Stage::Off,
             refusals: 0,
+            silences: 0,
             greeted: false,
             trouble: Trouble::Silent("nothing listens yet".to_owned()),
         }
     }
 
-    /// Without a quorum the port for clients does not even start TLS; the one for members does. It is asked only until
-    /// it answers: emulated nodes have better things to do.
+    /// Without a quorum the port for clients does not even start TLS; the one for members does. It is asked late, and
+    /// only until it answers: emulated nodes have better things to do.
     fn asked(&self, client: &Client, address: IpAddr) -> Answer {
+        let due = !self.greeted && self.silences >= SILENT_CHANCES;
         let (health, greeted) = match client.health(address) {
-            Err(silent @ Trouble::Silent(_)) if !self.greeted => match client.greet(address) {
+            Err(silent @ Trouble::Silent(_)) if due => match client.greet(address) {
                 Ok(()) => (Err(silent), true),
                 refused => (refused, false),
             },
