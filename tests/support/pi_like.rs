@@ -15,7 +15,11 @@ use super::tool::tool;
 pub(crate) fn make(image: &Path) {
     copy_sparse(&debian(), image);
     let layout = Image::open(image).unwrap().layout().clone();
-    let root = format!("{}?offset={}", image.display(), layout.root.start);
+    let root = format!(
+        "{}?offset={}",
+        image.display(),
+        layout.system.part().unwrap().start
+    );
     let folder = image.parent().unwrap();
     let own = |name: &str, text: &str| {
         fs::write(folder.join(name), text).unwrap();

@@ -19,8 +19,10 @@ pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<Overlay>> {
         time: plan.time,
         generation_seed: u64::from(plan.disk_id.1),
     };
-    let root = diskimg::ext4::Writer::open(window(&overlay, &layout.root)?, clock)?;
-    run(plan, Place::Root, Box::new(root))?;
+    if let Some(part) = layout.system.part() {
+        let root = diskimg::ext4::Writer::open(window(&overlay, part)?, clock)?;
+        run(plan, Place::Root, Box::new(root))?;
+    }
     Ok(overlay)
 }
 

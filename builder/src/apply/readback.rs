@@ -12,13 +12,10 @@ use crate::plan::{Action, Plan, Step};
 /// Fails unless every path holds what the plan says.
 pub(super) fn check(plan: &Plan, edited: &Arc<Overlay>) -> Result<()> {
     let image = Image::of(edited.clone()).context("reading the edited image back")?;
-    let (mut boot, mut root) = (image.boot()?, image.root()?);
+    let mut files = image.files()?;
     for step in &plan.steps {
-        let fs = match step.place {
-            Place::Boot => &mut *boot,
-            Place::Root => &mut *root,
-        };
-        let same = holds(fs, step).with_context(|| format!("reading {} back", step.path))?;
+        let same = holds(files.at(step.place)?, step)
+            .with_context(|| format!("reading {} back", step.path))?;
         if !same {
             return Err(mismatch(&step.path));
         }

@@ -14,7 +14,7 @@ use super::image::Image;
 pub enum Place {
     /// The FAT the firmware boots from.
     Boot,
-    /// The ext4 root.
+    /// The ext4: the root, or what is laid over it.
     Root,
 }
 
@@ -54,14 +54,12 @@ const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Looks every path up.
 pub fn find(image: &Image, paths: &BTreeSet<(Place, String)>) -> Result<Found> {
-    let (mut boot, mut root) = (image.boot()?, image.root()?);
+    let mut files = image.files()?;
     let mut found = Found::new();
     for (place, path) in paths {
-        let fs: &mut dyn ReadFs = match place {
-            Place::Boot => &mut *boot,
-            Place::Root => &mut *root,
-        };
-        let before = look(fs, path).with_context(|| format!("reading {path} of the base"))?;
+        let context = || format!("reading {path} of the base");
+        let fs = files.at(*place).with_context(context)?;
+        let before = look(fs, path).with_context(context)?;
         found.insert((*place, path.clone()), before);
     }
     Ok(found)

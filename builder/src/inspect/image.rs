@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
 
-use super::layout::{Layout, Part};
+use super::files::{Files, rootless};
+use super::layout::{Layout, Part, System};
 use super::{core, family};
 use crate::failure::{Failure, Kind};
 
@@ -61,7 +62,7 @@ impl Image {
             size,
             disk_id,
             boot,
-            root,
+            system: System::Root(root),
             family,
             release,
         };
@@ -95,11 +96,23 @@ impl Image {
         )?))
     }
 
-    /// A reader of the root partition.
+    /// A reader of the root partition, of an image that has one.
     pub fn root(&self) -> Result<Box<dyn ReadFs>> {
-        Ok(Box::new(diskimg::ext4::Reader::open(
-            self.window(&self.layout.root)?,
-        )?))
+        match &self.layout.system {
+            System::Root(part) => self.ext4(part),
+            System::Writable(_) | System::Seed => Err(rootless()),
+        }
+    }
+
+    /// Readers of all its file systems.
+    pub fn files(&self) -> Result<Files> {
+        let ext4 = self.layout.system.part();
+        let ext4 = ext4.map(|part| self.ext4(part)).transpose()?;
+        Ok(Files::new(self.boot()?, ext4))
+    }
+
+    fn ext4(&self, part: &Part) -> Result<Box<dyn ReadFs>> {
+        Ok(Box::new(diskimg::ext4::Reader::open(self.window(part)?)?))
     }
 
     fn window(&self, part: &Part) -> Result<Arc<dyn Storage>> {

@@ -13,12 +13,40 @@ pub struct Layout {
     pub disk_id: u32,
     /// The FAT the firmware boots from.
     pub boot: Part,
-    /// The ext4 root.
-    pub root: Part,
+    /// Where a node's system is, or comes from.
+    pub system: System,
     /// How it behaves at first boot.
     pub family: Family,
     /// `PRETTY_NAME` of its os-release(5).
     pub release: String,
+}
+
+/// What besides the boot partition an image has: it decides how a node gets onto it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum System {
+    /// An ext4 that the node runs from as it is.
+    Root(Part),
+    /// Ubuntu Core 18: an ext4 that is laid over the read-only base on the node.
+    Writable(Part),
+    /// Ubuntu Core 20 and later: nothing. The first boot makes the rest of what lies on the FAT.
+    Seed,
+}
+
+impl System {
+    /// The ext4, where there is one.
+    pub fn part(&self) -> Option<&Part> {
+        match self {
+            Self::Root(part) | Self::Writable(part) => Some(part),
+            Self::Seed => None,
+        }
+    }
+}
+
+impl Layout {
+    /// The partitions that are edited, in the order of the table.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.boot).chain(self.system.part())
+    }
 }
 
 /// One partition with its file system.

@@ -2,12 +2,14 @@
 
 mod core;
 mod family;
+mod files;
 mod found;
 mod image;
 mod layout;
 mod libc;
 
+pub use files::Files;
 pub use found::{Attributes, Before, Found, Place, find};
 pub use image::Image;
-pub use layout::{Layout, Part};
+pub use layout::{Layout, Part, System};
 pub use libc::glibc;

@@ -25,7 +25,8 @@ pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
 /// Says before anything is copied that a partition is too full; `diskimg` would say so in the middle.
 pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
     let boot = (Place::Boot, "boot", &layout.boot);
-    for (place, name, part) in [boot, (Place::Root, "root", &layout.root)] {
+    let root = layout.system.part().map(|part| (Place::Root, "root", part));
+    for (place, name, part) in std::iter::once(boot).chain(root) {
         let (need, free) = (plan.bytes(place), part.free_bytes);
         if need > free {
             let node = &plan.node;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan;
 use crate::failure::{Failure, Kind};
-use crate::inspect::{Attributes, Before, Found, Layout, Part, Place};
+use crate::inspect::{Attributes, Before, Found, Layout, Part, Place, System};
 use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::recipe::Family;
 use crate::secret::{FingerprintKey, Secret};
@@ -21,7 +21,7 @@ fn layout() -> Layout {
         size: 2 << 20,
         disk_id: 0x041b_ba91,
         boot: part(1, "fat"),
-        root: part(2, "ext4"),
+        system: System::Root(part(2, "ext4")),
         family: Family::DebianTrixie,
         release: "Debian GNU/Linux 13 (trixie)".to_owned(),
     }

@@ -88,7 +88,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         size: layout.size,
         disk_id: format!("{:08x}", layout.disk_id),
         release: layout.release.clone(),
-        partitions: vec![layout.boot.clone(), layout.root.clone()],
+        partitions: layout.parts().cloned().collect(),
         hostname: line(root, "/etc/hostname")?,
         address: address(root)?,
         machine_id: line(root, "/etc/machine-id")?,

@@ -14,7 +14,7 @@ use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
 use crate::failure::{Failure, Kind};
 use crate::hex;
-use crate::inspect::Image;
+use crate::inspect::{Image, Place};
 
 /// What was found, image by image.
 #[derive(Debug, Serialize)]
@@ -118,20 +118,16 @@ fn failed(error: &anyhow::Error) -> Checked {
 fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Checked> {
     let mut problems = Vec::new();
     let image = Image::open(path)?;
-    let (mut boot, mut root) = (image.boot()?, image.root()?);
+    let mut fs = image.files()?;
     if let Some(record) = record {
         compare_digest(path, record, &mut problems)?;
         for file in &record.files {
-            let fs = match file.partition.as_str() {
-                "boot" => &mut *boot,
-                _ => &mut *root,
-            };
-            compare_file(fs, file, &mut problems)?;
+            compare_file(fs.at(place(file))?, file, &mut problems)?;
         }
     }
-    let (wrong, notes) = trust.judge(&mut *root)?;
+    let (wrong, notes) = trust.judge(fs.at(Place::Root)?)?;
     problems.extend(wrong);
-    let files = walk(&mut *boot, &mut problems) + walk(&mut *root, &mut problems);
+    let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
     Ok(Checked {
         image: String::new(),
         files,
@@ -139,6 +135,13 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
         problems,
         notes,
     })
+}
+
+fn place(record: &FileRecord) -> Place {
+    match record.partition.as_str() {
+        "boot" => Place::Boot,
+        _ => Place::Root,
+    }
 }
 
 fn compare_digest(path: &Path, record: &NodeRecord, problems: &mut Vec<String>) -> Result<()> {

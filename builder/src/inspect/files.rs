@@ -1,0 +1,50 @@
+//! The file systems of an image, by place: one that an image does not have cannot be taken for another.
+
+use anyhow::Result;
+use diskimg::ReadFs;
+
+use super::found::Place;
+use crate::failure::{Failure, Kind};
+
+/// Readers of an image's file systems.
+pub struct Files {
+    boot: Box<dyn ReadFs>,
+    root: Option<Box<dyn ReadFs>>,
+}
+
+impl Files {
+    pub(super) fn new(boot: Box<dyn ReadFs>, root: Option<Box<dyn ReadFs>>) -> Self {
+        Self { boot, root }
+    }
+
+    /// The file system at that place.
+    pub fn at(&mut self, place: Place) -> Result<&mut (dyn ReadFs + 'static)> {
+        match place {
+            Place::Boot => Ok(&mut *self.boot),
+            Place::Root => self.root.as_deref_mut().ok_or_else(rootless),
+        }
+    }
+
+    /// Every file system there is.
+    pub fn all(&mut self) -> impl Iterator<Item = &mut (dyn ReadFs + 'static)> {
+        let boot = std::iter::once(&mut *self.boot);
+        boot.chain(self.root.as_deref_mut())
+    }
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Files")
+            .field("root", &self.root.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ubuntu Core 20 and later are shipped without one.
+pub(super) fn rootless() -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        "the image has no root partition: it is Ubuntu Core, which makes its partitions on the first boot",
+        "only `build`, `plan`, `inspect` and `verify` know such images",
+    )
+}
