@@ -2,6 +2,6 @@
 export ETCDCTL_API=3
 export ETCDCTL_ENDPOINTS={% for member in nodes %}{{ member.client_url }}{% if not loop.last %},{% endif %}{% endfor %}
 
-export ETCDCTL_CACERT=/etc/etcd/pki/ca.crt
-export ETCDCTL_CERT=/etc/etcd/pki/server.crt
-export ETCDCTL_KEY=/etc/etcd/pki/server.key
+export ETCDCTL_CACERT={{ paths.pki }}/ca.crt
+export ETCDCTL_CERT={{ paths.pki }}/server.crt
+export ETCDCTL_KEY={{ paths.pki }}/server.key

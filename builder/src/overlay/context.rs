@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::node::Inputs;
+use super::paths::Paths;
 use crate::hex;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
@@ -26,6 +27,7 @@ pub(super) struct Values {
     ipv6: bool,
     ssh: SshValues,
     etcd: EtcdValues,
+    paths: Paths,
     appliance: ApplianceValues,
     time: TimeValues,
     machine_id: String,
@@ -141,6 +143,7 @@ impl Values {
                 trusted_user_ca: cluster.ssh.trusted_user_ca.clone(),
             },
             etcd: EtcdValues::new(inputs)?,
+            paths: Paths::ROOT,
             appliance: ApplianceValues::new(&inputs.appliance()),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),

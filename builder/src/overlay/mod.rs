@@ -6,6 +6,7 @@ mod firmware;
 mod fits;
 mod manifest;
 mod node;
+mod paths;
 mod source;
 mod tree;
 
