@@ -96,7 +96,7 @@ fn nothing_else_of_the_base_changes() {
 }
 
 /// The paths the manifest names; what it may name is fixed by the snapshots of `plan`.
-fn planned(scene: &Scene) -> Planned {
+pub(crate) fn planned(scene: &Scene) -> Planned {
     let manifest = scene.manifest();
     let files = manifest["nodes"][0]["files"].as_array().unwrap();
     let of = |partition: &str| -> BTreeSet<String> {

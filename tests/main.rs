@@ -36,5 +36,6 @@ mod refuse_downloads;
 mod refuse_etcd;
 mod tree;
 mod ubuntu_core;
+mod ubuntu_core_nodes;
 mod ubuntu_server;
 mod verify;

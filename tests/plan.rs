@@ -72,6 +72,16 @@ fn the_plan_of_ubuntu_server_is_as_reviewed() {
 }
 
 #[test]
+fn the_plan_of_ubuntu_core_is_as_reviewed() {
+    reviewed("ubuntu-core-24");
+}
+
+#[test]
+fn the_plan_of_ubuntu_core_18_is_as_reviewed() {
+    reviewed("ubuntu-core-18");
+}
+
+#[test]
 fn verbose_tells_what_was_found_and_decided() {
     let scene = Scene::with("raspios-trixie");
     let options = ["--nodes", "3", "--only", "etcd1", "-v"];

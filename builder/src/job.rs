@@ -14,7 +14,7 @@ use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
-use crate::recipe::{self, Recipe, Source};
+use crate::recipe::{self, Recipe, Route, Source};
 use crate::report::{InputRecord, Sources};
 use crate::spec::{self, Cluster, Purpose};
 
@@ -168,8 +168,12 @@ impl Job {
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
         if !base.recipe.makes_appliances() {
             let name = &base.recipe.name;
+            let what = match base.recipe.family.route() {
+                Route::Root => "have a root that is written",
+                Route::CoreWritable | Route::CoreSeed => "keep their data beside the system",
+            };
             self.tell(&[format!(
-                "nodes of {name} have a root that is written: a card that is flashed again loses its data"
+                "nodes of {name} {what}: a card that is flashed again loses its data"
             )]);
         }
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref());

@@ -53,11 +53,13 @@ pub(crate) fn unplanned(base: &Path, result: &Path, planned: &Planned) -> Vec<St
         result.boot().path(),
         &planned.boot,
     ));
-    found.extend(root(
-        base.root().path(),
-        result.root().path(),
-        &planned.root,
-    ));
+    if base.partitions.len() > 1 {
+        found.extend(root(
+            base.root().path(),
+            result.root().path(),
+            &planned.root,
+        ));
+    }
     found
 }
 

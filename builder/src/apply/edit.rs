@@ -11,7 +11,10 @@ use crate::plan::{Action, Plan, Step};
 /// The base with the plan's edits laid over it.
 pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<Overlay>> {
     let overlay = Arc::new(Overlay::new(base.storage()));
-    diskimg::table::set_mbr_disk_id(&*overlay, plan.disk_id.1).context("writing the disk id")?;
+    if plan.disk_id.0 != plan.disk_id.1 {
+        diskimg::table::set_mbr_disk_id(&*overlay, plan.disk_id.1)
+            .context("writing the disk id")?;
+    }
     let layout = base.layout();
     let boot = diskimg::fat::Writer::open(window(&overlay, &layout.boot)?, plan.time)?;
     run(plan, Place::Boot, Box::new(boot))?;

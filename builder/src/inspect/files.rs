@@ -22,6 +22,7 @@ impl Files {
         match place {
             Place::Boot => Ok(&mut *self.boot),
             Place::Root => self.root.as_deref_mut().ok_or_else(rootless),
+            Place::Base => Err(rootless()),
         }
     }
 

@@ -16,6 +16,8 @@ pub enum Place {
     Boot,
     /// The ext4: the root, or what is laid over it.
     Root,
+    /// The read-only system that Ubuntu Core keeps in a snap: looked into, never written.
+    Base,
 }
 
 /// What a path of the base holds.
@@ -58,8 +60,12 @@ pub fn find(image: &Image, paths: &BTreeSet<(Place, String)>) -> Result<Found> {
     let mut found = Found::new();
     for (place, path) in paths {
         let context = || format!("reading {path} of the base");
-        let fs = files.at(*place).with_context(context)?;
-        let before = look(fs, path).with_context(context)?;
+        let before = match place {
+            Place::Base => image.in_base_snap(path),
+            Place::Boot | Place::Root => {
+                look(files.at(*place).with_context(context)?, path).with_context(context)?
+            }
+        };
         found.insert((*place, path.clone()), before);
     }
     Ok(found)

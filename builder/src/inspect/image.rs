@@ -1,5 +1,6 @@
 //! An image file opened for reading: its partitions found by content, its file systems by number.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,9 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
 
+use super::core::{self, Core};
+use super::family;
 use super::files::{Files, rootless};
+use super::found::Before;
 use super::layout::{Layout, Part, System};
-use super::{core, family};
 use crate::failure::{Failure, Kind};
 
 /// Bytes of the first sector, which holds the partition table.
@@ -22,6 +25,8 @@ pub struct Image {
     layout: Layout,
     /// The file itself, for copying without reading.
     file: Option<File>,
+    /// What the base snap of Ubuntu Core holds; known of bases only.
+    snap: BTreeSet<String>,
 }
 
 impl Image {
@@ -29,18 +34,19 @@ impl Image {
     ///
     /// Each file system's gate comes first: it names what is wrong, where a reader would only stumble over it.
     pub fn open_base(path: &Path) -> Result<Self> {
-        gate(path).with_context(|| format!("inspecting {}", path.display()))?;
+        let context = || format!("inspecting {}", path.display());
+        let snap = gate(path).with_context(context)?;
         let image = Self::open(path)?;
-        family::refuse_booted(&mut *image.root()?)
-            .with_context(|| format!("inspecting {}", path.display()))?;
-        Ok(image)
+        if let System::Root(_) = image.layout.system {
+            family::refuse_booted(&mut *image.root()?).with_context(context)?;
+        }
+        Ok(Self { snap, ..image })
     }
 
     /// Opens any image this program could have written.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
         let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path).with_context(context)?);
-        refuse_core(&storage).with_context(context)?;
         let image = Self::of(storage).with_context(context)?;
         let file = File::open(path).with_context(context)?;
         Ok(Self {
@@ -51,26 +57,15 @@ impl Image {
 
     /// The same over any storage, such as a base with edits laid over it.
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
-        let (disk_id, [boot, root]) = partitions(&*storage)?;
-        let mut reader = open_ext4(&storage, &root)?;
-        let mut fat = open_fat(&storage, &boot)?;
-        let (family, release) = family::detect(&mut *reader, fat.label())?;
-        let boot = part(&boot, "fat", fat.free_bytes()?);
-        let root = part(&root, "ext4", reader.free_bytes()?);
-        let size = storage.size();
-        let layout = Layout {
-            size,
-            disk_id,
-            boot,
-            system: System::Root(root),
-            family,
-            release,
+        let layout = match recognised(&storage)? {
+            Some(core) => core.layout(&storage)?,
+            None => rooted(&storage)?,
         };
-        let file = None;
         Ok(Self {
             storage,
             layout,
-            file,
+            file: None,
+            snap: BTreeSet::new(),
         })
     }
 
@@ -100,7 +95,7 @@ impl Image {
     pub fn root(&self) -> Result<Box<dyn ReadFs>> {
         match &self.layout.system {
             System::Root(part) => self.ext4(part),
-            System::Writable(_) | System::Seed => Err(rootless()),
+            System::Writable(_) | System::Seed(_) => Err(rootless()),
         }
     }
 
@@ -109,6 +104,14 @@ impl Image {
         let ext4 = self.layout.system.part();
         let ext4 = ext4.map(|part| self.ext4(part)).transpose()?;
         Ok(Files::new(self.boot()?, ext4))
+    }
+
+    /// Whether the base snap holds that path, links not followed.
+    pub(super) fn in_base_snap(&self, path: &str) -> Before {
+        match self.snap.contains(path) {
+            true => Before::Other,
+            false => Before::Missing,
+        }
     }
 
     fn ext4(&self, part: &Part) -> Result<Box<dyn ReadFs>> {
@@ -120,26 +123,57 @@ impl Image {
     }
 }
 
-/// Refuses what must not be edited.
-fn gate(path: &Path) -> Result<()> {
+/// Refuses what must not be edited; tells what the base snap of Ubuntu Core holds.
+fn gate(path: &Path) -> Result<BTreeSet<String>> {
     let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path)?);
-    refuse_core(&storage)?;
+    if let Some(core) = recognised(&storage)? {
+        let snap = core.check(&storage)?;
+        check_fat(&core.boot, &storage)?;
+        if let Some(writable) = &core.writable {
+            check_ext4(writable, &storage)?;
+        }
+        return Ok(snap);
+    }
     let (_, [boot, root]) = partitions(&*storage)?;
-    let context = |partition: &Partition| format!("checking partition {}", partition.number);
-    diskimg::fat::gate(&boot.window(&storage)?).with_context(|| context(&boot))?;
-    diskimg::ext4::gate(&root.window(&storage)?).with_context(|| context(&root))?;
+    check_fat(&boot, &storage)?;
+    check_ext4(&root, &storage)?;
+    Ok(BTreeSet::new())
+}
+
+fn check_fat(boot: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
+    let context = || format!("checking partition {}", boot.number);
+    diskimg::fat::gate(&boot.window(storage)?).with_context(context)?;
+    Ok(())
+}
+
+fn check_ext4(root: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
+    let context = || format!("checking partition {}", root.number);
+    diskimg::ext4::gate(&root.window(storage)?).with_context(context)?;
     Ok(())
 }
 
 /// Ubuntu Core has another layout; what cannot be read as a table is told by those who need one.
-fn refuse_core(storage: &Arc<dyn Storage>) -> Result<()> {
-    if storage.size() < SECTOR {
-        return Ok(());
+fn recognised(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
+    match storage.size() {
+        0..SECTOR => Ok(None),
+        _ => core::recognise(storage),
     }
-    match core::examine(storage)? {
-        Some(core) => Err(core::unserved(&core)),
-        None => Ok(()),
-    }
+}
+
+/// The layout of a system with a root.
+fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
+    let (disk_id, [boot, root]) = partitions(&**storage)?;
+    let mut reader = open_ext4(storage, &root)?;
+    let mut fat = open_fat(storage, &boot)?;
+    let (family, release) = family::detect(&mut *reader, fat.label())?;
+    Ok(Layout {
+        size: storage.size(),
+        disk_id,
+        boot: part(&boot, "fat", fat.free_bytes()?),
+        system: System::Root(part(&root, "ext4", reader.free_bytes()?)),
+        family,
+        release,
+    })
 }
 
 /// The MBR's disk signature, its first FAT and its first Linux partition.
@@ -179,7 +213,10 @@ fn find<'a>(
     })
 }
 
-fn open_ext4(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dyn ReadFs>> {
+pub(super) fn open_ext4(
+    storage: &Arc<dyn Storage>,
+    partition: &Partition,
+) -> Result<Box<dyn ReadFs>> {
     let context = || format!("opening the ext4 of partition {}", partition.number);
     let window = partition.window(storage).with_context(context)?;
     Ok(Box::new(
@@ -187,13 +224,16 @@ fn open_ext4(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<Box<dy
     ))
 }
 
-fn open_fat(storage: &Arc<dyn Storage>, partition: &Partition) -> Result<diskimg::fat::Reader> {
+pub(super) fn open_fat(
+    storage: &Arc<dyn Storage>,
+    partition: &Partition,
+) -> Result<diskimg::fat::Reader> {
     let context = || format!("opening the FAT of partition {}", partition.number);
     let window = partition.window(storage).with_context(context)?;
     diskimg::fat::Reader::open(Arc::new(window)).with_context(context)
 }
 
-fn part(partition: &Partition, filesystem: &'static str, free_bytes: u64) -> Part {
+pub(super) fn part(partition: &Partition, filesystem: &'static str, free_bytes: u64) -> Part {
     Part {
         number: partition.number,
         start: partition.start,

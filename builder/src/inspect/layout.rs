@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::recipe::Family;
+use super::found::Place;
+use crate::recipe::{Family, Grade};
 
 /// An image's partitions and what its root says it is.
 #[derive(Clone, Debug)]
@@ -29,15 +30,60 @@ pub enum System {
     /// Ubuntu Core 18: an ext4 that is laid over the read-only base on the node.
     Writable(Part),
     /// Ubuntu Core 20 and later: nothing. The first boot makes the rest of what lies on the FAT.
-    Seed,
+    Seed(Grade),
+}
+
+/// Where a node's own files lie in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Which file system.
+    pub place: Place,
+    /// What is above all of them; `None` where they are spread over a root.
+    pub payload: Option<&'static str>,
+    /// Folder of certificates and keys.
+    pub pki: &'static str,
+    /// The SSH host key.
+    pub host_key: &'static str,
 }
 
 impl System {
+    /// Where a node's files lie.
+    pub fn home(&self) -> Home {
+        match self {
+            Self::Root(_) => Home {
+                place: Place::Root,
+                payload: None,
+                pki: "/etc/etcd/pki",
+                host_key: "/etc/ssh/ssh_host_ed25519_key",
+            },
+            Self::Writable(_) => Home {
+                place: Place::Root,
+                payload: Some("/system-data/var/lib/misc/etcd-node"),
+                pki: "/system-data/var/lib/misc/etcd-node/pki",
+                host_key: "/system-data/var/lib/misc/etcd-node/ssh/ssh_host_ed25519_key",
+            },
+            Self::Seed(_) => Home {
+                place: Place::Boot,
+                payload: Some("/etcd-node"),
+                pki: "/etcd-node/pki",
+                host_key: "/etcd-node/ssh/ssh_host_ed25519_key",
+            },
+        }
+    }
+
+    /// Bytes that must stay free in the file system of a node's files: snapd keeps up to three kernels on the FAT.
+    pub fn reserve(&self) -> u64 {
+        match self {
+            Self::Root(_) | Self::Writable(_) => 0,
+            Self::Seed(_) => 300 << 20,
+        }
+    }
+
     /// The ext4, where there is one.
     pub fn part(&self) -> Option<&Part> {
         match self {
             Self::Root(part) | Self::Writable(part) => Some(part),
-            Self::Seed => None,
+            Self::Seed(_) => None,
         }
     }
 }

@@ -11,5 +11,5 @@ mod libc;
 pub use files::Files;
 pub use found::{Attributes, Before, Found, Place, find};
 pub use image::Image;
-pub use layout::{Layout, Part, System};
+pub use layout::{Home, Layout, Part, System};
 pub use libc::glibc;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, State, UndefinedBehavior};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -13,6 +13,7 @@ use time::macros::format_description;
 
 use super::node::Inputs;
 use super::paths::Paths;
+use super::source::Overlays;
 use crate::hex;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
@@ -28,6 +29,8 @@ pub(super) struct Values {
     ssh: SshValues,
     etcd: EtcdValues,
     paths: Paths,
+    /// When snapd may refresh this node: never on the day of another.
+    refresh_timer: String,
     appliance: ApplianceValues,
     time: TimeValues,
     machine_id: String,
@@ -143,7 +146,8 @@ impl Values {
                 trusted_user_ca: cluster.ssh.trusted_user_ca.clone(),
             },
             etcd: EtcdValues::new(inputs)?,
-            paths: Paths::ROOT,
+            paths: Paths::of(inputs.recipe.family.route()),
+            refresh_timer: refresh_timer(cluster, node),
             appliance: ApplianceValues::new(&inputs.appliance()),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),
@@ -235,6 +239,22 @@ impl TimeValues {
     }
 }
 
+/// A day of the week of its own (snapd, `refresh.timer`); with more than seven members an hour of its own.
+fn refresh_timer(cluster: &Cluster, node: &Node) -> String {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let place = cluster
+        .nodes
+        .iter()
+        .position(|other| other.name == node.name);
+    let place = place.unwrap_or_default();
+    let hour = place / DAYS.len() % 12 * 2;
+    format!(
+        "{},{hour:02}:00-{:02}:00",
+        DAYS[place % DAYS.len()],
+        hour + 1
+    )
+}
+
 fn hosts(cluster: &Cluster) -> Vec<HostsValues> {
     let line = |line: &crate::spec::HostsLine| HostsValues {
         address: line.address,
@@ -289,14 +309,23 @@ impl std::fmt::Debug for Renderer<'_> {
 }
 
 impl Renderer<'_> {
-    pub(super) fn new(values: &Values) -> Self {
+    pub(super) fn new(values: &Values, overlays: &Overlays) -> Self {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
         let mut environment = Environment::new();
+        let (known, overlays) = (values.clone(), overlays.clone());
+        // `file("etcd/join")`: another overlay's template, filled in.
+        environment.add_function("file", move |state: &State<'_, '_>, name: &str| {
+            let text = overlays.text("", name).map_err(|error| {
+                minijinja::Error::new(ErrorKind::TemplateNotFound, format!("{error:#}"))
+            })?;
+            state.env().render_str(&text, &known)
+        });
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(syntax());
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         Self {
             environment,
-            values: minijinja::Value::from(minijinja::value::Serde(values)),
+            values,
         }
     }
 

@@ -4,13 +4,14 @@ use anyhow::Result;
 
 use super::node::Inputs;
 use crate::failure::{Failure, Kind};
-use crate::recipe::{Family, Recipe};
+use crate::recipe::{Family, Recipe, Route};
 use crate::spec::{Appliance, Node};
 
 /// Refuses a node that would not do what was asked.
 pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     check_board(inputs.recipe, node)?;
     check_wifi(inputs)?;
+    check_core(inputs)?;
     check_appliance(inputs)
 }
 
@@ -39,12 +40,43 @@ fn check_wifi(inputs: &Inputs<'_>) -> Result<()> {
         Family::RaspiosTrixie | Family::RaspiosBookworm => return Ok(()),
         Family::DebianTrixie => "the debian-trixie base has no firmware for Wi-Fi",
         Family::UbuntuNoble => "the ubuntu-server-24.04 base gets no Wi-Fi settings from us",
+        Family::UbuntuCore18
+        | Family::UbuntuCore20
+        | Family::UbuntuCore22
+        | Family::UbuntuCore24 => "Ubuntu Core gets no Wi-Fi settings from us",
     };
     Err(Failure::new(
         Kind::Unsupported,
         what,
         "use a wired network, or `--base raspios-trixie`",
     ))
+}
+
+/// Ubuntu Core's system is a read-only snap, and its first boot takes only what cloud-init can do there.
+fn check_core(inputs: &Inputs<'_>) -> Result<()> {
+    let cluster = inputs.cluster;
+    if inputs.recipe.family.route() == Route::Root {
+        return Ok(());
+    }
+    let asked = [
+        (!cluster.files.is_empty(), "`[[file]]`"),
+        (
+            cluster.ssh.password_hash.is_some(),
+            "`password-hash` of [ssh]",
+        ),
+        (
+            !cluster.ssh.trusted_user_ca.is_empty(),
+            "`trusted-user-ca` of [ssh]",
+        ),
+    ];
+    match asked.iter().find(|(asked, _)| *asked) {
+        None => Ok(()),
+        Some((_, what)) => Err(Failure::new(
+            Kind::Unsupported,
+            format!("{what} cannot be had on Ubuntu Core, whose system is a read-only snap"),
+            "take it out of cluster.toml, or choose another base, such as `--base ubuntu-server-24.04`",
+        )),
+    }
 }
 
 /// What was asked for and cannot be had is refused; a read-only root is not asked for unless somebody writes it.
@@ -56,12 +88,14 @@ fn check_appliance(inputs: &Inputs<'_>) -> Result<()> {
     if inputs.recipe.makes_appliances() || inputs.cluster.appliance == unasked {
         return Ok(());
     }
+    let name = &inputs.recipe.name;
+    let why = match inputs.recipe.family.route() {
+        Route::Root => "have a classic root",
+        Route::CoreWritable | Route::CoreSeed => "have a system that snapd keeps read-only",
+    };
     Err(Failure::new(
         Kind::Unsupported,
-        format!(
-            "nodes of {} have a classic root: nothing of `[appliance]` applies to them",
-            inputs.recipe.name
-        ),
+        format!("nodes of {name} {why}: nothing of `[appliance]` applies to them"),
         "take the settings out of `[appliance]`, or choose another base, such as `--base raspios-trixie`",
     ))
 }

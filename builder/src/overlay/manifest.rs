@@ -31,6 +31,8 @@ pub(super) struct Manifest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NeededItem {
+    #[serde(default)]
+    pub(super) place: PlaceItem,
     pub(super) path: String,
     pub(super) why: String,
 }
@@ -61,17 +63,20 @@ pub(super) struct FolderItem {
     pub(super) why: String,
 }
 
-/// `[[file]]`: exactly one of `template` and `blob`.
+/// `[[file]]`: exactly one of `template`, `blob` and `sums`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileItem {
     #[serde(default)]
     pub(super) place: PlaceItem,
     pub(super) path: String,
-    /// A file beside `overlay.toml`.
+    /// A file beside `overlay.toml`, or with its folder one of another overlay.
     pub(super) template: Option<String>,
     /// A named value of the node: a binary, a certificate, a key.
     pub(super) blob: Option<String>,
+    /// Digests of the files in its folder that stand before it, as `sha256sum` writes them.
+    #[serde(default)]
+    pub(super) sums: bool,
     pub(super) mode: Option<String>,
     pub(super) owner: Option<String>,
     /// The rendered text holds a password.
@@ -130,6 +135,10 @@ pub(super) enum PlaceItem {
     Boot,
     #[default]
     Root,
+    /// Where the base takes what its first boot installs (`paths.payload`).
+    Payload,
+    /// The read-only system that Ubuntu Core keeps in a snap.
+    Base,
 }
 
 /// A file of `firmware/`.

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::EtcdBinaries;
 use crate::inspect::Place;
 use crate::pki::{Certs, NodeIdentity};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Route};
 use crate::secret::Secret;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, ExtraFile, Node};
 
@@ -55,7 +55,7 @@ impl Inputs<'_> {
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     fits::check(inputs, node)?;
     let values = Values::new(inputs, node)?;
-    let renderer = Renderer::new(&values);
+    let renderer = Renderer::new(&values, inputs.overlays);
     let identity = inputs.identity(node)?;
     let mut entries = Vec::new();
     for name in &inputs.recipe.overlays {
@@ -82,7 +82,10 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     }
     Ok(FileTree {
         node: node.name.clone(),
-        disk_id: identity.disk_id,
+        disk_id: match inputs.recipe.family.route() {
+            Route::Root => Some(identity.disk_id),
+            Route::CoreWritable | Route::CoreSeed => None,
+        },
         ends_before: data_start(&inputs.appliance()),
         time: inputs.certs.time,
         fingerprints: inputs.certs.fingerprints.clone(),
@@ -112,7 +115,12 @@ impl Overlay<'_> {
         entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
         for item in manifest.needed {
             self.push(entries, None, &item.path, || {
-                self.entry(Place::Root, &item.path, Change::Needed, &item.why)
+                self.entry(
+                    self.place(item.place),
+                    &item.path,
+                    Change::Needed,
+                    &item.why,
+                )
             })?;
         }
         for item in manifest.folders {
@@ -121,8 +129,9 @@ impl Overlay<'_> {
             })?;
         }
         for item in manifest.files {
+            let sums = item.sums.then(|| self.sums(&item, entries)).transpose()?;
             self.push(entries, item.when.as_deref(), &item.path, || {
-                self.file(&item)
+                self.file(&item, sums)
             })?;
         }
         for item in manifest.links {
@@ -178,9 +187,24 @@ impl Overlay<'_> {
         )
     }
 
-    fn file(&self, item: &FileItem) -> Result<Entry> {
-        let content = match (&item.template, &item.blob) {
-            (Some(template), None) => {
+    /// The digests of the files already wanted in the folder of this one.
+    fn sums(&self, item: &FileItem, entries: &[Entry]) -> Result<Content> {
+        let path = self.renderer.text(&item.path)?;
+        let (folder, _) = path.rsplit_once('/').unwrap_or_default();
+        let line = |entry: &Entry| match &entry.change {
+            Change::File { content, .. } if entry.place == self.place(item.place) => {
+                let name = entry.path.strip_prefix(folder)?.strip_prefix('/')?;
+                Some(format!("{}  {name}\n", content.sha256()))
+            }
+            _ => None,
+        };
+        let lines: String = entries.iter().filter_map(line).collect();
+        Ok(Content::Plain(lines.into_bytes().into()))
+    }
+
+    fn file(&self, item: &FileItem, sums: Option<Content>) -> Result<Entry> {
+        let content = match (&item.template, &item.blob, sums) {
+            (Some(template), None, None) => {
                 let text = self
                     .renderer
                     .text(&self.inputs.overlays.text(self.name, template)?)?;
@@ -190,13 +214,14 @@ impl Overlay<'_> {
                     Content::Plain(text.into_bytes().into())
                 }
             }
-            (None, Some(blob)) => self.blob(blob)?,
-            _ => bail!("a file needs exactly one of `template` and `blob`"),
+            (None, Some(blob), None) => self.blob(blob)?,
+            (None, None, Some(sums)) => sums,
+            _ => bail!("a file needs exactly one of `template`, `blob` and `sums`"),
         };
         let mode = parse_mode(item.mode.as_deref().unwrap_or("0644"))?;
         let owner = self.owner(item.owner.as_deref())?;
         self.entry(
-            place(item.place),
+            self.place(item.place),
             &item.path,
             Change::File {
                 content,
@@ -231,7 +256,7 @@ impl Overlay<'_> {
             },
         };
         self.entry(
-            place(item.place),
+            self.place(item.place),
             &item.path,
             Change::Edited(edit),
             &item.why,
@@ -270,6 +295,18 @@ impl Overlay<'_> {
             path: "/etc/passwd".to_owned(),
             change: Change::Edited(Edit::Account(account)),
             why,
+        }
+    }
+
+    fn place(&self, item: PlaceItem) -> Place {
+        match item {
+            PlaceItem::Boot => Place::Boot,
+            PlaceItem::Root => Place::Root,
+            PlaceItem::Base => Place::Base,
+            PlaceItem::Payload => match self.inputs.recipe.family.route() {
+                Route::CoreSeed => Place::Boot,
+                Route::Root | Route::CoreWritable => Place::Root,
+            },
         }
     }
 
@@ -316,13 +353,6 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
         },
         why: "your own file".to_owned(),
     })
-}
-
-fn place(item: PlaceItem) -> Place {
-    match item {
-        PlaceItem::Boot => Place::Boot,
-        PlaceItem::Root => Place::Root,
-    }
 }
 
 fn parse_mode(text: &str) -> Result<u16> {

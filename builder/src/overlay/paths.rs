@@ -1,6 +1,8 @@
-//! Where a node keeps what is etcd's.
+//! Where a node keeps what is etcd's, and where what its first boot installs comes from.
 
 use serde::Serialize;
+
+use crate::recipe::Route;
 
 /// Absolute paths, by the names templates use.
 #[derive(Debug, Serialize)]
@@ -17,16 +19,57 @@ pub(super) struct Paths {
     data: &'static str,
     /// Settings of etcdctl.
     environment: &'static str,
+    /// What the other bases do without.
+    #[serde(flatten)]
+    core: Option<Core>,
+}
+
+/// Ubuntu Core's.
+#[derive(Debug, Serialize)]
+struct Core {
+    /// Folder of all the above, which Core keeps from boot to boot.
+    node: &'static str,
+    /// Folder of what is installed, in the file system that we write.
+    payload: &'static str,
+    /// The same folder, as the node sees it.
+    source: &'static str,
 }
 
 impl Paths {
+    pub(super) fn of(route: Route) -> Self {
+        match route {
+            Route::Root => Self::ROOT,
+            Route::CoreWritable => Self::core("/system-data/var/lib/misc/etcd-node", NODE),
+            Route::CoreSeed => Self::core("/etcd-node", "/run/mnt/ubuntu-seed/etcd-node"),
+        }
+    }
+
     /// In a root that is ours.
-    pub(super) const ROOT: Self = Self {
+    const ROOT: Self = Self {
         bin: "/usr/local/bin",
         lib: "/usr/local/lib/etcd-node",
         config: "/etc/etcd/etcd.conf.yml",
         pki: "/etc/etcd/pki",
         data: "/var/lib/etcd",
         environment: "/etc/profile.d/etcdctl.sh",
+        core: None,
     };
+
+    const fn core(payload: &'static str, source: &'static str) -> Self {
+        Self {
+            bin: "/var/lib/misc/etcd-node/bin",
+            lib: "/var/lib/misc/etcd-node/lib",
+            config: "/var/lib/misc/etcd-node/etcd.conf.yml",
+            pki: "/var/lib/misc/etcd-node/pki",
+            data: "/var/lib/misc/etcd-node/data",
+            environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
+            core: Some(Core {
+                node: NODE,
+                payload,
+                source,
+            }),
+        }
+    }
 }
+
+const NODE: &str = "/var/lib/misc/etcd-node";

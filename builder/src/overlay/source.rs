@@ -25,9 +25,12 @@ impl Overlays {
         }
     }
 
-    /// The text of `overlays/<overlay>/<name>`.
+    /// The text of `overlays/<overlay>/<name>`, or of `overlays/<name>` where the name has a folder.
     pub(super) fn text(&self, overlay: &str, name: &str) -> Result<Cow<'static, str>> {
-        let relative = Path::new(overlay).join(name);
+        let relative = match name.contains('/') {
+            true => Path::new(name).to_owned(),
+            false => Path::new(overlay).join(name),
+        };
         match &self.folder {
             Some(folder) => {
                 let path = folder.join(&relative);

@@ -14,8 +14,8 @@ use crate::secret::{FingerprintKey, Secret};
 pub struct FileTree {
     /// Node name.
     pub node: String,
-    /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`.
-    pub disk_id: u32,
+    /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`; `None` where the base's must stay.
+    pub disk_id: Option<u32>,
     /// The byte before which the image must end, because data lies from there on.
     pub ends_before: Option<u64>,
     /// Seconds since 1970 given to everything written.
@@ -40,7 +40,7 @@ pub struct Entry {
 }
 
 impl FileTree {
-    /// Every path a plan must know about: those named, the folders above them, and the account files.
+    /// Every path a plan must know about: those named, the folders above them, and the account files of a root.
     pub fn paths(&self) -> BTreeSet<(Place, String)> {
         let mut paths = BTreeSet::new();
         for entry in &self.entries {
@@ -52,7 +52,9 @@ impl FileTree {
                     .map(|path| (entry.place, path.to_owned())),
             );
         }
-        paths.extend(ACCOUNT_FILES.map(|path| (Place::Root, path.to_owned())));
+        if self.entries.iter().any(|entry| entry.place == Place::Root) {
+            paths.extend(ACCOUNT_FILES.map(|path| (Place::Root, path.to_owned())));
+        }
         paths
     }
 }

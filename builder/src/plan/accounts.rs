@@ -42,6 +42,22 @@ impl Accounts {
         })
     }
 
+    /// Those of a system whose account files nobody can edit.
+    pub(super) fn of_root_alone(time: i64) -> Result<Self> {
+        let root = Some("root:x:0:");
+        Self::parse(
+            [
+                Some("root:x:0:0:root:/root:/bin/bash"),
+                root,
+                None,
+                None,
+                None,
+                None,
+            ],
+            time,
+        )
+    }
+
     /// The six texts again.
     pub(super) fn texts(&self) -> [Option<String>; 6] {
         let optional = |table: &Option<Vec<Vec<String>>>| table.as_deref().map(text);

@@ -9,7 +9,7 @@ use super::edit;
 use super::model::{Action, Plan, Step};
 use super::room;
 use crate::failure::{Failure, Kind};
-use crate::inspect::{Attributes, Before, Found, Layout, Place};
+use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::Secret;
 
@@ -52,8 +52,11 @@ impl<'a> Planner<'a> {
         Ok(Self {
             found,
             tree,
-            disk_id: (layout.disk_id, tree.disk_id),
-            accounts: accounts(found, tree)?,
+            disk_id: (layout.disk_id, tree.disk_id.unwrap_or(layout.disk_id)),
+            accounts: match layout.system {
+                System::Root(_) => accounts(found, tree)?,
+                System::Writable(_) | System::Seed(_) => Accounts::of_root_alone(tree.time)?,
+            },
             steps: Vec::new(),
             there: exists.map(|(key, _)| key.clone()).collect(),
         })

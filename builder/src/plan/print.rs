@@ -10,11 +10,10 @@ use crate::secret::FingerprintKey;
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "node {}", self.node)?;
-        writeln!(
-            f,
-            "  disk id {:08x} → {:08x}",
-            self.disk_id.0, self.disk_id.1
-        )?;
+        match self.disk_id {
+            (before, after) if before == after => writeln!(f, "  disk id {before:08x} stays")?,
+            (before, after) => writeln!(f, "  disk id {before:08x} → {after:08x}")?,
+        }
         self.steps
             .iter()
             .try_for_each(|step| step.print(&self.fingerprints, f))
@@ -26,6 +25,7 @@ impl Step {
         let place = match self.place {
             Place::Boot => "boot",
             Place::Root => "root",
+            Place::Base => "base",
         };
         writeln!(f, "  {place} {}    # {}", self.path, self.why)?;
         if let Some((old, new)) = texts(self) {

@@ -28,12 +28,20 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
     let root = layout.system.part().map(|part| (Place::Root, "root", part));
     for (place, name, part) in std::iter::once(boot).chain(root) {
         let (need, free) = (plan.bytes(place), part.free_bytes);
-        if need > free {
+        let keep = match layout.system.home().place == place {
+            true => layout.system.reserve(),
+            false => 0,
+        };
+        if need.saturating_add(keep) > free {
             let node = &plan.node;
+            let kept = match keep {
+                0 => String::new(),
+                keep => format!(" and {keep} for snapd's refreshes"),
+            };
             return Err(Failure::new(
                 Kind::Refused,
                 format!(
-                    "node {node}: no room in the {name} partition ({}): {need} bytes needed, {free} free",
+                    "node {node}: no room in the {name} partition ({}): {need} bytes needed{kept}, {free} free",
                     part.number
                 ),
                 "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries",

@@ -101,7 +101,7 @@ fn edit(edit: Edit) -> Entry {
 fn tree(entries: Vec<Entry>) -> FileTree {
     FileTree {
         node: "etcd1".to_owned(),
-        disk_id: 0xbeef,
+        disk_id: Some(0xbeef),
         ends_before: None,
         time: 20_000 * 86_400,
         fingerprints: FingerprintKey::new([0; 32]),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Download, Family, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
+use super::{Download, Family, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::spec::Board;
 
@@ -21,6 +21,7 @@ struct File {
     overlays: Vec<String>,
     firmware: Vec<String>,
     boards: Vec<Board>,
+    grade: Option<Grade>,
     download: Option<DownloadTable>,
     made_by: Option<Maker>,
 }
@@ -64,6 +65,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
         title: file.title,
         release: file.release,
         family: file.family,
+        grade: file.grade,
         overlays: file.overlays,
         firmware: file.firmware,
         boards: file.boards,

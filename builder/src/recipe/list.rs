@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Serialize, Serializer};
 
-use super::model::{Recipe, Source, Voucher};
+use super::model::{Grade, Recipe, Source, Voucher};
 
 /// The known bases, to be printed.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ struct Row<'a> {
     title: &'a str,
     release: &'a str,
     route: &'static str,
+    /// What snapd lets others configure on it; Ubuntu Core only.
+    grade: Option<Grade>,
     url: Option<&'a str>,
     sha256: Option<&'a str>,
     /// Fingerprint of the key that signs the list of digests.
@@ -39,7 +41,8 @@ impl<'a> Row<'a> {
             name: &recipe.name,
             title: &recipe.title,
             release: &recipe.release,
-            route: recipe.family.route(),
+            route: recipe.family.route_in_words(),
+            grade: recipe.grade,
             url: download.map(|d| d.url.as_str()),
             sha256: match download.map(|d| &d.voucher) {
                 Some(Voucher::Sha256(sha256)) => Some(sha256),
@@ -72,6 +75,9 @@ impl Display for List {
                 row.url.unwrap_or("made on this machine by mmdebstrap")
             )?;
             writeln!(f, "{:<20} provisioned by {}", "", row.route)?;
+            if let Some(grade) = row.grade {
+                writeln!(f, "{:<20} grade {}", "", grade.name())?;
+            }
             if let Some(sha256) = row.sha256 {
                 writeln!(f, "{:<20} sha256 {sha256}", "")?;
             }

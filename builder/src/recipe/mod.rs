@@ -11,7 +11,7 @@ mod model;
 
 pub use etcd::EtcdReleases;
 pub use list::List;
-pub use model::{Download, Family, Recipe, SignedList, Signer, Source, Voucher};
+pub use model::{Download, Family, Grade, Recipe, Route, SignedList, Signer, Source, Voucher};
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! A recipe: what a base is and what must be done to it. Data only; read from `recipes/*.toml`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::spec::Board;
 
@@ -15,6 +15,8 @@ pub struct Recipe {
     pub release: String,
     /// How the base behaves at first boot.
     pub family: Family,
+    /// What snapd lets others configure on it; Ubuntu Core only.
+    pub grade: Option<Grade>,
     /// Where its bytes come from.
     pub source: Source,
     /// Folders of `overlays/` that apply, in order.
@@ -45,16 +47,83 @@ pub enum Family {
     DebianTrixie,
     /// Ubuntu Server 24.04: cloud-init with its seed on the boot partition, netplan, systemd-networkd.
     UbuntuNoble,
+    /// Ubuntu Core 18: cloud-init's seed and the payload on the partition laid over the base.
+    #[serde(rename = "ubuntu-core-18")]
+    UbuntuCore18,
+    /// Ubuntu Core 20: all of it on the FAT that the first boot installs from.
+    #[serde(rename = "ubuntu-core-20")]
+    UbuntuCore20,
+    /// Ubuntu Core 22: the same.
+    #[serde(rename = "ubuntu-core-22")]
+    UbuntuCore22,
+    /// Ubuntu Core 24: the same.
+    #[serde(rename = "ubuntu-core-24")]
+    UbuntuCore24,
+}
+
+/// How a node gets onto an image, and where it keeps what is etcd's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Files in a root that is ours.
+    Root,
+    /// Ubuntu Core 18: files on what is laid over the base, installed by the first boot.
+    CoreWritable,
+    /// Ubuntu Core 20 and later: files on the FAT, installed by the first boot.
+    CoreSeed,
+}
+
+/// What snapd lets others configure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    /// Core 16 and 18 have no grades.
+    None,
+    /// Everything, even unsigned.
+    Dangerous,
+    /// Only what is signed, and some settings of cloud-init.
+    Signed,
+    /// Nothing.
+    Secured,
 }
 
 impl Family {
+    /// How a node gets onto such a base.
+    pub fn route(self) -> Route {
+        match self {
+            Self::RaspiosTrixie
+            | Self::RaspiosBookworm
+            | Self::DebianTrixie
+            | Self::UbuntuNoble => Route::Root,
+            Self::UbuntuCore18 => Route::CoreWritable,
+            Self::UbuntuCore20 | Self::UbuntuCore22 | Self::UbuntuCore24 => Route::CoreSeed,
+        }
+    }
+
     /// How a node is made of such a base, in a few words.
-    pub(super) fn route(self) -> &'static str {
+    pub(super) fn route_in_words(self) -> &'static str {
         match self {
             Self::RaspiosTrixie | Self::RaspiosBookworm | Self::DebianTrixie => "files in the root",
             Self::UbuntuNoble => {
                 "files in the root; address by cloud-init's seed on the boot partition"
             }
+            Self::UbuntuCore18 => {
+                "cloud-init's seed and a script on the writable partition, run by the first boot"
+            }
+            Self::UbuntuCore20 | Self::UbuntuCore22 | Self::UbuntuCore24 => {
+                "settings for cloud-init that snapd hands on, and a script, run by the first boot"
+            }
+        }
+    }
+}
+
+impl Grade {
+    /// As a model assertion writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Dangerous => "dangerous",
+            Self::Signed => "signed",
+            Self::Secured => "secured",
         }
     }
 }

@@ -39,7 +39,7 @@ fn embedded_recipes_are_the_files_of_the_tree() {
 }
 
 #[test]
-fn knows_four_bases() {
+fn knows_every_base() {
     let names: Vec<String> = load(None)
         .unwrap()
         .into_iter()
@@ -51,6 +51,10 @@ fn knows_four_bases() {
             "debian-trixie",
             "raspios-bookworm",
             "raspios-trixie",
+            "ubuntu-core-18",
+            "ubuntu-core-20",
+            "ubuntu-core-22",
+            "ubuntu-core-24",
             "ubuntu-server-24.04"
         ]
     );
@@ -186,7 +190,7 @@ fn folder_adds_and_replaces() {
     fs_err::write(dir.path().join("mine.toml"), VALID).unwrap();
     fs_err::write(dir.path().join("raspios-trixie.toml"), VALID).unwrap();
     let recipes = load(Some(dir.path())).unwrap();
-    assert_eq!(recipes.len(), 5);
+    assert_eq!(recipes.len(), 9);
     assert_eq!(find(&recipes, "raspios-trixie").unwrap().title, "A base");
     assert_eq!(find(&recipes, "mine").unwrap().title, "A base");
 }

@@ -7,10 +7,8 @@ use diskimg::ReadFs;
 
 use super::manifest::{CertificateRecord, Manifest};
 use super::{MANIFEST, expiry, inspection, text};
+use crate::inspect::{Files, Home, Place};
 use crate::pki;
-
-/// Where a node keeps them.
-const FOLDER: &str = "/etc/etcd/pki";
 
 /// What a node's certificates are judged by.
 pub(super) struct Trust {
@@ -42,16 +40,21 @@ impl Trust {
         }
     }
 
-    /// Judges the certificates and keys in a root file system: what is wrong, and what will be soon.
-    pub(super) fn judge(&self, root: &mut dyn ReadFs) -> Result<(Vec<String>, Vec<String>)> {
-        let (mut problems, mut notes) = (check_modes(root)?, Vec::new());
-        let found = inspection::certificates(root)?;
+    /// Judges the certificates and keys of a node: what is wrong, and what will be soon.
+    pub(super) fn judge(
+        &self,
+        home: &Home,
+        files: &mut Files,
+    ) -> Result<(Vec<String>, Vec<String>)> {
+        let root = files.at(home.place)?;
+        let (mut problems, mut notes) = (check_modes(home, root)?, Vec::new());
+        let found = inspection::certificates(home, root)?;
         for name in ["ca", "server", "peer"] {
             match found.iter().find(|certificate| certificate.name == name) {
                 Some(certificate) => {
                     problems.extend(self.period(certificate));
                     notes.extend(self.soon(certificate));
-                    problems.extend(misfits(root, name)?);
+                    problems.extend(misfits(home, root, name)?);
                 }
                 None => problems.push(format!("certificate {name} is missing")),
             }
@@ -82,15 +85,15 @@ impl Trust {
 }
 
 /// A certificate must be the CA's work, and that of the key beside it.
-fn misfits(root: &mut dyn ReadFs, name: &str) -> Result<Vec<String>> {
+fn misfits(home: &Home, root: &mut dyn ReadFs, name: &str) -> Result<Vec<String>> {
     let mut misfits = Vec::new();
-    let pem = text_of(root, &format!("{name}.crt"))?;
-    if let Some(ca) = text_of(root, "ca.crt")?
+    let pem = text_of(home, root, &format!("{name}.crt"))?;
+    if let Some(ca) = text_of(home, root, "ca.crt")?
         && !pki::is_signed_by(&pem.clone().unwrap_or_default(), &ca)?
     {
         misfits.push(format!("certificate {name} is not signed by the node's CA"));
     }
-    if let (Some(pem), Some(key)) = (pem, text_of(root, &format!("{name}.key"))?)
+    if let (Some(pem), Some(key)) = (pem, text_of(home, root, &format!("{name}.key"))?)
         && !pki::is_key_of(&key, &pem)?
     {
         misfits.push(format!(
@@ -100,23 +103,24 @@ fn misfits(root: &mut dyn ReadFs, name: &str) -> Result<Vec<String>> {
     Ok(misfits)
 }
 
-fn text_of(root: &mut dyn ReadFs, name: &str) -> Result<Option<String>> {
-    let path = format!("{FOLDER}/{name}");
+fn text_of(home: &Home, root: &mut dyn ReadFs, name: &str) -> Result<Option<String>> {
+    let path = format!("{}/{name}", home.pki);
     Ok(match root.metadata(&path)? {
         Some(_) => Some(String::from_utf8_lossy(&root.read(&path)?).into_owned()),
         None => None,
     })
 }
 
-/// Private keys that others can read are no longer private.
-fn check_modes(root: &mut dyn ReadFs) -> Result<Vec<String>> {
+/// Private keys that others can read are no longer private; FAT has no modes.
+fn check_modes(home: &Home, root: &mut dyn ReadFs) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for path in [
-        "/etc/etcd/pki/server.key",
-        "/etc/etcd/pki/peer.key",
-        "/etc/ssh/ssh_host_ed25519_key",
+        format!("{}/server.key", home.pki),
+        format!("{}/peer.key", home.pki),
+        home.host_key.to_owned(),
     ] {
-        match root.metadata(path)? {
+        match root.metadata(&path)? {
+            Some(_) if home.place == Place::Boot => {}
             Some(metadata) if metadata.mode & 0o7077 == 0 => {}
             Some(metadata) => problems.push(format!(
                 "{path} has mode {:04o}, wanted 0600",

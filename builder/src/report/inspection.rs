@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::manifest::CertificateRecord;
 use super::text::date;
-use crate::inspect::{Image, Part};
+use crate::inspect::{Home, Image, Part};
 use crate::pki;
 
 /// Folders whose files make a node: listed with mode, owner and size.
@@ -81,7 +81,17 @@ pub struct Listed {
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let image = Image::open(path)?;
     let layout = image.layout();
-    let root = &mut *image.root()?;
+    let home = layout.system.home();
+    let mut all = image.files()?;
+    let root = all.at(home.place)?;
+    let (hostname, address, machine_id) = match home.payload {
+        Some(payload) => named(root, payload)?,
+        None => (
+            line(root, "/etc/hostname")?,
+            address(root)?,
+            line(root, "/etc/machine-id")?,
+        ),
+    };
     Ok(Inspection {
         format: 1,
         image: path.display().to_string(),
@@ -89,19 +99,34 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         disk_id: format!("{:08x}", layout.disk_id),
         release: layout.release.clone(),
         partitions: layout.parts().cloned().collect(),
-        hostname: line(root, "/etc/hostname")?,
-        address: address(root)?,
-        machine_id: line(root, "/etc/machine-id")?,
-        certificates: certificates(root)?,
-        files: listed(root)?,
+        hostname,
+        address,
+        machine_id,
+        certificates: certificates(&home, root)?,
+        files: listed(&home, root)?,
     })
 }
 
-/// The certificates under `/etc/etcd/pki`, named by their file.
-pub(super) fn certificates(root: &mut dyn ReadFs) -> Result<Vec<CertificateRecord>> {
+/// Host name and address of a node that its first boot installs; it draws its machine id itself.
+fn named(
+    fs: &mut dyn ReadFs,
+    payload: &str,
+) -> Result<(Option<String>, Option<String>, Option<String>)> {
+    let path = format!("{payload}/manifest.json");
+    if fs.metadata(&path)?.is_none() {
+        return Ok((None, None, None));
+    }
+    // What somebody spoilt names nobody.
+    let value: serde_json::Value = serde_json::from_slice(&fs.read(&path)?).unwrap_or_default();
+    let text = |key: &str| value.get(key).and_then(|it| it.as_str()).map(printable);
+    Ok((text("node"), text("address"), None))
+}
+
+/// A node's certificates, named by their file.
+pub(super) fn certificates(home: &Home, root: &mut dyn ReadFs) -> Result<Vec<CertificateRecord>> {
     let mut found = Vec::new();
     for name in ["ca", "server", "peer"] {
-        let path = format!("/etc/etcd/pki/{name}.crt");
+        let path = format!("{}/{name}.crt", home.pki);
         if root.metadata(&path)?.is_some() {
             let certificate = pki::certificate(&String::from_utf8_lossy(&root.read(&path)?))?;
             found.push(CertificateRecord::new(name, &certificate));
@@ -110,12 +135,23 @@ pub(super) fn certificates(root: &mut dyn ReadFs) -> Result<Vec<CertificateRecor
     Ok(found)
 }
 
-fn listed(root: &mut dyn ReadFs) -> Result<Vec<Listed>> {
-    let mut paths: Vec<String> = FILES.map(str::to_owned).to_vec();
-    for folder in FOLDERS {
-        if root.metadata(folder)?.is_some() {
+fn listed(home: &Home, root: &mut dyn ReadFs) -> Result<Vec<Listed>> {
+    let (mut paths, folders) = match home.payload {
+        None => (
+            FILES.map(str::to_owned).to_vec(),
+            FOLDERS.map(str::to_owned).to_vec(),
+        ),
+        Some(payload) => (
+            Vec::new(),
+            ["", "/bin", "/lib", "/pki", "/ssh"]
+                .map(|it| format!("{payload}{it}"))
+                .to_vec(),
+        ),
+    };
+    for folder in folders {
+        if root.metadata(&folder)?.is_some() {
             paths.extend(
-                root.read_dir(folder)?
+                root.read_dir(&folder)?
                     .into_iter()
                     .map(|name| format!("{folder}/{name}")),
             );

@@ -78,7 +78,7 @@ pub struct NodeRecord {
     pub time: i64,
     /// MBR disk signature, eight hexadecimal digits.
     pub disk_id: String,
-    /// `/etc/machine-id`.
+    /// `/etc/machine-id`; empty where the node draws one on its first boot.
     pub machine_id: String,
     /// SSH host key, `ssh-ed25519 AAAA…`.
     pub ssh_host_key: String,
@@ -261,7 +261,10 @@ impl NodeRecord {
             etcd: InputRecord::etcd(sources.etcd),
             time: plan.time,
             disk_id: format!("{:08x}", plan.disk_id.1),
-            machine_id: identity.machine_id.clone(),
+            machine_id: match plan.steps.iter().any(|step| step.path == "/etc/machine-id") {
+                true => identity.machine_id.clone(),
+                false => String::new(),
+            },
             ssh_host_key: identity.ssh_host_public.clone(),
             certificates: vec![
                 CertificateRecord::new("server", &identity.server.certificate),
@@ -331,6 +334,7 @@ impl FileRecord {
         let partition = match step.place {
             Place::Boot => "boot",
             Place::Root => "root",
+            Place::Base => "base",
         };
         Self {
             partition: partition.to_owned(),

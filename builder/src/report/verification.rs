@@ -125,7 +125,7 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
             compare_file(fs.at(place(file))?, file, &mut problems)?;
         }
     }
-    let (wrong, notes) = trust.judge(fs.at(Place::Root)?)?;
+    let (wrong, notes) = trust.judge(&image.layout().system.home(), &mut fs)?;
     problems.extend(wrong);
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
     Ok(Checked {

@@ -23,7 +23,21 @@ from cloudinit.sources import DataSourceNoCloud
 seed = util.pathprefix2dict(sys.argv[1], ['user-data', 'meta-data'], ['vendor-data', 'network-config'])
 meta = util.load_yaml(seed['meta-data'])
 network = util.load_yaml(seed['network-config'])
-print(meta['instance-id'], meta['local-hostname'], network['network']['renderer'])
+network = DataSourceNoCloud._maybe_remove_top_network(network)
+print(meta['instance-id'], meta['local-hostname'], network['renderer'])
+";
+
+/// What cloud-init takes from settings that name the seed themselves (`datasource: NoCloud:`).
+const INLINE: &str = "
+import sys
+from cloudinit import util
+from cloudinit.sources import DataSourceNoCloud
+settings = util.load_yaml(open(sys.argv[1]).read())
+empty = {'meta-data': {}, 'user-data': '', 'vendor-data': '', 'network-config': None}
+seed = DataSourceNoCloud._merge_new_seed(empty, settings['datasource']['NoCloud'])
+print(seed['meta-data']['instance-id'], seed['meta-data']['local-hostname'], end='\\0')
+print(seed['user-data'], end='\\0')
+print(util.json_dumps(settings['network']), end='')
 ";
 
 fn unpacked(path: &str) -> PathBuf {
@@ -118,6 +132,20 @@ pub(crate) fn reads(seed: &[(&str, &str)]) -> Result<String, String> {
     let said = cloud_init(&["-c", READ, folder.path().to_str().unwrap()]);
     match said.code {
         Some(0) => Ok(said.text().trim_end().to_owned()),
+        _ => Err(said.words()),
+    }
+}
+
+/// Instance id and host name, user-data and network of settings with a seed in them.
+pub(crate) fn inline(settings: &str) -> Result<[String; 3], String> {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = folder.path().join("settings.cfg");
+    write(&file, settings.as_bytes());
+    let said = cloud_init(&["-c", INLINE, file.to_str().unwrap()]);
+    let text = said.text();
+    let parts: Vec<&str> = text.split('\0').collect();
+    match (said.code, &parts[..]) {
+        (Some(0), [meta, user, network]) => Ok([meta, user, network].map(|it| (*it).to_owned())),
         _ => Err(said.words()),
     }
 }

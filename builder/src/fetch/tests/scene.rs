@@ -109,6 +109,7 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
         title: "A test".into(),
         release: "1".into(),
         family: Family::RaspiosTrixie,
+        grade: None,
         source: Source::Download(Download {
             url,
             voucher: Voucher::Sha256(sha256(packed)),

@@ -4,58 +4,59 @@
 //! FAT and an ext4 with the folder `system-data`. Where snapd or cloud-init would ignore what is put there, the image is
 //! refused: a card that silently does nothing is worse than none.
 
+mod base;
 mod model;
 mod snaps;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, Storage, Table};
 
-use self::model::{Grade, Model};
-use self::snaps::Snap;
+use self::model::Model;
+use super::image::{open_ext4, open_fat, part};
+use super::layout::{Layout, System};
 use crate::failure::{Failure, Kind};
+use crate::recipe::{Family, Grade};
 
 /// The FAT that Core 20 and later are shipped as.
 const SEED_LABEL: &str = "ubuntu-seed";
 
-/// The kernels of two refreshes and the payload must fit beside what is there.
-const ROOM: u64 = 300 << 20;
-
 /// How a partition that holds nothing but ciphertext begins (LUKS On-Disk Format, 2.2).
 const LUKS: &[u8] = b"LUKS\xba\xbe";
 
-/// The program that would read a seed.
-const CLOUD_INIT: &str = "/usr/bin/cloud-init";
-
-/// Where the bootloader is told what to start: Core 22 and later, and Core 20.
-const ENVIRONMENTS: [&str; 2] = ["/piboot/ubuntu/piboot.conf", "/uboot/ubuntu/boot.sel"];
+/// Where snapd keeps its things on Core 16 and 18.
+const SNAPD: &str = "/system-data/var/lib/snapd";
 
 const COPY: &str = "start from an image as it was downloaded";
 const SERVER: &str = "use Ubuntu Server instead: `--base ubuntu-server-24.04`";
 const FRESH: &str = "start from an image as it was downloaded: a booted one has an identity that nodes must not share";
 
-/// An image of Ubuntu Core that could be provisioned.
+/// Ubuntu Core on an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Core {
-    /// Brand and model.
-    pub(super) model: String,
-    /// Name and revision of the base snap.
-    pub(super) base: String,
+    /// The FAT.
+    pub(super) boot: Partition,
+    /// The ext4 of Core 16 and 18.
+    pub(super) writable: Option<Partition>,
+    /// The recovery system of Core 20 and later.
+    system: String,
+    model: Model,
 }
 
-/// What an image of Ubuntu Core is; `None` for any other image. Refuses one that could never become a node.
-pub(super) fn examine(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
+/// Ubuntu Core, if the image is that. Refuses one that could never become a node, whatever is on it.
+pub(super) fn recognise(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     let partitions = Table::read(&**storage)?.partitions();
     for partition in &partitions {
         let context = || format!("looking for Ubuntu Core in partition {}", partition.number);
         let core = match partition.kind {
             PartitionKind::Fat => seed(partition, storage, partitions.len() == 1)
                 .with_context(context)?
-                .map(|mut fat| seeded(&mut fat, &partitions, storage))
+                .map(|mut fat| seeded(&mut fat, partition, &partitions, storage))
                 .transpose(),
             PartitionKind::Linux => writable(partition, storage)
-                .map(|mut ext4| old(&mut *ext4))
+                .map(|mut ext4| old(&mut *ext4, partition, &partitions))
                 .transpose(),
             PartitionKind::Other(_) => Ok(None),
         };
@@ -91,6 +92,7 @@ fn writable(partition: &Partition, storage: &Arc<dyn Storage>) -> Option<Box<dyn
 /// Core 20 and later.
 fn seeded(
     seed: &mut dyn ReadFs,
+    boot: &Partition,
     partitions: &[Partition],
     storage: &Arc<dyn Storage>,
 ) -> Result<Core> {
@@ -98,44 +100,122 @@ fn seeded(
     let system = only_system(seed)?;
     let model = read_model(seed, &format!("/systems/{system}/model"))?;
     check_model(&model)?;
-    if let [_, second, ..] = partitions {
-        let what = format!(
-            "Ubuntu Core was installed by a first boot already: it has partition {}",
-            second.number
-        );
-        return Err(refused(what, FRESH));
-    }
-    check_environment(seed, &system)?;
-    let base = check_base(seed, "/snaps", &model)?;
-    check_gadget(seed, "/snaps", &model)?;
-    check_arguments(seed)?;
-    check_room(seed)?;
-    if model.grade == Grade::Signed {
-        return Err(signed(&model));
-    }
     Ok(Core {
-        model: model.name,
-        base,
+        boot: boot.clone(),
+        writable: None,
+        system,
+        model,
     })
 }
 
 /// Core 16 and 18.
-fn old(writable: &mut dyn ReadFs) -> Result<Core> {
-    const SNAPD: &str = "/system-data/var/lib/snapd";
-    let model = read_model(writable, &format!("{SNAPD}/seed/assertions/model"))?;
+fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) -> Result<Core> {
+    let model = read_model(ext4, &format!("{SNAPD}/seed/assertions/model"))?;
     check_model(&model)?;
-    if writable.metadata(&format!("{SNAPD}/state.json"))?.is_some() {
-        let what = format!("Ubuntu Core was booted already: {SNAPD}/state.json exists");
-        return Err(refused(what, FRESH));
-    }
-    let snaps = format!("{SNAPD}/seed/snaps");
-    let base = check_base(writable, &snaps, &model)?;
-    check_gadget(writable, &snaps, &model)?;
-    check_room(writable)?;
+    let boot = partitions
+        .iter()
+        .find(|partition| partition.kind == PartitionKind::Fat);
+    let boot = boot.ok_or_else(|| unsupported("the image has no FAT boot partition", COPY))?;
     Ok(Core {
-        model: model.name,
-        base,
+        boot: boot.clone(),
+        writable: Some(writable.clone()),
+        system: String::new(),
+        model,
     })
+}
+
+impl Core {
+    /// The image in the words of all images.
+    pub(super) fn layout(&self, storage: &Arc<dyn Storage>) -> Result<Layout> {
+        let table = Table::read(&**storage)?;
+        let fat = open_fat(storage, &self.boot)?.free_bytes()?;
+        let writable = self.writable.as_ref();
+        let writable = writable
+            .map(|it| anyhow::Ok(part(it, "ext4", open_ext4(storage, it)?.free_bytes()?)))
+            .transpose()?;
+        Ok(Layout {
+            size: storage.size(),
+            disk_id: table.disk_id().ok_or_else(no_mbr)?,
+            boot: part(&self.boot, "fat", fat),
+            system: writable.map_or(System::Seed(self.model.grade), System::Writable),
+            family: self.family()?,
+            release: self.release(),
+        })
+    }
+
+    fn family(&self) -> Result<Family> {
+        match self.model.base.as_deref() {
+            Some("core18") => Ok(Family::UbuntuCore18),
+            Some("core20") => Ok(Family::UbuntuCore20),
+            Some("core22") => Ok(Family::UbuntuCore22),
+            Some("core24") => Ok(Family::UbuntuCore24),
+            _ => {
+                let what = format!("the image is {}, which no recipe knows", self.release());
+                Err(unsupported(what, SERVER))
+            }
+        }
+    }
+
+    fn release(&self) -> String {
+        let base = self.model.base.as_deref().unwrap_or("core16");
+        let series = base.trim_start_matches("core");
+        match self.model.grade {
+            Grade::None => format!("Ubuntu Core {series} ({})", self.model.name),
+            grade => format!(
+                "Ubuntu Core {series} ({}, grade {})",
+                self.model.name,
+                grade.name()
+            ),
+        }
+    }
+
+    /// Refuses an image on which what we add would be ignored, or has been added; tells what its base snap holds.
+    pub(super) fn check(&self, storage: &Arc<dyn Storage>) -> Result<BTreeSet<String>> {
+        let context = |partition: &Partition| {
+            format!("looking for Ubuntu Core in partition {}", partition.number)
+        };
+        let partition = self.writable.as_ref().unwrap_or(&self.boot);
+        match &self.writable {
+            Some(writable) => self.check_old(&mut *open_ext4(storage, writable)?),
+            None => self.check_seed(&mut open_fat(storage, &self.boot)?, storage),
+        }
+        .with_context(|| context(partition))
+    }
+
+    fn check_seed(
+        &self,
+        seed: &mut dyn ReadFs,
+        storage: &Arc<dyn Storage>,
+    ) -> Result<BTreeSet<String>> {
+        if let [_, second, ..] = &Table::read(&**storage)?.partitions()[..] {
+            let what = format!(
+                "Ubuntu Core was installed by a first boot already: it has partition {}",
+                second.number
+            );
+            return Err(refused(what, FRESH));
+        }
+        base::check_environment(seed, &self.system)?;
+        base::check_fresh(seed, "/etcd-node")?;
+        let base = base::check_base(seed, "/snaps", &self.model)?;
+        base::check_gadget(seed, "/snaps", &self.model)?;
+        base::check_arguments(seed)?;
+        match self.model.grade {
+            Grade::Signed => Err(base::signed(&self.model)),
+            _ => Ok(base),
+        }
+    }
+
+    fn check_old(&self, writable: &mut dyn ReadFs) -> Result<BTreeSet<String>> {
+        if writable.metadata(&format!("{SNAPD}/state.json"))?.is_some() {
+            let what = format!("Ubuntu Core was booted already: {SNAPD}/state.json exists");
+            return Err(refused(what, FRESH));
+        }
+        base::check_fresh(writable, "/system-data/var/lib/misc/etcd-node")?;
+        let snaps = format!("{SNAPD}/seed/snaps");
+        let base = base::check_base(writable, &snaps, &self.model)?;
+        base::check_gadget(writable, &snaps, &self.model)?;
+        Ok(base)
+    }
 }
 
 /// Nothing can be written into ciphertext, and its key is nobody's but the board's.
@@ -209,125 +289,8 @@ fn check_model(model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// What the bootloader starts must be the one system, to be installed.
-fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<()> {
-    for path in ENVIRONMENTS {
-        if seed.metadata(path)?.is_none() {
-            continue;
-        }
-        let bytes = seed.read(path)?;
-        let value = |key: &str| {
-            let variables = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-            let mut values = variables.filter_map(|text| {
-                let (_, value) = text.split_once(&format!("{key}="))?;
-                Some(value.to_owned())
-            });
-            values.next().unwrap_or_default()
-        };
-        let (named, mode) = (value("snapd_recovery_system"), value("snapd_recovery_mode"));
-        if mode != "install" {
-            let what =
-                format!("{path} says mode `{mode}`, not `install`: Ubuntu Core was booted already");
-            return Err(refused(what, FRESH));
-        }
-        if named != system {
-            let what = format!("{path} starts the system `{named}`, but systems/ holds `{system}`");
-            return Err(unsupported(what, COPY));
-        }
-        return Ok(());
-    }
-    let what = format!(
-        "neither {} nor {} tells what is started",
-        ENVIRONMENTS[0], ENVIRONMENTS[1]
-    );
-    Err(unsupported(what, COPY))
-}
-
-/// By presence, not by the number of the series: Core 26 has a base without cloud-init, and may have one with it.
-fn check_base(fs: &mut dyn ReadFs, folder: &str, model: &Model) -> Result<String> {
-    let base = Snap::open(fs, folder, model.base.as_deref().unwrap_or_default())?;
-    if base.has(CLOUD_INIT) {
-        return Ok(base.name);
-    }
-    let what = format!(
-        "the base snap {} has no cloud-init: a seed would be ignored",
-        base.name
-    );
-    let hint =
-        "use the dangerous model of Ubuntu Core 24, or Ubuntu Server: `--base ubuntu-server-24.04`";
-    Err(unsupported(what, hint))
-}
-
-/// A gadget may bring settings of its own for cloud-init, which are read before ours.
-fn check_gadget(fs: &mut dyn ReadFs, folder: &str, model: &Model) -> Result<()> {
-    let Some(name) = &model.gadget else {
-        return Ok(());
-    };
-    let name = name.split('=').next().unwrap_or(name);
-    let gadget = Snap::open(fs, folder, name)?;
-    let settings = gadget.text("/cloud.conf")?.unwrap_or_default();
-    let blanks = |line: &str| line.replace([' ', '\t'], "");
-    if settings
-        .lines()
-        .any(|line| blanks(line) == "datasource_list:[]")
-    {
-        let what = format!(
-            "the gadget snap {} switches cloud-init off (cloud.conf)",
-            gadget.name
-        );
-        return Err(unsupported(what, SERVER));
-    }
-    Ok(())
-}
-
-/// Somebody else's seed or network would come before ours.
-fn check_arguments(seed: &mut dyn ReadFs) -> Result<()> {
-    let text = text(seed, "/cmdline.txt")?.unwrap_or_default();
-    let taken = |word: &&str| word.starts_with("ds=") || word.starts_with("network-config=");
-    match text.split_whitespace().find(taken) {
-        Some(word) => {
-            let what = format!("cmdline.txt has `{word}` already, which comes before any seed");
-            Err(refused(what, COPY))
-        }
-        None => Ok(()),
-    }
-}
-
-fn check_room(fs: &mut dyn ReadFs) -> Result<()> {
-    let free = fs.free_bytes()?;
-    if free >= ROOM {
-        return Ok(());
-    }
-    let what = format!(
-        "only {free} bytes are free where {ROOM} are needed for etcd and snapd's refreshes"
-    );
-    Err(refused(what, COPY))
-}
-
-/// Recognised, sound, and of no use: snapd drops what is put beside a signed model.
-fn signed(model: &Model) -> anyhow::Error {
-    let name = &model.name;
-    let series = model
-        .base
-        .as_deref()
-        .unwrap_or_default()
-        .trim_start_matches("core");
-    let what = format!(
-        "{name} has grade signed: snapd drops settings for cloud-init that are not signed with it"
-    );
-    let hint = format!(
-        "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/{series}/dangerous-stable/current/ubuntu-core-{series}-arm64+raspi.img.xz"
-    );
-    unsupported(what, &hint)
-}
-
-/// Core images that pass every check are refused too, for now: nothing here provisions them yet.
-pub(super) fn unserved(core: &Core) -> anyhow::Error {
-    let what = format!(
-        "the image is Ubuntu Core ({}, base {}), which is recognised but not provisioned yet",
-        core.model, core.base
-    );
-    unsupported(what, SERVER)
+fn no_mbr() -> anyhow::Error {
+    unsupported("the image has a GPT partition table", COPY)
 }
 
 fn text(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {

@@ -2,18 +2,7 @@
 //!
 //! An assertion is headers, one `key: value` a line or an indented list below a key, then an empty line and the signature.
 
-/// What snapd lets others configure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grade {
-    /// Core 16 and 18 have no grades.
-    None,
-    /// Everything, even unsigned.
-    Dangerous,
-    /// Only what is signed, and some settings of cloud-init.
-    Signed,
-    /// Nothing.
-    Secured,
-}
+use crate::recipe::Grade;
 
 /// The fields that decide.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Snaps of an Ubuntu Core image: squashfs files, looked into without unpacking them.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _};
 
 use anyhow::Result;
@@ -61,6 +62,15 @@ impl Snap {
         self.files
             .files()
             .any(|node| node.fullpath.as_os_str() == path)
+    }
+
+    /// Every path it holds.
+    pub(super) fn paths(&self) -> BTreeSet<String> {
+        let paths = self
+            .files
+            .files()
+            .map(|node| node.fullpath.display().to_string());
+        paths.collect()
     }
 
     /// A text file of it, if there is one.

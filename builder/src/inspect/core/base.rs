@@ -1,0 +1,132 @@
+//! What must be true of an image of Ubuntu Core before a node is made of it: that nothing we add would be ignored.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use diskimg::ReadFs;
+
+use super::model::Model;
+use super::snaps::Snap;
+use super::{COPY, FRESH, SERVER, refused, text, unsupported};
+
+/// The program that would read a seed.
+const CLOUD_INIT: &str = "/usr/bin/cloud-init";
+
+/// Where the bootloader is told what to start: Core 22 and later, and Core 20.
+const ENVIRONMENTS: [&str; 2] = ["/piboot/ubuntu/piboot.conf", "/uboot/ubuntu/boot.sel"];
+
+/// A node is made of a stock image only: of another node's, something would be left.
+pub(super) fn check_fresh(fs: &mut dyn ReadFs, payload: &str) -> Result<()> {
+    match fs.metadata(payload)? {
+        None => Ok(()),
+        Some(_) => Err(refused(
+            format!("the image is a node already: it has {payload}"),
+            COPY,
+        )),
+    }
+}
+
+/// What the bootloader starts must be the one system, to be installed.
+pub(super) fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<()> {
+    for path in ENVIRONMENTS {
+        if seed.metadata(path)?.is_none() {
+            continue;
+        }
+        let bytes = seed.read(path)?;
+        let value = |key: &str| {
+            let variables = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+            let mut values = variables.filter_map(|text| {
+                let (_, value) = text.split_once(&format!("{key}="))?;
+                Some(value.to_owned())
+            });
+            values.next().unwrap_or_default()
+        };
+        let (named, mode) = (value("snapd_recovery_system"), value("snapd_recovery_mode"));
+        if mode != "install" {
+            let what =
+                format!("{path} says mode `{mode}`, not `install`: Ubuntu Core was booted already");
+            return Err(refused(what, FRESH));
+        }
+        if named != system {
+            let what = format!("{path} starts the system `{named}`, but systems/ holds `{system}`");
+            return Err(unsupported(what, COPY));
+        }
+        return Ok(());
+    }
+    let what = format!(
+        "neither {} nor {} tells what is started",
+        ENVIRONMENTS[0], ENVIRONMENTS[1]
+    );
+    Err(unsupported(what, COPY))
+}
+
+/// By presence, not by the number of the series: Core 26 has a base without cloud-init, and may have one with it.
+pub(super) fn check_base(
+    fs: &mut dyn ReadFs,
+    folder: &str,
+    model: &Model,
+) -> Result<BTreeSet<String>> {
+    let base = Snap::open(fs, folder, model.base.as_deref().unwrap_or_default())?;
+    if base.has(CLOUD_INIT) {
+        return Ok(base.paths());
+    }
+    let what = format!(
+        "the base snap {} has no cloud-init: a seed would be ignored",
+        base.name
+    );
+    let hint =
+        "use the dangerous model of Ubuntu Core 24, or Ubuntu Server: `--base ubuntu-server-24.04`";
+    Err(unsupported(what, hint))
+}
+
+/// A gadget may bring settings of its own for cloud-init, which are read before ours.
+pub(super) fn check_gadget(fs: &mut dyn ReadFs, folder: &str, model: &Model) -> Result<()> {
+    let Some(name) = &model.gadget else {
+        return Ok(());
+    };
+    let name = name.split('=').next().unwrap_or(name);
+    let gadget = Snap::open(fs, folder, name)?;
+    let settings = gadget.text("/cloud.conf")?.unwrap_or_default();
+    let blanks = |line: &str| line.replace([' ', '\t'], "");
+    if settings
+        .lines()
+        .any(|line| blanks(line) == "datasource_list:[]")
+    {
+        let what = format!(
+            "the gadget snap {} switches cloud-init off (cloud.conf)",
+            gadget.name
+        );
+        return Err(unsupported(what, SERVER));
+    }
+    Ok(())
+}
+
+/// Somebody else's seed or network would come before ours.
+pub(super) fn check_arguments(seed: &mut dyn ReadFs) -> Result<()> {
+    let text = text(seed, "/cmdline.txt")?.unwrap_or_default();
+    let taken = |word: &&str| word.starts_with("ds=") || word.starts_with("network-config=");
+    match text.split_whitespace().find(taken) {
+        Some(word) => {
+            let what = format!("cmdline.txt has `{word}` already, which comes before any seed");
+            Err(refused(what, COPY))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Recognised, sound, and of no use: snapd drops what is put beside a signed model.
+pub(super) fn signed(model: &Model) -> anyhow::Error {
+    let name = &model.name;
+    let series = model
+        .base
+        .as_deref()
+        .unwrap_or_default()
+        .trim_start_matches("core");
+    let what = format!(
+        "{name} has grade signed: snapd drops settings for cloud-init that are not signed with it"
+    );
+    let hint = format!(
+        "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/{series}/dangerous-stable/current/ubuntu-core-{series}-arm64+raspi.img.xz"
+    );
+    unsupported(what, &hint)
+}

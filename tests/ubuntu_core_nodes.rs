@@ -1,0 +1,199 @@
+//! Ubuntu Core: what is put on its images, and that nothing else of them changes; judged by cloud-init's own code.
+
+use std::path::Path;
+
+use crate::build::planned;
+use crate::refuse::refused;
+use crate::support::compare::unplanned;
+use crate::support::fixture::{digest, image};
+use crate::support::judge::{Disk, Ext4, Fat, cloud, fat, table};
+use crate::support::scene::Scene;
+use crate::support::tool::tool;
+
+const SEEDED: [&str; 3] = ["ubuntu-core-24", "ubuntu-core-22", "ubuntu-core-20"];
+const TRIGGER: &str = "data/etc/cloud/cloud.cfg.d/99_etcd-node.cfg";
+
+fn built(family: &str, configuration: &str) -> Scene {
+    let scene = Scene::with(family);
+    scene.file("cluster.toml", configuration);
+    scene.build(&["--nodes", "3"]);
+    scene
+}
+
+/// A text file of the FAT.
+#[track_caller]
+fn on_fat(image: &Path, name: &str) -> String {
+    let boot = Disk::open(image).boot();
+    let content = Fat::new(boot.path()).content(name);
+    String::from_utf8(content.unwrap_or_else(|| panic!("there is no {name}"))).unwrap()
+}
+
+#[test]
+fn only_what_was_planned_changes_and_the_partition_table_not_at_all() {
+    for family in SEEDED.into_iter().chain(["ubuntu-core-18"]) {
+        let scene = built(family, "");
+        let (base, result) = (image(family), scene.image_path("etcd1"));
+        let planned = planned(&scene);
+        let ours = |path: &String| {
+            ["/etcd-node", "/data", "/system-data/var"]
+                .iter()
+                .any(|top| path.starts_with(top))
+        };
+        assert!(planned.boot.iter().chain(&planned.root).all(ours));
+        assert_eq!(unplanned(&base, &result, &planned), Vec::<String>::new());
+        let (base, result) = (Disk::open(&base), Disk::open(&result));
+        assert_eq!(base.gaps(), result.gaps(), "{family}");
+        assert_eq!(base.id, result.id);
+        table(&scene.image_path("etcd1")).unwrap();
+        fat(result.boot().path()).unwrap();
+    }
+}
+
+#[test]
+fn verify_and_inspect_know_such_images_and_a_rebuild_repeats_them() {
+    for family in ["ubuntu-core-24", "ubuntu-core-18"] {
+        let scene = built(family, "");
+        let verified = scene.bare(&["verify", "images"]).done().stdout;
+        assert_eq!(verified.matches(": good, ").count(), 3, "{verified}");
+        let told = scene.bare(&["inspect", "images/etcd2.img"]).done().stdout;
+        for line in [
+            "host name  etcd2",
+            "address    192.168.0.51/24",
+            "certificate peer",
+        ] {
+            assert!(told.contains(line), "{line}: {told}");
+        }
+        let before = digest(&scene.image_path("etcd2"));
+        scene.build(&["--nodes", "3"]);
+        assert_eq!(digest(&scene.image_path("etcd2")), before, "{family}");
+        let spoilt = scene.at("images/etcd3.img");
+        let boot = format!("{}@@1M", spoilt.display());
+        let name = match family {
+            "ubuntu-core-24" => "::etcd-node/pki/ca.crt",
+            _ => "::config.txt",
+        };
+        tool("mdel", &["-i", &boot, name]).done();
+        let verified = scene.bare(&["verify", "images"]);
+        assert_eq!(verified.code, Some(3), "{}", verified.stdout);
+    }
+}
+
+#[test]
+fn every_file_of_the_payload_is_in_its_list_of_digests() {
+    let scene = built("ubuntu-core-24", "");
+    let out = scene.at("payload");
+    std::fs::create_dir(&out).unwrap();
+    let boot = format!("{}@@1M", scene.image_path("etcd1").display());
+    tool(
+        "mcopy",
+        &["-s", "-i", &boot, "::etcd-node", out.to_str().unwrap()],
+    )
+    .done();
+    let payload = out.join("etcd-node");
+    let script = "cd \"$0\" && sha256sum --check --strict SHA256SUMS >&2 && find . -type f ! -name SHA256SUMS | wc -l";
+    let said = tool("sh", &["-c", script, payload.to_str().unwrap()]).done();
+    let sums = std::fs::read_to_string(payload.join("SHA256SUMS")).unwrap();
+    assert_eq!(said.text().trim(), sums.lines().count().to_string());
+}
+
+#[test]
+fn cloud_init_accepts_what_snapd_hands_on() {
+    for family in SEEDED {
+        let scene = built(family, "");
+        let mut identities = Vec::new();
+        for (name, address) in [("etcd1", "50"), ("etcd2", "51"), ("etcd3", "52")] {
+            let settings = on_fat(&scene.image_path(name), TRIGGER);
+            let [meta, user, network] = cloud::inline(&settings).unwrap();
+            cloud::schema(&user).unwrap();
+            assert!(
+                user.contains("[sh, /run/mnt/ubuntu-seed/etcd-node/provision.sh]"),
+                "{user}"
+            );
+            let made: String = cloud::networkd(&network).unwrap().into_values().collect();
+            assert!(
+                made.contains(&format!("Address=192.168.0.{address}/24\n")),
+                "{made}"
+            );
+            let words: Vec<&str> = meta.split(' ').collect();
+            assert_eq!(words[1], name);
+            identities.push(words[0].to_owned());
+            let known = [("cloud.cfg.d/90_99_etcd-node.cfg", settings.as_str())];
+            assert_eq!(
+                cloud::sources(&known).unwrap(),
+                "datasource_list: [ NoCloud, None ]\n"
+            );
+        }
+        identities.dedup();
+        assert_eq!(identities.len(), 3, "{identities:?}");
+    }
+}
+
+#[test]
+fn the_old_one_has_its_seed_where_cloud_init_looks_first() {
+    let scene = built("ubuntu-core-18", "");
+    let root = Disk::open(&scene.image_path("etcd2")).root();
+    let ext4 = Ext4::new(root.path());
+    let seed = |name| {
+        ext4.text(&format!(
+            "/system-data/var/lib/cloud/seed/nocloud-net/{name}"
+        ))
+    };
+    cloud::schema(&seed("user-data")).unwrap();
+    let files = ["meta-data", "user-data", "network-config"].map(|name| (name, seed(name)));
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    assert!(cloud::reads(&files).unwrap().ends_with(" etcd2 networkd"));
+    let made: String = cloud::networkd(&seed("network-config"))
+        .unwrap()
+        .into_values()
+        .collect();
+    assert!(made.contains("Address=192.168.0.51/24\n"), "{made}");
+    let key = ext4
+        .stat("/system-data/var/lib/misc/etcd-node/pki/peer.key")
+        .unwrap();
+    assert_eq!((key.mode, key.uid, key.gid), (0o600, 0, 0));
+    // What a base copies there only where nothing is must not be there before it (writable-paths, `transition`).
+    for trap in ["/system-data/etc", "/system-data/writable"] {
+        assert!(ext4.stat(trap).is_none(), "{trap}");
+    }
+}
+
+#[test]
+fn members_are_refreshed_on_days_of_their_own() {
+    let scene = built("ubuntu-core-24", "");
+    let days = ["etcd1", "etcd2", "etcd3"].map(|name| {
+        let script = on_fat(&scene.image_path(name), "etcd-node/provision.sh");
+        let line = script
+            .lines()
+            .find_map(|line| line.strip_prefix("REFRESH="));
+        line.unwrap().to_owned()
+    });
+    assert_eq!(
+        days,
+        ["mon,00:00-01:00", "tue,00:00-01:00", "wed,00:00-01:00"]
+    );
+}
+
+#[test]
+fn what_core_cannot_do_is_refused() {
+    let refuses = |configuration: &str, things: &[&str]| {
+        let scene = Scene::with("ubuntu-core-24");
+        scene.file("cluster.toml", configuration);
+        refused(&scene, &[], 4, things);
+    };
+    refuses(
+        "[appliance]\nwipe-data = true\n",
+        &["a system that snapd keeps read-only", "`[appliance]`"],
+    );
+    refuses(
+        "[network]\ninterface = \"wlan0\"\nwifi = { ssid = \"home\", password = \"correct horse\", country = \"DE\" }\n",
+        &["Wi-Fi"],
+    );
+    refuses(
+        "[[file]]\npath = \"/etc/motd\"\ncontent = \"x\"\n",
+        &["`[[file]]` cannot be had on Ubuntu Core"],
+    );
+    refuses(
+        "[ssh]\npassword-hash = \"$6$abcdefgh$1234567890123456789012345678901234567890\"\n",
+        &["`password-hash`"],
+    );
+}
