@@ -31,6 +31,8 @@ mod killed;
 mod node;
 mod nothing_else;
 mod plan;
+#[cfg(unix)]
+mod provision;
 mod refuse;
 mod refuse_downloads;
 mod refuse_etcd;

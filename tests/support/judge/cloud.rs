@@ -23,7 +23,7 @@ from cloudinit.sources import DataSourceNoCloud
 seed = util.pathprefix2dict(sys.argv[1], ['user-data', 'meta-data'], ['vendor-data', 'network-config'])
 meta = util.load_yaml(seed['meta-data'])
 network = util.load_yaml(seed['network-config'])
-network = DataSourceNoCloud._maybe_remove_top_network(network)
+network = network.get('network', network)
 print(meta['instance-id'], meta['local-hostname'], network['renderer'])
 ";
 

@@ -1,0 +1,292 @@
+//! Ubuntu Core's first boot: `provision.sh` of a built image in a folder that stands for the node, also spoilt and interrupted.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::fixture::{digest, write};
+use crate::support::judge::{Disk, Ext4, Kind};
+use crate::support::scene::Scene;
+use crate::support::tool::{Said, tool};
+
+/// Writes down how it was called; ends the script at the call `$CUT`, as a power cut would.
+const STUB: &str = "#!/bin/sh\necho \"${0##*/} $*\" >>\"$LOG\"\n\
+    [ \"$(wc -l <\"$LOG\")\" != \"$CUT\" ] || kill -9 $PPID\n\
+    [ \"${0##*/}\" != \"$BROKEN\" ]\n";
+
+/// A node before its first boot.
+struct Node {
+    folder: TempDir,
+    /// What is installed from.
+    source: PathBuf,
+}
+
+impl Node {
+    /// With what lies on the FAT of a built image.
+    fn seeded() -> Self {
+        let scene = Scene::with("ubuntu-core-24");
+        scene.build(&["--nodes", "3", "--only", "etcd2"]);
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let source = folder.path().join("run/mnt/ubuntu-seed/etcd-node");
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        let boot = format!("{}@@1M", scene.image_path("etcd2").display());
+        let to = source.parent().unwrap().to_str().unwrap();
+        tool("mcopy", &["-s", "-i", &boot, "::etcd-node", to]).done();
+        Self::new(folder, source)
+    }
+
+    /// With what lies on the writable partition of one of Core 18.
+    fn old() -> Self {
+        let scene = Scene::with("ubuntu-core-18");
+        scene.build(&["--nodes", "3", "--only", "etcd2"]);
+        let root = Disk::open(&scene.image_path("etcd2")).root();
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let source = folder.path().join("var/lib/misc/etcd-node");
+        let payload = "/system-data/var/lib/misc/etcd-node/";
+        let ext4 = Ext4::new(root.path());
+        for (path, (stat, _)) in ext4.walk() {
+            if let (Some(name), Kind::File) = (path.strip_prefix(payload), stat.kind) {
+                write(&source.join(name), &ext4.content(&path).unwrap());
+            }
+        }
+        Self::new(folder, source)
+    }
+
+    fn new(folder: TempDir, source: PathBuf) -> Self {
+        let top = folder.path().display();
+        let script = fs::read_to_string(source.join("provision.sh")).unwrap();
+        let script = script.replace("=/", &format!("={top}/"));
+        write(&folder.path().join("script"), script.as_bytes());
+        for name in ["systemctl", "snap", "chown", "sync"] {
+            let stub = folder.path().join("bin").join(name);
+            write(&stub, STUB.as_bytes());
+            fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        write(&folder.path().join("etc/hosts"), b"127.0.0.1 localhost\n");
+        Self { folder, source }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Runs the script as dash, cut at that call, with one program that fails; what was called then.
+    fn boot(&self, cut: usize, broken: &str) -> (Said, Vec<String>) {
+        let log = self.at("log");
+        write(&log, b"");
+        let words = [
+            "-i".to_owned(),
+            format!("PATH={}:/usr/bin:/bin", self.at("bin").display()),
+            format!("LOG={}", log.display()),
+            format!("CUT={cut}"),
+            format!("BROKEN={broken}"),
+            "dash".to_owned(),
+            self.at("script").display().to_string(),
+        ];
+        let said = tool("env", &words);
+        let top = format!("{}/", self.folder.path().display());
+        let calls = fs::read_to_string(log).unwrap().replace(&top, "/");
+        (said, calls.lines().map(str::to_owned).collect())
+    }
+
+    /// Every file with mode and digest, as the node is left.
+    fn files(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for top in ["run", "etc", "var"] {
+            collect(self.folder.path(), &self.at(top), &mut found);
+        }
+        found
+    }
+
+    fn mode(&self, path: &str) -> u32 {
+        fs::metadata(self.at(path)).unwrap().permissions().mode() & 0o7777
+    }
+}
+
+fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(top, &path, found);
+            continue;
+        }
+        let name = path.strip_prefix(top).unwrap().display().to_string();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        found.insert(name, format!("{mode:04o} {}", digest(&path)));
+    }
+}
+
+const HOME: &str = "var/lib/misc/etcd-node";
+
+#[test]
+fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
+    let node = Node::seeded();
+    let (said, calls) = node.boot(0, "");
+    assert_eq!(said.code, Some(0), "{}", said.words());
+    let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+    let keys = format!("/{HOME}/pki/peer.key /{HOME}/pki/server.key");
+    assert_eq!(
+        calls,
+        [
+            "sync ",
+            &format!("chown etcd:etcd {keys} /{HOME}/data"),
+            "systemctl daemon-reload",
+            "systemctl enable etcd-node-provision.service",
+            "sync ",
+            "sync ",
+            "sync ",
+            "systemctl daemon-reload",
+            "systemctl enable etcd.service",
+            "systemctl start --no-block etcd.service",
+            "systemctl try-restart ssh.service",
+            "snap wait system seed.loaded",
+            "snap set system refresh.timer=tue,00:00-01:00",
+            "systemctl disable etcd-node-provision.service",
+        ]
+    );
+    for (path, mode) in [
+        ("", 0o755),
+        ("/bin", 0o755),
+        ("/bin/etcd", 0o755),
+        ("/bin/etcdctl", 0o755),
+        ("/lib/join", 0o755),
+        ("/lib/promote", 0o755),
+        ("/lib/decide", 0o644),
+        ("/lib/etcdctl.sh", 0o644),
+        ("/etcd.conf.yml", 0o644),
+        ("/pki", 0o755),
+        ("/pki/ca.crt", 0o644),
+        ("/pki/server.key", 0o600),
+        ("/pki/peer.key", 0o600),
+        ("/ssh", 0o700),
+        ("/data", 0o700),
+    ] {
+        assert_eq!(node.mode(&format!("{HOME}{path}")), mode, "{path}");
+    }
+    assert_eq!(node.mode("etc/ssh/ssh_host_ed25519_key"), 0o600);
+    let files = node.files();
+    for there in [
+        "var/lib/console-conf/complete",
+        "etc/systemd/system/etcd.service",
+        "etc/ssh/ssh_host_ed25519_key.pub",
+    ] {
+        assert!(files.contains_key(there), "{there}");
+    }
+    let hosts = fs::read_to_string(node.at("etc/hosts")).unwrap();
+    assert!(
+        hosts.contains("192.168.0.52 etcd3.local etcd3\n"),
+        "{hosts}"
+    );
+    let secret = |name: &&String| {
+        name.starts_with("run/") && name.contains("key") && !name.ends_with(".pub")
+    };
+    assert_eq!(files.keys().find(secret), None);
+    assert!(!files.contains_key("etc/systemd/system/etcd-node-provision.service"));
+}
+
+#[test]
+fn what_is_spoilt_is_not_installed() {
+    for name in ["bin/etcd", "etcd.conf.yml", "pki/peer.key", "SHA256SUMS"] {
+        let node = Node::seeded();
+        let path = node.source.join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[3] ^= 1;
+        fs::remove_file(&path).unwrap();
+        write(&path, &bytes);
+        let before = node.files();
+        let (said, calls) = node.boot(0, "");
+        assert_eq!(said.code, Some(1), "{}", said.words());
+        assert!(
+            said.text().contains("is spoilt: nothing was installed"),
+            "{}",
+            said.words()
+        );
+        assert_eq!((node.files(), calls.len()), (before, 0), "{name}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_told_like_a_spoilt_one() {
+    for name in ["bin/etcdctl", "SHA256SUMS"] {
+        let node = Node::seeded();
+        fs::remove_file(node.source.join(name)).unwrap();
+        let (said, calls) = node.boot(0, "");
+        assert_eq!((said.code, calls.len()), (Some(1), 0), "{}", said.words());
+    }
+}
+
+#[test]
+fn a_boot_cut_off_anywhere_is_finished_by_the_next_one() {
+    let whole = Node::seeded();
+    let (_, calls) = whole.boot(0, "");
+    let wanted = whole.files();
+    for cut in 1..=calls.len() {
+        let node = Node::seeded();
+        let (said, made) = node.boot(cut, "");
+        assert_ne!(said.code, Some(0), "{}", said.words());
+        assert_eq!(made.len(), cut, "{made:?}");
+        let (said, _) = node.boot(0, "");
+        assert_eq!(
+            said.code,
+            Some(0),
+            "cut at {}: {}",
+            calls[cut - 1],
+            said.words()
+        );
+        let same = |files: BTreeMap<String, String>| files.into_keys().collect::<Vec<_>>();
+        assert_eq!(
+            same(node.files()),
+            same(wanted.clone()),
+            "cut at {}",
+            calls[cut - 1]
+        );
+    }
+}
+
+#[test]
+fn a_second_boot_changes_nothing() {
+    let node = Node::seeded();
+    node.boot(0, "").0.done();
+    write(&node.at(&format!("{HOME}/data/member")), b"data");
+    let before = node.files();
+    let (said, calls) = node.boot(0, "");
+    assert_eq!(said.code, Some(0), "{}", said.words());
+    assert_eq!(node.files(), before);
+    assert!(
+        !calls.iter().any(|call| call.starts_with("chown")),
+        "{calls:?}"
+    );
+}
+
+#[test]
+fn a_snapd_that_is_not_ready_is_asked_again_at_the_next_boot() {
+    let node = Node::seeded();
+    let (said, calls) = node.boot(0, "snap");
+    assert_eq!(said.code, Some(1), "{}", said.words());
+    assert!(
+        said.text().contains("trying again at the next boot"),
+        "{}",
+        said.words()
+    );
+    assert!(calls.contains(&"systemctl start --no-block etcd.service".to_owned()));
+    let unit = "etc/systemd/system/etcd-node-provision.service";
+    assert!(node.files().contains_key(unit));
+    assert!(!node.source.join("pki/peer.key").exists());
+    node.boot(0, "").0.done();
+    assert!(!node.files().contains_key(unit));
+}
+
+#[test]
+fn core_18_installs_in_place_and_keeps_its_keys() {
+    let node = Node::old();
+    let (said, _) = node.boot(0, "");
+    assert_eq!(said.code, Some(0), "{}", said.words());
+    for key in ["pki/peer.key", "pki/server.key", "ssh/ssh_host_ed25519_key"] {
+        assert_eq!(node.mode(&format!("{HOME}/{key}")), 0o600, "{key}");
+    }
+    assert!(node.files().contains_key("etc/systemd/system/etcd.service"));
+    node.boot(0, "").0.done();
+}
