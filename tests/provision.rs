@@ -60,13 +60,19 @@ impl Node {
         let script = fs::read_to_string(source.join("provision.sh")).unwrap();
         let script = script.replace("=/", &format!("={top}/"));
         write(&folder.path().join("script"), script.as_bytes());
-        for name in ["systemctl", "snap", "chown", "sync"] {
-            let stub = folder.path().join("bin").join(name);
-            write(&stub, STUB.as_bytes());
-            fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
-        }
         write(&folder.path().join("etc/hosts"), b"127.0.0.1 localhost\n");
-        Self { folder, source }
+        let node = Self { folder, source };
+        for name in ["systemctl", "snap", "chown", "sync"] {
+            node.stub(name, STUB);
+        }
+        node
+    }
+
+    /// A program of the node that is not to be run here.
+    fn stub(&self, name: &str, script: &str) {
+        let stub = self.at("bin").join(name);
+        write(&stub, script.as_bytes());
+        fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -147,6 +153,30 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
             "systemctl disable etcd-node-provision.service",
         ]
     );
+    assert_eq!(node.mode("etc/ssh/ssh_host_ed25519_key"), 0o600);
+    let files = node.files();
+    for there in [
+        "var/lib/console-conf/complete",
+        "etc/systemd/system/etcd.service",
+        "etc/ssh/ssh_host_ed25519_key.pub",
+    ] {
+        assert!(files.contains_key(there), "{there}");
+    }
+    let hosts = fs::read_to_string(node.at("etc/hosts")).unwrap();
+    assert!(
+        hosts.contains("192.168.0.52 etcd3.local etcd3\n"),
+        "{hosts}"
+    );
+    for key in ["pki/server.key", "pki/peer.key", "ssh/ssh_host_ed25519_key"] {
+        assert!(!node.source.join(key).exists(), "{key}");
+    }
+    assert!(!files.contains_key("etc/systemd/system/etcd-node-provision.service"));
+}
+
+#[test]
+fn only_etcd_and_root_may_read_the_keys() {
+    let node = Node::seeded();
+    node.boot(0, "").0.done();
     for (path, mode) in [
         ("", 0o755),
         ("/bin", 0o755),
@@ -166,25 +196,6 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
     ] {
         assert_eq!(node.mode(&format!("{HOME}{path}")), mode, "{path}");
     }
-    assert_eq!(node.mode("etc/ssh/ssh_host_ed25519_key"), 0o600);
-    let files = node.files();
-    for there in [
-        "var/lib/console-conf/complete",
-        "etc/systemd/system/etcd.service",
-        "etc/ssh/ssh_host_ed25519_key.pub",
-    ] {
-        assert!(files.contains_key(there), "{there}");
-    }
-    let hosts = fs::read_to_string(node.at("etc/hosts")).unwrap();
-    assert!(
-        hosts.contains("192.168.0.52 etcd3.local etcd3\n"),
-        "{hosts}"
-    );
-    let secret = |name: &&String| {
-        name.starts_with("run/") && name.contains("key") && !name.ends_with(".pub")
-    };
-    assert_eq!(files.keys().find(secret), None);
-    assert!(!files.contains_key("etc/systemd/system/etcd-node-provision.service"));
 }
 
 #[test]
@@ -277,6 +288,30 @@ fn a_snapd_that_is_not_ready_is_asked_again_at_the_next_boot() {
     assert!(!node.source.join("pki/peer.key").exists());
     node.boot(0, "").0.done();
     assert!(!node.files().contains_key(unit));
+}
+
+#[test]
+fn a_clock_in_the_past_is_set_before_etcd_starts() {
+    let node = Node::seeded();
+    let built = fs::read_to_string(node.at("script")).unwrap();
+    let built = built.lines().find_map(|line| line.strip_prefix("BUILT="));
+    let (built, clock) = (built.unwrap(), "var/lib/systemd/timesync/clock");
+    write(&node.at(clock), b"");
+    let file = fs::File::options()
+        .write(true)
+        .open(node.at(clock))
+        .unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    node.stub(
+        "date",
+        &format!("{STUB}[ \"$1\" != +%s ] || echo 1700000000\n"),
+    );
+    let (said, calls) = node.boot(0, "");
+    assert_eq!(said.code, Some(0), "{}", said.words());
+    let at = |wanted: &str| calls.iter().position(|call| call == wanted).unwrap();
+    assert!(at(&format!("date -s @{built}")) < at("systemctl start --no-block etcd.service"));
+    let kept = fs::metadata(node.at(clock)).unwrap().modified().unwrap();
+    assert_ne!(kept, std::time::UNIX_EPOCH);
 }
 
 #[test]

@@ -10,6 +10,8 @@ UNITS=/etc/systemd/system
 HOSTS=/etc/hosts
 SSH=/etc/ssh
 CONSOLE=/var/lib/console-conf
+CLOCK=/var/lib/systemd/timesync/clock
+BUILT={{ time.unix }}
 REFRESH={{ refresh_timer }}
 
 stop() {
@@ -35,7 +37,7 @@ install_node() {
     mkdir -p "$NODE/data"
     chmod -R u=rwX,go=rX "$NODE/bin" "$NODE/lib" "$NODE/pki" "$NODE/etcd.conf.yml"
     chmod 0755 "$NODE" "$NODE"/bin/* "$NODE/lib/join" "$NODE/lib/promote"
-    chmod 0600 "$NODE"/pki/*.key
+    chmod 0600 "$NODE"/pki/*.key "$NODE/ssh/ssh_host_ed25519_key"
     chmod 0700 "$NODE/data" "$NODE/ssh"
     chown etcd:etcd "$NODE"/pki/*.key "$NODE/data"
     mkdir -p "$UNITS" "$SSH" "$CONSOLE"
@@ -57,6 +59,9 @@ install_node() {
 [ -e "$NODE/installed" ] || install_node
 [ "$FROM" = "$NODE" ] || rm -f "$FROM"/pki/*.key "$FROM"/ssh/ssh_host_ed25519_key
 sync
+# A board without a clock chip starts in the past, where certificates are not valid yet; timesyncd keeps the file's time.
+[ "$(date +%s)" -ge $BUILT ] || date -s "@$BUILT" >/dev/null
+[ ! -e "$CLOCK" ] || touch "$CLOCK"
 systemctl daemon-reload
 systemctl enable etcd.service
 # It waits for the other members, which may take long.

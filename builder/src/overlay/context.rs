@@ -118,6 +118,8 @@ struct ApplianceValues {
 
 #[derive(Serialize)]
 struct TimeValues {
+    /// Seconds since 1970.
+    unix: i64,
     fake_hwclock: String,
 }
 
@@ -234,6 +236,7 @@ impl TimeValues {
         let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
         let time = OffsetDateTime::from_unix_timestamp(unix).context("reading the build time")?;
         Ok(Self {
+            unix,
             fake_hwclock: time.format(format).context("writing the build time")?,
         })
     }
