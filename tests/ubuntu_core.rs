@@ -34,7 +34,7 @@ refusals! {
         "the base snap core26_490 has no cloud-init: a seed would be ignored",
         "use the dangerous model of Ubuntu Core 24, or Ubuntu Server";
     a_signed_model: "ubuntu-core-24+signed",
-        "canonical/ubuntu-core-24-pi-arm64 has grade signed: snapd drops settings for cloud-init that are not signed with it",
+        "the image is Ubuntu Core 24 (canonical/ubuntu-core-24-pi-arm64, grade signed): snapd drops settings for cloud-init that are not signed with it",
         "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/24/dangerous-stable/current/";
     a_secured_model: "ubuntu-core-24+secured",
         "canonical/ubuntu-core-24-pi-arm64 has grade secured: snapd takes no settings from the card",
@@ -141,5 +141,5 @@ fn the_refusal_table() {
 fn what_is_written_on_the_card_decides_and_not_its_name() {
     let mut scene = Scene::with("ubuntu-core-24+signed");
     scene.own_base();
-    refused(&scene, &[], 4, &["has grade signed"]);
+    refused(&scene, &[], 4, &["grade signed"]);
 }

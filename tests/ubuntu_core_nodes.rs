@@ -197,3 +197,116 @@ fn what_core_cannot_do_is_refused() {
         &["`password-hash`"],
     );
 }
+
+const SIGNED: &str = "ubuntu-core-24+signed";
+const FLAG: &str = "--core-signed-cmdline";
+
+#[test]
+fn a_signed_model_is_started_by_the_kernel_s_command_line() {
+    let scene = Scene::with(SIGNED);
+    let told = scene.build(&["--nodes", "3", FLAG]).stderr;
+    assert!(told.contains("is unofficial"), "{told}");
+    let before = on_fat(&image(SIGNED), "cmdline.txt");
+    for (name, address) in [("etcd1", "50"), ("etcd2", "51")] {
+        let built = scene.image_path(name);
+        let after = on_fat(&built, "cmdline.txt");
+        let own = after.strip_prefix(before.trim_end()).unwrap();
+        let [seed, network] = cloud::arguments(&after).unwrap();
+        assert_eq!(seed, "file:///run/mnt/ubuntu-seed/etcd-node/");
+        assert!(
+            own.starts_with(&format!(" ds=nocloud;s={seed} network-config=")),
+            "{own}"
+        );
+        assert!(after.len() < 1900 && after.lines().count() == 1, "{after}");
+        let made: String = cloud::networkd(&network).unwrap().into_values().collect();
+        assert!(
+            made.contains(&format!("Address=192.168.0.{address}/24\n")),
+            "{made}"
+        );
+        let policy = "policy: search,found=first,maybe=none,notfound=disabled\n";
+        let found = cloud::sources_of(&[("ds-identify.cfg", policy)], &after).unwrap();
+        assert_eq!(found, "datasource_list: [ NoCloud, None ]\n");
+        cloud::schema(&on_fat(&built, "etcd-node/user-data")).unwrap();
+        assert!(on_fat(&built, "etcd-node/meta-data").contains(name));
+        let boot = Disk::open(&built).boot();
+        assert_eq!(Fat::new(boot.path()).content(TRIGGER), None);
+    }
+    let (base, result) = (image(SIGNED), scene.image_path("etcd1"));
+    assert_eq!(
+        unplanned(&base, &result, &planned(&scene)),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn the_unofficial_way_is_for_signed_models_only_and_has_its_limit() {
+    for other in ["ubuntu-core-24", "ubuntu-core-18", "raspios-trixie"] {
+        let things = ["`--core-signed-cmdline` is for Ubuntu Core 20 and later of grade signed"];
+        refused(&Scene::with(other), &[FLAG], 2, &things);
+    }
+    let long = Scene::with("ubuntu-core-24+signed+long-cmdline");
+    refused(
+        &long,
+        &[FLAG],
+        4,
+        &["node etcd1: cmdline.txt would have ", "1900"],
+    );
+    let taken = Scene::with("ubuntu-core-24+signed+seed-taken");
+    refused(
+        &taken,
+        &[FLAG],
+        4,
+        &["cmdline.txt has `ds=nocloud` already"],
+    );
+    let secured = Scene::with("ubuntu-core-24+secured");
+    refused(&secured, &[FLAG], 4, &["grade secured"]);
+}
+
+#[test]
+fn what_core_does_otherwise_is_told_before_it_is_flashed() {
+    let told = |family: &str, configuration: &str| {
+        let scene = Scene::with(family);
+        scene.file("cluster.toml", configuration);
+        scene.run("plan", &["--nodes", "3"]).done().stderr
+    };
+    let eeprom = "only with an EEPROM of 2021-03-18 or newer";
+    for (family, warns) in [
+        ("ubuntu-core-24", true),
+        ("ubuntu-core-22", true),
+        ("ubuntu-core-20", false),
+    ] {
+        let told = told(family, "");
+        assert_eq!(told.contains(eeprom), warns, "{family}: {told}");
+        assert!(
+            told.contains("private keys can be read on its card"),
+            "{told}"
+        );
+        assert!(told.contains("a factory reset loses its data"), "{told}");
+    }
+    assert!(!told("ubuntu-core-18", "").contains("private keys"));
+}
+
+#[test]
+fn recipes_tell_grade_and_route() {
+    let told = Scene::with("ubuntu-core-24")
+        .bare(&["recipes"])
+        .done()
+        .stdout;
+    let recipes: Vec<&str> = told.split("\nubuntu-core-").skip(1).collect();
+    for (recipe, (series, grade)) in recipes.iter().zip([
+        ("18", "none"),
+        ("20", "dangerous"),
+        ("22", "dangerous"),
+        ("24", "dangerous"),
+    ]) {
+        assert!(recipe.starts_with(series), "{recipe}");
+        for line in [
+            "provisioned by ",
+            "signed by 843938DF228D22F7B3742BC0D94AA3F0EFE21092",
+        ] {
+            assert!(recipe.contains(line), "{line}: {recipe}");
+        }
+        assert!(recipe.contains(&format!(" grade {grade}\n")), "{recipe}");
+    }
+    assert_eq!(recipes.len(), 4);
+}

@@ -9,12 +9,12 @@ use crate::apply::{self, OutputFolder, Staged};
 use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::{Failure, Kind};
 use crate::fetch::{self, EtcdBinaries, Verified};
-use crate::inspect::{self, Image};
+use crate::inspect::{self, Image, SignedModels};
 use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
-use crate::recipe::{self, Recipe, Route, Source};
+use crate::recipe::{self, Recipe, Source};
 use crate::report::{InputRecord, Sources};
 use crate::spec::{self, Cluster, Purpose};
 
@@ -106,6 +106,10 @@ impl Job {
             }
         };
         let image = Image::open_base(verified.path())?;
+        let context = || format!("inspecting {}", verified.path().display());
+        image
+            .check_grade(self.signed_models())
+            .with_context(context)?;
         let family = image.layout().family;
         let recipe = wanted.or_else(|| recipe::by_family(&recipes, family));
         let recipe = recipe.context("finding the recipe of the base")?.clone();
@@ -127,6 +131,14 @@ impl Job {
             verified,
             image,
         })
+    }
+
+    /// Whether signed models of Ubuntu Core are meant.
+    fn signed_models(&self) -> SignedModels {
+        match self.work.nodes.core_signed_cmdline {
+            true => SignedModels::ByCommandLine,
+            false => SignedModels::Refused,
+        }
     }
 
     /// Refuses a mirror of Debian's packages where none is asked for any.
@@ -166,16 +178,6 @@ impl Job {
 
     /// A plan for every node that was asked for. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
-        if !base.recipe.makes_appliances() {
-            let name = &base.recipe.name;
-            let what = match base.recipe.family.route() {
-                Route::Root => "have a root that is written",
-                Route::CoreWritable | Route::CoreSeed => "keep their data beside the system",
-            };
-            self.tell(&[format!(
-                "nodes of {name} {what}: a card that is flashed again loses its data"
-            )]);
-        }
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref());
         let inputs = overlay::Inputs {
             overlays: &overlays,
@@ -183,7 +185,9 @@ impl Job {
             cluster: sources.cluster,
             certs: sources.certs,
             etcd: sources.etcd,
+            system: &base.image.layout().system,
         };
+        self.tell(&overlay::warnings(&inputs));
         self.on_all(&sources.cluster.select(&self.work.nodes.only)?, |node| {
             let tree = overlay::tree(&inputs, node)?;
             let found = inspect::find(&base.image, &tree.paths())?;

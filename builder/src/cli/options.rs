@@ -44,6 +44,10 @@ pub struct NodeOptions {
     /// Let this SSH public key log in; repeat for several [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Vec<PathBuf>,
+    /// Start nodes of Ubuntu Core of grade signed through the kernel's command line: unofficial, not
+    /// documented by its makers
+    #[arg(long)]
+    pub core_signed_cmdline: bool,
     /// Read overlays from this folder instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     pub overlays: Option<PathBuf>,

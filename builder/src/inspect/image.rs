@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
 
+use super::core::base::SignedModels;
 use super::core::{self, Core};
 use super::family;
 use super::files::{Files, rootless};
@@ -41,6 +42,11 @@ impl Image {
             family::refuse_booted(&mut *image.root()?).with_context(context)?;
         }
         Ok(Self { snap, ..image })
+    }
+
+    /// Refuses a base whose grade is another than the one asked for.
+    pub fn check_grade(&self, allowed: SignedModels) -> Result<()> {
+        core::base::check_grade(&self.layout, allowed)
     }
 
     /// Opens any image this program could have written.

@@ -8,6 +8,7 @@ mod image;
 mod layout;
 mod libc;
 
+pub use self::core::base::SignedModels;
 pub use files::Files;
 pub use found::{Attributes, Before, Found, Place, find};
 pub use image::Image;

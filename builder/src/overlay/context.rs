@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, State, UndefinedBehavior};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -13,8 +11,9 @@ use time::macros::format_description;
 
 use super::node::Inputs;
 use super::paths::Paths;
-use super::source::Overlays;
 use crate::hex;
+use crate::inspect::System;
+use crate::recipe::Grade;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
 /// The values, by the names templates use.
@@ -31,6 +30,8 @@ pub(super) struct Values {
     paths: Paths,
     /// When snapd may refresh this node: never on the day of another.
     refresh_timer: String,
+    /// Whether the kernel's command line starts the node: settings beside a signed model are dropped.
+    core_signed: bool,
     appliance: ApplianceValues,
     time: TimeValues,
     machine_id: String,
@@ -150,6 +151,7 @@ impl Values {
             etcd: EtcdValues::new(inputs)?,
             paths: Paths::of(inputs.recipe.family.route()),
             refresh_timer: refresh_timer(cluster, node),
+            core_signed: *inputs.system == System::Seed(Grade::Signed),
             appliance: ApplianceValues::new(&inputs.appliance()),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),
@@ -297,64 +299,6 @@ fn uuid_from(machine_id: &str) -> String {
         &hex[20..],
     ]
     .join("-")
-}
-
-/// Renders strings and conditions against one node's values.
-pub(super) struct Renderer<'a> {
-    environment: Environment<'a>,
-    values: minijinja::Value,
-}
-
-impl std::fmt::Debug for Renderer<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Renderer")
-    }
-}
-
-impl Renderer<'_> {
-    pub(super) fn new(values: &Values, overlays: &Overlays) -> Self {
-        let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let mut environment = Environment::new();
-        let (known, overlays) = (values.clone(), overlays.clone());
-        // `file("etcd/join")`: another overlay's template, filled in.
-        environment.add_function("file", move |state: &State<'_, '_>, name: &str| {
-            let text = overlays.text("", name).map_err(|error| {
-                minijinja::Error::new(ErrorKind::TemplateNotFound, format!("{error:#}"))
-            })?;
-            state.env().render_str(&text, &known)
-        });
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_syntax(syntax());
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        Self {
-            environment,
-            values,
-        }
-    }
-
-    /// The text with every `{{ name }}` filled in.
-    pub(super) fn text(&self, template: &str) -> Result<String> {
-        Ok(self.environment.render_str(template, &self.values)?)
-    }
-
-    /// Whether a `when` holds; no `when` always does.
-    pub(super) fn holds(&self, when: Option<&str>) -> Result<bool> {
-        let Some(expression) = when else {
-            return Ok(true);
-        };
-        let value = self
-            .environment
-            .compile_expression(expression)?
-            .eval(&self.values)?;
-        Ok(value.is_true())
-    }
-}
-
-/// Jinja's syntax, with files ending in a newline as they are written.
-fn syntax() -> SyntaxConfig {
-    let mut syntax = SyntaxConfig::builder();
-    syntax.keep_trailing_newline(true);
-    syntax.build().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,9 +7,12 @@ mod fits;
 mod manifest;
 mod node;
 mod paths;
+mod render;
 mod source;
 mod tree;
+mod warnings;
 
 pub use node::{Inputs, tree};
 pub use source::Overlays;
 pub use tree::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};
+pub use warnings::warnings;

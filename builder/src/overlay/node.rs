@@ -2,16 +2,17 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::context::{Renderer, Values};
+use super::context::Values;
 use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
 };
+use super::render::Renderer;
 use super::source::Overlays;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use super::{firmware, fits};
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::EtcdBinaries;
-use crate::inspect::Place;
+use crate::inspect::{Place, System};
 use crate::pki::{Certs, NodeIdentity};
 use crate::recipe::{Recipe, Route};
 use crate::secret::Secret;
@@ -30,6 +31,8 @@ pub struct Inputs<'a> {
     pub certs: &'a Certs,
     /// etcd's binaries.
     pub etcd: &'a EtcdBinaries,
+    /// What system the base has.
+    pub system: &'a System,
 }
 
 impl Inputs<'_> {

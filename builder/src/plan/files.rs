@@ -24,6 +24,7 @@ pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     planner.add_accounts()?;
     let plan = planner.finish();
     room::check_room(layout, &plan)?;
+    room::check_command_line(&plan)?;
     Ok(plan)
 }
 
@@ -358,7 +359,7 @@ fn needed(entry: &Entry, before: &Before) -> Result<()> {
         Before::Missing => Err(Failure::new(
             Kind::Unsupported,
             format!("the base has no {}: {}", entry.path, entry.why),
-            "is this a stock Raspberry Pi OS or Debian image?",
+            "is this a stock image of a base that `etcd-image recipes` lists?",
         )),
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::model::Plan;
+use super::model::{Action, Plan};
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Layout, Place};
 use crate::overlay::FileTree;
@@ -19,6 +19,30 @@ pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
             "use a smaller base, put the data on a disk of its own with `[appliance] data`, or give up the read-only system",
         )),
         _ => Ok(()),
+    }
+}
+
+/// A kernel for arm64 takes 2048 bytes (`COMMAND_LINE_SIZE`), to which the firmware and snapd add theirs.
+const COMMAND_LINE: usize = 1900;
+
+/// What is cut off at its end would be lost in silence.
+pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
+    let too_long = plan.steps.iter().find_map(|step| match &step.action {
+        Action::WriteFile { content, .. } if step.path == "/cmdline.txt" => {
+            Some(content.bytes().len()).filter(|length| *length > COMMAND_LINE)
+        }
+        _ => None,
+    });
+    match too_long {
+        None => Ok(()),
+        Some(length) => Err(Failure::new(
+            Kind::Refused,
+            format!(
+                "node {}: cmdline.txt would have {length} bytes, and a kernel is sure to take {COMMAND_LINE} only",
+                plan.node
+            ),
+            "use a stock image, and name fewer name servers",
+        )),
     }
 }
 

@@ -87,6 +87,17 @@ pub enum Grade {
 }
 
 impl Family {
+    /// The number of its release, as its makers write it; empty where it has a name.
+    pub fn series(self) -> &'static str {
+        match self {
+            Self::UbuntuCore18 => "18",
+            Self::UbuntuCore20 => "20",
+            Self::UbuntuCore22 => "22",
+            Self::UbuntuCore24 => "24",
+            _ => "",
+        }
+    }
+
     /// How a node gets onto such a base.
     pub fn route(self) -> Route {
         match self {

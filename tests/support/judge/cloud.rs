@@ -40,6 +40,18 @@ print(seed['user-data'], end='\\0')
 print(util.json_dumps(settings['network']), end='')
 ";
 
+/// What cloud-init takes from the kernel's command line.
+const ARGUMENTS: &str = "
+import sys
+from cloudinit import util
+from cloudinit.net import cmdline
+from cloudinit.sources import DataSourceNoCloud
+seed = {}
+DataSourceNoCloud.load_cmdline_data(seed, sys.argv[1])
+print(seed['seedfrom'], end='\\0')
+print(util.json_dumps(cmdline.read_kernel_cmdline_config(sys.argv[1])), end='')
+";
+
 fn unpacked(path: &str) -> PathBuf {
     let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges");
     let path = judges.join(path);
@@ -104,11 +116,21 @@ pub(crate) fn networkd(network_config: &str) -> Result<BTreeMap<String, String>,
 
 /// The sources that `ds-identify`, run by systemd before cloud-init, finds in a root with these files of `/etc/cloud`.
 pub(crate) fn sources(etc_cloud: &[(&str, &str)]) -> Result<String, String> {
+    sources_of(etc_cloud, "quiet\n")
+}
+
+/// The same, with these arguments of the kernel.
+pub(crate) fn sources_of(etc_cloud: &[(&str, &str)], cmdline: &str) -> Result<String, String> {
     let root = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for (name, text) in etc_cloud {
         write(&root.path().join("etc/cloud").join(name), text.as_bytes());
     }
-    for (name, text) in [("proc/uptime", "1.0 1.0\n"), ("proc/cmdline", "quiet\n")] {
+    // In a container it takes the arguments of process 1 for the kernel's.
+    for (name, text) in [
+        ("proc/uptime", "1.0 1.0\n"),
+        ("proc/cmdline", cmdline),
+        ("proc/1/cmdline", cmdline),
+    ] {
         write(&root.path().join(name), text.as_bytes());
     }
     let variable = format!("PATH_ROOT={}", root.path().display());
@@ -146,6 +168,16 @@ pub(crate) fn inline(settings: &str) -> Result<[String; 3], String> {
     let parts: Vec<&str> = text.split('\0').collect();
     match (said.code, &parts[..]) {
         (Some(0), [meta, user, network]) => Ok([meta, user, network].map(|it| (*it).to_owned())),
+        _ => Err(said.words()),
+    }
+}
+
+/// Where a kernel's arguments say the seed lies, and the network they hold.
+pub(crate) fn arguments(cmdline: &str) -> Result<[String; 2], String> {
+    let said = cloud_init(&["-c", ARGUMENTS, cmdline]);
+    let text = said.text();
+    match (said.code, text.split_once('\0')) {
+        (Some(0), Some((seed, network))) => Ok([seed, network].map(str::to_owned)),
         _ => Err(said.words()),
     }
 }

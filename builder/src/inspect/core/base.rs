@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use diskimg::ReadFs;
 
+use super::super::layout::{Layout, System};
 use super::model::Model;
 use super::snaps::Snap;
 use super::{COPY, FRESH, SERVER, refused, text, unsupported};
+use crate::failure::{Failure, Kind};
+use crate::recipe::Grade;
 
 /// The program that would read a seed.
 const CLOUD_INIT: &str = "/usr/bin/cloud-init";
@@ -114,19 +117,41 @@ pub(super) fn check_arguments(seed: &mut dyn ReadFs) -> Result<()> {
     }
 }
 
-/// Recognised, sound, and of no use: snapd drops what is put beside a signed model.
-pub(super) fn signed(model: &Model) -> anyhow::Error {
-    let name = &model.name;
-    let series = model
-        .base
-        .as_deref()
-        .unwrap_or_default()
-        .trim_start_matches("core");
+/// How a node of a signed model is started, if at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedModels {
+    /// Not: snapd drops what is put beside such a model.
+    Refused,
+    /// Through the kernel's command line, as somebody asked; only such a model is meant.
+    ByCommandLine,
+}
+
+/// Refuses a signed model that nobody asked for, and what was asked for and is none.
+pub(in crate::inspect) fn check_grade(layout: &Layout, allowed: SignedModels) -> Result<()> {
+    let is_signed = layout.system == System::Seed(Grade::Signed);
+    match (is_signed, allowed) {
+        (true, SignedModels::Refused) => Err(signed(layout)),
+        (false, SignedModels::ByCommandLine) => Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "`--core-signed-cmdline` is for Ubuntu Core 20 and later of grade signed; the base is {}",
+                layout.release
+            ),
+            "leave it out",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn signed(layout: &Layout) -> anyhow::Error {
     let what = format!(
-        "{name} has grade signed: snapd drops settings for cloud-init that are not signed with it"
+        "the image is {}: snapd drops settings for cloud-init that are not signed with it",
+        layout.release
     );
+    let series = layout.family.series();
     let hint = format!(
-        "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/{series}/dangerous-stable/current/ubuntu-core-{series}-arm64+raspi.img.xz"
+        "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/{series}/dangerous-stable/current/ubuntu-core-{series}-arm64+raspi.img.xz, \
+         or the unofficial way of `--core-signed-cmdline`"
     );
     unsupported(what, &hint)
 }

@@ -1,0 +1,84 @@
+//! Fills templates in: one node's values, other templates, and nothing that is not known.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, GzBuilder};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, State, UndefinedBehavior};
+
+use super::context::Values;
+use super::source::Overlays;
+
+/// Renders strings and conditions against one node's values.
+pub(super) struct Renderer<'a> {
+    environment: Environment<'a>,
+    values: minijinja::Value,
+}
+
+impl std::fmt::Debug for Renderer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Renderer")
+    }
+}
+
+impl Renderer<'_> {
+    pub(super) fn new(values: &Values, overlays: &Overlays) -> Self {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let mut environment = Environment::new();
+        let (known, overlays) = (values.clone(), overlays.clone());
+        // `file("etcd/join")`: another overlay's template, filled in.
+        environment.add_function("file", move |state: &State<'_, '_>, name: &str| {
+            let text = overlays.text("", name).map_err(|error| {
+                minijinja::Error::new(ErrorKind::TemplateNotFound, format!("{error:#}"))
+            })?;
+            state.env().render_str(&text, &known)
+        });
+        environment.add_function("packed", |text: &str| packed(text).map_err(unpackable));
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(syntax());
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        Self {
+            environment,
+            values,
+        }
+    }
+
+    /// The text with every `{{ name }}` filled in.
+    pub(super) fn text(&self, template: &str) -> Result<String> {
+        Ok(self.environment.render_str(template, &self.values)?)
+    }
+
+    /// Whether a `when` holds; no `when` always does.
+    pub(super) fn holds(&self, when: Option<&str>) -> Result<bool> {
+        let Some(expression) = when else {
+            return Ok(true);
+        };
+        let value = self
+            .environment
+            .compile_expression(expression)?
+            .eval(&self.values)?;
+        Ok(value.is_true())
+    }
+}
+
+/// Jinja's syntax, with files ending in a newline as they are written.
+fn syntax() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.keep_trailing_newline(true);
+    syntax.build().unwrap_or_default()
+}
+
+/// As cloud-init takes it from the kernel's command line: base64 of gzip, the same for the same text.
+fn packed(text: &str) -> std::io::Result<String> {
+    let plain = GzBuilder::new().operating_system(255);
+    let mut packer = plain.write(Vec::new(), Compression::best());
+    packer.write_all(text.as_bytes())?;
+    Ok(STANDARD.encode(packer.finish()?))
+}
+
+fn unpackable(error: std::io::Error) -> minijinja::Error {
+    minijinja::Error::new(ErrorKind::InvalidOperation, "packing").with_source(error)
+}
