@@ -34,14 +34,16 @@ impl<'a> Fat<'a> {
         (said.code == Some(0)).then_some(said.out)
     }
 
+    /// Copies every file and folder into a folder.
+    pub(crate) fn copy(&self, to: &Path) {
+        let arguments = ["-s", "-n", "-m", "::/", to.to_str().unwrap()];
+        self.mtools("mcopy", &arguments).done();
+    }
+
     /// One line per entry (8.3 name, size, date, attributes, digest of the content), by path.
     pub(crate) fn lines(&self) -> BTreeMap<String, String> {
         let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        self.mtools(
-            "mcopy",
-            &["-s", "-n", "-m", "::/", out.path().to_str().unwrap()],
-        )
-        .done();
+        self.copy(out.path());
         let listing = self.mtools("mdir", &["-/", "-a", "::/"]).done().text();
         let attributes = self.mtools("mattrib", &["-/", "-X", "::"]).done().text();
         let mut lines = listed(&listing);
