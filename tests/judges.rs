@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::support::fixture::{image, poke, write};
+#[cfg(target_os = "linux")]
+use crate::support::judge::snapd::Seed;
 use crate::support::judge::{self, Disk, Ext4, Kind, chain, cloud, key_fits, leaf};
 use crate::support::tool::tool;
 
@@ -284,4 +286,42 @@ fn a_root_that_tells_no_source_is_seen() {
 fn a_seed_that_is_not_whole_is_rejected() {
     let half = [("user-data", "#cloud-config\n")];
     says(&cloud::reads(&half).unwrap_err(), "meta-data");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn settings_under_another_name_are_lost_on_snapd() {
+    let seed = Seed::of(&image("ubuntu-core-24"));
+    let place = "data/etc/cloud/cloud.cfg.d";
+    seed.put(&format!("{place}/99_etcd-node.conf"), b"hostname: etcd1\n");
+    assert!(seed.configured().unwrap().is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_snapd_takes_from_a_signed_seed_is_told() {
+    let seed = Seed::of(&image("ubuntu-core-24+signed"));
+    let settings = "datasource_list: [MAAS]\nusers: [pi]\nnetwork:\n  version: 2\n";
+    let place = "data/etc/cloud/cloud.cfg.d";
+    seed.put(&format!("{place}/50_other.cfg"), settings.as_bytes());
+    let taken: Vec<String> = seed.configured().unwrap().into_values().collect();
+    let filtered = "#cloud-config\nnetwork:\n  version: 2\ndatasource_list:\n- MAAS\n";
+    assert_eq!(taken, [filtered, "datasource_list: [MAAS]\n"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_line_for_the_kernel_is_lost_on_snapd() {
+    let seed = Seed::of(&image("ubuntu-core-24"));
+    seed.put("cmdline.txt", b"quiet\nds=nocloud\n");
+    assert_eq!(seed.switched().unwrap(), "quiet snapd_recovery_mode=run\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_torn_environment_of_the_bootloader_is_rejected() {
+    let seed = Seed::of(&image("ubuntu-core-24"));
+    let torn = b"\x01\x02\x03\x04\0snapd_recovery_mode=install\0\0";
+    seed.put("piboot/ubuntu/piboot.conf", torn);
+    says(&seed.switched().unwrap_err(), "bad CRC");
 }

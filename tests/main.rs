@@ -20,6 +20,8 @@ mod boot_members;
 mod boot_refuse;
 mod build;
 mod calm;
+#[cfg(target_os = "linux")]
+mod core_witness;
 #[cfg(unix)]
 mod data;
 #[cfg(unix)]

@@ -7,6 +7,8 @@ pub(crate) mod cloud;
 mod disk;
 mod ext4;
 mod fat;
+#[cfg(target_os = "linux")]
+pub(crate) mod snapd;
 
 pub(crate) use certificate::{Leaf, chain, key_fits, leaf};
 pub(crate) use disk::{Disk, table};
