@@ -21,6 +21,8 @@ mod boot_refuse;
 mod build;
 mod calm;
 #[cfg(target_os = "linux")]
+mod core_like;
+#[cfg(target_os = "linux")]
 mod core_witness;
 #[cfg(unix)]
 mod data;
