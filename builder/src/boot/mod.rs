@@ -9,6 +9,7 @@ mod machine;
 
 mod borrowed;
 mod cpio;
+mod identity;
 mod images;
 mod node;
 mod setup;

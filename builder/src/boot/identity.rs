@@ -1,0 +1,171 @@
+//! Who the node of an image is and where it is reached, read where its system keeps it.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+use diskimg::ReadFs;
+
+use super::node::{not_a_node, text};
+use crate::failure::{Failure, Kind};
+use crate::inspect::Image;
+use crate::pki;
+
+/// What the files of a node say of it.
+pub(super) struct Identity {
+    /// Member and host name.
+    pub(super) name: String,
+    /// Names of all members of its cluster.
+    pub(super) members: Vec<String>,
+    pub(super) address: Address,
+    /// First and last second, since 1970, at which its server certificate is valid.
+    pub(super) valid: (i64, i64),
+}
+
+/// Address, prefix length and router.
+pub(super) type Address = (IpAddr, u8, Option<IpAddr>);
+
+impl Identity {
+    /// Reads them.
+    pub(super) fn read(image: &Image) -> Result<Self> {
+        let (boot, root) = (&mut *image.boot()?, &mut *image.root()?);
+        let address = match seeded(boot)? {
+            Some(found) => found,
+            None => network(root)?,
+        };
+        Self::of(root, "/etc/etcd", address)
+    }
+
+    /// The node whose etcd is configured in this folder.
+    fn of(fs: &mut dyn ReadFs, folder: &str, address: Address) -> Result<Self> {
+        let etcd = text(fs, &format!("{folder}/etcd.conf.yml"))?;
+        let etcd = etcd.ok_or_else(|| not_a_node("etcd.conf.yml"))?;
+        let (name, members) = membership(&etcd).ok_or_else(|| not_a_node("initial cluster"))?;
+        let certificate = text(fs, &format!("{folder}/pki/server.crt"))?;
+        let certificate = pki::certificate(&certificate.ok_or_else(|| not_a_node("certificate"))?)?;
+        Ok(Self {
+            name,
+            members,
+            address,
+            valid: (certificate.not_before, certificate.not_after),
+        })
+    }
+}
+
+/// `name` and the names in `initial-cluster` of etcd.conf.yml, as the template of `overlays/etcd` writes them.
+fn membership(text: &str) -> Option<(String, Vec<String>)> {
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key))
+            .map(|value| value.trim().trim_matches('"'))
+    };
+    let members = value("initial-cluster:")?.split(',');
+    let names = members
+        .filter_map(|member| member.split_once('='))
+        .map(|(name, _)| name.to_owned());
+    Some((value("name:")?.to_owned(), names.collect()))
+}
+
+fn network(root: &mut dyn ReadFs) -> Result<Address> {
+    let folder = "/etc/NetworkManager/system-connections";
+    let names = match root.metadata(folder)? {
+        Some(_) => root.read_dir(folder)?,
+        None => Vec::new(),
+    };
+    for name in names {
+        let keyfile = text(root, &format!("{folder}/{name}"))?.unwrap_or_default();
+        let line = keyfile
+            .lines()
+            .find_map(|line| line.strip_prefix("address1="));
+        match line.and_then(address) {
+            Some(_) if keyfile.lines().any(|line| line == "type=wifi") => return Err(wireless()),
+            Some(address) => return Ok(address),
+            None => {}
+        }
+    }
+    Err(not_a_node("static address"))
+}
+
+/// The address in a network-config that we wrote for cloud-init; a stock seed has none.
+fn seeded(boot: &mut dyn ReadFs) -> Result<Option<Address>> {
+    Ok(seed_address(
+        &text(boot, "/network-config")?.unwrap_or_default(),
+    ))
+}
+
+fn seed_address(seed: &str) -> Option<Address> {
+    let quoted = |line: &str| {
+        let value = line.trim_start_matches(['-', ' ']).strip_prefix('"')?;
+        address(value.strip_suffix('"')?)
+    };
+    let (found, prefix, _) = seed.lines().find_map(quoted)?;
+    let via = |line: &str| {
+        let gateway = line.trim().strip_prefix("via: ")?;
+        gateway.trim_matches('"').parse().ok()
+    };
+    Some((found, prefix, seed.lines().find_map(via)))
+}
+
+/// `ADDRESS/PREFIX[,GATEWAY]`
+pub(super) fn address(text: &str) -> Option<Address> {
+    let (network, gateway) = match text.split_once(',') {
+        Some((network, gateway)) => (network, Some(gateway.parse().ok()?)),
+        None => (text, None),
+    };
+    let (address, prefix) = network.split_once('/')?;
+    Some((address.parse().ok()?, prefix.parse().ok()?, gateway))
+}
+
+fn wireless() -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        "the node's network is Wi-Fi, which QEMU does not have",
+        "to try the cluster, build it once without `[network] wifi`, with --out and --state of its own",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keyfile_s_address_is_read() {
+        let read =
+            |text| address(text).map(|(a, p, g)| (a.to_string(), p, g.map(|g| g.to_string())));
+        let gateway = Some("192.168.0.1".to_owned());
+        assert_eq!(
+            read("192.168.0.50/24,192.168.0.1"),
+            Some(("192.168.0.50".to_owned(), 24, gateway))
+        );
+        assert_eq!(read("fd00::50/64"), Some(("fd00::50".to_owned(), 64, None)));
+        assert_eq!(read("192.168.0.50"), None);
+        assert_eq!(read("192.168.0.50/24,router"), None);
+    }
+
+    #[test]
+    fn the_seed_s_address_is_read_and_a_stock_seed_has_none() {
+        let read = |text: &str| {
+            let told = seed_address(text);
+            told.map(|(a, p, g)| (a.to_string(), p, g.map(|g| g.to_string())))
+        };
+        let ours = "network:\n  ethernets:\n    etcd-node:\n      match:\n        name: \"e*\"\n      addresses:\n        - \"10.0.0.5/16\"\n      \
+            routes:\n        - to: \"0.0.0.0/0\"\n          via: \"10.0.0.1\"\n";
+        let gateway = Some("10.0.0.1".to_owned());
+        assert_eq!(read(ours), Some(("10.0.0.5".to_owned(), 16, gateway)));
+        assert_eq!(
+            read("network:\n  ethernets:\n    eth0:\n      dhcp4: true\n"),
+            None
+        );
+        assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn members_are_read_from_etcd_s_own_configuration() {
+        let text = "# x\nname: \"b\"\ninitial-cluster: \"a=https://1:2380,b=https://2:2380\"\ninitial-cluster-token: \"t\"\n";
+        let (name, members) = membership(text).unwrap();
+        assert_eq!(
+            (name.as_str(), members),
+            ("b", vec!["a".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(membership("name: a\n"), None);
+    }
+}
