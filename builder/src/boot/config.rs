@@ -22,6 +22,7 @@ pub(super) struct Config {
 pub(super) fn parse(text: &str, board: &str) -> Config {
     let settings = Settings::new(text, board);
     let prefix = settings.get("os_prefix").unwrap_or_default();
+    let prefix = prefix.trim_start_matches('/');
     let path = |name: &str| format!("/{prefix}{name}");
     let kernel = settings.get("kernel").unwrap_or("kernel8.img");
     let automatic = || settings.is_on("auto_initramfs").then(|| beside(kernel));
@@ -128,6 +129,13 @@ mod tests {
         assert_eq!(four.kernel, "/new/four");
         assert_eq!(four.device_tree.as_deref(), Some("/new/x.dtb"));
         assert_eq!(parse(text, "pi3").kernel, "/new/kernel8.img");
+    }
+
+    #[test]
+    fn ubuntu_core_begins_its_prefix_at_the_top() {
+        let config = parse("os_prefix=/systems/1/kernel/\nkernel=kernel.img\n", "pi4");
+        assert_eq!(config.kernel, "/systems/1/kernel/kernel.img");
+        assert_eq!(config.cmdline, "/systems/1/kernel/cmdline.txt");
     }
 
     #[test]

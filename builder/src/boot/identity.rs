@@ -7,8 +7,11 @@ use diskimg::ReadFs;
 
 use super::node::{not_a_node, text};
 use crate::failure::{Failure, Kind};
-use crate::inspect::Image;
+use crate::inspect::{Image, System};
 use crate::pki;
+
+/// Where snapd finds what it hands to cloud-init: our seed on Ubuntu Core.
+const CORE_SEED: &str = "/data/etc/cloud/cloud.cfg.d/99_etcd-node.cfg";
 
 /// What the files of a node say of it.
 pub(super) struct Identity {
@@ -27,12 +30,24 @@ pub(super) type Address = (IpAddr, u8, Option<IpAddr>);
 impl Identity {
     /// Reads them.
     pub(super) fn read(image: &Image) -> Result<Self> {
-        let (boot, root) = (&mut *image.boot()?, &mut *image.root()?);
-        let address = match seeded(boot)? {
-            Some(found) => found,
-            None => network(root)?,
-        };
-        Self::of(root, "/etc/etcd", address)
+        let boot = &mut *image.boot()?;
+        match image.layout().system {
+            System::Root(_) => {
+                let root = &mut *image.root()?;
+                let address = match seed_address(&seed(boot, "/network-config")?) {
+                    Some(found) => found,
+                    None => network(root)?,
+                };
+                Self::of(root, "/etc/etcd", address)
+            }
+            System::Seed(_) => {
+                let address = seed_address(&seed(boot, CORE_SEED)?);
+                let address = address.ok_or_else(|| not_a_node("static address"))?;
+                let folder = image.layout().system.home().payload;
+                Self::of(boot, folder.unwrap_or_default(), address)
+            }
+            System::Writable(_) => Err(old_core()),
+        }
     }
 
     /// The node whose etcd is configured in this folder.
@@ -85,13 +100,12 @@ fn network(root: &mut dyn ReadFs) -> Result<Address> {
     Err(not_a_node("static address"))
 }
 
-/// The address in a network-config that we wrote for cloud-init; a stock seed has none.
-fn seeded(boot: &mut dyn ReadFs) -> Result<Option<Address>> {
-    Ok(seed_address(
-        &text(boot, "/network-config")?.unwrap_or_default(),
-    ))
+/// What we wrote for cloud-init; empty if there is nothing.
+fn seed(boot: &mut dyn ReadFs, path: &str) -> Result<String> {
+    Ok(text(boot, path)?.unwrap_or_default())
 }
 
+/// The address in a network configuration that we wrote for cloud-init; a stock seed has none.
 fn seed_address(seed: &str) -> Option<Address> {
     let quoted = |line: &str| {
         let value = line.trim_start_matches(['-', ' ']).strip_prefix('"')?;
@@ -113,6 +127,25 @@ pub(super) fn address(text: &str) -> Option<Address> {
     };
     let (address, prefix) = network.split_once('/')?;
     Some((address.parse().ok()?, prefix.parse().ok()?, gateway))
+}
+
+/// The text that names the public keys of those who may log in as `user`.
+pub(super) fn keys(image: &Image, user: &str) -> Result<String> {
+    match image.layout().system {
+        System::Seed(_) => seed(&mut *image.boot()?, CORE_SEED),
+        System::Root(_) | System::Writable(_) => {
+            let path = format!("/home/{user}/.ssh/authorized_keys");
+            Ok(text(&mut *image.root()?, &path)?.unwrap_or_default())
+        }
+    }
+}
+
+fn old_core() -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        "Ubuntu Core 18 keeps its kernel in a snap, where no emulator finds it",
+        "flash the images; `etcd-image verify` looks at them without booting",
+    )
 }
 
 fn wireless() -> anyhow::Error {

@@ -39,6 +39,8 @@ struct Powered {
     console: Console,
     /// How often it was started.
     starts: u32,
+    /// The kernel's command line from the start that follows the installation.
+    installed: Option<String>,
     qemu: Option<Child>,
 }
 
@@ -59,6 +61,7 @@ impl Lab {
                 console: Console::new(hardware.console.clone()),
                 hardware,
                 starts: 0,
+                installed: node.installed.clone(),
                 qemu: None,
             });
         }
@@ -149,7 +152,8 @@ impl Lab {
         Ok(&mut self.machines[index].console)
     }
 
-    /// Why a machine that was started does not run any more, in the words of QEMU.
+    /// Why a machine that was started does not run any more, in the words of QEMU. One that has installed its system is
+    /// started again: QEMU cannot do that itself, since the command line is another then.
     pub fn stopped(&mut self, name: &str) -> Result<Option<String>> {
         let index = self.index(name)?;
         let powered = &mut self.machines[index];
@@ -157,6 +161,12 @@ impl Lab {
             return Ok(None);
         };
         let status = qemu.try_wait().context("looking after QEMU")?;
+        if status.is_some_and(|status| status.success())
+            && let Some(cmdline) = powered.installed.take()
+        {
+            powered.hardware.cmdline = cmdline;
+            return self.start(name).map(|()| None);
+        }
         Ok(status.map(|status| {
             let said = fs_err::read_to_string(complaints(&powered.hardware)).unwrap_or_default();
             format!("{status} {}", said.trim())

@@ -12,7 +12,7 @@ use super::config::{self, Config};
 use super::identity::Identity;
 use super::machine::Machine;
 use crate::failure::{Failure, Kind};
-use crate::inspect::Image;
+use crate::inspect::{Image, System};
 use crate::recipe::Family;
 
 /// A node and the image that holds it.
@@ -40,6 +40,8 @@ pub struct Node {
     pub(super) files: BootFiles,
     /// The kernel's command line.
     pub(super) cmdline: String,
+    /// What the kernel gets once the system has installed itself, where the first boot does nothing else.
+    pub(super) installed: Option<String>,
     /// The part of it that is not in the image.
     pub added: String,
 }
@@ -68,6 +70,9 @@ impl Node {
         let config = config::parse(&config, machine.board());
         let own = text(boot, &config.cmdline)?.ok_or_else(|| not_a_node("cmdline.txt"))?;
         let cmdline = Cmdline::new(&own, machine, config.upstream);
+        let core = matches!(image.layout().system, System::Seed(_));
+        let installed = core.then(|| installed(boot, machine, config.upstream));
+        let debian = image.layout().family == Family::DebianTrixie;
         Ok(Self {
             name: who.name,
             image: fs_err::canonicalize(path)?,
@@ -77,12 +82,21 @@ impl Node {
             gateway,
             members: who.members,
             valid: who.valid,
-            virtio: image.layout().family == Family::DebianTrixie,
+            virtio: if core { config.upstream } else { debian },
             files: boot_files(boot, config, machine)?,
             cmdline: cmdline.whole(),
+            installed: installed.transpose()?,
             added: cmdline.added().to_owned(),
         })
     }
+}
+
+/// What snapd makes of the card's own command line when it has installed Ubuntu Core; the firmware would read it there.
+fn installed(boot: &mut dyn ReadFs, machine: Machine, upstream: bool) -> Result<String> {
+    let own = text(boot, "/cmdline.txt")?.ok_or_else(|| not_a_node("cmdline.txt"))?;
+    let own = own.lines().next().unwrap_or_default().trim();
+    let run = format!("{own} snapd_recovery_mode=run");
+    Ok(Cmdline::new(&run, machine, upstream).whole())
 }
 
 fn boot_files(boot: &mut dyn ReadFs, config: Config, machine: Machine) -> Result<BootFiles> {
@@ -148,6 +162,7 @@ pub(super) mod tests {
                 device_tree: None,
             },
             cmdline: String::new(),
+            installed: None,
             added: String::new(),
         }
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::images;
 use super::machine::Machine;
-use super::node::{self, Node};
+use super::node::Node;
 use super::program::{IP, MOUNT, QEMU, QEMU_IMG, SETPRIV, SSH, UNSHARE};
+use super::{identity, images};
 use crate::cli::{BootOptions, Environment};
 use crate::failure::{Failure, Kind};
 use crate::inspect::Image;
@@ -110,6 +110,9 @@ fn borrowed(
     let (Machine::Virt, Some(node), None) = (machine, foreign, &options.kernel) else {
         return Ok(None);
     };
+    if node.installed.is_some() {
+        return Err(not_for_virt(node));
+    }
     let found = match options.cache.as_deref().or(environment.cache.as_deref()) {
         Some(cache) => fetch::made_debian(&fetch::Options {
             cache,
@@ -127,6 +130,18 @@ fn borrowed(
         Some(base) => Ok(Some(fs_err::canonicalize(base.path())?)),
         None => Err(no_kernel(node)),
     }
+}
+
+/// Ubuntu Core cannot start with a borrowed initramfs: its own is what makes its root.
+fn not_for_virt(node: &Node) -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        format!(
+            "{} has Canonical's kernel for Raspberry Pi, which cannot drive the devices of `virt`",
+            node.image.display()
+        ),
+        "use `--machine raspi3b`",
+    )
 }
 
 fn no_kernel(node: &Node) -> anyhow::Error {
@@ -193,9 +208,7 @@ fn welcome(nodes: &[Node], user: &str, keys: &[PathBuf], named: bool) -> Result<
         .collect();
     let mut welcome = BTreeSet::new();
     for node in nodes {
-        let mut root = Image::open(&node.image)?.root()?;
-        let path = format!("/home/{user}/.ssh/authorized_keys");
-        let allowed = node::text(&mut *root, &path)?.unwrap_or_default();
+        let allowed = identity::keys(&Image::open(&node.image)?, user)?;
         if named || publics.iter().any(|public| allowed.contains(public)) {
             welcome.insert(node.name.clone());
         }
