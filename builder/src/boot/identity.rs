@@ -1,9 +1,13 @@
 //! Who the node of an image is and where it is reached, read where its system keeps it.
 
+use std::io::Read as _;
 use std::net::IpAddr;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use diskimg::ReadFs;
+use flate2::read::GzDecoder;
 
 use super::node::{not_a_node, text};
 use crate::failure::{Failure, Kind};
@@ -41,7 +45,7 @@ impl Identity {
                 Self::of(root, "/etc/etcd", address)
             }
             System::Seed(_) => {
-                let address = seed_address(&seed(boot, CORE_SEED)?);
+                let address = seed_address(&core_network(boot)?);
                 let address = address.ok_or_else(|| not_a_node("static address"))?;
                 let folder = image.layout().system.home().payload;
                 Self::of(boot, folder.unwrap_or_default(), address)
@@ -105,6 +109,24 @@ fn seed(boot: &mut dyn ReadFs, path: &str) -> Result<String> {
     Ok(text(boot, path)?.unwrap_or_default())
 }
 
+/// The network configuration of Ubuntu Core: in our seed, or on the command line of a signed model, packed.
+fn core_network(boot: &mut dyn ReadFs) -> Result<String> {
+    let line = seed(boot, "/cmdline.txt")?;
+    let mut words = line.split_whitespace();
+    match words.find_map(|word| word.strip_prefix("network-config=")) {
+        None => seed(boot, CORE_SEED),
+        Some(packed) => unpacked(packed).context("unpacking network-config= of /cmdline.txt"),
+    }
+}
+
+/// base64 of gzip, as cloud-init takes it.
+fn unpacked(packed: &str) -> Result<String> {
+    let gzip = STANDARD.decode(packed)?;
+    let mut text = String::new();
+    GzDecoder::new(&gzip[..]).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// The address in a network configuration that we wrote for cloud-init; a stock seed has none.
 fn seed_address(seed: &str) -> Option<Address> {
     let quoted = |line: &str| {
@@ -132,7 +154,10 @@ pub(super) fn address(text: &str) -> Option<Address> {
 /// The text that names the public keys of those who may log in as `user`.
 pub(super) fn keys(image: &Image, user: &str) -> Result<String> {
     match image.layout().system {
-        System::Seed(_) => seed(&mut *image.boot()?, CORE_SEED),
+        System::Seed(_) => {
+            let boot = &mut *image.boot()?;
+            Ok(seed(boot, CORE_SEED)? + &seed(boot, "/etcd-node/user-data")?)
+        }
         System::Root(_) | System::Writable(_) => {
             let path = format!("/home/{user}/.ssh/authorized_keys");
             Ok(text(&mut *image.root()?, &path)?.unwrap_or_default())
@@ -200,5 +225,15 @@ mod tests {
             ("b", vec!["a".to_owned(), "b".to_owned()])
         );
         assert_eq!(membership("name: a\n"), None);
+    }
+
+    #[test]
+    fn a_packed_network_is_read_and_a_torn_one_is_refused() {
+        // printf 'addresses:\n  - "10.0.0.5/16"\n' | gzip -9n | base64 -w0
+        let packed = "H4sIAAAAAAACA0tMSSlKLS5OLbbiUlDQVVAyNNADQVN9QzMlLgD8LIadHQAAAA==";
+        let read = unpacked(packed).unwrap();
+        assert_eq!(read, "addresses:\n  - \"10.0.0.5/16\"\n");
+        assert!(unpacked(&packed[..24]).is_err());
+        assert!(unpacked("not base64").is_err());
     }
 }
