@@ -1,13 +1,18 @@
-//! What `cargo xtask test --full` boots besides: power cuts many more times, and crueller; IPv6; Raspberry Pi OS; Ubuntu Server.
+//! What `cargo xtask test --full` boots besides: power cuts many more times, and crueller; IPv6; Raspberry Pi OS; Ubuntu Server;
+//! Ubuntu Core.
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::cluster::{Images, inside, turn};
+use crate::support::core_like;
 use crate::support::pi_like;
 use crate::support::three::Three;
 use crate::support::tool::tool;
 use crate::support::ubuntu_like;
+
+/// What is said of a node on which every check passed.
+const GOOD: &str = "good: host key, keys only, user key, host name, address, time, failed units, swap, etcd's exposure\n";
 
 /// Boots these images to a healthy cluster; what was said.
 #[track_caller]
@@ -68,6 +73,30 @@ fn what_looks_like_ubuntu_server_gets_its_address_from_cloud_init() {
         assert!(said.contains(&format!("{node}        good: ")), "{said}");
     }
     assert!(said.contains("leader"), "{said}");
+}
+
+#[test]
+#[ignore = "boots three machines twice: about ten minutes"]
+fn core_like_nodes_install_themselves_and_form_a_cluster() {
+    let _turn = turn();
+    let base = file("core", "img");
+    core_like::make("dangerous", Path::new(&base));
+    let said = boots(&Images::of("core", &["--nodes", "3", "--base", &base]));
+    for node in ["etcd1", "etcd2", "etcd3"] {
+        assert!(said.contains(&format!("{node}        {GOOD}")), "{said}");
+    }
+    assert!(said.contains("leader"), "{said}");
+}
+
+#[test]
+#[ignore = "boots a machine twice: about four minutes"]
+fn a_core_like_node_of_a_signed_model_is_started_by_its_command_line() {
+    let _turn = turn();
+    let base = file("signed", "img");
+    core_like::make("signed", Path::new(&base));
+    let options = ["--nodes", "1", "--core-signed-cmdline", "--base", &base];
+    let said = boots(&Images::of("signed", &options));
+    assert!(said.contains(&format!("etcd1        {GOOD}")), "{said}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub(crate) mod card;
 #[cfg(target_os = "linux")]
 pub(crate) mod cluster;
 pub(crate) mod compare;
+#[cfg(target_os = "linux")]
+pub(crate) mod core_like;
 pub(crate) mod node;
 #[cfg(target_os = "linux")]
 pub(crate) mod pi_like;
