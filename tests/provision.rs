@@ -160,10 +160,10 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
     assert_eq!(
         calls,
         [
-            "sync ",
-            &format!("chown etcd:etcd {keys} /{HOME}/data"),
             "systemctl daemon-reload",
             "systemctl enable etcd-node-provision.service",
+            "sync ",
+            &format!("chown etcd:etcd {keys} /{HOME}/data"),
             "sync ",
             "sync ",
             "sync ",
@@ -252,6 +252,24 @@ fn a_missing_file_is_told_like_a_spoilt_one() {
         let (said, calls) = node.boot(0, "");
         assert_eq!((said.code, calls.len()), (Some(1), 0), "{}", said.words());
     }
+}
+
+#[test]
+fn a_copy_that_stops_halfway_is_not_taken_for_a_node() {
+    let node = Node::seeded();
+    // A folder is copied as far as there is room.
+    let full = "#!/bin/sh\n/bin/cp \"$@\"\n[ \"$1\" = -R ] || exit 0\n: >\"$3/bin/etcd\"\nexit 1\n";
+    node.stub("cp", full);
+    let (said, calls) = node.boot(0, "");
+    assert_eq!(said.code, Some(1), "{}", said.words());
+    let again = ["daemon-reload", "enable etcd-node-provision.service"];
+    assert_eq!(calls, again.map(|call| format!("systemctl {call}")));
+    assert!(!node.at(HOME).join("installed").exists());
+    assert!(node.source.join("pki/peer.key").exists());
+    // With room, the next boot does it all.
+    fs::remove_file(node.at("bin/cp")).unwrap();
+    node.boot(0, "").0.done();
+    assert!(node.at(HOME).join("installed").exists());
 }
 
 #[test]

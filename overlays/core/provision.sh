@@ -24,15 +24,24 @@ check() {
     (cd "$1" && sha256sum --status -c SHA256SUMS) || stop "$1 is spoilt: nothing was installed; write the image to the card again"
 }
 
+# unit FOLDER NAME
 unit() {
-    cp "$NODE/$1" "$UNITS/$1" && chmod 0644 "$UNITS/$1"
+    cp "$1/$2" "$UNITS/$2"
+    chmod 0644 "$UNITS/$2"
 }
 
 install_node() {
     check "$FROM"
+    mkdir -p "$UNITS" "$SSH" "$CONSOLE"
+    # The two units come first and last: whatever happens between is done again.
+    unit "$FROM" etcd-node-provision.service
+    systemctl daemon-reload
+    systemctl enable etcd-node-provision.service
     if [ "$FROM" != "$NODE" ]; then
         mkdir -p "$NODE"
-        cp -R "$FROM/." "$NODE" && sync && check "$NODE"
+        cp -R "$FROM/." "$NODE"
+        sync
+        check "$NODE"
     fi
     mkdir -p "$NODE/data"
     chmod -R u=rwX,go=rX "$NODE/bin" "$NODE/lib" "$NODE/pki" "$NODE/etcd.conf.yml"
@@ -40,17 +49,13 @@ install_node() {
     chmod 0600 "$NODE"/pki/*.key "$NODE/ssh/ssh_host_ed25519_key"
     chmod 0700 "$NODE/data" "$NODE/ssh"
     chown etcd:etcd "$NODE"/pki/*.key "$NODE/data"
-    mkdir -p "$UNITS" "$SSH" "$CONSOLE"
-    # The two units come first and last: whatever happens between is done again.
-    unit etcd-node-provision.service
-    systemctl daemon-reload
-    systemctl enable etcd-node-provision.service
     cp "$NODE"/ssh/ssh_host_ed25519_key* "$SSH"
-    chmod 0600 "$SSH/ssh_host_ed25519_key" && chmod 0644 "$SSH/ssh_host_ed25519_key.pub"
+    chmod 0600 "$SSH/ssh_host_ed25519_key"
+    chmod 0644 "$SSH/ssh_host_ed25519_key.pub"
     # A mount of its own on Core: its content can be replaced, the file cannot.
     cat "$NODE/hosts" >"$HOSTS"
     : >"$CONSOLE/complete"
-    unit etcd.service
+    unit "$NODE" etcd.service
     sync
     : >"$NODE/installed"
     sync
