@@ -50,6 +50,22 @@ fn only_what_was_planned_changes_and_the_partition_table_not_at_all() {
 }
 
 #[test]
+fn what_is_unusual_about_an_image_is_told_and_hinders_nothing() {
+    let scene = Scene::with("ubuntu-core-24+cloud-on+own-brand");
+    let told = scene.build(&["--nodes", "1"]).stderr;
+    let warnings = told
+        .lines()
+        .filter(|line| line.starts_with("warning: the "));
+    assert_eq!(
+        warnings.collect::<Vec<_>>(),
+        [
+            "warning: the model acme/ubuntu-core-24-pi-arm64 is not Canonical's: what its first boot does is not known here",
+            "warning: the gadget snap pi_132 has settings for cloud-init (cloud.conf), which are read before ours",
+        ]
+    );
+}
+
+#[test]
 fn verify_and_inspect_know_such_images_and_a_rebuild_repeats_them() {
     for family in ["ubuntu-core-24", "ubuntu-core-18"] {
         let scene = built(family, "");

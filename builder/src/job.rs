@@ -187,6 +187,7 @@ impl Job {
             etcd: sources.etcd,
             system: &base.image.layout().system,
         };
+        self.tell(base.image.doubts());
         self.tell(&overlay::warnings(&inputs));
         self.on_all(&sources.cluster.select(&self.work.nodes.only)?, |node| {
             let tree = overlay::tree(&inputs, node)?;

@@ -1,6 +1,5 @@
 //! An image file opened for reading: its partitions found by content, its file systems by number.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
 
-use super::core::base::SignedModels;
+use super::core::base::{Known, SignedModels};
 use super::core::{self, Core};
 use super::family;
 use super::files::{Files, rootless};
@@ -26,8 +25,8 @@ pub struct Image {
     layout: Layout,
     /// The file itself, for copying without reading.
     file: Option<File>,
-    /// What the base snap of Ubuntu Core holds; known of bases only.
-    snap: BTreeSet<String>,
+    /// What else is known of Ubuntu Core; of bases only.
+    known: Known,
 }
 
 impl Image {
@@ -36,12 +35,12 @@ impl Image {
     /// Each file system's gate comes first: it names what is wrong, where a reader would only stumble over it.
     pub fn open_base(path: &Path) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
-        let snap = gate(path).with_context(context)?;
+        let known = gate(path).with_context(context)?;
         let image = Self::open(path)?;
         if let System::Root(_) = image.layout.system {
             family::refuse_booted(&mut *image.root()?).with_context(context)?;
         }
-        Ok(Self { snap, ..image })
+        Ok(Self { known, ..image })
     }
 
     /// Refuses a base whose grade is another than the one asked for.
@@ -71,13 +70,18 @@ impl Image {
             storage,
             layout,
             file: None,
-            snap: BTreeSet::new(),
+            known: Known::default(),
         })
     }
 
     /// What was found.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Lines worth knowing before nodes are made of this base.
+    pub fn doubts(&self) -> &[String] {
+        &self.known.doubts
     }
 
     /// The file, if the image is one.
@@ -114,7 +118,7 @@ impl Image {
 
     /// Whether the base snap holds that path, links not followed.
     pub(super) fn in_base_snap(&self, path: &str) -> Before {
-        match self.snap.contains(path) {
+        match self.known.paths.contains(path) {
             true => Before::Other,
             false => Before::Missing,
         }
@@ -129,21 +133,21 @@ impl Image {
     }
 }
 
-/// Refuses what must not be edited; tells what the base snap of Ubuntu Core holds.
-fn gate(path: &Path) -> Result<BTreeSet<String>> {
+/// Refuses what must not be edited; tells what else is known of Ubuntu Core.
+fn gate(path: &Path) -> Result<Known> {
     let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path)?);
     if let Some(core) = recognised(&storage)? {
-        let snap = core.check(&storage)?;
+        let known = core.check(&storage)?;
         check_fat(&core.boot, &storage)?;
         if let Some(writable) = &core.writable {
             check_ext4(writable, &storage)?;
         }
-        return Ok(snap);
+        return Ok(known);
     }
     let (_, [boot, root]) = partitions(&*storage)?;
     check_fat(&boot, &storage)?;
     check_ext4(&root, &storage)?;
-    Ok(BTreeSet::new())
+    Ok(Known::default())
 }
 
 fn check_fat(boot: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {

@@ -18,6 +18,15 @@ const CLOUD_INIT: &str = "/usr/bin/cloud-init";
 /// Where the bootloader is told what to start: Core 22 and later, and Core 20.
 const ENVIRONMENTS: [&str; 2] = ["/piboot/ubuntu/piboot.conf", "/uboot/ubuntu/boot.sel"];
 
+/// What is known of a sound image besides its layout.
+#[derive(Debug, Default)]
+pub(in crate::inspect) struct Known {
+    /// Paths that the base snap holds.
+    pub(in crate::inspect) paths: BTreeSet<String>,
+    /// Lines worth knowing before nodes are made of it.
+    pub(in crate::inspect) doubts: Vec<String>,
+}
+
 /// A node is made of a stock image only: of another node's, something would be left.
 pub(super) fn check_fresh(fs: &mut dyn ReadFs, payload: &str) -> Result<()> {
     match fs.metadata(payload)? {
@@ -82,14 +91,21 @@ pub(super) fn check_base(
     Err(unsupported(what, hint))
 }
 
-/// A gadget may bring settings of its own for cloud-init, which are read before ours.
-pub(super) fn check_gadget(fs: &mut dyn ReadFs, folder: &str, model: &Model) -> Result<()> {
+/// A gadget may bring settings of its own for cloud-init, which are read before ours: told, or refused where they leave
+/// nothing to read.
+pub(super) fn check_gadget(
+    fs: &mut dyn ReadFs,
+    folder: &str,
+    model: &Model,
+) -> Result<Option<String>> {
     let Some(name) = &model.gadget else {
-        return Ok(());
+        return Ok(None);
     };
     let name = name.split('=').next().unwrap_or(name);
     let gadget = Snap::open(fs, folder, name)?;
-    let settings = gadget.text("/cloud.conf")?.unwrap_or_default();
+    let Some(settings) = gadget.text("/cloud.conf")? else {
+        return Ok(None);
+    };
     let blanks = |line: &str| line.replace([' ', '\t'], "");
     if settings
         .lines()
@@ -101,7 +117,20 @@ pub(super) fn check_gadget(fs: &mut dyn ReadFs, folder: &str, model: &Model) -> 
         );
         return Err(unsupported(what, SERVER));
     }
-    Ok(())
+    Ok(Some(format!(
+        "warning: the gadget snap {} has settings for cloud-init (cloud.conf), which are read before ours",
+        gadget.name
+    )))
+}
+
+/// Other brands are legitimate, and may have changed what our way relies on.
+pub(super) fn foreign(model: &Model) -> Option<String> {
+    (!model.name.starts_with("canonical/")).then(|| {
+        format!(
+            "warning: the model {} is not Canonical's: what its first boot does is not known here",
+            model.name
+        )
+    })
 }
 
 /// Somebody else's seed or network would come before ours.

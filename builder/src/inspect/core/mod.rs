@@ -8,12 +8,12 @@ pub(super) mod base;
 mod model;
 mod snaps;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, ReadFs, Storage, Table};
 
+use self::base::Known;
 use self::model::Model;
 use super::image::{open_ext4, open_fat, part};
 use super::layout::{Layout, System};
@@ -169,8 +169,8 @@ impl Core {
         }
     }
 
-    /// Refuses an image on which what we add would be ignored, or has been added; tells what its base snap holds.
-    pub(super) fn check(&self, storage: &Arc<dyn Storage>) -> Result<BTreeSet<String>> {
+    /// Refuses an image on which what we add would be ignored, or has been added; tells what else is known of it.
+    pub(super) fn check(&self, storage: &Arc<dyn Storage>) -> Result<Known> {
         let context = |partition: &Partition| {
             format!("looking for Ubuntu Core in partition {}", partition.number)
         };
@@ -182,11 +182,7 @@ impl Core {
         .with_context(|| context(partition))
     }
 
-    fn check_seed(
-        &self,
-        seed: &mut dyn ReadFs,
-        storage: &Arc<dyn Storage>,
-    ) -> Result<BTreeSet<String>> {
+    fn check_seed(&self, seed: &mut dyn ReadFs, storage: &Arc<dyn Storage>) -> Result<Known> {
         if let [_, second, ..] = &Table::read(&**storage)?.partitions()[..] {
             let what = format!(
                 "Ubuntu Core was installed by a first boot already: it has partition {}",
@@ -196,22 +192,27 @@ impl Core {
         }
         base::check_environment(seed, &self.system)?;
         base::check_fresh(seed, "/etcd-node")?;
-        let base = base::check_base(seed, "/snaps", &self.model)?;
-        base::check_gadget(seed, "/snaps", &self.model)?;
         base::check_arguments(seed)?;
-        Ok(base)
+        self.check_snaps(seed, "/snaps")
     }
 
-    fn check_old(&self, writable: &mut dyn ReadFs) -> Result<BTreeSet<String>> {
+    fn check_old(&self, writable: &mut dyn ReadFs) -> Result<Known> {
         if writable.metadata(&format!("{SNAPD}/state.json"))?.is_some() {
             let what = format!("Ubuntu Core was booted already: {SNAPD}/state.json exists");
             return Err(refused(what, FRESH));
         }
         base::check_fresh(writable, "/system-data/var/lib/misc/etcd-node")?;
-        let snaps = format!("{SNAPD}/seed/snaps");
-        let base = base::check_base(writable, &snaps, &self.model)?;
-        base::check_gadget(writable, &snaps, &self.model)?;
-        Ok(base)
+        self.check_snaps(writable, &format!("{SNAPD}/seed/snaps"))
+    }
+
+    fn check_snaps(&self, fs: &mut dyn ReadFs, folder: &str) -> Result<Known> {
+        let paths = base::check_base(fs, folder, &self.model)?;
+        let gadget = base::check_gadget(fs, folder, &self.model)?;
+        let doubts = base::foreign(&self.model).into_iter().chain(gadget);
+        Ok(Known {
+            paths,
+            doubts: doubts.collect(),
+        })
     }
 }
 
