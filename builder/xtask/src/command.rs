@@ -3,6 +3,10 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_secs(20);
 
 /// What a chore returns: nothing, or one line saying what went wrong.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -40,6 +44,18 @@ pub(crate) fn start(command: &mut Command) -> Outcome {
         true => Ok(()),
         false => Err(format!("`{shown}` failed: {status}")),
     }
+}
+
+/// Tries what needs the network three times: a mirror may be away for a moment.
+pub(crate) fn persist(mut attempt: impl FnMut() -> Outcome) -> Outcome {
+    for _ in 0..2 {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(message) => say(&format!("{message}; trying again in {} s", PAUSE.as_secs())),
+        }
+        std::thread::sleep(PAUSE);
+    }
+    attempt()
 }
 
 /// Whether a command succeeds, without showing what it prints.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::command::{Outcome, output, root, run, succeeds};
+use crate::command::{Outcome, output, persist, root, run, succeeds};
 
 /// A program, or the path of a file, and the Debian package that brings it.
 type Tool = (&'static str, &'static str);
@@ -72,6 +72,9 @@ const BOOTERS: [Tool; 7] = [
     ("setpriv", "util-linux"),
 ];
 
+/// Makes apt's lists of packages new.
+const UPDATE: [&str; 3] = ["apt-get", "update", "-q"];
+
 /// cloud-init judges seeds; installed, it would look for one on this machine at every boot.
 const UNPACK: &str = "mkdir -p target/judges && cd target/judges && apt-get download -q cloud-init \
     && dpkg-deb -x cloud-init_*.deb . && rm cloud-init_*.deb";
@@ -94,8 +97,11 @@ pub(crate) fn judges() -> Outcome {
 /// A package's place is looked up again where apt's lists have grown old.
 fn unpack(script: &[&str]) -> Outcome {
     run("sh", script).or_else(|_| {
-        as_root(&["apt-get", "update", "-q"])?;
-        run("sh", script)
+        let update = as_root(&UPDATE)?;
+        persist(|| {
+            start(&update)?;
+            run("sh", script)
+        })
     })
 }
 
@@ -118,7 +124,6 @@ fn install(tools: &[Tool]) -> Outcome {
     if !found("apt-get") {
         return Err(format!("please install what brings: {}", missing.join(" ")));
     }
-    as_root(&["apt-get", "update", "-q"])?;
     let install = [
         "env",
         "DEBIAN_FRONTEND=noninteractive",
@@ -128,7 +133,12 @@ fn install(tools: &[Tool]) -> Outcome {
         "-y",
         "--no-install-recommends",
     ];
-    as_root(&[&install, missing.as_slice()].concat())
+    let install = as_root(&[&install, missing.as_slice()].concat())?;
+    let update = as_root(&UPDATE)?;
+    persist(|| {
+        start(&update)?;
+        start(&install)
+    })
 }
 
 /// Programs of administrators live outside an ordinary user's PATH.
@@ -143,13 +153,18 @@ fn found(program: &str) -> bool {
         .any(|folder| folder.join(program).is_file())
 }
 
-fn as_root(command: &[&str]) -> Outcome {
+/// The words that run a command as root.
+fn as_root<'a>(command: &[&'a str]) -> Outcome<Vec<&'a str>> {
     if output("id", &["-u"])?.trim() == "0" {
-        let (name, arguments) = command.split_first().ok_or("nothing to run")?;
-        return run(name, arguments);
+        return Ok(command.to_owned());
     }
     if succeeds("sudo", &["-n", "true"]) {
-        return run("sudo", command);
+        return Ok([&["sudo"], command].concat());
     }
     Err(format!("please run as root: {}", command.join(" ")))
+}
+
+fn start(words: &[&str]) -> Outcome {
+    let (name, arguments) = words.split_first().ok_or("nothing to run")?;
+    run(name, arguments)
 }

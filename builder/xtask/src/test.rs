@@ -56,7 +56,7 @@ fn quick(filter: &[&str]) -> Outcome {
 /// The tests that boot clusters made from the real base, one at a time; none is skipped where machines cannot boot.
 fn boots(full: bool) -> Outcome {
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
-    command::run(demo::PROGRAM, &FETCH)?;
+    command::persist(|| command::run(demo::PROGRAM, &FETCH))?;
     let which: &[&str] = if full {
         &[
             "boot::",
