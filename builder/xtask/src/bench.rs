@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{self, Outcome, program, root, say};
-use crate::{bench_boot, demo};
+use crate::{bench_boot, demo, setup};
 
 /// Rounds per measurement; odd, so that the median is one of them.
 const ROUNDS: usize = 5;
@@ -76,6 +76,7 @@ pub(crate) fn run_boots() -> Outcome {
 
 /// Prints the table; a missed limit is an error.
 fn measured(measure: impl FnOnce(&Path, &Path) -> Outcome<Vec<Row>>) -> Outcome {
+    setup::tools()?;
     demo::run()?;
     let folder = root().join("target/bench");
     let _ = std::fs::remove_dir_all(&folder);

@@ -7,7 +7,7 @@ use crate::setup;
 
 /// Builds `images/etcd1.img` … `etcd3.img` from the debian-trixie base and verifies them.
 pub(crate) fn run() -> Outcome {
-    setup::tools()?;
+    setup::makers()?;
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     let build = build_command(Path::new("images"))?;
     start_words(&build)?;

@@ -105,10 +105,16 @@ fn unpack(script: &[&str]) -> Outcome {
     })
 }
 
+/// What making, booting and entering nodes needs: no judge.
+pub(crate) fn makers() -> Outcome {
+    let keys = [("ssh-keygen", "openssh-client")];
+    install(&[&MAKERS[..], &BOOTERS, &keys].concat())
+}
+
 /// Everything that the chores need.
 pub(crate) fn tools() -> Outcome {
     judges()?;
-    install(&[&MAKERS[..], &BOOTERS].concat())
+    makers()
 }
 
 fn install(tools: &[Tool]) -> Outcome {
