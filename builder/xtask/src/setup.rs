@@ -1,6 +1,7 @@
 //! Installs what the chores need on a bare Debian or Ubuntu machine; elsewhere says what is missing.
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use crate::command::{Outcome, output, persist, root, run, succeeds};
@@ -164,7 +165,8 @@ fn as_root<'a>(command: &[&'a str]) -> Outcome<Vec<&'a str>> {
     if output("id", &["-u"])?.trim() == "0" {
         return Ok(command.to_owned());
     }
-    if succeeds("sudo", &["-n", "true"]) {
+    // Only a person at a terminal can be asked for a password.
+    if succeeds("sudo", &["-n", "true"]) || (found("sudo") && std::io::stdin().is_terminal()) {
         return Ok([&["sudo"], command].concat());
     }
     Err(format!("please run as root: {}", command.join(" ")))
