@@ -19,6 +19,7 @@ mod network;
 mod program;
 mod scratch;
 
+mod again;
 mod client;
 mod console;
 mod lab;
@@ -52,6 +53,9 @@ pub use wire::{Member, Status};
 
 /// The hidden command that does the work inside the namespaces.
 pub const INSIDE: &str = "boot-inside";
+
+/// How long a cluster whose members were all healthy may take until it can be used: a new election makes it silent again.
+const SETTLING: Duration = Duration::from_secs(180);
 
 /// Boots the images, waits for a healthy cluster, uses it, tells what came out and stops it; with `--keep` only when
 /// it is told to.
@@ -89,7 +93,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
         lab.start(name)?;
     }
     let times = until_healthy(lab, &names, progress)?;
-    let rows = use_cluster(lab)?;
+    let rows = again::until(SETTLING, Result::is_ok, || use_cluster(lab))?;
     progress.note("a key was written and read; looking into the nodes");
     let setup = lab.setup();
     let jobs = NonZeroUsize::new(setup.nodes.len()).unwrap_or(NonZeroUsize::MIN);

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::again;
 use super::node::Node;
 use super::program::SSH;
 use super::setup::Setup;
@@ -70,6 +70,12 @@ const INSIDE: [&str; 6] = [
     "etcd's exposure",
 ];
 
+/// How long a node may take to let somebody in.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What ssh(1) says when asking again would not help.
+const REFUSALS: [&str; 2] = ["Permission denied", "Host key verification failed"];
+
 /// What `systemd-analyze security` may say of etcd's unit at most, of 10.
 const EXPOSURE: f64 = 2.0;
 
@@ -84,8 +90,9 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
 
 /// Everything about one node.
 pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
-    let mut checks = greeting(&first_contact(setup, node)?);
-    let login = Said::of(setup, node, Login::Person, PROBE)?;
+    let stranger = Said::decided(setup, node, Login::Nobody, "true")?;
+    let mut checks = greeting(&stranger.text);
+    let login = Said::decided(setup, node, Login::Person, PROBE)?;
     checks.extend(logged_in(setup, node, &login));
     Ok(checks)
 }
@@ -105,21 +112,6 @@ fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
             let names = [KEY].into_iter().chain(INSIDE);
             names.map(|name| Check::skipped(name, why)).collect()
         }
-    }
-}
-
-/// What a stranger is told; etcd may be up before sshd is.
-fn first_contact(setup: &Setup, node: &Node) -> Result<String> {
-    const PAUSE: Duration = Duration::from_secs(5);
-    let mut chances = 24;
-    loop {
-        let text = Said::of(setup, node, Login::Nobody, "true")?.text;
-        let answered = ["Permission denied", "Host key verification failed"];
-        chances -= 1;
-        if chances == 0 || answered.iter().any(|words| text.contains(words)) {
-            return Ok(text);
-        }
-        thread::sleep(PAUSE);
     }
 }
 
@@ -207,6 +199,16 @@ struct Said {
 }
 
 impl Said {
+    /// Asks until ssh let us in or was refused: etcd may be up before sshd is, and a busy node drops whom it greets too late.
+    fn decided(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Self> {
+        let is = |said: &Result<Self>| said.as_ref().map_or(true, Self::is_decided);
+        again::until(PATIENCE, is, || Self::of(setup, node, login, command))
+    }
+
+    fn is_decided(&self) -> bool {
+        self.done || REFUSALS.iter().any(|words| self.text.contains(words))
+    }
+
     fn of(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Self> {
         let mut words = options(&setup.client, login);
         if login == Login::Person {
@@ -243,6 +245,9 @@ fn options(client: &Path, login: Login) -> Vec<OsString> {
         "StrictHostKeyChecking=yes",
         "BatchMode=yes",
         "ConnectTimeout=30",
+        // A node that freezes does not hold us for ever.
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=8",
         "LogLevel=ERROR",
         methods,
     ];
@@ -300,6 +305,20 @@ mod tests {
     #[test]
     fn a_person_whose_keys_are_elsewhere_is_told_what_was_skipped() {
         assert_eq!(locked_out(false), [Outcome::Skipped; 7]);
+    }
+
+    #[test]
+    fn only_a_refusal_or_a_login_is_a_decision() {
+        let said = |done, text: &str| Said {
+            done,
+            out: String::new(),
+            text: text.to_owned(),
+        };
+        assert!(said(true, "").is_decided());
+        assert!(said(false, "Host key verification failed.").is_decided());
+        assert!(said(false, "pi@192.168.0.50: Permission denied (publickey).").is_decided());
+        let late = "Connection timed out during banner exchange";
+        assert!(!said(false, late).is_decided());
     }
 
     #[test]
