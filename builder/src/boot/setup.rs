@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use ssh_key::{Algorithm, PrivateKey};
 
 use super::machine::Machine;
 use super::node::Node;
@@ -197,9 +198,10 @@ fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<Pa
     Ok(paths.filter(|path| path.is_file()).collect())
 }
 
-/// The nodes that must let one of the keys in: those that have its public half, or all if the key was named.
+/// The nodes that must let one of the keys in: those that have the public half of one that opens without being asked
+/// for, or all if the key was named.
 fn welcome(nodes: &[Node], user: &str, keys: &[PathBuf], named: bool) -> Result<BTreeSet<String>> {
-    let publics = keys.iter().filter_map(|key| {
+    let publics = keys.iter().filter(|key| is_plain(key)).filter_map(|key| {
         let name = format!("{}.pub", key.display());
         fs_err::read_to_string(name).ok()
     });
@@ -214,6 +216,18 @@ fn welcome(nodes: &[Node], user: &str, keys: &[PathBuf], named: bool) -> Result<
         }
     }
     Ok(welcome)
+}
+
+/// Whether this private key certainly works without a passphrase or a touch, for which ssh(1) does not ask here.
+fn is_plain(key: &Path) -> bool {
+    let text = fs_err::read_to_string(key).unwrap_or_default();
+    PrivateKey::from_openssh(text).is_ok_and(|key| {
+        let touched = matches!(
+            key.algorithm(),
+            Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256
+        );
+        !key.is_encrypted() && !touched
+    })
 }
 
 /// The key itself, without type and comment.
@@ -264,5 +278,21 @@ pub(super) mod tests {
     fn keys_are_compared_without_their_comments() {
         assert_eq!(blob("ssh-ed25519 AAAA me@here\n"), Some("AAAA"));
         assert_eq!(blob("ssh-ed25519\n"), None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "keys as people make them")]
+    fn a_key_with_a_passphrase_does_not_open_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = |name: &str, passphrase: &str| {
+            let key = folder.path().join(name);
+            let mut keygen = std::process::Command::new("ssh-keygen");
+            keygen.args(["-q", "-t", "ed25519", "-N", passphrase, "-f"]);
+            assert!(keygen.arg(&key).status().unwrap().success());
+            key
+        };
+        assert!(is_plain(&made("plain", "")));
+        assert!(!is_plain(&made("locked", "a passphrase")));
+        assert!(!is_plain(&folder.path().join("absent")));
     }
 }
