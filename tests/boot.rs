@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::cluster::{Images, NODES, inside, turn};
 use crate::support::three::Three;
@@ -87,11 +87,27 @@ fn one_node_boots_as_a_raspberry_pi_from_its_own_partition() {
     assert!(said.done().text().contains("leader"));
 }
 
-/// The network namespaces of all processes that we may look at.
-fn networks() -> BTreeSet<PathBuf> {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let links = processes.filter_map(|process| fs::read_link(process.path().join("ns/net")).ok());
-    links.collect()
+/// The network namespaces of processes that we may look at: of all, or of those that this one has started.
+fn networks(of: Option<u32>) -> BTreeSet<PathBuf> {
+    let all: Vec<u32> = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    let ours = all
+        .iter()
+        .filter(|id| of.is_none_or(|of| descends(**id, of)));
+    let link = |id: &u32| fs::read_link(format!("/proc/{id}/ns/net")).ok();
+    ours.filter_map(link).collect()
+}
+
+/// Whether a process was started by that one, or by one that was.
+fn descends(id: u32, from: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    match parent.and_then(|parent| parent.trim().parse().ok()) {
+        None | Some(0) => false,
+        Some(parent) => parent == from || descends(parent, from),
+    }
 }
 
 #[test]
@@ -100,7 +116,7 @@ fn nothing_is_left_however_it_ends() {
     let _turn = turn();
     let folder = Images::build("ended", 1).images();
     for signal in ["-INT", "-TERM", "-KILL"] {
-        let before = networks();
+        let before = networks(None);
         let mut command = Command::new(env!("CARGO_BIN_EXE_etcd-image"));
         let mut boot = command
             .arg("boot")
@@ -112,17 +128,19 @@ fn nothing_is_left_however_it_ends() {
         told.find(|line| line.as_ref().is_ok_and(|line| line.ends_with("kernel")))
             .unwrap()
             .unwrap();
-        let during = networks();
+        let during = networks(Some(boot.id()));
         let ours: Vec<_> = during.difference(&before).collect();
         assert_eq!(ours.len(), 1, "one namespace for all machines");
         // The shell's own `kill`: a bare system has no program of that name.
         tool("sh", &["-c", &format!("kill {signal} {}", boot.id())]).done();
         boot.wait().unwrap();
-        thread::sleep(Duration::from_secs(2));
-        assert!(
-            !networks().contains(ours[0]),
-            "something outlived kill {signal}"
-        );
+        let stopped = Instant::now();
+        while networks(None).contains(ours[0]) {
+            // A machine gives its memory back before it is gone.
+            let late = stopped.elapsed() > Duration::from_secs(60);
+            assert!(!late, "something outlived kill {signal}");
+            thread::sleep(Duration::from_secs(1));
+        }
         let shared = fs::read_dir("/dev/shm").unwrap().flatten();
         assert!(
             shared

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etcd_image::boot::{self, Lab, Member, Setup, Trouble};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
@@ -130,30 +130,34 @@ pub(crate) fn address(lab: &Lab, name: &str) -> IpAddr {
 /// The member of this name, as `of` sees it, once all three have started and vote. Health does not tell: a learner of
 /// etcd 3.5 is healthy, too.
 pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
-    let mut seen = Vec::new();
-    for _ in 0..60 {
-        seen = lab.client().members(address(lab, of)).unwrap_or_default();
+    let started = Instant::now();
+    loop {
+        let seen = lab.client().members(address(lab, of)).unwrap_or_default();
         let counts = |member: &&Member| member.is_started() && !member.is_learner;
         let voters: Vec<_> = seen.iter().filter(counts).collect();
         let mut found = voters.iter().filter(|member| member.name == name);
         if let (3, 3, Some(member)) = (seen.len(), voters.len(), found.next()) {
             return (*member).clone();
         }
+        let late = started.elapsed() > Duration::from_secs(600);
+        assert!(!late, "{of} sees no voter {name} among three: {seen:?}");
         thread::sleep(Duration::from_secs(3));
     }
-    panic!("{of} sees no voter {name} among three: {seen:?}");
 }
 
 /// Asks until there is an answer, for five minutes at most: while the members elect a leader there is none, and a busy
 /// machine takes its time for that.
 pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
-    for _ in 0..30 {
+    let started = Instant::now();
+    loop {
         match ask() {
             Ok(answer) => return answer,
+            Err(trouble) if started.elapsed() > Duration::from_secs(300) => {
+                panic!("no answer at all: {trouble}")
+            }
             Err(_) => thread::sleep(Duration::from_secs(2)),
         }
     }
-    ask().unwrap_or_else(|trouble| panic!("no answer at all: {trouble}"))
 }
 
 /// Held by the one test that boots machines: two clusters on one machine would wait for each other.
