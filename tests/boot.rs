@@ -65,6 +65,7 @@ fn a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write() {
             let mut three = Three::healthy("three");
             three.misses_nobody_and_lets_catch_up("etcd1");
             three.keeps_its_promises_through_power_cuts(5);
+            three.has_systems_as_they_were_flashed();
         },
     );
 }

@@ -5,32 +5,10 @@
 use etcd_image::boot::until_healthy;
 use etcd_image::progress;
 
-use crate::support::card::{DATA, digests, flash, io, replace};
+use crate::support::card::{DATA, flash, io, replace};
 use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, voter};
 
 const KEY: &str = "appliance";
-
-#[test]
-#[ignore = "boots one machine three times: about six minutes"]
-fn boots_and_power_cuts_leave_the_system_as_it_was_flashed() {
-    let name = "boot_appliance::boots_and_power_cuts_leave_the_system_as_it_was_flashed";
-    inside(name, || {
-        let mut lab = Images::build("system", 1).lab();
-        let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
-        for boot in 0..3 {
-            lab.start("etcd1").unwrap();
-            healthy(&mut lab, &["etcd1"]);
-            let before = (boot > 0).then(|| (boot - 1).to_string());
-            let kept = answered(|| client.get(at, KEY));
-            assert_eq!(kept, before, "written before");
-            answered(|| client.put(at, KEY, &boot.to_string()));
-            // No goodbye: the power goes right after the write was acknowledged.
-            lab.kill("etcd1").unwrap();
-            let [flashed, now] = digests(&lab, "etcd1");
-            assert_eq!(now, flashed, "after boot {boot}");
-        }
-    });
-}
 
 #[test]
 #[ignore = "boots one machine: about two minutes"]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use etcd_image::boot::{Client, Lab};
 
+use super::card::digests;
 use super::cluster::{Images, NODES, answered, healthy};
 use super::power::keep_flushed;
 
@@ -66,6 +67,15 @@ impl Three {
             self.cut();
             self.start();
             self.keeps_its_promises();
+        }
+    }
+
+    /// Nothing that the machines did has changed their systems. They are off afterwards.
+    pub(crate) fn has_systems_as_they_were_flashed(&mut self) {
+        for name in NODES {
+            self.lab.kill(name).unwrap();
+            let [flashed, now] = digests(&self.lab, name);
+            assert_eq!(now, flashed, "{name} has changed its system");
         }
     }
 
