@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::cluster::{Images, NODES, inside, turn};
+use crate::support::node::Node;
 use crate::support::three::Three;
 use crate::support::tool::tool;
 
@@ -27,6 +28,10 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
         (tool("sha256sum", &paths).done().text(), when)
     };
     let before = digests();
+    for name in NODES {
+        let image = images.images().join(format!("{name}.img"));
+        assert_eq!(Node::open(&image).verdict(), Ok(()), "{name}");
+    }
     let (key, folder) = (images.key(), images.images());
     let words = [
         "boot",
