@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::{self, Lab, Member, Setup, Trouble};
+use etcd_image::boot::{self, Client, Lab, Member, Setup, Trouble};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::progress;
 
@@ -158,6 +158,23 @@ pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
             Err(_) => thread::sleep(Duration::from_secs(2)),
         }
     }
+}
+
+/// Writes once a second through a node while `act` goes on: the longest time without an acknowledgement.
+pub(crate) fn silence(client: &Client, node: IpAddr, act: impl FnOnce() + Send) -> Duration {
+    let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+    thread::scope(|scope| {
+        let acting = scope.spawn(act);
+        while !acting.is_finished() {
+            if client.put(node, "silence", "").is_ok() {
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+            }
+            thread::sleep(Duration::from_secs(1));
+        }
+        acting.join().unwrap();
+    });
+    longest.max(last.elapsed())
 }
 
 /// Held by the one test that boots machines: two clusters on one machine would wait for each other.
