@@ -158,10 +158,10 @@ fn nothing_is_left_however_it_ends() {
 }
 
 #[test]
-#[ignore = "boots three machines: about four minutes"]
+#[ignore = "boots two machines: about two minutes"]
 fn a_node_of_a_foreign_authority_is_named() {
     let _turn = turn();
-    let images = Images::build("betrayed", 3);
+    let images = Images::build("betrayed", 2);
     images.betray("etcd2");
     let folder = images.images();
     let said = tool(

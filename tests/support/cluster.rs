@@ -19,6 +19,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
 /// Set in the process that runs inside the namespaces.
 const INSIDE: &str = "ETCD_IMAGE_TEST_INSIDE";
 
+/// A folder for each cluster.
+const CLUSTERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/boot");
+
 /// The names that `build --nodes 3` gives.
 pub(crate) const NODES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
@@ -54,13 +57,12 @@ impl Images {
     }
 
     fn folder(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("boot")
-            .join(name)
+        Path::new(CLUSTERS).join(name)
     }
 
     /// The same with these options of `build`.
     pub(crate) fn of(name: &str, options: &[&str]) -> Self {
+        make_room();
         let folder = Self::folder(name);
         fs::create_dir_all(&folder).unwrap();
         let images = Self { folder };
@@ -73,9 +75,9 @@ impl Images {
         images
     }
 
-    /// Gives one of three nodes the identity that another CA made for it.
+    /// Gives one of two nodes the identity that another CA made for it.
     pub(crate) fn betray(&self, node: &str) {
-        let options = ["--nodes", "3", "--base", "debian-trixie", "--only", node];
+        let options = ["--nodes", "2", "--base", "debian-trixie", "--only", node];
         self.write("foreign-state", "foreign", &options);
         let image = format!("{node}.img");
         let foreign = self.folder.join("foreign").join(&image);
@@ -112,6 +114,13 @@ impl Images {
         };
         let setup = Setup::gather(&options, &Environment::read().unwrap(), false).unwrap();
         Lab::open(setup).unwrap()
+    }
+}
+
+/// Removes the images of tests that are over: three of them take two gigabytes.
+fn make_room() {
+    for cluster in fs::read_dir(CLUSTERS).into_iter().flatten().flatten() {
+        let _ = fs::remove_dir_all(cluster.path().join("images"));
     }
 }
 
