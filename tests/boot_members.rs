@@ -7,7 +7,7 @@ use etcd_image::boot::Lab;
 use etcd_image::progress;
 
 use crate::support::card::{replace, written};
-use crate::support::cluster::{Images, NODES, address, healthy, inside, voter};
+use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, voter};
 
 /// Waits until a node says these words on its console.
 fn says(lab: &mut Lab, name: &str, words: &str) -> String {
@@ -56,6 +56,32 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
         for name in NODES {
             client.health(address(&lab, name)).unwrap_err();
         }
+    });
+}
+
+#[test]
+#[ignore = "boots four machines: about five minutes"]
+fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
+    let name = "boot_members::a_node_of_another_name_takes_the_place_of_one_that_is_gone";
+    inside(name, || {
+        let config = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\n\
+                      [[node]]\nname = \"etcd2\"\naddress = \"192.168.0.51\"\n\n\
+                      [[node]]\nname = \"new\"\naddress = \"192.168.0.59\"\nreplaces = \"etcd3\"\n";
+        let mut lab = Images::build("place", 3).lab_with("new", config);
+        let client = lab.client().clone();
+        for name in NODES {
+            lab.start(name).unwrap();
+        }
+        healthy(&mut lab, &NODES);
+        lab.kill("etcd3").unwrap();
+        answered(|| client.put(address(&lab, "etcd1"), "place", "without etcd3"));
+
+        lab.start("new").unwrap();
+        healthy(&mut lab, &["new"]);
+        // Three members in all, every one with a vote: etcd3 is none of them any more.
+        voter(&lab, "etcd1", "new");
+        let read = answered(|| client.get(address(&lab, "new"), "place"));
+        assert_eq!(read.as_deref(), Some("without etcd3"));
     });
 }
 

@@ -105,22 +105,47 @@ impl Images {
 
     /// The machines, none of them running.
     pub(crate) fn lab(&self) -> Lab {
+        Lab::open(self.setup("images")).unwrap()
+    }
+
+    /// The same, and the machine of one more node, which another cluster.toml of the same cluster describes.
+    pub(crate) fn lab_with(&self, node: &str, config: &str) -> Lab {
+        let file = self.folder.join("other.toml");
+        fs::write(&file, config).unwrap();
+        let options = [
+            "--config",
+            file.to_str().unwrap(),
+            "--base",
+            "debian-trixie",
+        ];
+        self.write("state", "other", &options);
+        let mut setup = self.setup("images");
+        let others = self.setup("other").nodes.into_iter();
+        setup
+            .nodes
+            .extend(others.filter(|other| other.name == node));
+        Lab::open(setup).unwrap()
+    }
+
+    fn setup(&self, images: &str) -> Setup {
         let line = ["etcd-image", "boot", "--ssh-identity"].map(Into::into);
-        let line = line
-            .into_iter()
-            .chain([self.key().into(), self.images().into()]);
-        let Chosen::Boot(options) = Args::parse_line(line).unwrap().command else {
+        let places = [self.key(), self.folder.join(images)].map(Into::into);
+        let Chosen::Boot(options) = Args::parse_line(line.into_iter().chain(places))
+            .unwrap()
+            .command
+        else {
             panic!("not boot");
         };
-        let setup = Setup::gather(&options, &Environment::read().unwrap(), false).unwrap();
-        Lab::open(setup).unwrap()
+        Setup::gather(&options, &Environment::read().unwrap(), false).unwrap()
     }
 }
 
 /// Removes the images of tests that are over: three of them take two gigabytes.
 fn make_room() {
     for cluster in fs::read_dir(CLUSTERS).into_iter().flatten().flatten() {
-        let _ = fs::remove_dir_all(cluster.path().join("images"));
+        for images in ["images", "other"] {
+            let _ = fs::remove_dir_all(cluster.path().join(images));
+        }
     }
 }
 
