@@ -75,14 +75,19 @@ fn the_address_is_static_and_comes_through_networkd() {
 }
 
 #[test]
-fn the_one_wired_interface_is_found_whatever_it_is_called() {
-    let first = |configuration| nodes(configuration)[0].boot_text("network-config");
-    assert!(first("").contains("        name: \"e*\"\n"));
-    let named = first("[network]\ninterface = \"enx001122334455\"\n");
-    assert!(
-        named.contains("        name: \"enx001122334455\"\n"),
-        "{named}"
-    );
+fn an_interface_is_found_by_its_written_name_else_whatever_it_is_called() {
+    for (written, matched) in [
+        ("", "e*"),
+        ("[network]\ninterface = \"eth0\"\n", "eth0"),
+        (
+            "[network]\ninterface = \"enx001122334455\"\n",
+            "enx001122334455",
+        ),
+    ] {
+        let network = nodes(written)[0].boot_text("network-config");
+        let wanted = format!("      match:\n        name: \"{matched}\"\n");
+        assert!(network.contains(&wanted), "{wanted}{network}");
+    }
 }
 
 #[test]

@@ -65,6 +65,8 @@ struct HostsValues {
 #[derive(Serialize)]
 struct NetworkValues {
     interface: String,
+    /// Whether the person wrote it; else one of another name will do where a profile can say so.
+    interface_written: bool,
     prefix: u8,
     gateway: Option<IpAddr>,
     dns: Vec<IpAddr>,
@@ -181,7 +183,8 @@ impl NetworkValues {
     fn new(cluster: &Cluster) -> Self {
         let network = &cluster.network;
         Self {
-            interface: network.interface.clone(),
+            interface: network.interface_name().to_owned(),
+            interface_written: network.interface.is_some(),
             prefix: network.prefix,
             gateway: network.gateway,
             dns: network.dns.clone(),

@@ -51,8 +51,8 @@ pub enum Base {
 /// The network of the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// Interface name inside the node, e.g. `eth0` or `wlan0`.
-    pub interface: String,
+    /// Interface name inside the node, e.g. `end0`, if the person wrote one.
+    pub interface: Option<String>,
     /// Prefix length in bits: 1–32 for IPv4, 1–128 for IPv6.
     pub prefix: u8,
     /// Default gateway, of the same family as the node addresses; `None` for a network without one.
@@ -61,6 +61,14 @@ pub struct Network {
     pub dns: Vec<IpAddr>,
     /// Wi-Fi credentials, when the interface is a wireless one.
     pub wifi: Option<Wifi>,
+}
+
+impl Network {
+    /// The interface as written, or as it is usually called.
+    pub fn interface_name(&self) -> &str {
+        let usual = if self.wifi.is_some() { "wlan0" } else { "eth0" };
+        self.interface.as_deref().unwrap_or(usual)
+    }
 }
 
 /// A WPA-PSK wireless network.

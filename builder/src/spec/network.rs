@@ -115,10 +115,7 @@ impl Written {
             check_addresses(nodes, gateway, Subnet::around(anchor, prefix), log);
         }
         Network {
-            interface: self.interface.map_or_else(
-                || if self.wifi.is_some() { "wlan0" } else { "eth0" }.to_owned(),
-                |interface| interface.value,
-            ),
+            interface: self.interface.map(|interface| interface.value),
             prefix,
             gateway: gateway.map(|gateway| gateway.value),
             dns: name_servers(self.dns, anchor, log),

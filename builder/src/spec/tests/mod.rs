@@ -146,8 +146,8 @@ fn a_number_of_nodes_is_enough() {
         ["1.1.1.1".parse::<std::net::IpAddr>().unwrap()]
     );
     assert_eq!(
-        (cluster.network.interface.as_str(), cluster.network.prefix),
-        ("eth0", 24)
+        (cluster.network.interface.as_deref(), cluster.network.prefix),
+        (None, 24)
     );
     assert_eq!(
         (cluster.domain.as_str(), cluster.ssh.user.as_str()),
@@ -184,6 +184,7 @@ fn a_full_file_means_what_it_says() {
     );
     assert_eq!(addresses(&cluster), ["10.1.2.50", "10.1.2.51", "10.1.2.52"]);
     assert_eq!(cluster.nodes[1].board, Some(Board::Pi5));
+    assert_eq!(cluster.network.interface.as_deref(), Some("wlan0"));
     assert_eq!(cluster.etcd.quota, 512 << 20);
     assert_eq!(
         cluster.network.wifi.as_ref().unwrap().password.reveal(),
