@@ -1,5 +1,6 @@
 //! Ubuntu Core: what is put on its images, and that nothing else of them changes; judged by cloud-init's own code.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::build::planned;
@@ -116,7 +117,7 @@ fn every_file_of_the_payload_is_in_its_list_of_digests() {
 fn cloud_init_accepts_what_snapd_hands_on() {
     for family in SEEDED {
         let scene = built(family, "");
-        let mut identities = Vec::new();
+        let mut identities = BTreeSet::new();
         for (name, address) in [("etcd1", "50"), ("etcd2", "51"), ("etcd3", "52")] {
             let settings = on_fat(&scene.image_path(name), TRIGGER);
             let [meta, user, network] = cloud::inline(&settings).unwrap();
@@ -132,14 +133,13 @@ fn cloud_init_accepts_what_snapd_hands_on() {
             );
             let words: Vec<&str> = meta.split(' ').collect();
             assert_eq!(words[1], name);
-            identities.push(words[0].to_owned());
+            identities.insert(words[0].to_owned());
             let known = [("cloud.cfg.d/90_99_etcd-node.cfg", settings.as_str())];
             assert_eq!(
                 cloud::sources(&known).unwrap(),
                 "datasource_list: [ NoCloud, None ]\n"
             );
         }
-        identities.dedup();
         assert_eq!(identities.len(), 3, "{identities:?}");
     }
 }

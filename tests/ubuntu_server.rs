@@ -1,5 +1,7 @@
 //! Ubuntu Server: what its own first boot, cloud-init, is given and what it is kept from; judged by cloud-init's own code.
 
+use std::collections::BTreeSet;
+
 use crate::refuse::refused;
 use crate::support::judge::cloud;
 use crate::support::node::Node;
@@ -24,7 +26,7 @@ fn seed(node: &Node) -> [(&'static str, String); 3] {
 
 #[test]
 fn cloud_init_accepts_and_understands_every_node_s_seed() {
-    let mut identities = Vec::new();
+    let mut identities = BTreeSet::new();
     for (node, name) in nodes("").iter().zip(["etcd1", "etcd2", "etcd3"]) {
         let seed = seed(node);
         cloud::schema(&seed[1].1).unwrap();
@@ -32,7 +34,7 @@ fn cloud_init_accepts_and_understands_every_node_s_seed() {
         let read = cloud::reads(&files).unwrap();
         let words: Vec<&str> = read.split(' ').collect();
         assert_eq!(words[1..], [name, "networkd"]);
-        identities.push(words[0].to_owned());
+        identities.insert(words[0].to_owned());
         let own = node.text("/etc/cloud/cloud.cfg.d/99-z-etcd-node.cfg");
         let theirs = node.text("/etc/cloud/cloud.cfg.d/99-fake-cloud.cfg");
         let configuration = [
@@ -46,7 +48,6 @@ fn cloud_init_accepts_and_understands_every_node_s_seed() {
             );
         }
     }
-    identities.dedup();
     assert_eq!(identities.len(), 3, "{identities:?}");
 }
 
