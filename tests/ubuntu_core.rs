@@ -54,6 +54,9 @@ refusals! {
     a_bootloader_past_the_installation: "ubuntu-core-24+run-mode",
         "/piboot/ubuntu/piboot.conf says mode `run`, not `install`: Ubuntu Core was booted already",
         "start from an image as it was downloaded: a booted one";
+    the_other_bootloader_past_the_installation: "ubuntu-core-20+run-mode",
+        "/uboot/ubuntu/boot.sel says mode `run`, not `install`: Ubuntu Core was booted already",
+        "start from an image as it was downloaded: a booted one";
     a_gadget_that_switches_cloud_init_off: "ubuntu-core-24+cloud-off",
         "the gadget snap pi_132 switches cloud-init off (cloud.conf)",
         "use Ubuntu Server instead";
@@ -65,6 +68,9 @@ refusals! {
         "start from an image as it was downloaded";
     another_system_than_is_started: "ubuntu-core-24+other-system",
         "/piboot/ubuntu/piboot.conf starts the system `20230101`, but systems/ holds `20240603`",
+        "start from an image as it was downloaded";
+    another_system_than_the_other_bootloader_starts: "ubuntu-core-20+other-system",
+        "/uboot/ubuntu/boot.sel starts the system `20230101`, but systems/ holds `20240603`",
         "start from an image as it was downloaded";
     nothing_that_tells_what_is_started: "ubuntu-core-24+no-environment",
         "neither /piboot/ubuntu/piboot.conf nor /uboot/ubuntu/boot.sel tells what is started",
