@@ -284,8 +284,26 @@ fn a_root_that_tells_no_source_is_seen() {
 
 #[test]
 fn a_seed_that_is_not_whole_is_rejected() {
-    let half = [("user-data", "#cloud-config\n")];
-    says(&cloud::reads(&half).unwrap_err(), "meta-data");
+    let whole = [
+        ("user-data", "#cloud-config\n"),
+        ("meta-data", "instance-id: a-1\nlocal-hostname: a\n"),
+        ("network-config", "version: 2\nrenderer: networkd\n"),
+    ];
+    assert_eq!(cloud::reads(&whole).unwrap(), "a-1 a networkd");
+    let spoilt = |index: usize, text| {
+        let mut seed = whole;
+        seed[index].1 = text;
+        cloud::reads(&seed).unwrap_err()
+    };
+    let none = "NoCloud found no seed";
+    says(&cloud::reads(&whole[1..]).unwrap_err(), none);
+    says(&cloud::reads(&whole[..1]).unwrap_err(), none);
+    says(
+        &spoilt(1, "instance-id: a-1\nlocal-hostname: a\ndsmode: disabled\n"),
+        none,
+    );
+    says(&spoilt(1, "instance-id: [\n"), "local-hostname");
+    says(&spoilt(2, "renderer: [\n"), "'NoneType' object");
 }
 
 #[cfg(target_os = "linux")]

@@ -15,16 +15,19 @@ use crate::support::tool::{Said, tool};
 /// cloud-init runs on the system's own Python, where Debian's packages are.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// What cloud-init does with the folder it found, in its own words (`DataSourceNoCloud`).
+/// What cloud-init's own reader, `DataSourceNoCloud`, finds in a folder in the place of /var/lib/cloud. What this machine has is
+/// kept from it: serial number, kernel arguments (see [`reads`]), disks.
 const READ: &str = "
 import sys
-from cloudinit import util
-from cloudinit.sources import DataSourceNoCloud
-seed = util.pathprefix2dict(sys.argv[1], ['user-data', 'meta-data'], ['vendor-data', 'network-config'])
-meta = util.load_yaml(seed['meta-data'])
-network = util.load_yaml(seed['network-config'])
-network = network.get('network', network)
-print(meta['instance-id'], meta['local-hostname'], network['renderer'])
+from cloudinit import dmi, helpers
+from cloudinit.sources.DataSourceNoCloud import DataSourceNoCloud
+dmi.read_dmi_data = lambda key: None
+paths = helpers.Paths({'cloud_dir': sys.argv[1], 'run_dir': sys.argv[1] + '/run'})
+source = DataSourceNoCloud({'datasource': {'NoCloud': {'fs_label': None}}}, None, paths)
+if not source.get_data():
+    sys.exit('NoCloud found no seed')
+network = source.network_config.get('network', source.network_config)
+print(source.get_instance_id(), source.metadata['local-hostname'], network['renderer'])
 ";
 
 /// What cloud-init takes from settings that name the seed themselves (`datasource: NoCloud:`).
@@ -65,9 +68,15 @@ fn unpacked(path: &str) -> PathBuf {
 
 /// A Python program of cloud-init's.
 fn cloud_init(arguments: &[&str]) -> Said {
+    python(&[], arguments)
+}
+
+/// The same, with these variables.
+fn python(variables: &[&str], arguments: &[&str]) -> Said {
     let library = unpacked("usr/lib/python3/dist-packages");
     let path = format!("PYTHONPATH={}", library.display());
-    tool("env", &[&[&path, PYTHON, "-B"], arguments].concat())
+    let program = [path.as_str(), PYTHON, "-B"];
+    tool("env", &[variables, &program, arguments].concat())
 }
 
 fn main(arguments: &[&str]) -> Said {
@@ -148,10 +157,12 @@ pub(crate) fn sources_of(etc_cloud: &[(&str, &str)], cmdline: &str) -> Result<St
 /// Instance id, host name and renderer, as cloud-init reads them from a seed.
 pub(crate) fn reads(seed: &[(&str, &str)]) -> Result<String, String> {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let place = folder.path().join("seed/nocloud-net");
     for (name, text) in seed {
-        write(&folder.path().join(name), text.as_bytes());
+        write(&place.join(name), text.as_bytes());
     }
-    let said = cloud_init(&["-c", READ, folder.path().to_str().unwrap()]);
+    let read = ["-c", READ, folder.path().to_str().unwrap()];
+    let said = python(&["DEBUG_PROC_CMDLINE="], &read);
     match said.code {
         Some(0) => Ok(said.text().trim_end().to_owned()),
         _ => Err(said.words()),
