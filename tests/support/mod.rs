@@ -12,6 +12,8 @@ pub(crate) mod cluster;
 pub(crate) mod compare;
 #[cfg(target_os = "linux")]
 pub(crate) mod core_like;
+#[cfg(target_os = "linux")]
+pub(crate) mod kept;
 pub(crate) mod node;
 #[cfg(target_os = "linux")]
 pub(crate) mod pi_like;
