@@ -14,7 +14,7 @@ usage: cargo xtask COMMAND
 
   demo        make three node images from a real Debian base, check and boot them
   test        format, lints, documentation and every test, booted clusters too, as CI runs them
-  test --full also twenty power cuts, cuts that lose what was not flushed, IPv6, lost disks, an idle card
+  test --full also stand-ins for Raspberry Pi OS, Ubuntu Server and Core, IPv6, more power cuts, lost disks, an idle card
   fixtures    make the test images under target/
   bench       time builds and boots against plain ones
   bench build the builds alone
