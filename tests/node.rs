@@ -196,7 +196,12 @@ fn etcd_is_enabled_and_unprivileged() {
     let (_scene, nodes) = three();
     assert!(nodes[0].starts("multi-user.target", "etcd.service"));
     let unit = nodes[0].text("/etc/systemd/system/etcd.service");
-    for line in ["Type=notify", "User=etcd", "NoNewPrivileges=yes"] {
+    for line in [
+        "Type=notify",
+        "User=etcd",
+        "NoNewPrivileges=yes",
+        "SystemCallFilter=@system-service",
+    ] {
         assert!(unit.lines().any(|found| found == line), "{line}\n{unit}");
     }
     let etcd = nodes[0]

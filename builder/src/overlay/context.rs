@@ -13,7 +13,7 @@ use super::node::Inputs;
 use super::paths::Paths;
 use crate::hex;
 use crate::inspect::System;
-use crate::recipe::Grade;
+use crate::recipe::{Family, Grade};
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
 /// The values, by the names templates use.
@@ -32,6 +32,8 @@ pub(super) struct Values {
     refresh_timer: String,
     /// Whether the kernel's command line starts the node: settings beside a signed model are dropped.
     core_signed: bool,
+    /// Whether systemd knows the group `@system-service` (239): one that does not allows next to nothing, and kills etcd.
+    system_service: bool,
     appliance: ApplianceValues,
     time: TimeValues,
     machine_id: String,
@@ -154,6 +156,7 @@ impl Values {
             paths: Paths::of(inputs.recipe.family.route()),
             refresh_timer: refresh_timer(cluster, node),
             core_signed: *inputs.system == System::Seed(Grade::Signed),
+            system_service: inputs.recipe.family != Family::UbuntuCore18,
             appliance: ApplianceValues::new(&inputs.appliance()),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),
