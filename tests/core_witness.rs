@@ -56,6 +56,7 @@ fn settings_of_a_gadget_come_before_ours() {
 #[test]
 fn a_signed_model_takes_nothing_of_it() {
     assert_eq!(forced("ubuntu-core-24+signed"), files(&[]));
+    assert_eq!(forced("ubuntu-core-24+gradeless"), files(&[]));
 }
 
 #[test]

@@ -36,6 +36,9 @@ refusals! {
     a_signed_model: "ubuntu-core-24+signed",
         "the image is Ubuntu Core 24 (canonical/ubuntu-core-24-pi-arm64, grade signed): snapd drops settings for cloud-init that are not signed with it",
         "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/24/dangerous-stable/current/";
+    a_model_without_a_grade_is_a_signed_one: "ubuntu-core-24+gradeless",
+        "the image is Ubuntu Core 24 (canonical/ubuntu-core-24-pi-arm64, grade signed): snapd drops settings for cloud-init that are not signed with it",
+        "use the dangerous model with the same snaps";
     a_secured_model: "ubuntu-core-24+secured",
         "canonical/ubuntu-core-24-pi-arm64 has grade secured: snapd takes no settings from the card",
         "use Ubuntu Server instead";

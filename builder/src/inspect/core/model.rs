@@ -35,6 +35,8 @@ impl Model {
             architecture: value("architecture")?.to_owned(),
             base: value("base").map(str::to_owned),
             grade: match value("grade") {
+                // As snapd has it (asserts, `assembleModel`): a model that lists its snaps is signed if it does not say.
+                None if headers.contains(&"snaps:") => Grade::Signed,
                 None => Grade::None,
                 Some("dangerous") => Grade::Dangerous,
                 Some("signed") => Grade::Signed,
@@ -89,7 +91,7 @@ mod tests {
         assert_eq!(with("grade: dangerous", "grade: reckless"), None);
         assert_eq!(with("architecture: arm64\n", ""), None);
         let grade = |to| with("grade: dangerous\n", to).unwrap().grade;
-        assert_eq!(grade(""), Grade::None);
+        assert_eq!(grade(""), Grade::Signed, "as snapd has it");
         assert_eq!(grade("grade: signed\n"), Grade::Signed);
         assert_eq!(grade("grade: secured\n"), Grade::Secured);
         assert_eq!(with("base: core24\n", "").unwrap().base, None);
@@ -97,5 +99,7 @@ mod tests {
         assert!(safe.encrypted);
         let old = with("snaps:\n  -\n", "gadget: pi3\n").unwrap();
         assert_eq!(old.gadget.as_deref(), Some("pi"), "the list wins");
+        let old = with("grade: dangerous\nsnaps:\n", "").unwrap();
+        assert_eq!(old.grade, Grade::None, "before there were grades");
     }
 }
