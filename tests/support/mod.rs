@@ -12,6 +12,8 @@ pub(crate) mod cluster;
 pub(crate) mod compare;
 #[cfg(target_os = "linux")]
 pub(crate) mod core_like;
+#[cfg(unix)]
+pub(crate) mod first_boot;
 #[cfg(target_os = "linux")]
 pub(crate) mod kept;
 pub(crate) mod node;

@@ -1,0 +1,154 @@
+//! A node of Ubuntu Core before its first boot: the payload of a built image in a folder, and stand-ins for what is Core's own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::fixture::{digest, write};
+use super::judge::{Disk, Ext4, Kind};
+use super::scene::Scene;
+use super::tool::{Said, tool};
+
+/// Writes down how it was called; ends the script at the call `$CUT`, as a power cut would.
+pub(crate) const STUB: &str = "#!/bin/sh\necho \"${0##*/} $*\" >>\"$LOG\"\n\
+    [ \"$(wc -l <\"$LOG\")\" != \"$CUT\" ] || kill -9 $PPID\n\
+    [ \"${0##*/}\" != \"$BROKEN\" ]\n";
+
+/// What lies on the FAT of a built image.
+pub(crate) struct Card {
+    folder: TempDir,
+}
+
+impl Card {
+    pub(crate) fn written() -> Self {
+        let scene = Scene::with("ubuntu-core-24");
+        scene.build(&["--nodes", "3", "--only", "etcd2"]);
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let boot = format!("{}@@1M", scene.image_path("etcd2").display());
+        let to = folder.path().to_str().unwrap();
+        tool("mcopy", &["-s", "-i", &boot, "::etcd-node", to]).done();
+        Self { folder }
+    }
+
+    /// A node that starts from a copy of it.
+    pub(crate) fn node(&self) -> Node {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let source = folder.path().join("run/mnt/ubuntu-seed/etcd-node");
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        let payload = self.folder.path().join("etcd-node");
+        tool(
+            "cp",
+            &["-R".as_ref(), payload.as_os_str(), source.as_os_str()],
+        )
+        .done();
+        Node::new(folder, source)
+    }
+}
+
+/// A node before its first boot.
+pub(crate) struct Node {
+    folder: TempDir,
+    /// What is installed from.
+    pub(crate) source: PathBuf,
+}
+
+impl Node {
+    /// With what lies on the FAT of a built image.
+    pub(crate) fn seeded() -> Self {
+        Card::written().node()
+    }
+
+    /// With what lies on the writable partition of one of Core 18.
+    pub(crate) fn old() -> Self {
+        let scene = Scene::with("ubuntu-core-18");
+        scene.build(&["--nodes", "3", "--only", "etcd2"]);
+        let root = Disk::open(&scene.image_path("etcd2")).root();
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let source = folder.path().join("var/lib/misc/etcd-node");
+        let payload = "/system-data/var/lib/misc/etcd-node/";
+        let ext4 = Ext4::new(root.path());
+        for (path, (stat, _)) in ext4.walk() {
+            if let (Some(name), Kind::File) = (path.strip_prefix(payload), stat.kind) {
+                write(&source.join(name), &ext4.content(&path).unwrap());
+            }
+        }
+        Self::new(folder, source)
+    }
+
+    fn new(folder: TempDir, source: PathBuf) -> Self {
+        let top = folder.path().display();
+        let script = fs::read_to_string(source.join("provision.sh")).unwrap();
+        let script = script.replace("=/", &format!("={top}/"));
+        write(&folder.path().join("script"), script.as_bytes());
+        write(&folder.path().join("etc/hosts"), b"127.0.0.1 localhost\n");
+        let node = Self { folder, source };
+        for name in ["systemctl", "snap", "chown", "sync"] {
+            node.stub(name, STUB);
+        }
+        node
+    }
+
+    /// A program of the node that is not to be run here.
+    pub(crate) fn stub(&self, name: &str, script: &str) {
+        let stub = self.at("bin").join(name);
+        write(&stub, script.as_bytes());
+        fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Runs the script as dash, cut at that call, with one program that fails; what was called then.
+    pub(crate) fn boot(&self, cut: usize, broken: &str) -> (Said, Vec<String>) {
+        let log = self.at("log");
+        write(&log, b"");
+        let words = [
+            "-i".to_owned(),
+            format!("PATH={}:/usr/bin:/bin", self.at("bin").display()),
+            format!("LOG={}", log.display()),
+            format!("CUT={cut}"),
+            format!("BROKEN={broken}"),
+            "dash".to_owned(),
+            self.at("script").display().to_string(),
+        ];
+        let said = tool("env", &words);
+        let calls = self.text("log");
+        (said, calls.lines().map(str::to_owned).collect())
+    }
+
+    /// Every file with mode and digest, as the node is left.
+    pub(crate) fn files(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for top in ["run", "etc", "var"] {
+            collect(self.folder.path(), &self.at(top), &mut found);
+        }
+        found
+    }
+
+    /// A text file, its paths as the node has them.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let text = fs::read_to_string(self.at(path)).unwrap();
+        text.replace(&format!("{}/", self.folder.path().display()), "/")
+    }
+
+    pub(crate) fn mode(&self, path: &str) -> u32 {
+        fs::metadata(self.at(path)).unwrap().permissions().mode() & 0o7777
+    }
+}
+
+fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(top, &path, found);
+            continue;
+        }
+        let name = path.strip_prefix(top).unwrap().display().to_string();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        found.insert(name, format!("{mode:04o} {}", digest(&path)));
+    }
+}
