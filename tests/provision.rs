@@ -7,6 +7,17 @@ use crate::support::fixture::write;
 
 const HOME: &str = "var/lib/misc/etcd-node";
 
+/// What goes on at the next boot.
+const UNIT: &str = "etc/systemd/system/etcd-node-provision.service";
+
+/// How it gets there, before anything else.
+const AGAIN: [&str; 4] = [
+    "sync /etc/systemd/system/etcd-node-provision.service.new",
+    "systemctl daemon-reload",
+    "systemctl enable etcd-node-provision.service",
+    "sync ",
+];
+
 #[test]
 fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
     let node = Node::seeded();
@@ -17,8 +28,10 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
     assert_eq!(
         calls,
         [
-            "systemctl daemon-reload",
-            "systemctl enable etcd-node-provision.service",
+            AGAIN[0],
+            AGAIN[1],
+            AGAIN[2],
+            AGAIN[3],
             "sync ",
             &format!("chown etcd:etcd {keys} /{HOME}/data"),
             "sync ",
@@ -50,7 +63,7 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
     for key in ["pki/server.key", "pki/peer.key", "ssh/ssh_host_ed25519_key"] {
         assert!(!node.source.join(key).exists(), "{key}");
     }
-    assert!(!files.contains_key("etc/systemd/system/etcd-node-provision.service"));
+    assert!(!files.contains_key(UNIT));
 }
 
 #[test]
@@ -79,6 +92,31 @@ fn only_etcd_and_root_may_read_the_keys() {
 }
 
 #[test]
+fn the_next_boot_is_sure_to_go_on_before_anything_is_read() {
+    let node = Node::seeded();
+    // As if nothing could be read at all: all there is comes from the script.
+    fs::remove_dir_all(&node.source).unwrap();
+    let (said, calls) = node.boot(0, "");
+    assert_eq!(
+        (said.code, calls),
+        (Some(1), AGAIN.map(str::to_owned).to_vec())
+    );
+    assert_eq!(node.mode(UNIT), 0o644);
+    let unit = node.text(UNIT);
+    for line in [
+        "ExecStart=/bin/sh /run/mnt/ubuntu-seed/etcd-node/provision.sh",
+        "RequiresMountsFor=/run/mnt/ubuntu-seed/etcd-node",
+        "WantedBy=multi-user.target",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}\n{unit}");
+    }
+    // A cut before its content is on the card leaves no unit by its name.
+    let node = Node::seeded();
+    node.boot(1, "");
+    assert!(!node.files().contains_key(UNIT));
+}
+
+#[test]
 fn what_is_spoilt_is_not_installed() {
     let card = Card::written();
     for name in ["bin/etcd", "etcd.conf.yml", "pki/peer.key", "SHA256SUMS"] {
@@ -89,14 +127,20 @@ fn what_is_spoilt_is_not_installed() {
         fs::remove_file(&path).unwrap();
         write(&path, &bytes);
         let before = node.files();
-        let (said, calls) = node.boot(0, "");
-        assert_eq!(said.code, Some(1), "{}", said.words());
-        assert!(
-            said.text().contains("is spoilt: nothing was installed"),
-            "{}",
-            said.words()
-        );
-        assert_eq!((node.files(), calls.len()), (before, 0), "{name}");
+        // At every boot, by the unit that is left.
+        for _ in 0..2 {
+            let (said, calls) = node.boot(0, "");
+            assert_eq!(said.code, Some(1), "{}", said.words());
+            assert!(
+                said.text().contains("is spoilt: nothing was installed"),
+                "{}",
+                said.words()
+            );
+            assert_eq!(calls, AGAIN, "{name}");
+            let mut after = node.files();
+            assert!(after.remove(UNIT).is_some(), "{name}");
+            assert_eq!(after, before, "{name}");
+        }
     }
 }
 
@@ -107,7 +151,8 @@ fn a_missing_file_is_told_like_a_spoilt_one() {
         let node = card.node();
         fs::remove_file(node.source.join(name)).unwrap();
         let (said, calls) = node.boot(0, "");
-        assert_eq!((said.code, calls.len()), (Some(1), 0), "{}", said.words());
+        assert_eq!(said.code, Some(1), "{}", said.words());
+        assert_eq!(calls, AGAIN, "{name}");
     }
 }
 
@@ -119,8 +164,7 @@ fn a_copy_that_stops_halfway_is_not_taken_for_a_node() {
     node.stub("cp", full);
     let (said, calls) = node.boot(0, "");
     assert_eq!(said.code, Some(1), "{}", said.words());
-    let again = ["daemon-reload", "enable etcd-node-provision.service"];
-    assert_eq!(calls, again.map(|call| format!("systemctl {call}")));
+    assert_eq!(calls, AGAIN);
     assert!(!node.at(HOME).join("installed").exists());
     assert!(node.source.join("pki/peer.key").exists());
     // With room, the next boot does it all.
@@ -178,11 +222,10 @@ fn a_snapd_that_is_not_ready_is_asked_again_at_the_next_boot() {
         said.words()
     );
     assert!(calls.contains(&"systemctl start --no-block etcd.service".to_owned()));
-    let unit = "etc/systemd/system/etcd-node-provision.service";
-    assert!(node.files().contains_key(unit));
+    assert!(node.files().contains_key(UNIT));
     assert!(!node.source.join("pki/peer.key").exists());
     node.boot(0, "").0.done();
-    assert!(!node.files().contains_key(unit));
+    assert!(!node.files().contains_key(UNIT));
 }
 
 #[test]

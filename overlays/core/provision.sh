@@ -1,12 +1,13 @@
 #!/bin/sh
 # First boot of this node, started by cloud-init: installs what lies beside this file, where Ubuntu Core lets programs be.
-# Each step may be repeated: a unit does so at the next boot if this one is interrupted, for cloud-init would not.
+# Each step may be repeated: a unit does so at the next boot if this one is interrupted, for cloud-init starts it once only.
 set -eu
 umask 077
 
 FROM={{ paths.source }}
 NODE={{ paths.node }}
 UNITS=/etc/systemd/system
+AGAIN=etcd-node-provision.service
 HOSTS=/etc/hosts
 SSH=/etc/ssh
 CONSOLE=/var/lib/console-conf
@@ -19,24 +20,28 @@ stop() {
     exit 1
 }
 
+# Before anything else is read or written: whatever cuts this boot short, the next one goes on.
+go_on_next_time() {
+    mkdir -p "$UNITS"
+    cat >"$UNITS/$AGAIN.new" <<'UNIT'
+{{ file("core/etcd-node-provision.service") -}}
+UNIT
+    chmod 0644 "$UNITS/$AGAIN.new"
+    sync "$UNITS/$AGAIN.new"
+    mv "$UNITS/$AGAIN.new" "$UNITS/$AGAIN"
+    systemctl daemon-reload
+    systemctl enable "$AGAIN"
+    sync
+}
+
 # check FOLDER: every file is what was built.
 check() {
     (cd "$1" && sha256sum --status -c SHA256SUMS) || stop "$1 is spoilt: nothing was installed; write the image to the card again"
 }
 
-# unit FOLDER NAME
-unit() {
-    cp "$1/$2" "$UNITS/$2"
-    chmod 0644 "$UNITS/$2"
-}
-
 install_node() {
     check "$FROM"
-    mkdir -p "$UNITS" "$SSH" "$CONSOLE"
-    # The two units come first and last: whatever happens between is done again.
-    unit "$FROM" etcd-node-provision.service
-    systemctl daemon-reload
-    systemctl enable etcd-node-provision.service
+    mkdir -p "$SSH" "$CONSOLE"
     if [ "$FROM" != "$NODE" ]; then
         mkdir -p "$NODE"
         cp -R "$FROM/." "$NODE"
@@ -55,13 +60,14 @@ install_node() {
     # A mount of its own on Core: its content can be replaced, the file cannot.
     cat "$NODE/hosts" >"$HOSTS"
     : >"$CONSOLE/complete"
-    unit "$NODE" etcd.service
+    cp "$NODE/etcd.service" "$UNITS"
+    chmod 0644 "$UNITS/etcd.service"
     sync
     : >"$NODE/installed"
     sync
 }
 
-[ -e "$NODE/installed" ] || install_node
+[ -e "$NODE/installed" ] || { go_on_next_time; install_node; }
 [ "$FROM" = "$NODE" ] || rm -f "$FROM"/pki/*.key "$FROM"/ssh/ssh_host_ed25519_key
 sync
 # A board without a clock chip starts in the past, where certificates are not valid yet; timesyncd keeps the file's time.
@@ -76,5 +82,5 @@ if command -v snap >/dev/null; then
     timeout 240 snap wait system seed.loaded && snap set system refresh.timer="$REFRESH" ||
         stop "snapd took no refresh.timer yet: trying again at the next boot"
 fi
-systemctl disable etcd-node-provision.service
-rm -f "$UNITS/etcd-node-provision.service"
+systemctl disable "$AGAIN"
+rm -f "$UNITS/$AGAIN"
