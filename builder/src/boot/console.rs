@@ -41,13 +41,15 @@ impl Stage {
 
 /// The stage a line tells of, in the words of the kernel and of systemd.
 fn stage_of(line: &str) -> Option<Stage> {
-    const WORDS: [(&str, Stage); 6] = [
+    const WORDS: [(&str, Stage); 7] = [
         ("Booting Linux on physical CPU", Stage::Kernel),
         ("systemd[1]: ", Stage::Systemd),
         ("Reached target network.target", Stage::Network),
         ("Reached target network-online.target", Stage::Network),
         ("Starting etcd.service", Stage::Etcd),
         ("Started etcd.service", Stage::Etcd),
+        // In the words of overlays/etcd/join: lines of systemd and the kernel sometimes run into each other.
+        ("etcd-node: waiting for", Stage::Etcd),
     ];
     WORDS
         .iter()
@@ -211,6 +213,10 @@ mod tests {
             ),
             (
                 "         Starting \u{1b}[0;1;39metcd.service\u{1b}[0m - etcd key-value store, member etcd1...",
+                Stage::Etcd,
+            ),
+            (
+                "[   71.2] join[301]: etcd-node: waiting for etcd2: a new cluster begins",
                 Stage::Etcd,
             ),
             (
