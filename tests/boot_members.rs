@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use etcd_image::boot::Lab;
 use etcd_image::progress;
 
-use crate::support::card::{replace, written};
+use crate::support::card::{DATA, io, replace, written};
 use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, voter};
 
 /// Waits until a node says these words on its console.
@@ -82,6 +82,28 @@ fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
         voter(&lab, "etcd1", "new");
         let read = answered(|| client.get(address(&lab, "new"), "place"));
         assert_eq!(read.as_deref(), Some("without etcd3"));
+    });
+}
+
+#[test]
+#[ignore = "boots one machine twice: about four minutes"]
+fn data_on_a_disk_of_its_own_outlives_the_card() {
+    let name = "boot_members::data_on_a_disk_of_its_own_outlives_the_card";
+    inside(name, || {
+        let config = "[appliance]\ndata = \"/dev/disk/by-id/virtio-second\"\n";
+        let mut lab = Images::described("disk", 1, config).lab();
+        lab.attach("etcd1", 2 << 30).unwrap();
+        let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
+        lab.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+        answered(|| client.put(at, "disk", "kept"));
+        lab.kill("etcd1").unwrap();
+        // Nothing of it is on the card, and an empty one finds it again.
+        io(&lab, "etcd1", &format!("read -P 0 {DATA} 1M"));
+        replace(&lab, "etcd1");
+        lab.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+        assert_eq!(answered(|| client.get(at, "disk")).as_deref(), Some("kept"));
     });
 }
 

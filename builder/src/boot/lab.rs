@@ -134,6 +134,17 @@ impl Lab {
         Ok(log)
     }
 
+    /// From its next start on, the node has an empty disk of that many bytes besides its card. On `virt` its system calls it
+    /// `/dev/disk/by-id/virtio-second`; no other machine has it.
+    pub fn attach(&mut self, name: &str, size: u64) -> Result<()> {
+        let index = self.index(name)?;
+        let path = self.scratch.path(&format!("{name}.second"));
+        let made = create(&path)?.set_len(size);
+        made.with_context(|| format!("making {}", path.display()))?;
+        self.machines[index].hardware.second = Some(path);
+        Ok(())
+    }
+
     /// The card of a node, as a qcow2 file; for whoever flashes it while the node is off.
     pub fn card(&self, name: &str) -> Result<&Path> {
         let index = self.index(name)?;
@@ -214,6 +225,7 @@ fn hardware(setup: &Setup, node: &Node, number: usize, scratch: &mut Scratch) ->
         cmdline: node.cmdline.clone(),
         disk: scratch.overlay(&node.name, &node.image, Machine::disk_size(node.size))?,
         log: None,
+        second: None,
         console: scratch.path("off"),
         monitor: scratch.path(&format!("{}.qmp", node.name)),
         tap: network::tap(number),

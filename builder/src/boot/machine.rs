@@ -31,6 +31,8 @@ pub(super) struct Hardware {
     pub(super) disk: PathBuf,
     /// Where all that is written is noted besides, with every flush.
     pub(super) log: Option<PathBuf>,
+    /// A second disk, as raw bytes; not every machine can have one.
+    pub(super) second: Option<PathBuf>,
     /// What comes out of the serial port.
     pub(super) console: PathBuf,
     /// A socket on which QEMU answers questions.
@@ -105,6 +107,13 @@ impl Machine {
                 words.add("-M virt -cpu cortex-a72 -smp 1 -m 768");
                 words.add(&format!("-drive {disk},if=none,id=card"));
                 words.add("-device virtio-blk-pci,drive=card");
+                if let Some(second) = &hardware.second {
+                    let second = second.display();
+                    words.add(&format!(
+                        "-drive file={second},format=raw,if=none,id=second"
+                    ));
+                    words.add("-device virtio-blk-pci,drive=second,serial=second");
+                }
                 // No boot from the network: no option ROM is needed.
                 words.add(&format!(
                     "-device virtio-net-pci,netdev=net,romfile=,mac={mac}"
@@ -163,6 +172,7 @@ mod tests {
             cmdline: "root=x quiet".to_owned(),
             disk: "d".into(),
             log: None,
+            second: None,
             console: "c".into(),
             monitor: "m".into(),
             tap: "tap0".to_owned(),
