@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::first_boot::{Card, Node, STUB};
+use crate::support::first_boot::{Card, Node};
 use crate::support::fixture::write;
 
 const HOME: &str = "var/lib/misc/etcd-node";
@@ -16,6 +16,12 @@ const AGAIN: [&str; 4] = [
     "systemctl daemon-reload",
     "systemctl enable etcd-node-provision.service",
     "sync ",
+];
+
+/// What snapd is told before the long copy.
+const SNAP: [&str; 2] = [
+    "snap wait system seed.loaded",
+    "snap set system refresh.timer=tue,00:00-01:00 refresh.hold=2033-05-23T23:00:00Z",
 ];
 
 #[test]
@@ -32,6 +38,8 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
             AGAIN[1],
             AGAIN[2],
             AGAIN[3],
+            SNAP[0],
+            SNAP[1],
             "sync ",
             &format!("chown etcd:etcd {keys} /{HOME}/data"),
             "sync ",
@@ -41,8 +49,6 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
             "systemctl enable etcd.service",
             "systemctl start --no-block etcd.service",
             "systemctl try-restart ssh.service",
-            "snap wait system seed.loaded",
-            "snap set system refresh.timer=tue,00:00-01:00",
             "systemctl disable etcd-node-provision.service",
         ]
     );
@@ -164,7 +170,7 @@ fn a_copy_that_stops_halfway_is_not_taken_for_a_node() {
     node.stub("cp", full);
     let (said, calls) = node.boot(0, "");
     assert_eq!(said.code, Some(1), "{}", said.words());
-    assert_eq!(calls, AGAIN);
+    assert_eq!(calls, [&AGAIN[..], &SNAP].concat());
     assert!(!node.at(HOME).join("installed").exists());
     assert!(node.source.join("pki/peer.key").exists());
     // With room, the next boot does it all.
@@ -212,6 +218,21 @@ fn a_second_boot_changes_nothing() {
 }
 
 #[test]
+fn snapd_s_first_refresh_is_held_until_the_eve_of_the_node_s_own_day() {
+    let node = Node::seeded();
+    // From a Wednesday on; its day is the Tuesday. An evening that is near or over is next week's.
+    for (day, eve) in [23, 23, 23, 23, 23, 30, 30].into_iter().enumerate() {
+        node.clock(2_000_000_000 + day as u64 * 86400);
+        let (said, calls) = node.boot(0, "");
+        assert_eq!(said.code, Some(0), "{}", said.words());
+        let set = format!(
+            "snap set system refresh.timer=tue,00:00-01:00 refresh.hold=2033-05-{eve}T23:00:00Z"
+        );
+        assert!(calls.contains(&set), "{day}: {calls:?}");
+    }
+}
+
+#[test]
 fn a_snapd_that_is_not_ready_is_asked_again_at_the_next_boot() {
     let node = Node::seeded();
     let (said, calls) = node.boot(0, "snap");
@@ -240,10 +261,7 @@ fn a_clock_in_the_past_is_set_before_etcd_starts() {
         .open(node.at(clock))
         .unwrap();
     file.set_modified(std::time::UNIX_EPOCH).unwrap();
-    node.stub(
-        "date",
-        &format!("{STUB}[ \"$1\" != +%s ] || echo 1700000000\n"),
-    );
+    node.clock(1_700_000_000);
     let (said, calls) = node.boot(0, "");
     assert_eq!(said.code, Some(0), "{}", said.words());
     let at = |wanted: &str| calls.iter().position(|call| call == wanted).unwrap();

@@ -197,14 +197,18 @@ fn members_are_refreshed_on_days_of_their_own() {
     let scene = built("ubuntu-core-24", "");
     let days = ["etcd1", "etcd2", "etcd3"].map(|name| {
         let script = on_fat(&scene.image_path(name), "etcd-node/provision.sh");
-        let line = script
-            .lines()
-            .find_map(|line| line.strip_prefix("REFRESH="));
-        line.unwrap().to_owned()
+        ["REFRESH=", "DAY="].map(|key| {
+            let line = script.lines().find_map(|line| line.strip_prefix(key));
+            line.unwrap().to_owned()
+        })
     });
     assert_eq!(
         days,
-        ["mon,00:00-01:00", "tue,00:00-01:00", "wed,00:00-01:00"]
+        [
+            ["mon,00:00-01:00", "0"],
+            ["tue,00:00-01:00", "1"],
+            ["wed,00:00-01:00", "2"]
+        ]
     );
 }
 

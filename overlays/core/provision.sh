@@ -13,7 +13,8 @@ SSH=/etc/ssh
 CONSOLE=/var/lib/console-conf
 CLOCK=/var/lib/systemd/timesync/clock
 BUILT={{ time.unix }}
-REFRESH={{ refresh_timer }}
+REFRESH={{ refresh.timer }}
+DAY={{ refresh.day }}
 
 stop() {
     echo "etcd-node: $*"
@@ -39,8 +40,20 @@ check() {
     (cd "$1" && sha256sum --status -c SHA256SUMS) || stop "$1 is spoilt: nothing was installed; write the image to the card again"
 }
 
+# An hour before the first DAY (Monday is 0) that begins after tomorrow. Days are counted from 1970, from a Thursday.
+eve() {
+    day=$(($(date +%s) / 86400 + 2))
+    day=$((day + (DAY + 7 - (day + 3) % 7) % 7))
+    date -ud "@$((day * 86400 - 3600))" +%Y-%m-%dT%H:%M:%SZ
+}
+
+# The first refresh of all comes at once, whatever the timer says, unless it is held; the timer follows when a hold ends.
+refresh_on_own_day() {
+    command -v snap >/dev/null || return 0
+    timeout 240 snap wait system seed.loaded && snap set system refresh.timer="$REFRESH" refresh.hold="$(eve)"
+}
+
 install_node() {
-    check "$FROM"
     mkdir -p "$SSH" "$CONSOLE"
     if [ "$FROM" != "$NODE" ]; then
         mkdir -p "$NODE"
@@ -67,20 +80,21 @@ install_node() {
     sync
 }
 
-[ -e "$NODE/installed" ] || { go_on_next_time; install_node; }
-[ "$FROM" = "$NODE" ] || rm -f "$FROM"/pki/*.key "$FROM"/ssh/ssh_host_ed25519_key
-sync
+[ -e "$NODE/installed" ] || { go_on_next_time; check "$FROM"; }
 # A board without a clock chip starts in the past, where certificates are not valid yet; timesyncd keeps the file's time.
 [ "$(date +%s)" -ge $BUILT ] || date -s "@$BUILT" >/dev/null
 [ ! -e "$CLOCK" ] || touch "$CLOCK"
+# snapd has what its first refresh needs within a minute, and copying takes that long.
+early=yes
+refresh_on_own_day || early=no
+[ -e "$NODE/installed" ] || install_node
+[ "$FROM" = "$NODE" ] || rm -f "$FROM"/pki/*.key "$FROM"/ssh/ssh_host_ed25519_key
+sync
 systemctl daemon-reload
 systemctl enable etcd.service
 # It waits for the other members, which may take long.
 systemctl start --no-block etcd.service
 systemctl try-restart ssh.service || :
-if command -v snap >/dev/null; then
-    timeout 240 snap wait system seed.loaded && snap set system refresh.timer="$REFRESH" ||
-        stop "snapd took no refresh.timer yet: trying again at the next boot"
-fi
+[ $early = yes ] || refresh_on_own_day || stop "snapd took no refresh.timer yet: trying again at the next boot"
 systemctl disable "$AGAIN"
 rm -f "$UNITS/$AGAIN"

@@ -13,7 +13,7 @@ use super::scene::Scene;
 use super::tool::{Said, tool};
 
 /// Writes down how it was called; ends the script at the call `$CUT`, as a power cut would.
-pub(crate) const STUB: &str = "#!/bin/sh\necho \"${0##*/} $*\" >>\"$LOG\"\n\
+const STUB: &str = "#!/bin/sh\necho \"${0##*/} $*\" >>\"$LOG\"\n\
     [ \"$(wc -l <\"$LOG\")\" != \"$CUT\" ] || kill -9 $PPID\n\
     [ \"${0##*/}\" != \"$BROKEN\" ]\n";
 
@@ -88,7 +88,17 @@ impl Node {
         for name in ["systemctl", "snap", "chown", "sync"] {
             node.stub(name, STUB);
         }
+        node.stub("timeout", "#!/bin/sh\nshift\nexec \"$@\"\n");
+        node.clock(2_000_000_000);
         node
+    }
+
+    /// What its clock says, in seconds since 1970; setting it is written down only.
+    pub(crate) fn clock(&self, now: u64) {
+        let stub = format!(
+            "#!/bin/sh\ncase $1 in\n+%s) echo {now} ;;\n-s) echo \"date $*\" >>\"$LOG\" ;;\n*) exec /bin/date \"$@\" ;;\nesac\n"
+        );
+        self.stub("date", &stub);
     }
 
     /// A program of the node that is not to be run here.

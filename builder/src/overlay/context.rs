@@ -28,8 +28,7 @@ pub(super) struct Values {
     ssh: SshValues,
     etcd: EtcdValues,
     paths: Paths,
-    /// When snapd may refresh this node: never on the day of another.
-    refresh_timer: String,
+    refresh: RefreshValues,
     /// Whether the kernel's command line starts the node: settings beside a signed model are dropped.
     core_signed: bool,
     /// Whether systemd knows the group `@system-service` (239): one that does not allows next to nothing, and kills etcd.
@@ -89,6 +88,15 @@ struct SshValues {
     user: String,
     authorized_keys: Vec<String>,
     trusted_user_ca: Vec<String>,
+}
+
+/// When snapd may refresh a node: on a weekday of its own; with more than seven members, days repeat at other hours.
+#[derive(Serialize)]
+struct RefreshValues {
+    /// As snapd's `refresh.timer` has it.
+    timer: String,
+    /// The weekday, from Monday, which is 0.
+    day: usize,
 }
 
 #[derive(Serialize)]
@@ -154,7 +162,7 @@ impl Values {
             },
             etcd: EtcdValues::new(inputs)?,
             paths: Paths::of(inputs.recipe.family.route()),
-            refresh_timer: refresh_timer(cluster, node),
+            refresh: RefreshValues::new(cluster, node),
             core_signed: *inputs.system == System::Seed(Grade::Signed),
             system_service: inputs.recipe.family != Family::UbuntuCore18,
             appliance: ApplianceValues::new(&inputs.appliance()),
@@ -207,6 +215,20 @@ impl WifiValues {
     }
 }
 
+impl RefreshValues {
+    fn new(cluster: &Cluster, node: &Node) -> Self {
+        const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        let mut members = cluster.nodes.iter();
+        let place = members.position(|other| other.name == node.name);
+        let place = place.unwrap_or_default();
+        let (day, hour) = (place % DAYS.len(), place / DAYS.len() % 12 * 2);
+        Self {
+            timer: format!("{},{hour:02}:00-{:02}:00", DAYS[day], hour + 1),
+            day,
+        }
+    }
+}
+
 impl EtcdValues {
     fn new(inputs: &Inputs<'_>) -> Result<Self> {
         let etcd = &inputs.cluster.etcd;
@@ -248,22 +270,6 @@ impl TimeValues {
             fake_hwclock: time.format(format).context("writing the build time")?,
         })
     }
-}
-
-/// A day of the week of its own (snapd, `refresh.timer`); with more than seven members an hour of its own.
-fn refresh_timer(cluster: &Cluster, node: &Node) -> String {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let place = cluster
-        .nodes
-        .iter()
-        .position(|other| other.name == node.name);
-    let place = place.unwrap_or_default();
-    let hour = place / DAYS.len() % 12 * 2;
-    format!(
-        "{},{hour:02}:00-{:02}:00",
-        DAYS[place % DAYS.len()],
-        hour + 1
-    )
 }
 
 fn hosts(cluster: &Cluster) -> Vec<HostsValues> {
