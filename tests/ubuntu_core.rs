@@ -77,7 +77,10 @@ refusals! {
         "start from an image as it was downloaded";
     nothing_that_tells_what_is_started: "ubuntu-core-24+no-environment",
         "neither /piboot/ubuntu/piboot.conf nor /uboot/ubuntu/boot.sel tells what is started",
-        "start from an image as it was downloaded";
+        "take the image for Raspberry Pi (arm64+raspi)";
+    a_gpt: "ubuntu-core-24+gpt",
+        "the image has a GPT partition table",
+        "take the image for Raspberry Pi (arm64+raspi)";
     no_model: "ubuntu-core-24+no-model",
         "/systems/20240603/model is no model assertion that can be read",
         "start from an image as it was downloaded";
@@ -101,7 +104,7 @@ refusals! {
         "get the image anew and compare its digest";
     no_room: "ubuntu-core-24+no-room",
         "no room in the boot partition (1): ",
-        "use a stock image";
+        "use a stock image: nothing that a node of Ubuntu Core needs can be left out";
     a_base_without_openssl: "ubuntu-core-24+no-openssl",
         "the base has no /usr/bin/openssl: members ask each other before a cluster begins",
         "is this a stock";

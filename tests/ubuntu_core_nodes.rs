@@ -235,6 +235,10 @@ fn what_core_cannot_do_is_refused() {
         "[ssh]\npassword-hash = \"$6$abcdefgh$1234567890123456789012345678901234567890\"\n",
         &["`password-hash`"],
     );
+    refuses(
+        "[ssh]\ntrusted-user-ca = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca\"]\n",
+        &["`trusted-user-ca`"],
+    );
 }
 
 const SIGNED: &str = "ubuntu-core-24+signed";

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::model::{Action, Plan};
 use crate::failure::{Failure, Kind};
-use crate::inspect::{Layout, Place};
+use crate::inspect::{Layout, Place, System};
 use crate::overlay::FileTree;
 
 /// Flashing must not touch the data behind the system.
@@ -68,7 +68,14 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
                     "node {node}: no room in the {name} partition ({}): {need} bytes needed{kept}, {free} free",
                     part.number
                 ),
-                "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries",
+                match layout.system {
+                    System::Root(_) => {
+                        "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries"
+                    }
+                    System::Writable(_) | System::Seed(_) => {
+                        "use a stock image: nothing that a node of Ubuntu Core needs can be left out"
+                    }
+                },
             ));
         }
     }

@@ -8,7 +8,7 @@ use diskimg::ReadFs;
 use super::super::layout::{Layout, System};
 use super::model::Model;
 use super::snaps::Snap;
-use super::{COPY, FRESH, SERVER, refused, text, unsupported};
+use super::{COPY, FRESH, RASPI, SERVER, refused, text, unsupported};
 use crate::failure::{Failure, Kind};
 use crate::recipe::Grade;
 
@@ -69,7 +69,7 @@ pub(super) fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<(
         "neither {} nor {} tells what is started",
         ENVIRONMENTS[0], ENVIRONMENTS[1]
     );
-    Err(unsupported(what, COPY))
+    Err(unsupported(what, RASPI))
 }
 
 /// By presence, not by the number of the series: Core 26 has a base without cloud-init, and may have one with it.

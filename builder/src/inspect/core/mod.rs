@@ -30,6 +30,7 @@ const LUKS: &[u8] = b"LUKS\xba\xbe";
 const SNAPD: &str = "/system-data/var/lib/snapd";
 
 const COPY: &str = "start from an image as it was downloaded";
+const RASPI: &str = "take the image for Raspberry Pi (arm64+raspi)";
 const SERVER: &str = "use Ubuntu Server instead: `--base ubuntu-server-24.04`";
 const FRESH: &str = "start from an image as it was downloaded: a booted one has an identity that nodes must not share";
 
@@ -288,7 +289,7 @@ fn check_model(model: &Model) -> Result<()> {
 }
 
 fn no_mbr() -> anyhow::Error {
-    unsupported("the image has a GPT partition table", COPY)
+    unsupported("the image has a GPT partition table", RASPI)
 }
 
 fn text(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
