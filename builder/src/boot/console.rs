@@ -163,7 +163,11 @@ impl Console {
 
 /// systemd's moving stars, which say several times a second that something still goes on.
 fn is_waiting(line: &str) -> bool {
-    line.trim_start().starts_with('[') && line.contains('*') && line.contains(") Job ")
+    let stars = line
+        .trim_start()
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    stars.is_some_and(|(stars, told)| stars.contains('*') && told.contains("Job "))
 }
 
 /// Text without the escape sequences of terminals (ECMA-48, 5.4) and other control characters.
@@ -241,8 +245,13 @@ mod tests {
 
     #[test]
     fn moving_stars_are_left_out() {
-        let stars = b"\x1b[K[\x1b[0;31m*\x1b[0;1;31m*\x1b[0m    ] (1 of 2) Job ldconfig.service/start running\n";
-        assert!(console().take(stars).is_empty());
+        let stars = "\x1b[K[\x1b[0;31m*\x1b[0;1;31m*\x1b[0m    ] ";
+        for told in ["(1 of 2) Job", "Job"] {
+            let line = format!("{stars}{told} ldconfig.service/start running (10s / no limit)\n");
+            assert!(console().take(line.as_bytes()).is_empty(), "{told}");
+        }
+        let others = "[    4.1] * Job descriptions\n[  OK  ] Started a.service - Job of *.\n";
+        assert_eq!(console().take(others.as_bytes()).len(), 2);
     }
 
     #[test]
