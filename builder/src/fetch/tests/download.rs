@@ -76,9 +76,9 @@ fn stalled_connection_counts_as_dropped() {
 #[test]
 fn slow_but_steady_is_no_stall() {
     let packed = xz(&image());
-    let (body, piece) = (packed.clone(), packed.len() / 6);
+    let (body, piece) = (packed.clone(), packed.len() / 30);
     let (scene, server, recipe) = serving(&packed, move |request, _| {
-        Reply::file(request, &body, "\"1\"").drip(piece, Duration::from_millis(500))
+        Reply::file(request, &body, "\"1\"").drip(piece, Duration::from_millis(100))
     });
     // Longer in all than one silence may be.
     scene.base(&recipe).unwrap();
