@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use etcd_image::boot::Lab;
 use etcd_image::progress;
 
-use crate::support::card::{DATA, io, replace, written};
-use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, voter};
+use crate::support::card::{DATA, digests, io, replace, was_cut_off, written};
+use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, on, voter};
 
 /// Waits until a node says these words on its console.
 fn says(lab: &mut Lab, name: &str, words: &str) -> String {
@@ -82,6 +82,47 @@ fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
         voter(&lab, "etcd1", "new");
         let read = answered(|| client.get(address(&lab, "new"), "place"));
         assert_eq!(read.as_deref(), Some("without etcd3"));
+    });
+}
+
+#[test]
+#[ignore = "boots one machine three times: about five minutes"]
+fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
+    let name = "boot_members::a_node_that_is_rebooted_ends_in_order_and_comes_back";
+    inside(name, || {
+        let images = Images::build("rebooted", 1);
+        let mut lab = images.lab();
+        let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
+        lab.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+        answered(|| client.put(at, "reboot", "first"));
+        lab.kill("etcd1").unwrap();
+        assert!(was_cut_off(&lab, "etcd1"), "a cut is no end in order");
+
+        lab.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+        answered(|| client.put(at, "reboot", "second"));
+        // The machine ends instead of starting over; ssh may lose its line before it knows.
+        on(&images, "etcd1", "sudo systemctl reboot");
+        let asked = Instant::now();
+        let how = loop {
+            if let Some(how) = lab.stopped("etcd1").unwrap() {
+                break how;
+            }
+            assert!(asked.elapsed() < Duration::from_secs(600), "it goes on");
+            thread::sleep(Duration::from_secs(1));
+        };
+        assert_eq!(how.trim(), "exit status: 0");
+        assert!(!was_cut_off(&lab, "etcd1"), "data was not unmounted");
+        let [flashed, now] = digests(&lab, "etcd1");
+        assert_eq!(now, flashed);
+
+        lab.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+        assert_eq!(
+            answered(|| client.get(at, "reboot")).as_deref(),
+            Some("second")
+        );
     });
 }
 

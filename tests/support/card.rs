@@ -40,6 +40,15 @@ pub(crate) fn io(lab: &Lab, name: &str, request: &str) -> String {
     said.text()
 }
 
+/// Whether the journal of the data's file system must be replayed: it was not unmounted (ext4's superblock,
+/// `s_feature_incompat`, `INCOMPAT_RECOVER`).
+pub(crate) fn was_cut_off(lab: &Lab, name: &str) -> bool {
+    const FLAGS: u64 = DATA + 1024 + 0x60;
+    let dump = io(lab, name, &format!("read -v {FLAGS} 1"));
+    let byte = dump.split_whitespace().nth(1).unwrap();
+    u8::from_str_radix(byte, 16).unwrap() & 4 != 0
+}
+
 /// The digest of both partitions of the system, in the image and on the card.
 pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
     let image = image(lab, name);

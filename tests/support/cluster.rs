@@ -11,7 +11,7 @@ use etcd_image::boot::{self, Client, Lab, Member, Setup, Trouble};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::progress;
 
-use super::tool::tool;
+use super::tool::{Said, tool, tool_in};
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
@@ -147,6 +147,14 @@ fn make_room() {
             let _ = fs::remove_dir_all(cluster.path().join(images));
         }
     }
+}
+
+/// Runs a command on a node, as its person; what ssh(1) returns.
+pub(crate) fn on(images: &Images, node: &str, command: &str) -> Said {
+    let key = images.key();
+    let words = ["-F", "client/ssh_config", "-o", "IdentitiesOnly=yes", "-i"];
+    let rest = [key.to_str().unwrap(), node, command];
+    tool_in(&images.images(), "ssh", &[&words[..], &rest].concat())
 }
 
 /// Waits until these nodes are healthy members.
