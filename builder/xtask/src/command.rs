@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::qemu;
+
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_secs(20);
 
@@ -25,7 +27,21 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(name);
     command.args(arguments).current_dir(root());
+    if let Ok(path) = std::env::join_paths(path()) {
+        command.env("PATH", path);
+    }
     command
+}
+
+/// Where programs are searched: first what setup unpacked, last what an ordinary user's `PATH` often lacks.
+pub(crate) fn path() -> Vec<PathBuf> {
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let administrators = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let unpacked = [qemu::programs()].into_iter();
+    unpacked
+        .chain(std::env::split_paths(&own))
+        .chain(administrators)
+        .collect()
 }
 
 /// Prints the command and runs it; a failure is an error.

@@ -4,6 +4,7 @@ mod bench;
 mod bench_boot;
 mod command;
 mod demo;
+mod qemu;
 mod setup;
 mod test;
 

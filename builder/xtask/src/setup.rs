@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use crate::command::{Outcome, output, persist, root, run, succeeds};
+use crate::command::{Outcome, output, path, persist, root, run, succeeds};
+use crate::qemu;
 
 /// A program, or the path of a file, and the Debian package that brings it.
 type Tool = (&'static str, &'static str);
@@ -62,9 +63,12 @@ const MAKERS: [Tool; 4] = [
     ),
 ];
 
+/// Debian's package of the machine emulator.
+const QEMU: &str = "qemu-system-arm";
+
 /// What boots the images.
 const BOOTERS: [Tool; 7] = [
-    ("qemu-system-aarch64", "qemu-system-arm"),
+    ("qemu-system-aarch64", QEMU),
     ("qemu-img", "qemu-utils"),
     ("ip", "iproute2"),
     ("ssh", "openssh-client"),
@@ -86,6 +90,11 @@ const WITNESS: [&str; 2] = ["tests/support/judge/snapd/build.sh", "target/judges
 /// The judges alone: what the tests on fixtures need.
 pub(crate) fn judges() -> Outcome {
     install(&JUDGES)?;
+    witnesses()
+}
+
+/// Checkers that are unpacked or compiled under target/ instead of being installed.
+fn witnesses() -> Outcome {
     if !root()
         .join("target/judges/usr/lib/cloud-init/ds-identify")
         .is_file()
@@ -114,38 +123,68 @@ pub(crate) fn makers() -> Outcome {
 
 /// Everything that the chores need.
 pub(crate) fn tools() -> Outcome {
-    judges()?;
-    makers()
+    let keys = [("ssh-keygen", "openssh-client")];
+    install(&[&JUDGES[..], &MAKERS, &BOOTERS, &keys].concat())?;
+    witnesses()
 }
 
+/// Installs the packages of all missing tools in one step that removes no package, and checks afterwards that every tool exists.
 fn install(tools: &[Tool]) -> Outcome {
-    let missing: BTreeSet<&str> = tools
-        .iter()
-        .filter(|(program, _)| !found(program))
-        .map(|(_, package)| *package)
-        .collect();
-    let missing: Vec<&str> = missing.into_iter().collect();
+    let missing = packages(tools, &|program| !found(program));
     if missing.is_empty() {
         return Ok(());
     }
     if !found("apt-get") {
         return Err(format!("please install what brings: {}", missing.join(" ")));
     }
-    let install = [
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "install",
-        "-q",
-        "-y",
-        "--no-install-recommends",
-    ];
-    let install = as_root(&[&install, missing.as_slice()].concat())?;
     let update = as_root(&UPDATE)?;
     persist(|| {
         start(&update)?;
-        start(&install)
-    })
+        install_without_removing(&missing)
+    })?;
+    let absent = packages(tools, &|program| !found(program));
+    match absent.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "apt-get succeeded, but programs of these packages are still missing: {}",
+            absent.join(" ")
+        )),
+    }
+}
+
+/// Installs all packages at once. Where QEMU could replace an installed package only, it is unpacked under target/ instead.
+fn install_without_removing(packages: &[&str]) -> Outcome {
+    let conflicts =
+        |packages: &[&str]| !succeeds("apt-get", &[&["-s"], &INSTALL[..], packages].concat());
+    if !packages.contains(&QEMU) || !conflicts(packages) {
+        return apt(packages);
+    }
+    let needed = qemu::needed(QEMU)?;
+    let others = packages.iter().copied().filter(|package| *package != QEMU);
+    let libraries = needed.libraries.iter().map(String::as_str);
+    apt(&others.chain(libraries).collect::<Vec<_>>())?;
+    qemu::unpack(&needed)
+}
+
+/// Never asks, and never removes: a package that conflicts with an installed one must not replace it.
+const INSTALL: [&str; 5] = [
+    "install",
+    "-q",
+    "-y",
+    "--no-install-recommends",
+    "--no-remove",
+];
+
+fn apt(packages: &[&str]) -> Outcome {
+    let environment = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    start(&as_root(&[&environment, &INSTALL[..], packages].concat())?)
+}
+
+/// The packages of the tools that are wanted, each once.
+fn packages<'a>(tools: &[(&str, &'a str)], wanted: &dyn Fn(&str) -> bool) -> Vec<&'a str> {
+    let chosen = tools.iter().filter(|(program, _)| wanted(program));
+    let sorted: BTreeSet<&str> = chosen.map(|(_, package)| *package).collect();
+    sorted.into_iter().collect()
 }
 
 /// Programs of administrators live outside an ordinary user's PATH.
@@ -153,11 +192,7 @@ fn found(program: &str) -> bool {
     if program.starts_with('/') {
         return Path::new(program).exists();
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(Into::into));
-    folders
-        .into_iter()
-        .any(|folder| folder.join(program).is_file())
+    path().iter().any(|folder| folder.join(program).is_file())
 }
 
 /// The words that run a command as root.
