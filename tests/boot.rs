@@ -15,6 +15,9 @@ use crate::support::node::Node;
 use crate::support::three::Three;
 use crate::support::tool::tool;
 
+/// What the power cuts of the gate may take. A machine that boots in two minutes makes four of them, a slow one fewer.
+const CUTS_TIME: Duration = Duration::from_secs(500);
+
 #[test]
 #[ignore = "boots three machines: about four minutes"]
 fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
@@ -62,14 +65,14 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
 }
 
 #[test]
-#[ignore = "boots three machines six times: about a quarter of an hour"]
+#[ignore = "boots three machines two to six times: about ten minutes"]
 fn a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write() {
     inside(
         "boot::a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write",
         || {
             let mut three = Three::healthy("three");
             three.misses_nobody_and_lets_catch_up("etcd1");
-            three.keeps_its_promises_through_power_cuts(5);
+            three.keeps_its_promises_for(CUTS_TIME, 5);
             three.has_systems_as_they_were_flashed();
         },
     );

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etcd_image::boot::{Client, Lab};
 
@@ -22,6 +22,8 @@ pub(crate) struct Three {
     client: Client,
     at: Vec<IpAddr>,
     promised: u32,
+    /// The time from switching the machines on to a healthy cluster, measured at the latest start.
+    boot: Duration,
 }
 
 impl Three {
@@ -39,6 +41,7 @@ impl Three {
             client: lab.client().clone(),
             at: lab.nodes().iter().map(|node| node.address).collect(),
             promised: 0,
+            boot: Duration::ZERO,
             lab,
         }
     }
@@ -68,6 +71,14 @@ impl Three {
             self.start();
             self.keeps_its_promises();
         }
+    }
+
+    /// Cuts the power as often as fits into the budget: at least once, at most `cuts` times. The cluster's latest start tells how
+    /// long a boot takes on this machine.
+    pub(crate) fn keeps_its_promises_for(&mut self, budget: Duration, cuts: u32) {
+        let fitting = budget.as_secs() / self.boot.as_secs().max(1);
+        let cuts = u32::try_from(fitting).unwrap_or(cuts).clamp(1, cuts);
+        self.keeps_its_promises_through_power_cuts(cuts);
     }
 
     /// Nothing that the machines did has changed their systems. They are off afterwards.
@@ -100,10 +111,12 @@ impl Three {
     }
 
     fn start(&mut self) {
+        let started = Instant::now();
         for name in NODES {
             self.lab.start(name).unwrap();
         }
         healthy(&mut self.lab, &NODES);
+        self.boot = started.elapsed();
     }
 
     fn keeps_its_promises(&self) {

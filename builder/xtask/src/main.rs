@@ -1,4 +1,4 @@
-//! Chores of the project: `cargo xtask {setup,demo,test,fixtures,bench}`. Nothing but the standard library.
+//! Chores of the project: `cargo xtask {setup,demo,quick,test,fixtures,bench}`. Nothing but the standard library.
 
 mod bench;
 mod bench_boot;
@@ -13,14 +13,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo        make three node images from a real Debian base, check and boot them
-  test        format, lints, documentation and every test, booted clusters too, as CI runs them
-  test --full also stand-ins for Raspberry Pi OS, Ubuntu Server and Core, IPv6, more power cuts, lost disks, an idle card
-  fixtures    make the test images under target/
-  bench       time builds and boots against plain ones
-  bench build the builds alone
-  bench boot  the boots alone
-  setup       install the tools that demo and test need (Debian, Ubuntu)";
+  demo         build three node images from a real Debian base, verify them and boot them
+  quick [NAME] run the tests that boot nothing, or those whose names contain NAME
+  test         check format, lints and documentation, run every quick test, boot one cluster
+  test --boot  boot the other clusters that CI boots
+  test --full  run everything, including the boots that take hours
+  fixtures     make the test images under target/
+  bench        measure builds and boots (`bench build` or `bench boot` for one of them)
+  setup        install the tools that demo and test need (Debian, Ubuntu)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,8 +28,10 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["setup"] => setup::tools(),
         ["demo"] => demo::run().and_then(|()| demo::boot()),
-        ["test"] => test::run(false),
-        ["test", "--full"] => test::run(true),
+        ["quick", names @ ..] => test::run_quick(names),
+        ["test"] => test::run(),
+        ["test", "--boot"] => test::run_boots(),
+        ["test", "--full"] => test::run_full(),
         ["fixtures"] => test::fixtures(),
         ["bench"] => bench::run(),
         ["bench", "build"] => bench::run_builds(),

@@ -3,24 +3,44 @@
 use crate::command::{self, Outcome, program, start, succeeds};
 use crate::{demo, setup};
 
-/// Format, lints, documentation, tests, booted clusters; `full` boots more of them.
-pub(crate) fn run(full: bool) -> Outcome {
+/// The test that boots a three-node cluster, and that every run of [`run`] includes.
+const ONE_CLUSTER: &str = "boot::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
+/// The modules of the boot tests that CI runs.
+const GATE: [&str; 2] = ["boot::", "boot_appliance::"];
+/// The modules of the boot tests that only `--full` runs.
+const FULL: [&str; 2] = ["boot_members::", "boot_full::"];
+
+/// Checks format, lints and documentation, then runs every quick test and boots one cluster.
+pub(crate) fn run() -> Outcome {
     setup::tools()?;
-    command::run("cargo", &["fmt", "--all", "--check"])?;
-    command::run(
-        "cargo",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    )?;
+    check()?;
     document()?;
     quick(&[])?;
-    boots(full)
+    boots(&[ONE_CLUSTER])
+}
+
+/// Boots the clusters of CI that [`run`] does not boot.
+pub(crate) fn run_boots() -> Outcome {
+    setup::tools()?;
+    boots(&[&GATE[..], &["--skip", ONE_CLUSTER]].concat())
+}
+
+/// Runs everything: [`run`], and every test that boots machines.
+pub(crate) fn run_full() -> Outcome {
+    run()?;
+    boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
+}
+
+/// Runs the tests that boot nothing; with words, only the tests whose names contain one of them.
+pub(crate) fn run_quick(names: &[&str]) -> Outcome {
+    setup::judges()?;
+    quick(names)
+}
+
+fn check() -> Outcome {
+    command::run("cargo", &["fmt", "--all", "--check"])?;
+    let clippy = "clippy --workspace --all-targets -- -D warnings";
+    command::run("cargo", &clippy.split(' ').collect::<Vec<_>>())
 }
 
 /// Makes every test image under target/, by the tests that compare two makings of each.
@@ -53,25 +73,16 @@ fn quick(filter: &[&str]) -> Outcome {
     command::run("cargo", &[runner, filter].concat())
 }
 
-/// The tests that boot clusters made from the real base, one at a time; none is skipped where machines cannot boot.
-fn boots(full: bool) -> Outcome {
+/// Runs tests that boot clusters made from the real base, one at a time. `chosen` is a list of test names and options of the
+/// test binary.
+fn boots(chosen: &[&str]) -> Outcome {
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     command::persist(|| command::run(demo::PROGRAM, &FETCH))?;
-    let which: &[&str] = if full {
-        &[
-            "boot::",
-            "boot_appliance::",
-            "boot_members::",
-            "boot_full::",
-        ]
-    } else {
-        &["boot::", "boot_appliance::"]
-    };
     let runner = match has_nextest() {
-        true => "nextest run --test it --profile boot --run-ignored only",
+        true => "nextest run --test it --profile boot --run-ignored only --",
         false => "test --test it -- --ignored --test-threads 1",
     };
-    let arguments: Vec<&str> = runner.split(' ').chain(which.iter().copied()).collect();
+    let arguments: Vec<&str> = runner.split(' ').chain(chosen.iter().copied()).collect();
     command::run("cargo", &arguments)
 }
 
