@@ -1,0 +1,4 @@
+//! Laboratories for node images. Linux only.
+//!
+//! One boots whole images in QEMU; the other runs the programs of a node's image with real etcd in network namespaces.
+#![cfg(target_os = "linux")]
