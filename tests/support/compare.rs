@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::judge::{Disk, Ext4, Fat, Stat};
+use super::scene::Scene;
 use super::tool::tool;
 
 /// Bytes of the MBR that hold the disk id.
@@ -185,4 +186,20 @@ fn ancestors(planned: &BTreeSet<String>) -> BTreeSet<String> {
         }
     }
     above
+}
+
+/// The paths the manifest names; what it may name is fixed by the snapshots of `plan`.
+pub(crate) fn planned(scene: &Scene) -> Planned {
+    let manifest = scene.manifest();
+    let files = manifest["nodes"][0]["files"].as_array().unwrap();
+    let of = |partition: &str| -> BTreeSet<String> {
+        let named = files.iter().filter(|file| file["partition"] == partition);
+        named
+            .map(|file| file["path"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    Planned {
+        boot: of("boot"),
+        root: of("root"),
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) mod node;
 pub(crate) mod pi_like;
 #[cfg(target_os = "linux")]
 pub(crate) mod power;
+pub(crate) mod refusal;
 pub(crate) mod scene;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;

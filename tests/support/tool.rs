@@ -72,3 +72,14 @@ pub(crate) fn tool_in<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: 
     let output = output.unwrap_or_else(|err| panic!("starting {program}: {err}"));
     Said::new(program, output)
 }
+
+/// Runs one request of debugfs that may write.
+#[track_caller]
+pub(crate) fn debugfs(file_system: &Path, request: &str) {
+    let said = tool(
+        "debugfs",
+        &["-w", "-R", request, file_system.to_str().unwrap()],
+    )
+    .done();
+    assert_eq!(said.err.lines().count(), 1, "{}", said.words());
+}

@@ -4,11 +4,11 @@ use crate::command::{self, Outcome, program, start, succeeds};
 use crate::{demo, setup};
 
 /// The test that boots a three-node cluster, and that every run of [`run`] includes.
-const ONE_CLUSTER: &str = "boot::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
+const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
 /// The modules of the boot tests that CI runs.
-const GATE: [&str; 2] = ["boot::", "boot_appliance::"];
+const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
 /// The modules of the boot tests that only `--full` runs.
-const FULL: [&str; 2] = ["boot_members::", "boot_full::"];
+const FULL: [&str; 2] = ["boot::members::", "boot::full::"];
 
 /// Checks format, lints and documentation, then runs every quick test and boots one cluster.
 pub(crate) fn run() -> Outcome {

@@ -1,6 +1,6 @@
 //! Strangers who judge what was written: nothing here shares code with the program.
 //!
-//! Every judge has a test in `tests/judges.rs` that it rejects a known-bad input.
+//! Every judge has a test in `tests/project/checkers.rs` that it rejects a known-bad input.
 
 mod certificate;
 pub(crate) mod cloud;

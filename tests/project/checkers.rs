@@ -1,6 +1,6 @@
 //! Every judge rejects a known-bad input: without this, its silence about a good one says nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
@@ -8,7 +8,7 @@ use crate::support::fixture::{image, poke, write};
 #[cfg(target_os = "linux")]
 use crate::support::judge::snapd::Seed;
 use crate::support::judge::{self, Disk, Ext4, Kind, chain, cloud, key_fits, leaf};
-use crate::support::tool::tool;
+use crate::support::tool::{debugfs, tool};
 
 fn root_verdict(mistake: &str) -> String {
     let disk = Disk::open(&image(&format!("raspios-trixie+{mistake}")));
@@ -145,17 +145,6 @@ fn a_changed_mode_owner_or_time_is_told() {
         (stat.access().as_str(), stat.mtime),
         ("0600 100990:0", 4_294_967_295)
     );
-}
-
-/// Runs one request of debugfs that may write.
-#[track_caller]
-pub(crate) fn debugfs(file_system: &Path, request: &str) {
-    let said = tool(
-        "debugfs",
-        &["-w", "-R", request, file_system.to_str().unwrap()],
-    )
-    .done();
-    assert_eq!(said.err.lines().count(), 1, "{}", said.words());
 }
 
 /// Certificates made by OpenSSL: an authority, a foreign one, and what they signed.

@@ -1,11 +1,10 @@
 //! `etcd-image build` writes complete, distinct images, the same ones every time, and touches nothing else.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use crate::support::compare::{Planned, unplanned};
+use crate::support::compare::{planned, unplanned};
 use crate::support::fixture::{digest, image, packed, release};
 use crate::support::node::Node;
 use crate::support::scene::Scene;
@@ -92,22 +91,6 @@ fn nothing_else_of_the_base_changes() {
         scene.build(&["--nodes", "1"]);
         let found = unplanned(&image(family), &scene.image_path("etcd1"), &planned(&scene));
         assert_eq!(found, Vec::<String>::new(), "{family}");
-    }
-}
-
-/// The paths the manifest names; what it may name is fixed by the snapshots of `plan`.
-pub(crate) fn planned(scene: &Scene) -> Planned {
-    let manifest = scene.manifest();
-    let files = manifest["nodes"][0]["files"].as_array().unwrap();
-    let of = |partition: &str| -> BTreeSet<String> {
-        let named = files.iter().filter(|file| file["partition"] == partition);
-        named
-            .map(|file| file["path"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    Planned {
-        boot: of("boot"),
-        root: of("root"),
     }
 }
 

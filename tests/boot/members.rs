@@ -26,7 +26,7 @@ fn says(lab: &mut Lab, name: &str, words: &str) -> String {
 #[test]
 #[ignore = "boots five machines: about a quarter of an hour"]
 fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
-    let name = "boot_members::a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew";
+    let name = "boot::members::a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew";
     inside(name, || {
         let mut lab = Images::build("order", 3).lab();
         let client = lab.client().clone();
@@ -62,7 +62,7 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
 #[test]
 #[ignore = "boots four machines: about five minutes"]
 fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
-    let name = "boot_members::a_node_of_another_name_takes_the_place_of_one_that_is_gone";
+    let name = "boot::members::a_node_of_another_name_takes_the_place_of_one_that_is_gone";
     inside(name, || {
         let config = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\n\
                       [[node]]\nname = \"etcd2\"\naddress = \"192.168.0.51\"\n\n\
@@ -88,7 +88,7 @@ fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
 #[test]
 #[ignore = "boots one machine three times: about five minutes"]
 fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
-    let name = "boot_members::a_node_that_is_rebooted_ends_in_order_and_comes_back";
+    let name = "boot::members::a_node_that_is_rebooted_ends_in_order_and_comes_back";
     inside(name, || {
         let images = Images::build("rebooted", 1);
         let mut lab = images.lab();
@@ -129,7 +129,7 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
 #[test]
 #[ignore = "boots one machine twice: about four minutes"]
 fn data_on_a_disk_of_its_own_outlives_the_card() {
-    let name = "boot_members::data_on_a_disk_of_its_own_outlives_the_card";
+    let name = "boot::members::data_on_a_disk_of_its_own_outlives_the_card";
     inside(name, || {
         let config = "[appliance]\ndata = \"/dev/disk/by-id/virtio-second\"\n";
         let mut lab = Images::described("disk", 1, config).lab();
@@ -151,7 +151,7 @@ fn data_on_a_disk_of_its_own_outlives_the_card() {
 #[test]
 #[ignore = "boots two machines and lets them idle: about twenty minutes"]
 fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
-    let name = "boot_members::an_idle_node_writes_a_fifth_of_what_a_classic_one_does";
+    let name = "boot::members::an_idle_node_writes_a_fifth_of_what_a_classic_one_does";
     inside(name, || {
         // Two clusters of one, which know nothing of each other.
         let config = "[appliance]\nread-only = false\n\n\

@@ -5,27 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::support::fixture::{image, junk, packed, poke};
+use crate::support::refusal::{leaves_nothing, refused};
 use crate::support::scene::Scene;
-
-/// A build that must fail, and leave nothing.
-#[track_caller]
-pub(crate) fn refused(scene: &Scene, options: &[&str], code: i32, things: &[&str]) {
-    let outcome = scene.run("build", &[&["--nodes", "3"], options].concat());
-    outcome.refused_naming(code, things);
-    leaves_nothing(scene);
-}
-
-/// There is no image, no half of one, and no forgotten temporary file.
-#[track_caller]
-pub(crate) fn leaves_nothing(scene: &Scene) {
-    let left = ["images", "tmp"]
-        .iter()
-        .flat_map(|folder| scene.names(folder));
-    let left: Vec<_> = left
-        .filter(|path| path != "images/.etcd-image.lock")
-        .collect();
-    assert!(left.is_empty(), "left behind: {left:?}");
-}
 
 #[track_caller]
 fn refuses_base(name: &str, things: &[&str]) {

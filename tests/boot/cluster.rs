@@ -68,7 +68,7 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
 #[ignore = "boots three machines two to six times: about ten minutes"]
 fn a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write() {
     inside(
-        "boot::a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write",
+        "boot::cluster::a_killed_node_catches_up_and_power_cuts_lose_no_acknowledged_write",
         || {
             let mut three = Three::healthy("three");
             three.misses_nobody_and_lets_catch_up("etcd1");

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::refuse::refused;
 use crate::support::judge::cloud;
 use crate::support::node::Node;
+use crate::support::refusal::refused;
 use crate::support::scene::Scene;
 
 const FAMILY: &str = "ubuntu-server-24.04";

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::judges::debugfs;
 use crate::support::compare::{Planned, unplanned};
 use crate::support::fixture::{copy_sparse, image, poke};
 use crate::support::judge::Disk;
+use crate::support::tool::debugfs;
 use crate::support::tool::tool;
 
 /// Where p2 of the fixture starts.

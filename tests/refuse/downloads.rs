@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::refuse::leaves_nothing;
 use crate::support::fixture::{hex, packed, release};
 use crate::support::http::{Reply, Server};
+use crate::support::refusal::leaves_nothing;
 use crate::support::scene::{Outcome, Scene};
 use sha2::{Digest as _, Sha256};
 

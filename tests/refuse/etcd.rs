@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::refuse::refused;
 use crate::support::fixture::{release, write};
+use crate::support::refusal::refused;
 use crate::support::scene::Scene;
 
 #[test]

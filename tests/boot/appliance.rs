@@ -15,7 +15,7 @@ const KEY: &str = "appliance";
 #[test]
 #[ignore = "boots one machine: about two minutes"]
 fn unknown_data_is_left_alone_and_told() {
-    let name = "boot_appliance::unknown_data_is_left_alone_and_told";
+    let name = "boot::appliance::unknown_data_is_left_alone_and_told";
     inside(name, || {
         let mut lab = Images::build("unknown", 1).lab();
         let unknown = DATA + (1 << 20);
@@ -33,7 +33,7 @@ fn unknown_data_is_left_alone_and_told() {
 #[test]
 #[ignore = "boots five machines: about ten minutes"]
 fn a_flashed_member_finds_back_with_its_data_or_without() {
-    let name = "boot_appliance::a_flashed_member_finds_back_with_its_data_or_without";
+    let name = "boot::appliance::a_flashed_member_finds_back_with_its_data_or_without";
     inside(name, || {
         let mut lab = Images::build("flashed", 3).lab();
         let client = lab.client().clone();

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::refuse::refused;
+use crate::support::refusal::refused;
 use crate::support::scene::Scene;
 
 /// One test for each row, and the rows for the table.

@@ -1,0 +1,5 @@
+//! What `etcd-image build` writes, and that it writes nothing else.
+
+mod images;
+mod killed;
+mod unchanged;

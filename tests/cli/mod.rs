@@ -1,0 +1,5 @@
+//! What the commands print and accept.
+
+mod fetch;
+mod plan;
+mod verify;

@@ -1,0 +1,10 @@
+//! Ubuntu Core: which images are refused, what is put on the others, and what their first boot does.
+
+#[cfg(target_os = "linux")]
+mod core_like;
+mod nodes;
+#[cfg(unix)]
+mod provision;
+mod refusals;
+#[cfg(target_os = "linux")]
+mod snapd;

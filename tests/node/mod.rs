@@ -1,0 +1,9 @@
+//! What a node's image contains, and how the programs in it decide.
+
+mod contents;
+#[cfg(unix)]
+mod data;
+#[cfg(unix)]
+mod decide;
+mod first_boot;
+mod ubuntu_server;

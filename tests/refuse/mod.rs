@@ -1,0 +1,7 @@
+//! What is refused: with which exit code and message, and that nothing is changed.
+
+#[cfg(target_os = "linux")]
+mod boot;
+mod downloads;
+mod etcd;
+mod input;
