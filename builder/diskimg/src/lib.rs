@@ -1,24 +1,24 @@
 //! Disk images as bytes: MBR, GPT, FAT and ext4 behind one small storage trait.
 //!
 //! ```text
-//!   file, read only ─▶ Overlay ─▶ Window: partition 1 ─▶ fat::Writer  ─▶ fat::Reader   (another author's code)
+//!   file, read only ─▶ CowStorage ─▶ Window: partition 1 ─▶ fat::Writer  ─▶ fat::Reader   (another author's code)
 //!   (the base)         (changes   Window: partition 2 ─▶ ext4::Writer ─▶ ext4::Reader  (another author's code)
 //!                       in memory)
 //!                          └──────▶ runs(): what differs from the base, in order, to be written elsewhere
 //! ```
 //!
 //! 1. [`Storage`] is all there is to know about where bytes live: a size, reads, writes.
-//! 2. [`Overlay`] keeps every change in memory, so the base is never written and a failure leaves nothing behind.
+//! 2. [`CowStorage`] keeps every change in memory, so the base is never written and a failure leaves nothing behind.
 //! 3. [`Table`] finds the partitions; a [`Window`] is one of them.
 //! 4. [`ext4`] and [`fat`] each have a gate (is this safe to edit?), a writer and a reader; the readers are built on
 //!    code of other authors than the writers.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use diskimg::{Memory, Overlay, Storage};
+//! use diskimg::{Memory, CowStorage, Storage};
 //!
 //! let base = Arc::new(Memory::new(vec![0; 10_000]));
-//! let image = Overlay::new(base);
+//! let image = CowStorage::new(base);
 //! image.write_at(5000, b"changed")?;
 //! for run in image.runs() {
 //!     let run = run?;
@@ -59,5 +59,5 @@ mod crc;
 
 pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
 pub use fs::{Attributes, Kind, Metadata, ReadFs, WriteFs};
-pub use storage::{Memory, Overlay, ReadOnlyFile, Run, Storage, Window};
+pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, Storage, Window};
 pub use table::{Partition, PartitionKind, Table};

@@ -4,13 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use diskimg::ext4::{Reader as Ext4Reader, Writer as Ext4Writer};
 use diskimg::fat::{Reader as FatReader, Writer as FatWriter};
-use diskimg::{Attributes, Kind, Overlay, ReadFs, Storage, Table, WriteFs};
+use diskimg::{Attributes, CowStorage, Kind, ReadFs, Storage, Table, WriteFs};
 use proptest::prelude::{Strategy, any, prop, proptest};
 
 use crate::ext4_writes::{CLOCK, ROOT};
 use crate::fat_writes::TIME;
 use crate::support::cases;
-use crate::support::images::{Ext4, bytes, fat, gpt, mbr, overlay};
+use crate::support::images::{Ext4, bytes, cow, fat, gpt, mbr};
 
 /// Where to spoil and with what: the place counts through the sectors that hold anything.
 type Spots = Vec<(prop::sample::Index, u16, u8)>;
@@ -37,8 +37,8 @@ impl Victim {
         Self { image, sectors }
     }
 
-    fn spoiled(&self, spots: &Spots) -> Arc<Overlay> {
-        let storage = overlay(&self.image);
+    fn spoiled(&self, spots: &Spots) -> Arc<CowStorage> {
+        let storage = cow(&self.image);
         for (index, at, byte) in spots {
             let offset = self.sectors[index.index(self.sectors.len())] + u64::from(*at);
             storage.write_at(offset, &[*byte]).unwrap();

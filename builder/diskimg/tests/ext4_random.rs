@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
 use crate::ext4_writes::{edit, reader};
 use crate::support::cases;
-use crate::support::images::{Ext4, overlay};
+use crate::support::images::{Ext4, cow};
 use crate::support::judges::e2fsck;
 
 /// What may be done; names are few, so that operations meet.
@@ -192,7 +192,7 @@ fn found(fs: &mut dyn ReadFs, folder: &str, into: &mut BTreeMap<String, Thing>) 
 }
 
 fn check(base: &Arc<dyn Storage>, steps: &[Step]) {
-    let storage = overlay(base);
+    let storage = cow(base);
     let mut model = Model::default();
     edit(&storage, |fs| {
         for step in steps {

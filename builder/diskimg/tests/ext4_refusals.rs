@@ -5,11 +5,11 @@ use std::sync::Arc;
 use diskimg::error::FeatureSet;
 use diskimg::ext4::{Clock, Reader, Writer, gate};
 use diskimg::{
-    Attributes, Corrupt, Error, Overlay, ReadFs, Refused, Storage, Unsupported, WriteFs,
+    Attributes, Corrupt, CowStorage, Error, ReadFs, Refused, Storage, Unsupported, WriteFs,
 };
 
 use crate::ext4_writes::{CLOCK, ROOT, edit, reader};
-use crate::support::images::{Ext4, bytes, debugged, overlay, patched};
+use crate::support::images::{Ext4, bytes, cow, debugged, patched};
 use crate::support::judges::{e2fsck_file, file};
 
 /// Why the writer does not open the image.
@@ -100,7 +100,7 @@ fn a_damaged_superblock_is_refused() {
 
 /// Every request is refused with its error, and the image stays as it is.
 fn refused(requests: impl FnOnce(&mut dyn WriteFs) -> Vec<(diskimg::Result<()>, Refused)>) {
-    let storage = overlay(&Ext4::new(&[]).make());
+    let storage = cow(&Ext4::new(&[]).make());
     edit(&storage, |fs| {
         for (result, expected) in requests(fs) {
             assert_eq!(result, Err(Error::Refused(expected)));
@@ -180,7 +180,7 @@ fn requests_that_make_no_sense_change_nothing() {
 
 #[test]
 fn wrong_reads_are_refused() {
-    let storage = overlay(&Ext4::new(&[]).make());
+    let storage = cow(&Ext4::new(&[]).make());
     let mut reader = reader(&storage);
     let cases = [
         (
@@ -225,7 +225,7 @@ fn times_the_format_cannot_hold_are_refused() {
 /// Fails writes after a while, as a disk would.
 #[derive(Debug)]
 struct Failing {
-    inner: Arc<Overlay>,
+    inner: Arc<CowStorage>,
     left: std::sync::atomic::AtomicU32,
 }
 
@@ -257,7 +257,7 @@ fn a_failure_in_the_middle_is_told_again_by_finish() {
     let before = bytes(base.as_ref());
     for left in [0, 1, 5, 20] {
         let storage = Arc::new(Failing {
-            inner: overlay(&base),
+            inner: cow(&base),
             left: left.into(),
         });
         let mut writer = Box::new(Writer::open(storage, CLOCK).unwrap());

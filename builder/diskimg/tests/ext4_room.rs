@@ -4,12 +4,12 @@ use diskimg::ext4::gate;
 use diskimg::{Error, ReadFs, Refused};
 
 use crate::ext4_writes::{ROOT, edit, reader};
-use crate::support::images::{Ext4, overlay};
+use crate::support::images::{Ext4, cow};
 use crate::support::judges::{debugfs, e2fsck};
 
 #[test]
 fn a_file_that_does_not_fit_is_refused_before_anything_changes() {
-    let storage = overlay(&Ext4::new(&[]).mib(16).make());
+    let storage = cow(&Ext4::new(&[]).mib(16).make());
     let free = reader(&storage).free_bytes().unwrap();
     let content = vec![1; usize::try_from(free).unwrap()];
     edit(&storage, |fs| {
@@ -31,7 +31,7 @@ fn a_file_that_does_not_fit_is_refused_before_anything_changes() {
 #[test]
 fn a_full_file_system_is_whole_and_says_that_it_is_full() {
     for options in [&[][..], &["-b", "1024"]] {
-        let storage = overlay(&Ext4::new(options).mib(16).make());
+        let storage = cow(&Ext4::new(options).mib(16).make());
         let mut refused = None;
         edit(&storage, |fs| {
             for number in 0..10_000 {
@@ -55,7 +55,7 @@ fn a_full_file_system_is_whole_and_says_that_it_is_full() {
 #[test]
 fn a_fragmented_file_system_takes_large_files() {
     let options = ["-b", "1024", "-N", "4000", "-O", "^has_journal"];
-    let storage = overlay(&Ext4::new(&options).mib(5).empty());
+    let storage = cow(&Ext4::new(&options).mib(5).empty());
     let place = |number: u32| format!("/{}/{number}", number % 8);
     edit(&storage, |fs| {
         for folder in 0..8 {
@@ -85,7 +85,7 @@ fn a_fragmented_file_system_takes_large_files() {
 
 #[test]
 fn a_file_system_without_inodes_says_so() {
-    let storage = overlay(&Ext4::new(&["-N", "64"]).make());
+    let storage = cow(&Ext4::new(&["-N", "64"]).make());
     let total = gate(storage.as_ref()).unwrap().inodes.into();
     let mut made = 0;
     edit(&storage, |fs| {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use diskimg::ext4::{Clock, Reader, Writer};
-use diskimg::{Attributes, Kind, Metadata, Overlay, ReadFs, Storage, WriteFs};
+use diskimg::{Attributes, CowStorage, Kind, Metadata, ReadFs, Storage, WriteFs};
 
-use crate::support::images::{Ext4, bytes, debugged, flavours, overlay};
+use crate::support::images::{Ext4, bytes, cow, debugged, flavours};
 use crate::support::judges::{debugfs, e2fsck};
 
 pub(crate) const CLOCK: Clock = Clock {
@@ -19,20 +19,20 @@ pub(crate) const ROOT: Attributes = Attributes {
     gid: 0,
 };
 
-pub(crate) fn edit(storage: &Arc<Overlay>, edit: impl FnOnce(&mut dyn WriteFs)) {
+pub(crate) fn edit(storage: &Arc<CowStorage>, edit: impl FnOnce(&mut dyn WriteFs)) {
     let mut writer = Box::new(Writer::open(storage.clone(), CLOCK).unwrap());
     edit(writer.as_mut());
     writer.finish().unwrap();
 }
 
-pub(crate) fn reader(storage: &Arc<Overlay>) -> Reader {
+pub(crate) fn reader(storage: &Arc<CowStorage>) -> Reader {
     Reader::open(storage.clone() as Arc<dyn Storage>).unwrap()
 }
 
 /// What two runs of the same edit leave on the same image.
-fn twice(base: &Arc<dyn Storage>, edits: impl Fn(&mut dyn WriteFs)) -> [Arc<Overlay>; 2] {
+fn twice(base: &Arc<dyn Storage>, edits: impl Fn(&mut dyn WriteFs)) -> [Arc<CowStorage>; 2] {
     [(); 2].map(|()| {
-        let storage = overlay(base);
+        let storage = cow(base);
         edit(&storage, &edits);
         storage
     })
@@ -63,7 +63,7 @@ fn usual_edits(fs: &mut dyn WriteFs) {
 #[test]
 fn what_is_written_is_read_back_and_e2fsck_agrees() {
     for (flavour, ext4) in flavours() {
-        let storage = overlay(&ext4.make());
+        let storage = cow(&ext4.make());
         edit(&storage, usual_edits);
         e2fsck(storage.as_ref());
         let mut reader = reader(&storage);
@@ -115,7 +115,7 @@ fn equal_edits_give_equal_bytes() {
 
 #[test]
 fn an_edit_that_is_only_opened_and_finished_changes_nothing() {
-    let storage = overlay(&Ext4::new(&[]).make());
+    let storage = cow(&Ext4::new(&[]).make());
     edit(&storage, |_| {});
     assert_eq!(storage.runs().count(), 0);
 }
@@ -124,7 +124,7 @@ fn an_edit_that_is_only_opened_and_finished_changes_nothing() {
 fn the_base_is_never_changed() {
     let base = Ext4::new(&[]).make();
     let before = bytes(base.as_ref());
-    edit(&overlay(&base), usual_edits);
+    edit(&cow(&base), usual_edits);
     assert!(bytes(base.as_ref()) == before);
 }
 
@@ -132,7 +132,7 @@ fn the_base_is_never_changed() {
 fn a_secret_is_in_the_image_once_and_the_journal_as_it_was() {
     for (flavour, ext4) in flavours() {
         let base = ext4.make();
-        let storage = overlay(&base);
+        let storage = cow(&base);
         let secret = b"-----BEGIN a key that must not be found twice-----";
         edit(&storage, |fs| {
             fs.write_file("/etc/key", secret, ROOT).unwrap();
@@ -150,7 +150,7 @@ fn a_secret_is_in_the_image_once_and_the_journal_as_it_was() {
 
 #[test]
 fn all_four_times_of_what_is_made_and_the_time_of_its_folder_are_the_given_one() {
-    let storage = overlay(&Ext4::new(&[]).make());
+    let storage = cow(&Ext4::new(&[]).make());
     edit(&storage, |fs| {
         fs.write_file("/etc/new", b"x", ROOT).unwrap();
         fs.make_folder("/home/pi", ROOT).unwrap();
@@ -189,7 +189,7 @@ fn what_is_not_named_keeps_its_attributes_times_and_capabilities() {
             "ea_set /etc/twin user.note keep",
         ],
     );
-    let storage = overlay(&base);
+    let storage = cow(&base);
     let watched = ["/usr/lib/big", "/usr/bin", "/etc/systemd", "/lib", "/loop"];
     let look = |storage: &dyn Storage| {
         watched.map(|path| {
@@ -213,7 +213,7 @@ fn replacing_a_file_leaves_its_other_names_and_drops_its_attributes() {
         Ext4::new(&[]).make().as_ref(),
         &["ea_set /usr/lib/big security.capability abc"],
     );
-    let storage = overlay(&base);
+    let storage = cow(&base);
     edit(&storage, |fs| {
         fs.write_file("/etc/hostname", b"etcd1\n", ROOT).unwrap();
         fs.write_file("/usr/lib/big", b"small", ROOT).unwrap();
@@ -231,7 +231,7 @@ fn replacing_a_file_leaves_its_other_names_and_drops_its_attributes() {
 
 #[test]
 fn free_space_is_counted_by_writer_and_reader_alike() {
-    let storage = overlay(&Ext4::new(&[]).make());
+    let storage = cow(&Ext4::new(&[]).make());
     let before = (
         reader(&storage).free_bytes().unwrap(),
         reader(&storage).free_inodes().unwrap(),

@@ -6,7 +6,7 @@ use diskimg::fat::{FatKind, Reader, Summary, Writer, gate};
 use diskimg::{Corrupt, Error, ReadFs, Refused, Storage, StorageError, Unsupported};
 
 use crate::fat_writes::{NONE, TIME, edit, reader};
-use crate::support::images::{MIB, bytes, fat, overlay, patched};
+use crate::support::images::{MIB, bytes, cow, fat, patched};
 use crate::support::judges::fsck_vfat;
 
 fn fat32() -> Arc<dyn Storage> {
@@ -133,7 +133,7 @@ fn chains_that_go_astray_are_refused() {
 
 #[test]
 fn wrong_requests_are_refused() {
-    let storage = overlay(&fat32());
+    let storage = cow(&fat32());
     edit(&storage, |fs| {
         let link = Unsupported::FatSymlink { path: path("/x") };
         assert_eq!(fs.make_symlink("/x", "y"), Err(Error::Unsupported(link)));
@@ -195,7 +195,7 @@ fn wrong_requests_are_refused() {
 
 #[test]
 fn attributes_are_accepted_and_ignored() {
-    let storage = overlay(&fat32());
+    let storage = cow(&fat32());
     edit(&storage, |fs| {
         assert_eq!(fs.set_attributes("/config.txt", NONE), Ok(()));
         assert_eq!(fs.set_attributes("/", NONE), Ok(()));
@@ -211,7 +211,7 @@ fn times_the_format_cannot_hold_are_refused() {
 
 #[test]
 fn a_full_volume_is_whole_and_says_that_it_is_full() {
-    let storage = overlay(&fat(16, &["-F", "16"]));
+    let storage = cow(&fat(16, &["-F", "16"]));
     let free = reader(&storage).free_bytes().unwrap();
     let content = vec![5; usize::try_from(free).unwrap() + 1];
     edit(&storage, |fs| {
@@ -238,7 +238,7 @@ fn wrong_free_counts_are_corrected() {
     let unknown = patched(good.as_ref(), 512 + 488, &[0xFF; 8]);
     let wrong = patched(good.as_ref(), 512 + 488, &[1, 2, 3, 0]);
     for volume in [unknown, wrong] {
-        let storage = overlay(&volume);
+        let storage = cow(&volume);
         edit(&storage, |fs| {
             fs.write_file("/new", &[1; 5000], NONE).unwrap();
         });
@@ -251,7 +251,7 @@ fn wrong_free_counts_are_corrected() {
 fn the_base_is_never_changed() {
     let base = fat32();
     let before = bytes(base.as_ref());
-    edit(&overlay(&base), |fs| {
+    edit(&cow(&base), |fs| {
         fs.write_file("/new", &[1; 5000], NONE).unwrap();
     });
     assert!(bytes(base.as_ref()) == before);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use diskimg::fat::{Reader, Writer};
-use diskimg::{Attributes, Kind, Metadata, Overlay, ReadFs, Storage, WriteFs};
+use diskimg::{Attributes, CowStorage, Kind, Metadata, ReadFs, Storage, WriteFs};
 use proptest::prelude::{Strategy, prop, prop_oneof, proptest};
 
 use crate::support::cases;
-use crate::support::images::{bytes, fat, overlay};
+use crate::support::images::{bytes, cow, fat};
 use crate::support::judges::{file, fsck_vfat};
 use crate::support::must;
 
@@ -27,13 +27,13 @@ const FLAVOURS: [(u64, &[&str]); 3] = [
     (16, &["-F", "16"]),
 ];
 
-pub(crate) fn edit(storage: &Arc<Overlay>, edit: impl FnOnce(&mut dyn WriteFs)) {
+pub(crate) fn edit(storage: &Arc<CowStorage>, edit: impl FnOnce(&mut dyn WriteFs)) {
     let mut writer = Box::new(Writer::open(storage.clone(), TIME).unwrap());
     edit(writer.as_mut());
     writer.finish().unwrap();
 }
 
-pub(crate) fn reader(storage: &Arc<Overlay>) -> Reader {
+pub(crate) fn reader(storage: &Arc<CowStorage>) -> Reader {
     Reader::open(storage.clone() as Arc<dyn Storage>).unwrap()
 }
 
@@ -52,7 +52,7 @@ fn usual_edits(fs: &mut dyn WriteFs) {
 #[test]
 fn what_is_written_is_read_back_and_fsck_agrees() {
     for (mib, options) in FLAVOURS {
-        let storage = overlay(&fat(mib, options));
+        let storage = cow(&fat(mib, options));
         edit(&storage, usual_edits);
         fsck_vfat(storage.as_ref());
         let mut reader = reader(&storage);
@@ -90,7 +90,7 @@ fn what_is_written_is_read_back_and_fsck_agrees() {
 
 #[test]
 fn mtools_reads_what_was_written() {
-    let storage = overlay(&fat(64, &["-F", "32", "-s", "1"]));
+    let storage = cow(&fat(64, &["-F", "32", "-s", "1"]));
     edit(&storage, usual_edits);
     let image = file(storage.as_ref());
     let name = image.path().to_str().unwrap();
@@ -108,7 +108,7 @@ fn equal_edits_give_equal_bytes() {
     for (mib, options) in FLAVOURS {
         let base = fat(mib, options);
         let [first, second] = [(); 2].map(|()| {
-            let storage = overlay(&base);
+            let storage = cow(&base);
             edit(&storage, usual_edits);
             bytes(storage.as_ref())
         });
@@ -119,7 +119,7 @@ fn equal_edits_give_equal_bytes() {
 #[test]
 fn an_edit_that_is_only_opened_and_finished_changes_nothing() {
     for (mib, options) in FLAVOURS {
-        let storage = overlay(&fat(mib, options));
+        let storage = cow(&fat(mib, options));
         edit(&storage, |_| {});
         assert_eq!(storage.runs().count(), 0);
     }
@@ -184,7 +184,7 @@ fn model_of(fs: &mut Reader, folder: &str, model: &mut Model) {
 }
 
 fn check(base: &Arc<dyn Storage>, steps: &[Step]) {
-    let storage = overlay(base);
+    let storage = cow(base);
     let config = b"arm_64bit=1\n".len();
     let start = [
         ("/config.txt", Some(config)),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diskimg::{Overlay, ReadFs, ReadOnlyFile, Result, Run};
+use diskimg::{CowStorage, ReadFs, ReadOnlyFile, Result, Run};
 
 use crate::ext4_writes::{ROOT, edit, reader};
 use crate::fat_writes;
-use crate::support::images::{Ext4, MIB, fat, overlay, small_root};
+use crate::support::images::{Ext4, MIB, cow, fat, small_root};
 use crate::support::judges::{e2fsck_file, fsck_vfat};
 
 /// etcd, etcdctl and etcdutl in MiB, together 59.
@@ -28,7 +28,7 @@ fn etcd_goes_into_two_gigabytes_quickly() {
     let ext4 = Ext4::new(&["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"]);
     let image = ext4.mib(2048).file(small_root);
     let base = Arc::new(ReadOnlyFile::open(image.path()).unwrap());
-    let storage = Arc::new(Overlay::new(base));
+    let storage = Arc::new(CowStorage::new(base));
     let binaries = BINARIES.map(|(name, mib)| (name, content(mib * MIB, mib)));
 
     let start = Instant::now();
@@ -79,7 +79,7 @@ fn write_runs(image: &std::path::Path, runs: &[Run]) {
 
 #[test]
 fn a_kernel_goes_into_tiny_fat_clusters_quickly() {
-    let storage = overlay(&fat(64, &["-F", "32", "-s", "1"]));
+    let storage = cow(&fat(64, &["-F", "32", "-s", "1"]));
     let kernel = content(30 * MIB, 8);
     let start = Instant::now();
     fat_writes::edit(&storage, |fs| {

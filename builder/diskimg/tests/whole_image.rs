@@ -1,4 +1,4 @@
-//! A whole image as the program edits it: table, FAT and ext4 in one overlay, runs written into a copy.
+//! A whole image as the program edits it: table, FAT and ext4 on one copy-on-write storage, runs written into a copy.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use diskimg::{ext4, fat};
 
 use crate::ext4_writes::{CLOCK, ROOT};
 use crate::fat_writes::TIME;
-use crate::support::images::{self, Ext4, MIB, bytes, mbr, overlay};
+use crate::support::images::{self, Ext4, MIB, bytes, cow, mbr};
 use crate::support::judges;
 
 /// The disk of `mbr()` with a FAT of 16 MiB and an ext4 of 20 MiB in their places.
@@ -45,11 +45,11 @@ fn personalise(image: &Arc<dyn Storage>, id: u32, name: &str) {
 }
 
 #[test]
-fn runs_written_into_a_copy_make_the_image_of_the_overlay() {
+fn runs_written_into_a_copy_make_the_edited_image() {
     let base = disk();
     let before = bytes(base.as_ref());
     for (id, name) in [(1, "etcd1"), (2, "etcd2")] {
-        let changes = overlay(&base);
+        let changes = cow(&base);
         personalise(&(changes.clone() as Arc<dyn Storage>), id, name);
         let copy: Arc<dyn Storage> = Arc::new(Memory::new(before.clone()));
         for run in changes.runs().collect::<Result<Vec<_>>>().unwrap() {
@@ -77,7 +77,7 @@ fn two_nodes_can_be_made_at_once_from_one_base() {
     let images = std::thread::scope(|scope| {
         [(1, "etcd1"), (2, "etcd2"), (1, "etcd1")]
             .map(|(id, name)| {
-                let image = overlay(&base);
+                let image = cow(&base);
                 scope.spawn(move || {
                     personalise(&(image.clone() as Arc<dyn Storage>), id, name);
                     bytes(image.as_ref())

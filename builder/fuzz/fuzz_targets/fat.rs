@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use diskimg::fat::{Reader, Writer};
-use diskimg::{Attributes, Memory, Overlay, ReadFs, WriteFs};
+use diskimg::{Attributes, Memory, CowStorage, ReadFs, WriteFs};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let storage = Arc::new(Overlay::new(Arc::new(Memory::new(bytes.to_vec()))));
+    let storage = Arc::new(CowStorage::new(Arc::new(Memory::new(bytes.to_vec()))));
     if let Ok(mut reader) = Reader::open(storage.clone()) {
         for name in reader.read_dir("/").unwrap_or_default() {
             let path = format!("/{name}");

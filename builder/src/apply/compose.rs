@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use diskimg::{Overlay, Storage as _};
+use diskimg::{CowStorage, Storage as _};
 use sha2::{Digest as _, Sha256};
 
 use super::direct::{Buffer, DirectFile};
@@ -31,7 +31,7 @@ const HOLE: usize = 64 << 10;
 pub(super) fn compose(
     plan: &Plan,
     base: &Image,
-    edited: &Overlay,
+    edited: &CowStorage,
     out: &OutputFolder,
 ) -> Result<Staged> {
     let name = plan.image();
@@ -61,7 +61,7 @@ pub(super) fn compose(
 }
 
 /// The digest of the edited image, which is nowhere written.
-fn digest(edited: &Overlay, data: &[Range<u64>]) -> Result<String> {
+fn digest(edited: &CowStorage, data: &[Range<u64>]) -> Result<String> {
     let mut buffer = Buffer::new(ZEROES.len());
     let mut hash = Sha256::new();
     for chunk in chunks(edited, data) {
@@ -72,7 +72,7 @@ fn digest(edited: &Overlay, data: &[Range<u64>]) -> Result<String> {
 
 /// Writes the edited image into a file of its size that is one hole, and gives its digest. Every byte is read once:
 /// one thread reads and hashes, which keeps a processor busy, while another waits for the disk.
-fn copy(edited: &Overlay, data: &[Range<u64>], file: &File) -> Result<String> {
+fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String> {
     let (full, to_write) = mpsc::sync_channel(BUFFERS);
     let (written, free) = mpsc::sync_channel(BUFFERS);
     for _ in 0..BUFFERS {
@@ -91,7 +91,7 @@ fn copy(edited: &Overlay, data: &[Range<u64>], file: &File) -> Result<String> {
 
 /// Reads and hashes, and hands over what is to be written, until all is read or the writer has failed.
 fn read_chunks(
-    edited: &Overlay,
+    edited: &CowStorage,
     data: &[Range<u64>],
     free: &Receiver<Buffer>,
     full: &SyncSender<(Chunk, Buffer)>,
@@ -135,7 +135,7 @@ struct Chunk {
 
 impl Chunk {
     /// The bytes; what is known to be a hole is not read.
-    fn read<'a>(&self, edited: &Overlay, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
+    fn read<'a>(&self, edited: &CowStorage, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
         if self.is_hole {
             return Ok(&ZEROES[..self.len]);
         }
@@ -154,7 +154,7 @@ impl Chunk {
 }
 
 /// The edited image from first to last byte.
-fn chunks(edited: &Overlay, data: &[Range<u64>]) -> impl Iterator<Item = Chunk> {
+fn chunks(edited: &CowStorage, data: &[Range<u64>]) -> impl Iterator<Item = Chunk> {
     let size = edited.size();
     (0..size.div_ceil(CHUNK)).map(move |number| {
         let offset = number * CHUNK;
@@ -168,7 +168,7 @@ fn chunks(edited: &Overlay, data: &[Range<u64>]) -> impl Iterator<Item = Chunk> 
 }
 
 /// Whether the range is a hole of the base that no edit touches.
-fn is_hole(edited: &Overlay, data: &[Range<u64>], range: Range<u64>) -> bool {
+fn is_hole(edited: &CowStorage, data: &[Range<u64>], range: Range<u64>) -> bool {
     let next = data.partition_point(|part| part.end <= range.start);
     let in_data = data.get(next).is_some_and(|part| part.start < range.end);
     !in_data && !edited.is_changed(range)
@@ -193,7 +193,7 @@ fn parts(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-fn write_runs(edited: &Overlay, mut file: &File) -> Result<()> {
+fn write_runs(edited: &CowStorage, mut file: &File) -> Result<()> {
     for run in edited.runs() {
         let run = run?;
         file.seek(SeekFrom::Start(run.offset))?;

@@ -3,34 +3,33 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{Overlay, Storage, Window, WriteFs};
+use diskimg::{CowStorage, Storage, Window, WriteFs};
 
 use crate::inspect::{Before, Image, Part, Place};
 use crate::plan::{Action, Plan, Step};
 
 /// The base with the plan's edits laid over it.
-pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<Overlay>> {
-    let overlay = Arc::new(Overlay::new(base.storage()));
+pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<CowStorage>> {
+    let edited = Arc::new(CowStorage::new(base.storage()));
     if plan.disk_id.0 != plan.disk_id.1 {
-        diskimg::table::set_mbr_disk_id(&*overlay, plan.disk_id.1)
-            .context("writing the disk id")?;
+        diskimg::table::set_mbr_disk_id(&*edited, plan.disk_id.1).context("writing the disk id")?;
     }
     let layout = base.layout();
-    let boot = diskimg::fat::Writer::open(window(&overlay, &layout.boot)?, plan.time)?;
+    let boot = diskimg::fat::Writer::open(window(&edited, &layout.boot)?, plan.time)?;
     run(plan, Place::Boot, Box::new(boot))?;
     let clock = diskimg::ext4::Clock {
         time: plan.time,
         generation_seed: u64::from(plan.disk_id.1),
     };
     if let Some(part) = layout.system.part() {
-        let root = diskimg::ext4::Writer::open(window(&overlay, part)?, clock)?;
+        let root = diskimg::ext4::Writer::open(window(&edited, part)?, clock)?;
         run(plan, Place::Root, Box::new(root))?;
     }
-    Ok(overlay)
+    Ok(edited)
 }
 
-fn window(overlay: &Arc<Overlay>, part: &Part) -> Result<Arc<dyn Storage>> {
-    let storage: Arc<dyn Storage> = overlay.clone();
+fn window(edited: &Arc<CowStorage>, part: &Part) -> Result<Arc<dyn Storage>> {
+    let storage: Arc<dyn Storage> = edited.clone();
     Ok(Arc::new(Window::new(storage, part.start, part.len)?))
 }
 

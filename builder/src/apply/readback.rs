@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{Kind as FileKind, Overlay, ReadFs};
+use diskimg::{CowStorage, Kind as FileKind, ReadFs};
 
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, Place};
 use crate::plan::{Action, Plan, Step};
 
 /// Fails unless every path holds what the plan says.
-pub(super) fn check(plan: &Plan, edited: &Arc<Overlay>) -> Result<()> {
+pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<()> {
     let image = Image::of(edited.clone()).context("reading the edited image back")?;
     let mut files = image.files()?;
     for step in &plan.steps {

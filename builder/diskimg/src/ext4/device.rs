@@ -1,7 +1,7 @@
 //! Storage as the block device of `rust-fs-ext4`, without the journal.
 //!
 //! The engine writes every change twice: into the journal, then in place, where it is final when the call returns.
-//! Offline, on an overlay that is thrown away after an error, the first copy protects nothing; it costs memory and
+//! Offline, on copy-on-write storage that is thrown away after an error, the first copy protects nothing; it costs memory and
 //! would leave file contents, keys among them, in the journal area of the image. So writes to the journal's blocks
 //! are dropped here: the journal, its superblock included, keeps the bytes of the base, which the gate found empty.
 

@@ -4,7 +4,7 @@
 //! may be edited at all; [`Writer`] edits it (on `rust-fs-ext4`); [`Reader`] reads it (on `ext4-view`, other
 //! authors, so that what one writes the other must understand).
 //!
-//! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on an overlay,
+//! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on copy-on-write storage,
 //! so it needs no journal, and no secret can stay behind in one.
 
 mod clock;

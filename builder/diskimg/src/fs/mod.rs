@@ -75,8 +75,8 @@ pub trait ReadFs {
 
 /// A file system that can be changed.
 ///
-/// The storage is changed at once; put it on an [`Overlay`](crate::Overlay) and throw that away after an error.
-/// **Invariant**: once a change failed half-way, `finish` fails with the same error, so that a broken overlay is not
+/// The storage is changed at once; put it on an [`CowStorage`](crate::CowStorage) and throw that away after an error.
+/// **Invariant**: once a change failed half-way, `finish` fails with the same error, so that a broken copy is not
 /// taken for a finished one. Refusals found before the first byte changed (a path that is not there, no space) do
 /// not count.
 pub trait WriteFs {

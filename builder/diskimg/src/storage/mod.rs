@@ -5,16 +5,17 @@ use std::fmt::Debug;
 use crate::bytes::len_u64;
 use crate::error::{Result, StorageError};
 
+mod cow;
 mod file;
 mod memory;
-mod overlay;
+
 mod runs;
 mod stream;
 mod window;
 
+pub use cow::CowStorage;
 pub use file::ReadOnlyFile;
 pub use memory::Memory;
-pub use overlay::Overlay;
 pub use runs::{Run, Runs};
 pub(crate) use stream::Stream;
 pub use window::Window;

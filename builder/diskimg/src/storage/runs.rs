@@ -1,11 +1,11 @@
-//! What an overlay changed, in order.
+//! What changed on top of the base, in order.
 
 use std::iter::Peekable;
 use std::sync::RwLockReadGuard;
 use std::vec::IntoIter;
 
 use super::Storage;
-use super::overlay::{BLOCK, Blocks};
+use super::cow::{BLOCK, Blocks};
 use crate::bytes::len_u64;
 use crate::error::Result;
 
@@ -18,7 +18,7 @@ pub struct Run {
     pub bytes: Vec<u8>,
 }
 
-/// The runs of an overlay, see [`Overlay::runs`](super::Overlay::runs). A failure to read the base ends it.
+/// The runs of a copy-on-write storage, see [`CowStorage::runs`](super::CowStorage::runs). A failure to read the base ends it.
 #[derive(Debug)]
 pub struct Runs<'a> {
     base: &'a dyn Storage,
@@ -94,23 +94,23 @@ mod tests {
 
     use super::{Run, Runs};
     use crate::error::{Error, StorageError};
-    use crate::storage::{Memory, Overlay, Storage};
+    use crate::storage::{CowStorage, Memory, Storage};
 
-    fn overlay(size: usize) -> (Arc<Memory>, Overlay) {
+    fn cow(size: usize) -> (Arc<Memory>, CowStorage) {
         let base = Arc::new(Memory::new(vec![b'.'; size]));
-        (base.clone(), Overlay::new(base))
+        (base.clone(), CowStorage::new(base))
     }
 
-    fn runs(overlay: &Overlay) -> Vec<Run> {
-        overlay.runs().collect::<Result<_, _>>().unwrap()
+    fn runs(cow: &CowStorage) -> Vec<Run> {
+        cow.runs().collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
     fn reads_changes_over_the_base_and_leaves_the_base_alone() {
-        let (base, overlay) = overlay(10_000);
-        overlay.write_at(4090, b"0123456789").unwrap();
+        let (base, cow) = cow(10_000);
+        cow.write_at(4090, b"0123456789").unwrap();
         let mut read = [0; 14];
-        overlay.read_at(4088, &mut read).unwrap();
+        cow.read_at(4088, &mut read).unwrap();
         assert_eq!(&read, b"..0123456789..");
         base.read_at(4088, &mut read).unwrap();
         assert_eq!(&read, b"..............");
@@ -118,9 +118,9 @@ mod tests {
 
     #[test]
     fn merges_adjacent_blocks_and_cuts_the_last_at_the_end() {
-        let (_, overlay) = overlay(5 * 4096 + 100);
-        overlay.write_at(4096 + 4095, b"ab").unwrap();
-        overlay.write_at(5 * 4096 + 99, b"z").unwrap();
+        let (_, cow) = cow(5 * 4096 + 100);
+        cow.write_at(4096 + 4095, b"ab").unwrap();
+        cow.write_at(5 * 4096 + 99, b"z").unwrap();
         let mut first = vec![b'.'; 8192];
         first[4095..4097].copy_from_slice(b"ab");
         let mut last = vec![b'.'; 100];
@@ -135,16 +135,16 @@ mod tests {
                 bytes: last,
             },
         ];
-        assert_eq!(runs(&overlay), expected);
-        assert_eq!(overlay.changed_bytes(), 2 * 4096 + 100);
+        assert_eq!(runs(&cow), expected);
+        assert_eq!(cow.changed_bytes(), 2 * 4096 + 100);
     }
 
     #[test]
     fn drops_blocks_that_equal_the_base_again() {
-        let (_, overlay) = overlay(3 * 4096);
-        overlay.write_at(0, &vec![b'x'; 3 * 4096]).unwrap();
-        overlay.write_at(4096, &vec![b'.'; 4096]).unwrap();
-        let offsets: Vec<_> = runs(&overlay)
+        let (_, cow) = cow(3 * 4096);
+        cow.write_at(0, &vec![b'x'; 3 * 4096]).unwrap();
+        cow.write_at(4096, &vec![b'.'; 4096]).unwrap();
+        let offsets: Vec<_> = runs(&cow)
             .iter()
             .map(|run| (run.offset, run.bytes.len()))
             .collect();
@@ -153,10 +153,10 @@ mod tests {
 
     #[test]
     fn cuts_long_runs() {
-        let (_, overlay) = overlay(3 << 20);
-        overlay.write_at(4096, &vec![b'x'; 2 << 20]).unwrap();
+        let (_, cow) = cow(3 << 20);
+        cow.write_at(4096, &vec![b'x'; 2 << 20]).unwrap();
         let longest = usize::try_from(Runs::LONGEST).unwrap();
-        let found: Vec<_> = runs(&overlay)
+        let found: Vec<_> = runs(&cow)
             .iter()
             .map(|run| (run.offset, run.bytes.len()))
             .collect();
@@ -165,13 +165,13 @@ mod tests {
 
     #[test]
     fn refuses_to_grow() {
-        let (_, overlay) = overlay(10);
+        let (_, cow) = cow(10);
         let expected = StorageError::OutOfRange {
             offset: 9,
             len: 2,
             size: 10,
         };
-        assert_eq!(overlay.write_at(9, b"ab"), Err(Error::Storage(expected)));
-        assert_eq!(runs(&overlay), []);
+        assert_eq!(cow.write_at(9, b"ab"), Err(Error::Storage(expected)));
+        assert_eq!(runs(&cow), []);
     }
 }

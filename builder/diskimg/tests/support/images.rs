@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use diskimg::{Memory, Overlay, Storage};
+use diskimg::{CowStorage, Memory, Storage};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::must;
@@ -145,9 +145,9 @@ pub(crate) fn fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
     Arc::new(Memory::new(std::fs::read(&image).unwrap()))
 }
 
-/// An overlay on an image, as the program uses it.
-pub(crate) fn overlay(base: &Arc<dyn Storage>) -> Arc<Overlay> {
-    Arc::new(Overlay::new(base.clone()))
+/// A copy-on-write storage on an image, as the program uses it.
+pub(crate) fn cow(base: &Arc<dyn Storage>) -> Arc<CowStorage> {
+    Arc::new(CowStorage::new(base.clone()))
 }
 
 /// All bytes of a storage.

@@ -20,13 +20,13 @@ pub(super) type Blocks = BTreeMap<u64, Box<[u8]>>;
 /// A base storage with changes held in memory, 4 KiB blocks at a time.
 ///
 /// **Invariant**: the base is only read; [`Storage::write_at`] of the base is never called.
-pub struct Overlay {
+pub struct CowStorage {
     base: Arc<dyn Storage>,
     changed: RwLock<Blocks>,
 }
 
-impl Overlay {
-    /// An overlay without changes.
+impl CowStorage {
+    /// Returns a storage that equals `base`.
     pub fn new(base: Arc<dyn Storage>) -> Self {
         Self {
             base,
@@ -37,7 +37,7 @@ impl Overlay {
     /// What differs from the base, in ascending order: adjacent changed blocks are one run of at most
     /// [`Runs::LONGEST`] bytes, and blocks that equal the base again are left out.
     ///
-    /// Runs are copied one at a time. Writes to the overlay wait until the iterator is dropped.
+    /// Runs are copied one at a time. Writes wait until the iterator is dropped.
     pub fn runs(&self) -> Runs<'_> {
         Runs::new(self.base.as_ref(), self.blocks())
     }
@@ -75,14 +75,14 @@ impl Overlay {
     }
 }
 
-impl fmt::Debug for Overlay {
+impl fmt::Debug for CowStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changed = self.changed_bytes();
-        write!(f, "Overlay({changed} bytes on {:?})", self.base)
+        write!(f, "CowStorage({changed} bytes on {:?})", self.base)
     }
 }
 
-impl Storage for Overlay {
+impl Storage for CowStorage {
     fn size(&self) -> u64 {
         self.base.size()
     }
