@@ -7,8 +7,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::{self, Client, Lab, Member, Setup, Trouble};
+use etcd_image::boot::{self, Lab, Setup};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
+use etcd_image::etcd::{Client, Member, Trouble};
 use etcd_image::progress;
 
 use super::tool::{Said, tool, tool_in};

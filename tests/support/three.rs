@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::{Client, Lab};
+use etcd_image::boot::Lab;
+use etcd_image::etcd::Client;
 
 use super::card::digests;
 use super::cluster::{Images, NODES, answered, healthy};

@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 use diskimg::ReadFs;
 
 use super::borrowed::Borrowed;
-use super::client::Client;
 use super::console::Console;
 use super::machine::{Hardware, Machine};
 use super::network;
@@ -18,6 +17,7 @@ use super::node::Node;
 use super::program::QEMU;
 use super::scratch::{self, Scratch};
 use super::setup::Setup;
+use crate::etcd::Client;
 use crate::failure::{Failure, Kind};
 use crate::inspect::Image;
 

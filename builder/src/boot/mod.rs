@@ -20,12 +20,10 @@ mod program;
 mod scratch;
 
 mod again;
-mod client;
 mod console;
 mod lab;
 mod ssh;
 mod watch;
-mod wire;
 
 mod report;
 
@@ -36,11 +34,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::cli::{BootOptions, Environment};
+use crate::etcd::Member;
 use crate::failure::{Failure, Kind};
 use crate::parallel;
 use crate::progress::{self, Progress};
 
-pub use client::{Client, Trouble};
 pub use console::{Console, Stage};
 pub use lab::Lab;
 pub use namespace::enclosed;
@@ -49,7 +47,6 @@ pub use report::Report;
 pub use setup::Setup;
 pub use ssh::{Check, Outcome};
 pub use watch::{Times, until_healthy};
-pub use wire::{Member, Status};
 
 /// The hidden command that does the work inside the namespaces.
 pub const INSIDE: &str = "boot-inside";

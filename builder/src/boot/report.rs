@@ -11,7 +11,7 @@ use super::lab::Lab;
 use super::machine::Machine;
 use super::ssh::{Check, Outcome};
 use super::watch::Times;
-use super::wire::{Member, Status};
+use crate::etcd::{Member, Status};
 use crate::failure::{Failure, Kind};
 
 /// A booted cluster. The shape of the JSON is a promise; `format` is raised when a field changes or goes away.

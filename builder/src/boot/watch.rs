@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::client::{Client, Trouble};
 use super::console::Stage;
 use super::lab::Lab;
 use super::ssh;
+use crate::etcd::{Client, Trouble};
 use crate::failure::{Failure, Kind};
 use crate::parallel;
 use crate::progress::Progress;

@@ -58,7 +58,7 @@ pub struct Client {
 
 impl Client {
     /// Reads `ca.crt`, `admin.crt` and `admin.key` of the folder `build` writes beside the images.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
             fs_err::read(folder.join(name)).with_context(|| Failure {
                 kind: Kind::Usage,
