@@ -178,7 +178,7 @@ impl Job {
 
     /// A plan for every node that was asked for. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
-        let overlays = Overlays::new(self.work.nodes.overlays.as_deref());
+        let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
         let inputs = overlay::Inputs {
             overlays: &overlays,
             recipe: &base.recipe,

@@ -48,7 +48,7 @@ pub struct NodeOptions {
     /// documented by its makers
     #[arg(long)]
     pub core_signed_cmdline: bool,
-    /// Read overlays from this folder instead of the built-in ones
+    /// Add overlays from this directory; one replaces the built-in overlay of the same name
     #[arg(long, value_name = "DIR")]
     pub overlays: Option<PathBuf>,
 }

@@ -11,17 +11,25 @@ use crate::failure::{Failure, Kind};
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 static FIRMWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware");
 
-/// The overlay files: those of the program, or those of a folder laid out the same way.
+/// The overlay files of the program. A directory laid out the same way adds overlays; one of the same name replaces the
+/// program's.
 #[derive(Clone, Debug, Default)]
 pub struct Overlays {
     folder: Option<PathBuf>,
 }
 
 impl Overlays {
-    /// The embedded files, or the folder's.
-    pub fn new(folder: Option<&Path>) -> Self {
-        Self {
-            folder: folder.map(Path::to_owned),
+    /// The program's files, with those of the directory in front.
+    pub fn new(folder: Option<&Path>) -> Result<Self> {
+        match folder {
+            Some(folder) if !folder.is_dir() => Err(Failure::new(
+                Kind::Usage,
+                format!("`--overlays {}` is not a directory", folder.display()),
+                "name a directory that has one directory per overlay",
+            )),
+            folder => Ok(Self {
+                folder: folder.map(Path::to_owned),
+            }),
         }
     }
 
@@ -31,8 +39,10 @@ impl Overlays {
             true => Path::new(name).to_owned(),
             false => Path::new(overlay).join(name),
         };
-        match &self.folder {
-            Some(folder) => {
+        let own = relative.iter().next().map(Path::new);
+        let folder = self.folder.as_ref().zip(own);
+        match folder.filter(|(folder, own)| folder.join(own).exists()) {
+            Some((folder, _)) => {
                 let path = folder.join(&relative);
                 let text = fs_err::read_to_string(&path).context("reading an overlay file")?;
                 Ok(Cow::Owned(text))
