@@ -110,21 +110,17 @@ impl Job {
         image
             .check_grade(self.signed_models())
             .with_context(context)?;
-        let family = image.layout().family;
-        let recipe = wanted.or_else(|| recipe::by_family(&recipes, family));
-        let recipe = recipe.context("finding the recipe of the base")?.clone();
-        if recipe.family != family {
-            return Err(Failure::new(
-                Kind::Corrupt,
-                format!("recipe {} gave {}", recipe.name, image.layout().release),
-                "the recipe's `family` is wrong, or its address serves something else",
-            ));
-        }
+        let recipe = match wanted {
+            Some(recipe) => recipe,
+            None => inspect::recognize(&image, &recipes).with_context(context)?,
+        };
+        inspect::check_recipe(&image, recipe).with_context(context)?;
+        let recipe = recipe.clone();
         let (path, sha256) = (verified.path().display(), verified.raw_sha256());
         self.detail(&format!(
             "base {}, {}: {path}, SHA-256 {sha256}",
             recipe.name,
-            image.layout().release
+            image.layout().os.pretty_name
         ));
         Ok(Base {
             recipe,
@@ -165,7 +161,7 @@ impl Job {
             &self.work.fetch.sources.state,
         )?;
         if let Some(libc) = &etcd.libc {
-            let doubt = libc.check(inspect::glibc(&base.image)?)?;
+            let doubt = libc.check(inspect::glibc(&base.image, &base.recipe)?)?;
             self.tell(doubt.as_slice());
         }
         let (source, sha256) = (&etcd.source, &etcd.sha256);
@@ -270,7 +266,11 @@ impl Base {
     /// How the manifest names it.
     pub(crate) fn record(&self) -> InputRecord {
         InputRecord {
-            name: format!("{} ({})", self.recipe.name, self.image.layout().release),
+            name: format!(
+                "{} ({})",
+                self.recipe.name,
+                self.image.layout().os.pretty_name
+            ),
             source: self.verified.source().to_owned(),
             sha256: self.verified.raw_sha256().to_owned(),
         }

@@ -221,15 +221,17 @@ fn what_core_cannot_do_is_refused() {
     };
     refuses(
         "[appliance]\nwipe-data = true\n",
-        &["a system that snapd keeps read-only", "`[appliance]`"],
+        &["does not support `[appliance]`: snapd keeps its system read-only"],
     );
     refuses(
         "[network]\ninterface = \"wlan0\"\nwifi = { ssid = \"home\", password = \"correct horse\", country = \"DE\" }\n",
-        &["Wi-Fi"],
+        &[
+            "does not support `wifi` of [network]: this program writes no Wi-Fi settings for netplan",
+        ],
     );
     refuses(
         "[[file]]\npath = \"/etc/motd\"\ncontent = \"x\"\n",
-        &["`[[file]]` cannot be had on Ubuntu Core"],
+        &["does not support `[[file]]`: its system is a read-only snap"],
     );
     refuses(
         "[ssh]\npassword-hash = \"$6$abcdefgh$1234567890123456789012345678901234567890\"\n",

@@ -154,7 +154,10 @@ fn what_would_ignore_the_seed_is_refused() {
     let refuses = |mistake: &str, things: &[&str]| {
         refused(&Scene::with(&format!("{FAMILY}+{mistake}")), &[], 4, things);
     };
-    refuses("no-cloud-init", &["is Ubuntu without cloud-init"]);
+    refuses(
+        "no-cloud-init",
+        &["the base has no /usr/bin/cloud-init: it reads the seed"],
+    );
     refuses("other-label", &["is called `bootfs`, not `system-boot`"]);
     refuses(
         "booted",
@@ -162,7 +165,9 @@ fn what_would_ignore_the_seed_is_refused() {
     );
     refuses(
         "jammy",
-        &["the root is Ubuntu 22.04 (jammy), which no recipe knows"],
+        &[
+            "the image is Ubuntu 22.04 (jammy) (`ubuntu`, version `22.04`), which no recipe describes",
+        ],
     );
 }
 
@@ -173,7 +178,14 @@ fn wireless_is_refused_until_it_was_seen_to_work() {
         "cluster.toml",
         "[network]\ninterface = \"wlan0\"\nwifi = { ssid = \"home\", password = \"correct horse\", country = \"DE\" }\n",
     );
-    refused(&scene, &[], 4, &["ubuntu-server-24.04", "Wi-Fi"]);
+    refused(
+        &scene,
+        &[],
+        4,
+        &[
+            "the base ubuntu-server-24.04 does not support `wifi` of [network]: this program writes no Wi-Fi settings for netplan",
+        ],
+    );
 }
 
 #[test]
@@ -187,6 +199,9 @@ fn the_root_is_a_classic_one_and_settings_for_another_are_refused() {
         &scene,
         &[],
         4,
-        &["ubuntu-server-24.04", "a classic root", "`[appliance]`"],
+        &[
+            "ubuntu-server-24.04",
+            "does not support `[appliance]`: its root file system is writable",
+        ],
     );
 }

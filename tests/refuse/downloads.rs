@@ -16,8 +16,8 @@ fn build(promised: &[u8], reply: impl Fn() -> Reply + Send + Sync + 'static) -> 
     scene.file(
         "recipes/mine.toml",
         &format!(
-            "title = \"t\"\nrelease = \"1\"\nfamily = \"raspios-trixie\"\noverlays = []\nfirmware = []\n\
-             boards = [\"pi4\"]\n[download]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"
+            "title = \"t\"\nrelease = \"1\"\nprovisioned-by = \"p\"\nsystemd = 257\noverlays = [\"appliance\"]\nfirmware = []\n\
+             boards = [\"pi4\"]\n[recognize]\nid = \"debian\"\nversion = \"13\"\n[download]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"
         ),
     );
     let etcd = release("arm64");

@@ -13,7 +13,6 @@ use super::identity::Identity;
 use super::machine::Machine;
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, System};
-use crate::recipe::Family;
 
 /// A node and the image that holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,7 +71,7 @@ impl Node {
         let cmdline = Cmdline::new(&own, machine, config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
         let installed = core.then(|| installed(boot, machine, config.upstream));
-        let debian = image.layout().family == Family::DebianTrixie;
+        let debian = has_debian_kernel(image)?;
         Ok(Self {
             name: who.name,
             image: fs_err::canonicalize(path)?,
@@ -89,6 +88,12 @@ impl Node {
             added: cmdline.added().to_owned(),
         })
     }
+}
+
+/// Whether its kernel is Debian's, which drives QEMU's own machine; Raspberry Pi's and Ubuntu's do not.
+fn has_debian_kernel(image: &Image) -> Result<bool> {
+    let debian = image.layout().os.id == "debian";
+    Ok(debian && image.root()?.metadata("/etc/rpi-issue")?.is_none())
 }
 
 /// What snapd makes of the card's own command line when it has installed Ubuntu Core; the firmware would read it there.

@@ -9,10 +9,11 @@ use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Wi
 
 use super::core::base::{Known, SignedModels};
 use super::core::{self, Core};
-use super::family;
 use super::files::{Files, rootless};
 use super::found::Before;
 use super::layout::{Layout, Part, System};
+use super::os_release::OsRelease;
+use super::recognize::refuse_booted;
 use crate::failure::{Failure, Kind};
 
 /// Bytes of the first sector, which holds the partition table.
@@ -38,7 +39,7 @@ impl Image {
         let known = gate(path).with_context(context)?;
         let image = Self::open(path)?;
         if let System::Root(_) = image.layout.system {
-            family::refuse_booted(&mut *image.root()?).with_context(context)?;
+            refuse_booted(&mut *image.root()?).with_context(context)?;
         }
         Ok(Self { known, ..image })
     }
@@ -175,14 +176,15 @@ fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
     let (disk_id, [boot, root]) = partitions(&**storage)?;
     let mut reader = open_ext4(storage, &root)?;
     let mut fat = open_fat(storage, &boot)?;
-    let (family, release) = family::detect(&mut *reader, fat.label())?;
+    let boot_label = fat.label().to_owned();
+    let os = OsRelease::read(&mut *reader)?;
     Ok(Layout {
         size: storage.size(),
         disk_id,
         boot: part(&boot, "fat", fat.free_bytes()?),
         system: System::Root(part(&root, "ext4", reader.free_bytes()?)),
-        family,
-        release,
+        boot_label,
+        os,
     })
 }
 

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::found::Place;
-use crate::recipe::{Family, Grade};
+use super::os_release::OsRelease;
+use crate::recipe::Grade;
 
 /// An image's partitions and what its root says it is.
 #[derive(Clone, Debug)]
@@ -16,10 +17,10 @@ pub struct Layout {
     pub boot: Part,
     /// Where a node's system is, or comes from.
     pub system: System,
-    /// How it behaves at first boot.
-    pub family: Family,
-    /// `PRETTY_NAME` of its os-release(5).
-    pub release: String,
+    /// Label of the boot partition.
+    pub boot_label: String,
+    /// Which operating system it is.
+    pub os: OsRelease,
 }
 
 /// What besides the boot partition an image has: it decides how a node gets onto it.

@@ -4,25 +4,19 @@ use anyhow::{Context as _, Result};
 use diskimg::{Kind, ReadFs};
 
 use super::image::Image;
-use crate::recipe::Family;
+use crate::recipe::Recipe;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 /// A desktop's file has some megabytes.
 const STATUS_LIMIT: u64 = 64 << 20;
 
-/// The version of the base's glibc, e.g. `(2, 41)`; `None` where dpkg does not tell.
-pub fn glibc(image: &Image) -> Result<Option<(u32, u32)>> {
-    match image.layout().family {
-        // No package manager tells; all of a series is made from one release of Ubuntu.
-        Family::UbuntuCore18 => Ok(Some((2, 27))),
-        Family::UbuntuCore20 => Ok(Some((2, 31))),
-        Family::UbuntuCore22 => Ok(Some((2, 35))),
-        Family::UbuntuCore24 => Ok(Some((2, 39))),
-        _ => {
-            let root = status(&mut *image.root()?).with_context(|| format!("reading {STATUS}"))?;
-            Ok(root.as_deref().and_then(installed))
-        }
+/// The version of the base's glibc, e.g. `(2, 41)`: the recipe's, else what dpkg recorded; `None` if neither says.
+pub fn glibc(image: &Image, recipe: &Recipe) -> Result<Option<(u32, u32)>> {
+    if recipe.glibc.is_some() {
+        return Ok(recipe.glibc);
     }
+    let root = status(&mut *image.root()?).with_context(|| format!("reading {STATUS}"))?;
+    Ok(root.as_deref().and_then(installed))
 }
 
 fn status(root: &mut dyn ReadFs) -> diskimg::Result<Option<String>> {

@@ -1,12 +1,13 @@
 //! A verified base → its layout as found: partitions, file systems, family, room. Reads only.
 
 mod core;
-mod family;
 mod files;
 mod found;
 mod image;
 mod layout;
 mod libc;
+mod os_release;
+mod recognize;
 
 pub use self::core::base::SignedModels;
 pub use files::Files;
@@ -14,3 +15,5 @@ pub use found::{Attributes, Before, Found, Place, find};
 pub use image::Image;
 pub use layout::{Home, Layout, Part, System};
 pub use libc::glibc;
+pub use os_release::OsRelease;
+pub use recognize::{check_recipe, recognize};

@@ -13,7 +13,7 @@ use super::node::Inputs;
 use super::paths::Paths;
 use crate::hex;
 use crate::inspect::System;
-use crate::recipe::{Family, Grade};
+use crate::recipe::Grade;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
 /// The values, by the names templates use.
@@ -31,8 +31,8 @@ pub(super) struct Values {
     refresh: RefreshValues,
     /// Whether the kernel's command line starts the node: settings beside a signed model are dropped.
     core_signed: bool,
-    /// Whether systemd knows the group `@system-service` (239): one that does not allows next to nothing, and kills etcd.
-    system_service: bool,
+    /// Version of the base's systemd.
+    systemd: u32,
     appliance: ApplianceValues,
     time: TimeValues,
     machine_id: String,
@@ -161,10 +161,10 @@ impl Values {
                 trusted_user_ca: cluster.ssh.trusted_user_ca.clone(),
             },
             etcd: EtcdValues::new(inputs)?,
-            paths: Paths::of(inputs.recipe.family.route()),
+            paths: Paths::of(inputs.system),
             refresh: RefreshValues::new(cluster, node),
             core_signed: *inputs.system == System::Seed(Grade::Signed),
-            system_service: inputs.recipe.family != Family::UbuntuCore18,
+            systemd: inputs.recipe.systemd,
             appliance: ApplianceValues::new(&inputs.appliance()),
             time: TimeValues::new(inputs.certs.time)?,
             connection_uuid: uuid_from(&identity.machine_id),

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::EtcdBinaries;
 use crate::inspect::{Place, System};
 use crate::pki::{Certs, NodeIdentity};
-use crate::recipe::{Recipe, Route};
+use crate::recipe::Recipe;
 use crate::secret::Secret;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, ExtraFile, Node};
 
@@ -85,9 +85,9 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     }
     Ok(FileTree {
         node: node.name.clone(),
-        disk_id: match inputs.recipe.family.route() {
-            Route::Root => Some(identity.disk_id),
-            Route::CoreWritable | Route::CoreSeed => None,
+        disk_id: match inputs.system {
+            System::Root(_) => Some(identity.disk_id),
+            System::Writable(_) | System::Seed(_) => None,
         },
         ends_before: data_start(&inputs.appliance()),
         time: inputs.certs.time,
@@ -306,10 +306,7 @@ impl Overlay<'_> {
             PlaceItem::Boot => Place::Boot,
             PlaceItem::Root => Place::Root,
             PlaceItem::Base => Place::Base,
-            PlaceItem::Payload => match self.inputs.recipe.family.route() {
-                Route::CoreSeed => Place::Boot,
-                Route::Root | Route::CoreWritable => Place::Root,
-            },
+            PlaceItem::Payload => self.inputs.system.home().place,
         }
     }
 

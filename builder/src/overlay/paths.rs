@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::recipe::Route;
+use crate::inspect::System;
 
 /// Absolute paths, by the names templates use.
 #[derive(Debug, Serialize)]
@@ -36,11 +36,11 @@ struct Core {
 }
 
 impl Paths {
-    pub(super) fn of(route: Route) -> Self {
-        match route {
-            Route::Root => Self::ROOT,
-            Route::CoreWritable => Self::core("/system-data/var/lib/misc/etcd-node", NODE),
-            Route::CoreSeed => Self::core("/etcd-node", "/run/mnt/ubuntu-seed/etcd-node"),
+    pub(super) fn of(system: &System) -> Self {
+        match system {
+            System::Root(_) => Self::ROOT,
+            System::Writable(_) => Self::core("/system-data/var/lib/misc/etcd-node", NODE),
+            System::Seed(_) => Self::core("/etcd-node", "/run/mnt/ubuntu-seed/etcd-node"),
         }
     }
 

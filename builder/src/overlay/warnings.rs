@@ -2,20 +2,16 @@
 
 use super::node::Inputs;
 use crate::inspect::System;
-use crate::recipe::{Family, Grade, Route};
-use crate::spec::{Board, Node};
+use crate::recipe::{BoardWarning, Grade};
+use crate::spec::Node;
 
 /// Lines worth knowing before the nodes of this base are flashed.
 pub fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
     let mut told = Vec::new();
     if !inputs.recipe.makes_appliances() {
-        let name = &inputs.recipe.name;
-        let what = match inputs.recipe.family.route() {
-            Route::Root => "have a root that is written",
-            Route::CoreWritable | Route::CoreSeed => "keep their data beside the system",
-        };
         told.push(format!(
-            "nodes of {name} {what}: a card that is flashed again loses its data"
+            "nodes of {} keep etcd's data beside the system: flashing a card again deletes its data",
+            inputs.recipe.name
         ));
     }
     if let System::Seed(grade) = inputs.system {
@@ -24,27 +20,18 @@ pub fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
              a factory reset loses its data and needs its image again"
                 .to_owned(),
         );
-        told.extend(eeprom(inputs));
         told.extend((*grade == Grade::Signed).then(|| {
             "warning: --core-signed-cmdline is unofficial: a later snapd or gadget may ignore it; \
              on Ubuntu Core 20 it is the least certain"
                 .to_owned()
         }));
     }
+    let about = |warning: &&BoardWarning| {
+        let concerned = |node: &Node| node.board.is_none_or(|it| warning.boards.contains(&it));
+        inputs.cluster.nodes.iter().any(concerned)
+    };
+    let name = &inputs.recipe.name;
+    let warnings = inputs.recipe.warnings.iter().filter(about);
+    told.extend(warnings.map(|warning| format!("warning: {name} {}", warning.text)));
     told
-}
-
-/// snapd's installation fails on an older one (`bootloader/piboot.go`).
-fn eeprom(inputs: &Inputs<'_>) -> Option<String> {
-    let new = matches!(
-        inputs.recipe.family,
-        Family::UbuntuCore22 | Family::UbuntuCore24
-    );
-    let concerned = |node: &Node| matches!(node.board, None | Some(Board::Pi4 | Board::Cm4));
-    (new && inputs.cluster.nodes.iter().any(concerned)).then(|| {
-        let name = &inputs.recipe.name;
-        format!(
-            "warning: {name} installs itself on a Pi 4 only with an EEPROM of 2021-03-18 or newer"
-        )
-    })
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::plan;
 use crate::failure::{Failure, Kind};
-use crate::inspect::{Attributes, Before, Found, Layout, Part, Place, System};
+use crate::inspect::{Attributes, Before, Found, Layout, OsRelease, Part, Place, System};
 use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use crate::recipe::Family;
 use crate::secret::{FingerprintKey, Secret};
 
 fn layout() -> Layout {
@@ -22,8 +21,12 @@ fn layout() -> Layout {
         disk_id: 0x041b_ba91,
         boot: part(1, "fat"),
         system: System::Root(part(2, "ext4")),
-        family: Family::DebianTrixie,
-        release: "Debian GNU/Linux 13 (trixie)".to_owned(),
+        boot_label: "bootfs".to_owned(),
+        os: OsRelease {
+            id: "debian".to_owned(),
+            version: "13".to_owned(),
+            pretty_name: "Debian GNU/Linux 13 (trixie)".to_owned(),
+        },
     }
 }
 

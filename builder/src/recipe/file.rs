@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Download, Family, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
+use super::model::{BoardWarning, Recognize, Setting};
+use super::{Download, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::spec::Board;
 
@@ -17,13 +18,21 @@ type Keys = BTreeMap<String, String>;
 struct File {
     title: String,
     release: String,
-    family: Family,
+    provisioned_by: String,
+    boot_label: Option<String>,
+    systemd: u32,
+    glibc: Option<String>,
     overlays: Vec<String>,
     firmware: Vec<String>,
     boards: Vec<Board>,
     grade: Option<Grade>,
     download: Option<DownloadTable>,
     made_by: Option<Maker>,
+    recognize: Recognize,
+    #[serde(default)]
+    unsupported: BTreeMap<Setting, String>,
+    #[serde(default, rename = "warning")]
+    warnings: Vec<BoardWarning>,
 }
 
 #[derive(Deserialize)]
@@ -59,16 +68,40 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
     if file.boards.is_empty() {
         return Err(wrong(name, "`boards` is empty"));
     }
+    let has_overlay = file.overlays.iter().any(|name| name == "appliance");
+    if has_overlay == file.unsupported.contains_key(&Setting::Appliance) {
+        let what =
+            "exactly one of the overlay `appliance` and `appliance` of `[unsupported]` is needed";
+        return Err(wrong(name, what));
+    }
     Ok(Recipe {
         name: name.to_owned(),
         source: source(name, file.download, file.made_by, keys)?,
         title: file.title,
         release: file.release,
-        family: file.family,
+        provisioned_by: file.provisioned_by,
+        recognize: file.recognize,
+        boot_label: file.boot_label,
+        systemd: file.systemd,
+        glibc: file.glibc.map(|text| version(name, &text)).transpose()?,
         grade: file.grade,
         overlays: file.overlays,
         firmware: file.firmware,
         boards: file.boards,
+        unsupported: file.unsupported,
+        warnings: file.warnings,
+    })
+}
+
+/// A version of glibc, e.g. `2.39`.
+fn version(name: &str, text: &str) -> Result<(u32, u32)> {
+    let parts = text.split_once('.');
+    let numbers = parts.and_then(|(major, minor)| major.parse().ok().zip(minor.parse().ok()));
+    numbers.ok_or_else(|| {
+        wrong(
+            name,
+            &format!("`glibc` is `{text}`, not a version such as `2.39`"),
+        )
     })
 }
 

@@ -21,8 +21,8 @@ struct Row<'a> {
     name: &'a str,
     title: &'a str,
     release: &'a str,
-    route: &'static str,
-    /// What snapd lets others configure on it; Ubuntu Core only.
+    route: &'a str,
+    /// The grade of its model; Ubuntu Core only.
     grade: Option<Grade>,
     url: Option<&'a str>,
     sha256: Option<&'a str>,
@@ -41,7 +41,7 @@ impl<'a> Row<'a> {
             name: &recipe.name,
             title: &recipe.title,
             release: &recipe.release,
-            route: recipe.family.route_in_words(),
+            route: &recipe.provisioned_by,
             grade: recipe.grade,
             url: download.map(|d| d.url.as_str()),
             sha256: match download.map(|d| &d.voucher) {

@@ -11,7 +11,9 @@ mod model;
 
 pub use etcd::EtcdReleases;
 pub use list::List;
-pub use model::{Download, Family, Grade, Recipe, Route, SignedList, Signer, Source, Voucher};
+pub use model::{
+    BoardWarning, Download, Grade, Recipe, Recognize, Setting, SignedList, Signer, Source, Voucher,
+};
 
 use std::path::Path;
 
@@ -48,11 +50,6 @@ pub fn find<'a>(recipes: &'a [Recipe], name: &str) -> Result<&'a Recipe> {
             suggestion(recipes, name),
         )
     })
-}
-
-/// The recipe whose overlays and firmware edits fit a local image of that family.
-pub fn by_family(recipes: &[Recipe], family: Family) -> Option<&Recipe> {
-    recipes.iter().find(|recipe| recipe.family == family)
 }
 
 /// Whether `text` is written as `sha256sum` writes a digest: 64 lower-case hexadecimal digits.

@@ -1,10 +1,12 @@
-//! A recipe: what a base is and what must be done to it. Data only; read from `recipes/*.toml`.
+//! A recipe: what a base is and what must be done to it. Data only, read from `recipes/*.toml`.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::spec::Board;
 
-/// A known base.
+/// A known base: everything that differs from one operating system to the next.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// Name on the command line, e.g. `raspios-trixie`.
@@ -13,9 +15,17 @@ pub struct Recipe {
     pub title: String,
     /// Release as its makers name it, e.g. `2026-10-06`.
     pub release: String,
-    /// How the base behaves at first boot.
-    pub family: Family,
-    /// What snapd lets others configure on it; Ubuntu Core only.
+    /// How a node gets onto such a base, in a few words for `etcd-image recipes`.
+    pub provisioned_by: String,
+    /// How an image of this base is recognized.
+    pub recognize: Recognize,
+    /// The label that the boot partition must have, where the first boot looks for it by label.
+    pub boot_label: Option<String>,
+    /// Version of its systemd; overlays use only what that version knows.
+    pub systemd: u32,
+    /// Version of its glibc, where no package manager on the image records it.
+    pub glibc: Option<(u32, u32)>,
+    /// The grade of its model; Ubuntu Core only.
     pub grade: Option<Grade>,
     /// Where its bytes come from.
     pub source: Source,
@@ -25,54 +35,62 @@ pub struct Recipe {
     pub firmware: Vec<String>,
     /// Boards the base can boot on.
     pub boards: Vec<Board>,
+    /// Settings of `cluster.toml` that its nodes cannot have, each with the reason.
+    pub unsupported: BTreeMap<Setting, String>,
+    /// What an owner of certain boards must know before the first boot.
+    pub warnings: Vec<BoardWarning>,
 }
 
 impl Recipe {
-    /// Whether its nodes are appliances: a root that is never written, data on a place of its own. The others have a
-    /// classic root.
+    /// Whether its nodes are appliances: the system is never written, and the data has a place of its own.
     pub fn makes_appliances(&self) -> bool {
-        self.overlays.iter().any(|name| name == "appliance")
+        !self.unsupported.contains_key(&Setting::Appliance)
     }
 }
 
-/// Bases whose first boot is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+/// What an image says about itself, by which a recipe is chosen for a local one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recognize {
+    /// `ID` of os-release(5); `ubuntu-core` for a model of Ubuntu Core.
+    pub id: String,
+    /// `VERSION_ID` of os-release(5); the number of the base snap for Ubuntu Core.
+    pub version: String,
+    /// Paths that the root file system has.
+    #[serde(default)]
+    pub present: Vec<String>,
+    /// Paths that it does not have.
+    #[serde(default)]
+    pub absent: Vec<String>,
+}
+
+/// A setting of `cluster.toml` that not every base supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Family {
-    /// Raspberry Pi OS 13: initramfs `resize`, cloud-init, userconfig.
-    RaspiosTrixie,
-    /// Raspberry Pi OS 12: `init=…/firstboot`, `regenerate_ssh_host_keys`, dphys-swapfile.
-    RaspiosBookworm,
-    /// Debian 13 with Debian's kernel and Raspberry Pi firmware in pi-gen's layout.
-    DebianTrixie,
-    /// Ubuntu Server 24.04: cloud-init with its seed on the boot partition, netplan, systemd-networkd.
-    UbuntuNoble,
-    /// Ubuntu Core 18: cloud-init's seed and the payload on the partition laid over the base.
-    #[serde(rename = "ubuntu-core-18")]
-    UbuntuCore18,
-    /// Ubuntu Core 20: all of it on the FAT that the first boot installs from.
-    #[serde(rename = "ubuntu-core-20")]
-    UbuntuCore20,
-    /// Ubuntu Core 22: the same.
-    #[serde(rename = "ubuntu-core-22")]
-    UbuntuCore22,
-    /// Ubuntu Core 24: the same.
-    #[serde(rename = "ubuntu-core-24")]
-    UbuntuCore24,
+pub enum Setting {
+    /// `wifi` of `[network]`.
+    Wifi,
+    /// `[[file]]`.
+    File,
+    /// `password-hash` of `[ssh]`.
+    PasswordHash,
+    /// `trusted-user-ca` of `[ssh]`.
+    TrustedUserCa,
+    /// `[appliance]`.
+    Appliance,
 }
 
-/// How a node gets onto an image, and where it keeps what is etcd's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// Files in a root that is ours.
-    Root,
-    /// Ubuntu Core 18: files on what is laid over the base, installed by the first boot.
-    CoreWritable,
-    /// Ubuntu Core 20 and later: files on the FAT, installed by the first boot.
-    CoreSeed,
+/// A sentence for the owners of certain boards.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardWarning {
+    /// The boards that it is about.
+    pub boards: Vec<Board>,
+    /// The sentence; it follows the name of the base.
+    pub text: String,
 }
 
-/// What snapd lets others configure.
+/// What snapd lets others configure on an image, as the grade of its model says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
@@ -84,47 +102,6 @@ pub enum Grade {
     Signed,
     /// Nothing.
     Secured,
-}
-
-impl Family {
-    /// The number of its release, as its makers write it; empty where it has a name.
-    pub fn series(self) -> &'static str {
-        match self {
-            Self::UbuntuCore18 => "18",
-            Self::UbuntuCore20 => "20",
-            Self::UbuntuCore22 => "22",
-            Self::UbuntuCore24 => "24",
-            _ => "",
-        }
-    }
-
-    /// How a node gets onto such a base.
-    pub fn route(self) -> Route {
-        match self {
-            Self::RaspiosTrixie
-            | Self::RaspiosBookworm
-            | Self::DebianTrixie
-            | Self::UbuntuNoble => Route::Root,
-            Self::UbuntuCore18 => Route::CoreWritable,
-            Self::UbuntuCore20 | Self::UbuntuCore22 | Self::UbuntuCore24 => Route::CoreSeed,
-        }
-    }
-
-    /// How a node is made of such a base, in a few words.
-    pub(super) fn route_in_words(self) -> &'static str {
-        match self {
-            Self::RaspiosTrixie | Self::RaspiosBookworm | Self::DebianTrixie => "files in the root",
-            Self::UbuntuNoble => {
-                "files in the root; address by cloud-init's seed on the boot partition"
-            }
-            Self::UbuntuCore18 => {
-                "cloud-init's seed and a script on the writable partition, run by the first boot"
-            }
-            Self::UbuntuCore20 | Self::UbuntuCore22 | Self::UbuntuCore24 => {
-                "settings for cloud-init that snapd hands on, and a script, run by the first boot"
-            }
-        }
-    }
 }
 
 impl Grade {

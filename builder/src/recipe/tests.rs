@@ -8,10 +8,14 @@ use crate::spec::Board;
 const VALID: &str = r#"
 title = "A base"
 release = "1"
-family = "raspios-trixie"
-overlays = ["base"]
+provisioned-by = "files in the root"
+systemd = 257
+overlays = ["base", "appliance"]
 firmware = []
 boards = ["pi4"]
+[recognize]
+id = "debian"
+version = "13"
 [download]
 url = "https://example.net/a.img.xz"
 sha256 = "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
@@ -77,7 +81,7 @@ fn trixie_pins_both_digests_and_bookworm_the_packed_one() {
 #[test]
 fn debian_boots_on_nothing_newer_than_a_pi_4() {
     let recipes = load(None).unwrap();
-    let debian = by_family(&recipes, Family::DebianTrixie).unwrap();
+    let debian = find(&recipes, "debian-trixie").unwrap();
     assert_eq!(debian.source, Source::Debian);
     assert_eq!(
         debian.boards,
@@ -121,6 +125,11 @@ fn refuses_what_is_misspelt_or_missing() {
     assert!(complaint("[\"pi4\"]", "[]").contains("`boards` is empty"));
     assert!(complaint("483d", "483D").contains("is not a SHA-256"));
     assert!(complaint("https:", "ftp:").contains("`url` must start"));
+    assert!(complaint(", \"appliance\"", "").contains("exactly one of the overlay `appliance`"));
+    assert!(
+        complaint("systemd =", "glibc = \"2\"\nsystemd =")
+            .contains("`glibc` is `2`, not a version")
+    );
     assert!(complaint("boards", "made-by = \"mmdebstrap\"\nboards").contains("exactly one of"));
 }
 

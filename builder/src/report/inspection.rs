@@ -97,7 +97,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         image: path.display().to_string(),
         size: layout.size,
         disk_id: format!("{:08x}", layout.disk_id),
-        release: layout.release.clone(),
+        release: layout.os.pretty_name.clone(),
         partitions: layout.parts().cloned().collect(),
         hostname,
         address,

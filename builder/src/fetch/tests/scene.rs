@@ -1,5 +1,6 @@
 //! What the tests share: an image, its packed form, a cache folder and quick options.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::super::{Options, Policy, Verified};
 use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::progress::Silent;
-use crate::recipe::{Download, Family, Recipe, Source, Voucher};
+use crate::recipe::{Download, Recipe, Recognize, Source, Voucher};
 
 #[path = "../../../../tests/support/http.rs"]
 pub(in super::super) mod http;
@@ -108,7 +109,16 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
         name: "test".into(),
         title: "A test".into(),
         release: "1".into(),
-        family: Family::RaspiosTrixie,
+        provisioned_by: "files in the root".into(),
+        recognize: Recognize {
+            id: "debian".into(),
+            version: "13".into(),
+            present: vec![],
+            absent: vec![],
+        },
+        boot_label: None,
+        systemd: 257,
+        glibc: None,
         grade: None,
         source: Source::Download(Download {
             url,
@@ -120,6 +130,8 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
         overlays: vec![],
         firmware: vec![],
         boards: vec![],
+        unsupported: BTreeMap::new(),
+        warnings: vec![],
     }
 }
 

@@ -164,7 +164,7 @@ pub(in crate::inspect) fn check_grade(layout: &Layout, allowed: SignedModels) ->
             Kind::Usage,
             format!(
                 "`--core-signed-cmdline` is for Ubuntu Core 20 and later of grade signed; the base is {}",
-                layout.release
+                layout.os.pretty_name
             ),
             "leave it out",
         )),
@@ -175,9 +175,9 @@ pub(in crate::inspect) fn check_grade(layout: &Layout, allowed: SignedModels) ->
 fn signed(layout: &Layout) -> anyhow::Error {
     let what = format!(
         "the image is {}: snapd drops settings for cloud-init that are not signed with it",
-        layout.release
+        layout.os.pretty_name
     );
-    let series = layout.family.series();
+    let series = &layout.os.version;
     let hint = format!(
         "use the dangerous model with the same snaps: https://cdimage.ubuntu.com/ubuntu-core/{series}/dangerous-stable/current/ubuntu-core-{series}-arm64+raspi.img.xz, \
          or the unofficial way of `--core-signed-cmdline`"

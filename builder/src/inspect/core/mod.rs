@@ -17,8 +17,9 @@ use self::base::Known;
 use self::model::Model;
 use super::image::{open_ext4, open_fat, part};
 use super::layout::{Layout, System};
+use super::os_release::OsRelease;
 use crate::failure::{Failure, Kind};
-use crate::recipe::{Family, Grade};
+use crate::recipe::Grade;
 
 /// The FAT that Core 20 and later are shipped as.
 const SEED_LABEL: &str = "ubuntu-seed";
@@ -129,7 +130,7 @@ impl Core {
     /// The image in the words of all images.
     pub(super) fn layout(&self, storage: &Arc<dyn Storage>) -> Result<Layout> {
         let table = Table::read(&**storage)?;
-        let fat = open_fat(storage, &self.boot)?.free_bytes()?;
+        let mut fat = open_fat(storage, &self.boot)?;
         let writable = self.writable.as_ref();
         let writable = writable
             .map(|it| anyhow::Ok(part(it, "ext4", open_ext4(storage, it)?.free_bytes()?)))
@@ -137,36 +138,25 @@ impl Core {
         Ok(Layout {
             size: storage.size(),
             disk_id: table.disk_id().ok_or_else(no_mbr)?,
-            boot: part(&self.boot, "fat", fat),
+            boot: part(&self.boot, "fat", fat.free_bytes()?),
             system: writable.map_or(System::Seed(self.model.grade), System::Writable),
-            family: self.family()?,
-            release: self.release(),
+            boot_label: fat.label().to_owned(),
+            os: self.os_release(),
         })
     }
 
-    fn family(&self) -> Result<Family> {
-        match self.model.base.as_deref() {
-            Some("core18") => Ok(Family::UbuntuCore18),
-            Some("core20") => Ok(Family::UbuntuCore20),
-            Some("core22") => Ok(Family::UbuntuCore22),
-            Some("core24") => Ok(Family::UbuntuCore24),
-            _ => {
-                let what = format!("the image is {}, which no recipe knows", self.release());
-                Err(unsupported(what, SERVER))
-            }
-        }
-    }
-
-    fn release(&self) -> String {
-        let base = self.model.base.as_deref().unwrap_or("core16");
-        let series = base.trim_start_matches("core");
-        match self.model.grade {
-            Grade::None => format!("Ubuntu Core {series} ({})", self.model.name),
-            grade => format!(
-                "Ubuntu Core {series} ({}, grade {})",
-                self.model.name,
-                grade.name()
-            ),
+    /// What os-release(5) of the base snap says, which is on no partition.
+    fn os_release(&self) -> OsRelease {
+        let base = self.model.base.as_deref().unwrap_or_default();
+        let version = base.trim_start_matches("core");
+        let grade = match self.model.grade {
+            Grade::None => String::new(),
+            grade => format!(", grade {}", grade.name()),
+        };
+        OsRelease {
+            id: "ubuntu-core".to_owned(),
+            version: version.to_owned(),
+            pretty_name: format!("Ubuntu Core {version} ({}{grade})", self.model.name),
         }
     }
 

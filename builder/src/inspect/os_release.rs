@@ -1,0 +1,121 @@
+//! The operating system of a root file system, as its os-release(5) names it, and the processor it runs on.
+
+use anyhow::Result;
+use diskimg::ReadFs;
+
+use crate::failure::{Failure, Kind};
+
+/// Where os-release(5) may be. The second path is usually a link to the first one, and readers do not follow links.
+const PATHS: [&str; 2] = ["/usr/lib/os-release", "/etc/os-release"];
+
+/// `e_machine` of `AArch64` in the ELF header (ELF for the Arm 64-bit Architecture, 4.1).
+const EM_AARCH64: u16 = 183;
+const EM_ARM: u16 = 40;
+
+/// Programs whose ELF header tells the processor; the first one that the root has is read.
+const PROGRAMS: [&str; 2] = ["/usr/bin/dash", "/usr/bin/ls"];
+
+const STOCK: &str =
+    "use a stock 64-bit Raspberry Pi OS Lite or the debian-trixie recipe; see `etcd-image recipes`";
+
+/// What an operating system calls itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OsRelease {
+    /// `ID`, e.g. `debian`.
+    pub id: String,
+    /// `VERSION_ID`, e.g. `13`; empty where there is none.
+    pub version: String,
+    /// `PRETTY_NAME`, for people.
+    pub pretty_name: String,
+}
+
+impl OsRelease {
+    /// Reads it from a root file system for arm64.
+    pub(super) fn read(root: &mut dyn ReadFs) -> Result<Self> {
+        for path in PATHS {
+            if let Some(text) = text(root, path)? {
+                check_architecture(root)?;
+                return Ok(Self::parse(&text));
+            }
+        }
+        Err(unsupported(
+            "the image does not contain an operating system this program knows: its root file system has no /etc/os-release",
+        ))
+    }
+
+    fn parse(text: &str) -> Self {
+        let field = |name: &str| {
+            let mut lines = text.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+            Some(value.trim_matches(['"', '\'']).to_owned())
+        };
+        Self {
+            // The defaults of os-release(5).
+            id: field("ID").unwrap_or_else(|| "linux".to_owned()),
+            version: field("VERSION_ID").unwrap_or_default(),
+            pretty_name: field("PRETTY_NAME").unwrap_or_else(|| "Linux".to_owned()),
+        }
+    }
+}
+
+fn check_architecture(root: &mut dyn ReadFs) -> Result<()> {
+    for path in PROGRAMS {
+        if root.metadata(path)?.is_none() {
+            continue;
+        }
+        let bytes = root.read(path)?;
+        let machine = bytes
+            .get(18..20)
+            .map(|field| u16::from(field[0]) | u16::from(field[1]) << 8);
+        return match machine {
+            Some(EM_AARCH64) => Ok(()),
+            Some(EM_ARM) => Err(unsupported("the base is 32-bit (armhf)")),
+            machine => Err(unsupported(&format!(
+                "the base is not arm64: {path} has ELF machine {machine:?}"
+            ))),
+        };
+    }
+    Err(unsupported(&format!(
+        "the root file system has neither {} nor {}, which would tell its processor",
+        PROGRAMS[0], PROGRAMS[1]
+    )))
+}
+
+pub(super) fn text(root: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
+    match root.metadata(path)? {
+        None => Ok(None),
+        Some(_) => Ok(Some(
+            String::from_utf8_lossy(&root.read(path)?).into_owned(),
+        )),
+    }
+}
+
+fn unsupported(message: &str) -> anyhow::Error {
+    Failure::new(Kind::Unsupported, message, STOCK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_may_be_bare_or_quoted_either_way() {
+        let text = "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nVERSION_ID='13'\nID=debian\nID_LIKE=other\n";
+        let expected = OsRelease {
+            id: "debian".to_owned(),
+            version: "13".to_owned(),
+            pretty_name: "Debian GNU/Linux 13 (trixie)".to_owned(),
+        };
+        assert_eq!(OsRelease::parse(text), expected);
+    }
+
+    #[test]
+    fn missing_fields_have_the_defaults_of_os_release() {
+        let expected = OsRelease {
+            id: "linux".to_owned(),
+            version: String::new(),
+            pretty_name: "Linux".to_owned(),
+        };
+        assert_eq!(OsRelease::parse("NAME=x\n"), expected);
+    }
+}

@@ -1,0 +1,99 @@
+//! Which recipe an image belongs to: decided by what is inside, never by the file's name.
+
+use anyhow::Result;
+use diskimg::ReadFs;
+
+use super::image::Image;
+use super::layout::System;
+use super::os_release::text;
+use crate::failure::{Failure, Kind};
+use crate::recipe::{Recipe, Recognize};
+
+/// The first recipe that describes the image.
+pub fn recognize<'r>(image: &Image, recipes: &'r [Recipe]) -> Result<&'r Recipe> {
+    for recipe in recipes {
+        if matches(image, &recipe.recognize)? {
+            return Ok(recipe);
+        }
+    }
+    let os = &image.layout().os;
+    Err(Failure::new(
+        Kind::Unsupported,
+        format!(
+            "the image is {} (`{}`, version `{}`), which no recipe describes",
+            os.pretty_name, os.id, os.version
+        ),
+        "use a base that `etcd-image recipes` lists, or describe this one in a recipe of your own (`--recipes`)",
+    ))
+}
+
+/// Refuses an image that is not what the recipe describes.
+pub fn check_recipe(image: &Image, recipe: &Recipe) -> Result<()> {
+    let layout = image.layout();
+    if !matches(image, &recipe.recognize)? {
+        return Err(Failure::new(
+            Kind::Corrupt,
+            format!(
+                "recipe `{}` yielded {}, expected `{}`, version `{}`",
+                recipe.name, layout.os.pretty_name, recipe.recognize.id, recipe.recognize.version
+            ),
+            "correct the `[recognize]` of the recipe, or the address of its image",
+        ));
+    }
+    match &recipe.boot_label {
+        Some(label) if *label != layout.boot_label => Err(Failure::new(
+            Kind::Unsupported,
+            format!(
+                "the boot partition is called `{}`, not `{label}`, by which the first boot finds it",
+                layout.boot_label
+            ),
+            format!("use the image that is published for {}", recipe.title),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn matches(image: &Image, recognize: &Recognize) -> Result<bool> {
+    let layout = image.layout();
+    if layout.os.id != recognize.id || layout.os.version != recognize.version {
+        return Ok(false);
+    }
+    if recognize.present.is_empty() && recognize.absent.is_empty() {
+        return Ok(true);
+    }
+    match layout.system {
+        System::Root(_) => has_marks(&mut *image.root()?, recognize),
+        System::Writable(_) | System::Seed(_) => Ok(false),
+    }
+}
+
+fn has_marks(root: &mut dyn ReadFs, recognize: &Recognize) -> Result<bool> {
+    for (paths, wanted) in [(&recognize.present, true), (&recognize.absent, false)] {
+        for path in paths {
+            if root.metadata(path)?.is_some() != wanted {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// An image that has been booted has an identity, which its copies would share.
+pub(super) fn refuse_booted(root: &mut dyn ReadFs) -> Result<()> {
+    let id = text(root, "/etc/machine-id")?.unwrap_or_default();
+    let has_id = id.trim().len() == 32 && id.trim().bytes().all(|byte| byte.is_ascii_hexdigit());
+    let keys = root.read_dir("/etc/ssh").unwrap_or_default();
+    let host_key = keys
+        .iter()
+        .find(|name| name.starts_with("ssh_host_") && name.ends_with("_key"));
+    let sign = match (has_id, host_key) {
+        (true, _) => "/etc/machine-id is set".to_owned(),
+        (false, Some(key)) => format!("/etc/ssh/{key} exists"),
+        (false, None) => return Ok(()),
+    };
+    Err(Failure::new(
+        Kind::Refused,
+        format!("the base has been booted already: {sign}"),
+        "start from an image as it was downloaded; a booted one has an identity that nodes must not share",
+    ))
+}
