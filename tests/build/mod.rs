@@ -2,4 +2,5 @@
 
 mod images;
 mod killed;
+mod new_base;
 mod unchanged;

@@ -9,11 +9,12 @@ use crate::support::fixture::{image, junk, packed, release, script};
 use crate::support::judge::{self, Disk, Ext4, Fat, header};
 use crate::support::tool::{tool, tool_in};
 
-const FAMILIES: [&str; 4] = [
+const FAMILIES: [&str; 5] = [
     "raspios-trixie",
     "raspios-bookworm",
     "debian-trixie",
     "ubuntu-server-24.04",
+    "future-os",
 ];
 
 /// Two runs of a generator, seconds apart, give the same bytes.
