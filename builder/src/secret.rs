@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Secret bytes: wiped when dropped, shown only as a fingerprint that takes a key to make.
@@ -20,14 +21,18 @@ impl Secret {
         &self.0
     }
 
-    /// 16 hexadecimal digits: enough to compare plans of one cluster, useless to guess a weak password from.
+    /// Sixteen hexadecimal digits: enough to compare the plans of one cluster, useless for guessing a weak password.
     pub fn fingerprint(&self, key: &FingerprintKey) -> String {
-        let digest = Sha256::new()
-            .chain_update(key.0.as_ref())
-            .chain_update(self.reveal())
-            .finalize();
-        crate::hex::encode(digest.get(..8).unwrap_or_default())
+        let digest = hmac_sha256(key.0.as_ref(), self.reveal());
+        crate::hex::encode(&digest[..8])
     }
+}
+
+/// HMAC-SHA-256 (RFC 2104).
+pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts keys of any length");
+    hmac.update(message);
+    hmac.finalize().into_bytes().into()
 }
 
 impl fmt::Debug for Secret {
@@ -70,7 +75,7 @@ mod tests {
             Secret::new("correct hors").fingerprint(&one)
         );
         assert_ne!(password.fingerprint(&one), password.fingerprint(&other));
-        assert_eq!(password.fingerprint(&one).len(), 16);
+        assert_eq!(password.fingerprint(&one), "c5a208a1bd892e14");
         assert_eq!(
             format!("{password:?} {one:?}"),
             "Secret(…) FingerprintKey(…)"
