@@ -1,6 +1,7 @@
 //! Permission bits of the state folder. Systems without them keep the folder private in their own way.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
 use std::path::Path;
 
 /// Options for a new file that only its owner may read.
@@ -51,4 +52,25 @@ pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn check_private(_path: &Path, _wanted: u32) -> anyhow::Result<()> {
     Ok(())
+}
+
+/// Whether the open file is still the one at `path`.
+pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(is_same(&file.metadata()?, &found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere the standard library exposes no file number; a lock file that was made anew has another creation time.
+#[cfg(not(unix))]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    one.created().ok() == other.created().ok()
 }

@@ -41,38 +41,52 @@ const LOCK: &str = ".lock";
 impl Store {
     /// Opens the folder, or makes it; waits while another process has it open.
     ///
-    /// `inspect` sees a folder that was never ours before even a lock file is put into it.
+    /// `inspect` checks a folder that has no lock file yet, before one is put into it.
     pub(super) fn open(
         folder: &Path,
         inspect: impl Fn(&Reader) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        let lock = folder.join(LOCK);
-        let made = !exists(folder)?;
-        if made {
+        // A refused build removes the folder it made: whoever waited for its lock starts again.
+        loop {
+            let existed = exists(folder)?;
+            match Self::attempt(folder, existed, &inspect) {
+                Ok(Some(store)) => return Ok(store),
+                Err(error) if !existed || exists(folder)? => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// `None` if the lock was removed while this process waited for it.
+    fn attempt(
+        folder: &Path,
+        existed: bool,
+        inspect: impl Fn(&Reader) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<Self>> {
+        let path = folder.join(LOCK);
+        if !existed {
             make_folder(folder)?;
         } else if !folder.is_dir() {
             let message = format!("the state folder {} is a file", folder.display());
-            return Err(Failure::new(
-                Kind::Usage,
-                message,
-                "name a folder with --state",
-            ));
+            let hint = "name a folder with --state";
+            return Err(Failure::new(Kind::Usage, message, hint));
         }
         modes::check_private(folder, 0o700)?;
-        if let Err(error) = inspect_stranger(folder, &lock, inspect)
+        if let Err(error) = inspect_stranger(folder, &path, inspect)
             // Another process may have made the folder its own meanwhile: then it is no stranger.
-            && !exists(&lock)?
+            && !exists(&path)?
         {
             return Err(error);
         }
-        let lock = open_lock(&lock).with_context(|| unwritable(&lock))?;
+        let lock = open_lock(&path).with_context(|| unwritable(&path))?;
         lock.lock().with_context(|| unwritable(folder))?;
-        Ok(Self {
+        let is_current = modes::is_file_at(&lock, &path).with_context(|| unreadable(&path))?;
+        Ok(is_current.then(|| Self {
             folder: folder.to_owned(),
             staged: Vec::new(),
             _lock: Some(lock),
-            unused: Cell::new(made),
-        })
+            unused: Cell::new(!existed),
+        }))
     }
 
     /// The same for looking only: no folder is made, nothing is locked, and what is staged is forgotten.

@@ -1,5 +1,6 @@
 //! A process killed between any two of its writes.
 
+use super::store::Reader;
 use super::*;
 
 /// Runs up to the point where all bytes are written and `renames` files have their names.
@@ -71,4 +72,23 @@ fn a_reissue_can_be_interrupted_anywhere() {
             "192.168.0.60"
         );
     }
+}
+
+/// A build that is refused removes the state folder it made, with the lock in it.
+#[test]
+fn a_refused_build_leaves_no_second_lock_to_one_that_waits() {
+    let scene = Scene::new();
+    let anything = |_: &Reader| Ok(());
+    let refused = Store::open(&scene.state, anything).unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Store::open(&scene.state, anything).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(refused);
+        let _second = waiting.join().unwrap();
+        let lock = fs::File::open(scene.path(".lock")).unwrap();
+        assert!(
+            matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)),
+            "a third build would make another CA beside the second"
+        );
+    });
 }
