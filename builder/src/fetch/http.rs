@@ -7,6 +7,7 @@ use std::io::Read;
 use std::thread;
 
 use anyhow::Result;
+use indicatif::BinaryBytes;
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
@@ -105,11 +106,18 @@ impl<'a> Http<'a> {
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let read = accepted(url, response)?
-            .take(limit)
-            .read_to_string(&mut text);
+            .take(limit + 1)
+            .read_to_end(&mut bytes);
         read.map_err(|error| Trouble::Passing(error.to_string()))?;
+        if bytes.len() as u64 > limit {
+            return Err(Trouble::Final(no_list(
+                url,
+                &format!("it is longer than {}", BinaryBytes(limit)),
+            )));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| no_list(url, "it is not text"))?;
         Ok(Some(text))
     }
 
@@ -270,6 +278,15 @@ fn check_total(url: &str, total: Option<u64>, size: Option<u64>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Something else than the small text that was asked for.
+fn no_list(url: &str, why: &str) -> anyhow::Error {
+    Failure::new(
+        Kind::Verification,
+        format!("downloading {url}: {why}"),
+        "the file was replaced, or a portal answers in its place; open the address in a browser",
+    )
 }
 
 /// Follows redirects, but never from HTTPS to HTTP: lists of digests are only as good as the way they came.

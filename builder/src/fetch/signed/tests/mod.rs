@@ -319,3 +319,23 @@ fn the_shipped_key_is_the_one_its_makers_publish() {
     let verdict = signature::check(&signer, "", b"", CLOCK);
     assert_eq!(verdict, Err(Doubt::NoSignature), "the key itself is good");
 }
+
+#[test]
+fn a_list_that_is_too_long_or_no_text_is_refused_whole() {
+    let limit = usize::try_from(LIMIT).unwrap();
+    for (body, why) in [
+        (vec![b'a'; limit + 1], "it is longer than 1.00 MiB"),
+        (vec![0xff; 3], "it is not text"),
+    ] {
+        let server = Server::start(move |_, _| Reply::whole(&body));
+        let signer = person().signer();
+        let recipe = recipe(&server, signer, "/a.img.xz");
+        let expected = format!(
+            "fetching the base test: downloading {}: {why}",
+            server.url("/SHA256SUMS")
+        );
+        let refused = failure(Scene::new().base(&recipe));
+        assert_eq!(refused, (Kind::Verification, expected));
+        assert_eq!(server.requests().len(), 1, "{why}: asking again is no use");
+    }
+}
