@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::owner;
 use super::partial::Partial;
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
@@ -37,7 +38,7 @@ pub(super) struct Cache {
 impl Cache {
     /// Opens the folder, making it if needed, and removes what killed runs left half done.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).map_err(|error| storage("making the cache folder", dir, &error))?;
+        owner::make_folder(dir).map_err(|error| storage("making the cache folder", dir, &error))?;
         let cache = Self {
             dir: dir.to_owned(),
         };
@@ -95,6 +96,21 @@ impl Entry {
     /// Path of the entry's file with that ending.
     pub(super) fn path(&self, ending: &str) -> PathBuf {
         self.dir.join(format!("{}.{ending}", self.key))
+    }
+
+    /// Whether only this user can have written the file with that ending.
+    pub(super) fn is_ours(&self, ending: &str) -> Result<bool> {
+        is_ours(&self.dir, &self.path(ending))
+    }
+
+    /// The digest of what the entry was made from, as its files are named.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The cache folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.dir
     }
 
     /// An empty file that becomes the one with that ending when [published](Self::publish).
@@ -167,10 +183,7 @@ pub(super) struct Temporary {
 
 impl Temporary {
     fn create(path: PathBuf) -> Result<Self> {
-        let file = open(
-            OpenOptions::new().write(true).create(true).truncate(true),
-            &path,
-        )?;
+        let file = open(owner::new_file().truncate(true), &path)?;
         Ok(Self {
             path,
             file,
@@ -215,12 +228,19 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
     temporary.publish(path)
 }
 
-/// Opens a file to go on writing where it ends, making it if needed.
-pub(super) fn append(path: &Path) -> Result<File> {
-    open(
-        OpenOptions::new().read(true).append(true).create(true),
-        path,
-    )
+/// Opens a file to read it and go on writing where it ends, making it if needed. Not in append mode, in which Windows
+/// refuses to shorten a file.
+pub(super) fn resume(path: &Path) -> Result<File> {
+    open(owner::new_file().read(true), path)
+}
+
+/// Whether only this user can have written this file of the cache folder; one that is absent nobody has.
+pub(super) fn is_ours(folder: &Path, path: &Path) -> Result<bool> {
+    let both = owner::is_ours(folder).and_then(|folder| Ok(folder && owner::is_ours(path)?));
+    match both {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        both => both.map_err(|error| storage("looking at", path, &error)),
+    }
 }
 
 /// `path` with another ending after those it has.
@@ -251,10 +271,7 @@ pub(super) fn storage(doing: &str, path: &Path, error: &io::Error) -> anyhow::Er
 }
 
 fn lock_file(path: &Path) -> Result<File> {
-    open(
-        OpenOptions::new().write(true).create(true).truncate(false),
-        path,
-    )
+    open(&owner::new_file(), path)
 }
 
 #[expect(

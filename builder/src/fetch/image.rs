@@ -10,7 +10,7 @@ use super::cache::{Entry, storage};
 use super::digest::{DigestReader, Digested};
 use super::record::{RECORD, Record, State};
 use super::unpack::unpack;
-use super::verified::{Promise, Seen, Verified};
+use super::verified::{Pin, Promise, Seen, Verified};
 use super::watched::Watched;
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
@@ -27,7 +27,7 @@ pub(super) fn cached(
     promise: &Promise,
     options: &Options<'_>,
 ) -> Result<Option<Verified>> {
-    let verdict = match recall(entry, options.progress) {
+    let verdict = match recall(entry, promise, options) {
         Ok(None) => return discard(entry).map(|()| None),
         Ok(Some(seen)) => Verified::new(entry.path(IMAGE), source.to_owned(), promise, seen),
         Err(error) => Err(error),
@@ -101,35 +101,43 @@ fn keep(
     Verified::new(path, source.to_owned(), promise, seen)
 }
 
-/// What the entry's image was when it was read, and still is: unchanged since, or read again.
-fn recall(entry: &Entry, progress: &dyn Progress) -> Result<Option<Seen>> {
+/// What the entry's image was when it was read, and still is: unchanged since, or read again. Where others could have
+/// written image and record, only a digest that was known before counts.
+fn recall(entry: &Entry, promise: &Promise, options: &Options<'_>) -> Result<Option<Seen>> {
     let path = entry.path(IMAGE);
     let (Some(record), true) = (Record::read(&entry.path(RECORD)), path.exists()) else {
         return Ok(None);
     };
     let seen = record.seen();
-    if record.holds(&state(&path)?) {
+    let is_ours = entry.is_ours(IMAGE)? && entry.is_ours(RECORD)?;
+    if is_ours && record.holds(&state(&path)?) {
         return Ok(Some(seen));
     }
-    let now = digest(&path, "hashing the cached image again", progress)?;
-    if now != seen.raw {
-        let (expected, got) = (&seen.raw, &now);
-        let what = format!(
-            "wrong SHA-256 of {}: expected {} ({} bytes), got {} ({} bytes)",
-            path.display(),
-            expected.sha256,
-            expected.size,
-            got.sha256,
-            got.size
-        );
-        return Err(Failure::new(
-            Kind::Verification,
-            what,
-            "run `etcd-image fetch` while online to replace it",
-        ));
+    if !is_ours && promise.raw.sha256.is_none() {
+        return Err(unvouched(entry));
     }
+    let now = digest(&path, "hashing the cached image again", options.progress)?;
+    let expected = Pin {
+        sha256: Some(seen.raw.sha256.clone()),
+        size: Some(seen.raw.size),
+    };
+    expected.check(&path.display().to_string(), &now)?;
     note_state(entry, &seen)?;
     Ok(Some(seen))
+}
+
+/// Image and record may both be somebody else's.
+fn unvouched(entry: &Entry) -> anyhow::Error {
+    let folder = entry.folder().display();
+    Failure::new(
+        Kind::Verification,
+        format!(
+            "other users can write to the cache folder {folder}, and no digest of the unpacked image is known"
+        ),
+        format!(
+            "run: chmod -R go-w {folder}, then `etcd-image fetch` while online; or name another with --cache"
+        ),
+    )
 }
 
 fn note_state(entry: &Entry, seen: &Seen) -> Result<()> {

@@ -87,7 +87,10 @@ pub(super) fn given(path: &Path, error: &io::Error) -> anyhow::Error {
 fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
     let entry = cache.entry(&record_key(path)?, options.progress)?;
     let before = image::state(path)?;
-    if let Some(known) = Record::read(&entry.path(RECORD)).filter(|known| known.holds(&before)) {
+    if entry.is_ours(RECORD)?
+        && let Some(known) = Record::read(&entry.path(RECORD))
+        && known.holds(&before)
+    {
         return Ok(known.seen().packed);
     }
     let digested = image::digest(

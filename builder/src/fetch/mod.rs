@@ -28,6 +28,7 @@ mod xz;
 
 mod cache;
 mod digest;
+mod owner;
 mod record;
 mod signed;
 mod verified;

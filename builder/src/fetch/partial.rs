@@ -38,7 +38,7 @@ impl Partial {
     /// What an earlier run left of the entry, or nothing yet.
     pub(super) fn open(entry: &Entry, url: &str) -> Result<Self> {
         let (path, from) = (entry.path(PART), entry.path(FROM));
-        let mut file = cache::append(&path)?;
+        let mut file = cache::resume(&path)?;
         let digester =
             digest_so_far(&mut file).map_err(|error| storage("reading", &path, &error))?;
         let mut origin: Origin = fs::read_to_string(&from)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::Options;
-use crate::fetch::cache::{Cache, PINS, storage};
+use crate::fetch::cache::{Cache, PINS, is_ours, storage};
 use crate::fetch::record::RECORD;
 
 const HEADER: &str = "\
@@ -39,6 +39,16 @@ fn name() -> String {
 }
 
 impl Pins {
+    /// Those of the cache folder; none where other users could have written them.
+    pub(super) fn cached(folder: &Path) -> Result<Self> {
+        let path = folder.join(name());
+        if is_ours(folder, &path)? {
+            return Self::read(folder);
+        }
+        let text = Text::default();
+        Ok(Self { path, text })
+    }
+
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(name());
         let text = match fs::read_to_string(&path) {
@@ -69,7 +79,7 @@ impl Pins {
 /// Writes a digest down in the cache.
 pub(super) fn remember(version: &str, sha256: &str, options: &Options<'_>) -> Result<()> {
     let entry = Cache::open(options.cache)?.entry(PINS, options.progress)?;
-    let (_, text) = Pins::read(options.cache)?.with(version, sha256)?;
+    let (_, text) = Pins::cached(options.cache)?.with(version, sha256)?;
     entry.write(RECORD, &text)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Res
         let found = with_digest(version, sha256, &releases, options);
         return found.context("comparing with the digest pinned in recipes/etcd.toml");
     }
-    let (kept, cached) = (Pins::read(state)?, Pins::read(options.cache)?);
+    let (kept, cached) = (Pins::read(state)?, Pins::cached(options.cache)?);
     if let Some(sha256) = kept.get(version) {
         return with_pin(version, sha256, kept.path(), &releases, options);
     }

@@ -13,12 +13,17 @@ use crate::spec::EtcdSource;
 
 /// A release tarball whose programs are for that machine.
 fn tarball(version: &str, machine: u16) -> Vec<u8> {
+    tarball_of(version, machine, "")
+}
+
+/// The same; the programs' content ends with `tail`.
+fn tarball_of(version: &str, machine: u16, tail: &str) -> Vec<u8> {
     let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
         Vec::new(),
         flate2::Compression::fast(),
     ));
     for program in ["etcd", "etcdctl", "etcdutl", "README.md"] {
-        let content = elf(machine, None, program.as_bytes());
+        let content = elf(machine, None, format!("{program}{tail}").as_bytes());
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         builder
@@ -299,4 +304,39 @@ fn what_is_no_source_is_named() {
     let empty = scene.dir.path().join("empty");
     fs_err::create_dir(&empty).unwrap();
     assert_eq!(failure(local(&scene, empty)).0, Kind::Usage);
+}
+
+/// Other users can write to the cache: programs and digests they left there are not used.
+#[cfg(unix)]
+#[test]
+fn forged_programs_and_digests_count_for_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let content = tarball("3.6.2", 183);
+    let releases = Releases::new(&"0".repeat(64), content.clone());
+    let sound = releases.get("3.6.2").unwrap();
+    let cache = &releases.scene.cache;
+    fs_err::set_permissions(cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+
+    let other = Releases::new(&"0".repeat(64), tarball_of("3.6.2", 183, "evil"));
+    other.get("3.6.2").unwrap();
+    let programs = |scene: &Scene| scene.cached(".programs").remove(0);
+    fs_err::copy(programs(&other.scene), programs(&releases.scene)).unwrap();
+    assert_eq!(releases.get("3.6.2").unwrap().etcd, sound.etcd);
+
+    let digest = sha256(&tarball_of("3.6.2", 183, "evil"));
+    let pins = format!("[sha256]\n\"3.6.2\" = \"{digest}\"\n");
+    fs_err::write(cache.join("etcd-pins.toml"), pins).unwrap();
+    assert_eq!(releases.get("3.6.2").unwrap().sha256, sha256(&content));
+}
+
+/// A file of another archive under this archive's name, in a folder that nobody else can write to.
+#[test]
+fn programs_of_another_archive_count_for_nothing() {
+    let releases = Releases::new(&"0".repeat(64), tarball("3.6.2", 183));
+    let sound = releases.get("3.6.2").unwrap();
+    let other = Releases::new(&"0".repeat(64), tarball_of("3.6.2", 183, "evil"));
+    other.get("3.6.2").unwrap();
+    let programs = |scene: &Scene| scene.cached(".programs").remove(0);
+    fs_err::copy(programs(&other.scene), programs(&releases.scene)).unwrap();
+    assert_eq!(releases.get("3.6.2").unwrap().etcd, sound.etcd);
 }

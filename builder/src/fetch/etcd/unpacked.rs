@@ -2,8 +2,8 @@
 //! everything else it does before it copies.
 //!
 //! `<digest of the archive>.programs` is a SHA-256 in hexadecimal, and a tar archive laid out like a release's. The
-//! digest is that of the version and the list of the programs, as `sha256sum` would print it: so each program is hashed
-//! once, for this and for all that asks later.
+//! digest is that of the archive's digest, the version and the list of the programs, as `sha256sum` would print it: so
+//! the file of another archive is noticed, and each program is hashed once, for this and for all that asks later.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
@@ -24,7 +24,9 @@ const DIGEST: usize = 64;
 
 /// What is kept for the archive of this cache entry, or else what `unpack` gives, kept from now on.
 pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> Result<Unpacked> {
-    if let Some(kept) = read(entry) {
+    if entry.is_ours(PROGRAMS)?
+        && let Some(kept) = read(entry)
+    {
         return Ok(kept);
     }
     let unpacked = unpack()?;
@@ -38,11 +40,12 @@ fn read(entry: &Entry) -> Option<Unpacked> {
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
     let unpacked = archive::release(file, PROGRAMS).ok()?;
-    (sum(&unpacked).as_bytes() == digest).then_some(unpacked)
+    (sum(entry, &unpacked).as_bytes() == digest).then_some(unpacked)
 }
 
-fn sum(unpacked: &Unpacked) -> String {
+fn sum(entry: &Entry, unpacked: &Unpacked) -> String {
     let mut hash = Sha256::new();
+    hash.update(format!("{}\n", entry.key()));
     hash.update(unpacked.version.as_deref().unwrap_or_default());
     for (program, bytes) in &unpacked.programs {
         hash.update(format!("\n{}  {}", bytes.sha256(), program.name()));
@@ -55,7 +58,8 @@ fn keep(entry: &Entry, unpacked: &Unpacked) -> Result<()> {
     let context = |error| storage("writing", temporary.path(), &error);
     let tar = tar(unpacked).map_err(context)?;
     let mut file = temporary.file();
-    file.write_all(sum(unpacked).as_bytes()).map_err(context)?;
+    file.write_all(sum(entry, unpacked).as_bytes())
+        .map_err(context)?;
     file.write_all(&tar).map_err(context)?;
     entry.publish(temporary, PROGRAMS)?;
     Ok(())

@@ -5,3 +5,4 @@ mod download;
 mod images;
 mod make;
 pub(super) mod scene;
+mod shared;
