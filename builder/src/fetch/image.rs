@@ -62,7 +62,7 @@ pub(super) fn unpacked(
     let target = entry.create(IMAGE)?;
     let seen = {
         let mut task = options.progress.task("unpacking", None);
-        unpack(packed, &target, options.jobs, &mut *task)?
+        unpack(packed, &target, promise.raw.size, options.jobs, &mut *task)?
     };
     keep(entry, source, promise, seen, |entry| {
         entry.publish(target, IMAGE)

@@ -30,12 +30,16 @@ const CHUNK: usize = 16 * PIECE;
 /// Chunks on their way from decoder to disk.
 const CHUNKS: usize = 8;
 
-/// Unpacks the file at `source` into `target`, whole.
+/// An image whose size nobody published may have this many bytes: more than any card that nodes start from.
+const LARGEST_IMAGE: u64 = if cfg!(test) { 1 << 20 } else { 64 << 30 };
+
+/// Unpacks the file at `source` into `target`, whole. `size` is the length promised for the image, where known.
 ///
-/// What was seen is told only after the source was read to its very end, whatever the decoder made of it.
+/// What was seen is returned only after the source was read to its very end, whatever the decoder made of it.
 pub(super) fn unpack(
     source: &Path,
     target: &Temporary,
+    size: Option<u64>,
     threads: usize,
     task: &mut dyn Task,
 ) -> Result<Seen> {
@@ -48,7 +52,12 @@ pub(super) fn unpack(
         .map_err(|error| unreadable(source, &error))?;
     supported(source, Format::sniff(start))?;
     let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, &error))?;
-    let raw = pump(&mut decoder, target, |error| unreadable(source, error))?;
+    let limit = size.unwrap_or(LARGEST_IMAGE);
+    let mut bounded = (&mut decoder).take(limit + 1);
+    let raw = pump(&mut bounded, target, |error| unreadable(source, error))?;
+    if raw.size > limit {
+        return Err(too_long(source, size));
+    }
     let packed = drain(decoder.into_inner(), source)?;
     Ok(Seen { packed, raw })
 }
@@ -135,6 +144,27 @@ fn fill(decoder: &mut impl Read, mut chunk: Vec<u8>) -> io::Result<Vec<u8>> {
 }
 
 const HINT: &str = "the file is damaged or incomplete: fetch it again and compare its digest with the published one";
+
+/// A few bytes can unpack to more than any disk has.
+fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
+    let source = source.display();
+    match size {
+        Some(size) => Failure::new(
+            Kind::Verification,
+            format!(
+                "unpacking {source}: the image in it is longer than {size} bytes, the size that was published"
+            ),
+            "do not use it; fetch it again, and compare the recipe's `raw-size` with what its makers publish",
+        ),
+        None => Failure::new(
+            Kind::Unsupported,
+            format!(
+                "unpacking {source}: the image in it is longer than {LARGEST_IMAGE} bytes, the largest that is unpacked"
+            ),
+            "check where the file comes from; if it is an image, unpack it and give the raw image",
+        ),
+    }
+}
 
 /// The disk failed, or the data is not what it claims to be.
 fn unreadable(source: &Path, error: &io::Error) -> anyhow::Error {

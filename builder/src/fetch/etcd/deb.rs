@@ -16,7 +16,7 @@ pub(super) const MAGIC: &[u8] = b"!<arch>\n";
 /// Length of a member's header: name 16, time 12, owner 6, group 6, mode 8, size 10, end mark 2.
 const HEADER: usize = 60;
 
-/// The control file is text of a few kilobytes.
+/// `control.tar` holds some kilobytes of text.
 const CONTROL_LIMIT: u64 = 1 << 20;
 
 /// Reads a package; `name` is for messages.
@@ -60,15 +60,13 @@ fn members(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
 /// The text of `./control` in `control.tar.*`.
 fn control(tar: &[u8], name: &str) -> Result<String> {
     let broken = |error: std::io::Error| damaged(name, &format!("reading `control.tar`: {error}"));
-    let mut archive = tar::Archive::new(Decoder::new(tar, 1).map_err(broken)?);
+    let tar = Decoder::new(tar, 1).map_err(broken)?.take(CONTROL_LIMIT);
+    let mut archive = tar::Archive::new(tar);
     for entry in archive.entries().map_err(broken)? {
-        let entry = entry.map_err(broken)?;
+        let mut entry = entry.map_err(broken)?;
         if matches!(&*entry.path_bytes(), b"./control" | b"control") {
             let mut text = String::new();
-            entry
-                .take(CONTROL_LIMIT)
-                .read_to_string(&mut text)
-                .map_err(broken)?;
+            entry.read_to_string(&mut text).map_err(broken)?;
             return Ok(text);
         }
     }

@@ -2,8 +2,10 @@
 
 use std::io::Write as _;
 
-use super::scene::{Scene, failure, image, sha256, xz};
+use super::scene::http::{Reply, Server};
+use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
+use crate::recipe::Voucher;
 
 fn gzip(data: &[u8]) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -117,4 +119,33 @@ fn what_is_not_an_image_is_named() {
     let (kind, text) = failure(scene.local(&scene.dir.path().join("nothing.img")));
     assert_eq!(kind, Kind::Usage);
     assert!(text.ends_with("nothing.img does not exist"), "{text}");
+}
+
+/// 256 MiB of zeros in 8 KiB: a recipe's size bounds it, or the largest image that tests unpack.
+#[test]
+fn a_decompression_bomb_ends_at_the_bound() {
+    let zeros = std::io::Read::take(std::io::repeat(0), 256 << 20);
+    let bomb = zstd::encode_all(zeros, 1).unwrap();
+    let scene = Scene::new();
+    let path = scene.file("a.img.zst", &bomb);
+    let started = std::time::Instant::now();
+    let expected = format!(
+        "unpacking {}: the image in it is longer than 1048576 bytes, the largest that is unpacked",
+        path.display()
+    );
+    assert_eq!(failure(scene.local(&path)), (Kind::Unsupported, expected));
+
+    let server = Server::start(move |_, _| Reply::whole(&bomb));
+    let recipe = but(recipe(server.url("/a"), &[], &[]), |it| {
+        it.voucher = Voucher::Sha256(sha256(&fs_err::read(&path).unwrap()));
+        (it.size, it.raw_sha256, it.raw_size) = (None, None, Some(1000));
+    });
+    let (kind, text) = failure(scene.base(&recipe));
+    assert_eq!(kind, Kind::Verification);
+    assert!(
+        text.ends_with("the image in it is longer than 1000 bytes, the size that was published"),
+        "{text}"
+    );
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    assert_eq!(scene.cached(".img").len() + scene.cached(".tmp").len(), 0);
 }
