@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -32,11 +31,12 @@ pub(super) struct Tools {
 
 /// Looks for everything before anything is started.
 pub(super) fn find() -> anyhow::Result<Tools> {
-    let is_root = Path::new("/proc/self")
-        .metadata()
-        .context("reading /proc/self")?
-        .uid()
-        == 0;
+    if !cfg!(target_os = "linux") {
+        let hint = "build on Linux, or use a base that is downloaded (`etcd-image recipes`)";
+        let message = "making debian-trixie needs Linux: it runs mmdebstrap in namespaces";
+        return Err(Failure::new(Kind::Unsupported, message, hint));
+    }
+    let is_root = is_root();
     for program in ["mmdebstrap", "apt-get", "dpkg", "unshare"] {
         need(program)?;
     }
@@ -50,6 +50,16 @@ pub(super) fn find() -> anyhow::Result<Tools> {
         emulator: emulator()?,
         needs_user_namespace: !is_root,
     })
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
 }
 
 fn emulator() -> anyhow::Result<Option<PathBuf>> {
