@@ -234,7 +234,7 @@ fn overlays_and_recipes_that_are_wrong() {
     let scene = Scene::with("raspios-trixie");
     let overlay = |files: &str| {
         let _ = fs::remove_dir_all(scene.at("o"));
-        scene.file("o/base/overlay.toml", &format!("why = \"a\"\n{files}"));
+        scene.file("o/identity/overlay.toml", &format!("why = \"a\"\n{files}"));
         &["--overlays", "o"][..]
     };
     let file = "[[file]]\npath = \"/a\"\nwhy = \"a\"\n";
@@ -259,7 +259,7 @@ fn overlays_and_recipes_that_are_wrong() {
         ),
         (format!("{file}template = \"missing\"\n"), "missing"),
     ] {
-        refused(&scene, overlay(&content), 2, &["overlay `base`", thing]);
+        refused(&scene, overlay(&content), 2, &["overlay `identity`", thing]);
     }
     refused(&scene, &["--overlays", "nowhere"], 2, &["nowhere"]);
     refused(&scene, &["--recipes", "nowhere"], 2, &["nowhere"]);

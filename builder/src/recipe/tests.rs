@@ -10,7 +10,7 @@ title = "A base"
 release = "1"
 provisioned-by = "files in the root"
 systemd = 257
-overlays = ["base", "appliance"]
+overlays = ["identity", "appliance"]
 firmware = []
 boards = ["pi4"]
 [recognize]
