@@ -9,7 +9,7 @@
 //!
 //! 1. [`Storage`] is all there is to know about where bytes live: a size, reads, writes.
 //! 2. [`CowStorage`] keeps every change in memory, so the base is never written and a failure leaves nothing behind.
-//! 3. [`Table`] finds the partitions; a [`Window`] is one of them.
+//! 3. [`PartitionTable`] finds the partitions; a [`Window`] is one of them.
 //! 4. [`ext4`] and [`fat`] each have a gate (is this safe to edit?), a writer and a reader; the readers are built on
 //!    code of other authors than the writers.
 //!
@@ -54,10 +54,10 @@ pub mod fs;
 pub mod ext4;
 pub mod fat;
 
-mod bytes;
-mod crc;
+mod record;
+mod units;
 
 pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
 pub use fs::{Attributes, Kind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, Storage, Window};
-pub use table::{Partition, PartitionKind, Table};
+pub use table::{Partition, PartitionKind, PartitionTable};

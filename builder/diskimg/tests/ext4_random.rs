@@ -8,8 +8,8 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
 use crate::ext4_writes::{edit, reader};
 use crate::support::cases;
+use crate::support::checkers::e2fsck;
 use crate::support::images::{Ext4, cow};
-use crate::support::judges::e2fsck;
 
 /// What may be done; names are few, so that operations meet.
 #[derive(Debug, Clone)]

@@ -9,8 +9,8 @@ use diskimg::{
 };
 
 use crate::ext4_writes::{CLOCK, ROOT, edit, reader};
+use crate::support::checkers::{e2fsck_file, file};
 use crate::support::images::{Ext4, bytes, cow, debugged, patched};
-use crate::support::judges::{e2fsck_file, file};
 
 /// Why the writer does not open the image.
 fn refusal(storage: Arc<dyn Storage>) -> Error {

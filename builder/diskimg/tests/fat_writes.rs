@@ -8,8 +8,8 @@ use diskimg::{Attributes, CowStorage, Kind, Metadata, ReadFs, Storage, WriteFs};
 use proptest::prelude::{Strategy, prop, prop_oneof, proptest};
 
 use crate::support::cases;
+use crate::support::checkers::{file, fsck_vfat};
 use crate::support::images::{bytes, cow, fat};
-use crate::support::judges::{file, fsck_vfat};
 use crate::support::must;
 
 pub(crate) const TIME: i64 = 1_790_000_000;
@@ -66,7 +66,6 @@ fn what_is_written_is_read_back_and_fsck_agrees() {
             uid: 0,
             gid: 0,
             size: 5000,
-            modified: TIME,
         };
         let found = reader.metadata("/a new folder/a long name.text").unwrap();
         assert_eq!(found, Some(expected));
@@ -84,7 +83,6 @@ fn what_is_written_is_read_back_and_fsck_agrees() {
         );
         assert_eq!(reader.metadata("/overlays").unwrap(), None);
         assert_eq!(reader.metadata("/config.txt/x").unwrap(), None);
-        assert_eq!(reader.free_inodes().unwrap(), None);
     }
 }
 

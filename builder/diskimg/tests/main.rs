@@ -13,8 +13,8 @@
 
 mod support;
 
-mod bad_input;
-mod judges_judge;
+mod checkers;
+mod damaged_images;
 
 mod tables;
 

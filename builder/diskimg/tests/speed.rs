@@ -7,8 +7,8 @@ use diskimg::{CowStorage, ReadFs, ReadOnlyFile, Result, Run};
 
 use crate::ext4_writes::{ROOT, edit, reader};
 use crate::fat_writes;
+use crate::support::checkers::{e2fsck_file, fsck_vfat};
 use crate::support::images::{Ext4, MIB, cow, fat, small_root};
-use crate::support::judges::{e2fsck_file, fsck_vfat};
 
 /// etcd, etcdctl and etcdutl in MiB, together 59.
 const BINARIES: [(&str, u64); 3] = [("etcd", 25), ("etcdctl", 18), ("etcdutl", 16)];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{Partition, PartitionKind, ReadFs, ReadOnlyFile, Storage, Table, Window};
+use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, ReadOnlyFile, Storage, Window};
 
 use super::core::base::{Known, SignedModels};
 use super::core::{self, Core};
@@ -197,15 +197,15 @@ fn partitions(storage: &dyn Storage) -> Result<(u32, [Partition; 2])> {
             "name a disk image, raw or compressed",
         ));
     }
-    let table = Table::read(storage)?;
-    let disk_id = table.disk_id().ok_or_else(|| {
+    let table = PartitionTable::read(storage)?;
+    let disk_id = table.disk_id.ok_or_else(|| {
         Failure::new(
             Kind::Unsupported,
             "the image has a GPT partition table",
             "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
         )
     })?;
-    let all = table.partitions();
+    let all = table.partitions;
     let boot = find(&all, "FAT boot", |kind| *kind == PartitionKind::Fat)?;
     let root = find(&all, "Linux root", |kind| *kind == PartitionKind::Linux)?;
     Ok((disk_id, [boot.clone(), root.clone()]))

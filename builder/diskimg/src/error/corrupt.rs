@@ -19,13 +19,23 @@ pub enum Corrupt {
         /// The flag found.
         found: u8,
     },
-    /// A partition without a length, or one that ends before it starts.
-    #[error("partition {number} is empty or ends before it starts (sector {first})")]
+    /// An MBR entry without sectors.
+    #[error("partition {number} at byte {start} is empty")]
     PartitionEmpty {
-        /// The partition.
+        /// The number of the partition.
+        number: u32,
+        /// Its first byte.
+        start: u64,
+    },
+    /// A GPT entry that ends before it starts or that 64 bits cannot address.
+    #[error("partition {number} has no valid place: sectors {first} to {last}")]
+    GptEntry {
+        /// The number of the partition.
         number: u32,
         /// Its first sector.
         first: u64,
+        /// Its last sector.
+        last: u64,
     },
     /// A partition that covers the table itself.
     #[error("partition {number} starts at byte {start}, inside the partition table")]
@@ -36,12 +46,14 @@ pub enum Corrupt {
         start: u64,
     },
     /// A partition that does not end inside the image.
-    #[error("partition {number} ends at byte {end}, the image at {size}")]
+    #[error("partition {number} has {len} bytes at byte {start}, the image has {size} bytes")]
     PartitionPastEnd {
         /// The partition.
         number: u32,
-        /// The byte after its last.
-        end: u64,
+        /// Its first byte.
+        start: u64,
+        /// Its length in bytes.
+        len: u64,
         /// Bytes in the image.
         size: u64,
     },
@@ -61,15 +73,11 @@ pub enum Corrupt {
         /// Where it should be.
         offset: u64,
     },
-    /// A GPT header or entry table whose checksum does not hold.
-    #[error("GPT checksum at byte {offset} is {found:#010x}, computed {expected:#010x}")]
+    /// A GPT header or entry table whose checksum does not match.
+    #[error("the GPT checksum of the bytes at {offset} does not match")]
     GptChecksum {
         /// Where the checked bytes start.
         offset: u64,
-        /// Computed over the bytes.
-        expected: u32,
-        /// Recorded in the header.
-        found: u32,
     },
     /// A GPT header field that cannot be.
     #[error("GPT header field {field} is {value}")]
@@ -131,6 +139,12 @@ pub enum Corrupt {
         /// Its entry.
         value: u32,
     },
+    /// A cluster that the allocation table does not describe.
+    #[error("the FAT has no entry for cluster {cluster}")]
+    NoFatEntry {
+        /// The cluster.
+        cluster: u32,
+    },
     /// Two chains, or two places of one chain, continue at the same cluster.
     #[error("cluster {cluster} is the continuation of two clusters")]
     FatCrossLink {
@@ -149,7 +163,7 @@ pub enum Corrupt {
         /// The folder.
         path: String,
         /// The most it may have.
-        limit: u64,
+        limit: u32,
     },
     /// A library found something that cannot be.
     #[error("{path}: {reason}")]

@@ -91,6 +91,12 @@ pub enum StorageError {
         /// Bytes there are.
         size: u64,
     },
+    /// A sector whose offset in bytes does not fit into 64 bits.
+    #[error("sector {sector} is outside the image")]
+    NoSector {
+        /// The number of the sector.
+        sector: u64,
+    },
     /// More bytes than this machine can hold at once.
     #[error("{len} bytes at byte {offset} do not fit into memory")]
     TooLarge {

@@ -64,8 +64,8 @@ pub enum Refused {
     NoInodes {
         /// The file or folder.
         path: String,
-        /// Inodes the file system has.
-        total: u64,
+        /// The number of inodes of the file system.
+        total: u32,
     },
     /// A path that is not absolute, or holds `..`, an empty or too long name, or a NUL.
     #[error("the path {path:?} {reason}")]
@@ -146,28 +146,6 @@ pub enum Refused {
     Time {
         /// Seconds since 1970.
         seconds: i64,
-    },
-    /// No partition of that number.
-    #[error("there is no partition {number}")]
-    NoPartition {
-        /// The number.
-        number: u32,
-    },
-    /// The place in the table is taken, or is not one.
-    #[error("partition {number} is taken or cannot be")]
-    PartitionNumber {
-        /// The number.
-        number: u32,
-    },
-    /// A partition that is not a whole number of sectors, or beyond what the table can say.
-    #[error("partition {number}: {len} bytes at byte {start} cannot be put into the table")]
-    PartitionPlace {
-        /// The number.
-        number: u32,
-        /// First byte.
-        start: u64,
-        /// Length in bytes.
-        len: u64,
     },
     /// The table in the image is of the other kind.
     #[error("the image has a GPT, which has no 32-bit disk id")]

@@ -36,7 +36,7 @@ pub enum Unsupported {
     #[error("blocks of {bytes} bytes are not supported")]
     BlockSize {
         /// Bytes per block.
-        bytes: u64,
+        bytes: u32,
     },
     /// A FAT sector size other than 512.
     #[error("FAT sectors of {bytes} bytes are not supported")]
@@ -47,8 +47,8 @@ pub enum Unsupported {
     /// FAT12: fewer than 4085 clusters.
     #[error("FAT12 is not supported ({clusters} clusters)")]
     Fat12 {
-        /// Data clusters found.
-        clusters: u32,
+        /// The number of clusters.
+        clusters: u64,
     },
     /// FAT has no symbolic links.
     #[error("FAT cannot hold the symbolic link {path}")]

@@ -1,9 +1,10 @@
 //! Storage as the block device of `rust-fs-ext4`, without the journal.
 //!
 //! The engine writes every change twice: into the journal, then in place, where it is final when the call returns.
-//! Offline, on copy-on-write storage that is thrown away after an error, the first copy protects nothing; it costs memory and
-//! would leave file contents, keys among them, in the journal area of the image. So writes to the journal's blocks
-//! are dropped here: the journal, its superblock included, keeps the bytes of the base, which the gate found empty.
+//! The copy-on-write storage is discarded after an error, so that the first copy protects nothing. It costs memory and
+//! would leave file contents, such as keys, in the journal. Writes to the journal's blocks are therefore dropped here:
+//! the journal, including its superblock, keeps the bytes of the base, where [`Writer::open`](super::Writer::open)
+//! found it empty.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -11,10 +12,10 @@ use std::sync::{Arc, OnceLock};
 use fs_ext4::Filesystem;
 use fs_ext4::block_io::BlockDevice;
 
-use crate::bytes::len_u64;
 use crate::storage::Storage;
+use crate::units::length;
 
-/// The storage, and the byte ranges of its journal once they are known, in ascending order.
+/// The storage, and the byte ranges of its journal in ascending order once they are known.
 #[derive(Debug)]
 pub(super) struct Device {
     storage: Arc<dyn Storage>,
@@ -33,20 +34,16 @@ impl Device {
         self.storage.as_ref()
     }
 
-    /// Finds the journal's blocks; from now on writes to them are dropped.
+    /// Finds the journal's blocks. From now on writes to them are dropped.
     pub(super) fn hide_journal(&self, fs: &Filesystem) -> fs_ext4::Result<()> {
         let mut ranges: Vec<Range<u64>> = vec![];
         if fs.sb.journal_inode != 0 {
             let block_size = u64::from(fs.sb.block_size());
             let (inode, _) = fs.read_inode_verified(fs.sb.journal_inode)?;
-            for logical in 0..inode
-                .size
-                .div_ceil(block_size.max(1))
-                .min(fs.sb.blocks_count)
-            {
+            let blocks = inode.size.div_ceil(block_size).min(fs.sb.blocks_count);
+            for logical in 0..blocks {
                 if let Some(block) = fs.map_inode_logical(&inode, logical)? {
-                    let start = block.saturating_mul(block_size);
-                    append(&mut ranges, start..start.saturating_add(block_size));
+                    append(&mut ranges, byte_range(block, block_size)?);
                 }
             }
         }
@@ -56,17 +53,25 @@ impl Device {
         Ok(())
     }
 
-    /// Whether the range lies in the journal. The engine writes the journal block by block, so a range is inside or
-    /// outside as a whole.
+    /// Returns whether the range is in the journal. The engine writes the journal block by block, so that a range is
+    /// entirely inside or outside.
     fn is_journal(&self, offset: u64, len: u64) -> bool {
         let ranges = self.journal.get().map_or(&[][..], Vec::as_slice);
-        let after = ranges.partition_point(|range| range.start <= offset);
-        let before = after.checked_sub(1).and_then(|index| ranges.get(index));
-        before.is_some_and(|range| offset.saturating_add(len) <= range.end)
+        let (before, _) = ranges.split_at(ranges.partition_point(|range| range.start <= offset));
+        before
+            .last()
+            .is_some_and(|range| range.contains(&offset) && len <= range.end.abs_diff(offset))
     }
 }
 
-/// Adds a range, merged with the last one where they touch.
+/// Returns the bytes of a block.
+fn byte_range(block: u64, block_size: u64) -> fs_ext4::Result<Range<u64>> {
+    let start = block.checked_mul(block_size);
+    let range = start.and_then(|start| Some(start..start.checked_add(block_size)?));
+    range.ok_or(fs_ext4::Error::Corrupt("journal block out of range"))
+}
+
+/// Adds a range, merged with the last one if they are adjacent.
 fn append(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
     match ranges.last_mut() {
         Some(last) if last.end == range.start => last.end = range.end,
@@ -88,7 +93,7 @@ impl BlockDevice for Device {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> fs_ext4::Result<()> {
-        if self.is_journal(offset, len_u64(bytes)) {
+        if self.is_journal(offset, length(bytes)) {
             return Ok(());
         }
         self.storage.write_at(offset, bytes).map_err(wrap)

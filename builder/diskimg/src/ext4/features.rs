@@ -1,7 +1,7 @@
-//! The feature bits of a superblock: which we edit with, and which must be there.
+//! The feature bits of a superblock: which are supported and which are required.
 //!
-//! The lists hold what the writer was tested with, see `tests/`; a bit outside them is refused by name of its set,
-//! whatever it means.
+//! Specified in the kernel's documentation, `filesystems/ext4/super.rst`. The lists hold the features with which the
+//! writer is tested, see `tests/`; every other bit is rejected.
 
 use crate::error::{FeatureSet, Result, Unsupported};
 
@@ -16,27 +16,27 @@ pub(super) const ORPHAN_PRESENT: u32 = 0x1_0000;
 
 /// `has_journal ext_attr resize_inode dir_index orphan_file`.
 const COMPAT: u32 = 0x4 | 0x8 | 0x10 | 0x20 | 0x1000;
-/// `filetype extent 64bit flex_bg metadata_csum_seed`; `needs_recovery` is judged on its own.
+/// `filetype extent 64bit flex_bg metadata_csum_seed`; `needs_recovery` is checked on its own.
 const INCOMPAT: u32 = 0x2 | RECOVER | 0x40 | BITS_64 | 0x200 | 0x2000;
 /// `filetype extent`.
 const INCOMPAT_NEEDED: u32 = 0x2 | 0x40;
-/// `sparse_super large_file huge_file uninit_bg dir_nlink extra_isize metadata_csum`; `orphan_present` is judged on
+/// `sparse_super large_file huge_file uninit_bg dir_nlink extra_isize metadata_csum`; `orphan_present` is checked on
 /// its own.
 const RO_COMPAT: u32 = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | METADATA_CSUM | ORPHAN_PRESENT;
 
 /// The three feature fields of a superblock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Features {
+pub(super) struct Features {
     /// `s_feature_compat`.
-    pub compat: u32,
+    pub(super) compat: u32,
     /// `s_feature_incompat`.
-    pub incompat: u32,
+    pub(super) incompat: u32,
     /// `s_feature_ro_compat`.
-    pub ro_compat: u32,
+    pub(super) ro_compat: u32,
 }
 
 impl Features {
-    /// Refuses bits outside the lists, and missing ones.
+    /// Rejects bits outside the lists and missing required bits.
     pub(super) fn check(self) -> Result<()> {
         allow(FeatureSet::Incompat, self.incompat, INCOMPAT)?;
         let missing = INCOMPAT_NEEDED & !self.incompat;

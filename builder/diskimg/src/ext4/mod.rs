@@ -1,11 +1,11 @@
 //! ext4: a gate, a writer and a reader.
 //!
-//! The format is specified in the kernel's documentation, `filesystems/ext4/`. [`gate()`] says whether a file system
-//! may be edited at all; [`Writer`] edits it (on `rust-fs-ext4`); [`Reader`] reads it (on `ext4-view`, other
-//! authors, so that what one writes the other must understand).
+//! The format is specified in the kernel's documentation, `filesystems/ext4/`. [`gate()`] checks whether a file
+//! system can be edited; [`Writer`] edits it with `rust-fs-ext4`; [`Reader`] reads it with `ext4-view`, by other
+//! authors, so that two implementations must agree on every file.
 //!
-//! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on copy-on-write storage,
-//! so it needs no journal, and no secret can stay behind in one.
+//! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on copy-on-write
+//! storage, which needs no journal, and no secret can remain in the journal.
 
 mod clock;
 mod device;
@@ -19,7 +19,6 @@ mod walk;
 mod writer;
 
 pub use clock::Clock;
-pub use features::Features;
-pub use gate::{Summary, gate};
+pub use gate::gate;
 pub use reader::Reader;
 pub use writer::Writer;

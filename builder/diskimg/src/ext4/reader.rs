@@ -11,7 +11,7 @@ use crate::fs::{Kind, Metadata, Path, ReadFs};
 use crate::storage::Storage;
 
 /// The most entries a folder is believed to have; the engine of the writer has the same limit.
-const MOST_ENTRIES: u64 = 1_000_000;
+const MOST_ENTRIES: u32 = 1_000_000;
 
 /// A file system open for reading. A journal that needs recovery is replayed in memory.
 pub struct Reader {
@@ -85,7 +85,7 @@ impl ReadFs for Reader {
         self.expect(path, Kind::Folder, |path| Refused::NotAFolder { path })?;
         let view = |error| from_view(error, path);
         let mut names = vec![];
-        for (count, entry) in (0_u64..).zip(self.ext4.read_dir(path).map_err(view)?) {
+        for (count, entry) in (0_u32..).zip(self.ext4.read_dir(path).map_err(view)?) {
             if count >= MOST_ENTRIES {
                 let (path, limit) = (path.to_owned(), MOST_ENTRIES);
                 return Err(Corrupt::FolderTooLarge { path, limit }.into());
@@ -103,12 +103,7 @@ impl ReadFs for Reader {
 
     fn free_bytes(&mut self) -> Result<u64> {
         let superblock = Superblock::read(self.storage.as_ref())?;
-        Ok(superblock.free_blocks.saturating_mul(superblock.block_size))
-    }
-
-    fn free_inodes(&mut self) -> Result<Option<u64>> {
-        let superblock = Superblock::read(self.storage.as_ref())?;
-        Ok(Some(superblock.free_inodes.into()))
+        superblock.free_bytes()
     }
 }
 
@@ -129,7 +124,6 @@ fn metadata(found: &ext4_view::Metadata) -> Metadata {
         uid: found.uid(),
         gid: found.gid(),
         size: found.len(),
-        modified: found.modified().seconds(),
     }
 }
 

@@ -1,15 +1,17 @@
-//! Is there room? Asked before a change, and told when the engine ran out in the middle of one.
+//! Checks that there is enough room, before a change and after the engine ran out of it.
 
 use fs_ext4::inode::Inode;
 
 use super::failure::{from_engine, is_no_inode, is_no_space};
+use super::superblock::Superblock;
 use super::writer::Writer;
 use crate::error::{Error, Refused, Result};
+use crate::units::Sectors;
 
-/// Blocks a change may need beside the content: a grown folder, its index, extent tree nodes.
+/// Blocks that a change may need besides the content: a larger directory, its index, extent tree nodes.
 const SPARE_BLOCKS: u64 = 4;
 
-/// What becomes free when something is replaced.
+/// What becomes free if something is replaced.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Freed {
     inodes: u32,
@@ -17,7 +19,7 @@ pub(super) struct Freed {
 }
 
 impl Freed {
-    /// What goes when one name of `inode` goes.
+    /// Returns what becomes free if one name of `inode` is removed.
     pub(super) fn by(inode: &Inode) -> Self {
         match inode.links_count {
             1 => Self {
@@ -30,52 +32,61 @@ impl Freed {
 }
 
 impl Writer {
-    /// Refuses what will not fit, before anything is changed.
+    /// Fails if `content` bytes do not fit, before anything is changed.
     pub(super) fn check_room(&self, path: &str, content: u64, freed: Freed) -> Result<()> {
         let superblock = self.superblock()?;
-        if superblock.free_inodes == 0 && freed.inodes == 0 {
-            return Err(self.no_inodes(path));
+        if superblock.free_inodes_count == 0 && freed.inodes == 0 {
+            return Err(no_inodes(path, &superblock));
         }
-        let size = superblock.block_size;
-        let blocks = content.div_ceil(size);
-        // One extent tree leaf per 340 (4 KiB) or 84 (1 KiB) pieces is the worst case; it is counted at a quarter,
-        // a more broken file system fails in the middle instead.
-        let need = blocks
-            .saturating_add(blocks.checked_div(320).unwrap_or(0))
-            .saturating_add(SPARE_BLOCKS);
-        let freed = freed.sectors.saturating_mul(512).checked_div(size);
-        let free = superblock.free_blocks.saturating_add(freed.unwrap_or(0));
-        if need > free {
-            return Err(Refused::NoSpace {
-                path: path.to_owned(),
-                need: need.saturating_mul(size),
-                free: free.saturating_mul(size),
-            }
-            .into());
-        }
-        Ok(())
-    }
-
-    fn no_inodes(&self, path: &str) -> Error {
-        let total = self
-            .superblock()
-            .map_or(0, |found| found.inodes_count.into());
+        let free = superblock.free_bytes()?;
+        let freed = freed.sectors.checked_mul(Sectors::SIZE);
+        let need = need(content, superblock.block_size.get().into());
         let path = path.to_owned();
-        Refused::NoInodes { path, total }.into()
+        match (freed.and_then(|freed| free.checked_add(freed)), need) {
+            (Some(free), Some(need)) if need <= free => Ok(()),
+            (Some(free), Some(need)) => Err(Refused::NoSpace { path, need, free }.into()),
+            _ => Err(Refused::FileTooLarge {
+                path,
+                size: content,
+            }
+            .into()),
+        }
     }
 
-    /// The engine's error, with "no space" and "no inodes" as refusals.
+    /// Returns the engine's error, with "no space" and "no inodes" as [`Refused`].
     pub(super) fn failed(&self, error: fs_ext4::Error, path: &str, need: u64) -> Error {
-        if is_no_inode(&error) {
-            return self.no_inodes(path);
-        }
-        if !is_no_space(&error) {
+        let (no_inode, no_space) = (is_no_inode(&error), is_no_space(&error));
+        if !no_inode && !no_space {
             return from_engine(error, path);
         }
-        let free = self.superblock().map_or(0, |found| {
-            found.free_blocks.saturating_mul(found.block_size)
-        });
-        let path = path.to_owned();
-        Refused::NoSpace { path, need, free }.into()
+        let free = |superblock: &Superblock| superblock.free_bytes();
+        match self
+            .superblock()
+            .and_then(|found| Ok((free(&found)?, found)))
+        {
+            Ok((_, superblock)) if no_inode => no_inodes(path, &superblock),
+            Ok((free, _)) => {
+                let path = path.to_owned();
+                Refused::NoSpace { path, need, free }.into()
+            }
+            Err(error) => error,
+        }
     }
+}
+
+/// Returns the bytes of all blocks that `content` bytes need, if they fit into 64 bits.
+///
+/// In the worst case there is one extent tree leaf for 340 (4 KiB) or 84 (1 KiB) extents. It is counted at a quarter;
+/// on a more fragmented file system the change itself fails.
+fn need(content: u64, block_size: u64) -> Option<u64> {
+    let blocks = content.div_ceil(block_size);
+    let all = blocks
+        .checked_add(blocks / 320)?
+        .checked_add(SPARE_BLOCKS)?;
+    all.checked_mul(block_size)
+}
+
+fn no_inodes(path: &str, superblock: &Superblock) -> Error {
+    let (path, total) = (path.to_owned(), superblock.inodes_count);
+    Refused::NoInodes { path, total }.into()
 }

@@ -11,10 +11,10 @@ use super::failure::from_engine;
 use super::gate::gate;
 use super::room::Freed;
 use super::superblock::Superblock;
-use crate::bytes::len_u64;
 use crate::error::{Error, Refused, Result};
 use crate::fs::{Attributes, Kind, Path, Tree, WriteFs, find, parent};
 use crate::storage::Storage;
+use crate::units::length;
 
 /// Contents are handed over in pieces of this many bytes: the engine holds a piece several times over.
 const PIECE: usize = 4 << 20;
@@ -125,18 +125,16 @@ impl Writer {
     }
 
     fn create(&self, folder: u32, name: &str, path: &str, content: &[u8]) -> Result<u32> {
-        let need = len_u64(content);
+        let need = length(content);
         let failed = |error| self.failed(error, path, need);
         let inode = self
             .fs
             .apply_create_at(folder, name.as_bytes(), 0o600)
             .map_err(failed)?;
-        let mut offset = 0_u64;
-        for piece in content.chunks(PIECE) {
+        for (offset, piece) in (0..).step_by(PIECE).zip(content.chunks(PIECE)) {
             self.fs
                 .apply_pwrite_ino(inode, offset, piece)
                 .map_err(failed)?;
-            offset = offset.saturating_add(len_u64(piece));
         }
         Ok(inode)
     }
@@ -173,7 +171,7 @@ impl WriteFs for Writer {
             let path = path.to_owned();
             return Err(Refused::NotAFile { path }.into());
         }
-        self.check_room(path, len_u64(content), freed)?;
+        self.check_room(path, length(content), freed)?;
         self.change(|writer| {
             if let Some(kind) = kind {
                 writer.unlink(folder, name, kind, path)?;
@@ -186,9 +184,9 @@ impl WriteFs for Writer {
 
     fn make_symlink(&mut self, path: &str, target: &str) -> Result<()> {
         let place = Path::new(path)?;
-        check_target(path, target, self.superblock()?.block_size)?;
+        check_target(path, target, self.superblock()?.block_size.get().into())?;
         let (folder, name) = self.free_place(place)?;
-        self.check_room(path, len_u64(target.as_bytes()), Freed::default())?;
+        self.check_room(path, length(target.as_bytes()), Freed::default())?;
         self.change(|writer| {
             writer
                 .fs
@@ -227,11 +225,6 @@ impl WriteFs for Writer {
         self.change(|writer| writer.attributes(inode, path, attributes))
     }
 
-    fn free_bytes(&mut self) -> Result<u64> {
-        let superblock = self.superblock()?;
-        Ok(superblock.free_blocks.saturating_mul(superblock.block_size))
-    }
-
     fn finish(self: Box<Self>) -> Result<()> {
         if let Some(error) = self.broken {
             return Err(error);
@@ -268,7 +261,7 @@ fn check_attributes(path: &str, attributes: Attributes) -> Result<()> {
 
 /// A target is 1 to 4095 bytes without a NUL, and fits into one block.
 fn check_target(path: &str, target: &str, block_size: u64) -> Result<()> {
-    let size = len_u64(target.as_bytes());
+    let size = length(target.as_bytes());
     let reason = match size {
         0 => "has an empty target",
         _ if target.contains('\0') => "has a NUL in its target",

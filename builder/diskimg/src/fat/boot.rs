@@ -1,186 +1,192 @@
-//! The boot sector: where the tables and the clusters are. Names are those of Microsoft's specification.
+//! The boot sector: where the allocation tables and the clusters are.
+//!
+//! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), whose field names are used.
 
-use crate::bytes::{array_at, u8_at, u16_at, u32_at};
+use std::num::NonZero;
+
 use crate::error::{Corrupt, Result, Unsupported};
-use crate::storage::{Storage, read_vec};
+use crate::record::Record;
+use crate::storage::Storage;
+use crate::units::{Sectors, product};
 
-/// Bytes per sector; other sizes exist, but not on the media this is for.
-pub(super) const SECTOR: u64 = 512;
-
-/// Which of the FATs it is, decided by the number of clusters alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FatKind {
-    /// 4085 to 65524 clusters.
+/// The width of the entries, which depends on the number of clusters alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FatKind {
+    /// 4085 to 65524 clusters, entries of 16 bits.
     Fat16,
-    /// 65525 clusters and more.
+    /// 65525 clusters and more, entries of 32 bits.
     Fat32,
 }
 
-/// What the boot sector says; positions and lengths in bytes from the start of the volume.
+/// What the boot sector states. Offsets and lengths are in bytes from the start of the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Boot {
+pub(super) struct BootSector {
     pub(super) kind: FatKind,
-    pub(super) cluster_size: u64,
-    pub(super) clusters: u32,
+    /// Bytes per cluster, at most 65536.
+    pub(super) cluster_size: u32,
+    /// One more than the number of the last cluster. The first cluster has the number 2.
+    pub(super) end: u32,
     pub(super) fat_start: u64,
+    /// The length of one allocation table.
     pub(super) fat_len: u64,
-    pub(super) info: Option<u64>,
+    /// Where the second allocation table is, if there is one.
+    pub(super) second_fat: Option<u64>,
+    /// Where FAT32 keeps its `FSInfo` sector.
+    pub(super) fs_info: Option<u64>,
+    /// `BS_Reserved1`: bit 0 marks a mounted volume, bit 1 a disk error.
     pub(super) state: u8,
-    pub(super) serial: u32,
+    /// `BS_VolLab` without its padding.
     pub(super) label: String,
 }
 
-impl Boot {
+impl BootSector {
+    /// Reads and checks the boot sector of the volume in `storage`, and that the volume is not larger than `storage`.
     pub(super) fn read(storage: &dyn Storage) -> Result<Self> {
-        let sector = read_vec(storage, 0, SECTOR)?;
-        let (boot, need) = Self::from_bytes(&array_at(&sector, 0))?;
-        let size = storage.size();
+        let sector = Record::read(storage, 0)?;
+        check_fixed_fields(&sector)?;
+        let areas = Areas::from_sector(&sector)?;
+        let clusters = areas.clusters()?;
+        let (kind, end) = kind(clusters)?;
+        areas.check_fat(&sector, kind, end)?;
+        let (need, size) = (areas.total.bytes(), storage.size());
         if need > size {
             return Err(Corrupt::FilesystemPastEnd { need, size }.into());
         }
-        Ok(boot)
-    }
-
-    /// Parses a boot sector; the second value is the length of the volume in bytes.
-    pub(super) fn from_bytes(bytes: &[u8; 512]) -> Result<(Self, u64)> {
-        check_fixed_fields(bytes)?;
-        let layout = Layout::from_bytes(bytes);
-        let clusters = layout.clusters()?;
-        let kind = kind(clusters)?;
-        layout.check_fat(bytes, kind, clusters)?;
-        let (state, serial, label) = match kind {
-            FatKind::Fat16 => (0x25, 0x27, 0x2B),
-            FatKind::Fat32 => (0x41, 0x43, 0x47),
+        let (state, label) = match kind {
+            FatKind::Fat16 => (sector.u8::<0x25>(), sector.bytes::<0x2B, 11>()),
+            FatKind::Fat32 => (sector.u8::<0x41>(), sector.bytes::<0x47, 11>()),
         };
-        let label: [u8; 11] = array_at(bytes, label);
-        let boot = Self {
+        let (fat_start, fat_len) = (areas.reserved.bytes(), areas.fat.bytes());
+        Ok(Self {
             kind,
-            cluster_size: layout.per_cluster.saturating_mul(SECTOR),
-            clusters,
-            fat_start: layout.reserved.saturating_mul(SECTOR),
-            fat_len: layout.fat_sectors.saturating_mul(SECTOR),
-            info: info(bytes, kind, layout.reserved)?,
-            state: u8_at(bytes, state),
-            serial: u32_at(bytes, serial),
+            cluster_size: u32::from(sector.u8::<0x0D>()) << 9,
+            end,
+            fat_start,
+            fat_len,
+            second_fat: fat_start.checked_add(fat_len).filter(|_| areas.fats == 2),
+            fs_info: fs_info(&sector, kind, areas.reserved)?,
+            state,
             label: String::from_utf8_lossy(&label).trim_end().to_owned(),
-        };
-        Ok((boot, layout.sectors.saturating_mul(SECTOR)))
-    }
-}
-
-/// The lengths of the parts of a volume, in sectors, in the order they follow each other.
-struct Layout {
-    reserved: u64,
-    fats: u64,
-    fat_sectors: u64,
-    root: u64,
-    per_cluster: u64,
-    sectors: u64,
-}
-
-impl Layout {
-    fn from_bytes(bytes: &[u8; 512]) -> Self {
-        let root_entries = u64::from(u16_at(bytes, 0x11));
-        Self {
-            reserved: u16_at(bytes, 0x0E).into(),
-            fats: u8_at(bytes, 0x10).into(),
-            fat_sectors: or_else(u16_at(bytes, 0x16), u32_at(bytes, 0x24)),
-            root: root_entries.saturating_mul(32).div_ceil(SECTOR),
-            per_cluster: u8_at(bytes, 0x0D).into(),
-            sectors: or_else(u16_at(bytes, 0x13), u32_at(bytes, 0x20)),
-        }
-    }
-
-    /// How many clusters there are behind the tables.
-    fn clusters(&self) -> Result<u32> {
-        let tables = self.fats.saturating_mul(self.fat_sectors);
-        let data = self
-            .reserved
-            .saturating_add(tables)
-            .saturating_add(self.root);
-        field("BPB_TotSec", self.sectors, |sectors| sectors > data)?;
-        let clusters = self
-            .sectors
-            .saturating_sub(data)
-            .checked_div(self.per_cluster);
-        Ok(u32::try_from(clusters.unwrap_or(0)).unwrap_or(u32::MAX))
-    }
-
-    /// Only FAT32 has no 16-bit length of the table, and the table must hold every cluster.
-    fn check_fat(&self, bytes: &[u8; 512], kind: FatKind, clusters: u32) -> Result<()> {
-        let entry_size = if kind == FatKind::Fat32 { 4 } else { 2 };
-        let need = u64::from(clusters)
-            .saturating_add(2)
-            .saturating_mul(entry_size);
-        field("BPB_FATSz16", u16_at(bytes, 0x16).into(), |size| {
-            (size == 0) == (kind == FatKind::Fat32)
-        })?;
-        field("BPB_FATSz", self.fat_sectors, |sectors| {
-            need <= sectors.saturating_mul(SECTOR)
         })
     }
-}
 
-fn check_fixed_fields(bytes: &[u8; 512]) -> Result<()> {
-    field("Signature_word", u64::from(u16_at(bytes, 510)), |value| {
-        value == 0xAA55
-    })?;
-    match u16_at(bytes, 0x0B) {
-        512 => {}
-        bytes @ (1024 | 2048 | 4096) => return Err(Unsupported::FatSectorSize { bytes }.into()),
-        other => return field("BPB_BytsPerSec", u64::from(other), |_| false),
+    /// Returns the size of so many clusters in bytes.
+    pub(super) fn bytes(&self, clusters: u32) -> u64 {
+        product(clusters, self.cluster_size)
     }
-    field(
-        "BPB_SecPerClus",
-        u64::from(u8_at(bytes, 0x0D)),
-        u64::is_power_of_two,
-    )?;
-    field("BPB_RsvdSecCnt", u64::from(u16_at(bytes, 0x0E)), |value| {
-        value > 0
-    })?;
-    field("BPB_NumFATs", u64::from(u8_at(bytes, 0x10)), |value| {
-        (1..=2).contains(&value)
-    })
 }
 
-fn field(field: &'static str, value: u64, valid: impl FnOnce(u64) -> bool) -> Result<()> {
-    if valid(value) {
+/// The lengths of the areas of a volume, in the order in which they follow each other.
+struct Areas {
+    reserved: Sectors,
+    fats: u8,
+    fat: Sectors,
+    root: Sectors,
+    total: Sectors,
+    /// Sectors per cluster, a power of two.
+    per_cluster: NonZero<u64>,
+}
+
+impl Areas {
+    fn from_sector(sector: &Record<512>) -> Result<Self> {
+        let found = sector.u8::<0x0D>();
+        let per_cluster = NonZero::new(found).filter(|found| found.is_power_of_two());
+        let per_cluster = per_cluster.ok_or_else(|| invalid("BPB_SecPerClus", found))?;
+        let root_entries = sector.u16::<0x11>();
+        Ok(Self {
+            reserved: Sectors(sector.u16::<0x0E>().into()),
+            fats: sector.u8::<0x10>(),
+            fat: narrow_or_wide(sector.u16::<0x16>(), sector.u32::<0x24>()),
+            // A sector holds 16 entries.
+            root: Sectors(root_entries.div_ceil(16).into()),
+            total: narrow_or_wide(sector.u16::<0x13>(), sector.u32::<0x20>()),
+            per_cluster: per_cluster.into(),
+        })
+    }
+
+    /// Returns the number of clusters behind the other areas.
+    fn clusters(&self) -> Result<u64> {
+        let total = u64::from(self.total.0);
+        let fats = product(self.fat.0, self.fats.into());
+        let others = [self.reserved.0.into(), fats, self.root.0.into()];
+        let data = others
+            .into_iter()
+            .try_fold(total, u64::checked_sub)
+            .filter(|data| *data > 0);
+        let Some(data) = data else {
+            return Err(invalid("BPB_TotSec", total));
+        };
+        Ok(data / self.per_cluster)
+    }
+
+    /// Checks that the table has an entry for every cluster, and that only FAT32 has no 16-bit length of it.
+    fn check_fat(&self, sector: &Record<512>, kind: FatKind, end: u32) -> Result<()> {
+        let (is_fat32, entries_per_sector) = match kind {
+            FatKind::Fat16 => (false, 256),
+            FatKind::Fat32 => (true, 128),
+        };
+        let narrow = sector.u16::<0x16>();
+        field("BPB_FATSz16", narrow, (narrow == 0) == is_fat32)?;
+        let entries = product(self.fat.0, entries_per_sector);
+        field("BPB_FATSz", self.fat.0, u64::from(end) <= entries)
+    }
+}
+
+fn check_fixed_fields(sector: &Record<512>) -> Result<()> {
+    let signature = sector.u16::<510>();
+    field("Signature_word", signature, signature == 0xAA55)?;
+    let bytes = sector.u16::<0x0B>();
+    if matches!(bytes, 1024 | 2048 | 4096) {
+        return Err(Unsupported::FatSectorSize { bytes }.into());
+    }
+    field("BPB_BytsPerSec", bytes, bytes == 512)?;
+    let reserved = sector.u16::<0x0E>();
+    field("BPB_RsvdSecCnt", reserved, reserved > 0)?;
+    let fats = sector.u8::<0x10>();
+    field("BPB_NumFATs", fats, (1..=2).contains(&fats))
+}
+
+fn field(field: &'static str, value: impl Into<u64>, valid: bool) -> Result<()> {
+    if valid {
         return Ok(());
     }
-    Err(Corrupt::BootSectorField { field, value }.into())
+    Err(invalid(field, value))
 }
 
-/// Counts are 16 bits wide, or 32 elsewhere when those are zero.
-fn or_else(narrow: u16, wide: u32) -> u64 {
-    if narrow == 0 {
-        wide.into()
-    } else {
-        narrow.into()
+fn invalid(field: &'static str, value: impl Into<u64>) -> crate::Error {
+    let value = value.into();
+    Corrupt::BootSectorField { field, value }.into()
+}
+
+/// A count is in a 16-bit field, or, if that is zero, in a 32-bit field elsewhere.
+fn narrow_or_wide(narrow: u16, wide: u32) -> Sectors {
+    match narrow {
+        0 => Sectors(wide),
+        _ => Sectors(narrow.into()),
     }
 }
 
-fn kind(clusters: u32) -> Result<FatKind> {
-    match clusters {
-        0..4085 => Err(Unsupported::Fat12 { clusters }.into()),
-        4085..65525 => Ok(FatKind::Fat16),
-        65525..0x0FFF_FFF5 => Ok(FatKind::Fat32),
-        _ => Err(Corrupt::BootSectorField {
-            field: "BPB_TotSec32",
-            value: clusters.into(),
-        }
-        .into()),
+/// Returns the kind of the volume, and one more than the number of its last cluster.
+fn kind(clusters: u64) -> Result<(FatKind, u32)> {
+    let end = u32::try_from(clusters)
+        .ok()
+        .and_then(|count| count.checked_add(2));
+    match (clusters, end) {
+        (0..4085, _) => Err(Unsupported::Fat12 { clusters }.into()),
+        (4085..65525, Some(end)) => Ok((FatKind::Fat16, end)),
+        (65525..0x0FFF_FFF5, Some(end)) => Ok((FatKind::Fat32, end)),
+        _ => Err(invalid("BPB_TotSec32", clusters)),
     }
 }
 
-/// Where FAT32 keeps its `FSInfo` sector.
-fn info(bytes: &[u8; 512], kind: FatKind, reserved: u64) -> Result<Option<u64>> {
+fn fs_info(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Result<Option<u64>> {
     if kind == FatKind::Fat16 {
         return Ok(None);
     }
-    let sector = u64::from(u16_at(bytes, 0x30));
-    field("BPB_FSInfo", sector, |value| value > 0 && value < reserved)?;
-    field("BPB_RootClus", u64::from(u32_at(bytes, 0x2C)), |value| {
-        value >= 2
-    })?;
-    Ok(Some(sector.saturating_mul(SECTOR)))
+    let found = Sectors(sector.u16::<0x30>().into());
+    let inside = Sectors(1)..reserved;
+    field("BPB_FSInfo", found.0, inside.contains(&found))?;
+    let root = sector.u32::<0x2C>();
+    field("BPB_RootClus", root, root >= 2)?;
+    Ok(Some(found.bytes()))
 }

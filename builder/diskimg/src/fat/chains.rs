@@ -1,131 +1,145 @@
-//! The allocation table: how many clusters are free, and that every chain ends.
+//! The file allocation table: how many clusters are free, and that every cluster chain ends.
+//!
+//! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Data Structure".
 
 use super::boot::FatKind;
-use crate::bytes::{u16_at, u32_at};
 use crate::error::{Corrupt, Result};
+use crate::units::index;
 
-/// The entries of one FAT, numbered like the clusters: 0 and 1 are not clusters.
-pub(super) struct Table {
+/// An allocation table. Its entries have the numbers of the clusters they describe; the first two describe none.
+pub(super) struct AllocationTable {
     kind: FatKind,
-    bytes: Vec<u8>,
-    /// One more than the highest cluster.
-    end: u32,
+    /// Without the four reserved bits of FAT32.
+    entries: Vec<u32>,
 }
 
-/// What an entry says about its cluster.
-enum Entry {
+/// What an entry states about its cluster.
+enum Link {
     Free,
     Next(u32),
     Last,
     Bad,
 }
 
-impl Table {
-    pub(super) fn new(kind: FatKind, bytes: Vec<u8>, clusters: u32) -> Self {
-        let end = clusters.saturating_add(2);
-        Self { kind, bytes, end }
+impl AllocationTable {
+    /// Parses a table that describes the clusters from 2 to `end` - 1.
+    pub(super) fn from_bytes(kind: FatKind, bytes: &[u8], end: u32) -> Self {
+        let entries: Vec<u32> = match kind {
+            FatKind::Fat16 => {
+                let (entries, _) = bytes.as_chunks();
+                entries
+                    .iter()
+                    .map(|entry| u16::from_le_bytes(*entry).into())
+                    .take(index(end))
+                    .collect()
+            }
+            FatKind::Fat32 => {
+                let (entries, _) = bytes.as_chunks();
+                entries
+                    .iter()
+                    .map(|entry| u32::from_le_bytes(*entry) & 0x0FFF_FFFF)
+                    .take(index(end))
+                    .collect()
+            }
+        };
+        Self { kind, entries }
     }
 
-    /// The entry numbered `cluster`, without the four reserved bits of FAT32.
-    pub(super) fn value(&self, cluster: u32) -> u32 {
-        let index = usize::try_from(cluster).unwrap_or(usize::MAX);
-        match self.kind {
-            FatKind::Fat16 => u16_at(&self.bytes, index.saturating_mul(2)).into(),
-            FatKind::Fat32 => u32_at(&self.bytes, index.saturating_mul(4)) & 0x0FFF_FFFF,
-        }
+    /// Returns the clusters with their entries.
+    fn clusters(&self) -> impl Iterator<Item = (u32, u32)> {
+        (0..).zip(self.entries.iter().copied()).skip(2)
     }
 
-    fn entry(&self, cluster: u32) -> Result<Entry> {
-        let value = self.value(cluster);
+    /// Returns the entry of `cluster`; a cluster without an entry is an error.
+    pub(super) fn entry(&self, cluster: u32) -> Result<u32> {
+        let entry = self.entries.get(index(cluster)).copied();
+        Ok(entry.ok_or(Corrupt::NoFatEntry { cluster })?)
+    }
+
+    fn link(&self, cluster: u32, entry: u32) -> Result<Link> {
         // FAT16 has the same special values with fewer bits.
-        let special = match (self.kind, value) {
-            (FatKind::Fat16, 0xFFF7..) => value | 0x0FFF_0000,
-            _ => value,
+        let special = match (self.kind, entry) {
+            (FatKind::Fat16, 0xFFF7..) => entry | 0x0FFF_0000,
+            _ => entry,
         };
         match special {
-            0 => Ok(Entry::Free),
-            0x0FFF_FFF7 => Ok(Entry::Bad),
-            0x0FFF_FFF8.. => Ok(Entry::Last),
-            next if next >= 2 && next < self.end => Ok(Entry::Next(next)),
-            _ => Err(Corrupt::FatEntry { cluster, value }.into()),
+            0 => Ok(Link::Free),
+            0x0FFF_FFF7 => Ok(Link::Bad),
+            0x0FFF_FFF8.. => Ok(Link::Last),
+            next if next >= 2 && index(next) < self.entries.len() => Ok(Link::Next(next)),
+            value => Err(Corrupt::FatEntry { cluster, value }.into()),
         }
     }
 
-    /// Free clusters; refused when a chain branches, joins another or never ends.
+    /// Returns the number of free clusters, after checking that no chain joins another and that every chain ends.
     pub(super) fn check(&self) -> Result<u32> {
-        let mut free = 0_u32;
-        let mut used = Marks::new(self.end);
-        let mut continued = Marks::new(self.end);
-        for cluster in 2..self.end {
-            match self.entry(cluster)? {
-                Entry::Free => free = free.saturating_add(1),
-                Entry::Next(next) => {
-                    used.set(cluster);
-                    if continued.set(next) {
+        let mut free = 0..u32::MAX;
+        let mut used = Marks::new(self.entries.len());
+        let mut continued = Marks::new(self.entries.len());
+        for (cluster, entry) in self.clusters() {
+            match self.link(cluster, entry)? {
+                Link::Free => drop(free.next()),
+                Link::Next(next) => {
+                    used.set(cluster)?;
+                    if continued.set(next)? {
                         return Err(Corrupt::FatCrossLink { cluster: next }.into());
                     }
                 }
-                Entry::Last | Entry::Bad => {
-                    used.set(cluster);
-                }
+                Link::Last | Link::Bad => drop(used.set(cluster)?),
             }
         }
         self.check_ends(&used, &continued)?;
-        Ok(free)
+        Ok(free.start)
     }
 
-    /// No cluster is the continuation of two, so what cannot be reached from a first cluster is a circle.
+    /// Checks that every used cluster can be reached from the first cluster of a chain. No cluster continues two
+    /// others, so that a cluster which cannot be reached is part of a cycle.
     fn check_ends(&self, used: &Marks, continued: &Marks) -> Result<()> {
-        let mut reached = Marks::new(self.end);
-        for first in (2..self.end).filter(|first| used.get(*first) && !continued.get(*first)) {
-            reached.set(first);
-            let mut cluster = first;
-            while let Entry::Next(next) = self.entry(cluster)? {
-                reached.set(next);
-                cluster = next;
+        let mut reached = Marks::new(self.entries.len());
+        for (first, entry) in self.clusters() {
+            if !used.get(first)? || continued.get(first)? {
+                continue;
+            }
+            reached.set(first)?;
+            let mut link = self.link(first, entry)?;
+            while let Link::Next(next) = link {
+                reached.set(next)?;
+                link = self.link(next, self.entry(next)?)?;
             }
         }
-        match (2..self.end).find(|cluster| used.get(*cluster) && !reached.get(*cluster)) {
-            Some(cluster) => Err(Corrupt::FatCycle { cluster }.into()),
-            None => Ok(()),
+        for (cluster, _) in self.clusters() {
+            if used.get(cluster)? && !reached.get(cluster)? {
+                return Err(Corrupt::FatCycle { cluster }.into());
+            }
         }
+        Ok(())
     }
 }
 
-/// One bit per cluster.
-struct Marks(Vec<u64>);
+/// A mark for each cluster.
+struct Marks(Vec<bool>);
 
 impl Marks {
-    fn new(end: u32) -> Self {
-        let words = usize::try_from(end.div_ceil(64)).unwrap_or(0);
-        Self(vec![0; words])
+    fn new(len: usize) -> Self {
+        Self(vec![false; len])
     }
 
-    fn place(cluster: u32) -> (usize, u64) {
-        let word = usize::try_from(cluster >> 6).unwrap_or(usize::MAX);
-        (word, 1 << (cluster & 63))
+    fn get(&self, cluster: u32) -> Result<bool> {
+        let found = self.0.get(index(cluster)).copied();
+        Ok(found.ok_or(Corrupt::NoFatEntry { cluster })?)
     }
 
-    fn get(&self, cluster: u32) -> bool {
-        let (word, bit) = Self::place(cluster);
-        self.0.get(word).is_some_and(|found| found & bit != 0)
-    }
-
-    /// Sets the mark; true when it was set already.
-    fn set(&mut self, cluster: u32) -> bool {
-        let (word, bit) = Self::place(cluster);
-        let Some(found) = self.0.get_mut(word) else {
-            return false;
-        };
-        let before = *found & bit != 0;
-        *found |= bit;
-        before
+    /// Sets a mark and returns whether it was set before.
+    fn set(&mut self, cluster: u32) -> Result<bool> {
+        let found = self.0.get_mut(index(cluster));
+        let found = found.ok_or(Corrupt::NoFatEntry { cluster })?;
+        Ok(std::mem::replace(found, true))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FatKind, Table};
+    use super::{AllocationTable, FatKind};
     use crate::error::{Corrupt, Error, Result};
 
     const LAST: u32 = 0x0FFF_FFFF;
@@ -133,8 +147,9 @@ mod tests {
     /// Checks a FAT32 whose clusters 2, 3, … have these entries.
     fn check(entries: &[u32]) -> Result<u32> {
         let table = [0x0FFF_FFF8, LAST].iter().chain(entries);
-        let bytes = table.flat_map(|entry| entry.to_le_bytes()).collect();
-        Table::new(FatKind::Fat32, bytes, u32::try_from(entries.len()).unwrap()).check()
+        let bytes: Vec<u8> = table.flat_map(|entry| entry.to_le_bytes()).collect();
+        let end = u32::try_from(entries.len()).unwrap() + 2;
+        AllocationTable::from_bytes(FatKind::Fat32, &bytes, end).check()
     }
 
     #[test]
@@ -143,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_entries_that_name_no_cluster() {
+    fn rejects_entries_without_a_cluster() {
         let error = |value| Err(Error::Corrupt(Corrupt::FatEntry { cluster: 3, value }));
         assert_eq!(check(&[LAST, 1]), error(1));
         assert_eq!(check(&[LAST, 4]), error(4));
@@ -151,23 +166,23 @@ mod tests {
     }
 
     #[test]
-    fn refuses_chains_that_join() {
+    fn rejects_chains_that_join() {
         let error = Corrupt::FatCrossLink { cluster: 4 };
         assert_eq!(check(&[4, 4, LAST]), Err(Error::Corrupt(error)));
     }
 
     #[test]
-    fn refuses_chains_that_never_end() {
+    fn rejects_chains_that_never_end() {
         let error = |cluster| Err(Error::Corrupt(Corrupt::FatCycle { cluster }));
         assert_eq!(check(&[LAST, 3]), error(3));
         assert_eq!(check(&[LAST, 5, 3, 4]), error(3));
     }
 
     #[test]
-    fn knows_the_special_values_of_fat16() {
+    fn reads_the_special_values_of_fat16() {
         let entries: [u16; 6] = [0xFFF8, 0xFFFF, 3, 0xFFFF, 0xFFF7, 0];
-        let bytes = entries.iter().flat_map(|entry| entry.to_le_bytes());
-        let table = Table::new(FatKind::Fat16, bytes.collect(), 4);
+        let bytes = entries.map(u16::to_le_bytes).concat();
+        let table = AllocationTable::from_bytes(FatKind::Fat16, &bytes, 6);
         assert_eq!(table.check(), Ok(1));
     }
 }

@@ -7,8 +7,9 @@ use hadris_io::ErrorType;
 use hadris_storage::sync::BlockDevice;
 use hadris_storage::{BlockIndex, BlockSize};
 
-use super::boot::SECTOR;
+use crate::error::StorageError;
 use crate::storage::Storage;
+use crate::units::Sectors;
 
 /// The storage in blocks of 512 bytes.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl BlockDevice for Device {
     }
 
     fn block_count(&self) -> u64 {
-        self.storage.size().checked_div(SECTOR).unwrap_or(0)
+        self.storage.size() >> 9
     }
 
     fn writable(&self) -> bool {
@@ -49,8 +50,7 @@ impl BlockDevice for Device {
         first: BlockIndex,
         buf: &mut [u8],
     ) -> Result<(), FsError<crate::Error>> {
-        let offset = first.get().saturating_mul(SECTOR);
-        let read = self.storage.read_at(offset, buf);
+        let read = offset(first).and_then(|offset| self.storage.read_at(offset, buf));
         read.map_err(|error| FsError::device(error, "reading the image"))
     }
 
@@ -59,8 +59,13 @@ impl BlockDevice for Device {
         first: BlockIndex,
         bytes: &[u8],
     ) -> Result<(), FsError<crate::Error>> {
-        let offset = first.get().saturating_mul(SECTOR);
-        let written = self.storage.write_at(offset, bytes);
+        let written = offset(first).and_then(|offset| self.storage.write_at(offset, bytes));
         written.map_err(|error| FsError::device(error, "writing the image"))
     }
+}
+
+fn offset(block: BlockIndex) -> crate::Result<u64> {
+    let sector = block.get();
+    let offset = sector.checked_mul(Sectors::SIZE);
+    Ok(offset.ok_or(StorageError::NoSector { sector })?)
 }

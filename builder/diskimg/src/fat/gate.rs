@@ -1,74 +1,51 @@
-//! May this volume be edited? Everything is checked before the first change.
+//! Decides whether a volume can be edited safely. Everything is checked before the first change.
 
-use super::boot::{Boot, FatKind, SECTOR};
-use super::chains::Table;
-use super::info;
+use super::boot::{BootSector, FatKind};
+use super::chains::AllocationTable;
+use super::fs_info;
 use crate::error::{Refused, Result};
 use crate::storage::{Storage, read_vec};
 
-/// What a volume that may be edited says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// FAT16 or FAT32.
-    pub kind: FatKind,
-    /// The label in the boot sector, without its padding; `NO NAME` when there is none.
-    pub label: String,
-    /// The volume serial number.
-    pub serial: u32,
-    /// Bytes per cluster.
-    pub cluster_size: u64,
-    /// All clusters, used or not.
-    pub clusters: u32,
-    /// Free clusters, counted in the table.
-    pub free_clusters: u32,
+/// Checks that the volume in `storage` can be edited.
+///
+/// It must be FAT16 or FAT32, not larger than the storage, and cleanly unmounted, and its cluster chains must end.
+/// The boot sector, the `FSInfo` sector and the first allocation table are read.
+pub fn gate(storage: &dyn Storage) -> Result<()> {
+    examine(storage).map(drop)
 }
 
-/// Checks that the volume in `storage` is FAT16 or FAT32, not larger than the storage, cleanly unmounted, and that
-/// its cluster chains end. The boot sector, the `FSInfo` sector and the first FAT are read.
-pub fn gate(storage: &dyn Storage) -> Result<Summary> {
-    let (boot, free_clusters) = examine(storage)?;
-    Ok(Summary {
-        kind: boot.kind,
-        label: boot.label,
-        serial: boot.serial,
-        cluster_size: boot.cluster_size,
-        clusters: boot.clusters,
-        free_clusters,
-    })
-}
-
-/// The boot sector of a volume that may be edited, and its free clusters.
-pub(super) fn examine(storage: &dyn Storage) -> Result<(Boot, u32)> {
+/// Returns the boot sector and the number of free clusters of a volume that can be edited.
+pub(super) fn examine(storage: &dyn Storage) -> Result<(BootSector, u32)> {
     let (boot, table) = load(storage)?;
     check_clean(&boot, &table)?;
     let free = table.check()?;
     Ok((boot, free))
 }
 
-/// The boot sector of a volume that may be read, dirty or not, and its free clusters.
-pub(super) fn examine_for_reading(storage: &dyn Storage) -> Result<(Boot, u32)> {
+/// Returns the boot sector and the number of free clusters of a volume that can be read, clean or not.
+pub(super) fn examine_for_reading(storage: &dyn Storage) -> Result<(BootSector, u32)> {
     let (boot, table) = load(storage)?;
     let free = table.check()?;
     Ok((boot, free))
 }
 
-fn load(storage: &dyn Storage) -> Result<(Boot, Table)> {
-    let boot = Boot::read(storage)?;
-    if let Some(offset) = boot.info {
-        info::check(&read_vec(storage, offset, SECTOR)?, offset)?;
+fn load(storage: &dyn Storage) -> Result<(BootSector, AllocationTable)> {
+    let boot = BootSector::read(storage)?;
+    if let Some(offset) = boot.fs_info {
+        fs_info::read(storage, offset)?;
     }
     let bytes = read_vec(storage, boot.fat_start, boot.fat_len)?;
-    let table = Table::new(boot.kind, bytes, boot.clusters);
+    let table = AllocationTable::from_bytes(boot.kind, &bytes, boot.end);
     Ok((boot, table))
 }
 
-/// The bits of the state byte that are not reserved: dirty, disk error.
+/// The bits of the state byte that have a meaning: mounted, disk error.
 const STATE_BITS: u8 = 3;
 
-/// Linux sets bit 0 of the boot sector's state byte while mounted; Windows clears the top two data bits of the second
-/// FAT entry: "was unmounted" and "no disk errors".
-fn check_clean(boot: &Boot, table: &Table) -> Result<()> {
-    let fat = table.value(1);
+/// Linux sets bit 0 of the boot sector's state byte while a volume is mounted. Windows clears the top two data bits
+/// of the second table entry: "was unmounted" and "no disk errors".
+fn check_clean(boot: &BootSector, table: &AllocationTable) -> Result<()> {
+    let fat = table.entry(1)?;
     let clean_bits = match boot.kind {
         FatKind::Fat16 => 0xC000,
         FatKind::Fat32 => 0x0C00_0000,

@@ -1,22 +1,22 @@
 //! FAT16 and FAT32: a gate, a writer and a reader.
 //!
-//! The format is specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103). [`gate()`] says
-//! whether a volume may be edited, and checks that every cluster chain ends, so that no later step can run in
-//! circles; [`Writer`] edits (on `hadris-fat`); [`Reader`] reads (on `fatfs`, another author).
+//! The format is specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103). [`gate()`] checks
+//! whether a volume can be edited, and that every cluster chain ends, so that no later step can loop forever.
+//! [`Writer`] edits with `hadris-fat`; [`Reader`] reads with `fatfs`, by other authors.
 //!
-//! FAT knows no owners, no permissions and no symbolic links: [`Attributes`](crate::Attributes) are ignored, links
-//! are [`Unsupported::FatSymlink`](crate::Unsupported::FatSymlink). Names are found without regard to case.
+//! FAT stores no owners, permissions or symbolic links: [`Attributes`](crate::Attributes) are ignored, links are
+//! [`Unsupported::FatSymlink`](crate::Unsupported::FatSymlink). Names are matched without regard to case.
 
 mod boot;
 mod chains;
 mod device;
 mod failure;
+mod fs_info;
 mod gate;
-mod info;
+
 mod reader;
 mod writer;
 
-pub use boot::FatKind;
-pub use gate::{Summary, gate};
+pub use gate::gate;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -10,9 +10,10 @@ use super::gate::examine_for_reading;
 use crate::error::{Corrupt, Refused, Result, Unsupported};
 use crate::fs::{Kind, Metadata, Path, ReadFs};
 use crate::storage::{Storage, Stream};
+use crate::units::length;
 
 /// The most entries a folder may have, by the specification.
-const MOST_ENTRIES: usize = 65_536;
+const MOST_ENTRIES: u32 = 65_536;
 
 /// A volume open for reading, dirty or not. Names are found without regard to case.
 pub struct Reader {
@@ -22,9 +23,6 @@ pub struct Reader {
     label: String,
 }
 
-type Folder<'a> = Dir<'a, Stream>;
-type Entry<'a> = DirEntry<'a, Stream>;
-
 impl Reader {
     /// Opens the volume in `storage` after checking its boot sector and that its chains end.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
@@ -33,7 +31,7 @@ impl Reader {
         let stream = Stream::new(storage);
         let fs = FileSystem::new(stream, FsOptions::new().update_accessed_date(false))
             .map_err(|error| from_fatfs(error, "/"))?;
-        let free = u64::from(free).saturating_mul(boot.cluster_size);
+        let free = boot.bytes(free);
         // As other readers do: the root folder's entry first, the boot sector's copy of it where there is none.
         let label = fs
             .read_volume_label_from_root_dir()
@@ -53,7 +51,7 @@ impl Reader {
     }
 
     /// The folder that holds the last component, and that component.
-    fn folder<'a>(&self, path: Path<'a>) -> Result<(Folder<'_>, &'a str)> {
+    fn folder<'a>(&self, path: Path<'a>) -> Result<(Dir<'_, Stream>, &'a str)> {
         let (parents, last) = path.split()?;
         let mut here = self.fs.root_dir();
         for name in parents {
@@ -68,7 +66,7 @@ impl Reader {
         Ok((here, last))
     }
 
-    fn entry(&self, path: &str) -> Result<Option<Entry<'_>>> {
+    fn entry(&self, path: &str) -> Result<Option<DirEntry<'_, Stream>>> {
         match self.folder(Path::new(path)?) {
             Ok((folder, name)) => entry(&folder, name, path),
             Err(crate::Error::Refused(Refused::NotFound { .. } | Refused::NotAFolder { .. })) => {
@@ -105,7 +103,7 @@ impl ReadFs for Reader {
         let mut content = vec![];
         let read = entry.to_file().read_to_end(&mut content);
         read.map_err(|error| from_fatfs(error, &path))?;
-        if crate::bytes::len_u64(&content) < size {
+        if length(&content) < size {
             let reason = "its cluster chain is shorter than its size".to_owned();
             return Err(Corrupt::Structure { path, reason }.into());
         }
@@ -147,32 +145,32 @@ impl ReadFs for Reader {
     fn free_bytes(&mut self) -> Result<u64> {
         Ok(self.free)
     }
-
-    fn free_inodes(&mut self) -> Result<Option<u64>> {
-        Ok(None)
-    }
 }
 
-/// The entries of a folder, an error in place of the first one too many.
-fn entries<'a>(folder: &Folder<'a>, path: &str) -> impl Iterator<Item = Result<Entry<'a>>> {
-    let most = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
-    folder
-        .iter()
-        .take(MOST_ENTRIES.saturating_add(1))
-        .enumerate()
+/// Returns the entries of a directory, and an error instead of the first one too many.
+fn entries<'a>(
+    folder: &Dir<'a, Stream>,
+    path: &str,
+) -> impl Iterator<Item = Result<DirEntry<'a, Stream>>> {
+    let too_many = || Corrupt::FolderTooLarge {
+        path: path.to_owned(),
+        limit: MOST_ENTRIES,
+    };
+    (0..=MOST_ENTRIES)
+        .zip(folder.iter())
         .map(move |(index, entry)| match entry {
-            Ok(_) if index >= MOST_ENTRIES => Err(Corrupt::FolderTooLarge {
-                path: path.to_owned(),
-                limit: most,
-            }
-            .into()),
+            Ok(_) if index == MOST_ENTRIES => Err(too_many().into()),
             Ok(entry) => Ok(entry),
             Err(error) => Err(from_fatfs(error, path)),
         })
 }
 
 /// The entry called `name`, by its long or its short name.
-fn entry<'a>(folder: &Folder<'a>, name: &str, path: &str) -> Result<Option<Entry<'a>>> {
+fn entry<'a>(
+    folder: &Dir<'a, Stream>,
+    name: &str,
+    path: &str,
+) -> Result<Option<DirEntry<'a, Stream>>> {
     let wanted = name.to_uppercase();
     for entry in entries(folder, path) {
         let entry = entry?;
@@ -196,11 +194,10 @@ fn root() -> Metadata {
         uid: 0,
         gid: 0,
         size: 0,
-        modified: 0,
     }
 }
 
-fn metadata(entry: &Entry<'_>) -> Metadata {
+fn metadata(entry: &DirEntry<'_, Stream>) -> Metadata {
     let read_only = entry.attributes().contains(FileAttributes::READ_ONLY);
     Metadata {
         kind: if entry.is_dir() {
@@ -212,20 +209,5 @@ fn metadata(entry: &Entry<'_>) -> Metadata {
         uid: 0,
         gid: 0,
         size: entry.len(),
-        modified: seconds(entry.modified()),
-    }
-}
-
-/// Seconds since 1970 of a FAT date and time, taken as UTC.
-fn seconds(at: fatfs::DateTime) -> i64 {
-    use hadris_fs::{CivilDate, CivilTime, DateTime};
-    let part = |value: u16| u8::try_from(value).unwrap_or(0);
-    let date = CivilDate::new(at.date.year.into(), part(at.date.month), part(at.date.day));
-    let time = CivilTime::new(part(at.time.hour), part(at.time.min), part(at.time.sec));
-    match (date, time) {
-        (Ok(date), Ok(time)) => {
-            DateTime::from_civil(date, time, None).map_or(0, |at| at.unix_seconds())
-        }
-        _ => 0,
     }
 }

@@ -9,15 +9,13 @@ use hadris_fs::{
 
 use super::device::Device;
 use super::failure::from_hadris;
+use super::fs_info;
 use super::gate::examine;
-use super::info;
-use crate::bytes::len_u64;
 use crate::error::{Error, Refused, Result, Unsupported};
 use crate::fs::{Attributes, Path, WriteFs};
 use crate::storage::Storage;
+use crate::units::{length, product};
 
-/// FAT stores the size of a file in 32 bits.
-const LARGEST_FILE: u64 = 0xFFFF_FFFF;
 /// 1980-01-01 and 2107-12-31 23:59:58: what the 16-bit date and time can say.
 const TIMES: std::ops::RangeInclusive<i64> = 315_532_800..=4_354_819_198;
 
@@ -45,9 +43,8 @@ impl Writer {
             return Err(refused.into());
         }
         let time = DateTime::from_unix_seconds(time).map_err(|_| refused)?;
-        if let Some(offset) = boot.info {
-            let end = boot.clusters.saturating_add(2);
-            info::correct(storage.as_ref(), offset, free, end)?;
+        if let Some(offset) = boot.fs_info {
+            fs_info::correct(storage.as_ref(), offset, free, boot.end)?;
         }
         let fs = FatFs::mount(Device::new(storage), MountOptions::new())
             .map_err(|error| from_hadris(error.into_error(), "/"))?;
@@ -132,26 +129,33 @@ impl Writer {
     }
 
     fn no_space(&mut self, path: &str, need: u64) -> Error {
-        let free = self.fs.statfs().map_or(0, |found| found.free_bytes());
-        let path = path.to_owned();
-        Refused::NoSpace { path, need, free }.into()
+        match self.fs.statfs() {
+            Ok(found) => {
+                let (path, free) = (path.to_owned(), found.free_bytes());
+                Refused::NoSpace { path, need, free }.into()
+            }
+            Err(error) => from_hadris(error, path),
+        }
     }
 
-    /// Refuses content that will not fit, before anything is changed. `freed` bytes become free on the way.
-    fn check_room(&mut self, path: &str, content: u64, freed: u64) -> Result<()> {
+    /// Fails if `content` bytes do not fit, before anything is changed. Replacing frees `replaced` bytes.
+    fn check_room(&mut self, path: &str, content: u32, replaced: u64) -> Result<()> {
         let found = self.fs.statfs();
         let found = found.map_err(|error| from_hadris(error, path))?;
-        let cluster = u64::from(found.block_size()).max(1);
-        let whole = |bytes: u64| bytes.div_ceil(cluster).saturating_mul(cluster);
-        let (need, free) = (
-            whole(content),
-            found.free_bytes().saturating_add(whole(freed)),
-        );
-        if need <= free {
-            return Ok(());
-        }
+        let cluster = found.block_size();
+        let need = product(content.div_ceil(cluster), cluster);
+        let freed = replaced.checked_next_multiple_of(cluster.into());
+        let free = freed.and_then(|freed| found.free_bytes().checked_add(freed));
         let path = path.to_owned();
-        Err(Refused::NoSpace { path, need, free }.into())
+        match free {
+            Some(free) if need <= free => Ok(()),
+            Some(free) => Err(Refused::NoSpace { path, need, free }.into()),
+            None => Err(Refused::FileTooLarge {
+                path,
+                size: replaced,
+            }
+            .into()),
+        }
     }
 
     /// The size of the file that is there, if any; refused when it is a folder.
@@ -172,11 +176,10 @@ impl Writer {
     fn fill(&mut self, node: NodeId, content: &[u8]) -> std::result::Result<(), FsError<Error>> {
         self.fs.truncate(node, 0)?;
         let mut rest = content;
-        let mut offset = 0_u64;
         while !rest.is_empty() {
+            let offset = length(content).abs_diff(length(rest));
             let count = self.fs.write(node, offset, rest)?;
-            rest = rest.get(count..).unwrap_or_default();
-            offset = offset.saturating_add(u64::try_from(count).unwrap_or(0));
+            rest = rest.split_at(count).1;
         }
         self.fs.fsync(node)?;
         let times = self.times();
@@ -204,16 +207,15 @@ impl WriteFs for Writer {
     }
 
     fn write_file(&mut self, path: &str, content: &[u8], _: Attributes) -> Result<()> {
-        let size = len_u64(content);
-        if size > LARGEST_FILE {
-            let path = path.to_owned();
+        let Ok(size) = u32::try_from(content.len()) else {
+            let (path, size) = (path.to_owned(), length(content));
             return Err(Refused::FileTooLarge { path, size }.into());
-        }
+        };
         let (folder, name) = self.folder(Path::new(path)?)?;
         let existing = self.existing((folder, name), path)?;
         self.check_room(path, size, existing.map_or(0, |(_, size)| size))?;
         let times = self.times();
-        self.change(path, size, |writer| {
+        self.change(path, size.into(), |writer| {
             let node = match existing {
                 Some((node, _)) => node,
                 None => writer.fs.create(folder, Name::new(name), &times)?,
@@ -261,11 +263,6 @@ impl WriteFs for Writer {
         found
             .map(|node| self.forget(node))
             .ok_or_else(|| not_found(path))
-    }
-
-    fn free_bytes(&mut self) -> Result<u64> {
-        let found = self.fs.statfs();
-        Ok(found.map_err(|error| from_hadris(error, "/"))?.free_bytes())
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

@@ -36,8 +36,6 @@ pub struct Metadata {
     pub gid: u32,
     /// Content in bytes; of a symbolic link the length of its target.
     pub size: u64,
-    /// Last change of the content, in seconds since 1970 UTC. On FAT to two seconds, and 0 for the root.
-    pub modified: i64,
 }
 
 /// What a writer sets on what it makes.
@@ -68,9 +66,6 @@ pub trait ReadFs {
 
     /// Bytes in free blocks or clusters; on ext4 those reserved for root are counted.
     fn free_bytes(&mut self) -> Result<u64>;
-
-    /// Free inodes; `None` where the format has none.
-    fn free_inodes(&mut self) -> Result<Option<u64>>;
 }
 
 /// A file system that can be changed.
@@ -95,9 +90,6 @@ pub trait WriteFs {
     /// Sets permissions and owner of what is there. A symbolic link has no permissions of its own: only its owner
     /// changes.
     fn set_attributes(&mut self, path: &str, attributes: Attributes) -> Result<()>;
-
-    /// Bytes still free, see [`ReadFs::free_bytes`].
-    fn free_bytes(&mut self) -> Result<u64>;
 
     /// Writes what is still held back. Without it the file system is not finished.
     fn finish(self: Box<Self>) -> Result<()>;

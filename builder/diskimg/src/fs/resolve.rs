@@ -50,7 +50,7 @@ fn folder<T: Tree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node
     let mut ahead: Vec<String> = names.into_iter().rev().map(str::to_owned).collect();
     let mut behind = vec![];
     let mut here = tree.root();
-    let mut links = 0u32;
+    let mut links_left = 0..LINK_LIMIT;
     while let Some(name) = ahead.pop() {
         match name.as_str() {
             "" | "." => continue,
@@ -69,8 +69,7 @@ fn folder<T: Tree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node
                 here = node;
             }
             Kind::Symlink => {
-                links = links.saturating_add(1);
-                if links > LINK_LIMIT {
+                if links_left.next().is_none() {
                     return Err(loop_at(whole));
                 }
                 let target = tree.target(node, whole)?;

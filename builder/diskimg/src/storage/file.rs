@@ -1,25 +1,24 @@
-//! A file that is only ever read.
+//! A file that is only read.
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Storage, check_buffer};
 use crate::error::{Refused, Result, StorageError};
 
-/// A file opened for reading, shareable between threads: reads carry their own position.
+/// A file opened for reading. Threads can share it, because each read carries its own position.
 ///
-/// **Invariant**: the descriptor is opened without write access, so the operating system refuses what a mistake here
-/// would try.
+/// **Invariant**: the file is opened without write access, so the operating system rejects a write that a mistake
+/// here would try.
 #[derive(Debug)]
 pub struct ReadOnlyFile {
-    path: PathBuf,
     file: File,
     size: u64,
 }
 
 impl ReadOnlyFile {
-    /// Opens `path`; its length now is the size of the storage.
+    /// Opens `path`. The length of the file at this moment is the size of the storage.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |error: &io::Error| StorageError::Open {
             path: path.to_path_buf(),
@@ -28,16 +27,7 @@ impl ReadOnlyFile {
         };
         let file = File::open(path).map_err(|error| failed(&error))?;
         let size = file.metadata().map_err(|error| failed(&error))?.len();
-        Ok(Self {
-            path: path.to_path_buf(),
-            file,
-            size,
-        })
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file, size })
     }
 }
 
@@ -63,32 +53,25 @@ impl Storage for ReadOnlyFile {
     }
 }
 
-/// Positioned reads until the buffer is full.
+#[cfg(unix)]
+fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
+}
+
+/// Also moves the position of the file, which nothing uses.
+#[cfg(windows)]
 fn read_exact_at(file: &File, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
     while !buf.is_empty() {
-        match read_some_at(file, buf, offset) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                let whole = buf;
-                buf = whole.get_mut(count..).unwrap_or_default();
-                offset = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let count = std::os::windows::fs::FileExt::seek_read(file, buf, offset)?;
+        let (read, rest) = buf.split_at_mut(count);
+        if read.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        let next = offset.checked_add(crate::units::length(read));
+        offset = next.ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf = rest;
     }
     Ok(())
-}
-
-#[cfg(unix)]
-fn read_some_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buf, offset)
-}
-
-/// Moves the file's own position, too, which nobody uses.
-#[cfg(windows)]
-fn read_some_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buf, offset)
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
-//! Storage in a buffer: small images, and tests.
+//! Storage in a buffer, for small images and tests.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Storage, check_buffer};
-use crate::bytes::{len_u64, put, to_usize};
-use crate::error::Result;
+use super::{Storage, part, part_mut};
+use crate::error::{Result, StorageError};
+use crate::units::length;
 
-/// Bytes in memory.
+/// Storage in memory.
 #[derive(Default)]
 pub struct Memory(RwLock<Vec<u8>>);
 
 impl Memory {
-    /// Storage that starts with these bytes and keeps their number.
+    /// Returns a storage with these bytes. Its size is fixed.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(RwLock::new(bytes))
     }
 
-    /// The bytes as they are now.
+    /// Returns the bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
@@ -31,23 +31,25 @@ impl fmt::Debug for Memory {
 
 impl Storage for Memory {
     fn size(&self) -> u64 {
-        len_u64(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        length(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        check_buffer(offset, buf, len_u64(&bytes))?;
-        let start = to_usize(offset, offset)?;
-        if let Some(found) = bytes.get(start..start.saturating_add(buf.len())) {
-            buf.copy_from_slice(found);
-        }
+        let (len, size) = (length(buf), length(&bytes));
+        let found = usize::try_from(offset).ok();
+        let found = found.and_then(|start| part(&bytes, start, buf.len()));
+        buf.copy_from_slice(found.ok_or(StorageError::OutOfRange { offset, len, size })?);
         Ok(())
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        check_buffer(offset, bytes, len_u64(&place))?;
-        put(&mut place, to_usize(offset, offset)?, bytes);
+        let (len, size) = (length(bytes), length(&place));
+        let found = usize::try_from(offset).ok();
+        let found = found.and_then(|start| part_mut(&mut place, start, bytes.len()));
+        let found = found.ok_or(StorageError::OutOfRange { offset, len, size })?;
+        found.copy_from_slice(bytes);
         Ok(())
     }
 }
@@ -59,7 +61,7 @@ mod tests {
     use crate::storage::Storage;
 
     #[test]
-    fn gives_back_what_was_written() {
+    fn reads_what_was_written() {
         let memory = Memory::new(vec![0; 6]);
         memory.write_at(2, b"abc").unwrap();
         let mut read = [0; 4];

@@ -1,14 +1,14 @@
-//! Where the bytes live: one trait, and the places that have it.
+//! Where the bytes of an image are: one trait and the types that implement it.
 
 use std::fmt::Debug;
 
-use crate::bytes::len_u64;
 use crate::error::{Result, StorageError};
+use crate::units::length;
 
+mod block;
 mod cow;
 mod file;
 mod memory;
-
 mod runs;
 mod stream;
 mod window;
@@ -20,33 +20,34 @@ pub use runs::{Run, Runs};
 pub(crate) use stream::Stream;
 pub use window::Window;
 
-/// A fixed number of bytes, read and written at byte offsets from any thread.
+/// A fixed number of bytes that any thread can read and write at byte offsets.
 ///
-/// Reads and writes are whole or fail: a range that is not entirely inside `0..size` is
+/// A transfer is complete or fails: a range that is not entirely inside `0..size` is
 /// [`StorageError::OutOfRange`], never a short transfer.
 pub trait Storage: Send + Sync + Debug {
-    /// The number of bytes.
+    /// Returns the number of bytes.
     fn size(&self) -> u64;
 
-    /// Fills `buf` from byte `offset` on.
+    /// Fills `buf` with the bytes from `offset` on.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
-    /// Replaces the bytes from `offset` on. Storage that is never written refuses with
+    /// Replaces the bytes from `offset` on. Read-only storage fails with
     /// [`Refused::ReadOnly`](crate::Refused::ReadOnly).
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
 }
 
-/// The `len` bytes at `offset`; refused before anything is allocated when they are not all there.
+/// Reads the `len` bytes at `offset`. A range outside the storage fails before memory is allocated.
 pub(crate) fn read_vec(storage: &dyn Storage, offset: u64, len: u64) -> Result<Vec<u8>> {
     check_range(offset, len, storage.size())?;
-    let mut bytes = vec![0; crate::bytes::to_usize(offset, len)?];
+    let size = usize::try_from(len).map_err(|_| StorageError::TooLarge { offset, len })?;
+    let mut bytes = vec![0; size];
     storage.read_at(offset, &mut bytes)?;
     Ok(bytes)
 }
 
-/// Whether `buffer` fits at `offset` in `size` bytes.
+/// Fails unless `buffer` fits at `offset` into `size` bytes.
 fn check_buffer(offset: u64, buffer: &[u8], size: u64) -> Result<()> {
-    check_range(offset, len_u64(buffer), size)
+    check_range(offset, length(buffer), size)
 }
 
 fn check_range(offset: u64, len: u64, size: u64) -> Result<()> {
@@ -54,4 +55,13 @@ fn check_range(offset: u64, len: u64, size: u64) -> Result<()> {
         Some(end) if end <= size => Ok(()),
         _ => Err(StorageError::OutOfRange { offset, len, size }.into()),
     }
+}
+
+/// Returns the `len` bytes of a buffer from `start` on, if they are all inside.
+fn part(bytes: &[u8], start: usize, len: usize) -> Option<&[u8]> {
+    bytes.get(start..)?.get(..len)
+}
+
+fn part_mut(bytes: &mut [u8], start: usize, len: usize) -> Option<&mut [u8]> {
+    bytes.get_mut(start..)?.get_mut(..len)
 }

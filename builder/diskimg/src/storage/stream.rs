@@ -1,12 +1,12 @@
-//! Storage as a `std::io` stream, for libraries that want one.
+//! Storage as a `std::io` stream, for libraries that read one.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use super::Storage;
-use crate::bytes::len_u64;
+use crate::error::{Error, Refused};
 
-/// A position in a storage.
+/// A storage and a position in it.
 #[derive(Debug)]
 pub(crate) struct Stream {
     storage: Arc<dyn Storage>,
@@ -21,37 +21,36 @@ impl Stream {
         }
     }
 
-    fn left(&self) -> usize {
-        let left = self.storage.size().saturating_sub(self.position);
-        usize::try_from(left).unwrap_or(usize::MAX)
-    }
-
-    fn advance(&mut self, bytes: &[u8]) -> usize {
-        self.position = self.position.saturating_add(len_u64(bytes));
-        bytes.len()
+    /// Returns how many of `wanted` bytes there are from the position on, and moves the position behind them.
+    fn advance(&mut self, wanted: usize) -> io::Result<(u64, usize)> {
+        let start = self.position;
+        let count = match self.storage.size().checked_sub(start) {
+            // Nothing is behind the end.
+            None => 0,
+            Some(left) => usize::try_from(left).map_or(wanted, |left| wanted.min(left)),
+        };
+        let moved = u64::try_from(count)
+            .ok()
+            .and_then(|count| start.checked_add(count));
+        self.position = moved.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((start, count))
     }
 }
 
 impl Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let count = buf.len().min(self.left());
-        let buf = buf.get_mut(..count).unwrap_or_default();
-        self.storage
-            .read_at(self.position, buf)
-            .map_err(io::Error::other)?;
-        Ok(self.advance(buf))
+        let (start, count) = self.advance(buf.len())?;
+        let (buf, _) = buf.split_at_mut(count);
+        self.storage.read_at(start, buf).map_err(io::Error::other)?;
+        Ok(count)
     }
 }
 
+/// `fatfs` and `gpt` ask for a stream that can be written, although they only read here.
 impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let bytes = bytes
-            .get(..bytes.len().min(self.left()))
-            .unwrap_or_default();
-        self.storage
-            .write_at(self.position, bytes)
-            .map_err(io::Error::other)?;
-        Ok(self.advance(bytes))
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        let offset = self.position;
+        Err(io::Error::other(Error::from(Refused::ReadOnly { offset })))
     }
 
     fn flush(&mut self) -> io::Result<()> {

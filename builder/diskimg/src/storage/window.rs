@@ -1,9 +1,10 @@
-//! A part of another storage: one partition.
+//! A part of another storage, such as a partition.
 
 use std::sync::Arc;
 
-use super::{Storage, check_buffer, check_range};
-use crate::error::Result;
+use super::{Storage, check_range};
+use crate::error::{Result, StorageError};
+use crate::units::length;
 
 /// The bytes `start..start + len` of another storage, numbered from zero.
 #[derive(Debug, Clone)]
@@ -14,10 +15,18 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window on `inner`; refused when it does not lie inside.
+    /// Returns the `len` bytes of `inner` from `start` on. Fails if they are not all inside.
     pub fn new(inner: Arc<dyn Storage>, start: u64, len: u64) -> Result<Self> {
         check_range(start, len, inner.size())?;
         Ok(Self { inner, start, len })
+    }
+
+    /// Returns where byte `offset` is in the other storage, if `buffer` fits there.
+    fn inner_offset(&self, offset: u64, buffer: &[u8]) -> Result<u64> {
+        let (len, size) = (length(buffer), self.len);
+        check_range(offset, len, size)?;
+        let at = self.start.checked_add(offset);
+        Ok(at.ok_or(StorageError::OutOfRange { offset, len, size })?)
     }
 }
 
@@ -27,14 +36,13 @@ impl Storage for Window {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        check_buffer(offset, buf, self.len)?;
-        self.inner.read_at(self.start.saturating_add(offset), buf)
+        let at = self.inner_offset(offset, buf)?;
+        self.inner.read_at(at, buf)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        check_buffer(offset, bytes, self.len)?;
-        self.inner
-            .write_at(self.start.saturating_add(offset), bytes)
+        let at = self.inner_offset(offset, bytes)?;
+        self.inner.write_at(at, bytes)
     }
 }
 
@@ -60,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_its_neighbours_out_of_reach() {
+    fn rejects_bytes_outside_the_window() {
         let memory: Arc<dyn Storage> = Arc::new(Memory::new(vec![0; 10]));
         let outside =
             |offset, len, size| Error::Storage(StorageError::OutOfRange { offset, len, size });

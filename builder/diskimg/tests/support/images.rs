@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use diskimg::{CowStorage, Memory, Storage};
 use tempfile::{NamedTempFile, TempDir};
@@ -159,7 +159,7 @@ pub(crate) fn bytes(storage: &dyn Storage) -> Vec<u8> {
 
 /// A copy of an ext4 image after these requests to `debugfs -w`.
 pub(crate) fn debugged(image: &dyn Storage, requests: &[&str]) -> Arc<dyn Storage> {
-    let file = super::judges::file(image);
+    let file = super::checkers::file(image);
     let script = NamedTempFile::new().unwrap();
     std::fs::write(script.path(), requests.join("\n")).unwrap();
     let [script, path] = [script.path(), file.path()].map(|path| path.to_str().unwrap());
@@ -174,31 +174,38 @@ pub(crate) fn patched(image: &dyn Storage, offset: u64, bytes: &[u8]) -> Arc<dyn
     Arc::new(copy)
 }
 
-/// 64 MiB with an MBR as on Raspberry Pi OS: FAT at 8 MiB, Linux at 24 MiB.
+/// Returns 64 MiB with an MBR as on Raspberry Pi OS: FAT at 8 MiB, Linux at 24 MiB.
 pub(crate) fn mbr() -> Arc<dyn Storage> {
-    partitioned(
-        "label: dos\nlabel-id: 0x1234abcd\n\
-         start=16384, size=32768, type=c\nstart=49152, size=40960, type=83\n",
-    )
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        partitioned(
+            "label: dos\nlabel-id: 0x1234abcd\n\
+             start=16384, size=32768, type=c\nstart=49152, size=40960, type=83\n",
+        )
+    });
+    Arc::new(Memory::new(IMAGE.clone()))
 }
 
-/// 64 MiB with a GPT as in Debian's images: the root is 1, the EFI partition 15, in the other order on the disk.
+/// Returns 64 MiB with a GPT as in Debian's images: the root is 1, the EFI partition 15, in the other order on disk.
 pub(crate) fn gpt() -> Arc<dyn Storage> {
-    partitioned(
-        "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\n\
-         1: start=40960, size=40960, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, \
-         uuid=AAAAAAAA-0000-0000-0000-000000000001, name=root\n\
-         15: start=2048, size=32768, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, \
-         uuid=AAAAAAAA-0000-0000-0000-000000000015, name=EFI\n",
-    )
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        partitioned(
+            "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\n\
+             1: start=40960, size=40960, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, \
+             uuid=AAAAAAAA-0000-0000-0000-000000000001, name=root\n\
+             15: start=2048, size=32768, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, \
+             uuid=AAAAAAAA-0000-0000-0000-000000000015, name=EFI\n",
+        )
+    });
+    Arc::new(Memory::new(IMAGE.clone()))
 }
 
-fn partitioned(script: &str) -> Arc<dyn Storage> {
+fn partitioned(script: &str) -> Vec<u8> {
     let image = NamedTempFile::new().unwrap();
     image.as_file().set_len(64 * MIB).unwrap();
     let text = NamedTempFile::new().unwrap();
     std::fs::write(text.path(), script).unwrap();
     let [image, text] = [image.path(), text.path()].map(|path| path.to_str().unwrap());
-    must("sh", ["-c", r#"sfdisk -q "$0" < "$1""#, image, text]);
-    Arc::new(Memory::new(std::fs::read(image).unwrap()))
+    let command = r#"sfdisk -q --no-tell-kernel "$0" < "$1""#;
+    must("sh", ["-c", command, image, text]);
+    std::fs::read(image).unwrap()
 }

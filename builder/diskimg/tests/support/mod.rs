@@ -1,7 +1,7 @@
-//! The small language the tests are written in: images, judges.
+//! The small language the tests are written in: images and checkers.
 
+pub(crate) mod checkers;
 pub(crate) mod images;
-pub(crate) mod judges;
 
 use std::ffi::OsStr;
 use std::process::Command;

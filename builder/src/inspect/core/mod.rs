@@ -11,7 +11,7 @@ mod snaps;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{Partition, PartitionKind, ReadFs, Storage, Table};
+use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, Storage};
 
 use self::base::Known;
 use self::model::Model;
@@ -49,7 +49,7 @@ pub(super) struct Core {
 
 /// Ubuntu Core, if the image is that. Refuses one that could never become a node, whatever is on it.
 pub(super) fn recognise(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
-    let partitions = Table::read(&**storage)?.partitions();
+    let partitions = PartitionTable::read(&**storage)?.partitions;
     for partition in &partitions {
         let context = || format!("looking for Ubuntu Core in partition {}", partition.number);
         let core = match partition.kind {
@@ -60,7 +60,7 @@ pub(super) fn recognise(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
             PartitionKind::Linux => writable(partition, storage)
                 .map(|mut ext4| old(&mut *ext4, partition, &partitions))
                 .transpose(),
-            PartitionKind::Other(_) => Ok(None),
+            PartitionKind::Other => Ok(None),
         };
         if let Some(core) = core.with_context(context)? {
             return Ok(Some(core));
@@ -129,7 +129,7 @@ fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) ->
 impl Core {
     /// The image in the words of all images.
     pub(super) fn layout(&self, storage: &Arc<dyn Storage>) -> Result<Layout> {
-        let table = Table::read(&**storage)?;
+        let table = PartitionTable::read(&**storage)?;
         let mut fat = open_fat(storage, &self.boot)?;
         let writable = self.writable.as_ref();
         let writable = writable
@@ -137,7 +137,7 @@ impl Core {
             .transpose()?;
         Ok(Layout {
             size: storage.size(),
-            disk_id: table.disk_id().ok_or_else(no_mbr)?,
+            disk_id: table.disk_id.ok_or_else(no_mbr)?,
             boot: part(&self.boot, "fat", fat.free_bytes()?),
             system: writable.map_or(System::Seed(self.model.grade), System::Writable),
             boot_label: fat.label().to_owned(),
@@ -174,7 +174,7 @@ impl Core {
     }
 
     fn check_seed(&self, seed: &mut dyn ReadFs, storage: &Arc<dyn Storage>) -> Result<Known> {
-        if let [_, second, ..] = &Table::read(&**storage)?.partitions()[..] {
+        if let [_, second, ..] = &PartitionTable::read(&**storage)?.partitions[..] {
             let what = format!(
                 "Ubuntu Core was installed by a first boot already: it has partition {}",
                 second.number

@@ -2,8 +2,8 @@
 
 use diskimg::Storage;
 
+use crate::support::checkers::{debugfs, e2fsck_file, file, fsck_vfat_file, table_file};
 use crate::support::images::{Ext4, debugged, fat, gpt, mbr, patched};
-use crate::support::judges::{debugfs, e2fsck_file, file, fsck_vfat_file, table_file};
 
 fn e2fsck(storage: &dyn Storage) -> Result<(), String> {
     e2fsck_file(file(storage).path())

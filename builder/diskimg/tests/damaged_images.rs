@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use diskimg::ext4::{Reader as Ext4Reader, Writer as Ext4Writer};
 use diskimg::fat::{Reader as FatReader, Writer as FatWriter};
-use diskimg::{Attributes, CowStorage, Kind, ReadFs, Storage, Table, WriteFs};
+use diskimg::table::set_mbr_disk_id;
+use diskimg::{Attributes, CowStorage, Kind, PartitionTable, ReadFs, Storage, WriteFs};
 use proptest::prelude::{Strategy, any, prop, proptest};
 
 use crate::ext4_writes::{CLOCK, ROOT};
@@ -60,7 +61,7 @@ fn read_all(fs: &mut dyn ReadFs, folder: &str, depth: u32) {
             read_all(fs, &path, depth - 1);
         }
     }
-    let _ = (fs.free_bytes(), fs.free_inodes());
+    let _ = fs.free_bytes();
 }
 
 type Edit<'a> = &'a dyn Fn(&mut dyn WriteFs) -> diskimg::Result<()>;
@@ -122,11 +123,8 @@ fn fat_volume(victim: &Victim, spots: &Spots) {
 
 fn table(victim: &Victim, spots: &Spots) {
     let storage = victim.spoiled(spots);
-    if let Ok(mut table) = Table::read(storage.as_ref()) {
-        let _ = table.resize(1, 1 << 40);
-        let _ = table.resize(2, 1 << 20);
-        let _ = table.write(storage.as_ref());
-    }
+    let _ = PartitionTable::read(storage.as_ref());
+    let _ = set_mbr_disk_id(storage.as_ref(), 1);
 }
 
 macro_rules! victim {
