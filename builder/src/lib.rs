@@ -2,6 +2,14 @@
 //!
 //! `builder/ARCHITECTURE.md` has the rooms in reading order; imports go one way, downward in it (`tests/project/tree.rs`).
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "unit tests lay out files and start foreign programs"
+    )
+)]
+
 pub mod blob;
 pub mod failure;
 pub mod hex;

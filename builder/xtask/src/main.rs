@@ -1,5 +1,10 @@
 //! Chores of the project: `cargo xtask {setup,demo,quick,test,fixtures,bench}`. Nothing but the standard library.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "chores start programs and write files; the product does not"
+)]
+
 mod bench;
 mod bench_boot;
 mod command;
