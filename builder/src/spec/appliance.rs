@@ -2,7 +2,8 @@
 
 use super::cluster::{Appliance, Data};
 use super::complaints::Complaints;
-use super::document::{Document, Table};
+use super::document::Document;
+use super::table::Table;
 
 /// etcd's ports for clients and for members.
 const REQUIRED_PORTS: [u64; 2] = [2379, 2380];

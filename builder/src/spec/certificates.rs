@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::cluster::{KeyKind, Pki};
 use super::complaints::{Complaints, Place};
-use super::document::Table;
 use super::names;
+use super::table::Table;
 
 /// A century; a certificate cannot express a year after 9999.
 pub(super) const MOST_DAYS: u32 = 36_500;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::cluster::{Etcd, EtcdSource};
 use super::complaints::{Complaints, Place, Placed};
-use super::document::Table;
 use super::identity;
 use super::input::Input;
+use super::table::Table;
 
 /// Reads the table; `--etcd` takes precedence over `version`.
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {

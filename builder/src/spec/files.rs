@@ -2,9 +2,9 @@
 
 use super::cluster::ExtraFile;
 use super::complaints::{Complaints, Placed};
-use super::document::Table;
 use super::input::Input;
 use super::nodes::Written as Node;
+use super::table::Table;
 use super::{identity, names, suggest};
 
 /// What the program writes itself, or what a mount hides; an entry covers everything below it.

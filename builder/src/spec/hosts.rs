@@ -2,8 +2,8 @@
 
 use super::cluster::HostsLine;
 use super::complaints::Complaints;
-use super::document::Table;
 use super::nodes::Written as Node;
+use super::table::Table;
 use super::{names, subnet};
 
 /// Reads the table, whose keys are addresses and whose values are lists of names.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::cluster::Base;
 use super::complaints::{Complaints, Place, Placed};
-use super::document::Table;
 use super::input::Input;
 use super::names;
+use super::table::Table;
 
 /// The values of `[cluster]`.
 pub(super) struct Identity {

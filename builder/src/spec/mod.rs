@@ -20,6 +20,7 @@ mod public_key;
 mod sizes;
 mod subnet;
 mod suggest;
+mod table;
 
 mod appliance;
 mod certificates;

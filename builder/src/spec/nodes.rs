@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use super::cluster::{Board, Node};
 use super::complaints::{Complaints, Place, Placed};
-use super::document::{Document, Table};
+use super::document::Document;
 use super::input::{Input, Purpose};
 use super::network;
 use super::subnet::Subnet;
+use super::table::Table;
 
 /// A node as written; an address that could not be read has its complaint already.
 pub(super) struct Written {

@@ -2,9 +2,9 @@
 
 use super::cluster::Ssh;
 use super::complaints::{Complaints, Place};
-use super::document::Table;
 use super::input::{Input, Purpose, TextFile};
 use super::public_key;
+use super::table::Table;
 use crate::secret::Secret;
 
 /// Reads the table; `--ssh-key` replaces its keys, and keys of the home directory fill in for none at all.

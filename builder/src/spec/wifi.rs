@@ -2,7 +2,7 @@
 
 use super::cluster::Wifi;
 use super::complaints::{Complaints, Placed};
-use super::document::Table;
+use super::table::Table;
 use crate::secret::Secret;
 
 /// Reads the table and checks that it fits the interface.
