@@ -62,8 +62,8 @@ install_node() {
         check "$NODE"
     fi
     mkdir -p "$NODE/data"
-    chmod -R u=rwX,go=rX "$NODE/bin" "$NODE/lib" "$NODE/pki" "$NODE/etcd.conf.yml"
-    chmod 0755 "$NODE" "$NODE"/bin/* "$NODE/lib/join" "$NODE/lib/promote"
+    chmod -R u=rwX,go=rX "$NODE/bin" "$NODE/lib" "$NODE"/pki/*.crt "$NODE/etcd.conf.yml"
+    chmod 0755 "$NODE" "$NODE/pki" "$NODE"/bin/* "$NODE/lib/join"
     chmod 0600 "$NODE"/pki/*.key "$NODE/ssh/ssh_host_ed25519_key"
     chmod 0700 "$NODE/data" "$NODE/ssh"
     chown etcd:etcd "$NODE"/pki/*.key "$NODE/data"

@@ -82,7 +82,6 @@ fn only_etcd_and_root_may_read_the_keys() {
         ("/bin/etcd", 0o755),
         ("/bin/etcdctl", 0o755),
         ("/lib/join", 0o755),
-        ("/lib/promote", 0o755),
         ("/lib/decide", 0o644),
         ("/lib/etcdctl.sh", 0o644),
         ("/etcd.conf.yml", 0o644),
@@ -95,6 +94,17 @@ fn only_etcd_and_root_may_read_the_keys() {
     ] {
         assert_eq!(node.mode(&format!("{HOME}{path}")), mode, "{path}");
     }
+}
+
+#[test]
+fn keys_are_at_no_time_readable_by_others() {
+    let node = Node::seeded();
+    let watch = "#!/bin/sh\n/bin/chmod \"$@\"\nfind \"${LOG%/*}/var\" -name '*.key' -perm /077 | sed 's/^/readable /' >>\"$LOG\"\n";
+    node.stub("chmod", watch);
+    let (said, calls) = node.boot(0, "");
+    said.done();
+    let readable = calls.iter().filter(|call| call.starts_with("readable"));
+    assert_eq!(readable.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[test]
