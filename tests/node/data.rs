@@ -145,3 +145,33 @@ fn a_formatted_place_is_ours_and_sound() {
     let rest = &bytes[bytes.len() - (1 << 20)..];
     assert!(rest.iter().all(|byte| *byte == 0), "the mark is gone");
 }
+
+#[test]
+fn the_clock_only_goes_forward_to_the_last_known_time() {
+    let place = Place::empty(false);
+    let clock = place.at("clock");
+    let at = |time: &str| {
+        tool("touch", &["-d", time, clock.to_str().unwrap()]).done();
+        let set = "date() { [ \"$1\" = -s ] && echo set \"$2\" >&2 || echo 1000; }";
+        place.call(&format!(
+            "{set}; last_known_time '{}' 2>&1",
+            clock.display()
+        ))
+    };
+    assert_eq!(at("@2000"), ("set @2000".to_owned(), true));
+    assert_eq!(at("@500"), (String::new(), true));
+    std::fs::remove_file(&clock).unwrap();
+    let (said, done) = place.call("last_known_time /no/such/file");
+    assert_eq!((said.as_str(), done), ("", true));
+}
+
+#[test]
+fn a_disk_above_two_tebibytes_is_used_as_far_as_its_table_reaches() {
+    let place = Place::empty(false);
+    let room = |sectors: u64| place.call(&format!("room {sectors}")).0;
+    assert_eq!(room(31_116_288), (31_116_288 - 16_384).to_string());
+    assert_eq!(
+        room(7_814_037_168),
+        (4_294_967_295_u64 - 16_384).to_string()
+    );
+}
