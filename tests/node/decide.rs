@@ -7,7 +7,7 @@ use crate::support::tool::tool;
 /// The decision on facts, one a line; `/` separates them here.
 fn decided(facts: &str) -> String {
     let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
-    let script = ". \"$0\"; printf '%s' \"$1\" | tr / '\\n' | decide";
+    let script = "DATA=/var/lib/etcd NAME=a; . \"$0\"; printf '%s' \"$1\" | tr / '\\n' | decide";
     let words = ["-eu", "-c", script, decide.to_str().unwrap()];
     let mut facts: Vec<_> = facts
         .split('/')
@@ -42,8 +42,101 @@ fn data_is_resumed_unless_a_majority_has_removed_its_member() {
         data yes / peer b cluster no / majority yes / listed yes              → resume
         data yes / peer b cluster no / majority yes                           → resume
         data yes / peer b cluster no / majority no / listed no                → resume
-        data yes / peer b cluster no / majority yes / listed no               → removed
-        data yes / forced yes / peer b waits - / peer c waits -               → force
+        data yes / peer b cluster no / majority yes / listed no               → aside removed
+        data yes / aside yes                                                  → aside asked
+        ",
+    );
+}
+
+#[test]
+fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
+    check(
+        "
+        data yes / forced 9 / peer b cluster no / peer c cluster no / majority yes / listed yes → unforce a majority of the cluster answers
+        data yes / forced 9 / peer b cluster no / peer c silent               → unforce b also has the cluster's data and runs etcd
+        data yes / forced 9 / peer b forced 7 / peer c silent                 → unforce b is forced, too
+        data yes / forced 9 / peer b tls expired / peer c silent              → unforce b (expired) answers, but its certificates
+        data yes / forced 0 / peer b silent / peer c silent                   → announce
+        data yes / forced 4 / peer b waits - / peer c silent                  → announce
+        data yes / forced 5 / peer b waits - / peer c waits -                 → force
+        data yes / forced 5                                                   → force
+        ",
+    );
+}
+
+#[test]
+fn data_of_somebody_else_is_neither_used_nor_deleted() {
+    check(
+        "
+        data yes / owner b of this cluster                                    → refuse the data on this node: it belongs to b of this cluster
+        data yes / owner b of this cluster / forced 9                         → refuse the data on this node
+        data yes / owner b of this cluster / majority yes / listed no         → refuse the data on this node
+        data yes / owner b of this cluster / aside yes                        → aside asked
+        data yes / owner b of this cluster / use yes                          → use
+        data yes / owner b of this cluster / use yes / peer c cluster no      → refuse to use the data on this node: c already has
+        data yes / owner nobody known / majority yes / listed yes             → use
+        ",
+    );
+}
+
+#[test]
+fn a_changed_address_is_told_to_the_majority_or_settled_by_all() {
+    check(
+        "
+        data yes / moved yes / index -                                        → resume
+        data yes / moved yes / index - / majority yes / listed yes            → update
+        data yes / moved yes / index 7 / majority yes / listed no             → aside removed
+        data yes / moved yes / index 7 / peer b holds 6 / peer c holds 7      → force
+        data yes / moved yes / index 7 / peer b holds 8 / peer c holds 7      → wait for b to begin anew
+        data yes / moved yes / index 7                                        → force
+        data yes / moved yes / index 7 / peer b holds 6 / peer c silent       → wait for a majority: the addresses
+        data yes / moved yes / index 7 / peer b holds 6 / peer c waits -      → wait for a majority: the addresses
+        data yes / moved yes / index 7 / peer b holds 6 / peer c cluster no   → wait for a majority: c runs etcd
+        data yes / moved yes / index 7 / peer b forced 6 / peer c holds 3     → wait for b to begin anew
+        ",
+    );
+}
+
+#[test]
+fn data_that_etcd_cannot_use_is_replaced_once_a_majority_has_everything() {
+    check(
+        "
+        data yes / failed 2 / error x / majority yes / listed yes             → resume
+        data yes / failed 3 / error x / majority yes / listed yes             → aside unreadable
+        data yes / failed 9 / error x / peer b cluster no                     → resume
+        data yes / failed 9 / error write: no space left on device / majority yes / listed yes → resume
+        data yes / failed 1 / error tocommit(5) is out of range [lastIndex(3)] / majority yes / listed yes → aside unreadable
+        data yes / started no                                                 → resume
+        data yes / started no / failed 1 / error x                            → aside unfinished
+        data yes / started no / failed 1 / error x / majority yes / listed yes → aside unreadable
+        data yes / started no / failed 1 / error x / peer b cluster no        → resume
+        data yes / started no / failed 1 / error x / peer b waits 1           → aside unfinished
+        ",
+    );
+}
+
+#[test]
+fn a_member_whose_place_is_taken_does_not_take_it_back() {
+    check(
+        "
+        data yes / majority yes / listed no / taken 5                         → refuse to start: another board or card
+        data yes / majority yes / listed no / stranger d                      → refuse to join: the cluster has members that this node's image does not list: d
+        data no / majority yes / stranger d                                   → refuse to join: the cluster has members
+        data no / majority yes / stranger d / taken 5                         → join
+        data no / majority yes / taken 5 / twin yes                           → refuse to join: another board runs etcd
+        ",
+    );
+}
+
+#[test]
+fn nothing_changes_in_the_cluster_before_joining_can_succeed() {
+    check(
+        "
+        data no / majority yes                                                → join
+        data no / majority yes / taken 5                                      → join
+        data no / majority yes / taken 5 / missing d                          → wait for d: the cluster admits nobody
+        data no / majority yes / older 3.4 3.5                                → refuse to join: this image has etcd 3.4, the cluster runs 3.5
+        data no / majority yes / space 20 144                                 → refuse to join: the data partition has 20 MiB free, and joining needs 144 MiB
         ",
     );
 }
@@ -57,12 +150,16 @@ fn a_new_cluster_needs_every_member_and_the_same_vow() {
         data no / vow 1 / heard 1                                             → new
         data no / vow - / peer b silent / peer c silent                       → wait for b c: a new cluster begins only
         data no / vow - / peer b waits - / peer c silent                      → wait for c: a new cluster begins only
+        data no / vow - / peer b waits - / peer c tls expired                 → wait for c: a new cluster begins only
+        data no / vow - / peer b waits - / peer c holds 4                     → wait for c, which has the cluster's data
         data no / vow 1 / peer b waits 1 / peer c silent                      → wait for c: a new cluster begins only
         data no / vow - / peer b waits - / peer c waits - / heard 1           → vow 1
         data no / vow 1 / peer b waits - / peer c waits 1 / heard 1           → wait for the others to agree
         data no / vow 1 / peer b waits 2 / peer c waits 1 / heard 1           → wait for the others to agree
         data no / vow 1 / peer b waits 1 / peer c waits 1 / heard 2           → vow 2
         data no / vow 1 / peer b waits 1 / peer c waits 1 / heard 1           → new
+        data no / vow 1 / peer b waits 1 / peer c promised 1 / heard 1        → new
+        data no / vow 1 / peer b waits 2 / peer c promised 1 / heard 2        → wait for c: a new cluster begins only
         data no / vow 1 / peer b cluster yes / peer c waits 1                 → new
         data no / vow 1 / peer b cluster yes / peer c silent                  → new
         ",
@@ -80,16 +177,37 @@ fn without_data_nobody_begins_beside_a_cluster() {
         data no / vow 1 / peer b cluster no / peer c waits 1                   → wait for a majority: b has the cluster's data
         data no / vow - / peer b cluster no / peer c silent                    → wait for a majority: b has the cluster's data
         data no / vow - / peer b cluster no                                    → wait for a majority: b has the cluster's data
-        data no / vow - / forced yes / peer b waits - / peer c silent          → wait for c
+        data no / vow - / forced 0 / peer b waits - / peer c silent            → wait for c
         ",
     );
 }
 
 #[test]
-fn waiting_says_what_to_do() {
-    let said = decided("data no / peer b cluster no / peer c waits -");
-    assert!(said.contains("Switch the other members on."), "{said}");
-    let command =
-        "run on b: sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
-    assert!(said.ends_with(command), "{said}");
+fn the_advice_names_the_one_member_with_the_newest_data() {
+    let advice = |facts: &str| {
+        let said = decided(facts);
+        assert!(said.contains("Switch the other members on."), "{said}");
+        said.split_once("then run on ").unwrap().1.to_owned()
+    };
+    let command = "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
+    let running = "data no / peer c cluster no / peer b cluster no / peer d waits -";
+    for (index, named) in [
+        ("peer b index 9 / peer c index 10", "c"),
+        ("peer b index 10 / peer c index 9", "b"),
+        ("peer c index 9 / peer b index 9", "b"),
+    ] {
+        assert_eq!(
+            advice(&format!("{running} / {index}")),
+            format!("{named}: {command}")
+        );
+    }
+}
+
+#[test]
+fn a_rejected_certificate_is_told_apart_from_silence() {
+    let said = decided(
+        "data no / peer b waits - / peer c tls certificate has expired; this clock says 2020",
+    );
+    let why = "Rejected certificates: c (certificate has expired; this clock says 2020).";
+    assert!(said.ends_with(why), "{said}");
 }

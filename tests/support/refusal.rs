@@ -1,14 +1,13 @@
 //! A build that is refused, and what must not be left of it.
 
-use super::scene::{Outcome, Scene};
+use super::scene::Scene;
 
 /// A build that must fail, and leave nothing.
 #[track_caller]
-pub(crate) fn refused(scene: &Scene, options: &[&str], code: i32, things: &[&str]) -> Outcome {
+pub(crate) fn refused(scene: &Scene, options: &[&str], code: i32, things: &[&str]) {
     let outcome = scene.run("build", &[&["--nodes", "3"], options].concat());
     outcome.refused_naming(code, things);
     leaves_nothing(scene);
-    outcome
 }
 
 /// There is no image, no half of one, and no forgotten temporary file.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::cache::Entry;
 use super::http::Http;
@@ -19,7 +19,7 @@ pub(super) fn download(
     options: &Options<'_>,
 ) -> Result<PathBuf> {
     if options.offline {
-        return Err(offline(urls.first().map_or("the file", String::as_str)));
+        return Err(offline(urls));
     }
     let http = Http::new(options.policy, options.progress)?;
     first(urls, options, |url| match once(&http, entry, url, pin)? {
@@ -58,8 +58,11 @@ pub(super) fn first<T>(
         .iter()
         .position(|error| is(error, Kind::Verification))
         .unwrap_or(0);
-    ensure!(!failures.is_empty(), "no address to download from");
-    Err(failures.swap_remove(gravest))
+    if failures.is_empty() {
+        Err(offline(urls))
+    } else {
+        Err(failures.swap_remove(gravest))
+    }
 }
 
 /// What came of a download.
@@ -88,11 +91,15 @@ fn once(http: &Http<'_>, entry: &Entry, url: &str, pin: &Pin) -> Result<Arrival>
     }
 }
 
-/// The thing would have to come over the network, which must not be used.
-pub(super) fn offline(thing: &str) -> anyhow::Error {
+/// Nothing is asked of the network, and it would be needed.
+pub(super) fn offline(urls: &[String]) -> anyhow::Error {
+    let what = format!(
+        "{} is not in the cache, and --offline is given",
+        urls.first().map_or("it", String::as_str)
+    );
     Failure::new(
         Kind::Storage,
-        format!("{thing} is not in the cache, and --offline is given"),
+        what,
         "run `etcd-image fetch` once while online, with the same `--cache`",
     )
 }

@@ -2,24 +2,27 @@
 
 use super::cluster::HostsLine;
 use super::complaints::Complaints;
+use super::document::Table;
 use super::nodes::Written as Node;
-use super::table::Table;
 use super::{names, subnet};
 
-/// Reads the table, whose keys are addresses and whose values are lists of names.
+/// Reads the table: addresses as keys, lists of names as values.
 pub(super) fn read(
-    table: &Table,
+    table: Option<&Table<'_>>,
     nodes: &[Node],
     domain: &str,
     log: &mut Complaints,
 ) -> Vec<HostsLine> {
+    let Some(table) = table else {
+        return Vec::new();
+    };
     let mut lines = Vec::new();
-    for key in table.keys() {
-        let address = log.check(key.place, subnet::address(key.value));
-        let names = table.texts(key.value);
+    for (address, value) in table.entries() {
+        let address = log.check(value.place, subnet::address(address));
+        let names = table.strings_of("hosts", value, log);
         if names.is_empty() {
             log.add(
-                key.place,
+                value.place,
                 "give at least one name for the address in [hosts]",
             );
         }

@@ -7,7 +7,6 @@ use super::*;
 
 mod appliance;
 mod choices;
-mod etcd;
 mod init;
 mod spoilt;
 
