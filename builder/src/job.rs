@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::apply::{self, OutputFolder, Staged};
 use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
+use crate::description::BaseFacts;
 use crate::failure::{Failure, Kind};
 use crate::fetch::{self, EtcdBinaries, Verified};
 use crate::inspect::{self, Image, SignedModels};
@@ -182,6 +183,7 @@ impl Job {
             certs: sources.certs,
             etcd: sources.etcd,
             system: &base.image.layout().system,
+            base: &base.facts(),
         };
         self.tell(base.image.doubts());
         self.tell(&overlay::warnings(&inputs));
@@ -263,6 +265,12 @@ impl Job {
 }
 
 impl Base {
+    /// How the description of a node names it.
+    fn facts(&self) -> BaseFacts {
+        let release = &self.image.layout().os.pretty_name;
+        BaseFacts::new(&self.recipe.name, release, self.verified.raw_sha256())
+    }
+
     /// How the manifest names it.
     pub(crate) fn record(&self) -> InputRecord {
         InputRecord {

@@ -15,6 +15,7 @@ pub mod boot;
 #[path = "boot/elsewhere.rs"]
 pub mod boot;
 pub mod cli;
+pub mod description;
 pub mod etcd;
 pub mod fetch;
 pub mod inspect;

@@ -107,7 +107,7 @@ fn every_file_of_the_payload_is_in_its_list_of_digests() {
     )
     .done();
     let payload = out.join("etcd-node");
-    let script = "cd \"$0\" && sha256sum --check --strict SHA256SUMS >&2 && find . -type f ! -name SHA256SUMS | wc -l";
+    let script = "cd \"$0\" && sha256sum --check --strict SHA256SUMS >&2 && find . -type f ! -name SHA256SUMS ! -name node.json | wc -l";
     let said = tool("sh", &["-c", script, payload.to_str().unwrap()]).done();
     let sums = std::fs::read_to_string(payload.join("SHA256SUMS")).unwrap();
     assert_eq!(said.text().trim(), sums.lines().count().to_string());

@@ -5,5 +5,6 @@ mod contents;
 mod data;
 #[cfg(unix)]
 mod decide;
+mod description;
 mod first_boot;
 mod ubuntu_server;

@@ -9,8 +9,19 @@ use toml::Value;
 const LINES: usize = 400;
 
 /// The rooms in the order of `builder/ARCHITECTURE.md`: each may use those before it, and what stands beside the rooms.
-const ROOMS: [&str; 12] = [
-    "cli", "spec", "recipe", "fetch", "inspect", "pki", "overlay", "plan", "apply", "etcd", "boot",
+const ROOMS: [&str; 13] = [
+    "cli",
+    "spec",
+    "recipe",
+    "fetch",
+    "inspect",
+    "description",
+    "pki",
+    "overlay",
+    "plan",
+    "apply",
+    "etcd",
+    "boot",
     "report",
 ];
 

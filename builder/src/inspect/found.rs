@@ -6,11 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 pub use diskimg::Attributes;
 use diskimg::{Kind as FileKind, ReadFs};
+use serde::{Deserialize, Serialize};
 
 use super::image::Image;
 
 /// The partitions we edit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Place {
     /// The FAT the firmware boots from.
     Boot,
@@ -18,6 +20,17 @@ pub enum Place {
     Root,
     /// The read-only system that Ubuntu Core keeps in a snap: looked into, never written.
     Base,
+}
+
+impl Place {
+    /// How reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::Root => "root",
+            Self::Base => "base",
+        }
+    }
 }
 
 /// What a path of the base holds.

@@ -39,12 +39,8 @@ pub enum System {
 pub struct Home {
     /// Which file system.
     pub place: Place,
-    /// What is above all of them; `None` where they are spread over a root.
+    /// The directory that contains every file of the node, or `None` if they are spread over the root file system.
     pub payload: Option<&'static str>,
-    /// Folder of certificates and keys.
-    pub pki: &'static str,
-    /// The SSH host key.
-    pub host_key: &'static str,
 }
 
 impl System {
@@ -54,20 +50,14 @@ impl System {
             Self::Root(_) => Home {
                 place: Place::Root,
                 payload: None,
-                pki: "/etc/etcd/pki",
-                host_key: "/etc/ssh/ssh_host_ed25519_key",
             },
             Self::Writable(_) => Home {
                 place: Place::Root,
                 payload: Some("/system-data/var/lib/misc/etcd-node"),
-                pki: "/system-data/var/lib/misc/etcd-node/pki",
-                host_key: "/system-data/var/lib/misc/etcd-node/ssh/ssh_host_ed25519_key",
             },
             Self::Seed(_) => Home {
                 place: Place::Boot,
                 payload: Some("/etcd-node"),
-                pki: "/etcd-node/pki",
-                host_key: "/etcd-node/ssh/ssh_host_ed25519_key",
             },
         }
     }

@@ -11,6 +11,7 @@ use time::macros::format_description;
 
 use super::node::Inputs;
 use super::paths::Paths;
+use crate::description;
 use crate::hex;
 use crate::inspect::System;
 use crate::recipe::Grade;
@@ -175,16 +176,13 @@ impl Values {
 
 impl Member {
     fn new(cluster: &Cluster, node: &Node) -> Self {
-        let host = match node.address {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("[{address}]"),
-        };
+        let described = description::Member::new(&node.name, node.address);
         Self {
-            name: node.name.clone(),
+            name: described.name,
             fqdn: format!("{}.{}", node.name, cluster.domain),
             address: node.address,
-            client_url: format!("https://{host}:2379"),
-            peer_url: format!("https://{host}:2380"),
+            client_url: described.client_url,
+            peer_url: described.peer_url,
             replaces: node.replaces.clone().unwrap_or_default(),
         }
     }

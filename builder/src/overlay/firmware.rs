@@ -29,6 +29,7 @@ pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
         change: Change::Edited(Edit::FirmwareSettings {
             ensure: vec![setting.line],
         }),
+        role: None,
         why: setting.why,
     };
     let settings = file.settings.into_iter().filter(|s| wanted(&s.boards));

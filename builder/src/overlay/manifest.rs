@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::description::Role;
 use crate::spec::Board;
 
 /// One overlay folder.
@@ -79,6 +80,8 @@ pub(super) struct FileItem {
     pub(super) sums: bool,
     pub(super) mode: Option<String>,
     pub(super) owner: Option<String>,
+    /// What the node's description says that the file is for; a blob has a role of its own.
+    pub(super) role: Option<Role>,
     /// The rendered text holds a password.
     #[serde(default)]
     pub(super) secret: bool,

@@ -2,6 +2,7 @@
 //! state of paths. No I/O once the files are loaded: the same inputs give the same tree.
 
 mod context;
+mod describe;
 mod firmware;
 mod fits;
 mod manifest;

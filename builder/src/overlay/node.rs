@@ -9,7 +9,8 @@ use super::manifest::{
 use super::render::Renderer;
 use super::source::Overlays;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use super::{firmware, fits};
+use super::{describe, firmware, fits};
+use crate::description::{BaseFacts, Role};
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::EtcdBinaries;
 use crate::inspect::{Place, System};
@@ -33,6 +34,8 @@ pub struct Inputs<'a> {
     pub etcd: &'a EtcdBinaries,
     /// What system the base has.
     pub system: &'a System,
+    /// What the node's description says about the base.
+    pub base: &'a BaseFacts,
 }
 
 impl Inputs<'_> {
@@ -83,6 +86,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     for file in inputs.cluster.files.iter().filter(wanted) {
         entries.push(extra_file(file)?);
     }
+    entries.push(describe::entry(inputs, node, &entries)?);
     Ok(FileTree {
         node: node.name.clone(),
         disk_id: match inputs.system {
@@ -175,6 +179,7 @@ impl Overlay<'_> {
             place,
             path: self.renderer.text(path)?,
             change,
+            role: None,
             why: why.to_owned(),
         })
     }
@@ -206,33 +211,29 @@ impl Overlay<'_> {
     }
 
     fn file(&self, item: &FileItem, sums: Option<Content>) -> Result<Entry> {
-        let content = match (&item.template, &item.blob, sums) {
+        let (role, content) = match (&item.template, &item.blob, sums) {
             (Some(template), None, None) => {
                 let text = self
                     .renderer
                     .text(&self.inputs.overlays.text(self.name, template)?)?;
-                if item.secret {
-                    Content::Secret(Secret::new(text))
-                } else {
-                    Content::Plain(text.into_bytes().into())
-                }
+                let content = match item.secret {
+                    true => Content::Secret(Secret::new(text)),
+                    false => Content::Plain(text.into_bytes().into()),
+                };
+                (item.role, content)
             }
             (None, Some(blob), None) => self.blob(blob)?,
-            (None, None, Some(sums)) => sums,
+            (None, None, Some(sums)) => (None, sums),
             _ => bail!("a file needs exactly one of `template`, `blob` and `sums`"),
         };
         let mode = parse_mode(item.mode.as_deref().unwrap_or("0644"))?;
-        let owner = self.owner(item.owner.as_deref())?;
-        self.entry(
-            self.place(item.place),
-            &item.path,
-            Change::File {
-                content,
-                mode,
-                owner,
-            },
-            &item.why,
-        )
+        let change = Change::File {
+            content,
+            mode,
+            owner: self.owner(item.owner.as_deref())?,
+        };
+        let entry = self.entry(self.place(item.place), &item.path, change, &item.why)?;
+        Ok(Entry { role, ..entry })
     }
 
     fn link(&self, item: &LinkItem) -> Result<Entry> {
@@ -297,6 +298,7 @@ impl Overlay<'_> {
             place: Place::Root,
             path: "/etc/passwd".to_owned(),
             change: Change::Edited(Edit::Account(account)),
+            role: None,
             why,
         }
     }
@@ -317,23 +319,32 @@ impl Overlay<'_> {
         }
     }
 
-    /// The named values of a node. Everything here that is a private key is a [`Content::Secret`].
-    fn blob(&self, name: &str) -> Result<Content> {
+    /// The named values of a node, with what each is for. Every private key is a [`Content::Secret`].
+    fn blob(&self, name: &str) -> Result<(Option<Role>, Content)> {
         let plain = |text: &str| Content::Plain(text.as_bytes().to_vec().into());
+        let secret = |secret: &Secret| Content::Secret(secret.clone());
         let (etcd, identity) = (self.inputs.etcd, self.identity);
-        Ok(match name {
-            "etcd" => Content::Plain(etcd.etcd.clone()),
-            "etcdctl" => Content::Plain(etcd.etcdctl.clone()),
-            "etcdutl" => Content::Plain(etcd.etcdutl.clone().context("this etcd has no etcdutl")?),
-            "ca.crt" => plain(&self.inputs.certs.ca.pem),
-            "server.crt" => plain(&identity.server.certificate.pem),
-            "server.key" => Content::Secret(identity.server.key.clone()),
-            "peer.crt" => plain(&identity.peer.certificate.pem),
-            "peer.key" => Content::Secret(identity.peer.key.clone()),
-            "ssh_host_key" => Content::Secret(identity.ssh_host_key.clone()),
-            "ssh_host_key.pub" => plain(&format!("{}\n", identity.ssh_host_public)),
+        let (server, peer) = (&identity.server, &identity.peer);
+        let (role, content) = match name {
+            "etcd" => return Ok((None, Content::Plain(etcd.etcd.clone()))),
+            "etcdctl" => return Ok((None, Content::Plain(etcd.etcdctl.clone()))),
+            "etcdutl" => {
+                let etcdutl = etcd.etcdutl.clone().context("this etcd has no etcdutl")?;
+                return Ok((None, Content::Plain(etcdutl)));
+            }
+            "ca.crt" => (Role::CaCertificate, plain(&self.inputs.certs.ca.pem)),
+            "server.crt" => (Role::ServerCertificate, plain(&server.certificate.pem)),
+            "server.key" => (Role::ServerKey, secret(&server.key)),
+            "peer.crt" => (Role::PeerCertificate, plain(&peer.certificate.pem)),
+            "peer.key" => (Role::PeerKey, secret(&peer.key)),
+            "ssh_host_key" => (Role::HostKey, secret(&identity.ssh_host_key)),
+            "ssh_host_key.pub" => {
+                let public = plain(&format!("{}\n", identity.ssh_host_public));
+                return Ok((None, public));
+            }
             _ => bail!("unknown blob `{name}`"),
-        })
+        };
+        Ok((Some(role), content))
     }
 }
 
@@ -351,6 +362,7 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
             mode: file.mode,
             owner: parse_owner(&file.owner)?,
         },
+        role: None,
         why: "your own file".to_owned(),
     })
 }

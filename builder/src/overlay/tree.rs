@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use crate::blob::Blob;
+use crate::description::Role;
 use crate::hex;
 use crate::inspect::Place;
 use crate::secret::{FingerprintKey, Secret};
@@ -35,6 +36,8 @@ pub struct Entry {
     pub path: String,
     /// What must be there afterwards.
     pub change: Change,
+    /// What the file is for, if the node's description has to tell it apart.
+    pub role: Option<Role>,
     /// Why, as the plan prints it.
     pub why: String,
 }

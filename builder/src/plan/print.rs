@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::model::{Action, Plan, Step};
-use crate::inspect::{Attributes, Before, Place};
+use crate::inspect::{Attributes, Before};
 use crate::overlay::Content;
 use crate::secret::FingerprintKey;
 
@@ -22,11 +22,7 @@ impl Display for Plan {
 
 impl Step {
     fn print(&self, key: &FingerprintKey, f: &mut Formatter<'_>) -> fmt::Result {
-        let place = match self.place {
-            Place::Boot => "boot",
-            Place::Root => "root",
-            Place::Base => "base",
-        };
+        let place = self.place.name();
         writeln!(f, "  {place} {}    # {}", self.path, self.why)?;
         if let Some((old, new)) = texts(self) {
             return lines(f, &old, &new);

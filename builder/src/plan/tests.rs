@@ -79,6 +79,7 @@ fn entry(path: &str, change: Change) -> Entry {
         place: Place::Root,
         path: path.to_owned(),
         change,
+        role: None,
         why: "because".to_owned(),
     }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use diskimg::ReadFs;
 
+use super::inspection::{self, text};
 use super::manifest::{CertificateRecord, Manifest};
-use super::{MANIFEST, expiry, inspection, text};
-use crate::inspect::{Files, Home, Place};
+use super::text::date;
+use super::{MANIFEST, expiry};
+use crate::description::{NodeDescription, Role};
+use crate::inspect::{Files, Place};
 use crate::pki;
 
 /// What a node's certificates are judged by.
@@ -43,18 +45,17 @@ impl Trust {
     /// Judges the certificates and keys of a node: what is wrong, and what will be soon.
     pub(super) fn judge(
         &self,
-        home: &Home,
+        node: &NodeDescription,
         files: &mut Files,
     ) -> Result<(Vec<String>, Vec<String>)> {
-        let root = files.at(home.place)?;
-        let (mut problems, mut notes) = (check_modes(home, root)?, Vec::new());
-        let found = inspection::certificates(home, root)?;
+        let (mut problems, mut notes) = (check_modes(node, files)?, Vec::new());
+        let found = inspection::certificates(node, files)?;
         for name in ["ca", "server", "peer"] {
             match found.iter().find(|certificate| certificate.name == name) {
                 Some(certificate) => {
                     problems.extend(self.period(certificate));
                     notes.extend(self.soon(certificate));
-                    problems.extend(misfits(home, root, name)?);
+                    problems.extend(misfits(node, files, name)?);
                 }
                 None => problems.push(format!("certificate {name} is missing")),
             }
@@ -72,28 +73,34 @@ impl Trust {
         let (name, now) = (&certificate.name, self.now);
         let (start, end) = (certificate.not_before, certificate.not_after);
         if end <= now {
-            return Some(format!("certificate {name} ended on {}", text::date(end)));
+            return Some(format!("certificate {name} ended on {}", date(end)));
         }
-        (start > now).then(|| format!("certificate {name} begins on {} only", text::date(start)))
+        (start > now).then(|| format!("certificate {name} begins on {} only", date(start)))
     }
 
     fn soon(&self, certificate: &CertificateRecord) -> Option<String> {
         let (name, end) = (&certificate.name, certificate.not_after);
         let soon = end > self.now && expiry::is_soon(certificate, self.now);
-        soon.then(|| format!("certificate {name} ends on {}", text::date(end)))
+        soon.then(|| format!("certificate {name} ends on {}", date(end)))
     }
 }
 
-/// A certificate must be the CA's work, and that of the key beside it.
-fn misfits(home: &Home, root: &mut dyn ReadFs, name: &str) -> Result<Vec<String>> {
+/// Reports a certificate that the CA did not sign or that does not belong to the private key beside it.
+fn misfits(node: &NodeDescription, files: &mut Files, name: &str) -> Result<Vec<String>> {
+    let (certificate, key) = match name {
+        "server" => (Role::ServerCertificate, Some(Role::ServerKey)),
+        "peer" => (Role::PeerCertificate, Some(Role::PeerKey)),
+        _ => (Role::CaCertificate, None),
+    };
+    let pem = text(node, certificate, files)?.unwrap_or_default();
     let mut misfits = Vec::new();
-    let pem = text_of(home, root, &format!("{name}.crt"))?;
-    if let Some(ca) = text_of(home, root, "ca.crt")?
-        && !pki::is_signed_by(&pem.clone().unwrap_or_default(), &ca)?
+    if let Some(ca) = text(node, Role::CaCertificate, files)?
+        && !pki::is_signed_by(&pem, &ca)?
     {
         misfits.push(format!("certificate {name} is not signed by the node's CA"));
     }
-    if let (Some(pem), Some(key)) = (pem, text_of(home, root, &format!("{name}.key"))?)
+    if let Some(key) = key
+        && let Some(key) = text(node, key, files)?
         && !pki::is_key_of(&key, &pem)?
     {
         misfits.push(format!(
@@ -103,30 +110,26 @@ fn misfits(home: &Home, root: &mut dyn ReadFs, name: &str) -> Result<Vec<String>
     Ok(misfits)
 }
 
-fn text_of(home: &Home, root: &mut dyn ReadFs, name: &str) -> Result<Option<String>> {
-    let path = format!("{}/{name}", home.pki);
-    Ok(match root.metadata(&path)? {
-        Some(_) => Some(String::from_utf8_lossy(&root.read(&path)?).into_owned()),
-        None => None,
-    })
-}
-
-/// Private keys that others can read are no longer private; FAT has no modes.
-fn check_modes(home: &Home, root: &mut dyn ReadFs) -> Result<Vec<String>> {
+/// Reports private keys that others can read; FAT has no modes.
+fn check_modes(node: &NodeDescription, files: &mut Files) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    for path in [
-        format!("{}/server.key", home.pki),
-        format!("{}/peer.key", home.pki),
-        home.host_key.to_owned(),
+    for (name, role) in [
+        ("server", Role::ServerKey),
+        ("peer", Role::PeerKey),
+        ("host", Role::HostKey),
     ] {
-        match root.metadata(&path)? {
-            Some(_) if home.place == Place::Boot => {}
-            Some(metadata) if metadata.mode & 0o7077 == 0 => {}
-            Some(metadata) => problems.push(format!(
-                "{path} has mode {:04o}, wanted 0600",
-                metadata.mode
-            )),
-            None => problems.push(format!("{path} is missing: this is not a node's image")),
+        let Some(file) = node.file(role) else {
+            problems.push(format!("the node's description names no {name} key"));
+            continue;
+        };
+        let path = &file.path;
+        match files.at(file.partition)?.metadata(path)? {
+            Some(_) if file.partition == Place::Boot => {}
+            Some(found) if found.mode & 0o7077 == 0 => {}
+            Some(found) => {
+                problems.push(format!("{path} has mode {:04o}, wanted 0600", found.mode));
+            }
+            None => problems.push(format!("{path} is missing")),
         }
     }
     Ok(problems)

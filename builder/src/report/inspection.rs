@@ -4,34 +4,14 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use anyhow::Result;
-use diskimg::{Kind as FileKind, ReadFs};
+use diskimg::Kind as FileKind;
 use serde::Serialize;
 
 use super::manifest::CertificateRecord;
 use super::text::date;
-use crate::inspect::{Home, Image, Part};
+use crate::description::{self, NodeDescription, Role};
+use crate::inspect::{Files, Image, Part, Place};
 use crate::pki;
-
-/// Folders whose files make a node: listed with mode, owner and size.
-const FOLDERS: [&str; 5] = [
-    "/etc/etcd",
-    "/etc/etcd/pki",
-    "/usr/local/bin",
-    "/usr/local/lib/etcd-node",
-    "/etc/NetworkManager/system-connections",
-];
-/// Single files that make a node.
-const FILES: [&str; 9] = [
-    "/etc/hostname",
-    "/etc/hosts",
-    "/etc/machine-id",
-    "/etc/fstab",
-    "/etc/systemd/system/etcd.service",
-    "/etc/systemd/system/multi-user.target.wants/etcd.service",
-    "/etc/ssh/ssh_host_ed25519_key",
-    "/etc/ssh/ssh_host_ed25519_key.pub",
-    "/etc/ssh/sshd_config.d/00-etcd-node.conf",
-];
 
 /// What an image holds.
 #[derive(Debug, Serialize)]
@@ -52,18 +32,22 @@ pub struct Inspection {
     pub hostname: Option<String>,
     /// Address and prefix length of the node.
     pub address: Option<String>,
-    /// `/etc/machine-id`.
+    /// `/etc/machine-id`; `None` if the node generates it at its first boot.
     pub machine_id: Option<String>,
+    /// The description that the build wrote into the image; `None` in a base that is not a node.
+    pub description: Option<NodeDescription>,
     /// Certificates of the node and their CA.
     pub certificates: Vec<CertificateRecord>,
-    /// Files that make the node.
+    /// The files of the description, as found.
     pub files: Vec<Listed>,
 }
 
-/// One listed path.
+/// A listed path.
 #[derive(Debug, Serialize)]
 pub struct Listed {
-    /// Absolute path in the root.
+    /// Which partition.
+    pub partition: Place,
+    /// Absolute path in that partition's file system.
     pub path: String,
     /// `file`, `folder` or `link`.
     pub kind: &'static str,
@@ -81,17 +65,14 @@ pub struct Listed {
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let image = Image::open(path)?;
     let layout = image.layout();
-    let home = layout.system.home();
-    let mut all = image.files()?;
-    let root = all.at(home.place)?;
-    let (hostname, address, machine_id) = match home.payload {
-        Some(payload) => named(root, payload)?,
-        None => (
-            line(root, "/etc/hostname")?,
-            address(root)?,
-            line(root, "/etc/machine-id")?,
-        ),
+    let description = description::read(&image)?;
+    let mut files = image.files()?;
+    let (certificates, listed) = match &description {
+        Some(node) => (certificates(node, &mut files)?, listed(node, &mut files)?),
+        None => (Vec::new(), Vec::new()),
     };
+    let node = description.as_ref();
+    let network = node.map(|node| &node.network);
     Ok(Inspection {
         format: 1,
         image: path.display().to_string(),
@@ -99,131 +80,75 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         disk_id: format!("{:08x}", layout.disk_id),
         release: layout.os.pretty_name.clone(),
         partitions: layout.parts().cloned().collect(),
-        hostname,
-        address,
-        machine_id,
-        certificates: certificates(&home, root)?,
-        files: listed(&home, root)?,
+        hostname: node.map(|node| node.node.clone()),
+        address: network.map(|network| format!("{}/{}", network.address, network.prefix)),
+        machine_id: node.and_then(|node| node.machine_id.clone()),
+        description,
+        certificates,
+        files: listed,
     })
 }
 
-/// Host name and address of a node that its first boot installs; it draws its machine id itself.
-fn named(
-    fs: &mut dyn ReadFs,
-    payload: &str,
-) -> Result<(Option<String>, Option<String>, Option<String>)> {
-    let path = format!("{payload}/manifest.json");
-    if fs.metadata(&path)?.is_none() {
-        return Ok((None, None, None));
-    }
-    // What somebody spoilt names nobody.
-    let value: serde_json::Value = serde_json::from_slice(&fs.read(&path)?).unwrap_or_default();
-    let text = |key: &str| value.get(key).and_then(|it| it.as_str()).map(printable);
-    Ok((text("node"), text("address"), None))
-}
-
-/// A node's certificates, named by their file.
-pub(super) fn certificates(home: &Home, root: &mut dyn ReadFs) -> Result<Vec<CertificateRecord>> {
+/// The CA certificate and the node's own certificates, as far as they exist.
+pub(super) fn certificates(
+    node: &NodeDescription,
+    files: &mut Files,
+) -> Result<Vec<CertificateRecord>> {
     let mut found = Vec::new();
-    for name in ["ca", "server", "peer"] {
-        let path = format!("{}/{name}.crt", home.pki);
-        if root.metadata(&path)?.is_some() {
-            let certificate = pki::certificate(&String::from_utf8_lossy(&root.read(&path)?))?;
-            found.push(CertificateRecord::new(name, &certificate));
+    for (name, role) in [
+        ("ca", Role::CaCertificate),
+        ("server", Role::ServerCertificate),
+        ("peer", Role::PeerCertificate),
+    ] {
+        if let Some(pem) = text(node, role, files)? {
+            found.push(CertificateRecord::new(name, &pki::certificate(&pem)?));
         }
     }
     Ok(found)
 }
 
-fn listed(home: &Home, root: &mut dyn ReadFs) -> Result<Vec<Listed>> {
-    let (mut paths, folders) = match home.payload {
-        None => (
-            FILES.map(str::to_owned).to_vec(),
-            FOLDERS.map(str::to_owned).to_vec(),
-        ),
-        Some(payload) => (
-            Vec::new(),
-            ["", "/bin", "/lib", "/pki", "/ssh"]
-                .map(|it| format!("{payload}{it}"))
-                .to_vec(),
-        ),
+/// The text of the file with that role, if it exists.
+pub(super) fn text(
+    node: &NodeDescription,
+    role: Role,
+    files: &mut Files,
+) -> Result<Option<String>> {
+    let Some(file) = node.file(role) else {
+        return Ok(None);
     };
-    for folder in folders {
-        if root.metadata(&folder)?.is_some() {
-            paths.extend(
-                root.read_dir(&folder)?
-                    .into_iter()
-                    .map(|name| format!("{folder}/{name}")),
-            );
-        }
-    }
-    paths.sort();
+    let fs = files.at(file.partition)?;
+    Ok(match fs.metadata(&file.path)? {
+        Some(_) => Some(String::from_utf8_lossy(&fs.read(&file.path)?).into_owned()),
+        None => None,
+    })
+}
+
+fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
-    for path in paths {
-        if let Some(metadata) = root.metadata(&path)? {
-            let kind = match metadata.kind {
-                FileKind::File => "file",
-                FileKind::Folder => "folder",
-                FileKind::Symlink => "link",
-                FileKind::Other => "other",
-            };
-            let mode = format!("{:04o}", metadata.mode);
-            let (uid, gid, size) = (metadata.uid, metadata.gid, metadata.size);
+    for file in &node.files {
+        if let Some(found) = files.at(file.partition)?.metadata(&file.path)? {
             listed.push(Listed {
-                path,
-                kind,
-                mode,
-                uid,
-                gid,
-                size,
+                partition: file.partition,
+                path: file.path.clone(),
+                kind: match found.kind {
+                    FileKind::File => "file",
+                    FileKind::Folder => "folder",
+                    FileKind::Symlink => "link",
+                    FileKind::Other => "other",
+                },
+                mode: format!("{:04o}", found.mode),
+                uid: found.uid,
+                gid: found.gid,
+                size: found.size,
             });
         }
     }
+    listed.sort_by(|a, b| (a.partition, &a.path).cmp(&(b.partition, &b.path)));
     Ok(listed)
-}
-
-/// The static address of the keyfile this program writes (nm-settings-keyfile(5), `address1`).
-fn address(root: &mut dyn ReadFs) -> Result<Option<String>> {
-    let folder = "/etc/NetworkManager/system-connections";
-    if root.metadata(folder)?.is_none() {
-        return Ok(None);
-    }
-    for name in root.read_dir(folder)? {
-        let path = format!("{folder}/{name}");
-        if root
-            .metadata(&path)?
-            .is_none_or(|found| found.kind != FileKind::File)
-        {
-            continue;
-        }
-        let text = root.read(&path)?;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        if let Some(value) = text.lines().find_map(|line| line.strip_prefix("address1=")) {
-            return Ok(value.split(',').next().map(printable));
-        }
-    }
-    Ok(None)
-}
-
-/// The first line of a file; a terminal must not be given what an image pleases.
-fn line(root: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
-    if root
-        .metadata(path)?
-        .is_none_or(|found| found.kind != FileKind::File)
-    {
-        return Ok(None);
-    }
-    let text = root.read(path)?;
-    Ok(String::from_utf8_lossy(&text).lines().next().map(printable))
-}
-
-fn printable(text: &str) -> String {
-    text.escape_debug().to_string()
 }
 
 impl Display for Inspection {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
         writeln!(
             f,
             "{}: {} bytes, disk id {}, {}",
@@ -237,9 +162,10 @@ impl Display for Inspection {
                 part.free_bytes
             )?;
         }
-        writeln!(f, "  host name  {}", shown(&self.hostname))?;
-        writeln!(f, "  address    {}", shown(&self.address))?;
-        writeln!(f, "  machine id {}", shown(&self.machine_id))?;
+        match &self.description {
+            Some(node) => node_lines(f, node)?,
+            None => writeln!(f, "  not a node of a cluster")?,
+        }
         for certificate in &self.certificates {
             let (name, end) = (&certificate.name, date(certificate.not_after));
             writeln!(
@@ -250,6 +176,7 @@ impl Display for Inspection {
         }
         for file in &self.files {
             let Listed {
+                partition,
                 path,
                 kind,
                 mode,
@@ -257,8 +184,36 @@ impl Display for Inspection {
                 gid,
                 size,
             } = file;
-            writeln!(f, "  {mode} {uid:>4}:{gid:<4} {size:>10} {kind:<6} {path}")?;
+            writeln!(
+                f,
+                "  {mode} {uid:>4}:{gid:<4} {size:>10} {kind:<6} {} {path}",
+                partition.name()
+            )?;
         }
         Ok(())
     }
+}
+
+fn node_lines(f: &mut Formatter<'_>, node: &NodeDescription) -> fmt::Result {
+    let machine_id = node.machine_id.as_deref();
+    let members = node
+        .members
+        .iter()
+        .map(|member| format!("{} {}", member.name, member.peer_url));
+    let (network, base, etcd) = (&node.network, &node.base, &node.etcd);
+    writeln!(f, "  host name  {}", node.node)?;
+    writeln!(f, "  address    {}/{}", network.address, network.prefix)?;
+    writeln!(
+        f,
+        "  machine id {}",
+        machine_id.unwrap_or("generated by the first boot")
+    )?;
+    writeln!(f, "  cluster    {}", node.cluster)?;
+    writeln!(f, "  members    {}", members.collect::<Vec<_>>().join(", "))?;
+    writeln!(
+        f,
+        "  base       {}, {}, sha256 {}",
+        base.recipe, base.release, base.sha256
+    )?;
+    writeln!(f, "  etcd       {}, sha256 {}", etcd.version, etcd.sha256)
 }

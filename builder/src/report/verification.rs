@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::MANIFEST;
 use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
+use crate::description;
 use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::inspect::{Image, Place};
@@ -125,7 +126,8 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
             compare_file(fs.at(place(file))?, file, &mut problems)?;
         }
     }
-    let (wrong, notes) = trust.judge(&image.layout().system.home(), &mut fs)?;
+    let node = description::required(&image)?;
+    let (wrong, notes) = trust.judge(&node, &mut fs)?;
     problems.extend(wrong);
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
     Ok(Checked {

@@ -1,0 +1,317 @@
+//! The JSON format of a node's description.
+//!
+//! Readers ignore fields and roles that they do not know, so that a newer version may add some. [`FORMAT`] is raised only
+//! when a field changes its meaning or disappears; readers refuse a newer format. Nothing in the file is secret: private
+//! keys and passwords are listed by path only, without a digest.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::failure::{Failure, Kind};
+use crate::inspect::Place;
+
+/// The newest format that this version reads, and the one that it writes.
+const FORMAT: u32 = 1;
+
+/// What a build knows about one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeDescription {
+    /// Version of this format.
+    pub format: u32,
+    /// Program and version that wrote the image.
+    pub written_by: String,
+    /// Cluster name.
+    pub cluster: String,
+    /// Member and host name.
+    pub node: String,
+    /// Domain of the host names.
+    pub domain: String,
+    /// How the node is reached.
+    pub network: NetworkFacts,
+    /// Every member of the cluster, this node included, in the order of the cluster.
+    pub members: Vec<Member>,
+    /// What the image was made from.
+    pub base: BaseFacts,
+    /// Which etcd the node runs.
+    pub etcd: EtcdFacts,
+    /// The build's time, in seconds since 1970.
+    pub time: i64,
+    /// `/etc/machine-id`, or `None` if the node generates it at its first boot.
+    pub machine_id: Option<String>,
+    /// Who may log in.
+    pub login: Login,
+    /// Every file that the build wrote whole; edits of the base's own files are not listed.
+    pub files: Vec<DescribedFile>,
+}
+
+/// A node's static network configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkFacts {
+    /// Static address.
+    pub address: IpAddr,
+    /// Length of the network prefix.
+    pub prefix: u8,
+    /// Router, if there is one.
+    pub gateway: Option<IpAddr>,
+    /// Whether the network is Wi-Fi.
+    pub wifi: bool,
+}
+
+/// A member of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Member name.
+    pub name: String,
+    /// URL for clients.
+    pub client_url: String,
+    /// URL for other members.
+    pub peer_url: String,
+}
+
+/// The base image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseFacts {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The operating system's own name for its release.
+    pub release: String,
+    /// SHA-256 of the raw base image, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The etcd release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EtcdFacts {
+    /// Version without the `v`, e.g. `3.6.14`; `unknown` if nothing states it.
+    pub version: String,
+    /// SHA-256 of the archive or packages, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The login user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// User name.
+    pub user: String,
+    /// SSH public keys that may log in, as in `authorized_keys(5)`.
+    pub authorized_keys: Vec<String>,
+    /// SSH host key, `ssh-ed25519 AAAA…`.
+    pub host_key: String,
+}
+
+/// A file that the build wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribedFile {
+    /// Which partition of the image.
+    pub partition: Place,
+    /// Absolute path in that partition's file system.
+    pub path: String,
+    /// What the file is for, where a program has to find it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known_role"
+    )]
+    pub role: Option<Role>,
+    /// SHA-256 of its content, lower-case hexadecimal; `None` if the content is secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Certificate of the cluster's authority.
+    CaCertificate,
+    /// Certificate shown to clients.
+    ServerCertificate,
+    /// Its private key.
+    ServerKey,
+    /// Certificate shown to other members.
+    PeerCertificate,
+    /// Its private key.
+    PeerKey,
+    /// SSH host key.
+    HostKey,
+    /// etcd's configuration.
+    Configuration,
+    /// Network profile.
+    Network,
+}
+
+/// A role that a newer version added is no role to this one.
+fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+impl Member {
+    /// The member of that name at that address.
+    pub fn new(name: &str, address: IpAddr) -> Self {
+        let host = match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        Self {
+            name: name.to_owned(),
+            client_url: format!("https://{host}:2379"),
+            peer_url: format!("https://{host}:2380"),
+        }
+    }
+}
+
+impl BaseFacts {
+    /// The base of that recipe; control characters in the name of its release are dropped, since readers refuse them.
+    pub fn new(recipe: &str, release: &str, sha256: &str) -> Self {
+        Self {
+            recipe: recipe.to_owned(),
+            release: release.chars().filter(|it| !it.is_control()).collect(),
+            sha256: sha256.to_owned(),
+        }
+    }
+}
+
+impl NodeDescription {
+    /// The value of `format` for a new description.
+    pub fn current_format() -> u32 {
+        FORMAT
+    }
+
+    /// The file with that role, if there is one.
+    pub fn file(&self, role: Role) -> Option<&DescribedFile> {
+        self.files.iter().find(|file| file.role == Some(role))
+    }
+
+    /// The content of the file, as indented JSON.
+    pub fn to_json(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Reads the content of the file.
+    ///
+    /// Control characters are refused: what an image says is printed on terminals.
+    pub fn from_json(json: &[u8]) -> anyhow::Result<Self> {
+        let value: serde_json::Value = serde_json::from_slice(json).map_err(unreadable)?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format > u64::from(FORMAT) => Err(newer(format, &value)),
+            _ if has_control_characters(&value) => {
+                Err(unreadable("a text in it has control characters"))
+            }
+            _ => serde_json::from_value(value).map_err(unreadable),
+        }
+    }
+}
+
+fn has_control_characters(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.chars().any(char::is_control),
+        Value::Array(values) => values.iter().any(has_control_characters),
+        Value::Object(fields) => fields.values().any(has_control_characters),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn unreadable(why: impl std::fmt::Display) -> anyhow::Error {
+    Failure::new(
+        Kind::Corrupt,
+        format!("the node's description is damaged: {why}"),
+        "build the image again; the state folder keeps its identity",
+    )
+}
+
+fn newer(format: u64, value: &serde_json::Value) -> anyhow::Error {
+    let writer = value.get("written_by").and_then(serde_json::Value::as_str);
+    let writer = writer.unwrap_or("a newer version of etcd-image");
+    Failure::new(
+        Kind::Unsupported,
+        format!(
+            "the node's description has format {format}, but this version reads formats up to {FORMAT}: {} wrote it",
+            writer.escape_debug()
+        ),
+        "use the version of etcd-image that wrote the image, or a newer one",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::explain;
+
+    fn example() -> serde_json::Value {
+        serde_json::json!({
+            "format": 1, "written_by": "etcd-image 0.1.0", "cluster": "etcd", "node": "etcd1", "domain": "local",
+            "network": { "address": "192.168.0.50", "prefix": 24, "gateway": null, "wifi": false },
+            "members": [], "base": { "recipe": "b", "release": "B 1", "sha256": "00" },
+            "etcd": { "version": "3.6.14", "sha256": "01" }, "time": 0, "machine_id": null,
+            "login": { "user": "pi", "authorized_keys": [], "host_key": "ssh-ed25519 A" },
+            "files": [
+                { "partition": "root", "path": "/k", "role": "server-key" },
+                { "partition": "boot", "path": "/c", "sha256": "02" },
+            ],
+        })
+    }
+
+    fn read(value: &serde_json::Value) -> anyhow::Result<NodeDescription> {
+        NodeDescription::from_json(value.to_string().as_bytes())
+    }
+
+    fn refused(value: &serde_json::Value) -> (Kind, String) {
+        let error = read(value).unwrap_err();
+        (explain(&error).0, error.to_string())
+    }
+
+    #[test]
+    fn a_description_survives_writing_and_reading() {
+        let description = read(&example()).unwrap();
+        let json = description.to_json().unwrap();
+        assert_eq!(
+            NodeDescription::from_json(json.as_bytes()).unwrap(),
+            description
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+            example()
+        );
+        assert_eq!(description.file(Role::ServerKey).unwrap().path, "/k");
+        assert_eq!(description.file(Role::HostKey), None);
+    }
+
+    #[test]
+    fn fields_and_roles_of_newer_versions_are_ignored() {
+        let mut newer = example();
+        newer["color"] = "blue".into();
+        newer["network"]["mtu"] = 9000.into();
+        newer["files"][1]["role"] = "fan-profile".into();
+        assert_eq!(read(&newer).unwrap(), read(&example()).unwrap());
+    }
+
+    #[test]
+    fn a_newer_format_is_refused() {
+        let mut newer = example();
+        newer["format"] = 2.into();
+        newer["written_by"] = "etcd-image 9.0.0".into();
+        newer["network"] = "moved".into();
+        let message = "the node's description has format 2, but this version reads formats up to 1: \
+                       etcd-image 9.0.0 wrote it";
+        assert_eq!(refused(&newer), (Kind::Unsupported, message.to_owned()));
+    }
+
+    #[test]
+    fn a_missing_field_is_refused() {
+        let mut broken = example();
+        broken.as_object_mut().unwrap().remove("node");
+        let message = "the node's description is damaged: missing field `node`";
+        assert_eq!(refused(&broken), (Kind::Corrupt, message.to_owned()));
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        let mut hostile = example();
+        hostile["login"]["authorized_keys"] = serde_json::json!(["ssh-ed25519 A \u{1b}[2J"]);
+        let message = "the node's description is damaged: a text in it has control characters";
+        assert_eq!(refused(&hostile), (Kind::Corrupt, message.to_owned()));
+    }
+}

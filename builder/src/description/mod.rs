@@ -1,0 +1,11 @@
+//! The description of a node: one JSON file in every image that says which node it is and where its files lie.
+//!
+//! A build writes it; every later command reads it instead of the files that only the node's own programs understand.
+
+mod format;
+mod read;
+
+pub use format::{
+    BaseFacts, DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, Role,
+};
+pub use read::{location, read, required};

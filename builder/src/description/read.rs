@@ -1,0 +1,70 @@
+//! Reads the description of the node on an image.
+
+use anyhow::{Context as _, Result};
+use diskimg::{Kind as FileKind, ReadFs};
+
+use super::format::NodeDescription;
+use crate::failure::{Failure, Kind};
+use crate::inspect::{Files, Image, Place, System};
+
+/// No description comes near this size; a larger file is not one.
+const LARGEST: u64 = 4 << 20;
+
+/// Where the description lies on an image of such a system: the partition and the path.
+pub fn location(system: &System) -> (Place, String) {
+    let home = system.home();
+    let directory = home.payload.unwrap_or("/usr/local/lib/etcd-node");
+    (home.place, format!("{directory}/node.json"))
+}
+
+/// The description of the node on the image, or `None` if the image is not a node.
+///
+/// An image that an earlier version built has no description; it is refused.
+pub fn read(image: &Image) -> Result<Option<NodeDescription>> {
+    let (place, path) = location(&image.layout().system);
+    let mut files = image.files()?;
+    let fs = files.at(place)?;
+    let context = || format!("reading {path}");
+    match fs.metadata(&path).with_context(context)? {
+        Some(found) if found.kind == FileKind::File && found.size <= LARGEST => {
+            let json = fs.read(&path).with_context(context)?;
+            NodeDescription::from_json(&json)
+                .with_context(context)
+                .map(Some)
+        }
+        Some(_) => Err(Failure::new(
+            Kind::Corrupt,
+            format!("{path} is not a file of at most {LARGEST} bytes"),
+            "build the image again; the state folder keeps its identity",
+        )),
+        None if was_built(&image.layout().system, &mut files)? => Err(Failure::new(
+            Kind::Unsupported,
+            format!("the image has no {path}: an earlier version of etcd-image built it"),
+            "build the image again with this version; the state folder keeps the node's identity",
+        )),
+        None => Ok(None),
+    }
+}
+
+/// The description of the node on the image; an image that is not a node is refused.
+pub fn required(image: &Image) -> Result<NodeDescription> {
+    let description = read(image)?;
+    description.ok_or_else(|| {
+        Failure::new(
+            Kind::Usage,
+            "the image is not a node: etcd-image did not build it",
+            "name an image that `etcd-image build` wrote",
+        )
+    })
+}
+
+/// Whether the image has files that only a build puts there.
+fn was_built(system: &System, files: &mut Files) -> Result<bool> {
+    let home = system.home();
+    let telltale = match home.payload {
+        Some(payload) => format!("{payload}/pki/ca.crt"),
+        None => "/etc/etcd/pki/ca.crt".to_owned(),
+    };
+    let fs: &mut dyn ReadFs = files.at(home.place)?;
+    Ok(fs.metadata(&telltale)?.is_some())
+}

@@ -1,0 +1,86 @@
+//! Writes the description of a node, which every image carries and every later command reads.
+
+use anyhow::Result;
+
+use super::node::Inputs;
+use super::tree::{Change, Content, Entry, Owner};
+use crate::description::{
+    DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, location,
+};
+use crate::spec::Node;
+
+/// The file that describes a node with these files.
+pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {
+    let json = describe(inputs, node, entries)?.to_json()?;
+    let (place, path) = location(inputs.system);
+    Ok(Entry {
+        place,
+        path,
+        change: Change::File {
+            content: Content::Plain(json.into_bytes().into()),
+            mode: 0o644,
+            owner: Owner::root(),
+        },
+        role: None,
+        why: "describes the node to `inspect`, `verify`, `boot` and later commands".to_owned(),
+    })
+}
+
+fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeDescription> {
+    let (cluster, identity) = (inputs.cluster, inputs.identity(node)?);
+    let member = |node: &Node| Member::new(&node.name, node.address);
+    let sets_machine_id = entries.iter().any(|entry| entry.path == "/etc/machine-id");
+    Ok(NodeDescription {
+        format: NodeDescription::current_format(),
+        written_by: concat!("etcd-image ", env!("CARGO_PKG_VERSION")).to_owned(),
+        cluster: cluster.name.clone(),
+        node: node.name.clone(),
+        domain: cluster.domain.clone(),
+        network: NetworkFacts {
+            address: node.address,
+            prefix: cluster.network.prefix,
+            gateway: cluster.network.gateway,
+            wifi: cluster.network.wifi.is_some(),
+        },
+        members: cluster.nodes.iter().map(member).collect(),
+        base: inputs.base.clone(),
+        etcd: EtcdFacts {
+            version: inputs.etcd.version.clone(),
+            sha256: inputs.etcd.sha256.clone(),
+        },
+        time: inputs.certs.time,
+        machine_id: sets_machine_id.then(|| identity.machine_id.clone()),
+        login: Login {
+            user: cluster.ssh.user.clone(),
+            authorized_keys: cluster
+                .ssh
+                .authorized_keys
+                .iter()
+                .map(|key| printable(key))
+                .collect(),
+            host_key: identity.ssh_host_public.clone(),
+        },
+        files: entries.iter().filter_map(described).collect(),
+    })
+}
+
+/// A file that is written whole; the digest of a secret would help to guess it.
+fn described(entry: &Entry) -> Option<DescribedFile> {
+    let Change::File { content, .. } = &entry.change else {
+        return None;
+    };
+    Some(DescribedFile {
+        partition: entry.place,
+        path: entry.path.clone(),
+        role: entry.role,
+        sha256: match content {
+            Content::Plain(bytes) => Some(bytes.sha256().to_owned()),
+            Content::Secret(_) => None,
+        },
+    })
+}
+
+/// The text without control characters, which readers of a description refuse.
+fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).collect()
+}
