@@ -61,6 +61,10 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
             print(&voice, &list, &list)
         }
         Command::Init { config, nodes } => spec::init(&config, nodes),
+        Command::Schema => {
+            let schema = spec::schema();
+            print(&voice, &schema, &format_args!("{schema:#}\n"))
+        }
         Command::Completions { shell } => cli::completions(shell),
         Command::Man { dir } => cli::man(&dir),
     }

@@ -1,4 +1,5 @@
 //! Arguments in, exit code out.
+#![expect(clippy::disallowed_methods, reason = "reads the command line")]
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

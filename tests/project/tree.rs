@@ -1,80 +1,14 @@
-//! Habits that neither the compiler nor clippy keeps: sizes, one-way imports, a why in every data file, doors for side effects.
-
-use std::fs;
-use std::path::{Path, PathBuf};
+//! Habits that neither the compiler nor clippy checks: the size of files, their first lines, a reason in every data file.
 
 use toml::Value;
+
+use crate::support::source::files;
 
 /// Lines a source file may have; `builder/ARCHITECTURE.md` asks for far fewer.
 const LINES: usize = 400;
 
-/// The rooms in the order of `builder/ARCHITECTURE.md`: each may use those before it, and what stands beside the rooms.
-const ROOMS: [&str; 13] = [
-    "cli",
-    "spec",
-    "recipe",
-    "fetch",
-    "inspect",
-    "description",
-    "pki",
-    "overlay",
-    "plan",
-    "apply",
-    "etcd",
-    "boot",
-    "report",
-];
-
-/// Where clippy's disallowed methods may be allowed: files are created, time is read and programs are started here only.
-const DOORS: [&str; 10] = [
-    "builder/src/cli/environment.rs",
-    "builder/src/cli/output.rs",
-    "builder/src/fetch/cache.rs",
-    "builder/src/fetch/debian",
-    "builder/src/pki/store.rs",
-    "builder/src/apply/",
-    "builder/src/boot/",
-    "builder/xtask/",
-    "builder/diskimg/tests/",
-    "tests/",
-];
-
-/// Files below folders of the project with this ending, by their path from the top.
-fn files(folders: &[&str], ending: &str) -> Vec<(String, String)> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = Vec::new();
-    for folder in folders {
-        collect(&top.join(folder), &mut found);
-    }
-    found.sort();
-    let wanted = found
-        .iter()
-        .filter(|path| path.extension().is_some_and(|end| end == ending));
-    let named = wanted.map(|path| {
-        let name = path.strip_prefix(top).unwrap().to_str().unwrap().to_owned();
-        (name, fs::read_to_string(path).unwrap())
-    });
-    named.collect()
-}
-
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if !path.is_dir() {
-            found.push(path);
-        } else if !path.ends_with("target") {
-            collect(&path, found);
-        }
-    }
-}
-
 fn sources() -> Vec<(String, String)> {
     files(&["builder", "tests"], "rs")
-}
-
-/// A source without its unit tests, which stand at the end.
-fn product(source: &str) -> &str {
-    source.split("#[cfg(test)]").next().unwrap_or_default()
 }
 
 #[test]
@@ -93,116 +27,6 @@ fn every_source_begins_by_saying_what_it_is_for() {
         .filter(|(_, text)| !text.starts_with("//!"));
     let silent: Vec<_> = silent.map(|(name, _)| name).collect();
     assert!(silent.is_empty(), "{silent:?}");
-}
-
-#[test]
-fn imports_between_rooms_go_one_way() {
-    let mut wrong = Vec::new();
-    for (name, text) in files(&["builder/src"], "rs") {
-        let place = name.trim_start_matches("builder/src/");
-        if let Some((room, _)) = place.split_once('/') {
-            wrong.extend(
-                upward(room, product(&text))
-                    .iter()
-                    .map(|used| format!("{name} uses {used}")),
-            );
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-/// Later rooms that a source of this room names.
-fn upward(room: &str, source: &str) -> Vec<String> {
-    let order = |name: &str| ROOMS.iter().position(|known| *known == name);
-    let own =
-        order(room).unwrap_or_else(|| panic!("`{room}` has no place in the order of the rooms"));
-    let later = used(source)
-        .into_iter()
-        .filter(|name| order(name).is_some_and(|place| place > own));
-    later.collect()
-}
-
-/// Every name after `crate::`, in groups too.
-fn used(source: &str) -> Vec<String> {
-    let code = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let code: String = code.collect::<Vec<_>>().join("\n");
-    let word = |text: &str| {
-        text.trim_start()
-            .split(|letter: char| letter != '_' && !letter.is_alphanumeric())
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let mut names = Vec::new();
-    for after in code.split("crate::").skip(1) {
-        match after.strip_prefix('{') {
-            Some(group) => names.extend(
-                group
-                    .split('}')
-                    .next()
-                    .unwrap_or_default()
-                    .split(',')
-                    .map(word),
-            ),
-            None => names.push(word(after)),
-        }
-    }
-    names
-}
-
-#[test]
-fn an_upward_import_is_seen() {
-    assert_eq!(
-        upward("spec", "use crate::plan::Plan;\nuse crate::cli::Args;"),
-        ["plan"]
-    );
-    assert_eq!(
-        upward("plan", "use crate::{apply, overlay, report::Manifest};"),
-        ["apply", "report"]
-    );
-    assert_eq!(
-        upward(
-            "pki",
-            "// crate::report\nlet folder = crate::apply::Output;"
-        ),
-        ["apply"]
-    );
-    assert_eq!(
-        upward(
-            "report",
-            "use crate::{cli, spec};\nuse crate::failure::Kind;"
-        ),
-        Vec::<String>::new()
-    );
-}
-
-#[test]
-fn side_effects_have_their_doors() {
-    let allows = |text: &str| product(text).contains("clippy::disallowed_methods");
-    let outside =
-        |name: &str| !DOORS.iter().any(|door| name.starts_with(door)) && !name.contains("/tests/");
-    let wrong = sources()
-        .into_iter()
-        .filter(|(name, text)| outside(name) && allows(text));
-    let wrong: Vec<_> = wrong.map(|(name, _)| name).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
-}
-
-#[test]
-fn only_fetch_and_the_client_of_etcd_know_the_network() {
-    let client = ["reqwest", "::"].concat();
-    let named = sources()
-        .into_iter()
-        .filter(|(_, text)| text.contains(&client));
-    let wrong: Vec<_> = named
-        .map(|(name, _)| name)
-        .filter(|name| {
-            !name.starts_with("builder/src/fetch/") && name != "builder/src/etcd/client.rs"
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::path::Path;
 use crate::support::fixture::{junk, poke, write};
 use crate::support::scene::Scene;
 
-/// Where programs are on an ordinary machine.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// Where the person who runs the tests has their programs.
+fn own_path() -> String {
+    std::env::var("PATH").unwrap()
+}
 
 /// A scene with one built node.
 fn built(family: &str) -> Scene {
@@ -49,7 +51,13 @@ fn images_of_another_processor() {
     let scene = built("debian-trixie");
     let elf = |machine| [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[3, 0, machine]].concat();
     replace(&scene, &elf(183), &elf(62));
-    refused(&scene, PATH, &["images"], 4, &["etcd1.img", "not arm64"]);
+    refused(
+        &scene,
+        &own_path(),
+        &["images"],
+        4,
+        &["etcd1.img", "not arm64"],
+    );
 }
 
 #[test]
@@ -58,7 +66,7 @@ fn files_that_are_no_node() {
     let random = junk("random");
     refused(
         &scene,
-        PATH,
+        &own_path(),
         &[random.to_str().unwrap()],
         4,
         &["random.img"],
@@ -67,13 +75,13 @@ fn files_that_are_no_node() {
     let base = scene.own_base();
     refused(
         &scene,
-        PATH,
+        &own_path(),
         &[base.to_str().unwrap()],
         4,
         &["base.img", "not a node"],
     );
-    refused(&scene, PATH, &["missing.img"], 2, &["missing.img"]);
-    refused(&scene, PATH, &["home"], 2, &["no image in home"]);
+    refused(&scene, &own_path(), &["missing.img"], 2, &["missing.img"]);
+    refused(&scene, &own_path(), &["home"], 2, &["no image in home"]);
 }
 
 #[test]
@@ -84,8 +92,8 @@ fn raspberry_pi_s_kernel_without_a_base_to_borrow_one_from() {
         "cannot drive the devices of `virt`",
         "no debian-trixie base",
     ];
-    refused(&scene, PATH, &["images"], 2, &things);
-    let said = scene.boot(PATH, &["images"]).stderr;
+    refused(&scene, &own_path(), &["images"], 2, &things);
+    let said = scene.boot(&own_path(), &["images"]).stderr;
     assert!(said.contains("`etcd-image fetch --base debian-trixie`") && said.contains("--kernel"));
     assert_eq!(scene.names("home/.cache"), cache);
 }
@@ -94,10 +102,16 @@ fn raspberry_pi_s_kernel_without_a_base_to_borrow_one_from() {
 fn raspi4b_and_unknown_consoles() {
     let scene = built("debian-trixie");
     let machine = ["--machine", "raspi4b", "images"];
-    refused(&scene, PATH, &machine, 4, &["raspi4b has no network"]);
     refused(
         &scene,
-        PATH,
+        &own_path(),
+        &machine,
+        4,
+        &["raspi4b has no network"],
+    );
+    refused(
+        &scene,
+        &own_path(),
         &["--console", "x", "images"],
         2,
         &["--console x"],
@@ -111,7 +125,7 @@ fn an_image_that_is_running_already() {
     image.lock().unwrap();
     refused(
         &scene,
-        PATH,
+        &own_path(),
         &["images"],
         5,
         &["etcd1.img is running already"],
@@ -122,7 +136,7 @@ fn an_image_that_is_running_already() {
 fn a_kernel_that_is_none() {
     let scene = built("debian-trixie");
     let things = ["preparing the machine of etcd1", "not an arm64 Linux image"];
-    refused(&scene, PATH, &["images"], 4, &things);
+    refused(&scene, &own_path(), &["images"], 4, &things);
 }
 
 #[test]
@@ -132,7 +146,7 @@ fn a_machine_that_gives_no_namespaces_says_why() {
     let unshare = scene.at("bin/unshare");
     write(&unshare, script.as_bytes());
     executable(&unshare);
-    let path = format!("{}:{PATH}", scene.at("bin").display());
+    let path = format!("{}:{}", scene.at("bin").display(), own_path());
     let things = ["gives us no network of our own", "Operation not permitted"];
     refused(&scene, &path, &["images"], 2, &things);
     let said = scene.boot(&path, &["images"]).stderr;

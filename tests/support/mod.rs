@@ -23,6 +23,7 @@ pub(crate) mod pi_like;
 pub(crate) mod power;
 pub(crate) mod refusal;
 pub(crate) mod scene;
+pub(crate) mod source;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;
 #[cfg(target_os = "linux")]

@@ -2,3 +2,5 @@
 //!
 //! One boots whole images in QEMU; the other runs the programs of a node's image with real etcd in network namespaces.
 #![cfg(target_os = "linux")]
+
+pub mod netns;

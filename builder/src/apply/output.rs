@@ -1,4 +1,8 @@
 //! The folder images are written to: one build at a time, temporary names first, nothing half-written under a final one.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "writes images and what lies beside them"
+)]
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
@@ -127,10 +131,6 @@ fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     renamed.map(drop).with_context(|| unwritable(path))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "apply is one of the rooms that create files"
-)]
 fn lock(path: &Path) -> Result<File> {
     let path = path.join(LOCK);
     let mut options = File::options();

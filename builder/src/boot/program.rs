@@ -1,5 +1,9 @@
 //! Programs of other authors, started and waited for. The only place of the product, besides making the Debian base,
 //! that starts any.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "starts QEMU, its network and ssh"
+)]
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -50,10 +54,6 @@ impl Program {
     }
 
     /// A command that reads nothing.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "boot/ starts QEMU and the network around it; nothing else of the product does"
-    )]
     pub(super) fn command(self) -> Result<Command> {
         let mut command = Command::new(self.find()?);
         command.stdin(Stdio::null());

@@ -1,4 +1,5 @@
 //! A folder in memory that ends with the namespace: kernels, overlays, consoles.
+#![expect(clippy::disallowed_methods, reason = "writes into memory only")]
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

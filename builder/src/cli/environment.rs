@@ -1,4 +1,8 @@
 //! The environment, read once: folders, the clock, terminals, processors. After this only values travel.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the environment and the clock, once"
+)]
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -85,7 +89,6 @@ fn now(source_date_epoch: Option<OsString>) -> anyhow::Result<i64> {
 /// The last second of the year 9000: a certificate must end before the year 10000.
 const LAST_SECOND: i64 = 221_876_927_999;
 
-#[expect(clippy::disallowed_methods, reason = "the one place where time enters")]
 fn clock() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     since_1970.map_or(0, |duration| i64::try_from(duration.as_secs()).unwrap_or(0))

@@ -1,4 +1,8 @@
 //! What is made from the command definitions themselves: completion scripts and manual pages.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "writes the manual pages where the user asks"
+)]
 
 use std::io::{self, Write as _};
 use std::path::Path;

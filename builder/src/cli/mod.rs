@@ -137,6 +137,11 @@ Examples:
         #[arg(long, value_name = "N", default_value_t = 3)]
         nodes: u32,
     },
+    /// Print a JSON schema of cluster.toml, with which editors complete and check it
+    #[command(after_help = "\
+Example:
+  etcd-image schema > cluster.schema.json")]
+    Schema,
     /// Print the completion script of a shell
     #[command(after_help = "\
 Example:

@@ -1,4 +1,8 @@
 //! The few files that are written on request, outside the rooms that write images and state.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "writes the file that the user asks for"
+)]
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -30,10 +34,6 @@ pub(super) fn write_over(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .with_context(|| unwritable(path))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "`init` and `man` write files the person asked for"
-)]
 fn create(path: &Path, options: &mut OpenOptions, bytes: &[u8]) -> io::Result<()> {
     options.write(true).open(path)?.write_all(bytes)
 }

@@ -11,6 +11,7 @@
 //! ```
 //! The key is the digest of what the entry was made from, or of a list's address, after `local-` for the record of a local file. Nothing has its
 //! final name before it is complete and on disk. The folder may be in use by others: what is not named like this stays.
+#![expect(clippy::disallowed_methods, reason = "writes the cache")]
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -274,10 +275,6 @@ fn lock_file(path: &Path) -> Result<File> {
     open(&owner::new_file(), path)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one door through which this room creates files"
-)]
 fn open(options: &OpenOptions, path: &Path) -> Result<File> {
     options
         .open(path)

@@ -1,7 +1,9 @@
 //! A digest of something read to its end.
 
 use std::io::{self, Read};
+use std::path::Path;
 
+use fs_err::File;
 use sha2::{Digest as _, Sha256};
 
 use crate::hex;
@@ -48,6 +50,13 @@ impl Digester {
 pub(super) struct DigestReader<R> {
     inner: R,
     digester: Digester,
+}
+
+impl DigestReader<File> {
+    /// The digest of a whole file.
+    pub(super) fn file(path: &Path) -> io::Result<Digested> {
+        DigestReader::new(File::open(path)?).drain()
+    }
 }
 
 impl<R: Read> DigestReader<R> {

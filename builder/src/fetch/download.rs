@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::cache::Entry;
 use super::http::Http;
@@ -19,7 +19,7 @@ pub(super) fn download(
     options: &Options<'_>,
 ) -> Result<PathBuf> {
     if options.offline {
-        return Err(offline(urls));
+        return Err(offline(urls.first().map_or("the file", String::as_str)));
     }
     let http = Http::new(options.policy, options.progress)?;
     first(urls, options, |url| match once(&http, entry, url, pin)? {
@@ -58,11 +58,8 @@ pub(super) fn first<T>(
         .iter()
         .position(|error| is(error, Kind::Verification))
         .unwrap_or(0);
-    if failures.is_empty() {
-        Err(offline(urls))
-    } else {
-        Err(failures.swap_remove(gravest))
-    }
+    ensure!(!failures.is_empty(), "no address to download from");
+    Err(failures.swap_remove(gravest))
 }
 
 /// What came of a download.
@@ -91,15 +88,11 @@ fn once(http: &Http<'_>, entry: &Entry, url: &str, pin: &Pin) -> Result<Arrival>
     }
 }
 
-/// Nothing is asked of the network, and it would be needed.
-pub(super) fn offline(urls: &[String]) -> anyhow::Error {
-    let what = format!(
-        "{} is not in the cache, and --offline is given",
-        urls.first().map_or("it", String::as_str)
-    );
+/// The thing would have to come over the network, which must not be used.
+pub(super) fn offline(thing: &str) -> anyhow::Error {
     Failure::new(
         Kind::Storage,
-        what,
+        format!("{thing} is not in the cache, and --offline is given"),
         "run `etcd-image fetch` once while online, with the same `--cache`",
     )
 }

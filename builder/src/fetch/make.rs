@@ -7,9 +7,10 @@ use anyhow::Result;
 use super::Options;
 use super::cache::Cache;
 use super::debian;
+use super::download;
+use super::etcd::debian_packages::{CLIENT, PACKAGES, SERVER};
 use super::image;
 use super::verified::{Promise, Verified};
-use crate::failure::{Failure, Kind};
 
 /// Something that makes an image.
 pub(super) trait Maker {
@@ -38,12 +39,7 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
         return Ok(verified);
     }
     if options.offline {
-        let what = format!("{source} is not in the cache, and --offline is given");
-        return Err(Failure::new(
-            Kind::Storage,
-            what,
-            "run `etcd-image fetch` once while online, with the same `--cache`",
-        ));
+        return Err(download::offline(&source));
     }
     let work = entry.work_folder()?;
     let made = maker.make(&work, &|line| options.progress.note(line));
@@ -68,19 +64,6 @@ pub(super) fn known(maker: &dyn Maker, options: &Options<'_>) -> Result<Option<V
     let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
     image::cached(&entry, &maker.describe(), &Promise::default(), options)
 }
-
-/// etcd's Debian packages, which come with the `debian-trixie` base: server, then client.
-pub(super) fn etcd_packages(options: &Options<'_>) -> Result<[PathBuf; 2]> {
-    let maker = debian(options);
-    made(&maker, options)?;
-    let entry = Cache::open(options.cache)?.entry(&maker.digest(), options.progress)?;
-    Ok([SERVER, CLIENT].map(|ending| entry.path(ending)))
-}
-
-/// Endings of what the Debian maker leaves beside its image.
-const PACKAGES: &str = "packages";
-const SERVER: &str = "etcd-server.deb";
-const CLIENT: &str = "etcd-client.deb";
 
 /// Who makes the `debian-trixie` base.
 pub(super) fn debian(options: &Options<'_>) -> Debian {

@@ -3,6 +3,7 @@
 //! Reading checks modes. Writing is staged: nothing reaches the folder before everything was checked,
 //! then each file is written under a temporary name, synced, and renamed, in the order of staging.
 //! **Invariant**: a process killed at any moment leaves whole old or whole new files; `tests::killed` holds it.
+#![expect(clippy::disallowed_methods, reason = "writes the state directory")]
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
@@ -211,10 +212,6 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// An existing lock is opened for reading only, so that a complete state may lie on a read-only disk.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "pki/store creates the files of the state folder"
-)]
 fn open_lock(path: &Path) -> io::Result<File> {
     match OpenOptions::new().read(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => modes::private_file()
@@ -225,10 +222,6 @@ fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "pki/store creates the files of the state folder"
-)]
 fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     modes::private_folder().recursive(true).create(folder)?;

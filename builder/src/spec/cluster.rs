@@ -127,8 +127,7 @@ pub enum Board {
 }
 
 impl Board {
-    /// Every board.
-    pub(super) const ALL: [Self; 6] = [
+    const ALL: [Self; 6] = [
         Self::Pi3,
         Self::Zero2W,
         Self::Pi4,
@@ -136,6 +135,15 @@ impl Board {
         Self::Pi5,
         Self::Cm5,
     ];
+
+    /// The names of all boards.
+    pub(super) fn names() -> Vec<&'static str> {
+        Self::ALL.map(Self::name).to_vec()
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|board| board.name() == name)
+    }
 
     /// Its name in `cluster.toml`, recipes and `firmware/`.
     pub fn name(self) -> &'static str {
@@ -198,6 +206,24 @@ pub enum KeyKind {
     Rsa2048,
     /// RSA, 4096 bits.
     Rsa4096,
+}
+
+impl KeyKind {
+    const NAMES: [(&str, Self); 3] = [
+        ("ecdsa-p256", Self::EcdsaP256),
+        ("rsa-2048", Self::Rsa2048),
+        ("rsa-4096", Self::Rsa4096),
+    ];
+
+    /// The names of all key types.
+    pub(super) fn names() -> Vec<&'static str> {
+        Self::NAMES.map(|(name, _)| name).to_vec()
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let found = Self::NAMES.into_iter().find(|(known, _)| *known == name);
+        found.map(|(_, kind)| kind)
+    }
 }
 
 /// How much of a node may change while it runs.

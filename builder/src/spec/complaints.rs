@@ -9,8 +9,8 @@ use crate::failure::{Failure, Kind};
 pub(super) enum Place {
     /// An option, e.g. `--nodes`.
     Option(&'static str),
-    /// A default that does not fit what was written, e.g. `network.gateway`.
-    Default(&'static str),
+    /// A default that does not fit what was written: the table and the setting.
+    Default(&'static str, &'static str),
     /// A line of the configuration file, counted from 1.
     Line(usize),
 }
@@ -34,6 +34,7 @@ impl<T> Placed<T> {
 }
 
 /// The complaints so far.
+#[derive(Default)]
 pub(super) struct Complaints {
     file: String,
     found: Vec<(Place, String)>,
@@ -66,7 +67,7 @@ impl Complaints {
         self.found.sort_by_key(|(place, _)| *place);
         let told = self.found.drain(..).map(|(place, message)| match place {
             Place::Option(option) => format!("{option}: {message}"),
-            Place::Default(key) => format!("default of {key}: {message}"),
+            Place::Default(table, name) => format!("default of {table}.{name}: {message}"),
             Place::Line(line) => format!("{}:{line}: {message}", self.file),
         });
         Err(Invalid {

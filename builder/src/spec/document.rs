@@ -1,316 +1,274 @@
-//! cluster.toml as written: tables and values with their line numbers. Knows TOML, not what a cluster is.
+//! cluster.toml as written: every table compared with [`SECTIONS`], every value checked and given its line.
+//!
+//! Nothing here knows what a cluster is. Complaints never repeat a value of the wrong type, which may be a secret.
 
-use std::ops::RangeInclusive;
+use std::borrow::Cow;
+use std::ops::Range;
 
-use serde::Deserialize as _;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeTable, DeValue};
 
-use super::complaints::{Complaints, Place, Placed};
-use super::schema;
+use super::complaints::{Complaints, Invalid, Place, Placed};
+use super::settings::{Given, Kind, OPEN, SECTIONS, Section, Setting};
+use super::table::{Table, Value};
+use super::{etcd_flags, sizes, suggest};
 
-/// The start of each line, to turn byte offsets into line numbers.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        Self(
-            std::iter::once(0)
-                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-                .collect(),
-        )
-    }
-
-    fn place(&self, offset: usize) -> Place {
-        Place::Line(self.0.partition_point(|start| *start <= offset))
-    }
+/// The tables of a file. Each section that is not a list has exactly one, which may consist of defaults.
+pub(super) struct Document {
+    tables: Vec<Table>,
 }
 
-/// A parsed configuration file.
-pub(super) struct Document<'a> {
-    root: DeTable<'a>,
-    lines: Lines,
-}
-
-impl<'a> Document<'a> {
-    /// Parses the text; every syntax error becomes a complaint.
-    pub(super) fn parse(text: &'a str, log: &mut Complaints) -> Self {
-        let lines = Lines::of(text);
+impl Document {
+    /// Parses the text. Syntax errors end here; everything else that is wrong with it becomes a complaint.
+    pub(super) fn parse(text: &str, log: &mut Complaints) -> Result<Self, Invalid> {
         let (root, errors) = DeTable::parse_recoverable(text);
+        let line_ends: Vec<_> = text.match_indices('\n').map(|(at, _)| at).collect();
+        let line = |span: Range<usize>| {
+            Place::Line(line_ends.partition_point(|end| *end < span.start) + 1)
+        };
         for error in errors {
             let span = error.span().unwrap_or_default();
-            // Only the message: the full form would quote the line, and it may hold a password.
+            // Only the message: the full form quotes the line, which may hold a password.
             let message = match (error.message(), text.get(span.clone())) {
-                ("duplicate key", Some(key)) => format!("`{key}` is there already"),
+                ("duplicate key", Some(key)) => format!("duplicate key `{key}`"),
                 (message, _) => message.to_owned(),
             };
-            log.add(lines.place(span.start), message);
+            log.add(line(span), message);
         }
-        Self {
-            root: root.into_inner(),
-            lines,
+        // After a syntax error the rest of the file may not be what it seems.
+        log.settle()?;
+        let root = root.get_ref();
+        for (key, _) in root {
+            if !SECTIONS
+                .iter()
+                .any(|section| section.path() == key.get_ref())
+            {
+                log.add(line(key.span()), suggest::unknown_table(key.get_ref()));
+            }
         }
+        let mut reader = Reader { line: &line, log };
+        let tables = SECTIONS
+            .iter()
+            .flat_map(|section| reader.section(section, root));
+        Ok(Self {
+            tables: tables.collect(),
+        })
     }
 
-    /// Complains about top-level names that are not known.
-    pub(super) fn check_names(&self, log: &mut Complaints) {
-        for (key, _) in &self.root {
-            let name = key.get_ref().as_ref();
-            if !schema::TOP.contains(&name) {
-                log.add(
-                    self.lines.place(key.span().start),
-                    schema::unknown_table(name),
+    /// The table of a section that is not a list.
+    pub(super) fn table(&self, path: &str) -> &Table {
+        let found = self
+            .tables
+            .iter()
+            .find(|table| table.section.path() == path);
+        found.expect("every section that is not a list has a table")
+    }
+
+    /// The tables of a list, in the order of the file.
+    pub(super) fn tables(&self, path: &str) -> Vec<&Table> {
+        let tables = self.tables.iter();
+        tables
+            .filter(|table| table.section.path() == path)
+            .collect()
+    }
+}
+
+/// Reads sections and collects complaints. `line` turns a position in the text into its line.
+struct Reader<'a> {
+    line: &'a dyn Fn(Range<usize>) -> Place,
+    log: &'a mut Complaints,
+}
+
+impl Reader<'_> {
+    /// The tables of a section. One that is not a list has a table even if the file does not contain it.
+    fn section(&mut self, section: &'static Section, root: &DeTable<'_>) -> Vec<Table> {
+        let Some((key, value)) = entry(root, section.path()) else {
+            let default = (!section.is_list()).then(|| self.table(section, None));
+            return default.into_iter().collect();
+        };
+        let place = (self.line)(key.span());
+        match (value.get_ref(), section.is_list()) {
+            (DeValue::Table(entries), false) => vec![self.table(section, Some((place, entries)))],
+            (DeValue::Array(items), true) => items
+                .iter()
+                .filter_map(|item| self.item(section, item))
+                .collect(),
+            (_, true) => {
+                let (header, name) = (section.header, section.path());
+                let message =
+                    format!("write {header} with two pairs of brackets, once for each {name}");
+                self.log.add(place, message);
+                Vec::new()
+            }
+            (other, false) => {
+                self.log.add(
+                    place,
+                    wrong_type(&format!("`{}`", key.get_ref()), "a table", other),
                 );
+                vec![self.table(section, None)]
             }
         }
     }
 
-    /// The table `[name]`, its keys checked.
-    pub(super) fn table(&self, name: &str, log: &mut Complaints) -> Option<Table<'_>> {
-        let (key, value) = self.root.get_key_value(name)?;
-        let header = schema::header(name);
-        let place = self.lines.place(key.span().start);
-        let DeValue::Table(entries) = value.get_ref() else {
-            log.add(place, wrong_type(name, "a table", value.get_ref()));
-            return None;
-        };
-        Some(Table::checked(header, place, entries, &self.lines, log))
+    fn item(&mut self, section: &'static Section, item: &Spanned<DeValue<'_>>) -> Option<Table> {
+        let place = (self.line)(item.span());
+        if let DeValue::Table(entries) = item.get_ref() {
+            return Some(self.table(section, Some((place, entries))));
+        }
+        let label = format!("each item of `{}`", section.path());
+        self.log
+            .add(place, wrong_type(&label, "a table", item.get_ref()));
+        None
     }
 
-    /// The tables `[[name]]` in the order of the file, their keys checked.
-    pub(super) fn tables(&self, name: &str, log: &mut Complaints) -> Vec<Table<'_>> {
-        let Some((key, value)) = self.root.get_key_value(name) else {
-            return Vec::new();
-        };
-        let header = schema::header(name);
-        let DeValue::Array(items) = value.get_ref() else {
-            let message =
-                format!("write {header} with two pairs of brackets, once for each {name}");
-            log.add(self.lines.place(key.span().start), message);
-            return Vec::new();
-        };
-        items
-            .iter()
-            .filter_map(|item| {
-                let place = self.lines.place(item.span().start);
-                if let DeValue::Table(entries) = item.get_ref() {
-                    return Some(Table::checked(
-                        header.clone(),
-                        place,
-                        entries,
-                        &self.lines,
-                        log,
-                    ));
+    fn table(
+        &mut self,
+        section: &'static Section,
+        written: Option<(Place, &DeTable<'_>)>,
+    ) -> Table {
+        let (place, entries) = written.unzip();
+        let mut values = Vec::new();
+        for (key, value) in entries.map(sorted).unwrap_or_default() {
+            let name = key.get_ref().as_ref();
+            let known = |setting: &&Setting| setting.name == name || section.header == OPEN;
+            if let Some(setting) = section.settings.iter().find(known) {
+                let label = format!("`{name}`");
+                let read = self.value(&label, &setting.kind, value);
+                values.extend(read.map(|value| (name.to_owned(), value)));
+            } else if !section.keys().contains(&name) {
+                self.log
+                    .add((self.line)(key.span()), suggest::unknown_key(name, section));
+            }
+        }
+        for setting in section.settings {
+            let has = |name: &str| values.iter().any(|(known, _)| known == name);
+            match (&setting.given, place) {
+                (Given::Default(toml), _) if !has(setting.name) => {
+                    values.push((setting.name.to_owned(), default(section, setting, toml)));
                 }
-                log.add(place, wrong_type(name, "a list of tables", item.get_ref()));
-                None
-            })
-            .collect()
-    }
-}
-
-/// One table with its values.
-#[derive(Clone)]
-pub(super) struct Table<'a> {
-    /// As written, e.g. `[network]`.
-    header: String,
-    /// Its first line.
-    pub(super) place: Place,
-    entries: &'a DeTable<'a>,
-    lines: &'a Lines,
-}
-
-impl<'a> Table<'a> {
-    fn checked(
-        header: String,
-        place: Place,
-        entries: &'a DeTable<'a>,
-        lines: &'a Lines,
-        log: &mut Complaints,
-    ) -> Self {
-        let known = schema::keys(&header);
-        for (key, _) in entries {
-            let name = key.get_ref().as_ref();
-            if !known.is_empty() && !known.contains(&name) {
-                log.add(
-                    lines.place(key.span().start),
-                    schema::unknown_key(name, &header),
-                );
+                (Given::Required(_), Some(place))
+                    if entries.is_some_and(|all| !all.contains_key(setting.name)) =>
+                {
+                    self.log.add(
+                        place,
+                        format!("{} has no `{}`", section.header, setting.name),
+                    );
+                }
+                _ => {}
             }
         }
-        Self {
-            header,
+        let place = place.unwrap_or(Place::Default(section.path(), ""));
+        Table {
+            section,
             place,
-            entries,
-            lines,
+            values,
         }
     }
 
-    /// The value of a key, whatever its type.
-    pub(super) fn get(&self, key: &str) -> Option<Placed<&'a DeValue<'a>>> {
-        self.entries.get(key).map(|value| self.placed(value))
-    }
-
-    /// Every entry in the order of the file.
-    pub(super) fn entries(&self) -> Vec<(&'a str, Placed<&'a DeValue<'a>>)> {
-        let mut all: Vec<_> = self.entries.iter().collect();
-        all.sort_by_key(|(key, _)| key.span().start);
-        all.into_iter()
-            .map(|(key, value)| (key.get_ref().as_ref(), self.placed(value)))
-            .collect()
-    }
-
-    /// A string.
-    pub(super) fn string(&self, key: &str, log: &mut Complaints) -> Option<Placed<&'a str>> {
-        let value = self.get(key)?;
-        let text = value
-            .value
-            .as_str()
-            .ok_or_else(|| wrong_type(key, "a string", value.value));
-        log.check(value.place, text).map(|text| value.with(text))
-    }
-
-    /// A string that must be there.
-    pub(super) fn required(&self, key: &str, log: &mut Complaints) -> Option<Placed<&'a str>> {
-        if self.get(key).is_none() {
-            log.add(self.place, format!("{} has no `{key}`", self.header));
-        }
-        self.string(key, log)
-    }
-
-    /// `true` or `false`.
-    pub(super) fn boolean(&self, key: &str, log: &mut Complaints) -> Option<bool> {
-        let value = self.get(key)?;
-        let switch = match value.value {
-            DeValue::Boolean(switch) => Ok(*switch),
-            other => Err(wrong_type(key, "true or false", other)),
-        };
-        log.check(value.place, switch)
-    }
-
-    /// An integer inside a range; `unit` follows the number in the complaint.
-    pub(super) fn integer(
-        &self,
-        key: &str,
-        range: RangeInclusive<u32>,
-        unit: &str,
-        log: &mut Complaints,
-    ) -> Option<Placed<u32>> {
-        let value = self.get(key)?;
-        let number = number(key, value.value, &range, unit);
-        log.check(value.place, number)
-            .map(|number| value.with(number))
-    }
-
-    /// A list of integers inside a range, each with its own line.
-    pub(super) fn integers(
-        &self,
-        key: &str,
-        range: RangeInclusive<u32>,
-        unit: &str,
-        log: &mut Complaints,
-    ) -> Option<Placed<Vec<Placed<u32>>>> {
-        let value = self.get(key)?;
-        let DeValue::Array(items) = value.value else {
-            let message = wrong_type(key, "a list of integers", value.value);
-            log.add(value.place, message);
-            return None;
-        };
-        let read = |item| {
-            let item = self.placed(item);
-            let number = number(key, item.value, &range, unit);
-            log.check(item.place, number)
-                .map(|number| item.with(number))
-        };
-        Some(value.with(items.iter().filter_map(read).collect()))
-    }
-
-    /// A list of strings, each with its own line; `None` if the key is absent.
-    pub(super) fn strings(&self, key: &str, log: &mut Complaints) -> Option<Vec<Placed<&'a str>>> {
-        let value = self.get(key)?;
-        Some(self.strings_of(key, value, log))
-    }
-
-    /// As [`Self::strings`], for a value already at hand.
-    pub(super) fn strings_of(
-        &self,
-        key: &str,
-        value: Placed<&'a DeValue<'a>>,
-        log: &mut Complaints,
-    ) -> Vec<Placed<&'a str>> {
-        let DeValue::Array(items) = value.value else {
-            log.add(
-                value.place,
-                wrong_type(key, "a list of strings", value.value),
-            );
-            return Vec::new();
-        };
-        items
-            .iter()
-            .filter_map(|item| {
-                let item = self.placed(item);
-                let text = item.value.as_str();
-                let text = text.ok_or_else(|| wrong_type(key, "a list of strings", item.value));
-                log.check(item.place, text).map(|text| item.with(text))
-            })
-            .collect()
-    }
-
-    /// A table inside this one, its keys checked.
-    pub(super) fn table(&self, key: &str, log: &mut Complaints) -> Option<Table<'a>> {
-        let value = self.get(key)?;
-        let DeValue::Table(entries) = value.value else {
-            log.add(value.place, wrong_type(key, "a table", value.value));
-            return None;
-        };
-        let header = format!("[{}.{key}]", self.header.trim_matches(['[', ']']));
-        Some(Table::checked(
-            header,
-            value.place,
-            entries,
-            self.lines,
-            log,
-        ))
-    }
-
-    fn placed(&self, value: &'a Spanned<DeValue<'a>>) -> Placed<&'a DeValue<'a>> {
-        Placed::new(self.lines.place(value.span().start), value.get_ref())
-    }
-}
-
-fn number(
-    key: &str,
-    value: &DeValue<'_>,
-    range: &RangeInclusive<u32>,
-    unit: &str,
-) -> Result<u32, String> {
-    match value {
-        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix())
-            .ok()
-            .filter(|number| range.contains(number))
+    /// The value if it has the right type. The complaint about a text that fails its check does not remove the text:
+    /// other settings may refer to it.
+    fn value(
+        &mut self,
+        label: &str,
+        kind: &Kind,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Placed<Value>> {
+        let place = (self.line)(value.span());
+        let read = match (kind, value.get_ref()) {
+            (Kind::Text(check), DeValue::String(text)) => {
+                self.log.check(place, check(text));
+                Ok(Value::Text(text.to_string()))
+            }
+            (Kind::Choice(what, names), DeValue::String(text)) => match names() {
+                names if names.contains(&text.as_ref()) => Ok(Value::Text(text.to_string())),
+                names => Err(format!(
+                    "unknown {what} `{text}`; {}",
+                    suggest::advice(text, &names)
+                )),
+            },
+            (Kind::Switch, DeValue::Boolean(switch)) => Ok(Value::Switch(*switch)),
+            (Kind::Integer(range, unit), DeValue::Integer(number)) => {
+                let found = u32::from_str_radix(number.as_str(), number.radix()).ok();
+                let found = found.filter(|found| range.contains(found));
+                found
+                    .map(|found| Value::Integer(found.into()))
+                    .ok_or_else(|| {
+                        let (least, most) = (range.start(), range.end());
+                        format!("{label} must be from {least} to {most}{unit}, not {number}")
+                    })
+            }
+            (Kind::Size(range), DeValue::Integer(_) | DeValue::String(_)) => sizes::read(
+                value.get_ref(),
+                range,
+            )
+            .map(Value::Integer)
             .ok_or_else(|| {
-                let (least, most) = (range.start(), range.end());
-                format!("`{key}` is {number}; it must be from {least} to {most}{unit}")
+                let (least, most) = (sizes::text(*range.start()), sizes::text(*range.end()));
+                format!("{label} must be a size from {least} to {most}, as in \"2GiB\" or in bytes")
             }),
-        other => Err(wrong_type(key, "an integer", other)),
+            (Kind::List(of), DeValue::Array(items)) => {
+                let label = format!("each item of {label}");
+                let items = items.iter().filter_map(|item| self.value(&label, of, item));
+                Ok(Value::List(items.collect()))
+            }
+            (Kind::EtcdFlags, DeValue::Table(flags)) => {
+                Ok(Value::EtcdFlags(self.etcd_flags(flags)))
+            }
+            (_, other) => Err(wrong_type(label, kind.type_name(), other)),
+        };
+        self.log
+            .check(place, read)
+            .map(|value| Placed::new(place, value))
+    }
+
+    fn etcd_flags(&mut self, flags: &DeTable<'_>) -> Vec<(String, toml::Value)> {
+        let mut checked = Vec::new();
+        for (key, value) in sorted(flags) {
+            let name = key.get_ref().to_string();
+            let value = etcd_flags::checked(&name, value.get_ref());
+            let value = self.log.check((self.line)(key.span()), value);
+            checked.extend(value.map(|value| (name, value)));
+        }
+        checked
     }
 }
 
-/// The value as owned TOML, for settings that are passed on as given.
-pub(super) fn owned(value: &DeValue<'_>) -> Option<toml::Value> {
-    let value = Spanned::new(0..0, value.clone());
-    toml::Value::deserialize(ValueDeserializer::from(value)).ok()
+type Entry<'a> = (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+
+/// The entry of that path, whose parts are separated by dots.
+fn entry<'a>(table: &'a DeTable<'a>, path: &str) -> Option<Entry<'a>> {
+    match path.split_once('.') {
+        None => table.get_key_value(path),
+        Some((first, rest)) => entry(table.get(first)?.get_ref().as_table()?, rest),
+    }
+}
+
+/// The entries in the order of the file.
+fn sorted<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn default(section: &Section, setting: &'static Setting, toml: &'static str) -> Placed<Value> {
+    let place = Place::Default(section.path(), setting.name);
+    let value = DeValue::parse(toml).expect("every default is TOML");
+    let mut reader = Reader {
+        line: &|_| place,
+        log: &mut Complaints::default(),
+    };
+    let read = reader.value(setting.name, &setting.kind, &value);
+    read.expect("every default is of its setting's kind")
 }
 
 /// What to say about a value of the wrong type; never the value, which may be a secret.
-pub(super) fn wrong_type(key: &str, wanted: &str, found: &DeValue<'_>) -> String {
-    let article = if matches!(found, DeValue::Integer(_) | DeValue::Array(_)) {
-        "an"
-    } else {
-        "a"
+pub(super) fn wrong_type(label: &str, wanted: &str, found: &DeValue<'_>) -> String {
+    let article = match found {
+        DeValue::Integer(_) | DeValue::Array(_) => "an",
+        _ => "a",
     };
     format!(
-        "`{key}` must be {wanted}, not {article} {}",
+        "{label} must be {wanted}, not {article} {}",
         found.type_str()
     )
 }

@@ -2,10 +2,10 @@
 
 use super::cluster::ExtraFile;
 use super::complaints::{Complaints, Placed};
-use super::document::Table;
 use super::input::Input;
 use super::nodes::Written as Node;
-use super::{identity, names, schema};
+use super::table::Table;
+use super::{identity, names, suggest};
 
 /// What the program writes itself, or what a mount hides; an entry covers everything below it.
 const REFUSED: [(&str, &str); 26] = [
@@ -55,9 +55,9 @@ const REFUSED: [(&str, &str); 26] = [
     ("/lost+found", "it belongs to the file system"),
 ];
 
-/// Reads the tables; `user` is the login user, whose keys are ours to write.
+/// Reads the tables; `user` is the login user, whose keys this program writes.
 pub(super) fn read(
-    tables: &[Table<'_>],
+    tables: &[&Table],
     input: &Input,
     nodes: &[Node],
     user: &str,
@@ -65,78 +65,59 @@ pub(super) fn read(
 ) -> Vec<ExtraFile> {
     let mut files: Vec<ExtraFile> = Vec::new();
     for table in tables {
-        let Some(file) = one(table, input, nodes, log) else {
+        let content = content(table, input, log);
+        let node = table
+            .optional("node")
+            .map(|node| known_node(node, nodes, log));
+        let (Some(path), Some(content)) = (table.optional("path"), content) else {
             continue;
         };
-        if file.path == format!("/home/{user}/.ssh/authorized_keys") {
-            log.add(
-                table.place,
-                format!("`{}` is ours: set `authorized-keys` in [ssh]", file.path),
-            );
+        if path.value == format!("/home/{user}/.ssh/authorized_keys") {
+            let message = format!("`{}` is ours: set `authorized-keys` in [ssh]", path.value);
+            log.add(path.place, message);
         }
         let same = |other: &ExtraFile| {
-            let both = other.node.is_none() || file.node.is_none() || other.node == file.node;
-            other.path == file.path && both
+            let both = other.node.is_none() || node.is_none() || other.node == node;
+            other.path == path.value && both
         };
         if files.iter().any(same) {
             log.add(
-                table.place,
-                format!("another [[file]] writes `{}` too", file.path),
+                path.place,
+                format!("another [[file]] writes `{}`", path.value),
             );
         }
-        files.push(file);
+        files.push(ExtraFile {
+            path: path.value.to_owned(),
+            content,
+            mode: u16::from_str_radix(table.text("mode").value, 8).unwrap_or(0),
+            owner: table.text("owner").value.to_owned(),
+            node,
+        });
     }
     files
 }
 
-fn one(
-    table: &Table<'_>,
-    input: &Input,
-    nodes: &[Node],
-    log: &mut Complaints,
-) -> Option<ExtraFile> {
-    let path = table.required("path", log);
-    let content = content(table, input, log);
-    let mode = table.string("mode", log);
-    let owner = table.string("owner", log);
-    let node = table.string("node", log);
-    let path = path.and_then(|path| log.check(path.place, free_path(path.value)));
-    let mode = mode.map_or(Some(0o644), |mode| {
-        log.check(mode.place, permission_bits(mode.value))
-    });
-    let owner = owner.map_or(Some("root:root".to_owned()), |owner| {
-        log.check(owner.place, user_and_group(owner.value))
-    });
-    let node = node.map(|node| known_node(node, nodes, log));
-    Some(ExtraFile {
-        path: path?,
-        content: content?,
-        mode: mode?,
-        owner: owner?,
-        node,
-    })
-}
-
 /// `source` or `content`; a source is relative to the configuration file.
-fn content(table: &Table<'_>, input: &Input, log: &mut Complaints) -> Option<Vec<u8>> {
-    let has = |key| table.get(key).is_some();
-    if has("source") == has("content") {
-        log.add(
-            table.place,
-            "[[file]] needs `source` or `content`, and only one of them",
-        );
-        return None;
+fn content(table: &Table, input: &Input, log: &mut Complaints) -> Option<Vec<u8>> {
+    match (table.optional("source"), table.optional("content")) {
+        (None, Some(text)) => Some(text.value.as_bytes().to_vec()),
+        (Some(source), None) => {
+            let path = identity::folder_of(input).join(source.value);
+            let bytes =
+                (input.read)(&path).map_err(|error| format!("reading {}: {error}", path.display()));
+            log.check(source.place, bytes)
+        }
+        _ => {
+            log.add(
+                table.place,
+                "[[file]] needs `source` or `content`, and only one of them",
+            );
+            None
+        }
     }
-    if let Some(text) = table.string("content", log) {
-        return Some(text.value.as_bytes().to_vec());
-    }
-    let source = table.string("source", log)?;
-    let path = identity::folder_of(input).join(source.value);
-    let bytes = (input.read)(&path).map_err(|error| format!("reading {}: {error}", path.display()));
-    log.check(source.place, bytes)
 }
 
-fn free_path(path: &str) -> Result<String, String> {
+pub(super) fn path(path: &str) -> Result<(), String> {
     let Some(relative) = path.strip_prefix('/') else {
         return Err(format!("`{path}` must be absolute, beginning with /"));
     };
@@ -153,31 +134,34 @@ fn free_path(path: &str) -> Result<String, String> {
     };
     match REFUSED.iter().find(|(owned, _)| covers(owned)) {
         Some((_, reason)) => Err(format!("`{path}` cannot be added: {reason}")),
-        None => Ok(path.to_owned()),
+        None => Ok(()),
     }
 }
 
-fn permission_bits(mode: &str) -> Result<u16, String> {
-    let octal =
-        (3..=4).contains(&mode.len()) && mode.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
-    let bits = u16::from_str_radix(mode, 8).ok().filter(|_| octal);
-    bits.ok_or_else(|| format!("`{mode}` is not a mode: write octal digits, as in \"0644\""))
+pub(super) fn mode(mode: &str) -> Result<(), String> {
+    let octal = |digit| (b'0'..=b'7').contains(&digit);
+    match (3..=4).contains(&mode.len()) && mode.bytes().all(octal) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{mode}` is not a mode: write octal digits, as in \"0644\""
+        )),
+    }
 }
 
-fn user_and_group(owner: &str) -> Result<String, String> {
+pub(super) fn owner(owner: &str) -> Result<(), String> {
     let sound = |(user, group)| names::account(user) && names::account(group);
-    if owner.split_once(':').is_some_and(sound) {
-        return Ok(owner.to_owned());
+    match owner.split_once(':').is_some_and(sound) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{owner}` is not an owner: write user:group, as in \"root:root\""
+        )),
     }
-    Err(format!(
-        "`{owner}` is not an owner: write user:group, as in \"root:root\""
-    ))
 }
 
 fn known_node(node: Placed<&str>, nodes: &[Node], log: &mut Complaints) -> String {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     if !names.contains(&node.value) {
-        let advice = schema::advice(node.value, &names);
+        let advice = suggest::advice(node.value, &names);
         log.add(
             node.place,
             format!("there is no node `{}`; {advice}", node.value),

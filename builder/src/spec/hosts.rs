@@ -2,27 +2,24 @@
 
 use super::cluster::HostsLine;
 use super::complaints::Complaints;
-use super::document::Table;
 use super::nodes::Written as Node;
+use super::table::Table;
 use super::{names, subnet};
 
-/// Reads the table: addresses as keys, lists of names as values.
+/// Reads the table, whose keys are addresses and whose values are lists of names.
 pub(super) fn read(
-    table: Option<&Table<'_>>,
+    table: &Table,
     nodes: &[Node],
     domain: &str,
     log: &mut Complaints,
 ) -> Vec<HostsLine> {
-    let Some(table) = table else {
-        return Vec::new();
-    };
     let mut lines = Vec::new();
-    for (address, value) in table.entries() {
-        let address = log.check(value.place, subnet::address(address));
-        let names = table.strings_of("hosts", value, log);
+    for key in table.keys() {
+        let address = log.check(key.place, subnet::address(key.value));
+        let names = table.texts(key.value);
         if names.is_empty() {
             log.add(
-                value.place,
+                key.place,
                 "give at least one name for the address in [hosts]",
             );
         }

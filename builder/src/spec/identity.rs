@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::cluster::Base;
 use super::complaints::{Complaints, Place, Placed};
-use super::document::Table;
 use super::input::Input;
 use super::names;
+use super::table::Table;
 
 /// The values of `[cluster]`.
 pub(super) struct Identity {
@@ -22,27 +22,16 @@ const NAME_LENGTH: usize = 64 - " etcd CA".len();
 /// A node's full name is its name of up to 63 characters, a dot and the domain: at most 253 together.
 const DOMAIN_LENGTH: usize = 253 - 64;
 
-pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Identity {
-    let mut string = |key| table.and_then(|table| table.string(key, log));
-    let (name, domain) = (string("name"), string("domain"));
-    let (base, token) = (string("base"), string("token"));
-    let mut checked =
-        |text: Option<Placed<&str>>, default: &str, check: fn(&str) -> Result<(), String>| {
-            let Some(text) = text else {
-                return default.to_owned();
-            };
-            log.check(text.place, check(text.value));
-            text.value.to_owned()
-        };
+pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Identity {
     Identity {
-        name: checked(name, "main", cluster_name),
-        domain: checked(domain, "local", domain_name),
-        token: token.map(|token| checked(Some(token), "", token_text)),
-        base: choose_base(base, input, log),
+        name: table.text("name").value.to_owned(),
+        domain: table.text("domain").value.to_owned(),
+        token: table.optional("token").map(|token| token.value.to_owned()),
+        base: choose_base(table.text("base"), input, log),
     }
 }
 
-fn cluster_name(name: &str) -> Result<(), String> {
+pub(super) fn cluster_name(name: &str) -> Result<(), String> {
     if name.len() > NAME_LENGTH {
         return Err(format!(
             "the cluster name is longer than {NAME_LENGTH} characters"
@@ -53,7 +42,7 @@ fn cluster_name(name: &str) -> Result<(), String> {
     })
 }
 
-fn domain_name(domain: &str) -> Result<(), String> {
+pub(super) fn domain_name(domain: &str) -> Result<(), String> {
     if domain.starts_with('.') {
         return Err(format!(
             "`{domain}`: write the domain without the leading dot"
@@ -67,7 +56,7 @@ fn domain_name(domain: &str) -> Result<(), String> {
     names::dns_name(domain)
 }
 
-fn token_text(token: &str) -> Result<(), String> {
+pub(super) fn token(token: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if (1..=128).contains(&token.len()) && token.chars().all(allowed) {
         return Ok(());
@@ -76,11 +65,10 @@ fn token_text(token: &str) -> Result<(), String> {
 }
 
 /// A flag is relative to the working folder, the file's value to the file's folder.
-fn choose_base(written: Option<Placed<&str>>, input: &Input, log: &mut Complaints) -> Base {
-    let (place, text, folder) = match (&input.flags.base, written) {
-        (Some(flag), _) => (Place::Option("--base"), flag.as_str(), Path::new("")),
-        (None, Some(text)) => (text.place, text.value, folder_of(input)),
-        (None, None) => return Base::Recipe("raspios-trixie".to_owned()),
+fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Base {
+    let (place, text, folder) = match &input.flags.base {
+        Some(flag) => (Place::Option("--base"), flag.as_str(), Path::new("")),
+        None => (written.place, written.value, folder_of(input)),
     };
     let recipe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if is_path(text) {

@@ -6,15 +6,21 @@
 mod cluster;
 mod gather;
 mod input;
+mod reference;
 mod select;
 mod template;
 
 mod complaints;
 mod document;
+pub(crate) mod settings;
+
+mod etcd_flags;
 mod names;
 mod public_key;
-mod schema;
+mod sizes;
 mod subnet;
+mod suggest;
+mod table;
 
 mod appliance;
 mod certificates;
@@ -33,6 +39,7 @@ pub use cluster::{
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
+pub use reference::schema;
 pub use template::{init, template};
 
 use complaints::Complaints;
@@ -49,32 +56,24 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
         .config
         .as_ref()
         .map_or("", |config| config.text.as_str());
-    let document = Document::parse(text, &mut log);
-    // After a syntax error the rest of the file cannot be trusted to be what it seems.
-    log.settle()?;
-    document.check_names(&mut log);
+    let document = Document::parse(text, &mut log)?;
     let cluster = read(&document, input, &mut log);
     log.settle()?;
     Ok(cluster)
 }
 
-/// Every table in turn; the cluster is meaningful only if no complaint was added.
-fn read(document: &Document<'_>, input: &Input, log: &mut Complaints) -> Cluster {
-    let identity = identity::read(document.table("cluster", log).as_ref(), input, log);
-    let network = network::read(document.table("network", log).as_ref(), log);
+/// Reads every table in turn; the cluster is meaningful only if no complaint was added.
+fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
+    let identity = identity::read(document.table("cluster"), input, log);
+    let network = network::read(document, log);
     let nodes = nodes::read(document, input, &network, log);
     let network = network.settle(&nodes, log);
-    let ssh = ssh::read(document.table("ssh", log).as_ref(), input, log);
-    let etcd = etcd::read(document.table("etcd", log).as_ref(), input, log);
-    let pki = certificates::read(document.table("pki", log).as_ref(), log);
-    let appliance = appliance::read(document.table("appliance", log).as_ref(), log);
-    let hosts = hosts::read(
-        document.table("hosts", log).as_ref(),
-        &nodes,
-        &identity.domain,
-        log,
-    );
-    let files = files::read(&document.tables("file", log), input, &nodes, &ssh.user, log);
+    let ssh = ssh::read(document.table("ssh"), input, log);
+    let etcd = etcd::read(document.table("etcd"), input, log);
+    let pki = certificates::read(document.table("pki"), log);
+    let appliance = appliance::read(document.table("appliance"), log);
+    let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
+    let files = files::read(&document.tables("file"), input, &nodes, &ssh.user, log);
     let warnings = nodes::warnings(nodes.len())
         .into_iter()
         .chain(etcd::warnings(&etcd))

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use super::cluster::{Board, Node};
 use super::complaints::{Complaints, Place, Placed};
-use super::document::{Document, Table};
+use super::document::Document;
 use super::input::{Input, Purpose};
-use super::subnet::{self, Subnet};
-use super::{names, network, schema};
+use super::network;
+use super::subnet::Subnet;
+use super::table::Table;
 
 /// A node as written; an address that could not be read has its complaint already.
 pub(super) struct Written {
@@ -36,12 +37,12 @@ pub(super) const MOST: u32 = 99;
 
 /// The members, from the file or by number.
 pub(super) fn read(
-    document: &Document<'_>,
+    document: &Document,
     input: &Input,
     network: &network::Written,
     log: &mut Complaints,
 ) -> Vec<Written> {
-    let tables = document.tables("node", log);
+    let tables = document.tables("node");
     let count = u32::try_from(tables.len()).unwrap_or(u32::MAX);
     match (input.flags.nodes, count) {
         (Some(0 | 100..), _) => {
@@ -73,10 +74,7 @@ pub(super) fn read(
                     format!("there are {count} nodes; at most {MOST} are allowed"),
                 );
             }
-            let nodes = tables
-                .iter()
-                .filter_map(|table| described(table, log))
-                .collect::<Vec<_>>();
+            let nodes: Vec<_> = tables.into_iter().filter_map(described).collect();
             check_unique(&nodes, log);
             check_replaced(&nodes, log);
             nodes
@@ -86,9 +84,9 @@ pub(super) fn read(
 
 /// `etcd1`… from the fiftieth address of the gateway's network (hexadecimal 50 in IPv6, where people read it so).
 fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
-    let gateway = network.gateway();
-    let subnet = Subnet::around(gateway, network.prefix_for(gateway));
-    let start = if gateway.is_ipv4() { 50 } else { 0x50 };
+    let anchor = network.anchor();
+    let subnet = Subnet::around(anchor, network.prefix_for(anchor));
+    let start = if anchor.is_ipv4() { 50 } else { 0x50 };
     let place = Place::Option("--nodes");
     (0..count)
         .map(|index| Written {
@@ -100,35 +98,17 @@ fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
         .collect()
 }
 
-fn described(table: &Table<'_>, log: &mut Complaints) -> Option<Written> {
-    let name = table.required("name", log);
-    let address = table.required("address", log);
-    let board = table.string("board", log);
-    let replaces = table.string("replaces", log);
-    if let Some(name) = name {
-        log.check(name.place, names::host_label(name.value));
-    }
-    let address = address.and_then(|text| {
-        log.check(text.place, subnet::address(text.value))
-            .map(|ip| text.with(ip))
-    });
-    let board = board.and_then(|text| log.check(text.place, board_named(text.value)));
-    if let Some(old) = replaces {
-        log.check(old.place, names::host_label(old.value));
-    }
-    let name = name?;
+fn described(table: &Table) -> Option<Written> {
+    let name = table.optional("name")?;
+    let address = table.optional("address");
+    let board = table.optional("board");
+    let replaces = table.optional("replaces");
     Some(Written {
         name: name.with(name.value.to_owned()),
-        address,
-        board,
+        address: address.and_then(|text| Some(text.with(text.value.parse().ok()?))),
+        board: board.and_then(|name| Board::named(name.value)),
         replaces: replaces.map(|old| old.with(old.value.to_owned())),
     })
-}
-
-fn board_named(name: &str) -> Result<Board, String> {
-    let names = Board::ALL.map(Board::name);
-    let found = Board::ALL.into_iter().find(|board| board.name() == name);
-    found.ok_or_else(|| format!("unknown board `{name}`; {}", schema::advice(name, &names)))
 }
 
 fn check_unique(nodes: &[Written], log: &mut Complaints) {
@@ -181,7 +161,7 @@ fn check_replaced(nodes: &[Written], log: &mut Complaints) {
 fn line(place: Place) -> String {
     match place {
         Place::Line(line) => format!("in line {line}"),
-        Place::Option(name) | Place::Default(name) => format!("from {name}"),
+        Place::Option(name) | Place::Default(name, _) => format!("from {name}"),
     }
 }
 

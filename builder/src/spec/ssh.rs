@@ -1,48 +1,46 @@
 //! `[ssh]`: who may log in. Public keys only; there is never a default password.
 
 use super::cluster::Ssh;
-use super::complaints::{Complaints, Place, Placed};
-use super::document::Table;
+use super::complaints::{Complaints, Place};
 use super::input::{Input, Purpose, TextFile};
-use super::{names, public_key};
+use super::public_key;
+use super::table::Table;
 use crate::secret::Secret;
 
-/// Reads the table; `--ssh-key` replaces its keys, and keys of the home folder fill in for none at all.
-pub(super) fn read(table: Option<&Table<'_>>, input: &Input, log: &mut Complaints) -> Ssh {
-    let user = table
-        .and_then(|table| table.string("user", log))
-        .map_or("pi", |user| {
-            log.check(user.place, names::user(user.value));
-            user.value
-        });
-    let hash = table.and_then(|table| table.string("password-hash", log));
-    let password_hash = hash.and_then(|hash| log.check(hash.place, crypt_hash(hash.value)));
-    let trusted_user_ca = listed(table, "trusted-user-ca", public_key::checked_bare, log);
-    let written = listed(table, "authorized-keys", public_key::checked, log);
-    let authorized_keys = keys(written, trusted_user_ca.is_some(), input, log);
+/// Reads the table; `--ssh-key` replaces its keys, and keys of the home directory fill in for none at all.
+pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
+    let lines = |name: &str| -> Vec<String> {
+        let keys = table.texts(name);
+        keys.iter().map(|key| key.value.trim().to_owned()).collect()
+    };
+    let trusted_user_ca = lines("trusted-user-ca");
     Ssh {
-        user: user.to_owned(),
-        authorized_keys,
-        trusted_user_ca: trusted_user_ca.unwrap_or_default(),
-        password_hash,
+        user: table.text("user").value.to_owned(),
+        authorized_keys: keys(
+            lines("authorized-keys"),
+            !trusted_user_ca.is_empty(),
+            input,
+            log,
+        ),
+        trusted_user_ca,
+        password_hash: table
+            .optional("password-hash")
+            .map(|hash| Secret::new(hash.value)),
     }
 }
 
-/// The keys of one list, each checked; `None` if the list is absent or empty.
-fn listed(
-    table: Option<&Table<'_>>,
-    key: &str,
-    check: fn(&str) -> Result<String, String>,
-    log: &mut Complaints,
-) -> Option<Vec<String>> {
-    let lines = table?.strings(key, log)?;
-    let checked =
-        |line: &Placed<&str>| log.check(line.place, check(line.value)).unwrap_or_default();
-    Some(lines.iter().map(checked).collect()).filter(|keys: &Vec<_>| !keys.is_empty())
+/// Checks a line of `authorized_keys`.
+pub(super) fn key(line: &str) -> Result<(), String> {
+    public_key::checked(line).map(drop)
+}
+
+/// Checks the public key of a certificate authority.
+pub(super) fn ca_key(line: &str) -> Result<(), String> {
+    public_key::checked_bare(line).map(drop)
 }
 
 fn keys(
-    written: Option<Vec<String>>,
+    written: Vec<String>,
     has_user_ca: bool,
     input: &Input,
     log: &mut Complaints,
@@ -54,7 +52,7 @@ fn keys(
             .iter()
             .flat_map(|file| of_flag(file, log))
             .collect()
-    } else if let Some(written) = written {
+    } else if !written.is_empty() {
         written
     } else if has_user_ca {
         Vec::new()
@@ -96,14 +94,14 @@ fn of_home(files: &[TextFile], purpose: Purpose, log: &mut Complaints) -> Vec<St
 }
 
 /// A hash as crypt(3) writes it: `$id$…$hash`. What was written never appears in the message.
-fn crypt_hash(text: &str) -> Result<Secret, String> {
+pub(super) fn password_hash(text: &str) -> Result<(), String> {
     const METHODS: [&str; 8] = ["y", "gy", "7", "6", "5", "2b", "2a", "2y"];
     let allowed = |c: char| c.is_ascii_graphic() && !":!*;\\'\"".contains(c);
     let mut parts = text.split('$');
     let starts = parts.next() == Some("") && parts.next().is_some_and(|id| METHODS.contains(&id));
     let ends = parts.clone().count() >= 1 && parts.next_back().is_some_and(|hash| hash.len() >= 22);
     if starts && ends && text.chars().all(allowed) {
-        return Ok(Secret::new(text));
+        return Ok(());
     }
     Err(
         "`password-hash` is not a crypt(3) hash; make one with `openssl passwd -6` \
@@ -114,7 +112,7 @@ fn crypt_hash(text: &str) -> Result<Secret, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::crypt_hash;
+    use super::password_hash;
 
     #[test]
     fn only_hashes_of_today_are_taken() {
@@ -123,7 +121,7 @@ mod tests {
             "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC",
             "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
         ] {
-            assert!(crypt_hash(hash).is_ok(), "{hash}");
+            assert!(password_hash(hash).is_ok(), "{hash}");
         }
         for text in [
             "",
@@ -134,7 +132,7 @@ mod tests {
             "$6$a:b$1jCzqkxDa1aTbkVxEVAE4JNI2DYO",
             "!",
         ] {
-            let message = crypt_hash(text).unwrap_err();
+            let message = password_hash(text).unwrap_err();
             assert!(text.is_empty() || !message.contains(text), "{message}");
         }
     }

@@ -20,6 +20,16 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     })
 }
 
+/// Checks the address of a node.
+pub(super) fn check_node(text: &str) -> Result<(), String> {
+    address(text).map(drop)
+}
+
+/// Checks the address of a name server.
+pub(super) fn check_server(text: &str) -> Result<(), String> {
+    address(text).map(drop)
+}
+
 /// An IPv6 address that is meaningful on one link only, as routers announce themselves.
 pub(super) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())

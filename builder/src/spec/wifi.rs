@@ -1,56 +1,40 @@
 //! `[network.wifi]`: only when asked, and only complete.
 
 use super::cluster::Wifi;
-use super::complaints::{Complaints, Place, Placed};
-use super::document::Table;
+use super::complaints::{Complaints, Placed};
+use super::table::Table;
 use crate::secret::Secret;
 
-/// Reads the table and checks that it goes with the interface.
+/// Reads the table and checks that it fits the interface.
 pub(super) fn read(
-    network: &Table<'_>,
-    interface: Option<&Placed<String>>,
+    table: &Table,
+    interface: Option<Placed<&str>>,
     log: &mut Complaints,
 ) -> Option<Wifi> {
-    let Some(table) = network.table("wifi", log) else {
-        if let Some(interface) = interface.filter(|interface| interface.value.starts_with("wl")) {
+    let named = |start: &str| interface.filter(|name| name.value.starts_with(start));
+    if table.is_written() {
+        if let Some(interface) = named("e") {
             let message = format!(
-                "{} needs [network.wifi] with ssid, password and country",
+                "[network.wifi] is for a wireless interface, not {}",
                 interface.value
             );
             log.add(interface.place, message);
         }
-        return None;
-    };
-    if let Some(interface) = interface.filter(|interface| interface.value.starts_with('e')) {
+    } else if let Some(interface) = named("wl") {
         let message = format!(
-            "[network.wifi] is for a wireless interface, not {}",
+            "{} needs [network.wifi] with ssid, password and country",
             interface.value
         );
         log.add(interface.place, message);
     }
-    let ssid = checked(&table, "ssid", ssid, log);
-    let password = checked(&table, "password", password, log);
-    let country = checked(&table, "country", country, log);
     Some(Wifi {
-        ssid: ssid?,
-        password: Secret::new(password?),
-        country: country?,
+        ssid: table.optional("ssid")?.value.to_owned(),
+        password: Secret::new(table.optional("password")?.value),
+        country: table.optional("country")?.value.to_owned(),
     })
 }
 
-fn checked(
-    table: &Table<'_>,
-    key: &str,
-    check: fn(&str) -> Result<(), String>,
-    log: &mut Complaints,
-) -> Option<String> {
-    let text = table.required(key, log)?;
-    let place: Place = text.place;
-    log.check(place, check(text.value))
-        .map(|()| text.value.to_owned())
-}
-
-fn ssid(ssid: &str) -> Result<(), String> {
+pub(super) fn ssid(ssid: &str) -> Result<(), String> {
     if (1..=32).contains(&ssid.len()) && !ssid.chars().any(char::is_control) {
         return Ok(());
     }
@@ -58,7 +42,7 @@ fn ssid(ssid: &str) -> Result<(), String> {
 }
 
 /// The rules of WPA-PSK. The password itself never appears in a message.
-fn password(password: &str) -> Result<(), String> {
+pub(super) fn password(password: &str) -> Result<(), String> {
     let printable = password.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     let hex = password.bytes().all(|byte| byte.is_ascii_hexdigit());
     match password.len() {
@@ -71,7 +55,7 @@ fn password(password: &str) -> Result<(), String> {
     }
 }
 
-fn country(country: &str) -> Result<(), String> {
+pub(super) fn country(country: &str) -> Result<(), String> {
     if country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase()) {
         return Ok(());
     }

@@ -1,9 +1,15 @@
-//! Chores of the project: `cargo xtask {setup,demo,quick,test,fixtures,bench}`. Nothing but the standard library.
+//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,fixtures,bench}`. Nothing but the standard library.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "chores start programs and write files; the product does not"
+)]
 
 mod bench;
 mod bench_boot;
 mod command;
 mod demo;
+mod lab;
 mod qemu;
 mod setup;
 mod test;
@@ -18,6 +24,8 @@ usage: cargo xtask COMMAND
   test         check format, lints and documentation, run every quick test, boot one cluster
   test --boot  boot the other clusters that CI boots
   test --full  run everything, including the boots that take hours
+  lab [NAME…] [--scenarios N] [--seed S]
+               run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
   setup        install the tools that demo and test need (Debian, Ubuntu)";
@@ -32,6 +40,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["test", "--boot"] => test::run_boots(),
         ["test", "--full"] => test::run_full(),
+        ["lab", words @ ..] => lab::run(words),
         ["fixtures"] => test::fixtures(),
         ["bench"] => bench::run(),
         ["bench", "build"] => bench::run_builds(),

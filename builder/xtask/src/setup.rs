@@ -77,6 +77,22 @@ const BOOTERS: [Tool; 7] = [
     ("setpriv", "util-linux"),
 ];
 
+/// What lays the laboratory's networks, and makes the images whose files it runs.
+const LABORATORY: [Tool; 12] = [
+    ("ip", "iproute2"),
+    ("tc", "iproute2"),
+    ("nft", "nftables"),
+    ("unshare", "util-linux"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("openssl", "openssl"),
+    ("debugfs", "e2fsprogs"),
+    ("fsck.vfat", "dosfstools"),
+    ("mcopy", "mtools"),
+    ("sfdisk", "fdisk"),
+    ("dpkg-deb", "dpkg"),
+];
+
 /// Makes apt's lists of packages new.
 const UPDATE: [&str; 3] = ["apt-get", "update", "-q"];
 
@@ -121,10 +137,15 @@ pub(crate) fn makers() -> Outcome {
     install(&[&MAKERS[..], &BOOTERS, &keys].concat())
 }
 
+/// What the laboratory in network namespaces needs; mmdebstrap fetches etcd for it.
+pub(crate) fn lab() -> Outcome {
+    install(&[&LABORATORY[..], &MAKERS].concat())
+}
+
 /// Everything that the chores need.
 pub(crate) fn tools() -> Outcome {
     let keys = [("ssh-keygen", "openssh-client")];
-    install(&[&JUDGES[..], &MAKERS, &BOOTERS, &keys].concat())?;
+    install(&[&JUDGES[..], &MAKERS, &BOOTERS, &LABORATORY, &keys].concat())?;
     witnesses()
 }
 

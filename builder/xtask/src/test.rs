@@ -40,7 +40,18 @@ pub(crate) fn run_quick(names: &[&str]) -> Outcome {
 fn check() -> Outcome {
     command::run("cargo", &["fmt", "--all", "--check"])?;
     let clippy = "clippy --workspace --all-targets -- -D warnings";
-    command::run("cargo", &clippy.split(' ').collect::<Vec<_>>())
+    command::run("cargo", &clippy.split(' ').collect::<Vec<_>>())?;
+    licenses()
+}
+
+/// Checks `.deny.toml` where `cargo deny` is installed. Compiling that takes longer than all tests; the tests check the denied
+/// crates and sources themselves, so only licenses are left unchecked without it.
+fn licenses() -> Outcome {
+    if succeeds("cargo", &["deny", "--version"]) {
+        return command::run("cargo", &["deny", "check", "bans", "licenses", "sources"]);
+    }
+    command::say("cargo deny is not installed: licenses are not checked");
+    Ok(())
 }
 
 /// Makes every test image under target/, by the tests that compare two makings of each.

@@ -8,6 +8,9 @@ use crate::hex;
 /// Raised when the same recipe would give different bytes for a reason its files do not show.
 const FORMAT: &str = "etcd-image debian-trixie 1";
 
+/// Raised when the same mirror would give other packages, or they would be kept in another way.
+const PACKAGES_FORMAT: &str = "etcd-image etcd packages 1";
+
 /// What the image is made from, next to the recipe that is built in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
@@ -26,6 +29,14 @@ impl Inputs {
             hash.update(part);
         }
         hex::encode(&hash.finalize())
+    }
+
+    /// Names etcd's packages in the cache when they are downloaded without a base.
+    pub(crate) fn packages_digest(&self) -> String {
+        hex::encode(&Sha256::digest(format!(
+            "{PACKAGES_FORMAT} {}",
+            self.mirror()
+        )))
     }
 
     pub(super) fn mirror(&self) -> &str {

@@ -16,7 +16,10 @@ mod tools;
 mod run;
 mod table;
 
+mod packages;
+
 pub(super) use inputs::Inputs;
+pub(super) use packages::download as download_packages;
 
 /// Makes the raw image in `work_dir` and returns its path. Beside it are left `debian-trixie.packages`, the record of what
 /// went in, Debian's packages of etcd, and `make.log`, what the tools said. `say` is given one line for each step.

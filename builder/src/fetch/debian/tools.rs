@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crate::failure::{Failure, Kind};
 
 /// Debian's public keys; apt refuses every package list that none of them signed.
-const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub(super) const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const INSTALL: &str = "apt-get install mmdebstrap debian-archive-keyring qemu-user-static uidmap";
 const FOLDERS: [&str; 6] = [
     "/usr/local/sbin",
@@ -29,27 +29,35 @@ pub(super) struct Tools {
     pub(super) needs_user_namespace: bool,
 }
 
-/// Looks for everything before anything is started.
+/// Looks for everything that making the base needs, before anything is started.
 pub(super) fn find() -> anyhow::Result<Tools> {
-    if !cfg!(target_os = "linux") {
-        let hint = "build on Linux, or use a base that is downloaded (`etcd-image recipes`)";
-        let message = "making debian-trixie needs Linux: it runs mmdebstrap in namespaces";
-        return Err(Failure::new(Kind::Unsupported, message, hint));
-    }
+    find_apt()?;
     let is_root = is_root();
-    for program in ["mmdebstrap", "apt-get", "dpkg", "unshare"] {
+    for program in ["mmdebstrap", "dpkg", "unshare"] {
         need(program)?;
     }
     if !is_root {
         need("newuidmap")?;
     }
-    if !Path::new(KEYS).exists() {
-        return Err(missing(&format!("Debian's keys, {KEYS}")));
-    }
     Ok(Tools {
         emulator: emulator()?,
         needs_user_namespace: !is_root,
     })
+}
+
+/// Looks for what downloading packages needs.
+pub(super) fn find_apt() -> anyhow::Result<()> {
+    if !cfg!(target_os = "linux") {
+        let message = "Debian's packages are downloaded with apt, on Linux only";
+        let hint = "use a base that is downloaded (`etcd-image recipes`) and a release of etcd (`--etcd 3.6.14`)";
+        return Err(Failure::new(Kind::Unsupported, message, hint));
+    }
+    need("apt-get")?;
+    if Path::new(KEYS).exists() {
+        Ok(())
+    } else {
+        Err(missing(&format!("Debian's keys, {KEYS}")))
+    }
 }
 
 #[cfg(unix)]
@@ -84,8 +92,8 @@ fn need(program: &str) -> anyhow::Result<()> {
 }
 
 fn missing(what: &str) -> anyhow::Error {
-    let message = format!("making debian-trixie needs {what}, not installed here");
-    Failure::new(Kind::Unsupported, message, INSTALL)
+    let message = format!("Debian's packages cannot be used: this machine has no {what}");
+    Failure::new(Kind::Unsupported, message, format!("install it: {INSTALL}"))
 }
 
 fn search(program: &str) -> Option<PathBuf> {

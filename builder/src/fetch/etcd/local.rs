@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::debian_packages::Pinned;
 use super::programs::{Found, Program, Programs, Unpacked};
 use super::{archive, deb, unpacked};
 use crate::failure::{Failure, Kind};
@@ -14,6 +15,7 @@ use crate::fetch::cache::{Cache, Entry, storage};
 use crate::fetch::decode::{Decoder, Format};
 use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
+use crate::fetch::verified::Pin;
 use crate::parallel;
 
 /// No archive of etcd is larger; what is, is not read into memory.
@@ -21,11 +23,17 @@ const ARCHIVE_LIMIT: u64 = 256 << 20;
 
 /// The programs at `path`; several archives may be given, separated by commas.
 pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Found> {
-    gather(path.display().to_string(), &files(path)?, options)
+    let given = |path: PathBuf| {
+        let (pin, name) = (sidecar(&path)?, path.file_name().unwrap_or_default());
+        let name = name.to_string_lossy().into_owned();
+        Ok(Pinned { path, name, pin })
+    };
+    let files: Vec<Pinned> = files(path)?.into_iter().map(given).collect::<Result<_>>()?;
+    gather(path.display().to_string(), &files, options)
 }
 
 /// The programs in those files together; `source` names them for reports.
-pub(super) fn gather(source: String, files: &[PathBuf], options: &Options<'_>) -> Result<Found> {
+pub(super) fn gather(source: String, files: &[Pinned], options: &Options<'_>) -> Result<Found> {
     let mut found = Found {
         source,
         ..Found::default()
@@ -53,12 +61,11 @@ struct Opened {
 }
 
 impl Opened {
-    fn read(file: &Path, options: &Options<'_>) -> Result<Self> {
-        let (bytes, digested) = read(file)?;
-        let name = file.file_name().unwrap_or_default();
-        let name = name.to_string_lossy().into_owned();
+    fn read(file: &Pinned, options: &Options<'_>) -> Result<Self> {
+        let (bytes, digested) = read(&file.path, &file.pin)?;
+        let name = file.name.clone();
         let archived = || Cache::open(options.cache)?.entry(&digested.sha256, options.progress);
-        let unpacked = open(bytes, file, &name, archived)?;
+        let unpacked = open(bytes, &file.path, &name, archived)?;
         Ok(Self {
             name,
             digested,
@@ -106,7 +113,7 @@ fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, Digested)> {
+fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
     let broken = |error: std::io::Error| storage("reading", path, &error);
     let size = fs::metadata(path)
         .map_err(|error| given(path, &error))?
@@ -125,7 +132,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, Digested)> {
     }
     let bytes = fs::read(path).map_err(broken)?;
     let digested = DigestReader::new(&bytes[..]).drain().map_err(broken)?;
-    sidecar(path)?.check(&path.display().to_string(), &digested)?;
+    pin.check(&path.display().to_string(), &digested)?;
     Ok((bytes, digested))
 }
 

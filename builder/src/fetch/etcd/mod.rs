@@ -2,6 +2,7 @@
 
 mod archive;
 mod deb;
+pub(super) mod debian_packages;
 mod elf;
 mod local;
 mod pins;
@@ -18,7 +19,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use self::programs::{Found, Program};
-use super::{Options, make};
+use super::Options;
 use crate::blob::Blob;
 use crate::spec::EtcdSource;
 
@@ -64,7 +65,7 @@ pub(super) fn etcd(
                 .with_context(|| format!("fetching etcd {version}"))
         }
         EtcdSource::Debian => {
-            let packages = make::etcd_packages(options);
+            let packages = debian_packages::debian_packages(options);
             let source = "etcd-server and etcd-client from Debian trixie".to_owned();
             packages
                 .and_then(|packages| local::gather(source, &packages, options))

@@ -51,7 +51,7 @@ pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> R
             return Err(error.context("using the cached list, as --offline asks"));
         }
         None if options.offline => {
-            return Err(download::offline(std::slice::from_ref(&signed.list)));
+            return Err(download::offline(&signed.list));
         }
         _ => {}
     }

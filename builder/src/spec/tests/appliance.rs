@@ -55,7 +55,7 @@ fn each_mistake_has_its_line() {
         ("avahi = 0", "`avahi` must be true or false, not an integer"),
         (
             "watchdog = 16",
-            "`watchdog` is 16; it must be from 0 to 15 seconds",
+            "`watchdog` must be from 0 to 15 seconds, not 16",
         ),
         (
             "ports = 22",
@@ -63,11 +63,11 @@ fn each_mistake_has_its_line() {
         ),
         (
             "ports = [2379, 2380, 0]",
-            "`ports` is 0; it must be from 1 to 65535",
+            "each item of `ports` must be from 1 to 65535, not 0",
         ),
         (
             "ports = [2379, 2380, \"ssh\"]",
-            "`ports` must be an integer, not a string",
+            "each item of `ports` must be an integer, not a string",
         ),
         (
             "ports = [22, 2379]",

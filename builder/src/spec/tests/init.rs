@@ -1,4 +1,4 @@
-//! The template that `init` writes.
+//! What is made from the table of settings: the template that `init` writes, the JSON schema and the reference in the README.
 
 use super::*;
 
@@ -12,7 +12,9 @@ fn means_the_defaults(text: &str, nodes: u32) {
 /// Lines that begin with `#` and no space are settings switched off; `# ` begins prose.
 fn switched_on(template: &str) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
-        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting.to_owned(),
+        Some(setting) if !setting.is_empty() && !setting.starts_with([' ', ':']) => {
+            setting.to_owned()
+        }
         _ => line.to_owned(),
     };
     template.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -34,19 +36,31 @@ fn the_template_is_the_default_cluster() {
 
 #[test]
 fn every_key_is_in_the_template_and_works() {
+    // A file has either `content` or `source`.
     let text = switched_on(&template(3))
         .replace("eth0", "wlan0")
-        .replace("\"issue\"", "\"motd\"");
+        .replace("\ncontent = ", "\n#content = ");
     let cluster = resolve(&input(&text)).unwrap();
     assert_eq!(cluster.network.wifi.unwrap().country, "DE");
-    assert_eq!(cluster.files.len(), 2);
-    for (table, keys) in schema::TABLES {
-        assert!(text.contains(table), "{table}");
-        for key in keys.iter().filter(|key| **key != "wifi") {
-            assert!(text.contains(&format!("\n{key} = ")), "{key} of {table}");
+    assert_eq!(cluster.files[0].content, b"welcome");
+    for section in settings::SECTIONS {
+        assert!(
+            text.contains(&format!("\n{}\n", section.header)),
+            "{}",
+            section.header
+        );
+        for setting in section
+            .settings
+            .iter()
+            .filter(|setting| setting.name != "content")
+        {
+            assert!(
+                text.contains(&format!("\n{} = ", setting.name)),
+                "{}",
+                setting.name
+            );
         }
     }
-    assert!(text.contains("\n[hosts]\n"));
 }
 
 #[test]
@@ -75,4 +89,72 @@ fn init_never_overwrites() {
         assert!(init(&other, nodes).is_err());
         assert!(!other.exists());
     }
+}
+
+#[test]
+fn the_readme_has_the_reference_of_today() {
+    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let (_, after) = readme
+        .split_once("<!-- settings -->\n")
+        .expect("the reference's start");
+    let (found, _) = after
+        .split_once("<!-- /settings -->")
+        .expect("the reference's end");
+    let wanted = reference::markdown();
+    assert!(
+        found == wanted,
+        "put this between the comments `settings` of README.md:\n{wanted}<!-- end -->"
+    );
+}
+
+#[test]
+fn the_schema_describes_every_setting() {
+    let schema = schema();
+    for section in settings::SECTIONS {
+        let path = format!(
+            "/properties/{}",
+            section.path().replace('.', "/properties/")
+        );
+        let mut table = schema.pointer(&path).unwrap();
+        if section.is_list() {
+            table = &table["items"];
+        }
+        if section.header == settings::OPEN {
+            assert_eq!(table["additionalProperties"]["type"], "array");
+            continue;
+        }
+        assert_eq!(table["additionalProperties"], false, "{path}");
+        for setting in section.settings {
+            let described = &table["properties"][setting.name];
+            assert_eq!(
+                described["description"],
+                setting.description(),
+                "{}",
+                setting.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_schema_has_ranges_choices_and_defaults() {
+    let schema = schema();
+    let properties = |table: &str| schema["properties"][table]["properties"].clone();
+    let mut watchdog = properties("appliance")["watchdog"].clone();
+    watchdog.as_object_mut().unwrap().remove("description");
+    let wanted =
+        serde_json::json!({ "type": "integer", "minimum": 0, "maximum": 15, "default": 15 });
+    assert_eq!(watchdog, wanted);
+    assert_eq!(
+        properties("pki")["key"]["enum"],
+        serde_json::json!(["ecdsa-p256", "rsa-2048", "rsa-4096"])
+    );
+    assert_eq!(
+        properties("etcd")["extra"]["properties"]["max-wals"]["type"],
+        "integer"
+    );
+    assert_eq!(
+        properties("network")["wifi"]["required"],
+        serde_json::json!(["ssid", "password", "country"])
+    );
 }

@@ -7,6 +7,7 @@ use super::*;
 
 mod appliance;
 mod choices;
+mod etcd;
 mod init;
 mod spoilt;
 

@@ -1,0 +1,10 @@
+//! `lab`: the laboratory in network namespaces; `cargo xtask lab` starts it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    return lab::netns::main();
+    #[cfg(not(target_os = "linux"))]
+    ExitCode::FAILURE
+}

@@ -1,0 +1,237 @@
+//! Repairs what can be repaired, waits, and then checks every promise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::client::Member;
+use super::lab::Lab;
+use super::model::Wanted;
+use super::violation::{Invariant, violated};
+
+/// In which a node must have shown that it does not serve, and have said why.
+const WAITING: Duration = Duration::from_secs(4);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// A node that acknowledges writes, as it sees its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Served {
+    cluster: String,
+    /// Its own id.
+    member: String,
+    members: Vec<Member>,
+}
+
+impl Served {
+    /// Whether two that serve belong to one cluster. Lists asked for one after the other may differ by a change between.
+    fn is_with(&self, other: &Self) -> bool {
+        let lists = |list: &Self, id: &str| list.members.iter().any(|member| member.id == id);
+        self.cluster == other.cluster && lists(self, &other.member) && lists(other, &self.member)
+    }
+}
+
+impl Lab {
+    /// Repairs the network and the disks, switches everybody on, and checks all promises.
+    pub(super) fn settle(&mut self, wanted: &Wanted) -> Result<()> {
+        self.repair(wanted)?;
+        if wanted.nobody {
+            self.pass(WAITING)?;
+        } else {
+            self.wait_for_members(wanted)?;
+        }
+        self.wait_for_reasons(wanted)?;
+        self.traffic.stop();
+        self.pass(Duration::ZERO)?;
+        let serving = self.serving();
+        one_cluster(&serving)?;
+        if wanted.nobody && !serving.is_empty() {
+            return violated(
+                Invariant::OneCluster,
+                format!("nobody may serve, but these do: {serving:?}"),
+            );
+        }
+        self.every_write(&serving)?;
+        self.same_data(&serving)
+    }
+
+    fn repair(&mut self, wanted: &Wanted) -> Result<()> {
+        self.history.add("repair everything");
+        self.links.heal()?;
+        for index in self.all() {
+            self.free(index)?;
+            if !wanted.off.contains(&index) {
+                self.start(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until everybody who can be a member is one, and nobody else is listed.
+    pub(super) fn wait_for_members(&mut self, wanted: &Wanted) -> Result<()> {
+        let members: Vec<usize> = self
+            .all()
+            .into_iter()
+            .filter(|at| wanted.is_member(*at))
+            .collect();
+        let end = self.history.elapsed() + self.bound;
+        loop {
+            self.pass(LOOK)?;
+            let mut lists = BTreeSet::new();
+            let mut missing = None;
+            for index in &members {
+                match self.served(*index) {
+                    Ok(served) => {
+                        lists.insert((served.cluster, served.members));
+                    }
+                    Err(reason) => missing = Some((*index, reason)),
+                }
+            }
+            let wrong = lists
+                .iter()
+                .next()
+                .and_then(|(_, list)| self.wrong_list(list, wanted));
+            if missing.is_none() && wrong.is_none() && lists.len() == 1 {
+                self.history.add("everybody who can be a member is one");
+                return Ok(());
+            }
+            if self.history.elapsed() > end {
+                let serving = self.serving();
+                one_cluster(&serving)?;
+                let text = missing.map_or_else(
+                    || wrong.unwrap_or_else(|| "members disagree about the list".to_owned()),
+                    |(index, reason)| format!("{}: {reason:#}", self.nodes[index].name()),
+                );
+                return violated(
+                    Invariant::Membership,
+                    format!("not in order after {:?}: {text}", self.bound),
+                );
+            }
+        }
+    }
+
+    /// Whether a list holds somebody else, or learners.
+    fn wrong_list(&self, list: &[Member], wanted: &Wanted) -> Option<String> {
+        let expected = |name: &str| {
+            let all = self.nodes.iter().enumerate();
+            all.into_iter().any(|(index, node)| {
+                node.name() == name && (wanted.is_member(index) || wanted.off.contains(&index))
+            })
+        };
+        let stranger = list
+            .iter()
+            .find(|member| !expected(&member.name) || member.learner);
+        stranger.map(|member| format!("the list holds {member:?}"))
+    }
+
+    /// What a node serves: an acknowledged write, and the list that its cluster agrees on.
+    fn served(&self, index: usize) -> Result<Served> {
+        let address = self.nodes[index].address;
+        self.client.put(address, "probe", "written")?;
+        let (header, members) = self.client.members(address)?;
+        Ok(Served {
+            cluster: header.cluster,
+            member: header.member,
+            members,
+        })
+    }
+
+    fn serving(&self) -> BTreeMap<usize, Served> {
+        let on = self.all().into_iter().filter(|at| self.nodes[*at].is_on());
+        on.filter_map(|at| Some((at, self.served(at).ok()?)))
+            .collect()
+    }
+
+    /// Waits until everybody who is no member has said why since it was switched on.
+    fn wait_for_reasons(&mut self, wanted: &Wanted) -> Result<()> {
+        let silent = |lab: &Self| {
+            lab.all().into_iter().find(|at| {
+                let out = !wanted.is_member(*at) && !wanted.off.contains(at);
+                out && !lab.nodes[*at]
+                    .said()
+                    .iter()
+                    .any(|line| line.starts_with("etcd-node: "))
+            })
+        };
+        let end = self.history.elapsed() + super::operate::SOON;
+        while let Some(index) = silent(self) {
+            self.pass(LOOK)?;
+            if self.history.elapsed() > end {
+                let name = self.nodes[index].name();
+                return violated(
+                    Invariant::Reason,
+                    format!("{name} takes no part and says nothing"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn every_write(&self, serving: &BTreeMap<usize, Served>) -> Result<()> {
+        for index in serving.keys() {
+            let found: BTreeMap<String, String> = self
+                .client
+                .all(self.nodes[*index].address)?
+                .into_iter()
+                .collect();
+            let ledger = self.traffic.ledger();
+            let lost = ledger
+                .acknowledged
+                .iter()
+                .filter(|(key, value)| found.get(*key) != Some(value));
+            let lost: Vec<&String> = lost.map(|(key, _)| key).collect();
+            if !lost.is_empty() {
+                let (name, count, all) = (
+                    self.nodes[*index].name(),
+                    lost.len(),
+                    ledger.acknowledged.len(),
+                );
+                let text = format!(
+                    "{name} lacks {count} of {all} acknowledged writes, the first is {}",
+                    lost[0]
+                );
+                return violated(Invariant::NoLostWrite, text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares hashes at the lowest revision that all have; a follower that is behind catches up first.
+    fn same_data(&self, serving: &BTreeMap<usize, Served>) -> Result<()> {
+        let addresses = || serving.keys().map(|at| self.nodes[*at].address);
+        let mut revisions = Vec::new();
+        for address in addresses() {
+            revisions.push(self.client.get(address, "probe")?.0.revision);
+        }
+        let Some(lowest) = revisions.into_iter().min() else {
+            return Ok(());
+        };
+        let mut hashes = BTreeMap::new();
+        for index in serving.keys() {
+            let hash = self.client.hash(self.nodes[*index].address, lowest)?;
+            hashes.insert(self.nodes[*index].name(), hash);
+        }
+        if hashes.values().collect::<BTreeSet<_>>().len() > 1 {
+            return violated(
+                Invariant::SameData,
+                format!("hashes at revision {lowest}: {hashes:?}"),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn one_cluster(serving: &BTreeMap<usize, Served>) -> Result<()> {
+    let mut all = serving.values();
+    let Some(first) = all.next() else {
+        return Ok(());
+    };
+    match all.find(|other| !first.is_with(other)) {
+        Some(other) => violated(
+            Invariant::OneCluster,
+            format!("two clusters serve: {first:?} and {other:?}"),
+        ),
+        None => Ok(()),
+    }
+}

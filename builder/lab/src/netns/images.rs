@@ -1,0 +1,235 @@
+//! The images whose files the laboratory runs, built by `etcd-image` on the fixture of Raspberry Pi OS.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, bail};
+
+/// A cluster as somebody describes it. Sets with the same state folder have the same CA and cluster token.
+#[derive(Debug)]
+struct Set {
+    name: &'static str,
+    state: &'static str,
+    /// Addresses of `etcd1` onward; names may be given as `NAME=ADDRESS`, with more lines after a semicolon.
+    nodes: &'static [&'static str],
+    network: &'static str,
+    etcd: &'static str,
+}
+
+const THREE: &[&str] = &["192.168.0.50", "192.168.0.51", "192.168.0.52"];
+const FIVE: &[&str] = &[
+    "192.168.0.50",
+    "192.168.0.51",
+    "192.168.0.52",
+    "192.168.0.53",
+    "192.168.0.54",
+];
+const MOVED: &[&str] = &["192.168.7.50", "192.168.7.51", "192.168.7.52"];
+const IPV6: &[&str] = &["fd00:7::50", "fd00:7::51", "fd00:7::52"];
+const REPLACED: &[&str] = &[
+    "192.168.0.50",
+    "192.168.0.51",
+    "etcd4=192.168.0.53;replaces = \"etcd3\"",
+];
+const HOME: &str = "gateway = \"192.168.0.1\"";
+const AWAY: &str = "gateway = \"192.168.7.1\"";
+const WIDE: &str = "gateway = \"fd00:7::1\"\nprefix = 64";
+
+const SETS: &[Set] = &[
+    set("three", "home", THREE, HOME, "3.5"),
+    set("five", "five", FIVE, HOME, "3.5"),
+    set("other", "other", THREE, HOME, "3.5"),
+    set("lone", "lone", &["192.168.0.50"], HOME, "3.5"),
+    set("moved", "home", MOVED, AWAY, "3.5"),
+    set("ipv6", "home", IPV6, WIDE, "3.5"),
+    set("replaced", "home", REPLACED, HOME, "3.5"),
+    set("old", "home", THREE, HOME, "3.4"),
+];
+
+/// Timeouts for a disk that is memory: etcd's own defaults.
+const TIMING: &str = "[etcd]\nheartbeat-interval = 100\nelection-timeout = 1000\n";
+/// Nobody has its private half.
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea lab";
+
+const fn set(
+    name: &'static str,
+    state: &'static str,
+    nodes: &'static [&'static str],
+    network: &'static str,
+    etcd: &'static str,
+) -> Set {
+    Set {
+        name,
+        state,
+        nodes,
+        network,
+        etcd,
+    }
+}
+
+/// Builds every set unless that has been done with this very builder. Returns the folder that holds a folder for each set.
+pub(super) fn prepare(checkout: &Path) -> Result<PathBuf> {
+    let lab = checkout.join("target/lab");
+    let images = lab.join("images");
+    let stamp = stamp(&[
+        &checkout.join("target/debug/etcd-image"),
+        &std::env::current_exe()?,
+    ])?;
+    if std::fs::read_to_string(images.join("stamp")).is_ok_and(|old| old == stamp) {
+        return Ok(images);
+    }
+    let _ = std::fs::remove_dir_all(&images);
+    fs_err::create_dir_all(&images)?;
+    let base = images.join("base.img");
+    script(checkout, &["image.sh", "raspios-trixie"], &base)?;
+    for set in SETS {
+        build(checkout, &images, set)
+            .with_context(|| format!("building the images `{}`", set.name))?;
+    }
+    fs_err::remove_file(base)?;
+    fs_err::write(images.join("stamp"), stamp)?;
+    Ok(images)
+}
+
+fn build(checkout: &Path, images: &Path, set: &Set) -> Result<()> {
+    let (out, etcd) = (images.join(set.name), etcd(checkout, set.etcd)?);
+    let version = version(&etcd)?;
+    let release = images.join(format!("etcd-v{version}-linux-arm64.tar.gz"));
+    script(checkout, &["release.sh", "arm64", &version], &release)?;
+    let config = images.join(format!("{}.toml", set.name));
+    fs_err::write(&config, description(set))?;
+    let mut build = Command::new(checkout.join("target/debug/etcd-image"));
+    build
+        .args(["build", "--quiet", "--offline", "--config"])
+        .arg(config);
+    build
+        .arg("--base")
+        .arg(images.join("base.img"))
+        .arg("--etcd")
+        .arg(release);
+    build
+        .arg("--out")
+        .arg(&out)
+        .arg("--cache")
+        .arg(images.join("cache"));
+    build
+        .arg("--state")
+        .arg(images.join("state").join(set.state));
+    fs_err::create_dir_all(images.join("state"))?;
+    run(&mut build)?;
+    for entry in fs_err::read_dir(&out)? {
+        let image = entry?.path();
+        if image.extension().is_some_and(|kind| kind == "img") {
+            extract(&image, &image.with_extension(""), &etcd)?;
+            fs_err::remove_file(image)?;
+        }
+    }
+    Ok(())
+}
+
+fn description(set: &Set) -> String {
+    let mut text = format!(
+        "{TIMING}[network]\n{}\n[ssh]\nauthorized-keys = [\"{KEY}\"]\n",
+        set.network
+    );
+    for (at, node) in set.nodes.iter().enumerate() {
+        let (node, more) = node.split_once(';').unwrap_or((node, ""));
+        let own = format!("etcd{}", at + 1);
+        let (name, address) = node.split_once('=').unwrap_or((&own, node));
+        text.extend([
+            "[[node]]\nname = \"",
+            name,
+            "\"\naddress = \"",
+            address,
+            "\"\n",
+            more,
+            "\n",
+        ]);
+    }
+    text
+}
+
+/// Takes `/etc` and `/usr/local` out of an image, and puts etcd for this machine in the place of the node's.
+fn extract(image: &Path, out: &Path, etcd: &Path) -> Result<()> {
+    fs_err::create_dir_all(out.join("usr"))?;
+    let mut table = [0; 512];
+    fs_err::File::open(image)?
+        .file()
+        .read_exact_at(&mut table, 0)?;
+    // The first sector of the second partition, in its entry of the MBR.
+    let start: [u8; 4] = table[446 + 16 + 8..446 + 16 + 12].try_into()?;
+    let place = format!(
+        "{}?offset={}",
+        image.display(),
+        u64::from(u32::from_le_bytes(start)) * 512
+    );
+    for (from, to) in [("/etc", out.to_owned()), ("/usr/local", out.join("usr"))] {
+        run(Command::new("debugfs").args([
+            "-R",
+            &format!("rdump {from} {}", to.display()),
+            &place,
+        ]))?;
+    }
+    for entry in fs_err::read_dir(etcd)? {
+        let program = entry?.path();
+        let place = out
+            .join("usr/local/bin")
+            .join(program.file_name().unwrap_or_default());
+        let _ = std::fs::remove_file(&place);
+        fs_err::hard_link(&program, place)?;
+    }
+    Ok(())
+}
+
+/// The folder of this machine's etcd of a series.
+fn etcd(checkout: &Path, series: &str) -> Result<PathBuf> {
+    let folder = checkout.join("target/lab/etcd").join(series);
+    if !folder.join("etcd").is_file() {
+        bail!("etcd {series} for this machine is missing: run `cargo xtask lab`, which fetches it");
+    }
+    Ok(folder)
+}
+
+fn version(etcd: &Path) -> Result<String> {
+    let output = Command::new(etcd.join("etcd")).arg("--version").output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("etcd Version: "));
+    Ok(version.context("etcd does not say its version")?.to_owned())
+}
+
+fn script(checkout: &Path, words: &[&str], out: &Path) -> Result<()> {
+    let fixtures = checkout.join("tests/fixtures");
+    run(Command::new("sh")
+        .arg(fixtures.join(words[0]))
+        .args(&words[1..])
+        .arg(out))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("starting {command:?}"))?;
+    if !output.status.success() {
+        bail!(
+            "{command:?} failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+/// Changes when a file does.
+fn stamp(files: &[&Path]) -> Result<String> {
+    let stamps = files.iter().map(|file| {
+        let about = fs_err::metadata(file)?;
+        let age = about.modified()?.duration_since(SystemTime::UNIX_EPOCH)?;
+        Ok(format!("{} {}\n", about.len(), age.as_nanos()))
+    });
+    stamps.collect()
+}

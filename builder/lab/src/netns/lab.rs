@@ -1,0 +1,152 @@
+//! A scenario's world: nodes, network, clients, and what has been done to them.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::client::Client;
+use super::history::History;
+use super::links::Links;
+use super::node::{self, Node};
+use super::rng::Rng;
+use super::traffic::Traffic;
+
+/// Where clients live: the gateway of each subnet that an image set uses.
+const CLIENTS: &[&str] = &["192.168.0.1/24", "192.168.7.1/24", "fd00:7::1/64 nodad"];
+/// Where a scenario keeps what its nodes have; `/run` is a file system of its own in its namespace.
+const FOLDER: &str = "/run/lab";
+
+/// Everything that one scenario acts on.
+#[derive(Debug)]
+pub(super) struct Lab {
+    pub(super) nodes: Vec<Node>,
+    pub(super) links: Links,
+    pub(super) history: History,
+    pub(super) client: Client,
+    pub(super) traffic: Traffic,
+    pub(super) rng: Rng,
+    pub(super) faults: u64,
+    /// Within which everybody must be a member once nothing is wrong any more. etcd itself waits 5 s before it lets somebody in.
+    pub(super) bound: Duration,
+    images: PathBuf,
+}
+
+impl Lab {
+    /// Lays the network and flashes one card for each node of an image set; all nodes are off.
+    pub(super) fn new(images: &Path, set: &str, seed: u64) -> Result<Self> {
+        let history = History::new();
+        let client = Client::open(&images.join(set).join("client"))?;
+        let mut links = Links::lay(CLIENTS)?;
+        let mut nodes = Vec::new();
+        for (index, image) in members(&images.join(set))?.iter().enumerate() {
+            nodes.push(board(index, image, &history)?);
+            links.plug(index, nodes[index].address)?;
+        }
+        Ok(Self {
+            traffic: Traffic::start(client.clone(), history.clone(), seed),
+            nodes,
+            links,
+            history,
+            client,
+            rng: Rng::new(seed),
+            faults: 0,
+            bound: Duration::from_secs(60),
+            images: images.to_owned(),
+        })
+    }
+
+    /// The image of a node of some set.
+    pub(super) fn image(&self, set: &str, name: &str) -> PathBuf {
+        self.images.join(set).join(name)
+    }
+
+    /// Plugs one more board in, with an image and what lay on a card, or an empty card. Returns its index.
+    pub(super) fn add_board(
+        &mut self,
+        set: &str,
+        name: &str,
+        card: Option<&Path>,
+    ) -> Result<usize> {
+        let index = self.nodes.len();
+        self.fault(&format!(
+            "plug in another board, flashed as {name} of `{set}`"
+        ));
+        let node = board(index, &self.image(set, name), &self.history)?;
+        self.links.plug(index, node.address)?;
+        self.nodes.push(node);
+        if let Some(card) = card {
+            self.put(card, index)?;
+        }
+        Ok(index)
+    }
+
+    /// Gives the checker the admin certificate of another set.
+    pub(super) fn use_set(&mut self, set: &str) -> Result<()> {
+        self.client = Client::open(&self.images.join(set).join("client"))?;
+        Ok(())
+    }
+
+    pub(super) fn all(&self) -> Vec<usize> {
+        (0..self.nodes.len()).collect()
+    }
+
+    /// Writes down what is done, and counts it as a fault.
+    pub(super) fn fault(&mut self, text: &str) {
+        self.faults += 1;
+        self.history.add(text);
+    }
+
+    /// Tells clients who is on.
+    pub(super) fn announce(&self) {
+        let on = self.nodes.iter().filter(|node| node.is_on());
+        let nodes: Vec<(String, IpAddr)> = on.map(|node| (node.name(), node.address)).collect();
+        self.traffic.nodes(nodes);
+    }
+
+    /// Lets time pass; fails as soon as a client has seen a broken promise.
+    pub(super) fn pass(&self, time: Duration) -> Result<()> {
+        let end = self.history.elapsed() + time;
+        loop {
+            self.check()?;
+            let left = end.saturating_sub(self.history.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+    }
+
+    /// Lets a random time pass, less than `milliseconds`.
+    pub(super) fn pass_up_to(&mut self, milliseconds: u64) -> Result<()> {
+        let time = Duration::from_millis(self.rng.below(milliseconds.max(1)));
+        self.pass(time)
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.traffic.violation() {
+            Some(violation) => Err(violation.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn board(index: usize, image: &Path, history: &History) -> Result<Node> {
+    let folder = Path::new(FOLDER).join(index.to_string());
+    Node::new(index, image, folder, history.clone())
+}
+
+/// The images of a set, in the order of their names.
+fn members(set: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs_err::read_dir(set)?;
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let paths: Result<Vec<PathBuf>> = paths.collect();
+    let mut images: Vec<PathBuf> = paths?
+        .into_iter()
+        .filter(|path| node::name_of(path) != "client" && path.join("etc").is_dir())
+        .collect();
+    images.sort();
+    images.first().context("the image set is empty")?;
+    Ok(images)
+}

@@ -1,0 +1,163 @@
+//! The network of a scenario: a bridge, a cable to each node, and what goes wrong on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Cables and their faults. Faults stay through a reboot.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    addresses: Vec<IpAddr>,
+    cut: BTreeSet<(usize, usize)>,
+    loss: BTreeMap<usize, u64>,
+}
+
+/// What delays a cable where the kernel can do that, and what makes it narrow elsewhere.
+const NETEM: &[&str] = &["netem", "delay", "40ms", "20ms"];
+const NARROW: &[&str] = &["tbf", "rate", "400kbit", "burst", "4k", "latency", "400ms"];
+
+impl Links {
+    /// Lays the bridge; its addresses are those of clients, one in each subnet.
+    pub(super) fn lay(clients: &[&str]) -> Result<Self> {
+        fs_err::create_dir_all("/run/netns")?;
+        ip("link set lo up")?;
+        ip("link add br0 type bridge")?;
+        ip("link set br0 up")?;
+        for client in clients {
+            ip(&format!("address add {client} dev br0"))?;
+        }
+        Ok(Self::default())
+    }
+
+    /// Plugs a cable into node number `index`.
+    pub(super) fn plug(&mut self, index: usize, address: IpAddr) -> Result<()> {
+        ip(&format!("netns add n{index}"))?;
+        ip(&format!(
+            "link add v{index} type veth peer name eth0 netns n{index}"
+        ))?;
+        ip(&format!("link set v{index} master br0 up"))?;
+        ip(&format!("-n n{index} link set lo up"))?;
+        ip(&format!("-n n{index} link set eth0 up"))?;
+        self.addresses.push(address);
+        self.address(index, address)
+    }
+
+    /// Gives a node another address.
+    pub(super) fn address(&mut self, index: usize, address: IpAddr) -> Result<()> {
+        self.addresses[index] = address;
+        ip(&format!("-n n{index} address flush dev eth0 scope global"))?;
+        let (prefix, no_detection) = if address.is_ipv6() {
+            (64, " nodad")
+        } else {
+            (24, "")
+        };
+        ip(&format!(
+            "-n n{index} address add {address}/{prefix} dev eth0{no_detection}"
+        ))?;
+        self.apply()
+    }
+
+    /// Cuts the connection between two nodes, in one direction: `to` hears nothing from `from`.
+    pub(super) fn deafen(&mut self, from: usize, to: usize) -> Result<()> {
+        self.cut.insert((from, to));
+        self.apply()
+    }
+
+    /// Loses packets that come to a node, `percent` of them.
+    pub(super) fn lose(&mut self, node: usize, percent: u64) -> Result<()> {
+        self.loss.insert(node, percent);
+        self.apply()
+    }
+
+    /// Repairs everything.
+    pub(super) fn heal(&mut self) -> Result<()> {
+        self.cut.clear();
+        self.loss.clear();
+        for node in 0..self.addresses.len() {
+            // There is nothing to delete where nothing was delayed.
+            let _ = run(
+                "tc",
+                &[
+                    "-n",
+                    &format!("n{node}"),
+                    "qdisc",
+                    "del",
+                    "dev",
+                    "eth0",
+                    "root",
+                ],
+            );
+        }
+        self.apply()
+    }
+
+    /// What a node does not hear.
+    fn rules(&self, node: usize) -> String {
+        let deaf = self.cut.iter().filter(|(_, to)| *to == node);
+        let mut rules: Vec<String> = deaf
+            .map(|(from, _)| {
+                let address = self.addresses[*from];
+                let family = if address.is_ipv6() { "ip6" } else { "ip" };
+                format!("{family} saddr {address} drop\n")
+            })
+            .collect();
+        let loss = self.loss.get(&node);
+        rules.extend(
+            loss.map(|percent| format!("iifname eth0 numgen random mod 100 < {percent} drop\n")),
+        );
+        rules.concat()
+    }
+
+    fn apply(&self) -> Result<()> {
+        for node in 0..self.addresses.len() {
+            let table = format!(
+                "table inet lab {{}}\ndelete table inet lab\ntable inet lab {{\nchain in {{\n\
+                 type filter hook input priority 0;\n{}}}\n}}\n",
+                self.rules(node)
+            );
+            nft(node, &table)?;
+        }
+        Ok(())
+    }
+}
+
+/// Delays what a node sends.
+pub(super) fn delay(node: usize) -> Result<()> {
+    let start = format!("-n n{node} qdisc replace dev eth0 root");
+    let words = start.split(' ').collect::<Vec<_>>();
+    let attempt = |how| run("tc", &[&words[..], how].concat());
+    attempt(NETEM).or_else(|_| attempt(NARROW))
+}
+
+fn nft(node: usize, table: &str) -> Result<()> {
+    let mut nft = Command::new("nsenter")
+        .arg(format!("--net=/run/netns/n{node}"))
+        .args(["nft", "-f", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("starting nft")?;
+    let mut input = nft.stdin.take().context("nft takes no input")?;
+    input.write_all(table.as_bytes())?;
+    drop(input);
+    if !nft.wait()?.success() {
+        bail!("nft refused: {table}");
+    }
+    Ok(())
+}
+
+fn ip(words: &str) -> Result<()> {
+    run("ip", &words.split(' ').collect::<Vec<_>>())
+}
+
+fn run(program: &str, words: &[&str]) -> Result<()> {
+    let output = Command::new(program).args(words).output();
+    let output = output.with_context(|| format!("starting {program}"))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        bail!("`{program} {}`: {}", words.join(" "), reason.trim());
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! A node's own files with real etcd, without a machine: many clusters, many faults, in minutes.
+//!
+//! ```text
+//!   lab ──▶ one process per scenario, in namespaces of its own ──▶ one per node: root, /run, data, address of its own
+//!           (network: a bridge; clients run here)                   (`init`: runs the unit etcd.service as systemd would)
+//! ```
+//!
+//! The files come from images that `etcd-image build` made. Only etcd itself is replaced, by a build for this machine.
+//! Time passes ten times as fast for the node's scripts: `sleep` and `timeout` in their PATH are this program.
+//! **Invariant**: nothing is left behind. The kernel ends every process and network when the scenario's first process ends.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a laboratory starts programs, writes files and reads the clock; the product does not"
+)]
+
+mod checker;
+mod cli;
+mod client;
+mod enclosure;
+mod history;
+mod images;
+mod init;
+mod lab;
+mod links;
+mod model;
+mod node;
+mod operate;
+mod random;
+mod rng;
+mod root;
+mod rows;
+mod runner;
+mod sabotage;
+mod scenarios;
+mod shim;
+mod signal;
+mod traffic;
+mod unit;
+mod violation;
+
+use std::process::ExitCode;
+
+/// Runs the program: under its own name the laboratory, under the name of a shim that shim.
+pub fn main() -> ExitCode {
+    let mut words = std::env::args();
+    let name = words.next().unwrap_or_default();
+    let arguments: Vec<String> = words.collect();
+    let result = match name.rsplit('/').next() {
+        Some("sleep") => shim::sleep(&arguments),
+        Some("timeout") => shim::timeout(&arguments),
+        Some("systemctl") => shim::systemctl(&arguments),
+        Some("sudo") => shim::sudo(&arguments),
+        _ => cli::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        history::complain(&format!("error: {error:#}"));
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,174 @@
+//! A node from outside: its power, its console, its card.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::history::History;
+use super::root;
+
+/// What a data partition holds at most: etcd's two logs of 64 MB, its database, and as much set aside.
+const CARD: u64 = 512 << 20;
+
+/// One board with its card. `image` is what is flashed.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) index: usize,
+    pub(super) image: PathBuf,
+    pub(super) address: IpAddr,
+    pub(super) folder: PathBuf,
+    console: Arc<Mutex<Vec<String>>>,
+    history: History,
+    power: Option<Power>,
+}
+
+/// What runs while the node is on.
+#[derive(Debug)]
+struct Power {
+    process: Child,
+    input: ChildStdin,
+    reader: JoinHandle<()>,
+}
+
+impl Node {
+    pub(super) fn new(
+        index: usize,
+        image: &Path,
+        folder: PathBuf,
+        history: History,
+    ) -> Result<Self> {
+        for part in ["data", "root"] {
+            fs_err::create_dir_all(folder.join(part))?;
+        }
+        root::bounded(&folder.join("data"), CARD)?;
+        Ok(Self {
+            index,
+            address: address(image)?,
+            image: image.to_owned(),
+            folder,
+            console: Arc::default(),
+            history,
+            power: None,
+        })
+    }
+
+    /// As its image names it.
+    pub(super) fn name(&self) -> String {
+        name_of(&self.image)
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.power.is_some()
+    }
+
+    /// Switches it on.
+    pub(super) fn start(&mut self) -> Result<()> {
+        if self.is_on() {
+            bail!("{} is on already", self.name());
+        }
+        self.console().clear();
+        let program = std::env::current_exe()?;
+        let journal = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("journal"))?;
+        let mut process = Command::new("nsenter")
+            .arg(format!("--net=/run/netns/n{}", self.index))
+            .args(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"])
+            .arg(program)
+            .arg("init")
+            .args([&self.image, &self.folder])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(journal)
+            .spawn()
+            .context("starting nsenter")?;
+        let input = process.stdin.take().context("no input")?;
+        let output = process.stdout.take().context("no output")?;
+        let (console, history) = (Arc::clone(&self.console), self.history.clone());
+        let name = self.name();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                history.add(&format!("    {name} | {line}"));
+                console
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
+            }
+        });
+        self.power = Some(Power {
+            process,
+            input,
+            reader,
+        });
+        Ok(())
+    }
+
+    /// Cuts the power: everything ends at once, and what was in memory is lost.
+    pub(super) fn cut(&mut self) -> Result<()> {
+        if let Some(mut power) = self.power.take() {
+            power.process.kill()?;
+            power.process.wait()?;
+            // The console ends when the last process has ended.
+            let _ = power.reader.join();
+        }
+        Ok(())
+    }
+
+    /// Types a line at the node's shell, or `kill` for a kill -9 of the service's processes.
+    pub(super) fn type_line(&mut self, line: &str) -> Result<()> {
+        let power = self.power.as_mut().context("the node is off")?;
+        writeln!(power.input, "{line}").context("typing")
+    }
+
+    /// What the console has shown since the node was switched on.
+    pub(super) fn said(&self) -> Vec<String> {
+        self.console().clone()
+    }
+
+    /// Waits for a console line that contains a text.
+    pub(super) fn wait_for(&self, text: &str, limit: Duration) -> Option<String> {
+        let end = self.history.elapsed() + limit;
+        loop {
+            let found = self.said().into_iter().rfind(|line| line.contains(text));
+            if found.is_some() || self.history.elapsed() > end {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn console(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name of the node that an image belongs to: that of its folder.
+pub(super) fn name_of(image: &Path) -> String {
+    let name = image.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The address that an image gives its node, from the URL it announces to other members.
+pub(super) fn address(image: &Path) -> Result<IpAddr> {
+    let text = fs_err::read_to_string(image.join("etc/etcd/etcd.conf.yml"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("initial-advertise-peer-urls:"))
+        .context("no peer URL in etcd.conf.yml")?;
+    let authority = line.trim().trim_matches('"').trim_start_matches("https://");
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
+    Ok(host.trim_matches(['[', ']']).parse()?)
+}

@@ -1,0 +1,262 @@
+//! What happens to nodes: power, cards, disks, and what an operator types.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::lab::Lab;
+use super::node;
+use super::violation::{Invariant, violated};
+
+/// How long something may take to be said on a console.
+pub(super) const SOON: Duration = Duration::from_secs(20);
+
+/// How many times a node may enter itself into the list in vain, within some seconds of the laboratory's fast time.
+const MOST_ATTEMPTS: usize = 3;
+
+impl Lab {
+    pub(super) fn start(&mut self, index: usize) -> Result<()> {
+        if self.nodes[index].is_on() {
+            return Ok(());
+        }
+        self.history
+            .add(&format!("switch {} on", self.nodes[index].name()));
+        self.nodes[index].start()?;
+        self.announce();
+        Ok(())
+    }
+
+    pub(super) fn start_all(&mut self) -> Result<()> {
+        self.all()
+            .into_iter()
+            .try_for_each(|index| self.start(index))
+    }
+
+    /// Cuts the power of a node.
+    pub(super) fn cut(&mut self, index: usize) -> Result<()> {
+        if self.nodes[index].is_on() {
+            self.fault(&format!("cut the power of {}", self.nodes[index].name()));
+            self.nodes[index].cut()?;
+            self.announce();
+        }
+        Ok(())
+    }
+
+    pub(super) fn cut_all(&mut self) -> Result<()> {
+        self.all().into_iter().try_for_each(|index| self.cut(index))
+    }
+
+    /// Kills the service's processes with signal 9; systemd starts it again.
+    pub(super) fn kill(&mut self, index: usize) -> Result<()> {
+        self.fault(&format!(
+            "kill -9 the service on {}",
+            self.nodes[index].name()
+        ));
+        self.nodes[index].type_line("kill")
+    }
+
+    /// Erases the card of a node, which is switched off for it.
+    pub(super) fn wipe(&mut self, index: usize) -> Result<()> {
+        self.cut(index)?;
+        self.fault(&format!("wipe the data of {}", self.nodes[index].name()));
+        empty(&self.nodes[index].data())
+    }
+
+    /// Exchanges the data of two nodes, which are switched off for it.
+    pub(super) fn swap(&mut self, one: usize, other: usize) -> Result<()> {
+        let aside = self.set_aside(one)?;
+        self.clone_data(other, one)?;
+        self.fault("…and back, as cards are swapped");
+        self.put(&aside, other)
+    }
+
+    /// Gives a node the data of another, as `dd` copies a card.
+    pub(super) fn clone_data(&mut self, from: usize, to: usize) -> Result<()> {
+        let aside = self.set_aside(from)?;
+        self.put(&aside, to)
+    }
+
+    /// A copy of a node's data as it is now; the node is switched off for it.
+    pub(super) fn set_aside(&mut self, index: usize) -> Result<PathBuf> {
+        self.cut(index)?;
+        self.faults += 1;
+        let aside = PathBuf::from(format!("/run/lab/copy{}", self.faults));
+        fs_err::create_dir_all(&aside)?;
+        copy(&self.nodes[index].data(), &aside)?;
+        Ok(aside)
+    }
+
+    /// Replaces a node's data by a copy made before.
+    pub(super) fn put(&mut self, aside: &Path, index: usize) -> Result<()> {
+        self.wipe(index)?;
+        self.fault(&format!(
+            "put other data on the card of {}",
+            self.nodes[index].name()
+        ));
+        copy(aside, &self.nodes[index].data())
+    }
+
+    /// Flashes another image; the data stays.
+    pub(super) fn reflash(&mut self, index: usize, set: &str, name: &str) -> Result<()> {
+        self.cut(index)?;
+        self.fault(&format!(
+            "flash {name} of `{set}` onto the card of {}",
+            self.nodes[index].name()
+        ));
+        let image = self.image(set, name);
+        let address = node::address(&image)?;
+        self.nodes[index].image = image;
+        self.nodes[index].address = address;
+        self.links.address(index, address)
+    }
+
+    /// Overwrites the middle of a file in the data folder, e.g. `member/snap/db`; a name may end in `*`.
+    pub(super) fn corrupt(&mut self, index: usize, file: &str) -> Result<()> {
+        self.cut(index)?;
+        self.fault(&format!(
+            "overwrite a part of {file} on {}",
+            self.nodes[index].name()
+        ));
+        let path = self.nodes[index].data().join(file);
+        let path = if file.ends_with('*') {
+            first(&path)?
+        } else {
+            path
+        };
+        let mut bytes = fs_err::read(&path)?;
+        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+        for byte in &mut bytes[used / 4..=used / 2] {
+            *byte = 0xa5;
+        }
+        Ok(fs_err::write(&path, bytes)?)
+    }
+
+    /// Fills the disk of a node to its last byte.
+    pub(super) fn fill(&mut self, index: usize) -> Result<()> {
+        self.fault(&format!("fill the disk of {}", self.nodes[index].name()));
+        let mut ballast = fs_err::File::create(self.nodes[index].data().join("ballast"))?;
+        let block = vec![1; 1 << 20];
+        while std::io::Write::write_all(&mut ballast, &block).is_ok() {}
+        Ok(())
+    }
+
+    pub(super) fn free(&mut self, index: usize) -> Result<()> {
+        self.history
+            .add(&format!("free the disk of {}", self.nodes[index].name()));
+        match std::fs::remove_file(self.nodes[index].data().join("ballast")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Cuts the connections of two nodes with each other.
+    pub(super) fn part(&mut self, one: usize, other: usize) -> Result<()> {
+        let [a, b] = [one, other].map(|index| self.nodes[index].name());
+        self.fault(&format!("cut the connection between {a} and {b}"));
+        self.links.deafen(one, other)?;
+        self.links.deafen(other, one)
+    }
+
+    /// Types a command at a node's shell, as an operator logged in there.
+    pub(super) fn type_at(&mut self, index: usize, command: &str) -> Result<()> {
+        self.history
+            .add(&format!("type on {}: {command}", self.nodes[index].name()));
+        self.nodes[index].type_line(command)
+    }
+
+    /// Waits for what a node's console must say.
+    pub(super) fn says(&self, index: usize, text: &str) -> Result<String> {
+        let said = self.nodes[index].wait_for(text, SOON);
+        said.map_or_else(
+            || {
+                let name = self.nodes[index].name();
+                violated(
+                    Invariant::Expectation,
+                    format!("{name} does not say `{text}` on its console"),
+                )
+            },
+            Ok,
+        )
+    }
+
+    /// Watches the member list for some time: a node that cannot take its place must not change it again and again.
+    pub(super) fn count_changes(&self, time: Duration) -> Result<()> {
+        let end = self.history.elapsed() + time;
+        let mut ids = BTreeSet::new();
+        while self.history.elapsed() < end {
+            self.pass(Duration::from_millis(100))?;
+            if let Ok((_, members)) = self.client.members(self.nodes[0].address) {
+                ids.extend(members.into_iter().map(|member| member.id));
+            }
+        }
+        match ids.len().saturating_sub(self.nodes.len()) {
+            0..=MOST_ATTEMPTS => Ok(()),
+            more => violated(
+                Invariant::Expectation,
+                format!("{more} members were added within {time:?}"),
+            ),
+        }
+    }
+
+    /// Does what a node's console advises: `run on NAME…: COMMAND`. Returns on whom.
+    pub(super) fn follow_advice(&mut self, index: usize) -> Result<Vec<usize>> {
+        let line = self.says(index, "run on ")?;
+        let advice = line.split_once("run on ").map(|(_, advice)| advice);
+        let (names, command) = advice
+            .and_then(|advice| advice.split_once(": "))
+            .with_context(|| format!("advice of another form: {line}"))?;
+        let fits = |node: &node::Node| names.split_whitespace().any(|name| name == node.name());
+        let on: Vec<usize> = self
+            .all()
+            .into_iter()
+            .filter(|at| fits(&self.nodes[*at]))
+            .collect();
+        if on.is_empty() {
+            bail!("advice for nobody: {line}");
+        }
+        for at in &on {
+            self.start(*at)?;
+            self.type_at(*at, command)?;
+        }
+        Ok(on)
+    }
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            fs_err::remove_dir_all(path)?;
+        } else {
+            fs_err::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let status = std::process::Command::new("cp")
+        .arg("-a")
+        .args([&from.join("."), to])
+        .status()?;
+    if !status.success() {
+        bail!("cp failed: {status}");
+    }
+    Ok(())
+}
+
+/// The first file whose path begins like this.
+fn first(pattern: &Path) -> Result<PathBuf> {
+    let folder = pattern.parent().context("no folder")?;
+    let mut files = fs_err::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.sort();
+    files.retain(|path| path.extension().is_some_and(|kind| kind != "tmp"));
+    files
+        .into_iter()
+        .next()
+        .with_context(|| format!("nothing in {}", folder.display()))
+}

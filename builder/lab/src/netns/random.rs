@@ -1,0 +1,193 @@
+//! A random scenario: everything in it follows from its seed, but for what processors and the network do meanwhile.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::lab::Lab;
+use super::links;
+use super::model::Wanted;
+use super::rng::Rng;
+use super::rows::quiet;
+use super::scenarios::form;
+
+/// The image set of a seed.
+pub(super) fn set(seed: u64) -> &'static str {
+    match Rng::new(seed).below(20) {
+        0 => "lone",
+        1..=4 => "five",
+        5 | 6 => "old",
+        _ => "three",
+    }
+}
+
+/// What has been lost since everybody was last seen healthy.
+#[derive(Debug, Default)]
+struct Losses {
+    wiped: Vec<usize>,
+}
+
+/// Plays from four to ten rounds of faults, and checks all promises.
+pub(super) fn play(lab: &mut Lab) -> Result<()> {
+    let mut losses = Losses::default();
+    start(lab, &mut losses)?;
+    for _ in 0..4 + lab.rng.below(7) {
+        round(lab, &mut losses)?;
+        lab.pass_up_to(900)?;
+    }
+    if lab.nodes.len() > 1 && lab.rng.percent(8) {
+        lose_the_majority(lab)?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+/// A cluster that forms in peace, or while power is cut.
+fn start(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    if lab.rng.percent(50) {
+        return form(lab);
+    }
+    for node in lab.all() {
+        lab.start(node)?;
+        lab.pass_up_to(600)?;
+    }
+    // A lone node that is cut off at its very first start may never recover: row 5.
+    if lab.nodes.len() == 1 {
+        return lab.wait_for_members(&Wanted::everyone());
+    }
+    for _ in 0..lab.rng.below(3) {
+        cut(lab)?;
+        lab.pass_up_to(400)?;
+    }
+    losses.wiped.clear();
+    Ok(())
+}
+
+fn round(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    match lab.rng.below(100) {
+        0..30 => cut(lab),
+        30..42 => kill(lab),
+        42..50 => all_at_once(lab),
+        50..65 => wipe(lab, losses),
+        65..80 => part(lab),
+        80..85 => noise(lab),
+        85..90 => restart(lab),
+        _ => breathe(lab, losses),
+    }
+}
+
+fn any(lab: &mut Lab) -> usize {
+    lab.rng.index(lab.nodes.len())
+}
+
+/// Cuts the power of somebody, for a while.
+fn cut(lab: &mut Lab) -> Result<()> {
+    let node = any(lab);
+    lab.start(node)?;
+    lab.cut(node)?;
+    lab.pass_up_to(700)?;
+    lab.start(node)
+}
+
+fn kill(lab: &mut Lab) -> Result<()> {
+    let node = any(lab);
+    lab.start(node)?;
+    lab.kill(node)
+}
+
+fn restart(lab: &mut Lab) -> Result<()> {
+    let node = any(lab);
+    lab.start(node)?;
+    lab.fault("an operator restarts etcd");
+    lab.type_at(node, "sudo systemctl restart etcd")
+}
+
+/// A power cut for everybody, and everybody comes back in some order.
+fn all_at_once(lab: &mut Lab) -> Result<()> {
+    lab.cut_all()?;
+    let mut order = lab.all();
+    while !order.is_empty() {
+        let next = order.swap_remove(lab.rng.index(order.len()));
+        lab.start(next)?;
+        lab.pass_up_to(500)?;
+    }
+    Ok(())
+}
+
+/// Erases a card, as long as a majority keeps its data.
+fn wipe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    let node = any(lab);
+    let mut wiped = losses.wiped.clone();
+    wiped.push(node);
+    wiped.sort_unstable();
+    wiped.dedup();
+    if wiped.len() > (lab.nodes.len() - 1) / 2 {
+        return breathe(lab, losses);
+    }
+    losses.wiped = wiped;
+    lab.wipe(node)?;
+    lab.start(node)?;
+    lab.pass_up_to(2500)
+}
+
+/// Parts somebody from one other or from all others; clients still reach everybody.
+fn part(lab: &mut Lab) -> Result<()> {
+    let node = any(lab);
+    let others: Vec<usize> = lab
+        .all()
+        .into_iter()
+        .filter(|other| *other != node)
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    if lab.rng.percent(50) {
+        for other in others {
+            lab.part(node, other)?;
+        }
+    } else {
+        let other = others[lab.rng.index(others.len())];
+        lab.part(node, other)?;
+    }
+    lab.pass_up_to(2000)?;
+    if lab.rng.percent(70) {
+        lab.history.add("repair the network");
+        lab.links.heal()?;
+    }
+    Ok(())
+}
+
+fn noise(lab: &mut Lab) -> Result<()> {
+    let (node, percent) = (any(lab), 5 + lab.rng.below(20));
+    let name = lab.nodes[node].name();
+    if lab.rng.percent(50) {
+        lab.fault(&format!("lose {percent} % of the packets to {name}"));
+        lab.links.lose(node, percent)
+    } else {
+        lab.fault(&format!("delay what {name} sends"));
+        links::delay(node)
+    }
+}
+
+/// Repairs the network and waits until all is well.
+fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    lab.history.add("repair the network");
+    lab.links.heal()?;
+    lab.start_all()?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    losses.wiped.clear();
+    Ok(())
+}
+
+/// Erases a majority of a healthy cluster, and follows the advice that the erased ones show.
+fn lose_the_majority(lab: &mut Lab) -> Result<()> {
+    breathe(lab, &mut Losses::default())?;
+    quiet(lab)?;
+    let lost = lab.nodes.len() / 2 + 1;
+    for node in 0..lost {
+        lab.wipe(node)?;
+    }
+    lab.start_all()?;
+    lab.pass(Duration::from_secs(1))?;
+    lab.follow_advice(0)?;
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! The rows of issue 12's table, each as it was found.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::lab::Lab;
+use super::model::Wanted;
+use super::scenarios::form;
+
+const A_WHILE: Duration = Duration::from_secs(3);
+
+/// Three of five are wiped, and the console's advice is followed by somebody who does all of it at once.
+pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    quiet(lab)?;
+    for node in 0..3 {
+        lab.wipe(node)?;
+    }
+    lab.start_all()?;
+    lab.says(0, "run on ")?;
+    lab.pass(A_WHILE)?;
+    lab.follow_advice(0)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// A member that was off while a write was acknowledged comes back with the file that forces a new cluster.
+pub(super) fn row_2(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.cut(2)?;
+    lab.pass(A_WHILE)?;
+    lab.fault("leave the file force-new-cluster on etcd3's card");
+    fs_err::write(lab.nodes[2].data().join("force-new-cluster"), "")?;
+    lab.start(2)?;
+    lab.pass(A_WHILE)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// The card of another cluster's only node is flashed as one of three.
+pub(super) fn row_3_foreign_lone(lab: &mut Lab) -> Result<()> {
+    lab.reflash(2, "lone", "etcd1")?;
+    lab.start(2)?;
+    lab.says(2, "init: etcd is ready")?;
+    lab.reflash(2, "three", "etcd3")?;
+    let foreign = lab.set_aside(2)?;
+    lab.wipe(2)?;
+    form(lab)?;
+    lab.put(&foreign, 2)?;
+    lab.settle(&Wanted::all_but(&[2]))
+}
+
+/// The data of two members is exchanged: neither may serve, and one alone is no majority.
+pub(super) fn row_3_swapped(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.swap(0, 1)?;
+    lab.settle(&Wanted::nobody())
+}
+
+/// Everybody has somebody else's data.
+pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.swap(0, 1)?;
+    lab.swap(1, 2)?;
+    lab.settle(&Wanted::nobody())
+}
+
+/// All cards hold another cluster's data: flashing these images on them must not adopt it.
+pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    quiet(lab)?;
+    for node in lab.all() {
+        let name = lab.nodes[node].name();
+        lab.reflash(node, "other", &name)?;
+    }
+    lab.use_set("other")?;
+    lab.traffic.paused(|ledger| ledger.acknowledged.clear());
+    lab.settle(&Wanted::nobody())
+}
+
+/// Everybody moves to another subnet, the data stays.
+pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
+    moved(lab, "moved")
+}
+
+pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
+    moved(lab, "ipv6")
+}
+
+fn moved(lab: &mut Lab, set: &str) -> Result<()> {
+    form(lab)?;
+    lab.cut_all()?;
+    for node in lab.all() {
+        let name = lab.nodes[node].name();
+        lab.reflash(node, set, &name)?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    for node in lab.all() {
+        let name = lab.nodes[node].name();
+        lab.reflash(node, "moved", &name)?;
+        lab.start(node)?;
+        lab.wait_for_members(&Wanted::everyone())?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+/// A lone node loses power in the moment after its log appears.
+pub(super) fn row_5(lab: &mut Lab) -> Result<()> {
+    for _ in 0..12 {
+        lab.wipe(0)?;
+        lab.traffic.paused(|ledger| ledger.acknowledged.clear());
+        lab.start(0)?;
+        let log = lab.nodes[0].data().join("member/wal");
+        while !log.exists() {
+            lab.pass(Duration::from_millis(1))?;
+        }
+        lab.pass_up_to(90)?;
+        lab.cut(0)?;
+        lab.start(0)?;
+        lab.wait_for_members(&Wanted::everyone())?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+/// A file of one member is damaged.
+pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
+    form(lab)?;
+    lab.corrupt(1, file)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// Authentication is on when a member is wiped.
+pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.traffic.stop();
+    let commands =
+        "etcdctl user add root:secret && etcdctl user grant-role root root && etcdctl auth enable";
+    lab.type_at(0, commands)?;
+    lab.says(0, "operator: done, exit status: 0")?;
+    lab.wipe(1)?;
+    lab.start_all()?;
+    lab.says(1, "init: etcd is ready")?;
+    lab.type_at(0, "etcdctl --user root:secret auth disable")?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// One of five is down while another is wiped.
+pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.cut(3)?;
+    lab.wipe(4)?;
+    lab.start(4)?;
+    lab.pass(Duration::from_secs(10))?;
+    // Its former self must still be listed as long as it cannot be added again.
+    let members = lab.client.members(lab.nodes[0].address)?.1;
+    if members.len() < 5 {
+        let text = format!("etcd5's former self was removed before it could be added: {members:?}");
+        return super::violation::violated(super::violation::Invariant::Expectation, text);
+    }
+    lab.says(4, "etcd4")?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// Two boards run the same image, one of them with an empty card.
+pub(super) fn row_9(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let twin = lab.add_board("three", "etcd2", None)?;
+    lab.start(twin)?;
+    lab.says(twin, "etcd-node: ")?;
+    lab.pass(Duration::from_secs(10))?;
+    lab.settle(&Wanted::all_but(&[twin]))
+}
+
+/// etcd3 was replaced by etcd4, and comes back.
+pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let old = lab.set_aside(2)?;
+    for (node, name) in [(0, "etcd1"), (1, "etcd2"), (2, "etcd4")] {
+        lab.reflash(node, "replaced", name)?;
+        if node == 2 {
+            lab.wipe(2)?;
+        }
+        lab.start(node)?;
+    }
+    lab.wait_for_members(&Wanted::everyone())?;
+    let returned = lab.add_board("three", "etcd3", Some(&old))?;
+    lab.start(returned)?;
+    lab.settle(&Wanted::all_but(&[returned]))
+}
+
+/// A disk is full while its node tries to take its place.
+pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.fill(1)?;
+    lab.start(1)?;
+    lab.count_changes(Duration::from_secs(12))?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// An image with etcd 3.4 in a cluster of 3.5.
+pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.reflash(1, "old", "etcd2")?;
+    lab.start(1)?;
+    lab.count_changes(Duration::from_secs(12))?;
+    lab.settle(&Wanted::all_but(&[1]))
+}
+
+/// One 3.4 member answers `member list` by itself: that is no majority.
+pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    quiet(lab)?;
+    lab.wipe(1)?;
+    lab.wipe(2)?;
+    lab.start_all()?;
+    lab.says(1, "etcd-node: ")?;
+    lab.settle(&Wanted::nobody())
+}
+
+/// A member vows, loses power, and its card is erased before the others have begun.
+pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
+    for round in 0..4 {
+        for node in lab.all() {
+            lab.wipe(node)?;
+        }
+        lab.traffic.paused(|ledger| ledger.acknowledged.clear());
+        lab.start_all()?;
+        let vow = lab.nodes[round % 3].data().join("node/vow");
+        while !vow.exists() {
+            lab.pass(Duration::from_millis(2))?;
+        }
+        lab.pass_up_to(400)?;
+        lab.wipe(round % 3)?;
+        lab.pass_up_to(800)?;
+        lab.start_all()?;
+        lab.wait_for_members(&Wanted::everyone())?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+/// What a formatting or a copy cut short leaves behind.
+pub(super) fn row_14(lab: &mut Lab, left: &str) -> Result<()> {
+    form(lab)?;
+    lab.cut(1)?;
+    lab.fault(&format!("leave only {left} of etcd2's data"));
+    let member = lab.nodes[1].data().join("member");
+    if left == "snap" {
+        fs_err::remove_dir_all(member.join("wal"))?;
+    } else {
+        lab.wipe(1)?;
+        fs_err::create_dir_all(member.join("wal"))?;
+        fs_err::write(member.join("wal/0.tmp"), "")?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+/// A copy of a card is put back after the cluster has gone on.
+pub(super) fn row_18(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let copy = lab.set_aside(2)?;
+    lab.start(2)?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    // What is acknowledged now lies on etcd1 and etcd3 alone.
+    lab.cut(1)?;
+    lab.pass(A_WHILE)?;
+    lab.put(&copy, 2)?;
+    lab.cut(0)?;
+    lab.start(1)?;
+    lab.start(2)?;
+    lab.pass(A_WHILE)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// Lets everybody apply all writes: no clients for a moment.
+pub(super) fn quiet(lab: &mut Lab) -> Result<()> {
+    lab.traffic.nodes(Vec::new());
+    lab.pass(Duration::from_secs(1))
+}

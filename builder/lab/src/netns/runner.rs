@@ -1,0 +1,135 @@
+//! Runs scenarios side by side, each in a process and namespaces of its own, and reports them as they end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::enclosure::enclosed;
+use super::history::say;
+
+/// After which a scenario counts as hanging.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// A scenario to run: a name, or `random-SEED`.
+#[derive(Debug)]
+struct Running {
+    name: String,
+    process: Child,
+    log: PathBuf,
+    start: Instant,
+}
+
+/// What all scenarios did together.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    pub(super) scenarios: u64,
+    pub(super) failures: Vec<String>,
+    pub(super) faults: u64,
+    pub(super) writes: u64,
+    pub(super) reads: u64,
+}
+
+/// How to run them.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) images: PathBuf,
+    pub(super) logs: PathBuf,
+    /// How many run side by side.
+    pub(super) jobs: usize,
+    /// Whether others are still run after a failure.
+    pub(super) keep_going: bool,
+}
+
+/// Runs scenarios in this order.
+pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
+    fs_err::create_dir_all(&plan.logs)?;
+    let mut waiting = names.into_iter();
+    let mut running: Vec<Running> = Vec::new();
+    let mut sum = Sum::default();
+    loop {
+        let go_on = plan.keep_going || sum.failures.is_empty();
+        while go_on && running.len() < plan.jobs {
+            let Some(name) = waiting.next() else { break };
+            running.push(start(plan, name)?);
+        }
+        if running.is_empty() || !go_on {
+            // Whatever still runs ends with this process.
+            return Ok(sum);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        for mut scenario in std::mem::take(&mut running) {
+            match scenario.process.try_wait()? {
+                Some(status) => finished(&scenario, status, &mut sum)?,
+                None if scenario.start.elapsed() > LIMIT => {
+                    scenario.process.kill()?;
+                    let status = scenario.process.wait()?;
+                    finished(&scenario, status, &mut sum)?;
+                }
+                None => running.push(scenario),
+            }
+        }
+    }
+}
+
+fn start(plan: &Plan, name: String) -> Result<Running> {
+    let log = plan.logs.join(format!("{name}.log"));
+    let output = fs_err::File::create(&log)?.into_parts().0;
+    let process = enclosed()?
+        .args(["scenario", &name])
+        .arg(&plan.images)
+        .stderr(output.try_clone()?)
+        .stdout(output)
+        .spawn()
+        .context("starting setpriv")?;
+    Ok(Running {
+        name,
+        process,
+        log,
+        start: Instant::now(),
+    })
+}
+
+fn finished(scenario: &Running, status: ExitStatus, sum: &mut Sum) -> Result<()> {
+    let seconds = scenario.start.elapsed().as_secs_f64();
+    let text = String::from_utf8_lossy(&fs_err::read(&scenario.log)?).into_owned();
+    let counts = counts(&text);
+    sum.scenarios += 1;
+    sum.faults += counts[0];
+    sum.writes += counts[1];
+    sum.reads += counts[2];
+    let numbers = format!(
+        "{seconds:5.1} s  {:3} faults  {:4} writes  {:4} reads",
+        counts[0], counts[1], counts[2]
+    );
+    if status.success() {
+        say(&format!("ok    {:36} {numbers}", scenario.name));
+    } else {
+        say(&text);
+        say(&format!(
+            "FAILED {:35} {numbers}  ({status}; {})",
+            scenario.name,
+            shown(&scenario.log)
+        ));
+        sum.failures.push(scenario.name.clone());
+    }
+    Ok(())
+}
+
+/// The numbers of the line `counts FAULTS WRITES READS`.
+fn counts(text: &str) -> [u64; 3] {
+    let line = text
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("counts "));
+    let mut numbers = line
+        .unwrap_or_default()
+        .split(' ')
+        .map(|word| word.parse().unwrap_or(0));
+    std::array::from_fn(|_| numbers.next().unwrap_or(0))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,174 @@
+//! Scenarios in which a node's program is broken on purpose: the checker must see it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::history::say;
+use super::lab::Lab;
+use super::model::Wanted;
+use super::root::PROGRAMS;
+use super::scenarios::{Play, form};
+use super::violation::{Invariant, Violation};
+
+/// What is broken, and which promise breaks with it.
+#[derive(Debug)]
+pub(super) struct Sabotage {
+    name: &'static str,
+    pub(super) set: &'static str,
+    /// Runs before anything is broken.
+    before: Play,
+    /// Runs with the broken program.
+    pub(super) play: Play,
+    /// The program, and shell code that goes to its end (`decide`, which is read by `join`) or its beginning (`join`).
+    program: &'static str,
+    code: &'static str,
+    /// Whose; everybody's if `None`.
+    node: Option<usize>,
+    breaks: Invariant,
+}
+
+const ALL: &[Sabotage] = &[
+    // Whoever has data begins anew with it, unasked.
+    Sabotage {
+        name: "sabotage-one-cluster",
+        set: "three",
+        before: form,
+        play: reboot_two,
+        program: "decide",
+        code: "decide() { case $(cat) in *'data yes'*) touch \"$DATA/force-new-cluster\"; echo force ;; *) echo wait ;; esac; }",
+        node: None,
+        breaks: Invariant::OneCluster,
+    },
+    // Everybody forgets everything at each start.
+    Sabotage {
+        name: "sabotage-no-lost-write",
+        set: "three",
+        before: form,
+        play: reboot_all,
+        program: "join",
+        code: "rm -rf /var/lib/etcd/member /var/lib/etcd/node",
+        node: None,
+        breaks: Invariant::NoLostWrite,
+    },
+    // One member changes what it holds.
+    Sabotage {
+        name: "sabotage-same-data",
+        set: "three",
+        before: form,
+        play: reboot_all,
+        program: "join",
+        code: "[ ! -e /var/lib/etcd/member/snap/db ] || sed -i s/written/altered/g /var/lib/etcd/member/snap/db",
+        node: Some(1),
+        breaks: Invariant::SameData,
+    },
+    // Somebody without data does not ask to be taken in.
+    Sabotage {
+        name: "sabotage-membership",
+        set: "three",
+        before: form,
+        play: wipe_one,
+        program: "decide",
+        code: "decide() { case $(cat) in *'data yes'*'majority'*) echo resume ;; *'majority yes'*) echo 'wait for nothing' ;; \
+               *) echo resume ;; esac; }",
+        node: Some(2),
+        breaks: Invariant::Membership,
+    },
+    // Nobody says what it waits for.
+    Sabotage {
+        name: "sabotage-reason",
+        set: "three",
+        before: |_| Ok(()),
+        play: start_two,
+        program: "decide",
+        code: "decide() { while :; do sleep 1; done; }",
+        node: None,
+        breaks: Invariant::Reason,
+    },
+];
+
+pub(super) fn names() -> impl Iterator<Item = String> {
+    ALL.iter().map(|sabotage| sabotage.name.to_owned())
+}
+
+pub(super) fn find(name: &str) -> Option<&'static Sabotage> {
+    ALL.iter().find(|sabotage| sabotage.name == name)
+}
+
+impl Sabotage {
+    /// The scenario; its end is the checker's.
+    pub(super) fn run(&self, lab: &mut Lab) -> Result<()> {
+        (self.before)(lab)?;
+        self.prepare(lab)?;
+        (self.play)(lab)
+    }
+
+    /// Makes the broken programs, which nodes run when they are switched on next.
+    fn prepare(&self, lab: &mut Lab) -> Result<()> {
+        for (index, node) in lab.nodes.iter().enumerate() {
+            if self.node.is_none_or(|only| only == index) {
+                let path = node.image.join(PROGRAMS).join(self.program);
+                let text = fs_err::read_to_string(&path)?;
+                let broken = if self.program == "decide" {
+                    format!("{text}\n{}\n", self.code)
+                } else {
+                    let (first, rest) = text.split_once('\n').context("the program is one line")?;
+                    format!("{first}\n{}\n{rest}", self.code)
+                };
+                let copy = node.folder.join("sabotaged").join(self.program);
+                fs_err::create_dir_all(node.folder.join("sabotaged"))?;
+                fs_err::write(&copy, broken)?;
+                fs_err::set_permissions(&copy, fs_err::metadata(&path)?.permissions())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the checker has seen the broken promise.
+    pub(super) fn verdict(&self, result: &Result<()>) -> ExitCode {
+        let seen = match result {
+            Ok(()) => None,
+            Err(error) => error
+                .downcast_ref::<Violation>()
+                .map(|violation| violation.invariant),
+        };
+        if seen == Some(self.breaks) {
+            say(&format!(
+                "the checker saw that {:?} was broken, as it should",
+                self.breaks
+            ));
+            return ExitCode::SUCCESS;
+        }
+        say(&format!(
+            "{:?} was broken on purpose; the checker saw {seen:?}",
+            self.breaks
+        ));
+        ExitCode::from(1)
+    }
+}
+
+/// Clients would see the first sign, a lost write, before the checker sees two clusters.
+fn reboot_two(lab: &mut Lab) -> Result<()> {
+    lab.traffic.stop();
+    lab.cut(0)?;
+    lab.cut(1)?;
+    lab.settle(&Wanted::everyone())
+}
+
+fn reboot_all(lab: &mut Lab) -> Result<()> {
+    lab.cut_all()?;
+    lab.settle(&Wanted::everyone())
+}
+
+fn wipe_one(lab: &mut Lab) -> Result<()> {
+    lab.bound = Duration::from_secs(15);
+    lab.wipe(2)?;
+    lab.settle(&Wanted::everyone())
+}
+
+fn start_two(lab: &mut Lab) -> Result<()> {
+    lab.start(0)?;
+    lab.start(1)?;
+    lab.settle(&Wanted::nobody().without(&[2]))
+}

@@ -1,0 +1,233 @@
+//! Named scenarios: what people do with cards, power and commands.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::history::say;
+use super::lab::Lab;
+use super::links;
+use super::model::Wanted;
+use super::rows::{
+    row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped, row_4_all,
+    row_4_each, row_4_ipv6, row_5, row_6, row_7, row_8, row_9, row_10, row_11_full, row_11_old,
+    row_12, row_13, row_14, row_18,
+};
+use super::sabotage;
+
+/// What happens in a scenario; it ends with a check of all promises.
+pub(super) type Play = fn(&mut Lab) -> Result<()>;
+
+/// A scenario with a name.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    pub(super) set: &'static str,
+    pub(super) play: Play,
+    /// Whether it is known to fail; then it is not part of the gate.
+    failing: bool,
+}
+
+const fn passes(name: &'static str, set: &'static str, play: Play) -> Scenario {
+    Scenario {
+        name,
+        set,
+        play,
+        failing: false,
+    }
+}
+
+const fn fails(name: &'static str, set: &'static str, play: Play) -> Scenario {
+    Scenario {
+        name,
+        set,
+        play,
+        failing: true,
+    }
+}
+
+/// All of them; `row-N` is a row of the table in issue 12.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    passes("a-new-cluster", "three", |lab| {
+        form(lab).and_then(|()| lab.settle(&Wanted::everyone()))
+    }),
+    passes("a-lone-node", "lone", |lab| {
+        form(lab).and_then(|()| lab.settle(&Wanted::everyone()))
+    }),
+    passes("ipv6", "ipv6", a_wiped_member_rejoins),
+    passes("etcd-3.4", "old", a_wiped_member_rejoins),
+    passes("two-of-three-wait", "three", two_of_three_wait),
+    passes("a-wiped-member-rejoins", "three", a_wiped_member_rejoins),
+    passes("two-of-five-wiped", "five", two_of_five_wiped),
+    passes("cuts-while-rejoining", "three", cuts_while_rejoining),
+    passes("cuts-while-forming", "three", cuts_while_forming),
+    passes("all-rebooted", "three", all_rebooted),
+    passes("a-parted-leader", "three", a_parted_leader),
+    passes("loss-and-delay", "three", loss_and_delay),
+    passes("an-upgrade-from-3.4", "old", an_upgrade),
+    fails("row-1-force-as-advised", "five", row_1),
+    fails("row-2-force-while-others-serve", "three", row_2),
+    fails("row-3-foreign-lone-data", "three", row_3_foreign_lone),
+    fails("row-3-swapped-cards", "three", row_3_swapped),
+    fails("row-3-all-cards-rotated", "three", row_3_rotated),
+    fails("row-3-foreign-data-everywhere", "three", row_3_foreign),
+    fails("row-4-moved-all-at-once", "three", row_4_all),
+    fails("row-4-moved-one-by-one", "three", row_4_each),
+    fails("row-4-ipv4-to-ipv6", "three", row_4_ipv6),
+    fails("row-5-a-cut-at-the-first-start", "lone", row_5),
+    fails("row-6-corrupt-wal", "three", |lab| {
+        row_6(lab, "member/wal/*")
+    }),
+    fails("row-6-corrupt-db", "three", |lab| {
+        row_6(lab, "member/snap/db")
+    }),
+    fails("row-7-authentication", "three", row_7),
+    fails("row-8-one-down-one-wiped", "five", row_8),
+    fails("row-9-twins", "three", row_9),
+    fails("row-10-a-replaced-member-returns", "three", row_10),
+    fails("row-11-a-full-disk", "three", row_11_full),
+    fails("row-11-an-old-binary", "three", row_11_old),
+    fails("row-12-a-lone-3.4-member", "old", row_12),
+    fails("row-13-a-broken-promise", "three", row_13),
+    fails("row-14-a-database-without-a-log", "three", |lab| {
+        row_14(lab, "snap")
+    }),
+    fails("row-14-an-unborn-log", "three", |lab| row_14(lab, "wal")),
+    fails("row-18-a-card-restored-from-a-copy", "three", row_18),
+];
+
+/// The names of those that must pass.
+pub(super) fn gate() -> impl Iterator<Item = String> {
+    let passing = SCENARIOS.iter().filter(|scenario| !scenario.failing);
+    passing.map(|scenario| scenario.name.to_owned())
+}
+
+/// The scenarios named; a name that ends in `*` stands for all that begin so.
+pub(super) fn chosen(names: &[&str]) -> Result<Vec<String>> {
+    let mut chosen = Vec::new();
+    for name in names {
+        let known = SCENARIOS
+            .iter()
+            .map(|scenario| scenario.name.to_owned())
+            .chain(sabotage::names());
+        let fits = |known: &String| match name.strip_suffix('*') {
+            Some(start) => known.starts_with(start),
+            None => known == name,
+        };
+        let mut found: Vec<String> = known.filter(fits).collect();
+        if name
+            .strip_prefix("random-")
+            .is_some_and(|seed| seed.parse::<u64>().is_ok())
+        {
+            found.push((*name).to_owned());
+        }
+        if found.is_empty() {
+            bail!("there is no scenario `{name}`: see `lab list`");
+        }
+        chosen.extend(found);
+    }
+    Ok(chosen)
+}
+
+pub(super) fn list() {
+    for scenario in SCENARIOS {
+        let note = if scenario.failing {
+            "  (known to fail)"
+        } else {
+            ""
+        };
+        say(&format!("{}{note}", scenario.name));
+    }
+    sabotage::names().for_each(|name| say(&name));
+    say("random-SEED");
+}
+
+/// Switches everybody on and waits for a healthy cluster.
+pub(super) fn form(lab: &mut Lab) -> Result<()> {
+    lab.start_all()?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    lab.pass(Duration::from_millis(500))
+}
+
+fn two_of_three_wait(lab: &mut Lab) -> Result<()> {
+    lab.start(0)?;
+    lab.start(1)?;
+    lab.settle(&Wanted::nobody().without(&[2]))
+}
+
+fn a_wiped_member_rejoins(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.settle(&Wanted::everyone())
+}
+
+fn two_of_five_wiped(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.wipe(3)?;
+    lab.settle(&Wanted::everyone())
+}
+
+fn cuts_while_rejoining(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(2)?;
+    for _ in 0..6 {
+        lab.start(2)?;
+        lab.pass_up_to(2500)?;
+        lab.cut(2)?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+fn cuts_while_forming(lab: &mut Lab) -> Result<()> {
+    for round in 0..6 {
+        lab.start_all()?;
+        lab.pass_up_to(1500)?;
+        lab.cut(round % 3)?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+fn all_rebooted(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    for _ in 0..2 {
+        lab.cut_all()?;
+        lab.start_all()?;
+        lab.pass_up_to(2000)?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+fn a_parted_leader(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    for node in 0..3 {
+        lab.part(node, (node + 1) % 3)?;
+        lab.part(node, (node + 2) % 3)?;
+        lab.pass(Duration::from_millis(2500))?;
+        lab.links.heal()?;
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+fn loss_and_delay(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.fault("lose every tenth packet to etcd1, delay what etcd2 sends");
+    lab.links.lose(0, 10)?;
+    links::delay(1)?;
+    lab.pass(Duration::from_secs(2))?;
+    lab.wipe(2)?;
+    lab.start(2)?;
+    lab.pass(Duration::from_secs(3))?;
+    lab.settle(&Wanted::everyone())
+}
+
+fn an_upgrade(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    for node in lab.all() {
+        let name = lab.nodes[node].name();
+        lab.reflash(node, "three", &name)?;
+        lab.start(node)?;
+        lab.wait_for_members(&Wanted::everyone())?;
+    }
+    lab.settle(&Wanted::everyone())
+}

@@ -1,0 +1,200 @@
+//! Clients that write and read all the time, and remember every answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::client::{Client, Header};
+use super::history::History;
+use super::rng::Rng;
+use super::violation::{Invariant, Violation};
+
+/// Between two writes, and between two reads.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// What clients know.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Acknowledged writes that must be there.
+    pub(super) acknowledged: BTreeMap<String, String>,
+    /// All writes that were ever acknowledged, and all reads that found what they should.
+    writes: u64,
+    reads: u64,
+    serving: Option<String>,
+    retired: BTreeSet<String>,
+    violation: Option<Violation>,
+}
+
+/// Clients at work. They stop when this value is dropped.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    history: History,
+    ledger: Mutex<Ledger>,
+    /// Nodes that are on, with their names.
+    nodes: Mutex<Vec<(String, IpAddr)>>,
+    /// Held for reading during each request: whoever holds it for writing knows that none is under way.
+    gate: RwLock<()>,
+    stopped: AtomicBool,
+}
+
+impl Traffic {
+    pub(super) fn start(client: Client, history: History, seed: u64) -> Self {
+        let shared = Arc::new(Shared {
+            client,
+            history,
+            ledger: Mutex::default(),
+            nodes: Mutex::default(),
+            gate: RwLock::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let worker = |work: fn(&Shared, &mut Rng, u64), seed| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || {
+                let mut rng = Rng::new(seed);
+                let mut count = 0;
+                while !shared.stopped.load(Relaxed) {
+                    count += 1;
+                    work(&shared, &mut rng, count);
+                    std::thread::sleep(PAUSE);
+                }
+            })
+        };
+        let threads = vec![worker(write, seed), worker(read, !seed)];
+        Self { shared, threads }
+    }
+
+    /// Says which nodes clients may ask.
+    pub(super) fn nodes(&self, nodes: Vec<(String, IpAddr)>) {
+        *lock(&self.shared.nodes) = nodes;
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.shared.ledger)
+    }
+
+    /// How many writes were acknowledged, and how many reads found what they should.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let ledger = self.ledger();
+        (ledger.writes, ledger.reads)
+    }
+
+    /// The first promise that clients saw broken.
+    pub(super) fn violation(&self) -> Option<Violation> {
+        self.ledger().violation.clone()
+    }
+
+    /// Runs something while no request is under way.
+    pub(super) fn paused<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
+        let _alone = self
+            .shared
+            .gate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        work(&mut self.ledger())
+    }
+
+    /// Ends all requests.
+    pub(super) fn stop(&mut self) {
+        self.shared.stopped.store(true, Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(shared: &Shared, rng: &mut Rng, count: u64) {
+    let _gate = shared.gate.read().unwrap_or_else(PoisonError::into_inner);
+    let Some((name, address)) = shared.choose(rng) else {
+        return;
+    };
+    let (key, value) = (format!("w{count:06}"), format!("value-{:016x}", rng.next()));
+    if let Ok(header) = shared.client.put(address, &key, &value) {
+        let mut ledger = lock(&shared.ledger);
+        ledger.served(&name, &header, &shared.history);
+        ledger.acknowledged.insert(key, value);
+        ledger.writes += 1;
+    }
+}
+
+fn read(shared: &Shared, rng: &mut Rng, _: u64) {
+    let _gate = shared.gate.read().unwrap_or_else(PoisonError::into_inner);
+    let Some((name, address)) = shared.choose(rng) else {
+        return;
+    };
+    let wanted = {
+        let ledger = lock(&shared.ledger);
+        let length = ledger.acknowledged.len().max(1);
+        let chosen = ledger.acknowledged.iter().nth(rng.index(length));
+        chosen.map(|(key, value)| (key.clone(), value.clone()))
+    };
+    let Some((key, value)) = wanted else {
+        return;
+    };
+    let Ok((header, found)) = shared.client.get(address, &key) else {
+        return;
+    };
+    let mut ledger = lock(&shared.ledger);
+    if found.as_ref() == Some(&value) {
+        ledger.reads += 1;
+    } else {
+        let found = found.unwrap_or_else(|| "nothing".to_owned());
+        let cluster = header.cluster;
+        let text = format!(
+            "{name} of cluster {cluster} reads {found} where {key} = {value} was acknowledged"
+        );
+        ledger.broken(
+            Violation::new(Invariant::NoLostWrite, text),
+            &shared.history,
+        );
+    }
+}
+
+impl Shared {
+    fn choose(&self, rng: &mut Rng) -> Option<(String, IpAddr)> {
+        let nodes = lock(&self.nodes);
+        let length = nodes.len().max(1);
+        nodes.get(rng.index(length)).cloned()
+    }
+}
+
+impl Ledger {
+    /// Remembers which cluster acknowledges writes: once another one does, the former must never do so again.
+    fn served(&mut self, name: &str, header: &Header, history: &History) {
+        let cluster = &header.cluster;
+        if self.serving.as_ref() == Some(cluster) {
+            return;
+        }
+        history.add(&format!(
+            "clients: {name} acknowledges writes for cluster {cluster}"
+        ));
+        if self.retired.contains(cluster) {
+            let text = format!(
+                "{name} acknowledges writes for cluster {cluster}, and another cluster did meanwhile"
+            );
+            self.broken(Violation::new(Invariant::OneCluster, text), history);
+        }
+        let former = self.serving.replace(cluster.clone());
+        self.retired.extend(former);
+    }
+
+    fn broken(&mut self, violation: Violation, history: &History) {
+        if self.violation.is_none() {
+            history.add(&format!("clients: {violation}"));
+            self.violation = Some(violation);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! The part of a unit file that says what runs, when, and what happens when it ends.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+/// A service as `init` runs it.
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    pub(super) pre: Vec<Step>,
+    pub(super) main: Vec<String>,
+    pub(super) post: Vec<Step>,
+    pub(super) stop_post: Vec<Step>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) restart_after: Duration,
+}
+
+/// A command of a unit.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) words: Vec<String>,
+    /// Whether its failure counts for nothing (`-`).
+    pub(super) may_fail: bool,
+}
+
+/// Settings that restrict or schedule; they do not change what runs when.
+const SANDBOX: &[&str] = &[
+    "AmbientCapabilities",
+    "BindReadOnlyPaths",
+    "CapabilityBoundingSet",
+    "IOSchedulingClass",
+    "IOSchedulingPriority",
+    "LimitNOFILE",
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "MemoryHigh",
+    "MemoryMax",
+    "Nice",
+    "NoNewPrivileges",
+    "OOMScoreAdjust",
+    "PrivateDevices",
+    "PrivateTmp",
+    "ProcSubset",
+    "ReadWritePaths",
+    "RemoveIPC",
+    "SystemCallArchitectures",
+    "SystemCallFilter",
+    "UMask",
+    "User",
+    "Group",
+];
+
+/// Settings that `init` follows without reading them; another value would need code.
+const FIXED: &[(&str, &str)] = &[
+    ("Type", "notify"),
+    ("TimeoutStartSec", "infinity"),
+    ("StandardOutput", "journal+console"),
+    ("StandardError", "journal"),
+    ("RuntimeDirectory", "etcd"),
+    ("RuntimeDirectoryMode", "0700"),
+    ("RuntimeDirectoryPreserve", "yes"),
+    ("Restart", "always"),
+];
+
+/// Reads the section `[Service]`. What `init` would not obey is an error, so that a scenario never shows less than it says.
+pub(super) fn parse(text: &str) -> Result<Unit> {
+    let mut unit = Unit::default();
+    let mut section = "";
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        if section == "[Service]" && !line.starts_with('#') {
+            setting(&mut unit, key, value)
+                .with_context(|| format!("the unit's setting `{line}`"))?;
+        }
+    }
+    Ok(unit)
+}
+
+fn setting(unit: &mut Unit, key: &str, value: &str) -> Result<()> {
+    match key {
+        "ExecStartPre" => unit.pre.push(step(value)),
+        "ExecStart" => unit.main = words(value),
+        "ExecStartPost" => unit.post.push(step(value)),
+        "ExecStopPost" => unit.stop_post.push(step(value)),
+        "RestartSec" => unit.restart_after = Duration::from_secs(value.parse()?),
+        "Environment" => {
+            let (name, value) = value.split_once('=').context("no value")?;
+            unit.environment.push((name.to_owned(), value.to_owned()));
+        }
+        _ if FIXED.contains(&(key, value)) || restricts(key) => (),
+        _ => bail!("the laboratory does not know it"),
+    }
+    Ok(())
+}
+
+/// Whether a setting only restricts or schedules.
+fn restricts(key: &str) -> bool {
+    SANDBOX.contains(&key) || key.starts_with("Protect") || key.starts_with("Restrict")
+}
+
+fn step(value: &str) -> Step {
+    let command = value.trim_start_matches(['-', '+', '!', ':', '@']);
+    Step {
+        words: words(command),
+        may_fail: value[..value.len() - command.len()].contains('-'),
+    }
+}
+
+fn words(command: &str) -> Vec<String> {
+    command.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn what_cannot_be_obeyed_is_refused() {
+        let unit = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=on-failure\n";
+        let error = format!("{:#}", parse(unit).unwrap_err());
+        assert_eq!(
+            error,
+            "the unit's setting `Restart=on-failure`: the laboratory does not know it"
+        );
+    }
+
+    #[test]
+    fn the_commands_of_a_unit_are_read_in_their_order() {
+        let unit =
+            parse("[Service]\nExecStartPre=-/a b\nExecStart=/c\nExecStartPost=/d\nRestartSec=5\n");
+        let unit = unit.unwrap();
+        assert!(unit.pre[0].may_fail);
+        assert_eq!(unit.pre[0].words, ["/a", "b"]);
+        assert_eq!(unit.main, ["/c"]);
+        assert!(!unit.post[0].may_fail);
+        assert_eq!(unit.restart_after.as_secs(), 5);
+    }
+}

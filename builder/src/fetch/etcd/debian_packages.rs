@@ -1,0 +1,187 @@
+//! etcd's packages of Debian trixie, from the cache or from Debian: with a Debian base that was made, or alone.
+//!
+//! `<key>.packages` is a list of packages, a line each: name, version, architecture, SHA-256. The packages of etcd are
+//! beside it, and are compared with it whenever they are used.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::fetch::cache::{Cache, Entry};
+use crate::fetch::digest::DigestReader;
+use crate::fetch::verified::Pin;
+use crate::fetch::{Options, debian, download};
+
+/// Endings in the cache.
+pub(in crate::fetch) const PACKAGES: &str = "packages";
+pub(in crate::fetch) const SERVER: &str = "etcd-server.deb";
+pub(in crate::fetch) const CLIENT: &str = "etcd-client.deb";
+
+/// A file with the name it counts under, and the digest it must have, if one is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pinned {
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    pub(super) pin: Pin,
+}
+
+/// Server, then client: of the day the base was made if there is one in the cache, else on their own.
+pub(super) fn debian_packages(options: &Options<'_>) -> Result<[Pinned; 2]> {
+    let inputs = debian::Inputs {
+        mirror: options.mirror.map(str::to_owned),
+    };
+    let keys = [inputs.digest(), inputs.packages_digest()];
+    kept_or_downloaded(&keys, options, |work_dir| {
+        debian::download_packages(&inputs, work_dir)
+    })
+}
+
+/// What is kept under the first of the keys that has it; else what `download` leaves in a folder, kept under the last.
+fn kept_or_downloaded(
+    keys: &[String; 2],
+    options: &Options<'_>,
+    download: impl FnOnce(&Path) -> Result<()>,
+) -> Result<[Pinned; 2]> {
+    let cache = Cache::open(options.cache)?;
+    for key in keys {
+        if !options.cache.join(format!("{key}.{PACKAGES}")).exists() {
+            continue;
+        }
+        if let Some(packages) = kept(&cache.entry(key, options.progress)?, options)? {
+            return Ok(packages);
+        }
+    }
+    if options.offline {
+        return Err(download::offline("etcd's package of Debian trixie"));
+    }
+    let entry = cache.entry(&keys[1], options.progress)?;
+    options
+        .progress
+        .note("downloading etcd's packages from Debian with apt");
+    let work_dir = entry.work_folder()?;
+    let kept = download(&work_dir).and_then(|()| keep(&entry, &work_dir));
+    // What a failed attempt left goes as well; its own error is the one to report.
+    let cleaned = entry.remove_work_folder();
+    let packages = kept?;
+    cleaned.map(|()| packages)
+}
+
+/// The packages of this entry, if nobody else can have written their list and they still match it.
+fn kept(entry: &Entry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
+    if !entry.is_ours(PACKAGES)? {
+        let folder = entry.folder().display();
+        let note = format!(
+            "other users can write to the cache folder {folder}: etcd's packages in it are not used"
+        );
+        options.progress.note(&note);
+        return Ok(None);
+    }
+    let list = fs_err::read_to_string(entry.path(PACKAGES))?;
+    let mut packages = Vec::new();
+    for (name, ending) in [("etcd-server", SERVER), ("etcd-client", CLIENT)] {
+        let path = entry.path(ending);
+        let Some(pin) = pin(&list, name).filter(|_| path.exists()) else {
+            return Ok(None);
+        };
+        if let Err(error) = pin.check(&path.display().to_string(), &DigestReader::file(&path)?) {
+            options.progress.note(&format!("{error:#}; it is not used"));
+            return Ok(None);
+        }
+        let name = ending.to_owned();
+        packages.push(Pinned { path, name, pin });
+    }
+    Ok(packages.try_into().ok())
+}
+
+/// The digest of that package in a list.
+fn pin(list: &str, name: &str) -> Option<Pin> {
+    let mut lines = list.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    lines.find_map(|words| match words[..] {
+        [found, _version, _architecture, sha256] if found == name => Some(Pin::sha256(sha256)),
+        _ => None,
+    })
+}
+
+/// Moves the packages into the entry; the list comes last and makes them count.
+fn keep(entry: &Entry, work_dir: &Path) -> Result<[Pinned; 2]> {
+    let mut lines = Vec::new();
+    let mut keep_one = |name: &str, ending: &str| {
+        let made = work_dir.join(ending);
+        let sha256 = DigestReader::file(&made)?.sha256;
+        lines.push(format!("{name} - arm64 {sha256}\n"));
+        anyhow::Ok(Pinned {
+            path: entry.adopt(&made, ending)?,
+            name: ending.to_owned(),
+            pin: Pin::sha256(&sha256),
+        })
+    };
+    let packages = [
+        keep_one("etcd-server", SERVER)?,
+        keep_one("etcd-client", CLIENT)?,
+    ];
+    entry.write(PACKAGES, &lines.concat())?;
+    Ok(packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+    use crate::fetch::tests::scene::{Scene, failure, sha256};
+
+    fn keys() -> [String; 2] {
+        ["b".repeat(64), "e".repeat(64)]
+    }
+
+    fn two(work_dir: &Path) -> Result<()> {
+        fs_err::write(work_dir.join(SERVER), "server")?;
+        fs_err::write(work_dir.join(CLIENT), "client")?;
+        Ok(())
+    }
+
+    fn never(_: &Path) -> Result<()> {
+        panic!("nothing is to be downloaded")
+    }
+
+    #[test]
+    fn packages_come_alone_and_are_kept() {
+        let scene = Scene::new();
+        let fetched = kept_or_downloaded(&keys(), &scene.options(), two).unwrap();
+        assert_eq!(fetched[0].pin, Pin::sha256(&sha256(b"server")));
+        assert_eq!(fs_err::read(&fetched[1].path).unwrap(), b"client");
+        assert_eq!(scene.cached(".img").len(), 0, "no base is made");
+        let again = kept_or_downloaded(&keys(), &scene.options(), never).unwrap();
+        assert_eq!(again, fetched);
+    }
+
+    #[test]
+    fn those_of_a_base_that_was_made_are_used() {
+        let scene = Scene::new();
+        let entry = Cache::open(&scene.cache).unwrap();
+        let entry = entry.entry(&keys()[0], &crate::progress::Silent).unwrap();
+        two(scene.dir.path()).unwrap();
+        keep(&entry, scene.dir.path()).unwrap();
+        drop(entry);
+        let packages = kept_or_downloaded(&keys(), &scene.options(), never).unwrap();
+        assert!(
+            packages[0]
+                .path
+                .ends_with(format!("{}.{SERVER}", keys()[0]))
+        );
+    }
+
+    #[test]
+    fn a_changed_package_is_downloaded_anew_and_refused_offline() {
+        let mut scene = Scene::new();
+        let fetched = kept_or_downloaded(&keys(), &scene.options(), two).unwrap();
+        fs_err::write(&fetched[0].path, "forged").unwrap();
+        scene.offline = true;
+        let refused = failure(kept_or_downloaded(&keys(), &scene.options(), never));
+        let expected =
+            "etcd's package of Debian trixie is not in the cache, and --offline is given";
+        assert_eq!(refused, (Kind::Storage, expected.to_owned()));
+        scene.offline = false;
+        let fetched = kept_or_downloaded(&keys(), &scene.options(), two).unwrap();
+        assert_eq!(fs_err::read(&fetched[0].path).unwrap(), b"server");
+    }
+}

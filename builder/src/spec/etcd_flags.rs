@@ -1,0 +1,122 @@
+//! `[etcd.extra]`: the keys of etcd.conf.yml of etcd 3.4 to 3.7 and their types (etcd's `embed.Config`).
+//!
+//! etcd ignores an unknown key silently and exits at the start if a value has the wrong type.
+
+use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
+
+use super::document::wrong_type;
+use super::suggest;
+use serde::Deserialize as _;
+
+/// Keys that follow from the cluster or that the node's own programs rely on.
+///
+/// The overlay's mere defaults (`snapshot-count`, `max-wals` …) are not among them: `extra` may replace those.
+const REFUSED: &str = "
+    advertise-client-urls client-transport-security config-file data-dir discovery discovery-config
+    discovery-endpoints discovery-fallback discovery-proxy discovery-srv discovery-srv-name discovery-token
+    election-timeout force-new-cluster heartbeat-interval initial-advertise-peer-urls initial-cluster
+    initial-cluster-state initial-cluster-token listen-client-http-urls listen-client-urls listen-metrics-urls
+    listen-peer-urls log-output log-outputs logger name peer-transport-security proxy quota-backend-bytes
+    self-signed-cert-validity unsafe-no-fsync wal-dir";
+
+const INTEGERS: &str = "
+    auth-token-ttl backend-batch-limit bcrypt-cost bootstrap-defrag-threshold-megabytes compaction-batch-limit
+    distributed-tracing-sampling-rate experimental-bootstrap-defrag-threshold-megabytes
+    experimental-compaction-batch-limit experimental-distributed-tracing-sampling-rate experimental-max-learners
+    experimental-snapshot-catch-up-entries max-concurrent-streams max-learners max-request-bytes max-snapshots
+    max-txn-ops max-wals snapshot-catchup-entries snapshot-count";
+
+/// Go's `time.Duration`, which the file holds in nanoseconds: `"5s"` works on the command line only.
+const NANOSECONDS: &str = "
+    backend-batch-interval compact-hash-check-time compaction-sleep-interval corrupt-check-time downgrade-check-time
+    experimental-compact-hash-check-time experimental-compaction-sleep-interval experimental-corrupt-check-time
+    experimental-downgrade-check-time experimental-warning-apply-duration
+    experimental-warning-unary-request-duration experimental-watch-progress-notify-interval
+    grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout warning-apply-duration
+    warning-unary-request-duration watch-progress-notify-interval";
+
+const SWITCHES: &str = "
+    debug disable-log-sampling enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof
+    enable-v2 experimental-compact-hash-check-enabled experimental-enable-distributed-tracing
+    experimental-enable-lease-checkpoint experimental-enable-lease-checkpoint-persist
+    experimental-initial-corrupt-check experimental-memory-mlock experimental-stop-grpc-service-on-defrag
+    experimental-txn-mode-write-with-shared-buffer initial-election-tick-advance memory-mlock pre-vote
+    strict-reconfig-check";
+
+const TEXTS: &str = "
+    auth-token auto-compaction-mode auto-compaction-retention backend-bbolt-freelist-type cors
+    distributed-tracing-address distributed-tracing-instance-id distributed-tracing-service-name
+    experimental-backend-bbolt-freelist-type experimental-distributed-tracing-address
+    experimental-distributed-tracing-instance-id experimental-distributed-tracing-service-name
+    experimental-enable-v2v3 feature-gates host-whitelist log-format log-level log-package-levels
+    log-rotation-config-json metrics tls-max-version tls-min-version v2-deprecation";
+
+const LISTS: &str = "cipher-suites";
+const TABLES: &str = "socket-options";
+
+/// The types, each with its keys, its name for people and its name in a JSON schema.
+pub(super) const TYPES: [(&str, &str, &str); 6] = [
+    (INTEGERS, "an integer", "integer"),
+    (NANOSECONDS, "an integer, in nanoseconds", "integer"),
+    (SWITCHES, "true or false", "boolean"),
+    (TEXTS, "a string", "string"),
+    (LISTS, "a list of strings", "array"),
+    (TABLES, "a table", "object"),
+];
+
+/// The value as etcd receives it.
+pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, String> {
+    if REFUSED.split_whitespace().any(|refused| refused == key) {
+        return Err(format!(
+            "`{key}` in [etcd.extra] is set by this program itself"
+        ));
+    }
+    let found = TYPES
+        .iter()
+        .find(|(keys, ..)| keys.split_whitespace().any(|known| known == key));
+    let Some((_, wanted, schema_type)) = found else {
+        let known: Vec<_> = TYPES
+            .iter()
+            .flat_map(|(keys, ..)| keys.split_whitespace())
+            .collect();
+        let advice = match suggest::nearest(key, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "etcd.conf.yml has no such key".to_owned(),
+        };
+        return Err(format!("unknown key `{key}` in [etcd.extra]; {advice}"));
+    };
+    let fits = match value {
+        DeValue::Integer(number) => {
+            *schema_type == "integer"
+                && i64::from_str_radix(number.as_str(), number.radix()).is_ok()
+        }
+        DeValue::Boolean(_) => *schema_type == "boolean",
+        DeValue::String(_) => *schema_type == "string",
+        DeValue::Array(items) => {
+            *schema_type == "array" && items.iter().all(|item| item.get_ref().is_str())
+        }
+        DeValue::Table(_) => *schema_type == "object",
+        DeValue::Float(_) | DeValue::Datetime(_) => false,
+    };
+    let owned = || {
+        toml::Value::deserialize(ValueDeserializer::from(Spanned::new(0..0, value.clone()))).ok()
+    };
+    fits.then(owned)
+        .flatten()
+        .ok_or_else(|| wrong_type(&format!("`{key}` in [etcd.extra]"), wanted, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_has_two_meanings() {
+        let all = TYPES.iter().map(|(keys, ..)| *keys).chain([REFUSED]);
+        let mut keys: Vec<_> = all.flat_map(str::split_whitespace).collect();
+        keys.sort_unstable();
+        let unique = keys.windows(2).all(|pair| pair[0] != pair[1]);
+        assert!(unique, "{keys:?}");
+    }
+}

@@ -1,0 +1,266 @@
+//! The settings of cluster.toml. This table is their only source: the parser, the template of `init`, the JSON schema
+//! and the reference in the README are all made from it.
+
+use std::ops::RangeInclusive;
+
+use super::cluster::{Board, KeyKind};
+use super::{appliance, certificates, files, identity, names, network, ssh, subnet, wifi};
+
+/// A table of cluster.toml.
+pub(super) struct Section {
+    /// The header as written in the file, for example `[network.wifi]` or `[[node]]`.
+    pub(super) header: &'static str,
+    /// What the table describes. Like [`Setting::doc`], each line begins with a space.
+    pub(super) doc: &'static str,
+    pub(super) settings: &'static [Setting],
+}
+
+/// A key of a table.
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) given: Given,
+    pub(super) doc: &'static str,
+}
+
+/// Checks a text and says what is wrong with it.
+pub(super) type Check = fn(&str) -> Result<(), String>;
+
+/// The values that a setting accepts.
+pub(super) enum Kind {
+    Text(Check),
+    /// One of several names; the first field says what they name.
+    Choice(&'static str, fn() -> Vec<&'static str>),
+    Switch,
+    /// An integer in a range; its unit follows the number in complaints.
+    Integer(RangeInclusive<u32>, &'static str),
+    /// A number of bytes in a range, as an integer or as text with a unit.
+    Size(RangeInclusive<u64>),
+    List(&'static Kind),
+    /// Settings of etcd itself ([`super::etcd_flags`]).
+    EtcdFlags,
+}
+
+/// What applies if the file does not contain the setting. All values are written in TOML.
+pub(super) enum Given {
+    Default(&'static str),
+    /// There is no default; the value is an example.
+    Optional(&'static str),
+    /// The table is incomplete without the setting; the value is an example.
+    Required(&'static str),
+}
+
+use Given::{Default, Optional, Required};
+use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
+
+/// Every key of this table is accepted: the only setting describes all of them, and its name is an example.
+pub(super) const OPEN: &str = "[hosts]";
+
+/// Doc comments become the descriptions that users read.
+macro_rules! sections {
+    ($(
+        $(#[doc = $about:literal])* $header:literal {
+            $($(#[doc = $doc:literal])+ $name:literal: $kind:expr, $given:expr;)*
+        }
+    )*) => {
+        /// All tables, in the order of the template.
+        pub(super) static SECTIONS: &[Section] = &[$(
+            Section {
+                header: $header,
+                doc: concat!($($about,)*),
+                settings: &[$(
+                    Setting { name: $name, kind: $kind, given: $given, doc: concat!($($doc,)+) },
+                )*],
+            },
+        )*];
+    };
+}
+
+sections! {
+    "[cluster]" {
+        /// The cluster's short name, which certificates and reports contain.
+        "name": Text(identity::cluster_name), Default(r#""main""#);
+        /// The DNS domain: a node's full name is `<name>.<domain>`. mDNS answers for `local` only if `avahi` is set.
+        "domain": Text(identity::domain_name), Default(r#""local""#);
+        /// The base system: a recipe (see `etcd-image recipes`) or the path of an image, relative to this file.
+        "base": Text(|_| Ok(())), Default(r#""raspios-trixie""#);
+        /// etcd's `initial-cluster-token`. By default, the state directory keeps a random one.
+        "token": Text(identity::token), Optional(r#""main-2026""#);
+    }
+
+    "[network]" {
+        /// The network interface. By default `eth0`, or `wlan0` with `[network.wifi]`; on Ubuntu any wired interface.
+        "interface": Text(names::interface), Optional(r#""eth0""#);
+        /// The prefix length in bits, for example 24 for the netmask 255.255.255.0. The default for IPv6 is 64.
+        "prefix": Integer(1..=128, " bits"), Default("24");
+        /// The default gateway, or `"none"`. IPv6 has no default.
+        "gateway": Text(network::gateway), Default(r#""192.168.0.1""#);
+        /// Name servers in the order they are tried; may be empty. The default for IPv6 is `2606:4700:4700::1111`.
+        "dns": List(&Text(subnet::check_server)), Default(r#"["1.1.1.1"]"#);
+    }
+
+    /// A wireless network with WPA-PSK.
+    "[network.wifi]" {
+        /// The network's name.
+        "ssid": Text(wifi::ssid), Required(r#""network name""#);
+        /// The passphrase of 8 to 63 characters, or the key as 64 hexadecimal digits.
+        "password": Text(wifi::password), Required(r#""correct horse battery""#);
+        /// The country as two capital letters (ISO 3166), without which the radio stays off.
+        "country": Text(wifi::country), Required(r#""DE""#);
+    }
+
+    /// One member of the cluster; repeat the table for each. Choose an odd number: 3 members tolerate the loss of 1,
+    /// 5 of 2.
+    "[[node]]" {
+        /// The name of the host, of the etcd member and of the image.
+        "name": Text(names::host_label), Required(r#""etcd1""#);
+        /// The static address, without a prefix length.
+        "address": Text(subnet::check_node), Required(r#""192.168.0.50""#);
+        /// The board. A base that cannot boot on it is refused.
+        "board": Choice("board", Board::names), Optional(r#""pi4""#);
+        /// The former member whose place this node takes. It must not be a `[[node]]` any more.
+        "replaces": Text(names::host_label), Optional(r#""etcd9""#);
+    }
+
+    "[etcd]" {
+        /// A release, `"debian"` for Debian's packages, or a path relative to this file: a release tarball, Debian
+        /// packages separated by commas, or a directory.
+        "version": Text(|_| Ok(())), Default(r#""3.6.14""#);
+        /// Milliseconds between heartbeats. The default is five times etcd's own, because SD cards are slow.
+        "heartbeat-interval": Integer(1..=10_000, " ms"), Default("500");
+        /// Milliseconds without a heartbeat until an election; at least five heartbeats.
+        "election-timeout": Integer(5..=50_000, " ms"), Default("5000");
+        /// The database size at which etcd stops accepting writes, in MiB, GiB or (without quotes) bytes.
+        "quota": Size(16 << 20..=64 << 30), Default(r#""2GiB""#);
+        /// Other keys of etcd.conf.yml, which etcd receives unchanged.
+        "extra": EtcdFlags, Optional("{ snapshot-count = 20000, max-request-bytes = 3145728 }");
+    }
+
+    "[ssh]" {
+        /// The login user, who may use sudo.
+        "user": Text(names::user), Default(r#""pi""#);
+        /// Lines of the user's `authorized_keys`. By default, the public keys in `~/.ssh/*.pub`.
+        "authorized-keys": List(&Text(ssh::key)), Optional(
+            r#"["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti you@laptop"]"#);
+        /// Public keys of certificate authorities that sign the keys of users.
+        "trusted-user-ca": List(&Text(ssh::ca_key)), Optional(
+            r#"["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca"]"#);
+        /// The hash of a password for the console, made with `openssl passwd -6`. SSH never accepts a password.
+        "password-hash": Text(ssh::password_hash), Optional(
+            r#""$6$saltsaltsaltsalt$NxLyPD9NDcDiX.dPIZ4a.u1WqJTSY1t0BNcVlJ0oJpSHG7c2H9QhIrXkTqVPXb4oQb1jVxWn0e1cS0e3d2oZ01""#);
+    }
+
+    "[pki]" {
+        /// The key type of all certificates.
+        "key": Choice("key kind", KeyKind::names), Default(r#""ecdsa-p256""#);
+        /// Days that the CA certificate is valid, from the first build on.
+        "ca-days": Integer(1..=certificates::MOST_DAYS, " days"), Default("3650");
+        /// Days that all other certificates are valid, at most `ca-days`.
+        "leaf-days": Integer(1..=certificates::MOST_DAYS, " days"), Default("1825");
+        /// DNS names (also `*.domain`) and addresses added to the certificates of every node.
+        "extra-sans": List(&Text(certificates::subject_name)), Default("[]");
+    }
+
+    "[appliance]" {
+        /// Whether the system stays unchanged after flashing. Change it by building and flashing again; etcd's data
+        /// stays.
+        "read-only": Switch, Default("true");
+        /// The place of etcd's data: `"card"` for the card from 8 GiB on (16 GB or larger), or a whole disk as in
+        /// `"/dev/disk/by-id/usb-…"`.
+        "data": Text(appliance::data_place), Default(r#""card""#);
+        /// Whether to format a place that holds unknown data. etcd's own data is never formatted.
+        "wipe-data": Switch, Default("false");
+        /// Seconds until the hardware restarts a system that hangs; 0 for never.
+        "watchdog": Integer(0..=15, " seconds"), Default("15");
+        /// TCP ports that are open to the network. 2379 and 2380 are etcd's own and required.
+        "ports": List(&Integer(1..=65_535, "")), Default("[22, 2379, 2380]");
+        /// Whether mDNS answers for `<name>.local`; opens UDP port 5353.
+        "avahi": Switch, Default("false");
+    }
+
+    /// Additional lines of `/etc/hosts`, for machines that are not nodes.
+    "[hosts]" {
+        /// An address and its names.
+        "\"192.168.0.10\"": List(&Text(|_| Ok(()))), Optional(r#"["proxy1", "proxy1.local"]"#);
+    }
+
+    /// An additional file in the root file system; repeat the table for each.
+    "[[file]]" {
+        /// The absolute path on the node.
+        "path": Text(files::path), Required(r#""/etc/motd""#);
+        /// The content as text. Every file needs either `content` or `source`.
+        "content": Text(|_| Ok(())), Optional(r#""Welcome\n""#);
+        /// The path of a file with the content, relative to this file.
+        "source": Text(|_| Ok(())), Optional(r#""motd""#);
+        /// The permissions as octal digits.
+        "mode": Text(files::mode), Default(r#""0644""#);
+        /// The owner and group, by name or number.
+        "owner": Text(files::owner), Default(r#""root:root""#);
+        /// The only node that receives the file. By default, every node does.
+        "node": Text(|_| Ok(())), Optional(r#""etcd1""#);
+    }
+}
+
+impl Section {
+    /// The keys that lead to the table, for example `network.wifi`.
+    pub(super) fn path(&self) -> &'static str {
+        self.header.trim_matches(['[', ']'])
+    }
+
+    /// Whether the file may contain the table several times.
+    pub(super) fn is_list(&self) -> bool {
+        self.header.starts_with("[[")
+    }
+
+    /// The key of a table inside this one.
+    pub(super) fn name_of_inner(&self, inner: &'static Self) -> Option<&'static str> {
+        inner.path().strip_prefix(self.path())?.strip_prefix('.')
+    }
+
+    /// Its keys, including those of tables inside it.
+    pub(super) fn keys(&self) -> Vec<&'static str> {
+        let settings = self.settings.iter().map(|setting| setting.name);
+        let inner = SECTIONS
+            .iter()
+            .filter_map(|inner| self.name_of_inner(inner));
+        settings.chain(inner).collect()
+    }
+}
+
+/// The default of a text.
+///
+/// # Panics
+/// If the table above has no such default.
+pub(crate) fn default_text(path: &str, name: &str) -> &'static str {
+    let section = SECTIONS.iter().find(|section| section.path() == path);
+    let mut settings = section.into_iter().flat_map(|section| section.settings);
+    let setting = settings.find(|setting| setting.name == name);
+    let Some(Default(toml)) = setting.map(|setting| &setting.given) else {
+        panic!("{path}.{name} has no default");
+    };
+    toml.trim_matches('"')
+}
+
+impl Kind {
+    /// The type as complaints name it.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Text(_) | Choice(..) => "a string",
+            Switch => "true or false",
+            Integer(..) => "an integer",
+            Size(_) => "a size",
+            List(Integer(..)) => "a list of integers",
+            List(_) => "a list of strings",
+            EtcdFlags => "a table",
+        }
+    }
+}
+
+impl Given {
+    /// The default or example as TOML.
+    pub(super) fn toml(&self) -> &'static str {
+        match self {
+            Default(toml) | Optional(toml) | Required(toml) => toml,
+        }
+    }
+}

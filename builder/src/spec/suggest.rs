@@ -1,0 +1,160 @@
+//! What to write instead of a name that does not exist.
+
+use super::settings::{SECTIONS, Section};
+
+/// Words of neighboring tools (dhcpcd, Ansible, cloud-init, `NetworkManager`) and the setting that each corresponds to.
+const EQUIVALENTS: &[(&str, &str, &str)] = &[
+    ("ansible-host", "[[node]]", "address"),
+    ("ip", "[[node]]", "address"),
+    ("ip-address", "[[node]]", "address"),
+    ("hostname", "[[node]]", "name"),
+    ("inventory-hostname", "[[node]]", "name"),
+    ("netmask", "[network]", "prefix"),
+    ("routers", "[network]", "gateway"),
+    ("domain-name-servers", "[network]", "dns"),
+    ("nameservers", "[network]", "dns"),
+    ("psk", "[network.wifi]", "password"),
+    ("password", "[ssh]", "password-hash"),
+    ("passwd", "[ssh]", "password-hash"),
+    ("ansible-user", "[ssh]", "user"),
+    ("username", "[ssh]", "user"),
+    ("ssh-authorized-keys", "[ssh]", "authorized-keys"),
+    ("ssh-keys", "[ssh]", "authorized-keys"),
+];
+
+/// What to say about a key that the table does not have.
+pub(super) fn unknown_key(key: &str, section: &Section) -> String {
+    let known = section.keys();
+    let same = |header: &str| header == section.header;
+    let spelled = key.to_lowercase().replace('_', "-");
+    let mut words = EQUIVALENTS.iter().filter(|(word, ..)| *word == spelled);
+    let equivalent = words.clone().find(|(_, header, _)| same(header));
+    let advice = if let Some((_, header, name)) = equivalent.or_else(|| words.next()) {
+        match same(header) {
+            true => format!("write `{name}`"),
+            false => format!("write `{name}` in {header}"),
+        }
+    } else {
+        let home = SECTIONS.iter().find(|other| other.keys().contains(&key));
+        match (nearest(key, &known), home) {
+            (None, Some(home)) => format!("it belongs in {}", home.header),
+            _ => advice(key, &known),
+        }
+    };
+    format!(
+        "unknown key `{}` in {}; {advice}",
+        key.escape_debug(),
+        section.header
+    )
+}
+
+/// What to say about an unknown key at the top level of the file.
+pub(super) fn unknown_table(name: &str) -> String {
+    let top: Vec<_> = SECTIONS
+        .iter()
+        .filter(|section| !section.path().contains('.'))
+        .collect();
+    let names: Vec<_> = top.iter().map(|section| section.path()).collect();
+    let near = nearest(name, &names);
+    let advice = if let Some(section) = top.iter().find(|section| Some(section.path()) == near) {
+        format!("did you mean {}?", section.header)
+    } else {
+        let headers: Vec<_> = top.iter().map(|section| section.header).collect();
+        format!("known are {}", headers.join(", "))
+    };
+    format!("unknown table `{}`; {advice}", name.escape_debug())
+}
+
+/// How to continue after a name that is not among the known ones.
+pub(super) fn advice(name: &str, known: &[&str]) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+/// The known name that is nearest, if it is close and no other one is equally near.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_lowercase().replace('_', "-");
+    let distance = |known: &str| strsim::damerau_levenshtein(&name, known);
+    let near = known.iter().copied().min_by_key(|known| distance(known))?;
+    let equally_near = known
+        .iter()
+        .filter(|known| distance(known) == distance(near));
+    let alone = equally_near.count() == 1;
+    (alone && distance(near) <= near.len().max(3) / 3).then_some(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(path: &str) -> &'static Section {
+        SECTIONS
+            .iter()
+            .find(|section| section.path() == path)
+            .unwrap()
+    }
+
+    #[test]
+    fn near_names_are_suggested_and_far_ones_are_not() {
+        for (key, table, advice) in [
+            ("adress", "node", "did you mean `address`?"),
+            (
+                "Heartbeat_Interval",
+                "etcd",
+                "did you mean `heartbeat-interval`?",
+            ),
+            ("gateway", "cluster", "it belongs in [network]"),
+            (
+                "colour",
+                "pki",
+                "known are key, ca-days, leaf-days, extra-sans",
+            ),
+        ] {
+            let section = section(table);
+            let wanted = format!("unknown key `{key}` in {}; {advice}", section.header);
+            assert_eq!(unknown_key(key, section), wanted);
+        }
+        assert_eq!(
+            unknown_table("nodes"),
+            "unknown table `nodes`; did you mean [[node]]?"
+        );
+        assert_eq!(
+            unknown_table("kubernetes"),
+            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], \
+             [appliance], [hosts], [[file]]"
+        );
+    }
+
+    #[test]
+    fn words_of_neighbors_name_their_equivalent() {
+        for (word, table, advice) in [
+            ("password", "ssh", "write `password-hash`"),
+            ("routers", "network", "write `gateway`"),
+            ("domain_name_servers", "network", "write `dns`"),
+            ("ansible_host", "node", "write `address`"),
+            ("ip", "node", "write `address`"),
+            ("netmask", "network", "write `prefix`"),
+            ("netmask", "node", "write `prefix` in [network]"),
+        ] {
+            let section = section(table);
+            let wanted = format!("unknown key `{word}` in {}; {advice}", section.header);
+            assert_eq!(unknown_key(word, section), wanted);
+        }
+    }
+
+    #[test]
+    fn every_equivalent_exists_and_is_not_shadowed() {
+        for (word, header, name) in EQUIVALENTS {
+            let section = SECTIONS
+                .iter()
+                .find(|section| section.header == *header)
+                .unwrap();
+            assert!(
+                section.keys().contains(name) && !section.keys().contains(word),
+                "{word}"
+            );
+        }
+    }
+}

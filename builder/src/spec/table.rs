@@ -1,0 +1,133 @@
+//! A table of cluster.toml after its check: valid values and defaults, by name.
+
+use super::complaints::{Place, Placed};
+use super::settings::{OPEN, Section};
+
+/// A table with its valid values and its defaults.
+pub(super) struct Table {
+    pub(super) section: &'static Section,
+    /// The line of its header, or the default.
+    pub(super) place: Place,
+    /// In the order of the file, followed by the defaults.
+    pub(super) values: Vec<(String, Placed<Value>)>,
+}
+
+/// A value of the right kind.
+pub(super) enum Value {
+    Text(String),
+    Switch(bool),
+    Integer(u64),
+    List(Vec<Placed<Value>>),
+    EtcdFlags(Vec<(String, toml::Value)>),
+}
+
+impl Table {
+    fn get(&self, name: &str) -> Option<&Placed<Value>> {
+        let known = self
+            .section
+            .settings
+            .iter()
+            .any(|setting| setting.name == name);
+        debug_assert!(
+            known || self.section.header == OPEN,
+            "{name} in {}",
+            self.section.header
+        );
+        let found = self.values.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+
+    fn default(&self, name: &str) -> &Placed<Value> {
+        self.get(name).expect("the setting has a default")
+    }
+
+    /// Whether the file contains the table.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self.place, Place::Line(_))
+    }
+
+    /// Whether the file contains the setting.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| matches!(value.place, Place::Line(_)))
+    }
+
+    /// A text that may be absent.
+    pub(super) fn optional(&self, name: &str) -> Option<Placed<&str>> {
+        let value = self.get(name)?;
+        value.value.text().map(|text| value.with(text))
+    }
+
+    /// A text that has a default.
+    pub(super) fn text(&self, name: &str) -> Placed<&str> {
+        self.optional(name)
+            .expect("the setting is a text with a default")
+    }
+
+    pub(super) fn switch(&self, name: &str) -> bool {
+        matches!(self.default(name).value, Value::Switch(true))
+    }
+
+    pub(super) fn size(&self, name: &str) -> Placed<u64> {
+        let value = self.default(name);
+        value.with(value.value.integer().expect("the setting is a number"))
+    }
+
+    /// An integer, whose range ends below 2³².
+    pub(super) fn integer(&self, name: &str) -> Placed<u32> {
+        let number = self.size(name);
+        number.with(u32::try_from(number.value).expect("the number is in its range"))
+    }
+
+    /// A list of texts; empty if it is absent.
+    pub(super) fn texts(&self, name: &str) -> Vec<Placed<&str>> {
+        let items = self.items(name);
+        items
+            .filter_map(|item| item.value.text().map(|text| item.with(text)))
+            .collect()
+    }
+
+    pub(super) fn integers(&self, name: &str) -> Placed<Vec<u64>> {
+        let items = self.items(name);
+        self.default(name)
+            .with(items.filter_map(|item| item.value.integer()).collect())
+    }
+
+    fn items(&self, name: &str) -> impl Iterator<Item = &Placed<Value>> {
+        let list = self.get(name).map(|value| &value.value);
+        list.into_iter().flat_map(|value| match value {
+            Value::List(items) => items.as_slice(),
+            _ => &[],
+        })
+    }
+
+    pub(super) fn etcd_flags(&self, name: &str) -> Vec<(String, toml::Value)> {
+        match self.get(name).map(|value| &value.value) {
+            Some(Value::EtcdFlags(flags)) => flags.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The keys, in the order of the file.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Placed<&str>> {
+        self.values
+            .iter()
+            .map(|(key, value)| value.with(key.as_str()))
+    }
+}
+
+impl Value {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn integer(&self) -> Option<u64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+}

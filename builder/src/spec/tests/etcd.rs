@@ -1,0 +1,77 @@
+//! `[etcd]`: each mistake with its line.
+
+use super::spoilt::check;
+
+#[test]
+fn each_mistake_has_its_line() {
+    check(
+        r#"
+"3.5.34" → "latest"
+    26: `latest` is neither a release number, `debian`, nor a path; write ./latest for a folder
+
+heartbeat-interval = 250 → heartbeat-interval = 0
+    27: `heartbeat-interval` must be from 1 to 10000 ms, not 0
+
+election-timeout = 2500 → election-timeout = 1249
+    28: `election-timeout` is 1249 ms; it must be at least five times `heartbeat-interval` (250 ms)
+
+election-timeout = 2500 → election-timeout = 50001
+    28: `election-timeout` must be from 5 to 50000 ms, not 50001
+
+heartbeat-interval = 250 → heartbeat-interval = 501
+    28: `election-timeout` is 2500 ms; it must be at least five times `heartbeat-interval` (501 ms)
+
+"512MiB" → "512MB"
+    29: `quota` must be a size from 16MiB to 64GiB, as in "2GiB" or in bytes
+
+"512MiB" → 0
+    29: `quota` must be a size from 16MiB to 64GiB, as in "2GiB" or in bytes
+
+"512MiB" → 0.5
+    29: `quota` must be a size, not a float
+
+snapshot-count = → data-dir =
+    30: `data-dir` in [etcd.extra] is set by this program itself
+
+snapshot-count = → listen-metrics-urls =
+    30: `listen-metrics-urls` in [etcd.extra] is set by this program itself
+
+snapshot-count = 10000 → log-outputs = ["stderr"]
+    30: `log-outputs` in [etcd.extra] is set by this program itself
+
+snapshot-count = 10000 → initial-cluster-state = "existing"
+    30: `initial-cluster-state` in [etcd.extra] is set by this program itself
+
+{ snapshot-count = 10000, auto-compaction-retention = "1h" } → 7
+    30: `extra` must be a table, not an integer
+
+snapshot-count = → wal-dir =
+    30: `wal-dir` in [etcd.extra] is set by this program itself
+
+snapshot-count = → force-new-cluster =
+    30: `force-new-cluster` in [etcd.extra] is set by this program itself
+
+snapshot-count = → snapshot_count =
+    30: unknown key `snapshot_count` in [etcd.extra]; did you mean `snapshot-count`?
+
+snapshot-count = → "snap\"x" =
+    30: unknown key `snap"x` in [etcd.extra]; etcd.conf.yml has no such key
+
+snapshot-count = 10000 → snapshot-count = "10000"
+    30: `snapshot-count` in [etcd.extra] must be an integer, not a string
+
+snapshot-count = 10000 → grpc-keepalive-interval = "5s"
+    30: `grpc-keepalive-interval` in [etcd.extra] must be an integer, in nanoseconds, not a string
+
+snapshot-count = 10000 → enable-pprof = 1, cipher-suites = [1]
+    30: `enable-pprof` in [etcd.extra] must be true or false, not an integer
+    30: `cipher-suites` in [etcd.extra] must be a list of strings, not an array
+
+"1h" → 1
+    30: `auto-compaction-retention` in [etcd.extra] must be a string, not an integer
+
+"1h" → 1979-05-27
+    30: `auto-compaction-retention` in [etcd.extra] must be a string, not a datetime
+"#,
+    );
+}

@@ -1,0 +1,23 @@
+//! Starts the laboratory: nodes' own files with real etcd in network namespaces.
+
+use crate::command::{self, Outcome, root};
+use crate::setup;
+
+/// The laboratory's program.
+const PROGRAM: &str = "target/debug/lab";
+/// Each series of etcd that scenarios use, and the Debian release that has it. No Debian release has etcd 3.6.
+const ETCD: [(&str, &str); 2] = [("3.5", "trixie"), ("3.4", "bookworm")];
+
+/// Installs what the laboratory needs, builds it and runs it with these words.
+pub(crate) fn run(words: &[&str]) -> Outcome {
+    setup::lab()?;
+    for (series, suite) in ETCD {
+        let folder = format!("target/lab/etcd/{series}");
+        if !root().join(&folder).join("etcd").is_file() {
+            command::persist(|| command::run("sh", &["builder/lab/etcd.sh", suite, &folder]))?;
+        }
+    }
+    command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
+    command::run("cargo", &["build", "--quiet", "--package", "lab"])?;
+    command::run(PROGRAM, words)
+}

@@ -1,0 +1,77 @@
+//! What the lock file may contain, checked without `cargo deny`: `.deny.toml` names the crates and sources.
+
+use toml::Table;
+
+use crate::support::source::files;
+
+fn table(text: &str) -> Table {
+    text.parse().unwrap()
+}
+
+fn top(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The packages of a lock file that these rules deny, each with the rule.
+fn denied(lock: &Table, rules: &Table) -> Vec<String> {
+    let names: Vec<&str> = rules["bans"]["deny"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ban| ban["name"].as_str().unwrap())
+        .collect();
+    let mut found = Vec::new();
+    for package in lock["package"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        if names.contains(&name) {
+            found.push(format!("{name} is denied"));
+        }
+        let source = package.get("source").and_then(|source| source.as_str());
+        if let Some(other) = source.filter(|source| *source != CRATES_IO) {
+            found.push(format!("{name} comes from {other}"));
+        }
+    }
+    found
+}
+
+/// The only source of packages besides the workspace itself.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+#[test]
+fn the_lock_file_has_no_denied_package() {
+    let (lock, rules) = (table(&top("Cargo.lock")), table(&top(".deny.toml")));
+    assert_eq!(denied(&lock, &rules), Vec::<String>::new());
+}
+
+#[test]
+fn a_denied_package_and_a_foreign_source_are_seen() {
+    let lock = table(
+        "[[package]]\nname = \"openssl-sys\"\n[[package]]\nname = \"own\"\nsource = \"git+https://example.org/own\"\n",
+    );
+    let seen = denied(&lock, &table(&top(".deny.toml")));
+    assert_eq!(
+        seen,
+        [
+            "openssl-sys is denied",
+            "own comes from git+https://example.org/own"
+        ]
+    );
+}
+
+#[test]
+fn every_dependency_names_a_version() {
+    let members = files(&["builder"], "toml").into_iter();
+    let mut manifests: Vec<_> = members
+        .filter(|(name, _)| name.ends_with("Cargo.toml"))
+        .collect();
+    manifests.push(("Cargo.toml".to_owned(), top("Cargo.toml")));
+    for (name, text) in manifests {
+        let manifest = table(&text);
+        let dependencies = manifest.get("dependencies").and_then(|all| all.as_table());
+        for (dependency, value) in dependencies.into_iter().flatten() {
+            let named = value.is_str() || value.get("path").or(value.get("version")).is_some();
+            assert!(named && value.as_str() != Some("*"), "{name}: {dependency}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Side effects happen in a few modules: files, the clock, other programs, connections, and calls of one platform.
+
+use crate::support::source::{Source, files};
+
+/// The only sources of the product that may lift clippy's ban on functions with side effects, and why.
+const EFFECTS: [&str; 12] = [
+    "builder/src/apply/output.rs",
+    "builder/src/boot/",
+    "builder/src/cli/environment.rs",
+    "builder/src/cli/manual.rs",
+    "builder/src/cli/output.rs",
+    "builder/src/fetch/cache.rs",
+    "builder/src/fetch/debian/",
+    "builder/src/main.rs",
+    "builder/src/pki/store.rs",
+    "builder/lab/",
+    "builder/xtask/",
+    "builder/diskimg/tests/",
+];
+
+/// The only sources that may open connections.
+const CONNECTIONS: [&str; 2] = ["builder/src/fetch/", "builder/src/etcd/client.rs"];
+
+fn among(name: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| name.starts_with(place))
+}
+
+/// Sources of the product whose text has one of these words and that are not among those places.
+fn elsewhere(words: &[&str], places: &[&str]) -> Vec<String> {
+    let sources = files(&["builder"], "rs").into_iter();
+    let product = sources.filter(|(name, _)| !name.contains("/tests/"));
+    let found = product.filter(|(name, text)| !among(name, places) && has(text, words));
+    found.map(|(name, _)| name).collect()
+}
+
+/// Whether a source contains one of these words outside its unit tests.
+fn has(text: &str, words: &[&str]) -> bool {
+    let (code, _) = text.split_once("\nmod tests {").unwrap_or((text, ""));
+    let attributes = code.rfind("\n#[cfg(test)]");
+    let end = attributes.filter(|_| code.len() < text.len());
+    let code = &code[..end.unwrap_or(code.len())];
+    words.iter().any(|word| code.contains(word))
+}
+
+#[test]
+fn only_these_modules_have_side_effects() {
+    let lifted = elsewhere(&["clippy::disallowed_methods"], &EFFECTS);
+    // The library lifts the ban for its unit tests.
+    assert_eq!(lifted, ["builder/src/lib.rs"]);
+}
+
+#[test]
+fn only_these_modules_open_connections() {
+    let found = elsewhere(&["reqwest::"], &CONNECTIONS);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn a_lifted_ban_is_seen_before_the_unit_tests_only() {
+    let lifted = "#[cfg(test)]\nuse a::b;\n#[expect(clippy::disallowed_methods)]\nfn f() {}\n";
+    assert!(has(lifted, &["clippy::disallowed_methods"]));
+    let tested = "fn f() {}\n#[cfg(test)]\nmod tests {\n#[expect(clippy::disallowed_methods)]\n}";
+    assert!(!has(tested, &["clippy::disallowed_methods"]));
+}
+
+/// What compiles on one platform only.
+fn platform_calls(text: &str) -> Vec<String> {
+    let source = Source::parse(text);
+    let bound = source.paths.iter().filter(|named| {
+        let unguarded = !named.guards.contains("unix") && !named.guards.contains("linux");
+        let path = named.path.join("::");
+        unguarded
+            && ["std::os::unix", "std::os::linux", "rustix"]
+                .iter()
+                .any(|begin| path.starts_with(begin))
+    });
+    bound.map(|named| named.path.join("::")).collect()
+}
+
+#[test]
+#[ignore = "the Debian tools still call Unix"]
+fn the_product_calls_no_platform_outside_a_cfg() {
+    let mut wrong = Vec::new();
+    for (name, text) in files(&["builder/src", "builder/diskimg/src"], "rs") {
+        // boot/ and the making of a Debian base are Linux only as a whole.
+        if !among(&name, &["builder/src/boot/"])
+            && !name.contains("/tests")
+            && !name.ends_with("tests.rs")
+        {
+            let calls = platform_calls(&text).into_iter();
+            wrong.extend(calls.map(|call| format!("{name}: {call}")));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn a_platform_call_outside_a_cfg_is_seen() {
+    let call = "fn f() { use std::os::unix::fs::MetadataExt as _; }";
+    assert_eq!(platform_calls(call), ["std::os::unix::fs::MetadataExt"]);
+    assert_eq!(
+        platform_calls(&format!("#[cfg(unix)]\n{call}")),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        platform_calls(&format!("#[cfg(test)]\n{call}")),
+        Vec::<String>::new()
+    );
+}
