@@ -74,6 +74,10 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return (failure.kind, failure.hint.clone());
     }
+    #[cfg(target_os = "linux")]
+    if let Some(fault) = error.downcast_ref::<lab::qemu::Fault>() {
+        return (fault.kind.into(), fault.hint.clone());
+    }
     let Some(disk) = error.downcast_ref::<diskimg::Error>() else {
         return other(error);
     };
@@ -96,6 +100,17 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
         ),
     };
     (kind, hint.to_owned())
+}
+
+#[cfg(target_os = "linux")]
+impl From<lab::qemu::FaultKind> for Kind {
+    fn from(kind: lab::qemu::FaultKind) -> Self {
+        match kind {
+            lab::qemu::FaultKind::Usage => Self::Usage,
+            lab::qemu::FaultKind::Unsupported => Self::Unsupported,
+            lab::qemu::FaultKind::Storage => Self::Storage,
+        }
+    }
 }
 
 /// What nobody thought of: the system's errors tell what to look at, the rest is a defect.

@@ -20,11 +20,11 @@ fn unknown_data_is_left_alone_and_told() {
         let mut lab = Images::build("unknown", 1).lab();
         let unknown = DATA + (1 << 20);
         io(&lab, "etcd1", &format!("write -P 0x42 {unknown} 1M"));
-        lab.start("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
         let error = until_healthy(&mut lab, &["etcd1".to_owned()], &*progress::stderr(true));
         let error = error.unwrap_err().to_string();
         assert!(error.contains("holds data of no known kind"), "{error}");
-        lab.kill("etcd1").unwrap();
+        lab.machines.kill("etcd1").unwrap();
         io(&lab, "etcd1", &format!("read -P 0x42 {unknown} 1M"));
         io(&lab, "etcd1", &format!("read -P 0 {DATA} 1M"));
     });
@@ -39,7 +39,7 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
         let client = lab.client().clone();
         let [one, two, three] = NODES.map(|name| address(&lab, name));
         for name in NODES {
-            lab.start(name).unwrap();
+            lab.machines.start(name).unwrap();
         }
         healthy(&mut lab, &NODES);
         let before = ["etcd2", "etcd3"].map(|name| voter(&lab, "etcd1", name).id);
@@ -47,10 +47,10 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
         // The system flashed anew, the data kept: the same member. The others go on meanwhile.
         let gone = Instant::now();
         let silence = silence(&client, one, || {
-            lab.kill("etcd2").unwrap();
+            lab.machines.kill("etcd2").unwrap();
             answered(|| client.put(one, KEY, "without etcd2"));
             flash(&lab, "etcd2");
-            lab.start("etcd2").unwrap();
+            lab.machines.start("etcd2").unwrap();
             healthy(&mut lab, &["etcd2"]);
         });
         // An election is short against a boot, on a slow machine, too; a lost quorum would come back with the node.
@@ -62,10 +62,10 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
         assert_eq!(read(two).as_deref(), Some("without etcd2"));
 
         // An empty card: another member of the same name, with all data.
-        lab.kill("etcd3").unwrap();
+        lab.machines.kill("etcd3").unwrap();
         answered(|| client.put(one, KEY, "without etcd3"));
         replace(&lab, "etcd3");
-        lab.start("etcd3").unwrap();
+        lab.machines.start("etcd3").unwrap();
         healthy(&mut lab, &["etcd3"]);
         assert_ne!(voter(&lab, "etcd1", "etcd3").id, before[1]);
         assert_eq!(read(three).as_deref(), Some("without etcd3"));

@@ -14,7 +14,7 @@ fn says(lab: &mut Lab, name: &str, words: &str) -> String {
     let started = Instant::now();
     let mut seen = Vec::new();
     while started.elapsed() < Duration::from_secs(600) {
-        seen.extend(lab.console(name).unwrap().follow().unwrap());
+        seen.extend(lab.machines.console(name).unwrap().follow().unwrap());
         if let Some(line) = seen.iter().find(|line| line.contains(words)) {
             return line.clone();
         }
@@ -31,7 +31,7 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
         let mut lab = Images::build("order", 3).lab();
         let client = lab.client().clone();
         for name in ["etcd3", "etcd1", "etcd2"] {
-            lab.start(name).unwrap();
+            lab.machines.start(name).unwrap();
             thread::sleep(Duration::from_secs(60));
         }
         healthy(&mut lab, &NODES);
@@ -41,11 +41,11 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
 
         // Two empty cards are a majority, and still do not begin a second cluster.
         for name in ["etcd2", "etcd3"] {
-            lab.kill(name).unwrap();
+            lab.machines.kill(name).unwrap();
         }
         for name in ["etcd2", "etcd3"] {
             replace(&lab, name);
-            lab.start(name).unwrap();
+            lab.machines.start(name).unwrap();
         }
         for name in ["etcd2", "etcd3"] {
             let said = says(&mut lab, name, "etcd-node: waiting for a majority");
@@ -70,13 +70,13 @@ fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
         let mut lab = Images::build("place", 3).lab_with("new", config);
         let client = lab.client().clone();
         for name in NODES {
-            lab.start(name).unwrap();
+            lab.machines.start(name).unwrap();
         }
         healthy(&mut lab, &NODES);
-        lab.kill("etcd3").unwrap();
+        lab.machines.kill("etcd3").unwrap();
         answered(|| client.put(address(&lab, "etcd1"), "place", "without etcd3"));
 
-        lab.start("new").unwrap();
+        lab.machines.start("new").unwrap();
         healthy(&mut lab, &["new"]);
         // Three members in all, every one with a vote: etcd3 is none of them any more.
         voter(&lab, "etcd1", "new");
@@ -93,20 +93,20 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
         let images = Images::build("rebooted", 1);
         let mut lab = images.lab();
         let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
-        lab.start("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         answered(|| client.put(at, "reboot", "first"));
-        lab.kill("etcd1").unwrap();
+        lab.machines.kill("etcd1").unwrap();
         assert!(was_cut_off(&lab, "etcd1"), "a cut is no end in order");
 
-        lab.start("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         answered(|| client.put(at, "reboot", "second"));
         // The machine ends instead of starting over; ssh may lose its line before it knows.
         on(&images, "etcd1", "sudo systemctl reboot");
         let asked = Instant::now();
         let how = loop {
-            if let Some(how) = lab.stopped("etcd1").unwrap() {
+            if let Some(how) = lab.machines.stopped("etcd1").unwrap() {
                 break how;
             }
             assert!(asked.elapsed() < Duration::from_secs(600), "it goes on");
@@ -117,7 +117,7 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
         let [flashed, now] = digests(&lab, "etcd1");
         assert_eq!(now, flashed);
 
-        lab.start("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         assert_eq!(
             answered(|| client.get(at, "reboot")).as_deref(),
@@ -133,16 +133,16 @@ fn data_on_a_disk_of_its_own_outlives_the_card() {
     inside(name, || {
         let config = "[appliance]\ndata = \"/dev/disk/by-id/virtio-second\"\n";
         let mut lab = Images::described("disk", 1, config).lab();
-        lab.attach("etcd1", 2 << 30).unwrap();
+        lab.machines.attach("etcd1", 2 << 30).unwrap();
         let (client, at) = (lab.client().clone(), address(&lab, "etcd1"));
-        lab.start("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         answered(|| client.put(at, "disk", "kept"));
-        lab.kill("etcd1").unwrap();
+        lab.machines.kill("etcd1").unwrap();
         // Nothing of it is on the card, and an empty one finds it again.
         io(&lab, "etcd1", &format!("read -P 0 {DATA} 1M"));
         replace(&lab, "etcd1");
-        lab.start("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         assert_eq!(answered(|| client.get(at, "disk")).as_deref(), Some("kept"));
     });
@@ -167,13 +167,13 @@ fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
 /// Bytes written to the card per hour, some time after the boot.
 fn per_hour(lab: &mut Lab, name: &str) -> u64 {
     const IDLE: u64 = 300;
-    lab.start(name).unwrap();
+    lab.machines.start(name).unwrap();
     healthy(lab, &[name]);
     // What belongs to booting is over by then.
     thread::sleep(Duration::from_secs(120));
     let before = written(lab, name);
     thread::sleep(Duration::from_secs(IDLE));
     let after = written(lab, name);
-    lab.kill(name).unwrap();
+    lab.machines.kill(name).unwrap();
     (after - before) * 3600 / IDLE
 }

@@ -19,7 +19,7 @@ fn image<'a>(lab: &'a Lab, name: &str) -> &'a Path {
 
 /// Writes the image over the beginning of the card, as dd does; what lies behind it stays.
 pub(crate) fn flash(lab: &Lab, name: &str) {
-    let (image, card) = (image(lab, name), lab.card(name).unwrap());
+    let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["convert", "-n", "-f", "raw", "-O", "qcow2"].map(AsRef::as_ref);
     let places = [image.as_os_str(), card.as_os_str()];
     tool("qemu-img", &[&words[..], &places].concat()).done();
@@ -27,7 +27,7 @@ pub(crate) fn flash(lab: &Lab, name: &str) {
 
 /// Another card, empty, with the image on it.
 pub(crate) fn replace(lab: &Lab, name: &str) {
-    let (image, card) = (image(lab, name), lab.card(name).unwrap());
+    let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(AsRef::as_ref);
     let places = [image.as_os_str(), card.as_os_str(), "16G".as_ref()];
     tool("qemu-img", &[&words[..], &places].concat()).done();
@@ -35,7 +35,7 @@ pub(crate) fn replace(lab: &Lab, name: &str) {
 
 /// One request to the card, in the words of qemu-io.
 pub(crate) fn io(lab: &Lab, name: &str, request: &str) -> String {
-    let card = lab.card(name).unwrap().to_str().unwrap();
+    let card = lab.machines.card(name).unwrap().to_str().unwrap();
     let said = tool("qemu-io", &["-f", "qcow2", "-c", request, card]).done();
     said.text()
 }
@@ -53,7 +53,7 @@ pub(crate) fn was_cut_off(lab: &Lab, name: &str) -> bool {
 pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
     let image = image(lab, name);
     let size = image.metadata().unwrap().len();
-    [("raw", image), ("qcow2", lab.card(name).unwrap())].map(|(format, path)| {
+    [("raw", image), ("qcow2", lab.machines.card(name).unwrap())].map(|(format, path)| {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let raw = folder.path().join("system");
         // The table before the first partition is the node's own: it enters the data there.
@@ -72,7 +72,7 @@ pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
 
 /// Bytes written to the card since the machine was switched on.
 pub(crate) fn written(lab: &Lab, name: &str) -> u64 {
-    let mut socket = UnixStream::connect(lab.monitor(name).unwrap()).unwrap();
+    let mut socket = UnixStream::connect(lab.machines.monitor(name).unwrap()).unwrap();
     let requests = "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"query-blockstats\"}";
     socket.write_all(requests.as_bytes()).unwrap();
     let mut lines = BufReader::new(&socket).lines();

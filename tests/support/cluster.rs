@@ -11,6 +11,7 @@ use etcd_image::boot::{self, Lab, Setup};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::etcd::{Client, Member, Trouble};
 use etcd_image::progress;
+use lab::qemu::enclosed;
 
 use super::tool::{Said, tool, tool_in};
 
@@ -233,7 +234,7 @@ pub(crate) fn inside(name: &str, body: impl FnOnce()) {
         return body();
     }
     let _turn = turn();
-    let mut command: Command = boot::enclosed(&std::env::current_exe().unwrap()).unwrap();
+    let mut command: Command = enclosed(&std::env::current_exe().unwrap()).unwrap();
     command.args([name, "--exact", "--include-ignored", "--nocapture"]);
     let status = command.env(INSIDE, "1").status().unwrap();
     assert!(status.success(), "inside: {status}");

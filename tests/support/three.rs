@@ -52,10 +52,10 @@ impl Three {
         let index = NODES.iter().position(|name| *name == killed).unwrap();
         let [one, other] = [(index + 1) % 3, (index + 2) % 3].map(|other| self.at[other]);
         self.write(self.at[index], "before");
-        self.lab.kill(killed).unwrap();
+        self.lab.machines.kill(killed).unwrap();
         self.write(one, "without it");
         assert_eq!(self.read(other, KEY).as_deref(), Some("without it"));
-        self.lab.start(killed).unwrap();
+        self.lab.machines.start(killed).unwrap();
         healthy(&mut self.lab, &[killed]);
         // A read that all agree on waits until the node knows as much as was agreed on before.
         let log = |node| answered(|| self.client.status(node)).raft_index;
@@ -85,7 +85,7 @@ impl Three {
     /// Nothing that the machines did has changed their systems. They are off afterwards.
     pub(crate) fn has_systems_as_they_were_flashed(&mut self) {
         for name in NODES {
-            self.lab.kill(name).unwrap();
+            self.lab.machines.kill(name).unwrap();
             let [flashed, now] = digests(&self.lab, name);
             assert_eq!(now, flashed, "{name} has changed its system");
         }
@@ -108,13 +108,13 @@ impl Three {
     }
 
     fn note_writes(&mut self) -> [PathBuf; 3] {
-        NODES.map(|name| self.lab.note_writes(name).unwrap())
+        NODES.map(|name| self.lab.machines.note_writes(name).unwrap())
     }
 
     fn start(&mut self) {
         let started = Instant::now();
         for name in NODES {
-            self.lab.start(name).unwrap();
+            self.lab.machines.start(name).unwrap();
         }
         healthy(&mut self.lab, &NODES);
         self.boot = started.elapsed();
@@ -154,7 +154,7 @@ impl Three {
             scope.spawn(write);
             thread::sleep(Duration::from_secs(5));
             for name in NODES {
-                self.lab.kill(name).unwrap();
+                self.lab.machines.kill(name).unwrap();
             }
         });
         self.promised = next.into_inner();

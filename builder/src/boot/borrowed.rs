@@ -1,24 +1,16 @@
 //! Debian's kernel for images whose own cannot drive `virt`: taken from the cached debian-trixie base.
 //!
-//! The node's root has no modules of that kernel. Its initramfs brings what a disk, an ext4 root and a network need; what
-//! the running system asks for besides is appended to it and loaded before the root is entered. The image stays as it is.
+//! The node's root has no modules of that kernel, so the initramfs brings those it needs. The image stays as it is.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use diskimg::ReadFs;
+use lab::qemu;
 
 use super::config;
-use super::cpio::Archive;
 use super::node::text;
 use crate::failure::{Failure, Kind};
 use crate::inspect::Image;
-
-/// What is loaded besides: the boot partition's file system with its character sets, and what systemd mounts on demand.
-const MODULES: [&str; 5] = ["vfat", "nls_cp437", "nls_ascii", "autofs4", "binfmt_misc"];
-
-/// Where kernels keep their modules.
-const FOLDER: &str = "usr/lib/modules";
 
 /// A kernel and the initramfs that goes with it.
 pub(super) struct Borrowed {
@@ -37,10 +29,10 @@ impl Borrowed {
         let (boot, root) = (&mut *image.boot()?, &mut *image.root()?);
         let config = text(boot, "/config.txt")?.unwrap_or_default();
         let config = config::parse(&config, "pi4");
-        let initramfs = config.initramfs.ok_or_else(|| lacks("initramfs"))?;
+        let initramfs = config.initramfs.ok_or_else(no_initramfs)?;
         let mut initrd = boot.read(&initramfs)?;
         initrd.resize(initrd.len().next_multiple_of(4), 0);
-        initrd.extend(modules(root, &config.kernel)?);
+        initrd.extend(qemu::modules(root, &config.kernel)?);
         Ok(Self {
             kernel: boot.read(&config.kernel)?,
             initrd,
@@ -48,79 +40,10 @@ impl Borrowed {
     }
 }
 
-/// An archive with [`MODULES`], those they need, and the list that makes initramfs-tools load them (initramfs-tools(7)).
-fn modules(root: &mut dyn ReadFs, kernel: &str) -> Result<Vec<u8>> {
-    let releases = root.read_dir(&format!("/{FOLDER}"))?;
-    let release = releases.iter().find(|release| kernel.ends_with(*release));
-    let folder = format!(
-        "{FOLDER}/{}",
-        release.ok_or_else(|| lacks("modules of its kernel"))?
-    );
-    let mut archive = Archive::default();
-    let needs = root.read(&format!("/{folder}/modules.dep"))?;
-    let needs = String::from_utf8_lossy(&needs);
-    for file in closure(&needs).ok_or_else(|| lacks("module for FAT"))? {
-        let path = format!("{folder}/{file}");
-        archive.file(&path, &root.read(&format!("/{path}"))?);
-    }
-    for index in ["modules.dep", "modules.dep.bin"] {
-        let path = format!("{folder}/{index}");
-        archive.file(&path, &root.read(&format!("/{path}"))?);
-    }
-    archive.file("conf/modules", (MODULES.join("\n") + "\n").as_bytes());
-    Ok(archive.finish())
-}
-
-/// The files of [`MODULES`] by `modules.dep`: a line for each module, its file and after a colon all that it needs.
-fn closure(needs: &str) -> Option<Vec<&str>> {
-    let mut files = Vec::new();
-    for module in MODULES {
-        let is_it = |file: &str| {
-            let name = file.rsplit('/').next().unwrap_or(file);
-            name.strip_prefix(module)
-                .is_some_and(|rest| rest.starts_with(".ko"))
-        };
-        let mut lines = needs.lines().filter_map(|line| line.split_once(':'));
-        let (file, others) = lines.find(|(file, _)| is_it(file))?;
-        files.push(file);
-        files.extend(others.split_whitespace());
-    }
-    files.sort_unstable();
-    files.dedup();
-    Some(files)
-}
-
-fn lacks(what: &str) -> anyhow::Error {
+fn no_initramfs() -> anyhow::Error {
     Failure::new(
         Kind::Unsupported,
-        format!("the Debian base has no {what}"),
+        "the Debian base has no initramfs",
         "name a Debian arm64 kernel and its initramfs with `--kernel` and `--initrd`",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NEEDS: &str = "kernel/fs/fat/fat.ko.xz:\nkernel/fs/fat/vfat.ko.xz: kernel/fs/fat/fat.ko.xz\n\
-        kernel/fs/nls/nls_cp437.ko.xz:\nkernel/fs/nls/nls_ascii.ko.xz:\nkernel/fs/autofs/autofs4.ko.xz:\n\
-        kernel/fs/binfmt_misc.ko.xz:\nkernel/fs/xfs/xfs.ko.xz: kernel/lib/crc.ko.xz\n";
-
-    #[test]
-    fn modules_come_with_those_they_need_and_no_others() {
-        let wanted = [
-            "kernel/fs/autofs/autofs4.ko.xz",
-            "kernel/fs/binfmt_misc.ko.xz",
-            "kernel/fs/fat/fat.ko.xz",
-            "kernel/fs/fat/vfat.ko.xz",
-            "kernel/fs/nls/nls_ascii.ko.xz",
-            "kernel/fs/nls/nls_cp437.ko.xz",
-        ];
-        assert_eq!(closure(NEEDS).unwrap(), wanted);
-    }
-
-    #[test]
-    fn a_module_that_is_missing_is_not_overlooked() {
-        assert_eq!(closure(&NEEDS.replace("autofs4.ko", "autofs5.ko")), None);
-    }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use lab::qemu::Machine;
 
-use super::machine::Machine;
 use super::node::Node;
 use crate::failure::{Failure, Kind};
 

@@ -1,36 +1,26 @@
 //! Images → a running cluster in QEMU on a private network, as proof before flashing. Linux only.
 //!
 //! The images are only read: each machine writes into a file in memory laid over its image. Everything runs inside
-//! namespaces that end with the command (`namespace`). [`Lab`] is the machines; the command and the gate tests use it.
-
-mod cmdline;
-mod config;
-mod machine;
-
-mod borrowed;
-mod cpio;
-mod identity;
-mod images;
-mod node;
-mod setup;
-
-mod namespace;
-mod network;
-mod program;
-mod scratch;
+//! namespaces that end with the command (`lab::qemu`). [`Lab`] is the machines; the command and the gate tests use it.
 
 mod again;
-mod console;
+mod borrowed;
+mod checks;
+mod config;
+mod identity;
+mod images;
+mod inner;
 mod lab;
-mod ssh;
-mod watch;
-
+mod node;
 mod report;
+mod setup;
+mod watch;
 
 use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
+use ::lab::qemu;
 use anyhow::{Context as _, Result};
 
 use crate::cli::{BootOptions, Environment};
@@ -39,13 +29,11 @@ use crate::failure::{Failure, Kind};
 use crate::parallel;
 use crate::progress::{self, Progress};
 
-pub use console::{Console, Stage};
+pub use checks::{Check, Outcome};
 pub use lab::Lab;
-pub use namespace::enclosed;
 pub use node::Node;
 pub use report::Report;
 pub use setup::Setup;
-pub use ssh::{Check, Outcome};
 pub use watch::{Times, until_healthy};
 
 /// The hidden command that does the work inside the namespaces.
@@ -63,7 +51,7 @@ pub fn boot(
     tell: impl FnOnce(&Report) -> Result<()>,
 ) -> Result<()> {
     let setup = Setup::gather(options, environment, quiet)?;
-    let (report, mut inner): (Report, _) = namespace::ask(INSIDE, &setup)?;
+    let (report, mut inner): (Report, _) = inner::ask(INSIDE, &setup)?;
     tell(&report)?;
     inner.wait().context("waiting for the machines to stop")?;
     report.verdict()
@@ -71,11 +59,11 @@ pub fn boot(
 
 /// The inner side of [`boot`].
 pub fn inside() -> Result<()> {
-    let setup: Setup = namespace::request()?;
+    let setup: Setup = inner::request()?;
     let progress = progress::stderr(setup.quiet);
     let mut proven = None;
     let report = Lab::open(setup).and_then(|lab| prove(proven.insert(lab), &*progress));
-    namespace::answer(&report)?;
+    inner::answer(&report)?;
     if let Some(lab) = proven.filter(|lab| report.is_ok() && lab.setup().keep) {
         keep(&lab, &*progress);
     }
@@ -87,14 +75,14 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
     differences(lab, progress);
     let names: Vec<_> = lab.nodes().iter().map(|node| node.name.clone()).collect();
     for name in &names {
-        lab.start(name)?;
+        lab.machines.start(name)?;
     }
     let times = until_healthy(lab, &names, progress)?;
     let rows = again::until(SETTLING, Result::is_ok, || use_cluster(lab))?;
     progress.note("a key was written and read; looking into the nodes");
     let setup = lab.setup();
     let jobs = NonZeroUsize::new(setup.nodes.len()).unwrap_or(NonZeroUsize::MIN);
-    let checks = parallel::map(jobs, &setup.nodes, |node| ssh::check(setup, node))?;
+    let checks = parallel::map(jobs, &setup.nodes, |node| checks::check(setup, node))?;
     Ok(Report::new(lab, times, rows, checks))
 }
 
@@ -153,7 +141,7 @@ fn differences(lab: &Lab, progress: &dyn Progress) {
 
 /// Lets the machines run until the command is stopped, which ends this process, too.
 fn keep(lab: &Lab, progress: &dyn Progress) {
-    let (enter, folder) = (namespace::door(), lab.setup().client.parent());
+    let (enter, folder) = (qemu::enter_command(), lab.setup().client.parent());
     let folder = folder.map_or_else(String::new, |folder| folder.display().to_string());
     progress.note(&format!(
         "\nThe machines run until Ctrl-C. From another terminal:\n  cd {folder}"

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use diskimg::ReadFs;
+use lab::qemu::Machine;
 use serde::{Deserialize, Serialize};
 
-use super::cmdline::Cmdline;
 use super::config::{self, Config};
 use super::identity::Identity;
-use super::machine::Machine;
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, System};
 
@@ -68,9 +67,9 @@ impl Node {
         let config = text(boot, "/config.txt")?.unwrap_or_default();
         let config = config::parse(&config, machine.board());
         let own = text(boot, &config.cmdline)?.ok_or_else(|| not_a_node("cmdline.txt"))?;
-        let cmdline = Cmdline::new(&own, machine, config.upstream);
+        let added = machine.cmdline_additions(config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
-        let installed = core.then(|| installed(boot, machine, config.upstream));
+        let installed = core.then(|| installed(boot, &added));
         let debian = has_debian_kernel(image)?;
         Ok(Self {
             name: who.name,
@@ -83,9 +82,9 @@ impl Node {
             valid: who.valid,
             virtio: if core { config.upstream } else { debian },
             files: boot_files(boot, config, machine)?,
-            cmdline: cmdline.whole(),
+            cmdline: cmdline(&own, &added),
             installed: installed.transpose()?,
-            added: cmdline.added().to_owned(),
+            added,
         })
     }
 }
@@ -97,11 +96,15 @@ fn has_debian_kernel(image: &Image) -> Result<bool> {
 }
 
 /// What snapd makes of the card's own command line when it has installed Ubuntu Core; the firmware would read it there.
-fn installed(boot: &mut dyn ReadFs, machine: Machine, upstream: bool) -> Result<String> {
+fn installed(boot: &mut dyn ReadFs, added: &str) -> Result<String> {
     let own = text(boot, "/cmdline.txt")?.ok_or_else(|| not_a_node("cmdline.txt"))?;
+    Ok(cmdline(&own, &format!("snapd_recovery_mode=run {added}")))
+}
+
+/// What the kernel gets: the one line of `cmdline.txt` that the firmware reads, and what QEMU needs besides. Nothing is taken away.
+fn cmdline(own: &str, added: &str) -> String {
     let own = own.lines().next().unwrap_or_default().trim();
-    let run = format!("{own} snapd_recovery_mode=run");
-    Ok(Cmdline::new(&run, machine, upstream).whole())
+    format!("{own} {added}").trim_start().to_owned()
 }
 
 fn boot_files(boot: &mut dyn ReadFs, config: Config, machine: Machine) -> Result<BootFiles> {
@@ -147,6 +150,14 @@ pub(super) fn not_a_node(missing: &str) -> anyhow::Error {
 pub(super) mod tests {
     use super::*;
     use crate::boot::identity::address;
+
+    #[test]
+    fn the_image_s_words_stay_first_and_whole() {
+        let own = "console=serial0,115200 root=PARTUUID=1-02 rootwait";
+        let whole = cmdline(&format!("{own}\nsecond line\n"), "console=ttyAMA0");
+        assert_eq!(whole, format!("{own} console=ttyAMA0"));
+        assert_eq!(cmdline("", "console=ttyAMA0"), "console=ttyAMA0");
+    }
 
     /// A node with this name and `address1` of its keyfile.
     pub(in super::super) fn node(name: &str, address1: &str) -> Node {

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::Result;
+use lab::qemu::{Machine, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::console::Stage;
+use super::checks::{Check, Outcome};
 use super::lab::Lab;
-use super::machine::Machine;
-use super::ssh::{Check, Outcome};
 use super::watch::Times;
 use crate::etcd::{Member, Status};
 use crate::failure::{Failure, Kind};

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use lab::qemu::{self, Machine, Ssh};
 use serde::{Deserialize, Serialize};
 use ssh_key::{Algorithm, PrivateKey};
 
-use super::machine::Machine;
 use super::node::Node;
-use super::program::{IP, MOUNT, QEMU, QEMU_IMG, SETPRIV, SSH, UNSHARE};
 use super::{identity, images};
-use crate::cli::{BootOptions, Environment};
+use crate::cli::{BootMachine, BootOptions, Environment};
 use crate::failure::{Failure, Kind};
 use crate::inspect::Image;
 use crate::{fetch, progress};
@@ -47,10 +46,8 @@ pub struct Setup {
 impl Setup {
     /// Finds programs, images and keys.
     pub fn gather(options: &BootOptions, environment: &Environment, quiet: bool) -> Result<Self> {
-        let machine = Machine::new(options.machine)?;
-        for program in [QEMU, QEMU_IMG, IP, SSH, MOUNT, UNSHARE, SETPRIV] {
-            program.find()?;
-        }
+        let machine = machine(options.machine)?;
+        qemu::check_installed()?;
         let (nodes, folder) = images::read(&options.targets, machine)?;
         let borrowed = borrowed(options, environment, machine, &nodes)?;
         check_console(options, &nodes)?;
@@ -94,9 +91,31 @@ impl Setup {
         all.map(PathBuf::as_path).collect()
     }
 
+    /// How to get into the nodes.
+    pub(super) fn ssh(&self) -> Ssh {
+        Ssh {
+            known_hosts: self.client.join("known_hosts"),
+            user: self.user.clone(),
+            identities: self.identities.clone(),
+        }
+    }
+
     /// Whether one of our keys should open this node.
     pub(super) fn keys_known(&self, node: &str) -> bool {
         self.welcome.contains(node)
+    }
+}
+
+/// The machine that was asked for; some cannot work.
+fn machine(wanted: BootMachine) -> Result<Machine> {
+    match wanted {
+        BootMachine::Virt => Ok(Machine::Virt),
+        BootMachine::Raspi3b => Ok(Machine::Raspi3b),
+        BootMachine::Raspi4b => Err(Failure::new(
+            Kind::Unsupported,
+            "QEMU's raspi4b has no network and no PCI Express, and kernels panic on it",
+            "use `--machine raspi3b` for the image's own kernel and device tree, or `--machine virt`",
+        )),
     }
 }
 
@@ -264,6 +283,14 @@ pub(super) mod tests {
             identities: Vec::new(),
             welcome: BTreeSet::new(),
         }
+    }
+
+    #[test]
+    fn raspi4b_is_refused_with_its_reason() {
+        let error = machine(BootMachine::Raspi4b).unwrap_err();
+        let failure: &Failure = error.downcast_ref().unwrap();
+        assert_eq!(failure.kind, Kind::Unsupported);
+        assert!(failure.message.contains("no network"));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use lab::qemu::Stage;
 
-use super::console::Stage;
+use super::checks;
 use super::lab::Lab;
-use super::ssh;
 use crate::etcd::{Client, Trouble};
 use crate::failure::{Failure, Kind};
 use crate::parallel;
@@ -110,7 +110,7 @@ impl Watch<'_> {
     fn listen(&mut self, lab: &mut Lab, index: usize) -> Result<Stage> {
         let name = &self.nodes[index].name;
         let shown = lab.setup().console.as_ref() == Some(name);
-        let console = lab.console(name)?;
+        let console = lab.machines.console(name)?;
         let ours = |line: &str| line.contains("etcd-node: ");
         let lines = console.follow()?;
         for line in lines.iter().filter(|line| shown || ours(line)) {
@@ -124,7 +124,7 @@ impl Watch<'_> {
             );
             return Err(self.sick(index, &reason, hint));
         }
-        match lab.stopped(name)? {
+        match lab.machines.stopped(name)? {
             None => Ok(stage),
             Some(reason) => {
                 let reason = format!("its machine stopped: {reason}");
@@ -239,12 +239,12 @@ impl Watch<'_> {
     fn last_words(&self, lab: &mut Lab, node: &Progressing) {
         let tell = |line: &str| self.progress.note(line);
         tell(&format!("--- last lines of the console of {}", node.name));
-        if let Ok(console) = lab.console(&node.name) {
+        if let Ok(console) = lab.machines.console(&node.name) {
             console.tail().for_each(tell);
         }
         let mut places = lab.nodes().iter().filter(|place| place.name == node.name);
         let place = places.next().filter(|_| node.stage >= Stage::Network);
-        if let Some(journal) = place.and_then(|place| ssh::journal(lab.setup(), place)) {
+        if let Some(journal) = place.and_then(|place| checks::journal(lab.setup(), place)) {
             tell(&format!(
                 "--- last lines of etcd's journal of {}",
                 node.name

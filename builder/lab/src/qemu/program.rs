@@ -1,5 +1,4 @@
-//! Programs of other authors, started and waited for. The only place of the product, besides making the Debian base,
-//! that starts any.
+//! Programs of other authors, started and waited for.
 #![expect(
     clippy::disallowed_methods,
     reason = "starts QEMU, its network and ssh"
@@ -11,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::Result;
 
-use crate::failure::{Failure, Kind};
+use super::fault::{Fault, FaultKind};
 
 /// A program that is needed and the Debian package it comes in.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +27,12 @@ pub(super) const MOUNT: Program = Program::new("mount", "mount");
 pub(super) const UNSHARE: Program = Program::new("unshare", "util-linux");
 pub(super) const SETPRIV: Program = Program::new("setpriv", "util-linux");
 
+/// Fails unless every program that a boot starts is installed.
+pub fn check_installed() -> Result<()> {
+    let mut programs = [QEMU, QEMU_IMG, IP, SSH, MOUNT, UNSHARE, SETPRIV].into_iter();
+    programs.try_for_each(|program| program.find().map(drop))
+}
+
 impl Program {
     const fn new(name: &'static str, package: &'static str) -> Self {
         Self { name, package }
@@ -39,8 +44,8 @@ impl Program {
         let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(Into::into));
         let mut found = folders.map(|folder| folder.join(self.name));
         found.find(|program| program.is_file()).ok_or_else(|| {
-            Failure::new(
-                Kind::Usage,
+            Fault::new(
+                FaultKind::Usage,
                 format!(
                     "booting images needs `{}`, which is not installed",
                     self.name
@@ -77,6 +82,6 @@ impl Program {
 
     pub(super) fn failed(self, reason: &str) -> anyhow::Error {
         let hint = format!("try `{} --version`; the message is its own", self.name);
-        Failure::new(Kind::Storage, format!("{}: {reason}", self.name), hint)
+        Fault::new(FaultKind::Storage, format!("{}: {reason}", self.name), hint)
     }
 }

@@ -1,34 +1,14 @@
-//! A world of our own: network, process and mount namespaces, in which this program runs once more.
-//!
-//! ```text
-//!   etcd-image boot ──▶ setpriv (dies with us) ──▶ unshare ──▶ etcd-image, process 1 of its namespace ──▶ QEMU, ssh
-//! ```
-//!
-//! **Invariant**: nothing is left behind. The kernel kills `unshare` when we end, however we end, then process 1, then
-//! everything else in its namespace; bridge, taps and the scratch folder go with the last process.
+//! The part of `boot` that runs inside namespaces of its own: this program once more, told what to do on its standard input.
 
 use std::io::Write as _;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, Result};
+use lab::qemu;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::program::{SETPRIV, UNSHARE};
 use crate::failure::{Failure, Kind, explain};
-
-/// The namespaces, as root and otherwise. The user namespace makes the person root over the others.
-const PLAIN: &[&str] = &["--net", "--pid", "--mount", "--fork", "--kill-child"];
-const WITH_USER: &[&str] = &[
-    "--user",
-    "--map-root-user",
-    "--net",
-    "--pid",
-    "--mount",
-    "--fork",
-    "--kill-child",
-];
 
 /// What the inner program answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,7 +26,7 @@ enum Answer<T> {
 /// may go on after that.
 pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> Result<(T, Child)> {
     let program = std::env::current_exe().context("finding this program's own file")?;
-    let mut command = enclosed(&program)?;
+    let mut command = qemu::enclosed(&program)?;
     command
         .arg(word)
         .stdin(Stdio::piped())
@@ -107,56 +87,6 @@ pub(super) fn answer<T: Serialize>(result: &Result<T>) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     serde_json::to_writer(&mut stdout, &answer).context("answering")?;
     stdout.flush().context("answering")
-}
-
-/// How another terminal gets into our namespaces.
-pub(super) fn door() -> String {
-    // This /proc is still that of the world outside.
-    let process = fs_err::read_link("/proc/self").unwrap_or_default();
-    let map = fs_err::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let outside = map.split_whitespace().nth(1).unwrap_or("0");
-    let user = if outside == "0" {
-        ""
-    } else {
-        " --user --preserve-credentials"
-    };
-    format!("nsenter --target {}{user} --net --", process.display())
-}
-
-/// A command that runs `program` inside; add its arguments.
-pub fn enclosed(program: &Path) -> Result<Command> {
-    let flags = possible()?;
-    let mut command = SETPRIV.command()?;
-    command.args(["--pdeathsig", "KILL"]).arg(UNSHARE.find()?);
-    command.args(flags).arg("--").arg(program);
-    Ok(command)
-}
-
-/// The namespaces this machine lets us have.
-fn possible() -> Result<&'static [&'static str]> {
-    let root = rustix::process::geteuid().is_root();
-    let plain = root.then(|| attempt(PLAIN)).transpose()?;
-    if plain.is_some_and(|output| output.status.success()) {
-        return Ok(PLAIN);
-    }
-    let output = attempt(WITH_USER)?;
-    match output.status.success() {
-        true => Ok(WITH_USER),
-        false => Err(refused(String::from_utf8_lossy(&output.stderr).trim())),
-    }
-}
-
-fn attempt(flags: &[&str]) -> Result<Output> {
-    UNSHARE.output(&[flags, &["--", "true"]].concat())
-}
-
-fn refused(reason: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Usage,
-        format!("this machine gives us no network of our own: {reason}"),
-        "allow user namespaces (sysctl user.max_user_namespaces=10000, on Ubuntu also \
-         kernel.apparmor_restrict_unprivileged_userns=0, in a container its privileges), or run as root",
-    )
 }
 
 /// The kind that has this exit code.

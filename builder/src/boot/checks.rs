@@ -1,15 +1,13 @@
-//! What a node looks like from inside, through ssh(1), as the person who will look after it.
+//! What must hold inside a node that runs, looked at through ssh(1) as the person who will look after it.
 
-use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use lab::qemu::{Login, Said};
 use serde::{Deserialize, Serialize};
 
 use super::again;
 use super::node::Node;
-use super::program::SSH;
 use super::setup::Setup;
 
 /// Something that was looked at.
@@ -73,9 +71,6 @@ const INSIDE: [&str; 6] = [
 /// How long a node may take to let somebody in.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What ssh(1) says when asking again would not help.
-const REFUSALS: [&str; 2] = ["Permission denied", "Host key verification failed"];
-
 /// What `systemd-analyze security` may say of etcd's unit at most, of 10.
 const EXPOSURE: f64 = 2.0;
 
@@ -90,9 +85,9 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
 
 /// Everything about one node.
 pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
-    let stranger = Said::decided(setup, node, Login::Nobody, "true")?;
+    let stranger = decided(setup, node, Login::Nobody, "true")?;
     let mut checks = greeting(&stranger.text);
-    let login = Said::decided(setup, node, Login::Person, PROBE)?;
+    let login = decided(setup, node, Login::Person, PROBE)?;
     checks.extend(logged_in(setup, node, &login));
     Ok(checks)
 }
@@ -118,7 +113,7 @@ fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
 /// The end of the node's journal, if we get in.
 pub(super) fn journal(setup: &Setup, node: &Node) -> Option<String> {
     let command = "sudo journalctl --no-pager --boot --unit etcd --lines 20 --output cat";
-    let said = Said::of(setup, node, Login::Person, command).ok()?;
+    let said = setup.ssh().run(node.address, Login::Person, command).ok()?;
     said.done.then_some(said.out)
 }
 
@@ -182,77 +177,11 @@ fn last_line(text: &str) -> String {
     text.trim().lines().last().unwrap_or("no answer").to_owned()
 }
 
-/// Who logs in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Login {
-    /// A stranger without a key.
-    Nobody,
-    /// The person, with agent and keys.
-    Person,
-}
-
-/// What ssh said.
-struct Said {
-    done: bool,
-    out: String,
-    text: String,
-}
-
-impl Said {
-    /// Asks until ssh let us in or was refused: etcd may be up before sshd is, and a busy node drops whom it greets too late.
-    fn decided(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Self> {
-        let is = |said: &Result<Self>| said.as_ref().map_or(true, Self::is_decided);
-        again::until(PATIENCE, is, || Self::of(setup, node, login, command))
-    }
-
-    fn is_decided(&self) -> bool {
-        self.done || REFUSALS.iter().any(|words| self.text.contains(words))
-    }
-
-    fn of(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Self> {
-        let mut words = options(&setup.client, login);
-        if login == Login::Person {
-            words.extend(
-                setup
-                    .identities
-                    .iter()
-                    .flat_map(|key| ["-i".into(), key.into()]),
-            );
-        }
-        let person = format!("{}@{}", setup.user, node.address);
-        words.extend([person, "--".to_owned(), command.to_owned()].map(OsString::from));
-        let output = SSH.output(&words)?;
-        Ok(Self {
-            done: output.status.success(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            text: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
-    }
-}
-
-/// Nothing of the person's configuration counts, only what `build` wrote; nothing is asked.
-fn options(client: &Path, login: Login) -> Vec<OsString> {
-    let mut known_hosts = OsString::from("UserKnownHostsFile=\"");
-    known_hosts.push(client.join("known_hosts"));
-    known_hosts.push("\"");
-    let methods = match login {
-        Login::Nobody => "PreferredAuthentications=none",
-        Login::Person => "PreferredAuthentications=publickey",
-    };
-    let mut words: Vec<OsString> = vec!["-F".into(), "none".into(), "-o".into(), known_hosts];
-    let fixed = [
-        "GlobalKnownHostsFile=none",
-        "StrictHostKeyChecking=yes",
-        "BatchMode=yes",
-        "ConnectTimeout=30",
-        // A node that freezes does not hold us for ever.
-        "ServerAliveInterval=15",
-        "ServerAliveCountMax=8",
-        "LogLevel=ERROR",
-        methods,
-    ];
-    words.extend(fixed.iter().flat_map(|option| ["-o".into(), option.into()]));
-    words
+/// Asks until ssh let us in or was refused: etcd may be up before sshd is, and a busy node drops whom it greets too late.
+fn decided(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Said> {
+    let ssh = setup.ssh();
+    let is = |said: &Result<Said>| said.as_ref().map_or(true, Said::is_decided);
+    again::until(PATIENCE, is, || ssh.run(node.address, login, command))
 }
 
 #[cfg(test)]
@@ -305,20 +234,6 @@ mod tests {
     #[test]
     fn a_person_whose_keys_are_elsewhere_is_told_what_was_skipped() {
         assert_eq!(locked_out(false), [Outcome::Skipped; 7]);
-    }
-
-    #[test]
-    fn only_a_refusal_or_a_login_is_a_decision() {
-        let said = |done, text: &str| Said {
-            done,
-            out: String::new(),
-            text: text.to_owned(),
-        };
-        assert!(said(true, "").is_decided());
-        assert!(said(false, "Host key verification failed.").is_decided());
-        assert!(said(false, "pi@192.168.0.50: Permission denied (publickey).").is_decided());
-        let late = "Connection timed out during banner exchange";
-        assert!(!said(false, late).is_decided());
     }
 
     #[test]

@@ -5,17 +5,27 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::node::Node;
+use super::fault::{Fault, FaultKind};
 use super::program::IP;
-use crate::failure::{Failure, Kind};
+
+/// The static address of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The address itself.
+    pub address: IpAddr,
+    /// Prefix length of its network.
+    pub prefix: u8,
+    /// The router that the node uses.
+    pub gateway: Option<IpAddr>,
+}
 
 const BRIDGE: &str = "nodes";
 
 /// Makes bridge and taps in this namespace. They end with it.
-pub(super) fn make(nodes: &[Node]) -> Result<()> {
+pub(super) fn make(nodes: &[Interface]) -> Result<()> {
     if !Path::new("/dev/net/tun").exists() {
-        return Err(Failure::new(
-            Kind::Usage,
+        return Err(Fault::new(
+            FaultKind::Usage,
             "this machine has no /dev/net/tun, so QEMU gets no network",
             "load the module: modprobe tun; in a container, pass the device in",
         ));
@@ -56,7 +66,7 @@ pub(super) fn mac(number: usize) -> String {
 }
 
 /// A gateway such as `fe80::1` is ours, too, beside the address we are reached by.
-fn first_gateway_link_local(node: &Node) -> Result<()> {
+fn first_gateway_link_local(node: &Interface) -> Result<()> {
     match node.gateway {
         Some(gateway) if is_link_local(gateway) => {
             ip(&format!("address add {gateway}/64 dev {BRIDGE} nodad"))
@@ -66,7 +76,7 @@ fn first_gateway_link_local(node: &Node) -> Result<()> {
 }
 
 /// Our address on the nodes' network: the gateway's, or the first that no node has.
-fn host_address(nodes: &[Node]) -> IpAddr {
+fn host_address(nodes: &[Interface]) -> IpAddr {
     let gateway = nodes.first().and_then(|node| node.gateway);
     if let Some(gateway) = gateway.filter(|gateway| !is_link_local(*gateway)) {
         return gateway;
@@ -108,19 +118,26 @@ fn ip(words: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boot::node::tests::node;
+
+    fn interface(address: &str, prefix: u8, gateway: Option<&str>) -> Interface {
+        Interface {
+            address: address.parse().unwrap(),
+            prefix,
+            gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+        }
+    }
 
     #[test]
     fn we_are_the_gateway() {
-        let nodes = [node("etcd1", "192.168.0.50/24,192.168.0.1")];
+        let nodes = [interface("192.168.0.50", 24, Some("192.168.0.1"))];
         assert_eq!(host_address(&nodes).to_string(), "192.168.0.1");
     }
 
     #[test]
     fn without_a_gateway_we_take_a_free_address() {
-        let nodes = [node("a", "10.0.0.1/8"), node("b", "10.0.0.2/8")];
+        let nodes = ["10.0.0.1", "10.0.0.2"].map(|address| interface(address, 8, None));
         assert_eq!(host_address(&nodes).to_string(), "10.0.0.3");
-        let nodes = [node("a", "fd00::1/64,fe80::1")];
+        let nodes = [interface("fd00::1", 64, Some("fe80::1"))];
         assert_eq!(host_address(&nodes).to_string(), "fd00::2");
     }
 

@@ -1,0 +1,212 @@
+//! The machines: started, killed and started again, each with a disk that keeps what it wrote.
+//!
+//! Lives inside the namespaces ([`enclosed`](super::enclosed)).
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use super::console::Console;
+use super::fault::{Fault, FaultKind};
+use super::guest::Guest;
+use super::machine::{Hardware, Machine};
+use super::network;
+use super::program::QEMU;
+use super::scratch::Scratch;
+
+/// The machines of one cluster.
+#[derive(Debug)]
+pub struct Machines {
+    machine: Machine,
+    scratch: Scratch,
+    guests: Vec<Guest>,
+    powered: Vec<Powered>,
+}
+
+/// One machine.
+#[derive(Debug)]
+struct Powered {
+    hardware: Hardware,
+    console: Console,
+    /// How often it was started.
+    starts: u32,
+    /// The kernel's command line from the start that follows the installation.
+    installed: Option<String>,
+    qemu: Option<Child>,
+}
+
+impl Machines {
+    /// Prepares network and disks; no machine runs yet.
+    pub fn open(machine: Machine, scratch: Scratch, guests: Vec<Guest>) -> Result<Self> {
+        let interfaces: Vec<_> = guests.iter().map(|guest| guest.interface).collect();
+        network::make(&interfaces)?;
+        let mut powered = Vec::new();
+        for (number, guest) in guests.iter().enumerate() {
+            let hardware = hardware(guest, number, &scratch)
+                .with_context(|| format!("preparing the machine of {}", guest.name))?;
+            powered.push(Powered {
+                console: Console::new(hardware.console.clone()),
+                hardware,
+                starts: 0,
+                installed: guest.installed.clone(),
+                qemu: None,
+            });
+        }
+        Ok(Self {
+            machine,
+            scratch,
+            guests,
+            powered,
+        })
+    }
+
+    /// Switches a node on; its disk is as it left it.
+    pub fn start(&mut self, name: &str) -> Result<()> {
+        let (machine, index) = (self.machine, self.index(name)?);
+        let powered = &mut self.powered[index];
+        powered.starts += 1;
+        let run = format!("{name}-{}", powered.starts);
+        powered.hardware.console = self.scratch.path(&format!("{run}.console"));
+        powered.console = Console::new(powered.hardware.console.clone());
+        let complaints = create(&complaints(&powered.hardware))?;
+        let mut command = QEMU.command()?;
+        command.args(machine.arguments(&powered.hardware));
+        command.stdout(Stdio::null()).stderr(complaints);
+        let qemu = command
+            .spawn()
+            .with_context(|| format!("starting the machine of {name}"))?;
+        powered.qemu = Some(qemu);
+        Ok(())
+    }
+
+    /// Cuts a node's power.
+    pub fn kill(&mut self, name: &str) -> Result<()> {
+        let index = self.index(name)?;
+        if let Some(mut qemu) = self.powered[index].qemu.take() {
+            qemu.kill()
+                .with_context(|| format!("stopping the machine of {name}"))?;
+            qemu.wait()
+                .with_context(|| format!("stopping the machine of {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// From its next start on, everything the node writes is noted in the file that is returned, with every flush, in
+    /// the format of dm-log-writes. Its disk is the image again, without what was written so far.
+    pub fn note_writes(&mut self, name: &str) -> Result<PathBuf> {
+        let index = self.index(name)?;
+        let guest = &self.guests[index];
+        let log = self.scratch.path(&format!("{name}.log"));
+        drop(create(&log)?);
+        let hardware = &mut self.powered[index].hardware;
+        hardware.disk = self
+            .scratch
+            .overlay(name, guest.image.path(), guest.disk_size)?;
+        hardware.log = Some(log.clone());
+        Ok(log)
+    }
+
+    /// From its next start on, the node has an empty disk of that many bytes besides its card. On `virt` its system calls it
+    /// `/dev/disk/by-id/virtio-second`; no other machine has it.
+    pub fn attach(&mut self, name: &str, size: u64) -> Result<()> {
+        let index = self.index(name)?;
+        let path = self.scratch.path(&format!("{name}.second"));
+        let made = create(&path)?.set_len(size);
+        made.with_context(|| format!("making {}", path.display()))?;
+        self.powered[index].hardware.second = Some(path);
+        Ok(())
+    }
+
+    /// The card of a node, as a qcow2 file; for whoever flashes it while the node is off.
+    pub fn card(&self, name: &str) -> Result<&Path> {
+        let index = self.index(name)?;
+        Ok(&self.powered[index].hardware.disk)
+    }
+
+    /// Where QEMU answers questions about a running machine (its QMP reference).
+    pub fn monitor(&self, name: &str) -> Result<&Path> {
+        let index = self.index(name)?;
+        Ok(&self.powered[index].hardware.monitor)
+    }
+
+    /// What a node says.
+    pub fn console(&mut self, name: &str) -> Result<&mut Console> {
+        let index = self.index(name)?;
+        Ok(&mut self.powered[index].console)
+    }
+
+    /// Why a machine that was started does not run any more, in the words of QEMU. One that has installed its system is
+    /// started again: QEMU cannot do that itself, since the command line is another then.
+    pub fn stopped(&mut self, name: &str) -> Result<Option<String>> {
+        let index = self.index(name)?;
+        let powered = &mut self.powered[index];
+        let Some(qemu) = &mut powered.qemu else {
+            return Ok(None);
+        };
+        let status = qemu.try_wait().context("looking after QEMU")?;
+        if status.is_some_and(|status| status.success())
+            && let Some(cmdline) = powered.installed.take()
+        {
+            powered.hardware.cmdline = cmdline;
+            return self.start(name).map(|()| None);
+        }
+        Ok(status.map(|status| {
+            let said = fs_err::read_to_string(complaints(&powered.hardware)).unwrap_or_default();
+            format!("{status} {}", said.trim())
+        }))
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        let index = self.guests.iter().position(|guest| guest.name == name);
+        index.ok_or_else(|| {
+            let names = self.guests.iter().map(|guest| guest.name.as_str());
+            let hint = format!("the nodes are {}", names.collect::<Vec<_>>().join(", "));
+            Fault::new(FaultKind::Usage, format!("there is no node {name}"), hint)
+        })
+    }
+}
+
+/// Machines do not outlive their laboratory, even where no namespace ends with it.
+impl Drop for Machines {
+    fn drop(&mut self) {
+        for qemu in self
+            .powered
+            .iter_mut()
+            .filter_map(|machine| machine.qemu.as_mut())
+        {
+            let _ = qemu.kill();
+            let _ = qemu.wait();
+        }
+    }
+}
+
+fn hardware(guest: &Guest, number: usize, scratch: &Scratch) -> Result<Hardware> {
+    Ok(Hardware {
+        kernel: guest.kernel.clone(),
+        initrd: guest.initrd.clone(),
+        device_tree: guest.device_tree.clone(),
+        cmdline: guest.cmdline.clone(),
+        disk: scratch.overlay(&guest.name, guest.image.path(), guest.disk_size)?,
+        log: None,
+        second: None,
+        console: scratch.path("off"),
+        monitor: scratch.path(&format!("{}.qmp", guest.name)),
+        tap: network::tap(number),
+        mac: network::mac(number),
+    })
+}
+
+/// Where QEMU's own words go.
+fn complaints(hardware: &Hardware) -> PathBuf {
+    hardware.console.with_extension("qemu")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file in memory that ends with the machine"
+)]
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("making {}", path.display()))
+}

@@ -1,0 +1,33 @@
+//! Machines in QEMU that boot node images on a private network, without root and without a trace afterwards.
+//!
+//! The images are only read: each machine writes into a file in memory that is laid over its image. Everything runs inside
+//! namespaces that end with the process ([`enclosed`]).
+//!
+//! The caller knows what a node is; this module knows what a machine is. A [`Guest`] is all that passes from one to the other.
+
+mod console;
+mod cpio;
+mod fault;
+mod guest;
+mod kernel;
+mod machine;
+mod machines;
+mod modules;
+mod namespace;
+mod network;
+mod program;
+mod scratch;
+mod ssh;
+
+pub use console::{Console, Stage};
+pub use fault::{Fault, FaultKind};
+pub use guest::{Guest, LockedImage};
+pub use kernel::kernel;
+pub use machine::Machine;
+pub use machines::Machines;
+pub use modules::modules;
+pub use namespace::{enclosed, enter_command};
+pub use network::Interface;
+pub use program::check_installed;
+pub use scratch::Scratch;
+pub use ssh::{Login, Said, Ssh};

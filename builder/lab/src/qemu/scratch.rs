@@ -1,0 +1,75 @@
+//! A folder in memory that ends with the namespace: kernels, overlays, consoles.
+#![expect(clippy::disallowed_methods, reason = "writes into memory only")]
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::fault::{Fault, FaultKind};
+use super::program::{MOUNT, QEMU_IMG};
+
+/// Folders every Linux has and no boot needs; one of them is covered, for us only.
+const PLACES: [&str; 3] = ["/dev/shm", "/mnt", "/media"];
+
+/// The folder, and what is already in it.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    kept: Vec<PathBuf>,
+}
+
+impl Scratch {
+    /// Mounts it where it hides none of the files that are `needed`.
+    pub fn mount(needed: &[&Path]) -> Result<Self> {
+        let free = |place: &&&str| {
+            Path::new(place).is_dir() && !needed.iter().any(|path| path.starts_with(place))
+        };
+        let place = PLACES.iter().find(free).ok_or_else(|| {
+            let hint = "move the images to a folder on a disk";
+            Fault::new(
+                FaultKind::Usage,
+                format!("images lie in {}", PLACES.join(" and ")),
+                hint,
+            )
+        })?;
+        let mounted = MOUNT.run(&["-t", "tmpfs", "-o", "mode=0700", "etcd-image", *place]);
+        mounted.context("making a folder in memory")?;
+        Ok(Self {
+            path: place.into(),
+            kept: Vec::new(),
+        })
+    }
+
+    /// A path in it.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Keeps bytes, equal ones once: nodes share their kernel.
+    pub fn keep(&mut self, bytes: &[u8]) -> Result<PathBuf> {
+        for path in &self.kept {
+            if fs_err::read(path)? == bytes {
+                return Ok(path.clone());
+            }
+        }
+        let path = self.path(&format!("file-{}", self.kept.len()));
+        fs_err::write(&path, bytes).context("keeping a file of the boot partition in memory")?;
+        self.kept.push(path.clone());
+        Ok(path)
+    }
+
+    /// A disk that takes all writes and reads the rest from the image, which is not touched.
+    pub(super) fn overlay(&self, node: &str, image: &Path, size: u64) -> Result<PathBuf> {
+        let path = self.path(&format!("{node}.qcow2"));
+        let mut command = QEMU_IMG.command()?;
+        command.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
+        command.arg(image).arg(&path).arg(size.to_string());
+        let output = command
+            .output()
+            .map_err(|error| QEMU_IMG.failed(&error.to_string()))?;
+        match output.status.success() {
+            true => Ok(path),
+            false => Err(QEMU_IMG.failed(String::from_utf8_lossy(&output.stderr).trim())),
+        }
+    }
+}
