@@ -54,9 +54,11 @@ pub mod fs;
 pub mod ext4;
 pub mod fat;
 
+mod audit;
 mod record;
 mod units;
 
+pub use audit::audit;
 pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
 pub use fs::{Attributes, Kind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, Storage, Window};

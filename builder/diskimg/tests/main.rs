@@ -13,6 +13,7 @@
 
 mod support;
 
+mod audit;
 mod checkers;
 mod damaged_images;
 

@@ -151,6 +151,54 @@ pub enum Corrupt {
         /// The cluster.
         cluster: u32,
     },
+    /// A copy of the FAT32 boot sector that differs from it.
+    #[error("the boot sector and its copy at byte {offset} differ")]
+    BackupBootSector {
+        /// Where the copy is.
+        offset: u64,
+    },
+    /// The two allocation tables differ.
+    #[error("the two FATs differ at byte {offset} of the volume")]
+    FatsDiffer {
+        /// The first byte of the first table that differs.
+        offset: u64,
+    },
+    /// A used cluster that belongs to no file or directory.
+    #[error("cluster {cluster} is in use but belongs to no file")]
+    FatLostCluster {
+        /// The cluster.
+        cluster: u32,
+    },
+    /// A file with more or fewer clusters than its size needs.
+    #[error("{path} has {size} bytes in {clusters} clusters")]
+    FatFileSize {
+        /// The file, with its short names.
+        path: String,
+        /// Its size in bytes.
+        size: u32,
+        /// The number of its clusters.
+        clusters: u32,
+    },
+    /// An allocation bitmap of ext4 whose checksum does not match.
+    #[error("the {bitmap} bitmap of block group {group} does not match its checksum")]
+    BitmapChecksum {
+        /// `block` or `inode`.
+        bitmap: &'static str,
+        /// The number of the block group.
+        group: u32,
+    },
+    /// An ext4 block group that states other free counts than its bitmaps show.
+    #[error("block group {group} states {stated} free {unit}, its bitmap shows {counted}")]
+    FreeCount {
+        /// The number of the block group.
+        group: u32,
+        /// `blocks` or `inodes`.
+        unit: &'static str,
+        /// What the group's descriptor states.
+        stated: u32,
+        /// What the bitmap shows.
+        counted: u32,
+    },
     /// A chain that comes back to itself.
     #[error("the chain through cluster {cluster} never ends")]
     FatCycle {

@@ -7,6 +7,7 @@
 //! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on copy-on-write
 //! storage, which needs no journal, and no secret can remain in the journal.
 
+mod audit;
 mod clock;
 mod device;
 mod failure;
@@ -18,6 +19,7 @@ mod superblock;
 mod walk;
 mod writer;
 
+pub(crate) use audit::audit;
 pub use clock::Clock;
 pub use gate::gate;
 pub use reader::Reader;

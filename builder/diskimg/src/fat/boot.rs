@@ -31,8 +31,16 @@ pub(super) struct BootSector {
     pub(super) fat_len: u64,
     /// Where the second allocation table is, if there is one.
     pub(super) second_fat: Option<u64>,
+    /// Where the root directory of FAT16 is, and its length.
+    pub(super) root_area: (u64, u64),
+    /// The first cluster of the root directory of FAT32.
+    pub(super) root_cluster: Option<u32>,
+    /// Where cluster 2 is.
+    data_start: u64,
     /// Where FAT32 keeps its `FSInfo` sector.
     pub(super) fs_info: Option<u64>,
+    /// Where FAT32 keeps a copy of the boot sector, if it does.
+    pub(super) backup: Option<u64>,
     /// `BS_Reserved1`: bit 0 marks a mounted volume, bit 1 a disk error.
     pub(super) state: u8,
     /// `BS_VolLab` without its padding.
@@ -57,14 +65,20 @@ impl BootSector {
             FatKind::Fat32 => (sector.u8::<0x41>(), sector.bytes::<0x47, 11>()),
         };
         let (fat_start, fat_len) = (areas.reserved.bytes(), areas.fat.bytes());
+        let data_start = areas.before_data() << 9;
+        let root_len = areas.root.bytes();
         Ok(Self {
             kind,
+            root_area: (data_start.abs_diff(root_len), root_len),
+            root_cluster: (kind == FatKind::Fat32).then(|| sector.u32::<0x2C>()),
+            data_start,
             cluster_size: u32::from(sector.u8::<0x0D>()) << 9,
             end,
             fat_start,
             fat_len,
             second_fat: fat_start.checked_add(fat_len).filter(|_| areas.fats == 2),
             fs_info: fs_info(&sector, kind, areas.reserved)?,
+            backup: backup(&sector, kind, areas.reserved),
             state,
             label: String::from_utf8_lossy(&label).trim_end().to_owned(),
         })
@@ -73,6 +87,13 @@ impl BootSector {
     /// Returns the size of so many clusters in bytes.
     pub(super) fn bytes(&self, clusters: u32) -> u64 {
         product(clusters, self.cluster_size)
+    }
+
+    /// Returns where a cluster is.
+    pub(super) fn offset(&self, cluster: u32) -> Result<u64> {
+        let before = cluster.checked_sub(2).map(|before| self.bytes(before));
+        let offset = before.and_then(|before| self.data_start.checked_add(before));
+        Ok(offset.ok_or(Corrupt::NoFatEntry { cluster })?)
     }
 }
 
@@ -104,19 +125,21 @@ impl Areas {
         })
     }
 
-    /// Returns the number of clusters behind the other areas.
+    /// Returns the number of sectors before the first cluster, less than 2^42.
+    fn before_data(&self) -> u64 {
+        let fats = product(self.fat.0, self.fats.into());
+        [self.reserved.0.into(), fats, self.root.0.into()]
+            .iter()
+            .sum()
+    }
+
+    /// Returns the number of clusters.
     fn clusters(&self) -> Result<u64> {
         let total = u64::from(self.total.0);
-        let fats = product(self.fat.0, self.fats.into());
-        let others = [self.reserved.0.into(), fats, self.root.0.into()];
-        let data = others
-            .into_iter()
-            .try_fold(total, u64::checked_sub)
-            .filter(|data| *data > 0);
-        let Some(data) = data else {
-            return Err(invalid("BPB_TotSec", total));
-        };
-        Ok(data / self.per_cluster)
+        match total.checked_sub(self.before_data()) {
+            None | Some(0) => Err(invalid("BPB_TotSec", total)),
+            Some(data) => Ok(data / self.per_cluster),
+        }
     }
 
     /// Checks that the table has an entry for every cluster, and that only FAT32 has no 16-bit length of it.
@@ -189,4 +212,11 @@ fn fs_info(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Result<Opt
     let root = sector.u32::<0x2C>();
     field("BPB_RootClus", root, root >= 2)?;
     Ok(Some(found.bytes()))
+}
+
+/// Returns where the copy of the boot sector is. `BPB_BkBootSec` is zero, or all ones, if there is none.
+fn backup(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Option<u64> {
+    let found = Sectors(sector.u16::<0x32>().into());
+    let is_inside = (Sectors(1)..reserved).contains(&found);
+    (kind == FatKind::Fat32 && is_inside).then(|| found.bytes())
 }

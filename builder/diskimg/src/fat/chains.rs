@@ -14,7 +14,8 @@ pub(super) struct AllocationTable {
 }
 
 /// What an entry states about its cluster.
-enum Link {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
     Free,
     Next(u32),
     Last,
@@ -45,8 +46,13 @@ impl AllocationTable {
         Self { kind, entries }
     }
 
+    /// Returns a mark for each cluster, not set.
+    pub(super) fn marks(&self) -> Marks {
+        Marks(vec![false; self.entries.len()])
+    }
+
     /// Returns the clusters with their entries.
-    fn clusters(&self) -> impl Iterator<Item = (u32, u32)> {
+    pub(super) fn clusters(&self) -> impl Iterator<Item = (u32, u32)> {
         (0..).zip(self.entries.iter().copied()).skip(2)
     }
 
@@ -54,6 +60,11 @@ impl AllocationTable {
     pub(super) fn entry(&self, cluster: u32) -> Result<u32> {
         let entry = self.entries.get(index(cluster)).copied();
         Ok(entry.ok_or(Corrupt::NoFatEntry { cluster })?)
+    }
+
+    /// Returns what the entry of `cluster` states.
+    pub(super) fn state(&self, cluster: u32) -> Result<Link> {
+        self.link(cluster, self.entry(cluster)?)
     }
 
     fn link(&self, cluster: u32, entry: u32) -> Result<Link> {
@@ -74,8 +85,8 @@ impl AllocationTable {
     /// Returns the number of free clusters, after checking that no chain joins another and that every chain ends.
     pub(super) fn check(&self) -> Result<u32> {
         let mut free = 0..u32::MAX;
-        let mut used = Marks::new(self.entries.len());
-        let mut continued = Marks::new(self.entries.len());
+        let mut used = self.marks();
+        let mut continued = self.marks();
         for (cluster, entry) in self.clusters() {
             match self.link(cluster, entry)? {
                 Link::Free => drop(free.next()),
@@ -95,7 +106,7 @@ impl AllocationTable {
     /// Checks that every used cluster can be reached from the first cluster of a chain. No cluster continues two
     /// others, so that a cluster which cannot be reached is part of a cycle.
     fn check_ends(&self, used: &Marks, continued: &Marks) -> Result<()> {
-        let mut reached = Marks::new(self.entries.len());
+        let mut reached = self.marks();
         for (first, entry) in self.clusters() {
             if !used.get(first)? || continued.get(first)? {
                 continue;
@@ -104,7 +115,7 @@ impl AllocationTable {
             let mut link = self.link(first, entry)?;
             while let Link::Next(next) = link {
                 reached.set(next)?;
-                link = self.link(next, self.entry(next)?)?;
+                link = self.state(next)?;
             }
         }
         for (cluster, _) in self.clusters() {
@@ -117,20 +128,16 @@ impl AllocationTable {
 }
 
 /// A mark for each cluster.
-struct Marks(Vec<bool>);
+pub(super) struct Marks(Vec<bool>);
 
 impl Marks {
-    fn new(len: usize) -> Self {
-        Self(vec![false; len])
-    }
-
-    fn get(&self, cluster: u32) -> Result<bool> {
+    pub(super) fn get(&self, cluster: u32) -> Result<bool> {
         let found = self.0.get(index(cluster)).copied();
         Ok(found.ok_or(Corrupt::NoFatEntry { cluster })?)
     }
 
     /// Sets a mark and returns whether it was set before.
-    fn set(&mut self, cluster: u32) -> Result<bool> {
+    pub(super) fn set(&mut self, cluster: u32) -> Result<bool> {
         let found = self.0.get_mut(index(cluster));
         let found = found.ok_or(Corrupt::NoFatEntry { cluster })?;
         Ok(std::mem::replace(found, true))

@@ -29,7 +29,8 @@ pub(super) fn examine_for_reading(storage: &dyn Storage) -> Result<(BootSector, 
     Ok((boot, free))
 }
 
-fn load(storage: &dyn Storage) -> Result<(BootSector, AllocationTable)> {
+/// Returns the boot sector and the first allocation table.
+pub(super) fn load(storage: &dyn Storage) -> Result<(BootSector, AllocationTable)> {
     let boot = BootSector::read(storage)?;
     if let Some(offset) = boot.fs_info {
         fs_info::read(storage, offset)?;

@@ -7,6 +7,7 @@
 //! FAT stores no owners, permissions or symbolic links: [`Attributes`](crate::Attributes) are ignored, links are
 //! [`Unsupported::FatSymlink`](crate::Unsupported::FatSymlink). Names are matched without regard to case.
 
+mod audit;
 mod boot;
 mod chains;
 mod device;
@@ -17,6 +18,7 @@ mod gate;
 mod reader;
 mod writer;
 
+pub(crate) use audit::audit;
 pub use gate::gate;
 pub use reader::Reader;
 pub use writer::Writer;

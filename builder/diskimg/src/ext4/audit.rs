@@ -1,0 +1,161 @@
+//! Compares the allocation bitmaps with the free counts and the inodes with the directories.
+//!
+//! Bitmaps are specified in the kernel's documentation, `filesystems/ext4/bitmaps.rst`, their checksums in
+//! `filesystems/ext4/group_descr.rst`.
+
+use std::sync::Arc;
+
+use fs_ext4::Filesystem;
+use fs_ext4::bgd::{BgdFlags, BlockGroupDescriptor};
+use fs_ext4::fsck::Anomaly;
+
+use super::device::Device;
+use super::failure::from_engine;
+use super::features::BITS_64;
+use super::gate::gate;
+use crate::error::{Corrupt, Error, Result};
+use crate::storage::Storage;
+use crate::units::index;
+
+/// Checks the file system in `storage`, which must pass the [`gate`].
+pub(crate) fn audit(storage: Arc<dyn Storage>) -> Result<()> {
+    gate(storage.as_ref())?;
+    let failed = |error| from_engine(error, "/");
+    // A lazy mount does not replay the journal, which would write.
+    let fs = Filesystem::mount_lazy(Arc::new(Device::new(storage))).map_err(failed)?;
+    for (group, descriptor) in (0..).zip(&fs.groups) {
+        check_bitmaps(&fs, group, descriptor)?;
+    }
+    let report = fs_ext4::fsck::audit(&fs, u32::MAX, u32::MAX).map_err(failed)?;
+    match report.anomalies.first() {
+        Some(first) => Err(contradiction(first)),
+        None => Ok(()),
+    }
+}
+
+/// Checks the checksums of a group's bitmaps. A bitmap that was never initialized has none.
+fn check_bitmaps(fs: &Filesystem, group: u32, descriptor: &BlockGroupDescriptor) -> Result<()> {
+    if !fs.csum.enabled {
+        return Ok(());
+    }
+    let (sb, flags) = (&fs.sb, descriptor.flags());
+    let bitmaps = [
+        (
+            "block",
+            BgdFlags::BLOCK_UNINIT,
+            descriptor.block_bitmap,
+            sb.blocks_per_group,
+            descriptor.block_bitmap_csum,
+        ),
+        (
+            "inode",
+            BgdFlags::INODE_UNINIT,
+            descriptor.inode_bitmap,
+            sb.inodes_per_group,
+            descriptor.inode_bitmap_csum,
+        ),
+    ];
+    // Descriptors of 32 bytes hold the lower half of a checksum.
+    let stored_bits = match sb.feature_incompat & BITS_64 {
+        0 => 0xFFFF,
+        _ => u32::MAX,
+    };
+    for (bitmap, uninitialized, block, bits, stored) in bitmaps {
+        if flags.contains(uninitialized) {
+            continue;
+        }
+        let bytes = fs
+            .read_block(block)
+            .map_err(|error| from_engine(error, "/"))?;
+        let counted = bytes.get(..index(bits / 8));
+        if counted.map(|counted| fs.csum.crc(counted) & stored_bits) != Some(stored) {
+            return Err(Corrupt::BitmapChecksum { bitmap, group }.into());
+        }
+    }
+    Ok(())
+}
+
+fn contradiction(found: &Anomaly) -> Error {
+    match found {
+        &Anomaly::BlockGroupFreeCountDrift {
+            group_index: group,
+            stored_blocks,
+            observed_blocks,
+            stored_inodes,
+            observed_inodes,
+        } => {
+            let (unit, stated, counted) = match stored_blocks == observed_blocks {
+                false => ("blocks", stored_blocks, observed_blocks),
+                true => ("inodes", stored_inodes, observed_inodes),
+            };
+            Corrupt::FreeCount {
+                group,
+                unit,
+                stated,
+                counted,
+            }
+            .into()
+        }
+        other => {
+            let (inode, reason) = describe(other);
+            let path = inode.map_or_else(|| "/".to_owned(), |inode| format!("inode {inode}"));
+            Corrupt::Structure { path, reason }.into()
+        }
+    }
+}
+
+/// Returns the inode that contradicts another structure, if it is one, and what is wrong.
+fn describe(found: &Anomaly) -> (Option<u32>, String) {
+    match found {
+        Anomaly::LinkCountTooLow {
+            ino,
+            stored,
+            observed,
+        }
+        | Anomaly::LinkCountTooHigh {
+            ino,
+            stored,
+            observed,
+        } => {
+            let reason = format!("has {stored} links, {observed} names were found");
+            (Some(*ino), reason)
+        }
+        Anomaly::DanglingEntry {
+            parent_ino,
+            child_ino,
+            ..
+        } => {
+            let reason = format!("has an entry for inode {child_ino}, which is not in use");
+            (Some(*parent_ino), reason)
+        }
+        Anomaly::WrongDotDot {
+            dir_ino, claims, ..
+        } => (Some(*dir_ino), format!("has the wrong parent {claims}")),
+        Anomaly::BogusEntry {
+            parent_ino,
+            child_ino,
+            ..
+        } => {
+            let reason = format!("calls inode {child_ino} a directory, which it is not");
+            (Some(*parent_ino), reason)
+        }
+        Anomaly::DuplicateDirentForDirInode { ino, .. } => {
+            let reason = "is a directory with several names".to_owned();
+            (Some(*ino), reason)
+        }
+        Anomaly::DirBlockChecksumMismatch {
+            dir_ino,
+            logical_block,
+            ..
+        } => {
+            let reason = format!("has a wrong checksum in directory block {logical_block}");
+            (Some(*dir_ino), reason)
+        }
+        Anomaly::UnreadableDirectory { ino, reason } => (Some(*ino), reason.clone()),
+        Anomaly::SuperblockFreeCountDrift { .. } => {
+            let reason = "the free counts of the superblock differ from the bitmaps".to_owned();
+            (None, reason)
+        }
+        other => (None, format!("{other:?}")),
+    }
+}

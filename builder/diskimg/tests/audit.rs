@@ -1,0 +1,220 @@
+//! `audit` accepts what e2fsck and fsck.vfat accept, and names the damage that they find in allocation maps.
+
+use std::sync::Arc;
+
+use diskimg::{Corrupt, Error, Partition, PartitionKind, Storage, audit};
+
+use crate::support::checkers::{debugfs, e2fsck_file, file, fsck_vfat_file};
+use crate::support::images::{Ext4, bytes, debugged, fat, flavours, patched};
+
+/// Audits an image that is one partition.
+fn audited(image: &Arc<dyn Storage>, kind: PartitionKind) -> diskimg::Result<()> {
+    let (start, len) = (0, image.size());
+    let partition = Partition {
+        number: 1,
+        start,
+        len,
+        kind,
+    };
+    audit(&partition, image)
+}
+
+#[track_caller]
+fn accepted(image: &Arc<dyn Storage>, kind: PartitionKind) {
+    assert_eq!(audited(image, kind), Ok(()));
+}
+
+/// The other program rejects the image, and so does the audit, with this error.
+#[track_caller]
+fn rejected(image: &Arc<dyn Storage>, kind: PartitionKind, expected: Corrupt) {
+    let file = file(image.as_ref());
+    let other = match kind {
+        PartitionKind::Fat => fsck_vfat_file(file.path()),
+        _ => e2fsck_file(file.path()),
+    };
+    other.unwrap_err();
+    assert_eq!(audited(image, kind), Err(Error::Corrupt(expected)));
+}
+
+#[test]
+fn sound_file_systems_are_accepted() {
+    for (_, ext4) in flavours() {
+        accepted(&ext4.make(), PartitionKind::Linux);
+    }
+    let options: [(u64, &[&str]); 3] = [
+        (64, &["-F", "32", "-s", "1"]),
+        (160, &["-F", "32", "-s", "4"]),
+        (16, &["-F", "16"]),
+    ];
+    for (mib, options) in options {
+        accepted(&fat(mib, options), PartitionKind::Fat);
+    }
+}
+
+#[test]
+fn other_partitions_are_not_checked() {
+    let image: Arc<dyn Storage> = Arc::new(diskimg::Memory::new(vec![0; 512]));
+    accepted(&image, PartitionKind::Other);
+}
+
+/// Where the bitmaps of the first group are.
+fn bitmaps(image: &dyn Storage, block_size: u64) -> [u64; 2] {
+    let stats = debugfs(image, "stats");
+    ["block bitmap at ", "inode bitmap at "].map(|label| {
+        let (_, after) = stats.split_once(label).unwrap();
+        let (block, _) = after.split_once(',').unwrap();
+        block.parse::<u64>().unwrap() * block_size
+    })
+}
+
+#[test]
+fn a_changed_byte_of_a_bitmap_does_not_match_its_checksum() {
+    let trixie = Ext4::new(&["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"]);
+    for ext4 in [Ext4::new(&[]), trixie] {
+        let image = ext4.make();
+        let offsets = bitmaps(image.as_ref(), 4096);
+        for (offset, bitmap) in offsets.into_iter().zip(["block", "inode"]) {
+            let damaged = patched(image.as_ref(), offset + 1, &[0x55]);
+            let group = 0;
+            let expected = Corrupt::BitmapChecksum { bitmap, group };
+            rejected(&damaged, PartitionKind::Linux, expected);
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_of_a_bitmap_without_checksum_does_not_match_the_free_count() {
+    let image = Ext4::new(&["-O", "^metadata_csum,uninit_bg"]).make();
+    let [blocks, inodes] = bitmaps(image.as_ref(), 4096);
+    for (offset, unit) in [(blocks, "blocks"), (inodes, "inodes")] {
+        let mut byte = [0];
+        image.read_at(offset, &mut byte).unwrap();
+        assert_eq!(byte, [0xFF], "the first eight are in use");
+        let damaged = patched(image.as_ref(), offset, &[0x7F]);
+        let Err(Error::Corrupt(found)) = audited(&damaged, PartitionKind::Linux) else {
+            panic!("accepted");
+        };
+        let Corrupt::FreeCount {
+            stated, counted, ..
+        } = found
+        else {
+            panic!("{found}");
+        };
+        assert_eq!(counted, stated + 1);
+        let expected = Corrupt::FreeCount {
+            group: 0,
+            unit,
+            stated,
+            counted,
+        };
+        rejected(&damaged, PartitionKind::Linux, expected);
+    }
+}
+
+#[test]
+fn a_wrong_link_count_is_found() {
+    let image = Ext4::new(&[]).make();
+    let damaged = debugged(image.as_ref(), &["sif /etc/hostname links_count 5"]);
+    let Err(Error::Corrupt(found)) = audited(&damaged, PartitionKind::Linux) else {
+        panic!("accepted");
+    };
+    let text = found.to_string();
+    assert!(text.ends_with("has 5 links, 2 names were found"), "{text}");
+    rejected(&damaged, PartitionKind::Linux, found);
+}
+
+/// A FAT32 and where its tables are.
+struct Fat32 {
+    image: Arc<dyn Storage>,
+    tables: [u64; 2],
+}
+
+impl Fat32 {
+    fn new() -> Self {
+        let image = fat(64, &["-F", "32", "-s", "1"]);
+        let mut len = [0; 4];
+        image.read_at(0x24, &mut len).unwrap();
+        let first = 32 * 512;
+        let second = first + u64::from(u32::from_le_bytes(len)) * 512;
+        let tables = [first, second];
+        Self { image, tables }
+    }
+
+    /// Sets an entry of both tables.
+    fn entry(&self, cluster: u64, value: u32) {
+        for table in self.tables {
+            let written = self
+                .image
+                .write_at(table + cluster * 4, &value.to_le_bytes());
+            written.unwrap();
+        }
+    }
+
+    /// Sets a field of the directory entry with this short name.
+    fn field(&self, name: &[u8; 11], at: u64, value: &[u8]) {
+        let image = bytes(self.image.as_ref());
+        let entry = image.windows(11).position(|bytes| bytes == name).unwrap();
+        let offset = u64::try_from(entry).unwrap() + at;
+        self.image.write_at(offset, value).unwrap();
+    }
+}
+
+const LAST: u32 = 0x0FFF_FFFF;
+
+#[test]
+fn a_copy_of_the_boot_sector_that_differs_is_found() {
+    let volume = Fat32::new();
+    let offset = 6 * 512;
+    volume.image.write_at(offset + 100, &[1]).unwrap();
+    let expected = Corrupt::BackupBootSector { offset };
+    rejected(&volume.image, PartitionKind::Fat, expected);
+}
+
+#[test]
+fn fats_that_differ_are_found() {
+    let volume = Fat32::new();
+    let [first, second] = volume.tables;
+    volume.image.write_at(second + 400, &[1]).unwrap();
+    let offset = first + 400;
+    let expected = Corrupt::FatsDiffer { offset };
+    rejected(&volume.image, PartitionKind::Fat, expected);
+}
+
+#[test]
+fn a_lost_cluster_is_found() {
+    let volume = Fat32::new();
+    volume.entry(90, LAST);
+    let expected = Corrupt::FatLostCluster { cluster: 90 };
+    rejected(&volume.image, PartitionKind::Fat, expected);
+}
+
+#[test]
+fn a_file_with_a_wrong_number_of_clusters_is_found() {
+    for size in [5000_u32, 0] {
+        let volume = Fat32::new();
+        volume.field(b"README     ", 28, &size.to_le_bytes());
+        let expected = Corrupt::FatFileSize {
+            path: "/OVERLAYS/README".to_owned(),
+            size,
+            clusters: 1,
+        };
+        rejected(&volume.image, PartitionKind::Fat, expected);
+    }
+}
+
+#[test]
+fn two_files_in_one_cluster_are_found() {
+    let volume = Fat32::new();
+    volume.field(b"README     ", 26, &3_u16.to_le_bytes());
+    let expected = Corrupt::FatCrossLink { cluster: 3 };
+    rejected(&volume.image, PartitionKind::Fat, expected);
+}
+
+#[test]
+fn a_file_in_a_free_cluster_is_found() {
+    let volume = Fat32::new();
+    volume.field(b"README     ", 26, &700_u16.to_le_bytes());
+    let (cluster, value) = (700, 0);
+    let expected = Corrupt::FatEntry { cluster, value };
+    rejected(&volume.image, PartitionKind::Fat, expected);
+}
