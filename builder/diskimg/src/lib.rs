@@ -1,21 +1,22 @@
 //! Disk images as bytes: MBR, GPT, FAT and ext4 behind one small storage trait.
 //!
 //! ```text
-//!   file, read only ─▶ CowStorage ─▶ Window: partition 1 ─▶ fat::Writer  ─▶ fat::Reader   (another author's code)
-//!   (the base)         (changes   Window: partition 2 ─▶ ext4::Writer ─▶ ext4::Reader  (another author's code)
-//!                       in memory)
-//!                          └──────▶ runs(): what differs from the base, in order, to be written elsewhere
+//! base file ─▶ CowStorage ─▶ Window: partition 1 ─▶ fat::FatWriter   ─▶ fat::FatReader
+//! (read-only)  (changes in   Window: partition 2 ─▶ ext4::Ext4Writer ─▶ ext4::Ext4Reader
+//!               memory)
+//!                  └───────▶ runs(): what differs from the base, in ascending order
 //! ```
 //!
-//! 1. [`Storage`] is all there is to know about where bytes live: a size, reads, writes.
-//! 2. [`CowStorage`] keeps every change in memory, so the base is never written and a failure leaves nothing behind.
-//! 3. [`PartitionTable`] finds the partitions; a [`Window`] is one of them.
-//! 4. [`ext4`] and [`fat`] each have a gate (is this safe to edit?), a writer and a reader; the readers are built on
-//!    code of other authors than the writers.
+//! 1. [`Storage`] is where the bytes of an image are: it has a size and can be read and written.
+//! 2. [`CowStorage`] keeps every change in memory, so that the base is never written and an error leaves nothing behind.
+//! 3. [`PartitionTable`] lists the partitions; a [`Window`] is one of them.
+//! 4. [`ext4`] and [`fat`] each have a gate, which checks that an edit is safe, a writer and a reader. Writers and
+//!    readers use libraries of different authors, so that one checks the other.
+//! 5. [`audit()`] checks a whole partition once, before it serves as a base.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use diskimg::{Memory, CowStorage, Storage};
+//! use diskimg::{CowStorage, Memory, Storage};
 //!
 //! let base = Arc::new(Memory::new(vec![0; 10_000]));
 //! let image = CowStorage::new(base);
@@ -27,8 +28,8 @@
 //! # Ok::<(), diskimg::Error>(())
 //! ```
 //!
-//! Nothing here reads a clock, a random source, the environment or the network: times and identifiers are arguments,
-//! so equal calls give equal bytes. Every failure is one of four kinds, see [`Class`].
+//! Nothing here reads a clock, a random source, the environment or the network. Times and seeds are arguments, so that
+//! equal calls give equal bytes. Every [`Error`] has one of four classes, see [`Class`].
 #![warn(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -60,6 +61,6 @@ mod units;
 
 pub use audit::audit;
 pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
-pub use fs::{Attributes, Kind, Metadata, ReadFs, WriteFs};
+pub use fs::{Attributes, FileKind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, Storage, Window};
 pub use table::{Partition, PartitionKind, PartitionTable};

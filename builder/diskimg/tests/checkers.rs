@@ -1,4 +1,4 @@
-//! Every judge rejects a bad image: otherwise its silence about good ones would mean nothing.
+//! Every checker rejects a bad image, without which its silence about good images would prove nothing.
 
 use diskimg::Storage;
 

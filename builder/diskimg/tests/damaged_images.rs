@@ -1,11 +1,11 @@
-//! Spoiled images: errors are fine, panics and endless loops are bugs.
+//! Damaged images: an error is a valid result; a panic or an endless loop is a bug.
 
 use std::sync::{Arc, LazyLock};
 
-use diskimg::ext4::{Reader as Ext4Reader, Writer as Ext4Writer};
-use diskimg::fat::{Reader as FatReader, Writer as FatWriter};
+use diskimg::ext4::{Ext4Reader, Ext4Writer};
+use diskimg::fat::{FatReader, FatWriter};
 use diskimg::table::set_mbr_disk_id;
-use diskimg::{Attributes, CowStorage, Kind, PartitionTable, ReadFs, Storage, WriteFs};
+use diskimg::{Attributes, CowStorage, FileKind, PartitionTable, ReadFs, Storage, WriteFs};
 use proptest::prelude::{Strategy, any, prop, proptest};
 
 use crate::ext4_writes::{CLOCK, ROOT};
@@ -13,7 +13,7 @@ use crate::fat_writes::TIME;
 use crate::support::cases;
 use crate::support::images::{Ext4, bytes, cow, fat, gpt, mbr};
 
-/// Where to spoil and with what: the place counts through the sectors that hold anything.
+/// Which bytes to damage, and with what. The index counts the sectors that are not empty.
 type Spots = Vec<(prop::sample::Index, u16, u8)>;
 
 fn spots() -> impl Strategy<Value = Spots> {
@@ -21,13 +21,13 @@ fn spots() -> impl Strategy<Value = Spots> {
     prop::collection::vec(spot, 1..12)
 }
 
-/// An image, and which of its sectors are not empty.
-struct Victim {
+/// An image and the offsets of its sectors that are not empty.
+struct Sample {
     image: Arc<dyn Storage>,
     sectors: Vec<u64>,
 }
 
-impl Victim {
+impl Sample {
     fn new(image: Arc<dyn Storage>) -> Self {
         let bytes = bytes(image.as_ref());
         let sectors = (0_u64..)
@@ -38,7 +38,7 @@ impl Victim {
         Self { image, sectors }
     }
 
-    fn spoiled(&self, spots: &Spots) -> Arc<CowStorage> {
+    fn damaged(&self, spots: &Spots) -> Arc<CowStorage> {
         let storage = cow(&self.image);
         for (index, at, byte) in spots {
             let offset = self.sectors[index.index(self.sectors.len())] + u64::from(*at);
@@ -48,7 +48,7 @@ impl Victim {
     }
 }
 
-/// Looks at everything, as far as it goes.
+/// Reads everything that can be read.
 fn read_all(fs: &mut dyn ReadFs, folder: &str, depth: u32) {
     let names = fs.read_dir(if folder.is_empty() { "/" } else { folder });
     for name in names.unwrap_or_default().into_iter().take(100) {
@@ -56,7 +56,7 @@ fn read_all(fs: &mut dyn ReadFs, folder: &str, depth: u32) {
         let found = fs.metadata(&path);
         let _ = (fs.read(&path), fs.read_link(&path));
         if depth > 0
-            && found.is_ok_and(|found| found.is_some_and(|found| found.kind == Kind::Folder))
+            && found.is_ok_and(|found| found.is_some_and(|found| found.kind == FileKind::Directory))
         {
             read_all(fs, &path, depth - 1);
         }
@@ -66,14 +66,14 @@ fn read_all(fs: &mut dyn ReadFs, folder: &str, depth: u32) {
 
 type Edit<'a> = &'a dyn Fn(&mut dyn WriteFs) -> diskimg::Result<()>;
 
-/// Changes a bit of everything, as far as it goes: one file system per change, since the first failure is the last.
+/// Makes changes of every kind, each on a new copy, because no change is possible after an error.
 fn write_all(open: impl Fn() -> Option<Box<dyn WriteFs>>) {
     let big = vec![7; 100_000];
     let edits: [Edit<'_>; 8] = [
         &|fs| fs.write_file("/etc/hostname", &big, ROOT),
         &|fs| fs.write_file("/config.txt", &big, ROOT),
-        &|fs| fs.make_folder("/usr/lib/new", ROOT),
-        &|fs| fs.make_folder("/overlays/new", ROOT),
+        &|fs| fs.make_directory("/usr/lib/new", ROOT),
+        &|fs| fs.make_directory("/overlays/new", ROOT),
         &|fs| fs.make_symlink("/lib/new", &"x/".repeat(100)),
         &|fs| fs.remove("/usr/lib/big"),
         &|fs| {
@@ -97,79 +97,79 @@ fn write_all(open: impl Fn() -> Option<Box<dyn WriteFs>>) {
     }
 }
 
-fn ext4(victim: &Victim, spots: &Spots) {
-    if let Ok(mut reader) = Ext4Reader::open(victim.spoiled(spots)) {
+fn ext4(sample: &Sample, spots: &Spots) {
+    if let Ok(mut reader) = Ext4Reader::open(sample.damaged(spots)) {
         read_all(&mut reader, "", 3);
     }
     write_all(|| {
-        let writer = Ext4Writer::open(victim.spoiled(spots), CLOCK);
+        let writer = Ext4Writer::open(sample.damaged(spots), CLOCK);
         writer
             .ok()
             .map(|writer| Box::new(writer) as Box<dyn WriteFs>)
     });
 }
 
-fn fat_volume(victim: &Victim, spots: &Spots) {
-    if let Ok(mut reader) = FatReader::open(victim.spoiled(spots)) {
+fn fat_volume(sample: &Sample, spots: &Spots) {
+    if let Ok(mut reader) = FatReader::open(sample.damaged(spots)) {
         read_all(&mut reader, "", 3);
     }
     write_all(|| {
-        let writer = FatWriter::open(victim.spoiled(spots), TIME);
+        let writer = FatWriter::open(sample.damaged(spots), TIME);
         writer
             .ok()
             .map(|writer| Box::new(writer) as Box<dyn WriteFs>)
     });
 }
 
-fn table(victim: &Victim, spots: &Spots) {
-    let storage = victim.spoiled(spots);
+fn table(sample: &Sample, spots: &Spots) {
+    let storage = sample.damaged(spots);
     let _ = PartitionTable::read(storage.as_ref());
     let _ = set_mbr_disk_id(storage.as_ref(), 1);
 }
 
-macro_rules! victim {
+macro_rules! sample {
     ($name:ident, $image:expr) => {
-        static $name: LazyLock<Victim> = LazyLock::new(|| Victim::new($image));
+        static $name: LazyLock<Sample> = LazyLock::new(|| Sample::new($image));
     };
 }
 
-victim!(CHECKED, Ext4::new(&[]).mib(16).make());
-victim!(
+sample!(CHECKED, Ext4::new(&[]).mib(16).make());
+sample!(
     UNCHECKED,
     Ext4::new(&["-b", "1024", "-O", "^metadata_csum,^64bit"])
         .mib(16)
         .make()
 );
-victim!(FAT32, fat(34, &["-F", "32", "-s", "1"]));
-victim!(FAT16, fat(16, &["-F", "16"]));
-victim!(MBR, mbr());
-victim!(GPT, gpt());
+sample!(FAT32, fat(34, &["-F", "32", "-s", "1"]));
+sample!(FAT16, fat(16, &["-F", "16"]));
+sample!(MBR, mbr());
+sample!(GPT, gpt());
 
 proptest! {
     #![proptest_config(cases(64))]
 
     #[test]
-    fn spoiled_ext4_with_checksums(spots in spots()) {
+    fn damaged_ext4_with_checksums(spots in spots()) {
         ext4(&CHECKED, &spots);
     }
 
     #[test]
-    fn spoiled_ext4_without_checksums(spots in spots()) {
+    fn damaged_ext4_without_checksums(spots in spots()) {
         ext4(&UNCHECKED, &spots);
     }
 
     #[test]
-    fn spoiled_fat32(spots in spots()) {
+    fn damaged_fat32(spots in spots()) {
         fat_volume(&FAT32, &spots);
     }
 
     #[test]
-    fn spoiled_fat16(spots in spots()) {
+    fn damaged_fat16(spots in spots()) {
         fat_volume(&FAT16, &spots);
     }
 
     #[test]
-    fn spoiled_tables(spots in spots()) {
+    fn damaged_tables(spots in spots()) {
         table(&MBR, &spots);
         table(&GPT, &spots);
     }

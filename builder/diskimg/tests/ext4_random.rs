@@ -1,9 +1,9 @@
-//! Random operations against a model: whatever is done, the file system holds what the model holds, and is whole.
+//! Random changes of ext4 and of a model: the file system has the files of the model and is sound.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use diskimg::{Attributes, Kind, ReadFs, Storage, WriteFs};
+use diskimg::{Attributes, FileKind, ReadFs, Storage, WriteFs};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
 use crate::ext4_writes::{edit, reader};
@@ -11,7 +11,7 @@ use crate::support::cases;
 use crate::support::checkers::e2fsck;
 use crate::support::images::{Ext4, cow};
 
-/// What may be done; names are few, so that operations meet.
+/// A change. There are few names, so that changes concern the same files.
 #[derive(Debug, Clone)]
 enum Step {
     Folder(String, Attributes),
@@ -19,11 +19,11 @@ enum Step {
     Link(String, usize),
     Remove(String),
     Set(String, Attributes),
-    /// Many files in one folder: it grows, and gets an index.
+    /// Many files in one directory, which grows and gets an index.
     Crowd(String, u16),
 }
 
-/// What should be there.
+/// A file of the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Thing {
     Folder(Attributes),
@@ -38,7 +38,7 @@ fn paths() -> impl Strategy<Value = String> {
 fn attributes() -> impl Strategy<Value = Attributes> {
     (0..0o10000_u16, any::<u32>(), any::<u32>()).prop_map(|(mode, uid, gid)| Attributes {
         mode,
-        // The engine takes this one for "unchanged".
+        // For `rust-fs-ext4` the largest number means "unchanged".
         uid: uid.min(u32::MAX - 1),
         gid: gid.min(u32::MAX - 1),
     })
@@ -57,7 +57,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// The model: the same rules, on a map.
+/// A file system as a map with the same rules.
 #[derive(Default)]
 struct Model(BTreeMap<String, Thing>);
 
@@ -75,7 +75,7 @@ impl Model {
         !self.0.keys().any(|path| path.starts_with(&inside))
     }
 
-    /// Whether the step is possible; if it is, it is done.
+    /// Makes the change if it is possible, and returns whether it is.
     fn apply(&mut self, step: &Step) -> bool {
         match step {
             Step::Folder(at, how) => {
@@ -144,7 +144,7 @@ fn target(len: usize) -> String {
 
 fn apply(fs: &mut dyn WriteFs, step: &Step) -> bool {
     match step {
-        Step::Folder(at, how) => fs.make_folder(at, *how).is_ok(),
+        Step::Folder(at, how) => fs.make_directory(at, *how).is_ok(),
         Step::Write(at, len, how) => fs.write_file(at, &content(*len), *how).is_ok(),
         Step::Link(at, len) => fs.make_symlink(at, &target(*len)).is_ok(),
         Step::Remove(at) => fs.remove(at).is_ok(),
@@ -155,7 +155,7 @@ fn apply(fs: &mut dyn WriteFs, step: &Step) -> bool {
     }
 }
 
-/// What is really there, everything but `lost+found`.
+/// Collects all files but `lost+found`.
 fn found(fs: &mut dyn ReadFs, folder: &str, into: &mut BTreeMap<String, Thing>) {
     for name in fs
         .read_dir(if folder.is_empty() { "/" } else { folder })
@@ -172,20 +172,20 @@ fn found(fs: &mut dyn ReadFs, folder: &str, into: &mut BTreeMap<String, Thing>) 
             gid: metadata.gid,
         };
         let thing = match metadata.kind {
-            Kind::Folder => {
+            FileKind::Directory => {
                 found(fs, &path, into);
                 Thing::Folder(how)
             }
-            Kind::Symlink => {
+            FileKind::Symlink => {
                 let length = fs.read_link(&path).unwrap().len();
                 Thing::Link(length, how.uid, how.gid)
             }
-            Kind::File => {
+            FileKind::File => {
                 let bytes = fs.read(&path).unwrap();
                 assert!(bytes == content(bytes.len()), "{path} has other bytes");
                 Thing::File(bytes.len(), how)
             }
-            Kind::Other => panic!("{path}"),
+            FileKind::Other => panic!("{path}"),
         };
         into.insert(path, thing);
     }
@@ -206,7 +206,7 @@ fn check(base: &Arc<dyn Storage>, steps: &[Step]) {
     assert_eq!(really, model.0);
 }
 
-/// Several groups that were never used; as on Raspberry Pi OS.
+/// Several block groups that were never used, and the options of Raspberry Pi OS.
 static SMALL_BLOCKS: LazyLock<Arc<dyn Storage>> = LazyLock::new(|| {
     Ext4::new(&["-b", "1024", "-O", "^64bit,^huge_file"])
         .mib(32)
@@ -232,9 +232,9 @@ proptest! {
     }
 }
 
-/// 1200 files go into one folder and 600 out again: its index splits and stays right.
+/// 1200 files are created in one directory, which splits its index, and 600 are removed.
 #[test]
-fn a_large_folder_keeps_its_index() {
+fn a_large_directory_keeps_a_valid_index() {
     for options in [&["-b", "1024"][..], &[], &["-O", "^dir_index"]] {
         let folder = Step::Folder("/a".to_owned(), CROWD);
         let mut steps = vec![folder, Step::Crowd("/a".to_owned(), 1200)];

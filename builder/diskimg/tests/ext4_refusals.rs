@@ -1,9 +1,9 @@
-//! What ext4 refuses, with which error, and that nothing is changed by it.
+//! What is rejected on ext4, with which error, and that nothing is changed.
 
 use std::sync::Arc;
 
 use diskimg::error::FeatureSet;
-use diskimg::ext4::{Clock, Reader, Writer, gate};
+use diskimg::ext4::{Clock, Ext4Reader, Ext4Writer, gate};
 use diskimg::{
     Attributes, Corrupt, CowStorage, Error, ReadFs, Refused, Storage, Unsupported, WriteFs,
 };
@@ -12,9 +12,9 @@ use crate::ext4_writes::{CLOCK, ROOT, edit, reader};
 use crate::support::checkers::{e2fsck_file, file};
 use crate::support::images::{Ext4, bytes, cow, debugged, patched};
 
-/// Why the writer does not open the image.
+/// The error of opening a writer.
 fn refusal(storage: Arc<dyn Storage>) -> Error {
-    Writer::open(storage, CLOCK).unwrap_err()
+    Ext4Writer::open(storage, CLOCK).unwrap_err()
 }
 
 fn path(path: &str) -> String {
@@ -38,7 +38,7 @@ fn a_journal_with_a_transaction_is_refused() {
     let start = Refused::JournalNotEmpty { start: 1 };
     assert_eq!(refusal(hidden), Error::Refused(start));
     // Reading is allowed: nothing would be lost.
-    Reader::open(dirty).unwrap();
+    Ext4Reader::open(dirty).unwrap();
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn orphans_and_errors_are_refused() {
 }
 
 #[test]
-fn features_we_do_not_know_are_refused() {
+fn unknown_features_are_rejected() {
     use FeatureSet::{Incompat, RoCompat};
     let cases = [
         ("inline_data", Incompat, 0x8000),
@@ -85,7 +85,7 @@ fn features_we_do_not_know_are_refused() {
 }
 
 #[test]
-fn a_damaged_superblock_is_refused() {
+fn a_damaged_superblock_is_rejected() {
     let image = Ext4::new(&[]).make();
     let damaged = patched(image.as_ref(), 1024 + 0x79, b"!");
     let found = refusal(damaged);
@@ -98,7 +98,7 @@ fn a_damaged_superblock_is_refused() {
     assert_eq!(refusal(zeros), Error::Corrupt(magic));
 }
 
-/// Every request is refused with its error, and the image stays as it is.
+/// Every request fails with its error, and the image is left unchanged.
 fn refused(requests: impl FnOnce(&mut dyn WriteFs) -> Vec<(diskimg::Result<()>, Refused)>) {
     let storage = cow(&Ext4::new(&[]).make());
     edit(&storage, |fs| {
@@ -110,17 +110,17 @@ fn refused(requests: impl FnOnce(&mut dyn WriteFs) -> Vec<(diskimg::Result<()>, 
 }
 
 #[test]
-fn requests_about_the_wrong_thing_change_nothing() {
+fn requests_for_the_wrong_type_of_file_change_nothing() {
     let exists = |at| Refused::Exists { path: path(at) };
     let not_found = |at| Refused::NotFound { path: path(at) };
-    let not_a_folder = |at| Refused::NotAFolder { path: path(at) };
+    let not_a_folder = |at| Refused::NotADirectory { path: path(at) };
     let not_a_file = |at| Refused::NotAFile { path: path(at) };
-    let not_empty = |at| Refused::FolderNotEmpty { path: path(at) };
+    let not_empty = |at| Refused::DirectoryNotEmpty { path: path(at) };
     refused(|fs| {
         vec![
-            (fs.make_folder("/etc", ROOT), exists("/etc")),
+            (fs.make_directory("/etc", ROOT), exists("/etc")),
             (fs.make_symlink("/lib", "x"), exists("/lib")),
-            (fs.make_folder("/no/where", ROOT), not_found("/no/where")),
+            (fs.make_directory("/no/where", ROOT), not_found("/no/where")),
             (fs.remove("/none"), not_found("/none")),
             (fs.set_attributes("/none", ROOT), not_found("/none")),
             (
@@ -134,7 +134,7 @@ fn requests_about_the_wrong_thing_change_nothing() {
 }
 
 #[test]
-fn requests_that_make_no_sense_change_nothing() {
+fn invalid_requests_change_nothing() {
     let bad_path = |at, reason| Refused::Path {
         path: path(at),
         reason,
@@ -193,7 +193,7 @@ fn wrong_reads_are_refused() {
         ),
         (
             reader.read_dir("/lib").map(drop),
-            Refused::NotAFolder { path: path("/lib") },
+            Refused::NotADirectory { path: path("/lib") },
         ),
         (
             reader.read_link("/etc").map(drop),
@@ -213,16 +213,16 @@ fn wrong_reads_are_refused() {
 }
 
 #[test]
-fn times_the_format_cannot_hold_are_refused() {
+fn times_that_ext4_cannot_store_are_refused() {
     let image = Ext4::new(&[]).make();
     for time in [-1, 1 << 33] {
         let clock = Clock { time, ..CLOCK };
-        let found = Writer::open(image.clone(), clock).unwrap_err();
+        let found = Ext4Writer::open(image.clone(), clock).unwrap_err();
         assert_eq!(found, Error::Refused(Refused::Time { seconds: time }));
     }
 }
 
-/// Fails writes after a while, as a disk would.
+/// Storage whose writes fail after a number of them.
 #[derive(Debug)]
 struct Failing {
     inner: Arc<CowStorage>,
@@ -252,7 +252,7 @@ impl Storage for Failing {
 }
 
 #[test]
-fn a_failure_in_the_middle_is_told_again_by_finish() {
+fn finish_repeats_the_error_of_a_change_that_failed_in_the_middle() {
     let base = Ext4::new(&[]).make();
     let before = bytes(base.as_ref());
     for left in [0, 1, 5, 20] {
@@ -260,7 +260,7 @@ fn a_failure_in_the_middle_is_told_again_by_finish() {
             inner: cow(&base),
             left: left.into(),
         });
-        let mut writer = Box::new(Writer::open(storage, CLOCK).unwrap());
+        let mut writer = Box::new(Ext4Writer::open(storage, CLOCK).unwrap());
         let failed = writer
             .write_file("/etc/new", &vec![1; 50_000], ROOT)
             .unwrap_err();
@@ -268,7 +268,10 @@ fn a_failure_in_the_middle_is_told_again_by_finish() {
             matches!(failed, Error::Refused(Refused::ReadOnly { .. })),
             "{failed:?}"
         );
-        assert_eq!(writer.make_folder("/etc/other", ROOT), Err(failed.clone()));
+        assert_eq!(
+            writer.make_directory("/etc/other", ROOT),
+            Err(failed.clone())
+        );
         assert_eq!(writer.finish(), Err(failed));
     }
     assert!(bytes(base.as_ref()) == before);

@@ -1,4 +1,4 @@
-//! Little room: what does not fit is refused, what fits is whole.
+//! Full file systems: what does not fit is refused, and the file system stays sound.
 
 use diskimg::{Error, ReadFs, Refused};
 
@@ -28,7 +28,7 @@ fn a_file_that_does_not_fit_is_refused_before_anything_changes() {
 }
 
 #[test]
-fn a_full_file_system_is_whole_and_says_that_it_is_full() {
+fn a_full_file_system_is_sound_and_the_error_is_no_space() {
     for options in [&[][..], &["-b", "1024"]] {
         let storage = cow(&Ext4::new(options).mib(16).make());
         let mut refused = None;
@@ -50,15 +50,15 @@ fn a_full_file_system_is_whole_and_says_that_it_is_full() {
     }
 }
 
-/// Free space in pieces of two blocks: a large file needs an extent tree of two levels. Also without a journal.
+/// The free space is in pieces of two blocks, so that a large file needs an extent tree of two levels.
 #[test]
-fn a_fragmented_file_system_takes_large_files() {
+fn a_large_file_fits_into_a_fragmented_file_system() {
     let options = ["-b", "1024", "-N", "4000", "-O", "^has_journal"];
     let storage = cow(&Ext4::new(&options).mib(5).empty());
     let place = |number: u32| format!("/{}/{number}", number % 8);
     edit(&storage, |fs| {
         for folder in 0..8 {
-            fs.make_folder(&format!("/{folder}"), ROOT).unwrap();
+            fs.make_directory(&format!("/{folder}"), ROOT).unwrap();
         }
         let mut made = 0;
         while fs.write_file(&place(made), &[1; 2000], ROOT).is_ok() {
@@ -77,12 +77,12 @@ fn a_fragmented_file_system_takes_large_files() {
     let extents = debugfs(storage.as_ref(), "dump_extents -n /large");
     assert!(
         extents.contains("0/ 1"),
-        "not as deep as thought: {extents}"
+        "the extent tree has one level: {extents}"
     );
 }
 
 #[test]
-fn a_file_system_without_inodes_says_so() {
+fn the_error_without_free_inodes_names_their_number() {
     let storage = cow(&Ext4::new(&["-N", "64"]).make());
     let total = 64;
     let mut made = 0;
@@ -95,7 +95,7 @@ fn a_file_system_without_inodes_says_so() {
         };
         let path = format!("/home/{made}");
         assert_eq!(refused, Error::Refused(Refused::NoInodes { path, total }));
-        // Replacing needs none: the old one is used again.
+        // Replacing a file uses its inode again.
         fs.write_file("/home/0", b"new", ROOT).unwrap();
     });
     assert!(made > 10, "{made}");

@@ -1,9 +1,9 @@
-//! What is written into ext4 is there, right, and the file system stays whole.
+//! Files written into ext4 are read back, and the file system stays sound.
 
 use std::sync::Arc;
 
-use diskimg::ext4::{Clock, Reader, Writer};
-use diskimg::{Attributes, CowStorage, Kind, Metadata, ReadFs, Storage, WriteFs};
+use diskimg::ext4::{Clock, Ext4Reader, Ext4Writer};
+use diskimg::{Attributes, CowStorage, FileKind, Metadata, ReadFs, Storage, WriteFs};
 
 use crate::support::checkers::{debugfs, e2fsck};
 use crate::support::images::{Ext4, bytes, cow, debugged, flavours};
@@ -20,16 +20,16 @@ pub(crate) const ROOT: Attributes = Attributes {
 };
 
 pub(crate) fn edit(storage: &Arc<CowStorage>, edit: impl FnOnce(&mut dyn WriteFs)) {
-    let mut writer = Box::new(Writer::open(storage.clone(), CLOCK).unwrap());
+    let mut writer = Box::new(Ext4Writer::open(storage.clone(), CLOCK).unwrap());
     edit(writer.as_mut());
     writer.finish().unwrap();
 }
 
-pub(crate) fn reader(storage: &Arc<CowStorage>) -> Reader {
-    Reader::open(storage.clone() as Arc<dyn Storage>).unwrap()
+pub(crate) fn reader(storage: &Arc<CowStorage>) -> Ext4Reader {
+    Ext4Reader::open(storage.clone() as Arc<dyn Storage>).unwrap()
 }
 
-/// What two runs of the same edit leave on the same image.
+/// Makes the same edits twice on the same image.
 fn twice(base: &Arc<dyn Storage>, edits: impl Fn(&mut dyn WriteFs)) -> [Arc<CowStorage>; 2] {
     [(); 2].map(|()| {
         let storage = cow(base);
@@ -38,14 +38,14 @@ fn twice(base: &Arc<dyn Storage>, edits: impl Fn(&mut dyn WriteFs)) -> [Arc<CowS
     })
 }
 
-/// One edit of each kind, as the program does them.
+/// One edit of each kind.
 fn usual_edits(fs: &mut dyn WriteFs) {
     let etcd = Attributes {
         mode: 0o4750,
         uid: 100_990,
         gid: 200_990,
     };
-    fs.make_folder("/etc/etcd", ROOT).unwrap();
+    fs.make_directory("/etc/etcd", ROOT).unwrap();
     fs.write_file("/etc/etcd/key", &[b'k'; 10_000], etcd)
         .unwrap();
     fs.make_symlink("/etc/etcd/link", "key").unwrap();
@@ -61,21 +61,21 @@ fn usual_edits(fs: &mut dyn WriteFs) {
 }
 
 #[test]
-fn what_is_written_is_read_back_and_e2fsck_agrees() {
+fn what_is_written_is_read_back_and_e2fsck_accepts_it() {
     for (flavour, ext4) in flavours() {
         let storage = cow(&ext4.make());
         edit(&storage, usual_edits);
         e2fsck(storage.as_ref());
         let mut reader = reader(&storage);
         let key = Metadata {
-            kind: Kind::File,
+            kind: FileKind::File,
             mode: 0o4750,
             uid: 100_990,
             gid: 200_990,
             size: 10_000,
         };
         let link = Metadata {
-            kind: Kind::Symlink,
+            kind: FileKind::Symlink,
             mode: 0o777,
             size: 3,
             ..key
@@ -128,7 +128,7 @@ fn the_base_is_never_changed() {
 }
 
 #[test]
-fn a_secret_is_in_the_image_once_and_the_journal_as_it_was() {
+fn a_secret_is_in_the_image_once_and_not_in_the_journal() {
     for (flavour, ext4) in flavours() {
         let base = ext4.make();
         let storage = cow(&base);
@@ -148,11 +148,11 @@ fn a_secret_is_in_the_image_once_and_the_journal_as_it_was() {
 }
 
 #[test]
-fn all_four_times_of_what_is_made_and_the_time_of_its_folder_are_the_given_one() {
+fn new_files_and_their_directories_have_the_given_time() {
     let storage = cow(&Ext4::new(&[]).make());
     edit(&storage, |fs| {
         fs.write_file("/etc/new", b"x", ROOT).unwrap();
-        fs.make_folder("/home/pi", ROOT).unwrap();
+        fs.make_directory("/home/pi", ROOT).unwrap();
         fs.make_symlink("/usr/link", "bin").unwrap();
         fs.remove("/var/empty").unwrap();
     });
@@ -180,7 +180,7 @@ fn all_four_times_of_what_is_made_and_the_time_of_its_folder_are_the_given_one()
 }
 
 #[test]
-fn what_is_not_named_keeps_its_attributes_times_and_capabilities() {
+fn other_files_keep_their_attributes_times_and_capabilities() {
     let base = debugged(
         Ext4::new(&[]).make().as_ref(),
         &[
@@ -200,14 +200,14 @@ fn what_is_not_named_keeps_its_attributes_times_and_capabilities() {
     edit(&storage, |fs| {
         fs.write_file("/usr/new", b"x", ROOT).unwrap();
         fs.write_file("/etc/hostname", b"etcd1\n", ROOT).unwrap();
-        fs.make_folder("/var/lib", ROOT).unwrap();
+        fs.make_directory("/var/lib", ROOT).unwrap();
     });
     assert_eq!(look(storage.as_ref()), before);
     assert!(before[0].contains("security.capability"), "{}", before[0]);
 }
 
 #[test]
-fn replacing_a_file_leaves_its_other_names_and_drops_its_attributes() {
+fn a_replaced_file_keeps_its_other_names_and_loses_its_extended_attributes() {
     let base = debugged(
         Ext4::new(&[]).make().as_ref(),
         &["ea_set /usr/lib/big security.capability abc"],

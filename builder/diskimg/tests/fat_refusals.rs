@@ -1,8 +1,8 @@
-//! What FAT refuses, with which error.
+//! What is rejected on FAT, and with which error.
 
 use std::sync::Arc;
 
-use diskimg::fat::{Reader, Writer, gate};
+use diskimg::fat::{FatReader, FatWriter, gate};
 use diskimg::{Corrupt, Error, ReadFs, Refused, Storage, StorageError, Unsupported};
 
 use crate::fat_writes::{NONE, TIME, edit, reader};
@@ -13,9 +13,9 @@ fn fat32() -> Arc<dyn Storage> {
     fat(64, &["-F", "32", "-s", "1"])
 }
 
-/// Why the writer does not open the volume after these bytes were changed.
+/// The error of opening a writer after these bytes were changed.
 fn refusal(volume: &dyn Storage, offset: u64, bytes: &[u8]) -> Error {
-    Writer::open(patched(volume, offset, bytes), TIME).unwrap_err()
+    FatWriter::open(patched(volume, offset, bytes), TIME).unwrap_err()
 }
 
 fn path(path: &str) -> String {
@@ -30,7 +30,7 @@ fn a_valid_volume_is_accepted() {
 
 #[test]
 fn the_reader_knows_the_label_and_the_free_clusters() {
-    let mut reader = Reader::open(fat32()).unwrap();
+    let mut reader = FatReader::open(fat32()).unwrap();
     assert_eq!(reader.label(), "bootfs");
     assert_eq!(reader.free_bytes(), Ok(129_018 * 512));
 }
@@ -51,7 +51,7 @@ fn a_dirty_volume_is_refused_but_readable() {
             fat: dirty
         })
     );
-    let mut reader = Reader::open(patched(volume.as_ref(), 0x41, &[1])).unwrap();
+    let mut reader = FatReader::open(patched(volume.as_ref(), 0x41, &[1])).unwrap();
     assert_eq!(reader.read("/config.txt").unwrap(), b"arm_64bit=1\n");
     let fat16 = fat(16, &["-F", "16"]);
     let fat = 0xFFFF;
@@ -60,7 +60,7 @@ fn a_dirty_volume_is_refused_but_readable() {
 }
 
 #[test]
-fn a_spoiled_boot_sector_is_refused() {
+fn a_damaged_boot_sector_is_rejected() {
     let volume = fat32();
     let cases: [(u64, &[u8], &str, u64); 10] = [
         (510, &[0, 0], "Signature_word", 0),
@@ -95,7 +95,7 @@ fn a_spoiled_boot_sector_is_refused() {
 }
 
 #[test]
-fn fat12_and_nothing_at_all_are_refused() {
+fn fat12_and_an_image_without_a_boot_sector_are_rejected() {
     let small = fat(4, &["-F", "12"]);
     let found = gate(small.as_ref()).unwrap_err();
     assert!(
@@ -112,7 +112,7 @@ fn fat12_and_nothing_at_all_are_refused() {
 }
 
 #[test]
-fn chains_that_go_astray_are_refused() {
+fn cyclic_and_invalid_chains_are_rejected() {
     let volume = fat32();
     let entry = |cluster: u64| 32 * 512 + cluster * 4;
     let cycle = refusal(volume.as_ref(), entry(9), &9_u32.to_le_bytes());
@@ -123,8 +123,8 @@ fn chains_that_go_astray_are_refused() {
         value: 0x0F00_0000,
     };
     assert_eq!(far, Error::Corrupt(expected));
-    // The reader is as careful: it would go round for ever.
-    let opened = Reader::open(patched(volume.as_ref(), entry(9), &9_u32.to_le_bytes()));
+    // The reader would loop forever, and rejects it, too.
+    let opened = FatReader::open(patched(volume.as_ref(), entry(9), &9_u32.to_le_bytes()));
     assert_eq!(opened.unwrap_err(), cycle);
 }
 
@@ -136,13 +136,13 @@ fn wrong_requests_are_refused() {
         assert_eq!(fs.make_symlink("/x", "y"), Err(Error::Unsupported(link)));
         let cases = [
             (
-                fs.make_folder("/OVERLAYS", NONE),
+                fs.make_directory("/OVERLAYS", NONE),
                 Refused::Exists {
                     path: path("/OVERLAYS"),
                 },
             ),
             (
-                fs.make_folder("/a/b", NONE),
+                fs.make_directory("/a/b", NONE),
                 Refused::NotFound { path: path("/a/b") },
             ),
             (
@@ -153,7 +153,7 @@ fn wrong_requests_are_refused() {
             ),
             (
                 fs.remove("/overlays"),
-                Refused::FolderNotEmpty {
+                Refused::DirectoryNotEmpty {
                     path: path("/overlays"),
                 },
             ),
@@ -171,7 +171,7 @@ fn wrong_requests_are_refused() {
             ),
             (
                 fs.write_file("/config.txt/x", b"", NONE),
-                Refused::NotAFolder {
+                Refused::NotADirectory {
                     path: path("/config.txt/x"),
                 },
             ),
@@ -179,7 +179,7 @@ fn wrong_requests_are_refused() {
                 fs.write_file("/a:b", b"", NONE),
                 Refused::Path {
                     path: path("/a:b"),
-                    reason: "is not a name FAT can hold",
+                    reason: "is not a valid name on FAT",
                 },
             ),
         ];
@@ -201,13 +201,13 @@ fn attributes_are_accepted_and_ignored() {
 }
 
 #[test]
-fn times_the_format_cannot_hold_are_refused() {
-    let found = Writer::open(fat32(), 0).unwrap_err();
+fn times_that_fat_cannot_store_are_refused() {
+    let found = FatWriter::open(fat32(), 0).unwrap_err();
     assert_eq!(found, Error::Refused(Refused::Time { seconds: 0 }));
 }
 
 #[test]
-fn a_full_volume_is_whole_and_says_that_it_is_full() {
+fn a_full_volume_is_sound_and_the_error_names_the_free_bytes() {
     let storage = cow(&fat(16, &["-F", "16"]));
     let free = reader(&storage).free_bytes().unwrap();
     let content = vec![5; usize::try_from(free).unwrap() + 1];
@@ -220,9 +220,9 @@ fn a_full_volume_is_whole_and_says_that_it_is_full() {
         let found = fs.write_file("/big", &content, NONE);
         assert_eq!(found, Err(Error::Refused(refused)));
         fs.write_file("/fits", &content[1..], NONE).unwrap();
-        let found = fs.make_folder("/one more", NONE).unwrap_err();
+        let found = fs.make_directory("/one more", NONE).unwrap_err();
         assert!(matches!(found, Error::Refused(Refused::NoSpace { .. })));
-        // Replacing counts what it frees.
+        // The clusters of the replaced file count as free.
         fs.write_file("/fits", &content[2..], NONE).unwrap();
     });
     fsck_vfat(storage.as_ref());

@@ -1,10 +1,10 @@
-//! What is written into FAT is there, right, and the volume stays whole.
+//! Files written into FAT are read back, and the volume stays sound.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use diskimg::fat::{Reader, Writer};
-use diskimg::{Attributes, CowStorage, Kind, Metadata, ReadFs, Storage, WriteFs};
+use diskimg::fat::{FatReader, FatWriter};
+use diskimg::{Attributes, CowStorage, FileKind, Metadata, ReadFs, Storage, WriteFs};
 use proptest::prelude::{Strategy, prop, prop_oneof, proptest};
 
 use crate::support::cases;
@@ -20,7 +20,7 @@ pub(crate) const NONE: Attributes = Attributes {
     gid: 0,
 };
 
-/// As pi-gen makes them: trixie, bookworm; and the smallest one for small tests.
+/// Volumes as pi-gen makes them for trixie and bookworm, and a small FAT16.
 const FLAVOURS: [(u64, &[&str]); 3] = [
     (64, &["-F", "32", "-s", "1"]),
     (160, &["-F", "32", "-s", "4"]),
@@ -28,19 +28,19 @@ const FLAVOURS: [(u64, &[&str]); 3] = [
 ];
 
 pub(crate) fn edit(storage: &Arc<CowStorage>, edit: impl FnOnce(&mut dyn WriteFs)) {
-    let mut writer = Box::new(Writer::open(storage.clone(), TIME).unwrap());
+    let mut writer = Box::new(FatWriter::open(storage.clone(), TIME).unwrap());
     edit(writer.as_mut());
     writer.finish().unwrap();
 }
 
-pub(crate) fn reader(storage: &Arc<CowStorage>) -> Reader {
-    Reader::open(storage.clone() as Arc<dyn Storage>).unwrap()
+pub(crate) fn reader(storage: &Arc<CowStorage>) -> FatReader {
+    FatReader::open(storage.clone() as Arc<dyn Storage>).unwrap()
 }
 
 fn usual_edits(fs: &mut dyn WriteFs) {
     fs.write_file("/config.txt", b"dtparam=watchdog=on\n", NONE)
         .unwrap();
-    fs.make_folder("/a new folder", NONE).unwrap();
+    fs.make_directory("/a new folder", NONE).unwrap();
     fs.write_file("/a new folder/a long name.text", &[7; 5000], NONE)
         .unwrap();
     fs.write_file("/a new folder/\u{fc}ber \u{2603}", b"", NONE)
@@ -50,7 +50,7 @@ fn usual_edits(fs: &mut dyn WriteFs) {
 }
 
 #[test]
-fn what_is_written_is_read_back_and_fsck_agrees() {
+fn what_is_written_is_read_back_and_fsck_accepts_it() {
     for (mib, options) in FLAVOURS {
         let storage = cow(&fat(mib, options));
         edit(&storage, usual_edits);
@@ -61,7 +61,7 @@ fn what_is_written_is_read_back_and_fsck_agrees() {
             b"dtparam=watchdog=on\n"
         );
         let expected = Metadata {
-            kind: Kind::File,
+            kind: FileKind::File,
             mode: 0o755,
             uid: 0,
             gid: 0,
@@ -123,7 +123,7 @@ fn an_edit_that_is_only_opened_and_finished_changes_nothing() {
     }
 }
 
-/// What may be done to a volume; names are few, so that operations meet.
+/// A change of a volume. There are few names, so that changes concern the same files.
 #[derive(Debug, Clone)]
 enum Step {
     Folder(String),
@@ -142,7 +142,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// `None` is a folder, a number a file of that length.
+/// `None` is a directory, a number a file of that length.
 type Model = BTreeMap<String, Option<usize>>;
 
 fn possible(model: &Model, step: &Step) -> bool {
@@ -160,13 +160,13 @@ fn possible(model: &Model, step: &Step) -> bool {
         }
 }
 
-fn model_of(fs: &mut Reader, folder: &str, model: &mut Model) {
+fn model_of(fs: &mut FatReader, folder: &str, model: &mut Model) {
     for name in fs
         .read_dir(if folder.is_empty() { "/" } else { folder })
         .unwrap()
     {
         let path = format!("{folder}/{name}");
-        if fs.metadata(&path).unwrap().unwrap().kind == Kind::Folder {
+        if fs.metadata(&path).unwrap().unwrap().kind == FileKind::Directory {
             model_of(fs, &path, model);
             model.insert(path, None);
         } else {
@@ -196,7 +196,7 @@ fn check(base: &Arc<dyn Storage>, steps: &[Step]) {
         }
         for step in steps {
             let done = match step {
-                Step::Folder(at) => fs.make_folder(at, NONE).is_ok(),
+                Step::Folder(at) => fs.make_directory(at, NONE).is_ok(),
                 Step::Write(at, len) => {
                     let content = vec![u8::try_from(len % 251).unwrap(); *len];
                     fs.write_file(at, &content, NONE).is_ok()

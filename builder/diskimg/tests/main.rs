@@ -1,9 +1,9 @@
-//! The promises of the crate, judged by strangers: e2fsck, debugfs, fsck.vfat, mtools, sfdisk, sgdisk.
+//! Tests of the crate on whole images, checked with e2fsck, debugfs, fsck.vfat, mtools, sfdisk and sgdisk.
 //!
-//! Images are made when a test runs, by `tests/support/images.rs`; nothing binary is kept and nobody needs to be root.
+//! `tests/support/images.rs` makes the images when a test runs, without root privileges.
 #![expect(
     clippy::disallowed_methods,
-    reason = "images are made and judged by foreign programs, in files"
+    reason = "other programs make and check images in files"
 )]
 #![expect(
     clippy::unwrap_used,

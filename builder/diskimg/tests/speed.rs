@@ -1,4 +1,4 @@
-//! The load of one node goes into a 2 GB root file system in about a second, read back included.
+//! The files of one node are written to a 2 GB root file system and read back in about a second.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn content(len: u64, mut seed: u64) -> Vec<u8> {
 }
 
 #[test]
-fn etcd_goes_into_two_gigabytes_quickly() {
+fn etcd_is_written_to_two_gigabytes_quickly() {
     let ext4 = Ext4::new(&["-O", "^64bit,^huge_file,orphan_file,metadata_csum_seed"]);
     let image = ext4.mib(2048).file(small_root);
     let base = Arc::new(ReadOnlyFile::open(image.path()).unwrap());
@@ -55,7 +55,7 @@ fn etcd_goes_into_two_gigabytes_quickly() {
     assert!(runs.len() < 200, "{} runs", runs.len());
     write_runs(image.path(), &runs);
     e2fsck_file(image.path()).unwrap();
-    // A debug build of this crate and a busy machine get more.
+    // A debug build takes longer.
     let limit = if cfg!(debug_assertions) { 10 } else { 2 };
     assert!(
         all < Duration::from_secs(limit),
@@ -78,7 +78,7 @@ fn write_runs(image: &std::path::Path, runs: &[Run]) {
 }
 
 #[test]
-fn a_kernel_goes_into_tiny_fat_clusters_quickly() {
+fn a_kernel_is_written_to_small_fat_clusters_quickly() {
     let storage = cow(&fat(64, &["-F", "32", "-s", "1"]));
     let kernel = content(30 * MIB, 8);
     let start = Instant::now();

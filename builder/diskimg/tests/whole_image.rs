@@ -11,7 +11,7 @@ use crate::fat_writes::TIME;
 use crate::support::checkers;
 use crate::support::images::{self, Ext4, MIB, bytes, cow, mbr};
 
-/// The disk of `mbr()` with a FAT of 16 MiB and an ext4 of 20 MiB in their places.
+/// The disk of `mbr()` with a FAT of 16 MiB and an ext4 of 20 MiB in its partitions.
 fn disk() -> Arc<dyn Storage> {
     let image = mbr();
     let boot = images::fat(16, &["-F", "16"]);
@@ -28,17 +28,17 @@ fn partition(image: &Arc<dyn Storage>, kind: PartitionKind) -> Arc<dyn Storage> 
     Arc::new(found.window(image).unwrap())
 }
 
-/// One node: its disk id, its `cmdline.txt`, its host name.
-fn personalise(image: &Arc<dyn Storage>, id: u32, name: &str) {
+/// Writes a node's disk id, `cmdline.txt` and host name.
+fn personalize(image: &Arc<dyn Storage>, id: u32, name: &str) {
     set_mbr_disk_id(image.as_ref(), id).unwrap();
     let boot = partition(image, PartitionKind::Fat);
-    let mut boot = Box::new(fat::Writer::open(boot, TIME).unwrap());
+    let mut boot = Box::new(fat::FatWriter::open(boot, TIME).unwrap());
     let line = format!("root=PARTUUID={id:08x}-02");
     boot.write_file("/cmdline.txt", line.as_bytes(), ROOT)
         .unwrap();
     boot.finish().unwrap();
     let root = partition(image, PartitionKind::Linux);
-    let mut root = Box::new(ext4::Writer::open(root, CLOCK).unwrap());
+    let mut root = Box::new(ext4::Ext4Writer::open(root, CLOCK).unwrap());
     root.write_file("/etc/hostname", name.as_bytes(), ROOT)
         .unwrap();
     root.finish().unwrap();
@@ -50,7 +50,7 @@ fn runs_written_into_a_copy_make_the_edited_image() {
     let before = bytes(base.as_ref());
     for (id, name) in [(1, "etcd1"), (2, "etcd2")] {
         let changes = cow(&base);
-        personalise(&(changes.clone() as Arc<dyn Storage>), id, name);
+        personalize(&(changes.clone() as Arc<dyn Storage>), id, name);
         let copy: Arc<dyn Storage> = Arc::new(Memory::new(before.clone()));
         for run in changes.runs().collect::<Result<Vec<_>>>().unwrap() {
             copy.write_at(run.offset, &run.bytes).unwrap();
@@ -66,9 +66,9 @@ fn runs_written_into_a_copy_make_the_edited_image() {
             PartitionTable::read(copy.as_ref()).unwrap().disk_id,
             Some(id)
         );
-        let mut root = ext4::Reader::open(partition(&copy, PartitionKind::Linux)).unwrap();
+        let mut root = ext4::Ext4Reader::open(partition(&copy, PartitionKind::Linux)).unwrap();
         assert_eq!(root.read("/etc/hostname").unwrap(), name.as_bytes());
-        let mut boot = fat::Reader::open(partition(&copy, PartitionKind::Fat)).unwrap();
+        let mut boot = fat::FatReader::open(partition(&copy, PartitionKind::Fat)).unwrap();
         let line = format!("root=PARTUUID={id:08x}-02");
         assert_eq!(boot.read("/cmdline.txt").unwrap(), line.as_bytes());
     }
@@ -76,14 +76,14 @@ fn runs_written_into_a_copy_make_the_edited_image() {
 }
 
 #[test]
-fn two_nodes_can_be_made_at_once_from_one_base() {
+fn images_of_one_base_can_be_edited_at_the_same_time() {
     let base = disk();
     let images = std::thread::scope(|scope| {
         [(1, "etcd1"), (2, "etcd2"), (1, "etcd1")]
             .map(|(id, name)| {
                 let image = cow(&base);
                 scope.spawn(move || {
-                    personalise(&(image.clone() as Arc<dyn Storage>), id, name);
+                    personalize(&(image.clone() as Arc<dyn Storage>), id, name);
                     bytes(image.as_ref())
                 })
             })

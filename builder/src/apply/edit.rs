@@ -15,14 +15,14 @@ pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<CowStorage>> {
         diskimg::table::set_mbr_disk_id(&*edited, plan.disk_id.1).context("writing the disk id")?;
     }
     let layout = base.layout();
-    let boot = diskimg::fat::Writer::open(window(&edited, &layout.boot)?, plan.time)?;
+    let boot = diskimg::fat::FatWriter::open(window(&edited, &layout.boot)?, plan.time)?;
     run(plan, Place::Boot, Box::new(boot))?;
     let clock = diskimg::ext4::Clock {
         time: plan.time,
         generation_seed: u64::from(plan.disk_id.1),
     };
     if let Some(part) = layout.system.part() {
-        let root = diskimg::ext4::Writer::open(window(&edited, part)?, clock)?;
+        let root = diskimg::ext4::Ext4Writer::open(window(&edited, part)?, clock)?;
         run(plan, Place::Root, Box::new(root))?;
     }
     Ok(edited)
@@ -48,7 +48,7 @@ fn step_on(fs: &mut dyn WriteFs, step: &Step) -> diskimg::Result<()> {
             content,
             attributes,
         } => fs.write_file(path, content.bytes(), *attributes),
-        Action::MakeFolder { attributes } => fs.make_folder(path, *attributes),
+        Action::MakeFolder { attributes } => fs.make_directory(path, *attributes),
         Action::SetAttributes { attributes } => fs.set_attributes(path, *attributes),
         Action::MakeSymlink { target } => {
             if step.before != Before::Missing {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{CowStorage, Kind as FileKind, ReadFs};
+use diskimg::{CowStorage, FileKind, ReadFs};
 
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, Place};
@@ -41,7 +41,7 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
             content,
             attributes,
         } => kind == Some(FileKind::File) && owned(attributes) && fs.read(path)? == content.bytes(),
-        Action::MakeFolder { attributes } => kind == Some(FileKind::Folder) && owned(attributes),
+        Action::MakeFolder { attributes } => kind == Some(FileKind::Directory) && owned(attributes),
         Action::SetAttributes { attributes } => owned(attributes),
         Action::MakeSymlink { target } => {
             kind == Some(FileKind::Symlink) && fs.read_link(path)? == *target

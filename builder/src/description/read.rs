@@ -1,7 +1,7 @@
 //! Reads the description of the node on an image.
 
 use anyhow::{Context as _, Result};
-use diskimg::{Kind as FileKind, ReadFs};
+use diskimg::{FileKind, ReadFs};
 
 use super::format::NodeDescription;
 use crate::failure::{Failure, Kind};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 pub use diskimg::Attributes;
-use diskimg::{Kind as FileKind, ReadFs};
+use diskimg::{FileKind, ReadFs};
 use serde::{Deserialize, Serialize};
 
 use super::image::Image;
@@ -102,7 +102,7 @@ fn look(fs: &mut dyn ReadFs, path: &str) -> diskimg::Result<Before> {
                 _ => None,
             },
         },
-        FileKind::Folder => Before::Folder { attributes },
+        FileKind::Directory => Before::Folder { attributes },
         FileKind::Symlink => Before::Symlink {
             target: fs.read_link(path)?,
         },

@@ -97,7 +97,7 @@ impl Image {
 
     /// A reader of the boot partition.
     pub fn boot(&self) -> Result<Box<dyn ReadFs>> {
-        Ok(Box::new(diskimg::fat::Reader::open(
+        Ok(Box::new(diskimg::fat::FatReader::open(
             self.window(&self.layout.boot)?,
         )?))
     }
@@ -126,7 +126,9 @@ impl Image {
     }
 
     fn ext4(&self, part: &Part) -> Result<Box<dyn ReadFs>> {
-        Ok(Box::new(diskimg::ext4::Reader::open(self.window(part)?)?))
+        Ok(Box::new(diskimg::ext4::Ext4Reader::open(
+            self.window(part)?,
+        )?))
     }
 
     fn window(&self, part: &Part) -> Result<Arc<dyn Storage>> {
@@ -232,17 +234,17 @@ pub(super) fn open_ext4(
     let context = || format!("opening the ext4 of partition {}", partition.number);
     let window = partition.window(storage).with_context(context)?;
     Ok(Box::new(
-        diskimg::ext4::Reader::open(Arc::new(window)).with_context(context)?,
+        diskimg::ext4::Ext4Reader::open(Arc::new(window)).with_context(context)?,
     ))
 }
 
 pub(super) fn open_fat(
     storage: &Arc<dyn Storage>,
     partition: &Partition,
-) -> Result<diskimg::fat::Reader> {
+) -> Result<diskimg::fat::FatReader> {
     let context = || format!("opening the FAT of partition {}", partition.number);
     let window = partition.window(storage).with_context(context)?;
-    diskimg::fat::Reader::open(Arc::new(window)).with_context(context)
+    diskimg::fat::FatReader::open(Arc::new(window)).with_context(context)
 }
 
 pub(super) fn part(partition: &Partition, filesystem: &'static str, free_bytes: u64) -> Part {

@@ -1,7 +1,7 @@
 //! Which C library a base has, as its package manager knows it (deb-status(5)).
 
 use anyhow::{Context as _, Result};
-use diskimg::{Kind, ReadFs};
+use diskimg::{FileKind, ReadFs};
 
 use super::image::Image;
 use crate::recipe::Recipe;
@@ -21,7 +21,7 @@ pub fn glibc(image: &Image, recipe: &Recipe) -> Result<Option<(u32, u32)>> {
 
 fn status(root: &mut dyn ReadFs) -> diskimg::Result<Option<String>> {
     match root.metadata(STATUS)? {
-        Some(found) if found.kind == Kind::File && found.size <= STATUS_LIMIT => {
+        Some(found) if found.kind == FileKind::File && found.size <= STATUS_LIMIT => {
             let text = root.read(STATUS)?;
             Ok(Some(String::from_utf8_lossy(&text).into_owned()))
         }

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use anyhow::Result;
-use diskimg::Kind as FileKind;
+use diskimg::FileKind;
 use serde::Serialize;
 
 use super::manifest::CertificateRecord;
@@ -132,7 +132,7 @@ fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<Listed>> {
                 path: file.path.clone(),
                 kind: match found.kind {
                     FileKind::File => "file",
-                    FileKind::Folder => "folder",
+                    FileKind::Directory => "folder",
                     FileKind::Symlink => "link",
                     FileKind::Other => "other",
                 },

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use diskimg::{Kind as FileKind, Metadata, ReadFs};
+use diskimg::{FileKind, Metadata, ReadFs};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -185,7 +185,7 @@ fn compare_file(
             m.kind == FileKind::Symlink && fs.read_link(path)? == *target
         }
         (RecordKind::Folder { mode, uid, gid }, Some(m)) => {
-            m.kind == FileKind::Folder && owned(m, mode, *uid, *gid)
+            m.kind == FileKind::Directory && owned(m, mode, *uid, *gid)
         }
         (
             RecordKind::File {
@@ -230,7 +230,7 @@ fn walk(fs: &mut dyn ReadFs, problems: &mut Vec<String>) -> u64 {
             }
             let path = format!("{folder}/{name}");
             match fs.metadata(&path) {
-                Ok(Some(metadata)) if metadata.kind == FileKind::Folder => folders.push(path),
+                Ok(Some(metadata)) if metadata.kind == FileKind::Directory => folders.push(path),
                 Ok(Some(_)) => {}
                 Ok(None) => problems.push(format!("{path} is listed but not there")),
                 Err(error) => problems.push(format!("reading {path}: {error}")),

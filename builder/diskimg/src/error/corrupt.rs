@@ -1,4 +1,4 @@
-//! How an image can contradict its format.
+//! Images that contradict their format.
 
 use thiserror::Error as ThisError;
 
@@ -8,7 +8,7 @@ pub enum Corrupt {
     /// No MBR signature and so no partition table.
     #[error("no partition table: bytes 510 and 511 are {found:#06x}, not 0xaa55")]
     NoTable {
-        /// The 16-bit number found there.
+        /// The 16-bit number at byte 510.
         found: u16,
     },
     /// An MBR boot flag that is neither 0 nor 0x80.
@@ -37,7 +37,7 @@ pub enum Corrupt {
         /// Its last sector.
         last: u64,
     },
-    /// A partition that covers the table itself.
+    /// A partition that overlaps the table.
     #[error("partition {number} starts at byte {start}, inside the partition table")]
     PartitionOverTable {
         /// The partition.
@@ -45,7 +45,7 @@ pub enum Corrupt {
         /// Its first byte.
         start: u64,
     },
-    /// A partition that does not end inside the image.
+    /// A partition that is not entirely inside the image.
     #[error("partition {number} has {len} bytes at byte {start}, the image has {size} bytes")]
     PartitionPastEnd {
         /// The partition.
@@ -54,15 +54,15 @@ pub enum Corrupt {
         start: u64,
         /// Its length in bytes.
         len: u64,
-        /// Bytes in the image.
+        /// The size of the image in bytes.
         size: u64,
     },
-    /// Two partitions share bytes.
+    /// Two partitions that share bytes.
     #[error("partitions {first} and {second} overlap at byte {offset}")]
     PartitionOverlap {
-        /// The one that starts first.
+        /// The number of the partition that starts first.
         first: u32,
-        /// The other one.
+        /// The number of the other partition.
         second: u32,
         /// The first shared byte.
         offset: u64,
@@ -70,7 +70,7 @@ pub enum Corrupt {
     /// A GPT header without its signature.
     #[error("no GPT header at byte {offset}")]
     GptSignature {
-        /// Where it should be.
+        /// Where the signature should be.
         offset: u64,
     },
     /// A GPT header or entry table whose checksum does not match.
@@ -79,7 +79,7 @@ pub enum Corrupt {
         /// Where the checked bytes start.
         offset: u64,
     },
-    /// A GPT header field that cannot be.
+    /// A GPT header field with an invalid value.
     #[error("GPT header field {field} is {value}")]
     GptField {
         /// The name in the UEFI specification.
@@ -90,18 +90,18 @@ pub enum Corrupt {
     /// No ext4 magic number.
     #[error("no ext4 superblock at byte 1024: the magic number is {found:#06x}")]
     SuperblockMagic {
-        /// The number found.
+        /// The number found instead.
         found: u16,
     },
-    /// The superblock's checksum does not hold.
+    /// A superblock whose checksum does not match.
     #[error("the superblock's checksum is {found:#010x}, computed {expected:#010x}")]
     SuperblockChecksum {
-        /// Computed over the superblock.
+        /// The checksum computed over the superblock.
         expected: u32,
-        /// Recorded in it.
+        /// The checksum stored in it.
         found: u32,
     },
-    /// A superblock field that cannot be.
+    /// A superblock field with an invalid value.
     #[error("superblock field {field} is {value}")]
     SuperblockField {
         /// The name in the kernel's documentation.
@@ -109,15 +109,15 @@ pub enum Corrupt {
         /// Its value.
         value: u64,
     },
-    /// The file system is larger than its partition.
+    /// A file system larger than its partition.
     #[error("the file system has {need} bytes, its partition {size}")]
     FilesystemPastEnd {
-        /// Bytes the superblock or boot sector claims.
+        /// The size in the superblock or boot sector, in bytes.
         need: u64,
-        /// Bytes there are.
+        /// The size of the partition in bytes.
         size: u64,
     },
-    /// A FAT boot sector field that cannot be.
+    /// A FAT boot sector field with an invalid value.
     #[error("boot sector field {field} is {value}")]
     BootSectorField {
         /// The name in Microsoft's specification.
@@ -128,15 +128,15 @@ pub enum Corrupt {
     /// A FAT32 `FSInfo` sector without its signatures.
     #[error("no FSInfo sector at byte {offset}")]
     FsInfo {
-        /// Where it should be.
+        /// Where the signature should be.
         offset: u64,
     },
-    /// A FAT entry that names no cluster.
+    /// A FAT entry without a valid value.
     #[error("the FAT entry of cluster {cluster} is {value:#x}")]
     FatEntry {
         /// The cluster.
         cluster: u32,
-        /// Its entry.
+        /// The entry.
         value: u32,
     },
     /// A cluster that the allocation table does not describe.
@@ -145,8 +145,8 @@ pub enum Corrupt {
         /// The cluster.
         cluster: u32,
     },
-    /// Two chains, or two places of one chain, continue at the same cluster.
-    #[error("cluster {cluster} is the continuation of two clusters")]
+    /// A cluster that belongs to two chains or files.
+    #[error("cluster {cluster} belongs to two files")]
     FatCrossLink {
         /// The cluster.
         cluster: u32,
@@ -199,26 +199,26 @@ pub enum Corrupt {
         /// What the bitmap shows.
         counted: u32,
     },
-    /// A chain that comes back to itself.
-    #[error("the chain through cluster {cluster} never ends")]
+    /// A cyclic chain.
+    #[error("the chain of cluster {cluster} is cyclic")]
     FatCycle {
-        /// A cluster on it.
+        /// A cluster of the chain.
         cluster: u32,
     },
-    /// A folder with more entries than the format allows.
+    /// A directory with more entries than the format allows.
     #[error("{path} has more than {limit} entries")]
-    FolderTooLarge {
-        /// The folder.
+    DirectoryTooLarge {
+        /// The directory.
         path: String,
-        /// The most it may have.
+        /// The most entries allowed.
         limit: u32,
     },
-    /// A library found something that cannot be.
+    /// A contradiction that a library found.
     #[error("{path}: {reason}")]
     Structure {
-        /// The file or folder it was working on.
+        /// The file or directory concerned.
         path: String,
-        /// What the library said.
+        /// What is wrong.
         reason: String,
     },
 }

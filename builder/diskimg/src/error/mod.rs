@@ -1,4 +1,4 @@
-//! Four ways to fail, each with its own next step; every variant names its place by offset or path and carries numbers.
+//! Errors in four classes, each with its own next step. Every error names its place by offset or path.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -16,24 +16,24 @@ pub use unsupported::{FeatureSet, Unsupported};
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something failed.
+/// The error of every operation of this crate.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Error {
-    /// The bytes could not be read or written: look at the disk, try again.
+    /// The bytes could not be read or written. Check the disk and try again.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The image may be fine; this crate cannot handle it.
+    /// The image may be valid, but this crate does not support it.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// The image contradicts its format: get another one, or repair it.
+    /// The image contradicts its format. Repair it or get another one.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// Doing it would lose or break something, or there is no room: change the request or the image first.
+    /// The request would destroy something, or there is no room. Change the request or the image.
     #[error(transparent)]
     Refused(#[from] Refused),
 }
 
-/// The four kinds of failure, without their details.
+/// The class of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// See [`Error::Storage`].
@@ -47,7 +47,7 @@ pub enum Class {
 }
 
 impl Error {
-    /// Which of the four kinds this is.
+    /// Returns the class.
     pub fn class(&self) -> Class {
         match self {
             Self::Storage(_) => Class::Storage,
@@ -58,7 +58,7 @@ impl Error {
     }
 }
 
-/// Reading or writing failed.
+/// An error while reading or writing the bytes of an image.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum StorageError {
     /// The file could not be opened.
@@ -66,29 +66,29 @@ pub enum StorageError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system called it.
+        /// The kind of the system's error.
         kind: ErrorKind,
-        /// What the system said.
+        /// The message of the system's error.
         message: String,
     },
-    /// The system failed to transfer bytes.
+    /// The system could not transfer bytes.
     #[error("accessing the image at byte {offset}: {message}")]
     Io {
-        /// First byte of the transfer.
+        /// The first byte of the transfer.
         offset: u64,
-        /// What the system called it.
+        /// The kind of the system's error.
         kind: ErrorKind,
-        /// What the system said.
+        /// The message of the system's error.
         message: String,
     },
     /// The range is not inside the storage.
-    #[error("{len} bytes at byte {offset} are not inside the {size} bytes there are")]
+    #[error("{len} bytes at byte {offset} are outside the image of {size} bytes")]
     OutOfRange {
-        /// First byte asked for.
+        /// The first byte of the range.
         offset: u64,
-        /// Bytes asked for.
+        /// The length of the range in bytes.
         len: u64,
-        /// Bytes there are.
+        /// The size of the storage in bytes.
         size: u64,
     },
     /// A sector whose offset in bytes does not fit into 64 bits.
@@ -100,9 +100,9 @@ pub enum StorageError {
     /// More bytes than this machine can hold at once.
     #[error("{len} bytes at byte {offset} do not fit into memory")]
     TooLarge {
-        /// First byte asked for.
+        /// The first byte of the range.
         offset: u64,
-        /// Bytes asked for.
+        /// The length of the range in bytes.
         len: u64,
     },
 }

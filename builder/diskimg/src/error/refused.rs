@@ -1,35 +1,37 @@
-//! What is not done although it could be.
+//! Requests that would destroy something.
 
 use thiserror::Error as ThisError;
 
-/// Doing it would lose or break something, or there is no room.
+/// The request would destroy something, or there is no room.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Refused {
-    /// This storage is never written.
-    #[error("writing at byte {offset}: this image is only read")]
+    /// A write to read-only storage.
+    #[error("writing at byte {offset}: the image is read-only")]
     ReadOnly {
-        /// First byte of the write.
+        /// The first byte of the write.
         offset: u64,
     },
-    /// The journal holds changes that are not in place yet.
-    #[error("the journal has to be replayed first (the file system was not unmounted)")]
+    /// The journal contains changes that are not applied yet.
+    #[error("the journal must be replayed first (the file system was not unmounted)")]
     JournalNeedsRecovery,
-    /// The journal is not empty although the superblock says so.
-    #[error("the journal starts at block {start} although no recovery is announced")]
+    /// The journal is not empty although the superblock does not ask for recovery.
+    #[error(
+        "the journal starts at block {start} although the superblock does not ask for recovery"
+    )]
     JournalNotEmpty {
         /// `s_start` of the journal.
         start: u32,
     },
-    /// Files that were deleted while open wait for their cleaning.
-    #[error("inode {first} and perhaps more wait on the orphan list")]
+    /// Files that were deleted while open are not released yet.
+    #[error("the orphan list is not empty (first inode {first})")]
     OrphanList {
-        /// The head of the list.
+        /// The first inode on the list.
         first: u32,
     },
-    /// The orphan file may hold entries.
+    /// The orphan file may contain entries.
     #[error("the orphan file is in use (the file system was not unmounted)")]
     OrphanFile,
-    /// The kernel recorded errors.
+    /// The kernel found errors in the file system.
     #[error("the file system is marked as having errors (state {state:#x})")]
     ErrorState {
         /// `s_state`.
@@ -41,33 +43,33 @@ pub enum Refused {
         /// `s_state`.
         state: u16,
     },
-    /// The FAT volume was not unmounted, or had a disk error.
+    /// The FAT volume was not unmounted, or a disk error occurred.
     #[error("the FAT volume is marked dirty (boot sector {boot:#04x}, FAT {fat:#x})")]
     DirtyFat {
         /// The state byte of the boot sector: bit 0 dirty, bit 1 disk error.
         boot: u8,
-        /// The second FAT entry: its top two data bits are clear when dirty.
+        /// The second FAT entry, whose top two data bits are clear if the volume is dirty.
         fat: u32,
     },
-    /// Not enough free bytes.
+    /// Not enough free space.
     #[error("{path} needs {need} bytes, {free} are free")]
     NoSpace {
-        /// The file or folder.
+        /// The file or directory.
         path: String,
-        /// Bytes needed, in whole blocks.
+        /// The bytes needed, in whole blocks.
         need: u64,
-        /// Bytes free.
+        /// The free bytes.
         free: u64,
     },
     /// No free inode.
-    #[error("{path} needs an inode, none of {total} is free")]
+    #[error("{path} needs an inode, but all {total} inodes are in use")]
     NoInodes {
-        /// The file or folder.
+        /// The file or directory.
         path: String,
         /// The number of inodes of the file system.
         total: u32,
     },
-    /// A path that is not absolute, or holds `..`, an empty or too long name, or a NUL.
+    /// A path that is not absolute, or contains `..`, an empty or too long name, or a NUL.
     #[error("the path {path:?} {reason}")]
     Path {
         /// The path as given.
@@ -75,79 +77,79 @@ pub enum Refused {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Nothing there.
+    /// A file that does not exist.
     #[error("{path} does not exist")]
     NotFound {
         /// The path.
         path: String,
     },
-    /// Something there already.
-    #[error("{path} exists already")]
+    /// A name that is in use.
+    #[error("{path} already exists")]
     Exists {
         /// The path.
         path: String,
     },
-    /// A folder was needed.
-    #[error("{path} is not a folder")]
-    NotAFolder {
+    /// A file that should be a directory.
+    #[error("{path} is not a directory")]
+    NotADirectory {
         /// The path.
         path: String,
     },
-    /// A file was needed.
-    #[error("{path} is not a file")]
+    /// A directory, link or device that should be a regular file.
+    #[error("{path} is not a regular file")]
     NotAFile {
         /// The path.
         path: String,
     },
-    /// A symbolic link was needed.
+    /// A file that should be a symbolic link.
     #[error("{path} is not a symbolic link")]
     NotASymlink {
         /// The path.
         path: String,
     },
-    /// A folder that still has entries.
-    #[error("the folder {path} is not empty")]
-    FolderNotEmpty {
+    /// A directory that still has entries.
+    #[error("the directory {path} is not empty")]
+    DirectoryNotEmpty {
         /// The path.
         path: String,
     },
-    /// Symbolic links that lead nowhere.
-    #[error("{path} passes more than {limit} symbolic links")]
+    /// A path with too many symbolic links, usually a loop.
+    #[error("{path} has more than {limit} symbolic links on its way")]
     SymlinkLoop {
         /// The path.
         path: String,
-        /// The most that are followed.
+        /// The most links that are followed.
         limit: u32,
     },
-    /// A mode with other bits than the twelve of permissions.
-    #[error("the mode {mode:#o} of {path} has more than permission bits")]
+    /// A mode with bits besides the twelve permission bits.
+    #[error("the mode {mode:#o} of {path} has bits that are not permissions")]
     Mode {
         /// The path.
         path: String,
         /// The mode.
         mode: u16,
     },
-    /// The owner or group 4294967295, which Linux uses for "none".
-    #[error("{path} cannot belong to 4294967295")]
+    /// The user or group id 4294967295, which Linux uses for "none".
+    #[error("{path} cannot belong to user or group 4294967295")]
     Owner {
         /// The path.
         path: String,
     },
-    /// More bytes than the file system can put into one file.
-    #[error("{path} has {size} bytes, more than a file here may have")]
+    /// A file larger than the file system allows.
+    #[error("{path} has {size} bytes, more than the file system allows")]
     FileTooLarge {
         /// The path.
         path: String,
-        /// Its size.
+        /// Its size in bytes.
         size: u64,
     },
-    /// A time the file system cannot store.
-    #[error("the time {seconds} s after 1970 cannot be stored")]
+    /// A time that the file system cannot store.
+    #[error("the file system cannot store the time {seconds} s after 1970")]
     Time {
-        /// Seconds since 1970.
+        /// Seconds since 1970 UTC.
         seconds: i64,
     },
-    /// The table in the image is of the other kind.
+    /// A change of an MBR in an image with a GPT.
     #[error("the image has a GPT, which has no 32-bit disk id")]
     NotMbr,
 }

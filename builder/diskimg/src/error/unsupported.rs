@@ -1,11 +1,11 @@
-//! What this crate cannot handle.
+//! Valid images that this crate does not support.
 
 use thiserror::Error as ThisError;
 
 /// A set of feature bits of an ext4 superblock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FeatureSet {
-    /// `s_feature_compat`: an unknown bit does not stop others from writing, but it stops us.
+    /// `s_feature_compat`. By the specification an unknown bit permits writing; this crate rejects it.
     Compat,
     /// `s_feature_incompat`: an unknown bit forbids reading and writing.
     Incompat,
@@ -13,21 +13,21 @@ pub enum FeatureSet {
     RoCompat,
 }
 
-/// This crate cannot handle it.
+/// The image may be valid, but this crate does not support it.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Unsupported {
-    /// ext4 features outside the list of those that were tested.
+    /// ext4 features with which the writer is not tested.
     #[error("the file system uses {set:?} features {bits:#x} that are not supported")]
     Feature {
-        /// Which field they are in.
+        /// The field that contains them.
         set: FeatureSet,
-        /// The bits that are not supported, alone.
+        /// The bits that are not supported.
         bits: u32,
     },
-    /// ext4 features that must be there.
+    /// Missing ext4 features that are required.
     #[error("the file system lacks the {set:?} features {bits:#x} (is it ext2 or ext3?)")]
     MissingFeature {
-        /// Which field they are missing from.
+        /// The field that lacks them.
         set: FeatureSet,
         /// The bits that are missing.
         bits: u32,
@@ -50,22 +50,22 @@ pub enum Unsupported {
         /// The number of clusters.
         clusters: u64,
     },
-    /// FAT has no symbolic links.
-    #[error("FAT cannot hold the symbolic link {path}")]
+    /// A symbolic link, which FAT cannot store.
+    #[error("FAT cannot store the symbolic link {path}")]
     FatSymlink {
         /// The link.
         path: String,
     },
-    /// A GPT layout nobody writes.
+    /// A GPT with an unusual number or size of entries.
     #[error("a GPT with {count} entries of {size} bytes is not supported")]
     GptEntries {
-        /// Entries in the table.
+        /// The number of entries in the table.
         count: u32,
         /// Bytes per entry.
         size: u32,
     },
-    /// A file that holds more than the whole file system: sparse.
-    #[error("{path} claims {size} bytes, more than the file system has")]
+    /// A sparse file larger than the file system.
+    #[error("{path} has {size} bytes, more than the file system")]
     SparseFile {
         /// The file.
         path: String,
@@ -75,15 +75,15 @@ pub enum Unsupported {
     /// A name that is not UTF-8.
     #[error("a name in {path} is not UTF-8")]
     NameEncoding {
-        /// The folder, or the link.
+        /// The directory or the symbolic link.
         path: String,
     },
-    /// A library refused something for its own reasons.
+    /// A request that a library does not support.
     #[error("{path}: {reason}")]
     Library {
-        /// The file or folder.
+        /// The file or directory.
         path: String,
-        /// What the library said.
+        /// The message of the library.
         reason: String,
     },
 }

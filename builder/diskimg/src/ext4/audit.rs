@@ -9,7 +9,7 @@ use fs_ext4::Filesystem;
 use fs_ext4::bgd::{BgdFlags, BlockGroupDescriptor};
 use fs_ext4::fsck::Anomaly;
 
-use super::device::Device;
+use super::device::Ext4Device;
 use super::failure::from_engine;
 use super::features::BITS_64;
 use super::gate::gate;
@@ -22,7 +22,7 @@ pub(crate) fn audit(storage: Arc<dyn Storage>) -> Result<()> {
     gate(storage.as_ref())?;
     let failed = |error| from_engine(error, "/");
     // A lazy mount does not replay the journal, which would write.
-    let fs = Filesystem::mount_lazy(Arc::new(Device::new(storage))).map_err(failed)?;
+    let fs = Filesystem::mount_lazy(Arc::new(Ext4Device::new(storage))).map_err(failed)?;
     for (group, descriptor) in (0..).zip(&fs.groups) {
         check_bitmaps(&fs, group, descriptor)?;
     }

@@ -14,12 +14,12 @@ pub struct Clock {
 }
 
 /// A [`Clock`] as `rust-fs-ext4` needs it.
-pub(super) struct Given {
+pub(super) struct FixedRuntime {
     time: i64,
     generation: AtomicU64,
 }
 
-impl Given {
+impl FixedRuntime {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
             time: clock.time,
@@ -28,7 +28,7 @@ impl Given {
     }
 }
 
-impl Runtime for Given {
+impl Runtime for FixedRuntime {
     fn now_unix_seconds(&self) -> i64 {
         self.time
     }

@@ -3,7 +3,7 @@
 //! The engine writes every change twice: into the journal, then in place, where it is final when the call returns.
 //! The copy-on-write storage is discarded after an error, so that the first copy protects nothing. It costs memory and
 //! would leave file contents, such as keys, in the journal. Writes to the journal's blocks are therefore dropped here:
-//! the journal, including its superblock, keeps the bytes of the base, where [`Writer::open`](super::Writer::open)
+//! the journal, including its superblock, keeps the bytes of the base, where [`Ext4Writer::open`](super::Ext4Writer::open)
 //! found it empty.
 
 use std::ops::Range;
@@ -17,12 +17,12 @@ use crate::units::length;
 
 /// The storage, and the byte ranges of its journal in ascending order once they are known.
 #[derive(Debug)]
-pub(super) struct Device {
+pub(super) struct Ext4Device {
     storage: Arc<dyn Storage>,
     journal: OnceLock<Vec<Range<u64>>>,
 }
 
-impl Device {
+impl Ext4Device {
     pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
         Self {
             storage,
@@ -83,7 +83,7 @@ fn wrap(error: crate::Error) -> fs_ext4::Error {
     fs_ext4::Error::Io(std::io::Error::other(error))
 }
 
-impl BlockDevice for Device {
+impl BlockDevice for Ext4Device {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> fs_ext4::Result<()> {
         self.storage.read_at(offset, buf).map_err(wrap)
     }

@@ -1,20 +1,20 @@
-//! The errors of the two libraries as ours.
+//! Errors of the two libraries as errors of this crate.
 
 use ext4_view::Ext4Error;
 use fs_ext4::Error as EngineError;
 
 use crate::error::{Corrupt, Error, Refused, Unsupported};
 
-/// What `rust-fs-ext4` said about `path`. Its own "no space" comes under three names.
+/// Returns an error of `rust-fs-ext4` about `path`.
 pub(super) fn from_engine(error: EngineError, path: &str) -> Error {
     let place = || path.to_owned();
     match error {
         EngineError::Io(error) => from_boxed(error.into_inner(), path),
         EngineError::NotFound => Refused::NotFound { path: place() }.into(),
         EngineError::AlreadyExists => Refused::Exists { path: place() }.into(),
-        EngineError::NotADirectory => Refused::NotAFolder { path: place() }.into(),
+        EngineError::NotADirectory => Refused::NotADirectory { path: place() }.into(),
         EngineError::IsADirectory => Refused::NotAFile { path: place() }.into(),
-        EngineError::DirectoryNotEmpty => Refused::FolderNotEmpty { path: place() }.into(),
+        EngineError::DirectoryNotEmpty => Refused::DirectoryNotEmpty { path: place() }.into(),
         EngineError::UnsupportedIncompat(_)
         | EngineError::UnsupportedRoCompat(_)
         | EngineError::Unsupported(_)
@@ -33,7 +33,7 @@ pub(super) fn from_engine(error: EngineError, path: &str) -> Error {
     }
 }
 
-/// Whether the engine ran out of blocks.
+/// Returns whether the engine ran out of blocks.
 pub(super) fn is_no_space(error: &EngineError) -> bool {
     match error {
         EngineError::NoSpaceLeftOnDevice => true,
@@ -42,18 +42,18 @@ pub(super) fn is_no_space(error: &EngineError) -> bool {
     }
 }
 
-/// Whether the engine ran out of inodes.
+/// Returns whether the engine ran out of inodes.
 pub(super) fn is_no_inode(error: &EngineError) -> bool {
     matches!(error, EngineError::Corrupt(reason) if reason.contains("free inode"))
 }
 
-/// What `ext4-view` said about `path`.
+/// Returns an error of `ext4-view` about `path`.
 pub(super) fn from_view(error: Ext4Error, path: &str) -> Error {
     let place = || path.to_owned();
     match error {
         Ext4Error::Io(error) => from_boxed(Some(error), path),
         Ext4Error::NotFound => Refused::NotFound { path: place() }.into(),
-        Ext4Error::NotADirectory => Refused::NotAFolder { path: place() }.into(),
+        Ext4Error::NotADirectory => Refused::NotADirectory { path: place() }.into(),
         Ext4Error::IsADirectory | Ext4Error::IsASpecialFile => {
             Refused::NotAFile { path: place() }.into()
         }
@@ -77,7 +77,7 @@ pub(super) fn from_view(error: Ext4Error, path: &str) -> Error {
     }
 }
 
-/// An error of ours that travelled through a library.
+/// Returns the error of this crate that a library passed on.
 fn from_boxed(error: Option<Box<dyn std::error::Error + Send + Sync>>, path: &str) -> Error {
     match error.map(<dyn std::error::Error + Send + Sync>::downcast::<Error>) {
         Some(Ok(error)) => *error,

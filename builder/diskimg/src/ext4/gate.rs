@@ -11,7 +11,7 @@ const STATE_ERROR: u16 = 2;
 /// Checks that the file system in `storage` can be edited.
 ///
 /// It must have known features, be consistent as far as its superblock states, be cleanly unmounted and not larger
-/// than the storage. Only the superblock is read; [`Writer::open`](super::Writer::open) also checks that the journal
+/// than the storage. Only the superblock is read; [`Ext4Writer::open`](super::Ext4Writer::open) also checks that the journal
 /// is empty.
 pub fn gate(storage: &dyn Storage) -> Result<()> {
     let superblock = Superblock::parse(storage)?;

@@ -1,7 +1,7 @@
 //! ext4: a gate, a writer and a reader.
 //!
 //! The format is specified in the kernel's documentation, `filesystems/ext4/`. [`gate()`] checks whether a file
-//! system can be edited; [`Writer`] edits it with `rust-fs-ext4`; [`Reader`] reads it with `ext4-view`, by other
+//! system can be edited; [`Ext4Writer`] edits it with `rust-fs-ext4`; [`Ext4Reader`] reads it with `ext4-view`, by other
 //! authors, so that two implementations must agree on every file.
 //!
 //! **Invariant**: the journal is never written, see `device.rs`. The file system is edited offline on copy-on-write
@@ -22,5 +22,5 @@ mod writer;
 pub(crate) use audit::audit;
 pub use clock::Clock;
 pub use gate::gate;
-pub use reader::Reader;
-pub use writer::Writer;
+pub use reader::Ext4Reader;
+pub use writer::Ext4Writer;

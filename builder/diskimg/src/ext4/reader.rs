@@ -1,4 +1,4 @@
-//! Reading, on `ext4-view`.
+//! Reads ext4 with `ext4-view`.
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 use super::failure::from_view;
 use super::superblock::Superblock;
 use crate::error::{Corrupt, Refused, Result, Unsupported};
-use crate::fs::{Kind, Metadata, Path, ReadFs};
+use crate::fs::{FileKind, Metadata, Path, ReadFs};
 use crate::storage::Storage;
 
-/// The most entries a folder is believed to have; the engine of the writer has the same limit.
+/// The most entries of a directory that are read. `rust-fs-ext4` has the same limit.
 const MOST_ENTRIES: u32 = 1_000_000;
 
-/// A file system open for reading. A journal that needs recovery is replayed in memory.
-pub struct Reader {
+/// An ext4 file system open for reading. A journal that needs recovery is replayed in memory.
+pub struct Ext4Reader {
     ext4: Ext4,
     storage: Arc<dyn Storage>,
 }
 
-impl Reader {
-    /// Opens the file system in `storage`. Unlike a [`Writer`](super::Writer) it does not ask for a clean state.
+impl Ext4Reader {
+    /// Opens the file system in `storage`. Unlike a [`Ext4Writer`](super::Ext4Writer) it accepts one that is not clean.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
         Superblock::read(storage.as_ref())?;
-        let source = Box::new(Source(storage.clone()));
+        let source = Box::new(Ext4Source(storage.clone()));
         let ext4 = Ext4::load(source).map_err(|error| from_view(error, "/"))?;
         Ok(Self { ext4, storage })
     }
 
-    /// The metadata, when `path` is there and `right` for what is asked.
+    /// Returns the metadata of the file at `path`. Any type but `right` is the error `wrong`.
     fn expect(
         &mut self,
         path: &str,
-        right: Kind,
+        right: FileKind,
         wrong: fn(String) -> Refused,
     ) -> Result<Metadata> {
         match self.metadata(path)? {
@@ -46,13 +46,13 @@ impl Reader {
     }
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for Ext4Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ext4::Reader on {:?}", self.storage)
+        write!(f, "ext4::Ext4Reader on {:?}", self.storage)
     }
 }
 
-impl ReadFs for Reader {
+impl ReadFs for Ext4Reader {
     fn metadata(&mut self, path: &str) -> Result<Option<Metadata>> {
         Path::new(path)?;
         match self.ext4.symlink_metadata(path) {
@@ -63,7 +63,7 @@ impl ReadFs for Reader {
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>> {
-        let found = self.expect(path, Kind::File, |path| Refused::NotAFile { path })?;
+        let found = self.expect(path, FileKind::File, |path| Refused::NotAFile { path })?;
         if found.size > self.storage.size() {
             let (path, size) = (path.to_owned(), found.size);
             return Err(Unsupported::SparseFile { path, size }.into());
@@ -72,7 +72,9 @@ impl ReadFs for Reader {
     }
 
     fn read_link(&mut self, path: &str) -> Result<String> {
-        self.expect(path, Kind::Symlink, |path| Refused::NotASymlink { path })?;
+        self.expect(path, FileKind::Symlink, |path| Refused::NotASymlink {
+            path,
+        })?;
         let target = self
             .ext4
             .read_link(path)
@@ -82,13 +84,15 @@ impl ReadFs for Reader {
     }
 
     fn read_dir(&mut self, path: &str) -> Result<Vec<String>> {
-        self.expect(path, Kind::Folder, |path| Refused::NotAFolder { path })?;
+        self.expect(path, FileKind::Directory, |path| Refused::NotADirectory {
+            path,
+        })?;
         let view = |error| from_view(error, path);
         let mut names = vec![];
         for (count, entry) in (0_u32..).zip(self.ext4.read_dir(path).map_err(view)?) {
             if count >= MOST_ENTRIES {
                 let (path, limit) = (path.to_owned(), MOST_ENTRIES);
-                return Err(Corrupt::FolderTooLarge { path, limit }.into());
+                return Err(Corrupt::DirectoryTooLarge { path, limit }.into());
             }
             let entry = entry.map_err(view)?;
             match entry.file_name().as_str() {
@@ -115,10 +119,10 @@ fn name_encoding(path: &str) -> crate::Error {
 fn metadata(found: &ext4_view::Metadata) -> Metadata {
     Metadata {
         kind: match found.file_type() {
-            FileType::Regular => Kind::File,
-            FileType::Directory => Kind::Folder,
-            FileType::Symlink => Kind::Symlink,
-            _ => Kind::Other,
+            FileType::Regular => FileKind::File,
+            FileType::Directory => FileKind::Directory,
+            FileType::Symlink => FileKind::Symlink,
+            _ => FileKind::Other,
         },
         mode: found.mode() & 0o7777,
         uid: found.uid(),
@@ -127,10 +131,10 @@ fn metadata(found: &ext4_view::Metadata) -> Metadata {
     }
 }
 
-/// The storage as `ext4-view` wants to read it.
-struct Source(Arc<dyn Storage>);
+/// The storage as `ext4-view` reads it.
+struct Ext4Source(Arc<dyn Storage>);
 
-impl Ext4Read for Source {
+impl Ext4Read for Ext4Source {
     fn read(
         &mut self,
         offset: u64,

@@ -4,7 +4,7 @@ use fs_ext4::inode::Inode;
 
 use super::failure::{from_engine, is_no_inode, is_no_space};
 use super::superblock::Superblock;
-use super::writer::Writer;
+use super::writer::Ext4Writer;
 use crate::error::{Error, Refused, Result};
 use crate::units::Sectors;
 
@@ -31,7 +31,7 @@ impl Freed {
     }
 }
 
-impl Writer {
+impl Ext4Writer {
     /// Fails if `content` bytes do not fit, before anything is changed.
     pub(super) fn check_room(&self, path: &str, content: u64, freed: Freed) -> Result<()> {
         let superblock = self.superblock()?;

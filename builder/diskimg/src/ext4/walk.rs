@@ -1,27 +1,27 @@
-//! How paths are walked on the engine.
+//! Path resolution on `rust-fs-ext4`.
 
 use super::failure::from_engine;
-use super::writer::Writer;
+use super::writer::Ext4Writer;
 use crate::error::{Result, Unsupported};
-use crate::fs::{Kind, Tree};
+use crate::fs::{DirectoryTree, FileKind};
 
-impl Tree for Writer {
+impl DirectoryTree for Ext4Writer {
     type Node = u32;
 
     fn root(&self) -> u32 {
         fs_ext4::path::EXT4_ROOT_INODE
     }
 
-    fn kind(&self, node: u32, path: &str) -> Result<Kind> {
+    fn kind(&self, node: u32, path: &str) -> Result<FileKind> {
         let inode = self.inode(node, path)?;
         Ok(if inode.is_file() {
-            Kind::File
+            FileKind::File
         } else if inode.is_dir() {
-            Kind::Folder
+            FileKind::Directory
         } else if inode.is_symlink() {
-            Kind::Symlink
+            FileKind::Symlink
         } else {
-            Kind::Other
+            FileKind::Other
         })
     }
 

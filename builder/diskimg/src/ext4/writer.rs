@@ -1,50 +1,52 @@
-//! Writing, on `rust-fs-ext4`.
+//! Writes ext4 with `rust-fs-ext4`.
 
 use std::sync::Arc;
 
 use fs_ext4::Filesystem;
 use fs_ext4::inode::Inode;
 
-use super::clock::{Clock, Given};
-use super::device::Device;
+use super::clock::{Clock, FixedRuntime};
+use super::device::Ext4Device;
 use super::failure::from_engine;
 use super::gate::gate;
 use super::room::Freed;
 use super::superblock::Superblock;
 use crate::error::{Error, Refused, Result};
-use crate::fs::{Attributes, Kind, Path, Tree, WriteFs, find, parent};
+use crate::fs::{Attributes, DirectoryTree, FileKind, Path, WriteFs, find, parent};
 use crate::storage::Storage;
 use crate::units::length;
 
-/// Contents are handed over in pieces of this many bytes: the engine holds a piece several times over.
+/// The most bytes written at a time. The engine keeps several copies of them in memory.
 const PIECE: usize = 4 << 20;
 /// The permission bits of a mode.
 const PERMISSIONS: u16 = 0o7777;
 
 /// An ext4 file system open for changes.
 ///
-/// [`WriteFs::write_file`] on something that exists removes it and makes a new file: other hard links keep the old
-/// content, and extended attributes (capabilities, ACLs) of the old file do not pass to the new one. A folder's
-/// modification time becomes the clock's when its entries change. Inodes that are not named keep every byte. Owner and
-/// mode are exactly those given: neither setgid folders nor default ACLs of the parent are taken into account.
-pub struct Writer {
+/// [`WriteFs::write_file`] removes an existing file and creates a new one: other hard links keep the old content, and
+/// the new file does not inherit extended attributes (capabilities, ACLs). A change of a directory's entries sets its
+/// modification time to the clock's. The inodes of other files keep every byte. Owner and mode are exactly those
+/// given; setgid directories and default ACLs are ignored.
+pub struct Ext4Writer {
     pub(super) fs: Filesystem,
-    device: Arc<Device>,
+    device: Arc<Ext4Device>,
     time: i64,
     broken: Option<Error>,
 }
 
-impl Writer {
-    /// Opens the file system in `storage` after [`gate()`] let it pass; nothing is changed yet.
+impl Ext4Writer {
+    /// Opens the file system in `storage`, which must pass [`gate()`] and have an empty journal. Changes nothing.
+    ///
+    /// The time of `clock` must be between 1970 and 2106.
     pub fn open(storage: Arc<dyn Storage>, clock: Clock) -> Result<Self> {
         gate(storage.as_ref())?;
         let seconds = clock.time;
         if !(0..=i64::from(u32::MAX)).contains(&seconds) {
             return Err(Refused::Time { seconds }.into());
         }
-        let device = Arc::new(Device::new(storage));
+        let device = Arc::new(Ext4Device::new(storage));
         check_journal(&device)?;
-        let fs = Filesystem::mount_with_runtime(device.clone(), Arc::new(Given::new(clock)))
+        let fs = Filesystem::mount_with_runtime(device.clone(), Arc::new(FixedRuntime::new(clock)))
             .map_err(|error| from_engine(error, "/"))?;
         device
             .hide_journal(&fs)
@@ -67,7 +69,7 @@ impl Writer {
             .map_err(|error| from_engine(error, path))
     }
 
-    /// Runs a change; a failure in the middle of it is remembered.
+    /// Makes a change and keeps its error for `finish`.
     fn change<T>(&mut self, change: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -79,7 +81,7 @@ impl Writer {
         done
     }
 
-    /// Where something new may be made: the parent and the name, checked to be free.
+    /// Returns the parent and the name of a new file. Fails if the name is in use.
     fn free_place<'a>(&self, path: Path<'a>) -> Result<(u32, &'a str)> {
         let (folder, name) = parent(self, path)?;
         match self.child(folder, name, path.as_str())? {
@@ -88,8 +90,8 @@ impl Writer {
         }
     }
 
-    /// What stands under a name, and what becomes free when it goes.
-    fn standing(&self, folder: u32, name: &str, path: &str) -> Result<(Option<Kind>, Freed)> {
+    /// Returns the type of the file with a name, if there is one, and what becomes free if it is removed.
+    fn existing(&self, folder: u32, name: &str, path: &str) -> Result<(Option<FileKind>, Freed)> {
         let Some(old) = self.child(folder, name, path)? else {
             return Ok((None, Freed::default()));
         };
@@ -102,23 +104,23 @@ impl Writer {
         let fs = &self.fs;
         fs.apply_chown_ino(inode, attributes.uid, attributes.gid)
             .map_err(failed)?;
-        if self.kind(inode, path)? != Kind::Symlink {
+        if self.kind(inode, path)? != FileKind::Symlink {
             fs.apply_chmod_ino(inode, attributes.mode).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// Sets the modification time of a folder whose entries changed.
+    /// Sets the modification time of a directory whose entries changed.
     fn touch(&self, folder: u32, path: &str) -> Result<()> {
         self.fs
             .apply_utimens_ino(folder, fs_ext4::fs::TIME_OMIT, 0, self.time, 0)
             .map_err(|error| self.failed(error, path, 0))
     }
 
-    fn unlink(&self, folder: u32, name: &str, kind: Kind, path: &str) -> Result<()> {
+    fn unlink(&self, folder: u32, name: &str, kind: FileKind, path: &str) -> Result<()> {
         let name = name.as_bytes();
         match kind {
-            Kind::Folder => self.fs.apply_rmdir_at(folder, name),
+            FileKind::Directory => self.fs.apply_rmdir_at(folder, name),
             _ => self.fs.apply_unlink_at(folder, name),
         }
         .map_err(|error| self.failed(error, path, 0))
@@ -140,14 +142,14 @@ impl Writer {
     }
 }
 
-impl std::fmt::Debug for Writer {
+impl std::fmt::Debug for Ext4Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ext4::Writer on {:?}", self.device.storage())
+        write!(f, "ext4::Ext4Writer on {:?}", self.device.storage())
     }
 }
 
-impl WriteFs for Writer {
-    fn make_folder(&mut self, path: &str, attributes: Attributes) -> Result<()> {
+impl WriteFs for Ext4Writer {
+    fn make_directory(&mut self, path: &str, attributes: Attributes) -> Result<()> {
         let place = Path::new(path)?;
         check_attributes(path, attributes)?;
         let (folder, name) = self.free_place(place)?;
@@ -166,8 +168,8 @@ impl WriteFs for Writer {
         let place = Path::new(path)?;
         check_attributes(path, attributes)?;
         let (folder, name) = parent(self, place)?;
-        let (kind, freed) = self.standing(folder, name, path)?;
-        if kind == Some(Kind::Folder) {
+        let (kind, freed) = self.existing(folder, name, path)?;
+        if kind == Some(FileKind::Directory) {
             let path = path.to_owned();
             return Err(Refused::NotAFile { path }.into());
         }
@@ -203,13 +205,13 @@ impl WriteFs for Writer {
             .child(folder, name, path)?
             .ok_or_else(|| not_found(path))?;
         let kind = self.kind(inode, path)?;
-        if kind == Kind::Folder {
+        if kind == FileKind::Directory {
             let entries = self.fs.read_dir_ino(inode);
             let entries = entries.map_err(|error| from_engine(error, path))?;
             let is_own = |name: &[u8]| name == b"." || name == b"..";
             if entries.iter().any(|entry| !is_own(&entry.name)) {
                 let path = path.to_owned();
-                return Err(Refused::FolderNotEmpty { path }.into());
+                return Err(Refused::DirectoryNotEmpty { path }.into());
             }
         }
         self.change(|writer| {
@@ -233,8 +235,8 @@ impl WriteFs for Writer {
     }
 }
 
-/// Refuses a journal that holds anything: the engine would replay it. A lazy mount looks without replaying.
-fn check_journal(device: &Arc<Device>) -> Result<()> {
+/// Fails if the journal is not empty, because the engine would replay it. A lazy mount does not replay it.
+fn check_journal(device: &Arc<Ext4Device>) -> Result<()> {
     let reading =
         Filesystem::mount_lazy(device.clone()).map_err(|error| from_engine(error, "/"))?;
     let journal =
@@ -259,14 +261,16 @@ fn check_attributes(path: &str, attributes: Attributes) -> Result<()> {
     Ok(())
 }
 
-/// A target is 1 to 4095 bytes without a NUL, and fits into one block.
+/// A target has 1 to 4095 bytes without a NUL and fits into one block.
 fn check_target(path: &str, target: &str, block_size: u64) -> Result<()> {
     let size = length(target.as_bytes());
     let reason = match size {
         0 => "has an empty target",
-        _ if target.contains('\0') => "has a NUL in its target",
+        _ if target.contains('\0') => "has a target with a NUL",
         _ if size >= block_size.min(4096) => "has a target longer than a block",
-        _ if target.split('/').any(|name| name.len() > 255) => "has too long a name in its target",
+        _ if target.split('/').any(|name| name.len() > 255) => {
+            "has a target with a name of more than 255 bytes"
+        }
         _ => return Ok(()),
     };
     let path = path.to_owned();

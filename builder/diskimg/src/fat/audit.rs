@@ -16,7 +16,7 @@ pub(crate) fn audit(storage: &dyn Storage) -> Result<()> {
     let (boot, table) = load(storage)?;
     table.check()?;
     compare_copies(storage, &boot)?;
-    let mut audit = Audit {
+    let mut audit = DirectoryWalk {
         storage,
         reached: table.marks(),
         boot,
@@ -48,7 +48,7 @@ fn compare_copies(storage: &dyn Storage, boot: &BootSector) -> Result<()> {
 }
 
 /// A walk through all directories.
-struct Audit<'a> {
+struct DirectoryWalk<'a> {
     storage: &'a dyn Storage,
     boot: BootSector,
     table: AllocationTable,
@@ -57,14 +57,14 @@ struct Audit<'a> {
 }
 
 /// The fields of a directory entry that describe its clusters.
-struct Entry {
+struct DirectoryEntry {
     path: String,
     is_directory: bool,
     first_cluster: u32,
     size: u32,
 }
 
-impl Audit<'_> {
+impl DirectoryWalk<'_> {
     fn walk(&mut self) -> Result<()> {
         let mut content = if let Some(cluster) = self.boot.root_cluster {
             self.directory(cluster)?
@@ -72,7 +72,7 @@ impl Audit<'_> {
             let (offset, len) = self.boot.root_area;
             read_vec(self.storage, offset, len)?
         };
-        let mut ahead: Vec<Entry> = self.entries(&content, "");
+        let mut ahead: Vec<DirectoryEntry> = self.entries(&content, "");
         while let Some(entry) = ahead.pop() {
             if entry.is_directory {
                 content = self.directory(entry.first_cluster)?;
@@ -114,7 +114,7 @@ impl Audit<'_> {
         }
     }
 
-    fn check_file(&mut self, file: Entry) -> Result<()> {
+    fn check_file(&mut self, file: DirectoryEntry) -> Result<()> {
         let chain = match file.first_cluster {
             0 => vec![],
             first => self.chain(first)?,
@@ -132,7 +132,7 @@ impl Audit<'_> {
     }
 
     /// Parses the entries of a directory, without long names, labels, `.` and `..`.
-    fn entries(&self, content: &[u8], folder: &str) -> Vec<Entry> {
+    fn entries(&self, content: &[u8], folder: &str) -> Vec<DirectoryEntry> {
         const LABEL: u8 = 0x08;
         const DIRECTORY: u8 = 0x10;
         let (entries, _) = content.as_chunks::<32>();
@@ -146,7 +146,7 @@ impl Audit<'_> {
                     FatKind::Fat16 => 0,
                     FatKind::Fat32 => entry.u16::<20>(),
                 };
-                Entry {
+                DirectoryEntry {
                     path: format!(
                         "{folder}/{}",
                         name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>())

@@ -13,21 +13,21 @@ use crate::units::Sectors;
 
 /// The storage in blocks of 512 bytes.
 #[derive(Debug)]
-pub(super) struct Device {
+pub(super) struct FatDevice {
     storage: Arc<dyn Storage>,
 }
 
-impl Device {
+impl FatDevice {
     pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
         Self { storage }
     }
 }
 
-impl ErrorType for Device {
+impl ErrorType for FatDevice {
     type Error = crate::Error;
 }
 
-impl BlockDevice for Device {
+impl BlockDevice for FatDevice {
     fn block_size(&self) -> BlockSize {
         const {
             match BlockSize::new(512) {

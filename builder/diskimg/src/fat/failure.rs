@@ -1,10 +1,10 @@
-//! The errors of the two libraries as ours.
+//! Errors of the two libraries as errors of this crate.
 
 use hadris_fs::{Error as FsError, ErrorKind};
 
 use crate::error::{Corrupt, Error, Refused, Unsupported};
 
-/// What `hadris-fat` said about `path`; running out of space is handled where the numbers are known.
+/// Returns an error of `hadris-fat` about `path`. The writer handles lack of space, where the numbers are known.
 pub(super) fn from_hadris(error: FsError<Error>, path: &str) -> Error {
     let place = || path.to_owned();
     let (kind, reason) = (error.kind(), error.to_string());
@@ -14,11 +14,11 @@ pub(super) fn from_hadris(error: FsError<Error>, path: &str) -> Error {
     match kind {
         ErrorKind::NotFound => Refused::NotFound { path: place() }.into(),
         ErrorKind::AlreadyExists => Refused::Exists { path: place() }.into(),
-        ErrorKind::NotADirectory => Refused::NotAFolder { path: place() }.into(),
+        ErrorKind::NotADirectory => Refused::NotADirectory { path: place() }.into(),
         ErrorKind::IsADirectory => Refused::NotAFile { path: place() }.into(),
-        ErrorKind::DirectoryNotEmpty => Refused::FolderNotEmpty { path: place() }.into(),
+        ErrorKind::DirectoryNotEmpty => Refused::DirectoryNotEmpty { path: place() }.into(),
         ErrorKind::InvalidInput | ErrorKind::NameTooLong => {
-            let reason = "is not a name FAT can hold";
+            let reason = "is not a valid name on FAT";
             let path = place();
             Refused::Path { path, reason }.into()
         }
@@ -33,7 +33,7 @@ pub(super) fn from_hadris(error: FsError<Error>, path: &str) -> Error {
     }
 }
 
-/// What `fatfs` said about `path`.
+/// Returns an error of `fatfs` about `path`.
 pub(super) fn from_fatfs(error: std::io::Error, path: &str) -> Error {
     use std::io::ErrorKind as Io;
     let place = || path.to_owned();

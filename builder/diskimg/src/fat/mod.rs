@@ -2,7 +2,7 @@
 //!
 //! The format is specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103). [`gate()`] checks
 //! whether a volume can be edited, and that every cluster chain ends, so that no later step can loop forever.
-//! [`Writer`] edits with `hadris-fat`; [`Reader`] reads with `fatfs`, by other authors.
+//! [`FatWriter`] edits with `hadris-fat`; [`FatReader`] reads with `fatfs`, by other authors.
 //!
 //! FAT stores no owners, permissions or symbolic links: [`Attributes`](crate::Attributes) are ignored, links are
 //! [`Unsupported::FatSymlink`](crate::Unsupported::FatSymlink). Names are matched without regard to case.
@@ -20,5 +20,5 @@ mod writer;
 
 pub(crate) use audit::audit;
 pub use gate::gate;
-pub use reader::Reader;
-pub use writer::Writer;
+pub use reader::FatReader;
+pub use writer::FatWriter;

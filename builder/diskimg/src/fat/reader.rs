@@ -1,4 +1,4 @@
-//! Reading, on `fatfs`.
+//! Reads FAT with `fatfs`.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use fatfs::{Dir, DirEntry, FileAttributes, FileSystem, FsOptions};
 use super::failure::from_fatfs;
 use super::gate::examine_for_reading;
 use crate::error::{Corrupt, Refused, Result, Unsupported};
-use crate::fs::{Kind, Metadata, Path, ReadFs};
+use crate::fs::{FileKind, Metadata, Path, ReadFs};
 use crate::storage::{Storage, Stream};
 use crate::units::length;
 
-/// The most entries a folder may have, by the specification.
+/// The most entries of a directory, by the specification.
 const MOST_ENTRIES: u32 = 65_536;
 
-/// A volume open for reading, dirty or not. Names are found without regard to case.
-pub struct Reader {
+/// A FAT volume open for reading, clean or not. Names are matched without regard to case.
+pub struct FatReader {
     fs: FileSystem<Stream>,
     size: u64,
     free: u64,
     label: String,
 }
 
-impl Reader {
+impl FatReader {
     /// Opens the volume in `storage` after checking its boot sector and that its chains end.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
         let (boot, free) = examine_for_reading(storage.as_ref())?;
@@ -32,7 +32,7 @@ impl Reader {
         let fs = FileSystem::new(stream, FsOptions::new().update_accessed_date(false))
             .map_err(|error| from_fatfs(error, "/"))?;
         let free = boot.bytes(free);
-        // As other readers do: the root folder's entry first, the boot sector's copy of it where there is none.
+        // Like other readers, prefer the entry in the root directory to the copy in the boot sector.
         let label = fs
             .read_volume_label_from_root_dir()
             .map_err(|error| from_fatfs(error, "/"))?
@@ -45,12 +45,12 @@ impl Reader {
         })
     }
 
-    /// The volume's label; `NO NAME` when there is none.
+    /// Returns the label of the volume, or `NO NAME` if it has none.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The folder that holds the last component, and that component.
+    /// Returns the directory that contains the last component, and that component.
     fn folder<'a>(&self, path: Path<'a>) -> Result<(Dir<'_, Stream>, &'a str)> {
         let (parents, last) = path.split()?;
         let mut here = self.fs.root_dir();
@@ -59,7 +59,7 @@ impl Reader {
             let found = found.ok_or_else(|| not_found(path.as_str()))?;
             if !found.is_dir() {
                 let path = path.as_str().to_owned();
-                return Err(Refused::NotAFolder { path }.into());
+                return Err(Refused::NotADirectory { path }.into());
             }
             here = found.to_dir();
         }
@@ -69,21 +69,21 @@ impl Reader {
     fn entry(&self, path: &str) -> Result<Option<DirEntry<'_, Stream>>> {
         match self.folder(Path::new(path)?) {
             Ok((folder, name)) => entry(&folder, name, path),
-            Err(crate::Error::Refused(Refused::NotFound { .. } | Refused::NotAFolder { .. })) => {
-                Ok(None)
-            }
+            Err(crate::Error::Refused(
+                Refused::NotFound { .. } | Refused::NotADirectory { .. },
+            )) => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for FatReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "fat::Reader on {} bytes", self.size)
+        write!(f, "fat::FatReader on {} bytes", self.size)
     }
 }
 
-impl ReadFs for Reader {
+impl ReadFs for FatReader {
     fn metadata(&mut self, path: &str) -> Result<Option<Metadata>> {
         if Path::new(path)?.names().next().is_none() {
             return Ok(Some(root()));
@@ -123,7 +123,7 @@ impl ReadFs for Reader {
             match self.entry(path)? {
                 Some(entry) if entry.is_dir() => entry.to_dir(),
                 Some(_) => {
-                    return Err(Refused::NotAFolder {
+                    return Err(Refused::NotADirectory {
                         path: path.to_owned(),
                     }
                     .into());
@@ -152,7 +152,7 @@ fn entries<'a>(
     folder: &Dir<'a, Stream>,
     path: &str,
 ) -> impl Iterator<Item = Result<DirEntry<'a, Stream>>> {
-    let too_many = || Corrupt::FolderTooLarge {
+    let too_many = || Corrupt::DirectoryTooLarge {
         path: path.to_owned(),
         limit: MOST_ENTRIES,
     };
@@ -165,7 +165,7 @@ fn entries<'a>(
         })
 }
 
-/// The entry called `name`, by its long or its short name.
+/// Returns the entry whose long or short name is `name`.
 fn entry<'a>(
     folder: &Dir<'a, Stream>,
     name: &str,
@@ -189,7 +189,7 @@ fn not_found(path: &str) -> crate::Error {
 
 fn root() -> Metadata {
     Metadata {
-        kind: Kind::Folder,
+        kind: FileKind::Directory,
         mode: 0o755,
         uid: 0,
         gid: 0,
@@ -201,9 +201,9 @@ fn metadata(entry: &DirEntry<'_, Stream>) -> Metadata {
     let read_only = entry.attributes().contains(FileAttributes::READ_ONLY);
     Metadata {
         kind: if entry.is_dir() {
-            Kind::Folder
+            FileKind::Directory
         } else {
-            Kind::File
+            FileKind::File
         },
         mode: if read_only { 0o555 } else { 0o755 },
         uid: 0,

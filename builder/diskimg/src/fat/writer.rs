@@ -1,4 +1,4 @@
-//! Writing, on `hadris-fat`.
+//! Writes FAT with `hadris-fat`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use hadris_fs::{
     DateTime, Error as FsError, ErrorKind, FileType, MountOptions, Name, NodeId, SetAttr,
 };
 
-use super::device::Device;
+use super::device::FatDevice;
 use super::failure::from_hadris;
 use super::fs_info;
 use super::gate::examine;
@@ -16,26 +16,26 @@ use crate::fs::{Attributes, Path, WriteFs};
 use crate::storage::Storage;
 use crate::units::{length, product};
 
-/// 1980-01-01 and 2107-12-31 23:59:58: what the 16-bit date and time can say.
+/// 1980-01-01 to 2107-12-31 23:59:58, the range of the 16-bit date and time.
 const TIMES: std::ops::RangeInclusive<i64> = 315_532_800..=4_354_819_198;
 
 /// A FAT volume open for changes.
 ///
-/// [`WriteFs::write_file`] on something that exists keeps its directory entry, so its name keeps its case and its
-/// short name. [`Attributes`] and [`WriteFs::set_attributes`] have no effect: FAT cannot store them. Times of what is
-/// made or replaced are the given one, to two seconds.
-pub struct Writer {
-    fs: FatFs<Device>,
+/// [`WriteFs::write_file`] keeps the directory entry of an existing file, and so the case of its name and its short
+/// name. [`Attributes`] and [`WriteFs::set_attributes`] have no effect, because FAT cannot store them. New and
+/// replaced files get the given time, rounded to two seconds.
+pub struct FatWriter {
+    fs: FatFs<FatDevice>,
     time: DateTime,
     broken: Option<Error>,
 }
 
-/// A place where something is or may be: the folder, the name in it.
-type Place<'a> = (NodeId, &'a str);
+/// A directory and a name in it, in use or not.
+type Slot<'a> = (NodeId, &'a str);
 
-impl Writer {
-    /// Opens the volume in `storage` after [`gate()`](super::gate()) let it pass; `time` in seconds since 1970 UTC is
-    /// what files get. Wrong counts in the `FSInfo` sector are corrected at once.
+impl FatWriter {
+    /// Opens the volume in `storage`, which must pass [`gate()`](super::gate()). New files get `time`, in seconds since
+    /// 1970 UTC, between 1980 and 2107. Corrects wrong numbers in the `FSInfo` sector immediately.
     pub fn open(storage: Arc<dyn Storage>, time: i64) -> Result<Self> {
         let (boot, free) = examine(storage.as_ref())?;
         let refused = Refused::Time { seconds: time };
@@ -46,7 +46,7 @@ impl Writer {
         if let Some(offset) = boot.fs_info {
             fs_info::correct(storage.as_ref(), offset, free, boot.end)?;
         }
-        let fs = FatFs::mount(Device::new(storage), MountOptions::new())
+        let fs = FatFs::mount(FatDevice::new(storage), MountOptions::new())
             .map_err(|error| from_hadris(error.into_error(), "/"))?;
         Ok(Self {
             fs,
@@ -55,7 +55,7 @@ impl Writer {
         })
     }
 
-    /// The times of something new or changed.
+    /// Returns the times of a new or changed file.
     fn times(&self) -> SetAttr {
         SetAttr::new()
             .with_created(self.time)
@@ -63,7 +63,7 @@ impl Writer {
             .with_accessed(self.time)
     }
 
-    fn folder<'a>(&mut self, path: Path<'a>) -> Result<Place<'a>> {
+    fn folder<'a>(&mut self, path: Path<'a>) -> Result<Slot<'a>> {
         let (parents, last) = path.split()?;
         let mut here = self.fs.root();
         for name in parents {
@@ -82,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Lets go of a node; the root is always there.
+    /// Releases a node. The root is never released.
     fn forget(&mut self, node: NodeId) {
         if node != self.fs.root() {
             self.fs.forget(node, 1);
@@ -95,7 +95,7 @@ impl Writer {
         Ok(found.file_type() == FileType::Dir)
     }
 
-    /// Runs a change; a failure in the middle of it is remembered. `need` bytes are named when there is no room.
+    /// Makes a change and keeps an error in the middle of it for `finish`. An error for lack of space names `need`.
     fn change(
         &mut self,
         path: &str,
@@ -158,8 +158,8 @@ impl Writer {
         }
     }
 
-    /// The size of the file that is there, if any; refused when it is a folder.
-    fn existing(&mut self, (folder, name): Place<'_>, path: &str) -> Result<Option<(NodeId, u64)>> {
+    /// Returns the node and the size of an existing file. A directory is an error.
+    fn existing(&mut self, (folder, name): Slot<'_>, path: &str) -> Result<Option<(NodeId, u64)>> {
         let Some(node) = self.lookup(folder, name, path)? else {
             return Ok(None);
         };
@@ -187,14 +187,14 @@ impl Writer {
     }
 }
 
-impl std::fmt::Debug for Writer {
+impl std::fmt::Debug for FatWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "fat::Writer on {:?}", self.fs)
+        write!(f, "fat::FatWriter on {:?}", self.fs)
     }
 }
 
-impl WriteFs for Writer {
-    fn make_folder(&mut self, path: &str, _: Attributes) -> Result<()> {
+impl WriteFs for FatWriter {
+    fn make_directory(&mut self, path: &str, _: Attributes) -> Result<()> {
         let (folder, name) = self.folder(Path::new(path)?)?;
         self.check_room(path, 1, 0)?;
         let times = self.times();
@@ -252,7 +252,7 @@ impl WriteFs for Writer {
         })
     }
 
-    /// Checks that something is there, and nothing else: FAT stores no attributes.
+    /// Checks that the file exists. FAT stores no attributes.
     fn set_attributes(&mut self, path: &str, _: Attributes) -> Result<()> {
         let checked = Path::new(path)?;
         if checked.names().next().is_none() {

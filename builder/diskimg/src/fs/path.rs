@@ -1,11 +1,11 @@
-//! An absolute path, checked.
+//! Absolute paths.
 
 use crate::error::{Refused, Result};
 
-/// The longest name in ext4 and FAT, in bytes or UTF-16 units; bytes are checked, which is the stricter of the two.
+/// The longest name. ext4 counts bytes and FAT counts UTF-16 units; a name has at least as many bytes as units.
 const LONGEST_NAME: usize = 255;
 
-/// An absolute path in its parts, without empty ones, `.` and `..`.
+/// An absolute path without empty names, `.` and `..`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Path<'a> {
     whole: &'a str,
@@ -20,17 +20,17 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The path as given.
+    /// Returns the path as given.
     pub(crate) fn as_str(self) -> &'a str {
         self.whole
     }
 
-    /// The names from the root down.
+    /// Returns the names from the root down.
     pub(crate) fn names(self) -> impl DoubleEndedIterator<Item = &'a str> {
         self.whole.split('/').filter(|name| !name.is_empty())
     }
 
-    /// The names of the parent and the last name; the root has no last name and is refused.
+    /// Returns the names of the parent, and the last name. The root has none, which is an error.
     pub(crate) fn split(self) -> Result<(Vec<&'a str>, &'a str)> {
         let mut names: Vec<_> = self.names().collect();
         match names.pop() {
@@ -45,15 +45,15 @@ fn refuse(path: &str, reason: &'static str) -> crate::Error {
     Refused::Path { path, reason }.into()
 }
 
-/// What is wrong with the path after its first slash. `/` alone is the root.
+/// Returns what is wrong with the path after its first slash. `/` alone is the root.
 fn complaint(rest: &str) -> Option<&'static str> {
     if rest.is_empty() {
         return None;
     }
     rest.split('/').find_map(|name| match name {
         "" => Some("has an empty name"),
-        "." | ".." => Some("has `.` or `..` in it"),
-        _ if name.contains('\0') => Some("has a NUL in it"),
+        "." | ".." => Some("contains `.` or `..`"),
+        _ if name.contains('\0') => Some("contains a NUL"),
         _ if name.len() > LONGEST_NAME => Some("has a name of more than 255 bytes"),
         _ => None,
     })
@@ -73,16 +73,16 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn names_the_reason_why_a_path_is_rejected() {
         let long = format!("/{}", "x".repeat(256));
         let cases = [
             ("", "is not absolute"),
             ("etc", "is not absolute"),
             ("//etc", "has an empty name"),
             ("/etc/", "has an empty name"),
-            ("/etc/../root", "has `.` or `..` in it"),
-            ("/./etc", "has `.` or `..` in it"),
-            ("/a\0b", "has a NUL in it"),
+            ("/etc/../root", "contains `.` or `..`"),
+            ("/./etc", "contains `.` or `..`"),
+            ("/a\0b", "contains a NUL"),
             (&long, "has a name of more than 255 bytes"),
         ];
         for (path, reason) in cases {

@@ -1,25 +1,25 @@
-//! Finding the place a path names, following symbolic links on the way to it.
+//! Finds the file at a path and follows the symbolic links before the last component.
 
-use super::{Kind, Path};
+use super::{FileKind, Path};
 use crate::error::{Refused, Result};
 
-/// The most links one path may pass, as on Linux.
+/// The most links that are followed for one path, as on Linux.
 const LINK_LIMIT: u32 = 40;
 
-/// The least a file system must offer to be walked.
-pub(crate) trait Tree {
-    /// What names a file or folder without its path.
+/// What a file system must provide so that paths can be resolved in it.
+pub(crate) trait DirectoryTree {
+    /// A handle of a file or directory.
     type Node: Copy;
 
     fn root(&self) -> Self::Node;
-    fn kind(&self, node: Self::Node, path: &str) -> Result<Kind>;
-    /// The entry `name` of the folder `node`.
+    fn kind(&self, node: Self::Node, path: &str) -> Result<FileKind>;
+    /// Returns the entry `name` of the directory `node`.
     fn child(&self, node: Self::Node, name: &str, path: &str) -> Result<Option<Self::Node>>;
     fn target(&self, node: Self::Node, path: &str) -> Result<String>;
 }
 
-/// What `path` names, its last component not followed. `None` when it or a folder on the way is not there.
-pub(crate) fn find<T: Tree>(tree: &T, path: Path<'_>) -> Result<Option<T::Node>> {
+/// Returns the file at `path`, or `None` if there is none or if a component before the last is not a directory.
+pub(crate) fn find<T: DirectoryTree>(tree: &T, path: Path<'_>) -> Result<Option<T::Node>> {
     let Ok((parents, last)) = path.split() else {
         return Ok(Some(tree.root()));
     };
@@ -30,8 +30,8 @@ pub(crate) fn find<T: Tree>(tree: &T, path: Path<'_>) -> Result<Option<T::Node>>
     }
 }
 
-/// The folder that holds, or would hold, the last component of `path`, and that component.
-pub(crate) fn parent<'a, T: Tree>(tree: &T, path: Path<'a>) -> Result<(T::Node, &'a str)> {
+/// Returns the directory that contains, or would contain, the last component of `path`, and that component.
+pub(crate) fn parent<'a, T: DirectoryTree>(tree: &T, path: Path<'a>) -> Result<(T::Node, &'a str)> {
     let (parents, last) = path.split()?;
     Ok((folder(tree, parents, path)?, last))
 }
@@ -39,14 +39,14 @@ pub(crate) fn parent<'a, T: Tree>(tree: &T, path: Path<'a>) -> Result<(T::Node, 
 fn is_absence(error: &crate::Error) -> bool {
     matches!(
         error,
-        crate::Error::Refused(Refused::NotFound { .. } | Refused::NotAFolder { .. })
+        crate::Error::Refused(Refused::NotFound { .. } | Refused::NotADirectory { .. })
     )
 }
 
-/// Walks `names` from the root; every one must lead to a folder, directly or through links.
-fn folder<T: Tree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node> {
+/// Returns the directory at `names`, each of which must be a directory or a link to one.
+fn folder<T: DirectoryTree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node> {
     let whole = path.as_str();
-    // What is still to be walked, last name first; and where we came from, for `..` in link targets.
+    // The names still to be resolved, last name first, and the directories above, for `..` in link targets.
     let mut ahead: Vec<String> = names.into_iter().rev().map(str::to_owned).collect();
     let mut behind = vec![];
     let mut here = tree.root();
@@ -64,11 +64,11 @@ fn folder<T: Tree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node
             .child(here, &name, whole)?
             .ok_or_else(|| not_found(whole))?;
         match tree.kind(node, whole)? {
-            Kind::Folder => {
+            FileKind::Directory => {
                 behind.push(here);
                 here = node;
             }
-            Kind::Symlink => {
+            FileKind::Symlink => {
                 if links_left.next().is_none() {
                     return Err(loop_at(whole));
                 }
@@ -79,7 +79,7 @@ fn folder<T: Tree>(tree: &T, names: Vec<&str>, path: Path<'_>) -> Result<T::Node
                 }
                 ahead.extend(target.split('/').rev().map(str::to_owned));
             }
-            Kind::File | Kind::Other => return Err(not_a_folder(whole)),
+            FileKind::File | FileKind::Other => return Err(not_a_directory(whole)),
         }
     }
     Ok(here)
@@ -90,9 +90,9 @@ fn not_found(path: &str) -> crate::Error {
     Refused::NotFound { path }.into()
 }
 
-fn not_a_folder(path: &str) -> crate::Error {
+fn not_a_directory(path: &str) -> crate::Error {
     let path = path.to_owned();
-    Refused::NotAFolder { path }.into()
+    Refused::NotADirectory { path }.into()
 }
 
 fn loop_at(path: &str) -> crate::Error {
@@ -105,25 +105,25 @@ fn loop_at(path: &str) -> crate::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{LINK_LIMIT, Tree, find, parent};
+    use super::{DirectoryTree, LINK_LIMIT, find, parent};
     use crate::error::{Error, Refused, Result};
-    use crate::fs::{Kind, Path};
+    use crate::fs::{FileKind, Path};
 
-    /// Entries as `(path, link target)`; anything without a target is a folder, unless its name ends in `-txt`.
+    /// Entries as `(path, link target)`. An entry without a target is a directory, unless its name ends in `-txt`.
     struct Toy(&'static [(&'static str, Option<&'static str>)]);
 
-    impl Tree for Toy {
+    impl DirectoryTree for Toy {
         type Node = usize;
 
         fn root(&self) -> usize {
             0
         }
 
-        fn kind(&self, node: usize, _: &str) -> Result<Kind> {
+        fn kind(&self, node: usize, _: &str) -> Result<FileKind> {
             Ok(match self.0[node] {
-                (_, Some(_)) => Kind::Symlink,
-                (path, None) if path.ends_with("-txt") => Kind::File,
-                _ => Kind::Folder,
+                (_, Some(_)) => FileKind::Symlink,
+                (path, None) if path.ends_with("-txt") => FileKind::File,
+                _ => FileKind::Directory,
             })
         }
 
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_up_on_loops() {
+    fn rejects_loops() {
         let refused = Refused::SymlinkLoop {
             path: "/loop/x".to_owned(),
             limit: LINK_LIMIT,
@@ -181,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn the_parent_of_a_new_file_must_be_a_folder() {
+    fn the_parent_of_a_new_file_must_be_a_directory() {
         let path = |path| parent(&TREE, Path::new(path).unwrap());
         assert_eq!(path("/lib/new").unwrap(), (2, "new"));
         let path_of = || "/usr/lib/x-txt/new".to_owned();
-        let refused = Refused::NotAFolder { path: path_of() };
+        let refused = Refused::NotADirectory { path: path_of() };
         assert_eq!(path(&path_of()).unwrap_err(), Error::Refused(refused));
     }
 }

@@ -11,7 +11,7 @@ use std::io::Cursor;
 
 use gpt::disk::LogicalBlockSize::Lb512;
 use gpt::header::{Header, HeaderError, read_header_from_arbitrary_device};
-use gpt::partition::{Partition as Entry, file_read_partitions};
+use gpt::partition::{Partition as GptEntry, file_read_partitions};
 use gpt::partition_types as types;
 
 use super::{Partition, PartitionKind, check_places};
@@ -82,7 +82,7 @@ fn field<T>(field: &'static str, value: u64) -> Result<T> {
     Err(Corrupt::GptField { field, value }.into())
 }
 
-fn partition(number: u32, entry: &Entry) -> Result<Partition> {
+fn partition(number: u32, entry: &GptEntry) -> Result<Partition> {
     let (first, last) = (entry.first_lba, entry.last_lba);
     match (entry.bytes_start(Lb512), entry.bytes_len(Lb512)) {
         (Ok(start), Ok(len)) => Ok(Partition {

@@ -21,12 +21,12 @@ const PROTECTIVE: u8 = 0xEE;
 pub(super) struct Mbr {
     sector: Record<512>,
     /// The used entries with their numbers.
-    entries: Vec<(u32, Entry)>,
+    entries: Vec<(u32, MbrEntry)>,
 }
 
 /// The fields of an entry that are used. Addresses of cylinders and heads are ignored.
 #[derive(Debug)]
-struct Entry {
+struct MbrEntry {
     /// Bit 7 marks the partition to boot from; the other bits are zero.
     boot_indicator: u8,
     /// `OSType`; zero marks an unused entry.
@@ -35,7 +35,7 @@ struct Entry {
     size_in_lba: Sectors,
 }
 
-impl Entry {
+impl MbrEntry {
     fn from_bytes(bytes: [u8; 16]) -> Self {
         let entry = Record(bytes);
         Self {
@@ -80,10 +80,10 @@ impl Mbr {
             sector.bytes::<494, 16>(),
         ];
         let entries: Vec<_> = (1..)
-            .zip(entries.map(Entry::from_bytes))
+            .zip(entries.map(MbrEntry::from_bytes))
             .filter(|(_, entry)| entry.os_type != 0)
             .collect();
-        for &(number, Entry { boot_indicator, .. }) in &entries {
+        for &(number, MbrEntry { boot_indicator, .. }) in &entries {
             if boot_indicator & 0x7F != 0 {
                 let found = boot_indicator;
                 return Err(Corrupt::BootFlag { number, found }.into());

@@ -1,4 +1,4 @@
-//! What foreign programs say about an image. Each has a test that it rejects a bad one.
+//! Checks of images by other programs. `tests/checkers.rs` shows that each rejects a bad image.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use super::images::bytes;
 use super::run;
 
-/// The image as a file, sparse, as long as the value lives.
+/// Copies an image to a sparse temporary file.
 pub(crate) fn file(storage: &dyn Storage) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.as_file().set_len(storage.size()).unwrap();
@@ -25,7 +25,7 @@ pub(crate) fn file(storage: &dyn Storage) -> NamedTempFile {
     file
 }
 
-/// e2fsck finds nothing to complain about, not even something it would only mention.
+/// Fails the test if e2fsck reports anything, even a remark.
 #[track_caller]
 pub(crate) fn e2fsck(storage: &dyn Storage) {
     let file = file(storage);
@@ -35,16 +35,16 @@ pub(crate) fn e2fsck(storage: &dyn Storage) {
 }
 
 pub(crate) fn e2fsck_file(path: &Path) -> Result<(), String> {
-    let (content, text) = run("e2fsck", [Path::new("-fn"), path]);
+    let (accepted, text) = run("e2fsck", [Path::new("-fn"), path]);
     let suspicious = ["Fix?", "WARNING", "wrong", "IGNORED"];
-    if content && !suspicious.iter().any(|word| text.contains(word)) {
+    if accepted && !suspicious.iter().any(|word| text.contains(word)) {
         Ok(())
     } else {
         Err(text)
     }
 }
 
-/// What `debugfs` answers to one request, without its version line.
+/// Returns the output of `debugfs` for one request, without its version line.
 pub(crate) fn debugfs(storage: &dyn Storage, request: &str) -> String {
     let file = file(storage);
     let path = file.path().to_str().unwrap();
@@ -53,7 +53,7 @@ pub(crate) fn debugfs(storage: &dyn Storage, request: &str) -> String {
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// fsck.vfat finds nothing to complain about.
+/// Fails the test if fsck.vfat reports anything.
 #[track_caller]
 pub(crate) fn fsck_vfat(storage: &dyn Storage) {
     let file = file(storage);
@@ -63,29 +63,29 @@ pub(crate) fn fsck_vfat(storage: &dyn Storage) {
 }
 
 pub(crate) fn fsck_vfat_file(path: &Path) -> Result<(), String> {
-    let (content, text) = run("fsck.vfat", [Path::new("-n"), path]);
-    // Beside the version and the summary every line is a complaint.
-    if content && text.lines().count() == 2 {
+    let (accepted, text) = run("fsck.vfat", [Path::new("-n"), path]);
+    // Every line besides the version and the summary is a finding.
+    if accepted && text.lines().count() == 2 {
         Ok(())
     } else {
         Err(text)
     }
 }
 
-/// sfdisk and, for a GPT, sgdisk find nothing to complain about.
+/// Checks a partition table with sfdisk and, if it is a GPT, with sgdisk.
 pub(crate) fn table_file(path: &Path) -> Result<(), String> {
-    let (content, text) = run("sfdisk", [Path::new("--verify"), path]);
-    if !content || !text.contains("No errors detected") {
+    let (accepted, text) = run("sfdisk", [Path::new("--verify"), path]);
+    if !accepted || !text.contains("No errors detected") {
         return Err(text);
     }
     let (_, listing) = run("sfdisk", [Path::new("-l"), path]);
     if !listing.contains("Disklabel type: gpt") {
         return Ok(());
     }
-    let (content, text) = run("sgdisk", [Path::new("-v"), path]);
+    let (accepted, text) = run("sgdisk", [Path::new("-v"), path]);
     let suspicious = ["Caution", "corrupt", "ERROR"];
     let silent = !suspicious.iter().any(|word| text.contains(word));
-    if content && silent && text.contains("No problems found") {
+    if accepted && silent && text.contains("No problems found") {
         Ok(())
     } else {
         Err(text)

@@ -1,4 +1,4 @@
-//! Images made by foreign programs, in memory.
+//! Images made by other programs, in memory.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -12,14 +12,14 @@ use super::must;
 /// Bytes per MiB.
 pub(crate) const MIB: u64 = 1 << 20;
 
-/// How `mke2fs` is called.
+/// A call of `mke2fs`.
 #[derive(Debug, Clone)]
 pub(crate) struct Ext4 {
     mib: u64,
     options: Vec<&'static str>,
 }
 
-/// The flavours every promise has to hold for: as on Raspberry Pi OS (bookworm, trixie), Debian, and the odd ones.
+/// The options of Raspberry Pi OS (bookworm, trixie) and Debian, and unusual ones.
 pub(crate) fn flavours() -> [(&'static str, Ext4); 6] {
     let trixie = "^64bit,^huge_file,orphan_file,metadata_csum_seed";
     [
@@ -36,7 +36,7 @@ pub(crate) fn flavours() -> [(&'static str, Ext4); 6] {
 }
 
 impl Ext4 {
-    /// 64 MiB with these options on top of the defaults.
+    /// Returns a file system of 64 MiB with these options besides the defaults.
     pub(crate) fn new(options: &[&'static str]) -> Self {
         Self {
             mib: 64,
@@ -49,7 +49,7 @@ impl Ext4 {
         self
     }
 
-    /// Makes the file system from a folder that `fill` filled, as a sparse file.
+    /// Makes the file system from a directory that `fill` fills, as a sparse file.
     pub(crate) fn file(&self, fill: impl FnOnce(&Path)) -> NamedTempFile {
         let folder = TempDir::new().unwrap();
         fill(folder.path());
@@ -87,18 +87,18 @@ impl Ext4 {
         Arc::new(Memory::new(std::fs::read(self.file(fill).path()).unwrap()))
     }
 
-    /// Without a single file: some features cannot be filled by `mke2fs`.
+    /// Makes an empty file system. With some features `mke2fs` cannot copy files.
     pub(crate) fn empty(&self) -> Arc<dyn Storage> {
         self.with(|_| {})
     }
 
-    /// A small root: folders, links, a file in each of the usual places.
+    /// Makes a small root file system with directories, links and files.
     pub(crate) fn make(&self) -> Arc<dyn Storage> {
         self.with(small_root)
     }
 }
 
-/// What [`Ext4::make`] puts into the image.
+/// Writes the files of [`Ext4::make`].
 pub(crate) fn small_root(root: &Path) {
     for folder in ["etc/systemd", "usr/lib", "usr/bin", "var/empty", "home"] {
         std::fs::create_dir_all(root.join(folder)).unwrap();
@@ -117,7 +117,7 @@ pub(crate) fn small_root(root: &Path) {
     }
 }
 
-/// A FAT volume of `mib` MiB made by `mkfs.vfat` with these options, holding `config.txt` and `overlays/README`.
+/// Makes a FAT volume of `mib` MiB with `mkfs.vfat` and these options, with `config.txt` and `overlays/README`.
 pub(crate) fn fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
     let place = TempDir::new().unwrap();
     let image = place.path().join("image");
@@ -145,19 +145,19 @@ pub(crate) fn fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
     Arc::new(Memory::new(std::fs::read(&image).unwrap()))
 }
 
-/// A copy-on-write storage on an image, as the program uses it.
+/// Returns a copy-on-write storage on an image.
 pub(crate) fn cow(base: &Arc<dyn Storage>) -> Arc<CowStorage> {
     Arc::new(CowStorage::new(base.clone()))
 }
 
-/// All bytes of a storage.
+/// Returns all bytes of a storage.
 pub(crate) fn bytes(storage: &dyn Storage) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(storage.size()).unwrap()];
     storage.read_at(0, &mut bytes).unwrap();
     bytes
 }
 
-/// A copy of an ext4 image after these requests to `debugfs -w`.
+/// Returns a copy of an ext4 image, changed by these requests to `debugfs -w`.
 pub(crate) fn debugged(image: &dyn Storage, requests: &[&str]) -> Arc<dyn Storage> {
     let file = super::checkers::file(image);
     let script = NamedTempFile::new().unwrap();
@@ -167,7 +167,7 @@ pub(crate) fn debugged(image: &dyn Storage, requests: &[&str]) -> Arc<dyn Storag
     Arc::new(Memory::new(std::fs::read(path).unwrap()))
 }
 
-/// A copy of an image with other bytes at `offset`.
+/// Returns a copy of an image with other bytes at `offset`.
 pub(crate) fn patched(image: &dyn Storage, offset: u64, bytes: &[u8]) -> Arc<dyn Storage> {
     let copy = Memory::new(self::bytes(image));
     copy.write_at(offset, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! The small language the tests are written in: images and checkers.
+//! Images and checkers for the tests.
 
 pub(crate) mod checkers;
 pub(crate) mod images;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use proptest::prelude::ProptestConfig;
 
-/// So many random cases, unless the environment variable `PROPTEST_CASES` asks for another number.
+/// Configures the number of random cases, which the environment variable `PROPTEST_CASES` replaces.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let asked = Some(default.cases).filter(|cases| *cases != 256);
@@ -19,7 +19,7 @@ pub(crate) fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Runs a foreign program to its end; its output, and whether it was content.
+/// Runs another program and returns whether it succeeded, and its output.
 pub(crate) fn run<S: AsRef<OsStr>>(
     program: &str,
     args: impl IntoIterator<Item = S>,
@@ -40,7 +40,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(
     )
 }
 
-/// Runs a program that has to succeed.
+/// Runs a program that must succeed, and returns its output.
 pub(crate) fn must<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> String {
     let (done, text) = run(program, args);
     assert!(done, "{program} failed:\n{text}");

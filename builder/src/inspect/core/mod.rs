@@ -74,9 +74,9 @@ fn seed(
     partition: &Partition,
     storage: &Arc<dyn Storage>,
     alone: bool,
-) -> Result<Option<diskimg::fat::Reader>> {
+) -> Result<Option<diskimg::fat::FatReader>> {
     let window = partition.window(storage)?;
-    match diskimg::fat::Reader::open(Arc::new(window)) {
+    match diskimg::fat::FatReader::open(Arc::new(window)) {
         Ok(fat) => Ok((fat.label() == SEED_LABEL).then_some(fat)),
         Err(error) if alone => Err(error.into()),
         Err(_) => Ok(None),
@@ -86,7 +86,7 @@ fn seed(
 /// The writable partition of Core 16 and 18.
 fn writable(partition: &Partition, storage: &Arc<dyn Storage>) -> Option<Box<dyn ReadFs>> {
     let window = partition.window(storage).ok()?;
-    let mut ext4 = diskimg::ext4::Reader::open(Arc::new(window)).ok()?;
+    let mut ext4 = diskimg::ext4::Ext4Reader::open(Arc::new(window)).ok()?;
     ext4.metadata("/system-data").ok()??;
     Some(Box::new(ext4))
 }
