@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 use super::cluster::{Network, Wifi};
 use super::complaints::{Complaints, Place, Placed};
 use super::document::Document;
 use super::nodes::Written as Node;
-use super::subnet::{self, Subnet};
+use super::subnet;
 use super::{settings, wifi};
 
 /// `[network]` before the addresses of the nodes are known, on which some defaults depend.
@@ -27,7 +29,7 @@ const DEFAULT_DNS_V6: IpAddr =
 pub(super) fn read(document: &Document, log: &mut Complaints) -> Written {
     let table = document.table("network");
     let interface = table.optional("interface");
-    let address = |text: Placed<&str>| Some(text.with(text.value.parse().ok()?));
+    let address = |text: Placed<&str>| Some(text.with(subnet::address(text.value).ok()?));
     Written {
         wifi: wifi::read(document.table("network.wifi"), interface, log),
         interface: interface.map(|name| name.value.to_owned()),
@@ -72,7 +74,7 @@ impl Written {
                 format!("`prefix` is {prefix}; IPv4 has 32 bits"),
             );
         } else if first.is_some() {
-            check_addresses(nodes, self.gateway, Subnet::around(anchor, prefix), log);
+            check_addresses(nodes, self.gateway, subnet::around(anchor, prefix), log);
         }
         Network {
             prefix,
@@ -108,22 +110,22 @@ impl Written {
 fn check_addresses(
     nodes: &[Node],
     gateway: Option<Placed<IpAddr>>,
-    of_first: Subnet,
+    of_first: IpNet,
     log: &mut Complaints,
 ) {
     let mut network = of_first;
     if let Some(gateway) = gateway {
         let written =
-            matches!(gateway.place, Place::Line(_)) && of_first.same_family(gateway.value);
+            matches!(gateway.place, Place::Line(_)) && subnet::same_family(of_first, gateway.value);
         if written && !subnet::is_link_local(gateway.value) {
-            network = Subnet::around(gateway.value, of_first.prefix());
+            network = subnet::around(gateway.value, of_first.prefix_len());
         }
         let advice = if written {
             ""
         } else {
             "; set `gateway` in [network], or \"none\""
         };
-        let fits = network.gateway_fits(gateway.value);
+        let fits = subnet::gateway_fits(network, gateway.value);
         log.check(
             gateway.place,
             fits.map_err(|message| format!("{message}{advice}")),
@@ -131,6 +133,9 @@ fn check_addresses(
     }
     for address in nodes.iter().filter_map(|node| node.address) {
         let gateway = gateway.map(|gateway| gateway.value);
-        log.check(address.place, network.host_fits(address.value, gateway));
+        log.check(
+            address.place,
+            subnet::host_fits(network, address.value, gateway),
+        );
     }
 }

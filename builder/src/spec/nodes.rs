@@ -8,7 +8,7 @@ use super::complaints::{Complaints, Place, Placed};
 use super::document::Document;
 use super::input::{Input, Purpose};
 use super::network;
-use super::subnet::Subnet;
+use super::subnet;
 use super::table::Table;
 
 /// A node as written; an address that could not be read has its complaint already.
@@ -85,13 +85,13 @@ pub(super) fn read(
 /// `etcd1`… from the fiftieth address of the gateway's network (hexadecimal 50 in IPv6, where people read it so).
 fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
     let anchor = network.anchor();
-    let subnet = Subnet::around(anchor, network.prefix_for(anchor));
+    let network = subnet::around(anchor, network.prefix_for(anchor));
     let start = if anchor.is_ipv4() { 50 } else { 0x50 };
     let place = Place::Option("--nodes");
     (0..count)
         .map(|index| Written {
             name: Placed::new(place, format!("etcd{}", index + 1)),
-            address: Some(Placed::new(place, subnet.nth(start + index))),
+            address: Some(Placed::new(place, subnet::nth(network, start + index))),
             board: None,
             replaces: None,
         })
@@ -105,7 +105,7 @@ fn described(table: &Table) -> Option<Written> {
     let replaces = table.optional("replaces");
     Some(Written {
         name: name.with(name.value.to_owned()),
-        address: address.and_then(|text| Some(text.with(text.value.parse().ok()?))),
+        address: address.and_then(|text| Some(text.with(subnet::address(text.value).ok()?))),
         board: board.and_then(|name| Board::named(name.value)),
         replaces: replaces.map(|old| old.with(old.value.to_owned())),
     })

@@ -1,169 +1,156 @@
-//! Address arithmetic for IPv4 and IPv6 alike.
+//! Which addresses a node, a gateway and a name server may have.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-/// A network: an address with its host bits cleared, and the prefix length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Subnet {
-    address: IpAddr,
-    prefix: u8,
-}
+use ipnet::IpNet;
 
 /// Reads an address.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| match text.split_once('/') {
-        Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
-            format!("`{text}`: write the address alone; the prefix is set in [network]")
-        }
-        _ => format!("`{text}` is not an IP address"),
-    })
+    let address: IpAddr = text.parse().map_err(|_| unreadable(text))?;
+    match address.to_canonical() {
+        canonical if canonical == address => Ok(address),
+        canonical => Err(format!(
+            "`{text}` is an IPv4 address in the form of IPv6; write {canonical}"
+        )),
+    }
 }
 
-/// Checks the address of a node.
+fn unreadable(text: &str) -> String {
+    let before = |separator| {
+        let (address, _) = text.split_once(separator)?;
+        address.parse::<IpAddr>().is_ok().then_some(address)
+    };
+    if before('/').is_some() {
+        format!("`{text}`: write the address alone; the prefix is set in [network]")
+    } else if let Some(address) = before('%') {
+        format!("`{text}`: write {address}; the interface is set in [network]")
+    } else {
+        format!("`{text}` is not an IP address")
+    }
+}
+
+/// Checks the address of a node as far as the network does not matter.
 pub(super) fn check_node(text: &str) -> Result<(), String> {
     address(text).map(drop)
 }
 
 /// Checks the address of a name server.
 pub(super) fn check_server(text: &str) -> Result<(), String> {
-    address(text).map(drop)
+    let address = address(text)?;
+    match special(address).filter(|_| !address.is_loopback()) {
+        Some(meaning) => Err(format!("name server {address} is {meaning}")),
+        None => Ok(()),
+    }
 }
 
-/// An IPv6 address that is meaningful on one link only, as routers announce themselves.
+/// An IPv6 address that is valid on one link only, as routers announce themselves.
 pub(super) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
-impl Subnet {
-    /// The network an address lies in; `prefix` is from 1 to the address's width.
-    pub(super) fn around(address: IpAddr, prefix: u8) -> Self {
-        let host = host_mask(width(address), prefix);
-        Self {
-            address: from_bits(bits(address) & !host, address),
-            prefix,
-        }
-    }
+pub(super) fn same_family(network: IpNet, address: IpAddr) -> bool {
+    network.addr().is_ipv4() == address.is_ipv4()
+}
 
-    pub(super) fn prefix(self) -> u8 {
-        self.prefix
-    }
+/// The network that an address lies in; `prefix` is at most the address's width.
+pub(super) fn around(address: IpAddr, prefix: u8) -> IpNet {
+    IpNet::new(address, prefix)
+        .unwrap_or_else(|_| IpNet::from(address))
+        .trunc()
+}
 
-    pub(super) fn same_family(self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4()
-    }
-
-    /// The address `offset` after the network address, wherever that ends up.
-    pub(super) fn nth(self, offset: u32) -> IpAddr {
-        from_bits(
-            bits(self.address).wrapping_add(u128::from(offset)),
-            self.address,
-        )
-    }
-
-    /// Whether a router of this network may have the address; IPv6 routers may use a link-local one.
-    pub(super) fn gateway_fits(self, gateway: IpAddr) -> Result<(), String> {
-        if !self.same_family(gateway) {
-            Err(format!(
-                "gateway {gateway} is not of the nodes' address family"
-            ))
-        } else if !is_link_local(gateway) && !self.contains(gateway) {
-            Err(format!(
-                "gateway {gateway} is outside the nodes' network {self}"
-            ))
-        } else {
-            let meaning = self.reserved(gateway).filter(|_| !is_link_local(gateway));
-            meaning.map_or(Ok(()), |meaning| {
-                Err(format!("gateway {gateway} is {meaning}"))
-            })
-        }
-    }
-
-    /// Whether a node of this network may have the address.
-    pub(super) fn host_fits(self, host: IpAddr, gateway: Option<IpAddr>) -> Result<(), String> {
-        let meaning = if gateway == Some(host) {
-            Some("the gateway's")
-        } else {
-            self.reserved(host)
-        };
-        if !self.same_family(host) {
-            Err(format!(
-                "address {host} is not of the same family as {self}"
-            ))
-        } else if let Some(meaning) = meaning {
-            Err(format!("address {host} is {meaning}"))
-        } else if self.contains(host) {
-            Ok(())
-        } else {
-            Err(format!("address {host} is outside the network {self}"))
-        }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        self.same_family(address) && Self::around(address, self.prefix) == self
-    }
-
-    /// What else an address stands for. Networks of one or two addresses reserve none of them.
-    fn reserved(self, address: IpAddr) -> Option<&'static str> {
-        let host = host_mask(width(address), self.prefix);
-        let host_bits = bits(address) & host;
-        match address {
-            _ if address.is_unspecified() => Some("the unspecified address"),
-            _ if address.is_loopback() => Some("a loopback address"),
-            _ if address.is_multicast() => Some("a multicast address"),
-            IpAddr::V4(v4) if v4.is_broadcast() => Some("the broadcast address"),
-            IpAddr::V6(_) if is_link_local(address) => Some("a link-local address"),
-            _ if !self.contains(address) || host <= 1 => None,
-            IpAddr::V4(_) if host_bits == host => Some("the network's broadcast address"),
-            IpAddr::V4(_) if host_bits == 0 => Some("the network's own address"),
-            IpAddr::V6(_) if host_bits == 0 => Some("the network's router anycast address"),
-            _ => None,
-        }
+/// The address `offset` after the network address, even if that is outside the network.
+pub(super) fn nth(network: IpNet, offset: u32) -> IpAddr {
+    match network.network() {
+        IpAddr::V4(first) => first.to_bits().wrapping_add(offset).to_be_bytes().into(),
+        IpAddr::V6(first) => first
+            .to_bits()
+            .wrapping_add(offset.into())
+            .to_be_bytes()
+            .into(),
     }
 }
 
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+/// Whether a router of the network may have the address; IPv6 routers may use a link-local one.
+pub(super) fn gateway_fits(network: IpNet, gateway: IpAddr) -> Result<(), String> {
+    if !same_family(network, gateway) {
+        return Err(format!(
+            "gateway {gateway} is not of the nodes' address family"
+        ));
+    }
+    if is_link_local(gateway) {
+        return Ok(());
+    }
+    if !network.contains(&gateway) {
+        return Err(format!(
+            "gateway {gateway} is outside the nodes' network {network}"
+        ));
+    }
+    match reserved(network, gateway) {
+        Some(meaning) => Err(format!("gateway {gateway} is {meaning}")),
+        None => Ok(()),
     }
 }
 
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-/// An address of the same family as `like`.
-fn from_bits(bits: u128, like: IpAddr) -> IpAddr {
-    if like.is_ipv4() {
-        let low = bits & u128::from(u32::MAX);
-        IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(low).unwrap_or(u32::MAX)))
+/// Whether a node of the network may have the address.
+pub(super) fn host_fits(
+    network: IpNet,
+    host: IpAddr,
+    gateway: Option<IpAddr>,
+) -> Result<(), String> {
+    let meaning = match gateway == Some(host) {
+        true => Some("the gateway's"),
+        false => reserved(network, host),
+    };
+    if !same_family(network, host) {
+        Err(format!(
+            "address {host} is not of the same family as {network}"
+        ))
+    } else if let Some(meaning) = meaning {
+        Err(format!("address {host} is {meaning}"))
+    } else if network.contains(&host) {
+        Ok(())
     } else {
-        IpAddr::V6(Ipv6Addr::from_bits(bits))
+        Err(format!("address {host} is outside the network {network}"))
     }
 }
 
-/// Ones where the host part is.
-fn host_mask(width: u8, prefix: u8) -> u128 {
-    let host_bits = u32::from(width.saturating_sub(prefix));
-    1_u128
-        .checked_shl(host_bits)
-        .map_or(u128::MAX, |bit| bit - 1)
+/// What an address stands for in every network, if it is not the address of one host.
+fn special(address: IpAddr) -> Option<&'static str> {
+    match address {
+        _ if address.is_unspecified() => Some("the unspecified address"),
+        _ if address.is_loopback() => Some("a loopback address"),
+        _ if address.is_multicast() => Some("a multicast address"),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("the broadcast address"),
+        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("in 0.0.0.0/8, which is not for hosts"),
+        IpAddr::V4(v4) if v4.octets()[0] >= 240 => Some("in 240.0.0.0/4, which is reserved"),
+        _ => None,
+    }
+}
+
+/// What else an address stands for in the network. Networks of one or two addresses reserve none of them.
+fn reserved(network: IpNet, address: IpAddr) -> Option<&'static str> {
+    let meaning =
+        special(address).or_else(|| is_link_local(address).then_some("a link-local address"));
+    if meaning.is_some() || network.max_prefix_len() - network.prefix_len() <= 1 {
+        return meaning;
+    }
+    match address {
+        IpAddr::V4(_) if address == network.broadcast() => Some("the network's broadcast address"),
+        IpAddr::V4(_) if address == network.network() => Some("the network's own address"),
+        IpAddr::V6(_) if address == network.network() => {
+            Some("the network's router anycast address")
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn subnet(text: &str) -> Subnet {
-        let (address, prefix) = text.split_once('/').unwrap();
-        Subnet::around(address.parse().unwrap(), prefix.parse().unwrap())
+    fn subnet(text: &str) -> IpNet {
+        text.parse::<IpNet>().unwrap().trunc()
     }
 
     #[test]
@@ -177,8 +164,11 @@ mod tests {
         ] {
             assert_eq!(subnet(any).to_string(), network);
         }
-        assert_eq!(subnet("192.168.0.1/24").nth(50).to_string(), "192.168.0.50");
-        assert_eq!(subnet("fd00::1/64").nth(0x50).to_string(), "fd00::50");
+        assert_eq!(
+            nth(subnet("192.168.0.1/24"), 50).to_string(),
+            "192.168.0.50"
+        );
+        assert_eq!(nth(subnet("fd00::1/64"), 0x50).to_string(), "fd00::50");
     }
 
     #[test]
@@ -200,22 +190,62 @@ mod tests {
             ("fd00::/64", "192.168.0.50", false),
             ("fd00::/127", "fd00::", true),
         ] {
-            let verdict = subnet(network).host_fits(host.parse().unwrap(), None);
+            let verdict = host_fits(subnet(network), host.parse().unwrap(), None);
             assert_eq!(verdict.is_ok(), fits, "{host} in {network}: {verdict:?}");
         }
     }
 
     #[test]
     fn ipv6_routers_may_be_link_local() {
-        assert!(
-            subnet("fd00::/64")
-                .gateway_fits("fe80::1".parse().unwrap())
-                .is_ok()
-        );
-        assert!(
-            subnet("fd00::/64")
-                .gateway_fits("fd01::1".parse().unwrap())
-                .is_err()
-        );
+        let network = subnet("fd00::/64");
+        let fits = |gateway: &str| gateway_fits(network, gateway.parse().unwrap());
+        assert_eq!(fits("fe80::1"), Ok(()));
+        let outside = "gateway fd01::1 is outside the nodes' network fd00::/64";
+        assert_eq!(fits("fd01::1"), Err(outside.to_owned()));
+    }
+
+    #[test]
+    fn addresses_that_no_host_has_are_refused() {
+        for (text, wanted) in [
+            (
+                "::ffff:192.168.0.50",
+                "`::ffff:192.168.0.50` is an IPv4 address in the form of IPv6; write 192.168.0.50",
+            ),
+            (
+                "fe80::1%eth0",
+                "`fe80::1%eth0`: write fe80::1; the interface is set in [network]",
+            ),
+            (
+                "10.0.0.1/8",
+                "`10.0.0.1/8`: write the address alone; the prefix is set in [network]",
+            ),
+            ("10.0.0", "`10.0.0` is not an IP address"),
+        ] {
+            assert_eq!(check_node(text), Err(wanted.to_owned()));
+        }
+        for (text, wanted) in [
+            (
+                "0.0.0.5",
+                "address 0.0.0.5 is in 0.0.0.0/8, which is not for hosts",
+            ),
+            (
+                "240.0.0.5",
+                "address 240.0.0.5 is in 240.0.0.0/4, which is reserved",
+            ),
+        ] {
+            let address = text.parse().unwrap();
+            assert_eq!(
+                host_fits(around(address, 24), address, None),
+                Err(wanted.to_owned())
+            );
+        }
+        for (text, wanted) in [
+            ("0.0.0.0", "name server 0.0.0.0 is the unspecified address"),
+            ("::", "name server :: is the unspecified address"),
+            ("224.0.0.1", "name server 224.0.0.1 is a multicast address"),
+        ] {
+            assert_eq!(check_server(text), Err(wanted.to_owned()));
+        }
+        assert_eq!(check_server("127.0.0.53"), Ok(()));
     }
 }
