@@ -180,8 +180,8 @@ pub enum EtcdSource {
     Version(String),
     /// Debian's packages, fetched with the `debian-trixie` base.
     Debian,
-    /// A release tarball, a Debian package (`.deb`; several separated by commas) or a folder.
-    Path(PathBuf),
+    /// A directory, or archives (a release tarball, Debian packages) that together contain the programs.
+    Paths(Vec<PathBuf>),
 }
 
 /// Keys and certificates.

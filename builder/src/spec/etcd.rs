@@ -41,10 +41,7 @@ fn source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSou
     let version = text.strip_prefix('v').unwrap_or(text);
     if !is_version(version) {
         if is_path(text) {
-            let parts = text
-                .split(',')
-                .map(|part| folder.join(part).to_string_lossy().into_owned());
-            return EtcdSource::Path(PathBuf::from(parts.collect::<Vec<_>>().join(",")));
+            return EtcdSource::Paths(paths(text, folder));
         }
         let message = format!(
             "`{text}` is neither a release number, `debian`, nor a path; write ./{text} for a folder"
@@ -52,6 +49,15 @@ fn source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSou
         log.add(place, message);
     }
     EtcdSource::Version(version.to_owned())
+}
+
+/// One path, or several separated by commas. A comma inside a directory's name belongs to the path.
+fn paths(text: &str, folder: &Path) -> Vec<PathBuf> {
+    let parts: Vec<_> = text.split(',').map(str::trim).collect();
+    match parts.iter().all(|part| is_path(part)) {
+        true => parts.into_iter().map(|part| folder.join(part)).collect(),
+        false => vec![folder.join(text)],
+    }
 }
 
 /// `3.6.14`, also `3.7.0-rc.1`.

@@ -21,15 +21,28 @@ use crate::parallel;
 /// No archive of etcd is larger; what is, is not read into memory.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
 
-/// The programs at `path`; several archives may be given, separated by commas.
-pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Found> {
+/// The programs in a directory or in archives.
+pub(super) fn local(paths: &[PathBuf], options: &Options<'_>) -> Result<Found> {
     let given = |path: PathBuf| {
         let (pin, name) = (sidecar(&path)?, path.file_name().unwrap_or_default());
         let name = name.to_string_lossy().into_owned();
         Ok(Pinned { path, name, pin })
     };
-    let files: Vec<Pinned> = files(path)?.into_iter().map(given).collect::<Result<_>>()?;
-    gather(path.display().to_string(), &files, options)
+    let files = match paths {
+        [folder] if folder.is_dir() => in_folder(folder)?,
+        archives => archives.to_vec(),
+    };
+    let files: Vec<Pinned> = files.into_iter().map(given).collect::<Result<_>>()?;
+    gather(listed(paths), &files, options)
+}
+
+/// The paths for people, separated by commas.
+pub(super) fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.join(",")
 }
 
 /// The programs in those files together; `source` names them for reports.
@@ -71,23 +84,6 @@ impl Opened {
             digested,
             unpacked,
         })
-    }
-}
-
-/// The files that hold the programs.
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_dir() {
-        return in_folder(path);
-    }
-    match path
-        .to_str()
-        .filter(|text| text.contains(',') && !path.exists())
-    {
-        Some(list) => Ok(list
-            .split(',')
-            .map(|item| PathBuf::from(item.trim()))
-            .collect()),
-        None => Ok(vec![path.to_owned()]),
     }
 }
 

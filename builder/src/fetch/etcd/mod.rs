@@ -72,11 +72,11 @@ pub(super) fn etcd(
                 .and_then(complete)
                 .context("taking etcd from Debian's packages")
         }
-        EtcdSource::Path(path) => {
-            let found = local::local(path, options);
+        EtcdSource::Paths(paths) => {
+            let found = local::local(paths, options);
             found
                 .and_then(complete)
-                .with_context(|| format!("taking etcd from {}", path.display()))
+                .with_context(|| format!("taking etcd from {}", local::listed(paths)))
         }
     }
 }

@@ -38,8 +38,12 @@ fn tarball_of(version: &str, machine: u16, tail: &str) -> Vec<u8> {
 }
 
 fn local(scene: &Scene, path: impl Into<PathBuf>) -> anyhow::Result<EtcdBinaries> {
+    locals(scene, vec![path.into()])
+}
+
+fn locals(scene: &Scene, paths: Vec<PathBuf>) -> anyhow::Result<EtcdBinaries> {
     crate::fetch::etcd(
-        &EtcdSource::Path(path.into()),
+        &EtcdSource::Paths(paths),
         &scene.options(),
         &scene.dir.path().join("state"),
     )
@@ -256,9 +260,11 @@ fn packages_are_taken_by_list_or_folder() {
         "client.deb",
         &package("3.5.17-1", "etcdctl", &program("etcdctl")),
     );
-    let list = format!("{},{}", server.display(), client.display());
-    for path in [PathBuf::from(list), scene.dir.path().to_owned()] {
-        let etcd = local(&scene, path).unwrap();
+    for paths in [
+        vec![server.clone(), client],
+        vec![scene.dir.path().to_owned()],
+    ] {
+        let etcd = locals(&scene, paths).unwrap();
         assert_eq!(etcd.version, "3.5.16", "the server's");
         assert!(
             etcd.etcd.ends_with(b"etcd")
@@ -270,8 +276,8 @@ fn packages_are_taken_by_list_or_folder() {
     let (kind, text) = failure(local(&scene, server.clone()));
     assert_eq!(kind, Kind::Usage);
     assert!(text.ends_with("server.deb has no etcdctl"), "{text}");
-    let twice = format!("{0},{0}", server.display());
-    assert_eq!(failure(local(&scene, twice)).0, Kind::Usage);
+    let twice = vec![server.clone(), server];
+    assert_eq!(failure(locals(&scene, twice)).0, Kind::Usage);
 }
 
 #[test]

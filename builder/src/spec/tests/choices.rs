@@ -13,7 +13,7 @@ fn flags_win_over_the_file() {
     assert_eq!(cluster.base, Base::Image("./my.img.xz".into()));
     assert_eq!(
         cluster.etcd.source,
-        EtcdSource::Path("etcd-v3.4.45-linux-arm64.tar.gz".into())
+        EtcdSource::Paths(vec!["etcd-v3.4.45-linux-arm64.tar.gz".into()])
     );
     assert_eq!(
         cluster.ssh.authorized_keys,
@@ -25,12 +25,12 @@ fn flags_win_over_the_file() {
 fn paths_in_the_file_start_at_its_folder() {
     let text = VALID
         .replace("debian-trixie", "base.img")
-        .replace("3.5.34", "a.deb,b.deb");
+        .replace("3.5.34", "a.deb, b.deb");
     let cluster = resolve(&input(&text)).unwrap();
     assert_eq!(cluster.base, Base::Image("lab/base.img".into()));
     assert_eq!(
         cluster.etcd.source,
-        EtcdSource::Path("lab/a.deb,lab/b.deb".into())
+        EtcdSource::Paths(vec!["lab/a.deb".into(), "lab/b.deb".into()])
     );
 }
 
@@ -194,7 +194,7 @@ fn several_complaints_become_one_failure() {
         failure.message,
         "2 things to correct\n  \
          lab/cluster.toml:2: `Lab` is not a cluster name: use lower-case letters, digits and `-`\n  \
-         lab/cluster.toml:14: `de` is not a country: write two capital letters, as in \"DE\""
+         lab/cluster.toml:14: `de` is not a country: write its two capital letters in ISO 3166, as in \"DE\""
     );
 }
 
