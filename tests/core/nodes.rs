@@ -234,7 +234,7 @@ fn what_core_cannot_do_is_refused() {
         &["does not support `[[file]]`: its system is a read-only snap"],
     );
     refuses(
-        "[ssh]\npassword-hash = \"$6$abcdefgh$1234567890123456789012345678901234567890\"\n",
+        "[ssh]\npassword-hash = \"$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1\"\n",
         &["`password-hash`"],
     );
     refuses(

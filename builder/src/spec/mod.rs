@@ -15,6 +15,7 @@ mod document;
 pub(crate) mod settings;
 
 mod etcd_flags;
+mod key_options;
 mod names;
 mod public_key;
 mod sizes;

@@ -2,6 +2,8 @@
 
 use ssh_key::{Algorithm, PublicKey};
 
+use super::key_options;
+
 /// The lines of a key file that are not empty and not comments.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     text.lines()
@@ -10,56 +12,98 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The line without surrounding space, if it is a key that OpenSSH of today accepts.
+/// The line as sshd reads it, its parts separated by one space, if it is a key that OpenSSH of today accepts.
 ///
 /// What was written never appears in the message: it may be a private key pasted by mistake.
 pub(super) fn checked(line: &str) -> Result<String, String> {
-    let line = line.trim();
-    if line.contains("PRIVATE KEY") {
-        return Err(
-            "that is a private key; give its public half, the file that ends in .pub".to_owned(),
-        );
-    }
-    if line.contains(['\n', '\r']) {
-        return Err("a public key is one line; give several keys as several entries".to_owned());
-    }
-    let key = PublicKey::from_openssh(line)
-        .or_else(|_| PublicKey::from_openssh(without_options(line)))
-        .map_err(
-            |_| "that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`",
-        )?;
-    match key.algorithm() {
-        Algorithm::Dsa => {
-            Err("DSA keys are no longer accepted by OpenSSH; use an Ed25519 key".to_owned())
-        }
-        Algorithm::Other(_) => Err("the type of that SSH public key is not known".to_owned()),
-        _ => Ok(line.to_owned()),
-    }
+    let (options, key) = parsed(line)?;
+    Ok(match options {
+        "" => key,
+        options => format!("{options} {key}"),
+    })
 }
 
-/// The same for the key of a CA: sshd's `TrustedUserCAKeys` takes keys alone, and would skip a line with options.
+/// The same for the key of a CA: sshd's `TrustedUserCAKeys` takes keys alone and skips a line with options.
 pub(super) fn checked_bare(line: &str) -> Result<String, String> {
-    let line = checked(line)?;
-    match PublicKey::from_openssh(&line) {
-        Ok(_) => Ok(line),
-        Err(_) => Err("the key of a CA takes no options before it; \
+    match parsed(line)? {
+        ("", key) => Ok(key),
+        _ => Err("the key of a CA takes no options before it; \
              give its `.pub` file's line as it is"
             .to_owned()),
     }
 }
 
-/// What follows the first space outside of quotes: options may hold spaces, but only quoted.
-fn without_options(line: &str) -> &str {
+/// The options and the key of a line. Like sshd, tries it as a key alone first.
+fn parsed(line: &str) -> Result<(&str, String), String> {
+    let line = line.trim();
+    if line.contains("PRIVATE KEY") || line.starts_with("PuTTY-User-Key-File") {
+        return Err(
+            "that is a private key; give its public half, the file that ends in .pub".to_owned(),
+        );
+    }
+    if line.starts_with("---- BEGIN SSH2 PUBLIC KEY") {
+        return Err(
+            "that key is in the format of RFC 4716; convert it with ssh-keygen -i -f FILE"
+                .to_owned(),
+        );
+    }
+    if line.contains(['\n', '\r']) {
+        return Err("a public key is one line; give several keys as several entries".to_owned());
+    }
+    if line.chars().any(|c| c.is_control() && c != '\t') {
+        return Err("the line of a public key must not contain control characters".to_owned());
+    }
+    if let Some(key) = bare(line)? {
+        return Ok(("", key));
+    }
+    let (options, rest) = line.split_at(end_of_options(line));
+    let key = bare(rest)?
+        .ok_or("that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`")?;
+    key_options::check(options)
+        .map_err(|reason| format!("sshd does not accept the options before the key: {reason}"))?;
+    Ok((options, key))
+}
+
+/// Type, base64 and comment, separated by any number of spaces and tabs.
+fn bare(text: &str) -> Result<Option<String>, String> {
+    let words: Vec<_> = text
+        .split([' ', '\t'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words
+        .first()
+        .is_some_and(|kind| kind.ends_with("-cert-v01@openssh.com"))
+    {
+        return Err(
+            "that is a certificate; give the public key itself, the file without `-cert`"
+                .to_owned(),
+        );
+    }
+    let line = words.join(" ");
+    let Ok(key) = PublicKey::from_openssh(&line) else {
+        return Ok(None);
+    };
+    match key.algorithm() {
+        Algorithm::Dsa => {
+            Err("DSA keys are no longer accepted by OpenSSH; use an Ed25519 key".to_owned())
+        }
+        Algorithm::Other(_) => Err("the type of that SSH public key is not known".to_owned()),
+        _ => Ok(Some(line)),
+    }
+}
+
+/// Where the options end: at the first space or tab outside of quotes.
+fn end_of_options(line: &str) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (at, c) in line.char_indices() {
         match c {
             '"' if !escaped => quoted = !quoted,
-            ' ' | '\t' if !quoted => return line[at..].trim_start(),
+            ' ' | '\t' if !quoted => return at,
             _ => {}
         }
         escaped = c == '\\' && !escaped;
     }
-    ""
+    line.len()
 }
 
 #[cfg(test)]
@@ -80,6 +124,41 @@ mod tests {
             format!("from=\"10.0.0.0/8\",command=\"echo \\\"a b\\\"\" {KEY} x"),
         ] {
             assert_eq!(checked(&format!("  {line} \n")), Ok(line));
+        }
+    }
+
+    #[test]
+    fn spaces_and_tabs_separate_as_for_sshd() {
+        let (kind, base64) = KEY.split_once(' ').unwrap();
+        for line in [
+            format!("{kind}\t{base64}\tme"),
+            format!("{kind}  {base64}   me"),
+        ] {
+            assert_eq!(checked(&line), Ok(format!("{KEY} me")));
+            assert_eq!(
+                checked(&format!("no-pty \t {line}")),
+                Ok(format!("no-pty {KEY} me"))
+            );
+        }
+    }
+
+    #[test]
+    fn other_formats_name_the_step_to_take() {
+        for (line, wanted) in [
+            (
+                "ssh-ed25519-cert-v01@openssh.com AAAA me",
+                "that is a certificate; give the public key itself, the file without `-cert`",
+            ),
+            (
+                "---- BEGIN SSH2 PUBLIC KEY ----",
+                "that key is in the format of RFC 4716; convert it with ssh-keygen -i -f FILE",
+            ),
+            (
+                "PuTTY-User-Key-File-3: ssh-ed25519",
+                "that is a private key; give its public half, the file that ends in .pub",
+            ),
+        ] {
+            assert_eq!(checked(line), Err(wanted.to_owned()));
         }
     }
 

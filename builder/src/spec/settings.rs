@@ -147,7 +147,7 @@ sections! {
             r#"["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca"]"#);
         /// The hash of a password for the console, made with `openssl passwd -6`. SSH never accepts a password.
         "password-hash": Text(ssh::password_hash), Optional(
-            r#""$6$saltsaltsaltsalt$NxLyPD9NDcDiX.dPIZ4a.u1WqJTSY1t0BNcVlJ0oJpSHG7c2H9QhIrXkTqVPXb4oQb1jVxWn0e1cS0e3d2oZ01""#);
+            r#""$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1""#);
     }
 
     "[pki]" {

@@ -11,7 +11,8 @@ use crate::secret::Secret;
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
     let lines = |name: &str| -> Vec<String> {
         let keys = table.texts(name);
-        keys.iter().map(|key| key.value.trim().to_owned()).collect()
+        let checked = |line: &str| public_key::checked(line).unwrap_or_default();
+        keys.iter().map(|key| checked(key.value)).collect()
     };
     let trusted_user_ca = lines("trusted-user-ca");
     Ssh {
@@ -93,21 +94,40 @@ fn of_home(files: &[TextFile], purpose: Purpose, log: &mut Complaints) -> Vec<St
     keys
 }
 
-/// A hash as crypt(3) writes it: `$id$…$hash`. What was written never appears in the message.
+/// The methods of crypt(3) that are secure today, and how many characters follow the last `$`.
+const METHODS: [(&str, usize); 8] = [
+    ("y", 43),
+    ("gy", 43),
+    ("7", 43),
+    ("6", 86),
+    ("5", 43),
+    ("2b", 53),
+    ("2a", 53),
+    ("2y", 53),
+];
+
+/// Checks a hash as crypt(3) writes it: `$method$…$hash`. What was written never appears in the message.
 pub(super) fn password_hash(text: &str) -> Result<(), String> {
-    const METHODS: [&str; 8] = ["y", "gy", "7", "6", "5", "2b", "2a", "2y"];
     let allowed = |c: char| c.is_ascii_graphic() && !":!*;\\'\"".contains(c);
-    let mut parts = text.split('$');
-    let starts = parts.next() == Some("") && parts.next().is_some_and(|id| METHODS.contains(&id));
-    let ends = parts.clone().count() >= 1 && parts.next_back().is_some_and(|hash| hash.len() >= 22);
-    if starts && ends && text.chars().all(allowed) {
-        return Ok(());
+    let parts: Vec<_> = text.split('$').collect();
+    let (["", method, .., hash], true) = (parts.as_slice(), text.chars().all(allowed)) else {
+        return Err(no_hash());
+    };
+    let known = METHODS.iter().find(|(known, _)| known == method);
+    let length = known.filter(|_| parts.len() >= 4).ok_or_else(no_hash)?.1;
+    match hash.len() {
+        found if found == length => Ok(()),
+        found => Err(format!(
+            "`password-hash` is cut short or too long: a hash of its kind has {length} characters \
+             after the last `$`, not {found}"
+        )),
     }
-    Err(
-        "`password-hash` is not a crypt(3) hash; make one with `openssl passwd -6` \
-         (a plain password is never stored)"
-            .to_owned(),
-    )
+}
+
+fn no_hash() -> String {
+    "`password-hash` is not a crypt(3) hash; make one with `openssl passwd -6` \
+     (a plain password is never stored)"
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -117,9 +137,12 @@ mod tests {
     #[test]
     fn only_hashes_of_today_are_taken() {
         for hash in [
-            "$6$kSKJnrYzZ8x9$1jCzqkxDa1aTbkVxEVAE4JNI2DYOlWmMXmFfLNF2OGMkCwkyS0wUwKeXJHm5Gy1Yw8mCJmC3BGGVnXoOQ4cVx0",
-            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC",
-            "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+            "$6$kSKJnrYzZ8x9$j3KI9v/v0gzHQAqvo/azw9/h6WozR9fBfnO17Mwk.YiCcaoYNDI1tv8eZQM2qKekhULSdhVb3IEXalLGyQJuF0",
+            "$5$abc$F8oKtQ0IwuAzMOVg5Ne5sqbJtNjbFVs9pxazO96k8H8",
+            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$6foLM1JhGupouWKMU70wxK61Kw9ZnecbACjJwRadqM2",
+            "$gy$j9T$F5Jx5fExrKuPp53xLKQ..1$swDwqc9roxMj9t43.TdN6v6uEgFlLv6oDhMVx4g6bhA",
+            "$7$CU..../....2Q9obwLhin8qvQl6sisAO/$.bP7HtD2HP.OKbRurZTdgkP/04.gFdcR2KR0sT1oqh9",
+            "$2b$12$R9h/cIPz0gi.URNNX3kh2OFZpuItF3WweSp8FEkv/0/5FZHApM3fe",
         ] {
             assert!(password_hash(hash).is_ok(), "{hash}");
         }
@@ -129,6 +152,8 @@ mod tests {
             "$6$",
             "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
             "$6$salt$short",
+            "$6$1jCzqkxDa1aTbkVxEVAE4JNI2DYOlWmMXmFfLNF2OGMkCwkyS0wUwKeXJHm5Gy1Yw8mCJmC3BGGVnXoOQ4",
+            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$6foLM1JhGupouWKMU70wxK61Kw9ZnecbACjJwRadqM",
             "$6$a:b$1jCzqkxDa1aTbkVxEVAE4JNI2DYO",
             "!",
         ] {

@@ -50,7 +50,7 @@ user = "admin"
 authorized-keys = [
   "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me",
 ]
-password-hash = "$6$kSKJnrYzZ8x9$1jCzqkxDa1aTbkVxEVAE4JNI2DYOlWmMXmFfLNF2OGMkCwkyS0wUwKeXJHm5Gy1Yw8mCJmC3BGGVnXoOQ4cVx0"
+password-hash = "$6$kSKJnrYzZ8x9$j3KI9v/v0gzHQAqvo/azw9/h6WozR9fBfnO17Mwk.YiCcaoYNDI1tv8eZQM2qKekhULSdhVb3IEXalLGyQJuF0"
 [pki]
 key = "rsa-2048"
 ca-days = 100
