@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, State, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::context::Values;
 use super::source::Overlays;
@@ -15,7 +15,7 @@ use super::source::Overlays;
 /// Renders strings and conditions against one node's values.
 pub(super) struct Renderer<'a> {
     environment: Environment<'a>,
-    values: minijinja::Value,
+    values: Value,
 }
 
 impl std::fmt::Debug for Renderer<'_> {
@@ -26,7 +26,10 @@ impl std::fmt::Debug for Renderer<'_> {
 
 impl Renderer<'_> {
     pub(super) fn new(values: &Values, overlays: &Overlays) -> Self {
-        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        Self::with(Value::from(minijinja::value::Serde(values)), overlays)
+    }
+
+    fn with(values: Value, overlays: &Overlays) -> Self {
         let mut environment = Environment::new();
         let (known, overlays) = (values.clone(), overlays.clone());
         // `file("etcd/join")`: another overlay's template, filled in.
@@ -40,6 +43,7 @@ impl Renderer<'_> {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(syntax());
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_formatter(as_node_files_write_it);
         Self {
             environment,
             values,
@@ -65,6 +69,18 @@ impl Renderer<'_> {
 }
 
 /// Jinja's syntax, with files ending in a newline as they are written.
+/// Writes booleans as `true` and `false`, which shell, YAML, TOML and JSON share; minijinja's own are Python's.
+fn as_node_files_write_it(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    match bool::try_from(value.clone()) {
+        Ok(switch) => Ok(out.write_str(if switch { "true" } else { "false" })?),
+        Err(_) => minijinja::escape_formatter(out, state, value),
+    }
+}
+
 fn syntax() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.keep_trailing_newline(true);
@@ -81,4 +97,25 @@ fn packed(text: &str) -> std::io::Result<String> {
 
 fn unpackable(error: std::io::Error) -> minijinja::Error {
     minijinja::Error::new(ErrorKind::InvalidOperation, "packing").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_rendered_as_the_shell_compares_them() {
+        let overlays = Overlays::default();
+        for (wipe, line) in [(true, "\nWIPE=true\n"), (false, "\nWIPE=false\n")] {
+            let appliance = minijinja::context! {
+                data_place => "card", data_start => 16384, wipe_data => wipe,
+            };
+            let renderer = Renderer::with(minijinja::context! { appliance }, &overlays);
+            let program = renderer
+                .text(&overlays.text("appliance", "data").unwrap())
+                .unwrap();
+            assert!(program.contains(line), "{program}");
+            assert!(program.contains("[ \"$WIPE\" = true ]"), "{program}");
+        }
+    }
 }
