@@ -1,4 +1,4 @@
-//! What the user typed, and the little of the environment that matters. Nothing here decides what it means.
+//! The command line and the environment, as given. Nothing here decides what they mean.
 
 mod boot;
 mod environment;
@@ -20,28 +20,28 @@ pub use output::write_new;
 
 const EXAMPLES: &str = "\
 Examples:
-  etcd-image build --nodes 3            three images with default addresses, ready to flash
-  etcd-image init                       write a commented cluster.toml to start from
-  etcd-image plan                       show every edit, write nothing
-  etcd-image build --base debian-trixie --only etcd2
-                                        rebuild one node from another base
-  etcd-image verify images              check the images against their manifest
-  etcd-image boot images                boot them in QEMU and use the cluster
+  etcd-image build --nodes 3   write three images with default addresses
+  etcd-image init              write a commented cluster.toml
+  etcd-image plan              print every edit and write nothing
+  etcd-image verify images     compare the images with their manifest
+  etcd-image boot images       boot the images in QEMU and test the cluster
 
-Exit codes: 0 done, 2 usage or configuration, 3 verification failed, 4 unsupported or corrupt
-base, 5 disk or network, 6 the booted cluster is not healthy.";
+Exit codes:
+  0 success                    4 unsupported or corrupt base image
+  2 usage or configuration     5 disk or network failure
+  3 verification failed        6 the booted cluster is not healthy";
 
-/// Turn a stock operating-system image into the ready-to-flash nodes of an etcd cluster
+/// Turn a stock OS image into ready-to-flash nodes of an etcd cluster
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "etcd-image",
     version,
-    max_term_width = 100,
+    max_term_width = 80,
     help_expected = true
 )]
 #[command(after_help = EXAMPLES, propagate_version = false)]
 pub struct Args {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
     /// How much to say, and in which form.
@@ -76,87 +76,87 @@ Examples:
   etcd-image build --nodes 3 --base ./raspios-lite.img.xz --etcd 3.5.34
   etcd-image build --nodes 3 --ssh-key ~/.ssh/work.pub --offline")]
     Build(Work),
-    /// Print what build would write, and write nothing (no secrets are shown)
+    /// Print what build would write, without secrets, and write nothing
     #[command(after_help = "\
 Examples:
   etcd-image plan --nodes 3
   etcd-image plan --only etcd2 --json")]
     Plan(Work),
-    /// Fill the cache, for a later build without a network
+    /// Download everything needed for an offline build
     #[command(after_help = "\
 Examples:
-  etcd-image fetch                      the base and etcd that cluster.toml names
+  etcd-image fetch
   etcd-image fetch --base debian-trixie --cache /media/usb/cache")]
     Fetch(Fetch),
-    /// Show what is in an image: partitions, node identity, injected files, certificates
+    /// Show partitions, identity, added files and certificates of an image
     #[command(after_help = "\
 Examples:
   etcd-image inspect images/etcd1.img
   etcd-image inspect --json images/etcd1.img")]
     Inspect {
-        /// The image to read
+        /// The image to inspect
         #[arg(value_name = "IMG")]
         image: PathBuf,
     },
-    /// Compare images with their manifest; check file systems, certificates and modes
+    /// Compare images with their manifest and check what they contain
     #[command(after_help = "\
 Examples:
-  etcd-image verify images              every image of the folder
+  etcd-image verify images
   etcd-image verify images/etcd1.img")]
     Verify {
-        /// An image, or the folder that build wrote
+        /// An image, or a directory that build wrote
         #[arg(value_name = "IMG|DIR", default_value = "images")]
         target: PathBuf,
     },
-    /// Boot the images in QEMU, wait for quorum, write and read a key, print the members (Linux)
+    /// Boot the images in QEMU and test the cluster (Linux only)
     #[command(after_help = "\
 Examples:
-  etcd-image boot                       the images of images/
-  etcd-image boot images --keep         look around, stop with Ctrl-C
+  etcd-image boot
+  etcd-image boot images --keep
   etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
     Boot(BootOptions),
     /// The inner half of boot
     #[command(hide = true)]
     BootInside,
-    /// List the bases that can be named with --base, with versions and digests
+    /// List the recipes for --base with their versions and digests
     Recipes {
-        /// Read recipes from this folder instead of the built-in ones
+        /// Read recipes from this directory instead of the built-in ones
         #[arg(long, value_name = "DIR")]
         recipes: Option<PathBuf>,
     },
-    /// Write a commented cluster.toml with every setting, its default and its unit
+    /// Write a commented cluster.toml with every setting and its default
     #[command(after_help = "\
 Examples:
   etcd-image init
   etcd-image init --config lab.toml --nodes 5")]
     Init {
-        /// The file to write; an existing one is never overwritten
+        /// Write this file, which must not exist yet
         #[arg(long, value_name = "FILE", default_value = "cluster.toml")]
         config: PathBuf,
-        /// How many nodes to describe
+        /// Describe this many nodes
         #[arg(long, value_name = "N", default_value_t = 3)]
         nodes: u32,
     },
-    /// Print a JSON schema of cluster.toml, with which editors complete and check it
+    /// Print a JSON schema of cluster.toml for editors
     #[command(after_help = "\
 Example:
   etcd-image schema > cluster.schema.json")]
     Schema,
-    /// Print the completion script of a shell
+    /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
-  etcd-image completions bash > ~/.local/share/bash-completion/completions/etcd-image")]
+  etcd-image completions bash > /etc/bash_completion.d/etcd-image")]
     Completions {
-        /// The shell to complete for
+        /// The shell
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
-    /// Write the manual pages into a folder
+    /// Write the manual pages to a directory
     #[command(after_help = "\
 Example:
   etcd-image man ~/.local/share/man/man1")]
     Man {
-        /// The folder; made if it does not exist
+        /// The directory, created if it does not exist
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
@@ -171,7 +171,7 @@ pub struct Fetch {
     /// Where downloads go.
     #[command(flatten)]
     pub cache: CacheOptions,
-    /// How much to tell on the way.
+    /// What to log.
     #[command(flatten)]
     pub detail: DetailOptions,
 }
@@ -179,7 +179,7 @@ pub struct Fetch {
 /// The options of build and plan.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Work {
-    /// What images are made from, and how that is had.
+    /// What images are made from.
     #[command(flatten)]
     pub fetch: Fetch,
     /// What the nodes are.

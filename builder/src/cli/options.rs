@@ -9,24 +9,24 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct SourceOptions {
-    /// Describe the cluster by this file [default: cluster.toml, if there is one]
+    /// Read the cluster from this file [default: cluster.toml if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Start from this recipe, or from a local .img, .img.xz, .img.zst or .img.gz
+    /// Build on this recipe or local image (.img, .img.xz, .img.zst, .img.gz)
     /// [default: raspios-trixie]
     #[arg(long, value_name = "RECIPE|PATH")]
     pub base: Option<String>,
-    /// Use this etcd release, `debian` for Debian's packages, or a local release tarball, Debian
-    /// package or folder [default: 3.6.14]
+    /// Use this etcd release, Debian's packages, or a local tarball, packages
+    /// (separated by commas) or directory [default: 3.6.14]
     #[arg(long, value_name = "VERSION|debian|PATH")]
     pub etcd: Option<String>,
-    /// Keep the CA, keys and identities here (mode 0700; back it up)
+    /// Keep the CA, keys and identities here; back it up
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
-    /// Read recipes from this folder instead of the built-in ones
+    /// Read recipes from this directory instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
-    /// Take Debian packages from this mirror (debian-trixie only)
+    /// Download Debian packages from this mirror
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
 }
@@ -35,20 +35,20 @@ pub struct SourceOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Nodes")]
 pub struct NodeOptions {
-    /// Number of nodes; without a file: etcd1…N at 192.168.0.50 upward
+    /// Build this many nodes: etcd1 at 192.168.0.50 and upward
     #[arg(long, value_name = "N")]
     pub nodes: Option<u32>,
-    /// Build only these nodes of the cluster
+    /// Build only these nodes
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Let this SSH public key log in; repeat for several [default: ~/.ssh/*.pub]
+    /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Vec<PathBuf>,
-    /// Start nodes of Ubuntu Core of grade signed through the kernel's command line: unofficial, not
-    /// documented by its makers
+    /// Provision signed Ubuntu Core images by the kernel command line
+    /// (unofficial)
     #[arg(long)]
     pub core_signed_cmdline: bool,
-    /// Add overlays from this directory; one replaces the built-in overlay of the same name
+    /// Read additional or replacement overlays from this directory
     #[arg(long, value_name = "DIR")]
     pub overlays: Option<PathBuf>,
 }
@@ -57,14 +57,13 @@ pub struct NodeOptions {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Downloads and work")]
 pub struct CacheOptions {
-    /// Keep downloads here; builds may share it [default: the user's cache folder]
+    /// Keep downloads here [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Use only what the cache holds, open no connection
+    /// Use only what is in the cache; open no connection
     #[arg(long)]
     pub offline: bool,
-    /// Work on at most this many nodes, or threads that unpack, at once
-    /// [default: as many as processors, and one node more]
+    /// Limit nodes and threads that work at once [default: number of CPUs]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
@@ -73,7 +72,7 @@ pub struct CacheOptions {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct DetailOptions {
-    /// Tell what was found and decided, and when, on standard error
+    /// Log decisions with timestamps
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -82,7 +81,7 @@ pub struct DetailOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
-    /// Write the images here
+    /// Write the images to this directory
     #[arg(long, value_name = "DIR", default_value = "images")]
     pub out: PathBuf,
 }
@@ -91,10 +90,10 @@ pub struct OutputOptions {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct Voice {
-    /// Print the result as JSON on standard output
+    /// Print the result as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(long, global = true)]
     pub quiet: bool,
 }

@@ -30,16 +30,47 @@ fn definitions_are_sound_and_every_option_is_documented() {
 }
 
 #[test]
-fn help_fits_into_100_columns() {
+fn help_fits_into_80_columns() {
     for mut command in commands() {
-        let help = command.render_long_help().to_string();
-        for line in help.lines() {
+        for help in [command.render_help(), command.render_long_help()] {
+            let help = help.to_string();
+            let long = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{}", command.get_name());
+        }
+    }
+}
+
+#[test]
+fn every_command_and_option_has_one_sentence_of_help() {
+    for command in commands() {
+        let about = command.get_about().map(ToString::to_string);
+        let arguments = command
+            .get_arguments()
+            .filter(|argument| !argument.is_hide_set());
+        let helps = arguments.map(|argument| argument.get_help().map(ToString::to_string));
+        for help in helps.chain([about]) {
+            let help = help.expect("everything is documented");
+            let sound = help.starts_with(|c: char| c.is_ascii_uppercase()) && !help.ends_with('.');
             assert!(
-                line.chars().count() <= 100,
-                "{}: {line}",
+                sound && help.chars().count() <= 140,
+                "{}: {help}",
                 command.get_name()
             );
         }
+    }
+}
+
+#[test]
+fn the_help_names_the_defaults_of_the_settings() {
+    let build = Args::command().find_subcommand("build").cloned().unwrap();
+    for (option, table, setting) in [("base", "cluster", "base"), ("etcd", "etcd", "version")] {
+        let mut arguments = build.get_arguments();
+        let argument = arguments
+            .find(|argument| argument.get_id() == option)
+            .unwrap();
+        let default = crate::spec::settings::default_text(table, setting);
+        let help = argument.get_help().unwrap().to_string();
+        assert!(help.ends_with(&format!("[default: {default}]")), "{help}");
     }
 }
 
