@@ -49,9 +49,14 @@ impl Complaints {
         }
     }
 
-    /// One more thing that is wrong.
+    /// One more thing that is wrong. Control characters are escaped: a terminal must not obey a file.
     pub(super) fn add(&mut self, place: Place, message: impl Into<String>) {
-        self.found.push((place, message.into()));
+        let escape = |c: char| match c.is_control() {
+            true => c.escape_debug().to_string(),
+            false => c.to_string(),
+        };
+        self.found
+            .push((place, message.into().chars().map(escape).collect()));
     }
 
     /// Adds a complaint if a check failed; the value otherwise.

@@ -8,7 +8,7 @@ use super::table::Table;
 use super::{identity, names, suggest};
 
 /// What the program writes itself, or what a mount hides; an entry covers everything below it.
-const REFUSED: [(&str, &str); 26] = [
+const REFUSED: [(&str, &str); 28] = [
     ("/etc/etcd/pki", "the certificates are kept there"),
     (
         "/etc/etcd/etcd.conf.yml",
@@ -51,6 +51,8 @@ const REFUSED: [(&str, &str); 26] = [
     ("/proc", "a mount hides it"),
     ("/run", "a mount hides it"),
     ("/sys", "a mount hides it"),
+    ("/var/lock", "it is a link into /run, which a mount hides"),
+    ("/var/run", "it is a link to /run, which a mount hides"),
     ("/tmp", "it is emptied at boot"),
     ("/lost+found", "it belongs to the file system"),
 ];
@@ -124,8 +126,7 @@ pub(super) fn path(path: &str) -> Result<(), String> {
     let plain = |part: &str| !["", ".", ".."].contains(&part) && part.len() <= 255;
     if path.len() > 4095 || path.chars().any(char::is_control) || !relative.split('/').all(plain) {
         return Err(format!(
-            "`{}` must be a plain path, without .. or // or a final /",
-            path.escape_debug()
+            "`{path}` must be a plain path, without .. or // or a final /"
         ));
     }
     let covers = |owned: &str| {

@@ -37,7 +37,7 @@ fn free_name(name: &str, nodes: &[Node], domain: &str) -> Result<(), String> {
         let full = format!("{}.{domain}", node.name.value);
         name.eq_ignore_ascii_case(&node.name.value) || name.eq_ignore_ascii_case(&full)
     };
-    if name.eq_ignore_ascii_case("localhost") || nodes.iter().any(own) {
+    if names::in_every_hosts_file(name) || nodes.iter().any(own) {
         return Err(format!(
             "`{name}` is in /etc/hosts already, with its own address"
         ));

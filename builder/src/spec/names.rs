@@ -1,5 +1,23 @@
 //! Names that other software has rules for: hosts, users, interfaces. Each check says what is wrong.
 
+/// Names that every machine's `/etc/hosts` has.
+const IN_EVERY_HOSTS_FILE: [&str; 7] = [
+    "localhost",
+    "ip6-localhost",
+    "ip6-loopback",
+    "ip6-localnet",
+    "ip6-mcastprefix",
+    "ip6-allnodes",
+    "ip6-allrouters",
+];
+
+/// Whether every machine's `/etc/hosts` has the name.
+pub(super) fn in_every_hosts_file(name: &str) -> bool {
+    IN_EVERY_HOSTS_FILE
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// A host name of one label (RFC 1123), in lower case because image names are made of it.
 pub(super) fn host_label(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -13,10 +31,12 @@ pub(super) fn host_label(name: &str) -> Result<(), String> {
         "only letters, digits and `-` are allowed"
     } else if name.starts_with('-') || name.ends_with('-') {
         "it must not begin or end with `-`"
-    } else if name.bytes().all(|c| c.is_ascii_digit()) {
+    } else if is_number(name) {
         "it must not look like a number"
-    } else if name == "localhost" {
-        "that is every machine's own name"
+    } else if in_every_hosts_file(name) {
+        "/etc/hosts of every machine has that name"
+    } else if name == "root" {
+        "etcd treats the certificate of that name as its administrator's"
     } else {
         return Ok(());
     };
@@ -32,12 +52,20 @@ pub(super) fn dns_name(name: &str) -> Result<(), String> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let number = |label: &str| label.bytes().all(|c| c.is_ascii_digit());
-    let numeric_end = name.rsplit('.').next().is_some_and(number);
+    let numeric_end = name.rsplit('.').next().is_some_and(is_number);
     if name.len() <= 253 && name.split('.').all(label) && !numeric_end {
         return Ok(());
     }
     Err(format!("`{name}` is not a valid DNS name"))
+}
+
+/// Whether `inet_aton(3)` reads the label as a number.
+fn is_number(label: &str) -> bool {
+    let hex = label
+        .strip_prefix("0x")
+        .or_else(|| label.strip_prefix("0X"));
+    hex.is_some_and(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit()))
+        || label.bytes().all(|c| c.is_ascii_digit())
 }
 
 /// A DNS name whose first label may be `*`.
@@ -147,6 +175,9 @@ mod tests {
             "ä",
             "12",
             "localhost",
+            "ip6-localhost",
+            "root",
+            "0x1",
             "a b",
             &long,
         ] {
@@ -159,6 +190,7 @@ mod tests {
             "a..b",
             "a_b",
             "1.2.3.4",
+            "1.2.3.0x4",
             "a b",
             &"a.".repeat(127),
         ] {

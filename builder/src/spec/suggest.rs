@@ -41,11 +41,7 @@ pub(super) fn unknown_key(key: &str, section: &Section) -> String {
             _ => advice(key, &known),
         }
     };
-    format!(
-        "unknown key `{}` in {}; {advice}",
-        key.escape_debug(),
-        section.header
-    )
+    format!("unknown key `{}` in {}; {advice}", key, section.header)
 }
 
 /// What to say about an unknown key at the top level of the file.
@@ -62,7 +58,7 @@ pub(super) fn unknown_table(name: &str) -> String {
         let headers: Vec<_> = top.iter().map(|section| section.header).collect();
         format!("known are {}", headers.join(", "))
     };
-    format!("unknown table `{}`; {advice}", name.escape_debug())
+    format!("unknown table `{name}`; {advice}")
 }
 
 /// How to continue after a name that is not among the known ones.

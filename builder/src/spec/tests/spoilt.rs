@@ -137,6 +137,9 @@ gateway = "10.1.2.1" → gateway = "10.1.3.1"
 gateway = "10.1.2.1" → gateway = "fd00::1"
     9: gateway fd00::1 is not of the nodes' address family; set `gateway` in [network], or "none"
 
+"9.9.9.9" → "0.0.0.0"
+    10: name server 0.0.0.0 is the unspecified address
+
 "9.9.9.9" → "9.9.9"
     10: `9.9.9` is not an IP address
 
@@ -165,7 +168,13 @@ password = "correct horse" → #
     11: [network.wifi] has no `password`
 
 "DE" → "de"
-    14: `de` is not a country: write two capital letters, as in "DE"
+    14: `de` is not a country: write its two capital letters in ISO 3166, as in "DE"
+
+"DE" → "UK"
+    14: `UK` is not a country: write its two capital letters in ISO 3166, as in "GB"
+
+"DE" → "XX"
+    14: `XX` is not a country: write its two capital letters in ISO 3166, as in "DE"
 "#,
     );
 }
@@ -179,6 +188,18 @@ name = "etcd1" → name = "ETCD1"
 
 name = "etcd1" → name = "etcd1.local"
     16: `etcd1.local` is not a host name: the domain is set by `domain` in [cluster]
+
+name = "etcd3" → name = "root"
+    23: `root` is not a host name: etcd treats the certificate of that name as its administrator's
+
+name = "etcd3" → name = "ip6-localhost"
+    23: `ip6-localhost` is not a host name: /etc/hosts of every machine has that name
+
+name = "etcd3" → name = "0x1"
+    23: `0x1` is not a host name: it must not look like a number
+
+name = "etcd3" → name = "a\u001b[31m"
+    23: `a\u{1b}[31m` is not a host name: only letters, digits and `-` are allowed
 
 name = "etcd3" → name = "etcd1"
     23: another node is called etcd1, in line 16
@@ -195,6 +216,15 @@ address = "10.1.2.50" → #
 
 "10.1.2.52" → "10.1.2.52/24"
     24: `10.1.2.52/24`: write the address alone; the prefix is set in [network]
+
+"10.1.2.52" → "::ffff:10.1.2.52"
+    24: `::ffff:10.1.2.52` is an IPv4 address in the form of IPv6; write 10.1.2.52
+
+"10.1.2.52" → "0.0.0.5"
+    24: address 0.0.0.5 is in 0.0.0.0/8, which is not for hosts
+
+"10.1.2.52" → "240.0.0.5"
+    24: address 240.0.0.5 is in 240.0.0.0/4, which is reserved
 
 "10.1.2.52" → "10.1.2.256"
     24: `10.1.2.256` is not an IP address
@@ -251,8 +281,20 @@ ssh-ed25519 AAAA → ssh-ed25519 AAAB
     34: that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`
     35: each item of `authorized-keys` must be a string, not an integer
 
+JuF0" → "
+    36: `password-hash` is cut short or too long: a hash of its kind has 86 characters after the last `$`, not 82
+
 password-hash = "$6$kSKJnrYzZ8x9$ → password-hash = "
     36: `password-hash` is not a crypt(3) hash; make one with `openssl passwd -6` (a plain password is never stored)
+
+"ssh-ed25519 AAAA → "from=10.0.0.1 ssh-ed25519 AAAA
+    34: sshd does not accept the options before the key: a value must be in double quotes, as in from="10.0.0.1"
+
+"ssh-ed25519 AAAA → "nopty ssh-ed25519 AAAA
+    34: sshd does not accept the options before the key: it does not know one of them
+
+XFSqti me" → XFSqti \u001b[31mme"
+    34: the line of a public key must not contain control characters
 
 authorized-keys = → trusted-user-ca = ["raspberry"]\nauthorized-keys =
     33: that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`
@@ -291,6 +333,10 @@ leaf-days = 50 → leaf-days = 101
 ["vip", "vip.kube.demo"] → "vip"
     43: `10.1.2.9` must be a list of strings, not a string
 
+["vip", "vip.kube.demo"] → ["ip6-loopback", "vip.0x1"]
+    43: `ip6-loopback` is in /etc/hosts already, with its own address
+    43: `vip.0x1` is not a valid DNS name
+
 ["vip", "vip.kube.demo"] → ["Etcd2", "etcd1.kube.demo", "a b"]
     43: `Etcd2` is in /etc/hosts already, with its own address
     43: `etcd1.kube.demo` is in /etc/hosts already, with its own address
@@ -314,6 +360,12 @@ path = "/etc/motd" → path = "/etc/motd/"
 
 path = "/etc/motd" → path = "/etc/etcd/pki/ca.crt"
     45: `/etc/etcd/pki/ca.crt` cannot be added: the certificates are kept there
+
+path = "/etc/motd" → path = "/var/run/motd"
+    45: `/var/run/motd` cannot be added: it is a link to /run, which a mount hides
+
+path = "/etc/motd" → path = "/var/lock/motd"
+    45: `/var/lock/motd` cannot be added: it is a link into /run, which a mount hides
 
 path = "/etc/motd" → path = "/boot/firmware/config.txt"
     45: `/boot/firmware/config.txt` cannot be added: the boot partition is mounted over it
