@@ -35,6 +35,7 @@ pub mod report;
 pub mod spec;
 
 mod commands;
+mod date;
 mod job;
 mod parallel;
 

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::store::{Reader, Store};
 use super::x509::{self, Facts};
 use super::{keys, refused};
+use crate::date::date;
 use crate::spec::Cluster;
 
 /// Names in the state folder.
@@ -71,6 +72,18 @@ impl Authority {
         })
     }
 
+    /// What to do about a CA that ends within a year and has less than a third of its life left.
+    pub(super) fn warning(&self, now: i64) -> Option<String> {
+        let certificate = &self.facts.certificate;
+        let ends_soon = certificate.not_after.saturating_sub(now) < keys::after_days(0, 365);
+        (ends_soon && certificate.is_due(now)).then(|| {
+            format!(
+                "warning: the CA ends on {}, and with it every certificate of the cluster; before that day, {RENEW}",
+                date(certificate.not_after)
+            )
+        })
+    }
+
     /// Signs a certificate for a key.
     pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> anyhow::Result<String> {
         Ok(params.signed_by(key, &self.issuer)?.pem())
@@ -102,7 +115,7 @@ impl Authority {
             return Err(refused(
                 &path,
                 "has expired",
-                "move the state folder away to start a new cluster",
+                format!("for a new CA, {RENEW}"),
             ));
         }
         let issuer = Issuer::from_ca_cert_pem(pem, key)?;
@@ -125,5 +138,8 @@ impl Authority {
     }
 }
 
+/// Nodes trust one CA only: they have to change over together. The seed stays, and with it what nodes are known by.
+const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the state folder, build, and flash every \
+                     node at once";
 const RESTORE: &str =
     "restore ca.crt and ca.key from your backup, or name another folder with --state";

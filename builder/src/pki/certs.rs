@@ -40,6 +40,14 @@ pub struct Certificate {
     pub sans: Vec<String>,
 }
 
+impl Certificate {
+    /// Whether it should be replaced: less than a third of its life is left.
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        let life = self.not_after.saturating_sub(self.not_before);
+        self.not_after.saturating_sub(now) < life / 3
+    }
+}
+
 /// A certificate with its private key.
 #[derive(Clone, Debug)]
 pub struct KeyPair {

@@ -96,9 +96,10 @@ impl Found {
             let name = node.name.clone();
             members.insert(name, desk.node(node, &seed, disk_id)?);
         }
-        let notes = desk
+        let mut notes = desk
             .journal
             .told(&authority, cluster.pki.key, &cluster.name);
+        notes.extend(authority.warning(now));
         let token = cluster.token.clone().unwrap_or_else(|| seed.token());
         let ca = authority.facts.certificate;
         Ok(Certs {

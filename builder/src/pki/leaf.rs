@@ -57,13 +57,24 @@ impl Profile {
     }
 
     /// Why the pair found cannot be used any longer, if so.
-    fn outdated(&self, found: &Facts, key: &rcgen::KeyPair, now: i64) -> Option<&'static str> {
+    fn outdated(
+        &self,
+        found: &Facts,
+        key: &rcgen::KeyPair,
+        authority: &Authority,
+        now: i64,
+    ) -> Option<&'static str> {
         let reasons = [
             (
                 found.public_key != key.public_key_raw(),
                 "the key beside it is another one",
             ),
             (found.certificate.not_after <= now, "it had expired"),
+            (
+                found.certificate.is_due(now)
+                    && self.end(authority, now) > found.certificate.not_after,
+                "less than a third of its life was left",
+            ),
             (found.certificate.sans != self.sans, "its names changed"),
             (found.key_kind != Some(self.key), "`key` in [pki] changed"),
             (
@@ -81,7 +92,12 @@ impl Profile {
             .map(|(_, reason)| *reason)
     }
 
-    /// A new certificate and key; it ends with the CA at the latest.
+    /// When a certificate issued now ends: with the CA at the latest.
+    fn end(&self, authority: &Authority, now: i64) -> i64 {
+        keys::after_days(now, self.days).min(authority.facts.certificate.not_after)
+    }
+
+    /// A new certificate and key.
     pub(super) fn issue(&self, authority: &Authority, now: i64) -> anyhow::Result<KeyPair> {
         let key = keys::generate(self.key)?;
         let mut params = CertificateParams::default();
@@ -98,8 +114,7 @@ impl Profile {
         }
         params.extended_key_usages = purposes(self.usage);
         params.use_authority_key_identifier_extension = true;
-        let end = keys::after_days(now, self.days).min(authority.facts.certificate.not_after);
-        keys::set_lifetime(&mut params, now, end)?;
+        keys::set_lifetime(&mut params, now, self.end(authority, now))?;
         let pem = authority.sign(&params, &key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
@@ -149,13 +164,19 @@ pub(super) fn read(
         ));
     }
     Ok(match (facts, parsed, secret) {
-        (Some(facts), Some(parsed), Some(secret)) => match profile.outdated(&facts, &parsed, now) {
-            Some(reason) => Found::Outdated(reason),
-            None => Found::Good(KeyPair {
-                certificate: facts.certificate,
-                key: Secret::new(secret.to_vec()),
-            }),
-        },
+        (Some(facts), Some(parsed), Some(secret)) => {
+            let reason = match authority {
+                Some(authority) => profile.outdated(&facts, &parsed, authority, now),
+                None => Some("its CA was removed"),
+            };
+            match reason {
+                Some(reason) => Found::Outdated(reason),
+                None => Found::Good(KeyPair {
+                    certificate: facts.certificate,
+                    key: Secret::new(secret.to_vec()),
+                }),
+            }
+        }
         (None, None, _) => Found::Nothing,
         (None, _, _) => Found::Outdated("its certificate was missing"),
         (_, _, _) => Found::Outdated("its key was missing"),

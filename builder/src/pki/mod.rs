@@ -103,7 +103,7 @@ fn facts(pem: &str) -> anyhow::Result<x509::Facts> {
 }
 
 /// Something in the state folder is not what it must be.
-fn refused(path: &Path, what: &str, hint: &str) -> anyhow::Error {
+fn refused(path: &Path, what: &str, hint: impl Into<String>) -> anyhow::Error {
     Failure::new(Kind::Usage, format!("{} {what}", path.display()), hint)
 }
 

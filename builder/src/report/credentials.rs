@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::inspection::{self, text};
 use super::manifest::{CertificateRecord, Manifest};
-use super::text::date;
 use super::{MANIFEST, expiry};
+use crate::date::date;
 use crate::description::{NodeDescription, Role};
 use crate::inspect::{Files, Place};
 use crate::pki;

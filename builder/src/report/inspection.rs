@@ -8,7 +8,7 @@ use diskimg::FileKind;
 use serde::Serialize;
 
 use super::manifest::CertificateRecord;
-use super::text::date;
+use crate::date::date;
 use crate::description::{self, NodeDescription, Role};
 use crate::inspect::{Files, Image, Part, Place};
 use crate::pki;

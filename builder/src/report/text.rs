@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
-use time::OffsetDateTime;
-use time::macros::format_description;
-
 use super::manifest::{Manifest, NodeRecord};
+use crate::date::date;
 
 /// A manifest with where it was written and what to tell.
 #[derive(Debug)]
@@ -95,12 +93,4 @@ impl Summary<'_> {
             "use:     cd {out} && . client/etcdctl.env && etcdctl member list"
         )
     }
-}
-
-/// A day in UTC.
-pub(super) fn date(unix: i64) -> String {
-    let format = format_description!("[year]-[month]-[day]");
-    let time = OffsetDateTime::from_unix_timestamp(unix).ok();
-    time.and_then(|time| time.format(format).ok())
-        .unwrap_or_else(|| unix.to_string())
 }

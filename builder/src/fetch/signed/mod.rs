@@ -16,8 +16,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use self::signature::Doubt;
 use super::Options;
@@ -25,6 +23,7 @@ use super::cache::{Cache, Entry};
 use super::download;
 use super::http::Http;
 use super::image;
+use crate::date::date;
 use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::recipe::{SignedList, Signer};
@@ -158,11 +157,3 @@ const NEW_KEY: &str =
     "a newer recipe may know the makers' new key; until then give a checked image with `--base`";
 const OWN_KEY: &str =
     "correct `[download.signed]` of the recipe, or the key's file beside the recipes";
-
-fn date(seconds: i64) -> String {
-    let format = format_description!("[year]-[month]-[day]");
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .and_then(|time| time.format(format).ok())
-        .unwrap_or_default()
-}

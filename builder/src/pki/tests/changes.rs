@@ -110,6 +110,59 @@ fn expired_certificates_are_replaced() {
 }
 
 #[test]
+fn certificates_in_the_last_third_of_their_life_are_replaced() {
+    let scene = Scene::new();
+    let config = cluster("[pki]\nleaf-days = 90\n");
+    open(&scene.state, &config, NOW).unwrap();
+    let before = scene.files();
+    open(&scene.state, &config, NOW + 59 * DAY).unwrap();
+    assert_eq!(scene.changed_since(&before), Vec::<String>::new());
+    let certs = open(&scene.state, &config, NOW + 61 * DAY).unwrap();
+    assert_eq!(certs.notes.len(), 7);
+    assert_eq!(
+        certs.notes[0],
+        "reissued admin.crt: less than a third of its life was left"
+    );
+    assert_eq!(certs.admin.certificate.not_after, NOW + (61 + 90) * DAY);
+}
+
+#[test]
+fn a_ca_near_its_end_is_warned_about_and_the_advice_works() {
+    let scene = Scene::new();
+    let config = cluster("[pki]\nca-days = 100\nleaf-days = 100\n");
+    let first = open(&scene.state, &config, NOW).unwrap();
+    let before = scene.files();
+    let silent = open(&scene.state, &config, NOW + 60 * DAY).unwrap();
+    assert_eq!(silent.notes, Vec::<String>::new());
+    // New certificates would end with the CA as well: they are not replaced.
+    let warned = open(&scene.state, &config, NOW + 80 * DAY).unwrap();
+    assert_eq!(
+        warned.notes,
+        [
+            "warning: the CA ends on 2026-04-11, and with it every certificate of the cluster; before that day, remove \
+             ca.*, admin.* and nodes/*/{server,peer}.* from the state folder, build, and flash every node at once"
+        ]
+    );
+    assert_eq!(scene.changed_since(&before), Vec::<String>::new());
+
+    for name in before.keys().filter(|name| {
+        name.starts_with("ca.")
+            || name.starts_with("admin.")
+            || name.contains("/server.")
+            || name.contains("/peer.")
+    }) {
+        fs::remove_file(scene.path(name)).unwrap();
+    }
+    let renewed = open(&scene.state, &config, NOW + 80 * DAY).unwrap();
+    assert_ne!(renewed.ca, first.ca);
+    assert_eq!(renewed.ca.not_after, NOW + 180 * DAY);
+    assert_eq!(renewed.token, first.token);
+    let node = |certs: &Certs| certs.nodes["etcd1"].clone();
+    assert_eq!(node(&renewed).machine_id, node(&first).machine_id);
+    assert_eq!(node(&renewed).ssh_host_public, node(&first).ssh_host_public);
+}
+
+#[test]
 fn what_the_user_removed_is_made_again() {
     let scene = Scene::made();
     let before = scene.files();
