@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::Options;
 use super::cache::Cache;
 use super::debian;
 use super::download;
 use super::etcd::debian_packages::{CLIENT, PACKAGES, SERVER};
 use super::image;
 use super::verified::{Promise, Verified};
+use super::{Options, age};
 
 /// Something that makes an image.
 pub(super) trait Maker {
@@ -36,6 +36,7 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
     let (digest, source) = (maker.digest(), maker.describe());
     let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
     if let Some(verified) = image::cached(&entry, &source, &Promise::default(), options)? {
+        age::report("the base made on this machine", verified.path(), options);
         return Ok(verified);
     }
     if options.offline {

@@ -26,6 +26,7 @@ mod sparse;
 mod unpack;
 mod xz;
 
+mod age;
 mod cache;
 mod digest;
 mod owner;

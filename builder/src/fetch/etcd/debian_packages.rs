@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::fetch::cache::{Cache, Entry};
 use crate::fetch::digest::DigestReader;
 use crate::fetch::verified::Pin;
-use crate::fetch::{Options, debian, download};
+use crate::fetch::{Options, age, debian, download};
 
 /// Endings in the cache.
 pub(in crate::fetch) const PACKAGES: &str = "packages";
@@ -48,6 +48,8 @@ fn kept_or_downloaded(
             continue;
         }
         if let Some(packages) = kept(&cache.entry(key, options.progress)?, options)? {
+            let list = options.cache.join(format!("{key}.{PACKAGES}"));
+            age::report("the list of etcd's Debian packages", &list, options);
             return Ok(packages);
         }
     }

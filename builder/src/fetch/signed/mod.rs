@@ -18,11 +18,11 @@ use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
 use self::signature::Doubt;
-use super::Options;
 use super::cache::{Cache, Entry};
 use super::download;
 use super::http::Http;
 use super::image;
+use super::{Options, age};
 use crate::date::date;
 use crate::failure::{Failure, Kind};
 use crate::hex;
@@ -44,6 +44,11 @@ pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> R
     let kept = kept(&entry).map(|texts| texts.vouched(name, signed, options.clock));
     match kept {
         Some(Ok(digest)) if options.offline || image::is_cached(options.cache, &digest) => {
+            age::report(
+                &format!("the list {}", signed.list),
+                &entry.path(LIST),
+                options,
+            );
             return Ok(digest);
         }
         Some(Err(error)) if options.offline => {

@@ -1,13 +1,12 @@
 //! The cache under damage, company and sudden death.
 
-use std::sync::Mutex;
 use std::thread;
 
 use super::scene::http::{Reply, Server};
-use super::scene::{Scene, failure, image, recipe, sha256, xz};
+use super::scene::{Notes, Scene, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 use crate::fetch::cache::Cache;
-use crate::progress::{Progress, Silent, Task};
+use crate::progress::Silent;
 
 fn serving() -> (Scene, Server, crate::recipe::Recipe) {
     let packed = xz(&image());
@@ -79,19 +78,6 @@ fn image_without_a_record_is_fetched_anew() {
     assert_eq!(server.requests().len(), 2);
 }
 
-/// Remembers what it was told.
-#[derive(Debug, Default)]
-struct Notes(Mutex<Vec<String>>);
-
-impl Progress for Notes {
-    fn task(&self, _: &str, _: Option<u64>) -> Box<dyn Task + '_> {
-        Box::new(Silent)
-    }
-    fn note(&self, line: &str) {
-        self.0.lock().unwrap().push(line.to_owned());
-    }
-}
-
 #[test]
 fn two_builds_share_one_download() {
     let (scene, server, recipe) = serving();
@@ -129,13 +115,13 @@ fn the_second_build_waits_for_the_lock() {
     let entry = cache.entry("a", &notes).unwrap();
     thread::scope(|scope| {
         let second = scope.spawn(|| cache.entry("a", &notes).map(drop).unwrap());
-        while notes.0.lock().unwrap().is_empty() {
+        while notes.lines().is_empty() {
             thread::yield_now();
         }
         assert!(!second.is_finished());
         drop(entry);
     });
-    assert!(notes.0.lock().unwrap()[0].starts_with("waiting for another build"));
+    assert!(notes.lines()[0].starts_with("waiting for another build"));
 }
 
 #[test]

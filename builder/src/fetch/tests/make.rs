@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use super::scene::{Scene, failure, image, sha256};
+use super::scene::{CLOCK, Notes, Scene, failure, image, sha256};
 use crate::failure::{Failure, Kind};
+use crate::fetch::Options;
 use crate::fetch::make::made;
 use crate::fetch::make::{Made, Maker};
 
@@ -78,4 +79,28 @@ fn offline_makes_nothing() {
     scene.offline = true;
     assert_eq!(failure(made(&maker, &scene.options())).0, Kind::Storage);
     assert_eq!(maker.left.get(), 1);
+}
+
+#[test]
+fn a_base_older_than_a_month_is_reported() {
+    let (scene, maker) = (Scene::new(), Fake { left: Cell::new(1) });
+    let notes = Notes::default();
+    let options = Options {
+        progress: &notes,
+        ..scene.options()
+    };
+    let path = made(&maker, &options).unwrap().path().to_owned();
+    for (days, reported) in [(30, false), (31, true)] {
+        let then = std::time::Duration::from_secs(u64::try_from(CLOCK - days * 86_400).unwrap());
+        let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + then).unwrap();
+        let before = notes.lines().len();
+        made(&maker, &options).unwrap();
+        let line = format!(
+            "note: the base made on this machine is 31 days old; to replace it with a newer one, remove {}",
+            path.display()
+        );
+        let expected = if reported { vec![line] } else { Vec::new() };
+        assert_eq!(notes.lines()[before..], expected);
+    }
 }

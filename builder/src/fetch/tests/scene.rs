@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::{Options, Policy, Verified};
 use crate::failure::{Failure, Kind};
 use crate::hex;
-use crate::progress::Silent;
+use crate::progress::{Progress, Silent, Task};
 use crate::recipe::{Download, Recipe, Recognize, Source, Voucher};
 
 #[path = "../../../../tests/support/http.rs"]
@@ -80,6 +81,25 @@ impl Scene {
         entries
             .filter(|path| path.to_string_lossy().ends_with(ending))
             .collect()
+    }
+}
+
+/// Keeps the lines it was given.
+#[derive(Debug, Default)]
+pub(in super::super) struct Notes(Mutex<Vec<String>>);
+
+impl Notes {
+    pub(in super::super) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Progress for Notes {
+    fn task(&self, _: &str, _: Option<u64>) -> Box<dyn Task + '_> {
+        Box::new(Silent)
+    }
+    fn note(&self, line: &str) {
+        self.0.lock().unwrap().push(line.to_owned());
     }
 }
 

@@ -339,3 +339,27 @@ fn a_list_that_is_too_long_or_no_text_is_refused_whole() {
         assert_eq!(server.requests().len(), 1, "{why}: asking again is no use");
     }
 }
+
+#[test]
+fn a_list_older_than_a_month_is_reported() {
+    let shelf_owner = person();
+    let server = Shelf::signed_by(&shelf_owner).serve();
+    let recipe = recipe(&server, shelf_owner.signer(), "/a+raspi.img.xz");
+    let (scene, notes) = (Scene::new(), scene::Notes::default());
+    scene.base(&recipe).unwrap();
+    let list = scene.cached(".sums").remove(0);
+    let then = std::time::Duration::from_secs(u64::try_from(CLOCK - 45 * DAY).unwrap());
+    let file = fs_err::OpenOptions::new().write(true).open(&list).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + then).unwrap();
+    let options = Options {
+        progress: &notes,
+        ..scene.options()
+    };
+    super::super::base(&recipe, &options).unwrap();
+    let expected = format!(
+        "note: the list {} is 45 days old; to replace it with a newer one, remove {}",
+        server.url("/SHA256SUMS"),
+        list.display()
+    );
+    assert_eq!(notes.lines(), [expected]);
+}
