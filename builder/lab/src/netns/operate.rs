@@ -216,9 +216,23 @@ impl Lab {
         if on.is_empty() {
             bail!("advice for nobody: {line}");
         }
+        let mut others = self.all();
+        others.retain(|at| !on.contains(at) && self.nodes[*at].is_on());
+        if !line.contains("stop etcd wherever it runs") {
+            others.clear();
+        }
+        for at in &others {
+            self.type_at(*at, "systemctl stop etcd")?;
+        }
         for at in &on {
             self.start(*at)?;
             self.type_at(*at, command)?;
+        }
+        if !others.is_empty() {
+            self.says(on[0], "beginning anew with this node's data")?;
+        }
+        for at in &others {
+            self.type_at(*at, "systemctl start etcd")?;
         }
         Ok(on)
     }

@@ -142,6 +142,13 @@ pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
     lab.says(0, "operator: done, exit status: 0")?;
     lab.wipe(1)?;
     lab.start_all()?;
+    lab.says(
+        1,
+        "etcdctl user add etcd2 --no-password; etcdctl user grant-role etcd2 root",
+    )?;
+    let root = "etcdctl --user root:secret user";
+    let commands = format!("{root} add etcd2 --no-password && {root} grant-role etcd2 root");
+    lab.type_at(0, &commands)?;
     lab.says(1, "init: etcd is ready")?;
     lab.type_at(0, "etcdctl --user root:secret auth disable")?;
     lab.settle(&Wanted::everyone())
