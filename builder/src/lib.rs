@@ -71,6 +71,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
     let images = job.images(&plans, &base, &out)?;
     let manifest = report::manifest(&sources, &plans, &images, &out)?;
     state.keep()?;
+    report::announce(&out, &manifest)?;
     out.publish(images)?;
     report::write(&out, &manifest, &sources)?;
     job.tell(&state.certs.notes);

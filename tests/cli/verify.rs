@@ -143,3 +143,41 @@ fn certificates_that_end_soon_are_told() {
     let verified = scene.bare(&["verify", "other"]).done().stdout;
     assert_eq!(verified.lines().count(), 1, "{verified}");
 }
+
+#[test]
+fn images_of_a_build_that_ended_before_its_manifest_are_good() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "2"]);
+    // Fails after the images got their names and before the manifest is replaced.
+    fs::rename(scene.at("images/client"), scene.at("client")).unwrap();
+    scene.file("images/client", "");
+    scene.file("changed.toml", "[network]\ngateway = \"192.168.0.2\"\n");
+    let change = ["--nodes", "2", "--config", "changed.toml"];
+    let interrupted = scene.run("build", &change);
+    assert_eq!(interrupted.code, Some(5), "{}", interrupted.stderr);
+    let good = "images/etcd1.img: good, ";
+    let verified = scene.bare(&["verify", "images"]).done().stdout;
+    assert!(verified.starts_with(good), "{verified}");
+
+    // The next build of one node knows which images the other nodes have.
+    fs::remove_file(scene.at("images/client")).unwrap();
+    scene.build(&[&change[..], &["--only", "etcd1"]].concat());
+    assert!(!scene.at("images/manifest.json.new").exists());
+    let verified = scene.bare(&["verify", "images"]).done().stdout;
+    assert_eq!(verified.matches(": good, ").count(), 2, "{verified}");
+
+    // An image that fits neither manifest is still bad.
+    fs::write(
+        scene.at("images/manifest.json.new"),
+        scene.text("images/manifest.json"),
+    )
+    .unwrap();
+    let image = fs::OpenOptions::new()
+        .append(true)
+        .open(scene.image_path("etcd2"));
+    std::io::Write::write_all(&mut image.unwrap(), &[0; 512]).unwrap();
+    let verified = scene.bare(&["verify", "images"]);
+    assert_eq!(verified.code, Some(3));
+    let problem = "images/etcd2.img: BAD, ";
+    assert!(verified.stdout.contains(problem), "{}", verified.stdout);
+}

@@ -100,6 +100,13 @@ impl OutputFolder {
         persist(file, &path)?;
         sync_folder(folder)
     }
+
+    /// Removes a file of the folder.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        fs_err::remove_file(&path).with_context(|| unwritable(&path))?;
+        sync_folder(&self.path)
+    }
 }
 
 /// Removes what a killed build left in a folder, and nothing else.

@@ -178,7 +178,7 @@ impl Manifest {
         &mut self,
         older: Self,
         cluster: &Cluster,
-        still_there: impl Fn(&str) -> bool,
+        still_there: impl Fn(&NodeRecord) -> bool,
     ) {
         let ca = |manifest: &Self| {
             manifest
@@ -197,7 +197,7 @@ impl Manifest {
         };
         for node in older.nodes {
             let rebuilt = self.nodes.iter().any(|new| new.name == node.name);
-            if !rebuilt && place(&node).is_some() && still_there(&node.image) {
+            if !rebuilt && place(&node).is_some() && still_there(&node) {
                 self.nodes.push(node);
             }
         }

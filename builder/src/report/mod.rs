@@ -27,6 +27,9 @@ pub use verification::{Verification, verify};
 
 /// Name of the manifest in the output folder.
 pub const MANIFEST: &str = "manifest.json";
+/// The manifest of a build that has begun to name its images. It is there only until [`MANIFEST`] is replaced: a build that
+/// is interrupted in between leaves images of which some fit the one and some the other.
+pub const PENDING_MANIFEST: &str = "manifest.json.new";
 /// Name of the digest list in the output folder.
 pub const SUMS: &str = "SHA256SUMS";
 
@@ -38,23 +41,40 @@ pub fn manifest(
     out: &OutputFolder,
 ) -> Result<Manifest> {
     let mut manifest = Manifest::new(sources, plans, images);
-    // An older manifest that cannot be read is about to be replaced.
-    if let Ok(older) = fs_err::read_to_string(out.path().join(MANIFEST))
-        && let Ok(older) = Manifest::from_json(&older)
-    {
-        manifest.keep(older, sources.cluster, |image| {
-            out.path().join(image).is_file()
-        });
+    // Older manifests that cannot be read are about to be replaced.
+    for name in [PENDING_MANIFEST, MANIFEST] {
+        if let Ok(older) = fs_err::read_to_string(out.path().join(name))
+            && let Ok(older) = Manifest::from_json(&older)
+        {
+            let interrupted = out.path().join(PENDING_MANIFEST).exists();
+            manifest.keep(older, sources.cluster, |node| {
+                let image = out.path().join(&node.image);
+                match interrupted {
+                    true => verification::digest(&image).is_ok_and(|found| found == node.sha256),
+                    false => image.is_file(),
+                }
+            });
+        }
     }
     Ok(manifest)
 }
 
-/// Writes everything that goes beside the images; the digest list comes last.
+/// Writes the manifest under its pending name, before the images get their names.
+pub fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
+    write_manifest(out, PENDING_MANIFEST, manifest)
+}
+
+/// Writes everything that goes beside the images, the digest list last.
 pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
     for (name, bytes, mode) in client::files(sources) {
         out.write(&name, &bytes, mode)?;
     }
-    // 0600 for its digests of files that hold passwords: see `Manifest::shown`.
-    out.write(MANIFEST, manifest.to_json()?.as_bytes(), 0o600)?;
-    out.write(SUMS, manifest.sums().as_bytes(), 0o644)
+    write_manifest(out, MANIFEST, manifest)?;
+    out.write(SUMS, manifest.sums().as_bytes(), 0o644)?;
+    out.remove(PENDING_MANIFEST)
+}
+
+/// With mode 0600 for its digests of files that hold passwords: see [`Manifest::shown`].
+fn write_manifest(out: &OutputFolder, name: &str, manifest: &Manifest) -> Result<()> {
+    out.write(name, manifest.to_json()?.as_bytes(), 0o600)
 }

@@ -9,9 +9,9 @@ use diskimg::{FileKind, Metadata, ReadFs};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::MANIFEST;
 use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
+use super::{MANIFEST, PENDING_MANIFEST};
 use crate::description;
 use crate::failure::{Failure, Kind};
 use crate::hex;
@@ -58,52 +58,92 @@ impl Verification {
 
 /// Checks an image, or every image of an output folder. `now` is compared with the certificates' ends.
 pub fn verify(target: &Path, now: i64) -> Result<Verification> {
-    let folder = if target.is_dir() {
-        target
-    } else {
-        target.parent().unwrap_or(target)
+    let is_folder = target.is_dir();
+    let folder = match is_folder {
+        true => target,
+        false => target.parent().unwrap_or(target),
     };
-    let manifest = read_manifest(&folder.join(MANIFEST), target.is_dir())?;
-    let trust = Trust::new(folder, manifest.as_ref(), now);
-    let images: Vec<(PathBuf, Option<&NodeRecord>)> = match (target.is_dir(), &manifest) {
-        (true, Some(manifest)) => manifest
-            .nodes
-            .iter()
-            .map(|n| (folder.join(&n.image), Some(n)))
+    let manifests = read_manifests(folder, is_folder)?;
+    let images: Vec<PathBuf> = match is_folder {
+        true => image_names(&manifests)
+            .into_iter()
+            .map(|name| folder.join(name))
             .collect(),
-        _ => vec![(
-            target.to_owned(),
-            manifest.as_ref().and_then(|m| record_of(m, target)),
-        )],
+        false => vec![target.to_owned()],
     };
-    let check = |(path, record): (PathBuf, Option<&NodeRecord>)| Checked {
+    let check = |path: PathBuf| Checked {
         image: path.display().to_string(),
-        ..check(&path, record, &trust).unwrap_or_else(|error| failed(&error))
+        ..check_with(&path, folder, &manifests, now).unwrap_or_else(|error| failed(&error))
     };
     let images = images.into_iter().map(check).collect();
     Ok(Verification { format: 1, images })
 }
 
-fn read_manifest(path: &Path, needed: bool) -> Result<Option<Manifest>> {
-    if !path.exists() && !needed {
-        return Ok(None);
+/// The manifest, and that of an interrupted build if there is one.
+fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest>> {
+    let mut manifests = Vec::new();
+    for name in [MANIFEST, PENDING_MANIFEST] {
+        let path = folder.join(name);
+        if path.exists() {
+            manifests.push(read_manifest(&path)?);
+        }
     }
+    if manifests.is_empty() && needed {
+        manifests.push(read_manifest(&folder.join(MANIFEST))?);
+    }
+    Ok(manifests)
+}
+
+/// File names of the images that the manifests list, each once.
+fn image_names(manifests: &[Manifest]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for node in manifests.iter().flat_map(|manifest| &manifest.nodes) {
+        if !names.contains(&node.image.as_str()) {
+            names.push(&node.image);
+        }
+    }
+    names
+}
+
+/// Checks an image against the manifest that it fits; if it fits none, against the first that lists it.
+fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> Result<Checked> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let record = |manifest| Some((manifest, record_of(manifest, &name)?));
+    let records: Vec<(&Manifest, &NodeRecord)> = manifests.iter().filter_map(record).collect();
+    let found = match records.is_empty() {
+        true => String::new(),
+        false => digest(path)?,
+    };
+    let fitting = records.iter().find(|(_, record)| record.sha256 == found);
+    let chosen = fitting.or(records.first());
+    let manifest = chosen.map(|(manifest, _)| *manifest).or(manifests.first());
+    let trust = Trust::new(folder, manifest, now);
+    let mut checked = check(path, chosen.map(|(_, record)| *record), &trust)?;
+    if let (None, Some((_, record))) = (fitting, chosen) {
+        let problem = format!(
+            "the image's SHA-256 is {found}, the manifest has {}",
+            record.sha256
+        );
+        checked.problems.insert(0, problem);
+    }
+    Ok(checked)
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest> {
     let text = fs_err::read_to_string(path).with_context(|| Failure {
         kind: Kind::Usage,
         message: "no manifest to compare with".to_owned(),
         hint: "name the folder that `etcd-image build` wrote, or one image".to_owned(),
     })?;
-    let manifest = Manifest::from_json(&text).with_context(|| Failure {
+    Manifest::from_json(&text).with_context(|| Failure {
         kind: Kind::Verification,
         message: format!("{} is not a manifest", path.display()),
         hint: "build the images again with this version of etcd-image".to_owned(),
-    })?;
-    Ok(Some(manifest))
+    })
 }
 
-fn record_of<'a>(manifest: &'a Manifest, image: &Path) -> Option<&'a NodeRecord> {
-    let name = image.file_name()?.to_string_lossy();
-    manifest.nodes.iter().find(|node| node.image == name)
+fn record_of<'a>(manifest: &'a Manifest, image: &str) -> Option<&'a NodeRecord> {
+    manifest.nodes.iter().find(|node| node.image == image)
 }
 
 fn failed(error: &anyhow::Error) -> Checked {
@@ -121,7 +161,6 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
     let image = Image::open(path)?;
     let mut fs = image.files()?;
     if let Some(record) = record {
-        compare_digest(path, record, &mut problems)?;
         for file in &record.files {
             compare_file(fs.at(place(file))?, file, &mut problems)?;
         }
@@ -146,25 +185,18 @@ fn place(record: &FileRecord) -> Place {
     }
 }
 
-fn compare_digest(path: &Path, record: &NodeRecord, problems: &mut Vec<String>) -> Result<()> {
+/// SHA-256 of a file, lower-case hexadecimal.
+pub(super) fn digest(path: &Path) -> Result<String> {
     let mut file = fs_err::File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            break;
+            return Ok(hex::encode(&hash.finalize()));
         }
         hash.update(&buffer[..read]);
     }
-    let found = hex::encode(&hash.finalize());
-    if found != record.sha256 {
-        problems.push(format!(
-            "the image's SHA-256 is {found}, the manifest has {}",
-            record.sha256
-        ));
-    }
-    Ok(())
 }
 
 fn compare_file(
