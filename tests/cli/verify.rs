@@ -70,11 +70,15 @@ fn a_certificate_of_another_authority_is_found() {
     let pair = pair.each_ref().map(|(name, path)| (*name, path.as_str()));
     assert_eq!(
         problems(&scene, &pair),
-        ["certificate peer is not signed by the node's CA"]
+        [
+            "/etc/etcd/pki/peer.crt is not what the node's description says",
+            "certificate peer is not signed by the node's CA"
+        ]
     );
     assert_eq!(
         problems(&scene, &[("ca.crt", "foreign/ca.crt")]),
         [
+            "/etc/etcd/pki/ca.crt is not what the node's description says",
             "certificate server is not signed by the node's CA",
             "certificate peer is not signed by the node's CA"
         ]
@@ -82,11 +86,14 @@ fn a_certificate_of_another_authority_is_found() {
     // Signed by its own CA's child, which may not sign.
     assert_eq!(
         problems(&scene, &[("ca.crt", "etcd-cluster/admin.crt")]).len(),
-        3
+        4
     );
     assert_eq!(
         problems(&scene, &[("peer.crt", "none")]),
-        ["certificate peer is missing"]
+        [
+            "/etc/etcd/pki/peer.crt is missing or not a file",
+            "certificate peer is missing"
+        ]
     );
 }
 
@@ -180,4 +187,33 @@ fn images_of_a_build_that_ended_before_its_manifest_are_good() {
     assert_eq!(verified.code, Some(3));
     let problem = "images/etcd2.img: BAD, ";
     assert!(verified.stdout.contains(problem), "{}", verified.stdout);
+}
+
+#[test]
+fn contents_are_compared_without_a_manifest_too() {
+    let scene = two_clusters();
+    assert!(problems(&scene, &[]).is_empty());
+    let verified = scene.bare(&["verify", "alone/etcd1.img"]).done().stdout;
+    let (start, rest) = verified
+        .split_once(" names read, the contents of ")
+        .unwrap();
+    let end =
+        " files compared with the node's own description, since no manifest lists the image\n";
+    assert!(start.starts_with("alone/etcd1.img: sound, "), "{verified}");
+    let compared: u32 = rest.strip_suffix(end).unwrap().parse().unwrap();
+    let manifest = scene.manifest()["nodes"][0]["files"].clone();
+    let files = manifest.as_array().unwrap().iter();
+    let written = files.filter(|file| file["kind"] == "file").count();
+    assert!(
+        compared > 20 && (compared as usize) < written,
+        "{compared} of {written}"
+    );
+
+    // Nothing else notices another configuration: it is no certificate and no key.
+    let configuration = ("../etcd.conf.yml", "cluster.toml");
+    scene.file("cluster.toml", "");
+    assert_eq!(
+        problems(&scene, &[configuration]),
+        ["/etc/etcd/etcd.conf.yml is not what the node's description says"]
+    );
 }

@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
 use super::{MANIFEST, PENDING_MANIFEST};
-use crate::description;
+use crate::description::{self, NodeDescription};
 use crate::failure::{Failure, Kind};
 use crate::hex;
-use crate::inspect::{Image, Place};
+use crate::inspect::{Files, Image, Place};
 
 /// What was found, image by image.
 #[derive(Debug, Serialize)]
@@ -31,10 +31,13 @@ pub struct Verification {
 pub struct Checked {
     /// Path of the image.
     pub image: String,
-    /// Files and folders read in both file systems.
+    /// Directory entries whose metadata was read, in all file systems.
     pub files: u64,
-    /// Whether a manifest was there to compare the contents with.
+    /// Whether the image was compared with a manifest: every byte by its digest, every changed path by itself.
     pub compared: bool,
+    /// Files whose content was compared with a recorded digest: the manifest's, or without one that of the node's own
+    /// description.
+    pub contents: u64,
     /// What is wrong, one line each; empty if all is well.
     pub problems: Vec<String>,
     /// What is well now and will not stay so, one line each.
@@ -151,6 +154,7 @@ fn failed(error: &anyhow::Error) -> Checked {
         image: String::new(),
         files: 0,
         compared: false,
+        contents: 0,
         problems: vec![format!("{error:#}")],
         notes: Vec::new(),
     }
@@ -160,12 +164,11 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
     let mut problems = Vec::new();
     let image = Image::open(path)?;
     let mut fs = image.files()?;
-    if let Some(record) = record {
-        for file in &record.files {
-            compare_file(fs.at(place(file))?, file, &mut problems)?;
-        }
-    }
     let node = description::required(&image)?;
+    let contents = match record {
+        Some(record) => compare_record(record, &mut fs, &mut problems)?,
+        None => compare_description(&node, &mut fs, &mut problems)?,
+    };
     let (wrong, notes) = trust.judge(&node, &mut fs)?;
     problems.extend(wrong);
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
@@ -173,9 +176,43 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
         image: String::new(),
         files,
         compared: record.is_some(),
+        contents,
         problems,
         notes,
     })
+}
+
+/// Compares every path of the manifest; returns the number of files among them.
+fn compare_record(record: &NodeRecord, fs: &mut Files, problems: &mut Vec<String>) -> Result<u64> {
+    let mut contents = 0;
+    for file in &record.files {
+        compare_file(fs.at(place(file))?, file, problems)?;
+        contents += u64::from(matches!(file.kind, RecordKind::File { .. }));
+    }
+    Ok(contents)
+}
+
+/// Compares every file whose digest the node's description has; returns their number.
+fn compare_description(
+    node: &NodeDescription,
+    fs: &mut Files,
+    problems: &mut Vec<String>,
+) -> Result<u64> {
+    let mut contents = 0;
+    for file in &node.files {
+        let (fs, path) = (fs.at(file.partition)?, &file.path);
+        let found = fs.metadata(path)?;
+        if found.is_none_or(|found| found.kind != FileKind::File) {
+            problems.push(format!("{path} is missing or not a file"));
+            continue;
+        }
+        let Some(wanted) = &file.sha256 else { continue };
+        contents += 1;
+        if hex::encode(&Sha256::digest(fs.read(path)?)) != *wanted {
+            problems.push(format!("{path} is not what the node's description says"));
+        }
+    }
+    Ok(contents)
 }
 
 fn place(record: &FileRecord) -> Place {
@@ -244,7 +281,7 @@ fn compare_file(
 /// More than any image of this size holds; folders that contain each other would never end.
 const MOST_NAMES: u64 = 1 << 20;
 
-/// Reads every folder and the metadata of everything in it; the readers check the checksums on the way.
+/// Reads every directory and the metadata of everything in it, not the contents; the readers check checksums on the way.
 fn walk(fs: &mut dyn ReadFs, problems: &mut Vec<String>) -> u64 {
     let mut count = 0;
     let mut folders = vec![String::new()];
@@ -278,16 +315,24 @@ impl Display for Verification {
             image,
             files,
             compared,
+            contents,
             problems,
             notes,
         } in &self.images
         {
             let verdict = match (problems.is_empty(), compared) {
                 (true, true) => "good",
-                (true, false) => "sound, but no manifest to compare its contents with",
+                (true, false) => "sound",
                 (false, _) => "BAD",
             };
-            writeln!(f, "{image}: {verdict}, {files} files and folders read")?;
+            let source = match compared {
+                true => "the manifest",
+                false => "the node's own description, since no manifest lists the image",
+            };
+            writeln!(
+                f,
+                "{image}: {verdict}, {files} names read, the contents of {contents} files compared with {source}"
+            )?;
             for problem in problems {
                 writeln!(f, "  {problem}")?;
             }
