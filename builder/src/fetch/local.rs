@@ -14,11 +14,11 @@ use super::decode::Format;
 use super::digest::Digested;
 use super::image;
 use super::record::{RECORD, Record, State};
+use super::sums::digest_beside;
 use super::unpack::supported;
 use super::verified::{Pin, Promise, Seen, Verified};
 use crate::failure::{Failure, Kind};
 use crate::hex;
-use crate::recipe::is_sha256;
 
 /// A raw image is used where it is; another is unpacked into the cache under its digest.
 pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
@@ -136,38 +136,12 @@ pub(super) fn sidecar(path: &Path) -> Result<Pin> {
     }
     let text = fs::read_to_string(&beside).map_err(|error| storage("reading", &beside, &error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match digest_of(&text, &name) {
+    match digest_beside(&text, &name) {
         Some(digest) => Ok(Pin::sha256(&digest)),
         None => Err(Failure::new(
             Kind::Usage,
             format!("{} has no SHA-256 for {name}", beside.display()),
             "it should hold one line: the digest, two spaces and the file's name; or remove it",
         )),
-    }
-}
-
-/// The digest for `name` in a list of `sha256sum`; a digest without a name is for any.
-pub(super) fn digest_of(list: &str, name: &str) -> Option<String> {
-    list.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        let digest = words.next()?.to_ascii_lowercase();
-        // `*` marks binary mode.
-        let of = words.next().map_or(name, |of| of.trim_start_matches('*'));
-        (is_sha256(&digest) && of == name).then_some(digest)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digest_of_finds_the_line() {
-        let (a, b) = ("a".repeat(64), "b".repeat(64));
-        let list = format!("{a}  other.img\n{b} *this.img\n");
-        assert_eq!(digest_of(&list, "this.img"), Some(b));
-        assert_eq!(digest_of(&list, "that.img"), None);
-        assert_eq!(digest_of(&a.to_uppercase(), "any"), Some(a));
-        assert_eq!(digest_of("<html>", "any"), None);
     }
 }

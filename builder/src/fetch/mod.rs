@@ -1,39 +1,50 @@
-//! From a recipe, a path or a version to bytes whose digest was seen to be right.
+//! Gets what a build starts from: a base image and etcd's programs, each with a digest that was seen to be right.
+//!
+//! Every path goes forward through the same four steps:
 //!
 //! ```text
-//! base   ─▶ signed ─▶ download ─▶ unpack ─┐
-//! local  ───────────────────────▶ unpack ─┼─▶ image (cache) ─▶ Verified
-//! debian ─▶ make ─────────────────────────┘
-//! etcd   ─▶ pins ─▶ download ─▶ archive ─▶ EtcdBinaries
+//!           resolve                get                   verify                unpack
+//! base      recipe, signed list ─▶ download (http)    ─▶ SHA-256, size      ─▶ image in the cache ─▶ Verified
+//! local     path                ─▶                       .sha256 beside it  ─▶ image in the cache ─▶ Verified
+//! debian    recipe, mirror      ─▶ make (mmdebstrap)  ─▶ (apt: signatures)  ─▶ image in the cache ─▶ Verified
+//! etcd      pins, SHA256SUMS    ─▶ download, apt      ─▶ SHA-256            ─▶ archive            ─▶ EtcdBinaries
 //! ```
-//! Sockets are opened in `http` only, files created in `cache` only.
+//! Only `http` opens sockets. Only `cache` and `debian` create files, in the cache folder.
 
+// What is asked for
 mod debian;
 mod etcd;
+mod local;
 mod make;
 
-mod image;
-mod local;
+// Resolve
+mod signed;
+mod sums;
 
+// Get
 mod download;
 mod headers;
 mod http;
 mod partial;
 mod policy;
 
+// Verify
+mod digest;
+mod verified;
+mod watched;
+
+// Unpack
 mod decode;
+mod image;
 mod sparse;
 mod unpack;
 mod xz;
 
+// Keep
 mod age;
 mod cache;
-mod digest;
 mod owner;
 mod record;
-mod signed;
-mod verified;
-mod watched;
 
 pub use etcd::EtcdBinaries;
 pub use policy::Policy;
@@ -50,28 +61,28 @@ use crate::spec::EtcdSource;
 use cache::Cache;
 use verified::{Pin, Promise};
 
-/// How to fetch.
+/// Where to keep what is fetched, and how to get it.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// The cache folder; made if needed.
+    /// The cache folder, created if it does not exist.
     pub cache: &'a Path,
     /// The user's folder of recipes (`--recipes`), for etcd's releases.
     pub recipes: Option<&'a Path>,
-    /// Address of the Debian mirror (`--mirror`) for bases that are made.
+    /// Address of the Debian mirror (`--mirror`), for bases that are made and for etcd's packages.
     pub mirror: Option<&'a str>,
-    /// Use what is in the cache, or fail.
+    /// Whether to use the cache alone and fail if something is missing there.
     pub offline: bool,
-    /// Threads that decode.
+    /// Number of decoding threads.
     pub jobs: usize,
-    /// Seconds since 1970 by the clock, for signatures that end.
+    /// The current time in seconds since 1970: signatures expire, and old files are reported.
     pub clock: i64,
-    /// How patient downloads are.
+    /// How often a download is attempted, and for how long.
     pub policy: Policy,
-    /// Who is told about long steps.
+    /// Where long steps are shown.
     pub progress: &'a dyn Progress,
 }
 
-/// The base of a recipe.
+/// Returns the base image of a recipe.
 pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
     let verified = match &recipe.source {
         Source::Download(download) => published(download, options),
@@ -80,17 +91,17 @@ pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
     verified.with_context(|| format!("fetching the base {}", recipe.name))
 }
 
-/// The base of the recipe `debian-trixie`, if it has been made before.
+/// Returns the base image of the recipe `debian-trixie` if the cache has it.
 pub fn made_debian(options: &Options<'_>) -> Result<Option<Verified>> {
     make::known(&make::debian(options), options)
 }
 
-/// A local image: raw, or compressed with xz, zstd or gzip, whatever its name.
+/// Returns a local image, raw or compressed with xz, zstd or gzip. Its first bytes tell which, not its name.
 pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     local::local(path, options)
 }
 
-/// etcd's programs; the state folder is looked into for digests that were learned before.
+/// Returns etcd's programs. The state folder may contain digests that an earlier build learned.
 pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<EtcdBinaries> {
     etcd::etcd(source, options, state)
 }

@@ -15,8 +15,8 @@ use crate::fetch::decode::Decoder;
 use crate::fetch::digest::DigestReader;
 use crate::fetch::download::{self, first};
 use crate::fetch::http::Http;
-use crate::fetch::local::digest_of;
 use crate::fetch::partial::Partial;
+use crate::fetch::sums::listed_digest;
 use crate::fetch::verified::Pin;
 use crate::recipe::{self, EtcdReleases};
 
@@ -94,10 +94,12 @@ fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<
     let urls: Vec<String> = releases.urls(version, "SHA256SUMS").collect();
     first(&urls, options, |url| {
         let list = http.text(url, SUMS_LIMIT)?;
-        digest_of(&list, &tarball).ok_or_else(|| {
-            let what = format!("{url} has no SHA-256 for {tarball}");
-            Failure::new(Kind::Verification, what, known(releases))
-        })
+        listed_digest(&list, &tarball)
+            .map(str::to_owned)
+            .ok_or_else(|| {
+                let what = format!("{url} has no SHA-256 for {tarball}");
+                Failure::new(Kind::Verification, what, known(releases))
+            })
     })
 }
 

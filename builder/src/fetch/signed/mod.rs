@@ -6,7 +6,6 @@
 //! List and signature are kept in the cache, and checked again whenever they are used. They are asked for anew when the
 //! image they vouch for is not there.
 
-mod list;
 mod signature;
 
 #[cfg(test)]
@@ -22,6 +21,7 @@ use super::cache::{Cache, Entry};
 use super::download;
 use super::http::Http;
 use super::image;
+use super::sums::listed_digest;
 use super::{Options, age};
 use crate::date::date;
 use crate::failure::{Failure, Kind};
@@ -77,7 +77,7 @@ impl Texts {
     fn vouched(&self, name: &str, signed: &SignedList, clock: i64) -> Result<String> {
         signature::check(&signed.signer, &self.signature, self.list.as_bytes(), clock)
             .map_err(|doubt| doubtful(&doubt, signed))?;
-        let digest = list::digest_of(&self.list, name);
+        let digest = listed_digest(&self.list, name);
         digest
             .map(str::to_owned)
             .ok_or_else(|| unlisted(name, signed))
