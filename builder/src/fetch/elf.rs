@@ -1,16 +1,15 @@
-//! Just enough of ELF to tell what machine a program is for and what it needs to start.
-//! Format: System V ABI, chapter 4 and 5; `Elf64_Ehdr`, `Elf64_Phdr`, `Elf64_Shdr`, `Elf64_Verneed`.
+//! Which machine an ELF program is for, and what it needs to start.
 
 use anyhow::Result;
+use object::elf::{EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64};
+use object::elf::{FileHeader32, FileHeader64, PT_LOAD};
+use object::read::elf::{FileHeader, ProgramHeader as _};
+use object::{Endianness, FileKind};
 
 use crate::failure::{Failure, Kind};
 
-const ELFCLASS64: u8 = 2;
-const ELFDATA2LSB: u8 = 1;
-const EM_AARCH64: u16 = 183;
-const PT_LOAD: u32 = 1;
-const PT_INTERP: u32 = 3;
-const SHT_GNU_VERNEED: u32 = 0x6fff_fffe;
+/// The header of a 64-bit program.
+type Header = FileHeader64<Endianness>;
 
 /// What a dynamically linked program needs to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,168 +58,98 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
     }
 }
 
-/// The machine a program is for, as people call it; nothing for what is no ELF file.
+/// The name of the machine a program is for; `None` for what is not an ELF file.
 fn machine(bytes: &[u8]) -> Option<String> {
-    let class = *bytes.strip_prefix(b"\x7fELF")?.first()?;
-    let little = *bytes.get(5)? == ELFDATA2LSB;
-    let number = bytes.get(0x12..0x14)?.first_chunk()?;
-    let number = if little {
-        u16::from_le_bytes(*number)
-    } else {
-        u16::from_be_bytes(*number)
+    let (class, (number, endian)) = match FileKind::parse(bytes).ok()? {
+        FileKind::Elf64 => (64, number::<Header>(bytes)?),
+        FileKind::Elf32 => (32, number::<FileHeader32<Endianness>>(bytes)?),
+        _ => return None,
     };
     let name = match number {
-        EM_AARCH64 if class == ELFCLASS64 && little => "AArch64",
+        EM_AARCH64 if (class, endian) == (64, Endianness::Little) => "AArch64",
         EM_AARCH64 => "AArch64 in an unusual form (32-bit or big-endian)",
-        62 => "x86-64 (amd64)",
-        3 => "x86 (386)",
-        40 => "32-bit Arm",
-        21 => "64-bit PowerPC",
-        22 => "s390x",
-        243 => "RISC-V",
+        EM_X86_64 => "x86-64 (amd64)",
+        EM_386 => "x86 (386)",
+        EM_ARM => "32-bit Arm",
+        EM_PPC64 => "64-bit PowerPC",
+        EM_S390 => "s390x",
+        EM_RISCV => "RISC-V",
         _ => return Some(format!("machine number {number}")),
     };
     Some(name.to_owned())
 }
 
+fn number<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<(u16, Endianness)> {
+    let header = H::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    Some((header.e_machine(endian), endian))
+}
+
+/// Whether the bytes are a 64-bit program that needs no dynamic loader.
+pub(super) fn is_static(bytes: &[u8]) -> bool {
+    Header::parse(bytes).is_ok() && interpreter(bytes).is_none()
+}
+
 fn libc(bytes: &[u8]) -> Option<Libc> {
-    let interpreter = segments(bytes).find(|segment| segment.kind == PT_INTERP)?;
-    let text = slice(bytes, interpreter.offset, interpreter.size)?;
-    let interpreter = String::from_utf8_lossy(text.split(|byte| *byte == 0).next()?).into_owned();
     Some(Libc {
-        interpreter,
+        interpreter: interpreter(bytes)?,
         glibc: glibc(bytes),
     })
 }
 
-/// The newest `GLIBC_x.y` in the table of needed symbol versions.
-fn glibc(bytes: &[u8]) -> Option<(u32, u32)> {
-    let needs = sections(bytes).find(|section| section.kind == SHT_GNU_VERNEED)?;
-    let names = sections(bytes).nth(usize::try_from(needs.link).ok()?)?;
-    let (table, names) = (
-        slice(bytes, needs.offset, needs.size)?,
-        slice(bytes, names.offset, names.size)?,
-    );
-    needed_names(table)
-        .filter_map(|offset| parse_glibc(names.get(usize::try_from(offset).ok()?..)?))
-        .max()
+/// The path of the dynamic loader.
+fn interpreter(bytes: &[u8]) -> Option<String> {
+    let header = Header::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let mut segments = header.program_headers(endian, bytes).ok()?.iter();
+    let path = segments.find_map(|segment| segment.interpreter(endian, bytes).ok()?)?;
+    Some(String::from_utf8_lossy(path).into_owned())
 }
 
-/// Name offsets of all `Elf64_Vernaux` entries. The links between entries only go forward, so this ends.
-fn needed_names(table: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    let next = |at: usize, field: usize| match u32_at(table, at.checked_add(field)?)? {
-        0 => None,
-        step => at.checked_add(usize::try_from(step).ok()?),
-    };
-    let libraries = std::iter::successors(Some(0), move |at| next(*at, 12)); // vn_next
-    libraries.flat_map(move |library| {
-        let first = next(library, 8); // vn_aux
-        let versions = std::iter::successors(first, move |at| next(*at, 12)); // vna_next
-        versions.filter_map(move |at| u32_at(table, at.checked_add(8)?)) // vna_name
-    })
+/// The newest `GLIBC_x.y` among the symbol versions that the program needs.
+fn glibc(bytes: &[u8]) -> Option<(u32, u32)> {
+    let header = Header::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, bytes).ok()?;
+    let (mut libraries, names) = sections.gnu_verneed(endian, bytes).ok()??;
+    let names = sections.strings(endian, bytes, names).ok()?;
+    let mut newest = None;
+    while let Ok(Some((_, mut versions))) = libraries.next() {
+        while let Ok(Some(version)) = versions.next() {
+            let name = version.name(endian, names).ok();
+            newest = newest.max(name.and_then(parse_glibc));
+        }
+    }
+    newest
 }
 
 fn parse_glibc(name: &[u8]) -> Option<(u32, u32)> {
-    let name = std::str::from_utf8(name.split(|byte| *byte == 0).next()?).ok()?;
+    let name = std::str::from_utf8(name).ok()?;
     let mut numbers = name.strip_prefix("GLIBC_")?.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The address at which the byte at `offset` of the file is when the program runs.
 pub(super) fn address_of(bytes: &[u8], offset: u64) -> Option<u64> {
-    let mut loaded = segments(bytes).filter(|segment| segment.kind == PT_LOAD);
-    let segment = loaded.find(|segment| {
-        offset
-            .checked_sub(segment.offset)
-            .is_some_and(|into| into < segment.size)
-    })?;
-    segment.address.checked_add(offset - segment.offset)
-}
-
-struct Segment {
-    kind: u32,
-    offset: u64,
-    address: u64,
-    size: u64,
-}
-
-fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment> + '_ {
-    table(bytes, 0x20, 0x36, 0x38).filter_map(move |at| {
-        Some(Segment {
-            kind: u32_at(bytes, at)?,
-            offset: u64_at(bytes, at.checked_add(8)?)?,
-            address: u64_at(bytes, at.checked_add(16)?)?,
-            size: u64_at(bytes, at.checked_add(32)?)?,
-        })
+    let header = Header::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let mut segments = header.program_headers(endian, bytes).ok()?.iter();
+    segments.find_map(|segment| {
+        let (start, size) = segment.file_range(endian);
+        let into = offset.checked_sub(start).filter(|into| *into < size)?;
+        let is_loaded = segment.p_type(endian) == PT_LOAD;
+        is_loaded.then(|| segment.p_vaddr(endian).checked_add(into))?
     })
-}
-
-struct Section {
-    kind: u32,
-    offset: u64,
-    size: u64,
-    link: u32,
-}
-
-fn sections(bytes: &[u8]) -> impl Iterator<Item = Section> + '_ {
-    table(bytes, 0x28, 0x3a, 0x3c).filter_map(move |at| {
-        Some(Section {
-            kind: u32_at(bytes, at.checked_add(4)?)?,
-            offset: u64_at(bytes, at.checked_add(24)?)?,
-            size: u64_at(bytes, at.checked_add(32)?)?,
-            link: u32_at(bytes, at.checked_add(40)?)?,
-        })
-    })
-}
-
-/// Offsets of the entries of a table, whose own offset, entry size and length are at those places of the file header.
-fn table(
-    bytes: &[u8],
-    offset: usize,
-    size: usize,
-    count: usize,
-) -> impl Iterator<Item = usize> + use<> {
-    let start = u64_at(bytes, offset).and_then(|start| usize::try_from(start).ok());
-    let (size, count) = (
-        u16_at(bytes, size).unwrap_or(0),
-        u16_at(bytes, count).unwrap_or(0),
-    );
-    let entries = 0..usize::from(count);
-    entries.filter_map(move |index| start?.checked_add(index * usize::from(size)))
-}
-
-fn slice(bytes: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
-    let (start, size) = (usize::try_from(offset).ok()?, usize::try_from(size).ok()?);
-    bytes.get(start..start.checked_add(size)?)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|field| u16::from_le_bytes(*field))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|field| u32::from_le_bytes(*field))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|field| u64::from_le_bytes(*field))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use object::elf::PT_INTERP;
+
     use super::*;
 
     /// The start of an ELF file for that machine, then `content` in a segment loaded at 0x10000 + its offset.
-    pub(in super::super) fn elf(
+    pub(in crate::fetch) fn elf(
         machine: u16,
         interpreter: Option<&str>,
         content: &[u8],
@@ -341,15 +270,25 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn reads_the_newest_glibc() {
-        // One library with two versions: verneed at 0, vernaux at 16 and 32.
-        let words: [u32; 12] = [0x0002_0001, 0, 16, 0, 0, 0, 0, 16, 0, 0, 11, 0];
-        let mut table: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        // vna_name is the third word of an entry.
-        table[24..28].copy_from_slice(&0_u32.to_le_bytes());
-        table[40..44].copy_from_slice(&11_u32.to_le_bytes());
-        assert_eq!(needed_names(&table).collect::<Vec<_>>(), [0, 11]);
-        assert_eq!(parse_glibc(b"GLIBC_2.17\0"), Some((2, 17)));
-        assert_eq!(parse_glibc(b"GLIBC_PRIVATE\0"), None);
+    fn versions_of_glibc_are_numbers() {
+        assert_eq!(parse_glibc(b"GLIBC_2.17"), Some((2, 17)));
+        assert_eq!(parse_glibc(b"GLIBC_2.2.5"), Some((2, 2)));
+        assert_eq!(parse_glibc(b"GLIBC_PRIVATE"), None);
+    }
+
+    /// This machine's own shell: what every program that uses glibc needs of it.
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+    #[test]
+    fn a_real_program_tells_its_loader_and_glibc() {
+        let libc = libc(&fs_err::read("/bin/sh").unwrap()).unwrap();
+        assert!(libc.interpreter.contains("/ld-linux"), "{libc:?}");
+        assert!(((2, 2)..(3, 0)).contains(&libc.glibc.unwrap()), "{libc:?}");
+    }
+
+    #[test]
+    fn a_program_is_static_without_a_loader() {
+        assert!(is_static(&elf(62, None, b"")));
+        assert!(!is_static(&elf(62, Some("/lib/ld.so"), b"")));
+        assert!(!is_static(b"#!/bin/sh\n"));
     }
 }

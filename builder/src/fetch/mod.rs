@@ -30,6 +30,7 @@ mod policy;
 
 // Verify
 mod digest;
+mod elf;
 mod verified;
 mod watched;
 

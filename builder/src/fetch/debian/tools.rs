@@ -1,12 +1,9 @@
 //! The programs of this machine that the making needs; everything else comes from the same Debian as the image.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 use crate::failure::{Failure, Kind};
+use crate::fetch::elf;
 
 /// Debian's public keys; apt refuses every package list that none of them signed.
 pub(super) const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -76,7 +73,7 @@ fn emulator() -> anyhow::Result<Option<PathBuf>> {
     }
     for name in ["qemu-aarch64-static", "qemu-aarch64"] {
         if let Some(path) = search(name)
-            && is_static(&path).with_context(|| format!("reading {}", path.display()))?
+            && elf::is_static(&fs_err::read(&path)?)
         {
             return Ok(Some(path));
         }
@@ -101,43 +98,4 @@ fn search(program: &str) -> Option<PathBuf> {
         .iter()
         .map(|folder| Path::new(folder).join(program))
         .find(|path| path.is_file())
-}
-
-/// A program that names no interpreter (the program header of type 3, `PT_INTERP`) needs no libraries.
-fn is_static(path: &Path) -> std::io::Result<bool> {
-    let mut head = Vec::new();
-    File::open(path)?.take(4096).read_to_end(&mut head)?;
-    Ok(!names_interpreter(&head))
-}
-
-fn names_interpreter(elf: &[u8]) -> bool {
-    const HEADERS: usize = 0x40; // where a 64-bit ELF file has its program headers, in all practice
-    const HEADER_SIZE: usize = 0x38;
-    let count = elf.get(0x38).copied().map_or(0, usize::from);
-    elf.iter()
-        .skip(HEADERS)
-        .step_by(HEADER_SIZE)
-        .take(count)
-        .any(|&kind| kind == 3)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn program(kinds: &[u8]) -> Vec<u8> {
-        let mut elf = vec![0; 0x40 + 0x38 * kinds.len()];
-        elf[0x38] = u8::try_from(kinds.len()).unwrap();
-        for (place, kind) in kinds.iter().enumerate() {
-            elf[0x40 + 0x38 * place] = *kind;
-        }
-        elf
-    }
-
-    #[test]
-    fn tells_static_from_dynamic_programs() {
-        assert!(names_interpreter(&program(&[6, 3, 1])));
-        assert!(!names_interpreter(&program(&[1, 1, 4])));
-        assert!(!names_interpreter(b"#!/bin/sh"));
-    }
 }

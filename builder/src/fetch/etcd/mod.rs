@@ -3,15 +3,12 @@
 mod archive;
 mod deb;
 pub(super) mod debian_packages;
-mod elf;
 mod local;
 mod pins;
 mod programs;
 mod release;
 mod unpacked;
 mod version;
-
-use elf::Libc;
 
 use std::fmt;
 use std::path::Path;
@@ -20,6 +17,7 @@ use anyhow::{Context as _, Result};
 
 use self::programs::{Found, Program};
 use super::Options;
+use super::elf::{self, Libc};
 use crate::blob::Blob;
 use crate::spec::EtcdSource;
 

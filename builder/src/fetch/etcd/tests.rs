@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::EtcdBinaries;
 use super::deb::tests::package;
-use super::elf::tests::elf;
 use crate::failure::Kind;
 use crate::fetch::Options;
+use crate::fetch::elf::tests::elf;
 use crate::fetch::tests::scene::http::{Reply, Server};
 use crate::fetch::tests::scene::{Scene, failure, sha256};
 use crate::spec::EtcdSource;

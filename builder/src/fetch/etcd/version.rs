@@ -4,7 +4,7 @@
 //! without; then etcd's `Version` variable is looked for: a Go string is an address and a length, so a text that looks like
 //! a version and is pointed to with its exact length is one.
 
-use super::elf;
+use crate::fetch::elf;
 
 /// The line for etcd's API module, whose version is etcd's own.
 const API_MODULE: &[u8] = b"go.etcd.io/etcd/api/v3\tv";
@@ -91,8 +91,8 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::elf::tests::elf;
     use super::*;
+    use crate::fetch::elf::tests::elf;
 
     #[test]
     fn reads_the_module_list() {
