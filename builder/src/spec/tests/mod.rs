@@ -9,6 +9,7 @@ mod appliance;
 mod choices;
 mod etcd;
 mod init;
+mod nodes;
 mod spoilt;
 
 const KEY: &str =

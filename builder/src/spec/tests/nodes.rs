@@ -1,0 +1,82 @@
+//! `[[node]]`: each mistake with its line.
+
+use super::spoilt::check;
+
+#[test]
+fn each_mistake_has_its_line() {
+    check(
+        r#"
+name = "etcd1" → name = "ETCD1"
+    16: `ETCD1` is not a host name: write it in lower case
+
+name = "etcd1" → name = "etcd1.local"
+    16: `etcd1.local` is not a host name: the domain is set by `domain` in [cluster]
+
+name = "etcd3" → name = "root"
+    23: `root` is not a host name: etcd treats the certificate of that name as its administrator's
+
+name = "etcd3" → name = "ip6-localhost"
+    23: `ip6-localhost` is not a host name: /etc/hosts of every machine has that name
+
+name = "etcd3" → name = "0x1"
+    23: `0x1` is not a host name: it must not look like a number
+
+name = "etcd3" → name = "a\u001b[31m"
+    23: `a\u{1b}[31m` is not a host name: only letters, digits and `-` are allowed
+
+name = "etcd3" → name = "etcd1"
+    23: another node is called etcd1, in line 16
+
+name = "etcd3" → nmae = "etcd3"
+    22: [[node]] has no `name`
+    23: unknown key `nmae` in [[node]]; did you mean `name`?
+
+address = "10.1.2.50" → #
+    15: [[node]] has no `address`
+
+"10.1.2.52" → "10.1.2.51"
+    24: another node has address 10.1.2.51, in line 20
+
+"10.1.2.52" → "10.1.2.52/24"
+    24: `10.1.2.52/24`: write the address alone; the prefix is set in [network]
+
+"10.1.2.52" → "::ffff:10.1.2.52"
+    24: `::ffff:10.1.2.52` is an IPv4 address in the form of IPv6; write 10.1.2.52
+
+"10.1.2.52" → "0.0.0.5"
+    24: address 0.0.0.5 is in 0.0.0.0/8, which is not for hosts
+
+"10.1.2.52" → "240.0.0.5"
+    24: address 240.0.0.5 is in 240.0.0.0/4, which is reserved
+
+"10.1.2.52" → "10.1.2.256"
+    24: `10.1.2.256` is not an IP address
+
+"10.1.2.52" → "10.1.2.0"
+    24: address 10.1.2.0 is the network's own address
+
+"10.1.2.52" → "10.1.2.255"
+    24: address 10.1.2.255 is the network's broadcast address
+
+"10.1.2.52" → "10.1.2.1"
+    24: address 10.1.2.1 is the gateway's
+
+"10.1.2.52" → "10.1.3.52"
+    24: address 10.1.3.52 is outside the network 10.1.2.0/24
+
+"10.1.2.52" → "fd00::52"
+    24: address fd00::52 is not of the same family as 10.1.2.0/24
+
+"pi5" → "pi6"
+    21: unknown board `pi6`; known are pi3, zero2w, pi4, cm4, pi5, cm5
+
+"pi5" → "Zero_2W"
+    21: unknown board `Zero_2W`; did you mean `zero2w`?
+
+[cluster] → node = 3\n[cluster]
+    16: duplicate key `node`
+    19: duplicate key `node`
+    23: duplicate key `node`
+"#,
+    );
+}
