@@ -62,7 +62,7 @@ impl FileTree {
     }
 }
 
-/// Where Debian keeps accounts; the first two must exist.
+/// Where Debian keeps accounts; the first three must exist.
 pub const ACCOUNT_FILES: [&str; 6] = [
     "/etc/passwd",
     "/etc/group",

@@ -6,12 +6,13 @@ use crate::failure::{Failure, Kind};
 use crate::overlay::{Account, Owner};
 use crate::secret::Secret;
 
-/// The files, in the order of [`crate::overlay::ACCOUNT_FILES`]; a missing one (subuid, gshadow) stays missing.
+/// The files, in the order of [`crate::overlay::ACCOUNT_FILES`]. The first three must exist; a missing one of the others is
+/// not created.
 #[derive(Clone, Debug)]
 pub(super) struct Accounts {
     passwd: Vec<Vec<String>>,
     group: Vec<Vec<String>>,
-    shadow: Option<Vec<Vec<String>>>,
+    shadow: Vec<Vec<String>>,
     gshadow: Option<Vec<Vec<String>>>,
     subuid: Option<Vec<Vec<String>>>,
     subgid: Option<Vec<Vec<String>>>,
@@ -34,7 +35,7 @@ impl Accounts {
         Ok(Self {
             passwd: lines(passwd.ok_or_else(|| without("/etc/passwd"))?),
             group: lines(group.ok_or_else(|| without("/etc/group"))?),
-            shadow: shadow.map(lines),
+            shadow: lines(shadow.ok_or_else(|| without("/etc/shadow"))?),
             gshadow: gshadow.map(lines),
             subuid: subuid.map(lines),
             subgid: subgid.map(lines),
@@ -42,14 +43,14 @@ impl Accounts {
         })
     }
 
-    /// Those of a system whose account files nobody can edit.
+    /// The accounts of Ubuntu Core, whose account files are part of a snap: files belong to root.
     pub(super) fn of_root_alone(time: i64) -> Result<Self> {
         let root = Some("root:x:0:");
         Self::parse(
             [
                 Some("root:x:0:0:root:/root:/bin/bash"),
                 root,
-                None,
+                Some("root:*:0:0:99999:7:::"),
                 None,
                 None,
                 None,
@@ -64,14 +65,14 @@ impl Accounts {
         [
             Some(text(&self.passwd)),
             Some(text(&self.group)),
-            optional(&self.shadow),
+            Some(text(&self.shadow)),
             optional(&self.gshadow),
             optional(&self.subuid),
             optional(&self.subgid),
         ]
     }
 
-    /// Makes sure the account is there.
+    /// Creates the account, or changes the one that exists.
     pub(super) fn ensure(&mut self, account: &Account) -> Result<()> {
         match account {
             Account::System {
@@ -185,16 +186,12 @@ impl Accounts {
 
     /// Renames a user and its own group everywhere, also as a member of other groups.
     fn rename(&mut self, old: &str, new: &str) {
-        let tables = [
+        let optional = [&mut self.gshadow, &mut self.subuid, &mut self.subgid];
+        let tables = optional.into_iter().flatten().chain([
+            &mut self.passwd,
+            &mut self.group,
             &mut self.shadow,
-            &mut self.gshadow,
-            &mut self.subuid,
-            &mut self.subgid,
-        ];
-        let tables = tables
-            .into_iter()
-            .flatten()
-            .chain([&mut self.passwd, &mut self.group]);
+        ]);
         for row in tables.flatten() {
             match row.first_mut() {
                 Some(name) if name == old => new.clone_into(name),
@@ -217,11 +214,9 @@ impl Accounts {
 
     /// Sets the hash and the day it was set; a day of 0 would force a change at the first login.
     fn set_password(&mut self, name: &str, hash: &str) {
-        let Some(shadow) = &mut self.shadow else {
-            return;
-        };
         let day = self.day.to_string();
-        match shadow
+        match self
+            .shadow
             .iter_mut()
             .find(|row| row.first().is_some_and(|n| n == name))
         {
@@ -230,7 +225,9 @@ impl Accounts {
                 hash.clone_into(&mut row[1]);
                 row[2] = day;
             }
-            None => shadow.push(row(&[name, hash, &day, "0", "99999", "7", "", "", ""])),
+            None => self
+                .shadow
+                .push(row(&[name, hash, &day, "0", "99999", "7", "", "", ""])),
         }
     }
 

@@ -139,3 +139,18 @@ fn a_base_without_its_account_files_is_not_supported() {
     let error = Accounts::parse([Some(""), None, None, None, None, None], 0).unwrap_err();
     assert_eq!(error.to_string(), "the base has no /etc/group");
 }
+
+#[test]
+fn a_base_without_shadow_is_refused() {
+    let texts = [
+        Some("root:x:0:0:root:/root:/bin/bash\n"),
+        Some("root:x:0:\n"),
+        None,
+        None,
+        None,
+        None,
+    ];
+    let error = Accounts::parse(texts, 0).unwrap_err();
+    assert_eq!(error.to_string(), "the base has no /etc/shadow");
+    assert_eq!(explain(&error).0, Kind::Unsupported);
+}
