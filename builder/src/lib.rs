@@ -13,6 +13,7 @@
 pub mod blob;
 pub mod failure;
 pub mod hex;
+pub mod printable;
 pub mod progress;
 pub mod secret;
 

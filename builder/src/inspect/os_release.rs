@@ -4,6 +4,7 @@ use anyhow::Result;
 use diskimg::ReadFs;
 
 use crate::failure::{Failure, Kind};
+use crate::printable::printable;
 
 /// Where os-release(5) may be. The second path is usually a link to the first one, and readers do not follow links.
 const PATHS: [&str; 2] = ["/usr/lib/os-release", "/etc/os-release"];
@@ -43,11 +44,17 @@ impl OsRelease {
         ))
     }
 
+    /// Whether the file system holds an operating system.
+    pub(super) fn is_in(root: &mut dyn ReadFs) -> bool {
+        let mut has = |path: &str| root.metadata(path).is_ok_and(|found| found.is_some());
+        PATHS.into_iter().any(&mut has)
+    }
+
     fn parse(text: &str) -> Self {
         let field = |name: &str| {
             let mut lines = text.lines();
             let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
-            Some(value.trim_matches(['"', '\'']).to_owned())
+            Some(printable(value.trim_matches(['"', '\''])))
         };
         Self {
             // The defaults of os-release(5).
@@ -107,6 +114,12 @@ mod tests {
             pretty_name: "Debian GNU/Linux 13 (trixie)".to_owned(),
         };
         assert_eq!(OsRelease::parse(text), expected);
+    }
+
+    #[test]
+    fn a_name_cannot_command_the_terminal() {
+        let os = OsRelease::parse("ID=debian\nPRETTY_NAME=\"\u{1b}]0;x\u{7}good\"\n");
+        assert_eq!(os.pretty_name, "\\u{1b}]0;x\\u{7}good");
     }
 
     #[test]

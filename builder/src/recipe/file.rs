@@ -68,6 +68,9 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
     if file.boards.is_empty() {
         return Err(wrong(name, "`boards` is empty"));
     }
+    if has_control_character(&file) {
+        return Err(wrong(name, "a text contains a control character"));
+    }
     let has_overlay = file.overlays.iter().any(|name| name == "appliance");
     if has_overlay == file.unsupported.contains_key(&Setting::Appliance) {
         let what =
@@ -91,6 +94,16 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
         unsupported: file.unsupported,
         warnings: file.warnings,
     })
+}
+
+/// Whether a text that is printed could command the terminal.
+fn has_control_character(file: &File) -> bool {
+    let sentences = file.warnings.iter().map(|warning| &warning.text);
+    let mut texts = [&file.title, &file.release, &file.provisioned_by]
+        .into_iter()
+        .chain(file.unsupported.values())
+        .chain(sentences);
+    texts.any(|text| text.contains(char::is_control))
 }
 
 /// A version of glibc, e.g. `2.39`.

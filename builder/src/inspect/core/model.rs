@@ -2,6 +2,7 @@
 //!
 //! An assertion is headers, one `key: value` a line or an indented list below a key, then an empty line and the signature.
 
+use crate::printable::printable;
 use crate::recipe::Grade;
 
 /// The fields that decide.
@@ -31,9 +32,9 @@ impl Model {
             return None;
         }
         Some(Self {
-            name: format!("{}/{}", value("brand-id")?, value("model")?),
-            architecture: value("architecture")?.to_owned(),
-            base: value("base").map(str::to_owned),
+            name: printable(&format!("{}/{}", value("brand-id")?, value("model")?)),
+            architecture: printable(value("architecture")?),
+            base: value("base").map(printable),
             grade: match value("grade") {
                 // As snapd has it (asserts, `assembleModel`): a model that lists its snaps is signed if it does not say.
                 None if headers.contains(&"snaps:") => Grade::Signed,
