@@ -106,8 +106,8 @@ impl Job {
                 (None, fetch::local(path, &options)?)
             }
         };
-        let image = Image::open_base(verified.path())?;
         let context = || format!("inspecting {}", verified.path().display());
+        let image = Image::open_base(verified.file()).with_context(context)?;
         image
             .check_grade(self.signed_models())
             .with_context(context)?;

@@ -1,10 +1,12 @@
 //! The one door out of this room for a base: an image whose digest was seen to be right.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::cache::storage;
 use super::digest::Digested;
 use crate::failure::{Failure, Kind};
 
@@ -15,6 +17,8 @@ use crate::failure::{Failure, Kind};
 #[derive(Debug)]
 pub struct Verified {
     path: PathBuf,
+    /// Opened while what was verified could not be replaced.
+    file: File,
     source: String,
     raw: Digested,
 }
@@ -27,14 +31,21 @@ impl Verified {
         seen: Seen,
     ) -> Result<Self> {
         promise.check(&source, &seen)?;
+        let file = File::open(&path).map_err(|error| storage("opening", &path, &error))?;
         Ok(Self {
             path,
+            file,
             source,
             raw: seen.raw,
         })
     }
 
-    /// The raw image; never opened for writing.
+    /// The raw image, open for reading.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where the raw image is. Read [`file`](Self::file): by now the path may lead to another image.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -138,7 +149,7 @@ mod tests {
 
     #[track_caller]
     fn verdict(promise: &Promise) -> Result<Verified, String> {
-        let verified = Verified::new("a.img".into(), "a".into(), promise, seen("a"));
+        let verified = Verified::new(file!().into(), "a".into(), promise, seen("a"));
         verified.map_err(|error| error.to_string())
     }
 

@@ -15,6 +15,7 @@ use super::layout::{Layout, Part, System};
 use super::os_release::OsRelease;
 use super::recognize::refuse_booted;
 use crate::failure::{Failure, Kind};
+use crate::printable::printable;
 
 /// Bytes of the first sector, which holds the partition table.
 const SECTOR: u64 = 512;
@@ -24,24 +25,29 @@ const SECTOR: u64 = 512;
 pub struct Image {
     storage: Arc<dyn Storage>,
     layout: Layout,
-    /// The file itself, for copying without reading.
-    file: Option<File>,
-    /// What else is known of Ubuntu Core; of bases only.
+    /// The same storage, where it is a file: such an image is copied without reading it.
+    file: Option<Arc<ReadOnlyFile>>,
+    /// Facts about an image of Ubuntu Core that its layout does not show; of bases only.
     known: Known,
 }
 
 impl Image {
-    /// Opens a base that has not run yet: a booted one has an identity that N nodes must not share.
+    /// Opens a base that has not been booted: a booted one has an identity that N nodes must not share.
     ///
-    /// Each file system's gate comes first: it names what is wrong, where a reader would only stumble over it.
-    pub fn open_base(path: &Path) -> Result<Self> {
-        let context = || format!("inspecting {}", path.display());
-        let known = gate(path).with_context(context)?;
-        let image = Self::open(path)?;
+    /// The checks of the file systems come first: they name what is wrong, where a reader would fail without a reason.
+    pub fn open_base(file: &File) -> Result<Self> {
+        let file = opened(file.try_clone()?)?;
+        let storage: Arc<dyn Storage> = file.clone();
+        let known = check(&storage)?;
+        let image = Self::of(storage)?;
         if let System::Root(_) = image.layout.system {
-            refuse_booted(&mut *image.root()?).with_context(context)?;
+            refuse_booted(&mut *image.root()?)?;
         }
-        Ok(Self { known, ..image })
+        Ok(Self {
+            file: Some(file),
+            known,
+            ..image
+        })
     }
 
     /// Refuses a base whose grade is another than the one asked for.
@@ -52,9 +58,8 @@ impl Image {
     /// Opens any image this program could have written.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
-        let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path).with_context(context)?);
-        let image = Self::of(storage).with_context(context)?;
-        let file = File::open(path).with_context(context)?;
+        let file = Arc::new(ReadOnlyFile::open(path).with_context(context)?);
+        let image = Self::of(file.clone()).with_context(context)?;
         Ok(Self {
             file: Some(file),
             ..image
@@ -87,7 +92,7 @@ impl Image {
 
     /// The file, if the image is one.
     pub fn file(&self) -> Option<&File> {
-        self.file.as_ref()
+        self.file.as_deref().map(ReadOnlyFile::file)
     }
 
     /// The bytes, shareable between threads.
@@ -136,20 +141,24 @@ impl Image {
     }
 }
 
-/// Refuses what must not be edited; tells what else is known of Ubuntu Core.
-fn gate(path: &Path) -> Result<Known> {
-    let storage: Arc<dyn Storage> = Arc::new(ReadOnlyFile::open(path)?);
-    if let Some(core) = recognised(&storage)? {
-        let known = core.check(&storage)?;
-        check_fat(&core.boot, &storage)?;
+fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
+    let file = ReadOnlyFile::new(file).context("reading the size of the base")?;
+    Ok(Arc::new(file))
+}
+
+/// Refuses a base that must not be edited, and collects what its layout does not show.
+fn check(storage: &Arc<dyn Storage>) -> Result<Known> {
+    if let Some(core) = recognised(storage)? {
+        let known = core.check(storage)?;
+        check_fat(&core.boot, storage)?;
         if let Some(writable) = &core.writable {
-            check_ext4(writable, &storage)?;
+            check_ext4(writable, storage)?;
         }
         return Ok(known);
     }
-    let (_, [boot, root]) = partitions(&*storage)?;
-    check_fat(&boot, &storage)?;
-    check_ext4(&root, &storage)?;
+    let table = table(&**storage)?;
+    check_fat(boot(&table)?, storage)?;
+    check_ext4(root(&table, storage)?, storage)?;
     Ok(Known::default())
 }
 
@@ -173,25 +182,27 @@ fn recognised(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     }
 }
 
-/// The layout of a system with a root.
+/// The layout of a system with a root file system.
 fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
-    let (disk_id, [boot, root]) = partitions(&**storage)?;
-    let mut reader = open_ext4(storage, &root)?;
-    let mut fat = open_fat(storage, &boot)?;
-    let boot_label = fat.label().to_owned();
-    let os = OsRelease::read(&mut *reader)?;
+    let table = table(&**storage)?;
+    let (boot, root) = (boot(&table)?, root(&table, storage)?);
+    let mut reader = open_ext4(storage, root)?;
+    let os = OsRelease::read(&mut reader)?;
+    let others = table.partitions.iter().map(|partition| partition.number);
     Ok(Layout {
         size: storage.size(),
-        disk_id,
-        boot: part(&boot, "fat", fat.free_bytes()?),
-        system: System::Root(part(&root, "ext4", reader.free_bytes()?)),
-        boot_label,
+        disk_id: table.disk_id.ok_or_else(no_mbr)?,
+        boot: fat_part(boot, &mut open_fat(storage, boot)?)?,
+        others: others
+            .filter(|number| ![boot.number, root.number].contains(number))
+            .collect(),
+        system: System::Root(ext4_part(root, &mut reader)?),
         os,
     })
 }
 
-/// The MBR's disk signature, its first FAT and its first Linux partition.
-fn partitions(storage: &dyn Storage) -> Result<(u32, [Partition; 2])> {
+/// The partition table, which must be an MBR.
+fn table(storage: &dyn Storage) -> Result<PartitionTable> {
     if storage.size() < SECTOR {
         return Err(Failure::new(
             Kind::Corrupt,
@@ -200,25 +211,47 @@ fn partitions(storage: &dyn Storage) -> Result<(u32, [Partition; 2])> {
         ));
     }
     let table = PartitionTable::read(storage)?;
-    let disk_id = table.disk_id.ok_or_else(|| {
-        Failure::new(
-            Kind::Unsupported,
-            "the image has a GPT partition table",
-            "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
-        )
-    })?;
-    let all = table.partitions;
-    let boot = find(&all, "FAT boot", |kind| *kind == PartitionKind::Fat)?;
-    let root = find(&all, "Linux root", |kind| *kind == PartitionKind::Linux)?;
-    Ok((disk_id, [boot.clone(), root.clone()]))
+    match table.disk_id {
+        Some(_) => Ok(table),
+        None => Err(no_mbr()),
+    }
+}
+
+fn no_mbr() -> anyhow::Error {
+    Failure::new(
+        Kind::Unsupported,
+        "the image has a GPT partition table",
+        "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
+    )
+}
+
+/// The first FAT.
+fn boot(table: &PartitionTable) -> Result<&Partition> {
+    find(&table.partitions, "FAT boot", |it| {
+        it.kind == PartitionKind::Fat
+    })
+}
+
+/// The Linux partition that holds an operating system; the first one if none does, so that the error is about it.
+fn root<'t>(table: &'t PartitionTable, storage: &Arc<dyn Storage>) -> Result<&'t Partition> {
+    let is_linux = |it: &Partition| it.kind == PartitionKind::Linux;
+    let has_system = |it: &Partition| {
+        let reader = open_ext4(storage, it).ok();
+        reader.is_some_and(|mut reader| OsRelease::is_in(&mut reader))
+    };
+    let first = find(&table.partitions, "Linux root", is_linux)?;
+    let found = find(&table.partitions, "Linux root", |it| {
+        is_linux(it) && has_system(it)
+    });
+    Ok(found.unwrap_or(first))
 }
 
 fn find<'a>(
     partitions: &'a [Partition],
     what: &str,
-    wanted: impl Fn(&PartitionKind) -> bool,
+    wanted: impl Fn(&Partition) -> bool,
 ) -> Result<&'a Partition> {
-    partitions.iter().find(|partition| wanted(&partition.kind)).ok_or_else(|| {
+    partitions.iter().find(|partition| wanted(partition)).ok_or_else(|| {
         Failure::new(
             Kind::Unsupported,
             format!("the image has no {what} partition"),
@@ -230,12 +263,10 @@ fn find<'a>(
 pub(super) fn open_ext4(
     storage: &Arc<dyn Storage>,
     partition: &Partition,
-) -> Result<Box<dyn ReadFs>> {
+) -> Result<diskimg::ext4::Ext4Reader> {
     let context = || format!("opening the ext4 of partition {}", partition.number);
     let window = partition.window(storage).with_context(context)?;
-    Ok(Box::new(
-        diskimg::ext4::Ext4Reader::open(Arc::new(window)).with_context(context)?,
-    ))
+    diskimg::ext4::Ext4Reader::open(Arc::new(window)).with_context(context)
 }
 
 pub(super) fn open_fat(
@@ -247,12 +278,32 @@ pub(super) fn open_fat(
     diskimg::fat::FatReader::open(Arc::new(window)).with_context(context)
 }
 
-pub(super) fn part(partition: &Partition, filesystem: &'static str, free_bytes: u64) -> Part {
-    Part {
+pub(super) fn ext4_part(
+    partition: &Partition,
+    reader: &mut diskimg::ext4::Ext4Reader,
+) -> Result<Part> {
+    Ok(Part {
         number: partition.number,
         start: partition.start,
         len: partition.len,
-        filesystem,
-        free_bytes,
-    }
+        filesystem: "ext4",
+        free_bytes: reader.free_bytes()?,
+        label: printable(reader.label()),
+        uuid: reader.uuid(),
+    })
+}
+
+pub(super) fn fat_part(
+    partition: &Partition,
+    reader: &mut diskimg::fat::FatReader,
+) -> Result<Part> {
+    Ok(Part {
+        number: partition.number,
+        start: partition.start,
+        len: partition.len,
+        filesystem: "fat",
+        free_bytes: reader.free_bytes()?,
+        label: printable(reader.label()),
+        uuid: reader.uuid(),
+    })
 }

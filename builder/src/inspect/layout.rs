@@ -17,8 +17,8 @@ pub struct Layout {
     pub boot: Part,
     /// Where a node's system is, or comes from.
     pub system: System,
-    /// Label of the boot partition.
-    pub boot_label: String,
+    /// Numbers of the partitions that are neither boot nor root; a node leaves them unchanged.
+    pub others: Vec<u32>,
     /// Which operating system it is.
     pub os: OsRelease,
 }
@@ -97,6 +97,12 @@ pub struct Part {
     pub len: u64,
     /// `fat` or `ext4`.
     pub filesystem: &'static str,
-    /// Free room in bytes.
+    /// Free space in bytes.
     pub free_bytes: u64,
+    /// Label of the file system.
+    #[serde(skip)]
+    pub label: String,
+    /// UUID of the file system, as Linux spells it.
+    #[serde(skip)]
+    pub uuid: String,
 }

@@ -41,11 +41,11 @@ pub fn check_recipe(image: &Image, recipe: &Recipe) -> Result<()> {
         ));
     }
     match &recipe.boot_label {
-        Some(label) if *label != layout.boot_label => Err(Failure::new(
+        Some(label) if *label != layout.boot.label => Err(Failure::new(
             Kind::Unsupported,
             format!(
                 "the boot partition is called `{}`, not `{label}`, by which the first boot finds it",
-                layout.boot_label
+                layout.boot.label
             ),
             format!("use the image that is published for {}", recipe.title),
         )),

@@ -17,15 +17,40 @@ const MOST_ENTRIES: u32 = 1_000_000;
 pub struct Ext4Reader {
     ext4: Ext4,
     storage: Arc<dyn Storage>,
+    label: String,
+    uuid: [u8; 16],
 }
 
 impl Ext4Reader {
     /// Opens the file system in `storage`. Unlike a [`Ext4Writer`](super::Ext4Writer) it accepts one that is not clean.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
-        Superblock::read(storage.as_ref())?;
+        let superblock = Superblock::read(storage.as_ref())?;
         let source = Box::new(Ext4Source(storage.clone()));
         let ext4 = Ext4::load(source).map_err(|error| from_view(error, "/"))?;
-        Ok(Self { ext4, storage })
+        Ok(Self {
+            ext4,
+            storage,
+            label: superblock.label,
+            uuid: superblock.uuid,
+        })
+    }
+
+    /// Returns the label of the file system; empty when there is none.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Returns the UUID of the file system, hyphenated and in lower case.
+    pub fn uuid(&self) -> String {
+        let digits = format!("{:032x}", u128::from_be_bytes(self.uuid));
+        let mut text = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if matches!(index, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
     }
 
     /// Returns the metadata of the file at `path`. Any type but `right` is the error `wrong`.

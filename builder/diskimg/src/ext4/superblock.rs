@@ -31,6 +31,9 @@ pub(super) struct Superblock {
     pub(super) features: Features,
     /// The first inode on the orphan list, or zero.
     pub(super) last_orphan: u32,
+    pub(super) uuid: [u8; 16],
+    /// `s_volume_name` up to its first zero byte.
+    pub(super) label: String,
     first_data_block: u32,
     blocks_per_group: u32,
     inodes_per_group: u32,
@@ -75,6 +78,8 @@ impl Superblock {
             state: record.u16::<0x3A>(),
             features,
             last_orphan: record.u32::<0xE8>(),
+            uuid: record.bytes::<0x68, 16>(),
+            label: until_zero(&record.bytes::<0x78, 16>()),
             first_data_block: record.u32::<0x14>(),
             blocks_per_group: record.u32::<0x20>(),
             inodes_per_group: record.u32::<0x28>(),
@@ -152,6 +157,11 @@ impl Superblock {
     fn expected_first_block(&self) -> u32 {
         u32::from(self.block_size.get() == 1024)
     }
+}
+
+fn until_zero(bytes: &[u8]) -> String {
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
 }
 
 fn field(field: &'static str, value: impl Into<u64>, valid: bool) -> Result<()> {

@@ -43,6 +43,8 @@ pub(super) struct BootSector {
     pub(super) backup: Option<u64>,
     /// `BS_Reserved1`: bit 0 marks a mounted volume, bit 1 a disk error.
     pub(super) state: u8,
+    /// `BS_VolID`, the serial number.
+    pub(super) serial: u32,
     /// `BS_VolLab` without its padding.
     pub(super) label: String,
 }
@@ -60,9 +62,17 @@ impl BootSector {
         if need > size {
             return Err(Corrupt::FilesystemPastEnd { need, size }.into());
         }
-        let (state, label) = match kind {
-            FatKind::Fat16 => (sector.u8::<0x25>(), sector.bytes::<0x2B, 11>()),
-            FatKind::Fat32 => (sector.u8::<0x41>(), sector.bytes::<0x47, 11>()),
+        let (state, serial, label) = match kind {
+            FatKind::Fat16 => (
+                sector.u8::<0x25>(),
+                sector.u32::<0x27>(),
+                sector.bytes::<0x2B, 11>(),
+            ),
+            FatKind::Fat32 => (
+                sector.u8::<0x41>(),
+                sector.u32::<0x43>(),
+                sector.bytes::<0x47, 11>(),
+            ),
         };
         let (fat_start, fat_len) = (areas.reserved.bytes(), areas.fat.bytes());
         let data_start = areas.before_data() << 9;
@@ -80,6 +90,7 @@ impl BootSector {
             fs_info: fs_info(&sector, kind, areas.reserved)?,
             backup: backup(&sector, kind, areas.reserved),
             state,
+            serial,
             label: String::from_utf8_lossy(&label).trim_end().to_owned(),
         })
     }

@@ -21,6 +21,7 @@ pub struct FatReader {
     size: u64,
     free: u64,
     label: String,
+    serial: u32,
 }
 
 impl FatReader {
@@ -37,12 +38,19 @@ impl FatReader {
             .read_volume_label_from_root_dir()
             .map_err(|error| from_fatfs(error, "/"))?
             .unwrap_or(boot.label);
+        let serial = boot.serial;
         Ok(Self {
             fs,
             size,
             free,
             label: label.trim_end().to_owned(),
+            serial,
         })
+    }
+
+    /// Returns the serial number as Linux spells it as a UUID, e.g. `B2F0-82D2`.
+    pub fn uuid(&self) -> String {
+        format!("{:04X}-{:04X}", self.serial >> 16, self.serial & 0xffff)
     }
 
     /// Returns the label of the volume, or `NO NAME` if it has none.

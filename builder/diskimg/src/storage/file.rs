@@ -26,8 +26,18 @@ impl ReadOnlyFile {
             message: error.to_string(),
         };
         let file = File::open(path).map_err(|error| failed(&error))?;
-        let size = file.metadata().map_err(|error| failed(&error))?.len();
+        Self::new(file).map_err(|error| failed(&error).into())
+    }
+
+    /// Takes a file that is open for reading.
+    pub fn new(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
         Ok(Self { file, size })
+    }
+
+    /// Returns the open file.
+    pub fn file(&self) -> &File {
+        &self.file
     }
 }
 

@@ -15,7 +15,7 @@ use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, Storage};
 
 use self::base::Known;
 use self::model::Model;
-use super::image::{open_ext4, open_fat, part};
+use super::image::{ext4_part, fat_part, open_ext4, open_fat};
 use super::layout::{Layout, System};
 use super::os_release::OsRelease;
 use crate::failure::{Failure, Kind};
@@ -130,17 +130,16 @@ impl Core {
     /// The image in the words of all images.
     pub(super) fn layout(&self, storage: &Arc<dyn Storage>) -> Result<Layout> {
         let table = PartitionTable::read(&**storage)?;
-        let mut fat = open_fat(storage, &self.boot)?;
         let writable = self.writable.as_ref();
         let writable = writable
-            .map(|it| anyhow::Ok(part(it, "ext4", open_ext4(storage, it)?.free_bytes()?)))
+            .map(|it| ext4_part(it, &mut open_ext4(storage, it)?))
             .transpose()?;
         Ok(Layout {
             size: storage.size(),
             disk_id: table.disk_id.ok_or_else(no_mbr)?,
-            boot: part(&self.boot, "fat", fat.free_bytes()?),
+            boot: fat_part(&self.boot, &mut open_fat(storage, &self.boot)?)?,
+            others: Vec::new(),
             system: writable.map_or(System::Seed(self.model.grade), System::Writable),
-            boot_label: fat.label().to_owned(),
             os: self.os_release(),
         })
     }
@@ -167,7 +166,7 @@ impl Core {
         };
         let partition = self.writable.as_ref().unwrap_or(&self.boot);
         match &self.writable {
-            Some(writable) => self.check_old(&mut *open_ext4(storage, writable)?),
+            Some(writable) => self.check_old(&mut open_ext4(storage, writable)?),
             None => self.check_seed(&mut open_fat(storage, &self.boot)?, storage),
         }
         .with_context(|| context(partition))
