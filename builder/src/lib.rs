@@ -11,6 +11,7 @@
 )]
 
 pub mod blob;
+pub mod config_txt;
 pub mod failure;
 pub mod hex;
 pub mod printable;

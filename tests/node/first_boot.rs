@@ -49,6 +49,23 @@ fn trixie_keeps_its_disk_id_and_asks_nothing() {
 }
 
 #[test]
+fn ids_in_upper_case_follow_the_disk_id() {
+    let node = node("raspios-trixie+upper-id");
+    let id = node.disk.id.trim_start_matches("0x").to_owned();
+    assert!(
+        node.kernel_arguments()
+            .contains(&format!("root=PARTUUID={id}-02"))
+    );
+    let table = node.text("/etc/fstab");
+    for number in [1, 2] {
+        assert!(
+            table.contains(&format!("PARTUUID={id}-0{number} ")),
+            "{table}"
+        );
+    }
+}
+
+#[test]
 fn trixie_swaps_nothing() {
     let node = node("raspios-trixie");
     let folder = "/etc/rpi/swap.conf.d";

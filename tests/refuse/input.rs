@@ -49,6 +49,18 @@ fn a_32_bit_base() {
 }
 
 #[test]
+fn a_root_on_another_disk() {
+    let said = "cmdline.txt says `root=PARTUUID=0badcafe-02`, which is not partition 2 of the image, its root";
+    refuses_base("raspios-trixie+lost-root", &[said]);
+}
+
+#[test]
+fn a_third_partition_where_the_data_goes() {
+    let said = "the base has a partition 3, whose entry a node needs for its data";
+    refuses_base("raspios-trixie+third-partition", &[said]);
+}
+
+#[test]
 fn a_base_that_has_run() {
     refuses_base("raspios-trixie+booted", &["booted", "/etc/machine-id"]);
     refuses_base("raspios-bookworm+booted", &["booted", "/etc/machine-id"]);

@@ -1,7 +1,6 @@
-//! `config.txt`: which kernel, initramfs and device tree the Raspberry Pi's firmware would load.
-//!
-//! Format: <https://www.raspberrypi.com/documentation/computers/config_txt.html>. Lines are `name=value`; `initramfs`
-//! is the one that is written with blanks; `[filter]` lines say for which board the following ones are.
+//! Which kernel, initramfs and device tree the Raspberry Pi's firmware would load, as `config.txt` says.
+
+use crate::config_txt::ConfigTxt;
 
 /// What the firmware would load, as paths on the boot partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,22 +19,24 @@ pub(super) struct Config {
 
 /// Reads `config.txt` as the firmware of `board` (`pi3`, `pi4`) does.
 pub(super) fn parse(text: &str, board: &str) -> Config {
-    let settings = Settings::new(text, board);
-    let prefix = settings.get("os_prefix").unwrap_or_default();
+    let settings = ConfigTxt::parse(text);
+    let get = |name: &str| settings.get(name, board);
+    let is_on = |name: &str| get(name) == Some("1");
+    let prefix = get("os_prefix").unwrap_or_default();
     let prefix = prefix.trim_start_matches('/');
     let path = |name: &str| format!("/{prefix}{name}");
-    let kernel = settings.get("kernel").unwrap_or("kernel8.img");
-    let automatic = || settings.is_on("auto_initramfs").then(|| beside(kernel));
-    let named = settings.get("initramfs").and_then(first_word);
+    let kernel = get("kernel").unwrap_or("kernel8.img");
+    let automatic = || is_on("auto_initramfs").then(|| beside(kernel));
+    let named = get("initramfs").and_then(first_word);
     Config {
         kernel: path(kernel),
         initramfs: named
             .map(str::to_owned)
             .or_else(automatic)
             .map(|name| path(&name)),
-        device_tree: settings.get("device_tree").map(path),
-        upstream: settings.is_on("upstream_kernel"),
-        cmdline: path(settings.get("cmdline").unwrap_or("cmdline.txt")),
+        device_tree: get("device_tree").map(path),
+        upstream: is_on("upstream_kernel"),
+        cmdline: path(get("cmdline").unwrap_or("cmdline.txt")),
     }
 }
 
@@ -48,45 +49,6 @@ fn beside(kernel: &str) -> String {
 /// The file of `initramfs FILE followkernel`.
 fn first_word(value: &str) -> Option<&str> {
     value.split_whitespace().next()
-}
-
-/// The settings that hold for one board, in the order of the file.
-struct Settings<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'a> Settings<'a> {
-    fn new(text: &'a str, board: &str) -> Self {
-        let mut applies = true;
-        let mut settings = Vec::new();
-        for line in text.lines().map(str::trim) {
-            if line.is_empty() || line.starts_with('#') {
-            } else if let Some(filter) = line.strip_prefix('[') {
-                applies = ["all]", &format!("{board}]")].contains(&filter);
-            } else if let Some((name, value)) = split(line).filter(|_| applies) {
-                settings.push((name, value));
-            }
-        }
-        Self(settings)
-    }
-
-    /// The last line wins, as in the firmware.
-    fn get(&self, name: &str) -> Option<&'a str> {
-        let mut last_first = self.0.iter().rev();
-        last_first
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
-    }
-
-    fn is_on(&self, name: &str) -> bool {
-        self.get(name) == Some("1")
-    }
-}
-
-fn split(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = match line.strip_prefix("initramfs") {
-        Some(rest) if rest.starts_with(' ') => ("initramfs", rest),
-        _ => line.split_once('=')?,
-    };
-    Some((name.trim(), value.trim()))
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ pub struct Entry {
 }
 
 impl FileTree {
-    /// Every path a plan must know about: those named, the folders above them, and the account files of a root.
+    /// Every path a plan must know about: those named, the directories above them, the account files, and the files that
+    /// name partitions.
     pub fn paths(&self) -> BTreeSet<(Place, String)> {
         let mut paths = BTreeSet::new();
         for entry in &self.entries {
@@ -57,6 +58,10 @@ impl FileTree {
         }
         if self.entries.iter().any(|entry| entry.place == Place::Root) {
             paths.extend(ACCOUNT_FILES.map(|path| (Place::Root, path.to_owned())));
+        }
+        if self.disk_id.is_some() {
+            paths.insert((Place::Boot, "/cmdline.txt".to_owned()));
+            paths.insert((Place::Root, "/etc/fstab".to_owned()));
         }
         paths
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 
 use super::accounts::Accounts;
-use super::edit;
 use super::model::{Action, Plan, Step};
-use super::room;
+use super::{edit, references, room};
+use crate::config_txt::with_settings;
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
@@ -25,6 +25,8 @@ pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     let plan = planner.finish();
     room::check_room(layout, &plan)?;
     room::check_command_line(&plan)?;
+    let context = || format!("checking the plan of node {}", tree.node);
+    references::check(layout, found, &plan).with_context(context)?;
     Ok(plan)
 }
 
@@ -197,8 +199,8 @@ impl<'a> Planner<'a> {
     fn edited(&self, text: &str, edit: &Edit) -> String {
         match edit {
             Edit::KernelArguments { remove, add } => edit::kernel_arguments(text, remove, add),
-            Edit::FirmwareSettings { ensure } => edit::firmware_settings(text, ensure),
-            Edit::DiskId => edit::disk_id(text, self.disk_id.0, self.disk_id.1),
+            Edit::FirmwareSettings { ensure } => with_settings(text, ensure),
+            Edit::DiskId => references::with_disk_id(text, self.disk_id.0, self.disk_id.1),
             Edit::Account(_) => text.to_owned(),
         }
     }

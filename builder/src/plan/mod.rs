@@ -5,6 +5,7 @@ mod edit;
 mod files;
 mod model;
 mod print;
+mod references;
 mod room;
 
 #[cfg(test)]

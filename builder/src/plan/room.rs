@@ -1,4 +1,4 @@
-//! Whether there is room for the edits, and for the data behind the image.
+//! Whether there is space for the edits, and for the data behind the image.
 
 use anyhow::Result;
 
@@ -7,16 +7,31 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::{Layout, Place, System};
 use crate::overlay::FileTree;
 
-/// Flashing must not touch the data behind the system.
+/// The partition that a node adds for its data (`overlays/appliance/data`).
+const DATA_PARTITION: u32 = 3;
+
+/// Refuses a base that leaves no place for the data behind the system: neither on the card nor in the partition table.
 pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
+    let mut numbers = layout
+        .parts()
+        .map(|part| part.number)
+        .chain(layout.others.iter().copied());
+    let is_taken = numbers.any(|number| number == DATA_PARTITION);
     match tree.ends_before {
+        Some(_) if is_taken => Err(Failure::new(
+            Kind::Refused,
+            format!(
+                "the base has a partition {DATA_PARTITION}, whose entry a node needs for its data"
+            ),
+            "use a stock image, put the data on a disk of its own with `[appliance] data`, or set `read-only = false`",
+        )),
         Some(start) if layout.size > start => Err(Failure::new(
             Kind::Refused,
             format!(
                 "the base has {} bytes and would cover the data partition, which begins at {start}",
                 layout.size
             ),
-            "use a smaller base, put the data on a disk of its own with `[appliance] data`, or give up the read-only system",
+            "use a smaller base, put the data on a disk of its own with `[appliance] data`, or set `read-only = false`",
         )),
         _ => Ok(()),
     }

@@ -15,13 +15,15 @@ fn layout() -> Layout {
         len: 1 << 20,
         filesystem,
         free_bytes: 1000,
+        label: format!("label{number}"),
+        uuid: format!("uuid-{number}"),
     };
     Layout {
         size: 2 << 20,
         disk_id: 0x041b_ba91,
         boot: part(1, "fat"),
         system: System::Root(part(2, "ext4")),
-        boot_label: "bootfs".to_owned(),
+        others: Vec::new(),
         os: OsRelease {
             id: "debian".to_owned(),
             version: "13".to_owned(),
@@ -105,7 +107,7 @@ fn edit(edit: Edit) -> Entry {
 fn tree(entries: Vec<Entry>) -> FileTree {
     FileTree {
         node: "etcd1".to_owned(),
-        disk_id: Some(0xbeef),
+        disk_id: None,
         ends_before: None,
         time: 20_000 * 86_400,
         fingerprints: FingerprintKey::new([0; 32]),
@@ -125,7 +127,7 @@ fn refusal(entries: Vec<Entry>) -> (Kind, String) {
     (kind, format!("{error:#}"))
 }
 
-const HEAD: &str = "node etcd1\n  disk id 041bba91 → 0000beef\n";
+const HEAD: &str = "node etcd1\n  disk id 041bba91 stays\n";
 
 #[test]
 fn what_is_there_already_is_not_planned() {
@@ -166,7 +168,13 @@ fn edits_of_one_file_add_up_and_come_before_the_root() {
       - debian
       + etcd1
 ";
-    assert_eq!(printed(entries), format!("{HEAD}{expected}"));
+    let head = "node etcd1\n  disk id 041bba91 → 0000beef\n";
+    let tree = FileTree {
+        disk_id: Some(0xbeef),
+        ..tree(entries)
+    };
+    let printed = plan(&layout(), &found(), &tree).unwrap().to_string();
+    assert_eq!(printed, format!("{head}{expected}"));
 }
 
 #[test]
@@ -275,4 +283,35 @@ fn a_base_that_would_cover_the_data_is_refused() {
     let failure: &Failure = error.downcast_ref().unwrap();
     assert_eq!(failure.kind, Kind::Refused);
     assert!(failure.message.contains("would cover the data partition"));
+}
+
+#[test]
+fn a_new_disk_id_that_the_command_line_does_not_follow_is_refused() {
+    let tree = FileTree {
+        disk_id: Some(0xbeef),
+        ..tree(Vec::new())
+    };
+    let error = plan(&layout(), &found(), &tree).unwrap_err();
+    let expected = "checking the plan of node etcd1: cmdline.txt says `root=PARTUUID=041bba91-02`, which is not partition 2 of the image, its root";
+    assert_eq!(format!("{error:#}"), expected);
+}
+
+#[test]
+fn a_base_whose_third_partition_the_data_would_replace_is_refused() {
+    let layout = Layout {
+        others: vec![3],
+        ..layout()
+    };
+    let tree = FileTree {
+        ends_before: Some(layout.size),
+        ..tree(Vec::new())
+    };
+    let error = plan(&layout, &found(), &tree).unwrap_err();
+    let expected = "the base has a partition 3, whose entry a node needs for its data";
+    assert_eq!(error.to_string(), expected);
+    let classic = FileTree {
+        ends_before: None,
+        ..tree
+    };
+    plan(&layout, &found(), &classic).unwrap();
 }
