@@ -36,12 +36,11 @@ pub mod recipe;
 pub mod report;
 pub mod spec;
 
-mod commands;
+pub mod commands;
 mod date;
 mod job;
 mod parallel;
 
-pub use commands::run;
 pub use job::Job;
 
 use anyhow::Result;

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
-    match Environment::read().and_then(|environment| etcd_image::run(args, environment)) {
+    match Environment::read().and_then(|environment| etcd_image::commands::run(args, environment)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => explain(&error),
     }
