@@ -80,15 +80,15 @@ fn data_of_somebody_else_is_neither_used_nor_deleted() {
 }
 
 #[test]
-fn a_changed_address_is_told_to_the_majority_or_settled_by_all() {
+fn a_changed_address_is_told_to_the_majority_and_never_forced_unasked() {
     check(
         "
         data yes / moved yes / index -                                        → resume
         data yes / moved yes / index - / majority yes / listed yes            → update
         data yes / moved yes / index 7 / majority yes / listed no             → aside removed
-        data yes / moved yes / index 7 / peer b holds 6 / peer c holds 7      → force
-        data yes / moved yes / index 7 / peer b holds 8 / peer c holds 7      → wait for b to begin anew
-        data yes / moved yes / index 7                                        → force
+        data yes / moved yes / index 7 / peer b holds 6 / peer c holds 7      → wait for a majority: the addresses
+        data yes / moved yes / index 7 / peer b holds 8 / peer c holds 7      → wait for a majority: the addresses
+        data yes / moved yes / index 7                                        → wait for a majority: the addresses
         data yes / moved yes / index 7 / peer b holds 6 / peer c silent       → wait for a majority: the addresses
         data yes / moved yes / index 7 / peer b holds 6 / peer c waits -      → wait for a majority: the addresses
         data yes / moved yes / index 7 / peer b holds 6 / peer c cluster no   → wait for a majority: c runs etcd
