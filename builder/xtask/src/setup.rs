@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The judges of the tests: every byte we write is read by somebody else's program.
-const JUDGES: [Tool; 23] = [
+const JUDGES: [Tool; 24] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -27,6 +27,7 @@ const JUDGES: [Tool; 23] = [
     ("setfattr", "attr"),
     ("mksquashfs", "squashfs-tools"),
     ("dpkg-deb", "dpkg"),
+    ("qemu-img", "qemu-utils"),
     ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
     (
         "/usr/lib/python3/dist-packages/configobj",
@@ -67,9 +68,8 @@ const MAKERS: [Tool; 4] = [
 const QEMU: &str = "qemu-system-arm";
 
 /// What boots the images.
-const BOOTERS: [Tool; 7] = [
+const BOOTERS: [Tool; 6] = [
     ("qemu-system-aarch64", QEMU),
-    ("qemu-img", "qemu-utils"),
     ("ip", "iproute2"),
     ("ssh", "openssh-client"),
     ("mount", "mount"),

@@ -16,6 +16,7 @@ mod modules;
 mod namespace;
 mod network;
 mod program;
+mod qcow2;
 mod scratch;
 mod ssh;
 

@@ -20,7 +20,6 @@ pub(super) struct Program {
 }
 
 pub(super) const QEMU: Program = Program::new("qemu-system-aarch64", "qemu-system-arm");
-pub(super) const QEMU_IMG: Program = Program::new("qemu-img", "qemu-utils");
 pub(super) const IP: Program = Program::new("ip", "iproute2");
 pub(super) const SSH: Program = Program::new("ssh", "openssh-client");
 pub(super) const MOUNT: Program = Program::new("mount", "mount");
@@ -29,7 +28,7 @@ pub(super) const SETPRIV: Program = Program::new("setpriv", "util-linux");
 
 /// Fails unless every program that a boot starts is installed.
 pub fn check_installed() -> Result<()> {
-    let mut programs = [QEMU, QEMU_IMG, IP, SSH, MOUNT, UNSHARE, SETPRIV].into_iter();
+    let mut programs = [QEMU, IP, SSH, MOUNT, UNSHARE, SETPRIV].into_iter();
     programs.try_for_each(|program| program.find().map(drop))
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::fault::{Fault, FaultKind};
-use super::program::{MOUNT, QEMU_IMG};
+use super::program::MOUNT;
+use super::qcow2;
 
 /// Folders every Linux has and no boot needs; one of them is covered, for us only.
 const PLACES: [&str; 3] = ["/dev/shm", "/mnt", "/media"];
@@ -61,15 +62,9 @@ impl Scratch {
     /// A disk that takes all writes and reads the rest from the image, which is not touched.
     pub(super) fn overlay(&self, node: &str, image: &Path, size: u64) -> Result<PathBuf> {
         let path = self.path(&format!("{node}.qcow2"));
-        let mut command = QEMU_IMG.command()?;
-        command.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
-        command.arg(image).arg(&path).arg(size.to_string());
-        let output = command
-            .output()
-            .map_err(|error| QEMU_IMG.failed(&error.to_string()))?;
-        match output.status.success() {
-            true => Ok(path),
-            false => Err(QEMU_IMG.failed(String::from_utf8_lossy(&output.stderr).trim())),
-        }
+        let made = std::fs::File::create(&path);
+        let made = made.and_then(|mut file| qcow2::create_overlay(&mut file, image, size));
+        made.with_context(|| format!("making the disk {}", path.display()))?;
+        Ok(path)
     }
 }
