@@ -77,7 +77,7 @@ fn files_that_are_no_node() {
         &scene,
         &own_path(),
         &[base.to_str().unwrap()],
-        4,
+        2,
         &["base.img", "not a node"],
     );
     refused(&scene, &own_path(), &["missing.img"], 2, &["missing.img"]);

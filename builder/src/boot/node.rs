@@ -32,6 +32,10 @@ pub struct Node {
     pub members: Vec<String>,
     /// First and last second, since 1970, at which its server certificate is valid.
     pub valid: (i64, i64),
+    /// Who may log in.
+    pub(super) user: String,
+    /// Public keys that may log in, as in `authorized_keys(5)`.
+    pub(super) keys: Vec<String>,
     /// Whether its kernel can drive the devices of `virt`: Raspberry Pi's own kernels cannot.
     pub(super) virtio: bool,
     /// Kernel, initramfs and device tree on its boot partition.
@@ -61,8 +65,8 @@ impl Node {
     }
 
     fn of(image: &Image, path: &Path, machine: Machine) -> Result<Self> {
-        let who = Identity::read(image)?;
-        let (address, prefix, gateway) = who.address;
+        let Identity { description, valid } = Identity::read(image)?;
+        let members = description.members.into_iter();
         let boot = &mut *image.boot()?;
         let config = text(boot, "/config.txt")?.unwrap_or_default();
         let config = config::parse(&config, machine.board());
@@ -72,14 +76,16 @@ impl Node {
         let installed = core.then(|| installed(boot, &added));
         let debian = has_debian_kernel(image)?;
         Ok(Self {
-            name: who.name,
+            name: description.node,
             image: fs_err::canonicalize(path)?,
             size: image.layout().size,
-            address,
-            prefix,
-            gateway,
-            members: who.members,
-            valid: who.valid,
+            address: description.network.address,
+            prefix: description.network.prefix,
+            gateway: description.network.gateway,
+            members: members.map(|member| member.name).collect(),
+            valid,
+            user: description.login.user,
+            keys: description.login.authorized_keys,
             virtio: if core { config.upstream } else { debian },
             files: boot_files(boot, config, machine)?,
             cmdline: cmdline(&own, &added),
@@ -149,7 +155,6 @@ pub(super) fn not_a_node(missing: &str) -> anyhow::Error {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::boot::identity::address;
 
     #[test]
     fn the_image_s_words_stay_first_and_whole() {
@@ -159,18 +164,20 @@ pub(super) mod tests {
         assert_eq!(cmdline("", "console=ttyAMA0"), "console=ttyAMA0");
     }
 
-    /// A node with this name and `address1` of its keyfile.
-    pub(in super::super) fn node(name: &str, address1: &str) -> Node {
-        let (address, prefix, gateway) = address(address1).unwrap();
+    /// A node with this name and `ADDRESS/PREFIX`.
+    pub(in super::super) fn node(name: &str, network: &str) -> Node {
+        let (address, prefix) = network.split_once('/').unwrap();
         Node {
             name: name.to_owned(),
             image: format!("{name}.img").into(),
             size: 1 << 30,
-            address,
-            prefix,
-            gateway,
+            address: address.parse().unwrap(),
+            prefix: prefix.parse().unwrap(),
+            gateway: None,
             members: vec![name.to_owned()],
             valid: (0, 1),
+            user: "pi".to_owned(),
+            keys: Vec::new(),
             virtio: true,
             files: BootFiles {
                 kernel: "/kernel8.img".to_owned(),

@@ -8,11 +8,10 @@ use lab::qemu::{self, Machine, Ssh};
 use serde::{Deserialize, Serialize};
 use ssh_key::{Algorithm, PrivateKey};
 
+use super::images;
 use super::node::Node;
-use super::{identity, images};
 use crate::cli::{BootMachine, BootOptions, Environment};
 use crate::failure::{Failure, Kind};
-use crate::inspect::Image;
 use crate::{fetch, progress};
 
 /// A boot as meant.
@@ -57,10 +56,9 @@ impl Setup {
             hint: "boot images where `etcd-image build` put them, beside the folder `client`"
                 .to_owned(),
         })?;
-        let config = fs_err::read_to_string(client.join("ssh_config")).unwrap_or_default();
-        let user = user(&config).unwrap_or("pi").to_owned();
+        let user = nodes.first().map(|node| node.user.clone());
         let identities = identities(options, environment)?;
-        let welcome = welcome(&nodes, &user, &identities, options.ssh_identity.is_some())?;
+        let welcome = welcome(&nodes, &identities, options.ssh_identity.is_some());
         Ok(Self {
             nodes,
             timeout: options.timeout,
@@ -72,7 +70,7 @@ impl Setup {
             initrd: absolute(options.initrd.as_deref())?,
             borrowed,
             client,
-            user,
+            user: user.unwrap_or_default(),
             identities,
             welcome,
         })
@@ -189,13 +187,6 @@ fn check_console(options: &BootOptions, nodes: &[Node]) -> Result<()> {
     }
 }
 
-/// `User` of the `ssh_config` that `build` wrote.
-fn user(config: &str) -> Option<&str> {
-    config
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("User "))
-}
-
 /// The key that was named, or those ssh(1) would try.
 fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<PathBuf>> {
     if let Some(named) = &options.ssh_identity {
@@ -219,7 +210,7 @@ fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<Pa
 
 /// The nodes that must let one of the keys in: those that have the public half of one that opens without being asked
 /// for, or all if the key was named.
-fn welcome(nodes: &[Node], user: &str, keys: &[PathBuf], named: bool) -> Result<BTreeSet<String>> {
+fn welcome(nodes: &[Node], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
     let publics = keys.iter().filter(|key| is_plain(key)).filter_map(|key| {
         let name = format!("{}.pub", key.display());
         fs_err::read_to_string(name).ok()
@@ -227,14 +218,12 @@ fn welcome(nodes: &[Node], user: &str, keys: &[PathBuf], named: bool) -> Result<
     let publics: Vec<_> = publics
         .filter_map(|text| blob(&text).map(str::to_owned))
         .collect();
-    let mut welcome = BTreeSet::new();
-    for node in nodes {
-        let allowed = identity::keys(&Image::open(&node.image)?, user)?;
-        if named || publics.iter().any(|public| allowed.contains(public)) {
-            welcome.insert(node.name.clone());
-        }
-    }
-    Ok(welcome)
+    let opens = |node: &&Node| {
+        let allows = |public: &String| node.keys.iter().any(|key| key.contains(public.as_str()));
+        named || publics.iter().any(allows)
+    };
+    let welcome = nodes.iter().filter(opens);
+    welcome.map(|node| node.name.clone()).collect()
 }
 
 /// Whether this private key certainly works without a passphrase or a touch, for which ssh(1) does not ask here.
@@ -291,14 +280,6 @@ pub(super) mod tests {
         let failure: &Failure = error.downcast_ref().unwrap();
         assert_eq!(failure.kind, Kind::Unsupported);
         assert!(failure.message.contains("no network"));
-    }
-
-    #[test]
-    fn the_user_is_the_one_of_the_images() {
-        let config =
-            "Host etcd1\n    HostName 1\nHost *\n    User admin\n    StrictHostKeyChecking yes\n";
-        assert_eq!(user(config), Some("admin"));
-        assert_eq!(user(""), None);
     }
 
     #[test]
