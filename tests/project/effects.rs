@@ -34,7 +34,7 @@ fn elsewhere(words: &[&str], places: &[&str]) -> Vec<String> {
 
 /// Whether a source contains one of these words outside its unit tests.
 fn has(text: &str, words: &[&str]) -> bool {
-    let (code, _) = text.split_once("\nmod tests {").unwrap_or((text, ""));
+    let (code, _) = text.split_once("mod tests {").unwrap_or((text, ""));
     let attributes = code.rfind("\n#[cfg(test)]");
     let end = attributes.filter(|_| code.len() < text.len());
     let code = &code[..end.unwrap_or(code.len())];
