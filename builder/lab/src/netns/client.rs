@@ -1,7 +1,8 @@
-//! A client of etcd's JSON gateway with the admin certificate that lies beside the images.
+//! A client with the admin certificate that lies beside the images: of etcd's JSON gateway, or by way of etcdctl where etcd has none.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,7 +16,12 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 #[derive(Clone, Debug)]
-pub(super) struct Client(Http);
+pub(super) struct Client {
+    /// `None` for Debian's etcd 3.4, which was built without the gateway.
+    http: Option<Http>,
+    folder: PathBuf,
+    etcdctl: PathBuf,
+}
 
 /// Who has answered: ids as etcd prints them in decimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,31 +40,31 @@ pub(super) struct Member {
 }
 
 impl Client {
-    /// Reads the certificates in a folder `client`.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
-        let ca = Certificate::from_pem(&fs_err::read(folder.join("ca.crt"))?)?;
-        let mut admin = fs_err::read(folder.join("admin.key"))?;
-        admin.extend(fs_err::read(folder.join("admin.crt"))?);
-        let http = Http::builder()
-            .no_proxy()
-            .tls_certs_only([ca])
-            .identity(Identity::from_pem(&admin)?)
-            .connect_timeout(PATIENCE)
-            .timeout(PATIENCE)
-            .pool_max_idle_per_host(1)
-            .build()?;
-        Ok(Self(http))
+    /// Opens the folder of an image set.
+    pub(super) fn open(set: &Path) -> Result<Self> {
+        let folder = set.join("client");
+        let etcdctl = set.join("etcd1/usr/local/bin/etcdctl");
+        let http = match set.ends_with("old") {
+            true => None,
+            false => Some(gateway(&folder)?),
+        };
+        Ok(Self {
+            http,
+            folder,
+            etcdctl,
+        })
     }
 
     /// Writes; success means that the cluster has acknowledged it.
     pub(super) fn put(&self, node: IpAddr, key: &str, value: &str) -> Result<Header> {
         let request = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)});
-        header(&self.post(node, "kv/put", &request)?)
+        header(&self.ask(node, "kv/put", &request, &["put", key, value])?)
     }
 
     /// Reads what the cluster agrees on.
     pub(super) fn get(&self, node: IpAddr, key: &str) -> Result<(Header, Option<String>)> {
-        let answer = self.post(node, "kv/range", &json!({"key": STANDARD.encode(key)}))?;
+        let request = json!({"key": STANDARD.encode(key)});
+        let answer = self.ask(node, "kv/range", &request, &["get", key])?;
         let first = &answer["kvs"][0]["value"];
         let value = first.as_str().map(text).transpose()?;
         Ok((header(&answer)?, value))
@@ -67,16 +73,17 @@ impl Client {
     /// All keys that begin with `w`, and their values.
     pub(super) fn all(&self, node: IpAddr) -> Result<Vec<(String, String)>> {
         let range = json!({"key": STANDARD.encode("w"), "range_end": STANDARD.encode("x")});
-        let answer = self.post(node, "kv/range", &range)?;
+        let answer = self.ask(node, "kv/range", &range, &["get", "w", "x"])?;
         header(&answer)?;
         let pairs = answer["kvs"].as_array().map(Vec::as_slice);
         let pair = |kv: &Value| Ok((field(kv, "key")?, field(kv, "value")?));
         pairs.unwrap_or_default().iter().map(pair).collect()
     }
 
-    /// The member list as the cluster agrees on it.
+    /// The member list as the cluster agrees on it; etcd 3.4 tells what the one member knows.
     pub(super) fn members(&self, node: IpAddr) -> Result<(Header, Vec<Member>)> {
-        let answer = self.post(node, "cluster/member/list", &json!({"linearizable": true}))?;
+        let request = json!({"linearizable": true});
+        let answer = self.ask(node, "cluster/member/list", &request, &["member", "list"])?;
         let list = answer["members"].as_array().context("no members")?;
         let mut members: Vec<Member> = list.iter().map(member).collect();
         members.sort();
@@ -85,42 +92,101 @@ impl Client {
 
     /// The hash of a member's data up to a revision.
     pub(super) fn hash(&self, node: IpAddr, revision: i64) -> Result<u64> {
-        let answer = self.post(node, "maintenance/hash", &json!({ "revision": revision }))?;
+        let request = json!({ "revision": revision });
+        let words = ["endpoint", "hashkv", "--rev", &revision.to_string()];
+        let answer = self.ask(node, "maintenance/hash", &request, &words)?;
+        let answer = if answer.is_array() {
+            &answer[0]["HashKV"]
+        } else {
+            &answer
+        };
         answer["hash"].as_u64().context("no hash")
     }
 
-    fn post(&self, node: IpAddr, path: &str, request: &Value) -> Result<Value> {
+    /// The same request in both ways.
+    fn ask(&self, node: IpAddr, path: &str, request: &Value, words: &[&str]) -> Result<Value> {
         let host = match node {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),
         };
-        let url = format!("https://{host}:2379/v3/{path}");
-        let answer = self.0.post(url).body(request.to_string()).send()?;
-        Ok(serde_json::from_str(&answer.text()?)?)
+        let url = format!("https://{host}:2379");
+        let Some(http) = &self.http else {
+            return self.command(&url, words);
+        };
+        let post = http
+            .post(format!("{url}/v3/{path}"))
+            .body(request.to_string());
+        Ok(serde_json::from_str(&post.send()?.text()?)?)
     }
+
+    fn command(&self, url: &str, words: &[&str]) -> Result<Value> {
+        let file = |name: &str| self.folder.join(name);
+        let output = Command::new(&self.etcdctl)
+            .env("ETCDCTL_API", "3")
+            .args([
+                "--endpoints",
+                url,
+                "--write-out=json",
+                "--command-timeout=1500ms",
+            ])
+            .arg("--dial-timeout=1500ms")
+            .arg("--cacert")
+            .arg(file("ca.crt"))
+            .arg("--cert")
+            .arg(file("admin.crt"))
+            .arg("--key")
+            .arg(file("admin.key"))
+            .args(words)
+            .output()?;
+        if !output.status.success() {
+            bail!(
+                "etcdctl: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+fn gateway(folder: &Path) -> Result<Http> {
+    let ca = Certificate::from_pem(&fs_err::read(folder.join("ca.crt"))?)?;
+    let mut admin = fs_err::read(folder.join("admin.key"))?;
+    admin.extend(fs_err::read(folder.join("admin.crt"))?);
+    let http = Http::builder()
+        .no_proxy()
+        .tls_certs_only([ca])
+        .identity(Identity::from_pem(&admin)?)
+        .connect_timeout(PATIENCE)
+        .timeout(PATIENCE)
+        .pool_max_idle_per_host(1);
+    Ok(http.build()?)
 }
 
 fn header(answer: &Value) -> Result<Header> {
     let header = &answer["header"];
-    let Some(cluster) = header["cluster_id"].as_str() else {
+    if header.is_null() {
         bail!("etcd says: {answer}");
-    };
-    let member = header["member_id"].as_str().unwrap_or_default();
-    let revision = header["revision"].as_str().unwrap_or("0").parse()?;
+    }
     Ok(Header {
-        cluster: cluster.to_owned(),
-        member: member.to_owned(),
-        revision,
+        cluster: number(&header["cluster_id"]),
+        member: number(&header["member_id"]),
+        revision: number(&header["revision"]).parse().unwrap_or(0),
     })
 }
 
 fn member(value: &Value) -> Member {
-    let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     Member {
-        id: word("ID"),
-        name: word("name"),
+        id: number(&value["ID"]),
+        name: value["name"].as_str().unwrap_or_default().to_owned(),
         learner: value["isLearner"] == true,
     }
+}
+
+/// A number in decimal: the gateway writes it as a string, etcdctl does not.
+fn number(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn field(value: &Value, name: &str) -> Result<String> {

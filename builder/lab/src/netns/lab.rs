@@ -37,7 +37,7 @@ impl Lab {
     /// Lays the network and flashes one card for each node of an image set; all nodes are off.
     pub(super) fn new(images: &Path, set: &str, seed: u64) -> Result<Self> {
         let history = History::new();
-        let client = Client::open(&images.join(set).join("client"))?;
+        let client = Client::open(&images.join(set))?;
         let mut links = Links::lay(CLIENTS)?;
         let mut nodes = Vec::new();
         for (index, image) in members(&images.join(set))?.iter().enumerate() {
@@ -84,7 +84,7 @@ impl Lab {
 
     /// Gives the checker the admin certificate of another set.
     pub(super) fn use_set(&mut self, set: &str) -> Result<()> {
-        self.client = Client::open(&self.images.join(set).join("client"))?;
+        self.client = Client::open(&self.images.join(set))?;
         Ok(())
     }
 
