@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::fs::FlockOperation;
 
 /// A cluster as somebody describes it. Sets with the same state folder have the same CA and cluster token.
 #[derive(Debug)]
@@ -70,28 +71,45 @@ const fn set(
     }
 }
 
-/// Builds every set unless that has been done with this very builder. Returns the folder that holds a folder for each set.
-pub(super) fn prepare(checkout: &Path) -> Result<PathBuf> {
+/// The folder that holds a folder for each set. While this value lives, nobody replaces what is in it.
+#[derive(Debug)]
+pub(super) struct Images {
+    pub(super) folder: PathBuf,
+    _lock: fs_err::File,
+}
+
+/// Builds every set unless that has been done with this very builder.
+pub(super) fn prepare(checkout: &Path) -> Result<Images> {
     let lab = checkout.join("target/lab");
-    let images = lab.join("images");
+    let folder = lab.join("images");
+    fs_err::create_dir_all(&lab)?;
+    let lock = fs_err::File::create(lab.join("images.lock"))?;
+    rustix::fs::flock(lock.file(), FlockOperation::LockExclusive)?;
     let stamp = stamp(&[
         &checkout.join("target/debug/etcd-image"),
         &std::env::current_exe()?,
     ])?;
-    if std::fs::read_to_string(images.join("stamp")).is_ok_and(|old| old == stamp) {
-        return Ok(images);
+    if !std::fs::read_to_string(folder.join("stamp")).is_ok_and(|old| old == stamp) {
+        let _ = std::fs::remove_dir_all(&folder);
+        fs_err::create_dir_all(&folder)?;
+        build_all(checkout, &folder)?;
+        fs_err::write(folder.join("stamp"), stamp)?;
     }
-    let _ = std::fs::remove_dir_all(&images);
-    fs_err::create_dir_all(&images)?;
+    rustix::fs::flock(lock.file(), FlockOperation::LockShared)?;
+    Ok(Images {
+        folder,
+        _lock: lock,
+    })
+}
+
+fn build_all(checkout: &Path, images: &Path) -> Result<()> {
     let base = images.join("base.img");
     script(checkout, &["image.sh", "raspios-trixie"], &base)?;
     for set in SETS {
-        build(checkout, &images, set)
+        build(checkout, images, set)
             .with_context(|| format!("building the images `{}`", set.name))?;
     }
-    fs_err::remove_file(base)?;
-    fs_err::write(images.join("stamp"), stamp)?;
-    Ok(images)
+    Ok(fs_err::remove_file(base)?)
 }
 
 fn build(checkout: &Path, images: &Path, set: &Set) -> Result<()> {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::enclosure::enclosed;
 use super::history::say;
+use super::images::Images;
 
 /// After which a scenario counts as hanging.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -34,7 +35,7 @@ pub(super) struct Sum {
 /// How to run them.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) images: PathBuf,
+    pub(super) images: Images,
     pub(super) logs: PathBuf,
     /// How many run side by side.
     pub(super) jobs: usize,
@@ -78,7 +79,7 @@ fn start(plan: &Plan, name: String) -> Result<Running> {
     let output = fs_err::File::create(&log)?.into_parts().0;
     let process = enclosed()?
         .args(["scenario", &name])
-        .arg(&plan.images)
+        .arg(&plan.images.folder)
         .stderr(output.try_clone()?)
         .stdout(output)
         .spawn()
