@@ -36,9 +36,10 @@ impl Lab {
     /// Repairs the network and the disks, switches everybody on, and checks all promises.
     pub(super) fn settle(&mut self, wanted: &Wanted) -> Result<()> {
         self.repair(wanted)?;
-        if wanted.nobody {
+        if wanted.nobody || !wanted.excluded.is_empty() {
             self.pass(WAITING)?;
-        } else {
+        }
+        if !wanted.nobody {
             self.wait_for_members(wanted)?;
         }
         self.wait_for_reasons(wanted)?;
@@ -50,6 +51,17 @@ impl Lab {
             return violated(
                 Invariant::OneCluster,
                 format!("nobody may serve, but these do: {serving:?}"),
+            );
+        }
+        if let Some(index) = wanted
+            .excluded
+            .iter()
+            .find(|index| serving.contains_key(index))
+        {
+            let name = self.nodes[*index].name();
+            return violated(
+                Invariant::Membership,
+                format!("board {index}, {name}, may not be a member, and is"),
             );
         }
         self.every_write(&serving)?;

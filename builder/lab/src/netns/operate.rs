@@ -133,13 +133,16 @@ impl Lab {
         Ok(fs_err::write(&path, bytes)?)
     }
 
-    /// Fills the disk of a node to its last byte.
-    pub(super) fn fill(&mut self, index: usize) -> Result<()> {
-        self.fault(&format!("fill the disk of {}", self.nodes[index].name()));
-        let mut ballast = fs_err::File::create(self.nodes[index].data().join("ballast"))?;
+    /// Fills the disk of a node, but for some MiB.
+    pub(super) fn fill(&mut self, index: usize, left: u64) -> Result<()> {
+        let name = self.nodes[index].name();
+        self.fault(&format!("fill the disk of {name}, but for {left} MiB"));
+        let path = self.nodes[index].data().join("ballast");
+        let mut ballast = fs_err::File::create(&path)?;
         let block = vec![1; 1 << 20];
         while std::io::Write::write_all(&mut ballast, &block).is_ok() {}
-        Ok(())
+        let size = ballast.metadata()?.len();
+        Ok(ballast.set_len(size.saturating_sub(left << 20))?)
     }
 
     pub(super) fn free(&mut self, index: usize) -> Result<()> {

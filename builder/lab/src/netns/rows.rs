@@ -1,5 +1,6 @@
 //! The rows of issue 12's table, each as it was found.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +11,8 @@ use super::scenarios::form;
 
 const A_WHILE: Duration = Duration::from_secs(3);
 
-/// Three of five are wiped, and the console's advice is followed by somebody who does all of it at once.
+/// Three of five are wiped, and the console's advice is followed by somebody who does all of it at once. The two that are left do
+/// not hear each other meanwhile; where they do, it depends on the moment whether two clusters begin.
 pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     quiet(lab)?;
@@ -19,8 +21,10 @@ pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     }
     lab.start_all()?;
     lab.says(0, "run on ")?;
+    lab.part(3, 4)?;
     lab.pass(A_WHILE)?;
     lab.follow_advice(0)?;
+    lab.pass(A_WHILE)?;
     lab.settle(&Wanted::everyone())
 }
 
@@ -38,15 +42,26 @@ pub(super) fn row_2(lab: &mut Lab) -> Result<()> {
 
 /// The card of another cluster's only node is flashed as one of three.
 pub(super) fn row_3_foreign_lone(lab: &mut Lab) -> Result<()> {
-    lab.reflash(2, "lone", "etcd1")?;
-    lab.start(2)?;
-    lab.says(2, "init: etcd is ready")?;
-    lab.reflash(2, "three", "etcd3")?;
-    let foreign = lab.set_aside(2)?;
-    lab.wipe(2)?;
+    let foreign = foreign(lab)?;
     form(lab)?;
     lab.put(&foreign, 2)?;
     lab.settle(&Wanted::all_but(&[2]))
+}
+
+/// What lies on the card of the only node of another cluster.
+fn foreign(lab: &mut Lab) -> Result<PathBuf> {
+    lab.reflash(2, "lone", "etcd1")?;
+    lab.start(2)?;
+    lab.says(2, "init: etcd is ready")?;
+    lab.type_at(
+        2,
+        "for i in 1 2 3 4 5 6 7 8 9; do etcdctl put foreign $i; done",
+    )?;
+    lab.says(2, "operator: done, exit status: 0")?;
+    lab.reflash(2, "three", "etcd3")?;
+    let foreign = lab.set_aside(2)?;
+    lab.wipe(2)?;
+    Ok(foreign)
 }
 
 /// The data of two members is exchanged: neither may serve, and one alone is no majority.
@@ -202,7 +217,7 @@ pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
 pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
-    lab.fill(1)?;
+    lab.fill(1, 20)?;
     lab.start(1)?;
     lab.count_changes(Duration::from_secs(12))?;
     lab.settle(&Wanted::everyone())
@@ -250,19 +265,24 @@ pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// What a formatting or a copy cut short leaves behind.
-pub(super) fn row_14(lab: &mut Lab, left: &str) -> Result<()> {
+/// A copy of a foreign card was cut short before it came to the log.
+pub(super) fn row_14_database(lab: &mut Lab) -> Result<()> {
+    let foreign = foreign(lab)?;
     form(lab)?;
-    lab.cut(1)?;
-    lab.fault(&format!("leave only {left} of etcd2's data"));
-    let member = lab.nodes[1].data().join("member");
-    if left == "snap" {
-        fs_err::remove_dir_all(member.join("wal"))?;
-    } else {
-        lab.wipe(1)?;
-        fs_err::create_dir_all(member.join("wal"))?;
-        fs_err::write(member.join("wal/0.tmp"), "")?;
-    }
+    lab.put(&foreign, 1)?;
+    lab.fault("remove the log of it");
+    fs_err::remove_dir_all(lab.nodes[1].data().join("member/wal"))?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// Power was cut while etcd made its first log.
+pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.fault("leave an unfinished log on etcd2's card");
+    let log = lab.nodes[1].data().join("member/wal");
+    fs_err::create_dir_all(&log)?;
+    fs_err::write(log.join("0.tmp"), "")?;
     lab.settle(&Wanted::everyone())
 }
 

@@ -11,7 +11,7 @@ use super::model::Wanted;
 use super::rows::{
     row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped, row_4_all,
     row_4_each, row_4_ipv6, row_5, row_6, row_7, row_8, row_9, row_10, row_11_full, row_11_old,
-    row_12, row_13, row_14, row_18,
+    row_12, row_13, row_14_database, row_14_log, row_18,
 };
 use super::sabotage;
 
@@ -89,10 +89,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     fails("row-11-an-old-binary", "three", row_11_old),
     fails("row-12-a-lone-3.4-member", "old", row_12),
     fails("row-13-a-broken-promise", "three", row_13),
-    fails("row-14-a-database-without-a-log", "three", |lab| {
-        row_14(lab, "snap")
-    }),
-    fails("row-14-an-unborn-log", "three", |lab| row_14(lab, "wal")),
+    fails("row-14-a-database-without-a-log", "three", row_14_database),
+    fails("row-14-an-unborn-log", "three", row_14_log),
     fails("row-18-a-card-restored-from-a-copy", "three", row_18),
 ];
 
