@@ -210,6 +210,7 @@ pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
     lab.wait_for_members(&Wanted::everyone())?;
     let returned = lab.add_board("three", "etcd3", Some(&old))?;
     lab.start(returned)?;
+    lab.pass(Duration::from_secs(12))?;
     lab.settle(&Wanted::all_but(&[returned]))
 }
 
@@ -219,7 +220,7 @@ pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
     lab.wipe(1)?;
     lab.fill(1, 20)?;
     lab.start(1)?;
-    lab.count_changes(Duration::from_secs(12))?;
+    lab.count_changes(Duration::from_secs(20))?;
     lab.settle(&Wanted::everyone())
 }
 
@@ -229,7 +230,7 @@ pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
     lab.wipe(1)?;
     lab.reflash(1, "old", "etcd2")?;
     lab.start(1)?;
-    lab.count_changes(Duration::from_secs(12))?;
+    lab.count_changes(Duration::from_secs(20))?;
     lab.settle(&Wanted::all_but(&[1]))
 }
 
@@ -240,7 +241,7 @@ pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
     lab.wipe(1)?;
     lab.wipe(2)?;
     lab.start_all()?;
-    lab.says(1, "etcd-node: ")?;
+    lab.says(1, "run on etcd1")?;
     lab.settle(&Wanted::nobody())
 }
 
