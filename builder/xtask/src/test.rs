@@ -1,7 +1,7 @@
 //! Everything that must hold before a change lands, in the order in which it fails fastest.
 
 use crate::command::{self, Outcome, program, start, succeeds};
-use crate::{demo, setup};
+use crate::{demo, lab, setup};
 
 /// The test that boots a three-node cluster, and that every run of [`run`] includes.
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
@@ -10,12 +10,22 @@ const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
 /// The modules of the boot tests that only `--full` runs.
 const FULL: [&str; 2] = ["boot::members::", "boot::full::"];
 
-/// Checks format, lints and documentation, then runs every quick test and boots one cluster.
+/// The laboratory in [`run`]: always the same seeds, so that what lands does not depend on luck.
+const SCENARIOS: [&str; 4] = ["--scenarios", "100", "--seed", "1"];
+/// The laboratory in [`run_full`]: new seeds each time.
+const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
+
+/// Checks format, lints and documentation, then runs every quick test and the laboratory, and boots one cluster.
 pub(crate) fn run() -> Outcome {
+    run_with(&SCENARIOS)
+}
+
+fn run_with(laboratory: &[&str]) -> Outcome {
     setup::tools()?;
     check()?;
     document()?;
     quick(&[])?;
+    lab::run(laboratory)?;
     boots(&[ONE_CLUSTER])
 }
 
@@ -27,7 +37,7 @@ pub(crate) fn run_boots() -> Outcome {
 
 /// Runs everything: [`run`], and every test that boots machines.
 pub(crate) fn run_full() -> Outcome {
-    run()?;
+    run_with(&MANY_SCENARIOS)?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
