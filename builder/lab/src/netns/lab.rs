@@ -30,8 +30,6 @@ pub(super) struct Lab {
     pub(super) faults: u64,
     /// Within which everybody must be a member once nothing is wrong any more. etcd itself waits 5 s before it lets somebody in.
     pub(super) bound: Duration,
-    /// The image set it began with.
-    pub(super) set: String,
     images: PathBuf,
 }
 
@@ -55,7 +53,6 @@ impl Lab {
             rng: Rng::new(seed),
             faults: 0,
             bound: Duration::from_secs(60),
-            set: set.to_owned(),
             images: images.to_owned(),
         })
     }

@@ -203,41 +203,39 @@ impl Lab {
         }
     }
 
-    /// Does what a node's console advises: `run on NAME…: COMMAND`. Returns on whom.
-    pub(super) fn follow_advice(&mut self, index: usize) -> Result<Vec<usize>> {
+    /// Does what a node's console advises: `[stop etcd wherever it runs …] run on NAME…: COMMAND`.
+    pub(super) fn follow_advice(&mut self, index: usize) -> Result<()> {
         let line = self.says(index, "run on ")?;
-        let advice = line.split_once("run on ").map(|(_, advice)| advice);
+        let advice = line.rsplit_once("run on ").map(|(_, advice)| advice);
         let (names, command) = advice
             .and_then(|advice| advice.split_once(": "))
             .with_context(|| format!("advice of another form: {line}"))?;
         let fits = |node: &node::Node| names.split_whitespace().any(|name| name == node.name());
-        let on: Vec<usize> = self
+        let (on, others): (Vec<usize>, Vec<usize>) = self
             .all()
             .into_iter()
-            .filter(|at| fits(&self.nodes[*at]))
-            .collect();
+            .partition(|at| fits(&self.nodes[*at]));
         if on.is_empty() {
-            bail!("advice for nobody: {line}");
+            return violated(Invariant::Expectation, format!("advice for nobody: {line}"));
         }
-        let mut others = self.all();
-        others.retain(|at| !on.contains(at) && self.nodes[*at].is_on());
-        if !line.contains("stop etcd wherever it runs") {
-            others.clear();
+        let stop = line.contains("stop etcd");
+        if stop {
+            self.type_at_all(&others, "sudo systemctl stop etcd")?;
+            self.pass(Duration::from_secs(1))?;
         }
-        for at in &others {
-            self.type_at(*at, "systemctl stop etcd")?;
-        }
-        for at in &on {
-            self.start(*at)?;
-            self.type_at(*at, command)?;
-        }
-        if !others.is_empty() {
+        self.type_at_all(&on, command)?;
+        if stop {
             self.says(on[0], "beginning anew with this node's data")?;
+            self.type_at_all(&others, "sudo systemctl start etcd")?;
         }
-        for at in &others {
-            self.type_at(*at, "systemctl start etcd")?;
-        }
-        Ok(on)
+        Ok(())
+    }
+
+    fn type_at_all(&mut self, nodes: &[usize], command: &str) -> Result<()> {
+        nodes.iter().try_for_each(|node| {
+            self.start(*node)?;
+            self.type_at(*node, command)
+        })
     }
 }
 

@@ -35,10 +35,6 @@ pub(super) fn play(lab: &mut Lab) -> Result<()> {
         round(lab, &mut losses)?;
         lab.pass_up_to(900)?;
     }
-    // A lone member of etcd 3.4 passes for a majority: row 12.
-    if lab.nodes.len() > 1 && lab.set != "old" && lab.rng.percent(8) {
-        lose_the_majority(lab)?;
-    }
     lab.settle(&Wanted::everyone())
 }
 
@@ -181,7 +177,7 @@ fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
 }
 
 /// Erases a majority of a healthy cluster, and follows the advice that the erased ones show.
-fn lose_the_majority(lab: &mut Lab) -> Result<()> {
+pub(super) fn lose_the_majority(lab: &mut Lab) -> Result<()> {
     breathe(lab, &mut Losses::default())?;
     quiet(lab)?;
     let lost = lab.nodes.len() / 2 + 1;
@@ -191,5 +187,5 @@ fn lose_the_majority(lab: &mut Lab) -> Result<()> {
     lab.start_all()?;
     lab.pass(Duration::from_secs(1))?;
     lab.follow_advice(0)?;
-    Ok(())
+    lab.settle(&Wanted::everyone())
 }

@@ -11,8 +11,8 @@ use super::scenarios::form;
 
 const A_WHILE: Duration = Duration::from_secs(3);
 
-/// Three of five are wiped, and the console's advice is followed by somebody who does all of it at once. The two that are left do
-/// not hear each other meanwhile; where they do, it depends on the moment whether two clusters begin.
+/// Three of five are wiped, and the console's advice is followed to the letter. The two that are left do not hear each other
+/// meanwhile; where they do, it depends on the moment whether advice that names both makes two clusters.
 pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     quiet(lab)?;
