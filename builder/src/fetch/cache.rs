@@ -1,4 +1,4 @@
-//! The cache folder, and the only place of this room that creates files.
+//! The cache folder. No other module of `fetch` creates files outside a work folder.
 //!
 //! ```text
 //! <key>.lock        held while somebody works on the entry; never removed

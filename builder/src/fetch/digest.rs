@@ -46,7 +46,7 @@ impl Digester {
 /// Reads through to `inner`, computing the digest on the way.
 ///
 /// A decoder may stop before its source ends; CVE-2021-20319 was a verdict that waited for an end nobody read. So the
-/// digest is had only from [`DigestReader::drain`], which reads to the end itself.
+/// digest is available only from [`DigestReader::drain`], which reads to the end itself.
 pub(super) struct DigestReader<R> {
     inner: R,
     digester: Digester,

@@ -37,7 +37,8 @@ pub(super) fn download(
     })
 }
 
-/// The first success; with none, the first failure, a wrong digest before an absent file. The others are told.
+/// Returns the first success. If every address fails, returns a wrong digest in preference to an absent file, and
+/// reports the other failures.
 pub(super) fn first<T>(
     urls: &[String],
     options: &Options<'_>,

@@ -21,7 +21,7 @@ pub struct Libc {
 }
 
 impl Libc {
-    /// Refuses a base whose glibc is older than the program needs; says so where that cannot be told.
+    /// Refuses a base whose glibc is older than the program needs. Returns a note if either version is unknown.
     pub fn check(&self, base: Option<(u32, u32)>) -> Result<Option<String>> {
         match (self.glibc, base) {
             (Some(needed), Some(has)) if needed > has => Err(Failure::new(

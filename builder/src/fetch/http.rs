@@ -1,4 +1,4 @@
-//! HTTP, and the only place of this room that opens sockets.
+//! HTTP. No other module of `fetch` opens sockets.
 //!
 //! A download goes on where it stopped: after a dropped or stalled connection, a 5xx answer, or a killed run. Whether the
 //! server's file is still the same is asked with `If-Range`; a server that cannot resume is taken from the start.

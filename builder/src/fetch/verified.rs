@@ -1,4 +1,4 @@
-//! The one door out of this room for a base: an image whose digest was seen to be right.
+//! What `fetch` returns for a base: an image whose digest was checked.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The state folder: the only place of this room that touches a disk.
+//! The state folder. No other module of `pki` reads or writes files.
 //!
 //! Reading checks modes. Writing is staged: nothing reaches the folder before everything was checked,
 //! then each file is written under a temporary name, synced, and renamed, in the order of staging.

@@ -178,7 +178,7 @@ pub struct Etcd {
 pub enum EtcdSource {
     /// A release, without the `v`, e.g. `3.6.14`.
     Version(String),
-    /// Debian's packages, fetched with the `debian-trixie` base.
+    /// Debian's packages: those of the `debian-trixie` base if the cache has it, otherwise downloaded alone.
     Debian,
     /// A directory, or archives (a release tarball, Debian packages) that together contain the programs.
     Paths(Vec<PathBuf>),

@@ -1,4 +1,4 @@
-//! The etcd door: releases from a server, and every kind of local source.
+//! `fetch::etcd`: releases from a server, and every kind of local source.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The doors of this room against a local server, damaged files and killed runs.
+//! The functions of `fetch` against a local server, damaged files and killed runs.
 
 mod cache;
 mod download;
