@@ -42,13 +42,14 @@ fn dynamic(glibc: &str) -> Vec<u8> {
     let loader_at = 64 + 56; // after the header and one program header
     let names_at = loader_at + loader.len() as u64;
     let needs_at = names_at + names.len() as u64;
-    let (needs, mut sections) = (32, Vec::new());
-    for (kind, at, size) in [
-        (3, names_at, names.len() as u64),
-        (0x6fff_fffe, needs_at, needs),
+    // Section 0 is empty by definition; section 2 finds its names in section 1.
+    let (needs, mut sections) = (32, vec![0; 64]);
+    for (kind, at, size, link) in [
+        (3, names_at, names.len() as u64, 0),
+        (0x6fff_fffe, needs_at, needs, 1),
     ] {
         let head = [0, kind, 0, 0].map(u32::to_le_bytes).concat();
-        let body = [0, at, size, 0, 0, 0].map(u64::to_le_bytes).concat();
+        let body = [0, at, size, link, 0, 0].map(u64::to_le_bytes).concat();
         sections.extend([head, body].concat());
     }
     let mut program = b"\x7fELF\x02\x01\x01".to_vec();
@@ -58,11 +59,12 @@ fn dynamic(glibc: &str) -> Vec<u8> {
     };
     set(0x12, 183, 2); // AArch64
     set(0x20, 64, 8); // one program header: the loader
-    set(0x28, needs_at + needs, 8); // two section headers: names, and what is needed
+    set(0x28, needs_at + needs, 8); // three section headers: none, names, and what is needed
     set(0x36, 56, 2);
     set(0x38, 1, 2);
     set(0x3a, 64, 2);
-    set(0x3c, 2, 2);
+    set(0x3c, 3, 2);
+    set(0x3e, 1, 2);
     set(64, 3, 4);
     set(64 + 8, loader_at, 8);
     set(64 + 32, loader.len() as u64, 8);
