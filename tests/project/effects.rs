@@ -81,7 +81,6 @@ fn platform_calls(text: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "the Debian tools still call Unix"]
 fn the_product_calls_no_platform_outside_a_cfg() {
     let mut wrong = Vec::new();
     for (name, text) in files(&["builder/src", "builder/diskimg/src"], "rs") {
