@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn lines_are_never_closer_than_the_pace() {
         let pace = Pace {
-            time: Duration::from_secs(3600),
+            time: Duration::from_hours(1),
             percent: 0,
         };
         assert_eq!(told(pace, None, 0..1000), ["copying"]);

@@ -13,7 +13,7 @@ use crate::support::cluster::{Images, NODES, address, answered, healthy, inside,
 fn says(lab: &mut Lab, name: &str, words: &str) -> String {
     let started = Instant::now();
     let mut seen = Vec::new();
-    while started.elapsed() < Duration::from_secs(600) {
+    while started.elapsed() < Duration::from_mins(10) {
         seen.extend(lab.machines.console(name).unwrap().follow().unwrap());
         if let Some(line) = seen.iter().find(|line| line.contains(words)) {
             return line.clone();
@@ -32,7 +32,7 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
         let client = lab.client().clone();
         for name in ["etcd3", "etcd1", "etcd2"] {
             lab.machines.start(name).unwrap();
-            thread::sleep(Duration::from_secs(60));
+            thread::sleep(Duration::from_mins(1));
         }
         healthy(&mut lab, &NODES);
         for name in NODES {
@@ -109,7 +109,7 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
             if let Some(how) = lab.machines.stopped("etcd1").unwrap() {
                 break how;
             }
-            assert!(asked.elapsed() < Duration::from_secs(600), "it goes on");
+            assert!(asked.elapsed() < Duration::from_mins(10), "it goes on");
             thread::sleep(Duration::from_secs(1));
         };
         assert_eq!(how.trim(), "exit status: 0");
@@ -170,7 +170,7 @@ fn per_hour(lab: &mut Lab, name: &str) -> u64 {
     lab.machines.start(name).unwrap();
     healthy(lab, &[name]);
     // What belongs to booting is over by then.
-    thread::sleep(Duration::from_secs(120));
+    thread::sleep(Duration::from_mins(2));
     let before = written(lab, name);
     thread::sleep(Duration::from_secs(IDLE));
     let after = written(lab, name);

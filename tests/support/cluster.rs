@@ -183,7 +183,7 @@ pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
         if let (3, 3, Some(member)) = (seen.len(), voters.len(), found.next()) {
             return (*member).clone();
         }
-        let late = started.elapsed() > Duration::from_secs(600);
+        let late = started.elapsed() > Duration::from_mins(10);
         assert!(!late, "{of} sees no voter {name} among three: {seen:?}");
         thread::sleep(Duration::from_secs(3));
     }
@@ -196,7 +196,7 @@ pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
     loop {
         match ask() {
             Ok(answer) => return answer,
-            Err(trouble) if started.elapsed() > Duration::from_secs(300) => {
+            Err(trouble) if started.elapsed() > Duration::from_mins(5) => {
                 panic!("no answer at all: {trouble}")
             }
             Err(_) => thread::sleep(Duration::from_secs(2)),

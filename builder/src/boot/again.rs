@@ -33,10 +33,7 @@ mod tests {
             asked += 1;
             asked
         };
-        assert_eq!(
-            until(Duration::from_secs(60), |answer| *answer == 2, ask),
-            2
-        );
+        assert_eq!(until(Duration::from_mins(1), |answer| *answer == 2, ask), 2);
         assert_eq!(asked, 2);
     }
 

@@ -69,7 +69,7 @@ const INSIDE: [&str; 6] = [
 ];
 
 /// How long a node may take to let somebody in.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What `systemd-analyze security` may say of etcd's unit at most, of 10.
 const EXPOSURE: f64 = 2.0;

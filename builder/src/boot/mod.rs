@@ -40,7 +40,7 @@ pub use watch::{Times, until_healthy};
 pub const INSIDE: &str = "boot-inside";
 
 /// How long a cluster whose members were all healthy may take until it can be used: a new election makes it silent again.
-const SETTLING: Duration = Duration::from_secs(180);
+const SETTLING: Duration = Duration::from_mins(3);
 
 /// Boots the images, waits for a healthy cluster, uses it, tells what came out and stops it; with `--keep` only when
 /// it is told to.
@@ -153,6 +153,6 @@ fn keep(lab: &Lab, progress: &dyn Progress) {
         "  . client/etcdctl.env && {enter} etcdctl member list"
     ));
     loop {
-        thread::sleep(Duration::from_secs(3600));
+        thread::sleep(Duration::from_hours(1));
     }
 }

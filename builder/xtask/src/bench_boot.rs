@@ -13,7 +13,7 @@ use crate::demo;
 pub(crate) const LIMIT: f64 = 1.6;
 
 /// A base that shows no prompt by then never will.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// The ratio of one run. `folder` is empty and may be filled.
 pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<f64> {

@@ -52,7 +52,7 @@ impl Lab {
             client,
             rng: Rng::new(seed),
             faults: 0,
-            bound: Duration::from_secs(60),
+            bound: Duration::from_mins(1),
             images: images.to_owned(),
         })
     }

@@ -11,7 +11,7 @@ use super::history::say;
 use super::images::Images;
 
 /// After which a scenario counts as hanging.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_mins(4);
 
 /// A scenario to run: a name, or `random-SEED`.
 #[derive(Debug)]

@@ -64,7 +64,7 @@ fn stalled_connection_counts_as_dropped() {
     let (scene, server, recipe) = serving(&packed, move |request, number| {
         let reply = Reply::file(request, &body, "\"1\"");
         if number == 0 {
-            reply.stall_after(3000, Duration::from_secs(60))
+            reply.stall_after(3000, Duration::from_mins(1))
         } else {
             reply
         }
