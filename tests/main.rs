@@ -1,4 +1,4 @@
-//! The promises of etcd-image: a folder for each kind, a file for each promise.
+//! Tests the promises of etcd-image: one directory per area, one file per promise.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Bytes that many nodes hold and whose digest many ask for: kept once, hashed once.
+//! Bytes that several nodes share: stored once, hashed once.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::hex;
 
-/// Bytes that may be shown. A clone is the same bytes, not a copy.
+/// Bytes that may be shown. A clone shares the bytes instead of copying them.
 #[derive(Clone)]
 pub struct Blob(Arc<Inner>);
 
@@ -18,7 +18,7 @@ struct Inner {
 }
 
 impl Blob {
-    /// SHA-256, lower-case hexadecimal; computed when first asked for.
+    /// Returns the SHA-256 in lower-case hexadecimal, computed at the first call.
     pub fn sha256(&self) -> &str {
         let digest = || hex::encode(&Sha256::digest(&self.0.bytes));
         self.0.sha256.get_or_init(digest)

@@ -1,4 +1,4 @@
-//! Every command as a list of intentions.
+//! The commands, each as a sequence of steps.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -48,7 +48,7 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
         Command::Verify { target } => {
             must_exist(&target)?;
             let verification = report::verify(&target, environment.clock)?;
-            // The verdict is the exit code, whatever becomes of the text.
+            // The verdict decides the exit code, even if printing fails.
             let printed = print(&voice, &verification, &verification);
             verification.verdict().and(printed)
         }
@@ -70,7 +70,7 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
     }
 }
 
-/// A path that was mistyped is not a broken image.
+/// Reports a mistyped path as such, not as a broken image.
 fn must_exist(path: &Path) -> Result<()> {
     match path.exists() {
         true => Ok(()),
@@ -82,8 +82,8 @@ fn must_exist(path: &Path) -> Result<()> {
     }
 }
 
-/// Data goes to standard output, as JSON or as text. A reader that has seen enough, as in `etcd-image plan | head`,
-/// is no failure.
+/// Prints data to standard output, as JSON or as text. A reader that stops early, as in `etcd-image plan | head`, is not an
+/// error.
 fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) -> Result<()> {
     let out = match (voice.json, voice.quiet) {
         (true, _) => serde_json::to_string_pretty(data)? + "\n",

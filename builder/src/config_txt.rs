@@ -1,15 +1,15 @@
 //! `config.txt`, the settings of the Raspberry Pi's firmware. Pure: text in, settings out.
 //!
-//! Format: <https://www.raspberrypi.com/documentation/computers/config_txt.html>. Lines are `name=value`; `initramfs` is
-//! written with a blank instead of the `=`. A line `[filter]` says for which boards the following ones hold.
+//! Format: <https://www.raspberrypi.com/documentation/computers/config_txt.html>. Lines are `name=value`; `initramfs` has a
+//! space instead of the `=`. A line `[filter]` selects the boards that the following lines apply to.
 
 /// Settings that do not replace an earlier line of the same name.
 const ACCUMULATING: [&str; 3] = ["dtoverlay", "gpio", "include"];
 
-/// The filter of lines that hold for every board.
+/// The filter of lines that apply to every board.
 const ALL: &str = "all";
 
-/// One line that sets something.
+/// A line that sets something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Setting<'t> {
     /// `all`, a board such as `pi4`, or another condition.
@@ -22,7 +22,7 @@ struct Setting<'t> {
 #[derive(Clone, Debug)]
 pub struct ConfigTxt<'t> {
     settings: Vec<Setting<'t>>,
-    /// The filter that holds at the end of the file.
+    /// The filter in effect at the end of the file.
     last_filter: &'t str,
 }
 
@@ -47,13 +47,13 @@ impl<'t> ConfigTxt<'t> {
         }
     }
 
-    /// Returns the value that holds for `board` (e.g. `pi4`): the last one, as in the firmware.
+    /// Returns the value that applies to `board` (e.g. `pi4`): the last one, as in the firmware.
     pub fn get(&self, name: &str, board: &str) -> Option<&'t str> {
         let holds = |it: &&Setting<'_>| it.name == name && [ALL, board].contains(&it.filter);
         self.settings.iter().rev().find(holds).map(|it| it.value)
     }
 
-    /// Returns whether `line` holds for every board: it stands under `[all]`, and no later line sets another value.
+    /// Returns whether `line` applies to every board: it is under `[all]`, and no later line sets another value.
     fn holds_everywhere(&self, line: &str) -> bool {
         let Some((name, value)) = split(line) else {
             return false;
@@ -74,7 +74,7 @@ impl<'t> ConfigTxt<'t> {
     }
 }
 
-/// Returns the text with each line of `ensure` in force for every board: a missing one is added at the end, under `[all]`.
+/// Returns the text with each line of `ensure` in effect for every board: a missing one is added at the end, under `[all]`.
 pub fn with_settings(text: &str, ensure: &[String]) -> String {
     let config = ConfigTxt::parse(text);
     let missing = ensure.iter().filter(|line| !config.holds_everywhere(line));
@@ -107,8 +107,8 @@ fn split(line: &str) -> Option<(&str, &str)> {
     Some((name.trim(), value.trim()))
 }
 
-/// What a later line must name to replace this one, and the value it would replace: of `dtparam=watchdog=on` only the
-/// parameter `watchdog`, of `dtoverlay=dwc2` nothing but the same line.
+/// Returns what a later line must name to replace this one, and the value that it would replace: for `dtparam=watchdog=on`
+/// only the parameter `watchdog`, for `dtoverlay=dwc2` only the same line.
 fn replaced_by<'t>(name: &'t str, value: &'t str) -> ((&'t str, &'t str), &'t str) {
     match value.split_once('=') {
         _ if ACCUMULATING.contains(&name) => ((name, value), value),

@@ -1,9 +1,9 @@
-//! Days as people read them.
+//! Dates for people.
 
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// The day of a moment in seconds since 1970, such as `2026-11-27`; the number itself where no calendar has it.
+/// Returns the day of a time in seconds since 1970, such as `2026-11-27`; the number itself if it is outside the calendar.
 pub(crate) fn date(unix: i64) -> String {
     let format = format_description!("[year]-[month]-[day]");
     let time = OffsetDateTime::from_unix_timestamp(unix).ok();

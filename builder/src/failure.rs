@@ -1,31 +1,31 @@
-//! How a command fails: what kind, which thing and place, and the next step.
+//! Failures of a command: the kind, the affected thing and place, and the next step.
 //!
-//! Every error a person sees is one line naming the thing and the place, then a `hint:` line. The kind
-//! decides the exit code (`builder/ARCHITECTURE.md`, "Ways to fail").
+//! Every error message is one line that names the thing and the place, then a `hint:` line. The kind decides the exit code
+//! (`builder/ARCHITECTURE.md`, "Ways to fail").
 
 use std::fmt;
 
-/// The ways a command can fail, by who has to act next.
+/// The ways in which a command can fail, by who has to act next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The command line, `cluster.toml` or the state folder is wrong: the person corrects it (exit code 2).
+    /// The command line, `cluster.toml` or the state directory is wrong; the user corrects it (exit code 2).
     Usage,
-    /// A digest, certificate or image does not match what was promised (exit code 3).
+    /// A digest, certificate or image does not match its expected value (exit code 3).
     Verification,
-    /// The base is sound but outside what this program handles (exit code 4).
+    /// The base is valid but not supported by this program (exit code 4).
     Unsupported,
-    /// The base breaks its own format's rules (exit code 4).
+    /// The base violates the rules of its own format (exit code 4).
     Corrupt,
-    /// The base is sound and handled, but this edit cannot be made: no room, a dirty journal (exit code 4).
+    /// The base is valid and supported, but this edit is not possible: no space, a dirty journal (exit code 4).
     Refused,
-    /// A disk, a folder or the network failed (exit code 5).
+    /// A disk, a directory or the network failed (exit code 5).
     Storage,
     /// The booted cluster did not become healthy (exit code 6).
     Unhealthy,
 }
 
 impl Kind {
-    /// The process exit code that scripts can rely on.
+    /// Returns the process exit code, which scripts can rely on.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 2,
@@ -40,7 +40,7 @@ impl Kind {
 /// An error with its kind and the next step; the root of an `anyhow` chain.
 #[derive(Debug)]
 pub struct Failure {
-    /// Who has to act.
+    /// The kind, which says who has to act.
     pub kind: Kind,
     /// The thing and the place, without a full stop.
     pub message: String,
@@ -49,7 +49,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure as an `anyhow::Error`, ready to be returned with `?` or `return Err(...)`.
+    /// Returns a failure as an `anyhow::Error`, ready for `?` or `return Err(...)`.
     #[allow(clippy::new_ret_no_self, reason = "always used as an anyhow error")]
     pub fn new(kind: Kind, message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self {
@@ -60,7 +60,7 @@ impl Failure {
     }
 }
 
-/// Reads a TOML text; the error is one line that names the line.
+/// Parses a TOML text; the error is one line that names the line.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
@@ -69,7 +69,7 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Strin
     })
 }
 
-/// The kind and the next step of any error of this program: its own, one of `diskimg`, or of the system.
+/// Returns the kind and the next step of any error: one of this program, of `diskimg`, or of the system.
 pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return (failure.kind, failure.hint.clone());
@@ -113,7 +113,7 @@ impl From<lab::qemu::FaultKind> for Kind {
     }
 }
 
-/// What nobody thought of: the system's errors tell what to look at, the rest is a defect.
+/// Explains an unforeseen error: the hint for a system error says what to check; any other error is a defect.
 fn other(error: &anyhow::Error) -> (Kind, String) {
     let of_system = |cause: &(dyn std::error::Error + 'static)| cause.is::<std::io::Error>();
     let hint = if error.chain().any(of_system) {

@@ -1,6 +1,6 @@
-//! Lower-case hexadecimal, as digests are written.
+//! Lower-case hexadecimal, the notation of digests.
 
-/// The bytes as lower-case hexadecimal digits, two per byte.
+/// Returns the bytes as lower-case hexadecimal digits, two per byte.
 pub fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes

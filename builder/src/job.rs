@@ -45,7 +45,7 @@ pub(crate) struct Base {
 }
 
 impl Job {
-    /// A run that fetches only: it has no nodes and no output.
+    /// Creates a run that only fetches: it has no nodes and no output.
     pub(crate) fn fetch(fetch: Fetch, environment: Environment, voice: &Voice) -> Self {
         let work = Work {
             fetch,
@@ -55,7 +55,7 @@ impl Job {
         Self::new(work, environment, voice)
     }
 
-    /// A run with these options.
+    /// Creates a run with these options.
     pub(crate) fn new(work: Work, environment: Environment, voice: &Voice) -> Self {
         Self {
             work,
@@ -65,7 +65,7 @@ impl Job {
         }
     }
 
-    /// The cluster as meant; its warnings are told.
+    /// Returns the configured cluster, and prints its warnings.
     pub(crate) fn cluster(&self, purpose: Purpose) -> Result<Cluster> {
         let input = spec::Input::gather(&self.work, &self.environment, purpose)?;
         let cluster = spec::resolve(&input)?;
@@ -76,7 +76,7 @@ impl Job {
         Ok(cluster)
     }
 
-    /// What only a curious person wants to know, after the seconds so far.
+    /// Prints a detail with the elapsed seconds, with `--verbose` only.
     fn detail(&self, line: &str) {
         if self.work.fetch.detail.verbose {
             let seconds = self.started.elapsed().as_secs_f64();
@@ -84,14 +84,14 @@ impl Job {
         }
     }
 
-    /// Lines worth knowing now.
+    /// Prints warnings and notes.
     pub(crate) fn tell(&self, lines: &[String]) {
         for line in lines {
             self.progress.note(line);
         }
     }
 
-    /// The base: verified, opened, and of a family some recipe handles.
+    /// Returns the base: verified, opened, and of a family that a recipe handles.
     pub(crate) fn base(&self, cluster: &Cluster) -> Result<Base> {
         let recipes = recipe::load(self.work.fetch.sources.recipes.as_deref())?;
         let options = self.fetch_options()?;
@@ -130,7 +130,7 @@ impl Job {
         })
     }
 
-    /// Whether signed models of Ubuntu Core are meant.
+    /// Returns whether signed models of Ubuntu Core are requested.
     fn signed_models(&self) -> SignedModels {
         match self.work.nodes.core_signed_cmdline {
             true => SignedModels::ByCommandLine,
@@ -138,7 +138,7 @@ impl Job {
         }
     }
 
-    /// Refuses a mirror of Debian's packages where none is asked for any.
+    /// Refuses a mirror of Debian's packages if the run needs no such package.
     fn mirror_serves(&self, cluster: &Cluster, recipe: Option<&Recipe>) -> Result<()> {
         let made = recipe.is_some_and(|recipe| recipe.source == Source::Debian);
         if self.work.fetch.sources.mirror.is_none()
@@ -154,7 +154,7 @@ impl Job {
         ))
     }
 
-    /// etcd's binaries, which start on that base.
+    /// Returns etcd's binaries, which must start on that base.
     pub(crate) fn etcd(&self, cluster: &Cluster, base: &Base) -> Result<EtcdBinaries> {
         let etcd = fetch::etcd(
             &cluster.etcd.source,
@@ -173,7 +173,7 @@ impl Job {
         Ok(etcd)
     }
 
-    /// A plan for every node that was asked for. Nothing is written.
+    /// Returns a plan for every requested node. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
         let inputs = overlay::Inputs {
@@ -197,7 +197,7 @@ impl Job {
         })
     }
 
-    /// Every plan's image, complete, under a temporary name.
+    /// Writes the complete image of every plan under a temporary name.
     pub(crate) fn images(
         &self,
         plans: &[Plan],
@@ -212,7 +212,7 @@ impl Job {
         })
     }
 
-    /// The same work on several nodes at once.
+    /// Runs the same work on several nodes in parallel.
     fn on_all<T: Sync, R: Send>(
         &self,
         items: &[T],
@@ -221,13 +221,14 @@ impl Job {
         parallel::map(self.nodes_at_once(), items, work)
     }
 
-    /// One more than there are processors: a node that waits for the disk leaves its processor to another.
+    /// Returns the number of nodes to work on at once. The default is one more than the processors: a node that waits for
+    /// the disk leaves its processor to another.
     fn nodes_at_once(&self) -> NonZeroUsize {
         let unasked = self.environment.parallelism.saturating_add(1);
         self.work.fetch.cache.jobs.unwrap_or(unasked)
     }
 
-    /// Threads that unpack.
+    /// Returns the number of threads for unpacking.
     fn threads(&self) -> NonZeroUsize {
         self.work
             .fetch
@@ -265,13 +266,13 @@ impl Job {
 }
 
 impl Base {
-    /// How the description of a node names it.
+    /// Returns the record for a node's description.
     fn facts(&self) -> BaseFacts {
         let release = &self.image.layout().os.pretty_name;
         BaseFacts::new(&self.recipe.name, release, self.verified.raw_sha256())
     }
 
-    /// How the manifest names it.
+    /// Returns the record for the manifest.
     pub(crate) fn record(&self) -> InputRecord {
         InputRecord {
             name: format!(

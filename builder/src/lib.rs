@@ -1,6 +1,7 @@
-//! etcd-image: a stock operating-system image and a cluster described → one flashable image per node.
+//! etcd-image turns a stock operating-system image and the description of a cluster into one flashable image per node.
 //!
-//! `builder/ARCHITECTURE.md` lists the modules in reading order; a module uses only those before it (`tests/project/imports.rs`).
+//! `builder/ARCHITECTURE.md` lists the modules in reading order; a module uses only those before it
+//! (`tests/project/imports.rs`).
 
 #![cfg_attr(
     test,
@@ -50,8 +51,8 @@ use crate::plan::Plan;
 use crate::report::{Inputs, Manifest, Sources};
 use crate::spec::Purpose;
 
-/// Writes one image per node: the whole pipeline. Images get their names, and the state folder what is new, only after
-/// every image is complete: a refused or interrupted build changes neither.
+/// Writes one image per node: the whole pipeline. Images are renamed, and the state directory updated, only after every
+/// image is complete: a refused or interrupted build changes neither.
 pub fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
@@ -80,7 +81,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// Every edit that [`build`] would make. Writes nothing but the cache.
+/// Returns every edit that [`build`] would make. Writes nothing but the cache.
 pub fn plan(job: &Job) -> Result<Vec<Plan>> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;

@@ -1,4 +1,4 @@
-//! Arguments in, exit code out.
+//! The entry point: arguments in, exit code out.
 #![expect(clippy::disallowed_methods, reason = "reads the command line")]
 
 use std::io::{self, Write as _};
@@ -18,18 +18,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version go to standard output with exit code 0, mistakes to standard error with 2.
+/// Prints help and version to standard output with exit code 0, mistakes to standard error with 2.
 fn usage(error: &clap::Error) -> ExitCode {
-    // A closed stream leaves nobody to tell.
+    // A failure to print cannot be reported.
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// One line naming the thing and the place, then the next step.
+/// Prints one line naming the thing and the place, then the next step.
 fn explain(error: &anyhow::Error) -> ExitCode {
     let (kind, hint) = failure::explain(error);
     let mut stderr = io::stderr().lock();
-    // As above: without standard error there is only the exit code.
+    // Without standard error, only the exit code reports the failure.
     let _ = writeln!(stderr, "error: {error:#}");
     let _ = writeln!(stderr, "hint: {hint}");
     ExitCode::from(kind.exit_code())

@@ -1,4 +1,4 @@
-//! The same work on several things at once, results in the order of the things.
+//! Parallel work on several items, with the results in the order of the items.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;

@@ -1,6 +1,6 @@
-//! Text of strangers, made safe for a terminal.
+//! Untrusted text, made safe for a terminal.
 
-/// Returns the text with its control characters escaped: what an image says about itself must not move the cursor.
+/// Returns the text with its control characters escaped: text from an image must not move the cursor.
 pub fn printable(text: &str) -> String {
     let escaped = |it: char| match it.is_control() {
         true => it.escape_default().to_string(),

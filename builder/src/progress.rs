@@ -1,5 +1,5 @@
-//! How far a long step is: a bar on a terminal, a line now and then elsewhere, nothing when asked for silence. All of
-//! it goes to stderr; stdout is for data.
+//! The progress of a long step: a bar on a terminal, occasional lines elsewhere, nothing with `--quiet`. All output goes to
+//! stderr; stdout is for data.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressStyle};
 
-/// Shows long steps to a person.
+/// A display of long steps.
 pub trait Progress: fmt::Debug + Send + Sync {
-    /// A step that moves `total` bytes, where known. It ends when the task is dropped.
+    /// Starts a step that moves `total` bytes, if known. It ends when the task is dropped.
     fn task(&self, what: &str, total: Option<u64>) -> Box<dyn Task + '_>;
-    /// One line worth knowing now.
+    /// Prints one line immediately.
     fn note(&self, line: &str);
 }
 
 /// One long step.
 pub trait Task: Send {
-    /// The number of bytes became known.
+    /// Sets the total number of bytes, once it is known.
     fn total(&mut self, bytes: u64);
-    /// This many bytes are done; may go back when a download starts over.
+    /// Sets the number of finished bytes, which may decrease when a download restarts.
     fn at(&mut self, bytes: u64);
 }
 
-/// What fits stderr: bars on a terminal, lines otherwise, nothing with `--quiet`.
+/// Returns the display for stderr: bars on a terminal, lines elsewhere, nothing with `--quiet`.
 pub fn stderr(quiet: bool) -> Box<dyn Progress> {
     if quiet {
         Box::new(Silent)
@@ -35,7 +35,7 @@ pub fn stderr(quiet: bool) -> Box<dyn Progress> {
     }
 }
 
-/// Shows nothing.
+/// A display that shows nothing.
 #[derive(Debug)]
 pub struct Silent;
 
@@ -51,7 +51,7 @@ impl Task for Silent {
     fn at(&mut self, _: u64) {}
 }
 
-/// A bar with rate and remaining time per step.
+/// A display with one bar per step, with rate and remaining time.
 #[derive(Debug, Default)]
 struct Bars(MultiProgress);
 
@@ -92,12 +92,12 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// How often [`Lines`] speaks: after this much time, or this share of the whole, whichever comes later.
+/// The interval of [`Lines`]: this much time or this share of the total, whichever takes longer.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// At least this long between two lines.
+    /// The minimum time between two lines.
     pub time: Duration,
-    /// At least this many hundredths between two lines.
+    /// The minimum percentage between two lines.
     pub percent: u64,
 }
 
@@ -110,7 +110,7 @@ impl Default for Pace {
     }
 }
 
-/// Plain lines, for logs.
+/// A display of plain lines, for logs.
 #[derive(Debug)]
 pub struct Lines<W> {
     out: Mutex<W>,
@@ -118,7 +118,7 @@ pub struct Lines<W> {
 }
 
 impl<W: Write + Send> Lines<W> {
-    /// Lines to `out`, no more often than `pace`.
+    /// Creates a display that prints to `out`, no more often than `pace`.
     pub fn new(out: W, pace: Pace) -> Self {
         Self {
             out: Mutex::new(out),
@@ -180,7 +180,7 @@ impl<W: Write + Send + fmt::Debug> Task for Line<'_, W> {
     }
 }
 
-/// A closed stderr must not stop a build.
+/// Prints a line; a closed stderr must not stop a build.
 fn tell(out: &mut impl Write, line: &str) {
     let _ = writeln!(out, "{line}");
 }

@@ -6,29 +6,30 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Secret bytes: wiped when dropped, shown only as a fingerprint that takes a key to make.
+/// Secret bytes: wiped when dropped, shown only as a keyed fingerprint.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// The bytes themselves, for writing into a 0600 file and nothing else.
+    /// Returns the bytes, only for writing them into a file with mode 0600.
     pub fn reveal(&self) -> &[u8] {
         &self.0
     }
 
-    /// Sixteen hexadecimal digits: enough to compare the plans of one cluster, useless for guessing a weak password.
+    /// Returns sixteen hexadecimal digits, enough to compare the plans of one cluster, useless for guessing a weak
+    /// password.
     pub fn fingerprint(&self, key: &FingerprintKey) -> String {
         let digest = hmac_sha256(key.0.as_ref(), self.reveal());
         crate::hex::encode(&digest[..8])
     }
 }
 
-/// HMAC-SHA-256 (RFC 2104).
+/// Returns the HMAC-SHA-256 (RFC 2104).
 pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts keys of any length");
     hmac.update(message);
@@ -41,12 +42,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What fingerprints of a cluster's secrets are keyed with; derived from the seed of its state folder.
+/// The key of the fingerprints of a cluster's secrets, derived from the seed of its state directory.
 #[derive(Clone)]
 pub struct FingerprintKey(Zeroizing<[u8; 32]>);
 
 impl FingerprintKey {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }

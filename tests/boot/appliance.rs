@@ -1,6 +1,6 @@
-//! A node is an appliance: its system never changes, its data survives flashing, and it finds back into its cluster.
+//! Checks that a node's system never changes, that its data survives flashing, and that it rejoins its cluster.
 //!
-//! Each test starts machines, as those in `boot.rs` do, and `cargo xtask test` runs them with those.
+//! Each test starts machines, like those in `cluster.rs`, and `cargo xtask test` runs them together.
 
 use std::time::Instant;
 
@@ -44,7 +44,7 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
         healthy(&mut lab, &NODES);
         let before = ["etcd2", "etcd3"].map(|name| voter(&lab, "etcd1", name).id);
 
-        // The system flashed anew, the data kept: the same member. The others go on meanwhile.
+        // Flashing the system while keeping the data yields the same member. The other members continue meanwhile.
         let gone = Instant::now();
         let silence = silence(&client, one, || {
             lab.machines.kill("etcd2").unwrap();
@@ -53,7 +53,7 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
             lab.machines.start("etcd2").unwrap();
             healthy(&mut lab, &["etcd2"]);
         });
-        // An election is short against a boot, on a slow machine, too; a lost quorum would come back with the node.
+        // An election is short compared to a boot, even on a slow machine; a lost quorum would last until the node returns.
         let told = format!("no write for {silence:.1?} of {:.1?}", gone.elapsed());
         progress::stderr(false).note(&told);
         assert!(silence * 2 < gone.elapsed(), "{told}");
@@ -61,7 +61,7 @@ fn a_flashed_member_finds_back_with_its_data_or_without() {
         let read = |at| answered(|| client.get(at, KEY));
         assert_eq!(read(two).as_deref(), Some("without etcd2"));
 
-        // An empty card: another member of the same name, with all data.
+        // An empty card yields a new member of the same name, with all data.
         lab.machines.kill("etcd3").unwrap();
         answered(|| client.put(one, KEY, "without etcd3"));
         replace(&lab, "etcd3");

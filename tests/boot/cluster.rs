@@ -1,4 +1,4 @@
-//! The images boot, find each other, and keep what they promised to keep.
+//! Boots images and checks that they form a cluster and keep every acknowledged write.
 //!
 //! Each test starts machines and takes minutes: `cargo xtask test` runs them after all others, one at a time.
 
@@ -15,7 +15,7 @@ use crate::support::node::Node;
 use crate::support::three::Three;
 use crate::support::tool::tool;
 
-/// What the power cuts of the gate may take. A machine that boots in two minutes makes four of them, a slow one fewer.
+/// The time budget for the default run's power cuts. A machine that boots in two minutes fits four of them, a slow one fewer.
 const CUTS_TIME: Duration = Duration::from_secs(500);
 
 #[test]
@@ -96,7 +96,7 @@ fn one_node_boots_as_a_raspberry_pi_from_its_own_partition() {
     assert!(said.done().text().contains("leader"));
 }
 
-/// The network namespaces of processes that we may look at: of all, or of those that this one has started.
+/// Returns the network namespaces of all processes we may inspect, or only of `of` and its descendants.
 fn networks(of: Option<u32>) -> BTreeSet<PathBuf> {
     let all: Vec<u32> = fs::read_dir("/proc")
         .unwrap()
@@ -109,7 +109,7 @@ fn networks(of: Option<u32>) -> BTreeSet<PathBuf> {
     ours.filter_map(link).collect()
 }
 
-/// Whether a process was started by that one, or by one that was.
+/// Returns whether a process is a descendant of another.
 fn descends(id: u32, from: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
@@ -140,12 +140,12 @@ fn nothing_is_left_however_it_ends() {
         let during = networks(Some(boot.id()));
         let ours: Vec<_> = during.difference(&before).collect();
         assert_eq!(ours.len(), 1, "one namespace for all machines");
-        // The shell's own `kill`: a bare system has no program of that name.
+        // This uses the shell's own `kill`, because a minimal system has no program of that name.
         tool("sh", &["-c", &format!("kill {signal} {}", boot.id())]).done();
         boot.wait().unwrap();
         let stopped = Instant::now();
         while networks(None).contains(ours[0]) {
-            // A machine gives its memory back before it is gone.
+            // A machine releases its memory before it disappears.
             let late = stopped.elapsed() > Duration::from_mins(1);
             assert!(!late, "something outlived kill {signal}");
             thread::sleep(Duration::from_secs(1));

@@ -1,5 +1,4 @@
-//! What `cargo xtask test --full` boots besides: power cuts many more times, and crueller; IPv6; Raspberry Pi OS; Ubuntu Server;
-//! Ubuntu Core.
+//! Boots what only `cargo xtask test --full` covers: harsher power cuts, IPv6, Raspberry Pi OS, Ubuntu Server and Ubuntu Core.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +11,10 @@ use crate::support::three::Three;
 use crate::support::tool::tool;
 use crate::support::ubuntu_like;
 
-/// What is said of a node on which every check passed.
+/// The report about a node on which every check passed.
 const GOOD: &str = "good: host key, keys only, user key, host name, address, time, failed units, swap, etcd's exposure\n";
 
-/// Boots these images to a healthy cluster; what was said.
+/// Boots these images to a healthy cluster and returns the output.
 #[track_caller]
 fn boots(images: &Images) -> String {
     let (key, folder) = (images.key(), images.images());
@@ -29,8 +28,9 @@ fn boots(images: &Images) -> String {
     said.words()
 }
 
-/// Boots images of core-like and looks at what their first boot should have done on each of these nodes, the first of which
-/// is refreshed on Mondays; what was said.
+/// Boots images of core-like, checks the results of the first boot on each of these nodes and returns the output.
+///
+/// snapd refreshes the first node on Mondays, the next ones on the following days.
 #[track_caller]
 fn boots_provisioned(images: &Images, nodes: &[&str]) -> String {
     let kept = Kept::boot(images);
@@ -49,15 +49,15 @@ fn boots_provisioned(images: &Images, nodes: &[&str]) -> String {
     kept.ends()
 }
 
-/// Once the first boot is over: the certificates and private keys that lie anywhere on the seed's FAT, the day of snapd's
-/// refreshes, the sign that no wizard is to ask.
+/// Waits for the first boot to end, then prints the certificates and private keys anywhere on the seed's FAT, the day of snapd's
+/// refreshes, and the file that disables the setup wizard.
 const PROVISIONED: &str = "timeout 600 systemctl is-system-running --wait >/dev/null 2>&1; \
     cd /run/mnt/ubuntu-seed && \
     sudo find . -type f -size -64k -exec grep -l -e 'PRIVATE KEY' -e 'BEGIN CERTIFICATE' '{}' + | sort; \
     sudo snap get system refresh.timer; \
     sudo ls /var/lib/console-conf/complete";
 
-/// A file for the images of that name.
+/// Returns a file path for the images of that name.
 fn file(name: &str, ending: &str) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot");
     fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! What `cargo xtask test --full` boots of appliances besides: first starts in disorder, lost majorities, idle cards.
+//! Boots what only `cargo xtask test --full` covers of appliances: disordered first starts, lost majorities, idle cards.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use etcd_image::progress;
 use crate::support::card::{DATA, digests, io, replace, was_cut_off, written};
 use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, on, voter};
 
-/// Waits until a node says these words on its console.
+/// Waits until a node prints these words on its console.
 fn says(lab: &mut Lab, name: &str, words: &str) -> String {
     let started = Instant::now();
     let mut seen = Vec::new();
@@ -39,7 +39,7 @@ fn a_first_start_may_take_its_time_and_lost_disks_do_not_begin_anew() {
             voter(&lab, "etcd2", name);
         }
 
-        // Two empty cards are a majority, and still do not begin a second cluster.
+        // Two empty cards are a majority, but must not start a second cluster.
         for name in ["etcd2", "etcd3"] {
             lab.machines.kill(name).unwrap();
         }
@@ -78,7 +78,7 @@ fn a_node_of_another_name_takes_the_place_of_one_that_is_gone() {
 
         lab.machines.start("new").unwrap();
         healthy(&mut lab, &["new"]);
-        // Three members in all, every one with a vote: etcd3 is none of them any more.
+        // The cluster has three members, all of them voters; the old etcd3 is no longer one of them.
         voter(&lab, "etcd1", "new");
         let read = answered(|| client.get(address(&lab, "new"), "place"));
         assert_eq!(read.as_deref(), Some("without etcd3"));
@@ -102,7 +102,7 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
         lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         answered(|| client.put(at, "reboot", "second"));
-        // The machine ends instead of starting over; ssh may lose its line before it knows.
+        // The machine exits instead of restarting; ssh may lose its connection before it gets the exit status.
         on(&images, "etcd1", "sudo systemctl reboot");
         let asked = Instant::now();
         let how = loop {
@@ -139,7 +139,7 @@ fn data_on_a_disk_of_its_own_outlives_the_card() {
         healthy(&mut lab, &["etcd1"]);
         answered(|| client.put(at, "disk", "kept"));
         lab.machines.kill("etcd1").unwrap();
-        // Nothing of it is on the card, and an empty one finds it again.
+        // The card holds no data, and a node with an empty card finds its data again.
         io(&lab, "etcd1", &format!("read -P 0 {DATA} 1M"));
         replace(&lab, "etcd1");
         lab.machines.start("etcd1").unwrap();
@@ -153,7 +153,7 @@ fn data_on_a_disk_of_its_own_outlives_the_card() {
 fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
     let name = "boot::members::an_idle_node_writes_a_fifth_of_what_a_classic_one_does";
     inside(name, || {
-        // Two clusters of one, which know nothing of each other.
+        // These are two single-node clusters that do not know each other.
         let config = "[appliance]\nread-only = false\n\n\
                       [[node]]\nname = \"classic\"\naddress = \"192.168.0.60\"\n";
         let mut lab = Images::build("idle", 1).lab_with("classic", config);
@@ -164,12 +164,12 @@ fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
     });
 }
 
-/// Bytes written to the card per hour, some time after the boot.
+/// Returns the bytes written to the card per hour, measured some time after the boot.
 fn per_hour(lab: &mut Lab, name: &str) -> u64 {
     const IDLE: u64 = 300;
     lab.machines.start(name).unwrap();
     healthy(lab, &[name]);
-    // What belongs to booting is over by then.
+    // Writes that belong to booting are over by then.
     thread::sleep(Duration::from_mins(2));
     let before = written(lab, name);
     thread::sleep(Duration::from_secs(IDLE));

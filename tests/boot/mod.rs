@@ -1,4 +1,4 @@
-//! Clusters of the real base, booted in QEMU. Every test here takes minutes, so `cargo xtask` runs them one at a time.
+//! Boots clusters of the real base in QEMU; every test takes minutes, so `cargo xtask` runs them one at a time.
 
 mod appliance;
 mod cluster;

@@ -1,4 +1,4 @@
-//! `etcd-image build` writes complete, distinct images, the same ones every time, and touches nothing else.
+//! Checks that `etcd-image build` writes complete, distinct, reproducible images and touches nothing else.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ use crate::support::tool::{tool, tool_in};
 
 const NAMES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
-/// Every family there is.
+/// The base families under test.
 const FAMILIES: [&str; 4] = [
     "raspios-trixie",
     "raspios-bookworm",

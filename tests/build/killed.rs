@@ -1,4 +1,4 @@
-//! Killed at any moment: every image is the old one or the new one, never half of one, and the next build is not disturbed.
+//! Kills builds at many moments; every image must be the old or the new one, and the next build must succeed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 
 const NAMES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
-/// Moments at which a build is killed.
+/// The number of moments at which a build is killed.
 const MOMENTS: u32 = 20;
 
-/// Digests of a scene's images; one that has not changed since it was last seen is not read again.
+/// Digests of a scene's images; an image that has not changed is not read again.
 #[derive(Default)]
 struct Watch(RefCell<BTreeMap<(u64, i64, i64), String>>);
 
@@ -35,7 +35,7 @@ impl Watch {
     }
 }
 
-/// Kills a build at one moment after the other, evenly spread over the time a whole build takes.
+/// Kills one build after another, at moments spread evenly over the time of a complete build.
 fn kill_at_every_moment(scene: &Scene, options: &[&str], check: impl Fn()) {
     let begun = Instant::now();
     scene

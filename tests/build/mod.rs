@@ -1,4 +1,4 @@
-//! What `etcd-image build` writes, and that it writes nothing else.
+//! Tests what `etcd-image build` writes, and that it writes nothing else.
 
 mod images;
 mod killed;

@@ -1,4 +1,4 @@
-//! A base that the program has never heard of: a recipe, an overlay directory and a fixture are all it takes.
+//! Checks that a recipe, an overlay directory and a fixture are enough to add a base that the program does not know.
 
 use crate::support::node::Node;
 use crate::support::refusal::refused;

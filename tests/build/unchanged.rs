@@ -1,4 +1,4 @@
-//! The comparison that guards "nothing else changes" sees every kind of change, and only those nobody planned.
+//! Checks that the comparison behind "nothing else changes" detects every kind of change and reports only unplanned ones.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::support::judge::Disk;
 use crate::support::tool::debugfs;
 use crate::support::tool::tool;
 
-/// Where p2 of the fixture starts.
+/// The offset of the fixture's second partition.
 const ROOT: u64 = 48 << 20;
 
-/// What the comparison says after one change to a copy of the base.
+/// Returns the differences that the comparison finds after one change to a copy of the base.
 fn after(change: impl FnOnce(&Path), planned: &Planned) -> Vec<String> {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let copy = folder.path().join("copy.img");
@@ -22,7 +22,7 @@ fn after(change: impl FnOnce(&Path), planned: &Planned) -> Vec<String> {
     unplanned(&image("raspios-trixie"), &copy, planned)
 }
 
-/// The same, as the one line that is expected, cut before its values.
+/// Asserts that a change yields exactly one difference, which begins with `expected`.
 #[track_caller]
 fn only(change: impl FnOnce(&Path), expected: &str) {
     let found = after(change, &Planned::default());

@@ -1,4 +1,4 @@
-//! `etcd-image fetch` fills the cache and tells what lies where.
+//! Checks that `etcd-image fetch` fills the cache and prints the location of each file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

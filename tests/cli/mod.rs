@@ -1,4 +1,4 @@
-//! What the commands print and accept.
+//! Tests what the commands accept and print.
 
 mod fetch;
 mod plan;

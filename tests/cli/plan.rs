@@ -1,4 +1,4 @@
-//! `etcd-image plan` prints every edit, writes nothing and shows no secret.
+//! Checks that `etcd-image plan` prints every edit, writes nothing and shows no secret.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::fixture::write;
 use crate::support::scene::{Outcome, Scene};
 
-/// A plan at a fixed time, of the first node only.
+/// Returns the plan of the first node at a fixed time.
 fn plan(family: &str) -> (Scene, Outcome) {
     let scene = Scene::with(family).at_time(1_795_000_000);
     let outcome = scene
@@ -17,7 +17,7 @@ fn plan(family: &str) -> (Scene, Outcome) {
     (scene, outcome)
 }
 
-/// A plan without what differs from state folder to state folder: long hexadecimal numbers, sizes of signed files.
+/// Removes what differs between state directories: long hexadecimal numbers and sizes of signed files.
 fn lasting(text: &str) -> String {
     let mut told = String::new();
     let mut rest = text;
@@ -34,7 +34,7 @@ fn lasting(text: &str) -> String {
     told + rest
 }
 
-/// Compares with the reviewed text; a missing one is written beside and fails, so that a person looks at it.
+/// Compares with the reviewed text; if they differ, writes the new text next to it for review and fails.
 #[track_caller]
 fn reviewed(family: &str) {
     let (_scene, outcome) = plan(family);
@@ -128,14 +128,14 @@ fn the_plan_names_what_the_build_then_writes() {
     assert!(planned.len() > 100, "{}", planned.len());
     for (mut planned, written) in planned.into_iter().zip(written) {
         if planned["sha256"] == "" {
-            // The digest of a secret is not printed.
+            // The plan does not print the digest of a secret.
             planned["sha256"] = written["sha256"].clone();
         }
         assert_eq!(planned, written);
     }
 }
 
-/// The files of every node, one after the other.
+/// Returns the files of all nodes in order.
 fn files(told: &Value) -> Vec<Value> {
     let nodes = told["nodes"].as_array().unwrap().iter();
     nodes

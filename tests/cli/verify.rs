@@ -1,4 +1,4 @@
-//! `etcd-image verify` finds what is wrong with an image, and what will be soon.
+//! Checks that `etcd-image verify` finds current and upcoming problems of an image.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::support::judge::Disk;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
-/// A scene with images of two nodes, and those of another cluster in `other`.
+/// Creates a scene with the images of two nodes, and those of another cluster in `other`.
 fn two_clusters() -> Scene {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "2"]);
@@ -15,7 +15,7 @@ fn two_clusters() -> Scene {
     scene
 }
 
-/// What is wrong with a copy of the first image, alone, after files of its `/etc/etcd/pki` were replaced.
+/// Returns the problems of a separate copy of the first image after files of its `/etc/etcd/pki` were replaced.
 fn problems(scene: &Scene, replaced: &[(&str, &str)]) -> Vec<String> {
     let image = scene.at("alone/etcd1.img");
     fs::create_dir_all(scene.at("alone")).unwrap();
@@ -83,7 +83,7 @@ fn a_certificate_of_another_authority_is_found() {
             "certificate peer is not signed by the node's CA"
         ]
     );
-    // Signed by its own CA's child, which may not sign.
+    // The CA certificate is replaced by one that the CA signed and that may not sign others.
     assert_eq!(
         problems(&scene, &[("ca.crt", "etcd-cluster/admin.crt")]).len(),
         4
@@ -155,7 +155,7 @@ fn certificates_that_end_soon_are_told() {
 fn images_of_a_build_that_ended_before_its_manifest_are_good() {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "2"]);
-    // Fails after the images got their names and before the manifest is replaced.
+    // This build fails after renaming the images and before replacing the manifest.
     fs::rename(scene.at("images/client"), scene.at("client")).unwrap();
     scene.file("images/client", "");
     scene.file("changed.toml", "[network]\ngateway = \"192.168.0.2\"\n");
@@ -209,7 +209,7 @@ fn contents_are_compared_without_a_manifest_too() {
         "{compared} of {written}"
     );
 
-    // Nothing else notices another configuration: it is no certificate and no key.
+    // No other check notices a different configuration, since it is neither a certificate nor a key.
     let configuration = ("../etcd.conf.yml", "cluster.toml");
     scene.file("cluster.toml", "");
     assert_eq!(

@@ -1,5 +1,6 @@
-//! The rules by which core-like lays what may be written over its read-only root, above all the trap that provisioning must avoid:
-//! `tests/fixtures/core-like/writable-paths` without a machine, since it is what the boot tests stand on.
+//! Checks how the core-like base makes paths of its read-only root writable, and what provisioning must avoid there.
+//!
+//! Runs `tests/fixtures/core-like/writable-paths` without a machine, because the boot tests rely on it.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +9,11 @@ use tempfile::TempDir;
 
 use crate::support::tool::tool;
 
-/// A read-only root with data beside it.
+/// A read-only root with a data directory next to it.
 struct Root(TempDir);
 
 impl Root {
-    /// A base with this table, two folders and a file.
+    /// Creates a base with this table, three files and an empty data directory.
     fn new(table: &str) -> Self {
         let root = Self(tempfile::tempdir().unwrap());
         root.put("table", table);
@@ -35,7 +36,7 @@ impl Root {
         fs::write(path, text).unwrap();
     }
 
-    /// Starts the system; what was bound at once, and what is left to systemd.
+    /// Starts the system; returns what is bound immediately and the mounts left to systemd.
     fn starts(&self) -> (String, String) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/core-like");
         let script = folder.join("writable-paths");
@@ -50,7 +51,7 @@ impl Root {
         (said.replace(&own, "/"), fstab)
     }
 
-    /// The data, each file with what it says.
+    /// Lists the files of the data directory, each with its content.
     fn data(&self) -> Vec<String> {
         let folder = self.path("writable");
         let script = "cd \"$1\" && find . -type f ! -name .done | sort | while read -r f; do echo \"$f: $(cat $f)\"; done";

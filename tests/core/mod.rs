@@ -1,4 +1,4 @@
-//! Ubuntu Core: which images are refused, what is put on the others, and what their first boot does.
+//! Tests Ubuntu Core: which images are refused, what is written to the others, and what their first boot does.
 
 #[cfg(target_os = "linux")]
 mod core_like;

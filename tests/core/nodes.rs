@@ -1,4 +1,4 @@
-//! Ubuntu Core: what is put on its images, and that nothing else of them changes; judged by cloud-init's own code.
+//! Checks what a build writes to Ubuntu Core images and that nothing else changes, using cloud-init's own code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn built(family: &str, configuration: &str) -> Scene {
     scene
 }
 
-/// A text file of the FAT.
+/// Returns a text file of the FAT.
 #[track_caller]
 fn on_fat(image: &Path, name: &str) -> String {
     let boot = Disk::open(image).boot();
@@ -167,7 +167,7 @@ fn the_old_one_has_its_seed_where_cloud_init_looks_first() {
         .stat("/system-data/var/lib/misc/etcd-node/pki/peer.key")
         .unwrap();
     assert_eq!((key.mode, key.uid, key.gid), (0o600, 0, 0));
-    // What a base copies there only where nothing is must not be there before it (writable-paths, `transition`).
+    // The base copies its files to these paths only if they do not exist yet (writable-paths, `transition`).
     for trap in ["/system-data/etc", "/system-data/writable"] {
         assert!(ext4.stat(trap).is_none(), "{trap}");
     }
@@ -181,7 +181,7 @@ fn etcd_s_system_calls_are_filtered_where_systemd_knows_their_group() {
         let filter = "\nSystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n\n[Install]\n";
         assert!(unit.contains(filter), "{family}: {unit}");
     }
-    // Core 18 has systemd 237: of a list that allows, it would leave what every program needs to start, and no more.
+    // Core 18 has systemd 237, which would reduce an allow-list to the system calls that every program needs to start.
     let scene = built("ubuntu-core-18", "");
     let root = Disk::open(&scene.image_path("etcd1")).root();
     let unit = Ext4::new(root.path()).text("/system-data/var/lib/misc/etcd-node/etcd.service");

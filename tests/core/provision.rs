@@ -1,4 +1,4 @@
-//! Ubuntu Core's first boot: `provision.sh` of a built image in a folder that stands for the node, also spoilt and interrupted.
+//! Runs `provision.sh`, the first boot of Ubuntu Core, in a directory that stands for the node, also corrupted or interrupted.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use crate::support::fixture::write;
 
 const HOME: &str = "var/lib/misc/etcd-node";
 
-/// What goes on at the next boot.
+/// The unit that continues the installation at the next boot.
 const UNIT: &str = "etc/systemd/system/etcd-node-provision.service";
 
-/// How it gets there, before anything else.
+/// The calls that install the unit, before anything else happens.
 const AGAIN: [&str; 4] = [
     "sync /etc/systemd/system/etcd-node-provision.service.new",
     "systemctl daemon-reload",
@@ -18,7 +18,7 @@ const AGAIN: [&str; 4] = [
     "sync ",
 ];
 
-/// What snapd is told before the long copy.
+/// The calls that configure snapd before the long copy.
 const SNAP: [&str; 2] = [
     "snap wait system seed.loaded",
     "snap set system refresh.timer=tue,00:00-01:00 refresh.hold=2033-05-23T23:00:00Z",
@@ -110,7 +110,7 @@ fn keys_are_at_no_time_readable_by_others() {
 #[test]
 fn the_next_boot_is_sure_to_go_on_before_anything_is_read() {
     let node = Node::seeded();
-    // As if nothing could be read at all: all there is comes from the script.
+    // The unit must come from the script alone, as if nothing else could be read.
     fs::remove_dir_all(&node.source).unwrap();
     let (said, calls) = node.boot(0, "");
     assert_eq!(
@@ -126,7 +126,7 @@ fn the_next_boot_is_sure_to_go_on_before_anything_is_read() {
     ] {
         assert!(unit.lines().any(|found| found == line), "{line}\n{unit}");
     }
-    // A cut before its content is on the card leaves no unit by its name.
+    // A power cut before the content is on the card leaves no unit under its final name.
     let node = Node::seeded();
     node.boot(1, "");
     assert!(!node.files().contains_key(UNIT));
@@ -143,7 +143,7 @@ fn what_is_spoilt_is_not_installed() {
         fs::remove_file(&path).unwrap();
         write(&path, &bytes);
         let before = node.files();
-        // At every boot, by the unit that is left.
+        // The remaining unit tries again at every boot.
         for _ in 0..2 {
             let (said, calls) = node.boot(0, "");
             assert_eq!(said.code, Some(1), "{}", said.words());
@@ -175,7 +175,7 @@ fn a_missing_file_is_told_like_a_spoilt_one() {
 #[test]
 fn a_copy_that_stops_halfway_is_not_taken_for_a_node() {
     let node = Node::seeded();
-    // A folder is copied as far as there is room.
+    // This `cp` stops in the middle of a directory, as on a full disk.
     let full = "#!/bin/sh\n/bin/cp \"$@\"\n[ \"$1\" = -R ] || exit 0\n: >\"$3/bin/etcd\"\nexit 1\n";
     node.stub("cp", full);
     let (said, calls) = node.boot(0, "");
@@ -183,7 +183,7 @@ fn a_copy_that_stops_halfway_is_not_taken_for_a_node() {
     assert_eq!(calls, [&AGAIN[..], &SNAP].concat());
     assert!(!node.at(HOME).join("installed").exists());
     assert!(node.source.join("pki/peer.key").exists());
-    // With room, the next boot does it all.
+    // Once there is space, the next boot completes the installation.
     fs::remove_file(node.at("bin/cp")).unwrap();
     node.boot(0, "").0.done();
     assert!(node.at(HOME).join("installed").exists());
@@ -230,7 +230,7 @@ fn a_second_boot_changes_nothing() {
 #[test]
 fn snapd_s_first_refresh_is_held_until_the_eve_of_the_node_s_own_day() {
     let node = Node::seeded();
-    // From a Wednesday on; its day is the Tuesday. An evening that is near or over is next week's.
+    // The clock starts on a Wednesday; the node's day is Tuesday. If its eve is near or past, the eve of next week counts.
     for (day, eve) in [23, 23, 23, 23, 23, 30, 30].into_iter().enumerate() {
         node.clock(2_000_000_000 + day as u64 * 86400);
         let (said, calls) = node.boot(0, "");

@@ -1,9 +1,9 @@
-//! Ubuntu Core: every image that would silently ignore what is put on it is refused, with the reason and what to take instead.
+//! Checks that a build refuses every image that would silently ignore its files, with the reason and an alternative.
 
 use crate::support::refusal::refused;
 use crate::support::scene::Scene;
 
-/// Makes one test of each row: the fixture, what the error says after the place, and how the hint begins.
+/// Defines one test per row: the fixture, the error after the place, and the beginning of the hint.
 macro_rules! refusals {
     ($($test:ident: $fixture:literal, $error:literal, $hint:literal;)*) => {
         $(

@@ -1,4 +1,4 @@
-//! Ubuntu Core: what snapd's own code, installing from our images, leaves of the settings by the model's grade, and of the command line.
+//! Checks which settings and command line snapd's own code keeps when it installs from our images, by model grade.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,20 +7,20 @@ use crate::support::fixture::image;
 use crate::support::judge::snapd::Seed;
 use crate::support::scene::Scene;
 
-/// Where a dangerous model's images have our settings.
+/// The path of our settings on the images of a dangerous model.
 const SETTINGS: &str = "data/etc/cloud/cloud.cfg.d/99_etcd-node.cfg";
 
 /// The settings that a build for a dangerous model writes.
 static OURS: LazyLock<String> = LazyLock::new(|| built("ubuntu-core-24", &[]).text(SETTINGS));
 
-/// The seed partition of a built node.
+/// Returns the seed partition of a built node.
 fn built(family: &str, options: &[&str]) -> Seed {
     let scene = Scene::with(family);
     scene.build(&[&["--nodes", "1"], options].concat());
     Seed::of(&scene.image_path("etcd1"))
 }
 
-/// What is installed where our settings are put on an image that a build refuses.
+/// Returns what snapd installs if our settings are placed on an image that a build refuses.
 fn forced(fixture: &str) -> BTreeMap<String, String> {
     let seed = Seed::of(&image(fixture));
     seed.put(SETTINGS, OURS.as_bytes());

@@ -1,4 +1,4 @@
-//! What a node image holds: its files with their modes and owners, an identity of its own, certificates that others accept.
+//! Checks a node image: modes and owners of its files, its own identity, and certificates that others accept.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::tool::tool;
 
 const DAY: i64 = 86_400;
 
-/// Three nodes with default addresses, 192.168.0.50 upward.
+/// Builds three nodes with the default addresses, 192.168.0.50 upward.
 fn three() -> (Scene, Vec<Node>) {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "3"]);
@@ -126,7 +126,7 @@ fn identities_are_distinct_and_consistent() {
     );
 }
 
-/// OpenSSH derives the same public key from the private one.
+/// Asserts that OpenSSH derives the same public key from the private one.
 #[track_caller]
 fn host_key_fits(node: &Node, public: &str) {
     let key = node.save("/etc/ssh/ssh_host_ed25519_key");
@@ -317,7 +317,7 @@ fn no_secret_of_another_is_anywhere_in_an_image() {
     }
 }
 
-/// Whether the last full line of a PEM file, which is the key itself, occurs anywhere in the raw image.
+/// Returns whether the last full line of a PEM file, which is part of the key itself, occurs anywhere in the raw image.
 #[track_caller]
 fn holds(image: &Path, pem: &Path) -> bool {
     let text = std::fs::read_to_string(pem).unwrap();

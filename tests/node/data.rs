@@ -1,4 +1,4 @@
-//! What a node makes of the place where its data goes: `overlays/appliance/data`, on files.
+//! Checks how `overlays/appliance/data` prepares the place for a node's data, using files instead of disks.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -10,12 +10,12 @@ use crate::support::fixture::write;
 use crate::support::tool::tool;
 
 const MIB: u64 = 1 << 20;
-/// Where the place begins in the file, and how many sectors it has.
+/// The offset of the data partition in the file, followed by its size in sectors.
 const OFFSET: u64 = 8 * MIB;
 const SECTORS: u64 = 64 * MIB / 512;
 const MARK: &[u8] = b"etcd-node formats here";
 
-/// A disk with nothing on it, and the program without its last lines, which act.
+/// An empty disk, and the program without its last lines, which act on the real system.
 struct Place {
     folder: TempDir,
     disk: File,
@@ -46,7 +46,7 @@ impl Place {
         self.disk.write_all_at(bytes, OFFSET + offset).unwrap();
     }
 
-    /// Writes a file system that a foreign program makes.
+    /// Writes a file system made by another program.
     fn fill(&self, program: &str, words: &[&str]) {
         let part = self.at("part");
         File::create(&part).unwrap().set_len(32 * MIB).unwrap();
@@ -54,7 +54,7 @@ impl Place {
         self.put(0, &std::fs::read(&part).unwrap());
     }
 
-    /// What one of the program's functions prints, and whether it succeeds.
+    /// Returns the output of one of the program's functions, and whether it succeeds.
     fn call(&self, words: &str) -> (String, bool) {
         let script = format!(". '{}'; {words}", self.at("data").display());
         let said = tool("dash", &["-eu", "-c", &script]);
@@ -77,7 +77,7 @@ impl Place {
     }
 }
 
-/// What is said of a disk after something was put there.
+/// Returns the report about a disk after something was written to it.
 fn after(put: impl FnOnce(&Place)) -> String {
     let place = Place::empty(false);
     put(&place);
@@ -99,7 +99,7 @@ fn what_is_there_is_told_by_its_content() {
     let unknown = "data of no known kind";
     assert_eq!(after(|place| place.put(0, b"x")), unknown);
     assert_eq!(after(|place| place.put(4 * MIB - 1, b"x")), unknown);
-    // Half erased, half not.
+    // This disk is only partly erased.
     assert_eq!(after(|place| place.put(MIB, &[0xff; 512])), unknown);
 }
 

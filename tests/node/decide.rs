@@ -1,10 +1,10 @@
-//! How a member starts: the decision of `overlays/etcd/decide` as a table of situations, in the node's own shell.
+//! Checks how a member starts: tables of situations for `overlays/etcd/decide`, run in the node's own shell.
 
 use std::path::Path;
 
 use crate::support::tool::tool;
 
-/// The decision on facts, one a line; `/` separates them here.
+/// Returns the decision for these facts; `/` separates the facts, which the script reads one per line.
 fn decided(facts: &str) -> String {
     let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
     let script = "DATA=/var/lib/etcd NAME=a; . \"$0\"; printf '%s' \"$1\" | tr / '\\n' | decide";
@@ -14,14 +14,14 @@ fn decided(facts: &str) -> String {
         .map(|fact| format!("{}/", fact.trim()))
         .collect();
     let said = tool("dash", &[&words[..], &[facts.concat().as_str()]].concat()).done();
-    // Their order says nothing, but for that of the names.
+    // The order of facts must not matter, except among the names.
     facts.sort_by_key(|fact| fact.starts_with("vow") || fact.starts_with("data"));
     let again = tool("dash", &[&words[..], &[facts.concat().as_str()]].concat()).done();
     assert_eq!(again.text(), said.text(), "{facts:?}");
     said.text().trim().to_owned()
 }
 
-/// Each line: facts → the beginning of the decision.
+/// Checks a table whose rows read: facts → the beginning of the decision.
 #[track_caller]
 fn check(table: &str) {
     for row in table.trim().lines() {

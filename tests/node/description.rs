@@ -1,4 +1,4 @@
-//! Every image carries a description of its node, and `inspect`, `verify` and `boot` read it.
+//! Checks that every image carries a description of its node, which `inspect`, `verify` and `boot` read.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::support::tool::tool;
 
 const PATH: &str = "/usr/local/lib/etcd-node/node.json";
 
-/// A scene with one node on that base.
+/// Builds the image of one node on that base.
 fn built(base: &str) -> Scene {
     let scene = Scene::with(base);
     scene.build(&["--nodes", "3", "--only", "etcd2"]);
@@ -24,7 +24,7 @@ fn inspected(scene: &Scene, image: &str) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// Replaces the description in a copy of the node's image, or removes it; the copy is `other.img`.
+/// Replaces or removes the description in a copy of the node's image, `other.img`.
 fn with_description(scene: &Scene, json: Option<&str>) {
     let image = scene.at("other.img");
     copy_sparse(&scene.image_path("etcd2"), &image);
@@ -40,7 +40,7 @@ fn with_description(scene: &Scene, json: Option<&str>) {
     }
 }
 
-/// What `inspect` prints about `other.img` when it fails.
+/// Returns the exit code and the error of `inspect other.img`.
 fn refused(scene: &Scene) -> (Option<i32>, String) {
     let outcome = scene.bare(&["inspect", "other.img"]);
     (outcome.code, outcome.stderr)

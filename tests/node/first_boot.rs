@@ -1,9 +1,9 @@
-//! The first-boot machinery that would undo or block a node is off, exactly as each release needs it, and nothing more is.
+//! Checks that only first-boot services that would undo or block a node are disabled, as each release needs it.
 
 use crate::support::node::Node;
 use crate::support::scene::Scene;
 
-/// What the appliance adds to the kernel's command line.
+/// The kernel arguments that the appliance adds.
 const APPLIANCE: &str =
     "ro fsck.mode=skip init=/usr/local/lib/etcd-node/init panic=10 cgroup_enable=memory";
 
@@ -13,7 +13,7 @@ fn node(family: &str) -> Node {
     Node::open(&scene.image_path("etcd1"))
 }
 
-/// Login and SSH as a finished installation has them.
+/// Asserts that login and SSH work as in a finished installation.
 #[track_caller]
 fn is_reachable(node: &Node) {
     assert!(node.starts("multi-user.target", "ssh.service"));

@@ -1,4 +1,4 @@
-//! What a node's image contains, and how the programs in it decide.
+//! Tests what a node's image contains, and how the programs in it decide.
 
 mod contents;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Ubuntu Server: what its own first boot, cloud-init, is given and what it is kept from; judged by cloud-init's own code.
+//! Checks what cloud-init gets to do at the first boot of Ubuntu Server, using cloud-init's own code.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::support::scene::Scene;
 const FAMILY: &str = "ubuntu-server-24.04";
 const SEED: [&str; 3] = ["meta-data", "user-data", "network-config"];
 
-/// Three nodes of a cluster with this configuration.
+/// Builds three nodes of a cluster with this configuration.
 fn nodes(configuration: &str) -> Vec<Node> {
     let scene = Scene::with(FAMILY);
     scene.file("cluster.toml", configuration);

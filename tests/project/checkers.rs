@@ -1,4 +1,4 @@
-//! Every judge rejects a known-bad input: without this, its silence about a good one says nothing.
+//! Checks that every checker rejects a known-bad input; otherwise its approval of good input would prove nothing.
 
 use std::path::PathBuf;
 
@@ -147,7 +147,7 @@ fn a_changed_mode_owner_or_time_is_told() {
     );
 }
 
-/// Certificates made by OpenSSL: an authority, a foreign one, and what they signed.
+/// Certificates made by OpenSSL: an authority, a foreign authority, and the certificates that they signed.
 struct Papers(TempDir);
 
 impl Papers {
@@ -170,7 +170,7 @@ impl Papers {
         tool("openssl", &arguments).done();
     }
 
-    /// `NAME.crt` and `NAME.key`, self-signed.
+    /// Creates a self-signed `NAME.crt` and its `NAME.key`.
     fn authority(&self, name: &str) {
         let ending = format!("-keyout DIR/{name}.key -out DIR/{name}.crt -subj /CN={name}");
         self.openssl(&format!(
@@ -178,7 +178,7 @@ impl Papers {
         ));
     }
 
-    /// `NAME.crt` and `NAME.key` signed by `ca`, with these extensions.
+    /// Creates `NAME.crt` and `NAME.key`, signed by `ca`, with these extensions.
     fn leaf(&self, name: &str, extensions: &str) -> PathBuf {
         write(
             &self.at("extensions"),

@@ -1,4 +1,4 @@
-//! What the lock file may contain, checked without `cargo deny`: `.deny.toml` names the crates and sources.
+//! Checks the lock file against the crates and sources in `.deny.toml`, without `cargo deny`.
 
 use toml::Table;
 
@@ -13,7 +13,7 @@ fn top(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The packages of a lock file that these rules deny, each with the rule.
+/// Returns the packages of a lock file that these rules deny, each with the rule.
 fn denied(lock: &Table, rules: &Table) -> Vec<String> {
     let names: Vec<&str> = rules["bans"]["deny"]
         .as_array()
@@ -35,7 +35,7 @@ fn denied(lock: &Table, rules: &Table) -> Vec<String> {
     found
 }
 
-/// The only source of packages besides the workspace itself.
+/// The only source of packages outside the workspace.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 #[test]

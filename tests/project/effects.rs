@@ -1,8 +1,8 @@
-//! Side effects happen in a few modules: files, the clock, other programs, connections, and calls of one platform.
+//! Checks that only a few modules have side effects: files, clock, programs, connections and platform calls.
 
 use crate::support::source::{Source, files};
 
-/// The only sources of the product that may lift clippy's ban on functions with side effects, and why.
+/// The only sources of the product that may lift clippy's ban on functions with side effects.
 const EFFECTS: [&str; 11] = [
     "builder/src/apply/output.rs",
     "builder/src/cli/environment.rs",
@@ -28,7 +28,7 @@ fn among(name: &str, places: &[&str]) -> bool {
     places.iter().any(|place| name.starts_with(place))
 }
 
-/// Sources of the product whose text has one of these words and that are not among those places.
+/// Returns the sources of the product outside these places whose text contains one of these words.
 fn elsewhere(words: &[&str], places: &[&str]) -> Vec<String> {
     let sources = files(&["builder"], "rs").into_iter();
     let product = sources.filter(|(name, _)| !name.contains("/tests/"));
@@ -36,7 +36,7 @@ fn elsewhere(words: &[&str], places: &[&str]) -> Vec<String> {
     found.map(|(name, _)| name).collect()
 }
 
-/// Whether a source contains one of these words outside its unit tests.
+/// Returns whether a source contains one of these words outside its unit tests.
 fn has(text: &str, words: &[&str]) -> bool {
     let (code, _) = text.split_once("mod tests {").unwrap_or((text, ""));
     let attributes = code.rfind("\n#[cfg(test)]");
@@ -66,7 +66,7 @@ fn a_lifted_ban_is_seen_before_the_unit_tests_only() {
     assert!(!has(tested, &["clippy::disallowed_methods"]));
 }
 
-/// What compiles on one platform only.
+/// Returns the paths in a source that compile on one platform only.
 fn platform_calls(text: &str) -> Vec<String> {
     let source = Source::parse(text);
     let bound = source.paths.iter().filter(|named| {
@@ -84,7 +84,7 @@ fn platform_calls(text: &str) -> Vec<String> {
 fn the_product_calls_no_platform_outside_a_cfg() {
     let mut wrong = Vec::new();
     for (name, text) in files(&["builder/src", "builder/diskimg/src"], "rs") {
-        // boot/ and the making of a Debian base are Linux only as a whole.
+        // The `boot` module and the construction of a Debian base exist on Linux only.
         if !among(&name, &["builder/src/boot/"])
             && !name.contains("/tests")
             && !name.ends_with("tests.rs")

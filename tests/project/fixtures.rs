@@ -1,4 +1,4 @@
-//! The ground the other tests stand on: fixtures are sound, repeatable, and hold what their names say.
+//! Checks that fixtures are valid and reproducible, and contain what their names say.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ const FAMILIES: [&str; 5] = [
     "future-os",
 ];
 
-/// Two runs of a generator, seconds apart, give the same bytes.
+/// Asserts that two runs of a generator, seconds apart, produce the same bytes.
 #[track_caller]
 fn repeats(generator: &str, arguments: &[&str], kept: &Path) {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -49,7 +49,7 @@ fn every_family_pleases_every_judge() {
     }
 }
 
-/// Where the first partition begins: pi-gen aligns to 8 MiB, Ubuntu to one.
+/// Returns the offset of the first partition: pi-gen aligns to 8 MiB, Ubuntu to 1 MiB.
 fn start(family: &str) -> u64 {
     if family.starts_with("ubuntu") {
         1 << 20

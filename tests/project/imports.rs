@@ -1,10 +1,10 @@
-//! Imports go one way: between the modules of the product, and between the files of each module.
+//! Checks that imports go one way, both between the modules of the product and between the files of each module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::source::{Source, files};
 
-/// The modules in the order of `builder/ARCHITECTURE.md`: each may use those before it, and the files beside the modules.
+/// The modules in the order of `builder/ARCHITECTURE.md`: each may use earlier ones and the files next to the modules.
 const ORDER: [&str; 13] = [
     "cli",
     "spec",
@@ -34,12 +34,12 @@ fn a_module_uses_only_modules_before_it() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Files that only a test build compiles.
+/// Returns whether only a test build compiles a file.
 fn is_test(place: &str) -> bool {
     place.contains("/tests/") || place.ends_with("tests.rs")
 }
 
-/// The modules after `module` that a source of it names.
+/// Returns the modules after `module` that a source of it names.
 fn later(module: &str, text: &str) -> Vec<String> {
     let position = |name: &str| ORDER.iter().position(|known| *known == name);
     let own = position(module).unwrap_or_else(|| panic!("`{module}` has no place in the order"));
@@ -141,14 +141,14 @@ impl Tree {
                 (name, Source::parse(&text)),
             )
         };
-        // main.rs is a crate of its own.
+        // `main.rs` is a separate crate.
         let library = files.into_iter().filter(|(name, _)| name != "main.rs");
         Self {
             sources: library.map(parse).collect(),
         }
     }
 
-    /// The module whose file defines what `path`, written in module `from`, names; `None` if it is of another crate.
+    /// Returns the module that defines `path`, as written in module `from`, or `None` if it belongs to another crate.
     fn resolve(&self, from: &[String], path: &[String]) -> Option<Vec<String>> {
         let mut at = from.to_vec();
         let mut rest = path;
@@ -190,8 +190,9 @@ impl Tree {
             .collect()
     }
 
-    /// Circles of files, each once, beginning with its first file. That a directory's `mod.rs` and its children name each other is
-    /// no circle: it is how the directory offers them.
+    /// Returns each import cycle between files once, beginning with its first file.
+    ///
+    /// A directory's `mod.rs` and its children may name each other: this is how the directory exports them.
     fn circles(&self) -> Vec<String> {
         let uses: BTreeMap<_, _> = self
             .sources
@@ -213,14 +214,14 @@ impl Tree {
         circles.into_iter().collect()
     }
 
-    /// Follows every import from the last file on, through files that come later than the first, back to the first.
+    /// Follows the imports of the last file through files after the first one, and records paths that return to the first.
     fn walk(
         &self,
         uses: &BTreeMap<&Vec<String>, Vec<Vec<String>>>,
         way: &mut Vec<Vec<String>>,
         circles: &mut BTreeSet<String>,
     ) {
-        // Longer circles contain nothing that a reader would find clearer.
+        // Longer cycles would not be any clearer to the reader.
         if way.len() > 4 {
             return;
         }
@@ -240,7 +241,7 @@ impl Tree {
     }
 }
 
-/// Whether one of two modules contains the other. The crate itself contains all, which excuses nothing.
+/// Returns whether one of two modules contains the other; the crate root, which contains all modules, does not count.
 fn related(one: &[String], other: &[String]) -> bool {
     !one.is_empty() && !other.is_empty() && (one.starts_with(other) || other.starts_with(one))
 }

@@ -1,4 +1,4 @@
-//! What the other tests rely on: the habits of the source tree, sound fixtures, and checkers that reject bad input.
+//! Tests what the other tests rely on: source tree conventions, valid fixtures, and checkers that reject bad input.
 
 mod checkers;
 mod dependencies;

@@ -1,10 +1,10 @@
-//! Habits that neither the compiler nor clippy checks: the size of files, their first lines, a reason in every data file.
+//! Checks conventions that neither the compiler nor clippy enforces: file sizes, first lines, reasons in data files.
 
 use toml::Value;
 
 use crate::support::source::files;
 
-/// Lines a source file may have; `builder/ARCHITECTURE.md` asks for far fewer.
+/// The maximum number of lines of a source file; `builder/ARCHITECTURE.md` recommends far fewer.
 const LINES: usize = 400;
 
 fn sources() -> Vec<(String, String)> {
@@ -43,7 +43,7 @@ fn every_entry_of_an_overlay_or_firmware_file_says_why() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The file itself and its `[[entries]]` that have no reason.
+/// Returns the file itself and its `[[entries]]`, as far as they lack a reason.
 fn without_why(table: &toml::Table) -> Vec<String> {
     let has_why = |table: &toml::Table| {
         table

@@ -1,4 +1,4 @@
-//! What cannot be booted is refused before anything starts, with the reason, and nothing is changed.
+//! Checks that `boot` refuses what it cannot boot before it starts anything, states the reason and changes nothing.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,19 +7,19 @@ use std::path::Path;
 use crate::support::fixture::{junk, poke, write};
 use crate::support::scene::Scene;
 
-/// Where the person who runs the tests has their programs.
+/// Returns the `PATH` of the user who runs the tests.
 fn own_path() -> String {
     std::env::var("PATH").unwrap()
 }
 
-/// A scene with one built node.
+/// Creates a scene with one built node.
 fn built(family: &str) -> Scene {
     let scene = Scene::with(family);
     scene.build(&["--nodes", "1"]);
     scene
 }
 
-/// Refused with this exit code, naming these things, the image as it was.
+/// Asserts that `boot` fails with this exit code, names these things and leaves the images unchanged.
 #[track_caller]
 fn refused(scene: &Scene, path: &str, options: &[&str], code: i32, things: &[&str]) {
     let before = scene.snapshot("images");
@@ -27,7 +27,7 @@ fn refused(scene: &Scene, path: &str, options: &[&str], code: i32, things: &[&st
     assert_eq!(scene.snapshot("images"), before);
 }
 
-/// Writes `new` over every `old`, of the same length, in the node's image.
+/// Overwrites every `old` in the node's image with `new`, which has the same length.
 fn replace(scene: &Scene, old: &[u8], new: &[u8]) {
     let image = scene.image_path("etcd1");
     let bytes = fs::read(&image).unwrap();

@@ -1,4 +1,4 @@
-//! Downloads that are not what the recipe promised: the right exit code, and nothing left for the next build to trust.
+//! Checks that an unexpected download yields the right exit code and leaves nothing that the next build would trust.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::refusal::leaves_nothing;
 use crate::support::scene::{Outcome, Scene};
 use sha2::{Digest as _, Sha256};
 
-/// A build from a recipe that promises one thing, and a server that has another.
+/// Runs a build with a recipe that promises one content and a server that sends another.
 fn build(promised: &[u8], reply: impl Fn() -> Reply + Send + Sync + 'static) -> Outcome {
     let server = Server::start(move |_, _| reply());
     let scene = Scene::with("raspios-trixie");
@@ -37,7 +37,7 @@ fn build(promised: &[u8], reply: impl Fn() -> Reply + Send + Sync + 'static) -> 
     let cached = scene.names("home/.cache").into_iter();
     let endings = cached.map(|name| name.rsplit_once('.').unwrap().1.to_owned());
     let kept: Vec<_> = endings.filter(|ending| ending != "lock").collect();
-    // A download that failed is continued by the next build; bytes that were wrong are not.
+    // The next build resumes an incomplete download, but never one with wrong bytes.
     let part: &[&str] = if outcome.code == Some(5) {
         &["part"]
     } else {

@@ -1,4 +1,4 @@
-//! etcd that must not reach a node: of another machine, incomplete, too new for the base, or with tricks in its archive.
+//! Checks that builds refuse an etcd release that is for another machine, incomplete, too new for the base or malicious.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn etcd_that_needs_a_newer_c_library() {
     scene.build(&["--nodes", "1"]);
 }
 
-/// The tables of an arm64 program that was linked against that version of the C library, and nothing else.
+/// Returns the tables of an arm64 program that is linked against only that version of the C library.
 fn dynamic(glibc: &str) -> Vec<u8> {
     let (loader, names) = (b"/lib/ld-linux-aarch64.so.1\0", format!("{glibc}\0"));
     let loader_at = 64 + 56; // after the header and one program header
@@ -70,7 +70,7 @@ fn dynamic(glibc: &str) -> Vec<u8> {
     set(64 + 32, loader.len() as u64, 8);
     program.extend(loader);
     program.extend(names.as_bytes());
-    // One library, 16 bytes on one version of it, whose name is the first.
+    // The table lists one library and, 16 bytes later, one version of it, whose name is the first.
     let needed: [u32; 8] = [0x0001_0001, 0, 16, 0, 0, 0, 0, 0];
     program.extend(needed.map(u32::to_le_bytes).concat());
     program.extend(sections);

@@ -1,4 +1,4 @@
-//! Bad input: a clear error that names the thing, the right exit code, and nothing left behind or changed.
+//! Checks that bad input yields an error that names the culprit and the right exit code, and leaves everything unchanged.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -195,7 +195,7 @@ fn a_full_disk() {
     leaves_nothing(&scene);
 }
 
-/// A scene with a state folder, and the images gone.
+/// Creates a scene with a state directory but without images.
 fn with_state() -> Scene {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "3"]);

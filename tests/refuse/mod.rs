@@ -1,4 +1,4 @@
-//! What is refused: with which exit code and message, and that nothing is changed.
+//! Tests what is refused, with which exit code and message, and that nothing is changed.
 
 #[cfg(target_os = "linux")]
 mod boot;

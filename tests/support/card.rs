@@ -1,4 +1,4 @@
-//! The card of a machine: flashed anew, wiped, looked at, and asked how much was written to it.
+//! Accesses a machine's card: flashes, replaces and reads it, and counts the bytes written to it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Shutdown;
@@ -9,7 +9,7 @@ use etcd_image::boot::Lab;
 
 use super::tool::tool;
 
-/// Where data begins on a card.
+/// The offset of the data on a card.
 pub(crate) const DATA: u64 = 8 << 30;
 
 fn image<'a>(lab: &'a Lab, name: &str) -> &'a Path {
@@ -17,7 +17,7 @@ fn image<'a>(lab: &'a Lab, name: &str) -> &'a Path {
     &nodes.find(|node| node.name == name).unwrap().image
 }
 
-/// Writes the image over the beginning of the card, as dd does; what lies behind it stays.
+/// Writes the image over the beginning of the card, as dd does; everything after it stays.
 pub(crate) fn flash(lab: &Lab, name: &str) {
     let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["convert", "-n", "-f", "raw", "-O", "qcow2"].map(AsRef::as_ref);
@@ -25,7 +25,7 @@ pub(crate) fn flash(lab: &Lab, name: &str) {
     tool("qemu-img", &[&words[..], &places].concat()).done();
 }
 
-/// Another card, empty, with the image on it.
+/// Replaces the card by an empty one with the image on it.
 pub(crate) fn replace(lab: &Lab, name: &str) {
     let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(AsRef::as_ref);
@@ -33,14 +33,14 @@ pub(crate) fn replace(lab: &Lab, name: &str) {
     tool("qemu-img", &[&words[..], &places].concat()).done();
 }
 
-/// One request to the card, in the words of qemu-io.
+/// Runs one qemu-io command on the card.
 pub(crate) fn io(lab: &Lab, name: &str, request: &str) -> String {
     let card = lab.machines.card(name).unwrap().to_str().unwrap();
     let said = tool("qemu-io", &["-f", "qcow2", "-c", request, card]).done();
     said.text()
 }
 
-/// Whether the journal of the data's file system must be replayed: it was not unmounted (ext4's superblock,
+/// Returns whether the data's file system was not unmounted, so that its journal must be replayed (ext4's superblock,
 /// `s_feature_incompat`, `INCOMPAT_RECOVER`).
 pub(crate) fn was_cut_off(lab: &Lab, name: &str) -> bool {
     const FLAGS: u64 = DATA + 1024 + 0x60;
@@ -49,14 +49,14 @@ pub(crate) fn was_cut_off(lab: &Lab, name: &str) -> bool {
     u8::from_str_radix(byte, 16).unwrap() & 4 != 0
 }
 
-/// The digest of both partitions of the system, in the image and on the card.
+/// Returns the digest of both system partitions, in the image and on the card.
 pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
     let image = image(lab, name);
     let size = image.metadata().unwrap().len();
     [("raw", image), ("qcow2", lab.machines.card(name).unwrap())].map(|(format, path)| {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let raw = folder.path().join("system");
-        // The table before the first partition is the node's own: it enters the data there.
+        // The table before the first partition belongs to the node, which adds the data partition to it.
         let from_to = [
             format!("count={}", size >> 23),
             format!("if={}", path.display()),
@@ -70,7 +70,7 @@ pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
     })
 }
 
-/// Bytes written to the card since the machine was switched on.
+/// Returns the bytes written to the card since the machine was switched on.
 pub(crate) fn written(lab: &Lab, name: &str) -> u64 {
     let mut socket = UnixStream::connect(lab.machines.monitor(name).unwrap()).unwrap();
     let requests = "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"query-blockstats\"}";

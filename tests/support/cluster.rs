@@ -1,4 +1,4 @@
-//! A cluster of machines to act on: images built from a real base, booted inside namespaces of the test's own.
+//! Builds images from a real base and boots them as a cluster inside the test's own namespaces.
 
 use std::fs::{self, File};
 use std::net::IpAddr;
@@ -18,29 +18,29 @@ use super::tool::{Said, tool, tool_in};
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
 
-/// Set in the process that runs inside the namespaces.
+/// The environment variable that is set in the process inside the namespaces.
 const INSIDE: &str = "ETCD_IMAGE_TEST_INSIDE";
 
-/// A folder for each cluster.
+/// The directory that contains one directory per cluster.
 const CLUSTERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/boot");
 
-/// The names that `build --nodes 3` gives.
+/// The node names that `build --nodes 3` assigns.
 pub(crate) const NODES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
-/// Images of one cluster, and the key that opens its nodes.
+/// The images of one cluster, and the key that opens its nodes.
 #[derive(Debug)]
 pub(crate) struct Images {
     folder: PathBuf,
 }
 
 impl Images {
-    /// Builds the images of a cluster of `nodes` anew, from the real base.
+    /// Builds the images of a cluster of `nodes` from scratch, using the real base.
     pub(crate) fn build(name: &str, nodes: usize) -> Self {
         let nodes = nodes.to_string();
         Self::of(name, &["--nodes", &nodes, "--base", "debian-trixie"])
     }
 
-    /// The same, described by this cluster.toml besides.
+    /// Builds a cluster of `nodes` that this `cluster.toml` describes.
     pub(crate) fn described(name: &str, nodes: usize, config: &str) -> Self {
         let folder = Self::folder(name);
         fs::create_dir_all(&folder).unwrap();
@@ -62,7 +62,7 @@ impl Images {
         Path::new(CLUSTERS).join(name)
     }
 
-    /// The same with these options of `build`.
+    /// Builds the images of a cluster with these options of `build`.
     pub(crate) fn of(name: &str, options: &[&str]) -> Self {
         make_room();
         let folder = Self::folder(name);
@@ -77,7 +77,7 @@ impl Images {
         images
     }
 
-    /// Gives one of two nodes the identity that another CA made for it.
+    /// Replaces one of two nodes by an image with an identity from another CA.
     pub(crate) fn betray(&self, node: &str) {
         let options = ["--nodes", "2", "--base", "debian-trixie", "--only", node];
         self.write("foreign-state", "foreign", &options);
@@ -86,7 +86,7 @@ impl Images {
         fs::rename(foreign, self.images().join(&image)).unwrap();
     }
 
-    /// With the base and the etcd in the person's cache, where `cargo xtask test` has put them.
+    /// Builds with the base and the etcd release in the user's cache, where `cargo xtask test` has put them.
     fn write(&self, state: &str, out: &str, options: &[&str]) {
         let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
         let (key, state, out) = (path("key.pub"), path(state), path(out));
@@ -95,22 +95,22 @@ impl Images {
         tool(PROGRAM, &[&words[..], &places, options].concat()).done();
     }
 
-    /// Where the images are.
+    /// Returns the directory of the images.
     pub(crate) fn images(&self) -> PathBuf {
         self.folder.join("images")
     }
 
-    /// A private key that may log in.
+    /// Returns a private key that may log in.
     pub(crate) fn key(&self) -> PathBuf {
         self.folder.join("key")
     }
 
-    /// The machines, none of them running.
+    /// Returns the machines, none of them running.
     pub(crate) fn lab(&self) -> Lab {
         Lab::open(self.setup("images")).unwrap()
     }
 
-    /// The same, and the machine of one more node, which another cluster.toml of the same cluster describes.
+    /// Returns the machines and that of one more node, which another `cluster.toml` of the same cluster describes.
     pub(crate) fn lab_with(&self, node: &str, config: &str) -> Lab {
         let file = self.folder.join("other.toml");
         fs::write(&file, config).unwrap();
@@ -142,7 +142,7 @@ impl Images {
     }
 }
 
-/// Removes the images of tests that are over: three of them take two gigabytes.
+/// Removes the images of finished tests, since three images take two gigabytes.
 fn make_room() {
     for cluster in fs::read_dir(CLUSTERS).into_iter().flatten().flatten() {
         for images in ["images", "other"] {
@@ -151,7 +151,7 @@ fn make_room() {
     }
 }
 
-/// Runs a command on a node, as its person; what ssh(1) returns.
+/// Runs a command on a node as its user and returns the result of ssh(1).
 pub(crate) fn on(images: &Images, node: &str, command: &str) -> Said {
     let key = images.key();
     let words = ["-F", "client/ssh_config", "-o", "IdentitiesOnly=yes", "-i"];
@@ -165,14 +165,15 @@ pub(crate) fn healthy(lab: &mut Lab, names: &[&str]) {
     boot::until_healthy(lab, &names, &*progress::stderr(false)).unwrap();
 }
 
-/// Where a node is.
+/// Returns the address of a node.
 pub(crate) fn address(lab: &Lab, name: &str) -> IpAddr {
     let mut nodes = lab.nodes().iter();
     nodes.find(|node| node.name == name).unwrap().address
 }
 
-/// The member of this name, as `of` sees it, once all three have started and vote. Health does not tell: a learner of
-/// etcd 3.5 is healthy, too.
+/// Waits until all three members have started and vote, and returns the one of this name as `of` sees it.
+///
+/// Health is not enough: a learner of etcd 3.5 is also healthy.
 pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
     let started = Instant::now();
     loop {
@@ -189,8 +190,9 @@ pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
     }
 }
 
-/// Asks until there is an answer, for five minutes at most: while the members elect a leader there is none, and a busy
-/// machine takes its time for that.
+/// Asks until there is an answer, for five minutes at most.
+///
+/// There is none while the members elect a leader, which takes time on a busy machine.
 pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
     let started = Instant::now();
     loop {
@@ -204,7 +206,7 @@ pub(crate) fn answered<T>(ask: impl Fn() -> Result<T, Trouble>) -> T {
     }
 }
 
-/// Writes once a second through a node while `act` goes on: the longest time without an acknowledgement.
+/// Writes once a second through a node during `act`; returns the longest time without an acknowledgement.
 pub(crate) fn silence(client: &Client, node: IpAddr, act: impl FnOnce() + Send) -> Duration {
     let (mut longest, mut last) = (Duration::ZERO, Instant::now());
     thread::scope(|scope| {
@@ -221,14 +223,14 @@ pub(crate) fn silence(client: &Client, node: IpAddr, act: impl FnOnce() + Send) 
     longest.max(last.elapsed())
 }
 
-/// Held by the one test that boots machines: two clusters on one machine would wait for each other.
+/// Waits for the lock of the test that boots machines, since two clusters on one machine would delay each other.
 pub(crate) fn turn() -> File {
     let turn = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot.lock")).unwrap();
     turn.lock().unwrap();
     turn
 }
 
-/// Runs the test `name` once more, inside namespaces, and there its body, when it is its turn.
+/// Runs the test `name` once more inside namespaces, where it executes `body`, when no other test boots machines.
 pub(crate) fn inside(name: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();

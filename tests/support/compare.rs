@@ -1,4 +1,4 @@
-//! Nothing else changes: base and result side by side, every difference that nobody planned as one line.
+//! Compares base and result and lists every unplanned difference, one per line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,13 +9,13 @@ use super::judge::{Disk, Ext4, Fat, Stat};
 use super::scene::Scene;
 use super::tool::tool;
 
-/// Bytes of the MBR that hold the disk id.
+/// The bytes of the MBR that hold the disk ID.
 const DISK_ID: std::ops::Range<usize> = 440..444;
-/// Free-cluster count and next free cluster in the FAT's information sector, which follows the boot sector.
+/// The free-cluster count and next free cluster in the FAT's information sector, which follows the boot sector.
 const FAT_COUNTS: std::ops::Range<usize> = 512 + 488..512 + 496;
-/// The FAT's reserved sectors: boot code, information, their backups.
+/// The size of the FAT's reserved sectors: boot code, information, their backups.
 const FAT_RESERVED: usize = 32 * 512;
-/// Lines of `dumpe2fs -h` that any edit moves.
+/// The lines of `dumpe2fs -h` that any edit changes.
 const COUNTERS: [&str; 9] = [
     "Free blocks",
     "Free inodes",
@@ -28,17 +28,17 @@ const COUNTERS: [&str; 9] = [
     "Journal start",
 ];
 
-/// What a judge saw, by path or by name.
+/// Output of a checker, by path or by name.
 type Lines = BTreeMap<String, String>;
 
-/// The paths a plan names; a path ending in `/` stands for everything below it.
+/// The paths that a plan names; a path ending in `/` stands for everything below it.
 #[derive(Debug, Default)]
 pub(crate) struct Planned {
     pub(crate) boot: BTreeSet<String>,
     pub(crate) root: BTreeSet<String>,
 }
 
-/// Every difference outside the plan; empty when the promise is kept.
+/// Returns every difference outside the plan.
 pub(crate) fn unplanned(base: &Path, result: &Path, planned: &Planned) -> Vec<String> {
     let (base, result) = (Disk::open(base), Disk::open(result));
     let mut found = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn unplanned(base: &Path, result: &Path, planned: &Planned) -> Vec<St
     found
 }
 
-/// Bytes in no partition, the disk id aside.
+/// Compares the bytes outside all partitions, except the disk ID.
 fn outside(base: &Disk, result: &Disk) -> Vec<String> {
     let (mut before, mut after) = (base.gaps(), result.gaps());
     for gaps in [&mut before, &mut after] {
@@ -113,12 +113,12 @@ fn root(base: &Path, result: &Path, planned: &BTreeSet<String>) -> Vec<String> {
     found
 }
 
-/// Everything of an inode except where its blocks lie.
+/// Describes all of an inode except where its blocks lie.
 fn whole(stat: &Stat, content: &str) -> String {
     format!("{} {content}", line(stat, true))
 }
 
-/// What must stay of a folder that gains or loses a planned name.
+/// Describes what must stay of a directory that gains or loses a planned name.
 fn weak(stat: &Stat) -> String {
     line(stat, false)
 }
@@ -135,7 +135,7 @@ fn line(stat: &Stat, everything: bool) -> String {
     }
 }
 
-/// The features, ids and options of the file system: all that is not a counter.
+/// Compares the features, IDs and options of the file system: everything except counters.
 fn superblock(base: &Path, result: &Path) -> Vec<String> {
     let [base, result] = [base, result].map(|path| {
         let said = tool("dumpe2fs", &["-h".as_ref(), path.as_os_str()]).done();
@@ -149,7 +149,7 @@ fn superblock(base: &Path, result: &Path) -> Vec<String> {
     differences("superblock: ", &base, &result, &BTreeSet::new())
 }
 
-/// `PATH: before → after` for every key whose value differs and that nobody planned.
+/// Returns `PATH: before → after` for every key whose value has an unplanned difference.
 fn differences(
     place: &str,
     base: &Lines,
@@ -175,7 +175,7 @@ fn covers(planned: &BTreeSet<String>, path: &str) -> bool {
             .any(|item| item.ends_with('/') && format!("{path}/").starts_with(item.as_str()))
 }
 
-/// Every folder above a planned path.
+/// Returns every directory above a planned path.
 fn ancestors(planned: &BTreeSet<String>) -> BTreeSet<String> {
     let mut above = BTreeSet::new();
     for path in planned {
@@ -188,7 +188,7 @@ fn ancestors(planned: &BTreeSet<String>) -> BTreeSet<String> {
     above
 }
 
-/// The paths the manifest names; what it may name is fixed by the snapshots of `plan`.
+/// Returns the paths that the manifest names; the snapshots of `plan` limit what it may name.
 pub(crate) fn planned(scene: &Scene) -> Planned {
     let manifest = scene.manifest();
     let files = manifest["nodes"][0]["files"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! A node of Ubuntu Core before its first boot: the payload of a built image in a folder, and stand-ins for what is Core's own.
+//! Simulates a node of Ubuntu Core before its first boot: the payload of a built image, and stand-ins for Core's programs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,12 +12,12 @@ use super::judge::{Disk, Ext4, Kind};
 use super::scene::Scene;
 use super::tool::{Said, tool};
 
-/// Writes down how it was called; ends the script at the call `$CUT`, as a power cut would.
+/// A stub that logs its call and kills the script at call number `$CUT`, as a power cut would.
 const STUB: &str = "#!/bin/sh\necho \"${0##*/} $*\" >>\"$LOG\"\n\
     [ \"$(wc -l <\"$LOG\")\" != \"$CUT\" ] || kill -9 $PPID\n\
     [ \"${0##*/}\" != \"$BROKEN\" ]\n";
 
-/// What lies on the FAT of a built image.
+/// The files on the FAT of a built image.
 pub(crate) struct Card {
     folder: TempDir,
 }
@@ -33,7 +33,7 @@ impl Card {
         Self { folder }
     }
 
-    /// A node that starts from a copy of it.
+    /// Returns a node that starts from a copy of the card.
     pub(crate) fn node(&self) -> Node {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let source = folder.path().join("run/mnt/ubuntu-seed/etcd-node");
@@ -51,17 +51,17 @@ impl Card {
 /// A node before its first boot.
 pub(crate) struct Node {
     folder: TempDir,
-    /// What is installed from.
+    /// The directory that the node is installed from.
     pub(crate) source: PathBuf,
 }
 
 impl Node {
-    /// With what lies on the FAT of a built image.
+    /// Creates a node with the files on the FAT of a built image.
     pub(crate) fn seeded() -> Self {
         Card::written().node()
     }
 
-    /// With what lies on the writable partition of one of Core 18.
+    /// Creates a node with the files on the writable partition of a Core 18 image.
     pub(crate) fn old() -> Self {
         let scene = Scene::with("ubuntu-core-18");
         scene.build(&["--nodes", "3", "--only", "etcd2"]);
@@ -93,7 +93,7 @@ impl Node {
         node
     }
 
-    /// What its clock says, in seconds since 1970; setting it is written down only.
+    /// Sets the node's clock to seconds since 1970; attempts of the script to set it are only logged.
     pub(crate) fn clock(&self, now: u64) {
         let stub = format!(
             "#!/bin/sh\ncase $1 in\n+%s) echo {now} ;;\n-s) echo \"date $*\" >>\"$LOG\" ;;\n*) exec /bin/date \"$@\" ;;\nesac\n"
@@ -101,7 +101,7 @@ impl Node {
         self.stub("date", &stub);
     }
 
-    /// A program of the node that is not to be run here.
+    /// Replaces a program of the node by a script.
     pub(crate) fn stub(&self, name: &str, script: &str) {
         let stub = self.at("bin").join(name);
         write(&stub, script.as_bytes());
@@ -112,7 +112,7 @@ impl Node {
         self.folder.path().join(path)
     }
 
-    /// Runs the script as dash, cut at that call, with one program that fails; what was called then.
+    /// Runs the script in dash, cut at that call and with one failing program; returns its output and the logged calls.
     pub(crate) fn boot(&self, cut: usize, broken: &str) -> (Said, Vec<String>) {
         let log = self.at("log");
         write(&log, b"");
@@ -130,7 +130,7 @@ impl Node {
         (said, calls.lines().map(str::to_owned).collect())
     }
 
-    /// Every file with mode and digest, as the node is left.
+    /// Returns every file of the node with its mode and digest.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for top in ["run", "etc", "var"] {
@@ -139,7 +139,7 @@ impl Node {
         found
     }
 
-    /// A text file, its paths as the node has them.
+    /// Returns a text file, with paths as the node sees them.
     pub(crate) fn text(&self, path: &str) -> String {
         let text = fs::read_to_string(self.at(path)).unwrap();
         text.replace(&format!("{}/", self.folder.path().display()), "/")

@@ -1,6 +1,6 @@
-//! Fixtures by name: made once by `tests/fixtures/*.sh`, kept under the scripts' digest, read-only for tests.
+//! Provides fixtures by name: made once by `tests/fixtures/*.sh`, cached under the scripts' digest, read-only for tests.
 //!
-//! Tests run as processes side by side: the first one that wants a fixture makes it under a lock, the others wait for it.
+//! Tests run as parallel processes: the first one that needs a fixture makes it under a lock, and the others wait for it.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ use super::tool::tool;
 /// The etcd version that stand-in releases carry.
 pub(crate) const ETCD: &str = "3.6.14";
 
-/// `FAMILY[+MISTAKE…]`, e.g. `raspios-trixie+dirty-journal`; `fixtures/INDEX.md` lists both.
+/// Returns the image `FAMILY[+MISTAKE…]`, e.g. `raspios-trixie+dirty-journal`; `fixtures/INDEX.md` lists both parts.
 pub(crate) fn image(name: &str) -> PathBuf {
     let generator = match name.starts_with("ubuntu-core") {
         true => "core.sh",
@@ -27,7 +27,7 @@ pub(crate) fn image(name: &str) -> PathBuf {
     })
 }
 
-/// A packed image, e.g. `packed("raspios-trixie", "xz-multi")`.
+/// Returns a packed image, e.g. `packed("raspios-trixie", "xz-multi")`.
 pub(crate) fn packed(name: &str, kind: &str) -> PathBuf {
     let image = image(name);
     let ending = kind.split('-').next().unwrap();
@@ -36,14 +36,14 @@ pub(crate) fn packed(name: &str, kind: &str) -> PathBuf {
     })
 }
 
-/// A file that is no image: `random`, `empty`, `text` or `blank`.
+/// Returns a file that is not an image: `random`, `empty`, `text` or `blank`.
 pub(crate) fn junk(kind: &str) -> PathBuf {
     made(&format!("{kind}.img"), |out| {
         script("junk.sh", &[kind], out);
     })
 }
 
-/// A stand-in etcd release under its official name, whatever is wrong inside; `deb-…` kinds get a package's name.
+/// Returns a stand-in etcd release under its official name, even if broken; `deb-…` kinds get a package's name.
 pub(crate) fn release(kind: &str) -> PathBuf {
     let name = match kind.strip_prefix("deb-") {
         Some(package) => format!("etcd-{package}_{ETCD}-1_arm64.deb"),
@@ -54,7 +54,7 @@ pub(crate) fn release(kind: &str) -> PathBuf {
     })
 }
 
-/// Runs a generator; the file appears under its name only when it is whole.
+/// Runs a generator; the file appears under its name only when it is complete.
 #[track_caller]
 pub(crate) fn script(name: &str, arguments: &[&str], out: &Path) {
     let script = folder().join(name);
@@ -64,13 +64,13 @@ pub(crate) fn script(name: &str, arguments: &[&str], out: &Path) {
     tool("sh", &all).done();
 }
 
-/// A copy that keeps the holes: a test may spoil it.
+/// Makes a sparse copy that a test may modify.
 pub(crate) fn copy_sparse(from: &Path, to: &Path) {
     let source = File::open(from).unwrap();
     window(&source, 0, source.metadata().unwrap().len(), to);
 }
 
-/// Copies `length` bytes from `start`; what is a hole or zero becomes a hole.
+/// Copies `length` bytes from `start`; holes and zeros become holes.
 pub(crate) fn window(source: &File, start: u64, length: u64, to: &Path) {
     let target = File::create(to).unwrap();
     target.set_len(length).unwrap();
@@ -82,7 +82,7 @@ pub(crate) fn window(source: &File, start: u64, length: u64, to: &Path) {
     }
 }
 
-/// The next stretch that is not a hole.
+/// Returns the next range that is not a hole.
 fn next_data(source: &File, at: u64, end: u64) -> Option<Range<u64>> {
     let from = seek(source, SeekFrom::Data(at))
         .ok()
@@ -103,7 +103,7 @@ fn copy_data(source: &File, data: Range<u64>, target: &File, start: u64) {
     }
 }
 
-/// SHA-256 of a file, lower-case hexadecimal.
+/// Returns the SHA-256 of a file in lower-case hexadecimal.
 pub(crate) fn digest(path: &Path) -> String {
     let mut file = File::open(path).unwrap();
     let mut hash = Sha256::new();
@@ -117,7 +117,7 @@ pub(crate) fn digest(path: &Path) -> String {
     }
 }
 
-/// Lower-case hexadecimal.
+/// Encodes bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
@@ -128,7 +128,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Where results are kept: a changed script changes the folder, so nothing stale is ever used.
+/// Returns the cache directory, whose name depends on the scripts, so that a stale fixture is never used.
 fn cache() -> PathBuf {
     let mut scripts: Vec<_> = fs::read_dir(folder())
         .unwrap()
@@ -149,7 +149,7 @@ fn cache() -> PathBuf {
     target.join("fixtures").join(&hex(&hash.finalize())[..16])
 }
 
-/// The kept file, made first if nobody did.
+/// Returns the cached file and makes it first if it does not exist.
 fn made(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let path = cache().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -174,7 +174,7 @@ pub(crate) fn poke(path: &Path, offset: u64, bytes: &[u8]) {
     file.write_all_at(bytes, offset).unwrap();
 }
 
-/// A new file in a folder.
+/// Writes a file and creates its directory.
 pub(crate) fn write(path: &Path, content: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     File::create(path).unwrap().write_all(content).unwrap();

@@ -1,7 +1,7 @@
-//! A small HTTP/1.1 server on a local port that misbehaves as told.
+//! Provides a small HTTP/1.1 server on a local port that misbehaves on request.
 //!
-//! Each connection carries one request. The handler sees the request and its number (from 0) and tells the reply; what
-//! was asked is kept for the test to look at.
+//! Each connection carries one request. The handler gets the request and its number (from 0) and returns the reply; the
+//! server records all requests for the test.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,31 +9,31 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request as far as tests care.
+/// The parts of a request that matter to tests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) path: String,
-    /// First byte asked for with `Range: bytes=N-`.
+    /// The first byte requested with `Range: bytes=N-`.
     pub(crate) from: Option<usize>,
     pub(crate) if_range: Option<String>,
 }
 
-/// A reply, well-behaved or not.
+/// A reply, which may be malformed.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// Bytes of the body that are really sent.
+    /// The number of bytes of the body that are sent.
     sent: usize,
-    /// Silence after those bytes, before the connection is dropped.
+    /// The pause after those bytes, before the connection is dropped.
     silence: Duration,
-    /// Bytes sent at once, and the pause after each such piece.
+    /// The number of bytes sent at once, and the pause after each such piece.
     pace: Option<(usize, Duration)>,
 }
 
 impl Reply {
-    /// The whole of `body`, whatever was asked: a server that does not know ranges.
+    /// Returns all of `body` for any request, like a server that does not support ranges.
     pub(crate) fn whole(body: &[u8]) -> Self {
         let headers = vec![("Content-Length", body.len().to_string())];
         Self {
@@ -46,7 +46,7 @@ impl Reply {
         }
     }
 
-    /// What was asked of `body`, whose `ETag` is given: a server that knows ranges and `If-Range`.
+    /// Returns the requested part of `body` with this `ETag`, like a server that supports ranges and `If-Range`.
     pub(crate) fn file(request: &Request, body: &[u8], etag: &str) -> Self {
         let unchanged = request
             .if_range
@@ -68,7 +68,7 @@ impl Reply {
         .header("ETag", etag)
     }
 
-    /// No body, only a status line such as `404 Not Found`.
+    /// Returns a status line such as `404 Not Found`, without a body.
     pub(crate) fn status(status: &'static str) -> Self {
         Self {
             status,
@@ -82,7 +82,7 @@ impl Reply {
         self
     }
 
-    /// The connection is dropped after this many bytes of the body.
+    /// Drops the connection after this many bytes of the body.
     pub(crate) fn drop_after(self, sent: usize) -> Self {
         Self {
             sent: sent.min(self.body.len()),
@@ -90,7 +90,7 @@ impl Reply {
         }
     }
 
-    /// Nothing more comes after this many bytes, but the connection stays open this long.
+    /// Sends nothing after this many bytes, but keeps the connection open for this long.
     pub(crate) fn stall_after(self, sent: usize, silence: Duration) -> Self {
         Self {
             silence,
@@ -98,7 +98,7 @@ impl Reply {
         }
     }
 
-    /// The body comes in pieces of this size, with a pause after each.
+    /// Sends the body in pieces of this size, with a pause after each.
     pub(crate) fn drip(self, piece: usize, pause: Duration) -> Self {
         Self {
             pace: Some((piece, pause)),
@@ -142,7 +142,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
-                // A client that goes away early is part of the tests.
+                // Some tests have clients that disconnect early.
                 thread::spawn(move || serve(&stream, &*handler, &log).ok());
             }
         });
@@ -153,7 +153,7 @@ impl Server {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Requests so far, in the order they came.
+    /// Returns the requests so far, in the order they arrived.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.seen.lock().expect("no handler panicked").clone()
     }
@@ -194,7 +194,7 @@ fn read(stream: &TcpStream) -> io::Result<Request> {
     Ok(request)
 }
 
-/// `bytes=N-` → N.
+/// Returns N for `bytes=N-`.
 fn first_byte(range: &str) -> Option<usize> {
     range
         .strip_prefix("bytes=")?

@@ -1,4 +1,4 @@
-//! Machines that `etcd-image boot --keep` lets run, entered as it says, until a test has seen enough.
+//! Runs the machines of `etcd-image boot --keep` and logs in with the commands it prints.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -6,15 +6,15 @@ use std::process::{Child, Command, Stdio};
 use super::cluster::Images;
 use super::tool::tool_in;
 
-/// How the last line of what `--keep` says ends.
+/// The end of the last line that `--keep` prints.
 const LAST: &str = "etcdctl member list";
 
-/// A cluster that was seen to be healthy and runs on.
+/// A cluster that was healthy after its boot and continues to run.
 #[derive(Debug)]
 pub(crate) struct Kept<'a> {
     images: &'a Images,
     boot: Child,
-    /// What it said so far.
+    /// The output so far.
     told: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Kept<'a> {
         panic!("not kept: {}", kept.ends());
     }
 
-    /// What a command prints on a node, line by line.
+    /// Returns the output of a command on a node, line by line.
     #[track_caller]
     pub(crate) fn on(&self, node: &str, command: &str) -> Vec<String> {
         let ending = format!("ssh -F client/ssh_config {node}");
@@ -59,7 +59,7 @@ impl<'a> Kept<'a> {
         said.text().lines().map(str::to_owned).collect()
     }
 
-    /// Switches the machines off; everything that was said.
+    /// Switches the machines off and returns the complete output.
     pub(crate) fn ends(mut self) -> String {
         self.boot.kill().unwrap();
         let mut report = String::new();
@@ -71,7 +71,7 @@ impl<'a> Kept<'a> {
 
 impl Drop for Kept<'_> {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may already have exited.
         let _ = self.boot.kill();
         let _ = self.boot.wait();
     }

@@ -1,4 +1,4 @@
-//! What the promises stand on: fixtures to start from, scenes to act in, strangers to judge the result.
+//! Provides what the tests share: fixtures to start from, scenes to run in, and independent checkers for the results.
 
 pub(crate) mod fixture;
 pub(crate) mod tool;

@@ -1,4 +1,4 @@
-//! A written image as a node: its files with owners by name, its kernel arguments, its enabled units.
+//! Reads a written image as a node: files with owners by name, kernel arguments, enabled units.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::fixture::write;
 use super::judge::{Disk, Ext4, Fat, Kind, Leaf, Verdict, ext4, fat, leaf, table};
 
-/// An image, opened.
+/// An opened image.
 #[derive(Debug)]
 pub(crate) struct Node {
     path: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Carves both partitions out.
+    /// Opens an image and extracts both partitions.
     #[track_caller]
     pub(crate) fn open(path: &Path) -> Self {
         let disk = Disk::open(path);
@@ -40,14 +40,14 @@ impl Node {
         }
     }
 
-    /// The table, the FAT and the ext4 in the judges' eyes.
+    /// Returns what the checkers find in the partition table, the FAT and the ext4 file system.
     pub(crate) fn verdict(&self) -> Verdict {
         table(&self.path)?;
         fat(self.boot.path())?;
         ext4(self.root.path())
     }
 
-    /// `file 0600 etcd:etcd`, `link → target`, or `nothing`.
+    /// Returns `file 0600 etcd:etcd`, `link → target`, or `nothing`.
     pub(crate) fn access(&self, path: &str) -> String {
         let Some(stat) = self.ext4.stat(path) else {
             return "nothing".to_owned();
@@ -68,13 +68,13 @@ impl Node {
         }
     }
 
-    /// A text file of the root.
+    /// Returns a text file of the root.
     #[track_caller]
     pub(crate) fn text(&self, path: &str) -> String {
         self.ext4.text(path)
     }
 
-    /// A text file of the boot partition.
+    /// Returns a text file of the boot partition.
     #[track_caller]
     pub(crate) fn boot_text(&self, name: &str) -> String {
         let content = Fat::new(self.boot.path()).content(name);
@@ -84,7 +84,7 @@ impl Node {
         .unwrap()
     }
 
-    /// The kernel's arguments; it is an error if cmdline.txt has more than one line.
+    /// Returns the kernel's arguments and fails if `cmdline.txt` has more than one line.
     #[track_caller]
     pub(crate) fn kernel_arguments(&self) -> Vec<String> {
         let text = self.boot_text("cmdline.txt");
@@ -96,7 +96,7 @@ impl Node {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Whether systemd would start a unit for a target: linked, its unit there, and not masked.
+    /// Returns whether systemd would start a unit for a target: it is linked, exists and is not masked.
     pub(crate) fn starts(&self, target: &str, unit: &str) -> bool {
         let link = self.access(&format!("/etc/systemd/system/{target}.wants/{unit}"));
         let Some(file) = link.strip_prefix("link → ") else {
@@ -110,7 +110,7 @@ impl Node {
         !masked
     }
 
-    /// A file of the root, saved where other programs can read it.
+    /// Saves a file of the root where other programs can read it.
     #[track_caller]
     pub(crate) fn save(&self, path: &str) -> PathBuf {
         let to = self.saved.path().join(path.trim_start_matches('/'));
@@ -124,14 +124,14 @@ impl Node {
         to
     }
 
-    /// A certificate of the root.
+    /// Returns a certificate of the root.
     #[track_caller]
     pub(crate) fn certificate(&self, path: &str) -> Leaf {
         leaf(&self.save(path))
     }
 }
 
-/// Id → name of passwd(5) or group(5).
+/// Returns the names of passwd(5) or group(5) by ID.
 fn ids(text: &str) -> BTreeMap<u32, String> {
     let rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
     rows.map(|row| (row[2].parse().unwrap(), row[0].to_owned()))

@@ -1,5 +1,7 @@
-//! A base that is Raspberry Pi OS to the program and holds Debian's real programs, since no official image can be had here:
-//! the real debian-trixie base with Raspberry Pi's mark, and without Debian's kernel, its initramfs and its modules.
+//! Makes a base with Debian's real programs that the program takes for Raspberry Pi OS.
+//!
+//! It replaces the official images, which are not available to the tests: the real debian-trixie base with the Raspberry Pi's
+//! issue file, and without Debian's kernel, its initramfs and its modules.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +33,7 @@ pub(crate) fn make(image: &Path) {
     let names = names.text();
     let mut fields = names.lines().filter_map(|line| line.split('/').nth(5));
     let release = fields.find(|name| name.ends_with("-arm64")).unwrap();
-    // The folder of modules gets the name of a kernel that does not run here.
+    // The directory of modules gets the name of a kernel that does not run here.
     for change in [
         format!("write {issue} /etc/rpi-issue"),
         format!("ln {modules}/{release} {modules}/6.12.0+rpt-rpi-v8"),
@@ -54,7 +56,7 @@ pub(crate) fn make(image: &Path) {
     tool("mcopy", &["-i", &boot, &config, &kernel, "::"]).done();
 }
 
-/// The real base in the person's cache.
+/// Returns the real base in the user's cache.
 pub(crate) fn debian() -> std::path::PathBuf {
     let cache = Environment::read().unwrap().cache.unwrap();
     let base = fetch::made_debian(&fetch::Options {

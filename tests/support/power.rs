@@ -1,6 +1,6 @@
-//! What a disk holds after a power cut: what was flushed, and nothing written later.
+//! Computes what a disk holds after a power cut: everything that was flushed, and nothing written later.
 //!
-//! Reads the log of QEMU's `blklogwrites`, whose format is that of the kernel's dm-log-writes (Linux,
+//! This module reads the log of QEMU's `blklogwrites`, whose format is that of the kernel's dm-log-writes (Linux,
 //! Documentation/admin-guide/device-mapper/log-writes.rst): a superblock, then an entry for each write, flush or discard,
 //! each padded to a sector and followed by the sectors it wrote. Numbers are little-endian.
 
@@ -14,7 +14,7 @@ const MAGIC: u64 = 0x006a_7366_7773_6872;
 const FLUSH: u64 = 1;
 const DISCARD: u64 = 4;
 
-/// One entry: what it did, and where its data lies in the log.
+/// A log entry: its operation, and where its data lies in the log.
 #[derive(Debug)]
 struct Entry {
     sector: u64,
@@ -23,7 +23,7 @@ struct Entry {
     data: u64,
 }
 
-/// Writes into `image` what the log says had been flushed; returns how many writes the cut lost.
+/// Writes to `image` what had been flushed according to the log; returns how many writes the power cut lost.
 pub(crate) fn keep_flushed(log: &Path, image: &Path) -> usize {
     let log = File::open(log).unwrap();
     let image = OpenOptions::new().write(true).open(image).unwrap();
@@ -38,7 +38,7 @@ pub(crate) fn keep_flushed(log: &Path, image: &Path) -> usize {
     entries[flushed..].iter().filter(written).count()
 }
 
-/// All entries, and the size of a sector. The superblock's count is behind: the log ends where the machine was killed.
+/// Returns all entries and the sector size; the superblock's count is outdated, so entries are read up to the end of the log.
 fn entries(log: &File) -> (Vec<Entry>, u64) {
     let (head, length) = (bytes(log, 0, 32), log.metadata().unwrap().len());
     assert_eq!(number(&head, 0), MAGIC, "not a log of writes");
@@ -90,7 +90,7 @@ fn only_what_was_flushed_is_kept() {
         "driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename={disk},\
          log.driver=file,log.filename={log}"
     );
-    // QEMU writes, flushes, writes more and dies.
+    // QEMU writes, flushes, writes more and aborts.
     let words = ["-t", "writeback", "--image-opts", &noted];
     let commands = ["write -P 1 512 1k", "flush", "write -P 3 3k 512", "abort"];
     let commands = commands.iter().flat_map(|command| ["-c", command]);

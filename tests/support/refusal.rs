@@ -1,8 +1,8 @@
-//! A build that is refused, and what must not be left of it.
+//! Checks that a refused build leaves nothing behind.
 
 use super::scene::{Outcome, Scene};
 
-/// A build that must fail, and leave nothing.
+/// Asserts that a build fails as expected and leaves nothing behind.
 #[track_caller]
 pub(crate) fn refused(scene: &Scene, options: &[&str], code: i32, things: &[&str]) -> Outcome {
     let outcome = scene.run("build", &[&["--nodes", "3"], options].concat());
@@ -11,7 +11,7 @@ pub(crate) fn refused(scene: &Scene, options: &[&str], code: i32, things: &[&str
     outcome
 }
 
-/// There is no image, no half of one, and no forgotten temporary file.
+/// Asserts that there is no image, complete or partial, and no temporary file.
 #[track_caller]
 pub(crate) fn leaves_nothing(scene: &Scene) {
     let left = ["images", "tmp"]

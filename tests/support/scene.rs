@@ -1,4 +1,4 @@
-//! A folder to act in: a person's home with an SSH key, a stand-in release, and the program itself.
+//! Provides a directory to run the program in: a home directory with an SSH key, and a stand-in release.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,30 +12,30 @@ use super::fixture::{copy_sparse, digest, image, release, write};
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
 
-/// The public key in the scene's home; nobody has its private half.
+/// The public key in the scene's home directory; its private half does not exist.
 pub(crate) const SSH_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea tester@scene";
 
-/// What the program said, whole.
+/// The complete output of the program.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Exit code; `None` if a signal ended it.
+    /// The exit code, or `None` if a signal ended the program.
     pub(crate) code: Option<i32>,
-    /// Standard output.
+    /// The standard output.
     pub(crate) stdout: String,
-    /// Standard error, the scene's own folder written as `SCENE`.
+    /// The standard error, with the scene's directory written as `SCENE`.
     pub(crate) stderr: String,
 }
 
 impl Outcome {
-    /// It must have succeeded.
+    /// Asserts that the program succeeded.
     #[track_caller]
     pub(crate) fn done(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
     }
 
-    /// It must have failed with this code, an error that names these things, and a hint.
+    /// Asserts that the program failed with this code, an error that names these things, and a hint.
     #[track_caller]
     pub(crate) fn refused_naming(&self, code: i32, things: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
@@ -58,23 +58,23 @@ impl Outcome {
     }
 }
 
-/// Where one test acts. Nothing outside it is touched; it vanishes with its value.
+/// A temporary directory for one test, which touches nothing outside it.
 #[derive(Debug)]
 pub(crate) struct Scene {
     folder: TempDir,
-    /// The options every build of this scene has: base, etcd.
+    /// The options of every build of this scene: base and etcd.
     inputs: Vec<String>,
-    /// Seconds since 1970 that the program takes for now; the clock's if `None`.
+    /// The current time for the program in seconds since 1970, or `None` for that of the clock.
     time: Option<i64>,
 }
 
 impl Scene {
-    /// Starts from a fixture image, e.g. `raspios-trixie`, and a sound etcd release.
+    /// Creates a scene from a fixture image, e.g. `raspios-trixie`, and a valid etcd release.
     pub(crate) fn with(base: &str) -> Self {
         Self::on(&image(base))
     }
 
-    /// Starts from any file as the base.
+    /// Creates a scene with any file as the base.
     pub(crate) fn on(base: &Path) -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         write(
@@ -98,58 +98,58 @@ impl Scene {
         }
     }
 
-    /// Takes another etcd: any `--etcd` value.
+    /// Uses another etcd: any `--etcd` value.
     #[must_use]
     pub(crate) fn etcd(mut self, value: &Path) -> Self {
         value.to_str().unwrap().clone_into(&mut self.inputs[3]);
         self
     }
 
-    /// Lets it be another time, for what must not change from day to day.
+    /// Sets the time, for results that must not change from day to day.
     #[must_use]
     pub(crate) fn at_time(mut self, seconds: i64) -> Self {
         self.time = Some(seconds);
         self
     }
 
-    /// A path inside the scene.
+    /// Returns a path inside the scene.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
-    /// A file of the scene, e.g. `cluster.toml`.
+    /// Writes a file of the scene, e.g. `cluster.toml`.
     pub(crate) fn file(&self, path: &str, content: &str) -> &Self {
         write(&self.at(path), content.as_bytes());
         self
     }
 
-    /// `etcd-image COMMAND` on the scene's inputs, with more options.
+    /// Runs `etcd-image COMMAND` on the scene's inputs, with more options.
     pub(crate) fn run(&self, command: &str, options: &[&str]) -> Outcome {
         let mut program = Command::new(PROGRAM);
         program.arg(command).args(&self.inputs).args(options);
         self.outcome(&mut program)
     }
 
-    /// Builds and expects success.
+    /// Runs a build and asserts that it succeeds.
     #[track_caller]
     pub(crate) fn build(&self, options: &[&str]) -> Outcome {
         self.run("build", options).done()
     }
 
-    /// `etcd-image boot`, which starts the programs it finds on this path.
+    /// Runs `etcd-image boot`, which starts the programs it finds on this path.
     pub(crate) fn boot(&self, path: &str, arguments: &[&str]) -> Outcome {
         let mut shell = Command::new("/usr/bin/env");
         let path = format!("PATH={path}");
         self.outcome(shell.args([&path, PROGRAM, "boot"]).args(arguments))
     }
 
-    /// `etcd-image` with exactly these arguments.
+    /// Runs `etcd-image` with exactly these arguments.
     pub(crate) fn bare(&self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(PROGRAM);
         self.outcome(command.args(arguments))
     }
 
-    /// The same where no file can grow past a size: what a full disk looks like to the program.
+    /// Runs a command with a limit on file sizes, which looks like a full disk to the program.
     pub(crate) fn run_with_file_limit(
         &self,
         command: &str,
@@ -168,7 +168,7 @@ impl Scene {
         self.outcome(&mut shell)
     }
 
-    /// A build that runs while the test goes on.
+    /// Starts a build that runs in parallel to the test.
     pub(crate) fn start(&self, options: &[&str]) -> Child {
         let mut command = Command::new(PROGRAM);
         command.arg("build").args(&self.inputs).args(options);
@@ -179,7 +179,7 @@ impl Scene {
             .unwrap()
     }
 
-    /// No `PATH`: a product that shells out would fail here. No other variable of the tester either.
+    /// Clears the environment; `PATH` is empty, so a product that runs other programs fails here.
     fn prepare<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
@@ -204,24 +204,24 @@ impl Scene {
         }
     }
 
-    /// Where a node's image lies.
+    /// Returns the path of a node's image.
     pub(crate) fn image_path(&self, node: &str) -> PathBuf {
         self.at(&format!("images/{node}.img"))
     }
 
-    /// `images/manifest.json`.
+    /// Returns the content of `images/manifest.json`.
     #[track_caller]
     pub(crate) fn manifest(&self) -> Value {
         serde_json::from_slice(&fs::read(self.at("images/manifest.json")).unwrap()).unwrap()
     }
 
-    /// A text file of the scene.
+    /// Returns a text file of the scene.
     #[track_caller]
     pub(crate) fn text(&self, path: &str) -> String {
         fs::read_to_string(self.at(path)).unwrap_or_else(|err| panic!("reading {path}: {err}"))
     }
 
-    /// Every file below a folder of the scene, sorted; empty if there is no such folder.
+    /// Returns every file below a directory of the scene, sorted; empty if the directory does not exist.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let mut found = Vec::new();
         collect(&self.at(folder), &mut found);
@@ -236,7 +236,7 @@ impl Scene {
         names
     }
 
-    /// The same with the digests of what is in them.
+    /// Returns every file below a directory, with the digest of its content.
     pub(crate) fn snapshot(&self, folder: &str) -> Vec<(String, String)> {
         let names = self.names(folder).into_iter();
         names
@@ -244,7 +244,7 @@ impl Scene {
             .collect()
     }
 
-    /// A private copy of the base that the test may change, taken as this scene's base.
+    /// Makes a private copy of the base that the test may change, and uses it as the scene's base.
     pub(crate) fn own_base(&mut self) -> PathBuf {
         let copy = self.at("base.img");
         copy_sparse(Path::new(&self.inputs[1]), &copy);
@@ -253,7 +253,7 @@ impl Scene {
     }
 }
 
-/// Every file below a folder.
+/// Collects every file below a directory.
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();

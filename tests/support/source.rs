@@ -1,4 +1,4 @@
-//! The project's own source files: their text, and the modules that the product's code in them names.
+//! Reads the project's own source files: their text, and the modules that the product's code in them names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree};
 
-/// Files below directories of the project whose names have this extension: their path from the top, and their text.
+/// Returns the files with this extension below these directories: their path from the top, and their text.
 pub(crate) fn files(directories: &[&str], extension: &str) -> Vec<(String, String)> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -37,14 +37,14 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// One source file as the compiler sees it, without what only tests compile.
+/// A source file as the compiler sees it, without the code that only tests compile.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
-    /// Every path that the code names, by its segments, whether imported or written out, with what `cfg` guards it.
+    /// Every path that the code names, whether imported or written out, with its `cfg` conditions.
     pub(crate) paths: Vec<Named>,
-    /// What this file offers under another module's name: the last segment or alias, and the path behind it.
+    /// The names that this file re-exports: the last segment or alias, and the path behind it.
     pub(crate) reexports: BTreeMap<String, Vec<String>>,
-    /// The child modules that it declares, with the `cfg` conditions on their declarations.
+    /// The child modules that the file declares, with the `cfg` conditions on their declarations.
     pub(crate) children: BTreeMap<String, String>,
     guards: Vec<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Source {
 /// A path in the code.
 #[derive(Debug)]
 pub(crate) struct Named {
-    /// Its segments, e.g. `crate`, `plan`, `Plan`.
+    /// The segments of the path, e.g. `crate`, `plan`, `Plan`.
     pub(crate) path: Vec<String>,
     /// The conditions of every `cfg` attribute around it.
     pub(crate) guards: String,
@@ -67,7 +67,7 @@ impl Source {
         source
     }
 
-    /// The first segment after `crate` of every path that begins there.
+    /// Returns the first segment after `crate` of every path that begins with `crate`.
     pub(crate) fn modules(&self) -> BTreeSet<&str> {
         let named = self.paths.iter();
         let from_root =
@@ -77,7 +77,7 @@ impl Source {
             .collect()
     }
 
-    /// Visits what these attributes stand on, unless only tests compile it.
+    /// Visits the item with these attributes, unless only tests compile it.
     fn guarded(&mut self, attributes: &[Attribute], visit: impl FnOnce(&mut Self)) {
         let conditions: Vec<String> = attributes
             .iter()
@@ -98,7 +98,7 @@ impl Source {
         self.paths.push(Named { path, guards });
     }
 
-    /// Every path of a `use` declaration, one for each leaf; a leaf called `self` is what stands before it.
+    /// Records every path of a `use` declaration, one per leaf; a leaf `self` stands for the path before it.
     fn import(&mut self, tree: &UseTree, before: &[String], public: bool) {
         let join = |name: &syn::Ident| [before, &[name.to_string()]].concat();
         match tree {
@@ -125,7 +125,7 @@ impl Source {
         self.name(path);
     }
 
-    /// Macros are not parsed: every `crate::name` among their tokens counts.
+    /// Records every `crate::name` among the tokens of a macro, since macros are not parsed.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (index, token) in tokens.iter().enumerate() {

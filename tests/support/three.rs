@@ -1,4 +1,4 @@
-//! Three machines that are a healthy cluster, and what they must go through. Acted inside namespaces.
+//! Puts a healthy cluster of three machines through failures, inside namespaces.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use super::card::digests;
 use super::cluster::{Images, NODES, answered, healthy};
 use super::power::keep_flushed;
 
-/// What all keys written here begin with.
+/// The prefix of all keys written here.
 const KEY: &str = "gate";
 
-/// The cluster, and how many writes it has promised to keep.
+/// The cluster, and the number of acknowledged writes it must keep.
 #[derive(Debug)]
 pub(crate) struct Three {
     lab: Lab,
@@ -28,14 +28,14 @@ pub(crate) struct Three {
 }
 
 impl Three {
-    /// Builds them, switches them on and waits.
+    /// Builds the machines, switches them on and waits until they are healthy.
     pub(crate) fn healthy(name: &str) -> Self {
         let mut three = Self::off(name);
         three.start();
         three
     }
 
-    /// Builds them.
+    /// Builds the machines and leaves them off.
     pub(crate) fn off(name: &str) -> Self {
         let lab = Images::build(name, NODES.len()).lab();
         Self {
@@ -47,7 +47,7 @@ impl Three {
         }
     }
 
-    /// Kills a node, writes without it, starts it again: it knows what it has missed.
+    /// Kills a node, writes without it and starts it again: it must catch up on what it missed.
     pub(crate) fn misses_nobody_and_lets_catch_up(&mut self, killed: &str) {
         let index = NODES.iter().position(|name| *name == killed).unwrap();
         let [one, other] = [(index + 1) % 3, (index + 2) % 3].map(|other| self.at[other]);
@@ -57,7 +57,7 @@ impl Three {
         assert_eq!(self.read(other, KEY).as_deref(), Some("without it"));
         self.lab.machines.start(killed).unwrap();
         healthy(&mut self.lab, &[killed]);
-        // A read that all agree on waits until the node knows as much as was agreed on before.
+        // A linearizable read waits until the node has applied everything committed before.
         let log = |node| answered(|| self.client.status(node)).raft_index;
         let known = log(one);
         let kept = self.read(self.at[index], KEY);
@@ -65,7 +65,7 @@ impl Three {
         assert!(log(self.at[index]) >= known, "{killed} is behind");
     }
 
-    /// Cuts the power of all in the middle of writes and starts them again, so many times.
+    /// Cuts the power of all nodes during writes and starts them again, `cuts` times.
     pub(crate) fn keeps_its_promises_through_power_cuts(&mut self, cuts: u32) {
         for _ in 0..cuts {
             self.cut();
@@ -74,15 +74,16 @@ impl Three {
         }
     }
 
-    /// Cuts the power as often as fits into the budget: at least once, at most `cuts` times. The cluster's latest start tells how
-    /// long a boot takes on this machine.
+    /// Cuts the power as often as fits into the budget, from once to `cuts` times.
+    ///
+    /// The latest start of the cluster shows how long a boot takes on this machine.
     pub(crate) fn keeps_its_promises_for(&mut self, budget: Duration, cuts: u32) {
         let fitting = budget.as_secs() / self.boot.as_secs().max(1);
         let cuts = u32::try_from(fitting).unwrap_or(cuts).clamp(1, cuts);
         self.keeps_its_promises_through_power_cuts(cuts);
     }
 
-    /// Nothing that the machines did has changed their systems. They are off afterwards.
+    /// Switches the machines off and asserts that they have not changed their systems.
     pub(crate) fn has_systems_as_they_were_flashed(&mut self) {
         for name in NODES {
             self.lab.machines.kill(name).unwrap();
@@ -91,14 +92,14 @@ impl Three {
         }
     }
 
-    /// The same with disks that lose what was not flushed. The images become what the disks hold after each cut.
+    /// Cuts the power of disks that lose unflushed writes; the images become what the disks hold after each cut.
     pub(crate) fn keeps_its_promises_on_forgetful_disks(&mut self, cuts: u32) {
         let mut logs = self.note_writes();
         self.start();
         for _ in 0..cuts {
             self.cut();
             for (log, node) in logs.iter().zip(self.lab.nodes()) {
-                // How much is lost is up to the moment; often nothing, since etcd flushes all the time.
+                // The amount of lost data varies and is often zero, since etcd flushes all the time.
                 keep_flushed(log, &node.image);
             }
             logs = self.note_writes();
@@ -136,7 +137,7 @@ impl Three {
         answered(|| self.client.put(node, KEY, value));
     }
 
-    /// Cuts the power of all nodes while writes go on, and notes the last that was acknowledged.
+    /// Cuts the power of all nodes during writes, and remembers the last acknowledged one.
     fn cut(&mut self) {
         let (client, node) = (&self.client, self.at[1]);
         let put = |number: u32| client.put(node, &key(number), &number.to_string());

@@ -1,19 +1,19 @@
-//! Programs of other authors, started as a person would, their words kept.
+//! Runs other programs as a user would and captures their output.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What a program said and how it ended.
+/// The output of a program and how it ended.
 #[derive(Debug)]
 pub(crate) struct Said {
-    /// The name it was started by.
+    /// The name that the program was started by.
     pub(crate) program: String,
-    /// Exit code; `None` if a signal ended it.
+    /// The exit code, or `None` if a signal ended it.
     pub(crate) code: Option<i32>,
-    /// Standard output.
+    /// The standard output.
     pub(crate) out: Vec<u8>,
-    /// Standard error.
+    /// The standard error.
     pub(crate) err: String,
 }
 
@@ -27,19 +27,19 @@ impl Said {
         }
     }
 
-    /// Standard output as text.
+    /// Returns the standard output as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.out).into_owned()
     }
 
-    /// The output of a program that had no reason to fail.
+    /// Asserts that the program succeeded.
     #[track_caller]
     pub(crate) fn done(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.words());
         self
     }
 
-    /// Everything it said, for a person who reads a failed test.
+    /// Returns the complete output, for the reader of a failed test.
     pub(crate) fn words(&self) -> String {
         format!(
             "{} exited with {:?}\n{}{}",
@@ -51,13 +51,13 @@ impl Said {
     }
 }
 
-/// Runs a program; administrators' folders are searched too, since a person's `PATH` often lacks them.
+/// Runs a program; also searches the directories of system programs, which a user's `PATH` often lacks.
 #[track_caller]
 pub(crate) fn tool<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Said {
     tool_in(Path::new("."), program, arguments)
 }
 
-/// The same, in a folder.
+/// Runs a program in a directory.
 #[track_caller]
 pub(crate) fn tool_in<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Said {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
@@ -73,7 +73,7 @@ pub(crate) fn tool_in<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: 
     Said::new(program, output)
 }
 
-/// Runs one request of debugfs that may write.
+/// Runs one debugfs request that may write.
 #[track_caller]
 pub(crate) fn debugfs(file_system: &Path, request: &str) {
     let said = tool(

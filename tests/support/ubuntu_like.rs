@@ -1,5 +1,7 @@
-//! A base that is Ubuntu Server to the program and to cloud-init, made of Debian's packages, since no official image can be had
-//! here: `tests/fixtures/ubuntu-like.sh` on the real debian-trixie base.
+//! Makes a base from Debian packages that the program and cloud-init take for Ubuntu Server.
+//!
+//! It replaces the official images, which are not available to the tests: `tests/fixtures/ubuntu-like.sh` on the real
+//! debian-trixie base.
 
 use std::fs;
 use std::path::Path;

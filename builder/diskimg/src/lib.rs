@@ -8,7 +8,7 @@
 //! ```
 //!
 //! 1. [`Storage`] is where the bytes of an image are: it has a size and can be read and written.
-//! 2. [`CowStorage`] keeps every change in memory, so that the base is never written and an error leaves nothing behind.
+//! 2. [`CowStorage`] keeps every change in memory, so that the base is never written and an error has no lasting effect.
 //! 3. [`PartitionTable`] lists the partitions; a [`Window`] is one of them.
 //! 4. [`ext4`] and [`fat`] each have a gate, which checks that an edit is safe, a writer and a reader. Writers and
 //!    readers use libraries of different authors, so that one checks the other.

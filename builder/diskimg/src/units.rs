@@ -1,4 +1,4 @@
-//! Units and conversions that cannot overflow, each with the reason why.
+//! Units and conversions that cannot overflow, each with the reason.
 
 /// A number of sectors of 512 bytes, or the address of one (LBA).
 ///

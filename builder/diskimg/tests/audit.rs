@@ -24,7 +24,7 @@ fn accepted(image: &Arc<dyn Storage>, kind: PartitionKind) {
     assert_eq!(audited(image, kind), Ok(()));
 }
 
-/// The other program rejects the image, and so does the audit, with this error.
+/// Asserts that the other program rejects the image, and that the audit fails with this error.
 #[track_caller]
 fn rejected(image: &Arc<dyn Storage>, kind: PartitionKind, expected: Corrupt) {
     let file = file(image.as_ref());
@@ -57,7 +57,7 @@ fn other_partitions_are_not_checked() {
     accepted(&image, PartitionKind::Other);
 }
 
-/// Where the bitmaps of the first group are.
+/// Returns the offsets of the first group's bitmaps.
 fn bitmaps(image: &dyn Storage, block_size: u64) -> [u64; 2] {
     let stats = debugfs(image, "stats");
     ["block bitmap at ", "inode bitmap at "].map(|label| {
@@ -123,7 +123,7 @@ fn a_wrong_link_count_is_found() {
     rejected(&damaged, PartitionKind::Linux, found);
 }
 
-/// A FAT32 and where its tables are.
+/// A FAT32 and the offsets of its tables.
 struct Fat32 {
     image: Arc<dyn Storage>,
     tables: [u64; 2],

@@ -1,4 +1,4 @@
-//! Every checker rejects a bad image, without which its silence about good images would prove nothing.
+//! Every checker rejects a bad image. Otherwise its silence about good images would prove nothing.
 
 use diskimg::Storage;
 
@@ -85,7 +85,7 @@ fn fsck_vfat_rejects_a_dirty_volume_and_differing_fats() {
 fn sfdisk_and_sgdisk_reject_bad_tables() {
     let good = mbr();
     table(good.as_ref()).unwrap();
-    // The second partition moved onto the first.
+    // The second partition is moved onto the first.
     let overlap = patched(good.as_ref(), 446 + 16 + 8, &[0, 8, 0, 0]);
     assert!(table(overlap.as_ref()).is_err());
     let good = gpt();

@@ -19,7 +19,7 @@ enum Step {
     Link(String, usize),
     Remove(String),
     Set(String, Attributes),
-    /// Many files in one directory, which grows and gets an index.
+    /// Creates many files in one directory, which grows and gets an index.
     Crowd(String, u16),
 }
 
@@ -75,7 +75,7 @@ impl Model {
         !self.0.keys().any(|path| path.starts_with(&inside))
     }
 
-    /// Makes the change if it is possible, and returns whether it is.
+    /// Makes the change if it is possible, and returns whether it is possible.
     fn apply(&mut self, step: &Step) -> bool {
         match step {
             Step::Folder(at, how) => {

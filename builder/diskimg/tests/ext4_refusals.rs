@@ -12,7 +12,7 @@ use crate::ext4_writes::{CLOCK, ROOT, edit, reader};
 use crate::support::checkers::{e2fsck_file, file};
 use crate::support::images::{Ext4, bytes, cow, debugged, patched};
 
-/// The error of opening a writer.
+/// Returns the error of opening a writer.
 fn refusal(storage: Arc<dyn Storage>) -> Error {
     Ext4Writer::open(storage, CLOCK).unwrap_err()
 }
@@ -33,11 +33,11 @@ fn a_journal_with_a_transaction_is_refused() {
         refusal(dirty.clone()),
         Error::Refused(Refused::JournalNeedsRecovery)
     );
-    // The flag taken away, the transaction is still in the journal.
+    // Without the flag, the transaction is still in the journal.
     let hidden = debugged(dirty.as_ref(), &["feature -needs_recovery"]);
     let start = Refused::JournalNotEmpty { start: 1 };
     assert_eq!(refusal(hidden), Error::Refused(start));
-    // Reading is allowed: nothing would be lost.
+    // Reading is allowed, because nothing would be lost.
     Ext4Reader::open(dirty).unwrap();
 }
 
@@ -98,7 +98,7 @@ fn a_damaged_superblock_is_rejected() {
     assert_eq!(refusal(zeros), Error::Corrupt(magic));
 }
 
-/// Every request fails with its error, and the image is left unchanged.
+/// Asserts that every request fails with its error, and that the image is left unchanged.
 fn refused(requests: impl FnOnce(&mut dyn WriteFs) -> Vec<(diskimg::Result<()>, Refused)>) {
     let storage = cow(&Ext4::new(&[]).make());
     edit(&storage, |fs| {

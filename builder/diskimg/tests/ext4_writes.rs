@@ -38,7 +38,7 @@ fn twice(base: &Arc<dyn Storage>, edits: impl Fn(&mut dyn WriteFs)) -> [Arc<CowS
     })
 }
 
-/// One edit of each kind.
+/// Makes one edit of each kind.
 fn usual_edits(fs: &mut dyn WriteFs) {
     let etcd = Attributes {
         mode: 0o4750,

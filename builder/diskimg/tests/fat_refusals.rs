@@ -13,7 +13,7 @@ fn fat32() -> Arc<dyn Storage> {
     fat(64, &["-F", "32", "-s", "1"])
 }
 
-/// The error of opening a writer after these bytes were changed.
+/// Returns the error of opening a writer after these bytes were changed.
 fn refusal(volume: &dyn Storage, offset: u64, bytes: &[u8]) -> Error {
     FatWriter::open(patched(volume, offset, bytes), TIME).unwrap_err()
 }
@@ -123,7 +123,7 @@ fn cyclic_and_invalid_chains_are_rejected() {
         value: 0x0F00_0000,
     };
     assert_eq!(far, Error::Corrupt(expected));
-    // The reader would loop forever, and rejects it, too.
+    // The reader would loop forever, and therefore rejects it as well.
     let opened = FatReader::open(patched(volume.as_ref(), entry(9), &9_u32.to_le_bytes()));
     assert_eq!(opened.unwrap_err(), cycle);
 }

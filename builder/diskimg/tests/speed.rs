@@ -10,10 +10,10 @@ use crate::fat_writes;
 use crate::support::checkers::{e2fsck_file, fsck_vfat};
 use crate::support::images::{Ext4, MIB, cow, fat, small_root};
 
-/// etcd, etcdctl and etcdutl in MiB, together 59.
+/// The sizes of etcd, etcdctl and etcdutl in MiB, 59 in total.
 const BINARIES: [(&str, u64); 3] = [("etcd", 25), ("etcdctl", 18), ("etcdutl", 16)];
 
-/// Bytes that do not repeat.
+/// Returns bytes that do not repeat.
 fn content(len: u64, mut seed: u64) -> Vec<u8> {
     (0..len)
         .map(|_| {
@@ -67,7 +67,7 @@ fn etcd_is_written_to_two_gigabytes_quickly() {
     );
 }
 
-/// What the program does with the runs, on a copy.
+/// Writes the runs to a copy, as the program does.
 fn write_runs(image: &std::path::Path, runs: &[Run]) {
     use std::io::{Seek, SeekFrom, Write};
     let mut file = std::fs::OpenOptions::new().write(true).open(image).unwrap();

@@ -20,7 +20,7 @@ fn partition(number: u32, mib: u64, len: u64, kind: PartitionKind) -> Partition 
     }
 }
 
-/// The first `mib` MiB of an image.
+/// Returns the first `mib` MiB of an image.
 fn cut(image: &dyn Storage, mib: u64) -> Memory {
     let mut bytes = bytes(image);
     bytes.truncate(usize::try_from(mib * MIB).unwrap());
@@ -112,7 +112,7 @@ fn a_damaged_gpt_is_an_error() {
     }
 }
 
-/// A GPT whose header has other bytes at `at`, and correct checksums.
+/// Returns a GPT whose header has other bytes at `at`, and correct checksums.
 fn with_header(at: usize, field: &[u8]) -> Arc<dyn Storage> {
     let mut header = bytes(gpt().as_ref())[512..604].to_vec();
     header[at..at + field.len()].copy_from_slice(field);
@@ -122,7 +122,7 @@ fn with_header(at: usize, field: &[u8]) -> Arc<dyn Storage> {
     patched(gpt().as_ref(), 512, &header)
 }
 
-/// A GPT whose first entry has other bytes at `at`, and correct checksums.
+/// Returns a GPT whose first entry has other bytes at `at`, and correct checksums.
 fn with_entry(at: usize, field: &[u8]) -> Arc<dyn Storage> {
     let mut entries = bytes(gpt().as_ref())[1024..1024 + 128 * 128].to_vec();
     entries[at..at + field.len()].copy_from_slice(field);

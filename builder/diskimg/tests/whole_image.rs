@@ -11,7 +11,7 @@ use crate::fat_writes::TIME;
 use crate::support::checkers;
 use crate::support::images::{self, Ext4, MIB, bytes, cow, mbr};
 
-/// The disk of `mbr()` with a FAT of 16 MiB and an ext4 of 20 MiB in its partitions.
+/// Returns the disk of `mbr()` with a FAT of 16 MiB and an ext4 of 20 MiB in its partitions.
 fn disk() -> Arc<dyn Storage> {
     let image = mbr();
     let boot = images::fat(16, &["-F", "16"]);

@@ -1,4 +1,4 @@
-//! Any bytes as an ext4 file system, which is audited, read and changed.
+//! Audits, reads and changes arbitrary bytes as an ext4 file system.
 //!
 //! Invariant: every call ends with a result or an error; it never panics or loops. If the audit and all changes
 //! succeed, the new file is read back.

@@ -1,4 +1,4 @@
-//! Any bytes as a FAT volume, which is audited, read and changed.
+//! Audits, reads and changes arbitrary bytes as a FAT volume.
 //!
 //! Invariant: every call ends with a result or an error; it never panics or loops. If the audit and all changes
 //! succeed, the new file is read back.

@@ -1,7 +1,7 @@
-//! Any bytes as an image with a partition table.
+//! Reads arbitrary bytes as an image with a partition table.
 //!
 //! Invariant: reading ends with a table whose partitions are inside the image, or with an error; it never panics or
-//! loops. Changing the disk id changes nothing else that is read.
+//! loops. A change of the disk id changes no other field that is read.
 //! Start from small images: `truncate -s 1M image && echo 'start=64, size=64, type=c' | sfdisk image`.
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! `lab`: the laboratory in network namespaces; `cargo xtask lab` starts it.
+//! `lab`: the laboratory in network namespaces, which `cargo xtask lab` starts.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Base + edits → a file: blocks are shared with the base where the file system can, holes stay holes.
+//! Composes base and edits into a file: blocks are shared with the base if the file system supports it, and holes stay
+//! holes.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -18,13 +19,13 @@ use crate::hex;
 use crate::inspect::Image;
 use crate::plan::Plan;
 
-/// Read, hashed and written at a time.
+/// Bytes that are read, hashed and written at a time.
 const CHUNK: u64 = 1 << 20;
-/// Chunks of one image that are read and not yet written.
+/// Number of chunks of one image that may be read but not yet written.
 const BUFFERS: usize = 4;
-/// What a hole reads as, one chunk long.
+/// The content of a hole, one chunk long.
 static ZEROES: [u8; 1 << 20] = [0; 1 << 20];
-/// A run of zeroes this long, aligned to its size, becomes a hole.
+/// The length of an aligned run of zeroes that becomes a hole.
 const HOLE: usize = 64 << 10;
 
 /// Writes the edited image under a temporary name and computes its digest.
@@ -60,7 +61,7 @@ pub(super) fn compose(
     })
 }
 
-/// The digest of the edited image, which is nowhere written.
+/// Returns the digest of the edited image without writing it.
 fn digest(edited: &CowStorage, data: &[Range<u64>]) -> Result<String> {
     let mut buffer = Buffer::new(ZEROES.len());
     let mut hash = Sha256::new();
@@ -70,8 +71,8 @@ fn digest(edited: &CowStorage, data: &[Range<u64>]) -> Result<String> {
     Ok(hex::encode(&hash.finalize()))
 }
 
-/// Writes the edited image into a file of its size that is one hole, and gives its digest. Every byte is read once:
-/// one thread reads and hashes, which keeps a processor busy, while another waits for the disk.
+/// Writes the edited image into a file of its size that is one hole, and returns its digest. Every byte is read once: one
+/// thread reads and hashes, which keeps a processor busy, while another waits for the disk.
 fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String> {
     let (full, to_write) = mpsc::sync_channel(BUFFERS);
     let (written, free) = mpsc::sync_channel(BUFFERS);
@@ -81,7 +82,7 @@ fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String>
     thread::scope(|scope| {
         let writer = scope.spawn(move || write_chunks(file, &to_write, &written));
         let sha256 = read_chunks(edited, data, &free, &full);
-        // Tells the writer that this was the last chunk.
+        // Signals to the writer that this was the last chunk.
         drop(full);
         let writer = writer.join();
         writer.unwrap_or_else(|_| bail!("writing panicked"))?;
@@ -89,7 +90,7 @@ fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String>
     })
 }
 
-/// Reads and hashes, and hands over what is to be written, until all is read or the writer has failed.
+/// Reads and hashes every chunk and passes it to the writer, until the end or until the writer has failed.
 fn read_chunks(
     edited: &CowStorage,
     data: &[Range<u64>],
@@ -119,7 +120,7 @@ fn write_chunks(
     let mut file = DirectFile::new(file);
     for (chunk, mut buffer) in full {
         chunk.write(buffer.first(chunk.len), &mut file)?;
-        // Nobody waits for the buffer of the last chunk.
+        // The buffer of the last chunk has no receiver.
         let _ = free.send(buffer);
     }
     Ok(())
@@ -129,12 +130,12 @@ fn write_chunks(
 struct Chunk {
     offset: u64,
     len: usize,
-    /// A hole of the base, and no edit in it.
+    /// Whether this is a hole of the base that no edit touches.
     is_hole: bool,
 }
 
 impl Chunk {
-    /// The bytes; what is known to be a hole is not read.
+    /// Returns the bytes; a known hole is not read.
     fn read<'a>(&self, edited: &CowStorage, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
         if self.is_hole {
             return Ok(&ZEROES[..self.len]);
@@ -153,7 +154,7 @@ impl Chunk {
     }
 }
 
-/// The edited image from first to last byte.
+/// Splits the edited image into chunks, from the first to the last byte.
 fn chunks(edited: &CowStorage, data: &[Range<u64>]) -> impl Iterator<Item = Chunk> {
     let size = edited.size();
     (0..size.div_ceil(CHUNK)).map(move |number| {
@@ -167,14 +168,14 @@ fn chunks(edited: &CowStorage, data: &[Range<u64>]) -> impl Iterator<Item = Chun
     })
 }
 
-/// Whether the range is a hole of the base that no edit touches.
+/// Returns whether the range is a hole of the base that no edit touches.
 fn is_hole(edited: &CowStorage, data: &[Range<u64>], range: Range<u64>) -> bool {
     let next = data.partition_point(|part| part.end <= range.start);
     let in_data = data.get(next).is_some_and(|part| part.start < range.end);
     !in_data && !edited.is_changed(range)
 }
 
-/// The parts of a piece between long runs of zeroes.
+/// Returns the parts of a chunk between long runs of zeroes.
 fn parts(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     let blocks = bytes.chunks(HOLE).map(move |block| {

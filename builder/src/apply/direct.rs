@@ -1,13 +1,13 @@
-//! Writing past the system's page cache: gigabytes of images that nobody reads soon would push everything else out of
-//! memory, and a build that has to wait for memory takes several times as long. The disk also starts at once.
+//! Writes that bypass the system's page cache. Gigabytes of images that are not read soon would evict everything else from
+//! memory, and a build that waits for memory takes several times as long. The disk also starts immediately.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 
-/// Addresses, offsets and lengths of direct writes are multiples of the disk's block size; no disk has larger blocks.
+/// The alignment of addresses, offsets and lengths of direct writes: a multiple of every disk's block size.
 const ALIGN: usize = 4096;
 
-/// A file that is written past the page cache where the system and its file system can.
+/// A file that is written without the page cache if the system and its file system support that.
 pub(super) struct DirectFile<'a> {
     file: &'a File,
     direct: bool,
@@ -24,7 +24,8 @@ impl<'a> DirectFile<'a> {
     /// Writes all the bytes at `offset`.
     pub(super) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         match self.write(offset, bytes) {
-            // A piece that suits no block, such as an odd image's last, or a file system that promised too much.
+            // The piece is not a multiple of the block size, like an odd image's last one, or the file system does not
+            // support it after all.
             Err(error) if self.direct && error.kind() == io::ErrorKind::InvalidInput => {
                 self.direct = false;
                 set_direct(self.file, false);
@@ -48,7 +49,7 @@ impl Drop for DirectFile<'_> {
     }
 }
 
-/// Whether it could be set.
+/// Sets or clears direct mode; returns whether that succeeded.
 #[cfg(target_os = "linux")]
 fn set_direct(file: &File, on: bool) -> bool {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -64,7 +65,7 @@ fn set_direct(_file: &File, _on: bool) -> bool {
     false
 }
 
-/// Memory whose address suits direct writes.
+/// Memory whose address is aligned for direct writes.
 pub(super) struct Buffer {
     memory: Vec<u8>,
     start: usize,
@@ -73,7 +74,7 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn new(len: usize) -> Self {
         let memory = vec![0; len + ALIGN];
-        // Never more than the alignment less one; any start serves where it cannot be told.
+        // At most the alignment less one; without a known offset, any start works.
         let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
         Self { memory, start }
     }
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_suits_no_block_is_written_all_the_same() {
-        // Beside this program, not in /tmp: a memory file system might know no direct writes.
+        // Next to this program, not in /tmp: a memory file system may not support direct writes.
         let program = std::env::current_exe().unwrap();
         let file = tempfile::tempfile_in(program.parent().unwrap()).unwrap();
         file.set_len(3 * 4096 + 5).unwrap();

@@ -1,4 +1,4 @@
-//! Applies a plan's steps to memory laid over the base: nothing here can touch a file.
+//! Applies a plan's steps in memory laid over the base: no code here can change a file.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use diskimg::{CowStorage, Storage, Window, WriteFs};
 use crate::inspect::{Before, Image, Part, Place};
 use crate::plan::{Action, Plan, Step};
 
-/// The base with the plan's edits laid over it.
+/// Returns the base with the plan's edits laid over it.
 pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<CowStorage>> {
     let edited = Arc::new(CowStorage::new(base.storage()));
     if plan.disk_id.0 != plan.disk_id.1 {

@@ -1,9 +1,9 @@
-//! Where a file has data and where it has holes, and sharing its blocks.
+//! The data and the holes of a file, and sharing of its blocks.
 
 use std::fs::File;
 use std::ops::Range;
 
-/// The parts of a file that are not holes, in order. Where holes cannot be told, all of it is one part.
+/// Returns the parts of a file that are not holes, in order; the whole file if holes cannot be detected.
 pub(super) fn data(file: &File, size: u64) -> Vec<Range<u64>> {
     let mut parts = Vec::new();
     let mut at = 0;
@@ -14,7 +14,7 @@ pub(super) fn data(file: &File, size: u64) -> Vec<Range<u64>> {
     parts
 }
 
-/// The first part with data at or after `at`.
+/// Returns the first part with data at or after `at`.
 #[cfg(target_os = "linux")]
 fn next_data(file: &File, at: u64, size: u64) -> Option<Range<u64>> {
     use rustix::fs::{SeekFrom, seek};
@@ -23,7 +23,7 @@ fn next_data(file: &File, at: u64, size: u64) -> Option<Range<u64>> {
     if at >= size {
         return None;
     }
-    // Absolute positions: that other threads seek in the same file does not matter.
+    // The positions are absolute, so other threads may seek in the same file.
     match seek(file, SeekFrom::Data(at)) {
         Ok(start) => {
             let end = seek(file, SeekFrom::Hole(start)).unwrap_or(size);
@@ -39,14 +39,14 @@ fn next_data(_file: &File, at: u64, size: u64) -> Option<Range<u64>> {
     (at < size).then_some(at..size)
 }
 
-/// Makes the target share all of the source's blocks, which costs neither time nor room, on file systems that can
-/// (Btrfs, XFS, bcachefs). `false` means that nothing was done.
+/// Makes the target share all blocks of the source, which takes neither time nor space, on file systems that support it
+/// (Btrfs, XFS, bcachefs). Returns `false` if nothing was done.
 #[cfg(target_os = "linux")]
 pub(super) fn share(source: &File, target: &File) -> bool {
     rustix::fs::ioctl_ficlone(target, source).is_ok()
 }
 
-/// Other systems write a copy.
+/// Returns `false`: other systems write a copy.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn share(_source: &File, _target: &File) -> bool {
     false

@@ -1,5 +1,5 @@
-//! Plan + verified base → image file. The only room that writes images: edits in memory, read back by
-//! another author's code, composed into a temporary file, fsync, rename.
+//! Writes a plan and a verified base to an image file. This is the only module that writes images: it edits in memory,
+//! reads the result back with another author's code, composes it into a temporary file, syncs and renames that.
 
 mod compose;
 mod direct;
@@ -15,7 +15,7 @@ use crate::plan::Plan;
 
 pub use output::{OutputFolder, Staged};
 
-/// Writes the plan's image under a temporary name in the output folder; [`OutputFolder::publish`] names it.
+/// Writes the plan's image under a temporary name in the output directory; [`OutputFolder::publish`] renames it.
 pub fn apply(plan: &Plan, base: &Image, out: &OutputFolder) -> Result<Staged> {
     let context = || format!("writing the image of node {}", plan.node);
     let edited = edit::edit(plan, base).with_context(context)?;

@@ -1,4 +1,4 @@
-//! The folder images are written to: one build at a time, temporary names first, nothing half-written under a final one.
+//! The output directory: one build at a time, temporary names first, no incomplete file under a final name.
 #![expect(
     clippy::disallowed_methods,
     reason = "writes images and what lies beside them"
@@ -14,26 +14,26 @@ use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
 
-/// Begin and end of the name of a file that is being written.
+/// Prefix and suffix of the name of a file that is being written.
 const OURS: &str = ".etcd-image-";
 const PARTIAL: &str = ".partial";
-/// Held while somebody writes to the folder; never removed.
+/// The lock file, locked while a build writes to the directory and never removed.
 const LOCK: &str = ".etcd-image.lock";
-/// The folder below that gets files as well.
+/// The subdirectory that also gets files.
 const CLIENT: &str = "client";
 
-/// An output folder held by this build.
+/// An output directory locked by this build.
 #[derive(Debug)]
 pub struct OutputFolder {
     path: PathBuf,
-    /// Locked while the folder is held; the system unlocks it even if this process is killed.
+    /// The lock file; the system unlocks it even if this process is killed.
     _lock: File,
 }
 
-/// A finished image that still has its temporary name.
+/// A complete image that still has its temporary name.
 #[derive(Debug)]
 pub struct Staged {
-    /// File name it will get, e.g. `etcd1.img`.
+    /// Its final file name, e.g. `etcd1.img`.
     pub name: String,
     /// Size in bytes.
     pub size: u64,
@@ -43,7 +43,7 @@ pub struct Staged {
 }
 
 impl OutputFolder {
-    /// Makes the folder if need be, takes its lock and removes what a killed build left.
+    /// Creates the directory if necessary, locks it and removes the leftovers of a killed build.
     pub fn open(path: &Path) -> Result<Self> {
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock(path)?;
@@ -55,19 +55,19 @@ impl OutputFolder {
         })
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A new file for what will be called `name`; removed again unless it is given that name.
-    /// Readable by its owner only: images hold private keys.
+    /// Creates a temporary file for the final name `name`; it is removed unless it is renamed. Only its owner can read it:
+    /// images hold private keys.
     pub(super) fn temporary(&self, name: &str) -> Result<NamedTempFile> {
         temporary(&self.path, name)
     }
 
-    /// Gives the images their names, then makes the names durable. All at once: each frees an older image's blocks,
-    /// which takes the file system a while.
+    /// Renames the images to their final names, then makes the names durable. They are renamed in parallel: each rename
+    /// frees the blocks of an older image, which takes the file system some time.
     pub fn publish(&self, images: Vec<Staged>) -> Result<()> {
         let publish = |image: Staged| persist(image.file, &self.path.join(&image.name));
         let done: Vec<Result<()>> = thread::scope(|scope| {
@@ -86,7 +86,7 @@ impl OutputFolder {
         sync_folder(&self.path)
     }
 
-    /// Writes a small file whole, with these permission bits, into the folder or a folder below it.
+    /// Writes a small file with these permission bits into the directory or one of its subdirectories.
     pub fn write(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
         let path = self.path.join(name);
         let folder = path.parent().unwrap_or(&self.path);
@@ -101,7 +101,7 @@ impl OutputFolder {
         sync_folder(folder)
     }
 
-    /// Removes a file of the folder.
+    /// Removes a file from the directory.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
         fs_err::remove_file(&path).with_context(|| unwritable(&path))?;
@@ -109,7 +109,7 @@ impl OutputFolder {
     }
 }
 
-/// Removes what a killed build left in a folder, and nothing else.
+/// Removes the leftovers of a killed build from a directory, and nothing else.
 fn sweep(folder: &Path) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
@@ -157,7 +157,7 @@ fn lock(path: &Path) -> Result<File> {
     }
 }
 
-/// Attached to an I/O error, so that it says where and what next.
+/// Returns the failure to attach to an I/O error: the place and the next step.
 fn unwritable(path: &Path) -> Failure {
     Failure {
         kind: Kind::Storage,
@@ -173,20 +173,20 @@ fn set_mode(file: &File, mode: u32) -> std::io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
-/// Windows has no permission bits; a user's folders are private by default.
+/// Does nothing: Windows has no permission bits, and a user's directories are private by default.
 #[cfg(not(unix))]
 fn set_mode(_file: &File, _mode: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A rename is durable once its folder is.
+/// Makes renames in the directory durable.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> Result<()> {
     let folder = File::open(path).with_context(|| unwritable(path))?;
     folder.sync_all().with_context(|| unwritable(path))
 }
 
-/// Windows cannot open a folder for this; NTFS journals the rename.
+/// Does nothing: Windows cannot open a directory for this, and NTFS journals the rename.
 #[cfg(not(unix))]
 fn sync_folder(_path: &Path) -> Result<()> {
     Ok(())

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, Place};
 use crate::plan::{Action, Plan, Step};
 
-/// Fails unless every path holds what the plan says.
+/// Fails unless every path matches the plan.
 pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<()> {
     let image = Image::of(edited.clone()).context("reading the edited image back")?;
     let mut files = image.files()?;
@@ -30,7 +30,7 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
     let path = &step.path;
     let metadata = fs.metadata(path)?;
     let kind = metadata.as_ref().map(|m| m.kind);
-    // FAT keeps neither modes nor owners.
+    // FAT stores neither modes nor owners.
     let owned = |wanted: &diskimg::Attributes| {
         let same =
             |m: &diskimg::Metadata| (m.mode, m.uid, m.gid) == (wanted.mode, wanted.uid, wanted.gid);

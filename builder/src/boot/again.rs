@@ -1,12 +1,12 @@
-//! Asking again: emulated nodes take their time, and a cluster that elects a leader answers nobody.
+//! Repeated queries: emulated nodes are slow, and a cluster does not answer while it elects a leader.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long between two questions.
+/// Delay between two queries.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Asks until the answer is one to keep; after `limit` any answer is.
+/// Repeats `ask` until `keep` accepts the answer; after `limit`, returns the last answer.
 pub(super) fn until<T>(
     limit: Duration,
     keep: impl Fn(&T) -> bool,

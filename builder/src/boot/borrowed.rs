@@ -1,6 +1,6 @@
-//! Debian's kernel for images whose own cannot drive `virt`: taken from the cached debian-trixie base.
+//! Debian's kernel for images whose own kernel cannot drive `virt`, from the cached debian-trixie base.
 //!
-//! The node's root has no modules of that kernel, so the initramfs brings those it needs. The image stays as it is.
+//! The node's root has no modules for that kernel, so the initramfs provides the necessary ones. The image is not changed.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use super::node::text;
 use crate::failure::{Failure, Kind};
 use crate::inspect::Image;
 
-/// A kernel and the initramfs that goes with it.
+/// A kernel and its initramfs.
 pub(super) struct Borrowed {
     pub(super) kernel: Vec<u8>,
     pub(super) initrd: Vec<u8>,
 }
 
 impl Borrowed {
-    /// Reads both from a Debian base.
+    /// Reads the kernel and the initramfs from a Debian base.
     pub(super) fn read(base: &Path) -> Result<Self> {
         Self::of(&Image::open(base)?)
             .with_context(|| format!("borrowing the kernel of {}", base.display()))

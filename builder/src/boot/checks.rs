@@ -1,4 +1,4 @@
-//! What must hold inside a node that runs, looked at through ssh(1) as the person who will look after it.
+//! Checks inside a running node, made through ssh(1) as the operator would log in.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use super::again;
 use super::node::Node;
 use super::setup::Setup;
 
-/// Something that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// What was looked at.
+    /// What was checked.
     pub name: String,
-    /// What came out.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What was seen, or why it was not looked at.
+    /// The observation, or the reason why the check was skipped.
     pub seen: String,
 }
 
-/// How a check ended.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// As it should be.
+    /// As expected.
     Passed,
-    /// Not as it should be.
+    /// Not as expected.
     Failed,
-    /// Could not be looked at; never counts as passed.
+    /// The check was not possible; never counts as passed.
     Skipped,
 }
 
@@ -58,7 +58,7 @@ impl Check {
     }
 }
 
-/// What is looked at inside, in the order of [`PROBE`].
+/// The names of the checks inside the node, in the order of [`PROBE`].
 const INSIDE: [&str; 6] = [
     "host name",
     "address",
@@ -68,13 +68,13 @@ const INSIDE: [&str; 6] = [
     "etcd's exposure",
 ];
 
-/// How long a node may take to let somebody in.
+/// How long to wait for a node's SSH server to accept or refuse a login.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// What `systemd-analyze security` may say of etcd's unit at most, of 10.
+/// The highest accepted exposure of etcd's unit in `systemd-analyze security`, out of 10.
 const EXPOSURE: f64 = 2.0;
 
-/// One line per check, whatever happens in between, once everything has been started.
+/// Prints one line per check, whatever fails in between, after everything has started.
 const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2>&1; \
     hostname; \
     ip -oneline address show scope global | awk '{print $4}' | paste -sd' '; \
@@ -83,7 +83,7 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
     tail -n +2 /proc/swaps | awk '{print $1}' | paste -sd' '; \
     systemd-analyze security --no-pager etcd.service | sed -n 's/.*Overall exposure.*: \\([0-9.]*\\) .*/\\1/p'";
 
-/// Everything about one node.
+/// Runs all checks of one node.
 pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
     let stranger = decided(setup, node, Login::Nobody, "true")?;
     let mut checks = greeting(&stranger.text);
@@ -92,8 +92,8 @@ pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
     Ok(checks)
 }
 
-/// What the person saw. Only a key that should open the door and does not is a fault: others, in an agent or nowhere, may
-/// be all that this person has here.
+/// Returns the checks of a user's login. It fails only if a key that the node authorizes does not work: otherwise the only
+/// matching key may be in an agent, or not on this machine.
 fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
     const KEY: &str = "user key";
     match (login.done, setup.keys_known(&node.name)) {
@@ -110,14 +110,14 @@ fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
     }
 }
 
-/// The end of the node's journal, if we get in.
+/// Returns the end of the node's journal, if the login works.
 pub(super) fn journal(setup: &Setup, node: &Node) -> Option<String> {
     let command = "sudo journalctl --no-pager --boot --unit etcd --lines 20 --output cat";
     let said = setup.ssh().run(node.address, Login::Person, command).ok()?;
     said.done.then_some(said.out)
 }
 
-/// What a server tells a client without a key: its host key, and how it would let somebody in.
+/// Returns the checks of what a server shows a client without a key: its host key and the login methods.
 fn greeting(text: &str) -> Vec<Check> {
     let methods = text
         .rsplit_once("Permission denied (")
@@ -136,7 +136,7 @@ fn greeting(text: &str) -> Vec<Check> {
     ]
 }
 
-/// Reads what [`PROBE`] printed.
+/// Parses the output of [`PROBE`].
 fn inside(node: &Node, out: &str) -> Vec<Check> {
     let mut lines = out.lines().map(str::trim);
     let mut next = || lines.next().unwrap_or("(nothing)");
@@ -177,7 +177,8 @@ fn last_line(text: &str) -> String {
     text.trim().lines().last().unwrap_or("no answer").to_owned()
 }
 
-/// Asks until ssh let us in or was refused: etcd may be up before sshd is, and a busy node drops whom it greets too late.
+/// Retries until the login works or is refused: etcd may start before sshd, and a busy node drops connections that it
+/// handles too late.
 fn decided(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Said> {
     let ssh = setup.ssh();
     let is = |said: &Result<Said>| said.as_ref().map_or(true, Said::is_decided);
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(checks[0].seen, "Host key verification failed.");
     }
 
-    /// How the checks of a login that failed end, by whether one of our keys should have opened.
+    /// Returns the outcomes of a failed login, depending on whether the node authorizes one of our keys.
     fn locked_out(known: bool) -> Vec<Outcome> {
         let node = node("etcd1", "192.168.0.50/24");
         let mut setup = crate::boot::setup::tests::setup(node.clone());

@@ -1,23 +1,23 @@
-//! Which kernel, initramfs and device tree the Raspberry Pi's firmware would load, as `config.txt` says.
+//! The kernel, initramfs and device tree that the Raspberry Pi's firmware would load according to `config.txt`.
 
 use crate::config_txt::ConfigTxt;
 
-/// What the firmware would load, as paths on the boot partition.
+/// The files that the firmware would load, as paths on the boot partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Config {
-    /// The kernel; `kernel8.img` unless named.
+    /// The kernel; the default is `kernel8.img`.
     pub(super) kernel: String,
     /// The initramfs, if the firmware loads one.
     pub(super) initramfs: Option<String>,
-    /// The device tree, if it is named; else the firmware takes the one of the board.
+    /// The device tree, if it is named; otherwise the firmware uses the one of the board.
     pub(super) device_tree: Option<String>,
-    /// Whether device trees have the names the upstream kernel gives them.
+    /// Whether device trees have the names of the upstream kernel.
     pub(super) upstream: bool,
     /// The file with the kernel's command line.
     pub(super) cmdline: String,
 }
 
-/// Reads `config.txt` as the firmware of `board` (`pi3`, `pi4`) does.
+/// Parses `config.txt` as the firmware of `board` (`pi3`, `pi4`) does.
 pub(super) fn parse(text: &str, board: &str) -> Config {
     let settings = ConfigTxt::parse(text);
     let get = |name: &str| settings.get(name, board);
@@ -40,13 +40,13 @@ pub(super) fn parse(text: &str, board: &str) -> Config {
     }
 }
 
-/// The initramfs that belongs to a kernel: `initramfs8` to `kernel8.img`.
+/// Returns the initramfs that belongs to a kernel: `initramfs8` for `kernel8.img`.
 fn beside(kernel: &str) -> String {
     let stem = kernel.split('.').next().unwrap_or(kernel);
     stem.replacen("kernel", "initramfs", 1)
 }
 
-/// The file of `initramfs FILE followkernel`.
+/// Returns the file of `initramfs FILE followkernel`.
 fn first_word(value: &str) -> Option<&str> {
     value.split_whitespace().next()
 }

@@ -1,4 +1,4 @@
-//! Systems that are not Linux have no namespaces and taps to boot a cluster in.
+//! Replaces `boot` on systems other than Linux, which have no namespaces and taps to boot a cluster in.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::{BootOptions, Environment};
 use crate::failure::{Failure, Kind};
 
-/// What came out of a boot; there is none here.
+/// The result of a boot, which cannot exist here.
 #[derive(Debug, Serialize)]
 pub enum Report {}
 
@@ -18,7 +18,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Says why not.
+/// Returns the error that explains why `boot` is not supported.
 pub fn boot(
     _: &BootOptions,
     _: &Environment,
@@ -28,7 +28,7 @@ pub fn boot(
     inside()
 }
 
-/// Says why not.
+/// Returns the error that explains why `boot` is not supported.
 pub fn inside() -> Result<()> {
     Err(Failure::new(
         Kind::Unsupported,

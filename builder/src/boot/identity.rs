@@ -1,4 +1,4 @@
-//! Who the node of an image is and where it is reached, according to its description.
+//! The identity and address of an image's node, according to its description.
 
 use anyhow::{Context as _, Result};
 
@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, System};
 use crate::pki;
 
-/// What an image says of its node.
+/// The facts about a node in its image.
 pub(super) struct Identity {
     pub(super) description: NodeDescription,
     /// First and last second, since 1970, at which its server certificate is valid.
@@ -15,7 +15,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Reads it; a node that QEMU cannot boot is refused.
+    /// Reads the identity; refuses a node that QEMU cannot boot.
     pub(super) fn read(image: &Image) -> Result<Self> {
         if matches!(image.layout().system, System::Writable(_)) {
             return Err(old_core());

@@ -1,4 +1,4 @@
-//! What to boot: the images named on the command line or found in a folder, complete and without doubles.
+//! The images to boot: named on the command line or found in a directory, complete and without duplicates.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use lab::qemu::Machine;
 use super::node::Node;
 use crate::failure::{Failure, Kind};
 
-/// The nodes of the images, in the order of their cluster, and the folder the images lie in.
+/// Returns the nodes of the images, in the order of their cluster, and the directory of the images.
 pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, PathBuf)> {
     let paths = paths(targets)?;
     let folder = paths
@@ -24,7 +24,7 @@ pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, 
     Ok((nodes, folder.unwrap_or_default()))
 }
 
-/// Images as named; of a folder every `.img` in it.
+/// Returns the paths of the named images and of every `.img` in a named directory.
 fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for target in targets {
@@ -51,7 +51,7 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// An image that was named, which must be there.
+/// Returns the path of a named image, which must exist.
 fn named(target: &Path) -> Result<&Path> {
     match target.is_file() {
         true => Ok(target),
@@ -63,7 +63,7 @@ fn named(target: &Path) -> Result<&Path> {
     }
 }
 
-/// Every member of the cluster is there once, and no other.
+/// Checks that every member of the cluster occurs exactly once, and no other node.
 fn complete(nodes: &[Node]) -> Result<()> {
     let mut names = BTreeSet::new();
     if let Some(double) = nodes.iter().find(|node| !names.insert(&node.name)) {

@@ -1,4 +1,4 @@
-//! The part of `boot` that runs inside namespaces of its own: this program once more, told what to do on its standard input.
+//! The part of `boot` that runs inside its own namespaces: this program again, with its request on standard input.
 
 use std::io::Write as _;
 use std::process::{Child, Stdio};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind, explain};
 
-/// What the inner program answers.
+/// The answer of the inner program.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Answer<T> {
@@ -22,8 +22,8 @@ enum Answer<T> {
     },
 }
 
-/// Runs this program's hidden command `word` inside with `request`; returns what it [`answer`]s, and the process, which
-/// may go on after that.
+/// Runs this program's hidden command `word` inside with `request`. Returns what it [`answer`]s, and the process, which may
+/// continue after that.
 pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> Result<(T, Child)> {
     let program = std::env::current_exe().context("finding this program's own file")?;
     let mut command = qemu::enclosed(&program)?;
@@ -33,7 +33,7 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
         .stdout(Stdio::piped());
     let mut inner = command.spawn().context("starting unshare")?;
     if let Some(mut stdin) = inner.stdin.take() {
-        // If it died already, its exit status tells more than a broken pipe.
+        // If the program has died already, its exit status says more than a broken pipe.
         let _ = stdin.write_all(&serde_json::to_vec(request)?);
     }
     let answer = inner.stdout.take().and_then(|stdout| {
@@ -61,7 +61,7 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
     }
 }
 
-/// The inner side of [`ask`]: what is to be done.
+/// Reads the request, on the inner side of [`ask`].
 pub(super) fn request<T: DeserializeOwned>() -> Result<T> {
     serde_json::from_reader(std::io::stdin().lock()).with_context(|| Failure {
         kind: Kind::Usage,
@@ -70,7 +70,7 @@ pub(super) fn request<T: DeserializeOwned>() -> Result<T> {
     })
 }
 
-/// The inner side of [`ask`]: what came out.
+/// Writes the result, on the inner side of [`ask`].
 pub(super) fn answer<T: Serialize>(result: &Result<T>) -> Result<()> {
     let answer = match result {
         Ok(value) => Answer::Done(value),
@@ -89,7 +89,7 @@ pub(super) fn answer<T: Serialize>(result: &Result<T>) -> Result<()> {
     stdout.flush().context("answering")
 }
 
-/// The kind that has this exit code.
+/// Returns the kind with this exit code.
 fn kind(code: u8) -> Kind {
     use Kind::{Refused, Storage, Unhealthy, Unsupported, Usage, Verification};
     let kinds = [Usage, Verification, Unsupported, Refused, Unhealthy];

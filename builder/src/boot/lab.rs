@@ -1,6 +1,6 @@
-//! The machines of a cluster, and the client that talks to what runs on them.
+//! The machines of a cluster, and the client that talks to the services on them.
 //!
-//! Lives inside the namespaces ([`enclosed`](lab::qemu::enclosed)); the command and the boot tests both use it.
+//! Runs inside the namespaces ([`enclosed`](lab::qemu::enclosed)); used by the command and by the boot tests.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Prepares network, kernels and disks; no machine runs yet.
+    /// Prepares network, kernels and disks, without starting a machine.
     pub fn open(setup: Setup) -> Result<Self> {
         let client = Client::open(&setup.client)?;
         let mut scratch = Scratch::mount(&setup.paths())?;
@@ -42,17 +42,17 @@ impl Lab {
         })
     }
 
-    /// What was asked for.
+    /// Returns the setup.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    /// The nodes, in the order of their cluster.
+    /// Returns the nodes, in the order of their cluster.
     pub fn nodes(&self) -> &[Node] {
         &self.setup.nodes
     }
 
-    /// A client of all nodes.
+    /// Returns a client of all nodes.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -80,13 +80,13 @@ fn guest(setup: &Setup, node: &Node, image: LockedImage, scratch: &mut Scratch) 
     })
 }
 
-/// Size of the disk for an image of this size: a card has a power of two (QEMU insists for SD), is larger than the
-/// image and has room behind the place where data begins. It takes up only what is written.
+/// Returns the size of the disk for an image of this size: a power of two (QEMU requires that for SD), larger than the
+/// image and with space after the start of the data. Only written blocks take up space.
 fn disk_size(image: u64) -> u64 {
     image.max(DATA_START).saturating_add(1).next_power_of_two()
 }
 
-/// Kernel and initramfs: those that were named, the image's own, or borrowed ones.
+/// Returns kernel and initramfs: the named ones, the image's own, or borrowed ones.
 fn software(
     setup: &Setup,
     node: &Node,
@@ -94,7 +94,7 @@ fn software(
 ) -> Result<(PathBuf, Option<PathBuf>)> {
     if let Some(named) = &setup.kernel {
         let kernel = scratch.keep(&qemu::kernel(fs_err::read(named)?)?)?;
-        // Another kernel does not find its modules in the image's initramfs.
+        // Another kernel cannot find its modules in the image's initramfs.
         return Ok((kernel, setup.initrd.clone()));
     }
     let (kernel, own) = match &setup.borrowed {

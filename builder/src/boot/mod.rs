@@ -1,7 +1,7 @@
-//! Images → a running cluster in QEMU on a private network, as proof before flashing. Linux only.
+//! Boots images as a cluster in QEMU on a private network, as a test before flashing. Linux only.
 //!
-//! The images are only read: each machine writes into a file in memory laid over its image. Everything runs inside
-//! namespaces that end with the command (`lab::qemu`). [`Lab`] is the machines; the command and the gate tests use it.
+//! The images are only read: each machine writes to an overlay of its image in memory. Everything runs inside namespaces
+//! that end with the command (`lab::qemu`). [`Lab`] holds the machines, for the command and the gate tests.
 
 mod again;
 mod borrowed;
@@ -36,14 +36,14 @@ pub use report::Report;
 pub use setup::Setup;
 pub use watch::{Times, until_healthy};
 
-/// The hidden command that does the work inside the namespaces.
+/// The hidden command that runs inside the namespaces.
 pub const INSIDE: &str = "boot-inside";
 
-/// How long a cluster whose members were all healthy may take until it can be used: a new election makes it silent again.
+/// How long a cluster may take to become usable after all members were healthy: a new election makes it unresponsive again.
 const SETTLING: Duration = Duration::from_mins(3);
 
-/// Boots the images, waits for a healthy cluster, uses it, tells what came out and stops it; with `--keep` only when
-/// it is told to.
+/// Boots the images, waits for a healthy cluster, uses it, reports the result and stops it; with `--keep`, it stops only on
+/// request.
 pub fn boot(
     options: &BootOptions,
     environment: &Environment,
@@ -57,7 +57,7 @@ pub fn boot(
     report.verdict()
 }
 
-/// The inner side of [`boot`].
+/// Runs the inner side of [`boot`].
 pub fn inside() -> Result<()> {
     let setup: Setup = inner::request()?;
     let progress = progress::stderr(setup.quiet);
@@ -70,7 +70,7 @@ pub fn inside() -> Result<()> {
     Ok(())
 }
 
-/// Starts every node and looks at the cluster they make.
+/// Starts every node and checks the cluster that they form.
 fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
     differences(lab, progress);
     let names: Vec<_> = lab.nodes().iter().map(|node| node.name.clone()).collect();
@@ -86,7 +86,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
     Ok(Report::new(lab, times, rows, checks))
 }
 
-/// Writes through the first node, reads through every one; the member table as all of them see it.
+/// Writes through the first node and reads through every node; returns the member table as all of them see it.
 fn use_cluster(lab: &Lab) -> Result<Vec<report::Row>> {
     const KEY: &str = "etcd-image/boot";
     let (client, nodes) = (lab.client(), lab.nodes());
@@ -119,7 +119,7 @@ fn unusable(node: &str) -> Failure {
     }
 }
 
-/// Says what is not as on a real board.
+/// Reports the differences from a real board.
 fn differences(lab: &Lab, progress: &dyn Progress) {
     let mut told = Vec::new();
     if let Some(base) = &lab.setup().borrowed {
@@ -139,7 +139,7 @@ fn differences(lab: &Lab, progress: &dyn Progress) {
     }
 }
 
-/// Lets the machines run until the command is stopped, which ends this process, too.
+/// Keeps the machines running until the command is stopped, which also ends this process.
 fn keep(lab: &Lab, progress: &dyn Progress) {
     let (enter, folder) = (qemu::enter_command(), lab.setup().client.parent());
     let folder = folder.map_or_else(String::new, |folder| folder.display().to_string());

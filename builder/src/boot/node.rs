@@ -1,4 +1,4 @@
-//! An image → a node: who it is, where it is reached, what boots it. Read from inside the image, never from its name.
+//! The node in an image: its identity, its address and its boot files. Read from the image's content, never from its name.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -26,13 +26,13 @@ pub struct Node {
     pub address: IpAddr,
     /// Prefix length of its network.
     pub prefix: u8,
-    /// The router it was told.
+    /// The router that it is configured with.
     pub gateway: Option<IpAddr>,
     /// Names of all members of its cluster.
     pub members: Vec<String>,
     /// First and last second, since 1970, at which its server certificate is valid.
     pub valid: (i64, i64),
-    /// Who may log in.
+    /// The user who may log in.
     pub(super) user: String,
     /// Public keys that may log in, as in `authorized_keys(5)`.
     pub(super) keys: Vec<String>,
@@ -42,13 +42,13 @@ pub struct Node {
     pub(super) files: BootFiles,
     /// The kernel's command line.
     pub(super) cmdline: String,
-    /// What the kernel gets once the system has installed itself, where the first boot does nothing else.
+    /// The command line after the system has installed itself, if the first boot does nothing else.
     pub(super) installed: Option<String>,
-    /// The part of it that is not in the image.
+    /// The part of the command line that is not in the image.
     pub added: String,
 }
 
-/// What boots a node, as paths on its boot partition.
+/// The files that boot a node, as paths on its boot partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BootFiles {
     pub(super) kernel: String,
@@ -57,7 +57,7 @@ pub(super) struct BootFiles {
 }
 
 impl Node {
-    /// Reads an image.
+    /// Reads the node of an image.
     pub(super) fn read(path: &Path, machine: Machine) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
         let image = Image::open(path)?;
@@ -95,19 +95,21 @@ impl Node {
     }
 }
 
-/// Whether its kernel is Debian's, which drives QEMU's own machine; Raspberry Pi's and Ubuntu's do not.
+/// Returns whether the kernel is Debian's, which drives QEMU's own machine; Raspberry Pi's and Ubuntu's kernels do not.
 fn has_debian_kernel(image: &Image) -> Result<bool> {
     let debian = image.layout().os.id == "debian";
     Ok(debian && image.root()?.metadata("/etc/rpi-issue")?.is_none())
 }
 
-/// What snapd makes of the card's own command line when it has installed Ubuntu Core; the firmware would read it there.
+/// Returns the command line that snapd creates from the card's own when it has installed Ubuntu Core, where the firmware
+/// reads it.
 fn installed(boot: &mut dyn ReadFs, added: &str) -> Result<String> {
     let own = text(boot, "/cmdline.txt")?.ok_or_else(|| not_a_node("cmdline.txt"))?;
     Ok(cmdline(&own, &format!("snapd_recovery_mode=run {added}")))
 }
 
-/// What the kernel gets: the one line of `cmdline.txt` that the firmware reads, and what QEMU needs besides. Nothing is taken away.
+/// Returns the kernel's command line: the first line of `cmdline.txt`, which the firmware reads, and the arguments that
+/// QEMU needs. Nothing is removed.
 fn cmdline(own: &str, added: &str) -> String {
     let own = own.lines().next().unwrap_or_default().trim();
     format!("{own} {added}").trim_start().to_owned()
@@ -164,7 +166,7 @@ pub(super) mod tests {
         assert_eq!(cmdline("", "console=ttyAMA0"), "console=ttyAMA0");
     }
 
-    /// A node with this name and `ADDRESS/PREFIX`.
+    /// Returns a node with this name and `ADDRESS/PREFIX`.
     pub(in super::super) fn node(name: &str, network: &str) -> Node {
         let (address, prefix) = network.split_once('/').unwrap();
         Node {

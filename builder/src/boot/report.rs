@@ -1,4 +1,4 @@
-//! What came out of a boot, as text and as JSON.
+//! The result of a boot, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -13,13 +13,13 @@ use super::watch::Times;
 use crate::etcd::{Member, Status};
 use crate::failure::{Failure, Kind};
 
-/// A booted cluster. The shape of the JSON is a promise; `format` is raised when a field changes or goes away.
+/// A booted cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Version of this format.
     pub format: u32,
     machine: Machine,
-    /// Seconds from power-on to the first healthy answer.
+    /// Seconds from power-on until the first node was healthy.
     pub seconds_to_quorum: u64,
     /// Seconds from power-on until every node was healthy.
     pub seconds_to_healthy: u64,
@@ -32,27 +32,27 @@ pub struct Report {
 /// One member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// Its number, hexadecimal as etcdctl shows it.
+    /// Its id, in hexadecimal as etcdctl shows it.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Where the others reach it.
+    /// URL for the other members.
     pub peer: String,
-    /// Where clients reach it.
+    /// URL for clients.
     pub client: String,
     /// etcd's version.
     pub version: String,
     /// Size of its database in bytes.
     pub db_size: u64,
-    /// Whether it leads.
+    /// Whether it is the leader.
     pub leader: bool,
-    /// Elections so far.
+    /// Its Raft term, which counts elections.
     pub raft_term: u64,
-    /// Entries in its log.
+    /// Its Raft index, which counts the committed log entries.
     pub raft_index: u64,
 }
 
-/// One image and what was seen of it.
+/// One image and the observations of its node.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NodeReport {
     /// Member and host name.
@@ -61,11 +61,11 @@ pub struct NodeReport {
     pub image: String,
     /// Static address.
     pub address: String,
-    /// What QEMU's kernel command line had besides the image's own.
+    /// The arguments added to the image's own kernel command line for QEMU.
     pub cmdline_added: String,
-    /// Seconds after power-on at which it got somewhere.
+    /// Seconds from power-on until each stage.
     pub seconds: BTreeMap<Stage, u64>,
-    /// What was checked.
+    /// The results of its checks.
     pub checks: Vec<Check>,
 }
 
@@ -94,7 +94,7 @@ impl Report {
         }
     }
 
-    /// An error that names what a check found, if one failed.
+    /// Returns an error that names every failed check, if there are any.
     pub fn verdict(&self) -> Result<()> {
         let failed = self.nodes.iter().flat_map(|node| {
             let failed = node
@@ -115,8 +115,8 @@ impl Report {
     }
 }
 
-/// The member table; wrong if a node is missing in it, if the nodes do not agree on it, or if they do not follow one
-/// leader. `seen` is the list of members as each node sees it.
+/// Returns the member table. Fails if a node is missing from it, if the nodes disagree about it, or if they do not follow
+/// the same leader. `seen` is the list of members as each node sees it.
 pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Result<Vec<Row>> {
     let members = seen.first().map_or(&[][..], Vec::as_slice);
     if seen.iter().any(|other| other != members) {
@@ -204,7 +204,7 @@ impl Display for Report {
 }
 
 impl NodeReport {
-    /// One line: what passed; then a line for each check that did not.
+    /// Prints a line with the passed checks, a line for each failed one, and a line with the skipped ones.
     fn summary(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let of = |outcome| {
             self.checks

@@ -1,4 +1,4 @@
-//! Everything a boot needs to know, gathered and checked before anything is started.
+//! Everything that a boot needs, gathered and checked before anything is started.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,29 +14,29 @@ use crate::cli::{BootMachine, BootOptions, Environment};
 use crate::failure::{Failure, Kind};
 use crate::{fetch, progress};
 
-/// A boot as meant.
+/// The parameters of a boot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setup {
     /// The nodes, in the order of their cluster.
     pub nodes: Vec<Node>,
-    /// Seconds after which an unhealthy cluster is given up.
+    /// Seconds after which the boot of an unhealthy cluster is aborted.
     pub timeout: u64,
-    /// Whether the machines go on until Ctrl-C.
+    /// Whether the machines keep running until Ctrl-C.
     pub keep: bool,
     /// The node whose console is shown.
     pub console: Option<String>,
-    /// Whether nothing is told on the way.
+    /// Whether progress messages are suppressed.
     pub quiet: bool,
     pub(super) machine: Machine,
     pub(super) kernel: Option<PathBuf>,
     pub(super) initrd: Option<PathBuf>,
     /// The Debian base whose kernel replaces those that cannot drive the machine.
     pub(super) borrowed: Option<PathBuf>,
-    /// The folder `client` beside the images.
+    /// The directory `client` next to the images.
     pub(super) client: PathBuf,
-    /// Who logs in.
+    /// The user who logs in.
     pub(super) user: String,
-    /// Private keys to try, besides those of the agent.
+    /// Private keys to try, in addition to those of the agent.
     pub(super) identities: Vec<PathBuf>,
     /// Nodes on which one of the keys may log in.
     pub(super) welcome: BTreeSet<String>,
@@ -76,7 +76,7 @@ impl Setup {
         })
     }
 
-    /// The files that must stay reachable inside the namespace.
+    /// Returns the files that must stay reachable inside the namespace.
     pub(super) fn paths(&self) -> Vec<&Path> {
         let images = self.nodes.iter().map(|node| &node.image);
         let named = [&self.kernel, &self.initrd, &self.borrowed]
@@ -89,7 +89,7 @@ impl Setup {
         all.map(PathBuf::as_path).collect()
     }
 
-    /// How to get into the nodes.
+    /// Returns the SSH client for the nodes.
     pub(super) fn ssh(&self) -> Ssh {
         Ssh {
             known_hosts: self.client.join("known_hosts"),
@@ -98,13 +98,13 @@ impl Setup {
         }
     }
 
-    /// Whether one of our keys should open this node.
+    /// Returns whether the node should accept one of our keys.
     pub(super) fn keys_known(&self, node: &str) -> bool {
         self.welcome.contains(node)
     }
 }
 
-/// The machine that was asked for; some cannot work.
+/// Returns the requested machine, or an error if it cannot work.
 fn machine(wanted: BootMachine) -> Result<Machine> {
     match wanted {
         BootMachine::Virt => Ok(Machine::Virt),
@@ -117,7 +117,7 @@ fn machine(wanted: BootMachine) -> Result<Machine> {
     }
 }
 
-/// The Debian base in the cache, if a node needs its kernel.
+/// Returns the Debian base in the cache, if a node needs its kernel.
 fn borrowed(
     options: &BootOptions,
     environment: &Environment,
@@ -150,7 +150,8 @@ fn borrowed(
     }
 }
 
-/// Ubuntu Core cannot start with a borrowed initramfs: its own is what makes its root.
+/// Returns the error for Ubuntu Core on `virt`: it cannot start with a borrowed initramfs, because its own creates its
+/// root.
 fn not_for_virt(node: &Node) -> anyhow::Error {
     Failure::new(
         Kind::Unsupported,
@@ -187,7 +188,7 @@ fn check_console(options: &BootOptions, nodes: &[Node]) -> Result<()> {
     }
 }
 
-/// The key that was named, or those ssh(1) would try.
+/// Returns the named key, or the keys that ssh(1) would try.
 fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<PathBuf>> {
     if let Some(named) = &options.ssh_identity {
         return Ok(vec![
@@ -208,8 +209,8 @@ fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<Pa
     Ok(paths.filter(|path| path.is_file()).collect())
 }
 
-/// The nodes that must let one of the keys in: those that have the public half of one that opens without being asked
-/// for, or all if the key was named.
+/// Returns the nodes that must accept one of the keys: those that authorize a key usable without interaction, or all nodes
+/// if the key was named.
 fn welcome(nodes: &[Node], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
     let publics = keys.iter().filter(|key| is_plain(key)).filter_map(|key| {
         let name = format!("{}.pub", key.display());
@@ -226,7 +227,7 @@ fn welcome(nodes: &[Node], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
     welcome.map(|node| node.name.clone()).collect()
 }
 
-/// Whether this private key certainly works without a passphrase or a touch, for which ssh(1) does not ask here.
+/// Returns whether this private key certainly works without a passphrase or a touch; ssh(1) does not prompt here.
 fn is_plain(key: &Path) -> bool {
     let text = fs_err::read_to_string(key).unwrap_or_default();
     PrivateKey::from_openssh(text).is_ok_and(|key| {
@@ -238,7 +239,7 @@ fn is_plain(key: &Path) -> bool {
     })
 }
 
-/// The key itself, without type and comment.
+/// Returns the key itself, without type and comment.
 fn blob(public: &str) -> Option<&str> {
     public
         .split_whitespace()
@@ -255,7 +256,7 @@ fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>> {
 pub(super) mod tests {
     use super::*;
 
-    /// A boot of one node by a person without keys.
+    /// Returns a boot of one node by a user without keys.
     pub(in super::super) fn setup(node: Node) -> Setup {
         Setup {
             nodes: vec![node],

@@ -1,4 +1,4 @@
-//! Waiting for a cluster: how far each node is, told as it happens, until all are healthy or one cannot be.
+//! Waits for a cluster and reports each node's progress, until all are healthy or one cannot become healthy.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,39 +16,39 @@ use crate::failure::{Failure, Kind};
 use crate::parallel;
 use crate::progress::Progress;
 
-/// How long between two looks.
+/// Delay between two polls.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often a node may refuse our TLS before that counts: its clock is set while it boots.
+/// Number of times that a node may refuse our TLS before that counts as an error: its clock is set during boot.
 const TLS_CHANCES: u32 = 3;
 
-/// How many looks a node whose etcd is being started may stay silent before its other port is asked why.
+/// Number of polls that a node may stay silent after its etcd was started, before its peer port is queried for the reason.
 const SILENT_CHANCES: u32 = 20;
 
-/// Seconds after the start at which nodes got somewhere.
+/// Seconds from the start until the nodes reached their stages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     /// Each node's stages.
     pub nodes: BTreeMap<String, BTreeMap<Stage, u64>>,
-    /// The first healthy answer: the cluster has a leader and agrees on writes.
+    /// The first healthy answer: the cluster has a leader and can commit writes.
     pub quorum: Option<u64>,
-    /// All nodes healthy.
+    /// The time when all nodes were healthy.
     pub healthy: u64,
 }
 
-/// What is known of one node while waiting.
+/// The state of one node during the wait.
 #[derive(Debug)]
 struct Progressing {
     name: String,
     stage: Stage,
     refusals: u32,
-    /// Looks without an answer since its etcd is being started.
+    /// Polls without an answer since its etcd was started.
     silences: u32,
-    /// TLS has worked on its port for members.
+    /// Whether TLS has worked on its peer port.
     greeted: bool,
     trouble: Trouble,
 }
 
-/// What one look at a node brought.
+/// The result of one poll of a node.
 #[derive(Debug)]
 struct Answer {
     health: Result<(), Trouble>,
@@ -92,7 +92,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// One look at everything; whether all are healthy.
+    /// Polls every node once, and returns whether all are healthy.
     fn look(&mut self, lab: &mut Lab) -> Result<bool> {
         for index in 0..self.nodes.len() {
             let stage = self.listen(lab, index)?;
@@ -106,7 +106,7 @@ impl Watch<'_> {
         Ok(all)
     }
 
-    /// What the console says; a machine that stopped or a system that gave up ends the wait.
+    /// Reads the console; a machine that stopped or a system that failed ends the wait.
     fn listen(&mut self, lab: &mut Lab, index: usize) -> Result<Stage> {
         let name = &self.nodes[index].name;
         let shown = lab.setup().console.as_ref() == Some(name);
@@ -134,7 +134,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Asks all nodes that are not members yet, at once.
+    /// Queries all nodes that are not members yet, in parallel.
     fn ask(&self, lab: &Lab) -> Result<Vec<Option<Answer>>> {
         let client = lab.client();
         let jobs = NonZeroUsize::new(self.nodes.len()).unwrap_or(NonZeroUsize::MIN);
@@ -223,7 +223,7 @@ impl Watch<'_> {
         )
     }
 
-    /// Shows the last words of the node that ended the wait; if none did, of every one that is not healthy.
+    /// Shows the last console lines of the node that ended the wait, or else of every unhealthy node.
     fn explain(&self, lab: &mut Lab) {
         for (index, node) in self.nodes.iter().enumerate() {
             let shown = match self.culprit {
@@ -266,8 +266,8 @@ impl Progressing {
         }
     }
 
-    /// Without a quorum the port for clients does not even start TLS; the one for members does. It is asked late, and
-    /// only until it answers: emulated nodes have better things to do.
+    /// Queries the client port, and the peer port if that is silent: without a quorum only the peer port starts TLS. The
+    /// peer port is queried late and only until it answers, to save the time of emulated nodes.
     fn asked(&self, client: &Client, address: IpAddr) -> Answer {
         let due = !self.greeted && self.silences >= SILENT_CHANCES;
         let (health, greeted) = match client.health(address) {

@@ -1,4 +1,4 @@
-//! The environment, read once: folders, the clock, terminals, processors. After this only values travel.
+//! The environment of the process: directories, the clock, terminals and processors. It is read once and passed as a value.
 #![expect(
     clippy::disallowed_methods,
     reason = "reads the environment and the clock, once"
@@ -13,20 +13,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::{Failure, Kind};
 
-/// What the program may know of where it runs.
+/// The facts about its environment that the program uses.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The person's home folder, where `.ssh/*.pub` is looked for.
+    /// The user's home directory, which may contain `.ssh/*.pub`.
     pub home: Option<PathBuf>,
-    /// Default of `--cache`; `None` where no home folder is known.
+    /// Default of `--cache`; `None` if no cache directory is known.
     pub cache: Option<PathBuf>,
-    /// Seconds since 1970 for everything that is dated: `SOURCE_DATE_EPOCH` if set, else the clock.
+    /// Time stamp of everything written, in seconds since 1970: `SOURCE_DATE_EPOCH` if set, otherwise the clock.
     pub now: i64,
-    /// Seconds since 1970 by the clock, for judging what has ended.
+    /// Clock time in seconds since 1970, for checking what has expired.
     pub clock: i64,
-    /// Whether data goes to a person.
+    /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
-    /// Whether messages go to a person, who then gets progress bars.
+    /// Whether standard error is a terminal, which shows progress bars.
     pub stderr_is_terminal: bool,
     /// Default of `--jobs`.
     pub parallelism: NonZeroUsize,
@@ -53,7 +53,7 @@ const CACHE_VARIABLE: &str = "LOCALAPPDATA";
 #[cfg(not(windows))]
 const CACHE_VARIABLE: &str = "XDG_CACHE_HOME";
 
-/// Where this system keeps caches, below the home folder.
+/// The directory of caches on this system, relative to the home directory.
 #[cfg(windows)]
 const CACHE_BELOW_HOME: &str = "AppData/Local";
 #[cfg(target_os = "macos")]
@@ -61,7 +61,8 @@ const CACHE_BELOW_HOME: &str = "Library/Caches";
 #[cfg(not(any(windows, target_os = "macos")))]
 const CACHE_BELOW_HOME: &str = ".cache";
 
-/// The variable wins; a relative one is ignored, as the XDG base directory specification asks.
+/// Returns the program's cache directory. An absolute path in the variable takes precedence; a relative one is ignored, as
+/// the XDG base directory specification requires.
 fn cache_folder(home: Option<PathBuf>, variable: Option<OsString>) -> Option<PathBuf> {
     variable
         .map(PathBuf::from)
@@ -86,7 +87,7 @@ fn now(source_date_epoch: Option<OsString>) -> anyhow::Result<i64> {
         })
 }
 
-/// The last second of the year 9000: a certificate must end before the year 10000.
+/// The last second of the year 9000, because a certificate must end before the year 10000.
 const LAST_SECOND: i64 = 221_876_927_999;
 
 fn clock() -> i64 {

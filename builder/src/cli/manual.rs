@@ -1,4 +1,4 @@
-//! What is made from the command definitions themselves: completion scripts and manual pages.
+//! Completion scripts and manual pages, which are generated from the command definitions.
 #![expect(
     clippy::disallowed_methods,
     reason = "writes the manual pages where the user asks"
@@ -13,7 +13,7 @@ use clap::CommandFactory as _;
 use super::{Args, output};
 use crate::failure::{Failure, Kind};
 
-/// Prints the completion script of a shell on standard output.
+/// Prints the completion script for a shell on standard output.
 pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "etcd-image", &mut script);

@@ -1,4 +1,4 @@
-//! The command line and the environment, as given. Nothing here decides what they mean.
+//! The command line and the environment as given; other modules interpret them.
 
 mod boot;
 mod environment;
@@ -50,7 +50,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Reads a command line, program name first; the error knows its text, its stream and its exit code.
+    /// Parses a command line that begins with the program name. The error contains its text, stream and exit code.
     pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let args = Self::try_parse_from(line)?;
         match args.command {

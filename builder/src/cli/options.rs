@@ -1,4 +1,4 @@
-//! The shared options. Their names are a promise: add, do not rename.
+//! The shared options. Their names are a stable interface: new ones may be added, but none may be renamed.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The few files that are written on request, outside the rooms that write images and state.
+//! Writes the files that the user requests, apart from images and state, which have their own modules.
 #![expect(
     clippy::disallowed_methods,
     reason = "writes the file that the user asks for"
@@ -28,7 +28,7 @@ pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     Err(error).with_context(|| unwritable(path))
 }
 
-/// Writes a file that may exist.
+/// Writes a file, replacing an existing one.
 pub(super) fn write_over(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     create(path, OpenOptions::new().create(true).truncate(true), bytes)
         .with_context(|| unwritable(path))

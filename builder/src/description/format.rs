@@ -27,21 +27,21 @@ pub struct NodeDescription {
     pub node: String,
     /// Domain of the host names.
     pub domain: String,
-    /// How the node is reached.
+    /// Network configuration of the node.
     pub network: NetworkFacts,
     /// Every member of the cluster, this node included, in the order of the cluster.
     pub members: Vec<Member>,
-    /// What the image was made from.
+    /// Base image that the build started from.
     pub base: BaseFacts,
-    /// Which etcd the node runs.
+    /// etcd release that the node runs.
     pub etcd: EtcdFacts,
-    /// The build's time, in seconds since 1970.
+    /// Time of the build, in seconds since 1970.
     pub time: i64,
     /// `/etc/machine-id`, or `None` if the node generates it at its first boot.
     pub machine_id: Option<String>,
-    /// Who may log in.
+    /// Login user and keys.
     pub login: Login,
-    /// Every file that the build wrote whole; edits of the base's own files are not listed.
+    /// Every file that the build wrote completely; edits of the base's own files are not listed.
     pub files: Vec<DescribedFile>,
 }
 
@@ -52,7 +52,7 @@ pub struct NetworkFacts {
     pub address: IpAddr,
     /// Length of the network prefix.
     pub prefix: u8,
-    /// Router, if there is one.
+    /// Default gateway, if any.
     pub gateway: Option<IpAddr>,
     /// Whether the network is Wi-Fi.
     pub wifi: bool,
@@ -103,11 +103,11 @@ pub struct Login {
 /// A file that the build wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DescribedFile {
-    /// Which partition of the image.
+    /// Partition of the image that contains the file.
     pub partition: Place,
     /// Absolute path in that partition's file system.
     pub path: String,
-    /// What the file is for, where a program has to find it.
+    /// Role of the file, if a program needs to find it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -119,19 +119,19 @@ pub struct DescribedFile {
     pub sha256: Option<String>,
 }
 
-/// What a file is for.
+/// The role of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Certificate of the cluster's authority.
     CaCertificate,
-    /// Certificate shown to clients.
+    /// Certificate presented to clients.
     ServerCertificate,
-    /// Its private key.
+    /// Private key of the server certificate.
     ServerKey,
-    /// Certificate shown to other members.
+    /// Certificate presented to other members.
     PeerCertificate,
-    /// Its private key.
+    /// Private key of the peer certificate.
     PeerKey,
     /// SSH host key.
     HostKey,
@@ -141,14 +141,14 @@ pub enum Role {
     Network,
 }
 
-/// A role that a newer version added is no role to this one.
+/// Deserializes a role; a role that this version does not know becomes `None`.
 fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).ok())
 }
 
 impl Member {
-    /// The member of that name at that address.
+    /// Returns the member with this name and address.
     pub fn new(name: &str, address: IpAddr) -> Self {
         let host = match address {
             IpAddr::V4(address) => address.to_string(),
@@ -163,7 +163,7 @@ impl Member {
 }
 
 impl BaseFacts {
-    /// The base of that recipe; control characters in the name of its release are dropped, since readers refuse them.
+    /// Returns the facts about a base image, without control characters in the release name, which readers refuse.
     pub fn new(recipe: &str, release: &str, sha256: &str) -> Self {
         Self {
             recipe: recipe.to_owned(),
@@ -174,24 +174,24 @@ impl BaseFacts {
 }
 
 impl NodeDescription {
-    /// The value of `format` for a new description.
+    /// Returns the value of `format` for a new description.
     pub fn current_format() -> u32 {
         FORMAT
     }
 
-    /// The file with that role, if there is one.
+    /// Returns the first file with the given role, if any.
     pub fn file(&self, role: Role) -> Option<&DescribedFile> {
         self.files.iter().find(|file| file.role == Some(role))
     }
 
-    /// The content of the file, as indented JSON.
+    /// Serializes the description as indented JSON.
     pub fn to_json(&self) -> anyhow::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Reads the content of the file.
+    /// Parses a description from JSON.
     ///
-    /// Control characters are refused: what an image says is printed on terminals.
+    /// Control characters are refused because commands print the values on terminals.
     pub fn from_json(json: &[u8]) -> anyhow::Result<Self> {
         let value: serde_json::Value = serde_json::from_slice(json).map_err(unreadable)?;
         match value.get("format").and_then(serde_json::Value::as_u64) {

@@ -1,4 +1,4 @@
-//! The description of a node: one JSON file in every image that says which node it is and where its files lie.
+//! The description of a node: one JSON file in every image that identifies the node and lists its files.
 //!
 //! A build writes it; every later command reads it instead of the files that only the node's own programs understand.
 

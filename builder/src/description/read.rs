@@ -1,4 +1,4 @@
-//! Reads the description of the node on an image.
+//! Reads the node description from an image.
 
 use anyhow::{Context as _, Result};
 use diskimg::{FileKind, ReadFs};
@@ -7,19 +7,19 @@ use super::format::NodeDescription;
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Files, Image, Place, System};
 
-/// No description comes near this size; a larger file is not one.
+/// The largest accepted size in bytes, far above that of any real description.
 const LARGEST: u64 = 4 << 20;
 
-/// Where the description lies on an image of such a system: the partition and the path.
+/// Returns the partition and the path of the description on an image with this kind of system.
 pub fn location(system: &System) -> (Place, String) {
     let home = system.home();
     let directory = home.payload.unwrap_or("/usr/local/lib/etcd-node");
     (home.place, format!("{directory}/node.json"))
 }
 
-/// The description of the node on the image, or `None` if the image is not a node.
+/// Reads the node description from the image, or returns `None` if the image is not a node.
 ///
-/// An image that an earlier version built has no description; it is refused.
+/// An image that an earlier version built has no description and is refused.
 pub fn read(image: &Image) -> Result<Option<NodeDescription>> {
     let (place, path) = location(&image.layout().system);
     let mut files = image.files()?;
@@ -46,7 +46,7 @@ pub fn read(image: &Image) -> Result<Option<NodeDescription>> {
     }
 }
 
-/// The description of the node on the image; an image that is not a node is refused.
+/// Reads the node description from the image and refuses an image that is not a node.
 pub fn required(image: &Image) -> Result<NodeDescription> {
     let description = read(image)?;
     description.ok_or_else(|| {
@@ -58,7 +58,7 @@ pub fn required(image: &Image) -> Result<NodeDescription> {
     })
 }
 
-/// Whether the image has files that only a build puts there.
+/// Returns whether the image contains a file that only a build writes.
 fn was_built(system: &System, files: &mut Files) -> Result<bool> {
     let home = system.home();
     let telltale = match home.payload {

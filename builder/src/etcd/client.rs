@@ -1,4 +1,4 @@
-//! A client of etcd's JSON gateway that shows the admin certificate and trusts the cluster's own CA alone.
+//! A client of etcd's JSON gateway that presents the admin certificate and trusts only the cluster's own CA.
 
 use std::error::Error as _;
 use std::fmt;
@@ -15,24 +15,24 @@ use serde::de::DeserializeOwned;
 use super::wire::{Health, Member, Members, Pairs, Put, Range, Status};
 use crate::failure::{Failure, Kind};
 
-/// etcd's port for clients and for its other members.
+/// The ports of etcd for clients and for the other members.
 const CLIENT_PORT: u16 = 2379;
 const PEER_PORT: u16 = 2380;
 
-/// An emulated node may need seconds for one handshake.
+/// The limit for one query: an emulated node may need seconds for one handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The network is inside this machine: whoever is up opens a connection at once.
+/// The limit for opening a connection: the network is inside this machine, so a running node answers immediately.
 const CONNECT: Duration = Duration::from_millis(500);
-/// The same with TLS. Given up early, a greeting still costs the node its signature, and etcd greets nobody until it has
-/// a quorum: those who wait are served then, in their order.
+/// The same with TLS. An aborted handshake still costs the node a signature, and etcd starts none until it has a quorum:
+/// then it serves the waiting connections in their order.
 const GREET: Duration = Duration::from_secs(4);
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nobody listens yet, or nobody answers in time.
+    /// No service listens yet, or the answer takes too long.
     Silent(String),
-    /// One side does not accept the other's certificate: waiting does not help.
+    /// One side does not accept the other's certificate; waiting does not help.
     Tls(String),
     /// etcd answers with an error.
     Answer(String),
@@ -57,7 +57,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads `ca.crt`, `admin.crt` and `admin.key` of the folder `build` writes beside the images.
+    /// Reads `ca.crt`, `admin.crt` and `admin.key` from the directory that `build` writes next to the images.
     pub fn open(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
             fs_err::read(folder.join(name)).with_context(|| Failure {
@@ -88,17 +88,17 @@ impl Client {
         Ok(Self { http })
     }
 
-    /// Whether this member is healthy, that is, whether a write would be agreed on.
+    /// Checks whether this member is healthy, that is, whether the cluster would commit a write.
     pub fn health(&self, node: IpAddr) -> Result<(), Trouble> {
         knock(node, CLIENT_PORT)?;
         let url = url(node, CLIENT_PORT, "health");
         let answer = self.http.get(url).send().map_err(|error| trouble(&error))?;
-        // A sick member answers with 503 and the same JSON.
+        // An unhealthy member answers with 503 and the same JSON.
         let health: Health = read(&answer.text().map_err(|error| trouble(&error))?)?;
         health.verdict().map_err(Trouble::Answer)
     }
 
-    /// Asks on the port for other members, which answers before there is a quorum: does TLS work with this node?
+    /// Checks whether TLS works with this node, on the peer port, which answers before there is a quorum.
     pub fn greet(&self, node: IpAddr) -> Result<(), Trouble> {
         knock(node, PEER_PORT)?;
         let url = url(node, PEER_PORT, "version");
@@ -106,18 +106,18 @@ impl Client {
         answer.map(drop).map_err(|error| trouble(&error))
     }
 
-    /// All members, as this one knows them.
+    /// Returns all members, as this one knows them.
     pub fn members(&self, node: IpAddr) -> Result<Vec<Member>, Trouble> {
         let list: Members = self.post(node, "v3/cluster/member/list", &Nothing {})?;
         Ok(list.members)
     }
 
-    /// What this member says of itself.
+    /// Returns the status of this member.
     pub fn status(&self, node: IpAddr) -> Result<Status, Trouble> {
         self.post(node, "v3/maintenance/status", &Nothing {})
     }
 
-    /// Writes through this member. `Ok` means that the cluster has promised to keep it.
+    /// Writes through this member. `Ok` means that the cluster has committed the write.
     pub fn put(&self, node: IpAddr, key: &str, value: &str) -> Result<(), Trouble> {
         let answer: serde_json::Value = self.post(node, "v3/kv/put", &Put::new(key, value))?;
         match answer.get("header") {
@@ -126,7 +126,7 @@ impl Client {
         }
     }
 
-    /// Reads through this member what the cluster agrees on.
+    /// Reads a committed value through this member.
     pub fn get(&self, node: IpAddr, key: &str) -> Result<Option<String>, Trouble> {
         let pairs: Pairs = self.post(node, "v3/kv/range", &Range::new(key))?;
         pairs
@@ -161,18 +161,18 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
     serde_json::from_str(text).map_err(|error| Trouble::Answer(format!("{error} in {text}")))
 }
 
-/// `{}`
+/// The empty request, `{}`.
 #[derive(Serialize)]
 struct Nothing {}
 
-/// Whether anybody listens: reqwest knows one limit for connection and TLS together.
+/// Checks whether the port is open: reqwest has a single limit for connection and TLS together.
 fn knock(node: IpAddr, port: u16) -> Result<(), Trouble> {
     let knocked = TcpStream::connect_timeout(&SocketAddr::new(node, port), CONNECT);
     let silent = |error: std::io::Error| Trouble::Silent(error.to_string());
     knocked.map(drop).map_err(silent)
 }
 
-/// An IPv6 address gets its brackets.
+/// Returns the URL; an IPv6 address gets brackets.
 fn url(node: IpAddr, port: u16, path: &str) -> String {
     format!("https://{}/{path}", SocketAddr::new(node, port))
 }
@@ -181,14 +181,14 @@ fn trouble(error: &reqwest::Error) -> Trouble {
     let mut reason = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        // Only the innermost says what happened; those around it name the address once more.
+        // Only the innermost error names the cause; the outer ones repeat the address.
         reason = inner.to_string();
         cause = inner.source();
     }
     classify(reason)
 }
 
-/// rustls says in these words that a certificate is not accepted, by us or by the other side.
+/// Recognizes the words with which rustls reports a certificate that one side does not accept.
 fn classify(reason: String) -> Trouble {
     let words = ["invalid peer certificate", "received fatal alert"];
     match words.iter().any(|words| reason.contains(words)) {

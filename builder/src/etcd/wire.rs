@@ -1,7 +1,7 @@
-//! etcd's JSON gateway: what is asked and what comes back.
+//! The requests and answers of etcd's JSON gateway.
 //!
-//! Names are those of rpc.proto (<https://etcd.io/docs/latest/dev-guide/api_grpc_gateway/>); 64-bit numbers are
-//! strings, bytes are base64, and what is zero or empty is left out.
+//! The names are those of rpc.proto (<https://etcd.io/docs/latest/dev-guide/api_grpc_gateway/>). 64-bit numbers are
+//! strings, bytes are base64, and zero or empty values are omitted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,31 +11,31 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
-    /// Its number in the cluster.
+    /// Its id in the cluster.
     #[serde(rename = "ID", deserialize_with = "number")]
     pub id: u64,
     /// Its name; empty until it has started once.
     #[serde(default)]
     pub name: String,
-    /// Where the other members reach it.
+    /// URLs for the other members.
     #[serde(default, rename = "peerURLs")]
     pub peer_urls: Vec<String>,
-    /// Where clients reach it; empty until it has started once.
+    /// URLs for clients; empty until it has started once.
     #[serde(default, rename = "clientURLs")]
     pub client_urls: Vec<String>,
-    /// Whether it only follows, without a vote.
+    /// Whether it is a learner, which has no vote.
     #[serde(default)]
     pub is_learner: bool,
 }
 
 impl Member {
-    /// Whether it has joined.
+    /// Returns whether it has joined the cluster.
     pub fn is_started(&self) -> bool {
         !self.name.is_empty() && !self.client_urls.is_empty()
     }
 }
 
-/// What a member says of itself.
+/// The status of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -44,13 +44,13 @@ pub struct Status {
     /// Size of its database in bytes.
     #[serde(default, deserialize_with = "number")]
     pub db_size: u64,
-    /// The leader it follows; 0 if it knows none.
+    /// The id of its leader; 0 if it knows none.
     #[serde(default, deserialize_with = "number")]
     pub leader: u64,
-    /// Entries in its log.
+    /// Its Raft index, which counts the committed log entries.
     #[serde(default, deserialize_with = "number")]
     pub raft_index: u64,
-    /// Elections so far.
+    /// Its Raft term, which counts elections.
     #[serde(default, deserialize_with = "number")]
     pub raft_term: u64,
 }
@@ -61,7 +61,7 @@ pub(super) struct Members {
     pub(super) members: Vec<Member>,
 }
 
-/// `/health`; a sick member says why.
+/// The answer of `/health`; an unhealthy member gives the reason.
 #[derive(Deserialize)]
 pub(super) struct Health {
     health: String,
@@ -116,7 +116,7 @@ struct Pair {
 }
 
 impl Pairs {
-    /// The value of the first pair; `None` if there is none.
+    /// Returns the value of the first pair, or `None` if there is none.
     pub(super) fn value(self) -> Result<Option<String>, base64::DecodeError> {
         let first = self.kvs.into_iter().next();
         let bytes = first.map(|pair| STANDARD.decode(pair.value)).transpose()?;
@@ -124,7 +124,7 @@ impl Pairs {
     }
 }
 
-/// A number written as a string.
+/// Deserializes a number written as a string.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(serde::de::Error::custom)

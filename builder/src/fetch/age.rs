@@ -1,4 +1,4 @@
-//! Things in the cache that nobody refreshes: reported once they are old.
+//! Reports files in the cache that are never refreshed automatically once they are old.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -7,10 +7,10 @@ use super::Options;
 
 const DAY: i64 = 86_400;
 
-/// After this many days, what a mirror or a list has now is probably newer.
+/// The age in days after which the mirror or list probably offers something newer.
 const OLD: i64 = 30;
 
-/// Reports a file of the cache that was made more than [`OLD`] days ago; `what` begins the sentence.
+/// Reports a cached file that is older than [`OLD`] days; `what` begins the sentence.
 pub(super) fn report(what: &str, path: &Path, options: &Options<'_>) {
     if let Some(days) = days(path, options.clock).filter(|days| *days > OLD) {
         let path = path.display();
@@ -21,7 +21,7 @@ pub(super) fn report(what: &str, path: &Path, options: &Options<'_>) {
     }
 }
 
-/// Whole days since the file was last written; `None` where its time cannot be read.
+/// Returns the number of whole days since the last write, or `None` if the modification time cannot be read.
 fn days(path: &Path, clock: i64) -> Option<i64> {
     let modified = fs_err::metadata(path).ok()?.modified().ok()?;
     let modified = modified.duration_since(UNIX_EPOCH).ok()?.as_secs();

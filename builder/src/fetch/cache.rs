@@ -1,16 +1,17 @@
-//! The cache folder. No other module of `fetch` creates files outside a work folder.
+//! The cache directory. No other module of `fetch` creates files outside a work directory.
 //!
 //! ```text
-//! <key>.lock        held while somebody works on the entry; never removed
-//! <key>.img         a verified raw image         <key>.toml   what was read, and the state of the file then
+//! <key>.lock        held while a process works on the entry; never removed
+//! <key>.img         a verified raw image         <key>.toml   its digests, and the state of the file when it was read
 //! <key>.programs    etcd's programs, unpacked
-//! <key>.part        a download so far, kept for the next run   <key>.part.from   its address and validator
-//! <key>.<…>.tmp     being written; whoever gets the lock may remove it
+//! <key>.part        a partial download, kept for the next run   <key>.part.from   its address and validator
+//! <key>.<…>.tmp     being written; the next holder of the lock may remove it
 //! <key>.sums        a signed list of digests         <key>.sums.asc   its signature
 //! etcd-pins.toml    digests of etcd releases as first seen
 //! ```
-//! The key is the digest of what the entry was made from, or of a list's address, after `local-` for the record of a local file. Nothing has its
-//! final name before it is complete and on disk. The folder may be in use by others: what is not named like this stays.
+//! The key is the digest of what the entry was made from, or of a list's address; the key of a local file's record starts
+//! with `local-`. A file gets its final name only once it is complete and synced. Other programs may use the directory as
+//! well: files with other names stay unchanged.
 #![expect(clippy::disallowed_methods, reason = "writes the cache")]
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -25,19 +26,19 @@ use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 use crate::recipe::is_sha256;
 
-/// Ending of files that mean nothing once their writer is gone.
+/// The extension of files that have no use after their writer has ended.
 const TEMPORARY: &str = "tmp";
-/// The key of learned digests.
+/// The key of the learned digests.
 pub(super) const PINS: &str = "etcd-pins";
 
-/// The folder.
+/// An open cache directory.
 #[derive(Debug)]
 pub(super) struct Cache {
     dir: PathBuf,
 }
 
 impl Cache {
-    /// Opens the folder, making it if needed, and removes what killed runs left half done.
+    /// Opens the directory, creating it if needed, and removes the unfinished files of killed runs.
     pub(super) fn open(dir: &Path) -> Result<Self> {
         owner::make_folder(dir).map_err(|error| storage("making the cache folder", dir, &error))?;
         let cache = Self {
@@ -49,7 +50,7 @@ impl Cache {
         Ok(cache)
     }
 
-    /// The entry of that key, for this caller alone; waits while another build works on it.
+    /// Returns the entry with that key, locked for this caller; waits while another build works on it.
     pub(super) fn entry(&self, key: &str, progress: &dyn Progress) -> Result<Entry> {
         let path = self.dir.join(format!("{key}.lock"));
         let file = lock_file(&path)?;
@@ -85,7 +86,7 @@ impl Cache {
     }
 }
 
-/// One key's files, locked until dropped.
+/// The files of one key, locked until dropped.
 #[derive(Debug)]
 pub(super) struct Entry {
     dir: PathBuf,
@@ -94,32 +95,32 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Path of the entry's file with that ending.
+    /// Returns the path of the entry's file with that extension.
     pub(super) fn path(&self, ending: &str) -> PathBuf {
         self.dir.join(format!("{}.{ending}", self.key))
     }
 
-    /// Whether only this user can have written the file with that ending.
+    /// Returns whether only this user can have written the file with that extension.
     pub(super) fn is_ours(&self, ending: &str) -> Result<bool> {
         is_ours(&self.dir, &self.path(ending))
     }
 
-    /// The digest of what the entry was made from, as its files are named.
+    /// Returns the key, which is the digest of what the entry was made from.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    /// The cache folder.
+    /// Returns the cache directory.
     pub(super) fn folder(&self) -> &Path {
         &self.dir
     }
 
-    /// An empty file that becomes the one with that ending when [published](Self::publish).
+    /// Creates an empty file that gets that extension when it is [published](Self::publish).
     pub(super) fn create(&self, ending: &str) -> Result<Temporary> {
         Temporary::create(self.path(&format!("{ending}.{TEMPORARY}")))
     }
 
-    /// An empty folder to work in, gone with the next build at the latest.
+    /// Creates an empty work directory, which the next build removes if it still exists.
     pub(super) fn work_folder(&self) -> Result<PathBuf> {
         let path = self.path(&format!("work.{TEMPORARY}"));
         fs::create_dir(&path).map_err(|error| storage("making", &path, &error))?;
@@ -130,14 +131,14 @@ impl Entry {
         remove(&self.path(&format!("work.{TEMPORARY}")))
     }
 
-    /// Gives a complete temporary its final name, durably.
+    /// Durably gives a complete temporary file its final name.
     pub(super) fn publish(&self, temporary: Temporary, ending: &str) -> Result<PathBuf> {
         let path = self.path(ending);
         temporary.publish(&path)?;
         Ok(path)
     }
 
-    /// The same for a file somebody else wrote into the [work folder](Self::work_folder).
+    /// Publishes a file that another program wrote into the [work directory](Self::work_folder).
     pub(super) fn adopt(&self, made: &Path, ending: &str) -> Result<PathBuf> {
         let file = open(OpenOptions::new().write(true), made)?;
         let path = self.path(ending);
@@ -150,22 +151,22 @@ impl Entry {
         Ok(path)
     }
 
-    /// Replaces the small file with that ending.
+    /// Replaces the small file with that extension.
     pub(super) fn write(&self, ending: &str, text: &str) -> Result<()> {
         replace(&self.path(ending), text)
     }
 
-    /// Removes the file with that ending, if it exists.
+    /// Removes the file with that extension, if it exists.
     pub(super) fn remove(&self, ending: &str) -> Result<()> {
         remove(&self.path(ending))
     }
 
-    /// What has been downloaded of the entry's source so far.
+    /// Opens the partial download of the entry's source.
     pub(super) fn partial(&self, url: &str) -> Result<Partial> {
         Partial::open(self, url)
     }
 
-    /// Only called with the lock held: whoever wrote them is gone.
+    /// Removes the entry's temporary files. The lock must be held, which proves that their writers have ended.
     fn sweep(&self) -> Result<()> {
         let all = temporaries(&self.dir)?;
         all.iter()
@@ -174,7 +175,7 @@ impl Entry {
     }
 }
 
-/// A file being written; removed when dropped before it was published.
+/// A file being written, removed when dropped unless it was published.
 #[derive(Debug)]
 pub(super) struct Temporary {
     path: PathBuf,
@@ -213,13 +214,13 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.published {
-            // What cannot be removed now is removed by the next build's sweep.
+            // The next build's sweep removes a file that cannot be removed now.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Replaces a small file of a locked entry, durably: the old content or the new, never half of one.
+/// Replaces a small file of a locked entry atomically and durably.
 pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
     let temporary = Temporary::create(with_ending(path, TEMPORARY))?;
     temporary
@@ -229,13 +230,13 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
     temporary.publish(path)
 }
 
-/// Opens a file to read it and go on writing where it ends, making it if needed. Not in append mode, in which Windows
-/// refuses to shorten a file.
+/// Opens a file for reading and for writing at its end, creating it if needed. Append mode is avoided because Windows refuses
+/// to shorten a file opened that way.
 pub(super) fn resume(path: &Path) -> Result<File> {
     open(owner::new_file().read(true), path)
 }
 
-/// Whether only this user can have written this file of the cache folder; one that is absent nobody has.
+/// Returns whether only this user can have written this file of the cache directory; `true` if it does not exist.
 pub(super) fn is_ours(folder: &Path, path: &Path) -> Result<bool> {
     let both = owner::is_ours(folder).and_then(|folder| Ok(folder && owner::is_ours(path)?));
     match both {
@@ -244,7 +245,7 @@ pub(super) fn is_ours(folder: &Path, path: &Path) -> Result<bool> {
     }
 }
 
-/// `path` with another ending after those it has.
+/// Appends an extension to `path` after any that it already has.
 pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(".");
@@ -252,7 +253,7 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// A failure of the disk, with what can be done about it.
+/// Creates the error for a failed disk operation, with a hint where one helps.
 pub(super) fn storage(doing: &str, path: &Path, error: &io::Error) -> anyhow::Error {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
@@ -281,7 +282,7 @@ fn open(options: &OpenOptions, path: &Path) -> Result<File> {
         .map_err(|error| storage("opening", path, &error))
 }
 
-/// Makes a rename in the folder last through a power cut, where folders can be opened at all.
+/// Makes a rename in the directory durable, on systems that can open directories.
 fn sync_folder_of(path: &Path) -> Result<()> {
     match path.parent() {
         Some(dir) if cfg!(unix) => File::open(dir)
@@ -317,7 +318,7 @@ fn temporaries(dir: &Path) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Whether this program gave that name to something it was writing. A stranger's `notes.tmp` is none of its business.
+/// Returns whether this program uses such a name for its temporary files. Another program's `notes.tmp` stays unchanged.
 fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let Some((key, rest)) = name.split_once('.') else {
@@ -332,12 +333,12 @@ fn is_temporary(path: &Path) -> bool {
     ) && is_key(key)
 }
 
-/// Whether entries have such keys: a SHA-256, or one after `local-`, or the name of the pins.
+/// Returns whether the text is a key: a SHA-256, possibly after `local-`, or the name of the pins.
 fn is_key(key: &str) -> bool {
     key == PINS || is_sha256(key.strip_prefix("local-").unwrap_or(key))
 }
 
-/// Everything before the first dot of the name.
+/// Returns the part of the file name before the first dot.
 fn key_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.split('.').next().unwrap_or_default().to_owned()

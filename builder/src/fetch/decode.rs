@@ -1,7 +1,7 @@
-//! Which compression a source has, by its first bytes, and a reader that undoes it.
+//! Detects the compression of a source by its first bytes and decompresses it.
 //!
-//! Names and content types lie; magic numbers rarely do. Every decoder here reads several concatenated streams
-//! and takes the source's end, not a stream's end, for the end.
+//! Names and content types are unreliable; magic numbers rarely are. Every decoder here reads several concatenated streams
+//! and ends only at the end of the source, not at the end of a stream.
 
 use std::io::{self, BufRead, Read};
 
@@ -15,15 +15,15 @@ pub(super) enum Format {
     Xz,
     Zstd,
     Gzip,
-    /// Recognised in order to be refused by name.
+    /// Recognized only to be refused by name.
     Zip,
     Bzip2,
-    /// None of these: the bytes themselves.
+    /// Any other content, passed through unchanged.
     Raw,
 }
 
 impl Format {
-    /// Bytes needed to tell.
+    /// The number of bytes needed to detect a format.
     pub(super) const MAGIC: usize = 6;
 
     pub(super) fn sniff(start: &[u8]) -> Self {
@@ -38,7 +38,7 @@ impl Format {
         }
     }
 
-    /// Of a file, without keeping it open.
+    /// Returns the format of a file.
     pub(super) fn of(mut file: impl Read) -> io::Result<Self> {
         let mut start = Vec::with_capacity(Self::MAGIC);
         (&mut file)
@@ -48,7 +48,7 @@ impl Format {
     }
 }
 
-/// A source with its compression undone.
+/// A decompressing reader.
 pub(super) enum Decoder<R: BufRead> {
     Xz(Box<XzDecoder<R>>),
     Zstd(zstd::stream::read::Decoder<'static, R>),
@@ -57,7 +57,7 @@ pub(super) enum Decoder<R: BufRead> {
 }
 
 impl<R: BufRead> Decoder<R> {
-    /// Looks at the first bytes of the source, which must have a buffer of at least [`Format::MAGIC`] bytes.
+    /// Detects the format of the source, which must have a buffer of at least [`Format::MAGIC`] bytes.
     pub(super) fn new(mut source: R, threads: usize) -> io::Result<Self> {
         Ok(match Format::sniff(source.fill_buf()?) {
             Format::Xz => Self::Xz(Box::new(XzDecoder::new(source, threads)?)),

@@ -1,4 +1,4 @@
-//! A digest of something read to its end.
+//! Digests of sources that were read to their end.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,17 +8,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::hex;
 
-/// Bytes asked for at a time when nothing but the digest is wanted.
+/// The number of bytes read at a time when only the digest is wanted.
 const CHUNK: usize = 256 << 10;
 
-/// SHA-256 and length of a whole source, made only by something that saw all of it.
+/// The SHA-256 and length of a whole source, created only after all of it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Digested {
     pub(super) sha256: String,
     pub(super) size: u64,
 }
 
-/// A digest in the making.
+/// A digest in progress.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Digester {
     hash: Sha256,
@@ -43,17 +43,17 @@ impl Digester {
     }
 }
 
-/// Reads through to `inner`, computing the digest on the way.
+/// A reader that passes through to `inner` and computes the digest of what it reads.
 ///
-/// A decoder may stop before its source ends; CVE-2021-20319 was a verdict that waited for an end nobody read. So the
-/// digest is available only from [`DigestReader::drain`], which reads to the end itself.
+/// A decoder may stop before its source ends; CVE-2021-20319 was a check that waited for an end that was never read. The
+/// digest is therefore available only from [`DigestReader::drain`], which reads to the end itself.
 pub(super) struct DigestReader<R> {
     inner: R,
     digester: Digester,
 }
 
 impl DigestReader<File> {
-    /// The digest of a whole file.
+    /// Returns the digest of a whole file.
     pub(super) fn file(path: &Path) -> io::Result<Digested> {
         DigestReader::new(File::open(path)?).drain()
     }
@@ -67,17 +67,17 @@ impl<R: Read> DigestReader<R> {
         }
     }
 
-    /// Bytes read so far.
+    /// Returns the number of bytes read so far.
     pub(super) fn position(&self) -> u64 {
         self.digester.size()
     }
 
-    /// Reads whatever is left and tells the digest of everything.
+    /// Reads the rest of the source and returns the digest of everything.
     pub(super) fn drain(self) -> io::Result<Digested> {
         Ok(self.drain_digester()?.finish())
     }
 
-    /// The same for a source that will go on growing.
+    /// Reads the rest of the source and returns the digester, which can take further bytes.
     pub(super) fn drain_digester(mut self) -> io::Result<Digester> {
         let mut rest = vec![0; CHUNK];
         while self.read(&mut rest)? > 0 {}

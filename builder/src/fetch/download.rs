@@ -1,4 +1,4 @@
-//! A file from one of several mirrors into a cache entry, its digest checked.
+//! Downloads a file from one of several mirrors into a cache entry and checks its digest.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::verified::Pin;
 use super::{Options, is};
 use crate::failure::{Failure, Kind};
 
-/// The first mirror's file that arrives whole and has the pinned digest.
+/// Returns the first mirror's file that arrives complete and has the pinned digest.
 pub(super) fn download(
     entry: &Entry,
     urls: &[String],
@@ -24,7 +24,7 @@ pub(super) fn download(
     let http = Http::new(options.policy, options.progress)?;
     first(urls, options, |url| match once(&http, entry, url, pin)? {
         Arrival::Whole(path) => Ok(path),
-        // The halves may be of different files: the server's word for "unchanged" is not worth a failed build.
+        // The parts may come from different files: the server may wrongly have called its file unchanged, so start once more.
         Arrival::Pieced(wrong) => {
             options.progress.note(&format!(
                 "{wrong:#}; it came in pieces, so it is fetched once more"
@@ -63,11 +63,11 @@ pub(super) fn first<T>(
     Err(failures.swap_remove(gravest))
 }
 
-/// What came of a download.
+/// The outcome of a download.
 enum Arrival {
-    /// The right bytes.
+    /// The file has the right digest.
     Whole(PathBuf),
-    /// Wrong bytes, but put together from several answers.
+    /// The digest is wrong, and the file was assembled from several responses.
     Pieced(anyhow::Error),
 }
 
@@ -89,7 +89,7 @@ fn once(http: &Http<'_>, entry: &Entry, url: &str, pin: &Pin) -> Result<Arrival>
     }
 }
 
-/// The thing would have to come over the network, which must not be used.
+/// Creates the error for a file that needs the network in an offline build.
 pub(super) fn offline(thing: &str) -> anyhow::Error {
     Failure::new(
         Kind::Storage,

@@ -1,4 +1,4 @@
-//! Which machine an ELF program is for, and what it needs to start.
+//! Finds out which machine an ELF program is for and what it needs to start.
 
 use anyhow::Result;
 use object::elf::{EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64};
@@ -11,12 +11,12 @@ use crate::failure::{Failure, Kind};
 /// The header of a 64-bit program.
 type Header = FileHeader64<Endianness>;
 
-/// What a dynamically linked program needs to start.
+/// The requirements of a dynamically linked program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Libc {
-    /// Path of the dynamic loader, e.g. `/lib/ld-linux-aarch64.so.1`.
+    /// The path of the dynamic loader, e.g. `/lib/ld-linux-aarch64.so.1`.
     pub interpreter: String,
-    /// The newest version of glibc's symbols it uses, e.g. `(2, 34)`, where it tells.
+    /// The newest version of glibc's symbols it uses, e.g. `(2, 34)`, if it records any.
     pub glibc: Option<(u32, u32)>,
 }
 
@@ -41,7 +41,7 @@ impl Libc {
     }
 }
 
-/// That the program is a little-endian 64-bit Arm one; what it needs, if it is dynamically linked.
+/// Checks that the program is a little-endian 64-bit Arm one, and returns what it needs if it is dynamically linked.
 pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
     let hint = "get the arm64 build: `etcd-vX.Y.Z-linux-arm64.tar.gz`, or Debian's `_arm64.deb`";
     match machine(bytes) {
@@ -58,7 +58,7 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
     }
 }
 
-/// The name of the machine a program is for; `None` for what is not an ELF file.
+/// Returns the name of the machine a program is for, or `None` if it is not an ELF file.
 fn machine(bytes: &[u8]) -> Option<String> {
     let (class, (number, endian)) = match FileKind::parse(bytes).ok()? {
         FileKind::Elf64 => (64, number::<Header>(bytes)?),
@@ -85,7 +85,7 @@ fn number<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<(u16, Endi
     Some((header.e_machine(endian), endian))
 }
 
-/// Whether the bytes are a 64-bit program that needs no dynamic loader.
+/// Returns whether the bytes are a 64-bit program that needs no dynamic loader.
 pub(super) fn is_static(bytes: &[u8]) -> bool {
     Header::parse(bytes).is_ok() && interpreter(bytes).is_none()
 }
@@ -97,7 +97,7 @@ fn libc(bytes: &[u8]) -> Option<Libc> {
     })
 }
 
-/// The path of the dynamic loader.
+/// Returns the path of the dynamic loader.
 fn interpreter(bytes: &[u8]) -> Option<String> {
     let header = Header::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
@@ -106,7 +106,7 @@ fn interpreter(bytes: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(path).into_owned())
 }
 
-/// The newest `GLIBC_x.y` among the symbol versions that the program needs.
+/// Returns the newest `GLIBC_x.y` among the symbol versions that the program needs.
 fn glibc(bytes: &[u8]) -> Option<(u32, u32)> {
     let header = Header::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
@@ -129,7 +129,7 @@ fn parse_glibc(name: &[u8]) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The address at which the byte at `offset` of the file is when the program runs.
+/// Returns the address of the byte at `offset` of the file while the program runs.
 pub(super) fn address_of(bytes: &[u8], offset: u64) -> Option<u64> {
     let header = Header::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
@@ -148,7 +148,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// The start of an ELF file for that machine, then `content` in a segment loaded at 0x10000 + its offset.
+    /// Builds the start of an ELF file for that machine, then `content` in a segment loaded at 0x10000 + its offset.
     pub(in crate::fetch) fn elf(
         machine: u16,
         interpreter: Option<&str>,
@@ -276,7 +276,7 @@ pub(super) mod tests {
         assert_eq!(parse_glibc(b"GLIBC_PRIVATE"), None);
     }
 
-    /// This machine's own shell: what every program that uses glibc needs of it.
+    /// Uses this machine's own shell, whose requirements every program that uses glibc shares.
     #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
     #[test]
     fn a_real_program_tells_its_loader_and_glibc() {

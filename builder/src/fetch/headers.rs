@@ -1,13 +1,13 @@
-//! The headers that make resuming safe.
+//! HTTP headers that make resuming safe.
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
 
-/// `Content-Range` (RFC 9110 §14.4): `bytes 5-9/10`, `bytes 5-9/*` or `bytes */10`.
+/// A `Content-Range` header (RFC 9110 §14.4): `bytes 5-9/10`, `bytes 5-9/*` or `bytes */10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ContentRange {
-    /// First byte of the answer, if it has any.
+    /// The first byte of the response, if it has any.
     pub(super) start: Option<u64>,
-    /// Length of the whole, if the server tells.
+    /// The length of the whole file, if the server reports it.
     pub(super) total: Option<u64>,
 }
 
@@ -30,7 +30,7 @@ impl ContentRange {
     }
 }
 
-/// What `If-Range` takes: a strong `ETag`, else `Last-Modified`.
+/// Returns a validator that `If-Range` accepts: a strong `ETag`, else `Last-Modified`.
 pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
     let etag = header(headers, ETAG).filter(|etag| !etag.starts_with("W/"));
     etag.or_else(|| header(headers, LAST_MODIFIED))
@@ -41,7 +41,7 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Bytes of the body, if the server tells.
+/// Returns the length of the body, if the server reports it.
 pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     header(headers, CONTENT_LENGTH)?.parse().ok()
 }

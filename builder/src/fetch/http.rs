@@ -1,7 +1,7 @@
-//! HTTP. No other module of `fetch` opens sockets.
+//! The HTTP client. No other module of `fetch` opens sockets.
 //!
-//! A download goes on where it stopped: after a dropped or stalled connection, a 5xx answer, or a killed run. Whether the
-//! server's file is still the same is asked with `If-Range`; a server that cannot resume is taken from the start.
+//! A download resumes after a dropped or stalled connection, a 5xx response, or a killed run. `If-Range` makes sure that the
+//! server's file is still the same; if the server cannot resume, the download starts again.
 
 use std::io::Read;
 use std::thread;
@@ -19,11 +19,11 @@ use super::policy::Policy;
 use crate::failure::{Failure, Kind};
 use crate::progress::{Progress, Task};
 
-/// Why an attempt ended early.
+/// The reason why an attempt ended early.
 enum Trouble {
-    /// Trying again may help.
+    /// Another attempt may succeed.
     Passing(String),
-    /// It will not.
+    /// Another attempt cannot succeed.
     Final(anyhow::Error),
 }
 
@@ -33,7 +33,7 @@ impl From<anyhow::Error> for Trouble {
     }
 }
 
-/// A client with its patience.
+/// An HTTP client with its retry policy.
 pub(super) struct Http<'a> {
     client: Client,
     policy: Policy,
@@ -42,7 +42,7 @@ pub(super) struct Http<'a> {
 
 impl<'a> Http<'a> {
     pub(super) fn new(policy: Policy, progress: &'a dyn Progress) -> Result<Self> {
-        // The proxy variables of the environment are honoured by reqwest itself.
+        // reqwest itself honors the proxy variables of the environment.
         let client = ClientBuilder::new()
             .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(policy.silence)
@@ -65,7 +65,7 @@ impl<'a> Http<'a> {
         })
     }
 
-    /// Downloads what `partial` still lacks. `size` is the length promised for the whole, where known.
+    /// Downloads the rest of `partial`. `size` is the length promised for the whole file, if known.
     pub(super) fn download(
         &self,
         url: &str,
@@ -84,13 +84,13 @@ impl<'a> Http<'a> {
         })
     }
 
-    /// A small text, such as a list of digests; over HTTPS all the way when it starts there.
+    /// Returns a small text, such as a list of digests. An address that starts with HTTPS never leaves HTTPS.
     pub(super) fn text(&self, url: &str, limit: u64) -> Result<String> {
         let text = self.text_if_there(url, limit)?;
         text.ok_or_else(|| refused(url, StatusCode::NOT_FOUND))
     }
 
-    /// The same; `None` where the server says that there is no such thing.
+    /// Returns a small text like [`Self::text`], or `None` if the server reports that it does not exist.
     pub(super) fn text_if_there(&self, url: &str, limit: u64) -> Result<Option<String>> {
         let mut text = None;
         self.persist(url, || {
@@ -121,7 +121,7 @@ impl<'a> Http<'a> {
         Ok(Some(text))
     }
 
-    /// Repeats `attempt` until it succeeds, cannot, or failed too often in a row without headway.
+    /// Repeats `attempt` until it succeeds, fails finally, or fails too often in a row without progress.
     fn persist(
         &self,
         url: &str,
@@ -146,7 +146,7 @@ impl<'a> Http<'a> {
         }
     }
 
-    /// One request for what is missing.
+    /// Makes one request for the missing bytes.
     fn attempt(
         &self,
         url: &str,
@@ -155,7 +155,7 @@ impl<'a> Http<'a> {
         task: &mut dyn Task,
     ) -> Result<(), Trouble> {
         if size.is_some_and(|size| partial.len() == size) {
-            return Ok(()); // a killed run had everything
+            return Ok(()); // a killed run downloaded everything
         }
         let response = self
             .request(url, partial)
@@ -173,7 +173,7 @@ impl<'a> Http<'a> {
     }
 
     fn request(&self, url: &str, partial: &Partial) -> reqwest::Result<Response> {
-        // The bytes as they are, or digest and offsets would mean nothing.
+        // Requests the bytes unencoded; otherwise digest and offsets would not match.
         let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
         if partial.len() > 0 {
             request = request.header(RANGE, format!("bytes={}-", partial.len()));
@@ -185,7 +185,7 @@ impl<'a> Http<'a> {
     }
 }
 
-/// Success, a passing trouble of the server, or its final word.
+/// Returns a successful response, or the server's failure as passing or final.
 fn accepted(url: &str, response: Response) -> Result<Response, Trouble> {
     let status = response.status();
     match status {
@@ -198,7 +198,7 @@ fn accepted(url: &str, response: Response) -> Result<Response, Trouble> {
     }
 }
 
-/// Where the answer's bytes belong: after those we have, or at the start. Tells the length of the whole, if it says.
+/// Prepares `partial` for the response's bytes, appended or from the start. Returns the length of the whole file, if known.
 fn start(response: &Response, partial: &mut Partial) -> Result<Option<u64>, Trouble> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         partial.restart(validator(response.headers()))?;
@@ -219,7 +219,7 @@ fn start(response: &Response, partial: &mut Partial) -> Result<Option<u64>, Trou
     }
 }
 
-/// We have all there is, or more than there is.
+/// Handles a server without further bytes: the download is complete, or longer than the server's file.
 fn not_satisfiable(response: &Response, partial: &mut Partial) -> Result<(), Trouble> {
     let range = ContentRange::of(response.headers());
     if range.is_some_and(|range| range.total == Some(partial.len())) {
@@ -231,7 +231,7 @@ fn not_satisfiable(response: &Response, partial: &mut Partial) -> Result<(), Tro
     ))
 }
 
-/// Appends the answer's body, and no more than the whole has.
+/// Appends the response's body, up to the length of the whole file.
 fn copy(
     url: &str,
     mut response: Response,
@@ -254,7 +254,7 @@ fn copy(
     }
 }
 
-/// The connection ended; early, if the whole is longer.
+/// Checks whether the connection ended early, that is, before the whole file arrived.
 fn ended(length: u64, total: Option<u64>) -> Result<(), Trouble> {
     match total {
         Some(total) if length < total => Err(Trouble::Passing(format!(
@@ -264,7 +264,7 @@ fn ended(length: u64, total: Option<u64>) -> Result<(), Trouble> {
     }
 }
 
-/// A length other than the promised one will not become right by trying again.
+/// Fails if the length differs from the promised one, which no further attempt can change.
 fn check_total(url: &str, total: Option<u64>, size: Option<u64>) -> Result<()> {
     match (total, size) {
         (Some(total), Some(size)) if total != size => {
@@ -280,7 +280,7 @@ fn check_total(url: &str, total: Option<u64>, size: Option<u64>) -> Result<()> {
     }
 }
 
-/// Something else than the small text that was asked for.
+/// Creates the error for a response that is not the requested small text.
 fn no_list(url: &str, why: &str) -> anyhow::Error {
     Failure::new(
         Kind::Verification,
@@ -289,7 +289,7 @@ fn no_list(url: &str, why: &str) -> anyhow::Error {
     )
 }
 
-/// Follows redirects, but never from HTTPS to HTTP: lists of digests are only as good as the way they came.
+/// Follows redirects, but never from HTTPS to HTTP: lists of digests depend on a secure transport.
 fn redirects() -> redirect::Policy {
     redirect::Policy::custom(|attempt| {
         let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
@@ -301,7 +301,7 @@ fn redirects() -> redirect::Policy {
     })
 }
 
-/// A request that failed; what is wrong with the address itself stays wrong.
+/// Classifies a failed request; an error in the address itself is final.
 fn trouble(url: &str, error: &reqwest::Error) -> Trouble {
     if error.is_builder() || error.is_redirect() {
         let what = format!("downloading {url}: {}", reason(error));
@@ -314,7 +314,7 @@ fn trouble(url: &str, error: &reqwest::Error) -> Trouble {
     Trouble::Passing(reason(error))
 }
 
-/// The innermost cause; the layers above repeat the address or say "error sending request".
+/// Returns the innermost cause; the layers above repeat the address or say "error sending request".
 fn reason(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {

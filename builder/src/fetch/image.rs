@@ -1,4 +1,4 @@
-//! A raw image in the cache: found there, or brought there.
+//! Raw images in the cache.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use super::watched::Watched;
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 
-/// Ending of the image; what is known about it is beside it.
+/// The extension of the image; its record lies beside it.
 const IMAGE: &str = "img";
 
-/// The entry's image if it is there and what it should be; a damaged one is removed.
+/// Returns the entry's image if it exists and passes the check; removes a damaged one.
 ///
-/// Offline, a damaged one is an error, for it cannot be replaced.
+/// Offline, a damaged image is an error because it cannot be replaced.
 pub(super) fn cached(
     entry: &Entry,
     source: &str,
@@ -46,12 +46,12 @@ pub(super) fn cached(
     }
 }
 
-/// Whether an image of that key seems to be in the cache folder; [`cached`] finds out whether it is good.
+/// Returns whether the cache directory has an image of that key; [`cached`] checks its content.
 pub(super) fn is_cached(cache: &Path, key: &str) -> bool {
     cache.join(format!("{key}.{IMAGE}")).exists()
 }
 
-/// Unpacks `packed` into the entry, where it is found from now on.
+/// Unpacks `packed` into the entry, for this and later builds.
 pub(super) fn unpacked(
     entry: &Entry,
     packed: &Path,
@@ -69,7 +69,7 @@ pub(super) fn unpacked(
     })
 }
 
-/// Takes over an image that was made in the entry's work folder.
+/// Moves an image from the entry's work directory into the entry.
 pub(super) fn adopted(
     entry: &Entry,
     made: &Path,
@@ -86,7 +86,7 @@ pub(super) fn adopted(
     })
 }
 
-/// Checks, writes the record, then gives the image its name, so that an image with a name always has a record.
+/// Checks the image, writes the record, then gives the image its name: an image with a name always has a record.
 fn keep(
     entry: &Entry,
     source: &str,
@@ -101,8 +101,8 @@ fn keep(
     Verified::new(path, source.to_owned(), promise, seen)
 }
 
-/// What the entry's image was when it was read, and still is: unchanged since, or read again. Where others could have
-/// written image and record, only a digest that was known before counts.
+/// Returns what was read from the entry's image, from the record if the file is unchanged, else by reading it again. If other
+/// users can have written image and record, only a digest known in advance counts.
 fn recall(entry: &Entry, promise: &Promise, options: &Options<'_>) -> Result<Option<Seen>> {
     let path = entry.path(IMAGE);
     let (Some(record), true) = (Record::read(&entry.path(RECORD)), path.exists()) else {
@@ -126,7 +126,7 @@ fn recall(entry: &Entry, promise: &Promise, options: &Options<'_>) -> Result<Opt
     Ok(Some(seen))
 }
 
-/// Image and record may both be somebody else's.
+/// Creates the error for an image that other users may have written together with its record.
 fn unvouched(entry: &Entry) -> anyhow::Error {
     let folder = entry.folder().display();
     Failure::new(
@@ -154,7 +154,7 @@ pub(super) fn state(path: &Path) -> Result<State> {
     State::of(path).map_err(|error| storage("looking at", path, &error))
 }
 
-/// The digest of a whole file.
+/// Returns the digest of a whole file.
 pub(super) fn digest(path: &Path, what: &str, progress: &dyn Progress) -> Result<Digested> {
     let open = || {
         let file = File::open(path)?;

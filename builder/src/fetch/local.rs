@@ -1,5 +1,5 @@
-//! An image on this machine, raw or compressed. Its digest is whatever it is, unless a `.sha256` file beside it says
-//! what it should be.
+//! Images on this machine, raw or compressed. Any digest is accepted unless a `.sha256` file beside the image gives the
+//! expected one.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,7 +20,7 @@ use super::verified::{Pin, Promise, Seen, Verified};
 use crate::failure::{Failure, Kind};
 use crate::hex;
 
-/// A raw image is used where it is; another is unpacked into the cache under its digest.
+/// Returns a raw image in place; unpacks a compressed one into the cache under its digest.
 pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     let format = format(path)?;
     supported(path, format)?;
@@ -39,7 +39,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
         return Verified::new(path.to_owned(), source, &promise, seen);
     }
     promise.packed.check(&source, &packed)?;
-    // What is unpacked must be what was hashed, or the entry would have the wrong name.
+    // The unpacked file must be the hashed one; otherwise the entry would have the wrong name.
     let entry = cache.entry(&packed.sha256, options.progress)?;
     promise.packed = Pin {
         sha256: Some(packed.sha256),
@@ -71,7 +71,7 @@ fn format(path: &Path) -> Result<Format> {
         .map_err(|error| given(path, &error))
 }
 
-/// A path that a person gave cannot be read: theirs to correct if there is nothing, the disk's fault otherwise.
+/// Creates the error for an unreadable path from the user: a usage error if the file is missing, a storage error otherwise.
 pub(super) fn given(path: &Path, error: &io::Error) -> anyhow::Error {
     if error.kind() != io::ErrorKind::NotFound {
         return storage("reading", path, error);
@@ -83,7 +83,7 @@ pub(super) fn given(path: &Path, error: &io::Error) -> anyhow::Error {
     )
 }
 
-/// The digest of the file, from the record of an earlier run if the file has not changed since.
+/// Returns the digest of the file, from the record of an earlier run if the file has not changed since.
 fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
     let entry = cache.entry(&record_key(path)?, options.progress)?;
     let before = image::state(path)?;
@@ -119,7 +119,7 @@ fn unchanged(path: &Path, before: &State) -> Result<()> {
     ))
 }
 
-/// Records of local files are found by the file's full path.
+/// Returns the key of a local file's record, which depends on the file's full path.
 fn record_key(path: &Path) -> Result<String> {
     let full = fs::canonicalize(path).map_err(|error| storage("looking at", path, &error))?;
     Ok(format!(
@@ -128,7 +128,7 @@ fn record_key(path: &Path) -> Result<String> {
     ))
 }
 
-/// The digest in `<path>.sha256`, as `sha256sum` writes it; no file, no promise.
+/// Returns the digest in `<path>.sha256`, as `sha256sum` writes it; without that file, the pin is empty.
 pub(super) fn sidecar(path: &Path) -> Result<Pin> {
     let beside = with_ending(path, "sha256");
     if !beside.exists() {

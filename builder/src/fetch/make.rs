@@ -1,4 +1,4 @@
-//! A base that is made on this machine, kept in the cache under the digest of what it is made from.
+//! Bases that are made on this machine and cached under the digest of their inputs.
 
 use std::path::{Path, PathBuf};
 
@@ -12,26 +12,26 @@ use super::image;
 use super::verified::{Promise, Verified};
 use super::{Options, age};
 
-/// Something that makes an image.
+/// A maker of images.
 pub(super) trait Maker {
-    /// What it makes, in a few words for reports.
+    /// Describes the image in a few words for reports.
     fn describe(&self) -> String;
-    /// A SHA-256 of everything that decides what is made, lower-case hexadecimal.
+    /// Returns a SHA-256 of everything that determines the image, in lower-case hexadecimal.
     fn digest(&self) -> String;
-    /// Makes the image somewhere below `work_dir`, an empty folder that is removed afterwards.
+    /// Makes the image somewhere below `work_dir`, an empty directory that is removed afterwards.
     fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> Result<Made>;
 }
 
-/// What a maker made.
+/// The output of a maker.
 #[derive(Debug)]
 pub(super) struct Made {
     /// The raw image.
     pub image: PathBuf,
-    /// Files to keep beside it, each with the ending it gets in the cache.
+    /// Files to keep beside the image, each with its extension in the cache.
     pub beside: Vec<(PathBuf, &'static str)>,
 }
 
-/// The image of `maker`, made now unless it is in the cache.
+/// Returns the image of `maker`, making it unless the cache has it.
 pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified> {
     let (digest, source) = (maker.digest(), maker.describe());
     let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
@@ -50,13 +50,13 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
         }
         image::adopted(&entry, &made.image, &source, options)
     });
-    // A failed attempt's gigabytes go as well; its own error is the one to tell.
+    // The gigabytes of a failed attempt are removed as well; its own error is reported first.
     let cleaned = entry.remove_work_folder();
     let verified = verified?;
     cleaned.map(|()| verified)
 }
 
-/// The image of `maker` if it is in the cache; nothing is made or left there.
+/// Returns the image of `maker` if the cache has it, without making anything.
 pub(super) fn known(maker: &dyn Maker, options: &Options<'_>) -> Result<Option<Verified>> {
     let digest = maker.digest();
     if !options.cache.join(format!("{digest}.img")).exists() {
@@ -66,14 +66,14 @@ pub(super) fn known(maker: &dyn Maker, options: &Options<'_>) -> Result<Option<V
     image::cached(&entry, &maker.describe(), &Promise::default(), options)
 }
 
-/// Who makes the `debian-trixie` base.
+/// Returns the maker of the `debian-trixie` base.
 pub(super) fn debian(options: &Options<'_>) -> Debian {
     Debian(debian::Inputs {
         mirror: options.mirror.map(str::to_owned),
     })
 }
 
-/// mmdebstrap, as `fetch/debian` runs it.
+/// A maker that runs mmdebstrap through `fetch/debian`.
 pub(super) struct Debian(debian::Inputs);
 
 impl Maker for Debian {

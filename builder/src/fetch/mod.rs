@@ -1,6 +1,6 @@
-//! Gets what a build starts from: a base image and etcd's programs, each with a digest that was seen to be right.
+//! Fetches the inputs of a build: a base image and etcd's programs, each with a checked digest.
 //!
-//! Every path goes forward through the same four steps:
+//! Every source passes through the same four steps:
 //!
 //! ```text
 //!           resolve                get                   verify                unpack
@@ -9,9 +9,9 @@
 //! debian    recipe, mirror      ─▶ make (mmdebstrap)  ─▶ (apt: signatures)  ─▶ image in the cache ─▶ Verified
 //! etcd      pins, SHA256SUMS    ─▶ download, apt      ─▶ SHA-256            ─▶ archive            ─▶ EtcdBinaries
 //! ```
-//! Only `http` opens sockets. Only `cache` and `debian` create files, in the cache folder.
+//! Only `http` opens sockets. Only `cache` and `debian` create files, in the cache directory.
 
-// What is asked for
+// Sources
 mod debian;
 mod etcd;
 mod local;
@@ -65,9 +65,9 @@ use verified::{Pin, Promise};
 /// Where to keep what is fetched, and how to get it.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// The cache folder, created if it does not exist.
+    /// The cache directory, created if it does not exist.
     pub cache: &'a Path,
-    /// The user's folder of recipes (`--recipes`), for etcd's releases.
+    /// The user's directory of recipes (`--recipes`), for etcd's releases.
     pub recipes: Option<&'a Path>,
     /// Address of the Debian mirror (`--mirror`), for bases that are made and for etcd's packages.
     pub mirror: Option<&'a str>,
@@ -97,12 +97,12 @@ pub fn made_debian(options: &Options<'_>) -> Result<Option<Verified>> {
     make::known(&make::debian(options), options)
 }
 
-/// Returns a local image, raw or compressed with xz, zstd or gzip. Its first bytes tell which, not its name.
+/// Returns a local image, raw or compressed with xz, zstd or gzip. Its first bytes decide, not its name.
 pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     local::local(path, options)
 }
 
-/// Returns etcd's programs. The state folder may contain digests that an earlier build learned.
+/// Returns etcd's programs. The state directory may contain digests that an earlier build learned.
 pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<EtcdBinaries> {
     etcd::etcd(source, options, state)
 }
@@ -129,7 +129,7 @@ fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
     let urls = std::slice::from_ref(&download.url);
     let packed = download::download(&entry, urls, &promise.packed, options)?;
     let verified = image::unpacked(&entry, &packed, &download.url, &promise, options);
-    // Kept only for the next attempt after a full disk: bytes that are not what they should be will not become it.
+    // The download is kept only after a storage error, for the next attempt; wrong bytes are never kept.
     if !verified
         .as_ref()
         .is_err_and(|error| is(error, Kind::Storage))

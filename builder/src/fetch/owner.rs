@@ -1,9 +1,9 @@
-//! Whether other users of this machine can write to a file: what is read from such a file proves nothing.
+//! Checks whether other users of this machine can write to a file, in which case its content proves nothing.
 
 use std::io;
 use std::path::Path;
 
-/// Whether only this user, or root, can change the file or the entries of the folder.
+/// Returns whether only this user, or root, can change the file or the entries of the directory.
 #[cfg(unix)]
 pub(super) fn is_ours(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
@@ -14,14 +14,14 @@ pub(super) fn is_ours(path: &Path) -> io::Result<bool> {
     Ok((owner == user || owner == 0) && metadata.mode() & WRITABLE_BY_OTHERS == 0)
 }
 
-/// The standard library does not say who may write here, so that everything is checked.
+/// Returns `false`: the standard library does not report who may write here, so everything is checked.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the same as on Unix")]
 pub(super) fn is_ours(_path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Options for new files of the cache, which other users may read but not change, whatever the umask.
+/// Returns options for new files of the cache, which other users may read but not change, whatever the umask.
 pub(super) fn new_file() -> std::fs::OpenOptions {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true);
@@ -30,7 +30,7 @@ pub(super) fn new_file() -> std::fs::OpenOptions {
     options
 }
 
-/// Makes a folder, and those above it, that other users may not enter; one that exists is left as it is.
+/// Creates a directory and its parents, closed to other users; an existing directory stays unchanged.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

@@ -1,4 +1,4 @@
-//! A download so far. It survives a dropped connection and a killed run: the next one goes on where this one ended.
+//! Partial downloads. They survive a dropped connection and a killed run; the next run resumes where this one ended.
 
 use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 use super::cache::{self, Entry, storage};
 use super::digest::{DigestReader, Digested, Digester};
 
-/// Endings of the two files.
+/// The extensions of the two files.
 const PART: &str = "part";
 const FROM: &str = "part.from";
 
-/// Where the bytes came from.
+/// The source of the bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Origin {
     url: String,
-    /// `ETag` or `Last-Modified`: lets the server tell whether its file is still the same.
+    /// The `ETag` or `Last-Modified` header, by which the server detects whether its file is still the same.
     validator: Option<String>,
 }
 
-/// The bytes so far, and their digest so far.
+/// The bytes so far and their digest.
 #[derive(Debug)]
 pub(super) struct Partial {
     path: PathBuf,
@@ -30,12 +30,12 @@ pub(super) struct Partial {
     file: File,
     digester: Digester,
     origin: Origin,
-    /// Whether the bytes came in more than one answer, so that they may be of different files.
+    /// Whether the bytes came in more than one response and may belong to different files.
     pieced: bool,
 }
 
 impl Partial {
-    /// What an earlier run left of the entry, or nothing yet.
+    /// Opens the partial download that an earlier run left, or an empty one.
     pub(super) fn open(entry: &Entry, url: &str) -> Result<Self> {
         let (path, from) = (entry.path(PART), entry.path(FROM));
         let mut file = cache::resume(&path)?;
@@ -46,7 +46,7 @@ impl Partial {
             .and_then(|text| toml::from_str(&text).ok())
             .unwrap_or_default();
         if origin.url != url {
-            // Another mirror of the same digest: its bytes are as good, its validator is not.
+            // Another mirror with the same digest: its bytes remain usable, its validator does not.
             origin = Origin {
                 url: url.to_owned(),
                 validator: None,
@@ -63,12 +63,12 @@ impl Partial {
         })
     }
 
-    /// Bytes so far.
+    /// Returns the number of bytes so far.
     pub(super) fn len(&self) -> u64 {
         self.digester.size()
     }
 
-    /// The validator of the bytes so far, for `If-Range`.
+    /// Returns the validator of the bytes so far, for `If-Range`.
     pub(super) fn validator(&self) -> Option<&str> {
         self.origin.validator.as_deref()
     }
@@ -77,7 +77,7 @@ impl Partial {
         self.pieced
     }
 
-    /// The bytes to come are of another answer than those so far.
+    /// Records that the next bytes come from another response than the bytes so far.
     pub(super) fn resume(&mut self) {
         self.pieced = self.len() > 0;
     }
@@ -90,7 +90,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Throws away the bytes so far; those to come have this validator.
+    /// Discards the bytes so far; the next ones have this validator.
     pub(super) fn restart(&mut self, validator: Option<String>) -> Result<()> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.map_err(|error| storage("emptying", &self.path, &error))?;
@@ -100,12 +100,12 @@ impl Partial {
         cache::replace(&self.from, &toml::to_string(&self.origin)?)
     }
 
-    /// The whole download and its digest.
+    /// Returns the path of the whole download and its digest.
     pub(super) fn finish(self) -> (PathBuf, Digested) {
         (self.path, self.digester.finish())
     }
 
-    /// Removes a download that is of no more use.
+    /// Removes a download that is no longer useful.
     pub(super) fn remove(entry: &Entry) -> Result<()> {
         entry.remove(PART)?;
         entry.remove(FROM)

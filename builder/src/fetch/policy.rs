@@ -1,19 +1,19 @@
-//! How often and how long a download is tried.
+//! Limits on how often and for how long a download is attempted.
 
 use std::time::Duration;
 
-/// How patient a download is.
+/// The retry policy of downloads.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Attempts in a row that bring less than [`Policy::headway`], before giving up.
+    /// The number of attempts in a row with less than [`Policy::headway`] new bytes before giving up.
     pub attempts: u32,
-    /// Pause after the first failed attempt; doubled after each further one.
+    /// The pause after the first failed attempt, doubled after each further one.
     pub pause: Duration,
-    /// Longest pause.
+    /// The longest pause.
     pub longest_pause: Duration,
-    /// A connection silent for this long counts as dropped.
+    /// The time of silence after which a connection counts as dropped.
     pub silence: Duration,
-    /// New bytes that make an attempt worth forgiving its end.
+    /// The number of new bytes with which an attempt does not count as failed.
     pub headway: u64,
 }
 
@@ -30,7 +30,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// How long to wait after that many failures in a row.
+    /// Returns the pause after that many failures in a row.
     pub(super) fn pause_after(&self, failures: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         self.pause.saturating_mul(doubled).min(self.longest_pause)

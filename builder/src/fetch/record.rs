@@ -1,7 +1,7 @@
-//! What was read, written down beside it, so that a warm build need not read gigabytes again.
+//! Records of what was read, stored beside it, so that a warm build need not read gigabytes again.
 //!
-//! A record holds for a file as long as the file's state is the one noted: size, change times and, where the system has
-//! them, device and inode number. Any difference means reading and hashing again.
+//! A record is valid as long as the file's state is the one recorded: size, change times and, if the system has them, device
+//! and inode number. After any difference, the file is read and hashed again.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digested;
 use super::verified::Seen;
 
-/// Ending of a record in the cache.
+/// The extension of a record in the cache.
 pub(super) const RECORD: &str = "toml";
 
 /// A record as written.
@@ -22,7 +22,7 @@ pub(super) const RECORD: &str = "toml";
 pub(super) struct Record {
     packed: Noted,
     raw: Noted,
-    /// State of the file when it was read; `None` until the file has its final name.
+    /// The state of the file when it was read; `None` until the file has its final name.
     state: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Record {
         }
     }
 
-    /// The record in that file; an unreadable one is as good as none.
+    /// Reads the record in that file; returns `None` if it is unreadable.
     pub(super) fn read(path: &Path) -> Option<Self> {
         toml::from_str(&fs::read_to_string(path).ok()?).ok()
     }
@@ -55,7 +55,7 @@ impl Record {
         toml::to_string(self)
     }
 
-    /// Whether the file has not changed since it was read.
+    /// Returns whether the file has not changed since it was read.
     pub(super) fn holds(&self, now: &State) -> bool {
         self.state.as_ref() == Some(&now.0)
     }
@@ -72,7 +72,7 @@ impl Record {
     }
 }
 
-/// The state of a file: equal as long as nobody changed it.
+/// The state of a file, which compares equal as long as the file is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State(String);
 

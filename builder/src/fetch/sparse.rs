@@ -1,20 +1,20 @@
-//! Writes a file with holes where the data is zero: images are mostly empty space.
+//! Writes files with holes in place of zeros: images are mostly empty space.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 
-/// Zero runs are looked for in aligned pieces of this size; a multiple of any file system's block.
+/// The size of the aligned pieces that are checked for zeros; a multiple of every file system's block size.
 pub(super) const PIECE: usize = 64 << 10;
 
 static ZEROS: [u8; PIECE] = [0; PIECE];
 
-/// Writes to a file that was empty.
+/// A sparse writer to a file that was empty.
 #[derive(Debug)]
 pub(super) struct SparseWriter<'a> {
     file: &'a File,
-    /// Where the file's own cursor is.
+    /// The position of the file's own cursor.
     cursor: u64,
-    /// Bytes taken, written or skipped.
+    /// The number of bytes accepted, written or skipped.
     size: u64,
 }
 
@@ -27,9 +27,9 @@ impl<'a> SparseWriter<'a> {
         }
     }
 
-    /// Takes the next bytes. All but the last call should bring a multiple of [`PIECE`], or holes are missed.
+    /// Writes the next bytes. All calls but the last should pass a multiple of [`PIECE`], or holes are missed.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Runs of pieces that hold something go out in one write.
+        // A run of pieces with data is written at once.
         let zero = |piece: &[u8]| *piece == ZEROS[..piece.len()];
         let mut pieces = bytes.chunks(PIECE).peekable();
         let (mut start, mut end) = (0, 0);
@@ -47,7 +47,7 @@ impl<'a> SparseWriter<'a> {
         Ok(())
     }
 
-    /// Gives the file its full length, holes at the end included.
+    /// Gives the file its full length, including holes at the end.
     pub(super) fn finish(self) -> io::Result<()> {
         self.file.set_len(self.size)
     }
@@ -67,7 +67,7 @@ impl<'a> SparseWriter<'a> {
 mod tests {
     use super::*;
 
-    /// `map` is one letter per piece: `.` for zeros. Written in calls of `step` pieces.
+    /// Writes `map`, which has one letter per piece (`.` for zeros), in calls of `step` pieces.
     #[track_caller]
     fn check(map: &str, tail: &[u8], step: usize) {
         let mut bytes: Vec<u8> = map

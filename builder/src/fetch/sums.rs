@@ -2,7 +2,7 @@
 
 use crate::recipe::is_sha256;
 
-/// The digest in a file beside the one it is about, which may consist of the digest alone.
+/// Returns the digest in a file beside the one it describes; that file may consist of the digest alone.
 pub(super) fn digest_beside(text: &str, name: &str) -> Option<String> {
     let alone = text.trim().to_ascii_lowercase();
     match is_sha256(&alone) {
@@ -11,7 +11,7 @@ pub(super) fn digest_beside(text: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The digest of exactly that name; `None` where it is absent, or where two lines differ about it.
+/// Returns the digest of exactly that name, or `None` if it is absent or two lines disagree about it.
 pub(super) fn listed_digest<'t>(list: &'t str, name: &str) -> Option<&'t str> {
     let mut of_name = list
         .lines()

@@ -1,4 +1,4 @@
-//! From a compressed source to a raw image: decoded on this thread (xz: on several), hashed and written on another.
+//! Unpacks compressed images. One thread decodes (several for xz), another hashes and writes.
 //!
 //! ```text
 //! file ─▶ digest ─▶ decoder ─▶ full chunks ─▶ digest ─▶ sparse file
@@ -24,18 +24,18 @@ use super::xz::XzError;
 use crate::failure::{Failure, Kind};
 use crate::progress::Task;
 
-/// One chunk; a multiple of what the sparse writer looks at.
+/// The size of one chunk, a multiple of the sparse writer's piece.
 const CHUNK: usize = 16 * PIECE;
 
-/// Chunks on their way from decoder to disk.
+/// The number of chunks between decoder and disk.
 const CHUNKS: usize = 8;
 
-/// An image whose size nobody published may have this many bytes: more than any card that nodes start from.
+/// The largest accepted image without a published size: more than any card that nodes start from.
 const LARGEST_IMAGE: u64 = if cfg!(test) { 1 << 20 } else { 64 << 30 };
 
-/// Unpacks the file at `source` into `target`, whole. `size` is the length promised for the image, where known.
+/// Unpacks the whole file at `source` into `target`. `size` is the length promised for the image, if known.
 ///
-/// What was seen is returned only after the source was read to its very end, whatever the decoder made of it.
+/// Returns the digests only after the source was read to its end, even if the decoder stopped before.
 pub(super) fn unpack(
     source: &Path,
     target: &Temporary,
@@ -62,7 +62,7 @@ pub(super) fn unpack(
     Ok(Seen { packed, raw })
 }
 
-/// Reads what the decoder left; it must be nothing.
+/// Reads the bytes that follow the decoder's end, and fails if there are any.
 fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Result<Digested> {
     let left = reader
         .fill_buf()
@@ -82,7 +82,7 @@ fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Resu
         .map_err(|error| unreadable(source, &error))
 }
 
-/// Moves everything from `decoder` to `target` and tells its digest.
+/// Moves everything from `decoder` to `target` and returns its digest.
 fn pump(
     decoder: &mut impl Read,
     target: &Temporary,
@@ -103,7 +103,7 @@ fn pump(
     })
 }
 
-/// Decodes until the end, or until the writer has stopped; then its own error says why.
+/// Decodes until the end, or until the writer has stopped, in which case the writer reports the error.
 fn feed(
     decoder: &mut impl Read,
     full: &SyncSender<Vec<u8>>,
@@ -122,14 +122,14 @@ fn write(file: &File, chunks: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>) -> io
     for chunk in chunks {
         digester.update(&chunk);
         writer.write(&chunk)?;
-        // The decoder may have finished; then nobody needs it.
+        // The decoder may have finished and no longer need the chunk.
         let _ = empty.send(chunk);
     }
     writer.finish()?;
     Ok(digester.finish())
 }
 
-/// A full chunk; less only at the end.
+/// Reads a full chunk; it is shorter only at the end.
 fn fill(decoder: &mut impl Read, mut chunk: Vec<u8>) -> io::Result<Vec<u8>> {
     chunk.resize(CHUNK, 0);
     let mut length = 0;
@@ -145,7 +145,7 @@ fn fill(decoder: &mut impl Read, mut chunk: Vec<u8>) -> io::Result<Vec<u8>> {
 
 const HINT: &str = "the file is damaged or incomplete: fetch it again and compare its digest with the published one";
 
-/// A few bytes can unpack to more than any disk has.
+/// Creates the error for an image that is too long: a few bytes can unpack to more than any disk holds.
 fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
     let source = source.display();
     match size {
@@ -166,7 +166,7 @@ fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
     }
 }
 
-/// The disk failed, or the data is not what it claims to be.
+/// Creates the error for a failed disk or for data that is not in the expected format.
 fn unreadable(source: &Path, error: &io::Error) -> anyhow::Error {
     if error.raw_os_error().is_some() {
         return storage("reading", source, error);
@@ -182,7 +182,7 @@ fn unreadable(source: &Path, error: &io::Error) -> anyhow::Error {
     }
 }
 
-/// Refuses compressions that are recognised but not undone.
+/// Refuses compressions that are recognized but not supported.
 pub(super) fn supported(path: &Path, format: Format) -> Result<()> {
     let name = match format {
         Format::Zip => "zip",

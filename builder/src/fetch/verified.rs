@@ -1,4 +1,4 @@
-//! What `fetch` returns for a base: an image whose digest was checked.
+//! The result of `fetch` for a base: an image whose digest was checked.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use crate::failure::{Failure, Kind};
 
 /// A raw image that was read to its end and is what was promised.
 ///
-/// **Invariant**: made only by `Verified::new`, which compares what was seen with what was promised; what was seen
-/// comes from a reader that drains its source, or from a record of that reading for a file unchanged since.
+/// **Invariant**: only `Verified::new` creates one, after comparing the digests read with those promised. The former come from
+/// a reader that drains its source, or from a record of that reading for a file unchanged since.
 #[derive(Debug)]
 pub struct Verified {
     path: PathBuf,
-    /// Opened while what was verified could not be replaced.
+    /// Opened while the verified file could not be replaced.
     file: File,
     source: String,
     raw: Digested,
@@ -40,40 +40,40 @@ impl Verified {
         })
     }
 
-    /// The raw image, open for reading.
+    /// Returns the raw image, open for reading.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Where the raw image is. Read [`file`](Self::file): by now the path may lead to another image.
+    /// Returns the path of the raw image. Read [`file`](Self::file) instead: the path may lead to another image by now.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// SHA-256 of the raw image, lower-case hexadecimal.
+    /// Returns the SHA-256 of the raw image, in lower-case hexadecimal.
     pub fn raw_sha256(&self) -> &str {
         &self.raw.sha256
     }
 
-    /// Size of the raw image in bytes.
+    /// Returns the size of the raw image in bytes.
     pub fn size(&self) -> u64 {
         self.raw.size
     }
 
-    /// Where it came from, for reports: an address, a path or how it was made.
+    /// Returns the origin of the image for reports: an address, a path or how it was made.
     pub fn source(&self) -> &str {
         &self.source
     }
 }
 
-/// What was read: the source as it came, and the image inside it. The same twice when it came unpacked.
+/// The digests that were read: of the source as it came, and of the image in it. Both are equal for an unpacked source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) packed: Digested,
     pub(super) raw: Digested,
 }
 
-/// What the source and the image inside it should be.
+/// The expected digests and sizes of the source and the image in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Promise {
     pub(super) packed: Pin,
@@ -88,7 +88,7 @@ impl Promise {
     }
 }
 
-/// A digest and a size known in advance, each only where somebody published it.
+/// A digest and a size known in advance, each only if published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pin {
     pub(super) sha256: Option<String>,
@@ -103,7 +103,7 @@ impl Pin {
         }
     }
 
-    /// The size first: it says more about what went wrong.
+    /// Checks the size first, because it says more about the cause of a mismatch.
     pub(super) fn check(&self, thing: &str, seen: &Digested) -> Result<()> {
         match self.size {
             Some(size) if size != seen.size => Err(wrong(

@@ -1,10 +1,10 @@
-//! A reader that tells how far it is.
+//! A reader that reports its progress.
 
 use std::io::{self, Read};
 
 use crate::progress::Task;
 
-/// Reads through to `inner`, telling the task after every read.
+/// A reader that passes through to `inner` and reports to the task after every read.
 pub(super) struct Watched<'a, R> {
     inner: R,
     task: &'a mut dyn Task,

@@ -1,27 +1,27 @@
-//! xz on all cores, reading every stream of the source to its last byte.
+//! Decodes xz on all cores, reading every stream of the source to its last byte.
 //!
-//! liblzma decodes blocks side by side where their headers tell their sizes, as `xz -T` and pi-gen write them; other
-//! files it decodes on one core. It stops at the end of a stream, so what may follow one (padding, more streams) is
-//! handled here, and nothing else is accepted. Format: <https://tukaani.org/xz/xz-file-format.txt>.
+//! liblzma decodes blocks in parallel if their headers contain their sizes, as `xz -T` and pi-gen write them; it decodes other
+//! files on one core. It stops at the end of a stream. This module handles what may follow, that is, padding and more
+//! streams, and refuses anything else. Format: <https://tukaani.org/xz/xz-file-format.txt>.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
 
-/// Memory for all decoding threads together; a whole build stays below twice this.
+/// The memory limit for all decoding threads together; a whole build stays below twice this.
 const MEMORY: u64 = 256 << 20;
 
-/// A stream is padded with zero bytes to a multiple of this.
+/// The unit of stream padding: zero bytes fill a stream up to a multiple of this.
 const PADDING: u64 = 4;
 
-/// Decodes one or more concatenated xz streams.
+/// A decoder of one or more concatenated xz streams.
 pub(super) struct XzDecoder<R> {
     source: R,
     stream: Stream,
     state: State,
     threads: u32,
-    /// Bytes of the source used so far.
+    /// The number of bytes of the source used so far.
     offset: u64,
 }
 
@@ -32,16 +32,16 @@ enum State {
     Done,
 }
 
-/// How xz data can be wrong.
+/// A defect of xz data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum XzError {
     /// The source ends inside a stream.
     Truncated,
-    /// What follows a stream is neither padding nor a stream.
+    /// Neither padding nor a stream follows a stream.
     Garbage,
-    /// The data or one of its checks is wrong.
+    /// The data or one of its checksums is wrong.
     Damaged,
-    /// A filter or check liblzma does not know.
+    /// liblzma does not know a filter or checksum.
     Unknown,
     /// Decoding needs more than [`MEMORY`].
     TooBig,
@@ -64,7 +64,7 @@ impl<R: BufRead> XzDecoder<R> {
         self.source
     }
 
-    /// Decodes some; nothing only at the end of the stream or when liblzma wants more input first.
+    /// Decodes some bytes; returns 0 only at the end of the stream or if liblzma needs more input first.
     fn decode(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let input = self.source.fill_buf()?;
         let (at_end, total) = (
@@ -85,7 +85,7 @@ impl<R: BufRead> XzDecoder<R> {
         Ok(usize::try_from(self.stream.total_out() - total.1).unwrap_or(usize::MAX))
     }
 
-    /// Passes over padding to the next stream or the end.
+    /// Skips padding up to the next stream or the end.
     fn pass_padding(&mut self) -> io::Result<()> {
         let start = self.offset;
         loop {
@@ -114,7 +114,7 @@ impl<R: BufRead> XzDecoder<R> {
 
     fn wrong(&self, error: Error) -> io::Error {
         match error {
-            // Of the first stream the magic has been sniffed already.
+            // The magic number of the first stream was already checked.
             Error::Format => XzError::Garbage.at(self.offset),
             Error::MemLimit | Error::Mem => XzError::TooBig.at(self.offset),
             Error::Options | Error::UnsupportedCheck => XzError::Unknown.at(self.offset),
@@ -160,7 +160,7 @@ impl XzError {
         )
     }
 
-    /// The one inside an error of [`XzDecoder`].
+    /// Returns the defect inside an error of [`XzDecoder`].
     pub(super) fn of(error: &io::Error) -> Option<Self> {
         error
             .get_ref()?
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    /// A source of four blocks, as `xz -T` writes them.
+    /// Packs data into four blocks, as `xz -T` writes them.
     fn packed(data: &[u8]) -> Vec<u8> {
         let mut builder = MtStreamBuilder::new();
         builder

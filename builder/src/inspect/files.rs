@@ -1,4 +1,4 @@
-//! The file systems of an image, by place: one that an image does not have cannot be taken for another.
+//! The file systems of an image, addressed by place so that they cannot be confused.
 
 use anyhow::Result;
 use diskimg::ReadFs;
@@ -17,7 +17,7 @@ impl Files {
         Self { boot, root }
     }
 
-    /// The file system at that place.
+    /// Returns the file system at `place`.
     pub fn at(&mut self, place: Place) -> Result<&mut (dyn ReadFs + 'static)> {
         match place {
             Place::Boot => Ok(&mut *self.boot),
@@ -26,7 +26,7 @@ impl Files {
         }
     }
 
-    /// Every file system there is.
+    /// Returns an iterator over every file system of the image.
     pub fn all(&mut self) -> impl Iterator<Item = &mut (dyn ReadFs + 'static)> {
         let boot = std::iter::once(&mut *self.boot);
         boot.chain(self.root.as_deref_mut())
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Files {
     }
 }
 
-/// Ubuntu Core 20 and later are shipped without one.
+/// Returns the error for an image without a root partition, such as Ubuntu Core 20 and later.
 pub(super) fn rootless() -> anyhow::Error {
     Failure::new(
         Kind::Unsupported,

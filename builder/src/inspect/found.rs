@@ -1,4 +1,4 @@
-//! What a base holds at the paths a plan may touch.
+//! The contents of a base at the paths that a plan may change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use super::image::Image;
 
-/// The partitions we edit.
+/// A partition or file system that this program reads or edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
-    /// The FAT the firmware boots from.
+    /// The FAT partition that the firmware boots from.
     Boot,
-    /// The ext4: the root, or what is laid over it.
+    /// The ext4 partition: the root file system, or the writable layer above it.
     Root,
-    /// The read-only system that Ubuntu Core keeps in a snap: looked into, never written.
+    /// The read-only system that Ubuntu Core keeps in a snap. It is read, never written.
     Base,
 }
 
 impl Place {
-    /// How reports name it.
+    /// Returns the name that reports use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Boot => "boot",
@@ -33,7 +33,7 @@ impl Place {
     }
 }
 
-/// What a path of the base holds.
+/// The content of a base at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing.
@@ -44,10 +44,10 @@ pub enum Before {
         attributes: Attributes,
         /// Size in bytes.
         size: u64,
-        /// The bytes, of a file small enough to be edited as text (at most 1 MiB).
+        /// The bytes, if the file is small enough to be edited as text (at most 1 MiB).
         content: Option<Arc<[u8]>>,
     },
-    /// A folder.
+    /// A directory.
     Folder {
         /// Permission bits, owner and group numbers.
         attributes: Attributes,
@@ -61,13 +61,13 @@ pub enum Before {
     Other,
 }
 
-/// What was found in the base at every path a plan may touch.
+/// The content of the base at every path that a plan may change.
 pub type Found = BTreeMap<(Place, String), Before>;
 
-/// Files up to this size are read whole, so that they can be edited and compared.
+/// The largest file that is read whole, so that it can be edited and compared.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// Looks every path up.
+/// Looks up every path.
 pub fn find(image: &Image, paths: &BTreeSet<(Place, String)>) -> Result<Found> {
     let mut files = image.files()?;
     let mut found = Found::new();

@@ -1,4 +1,4 @@
-//! An image file opened for reading: its partitions found by content, its file systems by number.
+//! An image file opened for reading: partitions are identified by content, file systems by number.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::recognize::refuse_booted;
 use crate::failure::{Failure, Kind};
 use crate::printable::printable;
 
-/// Bytes of the first sector, which holds the partition table.
+/// Size in bytes of the first sector, which holds the partition table.
 const SECTOR: u64 = 512;
 
 /// An image opened for reading. The file is never opened for writing.
@@ -25,16 +25,16 @@ const SECTOR: u64 = 512;
 pub struct Image {
     storage: Arc<dyn Storage>,
     layout: Layout,
-    /// The same storage, where it is a file: such an image is copied without reading it.
+    /// The same storage, if it is a file: such an image is copied without reading it.
     file: Option<Arc<ReadOnlyFile>>,
-    /// Facts about an image of Ubuntu Core that its layout does not show; of bases only.
+    /// Facts about an Ubuntu Core image that its layout does not show; set for bases only.
     known: Known,
 }
 
 impl Image {
-    /// Opens a base that has not been booted: a booted one has an identity that N nodes must not share.
+    /// Opens a base that has not been booted. A booted one has an identity that several nodes must not share.
     ///
-    /// The checks of the file systems come first: they name what is wrong, where a reader would fail without a reason.
+    /// The file system checks come first because they name the fault, which a reader would not.
     pub fn open_base(file: &File) -> Result<Self> {
         let file = opened(file.try_clone()?)?;
         let storage: Arc<dyn Storage> = file.clone();
@@ -50,7 +50,7 @@ impl Image {
         })
     }
 
-    /// Refuses a base whose grade is another than the one asked for.
+    /// Refuses a base whose grade differs from the requested one.
     pub fn check_grade(&self, allowed: SignedModels) -> Result<()> {
         core::base::check_grade(&self.layout, allowed)
     }
@@ -66,7 +66,7 @@ impl Image {
         })
     }
 
-    /// The same over any storage, such as a base with edits laid over it.
+    /// Opens an image on any storage, such as a base with edits laid over it.
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
         let layout = match recognised(&storage)? {
             Some(core) => core.layout(&storage)?,
@@ -80,34 +80,34 @@ impl Image {
         })
     }
 
-    /// What was found.
+    /// Returns the layout of the image.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Lines worth knowing before nodes are made of this base.
+    /// Returns the warnings to print before building nodes from this base.
     pub fn doubts(&self) -> &[String] {
         &self.known.doubts
     }
 
-    /// The file, if the image is one.
+    /// Returns the file, if the image is one.
     pub fn file(&self) -> Option<&File> {
         self.file.as_deref().map(ReadOnlyFile::file)
     }
 
-    /// The bytes, shareable between threads.
+    /// Returns the bytes, shareable between threads.
     pub fn storage(&self) -> Arc<dyn Storage> {
         Arc::clone(&self.storage)
     }
 
-    /// A reader of the boot partition.
+    /// Opens a reader of the boot partition.
     pub fn boot(&self) -> Result<Box<dyn ReadFs>> {
         Ok(Box::new(diskimg::fat::FatReader::open(
             self.window(&self.layout.boot)?,
         )?))
     }
 
-    /// A reader of the root partition, of an image that has one.
+    /// Opens a reader of the root partition; fails if the image has none.
     pub fn root(&self) -> Result<Box<dyn ReadFs>> {
         match &self.layout.system {
             System::Root(part) => self.ext4(part),
@@ -115,14 +115,14 @@ impl Image {
         }
     }
 
-    /// Readers of all its file systems.
+    /// Opens readers of all file systems of the image.
     pub fn files(&self) -> Result<Files> {
         let ext4 = self.layout.system.part();
         let ext4 = ext4.map(|part| self.ext4(part)).transpose()?;
         Ok(Files::new(self.boot()?, ext4))
     }
 
-    /// Whether the base snap holds that path, links not followed.
+    /// Returns whether the base snap contains `path`, without following links.
     pub(super) fn in_base_snap(&self, path: &str) -> Before {
         match self.known.paths.contains(path) {
             true => Before::Other,
@@ -146,7 +146,7 @@ fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
     Ok(Arc::new(file))
 }
 
-/// Refuses a base that must not be edited, and collects what its layout does not show.
+/// Refuses a base that must not be edited, and collects the facts that its layout does not show.
 fn check(storage: &Arc<dyn Storage>) -> Result<Known> {
     if let Some(core) = recognised(storage)? {
         let known = core.check(storage)?;
@@ -174,7 +174,8 @@ fn check_ext4(root: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
     Ok(())
 }
 
-/// Ubuntu Core has another layout; what cannot be read as a table is told by those who need one.
+/// Recognizes Ubuntu Core, which has its own layout. An unreadable partition table is reported by the callers that need
+/// one.
 fn recognised(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     match storage.size() {
         0..SECTOR => Ok(None),
@@ -182,7 +183,7 @@ fn recognised(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     }
 }
 
-/// The layout of a system with a root file system.
+/// Reads the layout of a system with a root file system.
 fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
     let table = table(&**storage)?;
     let (boot, root) = (boot(&table)?, root(&table, storage)?);
@@ -201,7 +202,7 @@ fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
     })
 }
 
-/// The partition table, which must be an MBR.
+/// Reads the partition table, which must be an MBR.
 fn table(storage: &dyn Storage) -> Result<PartitionTable> {
     if storage.size() < SECTOR {
         return Err(Failure::new(
@@ -225,14 +226,14 @@ fn no_mbr() -> anyhow::Error {
     )
 }
 
-/// The first FAT.
+/// Returns the first FAT partition.
 fn boot(table: &PartitionTable) -> Result<&Partition> {
     find(&table.partitions, "FAT boot", |it| {
         it.kind == PartitionKind::Fat
     })
 }
 
-/// The Linux partition that holds an operating system; the first one if none does, so that the error is about it.
+/// Returns the Linux partition that holds an operating system, or the first one if none does, so that the error names it.
 fn root<'t>(table: &'t PartitionTable, storage: &Arc<dyn Storage>) -> Result<&'t Partition> {
     let is_linux = |it: &Partition| it.kind == PartitionKind::Linux;
     let has_system = |it: &Partition| {

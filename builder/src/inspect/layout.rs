@@ -1,4 +1,4 @@
-//! What an image is made of.
+//! The structure of an image.
 
 use serde::Serialize;
 
@@ -6,45 +6,45 @@ use super::found::Place;
 use super::os_release::OsRelease;
 use crate::recipe::Grade;
 
-/// An image's partitions and what its root says it is.
+/// The partitions of an image and the operating system that its root names.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Size of the image in bytes.
     pub size: u64,
     /// MBR disk signature.
     pub disk_id: u32,
-    /// The FAT the firmware boots from.
+    /// The FAT partition that the firmware boots from.
     pub boot: Part,
-    /// Where a node's system is, or comes from.
+    /// Where a node's system is, or what it is created from.
     pub system: System,
     /// Numbers of the partitions that are neither boot nor root; a node leaves them unchanged.
     pub others: Vec<u32>,
-    /// Which operating system it is.
+    /// The operating system.
     pub os: OsRelease,
 }
 
-/// What besides the boot partition an image has: it decides how a node gets onto it.
+/// What an image has apart from the boot partition, which decides how a node is written to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum System {
-    /// An ext4 that the node runs from as it is.
+    /// An ext4 partition that the node runs from directly.
     Root(Part),
-    /// Ubuntu Core 18: an ext4 that is laid over the read-only base on the node.
+    /// Ubuntu Core 18: an ext4 partition that the node mounts over the read-only base.
     Writable(Part),
-    /// Ubuntu Core 20 and later: nothing. The first boot makes the rest of what lies on the FAT.
+    /// Ubuntu Core 20 and later: no other partition. The first boot creates the rest from the content of the FAT partition.
     Seed(Grade),
 }
 
-/// Where a node's own files lie in an image.
+/// The location of a node's own files in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// Which file system.
+    /// The file system.
     pub place: Place,
     /// The directory that contains every file of the node, or `None` if they are spread over the root file system.
     pub payload: Option<&'static str>,
 }
 
 impl System {
-    /// Where a node's files lie.
+    /// Returns the location of a node's files.
     pub fn home(&self) -> Home {
         match self {
             Self::Root(_) => Home {
@@ -62,7 +62,8 @@ impl System {
         }
     }
 
-    /// Bytes that must stay free in the file system of a node's files: snapd keeps up to three kernels on the FAT.
+    /// Returns the bytes that must stay free in the file system with the node's files: snapd keeps up to three kernels on
+    /// the FAT.
     pub fn reserve(&self) -> u64 {
         match self {
             Self::Root(_) | Self::Writable(_) => 0,
@@ -70,7 +71,7 @@ impl System {
         }
     }
 
-    /// The ext4, where there is one.
+    /// Returns the ext4 partition, if the image has one.
     pub fn part(&self) -> Option<&Part> {
         match self {
             Self::Root(part) | Self::Writable(part) => Some(part),
@@ -80,7 +81,7 @@ impl System {
 }
 
 impl Layout {
-    /// The partitions that are edited, in the order of the table.
+    /// Returns the partitions that are edited, in the order of the table.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         std::iter::once(&self.boot).chain(self.system.part())
     }

@@ -1,4 +1,4 @@
-//! Which C library a base has, as its package manager knows it (deb-status(5)).
+//! The C library version of a base, as recorded by its package manager (deb-status(5)).
 
 use anyhow::{Context as _, Result};
 use diskimg::{FileKind, ReadFs};
@@ -7,10 +7,11 @@ use super::image::Image;
 use crate::recipe::Recipe;
 
 const STATUS: &str = "/var/lib/dpkg/status";
-/// A desktop's file has some megabytes.
+/// Size limit of the status file; a desktop's has a few megabytes.
 const STATUS_LIMIT: u64 = 64 << 20;
 
-/// The version of the base's glibc, e.g. `(2, 41)`: the recipe's, else what dpkg recorded; `None` if neither says.
+/// Returns the version of the base's glibc, e.g. `(2, 41)`, from the recipe or else from dpkg; `None` if neither records
+/// it.
 pub fn glibc(image: &Image, recipe: &Recipe) -> Result<Option<(u32, u32)>> {
     if recipe.glibc.is_some() {
         return Ok(recipe.glibc);
@@ -29,7 +30,7 @@ fn status(root: &mut dyn ReadFs) -> diskimg::Result<Option<String>> {
     }
 }
 
-/// The version of the package libc6, where it is installed.
+/// Returns the version of the package libc6, if it is installed.
 fn installed(status: &str) -> Option<(u32, u32)> {
     let mut packages = status.split("\n\n");
     let libc = packages.find(|package| field(package, "Package") == Some("libc6"))?;

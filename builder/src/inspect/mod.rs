@@ -1,4 +1,4 @@
-//! A verified base → its layout as found: partitions, file systems, family, room. Reads only.
+//! Reads the layout of a verified base: partitions, file systems, family, free space. Reads only.
 
 mod core;
 mod files;

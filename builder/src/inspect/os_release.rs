@@ -1,4 +1,4 @@
-//! The operating system of a root file system, as its os-release(5) names it, and the processor it runs on.
+//! The operating system of a root file system, as its os-release(5) names it, and the processor that it runs on.
 
 use anyhow::Result;
 use diskimg::ReadFs;
@@ -6,32 +6,32 @@ use diskimg::ReadFs;
 use crate::failure::{Failure, Kind};
 use crate::printable::printable;
 
-/// Where os-release(5) may be. The second path is usually a link to the first one, and readers do not follow links.
+/// Possible paths of os-release(5). The second is usually a link to the first, and readers do not follow links.
 const PATHS: [&str; 2] = ["/usr/lib/os-release", "/etc/os-release"];
 
 /// `e_machine` of `AArch64` in the ELF header (ELF for the Arm 64-bit Architecture, 4.1).
 const EM_AARCH64: u16 = 183;
 const EM_ARM: u16 = 40;
 
-/// Programs whose ELF header tells the processor; the first one that the root has is read.
+/// Programs whose ELF header names the processor; the first one found on the root is read.
 const PROGRAMS: [&str; 2] = ["/usr/bin/dash", "/usr/bin/ls"];
 
 const STOCK: &str =
     "use a stock 64-bit Raspberry Pi OS Lite or the debian-trixie recipe; see `etcd-image recipes`";
 
-/// What an operating system calls itself.
+/// The name that an operating system gives itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OsRelease {
     /// `ID`, e.g. `debian`.
     pub id: String,
-    /// `VERSION_ID`, e.g. `13`; empty where there is none.
+    /// `VERSION_ID`, e.g. `13`; empty if there is none.
     pub version: String,
     /// `PRETTY_NAME`, for people.
     pub pretty_name: String,
 }
 
 impl OsRelease {
-    /// Reads it from a root file system for arm64.
+    /// Reads os-release(5) from a root file system for arm64.
     pub(super) fn read(root: &mut dyn ReadFs) -> Result<Self> {
         for path in PATHS {
             if let Some(text) = text(root, path)? {
@@ -44,7 +44,7 @@ impl OsRelease {
         ))
     }
 
-    /// Whether the file system holds an operating system.
+    /// Returns whether the file system holds an operating system.
     pub(super) fn is_in(root: &mut dyn ReadFs) -> bool {
         let mut has = |path: &str| root.metadata(path).is_ok_and(|found| found.is_some());
         PATHS.into_iter().any(&mut has)

@@ -1,4 +1,4 @@
-//! Which recipe an image belongs to: decided by what is inside, never by the file's name.
+//! Finds the recipe of an image by its content, never by its file name.
 
 use anyhow::Result;
 use diskimg::ReadFs;
@@ -9,7 +9,7 @@ use super::os_release::text;
 use crate::failure::{Failure, Kind};
 use crate::recipe::{Recipe, Recognize};
 
-/// The first recipe that describes the image.
+/// Returns the first recipe that describes the image.
 pub fn recognize<'r>(image: &Image, recipes: &'r [Recipe]) -> Result<&'r Recipe> {
     for recipe in recipes {
         if matches(image, &recipe.recognize)? {
@@ -27,7 +27,7 @@ pub fn recognize<'r>(image: &Image, recipes: &'r [Recipe]) -> Result<&'r Recipe>
     ))
 }
 
-/// Refuses an image that is not what the recipe describes.
+/// Refuses an image that does not match the recipe.
 pub fn check_recipe(image: &Image, recipe: &Recipe) -> Result<()> {
     let layout = image.layout();
     if !matches(image, &recipe.recognize)? {
@@ -78,7 +78,7 @@ fn has_marks(root: &mut dyn ReadFs, recognize: &Recognize) -> Result<bool> {
     Ok(true)
 }
 
-/// An image that has been booted has an identity, which its copies would share.
+/// Refuses an image that has been booted: it has an identity, which its copies would share.
 pub(super) fn refuse_booted(root: &mut dyn ReadFs) -> Result<()> {
     let id = text(root, "/etc/machine-id")?.unwrap_or_default();
     let has_id = id.trim().len() == 32 && id.trim().bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! What templates may name: the node, its cluster and its time. An unknown name is an error.
+//! The values that templates may refer to: the node, its cluster and the build time. An unknown name is an error.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
 
-/// The values, by the names templates use.
+/// The values by the names that templates use.
 #[derive(Serialize)]
 pub(super) struct Values {
     cluster: ClusterValues,
@@ -30,7 +30,7 @@ pub(super) struct Values {
     etcd: EtcdValues,
     paths: Paths,
     refresh: RefreshValues,
-    /// Whether the kernel's command line starts the node: settings beside a signed model are dropped.
+    /// Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
     core_signed: bool,
     /// Version of the base's systemd.
     systemd: u32,
@@ -54,7 +54,7 @@ struct Member {
     address: IpAddr,
     client_url: String,
     peer_url: String,
-    /// Empty unless it replaces somebody.
+    /// Name of the member that this one replaces, or empty.
     replaces: String,
 }
 
@@ -67,7 +67,7 @@ struct HostsValues {
 #[derive(Serialize)]
 struct NetworkValues {
     interface: String,
-    /// Whether the person wrote it; else one of another name will do where a profile can say so.
+    /// Whether the user named the interface; otherwise a profile may match other names.
     interface_written: bool,
     prefix: u8,
     gateway: Option<IpAddr>,
@@ -77,9 +77,9 @@ struct NetworkValues {
 
 #[derive(Serialize)]
 struct WifiValues {
-    /// As a list of byte values, which no character can break (nm-settings-keyfile(5)).
+    /// The name as a list of byte values, which needs no escapes (nm-settings-keyfile(5)).
     ssid_bytes: String,
-    /// With the escapes of a key file.
+    /// The passphrase, escaped for a key file.
     psk: String,
     country: String,
 }
@@ -91,12 +91,12 @@ struct SshValues {
     trusted_user_ca: Vec<String>,
 }
 
-/// When snapd may refresh a node: on a weekday of its own; with more than seven members, days repeat at other hours.
+/// The time at which snapd may refresh a node. Each node has its own weekday; after seven, days repeat at other hours.
 #[derive(Serialize)]
 struct RefreshValues {
-    /// As snapd's `refresh.timer` has it.
+    /// The time in the format of snapd's `refresh.timer`.
     timer: String,
-    /// The weekday, from Monday, which is 0.
+    /// The weekday; Monday is 0.
     day: usize,
 }
 
@@ -107,7 +107,7 @@ struct EtcdValues {
     quota: u64,
     has_etcdutl: bool,
     unsupported_arch: bool,
-    /// YAML values by key; JSON is YAML.
+    /// YAML values by key, written as JSON, which is valid YAML.
     extra: BTreeMap<String, String>,
 }
 
@@ -118,7 +118,7 @@ struct EtcdValues {
 )]
 struct ApplianceValues {
     read_only: bool,
-    /// Whether data has a partition or disk of its own.
+    /// Whether the data has its own partition or disk.
     mounts_data: bool,
     /// `card`, or the path of a disk.
     data_place: String,
@@ -284,7 +284,7 @@ fn yaml((key, value): &(String, toml::Value)) -> Result<(String, String)> {
     Ok((key.clone(), value))
 }
 
-/// A value of a `GLib` key file: a backslash is an escape, and a leading blank would be dropped.
+/// Escapes a value of a `GLib` key file: backslashes, and a leading space, which would be dropped.
 fn keyfile_escaped(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\");
     match escaped.strip_prefix(' ') {
@@ -293,7 +293,7 @@ fn keyfile_escaped(text: &str) -> String {
     }
 }
 
-/// A stable version-8 UUID (RFC 9562) made from the machine id, for `NetworkManager`'s connection.
+/// Derives a stable version-8 UUID (RFC 9562) for the `NetworkManager` connection from the machine id.
 fn uuid_from(machine_id: &str) -> String {
     let digest = Sha256::digest(format!("connection/{machine_id}"));
     let mut bytes = [0; 16];

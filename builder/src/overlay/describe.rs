@@ -1,4 +1,4 @@
-//! Writes the description of a node, which every image carries and every later command reads.
+//! Writes the description of a node, which every image contains and every later command reads.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::description::{
 };
 use crate::spec::Node;
 
-/// The file that describes a node with these files.
+/// Returns the entry of the file that describes a node with these entries.
 pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {
     let json = describe(inputs, node, entries)?.to_json()?;
     let (place, path) = location(inputs.system);
@@ -64,7 +64,7 @@ fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeD
     })
 }
 
-/// A file that is written whole; the digest of a secret would help to guess it.
+/// Describes a completely written file, without the digest of a secret, which would help to guess the secret.
 fn described(entry: &Entry) -> Option<DescribedFile> {
     let Change::File { content, .. } = &entry.change else {
         return None;
@@ -80,7 +80,7 @@ fn described(entry: &Entry) -> Option<DescribedFile> {
     })
 }
 
-/// The text without control characters, which readers of a description refuse.
+/// Removes control characters, which readers of a description refuse.
 fn printable(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
 }

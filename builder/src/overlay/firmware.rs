@@ -1,4 +1,4 @@
-//! `firmware/*.toml`: lines of config.txt, each for all boards or for some.
+//! `firmware/*.toml`: lines of `config.txt`, each for all boards or for some of them.
 
 use anyhow::Result;
 
@@ -9,9 +9,9 @@ use crate::failure::{Failure, Kind, parse_toml};
 use crate::inspect::Place;
 use crate::spec::Board;
 
-/// The config.txt edits of one firmware file for a node with this board (`None`: any board).
+/// Returns the edits of `config.txt` in one firmware file for a node with this board, or `None` for any board.
 ///
-/// Lines for some boards only go to a node that names one of them: a card for "any" board must boot on all.
+/// A line for some boards applies only to a node that names one of them, because a card for any board must boot on all.
 pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
     let text = source::firmware(name)?;
     let file: FirmwareFile = parse_toml(&text).map_err(|what| {

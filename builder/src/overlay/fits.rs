@@ -1,4 +1,4 @@
-//! Whether the base can do what the cluster asks of it; what it cannot is refused before anything is rendered.
+//! Checks that the base supports the configuration of the cluster, before anything is rendered.
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind};
 use crate::recipe::{Recipe, Setting};
 use crate::spec::{Appliance, Node};
 
-/// Refuses a node that would not do what was asked.
+/// Refuses a node whose configuration the base does not support.
 pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     check_board(inputs.recipe, node)?;
     check_settings(inputs)
@@ -29,10 +29,10 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
     }
 }
 
-/// Refuses a setting that the recipe lists as unsupported; a node without it would not do what was asked.
+/// Refuses a setting that the recipe lists as unsupported, rather than ignoring it.
 fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
     let (cluster, recipe) = (inputs.cluster, inputs.recipe);
-    // A read-only system is the default: only other settings of `[appliance]` are a request.
+    // `read-only` may be the default, so only other settings of `[appliance]` count as a request.
     let unasked = Appliance {
         read_only: cluster.appliance.read_only,
         ..Appliance::default()

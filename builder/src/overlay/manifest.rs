@@ -1,15 +1,15 @@
-//! `overlay.toml`: the wanted changes of one concern, as written. Strings may be templates.
+//! The format of `overlay.toml`: the desired changes for one purpose, as written. Strings may be templates.
 
 use serde::Deserialize;
 
 use crate::description::Role;
 use crate::spec::Board;
 
-/// One overlay folder.
+/// The manifest of one overlay directory.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
-    /// What the overlay is for.
+    /// Purpose of the overlay.
     #[serde(rename = "why")]
     pub(super) _why: String,
     #[serde(default)]
@@ -28,7 +28,7 @@ pub(super) struct Manifest {
     pub(super) edits: Vec<EditItem>,
 }
 
-/// `[[needed]]`: a program of the base that what we add cannot do without.
+/// `[[needed]]`: a program of the base that the added files depend on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NeededItem {
@@ -38,7 +38,7 @@ pub(super) struct NeededItem {
     pub(super) why: String,
 }
 
-/// `[[account]]`
+/// `[[account]]`: an account that must exist.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum AccountItem {
@@ -53,7 +53,7 @@ pub(super) enum AccountItem {
     Login { why: String },
 }
 
-/// `[[folder]]`
+/// `[[folder]]`: a directory.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FolderItem {
@@ -64,32 +64,32 @@ pub(super) struct FolderItem {
     pub(super) why: String,
 }
 
-/// `[[file]]`: exactly one of `template`, `blob` and `sums`.
+/// `[[file]]`: a file with exactly one of `template`, `blob` and `sums`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileItem {
     #[serde(default)]
     pub(super) place: PlaceItem,
     pub(super) path: String,
-    /// A file beside `overlay.toml`, or with its folder one of another overlay.
+    /// A file next to `overlay.toml`, or `<overlay>/<file>` for a file of another overlay.
     pub(super) template: Option<String>,
     /// A named value of the node: a binary, a certificate, a key.
     pub(super) blob: Option<String>,
-    /// Digests of the files in its folder that stand before it, as `sha256sum` writes them.
+    /// Whether the content is the digests of earlier files in its directory, in the format of `sha256sum`.
     #[serde(default)]
     pub(super) sums: bool,
     pub(super) mode: Option<String>,
     pub(super) owner: Option<String>,
-    /// What the node's description says that the file is for; a blob has a role of its own.
+    /// Role of a template in the node's description; a blob has a fixed role.
     pub(super) role: Option<Role>,
-    /// The rendered text holds a password.
+    /// Whether the rendered text contains a password.
     #[serde(default)]
     pub(super) secret: bool,
     pub(super) when: Option<String>,
     pub(super) why: String,
 }
 
-/// `[[link]]`
+/// `[[link]]`: a symbolic link.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkItem {
@@ -99,7 +99,7 @@ pub(super) struct LinkItem {
     pub(super) why: String,
 }
 
-/// `[[absent]]`
+/// `[[absent]]`: a file or symbolic link to remove.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AbsentItem {
@@ -107,7 +107,7 @@ pub(super) struct AbsentItem {
     pub(super) why: String,
 }
 
-/// `[[edit]]`
+/// `[[edit]]`: a change to a text file of the base.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EditItem {
@@ -123,7 +123,7 @@ pub(super) struct EditItem {
     pub(super) why: String,
 }
 
-/// Which rule changes the file.
+/// The rule that changes a file.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum EditKind {
@@ -131,16 +131,16 @@ pub(super) enum EditKind {
     KernelArguments,
 }
 
-/// Which partition; the root unless said.
+/// The partition of a path, by default the root.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum PlaceItem {
     Boot,
     #[default]
     Root,
-    /// Where the base takes what its first boot installs (`paths.payload`).
+    /// The partition from which the first boot installs files (`paths.payload`).
     Payload,
-    /// The read-only system that Ubuntu Core keeps in a snap.
+    /// The read-only system that Ubuntu Core stores in a snap.
     Base,
 }
 
@@ -148,7 +148,7 @@ pub(super) enum PlaceItem {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FirmwareFile {
-    /// What the file is for.
+    /// Purpose of the file.
     #[serde(rename = "why")]
     pub(super) _why: String,
     #[serde(default, rename = "setting")]
@@ -160,7 +160,7 @@ pub(super) struct FirmwareFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct SettingItem {
     pub(super) line: String,
-    /// Boards it is for; empty means every board.
+    /// Boards that the line applies to; empty for every board.
     #[serde(default)]
     pub(super) boards: Vec<Board>,
     pub(super) why: String,

@@ -1,5 +1,6 @@
-//! What goes into a node: `overlays/`, `firmware/`, a cluster and its certificates become the wanted
-//! state of paths. No I/O once the files are loaded: the same inputs give the same tree.
+//! The content of a node: turns `overlays/`, `firmware/`, a cluster and its certificates into the desired state of paths.
+//!
+//! Apart from reading overlay files, this module does no I/O: the same inputs give the same tree.
 
 mod context;
 mod describe;

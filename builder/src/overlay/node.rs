@@ -1,4 +1,4 @@
-//! One node's wanted state: every overlay of the recipe rendered, then firmware, then the user's own files.
+//! The desired state of one node: the rendered overlays of the recipe, then firmware settings, then the user's files.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -19,22 +19,22 @@ use crate::recipe::Recipe;
 use crate::secret::Secret;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, ExtraFile, Node};
 
-/// What every node of a cluster is made from.
+/// The inputs that all nodes of a cluster share.
 #[derive(Debug)]
 pub struct Inputs<'a> {
     /// The overlay files.
     pub overlays: &'a Overlays,
-    /// Which overlays and firmware files apply.
+    /// The recipe, which selects overlays and firmware files.
     pub recipe: &'a Recipe,
-    /// The cluster as meant.
+    /// The resolved cluster.
     pub cluster: &'a Cluster,
     /// Certificates, keys and ids.
     pub certs: &'a Certs,
     /// etcd's binaries.
     pub etcd: &'a EtcdBinaries,
-    /// What system the base has.
+    /// The kind of system on the base.
     pub system: &'a System,
-    /// What the node's description says about the base.
+    /// The facts about the base for the node's description.
     pub base: &'a BaseFacts,
 }
 
@@ -44,7 +44,7 @@ impl Inputs<'_> {
         identity.with_context(|| format!("finding the certificates of node {}", node.name))
     }
 
-    /// What the base makes of `[appliance]`: a classic root where the overlay of that name does not apply.
+    /// Returns `[appliance]` as the base supports it: a base without appliance support gets a writable root.
     pub(super) fn appliance(&self) -> Appliance {
         let asked = self.cluster.appliance.clone();
         match self.recipe.makes_appliances() {
@@ -57,7 +57,7 @@ impl Inputs<'_> {
     }
 }
 
-/// The wanted state of one node.
+/// Returns the desired state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     fits::check(inputs, node)?;
     let values = Values::new(inputs, node)?;
@@ -100,12 +100,12 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     })
 }
 
-/// Where the system must end, if the card holds data behind it.
+/// Returns the byte before which the system must end, if data follows it on the card.
 fn data_start(appliance: &Appliance) -> Option<u64> {
     (appliance.read_only && appliance.data == Data::Card).then_some(DATA_START)
 }
 
-/// One overlay folder being rendered for one node.
+/// One overlay directory while it is rendered for one node.
 struct Overlay<'a> {
     inputs: &'a Inputs<'a>,
     identity: &'a NodeIdentity,
@@ -195,7 +195,7 @@ impl Overlay<'_> {
         )
     }
 
-    /// The digests of the files already wanted in the folder of this one.
+    /// Returns the digests of the files among `entries` in the directory of this file.
     fn sums(&self, item: &FileItem, entries: &[Entry]) -> Result<Content> {
         let path = self.renderer.text(&item.path)?;
         let (folder, _) = path.rsplit_once('/').unwrap_or_default();
@@ -319,7 +319,7 @@ impl Overlay<'_> {
         }
     }
 
-    /// The named values of a node, with what each is for. Every private key is a [`Content::Secret`].
+    /// Returns a named value of the node and its role. Every private key is a [`Content::Secret`].
     fn blob(&self, name: &str) -> Result<(Option<Role>, Content)> {
         let plain = |text: &str| Content::Plain(text.as_bytes().to_vec().into());
         let secret = |secret: &Secret| Content::Secret(secret.clone());
@@ -348,7 +348,7 @@ impl Overlay<'_> {
     }
 }
 
-/// A user's own file; one that others may not read is kept out of what `plan` prints.
+/// Returns the entry of a user's file. `plan` does not print a file whose mode gives other users no access.
 fn extra_file(file: &ExtraFile) -> Result<Entry> {
     let content = match file.mode & 0o007 {
         0 => Content::Secret(Secret::new(file.content.clone())),

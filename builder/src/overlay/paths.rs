@@ -1,37 +1,37 @@
-//! Where a node keeps what is etcd's, and where what its first boot installs comes from.
+//! The paths of etcd's files on a node, and of the files that its first boot installs.
 
 use serde::Serialize;
 
 use crate::inspect::System;
 
-/// Absolute paths, by the names templates use.
+/// Absolute paths by the names that templates use.
 #[derive(Debug, Serialize)]
 pub(super) struct Paths {
-    /// Folder of the programs.
+    /// Directory of the programs.
     bin: &'static str,
-    /// Folder of what starts etcd.
+    /// Directory of the programs that start etcd.
     lib: &'static str,
     /// The member's configuration.
     config: &'static str,
-    /// Folder of certificates and keys.
+    /// Directory of certificates and keys.
     pki: &'static str,
-    /// Folder of the data.
+    /// Directory of the data.
     data: &'static str,
     /// Settings of etcdctl.
     environment: &'static str,
-    /// What the other bases do without.
+    /// Additional paths of Ubuntu Core.
     #[serde(flatten)]
     core: Option<Core>,
 }
 
-/// Ubuntu Core's.
+/// The additional paths of Ubuntu Core.
 #[derive(Debug, Serialize)]
 struct Core {
-    /// Folder of all the above, which Core keeps from boot to boot.
+    /// Directory that contains all of the paths above and persists across reboots.
     node: &'static str,
-    /// Folder of what is installed, in the file system that we write.
+    /// Directory of the files to install, in the file system that the build writes.
     payload: &'static str,
-    /// The same folder, as the node sees it.
+    /// The same directory as the node sees it.
     source: &'static str,
 }
 
@@ -44,7 +44,7 @@ impl Paths {
         }
     }
 
-    /// In a root that is ours.
+    /// The paths on a base whose root file system the build writes.
     const ROOT: Self = Self {
         bin: "/usr/local/bin",
         lib: "/usr/local/lib/etcd-node",

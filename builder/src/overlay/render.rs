@@ -1,4 +1,4 @@
-//! Fills templates in: one node's values, other templates, and nothing that is not known.
+//! Renders templates from one node's values and other templates. Unknown names are errors.
 
 use std::io::Write as _;
 
@@ -32,7 +32,7 @@ impl Renderer<'_> {
     fn with(values: Value, overlays: &Overlays) -> Self {
         let mut environment = Environment::new();
         let (known, overlays) = (values.clone(), overlays.clone());
-        // `file("etcd/join")`: another overlay's template, filled in.
+        // `file("etcd/join")` renders another overlay's template.
         environment.add_function("file", move |state: &State<'_, '_>, name: &str| {
             let text = overlays.text("", name).map_err(|error| {
                 minijinja::Error::new(ErrorKind::TemplateNotFound, format!("{error:#}"))
@@ -50,12 +50,12 @@ impl Renderer<'_> {
         }
     }
 
-    /// The text with every `{{ name }}` filled in.
+    /// Returns the text with every `{{ name }}` replaced.
     pub(super) fn text(&self, template: &str) -> Result<String> {
         Ok(self.environment.render_str(template, &self.values)?)
     }
 
-    /// Whether a `when` holds; no `when` always does.
+    /// Returns whether a `when` condition holds; a missing one always holds.
     pub(super) fn holds(&self, when: Option<&str>) -> Result<bool> {
         let Some(expression) = when else {
             return Ok(true);
@@ -68,8 +68,7 @@ impl Renderer<'_> {
     }
 }
 
-/// Jinja's syntax, with files ending in a newline as they are written.
-/// Writes booleans as `true` and `false`, which shell, YAML, TOML and JSON share; minijinja's own are Python's.
+/// Writes booleans as `true` and `false`, as in shell, YAML, TOML and JSON; minijinja's default format is Python's.
 fn as_node_files_write_it(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
@@ -81,13 +80,14 @@ fn as_node_files_write_it(
     }
 }
 
+/// Returns the syntax of Jinja, with the final newline of a template kept.
 fn syntax() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.keep_trailing_newline(true);
     syntax.build().unwrap_or_default()
 }
 
-/// As cloud-init takes it from the kernel's command line: base64 of gzip, the same for the same text.
+/// Encodes a text as base64 of gzip, which cloud-init accepts on the kernel command line. The result is reproducible.
 fn packed(text: &str) -> std::io::Result<String> {
     let plain = GzBuilder::new().operating_system(255);
     let mut packer = plain.write(Vec::new(), Compression::best());

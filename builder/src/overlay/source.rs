@@ -1,4 +1,4 @@
-//! Where overlay files come from: embedded in the program, or a folder given with `--overlays`.
+//! The sources of overlay files: those embedded in the program and the directory given with `--overlays`.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use crate::failure::{Failure, Kind};
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 static FIRMWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware");
 
-/// The overlay files of the program. A directory laid out the same way adds overlays; one of the same name replaces the
-/// program's.
+/// The overlay files. A directory with the same layout adds overlays to the embedded ones; an overlay of the same name
+/// replaces the embedded one.
 #[derive(Clone, Debug, Default)]
 pub struct Overlays {
     folder: Option<PathBuf>,
 }
 
 impl Overlays {
-    /// The program's files, with those of the directory in front.
+    /// Returns the embedded files, over which those of the directory take precedence.
     pub fn new(folder: Option<&Path>) -> Result<Self> {
         match folder {
             Some(folder) if !folder.is_dir() => Err(Failure::new(
@@ -33,7 +33,7 @@ impl Overlays {
         }
     }
 
-    /// The text of `overlays/<overlay>/<name>`, or of `overlays/<name>` where the name has a folder.
+    /// Returns the text of `overlays/<overlay>/<name>`, or of `overlays/<name>` if the name contains a directory.
     pub(super) fn text(&self, overlay: &str, name: &str) -> Result<Cow<'static, str>> {
         let relative = match name.contains('/') {
             true => Path::new(name).to_owned(),
@@ -52,7 +52,7 @@ impl Overlays {
     }
 }
 
-/// The text of `firmware/<name>.toml`.
+/// Returns the text of `firmware/<name>.toml`.
 pub(super) fn firmware(name: &str) -> Result<Cow<'static, str>> {
     embedded(&FIRMWARE, Path::new(&format!("{name}.toml")))
 }

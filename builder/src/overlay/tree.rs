@@ -1,4 +1,4 @@
-//! What one node must contain: the wanted state of paths, before anyone looked at the base.
+//! The desired state of one node's paths, independent of the content of the base image.
 
 use std::collections::BTreeSet;
 
@@ -10,41 +10,41 @@ use crate::hex;
 use crate::inspect::Place;
 use crate::secret::{FingerprintKey, Secret};
 
-/// The wanted changes of one node, in the order in which they are applied.
+/// The desired changes of one node, in the order in which they are applied.
 #[derive(Clone, Debug)]
 pub struct FileTree {
     /// Node name.
     pub node: String,
-    /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`; `None` where the base's must stay.
+    /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`; `None` to keep the base's signature.
     pub disk_id: Option<u32>,
-    /// The byte before which the image must end, because data lies from there on.
+    /// The first byte of the data on the card, before which the image must end.
     pub ends_before: Option<u64>,
-    /// Seconds since 1970 given to everything written.
+    /// Time stamp of everything written, in seconds since 1970.
     pub time: i64,
-    /// How the plan shows secrets.
+    /// Key of the fingerprints that the plan prints in place of secrets.
     pub fingerprints: FingerprintKey,
-    /// The wanted changes.
+    /// The desired changes.
     pub entries: Vec<Entry>,
 }
 
-/// One wanted change.
+/// One desired change.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Which partition.
+    /// Partition that contains the path.
     pub place: Place,
     /// Absolute path inside that partition's file system.
     pub path: String,
-    /// What must be there afterwards.
+    /// Desired state of the path.
     pub change: Change,
-    /// What the file is for, if the node's description has to tell it apart.
+    /// Role of the file in the node's description, if any.
     pub role: Option<Role>,
-    /// Why, as the plan prints it.
+    /// Reason for the change, as the plan prints it.
     pub why: String,
 }
 
 impl FileTree {
-    /// Every path a plan must know about: those named, the directories above them, the account files, and the files that
-    /// name partitions.
+    /// Returns every path that a plan depends on: the entries' own paths, their parent directories, the account files, and
+    /// the files that refer to partitions.
     pub fn paths(&self) -> BTreeSet<(Place, String)> {
         let mut paths = BTreeSet::new();
         for entry in &self.entries {
@@ -67,7 +67,7 @@ impl FileTree {
     }
 }
 
-/// Where Debian keeps accounts; the first three must exist.
+/// The files in which Debian stores accounts; the first three must exist.
 pub const ACCOUNT_FILES: [&str; 6] = [
     "/etc/passwd",
     "/etc/group",
@@ -77,10 +77,10 @@ pub const ACCOUNT_FILES: [&str; 6] = [
     "/etc/subgid",
 ];
 
-/// The wanted state of a path.
+/// The desired state of a path.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A regular file with this content, replacing whatever file or symlink was there.
+    /// A regular file with this content, which replaces an existing file or symbolic link.
     File {
         /// The bytes.
         content: Content,
@@ -89,37 +89,37 @@ pub enum Change {
         /// `user:group`.
         owner: Owner,
     },
-    /// A folder; kept with its content if it exists.
+    /// A directory; an existing one keeps its content.
     Folder {
         /// Permission bits.
         mode: u16,
         /// `user:group`.
         owner: Owner,
     },
-    /// A symbolic link, replacing whatever file or symlink was there.
+    /// A symbolic link, which replaces an existing file or symbolic link.
     Symlink {
         /// Its target.
         target: String,
     },
-    /// The base must have it; nothing is written.
+    /// A path that the base must contain; nothing is written.
     Needed,
-    /// No file and no symlink; nothing happens if there is none.
+    /// No file or symbolic link; an existing one is removed.
     Absent,
-    /// An existing text file, changed by a rule; missing is an error unless the rule says otherwise.
+    /// An existing text file, changed by a rule; a missing file is an error unless the rule says otherwise.
     Edited(Edit),
 }
 
 /// File content.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Printable by `plan`.
+    /// Content that `plan` may print.
     Plain(Blob),
-    /// Printed only as its fingerprint.
+    /// Content that `plan` prints only as a fingerprint.
     Secret(Secret),
 }
 
 impl Content {
-    /// The bytes to write.
+    /// Returns the bytes to write.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Plain(bytes) => bytes,
@@ -127,7 +127,7 @@ impl Content {
         }
     }
 
-    /// SHA-256 of the bytes, lower-case hexadecimal.
+    /// Returns the SHA-256 of the bytes in lower-case hexadecimal.
     pub fn sha256(&self) -> String {
         match self {
             Self::Plain(bytes) => bytes.sha256().to_owned(),
@@ -136,7 +136,7 @@ impl Content {
     }
 }
 
-/// Owner by name; numbers are looked up in the base's own account files.
+/// An owner by name; its numbers come from the base's own account files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// User name or number.
@@ -146,7 +146,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// `root:root`.
+    /// Returns `root:root`.
     pub fn root() -> Self {
         Self {
             user: "root".to_owned(),
@@ -155,24 +155,24 @@ impl Owner {
     }
 }
 
-/// A rule that turns the text found in the base into the text wanted.
+/// A rule that turns the text found in the base into the desired text.
 #[derive(Clone, Debug)]
 pub enum Edit {
-    /// `cmdline.txt`: kernel arguments taken away (exact, or by prefix when it ends in `*`), then added if missing; stays one line.
+    /// Removes kernel arguments from `cmdline.txt`, then adds those that are missing; the file stays one line.
     KernelArguments {
-        /// Arguments to remove.
+        /// Arguments to remove; one that ends in `*` is a prefix.
         remove: Vec<String>,
-        /// Arguments to append when absent.
+        /// Arguments to append if they are missing.
         add: Vec<String>,
     },
-    /// `config.txt`: settings ensured in the `[all]` section.
+    /// Ensures settings in the `[all]` section of `config.txt`.
     FirmwareSettings {
-        /// `key=value` lines; a line with the same key in `[all]` is replaced, except `dtoverlay`/`dtparam`, which accumulate.
+        /// `key=value` lines; each replaces the line with its key in `[all]`, except `dtoverlay` and `dtparam`, which accumulate.
         ensure: Vec<String>,
     },
-    /// Every `PARTUUID=<old disk id>-` becomes the new disk id.
+    /// Replaces the disk id in every `PARTUUID=<old disk id>-`.
     DiskId,
-    /// The account must exist; changes the [`ACCOUNT_FILES`] together.
+    /// Ensures that an account exists, changing the [`ACCOUNT_FILES`] together.
     Account(Account),
 }
 
@@ -183,18 +183,18 @@ pub enum Account {
     System {
         /// User and group name.
         name: String,
-        /// Home folder.
+        /// Home directory.
         home: String,
         /// GECOS field.
         comment: String,
     },
-    /// The person who logs in: UID 1000, renamed from the base's own UID 1000 user if there is one.
+    /// The login user with UID 1000; an existing user with that UID is renamed.
     Login {
         /// User and group name.
         name: String,
-        /// crypt(3) hash, or none for a locked password.
+        /// crypt(3) hash, or `None` for a locked password.
         password_hash: Option<Secret>,
-        /// Supplementary groups; those the base does not have are left out.
+        /// Supplementary groups; groups that the base does not have are skipped.
         groups: Vec<String>,
     },
 }

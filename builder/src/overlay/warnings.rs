@@ -1,11 +1,11 @@
-//! What a base cannot give its nodes, though they work: told before they are written.
+//! Warnings about limitations of a base, reported before its nodes are written.
 
 use super::node::Inputs;
 use crate::inspect::System;
 use crate::recipe::{BoardWarning, Grade};
 use crate::spec::Node;
 
-/// Lines worth knowing before the nodes of this base are flashed.
+/// Returns the messages to print before the nodes of this base are written.
 pub fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
     let mut told = Vec::new();
     if !inputs.recipe.makes_appliances() {

@@ -1,4 +1,4 @@
-//! The CA: made once, kept, and used to sign. Its key never leaves this file except into the state folder.
+//! The CA, created once, stored, and used to sign. Only this file handles its key, which otherwise exists only on disk.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use zeroize::Zeroizing;
@@ -9,20 +9,20 @@ use super::{keys, refused};
 use crate::date::date;
 use crate::spec::Cluster;
 
-/// Names in the state folder.
+/// The names in the state directory.
 const CERTIFICATE: &str = "ca.crt";
 const KEY: &str = "ca.key";
 
-/// A CA certificate and the means to sign with its key.
+/// A CA certificate and the issuer that signs with its key.
 pub(super) struct Authority {
     pub(super) facts: Facts,
     issuer: Issuer<'static, KeyPair>,
-    /// What must still be written: a new CA, or one that an interrupted run had not put in place.
+    /// The files to write: those of a new CA, or of one that an interrupted run did not put in place.
     unsaved: Vec<(&'static str, Zeroizing<Vec<u8>>)>,
 }
 
 impl Authority {
-    /// The CA of the state folder; `None` if there is none and nothing was issued yet.
+    /// Returns the CA of the state directory, or `None` if it has none and nothing was issued yet.
     pub(super) fn read(reader: &Reader, was_used: bool, now: i64) -> anyhow::Result<Option<Self>> {
         let key = reader.secret(KEY)?;
         let certificate = reader.public(CERTIFICATE)?;
@@ -50,7 +50,7 @@ impl Authority {
         }
     }
 
-    /// A new CA, not yet written.
+    /// Creates a new CA without writing it.
     pub(super) fn create(cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let key = keys::generate(cluster.pki.key)?;
         let mut params = CertificateParams::default();
@@ -72,7 +72,7 @@ impl Authority {
         })
     }
 
-    /// What to do about a CA that ends within a year and has less than a third of its life left.
+    /// Returns advice on a CA that expires within a year and has less than a third of its lifetime left.
     pub(super) fn warning(&self, now: i64) -> Option<String> {
         let certificate = &self.facts.certificate;
         let ends_soon = certificate.not_after.saturating_sub(now) < keys::after_days(0, 365);
@@ -89,14 +89,14 @@ impl Authority {
         Ok(params.signed_by(key, &self.issuer)?.pem())
     }
 
-    /// Stages what is not in the state folder yet, the key first.
+    /// Stages the files that the state directory lacks, the key first.
     pub(super) fn save(&mut self, store: &mut Store) {
         for (name, bytes) in self.unsaved.drain(..) {
             store.stage(name, bytes.to_vec());
         }
     }
 
-    /// A certificate and a key that must belong together and be fit to sign.
+    /// Checks that a certificate and a key belong together and can sign.
     fn paired(reader: &Reader, pem: &str, key: &[u8], now: i64) -> anyhow::Result<Self> {
         let path = reader.path(CERTIFICATE);
         let key = keys::parse(key).map_err(|what| refused(&reader.path(KEY), what, RESTORE))?;
@@ -126,7 +126,7 @@ impl Authority {
         })
     }
 
-    /// The CA whose key was put in place when the process was killed, its certificate written but not renamed.
+    /// Returns the CA of a run that was killed after it put the key in place and before it renamed the written certificate.
     fn finished(reader: &Reader, key: &[u8], now: i64) -> anyhow::Result<Option<Self>> {
         let Some(certificate) = reader.left_over(CERTIFICATE)? else {
             return Ok(None);
@@ -138,7 +138,7 @@ impl Authority {
     }
 }
 
-/// Nodes trust one CA only: they have to change over together. The seed stays, and with it what nodes are known by.
+/// Nodes trust only one CA, so all must change at once. The seed remains, and with it the identities of the nodes.
 const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the state folder, build, and flash every \
                      node at once";
 const RESTORE: &str =

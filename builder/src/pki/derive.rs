@@ -1,4 +1,4 @@
-//! Identity derived from the seed of the state folder: the same seed and name give the same bytes forever.
+//! Identities derived from the seed of the state directory: the same seed and name always yield the same bytes.
 
 use ssh_key::rand_core::{OsRng, RngCore as _};
 use zeroize::Zeroizing;
@@ -6,23 +6,23 @@ use zeroize::Zeroizing;
 use crate::hex;
 use crate::secret::{FingerprintKey, hmac_sha256};
 
-/// 32 random bytes that everything derived depends on.
+/// The 32 random bytes from which everything else is derived.
 pub(super) struct Seed(Zeroizing<[u8; 32]>);
 
 impl Seed {
-    /// A new one from the system's random numbers.
+    /// Creates a seed from the system's random numbers.
     pub(super) fn random() -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         OsRng.fill_bytes(bytes.as_mut());
         Self(bytes)
     }
 
-    /// As kept in the state folder: 64 hexadecimal digits in one line.
+    /// Returns the seed as stored in the state directory: 64 hexadecimal digits in one line.
     pub(super) fn to_text(&self) -> String {
         hex::encode(self.0.as_ref()) + "\n"
     }
 
-    /// Reads what [`Self::to_text`] wrote.
+    /// Parses the output of [`Self::to_text`].
     pub(super) fn from_text(text: &[u8]) -> Option<Self> {
         let digits = text.trim_ascii();
         let mut bytes = Zeroizing::new([0; 32]);
@@ -37,12 +37,12 @@ impl Seed {
         Some(Self(bytes))
     }
 
-    /// `initial-cluster-token`: 32 hexadecimal digits.
+    /// Returns the `initial-cluster-token`: 32 hexadecimal digits.
     pub(super) fn token(&self) -> String {
         hex::encode(&self.derive(&["token"])[..16])
     }
 
-    /// `/etc/machine-id` of a node, marked as a version 4 UUID as machine-id(5) recommends.
+    /// Returns the `/etc/machine-id` of a node, marked as a version 4 UUID as machine-id(5) recommends.
     pub(super) fn machine_id(&self, node: &str) -> String {
         let mut id = self.derive(&["machine-id", node]);
         id[6] = id[6] & 0x0f | 0x40;
@@ -50,7 +50,7 @@ impl Seed {
         hex::encode(&id[..16])
     }
 
-    /// MBR disk signatures in the order of the nodes: never zero, never the same twice.
+    /// Returns the MBR disk signatures in the order of the nodes: never zero, and all different.
     pub(super) fn disk_ids<'a>(&self, nodes: impl IntoIterator<Item = &'a str>) -> Vec<u32> {
         let mut ids: Vec<u32> = Vec::new();
         for node in nodes {
@@ -58,19 +58,19 @@ impl Seed {
                 let bytes = self.derive(&["disk-id", node, &attempt.to_string()]);
                 u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
             };
-            // Nodes are few and numbers many: the first candidate is nearly always free.
+            // Nodes are few and numbers many, so the first candidate is nearly always free.
             let mut candidates = (0..).map(candidate);
             ids.extend(candidates.find(|id| *id != 0 && !ids.contains(id)));
         }
         ids
     }
 
-    /// The key of the fingerprints that plans show.
+    /// Returns the key of the fingerprints that plans show.
     pub(super) fn fingerprints(&self) -> FingerprintKey {
         FingerprintKey::new(self.derive(&["fingerprint"]))
     }
 
-    /// HMAC-SHA-256 of the labels under the seed. **Invariant**: existing state folders rely on these bytes (tests).
+    /// Returns the HMAC-SHA-256 of the labels under the seed. **Invariant**: existing states rely on these bytes (tests).
     fn derive(&self, labels: &[&str]) -> [u8; 32] {
         hmac_sha256(self.0.as_ref(), labels.join("\0").as_bytes())
     }
@@ -80,7 +80,7 @@ impl Seed {
 mod tests {
     use super::*;
 
-    /// Computed with another implementation of HMAC: nodes built from a state folder keep their identity forever.
+    /// Another implementation of HMAC computed these values: nodes of an existing state directory must keep their identity.
     #[test]
     fn a_seed_always_gives_the_same_identities() {
         let seed = Seed(Zeroizing::new([7; 32]));

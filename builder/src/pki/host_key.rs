@@ -1,4 +1,4 @@
-//! SSH host keys: one Ed25519 key per node, made once, so that a rebuilt node is still the one people know.
+//! SSH host keys: one Ed25519 key per node, created once, so that clients still recognize a rebuilt node.
 
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
@@ -9,9 +9,9 @@ use crate::secret::Secret;
 
 /// A node's host key.
 pub(super) struct HostKey {
-    /// OpenSSH private key format.
+    /// The private key in OpenSSH's format.
     pub(super) private: Secret,
-    /// `ssh-ed25519 AAAA…`, without a comment.
+    /// The public key, `ssh-ed25519 AAAA…`, without a comment.
     pub(super) public: String,
 }
 
@@ -19,7 +19,7 @@ fn file(node: &str) -> String {
     format!("nodes/{node}/ssh_host_ed25519_key")
 }
 
-/// The key of a node, if there is one.
+/// Reads the key of a node, if it exists.
 pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey>> {
     let name = file(node);
     let Some(bytes) = reader.secret(&name)? else {
@@ -41,7 +41,7 @@ pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey
     }))
 }
 
-/// A new key, staged together with its public half.
+/// Creates a key and stages it together with its public half.
 pub(super) fn create(store: &mut Store, node: &str) -> anyhow::Result<HostKey> {
     let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
     let private = Secret::new(key.to_openssh(LineEnding::LF)?.as_bytes());

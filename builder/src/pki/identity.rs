@@ -1,4 +1,4 @@
-//! What the state folder holds for a cluster, and what it takes to make it whole.
+//! The content of a state directory for a cluster, and the steps that complete it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::refused;
 use super::store::{Reader, Store};
 use crate::spec::{Cluster, KeyKind, Node};
 
-/// A state folder as found: every file read and checked, nothing changed.
+/// A state directory as found, with every file read and checked and nothing changed.
 pub(super) struct Found {
     seed: Option<Seed>,
     authority: Option<Authority>,
@@ -29,7 +29,7 @@ struct FoundNode {
 }
 
 impl Found {
-    /// Reads everything the cluster needs; anything that is wrong stops here, before the first write.
+    /// Reads everything the cluster needs. Any error is found here, before the first write.
     pub(super) fn read(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let used = was_used(reader, cluster)?;
         let authority = Authority::read(reader, used, now)?;
@@ -59,7 +59,7 @@ impl Found {
         })
     }
 
-    /// Makes what is missing or outdated, and stages it: the seed first, then the CA, then what depends on them.
+    /// Creates and stages what is missing or outdated: the seed first, then the CA, then what depends on them.
     pub(super) fn complete(
         self,
         store: &mut Store,
@@ -114,7 +114,7 @@ impl Found {
     }
 }
 
-/// When the newest certificate was made: every one is valid then, and it stays the same while they do.
+/// Returns when the newest certificate was made. All are valid at that time, which changes only with the certificates.
 fn build_time(ca: &Certificate, admin: &KeyPair, nodes: &BTreeMap<String, NodeIdentity>) -> i64 {
     let of_nodes = nodes.values().flat_map(|node| [&node.server, &node.peer]);
     let pairs = of_nodes
@@ -125,7 +125,7 @@ fn build_time(ca: &Certificate, admin: &KeyPair, nodes: &BTreeMap<String, NodeId
         .saturating_add(keys::BACK_DATED)
 }
 
-/// Where certificates are issued.
+/// The means to issue certificates.
 struct Desk<'a> {
     store: &'a mut Store,
     authority: &'a Authority,
@@ -134,7 +134,7 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// The pair found, or a new one.
+    /// Returns the pair found, or issues a new one.
     fn ensure(&mut self, (profile, found): (Profile, leaf::Found)) -> anyhow::Result<KeyPair> {
         let crt = format!("{}.crt", profile.file);
         match found {
@@ -152,7 +152,7 @@ impl Desk<'_> {
         Ok(pair)
     }
 
-    /// A node's pairs, its host key and what is derived for it.
+    /// Returns a node's pairs, its host key and its derived ids.
     fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
         let server = self.ensure(node.server)?;
         let peer = self.ensure(node.peer)?;
@@ -171,7 +171,7 @@ impl Desk<'_> {
     }
 }
 
-/// What the report says was done.
+/// The changes for the report.
 #[derive(Default)]
 struct Journal {
     is_new: bool,
@@ -180,7 +180,7 @@ struct Journal {
 }
 
 impl Journal {
-    /// A new state is one sentence; a changed one names each certificate.
+    /// Describes a new state in one sentence, and a changed one by naming each certificate.
     fn told(self, authority: &Authority, key: KeyKind, cluster: &str) -> Vec<String> {
         if self.is_new {
             return vec![format!(
@@ -200,7 +200,7 @@ impl Journal {
 
 const SEED: &str = "seed";
 
-/// Without its seed a used state would silently become another cluster.
+/// Reads the seed. A used state without its seed is an error, because it would silently become another cluster.
 fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
     let hint = "restore it from your backup, or name another folder with --state";
     match reader.secret(SEED)? {
@@ -216,7 +216,7 @@ fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
     }
 }
 
-/// Whether anything was issued from this folder.
+/// Returns whether anything was issued from this directory.
 fn was_used(reader: &Reader, cluster: &Cluster) -> anyhow::Result<bool> {
     let of_nodes = cluster
         .nodes

@@ -1,4 +1,4 @@
-//! Key pairs and the certificate fields that every certificate of ours sets alike.
+//! Key pairs, and the certificate fields that all our certificates set in the same way.
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, RsaKeySize};
 use time::OffsetDateTime;
@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 use crate::failure::{Failure, Kind};
 use crate::spec::KeyKind;
 
-/// Certificates begin this much earlier than they are made: a node's clock may be behind.
+/// The seconds by which certificates are backdated, because a node's clock may be slow.
 pub(super) const BACK_DATED: i64 = 86_400;
 const DAY: i64 = 86_400;
 
-/// A new key pair.
+/// Generates a key pair.
 pub(super) fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
     let rsa = |size| KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size);
     match kind {
@@ -20,25 +20,25 @@ pub(super) fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
     }
 }
 
-/// A key pair from PEM; the error never quotes it.
+/// Parses a key pair from PEM; the error never quotes it.
 pub(super) fn parse(pem: &[u8]) -> Result<KeyPair, &'static str> {
     let text = std::str::from_utf8(pem).map_err(|_| "is not a PEM file")?;
     KeyPair::from_pem(text).map_err(|_| "holds no unencrypted private key in PEM form")
 }
 
-/// A subject of one common name.
+/// Returns a subject with one common name.
 pub(super) fn common_name(name: &str) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
     subject
 }
 
-/// The moment a number of days after another.
+/// Returns the moment that many days after another.
 pub(super) fn after_days(now: i64, days: u32) -> i64 {
     now.saturating_add(i64::from(days).saturating_mul(DAY))
 }
 
-/// Valid from a day before `now` until `end`, in whole seconds.
+/// Sets the validity from a day before `now` until `end`, in whole seconds.
 pub(super) fn set_lifetime(
     params: &mut CertificateParams,
     now: i64,

@@ -1,4 +1,4 @@
-//! Certificates below the CA: what each must say, whether the one found says it, and making a new one.
+//! Certificates below the CA: their required content, the check of existing ones, and the issue of new ones.
 
 use std::net::IpAddr;
 
@@ -12,9 +12,9 @@ use super::{keys, refused};
 use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, Node};
 
-/// What a certificate must say.
+/// The required content of a certificate.
 pub(super) struct Profile {
-    /// Its place in the state folder, without `.crt` and `.key`.
+    /// Its path in the state directory, without `.crt` and `.key`.
     pub(super) file: String,
     common_name: String,
     sans: Vec<String>,
@@ -24,7 +24,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// The operator's certificate: etcd takes its common name for the user `root`.
+    /// Returns the profile of the operator's certificate, whose common name etcd maps to the user `root`.
     pub(super) fn admin(cluster: &Cluster) -> Self {
         Self {
             file: "admin".to_owned(),
@@ -39,7 +39,7 @@ impl Profile {
         }
     }
 
-    /// A node's certificate; `role` is `server` or `peer`. Both are used in both directions: members
+    /// Returns the profile of a node's certificate; `role` is `server` or `peer`. Both are used in both directions: members
     /// are each other's clients, and etcd's gateway is a client of its own server.
     pub(super) fn node(cluster: &Cluster, node: &Node, role: &str) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Profile {
         }
     }
 
-    /// Why the pair found cannot be used any longer, if so.
+    /// Returns why the pair found must be replaced, if it must.
     fn outdated(
         &self,
         found: &Facts,
@@ -92,12 +92,12 @@ impl Profile {
             .map(|(_, reason)| *reason)
     }
 
-    /// When a certificate issued now ends: with the CA at the latest.
+    /// Returns when a certificate issued now expires, at the latest with the CA.
     fn end(&self, authority: &Authority, now: i64) -> i64 {
         keys::after_days(now, self.days).min(authority.facts.certificate.not_after)
     }
 
-    /// A new certificate and key.
+    /// Issues a new certificate and key.
     pub(super) fn issue(&self, authority: &Authority, now: i64) -> anyhow::Result<KeyPair> {
         let key = keys::generate(self.key)?;
         let mut params = CertificateParams::default();
@@ -125,17 +125,17 @@ impl Profile {
     }
 }
 
-/// What the state folder holds for a profile.
+/// The files in the state directory for a profile.
 pub(super) enum Found {
-    /// Nothing.
+    /// No file exists.
     Nothing,
-    /// A pair that says what it must.
+    /// The pair meets the profile.
     Good(KeyPair),
-    /// Something that must be replaced, and why.
+    /// The pair must be replaced, for this reason.
     Outdated(&'static str),
 }
 
-/// Reads a pair; refuses what this CA has not signed, because replacing it would split a running cluster.
+/// Reads a pair; refuses one that this CA has not signed, because replacing it would split a running cluster.
 pub(super) fn read(
     reader: &Reader,
     profile: &Profile,
@@ -183,7 +183,7 @@ pub(super) fn read(
     })
 }
 
-/// The names of a node, in the order of the certificate; an extra one that is there already is not repeated.
+/// Returns the names of a node in the order of the certificate, without repeating an extra one that is already listed.
 fn names(cluster: &Cluster, node: &Node) -> Vec<String> {
     let own = [
         node.name.clone(),

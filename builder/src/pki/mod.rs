@@ -1,10 +1,10 @@
-//! Keys and certificates of a cluster, kept in its state folder.
+//! Keys and certificates of a cluster, kept in its state directory.
 //!
 //! ```text
 //! etcd-cluster/                    0700, everything in it 0600
-//!   ca.crt  ca.key                 the CA; the key leaves this folder never
+//!   ca.crt  ca.key                 the CA; the key never leaves this directory
 //!   admin.crt  admin.key           the operator's client certificate
-//!   seed                           what machine ids, disk ids and the token are derived from
+//!   seed                           the source of machine ids, disk ids and the token
 //!   nodes/<name>/server.{crt,key}  for clients
 //!   nodes/<name>/peer.{crt,key}    between members
 //!   nodes/<name>/ssh_host_ed25519_key(.pub)
@@ -34,7 +34,7 @@ use crate::spec::Cluster;
 use identity::Found;
 use store::Store;
 
-/// An open state folder: the identity of a cluster, of which what is new is not written yet.
+/// An open state directory: the identity of a cluster, whose new parts are not written yet.
 pub struct State {
     /// The identity.
     pub certs: Certs,
@@ -42,12 +42,12 @@ pub struct State {
 }
 
 impl State {
-    /// One more file to be written.
+    /// Stages one more file.
     pub fn add(&mut self, name: &str, text: &str) {
         self.store.stage(name, text);
     }
 
-    /// Writes what is new: all of it or, killed on the way, whole old and whole new files.
+    /// Writes the new files. If killed on the way, it leaves only whole old and whole new files.
     pub fn keep(&self) -> anyhow::Result<()> {
         self.store.commit()
     }
@@ -59,8 +59,8 @@ impl std::fmt::Debug for State {
     }
 }
 
-/// The identity of a cluster: what the state folder holds, completed and brought up to date at `now`
-/// (seconds since 1970). Nothing is changed before [`State::keep`]; others wait until the state is dropped.
+/// Opens a state directory and returns the identity of the cluster, completed and brought up to date at `now` (seconds since
+/// 1970). Nothing is changed before [`State::keep`]; other processes wait until the state is dropped.
 pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
     let mut store = Store::open(state, |reader| Found::read(reader, cluster, now).map(drop))?;
     let found = Found::read(&store.reader(), cluster, now)?;
@@ -70,7 +70,7 @@ pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> 
     Ok(State { certs, store })
 }
 
-/// What [`open`] would return, without changing anything: what is missing is made up for this once, so new
+/// Returns what [`open`] would return, without changing anything. Missing parts are created only for this call, so new
 /// certificates and keys have other fingerprints than those a build will write.
 pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
     let mut store = Store::preview(state)?;
@@ -83,13 +83,13 @@ pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
     Ok(facts(pem)?.certificate)
 }
 
-/// Whether the certificate `leaf` was issued and signed by `authority`, both PEM, which may sign certificates.
+/// Returns whether `authority` may sign certificates and issued and signed the certificate `leaf`, both PEM.
 pub fn is_signed_by(leaf: &str, authority: &str) -> anyhow::Result<bool> {
     let (leaf, authority) = (facts(leaf)?, facts(authority)?);
     Ok(authority.is_authority && x509::is_signed_by(&leaf, &authority))
 }
 
-/// Whether the private key belongs to the certificate, both PEM; what is no key belongs to none.
+/// Returns whether the private key belongs to the certificate, both PEM; `false` if the text is not a key.
 pub fn is_key_of(key: &str, certificate: &str) -> anyhow::Result<bool> {
     let public = facts(certificate)?.public_key;
     Ok(keys::parse(key.as_bytes()).is_ok_and(|key| key.public_key_raw() == public))
@@ -102,7 +102,7 @@ fn facts(pem: &str) -> anyhow::Result<x509::Facts> {
     })
 }
 
-/// Something in the state folder is not what it must be.
+/// Creates the error for an invalid file in the state directory.
 fn refused(path: &Path, what: &str, hint: impl Into<String>) -> anyhow::Error {
     Failure::new(Kind::Usage, format!("{} {what}", path.display()), hint)
 }

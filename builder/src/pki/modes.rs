@@ -1,10 +1,10 @@
-//! Permission bits of the state folder. Systems without them keep the folder private in their own way.
+//! Permission bits of the state directory. Systems without them protect the directory in their own way.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Options for a new file that only its owner may read.
+/// Returns options for a new file that only its owner may read.
 pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -13,7 +13,7 @@ pub(super) fn private_file() -> OpenOptions {
     options
 }
 
-/// A builder for a folder that only its owner may enter.
+/// Returns a builder for a directory that only its owner may enter.
 pub(super) fn private_folder() -> DirBuilder {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
     let mut builder = DirBuilder::new();
@@ -22,7 +22,7 @@ pub(super) fn private_folder() -> DirBuilder {
     builder
 }
 
-/// Refuses a file or folder that others may look into.
+/// Refuses a file or directory that other users may access.
 #[cfg(unix)]
 pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -48,13 +48,13 @@ pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
     ))
 }
 
-/// Other systems have no such bits.
+/// Accepts everything, because other systems have no such bits.
 #[cfg(not(unix))]
 pub(super) fn check_private(_path: &Path, _wanted: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the open file is still the one at `path`.
+/// Returns whether the open file is still the one at `path`.
 pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok(is_same(&file.metadata()?, &found)),
@@ -69,7 +69,7 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Elsewhere the standard library exposes no file number; a lock file that was made anew has another creation time.
+/// The standard library exposes no file number on other systems; a recreated lock file has another creation time.
 #[cfg(not(unix))]
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     one.created().ok() == other.created().ok()

@@ -1,8 +1,8 @@
-//! The state folder. No other module of `pki` reads or writes files.
+//! The state directory. No other module of `pki` reads or writes files.
 //!
-//! Reading checks modes. Writing is staged: nothing reaches the folder before everything was checked,
-//! then each file is written under a temporary name, synced, and renamed, in the order of staging.
-//! **Invariant**: a process killed at any moment leaves whole old or whole new files; `tests::killed` holds it.
+//! Reading checks modes. Writing is staged: nothing reaches the directory before everything was checked. Then each file is
+//! written under a temporary name, synced, and renamed, in the order of staging.
+//! **Invariant**: a process killed at any moment leaves whole old or whole new files; `tests::interrupted` checks this.
 #![expect(clippy::disallowed_methods, reason = "writes the state directory")]
 
 use std::cell::Cell;
@@ -16,38 +16,38 @@ use zeroize::Zeroizing;
 use super::modes;
 use crate::failure::{Failure, Kind};
 
-/// An open, locked state folder with the writes that are still to be made.
+/// An open, locked state directory with its pending writes.
 pub(super) struct Store {
     folder: PathBuf,
     staged: Vec<(String, Zeroizing<Vec<u8>>)>,
-    /// Held until the store is dropped: two builds may share a state folder.
+    /// The lock is held until the store is dropped, because two builds may share a state directory.
     _lock: Option<File>,
-    /// The folder was made by this store and holds nothing yet: it goes again unless something is committed.
+    /// Whether this store made the directory, which is still empty and is removed unless something is committed.
     unused: Cell<bool>,
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
         if self.unused.get() {
-            // Best effort: an empty folder that cannot be removed harms nobody.
+            // Best effort: an empty directory that cannot be removed is harmless.
             let _ = fs::remove_file(self.folder.join(LOCK));
             let _ = fs::remove_dir(&self.folder);
         }
     }
 }
 
-/// Locked while a build works with the folder.
+/// The name of the lock file, locked while a build works with the directory.
 const LOCK: &str = ".lock";
 
 impl Store {
-    /// Opens the folder, or makes it; waits while another process has it open.
+    /// Opens the directory, creating it if needed; waits while another process has it open.
     ///
-    /// `inspect` checks a folder that has no lock file yet, before one is put into it.
+    /// `inspect` checks a directory without a lock file before one is created in it.
     pub(super) fn open(
         folder: &Path,
         inspect: impl Fn(&Reader) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        // A refused build removes the folder it made: whoever waited for its lock starts again.
+        // A refused build removes the directory it made, so a process that waited for its lock starts again.
         loop {
             let existed = exists(folder)?;
             match Self::attempt(folder, existed, &inspect) {
@@ -58,7 +58,7 @@ impl Store {
         }
     }
 
-    /// `None` if the lock was removed while this process waited for it.
+    /// Opens the directory once; returns `None` if the lock was removed while this process waited for it.
     fn attempt(
         folder: &Path,
         existed: bool,
@@ -74,7 +74,7 @@ impl Store {
         }
         modes::check_private(folder, 0o700)?;
         if let Err(error) = inspect_stranger(folder, &path, inspect)
-            // Another process may have made the folder its own meanwhile: then it is no stranger.
+            // If another process has created the lock meanwhile, the directory is a state directory after all.
             && !exists(&path)?
         {
             return Err(error);
@@ -90,7 +90,7 @@ impl Store {
         }))
     }
 
-    /// The same for looking only: no folder is made, nothing is locked, and what is staged is forgotten.
+    /// Opens the directory for reading only: no directory is made, nothing is locked, and staged files are discarded.
     pub(super) fn preview(folder: &Path) -> anyhow::Result<Self> {
         if exists(folder)? {
             modes::check_private(folder, 0o700)?;
@@ -103,27 +103,27 @@ impl Store {
         })
     }
 
-    /// What the folder holds now, without what is staged.
+    /// Returns a reader of the directory's current content, without the staged files.
     pub(super) fn reader(&self) -> Reader {
         Reader {
             folder: self.folder.clone(),
         }
     }
 
-    /// Plans a write; `name` may have folders in it.
+    /// Stages a write; `name` may contain directories.
     pub(super) fn stage(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         self.staged
             .push((name.into(), Zeroizing::new(bytes.into())));
     }
 
-    /// Makes the staged writes: first all bytes, then all names.
+    /// Performs the staged writes: first all bytes, then all names.
     pub(super) fn commit(&self) -> anyhow::Result<()> {
         self.unused.set(false);
         self.write_all()?;
         self.put_in_place(self.staged.len())
     }
 
-    /// Every staged file under its temporary name.
+    /// Writes every staged file under its temporary name.
     pub(super) fn write_all(&self) -> anyhow::Result<()> {
         for (name, bytes) in &self.staged {
             let path = self.folder.join(name);
@@ -132,7 +132,7 @@ impl Store {
         Ok(())
     }
 
-    /// The first `count` staged files under their own names.
+    /// Renames the first `count` staged files to their own names.
     pub(super) fn put_in_place(&self, count: usize) -> anyhow::Result<()> {
         for (name, _) in self.staged.iter().take(count) {
             let path = self.folder.join(name);
@@ -143,27 +143,27 @@ impl Store {
     }
 }
 
-/// Reads from a state folder.
+/// A reader of a state directory.
 pub(super) struct Reader {
     folder: PathBuf,
 }
 
 impl Reader {
-    /// The path of a file, for messages.
+    /// Returns the path of a file, for messages.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// A text that anybody may read, if it is there.
+    /// Reads a public text, if it exists.
     pub(super) fn public(&self, name: &str) -> anyhow::Result<Option<String>> {
         let Some(bytes) = read(&self.path(name))? else {
             return Ok(None);
         };
-        // A certificate is ASCII: what is not text is found out when it is parsed.
+        // A certificate is ASCII; its parser finds any other content.
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// A secret, if it is there; it must be readable by its owner only.
+    /// Reads a secret, if it exists; only its owner may have access to it.
     pub(super) fn secret(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path(name);
         let bytes = read(&path)?.map(Zeroizing::new);
@@ -173,7 +173,7 @@ impl Reader {
         Ok(bytes)
     }
 
-    /// What an interrupted run had written for this name but not put in place.
+    /// Returns the file of this name that an interrupted run wrote but did not put in place.
     pub(super) fn left_over(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
         Ok(read(&temporary(&self.path(name)))?.map(Zeroizing::new))
     }
@@ -211,7 +211,7 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| unwritable(folder))
 }
 
-/// An existing lock is opened for reading only, so that a complete state may lie on a read-only disk.
+/// Opens the lock. An existing one is opened only for reading, so that a complete state may lie on a read-only disk.
 fn open_lock(path: &Path) -> io::Result<File> {
     match OpenOptions::new().read(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => modes::private_file()
@@ -226,7 +226,7 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     modes::private_folder().recursive(true).create(folder)?;
     let temporary = temporary(path);
-    // An old one may have another mode, which opening it again would keep.
+    // An old temporary file may have another mode, which opening it again would preserve.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -236,13 +236,13 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// One fixed temporary name per file: the lock keeps others away, and a left-over is overwritten.
+/// Returns the single temporary name of a file: the lock excludes other processes, and a leftover is overwritten.
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
 }
 
-/// Makes a rename durable. Windows does that by itself and cannot open folders.
+/// Makes a rename durable. Windows does this by itself and cannot open directories.
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
         return Ok(());

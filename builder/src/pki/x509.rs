@@ -1,4 +1,4 @@
-//! What a certificate says, read back from its PEM by another author's parser than the one that wrote it.
+//! Reads the content of a certificate from its PEM, with a parser independent of the library that wrote it.
 
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
@@ -13,23 +13,23 @@ use crate::spec::KeyKind;
 
 /// The contents that decide whether a certificate can be used again.
 pub(super) struct Facts {
-    /// What later rooms get to know.
+    /// The facts that later steps use.
     pub(super) certificate: Certificate,
-    /// The certificate itself.
+    /// The certificate in DER form.
     pub(super) der: Vec<u8>,
-    /// Common name of the subject.
+    /// The common name of the subject.
     pub(super) common_name: String,
-    /// The public key, as the key pair has it.
+    /// The public key, in the same form as in the key pair.
     pub(super) public_key: Vec<u8>,
-    /// Its kind, if it is one of ours.
+    /// The kind of the key, if it is supported.
     pub(super) key_kind: Option<KeyKind>,
-    /// Extended usages.
+    /// The extended key usages.
     pub(super) usage: Usage,
     /// Whether it may sign certificates.
     pub(super) is_authority: bool,
 }
 
-/// Extended key usages of a certificate.
+/// The extended key usages of a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) server: bool,
@@ -57,7 +57,7 @@ pub(super) fn read(pem: &str) -> Result<Facts, &'static str> {
     facts(pem, &block.contents, &x509).ok_or("has extensions that cannot be read")
 }
 
-/// Whether `leaf` names `authority` as its issuer and carries its signature.
+/// Returns whether `leaf` names `authority` as its issuer and carries its signature.
 pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
     let Ok((_, leaf)) = X509Certificate::from_der(&leaf.der) else {
         return false;

@@ -6,8 +6,8 @@ use crate::failure::{Failure, Kind};
 use crate::overlay::{Account, Owner};
 use crate::secret::Secret;
 
-/// The files, in the order of [`crate::overlay::ACCOUNT_FILES`]. The first three must exist; a missing one of the others is
-/// not created.
+/// The account files, in the order of [`crate::overlay::ACCOUNT_FILES`]. The first three must exist; the others are not
+/// created if missing.
 #[derive(Clone, Debug)]
 pub(super) struct Accounts {
     passwd: Vec<Vec<String>>,
@@ -20,7 +20,7 @@ pub(super) struct Accounts {
     day: i64,
 }
 
-/// Debian gives ids 100–999 to system accounts; taken from the top, away from what packages allot upward.
+/// Debian reserves the ids 100–999 for system accounts. We allocate from the top; packages allocate from the bottom.
 const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=990;
 const LOGIN_ID: u32 = 1000;
 
@@ -43,7 +43,7 @@ impl Accounts {
         })
     }
 
-    /// The accounts of Ubuntu Core, whose account files are part of a snap: files belong to root.
+    /// Returns the accounts of Ubuntu Core, whose account files are part of a snap: all files belong to root.
     pub(super) fn of_root_alone(time: i64) -> Result<Self> {
         let root = Some("root:x:0:");
         Self::parse(
@@ -59,7 +59,7 @@ impl Accounts {
         )
     }
 
-    /// The six texts again.
+    /// Returns the six texts.
     pub(super) fn texts(&self) -> [Option<String>; 6] {
         let optional = |table: &Option<Vec<Vec<String>>>| table.as_deref().map(text);
         [
@@ -72,7 +72,7 @@ impl Accounts {
         ]
     }
 
-    /// Creates the account, or changes the one that exists.
+    /// Creates the account, or changes the existing one.
     pub(super) fn ensure(&mut self, account: &Account) -> Result<()> {
         match account {
             Account::System {
@@ -88,7 +88,7 @@ impl Accounts {
         }
     }
 
-    /// The numbers of an owner given by name or number.
+    /// Returns the ids of an owner given by name or number.
     pub(super) fn ids(&self, owner: &Owner) -> Result<(u32, u32)> {
         let number = |table: &[Vec<String>], name: &str| match name.parse() {
             Ok(number) => Some(number),
@@ -149,8 +149,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// A login whose name is a user or a group of the system would get a group of that name besides the system's own,
-    /// and with it, by name, what the system grants to that one.
+    /// Refuses a login with the name of a system user or group: it would get a second group of that name and thereby, by
+    /// name, the privileges of the first.
     fn refuse_taken(&self, name: &str) -> Result<()> {
         for (what, table) in [("user", &self.passwd), ("group", &self.group)] {
             if id_of(table, name).is_some_and(|id| id != LOGIN_ID) {
@@ -184,7 +184,7 @@ impl Accounts {
         }
     }
 
-    /// Renames a user and its own group everywhere, also as a member of other groups.
+    /// Renames a user and its own group everywhere, including memberships in other groups.
     fn rename(&mut self, old: &str, new: &str) {
         let optional = [&mut self.gshadow, &mut self.subuid, &mut self.subgid];
         let tables = optional.into_iter().flatten().chain([
@@ -212,7 +212,7 @@ impl Accounts {
         }
     }
 
-    /// Sets the hash and the day it was set; a day of 0 would force a change at the first login.
+    /// Sets the hash and the day of the change; a day of 0 would force a change at the first login.
     fn set_password(&mut self, name: &str, hash: &str) {
         let day = self.day.to_string();
         match self
@@ -231,7 +231,7 @@ impl Accounts {
         }
     }
 
-    /// Adds a member to a group the base has; a group it does not have is no error.
+    /// Adds a member to a group; a group missing in the base is ignored.
     fn join(&mut self, name: &str, group: &str) {
         for row in self
             .group

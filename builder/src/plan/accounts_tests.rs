@@ -1,4 +1,4 @@
-//! Accounts of small bases, changed.
+//! Tests of account changes on small bases.
 
 use super::{Account, Accounts, Owner};
 use crate::failure::{Kind, explain};

@@ -1,4 +1,4 @@
-//! How the kernel's command line is edited. Pure: text in, text out.
+//! Edits of the kernel's command line. Pure: text in, text out.
 
 /// Removes the arguments of `remove` (exact, or by prefix if it ends in `*`) and appends those of `add` that are missing.
 /// The firmware reads the first line only; the others are dropped.

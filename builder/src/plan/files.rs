@@ -1,4 +1,4 @@
-//! From wanted state to steps: what each path needs, given what the base holds there.
+//! Turns the wanted state into steps: what each path needs, given its content in the base.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::Secret;
 
-/// Every edit that turns the base into the node. The same arguments give the same plan.
+/// Returns every edit that turns the base into the node. The same arguments give the same plan.
 pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     room::check_size(layout, tree)?;
     let mut planner = Planner::new(layout, found, tree)?;
@@ -30,7 +30,7 @@ pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Folders below the root itself that nobody described.
+/// Attributes of parent directories directly below the root that nothing describes.
 const PARENT: Attributes = Attributes {
     mode: 0o755,
     uid: 0,
@@ -43,7 +43,7 @@ struct Planner<'a> {
     disk_id: (u32, u32),
     accounts: Accounts,
     steps: Vec<Step>,
-    /// Paths that exist or have a step already.
+    /// Paths that exist or already have a step.
     there: BTreeSet<(Place, String)>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Planner<'a> {
             Change::Symlink { target } => self.symlink(entry, before, target),
             Change::Needed => needed(entry, &before),
             Change::Absent => self.absent(entry, before),
-            Change::Edited(Edit::Account(_)) => Ok(()), // one edit for all of them: `add_accounts`
+            Change::Edited(Edit::Account(_)) => Ok(()), // `add_accounts` edits all of them at once.
             Change::Edited(edit) => self.edit(entry, before, edit),
         }
     }
@@ -98,7 +98,7 @@ impl<'a> Planner<'a> {
         Ok(Attributes { mode, uid, gid })
     }
 
-    /// Also written where the base has the same: what we name gets the build's time, which may be all it is for.
+    /// Writes a file even if the base has the same content: it then gets the build's time, which may be the only purpose.
     fn write(
         &mut self,
         entry: &Entry,
@@ -154,7 +154,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Edits of one file add up: a second one starts from what the first one wrote.
+    /// Edits a file. Several edits of one file add up: each starts from the result of the previous one.
     fn edit(&mut self, entry: &Entry, before: Before, edit: &Edit) -> Result<()> {
         let same = |step: &Step| step.place == entry.place && step.path == entry.path;
         let pending = self.steps.iter().position(same);
@@ -215,7 +215,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// The account files, all of them from one value so that they agree; those that stay as they are are left alone.
+    /// Adds all account files from one value so that they agree; unchanged ones are not written.
     fn add_accounts(&mut self) -> Result<()> {
         let texts = self.accounts.texts();
         for (path, text) in ACCOUNT_FILES.into_iter().zip(texts) {
@@ -254,7 +254,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Attributes of a folder nobody described: its owner and mode are those of the nearest folder above.
+    /// Returns the attributes of a directory that nothing describes: owner and mode of the nearest directory above it.
     fn inherited(&self, place: Place, path: &str) -> Attributes {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('/') {
@@ -280,7 +280,7 @@ impl<'a> Planner<'a> {
         PARENT
     }
 
-    /// Adds the step, after folders its path needs and the base does not have.
+    /// Adds the step, preceded by the directories that its path needs and the base lacks.
     fn push(&mut self, step: Step) -> Result<()> {
         let taken = |other: &Step| other.place == step.place && other.path == step.path;
         if self.steps.iter().any(taken) {
@@ -321,7 +321,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The base's accounts with those the tree wants.
+/// Returns the base's accounts together with those that the tree wants.
 fn accounts(found: &Found, tree: &FileTree) -> Result<Accounts> {
     let text = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
         Some(Before::File {

@@ -1,4 +1,4 @@
-//! Layout + wanted state → every edit of one image, before → after. Pure: no I/O, no clock, printable.
+//! Computes every edit of one image, before and after, from layout and wanted state. Pure: no I/O, no clock, printable.
 
 mod accounts;
 mod edit;

@@ -1,4 +1,4 @@
-//! A plan: what is there, what will be there, and why; nothing about how it is written.
+//! A plan: the content before and after, and the reason for each change, but not how it is written.
 
 use crate::inspect::{Attributes, Before, Place};
 use crate::overlay::Content;
@@ -15,26 +15,26 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Seconds since 1970 given to everything written.
     pub time: i64,
-    /// How secrets are shown.
+    /// The key for showing secrets as fingerprints.
     pub fingerprints: FingerprintKey,
 }
 
-/// One path's edit.
+/// The edit of one path.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Which partition.
     pub place: Place,
     /// Absolute path.
     pub path: String,
-    /// What the base holds there.
+    /// The content of the base at this path.
     pub before: Before,
-    /// What is done.
+    /// The change.
     pub action: Action,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// What is done to a path.
+/// A change of a path.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Create or replace a file.
@@ -44,12 +44,12 @@ pub enum Action {
         /// Permission bits, owner and group numbers.
         attributes: Attributes,
     },
-    /// Create a folder; its parent exists by then.
+    /// Create a directory; its parent exists by then.
     MakeFolder {
         /// Permission bits, owner and group numbers.
         attributes: Attributes,
     },
-    /// Change mode and owner of what is there.
+    /// Change mode and owner of an existing path.
     SetAttributes {
         /// Permission bits, owner and group numbers.
         attributes: Attributes,
@@ -64,12 +64,12 @@ pub enum Action {
 }
 
 impl Plan {
-    /// File name of the node's image.
+    /// Returns the file name of the node's image.
     pub fn image(&self) -> String {
         format!("{}.img", self.node)
     }
 
-    /// Bytes of file content the plan adds to a partition.
+    /// Returns the bytes of file content that the plan adds to a partition.
     pub fn bytes(&self, place: Place) -> u64 {
         let size = |step: &Step| match &step.action {
             Action::WriteFile { content, .. } => {

@@ -1,4 +1,4 @@
-//! A plan as text: every path, what is there, what will be there and why. Secrets as fingerprints.
+//! A plan as text: every path with its content before and after, and the reason. Secrets are shown as fingerprints.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -80,7 +80,7 @@ fn digest(content: &Content, key: &FingerprintKey) -> String {
     }
 }
 
-/// Both texts of an edit to an existing text file, where nothing in it is secret.
+/// Returns the texts before and after an edit of an existing text file, unless it contains secrets.
 fn texts(step: &Step) -> Option<(String, String)> {
     let Before::File {
         content: Some(old), ..
@@ -99,7 +99,7 @@ fn texts(step: &Step) -> Option<(String, String)> {
     Some((text(old)?, text(new)?))
 }
 
-/// The lines taken away and the lines added.
+/// Prints the removed and the added lines.
 fn lines(f: &mut Formatter<'_>, old: &str, new: &str) -> fmt::Result {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     if old == new {

@@ -1,4 +1,4 @@
-//! How `cmdline.txt` and fstab(5) name partitions: every name must lead to a partition of the image.
+//! The partition names in `cmdline.txt` and fstab(5): each must refer to a partition of the image.
 
 use anyhow::Result;
 
@@ -6,12 +6,12 @@ use super::model::{Action, Plan};
 use crate::failure::{Failure, Kind};
 use crate::inspect::{Before, Found, Layout, Part, Place, System};
 
-/// What stands before a partition id, in lower case: a tag, a quoted tag, or a link of udev.
+/// The prefixes of a partition id, in lower case: a tag, a quoted tag, or a udev link.
 const BEFORE_ID: [&str; 4] = ["partuuid=", "partuuid=\"", "partuuid='", "by-partuuid/"];
 
 const QUOTES: [char; 2] = ['"', '\''];
 
-/// Replaces the disk id in every name of a partition by its id, e.g. `PARTUUID=041bba91-02`.
+/// Replaces the disk id in every partition name that contains it, e.g. `PARTUUID=041bba91-02`.
 pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
     let lower = text.to_ascii_lowercase();
     let (old, new) = (format!("{old:08x}"), format!("{new:08x}"));
@@ -28,7 +28,7 @@ pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
     out + &text[rest..]
 }
 
-/// Refuses an image whose kernel would not find its root, or whose fstab(5) mounts partitions that it does not have.
+/// Refuses an image whose kernel would not find its root, or whose fstab(5) mounts partitions that do not exist.
 pub(super) fn check(layout: &Layout, found: &Found, plan: &Plan) -> Result<()> {
     let System::Root(root) = &layout.system else {
         return Ok(()); // Ubuntu Core finds its partitions by label.
@@ -49,7 +49,7 @@ pub(super) fn check(layout: &Layout, found: &Found, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// A text file as the finished image has it.
+/// Returns the content of a text file in the finished image.
 fn text_after(plan: &Plan, found: &Found, place: Place, path: &str) -> Option<String> {
     let mut steps = plan.steps.iter();
     let bytes = match steps.find(|step| step.place == place && step.path == path) {
@@ -68,7 +68,7 @@ fn text_after(plan: &Plan, found: &Found, place: Place, path: &str) -> Option<St
     Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// The last `root=` counts, as in the kernel.
+/// Checks the last `root=`, which is the one that the kernel uses.
 fn check_root(text: &str, disk_id: u32, root: &Part) -> Result<()> {
     let arguments = text.lines().next().unwrap_or_default().split_whitespace();
     let mut last_first = arguments.rev().map(unquoted);
@@ -87,7 +87,7 @@ fn check_root(text: &str, disk_id: u32, root: &Part) -> Result<()> {
     }
 }
 
-/// The kernel takes quotes around an argument or its value; inside a value they are part of it.
+/// Removes the quotes around an argument or its value, as the kernel does; inside a value they are part of it.
 fn unquoted(text: &str) -> &str {
     let inner = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     inner.unwrap_or(text)
@@ -109,7 +109,7 @@ fn check_mount(text: &str, disk_id: u32, place: &str, part: &Part) -> Result<()>
     Ok(())
 }
 
-/// Whether that name leads to the partition, on a card in a Raspberry Pi.
+/// Returns whether the name refers to the partition, on a card in a Raspberry Pi.
 fn leads_to(source: &str, disk_id: u32, part: &Part) -> bool {
     let by = |tag: &str| {
         let link = format!("/dev/disk/by-{}/", tag.to_lowercase());
@@ -126,7 +126,7 @@ fn leads_to(source: &str, disk_id: u32, part: &Part) -> bool {
     }
 }
 
-/// The partition number of a device such as `/dev/mmcblk0p2` or `/dev/sda2`.
+/// Returns the partition number of a device such as `/dev/mmcblk0p2` or `/dev/sda2`.
 fn device_number(source: &str) -> Option<u32> {
     let device = source.strip_prefix("/dev/")?;
     let disk = device.trim_end_matches(|it: char| it.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Whether there is space for the edits, and for the data behind the image.
+//! Checks that there is space for the edits, and for the data after the image.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::overlay::FileTree;
 /// The partition that a node adds for its data (`overlays/appliance/data`).
 const DATA_PARTITION: u32 = 3;
 
-/// Refuses a base that leaves no place for the data behind the system: neither on the card nor in the partition table.
+/// Refuses a base without space for the data after the system, on the card or in the partition table.
 pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
     let mut numbers = layout
         .parts()
@@ -37,10 +37,11 @@ pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
     }
 }
 
-/// A kernel for arm64 takes 2048 bytes (`COMMAND_LINE_SIZE`), to which the firmware and snapd add theirs.
+/// Limit for our command line: the arm64 kernel accepts 2048 bytes (`COMMAND_LINE_SIZE`), including those that the firmware
+/// and snapd add.
 const COMMAND_LINE: usize = 1900;
 
-/// What is cut off at its end would be lost in silence.
+/// Refuses a command line that is too long: the kernel would truncate it silently.
 pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
     let too_long = plan.steps.iter().find_map(|step| match &step.action {
         Action::WriteFile { content, .. } if step.path == "/cmdline.txt" => {
@@ -61,7 +62,7 @@ pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
     }
 }
 
-/// Says before anything is copied that a partition is too full; `diskimg` would say so in the middle.
+/// Reports a partition that is too full before anything is copied; `diskimg` would report it halfway.
 pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
     let boot = (Place::Boot, "boot", &layout.boot);
     let root = layout.system.part().map(|part| (Place::Root, "root", part));

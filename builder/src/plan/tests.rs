@@ -1,4 +1,4 @@
-//! Plans of small trees on small bases.
+//! Tests of plans for small trees on small bases.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn file(text: &str, mode: u16) -> Before {
     }
 }
 
-/// A base with accounts, a command line and a folder.
+/// Returns a base with accounts, a command line and a directory.
 fn found() -> Found {
     let folder = Before::Folder {
         attributes: Attributes {

@@ -1,4 +1,4 @@
-//! etcd's releases, as `recipes/etcd.toml` lists them.
+//! The releases of etcd, as listed in `recipes/etcd.toml`.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde::Deserialize;
 use super::is_sha256;
 use crate::failure::{Failure, Kind, parse_toml};
 
-/// Where etcd's releases are, and the digests known in advance.
+/// The addresses of etcd's releases and the digests known in advance.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EtcdReleases {
     mirrors: Vec<String>,
     tarball: String,
-    /// SHA-256 of the arm64 tarball, by version without the `v`.
+    /// The SHA-256 of the arm64 tarball, by version without the `v`.
     pub sha256: BTreeMap<String, String>,
 }
 
@@ -36,12 +36,12 @@ impl EtcdReleases {
         }
     }
 
-    /// Name of the version's tarball, as in its `SHA256SUMS`.
+    /// Returns the name of the version's tarball, as in its `SHA256SUMS`.
     pub fn tarball(&self, version: &str) -> String {
         self.tarball.replace("{version}", version)
     }
 
-    /// Addresses of a file of the version, in the order they are tried.
+    /// Returns the addresses of a file of the version, in the order in which they are tried.
     pub fn urls<'a>(
         &'a self,
         version: &'a str,

@@ -1,4 +1,4 @@
-//! A recipe as written in its file. Strict: an unknown key is an error, so a misspelt digest cannot go unnoticed.
+//! A recipe as written in its file. Parsing is strict: an unknown key is an error, so a misspelled digest is always noticed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{Download, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::spec::Board;
 
-/// Public keys in ASCII armour, by name.
+/// The public keys in ASCII armor, by name.
 type Keys = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
@@ -46,7 +46,7 @@ struct DownloadTable {
     raw_size: Option<u64>,
 }
 
-/// The list of digests and its signature lie beside the image.
+/// A signed list: the list of digests and its signature lie beside the image.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignedTable {
@@ -62,7 +62,7 @@ enum Maker {
     Mmdebstrap,
 }
 
-/// The recipe in `text`, the content of `{name}.toml`.
+/// Parses the recipe in `text`, the content of `{name}.toml`.
 pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
     let file: File = parse_toml(text).map_err(|what| wrong(name, &what))?;
     if file.boards.is_empty() {
@@ -96,7 +96,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
     })
 }
 
-/// Whether a text that is printed could command the terminal.
+/// Returns whether a printed text contains a control character, which could command the terminal.
 fn has_control_character(file: &File) -> bool {
     let sentences = file.warnings.iter().map(|warning| &warning.text);
     let mut texts = [&file.title, &file.release, &file.provisioned_by]
@@ -106,7 +106,7 @@ fn has_control_character(file: &File) -> bool {
     texts.any(|text| text.contains(char::is_control))
 }
 
-/// A version of glibc, e.g. `2.39`.
+/// Parses a version of glibc, e.g. `2.39`.
 fn version(name: &str, text: &str) -> Result<(u32, u32)> {
     let parts = text.split_once('.');
     let numbers = parts.and_then(|(major, minor)| major.parse().ok().zip(minor.parse().ok()));

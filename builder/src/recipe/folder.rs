@@ -1,4 +1,4 @@
-//! Where the text of recipes comes from: embedded, or a folder of the user's.
+//! The sources of recipe texts: the embedded files and the user's directory.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::failure::{Failure, Kind};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 
-/// Where the public keys lie.
+/// The directory of the public keys.
 const KEYS: &str = "keys";
 
-/// Every `*.toml`, by its name without the ending.
+/// Returns every `*.toml` by its name without the extension.
 pub(super) fn all(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
     let mut texts = embedded(&EMBEDDED, "toml");
     if let Some(dir) = dir {
@@ -25,7 +25,7 @@ pub(super) fn all(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
     Ok(texts)
 }
 
-/// Every `keys/*.asc`, by its name without the ending.
+/// Returns every `keys/*.asc` by its name without the extension.
 pub(super) fn keys(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
     let mut texts = EMBEDDED
         .get_dir(KEYS)
@@ -65,7 +65,7 @@ fn stem(path: &Path) -> Option<String> {
     Some(path.file_stem()?.to_str()?.to_owned())
 }
 
-/// fs-err's message already names the path.
+/// Converts an error of fs-err, whose message already names the path.
 #[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` wants")]
 fn unreadable(error: std::io::Error) -> anyhow::Error {
     Failure::new(

@@ -1,4 +1,4 @@
-//! What `etcd-image recipes` prints.
+//! The output of `etcd-image recipes`.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::model::{Grade, Recipe, Source, Voucher};
 
-/// The known bases, to be printed.
+/// The known bases, for printing.
 #[derive(Debug)]
 pub struct List(pub Vec<Recipe>);
 
@@ -26,7 +26,7 @@ struct Row<'a> {
     grade: Option<Grade>,
     url: Option<&'a str>,
     sha256: Option<&'a str>,
-    /// Fingerprint of the key that signs the list of digests.
+    /// The fingerprint of the key that signs the list of digests.
     signed_by: Option<&'a str>,
     raw_sha256: Option<&'a str>,
 }

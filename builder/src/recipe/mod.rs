@@ -1,7 +1,7 @@
-//! Which base: `recipes/*.toml` as typed data.
+//! The known bases: `recipes/*.toml` as typed data.
 //!
-//! The files are embedded, so the program works alone. A folder given with `--recipes` adds to them; a file there
-//! replaces the embedded one of the same name.
+//! The files are embedded, so the program works without other files. A directory given with `--recipes` adds to them; a file
+//! there replaces the embedded one of the same name.
 
 mod etcd;
 mod file;
@@ -21,10 +21,10 @@ use anyhow::Result;
 
 use crate::failure::{Failure, Kind};
 
-/// The one file of `recipes/` that is not a base.
+/// The only file of `recipes/` that is not a base.
 const ETCD: &str = "etcd";
 
-/// Every known recipe, sorted by name.
+/// Returns every known recipe, sorted by name.
 pub fn load(dir: Option<&Path>) -> Result<Vec<Recipe>> {
     let keys = folder::keys(dir)?;
     folder::all(dir)?
@@ -34,13 +34,13 @@ pub fn load(dir: Option<&Path>) -> Result<Vec<Recipe>> {
         .collect()
 }
 
-/// etcd's releases, for builds that download it.
+/// Returns etcd's releases, for builds that download it.
 pub fn etcd(dir: Option<&Path>) -> Result<EtcdReleases> {
     let text = folder::all(dir)?.remove(ETCD).unwrap_or_default();
     EtcdReleases::parse(&text)
 }
 
-/// The recipe of that name.
+/// Returns the recipe of that name.
 pub fn find<'a>(recipes: &'a [Recipe], name: &str) -> Result<&'a Recipe> {
     let found = recipes.iter().find(|recipe| recipe.name == name);
     found.ok_or_else(|| {
@@ -52,7 +52,7 @@ pub fn find<'a>(recipes: &'a [Recipe], name: &str) -> Result<&'a Recipe> {
     })
 }
 
-/// Whether `text` is written as `sha256sum` writes a digest: 64 lower-case hexadecimal digits.
+/// Returns whether `text` is a digest as `sha256sum` writes it: 64 lower-case hexadecimal digits.
 pub fn is_sha256(text: &str) -> bool {
     text.len() == 64
         && text

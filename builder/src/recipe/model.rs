@@ -1,4 +1,4 @@
-//! A recipe: what a base is and what must be done to it. Data only, read from `recipes/*.toml`.
+//! A recipe: what a base is and how nodes are made from it. Contains only data, read from `recipes/*.toml`.
 
 use std::collections::BTreeMap;
 
@@ -6,60 +6,60 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::Board;
 
-/// A known base: everything that differs from one operating system to the next.
+/// A known base with everything that differs between operating systems.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// Name on the command line, e.g. `raspios-trixie`.
+    /// The name on the command line, e.g. `raspios-trixie`.
     pub name: String,
-    /// One line for `etcd-image recipes`.
+    /// The title in `etcd-image recipes`, one line.
     pub title: String,
-    /// Release as its makers name it, e.g. `2026-10-06`.
+    /// The release as its publishers name it, e.g. `2026-10-06`.
     pub release: String,
-    /// How a node gets onto such a base, in a few words for `etcd-image recipes`.
+    /// The way a node is provisioned on such a base, in a few words for `etcd-image recipes`.
     pub provisioned_by: String,
-    /// How an image of this base is recognized.
+    /// The properties by which an image of this base is recognized.
     pub recognize: Recognize,
-    /// The label that the boot partition must have, where the first boot looks for it by label.
+    /// The label that the boot partition must have, if the first boot finds it by label.
     pub boot_label: Option<String>,
-    /// Version of its systemd; overlays use only what that version knows.
+    /// The version of its systemd; overlays use only features of that version.
     pub systemd: u32,
-    /// Version of its glibc, where no package manager on the image records it.
+    /// The version of its glibc, if no package manager on the image records it.
     pub glibc: Option<(u32, u32)>,
     /// The grade of its model; Ubuntu Core only.
     pub grade: Option<Grade>,
-    /// Where its bytes come from.
+    /// The source of the image.
     pub source: Source,
-    /// Folders of `overlays/` that apply, in order.
+    /// The directories of `overlays/` that apply, in order.
     pub overlays: Vec<String>,
-    /// Files of `firmware/` that apply, in order.
+    /// The files of `firmware/` that apply, in order.
     pub firmware: Vec<String>,
-    /// Boards the base can boot on.
+    /// The boards that the base can boot on.
     pub boards: Vec<Board>,
-    /// Settings of `cluster.toml` that its nodes cannot have, each with the reason.
+    /// The settings of `cluster.toml` that the base does not support, each with the reason.
     pub unsupported: BTreeMap<Setting, String>,
-    /// What an owner of certain boards must know before the first boot.
+    /// Warnings that owners of certain boards must read before the first boot.
     pub warnings: Vec<BoardWarning>,
 }
 
 impl Recipe {
-    /// Whether its nodes are appliances: the system is never written, and the data has a place of its own.
+    /// Returns whether its nodes are appliances: the system is never written, and the data have a separate partition.
     pub fn makes_appliances(&self) -> bool {
         !self.unsupported.contains_key(&Setting::Appliance)
     }
 }
 
-/// What an image says about itself, by which a recipe is chosen for a local one.
+/// The properties of an image by which a recipe is chosen for a local one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recognize {
-    /// `ID` of os-release(5); `ubuntu-core` for a model of Ubuntu Core.
+    /// The `ID` of os-release(5); `ubuntu-core` for a model of Ubuntu Core.
     pub id: String,
-    /// `VERSION_ID` of os-release(5); the number of the base snap for Ubuntu Core.
+    /// The `VERSION_ID` of os-release(5); the number of the base snap for Ubuntu Core.
     pub version: String,
-    /// Paths that the root file system has.
+    /// Paths that the root file system contains.
     #[serde(default)]
     pub present: Vec<String>,
-    /// Paths that it does not have.
+    /// Paths that the root file system does not contain.
     #[serde(default)]
     pub absent: Vec<String>,
 }
@@ -68,44 +68,44 @@ pub struct Recognize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Setting {
-    /// `wifi` of `[network]`.
+    /// The key `wifi` of `[network]`.
     Wifi,
-    /// `[[file]]`.
+    /// The table `[[file]]`.
     File,
-    /// `password-hash` of `[ssh]`.
+    /// The key `password-hash` of `[ssh]`.
     PasswordHash,
-    /// `trusted-user-ca` of `[ssh]`.
+    /// The key `trusted-user-ca` of `[ssh]`.
     TrustedUserCa,
-    /// `[appliance]`.
+    /// The table `[appliance]`.
     Appliance,
 }
 
-/// A sentence for the owners of certain boards.
+/// A warning for the owners of certain boards.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoardWarning {
-    /// The boards that it is about.
+    /// The boards that the warning concerns.
     pub boards: Vec<Board>,
-    /// The sentence; it follows the name of the base.
+    /// The sentence, which follows the name of the base.
     pub text: String,
 }
 
-/// What snapd lets others configure on an image, as the grade of its model says.
+/// The grade of an image's model, which decides how far snapd allows others to configure it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// Core 16 and 18 have no grades.
     None,
-    /// Everything, even unsigned.
+    /// Everything is allowed, even unsigned.
     Dangerous,
-    /// Only what is signed, and some settings of cloud-init.
+    /// Only signed content and some settings of cloud-init are allowed.
     Signed,
-    /// Nothing.
+    /// Nothing is allowed.
     Secured,
 }
 
 impl Grade {
-    /// As a model assertion writes it.
+    /// Returns the grade as a model assertion writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -116,7 +116,7 @@ impl Grade {
     }
 }
 
-/// Where a base comes from.
+/// The source of a base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A published image.
@@ -125,48 +125,48 @@ pub enum Source {
     Debian,
 }
 
-/// A published, compressed image and how it is known to be the right one.
+/// A published, compressed image and its proof of authenticity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// Address of the compressed image.
+    /// The address of the compressed image.
     pub url: String,
-    /// What vouches for the compressed image.
+    /// The proof for the compressed image.
     pub voucher: Voucher,
-    /// Its size in bytes, where published.
+    /// The size of the compressed image in bytes, if published.
     pub size: Option<u64>,
-    /// SHA-256 of the unpacked image, where published.
+    /// The SHA-256 of the unpacked image, if published.
     pub raw_sha256: Option<String>,
-    /// Size of the unpacked image in bytes, where published.
+    /// The size of the unpacked image in bytes, if published.
     pub raw_size: Option<u64>,
 }
 
-/// What vouches for a download.
+/// The proof of a download's authenticity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Voucher {
-    /// SHA-256 of the compressed image, lower-case hexadecimal.
+    /// The SHA-256 of the compressed image, in lower-case hexadecimal.
     Sha256(String),
-    /// A list of digests that its makers signed.
+    /// A list of digests signed by its publishers.
     Signed(SignedList),
 }
 
 /// A signed list of digests, as `sha256sum -b` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedList {
-    /// Address of the list.
+    /// The address of the list.
     pub list: String,
-    /// Address of its detached `OpenPGP` signature.
+    /// The address of its detached `OpenPGP` signature.
     pub signature: String,
-    /// Who must have signed.
+    /// The key that must have signed the list.
     pub signer: Signer,
 }
 
 /// A key that is trusted to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
-    /// Name of the key's file in `recipes/keys/`, without the ending.
+    /// The name of the key's file in `recipes/keys/`, without the extension.
     pub name: String,
-    /// Fingerprint of its primary key, upper-case hexadecimal.
+    /// The fingerprint of its primary key, in upper-case hexadecimal.
     pub fingerprint: String,
-    /// The public key, in ASCII armour.
+    /// The public key, in ASCII armor.
     pub key: String,
 }

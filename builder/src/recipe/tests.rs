@@ -1,4 +1,4 @@
-//! Recipes as they are shipped, and spoiled ones.
+//! Tests of the shipped recipes and of damaged ones.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ url = "https://example.net/a.img.xz"
 sha256 = "483db18a48da399b5b7022ffae9a07bc6d99daab30e593aedac09b69ff422843"
 "#;
 
-/// The valid recipe with one thing spoilt; what is wrong with it then.
+/// Returns the error message for the valid recipe with one text replaced.
 #[track_caller]
 fn complaint(from: &str, to: &str) -> String {
     assert!(VALID.contains(from), "otherwise this spoils nothing");
@@ -136,7 +136,7 @@ fn refuses_what_is_misspelt_or_missing() {
     assert!(complaint("boards", "made-by = \"mmdebstrap\"\nboards").contains("exactly one of"));
 }
 
-/// The valid recipe, vouched for by a signed list.
+/// Returns the valid recipe with a signed list in place of its digest.
 fn signed(fingerprint: &str) -> String {
     let pinned = VALID.lines().last().unwrap_or_default();
     let table = format!(

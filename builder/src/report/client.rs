@@ -1,11 +1,11 @@
-//! `client/`: what the operator's machine needs for the first contact, so that nothing is trusted blindly.
+//! `client/`: the files that the operator's machine needs for the first contact, so that nothing is trusted blindly.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::manifest::Sources;
 
-/// Name, content and permission bits of every file.
+/// Returns the name, content and permission bits of every file.
 pub(super) fn files(sources: &Sources<'_>) -> Vec<(String, Vec<u8>, u32)> {
     let certs = sources.certs;
     vec![
@@ -42,7 +42,7 @@ pub(super) fn files(sources: &Sources<'_>) -> Vec<(String, Vec<u8>, u32)> {
     ]
 }
 
-/// For `. images/client/etcdctl.env`; paths are relative to the folder the file lies in.
+/// Returns the file for `. images/client/etcdctl.env`; its paths are relative to its own directory.
 fn etcdctl_env(sources: &Sources<'_>) -> String {
     let endpoints: Vec<String> = sources
         .cluster
@@ -69,7 +69,7 @@ fn url(address: IpAddr) -> String {
     }
 }
 
-/// One line per node: name, full name and address, then the host key (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`).
+/// Returns one line per node: name, full name and address, then the host key (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`).
 fn known_hosts(sources: &Sources<'_>) -> String {
     let mut out = String::new();
     for node in &sources.cluster.nodes {
@@ -85,7 +85,7 @@ fn known_hosts(sources: &Sources<'_>) -> String {
     out
 }
 
-/// For `ssh -F images/client/ssh_config etcd1`, from the folder above `client`.
+/// Returns the file for `ssh -F images/client/ssh_config etcd1`, run in the directory above `client`.
 fn ssh_config(sources: &Sources<'_>) -> String {
     let mut out = String::new();
     for node in &sources.cluster.nodes {

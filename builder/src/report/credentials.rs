@@ -1,4 +1,4 @@
-//! The certificates and keys of a node, as `verify` judges them: whole, fitting together, of the right CA, valid, private.
+//! The checks that `verify` makes of a node's certificates and keys: complete, matching, signed by the CA, valid, private.
 
 use std::path::Path;
 
@@ -12,16 +12,16 @@ use crate::description::{NodeDescription, Role};
 use crate::inspect::{Files, Place};
 use crate::pki;
 
-/// What a node's certificates are judged by.
+/// The reference for checking a node's certificates.
 pub(super) struct Trust {
     /// Seconds since 1970.
     now: i64,
-    /// Who else knows the CA, and its fingerprint there.
+    /// The other sources of the CA, with the fingerprint that each one records.
     authorities: Vec<(&'static str, String)>,
 }
 
 impl Trust {
-    /// The CA of the manifest and of the operator, as far as they lie in the folder.
+    /// Collects the CA of the manifest and of the operator, as far as the directory has them.
     pub(super) fn new(folder: &Path, manifest: Option<&Manifest>, now: i64) -> Self {
         let recorded = manifest.and_then(|manifest| {
             let ca = manifest.certificates.iter().find(|it| it.name == "ca")?;
@@ -29,7 +29,7 @@ impl Trust {
         });
         let operator = fs_err::read_to_string(folder.join("client/ca.crt")).ok();
         let operator = operator.map(|pem| {
-            // What cannot be read is nobody's CA.
+            // An unreadable file is not a CA.
             let ca = pki::certificate(&pem);
             (
                 "client/ca.crt",
@@ -42,7 +42,7 @@ impl Trust {
         }
     }
 
-    /// Judges the certificates and keys of a node: what is wrong, and what will be soon.
+    /// Checks the certificates and keys of a node, and collects current and upcoming problems.
     pub(super) fn judge(
         &self,
         node: &NodeDescription,
@@ -85,7 +85,7 @@ impl Trust {
     }
 }
 
-/// Reports a certificate that the CA did not sign or that does not belong to the private key beside it.
+/// Reports a certificate that the CA did not sign or that does not belong to the private key next to it.
 fn misfits(node: &NodeDescription, files: &mut Files, name: &str) -> Result<Vec<String>> {
     let (certificate, key) = match name {
         "server" => (Role::ServerCertificate, Some(Role::ServerKey)),
@@ -110,7 +110,7 @@ fn misfits(node: &NodeDescription, files: &mut Files, name: &str) -> Result<Vec<
     Ok(misfits)
 }
 
-/// Reports private keys that others can read; FAT has no modes.
+/// Reports private keys that others can read. FAT has no modes.
 fn check_modes(node: &NodeDescription, files: &mut Files) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for (name, role) in [

@@ -1,13 +1,13 @@
-//! Certificates that end soon, so that nobody finds out by a cluster that stops.
+//! Warnings about certificates that expire soon, before a cluster stops because of them.
 
 use super::manifest::{CertificateRecord, Manifest};
 use crate::date::date;
 
-/// Two months: time enough to build, to flash and to have been on holiday.
+/// Two months: enough time to build and to flash, even after a holiday.
 const SOON: i64 = 60 * 86_400;
 
-/// Which certificates of an output folder end soon or have ended, and what to do; nothing where none does. Those that
-/// end with the CA are not among them: `pki` warns about the CA, which has to be replaced first.
+/// Returns which certificates of an output directory expire soon or have expired, and what to do; `None` if none does.
+/// Those that expire with the CA are not included: `pki` warns about the CA, which must be replaced first.
 pub fn ending(manifest: &Manifest, now: i64) -> Option<String> {
     let ca_end = manifest
         .certificates
@@ -31,7 +31,7 @@ pub fn ending(manifest: &Manifest, now: i64) -> Option<String> {
     })
 }
 
-/// Whether it ends within [`SOON`].
+/// Returns whether the certificate expires within [`SOON`].
 pub(super) fn is_soon(certificate: &CertificateRecord, now: i64) -> bool {
     certificate.not_after.saturating_sub(now) <= SOON
 }

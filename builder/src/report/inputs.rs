@@ -1,4 +1,4 @@
-//! What `etcd-image fetch` put into the cache.
+//! The inputs that `etcd-image fetch` put into the cache.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -18,20 +18,20 @@ pub struct Inputs {
     pub etcd: InputRecord,
 }
 
-/// A base image, with where it lies now.
+/// A base image and its location.
 #[derive(Debug, Serialize)]
 pub struct Raw {
-    /// What it is, where it came from, and the digest of its bytes.
+    /// Its name, its source, and the digest of its bytes.
     #[serde(flatten)]
     pub input: InputRecord,
-    /// The unpacked image, in the cache unless it was given unpacked.
+    /// Path of the unpacked image, in the cache unless the user provided it unpacked.
     pub path: String,
     /// Its size in bytes.
     pub size: u64,
 }
 
 impl Inputs {
-    /// The records of both.
+    /// Creates the record of both inputs.
     pub fn new(input: InputRecord, base: &Verified, etcd: &EtcdBinaries) -> Self {
         let base = Raw {
             input,

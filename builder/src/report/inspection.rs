@@ -1,4 +1,4 @@
-//! `etcd-image inspect`: what is in an image, read with the independent readers.
+//! `etcd-image inspect`: the content of an image, read with the independent readers.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::description::{self, NodeDescription, Role};
 use crate::inspect::{Files, Image, Part, Place};
 use crate::pki;
 
-/// What an image holds.
+/// The content of an image.
 #[derive(Debug, Serialize)]
 pub struct Inspection {
     /// Version of this format.
@@ -89,7 +89,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     })
 }
 
-/// The CA certificate and the node's own certificates, as far as they exist.
+/// Returns the CA certificate and the node's own certificates, as far as they exist.
 pub(super) fn certificates(
     node: &NodeDescription,
     files: &mut Files,
@@ -107,7 +107,7 @@ pub(super) fn certificates(
     Ok(found)
 }
 
-/// The text of the file with that role, if it exists.
+/// Returns the text of the file with that role, if it exists.
 pub(super) fn text(
     node: &NodeDescription,
     role: Role,

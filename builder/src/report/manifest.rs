@@ -12,13 +12,13 @@ use crate::pki::{Certificate, Certs};
 use crate::plan::{Action, Plan, Step};
 use crate::spec::{Cluster, Node};
 
-/// The shape of this file; raised when a field changes its meaning or goes away.
+/// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
 
-/// What a build was made from.
+/// The inputs of a build.
 #[derive(Debug)]
 pub struct Sources<'a> {
-    /// The cluster as meant.
+    /// The cluster as configured.
     pub cluster: &'a Cluster,
     /// Certificates, keys and ids.
     pub certs: &'a Certs,
@@ -28,7 +28,7 @@ pub struct Sources<'a> {
     pub base: InputRecord,
 }
 
-/// Everything about one output folder.
+/// The record of an output directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -44,7 +44,7 @@ pub struct Manifest {
     pub nodes: Vec<NodeRecord>,
 }
 
-/// Something a build started from.
+/// An input of a build.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputRecord {
@@ -78,7 +78,7 @@ pub struct NodeRecord {
     pub time: i64,
     /// MBR disk signature, eight hexadecimal digits.
     pub disk_id: String,
-    /// `/etc/machine-id`; empty where the node draws one on its first boot.
+    /// `/etc/machine-id`; empty if the node generates it at its first boot.
     pub machine_id: String,
     /// SSH host key, `ssh-ed25519 AAAA…`.
     pub ssh_host_key: String,
@@ -92,7 +92,7 @@ pub struct NodeRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRecord {
-    /// What it is for: `ca`, `admin`, `server` or `peer`.
+    /// Its purpose: `ca`, `admin`, `server` or `peer`.
     pub name: String,
     /// SHA-256 over its DER form.
     pub fingerprint: String,
@@ -111,12 +111,12 @@ pub struct FileRecord {
     pub partition: String,
     /// Absolute path in that partition.
     pub path: String,
-    /// What is there.
+    /// The content.
     #[serde(flatten)]
     pub kind: RecordKind,
 }
 
-/// What a changed path holds.
+/// The content of a changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum RecordKind {
@@ -133,7 +133,7 @@ pub enum RecordKind {
         /// SHA-256 of its content.
         sha256: String,
     },
-    /// A folder.
+    /// A directory.
     Folder {
         /// Permission bits, four octal digits.
         mode: String,
@@ -147,12 +147,12 @@ pub enum RecordKind {
         /// Its target.
         target: String,
     },
-    /// Nothing: the base's file was taken away.
+    /// Nothing: the base's file was removed.
     Absent,
 }
 
 impl Manifest {
-    /// The record of a build.
+    /// Creates the record of a build.
     pub(super) fn new(sources: &Sources<'_>, plans: &[Plan], images: &[Staged]) -> Self {
         let written: BTreeMap<&str, (&Plan, &Staged)> = plans
             .iter()
@@ -173,7 +173,8 @@ impl Manifest {
         }
     }
 
-    /// Keeps the nodes that an earlier build left, e.g. before `--only`: of the same CA, still in the cluster, still there.
+    /// Keeps the nodes of an earlier build, e.g. before `--only`, if their CA is the same, the cluster still has them and
+    /// their image exists.
     pub(super) fn keep(
         &mut self,
         older: Self,
@@ -204,8 +205,8 @@ impl Manifest {
         self.nodes.sort_by_key(place);
     }
 
-    /// The same for showing around: without the digests of files that not everybody may read. Who has only those could
-    /// try passwords until one fits. Where it is kept it has them, for `verify` needs them; it lies there 0600, beside
+    /// Returns the manifest for display, without the digests of files that not everybody may read: they would allow
+    /// guessing passwords. The stored manifest has them because `verify` needs them; it has mode 0600 and lies next to
     /// images that hold the secrets themselves.
     #[must_use]
     pub fn shown(&self) -> Self {
@@ -215,7 +216,7 @@ impl Manifest {
         shown
     }
 
-    /// Reads a manifest.
+    /// Parses a manifest.
     pub fn from_json(text: &str) -> Result<Self> {
         let manifest: Self = serde_json::from_str(text).context("reading the manifest")?;
         anyhow::ensure!(
@@ -226,12 +227,12 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The manifest as indented JSON.
+    /// Returns the manifest as indented JSON.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self).context("writing the manifest")? + "\n")
     }
 
-    /// Lines for `sha256sum -c`.
+    /// Returns the lines for `sha256sum -c`.
     pub fn sums(&self) -> String {
         let line = |node: &NodeRecord| [&node.sha256, "  ", &node.image, "\n"].concat();
         self.nodes.iter().map(line).collect()
@@ -288,7 +289,7 @@ impl CertificateRecord {
 }
 
 impl RecordKind {
-    /// Takes away the digest of a file that others may not read.
+    /// Removes the digest of a file that others may not read.
     fn withhold(&mut self) {
         if let Self::File { mode, sha256, .. } = self
             && u16::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o004 == 0)
@@ -299,7 +300,7 @@ impl RecordKind {
 }
 
 impl FileRecord {
-    /// The record of a planned edit, which is shown around.
+    /// Returns the record of a planned edit, for display.
     pub(super) fn planned(step: &Step) -> Self {
         let mut record = Self::new(step);
         record.kind.withhold();

@@ -1,4 +1,4 @@
-//! What was written: for people as text, for programs as JSON, for `sha256sum -c`, and for the first login.
+//! The results of a build: as text for people, as JSON for programs, for `sha256sum -c`, and for the first login.
 
 mod client;
 mod credentials;
@@ -25,15 +25,15 @@ pub use plans::Plans;
 pub use text::Summary;
 pub use verification::{Verification, verify};
 
-/// Name of the manifest in the output folder.
+/// Name of the manifest in the output directory.
 pub const MANIFEST: &str = "manifest.json";
-/// The manifest of a build that has begun to name its images. It is there only until [`MANIFEST`] is replaced: a build that
-/// is interrupted in between leaves images of which some fit the one and some the other.
+/// Name of the manifest of a build that has started to rename its images. The file exists only until [`MANIFEST`] is
+/// replaced: after an interruption in between, some images match one manifest and some the other.
 pub const PENDING_MANIFEST: &str = "manifest.json.new";
-/// Name of the digest list in the output folder.
+/// Name of the digest list in the output directory.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// The manifest of this build, with the nodes an earlier one left in the same folder.
+/// Returns the manifest of this build, including the nodes that an earlier one left in the same directory.
 pub fn manifest(
     sources: &Sources<'_>,
     plans: &[Plan],
@@ -41,7 +41,7 @@ pub fn manifest(
     out: &OutputFolder,
 ) -> Result<Manifest> {
     let mut manifest = Manifest::new(sources, plans, images);
-    // Older manifests that cannot be read are about to be replaced.
+    // Unreadable older manifests are ignored: they are about to be replaced.
     for name in [PENDING_MANIFEST, MANIFEST] {
         if let Ok(older) = fs_err::read_to_string(out.path().join(name))
             && let Ok(older) = Manifest::from_json(&older)
@@ -59,12 +59,12 @@ pub fn manifest(
     Ok(manifest)
 }
 
-/// Writes the manifest under its pending name, before the images get their names.
+/// Writes the manifest under its pending name, before the images are renamed.
 pub fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     write_manifest(out, PENDING_MANIFEST, manifest)
 }
 
-/// Writes everything that goes beside the images, the digest list last.
+/// Writes every file that accompanies the images, the digest list last.
 pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
     for (name, bytes, mode) in client::files(sources) {
         out.write(&name, &bytes, mode)?;
@@ -74,7 +74,7 @@ pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> 
     out.remove(PENDING_MANIFEST)
 }
 
-/// With mode 0600 for its digests of files that hold passwords: see [`Manifest::shown`].
+/// Writes the manifest with mode 0600, because it has digests of files that hold passwords: see [`Manifest::shown`].
 fn write_manifest(out: &OutputFolder, name: &str, manifest: &Manifest) -> Result<()> {
     out.write(name, manifest.to_json()?.as_bytes(), 0o600)
 }

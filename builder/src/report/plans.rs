@@ -1,4 +1,4 @@
-//! What `etcd-image plan` prints: text for people, the manifest's file records as JSON.
+//! The output of `etcd-image plan`: text for people, the manifest's file records as JSON.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::manifest::FileRecord;
 use crate::plan::Plan;
 
-/// The plans of the nodes that were asked for.
+/// The plans of the requested nodes.
 #[derive(Debug)]
 pub struct Plans(Vec<(PathBuf, Plan)>);
 
@@ -28,7 +28,7 @@ struct Node<'a> {
 }
 
 impl Plans {
-    /// Plans of images that would be written into the folder `out`.
+    /// Creates the output for images that would be written into the directory `out`.
     pub fn new(plans: Vec<Plan>, out: &Path) -> Self {
         let with_path = |plan: Plan| (out.join(plan.image()), plan);
         Self(plans.into_iter().map(with_path).collect())

@@ -1,4 +1,4 @@
-//! The report a person reads when a build is done.
+//! The text report at the end of a build.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -7,14 +7,14 @@ use std::path::Path;
 use super::manifest::{Manifest, NodeRecord};
 use crate::date::date;
 
-/// A manifest with where it was written and what to tell.
+/// A manifest, and the directories that the report names.
 #[derive(Debug)]
 pub struct Summary<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
-    /// The output folder.
+    /// The output directory.
     pub out: &'a Path,
-    /// The state folder.
+    /// The state directory.
     pub state: &'a Path,
 }
 
@@ -49,7 +49,7 @@ impl Display for Summary<'_> {
 }
 
 impl Summary<'_> {
-    /// etcd and base; left out where an earlier build of some nodes had others.
+    /// Returns the names of etcd and base; empty if an earlier build of some nodes used others.
     fn made_from(&self) -> String {
         let inputs = |node: &NodeRecord| (node.etcd.name.clone(), node.base.name.clone());
         let all: BTreeSet<_> = self.manifest.nodes.iter().map(inputs).collect();
@@ -59,7 +59,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Certificates by what they are for, each kind once with its earliest end.
+    /// Prints the certificates by purpose, each once with its earliest expiry.
     fn expiry(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let nodes = self
             .manifest

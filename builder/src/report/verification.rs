@@ -17,7 +17,7 @@ use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::inspect::{Files, Image, Place};
 
-/// What was found, image by image.
+/// The result of a verification, image by image.
 #[derive(Debug, Serialize)]
 pub struct Verification {
     /// Version of this format.
@@ -26,26 +26,25 @@ pub struct Verification {
     pub images: Vec<Checked>,
 }
 
-/// One image.
+/// The result for one image.
 #[derive(Debug, Serialize)]
 pub struct Checked {
     /// Path of the image.
     pub image: String,
     /// Directory entries whose metadata was read, in all file systems.
     pub files: u64,
-    /// Whether the image was compared with a manifest: every byte by its digest, every changed path by itself.
+    /// Whether the image was compared with a manifest: the whole image by its digest, and every changed path separately.
     pub compared: bool,
-    /// Files whose content was compared with a recorded digest: the manifest's, or without one that of the node's own
-    /// description.
+    /// Number of files whose content was compared with a digest, from the manifest or else from the node's own description.
     pub contents: u64,
-    /// What is wrong, one line each; empty if all is well.
+    /// Current problems, one line each; empty if there are none.
     pub problems: Vec<String>,
-    /// What is well now and will not stay so, one line each.
+    /// Upcoming problems, one line each.
     pub notes: Vec<String>,
 }
 
 impl Verification {
-    /// An error that counts the problems, if there are any.
+    /// Returns an error with the number of problems, if there are any.
     pub fn verdict(&self) -> Result<()> {
         let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
         match problems {
@@ -59,7 +58,7 @@ impl Verification {
     }
 }
 
-/// Checks an image, or every image of an output folder. `now` is compared with the certificates' ends.
+/// Checks an image, or every image of an output directory. `now` is compared with the expiry of the certificates.
 pub fn verify(target: &Path, now: i64) -> Result<Verification> {
     let is_folder = target.is_dir();
     let folder = match is_folder {
@@ -82,7 +81,7 @@ pub fn verify(target: &Path, now: i64) -> Result<Verification> {
     Ok(Verification { format: 1, images })
 }
 
-/// The manifest, and that of an interrupted build if there is one.
+/// Reads the manifest, and that of an interrupted build if it exists.
 fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     for name in [MANIFEST, PENDING_MANIFEST] {
@@ -97,7 +96,7 @@ fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest>> {
     Ok(manifests)
 }
 
-/// File names of the images that the manifests list, each once.
+/// Returns the file names of the images that the manifests list, each once.
 fn image_names(manifests: &[Manifest]) -> Vec<&str> {
     let mut names = Vec::new();
     for node in manifests.iter().flat_map(|manifest| &manifest.nodes) {
@@ -108,7 +107,7 @@ fn image_names(manifests: &[Manifest]) -> Vec<&str> {
     names
 }
 
-/// Checks an image against the manifest that it fits; if it fits none, against the first that lists it.
+/// Checks an image against the manifest that matches it; if none does, against the first one that lists it.
 fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> Result<Checked> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let record = |manifest| Some((manifest, record_of(manifest, &name)?));
@@ -182,7 +181,7 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
     })
 }
 
-/// Compares every path of the manifest; returns the number of files among them.
+/// Compares every path of the manifest, and returns the number of files among them.
 fn compare_record(record: &NodeRecord, fs: &mut Files, problems: &mut Vec<String>) -> Result<u64> {
     let mut contents = 0;
     for file in &record.files {
@@ -192,7 +191,7 @@ fn compare_record(record: &NodeRecord, fs: &mut Files, problems: &mut Vec<String
     Ok(contents)
 }
 
-/// Compares every file whose digest the node's description has; returns their number.
+/// Compares every file whose digest is in the node's description, and returns their number.
 fn compare_description(
     node: &NodeDescription,
     fs: &mut Files,
@@ -222,7 +221,7 @@ fn place(record: &FileRecord) -> Place {
     }
 }
 
-/// SHA-256 of a file, lower-case hexadecimal.
+/// Returns the SHA-256 of a file in lower-case hexadecimal.
 pub(super) fn digest(path: &Path) -> Result<String> {
     let mut file = fs_err::File::open(path)?;
     let mut hash = Sha256::new();
@@ -278,10 +277,10 @@ fn compare_file(
     Ok(())
 }
 
-/// More than any image of this size holds; folders that contain each other would never end.
+/// Limit on names, above that of any valid image of this size: directories that contain each other would never end.
 const MOST_NAMES: u64 = 1 << 20;
 
-/// Reads every directory and the metadata of everything in it, not the contents; the readers check checksums on the way.
+/// Reads every directory and the metadata of its entries, but not their contents; the readers verify checksums on the way.
 fn walk(fs: &mut dyn ReadFs, problems: &mut Vec<String>) -> u64 {
     let mut count = 0;
     let mut folders = vec![String::new()];

@@ -1,4 +1,4 @@
-//! `[appliance]`: what may change on a running node, where its data is stored, and which ports are open.
+//! `[appliance]`: read-only mode, the location of the data, the watchdog and open ports.
 
 use super::cluster::{Appliance, Data};
 use super::complaints::Complaints;
@@ -45,7 +45,7 @@ pub(super) fn data_place(text: &str) -> Result<(), String> {
     }
 }
 
-/// Sorted, each once.
+/// Returns the open ports, sorted and without duplicates.
 fn open_ports(table: &Table, log: &mut Complaints) -> Vec<u16> {
     let ports = table.integers("ports");
     for port in REQUIRED_PORTS

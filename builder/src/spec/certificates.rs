@@ -7,7 +7,7 @@ use super::complaints::{Complaints, Place};
 use super::names;
 use super::table::Table;
 
-/// A century; a certificate cannot express a year after 9999.
+/// The longest lifetime, one century. A certificate cannot express a year after 9999.
 pub(super) const MOST_DAYS: u32 = 36_500;
 
 /// Reads the table.
@@ -38,7 +38,7 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Pki {
     }
 }
 
-/// An address, or a DNS name that may begin with `*.`.
+/// Checks an address, or a DNS name that may begin with `*.`.
 pub(super) fn subject_name(text: &str) -> Result<(), String> {
     match text.parse::<IpAddr>() {
         Ok(_) => Ok(()),

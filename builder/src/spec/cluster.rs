@@ -1,4 +1,4 @@
-//! The cluster as meant: every default filled in, every value checked.
+//! The resolved cluster, with every default filled in and every value checked.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,38 +8,38 @@ use serde::Deserialize;
 
 use crate::secret::Secret;
 
-/// A valid cluster. Built only by [`super::resolve`]; nothing after it reads a flag, a file or the environment.
+/// A valid cluster. Only [`super::resolve`] creates one; later stages read no flags and no configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
     /// Short name, used in certificates and reports (`[cluster] name`).
     pub name: String,
     /// DNS domain of the nodes, without a leading dot (`[cluster] domain`).
     pub domain: String,
-    /// What the nodes start from (`--base`, `[cluster] base`).
+    /// Base image of the nodes (`--base`, `[cluster] base`).
     pub base: Base,
-    /// etcd's `initial-cluster-token` if one was chosen; otherwise the state folder keeps one (`pki::Certs`).
+    /// etcd's `initial-cluster-token`, if configured; otherwise the state directory stores one (`pki::Certs`).
     pub token: Option<String>,
-    /// Address plan shared by all nodes.
+    /// Network configuration that all nodes share.
     pub network: Network,
-    /// Who may log in, and how.
+    /// Login user and keys.
     pub ssh: Ssh,
-    /// The members, in the order of the file; empty only for downloads.
+    /// Members in the order of the file; empty only for downloads.
     pub nodes: Vec<Node>,
     /// etcd's version and settings.
     pub etcd: Etcd,
     /// Keys and certificates.
     pub pki: Pki,
-    /// What may change on a running node, and what it lets in.
+    /// Read-only mode, data storage and open ports.
     pub appliance: Appliance,
     /// Extra lines of `/etc/hosts`: address, then names.
     pub hosts: Vec<HostsLine>,
-    /// Files the user adds to the nodes.
+    /// Files that the user adds to the nodes.
     pub files: Vec<ExtraFile>,
-    /// What is worth telling but not wrong, e.g. an even number of members.
+    /// Warnings about settings that are valid but questionable, e.g. an even number of members.
     pub warnings: Vec<String>,
 }
 
-/// Where the base comes from.
+/// The source of the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
     /// The name of a recipe.
@@ -51,7 +51,7 @@ pub enum Base {
 /// The network of the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// Interface name inside the node, e.g. `end0`, if the person wrote one.
+    /// Interface name on the node, e.g. `end0`, if configured.
     pub interface: Option<String>,
     /// Prefix length in bits: 1–32 for IPv4, 1–128 for IPv6.
     pub prefix: u8,
@@ -59,12 +59,12 @@ pub struct Network {
     pub gateway: Option<IpAddr>,
     /// Name servers, tried in order.
     pub dns: Vec<IpAddr>,
-    /// Wi-Fi credentials, when the interface is a wireless one.
+    /// Wi-Fi credentials, if the interface is wireless.
     pub wifi: Option<Wifi>,
 }
 
 impl Network {
-    /// The interface as written, or as it is usually called.
+    /// Returns the configured interface, or its usual name.
     pub fn interface_name(&self) -> &str {
         let usual = if self.wifi.is_some() { "wlan0" } else { "eth0" };
         self.interface.as_deref().unwrap_or(usual)
@@ -78,14 +78,14 @@ pub struct Wifi {
     pub ssid: String,
     /// Passphrase (8–63 characters) or 64 hexadecimal digits.
     pub password: Secret,
-    /// ISO 3166-1 alpha-2 country, upper case; the radio stays off without it.
+    /// ISO 3166-1 alpha-2 country code in upper case, which the radio requires.
     pub country: String,
 }
 
 /// Access to the nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ssh {
-    /// The login user, made with UID 1000 or taken over from the base.
+    /// Login user with UID 1000, created or renamed from the base's user.
     pub user: String,
     /// Public keys in `authorized_keys` format, one per entry; empty only with a user CA, or for downloads.
     pub authorized_keys: Vec<String>,
@@ -95,16 +95,16 @@ pub struct Ssh {
     pub password_hash: Option<Secret>,
 }
 
-/// One member.
+/// A member of the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Host name, member name and image name.
     pub name: String,
     /// Static address.
     pub address: IpAddr,
-    /// Board, for `firmware/` edits and to refuse a base that cannot boot on it; `None` for any.
+    /// Board, which selects `firmware/` edits and must be able to boot the base; `None` for any.
     pub board: Option<Board>,
-    /// The member whose place it takes, which is not in this file any more.
+    /// Former member that this node replaces, which is no longer in the file.
     pub replaces: Option<String>,
 }
 
@@ -136,7 +136,7 @@ impl Board {
         Self::Cm5,
     ];
 
-    /// The names of all boards.
+    /// Returns the names of all boards.
     pub(super) fn names() -> Vec<&'static str> {
         Self::ALL.map(Self::name).to_vec()
     }
@@ -145,7 +145,7 @@ impl Board {
         Self::ALL.into_iter().find(|board| board.name() == name)
     }
 
-    /// Its name in `cluster.toml`, recipes and `firmware/`.
+    /// Returns the board's name in `cluster.toml`, recipes and `firmware/`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pi3 => "pi3",
@@ -161,7 +161,7 @@ impl Board {
 /// etcd's binaries and settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Etcd {
-    /// Where the binaries come from (`--etcd`).
+    /// Source of the binaries (`--etcd`).
     pub source: EtcdSource,
     /// `heartbeat-interval` in milliseconds.
     pub heartbeat_interval: u32,
@@ -169,11 +169,11 @@ pub struct Etcd {
     pub election_timeout: u32,
     /// `quota-backend-bytes`.
     pub quota: u64,
-    /// Extra keys of etcd.conf.yml, written as given; keys this program sets itself are refused.
+    /// Extra keys of `etcd.conf.yml`, without those that this program sets itself.
     pub extra: Vec<(String, toml::Value)>,
 }
 
-/// Where etcd comes from.
+/// The source of etcd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EtcdSource {
     /// A release, without the `v`, e.g. `3.6.14`.
@@ -193,7 +193,7 @@ pub struct Pki {
     pub ca_days: u32,
     /// Lifetime of server, peer and client certificates in days.
     pub leaf_days: u32,
-    /// Extra DNS names or addresses put into every node's certificates.
+    /// Extra DNS names and addresses in every node's certificates.
     pub extra_sans: Vec<String>,
 }
 
@@ -215,7 +215,7 @@ impl KeyKind {
         ("rsa-4096", Self::Rsa4096),
     ];
 
-    /// The names of all key types.
+    /// Returns the names of all key types.
     pub(super) fn names() -> Vec<&'static str> {
         Self::NAMES.map(|(name, _)| name).to_vec()
     }
@@ -226,61 +226,61 @@ impl KeyKind {
     }
 }
 
-/// How much of a node may change while it runs.
+/// Settings of a node as an appliance: read-only mode, data storage, watchdog and network services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appliance {
-    /// The system is never written: changes to it live in memory until the next boot.
+    /// Whether the system is read-only; changes to it then stay in memory until the next boot.
     pub read_only: bool,
-    /// Where etcd's data lies.
+    /// Location of etcd's data.
     pub data: Data,
-    /// Whether a place that holds something unknown may be formatted; etcd's own data is kept even then.
+    /// Whether a location that contains unknown data may be formatted; etcd's own data is always kept.
     pub wipe_data: bool,
-    /// Seconds after which the hardware restarts a system that hangs; 0 for never.
+    /// Seconds after which the hardware restarts a hung system; 0 for never.
     pub watchdog: u32,
-    /// TCP ports that are reached from outside, sorted.
+    /// TCP ports that are open to the network, sorted.
     pub ports: Vec<u16>,
-    /// Whether the node is found as `<name>.local` by mDNS.
+    /// Whether mDNS announces the node as `<name>.local`.
     pub avahi: bool,
 }
 
-/// First byte of the data on a card. It can never change: a card that is flashed again must find its data, whatever the
-/// base has grown to. The largest base known (2026) ends at 3.1 GB.
+/// First byte of the data on a card. It must never change, so that a card that is flashed again keeps its data even if the
+/// base has grown. The largest known base (2026) ends at 3.1 GB.
 pub const DATA_START: u64 = 8 << 30;
 
-/// Where a node's data lies.
+/// The location of a node's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// The card it boots from: behind the system, or on the root of a node that is not read-only.
+    /// The boot card: after the system, or in the root file system of a node that is not read-only.
     Card,
-    /// A disk of its own, by a path below `/dev/disk/by-id/`.
+    /// A separate disk, as a path below `/dev/disk/by-id/`.
     Disk(String),
 }
 
 /// A line of `/etc/hosts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostsLine {
-    /// The address.
+    /// Address of the host.
     pub address: IpAddr,
     /// At least one host name.
     pub names: Vec<String>,
 }
 
-/// A file the user adds (`[[file]]`).
+/// A file that the user adds (`[[file]]`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExtraFile {
     /// Absolute path in the root file system.
     pub path: String,
-    /// What is written.
+    /// Content of the file.
     pub content: Vec<u8>,
     /// Permission bits, e.g. `0o644`.
     pub mode: u16,
     /// `user:group`, by name or number.
     pub owner: String,
-    /// Only into this node; `None` for every node.
+    /// The only node that receives the file; `None` for every node.
     pub node: Option<String>,
 }
 
-// The content is the user's and may be secret: shown by its size only.
+// Shows only the size of the content, which may be secret.
 impl fmt::Debug for ExtraFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.content.len();

@@ -1,21 +1,21 @@
-//! Everything that is wrong with the input, collected and told at once, each with its place.
+//! Complaints about the input, collected and reported together, each with its place.
 
 use std::fmt::Write as _;
 
 use crate::failure::{Failure, Kind};
 
-/// Where a value came from; the order is the order in which complaints are told.
+/// The origin of a value. The order of the variants is the order in which complaints are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// An option, e.g. `--nodes`.
     Option(&'static str),
-    /// A default that does not fit what was written: the table and the setting.
+    /// A default that conflicts with written settings: the table and the setting.
     Default(&'static str, &'static str),
     /// A line of the configuration file, counted from 1.
     Line(usize),
 }
 
-/// A value and where it came from.
+/// A value and its origin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placed<T> {
     pub(super) place: Place,
@@ -27,7 +27,7 @@ impl<T> Placed<T> {
         Self { place, value }
     }
 
-    /// The same place with another value.
+    /// Returns another value with the same place.
     pub(super) fn with<U>(&self, value: U) -> Placed<U> {
         Placed::new(self.place, value)
     }
@@ -41,7 +41,7 @@ pub(super) struct Complaints {
 }
 
 impl Complaints {
-    /// None yet; `file` is the configuration file as the user named it.
+    /// Returns an empty collection; `file` is the configuration file as the user named it.
     pub(super) fn about(file: String) -> Self {
         Self {
             file,
@@ -49,7 +49,7 @@ impl Complaints {
         }
     }
 
-    /// One more thing that is wrong. Control characters are escaped: a terminal must not obey a file.
+    /// Adds a complaint. Control characters are escaped, because the complaint is printed on a terminal.
     pub(super) fn add(&mut self, place: Place, message: impl Into<String>) {
         let escape = |c: char| match c.is_control() {
             true => c.escape_debug().to_string(),
@@ -59,12 +59,12 @@ impl Complaints {
             .push((place, message.into().chars().map(escape).collect()));
     }
 
-    /// Adds a complaint if a check failed; the value otherwise.
+    /// Adds a complaint if a check failed, and returns the value otherwise.
     pub(super) fn check<T>(&mut self, place: Place, checked: Result<T, String>) -> Option<T> {
         checked.map_err(|message| self.add(place, message)).ok()
     }
 
-    /// Stops here if anything is wrong.
+    /// Returns an error with all complaints, if there are any.
     pub(super) fn settle(&mut self) -> Result<(), Invalid> {
         if self.found.is_empty() {
             return Ok(());
@@ -81,14 +81,14 @@ impl Complaints {
     }
 }
 
-/// Why there is no cluster: every complaint, in the order of the file.
+/// The error of an invalid configuration: every complaint, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
-    /// One line each, beginning with its place; never empty.
+    /// One line per complaint, beginning with its place; never empty.
     pub complaints: Vec<String>,
 }
 
-/// Not a `std::error::Error` of its own, so that `?` keeps the kind and the hint.
+/// [`Invalid`] does not implement `std::error::Error`, so that `?` keeps the kind and the hint.
 impl From<Invalid> for anyhow::Error {
     fn from(invalid: Invalid) -> Self {
         let count = invalid.complaints.len();

@@ -1,6 +1,6 @@
-//! cluster.toml as written: every table compared with [`SECTIONS`], every value checked and given its line.
+//! cluster.toml as written: compares every table with [`SECTIONS`], checks every value and records its line.
 //!
-//! Nothing here knows what a cluster is. Complaints never repeat a value of the wrong type, which may be a secret.
+//! This module does not interpret the settings. Complaints never repeat a value of the wrong type, which may be a secret.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Parses the text. Syntax errors end here; everything else that is wrong with it becomes a complaint.
+    /// Parses the text. Syntax errors are returned immediately; all other errors become complaints.
     pub(super) fn parse(text: &str, log: &mut Complaints) -> Result<Self, Invalid> {
         let (root, errors) = DeTable::parse_recoverable(text);
         let line_ends: Vec<_> = text.match_indices('\n').map(|(at, _)| at).collect();
@@ -28,14 +28,14 @@ impl Document {
         };
         for error in errors {
             let span = error.span().unwrap_or_default();
-            // Only the message: the full form quotes the line, which may hold a password.
+            // Only the message is used: the full form quotes the line, which may contain a password.
             let message = match (error.message(), text.get(span.clone())) {
                 ("duplicate key", Some(key)) => format!("duplicate key `{key}`"),
                 (message, _) => message.to_owned(),
             };
             log.add(line(span), message);
         }
-        // After a syntax error the rest of the file may not be what it seems.
+        // After a syntax error, the rest of the file may be misread.
         log.settle()?;
         let root = root.get_ref();
         for (key, _) in root {
@@ -55,7 +55,7 @@ impl Document {
         })
     }
 
-    /// The table of a section that is not a list.
+    /// Returns the table of a section that is not a list.
     pub(super) fn table(&self, path: &str) -> &Table {
         let found = self
             .tables
@@ -64,7 +64,7 @@ impl Document {
         found.expect("every section that is not a list has a table")
     }
 
-    /// The tables of a list, in the order of the file.
+    /// Returns the tables of a list in the order of the file.
     pub(super) fn tables(&self, path: &str) -> Vec<&Table> {
         let tables = self.tables.iter();
         tables
@@ -73,14 +73,14 @@ impl Document {
     }
 }
 
-/// Reads sections and collects complaints. `line` turns a position in the text into its line.
+/// A reader of sections that collects complaints. `line` converts a position in the text into its line.
 struct Reader<'a> {
     line: &'a dyn Fn(Range<usize>) -> Place,
     log: &'a mut Complaints,
 }
 
 impl Reader<'_> {
-    /// The tables of a section. One that is not a list has a table even if the file does not contain it.
+    /// Returns the tables of a section. A section that is not a list has a table even if the file does not contain it.
     fn section(&mut self, section: &'static Section, root: &DeTable<'_>) -> Vec<Table> {
         let Some((key, value)) = entry(root, section.path()) else {
             let default = (!section.is_list()).then(|| self.table(section, None));
@@ -165,8 +165,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The value if it has the right type. The complaint about a text that fails its check does not remove the text:
-    /// other settings may refer to it.
+    /// Returns the value if it has the right type. A text that fails its check causes a complaint and is still returned,
+    /// because other settings may refer to it.
     fn value(
         &mut self,
         label: &str,
@@ -235,7 +235,7 @@ impl Reader<'_> {
 
 type Entry<'a> = (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
-/// The entry of that path, whose parts are separated by dots.
+/// Returns the entry at a path whose parts are separated by dots.
 fn entry<'a>(table: &'a DeTable<'a>, path: &str) -> Option<Entry<'a>> {
     match path.split_once('.') {
         None => table.get_key_value(path),
@@ -243,7 +243,7 @@ fn entry<'a>(table: &'a DeTable<'a>, path: &str) -> Option<Entry<'a>> {
     }
 }
 
-/// The entries in the order of the file.
+/// Returns the entries in the order of the file.
 fn sorted<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
@@ -261,7 +261,7 @@ fn default(section: &Section, setting: &'static Setting, toml: &'static str) -> 
     read.expect("every default is of its setting's kind")
 }
 
-/// What to say about a value of the wrong type; never the value, which may be a secret.
+/// Returns the complaint about a value of the wrong type, without the value, which may be a secret.
 pub(super) fn wrong_type(label: &str, wanted: &str, found: &DeValue<'_>) -> String {
     let article = match found {
         DeValue::Integer(_) | DeValue::Array(_) => "an",

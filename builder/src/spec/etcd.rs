@@ -1,4 +1,4 @@
-//! `[etcd]`: where the binaries come from, and the settings a person may choose.
+//! `[etcd]`: the source of the binaries and the settings that the user may choose.
 
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ fn source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSou
     EtcdSource::Version(version.to_owned())
 }
 
-/// One path, or several separated by commas. A comma inside a directory's name belongs to the path.
+/// Splits the text into paths at commas if every part is a path; otherwise the commas belong to a single path.
 fn paths(text: &str, folder: &Path) -> Vec<PathBuf> {
     let parts: Vec<_> = text.split(',').map(str::trim).collect();
     match parts.iter().all(|part| is_path(part)) {
@@ -60,7 +60,7 @@ fn paths(text: &str, folder: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// `3.6.14`, also `3.7.0-rc.1`.
+/// Returns whether the text is a version such as `3.6.14` or `3.7.0-rc.1`.
 fn is_version(text: &str) -> bool {
     let (numbers, suffix) = text.split_once('-').unwrap_or((text, "x"));
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -81,7 +81,7 @@ fn is_path(text: &str) -> bool {
 
 const EIGHT_GIB: u64 = 8 << 30;
 
-/// What is allowed but worth telling.
+/// Returns a warning about a valid but questionable setting, if any.
 pub(super) fn warnings(etcd: &Etcd) -> Option<String> {
     (etcd.quota > EIGHT_GIB).then(|| {
         format!(

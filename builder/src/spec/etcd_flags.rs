@@ -1,6 +1,6 @@
-//! `[etcd.extra]`: the keys of etcd.conf.yml of etcd 3.4 to 3.7 and their types (etcd's `embed.Config`).
+//! `[etcd.extra]`: the keys of `etcd.conf.yml` in etcd 3.4 to 3.7 and their types (etcd's `embed.Config`).
 //!
-//! etcd ignores an unknown key silently and exits at the start if a value has the wrong type.
+//! etcd silently ignores an unknown key, and exits at startup if a value has the wrong type.
 
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
@@ -9,9 +9,9 @@ use super::document::wrong_type;
 use super::suggest;
 use serde::Deserialize as _;
 
-/// Keys that follow from the cluster or that the node's own programs rely on.
+/// Keys that the cluster determines or that the node's own programs rely on.
 ///
-/// The overlay's mere defaults (`snapshot-count`, `max-wals` …) are not among them: `extra` may replace those.
+/// Keys for which the overlay only sets a default (`snapshot-count`, `max-wals` …) are absent: `extra` may replace them.
 const REFUSED: &str = "
     advertise-client-urls client-transport-security config-file data-dir discovery discovery-config
     discovery-endpoints discovery-fallback discovery-proxy discovery-srv discovery-srv-name discovery-token
@@ -27,7 +27,7 @@ const INTEGERS: &str = "
     experimental-snapshot-catch-up-entries max-concurrent-streams max-learners max-request-bytes max-snapshots
     max-txn-ops max-wals snapshot-catchup-entries snapshot-count";
 
-/// Go's `time.Duration`, which the file holds in nanoseconds: `"5s"` works on the command line only.
+/// Keys of Go's type `time.Duration`, in nanoseconds: a value such as `"5s"` works only on etcd's command line.
 const NANOSECONDS: &str = "
     backend-batch-interval compact-hash-check-time compaction-sleep-interval corrupt-check-time downgrade-check-time
     experimental-compact-hash-check-time experimental-compaction-sleep-interval experimental-corrupt-check-time
@@ -55,7 +55,7 @@ const TEXTS: &str = "
 const LISTS: &str = "cipher-suites";
 const TABLES: &str = "socket-options";
 
-/// The types, each with its keys, its name for people and its name in a JSON schema.
+/// The types, each with its keys, its name in complaints and its name in a JSON schema.
 pub(super) const TYPES: [(&str, &str, &str); 6] = [
     (INTEGERS, "an integer", "integer"),
     (NANOSECONDS, "an integer, in nanoseconds", "integer"),
@@ -65,7 +65,7 @@ pub(super) const TYPES: [(&str, &str, &str); 6] = [
     (TABLES, "a table", "object"),
 ];
 
-/// The value as etcd receives it.
+/// Checks an extra setting and returns its value as etcd receives it.
 pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, String> {
     if REFUSED.split_whitespace().any(|refused| refused == key) {
         return Err(format!(

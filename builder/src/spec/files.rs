@@ -1,4 +1,4 @@
-//! `[[file]]`: files the user adds to the nodes.
+//! `[[file]]`: files that the user adds to the nodes.
 
 use super::cluster::ExtraFile;
 use super::complaints::{Complaints, Placed};
@@ -7,7 +7,7 @@ use super::nodes::Written as Node;
 use super::table::Table;
 use super::{identity, names, suggest};
 
-/// What the program writes itself, or what a mount hides; an entry covers everything below it.
+/// Paths that the program writes itself or that a mount hides, with the reason; each includes everything below it.
 const REFUSED: [(&str, &str); 28] = [
     ("/etc/etcd/pki", "the certificates are kept there"),
     (
@@ -57,7 +57,7 @@ const REFUSED: [(&str, &str); 28] = [
     ("/lost+found", "it belongs to the file system"),
 ];
 
-/// Reads the tables; `user` is the login user, whose keys this program writes.
+/// Reads the tables; `user` is the login user, whose `authorized_keys` this program writes.
 pub(super) fn read(
     tables: &[&Table],
     input: &Input,
@@ -99,7 +99,7 @@ pub(super) fn read(
     files
 }
 
-/// `source` or `content`; a source is relative to the configuration file.
+/// Returns the `content`, or reads the `source`, which is relative to the configuration file.
 fn content(table: &Table, input: &Input, log: &mut Complaints) -> Option<Vec<u8>> {
     match (table.optional("source"), table.optional("content")) {
         (None, Some(text)) => Some(text.value.as_bytes().to_vec()),

@@ -1,4 +1,4 @@
-//! The one place of this room that reads files: the configuration, key files, sources of extra files.
+//! Reads the files that `resolve` needs: the configuration, key files and the sources of extra files.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use super::input::{Flags, Input, Purpose, TextFile};
 use crate::cli::{Environment, Work};
 use crate::failure::{Failure, Kind};
 
-/// Used if it exists and `--config` names no other.
+/// The configuration file that is used if it exists and `--config` is not given.
 const DEFAULT_CONFIG: &str = "cluster.toml";
-/// Extra files are small: they are held in memory once per cluster.
+/// The largest size of an extra file, which is kept in memory.
 const MOST_SOURCE_BYTES: u64 = 64 << 20;
 
 impl Input {
-    /// Reads what the options name and what is looked for without being named.
+    /// Reads the files that the options name and those at default locations.
     pub fn gather(
         options: &Work,
         environment: &Environment,
@@ -52,7 +52,7 @@ fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
     }
 }
 
-/// A file the user named; that it cannot be read is the user's to correct.
+/// Reads a file that the user named; a failure is a usage error.
 fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
     let text = std::fs::read_to_string(path).with_context(|| Failure {
         kind: Kind::Usage,
@@ -65,7 +65,7 @@ fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
     })
 }
 
-/// The public keys of the person, by file name. What cannot be read does not count as found.
+/// Returns the user's public keys, sorted by file name. Unreadable files are skipped.
 fn home_keys(home: &Path) -> Vec<TextFile> {
     let Ok(entries) = fs_err::read_dir(home.join(".ssh")) else {
         return Vec::new();
@@ -84,7 +84,7 @@ fn home_keys(home: &Path) -> Vec<TextFile> {
         .collect()
 }
 
-/// The error says only what happened: the complaint names the path.
+/// Reads a source. The error omits the path, which the complaint contains.
 fn read_source(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;

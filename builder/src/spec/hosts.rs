@@ -1,4 +1,4 @@
-//! `[hosts]`: extra lines of `/etc/hosts`, for machines that are not nodes.
+//! `[hosts]`: additional lines of `/etc/hosts` for machines that are not nodes.
 
 use super::cluster::HostsLine;
 use super::complaints::Complaints;

@@ -16,10 +16,10 @@ pub(super) struct Identity {
     pub(super) token: Option<String>,
 }
 
-/// " etcd CA" follows the name in a certificate's common name, which holds 64 characters.
+/// The longest cluster name: with " etcd CA" it becomes a common name of at most 64 characters.
 const NAME_LENGTH: usize = 64 - " etcd CA".len();
 
-/// A node's full name is its name of up to 63 characters, a dot and the domain: at most 253 together.
+/// The longest domain: a full name of at most 253 characters has up to 63 for the node, a dot and the domain.
 const DOMAIN_LENGTH: usize = 253 - 64;
 
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Identity {
@@ -64,7 +64,7 @@ pub(super) fn token(token: &str) -> Result<(), String> {
     Err("`token` must have 1 to 128 letters, digits, `.`, `_` or `-`".to_owned())
 }
 
-/// A flag is relative to the working folder, the file's value to the file's folder.
+/// Chooses the base. A flag is relative to the working directory, a value in the file to the directory of the file.
 fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Base {
     let (place, text, folder) = match &input.flags.base {
         Some(flag) => (Place::Option("--base"), flag.as_str(), Path::new("")),
@@ -82,7 +82,7 @@ fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Ba
     Base::Recipe(text.to_owned())
 }
 
-/// The folder that paths in the configuration file start from.
+/// Returns the directory that paths in the configuration file are relative to.
 pub(super) fn folder_of(input: &Input) -> &Path {
     input
         .config
@@ -91,7 +91,7 @@ pub(super) fn folder_of(input: &Input) -> &Path {
         .unwrap_or(Path::new(""))
 }
 
-/// Whether a value that may be a recipe or a path is a path: it has a folder in it or ends like an image.
+/// Returns whether a base is a path rather than a recipe: it contains a separator or has the extension of an image.
 fn is_path(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     text.contains(['/', '\\'])

@@ -1,56 +1,56 @@
-//! What `resolve` works on: flags, the configuration file and key files, all read already.
+//! The input of `resolve`: flags and the contents of the configuration file and key files.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Everything the meaning of a cluster depends on.
+/// Everything that determines a cluster.
 #[derive(Clone)]
 pub struct Input {
-    /// What the command line says; it wins over the file.
+    /// Options of the command line, which take precedence over the file.
     pub flags: Flags,
-    /// The configuration file, if there is one.
+    /// Configuration file, if any.
     pub config: Option<TextFile>,
-    /// The public keys found in the person's `~/.ssh`, used if nothing else names one.
+    /// Public keys from the user's `~/.ssh`, used if no other key is configured.
     pub default_keys: Vec<TextFile>,
-    /// What the cluster is wanted for.
+    /// Purpose of the cluster.
     pub purpose: Purpose,
-    /// Reads the `source` of a `[[file]]`.
+    /// Function that reads the `source` of a `[[file]]`.
     pub read: fn(&Path) -> io::Result<Vec<u8>>,
 }
 
-/// What a cluster is wanted for.
+/// The purpose of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Images: there must be nodes, and somebody must be able to log in to them.
+    /// Building images, which requires nodes and a way to log in to them.
     Images,
-    /// Downloads: only the base and etcd are looked at, so neither need be there.
+    /// Downloading only the base and etcd, which requires neither nodes nor keys.
     Downloads,
 }
 
-/// The options that say what a cluster is.
+/// The options that determine a cluster.
 #[derive(Clone, Default)]
 pub struct Flags {
-    /// `--nodes`
+    /// Number of nodes (`--nodes`).
     pub nodes: Option<u32>,
-    /// `--base`
+    /// Base (`--base`).
     pub base: Option<String>,
-    /// `--etcd`
+    /// etcd release or path (`--etcd`).
     pub etcd: Option<String>,
-    /// The files named with `--ssh-key`.
+    /// Files given with `--ssh-key`.
     pub ssh_keys: Vec<TextFile>,
 }
 
-/// A file that was read.
+/// The path and content of a text file.
 #[derive(Clone)]
 pub struct TextFile {
-    /// As the user named it.
+    /// Path as the user named it.
     pub path: PathBuf,
-    /// Its content.
+    /// Content of the file.
     pub text: String,
 }
 
-// The texts may hold a Wi-Fi password, or a private key named by mistake: none of them is ever printed.
+// A text may contain a Wi-Fi password or a private key given by mistake, so it is never printed.
 impl fmt::Debug for TextFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes)", self.path.display(), self.text.len())

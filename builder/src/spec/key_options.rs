@@ -1,7 +1,7 @@
-//! The options before a key in `authorized_keys`, by the rules of sshd (`auth-options.c`): one wrong option, and sshd
-//! ignores the whole line.
+//! The options before a key in `authorized_keys`, by the rules of sshd (`auth-options.c`), which ignores the whole line if
+//! one option is wrong.
 
-/// Options that have no value; those of the second list may also follow `no-`.
+/// Options without a value; those in [`SWITCHES`] may also follow `no-`.
 const FLAGS: [&str; 5] = [
     "cert-authority",
     "restrict",
@@ -27,10 +27,10 @@ const VALUES: [&str; 8] = [
     "principals",
     "tunnel",
 ];
-/// Those that a line may have once.
+/// Options that may occur only once in a line.
 const ONCE: [&str; 3] = ["command", "from", "principals"];
 
-/// Checks a list of options, separated by commas. The reason never contains what was written.
+/// Checks a list of options separated by commas. The error never contains the written text.
 pub(super) fn check(options: &str) -> Result<(), &'static str> {
     let mut seen = Vec::new();
     let mut rest = options;
@@ -58,7 +58,7 @@ pub(super) fn check(options: &str) -> Result<(), &'static str> {
     }
 }
 
-/// What follows a value in double quotes.
+/// Returns the text after a value in double quotes.
 fn after_quotes(text: &str) -> Result<&str, &'static str> {
     let text = text
         .strip_prefix('"')

@@ -1,7 +1,7 @@
-//! What the user means: `cluster.toml` and flags become a [`Cluster`] that is always valid.
+//! The configuration: turns `cluster.toml` and flags into a [`Cluster`] that is always valid.
 //!
-//! [`resolve`] reads nothing and asks nobody; it either returns a cluster or every complaint there is,
-//! each with its line. One file per table of the configuration.
+//! [`resolve`] returns either a cluster or every complaint with its line. It does no I/O of its own except through
+//! [`Input::read`]. Each table of the configuration has its own module.
 
 mod cluster;
 mod gather;
@@ -46,7 +46,7 @@ pub use template::{init, template};
 use complaints::Complaints;
 use document::Document;
 
-/// Input as written → cluster as meant, or everything that is wrong with it.
+/// Resolves the input into a cluster, or returns everything that is wrong with it.
 pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     let file = input
         .config
@@ -63,7 +63,7 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     Ok(cluster)
 }
 
-/// Reads every table in turn; the cluster is meaningful only if no complaint was added.
+/// Reads every table; the cluster is valid only if no complaint was added.
 fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let identity = identity::read(document.table("cluster"), input, log);
     let network = network::read(document, log);

@@ -1,6 +1,6 @@
-//! Names that other software has rules for: hosts, users, interfaces. Each check says what is wrong.
+//! Checks of names for which other software has rules: hosts, users and interfaces.
 
-/// Names that every machine's `/etc/hosts` has.
+/// The names in every machine's `/etc/hosts`.
 const IN_EVERY_HOSTS_FILE: [&str; 7] = [
     "localhost",
     "ip6-localhost",
@@ -11,14 +11,14 @@ const IN_EVERY_HOSTS_FILE: [&str; 7] = [
     "ip6-allrouters",
 ];
 
-/// Whether every machine's `/etc/hosts` has the name.
+/// Returns whether every machine's `/etc/hosts` contains the name.
 pub(super) fn in_every_hosts_file(name: &str) -> bool {
     IN_EVERY_HOSTS_FILE
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// A host name of one label (RFC 1123), in lower case because image names are made of it.
+/// Checks a host name of one label (RFC 1123), which must be in lower case because image names contain it.
 pub(super) fn host_label(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let reason = if name.is_empty() || name.len() > 63 {
@@ -43,7 +43,7 @@ pub(super) fn host_label(name: &str) -> Result<(), String> {
     Err(format!("`{name}` is not a host name: {reason}"))
 }
 
-/// A host name of one or more labels, at most 253 characters.
+/// Checks a host name of one or more labels and at most 253 characters.
 pub(super) fn dns_name(name: &str) -> Result<(), String> {
     let label = |label: &str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -59,7 +59,7 @@ pub(super) fn dns_name(name: &str) -> Result<(), String> {
     Err(format!("`{name}` is not a valid DNS name"))
 }
 
-/// Whether `inet_aton(3)` reads the label as a number.
+/// Returns whether `inet_aton(3)` reads the label as a number.
 fn is_number(label: &str) -> bool {
     let hex = label
         .strip_prefix("0x")
@@ -68,7 +68,7 @@ fn is_number(label: &str) -> bool {
         || label.bytes().all(|c| c.is_ascii_digit())
 }
 
-/// A DNS name whose first label may be `*`.
+/// Checks a DNS name whose first label may be `*`.
 pub(super) fn wildcard_name(name: &str) -> Result<(), String> {
     match name.strip_prefix("*.") {
         Some(rest) if rest.contains('.') => dns_name(rest),
@@ -79,7 +79,7 @@ pub(super) fn wildcard_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// A login name (POSIX portable, at most 32 characters) that the base does not use for itself.
+/// Checks a login name: POSIX portable, at most 32 characters, and not used by the base itself.
 pub(super) fn user(name: &str) -> Result<(), String> {
     const TAKEN: [&str; 21] = [
         "etcd",
@@ -120,13 +120,13 @@ pub(super) fn user(name: &str) -> Result<(), String> {
     Err(format!("`{name}` is not a user name: {reason}"))
 }
 
-/// A user or group of a file: a name or a number.
+/// Returns whether the text is a valid user or group, as a name or a number.
 pub(super) fn account(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     (1..=32).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '.'])
 }
 
-/// A network interface as the kernel allows it.
+/// Checks the name of a network interface by the rules of the kernel.
 pub(super) fn interface(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let sound = (1..=15).contains(&name.len()) && name.chars().all(allowed);

@@ -1,4 +1,4 @@
-//! `[network]`: interface, prefix, gateway, name servers and Wi-Fi, as written and then as meant.
+//! `[network]`: interface, prefix, gateway, name servers and Wi-Fi, as written and then as resolved.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,11 +11,11 @@ use super::nodes::Written as Node;
 use super::subnet;
 use super::{settings, wifi};
 
-/// `[network]` before the addresses of the nodes are known, on which some defaults depend.
+/// `[network]` before the addresses of the nodes, on which some defaults depend, are known.
 pub(super) struct Written {
     interface: Option<String>,
     prefix: Placed<u32>,
-    /// `None` for a network without a gateway, or if the address is unreadable.
+    /// `None` for a network without a gateway, or if the address is invalid.
     gateway: Option<Placed<IpAddr>>,
     dns: Vec<Placed<IpAddr>>,
     has_dns: bool,
@@ -25,7 +25,7 @@ pub(super) struct Written {
 const DEFAULT_DNS_V6: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111));
 
-/// Reads the table; complains about values that are wrong by themselves.
+/// Reads the table and checks each value on its own.
 pub(super) fn read(document: &Document, log: &mut Complaints) -> Written {
     let table = document.table("network");
     let interface = table.optional("interface");
@@ -48,14 +48,14 @@ pub(super) fn gateway(text: &str) -> Result<(), String> {
 }
 
 impl Written {
-    /// The gateway, or the default one. Numbered nodes count their addresses from its network.
+    /// Returns the gateway, or the default one, in whose network numbered nodes receive their addresses.
     pub(super) fn anchor(&self) -> IpAddr {
         let default = || settings::default_text("network", "gateway").parse();
         let gateway = self.gateway.map(|gateway| gateway.value);
         gateway.unwrap_or_else(|| default().expect("the default is an address"))
     }
 
-    /// The prefix for addresses of one family.
+    /// Returns the prefix length for the family of the address.
     pub(super) fn prefix_for(&self, address: IpAddr) -> u8 {
         match self.prefix.place {
             Place::Default(..) if address.is_ipv6() => 64,
@@ -104,9 +104,9 @@ impl Written {
     }
 }
 
-/// Every node and the gateway must share one network, and no address may have another meaning.
+/// Checks that all nodes and the gateway share one network and have ordinary addresses.
 ///
-/// A gateway that was written on purpose says which network that is; else the first node does.
+/// A gateway in the file determines the network; otherwise, the first node does.
 fn check_addresses(
     nodes: &[Node],
     gateway: Option<Placed<IpAddr>>,

@@ -1,4 +1,4 @@
-//! `[[node]]` and `--nodes`: who the members are.
+//! `[[node]]` and `--nodes`: the members of the cluster.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use super::network;
 use super::subnet;
 use super::table::Table;
 
-/// A node as written; an address that could not be read has its complaint already.
+/// A node as written. An invalid address is absent and has already caused a complaint.
 pub(super) struct Written {
     pub(super) name: Placed<String>,
     pub(super) address: Option<Placed<IpAddr>>,
@@ -20,7 +20,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// The node, if it is complete.
+    /// Returns the node if it has an address.
     pub(super) fn into_node(self) -> Option<Node> {
         let address = self.address?.value;
         Some(Node {
@@ -32,10 +32,10 @@ impl Written {
     }
 }
 
-/// More members than this are surely a mistake: etcd itself advises at most seven.
+/// The largest number of members. More are certainly a mistake: etcd recommends at most seven.
 pub(super) const MOST: u32 = 99;
 
-/// The members, from the file or by number.
+/// Returns the members from the file, or as many as `--nodes` requests.
 pub(super) fn read(
     document: &Document,
     input: &Input,
@@ -82,7 +82,7 @@ pub(super) fn read(
     }
 }
 
-/// `etcd1`… from the fiftieth address of the gateway's network (hexadecimal 50 in IPv6, where people read it so).
+/// Returns nodes `etcd1`, `etcd2` … from offset 50 in the gateway's network (hexadecimal 50 for IPv6).
 fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
     let anchor = network.anchor();
     let network = subnet::around(anchor, network.prefix_for(anchor));
@@ -137,7 +137,7 @@ fn check_unique(nodes: &[Written], log: &mut Complaints) {
     }
 }
 
-/// Whoever is replaced is gone, and is replaced once.
+/// Checks that a replaced member is not a node, and that only one node replaces it.
 fn check_replaced(nodes: &[Written], log: &mut Complaints) {
     let mut gone = HashMap::new();
     for old in nodes.iter().filter_map(|node| node.replaces.as_ref()) {
@@ -165,7 +165,7 @@ fn line(place: Place) -> String {
     }
 }
 
-/// What is allowed but worth telling.
+/// Returns a warning about a valid but questionable number of members, if any.
 pub(super) fn warnings(count: usize) -> Option<String> {
     let survives = count.saturating_sub(1) / 2;
     if count > 7 {

@@ -1,10 +1,10 @@
-//! SSH public keys in `authorized_keys` format (sshd(8)): options, type, base64, comment.
+//! SSH public keys in `authorized_keys` format (sshd(8)): options, type, base64 and comment.
 
 use ssh_key::{Algorithm, PublicKey};
 
 use super::key_options;
 
-/// The lines of a key file that are not empty and not comments.
+/// Returns the lines of a key file that are neither empty nor comments.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     text.lines()
         .map(str::trim)
@@ -12,9 +12,9 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The line as sshd reads it, its parts separated by one space, if it is a key that OpenSSH of today accepts.
+/// Returns the line with its parts separated by one space, if it is a key that current OpenSSH accepts.
 ///
-/// What was written never appears in the message: it may be a private key pasted by mistake.
+/// The error never contains the written text, which may be a private key pasted by mistake.
 pub(super) fn checked(line: &str) -> Result<String, String> {
     let (options, key) = parsed(line)?;
     Ok(match options {
@@ -23,7 +23,7 @@ pub(super) fn checked(line: &str) -> Result<String, String> {
     })
 }
 
-/// The same for the key of a CA: sshd's `TrustedUserCAKeys` takes keys alone and skips a line with options.
+/// Does the same for the key of a CA, without options: sshd's `TrustedUserCAKeys` skips a line that has any.
 pub(super) fn checked_bare(line: &str) -> Result<String, String> {
     match parsed(line)? {
         ("", key) => Ok(key),
@@ -33,7 +33,7 @@ pub(super) fn checked_bare(line: &str) -> Result<String, String> {
     }
 }
 
-/// The options and the key of a line. Like sshd, tries it as a key alone first.
+/// Returns the options and the key of a line. Like sshd, it first tries the line as a key without options.
 fn parsed(line: &str) -> Result<(&str, String), String> {
     let line = line.trim();
     if line.contains("PRIVATE KEY") || line.starts_with("PuTTY-User-Key-File") {
@@ -64,7 +64,7 @@ fn parsed(line: &str) -> Result<(&str, String), String> {
     Ok((options, key))
 }
 
-/// Type, base64 and comment, separated by any number of spaces and tabs.
+/// Parses a key of type, base64 and comment, separated by any number of spaces and tabs.
 fn bare(text: &str) -> Result<Option<String>, String> {
     let words: Vec<_> = text
         .split([' ', '\t'])
@@ -92,7 +92,7 @@ fn bare(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// Where the options end: at the first space or tab outside of quotes.
+/// Returns the end of the options: the first space or tab outside quotes.
 fn end_of_options(line: &str) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (at, c) in line.char_indices() {

@@ -1,4 +1,4 @@
-//! What is made from the table of settings for readers: the JSON schema for editors and the reference in the README.
+//! The JSON schema for editors and the reference in the README, both generated from the table of settings.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::etcd_flags;
 use super::settings::{Given, Kind, OPEN, SECTIONS, Section, Setting};
 use super::sizes;
 
-/// A JSON schema (draft 7) of cluster.toml.
+/// Returns a JSON schema (draft 7) of `cluster.toml`.
 pub fn schema() -> Value {
     let top = SECTIONS
         .iter()
@@ -95,7 +95,7 @@ fn kind_schema(kind: &Kind) -> Value {
 }
 
 impl Setting {
-    /// Its documentation, with the values that it accepts.
+    /// Returns the documentation of the setting, with the values that it accepts.
     pub(super) fn description(&self) -> String {
         let doc = self.doc.trim();
         match &self.kind {
@@ -113,7 +113,7 @@ impl Setting {
     }
 }
 
-/// The reference in Markdown, as the README contains it.
+/// Returns the reference in Markdown, as the README contains it.
 #[cfg(test)]
 pub(super) fn markdown() -> String {
     let row = |setting: &Setting| {

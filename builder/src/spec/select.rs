@@ -1,11 +1,11 @@
-//! `--only`: some nodes of a cluster.
+//! `--only`: selects nodes of a cluster.
 
 use super::cluster::{Cluster, Node};
 use super::suggest;
 use crate::failure::{Failure, Kind};
 
 impl Cluster {
-    /// The nodes to build, in the order of the cluster: all of them if no name is given.
+    /// Returns the nodes to build in the order of the cluster, or all of them if no name is given.
     pub fn select(&self, only: &[String]) -> anyhow::Result<Vec<&Node>> {
         let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
         if let Some(wrong) = only.iter().find(|name| !names.contains(&name.as_str())) {

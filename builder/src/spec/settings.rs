@@ -1,5 +1,5 @@
 //! The settings of cluster.toml. This table is their only source: the parser, the template of `init`, the JSON schema
-//! and the reference in the README are all made from it.
+//! and the reference in the README are all derived from it.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ use super::{appliance, certificates, files, identity, names, network, ssh, subne
 pub(super) struct Section {
     /// The header as written in the file, for example `[network.wifi]` or `[[node]]`.
     pub(super) header: &'static str,
-    /// What the table describes. Like [`Setting::doc`], each line begins with a space.
+    /// Description of the table. Like [`Setting::doc`], each line begins with a space.
     pub(super) doc: &'static str,
     pub(super) settings: &'static [Setting],
 }
@@ -23,7 +23,7 @@ pub(super) struct Setting {
     pub(super) doc: &'static str,
 }
 
-/// Checks a text and says what is wrong with it.
+/// A function that checks a text and returns what is wrong with it.
 pub(super) type Check = fn(&str) -> Result<(), String>;
 
 /// The values that a setting accepts.
@@ -56,7 +56,7 @@ use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
 /// Every key of this table is accepted: the only setting describes all of them, and its name is an example.
 pub(super) const OPEN: &str = "[hosts]";
 
-/// Doc comments become the descriptions that users read.
+/// Builds the tables of settings; the doc comments become the descriptions that users read.
 macro_rules! sections {
     ($(
         $(#[doc = $about:literal])* $header:literal {
@@ -202,22 +202,22 @@ sections! {
 }
 
 impl Section {
-    /// The keys that lead to the table, for example `network.wifi`.
+    /// Returns the dotted path of the table, for example `network.wifi`.
     pub(super) fn path(&self) -> &'static str {
         self.header.trim_matches(['[', ']'])
     }
 
-    /// Whether the file may contain the table several times.
+    /// Returns whether the file may contain the table several times.
     pub(super) fn is_list(&self) -> bool {
         self.header.starts_with("[[")
     }
 
-    /// The key of a table inside this one.
+    /// Returns the key of a table inside this one.
     pub(super) fn name_of_inner(&self, inner: &'static Self) -> Option<&'static str> {
         inner.path().strip_prefix(self.path())?.strip_prefix('.')
     }
 
-    /// Its keys, including those of tables inside it.
+    /// Returns the keys of the table, including those of inner tables.
     pub(super) fn keys(&self) -> Vec<&'static str> {
         let settings = self.settings.iter().map(|setting| setting.name);
         let inner = SECTIONS
@@ -227,7 +227,7 @@ impl Section {
     }
 }
 
-/// The default of a text.
+/// Returns the default of a text setting.
 ///
 /// # Panics
 /// If the table above has no such default.
@@ -242,7 +242,7 @@ pub(crate) fn default_text(path: &str, name: &str) -> &'static str {
 }
 
 impl Kind {
-    /// The type as complaints name it.
+    /// Returns the name of the type in complaints.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Text(_) | Choice(..) => "a string",
@@ -257,7 +257,7 @@ impl Kind {
 }
 
 impl Given {
-    /// The default or example as TOML.
+    /// Returns the default or example as TOML.
     pub(super) fn toml(&self) -> &'static str {
         match self {
             Default(toml) | Optional(toml) | Required(toml) => toml,

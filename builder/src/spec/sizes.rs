@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 const UNITS: [(&str, u64); 2] = [("GiB", 1 << 30), ("MiB", 1 << 20)];
 
-/// The size, if it lies in the range.
+/// Returns the size if it is valid and within the range.
 pub(super) fn read(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Option<u64> {
     let size = match value {
         DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
@@ -22,7 +22,7 @@ fn parse(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*unit)
 }
 
-/// The size with the largest unit that divides it.
+/// Formats the size with the largest unit that divides it.
 pub(super) fn text(size: u64) -> String {
     let unit = UNITS.iter().find(|(_, unit)| size.is_multiple_of(*unit));
     unit.map_or_else(

@@ -1,4 +1,4 @@
-//! `[ssh]`: who may log in. Public keys only; there is never a default password.
+//! `[ssh]`: the login user and its public keys. There is no default password.
 
 use super::cluster::Ssh;
 use super::complaints::{Complaints, Place};
@@ -7,7 +7,7 @@ use super::public_key;
 use super::table::Table;
 use crate::secret::Secret;
 
-/// Reads the table; `--ssh-key` replaces its keys, and keys of the home directory fill in for none at all.
+/// Reads the table. `--ssh-key` replaces its keys; without any keys or user CA, the keys in `~/.ssh` apply.
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
     let lines = |name: &str| -> Vec<String> {
         let keys = table.texts(name);
@@ -65,7 +65,7 @@ fn keys(
     keys
 }
 
-/// The keys of a file named with `--ssh-key`: each line must be one.
+/// Returns the keys of a file given with `--ssh-key`, in which each line must be a key.
 fn of_flag(file: &TextFile, log: &mut Complaints) -> Vec<String> {
     let place = Place::Option("--ssh-key");
     let in_file = |message: String| format!("{}: {message}", file.path.display());
@@ -73,12 +73,12 @@ fn of_flag(file: &TextFile, log: &mut Complaints) -> Vec<String> {
     if lines.is_empty() {
         log.add(place, in_file("the file holds no key".to_owned()));
     }
-    // One complaint is enough for a file that is something else, such as a private key.
+    // One complaint is enough for a file that is not a public key, such as a private key.
     let keys: Result<Vec<_>, _> = lines.into_iter().map(public_key::checked).collect();
     log.check(place, keys.map_err(in_file)).unwrap_or_default()
 }
 
-/// The keys of the home folder: what is not one, such as a certificate, is passed over.
+/// Returns the keys of the home directory. Other lines, such as certificates, are skipped.
 fn of_home(files: &[TextFile], purpose: Purpose, log: &mut Complaints) -> Vec<String> {
     let lines = files.iter().flat_map(|file| public_key::lines(&file.text));
     let keys: Vec<String> = lines
@@ -94,7 +94,7 @@ fn of_home(files: &[TextFile], purpose: Purpose, log: &mut Complaints) -> Vec<St
     keys
 }
 
-/// The methods of crypt(3) that are secure today, and how many characters follow the last `$`.
+/// The methods of crypt(3) that are currently secure, and the number of characters after the last `$`.
 const METHODS: [(&str, usize); 8] = [
     ("y", 43),
     ("gy", 43),
@@ -106,7 +106,7 @@ const METHODS: [(&str, usize); 8] = [
     ("2y", 53),
 ];
 
-/// Checks a hash as crypt(3) writes it: `$method$…$hash`. What was written never appears in the message.
+/// Checks a hash in the format of crypt(3): `$method$…$hash`. The error never contains the written text.
 pub(super) fn password_hash(text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_graphic() && !":!*;\\'\"".contains(c);
     let parts: Vec<_> = text.split('$').collect();

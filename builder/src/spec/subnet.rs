@@ -1,10 +1,10 @@
-//! Which addresses a node, a gateway and a name server may have.
+//! Checks of the addresses of nodes, gateways and name servers.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Reads an address.
+/// Parses an address.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     let address: IpAddr = text.parse().map_err(|_| unreadable(text))?;
     match address.to_canonical() {
@@ -29,7 +29,7 @@ fn unreadable(text: &str) -> String {
     }
 }
 
-/// Checks the address of a node as far as the network does not matter.
+/// Checks the address of a node independently of its network.
 pub(super) fn check_node(text: &str) -> Result<(), String> {
     address(text).map(drop)
 }
@@ -43,7 +43,7 @@ pub(super) fn check_server(text: &str) -> Result<(), String> {
     }
 }
 
-/// An IPv6 address that is valid on one link only, as routers announce themselves.
+/// Returns whether the address is a link-local IPv6 address, as routers announce.
 pub(super) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
@@ -52,14 +52,14 @@ pub(super) fn same_family(network: IpNet, address: IpAddr) -> bool {
     network.addr().is_ipv4() == address.is_ipv4()
 }
 
-/// The network that an address lies in; `prefix` is at most the address's width.
+/// Returns the network that contains the address. If `prefix` exceeds the address's width, it is the address alone.
 pub(super) fn around(address: IpAddr, prefix: u8) -> IpNet {
     IpNet::new(address, prefix)
         .unwrap_or_else(|_| IpNet::from(address))
         .trunc()
 }
 
-/// The address `offset` after the network address, even if that is outside the network.
+/// Returns the address at `offset` from the network address, even if it is outside the network.
 pub(super) fn nth(network: IpNet, offset: u32) -> IpAddr {
     match network.network() {
         IpAddr::V4(first) => first.to_bits().wrapping_add(offset).to_be_bytes().into(),
@@ -71,7 +71,7 @@ pub(super) fn nth(network: IpNet, offset: u32) -> IpAddr {
     }
 }
 
-/// Whether a router of the network may have the address; IPv6 routers may use a link-local one.
+/// Checks that a router of the network may have the address; IPv6 routers may use a link-local one.
 pub(super) fn gateway_fits(network: IpNet, gateway: IpAddr) -> Result<(), String> {
     if !same_family(network, gateway) {
         return Err(format!(
@@ -92,7 +92,7 @@ pub(super) fn gateway_fits(network: IpNet, gateway: IpAddr) -> Result<(), String
     }
 }
 
-/// Whether a node of the network may have the address.
+/// Checks that a node of the network may have the address.
 pub(super) fn host_fits(
     network: IpNet,
     host: IpAddr,
@@ -115,7 +115,7 @@ pub(super) fn host_fits(
     }
 }
 
-/// What an address stands for in every network, if it is not the address of one host.
+/// Returns the special meaning that an address has in every network, if any.
 fn special(address: IpAddr) -> Option<&'static str> {
     match address {
         _ if address.is_unspecified() => Some("the unspecified address"),
@@ -128,7 +128,7 @@ fn special(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// What else an address stands for in the network. Networks of one or two addresses reserve none of them.
+/// Returns the special meaning that an address has in this network, if any. A network of one or two addresses adds none.
 fn reserved(network: IpNet, address: IpAddr) -> Option<&'static str> {
     let meaning =
         special(address).or_else(|| is_link_local(address).then_some("a link-local address"));

@@ -1,8 +1,8 @@
-//! What to write instead of a name that does not exist.
+//! Suggestions for names that do not exist.
 
 use super::settings::{SECTIONS, Section};
 
-/// Words of neighboring tools (dhcpcd, Ansible, cloud-init, `NetworkManager`) and the setting that each corresponds to.
+/// Settings of related tools (dhcpcd, Ansible, cloud-init, `NetworkManager`) and the setting that each corresponds to.
 const EQUIVALENTS: &[(&str, &str, &str)] = &[
     ("ansible-host", "[[node]]", "address"),
     ("ip", "[[node]]", "address"),
@@ -22,7 +22,7 @@ const EQUIVALENTS: &[(&str, &str, &str)] = &[
     ("ssh-keys", "[ssh]", "authorized-keys"),
 ];
 
-/// What to say about a key that the table does not have.
+/// Returns the complaint about a key that the table does not have.
 pub(super) fn unknown_key(key: &str, section: &Section) -> String {
     let known = section.keys();
     let same = |header: &str| header == section.header;
@@ -44,7 +44,7 @@ pub(super) fn unknown_key(key: &str, section: &Section) -> String {
     format!("unknown key `{}` in {}; {advice}", key, section.header)
 }
 
-/// What to say about an unknown key at the top level of the file.
+/// Returns the complaint about an unknown key at the top level of the file.
 pub(super) fn unknown_table(name: &str) -> String {
     let top: Vec<_> = SECTIONS
         .iter()
@@ -61,7 +61,7 @@ pub(super) fn unknown_table(name: &str) -> String {
     format!("unknown table `{name}`; {advice}")
 }
 
-/// How to continue after a name that is not among the known ones.
+/// Returns the advice for a name that is not among the known ones.
 pub(super) fn advice(name: &str, known: &[&str]) -> String {
     match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -69,7 +69,7 @@ pub(super) fn advice(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// The known name that is nearest, if it is close and no other one is equally near.
+/// Returns the nearest known name if it is close and no other is equally near.
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase().replace('_', "-");
     let distance = |known: &str| strsim::damerau_levenshtein(&name, known);

@@ -1,14 +1,14 @@
-//! A table of cluster.toml after its check: valid values and defaults, by name.
+//! A checked table of cluster.toml: values and defaults by name.
 
 use super::complaints::{Place, Placed};
 use super::settings::{OPEN, Section};
 
-/// A table with its valid values and its defaults.
+/// A table with its values and defaults.
 pub(super) struct Table {
     pub(super) section: &'static Section,
-    /// The line of its header, or the default.
+    /// The line of the header, or [`Place::Default`] if the file does not contain the table.
     pub(super) place: Place,
-    /// In the order of the file, followed by the defaults.
+    /// The values in the order of the file, followed by the defaults.
     pub(super) values: Vec<(String, Placed<Value>)>,
 }
 
@@ -41,24 +41,24 @@ impl Table {
         self.get(name).expect("the setting has a default")
     }
 
-    /// Whether the file contains the table.
+    /// Returns whether the file contains the table.
     pub(super) fn is_written(&self) -> bool {
         matches!(self.place, Place::Line(_))
     }
 
-    /// Whether the file contains the setting.
+    /// Returns whether the file contains the setting.
     pub(super) fn has(&self, name: &str) -> bool {
         self.get(name)
             .is_some_and(|value| matches!(value.place, Place::Line(_)))
     }
 
-    /// A text that may be absent.
+    /// Returns a text that may be absent.
     pub(super) fn optional(&self, name: &str) -> Option<Placed<&str>> {
         let value = self.get(name)?;
         value.value.text().map(|text| value.with(text))
     }
 
-    /// A text that has a default.
+    /// Returns a text that has a default.
     pub(super) fn text(&self, name: &str) -> Placed<&str> {
         self.optional(name)
             .expect("the setting is a text with a default")
@@ -73,13 +73,13 @@ impl Table {
         value.with(value.value.integer().expect("the setting is a number"))
     }
 
-    /// An integer, whose range ends below 2³².
+    /// Returns an integer whose range ends below 2³².
     pub(super) fn integer(&self, name: &str) -> Placed<u32> {
         let number = self.size(name);
         number.with(u32::try_from(number.value).expect("the number is in its range"))
     }
 
-    /// A list of texts; empty if it is absent.
+    /// Returns a list of texts, which is empty if the setting is absent.
     pub(super) fn texts(&self, name: &str) -> Vec<Placed<&str>> {
         let items = self.items(name);
         items
@@ -108,7 +108,7 @@ impl Table {
         }
     }
 
-    /// The keys, in the order of the file.
+    /// Returns the keys in the order of the file.
     pub(super) fn keys(&self) -> impl Iterator<Item = Placed<&str>> {
         self.values
             .iter()

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 # setting with an example. Options on the command line take precedence over this file.
 ";
 
-/// A commented cluster.toml for a number of nodes, which means the same as `--nodes` alone.
+/// Returns a commented `cluster.toml` for a number of nodes, equivalent to `--nodes` alone.
 pub fn template(nodes: u32) -> String {
     let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     for section in SECTIONS {
@@ -30,7 +30,7 @@ pub fn template(nodes: u32) -> String {
 
 fn table(lines: &mut Vec<String>, section: &Section) {
     let given = || section.settings.iter().map(|setting| &setting.given);
-    // A table that has a required setting, or nothing but optional ones, is optional itself.
+    // A table is optional if it has a required setting or only optional ones.
     let optional = given().any(|given| matches!(given, Given::Required(_)))
         || given().all(|given| matches!(given, Given::Optional(_)));
     let switched_off = if optional { "#" } else { "" };
@@ -43,7 +43,7 @@ fn table(lines: &mut Vec<String>, section: &Section) {
     }
 }
 
-/// A node with its own name and address. Only the first one is explained.
+/// Adds a node with its own name and address. Only the first one has comments.
 fn node(lines: &mut Vec<String>, section: &Section, index: u32) {
     let explain = |lines: &mut Vec<String>, doc: &str| {
         if index == 0 {
@@ -88,7 +88,7 @@ fn comment(lines: &mut Vec<String>, doc: &str) {
     }
 }
 
-/// Writes the template into a file that does not exist yet.
+/// Writes the template to a file that must not exist yet.
 pub fn init(config: &Path, nodes: u32) -> anyhow::Result<()> {
     if !(1..=MOST).contains(&nodes) {
         let message = format!("--nodes: give a number from 1 to {MOST}");

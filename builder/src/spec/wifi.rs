@@ -1,4 +1,4 @@
-//! `[network.wifi]`: only when asked, and only complete.
+//! `[network.wifi]`: the optional credentials of a wireless network.
 
 use super::cluster::Wifi;
 use super::complaints::{Complaints, Placed};
@@ -41,7 +41,7 @@ pub(super) fn ssid(ssid: &str) -> Result<(), String> {
     Err("`ssid` must have 1 to 32 bytes".to_owned())
 }
 
-/// The rules of WPA-PSK. The password itself never appears in a message.
+/// Checks a password by the rules of WPA-PSK. The error never contains the password.
 pub(super) fn password(password: &str) -> Result<(), String> {
     let printable = password.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     let hex = password.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -55,7 +55,7 @@ pub(super) fn password(password: &str) -> Result<(), String> {
     }
 }
 
-/// The officially assigned codes of ISO 3166-1.
+/// The officially assigned country codes of ISO 3166-1.
 const COUNTRIES: &str = "
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
     CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO

@@ -1,4 +1,4 @@
-//! Speed and memory as ratios of one run: the machine's own speed cancels out.
+//! Measures speed and memory as ratios within one run, so that the machine's own speed cancels out.
 //!
 //! Every measurement runs the product and its yardstick in turn and takes the median of the ratios.
 
@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use crate::command::{self, Outcome, program, root, say};
 use crate::{bench_boot, demo, setup};
 
-/// Rounds per measurement; odd, so that the median is one of them.
+/// Rounds per measurement: an odd number, so that the median is one of them.
 const ROUNDS: usize = 5;
-/// Unpacking takes longer and varies less.
+/// Rounds of unpacking, which takes longer and varies less.
 const UNPACK_ROUNDS: usize = 3;
-/// Wall time of a warm build over three copies, and what each node may add.
+/// The limits of a warm build: its wall time over three copies, and the seconds that each node may add.
 const BUILD_LIMIT: (f64, f64) = (1.25, 0.5);
-/// Resident memory of a build, MiB.
+/// The limit of a build's resident memory in MiB.
 const MEMORY_LIMIT: f64 = 512.0;
-/// Speed of unpacking over `xz -dc` on two cores.
+/// The limit of the speed of unpacking over `xz -dc` on two cores.
 const UNPACK_LIMIT: f64 = 1.7;
 
-/// What one run took.
+/// The cost of one run.
 struct Run {
     wall: Duration,
-    /// Largest resident memory, MiB.
+    /// The largest resident memory in MiB.
     peak_mib: f64,
 }
 
@@ -55,7 +55,7 @@ impl Row {
     }
 }
 
-/// Everything.
+/// Runs all measurements.
 pub(crate) fn run() -> Outcome {
     measured(|base, folder| {
         let mut rows = builds(base, folder)?;
@@ -64,12 +64,12 @@ pub(crate) fn run() -> Outcome {
     })
 }
 
-/// What boots nothing.
+/// Runs the measurements that boot nothing.
 pub(crate) fn run_builds() -> Outcome {
     measured(builds)
 }
 
-/// The boots alone.
+/// Runs the measurements of boots only.
 pub(crate) fn run_boots() -> Outcome {
     measured(|base, folder| Ok(vec![boots(base, folder)?]))
 }
@@ -121,8 +121,8 @@ fn boots(base: &Path, folder: &Path) -> Outcome<Row> {
     ))
 }
 
-/// A warm build, which syncs what it writes, against three plain `cp --sparse=always` of its base, which do not:
-/// (ratio, peak MiB).
+/// Compares a warm build, which syncs its output, with three plain `cp --sparse=always` of its base, which do not sync.
+/// Returns the ratio and the peak in MiB.
 fn build(base: &Path, folder: &Path) -> Outcome<(f64, f64)> {
     let out = folder.join("images");
     let mut ratios = Vec::new();
@@ -155,7 +155,7 @@ fn copy_three(base: &Path, folder: &Path) -> Outcome {
     Ok(())
 }
 
-/// What one of them left, in memory or unwritten, must not slow the other down.
+/// Removes the files of a run and syncs, so that neither cached nor unwritten data slows down the next run.
 fn clear(files: &[PathBuf]) -> Outcome {
     for file in files {
         std::fs::remove_file(file)
@@ -164,7 +164,7 @@ fn clear(files: &[PathBuf]) -> Outcome {
     command::run("sync", &[])
 }
 
-/// Unpacking a multi-block xz into the cache against `xz -dc` to nowhere: speed ratio.
+/// Returns the speed of unpacking a multi-block xz into the cache, relative to `xz -dc` without an output file.
 fn unpack(base: &Path, folder: &Path) -> Outcome<f64> {
     let packed = folder.join("base.img.xz");
     let (source, target) = (base.to_string_lossy(), packed.to_string_lossy());
@@ -191,7 +191,7 @@ fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
     Ok(start.elapsed())
 }
 
-/// Runs a command, watching its resident memory.
+/// Runs a command and watches its resident memory.
 fn measure(words: &[String]) -> Outcome<Run> {
     let (name, arguments) = words.split_first().ok_or("nothing to measure")?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -214,7 +214,7 @@ fn measure(words: &[String]) -> Outcome<Run> {
     })
 }
 
-/// The kernel's own high-water mark of a process, MiB (proc(5), `VmHWM`, in KiB); never falls, so a late look is enough.
+/// Returns a process's peak resident memory in MiB (proc(5), `VmHWM`, in KiB). It never falls, so a late reading is enough.
 fn high_water(child: &Child) -> f64 {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
@@ -228,7 +228,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// etcd's programs as files, so that unpacking them is no part of a measurement.
+/// Extracts etcd's programs to files, so that unpacking them is not part of a measurement.
 fn programs(base: &Path, folder: &Path) -> Outcome<PathBuf> {
     let root = folder.join("etcd");
     for ending in ["etcd-server.deb", "etcd-client.deb"] {
@@ -239,7 +239,7 @@ fn programs(base: &Path, folder: &Path) -> Outcome<PathBuf> {
     Ok(root.join("usr/bin"))
 }
 
-/// Unpacks a local image into an empty cache.
+/// Returns the command that unpacks a local image into an empty cache.
 fn unpack_command(packed: &Path, etcd: &Path, cache: &Path) -> Vec<String> {
     let etcd = etcd.to_string_lossy();
     let (packed, cache) = (packed.to_string_lossy(), cache.to_string_lossy());
@@ -256,7 +256,7 @@ fn unpack_command(packed: &Path, etcd: &Path, cache: &Path) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
-/// Where the base of the demonstration lies, as `fetch --json` tells.
+/// Returns the path of the demonstration's base, as `fetch --json` reports it.
 fn base_image() -> Outcome<PathBuf> {
     let words = [
         "fetch",

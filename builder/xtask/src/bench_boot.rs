@@ -1,6 +1,6 @@
-//! How long three booted nodes take to their quorum, over the time their bare base takes to its login prompt.
+//! Compares the time of three booted nodes to their quorum with the time of their bare base to its login prompt.
 //!
-//! Both run in the same machine of QEMU, one after the other; the base is alone and as it was made.
+//! Both run in the same QEMU machine, one after the other. The base runs alone and unmodified.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use crate::command::{Outcome, output, program, run, say};
 use crate::demo;
 
-/// Time to quorum of three nodes over the bare base's to its prompt.
+/// The limit of the time to quorum of three nodes over the bare base's time to its prompt.
 pub(crate) const LIMIT: f64 = 1.6;
 
-/// A base that shows no prompt by then never will.
+/// The time after which a base without a prompt counts as failed.
 const PATIENCE: Duration = Duration::from_mins(15);
 
-/// The ratio of one run. `folder` is empty and may be filled.
+/// Returns the ratio of one run. `folder` is empty and may be filled.
 pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<f64> {
     let boot = demo::boot_command()?;
     let words: Vec<&str> = boot.iter().map(String::as_str).chain(["--json"]).collect();
@@ -31,7 +31,7 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<f64> {
     Ok(ratio)
 }
 
-/// The first value of that name in pretty-printed JSON.
+/// Returns the first value with a name in pretty-printed JSON.
 fn field(json: &str, name: &str) -> Outcome<String> {
     let key = format!("\"{name}\": ");
     let value = json.lines().find_map(|line| line.trim().strip_prefix(&key));
@@ -40,7 +40,7 @@ fn field(json: &str, name: &str) -> Outcome<String> {
         .ok_or_else(|| format!("the report has no {name}"))
 }
 
-/// Boots the base alone until it asks who logs in.
+/// Boots the base alone until its login prompt appears.
 fn prompt(base: &Path, folder: &Path, added: &str) -> Outcome<Duration> {
     let console = folder.join("console");
     let arguments = machine(base, folder, added, &console)?;
@@ -70,7 +70,7 @@ fn wait(qemu: &mut Child, console: &Path, started: Instant) -> Outcome<Duration>
     Err("the bare base shows no login prompt".to_owned())
 }
 
-/// The machine that `etcd-image boot` uses, with a network that answers DHCP and leads nowhere.
+/// Returns the command of the machine that `etcd-image boot` uses, with a network that answers DHCP but is isolated.
 fn machine(base: &Path, folder: &Path, added: &str, console: &Path) -> Outcome<Vec<String>> {
     let boot = |name: &str| from_boot_partition(base, folder, name);
     let (kernel, initrd) = (boot("vmlinuz-*")?, boot("initrd.img-*")?);
@@ -95,7 +95,7 @@ fn machine(base: &Path, folder: &Path, added: &str, console: &Path) -> Outcome<V
     Ok(words)
 }
 
-/// Copies the file that fits the pattern out of the base's first partition, which begins at 8 MiB.
+/// Copies the file that matches the pattern from the base's first partition, which begins at 8 MiB.
 fn from_boot_partition(base: &Path, folder: &Path, pattern: &str) -> Outcome<PathBuf> {
     let copy = folder.join(pattern.trim_end_matches("-*"));
     let (image, from) = (format!("{}@@8M", base.display()), format!("::{pattern}"));

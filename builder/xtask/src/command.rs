@@ -1,4 +1,4 @@
-//! Starting other programs and saying so.
+//! Runs other programs and prints their command lines.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use crate::qemu;
 
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(20);
 
-/// What a chore returns: nothing, or one line saying what went wrong.
+/// The result of a chore: a value, or one line that describes the failure.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
 
-/// The root of the checkout.
+/// Returns the root of the checkout.
 pub(crate) fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.ancestors().nth(2).unwrap_or(xtask).to_owned()
 }
 
-/// A program to be run at the root of the checkout.
+/// Returns a command for a program that runs at the root of the checkout.
 #[expect(
     clippy::disallowed_methods,
     reason = "chores start programs; the product does not"
@@ -33,7 +33,7 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Where programs are searched: first what setup unpacked, last what an ordinary user's `PATH` often lacks.
+/// Returns the directories searched for programs: first what setup unpacked, last those that a user's `PATH` often lacks.
 pub(crate) fn path() -> Vec<PathBuf> {
     let own = std::env::var_os("PATH").unwrap_or_default();
     let administrators = ["/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -62,7 +62,7 @@ pub(crate) fn start(command: &mut Command) -> Outcome {
     }
 }
 
-/// Tries what needs the network three times: a mirror may be away for a moment.
+/// Tries an action that needs the network up to three times, because a mirror may be briefly unavailable.
 pub(crate) fn persist(mut attempt: impl FnMut() -> Outcome) -> Outcome {
     for _ in 0..2 {
         match attempt() {
@@ -74,7 +74,7 @@ pub(crate) fn persist(mut attempt: impl FnMut() -> Outcome) -> Outcome {
     attempt()
 }
 
-/// Whether a command succeeds, without showing what it prints.
+/// Returns whether a command succeeds, without showing its output.
 pub(crate) fn succeeds(name: &str, arguments: &[&str]) -> bool {
     let mut command = program(name, arguments);
     command
@@ -84,7 +84,7 @@ pub(crate) fn succeeds(name: &str, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// What a command prints on standard output.
+/// Returns the standard output of a command.
 pub(crate) fn output(name: &str, arguments: &[&str]) -> Outcome<String> {
     let output = program(name, arguments).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("starting `{name}`: {error}"))?;
@@ -98,7 +98,7 @@ pub(crate) fn output(name: &str, arguments: &[&str]) -> Outcome<String> {
     }
 }
 
-/// One line on standard error; a closed stream leaves nobody to tell.
+/// Prints a line on standard error. A closed stream is ignored.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The main job on a real base: set the machine up, build three nodes, check them, boot them.
+//! The main job on a real base: prepare the machine, build three nodes, verify them, boot them.
 
 use std::path::{Path, PathBuf};
 
@@ -14,23 +14,23 @@ pub(crate) fn run() -> Outcome {
     start_words(&[PROGRAM, "verify", "images"].map(str::to_owned))
 }
 
-/// Boots what was built until it is a healthy cluster, and shows it.
+/// Boots the built images until they are a healthy cluster, and shows it.
 pub(crate) fn boot() -> Outcome {
     start_words(&boot_command()?)
 }
 
-/// How to boot what was built.
+/// Returns the command that boots the built images.
 pub(crate) fn boot_command() -> Outcome<Vec<String>> {
     let mut words = [PROGRAM, "boot", "images"].map(str::to_owned).to_vec();
     let key = ssh_key()?.with_extension("");
-    // The person's own key is found without being named.
+    // The user's own key is found without an option.
     if key.starts_with(root()) {
         words.extend(["--ssh-identity".to_owned(), key.display().to_string()]);
     }
     Ok(words)
 }
 
-/// The main job, into that folder.
+/// Returns the command that builds the nodes in the directory `out`.
 pub(crate) fn build_command(out: &Path) -> Outcome<Vec<String>> {
     let key = ssh_key()?;
     let (out, key) = (out.to_string_lossy(), key.to_string_lossy());
@@ -53,7 +53,7 @@ pub(crate) fn build_command(out: &Path) -> Outcome<Vec<String>> {
     Ok(words.map(str::to_owned).to_vec())
 }
 
-/// Where the program built by cargo is, from the root of the checkout.
+/// The path of the program built by cargo, from the root of the checkout.
 pub(crate) const PROGRAM: &str = "target/debug/etcd-image";
 
 fn start_words(words: &[String]) -> Outcome {
@@ -61,7 +61,7 @@ fn start_words(words: &[String]) -> Outcome {
     command::run(PROGRAM, &arguments)
 }
 
-/// A key that may log in: the person's own, or one made for the demonstration under target/.
+/// Returns a key to authorize: the user's own, or one made for the demonstration under target/.
 fn ssh_key() -> Outcome<PathBuf> {
     let own = std::env::home_dir().map(|home| home.join(".ssh/id_ed25519.pub"));
     if let Some(own) = own.filter(|path| path.is_file()) {

@@ -5,10 +5,10 @@ use crate::setup;
 
 /// The laboratory's program.
 const PROGRAM: &str = "target/debug/lab";
-/// Each series of etcd that scenarios use, and the Debian release that has it. No Debian release has etcd 3.6.
+/// Each series of etcd in the scenarios, and the Debian release that contains it. No Debian release contains etcd 3.6.
 const ETCD: [(&str, &str); 2] = [("3.5", "trixie"), ("3.4", "bookworm")];
 
-/// Installs what the laboratory needs, builds it and runs it with these words.
+/// Installs the laboratory's requirements, builds it and runs it with these arguments.
 pub(crate) fn run(words: &[&str]) -> Outcome {
     setup::lab()?;
     for (series, suite) in ETCD {

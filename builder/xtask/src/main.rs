@@ -1,4 +1,4 @@
-//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,fixtures,bench}`. Nothing but the standard library.
+//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,fixtures,bench}`. They use only the standard library.
 
 #![allow(
     clippy::disallowed_methods,

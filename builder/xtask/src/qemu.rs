@@ -12,7 +12,7 @@ pub(crate) fn programs() -> PathBuf {
     root().join("target/qemu/usr/bin")
 }
 
-/// What QEMU's package needs of the archive, itself included, according to apt.
+/// The packages from the archive that QEMU's package needs, itself included, according to apt.
 pub(crate) struct Needed {
     /// QEMU's own packages.
     own: Vec<String>,

@@ -1,4 +1,4 @@
-//! Installs what the chores need on a bare Debian or Ubuntu machine; elsewhere says what is missing.
+//! Installs the requirements of the chores on a Debian or Ubuntu machine, and lists what is missing on other systems.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::command::{Outcome, output, path, persist, root, run, succeeds};
 use crate::qemu;
 
-/// A program, or the path of a file, and the Debian package that brings it.
+/// A program, or the path of a file, and the Debian package that contains it.
 type Tool = (&'static str, &'static str);
 
-/// The judges of the tests: every byte we write is read by somebody else's program.
+/// The tests' checkers: another author's program reads every byte that this project writes.
 const JUDGES: [Tool; 24] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
@@ -53,7 +53,7 @@ const JUDGES: [Tool; 24] = [
     ("/usr/lib/python3/dist-packages/serial", "python3-serial"),
 ];
 
-/// What makes the Debian base.
+/// The tools that make the Debian base.
 const MAKERS: [Tool; 4] = [
     ("mmdebstrap", "mmdebstrap"),
     ("newuidmap", "uidmap"),
@@ -64,10 +64,10 @@ const MAKERS: [Tool; 4] = [
     ),
 ];
 
-/// Debian's package of the machine emulator.
+/// Debian's package of QEMU.
 const QEMU: &str = "qemu-system-arm";
 
-/// What boots the images.
+/// The tools that boot the images.
 const BOOTERS: [Tool; 6] = [
     ("qemu-system-aarch64", QEMU),
     ("ip", "iproute2"),
@@ -77,7 +77,7 @@ const BOOTERS: [Tool; 6] = [
     ("setpriv", "util-linux"),
 ];
 
-/// What lays the laboratory's networks, and makes the images whose files it runs.
+/// The tools that create the laboratory's networks and build its images.
 const LABORATORY: [Tool; 12] = [
     ("ip", "iproute2"),
     ("tc", "iproute2"),
@@ -93,23 +93,23 @@ const LABORATORY: [Tool; 12] = [
     ("dpkg-deb", "dpkg"),
 ];
 
-/// Makes apt's lists of packages new.
+/// The command that updates apt's package lists.
 const UPDATE: [&str; 3] = ["apt-get", "update", "-q"];
 
-/// cloud-init judges seeds; installed, it would look for one on this machine at every boot.
+/// A script that unpacks cloud-init, which checks seeds. An installed one would search for a seed on this machine at every boot.
 const UNPACK: &str = "mkdir -p target/judges && cd target/judges && apt-get download -q cloud-init \
     && dpkg-deb -x cloud-init_*.deb . && rm cloud-init_*.deb";
 
-/// snapd judges Ubuntu Core's seeds; it is compiled once, with a compiler that is not installed either (90 MB, a minute).
+/// The command that compiles snapd, the checker of Ubuntu Core's seeds, once, with an unpacked compiler (90 MB, a minute).
 const WITNESS: [&str; 2] = ["tests/support/judge/snapd/build.sh", "target/judges/snapd"];
 
-/// The judges alone: what the tests on fixtures need.
+/// Installs only the checkers, which the tests on fixtures need.
 pub(crate) fn judges() -> Outcome {
     install(&JUDGES)?;
     witnesses()
 }
 
-/// Checkers that are unpacked or compiled under target/ instead of being installed.
+/// Unpacks or compiles, under target/, the checkers that are not installed.
 fn witnesses() -> Outcome {
     if !root()
         .join("target/judges/usr/lib/cloud-init/ds-identify")
@@ -120,7 +120,7 @@ fn witnesses() -> Outcome {
     unpack(&WITNESS)
 }
 
-/// A package's place is looked up again where apt's lists have grown old.
+/// Runs a script that downloads packages; if it fails, updates apt's lists and tries again.
 fn unpack(script: &[&str]) -> Outcome {
     run("sh", script).or_else(|_| {
         let update = as_root(&UPDATE)?;
@@ -131,18 +131,18 @@ fn unpack(script: &[&str]) -> Outcome {
     })
 }
 
-/// What making, booting and entering nodes needs: no judge.
+/// Installs the tools that make, boot and log in to nodes, without the checkers.
 pub(crate) fn makers() -> Outcome {
     let keys = [("ssh-keygen", "openssh-client")];
     install(&[&MAKERS[..], &BOOTERS, &keys].concat())
 }
 
-/// What the laboratory in network namespaces needs; mmdebstrap fetches etcd for it.
+/// Installs the requirements of the laboratory in network namespaces; mmdebstrap fetches etcd for it.
 pub(crate) fn lab() -> Outcome {
     install(&[&LABORATORY[..], &MAKERS].concat())
 }
 
-/// Everything that the chores need.
+/// Installs all tools that the chores need.
 pub(crate) fn tools() -> Outcome {
     let keys = [("ssh-keygen", "openssh-client")];
     install(&[&JUDGES[..], &MAKERS, &BOOTERS, &LABORATORY, &keys].concat())?;
@@ -173,7 +173,7 @@ fn install(tools: &[Tool]) -> Outcome {
     }
 }
 
-/// Installs all packages at once. Where QEMU could replace an installed package only, it is unpacked under target/ instead.
+/// Installs all packages at once. If QEMU would replace an installed package, it is unpacked under target/ instead.
 fn install_without_removing(packages: &[&str]) -> Outcome {
     let conflicts =
         |packages: &[&str]| !succeeds("apt-get", &[&["-s"], &INSTALL[..], packages].concat());
@@ -187,7 +187,7 @@ fn install_without_removing(packages: &[&str]) -> Outcome {
     qemu::unpack(&needed)
 }
 
-/// Never asks, and never removes: a package that conflicts with an installed one must not replace it.
+/// The arguments of an installation that never prompts and never replaces a conflicting installed package.
 const INSTALL: [&str; 5] = [
     "install",
     "-q",
@@ -201,14 +201,14 @@ fn apt(packages: &[&str]) -> Outcome {
     start(&as_root(&[&environment, &INSTALL[..], packages].concat())?)
 }
 
-/// The packages of the tools that are wanted, each once.
+/// Returns the packages of the wanted tools, each once.
 fn packages<'a>(tools: &[(&str, &'a str)], wanted: &dyn Fn(&str) -> bool) -> Vec<&'a str> {
     let chosen = tools.iter().filter(|(program, _)| wanted(program));
     let sorted: BTreeSet<&str> = chosen.map(|(_, package)| *package).collect();
     sorted.into_iter().collect()
 }
 
-/// Programs of administrators live outside an ordinary user's PATH.
+/// Returns whether a program or file exists. Administrators' programs are outside an ordinary user's PATH.
 fn found(program: &str) -> bool {
     if program.starts_with('/') {
         return Path::new(program).exists();
@@ -216,12 +216,12 @@ fn found(program: &str) -> bool {
     path().iter().any(|folder| folder.join(program).is_file())
 }
 
-/// The words that run a command as root.
+/// Returns the words that run a command as root.
 fn as_root<'a>(command: &[&'a str]) -> Outcome<Vec<&'a str>> {
     if output("id", &["-u"])?.trim() == "0" {
         return Ok(command.to_owned());
     }
-    // Only a person at a terminal can be asked for a password.
+    // sudo can ask for a password only at a terminal.
     if succeeds("sudo", &["-n", "true"]) || (found("sudo") && std::io::stdin().is_terminal()) {
         return Ok([&["sudo"], command].concat());
     }

@@ -1,18 +1,18 @@
-//! Everything that must hold before a change lands, in the order in which it fails fastest.
+//! The checks that must pass before a change lands, those that fail fastest first.
 
 use crate::command::{self, Outcome, program, start, succeeds};
 use crate::{demo, lab, setup};
 
-/// The test that boots a three-node cluster, and that every run of [`run`] includes.
+/// The test that boots a three-node cluster and is part of every [`run`].
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
 /// The modules of the boot tests that CI runs.
 const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
 /// The modules of the boot tests that only `--full` runs.
 const FULL: [&str; 2] = ["boot::members::", "boot::full::"];
 
-/// The laboratory in [`run`]: always the same seeds, so that what lands does not depend on luck.
+/// The laboratory's arguments in [`run`]: always the same seeds, so that the result does not depend on luck.
 const SCENARIOS: [&str; 4] = ["--scenarios", "100", "--seed", "1"];
-/// The laboratory in [`run_full`]: new seeds each time.
+/// The laboratory's arguments in [`run_full`]: new seeds each time.
 const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 
 /// Checks format, lints and documentation, then runs every quick test and the laboratory, and boots one cluster.
@@ -41,7 +41,7 @@ pub(crate) fn run_full() -> Outcome {
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
-/// Runs the tests that boot nothing; with words, only the tests whose names contain one of them.
+/// Runs the tests that boot nothing; with arguments, only the tests whose names contain one of them.
 pub(crate) fn run_quick(names: &[&str]) -> Outcome {
     setup::judges()?;
     quick(names)
@@ -54,8 +54,8 @@ fn check() -> Outcome {
     licenses()
 }
 
-/// Checks `.deny.toml` where `cargo deny` is installed. Compiling that takes longer than all tests; the tests check the denied
-/// crates and sources themselves, so only licenses are left unchecked without it.
+/// Checks `.deny.toml` if `cargo deny` is installed. Compiling it takes longer than all tests. Without it, only licenses are not
+/// checked: the tests check the denied crates and sources themselves.
 fn licenses() -> Outcome {
     if succeeds("cargo", &["deny", "--version"]) {
         return command::run("cargo", &["deny", "check", "bans", "licenses", "sources"]);
@@ -64,7 +64,7 @@ fn licenses() -> Outcome {
     Ok(())
 }
 
-/// Makes every test image under target/, by the tests that compare two makings of each.
+/// Makes every test image under target/ by running the tests that make each image twice and compare the results.
 pub(crate) fn fixtures() -> Outcome {
     setup::judges()?;
     quick(&["repeat_to_the_byte"])
@@ -84,7 +84,7 @@ fn document() -> Outcome {
     start(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Every test that boots nothing. nextest where it is installed, since it ends tests that hang; plain cargo elsewhere.
+/// Runs every test that boots nothing. Uses nextest if it is installed, because it ends tests that hang, and cargo otherwise.
 fn quick(filter: &[&str]) -> Outcome {
     let runner: &[&str] = if has_nextest() {
         &["nextest", "run", "--workspace"]
@@ -94,8 +94,8 @@ fn quick(filter: &[&str]) -> Outcome {
     command::run("cargo", &[runner, filter].concat())
 }
 
-/// Runs tests that boot clusters made from the real base, one at a time. `chosen` is a list of test names and options of the
-/// test binary.
+/// Runs tests that boot clusters made from the real base, one at a time. `chosen` lists test names and options of the test
+/// binary.
 fn boots(chosen: &[&str]) -> Outcome {
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     command::persist(|| command::run(demo::PROGRAM, &FETCH))?;
@@ -107,7 +107,7 @@ fn boots(chosen: &[&str]) -> Outcome {
     command::run("cargo", &arguments)
 }
 
-/// What the images of the boot tests are made from.
+/// The command that downloads the base and etcd of the boot tests.
 const FETCH: [&str; 5] = ["fetch", "--base", "debian-trixie", "--etcd", "debian"];
 
 fn has_nextest() -> bool {

@@ -1,4 +1,4 @@
-//! Certificates as OpenSSL sees them.
+//! Reads and checks certificates with OpenSSL.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use super::Verdict;
 use crate::support::tool::{Said, tool};
 
-/// `openssl verify` must accept the certificate for a purpose (`sslserver` or `sslclient`).
+/// Checks that `openssl verify` accepts the certificate for a purpose (`sslserver` or `sslclient`).
 ///
-/// Strict, because Python 3.13 and others are: it also asks for key identifiers and critical constraints.
+/// It is strict, like Python 3.13 and others: key identifiers and critical constraints are also required.
 pub(crate) fn chain(ca: &Path, certificate: &Path, purpose: &str) -> Verdict {
     let paths = [ca, certificate].map(|path| path.to_str().unwrap());
     let said = tool(
@@ -30,7 +30,7 @@ pub(crate) fn chain(ca: &Path, certificate: &Path, purpose: &str) -> Verdict {
     }
 }
 
-/// The private key must belong to the certificate.
+/// Checks that the private key belongs to the certificate.
 pub(crate) fn key_fits(certificate: &Path, key: &Path) -> Verdict {
     let of_certificate = openssl(&["x509", "-noout", "-pubkey", "-in"], certificate).text();
     let of_key = openssl(&["pkey", "-pubout", "-in"], key).text();
@@ -41,18 +41,18 @@ pub(crate) fn key_fits(certificate: &Path, key: &Path) -> Verdict {
     }
 }
 
-/// What a certificate says about its holder.
+/// The contents of a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Leaf {
-    /// Distinguished name, RFC 2253.
+    /// The distinguished name in the format of RFC 2253.
     pub(crate) subject: String,
-    /// `DNS:…` and `IP Address:…`.
+    /// The alternative names: `DNS:…` and `IP Address:…`.
     pub(crate) names: BTreeSet<String>,
-    /// Extended key usages in OpenSSL's words.
+    /// The extended key usages in OpenSSL's words.
     pub(crate) usages: BTreeSet<String>,
-    /// Seconds since 1970 from which it is valid.
+    /// The time from which it is valid, in seconds since 1970.
     pub(crate) not_before: i64,
-    /// Seconds since 1970 until which it is valid.
+    /// The time until which it is valid, in seconds since 1970.
     pub(crate) not_after: i64,
 }
 
@@ -91,7 +91,7 @@ fn openssl(options: &[&str], file: &Path) -> Said {
     tool("openssl", &[options, &[file.to_str().unwrap()]].concat()).done()
 }
 
-/// The line below a heading, split at commas.
+/// Returns the items on the line below a heading, split at commas.
 fn list(text: &str, heading: &str) -> BTreeSet<String> {
     let mut lines = text
         .lines()
@@ -105,7 +105,7 @@ fn list(text: &str, heading: &str) -> BTreeSet<String> {
     items.filter(|item| !item.is_empty()).collect()
 }
 
-/// `2026-10-06 10:20:30Z` → seconds since 1970.
+/// Parses `2026-10-06 10:20:30Z` into seconds since 1970.
 fn moment(text: &str) -> i64 {
     let text = text.replace(' ', "T");
     time::OffsetDateTime::parse(&text, &time::format_description::well_known::Rfc3339)

@@ -1,6 +1,6 @@
-//! cloud-init itself, from Debian's package, on a seed: its schema, its search for a seed, and what it makes of the network.
+//! Runs cloud-init itself on a seed: its schema, its search for a seed, and its network configuration.
 //!
-//! `cargo xtask` unpacks the package into `target/judges` without installing it: nobody wants cloud-init to run here.
+//! `cargo xtask` unpacks Debian's package into `target/judges` without installing it, so that cloud-init does not run here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,11 +12,12 @@ use super::Verdict;
 use crate::support::fixture::write;
 use crate::support::tool::{Said, tool};
 
-/// cloud-init runs on the system's own Python, where Debian's packages are.
+/// The system's own Python, which has the Debian packages that cloud-init needs.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// What cloud-init's own reader, `DataSourceNoCloud`, finds in a folder in the place of /var/lib/cloud. What this machine has is
-/// kept from it: serial number, kernel arguments (see [`reads`]), disks.
+/// Prints what cloud-init's own reader, `DataSourceNoCloud`, finds in a directory that replaces /var/lib/cloud.
+///
+/// It hides what belongs to this machine: serial number, kernel arguments (see [`reads`]), disks.
 const READ: &str = "
 import sys
 from cloudinit import dmi, helpers
@@ -30,7 +31,7 @@ network = source.network_config.get('network', source.network_config)
 print(source.get_instance_id(), source.metadata['local-hostname'], network['renderer'])
 ";
 
-/// What cloud-init takes from settings that name the seed themselves (`datasource: NoCloud:`).
+/// Prints what cloud-init reads from settings that contain the seed themselves (`datasource: NoCloud:`).
 const INLINE: &str = "
 import sys
 from cloudinit import util
@@ -43,7 +44,7 @@ print(seed['user-data'], end='\\0')
 print(util.json_dumps(settings['network']), end='')
 ";
 
-/// What cloud-init takes from the kernel's command line.
+/// Prints what cloud-init reads from the kernel's command line.
 const ARGUMENTS: &str = "
 import sys
 from cloudinit import util
@@ -66,12 +67,12 @@ fn unpacked(path: &str) -> PathBuf {
     path
 }
 
-/// A Python program of cloud-init's.
+/// Runs a Python program with cloud-init's modules.
 fn cloud_init(arguments: &[&str]) -> Said {
     python(&[], arguments)
 }
 
-/// The same, with these variables.
+/// Runs such a program with these environment variables.
 fn python(variables: &[&str], arguments: &[&str]) -> Said {
     let library = unpacked("usr/lib/python3/dist-packages");
     let path = format!("PYTHONPATH={}", library.display());
@@ -83,7 +84,7 @@ fn main(arguments: &[&str]) -> Said {
     cloud_init(&[&["-m", "cloudinit.cmd.main"], arguments].concat())
 }
 
-/// Whether a user-data file keeps to cloud-init's schema.
+/// Checks a user-data file against cloud-init's schema.
 pub(crate) fn schema(user_data: &str) -> Verdict {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let file = folder.path().join("user-data");
@@ -95,7 +96,7 @@ pub(crate) fn schema(user_data: &str) -> Verdict {
     }
 }
 
-/// The files of systemd-networkd that cloud-init makes of a network-config, by name.
+/// Returns the systemd-networkd files that cloud-init generates from a network-config, by name.
 pub(crate) fn networkd(network_config: &str) -> Result<BTreeMap<String, String>, String> {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
@@ -123,18 +124,18 @@ pub(crate) fn networkd(network_config: &str) -> Result<BTreeMap<String, String>,
         .collect())
 }
 
-/// The sources that `ds-identify`, run by systemd before cloud-init, finds in a root with these files of `/etc/cloud`.
+/// Returns the sources that `ds-identify`, which systemd runs before cloud-init, finds with these files of `/etc/cloud`.
 pub(crate) fn sources(etc_cloud: &[(&str, &str)]) -> Result<String, String> {
     sources_of(etc_cloud, "quiet\n")
 }
 
-/// The same, with these arguments of the kernel.
+/// Returns the sources that `ds-identify` finds with these kernel arguments.
 pub(crate) fn sources_of(etc_cloud: &[(&str, &str)], cmdline: &str) -> Result<String, String> {
     let root = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for (name, text) in etc_cloud {
         write(&root.path().join("etc/cloud").join(name), text.as_bytes());
     }
-    // In a container it takes the arguments of process 1 for the kernel's.
+    // In a container it uses the arguments of process 1 as those of the kernel.
     for (name, text) in [
         ("proc/uptime", "1.0 1.0\n"),
         ("proc/cmdline", cmdline),
@@ -154,7 +155,7 @@ pub(crate) fn sources_of(etc_cloud: &[(&str, &str)], cmdline: &str) -> Result<St
     }
 }
 
-/// Instance id, host name and renderer, as cloud-init reads them from a seed.
+/// Returns the instance ID, host name and renderer that cloud-init reads from a seed.
 pub(crate) fn reads(seed: &[(&str, &str)]) -> Result<String, String> {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let place = folder.path().join("seed/nocloud-net");
@@ -169,7 +170,7 @@ pub(crate) fn reads(seed: &[(&str, &str)]) -> Result<String, String> {
     }
 }
 
-/// Instance id and host name, user-data and network of settings with a seed in them.
+/// Returns the instance ID and host name, user-data and network of settings that contain a seed.
 pub(crate) fn inline(settings: &str) -> Result<[String; 3], String> {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let file = folder.path().join("settings.cfg");
@@ -183,7 +184,7 @@ pub(crate) fn inline(settings: &str) -> Result<[String; 3], String> {
     }
 }
 
-/// Where a kernel's arguments say the seed lies, and the network they hold.
+/// Returns the location of the seed and the network from a kernel's arguments.
 pub(crate) fn arguments(cmdline: &str) -> Result<[String; 2], String> {
     let said = cloud_init(&["-c", ARGUMENTS, cmdline]);
     let text = said.text();

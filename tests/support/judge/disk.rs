@@ -1,4 +1,4 @@
-//! The partition table as `sfdisk` sees it, and the partitions carved out for the other judges.
+//! Reads the partition table with `sfdisk`, and extracts the partitions for the other checkers.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -11,10 +11,10 @@ use super::Verdict;
 use crate::support::fixture::window;
 use crate::support::tool::tool;
 
-/// Sector size of every image here.
+/// The sector size of every image here.
 const SECTOR: u64 = 512;
 
-/// `sfdisk --verify` must find nothing: no overlap, nothing past the end.
+/// Checks that `sfdisk --verify` finds nothing: no overlap, nothing past the end.
 pub(crate) fn table(image: &Path) -> Verdict {
     let said = tool("sfdisk", &["--verify".as_ref(), image.as_os_str()]);
     let clean = said.code == Some(0)
@@ -23,24 +23,24 @@ pub(crate) fn table(image: &Path) -> Verdict {
     if clean { Ok(()) } else { Err(said.words()) }
 }
 
-/// A disk image with its partition table read by a stranger.
+/// A disk image with its partition table as `sfdisk` reads it.
 #[derive(Debug)]
 pub(crate) struct Disk {
     path: PathBuf,
-    /// The table's id, e.g. `0x5e1f0a37`.
+    /// The ID of the table, e.g. `0x5e1f0a37`.
     pub(crate) id: String,
-    /// In the order of the table.
+    /// The partitions in the order of the table.
     pub(crate) partitions: Vec<Partition>,
 }
 
-/// One entry of the table, in bytes.
+/// An entry of the table, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Partition {
-    /// First byte.
+    /// The offset of the first byte.
     pub(crate) start: u64,
-    /// Length.
+    /// The length.
     pub(crate) length: u64,
-    /// Type as `sfdisk` writes it: `c`, `83` or a GUID.
+    /// The type as `sfdisk` writes it: `c`, `83` or a GUID.
     pub(crate) kind: String,
 }
 
@@ -62,17 +62,17 @@ impl Disk {
         }
     }
 
-    /// The boot partition's file system as a file of its own.
+    /// Extracts the boot partition's file system to a file.
     pub(crate) fn boot(&self) -> NamedTempFile {
         self.carve(0)
     }
 
-    /// The root's file system as a file of its own.
+    /// Extracts the root's file system to a file.
     pub(crate) fn root(&self) -> NamedTempFile {
         self.carve(1)
     }
 
-    /// Every byte that belongs to no partition, in order: the MBR or GPT, the gaps, what lies behind.
+    /// Returns all bytes outside the partitions, in order: the MBR or GPT, the gaps and the end of the disk.
     pub(crate) fn gaps(&self) -> Vec<u8> {
         let file = File::open(&self.path).unwrap();
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! The root as e2fsprogs sees it.
+//! Reads and checks the root file system with e2fsprogs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +10,13 @@ use super::Verdict;
 use crate::support::fixture::{digest, write};
 use crate::support::tool::tool;
 
-/// `e2fsck -fn` must end with 0, and the file system must not wait for the next mount to be put right.
+/// Checks that `e2fsck -fn` exits with 0 and that the file system needs no repair at the next mount.
 pub(crate) fn ext4(partition: &Path) -> Verdict {
     let said = tool("e2fsck", &["-fn".as_ref(), partition.as_os_str()]);
     if said.code != Some(0) {
         return Err(said.words());
     }
-    // Both of these make e2fsck -n exit 0: it would only put them right in a run that may write.
+    // In both cases e2fsck -n exits with 0, because it would fix them only in a run that may write.
     if header(partition, "Filesystem state") != "clean" {
         return Err(format!("state: {}", header(partition, "Filesystem state")));
     }
@@ -26,7 +26,7 @@ pub(crate) fn ext4(partition: &Path) -> Verdict {
     Ok(())
 }
 
-/// A value of `dumpe2fs -h`, e.g. `Free blocks`; empty if it is not shown.
+/// Returns a value of `dumpe2fs -h`, e.g. `Free blocks`, or an empty string if it is not shown.
 #[track_caller]
 pub(crate) fn header(partition: &Path, name: &str) -> String {
     let said = tool("dumpe2fs", &["-h".as_ref(), partition.as_os_str()]).done();
@@ -37,7 +37,7 @@ pub(crate) fn header(partition: &Path, name: &str) -> String {
     value.unwrap_or_default().trim().to_owned()
 }
 
-/// What an inode is.
+/// The type of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
@@ -51,22 +51,22 @@ pub(crate) enum Kind {
 pub(crate) struct Stat {
     pub(crate) inode: u64,
     pub(crate) kind: Kind,
-    /// Permission bits with setuid, setgid and sticky.
+    /// The permission bits with setuid, setgid and sticky.
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) links: u32,
     pub(crate) size: u64,
-    /// Seconds since 1970.
+    /// The modification time in seconds since 1970.
     pub(crate) mtime: i64,
-    /// Flags, generation, ACL block and the four times, as printed.
+    /// The flags, generation, ACL block and four times, as printed.
     pub(crate) rest: String,
-    /// Extended attributes, as printed, one per line.
+    /// The extended attributes, as printed, one per line.
     pub(crate) xattrs: String,
 }
 
 impl Stat {
-    /// `0600 0:0`, as a test states it.
+    /// Returns `0600 0:0`, as a test states it.
     pub(crate) fn access(&self) -> String {
         format!("{:04o} {}:{}", self.mode, self.uid, self.gid)
     }
@@ -117,7 +117,7 @@ fn kind(word: &str) -> Kind {
     }
 }
 
-/// `0x6ac4cb6e:00000000`: seconds, then nanoseconds over two bits that extend the seconds.
+/// Parses the seconds of `0x6ac4cb6e:00000000`; after the colon are nanoseconds and two bits that extend the seconds.
 fn seconds(word: &str) -> i64 {
     let hex = |digits: &str| u32::from_str_radix(digits, 16).unwrap();
     let (low, extra) = word.trim_start_matches("0x").split_once(':').unwrap();
@@ -132,7 +132,7 @@ pub(crate) struct Ext4 {
 }
 
 impl Ext4 {
-    /// Looks at a carved partition.
+    /// Creates a reader for an extracted partition.
     pub(crate) fn new(partition: &Path) -> Self {
         Self {
             partition: partition.to_owned(),
@@ -140,13 +140,13 @@ impl Ext4 {
         }
     }
 
-    /// The inode behind a path, links in the middle followed, a link at the end not; `None` if there is nothing.
+    /// Returns the inode at a path, following links except a final one, or `None` if the path does not exist.
     pub(crate) fn stat(&self, path: &str) -> Option<Stat> {
         let answer = self.ask(&[format!("stat \"{path}\"")]).remove(0);
         (!answer.is_empty()).then(|| Stat::parse(&answer))
     }
 
-    /// A file's bytes or a link's target; `None` if there is neither.
+    /// Returns a file's bytes or a link's target, or `None` if there is neither.
     pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
         let answer = self.ask(&[format!("stat \"{path}\"")]).remove(0);
         if answer.is_empty() {
@@ -160,7 +160,7 @@ impl Ext4 {
         Some(fs::read(dump).unwrap())
     }
 
-    /// A file's content as text.
+    /// Returns a file's content as text.
     #[track_caller]
     pub(crate) fn text(&self, path: &str) -> String {
         let content = self
@@ -169,7 +169,7 @@ impl Ext4 {
         String::from_utf8(content).unwrap()
     }
 
-    /// Names in a folder, sorted, without `.` and `..`.
+    /// Returns the names in a directory, sorted, without `.` and `..`.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let answer = self.ask(&[format!("ls -p \"{folder}\"")]).remove(0);
         let mut names: Vec<_> = entries(&answer).into_iter().map(|(_, name)| name).collect();
@@ -177,7 +177,7 @@ impl Ext4 {
         names
     }
 
-    /// Every path with its inode and, for files, the digest of the content; for links, the target.
+    /// Returns every path with its inode and the digest of the content (for files) or the target (for links).
     pub(crate) fn walk(&self) -> BTreeMap<String, (Stat, String)> {
         let paths = self.paths();
         let stats: Vec<_> = self.ask(&lines("stat", &paths));
@@ -208,7 +208,7 @@ impl Ext4 {
         with_content.collect()
     }
 
-    /// Every path but the root, with its inode number, folder by folder.
+    /// Returns every path except the root with its inode number, directory by directory.
     fn paths(&self) -> Vec<(String, u64)> {
         let mut all = Vec::new();
         let mut level = vec![(String::new(), 2)];
@@ -231,7 +231,7 @@ impl Ext4 {
         all
     }
 
-    /// Answers of debugfs to several requests in one run, in order; complaints are left out.
+    /// Returns the answers of debugfs to several requests in one run, in order and without error messages.
     fn ask(&self, requests: &[String]) -> Vec<String> {
         if requests.is_empty() {
             return Vec::new();
@@ -258,7 +258,7 @@ impl Ext4 {
     }
 }
 
-/// One request per inode.
+/// Returns one request per inode.
 fn lines(request: &str, paths: &[(String, u64)]) -> Vec<String> {
     paths
         .iter()
@@ -266,7 +266,7 @@ fn lines(request: &str, paths: &[(String, u64)]) -> Vec<String> {
         .collect()
 }
 
-/// `ls -p`: `/inode/mode/uid/gid/name/size/` per line → (inode, is a folder), name.
+/// Parses `ls -p`: each line `/inode/mode/uid/gid/name/size/` yields (inode, is a directory), name.
 fn entries(answer: &str) -> Vec<((u64, bool), String)> {
     let mut entries = Vec::new();
     for line in answer.lines() {

@@ -1,4 +1,4 @@
-//! The boot partition as dosfstools and mtools see it.
+//! Reads and checks the boot partition with dosfstools and mtools.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,10 +8,10 @@ use super::Verdict;
 use crate::support::fixture::digest;
 use crate::support::tool::{Said, tool};
 
-/// `fsck.vfat -n` must end with 0: no lost chain, no dirty flag, no wrong count.
+/// Checks that `fsck.vfat -n` exits with 0: no lost chain, no dirty flag, no wrong count.
 pub(crate) fn fat(partition: &Path) -> Verdict {
     let said = tool("fsck.vfat", &["-n".as_ref(), partition.as_os_str()]);
-    // It exits 0 over a wrong free count, which it only "auto-corrects".
+    // It exits with 0 even if the free count is wrong, which it only "auto-corrects".
     let clean = said.code == Some(0) && !said.text().contains("wrong");
     if clean { Ok(()) } else { Err(said.words()) }
 }
@@ -23,24 +23,24 @@ pub(crate) struct Fat<'a> {
 }
 
 impl<'a> Fat<'a> {
-    /// Looks at a carved partition.
+    /// Creates a reader for an extracted partition.
     pub(crate) fn new(partition: &'a Path) -> Self {
         Self { partition }
     }
 
-    /// A file's content; `None` if there is none.
+    /// Returns a file's content, or `None` if the file does not exist.
     pub(crate) fn content(&self, name: &str) -> Option<Vec<u8>> {
         let said = self.mtools("mtype", &[&format!("::{name}")]);
         (said.code == Some(0)).then_some(said.out)
     }
 
-    /// Copies every file and folder into a folder.
+    /// Copies every file and directory into a directory.
     pub(crate) fn copy(&self, to: &Path) {
         let arguments = ["-s", "-n", "-m", "::/", to.to_str().unwrap()];
         self.mtools("mcopy", &arguments).done();
     }
 
-    /// One line per entry (8.3 name, size, date, attributes, digest of the content), by path.
+    /// Returns one line per entry (8.3 name, size, date, attributes, digest of the content), by path.
     pub(crate) fn lines(&self) -> BTreeMap<String, String> {
         let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         self.copy(out.path());
@@ -68,7 +68,7 @@ impl<'a> Fat<'a> {
     }
 }
 
-/// Path → raw line of `mdir -/`, whose columns are name, extension, size, date, time, long name.
+/// Returns the raw lines of `mdir -/` by path; the columns are name, extension, size, date, time, long name.
 fn listed(listing: &str) -> BTreeMap<String, String> {
     let mut lines = BTreeMap::new();
     let mut folder = String::new();
@@ -82,7 +82,7 @@ fn listed(listing: &str) -> BTreeMap<String, String> {
     lines
 }
 
-/// The long name of an entry's line, or the short one; `None` for headings, totals, `.` and `..`.
+/// Returns the long name of an entry's line, or else the short one; `None` for headings, totals, `.` and `..`.
 fn name(line: &str) -> Option<String> {
     let date = line.get(23..33)?;
     if date.as_bytes()[4] != b'-' || line.starts_with('.') {

@@ -1,6 +1,6 @@
-//! Strangers who judge what was written: nothing here shares code with the program.
+//! Checks written images with independent programs that share no code with this one.
 //!
-//! Every judge has a test in `tests/project/checkers.rs` that it rejects a known-bad input.
+//! Every checker has a test in `tests/project/checkers.rs` that it rejects a known-bad input.
 
 mod certificate;
 pub(crate) mod cloud;
@@ -15,5 +15,5 @@ pub(crate) use disk::{Disk, table};
 pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
 pub(crate) use fat::{Fat, fat};
 
-/// Nothing to say, or what is wrong in the judge's own words.
+/// The result of a checker: nothing, or the problem in the checker's own words.
 pub(crate) type Verdict = Result<(), String>;

@@ -1,6 +1,6 @@
-//! snapd itself, from Debian's packages, on an `ubuntu-seed` partition: what it installs for cloud-init, and how it starts the kernel.
+//! Runs snapd itself on an `ubuntu-seed` partition to see what it installs for cloud-init and how it starts the kernel.
 //!
-//! `cargo xtask` compiles `snapd/main.go` with snapd's code into `target/judges` without installing anything.
+//! `cargo xtask` compiles `snapd/main.go` with snapd's code from Debian's packages into `target/judges` without installing it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,19 +12,19 @@ use super::{Disk, Fat};
 use crate::support::fixture::write;
 use crate::support::tool::tool;
 
-/// Runs $0 with its partitions where snapd looks for them; the mounts vanish with it.
+/// Runs $0 with its partitions where snapd looks for them; the mounts disappear when it ends.
 const INSTALL_MODE: &str = "mount -t tmpfs none /run
 mkdir -p /run/mnt/ubuntu-seed /run/mnt/ubuntu-data
 mount --bind \"$2/seed\" /run/mnt/ubuntu-seed
 mount --bind \"$2/data\" /run/mnt/ubuntu-data
 exec \"$0\" \"$1\"";
 
-/// The files of an image's `ubuntu-seed`, and those of the `ubuntu-data` that an installation from it leaves.
+/// The files of an image's `ubuntu-seed`, and those of the `ubuntu-data` that an installation from it creates.
 #[derive(Debug)]
 pub(crate) struct Seed(TempDir);
 
 impl Seed {
-    /// The first partition of an image.
+    /// Extracts the first partition of an image.
     pub(crate) fn of(image: &Path) -> Self {
         let seed = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
         for name in ["seed", "data"] {
@@ -43,13 +43,13 @@ impl Seed {
         write(&self.at("seed").join(path), content);
     }
 
-    /// A file of the seed.
+    /// Returns a file of the seed.
     #[track_caller]
     pub(crate) fn text(&self, path: &str) -> String {
         fs::read_to_string(self.at("seed").join(path)).unwrap()
     }
 
-    /// Everything that the installed system starts with, by path: snapd's own choice by the model's grade.
+    /// Returns the files that the installed system starts with, by path, as snapd selects them by the model's grade.
     pub(crate) fn configured(&self) -> Result<BTreeMap<String, String>, String> {
         self.install_mode("configure")?;
         let mut files = BTreeMap::new();
@@ -58,7 +58,7 @@ impl Seed {
         Ok(files)
     }
 
-    /// The kernel's command line from the first start of the installed system on; config.txt must lead there.
+    /// Returns the kernel's command line from the first start of the installed system; `config.txt` must refer to it.
     pub(crate) fn switched(&self) -> Result<String, String> {
         self.install_mode("switch")?;
         let config = self.text("config.txt");

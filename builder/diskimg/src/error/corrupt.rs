@@ -5,7 +5,7 @@ use thiserror::Error as ThisError;
 /// The image contradicts its format.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Corrupt {
-    /// No MBR signature and so no partition table.
+    /// An image without an MBR signature and therefore without a partition table.
     #[error("no partition table: bytes 510 and 511 are {found:#06x}, not 0xaa55")]
     NoTable {
         /// The 16-bit number at byte 510.
@@ -70,13 +70,13 @@ pub enum Corrupt {
     /// A GPT header without its signature.
     #[error("no GPT header at byte {offset}")]
     GptSignature {
-        /// Where the signature should be.
+        /// The expected offset of the signature.
         offset: u64,
     },
     /// A GPT header or entry table whose checksum does not match.
     #[error("the GPT checksum of the bytes at {offset} does not match")]
     GptChecksum {
-        /// Where the checked bytes start.
+        /// The offset of the first checked byte.
         offset: u64,
     },
     /// A GPT header field with an invalid value.
@@ -87,7 +87,7 @@ pub enum Corrupt {
         /// Its value.
         value: u64,
     },
-    /// No ext4 magic number.
+    /// A file system without the ext4 magic number.
     #[error("no ext4 superblock at byte 1024: the magic number is {found:#06x}")]
     SuperblockMagic {
         /// The number found instead.
@@ -128,7 +128,7 @@ pub enum Corrupt {
     /// A FAT32 `FSInfo` sector without its signatures.
     #[error("no FSInfo sector at byte {offset}")]
     FsInfo {
-        /// Where the signature should be.
+        /// The expected offset of the signature.
         offset: u64,
     },
     /// A FAT entry without a valid value.
@@ -154,7 +154,7 @@ pub enum Corrupt {
     /// A copy of the FAT32 boot sector that differs from it.
     #[error("the boot sector and its copy at byte {offset} differ")]
     BackupBootSector {
-        /// Where the copy is.
+        /// The offset of the copy.
         offset: u64,
     },
     /// The two allocation tables differ.

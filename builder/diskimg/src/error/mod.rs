@@ -28,7 +28,7 @@ pub enum Error {
     /// The image contradicts its format. Repair it or get another one.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// The request would destroy something, or there is no room. Change the request or the image.
+    /// The request would destroy something, or there is not enough space. Change the request or the image.
     #[error(transparent)]
     Refused(#[from] Refused),
 }

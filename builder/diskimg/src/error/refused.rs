@@ -2,7 +2,7 @@
 
 use thiserror::Error as ThisError;
 
-/// The request would destroy something, or there is no room.
+/// The request would destroy something, or there is not enough space.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Refused {
     /// A write to read-only storage.
@@ -51,7 +51,7 @@ pub enum Refused {
         /// The second FAT entry, whose top two data bits are clear if the volume is dirty.
         fat: u32,
     },
-    /// Not enough free space.
+    /// A file or directory that needs more than the free space.
     #[error("{path} needs {need} bytes, {free} are free")]
     NoSpace {
         /// The file or directory.
@@ -61,7 +61,7 @@ pub enum Refused {
         /// The free bytes.
         free: u64,
     },
-    /// No free inode.
+    /// A file or directory that needs an inode when none is free.
     #[error("{path} needs an inode, but all {total} inodes are in use")]
     NoInodes {
         /// The file or directory.
@@ -121,7 +121,7 @@ pub enum Refused {
         /// The most links that are followed.
         limit: u32,
     },
-    /// A mode with bits besides the twelve permission bits.
+    /// A mode with bits other than the twelve permission bits.
     #[error("the mode {mode:#o} of {path} has bits that are not permissions")]
     Mode {
         /// The path.

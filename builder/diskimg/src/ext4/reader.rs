@@ -22,7 +22,7 @@ pub struct Ext4Reader {
 }
 
 impl Ext4Reader {
-    /// Opens the file system in `storage`. Unlike a [`Ext4Writer`](super::Ext4Writer) it accepts one that is not clean.
+    /// Opens the file system in `storage`. Unlike an [`Ext4Writer`](super::Ext4Writer) it accepts one that is not clean.
     pub fn open(storage: Arc<dyn Storage>) -> Result<Self> {
         let superblock = Superblock::read(storage.as_ref())?;
         let source = Box::new(Ext4Source(storage.clone()));
@@ -35,7 +35,7 @@ impl Ext4Reader {
         })
     }
 
-    /// Returns the label of the file system; empty when there is none.
+    /// Returns the label of the file system, which is empty if there is none.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -53,7 +53,7 @@ impl Ext4Reader {
         text
     }
 
-    /// Returns the metadata of the file at `path`. Any type but `right` is the error `wrong`.
+    /// Returns the metadata of the file at `path`. Any type other than `right` is the error `wrong`.
     fn expect(
         &mut self,
         path: &str,

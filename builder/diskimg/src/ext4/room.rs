@@ -1,4 +1,4 @@
-//! Checks that there is enough room, before a change and after the engine ran out of it.
+//! Checks the free space before a change, and describes the engine's errors for lack of it.
 
 use fs_ext4::inode::Inode;
 
@@ -8,10 +8,10 @@ use super::writer::Ext4Writer;
 use crate::error::{Error, Refused, Result};
 use crate::units::Sectors;
 
-/// Blocks that a change may need besides the content: a larger directory, its index, extent tree nodes.
+/// Blocks that a change may need in addition to the content: a larger directory, its index, extent tree nodes.
 const SPARE_BLOCKS: u64 = 4;
 
-/// What becomes free if something is replaced.
+/// The space that becomes free if something is replaced.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Freed {
     inodes: u32,
@@ -19,7 +19,7 @@ pub(super) struct Freed {
 }
 
 impl Freed {
-    /// Returns what becomes free if one name of `inode` is removed.
+    /// Returns the space that becomes free if one name of `inode` is removed.
     pub(super) fn by(inode: &Inode) -> Self {
         match inode.links_count {
             1 => Self {

@@ -10,7 +10,7 @@ use crate::record::Record;
 use crate::storage::Storage;
 use crate::units::product;
 
-/// Where the superblock is, in bytes from the start of the file system.
+/// The offset of the superblock in bytes from the start of the file system.
 const OFFSET: u64 = 1024;
 /// The length of the superblock in bytes.
 pub(super) const SIZE: usize = 1024;
@@ -18,7 +18,7 @@ pub(super) const SIZE: usize = 1024;
 const MAGIC: u16 = 0xEF53;
 const CHECKSUM_AT: usize = 0x3FC;
 
-/// What the superblock states. Magic number and checksum are correct.
+/// The fields of a superblock whose magic number and checksum are correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Superblock {
     pub(super) inodes_count: u32,
@@ -153,7 +153,7 @@ impl Superblock {
         field("s_free_inodes_count", free, free <= counted)
     }
 
-    /// A block of 1 KiB holds either the boot sector or the superblock; a larger one holds both.
+    /// Returns the first data block. A block of 1 KiB holds either the boot sector or the superblock; a larger one holds both.
     fn expected_first_block(&self) -> u32 {
         u32::from(self.block_size.get() == 1024)
     }

@@ -90,7 +90,7 @@ impl Ext4Writer {
         }
     }
 
-    /// Returns the type of the file with a name, if there is one, and what becomes free if it is removed.
+    /// Returns the type of the file with a name, if it exists, and the space that its removal frees.
     fn existing(&self, folder: u32, name: &str, path: &str) -> Result<(Option<FileKind>, Freed)> {
         let Some(old) = self.child(folder, name, path)? else {
             return Ok((None, Freed::default()));
@@ -261,7 +261,7 @@ fn check_attributes(path: &str, attributes: Attributes) -> Result<()> {
     Ok(())
 }
 
-/// A target has 1 to 4095 bytes without a NUL and fits into one block.
+/// Checks a link target: it has 1 to 4095 bytes without a NUL and fits into one block.
 fn check_target(path: &str, target: &str, block_size: u64) -> Result<()> {
     let size = length(target.as_bytes());
     let reason = match size {

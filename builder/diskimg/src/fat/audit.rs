@@ -10,8 +10,8 @@ use crate::error::{Corrupt, Result};
 use crate::record::Record;
 use crate::storage::{Storage, read_vec};
 
-/// Checks that the copies of the boot sector and of the table are equal, that no two files share a cluster, that every file has as many
-/// clusters as its size needs, and that every used cluster belongs to a file or directory.
+/// Checks that the copies of the boot sector and of the table are equal, that no two files share a cluster, that every file
+/// has as many clusters as its size needs, and that every used cluster belongs to a file or directory.
 pub(crate) fn audit(storage: &dyn Storage) -> Result<()> {
     let (boot, table) = load(storage)?;
     table.check()?;
@@ -139,7 +139,7 @@ impl DirectoryWalk<'_> {
         let entries = entries.iter().map(|bytes| Record(*bytes));
         let used = entries.take_while(|entry| entry.u8::<0>() != 0);
         used.filter(|entry| !matches!(entry.u8::<0>(), 0xE5 | b'.'))
-            // Long names have this bit, too.
+            // Entries of long names have this bit as well.
             .filter(|entry| entry.u8::<11>() & LABEL == 0)
             .map(|entry| {
                 let high = match self.boot.kind {

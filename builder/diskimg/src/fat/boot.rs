@@ -9,7 +9,7 @@ use crate::record::Record;
 use crate::storage::Storage;
 use crate::units::{Sectors, product};
 
-/// The width of the entries, which depends on the number of clusters alone.
+/// The width of the entries, which depends only on the number of clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FatKind {
     /// 4085 to 65524 clusters, entries of 16 bits.
@@ -18,7 +18,7 @@ pub(super) enum FatKind {
     Fat32,
 }
 
-/// What the boot sector states. Offsets and lengths are in bytes from the start of the volume.
+/// The geometry stated by the boot sector. Offsets and lengths are in bytes from the start of the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BootSector {
     pub(super) kind: FatKind,
@@ -29,17 +29,17 @@ pub(super) struct BootSector {
     pub(super) fat_start: u64,
     /// The length of one allocation table.
     pub(super) fat_len: u64,
-    /// Where the second allocation table is, if there is one.
+    /// The offset of the second allocation table, if it exists.
     pub(super) second_fat: Option<u64>,
-    /// Where the root directory of FAT16 is, and its length.
+    /// The offset and the length of FAT16's root directory.
     pub(super) root_area: (u64, u64),
     /// The first cluster of the root directory of FAT32.
     pub(super) root_cluster: Option<u32>,
-    /// Where cluster 2 is.
+    /// The offset of cluster 2.
     data_start: u64,
-    /// Where FAT32 keeps its `FSInfo` sector.
+    /// The offset of FAT32's `FSInfo` sector.
     pub(super) fs_info: Option<u64>,
-    /// Where FAT32 keeps a copy of the boot sector, if it does.
+    /// The offset of FAT32's copy of the boot sector, if it exists.
     pub(super) backup: Option<u64>,
     /// `BS_Reserved1`: bit 0 marks a mounted volume, bit 1 a disk error.
     pub(super) state: u8,
@@ -95,12 +95,12 @@ impl BootSector {
         })
     }
 
-    /// Returns the size of so many clusters in bytes.
+    /// Returns the size of a number of clusters in bytes.
     pub(super) fn bytes(&self, clusters: u32) -> u64 {
         product(clusters, self.cluster_size)
     }
 
-    /// Returns where a cluster is.
+    /// Returns the offset of a cluster.
     pub(super) fn offset(&self, cluster: u32) -> Result<u64> {
         let before = cluster.checked_sub(2).map(|before| self.bytes(before));
         let offset = before.and_then(|before| self.data_start.checked_add(before));
@@ -192,7 +192,7 @@ fn invalid(field: &'static str, value: impl Into<u64>) -> crate::Error {
     Corrupt::BootSectorField { field, value }.into()
 }
 
-/// A count is in a 16-bit field, or, if that is zero, in a 32-bit field elsewhere.
+/// Returns a count from a 16-bit field or, if that is zero, from a 32-bit field elsewhere.
 fn narrow_or_wide(narrow: u16, wide: u32) -> Sectors {
     match narrow {
         0 => Sectors(wide),
@@ -225,7 +225,7 @@ fn fs_info(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Result<Opt
     Ok(Some(found.bytes()))
 }
 
-/// Returns where the copy of the boot sector is. `BPB_BkBootSec` is zero, or all ones, if there is none.
+/// Returns the offset of the boot sector's copy. `BPB_BkBootSec` is zero, or all ones, if there is none.
 fn backup(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Option<u64> {
     let found = Sectors(sector.u16::<0x32>().into());
     let is_inside = (Sectors(1)..reserved).contains(&found);

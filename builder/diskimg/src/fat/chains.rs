@@ -9,11 +9,11 @@ use crate::units::index;
 /// An allocation table. Its entries have the numbers of the clusters they describe; the first two describe none.
 pub(super) struct AllocationTable {
     kind: FatKind,
-    /// Without the four reserved bits of FAT32.
+    /// The entries without the four reserved bits of FAT32.
     entries: Vec<u32>,
 }
 
-/// What an entry states about its cluster.
+/// The state of a cluster according to its entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
     Free,
@@ -46,7 +46,7 @@ impl AllocationTable {
         Self { kind, entries }
     }
 
-    /// Returns a mark for each cluster, not set.
+    /// Returns a mark for each cluster, none of them set.
     pub(super) fn marks(&self) -> Marks {
         Marks(vec![false; self.entries.len()])
     }
@@ -56,7 +56,7 @@ impl AllocationTable {
         (0..).zip(self.entries.iter().copied()).skip(2)
     }
 
-    /// Returns the entry of `cluster`; a cluster without an entry is an error.
+    /// Returns the entry of `cluster`. A cluster without an entry is an error.
     pub(super) fn entry(&self, cluster: u32) -> Result<u32> {
         let entry = self.entries.get(index(cluster)).copied();
         Ok(entry.ok_or(Corrupt::NoFatEntry { cluster })?)

@@ -43,8 +43,8 @@ pub(super) fn load(storage: &dyn Storage) -> Result<(BootSector, AllocationTable
 /// The bits of the state byte that have a meaning: mounted, disk error.
 const STATE_BITS: u8 = 3;
 
-/// Linux sets bit 0 of the boot sector's state byte while a volume is mounted. Windows clears the top two data bits
-/// of the second table entry: "was unmounted" and "no disk errors".
+/// Checks that the volume is clean. Linux sets bit 0 of the boot sector's state byte while a volume is mounted. Windows
+/// clears the top two data bits of the second table entry: "was unmounted" and "no disk errors".
 fn check_clean(boot: &BootSector, table: &AllocationTable) -> Result<()> {
     let fat = table.entry(1)?;
     let clean_bits = match boot.kind {

@@ -23,7 +23,7 @@ pub enum FileKind {
     Other,
 }
 
-/// What is known about a file besides its content.
+/// The properties of a file apart from its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {
     /// The type.
@@ -88,8 +88,8 @@ pub trait WriteFs {
     /// Removes a file, a symbolic link or an empty directory.
     fn remove(&mut self, path: &str) -> Result<()>;
 
-    /// Sets the permissions and the owner of the file at `path`. Of a symbolic link, which has no permissions, only
-    /// the owner.
+    /// Sets the permissions and the owner of the file at `path`. A symbolic link has no permissions; only its owner is
+    /// set.
     fn set_attributes(&mut self, path: &str, attributes: Attributes) -> Result<()>;
 
     /// Writes what is still buffered. Without this call the file system is incomplete.

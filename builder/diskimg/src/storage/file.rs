@@ -1,4 +1,4 @@
-//! A file that is only read.
+//! A read-only file.
 
 use std::fs::File;
 use std::io;
@@ -9,8 +9,8 @@ use crate::error::{Refused, Result, StorageError};
 
 /// A file opened for reading. Threads can share it, because each read carries its own position.
 ///
-/// **Invariant**: the file is opened without write access, so the operating system rejects a write that a mistake
-/// here would try.
+/// **Invariant**: the file is opened without write access, so the operating system rejects a write attempted by
+/// mistake.
 #[derive(Debug)]
 pub struct ReadOnlyFile {
     file: File,
@@ -29,7 +29,7 @@ impl ReadOnlyFile {
         Self::new(file).map_err(|error| failed(&error).into())
     }
 
-    /// Takes a file that is open for reading.
+    /// Wraps a file that is open for reading.
     pub fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         Ok(Self { file, size })

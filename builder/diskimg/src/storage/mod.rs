@@ -1,4 +1,4 @@
-//! Where the bytes of an image are: one trait and the types that implement it.
+//! Storage of an image's bytes: one trait and the types that implement it.
 
 use std::fmt::Debug;
 

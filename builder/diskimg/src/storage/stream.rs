@@ -21,11 +21,11 @@ impl Stream {
         }
     }
 
-    /// Returns how many of `wanted` bytes there are from the position on, and moves the position behind them.
+    /// Returns how many of `wanted` bytes exist from the position on, and moves the position behind them.
     fn advance(&mut self, wanted: usize) -> io::Result<(u64, usize)> {
         let start = self.position;
         let count = match self.storage.size().checked_sub(start) {
-            // Nothing is behind the end.
+            // No bytes exist behind the end.
             None => 0,
             Some(left) => usize::try_from(left).map_or(wanted, |left| wanted.min(left)),
         };
@@ -46,7 +46,7 @@ impl Read for Stream {
     }
 }
 
-/// `fatfs` and `gpt` ask for a stream that can be written, although they only read here.
+/// A stream that rejects writes: `fatfs` and `gpt` require a writable stream, although they only read here.
 impl Write for Stream {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         let offset = self.position;

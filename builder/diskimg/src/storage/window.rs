@@ -21,7 +21,7 @@ impl Window {
         Ok(Self { inner, start, len })
     }
 
-    /// Returns where byte `offset` is in the other storage, if `buffer` fits there.
+    /// Returns the offset of byte `offset` in the other storage, if `buffer` fits there.
     fn inner_offset(&self, offset: u64, buffer: &[u8]) -> Result<u64> {
         let (len, size) = (length(buffer), self.len);
         check_range(offset, len, size)?;

@@ -23,7 +23,7 @@ use crate::units::{Sectors, product};
 const MOST_ENTRIES: u32 = 1024;
 /// Bytes per entry. Larger sizes are valid, but unused in practice.
 const ENTRY_SIZE: u32 = 128;
-/// Where the header is, in bytes from the start of the disk.
+/// The offset of the header in bytes from the start of the disk.
 const HEADER_OFFSET: u64 = 512;
 
 /// Reads the table at the start of `storage` and returns the used entries in the order of their numbers, which may

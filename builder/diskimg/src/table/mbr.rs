@@ -10,7 +10,7 @@ use crate::storage::Storage;
 use crate::units::Sectors;
 
 const DISK_ID_AT: usize = 440;
-/// The same as a byte offset in the image.
+/// The byte offset of the disk id in the image.
 const DISK_ID_OFFSET: u64 = 440;
 const SIGNATURE: u16 = 0xAA55;
 /// The type byte of the entry that refers to a GPT.

@@ -64,7 +64,7 @@ pub(crate) fn fsck_vfat(storage: &dyn Storage) {
 
 pub(crate) fn fsck_vfat_file(path: &Path) -> Result<(), String> {
     let (accepted, text) = run("fsck.vfat", [Path::new("-n"), path]);
-    // Every line besides the version and the summary is a finding.
+    // Every line other than the version and the summary is a finding.
     if accepted && text.lines().count() == 2 {
         Ok(())
     } else {

@@ -36,7 +36,7 @@ pub(crate) fn flavours() -> [(&'static str, Ext4); 6] {
 }
 
 impl Ext4 {
-    /// Returns a file system of 64 MiB with these options besides the defaults.
+    /// Returns a file system of 64 MiB with these options in addition to the defaults.
     pub(crate) fn new(options: &[&'static str]) -> Self {
         Self {
             mib: 64,
@@ -82,7 +82,7 @@ impl Ext4 {
         image
     }
 
-    /// The same in memory.
+    /// Makes the same file system in memory.
     pub(crate) fn with(&self, fill: impl FnOnce(&Path)) -> Arc<dyn Storage> {
         Arc::new(Memory::new(std::fs::read(self.file(fill).path()).unwrap()))
     }

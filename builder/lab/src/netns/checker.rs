@@ -1,4 +1,4 @@
-//! Repairs what can be repaired, waits, and then checks every promise.
+//! Repairs everything repairable, waits, and then checks every promise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,22 +10,22 @@ use super::lab::Lab;
 use super::model::Wanted;
 use super::violation::{Invariant, violated};
 
-/// In which a node must have shown that it does not serve, and have said why.
+/// The time that an excluded node gets to serve by mistake and to report its reason.
 const WAITING: Duration = Duration::from_secs(4);
-/// Between two looks.
+/// The pause between two polls.
 const LOOK: Duration = Duration::from_millis(150);
 
 /// A node that acknowledges writes, as it sees its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Served {
     cluster: String,
-    /// Its own id.
+    /// The node's own member id.
     member: String,
     members: Vec<Member>,
 }
 
 impl Served {
-    /// Whether two that serve belong to one cluster. Lists asked for one after the other may differ by a change between.
+    /// Returns whether two serving nodes belong to one cluster. The lists may differ by a change made between the two queries.
     fn is_with(&self, other: &Self) -> bool {
         let lists = |list: &Self, id: &str| list.members.iter().any(|member| member.id == id);
         self.cluster == other.cluster && lists(self, &other.member) && lists(other, &self.member)
@@ -33,7 +33,7 @@ impl Served {
 }
 
 impl Lab {
-    /// Repairs the network and the disks, switches everybody on, and checks all promises.
+    /// Repairs the network and the disks, switches every node on, and checks all promises.
     pub(super) fn settle(&mut self, wanted: &Wanted) -> Result<()> {
         self.repair(wanted)?;
         if wanted.nobody || !wanted.excluded.is_empty() {
@@ -80,7 +80,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Waits until everybody who can be a member is one, and nobody else is listed.
+    /// Waits until every possible member is a member, and the list contains no other.
     pub(super) fn wait_for_members(&mut self, wanted: &Wanted) -> Result<()> {
         let members: Vec<usize> = self
             .all()
@@ -123,7 +123,7 @@ impl Lab {
         }
     }
 
-    /// Whether a list holds somebody else, or learners. The former self of a board that takes no part may still be listed.
+    /// Returns why a list is wrong: it has an unknown name or a learner. An excluded board's former member may still be listed.
     fn wrong_list(&self, list: &[Member]) -> Option<String> {
         let expected = |name: &str| self.nodes.iter().any(|node| node.name() == name);
         let stranger = list
@@ -132,7 +132,7 @@ impl Lab {
         stranger.map(|member| format!("the list holds {member:?}"))
     }
 
-    /// What a node serves: an acknowledged write, and the list that its cluster agrees on.
+    /// Writes a probe through a node and returns the node's view of its cluster.
     fn served(&self, index: usize) -> Result<Served> {
         let address = self.nodes[index].address;
         self.client.put(address, "probe", "written")?;
@@ -150,7 +150,7 @@ impl Lab {
             .collect()
     }
 
-    /// Waits until everybody who is no member has said why since it was switched on.
+    /// Waits until every nonmember has reported its reason since it was switched on.
     fn wait_for_reasons(&mut self, wanted: &Wanted) -> Result<()> {
         let silent = |lab: &Self| {
             lab.all().into_iter().find(|at| {
@@ -204,7 +204,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Compares hashes at the lowest revision that all have; a follower that is behind catches up first.
+    /// Compares hashes at the lowest revision that all nodes have. A follower that is behind catches up first.
     fn same_data(&self, serving: &BTreeMap<usize, Served>) -> Result<()> {
         let addresses = || serving.keys().map(|at| self.nodes[*at].address);
         let mut revisions = Vec::new();

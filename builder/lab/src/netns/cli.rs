@@ -125,7 +125,7 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!sum.failures.is_empty())))
 }
 
-/// Inside its namespaces: one scenario.
+/// Runs one scenario inside its namespaces.
 fn scenario(name: &str, images: &Path) -> Result<ExitCode> {
     enclosure::furnish()?;
     let seed = name.strip_prefix("random-").map(str::parse).transpose()?;

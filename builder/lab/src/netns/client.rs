@@ -1,4 +1,4 @@
-//! A client with the admin certificate that lies beside the images: of etcd's JSON gateway, or by way of etcdctl where etcd has none.
+//! A client with the admin certificate beside the images. It uses etcd's JSON gateway, or etcdctl if etcd has no gateway.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use reqwest::blocking::Client as Http;
 use reqwest::{Certificate, Identity};
 use serde_json::{Value, json};
 
-/// A member that has not answered by then counts as silent.
+/// The time after which a member without an answer counts as silent.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    /// `None` for Debian's etcd 3.4, which was built without the gateway.
+    /// `None` for Debian's etcd 3.4, which is built without the gateway.
     http: Option<Http>,
     folder: PathBuf,
     etcdctl: PathBuf,
 }
 
-/// Who has answered: ids as etcd prints them in decimal.
+/// The sender of an answer, with ids in decimal as etcd prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Header {
     pub(super) cluster: String,
@@ -40,7 +40,7 @@ pub(super) struct Member {
 }
 
 impl Client {
-    /// Opens the folder of an image set.
+    /// Opens the directory of an image set.
     pub(super) fn open(set: &Path) -> Result<Self> {
         let folder = set.join("client");
         let etcdctl = set.join("etcd1/usr/local/bin/etcdctl");
@@ -55,13 +55,13 @@ impl Client {
         })
     }
 
-    /// Writes; success means that the cluster has acknowledged it.
+    /// Writes a key; success means that the cluster has acknowledged the write.
     pub(super) fn put(&self, node: IpAddr, key: &str, value: &str) -> Result<Header> {
         let request = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)});
         header(&self.ask(node, "kv/put", &request, &["put", key, value])?)
     }
 
-    /// Reads what the cluster agrees on.
+    /// Reads the value that the cluster agrees on.
     pub(super) fn get(&self, node: IpAddr, key: &str) -> Result<(Header, Option<String>)> {
         let request = json!({"key": STANDARD.encode(key)});
         let answer = self.ask(node, "kv/range", &request, &["get", key])?;
@@ -70,7 +70,7 @@ impl Client {
         Ok((header(&answer)?, value))
     }
 
-    /// All keys that begin with `w`, and their values.
+    /// Returns all keys that begin with `w`, and their values.
     pub(super) fn all(&self, node: IpAddr) -> Result<Vec<(String, String)>> {
         let range = json!({"key": STANDARD.encode("w"), "range_end": STANDARD.encode("x")});
         let answer = self.ask(node, "kv/range", &range, &["get", "w", "x"])?;
@@ -80,7 +80,7 @@ impl Client {
         pairs.unwrap_or_default().iter().map(pair).collect()
     }
 
-    /// The member list as the cluster agrees on it; etcd 3.4 tells what the one member knows.
+    /// Returns the member list that the cluster agrees on; etcd 3.4 returns the view of the one member.
     pub(super) fn members(&self, node: IpAddr) -> Result<(Header, Vec<Member>)> {
         let request = json!({"linearizable": true});
         let answer = self.ask(node, "cluster/member/list", &request, &["member", "list"])?;
@@ -90,7 +90,7 @@ impl Client {
         Ok((header(&answer)?, members))
     }
 
-    /// The hash of a member's data up to a revision.
+    /// Returns the hash of a member's data up to a revision.
     pub(super) fn hash(&self, node: IpAddr, revision: i64) -> Result<u64> {
         let request = json!({ "revision": revision });
         let words = ["endpoint", "hashkv", "--rev", &revision.to_string()];
@@ -103,7 +103,7 @@ impl Client {
         answer["hash"].as_u64().context("no hash")
     }
 
-    /// The same request in both ways.
+    /// Sends a request through the gateway or, without one, through etcdctl.
     fn ask(&self, node: IpAddr, path: &str, request: &Value, words: &[&str]) -> Result<Value> {
         let host = match node {
             IpAddr::V4(address) => address.to_string(),
@@ -182,7 +182,7 @@ fn member(value: &Value) -> Member {
     }
 }
 
-/// A number in decimal: the gateway writes it as a string, etcdctl does not.
+/// Returns a number in decimal: the gateway writes it as a string, etcdctl does not.
 fn number(value: &Value) -> String {
     value
         .as_str()

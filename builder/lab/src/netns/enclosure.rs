@@ -1,4 +1,4 @@
-//! Namespaces for one scenario: networks, mounts and processes that vanish with its first process.
+//! Namespaces for one scenario: networks, mounts and processes that disappear with its first process.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,10 +13,10 @@ const OWN: &[&str] = &[
     "--fork",
     "--kill-child=KILL",
 ];
-/// Makes an ordinary user root over the other namespaces.
+/// The flags that make an ordinary user root over the other namespaces.
 const USER: &[&str] = &["--user", "--map-root-user"];
 
-/// A command that runs this program inside; add its arguments.
+/// Returns a command that runs this program inside the namespaces; the caller adds the arguments.
 pub(super) fn enclosed() -> Result<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare"]);
@@ -27,7 +27,7 @@ pub(super) fn enclosed() -> Result<Command> {
     Ok(command)
 }
 
-/// What is needed besides [`OWN`] on this machine.
+/// Returns the flags that this machine needs in addition to [`OWN`].
 fn possible() -> Result<&'static [&'static str]> {
     let mut reason = String::new();
     let choices = if rustix::process::geteuid().is_root() {
@@ -53,7 +53,7 @@ fn possible() -> Result<&'static [&'static str]> {
     )
 }
 
-/// Inside: makes `/run` a place of our own.
+/// Mounts a private `/run` inside the namespaces.
 pub(super) fn furnish() -> Result<()> {
     if rustix::process::getpid().as_raw_nonzero().get() != 1 {
         bail!("this command is a part of `lab`; run `cargo xtask lab`");

@@ -1,10 +1,10 @@
-//! What happened in a scenario, line by line, on standard output.
+//! The events of a scenario, line by line, on standard output.
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Writes lines with the seconds since the scenario began. Clones write to the same place.
+/// A log whose lines start with the seconds since the scenario began. Clones write to the same place.
 #[derive(Clone, Debug)]
 pub(super) struct History(Arc<Instant>);
 
@@ -22,12 +22,12 @@ impl History {
     }
 }
 
-/// One line on standard output; a closed stream leaves nobody to tell.
+/// Prints a line on standard output. A closed stream is ignored.
 pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// One line on standard error.
+/// Prints a line on standard error.
 pub(super) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::FlockOperation;
 
-/// A cluster as somebody describes it. Sets with the same state folder have the same CA and cluster token.
+/// A cluster's description. Sets with the same state directory have the same CA and cluster token.
 #[derive(Debug)]
 struct Set {
     name: &'static str,
     state: &'static str,
-    /// Addresses of `etcd1` onward; names may be given as `NAME=ADDRESS`, with more lines after a semicolon.
+    /// Addresses from `etcd1` on. A name may be given as `NAME=ADDRESS`, with more lines after a semicolon.
     nodes: &'static [&'static str],
     network: &'static str,
     etcd: &'static str,
@@ -49,9 +49,9 @@ const SETS: &[Set] = &[
     set("old", "home", THREE, HOME, "3.4"),
 ];
 
-/// Timeouts for a disk that is memory: etcd's own defaults.
+/// Timeouts for a disk in memory: etcd's own defaults.
 const TIMING: &str = "[etcd]\nheartbeat-interval = 100\nelection-timeout = 1000\n";
-/// Nobody has its private half.
+/// An SSH key without a known private half.
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea lab";
 
@@ -71,14 +71,14 @@ const fn set(
     }
 }
 
-/// The folder that holds a folder for each set. While this value lives, nobody replaces what is in it.
+/// The directory with one directory for each set. While this value exists, no other process replaces the contents.
 #[derive(Debug)]
 pub(super) struct Images {
     pub(super) folder: PathBuf,
     _lock: fs_err::File,
 }
 
-/// Builds every set unless that has been done with this very builder.
+/// Builds every set, unless this exact builder has already built them.
 pub(super) fn prepare(checkout: &Path) -> Result<Images> {
     let lab = checkout.join("target/lab");
     let folder = lab.join("images");
@@ -170,14 +170,14 @@ fn description(set: &Set) -> String {
     text
 }
 
-/// Takes `/etc` and `/usr/local` out of an image, and puts etcd for this machine in the place of the node's.
+/// Extracts `/etc` and `/usr/local` from an image, and replaces the node's etcd by this machine's.
 fn extract(image: &Path, out: &Path, etcd: &Path) -> Result<()> {
     fs_err::create_dir_all(out.join("usr"))?;
     let mut table = [0; 512];
     fs_err::File::open(image)?
         .file()
         .read_exact_at(&mut table, 0)?;
-    // The first sector of the second partition, in its entry of the MBR.
+    // The entry of the second partition in the MBR holds its first sector.
     let start: [u8; 4] = table[446 + 16 + 8..446 + 16 + 12].try_into()?;
     let place = format!(
         "{}?offset={}",
@@ -202,7 +202,7 @@ fn extract(image: &Path, out: &Path, etcd: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folder of this machine's etcd of a series.
+/// Returns the directory of this machine's etcd of a series.
 fn etcd(checkout: &Path, series: &str) -> Result<PathBuf> {
     let folder = checkout.join("target/lab/etcd").join(series);
     if !folder.join("etcd").is_file() {
@@ -242,7 +242,7 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Changes when a file does.
+/// Returns a text that changes when one of the files does.
 fn stamp(files: &[&Path]) -> Result<String> {
     let stamps = files.iter().map(|file| {
         let about = fs_err::metadata(file)?;

@@ -1,6 +1,6 @@
-//! Process 1 of a node: runs etcd.service as systemd would, and does what an operator types.
+//! Process 1 of a node: runs etcd.service as systemd would, and runs the commands of an operator.
 //!
-//! Its standard output is the node's console, as the unit's `journal+console` has it; standard error is the journal.
+//! Its standard output is the node's console, as with the unit's `journal+console`; standard error is the journal.
 
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -17,16 +17,16 @@ use super::shim::{SOCKET, SPEED};
 use super::unit::{Step, Unit, parse};
 use super::{history, signal};
 
-/// Between two looks at a process.
+/// The pause between two polls of a process.
 const LOOK: Duration = Duration::from_millis(15);
-/// After which a stop becomes a kill; systemd's 90 s, scaled.
+/// The time after which a stop becomes a kill: systemd's 90 s, scaled.
 const STOP: Duration = Duration::from_secs(9);
 
 /// How an activation of the service ended.
 enum Ended {
-    /// By itself.
+    /// It ended by itself.
     Alone(String),
-    /// Because an operator stopped it (`false`) or restarted it (`true`).
+    /// An operator stopped it (`false`) or restarted it (`true`).
     Asked(bool),
 }
 
@@ -64,7 +64,7 @@ pub(super) fn run() -> Result<()> {
     }
 }
 
-/// Forwards what is sent to the socket: etcd's notifications and `systemctl`.
+/// Forwards the messages sent to the socket: etcd's notifications and `systemctl` requests.
 fn listen(sender: &Sender<String>) -> Result<()> {
     let socket = UnixDatagram::bind(SOCKET).context("binding the notification socket")?;
     let sender = sender.clone();
@@ -77,7 +77,7 @@ fn listen(sender: &Sender<String>) -> Result<()> {
     Ok(())
 }
 
-/// Runs each line of standard input as an operator would, at a shell on the node; says how it ended.
+/// Runs each line of standard input as an operator's shell command on the node, and reports how it ended.
 fn operators(sender: &Sender<String>) {
     for line in std::io::stdin().lines().map_while(Result::ok) {
         if line.starts_with("systemctl ") || line == "kill" {
@@ -103,11 +103,11 @@ fn operators(sender: &Sender<String>) {
     }
 }
 
-/// Where systemd finds a unit's programs, administrators' ones included.
+/// The directories in which systemd finds a unit's programs, including `sbin`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Init {
-    /// One start of the service, to its end.
+    /// Runs the service once, from its start to its end.
     fn activation(&mut self) -> Result<Ended> {
         self.ready = false;
         for at in 0..self.unit.pre.len() {
@@ -115,7 +115,7 @@ impl Init {
             if let Some(ended) = self.step(child, at, None)? {
                 return Ok(ended);
             }
-            // systemd ends what a step leaves behind before it starts the next.
+            // systemd kills the remaining processes of a step before it starts the next.
             signal::everyone(Signal::KILL);
         }
         let mut main = self.start(&self.unit.main)?;
@@ -136,7 +136,7 @@ impl Init {
         }
     }
 
-    /// Waits for a step; the end of the main process ends it, too.
+    /// Waits for a step, which ends early if the main process ends.
     fn step(
         &mut self,
         mut child: Child,
@@ -168,7 +168,7 @@ impl Init {
         }
     }
 
-    /// Waits until something holds or the process ends.
+    /// Waits until a condition holds or the process ends.
     fn until(&mut self, main: &mut Child, done: impl Fn(&Self) -> bool) -> Result<Option<Ended>> {
         while !done(self) {
             if let Some(status) = main.try_wait()? {
@@ -182,7 +182,7 @@ impl Init {
         Ok(None)
     }
 
-    /// Takes one message in, or waits a little for one.
+    /// Handles one message, or waits briefly for one.
     fn message(&mut self) -> Option<Ended> {
         let message = self.messages.recv_timeout(LOOK).ok()?;
         match message.as_str() {
@@ -209,7 +209,7 @@ impl Init {
         }
     }
 
-    /// The pause before a restart; an operator's order cuts it short.
+    /// Pauses before a restart; an operator's command ends the pause early.
     fn pause(&mut self, length: Duration) {
         let end = Instant::now() + length;
         while Instant::now() < end {
@@ -254,7 +254,7 @@ impl Init {
     }
 }
 
-/// As systemd stops a service: everybody is asked, then killed.
+/// Stops a service as systemd does: asks every process to end, then kills the rest.
 fn stop(main: &mut Child) {
     let end = Instant::now() + STOP;
     signal::everyone(Signal::TERM);

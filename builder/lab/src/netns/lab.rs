@@ -1,4 +1,4 @@
-//! A scenario's world: nodes, network, clients, and what has been done to them.
+//! The state of a scenario: nodes, network, clients, and the faults so far.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use super::node::{self, Node};
 use super::rng::Rng;
 use super::traffic::Traffic;
 
-/// Where clients live: the gateway of each subnet that an image set uses.
+/// The addresses of clients: the gateway of each subnet that an image set uses.
 const CLIENTS: &[&str] = &["192.168.0.1/24", "192.168.7.1/24", "fd00:7::1/64 nodad"];
-/// Where a scenario keeps what its nodes have; `/run` is a file system of its own in its namespace.
+/// The directory for the nodes' data; `/run` is a separate file system in the scenario's namespace.
 const FOLDER: &str = "/run/lab";
 
 /// Everything that one scenario acts on.
@@ -28,13 +28,13 @@ pub(super) struct Lab {
     pub(super) traffic: Traffic,
     pub(super) rng: Rng,
     pub(super) faults: u64,
-    /// Within which everybody must be a member once nothing is wrong any more. etcd itself waits 5 s before it lets somebody in.
+    /// The time within which every node must be a member after all repairs. etcd itself waits 5 s before it admits a member.
     pub(super) bound: Duration,
     images: PathBuf,
 }
 
 impl Lab {
-    /// Lays the network and flashes one card for each node of an image set; all nodes are off.
+    /// Creates the network and one flashed card for each node of an image set; all nodes are off.
     pub(super) fn new(images: &Path, set: &str, seed: u64) -> Result<Self> {
         let history = History::new();
         let client = Client::open(&images.join(set))?;
@@ -57,12 +57,12 @@ impl Lab {
         })
     }
 
-    /// The image of a node of some set.
+    /// Returns the image of a node of any set.
     pub(super) fn image(&self, set: &str, name: &str) -> PathBuf {
         self.images.join(set).join(name)
     }
 
-    /// Plugs one more board in, with an image and what lay on a card, or an empty card. Returns its index.
+    /// Adds a board with an image, and with a copy of a card or an empty card. Returns its index.
     pub(super) fn add_board(
         &mut self,
         set: &str,
@@ -82,7 +82,7 @@ impl Lab {
         Ok(index)
     }
 
-    /// Gives the checker the admin certificate of another set.
+    /// Switches the checker to the admin certificate of another set.
     pub(super) fn use_set(&mut self, set: &str) -> Result<()> {
         self.client = Client::open(&self.images.join(set))?;
         Ok(())
@@ -92,20 +92,20 @@ impl Lab {
         (0..self.nodes.len()).collect()
     }
 
-    /// Writes down what is done, and counts it as a fault.
+    /// Logs an action and counts it as a fault.
     pub(super) fn fault(&mut self, text: &str) {
         self.faults += 1;
         self.history.add(text);
     }
 
-    /// Tells clients who is on.
+    /// Updates the clients' list of nodes that are on.
     pub(super) fn announce(&self) {
         let on = self.nodes.iter().filter(|node| node.is_on());
         let nodes: Vec<(String, IpAddr)> = on.map(|node| (node.name(), node.address)).collect();
         self.traffic.nodes(nodes);
     }
 
-    /// Lets time pass; fails as soon as a client has seen a broken promise.
+    /// Waits; fails as soon as a client has seen a broken promise.
     pub(super) fn pass(&self, time: Duration) -> Result<()> {
         let end = self.history.elapsed() + time;
         loop {
@@ -118,7 +118,7 @@ impl Lab {
         }
     }
 
-    /// Lets a random time pass, less than `milliseconds`.
+    /// Waits for a random time of less than `milliseconds`.
     pub(super) fn pass_up_to(&mut self, milliseconds: u64) -> Result<()> {
         let time = Duration::from_millis(self.rng.below(milliseconds.max(1)));
         self.pass(time)
@@ -137,7 +137,7 @@ fn board(index: usize, image: &Path, history: &History) -> Result<Node> {
     Node::new(index, image, folder, history.clone())
 }
 
-/// The images of a set, in the order of their names.
+/// Returns the images of a set, in the order of their names.
 fn members(set: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs_err::read_dir(set)?;
     let paths = entries.map(|entry| Ok(entry?.path()));

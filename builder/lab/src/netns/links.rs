@@ -1,4 +1,4 @@
-//! The network of a scenario: a bridge, a cable to each node, and what goes wrong on the way.
+//! The network of a scenario: a bridge, a cable to each node, and network faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Cables and their faults. Faults stay through a reboot.
+/// Cables and their faults, which persist across reboots.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     addresses: Vec<IpAddr>,
@@ -15,12 +15,12 @@ pub(super) struct Links {
     loss: BTreeMap<usize, u64>,
 }
 
-/// What delays a cable where the kernel can do that, and what makes it narrow elsewhere.
+/// Arguments that delay a cable if the kernel supports that, and arguments that limit its bandwidth otherwise.
 const NETEM: &[&str] = &["netem", "delay", "40ms", "20ms"];
 const NARROW: &[&str] = &["tbf", "rate", "400kbit", "burst", "4k", "latency", "400ms"];
 
 impl Links {
-    /// Lays the bridge; its addresses are those of clients, one in each subnet.
+    /// Creates the bridge with the addresses of clients, one in each subnet.
     pub(super) fn lay(clients: &[&str]) -> Result<Self> {
         fs_err::create_dir_all("/run/netns")?;
         ip("link set lo up")?;
@@ -32,7 +32,7 @@ impl Links {
         Ok(Self::default())
     }
 
-    /// Plugs a cable into node number `index`.
+    /// Connects a cable to node number `index`.
     pub(super) fn plug(&mut self, index: usize, address: IpAddr) -> Result<()> {
         ip(&format!("netns add n{index}"))?;
         ip(&format!(
@@ -60,13 +60,13 @@ impl Links {
         self.apply()
     }
 
-    /// Cuts the connection between two nodes, in one direction: `to` hears nothing from `from`.
+    /// Cuts the connection between two nodes in one direction: `to` receives nothing from `from`.
     pub(super) fn deafen(&mut self, from: usize, to: usize) -> Result<()> {
         self.cut.insert((from, to));
         self.apply()
     }
 
-    /// Loses packets that come to a node, `percent` of them.
+    /// Drops `percent` of the packets sent to a node.
     pub(super) fn lose(&mut self, node: usize, percent: u64) -> Result<()> {
         self.loss.insert(node, percent);
         self.apply()
@@ -77,7 +77,7 @@ impl Links {
         self.cut.clear();
         self.loss.clear();
         for node in 0..self.addresses.len() {
-            // There is nothing to delete where nothing was delayed.
+            // Deletion fails on a cable without a delay.
             let _ = run(
                 "tc",
                 &[
@@ -94,7 +94,7 @@ impl Links {
         self.apply()
     }
 
-    /// What a node does not hear.
+    /// Returns the rules that drop packets to a node.
     fn rules(&self, node: usize) -> String {
         let deaf = self.cut.iter().filter(|(_, to)| *to == node);
         let mut rules: Vec<String> = deaf
@@ -124,7 +124,7 @@ impl Links {
     }
 }
 
-/// Delays what a node sends.
+/// Delays the packets that a node sends.
 pub(super) fn delay(node: usize) -> Result<()> {
     let start = format!("-n n{node} qdisc replace dev eth0 root");
     let words = start.split(' ').collect::<Vec<_>>();

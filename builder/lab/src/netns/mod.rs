@@ -7,7 +7,7 @@
 //!
 //! The files come from images that `etcd-image build` made. Only etcd itself is replaced, by a build for this machine.
 //! Time passes ten times as fast for the node's scripts: `sleep` and `timeout` in their PATH are this program.
-//! **Invariant**: nothing is left behind. The kernel ends every process and network when the scenario's first process ends.
+//! **Invariant**: no trace remains. The kernel ends every process and network when the scenario's first process ends.
 #![expect(
     clippy::disallowed_methods,
     reason = "a laboratory starts programs, writes files and reads the clock; the product does not"
@@ -40,7 +40,7 @@ mod violation;
 
 use std::process::ExitCode;
 
-/// Runs the program: under its own name the laboratory, under the name of a shim that shim.
+/// Runs the laboratory under its own name, and a shim under the shim's name.
 pub fn main() -> ExitCode {
     let mut words = std::env::args();
     let name = words.next().unwrap_or_default();

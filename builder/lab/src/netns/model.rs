@@ -1,11 +1,11 @@
-//! What must be true in the end, given what was done.
+//! The expected final state of a scenario, given the faults in it.
 
-/// Who must be a member when everything that can be repaired is repaired.
+/// The nodes that must be members after everything repairable is repaired.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
-    /// Nodes that cannot be members, and must have said why.
+    /// Nodes that cannot be members, and must have reported the reason.
     pub(super) excluded: Vec<usize>,
-    /// Whether nobody can serve at all: then all others are excluded, too.
+    /// Whether no node can serve at all; then all others are excluded as well.
     pub(super) nobody: bool,
     /// Nodes that stay switched off.
     pub(super) off: Vec<usize>,
@@ -30,7 +30,7 @@ impl Wanted {
         }
     }
 
-    /// The same with some nodes switched off for good.
+    /// Returns the same expectation with some nodes switched off permanently.
     #[must_use]
     pub(super) fn without(mut self, off: &[usize]) -> Self {
         self.off = off.to_vec();

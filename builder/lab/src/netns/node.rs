@@ -1,4 +1,4 @@
-//! A node from outside: its power, its console, its card.
+//! A node as seen from outside: its power, its console, its card.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::IpAddr;
@@ -13,10 +13,10 @@ use anyhow::{Context as _, Result, bail};
 use super::history::History;
 use super::root;
 
-/// What a data partition holds at most: etcd's two logs of 64 MB, its database, and as much set aside.
+/// The size of a data partition: etcd's two logs of 64 MB, its database, and the same amount set aside.
 const CARD: u64 = 512 << 20;
 
-/// One board with its card. `image` is what is flashed.
+/// One board with its card. `image` is the flashed image.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) index: usize,
@@ -28,7 +28,7 @@ pub(super) struct Node {
     power: Option<Power>,
 }
 
-/// What runs while the node is on.
+/// The processes of a node that is on.
 #[derive(Debug)]
 struct Power {
     process: Child,
@@ -58,7 +58,7 @@ impl Node {
         })
     }
 
-    /// As its image names it.
+    /// Returns the name in the node's image.
     pub(super) fn name(&self) -> String {
         name_of(&self.image)
     }
@@ -71,7 +71,7 @@ impl Node {
         self.power.is_some()
     }
 
-    /// Switches it on.
+    /// Switches the node on.
     pub(super) fn start(&mut self) -> Result<()> {
         if self.is_on() {
             bail!("{} is on already", self.name());
@@ -114,7 +114,7 @@ impl Node {
         Ok(())
     }
 
-    /// Cuts the power: everything ends at once, and what was in memory is lost.
+    /// Cuts the power: all processes end at once, and the contents of memory are lost.
     pub(super) fn cut(&mut self) -> Result<()> {
         if let Some(mut power) = self.power.take() {
             power.process.kill()?;
@@ -131,7 +131,7 @@ impl Node {
         writeln!(power.input, "{line}").context("typing")
     }
 
-    /// What the console has shown since the node was switched on.
+    /// Returns the console lines since the node was switched on.
     pub(super) fn said(&self) -> Vec<String> {
         self.console().clone()
     }
@@ -153,13 +153,13 @@ impl Node {
     }
 }
 
-/// The name of the node that an image belongs to: that of its folder.
+/// Returns the name of the node that an image belongs to, which is the name of its directory.
 pub(super) fn name_of(image: &Path) -> String {
     let name = image.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
 
-/// The address that an image gives its node, from the URL it announces to other members.
+/// Returns the address of an image's node, from the URL that it announces to other members.
 pub(super) fn address(image: &Path) -> Result<IpAddr> {
     let text = fs_err::read_to_string(image.join("etc/etcd/etcd.conf.yml"))?;
     let line = text

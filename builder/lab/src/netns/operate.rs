@@ -1,4 +1,4 @@
-//! What happens to nodes: power, cards, disks, and what an operator types.
+//! Actions on nodes: power, cards, disks, and an operator's commands.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::lab::Lab;
 use super::node;
 use super::violation::{Invariant, violated};
 
-/// How long something may take to be said on a console.
+/// The time within which an expected line must appear on a console.
 pub(super) const SOON: Duration = Duration::from_secs(20);
 
-/// How many times a node may enter itself into the list in vain, within some seconds of the laboratory's fast time.
+/// The most unsuccessful attempts of a node to add itself to the list, within some seconds of the laboratory's fast time.
 const MOST_ATTEMPTS: usize = 3;
 
 impl Lab {
@@ -48,7 +48,7 @@ impl Lab {
         self.all().into_iter().try_for_each(|index| self.cut(index))
     }
 
-    /// Kills the service's processes with signal 9; systemd starts it again.
+    /// Kills the service's processes with signal 9; systemd restarts the service.
     pub(super) fn kill(&mut self, index: usize) -> Result<()> {
         self.fault(&format!(
             "kill -9 the service on {}",
@@ -57,14 +57,14 @@ impl Lab {
         self.nodes[index].type_line("kill")
     }
 
-    /// Erases the card of a node, which is switched off for it.
+    /// Switches a node off and erases its card.
     pub(super) fn wipe(&mut self, index: usize) -> Result<()> {
         self.cut(index)?;
         self.fault(&format!("wipe the data of {}", self.nodes[index].name()));
         empty(&self.nodes[index].data())
     }
 
-    /// Exchanges the data of two nodes, which are switched off for it.
+    /// Switches two nodes off and exchanges their data.
     pub(super) fn swap(&mut self, one: usize, other: usize) -> Result<()> {
         let aside = self.set_aside(one)?;
         self.clone_data(other, one)?;
@@ -78,7 +78,7 @@ impl Lab {
         self.put(&aside, to)
     }
 
-    /// A copy of a node's data as it is now; the node is switched off for it.
+    /// Switches a node off and returns a copy of its current data.
     pub(super) fn set_aside(&mut self, index: usize) -> Result<PathBuf> {
         self.cut(index)?;
         self.faults += 1;
@@ -88,7 +88,7 @@ impl Lab {
         Ok(aside)
     }
 
-    /// Replaces a node's data by a copy made before.
+    /// Replaces a node's data by an earlier copy.
     pub(super) fn put(&mut self, aside: &Path, index: usize) -> Result<()> {
         self.wipe(index)?;
         self.fault(&format!(
@@ -98,7 +98,7 @@ impl Lab {
         copy(aside, &self.nodes[index].data())
     }
 
-    /// Flashes another image; the data stays.
+    /// Flashes another image and keeps the data.
     pub(super) fn reflash(&mut self, index: usize, set: &str, name: &str) -> Result<()> {
         self.cut(index)?;
         self.fault(&format!(
@@ -112,7 +112,7 @@ impl Lab {
         self.links.address(index, address)
     }
 
-    /// Overwrites the middle of a file in the data folder, e.g. `member/snap/db`; a name may end in `*`.
+    /// Overwrites the middle of a file in the data directory, e.g. `member/snap/db`; a name may end in `*`.
     pub(super) fn corrupt(&mut self, index: usize, file: &str) -> Result<()> {
         self.cut(index)?;
         self.fault(&format!(
@@ -133,7 +133,7 @@ impl Lab {
         Ok(fs_err::write(&path, bytes)?)
     }
 
-    /// Fills the disk of a node, but for some MiB.
+    /// Fills the disk of a node except for `left` MiB.
     pub(super) fn fill(&mut self, index: usize, left: u64) -> Result<()> {
         let name = self.nodes[index].name();
         self.fault(&format!("fill the disk of {name}, but for {left} MiB"));
@@ -154,7 +154,7 @@ impl Lab {
         }
     }
 
-    /// Cuts the connections of two nodes with each other.
+    /// Cuts the connection between two nodes.
     pub(super) fn part(&mut self, one: usize, other: usize) -> Result<()> {
         let [a, b] = [one, other].map(|index| self.nodes[index].name());
         self.fault(&format!("cut the connection between {a} and {b}"));
@@ -162,14 +162,14 @@ impl Lab {
         self.links.deafen(other, one)
     }
 
-    /// Types a command at a node's shell, as an operator logged in there.
+    /// Types a command at a node's shell, as a logged-in operator does.
     pub(super) fn type_at(&mut self, index: usize, command: &str) -> Result<()> {
         self.history
             .add(&format!("type on {}: {command}", self.nodes[index].name()));
         self.nodes[index].type_line(command)
     }
 
-    /// Waits for what a node's console must say.
+    /// Waits for an expected line on a node's console.
     pub(super) fn says(&self, index: usize, text: &str) -> Result<String> {
         let said = self.nodes[index].wait_for(text, SOON);
         said.map_or_else(
@@ -184,7 +184,7 @@ impl Lab {
         )
     }
 
-    /// Watches the member list for some time: a node that cannot take its place must not change it again and again.
+    /// Watches the member list for some time: a node that cannot become a member must not change the list repeatedly.
     pub(super) fn count_changes(&self, time: Duration) -> Result<()> {
         let end = self.history.elapsed() + time;
         let mut ids = BTreeSet::new();
@@ -203,7 +203,7 @@ impl Lab {
         }
     }
 
-    /// Does what a node's console advises: `[stop etcd wherever it runs …] run on NAME…: COMMAND`.
+    /// Follows the advice on a node's console: `[stop etcd wherever it runs …] run on NAME…: COMMAND`.
     pub(super) fn follow_advice(&mut self, index: usize) -> Result<()> {
         let line = self.says(index, "run on ")?;
         let advice = line.rsplit_once("run on ").map(|(_, advice)| advice);
@@ -262,7 +262,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The first file whose path begins like this.
+/// Returns the first file in a pattern's directory. Files without an extension and `.tmp` files are ignored.
 fn first(pattern: &Path) -> Result<PathBuf> {
     let folder = pattern.parent().context("no folder")?;
     let mut files = fs_err::read_dir(folder)?

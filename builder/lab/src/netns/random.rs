@@ -1,4 +1,4 @@
-//! A random scenario: everything in it follows from its seed, but for what processors and the network do meanwhile.
+//! A random scenario. Everything in it follows from its seed, except the timing of processors and the network.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::rng::Rng;
 use super::rows::quiet;
 use super::scenarios::form;
 
-/// The image set of a seed.
+/// Returns the image set for a seed.
 pub(super) fn set(seed: u64) -> &'static str {
     match Rng::new(seed).below(20) {
         0 => "lone",
@@ -21,13 +21,13 @@ pub(super) fn set(seed: u64) -> &'static str {
     }
 }
 
-/// What has been lost since everybody was last seen healthy.
+/// The losses since every node was last healthy.
 #[derive(Debug, Default)]
 struct Losses {
     wiped: Vec<usize>,
 }
 
-/// Plays from four to ten rounds of faults, and checks all promises.
+/// Plays four to ten rounds of faults, and checks all promises.
 pub(super) fn play(lab: &mut Lab) -> Result<()> {
     let mut losses = Losses::default();
     start(lab, &mut losses)?;
@@ -38,7 +38,7 @@ pub(super) fn play(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// A cluster that forms in peace, or while power is cut.
+/// Forms a cluster, either undisturbed or during power cuts.
 fn start(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     if lab.rng.percent(50) {
         return form(lab);
@@ -47,7 +47,7 @@ fn start(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
         lab.start(node)?;
         lab.pass_up_to(600)?;
     }
-    // A lone node that is cut off at its very first start may never recover: row 5.
+    // A lone node that loses power at its very first start may never recover: row 5.
     if lab.nodes.len() == 1 {
         return lab.wait_for_members(&Wanted::everyone());
     }
@@ -55,7 +55,7 @@ fn start(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
         cut(lab)?;
         lab.pass_up_to(400)?;
     }
-    // A card erased before the cluster has begun may block it: row 13. The first one waits until everybody is a member.
+    // A card erased before the cluster has begun may block it: row 13. The first wipe waits until every node is a member.
     losses.wiped = lab.all();
     Ok(())
 }
@@ -77,7 +77,7 @@ fn any(lab: &mut Lab) -> usize {
     lab.rng.index(lab.nodes.len())
 }
 
-/// Cuts the power of somebody, for a while.
+/// Cuts the power of a random node for a while.
 fn cut(lab: &mut Lab) -> Result<()> {
     let node = any(lab);
     lab.start(node)?;
@@ -99,7 +99,7 @@ fn restart(lab: &mut Lab) -> Result<()> {
     lab.type_at(node, "sudo systemctl restart etcd")
 }
 
-/// A power cut for everybody, and everybody comes back in some order.
+/// Cuts the power of all nodes, which return in a random order.
 fn all_at_once(lab: &mut Lab) -> Result<()> {
     lab.cut_all()?;
     let mut order = lab.all();
@@ -111,7 +111,7 @@ fn all_at_once(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Erases a card, as long as a majority keeps its data.
+/// Erases a card if a majority keeps its data.
 fn wipe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     let node = any(lab);
     let mut wiped = losses.wiped.clone();
@@ -127,7 +127,7 @@ fn wipe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     lab.pass_up_to(2500)
 }
 
-/// Parts somebody from one other or from all others; clients still reach everybody.
+/// Separates a random node from one or all other nodes; clients still reach every node.
 fn part(lab: &mut Lab) -> Result<()> {
     let node = any(lab);
     let others: Vec<usize> = lab
@@ -166,7 +166,7 @@ fn noise(lab: &mut Lab) -> Result<()> {
     }
 }
 
-/// Repairs the network and waits until all is well.
+/// Repairs the network and waits until the cluster is healthy.
 fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     lab.history.add("repair the network");
     lab.links.heal()?;
@@ -176,7 +176,7 @@ fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     Ok(())
 }
 
-/// Erases a majority of a healthy cluster, and follows the advice that the erased ones show.
+/// Erases a majority of a healthy cluster, and follows the advice on the consoles of the erased nodes.
 pub(super) fn lose_the_majority(lab: &mut Lab) -> Result<()> {
     breathe(lab, &mut Losses::default())?;
     quiet(lab)?;

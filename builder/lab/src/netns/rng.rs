@@ -16,12 +16,12 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number less than `bound`, which is not 0.
+    /// Returns a number less than `bound`, which must not be 0.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// An index of something that has `length` elements, at least one.
+    /// Returns an index into a sequence of `length` elements, at least one.
     pub(super) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.next() % length as u64).unwrap_or(0)
     }

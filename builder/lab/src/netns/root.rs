@@ -6,23 +6,23 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
 
-/// What a node is made of.
+/// The parts from which a node's root is assembled.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
     /// The files of its image: `etc` and `usr/local`.
     pub(super) image: &'a Path,
-    /// What lies on its data partition.
+    /// The directory with the contents of its data partition.
     pub(super) data: &'a Path,
-    /// An empty folder to put it together in.
+    /// An empty directory in which the root is assembled.
     pub(super) root: &'a Path,
-    /// Programs of the node that are replaced by sabotaged ones; the folder may be missing.
+    /// The sabotaged replacements of the node's programs; the directory may be missing.
     pub(super) sabotaged: &'a Path,
 }
 
-/// Where a node's own programs lie.
+/// The directory of a node's own programs.
 pub(super) const PROGRAMS: &str = "usr/local/lib/etcd-node";
 
-/// Where the shims lie inside a node.
+/// The directory of the shims inside a node.
 pub(super) const SHIMS: &str = "/run/lab/bin";
 
 /// Mounts everything and makes it this process's root. `/run` and `/tmp` are new each time.
@@ -44,7 +44,7 @@ pub(super) fn enter(parts: &Parts<'_>) -> Result<()> {
     new("tmpfs", &at("tmp"))?;
     new("tmpfs", &at("run"))?;
     shims(parts.root)?;
-    // The appliance's clock has been set by a time server.
+    // A time server has set the appliance's clock.
     fs_err::create_dir_all(at("run/systemd/timesync"))?;
     fs_err::write(at("run/systemd/timesync/synchronized"), "")?;
     rustix::process::chroot(parts.root).context("entering the root")?;
@@ -65,7 +65,7 @@ fn replace_programs(parts: &Parts<'_>) -> Result<()> {
     Ok(())
 }
 
-/// This program under the names of the programs it stands in for.
+/// Links this program under the names of the programs that it replaces.
 fn shims(root: &Path) -> Result<()> {
     let folder = root.join(&SHIMS[1..]);
     fs_err::create_dir_all(&folder)?;
@@ -78,7 +78,7 @@ fn shims(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `/bin` and the like as this machine has them.
+/// Sets up `/bin` and similar directories as on this machine.
 fn link_or_bind(name: &str, root: &Path) -> Result<()> {
     let (here, there) = (Path::new("/").join(name), root.join(name));
     if let Ok(target) = std::fs::read_link(&here) {
@@ -102,7 +102,7 @@ fn new(kind: &str, at: &Path) -> Result<()> {
         .with_context(|| format!("mounting a {kind} at {}", at.display()))
 }
 
-/// A file system in memory that holds `bytes` at most.
+/// Mounts a file system in memory that holds at most `bytes`.
 pub(super) fn bounded(at: &Path, bytes: u64) -> Result<()> {
     let size = std::ffi::CString::new(format!("size={bytes},mode=0700"))?;
     mount("tmpfs", at, "tmpfs", MountFlags::empty(), size.as_c_str())

@@ -1,4 +1,4 @@
-//! The rows of issue 12's table, each as it was found.
+//! The rows of the table in issue 12, each as it was reported.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::scenarios::form;
 
 const A_WHILE: Duration = Duration::from_secs(3);
 
-/// Three of five are wiped, and the console's advice is followed to the letter. The two that are left do not hear each other
-/// meanwhile; where they do, it depends on the moment whether advice that names both makes two clusters.
+/// Three of five nodes are wiped, and the console's advice is followed exactly. The two remaining nodes are separated meanwhile;
+/// otherwise it depends on timing whether advice that names both makes two clusters.
 pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     quiet(lab)?;
@@ -28,7 +28,7 @@ pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// A member that was off while a write was acknowledged comes back with the file that forces a new cluster.
+/// A member that was off during an acknowledged write returns with the file that forces a new cluster.
 pub(super) fn row_2(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut(2)?;
@@ -40,7 +40,7 @@ pub(super) fn row_2(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// The card of another cluster's only node is flashed as one of three.
+/// The card of another cluster's only node is flashed with an image of a three-node cluster.
 pub(super) fn row_3_foreign_lone(lab: &mut Lab) -> Result<()> {
     let foreign = foreign(lab)?;
     form(lab)?;
@@ -48,7 +48,7 @@ pub(super) fn row_3_foreign_lone(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::all_but(&[2]))
 }
 
-/// What lies on the card of the only node of another cluster.
+/// Returns the data on the card of another cluster's only node.
 fn foreign(lab: &mut Lab) -> Result<PathBuf> {
     lab.reflash(2, "lone", "etcd1")?;
     lab.start(2)?;
@@ -64,14 +64,14 @@ fn foreign(lab: &mut Lab) -> Result<PathBuf> {
     Ok(foreign)
 }
 
-/// The data of two members is exchanged: neither may serve, and one alone is no majority.
+/// Two members exchange their data: neither may serve, and the third alone is no majority.
 pub(super) fn row_3_swapped(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.swap(0, 1)?;
     lab.settle(&Wanted::nobody())
 }
 
-/// Everybody has somebody else's data.
+/// Every node has another node's data.
 pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.swap(0, 1)?;
@@ -79,7 +79,7 @@ pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::nobody())
 }
 
-/// All cards hold another cluster's data: flashing these images on them must not adopt it.
+/// All cards hold another cluster's data: nodes flashed with these images must not adopt it.
 pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     quiet(lab)?;
@@ -92,7 +92,7 @@ pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::nobody())
 }
 
-/// Everybody moves to another subnet, the data stays.
+/// All nodes move to another subnet and keep their data.
 pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
     moved(lab, "moved")
 }
@@ -122,7 +122,7 @@ pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// A lone node loses power in the moment after its log appears.
+/// A lone node loses power just after its log appears.
 pub(super) fn row_5(lab: &mut Lab) -> Result<()> {
     for _ in 0..12 {
         lab.wipe(0)?;
@@ -147,7 +147,7 @@ pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Authentication is on when a member is wiped.
+/// A member is wiped while authentication is on.
 pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.traffic.stop();
@@ -176,7 +176,7 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
     lab.wipe(4)?;
     lab.start(4)?;
     lab.pass(Duration::from_secs(10))?;
-    // Its former self must still be listed as long as it cannot be added again.
+    // Its former member must still be listed as long as it cannot be added again.
     let members = lab.client.members(lab.nodes[0].address)?.1;
     if members.len() < 5 {
         let text = format!("etcd5's former self was removed before it could be added: {members:?}");
@@ -196,7 +196,7 @@ pub(super) fn row_9(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::all_but(&[twin]))
 }
 
-/// etcd3 was replaced by etcd4, and comes back.
+/// etcd3 is replaced by etcd4, and returns.
 pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let old = lab.set_aside(2)?;
@@ -214,7 +214,7 @@ pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::all_but(&[returned]))
 }
 
-/// A disk is full while its node tries to take its place.
+/// A disk is full while its node tries to become a member.
 pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
@@ -224,7 +224,7 @@ pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// An image with etcd 3.4 in a cluster of 3.5.
+/// An image with etcd 3.4 is added to a cluster of 3.5.
 pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
@@ -234,7 +234,7 @@ pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::all_but(&[1]))
 }
 
-/// One 3.4 member answers `member list` by itself: that is no majority.
+/// One 3.4 member answers `member list` by itself, which is no majority.
 pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     quiet(lab)?;
@@ -245,7 +245,7 @@ pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::nobody())
 }
 
-/// A member vows, loses power, and its card is erased before the others have begun.
+/// A member vows and loses power, and its card is erased before the others have begun.
 pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
     for round in 0..4 {
         for node in lab.all() {
@@ -266,7 +266,7 @@ pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// A copy of a foreign card was cut short before it came to the log.
+/// A copy of a foreign card is incomplete: it ends before the log.
 pub(super) fn row_14_database(lab: &mut Lab) -> Result<()> {
     let foreign = foreign(lab)?;
     form(lab)?;
@@ -276,7 +276,7 @@ pub(super) fn row_14_database(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Power was cut while etcd made its first log.
+/// Power is cut while etcd creates its first log.
 pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.wipe(1)?;
@@ -287,13 +287,13 @@ pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// A copy of a card is put back after the cluster has gone on.
+/// An old copy of a card is restored after the cluster has continued.
 pub(super) fn row_18(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let copy = lab.set_aside(2)?;
     lab.start(2)?;
     lab.wait_for_members(&Wanted::everyone())?;
-    // What is acknowledged now lies on etcd1 and etcd3 alone.
+    // Only etcd1 and etcd3 hold the writes acknowledged from now on.
     lab.cut(1)?;
     lab.pass(A_WHILE)?;
     lab.put(&copy, 2)?;
@@ -304,7 +304,7 @@ pub(super) fn row_18(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Lets everybody apply all writes: no clients for a moment.
+/// Pauses all clients for a second, so that every node applies all writes.
 pub(super) fn quiet(lab: &mut Lab) -> Result<()> {
     lab.traffic.nodes(Vec::new());
     lab.pass(Duration::from_secs(1))

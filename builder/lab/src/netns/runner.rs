@@ -1,4 +1,4 @@
-//! Runs scenarios side by side, each in a process and namespaces of its own, and reports them as they end.
+//! Runs scenarios in parallel, each in a separate process with its own namespaces, and reports them as they end.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -10,10 +10,10 @@ use super::enclosure::enclosed;
 use super::history::say;
 use super::images::Images;
 
-/// After which a scenario counts as hanging.
+/// The time after which a scenario counts as hanging.
 const LIMIT: Duration = Duration::from_mins(4);
 
-/// A scenario to run: a name, or `random-SEED`.
+/// A running scenario, which has a name or is `random-SEED`.
 #[derive(Debug)]
 struct Running {
     name: String,
@@ -22,7 +22,7 @@ struct Running {
     start: Instant,
 }
 
-/// What all scenarios did together.
+/// The totals of all scenarios.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     pub(super) scenarios: u64,
@@ -32,18 +32,18 @@ pub(super) struct Sum {
     pub(super) reads: u64,
 }
 
-/// How to run them.
+/// Options for a run of scenarios.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) images: Images,
     pub(super) logs: PathBuf,
-    /// How many run side by side.
+    /// The number of scenarios that run in parallel.
     pub(super) jobs: usize,
-    /// Whether others are still run after a failure.
+    /// Whether to continue after a failure.
     pub(super) keep_going: bool,
 }
 
-/// Runs scenarios in this order.
+/// Runs scenarios in the given order.
 pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
     fs_err::create_dir_all(&plan.logs)?;
     let mut waiting = names.into_iter();
@@ -56,7 +56,7 @@ pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
             running.push(start(plan, name)?);
         }
         if running.is_empty() || !go_on {
-            // Whatever still runs ends with this process.
+            // Scenarios that still run end with this process.
             return Ok(sum);
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -118,7 +118,7 @@ fn finished(scenario: &Running, status: ExitStatus, sum: &mut Sum) -> Result<()>
     Ok(())
 }
 
-/// The numbers of the line `counts FAULTS WRITES READS`.
+/// Returns the numbers of the line `counts FAULTS WRITES READS`.
 fn counts(text: &str) -> [u64; 3] {
     let line = text
         .lines()

@@ -1,4 +1,4 @@
-//! Scenarios in which a node's program is broken on purpose: the checker must see it.
+//! Scenarios in which a node's program is broken on purpose: the checker must detect it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use super::root::PROGRAMS;
 use super::scenarios::{Play, form};
 use super::violation::{Invariant, Violation};
 
-/// What is broken, and which promise breaks with it.
+/// A broken program, and the promise that it breaks.
 #[derive(Debug)]
 pub(super) struct Sabotage {
     name: &'static str,
     pub(super) set: &'static str,
-    /// Runs before anything is broken.
+    /// The actions before the program is broken.
     before: Play,
-    /// Runs with the broken program.
+    /// The actions with the broken program.
     pub(super) play: Play,
-    /// The program, and shell code that goes to its end (`decide`, which is read by `join`) or its beginning (`join`).
+    /// The program, and shell code added at its end (`decide`, which `join` reads) or its beginning (`join`).
     program: &'static str,
     code: &'static str,
-    /// Whose; everybody's if `None`.
+    /// The node with the broken program, or `None` for all nodes.
     node: Option<usize>,
     breaks: Invariant,
 }
 
 const ALL: &[Sabotage] = &[
-    // Whoever has data begins anew with it, unasked.
+    // A node with data starts a new cluster with it, without a command to do so.
     Sabotage {
         name: "sabotage-one-cluster",
         set: "three",
@@ -41,7 +41,7 @@ const ALL: &[Sabotage] = &[
         node: None,
         breaks: Invariant::OneCluster,
     },
-    // Everybody forgets everything at each start.
+    // Every node forgets everything at each start.
     Sabotage {
         name: "sabotage-no-lost-write",
         set: "three",
@@ -52,7 +52,7 @@ const ALL: &[Sabotage] = &[
         node: None,
         breaks: Invariant::NoLostWrite,
     },
-    // One member changes what it holds.
+    // One member changes its data.
     Sabotage {
         name: "sabotage-same-data",
         set: "three",
@@ -63,7 +63,7 @@ const ALL: &[Sabotage] = &[
         node: Some(1),
         breaks: Invariant::SameData,
     },
-    // Somebody without data does not ask to be taken in.
+    // A node without data does not ask to be added.
     Sabotage {
         name: "sabotage-membership",
         set: "three",
@@ -75,7 +75,7 @@ const ALL: &[Sabotage] = &[
         node: Some(2),
         breaks: Invariant::Membership,
     },
-    // Nobody says what it waits for.
+    // No node reports why it waits.
     Sabotage {
         name: "sabotage-reason",
         set: "three",
@@ -97,14 +97,14 @@ pub(super) fn find(name: &str) -> Option<&'static Sabotage> {
 }
 
 impl Sabotage {
-    /// The scenario; its end is the checker's.
+    /// Runs the scenario, which ends with the checker.
     pub(super) fn run(&self, lab: &mut Lab) -> Result<()> {
         (self.before)(lab)?;
         self.prepare(lab)?;
         (self.play)(lab)
     }
 
-    /// Makes the broken programs, which nodes run when they are switched on next.
+    /// Writes the broken programs, which nodes run from their next start.
     fn prepare(&self, lab: &mut Lab) -> Result<()> {
         for (index, node) in lab.nodes.iter().enumerate() {
             if self.node.is_none_or(|only| only == index) {
@@ -125,7 +125,7 @@ impl Sabotage {
         Ok(())
     }
 
-    /// Whether the checker has seen the broken promise.
+    /// Returns success if the checker has detected the broken promise.
     pub(super) fn verdict(&self, result: &Result<()>) -> ExitCode {
         let seen = match result {
             Ok(()) => None,
@@ -148,7 +148,7 @@ impl Sabotage {
     }
 }
 
-/// Clients would see the first sign, a lost write, before the checker sees two clusters.
+/// Reboots two nodes after stopping the clients, which would see a lost write before the checker sees two clusters.
 fn reboot_two(lab: &mut Lab) -> Result<()> {
     lab.traffic.stop();
     lab.cut(0)?;

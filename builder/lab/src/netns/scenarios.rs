@@ -1,4 +1,4 @@
-//! Named scenarios: what people do with cards, power and commands.
+//! Named scenarios: typical actions with cards, power and commands.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::rows::{
 };
 use super::sabotage;
 
-/// What happens in a scenario; it ends with a check of all promises.
+/// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
 
 /// A scenario with a name.
@@ -25,7 +25,7 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) set: &'static str,
     pub(super) play: Play,
-    /// Whether it is known to fail; then it is not part of the gate.
+    /// Whether it is known to fail and therefore not part of the gate.
     failing: bool,
 }
 
@@ -47,7 +47,7 @@ const fn fails(name: &'static str, set: &'static str, play: Play) -> Scenario {
     }
 }
 
-/// All of them; `row-N` is a row of the table in issue 12.
+/// All named scenarios; `row-N` is a row of the table in issue 12.
 pub(super) const SCENARIOS: &[Scenario] = &[
     passes("a-new-cluster", "three", |lab| {
         form(lab).and_then(|()| lab.settle(&Wanted::everyone()))
@@ -98,13 +98,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     fails("row-18-a-card-restored-from-a-copy", "three", row_18),
 ];
 
-/// The names of those that must pass.
+/// Returns the names of the scenarios that must pass.
 pub(super) fn gate() -> impl Iterator<Item = String> {
     let passing = SCENARIOS.iter().filter(|scenario| !scenario.failing);
     passing.map(|scenario| scenario.name.to_owned())
 }
 
-/// The scenarios named; a name that ends in `*` stands for all that begin so.
+/// Returns the named scenarios; a name that ends in `*` stands for all names with that prefix.
 pub(super) fn chosen(names: &[&str]) -> Result<Vec<String>> {
     let mut chosen = Vec::new();
     for name in names {
@@ -144,7 +144,7 @@ pub(super) fn list() {
     say("random-SEED");
 }
 
-/// Switches everybody on and waits for a healthy cluster.
+/// Switches every node on and waits for a healthy cluster.
 pub(super) fn form(lab: &mut Lab) -> Result<()> {
     lab.start_all()?;
     lab.wait_for_members(&Wanted::everyone())?;

@@ -1,4 +1,4 @@
-//! Programs that the node's scripts and its operator find first in their PATH.
+//! Programs that precede others in the PATH of the node's scripts and its operator.
 
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// How many times as fast the pauses of scripts pass, and the pauses of the unit.
+/// The factor by which the pauses of scripts and of the unit are shortened.
 pub(super) const SPEED: u32 = 10;
-/// Limits on what others take shrink less, since processors are not faster.
+/// The factor by which time limits are shortened. It is smaller because processors are not faster.
 const LIMIT_SPEED: u32 = 4;
-/// Where a node's `init` listens, for etcd's notifications and for `systemctl`.
+/// The socket of a node's `init`, for etcd's notifications and for `systemctl`.
 pub(super) const SOCKET: &str = "/run/lab/notify";
 
-/// `sleep SECONDS`, shorter.
+/// Runs `sleep SECONDS` with a shorter time.
 pub(super) fn sleep(arguments: &[String]) -> Result<ExitCode> {
     for word in arguments {
         std::thread::sleep(seconds(word)? / SPEED);
@@ -22,7 +22,7 @@ pub(super) fn sleep(arguments: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `timeout SECONDS COMMAND…`, with a shorter limit.
+/// Runs `timeout SECONDS COMMAND…` with a shorter limit.
 pub(super) fn timeout(arguments: &[String]) -> Result<ExitCode> {
     let at = arguments.iter().position(|word| !word.starts_with('-'));
     let at = at.context("timeout: no limit given")?;
@@ -35,7 +35,7 @@ pub(super) fn timeout(arguments: &[String]) -> Result<ExitCode> {
     Err(error).context("starting timeout")
 }
 
-/// `systemctl start|stop|restart etcd`.
+/// Runs `systemctl start|stop|restart etcd`.
 pub(super) fn systemctl(arguments: &[String]) -> Result<ExitCode> {
     let socket = UnixDatagram::unbound()?;
     let words = arguments.join(" ");
@@ -45,7 +45,7 @@ pub(super) fn systemctl(arguments: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `sudo COMMAND…`: the operator is root already.
+/// Runs `sudo COMMAND…`: the operator is already root.
 pub(super) fn sudo(arguments: &[String]) -> Result<ExitCode> {
     let (program, rest) = arguments.split_first().context("sudo: no command given")?;
     Err(Command::new(program).args(rest).exec()).with_context(|| format!("starting {program}"))

@@ -1,9 +1,9 @@
-//! Ending processes of a node: all of a service, as systemd ends a control group.
+//! Signals to all processes of a node's service, as systemd ends a control group.
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Sends a signal to every process of the service: all in this PID namespace but the first, and but an operator's, which have
-/// a session of their own.
+/// Sends a signal to every process of the service: all in this PID namespace except the first and an operator's, which have
+/// a separate session.
 pub(super) fn everyone(signal: Signal) -> usize {
     let own = session("self").unwrap_or(0);
     let victims: Vec<Pid> = processes()
@@ -11,7 +11,7 @@ pub(super) fn everyone(signal: Signal) -> usize {
         .filter_map(Pid::from_raw)
         .collect();
     for pid in &victims {
-        // It may have ended meanwhile.
+        // The process may have ended meanwhile.
         let _ = kill_process(*pid, signal);
     }
     victims.len()
@@ -22,7 +22,7 @@ fn processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The session of a process that runs; `None` for one that has ended and waits to be collected.
+/// Returns the session of a running process, or `None` for a zombie.
 fn session(pid: &str) -> Option<i32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

@@ -1,4 +1,4 @@
-//! Clients that write and read all the time, and remember every answer.
+//! Clients that continuously write and read, and record every answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,15 +12,15 @@ use super::history::History;
 use super::rng::Rng;
 use super::violation::{Invariant, Violation};
 
-/// Between two writes, and between two reads.
+/// The pause between two writes, and between two reads.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// What clients know.
+/// The clients' record.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Acknowledged writes that must be there.
+    /// Acknowledged writes that must still be readable.
     pub(super) acknowledged: BTreeMap<String, String>,
-    /// All writes that were ever acknowledged, and all reads that found what they should.
+    /// The numbers of all acknowledged writes and of all reads with the expected result.
     writes: u64,
     reads: u64,
     serving: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Ledger {
     violation: Option<Violation>,
 }
 
-/// Clients at work. They stop when this value is dropped.
+/// Running clients, which stop when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Traffic {
     shared: Arc<Shared>,
@@ -40,9 +40,9 @@ struct Shared {
     client: Client,
     history: History,
     ledger: Mutex<Ledger>,
-    /// Nodes that are on, with their names.
+    /// The nodes that are on, with their names.
     nodes: Mutex<Vec<(String, IpAddr)>>,
-    /// Held for reading during each request: whoever holds it for writing knows that none is under way.
+    /// A lock held for reading during each request: while it is held for writing, no request is in progress.
     gate: RwLock<()>,
     stopped: AtomicBool,
 }
@@ -73,7 +73,7 @@ impl Traffic {
         Self { shared, threads }
     }
 
-    /// Says which nodes clients may ask.
+    /// Sets the nodes that clients may query.
     pub(super) fn nodes(&self, nodes: Vec<(String, IpAddr)>) {
         *lock(&self.shared.nodes) = nodes;
     }
@@ -82,18 +82,18 @@ impl Traffic {
         lock(&self.shared.ledger)
     }
 
-    /// How many writes were acknowledged, and how many reads found what they should.
+    /// Returns the numbers of acknowledged writes and of reads with the expected result.
     pub(super) fn counts(&self) -> (u64, u64) {
         let ledger = self.ledger();
         (ledger.writes, ledger.reads)
     }
 
-    /// The first promise that clients saw broken.
+    /// Returns the first promise that clients saw broken.
     pub(super) fn violation(&self) -> Option<Violation> {
         self.ledger().violation.clone()
     }
 
-    /// Runs something while no request is under way.
+    /// Runs `work` while no request is in progress.
     pub(super) fn paused<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
         let _alone = self
             .shared
@@ -103,7 +103,7 @@ impl Traffic {
         work(&mut self.ledger())
     }
 
-    /// Ends all requests.
+    /// Stops the clients and waits for their requests.
     pub(super) fn stop(&mut self) {
         self.shared.stopped.store(true, Relaxed);
         for thread in self.threads.drain(..) {
@@ -168,7 +168,7 @@ impl Shared {
 }
 
 impl Ledger {
-    /// Remembers which cluster acknowledges writes: once another one does, the former must never do so again.
+    /// Records which cluster acknowledges writes: after another cluster does, the former must never do so again.
     fn served(&mut self, name: &str, header: &Header, history: &History) {
         let cluster = &header.cluster;
         if self.serving.as_ref() == Some(cluster) {

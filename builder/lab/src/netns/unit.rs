@@ -1,4 +1,4 @@
-//! The part of a unit file that says what runs, when, and what happens when it ends.
+//! The settings of a unit file that define its commands, their times, and the reaction to their end.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub(super) struct Unit {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) words: Vec<String>,
-    /// Whether its failure counts for nothing (`-`).
+    /// Whether its failure is ignored (`-`).
     pub(super) may_fail: bool,
 }
 
-/// Settings that restrict or schedule; they do not change what runs when.
+/// Settings that restrict or schedule processes without changing which commands run when.
 const SANDBOX: &[&str] = &[
     "AmbientCapabilities",
     "BindReadOnlyPaths",
@@ -50,7 +50,7 @@ const SANDBOX: &[&str] = &[
     "Group",
 ];
 
-/// Settings that `init` follows without reading them; another value would need code.
+/// Settings that `init` assumes instead of reading them; another value would need code.
 const FIXED: &[(&str, &str)] = &[
     ("Type", "notify"),
     ("TimeoutStartSec", "infinity"),
@@ -62,7 +62,7 @@ const FIXED: &[(&str, &str)] = &[
     ("Restart", "always"),
 ];
 
-/// Reads the section `[Service]`. What `init` would not obey is an error, so that a scenario never shows less than it says.
+/// Reads the section `[Service]`. A setting that `init` does not support is an error, so that no scenario ignores one.
 pub(super) fn parse(text: &str) -> Result<Unit> {
     let mut unit = Unit::default();
     let mut section = "";
@@ -98,7 +98,7 @@ fn setting(unit: &mut Unit, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a setting only restricts or schedules.
+/// Returns whether a setting only restricts or schedules processes.
 fn restricts(key: &str) -> bool {
     SANDBOX.contains(&key) || key.starts_with("Protect") || key.starts_with("Restrict")
 }

@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-/// Which promise was broken.
+/// A promise of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Invariant {
     /// At most one cluster serves.
     OneCluster,
-    /// Every acknowledged write is there.
+    /// Every acknowledged write remains readable.
     NoLostWrite,
     /// All members hold the same data.
     SameData,
-    /// Whoever can be a member is one within a bound.
+    /// Every possible member is a member within a bound.
     Membership,
-    /// Whoever is not a member says why on its console.
+    /// Every nonmember reports the reason on its console.
     Reason,
-    /// What one scenario expects beyond the others.
+    /// An expectation of one scenario only.
     Expectation,
 }
 
-/// A broken promise, and how it showed.
+/// A broken promise and its evidence.
 #[derive(Clone, Debug)]
 pub(super) struct Violation {
     pub(super) invariant: Invariant,
@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// Fails with a violation.
+/// Returns a violation as an error.
 pub(super) fn violated<T>(invariant: Invariant, text: impl Into<String>) -> anyhow::Result<T> {
     Err(Violation::new(invariant, text.into()).into())
 }

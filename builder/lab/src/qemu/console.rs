@@ -1,4 +1,4 @@
-//! What a node says on its serial console, and how far it got.
+//! A node's serial console, and the stage that the node has reached.
 
 use std::collections::VecDeque;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-/// How far a node got; each stage contains those before it.
+/// The stage that a node has reached; each stage includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Powered on.
+    /// The node is powered on; the kernel has printed nothing yet.
     Off,
     /// The kernel runs.
     Kernel,
-    /// The root is mounted and systemd runs.
+    /// The root file system is mounted and systemd runs.
     Systemd,
     /// The node's address is configured.
     Network,
@@ -26,7 +26,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// As shown to a person.
+    /// Returns the name for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "power",
@@ -39,7 +39,7 @@ impl Stage {
     }
 }
 
-/// The stage a line tells of, in the words of the kernel and of systemd.
+/// Returns the stage that a line of the kernel or of systemd indicates.
 fn stage_of(line: &str) -> Option<Stage> {
     const WORDS: [(&str, Stage); 7] = [
         ("Booting Linux on physical CPU", Stage::Kernel),
@@ -48,7 +48,7 @@ fn stage_of(line: &str) -> Option<Stage> {
         ("Reached target network-online.target", Stage::Network),
         ("Starting etcd.service", Stage::Etcd),
         ("Started etcd.service", Stage::Etcd),
-        // In the words of overlays/etcd/join: lines of systemd and the kernel sometimes run into each other.
+        // The text of overlays/etcd/join. A prefix is not required: lines of systemd and the kernel are sometimes joined.
         ("etcd-node: waiting for", Stage::Etcd),
     ];
     WORDS
@@ -58,9 +58,9 @@ fn stage_of(line: &str) -> Option<Stage> {
         .map(|(_, stage)| *stage)
 }
 
-/// Lines after which a node does not come up any more.
+/// Texts of lines after which a node cannot finish booting.
 const HOPELESS: [&str; 5] = [
-    // In the words of overlays/appliance/data.
+    // The text of overlays/appliance/data.
     "etcd-node: refused: ",
     "Kernel panic - not syncing",
     "Gave up waiting for root file system device",
@@ -68,10 +68,10 @@ const HOPELESS: [&str; 5] = [
     "Give root password for maintenance",
 ];
 
-/// How systemd marks what went wrong.
+/// systemd's marks for failures.
 const FAULTS: [&str; 2] = ["[FAILED]", "[ TIME ]"];
 
-/// How many lines are kept to be shown after a failure.
+/// The number of lines kept for display after a failure.
 const KEPT: usize = 40;
 
 /// The console of one run of a node, read as it grows.
@@ -99,7 +99,7 @@ impl Console {
         }
     }
 
-    /// Reads what is new and returns it line by line. A console that does not exist yet has said nothing.
+    /// Reads the new output and returns it line by line. A console that does not exist yet yields no lines.
     pub fn follow(&mut self) -> Result<Vec<String>> {
         let Ok(mut file) = fs_err::File::open(&self.path) else {
             return Ok(Vec::new());
@@ -110,17 +110,17 @@ impl Console {
         Ok(self.take(&new))
     }
 
-    /// The furthest stage so far.
+    /// Returns the furthest stage so far.
     pub fn stage(&self) -> Stage {
         self.stage
     }
 
-    /// The line after which there is no hope, and the first fault before it.
+    /// Returns the line after which the node cannot finish booting, with the first fault before it.
     pub fn hopeless(&self) -> Option<&str> {
         self.hopeless.as_deref()
     }
 
-    /// The last lines.
+    /// Returns the last lines.
     pub fn tail(&self) -> impl Iterator<Item = &str> {
         self.tail.iter().map(String::as_str)
     }
@@ -161,7 +161,7 @@ impl Console {
     }
 }
 
-/// systemd's moving stars, which say several times a second that something still goes on.
+/// Returns whether a line is systemd's moving stars, which show several times a second that a job is still running.
 fn is_waiting(line: &str) -> bool {
     let stars = line
         .trim_start()
@@ -170,7 +170,7 @@ fn is_waiting(line: &str) -> bool {
     stars.is_some_and(|(stars, told)| stars.contains('*') && told.contains("Job "))
 }
 
-/// Text without the escape sequences of terminals (ECMA-48, 5.4) and other control characters.
+/// Returns text without the escape sequences of terminals (ECMA-48, 5.4) and other control characters.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -178,7 +178,7 @@ fn plain(text: &str) -> String {
         match character {
             '\u{1b}' => {
                 if characters.next() == Some('[') {
-                    // Parameters, up to the letter that ends the sequence.
+                    // Skip the parameters, up to the letter that ends the sequence.
                     while characters.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
                 }
             }

@@ -1,13 +1,13 @@
-//! A cpio archive in the format "newc", as the kernel unpacks it over those before it in an initramfs
+//! A cpio archive in the format "newc", which the kernel unpacks over the preceding archives of an initramfs
 //! (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
 
 use std::collections::BTreeSet;
 
-/// Mode bits of a folder, of a file.
+/// Mode bits of a directory and of a file.
 const FOLDER: u32 = 0o040_755;
 const FILE: u32 = 0o100_644;
 
-/// An archive that grows.
+/// An archive under construction.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     bytes: Vec<u8>,
@@ -15,7 +15,7 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// Adds a file, and the folders above it; `path` has no leading `/`.
+    /// Adds a file and its parent directories; `path` has no leading `/`.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) {
         for (end, _) in path.match_indices('/') {
             let folder = &path[..end];
@@ -26,7 +26,7 @@ impl Archive {
         self.entry(path, FILE, content);
     }
 
-    /// The whole archive.
+    /// Returns the complete archive.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[]);
         self.bytes
@@ -47,7 +47,7 @@ impl Archive {
         self.pad();
     }
 
-    /// Names and contents begin at multiples of four.
+    /// Adds zeros up to a multiple of four, where names and contents must begin.
     fn pad(&mut self) {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }

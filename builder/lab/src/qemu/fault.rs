@@ -1,22 +1,22 @@
-//! Why a laboratory cannot work: what failed, who has to act, and the next step.
+//! Failures of the laboratory: what failed, who has to act, and the next step.
 
 use std::fmt;
 
-/// Who has to act.
+/// The party that has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The request or the setup of this computer is wrong: the user corrects it.
+    /// The request or the setup of this computer is wrong; the user corrects it.
     Usage,
-    /// The image is valid, but no machine here can boot it.
+    /// The image is valid, but no machine of the laboratory can boot it.
     Unsupported,
     /// A disk or a program of this computer failed.
     Storage,
 }
 
-/// A failure with its kind and the next step; the root of an `anyhow` chain.
+/// A failure with its kind and the next step: the root of an `anyhow` chain.
 #[derive(Debug)]
 pub struct Fault {
-    /// Who has to act.
+    /// The party that has to act.
     pub kind: FaultKind,
     /// What failed and where, without a full stop.
     pub message: String,

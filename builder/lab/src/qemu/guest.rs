@@ -1,4 +1,4 @@
-//! What one machine needs to know about the node it boots.
+//! The properties of a node that its machine needs.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -17,21 +17,21 @@ pub struct Guest {
     pub image: LockedImage,
     /// Size of the disk in bytes: a power of two, larger than the image.
     pub disk_size: u64,
-    /// How the node is reached.
+    /// The network interface of the node.
     pub interface: Interface,
-    /// An arm64 kernel as QEMU loads it; see [`kernel`](super::kernel()).
+    /// An arm64 kernel in the form that QEMU loads; see [`kernel`](super::kernel()).
     pub kernel: PathBuf,
     /// Its initramfs.
     pub initrd: Option<PathBuf>,
-    /// The device tree, for machines that have none of their own.
+    /// The device tree, for machines without one of their own.
     pub device_tree: Option<PathBuf>,
     /// The kernel's command line.
     pub cmdline: String,
-    /// The command line once the system has installed itself, if the first start only installs it.
+    /// The command line after the installation, if the first start only installs the system.
     pub installed: Option<String>,
 }
 
-/// An image that no other laboratory boots as long as this value exists.
+/// An image that no other laboratory boots while this value exists.
 #[derive(Debug)]
 pub struct LockedImage {
     path: PathBuf,
@@ -60,7 +60,7 @@ impl LockedImage {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the image.
     pub fn path(&self) -> &Path {
         &self.path
     }

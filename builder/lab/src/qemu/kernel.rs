@@ -1,4 +1,4 @@
-//! A Linux kernel as QEMU loads it.
+//! A Linux kernel in the form that QEMU loads.
 
 use std::io::Read as _;
 
@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::fault::{Fault, FaultKind};
 
-/// The kernel as QEMU wants it: unpacked, and checked to be one (Linux, Documentation/arch/arm64/booting.rst, 4).
+/// Returns the kernel unpacked, after checking that it is one (Linux, Documentation/arch/arm64/booting.rst, 4).
 pub fn kernel(bytes: Vec<u8>) -> Result<Vec<u8>> {
     const MAGIC: (usize, &[u8]) = (56, b"ARM\x64");
     let bytes = match bytes.strip_prefix(b"\x1f\x8b") {

@@ -1,49 +1,49 @@
-//! The machines QEMU can imitate, and the words that start one.
+//! The machines that QEMU emulates, and the command lines that start them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// An emulated processor is so slow that systemd would give up a disk it waits for (90 seconds by default).
+/// Options for long timeouts: on an emulated processor, systemd would give up on a slow disk (90 seconds by default).
 const PATIENCE: &str =
     "systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600";
 
-/// A machine that boots our images.
+/// A machine that boots node images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Machine {
-    /// QEMU's own machine: virtio disk and network, no real counterpart, fast.
+    /// QEMU's own machine: virtio disk and network, no physical counterpart, fast.
     Virt,
-    /// A Raspberry Pi 3 B with its SD card; the network is an adapter on USB.
+    /// A Raspberry Pi 3 B with its SD card and a USB network adapter.
     Raspi3b,
 }
 
-/// What one machine is started with.
+/// The configuration with which a machine is started.
 #[derive(Debug)]
 pub(super) struct Hardware {
     pub(super) kernel: PathBuf,
     pub(super) initrd: Option<PathBuf>,
     pub(super) device_tree: Option<PathBuf>,
     pub(super) cmdline: String,
-    /// A qcow2 file.
+    /// The disk, a qcow2 file.
     pub(super) disk: PathBuf,
-    /// Where all that is written is noted besides, with every flush.
+    /// The log of all writes and flushes, if they are logged.
     pub(super) log: Option<PathBuf>,
-    /// A second disk, as raw bytes; not every machine can have one.
+    /// A second disk with raw bytes, which not every machine supports.
     pub(super) second: Option<PathBuf>,
-    /// What comes out of the serial port.
+    /// The file that receives the output of the serial port.
     pub(super) console: PathBuf,
-    /// A socket on which QEMU answers questions.
+    /// The socket of QEMU's monitor.
     pub(super) monitor: PathBuf,
-    /// Name of the network device on our side.
+    /// The name of the network device on the host's side.
     pub(super) tap: String,
-    /// Hardware address of the network device on the node's side.
+    /// The hardware address of the network device on the node's side.
     pub(super) mac: String,
 }
 
 impl Machine {
-    /// The board whose sections of `config.txt` hold.
+    /// Returns the board whose sections of `config.txt` apply.
     pub fn board(self) -> &'static str {
         match self {
             Self::Virt => "pi4",
@@ -51,7 +51,7 @@ impl Machine {
         }
     }
 
-    /// Device trees to look for on the boot partition, best first; `virt` brings its own.
+    /// Returns the device trees to look for on the boot partition, best first; `virt` has its own.
     pub fn device_trees(self, upstream: bool) -> &'static [&'static str] {
         match (self, upstream) {
             (Self::Virt, _) => &[],
@@ -60,14 +60,14 @@ impl Machine {
         }
     }
 
-    /// What the kernel gets after the image's own command line; `upstream` says whose kernel it is.
+    /// Returns the options to add to the image's kernel command line; `upstream` states whether the kernel is upstream's.
     pub fn cmdline_additions(self, upstream: bool) -> String {
-        // QEMU's Raspberry Pi does not count its watchdog down: setting it is a reset.
+        // QEMU's Raspberry Pi does not implement the watchdog's countdown: setting it causes a reset.
         let hardware = match (self, upstream) {
-            // The firmware would have replaced serial0 by the real name of the port.
+            // The firmware would replace serial0 by the actual name of the port.
             (Self::Virt, _) => "console=ttyAMA0,115200",
             (Self::Raspi3b, true) => "console=ttyS1,115200 systemd.watchdog_sec=0",
-            // Raspberry Pi's own USB driver uses fast interrupts, which QEMU does not have.
+            // Raspberry Pi's own USB driver uses fast interrupts, which QEMU does not support.
             (Self::Raspi3b, false) => {
                 "console=ttyAMA0,115200 dwc_otg.fiq_fsm_enable=0 dwc_otg.lpm_enable=0 net.ifnames=0 \
                  systemd.watchdog_sec=0"
@@ -76,10 +76,10 @@ impl Machine {
         format!("{hardware} {PATIENCE}")
     }
 
-    /// The arguments of `qemu-system-aarch64`.
+    /// Returns the arguments of `qemu-system-aarch64`.
     pub(super) fn arguments(self, hardware: &Hardware) -> Vec<OsString> {
         let mut words = Words::default();
-        // Without `-no-reboot` a panicking kernel would start over and over.
+        // Without `-no-reboot` a panicking kernel would restart endlessly.
         words.add("-nodefaults -no-reboot -display none -monitor none");
         words.path("-kernel", &hardware.kernel);
         if let Some(initrd) = &hardware.initrd {
@@ -110,7 +110,7 @@ impl Machine {
                     ));
                     words.add("-device virtio-blk-pci,drive=second,serial=second");
                 }
-                // No boot from the network: no option ROM is needed.
+                // The machine does not boot from the network and needs no option ROM.
                 words.add(&format!(
                     "-device virtio-net-pci,netdev=net,romfile=,mac={mac}"
                 ));
@@ -120,7 +120,7 @@ impl Machine {
                 words.add("-M raspi3b -m 1G");
                 words.add(&format!("-drive {disk},if=sd"));
                 words.add(&format!("-device usb-net,netdev=net,mac={mac}"));
-                // The first port is the PL011, the second the mini UART; one of them is the console.
+                // The first port is the PL011, the second the mini UART; either can be the console.
                 words.add(&format!("-chardev file,id=port,path={console},mux=on"));
                 words.add("-serial chardev:port -serial chardev:port");
             }
@@ -129,7 +129,7 @@ impl Machine {
     }
 }
 
-/// What holds the disk, with QEMU's `blklogwrites` over it if writes are noted.
+/// Returns the drive of the disk, with QEMU's `blklogwrites` on top if writes are logged.
 fn drive(hardware: &Hardware) -> String {
     let disk = hardware.disk.display();
     match &hardware.log {
@@ -142,7 +142,7 @@ fn drive(hardware: &Hardware) -> String {
     }
 }
 
-/// Words of a command line.
+/// The words of a command line.
 #[derive(Default)]
 struct Words(Vec<OsString>);
 

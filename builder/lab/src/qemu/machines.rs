@@ -1,6 +1,6 @@
-//! The machines: started, killed and started again, each with a disk that keeps what it wrote.
+//! The machines of a cluster, which can be started and killed repeatedly; each disk keeps what was written to it.
 //!
-//! Lives inside the namespaces ([`enclosed`](super::enclosed)).
+//! This module runs inside the namespaces ([`enclosed`](super::enclosed)).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -25,20 +25,20 @@ pub struct Machines {
     powered: Vec<Powered>,
 }
 
-/// One machine.
+/// One machine, on or off.
 #[derive(Debug)]
 struct Powered {
     hardware: Hardware,
     console: Console,
-    /// How often it was started.
+    /// The number of starts.
     starts: u32,
-    /// The kernel's command line from the start that follows the installation.
+    /// The kernel's command line for the start after the installation.
     installed: Option<String>,
     qemu: Option<Child>,
 }
 
 impl Machines {
-    /// Prepares network and disks; no machine runs yet.
+    /// Prepares the network and the disks; no machine runs yet.
     pub fn open(machine: Machine, scratch: Scratch, guests: Vec<Guest>) -> Result<Self> {
         let interfaces: Vec<_> = guests.iter().map(|guest| guest.interface).collect();
         network::make(&interfaces)?;
@@ -62,7 +62,7 @@ impl Machines {
         })
     }
 
-    /// Switches a node on; its disk is as it left it.
+    /// Switches a node on; its disk is unchanged since its last run.
     pub fn start(&mut self, name: &str) -> Result<()> {
         let (machine, index) = (self.machine, self.index(name)?);
         let powered = &mut self.powered[index];
@@ -93,8 +93,8 @@ impl Machines {
         Ok(())
     }
 
-    /// From its next start on, everything the node writes is noted in the file that is returned, with every flush, in
-    /// the format of dm-log-writes. Its disk is the image again, without what was written so far.
+    /// Logs all writes and flushes of the node from its next start on, and returns the file of the log, in the format of
+    /// dm-log-writes. Resets the disk to the image: earlier writes are lost.
     pub fn note_writes(&mut self, name: &str) -> Result<PathBuf> {
         let index = self.index(name)?;
         let guest = &self.guests[index];
@@ -108,8 +108,8 @@ impl Machines {
         Ok(log)
     }
 
-    /// From its next start on, the node has an empty disk of that many bytes besides its card. On `virt` its system calls it
-    /// `/dev/disk/by-id/virtio-second`; no other machine has it.
+    /// Adds an empty second disk of `size` bytes from the node's next start on. On `virt` the node's system names it
+    /// `/dev/disk/by-id/virtio-second`; no other machine supports it.
     pub fn attach(&mut self, name: &str, size: u64) -> Result<()> {
         let index = self.index(name)?;
         let path = self.scratch.path(&format!("{name}.second"));
@@ -119,26 +119,26 @@ impl Machines {
         Ok(())
     }
 
-    /// The card of a node, as a qcow2 file; for whoever flashes it while the node is off.
+    /// Returns the card of a node, a qcow2 file that can be flashed while the node is off.
     pub fn card(&self, name: &str) -> Result<&Path> {
         let index = self.index(name)?;
         Ok(&self.powered[index].hardware.disk)
     }
 
-    /// Where QEMU answers questions about a running machine (its QMP reference).
+    /// Returns the socket of a running machine's monitor (see QEMU's QMP reference).
     pub fn monitor(&self, name: &str) -> Result<&Path> {
         let index = self.index(name)?;
         Ok(&self.powered[index].hardware.monitor)
     }
 
-    /// What a node says.
+    /// Returns the console of a node.
     pub fn console(&mut self, name: &str) -> Result<&mut Console> {
         let index = self.index(name)?;
         Ok(&mut self.powered[index].console)
     }
 
-    /// Why a machine that was started does not run any more, in the words of QEMU. One that has installed its system is
-    /// started again: QEMU cannot do that itself, since the command line is another then.
+    /// Returns why a started machine no longer runs, in QEMU's words. A machine that has installed its system is restarted
+    /// here, because QEMU cannot restart it with another command line.
     pub fn stopped(&mut self, name: &str) -> Result<Option<String>> {
         let index = self.index(name)?;
         let powered = &mut self.powered[index];
@@ -168,7 +168,7 @@ impl Machines {
     }
 }
 
-/// Machines do not outlive their laboratory, even where no namespace ends with it.
+/// Kills the machines, which must not outlive their laboratory even if no namespace ends with it.
 impl Drop for Machines {
     fn drop(&mut self) {
         for qemu in self
@@ -198,7 +198,7 @@ fn hardware(guest: &Guest, number: usize, scratch: &Scratch) -> Result<Hardware>
     })
 }
 
-/// Where QEMU's own words go.
+/// Returns the file of QEMU's own messages.
 fn complaints(hardware: &Hardware) -> PathBuf {
     hardware.console.with_extension("qemu")
 }

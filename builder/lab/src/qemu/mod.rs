@@ -1,9 +1,9 @@
-//! Machines in QEMU that boot node images on a private network, without root and without a trace afterwards.
+//! Machines in QEMU that boot node images on a private network, without root privileges and without leaving traces.
 //!
-//! The images are only read: each machine writes into a file in memory that is laid over its image. Everything runs inside
-//! namespaces that end with the process ([`enclosed`]).
+//! The images are only read: each machine writes into an overlay in memory. Everything runs inside namespaces that end with
+//! the process ([`enclosed`]).
 //!
-//! The caller knows what a node is; this module knows what a machine is. A [`Guest`] is all that passes from one to the other.
+//! The caller knows nodes, this module knows machines; a [`Guest`] contains everything that the caller passes.
 
 mod console;
 mod cpio;

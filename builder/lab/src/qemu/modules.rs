@@ -1,7 +1,7 @@
-//! The modules of a borrowed Debian kernel, for a root that has none of them.
+//! The modules of a Debian kernel that boots a root without kernel modules.
 //!
-//! The initramfs brings what a disk, an ext4 root and a network need; what the running system asks for besides is appended to
-//! it and loaded before the root is entered.
+//! The initramfs contains the modules for a disk, an ext4 root and a network. The other modules that the running system needs
+//! are appended to it and loaded before the root is entered.
 
 use anyhow::Result;
 use diskimg::ReadFs;
@@ -9,13 +9,13 @@ use diskimg::ReadFs;
 use super::cpio::Archive;
 use super::fault::{Fault, FaultKind};
 
-/// What is loaded besides: the boot partition's file system with its character sets, and what systemd mounts on demand.
+/// The additional modules: the boot partition's file system with its character sets, and those of systemd's mounts on demand.
 const MODULES: [&str; 5] = ["vfat", "nls_cp437", "nls_ascii", "autofs4", "binfmt_misc"];
 
-/// Where kernels keep their modules.
+/// The directory in which kernels keep their modules.
 const FOLDER: &str = "usr/lib/modules";
 
-/// An archive with [`MODULES`], those they need, and the list that makes initramfs-tools load them (initramfs-tools(7)).
+/// Returns an archive with the modules of `MODULES`, their dependencies, and the list of modules to load (see initramfs-tools(7)).
 pub fn modules(root: &mut dyn ReadFs, kernel: &str) -> Result<Vec<u8>> {
     let releases = root.read_dir(&format!("/{FOLDER}"))?;
     let release = releases.iter().find(|release| kernel.ends_with(*release));
@@ -38,7 +38,7 @@ pub fn modules(root: &mut dyn ReadFs, kernel: &str) -> Result<Vec<u8>> {
     Ok(archive.finish())
 }
 
-/// The files of [`MODULES`] by `modules.dep`: a line for each module, its file and after a colon all that it needs.
+/// Returns the files of [`MODULES`] and their dependencies by `modules.dep`, which has a line `FILE: DEPENDENCIES` per module.
 fn closure(needs: &str) -> Option<Vec<&str>> {
     let mut files = Vec::new();
     for module in MODULES {

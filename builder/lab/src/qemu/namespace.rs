@@ -1,11 +1,11 @@
-//! A world of our own: network, process and mount namespaces, in which this program runs once more.
+//! Private network, process and mount namespaces, in which this program runs a second time.
 //!
 //! ```text
-//!   etcd-image boot ──▶ setpriv (dies with us) ──▶ unshare ──▶ etcd-image, process 1 of its namespace ──▶ QEMU, ssh
+//!   etcd-image boot ──▶ setpriv (ends with it) ──▶ unshare ──▶ etcd-image, process 1 of its namespace ──▶ QEMU, ssh
 //! ```
 //!
-//! **Invariant**: nothing is left behind. The kernel kills `unshare` when we end, however we end, then process 1, then
-//! everything else in its namespace; bridge, taps and the scratch folder go with the last process.
+//! **Invariant**: no trace remains. The kernel kills `unshare` when this process ends for any reason, then process 1, then
+//! everything else in its namespace. Bridge, taps and the scratch directory end with the last process.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -15,7 +15,7 @@ use anyhow::Result;
 use super::fault::{Fault, FaultKind};
 use super::program::{SETPRIV, UNSHARE};
 
-/// The namespaces, as root and otherwise. The user namespace makes the person root over the others.
+/// The namespaces for root, and those for other users. The user namespace makes the user root over the others.
 const PLAIN: &[&str] = &["--net", "--pid", "--mount", "--fork", "--kill-child"];
 const WITH_USER: &[&str] = &[
     "--user",
@@ -27,9 +27,9 @@ const WITH_USER: &[&str] = &[
     "--kill-child",
 ];
 
-/// How another terminal gets into our namespaces.
+/// Returns the command that enters the namespaces from another terminal.
 pub fn enter_command() -> String {
-    // This /proc is still that of the world outside.
+    // This /proc is still that of the host.
     let process = fs_err::read_link("/proc/self").unwrap_or_default();
     let map = fs_err::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let outside = map.split_whitespace().nth(1).unwrap_or("0");
@@ -41,7 +41,7 @@ pub fn enter_command() -> String {
     format!("nsenter --target {}{user} --net --", process.display())
 }
 
-/// A command that runs `program` inside; add its arguments.
+/// Returns a command that runs `program` inside the namespaces; the caller adds the arguments.
 pub fn enclosed(program: &Path) -> Result<Command> {
     let flags = possible()?;
     let mut command = SETPRIV.command()?;
@@ -50,7 +50,7 @@ pub fn enclosed(program: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// The namespaces this machine lets us have.
+/// Returns the flags of the namespaces that this machine permits.
 fn possible() -> Result<&'static [&'static str]> {
     let root = rustix::process::geteuid().is_root();
     let plain = root.then(|| attempt(PLAIN)).transpose()?;

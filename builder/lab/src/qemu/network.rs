@@ -1,4 +1,4 @@
-//! One Ethernet for the machines: a bridge that has the gateway's address, and a tap per node.
+//! One Ethernet network for the machines: a bridge with the gateway's address, and a tap per node.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -11,9 +11,9 @@ use super::program::IP;
 /// The static address of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// The address itself.
+    /// The address.
     pub address: IpAddr,
-    /// Prefix length of its network.
+    /// The prefix length of its network.
     pub prefix: u8,
     /// The router that the node uses.
     pub gateway: Option<IpAddr>,
@@ -21,7 +21,7 @@ pub struct Interface {
 
 const BRIDGE: &str = "nodes";
 
-/// Makes bridge and taps in this namespace. They end with it.
+/// Creates the bridge and the taps in this namespace, with which they end.
 pub(super) fn make(nodes: &[Interface]) -> Result<()> {
     if !Path::new("/dev/net/tun").exists() {
         return Err(Fault::new(
@@ -36,7 +36,7 @@ pub(super) fn make(nodes: &[Interface]) -> Result<()> {
     ip("link set lo up")?;
     ip(&format!("link add {BRIDGE} type bridge"))?;
     let (host, prefix) = (host_address(nodes), first.prefix);
-    // An IPv6 address is otherwise not usable until the kernel has looked for others who have it.
+    // Without `nodad`, an IPv6 address is not usable until the kernel has searched for duplicates.
     let at_once = if host.is_ipv6() { " nodad" } else { "" };
     ip(&format!(
         "address add {host}/{prefix} dev {BRIDGE}{at_once}"
@@ -50,12 +50,12 @@ pub(super) fn make(nodes: &[Interface]) -> Result<()> {
     first_gateway_link_local(first)
 }
 
-/// Name of a node's device on our side.
+/// Returns the name of a node's device on the host's side.
 pub(super) fn tap(number: usize) -> String {
     format!("node{number}")
 }
 
-/// Hardware address of a node. It begins as that of a Raspberry Pi 3 does, because Linux calls an adapter on USB `eth0`
+/// Returns the hardware address of a node. It has the prefix of a Raspberry Pi 3, because Linux names a USB adapter `eth0`
 /// only if its address is globally assigned.
 pub(super) fn mac(number: usize) -> String {
     format!(
@@ -65,7 +65,7 @@ pub(super) fn mac(number: usize) -> String {
     )
 }
 
-/// A gateway such as `fe80::1` is ours, too, beside the address we are reached by.
+/// Adds a link-local gateway such as `fe80::1` to the bridge, in addition to the address of the host.
 fn first_gateway_link_local(node: &Interface) -> Result<()> {
     match node.gateway {
         Some(gateway) if is_link_local(gateway) => {
@@ -75,7 +75,7 @@ fn first_gateway_link_local(node: &Interface) -> Result<()> {
     }
 }
 
-/// Our address on the nodes' network: the gateway's, or the first that no node has.
+/// Returns the host's address on the nodes' network: the gateway's, or the first that no node has.
 fn host_address(nodes: &[Interface]) -> IpAddr {
     let gateway = nodes.first().and_then(|node| node.gateway);
     if let Some(gateway) = gateway.filter(|gateway| !is_link_local(*gateway)) {
@@ -96,7 +96,7 @@ fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
-/// The address `offset` after the start of the network that `address` lies in.
+/// Returns the address `offset` after the start of the network that contains `address`.
 fn nth(address: IpAddr, prefix: u8, offset: u32) -> IpAddr {
     match address {
         IpAddr::V4(address) => {

@@ -1,4 +1,4 @@
-//! Programs of other authors, started and waited for.
+//! External programs that the laboratory runs.
 #![expect(
     clippy::disallowed_methods,
     reason = "starts QEMU, its network and ssh"
@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use super::fault::{Fault, FaultKind};
 
-/// A program that is needed and the Debian package it comes in.
+/// An external program and the Debian package that contains it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Program {
     name: &'static str,
@@ -26,7 +26,7 @@ pub(super) const MOUNT: Program = Program::new("mount", "mount");
 pub(super) const UNSHARE: Program = Program::new("unshare", "util-linux");
 pub(super) const SETPRIV: Program = Program::new("setpriv", "util-linux");
 
-/// Fails unless every program that a boot starts is installed.
+/// Fails unless every program needed for a boot is installed.
 pub fn check_installed() -> Result<()> {
     let mut programs = [QEMU, IP, SSH, MOUNT, UNSHARE, SETPRIV].into_iter();
     programs.try_for_each(|program| program.find().map(drop))
@@ -37,7 +37,7 @@ impl Program {
         Self { name, package }
     }
 
-    /// Where it is; administrators' folders are searched, too, since a person's `PATH` often lacks them.
+    /// Returns the path. Administrators' directories are searched as well, because a user's `PATH` often lacks them.
     pub(super) fn find(self) -> Result<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(Into::into));
@@ -57,20 +57,20 @@ impl Program {
         })
     }
 
-    /// A command that reads nothing.
+    /// Returns a command without standard input.
     pub(super) fn command(self) -> Result<Command> {
         let mut command = Command::new(self.find()?);
         command.stdin(Stdio::null());
         Ok(command)
     }
 
-    /// Runs it to its end, whatever that is.
+    /// Runs the program to its end, whether it succeeds or not.
     pub(super) fn output(self, arguments: &[impl AsRef<OsStr>]) -> Result<Output> {
         let output = self.command()?.args(arguments).output();
         output.map_err(|error| self.failed(&error.to_string()))
     }
 
-    /// Runs it; what it says on standard error is the failure.
+    /// Runs the program; a failure contains its standard error.
     pub(super) fn run(self, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
         let output = self.output(arguments)?;
         match output.status.success() {

@@ -1,32 +1,32 @@
-//! An empty disk in QEMU's format qcow2 that reads from an image and takes all writes itself.
+//! An empty disk in QEMU's format qcow2 that reads from an image and stores all writes itself.
 //!
 //! Format: <https://www.qemu.org/docs/master/interop/qcow2.html>. The file has a header, a table of reference counts for its
-//! own clusters, and a first-level table without entries: every cluster still comes from the image. Numbers are big-endian.
+//! own clusters, and a first-level table without entries: every cluster is still read from the image. Numbers are big-endian.
 
 use std::fs::File;
 use std::io::{self, Error, ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Size of a cluster: 64 KiB, as QEMU chooses.
+/// The size of a cluster: 64 KiB, QEMU's default.
 const CLUSTER_BITS: u32 = 16;
 const CLUSTER: u64 = 1 << CLUSTER_BITS;
 
-/// Bytes of the disk behind one entry of the first-level table: a cluster of 8-byte entries, each for a cluster.
+/// The bytes of the disk behind one entry of the first-level table: a cluster of 8-byte entries, one per cluster.
 const PER_ENTRY: u64 = CLUSTER * (CLUSTER / 8);
 
-/// The header of version 3 without optional fields.
+/// The length of the header of version 3 without optional fields.
 const HEADER: u32 = 104;
 
-/// The longest name of an image that the format allows.
+/// The longest file name of a backing image that the format allows.
 const LONGEST_NAME: usize = 1023;
 
-/// Header, table and block of reference counts; then the first-level table.
+/// The places of the table and the block of reference counts, after the header; the first-level table follows.
 const COUNTS_TABLE: u64 = CLUSTER;
 const COUNTS_BLOCK: u64 = 2 * CLUSTER;
 const FIRST_LEVEL: u64 = 3 * CLUSTER;
 
-/// Writes into `file`, which is empty, a disk of `size` bytes over the raw image at an absolute path.
+/// Writes a disk of `size` bytes into the empty `file`, over the raw image at an absolute path.
 pub(super) fn create_overlay(file: &mut File, image: &Path, size: u64) -> io::Result<()> {
     let name = image.as_os_str().as_bytes();
     let invalid = |reason| Err(Error::new(ErrorKind::InvalidInput, reason));
@@ -39,7 +39,7 @@ pub(super) fn create_overlay(file: &mut File, image: &Path, size: u64) -> io::Re
     if clusters > CLUSTER / 2 {
         return invalid("the disk is too large for one block of reference counts");
     }
-    // An extension states that the image is raw, so that QEMU does not guess from what the image contains.
+    // An extension states that the image is raw, so that QEMU does not guess its format from its contents.
     let name_at = HEADER + 8 + 8 + 8;
     let (name_length, entries) = (narrow(name.len() as u64)?, narrow(entries)?);
     let mut head = Vec::new();
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// What a program of QEMU prints; it must succeed.
+    /// Returns the output of a QEMU program, which must succeed.
     fn said(program: &str, words: &[&str]) -> String {
         let output = Command::new(program)
             .args(words)

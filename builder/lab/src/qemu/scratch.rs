@@ -1,4 +1,4 @@
-//! A folder in memory that ends with the namespace: kernels, overlays, consoles.
+//! A directory in memory that ends with the namespace and holds kernels, overlays and consoles.
 #![expect(clippy::disallowed_methods, reason = "writes into memory only")]
 
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use super::fault::{Fault, FaultKind};
 use super::program::MOUNT;
 use super::qcow2;
 
-/// Folders every Linux has and no boot needs; one of them is covered, for us only.
+/// Directories that exist on every Linux and that no boot needs; one of them is covered inside the namespace only.
 const PLACES: [&str; 3] = ["/dev/shm", "/mnt", "/media"];
 
-/// The folder, and what is already in it.
+/// The directory, and the files already in it.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
@@ -20,7 +20,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Mounts it where it hides none of the files that are `needed`.
+    /// Mounts the directory where it hides none of the files that are `needed`.
     pub fn mount(needed: &[&Path]) -> Result<Self> {
         let free = |place: &&&str| {
             Path::new(place).is_dir() && !needed.iter().any(|path| path.starts_with(place))
@@ -41,12 +41,12 @@ impl Scratch {
         })
     }
 
-    /// A path in it.
+    /// Returns a path in the directory.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Keeps bytes, equal ones once: nodes share their kernel.
+    /// Stores bytes in a file and returns its path. Equal bytes are stored once, because nodes share their kernel.
     pub fn keep(&mut self, bytes: &[u8]) -> Result<PathBuf> {
         for path in &self.kept {
             if fs_err::read(path)? == bytes {
@@ -59,7 +59,7 @@ impl Scratch {
         Ok(path)
     }
 
-    /// A disk that takes all writes and reads the rest from the image, which is not touched.
+    /// Creates a disk that stores all writes and reads the rest from the image, which stays unchanged.
     pub(super) fn overlay(&self, node: &str, image: &Path, size: u64) -> Result<PathBuf> {
         let path = self.path(&format!("{node}.qcow2"));
         let made = std::fs::File::create(&path);

@@ -1,4 +1,4 @@
-//! A node from inside, through ssh(1), as the person who will look after it.
+//! Access to a node through ssh(1), as its administrator.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::program::SSH;
 
-/// What ssh(1) says when asking again would not help.
+/// Messages of ssh(1) after which a retry would not help.
 const REFUSALS: [&str; 2] = ["Permission denied", "Host key verification failed"];
 
 /// How to reach the nodes of one cluster.
@@ -16,25 +16,25 @@ const REFUSALS: [&str; 2] = ["Permission denied", "Host key verification failed"
 pub struct Ssh {
     /// The file with their host keys.
     pub known_hosts: PathBuf,
-    /// Who logs in.
+    /// The user name for the login.
     pub user: String,
-    /// Private keys to try, besides those of the agent.
+    /// Private keys to try, in addition to the agent's.
     pub identities: Vec<PathBuf>,
 }
 
-/// Who logs in.
+/// The identity used to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
-    /// A stranger without a key.
+    /// A client without a key.
     Nobody,
-    /// The person, with agent and keys.
+    /// The user, with agent and keys.
     Person,
 }
 
-/// What ssh said.
+/// The result of a command run through ssh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Whether the command was run and succeeded.
+    /// Whether the command ran and succeeded.
     pub done: bool,
     /// The command's standard output.
     pub out: String,
@@ -43,14 +43,14 @@ pub struct Said {
 }
 
 impl Said {
-    /// Whether asking again would bring the same: we were let in, or refused.
+    /// Returns whether a retry would give the same result: access was granted or refused.
     pub fn is_decided(&self) -> bool {
         self.done || REFUSALS.iter().any(|words| self.text.contains(words))
     }
 }
 
 impl Ssh {
-    /// Runs a command on a node; one attempt.
+    /// Runs a command on a node, with one attempt.
     pub fn run(&self, address: IpAddr, login: Login, command: &str) -> Result<Said> {
         let mut words = options(&self.known_hosts, login);
         if login == Login::Person {
@@ -68,7 +68,7 @@ impl Ssh {
     }
 }
 
-/// Nothing of the person's configuration counts, only what `build` wrote; nothing is asked.
+/// Returns the options of ssh, which ignore the user's configuration, use only the files of `build`, and disable all prompts.
 fn options(hosts: &Path, login: Login) -> Vec<OsString> {
     let mut known_hosts = OsString::from("UserKnownHostsFile=\"");
     known_hosts.push(hosts);
@@ -83,7 +83,7 @@ fn options(hosts: &Path, login: Login) -> Vec<OsString> {
         "StrictHostKeyChecking=yes",
         "BatchMode=yes",
         "ConnectTimeout=30",
-        // A node that freezes does not hold us for ever.
+        // Without these options, a node that freezes would block this process indefinitely.
         "ServerAliveInterval=15",
         "ServerAliveCountMax=8",
         "LogLevel=ERROR",

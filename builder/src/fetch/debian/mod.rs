@@ -1,9 +1,9 @@
-//! Makes the `debian-trixie` base: a bootable Raspberry Pi image of nothing but Debian's own signed packages.
+//! Makes the `debian-trixie` base: a bootable Raspberry Pi image that consists only of Debian's own signed packages.
 //!
-//! The work itself is `recipes/debian-trixie/make.sh`, run inside fresh mount and process namespaces (and a user namespace
-//! when we are not root); its trees live in memory there and vanish with it, however it ends. Linux only.
-//! apt, started by mmdebstrap, resolves, downloads and checks Debian's signatures. The machine's own programs then stand in
-//! for the arm64 ones while packages are configured, which spares nearly all of the emulation.
+//! `recipes/debian-trixie/make.sh` does the work in fresh mount and process namespaces, and in a user namespace unless we are
+//! root. Its trees live in memory there and vanish with it, however it ends. Linux only.
+//! mmdebstrap starts apt, which resolves and downloads packages and checks Debian's signatures. The machine's own programs
+//! then replace the arm64 ones while packages are configured, which avoids nearly all of the emulation.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ mod packages;
 pub(super) use inputs::Inputs;
 pub(super) use packages::download as download_packages;
 
-/// Makes the raw image in `work_dir` and returns its path. Beside it are left `debian-trixie.packages`, the record of what
-/// went in, Debian's packages of etcd, and `make.log`, what the tools said. `say` is given one line for each step.
+/// Makes the raw image in `work_dir` and returns its path. Beside it remain `debian-trixie.packages` (the list of packages),
+/// Debian's packages of etcd, and `make.log` (the output of the tools). Calls `say` with one line for each step.
 pub(super) fn make(
     inputs: &Inputs,
     work_dir: &Path,

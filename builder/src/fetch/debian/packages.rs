@@ -1,5 +1,5 @@
-//! etcd's Debian packages alone: apt resolves and downloads them, and checks Debian's signatures, in folders of its own.
-//! Nothing of the machine's apt is read but its proxies, and nothing of it is changed.
+//! Downloads etcd's Debian packages alone. apt resolves and downloads them and checks Debian's signatures.
+//! It uses separate directories, reads only the proxies from the machine's apt configuration, and changes nothing of it.
 #![expect(
     clippy::disallowed_methods,
     reason = "apt downloads the packages; its configuration is scratch of the cache"
@@ -39,7 +39,7 @@ const PROXIES: [&str; 5] = [
     "Acquire::https",
 ];
 
-/// Where trixie's packages are, as `fetch.sh` of the recipe has it for the whole base.
+/// Returns trixie's package sources, the same as in the recipe's `fetch.sh` for the whole base.
 fn sources(mirror: &str) -> String {
     let keys = tools::KEYS;
     if mirror.starts_with("deb ") {
@@ -61,7 +61,7 @@ fn sources(mirror: &str) -> String {
     .concat()
 }
 
-/// apt reads this before anything else, so that the machine's own files are never looked at.
+/// Returns the configuration that apt reads first and that keeps it from reading the machine's own files.
 fn configuration(work_dir: &Path, proxies: &str) -> String {
     let work = work_dir.display();
     format!(
@@ -115,7 +115,7 @@ fn apt(work_dir: &Path, program: &str, arguments: &[&str]) -> Result<Output> {
     ))
 }
 
-/// apt names the file after the package's version.
+/// Renames a downloaded package, which apt names after its version.
 fn rename(work_dir: &Path, package: &str) -> Result<()> {
     for entry in fs_err::read_dir(work_dir)? {
         let path = entry?.path();

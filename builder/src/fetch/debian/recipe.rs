@@ -1,4 +1,4 @@
-//! The files of `recipes/debian-trixie/`, built into the program.
+//! The files of `recipes/debian-trixie/`, embedded in the program.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,14 @@ macro_rules! recipe_files {
     };
 }
 
-/// Name below the recipe's folder, and content.
+/// The files, each by its name below the recipe's directory and its content.
 const FILES: [(&str, &str); 15] = recipe_files! {
     "make.sh" "fetch.sh" "standins.sh" "configure.sh" "boot.sh" "settle.sh" "image.sh"
     "packages" "tools" "mke2fs.conf"
     "files/cmdline.txt" "files/fstab" "files/hosts" "files/raspi-firmware" "files/initramfs"
 };
 
-/// Everything of the recipe that can change the image: names and contents in turn.
+/// Returns every part of the recipe that can change the image: names and contents in turn.
 pub(super) fn parts<'a>() -> impl Iterator<Item = &'a str> {
     FILES.iter().flat_map(|&(name, content)| [name, content])
 }

@@ -1,4 +1,4 @@
-//! Runs `make.sh` in namespaces of its own and passes on what it says.
+//! Runs `make.sh` in separate namespaces and reports its progress.
 #![expect(
     clippy::disallowed_methods,
     reason = "this recipe is made by mmdebstrap, the one exception to not shelling out"
@@ -16,7 +16,7 @@ use super::tools::Tools;
 use crate::failure::{Failure, Kind};
 use crate::hex;
 
-/// Runs the script of `recipe_dir`; it leaves `image.raw` and `debian-trixie.packages` in `work_dir`.
+/// Runs the script of `recipe_dir`, which leaves `image.raw` and `debian-trixie.packages` in `work_dir`.
 pub(super) fn make_script(
     inputs: &Inputs,
     tools: &Tools,
@@ -34,7 +34,7 @@ pub(super) fn make_script(
     finish(command.spawn().context("starting unshare")?, &log, say)
 }
 
-/// `unshare` with what is needed so that nothing survives the script: neither mounts nor processes.
+/// Returns an `unshare` command whose options make sure that no mount or process outlives the script.
 fn isolated(tools: &Tools) -> Command {
     let mut command = Command::new("unshare");
     if tools.needs_user_namespace {
@@ -50,7 +50,7 @@ fn settings(command: &mut Command, inputs: &Inputs, tools: &Tools) {
         "EMULATOR",
         tools.emulator.as_deref().unwrap_or(Path::new("")),
     );
-    // on disk the id is a little-endian number, in PARTUUIDs it is written as one
+    // On disk the id is a little-endian number; PARTUUIDs contain that number in hexadecimal.
     command.env(
         "DISK_ID",
         format!("{:08x}", u32::from_le_bytes(inputs.disk_id())),
@@ -60,7 +60,7 @@ fn settings(command: &mut Command, inputs: &Inputs, tools: &Tools) {
     command.env("HASH_SEED", inputs.uuid("hash seed"));
 }
 
-/// Waits for the end. The script watches its standard input, which the kernel closes should we be killed.
+/// Waits for the script to end. The script watches its standard input, which the kernel closes if this process is killed.
 fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<()> {
     let _alive = script.stdin.take();
     let steps = script.stdout.take().context("reading the script's steps")?;
@@ -78,7 +78,7 @@ fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<(
     ))
 }
 
-/// The last lines of the log that may say what was wrong.
+/// Returns the last lines of the log, which may contain the cause.
 fn last_words(log: &Path) -> String {
     let text = fs::read(log)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

@@ -1,4 +1,4 @@
-//! The partition table: pi-gen's, to the sector.
+//! The partition table, identical to pi-gen's in every sector number.
 //!
 //! ```text
 //! LBA 0        16384 (8 MiB)             1064960 (520 MiB)            end, a multiple of 8 MiB
@@ -19,10 +19,10 @@ const FAT32_LBA: u8 = 0x0c;
 const LINUX: u8 = 0x83;
 const DISK_ID: usize = 440;
 const ENTRIES: usize = 446;
-/// Cylinder, head and sector of anything too far out for them.
+/// The cylinder, head and sector of addresses beyond their range.
 const FAR: [u8; 3] = [0xfe, 0xff, 0xff];
 
-/// Writes the table into the first sector of the image, whose size decides that of the second partition.
+/// Writes the table into the first sector of the image, whose size determines that of the second partition.
 #[expect(
     clippy::disallowed_methods,
     reason = "the image is made here, in the cache room"
@@ -69,7 +69,7 @@ fn entry(kind: u8, start: u32, sectors: u32) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    /// Size of Raspberry Pi OS Lite of 2026-06-18, whose table is known.
+    /// The size of Raspberry Pi OS Lite of 2026-06-18, whose table is known.
     const SECTORS: u32 = 5_816_320;
 
     #[test]

@@ -1,4 +1,4 @@
-//! The programs of this machine that the making needs; everything else comes from the same Debian as the image.
+//! The programs of this machine that making the base requires; everything else comes from the same Debian as the image.
 
 use std::path::{Path, PathBuf};
 
@@ -17,16 +17,16 @@ const FOLDERS: [&str; 6] = [
     "/bin",
 ];
 
-/// What was found.
+/// The tools that were found.
 #[derive(Debug)]
 pub(super) struct Tools {
-    /// An emulator without libraries of its own; none where arm64 is the machine's own architecture.
+    /// The statically linked emulator, or `None` if the machine itself is arm64.
     pub(super) emulator: Option<PathBuf>,
-    /// Whether a user namespace is needed to be root in.
+    /// Whether root privileges require a user namespace.
     pub(super) needs_user_namespace: bool,
 }
 
-/// Looks for everything that making the base needs, before anything is started.
+/// Finds everything that making the base requires, before starting anything.
 pub(super) fn find() -> anyhow::Result<Tools> {
     find_apt()?;
     let is_root = is_root();
@@ -42,7 +42,7 @@ pub(super) fn find() -> anyhow::Result<Tools> {
     })
 }
 
-/// Looks for what downloading packages needs.
+/// Checks for everything that downloading packages requires.
 pub(super) fn find_apt() -> anyhow::Result<()> {
     if !cfg!(target_os = "linux") {
         let message = "Debian's packages are downloaded with apt, on Linux only";

@@ -1,5 +1,5 @@
-//! The programs out of a tar archive, read in memory: no path of the archive ever names a file here. Archives that try
-//! tricks are refused whole all the same, for nothing in them can be trusted.
+//! Reads the programs of a tar archive in memory: no path of the archive ever names a file of this machine. An archive with
+//! malicious entries is still refused as a whole, because none of its content can be trusted.
 
 use std::io::{self, Read};
 
@@ -10,31 +10,31 @@ use super::programs::{Program, Programs, Unpacked};
 use super::version;
 use crate::failure::{Failure, Kind};
 
-/// A program larger than this is none; etcd has 25 MiB.
+/// The largest size of a program; etcd has 25 MiB.
 const PROGRAM_LIMIT: u64 = 256 << 20;
 
-/// All the archive's bytes once decompressed, programs and the rest.
+/// The largest decompressed size of the whole archive.
 const TOTAL_LIMIT: u64 = 1 << 30;
 
-/// Where in an archive the programs are.
+/// The location of the programs in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// In the one top folder, or at the top.
+    /// The single top-level directory, or the top level itself.
     Release,
-    /// In `usr/bin`.
+    /// The directory `usr/bin`.
     Debian,
 }
 
-/// What an archive held.
+/// The content of an archive.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) programs: Programs,
-    /// The folder the programs were in.
+    /// The directory that contained the programs.
     pub(super) folder: Option<String>,
 }
 
-/// The programs of a tar archive laid out like a release's, whose folder, e.g. `etcd-v3.6.14-linux-arm64/`, or else
-/// its name tells the version.
+/// Reads the programs of a tar archive laid out like a release's. The version comes from the name of its directory, e.g.
+/// `etcd-v3.6.14-linux-arm64/`, or else from the archive's own name.
 pub(super) fn release(tar: impl Read, name: &str) -> Result<Unpacked> {
     let taken = take(tar, Layout::Release, name)?;
     let folder = taken.folder.as_deref().unwrap_or(name);
@@ -44,10 +44,10 @@ pub(super) fn release(tar: impl Read, name: &str) -> Result<Unpacked> {
     })
 }
 
-/// The programs of the tar archive `tar`, which is read to its end; `name` is for messages.
+/// Reads the programs of the tar archive `tar` and reads it to its end; `name` is for messages.
 pub(super) fn take(tar: impl Read, layout: Layout, name: &str) -> Result<Taken> {
     let mut tar = tar.take(TOTAL_LIMIT);
-    // What comes after the archive's end mark counts for damage too.
+    // Damage after the archive's end mark is an error as well.
     let taken =
         walk(&mut tar, layout, name).and_then(|taken| match io::copy(&mut tar, &mut io::sink()) {
             Ok(_) => Ok(taken),
@@ -99,7 +99,7 @@ fn take_entry<R: Read>(
     Ok(())
 }
 
-/// The path's parts, `.` left out; nothing for a path that leaves the archive.
+/// Returns the path's parts without `.`, or `None` for a path that leaves the archive.
 fn parts(path: &str) -> Option<Vec<&str>> {
     let tricky = path.starts_with('/')
         || path.contains(['\0', '\\'])
@@ -111,7 +111,7 @@ fn parts(path: &str) -> Option<Vec<&str>> {
     })
 }
 
-/// The program that is at this place.
+/// Returns the program at this place.
 fn slot(layout: Layout, parts: &[&str]) -> Option<Program> {
     match (layout, parts) {
         (Layout::Release, [name] | [_, name]) | (Layout::Debian, ["usr", "bin", name]) => {
@@ -121,7 +121,7 @@ fn slot(layout: Layout, parts: &[&str]) -> Option<Program> {
     }
 }
 
-/// Whether the entry is a file; what it is instead, if that is no way to come by a program.
+/// Returns whether the entry is a file; fails with the entry's kind if a program cannot come from it.
 fn is_file<R: Read>(entry: &Entry<'_, R>, wanted: bool) -> Result<bool, &'static str> {
     match entry.header().entry_type() {
         EntryType::Regular | EntryType::Continuous => Ok(true),
@@ -164,7 +164,7 @@ fn damaged(name: &str, error: &io::Error) -> anyhow::Error {
 mod tests {
     use super::*;
 
-    /// A tar archive of entries: path, type, content. The path is written raw, tricks included.
+    /// Builds a tar archive of entries: path, type, content. The path is written verbatim, even a malicious one.
     fn tar(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (path, kind, content) in entries {

@@ -1,4 +1,4 @@
-//! A Debian package: an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`. Format: deb(5).
+//! Reads Debian packages: `ar` archives of `debian-binary`, `control.tar.*` and `data.tar.*`. Format: deb(5).
 
 use std::io::Read as _;
 
@@ -10,13 +10,13 @@ use super::version;
 use crate::failure::{Failure, Kind};
 use crate::fetch::decode::Decoder;
 
-/// First bytes of every `ar` archive.
+/// The first bytes of every `ar` archive.
 pub(super) const MAGIC: &[u8] = b"!<arch>\n";
 
-/// Length of a member's header: name 16, time 12, owner 6, group 6, mode 8, size 10, end mark 2.
+/// The length of a member's header: name 16, time 12, owner 6, group 6, mode 8, size 10, end mark 2.
 const HEADER: usize = 60;
 
-/// `control.tar` holds some kilobytes of text.
+/// The largest size of `control.tar`, which contains some kilobytes of text.
 const CONTROL_LIMIT: u64 = 1 << 20;
 
 /// Reads a package; `name` is for messages.
@@ -38,7 +38,7 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
     })
 }
 
-/// Name and content of each member.
+/// Returns name and content of each member.
 fn members(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
     let mut rest = bytes.strip_prefix(MAGIC)?;
     let mut members = Vec::new();
@@ -51,13 +51,13 @@ fn members(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
         let size: usize = field(48..58)?.parse().ok()?;
         let (data, after) = after.split_at_checked(size)?;
         members.push((field(0..16)?.trim_end_matches('/'), data));
-        // Members start at even offsets; the last may go without the filler.
+        // Members start at even offsets; the last may lack the padding.
         rest = after.get(size % 2..).unwrap_or_default();
     }
     Some(members)
 }
 
-/// The text of `./control` in `control.tar.*`.
+/// Returns the text of `./control` in `control.tar.*`.
 fn control(tar: &[u8], name: &str) -> Result<String> {
     let broken = |error: std::io::Error| damaged(name, &format!("reading `control.tar`: {error}"));
     let tar = Decoder::new(tar, 1).map_err(broken)?.take(CONTROL_LIMIT);
@@ -73,7 +73,7 @@ fn control(tar: &[u8], name: &str) -> Result<String> {
     Err(damaged(name, "it has no `control` file"))
 }
 
-/// Without the epoch and Debian's revision.
+/// Returns the version without the epoch and Debian's revision.
 fn upstream_version(control: &str) -> Option<String> {
     let version = control
         .lines()
@@ -121,7 +121,7 @@ pub(super) mod tests {
         builder.into_inner().unwrap()
     }
 
-    /// A package with one program in `usr/bin`, its parts compressed with zstd.
+    /// Builds a package with one program in `usr/bin`, its parts compressed with zstd.
     pub(in super::super) fn package(version: &str, program: &str, content: &[u8]) -> Vec<u8> {
         let pack = |tar: Vec<u8>| zstd::encode_all(&tar[..], 1).unwrap();
         let control = format!("Package: p\nVersion: {version}\nArchitecture: arm64\n");

@@ -1,7 +1,7 @@
-//! etcd's packages of Debian trixie, from the cache or from Debian: with a Debian base that was made, or alone.
+//! etcd's packages of Debian trixie, from the cache or from Debian: beside a Debian base, or downloaded separately.
 //!
-//! `<key>.packages` is a list of packages, a line each: name, version, architecture, SHA-256. The packages of etcd are
-//! beside it, and are compared with it whenever they are used.
+//! `<key>.packages` lists one package per line: name, version, architecture, SHA-256. The packages of etcd lie beside it and
+//! are compared with it on each use.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::fetch::digest::DigestReader;
 use crate::fetch::verified::Pin;
 use crate::fetch::{Options, age, debian, download};
 
-/// Endings in the cache.
+/// The extensions in the cache.
 pub(in crate::fetch) const PACKAGES: &str = "packages";
 pub(in crate::fetch) const SERVER: &str = "etcd-server.deb";
 pub(in crate::fetch) const CLIENT: &str = "etcd-client.deb";
 
-/// A file with the name it counts under, and the digest it must have, if one is known.
+/// A file with its name for reports and its digest, if one is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pinned {
     pub(super) path: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct Pinned {
     pub(super) pin: Pin,
 }
 
-/// Server, then client: of the day the base was made if there is one in the cache, else on their own.
+/// Returns server, then client, from the day the base was made if the cache has one, else downloaded separately.
 pub(super) fn debian_packages(options: &Options<'_>) -> Result<[Pinned; 2]> {
     let inputs = debian::Inputs {
         mirror: options.mirror.map(str::to_owned),
@@ -36,7 +36,7 @@ pub(super) fn debian_packages(options: &Options<'_>) -> Result<[Pinned; 2]> {
     })
 }
 
-/// What is kept under the first of the keys that has it; else what `download` leaves in a folder, kept under the last.
+/// Returns the packages of the first key that has them; otherwise keeps what `download` creates under the last key.
 fn kept_or_downloaded(
     keys: &[String; 2],
     options: &Options<'_>,
@@ -62,13 +62,13 @@ fn kept_or_downloaded(
         .note("downloading etcd's packages from Debian with apt");
     let work_dir = entry.work_folder()?;
     let kept = download(&work_dir).and_then(|()| keep(&entry, &work_dir));
-    // What a failed attempt left goes as well; its own error is the one to report.
+    // The files of a failed attempt are removed as well; its own error is reported first.
     let cleaned = entry.remove_work_folder();
     let packages = kept?;
     cleaned.map(|()| packages)
 }
 
-/// The packages of this entry, if nobody else can have written their list and they still match it.
+/// Returns the packages of this entry if only this user can have written their list and they still match it.
 fn kept(entry: &Entry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
     if !entry.is_ours(PACKAGES)? {
         let folder = entry.folder().display();
@@ -95,7 +95,7 @@ fn kept(entry: &Entry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
     Ok(packages.try_into().ok())
 }
 
-/// The digest of that package in a list.
+/// Returns the digest of that package in a list.
 fn pin(list: &str, name: &str) -> Option<Pin> {
     let mut lines = list.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     lines.find_map(|words| match words[..] {
@@ -104,7 +104,7 @@ fn pin(list: &str, name: &str) -> Option<Pin> {
     })
 }
 
-/// Moves the packages into the entry; the list comes last and makes them count.
+/// Moves the packages into the entry. The list comes last, because it makes them valid.
 fn keep(entry: &Entry, work_dir: &Path) -> Result<[Pinned; 2]> {
     let mut lines = Vec::new();
     let mut keep_one = |name: &str, ending: &str| {

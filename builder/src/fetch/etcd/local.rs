@@ -1,4 +1,4 @@
-//! etcd's programs on this machine: a release tarball, Debian packages, or a folder of programs or packages.
+//! Reads etcd's programs on this machine: a release tarball, Debian packages, or a directory of programs or packages.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -18,10 +18,10 @@ use crate::fetch::local::{given, sidecar};
 use crate::fetch::verified::Pin;
 use crate::parallel;
 
-/// No archive of etcd is larger; what is, is not read into memory.
+/// The largest size of an archive; a larger file is not read into memory.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
 
-/// The programs in a directory or in archives.
+/// Returns the programs in a directory or in archives.
 pub(super) fn local(paths: &[PathBuf], options: &Options<'_>) -> Result<Found> {
     let given = |path: PathBuf| {
         let (pin, name) = (sidecar(&path)?, path.file_name().unwrap_or_default());
@@ -36,7 +36,7 @@ pub(super) fn local(paths: &[PathBuf], options: &Options<'_>) -> Result<Found> {
     gather(listed(paths), &files, options)
 }
 
-/// The paths for people, separated by commas.
+/// Formats the paths for messages, separated by commas.
 pub(super) fn listed(paths: &[PathBuf]) -> String {
     let paths: Vec<_> = paths
         .iter()
@@ -45,14 +45,14 @@ pub(super) fn listed(paths: &[PathBuf]) -> String {
     paths.join(",")
 }
 
-/// The programs in those files together; `source` names them for reports.
+/// Returns the programs in all those files; `source` names them for reports.
 pub(super) fn gather(source: String, files: &[Pinned], options: &Options<'_>) -> Result<Found> {
     let mut found = Found {
         source,
         ..Found::default()
     };
     let mut digests = Vec::new();
-    // Unpacking is most of the work, and there are few files: all at once.
+    // Unpacking is most of the work and the files are few, so all are unpacked in parallel.
     let all = NonZeroUsize::MIN.saturating_add(files.len());
     for opened in parallel::map(all, files, |file| Opened::read(file, options))? {
         let Unpacked { programs, version } = opened.unpacked;
@@ -66,7 +66,7 @@ pub(super) fn gather(source: String, files: &[Pinned], options: &Options<'_>) ->
     Ok(found)
 }
 
-/// One file and what was in it.
+/// A file and its content.
 struct Opened {
     name: String,
     digested: Digested,
@@ -87,7 +87,7 @@ impl Opened {
     }
 }
 
-/// Programs by their names, or packages by their ending, sorted.
+/// Returns programs by their names, or packages by their extension, sorted.
 fn in_folder(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).map_err(|error| storage("reading", dir, &error))?;
     let paths: std::io::Result<Vec<PathBuf>> = entries
@@ -132,7 +132,7 @@ fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
     Ok((bytes, digested))
 }
 
-/// The programs in a file, whatever kind it is by its first bytes; `entry` opens the cache entry of an archive.
+/// Returns the programs in a file, whose first bytes decide its kind; `entry` opens the cache entry of an archive.
 fn open(
     bytes: Vec<u8>,
     path: &Path,
@@ -164,7 +164,7 @@ fn open(
     }
 }
 
-/// The file's digest; of several, that of the list `sha256sum` would print.
+/// Returns the digest of a single file, or that of the list `sha256sum` would print for several.
 fn combined(digests: &[(Digested, String)]) -> Result<String> {
     if let [(digested, _)] = digests {
         return Ok(digested.sha256.clone());

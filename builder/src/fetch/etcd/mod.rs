@@ -1,4 +1,4 @@
-//! etcd's programs for the nodes: from a release, Debian packages, or a folder. Nothing of them is run here.
+//! etcd's programs for the nodes, from a release, Debian packages, or a directory. This machine never runs them.
 
 mod archive;
 mod deb;
@@ -24,7 +24,7 @@ use crate::spec::EtcdSource;
 /// etcd's programs, each an ELF file for 64-bit Arm.
 #[derive(Clone)]
 pub struct EtcdBinaries {
-    /// Without the `v`, e.g. `3.6.14`; `unknown` when nothing tells it.
+    /// The version without the `v`, e.g. `3.6.14`, or `unknown` if no source contains it.
     pub version: String,
     /// The server.
     pub etcd: Blob,
@@ -32,24 +32,24 @@ pub struct EtcdBinaries {
     pub etcdctl: Blob,
     /// The offline tool; releases before 3.5 have none.
     pub etcdutl: Option<Blob>,
-    /// Where they came from, for reports.
+    /// The origin of the programs, for reports.
     pub source: String,
-    /// SHA-256 of what they came from: the archive, or the `sha256sum` list of several files.
+    /// The SHA-256 of their source: the archive, or the `sha256sum` list of several files.
     pub sha256: String,
-    /// What the server needs of the node's C library; `None` when it is static, as releases are.
+    /// The server's requirements on the node's C library; `None` if it is static, as in releases.
     pub libc: Option<Libc>,
-    /// Name and new text of a file by which the state folder remembers the digest, where it was learned just now.
+    /// Name and new text of the state file that stores a newly learned digest, if any.
     pub learned: Option<(String, String)>,
 }
 
 impl EtcdBinaries {
-    /// Whether the server starts on arm64 only with `ETCD_UNSUPPORTED_ARCH=arm64`: every release before 3.5.
+    /// Returns whether the server starts on arm64 only with `ETCD_UNSUPPORTED_ARCH=arm64`, as every release before 3.5 does.
     pub fn needs_unsupported_arch(&self) -> bool {
         version::series(&self.version).unwrap_or_else(|| version::guess_series(&self.etcd)) < (3, 5)
     }
 }
 
-/// The programs from that source; the state folder may know digests learned before.
+/// Returns the programs from that source; the state directory may contain digests learned before.
 pub(super) fn etcd(
     source: &EtcdSource,
     options: &Options<'_>,
@@ -79,7 +79,7 @@ pub(super) fn etcd(
     }
 }
 
-/// Checks that the programs are all there and for this architecture.
+/// Checks that all the programs exist and match the architecture.
 fn complete(mut found: Found) -> Result<EtcdBinaries> {
     let libc = elf::check(found.bytes(Program::Etcd)?, "etcd")?;
     elf::check(found.bytes(Program::Etcdctl)?, "etcdctl")?;

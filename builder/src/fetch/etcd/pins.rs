@@ -1,5 +1,5 @@
-//! Digests of etcd releases that were learned from a release's own `SHA256SUMS`, written down at first sight: in the cache
-//! at once, in the state folder when a build keeps it. From then on they are as binding as those of `recipes/etcd.toml`.
+//! Digests of etcd releases that were learned from a release's own `SHA256SUMS`. They are stored at first use: in the cache at
+//! once, in the state directory when a build keeps it. From then on they are as binding as those of `recipes/etcd.toml`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ const HEADER: &str = "\
 
 ";
 
-/// The digests in one folder's `etcd-pins.toml`.
+/// The digests in one directory's `etcd-pins.toml`.
 #[derive(Debug)]
 pub(super) struct Pins {
     path: PathBuf,
@@ -33,13 +33,13 @@ struct Text {
     sha256: BTreeMap<String, String>,
 }
 
-/// Name of the file, in the cache and in the state folder.
+/// Returns the name of the file, in the cache and in the state directory.
 fn name() -> String {
     format!("{PINS}.{RECORD}")
 }
 
 impl Pins {
-    /// Those of the cache folder; none where other users could have written them.
+    /// Reads the pins of the cache directory; returns none if other users could have written them.
     pub(super) fn cached(folder: &Path) -> Result<Self> {
         let path = folder.join(name());
         if is_ours(folder, &path)? {
@@ -67,7 +67,7 @@ impl Pins {
         self.text.sha256.get(version)
     }
 
-    /// Name and text of the file with one more digest.
+    /// Returns name and text of the file with one more digest.
     pub(super) fn with(mut self, version: &str, sha256: &str) -> Result<(String, String)> {
         let learned = (version.to_owned(), sha256.to_owned());
         self.text.sha256.extend([learned]);
@@ -76,7 +76,7 @@ impl Pins {
     }
 }
 
-/// Writes a digest down in the cache.
+/// Stores a digest in the cache.
 pub(super) fn remember(version: &str, sha256: &str, options: &Options<'_>) -> Result<()> {
     let entry = Cache::open(options.cache)?.entry(PINS, options.progress)?;
     let (_, text) = Pins::cached(options.cache)?.with(version, sha256)?;

@@ -1,4 +1,4 @@
-//! The three programs, as they are gathered.
+//! The three programs and their collection from several sources.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::blob::Blob;
 use crate::failure::{Failure, Kind};
 
-/// The programs that are taken; everything else is left.
+/// The programs that are read; everything else is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Program {
     Etcd,
@@ -31,26 +31,26 @@ impl Program {
     }
 }
 
-/// Programs by name.
+/// The programs by name.
 pub(super) type Programs = BTreeMap<Program, Blob>;
 
-/// What an archive held.
+/// The content of an archive.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unpacked {
     pub(super) programs: Programs,
-    /// Upstream's version, if the archive tells.
+    /// The upstream version, if the archive contains it.
     pub(super) version: Option<String>,
 }
 
-/// What a source held.
+/// The content of a source.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) programs: Programs,
-    /// As the source tells it: the package's version, the folder's name.
+    /// The version according to the source: the package's version or the directory's name.
     pub(super) version: Option<String>,
     pub(super) source: String,
     pub(super) sha256: String,
-    /// File of the state folder that has to remember the digest.
+    /// Name and new text of the state file that must store the digest.
     pub(super) learned: Option<(String, String)>,
 }
 
@@ -67,7 +67,7 @@ impl Found {
         bytes.ok_or_else(|| self.missing(program))
     }
 
-    /// Adds what another source held; no program may come from two.
+    /// Adds the content of another source; refuses a program that comes from two sources.
     pub(super) fn add(&mut self, programs: Programs, source: &str) -> Result<()> {
         for (program, bytes) in programs {
             if self.programs.insert(program, bytes).is_some() {

@@ -1,5 +1,5 @@
-//! A release of etcd, downloaded and checked against a digest: a pinned one, one written down before, or, the first time
-//! a version is seen, the one its `SHA256SUMS` tells.
+//! Downloads a release of etcd and checks it against a digest: a pinned one, one learned before, or, the first time a version
+//! is used, the one in its `SHA256SUMS`.
 
 use std::path::Path;
 
@@ -20,13 +20,13 @@ use crate::fetch::sums::listed_digest;
 use crate::fetch::verified::Pin;
 use crate::recipe::{self, EtcdReleases};
 
-/// Ending of tarballs in the cache.
+/// The extension of tarballs in the cache.
 const TARBALL: &str = "tar.gz";
 
-/// A `SHA256SUMS` has some twenty lines.
+/// The largest size of a `SHA256SUMS`, which has some twenty lines.
 const SUMS_LIMIT: u64 = 1 << 20;
 
-/// The programs of that version.
+/// Returns the programs of that version.
 pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<Found> {
     let version = checked(version)?;
     let releases = recipe::etcd(options.recipes)?;
@@ -52,7 +52,7 @@ pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Res
     })
 }
 
-/// With a digest that was learned before.
+/// Returns the programs of a version whose digest is already known.
 fn with_pin(
     version: &str,
     sha256: &str,
@@ -68,7 +68,7 @@ fn with_pin(
     })
 }
 
-/// A version goes into addresses, so nothing but what versions are made of.
+/// Checks a version, which becomes part of addresses, for characters that no version contains.
 fn checked(version: &str) -> Result<&str> {
     let version = version.strip_prefix('v').unwrap_or(version);
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
@@ -83,7 +83,7 @@ fn checked(version: &str) -> Result<&str> {
     ))
 }
 
-/// The digest the release's own `SHA256SUMS` tells.
+/// Returns the digest in the release's own `SHA256SUMS`.
 fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<String> {
     if options.offline {
         let what = format!("no digest of etcd {version} is known, and --offline is given");
@@ -128,7 +128,7 @@ fn with_digest(
     unpack(&entry, &bytes, version, source, sha256)
 }
 
-/// The tarball in the cache, if it is there and right. It is small enough to be hashed every time.
+/// Returns the tarball in the cache if it exists and matches. It is small enough to be hashed every time.
 fn cached(entry: &Entry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<u8>>> {
     let path = entry.path(TARBALL);
     let bytes = match std::fs::read(&path) {

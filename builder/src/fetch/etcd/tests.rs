@@ -1,4 +1,4 @@
-//! `fetch::etcd`: releases from a server, and every kind of local source.
+//! Tests of `fetch::etcd`: releases from a server, and every kind of local source.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,12 @@ use crate::fetch::tests::scene::http::{Reply, Server};
 use crate::fetch::tests::scene::{Scene, failure, sha256};
 use crate::spec::EtcdSource;
 
-/// A release tarball whose programs are for that machine.
+/// Builds a release tarball whose programs are for that machine.
 fn tarball(version: &str, machine: u16) -> Vec<u8> {
     tarball_of(version, machine, "")
 }
 
-/// The same; the programs' content ends with `tail`.
+/// Builds a release tarball; the programs' content ends with `tail`.
 fn tarball_of(version: &str, machine: u16, tail: &str) -> Vec<u8> {
     let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
         Vec::new(),
@@ -49,7 +49,7 @@ fn locals(scene: &Scene, paths: Vec<PathBuf>) -> anyhow::Result<EtcdBinaries> {
     )
 }
 
-/// A scene whose recipes know one version, and a server of the folders they name.
+/// A scene whose recipes know one version, and a server of the directories they name.
 struct Releases {
     scene: Scene,
     recipes: PathBuf,
@@ -57,7 +57,7 @@ struct Releases {
 }
 
 impl Releases {
-    /// Version 3.6.1 is pinned with `pinned`; the server has `content` for any version, and a list of its digests.
+    /// Pins version 3.6.1 with `pinned`; the server has `content` for any version, and a list of its digests.
     fn new(pinned: &str, content: Vec<u8>) -> Self {
         let sums = ["3.6.1", "3.6.2"]
             .map(|it| format!("{}  etcd-v{it}-linux-arm64.tar.gz\n", sha256(&content)))
@@ -128,7 +128,7 @@ fn pinned_version_comes_from_the_first_mirror_that_has_it() {
 fn pinned_version_with_another_digest_is_refused() {
     let releases = Releases::new(&"0".repeat(64), tarball("3.6.1", 183));
     let (kind, text) = failure(releases.get("3.6.1"));
-    // Not the first mirror's 404: a wrong digest is the graver news.
+    // A wrong digest is more serious than the first mirror's 404.
     assert_eq!(kind, Kind::Verification);
     assert!(
         text.contains(&format!("expected {}, got", "0".repeat(64))),
@@ -158,7 +158,7 @@ fn unknown_version_is_learned_once_and_binding_then() {
     assert_eq!(first.get("3.6.2").unwrap().learned, None, "kept");
     assert_eq!(first.server.requests().len(), asked);
 
-    // The same version with other bytes, and a SHA256SUMS that agrees with them.
+    // The same version has other bytes, and a SHA256SUMS that agrees with them.
     for folder in ["state", "cache"] {
         let second = Releases::new(&"0".repeat(64), tarball("3.6.2 again", 183));
         let folder = second.scene.dir.path().join(folder);
@@ -312,7 +312,7 @@ fn what_is_no_source_is_named() {
     assert_eq!(failure(local(&scene, empty)).0, Kind::Usage);
 }
 
-/// Other users can write to the cache: programs and digests they left there are not used.
+/// Other users can write to the cache: programs and digests that they put there are not used.
 #[cfg(unix)]
 #[test]
 fn forged_programs_and_digests_count_for_nothing() {
@@ -335,7 +335,7 @@ fn forged_programs_and_digests_count_for_nothing() {
     assert_eq!(releases.get("3.6.2").unwrap().sha256, sha256(&content));
 }
 
-/// A file of another archive under this archive's name, in a folder that nobody else can write to.
+/// The file of another archive has this archive's name, in a directory that only this user can write to.
 #[test]
 fn programs_of_another_archive_count_for_nothing() {
     let releases = Releases::new(&"0".repeat(64), tarball("3.6.2", 183));

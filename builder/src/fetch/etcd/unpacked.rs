@@ -1,9 +1,9 @@
-//! Programs as they came out of an archive, kept in the cache: unpacking them again takes a warm build longer than
-//! everything else it does before it copies.
+//! Caches the programs of an archive: unpacking them again takes a warm build longer than everything else it does before it
+//! copies.
 //!
-//! `<digest of the archive>.programs` is a SHA-256 in hexadecimal, and a tar archive laid out like a release's. The
-//! digest is that of the archive's digest, the version and the list of the programs, as `sha256sum` would print it: so
-//! the file of another archive is noticed, and each program is hashed once, for this and for all that asks later.
+//! `<digest of the archive>.programs` is a SHA-256 in hexadecimal, followed by a tar archive laid out like a release's. The
+//! SHA-256 covers the archive's digest, the version and the list of the programs, as `sha256sum` would print it. It therefore
+//! detects the file of another archive, and each program is hashed only once for all later uses.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
@@ -16,13 +16,13 @@ use super::programs::Unpacked;
 use crate::fetch::cache::{Entry, storage};
 use crate::hex;
 
-/// Ending of such files in the cache.
+/// The extension of such files in the cache.
 const PROGRAMS: &str = "programs";
 
-/// Characters of a SHA-256 in hexadecimal.
+/// The number of characters of a SHA-256 in hexadecimal.
 const DIGEST: usize = 64;
 
-/// What is kept for the archive of this cache entry, or else what `unpack` gives, kept from now on.
+/// Returns the programs kept for the archive of this cache entry; otherwise calls `unpack` and keeps its result.
 pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> Result<Unpacked> {
     if entry.is_ours(PROGRAMS)?
         && let Some(kept) = read(entry)
@@ -34,7 +34,7 @@ pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> 
     Ok(unpacked)
 }
 
-/// Nothing, if it is not there or not what was written: then it is unpacked once more.
+/// Reads the kept programs; returns `None` if they are missing or damaged, in which case the archive is unpacked again.
 fn read(entry: &Entry) -> Option<Unpacked> {
     let mut file = BufReader::new(File::open(entry.path(PROGRAMS)).ok()?);
     let mut digest = [0; DIGEST];
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!((get(), get()), (1, 1));
         let path = entry.path(PROGRAMS);
         let mut bytes = fs_err::read(&path).unwrap();
-        bytes[DIGEST + 512] ^= 1; // after the first header: of a program
+        bytes[DIGEST + 512] ^= 1; // a byte of a program, after the first header
         fs_err::write(&path, &bytes).unwrap();
         assert_eq!((get(), get()), (2, 2));
         fs_err::write(&path, "short").unwrap();

@@ -1,24 +1,24 @@
-//! Which version of etcd a program is, when no package or folder tells.
+//! Finds the version of an etcd program when no package or directory name contains it.
 //!
-//! Go keeps the modules a program was built from in it, and releases carry etcd's own among them. Distributions build
-//! without; then etcd's `Version` variable is looked for: a Go string is an address and a length, so a text that looks like
-//! a version and is pointed to with its exact length is one.
+//! Go embeds the list of modules in each program, and releases list etcd's own among them. Distributions build without it;
+//! then etcd's `Version` variable is searched. A Go string is an address and a length, so a text that looks like a version
+//! counts if a string header points to it with its exact length.
 
 use crate::fetch::elf;
 
 /// The line for etcd's API module, whose version is etcd's own.
 const API_MODULE: &[u8] = b"go.etcd.io/etcd/api/v3\tv";
 
-/// A package that exists since 3.5, where the server became a module of its own.
+/// A package that exists since 3.5, when the server became a separate module.
 const SERVER_MODULE: &[u8] = b"go.etcd.io/etcd/server/";
 
-/// `major.minor` of a version.
+/// Returns `major.minor` of a version.
 pub(super) fn series(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Whether the server is older than 3.5 or not, from its package paths.
+/// Guesses from its package paths whether the server is older than 3.5.
 pub(super) fn guess_series(etcd: &[u8]) -> (u32, u32) {
     if find(etcd, SERVER_MODULE).is_some() {
         (3, 5)
@@ -27,7 +27,7 @@ pub(super) fn guess_series(etcd: &[u8]) -> (u32, u32) {
     }
 }
 
-/// The leading `1.2.3` of a package's version or a folder's name after `prefix`.
+/// Returns the leading `1.2.3` of a package's version, or of a directory's name after its prefix.
 pub(super) fn leading(text: &str) -> Option<String> {
     let end = text
         .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
@@ -36,7 +36,7 @@ pub(super) fn leading(text: &str) -> Option<String> {
     (version.split('.').count() >= 2 && series(version).is_some()).then(|| version.to_owned())
 }
 
-/// The version in a program.
+/// Returns the version in a program.
 pub(super) fn of_program(bytes: &[u8]) -> Option<String> {
     of_build_info(bytes).or_else(|| of_variable(bytes))
 }
@@ -47,7 +47,7 @@ fn of_build_info(bytes: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(line).ok()?.to_owned())
 }
 
-/// The newest version-like text that a Go string header points to.
+/// Returns the newest version-like text that a Go string header points to.
 fn of_variable(bytes: &[u8]) -> Option<String> {
     let headers: Vec<(u64, u64, &str)> = candidates(bytes).collect();
     let words = bytes
@@ -59,8 +59,8 @@ fn of_variable(bytes: &[u8]) -> Option<String> {
     Some(newest.2.to_owned())
 }
 
-/// Texts `3.x.y` with the address and length a header would have. Texts stand next to each other without a gap, so both
-/// a one-digit and a two-digit reading are candidates.
+/// Returns texts `3.x.y` with the address and length that their header would have. Texts adjoin each other without a gap, so
+/// a one-digit and a two-digit reading are both candidates.
 fn candidates(bytes: &[u8]) -> impl Iterator<Item = (u64, u64, &str)> {
     let starts = bytes
         .windows(2)
@@ -77,7 +77,7 @@ fn candidates(bytes: &[u8]) -> impl Iterator<Item = (u64, u64, &str)> {
     })
 }
 
-/// Exactly three numbers.
+/// Parses exactly three numbers.
 fn numbers(text: &str) -> Option<[u32; 3]> {
     let parts: Option<Vec<u32>> = text.split('.').map(|part| part.parse().ok()).collect();
     parts?.try_into().ok()
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(of_program(bytes).as_deref(), Some("3.6.14"));
     }
 
-    /// A program with these texts side by side and a string header for each.
+    /// Builds a program with these texts side by side and a string header for each.
     fn program(texts: &[&str]) -> Vec<u8> {
         let start = elf(183, None, b"").len();
         let (mut content, mut headers) = (Vec::new(), Vec::new());

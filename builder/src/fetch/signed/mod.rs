@@ -1,10 +1,10 @@
-//! Digests that nobody pinned: taken from a list that its makers signed.
+//! Digests without a pin, read from a list that its publishers signed.
 //!
 //! ```text
 //! SHA256SUMS + signature ─▶ the pinned key signed these bytes ─▶ the line of the image ─▶ its digest
 //! ```
-//! List and signature are kept in the cache, and checked again whenever they are used. They are asked for anew when the
-//! image they vouch for is not there.
+//! List and signature are kept in the cache and checked on each use. They are downloaded again if the image they vouch for is
+//! not in the cache.
 
 mod signature;
 
@@ -28,14 +28,14 @@ use crate::failure::{Failure, Kind};
 use crate::hex;
 use crate::recipe::{SignedList, Signer};
 
-/// A list of a release has some hundred lines, a signature some twenty.
+/// The largest size of either file: a list has some hundred lines, a signature some twenty.
 const LIMIT: u64 = 1 << 20;
 
-/// Endings in the cache.
+/// The extensions in the cache.
 const LIST: &str = "sums";
 const SIGNATURE: &str = "sums.asc";
 
-/// The SHA-256 of the file at `url`, as its makers signed it.
+/// Returns the SHA-256 of the file at `url` from the signed list of its publishers.
 pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<String> {
     let cache = Cache::open(options.cache)?;
     let key = hex::encode(&Sha256::digest(&signed.list));
@@ -66,14 +66,14 @@ pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> R
     Ok(digest)
 }
 
-/// A list and its signature, as they came.
+/// A list and its signature, as downloaded.
 struct Texts {
     list: String,
     signature: String,
 }
 
 impl Texts {
-    /// The digest of that name, if the list is the signer's.
+    /// Returns the digest of that name if the signer signed the list.
     fn vouched(&self, name: &str, signed: &SignedList, clock: i64) -> Result<String> {
         signature::check(&signed.signer, &self.signature, self.list.as_bytes(), clock)
             .map_err(|doubt| doubtful(&doubt, signed))?;
@@ -92,7 +92,7 @@ fn kept(entry: &Entry) -> Option<Texts> {
     })
 }
 
-/// What cannot be read is asked for anew.
+/// Reads a cached file; an unreadable one is downloaded again.
 fn read(path: &Path) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
@@ -109,7 +109,7 @@ fn ask(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
     })
 }
 
-/// Not every series has every kind of image: no fault of the network or of ours.
+/// Creates the error for a missing image: not every series has every kind of image.
 fn unpublished(url: &str) -> anyhow::Error {
     Failure::new(
         Kind::Unsupported,

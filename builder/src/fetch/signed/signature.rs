@@ -1,4 +1,4 @@
-//! A detached `OpenPGP` signature (RFC 9580, 10.4), checked against one pinned key. Pure: bytes in, a verdict out.
+//! Checks a detached `OpenPGP` signature (RFC 9580, 10.4) against one pinned key, without any input or output.
 
 use pgp::composed::{Deserializable as _, DetachedSignature, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -8,35 +8,35 @@ use pgp::types::{Duration, KeyDetails as _, PublicParams, Timestamp};
 
 use crate::recipe::Signer;
 
-/// Shorter RSA keys are within reach of those who can pay (NIST SP 800-131A).
+/// The smallest size of an RSA key; well-funded attackers can break shorter ones (NIST SP 800-131A).
 const RSA_BITS: u16 = 2048;
 
-/// Why a signature is not believed.
+/// The reason why a signature is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// The key's file holds no public key.
+    /// The key's file contains no public key.
     NoKey,
-    /// The key's file holds the key of that fingerprint, not the pinned one.
+    /// The key's file contains the key of that fingerprint, not the pinned one.
     OtherKey(String),
     /// The key is too short, or of a kind that is no longer trusted.
     WeakKey(String),
-    /// The key was withdrawn by its owner.
+    /// The key's owner revoked it.
     Revoked,
-    /// The key ended at that second.
+    /// The key expired at that second.
     KeyEnded(i64),
     /// There is no signature.
     NoSignature,
     /// Only the keys with these ids signed.
     Foreign(String),
-    /// The signature's hash can be forged.
+    /// The signature's hash algorithm allows forgery.
     WeakHash(String),
-    /// The signature ended at that second.
+    /// The signature expired at that second.
     Ended(i64),
-    /// It is a signature of other bytes, or none of this key.
+    /// The signature is for other bytes, or not by this key.
     Wrong,
 }
 
-/// Whether `signer` signed exactly `data`, and both key and signature still count at `clock`.
+/// Checks that `signer` signed exactly `data`, and that both key and signature are still valid at `clock`.
 pub(super) fn check(
     signer: &Signer,
     signatures: &str,
@@ -60,7 +60,7 @@ pub(super) fn check(
     }
 }
 
-/// The pinned key, strong enough and in force.
+/// Returns the pinned key if it is strong enough and still valid.
 fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey, Doubt> {
     let (key, _) = SignedPublicKey::from_string(&signer.key).map_err(|_| Doubt::NoKey)?;
     let fingerprint = format!("{:X}", key.primary_key.fingerprint());
@@ -79,11 +79,11 @@ fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey, Doubt> {
     }
 }
 
-/// RSA of a decent length and the curves; no DSA, no Elgamal.
+/// Describes a weak key; RSA of sufficient length and the elliptic curves are accepted, DSA and Elgamal are not.
 fn weakness(params: &PublicParams) -> Option<String> {
     match params {
         PublicParams::RSA(rsa) => {
-            // It begins with the modulus, which begins with its number of bits (RFC 9580, 3.2).
+            // The data begin with the modulus, which begins with its number of bits (RFC 9580, 3.2).
             let bytes = rsa.to_bytes().unwrap_or_default();
             let bits = bytes
                 .first_chunk()
@@ -98,7 +98,7 @@ fn weakness(params: &PublicParams) -> Option<String> {
     }
 }
 
-/// When the key ends by its owner's newest word. The key came with the program: what it says of itself is believed.
+/// Returns when the key expires by its owner's newest statement. The key came with the program, so its statements are trusted.
 fn key_end(key: &SignedPublicKey) -> Option<i64> {
     let users = key.details.users.iter().flat_map(|user| &user.signatures);
     let own = users
@@ -109,7 +109,7 @@ fn key_end(key: &SignedPublicKey) -> Option<i64> {
     end(key.primary_key.created_at().as_secs(), lasts)
 }
 
-/// The moment after so many seconds; none or zero is never (RFC 9580, 5.2.3.13 and 5.2.3.18).
+/// Returns the moment that many seconds later; none or zero means never (RFC 9580, 5.2.3.13 and 5.2.3.18).
 fn end(created: u32, lasts: Option<u32>) -> Option<i64> {
     let lasts = lasts.filter(|seconds| *seconds > 0)?;
     Some(i64::from(created) + i64::from(lasts))
@@ -118,7 +118,7 @@ fn end(created: u32, lasts: Option<u32>) -> Option<i64> {
 fn parse(signatures: &str) -> Result<Vec<Signature>, Doubt> {
     let (found, _) =
         DetachedSignature::from_string_many(signatures).map_err(|_| Doubt::NoSignature)?;
-    // One of a kind we cannot read may stand beside the one we look for.
+    // A signature of an unsupported kind may stand beside a supported one.
     let readable: Vec<Signature> = found.flatten().map(|found| found.signature).collect();
     if readable.is_empty() {
         return Err(Doubt::NoSignature);
@@ -126,7 +126,7 @@ fn parse(signatures: &str) -> Result<Vec<Signature>, Doubt> {
     Ok(readable)
 }
 
-/// The signature that claims to be the key's.
+/// Returns the signature that claims to be the key's.
 fn own<'s>(key: &SignedPublicKey, all: &'s [Signature]) -> Result<&'s Signature, Doubt> {
     all.iter()
         .find(|signature| is_by(signature, key))

@@ -1,4 +1,4 @@
-//! The cache under damage, company and sudden death.
+//! The cache when files are damaged, builds run in parallel, or a run is killed.
 
 use std::thread;
 
@@ -16,7 +16,7 @@ fn serving() -> (Scene, Server, crate::recipe::Recipe) {
     (Scene::new(), server, recipe)
 }
 
-/// Changes one byte, so that size stays and times do not.
+/// Changes one byte and the modification time, but not the size.
 fn damage(path: &std::path::Path) {
     thread::sleep(std::time::Duration::from_millis(20));
     let mut bytes = fs_err::read(path).unwrap();

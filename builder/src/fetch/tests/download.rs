@@ -1,4 +1,4 @@
-//! Downloads over connections and from servers that are not what one would wish.
+//! Downloads over unreliable connections and from faulty servers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::scene::http::{Reply, Request, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 
-/// A scene, a server, and the recipe of the image it serves.
+/// Returns a scene, a server, and the recipe of the image it serves.
 fn serving(
     packed: &[u8],
     handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
@@ -46,7 +46,7 @@ fn brings_verifies_unpacks_and_remembers() {
 fn goes_on_after_each_drop() {
     let packed = xz(&image());
     let body = packed.clone();
-    // Far more drops than attempts: each brings enough to be forgiven.
+    // There are far more drops than attempts: each brings enough bytes not to count as failed.
     let (scene, server, recipe) = serving(&packed, move |request, _| {
         Reply::file(request, &body, "\"1\"").drop_after(2000)
     });
@@ -80,7 +80,7 @@ fn slow_but_steady_is_no_stall() {
     let (scene, server, recipe) = serving(&packed, move |request, _| {
         Reply::file(request, &body, "\"1\"").drip(piece, Duration::from_millis(100))
     });
-    // Longer in all than one silence may be.
+    // The download takes longer in all than the limit for one silence.
     scene.base(&recipe).unwrap();
     assert_eq!(server.requests().len(), 1);
 }
@@ -252,7 +252,7 @@ fn padded_download_without_a_length_is_refused() {
     let (scene, _server, recipe) = serving(&packed, move |_, _| {
         Reply::whole(&body).header("Content-Length", "")
     });
-    // An empty Content-Length is none: the body ends with the connection.
+    // An empty Content-Length counts as absent: the body ends with the connection.
     let (kind, _) = failure(scene.base(&recipe));
     assert!(matches!(kind, Kind::Verification | Kind::Storage));
 }

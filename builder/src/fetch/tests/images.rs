@@ -1,4 +1,4 @@
-//! Images on this machine.
+//! Tests of images on this machine.
 
 use std::io::Write as _;
 
@@ -70,7 +70,7 @@ fn sidecar_is_honoured() {
             format!("{}  {name}\n", sha256(&content)).as_bytes(),
         );
         scene.local(&path).unwrap();
-        // The warm build honours it as well.
+        // The warm build honors it as well.
         scene.file(&beside, format!("{}  {name}\n", "0".repeat(64)).as_bytes());
         let (kind, text) = failure(scene.local(&path));
         assert_eq!(kind, Kind::Verification);
@@ -121,7 +121,7 @@ fn what_is_not_an_image_is_named() {
     assert!(text.ends_with("nothing.img does not exist"), "{text}");
 }
 
-/// 256 MiB of zeros in 8 KiB: a recipe's size bounds it, or the largest image that tests unpack.
+/// 256 MiB of zeros fit in 8 KiB; the recipe's size is the limit, or else the largest image that tests unpack.
 #[test]
 fn a_decompression_bomb_ends_at_the_bound() {
     let zeros = std::io::Read::take(std::io::repeat(0), 256 << 20);

@@ -1,4 +1,4 @@
-//! Bases that are made here, with a maker that is quick.
+//! Bases that are made on this machine, with a maker that is quick.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::fetch::Options;
 use crate::fetch::make::made;
 use crate::fetch::make::{Made, Maker};
 
-/// Makes the test image, and counts how often; fails once nothing is left to make.
+/// A maker of the test image that counts its calls and fails once none are left.
 struct Fake {
     left: Cell<u32>,
 }

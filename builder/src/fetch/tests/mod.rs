@@ -1,4 +1,4 @@
-//! The functions of `fetch` against a local server, damaged files and killed runs.
+//! Tests of `fetch` with a local server, damaged files and killed runs.
 
 mod cache;
 mod download;

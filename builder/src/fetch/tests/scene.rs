@@ -1,4 +1,4 @@
-//! What the tests share: an image, its packed form, a cache folder and quick options.
+//! Shared parts of the tests: an image, its packed form, a cache directory and quick options.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,10 +17,10 @@ use crate::recipe::{Download, Recipe, Recognize, Source, Voucher};
 #[path = "../../../../tests/support/http.rs"]
 pub(in super::super) mod http;
 
-/// The tests' time: 2026-11-20.
+/// The current time in the tests: 2026-11-20.
 pub(in super::super) const CLOCK: i64 = 1_795_132_800;
 
-/// A temporary folder with a cache in it.
+/// A temporary directory with a cache in it.
 pub(in super::super) struct Scene {
     pub(in super::super) dir: tempfile::TempDir,
     pub(in super::super) cache: PathBuf,
@@ -43,7 +43,7 @@ impl Scene {
             attempts: 3,
             pause: Duration::from_millis(1),
             longest_pause: Duration::from_millis(2),
-            // Long enough for a busy machine not to look like a stalled server.
+            // A busy machine must not look like a stalled server.
             silence: Duration::from_secs(2),
             headway: 1000,
         };
@@ -73,7 +73,7 @@ impl Scene {
         path
     }
 
-    /// Names in the cache folder with that ending.
+    /// Returns the names in the cache directory with that extension.
     pub(in super::super) fn cached(&self, ending: &str) -> Vec<PathBuf> {
         let entries = fs_err::read_dir(&self.cache)
             .unwrap()
@@ -84,7 +84,7 @@ impl Scene {
     }
 }
 
-/// Keeps the lines it was given.
+/// A progress reporter that records its lines.
 #[derive(Debug, Default)]
 pub(in super::super) struct Notes(Mutex<Vec<String>>);
 
@@ -103,7 +103,7 @@ impl Progress for Notes {
     }
 }
 
-/// An image with data, holes and an odd end.
+/// Returns an image with data, holes and an odd end.
 pub(in super::super) fn image() -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..100_000_u32)
         .flat_map(|number| (number / 3).to_le_bytes())
@@ -123,7 +123,7 @@ pub(in super::super) fn sha256(data: &[u8]) -> String {
     hex::encode(&Sha256::digest(data))
 }
 
-/// A recipe that pins everything about `image` packed as `packed`.
+/// Returns a recipe that pins everything about `image` packed as `packed`.
 pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Recipe {
     Recipe {
         name: "test".into(),
@@ -155,7 +155,7 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
     }
 }
 
-/// The recipe with its download changed.
+/// Returns the recipe with its download changed.
 pub(in super::super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Download)) -> Recipe {
     match &mut recipe.source {
         Source::Download(download) => change(download),
@@ -164,7 +164,7 @@ pub(in super::super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Downloa
     recipe
 }
 
-/// The failure, whole: kind and the line a person sees.
+/// Returns the kind of the failure and its full message.
 #[track_caller]
 pub(in super::super) fn failure<T: std::fmt::Debug>(result: anyhow::Result<T>) -> (Kind, String) {
     let error = result.expect_err("should fail");

@@ -1,4 +1,4 @@
-//! A cache folder that other users can write to: what they put there is never built from.
+//! A cache directory that other users can write to: builds never use what they put there.
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ use crate::fetch::record::{Record, State};
 use crate::fetch::verified::Seen;
 use crate::recipe::Recipe;
 
-/// An image that was fetched, and a server that has it.
+/// Fetches an image, and returns the server that has it.
 fn fetched(pins_raw: bool) -> (Scene, Server, Recipe) {
     let packed = xz(&image());
     let recipe_of = |url| recipe(url, &packed, &image());
@@ -29,7 +29,7 @@ fn fetched(pins_raw: bool) -> (Scene, Server, Recipe) {
     (scene, server, recipe)
 }
 
-/// Opens the cache to everybody and puts another image there, with a record of what the build expects to read.
+/// Opens the cache to all users and puts another image there, with a record of what the build expects to read.
 fn forge(scene: &Scene) {
     open_to_all(&scene.cache);
     let path = scene.cached(".img").remove(0);

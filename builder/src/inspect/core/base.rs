@@ -1,4 +1,4 @@
-//! What must be true of an image of Ubuntu Core before a node is made of it: that nothing we add would be ignored.
+//! The conditions for building a node from an Ubuntu Core image: nothing that we add may be ignored.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,22 @@ use super::{COPY, FRESH, RASPI, SERVER, refused, text, unsupported};
 use crate::failure::{Failure, Kind};
 use crate::recipe::Grade;
 
-/// The program that would read a seed.
+/// The program that reads a seed.
 const CLOUD_INIT: &str = "/usr/bin/cloud-init";
 
-/// Where the bootloader is told what to start: Core 22 and later, and Core 20.
+/// Files that select what the bootloader starts: of Core 22 and later, and of Core 20.
 const ENVIRONMENTS: [&str; 2] = ["/piboot/ubuntu/piboot.conf", "/uboot/ubuntu/boot.sel"];
 
-/// What is known of a sound image besides its layout.
+/// Facts about a valid image that its partition layout does not show.
 #[derive(Debug, Default)]
 pub(in crate::inspect) struct Known {
-    /// Paths that the base snap holds.
+    /// Paths in the base snap.
     pub(in crate::inspect) paths: BTreeSet<String>,
-    /// Lines worth knowing before nodes are made of it.
+    /// Warnings to print before building nodes from it.
     pub(in crate::inspect) doubts: Vec<String>,
 }
 
-/// A node is made of a stock image only: of another node's, something would be left.
+/// Refuses an image that already holds a node, whose files could remain in the new one.
 pub(super) fn check_fresh(fs: &mut dyn ReadFs, payload: &str) -> Result<()> {
     match fs.metadata(payload)? {
         None => Ok(()),
@@ -38,7 +38,7 @@ pub(super) fn check_fresh(fs: &mut dyn ReadFs, payload: &str) -> Result<()> {
     }
 }
 
-/// What the bootloader starts must be the one system, to be installed.
+/// Checks that the bootloader starts the only system, in install mode.
 pub(super) fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<()> {
     for path in ENVIRONMENTS {
         if seed.metadata(path)?.is_none() {
@@ -72,7 +72,7 @@ pub(super) fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<(
     Err(unsupported(what, RASPI))
 }
 
-/// By presence, not by the number of the series: Core 26 has a base without cloud-init, and may have one with it.
+/// Checks that the base has cloud-init. The series does not decide: Core 26 has a base without it, and may get one with it.
 pub(super) fn check_base(
     fs: &mut dyn ReadFs,
     folder: &str,
@@ -91,8 +91,8 @@ pub(super) fn check_base(
     Err(unsupported(what, hint))
 }
 
-/// A gadget may bring settings of its own for cloud-init, which are read before ours: told, or refused where they leave
-/// nothing to read.
+/// Checks the gadget's own settings for cloud-init, which are read before ours. Returns a warning, or refuses the image if
+/// they disable cloud-init.
 pub(super) fn check_gadget(
     fs: &mut dyn ReadFs,
     folder: &str,
@@ -123,7 +123,7 @@ pub(super) fn check_gadget(
     )))
 }
 
-/// Other brands are legitimate, and may have changed what our way relies on.
+/// Returns a warning if the brand is not Canonical: such images are legitimate, but may lack what our method relies on.
 pub(super) fn foreign(model: &Model) -> Option<String> {
     (!model.name.starts_with("canonical/")).then(|| {
         format!(
@@ -133,7 +133,7 @@ pub(super) fn foreign(model: &Model) -> Option<String> {
     })
 }
 
-/// Somebody else's seed or network would come before ours.
+/// Refuses a command line that already names a seed or a network configuration, which would take precedence over ours.
 pub(super) fn check_arguments(seed: &mut dyn ReadFs) -> Result<()> {
     let text = text(seed, "/cmdline.txt")?.unwrap_or_default();
     let taken = |word: &&str| word.starts_with("ds=") || word.starts_with("network-config=");
@@ -146,16 +146,16 @@ pub(super) fn check_arguments(seed: &mut dyn ReadFs) -> Result<()> {
     }
 }
 
-/// How a node of a signed model is started, if at all.
+/// The treatment of images with a signed model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedModels {
-    /// Not: snapd drops what is put beside such a model.
+    /// They are refused: snapd ignores files added next to such a model.
     Refused,
-    /// Through the kernel's command line, as somebody asked; only such a model is meant.
+    /// The node is started through the kernel's command line, as requested by the user. Other models are refused.
     ByCommandLine,
 }
 
-/// Refuses a signed model that nobody asked for, and what was asked for and is none.
+/// Refuses a signed model unless it was requested, and any other model if a signed one was requested.
 pub(in crate::inspect) fn check_grade(layout: &Layout, allowed: SignedModels) -> Result<()> {
     let is_signed = layout.system == System::Seed(Grade::Signed);
     match (is_signed, allowed) {

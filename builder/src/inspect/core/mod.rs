@@ -1,8 +1,8 @@
-//! Ubuntu Core, told by its content: what it is, and whether a node could be made of it at all.
+//! Ubuntu Core, recognized by its content: what it is, and whether a node can be built from it.
 //!
-//! Core 20 and later come as one FAT, `ubuntu-seed`, from which snapd makes the rest on the first boot; Core 16 and 18 as a
-//! FAT and an ext4 with the folder `system-data`. Where snapd or cloud-init would ignore what is put there, the image is
-//! refused: a card that silently does nothing is worse than none.
+//! Core 20 and later come as one FAT partition, `ubuntu-seed`, from which snapd creates the rest on the first boot. Core 16
+//! and 18 come as a FAT and an ext4 partition with the directory `system-data`. An image is refused if snapd or cloud-init
+//! would ignore the added files: a card that silently does nothing is worse than none.
 
 pub(super) mod base;
 mod model;
@@ -21,13 +21,13 @@ use super::os_release::OsRelease;
 use crate::failure::{Failure, Kind};
 use crate::recipe::Grade;
 
-/// The FAT that Core 20 and later are shipped as.
+/// The label of the FAT partition that Core 20 and later are shipped as.
 const SEED_LABEL: &str = "ubuntu-seed";
 
-/// How a partition that holds nothing but ciphertext begins (LUKS On-Disk Format, 2.2).
+/// The first bytes of an encrypted partition (LUKS On-Disk Format, 2.2).
 const LUKS: &[u8] = b"LUKS\xba\xbe";
 
-/// Where snapd keeps its things on Core 16 and 18.
+/// The directory of snapd on Core 16 and 18.
 const SNAPD: &str = "/system-data/var/lib/snapd";
 
 const COPY: &str = "start from an image as it was downloaded";
@@ -35,19 +35,19 @@ const RASPI: &str = "take the image for Raspberry Pi (arm64+raspi)";
 const SERVER: &str = "use Ubuntu Server instead: `--base ubuntu-server-24.04`";
 const FRESH: &str = "start from an image as it was downloaded: a booted one has an identity that nodes must not share";
 
-/// Ubuntu Core on an image.
+/// An image of Ubuntu Core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Core {
-    /// The FAT.
+    /// The FAT partition.
     pub(super) boot: Partition,
-    /// The ext4 of Core 16 and 18.
+    /// The ext4 partition of Core 16 and 18.
     pub(super) writable: Option<Partition>,
     /// The recovery system of Core 20 and later.
     system: String,
     model: Model,
 }
 
-/// Ubuntu Core, if the image is that. Refuses one that could never become a node, whatever is on it.
+/// Returns the Ubuntu Core on the image, if it is one. Refuses one that can never become a node.
 pub(super) fn recognise(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     let partitions = PartitionTable::read(&**storage)?.partitions;
     for partition in &partitions {
@@ -69,7 +69,8 @@ pub(super) fn recognise(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     Ok(None)
 }
 
-/// The seed partition of Core 20 and later. Beside others, what cannot be read is somebody else's to complain about.
+/// Returns the seed partition of Core 20 and later. If there are other partitions (`alone` is false), an unreadable one is
+/// ignored.
 fn seed(
     partition: &Partition,
     storage: &Arc<dyn Storage>,
@@ -83,7 +84,7 @@ fn seed(
     }
 }
 
-/// The writable partition of Core 16 and 18.
+/// Returns the writable partition of Core 16 and 18.
 fn writable(partition: &Partition, storage: &Arc<dyn Storage>) -> Option<Box<dyn ReadFs>> {
     let window = partition.window(storage).ok()?;
     let mut ext4 = diskimg::ext4::Ext4Reader::open(Arc::new(window)).ok()?;
@@ -91,7 +92,7 @@ fn writable(partition: &Partition, storage: &Arc<dyn Storage>) -> Option<Box<dyn
     Some(Box::new(ext4))
 }
 
-/// Core 20 and later.
+/// Reads Core 20 and later.
 fn seeded(
     seed: &mut dyn ReadFs,
     boot: &Partition,
@@ -110,7 +111,7 @@ fn seeded(
     })
 }
 
-/// Core 16 and 18.
+/// Reads Core 16 and 18.
 fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) -> Result<Core> {
     let model = read_model(ext4, &format!("{SNAPD}/seed/assertions/model"))?;
     check_model(&model)?;
@@ -127,7 +128,7 @@ fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) ->
 }
 
 impl Core {
-    /// The image in the words of all images.
+    /// Returns the layout of the image.
     pub(super) fn layout(&self, storage: &Arc<dyn Storage>) -> Result<Layout> {
         let table = PartitionTable::read(&**storage)?;
         let writable = self.writable.as_ref();
@@ -144,7 +145,7 @@ impl Core {
         })
     }
 
-    /// What os-release(5) of the base snap says, which is on no partition.
+    /// Returns the content of the base snap's os-release(5), which is on no partition.
     fn os_release(&self) -> OsRelease {
         let base = self.model.base.as_deref().unwrap_or_default();
         let version = base.trim_start_matches("core");
@@ -159,7 +160,7 @@ impl Core {
         }
     }
 
-    /// Refuses an image on which what we add would be ignored, or has been added; tells what else is known of it.
+    /// Refuses an image on which our files would be ignored or exist already; returns further facts about it.
     pub(super) fn check(&self, storage: &Arc<dyn Storage>) -> Result<Known> {
         let context = |partition: &Partition| {
             format!("looking for Ubuntu Core in partition {}", partition.number)
@@ -206,7 +207,7 @@ impl Core {
     }
 }
 
-/// Nothing can be written into ciphertext, and its key is nobody's but the board's.
+/// Refuses encrypted partitions: nothing can be written into them, and only the board has the key.
 fn check_plain(partitions: &[Partition], storage: &Arc<dyn Storage>) -> Result<()> {
     for partition in partitions {
         let mut start = [0; LUKS.len()];
@@ -254,7 +255,7 @@ fn read_model(fs: &mut dyn ReadFs, path: &str) -> Result<Model> {
     })
 }
 
-/// What the model rules out, whatever else is on the card.
+/// Refuses a model that can never work, whatever else the card holds.
 fn check_model(model: &Model) -> Result<()> {
     let name = &model.name;
     if model.base.is_none() {

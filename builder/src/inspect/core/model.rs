@@ -1,14 +1,15 @@
 //! The model assertion of an Ubuntu Core image: which system it is and what may be done to it. Pure: text in, fields out.
 //!
-//! An assertion is headers, one `key: value` a line or an indented list below a key, then an empty line and the signature.
+//! An assertion consists of headers, an empty line and the signature. A header is one `key: value` line, or a key with an
+//! indented list below it.
 
 use crate::printable::printable;
 use crate::recipe::Grade;
 
-/// The fields that decide.
+/// The fields that decide how an image is handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Model {
-    /// Who made it, and what they call it: `canonical/ubuntu-core-24-pi-arm64`.
+    /// The brand and its name for the model: `canonical/ubuntu-core-24-pi-arm64`.
     pub(super) name: String,
     pub(super) architecture: String,
     /// Name of the base snap; Core 16 has none.
@@ -16,12 +17,12 @@ pub(super) struct Model {
     pub(super) grade: Grade,
     /// Name of the gadget snap.
     pub(super) gadget: Option<String>,
-    /// Whether it insists on encrypted data.
+    /// Whether the model requires encrypted data.
     pub(super) encrypted: bool,
 }
 
 impl Model {
-    /// `None` where the text is no model assertion, or has a grade nobody knows.
+    /// Parses a model assertion. Returns `None` if the text is not one or its grade is unknown.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let headers: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
         let value = |key: &str| {
@@ -36,7 +37,7 @@ impl Model {
             architecture: printable(value("architecture")?),
             base: value("base").map(printable),
             grade: match value("grade") {
-                // As snapd has it (asserts, `assembleModel`): a model that lists its snaps is signed if it does not say.
+                // Same as snapd (asserts, `assembleModel`): a model that lists its snaps is signed unless it names a grade.
                 None if headers.contains(&"snaps:") => Grade::Signed,
                 None => Grade::None,
                 Some("dangerous") => Grade::Dangerous,
@@ -50,7 +51,7 @@ impl Model {
     }
 }
 
-/// The snap of type `gadget` in the list of snaps; Core 16 and 18 name it in a header of its own, maybe with a track.
+/// Returns the snap of type `gadget` in the list of snaps. Core 16 and 18 name it in its own header, possibly with a track.
 fn gadget<'t>(headers: &[&'t str]) -> Option<&'t str> {
     let snaps: Vec<&[&str]> = headers.split(|line| line.trim() == "-").collect();
     let of_type = |snap: &&&[&str]| snap.iter().any(|line| line.trim() == "type: gadget");

@@ -1,4 +1,4 @@
-//! Snaps of an Ubuntu Core image: squashfs files, looked into without unpacking them.
+//! Snaps of an Ubuntu Core image: squashfs files, read without unpacking them.
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _};
@@ -10,18 +10,18 @@ use diskimg::ReadFs;
 use super::{COPY, unsupported};
 use crate::failure::{Failure, Kind};
 
-/// A settings file is small.
+/// Size limit of a settings file.
 const LIMIT: u64 = 1 << 20;
 
-/// One snap, in memory.
+/// A snap in memory.
 pub(super) struct Snap {
-    /// Its file's name without the ending: name and revision, e.g. `core24_490`.
+    /// The file name without its extension: name and revision, e.g. `core24_490`.
     pub(super) name: String,
     files: FilesystemReader<'static>,
 }
 
 impl Snap {
-    /// The one snap of that name in the folder.
+    /// Opens the only snap of that name in the directory.
     pub(super) fn open(fs: &mut dyn ReadFs, folder: &str, name: &str) -> Result<Self> {
         let prefix = format!("{name}_");
         let names = match fs.metadata(folder)? {
@@ -57,14 +57,14 @@ impl Snap {
         })
     }
 
-    /// Whether it holds this path.
+    /// Returns whether the snap contains this path.
     pub(super) fn has(&self, path: &str) -> bool {
         self.files
             .files()
             .any(|node| node.fullpath.as_os_str() == path)
     }
 
-    /// Every path it holds.
+    /// Returns every path in the snap.
     pub(super) fn paths(&self) -> BTreeSet<String> {
         let paths = self
             .files
@@ -73,7 +73,7 @@ impl Snap {
         paths.collect()
     }
 
-    /// A text file of it, if there is one.
+    /// Returns the content of a text file in the snap, if it exists.
     pub(super) fn text(&self, path: &str) -> Result<Option<String>> {
         let mut nodes = self.files.files();
         let Some(node) = nodes.find(|node| node.fullpath.as_os_str() == path) else {

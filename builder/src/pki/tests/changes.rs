@@ -1,4 +1,4 @@
-//! A second run: nothing changes, or exactly what had to.
+//! A second run changes nothing, or exactly what it must.
 
 use super::*;
 
@@ -134,7 +134,7 @@ fn a_ca_near_its_end_is_warned_about_and_the_advice_works() {
     let before = scene.files();
     let silent = open(&scene.state, &config, NOW + 60 * DAY).unwrap();
     assert_eq!(silent.notes, Vec::<String>::new());
-    // New certificates would end with the CA as well: they are not replaced.
+    // New certificates would expire with the CA as well, so they are not replaced.
     let warned = open(&scene.state, &config, NOW + 80 * DAY).unwrap();
     assert_eq!(
         warned.notes,

@@ -1,9 +1,9 @@
-//! A process killed between any two of its writes.
+//! Runs that are killed between any two of their writes.
 
 use super::store::Reader;
 use super::*;
 
-/// Runs up to the point where all bytes are written and `renames` files have their names.
+/// Runs up to the point where all bytes are written and the first `renames` files have their names.
 fn killed(scene: &Scene, config: &str, renames: usize) {
     let cluster = cluster(config);
     let mut store = Store::open(&scene.state, |_| Ok(())).unwrap();
@@ -23,7 +23,7 @@ fn the_first_run_can_be_interrupted_anywhere() {
         let certs = scene.open("").unwrap();
         let after = scene.files();
         assert_eq!(after.len(), whole, "{renames} renames");
-        // What has its name already is not made a second time.
+        // A file that already has its name is not created again.
         for name in ["seed", "ca.key"]
             .iter()
             .filter(|name| before.contains_key(**name))
@@ -74,7 +74,7 @@ fn a_reissue_can_be_interrupted_anywhere() {
     }
 }
 
-/// A build that is refused removes the state folder it made, with the lock in it.
+/// A build that is refused removes the state directory it made, including the lock.
 #[test]
 fn a_refused_build_leaves_no_second_lock_to_one_that_waits() {
     let scene = Scene::new();

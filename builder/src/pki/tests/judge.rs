@@ -1,4 +1,4 @@
-//! openssl and ssh-keygen, asked what they think of certificates and keys.
+//! Checks certificates and keys with openssl and ssh-keygen.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,7 +9,7 @@ fn ask(judge: &str, arguments: &[&str]) -> Output {
     asked.unwrap_or_else(|error| panic!("{judge} must be installed: {error}"))
 }
 
-/// What a judge says, if it is content.
+/// Returns the output of a checker, which must succeed.
 #[track_caller]
 fn content(judge: &str, arguments: &[&str]) -> String {
     let output = ask(judge, arguments);
@@ -18,19 +18,19 @@ fn content(judge: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What openssl prints.
+/// Returns the output of openssl.
 #[track_caller]
 pub(super) fn says(arguments: &[&str]) -> String {
     content("openssl", arguments)
 }
 
-/// The public half that ssh-keygen computes from a private key.
+/// Returns the public half that ssh-keygen computes from a private key.
 #[track_caller]
 pub(super) fn ssh_public(private: &Path) -> String {
     content("ssh-keygen", &["-y", "-f", private.to_str().unwrap()])
 }
 
-/// Whether a certificate is good for a purpose (`sslserver`, `sslclient`) under a CA at the tests' time.
+/// Returns whether a certificate is valid for a purpose (`sslserver`, `sslclient`) under a CA at the tests' time.
 pub(super) fn accepts(ca: &Path, purpose: &str, certificate: &Path) -> bool {
     let (ca, certificate) = (ca.to_str().unwrap(), certificate.to_str().unwrap());
     let time = super::NOW.to_string();

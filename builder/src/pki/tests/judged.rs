@@ -1,16 +1,16 @@
-//! What openssl and ssh-keygen think of fresh certificates and keys.
+//! Checks of fresh certificates and keys by openssl and ssh-keygen.
 
 use super::*;
 use judge::{accepts, says};
 
-/// What openssl prints about a certificate; names in the one form all its versions share.
+/// Returns openssl's description of a certificate, with names in the one form that all its versions share.
 fn text(path: &Path, what: &[&str]) -> String {
     let path = path.to_str().unwrap();
     let arguments = ["x509", "-noout", "-nameopt", "RFC2253", "-in", path];
     says(&[&arguments[..], what].concat())
 }
 
-/// The same, line by line, without the spaces around.
+/// Returns the same description line by line, without surrounding spaces.
 fn lines(path: &Path, what: &[&str]) -> Vec<String> {
     text(path, what)
         .lines()
@@ -125,7 +125,7 @@ fn lifetimes_begin_a_day_early_and_end_with_the_ca() {
         dates("admin.crt"),
         "notBefore=2025-12-31 00:00:00Z\nnotAfter=2027-01-01 00:00:00Z\n"
     );
-    // Ten days before the CA ends there is no room for a year.
+    // Ten days before the CA expires, a certificate cannot last a year.
     open(&scene.state, &days(3650, 365), NOW + 3640 * DAY).unwrap();
     assert_eq!(
         dates("admin.crt"),
@@ -197,7 +197,7 @@ fn host_keys_are_as_ssh_wants_them() {
     assert_eq!(seen.trim_end(), public);
 }
 
-/// An organisation's own CA, in the older key format that openssl still writes.
+/// Uses an organization's own CA, in the older key format that openssl still writes.
 #[test]
 fn a_ca_made_elsewhere_can_be_used() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! A state folder that is made, kept, changed, spoilt and interrupted; openssl judges what comes out.
+//! Tests that create, reuse, change, damage and interrupt a state directory; openssl checks the results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,11 +16,11 @@ mod judge;
 mod judged;
 mod spoilt;
 
-/// 2026-01-01 00:00:00 UTC.
+/// The current time in the tests: 2026-01-01 00:00:00 UTC.
 const NOW: i64 = 1_767_225_600;
 const DAY: i64 = 86_400;
 
-/// A cluster of three with extra lines of configuration, tables below.
+/// Returns a cluster of three with extra lines of configuration, tables below.
 fn cluster(config: &str) -> Cluster {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
     let has_nodes = config.contains("[[node]]");
@@ -43,7 +43,7 @@ fn cluster(config: &str) -> Cluster {
     resolve(&input).unwrap()
 }
 
-/// `[[node]]` tables: names and last bytes of addresses.
+/// Returns `[[node]]` tables from names and last bytes of addresses.
 fn nodes(nodes: &[(&str, u8)]) -> String {
     let node = |(name, host): &(&str, u8)| {
         format!("[[node]]\nname = \"{name}\"\naddress = \"192.168.0.{host}\"\n")
@@ -51,14 +51,14 @@ fn nodes(nodes: &[(&str, u8)]) -> String {
     nodes.iter().map(node).collect::<Vec<_>>().concat()
 }
 
-/// A place for a state folder, which does not exist yet.
-/// The identity, with what is new written.
+/// Opens a state directory, writes its new files, and returns the identity.
 fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
     let state = super::open(state, cluster, now)?;
     state.keep()?;
     Ok(state.certs.clone())
 }
 
+/// A temporary directory with the path of a state directory, which does not exist yet.
 struct Scene {
     _folder: TempDir,
     state: PathBuf,
@@ -73,7 +73,7 @@ impl Scene {
         }
     }
 
-    /// With the state of the default cluster in it.
+    /// Creates a scene with the state of the default cluster.
     fn made() -> Self {
         let scene = Self::new();
         scene.open("").unwrap();
@@ -88,14 +88,14 @@ impl Scene {
         self.state.join(name)
     }
 
-    /// Every file with its content and mode.
+    /// Returns every file with its content and mode.
     fn files(&self) -> BTreeMap<String, (Vec<u8>, u32)> {
         let mut files = BTreeMap::new();
         collect(&self.state, &self.state, &mut files);
         files
     }
 
-    /// The names of the files that differ from an earlier look.
+    /// Returns the names of the files that differ from an earlier listing.
     fn changed_since(&self, before: &BTreeMap<String, (Vec<u8>, u32)>) -> Vec<String> {
         let after = self.files();
         let gone = before.keys().filter(|name| !after.contains_key(*name));

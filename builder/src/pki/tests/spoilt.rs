@@ -1,8 +1,8 @@
-//! A good state folder with one thing spoilt: the exact error, and nothing changed.
+//! Damages one thing in a valid state directory and expects the exact error and no change.
 
 use super::*;
 
-/// Spoils a good state; expects a message (after the folder's name), and the folder as it was left.
+/// Damages a valid state; expects a message (after the directory's name) and an unchanged directory.
 #[track_caller]
 fn refuses(spoil: impl Fn(&Scene), message: &str) {
     let scene = Scene::made();

@@ -1,4 +1,4 @@
-//! `[appliance]` and `replaces`: defaults, meanings, and each mistake with its line.
+//! Tests of `[appliance]` and `replaces`: defaults, values, and mistakes with their lines.
 
 use super::*;
 

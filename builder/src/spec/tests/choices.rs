@@ -1,4 +1,4 @@
-//! What follows from flags, counts and families: defaults, precedence, limits, warnings.
+//! Tests of flags, numbers of nodes and address families: defaults, precedence, limits and warnings.
 
 use super::*;
 
@@ -243,7 +243,7 @@ fn downloads_need_neither_nodes_nor_keys() {
     assert!(cluster.nodes.is_empty());
 }
 
-/// Errors are fine; a panic would be a bug.
+/// Damaged input may cause errors, but must not cause a panic.
 #[test]
 fn no_damage_makes_it_panic() {
     let without = |line: usize| {

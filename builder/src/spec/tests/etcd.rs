@@ -1,4 +1,4 @@
-//! `[etcd]`: each mistake with its line.
+//! Tests of `[etcd]`: mistakes with their lines.
 
 use super::spoilt::check;
 

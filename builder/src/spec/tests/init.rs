@@ -1,15 +1,15 @@
-//! What is made from the table of settings: the template that `init` writes, the JSON schema and the reference in the README.
+//! Tests of what the table of settings generates: the template of `init`, the JSON schema and the README reference.
 
 use super::*;
 
-/// The template without a file means what `--nodes` alone means.
+/// Checks that the file is equivalent to `--nodes` alone.
 #[track_caller]
 fn means_the_defaults(text: &str, nodes: u32) {
     let cluster = resolve(&input(text)).unwrap();
     assert_eq!(cluster, resolve(&numbered(nodes)).unwrap());
 }
 
-/// Lines that begin with `#` and no space are settings switched off; `# ` begins prose.
+/// Enables the optional settings: lines that begin with `#` and no space. `# ` begins a comment.
 fn switched_on(template: &str) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
         Some(setting) if !setting.is_empty() && !setting.starts_with([' ', ':']) => {

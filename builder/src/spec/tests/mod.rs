@@ -1,4 +1,4 @@
-//! One valid configuration; spoil one thing; expect exactly the complaints it deserves.
+//! Tests that start from one valid configuration, change one thing, and expect exactly the resulting complaints.
 
 use std::io;
 use std::path::Path;
@@ -15,7 +15,7 @@ mod spoilt;
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me";
 
-/// Line numbers in the tables below count from its first line.
+/// The valid configuration. Line numbers in the tests count from its first line.
 const VALID: &str = r#"[cluster]
 name = "lab"
 domain = "kube.demo"
@@ -109,7 +109,7 @@ fn numbered(nodes: u32) -> Input {
     }
 }
 
-/// Every complaint about an input that must have some.
+/// Returns every complaint about an invalid input.
 #[track_caller]
 fn complaints(input: &Input) -> Vec<String> {
     resolve(input)

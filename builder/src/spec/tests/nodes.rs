@@ -1,4 +1,4 @@
-//! `[[node]]`: each mistake with its line.
+//! Tests of `[[node]]`: mistakes with their lines.
 
 use super::spoilt::check;
 

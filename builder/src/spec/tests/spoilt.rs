@@ -1,8 +1,8 @@
-//! The valid file with one text replaced, and every complaint that follows.
+//! Tests that replace one text in the valid file and compare every resulting complaint.
 
 use super::*;
 
-/// Each case: `old → new` (with `\n` for a new line), then the complaints, indented, without the file's name.
+/// Checks cases of the form `old → new` (with `\n` for a newline), then the indented complaints without the file name.
 #[track_caller]
 pub(super) fn check(cases: &str) {
     for case in cases.trim().split("\n\n") {

@@ -1,4 +1,4 @@
-//! `GnuPG` as a stranger who makes keys and signs.
+//! Runs `GnuPG` as an independent program to make keys and sign.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +12,7 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// With a key of that kind that was made at that time and ends so much later (`0`: never).
+    /// Creates a key of that kind at that time, with that lifetime (`0`: unlimited).
     pub(super) fn new(kind: &str, time: i64, lasts: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let person = Self { home, time };
@@ -50,7 +50,7 @@ impl Person {
         }
     }
 
-    /// A detached signature of `text`, in armour.
+    /// Returns an armored detached signature of `text`.
     pub(super) fn sign(&self, text: &str, how: &[&str]) -> String {
         let path = self.home.path().join("text");
         fs_err::write(&path, text).unwrap();
@@ -71,7 +71,7 @@ impl Drop for Person {
     }
 }
 
-/// The packets of an armour.
+/// Returns the packets of an armored text.
 pub(super) fn packets(person: &Person, armour: &str) -> Vec<u8> {
     let (from, to) = (
         person.home.path().join("in"),
@@ -89,7 +89,7 @@ pub(super) fn packets(person: &Person, armour: &str) -> Vec<u8> {
 }
 
 impl Person {
-    /// Packets in the armour of a signature.
+    /// Armors packets as a signature.
     pub(super) fn armour(&self, packets: &[u8]) -> String {
         let path = self.home.path().join("packets");
         fs_err::write(&path, packets).unwrap();

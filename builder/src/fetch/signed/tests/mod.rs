@@ -1,4 +1,4 @@
-//! Lists signed by `GnuPG` with keys made here: what is believed, and every reason not to believe.
+//! Lists signed by `GnuPG` with keys made here: those that are accepted, and every reason for a refusal.
 
 mod gpg;
 
@@ -15,7 +15,7 @@ fn person() -> Person {
     Person::new("ed25519", CLOCK - DAY, "0")
 }
 
-/// What is served: a list, its signature and the image.
+/// The files on the server: a list, its signature and the image.
 #[derive(Clone)]
 struct Shelf {
     list: String,
@@ -66,7 +66,7 @@ fn recipe(server: &Server, signer: Signer, name: &str) -> Recipe {
     recipe
 }
 
-/// What a person sees of a refusal, without the server's address, and its hint.
+/// Returns the message of a refusal without the server's address, and its hint.
 #[track_caller]
 fn refusal(shelf: Shelf, signer: Signer) -> (String, &'static str) {
     let server = shelf.serve();
@@ -232,7 +232,7 @@ fn a_withdrawn_key_is_refused() {
         .home
         .path()
         .join(format!("openpgp-revocs.d/{key}.rev"));
-    // GnuPG writes one for later, with a colon that keeps it from being used by mistake.
+    // GnuPG prepares the revocation in advance, with a colon that prevents accidental use.
     let text = fs_err::read_to_string(&revocation).unwrap();
     fs_err::write(&revocation, text.replace(":-----BEGIN", "-----BEGIN")).unwrap();
     owner.gpg(&["--import", revocation.to_str().unwrap()]);
