@@ -1,4 +1,4 @@
-//! `client/`: the files that the operator's machine needs for the first contact, so that nothing is trusted blindly.
+//! `client/`: the files with which the operator's machine authenticates the nodes on its first connection.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
