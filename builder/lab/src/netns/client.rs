@@ -90,11 +90,13 @@ impl Client {
         Ok((header(&answer)?, members))
     }
 
-    /// Returns the hash of a member's data up to a revision.
+    /// Returns the hash of a member's keys up to a revision.
+    ///
+    /// The gateway's `maintenance/hash` is another request: it covers the whole database, with the member list, as of now.
     pub(super) fn hash(&self, node: IpAddr, revision: i64) -> Result<u64> {
         let request = json!({ "revision": revision });
         let words = ["endpoint", "hashkv", "--rev", &revision.to_string()];
-        let answer = self.ask(node, "maintenance/hash", &request, &words)?;
+        let answer = self.ask(node, "maintenance/hashkv", &request, &words)?;
         let answer = if answer.is_array() {
             &answer[0]["HashKV"]
         } else {
