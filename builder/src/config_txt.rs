@@ -47,9 +47,10 @@ impl<'t> ConfigTxt<'t> {
         }
     }
 
-    /// Returns the value that applies to `board` (e.g. `pi4`): the last one, as in the firmware.
-    pub fn get(&self, name: &str, board: &str) -> Option<&'t str> {
-        let holds = |it: &&Setting<'_>| it.name == name && [ALL, board].contains(&it.filter);
+    /// Returns the value that applies to a board with these filters (e.g. `pi4` and `cm4`): the last one, as in the firmware.
+    pub fn get(&self, name: &str, filters: &[&str]) -> Option<&'t str> {
+        let applies = |filter: &str| filter == ALL || filters.contains(&filter);
+        let holds = |it: &&Setting<'_>| it.name == name && applies(it.filter);
         self.settings.iter().rev().find(holds).map(|it| it.value)
     }
 
@@ -177,12 +178,12 @@ mod tests {
     fn a_board_has_the_last_value_that_holds_for_it() {
         let text = "kernel=a\n[pi4]\nkernel=b\n[pi5]\nkernel=c\n[all]\ninitramfs initrd.img followkernel\n";
         let config = ConfigTxt::parse(text);
-        let kernel = ["pi3", "pi4", "pi5"].map(|board| config.get("kernel", board));
+        let kernel = ["pi3", "pi4", "pi5"].map(|board| config.get("kernel", &[board]));
         assert_eq!(kernel, [Some("a"), Some("b"), Some("c")]);
         assert_eq!(
-            config.get("initramfs", "pi4"),
+            config.get("initramfs", &["pi4"]),
             Some("initrd.img followkernel")
         );
-        assert_eq!(config.get("cmdline", "pi4"), None);
+        assert_eq!(config.get("cmdline", &["pi4"]), None);
     }
 }

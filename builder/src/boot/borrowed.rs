@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use lab::qemu;
 
-use super::config;
 use super::node::text;
 use crate::failure::{Failure, Kind};
+use crate::firmware_config::{self, KERNEL};
 use crate::inspect::Image;
 
 /// A kernel and its initramfs.
@@ -28,7 +28,7 @@ impl Borrowed {
     fn of(image: &Image) -> Result<Self> {
         let (boot, root) = (&mut *image.boot()?, &mut *image.root()?);
         let config = text(boot, "/config.txt")?.unwrap_or_default();
-        let config = config::parse(&config, "pi4");
+        let config = firmware_config::parse(&config, &["pi4"], KERNEL);
         let initramfs = config.initramfs.ok_or_else(no_initramfs)?;
         let mut initrd = boot.read(&initramfs)?;
         initrd.resize(initrd.len().next_multiple_of(4), 0);

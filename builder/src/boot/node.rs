@@ -8,9 +8,9 @@ use diskimg::ReadFs;
 use lab::qemu::Machine;
 use serde::{Deserialize, Serialize};
 
-use super::config::{self, Config};
 use super::identity::Identity;
 use crate::failure::{Failure, Kind};
+use crate::firmware_config::{self, FirmwareConfig, KERNEL};
 use crate::inspect::{Image, System};
 
 /// A node and the image that holds it.
@@ -69,7 +69,7 @@ impl Node {
         let members = description.members.into_iter();
         let boot = &mut *image.boot()?;
         let config = text(boot, "/config.txt")?.unwrap_or_default();
-        let config = config::parse(&config, machine.board());
+        let config = firmware_config::parse(&config, &[machine.board()], KERNEL);
         let own = text(boot, &config.cmdline)?.ok_or_else(|| not_a_node("cmdline.txt"))?;
         let added = machine.cmdline_additions(config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
@@ -115,7 +115,11 @@ fn cmdline(own: &str, added: &str) -> String {
     format!("{own} {added}").trim_start().to_owned()
 }
 
-fn boot_files(boot: &mut dyn ReadFs, config: Config, machine: Machine) -> Result<BootFiles> {
+fn boot_files(
+    boot: &mut dyn ReadFs,
+    config: FirmwareConfig,
+    machine: Machine,
+) -> Result<BootFiles> {
     let mut device_tree = config.device_tree;
     for candidate in machine.device_trees(config.upstream) {
         if device_tree.is_none() && boot.metadata(candidate)?.is_some() {
