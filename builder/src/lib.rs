@@ -26,6 +26,7 @@ pub mod boot;
 #[cfg(not(target_os = "linux"))]
 #[path = "boot/elsewhere.rs"]
 pub mod boot;
+pub mod check;
 pub mod cli;
 pub mod description;
 pub mod etcd;

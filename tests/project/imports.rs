@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::source::{Source, files};
 
 /// The modules in the order of `builder/ARCHITECTURE.md`: each may use earlier ones and the files next to the modules.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "cli",
     "spec",
     "recipe",
     "fetch",
     "inspect",
     "description",
+    "check",
     "pki",
     "overlay",
     "plan",

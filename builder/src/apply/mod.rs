@@ -10,6 +10,7 @@ mod readback;
 
 use anyhow::{Context as _, Result};
 
+use crate::check;
 use crate::inspect::Image;
 use crate::plan::Plan;
 
@@ -19,6 +20,8 @@ pub use output::{OutputFolder, Staged};
 pub fn apply(plan: &Plan, base: &Image, out: &OutputFolder) -> Result<Staged> {
     let context = || format!("writing the image of node {}", plan.node);
     let edited = edit::edit(plan, base).with_context(context)?;
-    readback::check(plan, &edited).with_context(context)?;
+    let image = readback::check(plan, &edited).with_context(context)?;
+    let findings = check::check(&image).with_context(context)?;
+    findings.settle().with_context(context)?;
     compose::compose(plan, base, &edited, out).with_context(context)
 }

@@ -9,8 +9,8 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::{Image, Place};
 use crate::plan::{Action, Plan, Step};
 
-/// Fails unless every path matches the plan.
-pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<()> {
+/// Returns the edited image. Fails unless every path matches the plan.
+pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<Image> {
     let image = Image::of(edited.clone()).context("reading the edited image back")?;
     let mut files = image.files()?;
     for step in &plan.steps {
@@ -23,7 +23,7 @@ pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<()> {
     if image.layout().disk_id != plan.disk_id.1 {
         return Err(mismatch("the disk id"));
     }
-    Ok(())
+    Ok(image)
 }
 
 fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {

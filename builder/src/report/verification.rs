@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
 use super::{MANIFEST, PENDING_MANIFEST};
+use crate::check;
 use crate::description::{self, NodeDescription};
 use crate::failure::{Failure, Kind};
 use crate::hex;
@@ -120,7 +121,7 @@ fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> R
     let chosen = fitting.or(records.first());
     let manifest = chosen.map(|(manifest, _)| *manifest).or(manifests.first());
     let trust = Trust::new(folder, manifest, now);
-    let mut checked = check(path, chosen.map(|(_, record)| *record), &trust)?;
+    let mut checked = check_image(path, chosen.map(|(_, record)| *record), &trust)?;
     if let (None, Some((_, record))) = (fitting, chosen) {
         let problem = format!(
             "the image's SHA-256 is {found}, the manifest has {}",
@@ -159,7 +160,7 @@ fn failed(error: &anyhow::Error) -> Checked {
     }
 }
 
-fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Checked> {
+fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Checked> {
     let mut problems = Vec::new();
     let image = Image::open(path)?;
     let mut fs = image.files()?;
@@ -170,6 +171,7 @@ fn check(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Chec
     };
     let (wrong, notes) = trust.judge(&node, &mut fs)?;
     problems.extend(wrong);
+    problems.extend(check::check(&image)?.into_lines());
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
     Ok(Checked {
         image: String::new(),

@@ -1,0 +1,54 @@
+//! Checks that a finished image will boot and let its owner in. Reads the image only, and knows nothing of the plan.
+//!
+//! The early rules in `inspect`, `overlay` and `plan` refuse known mistakes with better advice. This check does not depend on
+//! anyone having foreseen the mistake. It reads metadata and small files.
+
+mod accounts;
+mod findings;
+mod firmware;
+mod kernel;
+mod network;
+mod partitions;
+mod sshd;
+mod sshd_config;
+mod tree;
+mod units;
+
+use anyhow::Result;
+
+pub use findings::Findings;
+pub use partitions::{kernel_arguments, mount_faults, root_fault};
+
+use crate::description::{self, NodeDescription};
+use crate::inspect::{Image, Place, System};
+use accounts::Accounts;
+use tree::Tree;
+
+/// Returns every fault that keeps the node from booting, from running etcd or from letting its owner in.
+pub fn check(image: &Image) -> Result<Findings> {
+    let node = description::required(image)?;
+    let mut findings = Findings::default();
+    match image.layout().system {
+        System::Root(_) => check_root(image, &node, &mut findings)?,
+        System::Writable(_) | System::Seed(_) => {}
+    }
+    Ok(findings)
+}
+
+fn check_root(image: &Image, node: &NodeDescription, findings: &mut Findings) -> Result<()> {
+    let (layout, mut files) = (image.layout(), image.files()?);
+    let commands = firmware::check(&mut Tree::new(files.at(Place::Boot)?), findings)?;
+    let root = &mut Tree::new(files.at(Place::Root)?);
+    for arguments in &commands {
+        kernel::check(arguments, layout, root, findings)?;
+    }
+    let fstab = root.text("/etc/fstab")?.unwrap_or_default();
+    for fault in mount_faults(&fstab, layout) {
+        findings.add(fault);
+    }
+    let accounts = Accounts::read(root)?;
+    units::check(node, &accounts, root, findings)?;
+    network::check(node, &accounts, root, findings)?;
+    accounts::check_login(node, &accounts, root, findings)?;
+    sshd::check(node, &accounts, root, findings)
+}

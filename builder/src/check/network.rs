@@ -1,0 +1,111 @@
+//! The program that gives the node its address, and whether it reads the node's settings.
+
+use anyhow::Result;
+
+use super::accounts::Accounts;
+use super::tree::Tree;
+use super::{Findings, units};
+use crate::description::{NodeDescription, Role};
+use crate::inspect::Place;
+
+const NETWORK_MANAGER: &str = "NetworkManager.service";
+const NETWORKD: &str = "systemd-networkd.service";
+
+pub(super) fn check(
+    node: &NodeDescription,
+    accounts: &Accounts,
+    root: &mut Tree<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
+    let networkd =
+        |path: &str| path.starts_with("/etc/systemd/network/") && path.ends_with(".network");
+    match node.file(Role::Network) {
+        Some(file) if file.partition == Place::Boot => {
+            units::startable(NETWORKD, accounts, root, findings)?;
+            check_cloud_init(root, findings)
+        }
+        Some(file) => {
+            units::started(NETWORK_MANAGER, accounts, root, findings)?;
+            check_profile(&file.path, root, findings)
+        }
+        None if node.files.iter().any(|file| networkd(&file.path)) => {
+            units::started(NETWORKD, accounts, root, findings)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that `NetworkManager` accepts the node's connection profile.
+fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let Some((_, found)) = root.resolve(path)? else {
+        findings.add(format!("{path}, the node's address, is missing"));
+        return Ok(());
+    };
+    let is_private = found.mode & 0o7077 == 0 && found.uid == 0;
+    findings.expect(
+        is_private,
+        format!("NetworkManager ignores {path}: only root may read it"),
+    );
+    let profile = root.text(path)?.unwrap_or_default();
+    let mut interface = profile
+        .lines()
+        .filter_map(|line| line.strip_prefix("interface-name="));
+    if let Some(interface) = interface.next() {
+        check_ifupdown(interface.trim(), root, findings)?;
+    }
+    Ok(())
+}
+
+/// Reports interfaces(5) that takes the interface away from `NetworkManager`.
+fn check_ifupdown(interface: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let mut paths = vec!["/etc/network/interfaces".to_owned()];
+    for name in root.names("/etc/network/interfaces.d")? {
+        paths.push(format!("/etc/network/interfaces.d/{name}"));
+    }
+    for path in paths {
+        let text = root.text(&path)?.unwrap_or_default();
+        let takes = |line: &str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("iface") && words.next() == Some(interface)
+        };
+        findings.expect(
+            !text.lines().any(takes),
+            format!("{path} configures {interface}, which NetworkManager then leaves alone"),
+        );
+    }
+    Ok(())
+}
+
+/// Checks that cloud-init runs and passes the seed's address on.
+fn check_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let off = "/etc/cloud/cloud-init.disabled";
+    let is_off = root.exists(off)?;
+    findings.expect(
+        !is_off,
+        format!("{off} exists: cloud-init would not set the node's address"),
+    );
+    for program in ["/usr/bin/cloud-init", "/usr/sbin/netplan"] {
+        let is_there = root.is_program(program)?;
+        findings.expect(
+            is_there,
+            format!("{program}, which sets the node's address, is not a program"),
+        );
+    }
+    for name in root.names("/etc/cloud/cloud.cfg.d")? {
+        let path = format!("/etc/cloud/cloud.cfg.d/{name}");
+        let text = if name.strip_suffix(".cfg").is_some() {
+            root.text(&path)?
+        } else {
+            None
+        };
+        let plain: String = text.unwrap_or_default().split_whitespace().collect();
+        let is_off = ["network:{config:disabled}", "network:config:disabled"]
+            .iter()
+            .any(|it| plain.contains(it));
+        findings.expect(
+            !is_off,
+            format!("{path} disables cloud-init's network settings, which hold the node's address"),
+        );
+    }
+    Ok(())
+}

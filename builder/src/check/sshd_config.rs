@@ -1,0 +1,217 @@
+//! `sshd_config(5)`: which value of a keyword applies to a user. Pure except for the files that it includes.
+
+use anyhow::Result;
+
+use super::tree::Tree;
+
+const MAIN: &str = "/etc/ssh/sshd_config";
+
+/// The depth to which sshd follows `Include`.
+const DEPTH: u32 = 16;
+
+/// A keyword in lower case and its values.
+type Setting = (String, Vec<String>);
+
+/// The settings that apply to one user, in the order in which sshd reads them.
+pub(super) struct SshdConfig {
+    /// The settings of `Match` blocks, which replace global ones.
+    matched: Vec<Setting>,
+    global: Vec<Setting>,
+}
+
+impl SshdConfig {
+    /// Reads the configuration for a user with these groups; `None` if there is none.
+    pub(super) fn read(root: &mut Tree<'_>, user: &str, groups: &[&str]) -> Result<Option<Self>> {
+        let Some(text) = root.text(MAIN)? else {
+            return Ok(None);
+        };
+        let mut reader = Reader {
+            user,
+            groups,
+            found: Self {
+                matched: Vec::new(),
+                global: Vec::new(),
+            },
+        };
+        reader.add(root, &text, Block::Global, DEPTH)?;
+        Ok(Some(reader.found))
+    }
+
+    /// Returns the values of a keyword: the first line that sets it.
+    pub(super) fn first(&self, keyword: &str) -> Option<&[String]> {
+        self.all(keyword).next()
+    }
+
+    /// Returns the only value of a keyword, in lower case.
+    pub(super) fn word(&self, keyword: &str) -> Option<String> {
+        Some(self.first(keyword)?.first()?.to_lowercase())
+    }
+
+    /// Returns the values of every line that sets a keyword, for keywords that add up.
+    pub(super) fn all<'s>(&'s self, keyword: &str) -> impl Iterator<Item = &'s [String]> {
+        let keyword = keyword.to_lowercase();
+        let is_matched = self.matched.iter().any(|(name, _)| *name == keyword);
+        let settings = if is_matched {
+            &self.matched
+        } else {
+            &self.global
+        };
+        let lines = settings.iter().filter(move |(name, _)| *name == keyword);
+        lines.map(|(_, values)| values.as_slice())
+    }
+}
+
+/// The part of a file that a line belongs to.
+#[derive(Clone, Copy, PartialEq)]
+enum Block {
+    Global,
+    /// A `Match` block that applies to the user.
+    Matched,
+    /// Another `Match` block.
+    Other,
+}
+
+struct Reader<'a> {
+    user: &'a str,
+    groups: &'a [&'a str],
+    found: SshdConfig,
+}
+
+impl Reader<'_> {
+    fn add(&mut self, root: &mut Tree<'_>, text: &str, outer: Block, depth: u32) -> Result<()> {
+        let mut block = outer;
+        for line in text.lines() {
+            let Some((keyword, values)) = split(line) else {
+                continue;
+            };
+            match (keyword.as_str(), block) {
+                ("match", _) => {
+                    block = match outer != Block::Other && self.matches(&values) {
+                        true => Block::Matched,
+                        false => Block::Other,
+                    }
+                }
+                (_, Block::Other) => {}
+                ("include", _) if depth > 0 => {
+                    for path in included(root, &values)? {
+                        let text = root.text(&path)?.unwrap_or_default();
+                        self.add(root, &text, block, depth.saturating_sub(1))?;
+                    }
+                }
+                (_, Block::Global) => self.found.global.push((keyword, values)),
+                (_, Block::Matched) => self.found.matched.push((keyword, values)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a `Match` line applies to the user from anywhere. Conditions on the connection are taken not to hold.
+    fn matches(&self, conditions: &[String]) -> bool {
+        let mut words = conditions.iter();
+        while let Some(name) = words.next() {
+            let holds = match name.to_lowercase().as_str() {
+                "all" => true,
+                "user" => words.next().is_some_and(|list| in_list(list, self.user)),
+                "group" => words
+                    .next()
+                    .is_some_and(|list| self.groups.iter().any(|group| in_list(list, group))),
+                _ => false,
+            };
+            if !holds {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Returns the keyword in lower case and its values; quotes may surround a value.
+fn split(line: &str) -> Option<(String, Vec<String>)> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return None;
+    }
+    let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
+    let rest = line[end..].trim_start();
+    let rest = rest.strip_prefix('=').unwrap_or(rest).trim();
+    let mut values: Vec<String> = Vec::new();
+    let (mut quoted, mut inside) = (false, false);
+    for letter in rest.chars() {
+        match letter {
+            '"' => {
+                quoted = !quoted;
+                if quoted && !inside {
+                    values.push(String::new());
+                }
+                inside = quoted || inside;
+            }
+            '#' if !quoted && !inside => break,
+            _ if letter.is_whitespace() && !quoted => inside = false,
+            _ => {
+                if !inside {
+                    values.push(String::new());
+                    inside = true;
+                }
+                values.last_mut()?.push(letter);
+            }
+        }
+    }
+    Some((line[..end].to_lowercase(), values))
+}
+
+/// Returns the files of `Include PATTERN…`, in the order in which sshd reads them.
+fn included(root: &mut Tree<'_>, patterns: &[String]) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    for pattern in patterns {
+        let pattern = match pattern.starts_with('/') {
+            true => pattern.clone(),
+            false => format!("/etc/ssh/{pattern}"),
+        };
+        let (folder, name) = pattern.rsplit_once('/').unwrap_or_default();
+        let names = root.names(folder)?.into_iter();
+        // A shell's `*` does not match a leading dot.
+        let fits =
+            |it: &String| is_like(name, it) && (!it.starts_with('.') || name.starts_with('.'));
+        paths.extend(names.filter(fits).map(|it| format!("{folder}/{it}")));
+    }
+    Ok(paths)
+}
+
+/// Returns whether a list of patterns (`ssh_config(5)`, PATTERNS) contains the name; `!` excludes.
+pub(super) fn in_list(list: &str, name: &str) -> bool {
+    let mut found = false;
+    for pattern in list.split(',') {
+        match pattern.strip_prefix('!') {
+            Some(pattern) if is_like(pattern, name) => return false,
+            Some(_) => {}
+            None => found |= is_like(pattern, name),
+        }
+    }
+    found
+}
+
+/// Returns whether a pattern with `*` and `?` matches the whole name.
+fn is_like(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut here, mut star) = (0, 0, None);
+    while here < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, here));
+                at += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == name[here] => {
+                (at, here) = (at + 1, here + 1);
+            }
+            _ => {
+                let Some((pattern_at, name_at)) = star else {
+                    return false;
+                };
+                star = Some((pattern_at, name_at + 1));
+                (at, here) = (pattern_at + 1, name_at + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == '*')
+}

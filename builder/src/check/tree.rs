@@ -1,0 +1,94 @@
+//! A file system as a running system sees it: symbolic links are followed, also the last one.
+
+use anyhow::Result;
+use diskimg::{FileKind, Metadata, ReadFs};
+
+/// The most links that are followed for one path, as on Linux.
+const LINK_LIMIT: u32 = 40;
+
+/// The largest file that is read; configuration is much smaller.
+const TEXT_LIMIT: u64 = 1 << 20;
+
+/// A file system open for checks.
+pub(super) struct Tree<'a> {
+    fs: &'a mut dyn ReadFs,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(fs: &'a mut dyn ReadFs) -> Self {
+        Self { fs }
+    }
+
+    /// Returns the path without links, and the metadata of what lies there; `None` if nothing does.
+    pub(super) fn resolve(&mut self, path: &str) -> Result<Option<(String, Metadata)>> {
+        let mut here = String::new();
+        let mut found = None;
+        let mut ahead: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut links_left = 0..LINK_LIMIT;
+        while let Some(name) = ahead.pop() {
+            match name.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    here.truncate(here.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            let next = format!("{here}/{name}");
+            let Some(metadata) = self.fs.metadata(&next)? else {
+                return Ok(None);
+            };
+            if metadata.kind != FileKind::Symlink {
+                (here, found) = (next, Some(metadata));
+                continue;
+            }
+            let target = self.fs.read_link(&next)?;
+            if links_left.next().is_none() {
+                return Ok(None);
+            }
+            if target.starts_with('/') {
+                here.clear();
+            }
+            ahead.extend(target.split('/').rev().map(str::to_owned));
+        }
+        Ok(found.map(|metadata| (here, metadata)))
+    }
+
+    /// Returns whether something lies at the path.
+    pub(super) fn exists(&mut self, path: &str) -> Result<bool> {
+        Ok(self.resolve(path)?.is_some())
+    }
+
+    /// Returns whether the path is a program.
+    pub(super) fn is_program(&mut self, path: &str) -> Result<bool> {
+        let found = self.resolve(path)?;
+        Ok(found.is_some_and(|(_, it)| it.kind == FileKind::File && it.mode & 0o111 != 0))
+    }
+
+    /// Returns the content of a text file; `None` if there is no file of a plausible size.
+    pub(super) fn text(&mut self, path: &str) -> Result<Option<String>> {
+        match self.resolve(path)? {
+            Some((path, it)) if it.kind == FileKind::File && it.size <= TEXT_LIMIT => {
+                let bytes = self.fs.read(&path)?;
+                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the names in a directory in ascending order; none if there is no directory.
+    pub(super) fn names(&mut self, path: &str) -> Result<Vec<String>> {
+        match self.resolve(path)? {
+            Some((path, it)) if it.kind == FileKind::Directory => Ok(self.fs.read_dir(&path)?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the target if the path itself is a symbolic link.
+    pub(super) fn link(&mut self, path: &str) -> Result<Option<String>> {
+        match self.fs.metadata(path)? {
+            Some(it) if it.kind == FileKind::Symlink => Ok(Some(self.fs.read_link(path)?)),
+            _ => Ok(None),
+        }
+    }
+}
