@@ -42,6 +42,7 @@ pub mod spec;
 pub mod commands;
 mod date;
 mod job;
+mod overwrite;
 mod parallel;
 
 pub use job::Job;
@@ -57,6 +58,8 @@ use crate::spec::Purpose;
 /// image is complete: a refused or interrupted build changes neither.
 pub fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
+    let nodes = cluster.select(&job.work.nodes.only)?;
+    overwrite::refuse(&cluster, &nodes, &job.work.output.out)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster, &base)?;
     let mut state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
