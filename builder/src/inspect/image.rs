@@ -13,7 +13,7 @@ use super::files::{Files, rootless};
 use super::found::Before;
 use super::layout::{Layout, Part, System};
 use super::os_release::OsRelease;
-use super::recognize::refuse_booted;
+use super::used;
 use crate::failure::{Failure, Kind};
 use crate::printable::printable;
 
@@ -41,7 +41,7 @@ impl Image {
         let known = check(&storage)?;
         let image = Self::of(storage)?;
         if let System::Root(_) = image.layout.system {
-            refuse_booted(&mut *image.root()?)?;
+            used::refuse(&mut *image.boot()?, &mut *image.root()?)?;
         }
         Ok(Self {
             file: Some(file),

@@ -8,6 +8,7 @@ mod layout;
 mod libc;
 mod os_release;
 mod recognize;
+mod used;
 
 pub use self::core::base::SignedModels;
 pub use files::Files;

@@ -5,7 +5,6 @@ use diskimg::ReadFs;
 
 use super::image::Image;
 use super::layout::System;
-use super::os_release::text;
 use crate::failure::{Failure, Kind};
 use crate::recipe::{Recipe, Recognize};
 
@@ -76,24 +75,4 @@ fn has_marks(root: &mut dyn ReadFs, recognize: &Recognize) -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// Refuses an image that has been booted: it has an identity, which its copies would share.
-pub(super) fn refuse_booted(root: &mut dyn ReadFs) -> Result<()> {
-    let id = text(root, "/etc/machine-id")?.unwrap_or_default();
-    let has_id = id.trim().len() == 32 && id.trim().bytes().all(|byte| byte.is_ascii_hexdigit());
-    let keys = root.read_dir("/etc/ssh").unwrap_or_default();
-    let host_key = keys
-        .iter()
-        .find(|name| name.starts_with("ssh_host_") && name.ends_with("_key"));
-    let sign = match (has_id, host_key) {
-        (true, _) => "/etc/machine-id is set".to_owned(),
-        (false, Some(key)) => format!("/etc/ssh/{key} exists"),
-        (false, None) => return Ok(()),
-    };
-    Err(Failure::new(
-        Kind::Refused,
-        format!("the base has been booted already: {sign}"),
-        "start from an image as it was downloaded; a booted one has an identity that nodes must not share",
-    ))
 }
