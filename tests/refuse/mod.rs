@@ -1,5 +1,6 @@
 //! Tests what is refused, with which exit code and message, and that nothing is changed.
 
+mod bases;
 #[cfg(target_os = "linux")]
 mod boot;
 mod downloads;
