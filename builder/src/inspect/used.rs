@@ -20,25 +20,25 @@ const IMAGER_FILES: [&str; 3] = ["/firstrun.sh", "/custom.toml", "/rpi-preseed.t
 pub(super) fn refuse(boot: &mut dyn ReadFs, root: &mut dyn ReadFs) -> Result<()> {
     if root.metadata(NODE)?.is_some() {
         return Err(refused(
-            format!("the base is a node that etcd-image built: {NODE} exists"),
+            &format!("the base is a node that etcd-image built: {NODE} exists"),
             "start from an image as it was downloaded, or name a recipe with `--base`",
         ));
     }
     if let Some(sign) = booted(root)? {
         return Err(refused(
-            format!("the base has been booted already: {sign}"),
+            &format!("the base has been booted already: {sign}"),
             "start from an image as it was downloaded; a booted one has an identity that nodes must not share",
         ));
     }
     if let Some(sign) = customized(boot)? {
         return Err(refused(
-            format!("Raspberry Pi Imager has customized the base: {sign}"),
+            &format!("Raspberry Pi Imager has customized the base: {sign}"),
             "start from an image as it was downloaded; cluster.toml sets the user, the keys and Wi-Fi",
         ));
     }
     if let Some(path) = data(root)? {
         return Err(refused(
-            format!("the base holds data of etcd: {path} exists"),
+            &format!("the base holds data of etcd: {path} exists"),
             "start from an image as it was downloaded; a node would take this data for its own",
         ));
     }
@@ -100,6 +100,6 @@ fn text(fs: &mut dyn ReadFs, path: &str) -> Result<String> {
     }
 }
 
-fn refused(what: String, hint: &str) -> anyhow::Error {
-    Failure::new(Kind::Refused, printable(&what), hint)
+fn refused(what: &str, hint: &str) -> anyhow::Error {
+    Failure::new(Kind::Refused, printable(what), hint)
 }
