@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::node::Inputs;
+use super::inputs::Inputs;
 use super::paths::Paths;
 use crate::description;
 use crate::hex;

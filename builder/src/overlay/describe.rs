@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::node::Inputs;
+use super::inputs::Inputs;
 use super::tree::{Change, Content, Entry, Owner};
 use crate::description::{
     DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, location,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::node::Inputs;
+use super::inputs::Inputs;
 use crate::failure::{Failure, Kind};
 use crate::recipe::{Recipe, Setting};
 use crate::spec::{Appliance, Node};

@@ -6,6 +6,7 @@ mod context;
 mod describe;
 mod firmware;
 mod fits;
+mod inputs;
 mod manifest;
 mod node;
 mod paths;
@@ -14,7 +15,8 @@ mod source;
 mod tree;
 mod warnings;
 
-pub use node::{Inputs, tree};
+pub use inputs::Inputs;
+pub use node::tree;
 pub use source::Overlays;
 pub use tree::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};
 pub use warnings::warnings;

@@ -3,59 +3,19 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::context::Values;
+use super::inputs::Inputs;
 use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
 };
 use super::render::Renderer;
-use super::source::Overlays;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use super::{describe, firmware, fits};
-use crate::description::{BaseFacts, Role};
+use crate::description::Role;
 use crate::failure::{Failure, Kind, parse_toml};
-use crate::fetch::EtcdBinaries;
 use crate::inspect::{Place, System};
-use crate::pki::{Certs, NodeIdentity};
-use crate::recipe::Recipe;
+use crate::pki::NodeIdentity;
 use crate::secret::Secret;
-use crate::spec::{Appliance, Cluster, DATA_START, Data, ExtraFile, Node};
-
-/// The inputs that all nodes of a cluster share.
-#[derive(Debug)]
-pub struct Inputs<'a> {
-    /// The overlay files.
-    pub overlays: &'a Overlays,
-    /// The recipe, which selects overlays and firmware files.
-    pub recipe: &'a Recipe,
-    /// The resolved cluster.
-    pub cluster: &'a Cluster,
-    /// Certificates, keys and ids.
-    pub certs: &'a Certs,
-    /// etcd's binaries.
-    pub etcd: &'a EtcdBinaries,
-    /// The kind of system on the base.
-    pub system: &'a System,
-    /// The facts about the base for the node's description.
-    pub base: &'a BaseFacts,
-}
-
-impl Inputs<'_> {
-    pub(super) fn identity(&self, node: &Node) -> Result<&NodeIdentity> {
-        let identity = self.certs.nodes.get(&node.name);
-        identity.with_context(|| format!("finding the certificates of node {}", node.name))
-    }
-
-    /// Returns `[appliance]` as the base supports it: a base without appliance support gets a writable root.
-    pub(super) fn appliance(&self) -> Appliance {
-        let asked = self.cluster.appliance.clone();
-        match self.recipe.makes_appliances() {
-            true => asked,
-            false => Appliance {
-                read_only: false,
-                ..asked
-            },
-        }
-    }
-}
+use crate::spec::{Appliance, DATA_START, Data, ExtraFile, Node};
 
 /// Returns the desired state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {

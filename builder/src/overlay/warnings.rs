@@ -1,6 +1,6 @@
 //! Warnings about limitations of a base, reported before its nodes are written.
 
-use super::node::Inputs;
+use super::inputs::Inputs;
 use crate::inspect::System;
 use crate::recipe::{BoardWarning, Grade};
 use crate::spec::Node;
