@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diskimg::ReadFs;
 
-use super::found::Place;
+use super::layout::Place;
 use crate::failure::{Failure, Kind};
 
 /// Readers of an image's file systems.

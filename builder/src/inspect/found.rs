@@ -6,32 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 pub use diskimg::Attributes;
 use diskimg::{FileKind, ReadFs};
-use serde::{Deserialize, Serialize};
 
 use super::image::Image;
-
-/// A partition or file system that this program reads or edits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// The FAT partition that the firmware boots from.
-    Boot,
-    /// The ext4 partition: the root file system, or the writable layer above it.
-    Root,
-    /// The read-only system that Ubuntu Core keeps in a snap. It is read, never written.
-    Base,
-}
-
-impl Place {
-    /// Returns the name that reports use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Boot => "boot",
-            Self::Root => "root",
-            Self::Base => "base",
-        }
-    }
-}
+use super::layout::Place;
 
 /// The content of a base at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +51,8 @@ pub fn find(image: &Image, paths: &BTreeSet<(Place, String)>) -> Result<Found> {
     for (place, path) in paths {
         let context = || format!("reading {path} of the base");
         let before = match place {
-            Place::Base => image.in_base_snap(path),
+            Place::Base if image.is_in_base_snap(path) => Before::Other,
+            Place::Base => Before::Missing,
             Place::Boot | Place::Root => {
                 look(files.at(*place).with_context(context)?, path).with_context(context)?
             }

@@ -10,12 +10,11 @@ use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, ReadOnlyFile, St
 use super::core::base::{Known, SignedModels};
 use super::core::{self, Core};
 use super::files::{Files, rootless};
-use super::found::Before;
 use super::layout::{Layout, Part, System};
 use super::os_release::OsRelease;
+use super::partitions::{check_ext4, check_fat, open_ext4, open_fat, part};
 use super::used;
 use crate::failure::{Failure, Kind};
-use crate::printable::printable;
 
 /// Size in bytes of the first sector, which holds the partition table.
 const SECTOR: u64 = 512;
@@ -68,7 +67,7 @@ impl Image {
 
     /// Opens an image on any storage, such as a base with edits laid over it.
     pub fn of(storage: Arc<dyn Storage>) -> Result<Self> {
-        let layout = match recognised(&storage)? {
+        let layout = match recognized(&storage)? {
             Some(core) => core.layout(&storage)?,
             None => rooted(&storage)?,
         };
@@ -123,11 +122,8 @@ impl Image {
     }
 
     /// Returns whether the base snap contains `path`, without following links.
-    pub(super) fn in_base_snap(&self, path: &str) -> Before {
-        match self.known.paths.contains(path) {
-            true => Before::Other,
-            false => Before::Missing,
-        }
+    pub(super) fn is_in_base_snap(&self, path: &str) -> bool {
+        self.known.paths.contains(path)
     }
 
     fn ext4(&self, part: &Part) -> Result<Box<dyn ReadFs>> {
@@ -148,7 +144,7 @@ fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
 
 /// Refuses a base that must not be edited, and collects the facts that its layout does not show.
 fn check(storage: &Arc<dyn Storage>) -> Result<Known> {
-    if let Some(core) = recognised(storage)? {
+    if let Some(core) = recognized(storage)? {
         let known = core.check(storage)?;
         check_fat(&core.boot, storage)?;
         if let Some(writable) = &core.writable {
@@ -162,24 +158,12 @@ fn check(storage: &Arc<dyn Storage>) -> Result<Known> {
     Ok(Known::default())
 }
 
-fn check_fat(boot: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
-    let context = || format!("checking partition {}", boot.number);
-    diskimg::fat::gate(&boot.window(storage)?).with_context(context)?;
-    Ok(())
-}
-
-fn check_ext4(root: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
-    let context = || format!("checking partition {}", root.number);
-    diskimg::ext4::gate(&root.window(storage)?).with_context(context)?;
-    Ok(())
-}
-
 /// Recognizes Ubuntu Core, which has its own layout. An unreadable partition table is reported by the callers that need
 /// one.
-fn recognised(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
+fn recognized(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     match storage.size() {
         0..SECTOR => Ok(None),
-        _ => core::recognise(storage),
+        _ => core::recognize(storage),
     }
 }
 
@@ -193,11 +177,11 @@ fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
     Ok(Layout {
         size: storage.size(),
         disk_id: table.disk_id.ok_or_else(no_mbr)?,
-        boot: fat_part(boot, &mut open_fat(storage, boot)?)?,
+        boot: part(boot, "fat", &mut open_fat(storage, boot)?)?,
         others: others
             .filter(|number| ![boot.number, root.number].contains(number))
             .collect(),
-        system: System::Root(ext4_part(root, &mut reader)?),
+        system: System::Root(part(root, "ext4", &mut reader)?),
         os,
     })
 }
@@ -258,53 +242,5 @@ fn find<'a>(
             format!("the image has no {what} partition"),
             "use a stock Raspberry Pi OS Lite (64-bit) or Debian image; `etcd-image recipes` lists them",
         )
-    })
-}
-
-pub(super) fn open_ext4(
-    storage: &Arc<dyn Storage>,
-    partition: &Partition,
-) -> Result<diskimg::ext4::Ext4Reader> {
-    let context = || format!("opening the ext4 of partition {}", partition.number);
-    let window = partition.window(storage).with_context(context)?;
-    diskimg::ext4::Ext4Reader::open(Arc::new(window)).with_context(context)
-}
-
-pub(super) fn open_fat(
-    storage: &Arc<dyn Storage>,
-    partition: &Partition,
-) -> Result<diskimg::fat::FatReader> {
-    let context = || format!("opening the FAT of partition {}", partition.number);
-    let window = partition.window(storage).with_context(context)?;
-    diskimg::fat::FatReader::open(Arc::new(window)).with_context(context)
-}
-
-pub(super) fn ext4_part(
-    partition: &Partition,
-    reader: &mut diskimg::ext4::Ext4Reader,
-) -> Result<Part> {
-    Ok(Part {
-        number: partition.number,
-        start: partition.start,
-        len: partition.len,
-        filesystem: "ext4",
-        free_bytes: reader.free_bytes()?,
-        label: printable(reader.label()),
-        uuid: reader.uuid(),
-    })
-}
-
-pub(super) fn fat_part(
-    partition: &Partition,
-    reader: &mut diskimg::fat::FatReader,
-) -> Result<Part> {
-    Ok(Part {
-        number: partition.number,
-        start: partition.start,
-        len: partition.len,
-        filesystem: "fat",
-        free_bytes: reader.free_bytes()?,
-        label: printable(reader.label()),
-        uuid: reader.uuid(),
     })
 }

@@ -1,8 +1,7 @@
 //! The structure of an image.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::found::Place;
 use super::os_release::OsRelease;
 use crate::recipe::Grade;
 
@@ -32,6 +31,29 @@ pub enum System {
     Writable(Part),
     /// Ubuntu Core 20 and later: no other partition. The first boot creates the rest from the content of the FAT partition.
     Seed(Grade),
+}
+
+/// A partition or file system that this program reads or edits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// The FAT partition that the firmware boots from.
+    Boot,
+    /// The ext4 partition: the root file system, or the writable layer above it.
+    Root,
+    /// The read-only system that Ubuntu Core keeps in a snap. It is read, never written.
+    Base,
+}
+
+impl Place {
+    /// Returns the name that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::Root => "root",
+            Self::Base => "base",
+        }
+    }
 }
 
 /// The location of a node's own files in an image.

@@ -7,14 +7,15 @@ mod image;
 mod layout;
 mod libc;
 mod os_release;
+mod partitions;
 mod recognize;
 mod used;
 
 pub use self::core::base::SignedModels;
 pub use files::Files;
-pub use found::{Attributes, Before, Found, Place, find};
+pub use found::{Attributes, Before, Found, find};
 pub use image::Image;
-pub use layout::{Home, Layout, Part, System};
+pub use layout::{Home, Layout, Part, Place, System};
 pub use libc::glibc;
 pub use os_release::OsRelease;
 pub use recognize::{check_recipe, recognize};

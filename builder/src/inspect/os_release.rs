@@ -34,7 +34,7 @@ impl OsRelease {
     /// Reads os-release(5) from a root file system for arm64.
     pub(super) fn read(root: &mut dyn ReadFs) -> Result<Self> {
         for path in PATHS {
-            if let Some(text) = text(root, path)? {
+            if let Some(text) = root.read_text(path)? {
                 check_architecture(root)?;
                 return Ok(Self::parse(&text));
             }
@@ -86,15 +86,6 @@ fn check_architecture(root: &mut dyn ReadFs) -> Result<()> {
         "the root file system has neither {} nor {}, which would tell its processor",
         PROGRAMS[0], PROGRAMS[1]
     )))
-}
-
-pub(super) fn text(root: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
-    match root.metadata(path)? {
-        None => Ok(None),
-        Some(_) => Ok(Some(
-            String::from_utf8_lossy(&root.read(path)?).into_owned(),
-        )),
-    }
 }
 
 fn unsupported(message: &str) -> anyhow::Error {

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use diskimg::{FileKind, ReadFs};
 
-use super::os_release;
 use crate::failure::{Failure, Kind};
 use crate::printable::printable;
 
@@ -93,9 +92,7 @@ fn data(root: &mut dyn ReadFs) -> Result<Option<String>> {
 /// Returns the content of a regular file, or an empty text.
 fn text(fs: &mut dyn ReadFs, path: &str) -> Result<String> {
     match fs.metadata(path)? {
-        Some(found) if found.kind == FileKind::File => {
-            Ok(os_release::text(fs, path)?.unwrap_or_default())
-        }
+        Some(found) if found.kind == FileKind::File => Ok(fs.read_text(path)?.unwrap_or_default()),
         _ => Ok(String::new()),
     }
 }

@@ -116,11 +116,7 @@ pub(super) fn text(
     let Some(file) = node.file(role) else {
         return Ok(None);
     };
-    let fs = files.at(file.partition)?;
-    Ok(match fs.metadata(&file.path)? {
-        Some(_) => Some(String::from_utf8_lossy(&fs.read(&file.path)?).into_owned()),
-        None => None,
-    })
+    Ok(files.at(file.partition)?.read_text(&file.path)?)
 }
 
 fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<Listed>> {

@@ -35,24 +35,6 @@ impl Ext4Reader {
         })
     }
 
-    /// Returns the label of the file system, which is empty if there is none.
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
-    /// Returns the UUID of the file system, hyphenated and in lower case.
-    pub fn uuid(&self) -> String {
-        let digits = format!("{:032x}", u128::from_be_bytes(self.uuid));
-        let mut text = String::new();
-        for (index, digit) in digits.chars().enumerate() {
-            if matches!(index, 8 | 12 | 16 | 20) {
-                text.push('-');
-            }
-            text.push(digit);
-        }
-        text
-    }
-
     /// Returns the metadata of the file at `path`. Any type other than `right` is the error `wrong`.
     fn expect(
         &mut self,
@@ -133,6 +115,22 @@ impl ReadFs for Ext4Reader {
     fn free_bytes(&mut self) -> Result<u64> {
         let superblock = Superblock::read(self.storage.as_ref())?;
         superblock.free_bytes()
+    }
+
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn uuid(&self) -> String {
+        let digits = format!("{:032x}", u128::from_be_bytes(self.uuid));
+        let mut text = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if matches!(index, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
     }
 }
 

@@ -48,16 +48,6 @@ impl FatReader {
         })
     }
 
-    /// Returns the serial number as Linux spells it as a UUID, e.g. `B2F0-82D2`.
-    pub fn uuid(&self) -> String {
-        format!("{:04X}-{:04X}", self.serial >> 16, self.serial & 0xffff)
-    }
-
-    /// Returns the label of the volume, or `NO NAME` if it has none.
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
     /// Returns the directory that contains the last component, and that component.
     fn folder<'a>(&self, path: Path<'a>) -> Result<(Dir<'_, Stream>, &'a str)> {
         let (parents, last) = path.split()?;
@@ -152,6 +142,14 @@ impl ReadFs for FatReader {
 
     fn free_bytes(&mut self) -> Result<u64> {
         Ok(self.free)
+    }
+
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn uuid(&self) -> String {
+        format!("{:04X}-{:04X}", self.serial >> 16, self.serial & 0xffff)
     }
 }
 

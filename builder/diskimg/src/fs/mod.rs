@@ -66,6 +66,22 @@ pub trait ReadFs {
 
     /// Returns the size of the free blocks or clusters in bytes, including the blocks that ext4 reserves for root.
     fn free_bytes(&mut self) -> Result<u64>;
+
+    /// Returns the label: on FAT `NO NAME` if there is none, on ext4 an empty one.
+    fn label(&self) -> &str;
+
+    /// Returns the UUID as Linux spells it: on FAT the serial number, e.g. `B2F0-82D2`, on ext4 hyphenated lower case.
+    fn uuid(&self) -> String;
+
+    /// Returns the content of the file at `path` as text, with invalid UTF-8 replaced, or `None` if there is no file.
+    fn read_text(&mut self, path: &str) -> Result<Option<String>> {
+        match self.metadata(path)? {
+            None => Ok(None),
+            Some(_) => Ok(Some(
+                String::from_utf8_lossy(&self.read(path)?).into_owned(),
+            )),
+        }
+    }
 }
 
 /// A file system that can be changed.

@@ -8,7 +8,7 @@ use diskimg::ReadFs;
 use super::super::layout::{Layout, System};
 use super::model::Model;
 use super::snaps::Snap;
-use super::{COPY, FRESH, RASPI, SERVER, refused, text, unsupported};
+use super::{COPY, FRESH, RASPI, SERVER, refused, unsupported};
 use crate::failure::{Failure, Kind};
 use crate::recipe::Grade;
 
@@ -135,7 +135,7 @@ pub(super) fn foreign(model: &Model) -> Option<String> {
 
 /// Refuses a command line that already names a seed or a network configuration, which would take precedence over ours.
 pub(super) fn check_arguments(seed: &mut dyn ReadFs) -> Result<()> {
-    let text = text(seed, "/cmdline.txt")?.unwrap_or_default();
+    let text = seed.read_text("/cmdline.txt")?.unwrap_or_default();
     let taken = |word: &&str| word.starts_with("ds=") || word.starts_with("network-config=");
     match text.split_whitespace().find(taken) {
         Some(word) => {

@@ -15,9 +15,9 @@ use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, Storage};
 
 use self::base::Known;
 use self::model::Model;
-use super::image::{ext4_part, fat_part, open_ext4, open_fat};
 use super::layout::{Layout, System};
 use super::os_release::OsRelease;
+use super::partitions::{open_ext4, open_fat, part};
 use crate::failure::{Failure, Kind};
 use crate::recipe::Grade;
 
@@ -48,7 +48,7 @@ pub(super) struct Core {
 }
 
 /// Returns the Ubuntu Core on the image, if it is one. Refuses one that can never become a node.
-pub(super) fn recognise(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
+pub(super) fn recognize(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     let partitions = PartitionTable::read(&**storage)?.partitions;
     for partition in &partitions {
         let context = || format!("looking for Ubuntu Core in partition {}", partition.number);
@@ -133,12 +133,12 @@ impl Core {
         let table = PartitionTable::read(&**storage)?;
         let writable = self.writable.as_ref();
         let writable = writable
-            .map(|it| ext4_part(it, &mut open_ext4(storage, it)?))
+            .map(|it| part(it, "ext4", &mut open_ext4(storage, it)?))
             .transpose()?;
         Ok(Layout {
             size: storage.size(),
             disk_id: table.disk_id.ok_or_else(no_mbr)?,
-            boot: fat_part(&self.boot, &mut open_fat(storage, &self.boot)?)?,
+            boot: part(&self.boot, "fat", &mut open_fat(storage, &self.boot)?)?,
             others: Vec::new(),
             system: writable.map_or(System::Seed(self.model.grade), System::Writable),
             os: self.os_release(),
@@ -245,7 +245,7 @@ fn only_system(seed: &mut dyn ReadFs) -> Result<String> {
 }
 
 fn read_model(fs: &mut dyn ReadFs, path: &str) -> Result<Model> {
-    let text = text(fs, path)?;
+    let text = fs.read_text(path)?;
     let model = text.as_deref().and_then(Model::parse);
     model.ok_or_else(|| {
         unsupported(
@@ -280,13 +280,6 @@ fn check_model(model: &Model) -> Result<()> {
 
 fn no_mbr() -> anyhow::Error {
     unsupported("the image has a GPT partition table", RASPI)
-}
-
-fn text(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
-    match fs.metadata(path)? {
-        None => Ok(None),
-        Some(_) => Ok(Some(String::from_utf8_lossy(&fs.read(path)?).into_owned())),
-    }
 }
 
 fn unsupported(what: impl Into<String>, hint: &str) -> anyhow::Error {
