@@ -6,12 +6,14 @@
 mod accounts;
 mod findings;
 mod firmware;
+mod identity;
 mod kernel;
 mod network;
 mod partitions;
 mod sshd;
 mod sshd_config;
 mod tree;
+mod unit;
 mod units;
 
 use anyhow::Result;
@@ -46,6 +48,7 @@ fn check_root(image: &Image, node: &NodeDescription, findings: &mut Findings) ->
     for fault in mount_faults(&fstab, layout) {
         findings.add(fault);
     }
+    identity::check(node, layout, root, findings)?;
     let accounts = Accounts::read(root)?;
     units::check(node, &accounts, root, findings)?;
     network::check(node, &accounts, root, findings)?;

@@ -1,4 +1,4 @@
-//! The units that a node relies on, as systemd finds them (systemd.unit(5)): present, started, not masked and not changed.
+//! The units that a node relies on: present, started, not masked and not changed.
 
 use anyhow::Result;
 
@@ -6,20 +6,8 @@ use super::Findings;
 use super::accounts::Accounts;
 use super::kernel::TARGETS;
 use super::tree::Tree;
+use super::unit::{FOLDERS, OWN_FOLDER, Unit, drop_ins, find, values};
 use crate::description::NodeDescription;
-
-/// The directories of units that an image can hold, by precedence.
-const FOLDERS: [&str; 6] = [
-    "/etc/systemd/system.control",
-    OWN_FOLDER,
-    "/etc/systemd/system.attached",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
-/// The directory of the units that a build writes.
-const OWN_FOLDER: &str = "/etc/systemd/system";
 
 /// The targets that every boot reaches.
 const STARTED: [&str; 6] = [
@@ -33,17 +21,6 @@ const STARTED: [&str; 6] = [
 
 /// Directories whose content only a running system has.
 const RUNTIME: [&str; 5] = ["/run/", "/proc/", "/sys/", "/dev/", "/tmp/"];
-
-/// What systemd finds under the name of a unit.
-enum Unit {
-    Missing,
-    /// The path that masks it.
-    Masked(String),
-    Found {
-        path: String,
-        text: String,
-    },
-}
 
 pub(super) fn check(
     node: &NodeDescription,
@@ -142,8 +119,28 @@ pub(super) fn startable(
         text.push('\n');
         text.push_str(&root.text(&path)?.unwrap_or_default());
     }
+    check_programs(name, &text, root, findings)?;
+    check_accounts(name, &text, accounts, findings);
+    check_conditions(name, &text, root, findings)?;
+    let required = ["Requires", "BindsTo", "Requisite"]
+        .into_iter()
+        .flat_map(|key| values(&text, key));
+    for other in required.flat_map(|list| list.split_whitespace()) {
+        if other.ends_with(".service") && !other.contains(['@', '%']) {
+            refuse(other, &find(other, root)?, findings);
+        }
+    }
+    Ok(())
+}
+
+fn check_programs(
+    name: &str,
+    text: &str,
+    root: &mut Tree<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
     for key in ["ExecStartPre", "ExecStart"] {
-        for command in values(&text, key) {
+        for command in values(text, key) {
             let is_optional = command.starts_with('-');
             let program = command
                 .split_whitespace()
@@ -156,33 +153,27 @@ pub(super) fn startable(
             }
         }
     }
-    if !values(&text, "DynamicUser")
+    Ok(())
+}
+
+fn check_accounts(name: &str, text: &str, accounts: &Accounts, findings: &mut Findings) {
+    if !values(text, "DynamicUser")
         .last()
         .is_some_and(|it| is_true(it))
     {
-        if let Some(user) = values(&text, "User").last() {
+        if let Some(user) = values(text, "User").last() {
             findings.expect(
                 accounts.has_user(user),
                 format!("{name} runs as user `{user}`, whom /etc/passwd does not name"),
             );
         }
-        if let Some(group) = values(&text, "Group").last() {
+        if let Some(group) = values(text, "Group").last() {
             findings.expect(
                 accounts.has_group(group),
                 format!("{name} runs as group `{group}`, which /etc/group does not name"),
             );
         }
     }
-    check_conditions(name, &text, root, findings)?;
-    let required = ["Requires", "BindsTo", "Requisite"]
-        .into_iter()
-        .flat_map(|key| values(&text, key));
-    for other in required.flat_map(|list| list.split_whitespace()) {
-        if other.ends_with(".service") && !other.contains(['@', '%']) {
-            refuse(other, &find(other, root)?, findings);
-        }
-    }
-    Ok(())
 }
 
 fn check_conditions(
@@ -236,62 +227,6 @@ fn refuse(name: &str, unit: &Unit, findings: &mut Findings) {
         Unit::Masked(path) => findings.add(format!("{path} masks {name}")),
         Unit::Found { .. } => {}
     }
-}
-
-fn find(name: &str, root: &mut Tree<'_>) -> Result<Unit> {
-    for folder in FOLDERS {
-        let path = format!("{folder}/{name}");
-        if root
-            .link(&path)?
-            .is_some_and(|target| target == "/dev/null")
-        {
-            return Ok(Unit::Masked(path));
-        }
-        match root.resolve(&path)? {
-            Some((_, found)) if found.size == 0 => return Ok(Unit::Masked(path)),
-            Some((real, _)) => {
-                let text = root.text(&real)?.unwrap_or_default();
-                return Ok(Unit::Found { path: real, text });
-            }
-            None => {}
-        }
-    }
-    Ok(Unit::Missing)
-}
-
-/// Returns the drop-ins of a unit by name; one hides those of the same name in later directories.
-fn drop_ins(name: &str, root: &mut Tree<'_>) -> Result<Vec<String>> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for folder in FOLDERS {
-        let folder = format!("{folder}/{name}.d");
-        for file in root.names(&folder)? {
-            if file.strip_suffix(".conf").is_some()
-                && !found.iter().any(|(known, _)| *known == file)
-            {
-                let path = format!("{folder}/{file}");
-                found.push((file, path));
-            }
-        }
-    }
-    found.sort();
-    Ok(found.into_iter().map(|(_, path)| path).collect())
-}
-
-/// Returns the values of a key in all sections; an empty value removes the earlier ones.
-fn values<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
-    let mut values = Vec::new();
-    for line in text.lines() {
-        let value = line
-            .trim()
-            .strip_prefix(key)
-            .and_then(|it| it.trim_start().strip_prefix('='));
-        match value.map(str::trim) {
-            Some("") => values.clear(),
-            Some(value) => values.push(value),
-            None => {}
-        }
-    }
-    values
 }
 
 fn is_true(value: &str) -> bool {

@@ -1,0 +1,69 @@
+//! What must be this node's own: its ids, its data, and the place on the card where the data will lie.
+
+use anyhow::Result;
+
+use super::Findings;
+use super::tree::Tree;
+use crate::description::NodeDescription;
+use crate::inspect::Layout;
+
+/// The program that finds the data (`overlays/appliance/data`), and the entry of the partition table that it writes.
+const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
+const DATA_PARTITION: u32 = 3;
+
+/// Files that make nodes alike or that belong to another one.
+const FOREIGN: [&str; 3] = [
+    "/var/lib/etcd/member",
+    "/var/lib/etcd/default/member",
+    "/var/lib/systemd/random-seed",
+];
+
+pub(super) fn check(
+    node: &NodeDescription,
+    layout: &Layout,
+    root: &mut Tree<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
+    let ids = [
+        ("/etc/hostname", Some(node.node.as_str())),
+        ("/etc/machine-id", node.machine_id.as_deref()),
+    ];
+    for (path, id) in ids {
+        let found = root.text(path)?.unwrap_or_default();
+        let is_own = id.is_none_or(|id| found.trim() == id);
+        findings.expect(is_own, format!("{path} is not that of node {}", node.node));
+    }
+    for path in FOREIGN {
+        let is_there = root.exists(path)?;
+        findings.expect(!is_there, format!("{path} is another machine's"));
+    }
+    check_data(layout, root, findings)
+}
+
+/// Checks that the data of a node that keeps it on the card has a free table entry and a free place.
+fn check_data(layout: &Layout, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let program = root.text(DATA_PROGRAM)?.unwrap_or_default();
+    let value = |name: &str| {
+        let mut lines = program.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        Some(value.split_whitespace().next()?.trim_matches(['"', '\'']))
+    };
+    if value("PLACE") != Some("card") {
+        return Ok(());
+    }
+    let numbers = layout.parts().map(|part| part.number);
+    let is_taken = numbers
+        .chain(layout.others.iter().copied())
+        .any(|number| number == DATA_PARTITION);
+    findings.expect(
+        !is_taken,
+        format!("the first boot would overwrite partition {DATA_PARTITION} with the node's data"),
+    );
+    let start = value("START").and_then(|it| it.parse::<u64>().ok());
+    let covers = start.is_some_and(|start| layout.size > start.saturating_mul(512));
+    findings.expect(
+        !covers,
+        "the image reaches into the place of the node's data",
+    );
+    Ok(())
+}
