@@ -13,6 +13,7 @@ mod boot;
 mod build;
 mod cli;
 mod core;
+mod finished;
 mod node;
 mod project;
 mod refuse;

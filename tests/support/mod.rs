@@ -5,6 +5,7 @@ pub(crate) mod tool;
 
 pub(crate) mod judge;
 
+pub(crate) mod broken;
 #[cfg(target_os = "linux")]
 pub(crate) mod card;
 #[cfg(target_os = "linux")]

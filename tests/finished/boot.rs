@@ -1,0 +1,179 @@
+//! Checks that what keeps an image from booting is found: partition names, boot files, kernel arguments, foreign data.
+
+use crate::support::broken::Sound;
+use crate::support::judge::Disk;
+
+#[test]
+fn a_sound_image_has_no_faults() {
+    for base in [
+        "raspios-trixie",
+        "raspios-bookworm",
+        "debian-trixie",
+        "ubuntu-server-24.04",
+    ] {
+        Sound::of(base).shows(|_| (), &[]);
+    }
+}
+
+#[test]
+fn partitions_that_are_not_on_the_image() {
+    let sound = Sound::of("raspios-trixie");
+    let id = Disk::open(&sound.scene.image_path("etcd1")).id;
+    let id = id.trim_start_matches("0x");
+    let no_root = "cmdline.txt has no `root=`: the kernel would not find its root file system";
+    sound.shows(
+        |it| { it.boot_edit("cmdline.txt", id, "0badcafe"); },
+        &["cmdline.txt says `root=PARTUUID=0badcafe-02`, which is not partition 2 of the image, its root"],
+    );
+    sound.shows(
+        |it| {
+            it.boot_edit("cmdline.txt", "root=", "boot=");
+        },
+        &[no_root],
+    );
+    sound.shows(
+        |it| {
+            it.boot_write("cmdline.txt", "");
+        },
+        &[no_root],
+    );
+    sound.shows(
+        |it| { it.write("/etc/fstab", &format!("UUID=x / ext4\nPARTUUID='{id}-02' /boot/firmware vfat\nLABEL=d /d ext4\n")); },
+        &[
+            "/etc/fstab mounts `UUID=x` at /, which is not partition 2 of the image",
+            &format!("/etc/fstab mounts `PARTUUID='{id}-02'` at /boot/firmware, which is not partition 1 of the image"),
+            "/etc/fstab mounts `LABEL=d` at /d, which is not on the image: the boot would stop there (`nofail` allows it)",
+        ],
+    );
+    sound.shows(
+        |it| {
+            it.add_partition();
+        },
+        &["the first boot would overwrite partition 3 with the node's data"],
+    );
+}
+
+#[test]
+fn boot_files_that_are_missing() {
+    let sound = Sound::of("raspios-trixie");
+    let boards = "(Pi 3, Pi 4, CM4)";
+    sound.shows(
+        |it| {
+            it.boot_remove("kernel8.img").boot_remove("overlays/README");
+        },
+        &[&format!(
+            "the boot partition has no kernel /kernel8.img {boards}"
+        )],
+    );
+    sound.shows(
+        |it| {
+            it.boot_remove("kernel8.img").boot_remove("kernel_2712.img");
+        },
+        &["the boot partition has no kernel /kernel8.img (Pi 3, Pi 4, CM4, Pi 5)"],
+    );
+    // The firmware does without the initramfs that it looks for by itself.
+    sound.shows(
+        |it| {
+            it.boot_remove("initramfs8");
+        },
+        &[],
+    );
+}
+
+#[test]
+fn boot_files_that_settings_name() {
+    let sound = Sound::of("raspios-trixie");
+    sound.shows(
+        |it| {
+            it.boot_edit(
+                "config.txt",
+                "arm_64bit=1",
+                "arm_64bit=0\n[pi5]\nkernel=gone\n[pi4]\ninitramfs a,b followkernel\n[all]\n",
+            );
+        },
+        &[
+            "config.txt starts a 32-bit kernel (`arm_64bit=0`) (Pi 3, Pi 4, CM4)",
+            "the boot partition has no initramfs /a (Pi 4, CM4)",
+            "the boot partition has no initramfs /b (Pi 4, CM4)",
+            "the boot partition has no kernel /gone (Pi 5)",
+        ],
+    );
+    sound.shows(
+        |it| {
+            let id = Disk::open(&it.path).id.trim_start_matches("0x").to_owned();
+            it.boot_edit("cmdline.txt", &format!("PARTUUID={id}-02"), "LABEL=rootfs");
+            it.boot_edit("config.txt", "auto_initramfs=1", "");
+        },
+        &["`root=LABEL=rootfs` needs an initramfs, and the firmware loads none (Pi 3, Pi 4, CM4, Pi 5)"],
+    );
+    sound.shows(
+        |it| {
+            it.boot_remove("*.dtb");
+        },
+        &["the boot partition has no device tree of a 64-bit Raspberry Pi: no board would start"],
+    );
+    sound.shows(
+        |it| {
+            it.boot_edit(
+                "config.txt",
+                "arm_64bit=1",
+                "cmdline=other.txt\ninclude more.txt",
+            )
+            .boot_write("more.txt", "kernel=x\n");
+        },
+        &[
+            "the boot partition has no command line /other.txt (Pi 3, Pi 4, CM4, Pi 5)",
+            "the boot partition has no kernel /x (Pi 3, Pi 4, CM4, Pi 5)",
+            "cmdline.txt has no `root=`: the kernel would not find its root file system",
+        ],
+    );
+}
+
+#[test]
+fn a_boot_that_leads_elsewhere() {
+    let sound = Sound::of("raspios-trixie");
+    let elsewhere = " systemd.run=/boot/firstrun.sh systemd.unit=kernel-command-line.target single";
+    sound.shows(
+        |it| { it.boot_edit("cmdline.txt", " rootwait", &format!(" rootwait{elsewhere}")); },
+        &[
+            "cmdline.txt says `systemd.run=/boot/firstrun.sh`: the boot would run that instead of the node's programs",
+            "cmdline.txt says `systemd.unit=kernel-command-line.target`: the boot would start that instead of the node's programs",
+            "cmdline.txt says `single`: the boot would end in a rescue shell",
+        ],
+    );
+    sound.shows(
+        |it| {
+            it.remove("/usr/lib/systemd/systemd").inode(
+                "/usr/local/lib/etcd-node/init",
+                "mode",
+                "0100644",
+            );
+        },
+        &[
+            "/usr/local/lib/etcd-node/init, which the boot starts, is not a program",
+            "/sbin/init, which the boot starts, is not a program",
+        ],
+    );
+    sound.shows(
+        |it| {
+            it.link(
+                "/etc/systemd/system/default.target",
+                "/usr/lib/systemd/system/rescue.target",
+            )
+            .write("/usr/lib/systemd/system/rescue.target", "[Unit]\n");
+        },
+        &["the system starts rescue.target, which does not start the node's programs"],
+    );
+    sound.shows(
+        |it| {
+            it.write("/etc/machine-id", "0f1e2d3c4b5a69788796a5b4c3d2e1f0\n")
+                .write("/var/lib/systemd/random-seed", "x")
+                .write("/var/lib/etcd/member/snap/db", "x");
+        },
+        &[
+            "/etc/machine-id is not that of node etcd1",
+            "/var/lib/etcd/member is another machine's",
+            "/var/lib/systemd/random-seed is another machine's",
+        ],
+    );
+}

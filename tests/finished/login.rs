@@ -1,0 +1,164 @@
+//! Checks that what keeps the owner out is found: accounts, keys, sshd.
+
+use crate::support::broken::Sound;
+
+#[test]
+fn an_account_that_cannot_log_in() {
+    let sound = Sound::of("raspios-trixie");
+    sound.shows(
+        |it| {
+            it.edit("/etc/passwd", "\npi:", "\npo:");
+        },
+        &["/etc/passwd has no user `pi`, as whom the owner logs in"],
+    );
+    sound.shows(
+        |it| {
+            it.edit(
+                "/etc/passwd",
+                "/home/pi:/bin/bash",
+                "/home/pi:/usr/sbin/nologin",
+            )
+            .write("/etc/nologin", "closed\n");
+        },
+        &[
+            "the shell of user `pi` is `/usr/sbin/nologin`, which starts no session",
+            "/etc/nologin exists: nobody but root can log in",
+        ],
+    );
+    sound.shows(
+        |it| {
+            let text = it.root_text("/etc/shadow");
+            let (old, _) = text.split_once("\npi:").unwrap();
+            it.write("/etc/shadow", &format!("{old}\npi:!:0:0:99999:7::100:\n"));
+        },
+        &[
+            "user `pi` must change a password before the first login (/etc/shadow)",
+            "the account of user `pi` has expired (/etc/shadow)",
+        ],
+    );
+}
+
+/// Settings at the start of `sshd_config`, and the fault that each one causes, if any.
+const SETTINGS: &[(&str, &str)] = &[
+    (
+        "PubkeyAuthentication no",
+        "sshd accepts no public keys (PubkeyAuthentication no)",
+    ),
+    (
+        "AuthorizedKeysFile /etc/keys/%u",
+        "sshd does not find the owner's keys: it reads /etc/keys/pi (AuthorizedKeysFile)",
+    ),
+    (
+        "AllowUsers admin root",
+        "sshd refuses user `pi` (AllowUsers)",
+    ),
+    ("DenyUsers p?", "sshd refuses user `pi` (DenyUsers)"),
+    (
+        "AllowGroups wheel",
+        "sshd refuses the groups of user `pi` (AllowGroups)",
+    ),
+    (
+        "DenyGroups=adm",
+        "sshd refuses a group of user `pi` (DenyGroups)",
+    ),
+    (
+        "AuthenticationMethods publickey,password",
+        "sshd asks for more than a public key (AuthenticationMethods)",
+    ),
+    (
+        "PubkeyAcceptedAlgorithms ecdsa-*,rsa-*",
+        "sshd accepts no keys of the kind ssh-ed25519 (PubkeyAcceptedAlgorithms)",
+    ),
+    ("HostKey /etc/ssh/other", ""),
+    ("UsePAM no", ""),
+    (
+        "RevokedKeys /etc/ssh/revoked",
+        "sshd reads /etc/ssh/revoked, which does not exist (RevokedKeys)",
+    ),
+    (
+        "Match user pi\nPubkeyAuthentication no\nMatch all",
+        "sshd accepts no public keys (PubkeyAuthentication no)",
+    ),
+    (
+        "PasswordAuthentication yes",
+        "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read",
+    ),
+];
+
+#[test]
+fn settings_of_sshd_that_refuse_the_owner() {
+    let sound = Sound::of("raspios-trixie");
+    let config = "/etc/ssh/sshd_config";
+    for (line, fault) in SETTINGS {
+        let faults: Vec<_> = Some(*fault)
+            .into_iter()
+            .filter(|it| !it.is_empty())
+            .collect();
+        sound.shows(
+            |it| {
+                it.prepend(config, line);
+            },
+            &faults,
+        );
+    }
+    for line in [
+        "AllowUsers pi@10.0.0.*",
+        "AllowUsers p*",
+        "PubkeyAcceptedAlgorithms +ssh-rsa",
+        "Match User other\nPubkeyAuthentication no\nMatch all",
+    ] {
+        sound.shows(
+            |it| {
+                it.prepend(config, line);
+            },
+            &[],
+        );
+    }
+    sound.shows(
+        |it| {
+            it.prepend(config, "UsePAM no");
+            it.edit("/etc/shadow", "\npi:*:", "\npi:!:");
+        },
+        &["sshd refuses user `pi`, whose password is locked, without UsePAM"],
+    );
+}
+
+#[test]
+fn an_sshd_that_does_not_start_or_finds_no_keys() {
+    let sound = Sound::of("raspios-trixie");
+    let keys = "/home/pi/.ssh/authorized_keys";
+    let missing = "sshd does not find the owner's keys: it reads /home/pi/.ssh/authorized_keys (AuthorizedKeysFile)";
+    sound.shows(
+        |it| {
+            it.link("/etc/systemd/system/ssh.service", "/dev/null");
+        },
+        &["/etc/systemd/system/ssh.service masks ssh.service"],
+    );
+    sound.shows(
+        |it| {
+            it.remove("/usr/lib/systemd/system/ssh.service");
+        },
+        &["the image has no unit ssh.service"],
+    );
+    sound.shows(
+        |it| {
+            it.write(keys, "");
+        },
+        &[missing],
+    );
+    for (path, field, value) in [
+        (keys, "mode", "0100666"),
+        ("/home/pi/.ssh", "mode", "040777"),
+        ("/home/pi", "uid", "33"),
+    ] {
+        let fault = format!(
+            "sshd ignores the owner's keys: others than `pi` own or may change {path} (StrictModes)"
+        );
+        sound.shows(
+            |it| {
+                it.inode(path, field, value);
+            },
+            &[&fault],
+        );
+    }
+}

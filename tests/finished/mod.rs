@@ -1,0 +1,5 @@
+//! Tests the check of finished images through `verify`, whatever the early rules refuse. A build runs the same check.
+
+mod boot;
+mod login;
+mod units;

@@ -1,0 +1,91 @@
+//! Checks that units and network settings that do not take effect are found.
+
+use crate::support::broken::Sound;
+
+#[test]
+fn units_that_do_not_start() {
+    let sound = Sound::of("raspios-trixie");
+    let folder = "/etc/systemd/system";
+    sound.shows(
+        |it| {
+            it.link(&format!("{folder}/etcd-node-data.service"), "/dev/null")
+                .remove(&format!("{folder}/multi-user.target.wants/etcd.service"));
+        },
+        &[
+            "no target starts etcd.service",
+            "/etc/systemd/system/etcd-node-data.service masks etcd-node-data.service",
+        ],
+    );
+    sound.shows(
+        |it| {
+            it.write("/etc/systemd/system.control/etcd.service", "[Service]\nExecStart=/usr/bin/gone\nUser=nemo\n");
+            it.write(&format!("{folder}/nftables.service.d/x.conf"), "[Unit]\nConditionPathExists=!/etc/fstab\n");
+            it.write("/usr/lib/systemd/system/etcd.service.d/x.conf", "[Service]\nGroup=nobodies\n");
+        },
+        &[
+            "etcd.service starts /usr/bin/gone, which is not a program",
+            "etcd.service runs as user `nemo`, whom /etc/passwd does not name",
+            "etcd.service runs as group `nobodies`, which /etc/group does not name",
+            "/etc/systemd/system.control/etcd.service replaces /etc/systemd/system/etcd.service",
+            "/usr/lib/systemd/system/etcd.service.d/x.conf, which the build did not write, changes etcd.service",
+            "nftables.service does not start because /etc/fstab exists",
+        ],
+    );
+    sound.shows(
+        |it| {
+            it.edit("/etc/passwd", "\netcd:", "\nother:")
+                .edit("/etc/group", "\netcd:", "\nother:");
+        },
+        &[
+            "etcd.service runs as user `etcd`, whom /etc/passwd does not name",
+            "etcd.service runs as group `etcd`, which /etc/group does not name",
+        ],
+    );
+}
+
+#[test]
+fn a_network_that_nothing_configures() {
+    let sound = Sound::of("raspios-trixie");
+    let profile = "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection";
+    sound.shows(
+        |it| {
+            it.remove("/usr/lib/systemd/system/NetworkManager.service");
+        },
+        &["the image has no unit NetworkManager.service"],
+    );
+    sound.shows(
+        |it| {
+            it.link("/etc/systemd/system/NetworkManager.service", "/dev/null");
+        },
+        &["/etc/systemd/system/NetworkManager.service masks NetworkManager.service"],
+    );
+    sound.shows(
+        |it| {
+            it.inode(profile, "mode", "0100644")
+                .remove("/usr/sbin/NetworkManager")
+                .write(
+                    "/etc/network/interfaces",
+                    "auto eth0\niface eth0 inet dhcp\n",
+                );
+        },
+        &[
+            "NetworkManager.service starts /usr/sbin/NetworkManager, which is not a program",
+            &format!("NetworkManager ignores {profile}: only root may read it"),
+            "/etc/network/interfaces configures eth0, which NetworkManager then leaves alone",
+        ],
+    );
+    let ubuntu = Sound::of("ubuntu-server-24.04");
+    ubuntu.shows(
+        |it| {
+            it.write("/etc/cloud/cloud-init.disabled", "").remove("/usr/sbin/netplan");
+            it.write("/etc/cloud/cloud.cfg.d/50-off.cfg", "network: {config: disabled}\n");
+            it.link("/etc/systemd/system/systemd-networkd.service", "/dev/null");
+        },
+        &[
+            "/etc/systemd/system/systemd-networkd.service masks systemd-networkd.service",
+            "/etc/cloud/cloud-init.disabled exists: cloud-init would not set the node's address",
+            "/usr/sbin/netplan, which sets the node's address, is not a program",
+            "/etc/cloud/cloud.cfg.d/50-off.cfg disables cloud-init's network settings, which hold the node's address",
+        ],
+    );
+}
