@@ -4,6 +4,7 @@
 //! (`builder/ARCHITECTURE.md`, "Ways to fail").
 
 use std::fmt;
+use std::io;
 
 /// The ways in which a command can fail, by who has to act next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,13 +114,21 @@ impl From<lab::qemu::FaultKind> for Kind {
     }
 }
 
-/// Explains an unforeseen error: the hint for a system error says what to check; any other error is a defect.
+/// Explains an error that is not a [`Failure`]: the hint for a system error depends on its kind; any other error is a defect.
 fn other(error: &anyhow::Error) -> (Kind, String) {
-    let of_system = |cause: &(dyn std::error::Error + 'static)| cause.is::<std::io::Error>();
-    let hint = if error.chain().any(of_system) {
-        "check that the path exists, that you may use it and that its disk has room"
-    } else {
-        "this is a defect of etcd-image: please report it with the command and this message"
+    let mut causes = error.chain();
+    let system = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+    let hint = match system.map(io::Error::kind) {
+        Some(
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge,
+        ) => "free some space there, or name another directory (`--cache`, `--state`, `--out`)",
+        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            "make it accessible for this user, or name another directory (`--cache`, `--state`, `--out`)"
+        }
+        Some(_) => "check that the path exists, that you may use it and that its disk has room",
+        None => {
+            "this is a defect of etcd-image: please report it with the command and this message"
+        }
     };
     (Kind::Storage, hint.to_owned())
 }

@@ -5,7 +5,7 @@
 //! <key>.img         a verified raw image         <key>.toml   its digests, and the state of the file when it was read
 //! <key>.programs    etcd's programs, unpacked
 //! <key>.part        a partial download, kept for the next run   <key>.part.from   its address and validator
-//! <key>.<…>.tmp     being written; the next holder of the lock may remove it
+//! <key>.<…>.tmp     being written; the next build removes it unless the lock is held
 //! <key>.sums        a signed list of digests         <key>.sums.asc   its signature
 //! etcd-pins.toml    digests of etcd releases as first seen
 //! ```
@@ -14,20 +14,30 @@
 //! well: files with other names stay unchanged.
 #![expect(clippy::disallowed_methods, reason = "writes the cache")]
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::TryLockError;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use fs_err::File;
+use tempfile::TempPath;
 
 use super::owner;
-use super::partial::Partial;
-use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 use crate::recipe::is_sha256;
 
 /// The extension of files that have no use after their writer has ended.
 const TEMPORARY: &str = "tmp";
+/// The extensions that stand before [`TEMPORARY`].
+const WRITTEN: [&str; 7] = [
+    "img",
+    "work",
+    "toml",
+    "part.from",
+    "programs",
+    "sums",
+    "sums.asc",
+];
 /// The key of the learned digests.
 pub(super) const PINS: &str = "etcd-pins";
 
@@ -40,7 +50,8 @@ pub(super) struct Cache {
 impl Cache {
     /// Opens the directory, creating it if needed, and removes the unfinished files of killed runs.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        owner::make_folder(dir).map_err(|error| storage("making the cache folder", dir, &error))?;
+        owner::make_folder(dir)
+            .with_context(|| format!("making the cache folder {}", dir.display()))?;
         let cache = Self {
             dir: dir.to_owned(),
         };
@@ -51,35 +62,35 @@ impl Cache {
     }
 
     /// Returns the entry with that key, locked for this caller; waits while another build works on it.
-    pub(super) fn entry(&self, key: &str, progress: &dyn Progress) -> Result<Entry> {
-        let path = self.dir.join(format!("{key}.lock"));
-        let file = lock_file(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                progress.note(&format!(
-                    "waiting for another build that works on {}",
-                    path.display()
-                ));
-                file.lock()
-                    .map_err(|error| storage("locking", &path, &error))?;
+    pub(super) fn entry(&self, key: &str, progress: &dyn Progress) -> Result<CacheEntry> {
+        let lock = self.lock_file(key)?;
+        if let Err(error) = lock.try_lock() {
+            if matches!(error, TryLockError::WouldBlock) {
+                let path = lock.path().display();
+                progress.note(&format!("waiting for another build that works on {path}"));
             }
-            Err(TryLockError::Error(error)) => return Err(storage("locking", &path, &error)),
+            lock.lock()?;
         }
-        let entry = Entry {
+        Ok(CacheEntry {
             dir: self.dir.clone(),
             key: key.to_owned(),
-            _lock: file,
-        };
-        entry.sweep()?;
-        Ok(entry)
+            _lock: lock,
+        })
     }
 
+    fn lock_file(&self, key: &str) -> io::Result<File> {
+        owner::new_file().open(self.dir.join(format!("{key}.lock")))
+    }
+
+    /// Removes temporary files whose lock is free, which proves that their writers have ended.
     fn sweep(&self) -> Result<()> {
-        for path in temporaries(&self.dir)? {
-            let file = lock_file(&self.dir.join(format!("{}.lock", key_of(&path))))?;
-            if file.try_lock().is_ok() {
-                remove(&path)?;
+        for found in fs_err::read_dir(&self.dir)? {
+            let path = found?.path();
+            if let Some(key) = key_of_temporary(&path) {
+                let lock = self.lock_file(key)?;
+                if lock.try_lock().is_ok() {
+                    remove(&path)?;
+                }
             }
         }
         Ok(())
@@ -88,13 +99,13 @@ impl Cache {
 
 /// The files of one key, locked until dropped.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct CacheEntry {
     dir: PathBuf,
     key: String,
     _lock: File,
 }
 
-impl Entry {
+impl CacheEntry {
     /// Returns the path of the entry's file with that extension.
     pub(super) fn path(&self, ending: &str) -> PathBuf {
         self.dir.join(format!("{}.{ending}", self.key))
@@ -117,18 +128,7 @@ impl Entry {
 
     /// Creates an empty file that gets that extension when it is [published](Self::publish).
     pub(super) fn create(&self, ending: &str) -> Result<Temporary> {
-        Temporary::create(self.path(&format!("{ending}.{TEMPORARY}")))
-    }
-
-    /// Creates an empty work directory, which the next build removes if it still exists.
-    pub(super) fn work_folder(&self) -> Result<PathBuf> {
-        let path = self.path(&format!("work.{TEMPORARY}"));
-        fs::create_dir(&path).map_err(|error| storage("making", &path, &error))?;
-        Ok(path)
-    }
-
-    pub(super) fn remove_work_folder(&self) -> Result<()> {
-        remove(&self.path(&format!("work.{TEMPORARY}")))
+        Temporary::create(&self.path(ending))
     }
 
     /// Durably gives a complete temporary file its final name.
@@ -138,102 +138,78 @@ impl Entry {
         Ok(path)
     }
 
-    /// Publishes a file that another program wrote into the [work directory](Self::work_folder).
+    /// Publishes a file that was written by another program, or a complete download.
     pub(super) fn adopt(&self, made: &Path, ending: &str) -> Result<PathBuf> {
-        let file = open(OpenOptions::new().write(true), made)?;
-        let path = self.path(ending);
-        Temporary {
-            path: made.to_owned(),
-            file,
-            published: false,
-        }
-        .publish(&path)?;
-        Ok(path)
+        let temporary = Temporary {
+            file: fs_err::OpenOptions::new().write(true).open(made)?,
+            path: TempPath::try_from_path(made)?,
+        };
+        self.publish(temporary, ending)
     }
 
     /// Replaces the small file with that extension.
     pub(super) fn write(&self, ending: &str, text: &str) -> Result<()> {
-        replace(&self.path(ending), text)
+        let mut temporary = self.create(ending)?;
+        temporary.file.write_all(text.as_bytes())?;
+        self.publish(temporary, ending).map(drop)
+    }
+
+    /// Opens the file with that extension for reading and for writing at its end, creating it if needed. Append mode is avoided
+    /// because Windows refuses to shorten a file opened that way.
+    pub(super) fn resume(&self, ending: &str) -> Result<File> {
+        Ok(owner::new_file().read(true).open(self.path(ending))?)
     }
 
     /// Removes the file with that extension, if it exists.
     pub(super) fn remove(&self, ending: &str) -> Result<()> {
-        remove(&self.path(ending))
+        Ok(remove(&self.path(ending))?)
     }
 
-    /// Opens the partial download of the entry's source.
-    pub(super) fn partial(&self, url: &str) -> Result<Partial> {
-        Partial::open(self, url)
-    }
-
-    /// Removes the entry's temporary files. The lock must be held, which proves that their writers have ended.
-    fn sweep(&self) -> Result<()> {
-        let all = temporaries(&self.dir)?;
-        all.iter()
-            .filter(|path| key_of(path) == self.key)
-            .try_for_each(|path| remove(path))
+    /// Calls `work` with an empty directory and removes the directory afterwards.
+    pub(super) fn in_work_folder<T>(&self, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+        let path = self.path(&format!("work.{TEMPORARY}"));
+        remove(&path)?;
+        fs_err::create_dir(&path)?;
+        let result = work(&path);
+        // The gigabytes of a failed attempt are removed as well; its own error is reported first.
+        let removed = remove(&path);
+        let value = result?;
+        removed?;
+        Ok(value)
     }
 }
 
 /// A file being written, removed when dropped unless it was published.
 #[derive(Debug)]
 pub(super) struct Temporary {
-    path: PathBuf,
     file: File,
-    published: bool,
+    path: TempPath,
 }
 
 impl Temporary {
-    fn create(path: PathBuf) -> Result<Self> {
-        let file = open(owner::new_file().truncate(true), &path)?;
+    fn create(target: &Path) -> Result<Self> {
+        let path = with_ending(target, TEMPORARY);
         Ok(Self {
-            path,
-            file,
-            published: false,
+            file: owner::new_file().truncate(true).open(&path)?,
+            path: TempPath::try_from_path(path)?,
         })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(super) fn file(&self) -> &File {
         &self.file
     }
 
-    fn publish(mut self, path: &Path) -> Result<()> {
-        self.file
-            .sync_all()
-            .map_err(|error| storage("writing", &self.path, &error))?;
-        fs::rename(&self.path, path).map_err(|error| storage("naming", path, &error))?;
-        self.published = true;
-        sync_folder_of(path)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.published {
-            // The next build's sweep removes a file that cannot be removed now.
-            let _ = fs::remove_file(&self.path);
+    fn publish(self, path: &Path) -> Result<()> {
+        self.file.sync_all()?;
+        self.path
+            .persist(path)
+            .with_context(|| format!("renaming it to {}", path.display()))?;
+        // This makes the rename durable, on systems that can open directories.
+        match path.parent() {
+            Some(folder) if cfg!(unix) => Ok(File::open(folder)?.sync_all()?),
+            _ => Ok(()),
         }
     }
-}
-
-/// Replaces a small file of a locked entry atomically and durably.
-pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
-    let temporary = Temporary::create(with_ending(path, TEMPORARY))?;
-    temporary
-        .file()
-        .write_all(text.as_bytes())
-        .map_err(|error| storage("writing", path, &error))?;
-    temporary.publish(path)
-}
-
-/// Opens a file for reading and for writing at its end, creating it if needed. Append mode is avoided because Windows refuses
-/// to shorten a file opened that way.
-pub(super) fn resume(path: &Path) -> Result<File> {
-    open(owner::new_file().read(true), path)
 }
 
 /// Returns whether only this user can have written this file of the cache directory; `true` if it does not exist.
@@ -241,7 +217,7 @@ pub(super) fn is_ours(folder: &Path, path: &Path) -> Result<bool> {
     let both = owner::is_ours(folder).and_then(|folder| Ok(folder && owner::is_ours(path)?));
     match both {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        both => both.map_err(|error| storage("looking at", path, &error)),
+        both => Ok(both?),
     }
 }
 
@@ -253,93 +229,25 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// Creates the error for a failed disk operation, with a hint where one helps.
-pub(super) fn storage(doing: &str, path: &Path, error: &io::Error) -> anyhow::Error {
-    let hint = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "free some space there, or name another folder (`--cache`, `--state`)"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "make it writable for this user, or name another folder (`--cache`, `--state`)"
-        }
-        io::ErrorKind::NotFound => "check the path",
-        _ => "check the disk and that the path is what it should be",
-    };
-    Failure::new(
-        Kind::Storage,
-        format!("{doing} {}: {}", path.display(), error),
-        hint,
-    )
-}
-
-fn lock_file(path: &Path) -> Result<File> {
-    open(&owner::new_file(), path)
-}
-
-fn open(options: &OpenOptions, path: &Path) -> Result<File> {
-    options
-        .open(path)
-        .map_err(|error| storage("opening", path, &error))
-}
-
-/// Makes a rename in the directory durable, on systems that can open directories.
-fn sync_folder_of(path: &Path) -> Result<()> {
-    match path.parent() {
-        Some(dir) if cfg!(unix) => File::open(dir)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| storage("writing the folder", dir, &error)),
-        _ => Ok(()),
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
+/// Removes a file or directory, if it exists.
+fn remove(path: &Path) -> io::Result<()> {
     let removed = if path.is_dir() {
-        fs::remove_dir_all(path)
+        fs_err::remove_dir_all(path)
     } else {
-        fs::remove_file(path)
+        fs_err::remove_file(path)
     };
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(storage("removing", path, &error))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
-fn temporaries(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir).map_err(|error| storage("reading", dir, &error))?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let paths: Vec<PathBuf> = paths
-        .collect::<io::Result<_>>()
-        .map_err(|error| storage("reading", dir, &error))?;
-    Ok(paths
-        .into_iter()
-        .filter(|path| is_temporary(path))
-        .collect())
-}
-
-/// Returns whether this program uses such a name for its temporary files. Another program's `notes.tmp` stays unchanged.
-fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some((key, rest)) = name.split_once('.') else {
-        return false;
+/// Returns the key of a temporary file of this program, or `None` for any other name, such as `notes.tmp`.
+fn key_of_temporary(path: &Path) -> Option<&str> {
+    let (key, rest) = path.file_name()?.to_str()?.split_once('.')?;
+    let (ending, TEMPORARY) = rest.rsplit_once('.')? else {
+        return None;
     };
-    let Some((ending, TEMPORARY)) = rest.rsplit_once('.') else {
-        return false;
-    };
-    matches!(
-        ending,
-        "img" | "work" | "toml" | "part.from" | "programs" | "sums" | "sums.asc"
-    ) && is_key(key)
-}
-
-/// Returns whether the text is a key: a SHA-256, possibly after `local-`, or the name of the pins.
-fn is_key(key: &str) -> bool {
-    key == PINS || is_sha256(key.strip_prefix("local-").unwrap_or(key))
-}
-
-/// Returns the part of the file name before the first dot.
-fn key_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_owned()
+    let is_digest = is_sha256(key.strip_prefix("local-").unwrap_or(key));
+    (WRITTEN.contains(&ending) && (is_digest || key == PINS)).then_some(key)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
-use super::cache::Entry;
+use super::cache::CacheEntry;
 use super::http::Http;
 use super::partial::Partial;
 use super::verified::Pin;
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Kind};
 
 /// Returns the first mirror's file that arrives complete and has the pinned digest.
 pub(super) fn download(
-    entry: &Entry,
+    entry: &CacheEntry,
     urls: &[String],
     pin: &Pin,
     options: &Options<'_>,
@@ -22,19 +22,35 @@ pub(super) fn download(
         return Err(offline(urls.first().map_or("the file", String::as_str)));
     }
     let http = Http::new(options.policy, options.progress)?;
-    first(urls, options, |url| match once(&http, entry, url, pin)? {
-        Arrival::Whole(path) => Ok(path),
-        // The parts may come from different files: the server may wrongly have called its file unchanged, so start once more.
-        Arrival::Pieced(wrong) => {
-            options.progress.note(&format!(
-                "{wrong:#}; it came in pieces, so it is fetched once more"
-            ));
-            match once(&http, entry, url, pin)? {
-                Arrival::Whole(path) => Ok(path),
-                Arrival::Pieced(wrong) => Err(wrong),
-            }
+    first(urls, options, |url| whole(&http, entry, url, pin, options))
+}
+
+/// Downloads the file at `url`. If it was assembled from several responses and has another digest, the parts may come from
+/// different files: the server may wrongly have called its file unchanged. It is then downloaded once more.
+fn whole(
+    http: &Http<'_>,
+    entry: &CacheEntry,
+    url: &str,
+    pin: &Pin,
+    options: &Options<'_>,
+) -> Result<PathBuf> {
+    let mut again = true;
+    loop {
+        let mut partial = Partial::open(entry, url)?;
+        http.download(url, &mut partial, pin.size)?;
+        let pieced = partial.pieced();
+        let (path, seen) = partial.finish();
+        let Err(wrong) = pin.check(url, &seen) else {
+            return Ok(path);
+        };
+        Partial::remove(entry)?;
+        if !(pieced && again) {
+            return Err(wrong);
         }
-    })
+        again = false;
+        let note = format!("{wrong:#}; it came in pieces, so it is fetched once more");
+        options.progress.note(&note);
+    }
 }
 
 /// Returns the first success. If every address fails, returns a wrong digest in preference to an absent file, and
@@ -61,32 +77,6 @@ pub(super) fn first<T>(
         .unwrap_or(0);
     ensure!(!failures.is_empty(), "no address to download from");
     Err(failures.swap_remove(gravest))
-}
-
-/// The outcome of a download.
-enum Arrival {
-    /// The file has the right digest.
-    Whole(PathBuf),
-    /// The digest is wrong, and the file was assembled from several responses.
-    Pieced(anyhow::Error),
-}
-
-fn once(http: &Http<'_>, entry: &Entry, url: &str, pin: &Pin) -> Result<Arrival> {
-    let mut partial = entry.partial(url)?;
-    http.download(url, &mut partial, pin.size)?;
-    let pieced = partial.pieced();
-    let (path, seen) = partial.finish();
-    match pin.check(url, &seen) {
-        Ok(()) => Ok(Arrival::Whole(path)),
-        Err(wrong) => {
-            Partial::remove(entry)?;
-            if pieced {
-                Ok(Arrival::Pieced(wrong))
-            } else {
-                Err(wrong)
-            }
-        }
-    }
 }
 
 /// Creates the error for a file that needs the network in an offline build.

@@ -69,7 +69,7 @@ impl<'a> Http<'a> {
     pub(super) fn download(
         &self,
         url: &str,
-        partial: &mut Partial,
+        partial: &mut Partial<'_>,
         size: Option<u64>,
     ) -> Result<()> {
         let mut task = self
@@ -150,7 +150,7 @@ impl<'a> Http<'a> {
     fn attempt(
         &self,
         url: &str,
-        partial: &mut Partial,
+        partial: &mut Partial<'_>,
         size: Option<u64>,
         task: &mut dyn Task,
     ) -> Result<(), Trouble> {
@@ -172,7 +172,7 @@ impl<'a> Http<'a> {
         copy(url, response, partial, total.or(size), task)
     }
 
-    fn request(&self, url: &str, partial: &Partial) -> reqwest::Result<Response> {
+    fn request(&self, url: &str, partial: &Partial<'_>) -> reqwest::Result<Response> {
         // Requests the bytes unencoded; otherwise digest and offsets would not match.
         let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
         if partial.len() > 0 {
@@ -199,7 +199,7 @@ fn accepted(url: &str, response: Response) -> Result<Response, Trouble> {
 }
 
 /// Prepares `partial` for the response's bytes, appended or from the start. Returns the length of the whole file, if known.
-fn start(response: &Response, partial: &mut Partial) -> Result<Option<u64>, Trouble> {
+fn start(response: &Response, partial: &mut Partial<'_>) -> Result<Option<u64>, Trouble> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         partial.restart(validator(response.headers()))?;
         return Ok(length(response.headers()));
@@ -220,7 +220,7 @@ fn start(response: &Response, partial: &mut Partial) -> Result<Option<u64>, Trou
 }
 
 /// Handles a server without further bytes: the download is complete, or longer than the server's file.
-fn not_satisfiable(response: &Response, partial: &mut Partial) -> Result<(), Trouble> {
+fn not_satisfiable(response: &Response, partial: &mut Partial<'_>) -> Result<(), Trouble> {
     let range = ContentRange::of(response.headers());
     if range.is_some_and(|range| range.total == Some(partial.len())) {
         return Ok(());
@@ -235,7 +235,7 @@ fn not_satisfiable(response: &Response, partial: &mut Partial) -> Result<(), Tro
 fn copy(
     url: &str,
     mut response: Response,
-    partial: &mut Partial,
+    partial: &mut Partial<'_>,
     total: Option<u64>,
     task: &mut dyn Task,
 ) -> Result<(), Trouble> {

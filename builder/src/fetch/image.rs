@@ -1,12 +1,12 @@
 //! Raw images in the cache.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use fs_err::File;
 
 use super::Options;
-use super::cache::{Entry, storage};
+use super::cache::CacheEntry;
 use super::digest::{DigestReader, Digested};
 use super::record::{RECORD, Record, State};
 use super::unpack::unpack;
@@ -22,7 +22,7 @@ const IMAGE: &str = "img";
 ///
 /// Offline, a damaged image is an error because it cannot be replaced.
 pub(super) fn cached(
-    entry: &Entry,
+    entry: &CacheEntry,
     source: &str,
     promise: &Promise,
     options: &Options<'_>,
@@ -53,7 +53,7 @@ pub(super) fn is_cached(cache: &Path, key: &str) -> bool {
 
 /// Unpacks `packed` into the entry, for this and later builds.
 pub(super) fn unpacked(
-    entry: &Entry,
+    entry: &CacheEntry,
     packed: &Path,
     source: &str,
     promise: &Promise,
@@ -71,7 +71,7 @@ pub(super) fn unpacked(
 
 /// Moves an image from the entry's work directory into the entry.
 pub(super) fn adopted(
-    entry: &Entry,
+    entry: &CacheEntry,
     made: &Path,
     source: &str,
     options: &Options<'_>,
@@ -88,11 +88,11 @@ pub(super) fn adopted(
 
 /// Checks the image, writes the record, then gives the image its name: an image with a name always has a record.
 fn keep(
-    entry: &Entry,
+    entry: &CacheEntry,
     source: &str,
     promise: &Promise,
     seen: Seen,
-    publish: impl FnOnce(&Entry) -> Result<PathBuf>,
+    publish: impl FnOnce(&CacheEntry) -> Result<PathBuf>,
 ) -> Result<Verified> {
     promise.check(source, &seen)?;
     entry.write(RECORD, &Record::new(&seen, None).to_text()?)?;
@@ -103,14 +103,14 @@ fn keep(
 
 /// Returns what was read from the entry's image, from the record if the file is unchanged, else by reading it again. If other
 /// users can have written image and record, only a digest known in advance counts.
-fn recall(entry: &Entry, promise: &Promise, options: &Options<'_>) -> Result<Option<Seen>> {
+fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Result<Option<Seen>> {
     let path = entry.path(IMAGE);
     let (Some(record), true) = (Record::read(&entry.path(RECORD)), path.exists()) else {
         return Ok(None);
     };
     let seen = record.seen();
     let is_ours = entry.is_ours(IMAGE)? && entry.is_ours(RECORD)?;
-    if is_ours && record.holds(&state(&path)?) {
+    if is_ours && record.holds(&State::of(&path)?) {
         return Ok(Some(seen));
     }
     if !is_ours && promise.raw.sha256.is_none() {
@@ -127,7 +127,7 @@ fn recall(entry: &Entry, promise: &Promise, options: &Options<'_>) -> Result<Opt
 }
 
 /// Creates the error for an image that other users may have written together with its record.
-fn unvouched(entry: &Entry) -> anyhow::Error {
+fn unvouched(entry: &CacheEntry) -> anyhow::Error {
     let folder = entry.folder().display();
     Failure::new(
         Kind::Verification,
@@ -140,27 +140,19 @@ fn unvouched(entry: &Entry) -> anyhow::Error {
     )
 }
 
-fn note_state(entry: &Entry, seen: &Seen) -> Result<()> {
-    let state = state(&entry.path(IMAGE))?;
+fn note_state(entry: &CacheEntry, seen: &Seen) -> Result<()> {
+    let state = State::of(&entry.path(IMAGE))?;
     entry.write(RECORD, &Record::new(seen, Some(state)).to_text()?)
 }
 
-fn discard(entry: &Entry) -> Result<()> {
+fn discard(entry: &CacheEntry) -> Result<()> {
     entry.remove(IMAGE)?;
     entry.remove(RECORD)
 }
 
-pub(super) fn state(path: &Path) -> Result<State> {
-    State::of(path).map_err(|error| storage("looking at", path, &error))
-}
-
 /// Returns the digest of a whole file.
 pub(super) fn digest(path: &Path, what: &str, progress: &dyn Progress) -> Result<Digested> {
-    let open = || {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        let mut task = progress.task(what, Some(length));
-        DigestReader::new(Watched::new(file, &mut *task)).drain()
-    };
-    open().map_err(|error| storage("reading", path, &error))
+    let file = File::open(path)?;
+    let mut task = progress.task(what, Some(file.metadata()?.len()));
+    Ok(DigestReader::new(Watched::new(file, &mut *task)).drain()?)
 }

@@ -1,15 +1,15 @@
 //! Images on this machine, raw or compressed. Any digest is accepted unless a `.sha256` file beside the image gives the
 //! expected one.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 use anyhow::Result;
+use fs_err::File;
 use sha2::{Digest as _, Sha256};
 
 use super::Options;
-use super::cache::{Cache, storage, with_ending};
+use super::cache::{Cache, with_ending};
 use super::decode::Format;
 use super::digest::Digested;
 use super::image;
@@ -57,7 +57,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
 }
 
 fn format(path: &Path) -> Result<Format> {
-    let metadata = fs::metadata(path).map_err(|error| given(path, &error))?;
+    let metadata = fs_err::metadata(path).map_err(|error| given(path, error))?;
     if metadata.is_dir() {
         let hint = "give the image file itself, or the name of a recipe (`etcd-image recipes`)";
         return Err(Failure::new(
@@ -66,15 +66,13 @@ fn format(path: &Path) -> Result<Format> {
             hint,
         ));
     }
-    File::open(path)
-        .and_then(Format::of)
-        .map_err(|error| given(path, &error))
+    Ok(Format::of(File::open(path)?)?)
 }
 
 /// Creates the error for an unreadable path from the user: a usage error if the file is missing, a storage error otherwise.
-pub(super) fn given(path: &Path, error: &io::Error) -> anyhow::Error {
+pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
     if error.kind() != io::ErrorKind::NotFound {
-        return storage("reading", path, error);
+        return error.into();
     }
     Failure::new(
         Kind::Usage,
@@ -86,7 +84,7 @@ pub(super) fn given(path: &Path, error: &io::Error) -> anyhow::Error {
 /// Returns the digest of the file, from the record of an earlier run if the file has not changed since.
 fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
     let entry = cache.entry(&record_key(path)?, options.progress)?;
-    let before = image::state(path)?;
+    let before = State::of(path)?;
     if entry.is_ours(RECORD)?
         && let Some(known) = Record::read(&entry.path(RECORD))
         && known.holds(&before)
@@ -108,7 +106,7 @@ fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested>
 }
 
 fn unchanged(path: &Path, before: &State) -> Result<()> {
-    if image::state(path)? == *before {
+    if State::of(path)? == *before {
         return Ok(());
     }
     let what = format!("{} changed while it was being read", path.display());
@@ -121,7 +119,7 @@ fn unchanged(path: &Path, before: &State) -> Result<()> {
 
 /// Returns the key of a local file's record, which depends on the file's full path.
 fn record_key(path: &Path) -> Result<String> {
-    let full = fs::canonicalize(path).map_err(|error| storage("looking at", path, &error))?;
+    let full = fs_err::canonicalize(path)?;
     Ok(format!(
         "local-{}",
         hex::encode(&Sha256::digest(full.as_os_str().as_encoded_bytes()))
@@ -134,7 +132,7 @@ pub(super) fn sidecar(path: &Path) -> Result<Pin> {
     if !beside.exists() {
         return Ok(Pin::default());
     }
-    let text = fs::read_to_string(&beside).map_err(|error| storage("reading", &beside, &error))?;
+    let text = fs_err::read_to_string(&beside)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match digest_beside(&text, &name) {
         Some(digest) => Ok(Pin::sha256(&digest)),

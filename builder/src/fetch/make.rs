@@ -42,18 +42,13 @@ pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified>
     if options.offline {
         return Err(download::offline(&source));
     }
-    let work = entry.work_folder()?;
-    let made = maker.make(&work, &|line| options.progress.note(line));
-    let verified = made.and_then(|made| {
+    entry.in_work_folder(|work_dir| {
+        let made = maker.make(work_dir, &|line| options.progress.note(line))?;
         for (path, ending) in &made.beside {
             entry.adopt(path, ending)?;
         }
         image::adopted(&entry, &made.image, &source, options)
-    });
-    // The gigabytes of a failed attempt are removed as well; its own error is reported first.
-    let cleaned = entry.remove_work_folder();
-    let verified = verified?;
-    cleaned.map(|()| verified)
+    })
 }
 
 /// Returns the image of `maker` if the cache has it, without making anything.

@@ -55,7 +55,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{self, Kind};
 use crate::progress::Progress;
 use crate::recipe::{Download, Recipe, Source, Voucher};
 use crate::spec::EtcdSource;
@@ -140,9 +140,7 @@ fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
 }
 
 fn is(error: &anyhow::Error, kind: Kind) -> bool {
-    error
-        .downcast_ref::<Failure>()
-        .is_some_and(|failure| failure.kind == kind)
+    failure::explain(error).0 == kind
 }
 
 #[cfg(test)]

@@ -22,11 +22,11 @@ pub(super) fn is_ours(_path: &Path) -> io::Result<bool> {
 }
 
 /// Returns options for new files of the cache, which other users may read but not change, whatever the umask.
-pub(super) fn new_file() -> std::fs::OpenOptions {
-    let mut options = std::fs::OpenOptions::new();
+pub(super) fn new_file() -> fs_err::OpenOptions {
+    let mut options = fs_err::OpenOptions::new();
     options.write(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
     options
 }
 

@@ -1,13 +1,13 @@
 //! Partial downloads. They survive a dropped connection and a killed run; the next run resumes where this one ended.
 
-use std::fs::{self, File};
-use std::io::{self, Seek as _, Write as _};
+use std::io::{Seek as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use fs_err::File;
 use serde::{Deserialize, Serialize};
 
-use super::cache::{self, Entry, storage};
+use super::cache::CacheEntry;
 use super::digest::{DigestReader, Digested, Digester};
 
 /// The extensions of the two files.
@@ -24,9 +24,8 @@ struct Origin {
 
 /// The bytes so far and their digest.
 #[derive(Debug)]
-pub(super) struct Partial {
-    path: PathBuf,
-    from: PathBuf,
+pub(super) struct Partial<'a> {
+    entry: &'a CacheEntry,
     file: File,
     digester: Digester,
     origin: Origin,
@@ -34,14 +33,12 @@ pub(super) struct Partial {
     pieced: bool,
 }
 
-impl Partial {
+impl<'a> Partial<'a> {
     /// Opens the partial download that an earlier run left, or an empty one.
-    pub(super) fn open(entry: &Entry, url: &str) -> Result<Self> {
-        let (path, from) = (entry.path(PART), entry.path(FROM));
-        let mut file = cache::resume(&path)?;
-        let digester =
-            digest_so_far(&mut file).map_err(|error| storage("reading", &path, &error))?;
-        let mut origin: Origin = fs::read_to_string(&from)
+    pub(super) fn open(entry: &'a CacheEntry, url: &str) -> Result<Self> {
+        let file = entry.resume(PART)?;
+        let digester = DigestReader::new(&file).drain_digester()?;
+        let mut origin: Origin = fs_err::read_to_string(entry.path(FROM))
             .ok()
             .and_then(|text| toml::from_str(&text).ok())
             .unwrap_or_default();
@@ -54,8 +51,7 @@ impl Partial {
         }
         let pieced = digester.size() > 0;
         Ok(Self {
-            path,
-            from,
+            entry,
             file,
             digester,
             origin,
@@ -83,36 +79,29 @@ impl Partial {
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| storage("writing", &self.path, &error))?;
+        self.file.write_all(bytes)?;
         self.digester.update(bytes);
         Ok(())
     }
 
     /// Discards the bytes so far; the next ones have this validator.
     pub(super) fn restart(&mut self, validator: Option<String>) -> Result<()> {
-        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
-        emptied.map_err(|error| storage("emptying", &self.path, &error))?;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
         self.digester = Digester::default();
         self.pieced = false;
         self.origin.validator = validator;
-        cache::replace(&self.from, &toml::to_string(&self.origin)?)
+        self.entry.write(FROM, &toml::to_string(&self.origin)?)
     }
 
     /// Returns the path of the whole download and its digest.
     pub(super) fn finish(self) -> (PathBuf, Digested) {
-        (self.path, self.digester.finish())
+        (self.entry.path(PART), self.digester.finish())
     }
 
     /// Removes a download that is no longer useful.
-    pub(super) fn remove(entry: &Entry) -> Result<()> {
+    pub(super) fn remove(entry: &CacheEntry) -> Result<()> {
         entry.remove(PART)?;
         entry.remove(FROM)
     }
-}
-
-fn digest_so_far(file: &mut File) -> io::Result<Digester> {
-    file.rewind()?;
-    DigestReader::new(file).drain_digester()
 }

@@ -3,7 +3,7 @@
 //! A record is valid as long as the file's state is the one recorded: size, change times and, if the system has them, device
 //! and inode number. After any difference, the file is read and hashed again.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -48,7 +48,7 @@ impl Record {
 
     /// Reads the record in that file; returns `None` if it is unreadable.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        toml::from_str(&fs::read_to_string(path).ok()?).ok()
+        toml::from_str(&fs_err::read_to_string(path).ok()?).ok()
     }
 
     pub(super) fn to_text(&self) -> Result<String, toml::ser::Error> {
@@ -78,7 +78,7 @@ pub(super) struct State(String);
 
 impl State {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
+        let metadata = fs_err::metadata(path)?;
         let modified = metadata
             .modified()?
             .duration_since(UNIX_EPOCH)

@@ -1,7 +1,8 @@
 //! Writes files with holes in place of zeros: images are mostly empty space.
 
-use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
+
+use fs_err::File;
 
 /// The size of the aligned pieces that are checked for zeros; a multiple of every file system's block size.
 pub(super) const PIECE: usize = 64 << 10;
@@ -76,7 +77,8 @@ mod tests {
             .collect();
         bytes.extend(tail);
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut writer = SparseWriter::new(file.as_file());
+        let written = File::from_parts(file.reopen().unwrap(), file.path());
+        let mut writer = SparseWriter::new(&written);
         bytes
             .chunks(step * PIECE)
             .for_each(|chunk| writer.write(chunk).unwrap());

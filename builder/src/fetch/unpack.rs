@@ -6,15 +6,15 @@
 //!                      └────────── empty chunks ◀──────────┘
 //! ```
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use fs_err::File;
 
-use super::cache::{Temporary, storage};
+use super::cache::Temporary;
 use super::decode::{Decoder, Format};
 use super::digest::{DigestReader, Digested, Digester};
 use super::sparse::{PIECE, SparseWriter};
@@ -43,15 +43,15 @@ pub(super) fn unpack(
     threads: usize,
     task: &mut dyn Task,
 ) -> Result<Seen> {
-    let file = File::open(source).map_err(|error| storage("opening", source, &error))?;
+    let file = File::open(source)?.into_file();
     task.total(file.metadata().map_or(0, |metadata| metadata.len()));
     let mut reader =
         BufReader::with_capacity(256 << 10, DigestReader::new(Watched::new(file, task)));
     let start = reader
         .fill_buf()
-        .map_err(|error| unreadable(source, &error))?;
+        .map_err(|error| unreadable(source, error))?;
     supported(source, Format::sniff(start))?;
-    let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, &error))?;
+    let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, error))?;
     let limit = size.unwrap_or(LARGEST_IMAGE);
     let mut bounded = (&mut decoder).take(limit + 1);
     let raw = pump(&mut bounded, target, |error| unreadable(source, error))?;
@@ -66,7 +66,7 @@ pub(super) fn unpack(
 fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Result<Digested> {
     let left = reader
         .fill_buf()
-        .map_err(|error| unreadable(source, &error))?
+        .map_err(|error| unreadable(source, error))?
         .len();
     let position = reader.get_ref().position() - left as u64;
     if left > 0 {
@@ -79,14 +79,14 @@ fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Resu
     reader
         .into_inner()
         .drain()
-        .map_err(|error| unreadable(source, &error))
+        .map_err(|error| unreadable(source, error))
 }
 
 /// Moves everything from `decoder` to `target` and returns its digest.
 fn pump(
     decoder: &mut impl Read,
     target: &Temporary,
-    explain: impl Fn(&io::Error) -> anyhow::Error,
+    explain: impl Fn(io::Error) -> anyhow::Error,
 ) -> Result<Digested> {
     let (full, full_chunks) = mpsc::sync_channel(CHUNKS);
     let (empty, empty_chunks) = mpsc::channel();
@@ -97,8 +97,8 @@ fn pump(
         let written = writer
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let digested = written.map_err(|error| storage("writing", target.path(), &error))?;
-        fed.map_err(|error| explain(&error))?;
+        let digested = written?;
+        fed.map_err(explain)?;
         Ok(digested)
     })
 }
@@ -167,12 +167,12 @@ fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
 }
 
 /// Creates the error for a failed disk or for data that is not in the expected format.
-fn unreadable(source: &Path, error: &io::Error) -> anyhow::Error {
+fn unreadable(source: &Path, error: io::Error) -> anyhow::Error {
     if error.raw_os_error().is_some() {
-        return storage("reading", source, error);
+        return anyhow!(error).context(format!("reading {}", source.display()));
     }
     let what = format!("unpacking {}: {error}", source.display());
-    match XzError::of(error) {
+    match XzError::of(&error) {
         Some(XzError::TooBig | XzError::Unknown) => Failure::new(
             Kind::Unsupported,
             what,

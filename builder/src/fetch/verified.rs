@@ -1,12 +1,11 @@
 //! The result of `fetch` for a base: an image whose digest was checked.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use fs_err::File;
 use serde::{Deserialize, Serialize};
 
-use super::cache::storage;
 use super::digest::Digested;
 use crate::failure::{Failure, Kind};
 
@@ -18,7 +17,7 @@ use crate::failure::{Failure, Kind};
 pub struct Verified {
     path: PathBuf,
     /// Opened while the verified file could not be replaced.
-    file: File,
+    file: std::fs::File,
     source: String,
     raw: Digested,
 }
@@ -31,7 +30,7 @@ impl Verified {
         seen: Seen,
     ) -> Result<Self> {
         promise.check(&source, &seen)?;
-        let file = File::open(&path).map_err(|error| storage("opening", &path, &error))?;
+        let file = File::open(&path)?.into_file();
         Ok(Self {
             path,
             file,
@@ -41,7 +40,7 @@ impl Verified {
     }
 
     /// Returns the raw image, open for reading.
-    pub fn file(&self) -> &File {
+    pub fn file(&self) -> &std::fs::File {
         &self.file
     }
 

@@ -1,9 +1,6 @@
 //! The files of `recipes/debian-trixie/`, embedded in the program.
 
-use std::fs;
 use std::path::Path;
-
-use anyhow::Context as _;
 
 macro_rules! recipe_files {
     ($($name:literal)*) => {
@@ -26,13 +23,12 @@ pub(super) fn parts<'a>() -> impl Iterator<Item = &'a str> {
 /// Writes the recipe below `dir`.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the scripts are scratch of the cache room, gone with the work folder"
+    reason = "the scripts are scratch of the cache, gone with the work directory"
 )]
-pub(super) fn unpack(dir: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(dir.join("files")).with_context(|| format!("creating {}", dir.display()))?;
+pub(super) fn unpack(dir: &Path) -> std::io::Result<()> {
+    fs_err::create_dir_all(dir.join("files"))?;
     for (name, content) in FILES {
-        let path = dir.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        fs_err::write(dir.join(name), content)?;
     }
     Ok(())
 }
@@ -57,7 +53,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         unpack(dir.path()).unwrap();
         for (name, content) in FILES {
-            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), content);
+            assert_eq!(
+                fs_err::read_to_string(dir.path().join(name)).unwrap(),
+                content
+            );
         }
     }
 }

@@ -4,12 +4,12 @@
     reason = "this recipe is made by mmdebstrap, the one exception to not shelling out"
 )]
 
-use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
+use fs_err::File;
 
 use super::Inputs;
 use super::tools::Tools;
@@ -30,7 +30,7 @@ pub(super) fn make_script(
     command.env("RECIPE", recipe_dir).env("WORK", work_dir);
     settings(&mut command, inputs, tools);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    command.stderr(File::create(&log).with_context(|| format!("creating {}", log.display()))?);
+    command.stderr(File::create(&log)?.into_file());
     finish(command.spawn().context("starting unshare")?, &log, say)
 }
 
@@ -80,12 +80,9 @@ fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<(
 
 /// Returns the last lines of the log, which may contain the cause.
 fn last_words(log: &Path) -> String {
-    let text = fs::read(log)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default();
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let text = fs_err::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.collect();
     lines[lines.len().saturating_sub(6)..].join("\n")
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::fetch::cache::{Cache, Entry};
+use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::digest::DigestReader;
 use crate::fetch::verified::Pin;
 use crate::fetch::{Options, age, debian, download};
@@ -60,16 +60,14 @@ fn kept_or_downloaded(
     options
         .progress
         .note("downloading etcd's packages from Debian with apt");
-    let work_dir = entry.work_folder()?;
-    let kept = download(&work_dir).and_then(|()| keep(&entry, &work_dir));
-    // The files of a failed attempt are removed as well; its own error is reported first.
-    let cleaned = entry.remove_work_folder();
-    let packages = kept?;
-    cleaned.map(|()| packages)
+    entry.in_work_folder(|work_dir| {
+        download(work_dir)?;
+        keep(&entry, work_dir)
+    })
 }
 
 /// Returns the packages of this entry if only this user can have written their list and they still match it.
-fn kept(entry: &Entry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
+fn kept(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
     if !entry.is_ours(PACKAGES)? {
         let folder = entry.folder().display();
         let note = format!(
@@ -105,7 +103,7 @@ fn pin(list: &str, name: &str) -> Option<Pin> {
 }
 
 /// Moves the packages into the entry. The list comes last, because it makes them valid.
-fn keep(entry: &Entry, work_dir: &Path) -> Result<[Pinned; 2]> {
+fn keep(entry: &CacheEntry, work_dir: &Path) -> Result<[Pinned; 2]> {
     let mut lines = Vec::new();
     let mut keep_one = |name: &str, ending: &str| {
         let made = work_dir.join(ending);

@@ -1,6 +1,5 @@
 //! Reads etcd's programs on this machine: a release tarball, Debian packages, or a directory of programs or packages.
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use super::programs::{Found, Program, Programs, Unpacked};
 use super::{archive, deb, unpacked};
 use crate::failure::{Failure, Kind};
 use crate::fetch::Options;
-use crate::fetch::cache::{Cache, Entry, storage};
+use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::decode::{Decoder, Format};
 use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
@@ -89,11 +88,8 @@ impl Opened {
 
 /// Returns programs by their names, or packages by their extension, sorted.
 fn in_folder(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir).map_err(|error| storage("reading", dir, &error))?;
-    let paths: std::io::Result<Vec<PathBuf>> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect();
-    let mut paths = paths.map_err(|error| storage("reading", dir, &error))?;
+    let files = fs_err::read_dir(dir)?.map(|file| file.map(|file| file.path()));
+    let mut paths: Vec<PathBuf> = files.collect::<std::io::Result<_>>()?;
     let is_program =
         |path: &PathBuf| path.is_file() && name_of(path).and_then(Program::named).is_some();
     if paths.iter().any(is_program) {
@@ -110,10 +106,8 @@ fn name_of(path: &Path) -> Option<&str> {
 }
 
 fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
-    let broken = |error: std::io::Error| storage("reading", path, &error);
-    let size = fs::metadata(path)
-        .map_err(|error| given(path, &error))?
-        .len();
+    let metadata = fs_err::metadata(path).map_err(|error| given(path, error))?;
+    let size = metadata.len();
     if size > ARCHIVE_LIMIT {
         let what = format!(
             "{} has {} MiB: too large for a package of etcd",
@@ -126,8 +120,8 @@ fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
             "is it the right file?",
         ));
     }
-    let bytes = fs::read(path).map_err(broken)?;
-    let digested = DigestReader::new(&bytes[..]).drain().map_err(broken)?;
+    let bytes = fs_err::read(path)?;
+    let digested = DigestReader::new(&bytes[..]).drain()?;
     pin.check(&path.display().to_string(), &digested)?;
     Ok((bytes, digested))
 }
@@ -137,7 +131,7 @@ fn open(
     bytes: Vec<u8>,
     path: &Path,
     name: &str,
-    entry: impl FnOnce() -> Result<Entry>,
+    entry: impl FnOnce() -> Result<CacheEntry>,
 ) -> Result<Unpacked> {
     if bytes.starts_with(deb::MAGIC) {
         return unpacked::kept(&entry()?, || deb::read(&bytes, name));

@@ -2,7 +2,6 @@
 //! once, in the state directory when a build keeps it. From then on they are as binding as those of `recipes/etcd.toml`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind, parse_toml};
 use crate::fetch::Options;
-use crate::fetch::cache::{Cache, PINS, is_ours, storage};
+use crate::fetch::cache::{Cache, PINS, is_ours};
 use crate::fetch::record::RECORD;
 
 const HEADER: &str = "\
@@ -51,10 +50,10 @@ impl Pins {
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(name());
-        let text = match fs::read_to_string(&path) {
+        let text = match fs_err::read_to_string(&path) {
             Ok(text) => parse_toml(&text).map_err(|what| wrong(&path, &what))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Text::default(),
-            Err(error) => return Err(storage("reading", &path, &error)),
+            Err(error) => return Err(error.into()),
         };
         Ok(Self { path, text })
     }

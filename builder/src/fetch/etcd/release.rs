@@ -10,7 +10,7 @@ use super::programs::Found;
 use super::{archive, unpacked, version};
 use crate::failure::{Failure, Kind};
 use crate::fetch::Options;
-use crate::fetch::cache::{Cache, Entry, storage};
+use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::decode::Decoder;
 use crate::fetch::digest::DigestReader;
 use crate::fetch::download::{self, first};
@@ -129,16 +129,14 @@ fn with_digest(
 }
 
 /// Returns the tarball in the cache if it exists and matches. It is small enough to be hashed every time.
-fn cached(entry: &Entry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<u8>>> {
+fn cached(entry: &CacheEntry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<u8>>> {
     let path = entry.path(TARBALL);
-    let bytes = match std::fs::read(&path) {
+    let bytes = match fs_err::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(storage("reading", &path, &error)),
+        Err(error) => return Err(error.into()),
     };
-    let seen = DigestReader::new(&bytes[..])
-        .drain()
-        .map_err(|error| storage("reading", &path, &error))?;
+    let seen = DigestReader::new(&bytes[..]).drain()?;
     match pin.check(&path.display().to_string(), &seen) {
         Ok(()) => Ok(Some(bytes)),
         Err(error) if options.offline => Err(error),
@@ -153,7 +151,7 @@ fn cached(entry: &Entry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<
 }
 
 fn unpack(
-    entry: &Entry,
+    entry: &CacheEntry,
     bytes: &[u8],
     version: &str,
     source: String,

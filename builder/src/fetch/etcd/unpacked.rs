@@ -5,15 +5,15 @@
 //! SHA-256 covers the archive's digest, the version and the list of the programs, as `sha256sum` would print it. It therefore
 //! detects the file of another archive, and each program is hashed only once for all later uses.
 
-use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 
 use anyhow::Result;
+use fs_err::File;
 use sha2::{Digest as _, Sha256};
 
 use super::archive;
 use super::programs::Unpacked;
-use crate::fetch::cache::{Entry, storage};
+use crate::fetch::cache::CacheEntry;
 use crate::hex;
 
 /// The extension of such files in the cache.
@@ -23,7 +23,10 @@ const PROGRAMS: &str = "programs";
 const DIGEST: usize = 64;
 
 /// Returns the programs kept for the archive of this cache entry; otherwise calls `unpack` and keeps its result.
-pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> Result<Unpacked> {
+pub(super) fn kept(
+    entry: &CacheEntry,
+    unpack: impl FnOnce() -> Result<Unpacked>,
+) -> Result<Unpacked> {
     if entry.is_ours(PROGRAMS)?
         && let Some(kept) = read(entry)
     {
@@ -35,7 +38,7 @@ pub(super) fn kept(entry: &Entry, unpack: impl FnOnce() -> Result<Unpacked>) -> 
 }
 
 /// Reads the kept programs; returns `None` if they are missing or damaged, in which case the archive is unpacked again.
-fn read(entry: &Entry) -> Option<Unpacked> {
+fn read(entry: &CacheEntry) -> Option<Unpacked> {
     let mut file = BufReader::new(File::open(entry.path(PROGRAMS)).ok()?);
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
@@ -43,7 +46,7 @@ fn read(entry: &Entry) -> Option<Unpacked> {
     (sum(entry, &unpacked).as_bytes() == digest).then_some(unpacked)
 }
 
-fn sum(entry: &Entry, unpacked: &Unpacked) -> String {
+fn sum(entry: &CacheEntry, unpacked: &Unpacked) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{}\n", entry.key()));
     hash.update(unpacked.version.as_deref().unwrap_or_default());
@@ -53,14 +56,12 @@ fn sum(entry: &Entry, unpacked: &Unpacked) -> String {
     hex::encode(&hash.finalize())
 }
 
-fn keep(entry: &Entry, unpacked: &Unpacked) -> Result<()> {
+fn keep(entry: &CacheEntry, unpacked: &Unpacked) -> Result<()> {
     let temporary = entry.create(PROGRAMS)?;
-    let context = |error| storage("writing", temporary.path(), &error);
-    let tar = tar(unpacked).map_err(context)?;
+    let tar = tar(unpacked)?;
     let mut file = temporary.file();
-    file.write_all(sum(entry, unpacked).as_bytes())
-        .map_err(context)?;
-    file.write_all(&tar).map_err(context)?;
+    file.write_all(sum(entry, unpacked).as_bytes())?;
+    file.write_all(&tar)?;
     entry.publish(temporary, PROGRAMS)?;
     Ok(())
 }

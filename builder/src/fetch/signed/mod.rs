@@ -17,7 +17,7 @@ use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
 use self::signature::Doubt;
-use super::cache::{Cache, Entry};
+use super::cache::{Cache, CacheEntry};
 use super::download;
 use super::http::Http;
 use super::image;
@@ -84,7 +84,7 @@ impl Texts {
     }
 }
 
-fn kept(entry: &Entry) -> Option<Texts> {
+fn kept(entry: &CacheEntry) -> Option<Texts> {
     let read = |ending| read(&entry.path(ending));
     Some(Texts {
         list: read(LIST)?,
@@ -94,7 +94,7 @@ fn kept(entry: &Entry) -> Option<Texts> {
 
 /// Reads a cached file; an unreadable one is downloaded again.
 fn read(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path).ok()
+    fs_err::read_to_string(path).ok()
 }
 
 fn ask(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {

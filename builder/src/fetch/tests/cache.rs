@@ -139,7 +139,7 @@ fn leftovers_of_killed_runs_go_unless_in_use() {
     let record = format!("local-{}.toml.tmp", "b".repeat(64));
     fs_err::write(scene.cache.join(record), "half").unwrap();
     Cache::open(&scene.cache).unwrap();
-    assert_eq!(scene.cached(".tmp"), [temporary.path()]);
+    assert_eq!(scene.cached(".tmp"), [temporary.file().path()]);
     drop(temporary);
     assert_eq!(
         scene.cached(".tmp").len(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::super::{Options, Policy, Verified};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Kind, explain};
 use crate::hex;
 use crate::progress::{Progress, Silent, Task};
 use crate::recipe::{Download, Recipe, Recognize, Source, Voucher};
@@ -168,9 +168,5 @@ pub(in super::super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Downloa
 #[track_caller]
 pub(in super::super) fn failure<T: std::fmt::Debug>(result: anyhow::Result<T>) -> (Kind, String) {
     let error = result.expect_err("should fail");
-    let kind = error
-        .downcast_ref::<Failure>()
-        .unwrap_or_else(|| panic!("no kind: {error:#}"))
-        .kind;
-    (kind, format!("{error:#}"))
+    (explain(&error).0, format!("{error:#}"))
 }
