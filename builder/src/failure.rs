@@ -87,10 +87,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
             Kind::Storage,
             "check the disk and its free room, then try again",
         ),
-        diskimg::Class::Unsupported => (
-            Kind::Unsupported,
-            "use a stock image as it was downloaded; `etcd-image recipes` lists those known to work",
-        ),
+        diskimg::Class::Unsupported => return (Kind::Unsupported, unsupported(disk)),
         diskimg::Class::Corrupt => (
             Kind::Corrupt,
             "get the image anew and compare its digest; this one is damaged",
@@ -102,6 +99,36 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     };
     (kind, hint.to_owned())
 }
+
+/// Returns the next step for an image that may be valid but is not supported.
+fn unsupported(error: &diskimg::Error) -> String {
+    use diskimg::{Foreign, Unsupported};
+    let diskimg::Error::Unsupported(error) = error else {
+        return STOCK.to_owned();
+    };
+    match error {
+        Unsupported::Feature { set, bits } => set.removal(*bits).map_or_else(
+            || STOCK.to_owned(),
+            |removal| {
+                format!(
+                    "remove them with `tune2fs -O {removal}` on the unmounted partition, or {STOCK}"
+                )
+            },
+        ),
+        Unsupported::Foreign { found, .. } => match found {
+            Foreign::Packed(_) => "unpack it and name the image in it".to_owned(),
+            Foreign::VirtualDisk(_) => {
+                "convert it with `qemu-img convert -O raw FILE base.img` and name base.img"
+                    .to_owned()
+            }
+            Foreign::Volume(_) | Foreign::Other(_) => STOCK.to_owned(),
+        },
+        _ => STOCK.to_owned(),
+    }
+}
+
+const STOCK: &str =
+    "use a stock image as it was downloaded; `etcd-image recipes` lists those known to work";
 
 #[cfg(target_os = "linux")]
 impl From<lab::qemu::FaultKind> for Kind {

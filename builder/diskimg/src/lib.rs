@@ -56,11 +56,13 @@ pub mod ext4;
 pub mod fat;
 
 mod audit;
+mod foreign;
 mod record;
 mod units;
 
 pub use audit::audit;
 pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
+pub use foreign::Foreign;
 pub use fs::{Attributes, FileKind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, Storage, Window};
 pub use table::{Partition, PartitionKind, PartitionTable};

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use diskimg::error::FeatureSet;
-use diskimg::ext4::{Clock, Ext4Reader, Ext4Writer, gate};
+use diskimg::ext4::{Clock, Ext4Reader, Ext4Writer, FeatureSet, gate};
 use diskimg::{
-    Attributes, Corrupt, CowStorage, Error, ReadFs, Refused, Storage, Unsupported, WriteFs,
+    Attributes, Corrupt, CowStorage, Error, ReadFs, ReadOnlyFile, Refused, Storage, Unsupported,
+    WriteFs,
 };
 
 use crate::ext4_writes::{CLOCK, ROOT, edit, reader};
 use crate::support::checkers::{e2fsck_file, file};
 use crate::support::images::{Ext4, bytes, cow, debugged, patched};
+use crate::support::run;
 
 /// Returns the error of opening a writer.
 fn refusal(storage: Arc<dyn Storage>) -> Error {
@@ -74,14 +75,89 @@ fn unknown_features_are_rejected() {
         let expected = Unsupported::Feature { set, bits };
         assert_eq!(
             gate(image.as_ref()),
-            Err(Error::Unsupported(expected)),
+            Err(Error::Unsupported(expected.clone())),
             "{feature}"
         );
+        let message = format!("the file system has features that are not supported: {feature}");
+        assert_eq!(expected.to_string(), message);
     }
     let ext3 = Ext4::new(&["-O", "^extent,^64bit,^flex_bg"]).empty();
     let (set, bits) = (Incompat, 0x40);
     let expected = Unsupported::MissingFeature { set, bits };
     assert_eq!(gate(ext3.as_ref()), Err(Error::Unsupported(expected)));
+}
+
+#[test]
+fn tune2fs_removes_the_features_it_is_recommended_for() {
+    use FeatureSet::{Compat, Incompat, RoCompat};
+    let cases = [
+        ("fast_commit", Compat, 0x400, true),
+        ("casefold", Incompat, 0x2_0000, true),
+        ("mmp", Incompat, 0x100, true),
+        ("quota", RoCompat, 0x100, true),
+        ("project", RoCompat, 0x2000, true),
+        ("inline_data", Incompat, 0x8000, false),
+        ("encrypt", Incompat, 0x1_0000, false),
+        ("ea_inode", Incompat, 0x400, false),
+        ("bigalloc", RoCompat, 0x200, false),
+        ("verity", RoCompat, 0x8000, false),
+    ];
+    for (feature, set, bits, is_removable) in cases {
+        let removal = format!("^{feature}");
+        let advice = is_removable.then(|| removal.clone());
+        assert_eq!(set.removal(bits), advice);
+        let image = file(Ext4::new(&["-O", feature]).empty().as_ref());
+        let path = image.path().to_str().unwrap();
+        let (removed, text) = run("tune2fs", ["-O", &removal, path]);
+        assert_eq!(removed, is_removable, "{feature}: {text}");
+        if removed {
+            assert_eq!(
+                gate(&ReadOnlyFile::open(image.path()).unwrap()),
+                Ok(()),
+                "{feature}"
+            );
+        }
+    }
+    assert_eq!(
+        Incompat.removal(0x2_0100).as_deref(),
+        Some("^mmp,^casefold")
+    );
+    assert_eq!(Incompat.removal(0x100 | 0x8000), None);
+    assert_eq!(
+        RoCompat.names(0x8000_0100),
+        "quota,0x80000000 of s_feature_ro_compat"
+    );
+}
+
+#[test]
+fn another_file_system_is_named() {
+    let image = Ext4::new(&[]).make();
+    let zeros = patched(image.as_ref(), 1024, &[0; 1024]);
+    for (offset, signature, message) in [
+        (
+            0,
+            b"LUKS\xba\xbe".as_slice(),
+            "it holds an encrypted volume (LUKS) instead of an ext4 file system",
+        ),
+        (
+            0x1_0040,
+            b"_BHRfS_M",
+            "it holds a Btrfs file system instead of an ext4 file system",
+        ),
+        (
+            0x400,
+            b"\x10\x20\xf5\xf2",
+            "it holds an F2FS file system instead of an ext4 file system",
+        ),
+        (
+            0,
+            b"hsqs",
+            "it holds a SquashFS file system instead of an ext4 file system",
+        ),
+    ] {
+        let found = refusal(patched(zeros.as_ref(), offset, signature));
+        assert_eq!(found.to_string(), message);
+    }
 }
 
 #[test]

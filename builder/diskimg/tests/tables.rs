@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use diskimg::table::set_mbr_disk_id;
 use diskimg::{
-    Corrupt, Error, Memory, Partition, PartitionKind, PartitionTable, Refused, Storage,
-    StorageError, Unsupported,
+    Corrupt, Error, Memory, Partition, PartitionKind, PartitionTable, Refused, Storage, Unsupported,
 };
 
 use crate::support::checkers;
@@ -178,8 +177,7 @@ fn an_image_without_a_table_is_an_error() {
     let expected = Corrupt::NoTable { found: 0 };
     let found = PartitionTable::read(&nothing);
     assert_eq!(found, Err(Error::Corrupt(expected)));
-    let (offset, len, size) = (0, 512, 100);
-    let expected = StorageError::OutOfRange { offset, len, size };
+    let expected = Corrupt::TooShort { size: 100 };
     let found = PartitionTable::read(&Memory::new(vec![0; 100]));
-    assert_eq!(found, Err(Error::Storage(expected)));
+    assert_eq!(found, Err(Error::Corrupt(expected)));
 }

@@ -188,13 +188,6 @@ fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
 
 /// Reads the partition table, which must be an MBR.
 fn table(storage: &dyn Storage) -> Result<PartitionTable> {
-    if storage.size() < SECTOR {
-        return Err(Failure::new(
-            Kind::Corrupt,
-            format!("{} bytes are too few for a disk image", storage.size()),
-            "name a disk image, raw or compressed",
-        ));
-    }
     let table = PartitionTable::read(storage)?;
     match table.disk_id {
         Some(_) => Ok(table),

@@ -5,6 +5,12 @@ use thiserror::Error as ThisError;
 /// The image contradicts its format.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Corrupt {
+    /// An image without room for a partition table.
+    #[error("{size} bytes are too few for a disk image")]
+    TooShort {
+        /// The size of the image in bytes.
+        size: u64,
+    },
     /// An image without an MBR signature and therefore without a partition table.
     #[error("no partition table: bytes 510 and 511 are {found:#06x}, not 0xaa55")]
     NoTable {

@@ -11,7 +11,7 @@ mod unsupported;
 
 pub use corrupt::Corrupt;
 pub use refused::Refused;
-pub use unsupported::{FeatureSet, Unsupported};
+pub use unsupported::Unsupported;
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -2,22 +2,22 @@
 
 use thiserror::Error as ThisError;
 
-/// A set of feature bits of an ext4 superblock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FeatureSet {
-    /// `s_feature_compat`. By the specification an unknown bit permits writing; this crate rejects it.
-    Compat,
-    /// `s_feature_incompat`: an unknown bit forbids reading and writing.
-    Incompat,
-    /// `s_feature_ro_compat`: an unknown bit forbids writing.
-    RoCompat,
-}
+use crate::ext4::FeatureSet;
+use crate::foreign::Foreign;
 
 /// The image may be valid, but this crate does not support it.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Unsupported {
+    /// Content in a recognized format other than the expected one.
+    #[error("it holds {found} instead of {wanted}")]
+    Foreign {
+        /// The format found.
+        found: Foreign,
+        /// What was expected.
+        wanted: &'static str,
+    },
     /// ext4 features with which the writer is not tested.
-    #[error("the file system uses {set:?} features {bits:#x} that are not supported")]
+    #[error("the file system has features that are not supported: {}", set.names(*bits))]
     Feature {
         /// The field that contains them.
         set: FeatureSet,
@@ -25,7 +25,7 @@ pub enum Unsupported {
         bits: u32,
     },
     /// Missing ext4 features that are required.
-    #[error("the file system lacks the {set:?} features {bits:#x} (is it ext2 or ext3?)")]
+    #[error("the file system lacks the features {} (is it ext2 or ext3?)", set.names(*bits))]
     MissingFeature {
         /// The field that lacks them.
         set: FeatureSet,

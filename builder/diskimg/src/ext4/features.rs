@@ -3,7 +3,8 @@
 //! Specified in the kernel's documentation, `filesystems/ext4/super.rst`. The lists hold the features with which the
 //! writer is tested, see `tests/`; every other bit is rejected.
 
-use crate::error::{FeatureSet, Result, Unsupported};
+use super::FeatureSet;
+use crate::error::{Result, Unsupported};
 
 /// `s_feature_incompat`: the journal holds changes.
 pub(super) const RECOVER: u32 = 0x4;

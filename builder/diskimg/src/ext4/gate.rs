@@ -42,7 +42,8 @@ fn check_clean(superblock: &Superblock) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::gate;
-    use crate::error::{Corrupt, Error, FeatureSet, Refused, StorageError, Unsupported};
+    use crate::error::{Corrupt, Error, Refused, StorageError, Unsupported};
+    use crate::ext4::FeatureSet;
     use crate::ext4::superblock::{SIZE, checksum};
     use crate::record::Record;
     use crate::storage::Memory;

@@ -11,6 +11,7 @@ mod audit;
 mod clock;
 mod device;
 mod failure;
+mod feature_set;
 mod features;
 mod gate;
 mod reader;
@@ -21,6 +22,7 @@ mod writer;
 
 pub(crate) use audit::audit;
 pub use clock::Clock;
+pub use feature_set::FeatureSet;
 pub use gate::gate;
 pub use reader::Ext4Reader;
 pub use writer::Ext4Writer;

@@ -6,6 +6,7 @@ use std::num::NonZero;
 
 use super::features::{BITS_64, Features, METADATA_CSUM};
 use crate::error::{Corrupt, Result, Unsupported};
+use crate::foreign::Foreign;
 use crate::record::Record;
 use crate::storage::Storage;
 use crate::units::product;
@@ -56,7 +57,8 @@ impl Superblock {
         let record = Record::<SIZE>::read(storage, OFFSET)?;
         let found = record.u16::<0x38>();
         if found != MAGIC {
-            return Err(Corrupt::SuperblockMagic { found }.into());
+            let damage = Corrupt::SuperblockMagic { found };
+            return Err(Foreign::or(storage, "an ext4 file system", damage));
         }
         let features = Features {
             compat: record.u32::<0x5C>(),

@@ -4,7 +4,8 @@
 
 use std::num::NonZero;
 
-use crate::error::{Corrupt, Result, Unsupported};
+use crate::error::{Corrupt, Error, Result, Unsupported};
+use crate::foreign::Foreign;
 use crate::record::Record;
 use crate::storage::Storage;
 use crate::units::{Sectors, product};
@@ -52,6 +53,13 @@ pub(super) struct BootSector {
 impl BootSector {
     /// Reads and checks the boot sector of the volume in `storage`, and that the volume is not larger than `storage`.
     pub(super) fn read(storage: &dyn Storage) -> Result<Self> {
+        Self::parse(storage).map_err(|error| match error {
+            Error::Corrupt(damage) => Foreign::or(storage, "a FAT file system", damage),
+            error => error,
+        })
+    }
+
+    fn parse(storage: &dyn Storage) -> Result<Self> {
         let sector = Record::read(storage, 0)?;
         check_fixed_fields(&sector)?;
         let areas = Areas::from_sector(&sector)?;

@@ -5,10 +5,13 @@
 
 use super::{Partition, PartitionKind};
 use crate::error::{Corrupt, Refused, Result};
+use crate::foreign::Foreign;
 use crate::record::Record;
 use crate::storage::Storage;
 use crate::units::Sectors;
 
+/// What an image starts with.
+const TABLE: &str = "a partition table";
 const DISK_ID_AT: usize = 440;
 /// The byte offset of the disk id in the image.
 const DISK_ID_OFFSET: u64 = 440;
@@ -68,10 +71,15 @@ impl MbrEntry {
 impl Mbr {
     /// Reads the first sector and checks the signature and the boot indicators.
     pub(super) fn read(storage: &dyn Storage) -> Result<Self> {
+        let size = storage.size();
+        if size < Sectors::SIZE {
+            return Err(Foreign::or(storage, TABLE, Corrupt::TooShort { size }));
+        }
         let sector = Record::<512>::read(storage, 0)?;
         let found = sector.u16::<510>();
         if found != SIGNATURE {
-            return Err(Corrupt::NoTable { found }.into());
+            let damage = Corrupt::NoTable { found };
+            return Err(Foreign::or(storage, TABLE, damage));
         }
         let entries = [
             sector.bytes::<446, 16>(),
