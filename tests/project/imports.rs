@@ -96,7 +96,7 @@ fn an_import_of_a_later_module_is_seen() {
 }
 
 #[test]
-#[ignore = "circles remain in fetch, inspect, overlay and spec"]
+#[ignore = "a circle remains in fetch"]
 fn no_two_files_use_each_other() {
     for (crate_name, root) in [
         ("etcd-image", "builder/src/"),

@@ -2,7 +2,6 @@
 
 use super::cluster::{Appliance, Data};
 use super::complaints::Complaints;
-use super::document::Document;
 use super::table::Table;
 
 /// etcd's ports for clients and for members.
@@ -23,14 +22,6 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Appliance {
         watchdog: table.integer("watchdog").value,
         ports: open_ports(table, log),
         avahi: table.switch("avahi"),
-    }
-}
-
-impl Default for Appliance {
-    fn default() -> Self {
-        let mut log = Complaints::default();
-        let document = Document::parse("", &mut log).expect("an empty file is valid");
-        read(document.table("appliance"), &mut log)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use toml::de::DeValue;
+
 use crate::failure::{Failure, Kind};
 
 /// The origin of a value. The order of the variants is the order in which complaints are reported.
@@ -79,6 +81,18 @@ impl Complaints {
             complaints: told.collect(),
         })
     }
+}
+
+/// Returns the complaint about a value of the wrong type, without the value, which may be a secret.
+pub(super) fn wrong_type(label: &str, wanted: &str, found: &DeValue<'_>) -> String {
+    let article = match found {
+        DeValue::Integer(_) | DeValue::Array(_) => "an",
+        _ => "a",
+    };
+    format!(
+        "{label} must be {wanted}, not {article} {}",
+        found.type_str()
+    )
 }
 
 /// The error of an invalid configuration: every complaint, in the order of the file.

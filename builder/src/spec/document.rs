@@ -8,10 +8,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::complaints::{Complaints, Invalid, Place, Placed};
-use super::settings::{Given, Kind, OPEN, SECTIONS, Section, Setting};
+use super::complaints::{Complaints, Invalid, Place, Placed, wrong_type};
+use super::section::{Given, Kind, OPEN, Section, Setting};
+use super::settings::SECTIONS;
 use super::table::{Table, Value};
-use super::{etcd_flags, sizes, suggest};
+use super::{etcd_flags, nearest, sizes, suggest};
 
 /// The tables of a file. Each section that is not a list has exactly one, which may consist of defaults.
 pub(super) struct Document {
@@ -183,7 +184,7 @@ impl Reader<'_> {
                 names if names.contains(&text.as_ref()) => Ok(Value::Text(text.to_string())),
                 names => Err(format!(
                     "unknown {what} `{text}`; {}",
-                    suggest::advice(text, &names)
+                    nearest::advice(text, &names)
                 )),
             },
             (Kind::Switch, DeValue::Boolean(switch)) => Ok(Value::Switch(*switch)),
@@ -259,16 +260,4 @@ fn default(section: &Section, setting: &'static Setting, toml: &'static str) -> 
     };
     let read = reader.value(setting.name, &setting.kind, &value);
     read.expect("every default is of its setting's kind")
-}
-
-/// Returns the complaint about a value of the wrong type, without the value, which may be a secret.
-pub(super) fn wrong_type(label: &str, wanted: &str, found: &DeValue<'_>) -> String {
-    let article = match found {
-        DeValue::Integer(_) | DeValue::Array(_) => "an",
-        _ => "a",
-    };
-    format!(
-        "{label} must be {wanted}, not {article} {}",
-        found.type_str()
-    )
 }

@@ -5,8 +5,8 @@
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
-use super::document::wrong_type;
-use super::suggest;
+use super::complaints::wrong_type;
+use super::nearest::nearest;
 use serde::Deserialize as _;
 
 /// Keys that the cluster determines or that the node's own programs rely on.
@@ -80,7 +80,7 @@ pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, Str
             .iter()
             .flat_map(|(keys, ..)| keys.split_whitespace())
             .collect();
-        let advice = match suggest::nearest(key, &known) {
+        let advice = match nearest(key, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "etcd.conf.yml has no such key".to_owned(),
         };

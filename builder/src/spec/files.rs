@@ -5,7 +5,7 @@ use super::complaints::{Complaints, Placed};
 use super::input::Input;
 use super::nodes::Written as Node;
 use super::table::Table;
-use super::{identity, names, suggest};
+use super::{identity, names, nearest};
 
 /// Paths that the program writes itself or that a mount hides, with the reason; each includes everything below it.
 const REFUSED: [(&str, &str); 28] = [
@@ -162,7 +162,7 @@ pub(super) fn owner(owner: &str) -> Result<(), String> {
 fn known_node(node: Placed<&str>, nodes: &[Node], log: &mut Complaints) -> String {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     if !names.contains(&node.value) {
-        let advice = suggest::advice(node.value, &names);
+        let advice = nearest::advice(node.value, &names);
         log.add(
             node.place,
             format!("there is no node `{}`; {advice}", node.value),

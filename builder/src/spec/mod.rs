@@ -12,11 +12,13 @@ mod template;
 
 mod complaints;
 mod document;
+mod section;
 pub(crate) mod settings;
 
 mod etcd_flags;
 mod key_options;
 mod names;
+mod nearest;
 mod public_key;
 mod sizes;
 mod subnet;
@@ -63,12 +65,22 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     Ok(cluster)
 }
 
+impl Default for Appliance {
+    fn default() -> Self {
+        let mut log = Complaints::default();
+        let document = Document::parse("", &mut log).expect("an empty file is valid");
+        appliance::read(document.table("appliance"), &mut log)
+    }
+}
+
 /// Reads every table; the cluster is valid only if no complaint was added.
 fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let identity = identity::read(document.table("cluster"), input, log);
-    let network = network::read(document, log);
-    let nodes = nodes::read(document, input, &network, log);
-    let network = network.settle(&nodes, log);
+    let (network, wifi) = (document.table("network"), document.table("network.wifi"));
+    let network = network::read(network, wifi, log);
+    let nodes = nodes::read(document.tables("node"), input, &network, log);
+    let addresses: Vec<_> = nodes.iter().filter_map(|node| node.address).collect();
+    let network = network.settle(&addresses, log);
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
     let pki = certificates::read(document.table("pki"), log);

@@ -6,10 +6,8 @@ use ipnet::IpNet;
 
 use super::cluster::{Network, Wifi};
 use super::complaints::{Complaints, Place, Placed};
-use super::document::Document;
-use super::nodes::Written as Node;
-use super::subnet;
-use super::{settings, wifi};
+use super::table::Table;
+use super::{subnet, wifi};
 
 /// `[network]` before the addresses of the nodes, on which some defaults depend, are known.
 pub(super) struct Written {
@@ -17,6 +15,8 @@ pub(super) struct Written {
     prefix: Placed<u32>,
     /// `None` for a network without a gateway, or if the address is invalid.
     gateway: Option<Placed<IpAddr>>,
+    /// The gateway, or the default one, in whose network numbered nodes receive their addresses.
+    pub(super) anchor: IpAddr,
     dns: Vec<Placed<IpAddr>>,
     has_dns: bool,
     wifi: Option<Wifi>,
@@ -26,15 +26,20 @@ const DEFAULT_DNS_V6: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111));
 
 /// Reads the table and checks each value on its own.
-pub(super) fn read(document: &Document, log: &mut Complaints) -> Written {
-    let table = document.table("network");
+pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written {
     let interface = table.optional("interface");
     let address = |text: Placed<&str>| Some(text.with(subnet::address(text.value).ok()?));
+    let gateway = address(table.text("gateway"));
+    let default = || table.section.default_text("gateway").parse();
     Written {
-        wifi: wifi::read(document.table("network.wifi"), interface, log),
+        wifi: wifi::read(wifi, interface, log),
         interface: interface.map(|name| name.value.to_owned()),
         prefix: table.integer("prefix"),
-        gateway: address(table.text("gateway")),
+        anchor: gateway.map_or_else(
+            || default().expect("the default is an address"),
+            |gateway| gateway.value,
+        ),
+        gateway,
         dns: table.texts("dns").into_iter().filter_map(address).collect(),
         has_dns: table.has("dns"),
     }
@@ -48,13 +53,6 @@ pub(super) fn gateway(text: &str) -> Result<(), String> {
 }
 
 impl Written {
-    /// Returns the gateway, or the default one, in whose network numbered nodes receive their addresses.
-    pub(super) fn anchor(&self) -> IpAddr {
-        let default = || settings::default_text("network", "gateway").parse();
-        let gateway = self.gateway.map(|gateway| gateway.value);
-        gateway.unwrap_or_else(|| default().expect("the default is an address"))
-    }
-
     /// Returns the prefix length for the family of the address.
     pub(super) fn prefix_for(&self, address: IpAddr) -> u8 {
         match self.prefix.place {
@@ -63,10 +61,10 @@ impl Written {
         }
     }
 
-    /// Fills the defaults in and checks the network against the nodes in it.
-    pub(super) fn settle(self, nodes: &[Node], log: &mut Complaints) -> Network {
-        let first = nodes.iter().find_map(|node| node.address);
-        let anchor = first.map_or(self.anchor(), |first| first.value);
+    /// Fills the defaults in and checks the network against the addresses of the nodes.
+    pub(super) fn settle(self, addresses: &[Placed<IpAddr>], log: &mut Complaints) -> Network {
+        let first = addresses.first();
+        let anchor = first.map_or(self.anchor, |first| first.value);
         let prefix = self.prefix_for(anchor);
         if anchor.is_ipv4() && prefix > 32 {
             log.add(
@@ -74,7 +72,7 @@ impl Written {
                 format!("`prefix` is {prefix}; IPv4 has 32 bits"),
             );
         } else if first.is_some() {
-            check_addresses(nodes, self.gateway, subnet::around(anchor, prefix), log);
+            check_addresses(addresses, self.gateway, subnet::around(anchor, prefix), log);
         }
         Network {
             prefix,
@@ -108,7 +106,7 @@ impl Written {
 ///
 /// A gateway in the file determines the network; otherwise, the first node does.
 fn check_addresses(
-    nodes: &[Node],
+    addresses: &[Placed<IpAddr>],
     gateway: Option<Placed<IpAddr>>,
     of_first: IpNet,
     log: &mut Complaints,
@@ -131,7 +129,7 @@ fn check_addresses(
             fits.map_err(|message| format!("{message}{advice}")),
         );
     }
-    for address in nodes.iter().filter_map(|node| node.address) {
+    for address in addresses {
         let gateway = gateway.map(|gateway| gateway.value);
         log.check(
             address.place,

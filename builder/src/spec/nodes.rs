@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use super::cluster::{Board, Node};
 use super::complaints::{Complaints, Place, Placed};
-use super::document::Document;
 use super::input::{Input, Purpose};
 use super::network;
 use super::subnet;
@@ -37,12 +36,11 @@ pub(super) const MOST: u32 = 99;
 
 /// Returns the members from the file, or as many as `--nodes` requests.
 pub(super) fn read(
-    document: &Document,
+    tables: Vec<&Table>,
     input: &Input,
     network: &network::Written,
     log: &mut Complaints,
 ) -> Vec<Written> {
-    let tables = document.tables("node");
     let count = u32::try_from(tables.len()).unwrap_or(u32::MAX);
     match (input.flags.nodes, count) {
         (Some(0 | 100..), _) => {
@@ -84,7 +82,7 @@ pub(super) fn read(
 
 /// Returns nodes `etcd1`, `etcd2` … from offset 50 in the gateway's network (hexadecimal 50 for IPv6).
 fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
-    let anchor = network.anchor();
+    let anchor = network.anchor;
     let network = subnet::around(anchor, network.prefix_for(anchor));
     let start = if anchor.is_ipv4() { 50 } else { 0x50 };
     let place = Place::Option("--nodes");

@@ -1,9 +1,10 @@
-//! The JSON schema for editors and the reference in the README, both generated from the table of settings.
+//! The JSON schema for editors, and the description of each setting, both generated from the table of settings.
 
 use serde_json::{Value, json};
 
 use super::etcd_flags;
-use super::settings::{Given, Kind, OPEN, SECTIONS, Section, Setting};
+use super::section::{Given, Kind, OPEN, Section, Setting};
+use super::settings::SECTIONS;
 use super::sizes;
 
 /// Returns a JSON schema (draft 7) of `cluster.toml`.
@@ -111,28 +112,4 @@ impl Setting {
             _ => doc.to_owned(),
         }
     }
-}
-
-/// Returns the reference in Markdown, as the README contains it.
-#[cfg(test)]
-pub(super) fn markdown() -> String {
-    let row = |setting: &Setting| {
-        let default = match setting.given {
-            Given::Default(toml) => format!("`{toml}`"),
-            Given::Optional(_) => "–".to_owned(),
-            Given::Required(_) => "required".to_owned(),
-        };
-        format!(
-            "| `{}` | {default} | {} |",
-            setting.name,
-            setting.description()
-        )
-    };
-    let mut lines = Vec::new();
-    for section in SECTIONS {
-        lines.push(format!("\n**`{}`**{}\n", section.header, section.doc));
-        lines.push("| setting | default | meaning |\n|---|---|---|".to_owned());
-        lines.extend(section.settings.iter().map(row));
-    }
-    lines.join("\n") + "\n"
 }

@@ -1,7 +1,7 @@
 //! `--only`: selects nodes of a cluster.
 
 use super::cluster::{Cluster, Node};
-use super::suggest;
+use super::nearest::advice;
 use crate::failure::{Failure, Kind};
 
 impl Cluster {
@@ -9,7 +9,7 @@ impl Cluster {
     pub fn select(&self, only: &[String]) -> anyhow::Result<Vec<&Node>> {
         let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
         if let Some(wrong) = only.iter().find(|name| !names.contains(&name.as_str())) {
-            let advice = suggest::advice(wrong, &names);
+            let advice = advice(wrong, &names);
             let message = format!("--only: there is no node `{wrong}`");
             return Err(Failure::new(Kind::Usage, message, advice));
         }

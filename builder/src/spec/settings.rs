@@ -1,60 +1,12 @@
 //! The settings of cluster.toml. This table is their only source: the parser, the template of `init`, the JSON schema
 //! and the reference in the README are all derived from it.
 
-use std::ops::RangeInclusive;
-
 use super::cluster::{Board, KeyKind};
+use super::section::{Given, Kind, Section, Setting};
 use super::{appliance, certificates, files, identity, names, network, ssh, subnet, wifi};
-
-/// A table of cluster.toml.
-pub(super) struct Section {
-    /// The header as written in the file, for example `[network.wifi]` or `[[node]]`.
-    pub(super) header: &'static str,
-    /// Description of the table. Like [`Setting::doc`], each line begins with a space.
-    pub(super) doc: &'static str,
-    pub(super) settings: &'static [Setting],
-}
-
-/// A key of a table.
-pub(super) struct Setting {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) given: Given,
-    pub(super) doc: &'static str,
-}
-
-/// A function that checks a text and returns what is wrong with it.
-pub(super) type Check = fn(&str) -> Result<(), String>;
-
-/// The values that a setting accepts.
-pub(super) enum Kind {
-    Text(Check),
-    /// One of several names; the first field says what they name.
-    Choice(&'static str, fn() -> Vec<&'static str>),
-    Switch,
-    /// An integer in a range; its unit follows the number in complaints.
-    Integer(RangeInclusive<u32>, &'static str),
-    /// A number of bytes in a range, as an integer or as text with a unit.
-    Size(RangeInclusive<u64>),
-    List(&'static Kind),
-    /// Settings of etcd itself ([`super::etcd_flags`]).
-    EtcdFlags,
-}
-
-/// What applies if the file does not contain the setting. All values are written in TOML.
-pub(super) enum Given {
-    Default(&'static str),
-    /// There is no default; the value is an example.
-    Optional(&'static str),
-    /// The table is incomplete without the setting; the value is an example.
-    Required(&'static str),
-}
 
 use Given::{Default, Optional, Required};
 use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
-
-/// Every key of this table is accepted: the only setting describes all of them, and its name is an example.
-pub(super) const OPEN: &str = "[hosts]";
 
 /// Builds the tables of settings; the doc comments become the descriptions that users read.
 macro_rules! sections {
@@ -202,21 +154,6 @@ sections! {
 }
 
 impl Section {
-    /// Returns the dotted path of the table, for example `network.wifi`.
-    pub(super) fn path(&self) -> &'static str {
-        self.header.trim_matches(['[', ']'])
-    }
-
-    /// Returns whether the file may contain the table several times.
-    pub(super) fn is_list(&self) -> bool {
-        self.header.starts_with("[[")
-    }
-
-    /// Returns the key of a table inside this one.
-    pub(super) fn name_of_inner(&self, inner: &'static Self) -> Option<&'static str> {
-        inner.path().strip_prefix(self.path())?.strip_prefix('.')
-    }
-
     /// Returns the keys of the table, including those of inner tables.
     pub(super) fn keys(&self) -> Vec<&'static str> {
         let settings = self.settings.iter().map(|setting| setting.name);
@@ -228,39 +165,8 @@ impl Section {
 }
 
 /// Returns the default of a text setting.
-///
-/// # Panics
-/// If the table above has no such default.
+#[cfg(test)]
 pub(crate) fn default_text(path: &str, name: &str) -> &'static str {
     let section = SECTIONS.iter().find(|section| section.path() == path);
-    let mut settings = section.into_iter().flat_map(|section| section.settings);
-    let setting = settings.find(|setting| setting.name == name);
-    let Some(Default(toml)) = setting.map(|setting| &setting.given) else {
-        panic!("{path}.{name} has no default");
-    };
-    toml.trim_matches('"')
-}
-
-impl Kind {
-    /// Returns the name of the type in complaints.
-    pub(super) fn type_name(&self) -> &'static str {
-        match self {
-            Text(_) | Choice(..) => "a string",
-            Switch => "true or false",
-            Integer(..) => "an integer",
-            Size(_) => "a size",
-            List(Integer(..)) => "a list of integers",
-            List(_) => "a list of strings",
-            EtcdFlags => "a table",
-        }
-    }
-}
-
-impl Given {
-    /// Returns the default or example as TOML.
-    pub(super) fn toml(&self) -> &'static str {
-        match self {
-            Default(toml) | Optional(toml) | Required(toml) => toml,
-        }
-    }
+    section.expect("there is such a table").default_text(name)
 }

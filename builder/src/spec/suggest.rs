@@ -1,6 +1,8 @@
-//! Suggestions for names that do not exist.
+//! Complaints about keys and tables that do not exist, with a suggestion.
 
-use super::settings::{SECTIONS, Section};
+use super::nearest::{advice, nearest};
+use super::section::Section;
+use super::settings::SECTIONS;
 
 /// Settings of related tools (dhcpcd, Ansible, cloud-init, `NetworkManager`) and the setting that each corresponds to.
 const EQUIVALENTS: &[(&str, &str, &str)] = &[
@@ -59,26 +61,6 @@ pub(super) fn unknown_table(name: &str) -> String {
         format!("known are {}", headers.join(", "))
     };
     format!("unknown table `{name}`; {advice}")
-}
-
-/// Returns the advice for a name that is not among the known ones.
-pub(super) fn advice(name: &str, known: &[&str]) -> String {
-    match nearest(name, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known are {}", known.join(", ")),
-    }
-}
-
-/// Returns the nearest known name if it is close and no other is equally near.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let name = name.to_lowercase().replace('_', "-");
-    let distance = |known: &str| strsim::damerau_levenshtein(&name, known);
-    let near = known.iter().copied().min_by_key(|known| distance(known))?;
-    let equally_near = known
-        .iter()
-        .filter(|known| distance(known) == distance(near));
-    let alone = equally_near.count() == 1;
-    (alone && distance(near) <= near.len().max(3) / 3).then_some(near)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A checked table of cluster.toml: values and defaults by name.
 
 use super::complaints::{Place, Placed};
-use super::settings::{OPEN, Section};
+use super::section::{OPEN, Section};
 
 /// A table with its values and defaults.
 pub(super) struct Table {

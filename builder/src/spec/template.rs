@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::nodes::MOST;
-use super::settings::{Given, SECTIONS, Section, Setting};
+use super::section::{Given, Section, Setting};
+use super::settings::SECTIONS;
 use crate::cli;
 use crate::failure::{Failure, Kind};
 
