@@ -83,6 +83,7 @@ fn only_etcd_and_root_may_read_the_keys() {
         ("/bin/etcdctl", 0o755),
         ("/lib/join", 0o755),
         ("/lib/decide", 0o644),
+        ("/lib/answer", 0o644),
         ("/lib/etcdctl.sh", 0o644),
         ("/etcd.conf.yml", 0o644),
         ("/pki", 0o755),

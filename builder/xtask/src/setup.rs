@@ -78,7 +78,8 @@ const BOOTERS: [Tool; 6] = [
 ];
 
 /// The tools that create the laboratory's networks and build its images.
-const LABORATORY: [Tool; 12] = [
+const LABORATORY: [Tool; 13] = [
+    ("/usr/bin/python3", "python3"),
     ("ip", "iproute2"),
     ("tc", "iproute2"),
     ("nft", "nftables"),
