@@ -18,6 +18,7 @@ mod cli;
 mod client;
 mod enclosure;
 mod history;
+mod idle;
 mod images;
 mod init;
 mod lab;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::idle::IdleHost;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
+use super::violation::{Invariant, violated};
 
 const A_WHILE: Duration = Duration::from_secs(3);
 
@@ -180,7 +182,7 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
     let members = lab.client.members(lab.nodes[0].address)?.1;
     if members.len() < 5 {
         let text = format!("etcd5's former self was removed before it could be added: {members:?}");
-        return super::violation::violated(super::violation::Invariant::Expectation, text);
+        return violated(Invariant::Expectation, text);
     }
     lab.says(4, "etcd4")?;
     lab.settle(&Wanted::everyone())
@@ -284,6 +286,22 @@ pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
     let log = lab.nodes[1].data().join("member/wal");
     fs_err::create_dir_all(&log)?;
     fs_err::write(log.join("0.tmp"), "")?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// A host of the network holds connections to every node while the cluster forms and a member joins.
+pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
+    lab.fault("a host holds idle connections to every node");
+    let host = IdleHost::connect(lab.nodes.iter().map(|node| node.address));
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.start(1)?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    if host.opened() < 100 {
+        let text = format!("nodes accepted {} idle connections only", host.opened());
+        return violated(Invariant::Expectation, text);
+    }
+    drop(host);
     lab.settle(&Wanted::everyone())
 }
 
