@@ -60,6 +60,7 @@ use crate::progress::Progress;
 use crate::recipe::{Download, Recipe, Source, Voucher};
 use crate::spec::EtcdSource;
 use cache::Cache;
+use signed::Listed;
 use verified::{Pin, Promise};
 
 /// Where to keep what is fetched, and how to get it.
@@ -108,9 +109,12 @@ pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<
 }
 
 fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
-    let sha256 = match &download.voucher {
-        Voucher::Sha256(sha256) => sha256.clone(),
-        Voucher::Signed(list) => signed::digest(&download.url, list, options)?,
+    let Listed { url, sha256 } = match &download.voucher {
+        Voucher::Sha256(sha256) => Listed {
+            url: download.url.clone(),
+            sha256: sha256.clone(),
+        },
+        Voucher::Signed(list) => signed::resolve(&download.url, list, options)?,
     };
     let promise = Promise {
         packed: Pin {
@@ -123,12 +127,12 @@ fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
         },
     };
     let entry = Cache::open(options.cache)?.entry(&sha256, options.progress)?;
-    if let Some(verified) = image::cached(&entry, &download.url, &promise, options)? {
+    if let Some(verified) = image::cached(&entry, &url, &promise, options)? {
         return Ok(verified);
     }
-    let urls = std::slice::from_ref(&download.url);
+    let urls = std::slice::from_ref(&url);
     let packed = download::download(&entry, urls, &promise.packed, options)?;
-    let verified = image::unpacked(&entry, &packed, &download.url, &promise, options);
+    let verified = image::unpacked(&entry, &packed, &url, &promise, options);
     // The download is kept only after a storage error, for the next attempt; wrong bytes are never kept.
     if !verified
         .as_ref()

@@ -22,6 +22,21 @@ pub(super) fn listed_digest<'t>(list: &'t str, name: &str) -> Option<&'t str> {
     of_name.all(|other| other == first).then_some(first)
 }
 
+/// Returns the name that matches a pattern such as `a-24.04*.img`, where `*` stands for a point release such as `.5`, or for
+/// nothing. If several match, returns that of the newest release.
+pub(super) fn newest_name<'t>(list: &'t str, pattern: &str) -> Option<&'t str> {
+    let (before, after) = pattern.split_once('*')?;
+    let release = |name: &str| -> Option<Vec<u32>> {
+        let middle = name.strip_prefix(before)?.strip_suffix(after)?;
+        let mut parts = middle.split('.');
+        parts.next().filter(|start| start.is_empty())?;
+        parts.map(|part| part.parse().ok()).collect()
+    };
+    let names = list.lines().filter_map(digest_and_name);
+    let releases = names.filter_map(|(_, name)| Some((release(name)?, name)));
+    releases.max().map(|(_, name)| name)
+}
+
 fn digest_and_name(line: &str) -> Option<(&str, &str)> {
     let (digest, rest) = line.split_once(' ')?;
     let name = rest.strip_prefix(['*', ' '])?;
@@ -73,6 +88,28 @@ mod tests {
             Some(a)
         );
         assert_eq!(digest_beside("<html>", "any"), None);
+    }
+
+    #[test]
+    fn a_star_is_the_newest_point_release() {
+        let newest = |names: &[&str]| {
+            let lines = names
+                .iter()
+                .map(|name| format!("{}  {name}\n", "a".repeat(64)));
+            newest_name(&lines.collect::<String>(), "a-24.04*.img").map(str::to_owned)
+        };
+        let found = |name: &str| Some(name.to_owned());
+        assert_eq!(newest(&["a-24.04.img"]), found("a-24.04.img"));
+        let names = ["a-24.04.9.img", "a-24.04.10.img", "a-24.04.img"];
+        assert_eq!(newest(&names), found("a-24.04.10.img"));
+        let others = [
+            "a-24.045.img",
+            "a-24.04.img.xz",
+            "a-24.04.5-x.img",
+            "a-24.04..img",
+            "b.img",
+        ];
+        assert_eq!(newest(&others), None);
     }
 
     #[test]

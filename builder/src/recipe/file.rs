@@ -138,6 +138,15 @@ fn published(name: &str, table: DownloadTable, keys: &Keys) -> Result<Download> 
     if !(table.url.starts_with("https://") || table.url.starts_with("http://")) {
         return Err(wrong(name, "`url` must start with https:// or http://"));
     }
+    let (folder, last_part) = table.url.rsplit_once('/').unwrap_or_default();
+    let stars = (
+        table.url.matches('*').count(),
+        last_part.matches('*').count(),
+    );
+    if !matches!((stars, &table.signed), ((0, 0), _) | ((1, 1), Some(_))) {
+        let what = "`url` may contain one `*`, in its last part, with `[download.signed]`";
+        return Err(wrong(name, what));
+    }
     for digest in [table.sha256.as_ref(), table.raw_sha256.as_ref()]
         .into_iter()
         .flatten()
@@ -151,7 +160,7 @@ fn published(name: &str, table: DownloadTable, keys: &Keys) -> Result<Download> 
     }
     let voucher = match (table.sha256, table.signed) {
         (Some(sha256), None) => Voucher::Sha256(sha256),
-        (None, Some(signed)) => Voucher::Signed(signed_list(name, &table.url, signed, keys)?),
+        (None, Some(signed)) => Voucher::Signed(signed_list(name, folder, signed, keys)?),
         _ => {
             return Err(wrong(
                 name,
@@ -168,7 +177,7 @@ fn published(name: &str, table: DownloadTable, keys: &Keys) -> Result<Download> 
     })
 }
 
-fn signed_list(name: &str, url: &str, table: SignedTable, keys: &Keys) -> Result<SignedList> {
+fn signed_list(name: &str, folder: &str, table: SignedTable, keys: &Keys) -> Result<SignedList> {
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
     if table.fingerprint.len() < 40 || !table.fingerprint.bytes().all(is_hex) {
         let what = "`fingerprint` is not 40 or more upper-case hexadecimal digits";
@@ -178,7 +187,6 @@ fn signed_list(name: &str, url: &str, table: SignedTable, keys: &Keys) -> Result
         let what = format!("there is no key keys/{}.asc beside the recipes", table.key);
         wrong(name, &what)
     })?;
-    let folder = url.rsplit_once('/').map_or(url, |(folder, _)| folder);
     Ok(SignedList {
         list: format!("{folder}/{}", table.list),
         signature: format!("{folder}/{}", table.signature),

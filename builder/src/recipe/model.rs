@@ -128,7 +128,7 @@ pub enum Source {
 /// A published, compressed image and its proof of authenticity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// The address of the compressed image.
+    /// The address of the compressed image. A `*` stands for the newest point release (`.5` or nothing) in its signed list.
     pub url: String,
     /// The proof for the compressed image.
     pub voucher: Voucher,

@@ -187,6 +187,27 @@ fn refuses_a_signer_that_nobody_could_check() {
 }
 
 #[test]
+fn only_a_signed_list_may_choose_the_point_release() {
+    let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
+    let parse = |text: &str, url: &str| {
+        let text = text.replace("https://example.net/a.img.xz", url);
+        file::parse("a", &text, &keys)
+    };
+    let signed = signed(&"8".repeat(40));
+    parse(&signed, "https://example.net/a-1*.img.xz").unwrap();
+    for (text, url) in [
+        (VALID, "https://example.net/a-1*.img.xz"),
+        (&signed, "https://example.net/1*/a-1.img.xz"),
+        (&signed, "https://example.net/a-*-1*.img.xz"),
+    ] {
+        let told = parse(text, url).unwrap_err().to_string();
+        let expected =
+            "recipe a.toml: `url` may contain one `*`, in its last part, with `[download.signed]`";
+        assert_eq!(told, expected, "{url}");
+    }
+}
+
+#[test]
 fn a_folder_s_own_key_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     fs_err::create_dir(dir.path().join("keys")).unwrap();

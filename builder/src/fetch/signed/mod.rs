@@ -21,7 +21,7 @@ use super::cache::{Cache, CacheEntry};
 use super::download;
 use super::http::Http;
 use super::image;
-use super::sums::listed_digest;
+use super::sums::{listed_digest, newest_name};
 use super::{Options, age};
 use crate::date::date;
 use crate::failure::{Failure, Kind};
@@ -35,21 +35,28 @@ const LIMIT: u64 = 1 << 20;
 const LIST: &str = "sums";
 const SIGNATURE: &str = "sums.asc";
 
-/// Returns the SHA-256 of the file at `url` from the signed list of its publishers.
-pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<String> {
+/// An image that the publishers' signed list names.
+pub(super) struct Listed {
+    /// The address of the image.
+    pub(super) url: String,
+    /// Its SHA-256.
+    pub(super) sha256: String,
+}
+
+/// Returns the image at `url`, which may contain a `*` for the newest point release, from the signed list of its publishers.
+pub(super) fn resolve(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<Listed> {
     let cache = Cache::open(options.cache)?;
     let key = hex::encode(&Sha256::digest(&signed.list));
     let entry = cache.entry(&key, options.progress)?;
-    let name = url.rsplit('/').next().unwrap_or(url);
-    let kept = kept(&entry).map(|texts| texts.vouched(name, signed, options.clock));
+    let kept = kept(&entry).map(|texts| texts.vouched(url, signed, options.clock));
     match kept {
-        Some(Ok(digest)) if options.offline || image::is_cached(options.cache, &digest) => {
+        Some(Ok(listed)) if options.offline || image::is_cached(options.cache, &listed.sha256) => {
             age::report(
                 &format!("the list {}", signed.list),
                 &entry.path(LIST),
                 options,
             );
-            return Ok(digest);
+            return Ok(listed);
         }
         Some(Err(error)) if options.offline => {
             return Err(error.context("using the cached list, as --offline asks"));
@@ -60,10 +67,10 @@ pub(super) fn digest(url: &str, signed: &SignedList, options: &Options<'_>) -> R
         _ => {}
     }
     let texts = ask(signed, options)?;
-    let digest = texts.vouched(name, signed, options.clock)?;
+    let listed = texts.vouched(url, signed, options.clock)?;
     entry.write(LIST, &texts.list)?;
     entry.write(SIGNATURE, &texts.signature)?;
-    Ok(digest)
+    Ok(listed)
 }
 
 /// A list and its signature, as downloaded.
@@ -73,14 +80,17 @@ struct Texts {
 }
 
 impl Texts {
-    /// Returns the digest of that name if the signer signed the list.
-    fn vouched(&self, name: &str, signed: &SignedList, clock: i64) -> Result<String> {
+    /// Returns the image at that address if the signer signed the list.
+    fn vouched(&self, url: &str, signed: &SignedList, clock: i64) -> Result<Listed> {
         signature::check(&signed.signer, &self.signature, self.list.as_bytes(), clock)
             .map_err(|doubt| doubtful(&doubt, signed))?;
-        let digest = listed_digest(&self.list, name);
-        digest
-            .map(str::to_owned)
-            .ok_or_else(|| unlisted(name, signed))
+        let (folder, pattern) = url.rsplit_once('/').unwrap_or(("", url));
+        let name = newest_name(&self.list, pattern).unwrap_or(pattern);
+        let digest = listed_digest(&self.list, name).ok_or_else(|| unlisted(name, signed))?;
+        Ok(Listed {
+            url: format!("{folder}/{name}"),
+            sha256: digest.to_owned(),
+        })
     }
 }
 

@@ -183,6 +183,59 @@ fn a_list_without_the_image_is_refused() {
 }
 
 #[test]
+fn the_newest_point_release_of_the_signed_list_is_taken() {
+    let person = person();
+    let mut shelf = Shelf::signed_by(&person);
+    let digest = sha256(&shelf.packed);
+    let line = |name: &str| format!("{} *{name}\n", "0".repeat(64));
+    shelf.list = [
+        line("a-24.04+raspi.img.xz"),
+        line("a-24.04.9+raspi.img.xz"),
+        format!("{digest} *a-24.04.10+raspi.img.xz\n"),
+        line("a-24.04.4+raspi.img.xz"),
+        line("a-24.04.11-desktop+raspi.img.xz"),
+        line("a-24.04.x+raspi.img.xz"),
+        line("b-24.04.12+raspi.img.xz"),
+    ]
+    .concat();
+    shelf.signature = person.sign(&shelf.list, &[]);
+    let newer = shelf.list.replace("24.04.4+", "24.04.13+");
+    let (list, signature, packed) = (shelf.list, shelf.signature, shelf.packed);
+    let forged = std::sync::atomic::AtomicBool::new(false);
+    let forged = std::sync::Arc::new(forged);
+    let serves_forged = forged.clone();
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/a-24.04.10+raspi.img.xz" => Reply::file(request, &packed, "\"1\""),
+        "/SHA256SUMS" if serves_forged.load(std::sync::atomic::Ordering::SeqCst) => {
+            Reply::whole(newer.as_bytes())
+        }
+        "/SHA256SUMS" => Reply::whole(list.as_bytes()),
+        "/SHA256SUMS.gpg" => Reply::whole(signature.as_bytes()),
+        _ => Reply::status("404 Not Found"),
+    });
+    let recipe = recipe(&server, person.signer(), "/a-24.04*+raspi.img.xz");
+    let mut scene = Scene::new();
+    for offline in [false, true] {
+        scene.offline = offline;
+        let verified = scene.base(&recipe).unwrap();
+        let newest = server.url("/a-24.04.10+raspi.img.xz");
+        assert_eq!(verified.source(), newest);
+        assert_eq!(verified.raw_sha256(), sha256(&image()));
+    }
+    // A still newer release that nobody signed.
+    forged.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (kind, text) = failure(Scene::new().base(&recipe));
+    assert_eq!(kind, Kind::Verification);
+    let expected = format!(
+        "fetching the base test: {} is not a signature of {} by the key test-key ({})",
+        server.url("/SHA256SUMS.gpg"),
+        server.url("/SHA256SUMS"),
+        person.fingerprint()
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
 fn what_can_be_forged_is_refused() {
     let owner = person();
     let mut shelf = Shelf::signed_by(&owner);
