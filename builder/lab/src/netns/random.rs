@@ -178,6 +178,7 @@ fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
 
 /// Erases a majority of a healthy cluster, and follows the advice on the consoles of the erased nodes.
 pub(super) fn lose_the_majority(lab: &mut Lab) -> Result<()> {
+    lab.allow_four_to_rejoin();
     breathe(lab, &mut Losses::default())?;
     quiet(lab)?;
     let lost = lab.nodes.len() / 2 + 1;

@@ -16,6 +16,7 @@ const A_WHILE: Duration = Duration::from_secs(3);
 /// Three of five nodes are wiped, and the console's advice is followed exactly. The two remaining nodes are separated meanwhile;
 /// otherwise it depends on timing whether advice that names both makes two clusters.
 pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
+    lab.allow_four_to_rejoin();
     form(lab)?;
     quiet(lab)?;
     for node in 0..3 {
