@@ -123,7 +123,6 @@ fn a_member_whose_place_is_taken_does_not_take_it_back() {
         data yes / majority yes / listed no / stranger d                      → refuse to join: the cluster has members that this node's image does not list: d
         data no / majority yes / stranger d                                   → refuse to join: the cluster has members
         data no / majority yes / stranger d / taken 5                         → join
-        data no / majority yes / taken 5 / twin yes                           → refuse to join: another board runs etcd
         ",
     );
 }

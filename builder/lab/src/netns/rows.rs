@@ -189,14 +189,24 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Two boards run the same image, one of them with an empty card.
+/// Two boards run the same image, one of them with an empty card: the second one must not take the place of the first.
 pub(super) fn row_9(lab: &mut Lab) -> Result<()> {
     form(lab)?;
+    let members = lab.client.members(lab.nodes[0].address)?.1;
     let twin = lab.add_board("three", "etcd2", None)?;
     lab.start(twin)?;
-    lab.says(twin, "etcd-node: ")?;
+    lab.says(twin, "refused to start: another board (MAC ")?;
     lab.pass(Duration::from_secs(10))?;
-    lab.settle(&Wanted::all_but(&[twin]))
+    let later = lab.client.members(lab.nodes[0].address)?.1;
+    let begun = |line: &String| line.contains("etcd is ready");
+    if later != members || lab.nodes[twin].said().iter().any(begun) {
+        return violated(
+            Invariant::Expectation,
+            format!("the second board changed the cluster: {later:?}"),
+        );
+    }
+    lab.cut(twin)?;
+    lab.settle(&Wanted::everyone().without(&[twin]))
 }
 
 /// etcd3 is replaced by etcd4, and returns.
