@@ -128,8 +128,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Returns the cache directory, whose name depends on the scripts, so that a stale fixture is never used.
-fn cache() -> PathBuf {
+/// Returns the directory of the fixtures, whose name depends on the scripts, so that a stale fixture is never used.
+pub(crate) fn cache() -> PathBuf {
     let mut scripts: Vec<_> = fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())

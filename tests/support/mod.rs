@@ -1,6 +1,7 @@
 //! Provides what the tests share: fixtures to start from, scenes to run in, and independent checkers for the results.
 
 pub(crate) mod fixture;
+mod record;
 pub(crate) mod tool;
 
 pub(crate) mod judge;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::fixture::{copy_sparse, digest, image, release, write};
+use super::record;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
@@ -127,7 +128,7 @@ impl Scene {
     pub(crate) fn run(&self, command: &str, options: &[&str]) -> Outcome {
         let mut program = Command::new(PROGRAM);
         program.arg(command).args(&self.inputs).args(options);
-        self.outcome(&mut program)
+        self.with_record(|| self.outcome(&mut program))
     }
 
     /// Runs a build and asserts that it succeeds.
@@ -165,7 +166,7 @@ impl Scene {
             .args(["-c", &script, PROGRAM, command])
             .args(&self.inputs)
             .args(options);
-        self.outcome(&mut shell)
+        self.with_record(|| self.outcome(&mut shell))
     }
 
     /// Starts a build that runs in parallel to the test.
@@ -177,6 +178,18 @@ impl Scene {
             .stderr(Stdio::null())
             .spawn()
             .unwrap()
+    }
+
+    /// Runs the program as a user who has used this fixture before: the cache holds its digest.
+    fn with_record(&self, run: impl FnOnce() -> Outcome) -> Outcome {
+        let (base, cache) = (
+            Path::new(&self.inputs[1]),
+            self.at("home/.cache/etcd-image"),
+        );
+        record::restore(base, &cache);
+        let outcome = run();
+        record::keep(base, &cache);
+        outcome
     }
 
     /// Clears the environment; `PATH` is empty, so a product that runs other programs fails here.
