@@ -117,8 +117,7 @@ fn planning_writes_nothing() {
 
 #[test]
 fn the_plan_names_what_the_build_then_writes() {
-    let scene = Scene::with("raspios-trixie");
-    scene.build(&["--nodes", "3"]);
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
     let options = ["--nodes", "3", "--json", "--out", "elsewhere"];
     let told = scene.run("plan", &options).done();
     let planned: Value = serde_json::from_str(&told.stdout).unwrap();

@@ -9,8 +9,7 @@ use crate::support::tool::tool;
 
 /// Creates a scene with the images of two nodes, and those of another cluster in `other`.
 fn two_clusters() -> Scene {
-    let scene = Scene::with("raspios-trixie");
-    scene.build(&["--nodes", "2"]);
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "2"]);
     scene.build(&["--nodes", "1", "--state", "foreign", "--out", "other"]);
     scene
 }
@@ -153,8 +152,7 @@ fn certificates_that_end_soon_are_told() {
 
 #[test]
 fn images_of_a_build_that_ended_before_its_manifest_are_good() {
-    let scene = Scene::with("raspios-trixie");
-    scene.build(&["--nodes", "2"]);
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "2"]);
     // This build fails after renaming the images and before replacing the manifest.
     fs::rename(scene.at("images/client"), scene.at("client")).unwrap();
     scene.file("images/client", "");

@@ -15,10 +15,7 @@ const SEEDED: [&str; 3] = ["ubuntu-core-24", "ubuntu-core-22", "ubuntu-core-20"]
 const TRIGGER: &str = "data/etc/cloud/cloud.cfg.d/99_etcd-node.cfg";
 
 fn built(family: &str, configuration: &str) -> Scene {
-    let scene = Scene::with(family);
-    scene.file("cluster.toml", configuration);
-    scene.build(&["--nodes", "3"]);
-    scene
+    Scene::built(family, configuration, &["--nodes", "3"])
 }
 
 /// Returns a text file of the FAT.

@@ -15,8 +15,7 @@ static OURS: LazyLock<String> = LazyLock::new(|| built("ubuntu-core-24", &[]).te
 
 /// Returns the seed partition of a built node.
 fn built(family: &str, options: &[&str]) -> Seed {
-    let scene = Scene::with(family);
-    scene.build(&[&["--nodes", "1"], options].concat());
+    let scene = Scene::built(family, "", &[&["--nodes", "3"], options].concat());
     Seed::of(&scene.image_path("etcd1"))
 }
 

@@ -12,8 +12,7 @@ const DAY: i64 = 86_400;
 
 /// Builds three nodes with the default addresses, 192.168.0.50 upward.
 fn three() -> (Scene, Vec<Node>) {
-    let scene = Scene::with("raspios-trixie");
-    scene.build(&["--nodes", "3"]);
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
     let nodes = ["etcd1", "etcd2", "etcd3"].map(|name| Node::open(&scene.image_path(name)));
     (scene, nodes.into())
 }

@@ -14,9 +14,7 @@ const PATH: &str = "/usr/local/lib/etcd-node/node.json";
 
 /// Builds the image of one node on that base.
 fn built(base: &str) -> Scene {
-    let scene = Scene::with(base);
-    scene.build(&["--nodes", "3", "--only", "etcd2"]);
-    scene
+    Scene::built(base, "", &["--nodes", "3", "--only", "etcd2"])
 }
 
 fn inspected(scene: &Scene, image: &str) -> Value {

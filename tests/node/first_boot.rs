@@ -8,8 +8,7 @@ const APPLIANCE: &str =
     "ro fsck.mode=skip init=/usr/local/lib/etcd-node/init panic=10 cgroup_enable=memory";
 
 fn node(family: &str) -> Node {
-    let scene = Scene::with(family);
-    scene.build(&["--nodes", "1"]);
+    let scene = Scene::built(family, "", &["--nodes", "3"]);
     Node::open(&scene.image_path("etcd1"))
 }
 
@@ -100,8 +99,7 @@ fn bookworm_keeps_its_host_keys_and_disk_id() {
 
 #[test]
 fn bookworm_swaps_nothing_and_its_clock_starts_at_the_build() {
-    let scene = Scene::with("raspios-bookworm");
-    scene.build(&["--nodes", "1"]);
+    let scene = Scene::built("raspios-bookworm", "", &["--nodes", "3"]);
     let node = Node::open(&scene.image_path("etcd1"));
     assert!(!node.starts("multi-user.target", "dphys-swapfile.service"));
     assert!(node.starts("sysinit.target", "fake-hwclock.service"));

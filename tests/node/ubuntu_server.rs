@@ -12,9 +12,7 @@ const SEED: [&str; 3] = ["meta-data", "user-data", "network-config"];
 
 /// Builds three nodes of a cluster with this configuration.
 fn nodes(configuration: &str) -> Vec<Node> {
-    let scene = Scene::with(FAMILY);
-    scene.file("cluster.toml", configuration);
-    scene.build(&["--nodes", "3"]);
+    let scene = Scene::built(FAMILY, configuration, &["--nodes", "3"]);
     ["etcd1", "etcd2", "etcd3"]
         .map(|name| Node::open(&scene.image_path(name)))
         .into()

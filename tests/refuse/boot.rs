@@ -14,9 +14,7 @@ fn own_path() -> String {
 
 /// Creates a scene with one built node.
 fn built(family: &str) -> Scene {
-    let scene = Scene::with(family);
-    scene.build(&["--nodes", "1"]);
-    scene
+    Scene::built(family, "", &["--nodes", "1"])
 }
 
 /// Asserts that `boot` fails with this exit code, names these things and leaves the images unchanged.

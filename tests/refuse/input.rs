@@ -197,8 +197,7 @@ fn a_full_disk() {
 
 /// Creates a scene with a state directory but without images.
 fn with_state() -> Scene {
-    let scene = Scene::with("raspios-trixie");
-    scene.build(&["--nodes", "3"]);
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
     fs::remove_dir_all(scene.at("images")).unwrap();
     scene
 }
@@ -230,7 +229,8 @@ fn a_state_folder_without_its_authority() {
 
 #[test]
 fn a_state_folder_with_a_foreign_authority() {
-    let (scene, other) = (with_state(), with_state());
+    let (scene, other) = (with_state(), Scene::with("raspios-trixie"));
+    other.build(&["--nodes", "1"]);
     for file in ["ca.crt", "ca.key"] {
         fs::copy(
             other.at("etcd-cluster").join(file),

@@ -24,8 +24,7 @@ pub(crate) struct Card {
 
 impl Card {
     pub(crate) fn written() -> Self {
-        let scene = Scene::with("ubuntu-core-24");
-        scene.build(&["--nodes", "3", "--only", "etcd2"]);
+        let scene = Scene::built("ubuntu-core-24", "", &["--nodes", "3"]);
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let boot = format!("{}@@1M", scene.image_path("etcd2").display());
         let to = folder.path().to_str().unwrap();
@@ -63,8 +62,7 @@ impl Node {
 
     /// Creates a node with the files on the writable partition of a Core 18 image.
     pub(crate) fn old() -> Self {
-        let scene = Scene::with("ubuntu-core-18");
-        scene.build(&["--nodes", "3", "--only", "etcd2"]);
+        let scene = Scene::built("ubuntu-core-18", "", &["--nodes", "3"]);
         let root = Disk::open(&scene.image_path("etcd2")).root();
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let source = folder.path().join("var/lib/misc/etcd-node");

@@ -1,5 +1,6 @@
 //! Provides what the tests share: fixtures to start from, scenes to run in, and independent checkers for the results.
 
+mod built;
 pub(crate) mod fixture;
 mod record;
 pub(crate) mod tool;

@@ -7,11 +7,12 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::built;
 use super::fixture::{copy_sparse, digest, image, release, write};
 use super::record;
 
 /// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
 
 /// The public key in the scene's home directory; its private half does not exist.
 pub(crate) const SSH_KEY: &str =
@@ -97,6 +98,15 @@ impl Scene {
             inputs,
             time: None,
         }
+    }
+
+    /// Creates a scene in which a build on this base with this `cluster.toml` and these options has already succeeded.
+    ///
+    /// All tests that ask for the same build share it; each gets a copy that it may change.
+    pub(crate) fn built(base: &str, configuration: &str, options: &[&str]) -> Self {
+        let scene = Self::with(base);
+        built::copy(base, configuration, options, scene.folder.path());
+        scene
     }
 
     /// Uses another etcd: any `--etcd` value.
