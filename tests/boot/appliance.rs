@@ -14,8 +14,8 @@ const KEY: &str = "appliance";
 
 #[test]
 #[ignore = "boots one machine: about two minutes"]
-fn unknown_data_is_left_alone_and_told() {
-    let name = "boot::appliance::unknown_data_is_left_alone_and_told";
+fn unknown_data_is_kept_and_reported() {
+    let name = "boot::appliance::unknown_data_is_kept_and_reported";
     inside(name, || {
         let mut lab = Images::build("unknown", 1).lab();
         let unknown = DATA + (1 << 20);

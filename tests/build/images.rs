@@ -21,7 +21,7 @@ const FAMILIES: [&str; 4] = [
 ];
 
 #[test]
-fn three_images_that_every_judge_accepts() {
+fn every_checker_accepts_three_images() {
     for family in FAMILIES {
         let scene = Scene::built(family, "", &["--nodes", "3"]);
         for name in NAMES {
@@ -65,7 +65,7 @@ fn the_output_folder_holds_the_images_and_what_belongs_to_them() {
 }
 
 #[test]
-fn the_manifest_tells_every_image() {
+fn the_manifest_describes_every_image() {
     let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
     let manifest = scene.manifest();
     for (node, name) in manifest["nodes"].as_array().unwrap().iter().zip(NAMES) {

@@ -10,7 +10,7 @@ use crate::support::fixture::{digest, image, packed, release};
 use crate::support::scene::Scene;
 
 #[test]
-fn fetch_tells_where_the_unpacked_base_lies() {
+fn fetch_reports_where_the_unpacked_base_lies() {
     let scene = Scene::on(&packed("raspios-trixie", "xz-multi"));
     let told = scene.run("fetch", &["--json"]).done();
     let told: Value = serde_json::from_str(&told.stdout).unwrap();

@@ -82,7 +82,7 @@ fn the_plan_of_ubuntu_core_18_is_as_reviewed() {
 }
 
 #[test]
-fn verbose_tells_what_was_found_and_decided() {
+fn verbose_logs_what_was_found_and_decided() {
     let scene = Scene::with("raspios-trixie");
     let options = ["--nodes", "3", "--only", "etcd1", "-v"];
     let told = scene.run("plan", &options).done().stderr;

@@ -130,7 +130,7 @@ fn certificates_out_of_their_time_are_found() {
 }
 
 #[test]
-fn certificates_that_end_soon_are_told() {
+fn certificates_that_expire_soon_are_reported() {
     let scene = Scene::with("raspios-trixie");
     scene.file("short.toml", "[pki]\nleaf-days = 30\n");
     let built = scene.build(&["--nodes", "1", "--config", "short.toml"]);

@@ -48,7 +48,7 @@ fn only_what_was_planned_changes_and_the_partition_table_not_at_all() {
 }
 
 #[test]
-fn what_is_unusual_about_an_image_is_told_and_hinders_nothing() {
+fn unusual_images_cause_warnings_and_are_built() {
     let scene = Scene::with("ubuntu-core-24+cloud-on+own-brand");
     let told = scene.build(&["--nodes", "1"]).stderr;
     let warnings = told
@@ -305,7 +305,7 @@ fn the_unofficial_way_is_for_signed_models_only_and_has_its_limit() {
 }
 
 #[test]
-fn what_core_does_otherwise_is_told_before_it_is_flashed() {
+fn peculiarities_of_core_are_reported_before_flashing() {
     let told = |family: &str, configuration: &str| {
         let scene = Scene::with(family);
         scene.file("cluster.toml", configuration);

@@ -162,7 +162,7 @@ fn what_is_spoilt_is_not_installed() {
 }
 
 #[test]
-fn a_missing_file_is_told_like_a_spoilt_one() {
+fn a_missing_file_is_reported_like_a_damaged_one() {
     let card = Card::written();
     for name in ["bin/etcdctl", "SHA256SUMS"] {
         let node = card.node();

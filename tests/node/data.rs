@@ -89,7 +89,7 @@ fn ext4(label: &str) -> impl FnOnce(&Place) + '_ {
 }
 
 #[test]
-fn what_is_there_is_told_by_its_content() {
+fn data_is_recognized_by_its_content() {
     assert_eq!(after(|_| ()), "blank");
     assert_eq!(after(|place| place.put(0, &vec![0xff; 5 << 20])), "blank");
     assert_eq!(after(ext4("etcd-data")), "ours");
@@ -104,7 +104,7 @@ fn what_is_there_is_told_by_its_content() {
 }
 
 #[test]
-fn an_interrupted_formatting_is_told_whatever_it_left() {
+fn an_interrupted_formatting_is_recognized_whatever_it_left() {
     let last = (SECTORS - 1) * 512;
     assert_eq!(after(|place| place.put(last, MARK)), "unfinished");
     let whole = after(|place| {

@@ -80,7 +80,7 @@ fn data_of_somebody_else_is_neither_used_nor_deleted() {
 }
 
 #[test]
-fn a_changed_address_is_told_to_the_majority_and_never_forced_unasked() {
+fn a_changed_address_is_reported_to_the_majority_and_never_forced_unasked() {
     check(
         "
         data yes / moved yes / index -                                        → resume
@@ -207,7 +207,7 @@ fn the_advice_names_the_one_member_with_the_newest_data() {
 }
 
 #[test]
-fn a_rejected_certificate_is_told_apart_from_silence() {
+fn a_rejected_certificate_is_distinguished_from_silence() {
     let said = decided(
         "data no / peer b waits - / peer c tls certificate has expired; this clock says 2020",
     );

@@ -99,7 +99,7 @@ fn a_partition_past_the_end_is_seen() {
 }
 
 #[test]
-fn stat_tells_mode_owner_kind_time_and_attributes() {
+fn stat_returns_mode_owner_kind_time_and_attributes() {
     let disk = Disk::open(&image("raspios-trixie"));
     let root = disk.root();
     let ext4 = Ext4::new(root.path());
@@ -127,7 +127,7 @@ fn stat_tells_mode_owner_kind_time_and_attributes() {
 }
 
 #[test]
-fn a_changed_mode_owner_or_time_is_told() {
+fn a_changed_mode_owner_or_time_is_detected() {
     let root = Disk::open(&image("raspios-trixie")).root();
     for line in [
         "mode 0100600",
@@ -219,7 +219,7 @@ fn a_certificate_for_another_purpose_is_rejected() {
 }
 
 #[test]
-fn a_wrong_name_is_told() {
+fn a_wrong_name_is_detected() {
     let papers = Papers::new();
     let right = leaf(&papers.leaf("etcd1", BOTH));
     assert_eq!(right.subject, "CN=etcd1");
@@ -267,7 +267,7 @@ fn a_network_that_leads_nowhere_is_rejected() {
 }
 
 #[test]
-fn a_root_that_tells_no_source_is_seen() {
+fn a_root_that_names_no_source_is_detected() {
     says(&cloud::sources(&[]).unwrap_err(), "exited with Some(1)");
 }
 
@@ -306,7 +306,7 @@ fn settings_under_another_name_are_lost_on_snapd() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_snapd_takes_from_a_signed_seed_is_told() {
+fn snapd_takes_only_some_settings_from_a_signed_seed() {
     let seed = Seed::of(&image("ubuntu-core-24+signed"));
     let settings = "datasource_list: [MAAS]\nusers: [pi]\nnetwork:\n  version: 2\n";
     let place = "data/etc/cloud/cloud.cfg.d";

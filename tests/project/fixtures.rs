@@ -27,7 +27,7 @@ fn repeats(generator: &str, arguments: &[&str], kept: &Path) {
 }
 
 #[test]
-fn every_family_pleases_every_judge() {
+fn every_family_passes_every_checker() {
     for family in FAMILIES {
         let path = image(family);
         judge::table(&path).unwrap();

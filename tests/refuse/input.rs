@@ -133,7 +133,7 @@ fn damaged_compressed_bases() {
 }
 
 #[test]
-fn mistakes_in_cluster_toml_are_told_all_at_once() {
+fn mistakes_in_cluster_toml_are_reported_all_at_once() {
     let scene = Scene::with("raspios-trixie");
     scene.file(
         "cluster.toml",
