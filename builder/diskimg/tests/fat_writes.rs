@@ -60,6 +60,11 @@ fn what_is_written_is_read_back_and_fsck_accepts_it() {
             reader.read("/CONFIG.TXT").unwrap(),
             b"dtparam=watchdog=on\n"
         );
+        for (content, is_it) in [("=on\n", true), ("=off", false), ("=on", false)] {
+            let content = format!("dtparam=watchdog{content}");
+            let found = reader.has_content("/config.txt", content.as_bytes());
+            assert_eq!(found, Ok(is_it), "{content}");
+        }
         let expected = Metadata {
             kind: FileKind::File,
             mode: 0o755,

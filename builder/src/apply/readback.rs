@@ -40,7 +40,11 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
         Action::WriteFile {
             content,
             attributes,
-        } => kind == Some(FileKind::File) && owned(attributes) && fs.read(path)? == content.bytes(),
+        } => {
+            kind == Some(FileKind::File)
+                && owned(attributes)
+                && fs.has_content(path, content.bytes())?
+        }
         Action::MakeFolder { attributes } => kind == Some(FileKind::Directory) && owned(attributes),
         Action::SetAttributes { attributes } => owned(attributes),
         Action::MakeSymlink { target } => {

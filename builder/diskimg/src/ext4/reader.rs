@@ -7,8 +7,9 @@ use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 use super::failure::from_view;
 use super::superblock::Superblock;
 use crate::error::{Corrupt, Refused, Result, Unsupported};
-use crate::fs::{FileKind, Metadata, Path, ReadFs};
+use crate::fs::{FileKind, Metadata, Path, ReadFs, same_content};
 use crate::storage::Storage;
+use crate::units::length;
 
 /// The most entries of a directory that are read. `rust-fs-ext4` has the same limit.
 const MOST_ENTRIES: u32 = 1_000_000;
@@ -76,6 +77,16 @@ impl ReadFs for Ext4Reader {
             return Err(Unsupported::SparseFile { path, size }.into());
         }
         self.ext4.read(path).map_err(|error| from_view(error, path))
+    }
+
+    fn has_content(&mut self, path: &str, content: &[u8]) -> Result<bool> {
+        let found = self.expect(path, FileKind::File, |path| Refused::NotAFile { path })?;
+        if found.size != length(content) {
+            return Ok(false);
+        }
+        let view = |error| from_view(error, path);
+        let mut file = self.ext4.open(path).map_err(view)?;
+        same_content(content, |buffer| file.read_bytes(buffer).map_err(view))
     }
 
     fn read_link(&mut self, path: &str) -> Result<String> {

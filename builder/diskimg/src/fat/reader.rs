@@ -8,7 +8,7 @@ use fatfs::{Dir, DirEntry, FileAttributes, FileSystem, FsOptions};
 use super::failure::from_fatfs;
 use super::gate::examine_for_reading;
 use crate::error::{Corrupt, Refused, Result, Unsupported};
-use crate::fs::{FileKind, Metadata, Path, ReadFs};
+use crate::fs::{FileKind, Metadata, Path, ReadFs, same_content};
 use crate::storage::{Storage, Stream};
 use crate::units::length;
 
@@ -64,6 +64,17 @@ impl FatReader {
         Ok((here, last))
     }
 
+    fn file(&self, path: &str) -> Result<DirEntry<'_, Stream>> {
+        let entry = self.entry(path)?.ok_or_else(|| not_found(path))?;
+        match entry.is_dir() {
+            true => Err(Refused::NotAFile {
+                path: path.to_owned(),
+            }
+            .into()),
+            false => Ok(entry),
+        }
+    }
+
     fn entry(&self, path: &str) -> Result<Option<DirEntry<'_, Stream>>> {
         match self.folder(Path::new(path)?) {
             Ok((folder, name)) => entry(&folder, name, path),
@@ -90,11 +101,8 @@ impl ReadFs for FatReader {
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>> {
-        let entry = self.entry(path)?.ok_or_else(|| not_found(path))?;
+        let entry = self.file(path)?;
         let (path, size) = (path.to_owned(), entry.len());
-        if entry.is_dir() {
-            return Err(Refused::NotAFile { path }.into());
-        }
         if size > self.size {
             return Err(Unsupported::SparseFile { path, size }.into());
         }
@@ -106,6 +114,17 @@ impl ReadFs for FatReader {
             return Err(Corrupt::Structure { path, reason }.into());
         }
         Ok(content)
+    }
+
+    fn has_content(&mut self, path: &str, content: &[u8]) -> Result<bool> {
+        let entry = self.file(path)?;
+        if entry.len() != length(content) {
+            return Ok(false);
+        }
+        let mut file = entry.to_file();
+        same_content(content, |buffer| {
+            file.read(buffer).map_err(|error| from_fatfs(error, path))
+        })
     }
 
     fn read_link(&mut self, path: &str) -> Result<String> {

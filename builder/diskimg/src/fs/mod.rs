@@ -58,6 +58,9 @@ pub trait ReadFs {
     /// Returns the content of the regular file at `path`.
     fn read(&mut self, path: &str) -> Result<Vec<u8>>;
 
+    /// Returns whether the regular file at `path` has this content, without holding the file's content in memory.
+    fn has_content(&mut self, path: &str, content: &[u8]) -> Result<bool>;
+
     /// Returns the target of the symbolic link at `path`.
     fn read_link(&mut self, path: &str) -> Result<String>;
 
@@ -80,6 +83,28 @@ pub trait ReadFs {
             Some(_) => Ok(Some(
                 String::from_utf8_lossy(&self.read(path)?).into_owned(),
             )),
+        }
+    }
+}
+
+/// The number of bytes that [`same_content`] reads at a time.
+const COMPARED: usize = 64 << 10;
+
+/// Returns whether `read`, which fills a part of its buffer and returns the number of bytes, yields exactly `content`.
+pub(crate) fn same_content(
+    mut content: &[u8],
+    mut read: impl FnMut(&mut [u8]) -> Result<usize>,
+) -> Result<bool> {
+    let mut buffer = vec![0; COMPARED];
+    loop {
+        let count = read(&mut buffer)?;
+        if count == 0 {
+            return Ok(content.is_empty());
+        }
+        let found = buffer.get(..count);
+        match found.and_then(|found| content.strip_prefix(found)) {
+            Some(rest) => content = rest,
+            None => return Ok(false),
         }
     }
 }
