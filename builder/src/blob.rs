@@ -10,18 +10,21 @@ use crate::hex;
 
 /// Bytes that may be shown. A clone shares the bytes instead of copying them.
 #[derive(Clone)]
-pub struct Blob(Arc<Inner>);
-
-struct Inner {
-    bytes: Vec<u8>,
-    sha256: OnceLock<String>,
+pub struct Blob {
+    bytes: Arc<Vec<u8>>,
+    sha256: Arc<OnceLock<String>>,
 }
 
 impl Blob {
     /// Returns the SHA-256 in lower-case hexadecimal, computed at the first call.
     pub fn sha256(&self) -> &str {
-        let digest = || hex::encode(&Sha256::digest(&self.0.bytes));
-        self.0.sha256.get_or_init(digest)
+        let digest = || hex::encode(&Sha256::digest(&**self));
+        self.sha256.get_or_init(digest)
+    }
+
+    /// Returns the bytes, shared with this blob.
+    pub(crate) fn shared(&self) -> Arc<Vec<u8>> {
+        self.bytes.clone()
     }
 }
 
@@ -29,14 +32,16 @@ impl Deref for Blob {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0.bytes
+        &self.bytes
     }
 }
 
 impl From<Vec<u8>> for Blob {
     fn from(bytes: Vec<u8>) -> Self {
-        let sha256 = OnceLock::new();
-        Self(Arc::new(Inner { bytes, sha256 }))
+        Self {
+            bytes: Arc::new(bytes),
+            sha256: Arc::default(),
+        }
     }
 }
 

@@ -204,8 +204,9 @@ impl Job {
         base: &Base,
         out: &OutputFolder,
     ) -> Result<Vec<Staged>> {
+        let shared = apply::shared_contents(plans);
         self.on_all(plans, |plan| {
-            let image = apply::apply(plan, &base.image, out)?;
+            let image = apply::apply(plan, &base.image, &shared, out)?;
             let (node, sha256) = (&plan.node, &image.sha256);
             self.detail(&format!("node {node}: written, SHA-256 {sha256}"));
             Ok(image)

@@ -64,5 +64,5 @@ pub use audit::audit;
 pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
 pub use foreign::Foreign;
 pub use fs::{Attributes, FileKind, Metadata, ReadFs, WriteFs};
-pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, Storage, Window};
+pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, SharedContents, Storage, Window};
 pub use table::{Partition, PartitionKind, PartitionTable};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use diskimg::ext4::{Clock, Ext4Reader, Ext4Writer};
-use diskimg::{Attributes, CowStorage, FileKind, Metadata, ReadFs, Storage, WriteFs};
+use diskimg::{
+    Attributes, CowStorage, FileKind, Metadata, ReadFs, SharedContents, Storage, WriteFs,
+};
 
 use crate::support::checkers::{debugfs, e2fsck};
 use crate::support::images::{Ext4, bytes, cow, debugged, flavours};
@@ -236,4 +238,36 @@ fn the_reader_counts_what_the_writer_used() {
         fs.write_file("/etc/new", &[1; 4097], ROOT).unwrap();
     });
     assert_eq!(reader(&storage).free_bytes().unwrap(), before - 8192);
+}
+
+#[test]
+fn images_with_shared_contents_hold_them_once() {
+    let base = Ext4::new(&[]).make();
+    // No two blocks of it are equal.
+    let program: Vec<u8> = (0..1_u32 << 20).flat_map(u32::to_le_bytes).collect();
+    let program = Arc::new(program);
+    let shared = Arc::new(SharedContents::new([program.clone()]));
+    let written = |storage: CowStorage| {
+        let storage = Arc::new(storage);
+        edit(&storage, |fs| {
+            fs.write_file("/usr/bin/program", &program, ROOT).unwrap();
+        });
+        let mut reader = reader(&storage);
+        assert!(reader.has_content("/usr/bin/program", &program).unwrap());
+        assert!(
+            !reader
+                .has_content("/usr/bin/program", &program[1..])
+                .unwrap()
+        );
+        storage
+    };
+    let alone = written(CowStorage::new(base.clone()));
+    let sharing = written(CowStorage::sharing(base.clone(), shared));
+    assert!(bytes(&*alone) == bytes(&*sharing));
+    assert!(alone.own_bytes() > 4 << 20, "{alone:?}");
+    assert!(
+        sharing.own_bytes() < 256 << 10,
+        "{} bytes",
+        sharing.own_bytes()
+    );
 }

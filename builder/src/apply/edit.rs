@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{CowStorage, Storage, Window, WriteFs};
+use diskimg::{CowStorage, SharedContents, Storage, Window, WriteFs};
 
 use crate::inspect::{Before, Image, Part, Place};
 use crate::plan::{Action, Plan, Step};
 
 /// Returns the base with the plan's edits laid over it.
-pub(super) fn edit(plan: &Plan, base: &Image) -> Result<Arc<CowStorage>> {
-    let edited = Arc::new(CowStorage::new(base.storage()));
+pub(super) fn edit(
+    plan: &Plan,
+    base: &Image,
+    shared: &Arc<SharedContents>,
+) -> Result<Arc<CowStorage>> {
+    let edited = Arc::new(CowStorage::sharing(base.storage(), shared.clone()));
     if plan.disk_id.0 != plan.disk_id.1 {
         diskimg::table::set_mbr_disk_id(&*edited, plan.disk_id.1).context("writing the disk id")?;
     }

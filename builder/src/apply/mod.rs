@@ -8,18 +8,42 @@ mod extents;
 mod output;
 mod readback;
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
+use diskimg::SharedContents;
 
 use crate::check;
 use crate::inspect::Image;
-use crate::plan::Plan;
+use crate::overlay::Content;
+use crate::plan::{Action, Plan};
 
 pub use output::{OutputFolder, Staged};
 
+/// Returns the contents that every node gets, such as etcd's programs, so that the images being written hold them in memory
+/// only once.
+pub(crate) fn shared_contents(plans: &[Plan]) -> Arc<SharedContents> {
+    // Contents that all nodes have in common are in the first plan.
+    let steps = plans.first().into_iter().flat_map(|plan| &plan.steps);
+    let contents = steps.filter_map(|step| match &step.action {
+        Action::WriteFile {
+            content: Content::Plain(bytes),
+            ..
+        } => Some(bytes.shared()),
+        _ => None,
+    });
+    Arc::new(SharedContents::new(contents))
+}
+
 /// Writes the plan's image under a temporary name in the output directory; [`OutputFolder::publish`] renames it.
-pub fn apply(plan: &Plan, base: &Image, out: &OutputFolder) -> Result<Staged> {
+pub(crate) fn apply(
+    plan: &Plan,
+    base: &Image,
+    shared: &Arc<SharedContents>,
+    out: &OutputFolder,
+) -> Result<Staged> {
     let context = || format!("writing the image of node {}", plan.node);
-    let edited = edit::edit(plan, base).with_context(context)?;
+    let edited = edit::edit(plan, base, shared).with_context(context)?;
     let image = readback::check(plan, &edited).with_context(context)?;
     let findings = check::check(&image).with_context(context)?;
     findings.settle().with_context(context)?;

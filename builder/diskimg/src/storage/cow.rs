@@ -1,19 +1,37 @@
 //! Copy-on-write storage: changes on top of a base that is never written.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::block::{BLOCK_LEN, Block};
 use super::runs::Runs;
-use super::{Storage, check_range, part, part_mut, read_vec};
+use super::shared::{SharedBlock, SharedContents};
+use super::{Storage, check_buffer, part, part_mut, read_vec};
 use crate::error::{Result, StorageError};
 use crate::units::length;
 
 /// The changed blocks. The last block of the storage may be shorter than the others.
-pub(super) type Changes = BTreeMap<Block, Box<[u8]>>;
+pub(super) type Changes = BTreeMap<Block, Changed>;
+
+/// The new bytes of a block.
+#[derive(Debug)]
+pub(super) enum Changed {
+    /// Bytes of this storage alone.
+    Own(Box<[u8]>),
+    /// Bytes that several storages refer to.
+    Shared(SharedBlock),
+}
+
+impl Changed {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(block) => block.bytes(),
+        }
+    }
+}
 
 /// A base storage with changes held in memory, 4 KiB blocks at a time.
 ///
@@ -21,15 +39,32 @@ pub(super) type Changes = BTreeMap<Block, Box<[u8]>>;
 pub struct CowStorage {
     base: Arc<dyn Storage>,
     changes: RwLock<Changes>,
+    shared: Arc<SharedContents>,
 }
 
 impl CowStorage {
     /// Returns a storage that equals `base`.
     pub fn new(base: Arc<dyn Storage>) -> Self {
+        Self::sharing(base, Arc::default())
+    }
+
+    /// Returns a storage that equals `base` and refers to these contents instead of copying them.
+    pub fn sharing(base: Arc<dyn Storage>, shared: Arc<SharedContents>) -> Self {
         Self {
             base,
             changes: RwLock::new(Changes::new()),
+            shared,
         }
+    }
+
+    /// Returns the number of bytes that this storage holds alone: its changes without shared contents.
+    pub fn own_bytes(&self) -> u64 {
+        let changes = self.changes();
+        let own = changes.values().map(|changed| match changed {
+            Changed::Own(bytes) => length(bytes),
+            Changed::Shared(_) => 0,
+        });
+        own.sum()
     }
 
     /// Returns what differs from the base, in ascending order: adjacent changed blocks are one run of at most
@@ -53,11 +88,8 @@ impl CowStorage {
         self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns `block` as it is in the base, which is not read if `bytes`, to be written at `place`, cover it.
-    fn copy(&self, block: Block, place: usize, bytes: &[u8]) -> Result<Box<[u8]>> {
-        if let (0, Some(whole)) = (place, bytes.first_chunk::<BLOCK_LEN>()) {
-            return Ok(Box::new(*whole));
-        }
+    /// Returns `block` as it is in the base.
+    fn copy(&self, block: Block) -> Result<Box<[u8]>> {
         // The last block ends where the base ends; a block that starts after that is out of range.
         let len = self
             .base
@@ -66,6 +98,30 @@ impl CowStorage {
             .min(length(&[0; BLOCK_LEN]));
         let copy = read_vec(self.base.as_ref(), block.start(), len)?;
         Ok(copy.into_boxed_slice())
+    }
+
+    /// Returns a block with these bytes at `place`, and elsewhere the bytes that it had before.
+    fn change(
+        &self,
+        before: Option<Changed>,
+        block: Block,
+        place: usize,
+        bytes: &[u8],
+    ) -> Result<Changed> {
+        if let Ok(whole) = bytes.try_into() {
+            let shared = self.shared.find(whole).map(Changed::Shared);
+            return Ok(shared.unwrap_or_else(|| Changed::Own(Box::new(*whole))));
+        }
+        let mut copy = match before {
+            Some(Changed::Own(copy)) => copy,
+            Some(Changed::Shared(shared)) => shared.bytes().into(),
+            None => self.copy(block)?,
+        };
+        let (offset, len, size) = (block.start(), length(bytes), self.size());
+        part_mut(&mut copy, place, bytes.len())
+            .ok_or(StorageError::OutOfRange { offset, len, size })?
+            .copy_from_slice(bytes);
+        Ok(Changed::Own(copy))
     }
 }
 
@@ -92,8 +148,8 @@ impl Storage for CowStorage {
         while let (Some(here), false) = (block, rest.is_empty()) {
             let len = BLOCK_LEN.abs_diff(place).min(rest.len());
             let (now, later) = rest.split_at_mut(len);
-            if let Some(bytes) = changes.get(&here) {
-                now.copy_from_slice(part(bytes, place, len).ok_or_else(out_of_range)?);
+            if let Some(changed) = changes.get(&here) {
+                now.copy_from_slice(part(changed.bytes(), place, len).ok_or_else(out_of_range)?);
             }
             (block, place, rest) = (here.next(), 0, later);
         }
@@ -101,22 +157,15 @@ impl Storage for CowStorage {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let (len, size) = (length(bytes), self.size());
-        check_range(offset, len, size)?;
-        let out_of_range = || StorageError::OutOfRange { offset, len, size };
+        check_buffer(offset, bytes, self.size())?;
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         let mut rest = bytes;
         let mut block = Some(Block::of(offset));
         let mut place = Block::place(offset);
         while let (Some(here), false) = (block, rest.is_empty()) {
-            let copy = match changes.entry(here) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(self.copy(here, place, rest)?),
-            };
             let (now, later) = rest.split_at(BLOCK_LEN.abs_diff(place).min(rest.len()));
-            part_mut(copy, place, now.len())
-                .ok_or_else(out_of_range)?
-                .copy_from_slice(now);
+            let new = self.change(changes.remove(&here), here, place, now)?;
+            changes.insert(here, new);
             (block, place, rest) = (here.next(), 0, later);
         }
         Ok(())

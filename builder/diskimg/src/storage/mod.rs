@@ -10,6 +10,7 @@ mod cow;
 mod file;
 mod memory;
 mod runs;
+mod shared;
 mod stream;
 mod window;
 
@@ -17,6 +18,7 @@ pub use cow::CowStorage;
 pub use file::ReadOnlyFile;
 pub use memory::Memory;
 pub use runs::{Run, Runs};
+pub use shared::SharedContents;
 pub(crate) use stream::Stream;
 pub use window::Window;
 

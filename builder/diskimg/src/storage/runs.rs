@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 
 use super::Storage;
 use super::block::Block;
-use super::cow::Changes;
+use super::cow::{Changed, Changes};
 use crate::error::Result;
 use crate::units::length;
 
@@ -46,13 +46,13 @@ impl<'a> Runs<'a> {
     fn next_changed(&mut self, limit: Block) -> Result<Option<(Block, &[u8])>> {
         while let Some(block) = self.blocks.next_if(|block| *block <= limit) {
             // The lock keeps the blocks whose numbers were collected.
-            let Some(bytes) = self.changes.get(&block) else {
+            let Some(bytes) = self.changes.get(&block).map(Changed::bytes) else {
                 continue;
             };
             let mut original = vec![0; bytes.len()];
             self.base.read_at(block.start(), &mut original)?;
             if original[..] != bytes[..] {
-                return Ok(self.changes.get(&block).map(|bytes| (block, &**bytes)));
+                return Ok(self.changes.get(&block).map(|it| (block, it.bytes())));
             }
         }
         Ok(None)
