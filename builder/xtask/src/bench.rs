@@ -16,7 +16,7 @@ const UNPACK_ROUNDS: usize = 3;
 /// The limits of a warm build: its wall time over three copies, and the seconds that each node may add.
 const BUILD_LIMIT: (f64, f64) = (1.25, 0.5);
 /// The limit of a build's resident memory in MiB.
-const MEMORY_LIMIT: f64 = 512.0;
+const MEMORY_LIMIT: f64 = 256.0;
 /// The limit of the speed of unpacking over `xz -dc` on two cores.
 const UNPACK_LIMIT: f64 = 1.7;
 
