@@ -214,3 +214,76 @@ fn a_rejected_certificate_is_distinguished_from_silence() {
     let why = "Rejected certificates: c (certificate has expired; this clock says 2020).";
     assert!(said.ends_with(why), "{said}");
 }
+
+/// Every reason to wait or refuse, by its words in the node's programs, and the row of README that explains it.
+const REASONS: &str = "
+    refuse to use the data on this node:                  → has data of another cluster or node
+    refuse the data on this node:                         → has data of another cluster or node
+    unforce a majority of the cluster answers             → was asked to force a new cluster
+    unforce$running also has the cluster's data           → was asked to force a new cluster
+    unforce$tls answers, but its certificates             → was asked to force a new cluster
+    unforce$forcing is forced, too                        → was asked to force a new cluster
+    refuse to start: another board or card                → its place was taken by another board or card
+    refuse to join: the cluster has members               → its image does not list all members
+    wait for a majority:$running runs etcd, and           → all addresses changed at once
+    wait for$forcing to begin anew                        → lost its data, another member has data
+    wait for a majority: the addresses of the members     → all addresses changed at once
+    wait for a majority:$running has the cluster's data   → lost its data, no majority
+    wait for$holding$forcing, which has                   → lost its data, another member has data
+    wait for$silent: a new cluster begins only            → first start, some members off
+    wait for the numbers of the others                    → first start, some members off
+    wait for$promised: a new cluster begins only          → first start, some members off
+    wait for the others to agree                          → first start, some members off
+    refuse to join: this image has etcd                   → its etcd is older than the cluster
+    refuse to join: the data partition has                → its etcd is older than the cluster
+    wait for$missing: the cluster admits nobody           → lost its data, another listed member
+    waiting for somebody to look at $ASIDE                → has set aside three sets of data
+    waiting to change this node's address                 → the cluster refuses to change its members
+    waiting for this node's former self                   → lost its data (also two of five at once)
+    waiting to join the cluster, which refuses            → the cluster refuses to change its members
+    waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)
+    waiting for this node's vote                          → the cluster refuses to change its members
+";
+
+#[test]
+fn the_readme_explains_every_reason_to_wait_or_refuse() {
+    let read = |path: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    };
+    let (readme, programs) = (
+        read("README.md"),
+        read("overlays/etcd/decide") + &read("overlays/etcd/join"),
+    );
+    let reasons: Vec<(&str, &str)> = REASONS
+        .trim()
+        .lines()
+        .map(|line| line.split_once('→').unwrap())
+        .map(|(words, row)| (words.trim(), row.trim()))
+        .collect();
+    let begins = |line: &str, start: &str| {
+        line.contains(&format!("\"{start}")) && !line.contains("{verdict#")
+    };
+    for line in programs.lines() {
+        let says = [
+            "wait ",
+            "wait for$",
+            "refuse ",
+            "unforce ",
+            "unforce$",
+            "waiting ",
+        ]
+        .iter()
+        .any(|start| begins(line, start))
+            && !line.contains("$(explain");
+        let known = reasons.iter().any(|(words, _)| line.contains(words));
+        assert!(known || !says, "README does not explain: {line}");
+    }
+    for (words, row) in reasons {
+        assert!(programs.contains(words), "no program says: {words}");
+        let starts = |line: &str| {
+            let situation = line.strip_prefix("| ");
+            situation.is_some_and(|situation| situation.starts_with(row))
+        };
+        assert!(readme.lines().any(starts), "README has no row for: {row}");
+    }
+}
