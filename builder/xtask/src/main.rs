@@ -20,9 +20,9 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   demo         build three node images from a real Debian base, verify them and boot them
-  quick [NAME] run the tests that boot nothing, or those whose names contain NAME
-  test         check format, lints and documentation, run every quick test and 30 scenarios
-               of the laboratory, boot one cluster
+  quick [NAME] run the quick tests, or all that boot nothing and whose names contain NAME
+  test         check format, lints and documentation, run every test that boots nothing and
+               20 scenarios of the laboratory, boot one cluster
   test --boot  boot the other clusters that CI boots
   test --full  run everything, including 1,000 scenarios and the boots that take hours
   lab [NAME…] [--scenarios N] [--seed S]

@@ -15,7 +15,7 @@ const SCENARIOS: [&str; 4] = ["--scenarios", "20", "--seed", "1"];
 /// The laboratory's arguments in [`run_full`]: new seeds each time.
 const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 
-/// Checks format, lints and documentation, then runs every quick test and the laboratory, and boots one cluster.
+/// Checks format, lints and documentation, then runs every test that boots nothing and the laboratory, and boots one cluster.
 pub(crate) fn run() -> Outcome {
     run_with(&SCENARIOS)
 }
@@ -24,7 +24,7 @@ fn run_with(laboratory: &[&str]) -> Outcome {
     setup::tools()?;
     check()?;
     document()?;
-    quick(&[])?;
+    without_boots(&[])?;
     lab::run(laboratory)?;
     boots(&[ONE_CLUSTER])
 }
@@ -41,10 +41,13 @@ pub(crate) fn run_full() -> Outcome {
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
-/// Runs the tests that boot nothing; with arguments, only the tests whose names contain one of them.
+/// Runs the quick tests; with arguments, all tests that boot nothing and whose names contain one of them.
 pub(crate) fn run_quick(names: &[&str]) -> Outcome {
     setup::judges()?;
-    quick(names)
+    if names.is_empty() && has_nextest() {
+        return command::run("cargo", &["nextest", "run", "--workspace"]);
+    }
+    without_boots(names)
 }
 
 fn check() -> Outcome {
@@ -67,7 +70,7 @@ fn licenses() -> Outcome {
 /// Makes every test image under target/ by running the tests that make each image twice and compare the results.
 pub(crate) fn fixtures() -> Outcome {
     setup::judges()?;
-    quick(&["repeat_to_the_byte"])
+    without_boots(&["repeat_to_the_byte"])
 }
 
 fn document() -> Outcome {
@@ -85,9 +88,9 @@ fn document() -> Outcome {
 }
 
 /// Runs every test that boots nothing. Uses nextest if it is installed, because it ends tests that hang, and cargo otherwise.
-fn quick(filter: &[&str]) -> Outcome {
+fn without_boots(filter: &[&str]) -> Outcome {
     let runner: &[&str] = if has_nextest() {
-        &["nextest", "run", "--workspace"]
+        &["nextest", "run", "--workspace", "--ignore-default-filter"]
     } else {
         &["test", "--workspace"]
     };
