@@ -44,8 +44,8 @@ pub(crate) fn apply(
 ) -> Result<Staged> {
     let context = || format!("writing the image of node {}", plan.node);
     let edited = edit::edit(plan, base, shared).with_context(context)?;
-    let image = readback::check(plan, &edited).with_context(context)?;
-    let findings = check::check(&image).with_context(context)?;
+    let (image, mut files) = readback::check(plan, &edited).with_context(context)?;
+    let findings = check::check(&image, &mut files).with_context(context)?;
     findings.settle().with_context(context)?;
     compose::compose(plan, base, &edited, out).with_context(context)
 }

@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use diskimg::{CowStorage, FileKind, ReadFs};
 
 use crate::failure::{Failure, Kind};
-use crate::inspect::{Image, Place};
+use crate::inspect::{Files, Image, Place};
 use crate::plan::{Action, Plan, Step};
 
-/// Returns the edited image. Fails unless every path matches the plan.
-pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<Image> {
+/// Returns the edited image and its file systems. Fails unless every path matches the plan.
+pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<(Image, Files)> {
     let image = Image::of(edited.clone()).context("reading the edited image back")?;
     let mut files = image.files()?;
     for step in &plan.steps {
@@ -23,7 +23,7 @@ pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<Image> {
     if image.layout().disk_id != plan.disk_id.1 {
         return Err(mismatch("the disk id"));
     }
-    Ok(image)
+    Ok((image, files))
 }
 
 fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {

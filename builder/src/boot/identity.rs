@@ -20,11 +20,11 @@ impl Identity {
         if matches!(image.layout().system, System::Writable(_)) {
             return Err(old_core());
         }
-        let description = description::required(image)?;
+        let mut files = image.files()?;
+        let description = description::required(image, &mut files)?;
         check_network(&description.network)?;
         let certificate = description.file(Role::ServerCertificate);
         let certificate = certificate.ok_or_else(no_certificate)?;
-        let mut files = image.files()?;
         let pem = files.at(certificate.partition)?.read(&certificate.path);
         let pem = pem.with_context(|| format!("reading {}", certificate.path))?;
         let certificate = pki::certificate(&String::from_utf8_lossy(&pem))?;

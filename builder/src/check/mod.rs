@@ -22,23 +22,28 @@ pub use findings::Findings;
 pub use partitions::{kernel_arguments, mount_faults, root_fault};
 
 use crate::description::{self, NodeDescription};
-use crate::inspect::{Image, Place, System};
+use crate::inspect::{Files, Image, Place, System};
 use accounts::Accounts;
 use tree::Tree;
 
 /// Returns every fault that keeps the node from booting, from running etcd or from letting its owner in.
-pub fn check(image: &Image) -> Result<Findings> {
-    let node = description::required(image)?;
+pub fn check(image: &Image, files: &mut Files) -> Result<Findings> {
+    let node = description::required(image, files)?;
     let mut findings = Findings::default();
     match image.layout().system {
-        System::Root(_) => check_root(image, &node, &mut findings)?,
+        System::Root(_) => check_root(image, files, &node, &mut findings)?,
         System::Writable(_) | System::Seed(_) => {}
     }
     Ok(findings)
 }
 
-fn check_root(image: &Image, node: &NodeDescription, findings: &mut Findings) -> Result<()> {
-    let (layout, mut files) = (image.layout(), image.files()?);
+fn check_root(
+    image: &Image,
+    files: &mut Files,
+    node: &NodeDescription,
+    findings: &mut Findings,
+) -> Result<()> {
+    let layout = image.layout();
     let commands = firmware::check(&mut Tree::new(files.at(Place::Boot)?), findings)?;
     let root = &mut Tree::new(files.at(Place::Root)?);
     for arguments in &commands {

@@ -1,5 +1,7 @@
 //! A file system as a running system sees it: symbolic links are followed, also the last one.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use diskimg::{FileKind, Metadata, ReadFs};
 
@@ -9,14 +11,20 @@ const LINK_LIMIT: u32 = 40;
 /// The largest file that is read; configuration is much smaller.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// A file system open for checks.
+/// A file system open for checks. It remembers what lies where, since most paths begin alike.
 pub(super) struct Tree<'a> {
     fs: &'a mut dyn ReadFs,
+    known: BTreeMap<String, Option<Metadata>>,
+    listed: BTreeMap<String, Vec<String>>,
 }
 
 impl<'a> Tree<'a> {
     pub(super) fn new(fs: &'a mut dyn ReadFs) -> Self {
-        Self { fs }
+        Self {
+            fs,
+            known: BTreeMap::new(),
+            listed: BTreeMap::new(),
+        }
     }
 
     /// Returns the path without links, and the metadata of what lies there; `None` if nothing does.
@@ -35,7 +43,7 @@ impl<'a> Tree<'a> {
                 _ => {}
             }
             let next = format!("{here}/{name}");
-            let Some(metadata) = self.fs.metadata(&next)? else {
+            let Some(metadata) = self.metadata(&next)? else {
                 return Ok(None);
             };
             if metadata.kind != FileKind::Symlink {
@@ -52,6 +60,16 @@ impl<'a> Tree<'a> {
             ahead.extend(target.split('/').rev().map(str::to_owned));
         }
         Ok(found.map(|metadata| (here, metadata)))
+    }
+
+    /// Returns the metadata of a path without following its last link.
+    fn metadata(&mut self, path: &str) -> Result<Option<Metadata>> {
+        if let Some(known) = self.known.get(path) {
+            return Ok(*known);
+        }
+        let found = self.fs.metadata(path)?;
+        self.known.insert(path.to_owned(), found);
+        Ok(found)
     }
 
     /// Returns whether something lies at the path.
@@ -79,14 +97,21 @@ impl<'a> Tree<'a> {
     /// Returns the names in a directory in ascending order; none if there is no directory.
     pub(super) fn names(&mut self, path: &str) -> Result<Vec<String>> {
         match self.resolve(path)? {
-            Some((path, it)) if it.kind == FileKind::Directory => Ok(self.fs.read_dir(&path)?),
+            Some((path, it)) if it.kind == FileKind::Directory => {
+                if let Some(names) = self.listed.get(&path) {
+                    return Ok(names.clone());
+                }
+                let names = self.fs.read_dir(&path)?;
+                self.listed.insert(path, names.clone());
+                Ok(names)
+            }
             _ => Ok(Vec::new()),
         }
     }
 
     /// Returns the target if the path itself is a symbolic link.
     pub(super) fn link(&mut self, path: &str) -> Result<Option<String>> {
-        match self.fs.metadata(path)? {
+        match self.metadata(path)? {
             Some(it) if it.kind == FileKind::Symlink => Ok(Some(self.fs.read_link(path)?)),
             _ => Ok(None),
         }

@@ -20,9 +20,8 @@ pub fn location(system: &System) -> (Place, String) {
 /// Reads the node description from the image, or returns `None` if the image is not a node.
 ///
 /// An image that an earlier version built has no description and is refused.
-pub fn read(image: &Image) -> Result<Option<NodeDescription>> {
+pub fn read(image: &Image, files: &mut Files) -> Result<Option<NodeDescription>> {
     let (place, path) = location(&image.layout().system);
-    let mut files = image.files()?;
     let fs = files.at(place)?;
     let context = || format!("reading {path}");
     match fs.metadata(&path).with_context(context)? {
@@ -37,7 +36,7 @@ pub fn read(image: &Image) -> Result<Option<NodeDescription>> {
             format!("{path} is not a file of at most {LARGEST} bytes"),
             "build the image again; the state folder keeps its identity",
         )),
-        None if was_built(&image.layout().system, &mut files)? => Err(Failure::new(
+        None if was_built(&image.layout().system, files)? => Err(Failure::new(
             Kind::Unsupported,
             format!("the image has no {path}: an earlier version of etcd-image built it"),
             "build the image again with this version; the state folder keeps the node's identity",
@@ -47,8 +46,8 @@ pub fn read(image: &Image) -> Result<Option<NodeDescription>> {
 }
 
 /// Reads the node description from the image and refuses an image that is not a node.
-pub fn required(image: &Image) -> Result<NodeDescription> {
-    let description = read(image)?;
+pub fn required(image: &Image, files: &mut Files) -> Result<NodeDescription> {
+    let description = read(image, files)?;
     description.ok_or_else(|| {
         Failure::new(
             Kind::Usage,

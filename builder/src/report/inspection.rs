@@ -65,8 +65,8 @@ pub struct Listed {
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let image = Image::open(path)?;
     let layout = image.layout();
-    let description = description::read(&image)?;
     let mut files = image.files()?;
+    let description = description::read(&image, &mut files)?;
     let (certificates, listed) = match &description {
         Some(node) => (certificates(node, &mut files)?, listed(node, &mut files)?),
         None => (Vec::new(), Vec::new()),

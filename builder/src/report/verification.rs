@@ -164,14 +164,14 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
     let mut problems = Vec::new();
     let image = Image::open(path)?;
     let mut fs = image.files()?;
-    let node = description::required(&image)?;
+    let node = description::required(&image, &mut fs)?;
     let contents = match record {
         Some(record) => compare_record(record, &mut fs, &mut problems)?,
         None => compare_description(&node, &mut fs, &mut problems)?,
     };
     let (wrong, notes) = trust.judge(&node, &mut fs)?;
     problems.extend(wrong);
-    problems.extend(check::check(&image)?.into_lines());
+    problems.extend(check::check(&image, &mut fs)?.into_lines());
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
     Ok(Checked {
         image: String::new(),
