@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::context::Values;
+use super::context::values;
 use super::inputs::Inputs;
 use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
@@ -20,7 +20,7 @@ use crate::spec::{Appliance, DATA_START, Data, ExtraFile, Node};
 /// Returns the desired state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     fits::check(inputs, node)?;
-    let values = Values::new(inputs, node)?;
+    let values = values(inputs, node)?;
     let renderer = Renderer::new(&values, inputs.overlays);
     let identity = inputs.identity(node)?;
     let mut entries = Vec::new();

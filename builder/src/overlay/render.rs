@@ -9,7 +9,6 @@ use flate2::{Compression, GzBuilder};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
 
-use super::context::Values;
 use super::source::Overlays;
 
 /// Renders strings and conditions against one node's values.
@@ -25,7 +24,7 @@ impl std::fmt::Debug for Renderer<'_> {
 }
 
 impl Renderer<'_> {
-    pub(super) fn new(values: &Values, overlays: &Overlays) -> Self {
+    pub(super) fn new(values: &serde_json::Value, overlays: &Overlays) -> Self {
         Self::with(Value::from(minijinja::value::Serde(values)), overlays)
     }
 

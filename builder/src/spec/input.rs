@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Everything that determines a cluster.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Input {
     /// Options of the command line, which take precedence over the file.
     pub flags: Flags,
@@ -29,7 +29,7 @@ pub enum Purpose {
 }
 
 /// The options that determine a cluster.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// Number of nodes (`--nodes`).
     pub nodes: Option<u32>,
@@ -54,27 +54,5 @@ pub struct TextFile {
 impl fmt::Debug for TextFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes)", self.path.display(), self.text.len())
-    }
-}
-
-impl fmt::Debug for Flags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flags")
-            .field("nodes", &self.nodes)
-            .field("base", &self.base)
-            .field("etcd", &self.etcd)
-            .field("ssh_keys", &self.ssh_keys)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Input")
-            .field("flags", &self.flags)
-            .field("config", &self.config)
-            .field("default_keys", &self.default_keys)
-            .field("purpose", &self.purpose)
-            .finish_non_exhaustive()
     }
 }
