@@ -44,10 +44,10 @@ impl Seed {
 
     /// Returns the `/etc/machine-id` of a node, marked as a version 4 UUID as machine-id(5) recommends.
     pub(super) fn machine_id(&self, node: &str) -> String {
-        let mut id = self.derive(&["machine-id", node]);
-        id[6] = id[6] & 0x0f | 0x40;
-        id[8] = id[8] & 0x3f | 0x80;
-        hex::encode(&id[..16])
+        let derived = self.derive(&["machine-id", node]);
+        let id =
+            uuid::Builder::from_random_bytes(std::array::from_fn(|at| derived[at])).into_uuid();
+        id.simple().to_string()
     }
 
     /// Returns the MBR disk signatures in the order of the nodes: never zero, and all different.
