@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use fs_err::File;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::hex;
@@ -12,7 +13,8 @@ use crate::hex;
 const CHUNK: usize = 256 << 10;
 
 /// The SHA-256 and length of a whole source, created only after all of it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Digested {
     pub(super) sha256: String,
     pub(super) size: u64,

@@ -117,11 +117,7 @@ fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Resul
         return Err(unvouched(entry));
     }
     let now = digest(&path, "hashing the cached image again", options.progress)?;
-    let expected = Pin {
-        sha256: Some(seen.raw.sha256.clone()),
-        size: Some(seen.raw.size),
-    };
-    expected.check(&path.display().to_string(), &now)?;
+    Pin::from(seen.raw.clone()).check(&path.display().to_string(), &now)?;
     note_state(entry, &seen)?;
     Ok(Some(seen))
 }

@@ -41,10 +41,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     promise.packed.check(&source, &packed)?;
     // The unpacked file must be the hashed one; otherwise the entry would have the wrong name.
     let entry = cache.entry(&packed.sha256, options.progress)?;
-    promise.packed = Pin {
-        sha256: Some(packed.sha256),
-        size: Some(packed.size),
-    };
+    promise.packed = Pin::from(packed);
     // A damaged entry can be replaced without a network.
     let replaceable = Options {
         offline: false,

@@ -20,28 +20,18 @@ pub(super) const RECORD: &str = "toml";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
-    packed: Noted,
-    raw: Noted,
+    packed: Digested,
+    raw: Digested,
     /// The state of the file when it was read; `None` until the file has its final name.
     state: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Noted {
-    sha256: String,
-    size: u64,
-}
-
 impl Record {
     pub(super) fn new(seen: &Seen, state: Option<State>) -> Self {
-        let note = |digested: &Digested| Noted {
-            sha256: digested.sha256.clone(),
-            size: digested.size,
-        };
+        let Seen { packed, raw } = seen.clone();
         Self {
-            packed: note(&seen.packed),
-            raw: note(&seen.raw),
+            packed,
+            raw,
             state: state.map(|state| state.0),
         }
     }
@@ -61,13 +51,9 @@ impl Record {
     }
 
     pub(super) fn seen(&self) -> Seen {
-        let digested = |noted: &Noted| Digested {
-            sha256: noted.sha256.clone(),
-            size: noted.size,
-        };
         Seen {
-            packed: digested(&self.packed),
-            raw: digested(&self.raw),
+            packed: self.packed.clone(),
+            raw: self.raw.clone(),
         }
     }
 }

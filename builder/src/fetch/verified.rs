@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use fs_err::File;
-use serde::{Deserialize, Serialize};
 
 use super::digest::Digested;
 use crate::failure::{Failure, Kind};
@@ -88,7 +87,7 @@ impl Promise {
 }
 
 /// A digest and a size known in advance, each only if published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pin {
     pub(super) sha256: Option<String>,
     pub(super) size: Option<u64>,
@@ -104,31 +103,31 @@ impl Pin {
 
     /// Checks the size first, because it says more about the cause of a mismatch.
     pub(super) fn check(&self, thing: &str, seen: &Digested) -> Result<()> {
-        match self.size {
-            Some(size) if size != seen.size => Err(wrong(
-                thing,
-                "size",
-                &size.to_string(),
-                &seen.size.to_string(),
-            )),
-            _ => self.check_digest(thing, &seen.sha256),
-        }
-    }
-
-    fn check_digest(&self, thing: &str, seen: &str) -> Result<()> {
-        match &self.sha256 {
-            Some(sha256) if sha256 != seen => Err(wrong(thing, "SHA-256", sha256, seen)),
-            _ => Ok(()),
-        }
+        let (what, expected, got) = match self {
+            Self {
+                size: Some(size), ..
+            } if *size != seen.size => ("size", size.to_string(), seen.size.to_string()),
+            Self {
+                sha256: Some(sha256),
+                ..
+            } if *sha256 != seen.sha256 => ("SHA-256", sha256.clone(), seen.sha256.clone()),
+            _ => return Ok(()),
+        };
+        Err(Failure::new(
+            Kind::Verification,
+            format!("wrong {what} of {thing}: expected {expected}, got {got}"),
+            "do not use it; fetch it again, over another network or mirror, and compare with what its makers publish",
+        ))
     }
 }
 
-fn wrong(thing: &str, what: &str, expected: &str, got: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Verification,
-        format!("wrong {what} of {thing}: expected {expected}, got {got}"),
-        "do not use it; fetch it again, over another network or mirror, and compare with what its makers publish",
-    )
+impl From<Digested> for Pin {
+    fn from(digested: Digested) -> Self {
+        Self {
+            sha256: Some(digested.sha256),
+            size: Some(digested.size),
+        }
+    }
 }
 
 #[cfg(test)]
