@@ -1,15 +1,17 @@
 //! Permission bits of the state directory. Systems without them protect the directory in their own way.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, Metadata};
 use std::io;
 use std::path::Path;
+
+use fs_err::{File, OpenOptions};
 
 /// Returns options for a new file that only its owner may read.
 pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 
@@ -27,12 +29,9 @@ pub(super) fn private_folder() -> DirBuilder {
 pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use anyhow::Context as _;
-
     use crate::failure::{Failure, Kind};
 
-    let metadata = std::fs::metadata(path)
-        .with_context(|| format!("reading the mode of {}", path.display()))?;
+    let metadata = fs_err::metadata(path)?;
     let mode = metadata.permissions().mode() & 0o7777;
     let of_others = mode & 0o077;
     if of_others == 0 {
@@ -56,7 +55,7 @@ pub(super) fn check_private(_path: &Path, _wanted: u32) -> anyhow::Result<()> {
 
 /// Returns whether the open file is still the one at `path`.
 pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
-    match fs::metadata(path) {
+    match fs_err::metadata(path) {
         Ok(found) => Ok(is_same(&file.metadata()?, &found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -64,13 +63,13 @@ pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 #[cfg(unix)]
-fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// The standard library exposes no file number on other systems; a recreated lock file has another creation time.
 #[cfg(not(unix))]
-fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.created().ok() == other.created().ok()
 }

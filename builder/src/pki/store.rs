@@ -6,11 +6,11 @@
 #![expect(clippy::disallowed_methods, reason = "writes the state directory")]
 
 use std::cell::Cell;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use fs_err::{File, OpenOptions};
 use zeroize::Zeroizing;
 
 use super::modes;
@@ -30,8 +30,8 @@ impl Drop for Store {
     fn drop(&mut self) {
         if self.unused.get() {
             // Best effort: an empty directory that cannot be removed is harmless.
-            let _ = fs::remove_file(self.folder.join(LOCK));
-            let _ = fs::remove_dir(&self.folder);
+            let _ = fs_err::remove_file(self.folder.join(LOCK));
+            let _ = fs_err::remove_dir(&self.folder);
         }
     }
 }
@@ -79,9 +79,9 @@ impl Store {
         {
             return Err(error);
         }
-        let lock = open_lock(&path).with_context(|| unwritable(&path))?;
-        lock.lock().with_context(|| unwritable(folder))?;
-        let is_current = modes::is_file_at(&lock, &path).with_context(|| unreadable(&path))?;
+        let lock = open_lock(&path)?;
+        lock.lock()?;
+        let is_current = modes::is_file_at(&lock, &path)?;
         Ok(is_current.then(|| Self {
             folder: folder.to_owned(),
             staged: Vec::new(),
@@ -126,8 +126,7 @@ impl Store {
     /// Writes every staged file under its temporary name.
     pub(super) fn write_all(&self) -> anyhow::Result<()> {
         for (name, bytes) in &self.staged {
-            let path = self.folder.join(name);
-            write_temporary(&path, bytes).with_context(|| unwritable(&path))?;
+            write_temporary(&self.folder.join(name), bytes)?;
         }
         Ok(())
     }
@@ -136,8 +135,8 @@ impl Store {
     pub(super) fn put_in_place(&self, count: usize) -> anyhow::Result<()> {
         for (name, _) in self.staged.iter().take(count) {
             let path = self.folder.join(name);
-            fs::rename(temporary(&path), &path).with_context(|| unwritable(&path))?;
-            sync_folder(&path).with_context(|| unwritable(&path))?;
+            fs_err::rename(temporary(&path), &path)?;
+            sync_folder(&path)?;
         }
         Ok(())
     }
@@ -193,14 +192,14 @@ fn inspect_stranger(
 }
 
 fn exists(path: &Path) -> anyhow::Result<bool> {
-    path.try_exists().with_context(|| unreadable(path))
+    Ok(fs_err::exists(path)?)
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match fs_err::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| unreadable(path)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -208,7 +207,7 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
     modes::private_folder()
         .recursive(true)
         .create(folder)
-        .with_context(|| unwritable(folder))
+        .with_context(|| format!("creating {}", folder.display()))
 }
 
 /// Opens the lock. An existing one is opened only for reading, so that a complete state may lie on a read-only disk.
@@ -222,18 +221,18 @@ fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    modes::private_folder().recursive(true).create(folder)?;
+    make_folder(folder)?;
     let temporary = temporary(path);
     // An old temporary file may have another mode, which opening it again would preserve.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+    match fs_err::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     let mut file = modes::private_file().create_new(true).open(&temporary)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    Ok(file.sync_all()?)
 }
 
 /// Returns the single temporary name of a file: the lock excludes other processes, and a leftover is overwritten.
@@ -248,20 +247,4 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     File::open(path.parent().unwrap_or(Path::new("")))?.sync_all()
-}
-
-fn unreadable(path: &Path) -> Failure {
-    Failure {
-        kind: Kind::Storage,
-        message: format!("reading {}", path.display()),
-        hint: "check who owns the state folder, or name another with --state".to_owned(),
-    }
-}
-
-fn unwritable(path: &Path) -> Failure {
-    Failure {
-        kind: Kind::Storage,
-        message: format!("writing {}", path.display()),
-        hint: "the state folder must be writable; name another with --state".to_owned(),
-    }
 }

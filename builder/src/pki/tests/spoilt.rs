@@ -192,7 +192,8 @@ fn a_file_is_not_a_folder() {
 fn a_place_that_cannot_be_written_is_a_storage_failure() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = open(&file.path().join("state"), &cluster(""), NOW).unwrap_err();
-    let failure: &Failure = error.downcast_ref().unwrap();
-    assert_eq!(failure.kind, Kind::Storage);
-    assert!(!failure.hint.is_empty());
+    let (kind, hint) = crate::failure::explain(&error);
+    assert_eq!(kind, Kind::Storage);
+    let expected = "check that the path exists, that you may use it and that its disk has room";
+    assert_eq!(hint, expected);
 }
