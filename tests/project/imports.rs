@@ -96,7 +96,6 @@ fn an_import_of_a_later_module_is_seen() {
 }
 
 #[test]
-#[ignore = "a circle remains in fetch"]
 fn no_two_files_use_each_other() {
     for (crate_name, root) in [
         ("etcd-image", "builder/src/"),

@@ -56,13 +56,12 @@ pub mod ext4;
 pub mod fat;
 
 mod audit;
-mod foreign;
 mod record;
+mod signatures;
 mod units;
 
 pub use audit::audit;
-pub use error::{Class, Corrupt, Error, Refused, Result, StorageError, Unsupported};
-pub use foreign::Foreign;
+pub use error::{Class, Corrupt, Error, Foreign, Refused, Result, StorageError, Unsupported};
 pub use fs::{Attributes, FileKind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, SharedContents, Storage, Window};
 pub use table::{Partition, PartitionKind, PartitionTable};

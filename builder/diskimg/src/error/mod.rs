@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 mod corrupt;
+mod foreign;
 mod refused;
 mod unsupported;
 
 pub use corrupt::Corrupt;
+pub use foreign::Foreign;
 pub use refused::Refused;
 pub use unsupported::Unsupported;
 

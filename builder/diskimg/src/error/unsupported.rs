@@ -2,8 +2,8 @@
 
 use thiserror::Error as ThisError;
 
+use super::foreign::Foreign;
 use crate::ext4::FeatureSet;
-use crate::foreign::Foreign;
 
 /// The image may be valid, but this crate does not support it.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]

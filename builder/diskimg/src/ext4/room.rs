@@ -4,7 +4,6 @@ use fs_ext4::inode::Inode;
 
 use super::failure::{from_engine, is_no_inode, is_no_space};
 use super::superblock::Superblock;
-use super::writer::Ext4Writer;
 use crate::error::{Error, Refused, Result};
 use crate::units::Sectors;
 
@@ -31,46 +30,50 @@ impl Freed {
     }
 }
 
-impl Ext4Writer {
-    /// Fails if `content` bytes do not fit, before anything is changed.
-    pub(super) fn check_room(&self, path: &str, content: u64, freed: Freed) -> Result<()> {
-        let superblock = self.superblock()?;
-        if superblock.free_inodes_count == 0 && freed.inodes == 0 {
-            return Err(no_inodes(path, &superblock));
-        }
-        let free = superblock.free_bytes()?;
-        let freed = freed.sectors.checked_mul(Sectors::SIZE);
-        let need = need(content, superblock.block_size.get().into());
-        let path = path.to_owned();
-        match (freed.and_then(|freed| free.checked_add(freed)), need) {
-            (Some(free), Some(need)) if need <= free => Ok(()),
-            (Some(free), Some(need)) => Err(Refused::NoSpace { path, need, free }.into()),
-            _ => Err(Refused::FileTooLarge {
-                path,
-                size: content,
-            }
-            .into()),
-        }
+/// Fails if `content` bytes do not fit, before anything is changed.
+pub(super) fn check_room(
+    superblock: &Superblock,
+    path: &str,
+    content: u64,
+    freed: Freed,
+) -> Result<()> {
+    if superblock.free_inodes_count == 0 && freed.inodes == 0 {
+        return Err(no_inodes(path, superblock));
     }
+    let free = superblock.free_bytes()?;
+    let freed = freed.sectors.checked_mul(Sectors::SIZE);
+    let need = need(content, superblock.block_size.get().into());
+    let path = path.to_owned();
+    match (freed.and_then(|freed| free.checked_add(freed)), need) {
+        (Some(free), Some(need)) if need <= free => Ok(()),
+        (Some(free), Some(need)) => Err(Refused::NoSpace { path, need, free }.into()),
+        _ => Err(Refused::FileTooLarge {
+            path,
+            size: content,
+        }
+        .into()),
+    }
+}
 
-    /// Returns the engine's error, with "no space" and "no inodes" as [`Refused`].
-    pub(super) fn failed(&self, error: fs_ext4::Error, path: &str, need: u64) -> Error {
-        let (no_inode, no_space) = (is_no_inode(&error), is_no_space(&error));
-        if !no_inode && !no_space {
-            return from_engine(error, path);
+/// Returns the engine's error, with "no space" and "no inodes" as [`Refused`].
+pub(super) fn explain(
+    error: fs_ext4::Error,
+    superblock: impl FnOnce() -> Result<Superblock>,
+    path: &str,
+    need: u64,
+) -> Error {
+    let (no_inode, no_space) = (is_no_inode(&error), is_no_space(&error));
+    if !no_inode && !no_space {
+        return from_engine(error, path);
+    }
+    let free = |superblock: &Superblock| superblock.free_bytes();
+    match superblock().and_then(|found| Ok((free(&found)?, found))) {
+        Ok((_, superblock)) if no_inode => no_inodes(path, &superblock),
+        Ok((free, _)) => {
+            let path = path.to_owned();
+            Refused::NoSpace { path, need, free }.into()
         }
-        let free = |superblock: &Superblock| superblock.free_bytes();
-        match self
-            .superblock()
-            .and_then(|found| Ok((free(&found)?, found)))
-        {
-            Ok((_, superblock)) if no_inode => no_inodes(path, &superblock),
-            Ok((free, _)) => {
-                let path = path.to_owned();
-                Refused::NoSpace { path, need, free }.into()
-            }
-            Err(error) => error,
-        }
+        Err(error) => error,
     }
 }
 

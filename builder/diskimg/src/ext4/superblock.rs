@@ -6,8 +6,8 @@ use std::num::NonZero;
 
 use super::features::{BITS_64, Features, METADATA_CSUM};
 use crate::error::{Corrupt, Result, Unsupported};
-use crate::foreign::Foreign;
 use crate::record::Record;
+use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::product;
 
@@ -58,7 +58,7 @@ impl Superblock {
         let found = record.u16::<0x38>();
         if found != MAGIC {
             let damage = Corrupt::SuperblockMagic { found };
-            return Err(Foreign::or(storage, "an ext4 file system", damage));
+            return Err(found_instead(storage, "an ext4 file system", damage));
         }
         let features = Features {
             compat: record.u32::<0x5C>(),

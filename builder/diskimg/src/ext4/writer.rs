@@ -9,7 +9,7 @@ use super::clock::{Clock, FixedRuntime};
 use super::device::Ext4Device;
 use super::failure::from_engine;
 use super::gate::gate;
-use super::room::Freed;
+use super::room::{self, Freed};
 use super::superblock::Superblock;
 use crate::error::{Error, Refused, Result};
 use crate::fs::{Attributes, DirectoryTree, FileKind, Path, WriteFs, find, parent};
@@ -57,6 +57,14 @@ impl Ext4Writer {
             time: clock.time,
             broken: None,
         })
+    }
+
+    fn check_room(&self, path: &str, content: u64, freed: Freed) -> Result<()> {
+        room::check_room(&self.superblock()?, path, content, freed)
+    }
+
+    fn failed(&self, error: fs_ext4::Error, path: &str, need: u64) -> Error {
+        room::explain(error, || self.superblock(), path, need)
     }
 
     pub(super) fn superblock(&self) -> Result<Superblock> {

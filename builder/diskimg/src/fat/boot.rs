@@ -5,8 +5,8 @@
 use std::num::NonZero;
 
 use crate::error::{Corrupt, Error, Result, Unsupported};
-use crate::foreign::Foreign;
 use crate::record::Record;
+use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::{Sectors, product};
 
@@ -54,7 +54,7 @@ impl BootSector {
     /// Reads and checks the boot sector of the volume in `storage`, and that the volume is not larger than `storage`.
     pub(super) fn read(storage: &dyn Storage) -> Result<Self> {
         Self::parse(storage).map_err(|error| match error {
-            Error::Corrupt(damage) => Foreign::or(storage, "a FAT file system", damage),
+            Error::Corrupt(damage) => found_instead(storage, "a FAT file system", damage),
             error => error,
         })
     }

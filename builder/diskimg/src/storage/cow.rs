@@ -1,37 +1,16 @@
 //! Copy-on-write storage: changes on top of a base that is never written.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::block::{BLOCK_LEN, Block};
+use super::changes::{Changed, Changes};
 use super::runs::Runs;
-use super::shared::{SharedBlock, SharedContents};
+use super::shared::SharedContents;
 use super::{Storage, check_buffer, part, part_mut, read_vec};
 use crate::error::{Result, StorageError};
 use crate::units::length;
-
-/// The changed blocks. The last block of the storage may be shorter than the others.
-pub(super) type Changes = BTreeMap<Block, Changed>;
-
-/// The new bytes of a block.
-#[derive(Debug)]
-pub(super) enum Changed {
-    /// Bytes of this storage alone.
-    Own(Box<[u8]>),
-    /// Bytes that several storages refer to.
-    Shared(SharedBlock),
-}
-
-impl Changed {
-    pub(super) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(block) => block.bytes(),
-        }
-    }
-}
 
 /// A base storage with changes held in memory, 4 KiB blocks at a time.
 ///

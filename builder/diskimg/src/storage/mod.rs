@@ -6,6 +6,7 @@ use crate::error::{Result, StorageError};
 use crate::units::length;
 
 mod block;
+mod changes;
 mod cow;
 mod file;
 mod memory;

@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 
 use super::Storage;
 use super::block::Block;
-use super::cow::{Changed, Changes};
+use super::changes::{Changed, Changes};
 use crate::error::Result;
 use crate::units::length;
 

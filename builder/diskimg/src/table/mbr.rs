@@ -5,8 +5,8 @@
 
 use super::{Partition, PartitionKind};
 use crate::error::{Corrupt, Refused, Result};
-use crate::foreign::Foreign;
 use crate::record::Record;
+use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::Sectors;
 
@@ -73,13 +73,13 @@ impl Mbr {
     pub(super) fn read(storage: &dyn Storage) -> Result<Self> {
         let size = storage.size();
         if size < Sectors::SIZE {
-            return Err(Foreign::or(storage, TABLE, Corrupt::TooShort { size }));
+            return Err(found_instead(storage, TABLE, Corrupt::TooShort { size }));
         }
         let sector = Record::<512>::read(storage, 0)?;
         let found = sector.u16::<510>();
         if found != SIGNATURE {
             let damage = Corrupt::NoTable { found };
-            return Err(Foreign::or(storage, TABLE, damage));
+            return Err(found_instead(storage, TABLE, damage));
         }
         let entries = [
             sector.bytes::<446, 16>(),

@@ -2,25 +2,9 @@
 //!
 //! The signatures are those of `file(1)` and `blkid(8)`.
 
-use std::fmt;
-
+use crate::error::Foreign::{self, Other, Packed, VirtualDisk, Volume};
 use crate::error::{Corrupt, Error, Result, Unsupported};
 use crate::storage::Storage;
-
-/// A format that is recognized by its signature but not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Foreign {
-    /// An archive or a compressed file, whose content may be an image.
-    Packed(&'static str),
-    /// A virtual disk, which `qemu-img` converts to a raw image.
-    VirtualDisk(&'static str),
-    /// A partition's content: another file system, a volume manager's, or an encrypted one.
-    Volume(&'static str),
-    /// Something that holds no system at all.
-    Other(&'static str),
-}
-
-use Foreign::{Other, Packed, VirtualDisk, Volume};
 
 /// Signatures: offset in bytes, bytes, format. The first match counts.
 const SIGNATURES: &[(u64, &[u8], Foreign)] = &[
@@ -72,39 +56,28 @@ const SIGNATURES: &[(u64, &[u8], Foreign)] = &[
     (0, b"<html", Other("a web page")),
 ];
 
-impl Foreign {
-    /// Returns the format whose signature `storage` has.
-    pub fn recognize(storage: &dyn Storage) -> Result<Option<Self>> {
-        for (offset, signature, format) in SIGNATURES {
-            let mut found = vec![0; signature.len()];
-            match storage.read_at(*offset, &mut found) {
-                Ok(()) if found == *signature => return Ok(Some(*format)),
-                Ok(()) | Err(Error::Storage(crate::StorageError::OutOfRange { .. })) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Returns the error for `storage`, which is not `wanted`: what it is instead, or else `damage`. A damaged file system
-    /// still has its own signature.
-    pub(crate) fn or(storage: &dyn Storage, wanted: &'static str, damage: Corrupt) -> Error {
-        match Self::recognize(storage) {
-            Ok(Some(found)) if found.to_string() != wanted => {
-                Unsupported::Foreign { found, wanted }.into()
-            }
-            Ok(_) => damage.into(),
-            Err(error) => error,
+/// Returns the format whose signature `storage` has.
+fn recognize(storage: &dyn Storage) -> Result<Option<Foreign>> {
+    for (offset, signature, format) in SIGNATURES {
+        let mut found = vec![0; signature.len()];
+        match storage.read_at(*offset, &mut found) {
+            Ok(()) if found == *signature => return Ok(Some(*format)),
+            Ok(()) | Err(Error::Storage(crate::StorageError::OutOfRange { .. })) => {}
+            Err(error) => return Err(error),
         }
     }
+    Ok(None)
 }
 
-impl fmt::Display for Foreign {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Packed(name) | Volume(name) | Other(name) => f.write_str(name),
-            VirtualDisk(format) => write!(f, "a virtual disk in {format} format"),
+/// Returns the error for `storage`, which is not `wanted`: what it is instead, or else `damage`. A damaged file system
+/// still has its own signature.
+pub(crate) fn found_instead(storage: &dyn Storage, wanted: &'static str, damage: Corrupt) -> Error {
+    match recognize(storage) {
+        Ok(Some(found)) if found.to_string() != wanted => {
+            Unsupported::Foreign { found, wanted }.into()
         }
+        Ok(_) => damage.into(),
+        Err(error) => error,
     }
 }
 
@@ -119,10 +92,10 @@ mod tests {
             let start = usize::try_from(*offset).unwrap();
             let mut bytes = vec![0; start];
             bytes.extend_from_slice(signature);
-            let found = Foreign::recognize(&Memory::new(bytes));
+            let found = recognize(&Memory::new(bytes));
             assert_eq!(found, Ok(Some(*format)));
         }
-        assert_eq!(Foreign::recognize(&Memory::new(vec![0; 1 << 17])), Ok(None));
-        assert_eq!(Foreign::recognize(&Memory::new(Vec::new())), Ok(None));
+        assert_eq!(recognize(&Memory::new(vec![0; 1 << 17])), Ok(None));
+        assert_eq!(recognize(&Memory::new(Vec::new())), Ok(None));
     }
 }
