@@ -32,17 +32,23 @@ impl Links {
         Ok(Self::default())
     }
 
-    /// Connects a cable to node number `index`.
+    /// Connects a cable to node number `index`, which is off: its kernel answers no ARP request until [`Self::power`].
     pub(super) fn plug(&mut self, index: usize, address: IpAddr) -> Result<()> {
         ip(&format!("netns add n{index}"))?;
         ip(&format!(
             "link add v{index} type veth peer name eth0 netns n{index}"
         ))?;
-        ip(&format!("link set v{index} master br0 up"))?;
+        ip(&format!("link set v{index} master br0"))?;
         ip(&format!("-n n{index} link set lo up"))?;
         ip(&format!("-n n{index} link set eth0 up"))?;
         self.addresses.push(address);
         self.address(index, address)
+    }
+
+    /// Switches the network interface of a node on or off with the node.
+    pub(super) fn power(&self, index: usize, on: bool) -> Result<()> {
+        let state = if on { "up" } else { "down" };
+        ip(&format!("link set v{index} {state}"))
     }
 
     /// Gives a node another address.

@@ -23,6 +23,7 @@ impl Lab {
         }
         self.history
             .add(&format!("switch {} on", self.nodes[index].name()));
+        self.links.power(index, true)?;
         self.nodes[index].start()?;
         self.announce();
         Ok(())
@@ -39,6 +40,7 @@ impl Lab {
         if self.nodes[index].is_on() {
             self.fault(&format!("cut the power of {}", self.nodes[index].name()));
             self.nodes[index].cut()?;
+            self.links.power(index, false)?;
             self.announce();
         }
         Ok(())
