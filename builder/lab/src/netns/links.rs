@@ -46,7 +46,7 @@ impl Links {
     }
 
     /// Switches the network interface of a node on or off with the node.
-    pub(super) fn power(&self, index: usize, on: bool) -> Result<()> {
+    pub(super) fn power(index: usize, on: bool) -> Result<()> {
         let state = if on { "up" } else { "down" };
         ip(&format!("link set v{index} {state}"))
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::lab::Lab;
+use super::links::Links;
 use super::node;
 use super::violation::{Invariant, violated};
 
@@ -23,7 +24,7 @@ impl Lab {
         }
         self.history
             .add(&format!("switch {} on", self.nodes[index].name()));
-        self.links.power(index, true)?;
+        Links::power(index, true)?;
         self.nodes[index].start()?;
         self.announce();
         Ok(())
@@ -40,7 +41,7 @@ impl Lab {
         if self.nodes[index].is_on() {
             self.fault(&format!("cut the power of {}", self.nodes[index].name()));
             self.nodes[index].cut()?;
-            self.links.power(index, false)?;
+            Links::power(index, false)?;
             self.announce();
         }
         Ok(())
