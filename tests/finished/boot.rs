@@ -177,3 +177,15 @@ fn a_boot_that_leads_elsewhere() {
         ],
     );
 }
+
+#[test]
+fn a_kernel_that_ubuntu_core_names() {
+    let sound = Sound::of("ubuntu-core-24");
+    sound.shows(|_| (), &[]);
+    sound.shows(
+        |it| {
+            it.boot_edit("config.txt", "kernel=kernel.img", "kernel=gone.img");
+        },
+        &["the boot partition has no kernel /systems/20240603/kernel/gone.img"],
+    );
+}

@@ -72,6 +72,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("HostKey /etc/ssh/other", ""),
     ("UsePAM no", ""),
     (
+        "Port 2222",
+        "sshd listens on port 2222, which the node's firewall closes (`[appliance] ports`)",
+    ),
+    ("Port 2222\nPort 22", ""),
+    (
         "RevokedKeys /etc/ssh/revoked",
         "sshd reads /etc/ssh/revoked, which does not exist (RevokedKeys)",
     ),

@@ -74,6 +74,13 @@ fn a_network_that_nothing_configures() {
             "/etc/network/interfaces configures eth0, which NetworkManager then leaves alone",
         ],
     );
+    sound.shows(
+        |it| {
+            let path = "/etc/NetworkManager/conf.d/a.conf";
+            it.write(path, "[keyfile]\nunmanaged-devices=mac:0;interface-name:eth0\n");
+        },
+        &["/etc/NetworkManager/conf.d/a.conf excludes eth0 from NetworkManager (unmanaged-devices)"],
+    );
     let ubuntu = Sound::of("ubuntu-server-24.04");
     ubuntu.shows(
         |it| {

@@ -26,7 +26,10 @@ impl Sound {
         let scene = Scene::with(base);
         scene.build(&["--nodes", "1"]);
         let disk = Disk::open(&scene.image_path("etcd1"));
-        let [boot, root] = [0, 1].map(|index| disk.partitions[index].start);
+        let mut starts = disk.partitions.iter().map(|it| it.start);
+        let boot = starts.next().unwrap();
+        // Ubuntu Core makes its root at the first boot.
+        let root = starts.next().unwrap_or_default();
         Self { scene, boot, root }
     }
 

@@ -133,6 +133,20 @@ pub(super) fn check(boot: &mut Tree<'_>, findings: &mut Findings) -> Result<Vec<
     Ok(commands)
 }
 
+/// Checks the kernel that Ubuntu Core's `config.txt` names. snapd keeps the other boot files.
+pub(super) fn check_core(boot: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let text = expanded(boot)?;
+    let config = firmware_config::parse(&text, &["pi4"], KERNEL);
+    let is_named = ConfigTxt::parse(&text).get("kernel", &["pi4"]).is_some();
+    if is_named && !boot.exists(&config.kernel)? {
+        findings.add(format!(
+            "the boot partition has no kernel {}",
+            config.kernel
+        ));
+    }
+    Ok(())
+}
+
 /// Returns `config.txt` with the files that it includes in place of their names.
 fn expanded(boot: &mut Tree<'_>) -> Result<String> {
     let mut out = String::new();

@@ -32,7 +32,9 @@ pub fn check(image: &Image, files: &mut Files) -> Result<Findings> {
     let mut findings = Findings::default();
     match image.layout().system {
         System::Root(_) => check_root(image, files, &node, &mut findings)?,
-        System::Writable(_) | System::Seed(_) => {}
+        System::Writable(_) | System::Seed(_) => {
+            firmware::check_core(&mut Tree::new(files.at(Place::Boot)?), &mut findings)?;
+        }
     }
     Ok(findings)
 }

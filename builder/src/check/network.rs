@@ -52,6 +52,7 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
         .filter_map(|line| line.strip_prefix("interface-name="));
     if let Some(interface) = interface.next() {
         check_ifupdown(interface.trim(), root, findings)?;
+        check_unmanaged(interface.trim(), root, findings)?;
     }
     Ok(())
 }
@@ -71,6 +72,32 @@ fn check_ifupdown(interface: &str, root: &mut Tree<'_>, findings: &mut Findings)
         findings.expect(
             !text.lines().any(takes),
             format!("{path} configures {interface}, which NetworkManager then leaves alone"),
+        );
+    }
+    Ok(())
+}
+
+/// Reports settings of `NetworkManager` that exclude the interface by its name.
+fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let mut paths = vec!["/etc/NetworkManager/NetworkManager.conf".to_owned()];
+    for folder in [
+        "/usr/lib/NetworkManager/conf.d",
+        "/etc/NetworkManager/conf.d",
+    ] {
+        let names = root.names(folder)?.into_iter();
+        paths.extend(names.map(|name| format!("{folder}/{name}")));
+    }
+    for path in paths {
+        let text = root.text(&path)?.unwrap_or_default();
+        let lists = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("unmanaged-devices="));
+        let mut devices = lists.flat_map(|list| list.split([',', ';']));
+        let is_excluded =
+            devices.any(|it| it.trim().strip_prefix("interface-name:") == Some(interface));
+        findings.expect(
+            !is_excluded,
+            format!("{path} excludes {interface} from NetworkManager (unmanaged-devices)"),
         );
     }
     Ok(())

@@ -30,6 +30,7 @@ pub(super) fn check(
     };
     check_settings(node, accounts, &config, findings);
     check_access(user, &groups, &config, findings);
+    check_port(&config, root, findings)?;
     check_host_keys(node, &config, root, findings)?;
     if !node.login.authorized_keys.is_empty() {
         check_keys(node, accounts, &config, root, findings)?;
@@ -124,6 +125,25 @@ fn check_access(user: &str, groups: &[&str], config: &SshdConfig, findings: &mut
         !denied.iter().any(names_group),
         format!("sshd refuses a group of user `{user}` (DenyGroups)"),
     );
+}
+
+/// Checks that the firewall opens the port that the base gave to sshd.
+fn check_port(config: &SshdConfig, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let ports: Vec<&str> = config.all("Port").flatten().map(String::as_str).collect();
+    let rules = root.text("/etc/nftables.conf")?.unwrap_or_default();
+    let opened = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("tcp dport {"));
+    let opened: Vec<&str> = opened.flat_map(|list| list.split([',', ' '])).collect();
+    // Port 22 is the user's to close.
+    let is_open = |port: &&str| *port == "22" || opened.contains(port);
+    if !ports.is_empty() && !opened.is_empty() && !ports.iter().any(is_open) {
+        findings.add(format!(
+            "sshd listens on port {}, which the node's firewall closes (`[appliance] ports`)",
+            ports.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Checks that sshd has the node's host key, and the files without which it refuses everyone.
