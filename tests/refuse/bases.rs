@@ -152,6 +152,21 @@ fn what_only_the_finished_image_shows_is_told_at_once() {
     );
 }
 
+#[test]
+fn allocation_maps_that_contradict_the_files() {
+    let hint = "get the image anew and compare its digest; this one is damaged";
+    refused(
+        "raspios-trixie+bad-bitmap",
+        "checking partition 2: block group 0 states 31476 free blocks, its bitmap shows 31477",
+        hint,
+    );
+    refused(
+        "raspios-trixie+bad-chain",
+        "checking partition 1: the two FATs differ at byte 16424 of the volume",
+        hint,
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn an_image_in_the_place_of_the_base() {

@@ -12,7 +12,7 @@ use super::core::{self, Core};
 use super::files::{Files, rootless};
 use super::layout::{Layout, Part, System};
 use super::os_release::OsRelease;
-use super::partitions::{check_ext4, check_fat, open_ext4, open_fat, part};
+use super::partitions::{check_fs, open_ext4, open_fat, part};
 use super::used;
 use crate::failure::{Failure, Kind};
 
@@ -146,15 +146,15 @@ fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
 fn check(storage: &Arc<dyn Storage>) -> Result<Known> {
     if let Some(core) = recognized(storage)? {
         let known = core.check(storage)?;
-        check_fat(&core.boot, storage)?;
+        check_fs(&core.boot, storage)?;
         if let Some(writable) = &core.writable {
-            check_ext4(writable, storage)?;
+            check_fs(writable, storage)?;
         }
         return Ok(known);
     }
     let table = table(&**storage)?;
-    check_fat(boot(&table)?, storage)?;
-    check_ext4(root(&table, storage)?, storage)?;
+    check_fs(boot(&table)?, storage)?;
+    check_fs(root(&table, storage)?, storage)?;
     Ok(Known::default())
 }
 

@@ -28,18 +28,10 @@ pub(super) fn open_fat(
     diskimg::fat::FatReader::open(Arc::new(window)).with_context(context)
 }
 
-/// Refuses a FAT file system that must not be edited.
-pub(super) fn check_fat(boot: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
-    let context = || format!("checking partition {}", boot.number);
-    diskimg::fat::gate(&boot.window(storage)?).with_context(context)?;
-    Ok(())
-}
-
-/// Refuses an ext4 file system that must not be edited.
-pub(super) fn check_ext4(root: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
-    let context = || format!("checking partition {}", root.number);
-    diskimg::ext4::gate(&root.window(storage)?).with_context(context)?;
-    Ok(())
+/// Refuses a file system that must not be edited: one with an unknown feature, or whose allocation maps contradict its files.
+pub(super) fn check_fs(partition: &Partition, storage: &Arc<dyn Storage>) -> Result<()> {
+    let context = || format!("checking partition {}", partition.number);
+    diskimg::audit(partition, storage).with_context(context)
 }
 
 /// Describes a partition with its file system, `fat` or `ext4`.
