@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::boot;
 use crate::cli::{self, Args, Command, Environment, Voice};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::job::Job;
 use crate::report::{self, Summary};
 use crate::{recipe, spec};
@@ -74,8 +74,7 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
 fn must_exist(path: &Path) -> Result<()> {
     match path.exists() {
         true => Ok(()),
-        false => Err(Failure::new(
-            Kind::Usage,
+        false => Err(Kind::Usage.error(
             format!("{} does not exist", path.display()),
             "check the path",
         )),
@@ -92,10 +91,8 @@ fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) ->
     };
     match std::io::stdout().lock().write_all(out.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.context(Failure {
-            kind: Kind::Storage,
-            message: "writing to standard output".to_owned(),
-            hint: "is the disk it goes to full?".to_owned(),
-        }),
+        done => done.context(
+            Kind::Storage.context("writing to standard output", "is the disk it goes to full?"),
+        ),
     }
 }

@@ -36,6 +36,20 @@ impl Kind {
             Self::Unhealthy => 6,
         }
     }
+
+    /// Returns an error of this kind, ready for `?` or `return Err(...)`.
+    pub fn error(self, message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        self.context(message, hint).into()
+    }
+
+    /// Returns the context that gives another error this kind and this next step.
+    pub fn context(self, message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure {
+            kind: self,
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
 }
 
 /// An error with its kind and the next step; the root of an `anyhow` chain.
@@ -47,18 +61,6 @@ pub struct Failure {
     pub message: String,
     /// The next step, printed after `hint:`.
     pub hint: String,
-}
-
-impl Failure {
-    /// Returns a failure as an `anyhow::Error`, ready for `?` or `return Err(...)`.
-    #[allow(clippy::new_ret_no_self, reason = "always used as an anyhow error")]
-    pub fn new(kind: Kind, message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-        anyhow::Error::new(Self {
-            kind,
-            message: message.into(),
-            hint: hint.into(),
-        })
-    }
 }
 
 /// Parses a TOML text; the error is one line that names the line.
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn every_error_has_a_kind_and_a_next_step() {
         let system = || std::io::Error::from(std::io::ErrorKind::NotFound);
-        let own = || Failure::new(Kind::Usage, "a", "look at b");
+        let own = || Kind::Usage.error("a", "look at b");
         let disk = |error: diskimg::Error| anyhow!(error).context("reading c");
         let cases = [
             (own(), Kind::Usage, "look at b"),

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::apply::{self, OutputFolder, Staged};
 use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::description::BaseFacts;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, Verified};
 use crate::inspect::{self, Image, SignedModels};
 use crate::overlay::{self, Overlays};
@@ -147,8 +147,7 @@ impl Job {
         {
             return Ok(());
         }
-        Err(Failure::new(
-            Kind::Usage,
+        Err(Kind::Usage.error(
             "`--mirror` is given, and neither the base nor etcd is made of Debian's packages",
             "leave it out, or take `--base debian-trixie` or `--etcd debian`",
         ))
@@ -247,8 +246,7 @@ impl Job {
             .as_deref()
             .or(self.environment.cache.as_deref());
         let cache = named.ok_or_else(|| {
-            Failure::new(
-                Kind::Usage,
+            Kind::Usage.error(
                 "no home folder, so no default cache folder",
                 "name one with --cache",
             )

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::spec::{Base, Cluster, Node};
 
 /// Fails if the image of a node would get the path of the base, also through links.
@@ -16,8 +16,7 @@ pub(crate) fn refuse(cluster: &Cluster, nodes: &[&Node], out: &Path) -> Result<(
     for node in nodes {
         let image = out.join(format!("{}.img", node.name));
         if real(base).is_some_and(|base| Some(base) == real(&image)) {
-            return Err(Failure::new(
-                Kind::Usage,
+            return Err(Kind::Usage.error(
                 format!(
                     "the image of node {} would replace the base: {}",
                     node.name,

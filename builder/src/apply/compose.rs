@@ -204,12 +204,7 @@ fn write_runs(edited: &CowStorage, mut file: &File) -> Result<()> {
 }
 
 fn no_room(out: &OutputFolder, name: &str) -> Failure {
-    Failure {
-        kind: Kind::Storage,
-        message: format!("writing {}", out.path().join(name).display()),
-        hint: "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`"
-            .to_owned(),
-    }
+    Kind::Storage.context(format!("writing {}", out.path().join(name).display()), "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`")
 }
 
 #[cfg(test)]

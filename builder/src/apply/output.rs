@@ -145,8 +145,7 @@ fn lock(path: &Path) -> Result<File> {
     let file = options.open(&path).with_context(|| unwritable(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::new(
-            Kind::Storage,
+        Err(TryLockError::WouldBlock) => Err(Kind::Storage.error(
             format!(
                 "another build is writing to {}",
                 path.parent().unwrap_or(&path).display()
@@ -159,12 +158,10 @@ fn lock(path: &Path) -> Result<File> {
 
 /// Returns the failure to attach to an I/O error: the place and the next step.
 fn unwritable(path: &Path) -> Failure {
-    Failure {
-        kind: Kind::Storage,
-        message: format!("writing {}", path.display()),
-        hint: "make sure the folder is writable and has room, or name another one with `--out`"
-            .to_owned(),
-    }
+    Kind::Storage.context(
+        format!("writing {}", path.display()),
+        "make sure the folder is writable and has room, or name another one with `--out`",
+    )
 }
 
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{CowStorage, FileKind, ReadFs};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::{Files, Image, Place};
 use crate::plan::{Action, Plan, Step};
 
@@ -55,9 +55,7 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
 }
 
 fn mismatch(what: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Corrupt,
-        format!("{what} was written but reads back differently"),
+    Kind::Corrupt.error(format!("{what} was written but reads back differently"),
         "the base's file system is damaged, or this is a defect of etcd-image: please report it with the base's name",
     )
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use lab::qemu;
 
 use super::node::text;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::firmware_config::{self, KERNEL};
 use crate::inspect::Image;
 
@@ -41,8 +41,7 @@ impl Borrowed {
 }
 
 fn no_initramfs() -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         "the Debian base has no initramfs",
         "name a Debian arm64 kernel and its initramfs with `--kernel` and `--initrd`",
     )

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::{BootOptions, Environment};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The result of a boot, which cannot exist here.
 #[derive(Debug, Serialize)]
@@ -30,9 +30,7 @@ pub fn boot(
 
 /// Returns the error that explains why `boot` is not supported.
 pub fn inside() -> Result<()> {
-    Err(Failure::new(
-        Kind::Unsupported,
-        "booting images needs Linux: a network of its own for the nodes",
+    Err(Kind::Unsupported.error("booting images needs Linux: a network of its own for the nodes",
         "run `etcd-image boot` on Linux, or in a Linux virtual machine; the images are the same everywhere",
     ))
 }

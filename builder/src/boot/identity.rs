@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use crate::description::{self, NetworkFacts, NodeDescription, Role};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::{Image, System};
 use crate::pki;
 
@@ -38,25 +38,21 @@ impl Identity {
 fn check_network(network: &NetworkFacts) -> Result<()> {
     match network.wifi {
         false => Ok(()),
-        true => Err(Failure::new(
-            Kind::Unsupported,
-            "the node's network is Wi-Fi, which QEMU does not have",
+        true => Err(Kind::Unsupported.error("the node's network is Wi-Fi, which QEMU does not have",
             "to try the cluster, build it once without `[network] wifi`, with --out and --state of its own",
         )),
     }
 }
 
 fn no_certificate() -> anyhow::Error {
-    Failure::new(
-        Kind::Corrupt,
+    Kind::Corrupt.error(
         "the node's description names no server certificate",
         "build the image again; the state folder keeps its identity",
     )
 }
 
 fn old_core() -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         "Ubuntu Core 18 keeps its kernel in a snap, where no emulator finds it",
         "flash the images; `etcd-image verify` looks at them without booting",
     )

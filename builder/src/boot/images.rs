@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use lab::qemu::Machine;
 
 use super::node::Node;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Returns the nodes of the images, in the order of their cluster, and the directory of the images.
 pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, PathBuf)> {
@@ -43,8 +43,7 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     paths.sort();
     match paths.is_empty() {
         false => Ok(paths),
-        true => Err(Failure::new(
-            Kind::Usage,
+        true => Err(Kind::Usage.error(
             format!("no image in {}", shown(targets)),
             "write some with `etcd-image build --nodes 3`, or name a folder or images",
         )),
@@ -55,8 +54,7 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn named(target: &Path) -> Result<&Path> {
     match target.is_file() {
         true => Ok(target),
-        false => Err(Failure::new(
-            Kind::Usage,
+        false => Err(Kind::Usage.error(
             format!("there is no image {}", target.display()),
             "name images, or the folder that `etcd-image build` wrote",
         )),
@@ -67,8 +65,7 @@ fn named(target: &Path) -> Result<&Path> {
 fn complete(nodes: &[Node]) -> Result<()> {
     let mut names = BTreeSet::new();
     if let Some(double) = nodes.iter().find(|node| !names.insert(&node.name)) {
-        return Err(Failure::new(
-            Kind::Usage,
+        return Err(Kind::Usage.error(
             format!("two images are node {}", double.name),
             "name one image per node",
         ));
@@ -79,9 +76,7 @@ fn complete(nodes: &[Node]) -> Result<()> {
         .map(|name| name.as_str())
         .collect();
     if !missing.is_empty() {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!(
+        return Err(Kind::Usage.error(format!(
                 "the cluster has {} members, but there is no image of {}",
                 members.len(),
                 missing.join(", ")
@@ -94,8 +89,7 @@ fn complete(nodes: &[Node]) -> Result<()> {
         .find(|node| node.members.len() != members.len())
     {
         None => Ok(()),
-        Some(stranger) => Err(Failure::new(
-            Kind::Usage,
+        Some(stranger) => Err(Kind::Usage.error(
             format!(
                 "{} belongs to another cluster: its members are {}",
                 stranger.name,

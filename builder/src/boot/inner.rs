@@ -8,7 +8,7 @@ use lab::qemu;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Kind, explain};
+use crate::failure::{Kind, explain};
 
 /// The answer of the inner program.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,12 +48,11 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
             hint,
         }) => {
             inner.wait().context("waiting for the machines to stop")?;
-            Err(Failure::new(kind(code), message, hint))
+            Err(kind(code).error(message, hint))
         }
         None => {
             let status = inner.wait().context("waiting for the machines to stop")?;
-            Err(Failure::new(
-                Kind::Unhealthy,
+            Err(Kind::Unhealthy.error(
                 format!("the part that watches the machines ended: {status}"),
                 "something killed it, perhaps for want of memory: see `dmesg`",
             ))
@@ -63,10 +62,11 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
 
 /// Reads the request, on the inner side of [`ask`].
 pub(super) fn request<T: DeserializeOwned>() -> Result<T> {
-    serde_json::from_reader(std::io::stdin().lock()).with_context(|| Failure {
-        kind: Kind::Usage,
-        message: "this command is a part of `etcd-image boot`".to_owned(),
-        hint: "run `etcd-image boot`".to_owned(),
+    serde_json::from_reader(std::io::stdin().lock()).with_context(|| {
+        Kind::Usage.context(
+            "this command is a part of `etcd-image boot`",
+            "run `etcd-image boot`",
+        )
     })
 }
 

@@ -111,11 +111,10 @@ fn use_cluster(lab: &Lab) -> Result<Vec<report::Row>> {
 }
 
 fn unusable(node: &str) -> Failure {
-    Failure {
-        kind: Kind::Unhealthy,
-        message: format!("using the cluster through {node}"),
-        hint: "look at the nodes with `etcd-image boot --keep`".to_owned(),
-    }
+    Kind::Unhealthy.context(
+        format!("using the cluster through {node}"),
+        "look at the nodes with `etcd-image boot --keep`",
+    )
 }
 
 /// Reports the differences from a real board.

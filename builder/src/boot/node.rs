@@ -9,7 +9,7 @@ use lab::qemu::Machine;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::firmware_config::{self, FirmwareConfig, KERNEL};
 use crate::inspect::{Image, System};
 
@@ -130,8 +130,7 @@ fn boot_files(
     match (wanted, device_tree) {
         (None, _) => Ok(None),
         (Some(_), Some(found)) => Ok(Some(found)),
-        (Some(wanted), None) => Err(Failure::new(
-            Kind::Unsupported,
+        (Some(wanted), None) => Err(Kind::Unsupported.error(
             format!("the boot partition has no device tree {wanted}"),
             "boot this image with `--machine virt`",
         )),
@@ -151,8 +150,7 @@ pub(super) fn text(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
 }
 
 pub(super) fn not_a_node(missing: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         format!("the image is not a node: it has no {missing}"),
         "boot images that `etcd-image build` wrote",
     )

@@ -11,7 +11,7 @@ use super::checks::{Check, Outcome};
 use super::lab::Lab;
 use super::watch::Times;
 use crate::etcd::{Member, Status};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// A booted cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,8 +106,7 @@ impl Report {
         let failed: Vec<_> = failed.collect();
         match failed.is_empty() {
             true => Ok(()),
-            false => Err(Failure::new(
-                Kind::Unhealthy,
+            false => Err(Kind::Unhealthy.error(
                 format!("etcd is healthy, but {}", failed.join("; ")),
                 "look into the node with `etcd-image boot --keep`",
             )),
@@ -161,11 +160,7 @@ pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Resu
 
 fn wrong(what: &str) -> anyhow::Error {
     let message = format!("the cluster is not what was built: {what}");
-    Failure::new(
-        Kind::Unhealthy,
-        message,
-        "look at the nodes with `etcd-image boot --keep`",
-    )
+    Kind::Unhealthy.error(message, "look at the nodes with `etcd-image boot --keep`")
 }
 
 impl Display for Report {

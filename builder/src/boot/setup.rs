@@ -11,7 +11,7 @@ use ssh_key::{Algorithm, PrivateKey};
 use super::images;
 use super::node::Node;
 use crate::cli::{BootMachine, BootOptions, Environment};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::{fetch, progress};
 
 /// The parameters of a boot.
@@ -50,11 +50,11 @@ impl Setup {
         let (nodes, folder) = images::read(&options.targets, machine)?;
         let borrowed = borrowed(options, environment, machine, &nodes)?;
         check_console(options, &nodes)?;
-        let client = fs_err::canonicalize(folder.join("client")).with_context(|| Failure {
-            kind: Kind::Usage,
-            message: "the certificates that open the cluster are missing".to_owned(),
-            hint: "boot images where `etcd-image build` put them, beside the folder `client`"
-                .to_owned(),
+        let client = fs_err::canonicalize(folder.join("client")).with_context(|| {
+            Kind::Usage.context(
+                "the certificates that open the cluster are missing",
+                "boot images where `etcd-image build` put them, beside the folder `client`",
+            )
         })?;
         let user = nodes.first().map(|node| node.user.clone());
         let identities = identities(options, environment)?;
@@ -109,9 +109,7 @@ fn machine(wanted: BootMachine) -> Result<Machine> {
     match wanted {
         BootMachine::Virt => Ok(Machine::Virt),
         BootMachine::Raspi3b => Ok(Machine::Raspi3b),
-        BootMachine::Raspi4b => Err(Failure::new(
-            Kind::Unsupported,
-            "QEMU's raspi4b has no network and no PCI Express, and kernels panic on it",
+        BootMachine::Raspi4b => Err(Kind::Unsupported.error("QEMU's raspi4b has no network and no PCI Express, and kernels panic on it",
             "use `--machine raspi3b` for the image's own kernel and device tree, or `--machine virt`",
         )),
     }
@@ -153,8 +151,7 @@ fn borrowed(
 /// Returns the error for Ubuntu Core on `virt`: it cannot start with a borrowed initramfs, because its own creates its
 /// root.
 fn not_for_virt(node: &Node) -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         format!(
             "{} has Canonical's kernel for Raspberry Pi, which cannot drive the devices of `virt`",
             node.image.display()
@@ -164,9 +161,7 @@ fn not_for_virt(node: &Node) -> anyhow::Error {
 }
 
 fn no_kernel(node: &Node) -> anyhow::Error {
-    Failure::new(
-        Kind::Usage,
-        format!(
+    Kind::Usage.error(format!(
             "{} has Raspberry Pi's kernel, which cannot drive the devices of `virt`, and there is no debian-trixie base \
              to borrow one from",
             node.image.display()
@@ -179,8 +174,7 @@ fn no_kernel(node: &Node) -> anyhow::Error {
 fn check_console(options: &BootOptions, nodes: &[Node]) -> Result<()> {
     let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
     match &options.console {
-        Some(name) if !names.contains(&name.as_str()) => Err(Failure::new(
-            Kind::Usage,
+        Some(name) if !names.contains(&name.as_str()) => Err(Kind::Usage.error(
             format!("--console {name}: there is no such node"),
             format!("the nodes are {}", names.join(", ")),
         )),
@@ -255,6 +249,7 @@ fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::failure::Failure;
 
     /// Returns a boot of one node by a user without keys.
     pub(in super::super) fn setup(node: Node) -> Setup {

@@ -12,7 +12,7 @@ use lab::qemu::Stage;
 use super::checks;
 use super::lab::Lab;
 use crate::etcd::{Client, Trouble};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::parallel;
 use crate::progress::Progress;
 
@@ -193,7 +193,7 @@ impl Watch<'_> {
     fn sick(&mut self, index: usize, reason: &str, hint: &str) -> anyhow::Error {
         self.culprit = Some(index);
         let message = format!("node {}: {reason}", self.nodes[index].name);
-        Failure::new(Kind::Unhealthy, message, hint)
+        Kind::Unhealthy.error(message, hint)
     }
 
     fn seconds(&self) -> u64 {
@@ -212,8 +212,7 @@ impl Watch<'_> {
                 )
             })
             .collect();
-        Failure::new(
-            Kind::Unhealthy,
+        Kind::Unhealthy.error(
             format!(
                 "not healthy after {} s: {}",
                 patience.as_secs(),

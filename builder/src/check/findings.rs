@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::printable::printable;
 
 /// Faults, one line each.
@@ -41,9 +41,7 @@ impl Findings {
                 faults.join("\n  ")
             ),
         };
-        Err(Failure::new(
-            Kind::Refused,
-            message,
+        Err(Kind::Refused.error(message,
             "start from a stock image, or correct the base or the `[[file]]` that causes it; nothing was written",
         ))
     }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The facts about its environment that the program uses.
 #[derive(Clone, Debug)]
@@ -79,8 +79,7 @@ fn now(source_date_epoch: Option<OsString>) -> anyhow::Result<i64> {
         .and_then(|text| text.parse().ok())
         .filter(|seconds| (0..=LAST_SECOND).contains(seconds))
         .ok_or_else(|| {
-            Failure::new(
-                Kind::Usage,
+            Kind::Usage.error(
                 format!("SOURCE_DATE_EPOCH is {}", text.display()),
                 "set it to seconds since 1970, as in SOURCE_DATE_EPOCH=$(date +%s), or unset it",
             )
@@ -98,6 +97,7 @@ fn clock() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
 
     #[test]
     fn the_cache_variable_wins_over_home() {

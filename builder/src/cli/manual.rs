@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use super::{Args, output};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Prints the completion script for a shell on standard output.
 pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
@@ -24,10 +24,11 @@ pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
 
 /// Writes `etcd-image.1` and one page per command into `dir`.
 pub fn man(dir: &Path) -> anyhow::Result<()> {
-    fs_err::create_dir_all(dir).with_context(|| Failure {
-        kind: Kind::Storage,
-        message: format!("making the folder {}", dir.display()),
-        hint: "name a folder that may be written to".to_owned(),
+    fs_err::create_dir_all(dir).with_context(|| {
+        Kind::Storage.context(
+            format!("making the folder {}", dir.display()),
+            "name a folder that may be written to",
+        )
     })?;
     let mut program = Args::command().disable_help_subcommand(true);
     program.build();

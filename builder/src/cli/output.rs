@@ -19,8 +19,7 @@ pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
         Err(error) => error,
     };
     if error.kind() == io::ErrorKind::AlreadyExists {
-        return Err(Failure::new(
-            Kind::Usage,
+        return Err(Kind::Usage.error(
             format!("{} exists already", path.display()),
             "name another file with --config, or move this one away",
         ));
@@ -39,9 +38,8 @@ fn create(path: &Path, options: &mut OpenOptions, bytes: &[u8]) -> io::Result<()
 }
 
 fn unwritable(path: &Path) -> Failure {
-    Failure {
-        kind: Kind::Storage,
-        message: format!("writing {}", path.display()),
-        hint: "check that the folder exists and may be written to".to_owned(),
-    }
+    Kind::Storage.context(
+        format!("writing {}", path.display()),
+        "check that the folder exists and may be written to",
+    )
 }

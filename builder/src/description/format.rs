@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::Place;
 
 /// The newest format that this version reads, and the one that it writes.
@@ -215,8 +215,7 @@ fn has_control_characters(value: &serde_json::Value) -> bool {
 }
 
 fn unreadable(why: impl std::fmt::Display) -> anyhow::Error {
-    Failure::new(
-        Kind::Corrupt,
+    Kind::Corrupt.error(
         format!("the node's description is damaged: {why}"),
         "build the image again; the state folder keeps its identity",
     )
@@ -225,9 +224,7 @@ fn unreadable(why: impl std::fmt::Display) -> anyhow::Error {
 fn newer(format: u64, value: &serde_json::Value) -> anyhow::Error {
     let writer = value.get("written_by").and_then(serde_json::Value::as_str);
     let writer = writer.unwrap_or("a newer version of etcd-image");
-    Failure::new(
-        Kind::Unsupported,
-        format!(
+    Kind::Unsupported.error(format!(
             "the node's description has format {format}, but this version reads formats up to {FORMAT}: {} wrote it",
             writer.escape_debug()
         ),

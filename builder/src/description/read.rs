@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use diskimg::{FileKind, ReadFs};
 
 use super::format::NodeDescription;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::{Files, Image, Place, System};
 
 /// The largest accepted size in bytes, far above that of any real description.
@@ -31,13 +31,11 @@ pub fn read(image: &Image, files: &mut Files) -> Result<Option<NodeDescription>>
                 .with_context(context)
                 .map(Some)
         }
-        Some(_) => Err(Failure::new(
-            Kind::Corrupt,
+        Some(_) => Err(Kind::Corrupt.error(
             format!("{path} is not a file of at most {LARGEST} bytes"),
             "build the image again; the state folder keeps its identity",
         )),
-        None if was_built(&image.layout().system, files)? => Err(Failure::new(
-            Kind::Unsupported,
+        None if was_built(&image.layout().system, files)? => Err(Kind::Unsupported.error(
             format!("the image has no {path}: an earlier version of etcd-image built it"),
             "build the image again with this version; the state folder keeps the node's identity",
         )),
@@ -49,8 +47,7 @@ pub fn read(image: &Image, files: &mut Files) -> Result<Option<NodeDescription>>
 pub fn required(image: &Image, files: &mut Files) -> Result<NodeDescription> {
     let description = read(image, files)?;
     description.ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
+        Kind::Usage.error(
             "the image is not a node: etcd-image did not build it",
             "name an image that `etcd-image build` wrote",
         )

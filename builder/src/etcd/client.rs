@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::wire::{Health, Member, Members, Pairs, Put, Range, Status};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The ports of etcd for clients and for the other members.
 const CLIENT_PORT: u16 = 2379;
@@ -60,16 +60,18 @@ impl Client {
     /// Reads `ca.crt`, `admin.crt` and `admin.key` from the directory that `build` writes next to the images.
     pub fn open(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
-            fs_err::read(folder.join(name)).with_context(|| Failure {
-                kind: Kind::Usage,
-                message: "the folder `client` beside the images is not complete".to_owned(),
-                hint: "boot images where `etcd-image build` put them".to_owned(),
+            fs_err::read(folder.join(name)).with_context(|| {
+                Kind::Usage.context(
+                    "the folder `client` beside the images is not complete",
+                    "boot images where `etcd-image build` put them",
+                )
             })
         };
-        let invalid = || Failure {
-            kind: Kind::Verification,
-            message: format!("the certificates in {} are damaged", folder.display()),
-            hint: "build again; the state folder keeps them".to_owned(),
+        let invalid = || {
+            Kind::Verification.context(
+                format!("the certificates in {} are damaged", folder.display()),
+                "build again; the state folder keeps them",
+            )
         };
         let ca = Certificate::from_pem(&read("ca.crt")?).with_context(invalid)?;
         let mut admin = read("admin.key")?;

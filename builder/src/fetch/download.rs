@@ -9,7 +9,7 @@ use super::http::Http;
 use super::partial::Partial;
 use super::verified::Pin;
 use super::{Options, is};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Returns the first mirror's file that arrives complete and has the pinned digest.
 pub(super) fn download(
@@ -81,8 +81,7 @@ pub(super) fn first<T>(
 
 /// Creates the error for a file that needs the network in an offline build.
 pub(super) fn offline(thing: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Storage,
+    Kind::Storage.error(
         format!("{thing} is not in the cache, and --offline is given"),
         "run `etcd-image fetch` once while online, with the same `--cache`",
     )

@@ -6,7 +6,7 @@ use object::elf::{FileHeader32, FileHeader64, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader as _};
 use object::{Endianness, FileKind};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The header of a 64-bit program.
 type Header = FileHeader64<Endianness>;
@@ -24,9 +24,7 @@ impl Libc {
     /// Refuses a base whose glibc is older than the program needs. Returns a note if either version is unknown.
     pub fn check(&self, base: Option<(u32, u32)>) -> Result<Option<String>> {
         match (self.glibc, base) {
-            (Some(needed), Some(has)) if needed > has => Err(Failure::new(
-                Kind::Unsupported,
-                format!(
+            (Some(needed), Some(has)) if needed > has => Err(Kind::Unsupported.error(format!(
                     "etcd needs glibc {}.{} or newer, the base has {}.{}",
                     needed.0, needed.1, has.0, has.1
                 ),
@@ -48,13 +46,9 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
         Some(machine) if machine == "AArch64" => Ok(libc(bytes)),
         Some(machine) => {
             let what = format!("{name} is a program for {machine}, not for AArch64");
-            Err(Failure::new(Kind::Unsupported, what, hint))
+            Err(Kind::Unsupported.error(what, hint))
         }
-        None => Err(Failure::new(
-            Kind::Unsupported,
-            format!("{name} is not an ELF program"),
-            hint,
-        )),
+        None => Err(Kind::Unsupported.error(format!("{name} is not an ELF program"), hint)),
     }
 }
 
@@ -147,6 +141,7 @@ pub(super) mod tests {
     use object::elf::PT_INTERP;
 
     use super::*;
+    use crate::failure::Failure;
 
     /// Builds the start of an ELF file for that machine, then `content` in a segment loaded at 0x10000 + its offset.
     pub(in crate::fetch) fn elf(

@@ -16,7 +16,7 @@ use reqwest::redirect;
 use super::headers::{ContentRange, length, validator};
 use super::partial::Partial;
 use super::policy::Policy;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::progress::{Progress, Task};
 
 /// The reason why an attempt ended early.
@@ -52,8 +52,7 @@ impl<'a> Http<'a> {
         let client = client.map_err(|error| {
             let hint =
                 "check the system's CA certificates and the proxy variables of the environment";
-            Failure::new(
-                Kind::Storage,
+            Kind::Storage.error(
                 format!("starting the HTTP client: {}", reason(&error)),
                 hint,
             )
@@ -270,9 +269,7 @@ fn check_total(url: &str, total: Option<u64>, size: Option<u64>) -> Result<()> {
         (Some(total), Some(size)) if total != size => {
             let what =
                 format!("wrong size of {url}: expected {size} bytes, the server has {total}");
-            Err(Failure::new(
-                Kind::Verification,
-                what,
+            Err(Kind::Verification.error(what,
                 "the file was replaced, or a portal answers in its place; open the address in a browser",
             ))
         }
@@ -282,8 +279,7 @@ fn check_total(url: &str, total: Option<u64>, size: Option<u64>) -> Result<()> {
 
 /// Creates the error for a response that is not the requested small text.
 fn no_list(url: &str, why: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Verification,
+    Kind::Verification.error(
         format!("downloading {url}: {why}"),
         "the file was replaced, or a portal answers in its place; open the address in a browser",
     )
@@ -305,11 +301,7 @@ fn redirects() -> redirect::Policy {
 fn trouble(url: &str, error: &reqwest::Error) -> Trouble {
     if error.is_builder() || error.is_redirect() {
         let what = format!("downloading {url}: {}", reason(error));
-        return Trouble::Final(Failure::new(
-            Kind::Storage,
-            what,
-            "check the address in the recipe",
-        ));
+        return Trouble::Final(Kind::Storage.error(what, "check the address in the recipe"));
     }
     Trouble::Passing(reason(error))
 }
@@ -341,17 +333,12 @@ fn refused(url: &str, status: StatusCode) -> anyhow::Error {
         }
         _ => "open the address in a browser to see what the server wants",
     };
-    Failure::new(
-        Kind::Storage,
-        format!("downloading {url}: answer {status}"),
-        hint,
-    )
+    Kind::Storage.error(format!("downloading {url}: answer {status}"), hint)
 }
 
 fn gave_up(url: &str, failures: u32, reason: &str) -> anyhow::Error {
     let what = format!("downloading {url}: gave up after {failures} attempts: {reason}");
-    Failure::new(
-        Kind::Storage,
+    Kind::Storage.error(
         what,
         "check the network and run it again: it goes on where it stopped",
     )

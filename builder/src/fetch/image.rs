@@ -12,7 +12,7 @@ use super::record::{RECORD, Record, State};
 use super::unpack::unpack;
 use super::verified::{Pin, Promise, Seen, Verified};
 use super::watched::Watched;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::progress::Progress;
 
 /// The extension of the image; its record lies beside it.
@@ -125,9 +125,7 @@ fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Resul
 /// Creates the error for an image that other users may have written together with its record.
 fn unvouched(entry: &CacheEntry) -> anyhow::Error {
     let folder = entry.folder().display();
-    Failure::new(
-        Kind::Verification,
-        format!(
+    Kind::Verification.error(format!(
             "other users can write to the cache folder {folder}, and no digest of the unpacked image is known"
         ),
         format!(

@@ -17,7 +17,7 @@ use super::record::{RECORD, Record, State};
 use super::sums::digest_beside;
 use super::unpack::supported;
 use super::verified::{Pin, Promise, Seen, Verified};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::hex;
 
 /// Returns a raw image in place; unpacks a compressed one into the cache under its digest.
@@ -57,8 +57,7 @@ fn format(path: &Path) -> Result<Format> {
     let metadata = fs_err::metadata(path).map_err(|error| given(path, error))?;
     if metadata.is_dir() {
         let hint = "give the image file itself, or the name of a recipe (`etcd-image recipes`)";
-        return Err(Failure::new(
-            Kind::Usage,
+        return Err(Kind::Usage.error(
             format!("{} is a folder, not an image", path.display()),
             hint,
         ));
@@ -71,8 +70,7 @@ pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
     if error.kind() != io::ErrorKind::NotFound {
         return error.into();
     }
-    Failure::new(
-        Kind::Usage,
+    Kind::Usage.error(
         format!("{} does not exist", path.display()),
         "check the path, or the name if a name was meant",
     )
@@ -107,11 +105,7 @@ fn unchanged(path: &Path, before: &State) -> Result<()> {
         return Ok(());
     }
     let what = format!("{} changed while it was being read", path.display());
-    Err(Failure::new(
-        Kind::Storage,
-        what,
-        "wait until whatever writes it is done",
-    ))
+    Err(Kind::Storage.error(what, "wait until whatever writes it is done"))
 }
 
 /// Returns the key of a local file's record, which depends on the file's full path.
@@ -133,8 +127,7 @@ pub(super) fn sidecar(path: &Path) -> Result<Pin> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match digest_beside(&text, &name) {
         Some(digest) => Ok(Pin::sha256(&digest)),
-        None => Err(Failure::new(
-            Kind::Usage,
+        None => Err(Kind::Usage.error(
             format!("{} has no SHA-256 for {name}", beside.display()),
             "it should hold one line: the digest, two spaces and the file's name; or remove it",
         )),

@@ -21,7 +21,7 @@ use super::sparse::{PIECE, SparseWriter};
 use super::verified::Seen;
 use super::watched::Watched;
 use super::xz::XzError;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::progress::Task;
 
 /// The size of one chunk, a multiple of the sparse writer's piece.
@@ -74,7 +74,7 @@ fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Resu
             "unpacking {}: something follows the compressed data (offset {position})",
             source.display()
         );
-        return Err(Failure::new(Kind::Corrupt, what, HINT));
+        return Err(Kind::Corrupt.error(what, HINT));
     }
     reader
         .into_inner()
@@ -149,16 +149,12 @@ const HINT: &str = "the file is damaged or incomplete: fetch it again and compar
 fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
     let source = source.display();
     match size {
-        Some(size) => Failure::new(
-            Kind::Verification,
-            format!(
+        Some(size) => Kind::Verification.error(format!(
                 "unpacking {source}: the image in it is longer than {size} bytes, the size that was published"
             ),
             "do not use it; fetch it again, and compare the recipe's `raw-size` with what its makers publish",
         ),
-        None => Failure::new(
-            Kind::Unsupported,
-            format!(
+        None => Kind::Unsupported.error(format!(
                 "unpacking {source}: the image in it is longer than {LARGEST_IMAGE} bytes, the largest that is unpacked"
             ),
             "check where the file comes from; if it is an image, unpack it and give the raw image",
@@ -173,12 +169,10 @@ fn unreadable(source: &Path, error: io::Error) -> anyhow::Error {
     }
     let what = format!("unpacking {}: {error}", source.display());
     match XzError::of(&error) {
-        Some(XzError::TooBig | XzError::Unknown) => Failure::new(
-            Kind::Unsupported,
-            what,
-            "unpack it with `xz -d` and give the raw image",
-        ),
-        _ => Failure::new(Kind::Corrupt, what, HINT),
+        Some(XzError::TooBig | XzError::Unknown) => {
+            Kind::Unsupported.error(what, "unpack it with `xz -d` and give the raw image")
+        }
+        _ => Kind::Corrupt.error(what, HINT),
     }
 }
 
@@ -190,8 +184,7 @@ pub(super) fn supported(path: &Path, format: Format) -> Result<()> {
         Format::Xz | Format::Zstd | Format::Gzip | Format::Raw => return Ok(()),
     };
     let what = format!("{} is a {name} archive", path.display());
-    Err(Failure::new(
-        Kind::Unsupported,
+    Err(Kind::Unsupported.error(
         what,
         "unpack it first; xz, zstd, gzip and raw images are read as they are",
     ))

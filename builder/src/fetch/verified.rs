@@ -6,7 +6,7 @@ use anyhow::Result;
 use fs_err::File;
 
 use super::digest::Digested;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// A raw image that was read to its end and is what was promised.
 ///
@@ -113,9 +113,7 @@ impl Pin {
             } if *sha256 != seen.sha256 => ("SHA-256", sha256.clone(), seen.sha256.clone()),
             _ => return Ok(()),
         };
-        Err(Failure::new(
-            Kind::Verification,
-            format!("wrong {what} of {thing}: expected {expected}, got {got}"),
+        Err(Kind::Verification.error(format!("wrong {what} of {thing}: expected {expected}, got {got}"),
             "do not use it; fetch it again, over another network or mirror, and compare with what its makers publish",
         ))
     }

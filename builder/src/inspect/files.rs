@@ -4,7 +4,7 @@ use anyhow::Result;
 use diskimg::ReadFs;
 
 use super::layout::Place;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Readers of an image's file systems.
 pub struct Files {
@@ -43,9 +43,7 @@ impl std::fmt::Debug for Files {
 
 /// Returns the error for an image without a root partition, such as Ubuntu Core 20 and later.
 pub(super) fn rootless() -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
-        "the image has no root partition: it is Ubuntu Core, which makes its partitions on the first boot",
+    Kind::Unsupported.error("the image has no root partition: it is Ubuntu Core, which makes its partitions on the first boot",
         "only `build`, `plan`, `inspect` and `verify` know such images",
     )
 }

@@ -14,7 +14,7 @@ use super::layout::{Layout, Part, System};
 use super::os_release::OsRelease;
 use super::partitions::{check_fs, open_ext4, open_fat, part};
 use super::used;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Size in bytes of the first sector, which holds the partition table.
 const SECTOR: u64 = 512;
@@ -196,8 +196,7 @@ fn table(storage: &dyn Storage) -> Result<PartitionTable> {
 }
 
 fn no_mbr() -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         "the image has a GPT partition table",
         "Raspberry Pi OS and Debian bases have an MBR; use one of `etcd-image recipes`",
     )
@@ -230,9 +229,7 @@ fn find<'a>(
     wanted: impl Fn(&Partition) -> bool,
 ) -> Result<&'a Partition> {
     partitions.iter().find(|partition| wanted(partition)).ok_or_else(|| {
-        Failure::new(
-            Kind::Unsupported,
-            format!("the image has no {what} partition"),
+        Kind::Unsupported.error(format!("the image has no {what} partition"),
             "use a stock Raspberry Pi OS Lite (64-bit) or Debian image; `etcd-image recipes` lists them",
         )
     })

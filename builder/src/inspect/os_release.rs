@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diskimg::ReadFs;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::printable::printable;
 
 /// Possible paths of os-release(5). The second is usually a link to the first, and readers do not follow links.
@@ -89,7 +89,7 @@ fn check_architecture(root: &mut dyn ReadFs) -> Result<()> {
 }
 
 fn unsupported(message: &str) -> anyhow::Error {
-    Failure::new(Kind::Unsupported, message, STOCK)
+    Kind::Unsupported.error(message, STOCK)
 }
 
 #[cfg(test)]

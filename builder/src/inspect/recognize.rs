@@ -5,7 +5,7 @@ use diskimg::ReadFs;
 
 use super::image::Image;
 use super::layout::System;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::recipe::{Recipe, Recognize};
 
 /// Returns the first recipe that describes the image.
@@ -16,9 +16,7 @@ pub fn recognize<'r>(image: &Image, recipes: &'r [Recipe]) -> Result<&'r Recipe>
         }
     }
     let os = &image.layout().os;
-    Err(Failure::new(
-        Kind::Unsupported,
-        format!(
+    Err(Kind::Unsupported.error(format!(
             "the image is {} (`{}`, version `{}`), which no recipe describes",
             os.pretty_name, os.id, os.version
         ),
@@ -30,8 +28,7 @@ pub fn recognize<'r>(image: &Image, recipes: &'r [Recipe]) -> Result<&'r Recipe>
 pub fn check_recipe(image: &Image, recipe: &Recipe) -> Result<()> {
     let layout = image.layout();
     if !matches(image, &recipe.recognize)? {
-        return Err(Failure::new(
-            Kind::Corrupt,
+        return Err(Kind::Corrupt.error(
             format!(
                 "recipe `{}` yielded {}, expected `{}`, version `{}`",
                 recipe.name, layout.os.pretty_name, recipe.recognize.id, recipe.recognize.version
@@ -40,9 +37,7 @@ pub fn check_recipe(image: &Image, recipe: &Recipe) -> Result<()> {
         ));
     }
     match &recipe.boot_label {
-        Some(label) if *label != layout.boot.label => Err(Failure::new(
-            Kind::Unsupported,
-            format!(
+        Some(label) if *label != layout.boot.label => Err(Kind::Unsupported.error(format!(
                 "the boot partition is called `{}`, not `{label}`, by which the first boot finds it",
                 layout.boot.label
             ),

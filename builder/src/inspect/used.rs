@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diskimg::{FileKind, ReadFs};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::printable::printable;
 
 /// The description in an image that this program built.
@@ -98,5 +98,5 @@ fn text(fs: &mut dyn ReadFs, path: &str) -> Result<String> {
 }
 
 fn refused(what: &str, hint: &str) -> anyhow::Error {
-    Failure::new(Kind::Refused, printable(what), hint)
+    Kind::Refused.error(printable(what), hint)
 }

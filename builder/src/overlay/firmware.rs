@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::manifest::FirmwareFile;
 use super::source;
 use super::tree::{Change, Edit, Entry};
-use crate::failure::{Failure, Kind, parse_toml};
+use crate::failure::{Kind, parse_toml};
 use crate::inspect::Place;
 use crate::spec::Board;
 
@@ -15,8 +15,7 @@ use crate::spec::Board;
 pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
     let text = source::firmware(name)?;
     let file: FirmwareFile = parse_toml(&text).map_err(|what| {
-        Failure::new(
-            Kind::Usage,
+        Kind::Usage.error(
             format!("reading firmware/{name}.toml: {what}"),
             "correct the file and build etcd-image again",
         )

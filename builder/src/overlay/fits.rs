@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::inputs::Inputs;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::recipe::{Recipe, Setting};
 use crate::spec::{Appliance, Node};
 
@@ -15,8 +15,7 @@ pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
 
 fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
     match node.board {
-        Some(board) if !recipe.boards.contains(&board) => Err(Failure::new(
-            Kind::Unsupported,
+        Some(board) if !recipe.boards.contains(&board) => Err(Kind::Unsupported.error(
             format!(
                 "node {}: {} does not boot on {}",
                 node.name,
@@ -62,9 +61,7 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
     ];
     for (asked, setting, what) in asked {
         if let (true, Some(reason)) = (asked, recipe.unsupported.get(&setting)) {
-            return Err(Failure::new(
-                Kind::Unsupported,
-                format!("the base {} does not support {what}: {reason}", recipe.name),
+            return Err(Kind::Unsupported.error(format!("the base {} does not support {what}: {reason}", recipe.name),
                 "remove the setting from cluster.toml, or choose another base, such as `--base raspios-trixie`",
             ));
         }

@@ -11,7 +11,7 @@ use super::render::Renderer;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use super::{describe, firmware, fits};
 use crate::description::Role;
-use crate::failure::{Failure, Kind, parse_toml};
+use crate::failure::{Kind, parse_toml};
 use crate::inspect::{Place, System};
 use crate::pki::NodeIdentity;
 use crate::secret::Secret;
@@ -33,11 +33,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
         };
         overlay
             .add(&mut entries)
-            .with_context(|| Failure {
-                kind: Kind::Usage,
-                message: format!("reading overlay `{name}`"),
-                hint: "correct the overlay; the built-in ones show how: leave out `--overlays` to use them".to_owned(),
-            })?;
+            .with_context(|| Kind::Usage.context(format!("reading overlay `{name}`"), "correct the overlay; the built-in ones show how: leave out `--overlays` to use them"))?;
     }
     for name in &inputs.recipe.firmware {
         entries.extend(firmware::entries(name, node.board)?);

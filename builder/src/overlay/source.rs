@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 static FIRMWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware");
@@ -22,8 +22,7 @@ impl Overlays {
     /// Returns the embedded files, over which those of the directory take precedence.
     pub fn new(folder: Option<&Path>) -> Result<Self> {
         match folder {
-            Some(folder) if !folder.is_dir() => Err(Failure::new(
-                Kind::Usage,
+            Some(folder) if !folder.is_dir() => Err(Kind::Usage.error(
                 format!("`--overlays {}` is not a directory", folder.display()),
                 "name a directory that has one directory per overlay",
             )),
@@ -59,8 +58,7 @@ pub(super) fn firmware(name: &str) -> Result<Cow<'static, str>> {
 
 fn embedded(dir: &'static Dir<'static>, path: &Path) -> Result<Cow<'static, str>> {
     let file = dir.get_file(path).ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
+        Kind::Usage.error(
             format!("no file `{}` in {}", path.display(), dir.path().display()),
             "the recipe names overlays and firmware files; check their spelling",
         )

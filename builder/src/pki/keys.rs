@@ -3,7 +3,7 @@
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, RsaKeySize};
 use time::OffsetDateTime;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::spec::KeyKind;
 
 /// The seconds by which certificates are backdated, because a node's clock may be slow.
@@ -52,6 +52,6 @@ pub(super) fn set_lifetime(
 fn moment(seconds: i64) -> anyhow::Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| {
         let message = format!("a certificate cannot say the time {seconds}");
-        Failure::new(Kind::Usage, message, "check the clock or SOURCE_DATE_EPOCH")
+        Kind::Usage.error(message, "check the clock or SOURCE_DATE_EPOCH")
     })
 }

@@ -29,7 +29,7 @@ use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::spec::Cluster;
 use identity::Found;
 use store::Store;
@@ -98,13 +98,13 @@ pub fn is_key_of(key: &str, certificate: &str) -> anyhow::Result<bool> {
 fn facts(pem: &str) -> anyhow::Result<x509::Facts> {
     x509::read(pem).map_err(|what| {
         let message = format!("the certificate {what}");
-        Failure::new(Kind::Verification, message, "build the image again")
+        Kind::Verification.error(message, "build the image again")
     })
 }
 
 /// Creates the error for an invalid file in the state directory.
 fn refused(path: &Path, what: &str, hint: impl Into<String>) -> anyhow::Error {
-    Failure::new(Kind::Usage, format!("{} {what}", path.display()), hint)
+    Kind::Usage.error(format!("{} {what}", path.display()), hint)
 }
 
 #[cfg(test)]

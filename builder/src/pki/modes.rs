@@ -29,7 +29,7 @@ pub(super) fn private_folder() -> DirBuilder {
 pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use crate::failure::{Failure, Kind};
+    use crate::failure::Kind;
 
     let metadata = fs_err::metadata(path)?;
     let mode = metadata.permissions().mode() & 0o7777;
@@ -37,8 +37,7 @@ pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
     if of_others == 0 {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::Usage,
+    Err(Kind::Usage.error(
         format!("{} is open to others (mode {mode:04o})", path.display()),
         format!(
             "if nobody has read it, run: chmod {wanted:o} {}",

@@ -14,7 +14,7 @@ use fs_err::{File, OpenOptions};
 use zeroize::Zeroizing;
 
 use super::modes;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// An open, locked state directory with its pending writes.
 pub(super) struct Store {
@@ -70,7 +70,7 @@ impl Store {
         } else if !folder.is_dir() {
             let message = format!("the state folder {} is a file", folder.display());
             let hint = "name a folder with --state";
-            return Err(Failure::new(Kind::Usage, message, hint));
+            return Err(Kind::Usage.error(message, hint));
         }
         modes::check_private(folder, 0o700)?;
         if let Err(error) = inspect_stranger(folder, &path, inspect)

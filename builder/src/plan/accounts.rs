@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::overlay::{Account, Owner};
 use crate::secret::Secret;
 
@@ -154,8 +154,7 @@ impl Accounts {
     fn refuse_taken(&self, name: &str) -> Result<()> {
         for (what, table) in [("user", &self.passwd), ("group", &self.group)] {
             if id_of(table, name).is_some_and(|id| id != LOGIN_ID) {
-                return Err(Failure::new(
-                    Kind::Usage,
+                return Err(Kind::Usage.error(
                     format!(
                         "`{name}` cannot log in: the base has a {what} of its own by that name"
                     ),
@@ -252,8 +251,7 @@ impl Accounts {
 }
 
 fn without(file: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         format!("the base has no {file}"),
         "use a stock image; `etcd-image recipes` lists those known to work",
     )
@@ -261,16 +259,14 @@ fn without(file: &str) -> anyhow::Error {
 
 fn no_free_id() -> anyhow::Error {
     let (first, last) = SYSTEM_IDS.into_inner();
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         format!("/etc/passwd and /etc/group of the base leave no id from {first} to {last} free"),
         "use a stock image; `etcd-image recipes` lists those known to work",
     )
 }
 
 fn unknown_owner(what: &str, name: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Usage,
+    Kind::Usage.error(
         format!("the base has no {what} `{name}`"),
         "correct `owner` of that [[file]], or give the number",
     )

@@ -8,7 +8,7 @@ use super::accounts::Accounts;
 use super::model::{Action, Plan, Step};
 use super::{edit, references, room};
 use crate::config_txt::with_settings;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::Secret;
@@ -124,8 +124,7 @@ impl<'a> Planner<'a> {
                 self.push_for(entry, before, Action::SetAttributes { attributes })
             }
             Before::Missing => self.push_for(entry, before, Action::MakeFolder { attributes }),
-            _ => Err(Failure::new(
-                Kind::Refused,
+            _ => Err(Kind::Refused.error(
                 format!(
                     "the base has a file where the folder {} must be",
                     entry.path
@@ -284,9 +283,7 @@ impl<'a> Planner<'a> {
     fn push(&mut self, step: Step) -> Result<()> {
         let taken = |other: &Step| other.place == step.place && other.path == step.path;
         if self.steps.iter().any(taken) {
-            return Err(Failure::new(
-                Kind::Usage,
-                format!("{} is written twice", step.path),
+            return Err(Kind::Usage.error(format!("{} is written twice", step.path),
                 "a `[[file]]` of cluster.toml, or another overlay, names a path the node already has",
             ));
         }
@@ -348,8 +345,7 @@ fn text_of(entry: &Entry, before: &Before) -> Result<String> {
         _ => None,
     };
     text.map(str::to_owned).ok_or_else(|| {
-        Failure::new(
-            Kind::Unsupported,
+        Kind::Unsupported.error(
             format!("the base has no text file {}", entry.path),
             "is this a stock Raspberry Pi OS or Debian image?",
         )
@@ -358,8 +354,7 @@ fn text_of(entry: &Entry, before: &Before) -> Result<String> {
 
 fn needed(entry: &Entry, before: &Before) -> Result<()> {
     match before {
-        Before::Missing => Err(Failure::new(
-            Kind::Unsupported,
+        Before::Missing => Err(Kind::Unsupported.error(
             format!("the base has no {}: {}", entry.path, entry.why),
             "is this a stock image of a base that `etcd-image recipes` lists?",
         )),
@@ -369,8 +364,7 @@ fn needed(entry: &Entry, before: &Before) -> Result<()> {
 
 fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
     match before {
-        Before::Folder { .. } | Before::Other => Err(Failure::new(
-            Kind::Refused,
+        Before::Folder { .. } | Before::Other => Err(Kind::Refused.error(
             format!("the base has a folder or device at {}", entry.path),
             "is this a stock image?",
         )),

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::model::{Action, Plan};
 use crate::check::{kernel_arguments, mount_faults, root_fault};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::{Before, Found, Layout, Place, System};
 
 /// The prefixes of a partition id, in lower case: a tag, a quoted tag, or a udev link.
@@ -66,8 +66,7 @@ fn text_after(plan: &Plan, found: &Found, place: Place, path: &str) -> Option<St
 }
 
 fn refused(what: String) -> anyhow::Error {
-    Failure::new(
-        Kind::Refused,
+    Kind::Refused.error(
         what,
         "start from a stock image, or correct the file in the base",
     )

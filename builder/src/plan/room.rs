@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::model::{Action, Plan};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::inspect::{Layout, Place, System};
 use crate::overlay::FileTree;
 
@@ -18,16 +18,12 @@ pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
         .chain(layout.others.iter().copied());
     let is_taken = numbers.any(|number| number == DATA_PARTITION);
     match tree.ends_before {
-        Some(_) if is_taken => Err(Failure::new(
-            Kind::Refused,
-            format!(
+        Some(_) if is_taken => Err(Kind::Refused.error(format!(
                 "the base has a partition {DATA_PARTITION}, whose entry a node needs for its data"
             ),
             "use a stock image, put the data on a disk of its own with `[appliance] data`, or set `read-only = false`",
         )),
-        Some(start) if layout.size > start => Err(Failure::new(
-            Kind::Refused,
-            format!(
+        Some(start) if layout.size > start => Err(Kind::Refused.error(format!(
                 "the base has {} bytes and would cover the data partition, which begins at {start}",
                 layout.size
             ),
@@ -51,9 +47,7 @@ pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
     });
     match too_long {
         None => Ok(()),
-        Some(length) => Err(Failure::new(
-            Kind::Refused,
-            format!(
+        Some(length) => Err(Kind::Refused.error(format!(
                 "node {}: cmdline.txt would have {length} bytes, and a kernel is sure to take {COMMAND_LINE} only",
                 plan.node
             ),
@@ -78,9 +72,7 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
                 0 => String::new(),
                 keep => format!(" and {keep} for snapd's refreshes"),
             };
-            return Err(Failure::new(
-                Kind::Refused,
-                format!(
+            return Err(Kind::Refused.error(format!(
                     "node {node}: no room in the {name} partition ({}): {need} bytes needed{kept}, {free} free",
                     part.number
                 ),

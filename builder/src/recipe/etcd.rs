@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::is_sha256;
-use crate::failure::{Failure, Kind, parse_toml};
+use crate::failure::{Kind, parse_toml};
 
 /// The addresses of etcd's releases and the digests known in advance.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,8 +53,7 @@ impl EtcdReleases {
 }
 
 fn wrong(what: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Usage,
+    Kind::Usage.error(
         format!("recipe etcd.toml: {what}"),
         "compare with the recipes/etcd.toml of this release",
     )

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::model::{BoardWarning, Recognize, Setting};
 use super::{Download, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
-use crate::failure::{Failure, Kind, parse_toml};
+use crate::failure::{Kind, parse_toml};
 use crate::spec::Board;
 
 /// The public keys in ASCII armor, by name.
@@ -201,5 +201,5 @@ fn signed_list(name: &str, folder: &str, table: SignedTable, keys: &Keys) -> Res
 fn wrong(name: &str, what: &str) -> anyhow::Error {
     let hint =
         "see recipes/raspios-trixie.toml for every key; keys below `[download]` belong to it";
-    Failure::new(Kind::Usage, format!("recipe {name}.toml: {what}"), hint)
+    Kind::Usage.error(format!("recipe {name}.toml: {what}"), hint)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 
@@ -68,8 +68,7 @@ fn stem(path: &Path) -> Option<String> {
 /// Converts an error of fs-err, whose message already names the path.
 #[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` wants")]
 fn unreadable(error: std::io::Error) -> anyhow::Error {
-    Failure::new(
-        Kind::Usage,
+    Kind::Usage.error(
         error.to_string(),
         "give `--recipes` a folder of readable `.toml` files",
     )

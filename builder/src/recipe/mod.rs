@@ -19,7 +19,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The only file of `recipes/` that is not a base.
 const ETCD: &str = "etcd";
@@ -44,8 +44,7 @@ pub fn etcd(dir: Option<&Path>) -> Result<EtcdReleases> {
 pub fn find<'a>(recipes: &'a [Recipe], name: &str) -> Result<&'a Recipe> {
     let found = recipes.iter().find(|recipe| recipe.name == name);
     found.ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
+        Kind::Usage.error(
             format!("no base is called `{name}`"),
             suggestion(recipes, name),
         )

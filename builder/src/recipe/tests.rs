@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::failure::Failure;
 use crate::spec::Board;
 
 const VALID: &str = r#"

@@ -14,7 +14,7 @@ use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
 use super::{MANIFEST, PENDING_MANIFEST};
 use crate::check;
 use crate::description::{self, NodeDescription};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::hex;
 use crate::inspect::{Files, Image, Place};
 
@@ -50,8 +50,7 @@ impl Verification {
         let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
         match problems {
             0 => Ok(()),
-            count => Err(Failure::new(
-                Kind::Verification,
+            count => Err(Kind::Verification.error(
                 format!("{count} problems in {} images", self.images.len()),
                 "build the images again; the state folder keeps their identity",
             )),
@@ -133,15 +132,17 @@ fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> R
 }
 
 fn read_manifest(path: &Path) -> Result<Manifest> {
-    let text = fs_err::read_to_string(path).with_context(|| Failure {
-        kind: Kind::Usage,
-        message: "no manifest to compare with".to_owned(),
-        hint: "name the folder that `etcd-image build` wrote, or one image".to_owned(),
+    let text = fs_err::read_to_string(path).with_context(|| {
+        Kind::Usage.context(
+            "no manifest to compare with",
+            "name the folder that `etcd-image build` wrote, or one image",
+        )
     })?;
-    Manifest::from_json(&text).with_context(|| Failure {
-        kind: Kind::Verification,
-        message: format!("{} is not a manifest", path.display()),
-        hint: "build the images again with this version of etcd-image".to_owned(),
+    Manifest::from_json(&text).with_context(|| {
+        Kind::Verification.context(
+            format!("{} is not a manifest", path.display()),
+            "build the images again with this version of etcd-image",
+        )
     })
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use toml::de::DeValue;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The origin of a value. The order of the variants is the order in which complaints are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,21 +107,13 @@ impl From<Invalid> for anyhow::Error {
     fn from(invalid: Invalid) -> Self {
         let count = invalid.complaints.len();
         if let [only] = invalid.complaints.as_slice() {
-            return Failure::new(
-                Kind::Usage,
-                only,
-                "correct it and run again; nothing was written",
-            );
+            return Kind::Usage.error(only, "correct it and run again; nothing was written");
         }
         let mut message = format!("{count} things to correct");
         for complaint in &invalid.complaints {
             // Writing into a string cannot fail.
             let _ = write!(message, "\n  {complaint}");
         }
-        Failure::new(
-            Kind::Usage,
-            message,
-            "correct them and run again; nothing was written",
-        )
+        Kind::Usage.error(message, "correct them and run again; nothing was written")
     }
 }

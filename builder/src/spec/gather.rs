@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::input::{Flags, Input, Purpose, TextFile};
 use crate::cli::{Environment, Work};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The configuration file that is used if it exists and `--config` is not given.
 const DEFAULT_CONFIG: &str = "cluster.toml";
@@ -54,10 +54,11 @@ fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
 
 /// Reads a file that the user named; a failure is a usage error.
 fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
-    let text = std::fs::read_to_string(path).with_context(|| Failure {
-        kind: Kind::Usage,
-        message: format!("reading {}", path.display()),
-        hint: format!("name a readable text file with {option}"),
+    let text = std::fs::read_to_string(path).with_context(|| {
+        Kind::Usage.context(
+            format!("reading {}", path.display()),
+            format!("name a readable text file with {option}"),
+        )
     })?;
     Ok(TextFile {
         path: path.to_owned(),
@@ -99,6 +100,7 @@ fn read_source(path: &Path) -> io::Result<Vec<u8>> {
 #[expect(clippy::disallowed_methods, reason = "tests lay out their own files")]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
 
     #[test]
     fn public_keys_of_the_home_folder_are_found_in_order() {

@@ -2,7 +2,7 @@
 
 use super::cluster::{Cluster, Node};
 use super::nearest::advice;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 impl Cluster {
     /// Returns the nodes to build in the order of the cluster, or all of them if no name is given.
@@ -11,7 +11,7 @@ impl Cluster {
         if let Some(wrong) = only.iter().find(|name| !names.contains(&name.as_str())) {
             let advice = advice(wrong, &names);
             let message = format!("--only: there is no node `{wrong}`");
-            return Err(Failure::new(Kind::Usage, message, advice));
+            return Err(Kind::Usage.error(message, advice));
         }
         Ok(self
             .nodes

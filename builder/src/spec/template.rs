@@ -6,7 +6,7 @@ use super::nodes::MOST;
 use super::section::{Given, Section, Setting};
 use super::settings::SECTIONS;
 use crate::cli;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 const HEAD: &str = "\
 #:schema ./cluster.schema.json
@@ -93,7 +93,7 @@ fn comment(lines: &mut Vec<String>, doc: &str) {
 pub fn init(config: &Path, nodes: u32) -> anyhow::Result<()> {
     if !(1..=MOST).contains(&nodes) {
         let message = format!("--nodes: give a number from 1 to {MOST}");
-        return Err(Failure::new(Kind::Usage, message, "three is a good number"));
+        return Err(Kind::Usage.error(message, "three is a good number"));
     }
     cli::write_new(config, &template(nodes))
 }

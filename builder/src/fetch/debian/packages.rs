@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use anyhow::{Context as _, Result};
 
 use super::{Inputs, tools};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Downloads `etcd-server.deb` and `etcd-client.deb` of Debian trixie for arm64 into `work_dir`.
 pub(in crate::fetch) fn download(inputs: &Inputs, work_dir: &Path) -> Result<()> {
@@ -103,8 +103,7 @@ fn apt(work_dir: &Path, program: &str, arguments: &[&str]) -> Result<Output> {
         return Ok(output);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::new(
-        Kind::Storage,
+    Err(Kind::Storage.error(
         format!(
             "downloading etcd's packages from Debian: `{program} {}`: {}\n{}",
             arguments.join(" "),
@@ -125,8 +124,7 @@ fn rename(work_dir: &Path, package: &str) -> Result<()> {
             return Ok(());
         }
     }
-    Err(Failure::new(
-        Kind::Storage,
+    Err(Kind::Storage.error(
         format!("downloading etcd's packages from Debian: apt left no file for {package}"),
         "check the mirror (`--mirror`)",
     ))

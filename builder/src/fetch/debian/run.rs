@@ -13,7 +13,7 @@ use fs_err::File;
 
 use super::Inputs;
 use super::tools::Tools;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::hex;
 
 /// Runs the script of `recipe_dir`, which leaves `image.raw` and `debian-trixie.packages` in `work_dir`.
@@ -71,9 +71,7 @@ fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<(
     if status.success() {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::Storage,
-        format!("running mmdebstrap: {status}\n{}", last_words(log)),
+    Err(Kind::Storage.error(format!("running mmdebstrap: {status}\n{}", last_words(log)),
         "these are the last lines of its log; is the network there, and room in the cache folder and in memory?",
     ))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::fetch::elf;
 
 /// Debian's public keys; apt refuses every package list that none of them signed.
@@ -47,7 +47,7 @@ pub(super) fn find_apt() -> anyhow::Result<()> {
     if !cfg!(target_os = "linux") {
         let message = "Debian's packages are downloaded with apt, on Linux only";
         let hint = "use a base that is downloaded (`etcd-image recipes`) and a release of etcd (`--etcd 3.6.14`)";
-        return Err(Failure::new(Kind::Unsupported, message, hint));
+        return Err(Kind::Unsupported.error(message, hint));
     }
     need("apt-get")?;
     if Path::new(KEYS).exists() {
@@ -90,7 +90,7 @@ fn need(program: &str) -> anyhow::Result<()> {
 
 fn missing(what: &str) -> anyhow::Error {
     let message = format!("Debian's packages cannot be used: this machine has no {what}");
-    Failure::new(Kind::Unsupported, message, format!("install it: {INSTALL}"))
+    Kind::Unsupported.error(message, format!("install it: {INSTALL}"))
 }
 
 fn search(program: &str) -> Option<PathBuf> {

@@ -8,7 +8,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::programs::{Program, Programs, Unpacked};
 use super::version;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The largest size of a program; etcd has 25 MiB.
 const PROGRAM_LIMIT: u64 = 256 << 20;
@@ -149,12 +149,11 @@ fn read(entry: &mut impl Read, path: &str, name: &str) -> Result<Vec<u8>> {
 fn refused(name: &str, what: &str) -> anyhow::Error {
     let hint =
         "no release of etcd looks like this; get it again from github.com/etcd-io/etcd/releases";
-    Failure::new(Kind::Corrupt, format!("{name}: {what}"), hint)
+    Kind::Corrupt.error(format!("{name}: {what}"), hint)
 }
 
 fn damaged(name: &str, error: &io::Error) -> anyhow::Error {
-    Failure::new(
-        Kind::Corrupt,
+    Kind::Corrupt.error(
         format!("reading the archive {name}: {error}"),
         "it is damaged or cut off: get it again",
     )
@@ -163,6 +162,7 @@ fn damaged(name: &str, error: &io::Error) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
 
     /// Builds a tar archive of entries: path, type, content. The path is written verbatim, even a malicious one.
     fn tar(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::archive::{self, Layout};
 use super::programs::Unpacked;
 use super::version;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::fetch::decode::Decoder;
 
 /// The first bytes of every `ar` archive.
@@ -85,12 +85,13 @@ fn upstream_version(control: &str) -> Option<String> {
 
 fn damaged(name: &str, what: &str) -> anyhow::Error {
     let hint = "get the package again, e.g. with `apt-get download etcd-server:arm64`";
-    Failure::new(Kind::Corrupt, format!("{name}: {what}"), hint)
+    Kind::Corrupt.error(format!("{name}: {what}"), hint)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::failure::Failure;
     use crate::fetch::etcd::programs::Program;
 
     pub(in super::super) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::debian_packages::Pinned;
 use super::programs::{Found, Program, Programs, Unpacked};
 use super::{archive, deb, unpacked};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::decode::{Decoder, Format};
@@ -114,11 +114,7 @@ fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
             path.display(),
             size >> 20
         );
-        return Err(Failure::new(
-            Kind::Unsupported,
-            what,
-            "is it the right file?",
-        ));
+        return Err(Kind::Unsupported.error(what, "is it the right file?"));
     }
     let bytes = fs_err::read(path)?;
     let digested = DigestReader::new(&bytes[..]).drain()?;
@@ -153,7 +149,7 @@ fn open(
                 path.display()
             );
             let hint = "give etcd-vX.Y.Z-linux-arm64.tar.gz, `.deb` packages, or a folder with the programs";
-            Err(Failure::new(Kind::Unsupported, what, hint))
+            Err(Kind::Unsupported.error(what, hint))
         }
     }
 }

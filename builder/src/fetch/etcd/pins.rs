@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Kind, parse_toml};
+use crate::failure::{Kind, parse_toml};
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, PINS, is_ours};
 use crate::fetch::record::RECORD;
@@ -84,9 +84,5 @@ pub(super) fn remember(version: &str, sha256: &str, options: &Options<'_>) -> Re
 
 fn wrong(path: &Path, what: &str) -> anyhow::Error {
     let hint = "repair it, or remove it to learn the digests anew";
-    Failure::new(
-        Kind::Usage,
-        format!("reading {}: {what}", path.display()),
-        hint,
-    )
+    Kind::Usage.error(format!("reading {}: {what}", path.display()), hint)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::blob::Blob;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// The programs that are read; everything else is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,11 +75,7 @@ impl Found {
                     "{} is in {source} and in another of the sources given",
                     program.name()
                 );
-                return Err(Failure::new(
-                    Kind::Usage,
-                    what,
-                    "give one source for each program",
-                ));
+                return Err(Kind::Usage.error(what, "give one source for each program"));
             }
         }
         Ok(())
@@ -88,6 +84,6 @@ impl Found {
     fn missing(&self, program: Program) -> anyhow::Error {
         let what = format!("{} has no {}", self.source, program.name());
         let hint = "give an arm64 release tarball, or Debian's server and client packages: `--etcd SERVER.deb,CLIENT.deb`";
-        Failure::new(Kind::Usage, what, hint)
+        Kind::Usage.error(what, hint)
     }
 }

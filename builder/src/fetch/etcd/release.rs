@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use super::pins::{self, Pins};
 use super::programs::Found;
 use super::{archive, unpacked, version};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::decode::Decoder;
@@ -76,8 +76,7 @@ fn checked(version: &str) -> Result<&str> {
         return Ok(version);
     }
     let what = format!("`{version}` is neither a version of etcd nor a path that exists");
-    Err(Failure::new(
-        Kind::Usage,
+    Err(Kind::Usage.error(
         what,
         "give one like `3.6.14`, a release tarball, `.deb` packages or a folder",
     ))
@@ -87,7 +86,7 @@ fn checked(version: &str) -> Result<&str> {
 fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<String> {
     if options.offline {
         let what = format!("no digest of etcd {version} is known, and --offline is given");
-        return Err(Failure::new(Kind::Storage, what, known(releases)));
+        return Err(Kind::Storage.error(what, known(releases)));
     }
     let http = Http::new(options.policy, options.progress)?;
     let tarball = releases.tarball(version);
@@ -98,7 +97,7 @@ fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<
             .map(str::to_owned)
             .ok_or_else(|| {
                 let what = format!("{url} has no SHA-256 for {tarball}");
-                Failure::new(Kind::Verification, what, known(releases))
+                Kind::Verification.error(what, known(releases))
             })
     })
 }

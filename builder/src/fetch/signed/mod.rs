@@ -24,7 +24,7 @@ use super::image;
 use super::sums::{listed_digest, newest_name};
 use super::{Options, age};
 use crate::date::date;
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::hex;
 use crate::recipe::{SignedList, Signer};
 
@@ -121,16 +121,14 @@ fn ask(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
 
 /// Creates the error for a missing image: not every series has every kind of image.
 fn unpublished(url: &str) -> anyhow::Error {
-    Failure::new(
-        Kind::Unsupported,
+    Kind::Unsupported.error(
         format!("{url} is not there: such an image is not published for this series (any more)"),
         "choose another base (`etcd-image recipes`), or give an image's path with `--base`",
     )
 }
 
 fn unlisted(name: &str, signed: &SignedList) -> anyhow::Error {
-    Failure::new(
-        Kind::Verification,
+    Kind::Verification.error(
         format!("{} has no SHA-256 for {name}", signed.list),
         "a newer release has taken its place: look into that list and correct the recipe's `url`",
     )
@@ -163,7 +161,7 @@ fn doubtful(doubt: &Doubt, signed: &SignedList) -> anyhow::Error {
             AGAIN,
         ),
     };
-    Failure::new(Kind::Verification, what, hint)
+    Kind::Verification.error(what, hint)
 }
 
 const AGAIN: &str =

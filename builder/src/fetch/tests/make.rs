@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use super::scene::{CLOCK, Notes, Scene, failure, image, sha256};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::make::made;
 use crate::fetch::make::{Made, Maker};
@@ -27,7 +27,7 @@ impl Maker for Fake {
         say("making");
         let left = self.left.get().checked_sub(1);
         self.left
-            .set(left.ok_or_else(|| Failure::new(Kind::Storage, "nothing left", "none"))?);
+            .set(left.ok_or_else(|| Kind::Storage.error("nothing left", "none"))?);
         fs_err::write(work_dir.join("base.img"), image())?;
         fs_err::write(work_dir.join("list"), "what went in")?;
         Ok(Made {

@@ -9,7 +9,7 @@ use super::super::layout::{Layout, System};
 use super::model::Model;
 use super::snaps::Snap;
 use super::{COPY, FRESH, RASPI, SERVER, refused, unsupported};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::recipe::Grade;
 
 /// The program that reads a seed.
@@ -160,9 +160,7 @@ pub(in crate::inspect) fn check_grade(layout: &Layout, allowed: SignedModels) ->
     let is_signed = layout.system == System::Seed(Grade::Signed);
     match (is_signed, allowed) {
         (true, SignedModels::Refused) => Err(signed(layout)),
-        (false, SignedModels::ByCommandLine) => Err(Failure::new(
-            Kind::Usage,
-            format!(
+        (false, SignedModels::ByCommandLine) => Err(Kind::Usage.error(format!(
                 "`--core-signed-cmdline` is for Ubuntu Core 20 and later of grade signed; the base is {}",
                 layout.os.pretty_name
             ),

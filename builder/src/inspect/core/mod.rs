@@ -18,7 +18,7 @@ use self::model::Model;
 use super::layout::{Layout, System};
 use super::os_release::OsRelease;
 use super::partitions::{open_ext4, open_fat, part};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::recipe::Grade;
 
 /// The label of the FAT partition that Core 20 and later are shipped as.
@@ -283,9 +283,9 @@ fn no_mbr() -> anyhow::Error {
 }
 
 fn unsupported(what: impl Into<String>, hint: &str) -> anyhow::Error {
-    Failure::new(Kind::Unsupported, what, hint)
+    Kind::Unsupported.error(what, hint)
 }
 
 fn refused(what: String, hint: &str) -> anyhow::Error {
-    Failure::new(Kind::Refused, what, hint)
+    Kind::Refused.error(what, hint)
 }

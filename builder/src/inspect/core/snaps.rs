@@ -8,7 +8,7 @@ use backhand::{FilesystemReader, InnerNode};
 use diskimg::ReadFs;
 
 use super::{COPY, unsupported};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 
 /// Size limit of a settings file.
 const LIMIT: u64 = 1 << 20;
@@ -49,7 +49,7 @@ impl Snap {
         let files =
             FilesystemReader::from_reader(Cursor::new(fs.read(&path)?)).map_err(|error| {
                 let what = format!("{path} is no squashfs that can be read: {error}");
-                Failure::new(Kind::Corrupt, what, COPY)
+                Kind::Corrupt.error(what, COPY)
             })?;
         Ok(Self {
             name: file.trim_end_matches(".snap").to_owned(),
@@ -91,7 +91,7 @@ impl Snap {
             .read_to_string(&mut text);
         read.map_err(|error| {
             let what = format!("{path} of the snap {} cannot be read: {error}", self.name);
-            Failure::new(Kind::Corrupt, what, COPY)
+            Kind::Corrupt.error(what, COPY)
         })?;
         Ok(Some(text))
     }

@@ -1,6 +1,7 @@
 //! Damages one thing in a valid state directory and expects the exact error and no change.
 
 use super::*;
+use crate::failure::Failure;
 
 /// Damages a valid state; expects a message (after the directory's name) and an unchanged directory.
 #[track_caller]
