@@ -4,8 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::hex;
 
 /// Bytes that may be shown. A clone shares the bytes instead of copying them.
@@ -18,7 +16,7 @@ pub struct Blob {
 impl Blob {
     /// Returns the SHA-256 in lower-case hexadecimal, computed at the first call.
     pub fn sha256(&self) -> &str {
-        let digest = || hex::encode(&Sha256::digest(&**self));
+        let digest = || hex::sha256(&**self);
         self.sha256.get_or_init(digest)
     }
 

@@ -1,5 +1,9 @@
 //! Lower-case hexadecimal, the notation of digests.
 
+use std::io::{self, Read};
+
+use sha2::{Digest as _, Sha256};
+
 /// Returns the bytes as lower-case hexadecimal digits, two per byte.
 pub fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -8,4 +12,21 @@ pub fn encode(bytes: &[u8]) -> String {
         .flat_map(|byte| [byte >> 4, byte & 0x0f])
         .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
         .collect()
+}
+
+/// Returns the SHA-256 of the bytes.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    encode(&Sha256::digest(bytes))
+}
+
+/// Returns the SHA-256 of everything that can be read from the source.
+pub(crate) fn sha256_of(mut source: impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match source.read(&mut buffer)? {
+            0 => return Ok(encode(&hash.finalize())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
 }

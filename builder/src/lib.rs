@@ -14,6 +14,7 @@
 pub mod blob;
 pub mod config_txt;
 pub mod failure;
+mod file;
 mod firmware_config;
 pub mod hex;
 pub mod printable;

@@ -5,7 +5,7 @@
 )]
 
 use std::fs::{File, TryLockError};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
+use crate::file::sync_folder;
 
 /// Prefix and suffix of the name of a file that is being written.
 const OURS: &str = ".etcd-image-";
@@ -47,8 +48,9 @@ impl OutputFolder {
     pub fn open(path: &Path) -> Result<Self> {
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock(path)?;
-        sweep(path)?;
-        sweep(&path.join(CLIENT))?;
+        for folder in [path, &path.join(CLIENT)] {
+            sweep(folder).with_context(|| unwritable(folder))?;
+        }
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -63,13 +65,17 @@ impl OutputFolder {
     /// Creates a temporary file for the final name `name`; it is removed unless it is renamed. Only its owner can read it:
     /// images hold private keys.
     pub(super) fn temporary(&self, name: &str) -> Result<NamedTempFile> {
-        temporary(&self.path, name)
+        temporary(&self.path, name).with_context(|| unwritable(&self.path))
     }
 
     /// Renames the images to their final names, then makes the names durable. They are renamed in parallel: each rename
     /// frees the blocks of an older image, which takes the file system some time.
     pub fn publish(&self, images: Vec<Staged>) -> Result<()> {
-        let publish = |image: Staged| persist(image.file, &self.path.join(&image.name));
+        let publish = |image: Staged| {
+            let path = self.path.join(&image.name);
+            let renamed = image.file.persist(&path).map_err(|error| error.error);
+            renamed.map(drop).with_context(|| unwritable(&path))
+        };
         let done: Vec<Result<()>> = thread::scope(|scope| {
             let all: Vec<_> = images
                 .into_iter()
@@ -83,59 +89,58 @@ impl OutputFolder {
                 .collect()
         });
         done.into_iter().collect::<Result<()>>()?;
-        sync_folder(&self.path)
+        sync_folder(&self.path).with_context(|| unwritable(&self.path))
     }
 
     /// Writes a small file with these permission bits into the directory or one of its subdirectories.
     pub fn write(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
         let path = self.path.join(name);
-        let folder = path.parent().unwrap_or(&self.path);
-        fs_err::create_dir_all(folder).with_context(|| unwritable(folder))?;
-        let mut file = temporary(folder, name.rsplit('/').next().unwrap_or(name))?;
-        file.write_all(bytes).with_context(|| unwritable(&path))?;
-        set_mode(file.as_file(), mode).with_context(|| unwritable(&path))?;
-        file.as_file()
-            .sync_all()
-            .with_context(|| unwritable(&path))?;
-        persist(file, &path)?;
-        sync_folder(folder)
+        write(&path, bytes, mode).with_context(|| unwritable(&path))
     }
 
     /// Removes a file from the directory.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
-        fs_err::remove_file(&path).with_context(|| unwritable(&path))?;
-        sync_folder(&self.path)
+        let removed = fs_err::remove_file(&path).and_then(|()| sync_folder(&self.path));
+        removed.with_context(|| unwritable(&path))
     }
 }
 
+/// Writes a whole file under a temporary name, then renames it.
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs_err::create_dir_all(folder)?;
+    let mut file = temporary(
+        folder,
+        &path.file_name().unwrap_or_default().to_string_lossy(),
+    )?;
+    file.write_all(bytes)?;
+    set_mode(file.as_file(), mode)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
+}
+
 /// Removes the leftovers of a killed build from a directory, and nothing else.
-fn sweep(folder: &Path) -> Result<()> {
+fn sweep(folder: &Path) -> io::Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
-    for entry in fs_err::read_dir(folder).with_context(|| unwritable(folder))? {
-        let entry = entry.with_context(|| unwritable(folder))?;
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(OURS) && name.ends_with(PARTIAL) && entry.path().is_file() {
-            fs_err::remove_file(entry.path()).with_context(|| unwritable(folder))?;
+            fs_err::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
-fn temporary(folder: &Path, name: &str) -> Result<NamedTempFile> {
+fn temporary(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
     let prefix = format!("{OURS}{name}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(PARTIAL);
-    builder
-        .tempfile_in(folder)
-        .with_context(|| unwritable(folder))
-}
-
-fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
-    let renamed = file.persist(path).map_err(|error| error.error);
-    renamed.map(drop).with_context(|| unwritable(path))
+    builder.tempfile_in(folder)
 }
 
 fn lock(path: &Path) -> Result<File> {
@@ -173,18 +178,5 @@ fn set_mode(file: &File, mode: u32) -> std::io::Result<()> {
 /// Does nothing: Windows has no permission bits, and a user's directories are private by default.
 #[cfg(not(unix))]
 fn set_mode(_file: &File, _mode: u32) -> std::io::Result<()> {
-    Ok(())
-}
-
-/// Makes renames in the directory durable.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> Result<()> {
-    let folder = File::open(path).with_context(|| unwritable(path))?;
-    folder.sync_all().with_context(|| unwritable(path))
-}
-
-/// Does nothing: Windows cannot open a directory for this, and NTFS journals the rename.
-#[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> Result<()> {
     Ok(())
 }

@@ -23,6 +23,7 @@ use fs_err::File;
 use tempfile::TempPath;
 
 use super::owner;
+use crate::file::{self, if_exists};
 use crate::progress::Progress;
 use crate::recipe::is_sha256;
 
@@ -50,7 +51,7 @@ pub(super) struct Cache {
 impl Cache {
     /// Opens the directory, creating it if needed, and removes the unfinished files of killed runs.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        owner::make_folder(dir)
+        file::make_private_folder(dir)
             .with_context(|| format!("making the cache folder {}", dir.display()))?;
         let cache = Self {
             dir: dir.to_owned(),
@@ -79,7 +80,7 @@ impl Cache {
     }
 
     fn lock_file(&self, key: &str) -> io::Result<File> {
-        owner::new_file().open(self.dir.join(format!("{key}.lock")))
+        new_file().open(self.dir.join(format!("{key}.lock")))
     }
 
     /// Removes temporary files whose lock is free, which proves that their writers have ended.
@@ -157,7 +158,7 @@ impl CacheEntry {
     /// Opens the file with that extension for reading and for writing at its end, creating it if needed. Append mode is avoided
     /// because Windows refuses to shorten a file opened that way.
     pub(super) fn resume(&self, ending: &str) -> Result<File> {
-        Ok(owner::new_file().read(true).open(self.path(ending))?)
+        Ok(new_file().read(true).open(self.path(ending))?)
     }
 
     /// Removes the file with that extension, if it exists.
@@ -190,7 +191,7 @@ impl Temporary {
     fn create(target: &Path) -> Result<Self> {
         let path = with_ending(target, TEMPORARY);
         Ok(Self {
-            file: owner::new_file().truncate(true).open(&path)?,
+            file: new_file().truncate(true).open(&path)?,
             path: TempPath::try_from_path(path)?,
         })
     }
@@ -204,21 +205,21 @@ impl Temporary {
         self.path
             .persist(path)
             .with_context(|| format!("renaming it to {}", path.display()))?;
-        // This makes the rename durable, on systems that can open directories.
-        match path.parent() {
-            Some(folder) if cfg!(unix) => Ok(File::open(folder)?.sync_all()?),
-            _ => Ok(()),
-        }
+        Ok(file::sync_folder(path.parent().unwrap_or(path))?)
     }
+}
+
+/// Returns options for files of the cache, which other users may read but not change.
+fn new_file() -> fs_err::OpenOptions {
+    let mut options = file::writable(0o644);
+    options.create(true);
+    options
 }
 
 /// Returns whether only this user can have written this file of the cache directory; `true` if it does not exist.
 pub(super) fn is_ours(folder: &Path, path: &Path) -> Result<bool> {
     let both = owner::is_ours(folder).and_then(|folder| Ok(folder && owner::is_ours(path)?));
-    match both {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        both => Ok(both?),
-    }
+    Ok(if_exists(both)?.unwrap_or(true))
 }
 
 /// Appends an extension to `path` after any that it already has.
@@ -231,15 +232,11 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 /// Removes a file or directory, if it exists.
 fn remove(path: &Path) -> io::Result<()> {
-    let removed = if path.is_dir() {
-        fs_err::remove_dir_all(path)
-    } else {
-        fs_err::remove_file(path)
+    let removed = match path.is_dir() {
+        true => fs_err::remove_dir_all(path),
+        false => fs_err::remove_file(path),
     };
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
+    if_exists(removed).map(drop)
 }
 
 /// Returns the key of a temporary file of this program, or `None` for any other name, such as `notes.tmp`.

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use fs_err::File;
-use sha2::{Digest as _, Sha256};
 
 use super::Options;
 use super::cache::{Cache, with_ending};
@@ -111,10 +110,8 @@ fn unchanged(path: &Path, before: &State) -> Result<()> {
 /// Returns the key of a local file's record, which depends on the file's full path.
 fn record_key(path: &Path) -> Result<String> {
     let full = fs_err::canonicalize(path)?;
-    Ok(format!(
-        "local-{}",
-        hex::encode(&Sha256::digest(full.as_os_str().as_encoded_bytes()))
-    ))
+    let digest = hex::sha256(full.as_os_str().as_encoded_bytes());
+    Ok(format!("local-{digest}"))
 }
 
 /// Returns the digest in `<path>.sha256`, as `sha256sum` writes it; without that file, the pin is empty.

@@ -20,21 +20,3 @@ pub(super) fn is_ours(path: &Path) -> io::Result<bool> {
 pub(super) fn is_ours(_path: &Path) -> io::Result<bool> {
     Ok(false)
 }
-
-/// Returns options for new files of the cache, which other users may read but not change, whatever the umask.
-pub(super) fn new_file() -> fs_err::OpenOptions {
-    let mut options = fs_err::OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-    options
-}
-
-/// Creates a directory and its parents, closed to other users; an existing directory stays unchanged.
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}

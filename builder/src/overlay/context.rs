@@ -11,7 +11,7 @@ use time::macros::format_description;
 use super::inputs::Inputs;
 use super::paths::Paths;
 use crate::description;
-use crate::hex;
+
 use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
@@ -160,19 +160,9 @@ fn keyfile_escaped(text: &str) -> String {
 /// Derives a stable version-8 UUID (RFC 9562) for the `NetworkManager` connection from the machine id.
 fn uuid_from(machine_id: &str) -> String {
     let digest = Sha256::digest(format!("connection/{machine_id}"));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = hex::encode(&bytes);
-    [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .join("-")
+    let bytes = std::array::from_fn(|at| digest[at]);
+    let uuid = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    uuid.to_string()
 }
 
 #[cfg(test)]

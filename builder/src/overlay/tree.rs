@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::blob::Blob;
 use crate::description::Role;
 use crate::hex;
@@ -131,7 +129,7 @@ impl Content {
     pub fn sha256(&self) -> String {
         match self {
             Self::Plain(bytes) => bytes.sha256().to_owned(),
-            Self::Secret(secret) => hex::encode(&Sha256::digest(secret.reveal())),
+            Self::Secret(secret) => hex::sha256(secret.reveal()),
         }
     }
 }

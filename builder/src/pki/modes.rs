@@ -1,28 +1,12 @@
 //! Permission bits of the state directory. Systems without them protect the directory in their own way.
 
-use std::fs::{DirBuilder, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-use fs_err::{File, OpenOptions};
+use fs_err::File;
 
-/// Returns options for a new file that only its owner may read.
-pub(super) fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// Returns a builder for a directory that only its owner may enter.
-pub(super) fn private_folder() -> DirBuilder {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
+use crate::file::if_exists;
 
 /// Refuses a file or directory that other users may access.
 #[cfg(unix)]
@@ -54,11 +38,9 @@ pub(super) fn check_private(_path: &Path, _wanted: u32) -> anyhow::Result<()> {
 
 /// Returns whether the open file is still the one at `path`.
 pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
-    match fs_err::metadata(path) {
-        Ok(found) => Ok(is_same(&file.metadata()?, &found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    let found = if_exists(fs_err::metadata(path))?;
+    let own = file.metadata()?;
+    Ok(found.is_some_and(|found| is_same(&own, &found)))
 }
 
 #[cfg(unix)]

@@ -10,11 +10,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use fs_err::{File, OpenOptions};
+use fs_err::File;
 use zeroize::Zeroizing;
 
 use super::modes;
 use crate::failure::Kind;
+use crate::file::{if_exists, make_private_folder, sync_folder, writable};
 
 /// An open, locked state directory with its pending writes.
 pub(super) struct Store {
@@ -136,7 +137,7 @@ impl Store {
         for (name, _) in self.staged.iter().take(count) {
             let path = self.folder.join(name);
             fs_err::rename(temporary(&path), &path)?;
-            sync_folder(&path)?;
+            sync_folder(path.parent().unwrap_or(&path))?;
         }
         Ok(())
     }
@@ -196,28 +197,18 @@ fn exists(path: &Path) -> anyhow::Result<bool> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match fs_err::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    Ok(if_exists(fs_err::read(path))?)
 }
 
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
-    modes::private_folder()
-        .recursive(true)
-        .create(folder)
-        .with_context(|| format!("creating {}", folder.display()))
+    make_private_folder(folder).with_context(|| format!("creating {}", folder.display()))
 }
 
 /// Opens the lock. An existing one is opened only for reading, so that a complete state may lie on a read-only disk.
 fn open_lock(path: &Path) -> io::Result<File> {
-    match OpenOptions::new().read(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => modes::private_file()
-            .create(true)
-            .truncate(false)
-            .open(path),
-        opened => opened,
+    match if_exists(File::open(path))? {
+        Some(lock) => Ok(lock),
+        None => writable(0o600).create(true).truncate(false).open(path),
     }
 }
 
@@ -226,11 +217,8 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     make_folder(folder)?;
     let temporary = temporary(path);
     // An old temporary file may have another mode, which opening it again would preserve.
-    match fs_err::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut file = modes::private_file().create_new(true).open(&temporary)?;
+    if_exists(fs_err::remove_file(&temporary))?;
+    let mut file = writable(0o600).create_new(true).open(&temporary)?;
     file.write_all(bytes)?;
     Ok(file.sync_all()?)
 }
@@ -239,12 +227,4 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
-}
-
-/// Makes a rename durable. Windows does this by itself and cannot open directories.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(windows) {
-        return Ok(());
-    }
-    File::open(path.parent().unwrap_or(Path::new("")))?.sync_all()
 }

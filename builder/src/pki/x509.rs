@@ -1,6 +1,5 @@
 //! Reads the content of a certificate from its PEM, with a parser independent of the library that wrote it.
 
-use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
@@ -79,7 +78,7 @@ fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
     Some(Facts {
         certificate: Certificate {
             pem: pem.to_owned(),
-            fingerprint: hex::encode(&Sha256::digest(der)),
+            fingerprint: hex::sha256(der),
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
             sans: alternative_names(x509)?,

@@ -1,13 +1,11 @@
 //! `etcd-image verify`: images against their manifest, their file systems and their certificates.
 
 use std::fmt::{self, Display, Formatter};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use diskimg::{FileKind, Metadata, ReadFs};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::credentials::Trust;
 use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
@@ -210,7 +208,7 @@ fn compare_description(
         }
         let Some(wanted) = &file.sha256 else { continue };
         contents += 1;
-        if hex::encode(&Sha256::digest(fs.read(path)?)) != *wanted {
+        if hex::sha256(fs.read(path)?) != *wanted {
             problems.push(format!("{path} is not what the node's description says"));
         }
     }
@@ -224,18 +222,9 @@ fn place(record: &FileRecord) -> Place {
     }
 }
 
-/// Returns the SHA-256 of a file in lower-case hexadecimal.
+/// Returns the SHA-256 of a file.
 pub(super) fn digest(path: &Path) -> Result<String> {
-    let mut file = fs_err::File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex::encode(&hash.finalize()));
-        }
-        hash.update(&buffer[..read]);
-    }
+    Ok(hex::sha256_of(fs_err::File::open(path)?)?)
 }
 
 fn compare_file(
@@ -268,8 +257,7 @@ fn compare_file(
             },
             Some(m),
         ) => {
-            let content =
-                m.kind == FileKind::File && hex::encode(&Sha256::digest(fs.read(path)?)) == *sha256;
+            let content = m.kind == FileKind::File && hex::sha256(fs.read(path)?) == *sha256;
             content && owned(m, mode, *uid, *gid)
         }
         _ => false,

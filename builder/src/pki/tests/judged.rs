@@ -201,7 +201,7 @@ fn host_keys_are_as_ssh_wants_them() {
 #[test]
 fn a_ca_made_elsewhere_can_be_used() {
     let scene = Scene::new();
-    modes::private_folder().create(&scene.state).unwrap();
+    crate::file::make_private_folder(&scene.state).unwrap();
     let (crt, key) = (scene.path("ca.crt"), scene.path("ca.key"));
     let (crt, key) = (crt.to_str().unwrap(), key.to_str().unwrap());
     says(&[

@@ -168,7 +168,7 @@ fn an_expired_ca_is_not_replaced() {
 fn a_folder_that_is_not_ours_gets_not_even_a_lock() {
     let other = Scene::made();
     let scene = Scene::new();
-    modes::private_folder().create(&scene.state).unwrap();
+    crate::file::make_private_folder(&scene.state).unwrap();
     copy(&other, &scene, &["ca.crt"]);
     let before = scene.files();
     assert!(scene.open("").is_err());
