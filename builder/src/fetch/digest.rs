@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::hex;
+use crate::progress::Task;
 
 /// The number of bytes read at a time when only the digest is wanted.
 const CHUNK: usize = 256 << 10;
@@ -49,23 +50,33 @@ impl Digester {
 ///
 /// A decoder may stop before its source ends; CVE-2021-20319 was a check that waited for an end that was never read. The
 /// digest is therefore available only from [`DigestReader::drain`], which reads to the end itself.
-pub(super) struct DigestReader<R> {
+pub(super) struct DigestReader<'a, R> {
     inner: R,
     digester: Digester,
+    task: Option<&'a mut dyn Task>,
 }
 
-impl DigestReader<File> {
+impl DigestReader<'_, File> {
     /// Returns the digest of a whole file.
     pub(super) fn file(path: &Path) -> io::Result<Digested> {
         DigestReader::new(File::open(path)?).drain()
     }
 }
 
-impl<R: Read> DigestReader<R> {
+impl<'a, R: Read> DigestReader<'a, R> {
     pub(super) fn new(inner: R) -> Self {
         Self {
             inner,
             digester: Digester::default(),
+            task: None,
+        }
+    }
+
+    /// Reports its progress to the task after every read.
+    pub(super) fn watched(inner: R, task: &'a mut dyn Task) -> Self {
+        Self {
+            task: Some(task),
+            ..Self::new(inner)
         }
     }
 
@@ -87,7 +98,7 @@ impl<R: Read> DigestReader<R> {
     }
 }
 
-impl<R: Read> Read for DigestReader<R> {
+impl<R: Read> Read for DigestReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = loop {
             match self.inner.read(buffer) {
@@ -96,6 +107,9 @@ impl<R: Read> Read for DigestReader<R> {
             }
         };
         self.digester.update(&buffer[..count]);
+        if let Some(task) = &mut self.task {
+            task.at(self.digester.size());
+        }
         Ok(count)
     }
 }

@@ -11,7 +11,7 @@ use super::digest::{DigestReader, Digested};
 use super::record::{RECORD, Record, State};
 use super::unpack::unpack;
 use super::verified::{Pin, Promise, Seen, Verified};
-use super::watched::Watched;
+
 use crate::failure::Kind;
 use crate::progress::Progress;
 
@@ -148,5 +148,5 @@ fn discard(entry: &CacheEntry) -> Result<()> {
 pub(super) fn digest(path: &Path, what: &str, progress: &dyn Progress) -> Result<Digested> {
     let file = File::open(path)?;
     let mut task = progress.task(what, Some(file.metadata()?.len()));
-    Ok(DigestReader::new(Watched::new(file, &mut *task)).drain()?)
+    Ok(DigestReader::watched(file, &mut *task).drain()?)
 }

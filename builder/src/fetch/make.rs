@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::cache::Cache;
+use super::cache::{Cache, CacheEntry};
 use super::debian;
 use super::download;
 use super::etcd::debian_packages::{CLIENT, PACKAGES, SERVER};
@@ -12,86 +12,49 @@ use super::image;
 use super::verified::{Promise, Verified};
 use super::{Options, age};
 
-/// A maker of images.
-pub(super) trait Maker {
-    /// Describes the image in a few words for reports.
-    fn describe(&self) -> String;
-    /// Returns a SHA-256 of everything that determines the image, in lower-case hexadecimal.
-    fn digest(&self) -> String;
-    /// Makes the image somewhere below `work_dir`, an empty directory that is removed afterwards.
-    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> Result<Made>;
-}
-
-/// The output of a maker.
-#[derive(Debug)]
-pub(super) struct Made {
-    /// The raw image.
-    pub image: PathBuf,
-    /// Files to keep beside the image, each with its extension in the cache.
-    pub beside: Vec<(PathBuf, &'static str)>,
-}
-
-/// Returns the image of `maker`, making it unless the cache has it.
-pub(super) fn made(maker: &dyn Maker, options: &Options<'_>) -> Result<Verified> {
-    let (digest, source) = (maker.digest(), maker.describe());
-    let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
-    if let Some(verified) = image::cached(&entry, &source, &Promise::default(), options)? {
+/// Returns the image with this digest of everything that determines it; `source` describes it in reports. Unless the cache has
+/// it, `make` makes it in an empty directory that is removed afterwards; it may keep other files in the cache entry.
+pub(super) fn made(
+    digest: &str,
+    source: &str,
+    options: &Options<'_>,
+    make: impl FnOnce(&CacheEntry, &Path) -> Result<PathBuf>,
+) -> Result<Verified> {
+    let entry = Cache::open(options.cache)?.entry(digest, options.progress)?;
+    if let Some(verified) = image::cached(&entry, source, &Promise::default(), options)? {
         age::report("the base made on this machine", verified.path(), options);
         return Ok(verified);
     }
     if options.offline {
-        return Err(download::offline(&source));
+        return Err(download::offline(source));
     }
     entry.in_work_folder(|work_dir| {
-        let made = maker.make(work_dir, &|line| options.progress.note(line))?;
-        for (path, ending) in &made.beside {
-            entry.adopt(path, ending)?;
-        }
-        image::adopted(&entry, &made.image, &source, options)
+        let path = make(&entry, work_dir)?;
+        image::adopted(&entry, &path, source, options)
     })
 }
 
-/// Returns the image of `maker` if the cache has it, without making anything.
-pub(super) fn known(maker: &dyn Maker, options: &Options<'_>) -> Result<Option<Verified>> {
-    let digest = maker.digest();
-    if !options.cache.join(format!("{digest}.img")).exists() {
+/// Returns the `debian-trixie` base, making it with mmdebstrap unless the cache has it.
+pub(super) fn debian(options: &Options<'_>) -> Result<Verified> {
+    let inputs = debian::Inputs::new(options);
+    made(&inputs.digest(), DEBIAN, options, |entry, work_dir| {
+        let image = debian::make(&inputs, work_dir, &|line| options.progress.note(line))?;
+        for ending in [SERVER, CLIENT] {
+            entry.adopt(&work_dir.join(ending), ending)?;
+        }
+        entry.adopt(&work_dir.join("debian-trixie.packages"), PACKAGES)?;
+        Ok(image)
+    })
+}
+
+/// Returns the `debian-trixie` base if the cache has it, without making anything.
+pub(super) fn cached_debian(options: &Options<'_>) -> Result<Option<Verified>> {
+    let digest = debian::Inputs::new(options).digest();
+    if !image::is_cached(options.cache, &digest) {
         return Ok(None);
     }
     let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;
-    image::cached(&entry, &maker.describe(), &Promise::default(), options)
+    image::cached(&entry, DEBIAN, &Promise::default(), options)
 }
 
-/// Returns the maker of the `debian-trixie` base.
-pub(super) fn debian(options: &Options<'_>) -> Debian {
-    Debian(debian::Inputs {
-        mirror: options.mirror.map(str::to_owned),
-    })
-}
-
-/// A maker that runs mmdebstrap through `fetch/debian`.
-pub(super) struct Debian(debian::Inputs);
-
-impl Maker for Debian {
-    fn describe(&self) -> String {
-        "Debian's packages, by mmdebstrap".to_owned()
-    }
-
-    fn digest(&self) -> String {
-        self.0.digest()
-    }
-
-    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> Result<Made> {
-        let image = debian::make(&self.0, work_dir, say)?;
-        let beside = [
-            ("debian-trixie.packages", PACKAGES),
-            ("etcd-server.deb", SERVER),
-            ("etcd-client.deb", CLIENT),
-        ];
-        Ok(Made {
-            image,
-            beside: beside
-                .map(|(name, ending)| (work_dir.join(name), ending))
-                .to_vec(),
-        })
-    }
-}
+const DEBIAN: &str = "Debian's packages, by mmdebstrap";

@@ -32,7 +32,6 @@ mod policy;
 mod digest;
 mod elf;
 mod verified;
-mod watched;
 
 // Unpack
 mod decode;
@@ -88,14 +87,14 @@ pub struct Options<'a> {
 pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
     let verified = match &recipe.source {
         Source::Download(download) => published(download, options),
-        Source::Debian => make::made(&make::debian(options), options),
+        Source::Debian => make::debian(options),
     };
     verified.with_context(|| format!("fetching the base {}", recipe.name))
 }
 
 /// Returns the base image of the recipe `debian-trixie` if the cache has it.
 pub fn made_debian(options: &Options<'_>) -> Result<Option<Verified>> {
-    make::known(&make::debian(options), options)
+    make::cached_debian(options)
 }
 
 /// Returns a local image, raw or compressed with xz, zstd or gzip. Its first bytes decide, not its name.

@@ -19,8 +19,7 @@ use super::decode::{Decoder, Format};
 use super::digest::{DigestReader, Digested, Digester};
 use super::sparse::{PIECE, SparseWriter};
 use super::verified::Seen;
-use super::watched::Watched;
-use super::xz::XzError;
+
 use crate::failure::Kind;
 use crate::progress::Task;
 
@@ -45,8 +44,7 @@ pub(super) fn unpack(
 ) -> Result<Seen> {
     let file = File::open(source)?.into_file();
     task.total(file.metadata().map_or(0, |metadata| metadata.len()));
-    let mut reader =
-        BufReader::with_capacity(256 << 10, DigestReader::new(Watched::new(file, task)));
+    let mut reader = BufReader::with_capacity(256 << 10, DigestReader::watched(file, task));
     let start = reader
         .fill_buf()
         .map_err(|error| unreadable(source, error))?;
@@ -63,7 +61,7 @@ pub(super) fn unpack(
 }
 
 /// Reads the bytes that follow the decoder's end, and fails if there are any.
-fn drain<R: Read>(mut reader: BufReader<DigestReader<R>>, source: &Path) -> Result<Digested> {
+fn drain<R: Read>(mut reader: BufReader<DigestReader<'_, R>>, source: &Path) -> Result<Digested> {
     let left = reader
         .fill_buf()
         .map_err(|error| unreadable(source, error))?
@@ -168,8 +166,8 @@ fn unreadable(source: &Path, error: io::Error) -> anyhow::Error {
         return anyhow!(error).context(format!("reading {}", source.display()));
     }
     let what = format!("unpacking {}: {error}", source.display());
-    match XzError::of(&error) {
-        Some(XzError::TooBig | XzError::Unknown) => {
+    match error.kind() {
+        io::ErrorKind::Unsupported => {
             Kind::Unsupported.error(what, "unpack it with `xz -d` and give the raw image")
         }
         _ => Kind::Corrupt.error(what, HINT),

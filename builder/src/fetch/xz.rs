@@ -4,8 +4,7 @@
 //! files on one core. It stops at the end of a stream. This module handles what may follow, that is, padding and more
 //! streams, and refuses anything else. Format: <https://tukaani.org/xz/xz-file-format.txt>.
 
-use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
 
@@ -14,6 +13,12 @@ const MEMORY: u64 = 256 << 20;
 
 /// The unit of stream padding: zero bytes fill a stream up to a multiple of this.
 const PADDING: u64 = 4;
+
+const TRUNCATED: &str = "the xz data is cut off";
+const GARBAGE: &str = "something that is not xz follows the xz data";
+const DAMAGED: &str = "the xz data is damaged";
+const UNKNOWN: &str = "the xz data uses a filter or check this program does not know";
+const TOO_BIG: &str = "decoding the xz data needs more than 256 MiB of memory";
 
 /// A decoder of one or more concatenated xz streams.
 pub(super) struct XzDecoder<R> {
@@ -30,21 +35,6 @@ enum State {
     /// After a stream: padding, another stream, or the end.
     Between,
     Done,
-}
-
-/// A defect of xz data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum XzError {
-    /// The source ends inside a stream.
-    Truncated,
-    /// Neither padding nor a stream follows a stream.
-    Garbage,
-    /// The data or one of its checksums is wrong.
-    Damaged,
-    /// liblzma does not know a filter or checksum.
-    Unknown,
-    /// Decoding needs more than [`MEMORY`].
-    TooBig,
 }
 
 impl<R: BufRead> XzDecoder<R> {
@@ -79,7 +69,7 @@ impl<R: BufRead> XzDecoder<R> {
         self.offset += used;
         match status.map_err(|error| self.wrong(error))? {
             Status::StreamEnd => self.state = State::Between,
-            Status::MemNeeded if at_end => return Err(XzError::Truncated.at(self.offset)),
+            Status::MemNeeded if at_end => return Err(invalid(TRUNCATED, self.offset)),
             _ => {}
         }
         Ok(usize::try_from(self.stream.total_out() - total.1).unwrap_or(usize::MAX))
@@ -98,7 +88,7 @@ impl<R: BufRead> XzDecoder<R> {
             match next {
                 None if !at_end => continue,
                 _ if !(self.offset - start).is_multiple_of(PADDING) => {
-                    return Err(XzError::Garbage.at(start));
+                    return Err(invalid(GARBAGE, start));
                 }
                 None => self.state = State::Done,
                 // The first byte of every stream.
@@ -106,7 +96,7 @@ impl<R: BufRead> XzDecoder<R> {
                     self.stream = new_stream(self.threads)?;
                     self.state = State::Inside;
                 }
-                Some(_) => return Err(XzError::Garbage.at(self.offset)),
+                Some(_) => return Err(invalid(GARBAGE, self.offset)),
             }
             return Ok(());
         }
@@ -115,10 +105,14 @@ impl<R: BufRead> XzDecoder<R> {
     fn wrong(&self, error: Error) -> io::Error {
         match error {
             // The magic number of the first stream was already checked.
-            Error::Format => XzError::Garbage.at(self.offset),
-            Error::MemLimit | Error::Mem => XzError::TooBig.at(self.offset),
-            Error::Options | Error::UnsupportedCheck => XzError::Unknown.at(self.offset),
-            _ => XzError::Damaged.at(self.offset),
+            Error::Format => invalid(GARBAGE, self.offset),
+            Error::MemLimit | Error::Mem => {
+                self::error(ErrorKind::Unsupported, TOO_BIG, self.offset)
+            }
+            Error::Options | Error::UnsupportedCheck => {
+                self::error(ErrorKind::Unsupported, UNKNOWN, self.offset)
+            }
+            _ => invalid(DAMAGED, self.offset),
         }
     }
 }
@@ -149,45 +143,13 @@ fn new_stream(threads: u32) -> io::Result<Stream> {
         .map_err(|error| io::Error::other(format!("starting the xz decoder: {error}")))
 }
 
-impl XzError {
-    fn at(self, offset: u64) -> io::Error {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            XzErrorAt {
-                error: self,
-                offset,
-            },
-        )
-    }
-
-    /// Returns the defect inside an error of [`XzDecoder`].
-    pub(super) fn of(error: &io::Error) -> Option<Self> {
-        error
-            .get_ref()?
-            .downcast_ref::<XzErrorAt>()
-            .map(|it| it.error)
-    }
+/// Creates the error for invalid data at this offset of the source.
+fn invalid(what: &str, offset: u64) -> io::Error {
+    error(ErrorKind::InvalidData, what, offset)
 }
 
-#[derive(Debug)]
-struct XzErrorAt {
-    error: XzError,
-    offset: u64,
-}
-
-impl std::error::Error for XzErrorAt {}
-
-impl fmt::Display for XzErrorAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.error {
-            XzError::Truncated => "the xz data is cut off",
-            XzError::Garbage => "something that is not xz follows the xz data",
-            XzError::Damaged => "the xz data is damaged",
-            XzError::Unknown => "the xz data uses a filter or check this program does not know",
-            XzError::TooBig => "decoding the xz data needs more than 256 MiB of memory",
-        };
-        write!(f, "{what} (offset {})", self.offset)
-    }
+fn error(kind: ErrorKind, what: &str, offset: u64) -> io::Error {
+    io::Error::new(kind, format!("{what} (offset {offset})"))
 }
 
 #[cfg(test)]
@@ -216,12 +178,21 @@ mod tests {
     }
 
     #[track_caller]
-    fn unpacked(source: &[u8]) -> Result<Vec<u8>, XzError> {
+    fn unpacked(source: &[u8]) -> Result<Vec<u8>, String> {
         let source = io::BufReader::with_capacity(1000, source);
         let mut output = Vec::new();
         match XzDecoder::new(source, 2).unwrap().read_to_end(&mut output) {
             Ok(_) => Ok(output),
-            Err(error) => Err(XzError::of(&error).expect("an xz error")),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InvalidData);
+                let text = error.to_string();
+                let (what, offset) = text.split_once(" (offset ").expect("an offset");
+                assert!(
+                    offset.trim_end_matches(')').parse::<u64>().is_ok(),
+                    "{offset}"
+                );
+                Err(what.to_owned())
+            }
         }
     }
 
@@ -257,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(
                 unpacked(&[&one[..], tail].concat()),
-                Err(XzError::Garbage),
+                Err(GARBAGE.to_owned()),
                 "{tail:?}"
             );
         }
@@ -277,7 +248,7 @@ mod tests {
         ] {
             assert_eq!(
                 unpacked(&whole[..length]),
-                Err(XzError::Truncated),
+                Err(TRUNCATED.to_owned()),
                 "{length} of {}",
                 whole.len()
             );
@@ -289,6 +260,6 @@ mod tests {
         let mut whole = packed(&data());
         let middle = whole.len() / 2;
         whole[middle] ^= 1;
-        assert_eq!(unpacked(&whole), Err(XzError::Damaged));
+        assert_eq!(unpacked(&whole), Err(DAMAGED.to_owned()));
     }
 }

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::recipe;
+use crate::fetch::Options;
 use crate::hex;
 
 /// Changes when the same recipe would yield different bytes for a reason that its files do not show.
@@ -16,10 +17,16 @@ const PACKAGES_FORMAT: &str = "etcd-image etcd packages 1";
 pub(crate) struct Inputs {
     /// The address of a Debian mirror with trixie and its updates, and with its security updates at the same address plus
     /// `-security`; or one whole `deb …` line, passed on unchanged. `None` selects mmdebstrap's default, Debian's own mirror.
-    pub(in crate::fetch) mirror: Option<String>,
+    mirror: Option<String>,
 }
 
 impl Inputs {
+    pub(in crate::fetch) fn new(options: &Options<'_>) -> Self {
+        Self {
+            mirror: options.mirror.map(str::to_owned),
+        }
+    }
+
     /// Returns the image's name in the cache: equal digests mean the same recipe, package list and mirror. It needs no network,
     /// so later package updates do not change it.
     pub(crate) fn digest(&self) -> String {
@@ -33,10 +40,7 @@ impl Inputs {
 
     /// Returns the cache name of etcd's packages when they are downloaded without a base.
     pub(crate) fn packages_digest(&self) -> String {
-        hex::encode(&Sha256::digest(format!(
-            "{PACKAGES_FORMAT} {}",
-            self.mirror()
-        )))
+        hex::sha256(format!("{PACKAGES_FORMAT} {}", self.mirror()))
     }
 
     pub(super) fn mirror(&self) -> &str {

@@ -25,55 +25,37 @@ pub(super) enum Layout {
     Debian,
 }
 
-/// The content of an archive.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub(super) programs: Programs,
-    /// The directory that contained the programs.
-    pub(super) folder: Option<String>,
-}
-
-/// Reads the programs of a tar archive laid out like a release's. The version comes from the name of its directory, e.g.
-/// `etcd-v3.6.14-linux-arm64/`, or else from the archive's own name.
-pub(super) fn release(tar: impl Read, name: &str) -> Result<Unpacked> {
-    let taken = take(tar, Layout::Release, name)?;
-    let folder = taken.folder.as_deref().unwrap_or(name);
-    Ok(Unpacked {
-        version: folder.strip_prefix("etcd-v").and_then(version::leading),
-        programs: taken.programs,
-    })
-}
-
-/// Reads the programs of the tar archive `tar` and reads it to its end; `name` is for messages.
-pub(super) fn take(tar: impl Read, layout: Layout, name: &str) -> Result<Taken> {
+/// Reads the programs of a tar archive to its end; `name` is for messages. The version comes from the name of a release's
+/// directory, e.g. `etcd-v3.6.14-linux-arm64/`, or else from the archive's own name.
+pub(super) fn unpack(tar: impl Read, layout: Layout, name: &str) -> Result<Unpacked> {
     let mut tar = tar.take(TOTAL_LIMIT);
+    let unpacked = walk(&mut tar, layout, name);
     // Damage after the archive's end mark is an error as well.
-    let taken =
-        walk(&mut tar, layout, name).and_then(|taken| match io::copy(&mut tar, &mut io::sink()) {
-            Ok(_) => Ok(taken),
-            Err(error) => Err(damaged(name, &error)),
-        });
+    let rest = io::copy(&mut tar, &mut io::sink());
     if tar.limit() == 0 {
         return Err(refused(name, "it unpacks to more than 1 GiB"));
     }
-    taken
+    rest.map_err(|error| damaged(name, &error)).and(unpacked)
 }
 
-fn walk(tar: &mut impl Read, layout: Layout, name: &str) -> Result<Taken> {
+fn walk(tar: &mut impl Read, layout: Layout, name: &str) -> Result<Unpacked> {
     let mut archive = Archive::new(tar);
-    let mut taken = Taken::default();
+    let (mut programs, mut folder) = (Programs::new(), name.to_owned());
     for entry in archive.entries().map_err(|error| damaged(name, &error))? {
         let mut entry = entry.map_err(|error| damaged(name, &error))?;
-        take_entry(&mut entry, layout, name, &mut taken)?;
+        add_entry(&mut entry, layout, name, &mut programs, &mut folder)?;
     }
-    Ok(taken)
+    let version = folder.strip_prefix("etcd-v").and_then(version::leading);
+    Ok(Unpacked { programs, version })
 }
 
-fn take_entry<R: Read>(
+/// Adds the entry if it is a program; `folder` becomes the directory that contains it.
+fn add_entry<R: Read>(
     entry: &mut Entry<'_, R>,
     layout: Layout,
     name: &str,
-    taken: &mut Taken,
+    programs: &mut Programs,
+    folder: &mut String,
 ) -> Result<()> {
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     let parts =
@@ -84,17 +66,13 @@ fn take_entry<R: Read>(
     let (true, Some(program)) = (is_file, slot) else {
         return Ok(());
     };
-    if taken.programs.contains_key(&program) {
-        return Err(refused(
-            name,
-            &format!("it holds {} more than once", program.name()),
-        ));
+    if programs.contains_key(&program) {
+        let what = format!("it holds {} more than once", program.name());
+        return Err(refused(name, &what));
     }
-    taken
-        .programs
-        .insert(program, read(entry, &path, name)?.into());
-    if parts.len() > 1 {
-        taken.folder = parts.first().map(|&folder| folder.to_owned());
+    programs.insert(program, read(entry, &path, name)?.into());
+    if let [first, _, ..] = parts[..] {
+        first.clone_into(folder);
     }
     Ok(())
 }
@@ -183,7 +161,7 @@ mod tests {
 
     #[track_caller]
     fn refusal(entries: &[(&str, EntryType, &[u8])]) -> String {
-        let error = take(&tar(entries)[..], Layout::Release, "a.tar").expect_err("a trick");
+        let error = unpack(&tar(entries)[..], Layout::Release, "a.tar").expect_err("a trick");
         let failure = error.downcast::<Failure>().unwrap();
         assert_eq!(failure.kind, Kind::Corrupt);
         failure.message
@@ -191,23 +169,23 @@ mod tests {
 
     #[test]
     fn takes_the_programs_and_nothing_else() {
-        let taken = take(
+        let unpacked = unpack(
             &tar(&[
-                ("etcd-v1/", EntryType::Directory, b""),
-                ("etcd-v1/etcd", FILE, b"server"),
-                ("./etcd-v1/etcdctl", FILE, b"client"),
-                ("etcd-v1/README.md", FILE, b"text"),
-                ("etcd-v1/Documentation/etcd", FILE, b"deeper"),
-                ("etcd-v1/link", EntryType::Symlink, b""),
+                ("etcd-v1.2/", EntryType::Directory, b""),
+                ("etcd-v1.2/etcd", FILE, b"server"),
+                ("./etcd-v1.2/etcdctl", FILE, b"client"),
+                ("etcd-v1.2/README.md", FILE, b"text"),
+                ("etcd-v1.2/Documentation/etcd", FILE, b"deeper"),
+                ("etcd-v1.2/link", EntryType::Symlink, b""),
             ])[..],
             Layout::Release,
             "a.tar",
         )
         .unwrap();
-        assert_eq!(*taken.programs[&Program::Etcd], *b"server");
-        assert_eq!(*taken.programs[&Program::Etcdctl], *b"client");
-        assert_eq!(taken.programs.len(), 2);
-        assert_eq!(taken.folder.as_deref(), Some("etcd-v1"));
+        assert_eq!(*unpacked.programs[&Program::Etcd], *b"server");
+        assert_eq!(*unpacked.programs[&Program::Etcdctl], *b"client");
+        assert_eq!(unpacked.programs.len(), 2);
+        assert_eq!(unpacked.version.as_deref(), Some("1.2"));
     }
 
     #[test]
@@ -216,9 +194,9 @@ mod tests {
             ("./usr/bin/etcd", FILE, b"server"),
             ("./usr/share/etcdctl", FILE, b"completion"),
         ]);
-        let taken = take(&bytes[..], Layout::Debian, "a.deb").unwrap();
+        let unpacked = unpack(&bytes[..], Layout::Debian, "a.deb").unwrap();
         assert_eq!(
-            taken.programs.into_keys().collect::<Vec<_>>(),
+            unpacked.programs.into_keys().collect::<Vec<_>>(),
             [Program::Etcd]
         );
     }
@@ -267,7 +245,7 @@ mod tests {
         header.set_size(300 << 20);
         header.set_cksum();
         let bytes = header.as_bytes().chain(io::repeat(0).take(400 << 20));
-        let error = take(bytes, Layout::Release, "a.tar")
+        let error = unpack(bytes, Layout::Release, "a.tar")
             .unwrap_err()
             .to_string();
         assert_eq!(error, "a.tar: \"v/etcd\" is larger than 256 MiB");
@@ -276,7 +254,7 @@ mod tests {
         header.set_size(2 << 30);
         header.set_cksum();
         let bytes = header.as_bytes().chain(io::repeat(0).take(2 << 30));
-        let error = take(bytes, Layout::Release, "a.tar")
+        let error = unpack(bytes, Layout::Release, "a.tar")
             .unwrap_err()
             .to_string();
         assert_eq!(error, "a.tar: it unpacks to more than 1 GiB");
@@ -286,7 +264,7 @@ mod tests {
     fn refuses_a_cut_off_archive() {
         let bytes = tar(&[("v/etcd", FILE, &[7; 2000])]);
         for length in [100, 600, 2000] {
-            let error = take(&bytes[..length], Layout::Release, "a.tar")
+            let error = unpack(&bytes[..length], Layout::Release, "a.tar")
                 .unwrap_err()
                 .to_string();
             assert!(error.starts_with("reading the archive a.tar: "), "{error}");

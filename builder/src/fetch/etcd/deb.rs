@@ -31,10 +31,10 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
     let control = control(find("control.tar")?, name)?;
     let data =
         Decoder::new(find("data.tar")?, 1).map_err(|error| damaged(name, &error.to_string()))?;
-    let taken = archive::take(data, Layout::Debian, name)?;
+    let unpacked = archive::unpack(data, Layout::Debian, name)?;
     Ok(Unpacked {
-        programs: taken.programs,
         version: upstream_version(&control),
+        ..unpacked
     })
 }
 

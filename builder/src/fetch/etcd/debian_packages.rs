@@ -27,9 +27,7 @@ pub(super) struct Pinned {
 
 /// Returns server, then client, from the day the base was made if the cache has one, else downloaded separately.
 pub(super) fn debian_packages(options: &Options<'_>) -> Result<[Pinned; 2]> {
-    let inputs = debian::Inputs {
-        mirror: options.mirror.map(str::to_owned),
-    };
+    let inputs = debian::Inputs::new(options);
     let keys = [inputs.digest(), inputs.packages_digest()];
     kept_or_downloaded(&keys, options, |work_dir| {
         debian::download_packages(&inputs, work_dir)

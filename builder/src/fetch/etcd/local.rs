@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::archive::{self, Layout};
 use super::debian_packages::Pinned;
 use super::programs::{Found, Program, Programs, Unpacked};
-use super::{archive, deb, unpacked};
+use super::{deb, unpacked};
 use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
@@ -53,37 +54,22 @@ pub(super) fn gather(source: String, files: &[Pinned], options: &Options<'_>) ->
     let mut digests = Vec::new();
     // Unpacking is most of the work and the files are few, so all are unpacked in parallel.
     let all = NonZeroUsize::MIN.saturating_add(files.len());
-    for opened in parallel::map(all, files, |file| Opened::read(file, options))? {
-        let Unpacked { programs, version } = opened.unpacked;
+    let unpack = |file: &Pinned| {
+        let (bytes, digested) = read(&file.path, &file.pin)?;
+        let archived = || Cache::open(options.cache)?.entry(&digested.sha256, options.progress);
+        let unpacked = open(bytes, &file.path, &file.name, archived)?;
+        Ok((digested, unpacked))
+    };
+    for (file, (digested, unpacked)) in files.iter().zip(parallel::map(all, files, unpack)?) {
+        let Unpacked { programs, version } = unpacked;
         if programs.contains_key(&Program::Etcd) {
             found.version = version;
         }
-        found.add(programs, &opened.name)?;
-        digests.push((opened.digested, opened.name));
+        found.add(programs, &file.name)?;
+        digests.push((digested, file.name.as_str()));
     }
     found.sha256 = combined(&digests)?;
     Ok(found)
-}
-
-/// A file and its content.
-struct Opened {
-    name: String,
-    digested: Digested,
-    unpacked: Unpacked,
-}
-
-impl Opened {
-    fn read(file: &Pinned, options: &Options<'_>) -> Result<Self> {
-        let (bytes, digested) = read(&file.path, &file.pin)?;
-        let name = file.name.clone();
-        let archived = || Cache::open(options.cache)?.entry(&digested.sha256, options.progress);
-        let unpacked = open(bytes, &file.path, &name, archived)?;
-        Ok(Self {
-            name,
-            digested,
-            unpacked,
-        })
-    }
 }
 
 /// Returns programs by their names, or packages by their extension, sorted.
@@ -141,7 +127,7 @@ fn open(
     }
     match Format::sniff(&bytes) {
         Format::Gzip | Format::Xz | Format::Zstd => unpacked::kept(&entry()?, || {
-            archive::release(Decoder::new(&bytes[..], 1)?, name)
+            archive::unpack(Decoder::new(&bytes[..], 1)?, Layout::Release, name)
         }),
         _ => {
             let what = format!(
@@ -155,7 +141,7 @@ fn open(
 }
 
 /// Returns the digest of a single file, or that of the list `sha256sum` would print for several.
-fn combined(digests: &[(Digested, String)]) -> Result<String> {
+fn combined(digests: &[(Digested, &str)]) -> Result<String> {
     if let [(digested, _)] = digests {
         return Ok(digested.sha256.clone());
     }

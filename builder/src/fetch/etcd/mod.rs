@@ -55,49 +55,42 @@ pub(super) fn etcd(
     options: &Options<'_>,
     state: &Path,
 ) -> Result<EtcdBinaries> {
-    match source {
-        EtcdSource::Version(version) => {
-            let found = release::release(version, options, state);
-            found
-                .and_then(complete)
-                .with_context(|| format!("fetching etcd {version}"))
-        }
+    let (found, context) = match source {
+        EtcdSource::Version(version) => (
+            release::release(version, options, state),
+            format!("fetching etcd {version}"),
+        ),
         EtcdSource::Debian => {
             let packages = debian_packages::debian_packages(options);
             let source = "etcd-server and etcd-client from Debian trixie".to_owned();
-            packages
-                .and_then(|packages| local::gather(source, &packages, options))
-                .and_then(complete)
-                .context("taking etcd from Debian's packages")
+            (
+                packages.and_then(|packages| local::gather(source, &packages, options)),
+                "taking etcd from Debian's packages".to_owned(),
+            )
         }
-        EtcdSource::Paths(paths) => {
-            let found = local::local(paths, options);
-            found
-                .and_then(complete)
-                .with_context(|| format!("taking etcd from {}", local::listed(paths)))
-        }
-    }
+        EtcdSource::Paths(paths) => (
+            local::local(paths, options),
+            format!("taking etcd from {}", local::listed(paths)),
+        ),
+    };
+    found.and_then(complete).context(context)
 }
 
 /// Checks that all the programs exist and match the architecture.
 fn complete(mut found: Found) -> Result<EtcdBinaries> {
-    let libc = elf::check(found.bytes(Program::Etcd)?, "etcd")?;
-    elf::check(found.bytes(Program::Etcdctl)?, "etcdctl")?;
-    if let Ok(etcdutl) = found.bytes(Program::Etcdutl) {
-        elf::check(etcdutl, "etcdutl")?;
+    for (program, bytes) in &found.programs {
+        elf::check(bytes, program.name())?;
     }
-    let version = found
-        .version
-        .take()
-        .or_else(|| version::of_program(found.bytes(Program::Etcd).ok()?));
+    let etcd = found.take(Program::Etcd)?;
+    let version = found.version.take().or_else(|| version::of_program(&etcd));
     Ok(EtcdBinaries {
         version: version.unwrap_or_else(|| "unknown".to_owned()),
-        etcd: found.take(Program::Etcd)?,
+        libc: elf::check(&etcd, "etcd")?,
+        etcd,
         etcdctl: found.take(Program::Etcdctl)?,
         etcdutl: found.take(Program::Etcdutl).ok(),
         source: found.source,
         sha256: found.sha256,
-        libc,
         learned: found.learned,
     })
 }

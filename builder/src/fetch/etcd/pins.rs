@@ -2,7 +2,7 @@
 //! once, in the state directory when a build keeps it. From then on they are as binding as those of `recipes/etcd.toml`.
 
 use std::collections::BTreeMap;
-use std::io;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,6 +12,7 @@ use crate::failure::{Kind, parse_toml};
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, PINS, is_ours};
 use crate::fetch::record::RECORD;
+use crate::file::if_exists;
 
 const HEADER: &str = "\
 # SHA-256 of etcd releases as first seen in their SHA256SUMS. A release that has another one later is refused;
@@ -20,15 +21,11 @@ const HEADER: &str = "\
 ";
 
 /// The digests in one directory's `etcd-pins.toml`.
-#[derive(Debug)]
-pub(super) struct Pins {
-    path: PathBuf,
-    text: Text,
-}
-
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Text {
+pub(super) struct Pins {
+    #[serde(skip)]
+    path: PathBuf,
     sha256: BTreeMap<String, String>,
 }
 
@@ -40,22 +37,19 @@ fn name() -> String {
 impl Pins {
     /// Reads the pins of the cache directory; returns none if other users could have written them.
     pub(super) fn cached(folder: &Path) -> Result<Self> {
-        let path = folder.join(name());
-        if is_ours(folder, &path)? {
-            return Self::read(folder);
+        match is_ours(folder, &folder.join(name()))? {
+            true => Self::read(folder),
+            false => Ok(Self::default()),
         }
-        let text = Text::default();
-        Ok(Self { path, text })
     }
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(name());
-        let text = match fs_err::read_to_string(&path) {
-            Ok(text) => parse_toml(&text).map_err(|what| wrong(&path, &what))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Text::default(),
-            Err(error) => return Err(error.into()),
+        let pins = match if_exists(fs_err::read_to_string(&path))? {
+            Some(text) => parse_toml(&text).map_err(|what| wrong(&path, &what))?,
+            None => Self::default(),
         };
-        Ok(Self { path, text })
+        Ok(Self { path, ..pins })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -63,15 +57,13 @@ impl Pins {
     }
 
     pub(super) fn get(&self, version: &str) -> Option<&String> {
-        self.text.sha256.get(version)
+        self.sha256.get(version)
     }
 
     /// Returns name and text of the file with one more digest.
     pub(super) fn with(mut self, version: &str, sha256: &str) -> Result<(String, String)> {
-        let learned = (version.to_owned(), sha256.to_owned());
-        self.text.sha256.extend([learned]);
-        let text = format!("{HEADER}{}", toml::to_string(&self.text)?);
-        Ok((name(), text))
+        self.sha256.insert(version.to_owned(), sha256.to_owned());
+        Ok((name(), format!("{HEADER}{}", toml::to_string(&self)?)))
     }
 }
 

@@ -55,16 +55,12 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn bytes(&self, program: Program) -> Result<&[u8]> {
-        self.programs
-            .get(&program)
-            .map(|bytes| &**bytes)
-            .ok_or_else(|| self.missing(program))
-    }
-
     pub(super) fn take(&mut self, program: Program) -> Result<Blob> {
-        let bytes = self.programs.remove(&program);
-        bytes.ok_or_else(|| self.missing(program))
+        self.programs.remove(&program).ok_or_else(|| {
+            let what = format!("{} has no {}", self.source, program.name());
+            let hint = "give an arm64 release tarball, or Debian's server and client packages: `--etcd SERVER.deb,CLIENT.deb`";
+            Kind::Usage.error(what, hint)
+        })
     }
 
     /// Adds the content of another source; refuses a program that comes from two sources.
@@ -79,11 +75,5 @@ impl Found {
             }
         }
         Ok(())
-    }
-
-    fn missing(&self, program: Program) -> anyhow::Error {
-        let what = format!("{} has no {}", self.source, program.name());
-        let hint = "give an arm64 release tarball, or Debian's server and client packages: `--etcd SERVER.deb,CLIENT.deb`";
-        Kind::Usage.error(what, hint)
     }
 }

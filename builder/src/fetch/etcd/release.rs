@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::archive::{self, Layout};
 use super::pins::{self, Pins};
 use super::programs::Found;
-use super::{archive, unpacked, version};
+use super::{unpacked, version};
 use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
@@ -18,6 +19,7 @@ use crate::fetch::http::Http;
 use crate::fetch::partial::Partial;
 use crate::fetch::sums::listed_digest;
 use crate::fetch::verified::Pin;
+use crate::file::if_exists;
 use crate::recipe::{self, EtcdReleases};
 
 /// The extension of tarballs in the cache.
@@ -30,41 +32,32 @@ const SUMS_LIMIT: u64 = 1 << 20;
 pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<Found> {
     let version = checked(version)?;
     let releases = recipe::etcd(options.recipes)?;
+    let get = |sha256: &str| with_digest(version, sha256, &releases, options);
     if let Some(sha256) = releases.sha256.get(version) {
-        let found = with_digest(version, sha256, &releases, options);
-        return found.context("comparing with the digest pinned in recipes/etcd.toml");
+        return get(sha256).context("comparing with the digest pinned in recipes/etcd.toml");
     }
     let (kept, cached) = (Pins::read(state)?, Pins::cached(options.cache)?);
-    if let Some(sha256) = kept.get(version) {
-        return with_pin(version, sha256, kept.path(), &releases, options);
+    let pinned = |pins: &Pins| {
+        let context = || {
+            let path = pins.path().display();
+            format!("comparing with the digest written down in {path}")
+        };
+        let sha256 = pins.get(version)?;
+        Some(get(sha256).with_context(context))
+    };
+    if let Some(found) = pinned(&kept) {
+        return found;
     }
-    let found = if let Some(sha256) = cached.get(version) {
-        with_pin(version, sha256, cached.path(), &releases, options)?
+    let found = if let Some(found) = pinned(&cached) {
+        found?
     } else {
-        let sha256 = ask(version, &releases, options)?;
-        let found = with_digest(version, &sha256, &releases, options)?;
-        pins::remember(version, &sha256, options)?;
+        let found = get(&ask(version, &releases, options)?)?;
+        pins::remember(version, &found.sha256, options)?;
         found
     };
     Ok(Found {
         learned: Some(kept.with(version, &found.sha256)?),
         ..found
-    })
-}
-
-/// Returns the programs of a version whose digest is already known.
-fn with_pin(
-    version: &str,
-    sha256: &str,
-    pins: &Path,
-    releases: &EtcdReleases,
-    options: &Options<'_>,
-) -> Result<Found> {
-    with_digest(version, sha256, releases, options).with_context(|| {
-        format!(
-            "comparing with the digest written down in {}",
-            pins.display()
-        )
     })
 }
 
@@ -117,23 +110,29 @@ fn with_digest(
     let source = urls.first().cloned().unwrap_or_default();
     let entry = Cache::open(options.cache)?.entry(sha256, options.progress)?;
     let pin = Pin::sha256(sha256);
-    if let Some(bytes) = cached(&entry, &pin, options)? {
-        return unpack(&entry, &bytes, version, source, sha256);
-    }
-    let part = download::download(&entry, &urls, &pin, options)?;
-    entry.adopt(&part, TARBALL)?;
-    Partial::remove(&entry)?;
-    let bytes = cached(&entry, &pin, options)?.unwrap_or_default();
-    unpack(&entry, &bytes, version, source, sha256)
+    let bytes = if let Some(bytes) = cached(&entry, &pin, options)? {
+        bytes
+    } else {
+        let part = download::download(&entry, &urls, &pin, options)?;
+        entry.adopt(&part, TARBALL)?;
+        Partial::remove(&entry)?;
+        cached(&entry, &pin, options)?.unwrap_or_default()
+    };
+    let unpack = || archive::unpack(Decoder::new(&bytes[..], 1)?, Layout::Release, &source);
+    Ok(Found {
+        programs: unpacked::kept(&entry, unpack)?.programs,
+        version: Some(version.to_owned()),
+        source,
+        sha256: sha256.to_owned(),
+        learned: None,
+    })
 }
 
 /// Returns the tarball in the cache if it exists and matches. It is small enough to be hashed every time.
 fn cached(entry: &CacheEntry, pin: &Pin, options: &Options<'_>) -> Result<Option<Vec<u8>>> {
     let path = entry.path(TARBALL);
-    let bytes = match fs_err::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
+    let Some(bytes) = if_exists(fs_err::read(&path))? else {
+        return Ok(None);
     };
     let seen = DigestReader::new(&bytes[..]).drain()?;
     match pin.check(&path.display().to_string(), &seen) {
@@ -147,21 +146,4 @@ fn cached(entry: &CacheEntry, pin: &Pin, options: &Options<'_>) -> Result<Option
             Ok(None)
         }
     }
-}
-
-fn unpack(
-    entry: &CacheEntry,
-    bytes: &[u8],
-    version: &str,
-    source: String,
-    sha256: &str,
-) -> Result<Found> {
-    let unpacked = unpacked::kept(entry, || archive::release(Decoder::new(bytes, 1)?, &source))?;
-    Ok(Found {
-        programs: unpacked.programs,
-        version: Some(version.to_owned()),
-        source,
-        sha256: sha256.to_owned(),
-        learned: None,
-    })
 }

@@ -9,10 +9,10 @@ use std::io::{BufReader, Read as _, Write as _};
 
 use anyhow::Result;
 use fs_err::File;
-use sha2::{Digest as _, Sha256};
 
-use super::archive;
-use super::programs::Unpacked;
+use super::archive::{self, Layout};
+use super::programs::{Program, Unpacked};
+use crate::blob::Blob;
 use crate::fetch::cache::CacheEntry;
 use crate::hex;
 
@@ -42,18 +42,16 @@ fn read(entry: &CacheEntry) -> Option<Unpacked> {
     let mut file = BufReader::new(File::open(entry.path(PROGRAMS)).ok()?);
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
-    let unpacked = archive::release(file, PROGRAMS).ok()?;
+    let unpacked = archive::unpack(file, Layout::Release, PROGRAMS).ok()?;
     (sum(entry, &unpacked).as_bytes() == digest).then_some(unpacked)
 }
 
 fn sum(entry: &CacheEntry, unpacked: &Unpacked) -> String {
-    let mut hash = Sha256::new();
-    hash.update(format!("{}\n", entry.key()));
-    hash.update(unpacked.version.as_deref().unwrap_or_default());
-    for (program, bytes) in &unpacked.programs {
-        hash.update(format!("\n{}  {}", bytes.sha256(), program.name()));
-    }
-    hex::encode(&hash.finalize())
+    let version = unpacked.version.as_deref().unwrap_or_default();
+    let line =
+        |(program, bytes): (&Program, &Blob)| format!("\n{}  {}", bytes.sha256(), program.name());
+    let programs: String = unpacked.programs.iter().map(line).collect();
+    hex::sha256(format!("{}\n{version}{programs}", entry.key()))
 }
 
 fn keep(entry: &CacheEntry, unpacked: &Unpacked) -> Result<()> {
@@ -87,7 +85,7 @@ mod tests {
 
     use super::*;
     use crate::fetch::cache::Cache;
-    use crate::fetch::etcd::programs::{Program, Programs};
+    use crate::fetch::etcd::programs::Programs;
     use crate::progress::Silent;
 
     fn unpacked() -> Unpacked {

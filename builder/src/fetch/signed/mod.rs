@@ -14,19 +14,16 @@ mod tests;
 use std::path::Path;
 
 use anyhow::Result;
-use sha2::{Digest as _, Sha256};
 
-use self::signature::Doubt;
 use super::cache::{Cache, CacheEntry};
 use super::download;
 use super::http::Http;
 use super::image;
 use super::sums::{listed_digest, newest_name};
 use super::{Options, age};
-use crate::date::date;
 use crate::failure::Kind;
 use crate::hex;
-use crate::recipe::{SignedList, Signer};
+use crate::recipe::SignedList;
 
 /// The largest size of either file: a list has some hundred lines, a signature some twenty.
 const LIMIT: u64 = 1 << 20;
@@ -46,7 +43,7 @@ pub(super) struct Listed {
 /// Returns the image at `url`, which may contain a `*` for the newest point release, from the signed list of its publishers.
 pub(super) fn resolve(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<Listed> {
     let cache = Cache::open(options.cache)?;
-    let key = hex::encode(&Sha256::digest(&signed.list));
+    let key = hex::sha256(&signed.list);
     let entry = cache.entry(&key, options.progress)?;
     let kept = kept(&entry).map(|texts| texts.vouched(url, signed, options.clock));
     match kept {
@@ -82,8 +79,7 @@ struct Texts {
 impl Texts {
     /// Returns the image at that address if the signer signed the list.
     fn vouched(&self, url: &str, signed: &SignedList, clock: i64) -> Result<Listed> {
-        signature::check(&signed.signer, &self.signature, self.list.as_bytes(), clock)
-            .map_err(|doubt| doubtful(&doubt, signed))?;
+        signature::check(signed, &self.signature, &self.list, clock)?;
         let (folder, pattern) = url.rsplit_once('/').unwrap_or(("", url));
         let name = newest_name(&self.list, pattern).unwrap_or(pattern);
         let digest = listed_digest(&self.list, name).ok_or_else(|| unlisted(name, signed))?;
@@ -133,40 +129,3 @@ fn unlisted(name: &str, signed: &SignedList) -> anyhow::Error {
         "a newer release has taken its place: look into that list and correct the recipe's `url`",
     )
 }
-
-fn doubtful(doubt: &Doubt, signed: &SignedList) -> anyhow::Error {
-    let (list, signature) = (&signed.list, &signed.signature);
-    let Signer {
-        name, fingerprint, ..
-    } = &signed.signer;
-    let key = format!("the key {name} ({fingerprint})");
-    let (what, hint) = match doubt {
-        Doubt::NoKey => (format!("{name}.asc holds no OpenPGP public key"), OWN_KEY),
-        Doubt::OtherKey(found) => (
-            format!("{name}.asc holds the key {found}, the recipe names {fingerprint}"),
-            OWN_KEY,
-        ),
-        Doubt::WeakKey(kind) => (format!("{key} is {kind}, which can be forged"), NEW_KEY),
-        Doubt::Revoked => (format!("{key} was withdrawn by its owner"), NEW_KEY),
-        Doubt::KeyEnded(end) => (format!("{key} ended on {}", date(*end)), NEW_KEY),
-        Doubt::NoSignature => (format!("{signature} is no OpenPGP signature"), AGAIN),
-        Doubt::Foreign(ids) => (format!("{signature} is by {ids}, not by {key}"), AGAIN),
-        Doubt::WeakHash(hash) => (
-            format!("{signature} rests on {hash}, which can be forged"),
-            AGAIN,
-        ),
-        Doubt::Ended(end) => (format!("{signature} ended on {}", date(*end)), AGAIN),
-        Doubt::Wrong => (
-            format!("{signature} is not a signature of {list} by {key}"),
-            AGAIN,
-        ),
-    };
-    Kind::Verification.error(what, hint)
-}
-
-const AGAIN: &str =
-    "do not use it; fetch it again, over another network, and compare with what its makers publish";
-const NEW_KEY: &str =
-    "a newer recipe may know the makers' new key; until then give a checked image with `--base`";
-const OWN_KEY: &str =
-    "correct `[download.signed]` of the recipe, or the key's file beside the recipes";

@@ -1,82 +1,84 @@
 //! Checks a detached `OpenPGP` signature (RFC 9580, 10.4) against one pinned key, without any input or output.
 
+use anyhow::Result;
 use pgp::composed::{Deserializable as _, DetachedSignature, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::Signature;
 use pgp::ser::Serialize as _;
 use pgp::types::{Duration, KeyDetails as _, PublicParams, Timestamp};
 
-use crate::recipe::Signer;
+use crate::date::date;
+use crate::failure::Kind;
+use crate::recipe::{SignedList, Signer};
 
 /// The smallest size of an RSA key; well-funded attackers can break shorter ones (NIST SP 800-131A).
 const RSA_BITS: u16 = 2048;
 
-/// The reason why a signature is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// The key's file contains no public key.
-    NoKey,
-    /// The key's file contains the key of that fingerprint, not the pinned one.
-    OtherKey(String),
-    /// The key is too short, or of a kind that is no longer trusted.
-    WeakKey(String),
-    /// The key's owner revoked it.
-    Revoked,
-    /// The key expired at that second.
-    KeyEnded(i64),
-    /// There is no signature.
-    NoSignature,
-    /// Only the keys with these ids signed.
-    Foreign(String),
-    /// The signature's hash algorithm allows forgery.
-    WeakHash(String),
-    /// The signature expired at that second.
-    Ended(i64),
-    /// The signature is for other bytes, or not by this key.
-    Wrong,
-}
+pub(super) const AGAIN: &str =
+    "do not use it; fetch it again, over another network, and compare with what its makers publish";
+pub(super) const NEW_KEY: &str =
+    "a newer recipe may know the makers' new key; until then give a checked image with `--base`";
+pub(super) const OWN_KEY: &str =
+    "correct `[download.signed]` of the recipe, or the key's file beside the recipes";
 
-/// Checks that `signer` signed exactly `data`, and that both key and signature are still valid at `clock`.
-pub(super) fn check(
-    signer: &Signer,
-    signatures: &str,
-    data: &[u8],
-    clock: i64,
-) -> Result<(), Doubt> {
-    let key = trusted(signer, clock)?;
-    let all = parse(signatures)?;
-    let own = own(&key, &all)?;
+/// Checks that the signer signed exactly this list, and that both key and signature are still valid at `clock`.
+pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i64) -> Result<()> {
+    let key = trusted(&signed.signer, clock)?;
+    let all = parse(signed, signatures)?;
+    let own = own(signed, &key, &all)?;
+    let signature = &signed.signature;
     let hash = own.hash_alg().unwrap_or(HashAlgorithm::None);
     if !is_strong(hash) {
-        return Err(Doubt::WeakHash(hash.to_string()));
+        let what = format!("{signature} rests on {hash}, which can be forged");
+        return Err(refused(what, AGAIN));
     }
-    own.verify(&key.primary_key, data)
-        .map_err(|_| Doubt::Wrong)?;
+    own.verify(&key.primary_key, list.as_bytes()).map_err(|_| {
+        let (list, key) = (&signed.list, shown(&signed.signer));
+        let what = format!("{signature} is not a signature of {list} by {key}");
+        refused(what, AGAIN)
+    })?;
     let lasts = own.signature_expiration_time().map(Duration::as_secs);
     let created = own.created().map_or(0, Timestamp::as_secs);
     match end(created, lasts) {
-        Some(end) if end <= clock => Err(Doubt::Ended(end)),
+        Some(end) if end <= clock => {
+            let what = format!("{signature} ended on {}", date(end));
+            Err(refused(what, AGAIN))
+        }
         _ => Ok(()),
     }
 }
 
 /// Returns the pinned key if it is strong enough and still valid.
-fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey, Doubt> {
-    let (key, _) = SignedPublicKey::from_string(&signer.key).map_err(|_| Doubt::NoKey)?;
-    let fingerprint = format!("{:X}", key.primary_key.fingerprint());
-    if fingerprint != signer.fingerprint {
-        return Err(Doubt::OtherKey(fingerprint));
+fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey> {
+    let name = &signer.name;
+    let (key, _) = SignedPublicKey::from_string(&signer.key).map_err(|_| {
+        let what = format!("{name}.asc holds no OpenPGP public key");
+        refused(what, OWN_KEY)
+    })?;
+    let (found, wanted) = (key.primary_key.fingerprint(), &signer.fingerprint);
+    if format!("{found:X}") != *wanted {
+        let what = format!("{name}.asc holds the key {found:X}, the recipe names {wanted}");
+        return Err(refused(what, OWN_KEY));
     }
-    if let Some(weakness) = weakness(key.primary_key.public_params()) {
-        return Err(Doubt::WeakKey(weakness));
-    }
-    if !key.details.revocation_signatures.is_empty() {
-        return Err(Doubt::Revoked);
-    }
-    match key_end(&key) {
-        Some(end) if end <= clock => Err(Doubt::KeyEnded(end)),
-        _ => Ok(key),
-    }
+    let fault = if let Some(weakness) = weakness(key.primary_key.public_params()) {
+        format!("is {weakness}, which can be forged")
+    } else if !key.details.revocation_signatures.is_empty() {
+        "was withdrawn by its owner".to_owned()
+    } else if let Some(end) = key_end(&key).filter(|end| *end <= clock) {
+        format!("ended on {}", date(end))
+    } else {
+        return Ok(key);
+    };
+    let what = format!("{} {fault}", shown(signer));
+    Err(refused(what, NEW_KEY))
+}
+
+fn shown(signer: &Signer) -> String {
+    format!("the key {} ({})", signer.name, signer.fingerprint)
+}
+
+fn refused(what: String, hint: &str) -> anyhow::Error {
+    Kind::Verification.error(what, hint)
 }
 
 /// Describes a weak key; RSA of sufficient length and the elliptic curves are accepted, DSA and Elgamal are not.
@@ -115,25 +117,31 @@ fn end(created: u32, lasts: Option<u32>) -> Option<i64> {
     Some(i64::from(created) + i64::from(lasts))
 }
 
-fn parse(signatures: &str) -> Result<Vec<Signature>, Doubt> {
-    let (found, _) =
-        DetachedSignature::from_string_many(signatures).map_err(|_| Doubt::NoSignature)?;
+fn parse(signed: &SignedList, signatures: &str) -> Result<Vec<Signature>> {
+    let found = DetachedSignature::from_string_many(signatures);
     // A signature of an unsupported kind may stand beside a supported one.
-    let readable: Vec<Signature> = found.flatten().map(|found| found.signature).collect();
+    let readable = found.into_iter().flat_map(|(found, _)| found.flatten());
+    let readable: Vec<_> = readable.map(|found| found.signature).collect();
     if readable.is_empty() {
-        return Err(Doubt::NoSignature);
+        let what = format!("{} is no OpenPGP signature", signed.signature);
+        return Err(refused(what, AGAIN));
     }
     Ok(readable)
 }
 
 /// Returns the signature that claims to be the key's.
-fn own<'s>(key: &SignedPublicKey, all: &'s [Signature]) -> Result<&'s Signature, Doubt> {
+fn own<'s>(
+    signed: &SignedList,
+    key: &SignedPublicKey,
+    all: &'s [Signature],
+) -> Result<&'s Signature> {
     all.iter()
         .find(|signature| is_by(signature, key))
         .ok_or_else(|| {
             let ids = all.iter().flat_map(Signature::issuer_key_id);
             let ids: Vec<String> = ids.map(|id| id.to_string().to_uppercase()).collect();
-            Doubt::Foreign(ids.join(", "))
+            let (signature, ids, key) = (&signed.signature, ids.join(", "), shown(&signed.signer));
+            refused(format!("{signature} is by {ids}, not by {key}"), AGAIN)
         })
 }
 

@@ -1,39 +1,39 @@
 //! Bases that are made on this machine, with a maker that is quick.
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::scene::{CLOCK, Notes, Scene, failure, image, sha256};
 use crate::failure::Kind;
-use crate::fetch::Options;
+use crate::fetch::cache::CacheEntry;
 use crate::fetch::make::made;
-use crate::fetch::make::{Made, Maker};
+use crate::fetch::{Options, Verified};
 
 /// A maker of the test image that counts its calls and fails once none are left.
 struct Fake {
     left: Cell<u32>,
 }
 
-impl Maker for Fake {
-    fn describe(&self) -> String {
-        "a made base".into()
+impl Fake {
+    fn made(&self, options: &Options<'_>) -> anyhow::Result<Verified> {
+        made(
+            &"d".repeat(64),
+            "a made base",
+            options,
+            |entry, work_dir| self.make(entry, work_dir),
+        )
     }
-    fn digest(&self) -> String {
-        "d".repeat(64)
-    }
-    fn make(&self, work_dir: &Path, say: &dyn Fn(&str)) -> anyhow::Result<Made> {
+
+    fn make(&self, entry: &CacheEntry, work_dir: &Path) -> anyhow::Result<PathBuf> {
         assert_eq!(fs_err::read_dir(work_dir)?.count(), 0, "an empty folder");
         fs_err::write(work_dir.join("scratch"), "half")?;
-        say("making");
         let left = self.left.get().checked_sub(1);
         self.left
             .set(left.ok_or_else(|| Kind::Storage.error("nothing left", "none"))?);
         fs_err::write(work_dir.join("base.img"), image())?;
         fs_err::write(work_dir.join("list"), "what went in")?;
-        Ok(Made {
-            image: work_dir.join("base.img"),
-            beside: vec![(work_dir.join("list"), "packages")],
-        })
+        entry.adopt(&work_dir.join("list"), "packages")?;
+        Ok(work_dir.join("base.img"))
     }
 }
 
@@ -41,7 +41,7 @@ impl Maker for Fake {
 fn made_once_and_found_afterwards() {
     let (scene, maker) = (Scene::new(), Fake { left: Cell::new(1) });
     for _ in 0..2 {
-        let verified = made(&maker, &scene.options()).unwrap();
+        let verified = maker.made(&scene.options()).unwrap();
         assert_eq!(verified.raw_sha256(), sha256(&image()));
         assert_eq!(verified.source(), "a made base");
         assert_eq!(
@@ -55,9 +55,9 @@ fn made_once_and_found_afterwards() {
 #[test]
 fn damaged_base_is_made_anew() {
     let (scene, maker) = (Scene::new(), Fake { left: Cell::new(2) });
-    let path = made(&maker, &scene.options()).unwrap().path().to_owned();
+    let path = maker.made(&scene.options()).unwrap().path().to_owned();
     fs_err::write(&path, "damaged").unwrap();
-    made(&maker, &scene.options()).unwrap();
+    maker.made(&scene.options()).unwrap();
     assert_eq!(maker.left.get(), 0);
 }
 
@@ -66,7 +66,7 @@ fn failed_maker_leaves_nothing() {
     let (scene, maker) = (Scene::new(), Fake { left: Cell::new(0) });
     for _ in 0..2 {
         assert_eq!(
-            failure(made(&maker, &scene.options())),
+            failure(maker.made(&scene.options())),
             (Kind::Storage, "nothing left".into())
         );
         assert_eq!(scene.cached(".tmp").len() + scene.cached(".img").len(), 0);
@@ -77,7 +77,7 @@ fn failed_maker_leaves_nothing() {
 fn offline_makes_nothing() {
     let (mut scene, maker) = (Scene::new(), Fake { left: Cell::new(1) });
     scene.offline = true;
-    assert_eq!(failure(made(&maker, &scene.options())).0, Kind::Storage);
+    assert_eq!(failure(maker.made(&scene.options())).0, Kind::Storage);
     assert_eq!(maker.left.get(), 1);
 }
 
@@ -89,13 +89,13 @@ fn a_base_older_than_a_month_is_reported() {
         progress: &notes,
         ..scene.options()
     };
-    let path = made(&maker, &options).unwrap().path().to_owned();
+    let path = maker.made(&options).unwrap().path().to_owned();
     for (days, reported) in [(30, false), (31, true)] {
         let then = std::time::Duration::from_secs(u64::try_from(CLOCK - days * 86_400).unwrap());
         let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_modified(std::time::UNIX_EPOCH + then).unwrap();
         let before = notes.lines().len();
-        made(&maker, &options).unwrap();
+        maker.made(&options).unwrap();
         let line = format!(
             "note: the base made on this machine is 31 days old; to replace it with a newer one, remove {}",
             path.display()

@@ -6,9 +6,10 @@ mod lists;
 use self::gpg::{Person, packets};
 use super::super::tests::scene::http::{Reply, Server};
 use super::super::tests::scene::{self, CLOCK, Scene, failure, image, sha256, xz};
+use super::signature::{AGAIN, NEW_KEY, OWN_KEY};
 use super::*;
 use crate::failure::explain;
-use crate::recipe::{Download, Recipe, Source, Voucher};
+use crate::recipe::{Download, Recipe, Signer, Source, Voucher};
 
 const DAY: i64 = 86_400;
 
@@ -278,6 +279,12 @@ fn the_shipped_key_is_the_one_its_makers_publish() {
         fingerprint: "843938DF228D22F7B3742BC0D94AA3F0EFE21092".to_owned(),
         key: include_str!("../../../../../recipes/keys/ubuntu-cdimage-2012.asc").to_owned(),
     };
-    let verdict = signature::check(&signer, "", b"", CLOCK);
-    assert_eq!(verdict, Err(Doubt::NoSignature), "the key itself is good");
+    let of_ubuntu = SignedList {
+        list: "SHA256SUMS".to_owned(),
+        signature: "SHA256SUMS.gpg".to_owned(),
+        signer,
+    };
+    let error = signature::check(&of_ubuntu, "", "", CLOCK).unwrap_err();
+    // The key itself is good.
+    assert_eq!(error.to_string(), "SHA256SUMS.gpg is no OpenPGP signature");
 }
