@@ -225,9 +225,9 @@ const REASONS: &str = "
     unforce$forcing is forced, too                        → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
     refuse to join: the cluster has members               → its image does not list all members
-    wait for a majority:$running runs etcd, and           → all addresses changed at once
+    wait for a majority:$running runs etcd, and           → its address changed, and no majority
     wait for$forcing to begin anew                        → lost its data, another member has data
-    wait for a majority: the addresses of the members     → all addresses changed at once
+    wait for a majority: the addresses of the members     → its address changed, and no majority
     wait for a majority:$running has the cluster's data   → lost its data, no majority
     wait for$holding$forcing, which has                   → lost its data, another member has data
     wait for$silent: a new cluster begins only            → first start, some members off
@@ -238,7 +238,8 @@ const REASONS: &str = "
     refuse to join: the data partition has                → its etcd is older than the cluster
     wait for$missing: the cluster admits nobody           → lost its data, another listed member
     waiting for somebody to look at $ASIDE                → has set aside three sets of data
-    waiting to change this node's address                 → the cluster refuses to change its members
+    waiting to change this node's address in the cluster:$unmoved → its address changed, and it has `previous-address`
+    waiting to change this node's address in the cluster: $(why_refused) → the cluster refuses to change its members
     waiting for this node's former self                   → lost its data (also two of five at once)
     waiting to join the cluster, which refuses            → the cluster refuses to change its members
     waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)

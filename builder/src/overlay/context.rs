@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -67,10 +68,22 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "name": node.name,
         "fqdn": format!("{}.{}", node.name, cluster.domain),
         "address": node.address,
+        "previous": node.previous_address.map(previous),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
         // Name of the member that this one replaces, or empty.
         "replaces": node.replaces.as_deref().unwrap_or_default(),
+    })
+}
+
+/// Returns the address before a move, which the node keeps for a while.
+fn previous(previous: IpNet) -> Value {
+    let described = description::Member::new("", previous.addr());
+    json!({
+        "address": previous.to_string(),
+        "ipv6": previous.addr().is_ipv6(),
+        "client_url": described.client_url,
+        "peer_url": described.peer_url,
     })
 }
 

@@ -197,9 +197,11 @@ fn names(cluster: &Cluster, node: &Node) -> Vec<String> {
         name.parse::<IpAddr>()
             .map_or_else(|_| name.clone(), |ip| ip.to_string())
     };
+    let previous = node.previous_address.map(|net| net.addr().to_string());
     let mut names: Vec<String> = Vec::new();
     for name in own
         .into_iter()
+        .chain(previous)
         .chain(cluster.pki.extra_sans.iter().map(plain))
     {
         if !names.contains(&name) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::secret::Secret;
@@ -102,6 +103,8 @@ pub struct Node {
     pub name: String,
     /// Static address.
     pub address: IpAddr,
+    /// Address before a move, with its prefix length, which the node keeps until all members know the new one.
+    pub previous_address: Option<IpNet>,
     /// Board, which selects `firmware/` edits and must be able to boot the base; `None` for any.
     pub board: Option<Board>,
     /// Former member that this node replaces, which is no longer in the file.

@@ -53,6 +53,10 @@ pub(super) fn gateway(text: &str) -> Result<(), String> {
 }
 
 impl Written {
+    pub(super) fn gateway_address(&self) -> Option<IpAddr> {
+        self.gateway.map(|gateway| gateway.value)
+    }
+
     /// Returns the prefix length for the family of the address.
     pub(super) fn prefix_for(&self, address: IpAddr) -> u8 {
         match self.prefix.place {

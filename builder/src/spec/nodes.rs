@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::cluster::{Board, Node};
 use super::complaints::{Complaints, Place, Placed};
 use super::input::{Input, Purpose};
@@ -14,6 +16,7 @@ use super::table::Table;
 pub(super) struct Written {
     pub(super) name: Placed<String>,
     pub(super) address: Option<Placed<IpAddr>>,
+    previous_address: Option<Placed<IpNet>>,
     board: Option<Board>,
     replaces: Option<Placed<String>>,
 }
@@ -25,6 +28,7 @@ impl Written {
         Some(Node {
             name: self.name.value,
             address,
+            previous_address: self.previous_address.map(|previous| previous.value),
             board: self.board,
             replaces: self.replaces.map(|name| name.value),
         })
@@ -72,8 +76,10 @@ pub(super) fn read(
                     format!("there are {count} nodes; at most {MOST} are allowed"),
                 );
             }
+            let described = |table| described(table, network);
             let nodes: Vec<_> = tables.into_iter().filter_map(described).collect();
             check_unique(&nodes, log);
+            check_previous(&nodes, network, log);
             check_replaced(&nodes, log);
             nodes
         }
@@ -90,23 +96,65 @@ fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
         .map(|index| Written {
             name: Placed::new(place, format!("etcd{}", index + 1)),
             address: Some(Placed::new(place, subnet::nth(network, start + index))),
+            previous_address: None,
             board: None,
             replaces: None,
         })
         .collect()
 }
 
-fn described(table: &Table) -> Option<Written> {
+fn described(table: &Table, network: &network::Written) -> Option<Written> {
     let name = table.optional("name")?;
     let address = table.optional("address");
+    let address = address.and_then(|text| Some(text.with(subnet::address(text.value).ok()?)));
+    let previous = table.optional("previous-address");
     let board = table.optional("board");
     let replaces = table.optional("replaces");
     Some(Written {
         name: name.with(name.value.to_owned()),
-        address: address.and_then(|text| Some(text.with(subnet::address(text.value).ok()?))),
+        address,
+        previous_address: previous.and_then(|text| {
+            let (host, prefix) = subnet::with_prefix(text.value).ok()?;
+            let address = address?.value;
+            let prefix = prefix.unwrap_or_else(|| previous_prefix(host, address, network));
+            Some(text.with(IpNet::new(host, prefix).ok()?))
+        }),
         board: board.and_then(|name| Board::named(name.value)),
         replaces: replaces.map(|old| old.with(old.value.to_owned())),
     })
+}
+
+/// Returns the prefix length of a previous address that is written without one.
+fn previous_prefix(previous: IpAddr, address: IpAddr, network: &network::Written) -> u8 {
+    match previous {
+        _ if previous.is_ipv4() == address.is_ipv4() => network.prefix_for(address),
+        IpAddr::V4(_) => 24,
+        IpAddr::V6(_) => 64,
+    }
+}
+
+/// Checks that the previous addresses are ordinary ones, and that nobody else uses them in the new network.
+fn check_previous(nodes: &[Written], network: &network::Written, log: &mut Complaints) {
+    let mut known = HashMap::new();
+    let written = || nodes.iter().filter_map(|node| node.previous_address);
+    for previous in written() {
+        let host = previous.value.addr();
+        let gateway = network.gateway_address();
+        log.check(
+            previous.place,
+            subnet::host_fits(previous.value.trunc(), host, gateway),
+        );
+        let mut addresses = nodes.iter().filter_map(|node| node.address);
+        let taken = addresses.find(|address| address.value == host);
+        let first = known.insert(host, previous.place);
+        if let Some(first) = taken.map(|taken| taken.place).or(first) {
+            let message = format!(
+                "previous address {host} is an address of a node, {}",
+                line(first)
+            );
+            log.add(previous.place, message);
+        }
+    }
 }
 
 fn check_unique(nodes: &[Written], log: &mut Complaints) {

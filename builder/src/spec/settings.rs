@@ -68,6 +68,9 @@ sections! {
         "name": Text(names::host_label), Required(r#""etcd1""#);
         /// The static address, without a prefix length.
         "address": Text(subnet::check_node), Required(r#""192.168.0.50""#);
+        /// The address before a move, which the node keeps as a second one until all members know the new one. With a
+        /// prefix length, as in `192.168.0.50/24`, unless the length is `prefix` of `[network]`.
+        "previous-address": Text(subnet::check_previous), Optional(r#""192.168.1.50""#);
         /// The board. A base that cannot boot on it is refused.
         "board": Choice("board", Board::names), Optional(r#""pi4""#);
         /// The former member whose place this node takes. It must not be a `[[node]]` any more.

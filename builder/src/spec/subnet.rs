@@ -34,6 +34,26 @@ pub(super) fn check_node(text: &str) -> Result<(), String> {
     address(text).map(drop)
 }
 
+/// Parses an address with an optional prefix length.
+pub(super) fn with_prefix(text: &str) -> Result<(IpAddr, Option<u8>), String> {
+    let Some((host, length)) = text.split_once('/') else {
+        return Ok((address(text)?, None));
+    };
+    let host = address(host)?;
+    let widest = IpNet::from(host).max_prefix_len();
+    match length.parse() {
+        Ok(length @ 1..) if length <= widest => Ok((host, Some(length))),
+        _ => Err(format!(
+            "`{text}`: the prefix length must be from 1 to {widest}"
+        )),
+    }
+}
+
+/// Checks the previous address of a node.
+pub(super) fn check_previous(text: &str) -> Result<(), String> {
+    with_prefix(text).map(drop)
+}
+
 /// Checks the address of a name server.
 pub(super) fn check_server(text: &str) -> Result<(), String> {
     let address = address(text)?;

@@ -59,6 +59,7 @@ fn node(lines: &mut Vec<String>, section: &Section, index: u32) {
         let value = match setting.name {
             "name" => format!("\"etcd{}\"", index + 1),
             "address" => format!("\"192.168.0.{}\"", index + 50),
+            "previous-address" => format!("\"192.168.1.{}\"", index + 50),
             "replaces" => format!("\"old{}\"", index + 1),
             _ => setting.given.toml().to_owned(),
         };

@@ -1,6 +1,19 @@
 //! Tests of `[[node]]`: mistakes with their lines.
 
 use super::spoilt::check;
+use super::{VALID, input, resolve};
+
+#[test]
+fn a_previous_address_takes_the_prefix_length_of_its_family() {
+    let previous = |text: &str| {
+        let line = format!("previous-address = \"{text}\"\nboard");
+        let cluster = resolve(&input(&VALID.replace("board", &line))).unwrap();
+        cluster.nodes[1].previous_address.unwrap().to_string()
+    };
+    assert_eq!(previous("10.9.9.9"), "10.9.9.9/24");
+    assert_eq!(previous("10.9.9.9/16"), "10.9.9.9/16");
+    assert_eq!(previous("fd00::9"), "fd00::9/64");
+}
 
 #[test]
 fn each_mistake_has_its_line() {
@@ -77,6 +90,37 @@ address = "10.1.2.50" → #
     16: duplicate key `node`
     19: duplicate key `node`
     23: duplicate key `node`
+"#,
+    );
+}
+
+#[test]
+fn each_mistake_in_a_previous_address_has_its_line() {
+    check(
+        r#"
+board = "pi5" → previous-address = "10.0.0"
+    21: `10.0.0` is not an IP address
+
+board = "pi5" → previous-address = "10.9.9.9/40"
+    21: `10.9.9.9/40`: the prefix length must be from 1 to 32
+
+board = "pi5" → previous-address = "fd00::9/0"
+    21: `fd00::9/0`: the prefix length must be from 1 to 128
+
+board = "pi5" → previous-address = "10.9.9.0"
+    21: address 10.9.9.0 is the network's own address
+
+board = "pi5" → previous-address = "10.1.2.1"
+    21: address 10.1.2.1 is the gateway's
+
+board = "pi5" → previous-address = "10.1.2.51"
+    21: previous address 10.1.2.51 is an address of a node, in line 20
+
+board = "pi5" → previous-address = "10.1.2.52"
+    21: previous address 10.1.2.52 is an address of a node, in line 24
+
+"pi5" → "pi5"\nprevious-address = "10.9.9.9"\n[[node]]\nname = "d"\naddress = "10.1.2.53"\nprevious-address = "10.9.9.9"
+    26: previous address 10.9.9.9 is an address of a node, in line 22
 "#,
     );
 }
