@@ -1,6 +1,7 @@
 //! Repairs everything repairable, waits, and then checks every promise.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use anyhow::Result;
 use super::client::Member;
 use super::lab::Lab;
 use super::model::Wanted;
+use super::node::Node;
 use super::violation::{Invariant, violated};
 
 /// The time that an excluded node gets to serve by mistake and to report its reason.
@@ -123,6 +125,33 @@ impl Lab {
         }
     }
 
+    /// Waits until the list contains every node's new address.
+    pub(super) fn wait_for_new_addresses(&self) -> Result<()> {
+        let end = self.history.elapsed() + self.bound;
+        loop {
+            let list = self.client.members(self.nodes[0].address());
+            let urls: Vec<String> = list
+                .map(|(_, members)| members.into_iter().map(|member| member.url).collect())
+                .unwrap_or_default();
+            let known = |node: &Node| {
+                let host = match node.address() {
+                    IpAddr::V4(address) => address.to_string(),
+                    IpAddr::V6(address) => format!("[{address}]"),
+                };
+                urls.contains(&format!("https://{host}:2380"))
+            };
+            if self.nodes.iter().all(known) {
+                self.history.add("the cluster knows all new addresses");
+                return Ok(());
+            }
+            if self.history.elapsed() > end {
+                let text = format!("the cluster does not know all new addresses: {urls:?}");
+                return violated(Invariant::Membership, text);
+            }
+            self.pass(LOOK)?;
+        }
+    }
+
     /// Returns why a list is wrong: it has an unknown name or a learner. An excluded board's former member may still be listed.
     fn wrong_list(&self, list: &[Member]) -> Option<String> {
         let expected = |name: &str| self.nodes.iter().any(|node| node.name() == name);
@@ -134,7 +163,7 @@ impl Lab {
 
     /// Writes a probe through a node and returns the node's view of its cluster.
     fn served(&self, index: usize) -> Result<Served> {
-        let address = self.nodes[index].address;
+        let address = self.nodes[index].address();
         self.client.put(address, "probe", "written")?;
         let (header, members) = self.client.members(address)?;
         Ok(Served {
@@ -179,7 +208,7 @@ impl Lab {
         for index in serving.keys() {
             let found: BTreeMap<String, String> = self
                 .client
-                .all(self.nodes[*index].address)?
+                .all(self.nodes[*index].address())?
                 .into_iter()
                 .collect();
             let ledger = self.traffic.ledger();
@@ -206,7 +235,7 @@ impl Lab {
 
     /// Compares hashes at the lowest revision that all nodes have. A follower that is behind catches up first.
     fn same_data(&self, serving: &BTreeMap<usize, Served>) -> Result<()> {
-        let addresses = || serving.keys().map(|at| self.nodes[*at].address);
+        let addresses = || serving.keys().map(|at| self.nodes[*at].address());
         let mut revisions = Vec::new();
         for address in addresses() {
             revisions.push(self.client.get(address, "probe")?.0.revision);
@@ -216,7 +245,7 @@ impl Lab {
         };
         let mut hashes = BTreeMap::new();
         for index in serving.keys() {
-            let hash = self.client.hash(self.nodes[*index].address, lowest)?;
+            let hash = self.client.hash(self.nodes[*index].address(), lowest)?;
             hashes.insert(self.nodes[*index].name(), hash);
         }
         if hashes.values().collect::<BTreeSet<_>>().len() > 1 {

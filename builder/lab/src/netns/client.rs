@@ -37,6 +37,8 @@ pub(super) struct Member {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) learner: bool,
+    /// The URL at which the other members reach it.
+    pub(super) url: String,
 }
 
 impl Client {
@@ -181,6 +183,7 @@ fn member(value: &Value) -> Member {
         id: number(&value["ID"]),
         name: value["name"].as_str().unwrap_or_default().to_owned(),
         learner: value["isLearner"] == true,
+        url: value["peerURLs"][0].as_str().unwrap_or_default().to_owned(),
     }
 }
 

@@ -29,6 +29,17 @@ const FIVE: &[&str] = &[
 ];
 const MOVED: &[&str] = &["192.168.7.50", "192.168.7.51", "192.168.7.52"];
 const IPV6: &[&str] = &["fd00:7::50", "fd00:7::51", "fd00:7::52"];
+/// Nodes on their way to another network, which keep their previous addresses.
+const MOVING: &[&str] = &[
+    "192.168.7.50;previous-address = \"192.168.0.50\"",
+    "192.168.7.51;previous-address = \"192.168.0.51\"",
+    "192.168.7.52;previous-address = \"192.168.0.52\"",
+];
+const TO_IPV6: &[&str] = &[
+    "fd00:7::50;previous-address = \"192.168.0.50\"",
+    "fd00:7::51;previous-address = \"192.168.0.51/24\"",
+    "fd00:7::52;previous-address = \"192.168.0.52\"",
+];
 const REPLACED: &[&str] = &[
     "192.168.0.50",
     "192.168.0.51",
@@ -44,6 +55,8 @@ const SETS: &[Set] = &[
     set("other", "other", THREE, HOME, "3.5"),
     set("lone", "lone", &["192.168.0.50"], HOME, "3.5"),
     set("moved", "home", MOVED, AWAY, "3.5"),
+    set("moving", "home", MOVING, AWAY, "3.5"),
+    set("to-ipv6", "home", TO_IPV6, WIDE, "3.5"),
     set("ipv6", "home", IPV6, WIDE, "3.5"),
     set("replaced", "home", REPLACED, HOME, "3.5"),
     set("old", "home", THREE, HOME, "3.4"),

@@ -42,7 +42,7 @@ impl Lab {
         let mut nodes = Vec::new();
         for (index, image) in members(&images.join(set))?.iter().enumerate() {
             nodes.push(board(index, image, &history)?);
-            links.plug(index, nodes[index].address)?;
+            links.plug(index, &nodes[index].addresses)?;
         }
         Ok(Self {
             traffic: Traffic::start(client.clone(), history.clone(), seed),
@@ -74,7 +74,7 @@ impl Lab {
             "plug in another board, flashed as {name} of `{set}`"
         ));
         let node = board(index, &self.image(set, name), &self.history)?;
-        self.links.plug(index, node.address)?;
+        self.links.plug(index, &node.addresses)?;
         self.nodes.push(node);
         if let Some(card) = card {
             self.put(card, index)?;
@@ -106,7 +106,7 @@ impl Lab {
     /// Updates the clients' list of nodes that are on.
     pub(super) fn announce(&self) {
         let on = self.nodes.iter().filter(|node| node.is_on());
-        let nodes: Vec<(String, IpAddr)> = on.map(|node| (node.name(), node.address)).collect();
+        let nodes: Vec<(String, IpAddr)> = on.map(|node| (node.name(), node.address())).collect();
         self.traffic.nodes(nodes);
     }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 /// Cables and their faults, which persist across reboots.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    addresses: Vec<IpAddr>,
+    addresses: Vec<Vec<IpAddr>>,
     cut: BTreeSet<(usize, usize)>,
     loss: BTreeMap<usize, u64>,
 }
@@ -33,7 +33,7 @@ impl Links {
     }
 
     /// Connects a cable to node number `index`, which is off: its kernel answers no ARP request until [`Self::power`].
-    pub(super) fn plug(&mut self, index: usize, address: IpAddr) -> Result<()> {
+    pub(super) fn plug(&mut self, index: usize, addresses: &[(IpAddr, u8)]) -> Result<()> {
         ip(&format!("netns add n{index}"))?;
         ip(&format!(
             "link add v{index} type veth peer name eth0 netns n{index}"
@@ -41,8 +41,8 @@ impl Links {
         ip(&format!("link set v{index} master br0"))?;
         ip(&format!("-n n{index} link set lo up"))?;
         ip(&format!("-n n{index} link set eth0 up"))?;
-        self.addresses.push(address);
-        self.address(index, address)
+        self.addresses.push(Vec::new());
+        self.assign(index, addresses)
     }
 
     /// Switches the network interface of a node on or off with the node.
@@ -51,18 +51,16 @@ impl Links {
         ip(&format!("link set v{index} {state}"))
     }
 
-    /// Gives a node another address.
-    pub(super) fn address(&mut self, index: usize, address: IpAddr) -> Result<()> {
-        self.addresses[index] = address;
+    /// Gives a node other addresses, with their prefix lengths.
+    pub(super) fn assign(&mut self, index: usize, addresses: &[(IpAddr, u8)]) -> Result<()> {
         ip(&format!("-n n{index} address flush dev eth0 scope global"))?;
-        let (prefix, no_detection) = if address.is_ipv6() {
-            (64, " nodad")
-        } else {
-            (24, "")
-        };
-        ip(&format!(
-            "-n n{index} address add {address}/{prefix} dev eth0{no_detection}"
-        ))?;
+        for (address, prefix) in addresses {
+            let no_detection = if address.is_ipv6() { " nodad" } else { "" };
+            ip(&format!(
+                "-n n{index} address add {address}/{prefix} dev eth0{no_detection}"
+            ))?;
+        }
+        self.addresses[index] = addresses.iter().map(|(address, _)| *address).collect();
         self.apply()
     }
 
@@ -104,8 +102,8 @@ impl Links {
     fn rules(&self, node: usize) -> String {
         let deaf = self.cut.iter().filter(|(_, to)| *to == node);
         let mut rules: Vec<String> = deaf
-            .map(|(from, _)| {
-                let address = self.addresses[*from];
+            .flat_map(|(from, _)| &self.addresses[*from])
+            .map(|address| {
                 let family = if address.is_ipv6() { "ip6" } else { "ip" };
                 format!("{family} saddr {address} drop\n")
             })

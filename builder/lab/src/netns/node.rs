@@ -21,7 +21,8 @@ const CARD: u64 = 512 << 20;
 pub(super) struct Node {
     pub(super) index: usize,
     pub(super) image: PathBuf,
-    pub(super) address: IpAddr,
+    /// The addresses in its image with their prefix lengths; the first one is the node's own, the other the one before a move.
+    pub(super) addresses: Vec<(IpAddr, u8)>,
     pub(super) folder: PathBuf,
     console: Arc<Mutex<Vec<String>>>,
     history: History,
@@ -49,7 +50,7 @@ impl Node {
         root::bounded(&folder.join("data"), CARD)?;
         Ok(Self {
             index,
-            address: address(image)?,
+            addresses: addresses(image)?,
             image: image.to_owned(),
             folder,
             console: Arc::default(),
@@ -61,6 +62,11 @@ impl Node {
     /// Returns the name in the node's image.
     pub(super) fn name(&self) -> String {
         name_of(&self.image)
+    }
+
+    /// Returns the address at which clients and other members reach the node.
+    pub(super) fn address(&self) -> IpAddr {
+        self.addresses[0].0
     }
 
     pub(super) fn data(&self) -> PathBuf {
@@ -159,16 +165,25 @@ pub(super) fn name_of(image: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Returns the address of an image's node, from the URL that it announces to other members.
-pub(super) fn address(image: &Path) -> Result<IpAddr> {
-    let text = fs_err::read_to_string(image.join("etc/etcd/etcd.conf.yml"))?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("initial-advertise-peer-urls:"))
-        .context("no peer URL in etcd.conf.yml")?;
-    let authority = line.trim().trim_matches('"').trim_start_matches("https://");
-    let host = authority
-        .rsplit_once(':')
-        .map_or(authority, |(host, _)| host);
-    Ok(host.trim_matches(['[', ']']).parse()?)
+/// Returns the addresses in an image's `NetworkManager` profile: lines such as `address1=192.168.0.50/24,192.168.0.1`.
+pub(super) fn addresses(image: &Path) -> Result<Vec<(IpAddr, u8)>> {
+    let profile = image.join("etc/NetworkManager/system-connections/etcd-eth0.nmconnection");
+    let text = fs_err::read_to_string(&profile)?;
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    let values = lines.filter(|(key, _)| {
+        let number = key.strip_prefix("address");
+        number.is_some_and(|number| number.parse::<u8>().is_ok())
+    });
+    let addresses: Result<Vec<_>> = values
+        .map(|(_, value)| {
+            let network = value.split(',').next().unwrap_or(value);
+            let (address, prefix) = network.split_once('/').context("no prefix length")?;
+            Ok((address.parse()?, prefix.parse()?))
+        })
+        .collect();
+    let addresses = addresses?;
+    if addresses.is_empty() {
+        bail!("no address in {}", profile.display());
+    }
+    Ok(addresses)
 }

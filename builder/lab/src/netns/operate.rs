@@ -11,7 +11,7 @@ use super::links::Links;
 use super::node;
 use super::violation::{Invariant, violated};
 
-/// The time within which an expected line must appear on a console.
+/// The time within which a nonmember must say any reason on its console.
 pub(super) const SOON: Duration = Duration::from_secs(20);
 
 /// The most unsuccessful attempts of a node to add itself to the list, within some seconds of the laboratory's fast time.
@@ -109,10 +109,9 @@ impl Lab {
             self.nodes[index].name()
         ));
         let image = self.image(set, name);
-        let address = node::address(&image)?;
+        self.nodes[index].addresses = node::addresses(&image)?;
         self.nodes[index].image = image;
-        self.nodes[index].address = address;
-        self.links.address(index, address)
+        self.links.assign(index, &self.nodes[index].addresses)
     }
 
     /// Overwrites the middle of a file in the data directory, e.g. `member/snap/db`; a name may end in `*`.
@@ -174,7 +173,7 @@ impl Lab {
 
     /// Waits for an expected line on a node's console.
     pub(super) fn says(&self, index: usize, text: &str) -> Result<String> {
-        let said = self.nodes[index].wait_for(text, SOON);
+        let said = self.nodes[index].wait_for(text, self.bound);
         said.map_or_else(
             || {
                 let name = self.nodes[index].name();
@@ -193,7 +192,7 @@ impl Lab {
         let mut ids = BTreeSet::new();
         while self.history.elapsed() < end {
             self.pass(Duration::from_millis(100))?;
-            if let Ok((_, members)) = self.client.members(self.nodes[0].address) {
+            if let Ok((_, members)) = self.client.members(self.nodes[0].address()) {
                 ids.extend(members.into_iter().map(|member| member.id));
             }
         }

@@ -86,43 +86,79 @@ pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
 pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     quiet(lab)?;
-    for node in lab.all() {
-        let name = lab.nodes[node].name();
-        lab.reflash(node, "other", &name)?;
-    }
+    flash_all(lab, "other")?;
     lab.use_set("other")?;
     lab.traffic.paused(|ledger| ledger.acknowledged.clear());
     lab.settle(&Wanted::nobody())
 }
 
-/// All nodes move to another subnet and keep their data.
+/// All nodes move to another subnet at once, with their previous addresses.
 pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
-    moved(lab, "moved")
-}
-
-pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
-    moved(lab, "ipv6")
-}
-
-fn moved(lab: &mut Lab, set: &str) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
-    for node in lab.all() {
-        let name = lab.nodes[node].name();
-        lab.reflash(node, set, &name)?;
-    }
-    lab.settle(&Wanted::everyone())
+    flash_all(lab, "moving")?;
+    arrive(lab, "moved")
 }
 
+/// The nodes move one after another, while the cluster serves.
 pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     for node in lab.all() {
         let name = lab.nodes[node].name();
-        lab.reflash(node, "moved", &name)?;
+        lab.reflash(node, "moving", &name)?;
         lab.start(node)?;
         lab.wait_for_members(&Wanted::everyone())?;
     }
+    arrive(lab, "moved")
+}
+
+pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.cut_all()?;
+    flash_all(lab, "to-ipv6")?;
+    arrive(lab, "ipv6")
+}
+
+/// The nodes move without their previous addresses, and the console's advice is followed.
+pub(super) fn row_4_unprepared(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.cut_all()?;
+    flash_all(lab, "moved")?;
+    lab.start_all()?;
+    for node in lab.all() {
+        lab.says(
+            node,
+            "Give each [[node]] its old address as previous-address",
+        )?;
+    }
+    flash_all(lab, "moving")?;
+    arrive(lab, "moved")
+}
+
+/// One member loses its data while the cluster moves.
+pub(super) fn row_4_wiped(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.cut_all()?;
+    flash_all(lab, "moving")?;
+    lab.wipe(1)?;
+    arrive(lab, "moved")
+}
+
+/// Waits until the members know their new addresses, and takes the previous ones away.
+fn arrive(lab: &mut Lab, set: &str) -> Result<()> {
+    lab.start_all()?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    lab.wait_for_new_addresses()?;
+    flash_all(lab, set)?;
     lab.settle(&Wanted::everyone())
+}
+
+/// Flashes the images of another set onto all cards.
+fn flash_all(lab: &mut Lab, set: &str) -> Result<()> {
+    lab.all().into_iter().try_for_each(|node| {
+        let name = lab.nodes[node].name();
+        lab.reflash(node, set, &name)
+    })
 }
 
 /// A lone node loses power just after its log appears.
@@ -180,7 +216,7 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
     lab.start(4)?;
     lab.pass(Duration::from_secs(10))?;
     // Its former member must still be listed as long as it cannot be added again.
-    let members = lab.client.members(lab.nodes[0].address)?.1;
+    let members = lab.client.members(lab.nodes[0].address())?.1;
     if members.len() < 5 {
         let text = format!("etcd5's former self was removed before it could be added: {members:?}");
         return violated(Invariant::Expectation, text);
@@ -192,12 +228,12 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
 /// Two boards run the same image, one of them with an empty card: the second one must not take the place of the first.
 pub(super) fn row_9(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    let members = lab.client.members(lab.nodes[0].address)?.1;
+    let members = lab.client.members(lab.nodes[0].address())?.1;
     let twin = lab.add_board("three", "etcd2", None)?;
     lab.start(twin)?;
     lab.says(twin, "refused to start: another board (MAC ")?;
     lab.pass(Duration::from_secs(10))?;
-    let later = lab.client.members(lab.nodes[0].address)?.1;
+    let later = lab.client.members(lab.nodes[0].address())?.1;
     let begun = |line: &String| line.contains("etcd is ready");
     if later != members || lab.nodes[twin].said().iter().any(begun) {
         return violated(
@@ -303,7 +339,7 @@ pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
 /// A host of the network holds connections to every node while the cluster forms and a member joins.
 pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
     lab.fault("a host holds idle connections to every node");
-    let host = IdleHost::connect(lab.nodes.iter().map(|node| node.address));
+    let host = IdleHost::connect(lab.nodes.iter().map(super::node::Node::address));
     form(lab)?;
     lab.wipe(1)?;
     lab.start(1)?;
