@@ -17,6 +17,7 @@ pub mod failure;
 mod file;
 mod firmware_config;
 pub mod hex;
+mod holes;
 pub mod printable;
 pub mod progress;
 pub mod secret;

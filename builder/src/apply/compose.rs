@@ -15,9 +15,9 @@ use super::direct::{Buffer, DirectFile};
 use super::extents;
 use super::output::{OutputFolder, Staged};
 use crate::failure::{Failure, Kind};
-use crate::hex;
 use crate::inspect::Image;
 use crate::plan::Plan;
+use crate::{hex, holes};
 
 /// Bytes that are read, hashed and written at a time.
 const CHUNK: u64 = 1 << 20;
@@ -25,8 +25,6 @@ const CHUNK: u64 = 1 << 20;
 const BUFFERS: usize = 4;
 /// The content of a hole, one chunk long.
 static ZEROES: [u8; 1 << 20] = [0; 1 << 20];
-/// The length of an aligned run of zeroes that becomes a hole.
-const HOLE: usize = 64 << 10;
 
 /// Writes the edited image under a temporary name and computes its digest.
 pub(super) fn compose(
@@ -146,7 +144,7 @@ impl Chunk {
     }
 
     fn write(&self, bytes: &[u8], file: &mut DirectFile<'_>) -> Result<()> {
-        for part in parts(bytes) {
+        for part in holes::data(bytes) {
             let at = self.offset + u64::try_from(part.start)?;
             file.write_at(at, &bytes[part])?;
         }
@@ -175,25 +173,6 @@ fn is_hole(edited: &CowStorage, data: &[Range<u64>], range: Range<u64>) -> bool 
     !in_data && !edited.is_changed(range)
 }
 
-/// Returns the parts of a chunk between long runs of zeroes.
-fn parts(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut at = 0;
-    let blocks = bytes.chunks(HOLE).map(move |block| {
-        let start = at;
-        at += block.len();
-        (start..at, *block == ZEROES[..block.len()])
-    });
-    let mut blocks = blocks.peekable();
-    std::iter::from_fn(move || {
-        while blocks.next_if(|(_, zeroes)| *zeroes).is_some() {}
-        let (mut part, _) = blocks.next()?;
-        while let Some((next, _)) = blocks.next_if(|(_, zeroes)| !zeroes) {
-            part.end = next.end;
-        }
-        Some(part)
-    })
-}
-
 fn write_runs(edited: &CowStorage, mut file: &File) -> Result<()> {
     for run in edited.runs() {
         let run = run?;
@@ -205,20 +184,4 @@ fn write_runs(edited: &CowStorage, mut file: &File) -> Result<()> {
 
 fn no_room(out: &OutputFolder, name: &str) -> Failure {
     Kind::Storage.context(format!("writing {}", out.path().join(name).display()), "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_lie_between_long_runs_of_zeroes() {
-        let mut bytes = vec![0; 5 * HOLE + 7];
-        assert_eq!(parts(&bytes).count(), 0);
-        bytes[2 * HOLE - 1] = 1;
-        bytes[2 * HOLE] = 1;
-        bytes[5 * HOLE + 6] = 1;
-        let parts: Vec<_> = parts(&bytes).collect();
-        assert_eq!(parts, [HOLE..3 * HOLE, 5 * HOLE..5 * HOLE + 7]);
-    }
 }

@@ -4,10 +4,7 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 
 use fs_err::File;
 
-/// The size of the aligned pieces that are checked for zeros; a multiple of every file system's block size.
-pub(super) const PIECE: usize = 64 << 10;
-
-static ZEROS: [u8; PIECE] = [0; PIECE];
+use crate::holes;
 
 /// A sparse writer to a file that was empty.
 #[derive(Debug)]
@@ -28,21 +25,10 @@ impl<'a> SparseWriter<'a> {
         }
     }
 
-    /// Writes the next bytes. All calls but the last should pass a multiple of [`PIECE`], or holes are missed.
+    /// Writes the next bytes. All calls but the last should pass a multiple of [`holes::HOLE`], or holes are missed.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // A run of pieces with data is written at once.
-        let zero = |piece: &[u8]| *piece == ZEROS[..piece.len()];
-        let mut pieces = bytes.chunks(PIECE).peekable();
-        let (mut start, mut end) = (0, 0);
-        while let Some(piece) = pieces.next() {
-            let skip = zero(piece);
-            end += piece.len();
-            if skip {
-                start = end;
-            } else if pieces.peek().is_none_or(|next| zero(next)) {
-                self.write_at(self.size + start as u64, &bytes[start..end])?;
-                start = end;
-            }
+        for part in holes::data(bytes) {
+            self.write_at(self.size + part.start as u64, &bytes[part])?;
         }
         self.size += bytes.len() as u64;
         Ok(())
@@ -67,20 +53,21 @@ impl<'a> SparseWriter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::holes::HOLE;
 
     /// Writes `map`, which has one letter per piece (`.` for zeros), in calls of `step` pieces.
     #[track_caller]
     fn check(map: &str, tail: &[u8], step: usize) {
         let mut bytes: Vec<u8> = map
             .bytes()
-            .flat_map(|letter| vec![if letter == b'.' { 0 } else { letter }; PIECE])
+            .flat_map(|letter| vec![if letter == b'.' { 0 } else { letter }; HOLE])
             .collect();
         bytes.extend(tail);
         let file = tempfile::NamedTempFile::new().unwrap();
         let written = File::from_parts(file.reopen().unwrap(), file.path());
         let mut writer = SparseWriter::new(&written);
         bytes
-            .chunks(step * PIECE)
+            .chunks(step * HOLE)
             .for_each(|chunk| writer.write(chunk).unwrap());
         writer.finish().unwrap();
         assert!(
@@ -91,7 +78,7 @@ mod tests {
         {
             let used =
                 std::os::unix::fs::MetadataExt::blocks(&file.as_file().metadata().unwrap()) * 512;
-            let full = map.bytes().filter(|letter| *letter != b'.').count() * PIECE + 2 * PIECE;
+            let full = map.bytes().filter(|letter| *letter != b'.').count() * HOLE + 2 * HOLE;
             assert!(used <= full as u64, "{map}: {used} bytes used");
         }
     }

@@ -17,14 +17,15 @@ use fs_err::File;
 use super::cache::Temporary;
 use super::decode::{Decoder, Format};
 use super::digest::{DigestReader, Digested, Digester};
-use super::sparse::{PIECE, SparseWriter};
+use super::sparse::SparseWriter;
 use super::verified::Seen;
 
 use crate::failure::Kind;
+use crate::holes::HOLE;
 use crate::progress::Task;
 
-/// The size of one chunk, a multiple of the sparse writer's piece.
-const CHUNK: usize = 16 * PIECE;
+/// The size of one chunk, a multiple of the length of a hole.
+const CHUNK: usize = 16 * HOLE;
 
 /// The number of chunks between decoder and disk.
 const CHUNKS: usize = 8;
