@@ -7,54 +7,57 @@ use super::nodes::Written as Node;
 use super::table::Table;
 use super::{identity, names, nearest};
 
-/// Paths that the program writes itself or that a mount hides, with the reason; each includes everything below it.
-const REFUSED: [(&str, &str); 28] = [
-    ("/etc/etcd/pki", "the certificates are kept there"),
+/// Paths that the program writes itself or that a mount hides, after the reason; each includes everything below it.
+const REFUSED: [(&str, &[&str]); 16] = [
+    ("the certificates are kept there", &["/etc/etcd/pki"]),
     (
-        "/etc/etcd/etcd.conf.yml",
         "set [etcd] or [etcd.extra] instead",
+        &["/etc/etcd/etcd.conf.yml"],
     ),
     (
-        "/etc/systemd/system/etcd.service",
         "add a drop-in in etcd.service.d instead",
+        &["/etc/systemd/system/etcd.service"],
     ),
     (
-        "/usr/local/bin/etcd",
         "choose the release with `version` in [etcd]",
+        &[
+            "/usr/local/bin/etcd",
+            "/usr/local/bin/etcdctl",
+            "/usr/local/bin/etcdutl",
+        ],
     ),
+    ("etcd keeps its data there", &["/var/lib/etcd"]),
+    ("the node's name is written there", &["/etc/hostname"]),
+    ("set [hosts] instead", &["/etc/hosts"]),
     (
-        "/usr/local/bin/etcdctl",
-        "choose the release with `version` in [etcd]",
-    ),
-    (
-        "/usr/local/bin/etcdutl",
-        "choose the release with `version` in [etcd]",
-    ),
-    ("/var/lib/etcd", "etcd keeps its data there"),
-    ("/etc/hostname", "the node's name is written there"),
-    ("/etc/hosts", "set [hosts] instead"),
-    ("/etc/machine-id", "every node has its own"),
-    ("/etc/fstab", "it is rewritten for the node's disk"),
-    ("/etc/passwd", "the accounts are written there"),
-    ("/etc/shadow", "the accounts are written there"),
-    ("/etc/group", "the accounts are written there"),
-    ("/etc/gshadow", "the accounts are written there"),
-    ("/etc/subuid", "the accounts are written there"),
-    ("/etc/subgid", "the accounts are written there"),
-    ("/etc/ssh/ssh_host_ed25519_key", "every node has its own"),
-    (
-        "/etc/ssh/ssh_host_ed25519_key.pub",
         "every node has its own",
+        &[
+            "/etc/machine-id",
+            "/etc/ssh/ssh_host_ed25519_key",
+            "/etc/ssh/ssh_host_ed25519_key.pub",
+        ],
     ),
-    ("/boot", "the boot partition is mounted over it"),
-    ("/dev", "a mount hides it"),
-    ("/proc", "a mount hides it"),
-    ("/run", "a mount hides it"),
-    ("/sys", "a mount hides it"),
-    ("/var/lock", "it is a link into /run, which a mount hides"),
-    ("/var/run", "it is a link to /run, which a mount hides"),
-    ("/tmp", "it is emptied at boot"),
-    ("/lost+found", "it belongs to the file system"),
+    ("it is rewritten for the node's disk", &["/etc/fstab"]),
+    (
+        "the accounts are written there",
+        &[
+            "/etc/passwd",
+            "/etc/shadow",
+            "/etc/group",
+            "/etc/gshadow",
+            "/etc/subuid",
+            "/etc/subgid",
+        ],
+    ),
+    ("the boot partition is mounted over it", &["/boot"]),
+    ("a mount hides it", &["/dev", "/proc", "/run", "/sys"]),
+    (
+        "it is a link into /run, which a mount hides",
+        &["/var/lock"],
+    ),
+    ("it is a link to /run, which a mount hides", &["/var/run"]),
+    ("it is emptied at boot", &["/tmp"]),
+    ("it belongs to the file system", &["/lost+found"]),
 ];
 
 /// Reads the tables; `user` is the login user, whose `authorized_keys` this program writes.
@@ -133,8 +136,9 @@ pub(super) fn path(path: &str) -> Result<(), String> {
         path.strip_prefix(owned)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    match REFUSED.iter().find(|(owned, _)| covers(owned)) {
-        Some((_, reason)) => Err(format!("`{path}` cannot be added: {reason}")),
+    let covers_any = |(_, paths): &&(&str, &[&str])| paths.iter().any(|owned| covers(owned));
+    match REFUSED.iter().find(covers_any) {
+        Some((reason, _)) => Err(format!("`{path}` cannot be added: {reason}")),
         None => Ok(()),
     }
 }

@@ -2,33 +2,13 @@
 //! one option is wrong.
 
 /// Options without a value; those in [`SWITCHES`] may also follow `no-`.
-const FLAGS: [&str; 5] = [
-    "cert-authority",
-    "restrict",
-    "verify-required",
-    "no-touch-required",
-    "no-verify-required",
-];
-const SWITCHES: [&str; 5] = [
-    "agent-forwarding",
-    "port-forwarding",
-    "pty",
-    "user-rc",
-    "x11-forwarding",
-];
+const FLAGS: &str = "cert-authority restrict verify-required no-touch-required no-verify-required";
+const SWITCHES: &str = "agent-forwarding port-forwarding pty user-rc x11-forwarding";
 /// Options with a value in double quotes.
-const VALUES: [&str; 8] = [
-    "command",
-    "environment",
-    "expiry-time",
-    "from",
-    "permitlisten",
-    "permitopen",
-    "principals",
-    "tunnel",
-];
+const VALUES: &str =
+    "command environment expiry-time from permitlisten permitopen principals tunnel";
 /// Options that may occur only once in a line.
-const ONCE: [&str; 3] = ["command", "from", "principals"];
+const ONCE: &str = "command from principals";
 
 /// Checks a list of options separated by commas. The error never contains the written text.
 pub(super) fn check(options: &str) -> Result<(), &'static str> {
@@ -38,15 +18,14 @@ pub(super) fn check(options: &str) -> Result<(), &'static str> {
         let end = rest.find(['=', ',']).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
         let name = name.to_ascii_lowercase();
-        let known_flag = FLAGS.contains(&name.as_str())
-            || SWITCHES.contains(&name.strip_prefix("no-").unwrap_or(&name));
+        let is_switch = has(SWITCHES, name.strip_prefix("no-").unwrap_or(&name));
         rest = match after.strip_prefix('=') {
-            None if known_flag => after,
-            None if VALUES.contains(&name.as_str()) => return Err("one of them needs a value"),
-            Some(value) if VALUES.contains(&name.as_str()) => after_quotes(value)?,
+            None if is_switch || has(FLAGS, &name) => after,
+            None if has(VALUES, &name) => return Err("one of them needs a value"),
+            Some(value) if has(VALUES, &name) => after_quotes(value)?,
             _ => return Err("it does not know one of them"),
         };
-        if ONCE.contains(&name.as_str()) && seen.contains(&name) {
+        if has(ONCE, &name) && seen.contains(&name) {
             return Err("one of them is there twice");
         }
         seen.push(name);
@@ -56,6 +35,10 @@ pub(super) fn check(options: &str) -> Result<(), &'static str> {
             None => return Err("they are not separated by commas"),
         };
     }
+}
+
+fn has(names: &str, name: &str) -> bool {
+    names.split(' ').any(|known| known == name)
 }
 
 /// Returns the text after a value in double quotes.
