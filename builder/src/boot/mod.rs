@@ -6,7 +6,6 @@
 mod again;
 mod borrowed;
 mod checks;
-mod identity;
 mod images;
 mod inner;
 mod lab;

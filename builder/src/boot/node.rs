@@ -8,10 +8,11 @@ use diskimg::ReadFs;
 use lab::qemu::Machine;
 use serde::{Deserialize, Serialize};
 
-use super::identity::Identity;
+use crate::description::{self, NetworkFacts, NodeDescription, Role};
 use crate::failure::Kind;
 use crate::firmware_config::{self, FirmwareConfig, KERNEL};
-use crate::inspect::{Image, System};
+use crate::inspect::{Files, Image, System};
+use crate::pki;
 
 /// A node and the image that holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +66,13 @@ impl Node {
     }
 
     fn of(image: &Image, path: &Path, machine: Machine) -> Result<Self> {
-        let Identity { description, valid } = Identity::read(image)?;
+        if matches!(image.layout().system, System::Writable(_)) {
+            return Err(old_core());
+        }
+        let mut files = image.files()?;
+        let description = description::required(image, &mut files)?;
+        check_network(&description.network)?;
+        let valid = validity(&description, &mut files)?;
         let members = description.members.into_iter();
         let boot = &mut *image.boot()?;
         let config = text(boot, "/config.txt")?.unwrap_or_default();
@@ -93,6 +100,20 @@ impl Node {
             added,
         })
     }
+}
+
+/// Returns the first and the last second at which the server certificate is valid.
+fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i64)> {
+    let certificate = description.file(Role::ServerCertificate).ok_or_else(|| {
+        Kind::Corrupt.error(
+            "the node's description names no server certificate",
+            "build the image again; the state folder keeps its identity",
+        )
+    })?;
+    let pem = files.at(certificate.partition)?.read(&certificate.path);
+    let pem = pem.with_context(|| format!("reading {}", certificate.path))?;
+    let certificate = pki::certificate(&String::from_utf8_lossy(&pem))?;
+    Ok((certificate.not_before, certificate.not_after))
 }
 
 /// Returns whether the kernel is Debian's, which drives QEMU's own machine; Raspberry Pi's and Ubuntu's kernels do not.
@@ -156,9 +177,41 @@ pub(super) fn not_a_node(missing: &str) -> anyhow::Error {
     )
 }
 
+fn check_network(network: &NetworkFacts) -> Result<()> {
+    match network.wifi {
+        false => Ok(()),
+        true => Err(Kind::Unsupported.error("the node's network is Wi-Fi, which QEMU does not have",
+            "to try the cluster, build it once without `[network] wifi`, with --out and --state of its own",
+        )),
+    }
+}
+
+fn old_core() -> anyhow::Error {
+    Kind::Unsupported.error(
+        "Ubuntu Core 18 keeps its kernel in a snap, where no emulator finds it",
+        "flash the images; `etcd-image verify` looks at them without booting",
+    )
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    #[test]
+    fn a_wireless_node_is_refused() {
+        let network = |wifi| NetworkFacts {
+            address: "192.168.0.50".parse().unwrap(),
+            prefix: 24,
+            gateway: None,
+            wifi,
+        };
+        check_network(&network(false)).unwrap();
+        let error = check_network(&network(true)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the node's network is Wi-Fi, which QEMU does not have"
+        );
+    }
 
     #[test]
     fn the_image_s_words_stay_first_and_whole() {
