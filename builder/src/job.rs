@@ -106,36 +106,21 @@ impl Job {
                 (None, fetch::local(path, &options)?)
             }
         };
-        let context = || format!("inspecting {}", verified.path().display());
-        let image = Image::open_base(verified.file()).with_context(context)?;
-        image
-            .check_grade(self.signed_models())
-            .with_context(context)?;
-        let recipe = match wanted {
-            Some(recipe) => recipe,
-            None => inspect::recognize(&image, &recipes).with_context(context)?,
+        let signed = match self.work.nodes.core_signed_cmdline {
+            true => SignedModels::ByCommandLine,
+            false => SignedModels::Refused,
         };
-        inspect::check_recipe(&image, recipe).with_context(context)?;
-        let recipe = recipe.clone();
-        let (path, sha256) = (verified.path().display(), verified.raw_sha256());
-        self.detail(&format!(
-            "base {}, {}: {path}, SHA-256 {sha256}",
-            recipe.name,
-            image.layout().os.pretty_name
-        ));
-        Ok(Base {
+        let context = format!("inspecting {}", verified.path().display());
+        let (recipe, image) = open(&verified, wanted, &recipes, signed).context(context)?;
+        let base = Base {
             recipe,
             verified,
             image,
-        })
-    }
-
-    /// Returns whether signed models of Ubuntu Core are requested.
-    fn signed_models(&self) -> SignedModels {
-        match self.work.nodes.core_signed_cmdline {
-            true => SignedModels::ByCommandLine,
-            false => SignedModels::Refused,
-        }
+        };
+        let (name, release) = (&base.recipe.name, &base.image.layout().os.pretty_name);
+        let (path, sha256) = (base.verified.path().display(), base.verified.raw_sha256());
+        self.detail(&format!("base {name}, {release}: {path}, SHA-256 {sha256}"));
+        Ok(base)
     }
 
     /// Refuses a mirror of Debian's packages if the run needs no such package.
@@ -262,6 +247,23 @@ impl Job {
             progress: &*self.progress,
         })
     }
+}
+
+/// Opens a base that is in the state in which it was published. Its recipe is the wanted one, or the one that describes it.
+fn open(
+    verified: &Verified,
+    wanted: Option<&Recipe>,
+    recipes: &[Recipe],
+    signed: SignedModels,
+) -> Result<(Recipe, Image)> {
+    let image = Image::open_base(verified.file())?;
+    image.check_grade(signed)?;
+    let recipe = match wanted {
+        Some(recipe) => recipe,
+        None => inspect::recognize(&image, recipes)?,
+    };
+    inspect::check_recipe(&image, recipe)?;
+    Ok((recipe.clone(), image))
 }
 
 impl Base {
