@@ -167,7 +167,7 @@ impl BaseFacts {
     pub fn new(recipe: &str, release: &str, sha256: &str) -> Self {
         Self {
             recipe: recipe.to_owned(),
-            release: release.chars().filter(|it| !it.is_control()).collect(),
+            release: without_control_characters(release),
             sha256: sha256.to_owned(),
         }
     }
@@ -202,6 +202,11 @@ impl NodeDescription {
             _ => serde_json::from_value(value).map_err(unreadable),
         }
     }
+}
+
+/// Returns the text as readers of a description accept it.
+pub(crate) fn without_control_characters(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).collect()
 }
 
 fn has_control_characters(value: &serde_json::Value) -> bool {

@@ -5,6 +5,7 @@
 mod format;
 mod read;
 
+pub(crate) use format::without_control_characters;
 pub use format::{
     BaseFacts, DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, Role,
 };

@@ -6,6 +6,7 @@ use super::inputs::Inputs;
 use super::tree::{Change, Content, Entry, Owner};
 use crate::description::{
     DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, location,
+    without_control_characters,
 };
 use crate::spec::Node;
 
@@ -56,7 +57,7 @@ fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeD
                 .ssh
                 .authorized_keys
                 .iter()
-                .map(|key| printable(key))
+                .map(|key| without_control_characters(key))
                 .collect(),
             host_key: identity.ssh_host_public.clone(),
         },
@@ -78,9 +79,4 @@ fn described(entry: &Entry) -> Option<DescribedFile> {
             Content::Secret(_) => None,
         },
     })
-}
-
-/// Removes control characters, which readers of a description refuse.
-fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).collect()
 }

@@ -37,10 +37,12 @@ struct Core {
 
 impl Paths {
     pub(super) fn of(system: &System) -> Self {
-        match system {
-            System::Root(_) => Self::ROOT,
-            System::Writable(_) => Self::core("/system-data/var/lib/misc/etcd-node", NODE),
-            System::Seed(_) => Self::core("/etcd-node", "/run/mnt/ubuntu-seed/etcd-node"),
+        match (system.home().payload, system) {
+            (None, _) => Self::ROOT,
+            (Some(payload), System::Seed(_)) => {
+                Self::core(payload, "/run/mnt/ubuntu-seed/etcd-node")
+            }
+            (Some(payload), _) => Self::core(payload, NODE),
         }
     }
 

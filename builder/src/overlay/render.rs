@@ -17,12 +17,6 @@ pub(super) struct Renderer<'a> {
     values: Value,
 }
 
-impl std::fmt::Debug for Renderer<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Renderer")
-    }
-}
-
 impl Renderer<'_> {
     pub(super) fn new(values: &serde_json::Value, overlays: &Overlays) -> Self {
         Self::with(Value::from(minijinja::value::Serde(values)), overlays)

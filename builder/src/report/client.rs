@@ -1,44 +1,21 @@
 //! `client/`: the files with which the operator's machine authenticates the nodes on its first connection.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use super::manifest::Sources;
+use crate::description::Member;
 
 /// Returns the name, content and permission bits of every file.
-pub(super) fn files(sources: &Sources<'_>) -> Vec<(String, Vec<u8>, u32)> {
-    let certs = sources.certs;
+pub(super) fn files(sources: &Sources<'_>) -> Vec<(&'static str, Vec<u8>, u32)> {
+    let (ca, admin) = (&sources.certs.ca, &sources.certs.admin);
+    let public = |name, text: String| (name, text.into_bytes(), 0o644);
     vec![
-        (
-            "client/ca.crt".to_owned(),
-            certs.ca.pem.clone().into_bytes(),
-            0o644,
-        ),
-        (
-            "client/admin.crt".to_owned(),
-            certs.admin.certificate.pem.clone().into_bytes(),
-            0o644,
-        ),
-        (
-            "client/admin.key".to_owned(),
-            certs.admin.key.reveal().to_vec(),
-            0o600,
-        ),
-        (
-            "client/etcdctl.env".to_owned(),
-            etcdctl_env(sources).into_bytes(),
-            0o644,
-        ),
-        (
-            "client/known_hosts".to_owned(),
-            known_hosts(sources).into_bytes(),
-            0o644,
-        ),
-        (
-            "client/ssh_config".to_owned(),
-            ssh_config(sources).into_bytes(),
-            0o644,
-        ),
+        public("client/ca.crt", ca.pem.clone()),
+        public("client/admin.crt", admin.certificate.pem.clone()),
+        ("client/admin.key", admin.key.reveal().to_vec(), 0o600),
+        public("client/etcdctl.env", etcdctl_env(sources)),
+        public("client/known_hosts", known_hosts(sources)),
+        public("client/ssh_config", ssh_config(sources)),
     ]
 }
 
@@ -48,7 +25,7 @@ fn etcdctl_env(sources: &Sources<'_>) -> String {
         .cluster
         .nodes
         .iter()
-        .map(|node| url(node.address))
+        .map(|node| Member::new(&node.name, node.address).client_url)
         .collect();
     format!(
         "# Settings of etcdctl for this cluster. In a shell, from the folder above `client`:\n\
@@ -60,13 +37,6 @@ fn etcdctl_env(sources: &Sources<'_>) -> String {
          export ETCDCTL_KEY=client/admin.key\n",
         endpoints.join(",")
     )
-}
-
-fn url(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => format!("https://{address}:2379"),
-        IpAddr::V6(address) => format!("https://[{address}]:2379"),
-    }
 }
 
 /// Returns one line per node: name, full name and address, then the host key (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`).

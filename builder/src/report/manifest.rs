@@ -107,8 +107,8 @@ pub struct CertificateRecord {
 /// One changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
-    /// `boot` or `root`.
-    pub partition: String,
+    /// Which partition.
+    pub partition: Place,
     /// Absolute path in that partition.
     pub path: String,
     /// The content.
@@ -332,13 +332,8 @@ impl FileRecord {
             },
             Action::Remove => RecordKind::Absent,
         };
-        let partition = match step.place {
-            Place::Boot => "boot",
-            Place::Root => "root",
-            Place::Base => "base",
-        };
         Self {
-            partition: partition.to_owned(),
+            partition: step.place,
             path: step.path.clone(),
             kind,
         }

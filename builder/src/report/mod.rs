@@ -67,7 +67,7 @@ pub fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
 /// Writes every file that accompanies the images, the digest list last.
 pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
     for (name, bytes, mode) in client::files(sources) {
-        out.write(&name, &bytes, mode)?;
+        out.write(name, &bytes, mode)?;
     }
     write_manifest(out, MANIFEST, manifest)?;
     out.write(SUMS, manifest.sums().as_bytes(), 0o644)?;

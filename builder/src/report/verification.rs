@@ -186,7 +186,7 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
 fn compare_record(record: &NodeRecord, fs: &mut Files, problems: &mut Vec<String>) -> Result<u64> {
     let mut contents = 0;
     for file in &record.files {
-        compare_file(fs.at(place(file))?, file, problems)?;
+        compare_file(fs.at(file.partition)?, file, problems)?;
         contents += u64::from(matches!(file.kind, RecordKind::File { .. }));
     }
     Ok(contents)
@@ -215,13 +215,6 @@ fn compare_description(
     Ok(contents)
 }
 
-fn place(record: &FileRecord) -> Place {
-    match record.partition.as_str() {
-        "boot" => Place::Boot,
-        _ => Place::Root,
-    }
-}
-
 /// Returns the SHA-256 of a file.
 pub(super) fn digest(path: &Path) -> Result<String> {
     Ok(hex::sha256_of(fs_err::File::open(path)?)?)
@@ -237,7 +230,7 @@ fn compare_file(
     let owned = |metadata: &Metadata, mode: &str, uid: u32, gid: u32| {
         let same = (format!("{:04o}", metadata.mode), metadata.uid, metadata.gid)
             == (mode.to_owned(), uid, gid);
-        record.partition == "boot" || same
+        record.partition == Place::Boot || same
     };
     let same = match (&record.kind, &metadata) {
         (RecordKind::Absent, None) => true,
