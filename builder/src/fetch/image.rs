@@ -77,10 +77,7 @@ pub(super) fn adopted(
     options: &Options<'_>,
 ) -> Result<Verified> {
     let raw = digest(made, "hashing the image", options.progress)?;
-    let seen = Seen {
-        packed: raw.clone(),
-        raw,
-    };
+    let seen = Seen::unpacked(raw);
     keep(entry, source, &Promise::default(), seen, |entry| {
         entry.adopt(made, IMAGE)
     })

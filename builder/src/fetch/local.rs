@@ -31,11 +31,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     let packed = digest(path, &cache, options)?;
     let source = path.display().to_string();
     if format == Format::Raw {
-        let seen = Seen {
-            packed: packed.clone(),
-            raw: packed,
-        };
-        return Verified::new(path.to_owned(), source, &promise, seen);
+        return Verified::new(path.to_owned(), source, &promise, Seen::unpacked(packed));
     }
     promise.packed.check(&source, &packed)?;
     // The unpacked file must be the hashed one; otherwise the entry would have the wrong name.
@@ -91,10 +87,7 @@ fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested>
         options.progress,
     )?;
     unchanged(path, &before)?;
-    let seen = Seen {
-        packed: digested.clone(),
-        raw: digested.clone(),
-    };
+    let seen = Seen::unpacked(digested.clone());
     entry.write(RECORD, &Record::new(&seen, Some(before)).to_text()?)?;
     Ok(digested)
 }

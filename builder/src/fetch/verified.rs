@@ -71,6 +71,14 @@ pub(super) struct Seen {
     pub(super) raw: Digested,
 }
 
+impl Seen {
+    /// Returns the digests of a source that is not packed.
+    pub(super) fn unpacked(raw: Digested) -> Self {
+        let packed = raw.clone();
+        Self { packed, raw }
+    }
+}
+
 /// The expected digests and sizes of the source and the image in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Promise {

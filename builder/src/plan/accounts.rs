@@ -131,15 +131,10 @@ impl Accounts {
             Some(found) => self.rename(&found, name),
             None => self.add_login(name),
         }
-        for user in self
-            .passwd
-            .iter_mut()
-            .filter(|row| row.first().is_some_and(|n| n == name))
-        {
-            if let [_, _, _, _, _, folder, shell] = user.as_mut_slice() {
-                folder.clone_from(&home);
-                "/bin/bash".clone_into(shell);
-            }
+        let user = row_of(&mut self.passwd, name).map(Vec::as_mut_slice);
+        if let Some([_, _, _, _, _, folder, shell]) = user {
+            folder.clone_from(&home);
+            "/bin/bash".clone_into(shell);
         }
         let hash = hash.map(|hash| String::from_utf8_lossy(hash.reveal()).into_owned());
         self.set_password(name, hash.as_deref().unwrap_or("*"));
@@ -214,11 +209,7 @@ impl Accounts {
     /// Sets the hash and the day of the change; a day of 0 would force a change at the first login.
     fn set_password(&mut self, name: &str, hash: &str) {
         let day = self.day.to_string();
-        match self
-            .shadow
-            .iter_mut()
-            .find(|row| row.first().is_some_and(|n| n == name))
-        {
+        match row_of(&mut self.shadow, name) {
             Some(row) => {
                 row.resize(9.max(row.len()), String::new());
                 hash.clone_into(&mut row[1]);
@@ -232,13 +223,8 @@ impl Accounts {
 
     /// Adds a member to a group; a group missing in the base is ignored.
     fn join(&mut self, name: &str, group: &str) {
-        for row in self
-            .group
-            .iter_mut()
-            .chain(self.gshadow.iter_mut().flatten())
-        {
-            if row.first().is_some_and(|n| n == group)
-                && let Some(members) = row.get_mut(3)
+        for table in std::iter::once(&mut self.group).chain(&mut self.gshadow) {
+            if let Some(members) = row_of(table, group).and_then(|row| row.get_mut(3))
                 && !members.split(',').any(|member| member == name)
             {
                 if !members.is_empty() {
@@ -284,6 +270,11 @@ fn text(table: &[Vec<String>]) -> String {
 
 fn row(fields: &[&str]) -> Vec<String> {
     fields.iter().map(|&field| field.to_owned()).collect()
+}
+
+fn row_of<'t>(table: &'t mut [Vec<String>], name: &str) -> Option<&'t mut Vec<String>> {
+    let mut rows = table.iter_mut();
+    rows.find(|row| row.first().is_some_and(|found| found == name))
 }
 
 fn id_of(table: &[Vec<String>], name: &str) -> Option<u32> {

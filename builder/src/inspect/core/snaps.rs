@@ -96,9 +96,3 @@ impl Snap {
         Ok(Some(text))
     }
 }
-
-impl std::fmt::Debug for Snap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snap({})", self.name)
-    }
-}
