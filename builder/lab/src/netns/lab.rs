@@ -10,8 +10,8 @@ use super::client::Client;
 use super::history::History;
 use super::links::Links;
 use super::node::{self, Node};
-use super::rng::Rng;
 use super::traffic::Traffic;
+use crate::rng::Rng;
 
 /// The addresses of clients: the gateway of each subnet that an image set uses.
 const CLIENTS: &[&str] = &["192.168.0.1/24", "192.168.7.1/24", "fd00:7::1/64 nodad"];

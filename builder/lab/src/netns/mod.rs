@@ -27,7 +27,6 @@ mod model;
 mod node;
 mod operate;
 mod random;
-mod rng;
 mod root;
 mod rows;
 mod runner;

@@ -7,9 +7,9 @@ use anyhow::Result;
 use super::lab::Lab;
 use super::links;
 use super::model::Wanted;
-use super::rng::Rng;
 use super::rows::quiet;
 use super::scenarios::form;
+use crate::rng::Rng;
 
 /// Returns the image set for a seed.
 pub(super) fn set(seed: u64) -> &'static str {

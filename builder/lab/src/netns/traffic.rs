@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::client::{Client, Header};
 use super::history::History;
-use super::rng::Rng;
 use super::violation::{Invariant, Violation};
+use crate::rng::Rng;
 
 /// The pause between two writes, and between two reads.
 const PAUSE: Duration = Duration::from_millis(40);

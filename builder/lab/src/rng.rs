@@ -2,14 +2,16 @@
 
 /// Steele, Lea and Flood's `SplitMix64`: small, and good enough to choose faults.
 #[derive(Debug)]
-pub(super) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Creates the numbers that follow from a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    /// Returns the next number.
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -17,16 +19,17 @@ impl Rng {
     }
 
     /// Returns a number less than `bound`, which must not be 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
     /// Returns an index into a sequence of `length` elements, at least one.
-    pub(super) fn index(&mut self, length: usize) -> usize {
+    pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.next() % length as u64).unwrap_or(0)
     }
 
-    pub(super) fn percent(&mut self, chance: u64) -> bool {
+    /// Returns true with this chance in percent.
+    pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
 }
