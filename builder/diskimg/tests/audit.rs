@@ -123,6 +123,87 @@ fn a_wrong_link_count_is_found() {
     rejected(&damaged, PartitionKind::Linux, found);
 }
 
+/// Asserts that the other program rejects the image, and that the audit finds a structure with this fault.
+#[track_caller]
+fn rejected_saying(image: &Arc<dyn Storage>, kind: PartitionKind, expected: &str) {
+    let Err(Error::Corrupt(found)) = audited(image, kind) else {
+        panic!("accepted");
+    };
+    let Corrupt::Structure { reason, .. } = &found else {
+        panic!("{found}");
+    };
+    assert_eq!(reason, expected);
+    rejected(image, kind, found);
+}
+
+#[test]
+fn wrong_fields_of_an_inode_are_found() {
+    let image = Ext4::new(&["-O", "^64bit,^huge_file"]).make();
+    for (change, expected) in [
+        (
+            "sif /etc/hostname dtime @7",
+            "is in use but has a time of deletion",
+        ),
+        (
+            "sif /etc/hostname blocks 24",
+            "states 24 sectors, 8 were found",
+        ),
+        (
+            "sif /usr/lib/big size 4096",
+            "has a size that does not fit its data",
+        ),
+        (
+            "sif /etc size 8192",
+            "has a size that does not fit its data",
+        ),
+        (
+            "sif /etc/hostname flags 0x10080000",
+            "has flags of features that the file system does not have",
+        ),
+        (
+            "sif <7> block[DIND] 99999999",
+            "has block 99999999 in the wrong place",
+        ),
+    ] {
+        let damaged = debugged(image.as_ref(), &[change]);
+        rejected_saying(&damaged, PartitionKind::Linux, expected);
+    }
+}
+
+#[test]
+fn a_bitmap_with_the_right_count_of_the_wrong_blocks_is_found() {
+    let image = Ext4::new(&[]).make();
+    let used = debugfs(image.as_ref(), "bmap /etc/hostname 0");
+    let swap = [format!("freeb {}", used.trim()), "setb 16000".to_owned()];
+    let damaged = debugged(image.as_ref(), &swap.each_ref().map(String::as_str));
+    let expected = format!("the block bitmap is wrong about its block {}", used.trim());
+    rejected_saying(&damaged, PartitionKind::Linux, &expected);
+}
+
+#[test]
+fn a_bitmap_that_ends_with_free_blocks_or_inodes_is_found() {
+    let image = Ext4::new(&["-O", "^metadata_csum,uninit_bg"]).make();
+    let [blocks, inodes] = bitmaps(image.as_ref(), 4096);
+    let damaged = patched(image.as_ref(), blocks + 4095, &[0x7F]);
+    let expected = "the block bitmap is wrong about its block 32767";
+    rejected_saying(&damaged, PartitionKind::Linux, expected);
+    let damaged = patched(image.as_ref(), inodes + 4095, &[0x7F]);
+    let expected = "the end of the inode bitmap is not set";
+    rejected_saying(&damaged, PartitionKind::Linux, expected);
+}
+
+#[test]
+fn wrong_names_of_a_fat_are_found() {
+    let volume = Fat32::new();
+    volume.field(b"README     ", 0, b"RE*DME");
+    let expected = "is not a valid short name";
+    rejected_saying(&volume.image, PartitionKind::Fat, expected);
+    let volume = Fat32::new();
+    volume.field(b"OVERLAYS   ", 28, &[1]);
+    let expected = "is a directory with a size";
+    rejected_saying(&volume.image, PartitionKind::Fat, expected);
+}
+
 /// A FAT32 and the offsets of its tables.
 struct Fat32 {
     image: Arc<dyn Storage>,

@@ -39,6 +39,16 @@ fn an_mbr_of_sfdisk_is_read() {
 }
 
 #[test]
+fn an_unused_entry_that_names_sectors_is_refused() {
+    let damaged = patched(mbr().as_ref(), 446 + 2 * 16 + 12, &[1]);
+    let expected = Corrupt::UnusedPartition { number: 3 };
+    assert_eq!(
+        PartitionTable::read(damaged.as_ref()),
+        Err(Error::Corrupt(expected))
+    );
+}
+
+#[test]
 fn mbrman_reads_the_same_mbr() {
     let image = mbr();
     let other = mbrman::MBR::read_from(&mut std::io::Cursor::new(bytes(image.as_ref())), 512);

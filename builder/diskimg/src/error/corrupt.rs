@@ -17,6 +17,12 @@ pub enum Corrupt {
         /// The 16-bit number at byte 510.
         found: u16,
     },
+    /// An MBR entry of type zero that names sectors.
+    #[error("entry {number} of the partition table is unused but not empty")]
+    UnusedPartition {
+        /// Number of the entry, from 1.
+        number: u32,
+    },
     /// An MBR boot flag that is neither 0 nor 0x80.
     #[error("partition {number} has the boot flag {found:#04x}")]
     BootFlag {

@@ -1,4 +1,4 @@
-//! Compares the allocation bitmaps with the free counts and the inodes with the directories.
+//! Compares the allocation bitmaps with the free counts and the owners of blocks, and the inodes with the directories.
 //!
 //! Bitmaps are specified in the kernel's documentation, `filesystems/ext4/bitmaps.rst`, their checksums in
 //! `filesystems/ext4/group_descr.rst`.
@@ -8,12 +8,15 @@ use std::sync::Arc;
 use fs_ext4::Filesystem;
 use fs_ext4::bgd::{BgdFlags, BlockGroupDescriptor};
 use fs_ext4::fsck::Anomaly;
+use fs_ext4::superblock::Superblock;
 
 use super::device::Ext4Device;
 use super::failure::from_engine;
 use super::features::BITS_64;
 use super::gate::gate;
+use super::inodes;
 use crate::error::{Corrupt, Error, Result};
+use crate::record::Record;
 use crate::storage::Storage;
 use crate::units::index;
 
@@ -23,13 +26,49 @@ pub(crate) fn audit(storage: Arc<dyn Storage>) -> Result<()> {
     let failed = |error| from_engine(error, "/");
     // A lazy mount does not replay the journal, which would write.
     let fs = Filesystem::mount_lazy(Arc::new(Ext4Device::new(storage))).map_err(failed)?;
+    check_superblock(&fs.sb)?;
     for (group, descriptor) in (0..).zip(&fs.groups) {
         check_bitmaps(&fs, group, descriptor)?;
     }
     let report = fs_ext4::fsck::audit(&fs, u32::MAX, u32::MAX).map_err(failed)?;
     match report.anomalies.first() {
         Some(first) => Err(contradiction(first)),
+        None => inodes::check(&fs),
+    }
+}
+
+/// Checks the fields that no code here reads but the kernel does: a cluster is a block, and the journal has its own inode.
+fn check_superblock(sb: &Superblock) -> Result<()> {
+    const HAS_JOURNAL: u32 = 0x4;
+    const JOURNAL: u32 = 8;
+    let record = sb.raw.first_chunk().copied();
+    let record = record.map_or(Record([0; 1024]), Record::<1024>);
+    let journal = match sb.feature_compat & HAS_JOURNAL {
+        0 => 0,
+        _ => JOURNAL,
+    };
+    let fields = [
+        (
+            "s_log_cluster_size",
+            record.u32::<0x1C>(),
+            sb.log_block_size,
+        ),
+        (
+            "s_clusters_per_group",
+            record.u32::<0x24>(),
+            sb.blocks_per_group,
+        ),
+        ("s_journal_inum", record.u32::<0xE0>(), journal),
+    ];
+    match fields
+        .into_iter()
+        .find(|(_, found, expected)| found != expected)
+    {
         None => Ok(()),
+        Some((field, found, _)) => {
+            let value = found.into();
+            Err(Corrupt::SuperblockField { field, value }.into())
+        }
     }
 }
 

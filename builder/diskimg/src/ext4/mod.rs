@@ -8,12 +8,15 @@
 //! storage, which needs no journal, and no secret can remain in the journal.
 
 mod audit;
+mod blocks;
 mod clock;
 mod device;
 mod failure;
 mod feature_set;
 mod features;
 mod gate;
+mod inodes;
+mod mapping;
 mod reader;
 mod room;
 mod superblock;

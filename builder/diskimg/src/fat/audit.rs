@@ -6,6 +6,7 @@
 use super::boot::{BootSector, FatKind};
 use super::chains::{AllocationTable, Link, Marks};
 use super::gate::load;
+use super::names;
 use crate::error::{Corrupt, Result};
 use crate::record::Record;
 use crate::storage::{Storage, read_vec};
@@ -72,11 +73,11 @@ impl DirectoryWalk<'_> {
             let (offset, len) = self.boot.root_area;
             read_vec(self.storage, offset, len)?
         };
-        let mut ahead: Vec<DirectoryEntry> = self.entries(&content, "");
+        let mut ahead: Vec<DirectoryEntry> = self.entries(&content, "")?;
         while let Some(entry) = ahead.pop() {
             if entry.is_directory {
                 content = self.directory(entry.first_cluster)?;
-                ahead.extend(self.entries(&content, &entry.path));
+                ahead.extend(self.entries(&content, &entry.path)?);
             } else {
                 self.check_file(entry)?;
             }
@@ -131,14 +132,16 @@ impl DirectoryWalk<'_> {
         }
     }
 
-    /// Parses the entries of a directory, without long names, labels, `.` and `..`.
-    fn entries(&self, content: &[u8], folder: &str) -> Vec<DirectoryEntry> {
+    /// Checks and parses the entries of a directory, without long names, labels, `.` and `..`.
+    fn entries(&self, content: &[u8], folder: &str) -> Result<Vec<DirectoryEntry>> {
         const LABEL: u8 = 0x08;
         const DIRECTORY: u8 = 0x10;
         let (entries, _) = content.as_chunks::<32>();
+        names::check(entries, folder)?;
         let entries = entries.iter().map(|bytes| Record(*bytes));
         let used = entries.take_while(|entry| entry.u8::<0>() != 0);
-        used.filter(|entry| !matches!(entry.u8::<0>(), 0xE5 | b'.'))
+        Ok(used
+            .filter(|entry| !matches!(entry.u8::<0>(), 0xE5 | b'.'))
             // Entries of long names have this bit as well.
             .filter(|entry| entry.u8::<11>() & LABEL == 0)
             .map(|entry| {
@@ -156,7 +159,7 @@ impl DirectoryWalk<'_> {
                     size: entry.u32::<28>(),
                 }
             })
-            .collect()
+            .collect())
     }
 
     fn find_lost_clusters(&self) -> Result<()> {
@@ -171,7 +174,7 @@ impl DirectoryWalk<'_> {
 }
 
 /// Returns a short name as it is usually written: `README.TXT`.
-fn name(base: [u8; 8], extension: [u8; 3]) -> String {
+pub(super) fn name(base: [u8; 8], extension: [u8; 3]) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     match (text(&base), text(&extension)) {
         (base, extension) if extension.is_empty() => base,

@@ -14,6 +14,7 @@ mod device;
 mod failure;
 mod fs_info;
 mod gate;
+mod names;
 
 mod reader;
 mod writer;

@@ -87,6 +87,11 @@ impl Mbr {
             sector.bytes::<478, 16>(),
             sector.bytes::<494, 16>(),
         ];
+        for (number, bytes) in (1..).zip(entries) {
+            if Record(bytes).u8::<4>() == 0 && bytes != [0; 16] {
+                return Err(Corrupt::UnusedPartition { number }.into());
+            }
+        }
         let entries: Vec<_> = (1..)
             .zip(entries.map(MbrEntry::from_bytes))
             .filter(|(_, entry)| entry.os_type != 0)

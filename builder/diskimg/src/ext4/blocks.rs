@@ -1,0 +1,130 @@
+//! Finds the owner of every block and compares the owned blocks with the block bitmaps.
+
+use fs_ext4::Filesystem;
+use fs_ext4::bgd::{BgdFlags, BlockGroupDescriptor};
+
+use super::failure::from_engine;
+use crate::error::{Corrupt, Error, Result};
+use crate::units::{index, product};
+
+/// `s_feature_compat`: inode 7 owns the blocks that are reserved for more descriptors.
+const RESIZE_INODE: u32 = 0x10;
+
+/// Which blocks have an owner: the file system itself, or an inode.
+#[derive(Debug)]
+pub(super) struct Blocks(Vec<bool>);
+
+impl Blocks {
+    /// Returns the blocks that belong to the file system itself.
+    pub(super) fn of(fs: &Filesystem) -> Result<Self> {
+        let count = usize::try_from(fs.sb.blocks_count).unwrap_or(usize::MAX);
+        let mut blocks = Self(vec![false; count]);
+        let table = product(fs.sb.inodes_per_group, fs.sb.inode_size.into());
+        let table = table.div_ceil(fs.sb.block_size().into());
+        let reserved = match fs.sb.feature_compat & RESIZE_INODE {
+            0 => 0,
+            _ => u64::from(fs.sb.reserved_gdt_blocks),
+        };
+        // The boot sector, if it has a block of its own.
+        blocks.claim(0, fs.sb.first_data_block.into(), || "/".to_owned())?;
+        for (group, descriptor) in (0..).zip(&fs.groups) {
+            let head = fs.sb.group_head_metadata_blocks(group);
+            let owned = [
+                (first_block(fs, group), head.saturating_sub(reserved)),
+                (descriptor.block_bitmap, 1),
+                (descriptor.inode_bitmap, 1),
+                (descriptor.inode_table, table),
+            ];
+            for (first, count) in owned {
+                let place = || format!("block group {group}");
+                blocks.claim(first, count, place)?;
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Gives blocks their owner, which must be their only one.
+    pub(super) fn claim(
+        &mut self,
+        first: u64,
+        count: u64,
+        owner: impl Fn() -> String,
+    ) -> Result<()> {
+        for block in first..first.saturating_add(count) {
+            let mark = usize::try_from(block).ok();
+            let Some(mark) = mark.and_then(|block| self.0.get_mut(block)) else {
+                let reason = format!("has block {block}, which is outside the file system");
+                return Err(structure(owner(), reason));
+            };
+            if std::mem::replace(mark, true) {
+                let reason = format!("has block {block}, which has another owner");
+                return Err(structure(owner(), reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the block bitmaps mark exactly the owned blocks, and the bits behind the last block.
+    pub(super) fn compare(&self, fs: &Filesystem) -> Result<()> {
+        (0..)
+            .zip(&fs.groups)
+            .try_for_each(|(group, descriptor)| self.compare_group(fs, group, descriptor))
+    }
+
+    fn compare_group(
+        &self,
+        fs: &Filesystem,
+        group: u64,
+        descriptor: &BlockGroupDescriptor,
+    ) -> Result<()> {
+        if descriptor.flags().contains(BgdFlags::BLOCK_UNINIT) {
+            return Ok(());
+        }
+        let bitmap = bitmap(fs, descriptor.block_bitmap)?;
+        let first = usize::try_from(first_block(fs, group)).unwrap_or(usize::MAX);
+        let blocks = self.0.get(first..).unwrap_or_default();
+        let blocks = blocks
+            .get(..index(fs.sb.blocks_per_group))
+            .unwrap_or(blocks);
+        let marked = bits(&bitmap);
+        // Behind the last block, every bit is set.
+        let owned = blocks.iter().copied().chain(std::iter::repeat(true));
+        match marked
+            .zip(owned)
+            .position(|(marked, owned)| marked != owned)
+        {
+            None => Ok(()),
+            Some(bit) => {
+                let reason = format!("the block bitmap is wrong about its block {bit}");
+                Err(structure(format!("block group {group}"), reason))
+            }
+        }
+    }
+}
+
+/// Returns the first block of a group.
+fn first_block(fs: &Filesystem, group: u64) -> u64 {
+    let start = group.saturating_mul(fs.sb.blocks_per_group.into());
+    start.saturating_add(fs.sb.first_data_block.into())
+}
+
+/// Reads a bitmap.
+pub(super) fn bitmap(fs: &Filesystem, block: u64) -> Result<Vec<u8>> {
+    fs.read_block(block)
+        .map_err(|error| from_engine(error, "/"))
+}
+
+/// Returns the bits of a bitmap, the lowest one of each byte first.
+pub(super) fn bits(bitmap: &[u8]) -> impl Iterator<Item = bool> {
+    let bits = |byte: &u8| {
+        let byte = *byte;
+        (0..8_u32).map(move |bit| byte.rotate_right(bit) & 1 == 1)
+    };
+    bitmap.iter().flat_map(bits)
+}
+
+/// Creates the error for a contradiction in a file or a group.
+pub(super) fn structure(path: String, reason: impl Into<String>) -> Error {
+    let reason = reason.into();
+    Corrupt::Structure { path, reason }.into()
+}
