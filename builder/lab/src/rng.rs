@@ -11,7 +11,7 @@ impl Rng {
     }
 
     /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -20,12 +20,12 @@ impl Rng {
 
     /// Returns a number less than `bound`, which must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.number() % bound
     }
 
     /// Returns an index into a sequence of `length` elements, at least one.
     pub fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.next() % length as u64).unwrap_or(0)
+        usize::try_from(self.number() % length as u64).unwrap_or(0)
     }
 
     /// Returns true with this chance in percent.
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_published_numbers() {
         let mut rng = Rng::new(1_234_567);
-        let numbers = [rng.next(), rng.next(), rng.next()];
+        let numbers = [rng.number(), rng.number(), rng.number()];
         assert_eq!(
             numbers,
             [

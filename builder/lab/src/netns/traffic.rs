@@ -117,7 +117,10 @@ fn write(shared: &Shared, rng: &mut Rng, count: u64) {
     let Some((name, address)) = shared.choose(rng) else {
         return;
     };
-    let (key, value) = (format!("w{count:06}"), format!("value-{:016x}", rng.next()));
+    let (key, value) = (
+        format!("w{count:06}"),
+        format!("value-{:016x}", rng.number()),
+    );
     if let Ok(header) = shared.client.put(address, &key, &value) {
         let mut ledger = lock(&shared.ledger);
         ledger.served(&name, &header, &shared.history);
