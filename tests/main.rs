@@ -14,6 +14,8 @@ mod build;
 mod cli;
 mod core;
 mod finished;
+#[cfg(target_os = "linux")]
+mod mutate;
 mod node;
 mod project;
 mod refuse;

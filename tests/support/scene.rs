@@ -167,10 +167,12 @@ impl Scene {
         options: &[&str],
         bytes: u64,
     ) -> Outcome {
-        let script = format!(
-            "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
-            bytes / 512
-        );
+        self.run_limited(command, options, &format!("-f {}", bytes / 512))
+    }
+
+    /// Runs a command under a limit that `ulimit` sets.
+    pub(crate) fn run_limited(&self, command: &str, options: &[&str], limit: &str) -> Outcome {
+        let script = format!("trap '' XFSZ; ulimit {limit}; exec \"$0\" \"$@\"");
         let mut shell = Command::new("/bin/sh");
         shell
             .args(["-c", &script, PROGRAM, command])

@@ -1,4 +1,4 @@
-//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,fixtures,bench}`. They use only the standard library.
+//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,mutate,fixtures,bench}`. They use only the standard library.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,6 +10,7 @@ mod bench_boot;
 mod command;
 mod demo;
 mod lab;
+mod mutate;
 mod qemu;
 mod setup;
 mod test;
@@ -21,12 +22,14 @@ usage: cargo xtask COMMAND
 
   demo         build three node images from a real Debian base, verify them and boot them
   quick [NAME] run the quick tests, or all that boot nothing and whose names contain NAME
-  test         check format, lints and documentation, run every test that boots nothing and
-               20 scenarios of the laboratory, boot one cluster
+  test         check format, lints and documentation, run every test that boots nothing, 500 mutated
+               bases and 20 scenarios of the laboratory, boot one cluster
   test --boot  boot the other clusters that CI boots
-  test --full  run everything, including 1,000 scenarios and the boots that take hours
+  test --full  run everything, including 20,000 mutated bases, 1,000 scenarios and the boots that take hours
   lab [NAME…] [--scenarios N] [--seed S]
                run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
+  mutate [--cases N] [--seed S] [--first N]
+               build from N bases with damaged metadata, from case number N on: each is refused or gives sound images
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
   setup        install the tools that demo and test need (Debian, Ubuntu)";
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["test", "--boot"] => test::run_boots(),
         ["test", "--full"] => test::run_full(),
         ["lab", words @ ..] => lab::run(words),
+        ["mutate", words @ ..] => mutate::run(words),
         ["fixtures"] => test::fixtures(),
         ["bench"] => bench::run(),
         ["bench", "build"] => bench::run_builds(),

@@ -1,7 +1,7 @@
 //! The checks that must pass before a change lands, those that fail fastest first.
 
 use crate::command::{self, Outcome, program, start, succeeds};
-use crate::{demo, lab, setup};
+use crate::{demo, lab, mutate, setup};
 
 /// The test that boots a three-node cluster and is part of every [`run`].
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
@@ -15,16 +15,21 @@ const SCENARIOS: [&str; 4] = ["--scenarios", "20", "--seed", "1"];
 /// The laboratory's arguments in [`run_full`]: new seeds each time.
 const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 
-/// Checks format, lints and documentation, then runs every test that boots nothing and the laboratory, and boots one cluster.
+/// The mutator's options in [`run`]: always the same seed, so that the result does not depend on luck.
+const MUTATIONS: [&str; 4] = ["--cases", "500", "--seed", "1"];
+
+/// Checks format, lints and documentation, then runs every test that boots nothing, the mutator and the laboratory, and boots
+/// one cluster.
 pub(crate) fn run() -> Outcome {
-    run_with(&SCENARIOS)
+    run_with(&MUTATIONS, &SCENARIOS)
 }
 
-fn run_with(laboratory: &[&str]) -> Outcome {
+fn run_with(mutator: &[&str], laboratory: &[&str]) -> Outcome {
     setup::tools()?;
     check()?;
     document()?;
     without_boots(&[])?;
+    mutate::run(mutator)?;
     lab::run(laboratory)?;
     boots(&[ONE_CLUSTER])
 }
@@ -37,7 +42,11 @@ pub(crate) fn run_boots() -> Outcome {
 
 /// Runs everything: [`run`], and every test that boots machines.
 pub(crate) fn run_full() -> Outcome {
-    run_with(&MANY_SCENARIOS)?;
+    let seed = std::time::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |time| time.as_secs());
+    let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
+    run_with(&mutator, &MANY_SCENARIOS)?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
