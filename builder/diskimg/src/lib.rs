@@ -12,7 +12,7 @@
 //! 3. [`PartitionTable`] lists the partitions; a [`Window`] is one of them.
 //! 4. [`ext4`] and [`fat`] each have a gate, which checks that an edit is safe, a writer and a reader. Writers and
 //!    readers use libraries of different authors, so that one checks the other.
-//! 5. [`audit()`] checks a whole partition once, before it serves as a base.
+//! 5. [`audit()`] checks a whole partition once, before it serves as a base; [`unused()`] lists what a copy may leave out.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -59,9 +59,11 @@ mod audit;
 mod record;
 mod signatures;
 mod units;
+mod unused;
 
 pub use audit::audit;
 pub use error::{Class, Corrupt, Error, Foreign, Refused, Result, StorageError, Unsupported};
 pub use fs::{Attributes, FileKind, Metadata, ReadFs, WriteFs};
 pub use storage::{CowStorage, Memory, ReadOnlyFile, Run, SharedContents, Storage, Window};
 pub use table::{Partition, PartitionKind, PartitionTable};
+pub use unused::unused;

@@ -26,4 +26,5 @@ mod ext4_writes;
 mod fat_refusals;
 mod fat_writes;
 mod speed;
+mod unused;
 mod whole_image;

@@ -20,6 +20,7 @@ mod mapping;
 mod reader;
 mod room;
 mod superblock;
+mod unused;
 mod walk;
 mod writer;
 
@@ -28,4 +29,5 @@ pub use clock::Clock;
 pub use feature_set::FeatureSet;
 pub use gate::gate;
 pub use reader::Ext4Reader;
+pub(crate) use unused::unused;
 pub use writer::Ext4Writer;

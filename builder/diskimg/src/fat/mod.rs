@@ -17,9 +17,11 @@ mod gate;
 mod names;
 
 mod reader;
+mod unused;
 mod writer;
 
 pub(crate) use audit::audit;
 pub use gate::gate;
 pub use reader::FatReader;
+pub(crate) use unused::unused;
 pub use writer::FatWriter;
