@@ -39,6 +39,9 @@ pub struct NodeDescription {
     pub time: i64,
     /// `/etc/machine-id`, or `None` if the node generates it at its first boot.
     pub machine_id: Option<String>,
+    /// Offset in bytes at which etcd's data begins on the boot card, or `None` if it is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_start: Option<u64>,
     /// Login user and keys.
     pub login: Login,
     /// Every file that the build wrote completely; edits of the base's own files are not listed.

@@ -51,6 +51,7 @@ fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeD
         },
         time: inputs.certs.time,
         machine_id: sets_machine_id.then(|| identity.machine_id.clone()),
+        data_start: inputs.appliance().data_start(),
         login: Login {
             user: cluster.ssh.user.clone(),
             authorized_keys: cluster

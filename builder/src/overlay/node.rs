@@ -15,7 +15,7 @@ use crate::failure::{Kind, parse_toml};
 use crate::inspect::{Place, System};
 use crate::pki::NodeIdentity;
 use crate::secret::Secret;
-use crate::spec::{Appliance, DATA_START, Data, ExtraFile, Node};
+use crate::spec::{ExtraFile, Node};
 
 /// Returns the desired state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
@@ -49,16 +49,11 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
             System::Root(_) => Some(identity.disk_id),
             System::Writable(_) | System::Seed(_) => None,
         },
-        ends_before: data_start(&inputs.appliance()),
+        ends_before: inputs.appliance().data_start(),
         time: inputs.certs.time,
         fingerprints: inputs.certs.fingerprints.clone(),
         entries,
     })
-}
-
-/// Returns the byte before which the system must end, if data follows it on the card.
-fn data_start(appliance: &Appliance) -> Option<u64> {
-    (appliance.read_only && appliance.data == Data::Card).then_some(DATA_START)
 }
 
 /// One overlay directory while it is rendered for one node.

@@ -246,6 +246,14 @@ pub struct Appliance {
     pub avahi: bool,
 }
 
+impl Appliance {
+    /// Returns the byte at which etcd's data begins on the boot card, before which the system must end; `None` if the data
+    /// is elsewhere.
+    pub fn data_start(&self) -> Option<u64> {
+        (self.read_only && self.data == Data::Card).then_some(DATA_START)
+    }
+}
+
 /// First byte of the data on a card. It must never change, so that a card that is flashed again keeps its data even if the
 /// base has grown. The largest known base (2026) ends at 3.1 GB.
 pub const DATA_START: u64 = 8 << 30;
