@@ -1,7 +1,7 @@
 //! A read-only file.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::{Storage, check_buffer};
@@ -18,7 +18,7 @@ pub struct ReadOnlyFile {
 }
 
 impl ReadOnlyFile {
-    /// Opens `path`. The length of the file at this moment is the size of the storage.
+    /// Opens `path`, a file or a disk. Its length at this moment is the size of the storage.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |error: &io::Error| StorageError::Open {
             path: path.to_path_buf(),
@@ -31,7 +31,8 @@ impl ReadOnlyFile {
 
     /// Wraps a file that is open for reading.
     pub fn new(file: File) -> io::Result<Self> {
-        let size = file.metadata()?.len();
+        // The metadata of a disk has no length.
+        let size = (&file).seek(SeekFrom::End(0))?;
         Ok(Self { file, size })
     }
 
