@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::boot;
 use crate::cli::{self, Args, Command, Environment, Voice};
 use crate::failure::Kind;
 use crate::job::Job;
 use crate::report::{self, Summary};
+use crate::{boot, flash, progress};
 use crate::{recipe, spec};
 
 /// Runs one command.
@@ -55,6 +55,14 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
+        Command::Flash(options) if options.list => {
+            let list = flash::list()?;
+            print(&voice, &list, &list)
+        }
+        Command::Flash(options) => {
+            let flashed = flash::flash(&options, &*progress::stderr(voice.quiet))?;
+            print(&voice, &flashed, &flashed)
+        }
         Command::BootInside => boot::inside(),
         Command::Recipes { recipes } => {
             let list = recipe::List(recipe::load(recipes.as_deref())?);

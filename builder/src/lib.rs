@@ -33,6 +33,11 @@ pub mod cli;
 pub mod description;
 pub mod etcd;
 pub mod fetch;
+#[cfg(target_os = "linux")]
+pub mod flash;
+#[cfg(not(target_os = "linux"))]
+#[path = "flash/elsewhere.rs"]
+pub mod flash;
 pub mod inspect;
 pub mod overlay;
 pub mod pki;

@@ -1,5 +1,7 @@
 //! Tests what the commands accept and print.
 
 mod fetch;
+#[cfg(target_os = "linux")]
+mod flash;
 mod plan;
 mod verify;

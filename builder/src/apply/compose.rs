@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use diskimg::{CowStorage, Storage as _};
 use sha2::{Digest as _, Sha256};
 
-use super::direct::{Buffer, DirectFile};
+use super::direct::{DirectBuffer, DirectFile};
 use super::extents;
 use super::output::{OutputFolder, Staged};
 use crate::failure::{Failure, Kind};
@@ -61,7 +61,7 @@ pub(super) fn compose(
 
 /// Returns the digest of the edited image without writing it.
 fn digest(edited: &CowStorage, data: &[Range<u64>]) -> Result<String> {
-    let mut buffer = Buffer::new(ZEROES.len());
+    let mut buffer = DirectBuffer::new(ZEROES.len());
     let mut hash = Sha256::new();
     for chunk in chunks(edited, data) {
         hash.update(chunk.read(edited, &mut buffer)?);
@@ -75,7 +75,7 @@ fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String>
     let (full, to_write) = mpsc::sync_channel(BUFFERS);
     let (written, free) = mpsc::sync_channel(BUFFERS);
     for _ in 0..BUFFERS {
-        written.send(Buffer::new(ZEROES.len()))?;
+        written.send(DirectBuffer::new(ZEROES.len()))?;
     }
     thread::scope(|scope| {
         let writer = scope.spawn(move || write_chunks(file, &to_write, &written));
@@ -92,8 +92,8 @@ fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String>
 fn read_chunks(
     edited: &CowStorage,
     data: &[Range<u64>],
-    free: &Receiver<Buffer>,
-    full: &SyncSender<(Chunk, Buffer)>,
+    free: &Receiver<DirectBuffer>,
+    full: &SyncSender<(Chunk, DirectBuffer)>,
 ) -> Result<String> {
     let mut hash = Sha256::new();
     for chunk in chunks(edited, data) {
@@ -112,8 +112,8 @@ fn read_chunks(
 
 fn write_chunks(
     file: &File,
-    full: &Receiver<(Chunk, Buffer)>,
-    free: &SyncSender<Buffer>,
+    full: &Receiver<(Chunk, DirectBuffer)>,
+    free: &SyncSender<DirectBuffer>,
 ) -> Result<()> {
     let mut file = DirectFile::new(file);
     for (chunk, mut buffer) in full {
@@ -134,7 +134,7 @@ struct Chunk {
 
 impl Chunk {
     /// Returns the bytes; a known hole is not read.
-    fn read<'a>(&self, edited: &CowStorage, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
+    fn read<'a>(&self, edited: &CowStorage, buffer: &'a mut DirectBuffer) -> Result<&'a [u8]> {
         if self.is_hole {
             return Ok(&ZEROES[..self.len]);
         }

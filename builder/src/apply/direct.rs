@@ -8,13 +8,13 @@ use std::io::{self, Seek as _, SeekFrom, Write as _};
 const ALIGN: usize = 4096;
 
 /// A file that is written without the page cache if the system and its file system support that.
-pub(super) struct DirectFile<'a> {
+pub(crate) struct DirectFile<'a> {
     file: &'a File,
     direct: bool,
 }
 
 impl<'a> DirectFile<'a> {
-    pub(super) fn new(file: &'a File) -> Self {
+    pub(crate) fn new(file: &'a File) -> Self {
         Self {
             file,
             direct: set_direct(file, true),
@@ -22,7 +22,7 @@ impl<'a> DirectFile<'a> {
     }
 
     /// Writes all the bytes at `offset`.
-    pub(super) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         match self.write(offset, bytes) {
             // The piece is not a multiple of the block size, like an odd image's last one, or the file system does not
             // support it after all.
@@ -66,20 +66,20 @@ fn set_direct(_file: &File, _on: bool) -> bool {
 }
 
 /// Memory whose address is aligned for direct writes.
-pub(super) struct Buffer {
+pub(crate) struct DirectBuffer {
     memory: Vec<u8>,
     start: usize,
 }
 
-impl Buffer {
-    pub(super) fn new(len: usize) -> Self {
+impl DirectBuffer {
+    pub(crate) fn new(len: usize) -> Self {
         let memory = vec![0; len + ALIGN];
         // At most the alignment less one; without a known offset, any start works.
         let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
         Self { memory, start }
     }
 
-    pub(super) fn first(&mut self, len: usize) -> &mut [u8] {
+    pub(crate) fn first(&mut self, len: usize) -> &mut [u8] {
         &mut self.memory[self.start..][..len]
     }
 }
@@ -94,7 +94,7 @@ mod tests {
         let program = std::env::current_exe().unwrap();
         let file = tempfile::tempfile_in(program.parent().unwrap()).unwrap();
         file.set_len(3 * 4096 + 5).unwrap();
-        let mut buffer = Buffer::new(8192);
+        let mut buffer = DirectBuffer::new(8192);
         buffer.first(8192).fill(7);
         let mut direct = DirectFile::new(&file);
         direct.write_at(4096, buffer.first(8192)).unwrap();

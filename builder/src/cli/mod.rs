@@ -2,6 +2,7 @@
 
 mod boot;
 mod environment;
+mod flash;
 mod manual;
 mod options;
 mod output;
@@ -14,6 +15,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use boot::{BootMachine, BootOptions};
 pub use environment::Environment;
+pub use flash::FlashOptions;
 pub use manual::{completions, man};
 pub use options::{CacheOptions, DetailOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
 pub use output::write_new;
@@ -115,6 +117,14 @@ Examples:
   etcd-image boot images --keep
   etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
     Boot(BootOptions),
+    /// Write an image to a card and read it back (Linux only)
+    #[command(after_help = "\
+Examples:
+  etcd-image flash --list
+  etcd-image flash etcd1 /dev/sdX
+  etcd-image flash etcd1=/dev/sdX etcd2=/dev/sdY etcd3=/dev/sdZ
+  etcd-image flash --all /dev/sdX /dev/sdY /dev/sdZ")]
+    Flash(FlashOptions),
     /// The inner half of boot
     #[command(hide = true)]
     BootInside,

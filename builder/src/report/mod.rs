@@ -24,6 +24,7 @@ pub use manifest::{
 pub use plans::Plans;
 pub use text::Summary;
 pub use verification::{Verification, verify};
+pub(crate) use verification::{digest, read_manifests};
 
 /// Name of the manifest in the output directory.
 pub const MANIFEST: &str = "manifest.json";

@@ -80,7 +80,7 @@ pub fn verify(target: &Path, now: i64) -> Result<Verification> {
 }
 
 /// Reads the manifest, and that of an interrupted build if it exists.
-fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest>> {
+pub(crate) fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     for name in [MANIFEST, PENDING_MANIFEST] {
         let path = folder.join(name);
@@ -215,8 +215,8 @@ fn compare_description(
     Ok(contents)
 }
 
-/// Returns the SHA-256 of a file.
-pub(super) fn digest(path: &Path) -> Result<String> {
+/// Returns the SHA-256 of a file in lower-case hexadecimal.
+pub(crate) fn digest(path: &Path) -> Result<String> {
     Ok(hex::sha256_of(fs_err::File::open(path)?)?)
 }
 

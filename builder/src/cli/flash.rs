@@ -1,0 +1,35 @@
+//! The options of `flash`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Which images to write, and to which cards.
+#[derive(Clone, Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct FlashOptions {
+    /// A node or an image and its device, or NODE=DEVICE for each card
+    #[arg(value_name = "NODE|IMG DEVICE", required_unless_present = "list")]
+    pub targets: Vec<String>,
+    /// Show the disks of this machine and what is on them
+    #[arg(long, conflicts_with_all = ["targets", "all", "wipe_data", "yes_really", "dry_run"])]
+    pub list: bool,
+    /// Write all nodes, in the order of the cluster, to these devices
+    #[arg(long)]
+    pub all: bool,
+    /// Find the images of nodes in this directory
+    #[arg(long, value_name = "DIR", default_value = "images")]
+    pub images: PathBuf,
+    /// Empty the place of etcd's data on the card instead of keeping it
+    #[arg(long)]
+    pub wipe_data: bool,
+    /// Write to a disk that is not removable, or to a file
+    #[arg(long)]
+    pub yes_really: bool,
+    /// Check everything and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}

@@ -1,0 +1,174 @@
+//! Which image goes to which device, from the command line.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::FlashOptions;
+use crate::failure::Kind;
+use crate::report::{self, Manifest};
+
+/// One card to write.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) image: PathBuf,
+    pub(super) device: PathBuf,
+}
+
+/// Returns the cards to write, each device and each image once.
+pub(super) fn orders(options: &FlashOptions) -> Result<Vec<Order>> {
+    let orders = match options.all {
+        true => all(options)?,
+        false => named(&options.targets, &options.images)?,
+    };
+    refuse_repeated(
+        &orders,
+        |order| &order.device,
+        "is named twice; a card holds one node",
+    )?;
+    refuse_repeated(
+        &orders,
+        |order| &order.image,
+        "would go to two cards; two boards with the same identity harm the cluster",
+    )?;
+    Ok(orders)
+}
+
+fn refuse_repeated(orders: &[Order], part: impl Fn(&Order) -> &PathBuf, why: &str) -> Result<()> {
+    for (index, order) in orders.iter().enumerate() {
+        if orders[..index]
+            .iter()
+            .any(|other| part(other) == part(order))
+        {
+            let message = format!("{} {why}", part(order).display());
+            return Err(usage(
+                message,
+                "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads `NODE DEVICE`, `IMG DEVICE`, or any number of `NODE=DEVICE`.
+fn named(targets: &[String], images: &Path) -> Result<Vec<Order>> {
+    let pairs: Option<Vec<(&str, &str)>> = targets
+        .iter()
+        .map(|target| target.split_once('='))
+        .collect();
+    let pairs = match (pairs, targets) {
+        (Some(pairs), _) => pairs,
+        (None, [image, device]) => vec![(image.as_str(), device.as_str())],
+        (None, _) => {
+            let message = format!(
+                "cannot tell which image goes to which device in `{}`",
+                targets.join(" ")
+            );
+            return Err(usage(
+                message,
+                "write `flash NODE DEVICE`, or `flash NODE=DEVICE NODE=DEVICE …`",
+            ));
+        }
+    };
+    let order = |(image, device)| {
+        Ok(Order {
+            image: image_of(image, images)?,
+            device: PathBuf::from(device),
+        })
+    };
+    pairs.into_iter().map(order).collect()
+}
+
+/// Returns the path of an image, which is named by its path or by its node.
+fn image_of(name: &str, images: &Path) -> Result<PathBuf> {
+    if name.contains('/') || Path::new(name).is_file() {
+        return Ok(PathBuf::from(name));
+    }
+    let manifest = manifest(images)?;
+    match manifest.nodes.iter().find(|node| node.name == name) {
+        Some(node) => Ok(images.join(&node.image)),
+        None => Err(usage(
+            format!("{} has no image of a node {name}", images.display()),
+            format!(
+                "its nodes are {}; name one of them or the path of an image",
+                node_names(&manifest)
+            ),
+        )),
+    }
+}
+
+/// Returns the nodes of the manifest with the devices in the same order, once the user has agreed.
+fn all(options: &FlashOptions) -> Result<Vec<Order>> {
+    let manifest = manifest(&options.images)?;
+    let (nodes, devices) = (&manifest.nodes, &options.targets);
+    if nodes.len() != devices.len() {
+        let message = format!(
+            "{} has {} nodes ({}), but {} devices are named",
+            options.images.display(),
+            nodes.len(),
+            node_names(&manifest),
+            devices.len()
+        );
+        return Err(usage(
+            message,
+            "name one device for each node, or use NODE=DEVICE",
+        ));
+    }
+    let pairs = || nodes.iter().zip(devices);
+    let line: Vec<_> = pairs()
+        .map(|(node, device)| format!("{}={device}", node.name))
+        .collect();
+    confirm(&line.join(" "))?;
+    let order = |(node, device): (&report::NodeRecord, &String)| Order {
+        image: options.images.join(&node.image),
+        device: PathBuf::from(device),
+    };
+    Ok(pairs().map(order).collect())
+}
+
+/// Asks on the terminal whether the assignment is right.
+fn confirm(assignment: &str) -> Result<()> {
+    let unconfirmed =
+        |message: &str| usage(message, format!("run `etcd-image flash {assignment}`"));
+    if !io::stdin().is_terminal() {
+        return Err(unconfirmed(
+            "--all asks for confirmation, but standard input is not a terminal",
+        ));
+    }
+    let mut stderr = io::stderr();
+    let asked =
+        write!(stderr, "{assignment}\nWrite these cards? [y/N] ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    asked
+        .and_then(|()| io::stdin().lock().read_line(&mut answer))
+        .context("asking for confirmation")?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(unconfirmed("not confirmed; nothing was written")),
+    }
+}
+
+fn manifest(images: &Path) -> Result<Manifest> {
+    let manifests = report::read_manifests(images, true)?;
+    // The first one lists the images that are there; a second one exists only after an interrupted build.
+    manifests.into_iter().next().ok_or_else(|| {
+        usage(
+            format!("{} has no manifest", images.display()),
+            "name the directory that `build` wrote with --images",
+        )
+    })
+}
+
+fn node_names(manifest: &Manifest) -> String {
+    let names: Vec<_> = manifest
+        .nodes
+        .iter()
+        .map(|node| node.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    Kind::Usage.error(message, hint)
+}

@@ -1,0 +1,184 @@
+//! A card, or a file in its place, opened so that nobody else uses it.
+#![expect(clippy::disallowed_methods, reason = "opens the card that is written")]
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rustix::fs::{Advice, OFlags, fadvise};
+
+use super::source::Source;
+use crate::apply::{DirectBuffer, DirectFile};
+use crate::failure::Kind;
+
+/// The largest transfer in bytes.
+pub(super) const CHUNK: usize = 4 << 20;
+
+/// An open card.
+#[derive(Debug)]
+pub(super) struct Card {
+    pub(super) path: PathBuf,
+    /// Size in bytes.
+    pub(super) size: u64,
+    /// Manufacturer and model; `None` for a file.
+    pub(super) model: Option<String>,
+    file: File,
+}
+
+impl Card {
+    /// Opens the card at `path` for `source`. `allow` decides by its device number whether a disk may be written, and returns
+    /// its model; a regular file needs `allow_file`.
+    pub(super) fn open(
+        path: &Path,
+        source: &Source,
+        allow: impl FnOnce(u64) -> Result<String>,
+        allow_file: bool,
+    ) -> Result<Self> {
+        let metadata = path.metadata().map_err(|error| unusable(path, &error))?;
+        let is_disk = metadata.file_type().is_block_device();
+        let model = if is_disk {
+            Some(allow(metadata.rdev())?)
+        } else {
+            check_file(path, &metadata, source, allow_file)?;
+            None
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        if is_disk {
+            // Linux then refuses a disk that is mounted or otherwise in use, and keeps others from mounting it.
+            options.custom_flags(OFlags::EXCL.bits().cast_signed());
+        }
+        let mut file = options.open(path).map_err(|error| unusable(path, &error))?;
+        if !is_disk {
+            lock(path, &file)?;
+        }
+        let size = file
+            .seek(SeekFrom::End(0))
+            .map_err(|error| unusable(path, &error))?;
+        let need = source.size();
+        if size < need {
+            let message = format!(
+                "{} has {size} bytes, but {} has {need}",
+                path.display(),
+                source.path.display()
+            );
+            return Err(Kind::Usage.error(message, "use a larger card"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            size,
+            model,
+            file,
+        })
+    }
+
+    /// Fills `bytes` from `offset` on.
+    pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        self.file
+            .read_exact_at(bytes, offset)
+            .map_err(|error| self.failed("reading", offset, &error))
+    }
+
+    /// Returns a writer that bypasses the page cache where possible.
+    pub(super) fn writer(&self) -> CardWriter<'_> {
+        CardWriter {
+            card: self,
+            direct: DirectFile::new(&self.file),
+            buffer: DirectBuffer::new(CHUNK),
+        }
+    }
+
+    /// Waits until everything written is on the card, and forgets it in memory, so that the next read asks the card.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file
+            .sync_all()
+            .map_err(|error| self.failed("writing", 0, &error))?;
+        let forgotten = fadvise(&self.file, 0, None, Advice::DontNeed);
+        forgotten.map_err(|error| self.failed("reading", 0, &error.into()))
+    }
+
+    fn failed(&self, doing: &str, offset: u64, error: &io::Error) -> anyhow::Error {
+        Kind::Storage.error(
+            format!("{doing} {} at byte {offset}: {error}", self.path.display()),
+            "the card or its reader failed: use another one; this card does not boot",
+        )
+    }
+}
+
+/// Writes a card in pieces of at most [`CHUNK`] bytes.
+pub(super) struct CardWriter<'a> {
+    card: &'a Card,
+    direct: DirectFile<'a>,
+    buffer: DirectBuffer,
+}
+
+impl CardWriter<'_> {
+    /// Writes `len` bytes at `offset`, which `fill` provides.
+    pub(super) fn write(
+        &mut self,
+        offset: u64,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let bytes = self.buffer.first(len);
+        fill(bytes)?;
+        let written = self.direct.write_at(offset, bytes);
+        written.map_err(|error| self.card.failed("writing", offset, &error))
+    }
+}
+
+/// Refuses a file that is not meant to be a card.
+fn check_file(path: &Path, file: &std::fs::Metadata, source: &Source, allowed: bool) -> Result<()> {
+    let refuse =
+        |why: &str, hint: &str| Err(Kind::Usage.error(format!("{} {why}", path.display()), hint));
+    if !file.is_file() {
+        return refuse(
+            "is neither a disk nor a file",
+            "name a card, as in /dev/sdX; `etcd-image flash --list` shows them",
+        );
+    }
+    let image = source.path.metadata();
+    if image.is_ok_and(|image| (image.dev(), image.ino()) == (file.dev(), file.ino())) {
+        return refuse("is the image itself", "name the card to write");
+    }
+    match allowed {
+        true => Ok(()),
+        false => refuse(
+            "is a file, not a disk",
+            "name a card, or add --yes-really to overwrite the file",
+        ),
+    }
+}
+
+fn lock(path: &Path, file: &File) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(in_use(path)),
+        Err(TryLockError::Error(error)) => Err(unusable(path, &error)),
+    }
+}
+
+fn in_use(path: &Path) -> anyhow::Error {
+    let message = format!(
+        "{} is in use: mounted, or being written by another program",
+        path.display()
+    );
+    Kind::Usage.error(message, "unmount its partitions and try again")
+}
+
+/// Explains why a card cannot be opened.
+fn unusable(path: &Path, error: &io::Error) -> anyhow::Error {
+    /// Linux' number of the error "No medium found": a reader without a card.
+    const NO_MEDIUM: i32 = 123;
+    let hint = match error.kind() {
+        ErrorKind::ResourceBusy => return in_use(path),
+        ErrorKind::PermissionDenied => "run the command with sudo",
+        ErrorKind::ReadOnlyFilesystem => "the card is write-protected: move the switch on its side",
+        ErrorKind::NotFound => "`etcd-image flash --list` shows the disks of this machine",
+        _ if error.raw_os_error() == Some(NO_MEDIUM) => "insert a card",
+        _ => "use another card or reader",
+    };
+    Kind::Usage.error(format!("cannot open {}: {error}", path.display()), hint)
+}

@@ -1,0 +1,103 @@
+//! etcd's data on a card, which lies behind the system at a fixed place and survives flashing.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::card::{CHUNK, Card};
+use super::source::Source;
+use crate::failure::Kind;
+
+/// The least space for data in bytes, and the number of bytes that must be empty for the place to count as unused: both as in
+/// `overlays/appliance/data`.
+const LEAST: u64 = 128 << 20;
+const BLANK: usize = 4 << 20;
+/// What a node writes into the last sector of its place while it formats it.
+const UNFINISHED: &[u8] = b"etcd-node formats here";
+/// Bytes at the end of a card that are erased with the data: other systems keep copies of their tables there.
+const TAIL: u64 = 1 << 20;
+
+/// What happens to the data on a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataPlace {
+    /// The image keeps no data on its card.
+    Elsewhere,
+    /// The place is empty; the node makes a file system there.
+    Empty,
+    /// Data of etcd is there and stays.
+    Kept,
+    /// The place is erased.
+    Wiped,
+}
+
+/// Looks at the place of the data, and refuses a card on which the node would refuse to start.
+pub(super) fn find(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace> {
+    let Some(start) = source.node.as_ref().and_then(|node| node.data_start) else {
+        return Ok(DataPlace::Elsewhere);
+    };
+    let path = card.path.display();
+    if card.size < start.saturating_add(LEAST) {
+        let message = format!(
+            "{path} has {} bytes, but etcd's data begins at byte {start}",
+            card.size
+        );
+        return Err(Kind::Usage.error(
+            message,
+            "use a card of 16 GB or more, or `[appliance] data` for another disk",
+        ));
+    }
+    if wipe {
+        return Ok(DataPlace::Wiped);
+    }
+    let mut bytes = vec![0; BLANK];
+    card.read(start, &mut bytes)?;
+    if is_ours(&bytes) {
+        return Ok(DataPlace::Kept);
+    }
+    if is_blank(&bytes) || is_unfinished(start, card)? {
+        return Ok(DataPlace::Empty);
+    }
+    Err(Kind::Usage.error(format!(
+            "{path} holds other data at byte {start}, where etcd's data goes: the node would not start"
+        ),
+        "add --wipe-data if nothing on the card is needed any more",
+    ))
+}
+
+/// Erases the place of the data, so that the node finds it empty.
+pub(super) fn wipe(source: &Source, card: &Card) -> Result<()> {
+    let Some(start) = source.node.as_ref().and_then(|node| node.data_start) else {
+        return Ok(());
+    };
+    let end = card.size.saturating_sub(TAIL).max(start) / 4096 * 4096;
+    for (offset, len) in [(start, CHUNK as u64), (end, card.size - end)] {
+        let len = usize::try_from(len.min(CHUNK as u64))?;
+        card.writer().write(offset, len, |bytes| {
+            bytes.fill(0);
+            Ok(())
+        })?;
+    }
+    card.sync()
+}
+
+/// Returns whether the bytes begin an ext4 file system with the label of etcd's data: magic number and label are fields of the
+/// superblock (`filesystems/ext4/super.rst` of the kernel's documentation).
+fn is_ours(bytes: &[u8]) -> bool {
+    bytes[1024 + 0x38..][..2] == [0x53, 0xEF]
+        && bytes[1024 + 0x78..][..16] == *b"etcd-data\0\0\0\0\0\0\0"
+}
+
+/// Returns whether the bytes are what an erased card reads.
+fn is_blank(bytes: &[u8]) -> bool {
+    [0x00, 0xFF]
+        .iter()
+        .any(|blank| bytes.iter().all(|byte| byte == blank))
+}
+
+/// Returns whether a node was interrupted while it formatted the place. A table of this kind (MBR) describes at most 2 TiB.
+fn is_unfinished(start: u64, card: &Card) -> Result<bool> {
+    let end = card.size.min(u64::from(u32::MAX) * 512).max(start + 512);
+    let mut sector = [0; 512];
+    card.read(end - 512, &mut sector)?;
+    Ok(sector.starts_with(UNFINISHED))
+}

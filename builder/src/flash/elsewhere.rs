@@ -1,0 +1,37 @@
+//! Replaces `flash` on systems other than Linux, whose disks this program cannot tell apart safely.
+
+use std::fmt;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::cli::FlashOptions;
+use crate::failure::Kind;
+use crate::progress::Progress;
+
+/// The result of a flash, which cannot exist here.
+#[derive(Debug, Serialize)]
+pub enum Flashed {}
+
+/// The list of disks, which cannot exist here.
+pub type DiskList = Flashed;
+
+impl fmt::Display for Flashed {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+/// Returns the error that explains how to write a card here.
+pub fn flash(_: &FlashOptions, _: &dyn Progress) -> Result<Flashed> {
+    list()
+}
+
+/// Returns the error that explains how to write a card here.
+pub fn list() -> Result<DiskList> {
+    Err(Kind::Unsupported.error(
+        "writing cards is supported on Linux only",
+        "write the image with Raspberry Pi Imager (\"Use custom\"), or on macOS with \
+         `sudo dd if=images/NODE.img of=/dev/rdiskN bs=4m`",
+    ))
+}

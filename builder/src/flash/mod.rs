@@ -1,0 +1,99 @@
+//! Writes images to cards and reads them back (Linux only).
+//!
+//! Everything is checked before the first byte is written: the images, the disks and what is on them. Free blocks of the
+//! image's file systems are not written. The beginning of the card with its partition table is erased first and written
+//! last, so that a card whose writing was interrupted does not boot at all instead of booting half a system.
+
+mod assign;
+mod card;
+mod data;
+mod disks;
+mod list;
+mod outcome;
+mod rules;
+mod source;
+mod write;
+
+use std::thread;
+
+use anyhow::{Result, anyhow};
+
+pub use list::{DiskList, list};
+pub use outcome::{Flashed, FlashedCard};
+
+use crate::cli::FlashOptions;
+use crate::progress::Progress;
+
+use card::Card;
+use data::DataPlace;
+use source::Source;
+
+/// An image with the card that it goes to, both open and checked.
+struct Job {
+    source: Source,
+    card: Card,
+    data: DataPlace,
+}
+
+/// Writes each image to its card, all cards at once, and compares what the cards then return.
+pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed> {
+    let orders = assign::orders(options)?;
+    let open = |order: &assign::Order| Job::open(order, options);
+    let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
+    if options.dry_run {
+        return Ok(Flashed::new(jobs.iter().map(|job| job.outcome(None)), true));
+    }
+    let cards: Vec<Result<FlashedCard>> = thread::scope(|scope| {
+        let start = |job| scope.spawn(move || Job::run(job, options, progress));
+        let all: Vec<_> = jobs.iter().map(start).collect();
+        let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
+        ended
+            .map(|card| card.unwrap_or_else(|_| Err(anyhow!("writing a card panicked"))))
+            .collect()
+    });
+    let cards = cards.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Flashed::new(cards, false))
+}
+
+impl Job {
+    fn open(order: &assign::Order, options: &FlashOptions) -> Result<Self> {
+        let source = Source::open(&order.image, &options.images)?;
+        let system = disks::System::default();
+        let card = Card::open(
+            &order.device,
+            &source,
+            |number| {
+                let disk = system.by_number(number)?;
+                rules::check(&disk, options.yes_really)?;
+                Ok(disk.model)
+            },
+            options.yes_really,
+        )?;
+        let data = data::find(&source, &card, options.wipe_data)?;
+        Ok(Self { source, card, data })
+    }
+
+    fn run(&self, options: &FlashOptions, progress: &dyn Progress) -> Result<FlashedCard> {
+        if options.wipe_data {
+            data::wipe(&self.source, &self.card)?;
+        }
+        let written = write::write(&self.source, &self.card, progress)?;
+        Ok(self.outcome(Some(written)))
+    }
+
+    /// Returns the report about the card, before or after it was written.
+    fn outcome(&self, written: Option<write::Written>) -> FlashedCard {
+        FlashedCard {
+            node: self.source.node.as_ref().map(|node| node.node.clone()),
+            image: self.source.path.clone(),
+            device: self.card.path.clone(),
+            model: self.card.model.clone(),
+            device_bytes: self.card.size,
+            image_bytes: self.source.size(),
+            mapped_bytes: self.source.mapped_bytes(),
+            image_verified: !self.source.digests.is_empty(),
+            data: self.data,
+            seconds: written.map(|written| written.seconds),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! An image that is about to be written, and the ranges of it that must reach the card.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use diskimg::{PartitionTable, Storage};
+
+use crate::description::{self, NodeDescription};
+use crate::failure::Kind;
+use crate::inspect::Image;
+use crate::report;
+
+/// Ranges begin and end at multiples of this: the largest block size of a card.
+pub(super) const ALIGN: u64 = 4096;
+
+/// An open image.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) storage: Arc<dyn Storage>,
+    /// What the image says about its node; `None` if it is not one.
+    pub(super) node: Option<NodeDescription>,
+    /// The digests of this image in the manifests beside it, of which one must match; empty if it is in none.
+    pub(super) digests: Vec<String>,
+    /// The ranges that have a meaning, in ascending order.
+    pub(super) map: Vec<Range<u64>>,
+}
+
+impl Source {
+    /// Opens an image. `images` is the directory whose manifest may list it.
+    pub(super) fn open(path: &Path, images: &Path) -> Result<Self> {
+        if !path.exists() {
+            let message = format!("{} does not exist", path.display());
+            return Err(Kind::Usage.error(message, "check the path, or build the image first"));
+        }
+        let image = Image::open(path)?;
+        let storage = image.storage();
+        let node = description::read(&image, &mut image.files()?)
+            .with_context(|| format!("reading {}", path.display()))?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        Ok(Self {
+            node,
+            digests: digests(path, folder.unwrap_or(images))?,
+            map: map(&storage),
+            storage,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Returns the size of the image in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.storage.size()
+    }
+
+    /// Returns the number of bytes that are written.
+    pub(super) fn mapped_bytes(&self) -> u64 {
+        self.map.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// Compares the whole image with its manifest.
+    pub(super) fn verify(&self) -> Result<()> {
+        if self.digests.is_empty() || self.digests.contains(&report::digest(&self.path)?) {
+            return Ok(());
+        }
+        Err(Kind::Verification.error(format!(
+                "{}: the image differs from its manifest; the card is not bootable",
+                self.path.display()
+            ),
+            "run `etcd-image verify` on the image, and build it again; the state folder keeps its identity",
+        ))
+    }
+}
+
+/// Returns the digests of an image in the manifests of its directory.
+fn digests(path: &Path, folder: &Path) -> Result<Vec<String>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let manifests = report::read_manifests(folder, false)?;
+    let nodes = manifests.into_iter().flat_map(|manifest| manifest.nodes);
+    Ok(nodes
+        .filter(|node| node.image == name)
+        .map(|node| node.sha256)
+        .collect())
+}
+
+/// Returns the ranges of an image that have a meaning. A file system that cannot be read, such as one that was not unmounted,
+/// is used as a whole.
+fn map(image: &Arc<dyn Storage>) -> Vec<Range<u64>> {
+    let table = PartitionTable::read(image.as_ref());
+    let partitions = table.map(|table| table.partitions).unwrap_or_default();
+    let unused = partitions
+        .iter()
+        .filter_map(|partition| diskimg::unused(partition, image).ok());
+    let mut unused: Vec<Range<u64>> = unused.flatten().collect();
+    unused.sort_by_key(|range| range.start);
+    let mut map = Vec::new();
+    let mut at = 0;
+    for range in unused {
+        let (start, end) = (
+            range.start.next_multiple_of(ALIGN),
+            range.end / ALIGN * ALIGN,
+        );
+        if start < end {
+            map.push(at..start);
+            at = end;
+        }
+    }
+    map.push(at..image.size());
+    map.retain(|range| range.start < range.end);
+    map
+}

@@ -1,0 +1,307 @@
+//! Checks that `etcd-image flash` writes a card that holds the image, and refuses everything it must not write.
+//!
+//! The cards are sparse files.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::support::judge::{Disk, Ext4, Fat, ext4, fat};
+use crate::support::scene::Scene;
+use crate::support::tool::tool;
+
+/// The size of a card, and where etcd's data begins on it.
+const CARD: u64 = 9 << 30;
+const DATA: u64 = 8 << 30;
+
+/// Creates a scene with the images of two nodes.
+fn two_nodes() -> Scene {
+    Scene::built("raspios-trixie", "", &["--nodes", "2"])
+}
+
+/// Creates a card of 9 GiB that was used before: the place of the system holds other bytes.
+fn used_card(scene: &Scene, name: &str) -> PathBuf {
+    let path = scene.at(name);
+    let mut card = File::create(&path).unwrap();
+    for _ in 0..fs::metadata(scene.image_path("etcd1")).unwrap().len() >> 20 {
+        card.write_all(&vec![0xA5; 1 << 20]).unwrap();
+    }
+    card.set_len(CARD).unwrap();
+    path
+}
+
+fn bytes_at(path: &Path, offset: u64, len: usize) -> Vec<u8> {
+    let mut file = File::open(path).unwrap();
+    let mut bytes = vec![0; len];
+    file.seek(SeekFrom::Start(offset)).unwrap();
+    file.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+fn put(path: &Path, offset: u64, bytes: &[u8]) {
+    let mut file = File::options().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(offset)).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// Runs `flash` and asserts the exit code, the error and the hint.
+#[track_caller]
+fn refused(scene: &Scene, arguments: &[&str], code: i32, error: &str, hint: &str) {
+    let outcome = scene.bare(&[&["flash"], arguments].concat());
+    let expected = format!("error: {error}\nhint: {hint}\n");
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(code), &*expected));
+}
+
+#[test]
+fn a_card_holds_the_image_after_other_bytes() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    let outcome = scene
+        .bare(&["--json", "flash", "etcd2", "card", "--yes-really"])
+        .done();
+    let flashed: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let image = scene.image_path("etcd2");
+    let [size, mapped] =
+        ["image_bytes", "mapped_bytes"].map(|field| flashed["cards"][0][field].as_u64().unwrap());
+    assert_eq!(size, fs::metadata(&image).unwrap().len());
+    assert!(mapped < size, "{mapped} of {size} bytes");
+    let first = &flashed["cards"][0];
+    assert_eq!(
+        (&first["node"], &first["data"]),
+        (&"etcd2".into(), &"empty".into())
+    );
+    assert_eq!(first["image_verified"], true);
+
+    let checked = tool("sfdisk", &["--verify", card.to_str().unwrap()]).done();
+    assert!(
+        checked.text().contains("No errors detected."),
+        "{}",
+        checked.words()
+    );
+    let (written, wanted) = (Disk::open(&card), Disk::open(&image));
+    let (root, boot) = (written.root(), written.boot());
+    ext4(root.path()).unwrap();
+    fat(boot.path()).unwrap();
+    assert!(Ext4::new(root.path()).walk() == Ext4::new(wanted.root().path()).walk());
+    assert_eq!(
+        Fat::new(boot.path()).lines(),
+        Fat::new(wanted.boot().path()).lines()
+    );
+    let inspected = scene.bare(&["inspect", "card"]).done().stdout;
+    assert!(inspected.contains("etcd2"), "{inspected}");
+}
+
+#[test]
+fn data_of_etcd_stays_on_the_card() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    let data = scene.at("data");
+    File::create(&data).unwrap().set_len(64 << 20).unwrap();
+    tool(
+        "mke2fs",
+        &[
+            "-q",
+            "-t",
+            "ext4",
+            "-L",
+            "etcd-data",
+            data.to_str().unwrap(),
+        ],
+    )
+    .done();
+    let data = fs::read(data).unwrap();
+    put(&card, DATA, &data);
+    let kept = scene
+        .bare(&["flash", "etcd1", "card", "--yes-really"])
+        .done();
+    assert!(
+        kept.stdout.ends_with("; etcd's data on the card is kept\n"),
+        "{}",
+        kept.stdout
+    );
+    assert!(bytes_at(&card, DATA, data.len()) == data);
+
+    let wiped = scene
+        .bare(&["flash", "etcd1", "card", "--yes-really", "--wipe-data"])
+        .done();
+    assert!(
+        wiped
+            .stdout
+            .ends_with("; the place of etcd's data is erased\n"),
+        "{}",
+        wiped.stdout
+    );
+    assert!(bytes_at(&card, DATA, 4 << 20) == vec![0; 4 << 20]);
+}
+
+#[test]
+fn other_data_in_the_place_of_etcd_s_data_is_refused_as_the_node_would() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    put(&card, DATA + 5000, b"photos");
+    let before = bytes_at(&card, 0, 1 << 20);
+    refused(
+        &scene,
+        &["etcd1", "card", "--yes-really"],
+        2,
+        "card holds other data at byte 8589934592, where etcd's data goes: the node would not start",
+        "add --wipe-data if nothing on the card is needed any more",
+    );
+    assert!(bytes_at(&card, 0, 1 << 20) == before);
+    scene
+        .bare(&["flash", "etcd1", "card", "--yes-really", "--wipe-data"])
+        .done();
+}
+
+#[test]
+fn an_image_that_differs_from_its_manifest_leaves_a_card_that_does_not_boot() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    put(&scene.image_path("etcd1"), 300, b"flipped");
+    refused(
+        &scene,
+        &["etcd1", "card", "--yes-really", "--quiet"],
+        3,
+        "images/etcd1.img: the image differs from its manifest; the card is not bootable",
+        "run `etcd-image verify` on the image, and build it again; the state folder keeps its identity",
+    );
+    assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    let outcome = scene
+        .bare(&["flash", "etcd1=card", "--yes-really", "--dry-run"])
+        .done();
+    let (begin, end) = (
+        "images/etcd1.img → card: ",
+        " would be written; the card has no data of etcd\n",
+    );
+    assert!(
+        outcome.stdout.starts_with(begin) && outcome.stdout.ends_with(end),
+        "{}",
+        outcome.stdout
+    );
+    assert!(bytes_at(&card, 0, 1 << 20) == vec![0xA5; 1 << 20]);
+}
+
+#[test]
+fn a_disk_that_fails_leaves_a_card_that_does_not_boot() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    let script = "trap '' XFSZ; ulimit -f 20000; exec \"$0\" \"$@\"";
+    let program = crate::support::scene::PROGRAM;
+    let outcome = std::process::Command::new("/bin/sh")
+        .args([
+            "-c",
+            script,
+            program,
+            "--quiet",
+            "flash",
+            "etcd1",
+            "card",
+            "--yes-really",
+        ])
+        .current_dir(scene.at("."))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&outcome.stderr);
+    assert_eq!(outcome.status.code(), Some(5), "{stderr}");
+    let hint = "hint: the card or its reader failed: use another one; this card does not boot\n";
+    assert!(
+        stderr.starts_with("error: writing card at byte ") && stderr.ends_with(hint),
+        "{stderr}"
+    );
+    assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_is_not_a_card_for_the_image_is_refused() {
+    let scene = two_nodes();
+    File::create(scene.at("card"))
+        .unwrap()
+        .set_len(CARD)
+        .unwrap();
+    File::create(scene.at("small"))
+        .unwrap()
+        .set_len(1 << 20)
+        .unwrap();
+    let size = fs::metadata(scene.image_path("etcd1")).unwrap().len();
+    File::create(scene.at("short"))
+        .unwrap()
+        .set_len(size)
+        .unwrap();
+    let card_hint = "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`";
+    let file = "name a card, or add --yes-really to overwrite the file";
+    let listed = "`etcd-image flash --list` shows the disks of this machine";
+    let cases: &[(&str, &str, &str)] = &[
+        ("etcd1 card", "card is a file, not a disk", file),
+        (
+            "etcd1 /dev/null",
+            "/dev/null is neither a disk nor a file",
+            "name a card, as in /dev/sdX; `etcd-image flash --list` shows them",
+        ),
+        (
+            "etcd1 images/etcd1.img",
+            "images/etcd1.img is the image itself",
+            "name the card to write",
+        ),
+        (
+            "etcd1 /dev/no-such",
+            "cannot open /dev/no-such: No such file or directory (os error 2)",
+            listed,
+        ),
+        (
+            "etcd1 small --yes-really",
+            &format!("small has 1048576 bytes, but images/etcd1.img has {size}"),
+            "use a larger card",
+        ),
+        (
+            "etcd1 short --yes-really",
+            &format!("short has {size} bytes, but etcd's data begins at byte {DATA}"),
+            "use a card of 16 GB or more, or `[appliance] data` for another disk",
+        ),
+        (
+            "etcd9 card",
+            "images has no image of a node etcd9",
+            "its nodes are etcd1, etcd2; name one of them or the path of an image",
+        ),
+        (
+            "./etcd9.img card",
+            "./etcd9.img does not exist",
+            "check the path, or build the image first",
+        ),
+        (
+            "etcd1=card etcd2=card",
+            "card is named twice; a card holds one node",
+            card_hint,
+        ),
+        (
+            "etcd1=card etcd1=small",
+            "images/etcd1.img would go to two cards; two boards with the same identity harm the cluster",
+            card_hint,
+        ),
+        (
+            "etcd1 card small",
+            "cannot tell which image goes to which device in `etcd1 card small`",
+            "write `flash NODE DEVICE`, or `flash NODE=DEVICE NODE=DEVICE …`",
+        ),
+        (
+            "--all card",
+            "images has 2 nodes (etcd1, etcd2), but 1 devices are named",
+            "name one device for each node, or use NODE=DEVICE",
+        ),
+        (
+            "--all card small",
+            "--all asks for confirmation, but standard input is not a terminal",
+            "run `etcd-image flash etcd1=card etcd2=small`",
+        ),
+    ];
+    for (arguments, error, hint) in cases {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        refused(&scene, &arguments, 2, error, hint);
+    }
+}
