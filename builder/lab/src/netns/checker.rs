@@ -37,7 +37,8 @@ impl Served {
 impl Lab {
     /// Repairs the network and the disks, switches every node on, and checks all promises.
     pub(super) fn settle(&mut self, wanted: &Wanted) -> Result<()> {
-        self.repair(wanted)?;
+        let on = self.all().into_iter().filter(|at| !wanted.off.contains(at));
+        self.repair(&on.collect::<Vec<_>>())?;
         if wanted.nobody || !wanted.excluded.is_empty() {
             self.pass(WAITING)?;
         }
@@ -68,18 +69,6 @@ impl Lab {
         }
         self.every_write(&serving)?;
         self.same_data(&serving)
-    }
-
-    fn repair(&mut self, wanted: &Wanted) -> Result<()> {
-        self.history.add("repair everything");
-        self.links.heal()?;
-        for index in self.all() {
-            self.free(index)?;
-            if !wanted.off.contains(&index) {
-                self.start(index)?;
-            }
-        }
-        Ok(())
     }
 
     /// Waits until every possible member is a member, and the list contains no other.

@@ -23,6 +23,7 @@ mod images;
 mod init;
 mod lab;
 mod links;
+mod loss;
 mod model;
 mod node;
 mod operate;

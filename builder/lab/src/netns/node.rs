@@ -14,7 +14,7 @@ use super::history::History;
 use super::root;
 
 /// The size of a data partition: etcd's two logs of 64 MB, its database, and the same amount set aside.
-const CARD: u64 = 512 << 20;
+pub(super) const CARD: u64 = 512 << 20;
 
 /// One board with its card. `image` is the flashed image.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail};
 
 use super::lab::Lab;
 use super::links::Links;
-use super::node;
 use super::violation::{Invariant, violated};
+use super::{node, root};
 
 /// The time within which a nonmember must say any reason on its console.
 pub(super) const SOON: Duration = Duration::from_secs(20);
@@ -72,13 +72,15 @@ impl Lab {
         let aside = self.set_aside(one)?;
         self.clone_data(other, one)?;
         self.fault("…and back, as cards are swapped");
-        self.put(&aside, other)
+        self.put(&aside, other)?;
+        Ok(fs_err::remove_dir_all(aside)?)
     }
 
     /// Gives a node the data of another, as `dd` copies a card.
     pub(super) fn clone_data(&mut self, from: usize, to: usize) -> Result<()> {
         let aside = self.set_aside(from)?;
-        self.put(&aside, to)
+        self.put(&aside, to)?;
+        Ok(fs_err::remove_dir_all(aside)?)
     }
 
     /// Switches a node off and returns a copy of its current data.
@@ -135,25 +137,39 @@ impl Lab {
         Ok(fs_err::write(&path, bytes)?)
     }
 
-    /// Fills the disk of a node except for `left` MiB.
+    /// Shrinks the disk of a node to what it holds and `left` MiB more.
     pub(super) fn fill(&mut self, index: usize, left: u64) -> Result<()> {
         let name = self.nodes[index].name();
         self.fault(&format!("fill the disk of {name}, but for {left} MiB"));
-        let path = self.nodes[index].data().join("ballast");
-        let mut ballast = fs_err::File::create(&path)?;
-        let block = vec![1; 1 << 20];
-        while std::io::Write::write_all(&mut ballast, &block).is_ok() {}
-        let size = ballast.metadata()?.len();
-        Ok(ballast.set_len(size.saturating_sub(left << 20))?)
+        let data = self.nodes[index].data();
+        let usage = rustix::fs::statvfs(&data)?;
+        let used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize;
+        root::resize(&data, used + (left << 20))
     }
 
-    pub(super) fn free(&mut self, index: usize) -> Result<()> {
-        self.history
-            .add(&format!("free the disk of {}", self.nodes[index].name()));
-        match std::fs::remove_file(self.nodes[index].data().join("ballast")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+    pub(super) fn free(&self, index: usize) -> Result<()> {
+        root::resize(&self.nodes[index].data(), node::CARD)
+    }
+
+    /// Repairs the network and the disks, and switches the nodes in `on` on.
+    pub(super) fn repair(&mut self, on: &[usize]) -> Result<()> {
+        self.history.add("repair everything");
+        self.links.heal()?;
+        for index in self.all() {
+            self.free(index)?;
         }
+        on.iter().try_for_each(|index| self.start(*index))
+    }
+
+    /// Deletes data that was set aside, as an operator does when every node is a member.
+    pub(super) fn tidy_up(&self) -> Result<()> {
+        for node in &self.nodes {
+            let aside = node.data().join("aside");
+            if aside.exists() {
+                empty(&aside)?;
+            }
+        }
+        Ok(())
     }
 
     /// Cuts the connection between two nodes.

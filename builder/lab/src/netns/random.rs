@@ -1,14 +1,11 @@
 //! A random scenario. Everything in it follows from its seed, except the timing of processors and the network.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::lab::Lab;
-use super::links;
 use super::model::Wanted;
-use super::rows::quiet;
 use super::scenarios::form;
+use super::{links, loss};
 use crate::rng::Rng;
 
 /// Returns the image set for a seed.
@@ -23,14 +20,17 @@ pub(super) fn set(seed: u64) -> &'static str {
 
 /// The losses since every node was last healthy.
 #[derive(Debug, Default)]
-struct Losses {
-    wiped: Vec<usize>,
+pub(super) struct Losses {
+    /// Nodes whose data was erased or damaged.
+    pub(super) wiped: Vec<usize>,
+    /// Whether the majority was lost once; it takes long to repair.
+    pub(super) majority: bool,
 }
 
 /// Plays four to ten rounds of faults, and checks all promises.
 pub(super) fn play(lab: &mut Lab) -> Result<()> {
     let mut losses = Losses::default();
-    start(lab, &mut losses)?;
+    start(lab)?;
     for _ in 0..4 + lab.rng.below(7) {
         round(lab, &mut losses)?;
         lab.pass_up_to(900)?;
@@ -38,8 +38,8 @@ pub(super) fn play(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Forms a cluster, either undisturbed or during power cuts.
-fn start(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+/// Forms a cluster, either undisturbed or during the first rounds of faults.
+fn start(lab: &mut Lab) -> Result<()> {
     if lab.rng.percent(50) {
         return form(lab);
     }
@@ -47,33 +47,31 @@ fn start(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
         lab.start(node)?;
         lab.pass_up_to(600)?;
     }
-    // A lone node that loses power at its very first start may never recover: row 5.
-    if lab.nodes.len() == 1 {
-        return lab.wait_for_members(&Wanted::everyone());
-    }
     for _ in 0..lab.rng.below(3) {
         cut(lab)?;
         lab.pass_up_to(400)?;
     }
-    // A card erased before the cluster has begun may block it: row 13. The first wipe waits until every node is a member.
-    losses.wiped = lab.all();
     Ok(())
 }
 
 fn round(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     match lab.rng.below(100) {
-        0..30 => cut(lab),
-        30..42 => kill(lab),
-        42..50 => all_at_once(lab),
-        50..65 => wipe(lab, losses),
-        65..80 => part(lab),
-        80..85 => noise(lab),
-        85..90 => restart(lab),
+        0..22 => cut(lab),
+        22..31 => kill(lab),
+        31..38 => all_at_once(lab),
+        38..52 => wipe(lab, losses),
+        52..64 => part(lab),
+        64..69 => noise(lab),
+        69..73 => restart(lab),
+        73..80 => loss::damage(lab, losses),
+        80..87 => loss::fill(lab),
+        87..92 => loss::swap(lab, losses),
+        92..95 => loss::majority(lab, losses),
         _ => breathe(lab, losses),
     }
 }
 
-fn any(lab: &mut Lab) -> usize {
+pub(super) fn any(lab: &mut Lab) -> usize {
     lab.rng.index(lab.nodes.len())
 }
 
@@ -166,27 +164,11 @@ fn noise(lab: &mut Lab) -> Result<()> {
     }
 }
 
-/// Repairs the network and waits until the cluster is healthy.
-fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
-    lab.history.add("repair the network");
-    lab.links.heal()?;
-    lab.start_all()?;
+/// Repairs everything and waits until the cluster is healthy.
+pub(super) fn breathe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    lab.repair(&lab.all())?;
     lab.wait_for_members(&Wanted::everyone())?;
+    lab.tidy_up()?;
     losses.wiped.clear();
     Ok(())
-}
-
-/// Erases a majority of a healthy cluster, and follows the advice on the consoles of the erased nodes.
-pub(super) fn lose_the_majority(lab: &mut Lab) -> Result<()> {
-    lab.allow_four_to_rejoin();
-    breathe(lab, &mut Losses::default())?;
-    quiet(lab)?;
-    let lost = lab.nodes.len() / 2 + 1;
-    for node in 0..lost {
-        lab.wipe(node)?;
-    }
-    lab.start_all()?;
-    lab.pass(Duration::from_secs(1))?;
-    lab.follow_advice(0)?;
-    lab.settle(&Wanted::everyone())
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
+use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, mount_remount};
 
 /// The parts from which a node's root is assembled.
 #[derive(Debug)]
@@ -107,4 +107,11 @@ pub(super) fn bounded(at: &Path, bytes: u64) -> Result<()> {
     let size = std::ffi::CString::new(format!("size={bytes},mode=0700"))?;
     mount("tmpfs", at, "tmpfs", MountFlags::empty(), size.as_c_str())
         .with_context(|| format!("mounting a tmpfs at {}", at.display()))
+}
+
+/// Changes how many bytes a file system of [`bounded`] holds.
+pub(super) fn resize(at: &Path, bytes: u64) -> Result<()> {
+    let size = std::ffi::CString::new(format!("size={bytes}"))?;
+    mount_remount(at, MountFlags::empty(), size.as_c_str())
+        .with_context(|| format!("resizing the tmpfs at {}", at.display()))
 }

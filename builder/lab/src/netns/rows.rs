@@ -74,6 +74,18 @@ pub(super) fn row_3_swapped(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::nobody())
 }
 
+/// Two of five members exchange their data: the cluster knows both member ids, and still neither may serve.
+pub(super) fn row_3_swapped_of_five(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.swap(0, 1)?;
+    lab.start_all()?;
+    for node in [0, 1] {
+        lab.says(node, "refused the data on this node: it belongs to ")?;
+    }
+    lab.pass(A_WHILE)?;
+    lab.settle(&Wanted::all_but(&[0, 1]))
+}
+
 /// Every node has another node's data.
 pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
     form(lab)?;

@@ -6,15 +6,16 @@ use anyhow::{Result, bail};
 
 use super::history::say;
 use super::lab::Lab;
-use super::links;
 use super::model::Wanted;
-use super::random;
+use super::random::Losses;
 use super::rows::{
-    row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped, row_4_all,
-    row_4_each, row_4_ipv6, row_4_unprepared, row_4_wiped, row_5, row_6, row_7, row_8, row_9,
-    row_10, row_11_full, row_11_old, row_12, row_13, row_14_database, row_14_log, row_16, row_18,
+    row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
+    row_3_swapped_of_five, row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wiped, row_5,
+    row_6, row_7, row_8, row_9, row_10, row_11_full, row_11_old, row_12, row_13, row_14_database,
+    row_14_log, row_16, row_18,
 };
 use super::sabotage;
+use super::{links, loss};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -67,12 +68,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("loss-and-delay", "three", loss_and_delay),
     passes("an-upgrade-from-3.4", "old", an_upgrade),
     passes("a-lost-majority", "five", |lab| {
-        form(lab).and_then(|()| random::lose_the_majority(lab))
+        form(lab)?;
+        loss::lose_the_majority(lab, &mut Losses::default())?;
+        lab.settle(&Wanted::everyone())
     }),
     passes("row-1-force-as-advised", "five", row_1),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
     passes("row-3-swapped-cards", "three", row_3_swapped),
+    passes("row-3-two-of-five-swapped", "five", row_3_swapped_of_five),
     passes("row-3-all-cards-rotated", "three", row_3_rotated),
     passes("row-3-foreign-data-everywhere", "three", row_3_foreign),
     passes("row-4-moved-all-at-once", "three", row_4_all),
