@@ -208,6 +208,18 @@ fn the_advice_names_the_one_member_with_the_newest_data() {
 }
 
 #[test]
+fn there_is_no_advice_to_force_while_nobody_is_known_to_have_data() {
+    let facts = "data yes/peer b waits -/peer c waits -/";
+    let script = "DATA=/var/lib/etcd; . \"$0\"; printf '%s' \"$1\" | tr / '\\n' | explain";
+    let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
+    let words = ["-eu", "-c", script, decide.to_str().unwrap(), facts];
+    assert_eq!(
+        tool("dash", &words).done().text().trim(),
+        "for a majority: some members have no data. Switch the other members on"
+    );
+}
+
+#[test]
 fn a_rejected_certificate_is_distinguished_from_silence() {
     let said = decided(
         "data no / peer b waits - / peer c tls certificate has expired; this clock says 2020",
