@@ -10,6 +10,7 @@ use super::client::Client;
 use super::history::History;
 use super::links::Links;
 use super::node::{self, Node};
+use super::runner::slowness;
 use super::traffic::Traffic;
 use crate::rng::Rng;
 
@@ -52,7 +53,7 @@ impl Lab {
             client,
             rng: Rng::new(seed),
             faults: 0,
-            bound: Duration::from_mins(1),
+            bound: Duration::from_mins(1).mul_f64(slowness()),
             images: images.to_owned(),
         })
     }
@@ -90,7 +91,7 @@ impl Lab {
 
     /// Extends the bound: etcd admits one learner at a time, and only 5 s after it has heard from all others.
     pub(super) fn allow_four_to_rejoin(&mut self) {
-        self.bound = Duration::from_mins(2);
+        self.bound = Duration::from_mins(2).mul_f64(slowness());
     }
 
     pub(super) fn all(&self) -> Vec<usize> {

@@ -24,6 +24,8 @@ pub(super) struct Node {
     /// The addresses in its image with their prefix lengths; the first one is the node's own, the other the one before a move.
     pub(super) addresses: Vec<(IpAddr, u8)>,
     pub(super) folder: PathBuf,
+    /// The directory with the contents of the card in this board.
+    pub(super) card: PathBuf,
     console: Arc<Mutex<Vec<String>>>,
     history: History,
     power: Option<Power>,
@@ -44,15 +46,16 @@ impl Node {
         folder: PathBuf,
         history: History,
     ) -> Result<Self> {
-        for part in ["data", "root"] {
-            fs_err::create_dir_all(folder.join(part))?;
-        }
-        root::bounded(&folder.join("data"), CARD)?;
+        let card = folder.join("data");
+        fs_err::create_dir_all(folder.join("root"))?;
+        fs_err::create_dir_all(&card)?;
+        root::bounded(&card, CARD)?;
         Ok(Self {
             index,
             addresses: addresses(image)?,
             image: image.to_owned(),
             folder,
+            card,
             console: Arc::default(),
             history,
             power: None,
@@ -70,7 +73,7 @@ impl Node {
     }
 
     pub(super) fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.card.clone()
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -93,7 +96,7 @@ impl Node {
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"])
             .arg(program)
             .arg("init")
-            .args([&self.image, &self.folder])
+            .args([&self.image, &self.folder, &self.card])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(journal)

@@ -1,6 +1,7 @@
 //! Actions on nodes: power, cards, disks, and an operator's commands.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,20 +68,15 @@ impl Lab {
         empty(&self.nodes[index].data())
     }
 
-    /// Switches two nodes off and exchanges their data.
+    /// Switches two nodes off and exchanges their cards.
     pub(super) fn swap(&mut self, one: usize, other: usize) -> Result<()> {
-        let aside = self.set_aside(one)?;
-        self.clone_data(other, one)?;
-        self.fault("…and back, as cards are swapped");
-        self.put(&aside, other)?;
-        Ok(fs_err::remove_dir_all(aside)?)
-    }
-
-    /// Gives a node the data of another, as `dd` copies a card.
-    pub(super) fn clone_data(&mut self, from: usize, to: usize) -> Result<()> {
-        let aside = self.set_aside(from)?;
-        self.put(&aside, to)?;
-        Ok(fs_err::remove_dir_all(aside)?)
+        self.cut(one)?;
+        self.cut(other)?;
+        let [a, b] = [one, other].map(|index| self.nodes[index].name());
+        self.fault(&format!("exchange the cards of {a} and {b}"));
+        let card = self.nodes[one].data();
+        self.nodes[one].card = std::mem::replace(&mut self.nodes[other].card, card);
+        Ok(())
     }
 
     /// Switches a node off and returns a copy of its current data.
@@ -129,12 +125,11 @@ impl Lab {
         } else {
             path
         };
-        let mut bytes = fs_err::read(&path)?;
-        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
-        for byte in &mut bytes[used / 4..=used / 2] {
-            *byte = 0xa5;
-        }
-        Ok(fs_err::write(&path, bytes)?)
+        let used = used(&path)?;
+        let noise = vec![0xa5; usize::try_from(used / 4 + 1)?];
+        let mut file = fs_err::OpenOptions::new().write(true).open(&path)?;
+        file.seek(SeekFrom::Start(used / 4))?;
+        Ok(file.write_all(&noise)?)
     }
 
     /// Shrinks the disk of a node to what it holds and `left` MiB more.
@@ -292,4 +287,18 @@ fn first(pattern: &Path) -> Result<PathBuf> {
         .into_iter()
         .next()
         .with_context(|| format!("nothing in {}", folder.display()))
+}
+
+/// Returns how many bytes of a file come before the zeros that etcd has reserved.
+fn used(path: &Path) -> Result<u64> {
+    let mut file = fs_err::File::open(path)?;
+    let (mut block, mut used, mut at) = ([0; 1 << 14], 0, 0);
+    loop {
+        let length = file.read(&mut block)?;
+        match block[..length].iter().rposition(|byte| *byte != 0) {
+            Some(last) => used = at + u64::try_from(last)?,
+            None => return Ok(used),
+        }
+        at += u64::try_from(length)?;
+    }
 }

@@ -13,6 +13,21 @@ use super::images::Images;
 /// The time after which a scenario counts as hanging.
 const LIMIT: Duration = Duration::from_mins(4);
 
+/// Returns how much longer than alone a scenario may take on this machine now: 1 on a machine with nothing else to do, at
+/// most 4.
+pub(super) fn slowness() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = load
+        .split(' ')
+        .next()
+        .and_then(|load| load.parse().ok())
+        .unwrap_or(0.0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 processors")]
+    let expected = 6.0 * cores as f64;
+    (load / expected).clamp(1.0, 4.0)
+}
+
 /// A running scenario, which has a name or is `random-SEED`.
 #[derive(Debug)]
 struct Running {
@@ -63,7 +78,7 @@ pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
         for mut scenario in std::mem::take(&mut running) {
             match scenario.process.try_wait()? {
                 Some(status) => finished(&scenario, status, &mut sum)?,
-                None if scenario.start.elapsed() > LIMIT => {
+                None if scenario.start.elapsed() > LIMIT.mul_f64(slowness()) => {
                     scenario.process.kill()?;
                     let status = scenario.process.wait()?;
                     finished(&scenario, status, &mut sum)?;
