@@ -2,35 +2,23 @@
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::cli::{self, Args, Command, Environment, Voice};
+use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
 use crate::failure::Kind;
 use crate::job::Job;
 use crate::report::{self, Summary};
 use crate::{boot, flash, progress};
 use crate::{recipe, spec};
 
-/// Runs one command.
-pub fn run(args: Args, environment: Environment) -> Result<()> {
+/// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
+pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
     let voice = args.voice;
-    match args.command {
-        Command::Build(work) => {
-            let job = Job::new(work, environment, &voice);
-            let manifest = crate::build(&job)?;
-            let (out, state) = (&job.work.output.out, &job.work.fetch.sources.state);
-            print(
-                &voice,
-                &manifest.shown(),
-                &Summary {
-                    manifest: &manifest,
-                    out,
-                    state,
-                },
-            )
-        }
+    let done = match args.command {
+        Command::Build(work) => build(work, environment, &voice),
         Command::Plan(work) => {
             let job = Job::new(work, environment, &voice);
             let plans = report::Plans::new(crate::plan(&job)?, &job.work.output.out);
@@ -55,14 +43,8 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
-        Command::Flash(options) if options.list => {
-            let list = flash::list()?;
-            print(&voice, &list, &list)
-        }
-        Command::Flash(options) => {
-            let flashed = flash::flash(&options, &*progress::stderr(voice.quiet))?;
-            print(&voice, &flashed, &flashed)
-        }
+        Command::Diff { a, b } => return diff(&a, &b, &voice),
+        Command::Flash(options) => flash(&options, &voice),
         Command::BootInside => boot::inside(),
         Command::Recipes { recipes } => {
             let list = recipe::List(recipe::load(recipes.as_deref())?);
@@ -75,7 +57,37 @@ pub fn run(args: Args, environment: Environment) -> Result<()> {
         }
         Command::Completions { shell } => cli::completions(shell),
         Command::Man { dir } => cli::man(&dir),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
+    let job = Job::new(work, environment, voice);
+    let manifest = crate::build(&job)?;
+    let summary = Summary {
+        manifest: &manifest,
+        out: &job.work.output.out,
+        state: &job.work.fetch.sources.state,
+    };
+    print(voice, &manifest.shown(), &summary)
+}
+
+/// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
+fn diff(a: &Path, b: &Path, voice: &Voice) -> Result<ExitCode> {
+    must_exist(a)?;
+    must_exist(b)?;
+    let comparison = crate::diff::diff(a, b)?;
+    print(voice, &comparison, &comparison)?;
+    Ok(ExitCode::from(u8::from(!comparison.is_same())))
+}
+
+fn flash(options: &FlashOptions, voice: &Voice) -> Result<()> {
+    if options.list {
+        let list = flash::list()?;
+        return print(voice, &list, &list);
     }
+    let flashed = flash::flash(options, &*progress::stderr(voice.quiet))?;
+    print(voice, &flashed, &flashed)
 }
 
 /// Reports a mistyped path as such, not as a broken image.

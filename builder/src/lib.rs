@@ -31,6 +31,7 @@ pub mod boot;
 pub mod check;
 pub mod cli;
 pub mod description;
+pub mod diff;
 pub mod etcd;
 pub mod fetch;
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     match Environment::read().and_then(|environment| etcd_image::commands::run(args, environment)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => explain(&error),
     }
 }

@@ -1,5 +1,6 @@
 //! Tests what the commands accept and print.
 
+mod diff;
 mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;

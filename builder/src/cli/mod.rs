@@ -117,6 +117,19 @@ Examples:
   etcd-image boot images --keep
   etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
     Boot(BootOptions),
+    /// Show the differences between two images or two directories
+    #[command(after_help = "\
+Examples:
+  etcd-image diff images/etcd1.img old/etcd1.img
+  etcd-image diff old images
+
+The exit code is 1 if they differ.")]
+    Diff {
+        /// The first image, or a directory of images
+        a: PathBuf,
+        /// The second one
+        b: PathBuf,
+    },
     /// Write an image to a card and read it back (Linux only)
     #[command(after_help = "\
 Examples:

@@ -1,0 +1,178 @@
+//! Compares two images, or the images of two directories: partitions, and every file with its attributes and content.
+//!
+//! The content of a secret file is never shown: it only counts as equal or different.
+
+mod content;
+mod outcome;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+pub use content::ContentDifference;
+pub use outcome::{Comparison, Difference, FileDifference, ImageComparison};
+
+use crate::description;
+use crate::failure::Kind;
+use crate::inspect::{Files, Image, Layout, Part, Place};
+
+use tree::Tree;
+
+/// Compares two images, or all images of two directories by their names.
+pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
+    let images = match (a.is_dir(), b.is_dir()) {
+        (true, true) => {
+            let names: BTreeSet<String> =
+                image_names(a)?.into_iter().chain(image_names(b)?).collect();
+            let pair = |name: &String| compare(&a.join(name), &b.join(name), name);
+            names.iter().map(pair).collect::<Result<Vec<_>>>()?
+        }
+        (false, false) => {
+            let name = b.file_name().unwrap_or_default().to_string_lossy();
+            vec![compare(a, b, &name)?]
+        }
+        _ => {
+            let message = format!(
+                "{} and {} are not of the same kind",
+                a.display(),
+                b.display()
+            );
+            return Err(Kind::Usage.error(message, "name two images, or two directories"));
+        }
+    };
+    Ok(Comparison { format: 1, images })
+}
+
+/// Returns the names of the images in a directory.
+fn image_names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "img") {
+            names.extend(
+                path.file_name()
+                    .map(|name| name.to_string_lossy().into_owned()),
+            );
+        }
+    }
+    if names.is_empty() {
+        let message = format!("{} contains no images", folder.display());
+        return Err(Kind::Usage.error(message, "name a directory that `build` wrote"));
+    }
+    Ok(names)
+}
+
+fn compare(a: &Path, b: &Path, name: &str) -> Result<ImageComparison> {
+    let differences = match (a.exists(), b.exists()) {
+        (true, true) => {
+            let (mut a, mut b) = (Side::open(a)?, Side::open(b)?);
+            let mut differences = table(a.image.layout(), b.image.layout());
+            differences.extend(files(&mut a, &mut b)?.into_iter().map(Difference::File));
+            differences
+        }
+        (here, _) => vec![Difference::Image {
+            only_in: if here { "a" } else { "b" },
+        }],
+    };
+    Ok(ImageComparison {
+        image: name.to_owned(),
+        differences,
+    })
+}
+
+/// One of two images.
+struct Side {
+    image: Image,
+    files: Files,
+    /// The files whose content the image's own description calls secret.
+    secrets: BTreeSet<(Place, String)>,
+}
+
+impl Side {
+    fn open(path: &Path) -> Result<Self> {
+        let context = || format!("reading {}", path.display());
+        let image = Image::open(path)?;
+        let mut files = image.files().with_context(context)?;
+        let node = description::read(&image, &mut files).with_context(context)?;
+        let described = node.into_iter().flat_map(|node| node.files);
+        let secrets = described.filter(|file| file.sha256.is_none());
+        Ok(Self {
+            secrets: secrets.map(|file| (file.partition, file.path)).collect(),
+            image,
+            files,
+        })
+    }
+}
+
+/// Compares what the partition tables and file systems say about themselves.
+fn table(a: &Layout, b: &Layout) -> Vec<Difference> {
+    let facts = |layout: &Layout| {
+        let mut facts = vec![
+            ("size of the image".to_owned(), layout.size.to_string()),
+            ("disk ID".to_owned(), format!("{:08x}", layout.disk_id)),
+        ];
+        for part in layout.parts() {
+            let Part {
+                number,
+                start,
+                len,
+                filesystem,
+                ..
+            } = part;
+            let text = format!(
+                "{filesystem}, {len} bytes at byte {start}, UUID {}",
+                part.uuid
+            );
+            facts.push((format!("partition {number}"), text));
+        }
+        facts
+    };
+    let (a, b) = (facts(a), facts(b));
+    let names: BTreeSet<&String> = a.iter().chain(&b).map(|(name, _)| name).collect();
+    let value = |facts: &[(String, String)], name: &str| {
+        let found = facts.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let all = names
+        .into_iter()
+        .map(|name| (name, value(&a, name), value(&b, name)));
+    let different = all.filter(|(_, a, b)| a != b);
+    different
+        .map(|(name, a, b)| Difference::Table {
+            what: name.clone(),
+            a,
+            b,
+        })
+        .collect()
+}
+
+/// Compares the files of all file systems.
+fn files(a: &mut Side, b: &mut Side) -> Result<Vec<FileDifference>> {
+    let mut differences = Vec::new();
+    for place in [Place::Boot, Place::Root] {
+        let both = (a.files.at(place), b.files.at(place));
+        // Ubuntu Core has no root partition before its first boot.
+        let (Ok(of_a), Ok(of_b)) = both else { continue };
+        let trees = (Tree::read(of_a)?, Tree::read(of_b)?);
+        let paths: BTreeSet<&String> = trees
+            .0
+            .entries
+            .keys()
+            .chain(trees.1.entries.keys())
+            .collect();
+        for path in paths {
+            let key = (place, path.clone());
+            let is_secret = a.secrets.contains(&key) || b.secrets.contains(&key);
+            let found = (trees.0.entries.get(path), trees.1.entries.get(path));
+            let (of_a, of_b) = (a.files.at(place)?, b.files.at(place)?);
+            let content = match found {
+                (Some(x), Some(y)) => content::compare((of_a, x), (of_b, y), path, is_secret)?,
+                _ => None,
+            };
+            differences.extend(FileDifference::new(place, path, found, content));
+        }
+    }
+    Ok(differences)
+}
