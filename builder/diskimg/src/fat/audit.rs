@@ -152,7 +152,7 @@ impl DirectoryWalk<'_> {
                 DirectoryEntry {
                     path: format!(
                         "{folder}/{}",
-                        name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>())
+                        names::short_name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>())
                     ),
                     is_directory: entry.u8::<11>() & DIRECTORY != 0,
                     first_cluster: (u32::from(high) << 16) | u32::from(entry.u16::<26>()),
@@ -170,14 +170,5 @@ impl DirectoryWalk<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Returns a short name as it is usually written: `README.TXT`.
-pub(super) fn name(base: [u8; 8], extension: [u8; 3]) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-    match (text(&base), text(&extension)) {
-        (base, extension) if extension.is_empty() => base,
-        (base, extension) => format!("{base}.{extension}"),
     }
 }

@@ -114,6 +114,15 @@ fn checksum(name: [u8; 11]) -> u8 {
         .fold(0, |sum: u8, byte| sum.rotate_right(1).wrapping_add(*byte))
 }
 
+/// Returns a short name as it is usually written: `README.TXT`.
+pub(super) fn short_name(base: [u8; 8], extension: [u8; 3]) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    match (text(&base), text(&extension)) {
+        (base, extension) if extension.is_empty() => base,
+        (base, extension) => format!("{base}.{extension}"),
+    }
+}
+
 fn unfinished(folder: &str) -> Error {
     let path = format!("{folder}/");
     let reason = "has an incomplete long name".to_owned();
@@ -121,7 +130,7 @@ fn unfinished(folder: &str) -> Error {
 }
 
 fn broken(entry: &Record<32>, folder: &str, reason: &str) -> Error {
-    let name = super::audit::name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>());
+    let name = short_name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>());
     let path = format!("{folder}/{name}");
     let reason = reason.to_owned();
     Corrupt::Structure { path, reason }.into()
