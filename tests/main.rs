@@ -12,6 +12,8 @@ mod support;
 mod boot;
 mod build;
 mod cli;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod core;
 mod finished;
 #[cfg(target_os = "linux")]

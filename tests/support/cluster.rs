@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,15 +10,12 @@ use etcd_image::boot::{self, Lab, Setup};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::etcd::{Client, Member, Trouble};
 use etcd_image::progress;
-use lab::qemu::enclosed;
 
+use super::enclosed;
 use super::tool::{Said, tool, tool_in};
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_etcd-image");
-
-/// The environment variable that is set in the process inside the namespaces.
-const INSIDE: &str = "ETCD_IMAGE_TEST_INSIDE";
 
 /// The directory that contains one directory per cluster.
 const CLUSTERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/boot");
@@ -232,12 +228,6 @@ pub(crate) fn turn() -> File {
 
 /// Runs the test `name` once more inside namespaces, where it executes `body`, when no other test boots machines.
 pub(crate) fn inside(name: &str, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
-    }
-    let _turn = turn();
-    let mut command: Command = enclosed(&std::env::current_exe().unwrap()).unwrap();
-    command.args([name, "--exact", "--include-ignored", "--nocapture"]);
-    let status = command.env(INSIDE, "1").status().unwrap();
-    assert!(status.success(), "inside: {status}");
+    let _turn = (!enclosed::is_inside()).then(turn);
+    enclosed::inside(name, body);
 }

@@ -15,10 +15,14 @@ pub(crate) mod cluster;
 pub(crate) mod compare;
 #[cfg(target_os = "linux")]
 pub(crate) mod core_like;
+#[cfg(target_os = "linux")]
+pub(crate) mod enclosed;
 #[cfg(unix)]
 pub(crate) mod first_boot;
 #[cfg(target_os = "linux")]
 pub(crate) mod kept;
+#[cfg(target_os = "linux")]
+pub(crate) mod members;
 pub(crate) mod node;
 #[cfg(target_os = "linux")]
 pub(crate) mod pi_like;

@@ -149,9 +149,14 @@ impl Scene {
 
     /// Runs `etcd-image boot`, which starts the programs it finds on this path.
     pub(crate) fn boot(&self, path: &str, arguments: &[&str]) -> Outcome {
+        self.bare_with_path(path, &[&["boot"], arguments].concat())
+    }
+
+    /// Runs `etcd-image` with exactly these arguments; it starts the programs it finds on this path.
+    pub(crate) fn bare_with_path(&self, path: &str, arguments: &[&str]) -> Outcome {
         let mut shell = Command::new("/usr/bin/env");
         let path = format!("PATH={path}");
-        self.outcome(shell.args([&path, PROGRAM, "boot"]).args(arguments))
+        self.outcome(shell.args([&path, PROGRAM]).args(arguments))
     }
 
     /// Runs `etcd-image` with exactly these arguments.

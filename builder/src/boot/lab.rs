@@ -11,7 +11,7 @@ use lab::qemu::{self, Guest, Interface, LockedImage, Machines, Scratch};
 use super::borrowed::Borrowed;
 use super::node::Node;
 use super::setup::Setup;
-use crate::etcd::Client;
+use crate::etcd::{Client, Patience};
 use crate::inspect::Image;
 use crate::spec::DATA_START;
 
@@ -27,7 +27,7 @@ pub struct Lab {
 impl Lab {
     /// Prepares network, kernels and disks, without starting a machine.
     pub fn open(setup: Setup) -> Result<Self> {
-        let client = Client::open(&setup.client)?;
+        let client = Client::open(&setup.client, Patience::LABORATORY)?;
         let mut scratch = Scratch::mount(&setup.paths())?;
         let mut guests = Vec::new();
         for node in &setup.nodes {

@@ -249,6 +249,7 @@ mod tests {
             leader,
             raft_index: 9,
             raft_term: 2,
+            ..Status::default()
         };
         (name.to_owned(), status)
     }

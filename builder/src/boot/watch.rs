@@ -271,8 +271,8 @@ impl Progressing {
         let due = !self.greeted && self.silences >= SILENT_CHANCES;
         let (health, greeted) = match client.health(address) {
             Err(silent @ Trouble::Silent(_)) if due => match client.greet(address) {
-                Ok(()) => (Err(silent), true),
-                refused => (refused, false),
+                Ok(_) => (Err(silent), true),
+                Err(refused) => (Err(refused), false),
             },
             other => (other, self.greeted),
         };

@@ -1,7 +1,17 @@
-//! A client of running clusters: health, members, reads and writes over mutual TLS.
+//! A client of running clusters: etcd's gRPC API over mutual TLS.
+//!
+//! Its functions block. The asynchronous libraries below them run on the caller's thread inside [`Session`], and nowhere else
+//! in the program.
 
 mod client;
-mod wire;
+mod messages;
+mod patience;
+mod session;
+mod transport;
+mod trouble;
 
-pub use client::{Client, Trouble};
-pub use wire::{Member, Status};
+pub use client::Client;
+pub use messages::{Member, Status};
+pub use patience::Patience;
+pub use session::Session;
+pub use trouble::Trouble;

@@ -11,13 +11,20 @@ const ETCD: [(&str, &str); 2] = [("3.5", "trixie"), ("3.4", "bookworm")];
 /// Installs the laboratory's requirements, builds it and runs it with these arguments.
 pub(crate) fn run(words: &[&str]) -> Outcome {
     setup::lab()?;
-    for (series, suite) in ETCD {
-        let folder = format!("target/lab/etcd/{series}");
-        if !root().join(&folder).join("etcd").is_file() {
-            command::persist(|| command::run("sh", &["builder/lab/etcd.sh", suite, &folder]))?;
-        }
-    }
+    etcd()?;
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     command::run("cargo", &["build", "--quiet", "--package", "lab"])?;
     command::run(PROGRAM, words)
+}
+
+/// Fetches etcd for this machine, which the tests of running clusters need as well.
+pub(crate) fn etcd() -> Outcome {
+    for (series, suite) in ETCD {
+        let folder = format!("target/lab/etcd/{series}");
+        if !root().join(&folder).join("etcd").is_file() {
+            setup::lab()?;
+            command::persist(|| command::run("sh", &["builder/lab/etcd.sh", suite, &folder]))?;
+        }
+    }
+    Ok(())
 }

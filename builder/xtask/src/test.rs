@@ -28,6 +28,7 @@ fn run_with(mutator: &[&str], laboratory: &[&str]) -> Outcome {
     setup::tools()?;
     check()?;
     document()?;
+    lab::etcd()?;
     without_boots(&[])?;
     mutate::run(mutator)?;
     lab::run(laboratory)?;
@@ -53,6 +54,7 @@ pub(crate) fn run_full() -> Outcome {
 /// Runs the quick tests; with arguments, all tests that boot nothing and whose names contain one of them.
 pub(crate) fn run_quick(names: &[&str]) -> Outcome {
     setup::judges()?;
+    lab::etcd()?;
     if names.is_empty() && has_nextest() {
         return command::run("cargo", &["nextest", "run", "--workspace"]);
     }

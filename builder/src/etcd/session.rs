@@ -1,0 +1,194 @@
+//! A connection to one member, and the calls that it serves.
+
+use std::error::Error as _;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::{PathAndQuery, Uri};
+use prost::Message;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
+use tonic::client::Grpc;
+use tonic::{Code, Request};
+use tonic_prost::ProstCodec;
+
+use super::messages::{
+    Done, Member, MembersAnswer, Nothing, PutRequest, RangeAnswer, RangeRequest, SnapshotPart,
+    Status,
+};
+use super::patience::Patience;
+use super::transport::{self, Channel, Connected};
+use super::trouble::Trouble;
+
+/// How long a member may pause while it sends a snapshot from its card.
+const STALL: Duration = Duration::from_secs(30);
+
+/// An open connection to a member. Every call waits for its answer, for a limited time.
+pub struct Session {
+    /// The only place where asynchronous code runs: on the thread of the caller, during a call.
+    runtime: Runtime,
+    grpc: Grpc<Channel>,
+    channel: Channel,
+    certificate: Vec<u8>,
+    limit: Duration,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.channel).finish()
+    }
+}
+
+impl Session {
+    /// Connects to the client port of a member.
+    pub(super) fn open(
+        tls: Arc<ClientConfig>,
+        at: SocketAddr,
+        patience: Patience,
+    ) -> Result<Self, Trouble> {
+        let runtime = runtime()?;
+        let connected = runtime.block_on(transport::connect(tls, at, patience))?;
+        let Connected {
+            channel,
+            certificate,
+        } = connected;
+        let origin: Uri = format!("https://{at}")
+            .parse()
+            .expect("a socket address is an authority");
+        Ok(Self {
+            grpc: Grpc::with_origin(channel.clone(), origin),
+            runtime,
+            channel,
+            certificate,
+            limit: patience.answer,
+        })
+    }
+
+    /// Returns the certificate that the member presented, in DER form.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// Returns the status of this member, which it reports without asking others.
+    pub fn status(&self) -> Result<Status, Trouble> {
+        self.call("/etcdserverpb.Maintenance/Status", Nothing {})
+    }
+
+    /// Returns all members, as this one knows them.
+    pub fn members(&self) -> Result<Vec<Member>, Trouble> {
+        let list: MembersAnswer = self.call("/etcdserverpb.Cluster/MemberList", Nothing {})?;
+        Ok(list.members)
+    }
+
+    /// Writes through this member. `Ok` means that the cluster has committed the write.
+    pub fn put(&self, key: &str, value: &str) -> Result<(), Trouble> {
+        let put = PutRequest {
+            key: key.into(),
+            value: value.into(),
+        };
+        let Done {} = self.call("/etcdserverpb.KV/Put", put)?;
+        Ok(())
+    }
+
+    /// Reads a committed value through this member, with a linearizable read.
+    pub fn get(&self, key: &str) -> Result<Option<String>, Trouble> {
+        let request = RangeRequest { key: key.into() };
+        let answer: RangeAnswer = self.call("/etcdserverpb.KV/Range", request)?;
+        let value = answer.pairs.into_iter().next().map(|pair| pair.value);
+        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+    }
+
+    /// Passes a snapshot of this member's database, followed by its SHA-256, to `sink`, part by part.
+    pub fn snapshot(
+        &self,
+        mut sink: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut grpc = self.grpc.clone();
+        let begin = async move {
+            grpc.ready()
+                .await
+                .map_err(|error| Trouble::connection(&error))?;
+            let path = PathAndQuery::from_static("/etcdserverpb.Maintenance/Snapshot");
+            let codec = ProstCodec::<Nothing, SnapshotPart>::default();
+            let stream = grpc.server_streaming(Request::new(Nothing {}), path, codec);
+            Ok(stream
+                .await
+                .map_err(|status| refusal(&status))?
+                .into_inner())
+        };
+        let mut stream = self.block(STALL, begin)?;
+        let mut next = || {
+            let part = async { stream.message().await.map_err(|status| refusal(&status)) };
+            self.block(STALL, part)
+        };
+        while let Some(part) = next()? {
+            sink(&part.blob)?;
+        }
+        Ok(())
+    }
+
+    fn call<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Trouble>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let mut grpc = self.grpc.clone();
+        let exchange = async move {
+            grpc.ready()
+                .await
+                .map_err(|error| Trouble::connection(&error))?;
+            let path = PathAndQuery::from_static(path);
+            let answer = grpc.unary(Request::new(request), path, ProstCodec::default());
+            let answer = answer.await.map_err(|status| refusal(&status))?;
+            Ok(answer.into_inner())
+        };
+        self.block(self.limit, exchange)
+    }
+
+    /// Runs a future to its end on this thread; the reason for the end of the connection replaces its consequence.
+    fn block<T>(
+        &self,
+        limit: Duration,
+        future: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let limited = async { timeout(limit, future).await };
+        let result = self.runtime.block_on(limited);
+        let result = result.unwrap_or_else(|_| Err(Trouble::late(limit)));
+        match result {
+            Err(Trouble::Silent(reason)) => {
+                Err(self.channel.end().unwrap_or(Trouble::Silent(reason)))
+            }
+            other => other,
+        }
+    }
+}
+
+/// Connects to the peer port of a member, which answers before there is a quorum, and returns its certificate.
+pub(super) fn greet(
+    tls: Arc<ClientConfig>,
+    at: SocketAddr,
+    patience: Patience,
+) -> Result<Vec<u8>, Trouble> {
+    runtime()?.block_on(transport::greet(tls, at, patience))
+}
+
+fn runtime() -> Result<Runtime, Trouble> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Trouble::Silent(error.to_string()))
+}
+
+/// Tells an answer of etcd from a failure of the connection, which has a cause in this process.
+fn refusal(status: &tonic::Status) -> Trouble {
+    match status.source() {
+        Some(cause) => Trouble::connection(cause),
+        None if status.message().is_empty() => Trouble::Answer(name(status.code())),
+        None => Trouble::Answer(status.message().to_owned()),
+    }
+}
+
+fn name(code: Code) -> String {
+    code.description().to_owned()
+}

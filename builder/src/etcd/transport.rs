@@ -1,0 +1,163 @@
+//! Connections to a member: TCP, TLS with the cluster's CA, HTTP/2.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+
+use super::patience::Patience;
+use super::trouble::Trouble;
+
+/// How long a rejection of our certificate may take on the peer port.
+const REJECTION: Duration = Duration::from_millis(200);
+
+/// An HTTP/2 connection to a member's client port.
+pub(super) struct Connected {
+    pub(super) channel: Channel,
+    /// The certificate that the member presented, in DER form.
+    pub(super) certificate: Vec<u8>,
+}
+
+/// Sends requests over one connection; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Channel {
+    sender: SendRequest<Body>,
+    /// Why the connection ended. A request that ends with it does not know the reason.
+    end: Arc<Mutex<Option<Trouble>>>,
+}
+
+impl Channel {
+    /// Returns why the connection ended, if it failed.
+    pub(super) fn end(&self) -> Option<Trouble> {
+        self.end.lock().ok()?.clone()
+    }
+}
+
+/// Connects for gRPC. The member's certificate must be of the CA and name the address.
+pub(super) async fn connect(
+    tls: Arc<ClientConfig>,
+    at: SocketAddr,
+    patience: Patience,
+) -> Result<Connected, Trouble> {
+    let stream = open(tls, at, patience).await?;
+    let certificate = presented(&stream);
+    let stream = accepted(stream, patience).await?;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    // A machine that loses its power leaves a connection that never answers.
+    let builder = builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(patience.answer)
+        .keep_alive_timeout(patience.answer);
+    let handshake = builder.handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(|error| Trouble::connection(&error))?;
+    let end = Arc::new(Mutex::new(None));
+    let channel = Channel {
+        sender,
+        end: Arc::clone(&end),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = connection.await
+            && let Ok(mut end) = end.lock()
+        {
+            *end = Some(Trouble::connection(&error));
+        }
+    });
+    Ok(Connected {
+        channel,
+        certificate,
+    })
+}
+
+/// Waits for the first bytes of the member, which etcd's HTTP/2 server sends by itself.
+///
+/// With TLS 1.3, a member rejects our certificate after our side of the handshake. Bytes that we sent before reading the
+/// rejection would reset the connection and with it the reason.
+async fn accepted(
+    stream: TlsStream<TcpStream>,
+    patience: Patience,
+) -> Result<BufReader<TlsStream<TcpStream>>, Trouble> {
+    let mut stream = BufReader::new(stream);
+    match timeout(patience.answer, stream.fill_buf()).await {
+        Ok(Ok(_)) => Ok(stream),
+        Ok(Err(error)) => Err(Trouble::connection(&error)),
+        Err(_) => Err(Trouble::late(patience.answer)),
+    }
+}
+
+/// Asks for etcd's version over HTTP/1, which the peer port answers, and returns the certificate that it presented.
+///
+/// The HTTP/1 server sends nothing by itself, so that a rejection of our certificate can only be waited for.
+pub(super) async fn greet(
+    tls: Arc<ClientConfig>,
+    at: SocketAddr,
+    patience: Patience,
+) -> Result<Vec<u8>, Trouble> {
+    let mut stream = open(tls, at, patience).await?;
+    let certificate = presented(&stream);
+    let exchange = async {
+        if let Ok(rejected) = timeout(REJECTION, stream.read_u8()).await {
+            return rejected;
+        }
+        stream.write_all(b"GET /version HTTP/1.0\r\n\r\n").await?;
+        stream.read_u8().await
+    };
+    let answer = timeout(patience.answer, exchange).await;
+    match answer {
+        Ok(Ok(_)) => Ok(certificate),
+        Ok(Err(error)) => Err(Trouble::connection(&error)),
+        Err(_) => Err(Trouble::late(patience.answer)),
+    }
+}
+
+async fn open(
+    tls: Arc<ClientConfig>,
+    at: SocketAddr,
+    patience: Patience,
+) -> Result<TlsStream<TcpStream>, Trouble> {
+    let trouble = |error: io::Error| Trouble::connection(&error);
+    let stream = timeout(patience.connect, TcpStream::connect(at)).await;
+    let stream = stream.map_err(|_| Trouble::late(patience.connect))?;
+    let stream = stream.map_err(trouble)?;
+    // Without it, a request waits for the acknowledgement of the one before, which the kernel delays by 40 ms.
+    stream.set_nodelay(true).map_err(trouble)?;
+    let name = ServerName::IpAddress(at.ip().into());
+    let greeting = TlsConnector::from(tls).connect(name, stream);
+    let greeted = timeout(patience.greet, greeting).await;
+    let greeted = greeted.map_err(|_| Trouble::late(patience.greet))?;
+    greeted.map_err(trouble)
+}
+
+fn presented(stream: &TlsStream<TcpStream>) -> Vec<u8> {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    chain.first().map_or(Vec::new(), |first| first.to_vec())
+}
+
+type Answer = http::Response<hyper::body::Incoming>;
+
+impl GrpcService<Body> for Channel {
+    type ResponseBody = hyper::body::Incoming;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = hyper::Result<Answer>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.sender.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(self.sender.send_request(request))
+    }
+}

@@ -1,0 +1,92 @@
+//! The reasons for which a member does not answer as expected.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// The reason why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No service listens yet, or the answer takes too long.
+    Silent(String),
+    /// One side does not accept the other's certificate; waiting does not help.
+    Tls(String),
+    /// etcd answers with an error.
+    Answer(String),
+}
+
+impl Trouble {
+    /// Describes an error of a connection by its innermost cause, because the outer ones only repeat the address.
+    pub(super) fn connection(error: &(dyn Error + 'static)) -> Self {
+        let mut innermost = error;
+        while let Some(cause) = inner(innermost) {
+            innermost = cause;
+        }
+        classify(innermost.to_string())
+    }
+
+    /// Describes a missing answer.
+    pub(super) fn late(limit: Duration) -> Self {
+        Self::Silent(format!("no answer within {} s", limit.as_secs_f32()))
+    }
+}
+
+/// Returns the cause of an error. An I/O error that wraps another error names the cause of that one as its own.
+fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<std::io::Error>();
+    match wrapped.and_then(std::io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// Recognizes the words with which rustls reports a certificate that one side does not accept.
+fn classify(reason: String) -> Trouble {
+    let words = ["invalid peer certificate", "received fatal alert"];
+    match words.iter().any(|words| reason.contains(words)) {
+        true => Trouble::Tls(reason),
+        false => Trouble::Silent(reason),
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent(reason) => write!(f, "no answer: {reason}"),
+            Self::Tls(reason) => write!(f, "TLS: {reason}"),
+            Self::Answer(reason) => write!(f, "etcd says: {reason}"),
+        }
+    }
+}
+
+impl Error for Trouble {}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn rejected_certificates_differ_from_silence() {
+        for reason in [
+            "invalid peer certificate: UnknownIssuer",
+            "received fatal alert: BadCertificate",
+        ] {
+            assert_eq!(classify(reason.to_owned()), Trouble::Tls(reason.to_owned()));
+        }
+        let silent = "Connection refused (os error 111)";
+        assert_eq!(
+            classify(silent.to_owned()),
+            Trouble::Silent(silent.to_owned())
+        );
+    }
+
+    #[test]
+    fn the_innermost_cause_is_reported() {
+        let cause = io::Error::other("received fatal alert: UnknownCA");
+        let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, cause));
+        let wanted = Trouble::Tls("received fatal alert: UnknownCA".to_owned());
+        assert_eq!(Trouble::connection(&error), wanted);
+    }
+}

@@ -1,0 +1,3 @@
+//! Looks after running clusters: real members with the certificates of a build, in namespaces.
+
+mod client;

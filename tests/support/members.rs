@@ -1,0 +1,201 @@
+//! Runs real etcd members with the certificates of a build, inside the namespaces of a test.
+
+use std::fs::File;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etcd_image::etcd::{Client, Patience};
+
+use super::enclosed;
+use super::scene::Scene;
+use super::tool::{Said, tool};
+
+/// Member names, as `build --nodes 3` assigns them.
+pub(crate) const NAMES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
+
+/// Etcd for this machine, which `cargo xtask quick` fetches.
+const ETCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/etcd/3.5");
+
+/// Creates a bridge, and one network namespace per member: etcd compares the address of a peer with its certificate.
+const NETWORK: &str = "
+mount -t tmpfs tmpfs /run
+ip link set lo up
+ip link add bridge type bridge
+ip address add 192.168.0.1/24 dev bridge
+ip link set bridge up
+for member in 0 1 2; do
+    name=etcd$((member + 1))
+    ip netns add $name
+    ip link add $name type veth peer name eth0 netns $name
+    ip link set $name master bridge up
+    ip -n $name address add 192.168.0.$((member + 50))/24 dev eth0
+    ip -n $name link set eth0 up
+    ip -n $name link set lo up
+done
+";
+
+/// How long a cluster may take to become healthy on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Three members, and the scene in which their images were built.
+#[derive(Debug)]
+pub(crate) struct Members {
+    pub(crate) scene: Scene,
+    running: [Option<Child>; 3],
+    /// More options of etcd.
+    options: Vec<String>,
+}
+
+/// Runs the test `name` inside namespaces, with three healthy members.
+pub(crate) fn with_members(name: &str, body: impl FnOnce(Members)) {
+    with_members_and(name, &[], body);
+}
+
+/// Runs the test `name` inside namespaces, with three healthy members that get more options.
+pub(crate) fn with_members_and(name: &str, options: &[&str], body: impl FnOnce(Members)) {
+    enclosed::inside(name, || body(Members::start(options)));
+}
+
+/// Returns the address of a member, as `build --nodes 3` assigns it.
+pub(crate) fn address(member: usize) -> IpAddr {
+    format!("192.168.0.{}", 50 + member).parse().unwrap()
+}
+
+impl Members {
+    fn start(options: &[&str]) -> Self {
+        let own = Path::new(ETCD).join("etcd");
+        assert!(own.is_file(), "{ETCD} is missing: run `cargo xtask quick`");
+        tool("sh", &["-ec", NETWORK]).done();
+        let mut members = Self {
+            scene: Scene::built("raspios-trixie", "", &["--nodes", "3"]),
+            running: [const { None }; 3],
+            options: options.iter().map(|&word| word.to_owned()).collect(),
+        };
+        for member in 0..3 {
+            members.resume(member);
+        }
+        members.become_healthy();
+        members
+    }
+
+    /// Starts a member that does not run.
+    pub(crate) fn resume(&mut self, member: usize) {
+        let name = NAMES[member];
+        let own = self.scene.at("etcd-cluster/nodes").join(name);
+        let file = |file: &str| own.join(file).display().to_string();
+        let ca = self.scene.at("etcd-cluster/ca.crt").display().to_string();
+        let data = self.scene.at("tmp").join(name);
+        let log = File::create(data.with_extension("log")).unwrap();
+        let [client, peer] = [2379, 2380].map(|port| format!("https://{}:{port}", address(member)));
+        let all: Vec<_> = (0..3)
+            .map(|at| format!("{}=https://{}:2380", NAMES[at], address(at)))
+            .collect();
+        let options = [
+            ("name", name.to_owned()),
+            ("data-dir", data.display().to_string()),
+            ("listen-client-urls", client.clone()),
+            ("advertise-client-urls", client),
+            ("listen-peer-urls", peer.clone()),
+            ("initial-advertise-peer-urls", peer),
+            ("initial-cluster", all.join(",")),
+            ("trusted-ca-file", ca.clone()),
+            ("peer-trusted-ca-file", ca),
+            ("cert-file", file("server.crt")),
+            ("key-file", file("server.key")),
+            ("peer-cert-file", file("peer.crt")),
+            ("peer-key-file", file("peer.key")),
+        ];
+        let mut etcd = Command::new("nsenter");
+        etcd.arg(format!("--net=/run/netns/{name}"))
+            .arg(program("etcd"));
+        for (option, value) in options {
+            etcd.arg(format!("--{option}={value}"));
+        }
+        etcd.args([
+            "--client-cert-auth",
+            "--peer-client-cert-auth",
+            "--unsafe-no-fsync",
+        ]);
+        etcd.args(["--heartbeat-interval=200", "--election-timeout=2000"]);
+        etcd.args(&self.options);
+        etcd.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
+        self.running[member] = Some(etcd.spawn().unwrap());
+    }
+
+    /// Kills a member.
+    pub(crate) fn kill(&mut self, member: usize) {
+        let mut etcd = self.running[member].take().unwrap();
+        etcd.kill().unwrap();
+        etcd.wait().unwrap();
+    }
+
+    /// Waits until every running member would commit a write.
+    pub(crate) fn become_healthy(&self) {
+        let (client, started) = (self.client(), Instant::now());
+        for member in (0..3).filter(|member| self.running[*member].is_some()) {
+            while let Err(trouble) = client.health(address(member)) {
+                let late = started.elapsed() > PATIENCE;
+                assert!(!late, "{}: {trouble}", NAMES[member]);
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// Returns the member that leads.
+    pub(crate) fn leader(&self) -> usize {
+        let running = (0..3)
+            .find(|member| self.running[*member].is_some())
+            .unwrap();
+        let client = self.client();
+        let leader = client.status(address(running)).unwrap().leader;
+        let members = client.members(address(running)).unwrap();
+        let leader = members.into_iter().find(|it| it.id == leader).unwrap();
+        NAMES.iter().position(|name| *name == leader.name).unwrap()
+    }
+
+    /// Returns a client with the administrator's certificate.
+    pub(crate) fn client(&self) -> Client {
+        Client::open(&self.scene.at("etcd-cluster"), Patience::LABORATORY).unwrap()
+    }
+
+    /// Runs `etcdctl` as the administrator, on all members.
+    pub(crate) fn etcdctl(&self, words: &[&str]) -> Said {
+        let state = |file: &str| {
+            self.scene
+                .at("etcd-cluster")
+                .join(file)
+                .display()
+                .to_string()
+        };
+        let endpoints: Vec<_> = (0..3)
+            .map(|at| format!("https://{}:2379", address(at)))
+            .collect();
+        let options = [
+            format!("--endpoints={}", endpoints.join(",")),
+            format!("--cacert={}", state("ca.crt")),
+            format!("--cert={}", state("admin.crt")),
+            format!("--key={}", state("admin.key")),
+        ];
+        let words = words.iter().map(|&word| word.to_owned());
+        let words: Vec<String> = options.into_iter().chain(words).collect();
+        tool(program("etcdctl").to_str().unwrap(), &words)
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        for etcd in self.running.iter_mut().flatten() {
+            // It may have ended by itself.
+            let _ = etcd.kill();
+            let _ = etcd.wait();
+        }
+    }
+}
+
+/// Returns the path of one of etcd's programs.
+pub(crate) fn program(name: &str) -> PathBuf {
+    Path::new(ETCD).join(name)
+}
