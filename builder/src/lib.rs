@@ -74,6 +74,9 @@ pub fn build(job: &Job) -> Result<Manifest> {
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
     }
+    for (name, text) in report::access(&cluster, &state.certs)? {
+        state.update(name, &text)?;
+    }
     let sources = Sources {
         cluster: &cluster,
         certs: &state.certs,

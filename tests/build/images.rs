@@ -40,6 +40,7 @@ fn the_output_folder_holds_the_images_and_what_belongs_to_them() {
         "images/client/admin.crt",
         "images/client/admin.key",
         "images/client/ca.crt",
+        "images/client/cluster.json",
         "images/client/etcdctl.env",
         "images/client/known_hosts",
         "images/client/ssh_config",

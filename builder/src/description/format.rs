@@ -212,7 +212,8 @@ pub(crate) fn without_control_characters(text: &str) -> String {
     text.chars().filter(|it| !it.is_control()).collect()
 }
 
-fn has_control_characters(value: &serde_json::Value) -> bool {
+/// Returns whether a text in the value contains control characters, which could change the terminal that shows it.
+pub(super) fn has_control_characters(value: &serde_json::Value) -> bool {
     use serde_json::Value;
     match value {
         Value::String(text) => text.chars().any(char::is_control),

@@ -8,6 +8,7 @@
 //!   nodes/<name>/server.{crt,key}  for clients
 //!   nodes/<name>/peer.{crt,key}    between members
 //!   nodes/<name>/ssh_host_ed25519_key(.pub)
+//!   cluster.json  known_hosts      what commands for the running cluster need to find and trust it
 //!   etcd-pins.toml                 digests of etcd releases, as `fetch` learned them
 //! ```
 
@@ -45,6 +46,14 @@ impl State {
     /// Stages one more file.
     pub fn add(&mut self, name: &str, text: &str) {
         self.store.stage(name, text);
+    }
+
+    /// Stages a file that is not secret, if its content has changed.
+    pub fn update(&mut self, name: &str, text: &str) -> anyhow::Result<()> {
+        if self.store.reader().public(name)?.as_deref() != Some(text) {
+            self.store.stage(name, text);
+        }
+        Ok(())
     }
 
     /// Writes the new files. If killed on the way, it leaves only whole old and whole new files.

@@ -1,22 +1,39 @@
-//! `client/`: the files with which the operator's machine authenticates the nodes on its first connection.
+//! The files with which the operator's machine finds the nodes, and authenticates them on its first connection.
 
 use std::fmt::Write as _;
 
-use super::manifest::Sources;
-use crate::description::Member;
+use anyhow::Result;
 
-/// Returns the name, content and permission bits of every file.
-pub(super) fn files(sources: &Sources<'_>) -> Vec<(&'static str, Vec<u8>, u32)> {
+use super::manifest::Sources;
+use crate::description::{CLUSTER, ClusterDescription, Member};
+use crate::pki::Certs;
+use crate::spec::Cluster;
+
+/// Returns the name and content of the public files that both the state directory and `client/` contain.
+pub fn access(cluster: &Cluster, certs: &Certs) -> Result<[(&'static str, String); 2]> {
+    let description = ClusterDescription::new(cluster).to_json()?;
+    let known_hosts = known_hosts(cluster, certs);
+    Ok([(CLUSTER, description), ("known_hosts", known_hosts)])
+}
+
+/// Returns the name, content and permission bits of every file in `client/`.
+pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<(String, Vec<u8>, u32)>> {
     let (ca, admin) = (&sources.certs.ca, &sources.certs.admin);
-    let public = |name, text: String| (name, text.into_bytes(), 0o644);
-    vec![
-        public("client/ca.crt", ca.pem.clone()),
-        public("client/admin.crt", admin.certificate.pem.clone()),
-        ("client/admin.key", admin.key.reveal().to_vec(), 0o600),
-        public("client/etcdctl.env", etcdctl_env(sources)),
-        public("client/known_hosts", known_hosts(sources)),
-        public("client/ssh_config", ssh_config(sources)),
-    ]
+    let public = |name: &str, text: String| (format!("client/{name}"), text.into_bytes(), 0o644);
+    let shared = access(sources.cluster, sources.certs)?;
+    let shared = shared.map(|(name, text)| public(name, text));
+    let own = [
+        public("ca.crt", ca.pem.clone()),
+        public("admin.crt", admin.certificate.pem.clone()),
+        (
+            "client/admin.key".to_owned(),
+            admin.key.reveal().to_vec(),
+            0o600,
+        ),
+        public("etcdctl.env", etcdctl_env(sources)),
+        public("ssh_config", ssh_config(sources)),
+    ];
+    Ok(shared.into_iter().chain(own).collect())
 }
 
 /// Returns the file for `. images/client/etcdctl.env`; its paths are relative to its own directory.
@@ -40,11 +57,11 @@ fn etcdctl_env(sources: &Sources<'_>) -> String {
 }
 
 /// Returns one line per node: name, full name and address, then the host key (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`).
-fn known_hosts(sources: &Sources<'_>) -> String {
+fn known_hosts(cluster: &Cluster, certs: &Certs) -> String {
     let mut out = String::new();
-    for node in &sources.cluster.nodes {
-        if let Some(identity) = sources.certs.nodes.get(&node.name) {
-            let (name, domain, address) = (&node.name, &sources.cluster.domain, node.address);
+    for node in &cluster.nodes {
+        if let Some(identity) = certs.nodes.get(&node.name) {
+            let (name, domain, address) = (&node.name, &cluster.domain, node.address);
             let _ = writeln!(
                 out,
                 "{name},{name}.{domain},{address} {}",

@@ -15,6 +15,7 @@ use anyhow::Result;
 use crate::apply::{OutputFolder, Staged};
 use crate::plan::Plan;
 
+pub use client::access;
 pub use expiry::ending;
 pub use inputs::Inputs;
 pub use inspection::{Inspection, inspect};
@@ -67,8 +68,8 @@ pub fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
 
 /// Writes every file that accompanies the images, the digest list last.
 pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
-    for (name, bytes, mode) in client::files(sources) {
-        out.write(name, &bytes, mode)?;
+    for (name, bytes, mode) in client::files(sources)? {
+        out.write(&name, &bytes, mode)?;
     }
     write_manifest(out, MANIFEST, manifest)?;
     out.write(SUMS, manifest.sums().as_bytes(), 0o644)?;
