@@ -30,6 +30,7 @@ pub mod boot;
 pub mod boot;
 pub mod check;
 pub mod cli;
+pub mod cluster;
 pub mod description;
 pub mod diff;
 pub mod etcd;

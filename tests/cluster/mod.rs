@@ -1,3 +1,4 @@
 //! Looks after running clusters: real members with the certificates of a build, in namespaces.
 
 mod client;
+mod status;

@@ -35,6 +35,9 @@ pub fn man(dir: &Path) -> anyhow::Result<()> {
     page(dir, &program)?;
     for command in program.get_subcommands() {
         page(dir, command)?;
+        for inner in command.get_subcommands() {
+            page(dir, inner)?;
+        }
     }
     Ok(())
 }

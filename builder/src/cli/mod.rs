@@ -1,6 +1,7 @@
 //! The command line and the environment as given; other modules interpret them.
 
 mod boot;
+mod cluster;
 mod environment;
 mod flash;
 mod manual;
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use boot::{BootMachine, BootOptions};
+pub use cluster::{AccessOptions, ClusterCommand, StatusOptions};
 pub use environment::Environment;
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
@@ -27,11 +29,12 @@ Examples:
   etcd-image plan              print every edit and write nothing
   etcd-image verify images     compare the images with their manifest
   etcd-image boot images       boot the images in QEMU and test the cluster
+  etcd-image cluster status    show whether a running cluster is well
 
 Exit codes:
   0 success                    4 unsupported or corrupt base image
   2 usage or configuration     5 disk or network failure
-  3 verification failed        6 the booted cluster is not healthy";
+  3 verification failed        6 the cluster is not healthy";
 
 /// Turn a stock OS image into ready-to-flash nodes of an etcd cluster
 #[derive(Clone, Debug, Parser)]
@@ -55,11 +58,17 @@ impl Args {
     /// Parses a command line that begins with the program name. The error contains its text, stream and exit code.
     pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let args = Self::try_parse_from(line)?;
-        match args.command {
+        match &args.command {
             Command::Init { .. } | Command::Completions { .. } | Command::Man { .. }
                 if args.voice.json =>
             {
                 let what = "--json is for commands with a result; this one has none";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
+            Command::Cluster(ClusterCommand::Status(status))
+                if status.watch.is_some() && args.voice.json =>
+            {
+                let what = "--json prints one document and --watch repeats: use one of them";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
             }
             _ => Ok(args),
@@ -117,6 +126,9 @@ Examples:
   etcd-image boot images --keep
   etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
     Boot(BootOptions),
+    /// Look after a running cluster
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Show the differences between two images or two directories
     #[command(after_help = "\
 Examples:

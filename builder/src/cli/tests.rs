@@ -20,6 +20,8 @@ fn commands() -> Vec<clap::Command> {
     let mut program = Args::command();
     program.build();
     let mut all: Vec<_> = program.get_subcommands().cloned().collect();
+    let inner = all.iter().flat_map(clap::Command::get_subcommands);
+    all.extend(inner.cloned().collect::<Vec<_>>());
     all.push(program);
     all
 }

@@ -92,6 +92,11 @@ pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
     Ok(facts(pem)?.certificate)
 }
 
+/// Returns when the validity of a certificate in DER form ends, in seconds since 1970; `None` if it is not a certificate.
+pub fn end_of_validity(der: &[u8]) -> Option<i64> {
+    x509::end_of_validity(der)
+}
+
 /// Returns whether `authority` may sign certificates and issued and signed the certificate `leaf`, both PEM.
 pub fn is_signed_by(leaf: &str, authority: &str) -> anyhow::Result<bool> {
     let (leaf, authority) = (facts(leaf)?, facts(authority)?);

@@ -68,6 +68,12 @@ pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
         && leaf.verify_signature(Some(authority.public_key())).is_ok()
 }
 
+/// Returns when the validity of a certificate in DER form ends, in seconds since 1970.
+pub(super) fn end_of_validity(der: &[u8]) -> Option<i64> {
+    let (_, x509) = X509Certificate::from_der(der).ok()?;
+    Some(x509.validity().not_after.timestamp())
+}
+
 fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
     let common_name = x509
         .subject()

@@ -1,0 +1,91 @@
+//! What a node reports about itself over ssh: one script, and the parser of its output.
+
+use super::report::NodeReport;
+use super::ssh::Said;
+
+/// Prints `name=value` lines with the base's tools, as an ordinary user. The clock is first, because the time of arrival is
+/// compared with it. Facts that a board does not have are missing.
+pub(super) const SCRIPT: &str = r#"
+echo "clock=$(date +%s.%N)"
+for home in /usr/local/lib/etcd-node /var/lib/misc/etcd-node; do
+    sed -n 's/^  "written_by": "\(.*\)",$/image=\1/p; s/^  "time": \([0-9]*\),$/built=\1/p' "$home/node.json" 2>/dev/null
+done
+while read -r _ place kind _; do
+    [ "$place" != / ] || root=$kind
+done </proc/mounts
+echo "root=$root"
+for place in /var/lib/etcd /var/lib/misc/etcd-node; do
+    [ ! -d "$place" ] || { df -Pk "$place" | sed -n '2s/^[^ ]* *\([0-9]*\) *\([0-9]*\) .*/data=\2 \1/p'; break; }
+done
+read -r heat </sys/class/thermal/thermal_zone0/temp && echo "temperature=$heat"
+for sensor in /sys/class/hwmon/hwmon*; do
+    read -r kind <"$sensor/name" && [ "$kind" = rpi_volt ] && read -r low <"$sensor/in0_lcrit_alarm" && echo "undervoltage=$low"
+done
+exit 0
+"#;
+
+/// Parses the output of [`SCRIPT`]; a value that cannot be read counts as missing.
+pub(super) fn parse(said: &Said) -> NodeReport {
+    let value = |name: &str| {
+        let mut values = said.lines.iter().filter_map(|line| line.split_once('='));
+        values.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let clock: Option<f64> = value("clock").and_then(|text| text.parse().ok());
+    let data = value("data").and_then(|text| text.split_once(' '));
+    let milli: Option<f64> = value("temperature").and_then(|text| text.parse().ok());
+    NodeReport {
+        clock_offset: clock.map(|clock| clock - said.first),
+        image: value("image").map(|text| text.escape_debug().to_string()),
+        built: value("built").and_then(|text| text.parse().ok()),
+        read_only: value("root").map(|kind| kind == "overlay"),
+        data_use: data.and_then(|(used, all)| share(used, all)),
+        celsius: milli.map(|milli| milli / 1000.0),
+        undervoltage: value("undervoltage").map(|flag| flag != "0"),
+    }
+}
+
+fn share(used: &str, all: &str) -> Option<f64> {
+    let (used, all): (f64, f64) = (used.parse().ok()?, all.parse().ok()?);
+    (all > 0.0).then(|| used / all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Said {
+        Said {
+            lines: text.lines().map(str::to_owned).collect(),
+            first: 1000.0,
+        }
+    }
+
+    #[test]
+    fn a_node_reports_what_it_knows() {
+        let text = "clock=1000.500000000\nimage=etcd-image 0.1.0\nbuilt=900\nroot=overlay\ndata=250 1000\n\
+                    temperature=48312\nundervoltage=1\n";
+        let wanted = NodeReport {
+            clock_offset: Some(0.5),
+            image: Some("etcd-image 0.1.0".to_owned()),
+            built: Some(900),
+            read_only: Some(true),
+            data_use: Some(0.25),
+            celsius: Some(48.312),
+            undervoltage: Some(true),
+        };
+        assert_eq!(parse(&said(text)), wanted);
+    }
+
+    #[test]
+    fn a_fact_that_is_missing_or_damaged_is_left_out() {
+        let wanted = NodeReport {
+            read_only: Some(false),
+            ..NodeReport::default()
+        };
+        assert_eq!(
+            parse(&said("clock=x\nroot=ext4\ndata=1 0\ntemperature=\n")),
+            wanted
+        );
+        assert_eq!(parse(&said("")), NodeReport::default());
+    }
+}

@@ -1,0 +1,203 @@
+//! Asks every member and node for its state.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::access::Access;
+use super::report::{ClusterReport, DatabaseReport, MemberReport, Role};
+use super::{certificate, facts, judge};
+use crate::description::DescribedMember;
+use crate::etcd::{Member, Session, Status, Trouble};
+use crate::parallel;
+
+/// The state of one member, and the members that it knows.
+struct Seen {
+    report: MemberReport,
+    list: Vec<Member>,
+}
+
+/// Returns the state of the cluster at `now`, in seconds since 1970. A member that does not answer is a part of the result.
+pub fn status(access: &Access, now: i64) -> Result<ClusterReport> {
+    let described = &access.description.members;
+    let jobs = NonZeroUsize::new(described.len()).unwrap_or(NonZeroUsize::MIN);
+    let seen = parallel::map(jobs, described, |member| Ok(ask(access, member, now)))?;
+    let confirmed = seen
+        .iter()
+        .find(|seen| seen.report.read_milliseconds.is_some());
+    let answered = confirmed.or_else(|| seen.iter().find(|seen| !seen.list.is_empty()));
+    let list = answered.map_or(Vec::new(), |seen| seen.list.clone());
+    let mut members: Vec<_> = seen.into_iter().map(|seen| seen.report).collect();
+    complete(&mut members, &list);
+    compare(&mut members);
+    Ok(judge::judge(&access.description.cluster, members, &list))
+}
+
+/// Asks etcd and the node at the same time.
+fn ask(access: &Access, member: &DescribedMember, now: i64) -> Seen {
+    let address = member.address;
+    let mut report = MemberReport::new(&member.name, Some(address));
+    let list = thread::scope(|scope| {
+        let node = scope.spawn(|| access.ssh.run(address, facts::SCRIPT));
+        let list = ask_etcd(access, address, now, &mut report);
+        match node.join() {
+            Ok(Ok(said)) => report.node = Some(facts::parse(&said)),
+            Ok(Err(reason)) => report.ssh_trouble = Some(reason),
+            Err(_) => report.ssh_trouble = Some("reading its answer failed".to_owned()),
+        }
+        list
+    });
+    if let Err(trouble) = &list {
+        report.trouble.get_or_insert(trouble.to_string());
+    }
+    Seen {
+        report,
+        list: list.unwrap_or_default(),
+    }
+}
+
+fn ask_etcd(
+    access: &Access,
+    address: IpAddr,
+    now: i64,
+    report: &mut MemberReport,
+) -> Result<Vec<Member>, Trouble> {
+    let peer = access.client.greet(address);
+    report.peer_certificate = peer
+        .as_ref()
+        .ok()
+        .and_then(|der| certificate::report(der, now));
+    let session = match access.client.connect(address) {
+        Err(Trouble::Silent(_)) if peer.is_ok() => {
+            let waits = "etcd runs and serves no clients: it waits for the other members";
+            report.trouble = Some(waits.to_owned());
+            return Ok(Vec::new());
+        }
+        connected => connected?,
+    };
+    report.server_certificate = certificate::report(session.certificate(), now);
+    let status = session.status()?;
+    report.reachable = true;
+    fill(report, &status, access.description.quota);
+    let list = session.members()?;
+    report.read_milliseconds = Some(time_read(&session)?);
+    Ok(list)
+}
+
+/// Returns the time of a read that a majority confirms. The key does not need to exist.
+fn time_read(session: &Session) -> Result<f64, Trouble> {
+    let started = Instant::now();
+    session.get("etcd-image/status")?;
+    Ok(started.elapsed().as_secs_f64() * 1000.0)
+}
+
+fn fill(report: &mut MemberReport, status: &Status, quota: u64) {
+    let own = status.member_id();
+    report.id = Some(format!("{own:x}"));
+    report.role = Some(match (status.is_learner, status.leader == own) {
+        (true, _) => Role::Learner,
+        (false, true) => Role::Leader,
+        (false, false) => Role::Follower,
+    });
+    report.version = Some(status.version.clone());
+    report.database = Some(DatabaseReport {
+        size: status.db_size,
+        in_use: status.db_size_in_use,
+        quota,
+    });
+    report.raft_term = Some(status.raft_term);
+    report.raft_index = Some(status.raft_index);
+    report.lag = Some(status.raft_applied_index);
+    report.leader = status.leader;
+    report.errors.clone_from(&status.errors);
+}
+
+/// Enters what the member list says about each member, and appends the members that nobody described.
+fn complete(members: &mut Vec<MemberReport>, list: &[Member]) {
+    let described = members.len();
+    for member in list {
+        let is_of = |report: &MemberReport| {
+            report.name == member.name
+                || report
+                    .address
+                    .is_some_and(|own| hosts(member).contains(&own))
+        };
+        let known = members[..described].iter().position(is_of);
+        let at = known.unwrap_or_else(|| {
+            members.push(MemberReport::new(
+                &member.name,
+                hosts(member).first().copied(),
+            ));
+            members.len() - 1
+        });
+        members[at].id = Some(format!("{:x}", member.id));
+        members[at].started = Some(member.is_started());
+    }
+}
+
+/// Returns the addresses in the URLs of a member.
+fn hosts(member: &Member) -> Vec<IpAddr> {
+    let address = |url: &String| {
+        let authority = url.split_once("://")?.1;
+        let at: SocketAddr = authority.parse().ok()?;
+        Some(at.ip())
+    };
+    member.peer_urls.iter().filter_map(address).collect()
+}
+
+/// Turns each applied index into the distance from the member that is farthest ahead.
+fn compare(members: &mut [MemberReport]) {
+    let ahead = members.iter().filter_map(|member| member.raft_index).max();
+    for member in members {
+        member.lag = member
+            .lag
+            .zip(ahead)
+            .map(|(own, ahead)| ahead.saturating_sub(own));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, host: &str) -> Member {
+        Member {
+            id: 0xabc,
+            name: name.to_owned(),
+            peer_urls: vec![format!("https://{host}:2380")],
+            ..Member::default()
+        }
+    }
+
+    #[test]
+    fn members_are_matched_by_name_or_address_and_others_are_appended() {
+        let described = |name: &str, host: &str| MemberReport::new(name, host.parse().ok());
+        let mut members = vec![described("a", "10.0.0.1"), described("b", "10.0.0.2")];
+        let list = [
+            member("a", "10.0.0.9"),
+            member("", "10.0.0.2"),
+            member("c", "[fd00::3]"),
+        ];
+        complete(&mut members, &list);
+        let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(members[1].id.as_deref(), Some("abc"));
+        assert_eq!(members[1].started, Some(false));
+        assert_eq!(members[2].address, "fd00::3".parse().ok());
+    }
+
+    #[test]
+    fn the_lag_is_the_distance_from_the_member_that_is_farthest_ahead() {
+        let at = |index: Option<u64>, applied: Option<u64>| MemberReport {
+            raft_index: index,
+            lag: applied,
+            ..MemberReport::new("a", None)
+        };
+        let mut members = [at(Some(9), Some(9)), at(Some(7), Some(6)), at(None, None)];
+        compare(&mut members);
+        assert_eq!(members.map(|member| member.lag), [Some(0), Some(3), None]);
+    }
+}

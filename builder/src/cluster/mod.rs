@@ -1,0 +1,22 @@
+//! Looks after a running cluster, from the operator's machine.
+//!
+//! Everything needed is in the state directory, or in the directory `client` beside the images: the addresses, the
+//! administrator's certificate and the host keys ([`Access`]).
+
+mod access;
+mod certificate;
+mod facts;
+mod gather;
+mod judge;
+mod output;
+mod prometheus;
+mod report;
+mod ssh;
+mod table;
+
+pub use access::Access;
+pub use gather::status;
+pub use output::replace;
+pub use report::{
+    CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
+};

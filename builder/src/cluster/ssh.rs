@@ -1,0 +1,180 @@
+//! Runs commands on nodes through the system's ssh(1), which must find their host keys in the state directory.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "starts ssh, and compares the clock with that of a node"
+)]
+
+use std::ffi::OsString;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The limit for one command on a node.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How to log in to the nodes of one cluster.
+#[derive(Debug)]
+pub(super) struct Ssh {
+    /// The file with their host keys.
+    pub(super) known_hosts: PathBuf,
+    /// The login user.
+    pub(super) user: String,
+    /// A private key, in addition to those that ssh finds by itself.
+    pub(super) identity: Option<PathBuf>,
+}
+
+/// The output of a command on a node.
+#[derive(Debug, PartialEq)]
+pub(super) struct Said {
+    pub(super) lines: Vec<String>,
+    /// The time of this machine in seconds since 1970 when the first line arrived.
+    pub(super) first: f64,
+}
+
+impl Ssh {
+    /// Runs a command on a node; the error is one line that says why it did not succeed.
+    pub(super) fn run(&self, address: IpAddr, command: &str) -> Result<Said, String> {
+        let mut ssh = Command::new("ssh");
+        ssh.args(self.options());
+        ssh.arg(format!("{}@{address}", self.user))
+            .args(["--", command]);
+        ssh.stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = ssh.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "`ssh` is not installed".to_owned(),
+            _ => format!("starting `ssh`: {error}"),
+        })?;
+        let (out, errors) = (child.stdout.take(), child.stderr.take());
+        let out = thread::spawn(move || out.map(lines));
+        let errors = thread::spawn(move || errors.map(text));
+        let status = end(&mut child);
+        let said = out.join().ok().flatten();
+        let errors = errors.join().ok().flatten().unwrap_or_default();
+        match (status, said) {
+            (Some(status), Some(said)) if status.success() => Ok(said),
+            (None, _) => Err(format!("no end within {} s", PATIENCE.as_secs())),
+            _ => Err(reason(&errors)),
+        }
+    }
+
+    /// Returns the options of ssh, which ignore the user's configuration, trust only the cluster's host keys, and prevent
+    /// every prompt.
+    fn options(&self) -> Vec<OsString> {
+        let mut known_hosts = OsString::from("UserKnownHostsFile=\"");
+        known_hosts.push(&self.known_hosts);
+        known_hosts.push("\"");
+        let mut words: Vec<OsString> = vec!["-F".into(), "none".into(), "-o".into(), known_hosts];
+        let fixed = [
+            "GlobalKnownHostsFile=none",
+            "StrictHostKeyChecking=yes",
+            "UpdateHostKeys=no",
+            "BatchMode=yes",
+            "PreferredAuthentications=publickey",
+            "ConnectTimeout=5",
+            "ServerAliveInterval=5",
+            "ServerAliveCountMax=2",
+            "LogLevel=ERROR",
+        ];
+        words.extend(fixed.iter().flat_map(|option| ["-o".into(), option.into()]));
+        let identity = self.identity.iter();
+        words.extend(identity.flat_map(|key| ["-i".into(), key.into()]));
+        words
+    }
+}
+
+/// Waits for the end of a process, and ends it when it takes too long.
+fn end(child: &mut Child) -> Option<ExitStatus> {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        match child.try_wait() {
+            Ok(None) => thread::sleep(PAUSE),
+            Ok(Some(status)) => return Some(status),
+            Err(_) => break,
+        }
+    }
+    // It may have ended just now.
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn lines(out: impl Read) -> Said {
+    let mut reader = BufReader::new(out);
+    let mut line = String::new();
+    // What arrived before an error is enough; the exit status reports the failure.
+    let _ = reader.read_line(&mut line);
+    let first = seconds();
+    let rest = text(reader);
+    let all = std::iter::once(line.trim_end()).chain(rest.lines());
+    Said {
+        lines: all.map(str::to_owned).collect(),
+        first,
+    }
+}
+
+fn text(mut out: impl Read) -> String {
+    let mut bytes = Vec::new();
+    // As above.
+    let _ = out.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn seconds() -> f64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// Returns the line of ssh's messages that names the reason.
+fn reason(errors: &str) -> String {
+    let changed = "Host key verification failed.";
+    if errors.lines().any(|line| line == changed) {
+        return "its host key is not the one in known_hosts".to_owned();
+    }
+    let last = errors.lines().rev().find(|line| !line.trim().is_empty());
+    last.map_or_else(
+        || "ssh gave no reason".to_owned(),
+        |line| line.trim().escape_debug().to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_ssh_names_the_reason() {
+        let refused = "pi@192.168.0.50: Permission denied (publickey).\r\n";
+        assert_eq!(
+            reason(refused),
+            "pi@192.168.0.50: Permission denied (publickey)."
+        );
+        let changed = "@@@\nOffending key in /x:1\nHost key verification failed.\n";
+        assert_eq!(
+            reason(changed),
+            "its host key is not the one in known_hosts"
+        );
+        assert_eq!(reason(""), "ssh gave no reason");
+    }
+
+    #[test]
+    fn no_option_lets_ssh_ask_or_trust_another_key() {
+        let ssh = Ssh {
+            known_hosts: "a b/known_hosts".into(),
+            user: "pi".to_owned(),
+            identity: Some("key".into()),
+        };
+        let words = ssh.options();
+        let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
+        assert_eq!(
+            words[..4],
+            ["-F", "none", "-o", "UserKnownHostsFile=\"a b/known_hosts\""]
+        );
+        assert!(words.contains(&"StrictHostKeyChecking=yes") && words.contains(&"BatchMode=yes"));
+        assert_eq!(words[words.len() - 2..], ["-i", "key"]);
+    }
+}
