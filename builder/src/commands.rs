@@ -38,17 +38,11 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
-        Command::Verify { target } => {
-            must_exist(&target)?;
-            let verification = report::verify(&target, environment.clock)?;
-            // The verdict decides the exit code, even if printing fails.
-            let printed = print(&voice, &verification, &verification);
-            verification.verdict().and(printed)
-        }
+        Command::Verify { target } => verify(&target, &environment, &voice),
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
-        Command::Cluster(ClusterCommand::Status(options)) => status(&options, &environment, &voice),
+        Command::Cluster(command) => look_after(command, &environment, &voice),
         Command::Diff { a, b } => return diff(&a, &b, &voice),
         Command::Flash(options) => flash(&options, &voice),
         Command::BootInside => boot::inside(),
@@ -96,10 +90,32 @@ fn flash(options: &FlashOptions, voice: &Voice) -> Result<()> {
     print(voice, &flashed, &flashed)
 }
 
+/// Compares images with their manifest.
+fn verify(target: &Path, environment: &Environment, voice: &Voice) -> Result<()> {
+    must_exist(target)?;
+    let verification = report::verify(target, environment.clock)?;
+    // The verdict decides the exit code, even if printing fails.
+    let printed = print(voice, &verification, &verification);
+    verification.verdict().and(printed)
+}
+
+/// Runs one command for a running cluster.
+fn look_after(command: ClusterCommand, environment: &Environment, voice: &Voice) -> Result<()> {
+    match command {
+        ClusterCommand::Status(options) => status(&options, environment, voice),
+        ClusterCommand::Backup(options) => {
+            let access = Access::open(options.access.folder(), None)?;
+            let (target, now) = (options.target.as_deref(), environment.clock);
+            let backup = cluster::backup(&access, target, options.keep, now)?;
+            print(voice, &backup, &backup)
+        }
+    }
+}
+
 /// Shows the state of a cluster, once or until the process is stopped.
 fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let folder = options.access.folder();
-    let access = Access::open(folder, options.access.ssh_identity.clone())?;
+    let access = Access::open(folder, options.ssh_identity.clone())?;
     let report = || -> Result<cluster::ClusterReport> {
         let report = cluster::status(&access, environment.clock)?;
         if let Some(file) = &options.prometheus {

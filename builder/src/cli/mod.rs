@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use boot::{BootMachine, BootOptions};
-pub use cluster::{AccessOptions, ClusterCommand, StatusOptions};
+pub use cluster::{AccessOptions, BackupOptions, ClusterCommand, StatusOptions};
 pub use environment::Environment;
 pub use flash::FlashOptions;
 pub use manual::{completions, man};

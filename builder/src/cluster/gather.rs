@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -20,11 +20,27 @@ struct Seen {
     list: Vec<Member>,
 }
 
+/// Which sources to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// etcd alone.
+    Etcd,
+    /// etcd, and the nodes over ssh.
+    Everything,
+}
+
 /// Returns the state of the cluster at `now`, in seconds since 1970. A member that does not answer is a part of the result.
 pub fn status(access: &Access, now: i64) -> Result<ClusterReport> {
+    survey(access, now, Scope::Everything)
+}
+
+/// Returns the state of the cluster as far as these sources know it.
+pub(super) fn survey(access: &Access, now: i64, scope: Scope) -> Result<ClusterReport> {
     let described = &access.description.members;
     let jobs = NonZeroUsize::new(described.len()).unwrap_or(NonZeroUsize::MIN);
-    let seen = parallel::map(jobs, described, |member| Ok(ask(access, member, now)))?;
+    let seen = parallel::map(jobs, described, |member| {
+        Ok(ask(access, member, now, scope))
+    })?;
     let confirmed = seen
         .iter()
         .find(|seen| seen.report.read_milliseconds.is_some());
@@ -37,16 +53,18 @@ pub fn status(access: &Access, now: i64) -> Result<ClusterReport> {
 }
 
 /// Asks etcd and the node at the same time.
-fn ask(access: &Access, member: &DescribedMember, now: i64) -> Seen {
+fn ask(access: &Access, member: &DescribedMember, now: i64, scope: Scope) -> Seen {
     let address = member.address;
     let mut report = MemberReport::new(&member.name, Some(address));
-    let list = thread::scope(|scope| {
-        let node = scope.spawn(|| access.ssh.run(address, facts::SCRIPT));
+    let list = thread::scope(|threads| {
+        let login = || access.ssh.run(address, facts::SCRIPT);
+        let node = (scope == Scope::Everything).then(|| threads.spawn(login));
         let list = ask_etcd(access, address, now, &mut report);
-        match node.join() {
-            Ok(Ok(said)) => report.node = Some(facts::parse(&said)),
-            Ok(Err(reason)) => report.ssh_trouble = Some(reason),
-            Err(_) => report.ssh_trouble = Some("reading its answer failed".to_owned()),
+        match node.map(ScopedJoinHandle::join) {
+            Some(Ok(Ok(said))) => report.node = Some(facts::parse(&said)),
+            Some(Ok(Err(reason))) => report.ssh_trouble = Some(reason),
+            Some(Err(_)) => report.ssh_trouble = Some("reading its answer failed".to_owned()),
+            None => {}
         }
         list
     });
@@ -112,6 +130,8 @@ fn fill(report: &mut MemberReport, status: &Status, quota: u64) {
     report.raft_index = Some(status.raft_index);
     report.lag = Some(status.raft_applied_index);
     report.leader = status.leader;
+    report.revision = Some(status.revision());
+    report.cluster_id = Some(format!("{:x}", status.cluster_id()));
     report.errors.clone_from(&status.errors);
 }
 

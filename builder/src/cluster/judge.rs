@@ -61,7 +61,7 @@ impl ClusterReport {
     }
 
     /// Returns the next step for the first cause that has one.
-    fn hint(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         let says = |words: &str| self.problems.iter().any(|problem| problem.contains(words));
         if says("certificate expired") {
             "if this machine's clock is right, build again, which re-issues certificates, and flash the node"
@@ -247,13 +247,13 @@ mod tests {
         [well("a", 1), well("b", 2), well("c", 3)]
     }
 
-    fn judged(members: [MemberReport; 3]) -> ClusterReport {
+    fn judged(members: &[MemberReport; 3]) -> ClusterReport {
         judge("main", members.to_vec(), &[Member::default()])
     }
 
     #[test]
     fn a_cluster_without_problems_is_healthy() {
-        let report = judged(three());
+        let report = judged(&three());
         assert_eq!(report.verdict, Verdict::Healthy);
         assert_eq!((report.problems, report.warnings), (vec![], vec![]));
     }
@@ -282,7 +282,7 @@ mod tests {
         for (spoil, wanted) in cases {
             let mut members = three();
             spoil(&mut members[1]);
-            let report = judged(members);
+            let report = judged(&members);
             assert_eq!(report.problems, [wanted]);
             assert_eq!(report.verdict, Verdict::Degraded);
         }
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_cluster_that_confirms_no_read_is_down() {
-        let report = judged(three().map(|member| MemberReport {
+        let report = judged(&three().map(|member| MemberReport {
             read_milliseconds: None,
             trouble: Some("no answer: no answer within 5 s".to_owned()),
             ..member
@@ -326,7 +326,7 @@ mod tests {
             }),
             ..well("b", 2)
         };
-        let report = judged([well("a", 1), member, well("c", 3)]);
+        let report = judged(&[well("a", 1), member, well("c", 3)]);
         assert_eq!(report.verdict, Verdict::Healthy);
         let wanted = [
             "b has a server certificate that ends in 59 days",

@@ -5,8 +5,8 @@
 )]
 
 use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
@@ -17,20 +17,99 @@ use crate::failure::{Failure, Kind};
 const OURS: &str = ".etcd-image-";
 const PARTIAL: &str = ".partial";
 
+/// A file without a name yet, which only its owner may read. It is removed unless it is published.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl NewFile {
+    /// Creates the file beside its final name, and removes what a killed command left in this directory.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        sweep(folder(path)).with_context(|| unwritable(path))?;
+        let file = temporary(path)?;
+        // Other commands recognize by the lock that the file is in use; the system unlocks it when this process ends.
+        file.as_file().lock().with_context(|| unwritable(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Appends bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .with_context(|| unwritable(&self.path))
+    }
+
+    /// Gives the file its name, unless another file has got it meanwhile.
+    pub(super) fn publish(self) -> Result<()> {
+        let path = &self.path;
+        self.file
+            .as_file()
+            .sync_all()
+            .with_context(|| unwritable(path))?;
+        let named = self.file.persist_noclobber(path);
+        named
+            .map_err(|error| error.error)
+            .with_context(|| unwritable(path))?;
+        sync_folder(folder(path))
+    }
+}
+
 /// Replaces a text file that other users may read; a reader sees the old or the new content.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
-    let folder = folder(path);
-    let mut file = temporary(folder, path)?;
+    let mut file = temporary(path)?;
     let write = |file: &mut NamedTempFile| {
         file.write_all(text.as_bytes())?;
         set_readable(file.as_file())?;
         file.as_file().sync_all()
     };
     write(&mut file).with_context(|| unwritable(path))?;
-    file.persist(path)
+    let named = file.persist(path);
+    named
         .map_err(|error| error.error)
         .with_context(|| unwritable(path))?;
-    sync_folder(folder)
+    sync_folder(folder(path))
+}
+
+/// Creates a directory if it does not exist.
+pub(super) fn create_folder(path: &Path) -> Result<()> {
+    fs_err::create_dir_all(path).with_context(|| unwritable(path))
+}
+
+/// Returns the names of the files in a directory.
+pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
+
+/// Removes a file, if it exists.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| unwritable(path))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes temporary files that no running process has locked.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours = name.starts_with(OURS) && name.ends_with(PARTIAL);
+        if ours && File::open(entry.path())?.try_lock().is_ok() {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the directory of a file.
@@ -42,13 +121,13 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// Creates a file that only its owner may read and that is removed unless it is renamed.
-fn temporary(folder: &Path, path: &Path) -> Result<NamedTempFile> {
+fn temporary(path: &Path) -> Result<NamedTempFile> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!("{OURS}{name}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(PARTIAL);
     builder
-        .tempfile_in(folder)
+        .tempfile_in(folder(path))
         .with_context(|| unwritable(path))
 }
 
@@ -61,14 +140,14 @@ fn unwritable(path: &Path) -> Failure {
 }
 
 #[cfg(unix)]
-fn set_readable(file: &File) -> std::io::Result<()> {
+fn set_readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 /// Does nothing: Windows has no permission bits.
 #[cfg(not(unix))]
-fn set_readable(_file: &File) -> std::io::Result<()> {
+fn set_readable(_file: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -58,6 +58,8 @@ pub struct MemberReport {
     pub raft_term: Option<u64>,
     /// Its Raft index, which counts the committed log entries.
     pub raft_index: Option<u64>,
+    /// Revision of its key space, which counts the changes of keys.
+    pub revision: Option<u64>,
     /// Log entries that it has not applied yet, compared with the member that is farthest ahead.
     pub lag: Option<u64>,
     /// Milliseconds until it answered a linearizable read.
@@ -72,6 +74,8 @@ pub struct MemberReport {
     pub node: Option<NodeReport>,
     /// Why the node reports nothing over ssh.
     pub ssh_trouble: Option<String>,
+    /// The id of its cluster in hexadecimal.
+    pub cluster_id: Option<String>,
     /// The id of the leader that it follows; 0 for none.
     #[serde(skip)]
     pub leader: u64,
@@ -145,6 +149,8 @@ impl MemberReport {
             database: None,
             raft_term: None,
             raft_index: None,
+            revision: None,
+            cluster_id: None,
             lag: None,
             read_milliseconds: None,
             server_certificate: None,
