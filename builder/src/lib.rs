@@ -51,6 +51,8 @@ pub mod spec;
 pub mod commands;
 mod date;
 mod job;
+#[cfg(test)]
+mod mutated;
 mod overwrite;
 mod parallel;
 

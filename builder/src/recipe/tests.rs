@@ -34,6 +34,15 @@ fn complaint(from: &str, to: &str) -> String {
     failure.message.clone()
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn damaged_recipes() {
+    crate::mutated::survives_texts(&[VALID], |text| {
+        let _ = file::parse("damaged", text, &BTreeMap::new());
+        let _ = etcd::EtcdReleases::parse(text);
+    });
+}
+
 #[test]
 fn embedded_recipes_are_the_files_of_the_tree() {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");

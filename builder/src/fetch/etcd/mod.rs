@@ -106,4 +106,6 @@ impl fmt::Debug for EtcdBinaries {
 }
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;

@@ -4,5 +4,7 @@ mod cache;
 mod download;
 mod images;
 mod make;
+#[cfg(target_os = "linux")]
+mod mutated;
 pub(super) mod scene;
 mod shared;

@@ -83,6 +83,14 @@ mod tests {
         assert_eq!(model, wanted);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn damaged_assertions() {
+        crate::mutated::survives_texts(&[TEXT], |text| {
+            let _ = Model::parse(text);
+        });
+    }
+
     #[test]
     fn each_field_counts() {
         let with = |from: &str, to: &str| {

@@ -9,6 +9,8 @@ mod appliance;
 mod choices;
 mod etcd;
 mod init;
+#[cfg(target_os = "linux")]
+mod mutated;
 mod nodes;
 mod spoilt;
 

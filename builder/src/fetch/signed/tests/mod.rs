@@ -11,6 +11,27 @@ use super::*;
 use crate::failure::explain;
 use crate::recipe::{Download, Recipe, Signer, Source, Voucher};
 
+#[cfg(target_os = "linux")]
+#[test]
+fn damaged_signatures_are_no_panic() {
+    let person = person();
+    let list = "0 *a.img.xz\n";
+    let signature = person.sign(list, &[]);
+    let signed = SignedList {
+        list: "SHA256SUMS".to_owned(),
+        signature: "SHA256SUMS.gpg".to_owned(),
+        signer: person.signer(),
+    };
+    crate::mutated::survives_texts(&[&signature], |text| {
+        let _ = signature::check(&signed, text, list, CLOCK);
+    });
+    crate::mutated::survives_texts(&[&signed.signer.key], |key| {
+        let mut signed = signed.clone();
+        key.clone_into(&mut signed.signer.key);
+        let _ = signature::check(&signed, &signature, list, CLOCK);
+    });
+}
+
 const DAY: i64 = 86_400;
 
 fn person() -> Person {

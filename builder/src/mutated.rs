@@ -1,0 +1,85 @@
+//! Feeds parsers with damaged inputs: whatever they return, they must not panic or loop.
+//!
+//! Each target starts from a few sound inputs and changes them at random. The numbers follow from a seed, so that a run
+//! repeats: `FUZZ_SEED` and `FUZZ_ROUNDS` choose others. The last input is printed if a target panics.
+#![cfg(target_os = "linux")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lab::rng::Rng;
+
+/// The damaged inputs of each target in the tests.
+const ROUNDS: u64 = 2000;
+/// The most changes of one input.
+const CHANGES: u64 = 8;
+/// The longest block that is repeated or removed.
+const BLOCK: u64 = 40;
+
+/// Calls the target with many damaged inputs.
+#[track_caller]
+pub(crate) fn survives(sound: &[Vec<u8>], target: impl Fn(&[u8])) {
+    let (seed, rounds) = (setting("FUZZ_SEED", 1), setting("FUZZ_ROUNDS", ROUNDS));
+    for round in 0..rounds {
+        let input = damaged(sound, &mut Rng::new(seed << 32 ^ round));
+        let outcome = catch_unwind(AssertUnwindSafe(|| target(&input)));
+        let shown = String::from_utf8_lossy(&input);
+        assert!(
+            outcome.is_ok(),
+            "seed {seed}, round {round}: {input:?}\n{shown}"
+        );
+    }
+}
+
+/// Calls the target with many damaged texts.
+#[track_caller]
+pub(crate) fn survives_texts(sound: &[&str], target: impl Fn(&str)) {
+    let sound: Vec<Vec<u8>> = sound.iter().map(|text| text.as_bytes().to_vec()).collect();
+    survives(&sound, |bytes| target(&String::from_utf8_lossy(bytes)));
+}
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    let value = std::env::var(name).ok();
+    value.map_or(otherwise, |value| value.parse().unwrap())
+}
+
+fn damaged(sound: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = sound[rng.index(sound.len())].clone();
+    for _ in 0..=rng.below(CHANGES) {
+        change(&mut bytes, sound, rng);
+    }
+    bytes
+}
+
+fn change(bytes: &mut Vec<u8>, sound: &[Vec<u8>], rng: &mut Rng) {
+    let at = rng.index(bytes.len() + 1);
+    let end = bytes
+        .len()
+        .min(at + rng.index(usize::try_from(BLOCK).unwrap_or(1)) + 1);
+    match rng.below(8) {
+        0 => bytes.truncate(at),
+        1 => drop(bytes.drain(at..end)),
+        2 => {
+            let block = bytes[at..end].to_vec();
+            bytes.splice(at..at, block);
+        }
+        3 => {
+            let other = &sound[rng.index(sound.len())];
+            let from = rng.index(other.len() + 1);
+            bytes.splice(at.., other[from..].iter().copied());
+        }
+        4 => bytes.insert(at, EXTREMES[rng.index(EXTREMES.len())]),
+        kind => {
+            let Some(byte) = bytes.get_mut(at) else {
+                return;
+            };
+            *byte = match kind {
+                5 => *byte ^ (1 << rng.below(8)),
+                6 => EXTREMES[rng.index(EXTREMES.len())],
+                _ => rng.below(256).to_le_bytes()[0],
+            };
+        }
+    }
+}
+
+/// Bytes with a meaning in many formats.
+const EXTREMES: [u8; 14] = *b"\0\x01\x7F\x80\xFF\n\" '=[.-9";
