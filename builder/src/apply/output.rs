@@ -98,10 +98,13 @@ impl OutputFolder {
         write(&path, bytes, mode).with_context(|| unwritable(&path))
     }
 
-    /// Removes a file from the directory.
+    /// Removes a file from the directory, if it exists.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
-        let removed = fs_err::remove_file(&path).and_then(|()| sync_folder(&self.path));
+        let removed = match fs_err::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.and_then(|()| sync_folder(&self.path)),
+        };
         removed.with_context(|| unwritable(&path))
     }
 }

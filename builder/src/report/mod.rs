@@ -61,9 +61,11 @@ pub fn manifest(
     Ok(manifest)
 }
 
-/// Writes the manifest under its pending name, before the images are renamed.
+/// Writes the manifest under its pending name and removes the digest list, before the images are renamed: no interruption
+/// leaves a list of other images.
 pub fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
-    write_manifest(out, PENDING_MANIFEST, manifest)
+    write_manifest(out, PENDING_MANIFEST, manifest)?;
+    out.remove(SUMS)
 }
 
 /// Writes every file that accompanies the images, the digest list last.
