@@ -15,6 +15,8 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod cluster;
 mod core;
+#[cfg(target_os = "linux")]
+mod faults;
 mod finished;
 #[cfg(target_os = "linux")]
 mod mutate;

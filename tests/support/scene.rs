@@ -178,12 +178,18 @@ impl Scene {
     /// Runs a command under a limit that `ulimit` sets.
     pub(crate) fn run_limited(&self, command: &str, options: &[&str], limit: &str) -> Outcome {
         let script = format!("trap '' XFSZ; ulimit {limit}; exec \"$0\" \"$@\"");
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .args(["-c", &script, PROGRAM, command])
+        self.run_under(&["/bin/sh", "-c", &script], command, options)
+    }
+
+    /// Runs a command under another program, which gets the command line as its last arguments.
+    pub(crate) fn run_under(&self, program: &[&str], command: &str, options: &[&str]) -> Outcome {
+        let mut outer = Command::new(program[0]);
+        outer
+            .args(&program[1..])
+            .args([PROGRAM, command])
             .args(&self.inputs)
             .args(options);
-        self.with_record(|| self.outcome(&mut shell))
+        self.with_record(|| self.outcome(&mut outer))
     }
 
     /// Starts a build that runs in parallel to the test.

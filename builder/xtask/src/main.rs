@@ -1,4 +1,4 @@
-//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,mutate,fixtures,bench}`. They use only the standard library.
+//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,mutate,faults,fixtures,bench}`. They use only the standard library.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,6 +9,7 @@ mod bench;
 mod bench_boot;
 mod command;
 mod demo;
+mod faults;
 mod lab;
 mod mutate;
 mod qemu;
@@ -30,6 +31,7 @@ usage: cargo xtask COMMAND
                run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
   mutate [--cases N] [--seed S] [--first N]
                build from N bases with damaged metadata, from case number N on: each is refused or gives sound images
+  faults [N]   disturb builds at up to N points of each kind: a system call fails, or the process is killed
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
   setup        install the tools that demo and test need (Debian, Ubuntu)";
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         ["test", "--full"] => test::run_full(),
         ["lab", words @ ..] => lab::run(words),
         ["mutate", words @ ..] => mutate::run(words),
+        ["faults"] => faults::run("1"),
+        ["faults", most] => faults::run(most),
         ["fixtures"] => test::fixtures(),
         ["bench"] => bench::run(),
         ["bench", "build"] => bench::run_builds(),

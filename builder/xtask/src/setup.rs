@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const JUDGES: [Tool; 24] = [
+const JUDGES: [Tool; 25] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -28,6 +28,7 @@ const JUDGES: [Tool; 24] = [
     ("mksquashfs", "squashfs-tools"),
     ("dpkg-deb", "dpkg"),
     ("qemu-img", "qemu-utils"),
+    ("strace", "strace"),
     ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
     (
         "/usr/lib/python3/dist-packages/configobj",

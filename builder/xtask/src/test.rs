@@ -1,7 +1,7 @@
 //! The checks that must pass before a change lands, those that fail fastest first.
 
 use crate::command::{self, Outcome, program, start, succeeds};
-use crate::{demo, lab, mutate, setup};
+use crate::{demo, faults, lab, mutate, setup};
 
 /// The test that boots a three-node cluster and is part of every [`run`].
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
@@ -48,6 +48,8 @@ pub(crate) fn run_full() -> Outcome {
         .map_or(0, |time| time.as_secs());
     let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
     run_with(&mutator, &MANY_SCENARIOS)?;
+    faults::run("100")?;
+    faults::parsers("100000", &seed.to_string())?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
