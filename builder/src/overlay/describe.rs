@@ -24,6 +24,7 @@ pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Resu
         },
         role: None,
         why: "describes the node to `inspect`, `verify`, `boot` and later commands".to_owned(),
+        origin: None,
     })
 }
 

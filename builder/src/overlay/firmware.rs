@@ -30,6 +30,7 @@ pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
         }),
         role: None,
         why: setting.why,
+        origin: None,
     };
     let settings = file.settings.into_iter().filter(|s| wanted(&s.boards));
     Ok(settings.map(entry).collect())

@@ -132,6 +132,7 @@ impl Overlay<'_> {
             change,
             role: None,
             why: why.to_owned(),
+            origin: None,
         })
     }
 
@@ -251,6 +252,7 @@ impl Overlay<'_> {
             change: Change::Edited(Edit::Account(account)),
             role: None,
             why,
+            origin: None,
         }
     }
 
@@ -315,6 +317,7 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
         },
         role: None,
         why: "your own file".to_owned(),
+        origin: Some(file.origin.clone()),
     })
 }
 

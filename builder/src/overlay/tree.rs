@@ -38,6 +38,8 @@ pub struct Entry {
     pub role: Option<Role>,
     /// Reason for the change, as the plan prints it.
     pub why: String,
+    /// The place in `cluster.toml` that asks for the change; `None` for the program's own.
+    pub origin: Option<String>,
 }
 
 impl FileTree {

@@ -254,7 +254,7 @@ fn no_free_id() -> anyhow::Error {
 fn unknown_owner(what: &str, name: &str) -> anyhow::Error {
     Kind::Usage.error(
         format!("the base has no {what} `{name}`"),
-        "correct `owner` of that [[file]], or give the number",
+        "correct the owner, or give the number",
     )
 }
 

@@ -12,15 +12,13 @@ use crate::failure::Kind;
 use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::Secret;
+use crate::spec::Invalid;
 
 /// Returns every edit that turns the base into the node. The same arguments give the same plan.
 pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     room::check_size(layout, tree)?;
     let mut planner = Planner::new(layout, found, tree)?;
-    for entry in &tree.entries {
-        let context = || format!("planning {} of node {}", entry.path, tree.node);
-        planner.add(entry).with_context(context)?;
-    }
+    planner.add_all(tree)?;
     planner.add_accounts()?;
     let plan = planner.finish();
     room::check_room(layout, &plan)?;
@@ -63,6 +61,25 @@ impl<'a> Planner<'a> {
             steps: Vec::new(),
             there: exists.map(|(key, _)| key.clone()).collect(),
         })
+    }
+
+    /// Adds all entries. Mistakes in the user's own entries are reported together, each with its place.
+    fn add_all(&mut self, tree: &FileTree) -> Result<()> {
+        let mut complaints = Vec::new();
+        for entry in &tree.entries {
+            match (self.add(entry), &entry.origin) {
+                (Ok(()), _) => {}
+                (Err(error), Some(origin)) => complaints.push(format!("{origin}: {error}")),
+                (Err(error), None) => {
+                    let context = format!("planning {} of node {}", entry.path, tree.node);
+                    return Err(error.context(context));
+                }
+            }
+        }
+        match complaints.is_empty() {
+            true => Ok(()),
+            false => Err(Invalid { complaints }.into()),
+        }
     }
 
     fn add(&mut self, entry: &Entry) -> Result<()> {
@@ -279,16 +296,36 @@ impl<'a> Planner<'a> {
         PARENT
     }
 
+    /// Returns whether the node has a file at the path.
+    fn is_file(&self, place: Place, path: &str) -> bool {
+        let found = matches!(
+            self.before(place, path),
+            Before::File { .. } | Before::Other
+        );
+        let planned = |step: &Step| {
+            let writes = matches!(step.action, Action::WriteFile { .. });
+            writes && step.place == place && step.path == path
+        };
+        found || self.steps.iter().any(planned)
+    }
+
     /// Adds the step, preceded by the directories that its path needs and the base lacks.
     fn push(&mut self, step: Step) -> Result<()> {
-        let taken = |other: &Step| other.place == step.place && other.path == step.path;
-        if self.steps.iter().any(taken) {
-            return Err(Kind::Usage.error(format!("{} is written twice", step.path),
-                "a `[[file]]` of cluster.toml, or another overlay, names a path the node already has",
+        let taken = |other: &&Step| other.place == step.place && other.path == step.path;
+        if let Some(other) = self.steps.iter().find(taken) {
+            return Err(Kind::Usage.error(
+                format!("{} is written already: {}", step.path, other.why),
+                "another overlay names a path that the node already has; remove one of them",
             ));
         }
         let ends = step.path.match_indices('/').map(|(at, _)| at).skip(1);
         for parent in ends.filter_map(|end| step.path.get(..end)) {
+            if self.is_file(step.place, parent) {
+                return Err(Kind::Refused.error(
+                    format!("{} cannot be below {parent}, which is a file", step.path),
+                    "is this a stock image?",
+                ));
+            }
             if self.there.insert((step.place, parent.to_owned())) {
                 self.steps.push(Step {
                     place: step.place,

@@ -83,6 +83,7 @@ fn entry(path: &str, change: Change) -> Entry {
         change,
         role: None,
         why: "because".to_owned(),
+        origin: None,
     }
 }
 
@@ -226,7 +227,7 @@ fn a_path_wanted_twice_is_refused() {
     assert_eq!(kind, Kind::Usage);
     assert_eq!(
         message,
-        "planning /etc/x of node etcd1: /etc/x is written twice"
+        "planning /etc/x of node etcd1: /etc/x is written already: because"
     );
 }
 
@@ -238,6 +239,42 @@ fn a_folder_is_not_overwritten() {
         message,
         "planning /etc of node etcd1: the base has a folder or device at /etc"
     );
+}
+
+#[test]
+fn mistakes_in_the_users_files_are_reported_together() {
+    let own = |line, entry| Entry {
+        origin: Some(format!("cluster.toml:{line}")),
+        ..entry
+    };
+    let owned = |owner: &str| {
+        let content = Content::Plain(b"1".to_vec().into());
+        let (user, group) = owner.split_once(':').unwrap();
+        let owner = Owner {
+            user: user.to_owned(),
+            group: group.to_owned(),
+        };
+        Change::File {
+            content,
+            mode: 0o644,
+            owner,
+        }
+    };
+    let (kind, message) = refusal(vec![
+        text("/etc/x", "1"),
+        own(2, text("/etc/x", "2")),
+        own(4, text("/etc", "1")),
+        own(6, text("/etc/x/y", "1")),
+        own(8, entry("/etc/y", owned("nobody:root"))),
+        own(10, entry("/etc/z", owned("root:0"))),
+    ]);
+    assert_eq!(kind, Kind::Usage);
+    let wanted = "4 things to correct\n  \
+        cluster.toml:2: /etc/x is written already: because\n  \
+        cluster.toml:4: the base has a folder or device at /etc\n  \
+        cluster.toml:6: /etc/x/y cannot be below /etc/x, which is a file\n  \
+        cluster.toml:8: the base has no user `nobody`";
+    assert_eq!(message, wanted);
 }
 
 #[test]

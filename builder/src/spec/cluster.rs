@@ -289,6 +289,8 @@ pub struct ExtraFile {
     pub owner: String,
     /// The only node that receives the file; `None` for every node.
     pub node: Option<String>,
+    /// The place in the configuration, for example `cluster.toml:5`.
+    pub origin: String,
 }
 
 // Shows only the size of the content, which may be secret.

@@ -72,14 +72,21 @@ impl Complaints {
             return Ok(());
         }
         self.found.sort_by_key(|(place, _)| *place);
-        let told = self.found.drain(..).map(|(place, message)| match place {
-            Place::Option(option) => format!("{option}: {message}"),
-            Place::Default(table, name) => format!("default of {table}.{name}: {message}"),
-            Place::Line(line) => format!("{}:{line}: {message}", self.file),
-        });
+        let found = std::mem::take(&mut self.found).into_iter();
+        let complaints =
+            found.map(|(place, message)| format!("{}: {message}", self.located(place)));
         Err(Invalid {
-            complaints: told.collect(),
+            complaints: complaints.collect(),
         })
+    }
+
+    /// Returns the place as complaints name it.
+    pub(super) fn located(&self, place: Place) -> String {
+        match place {
+            Place::Option(option) => option.to_owned(),
+            Place::Default(table, name) => format!("default of {table}.{name}"),
+            Place::Line(line) => format!("{}:{line}", self.file),
+        }
     }
 }
 

@@ -97,6 +97,7 @@ pub(super) fn read(
             mode: u16::from_str_radix(table.text("mode").value, 8).unwrap_or(0),
             owner: table.text("owner").value.to_owned(),
             node,
+            origin: log.located(path.place),
         });
     }
     files
@@ -139,6 +140,9 @@ pub(super) fn path(path: &str) -> Result<(), String> {
     let covers_any = |(_, paths): &&(&str, &[&str])| paths.iter().any(|owned| covers(owned));
     match REFUSED.iter().find(covers_any) {
         Some((reason, _)) => Err(format!("`{path}` cannot be added: {reason}")),
+        None if !relative.contains('/') => Err(format!(
+            "`{path}` cannot be added: only the base's own directories and links are directly in /"
+        )),
         None => Ok(()),
     }
 }
