@@ -12,7 +12,7 @@ use super::complaints::{Complaints, Invalid, Place, Placed, wrong_type};
 use super::section::{Given, Kind, OPEN, Section, Setting};
 use super::settings::SECTIONS;
 use super::table::{Table, Value};
-use super::{etcd_flags, nearest, sizes, suggest};
+use super::{etcd_flags, nearest, sizes, subnet, suggest};
 
 /// The tables of a file. Each section that is not a list has exactly one, which may consist of defaults.
 pub(super) struct Document {
@@ -214,6 +214,12 @@ impl Reader<'_> {
             }
             (Kind::EtcdFlags, DeValue::Table(flags)) => {
                 Ok(Value::EtcdFlags(self.etcd_flags(flags)))
+            }
+            (Kind::Integer(range, _), other @ DeValue::String(text)) => {
+                let meant = subnet::prefix_length(text).filter(|number| range.contains(number));
+                let advice = meant.map(|number| format!("; write {number}"));
+                let message = wrong_type(label, kind.type_name(), other);
+                Err(message + &advice.unwrap_or_default())
             }
             (_, other) => Err(wrong_type(label, kind.type_name(), other)),
         };

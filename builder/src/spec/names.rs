@@ -1,14 +1,18 @@
 //! Checks of names for which other software has rules: hosts, users and interfaces.
 
-/// The names in every machine's `/etc/hosts`.
-const IN_EVERY_HOSTS_FILE: [&str; 7] = [
+/// The names in the `/etc/hosts` of Debian, Fedora and macOS.
+const IN_EVERY_HOSTS_FILE: [&str; 11] = [
     "localhost",
+    "localhost4",
+    "localhost6",
+    "broadcasthost",
     "ip6-localhost",
     "ip6-loopback",
     "ip6-localnet",
     "ip6-mcastprefix",
     "ip6-allnodes",
     "ip6-allrouters",
+    "ip6-allhosts",
 ];
 
 /// Returns whether every machine's `/etc/hosts` contains the name.
@@ -120,17 +124,31 @@ pub(super) fn user(name: &str) -> Result<(), String> {
     Err(format!("`{name}` is not a user name: {reason}"))
 }
 
-/// Returns whether the text is a valid user or group, as a name or a number.
+/// Returns whether the text is a valid user or group, as a name or a number. The largest number means "none".
 pub(super) fn account(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    (1..=32).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '.'])
+    let named = name.bytes().any(|byte| !byte.is_ascii_digit());
+    let sound = named || name.parse::<u32>().is_ok_and(|number| number != u32::MAX);
+    let plain = name.chars().all(allowed) && !name.starts_with(['-', '.']);
+    (1..=32).contains(&name.len()) && plain && sound
 }
 
-/// Checks the name of a network interface by the rules of the kernel.
+/// The names, without their number, of interfaces that exist only if a program creates them.
+const VIRTUAL: [&str; 21] = [
+    "bond", "br", "bridge", "can", "docker", "dummy", "gre", "ifb", "ip6tnl", "ipvlan", "macvlan",
+    "ppp", "sit", "tap", "team", "tun", "veth", "virbr", "vlan", "vxlan", "wg",
+];
+
+/// Checks the name of a network interface, which must be a physical one: nothing creates others on a node.
 pub(super) fn interface(name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let sound = (1..=15).contains(&name.len()) && name.chars().all(allowed);
-    if sound && !["lo", ".", ".."].contains(&name) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let kind = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if kind != name && VIRTUAL.contains(&kind) {
+        return Err(format!(
+            "`{name}` is a virtual interface, which nothing creates on a node; name a physical one such as eth0"
+        ));
+    }
+    if (1..=15).contains(&name.len()) && name.chars().all(allowed) && name != "lo" {
         return Ok(());
     }
     Err(format!(
@@ -157,7 +175,15 @@ mod tests {
         for name in ["pi", "_a", "a-1", &"u".repeat(32)] {
             assert_eq!(user(name), Ok(()));
         }
-        for name in ["eth0", "wlan0", "end0", "enx0123456789ab", "eth0.100"] {
+        for name in [
+            "eth0",
+            "wlan0",
+            "end0",
+            "enx0123456789ab",
+            "usb0",
+            "lan",
+            "br-lan",
+        ] {
             assert_eq!(interface(name), Ok(()));
         }
     }
@@ -176,6 +202,7 @@ mod tests {
             "12",
             "localhost",
             "ip6-localhost",
+            "broadcasthost",
             "root",
             "0x1",
             "a b",
@@ -215,7 +242,10 @@ mod tests {
         for name in ["", "lo", "..", "a/b", "eth0:1", "interface-name-16", "a b"] {
             assert!(interface(name).is_err(), "{name}");
         }
-        for name in ["", "-a", "a b", "a:b", "ä"] {
+        for kind in VIRTUAL {
+            assert!(interface(&format!("{kind}0")).is_err(), "{kind}");
+        }
+        for name in ["", "-a", "a b", "a:b", "ä", "4294967295", "99999999999"] {
             assert!(!account(name), "{name}");
         }
     }

@@ -15,23 +15,56 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     }
 }
 
+/// Returns the address of a text such as `fe80::1%eth0`.
+fn scoped(text: &str) -> Option<IpAddr> {
+    text.split_once('%')?.0.parse().ok()
+}
+
 fn unreadable(text: &str) -> String {
-    let before = |separator| {
-        let (address, _) = text.split_once(separator)?;
-        address.parse::<IpAddr>().is_ok().then_some(address)
-    };
-    if before('/').is_some() {
+    let has_prefix = text
+        .split_once('/')
+        .is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok());
+    if has_prefix {
         format!("`{text}`: write the address alone; the prefix is set in [network]")
-    } else if let Some(address) = before('%') {
+    } else if let Some(address) = scoped(text) {
         format!("`{text}`: write {address}; the interface is set in [network]")
+    } else if let Some(address) = without_zeros(text) {
+        format!("`{text}`: write {address}; some programs read a leading zero as octal")
     } else {
         format!("`{text}` is not an IP address")
     }
 }
 
+/// Returns the address if the text is an IPv4 address except for leading zeros.
+fn without_zeros(text: &str) -> Option<IpAddr> {
+    let part = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| part.parse())
+    };
+    let parts: Option<Result<Vec<u8>, _>> = text.split('.').map(part).collect();
+    let octets: [u8; 4] = parts?.ok()?.try_into().ok()?;
+    Some(octets.into())
+}
+
+/// Returns the prefix length that a text without the right type means: `"24"`, `"/24"` or a netmask.
+pub(super) fn prefix_length(text: &str) -> Option<u32> {
+    let mask = || match text.parse().ok()? {
+        IpAddr::V4(mask) => ipnet::ipv4_mask_to_prefix(mask).ok(),
+        IpAddr::V6(mask) => ipnet::ipv6_mask_to_prefix(mask).ok(),
+    };
+    let number = text.strip_prefix('/').unwrap_or(text).parse().ok();
+    number.or_else(|| mask().map(u32::from))
+}
+
 /// Checks the address of a node independently of its network.
 pub(super) fn check_node(text: &str) -> Result<(), String> {
-    address(text).map(drop)
+    match scoped(text) {
+        Some(address) if is_link_local(address) => Err(format!(
+            "`{text}` is a link-local address; give the node another one, as in fd00::50"
+        )),
+        _ => address(text).map(drop),
+    }
 }
 
 /// Parses an address with an optional prefix length.
@@ -56,7 +89,12 @@ pub(super) fn check_previous(text: &str) -> Result<(), String> {
 
 /// Checks the address of a name server.
 pub(super) fn check_server(text: &str) -> Result<(), String> {
-    let address = address(text)?;
+    let address = scoped(text).map_or_else(|| address(text), Ok)?;
+    if is_link_local(address) {
+        return Err(format!(
+            "name server {text} is a link-local address; give another one of it, as in fd00::1"
+        ));
+    }
     match special(address).filter(|_| !address.is_loopback()) {
         Some(meaning) => Err(format!("name server {address} is {meaning}")),
         None => Ok(()),
@@ -233,8 +271,18 @@ mod tests {
             ),
             (
                 "fe80::1%eth0",
-                "`fe80::1%eth0`: write fe80::1; the interface is set in [network]",
+                "`fe80::1%eth0` is a link-local address; give the node another one, as in fd00::50",
             ),
+            (
+                "fd00::1%eth0",
+                "`fd00::1%eth0`: write fd00::1; the interface is set in [network]",
+            ),
+            (
+                "192.168.000.050",
+                "`192.168.000.050`: write 192.168.0.50; some programs read a leading zero as octal",
+            ),
+            ("1..2.3", "`1..2.3` is not an IP address"),
+            ("192.168.0.256", "`192.168.0.256` is not an IP address"),
             (
                 "10.0.0.1/8",
                 "`10.0.0.1/8`: write the address alone; the prefix is set in [network]",
@@ -263,6 +311,14 @@ mod tests {
             ("0.0.0.0", "name server 0.0.0.0 is the unspecified address"),
             ("::", "name server :: is the unspecified address"),
             ("224.0.0.1", "name server 224.0.0.1 is a multicast address"),
+            (
+                "fe80::1%eth0",
+                "name server fe80::1%eth0 is a link-local address; give another one of it, as in fd00::1",
+            ),
+            (
+                "fe80::1",
+                "name server fe80::1 is a link-local address; give another one of it, as in fd00::1",
+            ),
         ] {
             assert_eq!(check_server(text), Err(wanted.to_owned()));
         }

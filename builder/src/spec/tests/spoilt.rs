@@ -118,7 +118,22 @@ prefix = 24 → prefix = 0
     8: `prefix` must be from 1 to 128 bits, not 0
 
 prefix = 24 → prefix = "24"
+    8: `prefix` must be an integer, not a string; write 24
+
+prefix = 24 → prefix = "255.255.255.0"
+    8: `prefix` must be an integer, not a string; write 24
+
+prefix = 24 → prefix = "255.0.255.0"
     8: `prefix` must be an integer, not a string
+
+"wlan0" → "br0"
+    7: `br0` is a virtual interface, which nothing creates on a node; name a physical one such as eth0
+
+"wlan0" → "wlan0.100"
+    7: `wlan0.100` is not an interface name such as eth0 or wlan0
+
+gateway = "10.1.2.1" → gateway = "fe80::1%wlan0"
+    9: `fe80::1%wlan0`: write fe80::1; the interface is set in [network]
 
 gateway = "10.1.2.1" → gateway = "10.1.2"
     9: `10.1.2` is not an IP address
@@ -285,6 +300,9 @@ path = "/etc/motd" → path = "/etc/etcd/pki/ca.crt"
 path = "/etc/motd" → path = "/var/run/motd"
     45: `/var/run/motd` cannot be added: it is a link to /run, which a mount hides
 
+path = "/etc/motd" → path = "/lib"
+    45: `/lib` cannot be added: only the base's own directories and links are directly in /
+
 path = "/etc/motd" → path = "/var/lock/motd"
     45: `/var/lock/motd` cannot be added: it is a link into /run, which a mount hides
 
@@ -314,6 +332,9 @@ source = "motd" → source = "motd"\ncontent = ""
 
 "0600" → 600
     50: `mode` must be a string, not an integer
+
+"root:adm" → "4294967295:adm"
+    51: `4294967295:adm` is not an owner: write user:group, as in "root:root"
 
 "root:adm" → "root"
     51: `root` is not an owner: write user:group, as in "root:root"
