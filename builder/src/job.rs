@@ -110,7 +110,7 @@ impl Job {
             true => SignedModels::ByCommandLine,
             false => SignedModels::Refused,
         };
-        let context = format!("inspecting {}", verified.path().display());
+        let context = format!("inspecting {}", verified.source());
         let (recipe, image) = open(&verified, wanted, &recipes, signed).context(context)?;
         let base = Base {
             recipe,

@@ -5,8 +5,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use bzip2::bufread::MultiBzDecoder;
 
+use super::gzip::GzipDecoder;
 use super::xz::XzDecoder;
 
 /// Compressions an image or archive may have.
@@ -15,9 +16,9 @@ pub(super) enum Format {
     Xz,
     Zstd,
     Gzip,
-    /// Recognized only to be refused by name.
-    Zip,
     Bzip2,
+    /// An archive whose directory is at its end, so that [`Decoder`] passes it through.
+    Zip,
     /// Any other content, passed through unchanged.
     Raw,
 }
@@ -52,7 +53,8 @@ impl Format {
 pub(super) enum Decoder<R: BufRead> {
     Xz(Box<XzDecoder<R>>),
     Zstd(zstd::stream::read::Decoder<'static, R>),
-    Gzip(Box<MultiGzDecoder<R>>),
+    Gzip(Box<GzipDecoder<R>>),
+    Bzip2(Box<MultiBzDecoder<R>>),
     Raw(R),
 }
 
@@ -62,8 +64,9 @@ impl<R: BufRead> Decoder<R> {
         Ok(match Format::sniff(source.fill_buf()?) {
             Format::Xz => Self::Xz(Box::new(XzDecoder::new(source, threads)?)),
             Format::Zstd => Self::Zstd(zstd::stream::read::Decoder::with_buffer(source)?),
-            Format::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(source))),
-            Format::Zip | Format::Bzip2 | Format::Raw => Self::Raw(source),
+            Format::Gzip => Self::Gzip(Box::new(GzipDecoder::new(source))),
+            Format::Bzip2 => Self::Bzip2(Box::new(MultiBzDecoder::new(source))),
+            Format::Zip | Format::Raw => Self::Raw(source),
         })
     }
 
@@ -72,6 +75,7 @@ impl<R: BufRead> Decoder<R> {
             Self::Xz(decoder) => decoder.into_inner(),
             Self::Zstd(decoder) => decoder.finish(),
             Self::Gzip(decoder) => decoder.into_inner(),
+            Self::Bzip2(decoder) => decoder.into_inner(),
             Self::Raw(source) => source,
         }
     }
@@ -83,6 +87,7 @@ impl<R: BufRead> Read for Decoder<R> {
             Self::Xz(decoder) => decoder.read(buffer),
             Self::Zstd(decoder) => decoder.read(buffer),
             Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Bzip2(decoder) => decoder.read(buffer),
             Self::Raw(source) => source.read(buffer),
         }
     }
@@ -103,6 +108,12 @@ mod tests {
         zstd::encode_all(data, 1).unwrap()
     }
 
+    fn bzip2(data: &[u8]) -> Vec<u8> {
+        let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        writer.write_all(data).unwrap();
+        writer.finish().unwrap()
+    }
+
     fn unpacked(source: &[u8]) -> io::Result<Vec<u8>> {
         let mut output = Vec::new();
         Decoder::new(source, 1)?.read_to_end(&mut output)?;
@@ -111,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_member_and_frame_is_decoded() {
-        for pack in [gzip, zstd] {
+        for pack in [gzip, zstd, bzip2] {
             assert_eq!(
                 unpacked(&[pack(b"one"), pack(b"two")].concat()).unwrap(),
                 b"onetwo"
@@ -121,12 +132,19 @@ mod tests {
 
     #[test]
     fn truncation_and_garbage_are_errors() {
-        for pack in [gzip, zstd] {
+        for pack in [gzip, zstd, bzip2] {
             let whole = pack(b"some words, some words, some other words");
             unpacked(&whole[..whole.len() - 1]).expect_err("cut off");
-            unpacked(&[&whole[..], b"garbage"].concat()).expect_err("garbage");
-            unpacked(&[&whole[..], b"g"].concat()).expect_err("garbage");
+            for garbage in [&b"garbage"[..], b"g", b"\0g", b"\0\x1f\x8b"] {
+                unpacked(&[&whole[..], garbage].concat()).expect_err("garbage");
+            }
         }
+    }
+
+    #[test]
+    fn zeros_after_gzip_are_padding() {
+        let padded = [gzip(b"one"), gzip(b"two"), vec![0; 600]].concat();
+        assert_eq!(unpacked(&padded).unwrap(), b"onetwo");
     }
 
     #[test]

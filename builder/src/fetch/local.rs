@@ -14,7 +14,6 @@ use super::digest::Digested;
 use super::image;
 use super::record::{RECORD, Record, State};
 use super::sums::digest_beside;
-use super::unpack::supported;
 use super::verified::{Pin, Promise, Seen, Verified};
 use crate::failure::Kind;
 use crate::hex;
@@ -22,7 +21,6 @@ use crate::hex;
 /// Returns a raw image in place; unpacks a compressed one into the cache under its digest.
 pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     let format = format(path)?;
-    supported(path, format)?;
     let cache = Cache::open(options.cache)?;
     let mut promise = Promise {
         packed: sidecar(path)?,

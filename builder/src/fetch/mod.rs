@@ -35,10 +35,12 @@ mod verified;
 
 // Unpack
 mod decode;
+mod gzip;
 mod image;
 mod sparse;
 mod unpack;
 mod xz;
+mod zipped;
 
 // Keep
 mod age;

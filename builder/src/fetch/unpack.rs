@@ -19,7 +19,7 @@ use super::decode::{Decoder, Format};
 use super::digest::{DigestReader, Digested, Digester};
 use super::sparse::SparseWriter;
 use super::verified::Seen;
-
+use super::zipped;
 use crate::failure::Kind;
 use crate::holes::HOLE;
 use crate::progress::Task;
@@ -43,21 +43,36 @@ pub(super) fn unpack(
     threads: usize,
     task: &mut dyn Task,
 ) -> Result<Seen> {
+    let limit = size.unwrap_or(LARGEST_IMAGE);
+    let seen = match Format::of(File::open(source)?)? {
+        Format::Zip => zipped::unpack(source, target, limit, task)?,
+        _ => stream(source, target, limit, threads, task)?,
+    };
+    match seen.raw.size > limit {
+        true => Err(too_long(source, size)),
+        false => Ok(seen),
+    }
+}
+
+/// Unpacks at most `limit` bytes and one more; the rest of a longer image is read for the digest alone.
+fn stream(
+    source: &Path,
+    target: &Temporary,
+    limit: u64,
+    threads: usize,
+    task: &mut dyn Task,
+) -> Result<Seen> {
     let file = File::open(source)?.into_file();
     task.total(file.metadata().map_or(0, |metadata| metadata.len()));
-    let mut reader = BufReader::with_capacity(256 << 10, DigestReader::watched(file, task));
-    let start = reader
-        .fill_buf()
-        .map_err(|error| unreadable(source, error))?;
-    supported(source, Format::sniff(start))?;
+    let reader = BufReader::with_capacity(256 << 10, DigestReader::watched(file, task));
     let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, error))?;
-    let limit = size.unwrap_or(LARGEST_IMAGE);
     let mut bounded = (&mut decoder).take(limit + 1);
     let raw = pump(&mut bounded, target, |error| unreadable(source, error))?;
-    if raw.size > limit {
-        return Err(too_long(source, size));
-    }
-    let packed = drain(decoder.into_inner(), source)?;
+    let source_left = decoder.into_inner();
+    let packed = match raw.size > limit {
+        true => source_left.into_inner().drain()?,
+        false => drain(source_left, source)?,
+    };
     Ok(Seen { packed, raw })
 }
 
@@ -82,7 +97,7 @@ fn drain<R: Read>(mut reader: BufReader<DigestReader<'_, R>>, source: &Path) -> 
 }
 
 /// Moves everything from `decoder` to `target` and returns its digest.
-fn pump(
+pub(super) fn pump(
     decoder: &mut impl Read,
     target: &Temporary,
     explain: impl Fn(io::Error) -> anyhow::Error,
@@ -142,7 +157,7 @@ fn fill(decoder: &mut impl Read, mut chunk: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(chunk)
 }
 
-const HINT: &str = "the file is damaged or incomplete: fetch it again and compare its digest with the published one";
+pub(super) const HINT: &str = "the file is damaged or incomplete: fetch it again and compare its digest with the published one";
 
 /// Creates the error for an image that is too long: a few bytes can unpack to more than any disk holds.
 fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
@@ -162,7 +177,7 @@ fn too_long(source: &Path, size: Option<u64>) -> anyhow::Error {
 }
 
 /// Creates the error for a failed disk or for data that is not in the expected format.
-fn unreadable(source: &Path, error: io::Error) -> anyhow::Error {
+pub(super) fn unreadable(source: &Path, error: io::Error) -> anyhow::Error {
     if error.raw_os_error().is_some() {
         return anyhow!(error).context(format!("reading {}", source.display()));
     }
@@ -171,20 +186,13 @@ fn unreadable(source: &Path, error: io::Error) -> anyhow::Error {
         io::ErrorKind::Unsupported => {
             Kind::Unsupported.error(what, "unpack it with `xz -d` and give the raw image")
         }
+        _ if error.to_string() == ZSTD_TOO_BIG => Kind::Unsupported.error(
+            what,
+            "unpack it with `zstd -d --long=31` and give the raw image",
+        ),
         _ => Kind::Corrupt.error(what, HINT),
     }
 }
 
-/// Refuses compressions that are recognized but not supported.
-pub(super) fn supported(path: &Path, format: Format) -> Result<()> {
-    let name = match format {
-        Format::Zip => "zip",
-        Format::Bzip2 => "bzip2",
-        Format::Xz | Format::Zstd | Format::Gzip | Format::Raw => return Ok(()),
-    };
-    let what = format!("{} is a {name} archive", path.display());
-    Err(Kind::Unsupported.error(
-        what,
-        "unpack it first; xz, zstd, gzip and raw images are read as they are",
-    ))
-}
+/// The message of zstd's error about a window of more than 128 MiB, which has no code of its own in `std::io`.
+const ZSTD_TOO_BIG: &str = "Frame requires too much memory for decoding";

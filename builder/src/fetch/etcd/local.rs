@@ -126,9 +126,11 @@ fn open(
         });
     }
     match Format::sniff(&bytes) {
-        Format::Gzip | Format::Xz | Format::Zstd => unpacked::kept(&entry()?, || {
-            archive::unpack(Decoder::new(&bytes[..], 1)?, Layout::Release, name)
-        }),
+        Format::Gzip | Format::Xz | Format::Zstd | Format::Bzip2 => {
+            unpacked::kept(&entry()?, || {
+                archive::unpack(Decoder::new(&bytes[..], 1)?, Layout::Release, name)
+            })
+        }
         _ => {
             let what = format!(
                 "{} is neither a compressed tarball, a Debian package nor a program",
