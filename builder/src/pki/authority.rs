@@ -1,11 +1,15 @@
 //! The CA, created once, stored, and used to sign. Only this file handles its key, which otherwise exists only on disk.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use anyhow::Context as _;
+use rcgen::{
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    SigningKey as _,
+};
 use zeroize::Zeroizing;
 
 use super::store::{Reader, Store};
 use super::x509::{self, Facts};
-use super::{keys, refused};
+use super::{issue, keys, refused, trial};
 use crate::date::date;
 use crate::spec::Cluster;
 
@@ -84,9 +88,13 @@ impl Authority {
         })
     }
 
-    /// Signs a certificate for a key.
+    /// Signs a certificate for a key. Its issuer is the CA's subject byte for byte.
     pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> anyhow::Result<String> {
-        Ok(params.signed_by(key, &self.issuer)?.pem())
+        let draft = params.signed_by(key, &self.issuer)?;
+        let sign = |bytes: &[u8]| self.issuer.key().sign(bytes);
+        let signed = issue::with_issuer(draft.der(), &self.facts.subject, sign);
+        let der = signed.context("reading the new certificate")??;
+        Ok(x509::to_pem(&der))
     }
 
     /// Stages the files that the state directory lacks, the key first.
@@ -105,11 +113,10 @@ impl Authority {
             return Err(refused(&path, "is not the certificate of ca.key", RESTORE));
         }
         if !facts.is_authority {
-            return Err(refused(
-                &path,
-                "may not sign certificates",
-                "put a CA certificate there",
-            ));
+            return Err(refused(&path, "may not sign certificates", OWN));
+        }
+        if let Some(what) = trial::fault(&facts.der, now) {
+            return Err(refused(&path, &what, OWN));
         }
         if facts.certificate.not_after <= now {
             return Err(refused(
@@ -118,10 +125,15 @@ impl Authority {
                 format!("for a new CA, {RENEW}"),
             ));
         }
-        let issuer = Issuer::from_ca_cert_pem(pem, key)?;
+        // Its subject is put into every certificate afterwards.
+        let mut params = CertificateParams::default();
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        if let Some(id) = &facts.key_id {
+            params.key_identifier_method = KeyIdMethod::PreSpecified(id.clone());
+        }
         Ok(Self {
             facts,
-            issuer,
+            issuer: Issuer::new(params, key),
             unsaved: Vec::new(),
         })
     }
@@ -141,5 +153,7 @@ impl Authority {
 /// Nodes trust only one CA, so all must change at once. The seed remains, and with it the identities of the nodes.
 const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the state folder, build, and flash every \
                      node at once";
+const OWN: &str = "put the certificate and the key of a root CA for servers and clients there, or remove \
+                   both, and the build makes a CA";
 const RESTORE: &str =
     "restore ca.crt and ca.key from your backup, or name another folder with --state";

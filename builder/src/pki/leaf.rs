@@ -8,7 +8,8 @@ use super::authority::Authority;
 use super::certs::KeyPair;
 use super::store::Reader;
 use super::x509::{self, Facts, Usage};
-use super::{keys, refused};
+use super::{keys, refused, trial};
+use crate::failure::Kind;
 use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, Node};
 
@@ -118,6 +119,11 @@ impl Profile {
         let pem = authority.sign(&params, &key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
+        let ca = &authority.facts.der;
+        trial::verify(&facts.der, ca, self.usage, &self.sans, now).map_err(|reason| {
+            let message = format!("no client would accept {}.crt: {reason}", self.file);
+            Kind::Usage.error(message, OWN_LIMITS)
+        })?;
         Ok(KeyPair {
             certificate: facts.certificate,
             key: Secret::new(key.serialize_pem()),
@@ -226,5 +232,7 @@ fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
 
 const REMOVE: &str =
     "restore it from your backup, or remove the .crt and the .key to have them issued anew";
+const OWN_LIMITS: &str =
+    "use a CA that allows the names of all nodes, `localhost` and their addresses";
 const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \
                        certificates below it first";

@@ -18,10 +18,12 @@ mod authority;
 mod derive;
 mod host_key;
 mod identity;
+mod issue;
 mod keys;
 mod leaf;
 mod modes;
 mod store;
+mod trial;
 mod x509;
 
 use std::path::Path;

@@ -1,12 +1,15 @@
 //! Reads the content of a certificate from its PEM, with a parser independent of the library that wrote it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 
 use super::certs::Certificate;
+use super::trial;
 use crate::hex;
 use crate::spec::KeyKind;
 
@@ -18,6 +21,10 @@ pub(super) struct Facts {
     pub(super) der: Vec<u8>,
     /// The common name of the subject.
     pub(super) common_name: String,
+    /// The whole subject, encoded.
+    pub(super) subject: Vec<u8>,
+    /// The subject key identifier, if it has one.
+    pub(super) key_id: Option<Vec<u8>>,
     /// The public key, in the same form as in the key pair.
     pub(super) public_key: Vec<u8>,
     /// The kind of the key, if it is supported.
@@ -64,8 +71,10 @@ pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
     let Ok((_, authority)) = X509Certificate::from_der(&authority.der) else {
         return false;
     };
-    leaf.issuer() == authority.subject()
-        && leaf.verify_signature(Some(authority.public_key())).is_ok()
+    let key = &authority.public_key().subject_public_key.data;
+    let (signed, signature) = (leaf.tbs_certificate.as_ref(), &leaf.signature_value.data);
+    leaf.issuer().as_raw() == authority.subject().as_raw()
+        && trial::is_signature(key, signed, signature)
 }
 
 /// Returns when the validity of a certificate in DER form ends, in seconds since 1970.
@@ -91,11 +100,33 @@ fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
         },
         der: der.to_vec(),
         common_name: common_name.unwrap_or_default().to_owned(),
+        subject: x509.subject().as_raw().to_vec(),
+        key_id: key_id(x509),
         public_key: key.subject_public_key.data.to_vec(),
         key_kind: key.parsed().ok().and_then(|key| key_kind(&key)),
         usage: usage(x509)?,
         is_authority: is_authority(x509)?,
     })
+}
+
+fn key_id(x509: &X509Certificate<'_>) -> Option<Vec<u8>> {
+    let ids = x509.iter_extensions();
+    let mut ids = ids.filter_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        _ => None,
+    });
+    ids.next()
+}
+
+/// Returns the certificate as PEM (RFC 7468).
+pub(super) fn to_pem(der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for line in base64.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
 }
 
 fn alternative_names(x509: &X509Certificate<'_>) -> Option<Vec<String>> {

@@ -14,6 +14,7 @@ mod changes;
 mod interrupted;
 mod judge;
 mod judged;
+mod own_ca;
 mod spoilt;
 
 /// The current time in the tests: 2026-01-01 00:00:00 UTC.

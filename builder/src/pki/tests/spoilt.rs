@@ -118,11 +118,7 @@ fn unreadable() {
         ("ca.crt", &b"hello"[..], "is not a PEM file"),
         ("ca.crt", b"", "is not a PEM file"),
         ("ca.key", b"\xff\xfe", "is not a PEM file"),
-        (
-            "ca.key",
-            b"hello",
-            "holds no unencrypted private key in PEM form",
-        ),
+        ("ca.key", b"hello", "holds no private key in PEM form"),
         (
             "admin.crt",
             b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -131,7 +127,7 @@ fn unreadable() {
         (
             "nodes/etcd1/peer.key",
             b"hello",
-            "holds no unencrypted private key in PEM form",
+            "holds no private key in PEM form",
         ),
         ("seed", b"0123", "is not 64 hexadecimal digits"),
         (
