@@ -92,8 +92,12 @@ fn wifi(wifi: &Wifi) -> Value {
     json!({
         // The name as a list of byte values, which needs no escapes (nm-settings-keyfile(5)).
         "ssid_bytes": bytes.concat(),
-        "psk": keyfile_escaped(&String::from_utf8_lossy(wifi.password.reveal())),
+        "psk": wifi.password.as_ref().map(|password| {
+            keyfile_escaped(&String::from_utf8_lossy(password.reveal()))
+        }),
         "country": wifi.country,
+        "hidden": wifi.hidden,
+        "wpa3": wifi.wpa3,
     })
 }
 

@@ -96,6 +96,40 @@ fn unpackable(error: std::io::Error) -> minijinja::Error {
 mod tests {
     use super::*;
 
+    /// Returns the part of a Wi-Fi profile between the name of its network and its address.
+    fn wifi_profile(psk: Option<&str>, hidden: bool, wpa3: bool) -> String {
+        let overlays = Overlays::default();
+        let wifi = minijinja::context! { ssid_bytes => "104;105;", psk, hidden, wpa3 };
+        let network = minijinja::context! { interface => "wlan0", wifi, prefix => 24, gateway => (), dns => () };
+        let node = minijinja::context! { address => "10.0.0.2", previous => () };
+        let values = minijinja::context! {
+            network, node, connection_uuid => "x", ipv6 => false,
+            cluster => minijinja::context! { domain => "lan" },
+        };
+        let template = overlays.text("network", "nmconnection").unwrap();
+        let profile = Renderer::with(values, &overlays).text(&template).unwrap();
+        let (_, rest) = profile.split_once("ssid=104;105;\n").unwrap();
+        rest.split_once("[ipv4]\n").unwrap().0.to_owned()
+    }
+
+    #[test]
+    fn wifi_profiles_match_the_network() {
+        for (profile, expected) in [
+            (
+                wifi_profile(Some("secret"), false, false),
+                "\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=secret\n\n",
+            ),
+            (
+                wifi_profile(Some("secret"), true, true),
+                "hidden=true\n\n[wifi-security]\nkey-mgmt=sae\npsk=secret\n\n",
+            ),
+            (wifi_profile(None, false, false), "\n"),
+            (wifi_profile(None, true, false), "hidden=true\n\n"),
+        ] {
+            assert_eq!(profile, expected);
+        }
+    }
+
     #[test]
     fn switches_are_rendered_as_the_shell_compares_them() {
         let overlays = Overlays::default();

@@ -72,15 +72,19 @@ impl Network {
     }
 }
 
-/// A WPA-PSK wireless network.
+/// A wireless network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wifi {
     /// Network name, 1–32 bytes.
     pub ssid: String,
-    /// Passphrase (8–63 characters) or 64 hexadecimal digits.
-    pub password: Secret,
+    /// Passphrase (8–63 characters) or 64 hexadecimal digits; `None` for an open network.
+    pub password: Option<Secret>,
     /// ISO 3166-1 alpha-2 country code in upper case, which the radio requires.
     pub country: String,
+    /// Whether the network does not announce its name.
+    pub hidden: bool,
+    /// Whether the network accepts WPA3 only.
+    pub wpa3: bool,
 }
 
 /// Access to the nodes.

@@ -51,14 +51,18 @@ sections! {
         "dns": List(&Text(subnet::check_server)), Default(r#"["1.1.1.1"]"#);
     }
 
-    /// A wireless network with WPA-PSK.
+    /// A wireless network with a password, or an open one.
     "[network.wifi]" {
         /// The network's name.
         "ssid": Text(wifi::ssid), Required(r#""network name""#);
-        /// The passphrase of 8 to 63 characters, or the key as 64 hexadecimal digits.
+        /// The passphrase of 8 to 63 characters, the key as 64 hexadecimal digits, or `"none"` for an open network.
         "password": Text(wifi::password), Required(r#""correct horse battery""#);
         /// The country as two capital letters (ISO 3166), without which the radio stays off.
         "country": Text(wifi::country), Required(r#""DE""#);
+        /// Whether the network does not announce its name.
+        "hidden": Switch, Default("false");
+        /// Whether the network accepts WPA3 (SAE) only. Otherwise a node uses WPA2, which mixed networks accept as well.
+        "wpa3": Switch, Default("false");
     }
 
     /// One member of the cluster; repeat the table for each. Choose an odd number: 3 members tolerate the loss of 1,

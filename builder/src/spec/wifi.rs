@@ -27,12 +27,23 @@ pub(super) fn read(
         );
         log.add(interface.place, message);
     }
+    let password = table.optional("password")?;
+    let (open, wpa3) = (password.value == OPEN, table.switch("wpa3"));
+    if open && wpa3 {
+        let message = "`password` is \"none\", but a network with WPA3 has one";
+        log.add(password.place, message);
+    }
     Some(Wifi {
         ssid: table.optional("ssid")?.value.to_owned(),
-        password: Secret::new(table.optional("password")?.value),
+        password: (!open).then(|| Secret::new(password.value)),
         country: table.optional("country")?.value.to_owned(),
+        hidden: table.switch("hidden"),
+        wpa3,
     })
 }
+
+/// The password of an open network, which is too short for WPA.
+const OPEN: &str = "none";
 
 pub(super) fn ssid(ssid: &str) -> Result<(), String> {
     if (1..=32).contains(&ssid.len()) && !ssid.chars().any(char::is_control) {
@@ -46,11 +57,12 @@ pub(super) fn password(password: &str) -> Result<(), String> {
     let printable = password.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     let hex = password.bytes().all(|byte| byte.is_ascii_hexdigit());
     match password.len() {
+        _ if password == OPEN => Ok(()),
         8..=63 if printable => Ok(()),
         64 if hex => Ok(()),
         8..=64 => Err("`password` must be printable ASCII, or 64 hexadecimal digits".to_owned()),
         length => Err(format!(
-            "`password` has {length} characters; WPA asks for 8 to 63"
+            "`password` has {length} characters; WPA asks for 8 to 63 (\"none\" for an open network)"
         )),
     }
 }
