@@ -54,7 +54,7 @@ fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
 
 /// Reads a file that the user named; a failure is a usage error.
 fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
-    let text = std::fs::read_to_string(path).with_context(|| {
+    let text = text(path).with_context(|| {
         Kind::Usage.context(
             format!("reading {}", path.display()),
             format!("name a readable text file with {option}"),
@@ -64,6 +64,24 @@ fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
         path: path.to_owned(),
         text,
     })
+}
+
+/// Reads a text in UTF-8, or in UTF-16 as Windows PowerShell writes it. A byte order mark is not part of the text.
+fn text(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks();
+        let units = pairs.iter().copied().map(unit);
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        text.ok().filter(|_| rest.is_empty())
+    };
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(str::to_owned),
+        rest => std::str::from_utf8(rest).ok().map(str::to_owned),
+    };
+    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
 /// Returns the user's public keys, sorted by file name. Unreadable files are skipped.
@@ -79,7 +97,7 @@ fn home_keys(home: &Path) -> Vec<TextFile> {
     paths
         .into_iter()
         .filter_map(|path| {
-            let text = fs_err::read_to_string(&path).ok()?;
+            let text = text(&path).ok()?;
             Some(TextFile { path, text })
         })
         .collect()
@@ -117,6 +135,31 @@ mod tests {
             .map(|file| file.text)
             .collect();
         assert_eq!(texts, ["id_a.pub", "id_b.pub"]);
+    }
+
+    #[test]
+    fn texts_of_windows_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pub");
+        let utf_16 = |unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            "\u{feff}ä key".encode_utf16().flat_map(unit).collect()
+        };
+        for bytes in [
+            "ä key".into(),
+            "\u{feff}ä key".into(),
+            utf_16(u16::to_le_bytes),
+            utf_16(u16::to_be_bytes),
+        ] {
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(text(&path).unwrap(), "ä key");
+        }
+        for bytes in [&b"\xff\xfea"[..], b"\xff\xfe\x00\xd8", b"\xe4"] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(
+                text(&path).unwrap_err().to_string(),
+                "it is not text in UTF-8"
+            );
+        }
     }
 
     #[test]

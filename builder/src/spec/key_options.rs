@@ -22,7 +22,15 @@ pub(super) fn check(options: &str) -> Result<(), &'static str> {
         rest = match after.strip_prefix('=') {
             None if is_switch || has(FLAGS, &name) => after,
             None if has(VALUES, &name) => return Err("one of them needs a value"),
-            Some(value) if has(VALUES, &name) => after_quotes(value)?,
+            Some(text) if has(VALUES, &name) => {
+                let (value, after) = quoted(text)?;
+                if !is_sound(&name, value) {
+                    return Err("a value is not one that its option takes");
+                }
+                after
+            }
+            // Sshd skips superfluous commas.
+            None if name.is_empty() => after,
             _ => return Err("it does not know one of them"),
         };
         if has(ONCE, &name) && seen.contains(&name) {
@@ -31,25 +39,65 @@ pub(super) fn check(options: &str) -> Result<(), &'static str> {
         seen.push(name);
         rest = match rest.strip_prefix(',') {
             Some(more) => more,
-            None if rest.is_empty() => return Ok(()),
+            None if rest.is_empty() => break,
             None => return Err("they are not separated by commas"),
         };
     }
+    let given = |name: &str| seen.iter().any(|known| known == name);
+    if given("principals") && !given("cert-authority") {
+        return Err("`principals` is for the key of a CA, after `cert-authority`");
+    }
+    Ok(())
 }
 
 fn has(names: &str, name: &str) -> bool {
     names.split(' ').any(|known| known == name)
 }
 
-/// Returns the text after a value in double quotes.
-fn after_quotes(text: &str) -> Result<&str, &'static str> {
+/// Returns whether the option takes the value.
+fn is_sound(option: &str, value: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = |text: &str| text == "*" || text.parse::<u16>().is_ok_and(|port| port > 0);
+    match option {
+        "permitopen" => place(value).is_some_and(|(_, given)| port(given)),
+        "permitlisten" => port(place(value).map_or(value, |(_, given)| given)),
+        "environment" => value.split_once('=').is_some_and(|(name, _)| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            !name.is_empty() && name.chars().all(plain)
+        }),
+        "tunnel" => value == "any" || value.split(':').all(|it| it == "any" || digits(it)),
+        "expiry-time" => is_time(value.strip_suffix('Z').unwrap_or(value)),
+        _ => true,
+    }
+}
+
+/// Returns host and port of `host:port` or `[host]:port`.
+fn place(text: &str) -> Option<(&str, &str)> {
+    match text.strip_prefix('[') {
+        Some(rest) => rest.split_once("]:"),
+        None => text.split_once(':'),
+    }
+}
+
+/// Returns whether the text is a time as `YYYYMMDD`, also followed by `HHMM` or `HHMMSS`.
+fn is_time(text: &str) -> bool {
+    let within = |at: usize, most: u32, least: u32| {
+        let part = text.get(at..at + 2).map(str::parse::<u32>);
+        part.is_none_or(|number| number.is_ok_and(|number| (least..=most).contains(&number)))
+    };
+    let plain = [8, 12, 14].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain && within(4, 12, 1) && within(6, 31, 1) && within(8, 23, 0) && within(10, 59, 0)
+}
+
+/// Returns a value in double quotes and the text after it.
+fn quoted(text: &str) -> Result<(&str, &str), &'static str> {
     let text = text
         .strip_prefix('"')
         .ok_or("a value must be in double quotes, as in from=\"10.0.0.1\"")?;
     let mut escaped = false;
     for (at, c) in text.char_indices() {
         if c == '"' && !escaped {
-            return Ok(&text[at + 1..]);
+            return Ok((&text[..at], &text[at + 1..]));
         }
         escaped = c == '\\' && !escaped;
     }
@@ -79,7 +127,15 @@ mod tests {
             ),
             ("nopty", "it does not know one of them"),
             ("no-restrict", "it does not know one of them"),
-            ("no-pty,", "it does not know one of them"),
+            ("no-pty,no-dance", "it does not know one of them"),
+            (
+                "principals=\"a\"",
+                "`principals` is for the key of a CA, after `cert-authority`",
+            ),
+            (
+                "permitopen=\"nowhere\"",
+                "a value is not one that its option takes",
+            ),
             ("pty=\"yes\"", "it does not know one of them"),
             ("command", "one of them needs a value"),
             ("command=\"a", "a double quote is not closed"),

@@ -33,19 +33,35 @@ pub(super) fn checked_bare(line: &str) -> Result<String, String> {
     }
 }
 
+/// Marks of other formats of keys, and the advice for each.
+const OTHER_FORMATS: [(&str, &str); 5] = [
+    (
+        "PRIVATE KEY",
+        "that is a private key; give its public half, the file that ends in .pub",
+    ),
+    (
+        "PuTTY-User-Key-File",
+        "that is a private key of PuTTY; give the line that `puttygen -L FILE` prints",
+    ),
+    (
+        "---- BEGIN SSH2 PUBLIC KEY",
+        "that key is in the format of RFC 4716; convert it with ssh-keygen -i -f FILE",
+    ),
+    (
+        "-----BEGIN RSA PUBLIC KEY",
+        "that key is in PEM format; convert it with ssh-keygen -i -m PEM -f FILE",
+    ),
+    (
+        "-----BEGIN PUBLIC KEY",
+        "that key is in PEM format; convert it with ssh-keygen -i -m PKCS8 -f FILE",
+    ),
+];
+
 /// Returns the options and the key of a line. Like sshd, it first tries the line as a key without options.
 fn parsed(line: &str) -> Result<(&str, String), String> {
     let line = line.trim();
-    if line.contains("PRIVATE KEY") || line.starts_with("PuTTY-User-Key-File") {
-        return Err(
-            "that is a private key; give its public half, the file that ends in .pub".to_owned(),
-        );
-    }
-    if line.starts_with("---- BEGIN SSH2 PUBLIC KEY") {
-        return Err(
-            "that key is in the format of RFC 4716; convert it with ssh-keygen -i -f FILE"
-                .to_owned(),
-        );
+    if let Some((_, advice)) = OTHER_FORMATS.iter().find(|(mark, _)| line.contains(mark)) {
+        return Err((*advice).to_owned());
     }
     if line.contains(['\n', '\r']) {
         return Err("a public key is one line; give several keys as several entries".to_owned());
@@ -155,7 +171,15 @@ mod tests {
             ),
             (
                 "PuTTY-User-Key-File-3: ssh-ed25519",
-                "that is a private key; give its public half, the file that ends in .pub",
+                "that is a private key of PuTTY; give the line that `puttygen -L FILE` prints",
+            ),
+            (
+                "-----BEGIN RSA PUBLIC KEY-----",
+                "that key is in PEM format; convert it with ssh-keygen -i -m PEM -f FILE",
+            ),
+            (
+                "-----BEGIN PUBLIC KEY-----",
+                "that key is in PEM format; convert it with ssh-keygen -i -m PKCS8 -f FILE",
             ),
         ] {
             assert_eq!(checked(line), Err(wanted.to_owned()));

@@ -102,6 +102,11 @@ const UPDATE: [&str; 3] = ["apt-get", "update", "-q"];
 const UNPACK: &str = "mkdir -p target/judges && cd target/judges && apt-get download -q cloud-init \
     && dpkg-deb -x cloud-init_*.deb . && rm cloud-init_*.deb";
 
+/// A script that unpacks sshd, which decides about keys. An installed one would serve this machine.
+const UNPACK_SSHD: &str = "mkdir -p target/judges && cd target/judges \
+    && apt-get download -q openssh-server libwrap0 \
+    && for each in openssh-server_*.deb libwrap0_*.deb; do dpkg-deb -x $each . && rm $each; done";
+
 /// The command that compiles snapd, the checker of Ubuntu Core's seeds, once, with an unpacked compiler (90 MB, a minute).
 const WITNESS: [&str; 2] = ["tests/support/judge/snapd/build.sh", "target/judges/snapd"];
 
@@ -118,6 +123,9 @@ fn witnesses() -> Outcome {
         .is_file()
     {
         unpack(&["-euc", UNPACK])?;
+    }
+    if !found("/usr/sbin/sshd") && !root().join("target/judges/usr/sbin/sshd").is_file() {
+        unpack(&["-euc", UNPACK_SSHD])?;
     }
     unpack(&WITNESS)
 }

@@ -13,6 +13,8 @@ mod init;
 mod mutated;
 mod nodes;
 mod spoilt;
+#[cfg(target_os = "linux")]
+mod sshd;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me";
@@ -191,7 +193,13 @@ fn a_full_file_means_what_it_says() {
     assert_eq!(cluster.network.interface.as_deref(), Some("wlan0"));
     assert_eq!(cluster.etcd.quota, 512 << 20);
     assert_eq!(
-        cluster.network.wifi.as_ref().unwrap().password.reveal(),
+        cluster
+            .network
+            .wifi
+            .as_ref()
+            .and_then(|wifi| wifi.password.as_ref())
+            .unwrap()
+            .reveal(),
         b"correct horse"
     );
     assert_eq!(cluster.hosts[0].names, ["vip", "vip.kube.demo"]);

@@ -171,7 +171,13 @@ gateway = "10.1.2.1" → gateway = "fd00::1"
     12: `ssid` must have 1 to 32 bytes
 
 "correct horse" → "short"
-    13: `password` has 5 characters; WPA asks for 8 to 63
+    13: `password` has 5 characters; WPA asks for 8 to 63 ("none" for an open network)
+
+password = "correct horse" → password = "none"\nwpa3 = true
+    13: `password` is "none", but a network with WPA3 has one
+
+"correct horse" → "none"\nhidden = "yes"
+    14: `hidden` must be true or false, not a string
 
 "correct horse" → "pässword1"
     13: `password` must be printable ASCII, or 64 hexadecimal digits
