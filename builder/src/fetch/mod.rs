@@ -37,6 +37,7 @@ mod verified;
 mod decode;
 mod gzip;
 mod image;
+mod pump;
 mod sparse;
 mod unpack;
 mod xz;

@@ -11,7 +11,7 @@ use zip::result::ZipError;
 
 use super::cache::Temporary;
 use super::digest::DigestReader;
-use super::unpack::{HINT, pump, unreadable};
+use super::pump::{HINT, pump, unreadable};
 use super::verified::Seen;
 use crate::failure::Kind;
 use crate::progress::Task;

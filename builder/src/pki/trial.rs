@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
@@ -78,15 +78,6 @@ pub(super) fn verify(
             .map_err(|_| format!("it is not valid for `{name}`"))?;
     }
     Ok(())
-}
-
-/// Returns whether the signature is that of a key in any algorithm that clients accept.
-pub(super) fn is_signature(public_key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
-    let holds = |algorithm: &&dyn SignatureVerificationAlgorithm| {
-        let checked = algorithm.verify_signature(public_key, signed, signature);
-        checked.is_ok()
-    };
-    ALL_VERIFICATION_ALGS.iter().any(holds)
 }
 
 fn reason(error: Error) -> String {

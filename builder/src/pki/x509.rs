@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::SignatureVerificationAlgorithm;
+use webpki::ALL_VERIFICATION_ALGS;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::pem::Pem;
@@ -9,7 +11,6 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 
 use super::certs::Certificate;
-use super::trial;
 use crate::hex;
 use crate::spec::KeyKind;
 
@@ -73,8 +74,16 @@ pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
     };
     let key = &authority.public_key().subject_public_key.data;
     let (signed, signature) = (leaf.tbs_certificate.as_ref(), &leaf.signature_value.data);
-    leaf.issuer().as_raw() == authority.subject().as_raw()
-        && trial::is_signature(key, signed, signature)
+    leaf.issuer().as_raw() == authority.subject().as_raw() && is_signature(key, signed, signature)
+}
+
+/// Returns whether the signature is that of a key in any algorithm that clients accept.
+fn is_signature(public_key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
+    let holds = |algorithm: &&dyn SignatureVerificationAlgorithm| {
+        let checked = algorithm.verify_signature(public_key, signed, signature);
+        checked.is_ok()
+    };
+    ALL_VERIFICATION_ALGS.iter().any(holds)
 }
 
 /// Returns when the validity of a certificate in DER form ends, in seconds since 1970.

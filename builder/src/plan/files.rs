@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 
 use super::accounts::Accounts;
+use super::demands::{needed, refuse_folder, text_of};
 use super::model::{Action, Plan, Step};
 use super::{edit, references, room};
 use crate::config_txt::with_settings;
@@ -371,40 +372,4 @@ fn accounts(found: &Found, tree: &FileTree) -> Result<Accounts> {
         }
     }
     Ok(accounts)
-}
-
-fn text_of(entry: &Entry, before: &Before) -> Result<String> {
-    let text = match before {
-        Before::File {
-            content: Some(bytes),
-            ..
-        } => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    };
-    text.map(str::to_owned).ok_or_else(|| {
-        Kind::Unsupported.error(
-            format!("the base has no text file {}", entry.path),
-            "is this a stock Raspberry Pi OS or Debian image?",
-        )
-    })
-}
-
-fn needed(entry: &Entry, before: &Before) -> Result<()> {
-    match before {
-        Before::Missing => Err(Kind::Unsupported.error(
-            format!("the base has no {}: {}", entry.path, entry.why),
-            "is this a stock image of a base that `etcd-image recipes` lists?",
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
-    match before {
-        Before::Folder { .. } | Before::Other => Err(Kind::Refused.error(
-            format!("the base has a folder or device at {}", entry.path),
-            "is this a stock image?",
-        )),
-        _ => Ok(()),
-    }
 }

@@ -1,6 +1,7 @@
 //! Computes every edit of one image, before and after, from layout and wanted state. Pure: no I/O, no clock, printable.
 
 mod accounts;
+mod demands;
 mod edit;
 mod files;
 mod model;
