@@ -78,8 +78,10 @@ fn text(path: &Path) -> io::Result<String> {
     let text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(str::to_owned),
-        rest => std::str::from_utf8(rest).ok().map(str::to_owned),
+        other => {
+            let unmarked = other.strip_prefix(b"\xef\xbb\xbf").unwrap_or(other);
+            std::str::from_utf8(unmarked).ok().map(str::to_owned)
+        }
     };
     text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }

@@ -164,6 +164,14 @@ gateway = "10.1.2.1" → gateway = "fd00::1"
 ["10.1.2.1", "9.9.9.9"] → "9.9.9.9"
     10: `dns` must be a list of strings, not a string
 
+"#,
+    );
+}
+
+#[test]
+fn wifi() {
+    check(
+        r#"
 [network.wifi]\nssid = "home"\npassword = "correct horse"\ncountry = "DE" → #
     7: wlan0 needs [network.wifi] with ssid, password and country
 
