@@ -37,7 +37,7 @@ pub struct Node {
     pub(super) user: String,
     /// Public keys that may log in, as in `authorized_keys(5)`.
     pub(super) keys: Vec<String>,
-    /// Whether its kernel can drive the devices of `virt`: Raspberry Pi's own kernels cannot.
+    /// Whether its kernel can drive the devices of `virt`: upstream kernels such as Debian's can, Raspberry Pi's cannot.
     pub(super) virtio: bool,
     /// Kernel, initramfs and device tree on its boot partition.
     pub(super) files: BootFiles,
@@ -81,7 +81,6 @@ impl Node {
         let added = machine.cmdline_additions(config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
         let installed = core.then(|| installed(boot, &added));
-        let debian = has_debian_kernel(image)?;
         Ok(Self {
             name: description.node,
             image: fs_err::canonicalize(path)?,
@@ -93,7 +92,7 @@ impl Node {
             valid,
             user: description.login.user,
             keys: description.login.authorized_keys,
-            virtio: if core { config.upstream } else { debian },
+            virtio: config.upstream,
             files: boot_files(boot, config, machine)?,
             cmdline: cmdline(&own, &added),
             installed: installed.transpose()?,
@@ -114,12 +113,6 @@ fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i6
     let pem = pem.with_context(|| format!("reading {}", certificate.path))?;
     let certificate = pki::certificate(&String::from_utf8_lossy(&pem))?;
     Ok((certificate.not_before, certificate.not_after))
-}
-
-/// Returns whether the kernel is Debian's, which drives QEMU's own machine; Raspberry Pi's and Ubuntu's kernels do not.
-fn has_debian_kernel(image: &Image) -> Result<bool> {
-    let debian = image.layout().os.id == "debian";
-    Ok(debian && image.root()?.metadata("/etc/rpi-issue")?.is_none())
 }
 
 /// Returns the command line that snapd creates from the card's own when it has installed Ubuntu Core, where the firmware
