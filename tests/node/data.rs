@@ -4,9 +4,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use etcd_image::spec::DATA_START;
 use tempfile::TempDir;
 
 use crate::support::fixture::write;
+use crate::support::rendered::rendered;
 use crate::support::tool::tool;
 
 const MIB: u64 = 1 << 20;
@@ -23,13 +25,8 @@ struct Place {
 
 impl Place {
     fn empty(wipe: bool) -> Self {
-        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/appliance/data");
-        let program = std::fs::read_to_string(template).unwrap();
-        let program = program
-            .replace("{{ appliance.wipe_data }}", &wipe.to_string())
-            .replace("{{ appliance.data_place }}", "card")
-            .replace("{{ appliance.data_start }}", "16384");
-        assert!(!program.contains("{{"), "{program}");
+        let configuration = format!("[appliance]\nwipe-data = {wipe}\n");
+        let program = rendered(&configuration, "/usr/local/lib/etcd-node/data");
         let (functions, _) = program.split_once("\n! mountpoint -q").unwrap();
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         write(&folder.path().join("data"), functions.as_bytes());
@@ -169,9 +166,7 @@ fn the_clock_only_goes_forward_to_the_last_known_time() {
 fn a_disk_above_two_tebibytes_is_used_as_far_as_its_table_reaches() {
     let place = Place::empty(false);
     let room = |sectors: u64| place.call(&format!("room {sectors}")).0;
-    assert_eq!(room(31_116_288), (31_116_288 - 16_384).to_string());
-    assert_eq!(
-        room(7_814_037_168),
-        (4_294_967_295_u64 - 16_384).to_string()
-    );
+    let start = DATA_START / 512;
+    assert_eq!(room(31_116_288), (31_116_288 - start).to_string());
+    assert_eq!(room(7_814_037_168), (4_294_967_295 - start).to_string());
 }

@@ -29,6 +29,7 @@ pub(crate) mod pi_like;
 #[cfg(target_os = "linux")]
 pub(crate) mod power;
 pub(crate) mod refusal;
+pub(crate) mod rendered;
 pub(crate) mod scene;
 pub(crate) mod source;
 #[cfg(target_os = "linux")]
