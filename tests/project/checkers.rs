@@ -94,7 +94,7 @@ fn a_partition_past_the_end_is_seen() {
     let verdict = judge::table(&image("raspios-trixie+cut")).unwrap_err();
     says(
         &verdict,
-        "Total allocated sectors 622592 greater than the maximum 360448.",
+        "Total allocated sectors 425984 greater than the maximum 262144.",
     );
 }
 
