@@ -264,10 +264,20 @@ fn the_readme_explains_every_reason_to_wait_or_refuse() {
     let read = |path: &str| {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
     };
-    let (readme, programs) = (
-        read("README.md"),
-        read("overlays/etcd/decide") + &read("overlays/etcd/join"),
-    );
+    let parts = [
+        "decide",
+        "join",
+        "own_data",
+        "peers",
+        "cluster",
+        "actions",
+        "membership",
+        "watch",
+    ];
+    let programs = parts
+        .map(|part| read(&format!("overlays/etcd/{part}")))
+        .concat();
+    let readme = read("README.md");
     let reasons: Vec<(&str, &str)> = REASONS
         .trim()
         .lines()
