@@ -1,6 +1,6 @@
 //! Runs `overlays/etcd/answer`, with which a waiting node answers the others, and calls it as members and strangers do.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -40,11 +40,8 @@ impl Waiting {
             port,
             program,
         };
-        let end = Instant::now() + 10 * SOON;
-        while TcpStream::connect((host, port)).is_err() {
-            assert!(Instant::now() < end, "the program does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let listens = || TcpStream::connect((host, port)).is_ok();
+        until(listens, "the program does not listen");
         waiting
     }
 
@@ -102,19 +99,29 @@ impl Drop for Waiting {
     }
 }
 
+fn path() -> String {
+    format!("{}/overlays/etcd/answer", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns the program's arguments after its parent.
+fn arguments(folder: &Path, host: &str, port: u16) -> [String; 6] {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let files = ["said", "ca.crt", "ca-leaf.crt", "ca-leaf.key"].map(at);
+    let [said, authority, certificate, key] = files;
+    [
+        host.to_owned(),
+        port.to_string(),
+        said,
+        authority,
+        certificate,
+        key,
+    ]
+}
+
 fn program(folder: &Path, host: &str, port: u16, parent: u32) -> Child {
-    let at = |name: &str| folder.join(name);
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/answer");
     let mut command = Command::new("/usr/bin/python3");
-    command.arg("-IS").arg(program);
-    command.args([&parent.to_string(), host, &port.to_string()]);
-    command.args([
-        at("said"),
-        at("ca.crt"),
-        at("ca-leaf.crt"),
-        at("ca-leaf.key"),
-    ]);
-    command.spawn().unwrap()
+    command.args(["-IS", &path(), &parent.to_string()]);
+    command.args(arguments(folder, host, port)).spawn().unwrap()
 }
 
 fn free_port(host: &str) -> u16 {
@@ -198,12 +205,62 @@ fn the_words_are_read_anew_for_each_answer() {
 #[test]
 fn it_ends_with_its_parent() {
     let waiting = Waiting::at("127.0.0.1");
-    // A process that is no parent of it, as after the parent's end.
-    let mut orphan = program(
-        waiting.folder.path(),
-        "127.0.0.1",
-        free_port("127.0.0.1"),
-        1,
-    );
-    assert!(orphan.wait().unwrap().success());
+    let port = free_port("127.0.0.1");
+    let arguments = arguments(waiting.folder.path(), "127.0.0.1", port).join(" ");
+    let parent = format!("/usr/bin/python3 -IS {} $$ {arguments} & wait", path());
+    let mut parent = Command::new("sh").args(["-c", &parent]).spawn().unwrap();
+    let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    until(listens, "the program does not listen");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(listens(), "the program ended while its parent ran");
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    until(|| !listens(), "the program outlives its parent");
+}
+
+#[test]
+fn one_address_keeps_a_few_connections_and_takes_none_from_the_others() {
+    let waiting = Waiting::at("127.0.0.1");
+    // The program hangs up after five seconds, so that an attempt on a busy machine may fail.
+    assert!((0..5).any(|_| waiting.answers_beside_a_crowd()));
+}
+
+impl Waiting {
+    /// Returns whether a member at another address, whose request is not complete yet, survives many connections from one
+    /// address, of which only eight stay open.
+    fn answers_beside_a_crowd(&self) -> bool {
+        let bound = format!("exec {} -bind 127.0.0.2:0", self.client("ca"));
+        let mut member = Command::new("sh")
+            .args(["-c", &bound])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut request = member.stdin.take().unwrap();
+        request.write_all(b"GET /mem").unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let connect = |_| TcpStream::connect((self.host, self.port)).unwrap();
+        let crowd: Vec<TcpStream> = (0..70).map(connect).collect();
+        std::thread::sleep(Duration::from_secs(1));
+        let open = crowd.iter().filter(|line| is_open(line)).count();
+        let complete = request.write_all(b"bers HTTP/1.0\r\n\r\n");
+        let said = member.wait_with_output().unwrap();
+        complete.is_ok() && open <= 8 && said.stdout.ends_with(WORDS.as_bytes())
+    }
+}
+
+fn is_open(mut line: &TcpStream) -> bool {
+    line.set_nonblocking(true).unwrap();
+    let read = line.read(&mut [0]);
+    matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+#[track_caller]
+fn until(done: impl Fn() -> bool, complaint: &str) {
+    let end = Instant::now() + 10 * SOON;
+    while !done() {
+        assert!(Instant::now() < end, "{complaint}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
