@@ -137,9 +137,17 @@ impl Lab {
         let name = self.nodes[index].name();
         self.fault(&format!("fill the disk of {name}, but for {left} MiB"));
         let data = self.nodes[index].data();
-        let usage = rustix::fs::statvfs(&data)?;
-        let used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize;
-        root::resize(&data, used + (left << 20))
+        // etcd may write between the two steps.
+        for _ in 0..20 {
+            let usage = rustix::fs::statvfs(&data)?;
+            let used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize;
+            // A size of 0 means no limit.
+            let size = (used + (left << 20)).max(1 << 16);
+            if root::resize(&data, size).is_ok() {
+                return Ok(());
+            }
+        }
+        bail!("the disk of {name} does not shrink")
     }
 
     pub(super) fn free(&self, index: usize) -> Result<()> {
