@@ -20,7 +20,7 @@ struct Setting<'t> {
 
 /// The settings of a `config.txt`, in the order of the file.
 #[derive(Clone, Debug)]
-pub struct ConfigTxt<'t> {
+pub(crate) struct ConfigTxt<'t> {
     settings: Vec<Setting<'t>>,
     /// The filter in effect at the end of the file.
     last_filter: &'t str,
@@ -28,7 +28,7 @@ pub struct ConfigTxt<'t> {
 
 impl<'t> ConfigTxt<'t> {
     /// Reads the text; lines that set nothing are ignored, as the firmware does.
-    pub fn parse(text: &'t str) -> Self {
+    pub(crate) fn parse(text: &'t str) -> Self {
         let (mut filter, mut settings) = (ALL, Vec::new());
         for line in text.lines().map(str::trim) {
             if let Some(rest) = line.strip_prefix('[') {
@@ -48,7 +48,7 @@ impl<'t> ConfigTxt<'t> {
     }
 
     /// Returns the value that applies to a board with these filters (e.g. `pi4` and `cm4`): the last one, as in the firmware.
-    pub fn get(&self, name: &str, filters: &[&str]) -> Option<&'t str> {
+    pub(crate) fn get(&self, name: &str, filters: &[&str]) -> Option<&'t str> {
         let applies = |filter: &str| filter == ALL || filters.contains(&filter);
         let holds = |it: &&Setting<'_>| it.name == name && applies(it.filter);
         self.settings.iter().rev().find(holds).map(|it| it.value)
@@ -76,7 +76,7 @@ impl<'t> ConfigTxt<'t> {
 }
 
 /// Returns the text with each line of `ensure` in effect for every board: a missing one is added at the end, under `[all]`.
-pub fn with_settings(text: &str, ensure: &[String]) -> String {
+pub(crate) fn with_settings(text: &str, ensure: &[String]) -> String {
     let config = ConfigTxt::parse(text);
     let missing = ensure.iter().filter(|line| !config.holds_everywhere(line));
     let missing: Vec<&str> = missing.map(String::as_str).collect();

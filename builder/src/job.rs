@@ -20,7 +20,7 @@ use crate::report::{InputRecord, Sources};
 use crate::spec::{self, Cluster, Purpose};
 
 /// The options of a run.
-pub struct Job {
+pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) environment: Environment,
     progress: Box<dyn Progress>,

@@ -11,18 +11,18 @@
     )
 )]
 
-pub mod blob;
-pub mod config_txt;
+mod blob;
+mod config_txt;
 pub mod failure;
 mod file;
 mod firmware_config;
-pub mod hex;
+mod hex;
 mod holes;
-pub mod printable;
+mod printable;
 pub mod progress;
-pub mod secret;
+mod secret;
 
-pub mod apply;
+mod apply;
 #[cfg(target_os = "linux")]
 pub mod boot;
 #[cfg(not(target_os = "linux"))]
@@ -43,9 +43,9 @@ pub mod flash;
 pub mod inspect;
 pub mod overlay;
 pub mod pki;
-pub mod plan;
+mod plan;
 pub mod recipe;
-pub mod report;
+mod report;
 pub mod spec;
 
 pub mod commands;
@@ -56,7 +56,7 @@ mod mutated;
 mod overwrite;
 mod parallel;
 
-pub use job::Job;
+use job::Job;
 
 use anyhow::Result;
 
@@ -67,7 +67,7 @@ use crate::spec::Purpose;
 
 /// Writes one image per node: the whole pipeline. Images are renamed, and the state directory updated, only after every
 /// image is complete: a refused or interrupted build changes neither.
-pub fn build(job: &Job) -> Result<Manifest> {
+fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let nodes = cluster.select(&job.work.nodes.only)?;
     overwrite::refuse(&cluster, &nodes, &job.work.output.out)?;
@@ -90,7 +90,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
 
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, &base, &out)?;
-    let manifest = report::manifest(&sources, &plans, &images, &out)?;
+    let manifest = report::manifest(&sources, &plans, &images, &out);
     state.keep()?;
     report::announce(&out, &manifest)?;
     out.publish(images)?;
@@ -101,7 +101,7 @@ pub fn build(job: &Job) -> Result<Manifest> {
 }
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.
-pub fn plan(job: &Job) -> Result<Vec<Plan>> {
+fn plan(job: &Job) -> Result<Vec<Plan>> {
     let cluster = job.cluster(Purpose::Images)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster, &base)?;
@@ -116,7 +116,7 @@ pub fn plan(job: &Job) -> Result<Vec<Plan>> {
 }
 
 /// Fills the cache, so that [`build`] needs no network.
-pub fn fetch(job: &Job) -> Result<Inputs> {
+fn fetch(job: &Job) -> Result<Inputs> {
     let cluster = job.cluster(Purpose::Downloads)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster, &base)?;

@@ -1,7 +1,7 @@
 //! Untrusted text, made safe for a terminal.
 
 /// Returns the text with its control characters escaped: text from an image must not move the cursor.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let escaped = |it: char| match it.is_control() {
         true => it.escape_default().to_string(),
         false => it.to_string(),

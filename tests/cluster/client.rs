@@ -35,7 +35,7 @@ fn members_answer_over_grpc() {
 
 fn fingerprint(der: &[u8]) -> String {
     use sha2::Digest as _;
-    etcd_image::hex::encode(&sha2::Sha256::digest(der))
+    crate::support::fixture::hex(&sha2::Sha256::digest(der))
 }
 
 fn recorded(members: &Members, file: &str) -> String {

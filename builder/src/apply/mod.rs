@@ -19,7 +19,7 @@ use crate::overlay::Content;
 use crate::plan::{Action, Plan};
 
 pub(crate) use direct::{DirectBuffer, DirectFile};
-pub use output::{OutputFolder, Staged};
+pub(crate) use output::{OutputFolder, Staged};
 
 /// Returns the contents that every node gets, such as etcd's programs, so that the images being written hold them in memory
 /// only once.

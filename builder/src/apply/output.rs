@@ -25,7 +25,7 @@ const CLIENT: &str = "client";
 
 /// An output directory locked by this build.
 #[derive(Debug)]
-pub struct OutputFolder {
+pub(crate) struct OutputFolder {
     path: PathBuf,
     /// The lock file; the system unlocks it even if this process is killed.
     _lock: File,
@@ -33,7 +33,7 @@ pub struct OutputFolder {
 
 /// A complete image that still has its temporary name.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     /// Its final file name, e.g. `etcd1.img`.
     pub name: String,
     /// Size in bytes.
@@ -45,7 +45,7 @@ pub struct Staged {
 
 impl OutputFolder {
     /// Creates the directory if necessary, locks it and removes the leftovers of a killed build.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock(path)?;
         for folder in [path, &path.join(CLIENT)] {
@@ -58,7 +58,7 @@ impl OutputFolder {
     }
 
     /// Returns the path of the directory.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -70,7 +70,7 @@ impl OutputFolder {
 
     /// Renames the images to their final names, then makes the names durable. They are renamed in parallel: each rename
     /// frees the blocks of an older image, which takes the file system some time.
-    pub fn publish(&self, images: Vec<Staged>) -> Result<()> {
+    pub(crate) fn publish(&self, images: Vec<Staged>) -> Result<()> {
         let publish = |image: Staged| {
             let path = self.path.join(&image.name);
             let renamed = image.file.persist(&path).map_err(|error| error.error);
@@ -93,13 +93,13 @@ impl OutputFolder {
     }
 
     /// Writes a small file with these permission bits into the directory or one of its subdirectories.
-    pub fn write(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
         let path = self.path.join(name);
         write(&path, bytes, mode).with_context(|| unwritable(&path))
     }
 
     /// Removes a file from the directory, if it exists.
-    pub fn remove(&self, name: &str) -> Result<()> {
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
         let removed = match fs_err::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::spec::Invalid;
 
 /// Returns every edit that turns the base into the node. The same arguments give the same plan.
-pub fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
+pub(crate) fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
     room::check_size(layout, tree)?;
     let mut planner = Planner::new(layout, found, tree)?;
     planner.add_all(tree)?;

@@ -12,5 +12,5 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-pub use files::plan;
-pub use model::{Action, Plan, Step};
+pub(crate) use files::plan;
+pub(crate) use model::{Action, Plan, Step};

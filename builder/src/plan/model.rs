@@ -6,7 +6,7 @@ use crate::secret::FingerprintKey;
 
 /// Every edit of one node's image.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Node name.
     pub node: String,
     /// MBR disk signature, before and after.
@@ -21,7 +21,7 @@ pub struct Plan {
 
 /// The edit of one path.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub(crate) struct Step {
     /// Which partition.
     pub place: Place,
     /// Absolute path.
@@ -36,7 +36,7 @@ pub struct Step {
 
 /// A change of a path.
 #[derive(Clone, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Create or replace a file.
     WriteFile {
         /// The bytes.
@@ -65,12 +65,12 @@ pub enum Action {
 
 impl Plan {
     /// Returns the file name of the node's image.
-    pub fn image(&self) -> String {
+    pub(crate) fn image(&self) -> String {
         format!("{}.img", self.node)
     }
 
     /// Returns the bytes of file content that the plan adds to a partition.
-    pub fn bytes(&self, place: Place) -> u64 {
+    pub(crate) fn bytes(&self, place: Place) -> u64 {
         let size = |step: &Step| match &step.action {
             Action::WriteFile { content, .. } => {
                 u64::try_from(content.bytes().len()).unwrap_or(u64::MAX)

@@ -10,7 +10,7 @@ use crate::pki::Certs;
 use crate::spec::Cluster;
 
 /// Returns the name and content of the public files that both the state directory and `client/` contain.
-pub fn access(cluster: &Cluster, certs: &Certs) -> Result<[(&'static str, String); 2]> {
+pub(crate) fn access(cluster: &Cluster, certs: &Certs) -> Result<[(&'static str, String); 2]> {
     let description = ClusterDescription::new(cluster).to_json()?;
     let known_hosts = known_hosts(cluster, certs);
     Ok([(CLUSTER, description), ("known_hosts", known_hosts)])

@@ -9,7 +9,7 @@ use crate::fetch::{EtcdBinaries, Verified};
 
 /// The inputs of a build.
 #[derive(Debug, Serialize)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     /// Version of this format.
     pub format: u32,
     /// The base image.
@@ -20,7 +20,7 @@ pub struct Inputs {
 
 /// A base image and its location.
 #[derive(Debug, Serialize)]
-pub struct Raw {
+pub(crate) struct Raw {
     /// Its name, its source, and the digest of its bytes.
     #[serde(flatten)]
     pub input: InputRecord,
@@ -32,7 +32,7 @@ pub struct Raw {
 
 impl Inputs {
     /// Creates the record of both inputs.
-    pub fn new(input: InputRecord, base: &Verified, etcd: &EtcdBinaries) -> Self {
+    pub(crate) fn new(input: InputRecord, base: &Verified, etcd: &EtcdBinaries) -> Self {
         let base = Raw {
             input,
             path: base.path().display().to_string(),

@@ -15,7 +15,7 @@ use crate::pki;
 
 /// The content of an image.
 #[derive(Debug, Serialize)]
-pub struct Inspection {
+pub(crate) struct Inspection {
     /// Version of this format.
     pub format: u32,
     /// Path of the image.
@@ -44,7 +44,7 @@ pub struct Inspection {
 
 /// A listed path.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// Which partition.
     pub partition: Place,
     /// Absolute path in that partition's file system.
@@ -62,7 +62,7 @@ pub struct Listed {
 }
 
 /// Reads an image.
-pub fn inspect(path: &Path) -> Result<Inspection> {
+pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
     let image = Image::open(path)?;
     let layout = image.layout();
     let mut files = image.files()?;

@@ -17,7 +17,7 @@ const FORMAT: u32 = 1;
 
 /// The inputs of a build.
 #[derive(Debug)]
-pub struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// The cluster as configured.
     pub cluster: &'a Cluster,
     /// Certificates, keys and ids.
@@ -31,7 +31,7 @@ pub struct Sources<'a> {
 /// The record of an output directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// Version of this format.
     pub format: u32,
     /// Version of etcd-image.
@@ -47,7 +47,7 @@ pub struct Manifest {
 /// An input of a build.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InputRecord {
+pub(crate) struct InputRecord {
     /// Recipe or version.
     pub name: String,
     /// Address or path it came from.
@@ -59,7 +59,7 @@ pub struct InputRecord {
 /// One node and its image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NodeRecord {
+pub(crate) struct NodeRecord {
     /// Member and host name.
     pub name: String,
     /// Static address.
@@ -91,7 +91,7 @@ pub struct NodeRecord {
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CertificateRecord {
+pub(crate) struct CertificateRecord {
     /// Its purpose: `ca`, `admin`, `server` or `peer`.
     pub name: String,
     /// SHA-256 over its DER form.
@@ -106,7 +106,7 @@ pub struct CertificateRecord {
 
 /// One changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRecord {
+pub(crate) struct FileRecord {
     /// Which partition.
     pub partition: Place,
     /// Absolute path in that partition.
@@ -119,7 +119,7 @@ pub struct FileRecord {
 /// The content of a changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum RecordKind {
+pub(crate) enum RecordKind {
     /// A regular file.
     File {
         /// Permission bits, four octal digits.
@@ -209,7 +209,7 @@ impl Manifest {
     /// guessing passwords. The stored manifest has them because `verify` needs them; it has mode 0600 and lies next to
     /// images that hold the secrets themselves.
     #[must_use]
-    pub fn shown(&self) -> Self {
+    pub(crate) fn shown(&self) -> Self {
         let mut shown = self.clone();
         let files = shown.nodes.iter_mut().flat_map(|node| &mut node.files);
         files.for_each(|file| file.kind.withhold());
@@ -217,7 +217,7 @@ impl Manifest {
     }
 
     /// Parses a manifest.
-    pub fn from_json(text: &str) -> Result<Self> {
+    pub(crate) fn from_json(text: &str) -> Result<Self> {
         let manifest: Self = serde_json::from_str(text).context("reading the manifest")?;
         anyhow::ensure!(
             manifest.format == FORMAT,
@@ -228,12 +228,12 @@ impl Manifest {
     }
 
     /// Returns the manifest as indented JSON.
-    pub fn to_json(&self) -> Result<String> {
+    pub(crate) fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self).context("writing the manifest")? + "\n")
     }
 
     /// Returns the lines for `sha256sum -c`.
-    pub fn sums(&self) -> String {
+    pub(crate) fn sums(&self) -> String {
         let line = |node: &NodeRecord| [&node.sha256, "  ", &node.image, "\n"].concat();
         self.nodes.iter().map(line).collect()
     }

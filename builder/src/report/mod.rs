@@ -15,33 +15,30 @@ use anyhow::Result;
 use crate::apply::{OutputFolder, Staged};
 use crate::plan::Plan;
 
-pub use client::access;
-pub use expiry::ending;
-pub use inputs::Inputs;
-pub use inspection::{Inspection, inspect};
-pub use manifest::{
-    CertificateRecord, FileRecord, InputRecord, Manifest, NodeRecord, RecordKind, Sources,
-};
-pub use plans::Plans;
-pub use text::Summary;
-pub use verification::{Verification, verify};
-pub(crate) use verification::{digest, read_manifests};
+pub(crate) use client::access;
+pub(crate) use expiry::ending;
+pub(crate) use inputs::Inputs;
+pub(crate) use inspection::inspect;
+pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, Sources};
+pub(crate) use plans::Plans;
+pub(crate) use text::Summary;
+pub(crate) use verification::{digest, read_manifests, verify};
 
 /// Name of the manifest in the output directory.
-pub const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 /// Name of the manifest of a build that has started to rename its images. The file exists only until [`MANIFEST`] is
 /// replaced: after an interruption in between, some images match one manifest and some the other.
-pub const PENDING_MANIFEST: &str = "manifest.json.new";
+pub(crate) const PENDING_MANIFEST: &str = "manifest.json.new";
 /// Name of the digest list in the output directory.
-pub const SUMS: &str = "SHA256SUMS";
+pub(crate) const SUMS: &str = "SHA256SUMS";
 
 /// Returns the manifest of this build, including the nodes that an earlier one left in the same directory.
-pub fn manifest(
+pub(crate) fn manifest(
     sources: &Sources<'_>,
     plans: &[Plan],
     images: &[Staged],
     out: &OutputFolder,
-) -> Result<Manifest> {
+) -> Manifest {
     let mut manifest = Manifest::new(sources, plans, images);
     // Unreadable older manifests are ignored: they are about to be replaced.
     for name in [PENDING_MANIFEST, MANIFEST] {
@@ -58,18 +55,18 @@ pub fn manifest(
             });
         }
     }
-    Ok(manifest)
+    manifest
 }
 
 /// Writes the manifest under its pending name and removes the digest list, before the images are renamed: no interruption
 /// leaves a list of other images.
-pub fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
+pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     write_manifest(out, PENDING_MANIFEST, manifest)?;
     out.remove(SUMS)
 }
 
 /// Writes every file that accompanies the images, the digest list last.
-pub fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
+pub(crate) fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
     for (name, bytes, mode) in client::files(sources)? {
         out.write(&name, &bytes, mode)?;
     }

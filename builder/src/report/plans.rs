@@ -10,7 +10,7 @@ use crate::plan::Plan;
 
 /// The plans of the requested nodes.
 #[derive(Debug)]
-pub struct Plans(Vec<(PathBuf, Plan)>);
+pub(crate) struct Plans(Vec<(PathBuf, Plan)>);
 
 #[derive(Serialize)]
 struct Shape<'a> {
@@ -29,7 +29,7 @@ struct Node<'a> {
 
 impl Plans {
     /// Creates the output for images that would be written into the directory `out`.
-    pub fn new(plans: Vec<Plan>, out: &Path) -> Self {
+    pub(crate) fn new(plans: Vec<Plan>, out: &Path) -> Self {
         let with_path = |plan: Plan| (out.join(plan.image()), plan);
         Self(plans.into_iter().map(with_path).collect())
     }

@@ -9,7 +9,7 @@ use crate::date::date;
 
 /// A manifest, and the directories that the report names.
 #[derive(Debug)]
-pub struct Summary<'a> {
+pub(crate) struct Summary<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
     /// The output directory.

@@ -18,7 +18,7 @@ use crate::inspect::{Files, Image, Place};
 
 /// The result of a verification, image by image.
 #[derive(Debug, Serialize)]
-pub struct Verification {
+pub(crate) struct Verification {
     /// Version of this format.
     pub format: u32,
     /// One per image.
@@ -27,7 +27,7 @@ pub struct Verification {
 
 /// The result for one image.
 #[derive(Debug, Serialize)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Path of the image.
     pub image: String,
     /// Directory entries whose metadata was read, in all file systems.
@@ -44,7 +44,7 @@ pub struct Checked {
 
 impl Verification {
     /// Returns an error with the number of problems, if there are any.
-    pub fn verdict(&self) -> Result<()> {
+    pub(crate) fn verdict(&self) -> Result<()> {
         let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
         match problems {
             0 => Ok(()),
@@ -57,7 +57,7 @@ impl Verification {
 }
 
 /// Checks an image, or every image of an output directory. `now` is compared with the expiry of the certificates.
-pub fn verify(target: &Path, now: i64) -> Result<Verification> {
+pub(crate) fn verify(target: &Path, now: i64) -> Result<Verification> {
     let is_folder = target.is_dir();
     let folder = match is_folder {
         true => target,
