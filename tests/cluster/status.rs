@@ -104,7 +104,7 @@ fn missing_members_and_a_missing_quorum_are_named() {
         |mut members| {
             members.kill(2);
             members.become_healthy();
-            let silent = "does not answer: no answer: Connection refused (os error 111)";
+            let silent = "does not answer: Connection refused (os error 111)";
             let report = sick(&members, &[], &format!("degraded: etcd3 {silent}\n"));
             assert_eq!(report["members"][2]["reachable"], false);
             assert_eq!(report["members"][2]["started"], true);

@@ -292,13 +292,13 @@ mod tests {
     fn a_cluster_that_confirms_no_read_is_down() {
         let report = judged(&three().map(|member| MemberReport {
             read_milliseconds: None,
-            trouble: Some("no answer: no answer within 5 s".to_owned()),
+            trouble: Some("no answer within 5 s".to_owned()),
             ..member
         }));
         assert_eq!(report.verdict, Verdict::Down);
         let error = report.verdict().unwrap_err().to_string();
         let wanted =
-            "cluster main is down: a does not confirm a read: no answer: no answer within 5 s";
+            "cluster main is down: a does not confirm a read: no answer within 5 s";
         assert_eq!(error, wanted);
     }
 

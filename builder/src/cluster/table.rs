@@ -198,7 +198,7 @@ mod tests {
             ..MemberReport::new("etcd1", "192.168.0.50".parse().ok())
         };
         let silent = MemberReport {
-            trouble: Some("no answer: no answer within 3 s".to_owned()),
+            trouble: Some("no answer within 3 s".to_owned()),
             ssh_trouble: Some("`ssh` is not installed".to_owned()),
             ..MemberReport::new("etcd2", "192.168.0.51".parse().ok())
         };
@@ -209,7 +209,7 @@ cluster main: degraded, 1 of 2 members work, etcd1 leads
   member  address       state   etcd    database  in use  term  index  lag  read    server  peer
   etcd1   192.168.0.50  leader  3.5.16  20 kB     50 %    2     9      0    1.2 ms  1824 d  -
   etcd2   192.168.0.51  silent  -       -         -       -     -      -    -       -       -
-problem: etcd2 does not answer: no answer: no answer within 3 s
+problem: etcd2 does not answer: no answer within 3 s
 
   node   clock    image                         system     data  heat  power
   etcd1  +0.02 s  etcd-image 0.1.0, 1970-01-01  read-only  3 %   -     -

@@ -52,7 +52,7 @@ fn classify(reason: String) -> Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent(reason) => write!(f, "no answer: {reason}"),
+            Self::Silent(reason) => f.write_str(reason),
             Self::Tls(reason) => write!(f, "TLS: {reason}"),
             Self::Answer(reason) => write!(f, "etcd says: {reason}"),
         }
