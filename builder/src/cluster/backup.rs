@@ -250,7 +250,8 @@ mod tests {
             ..MemberReport::new("a", None)
         };
         let error = chosen(&[silent]).unwrap_err().to_string();
-        let wanted = "cluster main has no healthy member to save: a does not answer: no answer within 3 s";
+        let wanted =
+            "cluster main has no healthy member to save: a does not answer: no answer within 3 s";
         assert_eq!(error, wanted);
     }
 }

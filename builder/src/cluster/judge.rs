@@ -297,8 +297,7 @@ mod tests {
         }));
         assert_eq!(report.verdict, Verdict::Down);
         let error = report.verdict().unwrap_err().to_string();
-        let wanted =
-            "cluster main is down: a does not confirm a read: no answer within 5 s";
+        let wanted = "cluster main is down: a does not confirm a read: no answer within 5 s";
         assert_eq!(error, wanted);
     }
 

@@ -146,10 +146,16 @@ fn check_previous(nodes: &[Written], network: &network::Written, log: &mut Compl
         );
         let mut addresses = nodes.iter().filter_map(|node| node.address);
         let taken = addresses.find(|address| address.value == host);
-        let first = known.insert(host, previous.place);
-        if let Some(first) = taken.map(|taken| taken.place).or(first) {
+        if let Some(taken) = taken {
             let message = format!(
                 "previous address {host} is an address of a node, {}",
+                line(taken.place)
+            );
+            log.add(previous.place, message);
+        }
+        if let Some(first) = known.insert(host, previous.place) {
+            let message = format!(
+                "two nodes have the previous address {host}, {}",
                 line(first)
             );
             log.add(previous.place, message);

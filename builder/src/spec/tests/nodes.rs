@@ -120,7 +120,7 @@ board = "pi5" → previous-address = "10.1.2.52"
     21: previous address 10.1.2.52 is an address of a node, in line 24
 
 "pi5" → "pi5"\nprevious-address = "10.9.9.9"\n[[node]]\nname = "d"\naddress = "10.1.2.53"\nprevious-address = "10.9.9.9"
-    26: previous address 10.9.9.9 is an address of a node, in line 22
+    26: two nodes have the previous address 10.9.9.9, in line 22
 "#,
     );
 }
