@@ -11,7 +11,7 @@ const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
 const FULL: [&str; 2] = ["boot::members::", "boot::full::"];
 
 /// The laboratory's arguments in [`run`]: always the same seeds, so that the result does not depend on luck.
-const SCENARIOS: [&str; 4] = ["--scenarios", "100", "--seed", "1"];
+const SCENARIOS: [&str; 4] = ["--scenarios", "30", "--seed", "1"];
 /// The laboratory's arguments in [`run_full`]: new seeds each time.
 const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 
