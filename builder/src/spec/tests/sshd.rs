@@ -74,6 +74,7 @@ fn sshd_and_the_rules_agree() {
         true => installed,
         false => unpacked.join("usr/sbin/sshd"),
     };
+    assert!(sshd.exists(), "no sshd: `cargo xtask quick` unpacks one");
     let text: String = lines.iter().map(|(line, _)| line.clone() + "\n").collect();
     let verdicts = run(
         Command::new("sh")
