@@ -33,8 +33,9 @@ Examples:
 
 Exit codes:
   0 success                    4 unsupported or corrupt base image
-  2 usage or configuration     5 disk or network failure
-  3 verification failed        6 the cluster is not healthy";
+  1 `diff` found differences   5 disk or network failure
+  2 usage or configuration     6 the cluster is not healthy
+  3 verification failed";
 
 /// Turn a stock OS image into ready-to-flash nodes of an etcd cluster
 #[derive(Clone, Debug, Parser)]

@@ -24,7 +24,7 @@ usage: cargo xtask COMMAND
   demo         build three node images from a real Debian base, verify them and boot them
   quick [NAME] run the quick tests, or all that boot nothing and whose names contain NAME
   test         check format, lints and documentation, run every test that boots nothing, 500 mutated
-               bases and 20 scenarios of the laboratory, boot one cluster
+               bases and 30 scenarios of the laboratory, boot one cluster
   test --boot  boot the other clusters that CI boots
   test --full  run everything, including 20,000 mutated bases, 1,000 scenarios and the boots that take hours
   lab [NAME…] [--scenarios N] [--seed S]
