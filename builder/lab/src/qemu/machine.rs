@@ -62,15 +62,19 @@ impl Machine {
 
     /// Returns the options to add to the image's kernel command line; `upstream` states whether the kernel is upstream's.
     pub fn cmdline_additions(self, upstream: bool) -> String {
-        // QEMU's Raspberry Pi does not implement the watchdog's countdown: setting it causes a reset.
+        // QEMU's Raspberry Pi does not implement the watchdog's countdown: setting it causes a reset. It has no VideoCore
+        // either, and the driver that looks for one uses memory it has freed after the search fails: now and then that
+        // stops the kernel.
         let hardware = match (self, upstream) {
             // The firmware would replace serial0 by the actual name of the port.
             (Self::Virt, _) => "console=ttyAMA0,115200",
-            (Self::Raspi3b, true) => "console=ttyS1,115200 systemd.watchdog_sec=0",
+            (Self::Raspi3b, true) => {
+                "console=ttyS1,115200 systemd.watchdog_sec=0 module_blacklist=vchiq"
+            }
             // Raspberry Pi's own USB driver uses fast interrupts, which QEMU does not support.
             (Self::Raspi3b, false) => {
                 "console=ttyAMA0,115200 dwc_otg.fiq_fsm_enable=0 dwc_otg.lpm_enable=0 net.ifnames=0 \
-                 systemd.watchdog_sec=0"
+                 systemd.watchdog_sec=0 module_blacklist=vchiq"
             }
         };
         format!("{hardware} {PATIENCE}")
