@@ -78,7 +78,7 @@ impl Lab {
             .into_iter()
             .filter(|at| wanted.is_member(*at))
             .collect();
-        let end = self.history.elapsed() + self.bound;
+        let start = self.history.elapsed();
         loop {
             self.pass(LOOK)?;
             let mut lists = BTreeSet::new();
@@ -99,7 +99,7 @@ impl Lab {
                 self.history.add("everybody who can be a member is one");
                 return Ok(());
             }
-            if self.history.elapsed() > end {
+            if self.is_over(start) {
                 let serving = self.serving();
                 one_cluster(&serving)?;
                 let text = missing.map_or_else(
@@ -116,7 +116,7 @@ impl Lab {
 
     /// Waits until the list contains every node's new address.
     pub(super) fn wait_for_new_addresses(&self) -> Result<()> {
-        let end = self.history.elapsed() + self.bound;
+        let start = self.history.elapsed();
         loop {
             let list = self.client.members(self.nodes[0].address());
             let urls: Vec<String> = list
@@ -133,7 +133,7 @@ impl Lab {
                 self.history.add("the cluster knows all new addresses");
                 return Ok(());
             }
-            if self.history.elapsed() > end {
+            if self.is_over(start) {
                 let text = format!("the cluster does not know all new addresses: {urls:?}");
                 return violated(Invariant::Membership, text);
             }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -143,18 +142,6 @@ impl Node {
     /// Returns the console lines since the node was switched on.
     pub(super) fn said(&self) -> Vec<String> {
         self.console().clone()
-    }
-
-    /// Waits for a console line that contains a text.
-    pub(super) fn wait_for(&self, text: &str, limit: Duration) -> Option<String> {
-        let end = self.history.elapsed() + limit;
-        loop {
-            let found = self.said().into_iter().rfind(|line| line.contains(text));
-            if found.is_some() || self.history.elapsed() > end {
-                return found;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 
     fn console(&self) -> std::sync::MutexGuard<'_, Vec<String>> {

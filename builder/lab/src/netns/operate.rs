@@ -192,16 +192,18 @@ impl Lab {
 
     /// Waits for an expected line on a node's console.
     pub(super) fn says(&self, index: usize, text: &str) -> Result<String> {
-        let said = self.nodes[index].wait_for(text, self.bound);
-        said.map_or_else(
-            || {
-                let name = self.nodes[index].name();
-                violated(
-                    Invariant::Expectation,
-                    format!("{name} does not say `{text}` on its console"),
-                )
-            },
-            Ok,
+        let start = self.history.elapsed();
+        while !self.is_over(start) {
+            let said = self.nodes[index].said();
+            if let Some(line) = said.into_iter().rfind(|line| line.contains(text)) {
+                return Ok(line);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let name = self.nodes[index].name();
+        violated(
+            Invariant::Expectation,
+            format!("{name} does not say `{text}` on its console"),
         )
     }
 

@@ -14,7 +14,7 @@ use super::images::Images;
 const LIMIT: Duration = Duration::from_mins(4);
 
 /// Returns how much longer than alone a scenario may take on this machine now: 1 on a machine with nothing else to do, at
-/// most 4.
+/// most 8.
 pub(super) fn slowness() -> f64 {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = load
@@ -25,7 +25,7 @@ pub(super) fn slowness() -> f64 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 processors")]
     let expected = 6.0 * cores as f64;
-    (load / expected).clamp(1.0, 4.0)
+    (load / expected).clamp(1.0, 8.0)
 }
 
 /// A running scenario, which has a name or is `random-SEED`.

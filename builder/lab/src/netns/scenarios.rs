@@ -134,6 +134,7 @@ pub(super) fn chosen(names: &[&str]) -> Result<Vec<String>> {
         if found.is_empty() {
             bail!("there is no scenario `{name}`: see `lab list`");
         }
+        found.retain(|name| !chosen.contains(name));
         chosen.extend(found);
     }
     Ok(chosen)
