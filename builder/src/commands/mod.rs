@@ -1,18 +1,15 @@
 //! The commands, each as a sequence of steps.
 
+mod look_after;
+
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::cli::{
-    self, Args, ClusterCommand, Command, Environment, FlashOptions, StatusOptions, Voice, Work,
-};
-use crate::cluster::{self, Access};
+use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
 use crate::failure::Kind;
 use crate::job::Job;
 use crate::report::{self, Summary};
@@ -42,7 +39,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
-        Command::Cluster(command) => look_after(command, &environment, &voice),
+        Command::Cluster(command) => look_after::run(command, &environment, &voice),
         Command::Diff { a, b } => return diff(&a, &b, &voice),
         Command::Flash(options) => flash(&options, &voice),
         Command::BootInside => boot::inside(),
@@ -97,49 +94,6 @@ fn verify(target: &Path, environment: &Environment, voice: &Voice) -> Result<()>
     // The verdict decides the exit code, even if printing fails.
     let printed = print(voice, &verification, &verification);
     verification.verdict().and(printed)
-}
-
-/// Runs one command for a running cluster.
-fn look_after(command: ClusterCommand, environment: &Environment, voice: &Voice) -> Result<()> {
-    match command {
-        ClusterCommand::Status(options) => status(&options, environment, voice),
-        ClusterCommand::Backup(options) => {
-            let access = Access::open(options.access.folder(), None)?;
-            let (target, now) = (options.target.as_deref(), environment.clock);
-            let backup = cluster::backup(&access, target, options.keep, now)?;
-            print(voice, &backup, &backup)
-        }
-    }
-}
-
-/// Shows the state of a cluster, once or until the process is stopped.
-fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let folder = options.access.folder();
-    let access = Access::open(folder, options.ssh_identity.clone())?;
-    let report = || -> Result<cluster::ClusterReport> {
-        let report = cluster::status(&access, environment.clock)?;
-        if let Some(file) = &options.prometheus {
-            cluster::replace(file, &report.prometheus())?;
-        }
-        Ok(report)
-    };
-    let Some(seconds) = options.watch else {
-        let report = report()?;
-        // The verdict decides the exit code, even if printing fails.
-        let printed = print(voice, &report, &report);
-        return report.verdict().and(printed);
-    };
-    // The codes of VT100 that move to the top left corner and clear the screen.
-    let clear = if environment.stdout_is_terminal {
-        "\x1b[H\x1b[2J"
-    } else {
-        ""
-    };
-    loop {
-        let report = report()?;
-        print(voice, &report, &format_args!("{clear}{report}"))?;
-        thread::sleep(Duration::from_secs(seconds.get()));
-    }
 }
 
 /// Reports a mistyped path as such, not as a broken image.
