@@ -57,10 +57,11 @@ pub(super) async fn connect(
     let certificate = presented(&stream);
     let stream = accepted(stream, patience).await?;
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    // A machine that loses its power leaves a connection that never answers.
+    // A machine that loses its power leaves a connection that never answers. etcd ends connections that ping it more often
+    // than every five seconds.
     let builder = builder
         .timer(TokioTimer::new())
-        .keep_alive_interval(patience.answer)
+        .keep_alive_interval(patience.answer * 2)
         .keep_alive_timeout(patience.answer);
     let handshake = builder.handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|error| Trouble::connection(&error))?;
