@@ -124,20 +124,114 @@ pub(super) struct PutRequest {
 /// A read, linearizable unless etcd is asked otherwise: etcd answers only after a majority confirmed the leader.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub(super) struct RangeRequest {
+    /// The first key.
     #[prost(bytes = "vec", tag = "1")]
     pub(super) key: Vec<u8>,
+    /// The end of the range, which is not part of it: empty for one key, a zero byte for all that follow.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) end: Vec<u8>,
+    /// The largest number of pairs in the answer; 0 for no limit.
+    #[prost(uint64, tag = "3")]
+    pub(super) limit: u64,
+    /// Whether the member answers from its own data, without asking the others.
+    #[prost(bool, tag = "7")]
+    pub(super) is_serializable: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub(super) struct RangeAnswer {
     #[prost(message, repeated, tag = "2")]
     pub(super) pairs: Vec<Pair>,
+    /// Whether the range has more pairs than the limit.
+    #[prost(bool, tag = "3")]
+    pub(super) has_more: bool,
+}
+
+/// A key with its value.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Pair {
+    /// The key.
+    #[prost(bytes = "vec", tag = "1")]
+    pub key: Vec<u8>,
+    /// The value.
+    #[prost(bytes = "vec", tag = "5")]
+    pub value: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct CompactRequest {
+    #[prost(uint64, tag = "1")]
+    pub(super) revision: u64,
+    /// Whether etcd answers only after it has removed the history from the database.
+    #[prost(bool, tag = "2")]
+    pub(super) is_physical: bool,
+}
+
+/// Lists the alarms, or removes one.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct AlarmRequest {
+    #[prost(int32, tag = "1")]
+    pub(super) action: i32,
+    #[prost(uint64, tag = "2")]
+    pub(super) member: u64,
+    #[prost(int32, tag = "3")]
+    pub(super) kind: i32,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
-pub(super) struct Pair {
-    #[prost(bytes = "vec", tag = "5")]
-    pub(super) value: Vec<u8>,
+pub(super) struct AlarmAnswer {
+    #[prost(message, repeated, tag = "2")]
+    pub(super) alarms: Vec<Alarm>,
+}
+
+/// An alarm, which a member raised and which stays until somebody disarms it.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Alarm {
+    /// The id of the member.
+    #[prost(uint64, tag = "1")]
+    pub member: u64,
+    /// The kind, as a number of [`rpc.proto`](https://github.com/etcd-io/etcd/blob/main/api/etcdserverpb/rpc.proto).
+    #[prost(int32, tag = "2")]
+    pub kind: i32,
+}
+
+impl Alarm {
+    /// The database of a member has reached its quota; the cluster refuses writes.
+    pub const NO_SPACE: i32 = 1;
+    /// The data of a member differ from those of the others; the cluster refuses reads and writes.
+    pub const CORRUPT: i32 = 2;
+
+    /// Returns etcd's name of its kind.
+    pub fn name(&self) -> String {
+        match self.kind {
+            Self::NO_SPACE => "NOSPACE".to_owned(),
+            Self::CORRUPT => "CORRUPT".to_owned(),
+            other => format!("kind {other}"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct MoveLeaderRequest {
+    #[prost(uint64, tag = "1")]
+    pub(super) target: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct HashRequest {
+    #[prost(uint64, tag = "1")]
+    pub(super) revision: u64,
+}
+
+/// The hash of a member's key space.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Hash {
+    /// The hash of every key and value from the last compaction up to the requested revision.
+    #[prost(uint32, tag = "2")]
+    pub hash: u32,
+    /// The revision of the last compaction. Only hashes with the same one are comparable.
+    #[prost(uint64, tag = "3")]
+    pub compact_revision: u64,
 }
 
 /// A part of a snapshot. The last parts end with the SHA-256 of everything before it.

@@ -4,6 +4,7 @@
 //! in the program.
 
 mod client;
+mod maintenance;
 mod messages;
 mod patience;
 mod session;
@@ -11,7 +12,8 @@ mod transport;
 mod trouble;
 
 pub use client::Client;
-pub use messages::{Member, Status};
+pub use maintenance::Page;
+pub use messages::{Alarm, Hash, Member, Pair, Status};
 pub use patience::Patience;
 pub use session::Session;
 pub use trouble::Trouble;

@@ -26,6 +26,9 @@ use super::trouble::Trouble;
 /// How long a member may pause while it sends a snapshot from its card.
 const STALL: Duration = Duration::from_secs(30);
 
+/// The size in bytes of the largest answer, which etcd itself does not limit.
+const LARGEST: usize = 64 << 20;
+
 /// An open connection to a member. Every call waits for its answer, for a limited time.
 pub struct Session {
     /// The only place where asynchronous code runs: on the thread of the caller, during a call.
@@ -59,7 +62,7 @@ impl Session {
             .parse()
             .expect("a socket address is an authority");
         Ok(Self {
-            grpc: Grpc::with_origin(channel.clone(), origin),
+            grpc: Grpc::with_origin(channel.clone(), origin).max_decoding_message_size(LARGEST),
             runtime,
             channel,
             certificate,
@@ -95,7 +98,10 @@ impl Session {
 
     /// Reads a committed value through this member, with a linearizable read.
     pub fn get(&self, key: &str) -> Result<Option<String>, Trouble> {
-        let request = RangeRequest { key: key.into() };
+        let request = RangeRequest {
+            key: key.into(),
+            ..RangeRequest::default()
+        };
         let answer: RangeAnswer = self.call("/etcdserverpb.KV/Range", request)?;
         let value = answer.pairs.into_iter().next().map(|pair| pair.value);
         Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
@@ -130,7 +136,21 @@ impl Session {
         Ok(())
     }
 
-    fn call<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Trouble>
+    pub(super) fn call<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Trouble>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        self.call_within(self.limit, path, request)
+    }
+
+    /// Calls a function that may take longer than an ordinary one.
+    pub(super) fn call_within<Q, A>(
+        &self,
+        limit: Duration,
+        path: &'static str,
+        request: Q,
+    ) -> Result<A, Trouble>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
@@ -145,7 +165,7 @@ impl Session {
             let answer = answer.await.map_err(|status| refusal(&status))?;
             Ok(answer.into_inner())
         };
-        self.block(self.limit, exchange)
+        self.block(limit, exchange)
     }
 
     /// Runs a future to its end on this thread; the reason for the end of the connection replaces its consequence.

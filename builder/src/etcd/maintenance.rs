@@ -1,0 +1,99 @@
+//! The calls that look after a member's database, and those of the cluster's alarms and leader.
+
+use std::time::Duration;
+
+use super::messages::{
+    Alarm, AlarmAnswer, AlarmRequest, CompactRequest, Done, Hash, HashRequest, MoveLeaderRequest,
+    Pair, RangeAnswer, RangeRequest,
+};
+use super::session::Session;
+use super::trouble::Trouble;
+
+/// How long a member may rewrite its database: several gigabytes on a slow card.
+const REWRITE: Duration = Duration::from_mins(30);
+
+/// How long etcd waits for the target of a change of leaders to lead; at most two election timeouts of a slow cluster.
+const ELECTION: Duration = Duration::from_secs(30);
+
+/// How long a page of keys or a hash of the database may take.
+const READ: Duration = Duration::from_mins(2);
+
+/// The actions on alarms.
+const GET: i32 = 0;
+const DEACTIVATE: i32 = 2;
+
+/// A part of the key space.
+#[derive(Debug)]
+pub struct Page {
+    /// The keys with their values, in order.
+    pub pairs: Vec<Pair>,
+    /// Whether more keys follow.
+    pub has_more: bool,
+}
+
+impl Session {
+    /// Rewrites the database of this member without its free pages. The member serves nothing meanwhile.
+    pub fn defragment(&self) -> Result<(), Trouble> {
+        let path = "/etcdserverpb.Maintenance/Defragment";
+        let Done {} = self.call_within(REWRITE, path, Done {})?;
+        Ok(())
+    }
+
+    /// Removes the history of all keys before this revision from the database of every member.
+    pub fn compact(&self, revision: u64) -> Result<(), Trouble> {
+        let request = CompactRequest {
+            revision,
+            is_physical: true,
+        };
+        let Done {} = self.call_within(REWRITE, "/etcdserverpb.KV/Compact", request)?;
+        Ok(())
+    }
+
+    /// Returns the alarms of the cluster.
+    pub fn alarms(&self) -> Result<Vec<Alarm>, Trouble> {
+        let answer = self.alarm(GET, Alarm::default())?;
+        Ok(answer.alarms)
+    }
+
+    /// Removes an alarm; one that does not exist is no error.
+    pub fn disarm(&self, alarm: Alarm) -> Result<(), Trouble> {
+        self.alarm(DEACTIVATE, alarm).map(drop)
+    }
+
+    fn alarm(&self, action: i32, alarm: Alarm) -> Result<AlarmAnswer, Trouble> {
+        let request = AlarmRequest {
+            action,
+            member: alarm.member,
+            kind: alarm.kind,
+        };
+        self.call("/etcdserverpb.Maintenance/Alarm", request)
+    }
+
+    /// Makes another member the leader. Only the leader accepts this call.
+    pub fn move_leader(&self, target: u64) -> Result<(), Trouble> {
+        let path = "/etcdserverpb.Maintenance/MoveLeader";
+        let Done {} = self.call_within(ELECTION, path, MoveLeaderRequest { target })?;
+        Ok(())
+    }
+
+    /// Returns the hash of this member's key space up to this revision.
+    pub fn hash(&self, revision: u64) -> Result<Hash, Trouble> {
+        let path = "/etcdserverpb.Maintenance/HashKV";
+        self.call_within(READ, path, HashRequest { revision })
+    }
+
+    /// Returns at most `limit` keys of this member's own data, from `first` on.
+    pub fn page(&self, first: &[u8], limit: u64) -> Result<Page, Trouble> {
+        let request = RangeRequest {
+            key: first.to_vec(),
+            end: vec![0],
+            limit,
+            is_serializable: true,
+        };
+        let answer: RangeAnswer = self.call_within(READ, "/etcdserverpb.KV/Range", request)?;
+        Ok(Page {
+            pairs: answer.pairs,
+            has_more: answer.has_more,
+        })
+    }
+}
