@@ -65,7 +65,8 @@ pub(crate) fn address(member: usize) -> IpAddr {
 }
 
 impl Members {
-    fn start(options: &[&str]) -> Self {
+    /// Starts three members.
+    pub(crate) fn start(options: &[&str]) -> Self {
         let own = Path::new(ETCD).join("etcd");
         assert!(own.is_file(), "{ETCD} is missing: run `cargo xtask quick`");
         tool("sh", &["-ec", NETWORK]).done();

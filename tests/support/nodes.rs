@@ -1,0 +1,168 @@
+//! Members whose nodes answer a real sshd, and restart when they are told to.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::enclosed;
+use super::members::{Members, NAMES, address};
+use super::scene::PROGRAM;
+use super::tool::{Said, tool, tool_in};
+
+/// Starts sshd for the user `pi` in a node's network namespace, without privileges: with one user, it needs none. The
+/// system's programs that a node has and this machine may lack are those of the node's directory.
+const SSHD: &str = r#"
+folder=$1 sshd=$2
+echo 'pi:x:1000:1000::/tmp:/bin/sh' >"$folder/passwd"
+{
+    printf 'ListenAddress %s\nHostKey %s\nAuthorizedKeysFile %s\n' "$3" "$4" "$5"
+    printf 'StrictModes no\nUsePAM no\nPidFile none\nSetEnv PATH=%s/bin:/usr/bin:/bin NODE=%s\n' "$folder" "$folder"
+    for program in session auth; do
+        ! [ -e "${sshd%/sbin/sshd}/lib/openssh/sshd-$program" ] ||
+            echo "Sshd${program}Path ${sshd%/sbin/sshd}/lib/openssh/sshd-$program"
+    done
+} >"$folder/sshd_config"
+LD_LIBRARY_PATH=$(echo "${sshd%/sbin/sshd}"/lib/*-linux-gnu | tr ' ' :)
+export LD_LIBRARY_PATH
+echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
+mount --bind "$folder/passwd" /etc/passwd
+mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
+exec unshare --user --map-user=1000 --map-group=1000 "$sshd" -D -e -f "$folder/sshd_config"
+"#;
+
+/// The programs of a node: sudo without a check, and those that need systemd.
+const PROGRAMS: [(&str, &str); 3] = [
+    (
+        "sudo",
+        "#!/bin/sh\n[ \"$1\" != -n ] || shift\nexec \"$@\"\n",
+    ),
+    (
+        "systemctl",
+        "#!/bin/sh\n[ \"$*\" = reboot ] && : >\"$NODE/restart\"\n",
+    ),
+    (
+        "journalctl",
+        "#!/bin/sh\nprintf 'asked: %s\\n\\033[2Jlast\\n' \"$*\"\n",
+    ),
+];
+
+/// Three members whose nodes answer over ssh.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    pub(crate) members: Members,
+    running: Vec<Child>,
+    /// The nodes that were restarted, in order.
+    pub(crate) restarted: Vec<usize>,
+}
+
+/// Runs the test `name` inside namespaces, with three healthy members whose nodes answer over ssh.
+pub(crate) fn with_nodes(name: &str, body: impl FnOnce(Nodes)) {
+    enclosed::inside(name, || body(Nodes::start(Members::start(&[]))));
+}
+
+/// Returns the sshd that is installed, or unpacked by `cargo xtask quick`.
+fn sshd() -> PathBuf {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/usr/sbin/sshd");
+    let all = [PathBuf::from("/usr/sbin/sshd"), unpacked];
+    let found = all.into_iter().find(|sshd| sshd.is_file());
+    found.expect("sshd is missing: run `cargo xtask quick`")
+}
+
+impl Nodes {
+    fn start(members: Members) -> Self {
+        let key = members.scene.at("key");
+        let words = ["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()];
+        tool("ssh-keygen", &words).done();
+        let mut nodes = Self {
+            members,
+            running: Vec::new(),
+            restarted: Vec::new(),
+        };
+        for node in 0..3 {
+            nodes.serve(node);
+        }
+        for (node, name) in NAMES.iter().enumerate() {
+            while TcpStream::connect((address(node), 22)).is_err() {
+                let ended = nodes.running[node].try_wait().unwrap();
+                assert_eq!(ended, None, "sshd of {name} has ended");
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        nodes
+    }
+
+    /// Returns the directory of a node.
+    pub(crate) fn folder(&self, node: usize) -> PathBuf {
+        self.members.scene.at("nodes").join(NAMES[node])
+    }
+
+    /// Starts the sshd of a node.
+    fn serve(&mut self, node: usize) {
+        let folder = self.folder(node);
+        fs::create_dir_all(folder.join("bin")).unwrap();
+        fs::write(folder.join("boot_id"), "boot 0\n").unwrap();
+        for (name, text) in PROGRAMS {
+            let path = folder.join("bin").join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let (scene, name) = (&self.members.scene, NAMES[node]);
+        let mut sshd_command = Command::new("nsenter");
+        sshd_command.arg(format!("--net=/run/netns/{name}"));
+        sshd_command.args(["unshare", "--mount", "sh", "-ec", SSHD, "sh"]);
+        sshd_command.arg(folder).arg(sshd());
+        sshd_command.arg(address(node).to_string());
+        sshd_command.arg(scene.at(&format!("etcd-cluster/nodes/{name}/ssh_host_ed25519_key")));
+        sshd_command.arg(scene.at("key.pub"));
+        sshd_command.stdin(Stdio::null()).stderr(Stdio::null());
+        self.running.push(sshd_command.spawn().unwrap());
+    }
+
+    /// Runs `etcd-image cluster` with the administrator's ssh key. Meanwhile nodes restart when they are told to.
+    pub(crate) fn cluster(&mut self, words: &[&str]) -> Said {
+        let (folder, key) = (self.members.scene.at(""), self.members.scene.at("key"));
+        let identity = ["--ssh-identity", key.to_str().unwrap()];
+        let words = [&["cluster"], words, &identity].concat();
+        thread::scope(|threads| {
+            let command = threads.spawn(|| tool_in(&folder, PROGRAM, &words));
+            while !command.is_finished() {
+                (0..3).for_each(|node| self.restart_if_asked(node));
+                thread::sleep(Duration::from_millis(50));
+            }
+            command.join().unwrap()
+        })
+    }
+
+    /// Restarts a node that was told to. The others must be well.
+    fn restart_if_asked(&mut self, node: usize) {
+        let asked = self.folder(node).join("restart");
+        if !asked.exists() {
+            return;
+        }
+        for other in (0..3).filter(|other| *other != node) {
+            self.members.client().health(address(other)).unwrap();
+        }
+        fs::remove_file(asked).unwrap();
+        self.members.kill(node);
+        self.restarted.push(node);
+        // A board needs longer.
+        thread::sleep(Duration::from_secs(1));
+        self.members.resume(node);
+        let boot = format!("boot {}\n", self.restarted.len());
+        fs::write(self.folder(node).join("boot_id"), boot).unwrap();
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        for sshd in &mut self.running {
+            // It may have ended by itself.
+            let _ = sshd.kill();
+            let _ = sshd.wait();
+        }
+    }
+}
