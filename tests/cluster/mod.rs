@@ -2,4 +2,7 @@
 
 mod backup;
 mod client;
+mod databases;
+mod lead;
+mod nodes;
 mod status;

@@ -1,6 +1,6 @@
 //! The options of the commands for running clusters.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -23,6 +23,56 @@ Examples:
   etcd-image cluster backup before-upgrade.db
   etcd-image cluster backup /srv/backups --keep 28")]
     Backup(BackupOptions),
+    /// Free the unused space of the databases, one member at a time
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster defrag
+  etcd-image cluster defrag etcd2
+
+Each member pauses while a majority works without it; the leader is last.")]
+    Defrag(DefragOptions),
+    /// Remove the history of keys from the databases
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster compact
+  etcd-image cluster compact --keep 10000")]
+    Compact(CompactOptions),
+    /// Look after the alarms of etcd
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
+    /// Make another member the leader
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster move-leader
+  etcd-image cluster move-leader etcd2")]
+    MoveLeader(MoveLeaderOptions),
+    /// Show the messages of a node
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster logs etcd1
+  etcd-image cluster logs etcd1 --everything --lines 1000
+  etcd-image cluster logs etcd1 --follow")]
+    Logs(LogsOptions),
+    /// Restart nodes while a majority of the cluster works
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster reboot etcd1
+  etcd-image cluster reboot --rolling
+
+With --rolling, every node restarts, one at a time and the leader last.")]
+    Reboot(RebootOptions),
+}
+
+/// The commands for alarms.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AlarmCommand {
+    /// Disarm all alarms once their causes are gone
+    #[command(after_help = "\
+Example:
+  etcd-image cluster alarm disarm
+
+If a database is still full, the command shows what fills it.")]
+    Disarm(AccessOptions),
 }
 
 /// Where to find the cluster's addresses and the administrator's certificate.
@@ -44,15 +94,24 @@ impl AccessOptions {
     }
 }
 
-/// What to show of the cluster's state.
+/// How to log in to the nodes.
 #[derive(Clone, Debug, Args)]
-pub struct StatusOptions {
+#[command(next_help_heading = "Cluster")]
+pub struct LoginOptions {
     /// Where to find the cluster.
     #[command(flatten)]
     pub access: AccessOptions,
     /// Log in to the nodes with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE")]
     pub ssh_identity: Option<PathBuf>,
+}
+
+/// What to show of the cluster's state.
+#[derive(Clone, Debug, Args)]
+pub struct StatusOptions {
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub login: LoginOptions,
     /// Repeat every few seconds until Ctrl-C [default: 5]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
     pub watch: Option<NonZeroU64>,
@@ -73,4 +132,71 @@ pub struct BackupOptions {
     /// Keep only the newest N snapshots of this cluster in the directory
     #[arg(long, value_name = "N")]
     pub keep: Option<NonZeroUsize>,
+}
+
+/// Which databases to defragment.
+#[derive(Clone, Debug, Args)]
+pub struct DefragOptions {
+    /// Only these members [default: all of them]
+    #[arg(value_name = "MEMBER")]
+    pub members: Vec<String>,
+    /// Where to find the cluster.
+    #[command(flatten)]
+    pub access: AccessOptions,
+}
+
+/// How much history to remove.
+#[derive(Clone, Debug, Args)]
+pub struct CompactOptions {
+    /// Keep the history of the newest N revisions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub keep: u64,
+    /// Where to find the cluster.
+    #[command(flatten)]
+    pub access: AccessOptions,
+}
+
+/// Who will lead.
+#[derive(Clone, Debug, Args)]
+pub struct MoveLeaderOptions {
+    /// The new leader [default: the member that is farthest ahead]
+    #[arg(value_name = "MEMBER")]
+    pub member: Option<String>,
+    /// Where to find the cluster.
+    #[command(flatten)]
+    pub access: AccessOptions,
+}
+
+/// Which messages to show.
+#[derive(Clone, Debug, Args)]
+pub struct LogsOptions {
+    /// The node to ask
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    /// Show this many of the newest lines
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub lines: NonZeroU32,
+    /// Show new messages until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// Show the messages of the whole system, not only those of etcd
+    #[arg(long)]
+    pub everything: bool,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub login: LoginOptions,
+}
+
+/// Which nodes to restart.
+#[derive(Clone, Debug, Args)]
+pub struct RebootOptions {
+    /// The node to restart
+    #[arg(value_name = "NODE", required_unless_present = "rolling")]
+    pub node: Option<String>,
+    /// Restart every node, one at a time and the leader last
+    #[arg(long, conflicts_with = "node")]
+    pub rolling: bool,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub login: LoginOptions,
 }

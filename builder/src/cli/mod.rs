@@ -15,7 +15,10 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use boot::{BootMachine, BootOptions};
-pub use cluster::{AccessOptions, BackupOptions, ClusterCommand, StatusOptions};
+pub use cluster::{
+    AccessOptions, AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions,
+    LoginOptions, LogsOptions, MoveLeaderOptions, RebootOptions, StatusOptions,
+};
 pub use environment::Environment;
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
@@ -70,6 +73,10 @@ impl Args {
                 if status.watch.is_some() && args.voice.json =>
             {
                 let what = "--json prints one document and --watch repeats: use one of them";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
+            Command::Cluster(ClusterCommand::Logs(logs)) if logs.follow && args.voice.json => {
+                let what = "--json prints one document and --follow never ends: use one of them";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
             }
             _ => Ok(args),

@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::ssh::Ssh;
-use crate::description::ClusterDescription;
+use crate::description::{ClusterDescription, DescribedMember};
 use crate::etcd::{Client, Patience};
+use crate::failure::Kind;
+use crate::printable::printable;
 
 /// For members on a real network, possibly a busy wireless one. etcd itself gives up on a request after 15 s with the
 /// timeouts for SD cards.
@@ -39,5 +41,28 @@ impl Access {
             },
             description,
         })
+    }
+
+    /// Returns the node of this name.
+    pub(super) fn node(&self, name: &str) -> Result<&DescribedMember> {
+        let ClusterDescription {
+            cluster, members, ..
+        } = &self.description;
+        let found = members.iter().find(|member| member.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
+            let message = format!("cluster {cluster} has no node `{}`", printable(name));
+            Kind::Usage.error(message, format!("its nodes are {}", names.join(", ")))
+        })
+    }
+
+    /// Returns these names of nodes without repetitions, or those of all nodes if none is given.
+    pub(super) fn named(&self, names: &[String]) -> Result<Vec<String>> {
+        let described = self.description.members.iter();
+        let wanted = described.filter(|member| names.is_empty() || names.contains(&member.name));
+        for name in names {
+            self.node(name)?;
+        }
+        Ok(wanted.map(|member| member.name.clone()).collect())
     }
 }

@@ -74,7 +74,7 @@ impl ClusterReport {
         } else if says("is not in the state directory") || says("is not a member") {
             "make cluster.toml and the cluster agree, then build again"
         } else if says("alarm") {
-            "free space in the database, then disarm the alarm with `etcdctl alarm disarm`"
+            "run `etcd-image cluster alarm disarm`, which names the cause while it is not gone"
         } else if says("has not started") || says("is a learner") {
             "wait until it has caught up; its console names the next step"
         } else {

@@ -4,23 +4,40 @@
 //! administrator's certificate and the host keys ([`Access`]).
 
 mod access;
+mod alarm;
 mod backup;
 mod certificate;
+mod compact;
+mod defragment;
 mod digest;
 mod facts;
 mod gather;
 mod judge;
+mod lead;
+mod logs;
+mod order;
 mod output;
+mod pause;
 mod prometheus;
+mod quorum;
+mod reboot;
 mod report;
 mod rotation;
+mod space;
 mod ssh;
 mod table;
 
 pub use access::Access;
+pub use alarm::{Disarming, MemberDatabase, disarm};
 pub use backup::{Backup, backup};
+pub use compact::{Compaction, compact};
+pub use defragment::{Defragmentation, DefragmentedMember, defragment};
 pub use gather::status;
+pub use lead::{Leadership, move_leader};
+pub use logs::{LogScope, Logs, all_logs, logs};
 pub use output::replace;
+pub use reboot::{RebootedNode, Reboots, reboot};
 pub use report::{
     CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
 };
+pub use space::{Content, Prefix};

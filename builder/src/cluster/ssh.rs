@@ -38,17 +38,7 @@ pub(super) struct Said {
 impl Ssh {
     /// Runs a command on a node; the error is one line that says why it did not succeed.
     pub(super) fn run(&self, address: IpAddr, command: &str) -> Result<Said, String> {
-        let mut ssh = Command::new("ssh");
-        ssh.args(self.options());
-        ssh.arg(format!("{}@{address}", self.user))
-            .args(["--", command]);
-        ssh.stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = ssh.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => "`ssh` is not installed".to_owned(),
-            _ => format!("starting `ssh`: {error}"),
-        })?;
+        let mut child = self.start(address, command)?;
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let out = thread::spawn(move || out.map(lines));
         let errors = thread::spawn(move || errors.map(text));
@@ -60,6 +50,56 @@ impl Ssh {
             (None, _) => Err(format!("no end within {} s", PATIENCE.as_secs())),
             _ => Err(reason(&errors)),
         }
+    }
+
+    /// Runs a command on a node without a limit of time, and passes each line of its output on, at once. The command ends
+    /// when `each` fails.
+    pub(super) fn follow(
+        &self,
+        address: IpAddr,
+        command: &str,
+        mut each: impl FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Result<(), String>> {
+        let mut child = match self.start(address, command) {
+            Ok(child) => child,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (out, errors) = (child.stdout.take(), child.stderr.take());
+        let errors = thread::spawn(move || errors.map(text));
+        let mut passed = Ok(());
+        for line in out
+            .into_iter()
+            .flat_map(|out| BufReader::new(out).split(b'\n'))
+        {
+            let Ok(line) = line else { break };
+            passed = each(String::from_utf8_lossy(&line).trim_end());
+            if passed.is_err() {
+                // It may have ended by itself.
+                let _ = child.kill();
+                break;
+            }
+        }
+        let status = child.wait()?;
+        passed?;
+        let errors = errors.join().ok().flatten().unwrap_or_default();
+        Ok(match status.success() {
+            true => Ok(()),
+            false => Err(reason(&errors)),
+        })
+    }
+
+    fn start(&self, address: IpAddr, command: &str) -> Result<Child, String> {
+        let mut ssh = Command::new("ssh");
+        ssh.args(self.options());
+        ssh.arg(format!("{}@{address}", self.user))
+            .args(["--", command]);
+        ssh.stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        ssh.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "`ssh` is not installed".to_owned(),
+            _ => format!("starting `ssh`: {error}"),
+        })
     }
 
     /// Returns the options of ssh, which ignore the user's configuration, trust only the cluster's host keys, and prevent

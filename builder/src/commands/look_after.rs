@@ -1,13 +1,18 @@
 //! The commands for running clusters.
 
+use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::print;
-use crate::cli::{ClusterCommand, Environment, StatusOptions, Voice};
-use crate::cluster::{self, Access};
+use super::{print, unwritable, write};
+use crate::cli::{
+    AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, RebootOptions,
+    StatusOptions, Voice,
+};
+use crate::cluster::{self, Access, LogScope};
+use crate::progress;
 
 /// Runs one command for a running cluster.
 pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Voice) -> Result<()> {
@@ -19,13 +24,39 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             let backup = cluster::backup(&access, options.target.as_deref(), options.keep, now)?;
             print(voice, &backup, &backup)
         }
+        ClusterCommand::Defrag(options) => {
+            let access = Access::open(options.access.folder(), None)?;
+            let progress = progress::stderr(voice.quiet);
+            let done = cluster::defragment(&access, &options.members, now, &*progress)?;
+            print(voice, &done, &done)
+        }
+        ClusterCommand::Compact(options) => {
+            let access = Access::open(options.access.folder(), None)?;
+            let done = cluster::compact(&access, options.keep, now)?;
+            print(voice, &done, &done)
+        }
+        ClusterCommand::Alarm(AlarmCommand::Disarm(options)) => {
+            let disarming = cluster::disarm(&Access::open(options.folder(), None)?)?;
+            let printed = print(voice, &disarming, &disarming);
+            disarming.verdict().and(printed)
+        }
+        ClusterCommand::MoveLeader(options) => {
+            let access = Access::open(options.access.folder(), None)?;
+            let done = cluster::move_leader(&access, options.member.as_deref(), now)?;
+            print(voice, &done, &done)
+        }
+        ClusterCommand::Logs(options) => logs(&options, voice),
+        ClusterCommand::Reboot(options) => reboot(&options, now, voice),
     }
+}
+
+fn open(login: &LoginOptions) -> Result<Access> {
+    Access::open(login.access.folder(), login.ssh_identity.clone())
 }
 
 /// Shows the state of a cluster, once or until the process is stopped.
 fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let folder = options.access.folder();
-    let access = Access::open(folder, options.ssh_identity.clone())?;
+    let access = open(&options.login)?;
     let report = || -> Result<cluster::ClusterReport> {
         let report = cluster::status(&access, environment.clock)?;
         if let Some(file) = &options.prometheus {
@@ -50,4 +81,35 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
         print(voice, &report, &format_args!("{clear}{report}"))?;
         thread::sleep(Duration::from_secs(seconds.get()));
     }
+}
+
+/// Shows the messages of a node, each line as soon as it arrives.
+fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
+    let access = open(&options.login)?;
+    let scope = LogScope {
+        lines: options.lines,
+        follow: options.follow,
+        everything: options.everything,
+    };
+    if voice.json {
+        let logs = cluster::all_logs(&access, &options.node, scope)?;
+        return print(voice, &logs, &"");
+    }
+    let shown = cluster::logs(&access, &options.node, scope, |line| {
+        write(&format!("{line}\n")).with_context(unwritable)
+    });
+    // A reader may stop early, as in `etcd-image cluster logs etcd1 | head`.
+    shown.or_else(|error| match error.root_cause().downcast_ref() {
+        Some(cause) if io::Error::kind(cause) == ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
+}
+
+/// Restarts one node or all of them.
+fn reboot(options: &RebootOptions, now: i64, voice: &Voice) -> Result<()> {
+    let access = open(&options.login)?;
+    let nodes: Vec<String> = options.node.iter().cloned().collect();
+    let progress = progress::stderr(voice.quiet);
+    let done = cluster::reboot(&access, &nodes, now, &*progress)?;
+    print(voice, &done, &done)
 }

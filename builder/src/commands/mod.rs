@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
-use crate::failure::Kind;
+use crate::failure::{Failure, Kind};
 use crate::job::Job;
 use crate::report::{self, Summary};
 use crate::{boot, flash, progress};
@@ -115,10 +115,16 @@ fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) ->
         (false, true) => return Ok(()),
         (false, false) => text.to_string(),
     };
-    match std::io::stdout().lock().write_all(out.as_bytes()) {
+    match write(&out) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.context(
-            Kind::Storage.context("writing to standard output", "is the disk it goes to full?"),
-        ),
+        done => done.with_context(unwritable),
     }
+}
+
+fn write(text: &str) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(text.as_bytes())
+}
+
+fn unwritable() -> Failure {
+    Kind::Storage.context("writing to standard output", "is the disk it goes to full?")
 }

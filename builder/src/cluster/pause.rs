@@ -1,0 +1,97 @@
+//! Waits until a member takes part in the cluster again.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::access::Access;
+use super::gather::{Scope, survey};
+use super::quorum::works;
+use super::report::{ClusterReport, MemberReport, Role};
+use crate::failure::Kind;
+
+/// The time between two looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The log entries that a member may be behind and still count as caught up; the others write while it is asked.
+const SMALL_LAG: u64 = 100;
+
+/// Waits until a member has caught up, at most for this time, and returns the state of the cluster.
+pub(super) fn until_caught_up(
+    access: &Access,
+    name: &str,
+    limit: Duration,
+    now: i64,
+) -> Result<ClusterReport> {
+    let started = Instant::now();
+    loop {
+        let report = survey(access, now, Scope::Etcd)?;
+        let reason = match report.member(name) {
+            Some(member) => match missing(member) {
+                None => return Ok(report),
+                Some(reason) => reason,
+            },
+            None => "it is not a member".to_owned(),
+        };
+        if started.elapsed() > limit {
+            let message = format!(
+                "{name} has not caught up with the cluster within {} s: {reason}",
+                limit.as_secs()
+            );
+            let hint = format!("look at its messages with `etcd-image cluster logs {name}`");
+            return Err(Kind::Unhealthy.error(message, hint));
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+/// Returns why a member does not take part fully.
+fn missing(member: &MemberReport) -> Option<String> {
+    if let Some(trouble) = &member.trouble {
+        return Some(trouble.clone());
+    }
+    if !works(member) {
+        return Some("it confirms no read".to_owned());
+    }
+    if member.role == Some(Role::Learner) {
+        return Some("it has no vote yet".to_owned());
+    }
+    let lag = member.lag.filter(|lag| *lag > SMALL_LAG)?;
+    Some(format!("it is {lag} log entries behind"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_caught_up_once_it_works_votes_and_has_all_entries() {
+        let well = MemberReport {
+            read_milliseconds: Some(1.0),
+            lag: Some(3),
+            ..MemberReport::new("a", None)
+        };
+        assert_eq!(missing(&well), None);
+        let behind = MemberReport {
+            lag: Some(101),
+            ..well.clone()
+        };
+        assert_eq!(missing(&behind).unwrap(), "it is 101 log entries behind");
+        let learner = MemberReport {
+            role: Some(Role::Learner),
+            ..well.clone()
+        };
+        assert_eq!(missing(&learner).unwrap(), "it has no vote yet");
+        let silent = MemberReport {
+            trouble: Some("no answer".to_owned()),
+            read_milliseconds: None,
+            ..well
+        };
+        assert_eq!(missing(&silent).unwrap(), "no answer");
+        assert_eq!(
+            missing(&MemberReport::new("a", None)).unwrap(),
+            "it confirms no read"
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Which members a cluster can do without for a while.
+
+use anyhow::Result;
+
+use super::report::{ClusterReport, MemberReport, Role};
+use crate::failure::Kind;
+
+impl ClusterReport {
+    /// Returns the member of this name.
+    pub(super) fn member(&self, name: &str) -> Option<&MemberReport> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// Returns the leader, if a member answers as such.
+    pub(super) fn leader(&self) -> Option<&MemberReport> {
+        let mut members = self.members.iter();
+        members.find(|member| member.role == Some(Role::Leader))
+    }
+
+    /// Returns the members that vote. One that does not answer counts as such.
+    fn voters(&self) -> impl Iterator<Item = &MemberReport> {
+        let in_list = |member: &&MemberReport| member.started.is_some();
+        let voters = self.members.iter().filter(in_list);
+        voters.filter(|member| member.role != Some(Role::Learner))
+    }
+
+    /// Checks that a majority of the cluster works while this member does not. The only member of a cluster may always
+    /// pause, because there is no other way to look after it.
+    pub(super) fn can_spare(&self, name: &str) -> Result<()> {
+        let all = self.voters().count();
+        let others = self
+            .voters()
+            .filter(|member| member.name != name && works(member))
+            .count();
+        let majority = all / 2 + 1;
+        if others >= majority || (all == 1 && self.voters().all(|it| it.name == name)) {
+            return Ok(());
+        }
+        let cause = self
+            .problems
+            .iter()
+            .find(|problem| !problem.starts_with("alarm"));
+        let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
+        let message = format!(
+            "cluster {} would lose its majority without {name}: {others} of {all} members would work, {majority} must{cause}",
+            self.cluster
+        );
+        Err(Kind::Unhealthy.error(message, self.hint()))
+    }
+}
+
+/// Returns whether a member takes part in the cluster.
+pub(super) fn works(member: &MemberReport) -> bool {
+    member.read_milliseconds.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::judge;
+    use super::*;
+
+    fn cluster(working: &[bool]) -> ClusterReport {
+        let member = |(at, works): (usize, &bool)| MemberReport {
+            started: Some(true),
+            reachable: *works,
+            read_milliseconds: works.then_some(1.0),
+            trouble: (!works).then(|| "no answer within 3 s".to_owned()),
+            leader: 1,
+            ..MemberReport::new(&format!("m{at}"), None)
+        };
+        judge(
+            "main",
+            working.iter().enumerate().map(member).collect(),
+            &[],
+        )
+    }
+
+    #[test]
+    fn a_member_pauses_only_while_a_majority_works_without_it() {
+        let cases: [(&[bool], &str, bool); 7] = [
+            (&[true, true, true], "m0", true),
+            (&[true, true, false], "m0", false),
+            (&[true, true, false], "m2", true),
+            (&[true, true], "m0", false),
+            (&[true], "m0", true),
+            (&[false], "m0", true),
+            (&[true, true, true, true, false], "m0", true),
+        ];
+        for (working, name, wanted) in cases {
+            let outcome = cluster(working).can_spare(name);
+            assert_eq!(outcome.is_ok(), wanted, "{working:?} {name}");
+        }
+    }
+
+    #[test]
+    fn the_missing_member_is_named() {
+        let error = cluster(&[true, true, false]).can_spare("m0").unwrap_err();
+        let wanted = "cluster main would lose its majority without m0: 1 of 3 members would work, 2 must: \
+                      m2 does not answer: no answer within 3 s";
+        assert_eq!(error.to_string(), wanted);
+    }
+
+    #[test]
+    fn a_learner_is_no_part_of_the_majority() {
+        let mut report = cluster(&[true, true, true]);
+        report.members[2].role = Some(Role::Learner);
+        report.can_spare("m2").unwrap();
+        report.can_spare("m0").unwrap_err();
+    }
+}

@@ -1,0 +1,48 @@
+//! `cluster move-leader` with real members.
+
+use crate::support::members::{Members, NAMES, with_members};
+use crate::support::scene::Outcome;
+
+fn lead(members: &Members, words: &[&str]) -> Outcome {
+    members
+        .scene
+        .bare(&[&["cluster", "move-leader"], words].concat())
+}
+
+#[test]
+fn another_member_leads_when_it_can() {
+    with_members(
+        "cluster::lead::another_member_leads_when_it_can",
+        |mut members| {
+            let before = members.leader();
+            let text = lead(&members, &[]).done().stdout;
+            let after = members.leader();
+            assert_ne!(before, after);
+            assert_eq!(
+                text,
+                format!("{} leads instead of {}\n", NAMES[after], NAMES[before])
+            );
+            let text = lead(&members, &[NAMES[before]]).done().stdout;
+            assert_eq!(
+                text,
+                format!("{} leads instead of {}\n", NAMES[before], NAMES[after])
+            );
+            let text = lead(&members, &[NAMES[before], "--json"]).done().stdout;
+            let wanted = format!(
+                "{{\n  \"format\": 1,\n  \"cluster\": \"main\",\n  \"before\": \"{0}\",\n  \"leader\": \"{0}\"\n}}\n",
+                NAMES[before]
+            );
+            assert_eq!(text, wanted);
+            lead(&members, &["etcd9"]).refused_naming(2, &["cluster main has no node `etcd9`"]);
+            members.kill(after);
+            let silent = format!(
+                "{} cannot lead: Connection refused (os error 111)",
+                NAMES[after]
+            );
+            lead(&members, &[NAMES[after]]).refused_naming(6, &[&silent]);
+            // Without a quorum, nobody leads.
+            members.kill(before);
+            lead(&members, &[]).refused_naming(6, &["cluster main has no leader: etcd"]);
+        },
+    );
+}

@@ -1,0 +1,99 @@
+//! Commands that log in to nodes, with a real sshd on each one.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::members::{NAMES, address};
+use crate::support::nodes::with_nodes;
+
+#[test]
+fn the_messages_of_a_node_are_shown_without_control_characters() {
+    let name = "cluster::nodes::the_messages_of_a_node_are_shown_without_control_characters";
+    with_nodes(name, |mut nodes| {
+        let said = nodes.cluster(&["logs", "etcd2", "--lines", "7"]).done();
+        let asked = "asked: --no-pager --quiet --output=short-iso --lines=7 --unit=etcd --unit=etcd-node-data";
+        assert_eq!(said.text(), format!("{asked}\n\\u{{1b}}[2Jlast\n"));
+        let said = nodes
+            .cluster(&["logs", "etcd2", "--everything", "--json"])
+            .done();
+        let logs: Value = serde_json::from_slice(&said.out).unwrap();
+        assert_eq!(logs["node"], "etcd2");
+        assert_eq!(
+            logs["lines"][0],
+            "asked: --no-pager --quiet --output=short-iso --lines=100"
+        );
+        let said = nodes.cluster(&["logs", "etcd9"]);
+        assert_eq!(
+            (said.code, said.err.as_str()),
+            (
+                Some(2),
+                "error: cluster main has no node `etcd9`\nhint: its nodes are etcd1, etcd2, etcd3\n"
+            )
+        );
+        // The host key of another node.
+        let known = nodes.members.scene.at("etcd-cluster/known_hosts");
+        let text = fs::read_to_string(&known).unwrap();
+        let mut keys: Vec<_> = text
+            .lines()
+            .map(|line| line.split_once(' ').unwrap())
+            .collect();
+        let last = keys.len() - 1;
+        (keys[0].1, keys[last].1) = (keys[last].1, keys[0].1);
+        let text: Vec<_> = keys
+            .iter()
+            .map(|(host, key)| format!("{host} {key}\n"))
+            .collect();
+        fs::write(&known, text.concat()).unwrap();
+        let said = nodes.cluster(&["logs", "etcd1"]);
+        let wanted =
+            "error: reading the messages of etcd1: its host key is not the one in known_hosts\n";
+        assert!(said.err.starts_with(wanted), "{}", said.err);
+        assert_eq!(said.code, Some(6));
+    });
+}
+
+#[test]
+fn all_nodes_restart_one_by_one_while_a_client_writes() {
+    let name = "cluster::nodes::all_nodes_restart_one_by_one_while_a_client_writes";
+    with_nodes(name, |mut nodes| {
+        let leader = nodes.members.leader();
+        let client = nodes.members.client();
+        let stop = AtomicBool::new(false);
+        thread::scope(|threads| {
+            let writer = threads.spawn(|| {
+                let mut written = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    // A client of all members tries the next one when a node restarts.
+                    let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
+                    assert!(done, "no member accepted write {written}");
+                    written += 1;
+                    thread::sleep(Duration::from_millis(50));
+                }
+                written
+            });
+            let said = nodes.cluster(&["reboot", "--rolling", "--json"]);
+            stop.store(true, Ordering::Relaxed);
+            assert!(writer.join().unwrap() > 10);
+            let done: Value = serde_json::from_slice(&said.done().out).unwrap();
+            let order = done["nodes"].as_array().unwrap();
+            let order: Vec<_> = order
+                .iter()
+                .map(|node| node["name"].as_str().unwrap())
+                .collect();
+            let restarted: Vec<_> = nodes.restarted.iter().map(|at| NAMES[*at]).collect();
+            assert_eq!(order, restarted);
+            assert_eq!((restarted.len(), restarted[2]), (3, NAMES[leader]));
+        });
+        // One node is off: no other may restart, but that one may.
+        nodes.members.kill(0);
+        let said = nodes.cluster(&["reboot", "etcd2"]);
+        let wanted = "error: cluster main would lose its majority without etcd2: 1 of 3 members would work, 2 must: \
+                      etcd1 does not answer: Connection refused (os error 111)\n";
+        assert!(said.err.starts_with(wanted), "{}", said.err);
+        assert_eq!((said.code, nodes.restarted.len()), (Some(6), 3));
+    });
+}
