@@ -26,13 +26,13 @@ mod suggest;
 mod table;
 
 mod appliance;
-mod certificates;
 mod etcd;
 mod files;
 mod hosts;
 mod identity;
 mod network;
 mod nodes;
+mod pki;
 mod ssh;
 mod wifi;
 
@@ -83,7 +83,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let network = network.settle(&addresses, log);
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
-    let pki = certificates::read(document.table("pki"), log);
+    let pki = pki::read(document.table("pki"), log);
     let appliance = appliance::read(document.table("appliance"), log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let files = files::read(&document.tables("file"), input, &nodes, &ssh.user, log);

@@ -3,7 +3,7 @@
 
 use super::cluster::{Board, KeyKind};
 use super::section::{Given, Kind, Section, Setting};
-use super::{appliance, certificates, files, identity, names, network, ssh, subnet, wifi};
+use super::{appliance, files, identity, names, network, pki, ssh, subnet, wifi};
 
 use Given::{Default, Optional, Required};
 use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
@@ -113,11 +113,11 @@ sections! {
         /// The key type of all certificates.
         "key": Choice("key kind", KeyKind::names), Default(r#""ecdsa-p256""#);
         /// Days that the CA certificate is valid, from the first build on.
-        "ca-days": Integer(1..=certificates::MOST_DAYS, " days"), Default("3650");
+        "ca-days": Integer(1..=pki::MOST_DAYS, " days"), Default("3650");
         /// Days that all other certificates are valid, at most `ca-days`.
-        "leaf-days": Integer(1..=certificates::MOST_DAYS, " days"), Default("1825");
+        "leaf-days": Integer(1..=pki::MOST_DAYS, " days"), Default("1825");
         /// DNS names (also `*.domain`) and addresses added to the certificates of every node.
-        "extra-sans": List(&Text(certificates::subject_name)), Default("[]");
+        "extra-sans": List(&Text(pki::subject_name)), Default("[]");
     }
 
     "[appliance]" {
