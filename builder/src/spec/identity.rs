@@ -70,7 +70,7 @@ fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Ba
         Some(flag) => (Place::Option("--base"), flag.as_str(), Path::new("")),
         None => (written.place, written.value, folder_of(input)),
     };
-    let recipe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let recipe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if is_path(text) {
         return Base::Image(folder.join(text));
     }
