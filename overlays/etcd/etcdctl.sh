@@ -2,6 +2,6 @@
 export ETCDCTL_API=3
 export ETCDCTL_ENDPOINTS={% for member in nodes %}{{ member.client_url }}{% if not loop.last %},{% endif %}{% endfor %}
 
-export ETCDCTL_CACERT={{ paths.pki }}/ca.crt
-export ETCDCTL_CERT={{ paths.pki }}/server.crt
-export ETCDCTL_KEY={{ paths.pki }}/server.key
+export ETCDCTL_CACERT={{ paths.ca_certificate }}
+export ETCDCTL_CERT={{ paths.server_certificate }}
+export ETCDCTL_KEY={{ paths.server_key }}

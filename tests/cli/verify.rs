@@ -215,3 +215,28 @@ fn contents_are_compared_without_a_manifest_too() {
         ["/etc/etcd/etcd.conf.yml is not what the node's description says"]
     );
 }
+
+#[test]
+fn an_outdated_or_open_copy_of_a_certificate_is_found() {
+    let copies = "[[certificate]]\nrole = \"server\"\npath = \"/etc/etcd/pki/copy.crt\"\nkey = \"/etc/etcd/pki/copy.key\"\n\
+                  [[certificate]]\nrole = \"client\"\npath = \"/etc/etcd/pki/client.crt\"\nkey = \"/etc/etcd/pki/client.key\"\n";
+    let scene = Scene::built("raspios-trixie", copies, &["--nodes", "2"]);
+    let peer = "etcd-cluster/nodes/etcd1/peer";
+    let (certificate, key) = (format!("{peer}.crt"), format!("{peer}.key"));
+    assert_eq!(
+        problems(&scene, &[("copy.crt", &certificate), ("copy.key", &key)]),
+        [
+            "/etc/etcd/pki/copy.crt is not what the node's description says",
+            "certificate /etc/etcd/pki/copy.crt is not the node's current one, /etc/etcd/pki/server.crt"
+        ]
+    );
+    assert_eq!(
+        problems(&scene, &[("client.key", &key)]),
+        ["certificate /etc/etcd/pki/client.crt is not that of the private key beside it"]
+    );
+    scene.file("open", &scene.text("etcd-cluster/nodes/etcd1/server.key"));
+    assert_eq!(
+        problems(&scene, &[("copy.key", "open")]),
+        ["/etc/etcd/pki/copy.key has mode 0644, wanted 0600"]
+    );
+}

@@ -231,6 +231,14 @@ fn what_core_cannot_do_is_refused() {
         &["does not support `[[file]]`: its system is a read-only snap"],
     );
     refuses(
+        "[[certificate]]\nrole = \"ca\"\npath = \"/etc/app/ca.crt\"\n",
+        &["does not support `[[certificate]]`: its system is a read-only snap"],
+    );
+    refuses(
+        "[pki]\nlayout = \"dcs\"\n",
+        &["does not support `layout` of [pki]: everything of etcd lies in /var/lib/misc/etcd-node"],
+    );
+    refuses(
         "[ssh]\npassword-hash = \"$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1\"\n",
         &["`password-hash`"],
     );

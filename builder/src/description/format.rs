@@ -8,6 +8,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::certificates::IssuedFile;
+
 use crate::failure::Kind;
 use crate::inspect::Place;
 
@@ -120,6 +122,12 @@ pub struct DescribedFile {
     /// SHA-256 of its content, lower-case hexadecimal; `None` if the content is secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Permissions of a file whose content is secret, four octal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// The `[[certificate]]` that asked for this certificate, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<IssuedFile>,
 }
 
 /// The role of a file.
@@ -136,12 +144,27 @@ pub enum Role {
     PeerCertificate,
     /// Private key of the peer certificate.
     PeerKey,
+    /// Certificate presented both to clients and to other members.
+    NodeCertificate,
+    /// Private key of the certificate for both.
+    NodeKey,
     /// SSH host key.
     HostKey,
     /// etcd's configuration.
     Configuration,
     /// Network profile.
     Network,
+}
+
+impl Role {
+    /// Returns the role of a file that stands for this one in an image with one certificate for both directions.
+    fn of_both_directions(self) -> Option<Self> {
+        match self {
+            Self::ServerCertificate | Self::PeerCertificate => Some(Self::NodeCertificate),
+            Self::ServerKey | Self::PeerKey => Some(Self::NodeKey),
+            _ => None,
+        }
+    }
 }
 
 /// Deserializes a role; a role that this version does not know becomes `None`.
@@ -182,9 +205,10 @@ impl NodeDescription {
         FORMAT
     }
 
-    /// Returns the first file with the given role, if any.
+    /// Returns the file with the given role, if any. One certificate may have the roles of two.
     pub fn file(&self, role: Role) -> Option<&DescribedFile> {
-        self.files.iter().find(|file| file.role == Some(role))
+        let with = |role| self.files.iter().find(|file| file.role == Some(role));
+        with(role).or_else(|| role.of_both_directions().and_then(with))
     }
 
     /// Serializes the description as indented JSON.

@@ -3,10 +3,13 @@
 //!
 //! A build writes it; every later command reads it instead of the files that only the node's own programs understand.
 
+mod certificates;
 mod cluster;
 mod format;
 mod read;
 
+pub(crate) use certificates::CertificateOfNode;
+pub use certificates::IssuedFile;
 pub use cluster::{CLUSTER, ClusterDescription, DescribedMember};
 pub(crate) use format::without_control_characters;
 pub use format::{

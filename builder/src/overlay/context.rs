@@ -49,7 +49,7 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             "trusted_user_ca": ssh.trusted_user_ca,
         },
         "etcd": etcd(inputs)?,
-        "paths": Paths::of(inputs.system),
+        "paths": Paths::of(inputs.system, cluster.pki.layout, &node.name),
         "refresh": refresh(cluster, node),
         // Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
         "core_signed": *inputs.system == System::Seed(Grade::Signed),
@@ -71,6 +71,8 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "previous": node.previous_address.map(previous),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
+        // The node's user for etcd, by its certificate for clients.
+        "user": cluster.pki.common_names.server(&node.name, &cluster.domain),
         // Name of the member that this one replaces, or empty.
         "replaces": node.replaces.as_deref().unwrap_or_default(),
     })

@@ -5,10 +5,11 @@ use anyhow::Result;
 use super::inputs::Inputs;
 use super::tree::{Change, Content, Entry, Owner};
 use crate::description::{
-    DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, location,
+    DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription, location,
     without_control_characters,
 };
-use crate::spec::Node;
+use crate::inspect::Place;
+use crate::spec::{CertificateFile, Node};
 
 /// Returns the entry of the file that describes a node with these entries.
 pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {
@@ -31,6 +32,7 @@ pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Resu
 fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeDescription> {
     let (cluster, identity) = (inputs.cluster, inputs.identity(node)?);
     let member = |node: &Node| Member::new(&node.name, node.address);
+    let issued: Vec<_> = inputs.certificate_files(node).collect();
     let sets_machine_id = entries.iter().any(|entry| entry.path == "/etc/machine-id");
     Ok(NodeDescription {
         format: NodeDescription::current_format(),
@@ -63,13 +65,16 @@ fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeD
                 .collect(),
             host_key: identity.ssh_host_public.clone(),
         },
-        files: entries.iter().filter_map(described).collect(),
+        files: entries
+            .iter()
+            .filter_map(|entry| described(entry, &issued))
+            .collect(),
     })
 }
 
 /// Describes a completely written file, without the digest of a secret, which would help to guess the secret.
-fn described(entry: &Entry) -> Option<DescribedFile> {
-    let Change::File { content, .. } = &entry.change else {
+fn described(entry: &Entry, issued: &[&CertificateFile]) -> Option<DescribedFile> {
+    let Change::File { content, mode, .. } = &entry.change else {
         return None;
     };
     Some(DescribedFile {
@@ -80,5 +85,13 @@ fn described(entry: &Entry) -> Option<DescribedFile> {
             Content::Plain(bytes) => Some(bytes.sha256().to_owned()),
             Content::Secret(_) => None,
         },
+        mode: matches!(content, Content::Secret(_)).then(|| format!("{mode:04o}")),
+        issued: issued
+            .iter()
+            .find(|file| entry.place == Place::Root && file.path == entry.path)
+            .map(|file| IssuedFile {
+                role: file.role.name().to_owned(),
+                key: file.key.clone(),
+            }),
     })
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::inputs::Inputs;
 use crate::failure::Kind;
 use crate::recipe::{Recipe, Setting};
-use crate::spec::{Appliance, Node};
+use crate::spec::{Appliance, Layout, Node};
 
 /// Refuses a node whose configuration the base does not support.
 pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
@@ -43,6 +43,16 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
             "`wifi` of [network]",
         ),
         (!cluster.files.is_empty(), Setting::File, "`[[file]]`"),
+        (
+            !cluster.certificates.is_empty(),
+            Setting::Certificate,
+            "`[[certificate]]`",
+        ),
+        (
+            cluster.pki.layout != Layout::Etcd,
+            Setting::Layout,
+            "`layout` of [pki]",
+        ),
         (
             cluster.ssh.password_hash.is_some(),
             Setting::PasswordHash,

@@ -8,7 +8,7 @@ use crate::fetch::EtcdBinaries;
 use crate::inspect::System;
 use crate::pki::{Certs, NodeIdentity};
 use crate::recipe::Recipe;
-use crate::spec::{Appliance, Cluster, Node};
+use crate::spec::{Appliance, CertificateFile, Cluster, Node};
 
 /// The inputs that all nodes of a cluster share.
 #[derive(Debug)]
@@ -33,6 +33,12 @@ impl Inputs<'_> {
     pub(super) fn identity(&self, node: &Node) -> Result<&NodeIdentity> {
         let identity = self.certs.nodes.get(&node.name);
         identity.with_context(|| format!("finding the certificates of node {}", node.name))
+    }
+
+    /// Returns the `[[certificate]]` tables of a node.
+    pub(super) fn certificate_files(&self, node: &Node) -> impl Iterator<Item = &CertificateFile> {
+        let files = self.cluster.certificates.iter();
+        files.filter(|file| file.is_on(&node.name))
     }
 
     /// Returns `[appliance]` as the base supports it: a base without appliance support gets a writable root.

@@ -9,7 +9,7 @@ use super::manifest::{
 };
 use super::render::Renderer;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use super::{describe, firmware, fits};
+use super::{certificates, describe, firmware, fits};
 use crate::description::Role;
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::{Place, System};
@@ -38,6 +38,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     for name in &inputs.recipe.firmware {
         entries.extend(firmware::entries(name, node.board)?);
     }
+    entries.extend(certificates::entries(inputs, node)?);
     let wanted = |file: &&ExtraFile| file.node.as_ref().is_none_or(|name| *name == node.name);
     for file in inputs.cluster.files.iter().filter(wanted) {
         entries.push(extra_file(file)?);
@@ -137,7 +138,7 @@ impl Overlay<'_> {
     }
 
     fn folder(&self, item: &FolderItem) -> Result<Entry> {
-        let mode = parse_mode(item.mode.as_deref().unwrap_or("0755"))?;
+        let mode = self.mode(item.mode.as_deref().unwrap_or("0755"))?;
         let owner = self.owner(item.owner.as_deref())?;
         self.entry(
             Place::Root,
@@ -178,7 +179,7 @@ impl Overlay<'_> {
             (None, None, Some(sums)) => (None, sums),
             _ => bail!("a file needs exactly one of `template`, `blob` and `sums`"),
         };
-        let mode = parse_mode(item.mode.as_deref().unwrap_or("0644"))?;
+        let mode = self.mode(item.mode.as_deref().unwrap_or("0644"))?;
         let change = Change::File {
             content,
             mode,
@@ -265,6 +266,10 @@ impl Overlay<'_> {
         }
     }
 
+    fn mode(&self, text: &str) -> Result<u16> {
+        parse_mode(&self.renderer.text(text)?)
+    }
+
     fn owner(&self, text: Option<&str>) -> Result<Owner> {
         match text {
             None => Ok(Owner::root()),
@@ -278,6 +283,7 @@ impl Overlay<'_> {
         let secret = |secret: &Secret| Content::Secret(secret.clone());
         let (etcd, identity) = (self.inputs.etcd, self.identity);
         let (server, peer) = (&identity.server, &identity.peer);
+        let single = self.inputs.cluster.pki.layout.has_one_certificate();
         let (role, content) = match name {
             "etcd" => return Ok((None, Content::Plain(etcd.etcd.clone()))),
             "etcdctl" => return Ok((None, Content::Plain(etcd.etcdctl.clone()))),
@@ -286,7 +292,9 @@ impl Overlay<'_> {
                 return Ok((None, Content::Plain(etcdutl)));
             }
             "ca.crt" => (Role::CaCertificate, plain(&self.inputs.certs.ca.pem)),
+            "server.crt" if single => (Role::NodeCertificate, plain(&server.certificate.pem)),
             "server.crt" => (Role::ServerCertificate, plain(&server.certificate.pem)),
+            "server.key" if single => (Role::NodeKey, secret(&server.key)),
             "server.key" => (Role::ServerKey, secret(&server.key)),
             "peer.crt" => (Role::PeerCertificate, plain(&peer.certificate.pem)),
             "peer.key" => (Role::PeerKey, secret(&peer.key)),
@@ -329,7 +337,7 @@ fn parse_mode(text: &str) -> Result<u16> {
     Ok(mode)
 }
 
-fn parse_owner(text: &str) -> Result<Owner> {
+pub(super) fn parse_owner(text: &str) -> Result<Owner> {
     let (user, group) = text
         .split_once(':')
         .with_context(|| format!("reading owner `{text}` as user:group"))?;

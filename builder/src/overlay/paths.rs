@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::inspect::System;
+use crate::spec::{CertificatePaths, Layout};
 
 /// Absolute paths by the names that templates use.
 #[derive(Debug, Serialize)]
@@ -13,8 +14,8 @@ pub(super) struct Paths {
     lib: &'static str,
     /// The member's configuration.
     config: &'static str,
-    /// Directory of certificates and keys.
-    pki: &'static str,
+    #[serde(flatten)]
+    certificates: Certificates,
     /// Directory of the data.
     data: &'static str,
     /// Settings of etcdctl.
@@ -22,6 +23,44 @@ pub(super) struct Paths {
     /// Additional paths of Ubuntu Core.
     #[serde(flatten)]
     core: Option<Core>,
+}
+
+/// etcd's certificates: their paths, modes and owners.
+#[derive(Debug, Serialize)]
+struct Certificates {
+    /// Directory of certificates and keys.
+    pki: String,
+    ca_certificate: String,
+    server_certificate: String,
+    server_key: String,
+    /// The same as for the server if there is one certificate for both directions.
+    peer_certificate: String,
+    peer_key: String,
+    one_certificate: bool,
+    pki_mode: &'static str,
+    certificate_mode: &'static str,
+    certificate_owner: &'static str,
+    key_mode: &'static str,
+    key_owner: &'static str,
+}
+
+impl Certificates {
+    fn of(paths: &CertificatePaths) -> Self {
+        Self {
+            pki: paths.folder.clone(),
+            ca_certificate: paths.ca.clone(),
+            server_certificate: paths.server.certificate.clone(),
+            server_key: paths.server.key.clone(),
+            peer_certificate: paths.peer().certificate.clone(),
+            peer_key: paths.peer().key.clone(),
+            one_certificate: paths.peer.is_none(),
+            pki_mode: paths.public.folder_mode,
+            certificate_mode: paths.public.mode,
+            certificate_owner: paths.public.owner,
+            key_mode: paths.keys.mode,
+            key_owner: paths.keys.owner,
+        }
+    }
 }
 
 /// The additional paths of Ubuntu Core.
@@ -36,9 +75,9 @@ struct Core {
 }
 
 impl Paths {
-    pub(super) fn of(system: &System) -> Self {
+    pub(super) fn of(system: &System, layout: Layout, node: &str) -> Self {
         match (system.home().payload, system) {
-            (None, _) => Self::ROOT,
+            (None, _) => Self::root(&layout.paths(node)),
             (Some(payload), System::Seed(_)) => {
                 Self::core(payload, "/run/mnt/ubuntu-seed/etcd-node")
             }
@@ -47,22 +86,26 @@ impl Paths {
     }
 
     /// The paths on a base whose root file system the build writes.
-    const ROOT: Self = Self {
-        bin: "/usr/local/bin",
-        lib: "/usr/local/lib/etcd-node",
-        config: "/etc/etcd/etcd.conf.yml",
-        pki: "/etc/etcd/pki",
-        data: "/var/lib/etcd",
-        environment: "/etc/profile.d/etcdctl.sh",
-        core: None,
-    };
+    fn root(certificates: &CertificatePaths) -> Self {
+        Self {
+            bin: "/usr/local/bin",
+            lib: "/usr/local/lib/etcd-node",
+            config: "/etc/etcd/etcd.conf.yml",
+            certificates: Certificates::of(certificates),
+            data: "/var/lib/etcd",
+            environment: "/etc/profile.d/etcdctl.sh",
+            core: None,
+        }
+    }
 
-    const fn core(payload: &'static str, source: &'static str) -> Self {
+    fn core(payload: &'static str, source: &'static str) -> Self {
         Self {
             bin: "/var/lib/misc/etcd-node/bin",
             lib: "/var/lib/misc/etcd-node/lib",
             config: "/var/lib/misc/etcd-node/etcd.conf.yml",
-            pki: "/var/lib/misc/etcd-node/pki",
+            certificates: Certificates::of(&CertificatePaths::separate(
+                "/var/lib/misc/etcd-node/pki",
+            )),
             data: "/var/lib/misc/etcd-node/data",
             environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
             core: Some(Core {

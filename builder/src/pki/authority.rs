@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::store::{Reader, Store};
 use super::x509::{self, Facts};
-use super::{issue, keys, refused, trial};
+use super::{issue, keys, refused, subject, trial};
 use crate::date::date;
 use crate::spec::Cluster;
 
@@ -58,7 +58,9 @@ impl Authority {
     pub(super) fn create(cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let key = keys::generate(cluster.pki.key)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = keys::common_name(&format!("{} etcd CA", cluster.name));
+        let usual = || format!("{} etcd CA", cluster.name);
+        let common_name = cluster.pki.common_names.ca.clone().unwrap_or_else(usual);
+        params.distinguished_name = subject::encoded(&subject::fields(cluster, &common_name))?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         keys::set_lifetime(&mut params, now, keys::after_days(now, cluster.pki.ca_days))?;

@@ -62,8 +62,10 @@ pub struct KeyPair {
 pub struct NodeIdentity {
     /// The certificate for clients (serverAuth + clientAuth).
     pub server: KeyPair,
-    /// The certificate between members (serverAuth + clientAuth).
+    /// The certificate between members (serverAuth + clientAuth); the server's if the layout has one for both.
     pub peer: KeyPair,
+    /// The certificates with which programs on the node connect as clients (clientAuth), by their common name.
+    pub clients: BTreeMap<String, KeyPair>,
     /// The SSH host key (Ed25519) in OpenSSH's private key format.
     pub ssh_host_key: Secret,
     /// The public half of the host key, `ssh-ed25519 AAAA…`, without a comment.

@@ -1,6 +1,6 @@
 //! The content of a state directory for a cluster, and the steps that complete it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::authority::Authority;
 use super::certs::{Certificate, Certs, KeyPair, NodeIdentity};
@@ -10,7 +10,7 @@ use super::keys;
 use super::leaf::{self, Profile};
 use super::refused;
 use super::store::{Reader, Store};
-use crate::spec::{Cluster, KeyKind, Node};
+use crate::spec::{CertificateRole, Cluster, KeyKind, Node};
 
 /// A state directory as found, with every file read and checked and nothing changed.
 pub(super) struct Found {
@@ -24,7 +24,10 @@ pub(super) struct Found {
 struct FoundNode {
     name: String,
     server: (Profile, leaf::Found),
-    peer: (Profile, leaf::Found),
+    /// `None` if the server's certificate serves in both directions.
+    peer: Option<(Profile, leaf::Found)>,
+    /// Client certificates by their common name.
+    clients: BTreeMap<String, (Profile, leaf::Found)>,
     host_key: Option<HostKey>,
 }
 
@@ -38,11 +41,17 @@ impl Found {
             let found = leaf::read(reader, &profile, signer, now)?;
             anyhow::Ok((profile, found))
         };
+        let has_peer = !cluster.pki.layout.has_one_certificate();
         let node = |node: &Node| {
             anyhow::Ok(FoundNode {
                 name: node.name.clone(),
                 server: read(Profile::node(cluster, node, "server"))?,
-                peer: read(Profile::node(cluster, node, "peer"))?,
+                peer: has_peer
+                    .then(|| read(Profile::node(cluster, node, "peer")))
+                    .transpose()?,
+                clients: common_names(cluster, node)
+                    .map(|name| Ok((name.clone(), read(Profile::client(cluster, node, &name))?)))
+                    .collect::<anyhow::Result<_>>()?,
                 host_key: host_key::read(reader, &node.name)?,
             })
         };
@@ -114,9 +123,22 @@ impl Found {
     }
 }
 
+/// Returns the common names of the client certificates that a node needs.
+fn common_names(cluster: &Cluster, node: &Node) -> impl Iterator<Item = String> {
+    let files = cluster.certificates.iter();
+    let clients = files
+        .filter(|file| file.role == CertificateRole::Client && file.is_on(&node.name))
+        .map(|file| file.common_name(&node.name, &cluster.domain));
+    clients.collect::<BTreeSet<_>>().into_iter()
+}
+
 /// Returns when the newest certificate was made. All are valid at that time, which changes only with the certificates.
 fn build_time(ca: &Certificate, admin: &KeyPair, nodes: &BTreeMap<String, NodeIdentity>) -> i64 {
-    let of_nodes = nodes.values().flat_map(|node| [&node.server, &node.peer]);
+    let of_nodes = nodes.values().flat_map(|node| {
+        [&node.server, &node.peer]
+            .into_iter()
+            .chain(node.clients.values())
+    });
     let pairs = of_nodes
         .chain([admin])
         .map(|pair| pair.certificate.not_before);
@@ -155,7 +177,14 @@ impl Desk<'_> {
     /// Returns a node's pairs, its host key and its derived ids.
     fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
         let server = self.ensure(node.server)?;
-        let peer = self.ensure(node.peer)?;
+        let peer = match node.peer {
+            Some(peer) => self.ensure(peer)?,
+            None => server.clone(),
+        };
+        let mut clients = BTreeMap::new();
+        for (common_name, client) in node.clients {
+            clients.insert(common_name, self.ensure(client)?);
+        }
         let host_key = match node.host_key {
             Some(key) => key,
             None => host_key::create(self.store, &node.name)?,
@@ -163,6 +192,7 @@ impl Desk<'_> {
         Ok(NodeIdentity {
             server,
             peer,
+            clients,
             ssh_host_key: host_key.private,
             ssh_host_public: host_key.public,
             machine_id: seed.machine_id(&node.name),

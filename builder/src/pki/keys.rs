@@ -1,6 +1,6 @@
 //! Key pairs, and the certificate fields that all our certificates set in the same way.
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, RsaKeySize};
+use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use time::OffsetDateTime;
 
 use crate::failure::Kind;
@@ -34,13 +34,6 @@ pub(super) fn parse(pem: &[u8]) -> Result<KeyPair, &'static str> {
     KeyPair::from_pem(text.get(at..).unwrap_or_default()).map_err(|_| {
         "holds no key of a supported kind: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits"
     })
-}
-
-/// Returns a subject with one common name.
-pub(super) fn common_name(name: &str) -> DistinguishedName {
-    let mut subject = DistinguishedName::new();
-    subject.push(DnType::CommonName, name);
-    subject
 }
 
 /// Returns the moment that many days after another.

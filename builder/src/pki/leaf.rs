@@ -7,6 +7,7 @@ use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, S
 use super::authority::Authority;
 use super::certs::KeyPair;
 use super::store::Reader;
+use super::subject::{self, Fields};
 use super::x509::{self, Facts, Usage};
 use super::{keys, refused, trial};
 use crate::failure::Kind;
@@ -17,7 +18,7 @@ use crate::spec::{Cluster, KeyKind, Node};
 pub(super) struct Profile {
     /// Its path in the state directory, without `.crt` and `.key`.
     pub(super) file: String,
-    common_name: String,
+    subject: Fields,
     sans: Vec<String>,
     usage: Usage,
     key: KeyKind,
@@ -29,7 +30,7 @@ impl Profile {
     pub(super) fn admin(cluster: &Cluster) -> Self {
         Self {
             file: "admin".to_owned(),
-            common_name: "root".to_owned(),
+            subject: subject::fields(cluster, "root"),
             sans: Vec::new(),
             usage: Usage {
                 client: true,
@@ -43,10 +44,15 @@ impl Profile {
     /// Returns the profile of a node's certificate; `role` is `server` or `peer`. Both are used in both directions: members
     /// are each other's clients, and etcd's gateway is a client of its own server.
     pub(super) fn node(cluster: &Cluster, node: &Node, role: &str) -> Self {
+        let names = &cluster.pki.common_names;
+        let common_name = match role {
+            "peer" => names.peer(&node.name, &cluster.domain),
+            _ => names.server(&node.name, &cluster.domain),
+        };
         Self {
             file: format!("nodes/{}/{role}", node.name),
-            common_name: node.name.clone(),
-            sans: names(cluster, node),
+            subject: subject::fields(cluster, &common_name),
+            sans: alternative_names(cluster, node),
             usage: Usage {
                 server: true,
                 client: true,
@@ -54,6 +60,17 @@ impl Profile {
             },
             key: cluster.pki.key,
             days: cluster.pki.leaf_days,
+        }
+    }
+
+    /// Returns the profile of a certificate with which programs on a node connect as clients. Its common name, which may be
+    /// empty, is the name of etcd's user.
+    pub(super) fn client(cluster: &Cluster, node: &Node, common_name: &str) -> Self {
+        let separator = if common_name.is_empty() { "" } else { "." };
+        Self {
+            file: format!("nodes/{}/client{separator}{common_name}", node.name),
+            subject: subject::fields(cluster, common_name),
+            ..Self::admin(cluster)
         }
     }
 
@@ -78,10 +95,7 @@ impl Profile {
             ),
             (found.certificate.sans != self.sans, "its names changed"),
             (found.key_kind != Some(self.key), "`key` in [pki] changed"),
-            (
-                found.common_name != self.common_name,
-                "its common name was another one",
-            ),
+            (found.subject_fields != self.subject, "its subject changed"),
             (
                 found.usage != self.usage,
                 "its usages were not the right ones",
@@ -102,7 +116,7 @@ impl Profile {
     pub(super) fn issue(&self, authority: &Authority, now: i64) -> anyhow::Result<KeyPair> {
         let key = keys::generate(self.key)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = keys::common_name(&self.common_name);
+        params.distinguished_name = subject::encoded(&self.subject)?;
         params.subject_alt_names = self
             .sans
             .iter()
@@ -190,7 +204,7 @@ pub(super) fn read(
 }
 
 /// Returns the names of a node in the order of the certificate, without repeating an extra one that is already listed.
-fn names(cluster: &Cluster, node: &Node) -> Vec<String> {
+fn alternative_names(cluster: &Cluster, node: &Node) -> Vec<String> {
     let own = [
         node.name.clone(),
         format!("{}.{}", node.name, cluster.domain),

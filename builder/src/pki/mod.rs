@@ -23,6 +23,7 @@ mod keys;
 mod leaf;
 mod modes;
 mod store;
+mod subject;
 mod trial;
 mod x509;
 
@@ -92,6 +93,17 @@ pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Cert
 /// Reads a certificate from its PEM.
 pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
     Ok(facts(pem)?.certificate)
+}
+
+/// Returns the text up to the first private key: the certificates of a file that contains both.
+pub fn without_keys(pem: &str) -> &str {
+    let mut begins = pem.match_indices("-----BEGIN ").map(|(at, _)| at);
+    let is_key = |at: &usize| {
+        let line = pem.get(*at..).and_then(|rest| rest.lines().next());
+        line.is_some_and(|line| line.contains("PRIVATE KEY"))
+    };
+    let end = begins.find(is_key).unwrap_or(pem.len());
+    pem.get(..end).unwrap_or(pem)
 }
 
 /// Returns when the validity of a certificate in DER form ends, in seconds since 1970; `None` if it is not a certificate.

@@ -11,6 +11,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 
 use super::certs::Certificate;
+use super::subject::{self, Fields};
 use crate::hex;
 use crate::spec::KeyKind;
 
@@ -20,8 +21,8 @@ pub(super) struct Facts {
     pub(super) certificate: Certificate,
     /// The certificate in DER form.
     pub(super) der: Vec<u8>,
-    /// The common name of the subject.
-    pub(super) common_name: String,
+    /// The fields of the subject.
+    pub(super) subject_fields: Fields,
     /// The whole subject, encoded.
     pub(super) subject: Vec<u8>,
     /// The subject key identifier, if it has one.
@@ -93,11 +94,6 @@ pub(super) fn end_of_validity(der: &[u8]) -> Option<i64> {
 }
 
 fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
-    let common_name = x509
-        .subject()
-        .iter_common_name()
-        .next()
-        .and_then(|name| name.as_str().ok());
     let key = x509.public_key();
     Some(Facts {
         certificate: Certificate {
@@ -108,7 +104,7 @@ fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
             sans: alternative_names(x509)?,
         },
         der: der.to_vec(),
-        common_name: common_name.unwrap_or_default().to_owned(),
+        subject_fields: subject::found(x509.subject()),
         subject: x509.subject().as_raw().to_vec(),
         key_id: key_id(x509),
         public_key: key.subject_public_key.data.to_vec(),

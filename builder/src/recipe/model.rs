@@ -78,6 +78,10 @@ pub enum Setting {
     TrustedUserCa,
     /// The table `[appliance]`.
     Appliance,
+    /// The key `layout` of `[pki]`.
+    Layout,
+    /// The table `[[certificate]]`.
+    Certificate,
 }
 
 /// A warning for the owners of certain boards.

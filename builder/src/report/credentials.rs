@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::inspection::{self, text};
+use super::inspection::text;
 use super::manifest::{CertificateRecord, Manifest};
 use super::{MANIFEST, expiry};
 use crate::date::date;
-use crate::description::{NodeDescription, Role};
+use crate::description::{CertificateOfNode, NodeDescription, Role};
 use crate::inspect::{Files, Place};
 use crate::pki;
 
@@ -49,22 +49,23 @@ impl Trust {
         files: &mut Files,
     ) -> Result<(Vec<String>, Vec<String>)> {
         let (mut problems, mut notes) = (check_modes(node, files)?, Vec::new());
-        let found = inspection::certificates(node, files)?;
-        for name in ["ca", "server", "peer"] {
-            match found.iter().find(|certificate| certificate.name == name) {
-                Some(certificate) => {
-                    problems.extend(self.period(certificate));
-                    notes.extend(self.soon(certificate));
-                    problems.extend(misfits(node, files, name)?);
-                }
-                None => problems.push(format!("certificate {name} is missing")),
-            }
+        let ca = text(node.file(Role::CaCertificate), files)?;
+        for certificate in node.certificates() {
+            let Some(pem) = text(certificate.certificate, files)? else {
+                problems.push(format!("certificate {} is missing", certificate.name));
+                continue;
+            };
+            let facts = pki::certificate(pki::without_keys(&pem))?;
+            let record = CertificateRecord::new(certificate.name, &facts);
+            problems.extend(self.period(&record));
+            notes.extend(self.soon(&record));
+            problems.extend(misfits(&certificate, &pem, ca.as_deref(), files)?);
         }
-        let ca = found.iter().find(|certificate| certificate.name == "ca");
+        let ca = ca.map(|pem| pki::certificate(&pem)).transpose()?;
         let others = self
             .authorities
             .iter()
-            .filter(|(_, known)| ca.is_some_and(|ca| ca.fingerprint != *known));
+            .filter(|(_, known)| ca.as_ref().is_some_and(|ca| ca.fingerprint != *known));
         problems.extend(others.map(|(place, _)| format!("the node's CA is not that of {place}")));
         Ok((problems, notes))
     }
@@ -85,26 +86,34 @@ impl Trust {
     }
 }
 
-/// Reports a certificate that the CA did not sign or that does not belong to the private key next to it.
-fn misfits(node: &NodeDescription, files: &mut Files, name: &str) -> Result<Vec<String>> {
-    let (certificate, key) = match name {
-        "server" => (Role::ServerCertificate, Some(Role::ServerKey)),
-        "peer" => (Role::PeerCertificate, Some(Role::PeerKey)),
-        _ => (Role::CaCertificate, None),
-    };
-    let pem = text(node, certificate, files)?.unwrap_or_default();
+/// Reports a certificate that the CA did not sign, that does not belong to its private key, or that is an outdated copy.
+fn misfits(
+    certificate: &CertificateOfNode<'_>,
+    pem: &str,
+    ca: Option<&str>,
+    files: &mut Files,
+) -> Result<Vec<String>> {
+    let name = certificate.name;
     let mut misfits = Vec::new();
-    if let Some(ca) = text(node, Role::CaCertificate, files)?
-        && !pki::is_signed_by(&pem, &ca)?
+    if let Some(ca) = ca
+        && !pki::is_signed_by(pki::without_keys(pem), ca)?
     {
         misfits.push(format!("certificate {name} is not signed by the node's CA"));
     }
-    if let Some(key) = key
-        && let Some(key) = text(node, key, files)?
-        && !pki::is_key_of(&key, &pem)?
+    if let Some(key) = text(certificate.key, files)?
+        && !pki::is_key_of(&key, pki::without_keys(pem))?
     {
         misfits.push(format!(
             "certificate {name} is not that of the private key beside it"
+        ));
+    }
+    if let Some(file) = certificate.original
+        && let Some(original) = text(Some(file), files)?
+        && original != pki::without_keys(pem)
+    {
+        misfits.push(format!(
+            "certificate {name} is not the node's current one, {}",
+            file.path
         ));
     }
     Ok(misfits)
@@ -113,24 +122,36 @@ fn misfits(node: &NodeDescription, files: &mut Files, name: &str) -> Result<Vec<
 /// Reports private keys that others can read. FAT has no modes.
 fn check_modes(node: &NodeDescription, files: &mut Files) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    for (name, role) in [
-        ("server", Role::ServerKey),
-        ("peer", Role::PeerKey),
-        ("host", Role::HostKey),
-    ] {
-        let Some(file) = node.file(role) else {
+    let mut keys = vec![("host".to_owned(), node.file(Role::HostKey))];
+    for certificate in node.certificates() {
+        if certificate.original.is_none() && certificate.name != "ca" || certificate.key.is_some() {
+            keys.push((certificate.name.to_owned(), certificate.key));
+        }
+    }
+    for (name, key) in keys {
+        let Some(file) = key else {
             problems.push(format!("the node's description names no {name} key"));
             continue;
         };
         let path = &file.path;
+        let wanted = file.mode.as_deref().unwrap_or("0600");
         match files.at(file.partition)?.metadata(path)? {
             Some(_) if file.partition == Place::Boot => {}
-            Some(found) if found.mode & 0o7077 == 0 => {}
+            Some(found)
+                if format!("{:04o}", found.mode) == wanted && !lets_others_in(found.mode) => {}
             Some(found) => {
-                problems.push(format!("{path} has mode {:04o}, wanted 0600", found.mode));
+                problems.push(format!(
+                    "{path} has mode {:04o}, wanted {wanted}",
+                    found.mode
+                ));
             }
             None => problems.push(format!("{path} is missing")),
         }
     }
     Ok(problems)
+}
+
+/// Returns whether every user may read, write or run a file with this mode.
+fn lets_others_in(mode: u16) -> bool {
+    !mode.is_multiple_of(0o10)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::manifest::CertificateRecord;
 use crate::date::date;
-use crate::description::{self, NodeDescription, Role};
+use crate::description::{self, DescribedFile, NodeDescription};
 use crate::inspect::{Files, Image, Part, Place};
 use crate::pki;
 
@@ -89,34 +89,24 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
     })
 }
 
-/// Returns the CA certificate and the node's own certificates, as far as they exist.
-pub(super) fn certificates(
-    node: &NodeDescription,
-    files: &mut Files,
-) -> Result<Vec<CertificateRecord>> {
+/// Returns the CA certificate and the node's certificates, as far as they exist.
+fn certificates(node: &NodeDescription, files: &mut Files) -> Result<Vec<CertificateRecord>> {
     let mut found = Vec::new();
-    for (name, role) in [
-        ("ca", Role::CaCertificate),
-        ("server", Role::ServerCertificate),
-        ("peer", Role::PeerCertificate),
-    ] {
-        if let Some(pem) = text(node, role, files)? {
-            found.push(CertificateRecord::new(name, &pki::certificate(&pem)?));
+    for certificate in node.certificates() {
+        if let Some(pem) = text(certificate.certificate, files)? {
+            let facts = pki::certificate(pki::without_keys(&pem))?;
+            found.push(CertificateRecord::new(certificate.name, &facts));
         }
     }
     Ok(found)
 }
 
-/// Returns the text of the file with that role, if it exists.
-pub(super) fn text(
-    node: &NodeDescription,
-    role: Role,
-    files: &mut Files,
-) -> Result<Option<String>> {
-    let Some(file) = node.file(role) else {
-        return Ok(None);
-    };
-    Ok(files.at(file.partition)?.read_text(&file.path)?)
+/// Returns the text of a file, if it exists.
+pub(super) fn text(file: Option<&DescribedFile>, files: &mut Files) -> Result<Option<String>> {
+    match file {
+        Some(file) => Ok(files.at(file.partition)?.read_text(&file.path)?),
+        None => Ok(None),
+    }
 }
 
 fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<Listed>> {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::apply::Staged;
 use crate::fetch::EtcdBinaries;
 use crate::inspect::{Attributes, Place};
-use crate::pki::{Certificate, Certs};
+use crate::pki::{Certificate, Certs, NodeIdentity};
 use crate::plan::{Action, Plan, Step};
-use crate::spec::{Cluster, Node};
+use crate::spec::{Cluster, Layout, Node};
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
@@ -267,13 +267,22 @@ impl NodeRecord {
                 false => String::new(),
             },
             ssh_host_key: identity.ssh_host_public.clone(),
-            certificates: vec![
-                CertificateRecord::new("server", &identity.server.certificate),
-                CertificateRecord::new("peer", &identity.peer.certificate),
-            ],
+            certificates: of_etcd(identity, sources.cluster.pki.layout),
             files: plan.steps.iter().map(FileRecord::new).collect(),
         })
     }
+}
+
+/// Returns the certificates that etcd uses on a node.
+fn of_etcd(identity: &NodeIdentity, layout: Layout) -> Vec<CertificateRecord> {
+    let server = &identity.server.certificate;
+    if layout.has_one_certificate() {
+        return vec![CertificateRecord::new("node", server)];
+    }
+    vec![
+        CertificateRecord::new("server", server),
+        CertificateRecord::new("peer", &identity.peer.certificate),
+    ]
 }
 
 impl CertificateRecord {

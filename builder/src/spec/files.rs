@@ -123,7 +123,8 @@ fn content(table: &Table, input: &Input, log: &mut Complaints) -> Option<Vec<u8>
     }
 }
 
-pub(super) fn path(path: &str) -> Result<(), String> {
+/// Checks that a path is absolute and plain, and returns it without the first `/`.
+pub(super) fn plain(path: &str) -> Result<&str, String> {
     let Some(relative) = path.strip_prefix('/') else {
         return Err(format!("`{path}` must be absolute, beginning with /"));
     };
@@ -133,6 +134,11 @@ pub(super) fn path(path: &str) -> Result<(), String> {
             "`{path}` must be a plain path, without .. or // or a final /"
         ));
     }
+    Ok(relative)
+}
+
+pub(super) fn path(path: &str) -> Result<(), String> {
+    let relative = plain(path)?;
     let covers = |owned: &str| {
         path.strip_prefix(owned)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -167,7 +173,8 @@ pub(super) fn owner(owner: &str) -> Result<(), String> {
     }
 }
 
-fn known_node(node: Placed<&str>, nodes: &[Node], log: &mut Complaints) -> String {
+/// Returns the name, and complains if there is no such node.
+pub(super) fn known_node(node: Placed<&str>, nodes: &[Node], log: &mut Complaints) -> String {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     if !names.contains(&node.value) {
         let advice = nearest::advice(node.value, &names);

@@ -10,6 +10,7 @@ mod reference;
 mod select;
 mod template;
 
+mod common_name;
 mod complaints;
 mod document;
 mod section;
@@ -26,10 +27,12 @@ mod suggest;
 mod table;
 
 mod appliance;
+mod certificate;
 mod etcd;
 mod files;
 mod hosts;
 mod identity;
+mod layout;
 mod network;
 mod nodes;
 mod pki;
@@ -37,11 +40,12 @@ mod ssh;
 mod wifi;
 
 pub use cluster::{
-    Appliance, Base, Board, Cluster, DATA_START, Data, Etcd, EtcdSource, ExtraFile, HostsLine,
-    KeyKind, Network, Node, Pki, Ssh, Wifi,
+    Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
+    Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, Pki, Ssh, Subject, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
+pub use layout::{CertificatePaths, Layout};
 pub use reference::schema;
 pub use template::{init, template};
 
@@ -83,9 +87,21 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let network = network.settle(&addresses, log);
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
-    let pki = pki::read(document.table("pki"), log);
+    let tables = pki::Tables {
+        pki: document.table("pki"),
+        subject: document.table("pki.subject"),
+        common_name: document.table("pki.common-name"),
+    };
+    let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
+    let pki = pki::read(&tables, &names, &identity.domain, log);
     let appliance = appliance::read(document.table("appliance"), log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
+    let certificates = certificate::read(
+        &document.tables("certificate"),
+        &nodes,
+        &identity.domain,
+        log,
+    );
     let files = files::read(&document.tables("file"), input, &nodes, &ssh.user, log);
     let warnings = nodes::warnings(nodes.len())
         .into_iter()
@@ -104,6 +120,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
             .collect(),
         etcd,
         pki,
+        certificates,
         appliance,
         hosts,
         files,

@@ -1,17 +1,26 @@
-//! `[pki]`: key type, lifetimes and additional names of the certificates.
+//! `[pki]`: key type, lifetimes, names and subjects of the certificates, and their place.
 
 use std::net::IpAddr;
 
-use super::cluster::{KeyKind, Pki};
+use super::cluster::{CommonNames, KeyKind, Pki, Subject};
 use super::complaints::{Complaints, Place};
-use super::names;
+use super::layout::Layout;
 use super::table::Table;
+use super::{common_name, names};
 
 /// The longest lifetime, one century. A certificate cannot express a year after 9999.
 pub(super) const MOST_DAYS: u32 = 36_500;
 
-/// Reads the table.
-pub(super) fn read(table: &Table, log: &mut Complaints) -> Pki {
+/// The tables.
+pub(super) struct Tables<'a> {
+    pub(super) pki: &'a Table,
+    pub(super) subject: &'a Table,
+    pub(super) common_name: &'a Table,
+}
+
+/// Reads the tables. `names` are those of the nodes.
+pub(super) fn read(tables: &Tables<'_>, names: &[&str], domain: &str, log: &mut Complaints) -> Pki {
+    let table = tables.pki;
     let ca = table.integer("ca-days").value;
     let mut leaf = table.integer("leaf-days");
     if leaf.value > ca {
@@ -35,6 +44,53 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Pki {
             .iter()
             .map(|san| san.value.to_owned())
             .collect(),
+        subject: subject(tables.subject),
+        common_names: common_names(tables.common_name, names, domain, log),
+        layout: Layout::named(table.text("layout").value).unwrap_or(Layout::Etcd),
+    }
+}
+
+fn subject(table: &Table) -> Subject {
+    let field = |name: &str| table.optional(name).map(|text| text.value.to_owned());
+    Subject {
+        country: field("country"),
+        state: field("state"),
+        locality: field("locality"),
+        organization: field("organization"),
+        unit: field("unit"),
+    }
+}
+
+fn common_names(table: &Table, nodes: &[&str], domain: &str, log: &mut Complaints) -> CommonNames {
+    let mut name = |role: &str| {
+        let template = table.text(role);
+        let fits = common_name::check_length(template.value, nodes.iter().copied(), domain);
+        log.check(template.place, fits);
+        template.value.to_owned()
+    };
+    CommonNames {
+        ca: table.optional("ca").map(|name| name.value.to_owned()),
+        server: name("server"),
+        peer: name("peer"),
+    }
+}
+
+/// Checks a country code (ISO 3166).
+pub(super) fn country(text: &str) -> Result<(), String> {
+    match text.len() == 2 && text.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{text}` is not a country: write two capital letters, as in \"DE\""
+        )),
+    }
+}
+
+/// Checks another field of a subject.
+pub(super) fn field(text: &str) -> Result<(), String> {
+    let sound = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    match sound {
+        true => Ok(()),
+        false => Err("a field of the subject must have 1 to 64 printable characters".to_owned()),
     }
 }
 

@@ -1,9 +1,12 @@
 //! The settings of cluster.toml. This table is their only source: the parser, the template of `init`, the JSON schema
 //! and the reference in the README are all derived from it.
 
-use super::cluster::{Board, KeyKind};
+use super::cluster::{Board, CertificateRole, KeyKind};
+use super::layout::Layout;
 use super::section::{Given, Kind, Section, Setting};
-use super::{appliance, files, identity, names, network, pki, ssh, subnet, wifi};
+use super::{
+    appliance, certificate, common_name, files, identity, names, network, pki, ssh, subnet, wifi,
+};
 
 use Given::{Default, Optional, Required};
 use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
@@ -118,6 +121,58 @@ sections! {
         "leaf-days": Integer(1..=pki::MOST_DAYS, " days"), Default("1825");
         /// DNS names (also `*.domain`) and addresses added to the certificates of every node.
         "extra-sans": List(&Text(pki::subject_name)), Default("[]");
+        /// Where etcd finds its certificates: `etcd` (`/etc/etcd/pki/{ca,server,peer}.crt`), `etcd-pi`
+        /// (`/etc/etcd/pki/{ca,etcd,etcd-key}.pem`), `dcs` (`/etc/dcs/cert/<name>.crt`, for the group etcd) or `flat`
+        /// (`/etc/etcd/<name>-cert.pem` and `<name>-peer-cert.pem`). `etcd-pi` and `dcs` use one certificate in both
+        /// directions.
+        "layout": Choice("layout", Layout::names), Default(r#""etcd""#);
+    }
+
+    /// Fields in the subject of every certificate that is issued. A CA that exists keeps its subject.
+    "[pki.subject]" {
+        /// The country (C) as two capital letters.
+        "country": Text(pki::country), Optional(r#""DE""#);
+        /// The state or province (ST).
+        "state": Text(pki::field), Optional(r#""Bayern""#);
+        /// The locality (L).
+        "locality": Text(pki::field), Optional(r#""München""#);
+        /// The organization (O).
+        "organization": Text(pki::field), Optional(r#""Example""#);
+        /// The organizational unit (OU).
+        "unit": Text(pki::field), Optional(r#""Labs""#);
+    }
+
+    /// Common names, in which `{name}` stands for the node's name and `{domain}` for its domain.
+    "[pki.common-name]" {
+        /// That of a new CA. By default, the cluster's name and `etcd CA`.
+        "ca": Text(pki::field), Optional(r#""etcd-ca""#);
+        /// That of the certificates for clients. etcd takes it for the node's user when authentication is on.
+        "server": Text(common_name::check_given), Default(r#""{name}""#);
+        /// That of the certificates for members.
+        "peer": Text(common_name::check_given), Default(r#""{name}""#);
+    }
+
+    /// A certificate of the cluster at a path of your choice, for programs on the nodes; repeat the table for each. Every
+    /// build writes the current one.
+    "[[certificate]]" {
+        /// Which certificate: that of the CA, the node's own for clients (`server`), for members (`peer`) or for both
+        /// (`node`), one that may only connect as a client (`client`), or the operator's, which may do everything (`admin`).
+        "role": Choice("role", CertificateRole::names), Required(r#""client""#);
+        /// The absolute path of the certificate on the node.
+        "path": Text(certificate::path), Required(r#""/etc/app/client.crt""#);
+        /// The absolute path of the private key. The same path puts both into one file. Required for `client` and `admin`.
+        "key": Text(certificate::path), Optional(r#""/etc/app/client.key""#);
+        /// The common name of a `client` certificate, which etcd takes for its user, with `{name}` and `{domain}`.
+        /// Empty for a certificate without one, which the JSON gateway needs when authentication is on.
+        "common-name": Text(common_name::check), Default(r#""{name}""#);
+        /// The permissions of the certificate as octal digits.
+        "mode": Text(files::mode), Default(r#""0644""#);
+        /// The permissions of the key, or of the file with both.
+        "key-mode": Text(certificate::key_mode), Default(r#""0600""#);
+        /// The owner and group of both, by name or number.
+        "owner": Text(files::owner), Default(r#""root:root""#);
+        /// The only nodes that receive it. By default, every node does.
+        "nodes": List(&Text(|_| Ok(()))), Optional(r#"["etcd1"]"#);
     }
 
     "[appliance]" {

@@ -87,7 +87,7 @@ mod tests {
             (
                 "colour",
                 "pki",
-                "known are key, ca-days, leaf-days, extra-sans",
+                "known are key, ca-days, leaf-days, extra-sans, layout, subject, common-name",
             ),
         ] {
             let section = section(table);
@@ -100,7 +100,7 @@ mod tests {
         );
         assert_eq!(
             unknown_table("kubernetes"),
-            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], \
+            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [[certificate]], \
              [appliance], [hosts], [[file]]"
         );
     }

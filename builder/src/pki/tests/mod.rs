@@ -16,6 +16,7 @@ mod judge;
 mod judged;
 mod own_ca;
 mod spoilt;
+mod subjects;
 
 /// The current time in the tests: 2026-01-01 00:00:00 UTC.
 const NOW: i64 = 1_767_225_600;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 
 mod appliance;
+mod certificates;
 mod choices;
 mod etcd;
 mod init;

@@ -1,0 +1,76 @@
+//! The certificates of a node: etcd's own, and those that `[[certificate]]` puts elsewhere.
+
+use serde::{Deserialize, Serialize};
+
+use super::format::{DescribedFile, NodeDescription, Role};
+
+/// What a `[[certificate]]` asked for, beside the file of the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedFile {
+    /// Its `role`.
+    pub role: String,
+    /// Path of the private key, which may be in the same file; `None` if the node has only the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A certificate of a node with its private key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CertificateOfNode<'a> {
+    /// `ca`, `server`, `peer` or `node`, or the path of one that a `[[certificate]]` asked for.
+    pub(crate) name: &'a str,
+    /// The certificate; `None` if the description lacks it.
+    pub(crate) certificate: Option<&'a DescribedFile>,
+    /// Its private key, if the description names one.
+    pub(crate) key: Option<&'a DescribedFile>,
+    /// The certificate of etcd that it must be a copy of.
+    pub(crate) original: Option<&'a DescribedFile>,
+}
+
+impl NodeDescription {
+    /// Returns etcd's own certificates, the CA first, then those of `[[certificate]]`.
+    pub(crate) fn certificates(&self) -> Vec<CertificateOfNode<'_>> {
+        let with = |role| self.files.iter().find(|file| file.role == Some(role));
+        let own = |name, certificate, key: Option<Role>| CertificateOfNode {
+            name,
+            certificate: with(certificate),
+            key: key.and_then(with),
+            original: None,
+        };
+        let mut all = vec![own("ca", Role::CaCertificate, None)];
+        if with(Role::NodeCertificate).is_some() {
+            all.push(own("node", Role::NodeCertificate, Some(Role::NodeKey)));
+        } else {
+            all.push(own(
+                "server",
+                Role::ServerCertificate,
+                Some(Role::ServerKey),
+            ));
+            all.push(own("peer", Role::PeerCertificate, Some(Role::PeerKey)));
+        }
+        let issued = self.files.iter().filter_map(|file| self.issued(file));
+        all.extend(issued);
+        all
+    }
+
+    fn issued<'a>(&'a self, file: &'a DescribedFile) -> Option<CertificateOfNode<'a>> {
+        let IssuedFile { role, key } = file.issued.as_ref()?;
+        let original = match role.as_str() {
+            "ca" => Some(Role::CaCertificate),
+            "server" | "node" => Some(Role::ServerCertificate),
+            "peer" => Some(Role::PeerCertificate),
+            _ => None,
+        };
+        let at = |path: &String| {
+            let same =
+                |other: &&DescribedFile| other.path == *path && other.partition == file.partition;
+            self.files.iter().find(same)
+        };
+        Some(CertificateOfNode {
+            name: &file.path,
+            certificate: Some(file),
+            key: key.as_ref().and_then(at),
+            original: original.and_then(|role| self.file(role)),
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! The files of `[[certificate]]`: certificates of the cluster, always the current ones, at paths of the user's choice.
+
+use anyhow::{Context as _, Result};
+
+use super::inputs::Inputs;
+use super::node::parse_owner;
+use super::tree::{Change, Content, Entry};
+use crate::inspect::Place;
+use crate::pki::KeyPair;
+use crate::secret::Secret;
+use crate::spec::{CertificateFile, CertificateRole, Node};
+
+/// Returns the files of every table that the node receives.
+pub(super) fn entries(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for file in inputs.certificate_files(node) {
+        let (certificate, key) = material(inputs, node, file)?;
+        match (&file.key, key) {
+            (Some(path), Some(key)) if *path == file.path => {
+                let both = [certificate.as_bytes(), key.reveal()].concat();
+                let content = Content::Secret(Secret::new(both));
+                entries.push(entry(file, path, content, file.key_mode)?);
+            }
+            (path, key) => {
+                let content = Content::Plain(certificate.as_bytes().to_vec().into());
+                entries.push(entry(file, &file.path, content, file.mode)?);
+                if let (Some(path), Some(key)) = (path, key) {
+                    let content = Content::Secret(key.clone());
+                    entries.push(entry(file, path, content, file.key_mode)?);
+                }
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// Returns the certificate as PEM and its key; the CA's key is in no image.
+fn material<'a>(
+    inputs: &Inputs<'a>,
+    node: &Node,
+    file: &CertificateFile,
+) -> Result<(&'a str, Option<&'a Secret>)> {
+    let (certs, name) = (inputs.certs, &node.name);
+    let identity = certs.nodes.get(name);
+    let identity = identity.with_context(|| format!("finding the certificates of node {name}"))?;
+    let pair: &KeyPair = match file.role {
+        CertificateRole::Ca => return Ok((&certs.ca.pem, None)),
+        CertificateRole::Server | CertificateRole::Node => &identity.server,
+        CertificateRole::Peer => &identity.peer,
+        CertificateRole::Admin => &certs.admin,
+        CertificateRole::Client => {
+            let client = identity
+                .clients
+                .get(&file.common_name(name, &inputs.cluster.domain));
+            client.with_context(|| format!("finding the client certificate of node {name}"))?
+        }
+    };
+    Ok((&pair.certificate.pem, Some(&pair.key)))
+}
+
+fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Result<Entry> {
+    let what = match (&content, file.role) {
+        (Content::Secret(_), role) => {
+            format!("the private key of your {} certificate", role.name())
+        }
+        (Content::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
+    };
+    Ok(Entry {
+        place: Place::Root,
+        path: path.to_owned(),
+        change: Change::File {
+            content,
+            mode,
+            owner: parse_owner(&file.owner)?,
+        },
+        role: None,
+        why: what,
+        origin: Some(file.origin.clone()),
+    })
+}

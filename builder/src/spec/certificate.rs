@@ -1,0 +1,100 @@
+//! `[[certificate]]`: certificates of the cluster at paths of the user's choice.
+
+use super::cluster::{CertificateFile, CertificateRole};
+use super::common_name;
+use super::complaints::Complaints;
+use super::files;
+use super::nodes::Written as Node;
+use super::table::Table;
+
+/// Reads the tables.
+pub(super) fn read(
+    tables: &[&Table],
+    nodes: &[Node],
+    domain: &str,
+    log: &mut Complaints,
+) -> Vec<CertificateFile> {
+    let read = |table: &&Table| read_one(table, nodes, domain, log);
+    tables.iter().filter_map(read).collect()
+}
+
+fn read_one(
+    table: &Table,
+    all: &[Node],
+    domain: &str,
+    log: &mut Complaints,
+) -> Option<CertificateFile> {
+    let nodes: Vec<String> = table
+        .texts("nodes")
+        .into_iter()
+        .map(|node| files::known_node(node, all, log))
+        .collect();
+    let role = table.optional("role")?;
+    let role = role.with(CertificateRole::named(role.value)?);
+    let (path, key) = (table.optional("path")?, table.optional("key"));
+    match (role.value, key) {
+        (CertificateRole::Ca, Some(key)) => log.add(
+            key.place,
+            "the CA's key never leaves the state folder; remove `key`",
+        ),
+        (CertificateRole::Client | CertificateRole::Admin, None) => log.add(
+            table.place,
+            format!(
+                "[[certificate]] needs `key`, because a program uses the {} certificate with its key",
+                role.value.name()
+            ),
+        ),
+        _ => {}
+    }
+    let template = table.text("common-name");
+    if role.value != CertificateRole::Client && table.has("common-name") {
+        log.add(
+            template.place,
+            "only client certificates have a `common-name` of their own; set [pki.common-name] for others",
+        );
+    }
+    let names = all.iter().map(|node| node.name.value.as_str());
+    log.check(
+        template.place,
+        common_name::check_length(template.value, names, domain),
+    );
+    let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
+    let (mode, key_mode) = (octal("mode"), octal("key-mode"));
+    let in_one_file = key.is_some_and(|key| key.value == path.value);
+    if in_one_file && table.has("mode") {
+        log.add(
+            table.text("mode").place,
+            "`path` and `key` are one file, whose mode is `key-mode`; remove `mode`",
+        );
+    }
+    Some(CertificateFile {
+        role: role.value,
+        path: path.value.to_owned(),
+        key: key.map(|key| key.value.to_owned()),
+        common_name: template.value.to_owned(),
+        mode: if in_one_file { key_mode } else { mode },
+        key_mode,
+        owner: table.text("owner").value.to_owned(),
+        nodes,
+        origin: log.located(table.place),
+    })
+}
+
+/// Checks a path, which may be beside etcd's own certificates.
+pub(super) fn path(path: &str) -> Result<(), String> {
+    match path.strip_prefix("/etc/etcd/pki/") {
+        Some(_) => files::plain(path).map(drop),
+        None => files::path(path),
+    }
+}
+
+/// Checks the mode of a private key.
+pub(super) fn key_mode(mode: &str) -> Result<(), String> {
+    files::mode(mode)?;
+    match u16::from_str_radix(mode, 8) {
+        Ok(bits) if bits.is_multiple_of(0o10) => Ok(()),
+        _ => Err(format!(
+            "`{mode}` would let every user of the node read the private key; end it in 0, as in \"0640\""
+        )),
+    }
+}
