@@ -41,6 +41,7 @@ pub mod flash;
 #[path = "flash/elsewhere.rs"]
 pub mod flash;
 pub mod inspect;
+mod inventory;
 pub mod overlay;
 pub mod pki;
 mod plan;

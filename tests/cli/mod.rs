@@ -4,5 +4,6 @@ mod diff;
 mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;
+mod init;
 mod plan;
 mod verify;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::source::{Source, files};
 
 /// The modules in the order of `builder/ARCHITECTURE.md`: each may use earlier ones and the files next to the modules.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "cli",
     "spec",
+    "inventory",
     "recipe",
     "fetch",
     "inspect",

@@ -171,7 +171,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   etcd-image init
-  etcd-image init --config lab.toml --nodes 5")]
+  etcd-image init --config lab.toml --nodes 5
+  etcd-image init --from hosts.ini")]
     Init {
         /// Write this file, which must not exist yet
         #[arg(long, value_name = "FILE", default_value = "cluster.toml")]
@@ -179,6 +180,9 @@ Examples:
         /// Describe this many nodes
         #[arg(long, value_name = "N", default_value_t = 3)]
         nodes: u32,
+        /// Describe the machines of this Ansible inventory, hosts table, SSH or kubeadm configuration
+        #[arg(long, value_name = "FILE", conflicts_with = "nodes")]
+        from: Option<PathBuf>,
     },
     /// Print a JSON schema of cluster.toml for editors
     #[command(after_help = "\

@@ -13,7 +13,7 @@ use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
 use crate::failure::{Failure, Kind};
 use crate::job::Job;
 use crate::report::{self, Summary};
-use crate::{boot, flash, progress};
+use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
@@ -47,7 +47,12 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             let list = recipe::List(recipe::load(recipes.as_deref())?);
             print(&voice, &list, &list)
         }
-        Command::Init { config, nodes } => spec::init(&config, nodes),
+        Command::Init {
+            config,
+            from: Some(source),
+            ..
+        } => cli::write_new(&config, &inventory::cluster_toml(&source)?),
+        Command::Init { config, nodes, .. } => spec::init(&config, nodes),
         Command::Schema => {
             let schema = spec::schema();
             print(&voice, &schema, &format_args!("{schema:#}\n"))

@@ -1,0 +1,109 @@
+//! `etcd-image init --from`: a cluster.toml for machines that somebody has already listed for another program.
+//!
+//! Every reader turns its format into a [`Listing`], whose variables have Ansible's names. [`settings`] maps them to our
+//! settings, and [`text`] writes the file.
+
+mod ansible;
+mod format;
+mod hosts;
+mod ini;
+mod kubeadm;
+mod lines;
+mod settings;
+mod ssh_config;
+mod text;
+mod yaml;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::failure::Kind;
+
+/// The largest file that is read. Inventories have some kilobytes.
+const LIMIT: u64 = 1 << 20;
+
+/// A machine as a file lists it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Host {
+    name: String,
+    variables: Vec<Variable>,
+}
+
+/// A value with Ansible's name for it, such as `ansible_host`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Variable {
+    name: String,
+    value: String,
+}
+
+/// The machines of a file, the values that hold for all of them, and what the reader had to leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Listing {
+    hosts: Vec<Host>,
+    variables: Vec<Variable>,
+    /// Sentences about lines that were read and have no effect.
+    notes: Vec<String>,
+}
+
+impl Host {
+    fn new(name: &str, variables: &[(&str, &str)]) -> Self {
+        Self {
+            name: name.to_owned(),
+            variables: variables
+                .iter()
+                .map(|(name, value)| Variable::new(name, value))
+                .collect(),
+        }
+    }
+}
+
+impl Variable {
+    fn new(name: &str, value: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+}
+
+/// Returns the text of a cluster.toml for the machines that a file lists.
+///
+/// The file is an Ansible inventory (INI or YAML), a hosts table, an OpenSSH client configuration or a kubeadm configuration
+/// with external etcd endpoints. Values without an equivalent are listed at the end of the text, as comments.
+pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<String> {
+    let shown = path.display().to_string();
+    let text = read(path)?;
+    let listing = format::of(path, &text).read(&text).map_err(|what| {
+        Kind::Usage.error(
+            format!("{shown}{what}"),
+            "correct the file, or write cluster.toml by hand (`etcd-image init`)",
+        )
+    })?;
+    if listing.hosts.is_empty() {
+        let message = format!("{shown} lists no machine");
+        return Err(Kind::Usage.error(message, format::ACCEPTED));
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(text::cluster_toml(&name.to_string_lossy(), &listing))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let open = || format!("reading {}", path.display());
+    let size = fs_err::metadata(path).with_context(open)?.len();
+    if size > LIMIT {
+        let message = format!(
+            "{} has {size} bytes, more than any inventory",
+            path.display()
+        );
+        return Err(Kind::Usage.error(message, format::ACCEPTED));
+    }
+    let bytes = fs_err::read(path).with_context(open)?;
+    String::from_utf8(bytes).map_err(|_| {
+        let message = format!("{} is not UTF-8 text", path.display());
+        Kind::Usage.error(message, format::ACCEPTED)
+    })
+}
+
+#[cfg(test)]
+mod tests;

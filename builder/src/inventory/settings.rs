@@ -1,0 +1,267 @@
+//! The settings of cluster.toml that correspond to the variables of a listing.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use toml::Value;
+
+use super::{Host, Listing};
+
+/// The names for a machine's own address. With several, the first one is the address that etcd uses.
+const ADDRESS: &[&str] = &["ip", "ansible_host", "etcd_address", "address"];
+
+/// The names for an etcd member's name, where it is not the machine's.
+const MEMBER_NAME: &str = "etcd_member_name";
+
+/// A setting that corresponds to variables: their names between spaces, its table, its key, and how its value is written.
+type Known = (&'static str, &'static str, &'static str, Form);
+
+/// The settings of the whole cluster.
+const KNOWN: &[Known] = &[
+    ("domain domain_name", "[cluster]", "domain", Form::Text),
+    (
+        "token initial_cluster_token etcd_initial_cluster_token",
+        "[cluster]",
+        "token",
+        Form::Text,
+    ),
+    (
+        "interface etcd_interface",
+        "[network]",
+        "interface",
+        Form::Text,
+    ),
+    ("netmask prefix", "[network]", "prefix", Form::Prefix),
+    ("routers gateway", "[network]", "gateway", Form::Text),
+    (
+        "domain_name_servers nameservers dns",
+        "[network]",
+        "dns",
+        Form::List,
+    ),
+    ("etcd_version", "[etcd]", "version", Form::Version),
+    (
+        "etcd_heartbeat_interval",
+        "[etcd]",
+        "heartbeat-interval",
+        Form::Integer,
+    ),
+    (
+        "etcd_election_timeout",
+        "[etcd]",
+        "election-timeout",
+        Form::Integer,
+    ),
+    ("cacert_file", "[pki]", "layout", Form::Layout),
+    (
+        "ansible_user ansible_ssh_user remote_user",
+        "[ssh]",
+        "user",
+        Form::Text,
+    ),
+];
+
+/// Variables without an equivalent, and why none is needed or possible.
+const UNNEEDED: &[(&str, &str)] = &[
+    (
+        "ansible_python_interpreter ansible_connection ansible_become ansible_become_method",
+        "nothing is installed on running nodes",
+    ),
+    (
+        "cluster initial_cluster etcd_initial_cluster",
+        "it follows from the [[node]] tables",
+    ),
+    (
+        "cluster_state initial_cluster_state etcd_initial_cluster_state",
+        "every node finds it out at each start",
+    ),
+    (
+        "ansible_ssh_private_key_file",
+        "the nodes authorize `authorized-keys` in [ssh], by default the public keys in ~/.ssh",
+    ),
+    (
+        "cacert_file cert_file cert_key",
+        "certificates lie where `layout` in [pki] or a [[certificate]] says",
+    ),
+    ("ansible_port", "sshd listens on port 22"),
+];
+
+/// Words in the name of a variable whose value may be a secret.
+const SECRET: &[&str] = &["pass", "secret", "psk", "key_data"];
+
+/// A machine as a `[[node]]`; without an address if the file has none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) address: Option<IpAddr>,
+}
+
+/// What a listing says about a cluster.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) nodes: Vec<Node>,
+    /// Tables, keys and values, in the order of the template.
+    pub(super) values: Vec<(&'static str, &'static str, Value)>,
+    /// What was not taken over, and why.
+    pub(super) left: Vec<String>,
+}
+
+impl Settings {
+    /// Returns whether a setting has a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values.iter().any(|(_, name, _)| *name == key)
+    }
+}
+
+/// Maps a listing to settings.
+pub(super) fn of(listing: &Listing) -> Settings {
+    let mut settings = Settings {
+        left: listing.notes.clone(),
+        ..Settings::default()
+    };
+    let mut domains = BTreeSet::new();
+    for (index, host) in listing.hosts.iter().enumerate() {
+        let (node, domain) = node(listing, host, index + 1);
+        domains.extend(domain);
+        settings.nodes.push(node);
+    }
+    let mut pairs = common(listing, &mut settings.left);
+    if let (1, Some(domain)) = (domains.len(), domains.first()) {
+        pairs.push(("domain".to_owned(), domain.clone()));
+    }
+    for (name, value) in pairs {
+        let known = KNOWN.iter().find(|(names, ..)| is_one_of(&name, names));
+        let is_template = value.contains("{{");
+        let made = known
+            .filter(|_| !is_template)
+            .and_then(|(_, table, key, form)| Some((*table, *key, form.toml(&value)?)));
+        match made {
+            Some((_, key, _)) if settings.has(key) => (),
+            Some(made) => settings.values.push(made),
+            None => settings
+                .left
+                .extend(reason(&name, &value, known.is_some(), is_template)),
+        }
+    }
+    settings
+}
+
+/// Returns a machine as a node, and the domain in its name.
+fn node(listing: &Listing, host: &Host, number: usize) -> (Node, Option<String>) {
+    let address = |text: &str| text.parse::<IpAddr>().ok();
+    let given = ADDRESS
+        .iter()
+        .find_map(|name| address(value(listing, host, name)?));
+    let full = value(listing, host, MEMBER_NAME).unwrap_or(&host.name);
+    let (name, domain) = match (address(full), full.split_once('.')) {
+        (Some(_), _) => (format!("etcd{number}"), None),
+        (None, Some((name, domain))) => (name.to_owned(), Some(domain.to_owned())),
+        (None, None) => (full.to_owned(), None),
+    };
+    let address = given.or_else(|| address(&host.name));
+    (Node { name, address }, domain)
+}
+
+/// Returns the value that holds for a machine. Its own takes precedence, and of several the last.
+fn value<'a>(listing: &'a Listing, host: &'a Host, name: &str) -> Option<&'a str> {
+    let all = host
+        .variables
+        .iter()
+        .rev()
+        .chain(listing.variables.iter().rev());
+    all.into_iter()
+        .find(|variable| variable.name == name)
+        .map(|variable| variable.value.as_str())
+}
+
+/// Returns the variables that have the same value for every machine. The others are noted in `left`.
+fn common(listing: &Listing, left: &mut Vec<String>) -> Vec<(String, String)> {
+    let of_hosts = listing.hosts.iter().flat_map(|host| &host.variables);
+    let mut names: Vec<&str> = Vec::new();
+    for variable in listing.variables.iter().chain(of_hosts) {
+        let own = ADDRESS.contains(&variable.name.as_str()) || variable.name == MEMBER_NAME;
+        if !own && !names.contains(&variable.name.as_str()) {
+            names.push(&variable.name);
+        }
+    }
+    let mut same = Vec::new();
+    for name in names {
+        let values: BTreeSet<Option<&str>> = listing
+            .hosts
+            .iter()
+            .map(|host| value(listing, host, name))
+            .collect();
+        match (values.len(), values.first().copied().flatten()) {
+            (1, Some(value)) => same.push((name.to_owned(), value.to_owned())),
+            _ => left.push(format!("{name}: it is not the same for all machines")),
+        }
+    }
+    same
+}
+
+fn is_one_of(name: &str, names: &str) -> bool {
+    names.split(' ').any(|known| known == name)
+}
+
+/// Returns the note about a variable without effect; `None` if its value is what every node has anyway.
+fn reason(name: &str, value: &str, is_known: bool, is_template: bool) -> Option<String> {
+    if (name, value) == ("ansible_port", "22") {
+        return None;
+    }
+    let unneeded = UNNEEDED.iter().find(|(names, _)| is_one_of(name, names));
+    let why = match (is_known, is_template, unneeded) {
+        (_, true, _) => "a template, whose value only Ansible knows",
+        (_, _, Some((_, why))) => why,
+        (true, ..) => "the value has another form",
+        _ => "no setting corresponds to it",
+    };
+    let is_secret = SECRET.iter().any(|word| name.to_lowercase().contains(word));
+    Some(match is_secret {
+        true => format!("{name}: {why} (the value may be a secret and is not shown)"),
+        false => format!("{name} = {value}: {why}"),
+    })
+}
+
+/// How the value of a variable is written in cluster.toml.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Integer,
+    /// Words between spaces or commas.
+    List,
+    /// A prefix length in bits, or a netmask such as 255.255.255.0.
+    Prefix,
+    /// A version, which may begin with `v`.
+    Version,
+    /// The path of the CA certificate, which tells the layout.
+    Layout,
+}
+
+impl Form {
+    /// Returns the value in TOML; `None` if it does not have this form.
+    fn toml(self, value: &str) -> Option<Value> {
+        let text = |text: &str| Value::String(text.to_owned());
+        Some(match self {
+            Self::Text => text(value),
+            Self::Integer => Value::Integer(value.parse().ok()?),
+            Self::List => {
+                let words = value.split([' ', ',']).filter(|word| !word.is_empty());
+                Value::Array(words.map(text).collect())
+            }
+            Self::Prefix => Value::Integer(i64::from(bits(value)?)),
+            Self::Version => text(value.strip_prefix('v').unwrap_or(value)),
+            Self::Layout => text(match value {
+                "/etc/etcd/pki/ca.crt" => "etcd",
+                "/etc/etcd/pki/ca.pem" => "etcd-pi",
+                _ => return None,
+            }),
+        })
+    }
+}
+
+fn bits(prefix: &str) -> Option<u8> {
+    match prefix.parse::<IpAddr>() {
+        Ok(mask) => ipnet::ip_mask_to_prefix(mask).ok(),
+        Err(_) => prefix.trim_start_matches('/').parse().ok(),
+    }
+}
