@@ -25,6 +25,7 @@ mod lab;
 mod links;
 mod loss;
 mod model;
+mod moves;
 mod node;
 mod operate;
 mod random;

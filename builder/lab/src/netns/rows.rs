@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::idle::IdleHost;
 use super::lab::Lab;
 use super::model::Wanted;
+use super::moves::flash_all;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -102,75 +103,6 @@ pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
     lab.use_set("other")?;
     lab.traffic.paused(|ledger| ledger.acknowledged.clear());
     lab.settle(&Wanted::nobody())
-}
-
-/// All nodes move to another subnet at once, with their previous addresses.
-pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
-    form(lab)?;
-    lab.cut_all()?;
-    flash_all(lab, "moving")?;
-    arrive(lab, "moved")
-}
-
-/// The nodes move one after another, while the cluster serves.
-pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
-    form(lab)?;
-    for node in lab.all() {
-        let name = lab.nodes[node].name();
-        lab.reflash(node, "moving", &name)?;
-        lab.start(node)?;
-        lab.wait_for_members(&Wanted::everyone())?;
-    }
-    arrive(lab, "moved")
-}
-
-pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
-    form(lab)?;
-    lab.cut_all()?;
-    flash_all(lab, "to-ipv6")?;
-    arrive(lab, "ipv6")
-}
-
-/// The nodes move without their previous addresses, and the console's advice is followed.
-pub(super) fn row_4_unprepared(lab: &mut Lab) -> Result<()> {
-    form(lab)?;
-    lab.cut_all()?;
-    flash_all(lab, "moved")?;
-    lab.start_all()?;
-    for node in lab.all() {
-        lab.says(
-            node,
-            "Give each [[node]] its old address as previous-address",
-        )?;
-    }
-    flash_all(lab, "moving")?;
-    arrive(lab, "moved")
-}
-
-/// One member loses its data while the cluster moves.
-pub(super) fn row_4_wiped(lab: &mut Lab) -> Result<()> {
-    form(lab)?;
-    lab.cut_all()?;
-    flash_all(lab, "moving")?;
-    lab.wipe(1)?;
-    arrive(lab, "moved")
-}
-
-/// Waits until the members know their new addresses, and takes the previous ones away.
-fn arrive(lab: &mut Lab, set: &str) -> Result<()> {
-    lab.start_all()?;
-    lab.wait_for_members(&Wanted::everyone())?;
-    lab.wait_for_new_addresses()?;
-    flash_all(lab, set)?;
-    lab.settle(&Wanted::everyone())
-}
-
-/// Flashes the images of another set onto all cards.
-fn flash_all(lab: &mut Lab, set: &str) -> Result<()> {
-    lab.all().into_iter().try_for_each(|node| {
-        let name = lab.nodes[node].name();
-        lab.reflash(node, set, &name)
-    })
 }
 
 /// A lone node loses power just after its log appears.

@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use super::history::say;
 use super::lab::Lab;
 use super::model::Wanted;
+use super::moves::{row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wiped};
 use super::random::Losses;
 use super::rows::{
     row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
-    row_3_swapped_of_five, row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wiped, row_5,
-    row_5_three, row_6, row_7, row_8, row_9, row_10, row_11_full, row_11_old, row_12, row_13,
-    row_14_database, row_14_log, row_16, row_18,
+    row_3_swapped_of_five, row_5, row_5_three, row_6, row_7, row_8, row_9, row_10, row_11_full,
+    row_11_old, row_12, row_13, row_14_database, row_14_log, row_16, row_18,
 };
 use super::sabotage;
 use super::{links, loss};
