@@ -8,7 +8,7 @@ use crate::spec::KeyKind;
 
 /// The seconds by which certificates are backdated, because a node's clock may be slow.
 pub(super) const BACK_DATED: i64 = 86_400;
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 /// Generates a key pair.
 pub(super) fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {

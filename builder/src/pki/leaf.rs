@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, SerialNumber,
+};
+use sha2::{Digest as _, Sha256};
 
 use super::authority::Authority;
-use super::certs::KeyPair;
+use super::certs::{Certificate, KeyPair};
 use super::store::Reader;
 use super::subject::{self, Fields};
 use super::x509::{self, Facts, Usage};
@@ -74,6 +77,26 @@ impl Profile {
         }
     }
 
+    /// Returns the profile of a certificate like this one, or `None` if its key is of another kind than those issued here.
+    pub(super) fn like(found: &Facts, file: &str) -> Option<Self> {
+        let Certificate {
+            not_before,
+            not_after,
+            sans,
+            ..
+        } = &found.certificate;
+        let life = not_after.saturating_sub(*not_before);
+        let days = life.saturating_sub(keys::BACK_DATED) / keys::DAY;
+        Some(Self {
+            file: file.to_owned(),
+            subject: found.subject_fields.clone(),
+            sans: sans.clone(),
+            usage: found.usage,
+            key: found.key_kind?,
+            days: u32::try_from(days).ok()?,
+        })
+    }
+
     /// Returns why the pair found must be replaced, if it must.
     fn outdated(
         &self,
@@ -108,14 +131,24 @@ impl Profile {
     }
 
     /// Returns when a certificate issued now expires, at the latest with the CA.
-    fn end(&self, authority: &Authority, now: i64) -> i64 {
+    pub(super) fn end(&self, authority: &Authority, now: i64) -> i64 {
         keys::after_days(now, self.days).min(authority.facts.certificate.not_after)
     }
 
     /// Issues a new certificate and key.
     pub(super) fn issue(&self, authority: &Authority, now: i64) -> anyhow::Result<KeyPair> {
-        let key = keys::generate(self.key)?;
+        self.issue_for(&keys::generate(self.key)?, authority, now)
+    }
+
+    /// Issues a new certificate for a key.
+    pub(super) fn issue_for(
+        &self,
+        key: &rcgen::KeyPair,
+        authority: &Authority,
+        now: i64,
+    ) -> anyhow::Result<KeyPair> {
         let mut params = CertificateParams::default();
+        params.serial_number = Some(serial(key, now));
         params.distinguished_name = subject::encoded(&self.subject)?;
         params.subject_alt_names = self
             .sans
@@ -130,7 +163,7 @@ impl Profile {
         params.extended_key_usages = purposes(self.usage);
         params.use_authority_key_identifier_extension = true;
         keys::set_lifetime(&mut params, now, self.end(authority, now))?;
-        let pem = authority.sign(&params, &key)?;
+        let pem = authority.sign(&params, key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
         let ca = &authority.facts.der;
@@ -143,6 +176,17 @@ impl Profile {
             key: Secret::new(key.serialize_pem()),
         })
     }
+}
+
+/// Returns the serial number of a certificate that is issued now for this key: 20 bytes of which the first is positive. A
+/// renewed certificate keeps the key, and no two certificates of a CA may have the same number.
+fn serial(key: &rcgen::KeyPair, now: i64) -> SerialNumber {
+    let mut hash = Sha256::new();
+    hash.update(key.public_key_raw());
+    hash.update(now.to_be_bytes());
+    let mut bytes = hash.finalize()[..20].to_vec();
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    SerialNumber::from(bytes)
 }
 
 /// The files in the state directory for a profile.
@@ -244,9 +288,9 @@ fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
     server.into_iter().chain(client).collect()
 }
 
-const REMOVE: &str =
+pub(super) const REMOVE: &str =
     "restore it from your backup, or remove the .crt and the .key to have them issued anew";
 const OWN_LIMITS: &str =
     "use a CA that allows the names of all nodes, `localhost` and their addresses";
-const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \
+pub(super) const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \
                        certificates below it first";

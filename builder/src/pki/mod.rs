@@ -22,6 +22,7 @@ mod issue;
 mod keys;
 mod leaf;
 mod modes;
+mod renew;
 mod store;
 mod subject;
 mod trial;
@@ -32,6 +33,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
+pub use renew::{Leaf, Renewed, renew};
 
 use crate::failure::Kind;
 use crate::spec::Cluster;

@@ -1,0 +1,137 @@
+//! Renews leaf certificates of a state directory, without the description of the cluster.
+//!
+//! A renewed certificate is like the one before it and keeps its key: a running member reads certificate and key one after
+//! the other, and would fail if only one of them were new.
+
+use std::path::Path;
+
+use super::authority::Authority;
+use super::certs::{Certificate, KeyPair};
+use super::leaf::{FOREIGN, Profile, REMOVE};
+use super::store::{Reader, Store};
+use super::{keys, refused, x509};
+use crate::secret::Secret;
+
+/// The certificates of a cluster after a renewal.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The operator's certificate.
+    pub admin: Leaf,
+    /// The certificates of the nodes, in the order of their names in the call.
+    pub nodes: Vec<Vec<Leaf>>,
+}
+
+/// A certificate with its key in the state directory.
+#[derive(Debug)]
+pub struct Leaf {
+    /// Its file without the ending and the directory of its node: `admin`, `server` or `peer`.
+    pub kind: &'static str,
+    /// The pair.
+    pub pair: KeyPair,
+    /// Whether it was issued now.
+    pub is_new: bool,
+}
+
+/// Renews every certificate of these nodes, and the operator's, that ends before `end`, as far as the CA's own validity
+/// allows it.
+pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Result<Renewed> {
+    let mut store = Store::open(state, |reader| authority(reader, now).map(drop))?;
+    let reader = store.reader();
+    let desk = Desk {
+        authority: authority(&reader, now)?,
+        reader,
+        now,
+        end,
+    };
+    let missing = |file: String| {
+        let hint = "run `etcd-image build` once, which issues it, and flash the node";
+        refused(&desk.reader.path(&file), "is missing", hint)
+    };
+    let admin = desk.renew(&mut store, "admin", "admin")?;
+    let admin = admin.ok_or_else(|| missing("admin.crt".to_owned()))?;
+    let mut all = Vec::new();
+    for node in nodes {
+        let mut leaves = Vec::new();
+        for kind in ["server", "peer"] {
+            leaves.extend(desk.renew(&mut store, kind, &format!("nodes/{node}/{kind}"))?);
+        }
+        if leaves.is_empty() {
+            return Err(missing(format!("nodes/{node}/server.crt")));
+        }
+        all.push(leaves);
+    }
+    store.commit()?;
+    Ok(Renewed { admin, nodes: all })
+}
+
+fn authority(reader: &Reader, now: i64) -> anyhow::Result<Authority> {
+    let found = Authority::read(reader, true, now)?;
+    found.ok_or_else(|| refused(&reader.path("ca.crt"), "is missing", REMOVE))
+}
+
+struct Desk {
+    authority: Authority,
+    reader: Reader,
+    now: i64,
+    end: i64,
+}
+
+impl Desk {
+    /// Returns the pair of a file, renewed and staged if it is due; `None` if it does not exist.
+    fn renew(
+        &self,
+        store: &mut Store,
+        kind: &'static str,
+        file: &str,
+    ) -> anyhow::Result<Option<Leaf>> {
+        let [crt, key_file] = ["crt", "key"].map(|ending| format!("{file}.{ending}"));
+        let (Some(pem), Some(secret)) = (self.reader.public(&crt)?, self.reader.secret(&key_file)?)
+        else {
+            return Ok(None);
+        };
+        let wrong = |name: &str, what: &str| refused(&self.reader.path(name), what, REMOVE);
+        let facts = x509::read(&pem).map_err(|what| wrong(&crt, what))?;
+        let key = keys::parse(&secret).map_err(|what| wrong(&key_file, what))?;
+        if key.public_key_raw() != facts.public_key {
+            return Err(wrong(
+                &key_file,
+                "is not the key of the certificate beside it",
+            ));
+        }
+        if !x509::is_signed_by(&facts, &self.authority.facts) {
+            let what = "was signed by another CA than ca.crt";
+            return Err(refused(&self.reader.path(&crt), what, FOREIGN));
+        }
+        let unsupported = || wrong(&crt, "has a key of an unsupported kind");
+        let profile = Profile::like(&facts, file).ok_or_else(unsupported)?;
+        let certificate = facts.certificate;
+        if certificate.not_after >= self.end || self.is_last(&profile, &certificate) {
+            let pair = KeyPair {
+                certificate,
+                key: Secret::new(secret.to_vec()),
+            };
+            return Ok(Some(Leaf {
+                kind,
+                pair,
+                is_new: false,
+            }));
+        }
+        let issued = profile.issue_for(&key, &self.authority, self.now)?;
+        store.stage(crt, issued.certificate.pem.as_str());
+        // The key's file stays as it is.
+        let pair = KeyPair {
+            key: Secret::new(secret.to_vec()),
+            ..issued
+        };
+        Ok(Some(Leaf {
+            kind,
+            pair,
+            is_new: true,
+        }))
+    }
+
+    /// Returns whether a new certificate would not be valid for longer.
+    fn is_last(&self, profile: &Profile, found: &Certificate) -> bool {
+        profile.end(&self.authority, self.now) <= found.not_after
+    }
+}
