@@ -10,4 +10,6 @@ mod data;
 mod decide;
 mod description;
 mod first_boot;
+#[cfg(unix)]
+mod renewed;
 mod ubuntu_server;
