@@ -5,4 +5,5 @@ mod client;
 mod databases;
 mod lead;
 mod nodes;
+mod renew;
 mod status;

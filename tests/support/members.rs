@@ -1,6 +1,6 @@
 //! Runs real etcd members with the certificates of a build, inside the namespaces of a test.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -75,17 +75,28 @@ impl Members {
             running: [const { None }; 3],
             options: options.iter().map(|&word| word.to_owned()).collect(),
         };
-        for member in 0..3 {
+        for (member, name) in NAMES.iter().enumerate() {
+            for file in ["server.crt", "server.key", "peer.crt", "peer.key"] {
+                let own = members.certificates(member).join(file);
+                fs::create_dir_all(own.parent().unwrap()).unwrap();
+                let path = format!("etcd-cluster/nodes/{name}/{file}");
+                fs::copy(members.scene.at(&path), own).unwrap();
+            }
             members.resume(member);
         }
         members.become_healthy();
         members
     }
 
+    /// Returns the directory of the certificates that a member uses.
+    pub(crate) fn certificates(&self, member: usize) -> PathBuf {
+        self.scene.at("nodes").join(NAMES[member]).join("pki")
+    }
+
     /// Starts a member that does not run.
     pub(crate) fn resume(&mut self, member: usize) {
         let name = NAMES[member];
-        let own = self.scene.at("etcd-cluster/nodes").join(name);
+        let own = self.certificates(member);
         let file = |file: &str| own.join(file).display().to_string();
         let ca = self.scene.at("etcd-cluster/ca.crt").display().to_string();
         let data = self.scene.at("tmp").join(name);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::enclosed;
 use super::members::{Members, NAMES, address};
+use super::rendered::rendered;
 use super::scene::PROGRAM;
 use super::tool::{Said, tool, tool_in};
 
@@ -31,6 +32,9 @@ export LD_LIBRARY_PATH
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 mount --bind "$folder/passwd" /etc/passwd
 mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
+mount -t tmpfs tmpfs /usr/local/lib
+mkdir /usr/local/lib/etcd-node
+cp "$folder/certificates" /usr/local/lib/etcd-node
 exec unshare --user --map-user=1000 --map-group=1000 "$sshd" -D -e -f "$folder/sshd_config"
 "#;
 
@@ -110,6 +114,8 @@ impl Nodes {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        fs::create_dir(folder.join("data")).unwrap();
+        fs::write(folder.join("certificates"), self.certificates_program(node)).unwrap();
         let (scene, name) = (&self.members.scene, NAMES[node]);
         let mut sshd_command = Command::new("nsenter");
         sshd_command.arg(format!("--net=/run/netns/{name}"));
@@ -120,6 +126,17 @@ impl Nodes {
         sshd_command.arg(scene.at("key.pub"));
         sshd_command.stdin(Stdio::null()).stderr(Stdio::null());
         self.running.push(sshd_command.spawn().unwrap());
+    }
+
+    /// Returns the program of the image that looks after certificates, with the paths of this node.
+    fn certificates_program(&self, node: usize) -> String {
+        let program = rendered("", "/usr/local/lib/etcd-node/certificates");
+        let [data, pki] = ["data", "pki"].map(|part| self.folder(node).join(part));
+        let authority = self.members.scene.at("etcd-cluster/ca.crt");
+        program
+            .replace("/etc/etcd/pki/ca.crt", authority.to_str().unwrap())
+            .replace("/etc/etcd/pki", pki.to_str().unwrap())
+            .replace("/var/lib/etcd", data.to_str().unwrap())
     }
 
     /// Runs `etcd-image cluster` with the administrator's ssh key. Meanwhile nodes restart when they are told to.

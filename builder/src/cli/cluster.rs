@@ -61,6 +61,14 @@ Examples:
 
 With --rolling, every node restarts, one at a time and the leader last.")]
     Reboot(RebootOptions),
+    /// Renew the certificates of the running nodes, without a restart
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster renew
+  etcd-image cluster renew --within 400d
+
+Needs the state directory, which has the key of the CA, and a login on the nodes.")]
+    Renew(RenewOptions),
 }
 
 /// The commands for alarms.
@@ -199,4 +207,26 @@ pub struct RebootOptions {
     /// How to reach the cluster.
     #[command(flatten)]
     pub login: LoginOptions,
+}
+
+/// Which certificates to renew.
+#[derive(Clone, Debug, Args)]
+pub struct RenewOptions {
+    /// Renew certificates that end within this time
+    #[arg(long, value_name = "DAYS", default_value = "60d", value_parser = days)]
+    pub within: u32,
+    /// Read the keys of the CA and of the cluster from this directory
+    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    pub state: PathBuf,
+    /// Log in to the nodes with this private key [default: those of ssh]
+    #[arg(long, value_name = "FILE")]
+    pub ssh_identity: Option<PathBuf>,
+}
+
+/// Parses a number of days, with or without a `d`.
+fn days(text: &str) -> Result<u32, &'static str> {
+    let number = text.strip_suffix('d').unwrap_or(text);
+    number
+        .parse()
+        .map_err(|_| "write a number of days, such as 60d")
 }

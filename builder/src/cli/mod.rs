@@ -17,7 +17,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 pub use boot::{BootMachine, BootOptions};
 pub use cluster::{
     AccessOptions, AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions,
-    LoginOptions, LogsOptions, MoveLeaderOptions, RebootOptions, StatusOptions,
+    LoginOptions, LogsOptions, MoveLeaderOptions, RebootOptions, RenewOptions, StatusOptions,
 };
 pub use environment::Environment;
 pub use flash::FlashOptions;

@@ -64,7 +64,7 @@ impl ClusterReport {
     pub(super) fn hint(&self) -> &'static str {
         let says = |words: &str| self.problems.iter().any(|problem| problem.contains(words));
         if says("certificate expired") {
-            "if this machine's clock is right, build again, which re-issues certificates, and flash the node"
+            "if this machine's clock is right, run `etcd-image cluster renew`"
         } else if says("BadSignature") || says("UnknownIssuer") {
             "name the state directory of this cluster with --state: the CA of this one is another"
         } else if says("not valid yet") {
@@ -157,7 +157,7 @@ fn warnings(member: &MemberReport) -> Vec<String> {
             certificate.filter(|it| it.days_left < FEW_DAYS)
         {
             add(format!(
-                "has a {kind} certificate that ends in {days_left} days"
+                "has a {kind} certificate that ends in {days_left} days; `etcd-image cluster renew` replaces it"
             ));
         }
     }
@@ -328,7 +328,7 @@ mod tests {
         let report = judged(&[well("a", 1), member, well("c", 3)]);
         assert_eq!(report.verdict, Verdict::Healthy);
         let wanted = [
-            "b has a server certificate that ends in 59 days",
+            "b has a server certificate that ends in 59 days; `etcd-image cluster renew` replaces it",
             "b is 1001 log entries behind",
             "b has a database of 81 % of its quota",
             "b has a clock that differs by -1.5 s from this machine's",

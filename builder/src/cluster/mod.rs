@@ -21,6 +21,7 @@ mod pause;
 mod prometheus;
 mod quorum;
 mod reboot;
+mod renew;
 mod report;
 mod rotation;
 mod space;
@@ -37,6 +38,7 @@ pub use lead::{Leadership, move_leader};
 pub use logs::{LogScope, Logs, all_logs, logs};
 pub use output::replace;
 pub use reboot::{RebootedNode, Reboots, reboot};
+pub use renew::{NodeRenewal, Outcome, Renewal, renew};
 pub use report::{
     CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
 };

@@ -5,7 +5,7 @@
 )]
 
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -38,7 +38,21 @@ pub(super) struct Said {
 impl Ssh {
     /// Runs a command on a node; the error is one line that says why it did not succeed.
     pub(super) fn run(&self, address: IpAddr, command: &str) -> Result<Said, String> {
+        self.run_with(address, command, b"")
+    }
+
+    /// Runs a command on a node that reads these few kilobytes from its standard input.
+    pub(super) fn run_with(
+        &self,
+        address: IpAddr,
+        command: &str,
+        input: &[u8],
+    ) -> Result<Said, String> {
         let mut child = self.start(address, command)?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // A command that ends early reports why.
+            let _ = pipe.write_all(input);
+        }
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let out = thread::spawn(move || out.map(lines));
         let errors = thread::spawn(move || errors.map(text));
@@ -64,6 +78,7 @@ impl Ssh {
             Ok(child) => child,
             Err(reason) => return Ok(Err(reason)),
         };
+        drop(child.stdin.take());
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let errors = thread::spawn(move || errors.map(text));
         let mut passed = Ok(());
@@ -93,7 +108,7 @@ impl Ssh {
         ssh.args(self.options());
         ssh.arg(format!("{}@{address}", self.user))
             .args(["--", command]);
-        ssh.stdin(Stdio::null())
+        ssh.stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         ssh.spawn().map_err(|error| match error.kind() {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::{print, unwritable, write};
 use crate::cli::{
     AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, RebootOptions,
-    StatusOptions, Voice,
+    RenewOptions, StatusOptions, Voice,
 };
 use crate::cluster::{self, Access, LogScope};
 use crate::progress;
@@ -47,6 +47,16 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         }
         ClusterCommand::Logs(options) => logs(&options, voice),
         ClusterCommand::Reboot(options) => reboot(&options, now, voice),
+        ClusterCommand::Renew(RenewOptions {
+            within,
+            state,
+            ssh_identity,
+        }) => {
+            let progress = progress::stderr(voice.quiet);
+            let renewal = cluster::renew(&state, ssh_identity, within, now, &*progress)?;
+            let printed = print(voice, &renewal, &renewal);
+            renewal.verdict().and(printed)
+        }
     }
 }
 

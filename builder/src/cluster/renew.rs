@@ -1,0 +1,232 @@
+//! Renews the certificates of running nodes over ssh, node by node, without a restart.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::access::Access;
+use super::logs::HINT;
+use super::report::CertificateReport;
+use crate::description::{ClusterDescription, DescribedMember};
+use crate::failure::Kind;
+use crate::pki::{self, Leaf};
+use crate::progress::Progress;
+use crate::{date, hex};
+
+const DAY: i64 = 86_400;
+
+/// How long a node may take to present what it has received.
+const PRESENTED: Duration = Duration::from_secs(20);
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Hands the pairs to the node's own program.
+const RECEIVE: &str = r#"
+for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
+    [ ! -e "$lib/certificates" ] || exec sudo -n sh "$lib/certificates" renew
+done
+echo "its image is too old for this: build and flash it once" >&2
+exit 1
+"#;
+
+/// A renewal. The JSON format is stable; `format` is raised when a field changes or is removed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Renewal {
+    /// Version of this format.
+    pub format: u32,
+    /// Cluster name.
+    pub cluster: String,
+    /// The operator's certificate in the state directory.
+    pub admin: CertificateReport,
+    /// Every node, in the order of the cluster.
+    pub nodes: Vec<NodeRenewal>,
+}
+
+/// The certificates of one node.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeRenewal {
+    /// Node name.
+    pub name: String,
+    /// What was done.
+    pub outcome: Outcome,
+    /// Why the node does not have the certificates of the state directory.
+    pub trouble: Option<String>,
+    /// The certificate for clients in the state directory.
+    pub server_certificate: CertificateReport,
+}
+
+/// What was done to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It had the certificates of the state directory.
+    Current,
+    /// It received them, and presents them.
+    Renewed,
+    /// It does not present them.
+    Failed,
+}
+
+/// Renews every certificate of the state directory that ends within `days`, and hands each node those that it lacks. A node
+/// that is off does not keep the others from theirs.
+pub fn renew(
+    state: &Path,
+    identity: Option<PathBuf>,
+    days: u32,
+    now: i64,
+    progress: &dyn Progress,
+) -> Result<Renewal> {
+    let description = ClusterDescription::read(state)?;
+    let members = description.members;
+    let names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
+    let end = now.saturating_add(i64::from(days).saturating_mul(DAY));
+    let renewed = pki::renew(state, &names, now, end)?;
+    // Only now, because the operator's own certificate may have expired before.
+    let access = Access::open(state, identity)?;
+    let nodes = members.iter().zip(&renewed.nodes);
+    let nodes = nodes.map(|(member, leaves)| {
+        progress.note(&format!("looking at {}", member.name));
+        hand_over(&access, member, leaves, now)
+    });
+    Ok(Renewal {
+        format: 1,
+        cluster: description.cluster,
+        nodes: nodes.collect(),
+        admin: report(&renewed.admin, now),
+    })
+}
+
+/// Hands a node the certificates that it does not present.
+fn hand_over(access: &Access, member: &DescribedMember, leaves: &[Leaf], now: i64) -> NodeRenewal {
+    let outcome = match Wanted::of(access, member.address, leaves) {
+        wanted if wanted.is_presented(access, member.address) => Ok(Outcome::Current),
+        wanted => push(access, member.address, leaves, &wanted),
+    };
+    NodeRenewal {
+        name: member.name.clone(),
+        outcome: *outcome.as_ref().unwrap_or(&Outcome::Failed),
+        trouble: outcome.err(),
+        server_certificate: report(&leaves[0], now),
+    }
+}
+
+/// The fingerprints that a node presents once it has its certificates.
+struct Wanted {
+    server: String,
+    peer: String,
+}
+
+impl Wanted {
+    /// A node that presents one certificate to clients and members has the server's only, whatever else the state directory
+    /// keeps from an earlier layout.
+    fn of(access: &Access, address: IpAddr, leaves: &[Leaf]) -> Self {
+        let of = |leaf: &Leaf| leaf.pair.certificate.fingerprint.clone();
+        let server = of(&leaves[0]);
+        let [for_clients, for_members] = presented(access, address);
+        let has_one = for_clients.is_some() && for_clients == for_members;
+        let peer = leaves.iter().find(|leaf| leaf.kind == "peer" && !has_one);
+        Self {
+            peer: peer.map_or(server.clone(), of),
+            server,
+        }
+    }
+
+    fn is_presented(&self, access: &Access, address: IpAddr) -> bool {
+        let [server, peer] = presented(access, address);
+        peer.as_ref() == Some(&self.peer) && server.as_ref() == Some(&self.server)
+    }
+}
+
+/// Returns the fingerprints that a node presents to clients and to members.
+fn presented(access: &Access, address: IpAddr) -> [Option<String>; 2] {
+    let session = access.client.connect(address).ok();
+    let server = session.map(|session| hex::sha256(session.certificate()));
+    let peer = access.client.greet(address).ok();
+    [server, peer.map(hex::sha256)]
+}
+
+fn push(
+    access: &Access,
+    address: IpAddr,
+    leaves: &[Leaf],
+    wanted: &Wanted,
+) -> Result<Outcome, String> {
+    access.ssh.run_with(address, RECEIVE, &bundle(leaves))?;
+    let started = Instant::now();
+    while !wanted.is_presented(access, address) {
+        if started.elapsed() > PRESENTED {
+            let reason = match access.client.status(address) {
+                Ok(_) => "it still presents other certificates".to_owned(),
+                Err(trouble) => {
+                    format!("etcd does not answer, and gets them at its next start: {trouble}")
+                }
+            };
+            return Err(format!("it has received its certificates, but {reason}"));
+        }
+        thread::sleep(INTERVAL);
+    }
+    Ok(Outcome::Renewed)
+}
+
+/// Returns the pairs as the node's program reads them.
+fn bundle(leaves: &[Leaf]) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    for leaf in leaves {
+        bytes.extend(format!("{}\n{}\n", leaf.kind, leaf.pair.certificate.pem.trim_end()).bytes());
+        bytes.extend(leaf.pair.key.reveal());
+        bytes.extend(b"\nend\n");
+    }
+    bytes
+}
+
+fn report(leaf: &Leaf, now: i64) -> CertificateReport {
+    let not_after = leaf.pair.certificate.not_after;
+    CertificateReport {
+        not_after,
+        days_left: not_after.saturating_sub(now).div_euclid(DAY),
+    }
+}
+
+impl Renewal {
+    /// Returns an error if a node does not present its certificates.
+    pub fn verdict(&self) -> Result<()> {
+        let failed = |node: &&NodeRenewal| node.outcome == Outcome::Failed;
+        let Some(node) = self.nodes.iter().find(failed) else {
+            return Ok(());
+        };
+        let reason = node.trouble.as_deref().unwrap_or_default();
+        let message = format!("renewing the certificates of {}: {reason}", node.name);
+        let hint = format!("run the command again, which hands over what is missing; {HINT}");
+        Err(Kind::Unhealthy.error(message, hint))
+    }
+}
+
+impl fmt::Display for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for node in &self.nodes {
+            let until = date::date(node.server_certificate.not_after);
+            let name = &node.name;
+            match (node.outcome, &node.trouble) {
+                (Outcome::Current, _) => writeln!(f, "{name}: valid until {until}")?,
+                (Outcome::Renewed, _) => writeln!(f, "{name}: renewed, valid until {until}")?,
+                (Outcome::Failed, trouble) => {
+                    writeln!(
+                        f,
+                        "{name}: not renewed: {}",
+                        trouble.as_deref().unwrap_or("-")
+                    )?;
+                }
+            }
+        }
+        writeln!(
+            f,
+            "administrator: valid until {}",
+            date::date(self.admin.not_after)
+        )
+    }
+}
