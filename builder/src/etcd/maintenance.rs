@@ -12,7 +12,7 @@ use super::trouble::Trouble;
 /// How long a member may rewrite its database: several gigabytes on a slow card.
 const REWRITE: Duration = Duration::from_mins(30);
 
-/// How long etcd waits for the target of a change of leaders to lead; at most two election timeouts of a slow cluster.
+/// How long the target of a change of leaders may take to lead, and a request that needs a leader while there is an election.
 const ELECTION: Duration = Duration::from_secs(30);
 
 /// How long a page of keys or a hash of the database may take.
@@ -66,7 +66,7 @@ impl Session {
             member: alarm.member,
             kind: alarm.kind,
         };
-        self.call("/etcdserverpb.Maintenance/Alarm", request)
+        self.call_within(ELECTION, "/etcdserverpb.Maintenance/Alarm", request)
     }
 
     /// Makes another member the leader. Only the leader accepts this call.
