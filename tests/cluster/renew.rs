@@ -89,14 +89,14 @@ fn members_present_renewed_certificates_while_clients_write() {
             outcomes(&serde_json::from_slice(&none.out).unwrap()),
             ["current"; 3]
         );
-        for node in 0..3 {
+        for (node, name) in NAMES.iter().enumerate() {
             let kept = nodes.folder(node).join("data/certificates");
             let mut names: Vec<_> = fs::read_dir(&kept)
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name())
                 .collect();
             names.sort();
-            assert_eq!(names, ["peer.pem", "server.pem"], "{}", NAMES[node]);
+            assert_eq!(names, ["peer.pem", "server.pem"], "{name}");
         }
     });
 }

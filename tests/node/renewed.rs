@@ -20,7 +20,6 @@ struct Authority {
 }
 
 /// A certificate with its key, in PEM form.
-#[derive(Clone)]
 struct Pair(String, String);
 
 impl Authority {
@@ -111,100 +110,93 @@ fn same(text: &str, other: &str) -> bool {
     text.lines().eq(other.lines())
 }
 
+/// A certificate of the cluster's CA: its name, its key, and the days from now between which it is valid.
+type Issued = (&'static str, usize, (i64, i64));
+
+const IMAGE: Issued = ("etcd1", 0, (-10, 300));
+const NEWER: Issued = ("etcd1", 0, (-5, 400));
+
+/// The situation, the image's certificate, the kept one, and whether that is used.
+const CASES: [(&str, Issued, Issued, bool); 9] = [
+    ("a renewed one", IMAGE, NEWER, true),
+    ("an older image", ("etcd1", 0, (-20, 400)), NEWER, true),
+    ("a newer image", NEWER, IMAGE, false),
+    ("another key", IMAGE, ("etcd1", 1, (-5, 400)), true),
+    (
+        "the kept one has expired",
+        IMAGE,
+        ("etcd1", 0, (-5, -1)),
+        false,
+    ),
+    (
+        "the kept one begins later",
+        IMAGE,
+        ("etcd1", 0, (2, 400)),
+        false,
+    ),
+    (
+        "the image's has expired",
+        ("etcd1", 0, (-90, -1)),
+        ("etcd1", 0, (-95, 20)),
+        true,
+    ),
+    (
+        "both have expired",
+        ("etcd1", 0, (-90, -2)),
+        ("etcd1", 0, (-80, -1)),
+        false,
+    ),
+    ("other names", IMAGE, ("etcd2", 0, (-5, 400)), false),
+];
+
+/// Starts a node with these certificates and checks which pair is in place afterwards.
+fn check(own: &Authority, case: &str, image: &Pair, kept: &Pair, is_used: bool) {
+    let node = Node::new(own, image);
+    node.write(
+        "data/certificates/server.pem",
+        &section("server", kept),
+        0o600,
+    );
+    let said = node.start();
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{case}");
+    let wanted = if is_used { kept } else { image };
+    let (certificate, key) = node.placed("server");
+    let is_wanted = same(&certificate, &wanted.0) && same(&key, &wanted.1);
+    assert!(is_wanted, "{case}");
+    let line = "etcd-node: using the renewed server certificate\n";
+    assert_eq!(said.text() == line, is_used, "{case}");
+    // The other pair is not touched.
+    assert!(same(&node.placed("peer").0, &image.0), "{case}");
+    let mode = |name: &str| fs::metadata(node.at(name)).unwrap().permissions().mode() & 0o777;
+    let modes = (mode("pki/server.crt"), mode("pki/server.key"));
+    assert_eq!(modes, (0o644, 0o600), "{case}");
+}
+
 #[test]
 fn the_newer_valid_pair_of_image_and_data_partition_wins() {
-    let (own, other) = (Authority::new(), Authority::new());
-    let image = own.issue("etcd1", 0, (-10, 300));
-    let newer = own.issue("etcd1", 0, (-5, 400));
-    let older = own.issue("etcd1", 0, (-20, 400));
-    let expired = own.issue("etcd1", 0, (-90, -1));
-    let cut = Pair(newer.0[..200].to_owned(), newer.1.clone());
-    let cases = [
-        ("a renewed one", &image, Some(&newer), true),
-        ("nothing is kept", &image, None, false),
-        ("reflashed with an older image", &older, Some(&newer), true),
-        ("reflashed with a newer image", &newer, Some(&image), false),
-        (
-            "reflashed with the renewed one",
-            &newer,
-            Some(&newer),
-            false,
-        ),
-        (
-            "another key",
-            &image,
-            Some(&own.issue("etcd1", 1, (-5, 400))),
-            true,
-        ),
-        (
-            "the kept one has expired",
-            &image,
-            Some(&own.issue("etcd1", 0, (-5, -1))),
-            false,
-        ),
-        (
-            "the kept one is not valid yet",
-            &image,
-            Some(&own.issue("etcd1", 0, (2, 400))),
-            false,
-        ),
-        (
-            "the image's has expired",
-            &expired,
-            Some(&own.issue("etcd1", 0, (-95, 20))),
-            true,
-        ),
-        (
-            "other names",
-            &image,
-            Some(&own.issue("etcd2", 0, (-5, 400))),
-            false,
-        ),
-        (
-            "another CA",
-            &image,
-            Some(&other.issue("etcd1", 0, (-5, 400))),
-            false,
-        ),
-        (
-            "the key of another one",
-            &image,
-            Some(&Pair(newer.0.clone(), own.keys[1].serialize_pem())),
-            false,
-        ),
-        ("a damaged one", &image, Some(&cut), false),
-    ];
-    for (case, image, kept, is_used) in cases {
-        let node = Node::new(&own, image);
-        if let Some(kept) = kept {
-            node.write(
-                "data/certificates/server.pem",
-                &section("server", kept),
-                0o600,
-            );
-        }
-        let said = node.start();
-        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{case}");
-        let wanted = kept.filter(|_| is_used).unwrap_or(image);
-        let (certificate, key) = node.placed("server");
-        assert!(
-            same(&certificate, &wanted.0) && same(&key, &wanted.1),
-            "{case}"
-        );
-        assert_eq!(
-            said.text() == "etcd-node: using the renewed server certificate\n",
-            is_used,
-            "{case}"
-        );
-        // The other pair is not touched.
-        assert!(same(&node.placed("peer").0, &image.0), "{case}");
-        let mode = |name: &str| fs::metadata(node.at(name)).unwrap().permissions().mode() & 0o777;
-        assert_eq!(
-            (mode("pki/server.crt"), mode("pki/server.key")),
-            (0o644, 0o600),
-            "{case}"
-        );
+    let own = Authority::new();
+    let issue = |(name, key, days): Issued| own.issue(name, key, days);
+    for (case, image, kept, is_used) in CASES {
+        check(&own, case, &issue(image), &issue(kept), is_used);
     }
+    let image = issue(IMAGE);
+    check(&own, "the same one", &image, &image, false);
+}
+
+#[test]
+fn a_kept_pair_that_cannot_be_used_is_ignored() {
+    let (own, other) = (Authority::new(), Authority::new());
+    let issue = |(name, key, days): Issued| own.issue(name, key, days);
+    let (image, newer) = (issue(IMAGE), issue(NEWER));
+    let foreign = other.issue("etcd1", 0, (-5, 400));
+    check(&own, "another CA", &image, &foreign, false);
+    let mismatch = Pair(newer.0.clone(), own.keys[1].serialize_pem());
+    check(&own, "the key of another one", &image, &mismatch, false);
+    let cut = Pair(newer.0[..200].to_owned(), newer.1.clone());
+    check(&own, "a damaged one", &image, &cut, false);
+    let nothing = Node::new(&own, &image);
+    nothing.start().done();
+    assert!(same(&nothing.placed("server").0, &image.0));
 }
 
 #[test]
