@@ -62,7 +62,13 @@ pub(super) fn unpacked(
     let target = entry.create(IMAGE)?;
     let seen = {
         let mut task = options.progress.task("unpacking", None);
-        unpack(packed, &target, promise.raw.size, options.jobs, &mut *task)?
+        unpack(
+            packed,
+            target.file(),
+            promise.raw.size,
+            options.jobs,
+            &mut *task,
+        )?
     };
     keep(entry, source, promise, seen, |entry| {
         entry.publish(target, IMAGE)

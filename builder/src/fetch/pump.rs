@@ -14,7 +14,6 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use fs_err::File;
 
-use super::cache::Temporary;
 use super::digest::{Digested, Digester};
 use super::sparse::SparseWriter;
 use crate::failure::Kind;
@@ -29,13 +28,13 @@ const CHUNKS: usize = 8;
 /// Moves everything from `decoder` to `target` and returns its digest.
 pub(super) fn pump(
     decoder: &mut impl Read,
-    target: &Temporary,
+    target: &File,
     explain: impl Fn(io::Error) -> anyhow::Error,
 ) -> Result<Digested> {
     let (full, full_chunks) = mpsc::sync_channel(CHUNKS);
     let (empty, empty_chunks) = mpsc::channel();
     thread::scope(|scope| {
-        let writer = scope.spawn(move || write(target.file(), &full_chunks, &empty));
+        let writer = scope.spawn(move || write(target, &full_chunks, &empty));
         let fed = feed(decoder, &full, &empty_chunks);
         drop(full); // ends the writer
         let written = writer

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Result;
 use fs_err::File;
 
-use super::cache::Temporary;
 use super::decode::{Decoder, Format};
 use super::digest::{DigestReader, Digested};
 use super::pump::{HINT, pump, unreadable};
@@ -23,7 +22,7 @@ const LARGEST_IMAGE: u64 = if cfg!(test) { 1 << 20 } else { 64 << 30 };
 /// Returns the digests only after the source was read to its end, even if the decoder stopped before.
 pub(super) fn unpack(
     source: &Path,
-    target: &Temporary,
+    target: &File,
     size: Option<u64>,
     threads: usize,
     task: &mut dyn Task,
@@ -42,7 +41,7 @@ pub(super) fn unpack(
 /// Unpacks at most `limit` bytes and one more; the rest of a longer image is read for the digest alone.
 fn stream(
     source: &Path,
-    target: &Temporary,
+    target: &File,
     limit: u64,
     threads: usize,
     task: &mut dyn Task,

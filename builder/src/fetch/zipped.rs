@@ -9,7 +9,6 @@ use fs_err::File;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::cache::Temporary;
 use super::digest::DigestReader;
 use super::pump::{HINT, pump, unreadable};
 use super::verified::Seen;
@@ -21,7 +20,7 @@ const BY_HAND: &str = "unpack it and name the image in it";
 /// Unpacks at most `limit` bytes and one more of the image into `target`. The whole archive is read for its digest.
 pub(super) fn unpack(
     source: &Path,
-    target: &Temporary,
+    target: &File,
     limit: u64,
     task: &mut dyn Task,
 ) -> Result<Seen> {
