@@ -3,6 +3,7 @@
 mod client;
 mod credentials;
 mod expiry;
+mod file_record;
 mod inputs;
 mod inspection;
 mod manifest;

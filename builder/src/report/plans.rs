@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::manifest::FileRecord;
+use super::file_record::FileRecord;
 use crate::plan::Plan;
 
 /// The plans of the requested nodes.

@@ -8,7 +8,8 @@ use diskimg::{FileKind, Metadata, ReadFs};
 use serde::Serialize;
 
 use super::credentials::Trust;
-use super::manifest::{FileRecord, Manifest, NodeRecord, RecordKind};
+use super::file_record::{FileRecord, RecordKind};
+use super::manifest::{Manifest, NodeRecord};
 use super::{MANIFEST, PENDING_MANIFEST};
 use crate::check;
 use crate::description::{self, NodeDescription};
