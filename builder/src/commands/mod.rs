@@ -89,7 +89,12 @@ fn flash(options: &FlashOptions, voice: &Voice) -> Result<()> {
         return print(voice, &list, &list);
     }
     let flashed = flash::flash(options, &*progress::stderr(voice.quiet))?;
-    print(voice, &flashed, &flashed)
+    let printed = match flashed.is_worth_printing() {
+        true => print(voice, &flashed, &flashed),
+        false => Ok(()),
+    };
+    // The verdict decides the exit code, even if printing fails.
+    flashed.verdict().and(printed)
 }
 
 /// Compares images with their manifest.

@@ -16,6 +16,18 @@ pub enum Flashed {}
 /// The list of disks, which cannot exist here.
 pub type DiskList = Flashed;
 
+impl Flashed {
+    /// Returns whether the report is worth printing.
+    pub fn is_worth_printing(&self) -> bool {
+        match *self {}
+    }
+
+    /// Returns the verdict.
+    pub fn verdict(self) -> Result<()> {
+        match self {}
+    }
+}
+
 impl fmt::Display for Flashed {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {}

@@ -27,6 +27,7 @@ use crate::progress::Progress;
 use card::Card;
 use data::DataPlace;
 use source::Source;
+use write::Written;
 
 /// An image with the card that it goes to, both open and checked.
 struct Job {
@@ -35,15 +36,16 @@ struct Job {
     data: DataPlace,
 }
 
-/// Writes each image to its card, all cards at once, and compares what the cards then return.
+/// Writes each image to its card, all cards at once, and compares what the cards then return. A card that fails does not
+/// affect the others; the [verdict](Flashed::verdict) is an error then.
 pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed> {
     let orders = assign::orders(options)?;
     let open = |order: &assign::Order| Job::open(order, options);
     let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
     if options.dry_run {
-        return Ok(Flashed::new(jobs.iter().map(|job| job.outcome(None)), true));
+        return Ok(Flashed::planned(jobs.iter().map(Job::outcome)));
     }
-    let cards: Vec<Result<FlashedCard>> = thread::scope(|scope| {
+    let written: Vec<Result<Written>> = thread::scope(|scope| {
         let start = |job| scope.spawn(move || Job::run(job, options, progress));
         let all: Vec<_> = jobs.iter().map(start).collect();
         let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
@@ -51,8 +53,8 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
             .map(|card| card.unwrap_or_else(|_| Err(anyhow!("writing a card panicked"))))
             .collect()
     });
-    let cards = cards.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(Flashed::new(cards, false))
+    let cards = jobs.iter().map(Job::outcome).zip(written);
+    Ok(Flashed::written(cards))
 }
 
 impl Job {
@@ -73,16 +75,15 @@ impl Job {
         Ok(Self { source, card, data })
     }
 
-    fn run(&self, options: &FlashOptions, progress: &dyn Progress) -> Result<FlashedCard> {
+    fn run(&self, options: &FlashOptions, progress: &dyn Progress) -> Result<Written> {
         if options.wipe_data {
             data::wipe(&self.source, &self.card)?;
         }
-        let written = write::write(&self.source, &self.card, progress)?;
-        Ok(self.outcome(Some(written)))
+        write::write(&self.source, &self.card, progress)
     }
 
-    /// Returns the report about the card, before or after it was written.
-    fn outcome(&self, written: Option<write::Written>) -> FlashedCard {
+    /// Returns the report about the card before it is written.
+    fn outcome(&self) -> FlashedCard {
         FlashedCard {
             node: self.source.node.as_ref().map(|node| node.node.clone()),
             image: self.source.path.clone(),
@@ -93,7 +94,8 @@ impl Job {
             mapped_bytes: self.source.mapped_bytes(),
             image_verified: !self.source.digests.is_empty(),
             data: self.data,
-            seconds: written.map(|written| written.seconds),
+            seconds: None,
+            error: None,
         }
     }
 }

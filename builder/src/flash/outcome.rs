@@ -3,10 +3,13 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use anyhow::Result;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
 use super::data::DataPlace;
+use super::write::Written;
+use crate::failure;
 
 /// The cards that were written, or would be.
 #[derive(Debug, Serialize)]
@@ -17,6 +20,9 @@ pub struct Flashed {
     pub dry_run: bool,
     /// One per card.
     pub cards: Vec<FlashedCard>,
+    /// The errors of the cards that failed, in the order of the cards.
+    #[serde(skip)]
+    errors: Vec<anyhow::Error>,
 }
 
 /// One card.
@@ -40,17 +46,61 @@ pub struct FlashedCard {
     pub image_verified: bool,
     /// What happens to etcd's data.
     pub data: DataPlace,
-    /// Seconds for writing and reading back; `None` if nothing was written.
+    /// Seconds for writing and reading back; `None` if nothing was written or the card failed.
     pub seconds: Option<u64>,
+    /// Why the card failed; `None` if it did not.
+    pub error: Option<String>,
 }
 
 impl Flashed {
-    pub(super) fn new(cards: impl IntoIterator<Item = FlashedCard>, dry_run: bool) -> Self {
+    /// Returns the report of a run that wrote nothing.
+    pub(super) fn planned(cards: impl Iterator<Item = FlashedCard>) -> Self {
         Self {
             format: 1,
-            dry_run,
-            cards: cards.into_iter().collect(),
+            dry_run: true,
+            cards: cards.collect(),
+            errors: Vec::new(),
         }
+    }
+
+    /// Returns the report of a run, from each card and what became of it.
+    pub(super) fn written(ended: impl Iterator<Item = (FlashedCard, Result<Written>)>) -> Self {
+        let (mut cards, mut errors) = (Vec::new(), Vec::new());
+        for (mut card, written) in ended {
+            match written {
+                Ok(written) => card.seconds = Some(written.seconds),
+                Err(error) => {
+                    card.error = Some(format!("{error:#}"));
+                    errors.push(error);
+                }
+            }
+            cards.push(card);
+        }
+        Self {
+            format: 1,
+            dry_run: false,
+            cards,
+            errors,
+        }
+    }
+
+    /// Returns whether the report says more than the [verdict](Self::verdict): not for a single card that failed.
+    pub fn is_worth_printing(&self) -> bool {
+        self.cards.len() > self.errors.len() || self.cards.len() > 1
+    }
+
+    /// Returns an error if a card failed. For one of several cards, it has the kind and the hint of the first failure.
+    pub fn verdict(mut self) -> Result<()> {
+        let (count, total) = (self.errors.len(), self.cards.len());
+        if count == 0 {
+            return Ok(());
+        }
+        let first = self.errors.swap_remove(0);
+        if total == 1 {
+            return Err(first);
+        }
+        let (kind, hint) = failure::explain(&first);
+        Err(kind.error(format!("{count} of {total} cards failed: {first:#}"), hint))
     }
 }
 
@@ -67,6 +117,9 @@ impl Display for FlashedCard {
         if let Some(model) = self.model.as_deref().filter(|model| !model.is_empty()) {
             write!(f, " ({model})")?;
         }
+        if let Some(error) = &self.error {
+            return write!(f, ": FAILED: {error}");
+        }
         let bytes = BinaryBytes(self.mapped_bytes);
         match self.seconds {
             Some(seconds) => write!(f, ": {bytes} written and read back in {seconds} s")?,
@@ -81,5 +134,59 @@ impl Display for FlashedCard {
             DataPlace::Kept => write!(f, "; etcd's data on the card is kept"),
             DataPlace::Wiped => write!(f, "; the place of etcd's data is erased"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    fn card(device: &str) -> FlashedCard {
+        FlashedCard {
+            node: None,
+            image: "a.img".into(),
+            device: device.into(),
+            model: None,
+            device_bytes: 1 << 30,
+            image_bytes: 1 << 20,
+            mapped_bytes: 1 << 20,
+            image_verified: true,
+            data: DataPlace::Elsewhere,
+            seconds: None,
+            error: None,
+        }
+    }
+
+    fn torn() -> Result<Written> {
+        Err(Kind::Storage.error("writing /dev/b: removed", "insert it again"))
+    }
+
+    #[test]
+    fn one_card_that_fails_does_not_hide_the_others() {
+        let ended = [
+            (card("/dev/a"), Ok(Written { seconds: 3 })),
+            (card("/dev/b"), torn()),
+        ];
+        let flashed = Flashed::written(ended.into_iter());
+        assert!(flashed.is_worth_printing());
+        assert_eq!(
+            flashed.to_string(),
+            "a.img → /dev/a: 1.00 MiB written and read back in 3 s\n\
+             a.img → /dev/b: FAILED: writing /dev/b: removed\n"
+        );
+        let error = flashed.verdict().unwrap_err();
+        let expected = "1 of 2 cards failed: writing /dev/b: removed";
+        assert_eq!(error.to_string(), expected);
+        let explained = (Kind::Storage, "insert it again".to_owned());
+        assert_eq!(failure::explain(&error), explained);
+    }
+
+    #[test]
+    fn the_only_card_fails_with_its_own_error() {
+        let flashed = Flashed::written([(card("/dev/b"), torn())].into_iter());
+        assert!(!flashed.is_worth_printing());
+        let error = flashed.verdict().unwrap_err();
+        assert_eq!(error.to_string(), "writing /dev/b: removed");
     }
 }
