@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::apply::{self, OutputFolder, Staged};
+use crate::apply::{self, OutputFolder, Packer, Staged, Target};
 use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::description::BaseFacts;
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, Verified};
+use crate::image_format::ImageFormat;
 use crate::inspect::{self, Image, SignedModels};
 use crate::overlay::{self, Overlays};
 use crate::parallel;
@@ -189,11 +190,29 @@ impl Job {
         out: &OutputFolder,
     ) -> Result<Vec<Staged>> {
         let shared = apply::shared_contents(plans);
+        let target = self.target(base, out)?;
         self.on_all(plans, |plan| {
-            let image = apply::apply(plan, &base.image, &shared, out)?;
+            let image = apply::apply(plan, &base.image, &shared, &target)?;
             let (node, sha256) = (&plan.node, &image.sha256);
             self.detail(&format!("node {node}: written, SHA-256 {sha256}"));
             Ok(image)
+        })
+    }
+
+    /// Returns where images go, with a writer for each compressed format.
+    fn target<'a>(&'a self, base: &Base, out: &'a OutputFolder) -> Result<Target<'a>> {
+        let mut formats = self.work.output.formats.clone();
+        formats.sort_unstable();
+        formats.dedup();
+        let options = self.fetch_options()?;
+        let mut packers = Vec::new();
+        for format in &formats {
+            packers.extend(Packer::new(*format, base.verified.raw_sha256(), &options)?);
+        }
+        Ok(Target {
+            out,
+            raw: formats.contains(&ImageFormat::Img),
+            packers,
         })
     }
 

@@ -18,6 +18,7 @@ mod file;
 mod firmware_config;
 mod hex;
 mod holes;
+mod image_format;
 mod printable;
 pub mod progress;
 mod secret;
@@ -31,6 +32,7 @@ pub mod boot;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+mod compressed;
 pub mod description;
 pub mod diff;
 pub mod etcd;
@@ -71,7 +73,7 @@ use crate::spec::Purpose;
 fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let nodes = cluster.select(&job.work.nodes.only)?;
-    overwrite::refuse(&cluster, &nodes, &job.work.output.out)?;
+    overwrite::refuse(&cluster, &nodes, &job.work.output)?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster, &base)?;
     let mut state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
@@ -96,6 +98,7 @@ fn build(job: &Job) -> Result<Manifest> {
     report::announce(&out, &manifest)?;
     out.publish(images)?;
     report::write(&out, &manifest, &sources)?;
+    job.tell(&report::outdated(&manifest, out.path()));
     job.tell(&state.certs.notes);
     job.tell(report::ending(&manifest, job.environment.clock).as_slice());
     Ok(manifest)

@@ -1,5 +1,6 @@
 //! Tests what `etcd-image build` writes, and that it writes nothing else.
 
+mod compressed;
 mod images;
 mod killed;
 mod new_base;

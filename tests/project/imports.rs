@@ -17,6 +17,7 @@ const ORDER: [&str; 19] = [
     "pki",
     "overlay",
     "plan",
+    "compressed",
     "apply",
     "etcd",
     "cluster",

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
-use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
@@ -11,48 +10,88 @@ use anyhow::{Context as _, Result, bail};
 use diskimg::{CowStorage, Storage as _};
 use sha2::{Digest as _, Sha256};
 
+use super::chunks::{CHUNK, Chunk, EditedImage};
 use super::direct::{DirectBuffer, DirectFile};
 use super::extents;
-use super::output::{OutputFolder, Staged};
-use crate::failure::{Failure, Kind};
+use super::output::{OutputFolder, Staged, StagedFile};
+use super::pack::Packer;
+use crate::hex;
+use crate::image_format::ImageFormat;
 use crate::inspect::Image;
 use crate::plan::Plan;
-use crate::{hex, holes};
 
-/// Bytes that are read, hashed and written at a time.
-const CHUNK: u64 = 1 << 20;
 /// Number of chunks of one image that may be read but not yet written.
 const BUFFERS: usize = 4;
-/// The content of a hole, one chunk long.
-static ZEROES: [u8; 1 << 20] = [0; 1 << 20];
 
-/// Writes the edited image under a temporary name and computes its digest.
+/// Where the files of an image go, and in which formats.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    /// The directory.
+    pub out: &'a OutputFolder,
+    /// Whether to write the raw image.
+    pub raw: bool,
+    /// One for each compressed format.
+    pub packers: Vec<Packer<'a>>,
+}
+
+/// Writes the edited image in every format under temporary names and computes its digest.
 pub(super) fn compose(
     plan: &Plan,
     base: &Image,
     edited: &CowStorage,
-    out: &OutputFolder,
+    target: &Target<'_>,
 ) -> Result<Staged> {
-    let name = plan.image();
-    let file = out.temporary(&name)?;
-    let context = || no_room(out, &name);
     let size = edited.size();
+    let whole = || std::iter::once(0..size).collect();
+    let data = base.file().map_or_else(whole, |it| extents::data(it, size));
+    let image = EditedImage {
+        storage: edited,
+        data,
+    };
+    let mut files = Vec::new();
+    let sha256 = match target.raw {
+        true => {
+            let raw = raw(plan, base, &image, target.out)?;
+            let sha256 = raw.sha256.clone();
+            files.push(raw);
+            sha256
+        }
+        false => digest(&image)?,
+    };
+    for packer in &target.packers {
+        files.push(packer.pack(&plan.node, &image, target.out)?);
+    }
+    Ok(Staged {
+        size,
+        sha256,
+        files,
+    })
+}
+
+/// Writes the raw image.
+fn raw(
+    plan: &Plan,
+    base: &Image,
+    image: &EditedImage<'_>,
+    out: &OutputFolder,
+) -> Result<StagedFile> {
+    let name = ImageFormat::Img.file_name(&plan.node);
+    let file = out.temporary(&name)?;
+    let context = || out.no_room(&name);
+    let size = image.storage.size();
     file.as_file().set_len(size).with_context(context)?;
-    let data = base.file().map_or_else(
-        || std::iter::once(0..size).collect(),
-        |source| extents::data(source, size),
-    );
     let source = base.file();
     let shared = source.is_some_and(|source| extents::share(source, file.as_file()));
     let sha256 = if shared {
-        write_runs(edited, file.as_file()).and_then(|()| digest(edited, &data))
+        write_runs(image.storage, file.as_file()).and_then(|()| digest(image))
     } else {
-        copy(edited, &data, file.as_file())
+        copy(image, file.as_file())
     };
     let sha256 = sha256.with_context(context)?;
     file.as_file().sync_all().with_context(context)?;
-    Ok(Staged {
+    Ok(StagedFile {
         name,
+        format: ImageFormat::Img,
         size,
         sha256,
         file,
@@ -60,26 +99,26 @@ pub(super) fn compose(
 }
 
 /// Returns the digest of the edited image without writing it.
-fn digest(edited: &CowStorage, data: &[Range<u64>]) -> Result<String> {
-    let mut buffer = DirectBuffer::new(ZEROES.len());
+fn digest(image: &EditedImage<'_>) -> Result<String> {
+    let mut buffer = DirectBuffer::new(CHUNK);
     let mut hash = Sha256::new();
-    for chunk in chunks(edited, data) {
-        hash.update(chunk.read(edited, &mut buffer)?);
+    for chunk in image.chunks() {
+        hash.update(chunk.read(image, &mut buffer)?);
     }
     Ok(hex::encode(&hash.finalize()))
 }
 
 /// Writes the edited image into a file of its size that is one hole, and returns its digest. Every byte is read once: one
 /// thread reads and hashes, which keeps a processor busy, while another waits for the disk.
-fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String> {
+fn copy(image: &EditedImage<'_>, file: &File) -> Result<String> {
     let (full, to_write) = mpsc::sync_channel(BUFFERS);
     let (written, free) = mpsc::sync_channel(BUFFERS);
     for _ in 0..BUFFERS {
-        written.send(DirectBuffer::new(ZEROES.len()))?;
+        written.send(DirectBuffer::new(CHUNK))?;
     }
     thread::scope(|scope| {
         let writer = scope.spawn(move || write_chunks(file, &to_write, &written));
-        let sha256 = read_chunks(edited, data, &free, &full);
+        let sha256 = read_chunks(image, &free, &full);
         // Signals to the writer that this was the last chunk.
         drop(full);
         let writer = writer.join();
@@ -90,19 +129,18 @@ fn copy(edited: &CowStorage, data: &[Range<u64>], file: &File) -> Result<String>
 
 /// Reads and hashes every chunk and passes it to the writer, until the end or until the writer has failed.
 fn read_chunks(
-    edited: &CowStorage,
-    data: &[Range<u64>],
+    image: &EditedImage<'_>,
     free: &Receiver<DirectBuffer>,
     full: &SyncSender<(Chunk, DirectBuffer)>,
 ) -> Result<String> {
     let mut hash = Sha256::new();
-    for chunk in chunks(edited, data) {
+    for chunk in image.chunks() {
         if chunk.is_hole {
-            hash.update(&ZEROES[..chunk.len]);
+            hash.update(chunk.zeroes());
             continue;
         }
         let Ok(mut buffer) = free.recv() else { break };
-        hash.update(chunk.read(edited, &mut buffer)?);
+        hash.update(chunk.read(image, &mut buffer)?);
         if full.send((chunk, buffer)).is_err() {
             break;
         }
@@ -124,55 +162,6 @@ fn write_chunks(
     Ok(())
 }
 
-/// Some bytes of the edited image.
-struct Chunk {
-    offset: u64,
-    len: usize,
-    /// Whether this is a hole of the base that no edit touches.
-    is_hole: bool,
-}
-
-impl Chunk {
-    /// Returns the bytes; a known hole is not read.
-    fn read<'a>(&self, edited: &CowStorage, buffer: &'a mut DirectBuffer) -> Result<&'a [u8]> {
-        if self.is_hole {
-            return Ok(&ZEROES[..self.len]);
-        }
-        let bytes = buffer.first(self.len);
-        edited.read_at(self.offset, bytes)?;
-        Ok(bytes)
-    }
-
-    fn write(&self, bytes: &[u8], file: &mut DirectFile<'_>) -> Result<()> {
-        for part in holes::data(bytes) {
-            let at = self.offset + u64::try_from(part.start)?;
-            file.write_at(at, &bytes[part])?;
-        }
-        Ok(())
-    }
-}
-
-/// Splits the edited image into chunks, from the first to the last byte.
-fn chunks(edited: &CowStorage, data: &[Range<u64>]) -> impl Iterator<Item = Chunk> {
-    let size = edited.size();
-    (0..size.div_ceil(CHUNK)).map(move |number| {
-        let offset = number * CHUNK;
-        let end = size.min(offset + CHUNK);
-        Chunk {
-            offset,
-            len: usize::try_from(end - offset).unwrap_or(ZEROES.len()),
-            is_hole: is_hole(edited, data, offset..end),
-        }
-    })
-}
-
-/// Returns whether the range is a hole of the base that no edit touches.
-fn is_hole(edited: &CowStorage, data: &[Range<u64>], range: Range<u64>) -> bool {
-    let next = data.partition_point(|part| part.end <= range.start);
-    let in_data = data.get(next).is_some_and(|part| part.start < range.end);
-    !in_data && !edited.is_changed(range)
-}
-
 fn write_runs(edited: &CowStorage, mut file: &File) -> Result<()> {
     for run in edited.runs() {
         let run = run?;
@@ -180,8 +169,4 @@ fn write_runs(edited: &CowStorage, mut file: &File) -> Result<()> {
         file.write_all(&run.bytes)?;
     }
     Ok(())
-}
-
-fn no_room(out: &OutputFolder, name: &str) -> Failure {
-    Kind::Storage.context(format!("writing {}", out.path().join(name).display()), "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`")
 }

@@ -1,11 +1,13 @@
 //! Writes a plan and a verified base to an image file. This is the only module that writes images: it edits in memory,
 //! reads the result back with another author's code, composes it into a temporary file, syncs and renames that.
 
+mod chunks;
 mod compose;
 mod direct;
 mod edit;
 mod extents;
 mod output;
+mod pack;
 mod readback;
 
 use std::sync::Arc;
@@ -18,8 +20,10 @@ use crate::inspect::Image;
 use crate::overlay::Content;
 use crate::plan::{Action, Plan};
 
+pub(crate) use compose::Target;
 pub(crate) use direct::{DirectBuffer, DirectFile};
-pub(crate) use output::{OutputFolder, Staged};
+pub(crate) use output::{OutputFolder, Staged, StagedFile};
+pub(crate) use pack::Packer;
 
 /// Returns the contents that every node gets, such as etcd's programs, so that the images being written hold them in memory
 /// only once.
@@ -36,17 +40,18 @@ pub(crate) fn shared_contents(plans: &[Plan]) -> Arc<SharedContents> {
     Arc::new(SharedContents::new(contents))
 }
 
-/// Writes the plan's image under a temporary name in the output directory; [`OutputFolder::publish`] renames it.
+/// Writes the plan's image in every format under temporary names in the output directory; [`OutputFolder::publish`]
+/// renames them.
 pub(crate) fn apply(
     plan: &Plan,
     base: &Image,
     shared: &Arc<SharedContents>,
-    out: &OutputFolder,
+    target: &Target<'_>,
 ) -> Result<Staged> {
     let context = || format!("writing the image of node {}", plan.node);
     let edited = edit::edit(plan, base, shared).with_context(context)?;
     let (image, mut files) = readback::check(plan, &edited).with_context(context)?;
     let findings = check::check(&image, &mut files).with_context(context)?;
     findings.settle().with_context(context)?;
-    compose::compose(plan, base, &edited, out).with_context(context)
+    compose::compose(plan, base, &edited, target).with_context(context)
 }

@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
 use crate::file::sync_folder;
+use crate::image_format::ImageFormat;
 
 /// Prefix and suffix of the name of a file that is being written.
 const OURS: &str = ".etcd-image-";
@@ -31,14 +32,27 @@ pub(crate) struct OutputFolder {
     _lock: File,
 }
 
-/// A complete image that still has its temporary name.
+/// A complete image whose files still have temporary names.
 #[derive(Debug)]
 pub(crate) struct Staged {
+    /// Size of the raw image in bytes.
+    pub size: u64,
+    /// SHA-256 of the whole raw image, lower-case hexadecimal.
+    pub sha256: String,
+    /// One file for each format.
+    pub files: Vec<StagedFile>,
+}
+
+/// A complete file of an image that still has its temporary name.
+#[derive(Debug)]
+pub(crate) struct StagedFile {
     /// Its final file name, e.g. `etcd1.img`.
     pub name: String,
+    /// The format of the file.
+    pub format: ImageFormat,
     /// Size in bytes.
     pub size: u64,
-    /// SHA-256 of the whole image, lower-case hexadecimal.
+    /// SHA-256 of the whole file, lower-case hexadecimal.
     pub sha256: String,
     pub(super) file: NamedTempFile,
 }
@@ -68,18 +82,26 @@ impl OutputFolder {
         temporary(&self.path, name).with_context(|| unwritable(&self.path))
     }
 
+    /// Returns the failure to attach when a file of an image cannot be written.
+    pub(super) fn no_room(&self, name: &str) -> Failure {
+        Kind::Storage.context(
+            format!("writing {}", self.path.join(name).display()),
+            "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`",
+        )
+    }
+
     /// Renames the images to their final names, then makes the names durable. They are renamed in parallel: each rename
     /// frees the blocks of an older image, which takes the file system some time.
     pub(crate) fn publish(&self, images: Vec<Staged>) -> Result<()> {
-        let publish = |image: Staged| {
-            let path = self.path.join(&image.name);
-            let renamed = image.file.persist(&path).map_err(|error| error.error);
+        let publish = |staged: StagedFile| {
+            let path = self.path.join(&staged.name);
+            let renamed = staged.file.persist(&path).map_err(|error| error.error);
             renamed.map(drop).with_context(|| unwritable(&path))
         };
         let done: Vec<Result<()>> = thread::scope(|scope| {
-            let all: Vec<_> = images
-                .into_iter()
-                .map(|image| scope.spawn(move || publish(image)))
+            let files = images.into_iter().flat_map(|image| image.files);
+            let all: Vec<_> = files
+                .map(|file| scope.spawn(move || publish(file)))
                 .collect();
             all.into_iter()
                 .map(|one| {

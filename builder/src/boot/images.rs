@@ -8,6 +8,7 @@ use lab::qemu::Machine;
 
 use super::node::Node;
 use crate::failure::Kind;
+use crate::image_format;
 
 /// Returns the nodes of the images, in the order of their cluster, and the directory of the images.
 pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, PathBuf)> {
@@ -24,7 +25,7 @@ pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, 
     Ok((nodes, folder.unwrap_or_default()))
 }
 
-/// Returns the paths of the named images and of every `.img` in a named directory.
+/// Returns the paths of the named images and of one image for each node in a named directory.
 fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for target in targets {
@@ -32,13 +33,8 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
             paths.push(named(target)?.to_owned());
             continue;
         }
-        let entries = fs_err::read_dir(target).context("looking for images")?;
-        for entry in entries {
-            let path = entry.context("looking for images")?.path();
-            if path.extension().is_some_and(|extension| extension == "img") {
-                paths.push(path);
-            }
-        }
+        let images = image_format::images_in(target).context("looking for images")?;
+        paths.extend(images.into_values());
     }
     paths.sort();
     match paths.is_empty() {

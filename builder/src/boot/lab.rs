@@ -31,7 +31,7 @@ impl Lab {
         let mut scratch = Scratch::mount(&setup.paths())?;
         let mut guests = Vec::new();
         for node in &setup.nodes {
-            let image = LockedImage::open(&node.image)?;
+            let image = LockedImage::open(&node.raw)?;
             let guest = guest(&setup, node, image, &mut scratch);
             guests.push(guest.with_context(|| format!("preparing the machine of {}", node.name))?);
         }
@@ -60,7 +60,7 @@ impl Lab {
 
 fn guest(setup: &Setup, node: &Node, image: LockedImage, scratch: &mut Scratch) -> Result<Guest> {
     let (kernel, initrd) = software(setup, node, scratch)?;
-    let mut boot = Image::open(&node.image)?.boot()?;
+    let mut boot = Image::open(&node.raw)?.boot()?;
     let device_tree = node.files.device_tree.as_ref();
     let device_tree = device_tree.map(|path| scratch.keep(&read(&mut *boot, path)?));
     Ok(Guest {
@@ -103,7 +103,7 @@ fn software(
             (borrowed.kernel, Some(borrowed.initrd))
         }
         _ => {
-            let boot = &mut *Image::open(&node.image)?.boot()?;
+            let boot = &mut *Image::open(&node.raw)?.boot()?;
             let initramfs = node.files.initramfs.as_ref();
             let initramfs = initramfs.map(|path| read(boot, path)).transpose()?;
             (read(boot, &node.files.kernel)?, initramfs)

@@ -1,6 +1,7 @@
 //! The node in an image: its identity, its address and its boot files. Read from the image's content, never from its name.
 
 use std::net::IpAddr;
+use std::os::fd::IntoRawFd as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -21,6 +22,8 @@ pub struct Node {
     pub name: String,
     /// Absolute path of the image.
     pub image: PathBuf,
+    /// Absolute path of the raw image: that of a file without a name if the image was compressed.
+    pub(super) raw: PathBuf,
     /// Size of the image in bytes.
     pub size: u64,
     /// Static address.
@@ -83,6 +86,7 @@ impl Node {
         let installed = core.then(|| installed(boot, &added));
         Ok(Self {
             name: description.node,
+            raw: raw(image, path)?,
             image: fs_err::canonicalize(path)?,
             size: image.layout().size,
             address: description.network.address,
@@ -98,6 +102,19 @@ impl Node {
             installed: installed.transpose()?,
             added,
         })
+    }
+}
+
+/// Returns the path at which this process and those that it starts find the raw image. Unpacked contents have no name, so
+/// their file is inherited; it ends with the last of these processes.
+fn raw(image: &Image, path: &Path) -> Result<PathBuf> {
+    match (image.unpacked_sha256(), image.file()) {
+        (Some(_), Some(file)) => {
+            // Without the flag that closes a file when another program starts.
+            let inherited = rustix::io::dup(file)?.into_raw_fd();
+            Ok(PathBuf::from(format!("/proc/self/fd/{inherited}")))
+        }
+        _ => Ok(fs_err::canonicalize(path)?),
     }
 }
 
@@ -220,6 +237,7 @@ pub(super) mod tests {
         Node {
             name: name.to_owned(),
             image: format!("{name}.img").into(),
+            raw: format!("{name}.img").into(),
             size: 1 << 30,
             address: address.parse().unwrap(),
             prefix: prefix.parse().unwrap(),

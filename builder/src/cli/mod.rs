@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+pub use crate::image_format::ImageFormat;
 pub use boot::{BootMachine, BootOptions};
 pub use cluster::{
     AccessOptions, AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions,

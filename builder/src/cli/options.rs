@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::image_format::ImageFormat;
+
 /// What images are made from.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cluster")]
@@ -84,6 +86,14 @@ pub struct OutputOptions {
     /// Write the images to this directory
     #[arg(long, value_name = "DIR", default_value = "images")]
     pub out: PathBuf,
+    /// Write images in this format (repeatable)
+    #[arg(
+        long = "format",
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        default_value = "img"
+    )]
+    pub formats: Vec<ImageFormat>,
 }
 
 /// How much to say, and in which form.

@@ -23,7 +23,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Build(work) => build(work, environment, &voice),
         Command::Plan(work) => {
             let job = Job::new(work, environment, &voice);
-            let plans = report::Plans::new(crate::plan(&job)?, &job.work.output.out);
+            let plans = report::Plans::new(crate::plan(&job)?, &job.work.output);
             print(&voice, &plans, &plans)
         }
         Command::Fetch(fetch) => {

@@ -6,8 +6,8 @@ mod content;
 mod outcome;
 mod tree;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -16,6 +16,7 @@ pub use outcome::{Comparison, Difference, FileDifference, ImageComparison};
 
 use crate::description;
 use crate::failure::Kind;
+use crate::image_format;
 use crate::inspect::{Files, Image, Layout, Part, Place};
 
 use tree::Tree;
@@ -24,15 +25,12 @@ use tree::Tree;
 pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
     let images = match (a.is_dir(), b.is_dir()) {
         (true, true) => {
-            let names: BTreeSet<String> =
-                image_names(a)?.into_iter().chain(image_names(b)?).collect();
-            let pair = |name: &String| compare(&a.join(name), &b.join(name), name);
-            names.iter().map(pair).collect::<Result<Vec<_>>>()?
+            let (a, b) = (images(a)?, images(b)?);
+            let nodes: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let pair = |node| compare(a.get(node), b.get(node));
+            nodes.into_iter().map(pair).collect::<Result<Vec<_>>>()?
         }
-        (false, false) => {
-            let name = b.file_name().unwrap_or_default().to_string_lossy();
-            vec![compare(a, b, &name)?]
-        }
+        (false, false) => vec![compare(Some(&a.to_owned()), Some(&b.to_owned()))?],
         _ => {
             let message = format!(
                 "{} and {} are not of the same kind",
@@ -45,39 +43,35 @@ pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
     Ok(Comparison { format: 1, images })
 }
 
-/// Returns the names of the images in a directory.
-fn image_names(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs_err::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "img") {
-            names.extend(
-                path.file_name()
-                    .map(|name| name.to_string_lossy().into_owned()),
-            );
-        }
-    }
-    if names.is_empty() {
+/// Returns the images of a directory by their nodes.
+fn images(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let images = image_format::images_in(folder)?;
+    if images.is_empty() {
         let message = format!("{} contains no images", folder.display());
         return Err(Kind::Usage.error(message, "name a directory that `build` wrote"));
     }
-    Ok(names)
+    Ok(images)
 }
 
-fn compare(a: &Path, b: &Path, name: &str) -> Result<ImageComparison> {
-    let differences = match (a.exists(), b.exists()) {
-        (true, true) => {
+/// Compares two images, of which one may be missing. The result has the name of the second one.
+fn compare(a: Option<&PathBuf>, b: Option<&PathBuf>) -> Result<ImageComparison> {
+    let name = b
+        .or(a)
+        .and_then(|path| path.file_name())
+        .unwrap_or_default();
+    let differences = match (a, b) {
+        (Some(a), Some(b)) => {
             let (mut a, mut b) = (Side::open(a)?, Side::open(b)?);
             let mut differences = table(a.image.layout(), b.image.layout());
             differences.extend(files(&mut a, &mut b)?.into_iter().map(Difference::File));
             differences
         }
-        (here, _) => vec![Difference::Image {
-            only_in: if here { "a" } else { "b" },
+        (only_a, _) => vec![Difference::Image {
+            only_in: if only_a.is_some() { "a" } else { "b" },
         }],
     };
     Ok(ImageComparison {
-        image: name.to_owned(),
+        image: name.to_string_lossy().into_owned(),
         differences,
     })
 }

@@ -4,6 +4,7 @@
 //! <key>.lock        held while a process works on the entry; never removed
 //! <key>.img         a verified raw image         <key>.toml   its digests, and the state of the file when it was read
 //! <key>.programs    etcd's programs, unpacked
+//! <key>.blocks    compressed blocks of images, appended one by one
 //! <key>.part        a partial download, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; the next build removes it unless the lock is held
 //! <key>.sums        a signed list of digests         <key>.sums.asc   its signature

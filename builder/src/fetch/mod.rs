@@ -37,6 +37,7 @@ mod verified;
 mod decode;
 mod gzip;
 mod image;
+mod opened;
 mod pump;
 mod sparse;
 mod unpack;
@@ -45,11 +46,14 @@ mod zipped;
 
 // Keep
 mod age;
+mod blocks;
 mod cache;
 mod owner;
 mod record;
 
+pub(crate) use blocks::{BlockStore, ContentDigest};
 pub use etcd::EtcdBinaries;
+pub(crate) use opened::OpenedImage;
 pub use policy::Policy;
 pub use verified::Verified;
 

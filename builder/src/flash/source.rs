@@ -20,6 +20,8 @@ pub(super) const ALIGN: u64 = 4096;
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) storage: Arc<dyn Storage>,
+    /// Whether the image was already compared with its manifest, while it was unpacked.
+    pub(super) is_verified: bool,
     /// What the image says about its node; `None` if it is not one.
     pub(super) node: Option<NodeDescription>,
     /// The digests of this image in the manifests beside it, of which one must match; empty if it is in none.
@@ -42,9 +44,14 @@ impl Source {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
+        let digests = digests(path, folder.unwrap_or(images))?;
+        if let Some(found) = image.unpacked_sha256() {
+            compare(path, found, &digests, "nothing was written")?;
+        }
         Ok(Self {
             node,
-            digests: digests(path, folder.unwrap_or(images))?,
+            digests,
+            is_verified: image.unpacked_sha256().is_some(),
             map: map(&storage),
             storage,
             path: path.to_owned(),
@@ -63,16 +70,31 @@ impl Source {
 
     /// Compares the whole image with its manifest.
     pub(super) fn verify(&self) -> Result<()> {
-        if self.digests.is_empty() || self.digests.contains(&report::digest(&self.path)?) {
+        if self.is_verified || self.digests.is_empty() {
             return Ok(());
         }
-        Err(Kind::Verification.error(format!(
-                "{}: the image differs from its manifest; the card is not bootable",
-                self.path.display()
-            ),
-            "run `etcd-image verify` on the image, and build it again; the state folder keeps its identity",
-        ))
+        let found = report::digest(&self.path)?;
+        compare(
+            &self.path,
+            &found,
+            &self.digests,
+            "the card is not bootable",
+        )
     }
+}
+
+/// Fails unless the digest of an image is one of those in its manifests, if there are any.
+fn compare(path: &Path, found: &str, digests: &[String], consequence: &str) -> Result<()> {
+    if digests.is_empty() || digests.iter().any(|digest| digest == found) {
+        return Ok(());
+    }
+    Err(Kind::Verification.error(
+        format!(
+            "{}: the image differs from its manifest; {consequence}",
+            path.display()
+        ),
+        "run `etcd-image verify` on the image, and build it again; the state folder keeps its identity",
+    ))
 }
 
 /// Returns the digests of an image in the manifests of its directory.
@@ -81,7 +103,7 @@ fn digests(path: &Path, folder: &Path) -> Result<Vec<String>> {
     let manifests = report::read_manifests(folder, false)?;
     let nodes = manifests.into_iter().flat_map(|manifest| manifest.nodes);
     Ok(nodes
-        .filter(|node| node.image == name)
+        .filter(|node| node.outputs.iter().any(|output| output.name == name))
         .map(|node| node.sha256)
         .collect())
 }

@@ -171,6 +171,7 @@ mod tests {
         let source = Source {
             path: "image".into(),
             storage: Arc::new(Memory::new(vec![7; 6 << 20])),
+            is_verified: false,
             node: None,
             digests: vec![],
             map: vec![0..1 << 20, 1 << 20..6 << 20],

@@ -15,6 +15,7 @@ use super::os_release::OsRelease;
 use super::partitions::{check_fs, open_ext4, open_fat, part};
 use super::used;
 use crate::failure::Kind;
+use crate::fetch::OpenedImage;
 
 /// Size in bytes of the first sector, which holds the partition table.
 const SECTOR: u64 = 512;
@@ -26,6 +27,8 @@ pub struct Image {
     layout: Layout,
     /// The same storage, if it is a file: such an image is copied without reading it.
     file: Option<Arc<ReadOnlyFile>>,
+    /// The SHA-256 of the whole image, if it was unpacked from a compressed one.
+    unpacked_sha256: Option<String>,
     /// Facts about an Ubuntu Core image that its layout does not show; set for bases only.
     known: Known,
 }
@@ -54,13 +57,15 @@ impl Image {
         core::base::check_grade(&self.layout, allowed)
     }
 
-    /// Opens any image this program could have written.
+    /// Opens any image this program could have written, also a compressed one.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
-        let file = Arc::new(ReadOnlyFile::open(path).with_context(context)?);
+        let opened = OpenedImage::open(path).with_context(context)?;
+        let file = Arc::new(ReadOnlyFile::new(opened.file).with_context(context)?);
         let image = Self::of(file.clone()).with_context(context)?;
         Ok(Self {
             file: Some(file),
+            unpacked_sha256: opened.unpacked_sha256,
             ..image
         })
     }
@@ -75,6 +80,7 @@ impl Image {
             storage,
             layout,
             file: None,
+            unpacked_sha256: None,
             known: Known::default(),
         })
     }
@@ -92,6 +98,11 @@ impl Image {
     /// Returns the file, if the image is one.
     pub fn file(&self) -> Option<&File> {
         self.file.as_deref().map(ReadOnlyFile::file)
+    }
+
+    /// Returns the SHA-256 of the whole image, in lower-case hexadecimal, if it was unpacked from a compressed one.
+    pub(crate) fn unpacked_sha256(&self) -> Option<&str> {
+        self.unpacked_sha256.as_deref()
     }
 
     /// Returns the bytes, shareable between threads.

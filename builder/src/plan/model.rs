@@ -64,11 +64,6 @@ pub(crate) enum Action {
 }
 
 impl Plan {
-    /// Returns the file name of the node's image.
-    pub(crate) fn image(&self) -> String {
-        format!("{}.img", self.node)
-    }
-
     /// Returns the bytes of file content that the plan adds to a partition.
     pub(crate) fn bytes(&self, place: Place) -> u64 {
         let size = |step: &Step| match &step.action {

@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::file_record::FileRecord;
-use crate::apply::Staged;
+use crate::apply::{Staged, StagedFile};
 use crate::fetch::EtcdBinaries;
+use crate::image_format::ImageFormat;
 use crate::pki::{Certificate, Certs, NodeIdentity};
 use crate::plan::Plan;
 use crate::spec::{Cluster, Layout, Node};
@@ -64,12 +65,15 @@ pub(crate) struct NodeRecord {
     pub name: String,
     /// Static address.
     pub address: String,
-    /// File name of the image.
+    /// File name of the image, of the raw one if it was written.
     pub image: String,
-    /// Size of the image in bytes.
+    /// Size of the raw image in bytes.
     pub size: u64,
-    /// SHA-256 of the image, lower-case hexadecimal.
+    /// SHA-256 of the raw image, lower-case hexadecimal.
     pub sha256: String,
+    /// The files of the image, one for each format, the raw one first.
+    #[serde(default)]
+    pub outputs: Vec<OutputRecord>,
     /// The base image.
     pub base: InputRecord,
     /// etcd's binaries.
@@ -86,6 +90,20 @@ pub(crate) struct NodeRecord {
     pub certificates: Vec<CertificateRecord>,
     /// Every path that was changed, in the order of the plan.
     pub files: Vec<FileRecord>,
+}
+
+/// A file that contains an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutputRecord {
+    /// File name.
+    pub name: String,
+    /// Format of the file.
+    pub format: ImageFormat,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// One certificate.
@@ -126,13 +144,13 @@ impl Manifest {
         }
     }
 
-    /// Keeps the nodes of an earlier build, e.g. before `--only`, if their CA is the same, the cluster still has them and
-    /// their image exists.
+    /// Keeps what an earlier build wrote and this one did not, e.g. before `--only`, if its CA is the same: nodes that the
+    /// cluster still has, and files in other formats with the same content.
     pub(super) fn keep(
         &mut self,
         older: Self,
         cluster: &Cluster,
-        still_there: impl Fn(&NodeRecord) -> bool,
+        still_there: impl Fn(&OutputRecord) -> bool,
     ) {
         let ca = |manifest: &Self| {
             manifest
@@ -149,10 +167,14 @@ impl Manifest {
                 .iter()
                 .position(|known| known.name == node.name)
         };
-        for node in older.nodes {
-            let rebuilt = self.nodes.iter().any(|new| new.name == node.name);
-            if !rebuilt && place(&node).is_some() && still_there(&node) {
-                self.nodes.push(node);
+        for mut node in older.nodes {
+            node.outputs.retain(&still_there);
+            node.name_first_output();
+            let rebuilt = self.nodes.iter_mut().find(|new| new.name == node.name);
+            match rebuilt {
+                Some(rebuilt) => rebuilt.keep_outputs(node),
+                None if place(&node).is_some() && !node.outputs.is_empty() => self.nodes.push(node),
+                None => {}
             }
         }
         self.nodes.sort_by_key(place);
@@ -171,12 +193,13 @@ impl Manifest {
 
     /// Parses a manifest.
     pub(crate) fn from_json(text: &str) -> Result<Self> {
-        let manifest: Self = serde_json::from_str(text).context("reading the manifest")?;
+        let mut manifest: Self = serde_json::from_str(text).context("reading the manifest")?;
         anyhow::ensure!(
             manifest.format == FORMAT,
             "manifest format {} is not {FORMAT}",
             manifest.format
         );
+        manifest.nodes.iter_mut().for_each(NodeRecord::complete);
         Ok(manifest)
     }
 
@@ -187,8 +210,9 @@ impl Manifest {
 
     /// Returns the lines for `sha256sum -c`.
     pub(crate) fn sums(&self) -> String {
-        let line = |node: &NodeRecord| [&node.sha256, "  ", &node.image, "\n"].concat();
-        self.nodes.iter().map(line).collect()
+        let line = |output: &OutputRecord| [&output.sha256, "  ", &output.name, "\n"].concat();
+        let outputs = self.nodes.iter().flat_map(|node| &node.outputs);
+        outputs.map(line).collect()
     }
 }
 
@@ -208,7 +232,8 @@ impl NodeRecord {
         Some(Self {
             name: node.name.clone(),
             address: node.address.to_string(),
-            image: image.name.clone(),
+            image: image.files.first()?.name.clone(),
+            outputs: image.files.iter().map(OutputRecord::new).collect(),
             size: image.size,
             sha256: image.sha256.clone(),
             base: sources.base.clone(),
@@ -236,6 +261,51 @@ fn of_etcd(identity: &NodeIdentity, layout: Layout) -> Vec<CertificateRecord> {
         CertificateRecord::new("server", server),
         CertificateRecord::new("peer", &identity.peer.certificate),
     ]
+}
+
+impl NodeRecord {
+    /// Adds the raw image of a manifest that knows no other format.
+    fn complete(&mut self) {
+        if self.outputs.is_empty() {
+            self.outputs.push(OutputRecord {
+                name: self.image.clone(),
+                format: ImageFormat::Img,
+                size: self.size,
+                sha256: self.sha256.clone(),
+            });
+        }
+    }
+
+    /// Adds the files of an earlier build in other formats, if they contain the same image.
+    fn keep_outputs(&mut self, older: Self) {
+        if older.sha256 != self.sha256 {
+            return;
+        }
+        for output in older.outputs {
+            if !self.outputs.iter().any(|new| new.format == output.format) {
+                self.outputs.push(output);
+            }
+        }
+        self.outputs.sort_by_key(|output| output.format);
+        self.name_first_output();
+    }
+
+    fn name_first_output(&mut self) {
+        if let Some(first) = self.outputs.first() {
+            self.image.clone_from(&first.name);
+        }
+    }
+}
+
+impl OutputRecord {
+    fn new(file: &StagedFile) -> Self {
+        Self {
+            name: file.name.clone(),
+            format: file.format,
+            size: file.size,
+            sha256: file.sha256.clone(),
+        }
+    }
 }
 
 impl CertificateRecord {

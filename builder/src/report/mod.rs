@@ -7,6 +7,7 @@ mod file_record;
 mod inputs;
 mod inspection;
 mod manifest;
+mod outdated;
 mod plans;
 mod text;
 mod verification;
@@ -21,6 +22,7 @@ pub(crate) use expiry::ending;
 pub(crate) use inputs::Inputs;
 pub(crate) use inspection::inspect;
 pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, Sources};
+pub(crate) use outdated::outdated;
 pub(crate) use plans::Plans;
 pub(crate) use text::Summary;
 pub(crate) use verification::{digest, read_manifests, verify};
@@ -47,11 +49,11 @@ pub(crate) fn manifest(
             && let Ok(older) = Manifest::from_json(&older)
         {
             let interrupted = out.path().join(PENDING_MANIFEST).exists();
-            manifest.keep(older, sources.cluster, |node| {
-                let image = out.path().join(&node.image);
+            manifest.keep(older, sources.cluster, |output| {
+                let path = out.path().join(&output.name);
                 match interrupted {
-                    true => verification::digest(&image).is_ok_and(|found| found == node.sha256),
-                    false => image.is_file(),
+                    true => verification::digest(&path).is_ok_and(|found| found == output.sha256),
+                    false => path.is_file(),
                 }
             });
         }

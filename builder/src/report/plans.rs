@@ -1,11 +1,13 @@
 //! The output of `etcd-image plan`: text for people, the manifest's file records as JSON.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
 use super::file_record::FileRecord;
+use crate::cli::OutputOptions;
+use crate::image_format::ImageFormat;
 use crate::plan::Plan;
 
 /// The plans of the requested nodes.
@@ -28,9 +30,12 @@ struct Node<'a> {
 }
 
 impl Plans {
-    /// Creates the output for images that would be written into the directory `out`.
-    pub(crate) fn new(plans: Vec<Plan>, out: &Path) -> Self {
-        let with_path = |plan: Plan| (out.join(plan.image()), plan);
+    /// Creates the output for images that would be written. One in several formats is named by the first of them.
+    pub(crate) fn new(plans: Vec<Plan>, output: &OutputOptions) -> Self {
+        let first = output.formats.iter().min();
+        let format = first.copied().unwrap_or(ImageFormat::Img);
+        let path = |plan: &Plan| output.out.join(format.file_name(&plan.node));
+        let with_path = |plan: Plan| (path(&plan), plan);
         Self(plans.into_iter().map(with_path).collect())
     }
 }

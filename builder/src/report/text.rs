@@ -34,13 +34,16 @@ impl Display for Summary<'_> {
             "node", "address", "image", "bytes"
         )?;
         for node in &manifest.nodes {
-            let image = self.out.join(&node.image).display().to_string();
-            let digest = node.sha256.get(..16).unwrap_or(&node.sha256);
-            let (name, address, size) = (&node.name, &node.address, node.size);
-            writeln!(
-                f,
-                "  {name:<12} {address:<16} {image:<28} {size:>13}  {digest}…"
-            )?;
+            let (name, address) = (&node.name, &node.address);
+            for output in &node.outputs {
+                let image = self.out.join(&output.name).display().to_string();
+                let digest = output.sha256.get(..16).unwrap_or(&output.sha256);
+                let size = output.size;
+                writeln!(
+                    f,
+                    "  {name:<12} {address:<16} {image:<28} {size:>13}  {digest}…"
+                )?;
+            }
         }
         writeln!(f)?;
         self.expiry(f)?;
@@ -86,7 +89,7 @@ impl Summary<'_> {
         writeln!(f, "check:   etcd-image verify {out}")?;
         writeln!(
             f,
-            "flash:   Raspberry Pi Imager (\"Use custom\"), or: dd if={out}/NODE.img of=/dev/CARD bs=4M conv=fsync"
+            "flash:   sudo etcd-image flash --images {out} NODE /dev/CARD, or Raspberry Pi Imager (\"Use custom\")"
         )?;
         writeln!(
             f,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::credentials::Trust;
 use super::file_record::{FileRecord, RecordKind};
-use super::manifest::{Manifest, NodeRecord};
+use super::manifest::{Manifest, NodeRecord, OutputRecord};
 use super::{MANIFEST, PENDING_MANIFEST};
 use crate::check;
 use crate::description::{self, NodeDescription};
@@ -95,12 +95,13 @@ pub(crate) fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest
     Ok(manifests)
 }
 
-/// Returns the file names of the images that the manifests list, each once.
+/// Returns the names of the files that the manifests list, each once.
 fn image_names(manifests: &[Manifest]) -> Vec<&str> {
     let mut names = Vec::new();
-    for node in manifests.iter().flat_map(|manifest| &manifest.nodes) {
-        if !names.contains(&node.image.as_str()) {
-            names.push(&node.image);
+    let nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
+    for output in nodes.flat_map(|node| &node.outputs) {
+        if !names.contains(&output.name.as_str()) {
+            names.push(&output.name);
         }
     }
     names
@@ -109,21 +110,21 @@ fn image_names(manifests: &[Manifest]) -> Vec<&str> {
 /// Checks an image against the manifest that matches it; if none does, against the first one that lists it.
 fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> Result<Checked> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let record = |manifest| Some((manifest, record_of(manifest, &name)?));
-    let records: Vec<(&Manifest, &NodeRecord)> = manifests.iter().filter_map(record).collect();
+    let listed = |manifest| Listed::find(manifest, &name);
+    let records: Vec<Listed<'_>> = manifests.iter().filter_map(listed).collect();
     let found = match records.is_empty() {
         true => String::new(),
         false => digest(path)?,
     };
-    let fitting = records.iter().find(|(_, record)| record.sha256 == found);
+    let fitting = records.iter().find(|listed| listed.output.sha256 == found);
     let chosen = fitting.or(records.first());
-    let manifest = chosen.map(|(manifest, _)| *manifest).or(manifests.first());
+    let manifest = chosen.map(|listed| listed.manifest).or(manifests.first());
     let trust = Trust::new(folder, manifest, now);
-    let mut checked = check_image(path, chosen.map(|(_, record)| *record), &trust)?;
-    if let (None, Some((_, record))) = (fitting, chosen) {
+    let mut checked = check_image(path, chosen.map(|listed| listed.node), &trust)?;
+    if let (None, Some(listed)) = (fitting, chosen) {
         let problem = format!(
             "the image's SHA-256 is {found}, the manifest has {}",
-            record.sha256
+            listed.output.sha256
         );
         checked.problems.insert(0, problem);
     }
@@ -145,8 +146,24 @@ fn read_manifest(path: &Path) -> Result<Manifest> {
     })
 }
 
-fn record_of<'a>(manifest: &'a Manifest, image: &str) -> Option<&'a NodeRecord> {
-    manifest.nodes.iter().find(|node| node.image == image)
+/// A file as a manifest lists it.
+struct Listed<'a> {
+    manifest: &'a Manifest,
+    node: &'a NodeRecord,
+    output: &'a OutputRecord,
+}
+
+impl<'a> Listed<'a> {
+    fn find(manifest: &'a Manifest, name: &str) -> Option<Self> {
+        manifest.nodes.iter().find_map(|node| {
+            let output = node.outputs.iter().find(|output| output.name == name)?;
+            Some(Self {
+                manifest,
+                node,
+                output,
+            })
+        })
+    }
 }
 
 fn failed(error: &anyhow::Error) -> Checked {
@@ -163,6 +180,14 @@ fn failed(error: &anyhow::Error) -> Checked {
 fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Checked> {
     let mut problems = Vec::new();
     let image = Image::open(path)?;
+    if let (Some(found), Some(record)) = (image.unpacked_sha256(), record)
+        && found != record.sha256
+    {
+        problems.push(format!(
+            "the SHA-256 of the unpacked image is {found}, the manifest has {}",
+            record.sha256
+        ));
+    }
     let mut fs = image.files()?;
     let node = description::required(&image, &mut fs)?;
     let contents = match record {

@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const JUDGES: [Tool; 25] = [
+const JUDGES: [Tool; 27] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -23,6 +23,8 @@ const JUDGES: [Tool; 25] = [
     ("ssh-keygen", "openssh-client"),
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
+    ("bsdcat", "libarchive-tools"),
+    ("bmaptool", "bmap-tools"),
     ("cc", "gcc"),
     ("setfattr", "attr"),
     ("mksquashfs", "squashfs-tools"),

@@ -63,6 +63,16 @@ impl CowStorage {
             .is_some_and(|(block, _)| block.start() < range.end)
     }
 
+    /// Returns whether something in that range was written that is not among the shared contents.
+    pub fn has_own_changes(&self, range: Range<u64>) -> bool {
+        let changes = self.changes();
+        let mut after = changes.range(Block::of(range.start)..);
+        let inside = after.by_ref();
+        inside
+            .take_while(|(block, _)| block.start() < range.end)
+            .any(|(_, changed)| matches!(changed, Changed::Own(_)))
+    }
+
     fn changes(&self) -> RwLockReadGuard<'_, Changes> {
         self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,157 @@
+//! Writes an edited image as a compressed file. Blocks that are not secret are compressed once for all images.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::chunks::{CHUNK, Chunk, EditedImage};
+use super::direct::DirectBuffer;
+use super::output::{OutputFolder, StagedFile};
+use crate::compressed::{self, BLOCK, Compression, Container};
+use crate::fetch::{self, BlockStore, ContentDigest};
+use crate::image_format::ImageFormat;
+use crate::{hex, parallel};
+
+/// Number of blocks per thread between two waits for the slowest one.
+const BLOCKS_PER_THREAD: usize = 16;
+
+/// A writer of images in one compressed format.
+#[derive(Debug)]
+pub(crate) struct Packer<'a> {
+    format: ImageFormat,
+    compression: Compression,
+    threads: NonZeroUsize,
+    store: BlockStore,
+    progress: &'a dyn crate::progress::Progress,
+    /// Held while an image is written. Images wait for each other, because a later one needs the blocks of an earlier one;
+    /// several threads compress the blocks of each.
+    turn: Mutex<()>,
+}
+
+impl<'a> Packer<'a> {
+    /// Creates a writer of this format for images of the base with this digest; `None` for the raw format.
+    pub(crate) fn new(
+        format: ImageFormat,
+        base_sha256: &str,
+        options: &fetch::Options<'a>,
+    ) -> Result<Option<Self>> {
+        let Some(compression) = Compression::of(format) else {
+            return Ok(None);
+        };
+        let parameters = compression.parameters();
+        let key = hex::sha256(format!("{BLOCK} {parameters} {base_sha256}"));
+        Ok(Some(Self {
+            format,
+            compression,
+            threads: NonZeroUsize::new(options.jobs).unwrap_or(NonZeroUsize::MIN),
+            store: BlockStore::open(&key, options)?,
+            progress: options.progress,
+            turn: Mutex::new(()),
+        }))
+    }
+
+    /// Writes the image under a temporary name.
+    pub(super) fn pack(
+        &self,
+        node: &str,
+        image: &EditedImage<'_>,
+        out: &OutputFolder,
+    ) -> Result<StagedFile> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = self.format.file_name(node);
+        let file = out.temporary(&name)?;
+        let context = || out.no_room(&name);
+        let target = HashingWriter::new(file.as_file());
+        let target = self.write(&name, image, target).with_context(context)?;
+        let (size, sha256) = target.finish().with_context(context)?;
+        file.as_file().sync_all().with_context(context)?;
+        Ok(StagedFile {
+            name,
+            format: self.format,
+            size,
+            sha256,
+            file,
+        })
+    }
+
+    fn write<W: Write>(&self, name: &str, image: &EditedImage<'_>, target: W) -> Result<W> {
+        let chunks: Vec<Chunk> = image.chunks().collect();
+        let total = chunks.last().map_or(0, |last| last.range().end);
+        let mut task = self
+            .progress
+            .task(&format!("compressing {name}"), Some(total));
+        let mut container = Container::new(self.compression, target)?;
+        for some in chunks.chunks(self.threads.get() * BLOCKS_PER_THREAD) {
+            let blocks = parallel::map(self.threads, some, |chunk| self.block(image, chunk))?;
+            for (chunk, block) in some.iter().zip(blocks) {
+                container.push(&block)?;
+                task.at(chunk.range().end);
+            }
+        }
+        container.finish()
+    }
+
+    /// Returns the compressed form of a chunk, from the store if it is there.
+    fn block(&self, image: &EditedImage<'_>, chunk: &Chunk) -> Result<Vec<u8>> {
+        let mut buffer = DirectBuffer::new(CHUNK);
+        let bytes = chunk.read(image, &mut buffer)?;
+        let content = content_digest(chunk, bytes);
+        if let Some(block) = self.store.get(&content)? {
+            return Ok(block);
+        }
+        let block = compressed::encode(self.compression, bytes)?;
+        // What a node has alone may be secret.
+        if !image.storage.has_own_changes(chunk.range()) {
+            self.store.add(&content, &block)?;
+        }
+        Ok(block)
+    }
+}
+
+/// Returns the digest of a chunk's content. Holes, which are frequent, are recognized by their length alone.
+fn content_digest(chunk: &Chunk, bytes: &[u8]) -> ContentDigest {
+    match chunk.is_hole {
+        true => Sha256::digest(format!("{} zeros", chunk.len)).into(),
+        false => Sha256::digest(bytes).into(),
+    }
+}
+
+/// A writer to a file that computes the digest of what it writes.
+struct HashingWriter<'a> {
+    file: BufWriter<&'a File>,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<'a> HashingWriter<'a> {
+    fn new(file: &'a File) -> Self {
+        Self {
+            file: BufWriter::with_capacity(1 << 20, file),
+            hash: Sha256::new(),
+            size: 0,
+        }
+    }
+
+    /// Returns the size and the SHA-256 of the file.
+    fn finish(mut self) -> io::Result<(u64, String)> {
+        self.file.flush()?;
+        Ok((self.size, hex::encode(&self.hash.finalize())))
+    }
+}
+
+impl Write for HashingWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

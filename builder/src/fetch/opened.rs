@@ -1,0 +1,104 @@
+//! Images of any format, opened as raw images.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context as _, Result};
+use fs_err::File;
+
+use super::decode::Format;
+use super::unpack::unpack;
+use crate::failure::Kind;
+use crate::progress::Silent;
+
+/// A raw image: a file as it is, or the unpacked contents of a compressed one.
+#[derive(Debug)]
+pub(crate) struct OpenedImage {
+    /// The raw image. Unpacked contents lie in a file without a name, which ends with this value, however the program ends.
+    pub(crate) file: std::fs::File,
+    /// The SHA-256 of the unpacked contents; `None` for a file as it is.
+    pub(crate) unpacked_sha256: Option<String>,
+}
+
+impl OpenedImage {
+    /// Opens an image, whatever its name. A disk is never unpacked.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut file = File::open(path)?;
+        let is_raw = !file.metadata()?.is_file() || Format::of(&mut file)? == Format::Raw;
+        match is_raw {
+            true => Ok(Self {
+                file: file.into_file(),
+                unpacked_sha256: None,
+            }),
+            false => unpacked(path),
+        }
+    }
+}
+
+/// Unpacks a whole image.
+fn unpacked(path: &Path) -> Result<OpenedImage> {
+    let file = unnamed_beside(path).with_context(|| {
+        let what = format!("making room for the contents of {}", path.display());
+        Kind::Storage.context(
+            what,
+            "set TMPDIR to a directory with room for the unpacked image",
+        )
+    })?;
+    let target = File::from_parts(file, path);
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let seen = unpack(path, &target, None, threads, &mut Silent)?;
+    Ok(OpenedImage {
+        file: target.into_file(),
+        unpacked_sha256: Some(seen.raw.sha256),
+    })
+}
+
+/// Creates a file without a name that only this user can read: in the directory of the image, or in the one for temporary
+/// files if that is not writable.
+fn unnamed_beside(path: &Path) -> std::io::Result<std::fs::File> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let beside = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")));
+    beside.or_else(|_| tempfile::tempfile())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+
+    use super::*;
+    use crate::failure::explain;
+
+    fn written(folder: &Path, bytes: &[u8]) -> std::path::PathBuf {
+        let path = folder.join("packed");
+        fs_err::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn contents_of_a_compressed_image_are_a_file_without_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(
+            folder.path(),
+            &zstd::encode_all(&b"an image"[..], 1).unwrap(),
+        );
+        let mut opened = OpenedImage::open(&path).unwrap();
+        opened.file.rewind().unwrap();
+        let mut contents = String::new();
+        opened.file.read_to_string(&mut contents).unwrap();
+        assert_eq!(contents, "an image");
+        assert_eq!(opened.unpacked_sha256, Some(crate::hex::sha256("an image")));
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_truncated_image_is_corrupt() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = zstd::encode_all(&b"an image"[..], 1).unwrap();
+        let path = written(folder.path(), &whole[..whole.len() - 1]);
+        let error = OpenedImage::open(&path).unwrap_err();
+        assert_eq!(explain(&error).0, Kind::Corrupt);
+        let expected = format!("unpacking {}: incomplete frame", path.display());
+        assert_eq!(error.to_string(), expected);
+    }
+}

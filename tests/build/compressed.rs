@@ -1,0 +1,216 @@
+//! Checks compressed images with the programs that others use to unpack them, and that every command reads them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::fixture::{digest, hex};
+use crate::support::scene::Scene;
+use crate::support::tool::{tool, tool_in};
+use sha2::{Digest as _, Sha256};
+
+const ALL: &str = "img,img.xz,img.zst,img.gz";
+const PACKED: [&str; 3] = ["img.xz", "img.zst", "img.gz"];
+
+/// Returns the SHA-256 of what a program writes to its standard output.
+fn unpacked(program: &str, arguments: &[&str]) -> String {
+    hex(&Sha256::digest(tool(program, arguments).done().out))
+}
+
+fn path(scene: &Scene, file: &str) -> String {
+    scene.at(file).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_format_holds_the_image_and_repeats_to_the_byte() {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    scene.build(&["--nodes", "2", "--format", ALL]);
+    // The second image has blocks that were compressed for the first one.
+    let raw = digest(&scene.image_path("etcd2"));
+    let [xz, zst, gz] = PACKED.map(|format| path(&scene, &format!("images/etcd2.{format}")));
+    for (program, arguments) in [
+        ("xz", ["-dc", &xz]),
+        ("zstd", ["-dcq", &zst]),
+        ("gzip", ["-dc", &gz]),
+    ] {
+        assert_eq!(unpacked(program, &arguments), raw, "{program}");
+    }
+    for file in [&xz, &zst, &gz] {
+        assert_eq!(unpacked("bsdcat", &[file]), raw, "{file}");
+    }
+    tool("xz", &["-t", &xz]).done();
+    tool("zstd", &["-tq", &zst]).done();
+    tool("gzip", &["-t", &gz]).done();
+    let listed = tool("xz", &["--robot", "--list", &xz]).done().text();
+    let totals: Vec<&str> = listed.lines().last().unwrap().split('\t').collect();
+    let size = fs::metadata(scene.image_path("etcd2")).unwrap().len();
+    assert_eq!(totals[..2], ["totals", "1"], "{listed}");
+    assert_eq!(totals[2], size.div_ceil(1 << 20).to_string(), "{listed}");
+    let sums = scene.at("images");
+    tool_in(&sums, "sha256sum", &["-c", "SHA256SUMS"]).done();
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 8);
+
+    // Nothing depends on the number of threads, and nothing on the blocks in the cache.
+    fs::remove_dir_all(scene.at("home/.cache")).unwrap();
+    scene.build(&[
+        "--nodes", "2", "--format", ALL, "--out", "again", "--jobs", "1",
+    ]);
+    assert!(same(&scene, "images", "again"));
+}
+
+/// Returns whether two directories hold the same files.
+fn same(scene: &Scene, a: &str, b: &str) -> bool {
+    let files = |folder: &str| {
+        let files = scene.snapshot(folder).into_iter();
+        let inside = files.map(|(name, digest)| (name[folder.len()..].to_owned(), digest));
+        inside.collect::<Vec<_>>()
+    };
+    files(a) == files(b)
+}
+
+#[test]
+fn every_command_reads_compressed_images() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "1", "--format", "img,img.xz"]);
+    let inspected = |image: &str| scene.bare(&["inspect", image]).done().stdout;
+    let raw = inspected("images/etcd1.img");
+    assert_eq!(
+        inspected("images/etcd1.img.xz"),
+        raw.replace("etcd1.img", "etcd1.img.xz")
+    );
+    let outcome = scene.bare(&["diff", "images/etcd1.img", "images/etcd1.img.xz"]);
+    assert_eq!(outcome.done().stdout, "etcd1.img.xz: no differences\n");
+
+    let verified = scene.bare(&["verify", "images"]).done().stdout;
+    assert_eq!(verified.matches(": good, ").count(), 2, "{verified}");
+
+    // A format that was not built again stays in the manifest, because it holds the same image.
+    scene.build(&["--nodes", "1", "--format", "img.zst"]);
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 3);
+    scene.file("other.toml", "[cluster]\ndomain = \"other\"\n");
+    let other = scene.build(&[
+        "--nodes",
+        "1",
+        "--config",
+        "other.toml",
+        "--format",
+        "img.gz",
+    ]);
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 1);
+    for format in ["img", "img.xz", "img.zst"] {
+        let note = format!(
+            "note: images/etcd1.{format} is an older image of node etcd1: delete it, \
+             or build it again with `--format {format}`\n"
+        );
+        assert!(other.stderr.contains(&note), "{}", other.stderr);
+    }
+
+    #[cfg(target_os = "linux")]
+    {
+        fs::File::create(scene.at("card"))
+            .unwrap()
+            .set_len(9 << 30)
+            .unwrap();
+        scene
+            .bare(&["flash", "etcd1", "card", "--yes-really"])
+            .done();
+        let inspected = scene.bare(&["--json", "inspect", "card"]).done().stdout;
+        assert!(inspected.contains("\"hostname\": \"etcd1\""), "{inspected}");
+    }
+}
+
+/// Runs `inspect` on a damaged copy of a file and asserts a corrupt image and its reason.
+#[track_caller]
+fn is_corrupt(scene: &Scene, format: &str, spoil: impl Fn(&mut Vec<u8>), reason: &str) {
+    let mut bytes = fs::read(scene.at(&format!("images/etcd1.{format}"))).unwrap();
+    spoil(&mut bytes);
+    fs::write(scene.at(&format!("spoiled.{format}")), bytes).unwrap();
+    let spoiled = format!("spoiled.{format}");
+    let outcome = scene.bare(&["inspect", &spoiled]);
+    let error = outcome.stderr.lines().next().unwrap_or_default();
+    let start = format!("error: inspecting {spoiled}: unpacking {spoiled}: {reason}");
+    assert!(error.starts_with(&start), "{format}: {}", outcome.stderr);
+    assert_eq!(outcome.code, Some(4), "{format}");
+}
+
+#[test]
+fn damaged_compressed_images_are_corrupt() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "1", "--format", "img.xz,img.zst,img.gz"]);
+    let reasons = [
+        ("img.xz", "the xz data is cut off", "the xz data is damaged"),
+        ("img.zst", "incomplete frame", ""),
+        ("img.gz", "", ""),
+    ];
+    for (format, truncated, flipped) in reasons {
+        is_corrupt(&scene, format, |it| it.truncate(it.len() - 1), truncated);
+        is_corrupt(&scene, format, |it| flip_middle(it), flipped);
+    }
+    // Two blocks of different sizes change places: the index of the stream no longer fits.
+    is_corrupt(
+        &scene,
+        "img.xz",
+        swap_first_blocks,
+        "the xz data is damaged",
+    );
+
+    // The manifest detects what a format cannot.
+    let file = scene.at("images/etcd1.img.zst");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, [&whole[..], &zstd_frame(&scene)].concat()).unwrap();
+    let outcome = scene.bare(&["verify", "images/etcd1.img.zst"]);
+    assert_eq!(outcome.code, Some(3));
+    let wrong = [
+        "the image's SHA-256 is ",
+        "the SHA-256 of the unpacked image is ",
+    ];
+    for problem in wrong {
+        assert!(outcome.stdout.contains(problem), "{}", outcome.stdout);
+    }
+}
+
+fn flip_middle(bytes: &mut [u8]) {
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+}
+
+/// Exchanges the first two blocks of an xz stream.
+fn swap_first_blocks(bytes: &mut Vec<u8>) {
+    let second = 12 + block_len(&bytes[12..]);
+    let third = second + block_len(&bytes[second..]);
+    let (first, rest) = (bytes[12..second].to_vec(), bytes[second..third].to_vec());
+    assert_ne!(first.len(), rest.len());
+    bytes.splice(12..third, [rest, first].concat());
+}
+
+/// Returns the length of a block: its header, the compressed size that the header states, a checksum, and padding.
+fn block_len(block: &[u8]) -> usize {
+    let mut compressed = 0;
+    for (position, byte) in block[2..].iter().enumerate() {
+        compressed |= usize::from(byte & 0x7f) << (7 * position);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    ((usize::from(block[0]) + 1) * 4 + compressed + 8).next_multiple_of(4)
+}
+
+/// Returns 1 KiB of zeros as a frame of its own.
+fn zstd_frame(scene: &Scene) -> Vec<u8> {
+    fs::write(scene.at("zeros"), [0; 1024]).unwrap();
+    tool("zstd", &["-cq", &path(scene, "zeros")]).done().out
+}
+
+#[test]
+fn a_full_disk_leaves_no_compressed_image() {
+    let scene = Scene::with("raspios-trixie");
+    let options = ["--nodes", "1", "--format", "img.gz"];
+    let outcome = scene.run_with_file_limit("build", &options, 1 << 20);
+    assert_eq!(outcome.code, Some(5), "{}", outcome.stderr);
+    let left = scene.names("images").into_iter();
+    let left: Vec<_> = left
+        .filter(|name| Path::new(name).extension().is_some())
+        .collect();
+    assert_eq!(left, ["images/.etcd-image.lock"]);
+    scene.build(&options);
+    scene.bare(&["verify", "images"]).done();
+}
