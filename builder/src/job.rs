@@ -211,6 +211,7 @@ impl Job {
         }
         Ok(Target {
             out,
+            maps: self.work.output.is_published(),
             raw: formats.contains(&ImageFormat::Img),
             packers,
         })

@@ -47,6 +47,7 @@ mod inventory;
 pub mod overlay;
 pub mod pki;
 mod plan;
+mod publication;
 pub mod recipe;
 mod report;
 pub mod spec;
@@ -88,16 +89,26 @@ fn build(job: &Job) -> Result<Manifest> {
         certs: &state.certs,
         etcd: &etcd,
         base: base.record(),
+        boards: &base.recipe.boards,
     };
     let plans = job.plans(&sources, &base)?;
 
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, &base, &out)?;
-    let manifest = report::manifest(&sources, &plans, &images, &out);
+    let mut manifest = report::manifest(&sources, &plans, &images, &out);
+    let is_published = job.work.output.is_published() || manifest.is_published();
+    let attachments = match is_published {
+        true => publication::attach(
+            &mut manifest,
+            &images,
+            job.work.output.publish_url.as_deref(),
+        )?,
+        false => Vec::new(),
+    };
     state.keep()?;
     report::announce(&out, &manifest)?;
     out.publish(images)?;
-    report::write(&out, &manifest, &sources)?;
+    report::write(&out, &manifest, &sources, &attachments)?;
     job.tell(&report::outdated(&manifest, out.path()));
     job.tell(&state.certs.notes);
     job.tell(report::ending(&manifest, job.environment.clock).as_slice());
@@ -115,6 +126,7 @@ fn plan(job: &Job) -> Result<Vec<Plan>> {
         certs: &certs,
         etcd: &etcd,
         base: base.record(),
+        boards: &base.recipe.boards,
     };
     job.plans(&sources, &base)
 }

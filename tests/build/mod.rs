@@ -4,4 +4,5 @@ mod compressed;
 mod images;
 mod killed;
 mod new_base;
+mod publication;
 mod unchanged;

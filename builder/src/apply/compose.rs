@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::chunks::{CHUNK, Chunk, EditedImage};
 use super::direct::{DirectBuffer, DirectFile};
 use super::extents;
+use super::map;
 use super::output::{OutputFolder, Staged, StagedFile};
 use super::pack::Packer;
 use crate::hex;
@@ -30,6 +32,8 @@ pub(crate) struct Target<'a> {
     pub out: &'a OutputFolder,
     /// Whether to write the raw image.
     pub raw: bool,
+    /// Whether to find the used ranges.
+    pub maps: bool,
     /// One for each compressed format.
     pub packers: Vec<Packer<'a>>,
 }
@@ -38,7 +42,7 @@ pub(crate) struct Target<'a> {
 pub(super) fn compose(
     plan: &Plan,
     base: &Image,
-    edited: &CowStorage,
+    edited: &Arc<CowStorage>,
     target: &Target<'_>,
 ) -> Result<Staged> {
     let size = edited.size();
@@ -61,9 +65,15 @@ pub(super) fn compose(
     for packer in &target.packers {
         files.push(packer.pack(&plan.node, &image, target.out)?);
     }
+    let map = match target.maps {
+        true => map::map(edited)?,
+        false => Vec::new(),
+    };
     Ok(Staged {
+        node: plan.node.clone(),
         size,
         sha256,
+        map,
         files,
     })
 }

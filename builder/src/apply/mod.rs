@@ -6,6 +6,7 @@ mod compose;
 mod direct;
 mod edit;
 mod extents;
+mod map;
 mod output;
 mod pack;
 mod readback;
@@ -22,6 +23,7 @@ use crate::plan::{Action, Plan};
 
 pub(crate) use compose::Target;
 pub(crate) use direct::{DirectBuffer, DirectFile};
+pub(crate) use map::MappedRange;
 pub(crate) use output::{OutputFolder, Staged, StagedFile};
 pub(crate) use pack::Packer;
 

@@ -12,6 +12,7 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 use tempfile::NamedTempFile;
 
+use super::map::MappedRange;
 use crate::failure::{Failure, Kind};
 use crate::file::sync_folder;
 use crate::image_format::ImageFormat;
@@ -35,10 +36,14 @@ pub(crate) struct OutputFolder {
 /// A complete image whose files still have temporary names.
 #[derive(Debug)]
 pub(crate) struct Staged {
+    /// Name of the node.
+    pub node: String,
     /// Size of the raw image in bytes.
     pub size: u64,
     /// SHA-256 of the whole raw image, lower-case hexadecimal.
     pub sha256: String,
+    /// The used ranges, if they are wanted.
+    pub map: Vec<MappedRange>,
     /// One file for each format.
     pub files: Vec<StagedFile>,
 }

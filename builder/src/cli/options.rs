@@ -94,6 +94,18 @@ pub struct OutputOptions {
         default_value = "img"
     )]
     pub formats: Vec<ImageFormat>,
+    /// Write the address of the published directory into the list for Raspberry
+    /// Pi Imager
+    #[arg(long, value_name = "URL")]
+    pub publish_url: Option<String>,
+}
+
+impl OutputOptions {
+    /// Returns whether the images are for publication, so that block maps and the list for Imager accompany them.
+    pub(crate) fn is_published(&self) -> bool {
+        let compressed = |format: &ImageFormat| *format != ImageFormat::Img;
+        self.publish_url.is_some() || self.formats.iter().any(compressed)
+    }
 }
 
 /// How much to say, and in which form.

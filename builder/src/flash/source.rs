@@ -5,15 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use diskimg::{PartitionTable, Storage};
+use diskimg::Storage;
 
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
-use crate::inspect::Image;
+use crate::inspect::{Image, mapped_ranges};
 use crate::report;
-
-/// Ranges begin and end at multiples of this: the largest block size of a card.
-pub(super) const ALIGN: u64 = 4096;
 
 /// An open image.
 #[derive(Debug)]
@@ -52,7 +49,7 @@ impl Source {
             node,
             digests,
             is_verified: image.unpacked_sha256().is_some(),
-            map: map(&storage),
+            map: mapped_ranges(&storage),
             storage,
             path: path.to_owned(),
         })
@@ -106,31 +103,4 @@ fn digests(path: &Path, folder: &Path) -> Result<Vec<String>> {
         .filter(|node| node.outputs.iter().any(|output| output.name == name))
         .map(|node| node.sha256)
         .collect())
-}
-
-/// Returns the ranges of an image that have a meaning. A file system that cannot be read, such as one that was not unmounted,
-/// is used as a whole.
-fn map(image: &Arc<dyn Storage>) -> Vec<Range<u64>> {
-    let table = PartitionTable::read(image.as_ref());
-    let partitions = table.map(|table| table.partitions).unwrap_or_default();
-    let unused = partitions
-        .iter()
-        .filter_map(|partition| diskimg::unused(partition, image).ok());
-    let mut unused: Vec<Range<u64>> = unused.flatten().collect();
-    unused.sort_by_key(|range| range.start);
-    let mut map = Vec::new();
-    let mut at = 0;
-    for range in unused {
-        let (start, end) = (
-            range.start.next_multiple_of(ALIGN),
-            range.end / ALIGN * ALIGN,
-        );
-        if start < end {
-            map.push(at..start);
-            at = end;
-        }
-    }
-    map.push(at..image.size());
-    map.retain(|range| range.start < range.end);
-    map
 }

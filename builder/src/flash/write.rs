@@ -7,8 +7,9 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 
 use super::card::{CHUNK, Card};
-use super::source::{ALIGN, Source};
+use super::source::Source;
 use crate::failure::Kind;
+use crate::inspect::MAP_BLOCK;
 use crate::progress::{Progress, Task};
 
 /// The length of the beginning of a card, with its partition table and boot sectors.
@@ -132,7 +133,11 @@ impl Work<'_> {
 
 /// Cuts ranges into pieces of at most [`CHUNK`] bytes that begin at multiples of the block size.
 fn pieces(ranges: &[Range<u64>]) -> impl Iterator<Item = Range<u64>> {
-    debug_assert!(ranges.iter().all(|range| range.start.is_multiple_of(ALIGN)));
+    debug_assert!(
+        ranges
+            .iter()
+            .all(|range| range.start.is_multiple_of(MAP_BLOCK))
+    );
     ranges.iter().cloned().flat_map(|range| {
         let starts = range.clone().step_by(CHUNK);
         starts.map(move |start| start..range.end.min(start + CHUNK as u64))

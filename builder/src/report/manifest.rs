@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::attachment::{Attachment, AttachmentRecord};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
 use crate::fetch::EtcdBinaries;
 use crate::image_format::ImageFormat;
 use crate::pki::{Certificate, Certs, NodeIdentity};
 use crate::plan::Plan;
-use crate::spec::{Cluster, Layout, Node};
+use crate::spec::{Board, Cluster, Layout, Node};
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
@@ -27,6 +28,8 @@ pub(crate) struct Sources<'a> {
     pub etcd: &'a EtcdBinaries,
     /// The base.
     pub base: InputRecord,
+    /// The boards that the base can boot on.
+    pub boards: &'a [Board],
 }
 
 /// The record of an output directory.
@@ -43,6 +46,9 @@ pub(crate) struct Manifest {
     pub certificates: Vec<CertificateRecord>,
     /// One per image, in the order of the cluster.
     pub nodes: Vec<NodeRecord>,
+    /// Files that accompany all images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentRecord>,
 }
 
 /// An input of a build.
@@ -74,6 +80,12 @@ pub(crate) struct NodeRecord {
     /// The files of the image, one for each format, the raw one first.
     #[serde(default)]
     pub outputs: Vec<OutputRecord>,
+    /// Files that accompany the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentRecord>,
+    /// The boards that the image can boot on.
+    #[serde(default)]
+    pub boards: Vec<Board>,
     /// The base image.
     pub base: InputRecord,
     /// etcd's binaries.
@@ -141,6 +153,7 @@ impl Manifest {
                 CertificateRecord::new("admin", &sources.certs.admin.certificate),
             ],
             nodes: sources.cluster.nodes.iter().filter_map(record).collect(),
+            attachments: Vec::new(),
         }
     }
 
@@ -210,9 +223,35 @@ impl Manifest {
 
     /// Returns the lines for `sha256sum -c`.
     pub(crate) fn sums(&self) -> String {
-        let line = |output: &OutputRecord| [&output.sha256, "  ", &output.name, "\n"].concat();
         let outputs = self.nodes.iter().flat_map(|node| &node.outputs);
-        outputs.map(line).collect()
+        let outputs = outputs.map(|output| format!("{}  {}\n", output.sha256, output.name));
+        let attachments = self.attachments().map(AttachmentRecord::line);
+        outputs.chain(attachments).collect()
+    }
+
+    /// Lists a file that accompanies the image of a node, in place of an earlier one.
+    pub(crate) fn attach_to(&mut self, node: &str, attachment: &Attachment) {
+        if let Some(node) = self.nodes.iter_mut().find(|known| known.name == node) {
+            node.attachments
+                .retain(|known| known.name != attachment.name);
+            node.attachments.push(AttachmentRecord::new(attachment));
+        }
+    }
+
+    /// Returns whether a file accompanies an image.
+    pub(crate) fn is_published(&self) -> bool {
+        self.nodes.iter().any(|node| !node.attachments.is_empty())
+    }
+
+    /// Lists a file that accompanies all images.
+    pub(crate) fn attach(&mut self, attachment: &Attachment) {
+        self.attachments.push(AttachmentRecord::new(attachment));
+    }
+
+    /// Returns all files that accompany images.
+    pub(super) fn attachments(&self) -> impl Iterator<Item = &AttachmentRecord> {
+        let of_nodes = self.nodes.iter().flat_map(|node| &node.attachments);
+        of_nodes.chain(&self.attachments)
     }
 }
 
@@ -234,6 +273,11 @@ impl NodeRecord {
             address: node.address.to_string(),
             image: image.files.first()?.name.clone(),
             outputs: image.files.iter().map(OutputRecord::new).collect(),
+            attachments: Vec::new(),
+            boards: match node.board {
+                Some(board) => vec![board],
+                None => sources.boards.to_vec(),
+            },
             size: image.size,
             sha256: image.sha256.clone(),
             base: sources.base.clone(),
@@ -276,7 +320,7 @@ impl NodeRecord {
         }
     }
 
-    /// Adds the files of an earlier build in other formats, if they contain the same image.
+    /// Adds the files of an earlier build in other formats and those that accompany them, if the image is the same.
     fn keep_outputs(&mut self, older: Self) {
         if older.sha256 != self.sha256 {
             return;
@@ -288,6 +332,7 @@ impl NodeRecord {
         }
         self.outputs.sort_by_key(|output| output.format);
         self.name_first_output();
+        self.attachments = older.attachments;
     }
 
     fn name_first_output(&mut self) {

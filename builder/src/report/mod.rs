@@ -1,5 +1,6 @@
 //! The results of a build: as text for people, as JSON for programs, for `sha256sum -c`, and for the first login.
 
+mod attachment;
 mod client;
 mod credentials;
 mod expiry;
@@ -17,11 +18,12 @@ use anyhow::Result;
 use crate::apply::{OutputFolder, Staged};
 use crate::plan::Plan;
 
+pub(crate) use attachment::Attachment;
 pub(crate) use client::access;
 pub(crate) use expiry::ending;
 pub(crate) use inputs::Inputs;
 pub(crate) use inspection::inspect;
-pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, Sources};
+pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, OutputRecord, Sources};
 pub(crate) use outdated::outdated;
 pub(crate) use plans::Plans;
 pub(crate) use text::Summary;
@@ -61,17 +63,34 @@ pub(crate) fn manifest(
     manifest
 }
 
-/// Writes the manifest under its pending name and removes the digest list, before the images are renamed: no interruption
-/// leaves a list of other images.
+/// Writes the manifest under its pending name and removes the digest list and outdated attachments, before the images are
+/// renamed: no interruption leaves a list of other images.
 pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     write_manifest(out, PENDING_MANIFEST, manifest)?;
-    out.remove(SUMS)
+    out.remove(SUMS)?;
+    let older = fs_err::read_to_string(out.path().join(MANIFEST)).ok();
+    let older = older.and_then(|text| Manifest::from_json(&text).ok());
+    for record in older.iter().flat_map(Manifest::attachments) {
+        // Only this program's own names: the older manifest may come from elsewhere.
+        if !record.name.contains(['/', '\\']) && !manifest.attachments().any(|new| new == record) {
+            out.remove(&record.name)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes every file that accompanies the images, the digest list last.
-pub(crate) fn write(out: &OutputFolder, manifest: &Manifest, sources: &Sources<'_>) -> Result<()> {
+pub(crate) fn write(
+    out: &OutputFolder,
+    manifest: &Manifest,
+    sources: &Sources<'_>,
+    attachments: &[Attachment],
+) -> Result<()> {
     for (name, bytes, mode) in client::files(sources)? {
         out.write(&name, &bytes, mode)?;
+    }
+    for attachment in attachments {
+        out.write(&attachment.name, &attachment.bytes, 0o644)?;
     }
     write_manifest(out, MANIFEST, manifest)?;
     out.write(SUMS, manifest.sums().as_bytes(), 0o644)?;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use diskimg::{FileKind, Metadata, ReadFs};
 use serde::Serialize;
 
+use super::attachment::AttachmentRecord;
 use super::credentials::Trust;
 use super::file_record::{FileRecord, RecordKind};
 use super::manifest::{Manifest, NodeRecord, OutputRecord};
@@ -24,6 +25,17 @@ pub(crate) struct Verification {
     pub format: u32,
     /// One per image.
     pub images: Vec<Checked>,
+    /// One per file that accompanies images.
+    pub attachments: Vec<CheckedAttachment>,
+}
+
+/// The result for a file that accompanies images.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckedAttachment {
+    /// Path of the file.
+    pub file: String,
+    /// Why it is not what the manifest says; `None` if it is.
+    pub problem: Option<String>,
 }
 
 /// The result for one image.
@@ -47,7 +59,9 @@ impl Verification {
     /// Returns an error with the number of problems, if there are any.
     pub(crate) fn verdict(&self) -> Result<()> {
         let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
-        match problems {
+        let attachments = self.attachments.iter();
+        let others = attachments.filter(|it| it.problem.is_some()).count();
+        match problems + others {
             0 => Ok(()),
             count => Err(Kind::Verification.error(
                 format!("{count} problems in {} images", self.images.len()),
@@ -77,7 +91,30 @@ pub(crate) fn verify(target: &Path, now: i64) -> Result<Verification> {
         ..check_with(&path, folder, &manifests, now).unwrap_or_else(|error| failed(&error))
     };
     let images = images.into_iter().map(check).collect();
-    Ok(Verification { format: 1, images })
+    let newest = manifests.first().filter(|_| is_folder);
+    let attachments = newest.into_iter().flat_map(Manifest::attachments);
+    Ok(Verification {
+        format: 1,
+        images,
+        attachments: attachments.map(|it| check_attachment(folder, it)).collect(),
+    })
+}
+
+/// Compares a file that accompanies images with its record.
+fn check_attachment(folder: &Path, record: &AttachmentRecord) -> CheckedAttachment {
+    let path = folder.join(&record.name);
+    let problem = match digest(&path) {
+        Ok(found) if found == record.sha256 => None,
+        Ok(found) => Some(format!(
+            "the file's SHA-256 is {found}, the manifest has {}",
+            record.sha256
+        )),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    CheckedAttachment {
+        file: path.display().to_string(),
+        problem,
+    }
 }
 
 /// Reads the manifest, and that of an interrupted build if it exists.
@@ -347,6 +384,12 @@ impl Display for Verification {
             }
             for note in notes {
                 writeln!(f, "  note: {note}")?;
+            }
+        }
+        for CheckedAttachment { file, problem } in &self.attachments {
+            match problem {
+                None => writeln!(f, "{file}: good")?,
+                Some(problem) => writeln!(f, "{file}: BAD\n  {problem}")?,
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::common_name;
 use super::layout::Layout;
@@ -120,7 +120,7 @@ pub struct Node {
 }
 
 /// Raspberry Pi models with a 64-bit boot path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Board {
     /// Raspberry Pi 3 (B, B+, A+) and Compute Module 3.

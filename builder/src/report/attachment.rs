@@ -1,0 +1,38 @@
+//! Files that accompany published images, and their records in the manifest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hex;
+
+/// A file that accompanies images.
+#[derive(Clone, Debug)]
+pub(crate) struct Attachment {
+    /// Its name in the output directory.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// The record of such a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AttachmentRecord {
+    /// Its name in the output directory.
+    pub name: String,
+    /// SHA-256 of its content, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl AttachmentRecord {
+    pub(super) fn new(attachment: &Attachment) -> Self {
+        Self {
+            name: attachment.name.clone(),
+            sha256: hex::sha256(&attachment.bytes),
+        }
+    }
+
+    /// Returns its line for `sha256sum -c`.
+    pub(super) fn line(&self) -> String {
+        format!("{}  {}\n", self.sha256, self.name)
+    }
+}

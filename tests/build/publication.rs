@@ -1,0 +1,180 @@
+//! Checks the files that accompany published images with the programs that read them.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::fixture::{digest, poke};
+use crate::support::scene::Scene;
+use crate::support::tool::{Said, tool};
+
+/// Creates a scene with a published image.
+fn published(options: &[&str]) -> Scene {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    let plain = ["--nodes", "1", "--format", "img,img.gz"];
+    scene.build(&[&plain[..], options].concat());
+    scene
+}
+
+fn bmaptool_copy(scene: &Scene, image: &str) -> Said {
+    let (image, card) = (scene.at(image), scene.at("card"));
+    let [image, card] = [image, card].map(|path| path.to_str().unwrap().to_owned());
+    tool("bmaptool", &["copy", &image, &card])
+}
+
+fn bytes(path: &Path, offset: u64, len: u64) -> Vec<u8> {
+    let mut file = File::open(path).unwrap();
+    file.seek(SeekFrom::Start(offset)).unwrap();
+    let mut bytes = Vec::new();
+    file.take(len).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn bmaptool_copies_the_used_ranges() {
+    let scene = published(&[]);
+    let map = scene.text("images/etcd1.bmap");
+    bmaptool_copy(&scene, "images/etcd1.img.gz").done();
+    let (image, card) = (scene.image_path("etcd1"), scene.at("card"));
+    let ranges = map.lines().filter_map(|line| {
+        let (_, range) = line
+            .trim()
+            .strip_prefix("<Range chksum=")?
+            .split_once("> ")?;
+        let range = range.strip_suffix(" </Range>")?;
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some((first.parse::<u64>().unwrap(), last.parse::<u64>().unwrap()))
+    });
+    let mut mapped = 0;
+    for (first, last) in ranges {
+        let (offset, len) = (first * 4096, (last + 1 - first) * 4096);
+        assert!(
+            bytes(&image, offset, len) == bytes(&card, offset, len),
+            "{first}-{last}"
+        );
+        mapped += len;
+    }
+    let size = fs::metadata(&image).unwrap().len();
+    assert!(mapped > 1 << 20 && mapped < size / 2, "{mapped} of {size}");
+
+    // The checker rejects another image.
+    poke(&image, 440, b"spoiled");
+    let refused = bmaptool_copy(&scene, "images/etcd1.img");
+    assert_ne!(refused.code, Some(0));
+    assert!(
+        refused.err.contains("checksum mismatch"),
+        "{}",
+        refused.words()
+    );
+
+    // A changed map is not what the manifest says.
+    fs::write(scene.at("images/etcd1.bmap"), map.replace("2.0", "1.0")).unwrap();
+    let verified = scene.bare(&["verify", "images"]);
+    assert_eq!(verified.code, Some(3));
+    let line = "images/etcd1.bmap: BAD\n  the file's SHA-256 is ";
+    assert!(verified.stdout.contains(line), "{}", verified.stdout);
+}
+
+#[test]
+fn imager_finds_every_image_in_the_list() {
+    let scene = published(&["--publish-url", "https://example.org/kv/"]);
+    let list: Value =
+        serde_json::from_str(&scene.text("images/etcd-image.rpi-imager-manifest")).unwrap();
+    let schema = include_str!("../fixtures/os-list.schema.json");
+    assert_eq!(
+        faults(&list, &serde_json::from_str(schema).unwrap(), ""),
+        [""; 0]
+    );
+    let (raw, packed) = (scene.image_path("etcd1"), scene.at("images/etcd1.img.gz"));
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let expected = json!([{
+        "name": "etcd1 of cluster main",
+        "description": "etcd 3.6.14 on raspios-trixie (Debian GNU/Linux 13 (trixie)), 192.168.0.50",
+        "icon": "icons/use_custom.png",
+        "url": "https://example.org/kv/etcd1.img.gz",
+        "extract_size": size(&raw),
+        "extract_sha256": digest(&raw),
+        "image_download_size": size(&packed),
+        "image_download_sha256": digest(&packed),
+        "release_date": "2026-11-18",
+        "devices": ["pi3-64bit", "pi4-64bit", "pi5-64bit"],
+        "init_format": "none",
+        "architecture": "armv8",
+        "bmap_url": "https://example.org/kv/etcd1.bmap",
+    }]);
+    assert_eq!(list["os_list"], expected);
+
+    // Without an address, the list refers to files beside it. A board limits the devices.
+    let node = "[[node]]\nname = \"kv\"\naddress = \"192.168.0.9\"\nboard = \"cm4\"\n";
+    scene.file("board.toml", node);
+    scene.build(&[
+        "--config",
+        "board.toml",
+        "--state",
+        "s",
+        "--out",
+        "other",
+        "--format",
+        "img.xz",
+    ]);
+    let list: Value =
+        serde_json::from_str(&scene.text("other/etcd-image.rpi-imager-manifest")).unwrap();
+    let entry = &list["os_list"][0];
+    assert_eq!(entry["url"], "kv.img.xz");
+    assert_eq!(entry["bmap_url"], "kv.bmap");
+    assert_eq!(entry["devices"], json!(["pi4-64bit"]));
+
+    // A plain build of another image leaves no map of the former one.
+    scene.file("other.toml", &node.replace("0.9", "0.8"));
+    scene.build(&["--config", "other.toml", "--state", "s", "--out", "other"]);
+    let names = scene.names("other");
+    assert!(!names.contains(&"other/kv.bmap".to_owned()), "{names:?}");
+}
+
+/// Returns where a value breaks a schema, as far as our fixture uses the language of schemas.
+fn faults(value: &Value, schema: &Value, place: &str) -> Vec<String> {
+    let is_type = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_u64(),
+        Some("boolean") => value.is_boolean(),
+        _ => schema["enum"].as_array().unwrap().contains(value),
+    };
+    let mut found = Vec::new();
+    if !is_type {
+        found.push(format!("{place}: wrong value {value}"));
+    }
+    for required in schema["required"].as_array().into_iter().flatten() {
+        if value.get(required.as_str().unwrap()).is_none() {
+            found.push(format!("{place}: no {required}"));
+        }
+    }
+    for (name, member) in value.as_object().into_iter().flatten() {
+        match schema["properties"].get(name) {
+            Some(schema) => found.extend(faults(member, schema, &format!("{place}/{name}"))),
+            None => found.push(format!("{place}: unknown {name}")),
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        found.extend(faults(item, &schema["items"], &format!("{place}/*")));
+    }
+    found
+}
+
+#[test]
+fn a_list_without_digests_breaks_the_schema() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../fixtures/os-list.schema.json")).unwrap();
+    let list = json!({ "os_list": [{ "name": 1, "colour": "red" }] });
+    let found = faults(&list, &schema, "");
+    for fault in [
+        "/os_list/*: no \"extract_sha256\"",
+        "/os_list/*/name: wrong value 1",
+        "/os_list/*: unknown colour",
+    ] {
+        assert!(found.contains(&fault.to_owned()), "{found:?}");
+    }
+}
