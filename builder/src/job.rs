@@ -16,6 +16,7 @@ use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
+use crate::publication::SigningKey;
 use crate::recipe::{self, Recipe, Source};
 use crate::report::{InputRecord, Sources};
 use crate::spec::{self, Cluster, Purpose};
@@ -75,6 +76,13 @@ impl Job {
             self.progress.note(&format!("warning: {warning}"));
         }
         Ok(cluster)
+    }
+
+    /// Returns the key that signs the digests, if one is named.
+    pub(crate) fn signing_key(&self) -> Result<Option<SigningKey>> {
+        let agent = self.environment.ssh_agent.as_deref();
+        let key = self.work.output.sign.as_deref();
+        key.map(|path| SigningKey::open(path, agent)).transpose()
     }
 
     /// Prints a detail with the elapsed seconds, with `--verbose` only.

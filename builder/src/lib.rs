@@ -66,6 +66,7 @@ use anyhow::Result;
 
 use crate::apply::OutputFolder;
 use crate::plan::Plan;
+use crate::publication::SigningKey;
 use crate::report::{Inputs, Manifest, Sources};
 use crate::spec::Purpose;
 
@@ -75,6 +76,7 @@ fn build(job: &Job) -> Result<Manifest> {
     let cluster = job.cluster(Purpose::Images)?;
     let nodes = cluster.select(&job.work.nodes.only)?;
     overwrite::refuse(&cluster, &nodes, &job.work.output)?;
+    let signing_key = job.signing_key()?;
     let base = job.base(&cluster)?;
     let etcd = job.etcd(&cluster, &base)?;
     let mut state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
@@ -105,10 +107,18 @@ fn build(job: &Job) -> Result<Manifest> {
         )?,
         false => Vec::new(),
     };
+    let sign = |key: SigningKey| key.sign(manifest.sums().as_bytes());
+    let signature = signing_key.map(sign).transpose()?;
     state.keep()?;
     report::announce(&out, &manifest)?;
     out.publish(images)?;
-    report::write(&out, &manifest, &sources, &attachments)?;
+    report::write(
+        &out,
+        &manifest,
+        &sources,
+        &attachments,
+        signature.as_deref(),
+    )?;
     job.tell(&report::outdated(&manifest, out.path()));
     job.tell(&state.certs.notes);
     job.tell(report::ending(&manifest, job.environment.clock).as_slice());

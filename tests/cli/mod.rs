@@ -6,4 +6,5 @@ mod fetch;
 mod flash;
 mod init;
 mod plan;
+mod signature;
 mod verify;

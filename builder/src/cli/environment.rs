@@ -28,6 +28,8 @@ pub struct Environment {
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal, which shows progress bars.
     pub stderr_is_terminal: bool,
+    /// The socket of the user's SSH agent.
+    pub ssh_agent: Option<PathBuf>,
     /// Default of `--jobs`.
     pub parallelism: NonZeroUsize,
 }
@@ -39,6 +41,7 @@ impl Environment {
         Ok(Self {
             cache: cache_folder(home.clone(), std::env::var_os(CACHE_VARIABLE)),
             home,
+            ssh_agent: std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
             now: now(std::env::var_os("SOURCE_DATE_EPOCH"))?,
             clock: clock(),
             stdout_is_terminal: io::stdout().is_terminal(),

@@ -94,7 +94,8 @@ Examples:
   etcd-image build --nodes 3
   etcd-image build --config lab.toml --out /srv/images
   etcd-image build --nodes 3 --base ./raspios-lite.img.xz --etcd 3.5.34
-  etcd-image build --nodes 3 --ssh-key ~/.ssh/work.pub --offline")]
+  etcd-image build --nodes 3 --ssh-key ~/.ssh/work.pub --offline
+  etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519")]
     Build(Work),
     /// Print what build would write, without secrets, and write nothing
     #[command(after_help = "\
@@ -122,11 +123,16 @@ Examples:
     #[command(after_help = "\
 Examples:
   etcd-image verify images
-  etcd-image verify images/etcd1.img")]
+  etcd-image verify images/etcd1.img
+  etcd-image verify images --allowed-signers ~/.ssh/allowed_signers")]
     Verify {
         /// An image, or a directory that build wrote
         #[arg(value_name = "IMG|DIR", default_value = "images")]
         target: PathBuf,
+        /// Require a signature of SHA256SUMS by one of these keys (see
+        /// ssh-keygen(1))
+        #[arg(long, value_name = "FILE")]
+        allowed_signers: Option<PathBuf>,
     },
     /// Boot the images in QEMU and test the cluster (Linux only)
     #[command(after_help = "\

@@ -98,13 +98,16 @@ pub struct OutputOptions {
     /// Pi Imager
     #[arg(long, value_name = "URL")]
     pub publish_url: Option<String>,
+    /// Sign SHA256SUMS with this SSH key, or with its private half in the agent
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
 }
 
 impl OutputOptions {
     /// Returns whether the images are for publication, so that block maps and the list for Imager accompany them.
     pub(crate) fn is_published(&self) -> bool {
         let compressed = |format: &ImageFormat| *format != ImageFormat::Img;
-        self.publish_url.is_some() || self.formats.iter().any(compressed)
+        self.publish_url.is_some() || self.sign.is_some() || self.formats.iter().any(compressed)
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
 use crate::failure::{Failure, Kind};
 use crate::job::Job;
+use crate::publication;
 use crate::report::{self, Summary};
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
@@ -35,7 +36,10 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
-        Command::Verify { target } => verify(&target, &environment, &voice),
+        Command::Verify {
+            target,
+            allowed_signers,
+        } => verify(&target, allowed_signers.as_deref(), &environment, &voice),
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
@@ -98,9 +102,17 @@ fn flash(options: &FlashOptions, voice: &Voice) -> Result<()> {
 }
 
 /// Compares images with their manifest.
-fn verify(target: &Path, environment: &Environment, voice: &Voice) -> Result<()> {
+fn verify(
+    target: &Path,
+    allowed_signers: Option<&Path>,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<()> {
     must_exist(target)?;
-    let verification = report::verify(target, environment.clock)?;
+    let clock = environment.clock;
+    let check = |allowed| publication::check(report::folder_of(target), allowed, clock);
+    let signer = allowed_signers.map(check).transpose()?;
+    let verification = report::verify(target, signer, clock)?;
     // The verdict decides the exit code, even if printing fails.
     let printed = print(voice, &verification, &verification);
     verification.verdict().and(printed)

@@ -1,17 +1,25 @@
-//! What accompanies published images, so that others can find and write them.
+//! What accompanies published images, so that others can find, write and trust them.
 //!
 //! | file | purpose |
 //! |---|---|
 //! | `NAME.bmap` | the used ranges of an image with their digests, for bmaptool |
 //! | `etcd-image.rpi-imager-manifest` | the list of images that Raspberry Pi Imager opens |
+//! | `SHA256SUMS.sig` | an SSH signature of the digests of all of these files |
 
+mod agent;
+mod allowed_signers;
 mod block_map;
 mod imager;
+mod signature;
+mod signing_key;
 
 use anyhow::Result;
 
 use crate::apply::Staged;
 use crate::report::{Attachment, Manifest};
+
+pub(crate) use signature::check;
+pub(crate) use signing_key::SigningKey;
 
 /// Makes the files that accompany the images, and lists them in the manifest. `url` is the address of the directory of the
 /// images.

@@ -27,13 +27,15 @@ pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, OutputRecord, Sourc
 pub(crate) use outdated::outdated;
 pub(crate) use plans::Plans;
 pub(crate) use text::Summary;
-pub(crate) use verification::{digest, read_manifests, verify};
+pub(crate) use verification::{digest, folder_of, read_manifests, verify};
 
 /// Name of the manifest in the output directory.
 pub(crate) const MANIFEST: &str = "manifest.json";
 /// Name of the manifest of a build that has started to rename its images. The file exists only until [`MANIFEST`] is
 /// replaced: after an interruption in between, some images match one manifest and some the other.
 pub(crate) const PENDING_MANIFEST: &str = "manifest.json.new";
+/// Name of the signature of the digest list in the output directory.
+pub(crate) const SIGNATURE: &str = "SHA256SUMS.sig";
 /// Name of the digest list in the output directory.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
@@ -63,10 +65,11 @@ pub(crate) fn manifest(
     manifest
 }
 
-/// Writes the manifest under its pending name and removes the digest list and outdated attachments, before the images are
+/// Writes the manifest under its pending name and removes the digest list, its signature and outdated attachments, before the images are
 /// renamed: no interruption leaves a list of other images.
 pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     write_manifest(out, PENDING_MANIFEST, manifest)?;
+    out.remove(SIGNATURE)?;
     out.remove(SUMS)?;
     let older = fs_err::read_to_string(out.path().join(MANIFEST)).ok();
     let older = older.and_then(|text| Manifest::from_json(&text).ok());
@@ -79,12 +82,13 @@ pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// Writes every file that accompanies the images, the digest list last.
+/// Writes every file that accompanies the images, the digest list and its signature last.
 pub(crate) fn write(
     out: &OutputFolder,
     manifest: &Manifest,
     sources: &Sources<'_>,
     attachments: &[Attachment],
+    signature: Option<&str>,
 ) -> Result<()> {
     for (name, bytes, mode) in client::files(sources)? {
         out.write(&name, &bytes, mode)?;
@@ -94,6 +98,9 @@ pub(crate) fn write(
     }
     write_manifest(out, MANIFEST, manifest)?;
     out.write(SUMS, manifest.sums().as_bytes(), 0o644)?;
+    if let Some(signature) = signature {
+        out.write(SIGNATURE, signature.as_bytes(), 0o644)?;
+    }
     out.remove(PENDING_MANIFEST)
 }
 

@@ -11,7 +11,7 @@ use super::attachment::AttachmentRecord;
 use super::credentials::Trust;
 use super::file_record::{FileRecord, RecordKind};
 use super::manifest::{Manifest, NodeRecord, OutputRecord};
-use super::{MANIFEST, PENDING_MANIFEST};
+use super::{MANIFEST, PENDING_MANIFEST, SUMS};
 use crate::check;
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
@@ -25,6 +25,8 @@ pub(crate) struct Verification {
     pub format: u32,
     /// One per image.
     pub images: Vec<Checked>,
+    /// Who signed the digest list, with the fingerprint of the key; `None` if no signature was required.
+    pub signer: Option<String>,
     /// One per file that accompanies images.
     pub attachments: Vec<CheckedAttachment>,
 }
@@ -71,14 +73,23 @@ impl Verification {
     }
 }
 
-/// Checks an image, or every image of an output directory. `now` is compared with the expiry of the certificates.
-pub(crate) fn verify(target: &Path, now: i64) -> Result<Verification> {
-    let is_folder = target.is_dir();
-    let folder = match is_folder {
+/// Returns the output directory of an image, or a directory itself.
+pub(crate) fn folder_of(target: &Path) -> &Path {
+    match target.is_dir() {
         true => target,
         false => target.parent().unwrap_or(target),
-    };
-    let manifests = read_manifests(folder, is_folder)?;
+    }
+}
+
+/// Checks an image, or every image of an output directory. `now` is compared with the expiry of the certificates. `signer`
+/// is who signed the digest list, which must then be that of the manifest.
+pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<Verification> {
+    let is_folder = target.is_dir();
+    let folder = folder_of(target);
+    let manifests = read_manifests(folder, is_folder || signer.is_some())?;
+    if signer.is_some() {
+        check_sums(folder, manifests.first())?;
+    }
     let images: Vec<PathBuf> = match is_folder {
         true => image_names(&manifests)
             .into_iter()
@@ -96,8 +107,24 @@ pub(crate) fn verify(target: &Path, now: i64) -> Result<Verification> {
     Ok(Verification {
         format: 1,
         images,
+        signer,
         attachments: attachments.map(|it| check_attachment(folder, it)).collect(),
     })
+}
+
+/// Fails unless the digest list is that of the manifest, with which all files are compared.
+fn check_sums(folder: &Path, manifest: Option<&Manifest>) -> Result<()> {
+    let found = fs_err::read_to_string(folder.join(SUMS))?;
+    if manifest.is_some_and(|manifest| manifest.sums() == found) {
+        return Ok(());
+    }
+    Err(Kind::Verification.error(
+        format!(
+            "{} is signed, but {MANIFEST} has other digests",
+            folder.join(SUMS).display()
+        ),
+        "do not use these images; fetch them again",
+    ))
 }
 
 /// Compares a file that accompanies images with its record.
@@ -385,6 +412,9 @@ impl Display for Verification {
             for note in notes {
                 writeln!(f, "  note: {note}")?;
             }
+        }
+        if let Some(signer) = &self.signer {
+            writeln!(f, "{SUMS}: signed by {signer}")?;
         }
         for CheckedAttachment { file, problem } in &self.attachments {
             match problem {

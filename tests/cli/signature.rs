@@ -1,0 +1,135 @@
+//! Checks signatures of the digest list with ssh-keygen, in both directions.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::support::scene::{Outcome, Scene};
+use crate::support::tool::tool_in;
+
+/// Makes a key in the scene, and allows it to sign as `ada@example`.
+fn key(scene: &Scene, name: &str, kind: &str, passphrase: &str) {
+    let arguments = ["-q", "-t", kind, "-N", passphrase, "-C", "", "-f", name];
+    tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
+    let public = scene.text(&format!("{name}.pub"));
+    scene.file("allowed", &format!("ada@example {public}"));
+}
+
+fn sign(scene: &Scene, key: &str) -> Outcome {
+    scene.run("build", &["--nodes", "1", "--sign", key])
+}
+
+fn verify(scene: &Scene) -> Outcome {
+    scene.bare(&["verify", "images", "--allowed-signers", "allowed"])
+}
+
+/// Returns whether ssh-keygen accepts the signature.
+fn is_accepted(scene: &Scene) -> bool {
+    let check = "ssh-keygen -Y verify -f allowed -I ada@example -n file -s images/SHA256SUMS.sig < images/SHA256SUMS";
+    tool_in(&scene.at(""), "sh", &["-c", check]).code == Some(0)
+}
+
+#[test]
+fn ssh_keygen_and_the_program_accept_each_others_signatures() {
+    let scene = Scene::with("raspios-trixie");
+    for kind in ["ed25519", "ecdsa"] {
+        key(&scene, kind, kind, "");
+        sign(&scene, kind).done();
+        assert!(is_accepted(&scene), "{kind}");
+        let verified = verify(&scene).done().stdout;
+        let line = "\nSHA256SUMS: signed by ada@example (SHA256:";
+        assert!(verified.contains(line), "{verified}");
+    }
+    key(&scene, "rsa", "rsa", "");
+    fs::remove_file(scene.at("images/SHA256SUMS.sig")).unwrap();
+    let arguments = [
+        "-q",
+        "-Y",
+        "sign",
+        "-f",
+        "rsa",
+        "-n",
+        "file",
+        "images/SHA256SUMS",
+    ];
+    tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
+    verify(&scene).done();
+}
+
+#[test]
+fn what_was_not_signed_is_refused() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "ada", "ed25519", "");
+    scene.build(&["--nodes", "1"]);
+    let unsigned = "images/SHA256SUMS has no signature";
+    verify(&scene).refused_naming(3, &[unsigned]);
+    sign(&scene, "ada").done();
+
+    // An image and the manifest are replaced, the signed list is not.
+    let (manifest, sums) = (
+        scene.text("images/manifest.json"),
+        scene.text("images/SHA256SUMS"),
+    );
+    let digest = &sums[..64];
+    scene.file(
+        "images/manifest.json",
+        &manifest.replace(digest, &"0".repeat(64)),
+    );
+    let other = "images/SHA256SUMS is signed, but manifest.json has other digests";
+    verify(&scene).refused_naming(3, &[other]);
+
+    // The list is replaced as well.
+    scene.file("images/SHA256SUMS", &sums.replace(digest, &"0".repeat(64)));
+    let other = "images/SHA256SUMS.sig: SHA256SUMS is not what ada@example signed";
+    verify(&scene).refused_naming(3, &[other]);
+    assert!(!is_accepted(&scene));
+
+    // Somebody else signs it.
+    key(&scene, "eve", "ed25519", "");
+    verify(&scene).refused_naming(3, &["is not among the allowed signers"]);
+    scene
+        .bare(&["verify", "images", "--allowed-signers", "none"])
+        .refused_naming(2, &["reading the allowed signers none"]);
+
+    // A build without a key leaves no signature of former images.
+    scene.build(&["--nodes", "1"]);
+    assert!(!scene.at("images/SHA256SUMS.sig").exists());
+}
+
+#[test]
+fn an_agent_signs_with_keys_whose_file_cannot() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "rsa", "rsa", "");
+    key(&scene, "ada", "ed25519", "");
+    let socket = scene.at("agent").to_str().unwrap().to_owned();
+    let mut agent = Command::new("ssh-agent")
+        .args(["-D", "-a", &socket])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let add = format!(
+        "for try in 1 2 3 4 5 6 7 8 9; do test -S {socket} && break; sleep 1; done; SSH_AUTH_SOCK={socket} ssh-add -q ada rsa"
+    );
+    tool_in(&scene.at(""), "sh", &["-c", &add]).done();
+    let protect = ["-q", "-p", "-N", "a passphrase", "-f", "ada"];
+    tool_in(&scene.at(""), "ssh-keygen", &protect).done();
+
+    let needs = "the key ada needs an agent, because its file alone cannot sign";
+    sign(&scene, "ada").refused_naming(2, &[needs]);
+    let variable = format!("SSH_AUTH_SOCK={socket}");
+    let with_agent = |key: &str| {
+        let options = ["--nodes", "1", "--sign", key];
+        scene.run_under(&["/usr/bin/env", &variable], "build", &options)
+    };
+    for name in ["ada", "ada.pub", "rsa"] {
+        let public = scene.text(&format!("{}.pub", name.trim_end_matches(".pub")));
+        scene.file("allowed", &format!("ada@example {public}"));
+        with_agent(name).done();
+        assert!(is_accepted(&scene), "{name}");
+        verify(&scene).done();
+    }
+    key(&scene, "stranger", "ed25519", "");
+    with_agent("stranger.pub")
+        .refused_naming(2, &["the SSH agent does not sign with the key SHA256:"]);
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+}
