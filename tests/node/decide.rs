@@ -122,6 +122,11 @@ fn a_member_whose_place_is_taken_does_not_take_it_back() {
         "
         data yes / majority yes / listed no / taken 5                         → refuse to start: another board or card
         data yes / majority yes / listed no / stranger d                      → refuse to join: the cluster has members that this node's image does not list: d
+        data yes / majority yes / listed no / unlisted b c                    → refuse to join: the image of no running member lists this node (asked: b c).
+        data yes / majority yes / listed no / unlisted b / taken 5            → refuse to start: another board or card has taken this node's place
+        data yes / majority yes / listed yes / unlisted b                     → resume
+        data no / majority yes / unlisted b                                   → refuse to join: the image of no running member lists this node
+        data no / majority yes / unlisted b / taken 5                         → join
         data no / majority yes / stranger d                                   → refuse to join: the cluster has members
         data no / majority yes / stranger d / taken 5                         → join
         ",
@@ -238,6 +243,7 @@ const REASONS: &str = "
     unforce$forcing is forced, too                        → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
     refuse to join: the cluster has members               → its image does not list all members
+    refuse to join: the image of no running member        → no running member's image lists it
     wait for a majority:$running runs etcd, and           → its address changed, and no majority
     wait for$forcing to begin anew                        → lost its data, another member has data
     wait for a majority: the addresses of the members     → its address changed, and no majority

@@ -55,7 +55,7 @@ impl Profile {
         Self {
             file: format!("nodes/{}/{role}", node.name),
             subject: subject::fields(cluster, &common_name),
-            sans: alternative_names(cluster, node),
+            sans: [alternative_names(cluster, node), vec![members(cluster)]].concat(),
             usage: Usage {
                 server: true,
                 client: true,
@@ -167,7 +167,9 @@ impl Profile {
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
         let ca = &authority.facts.der;
-        trial::verify(&facts.der, ca, self.usage, &self.sans, now).map_err(|reason| {
+        let is_host = |name: &&String| !name.starts_with(MEMBERS);
+        let hosts: Vec<String> = self.sans.iter().filter(is_host).cloned().collect();
+        trial::verify(&facts.der, ca, self.usage, &hosts, now).map_err(|reason| {
             let message = format!("no client would accept {}.crt: {reason}", self.file);
             Kind::Usage.error(message, OWN_LIMITS)
         })?;
@@ -275,12 +277,27 @@ fn alternative_names(cluster: &Cluster, node: &Node) -> Vec<String> {
     names
 }
 
+/// Returns a URI with the names of all members, from which a node outside the cluster learns whether the members' images list
+/// it (`overlays/etcd/cluster`).
+fn members(cluster: &Cluster) -> String {
+    let names: Vec<&str> = cluster
+        .nodes
+        .iter()
+        .map(|node| node.name.as_str())
+        .collect();
+    format!("{MEMBERS}{}", names.join("+"))
+}
+
 fn san(name: &str) -> Result<SanType, rcgen::Error> {
     match name.parse::<IpAddr>() {
         Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) if name.starts_with(MEMBERS) => Ok(SanType::URI(name.try_into()?)),
         Err(_) => Ok(SanType::DnsName(name.try_into()?)),
     }
 }
+
+/// The beginning of the URI with the names of all members.
+const MEMBERS: &str = "urn:etcd-image:members:";
 
 fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
     let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);

@@ -150,7 +150,7 @@ fn alternative_names(x509: &X509Certificate<'_>) -> Option<Vec<String>> {
 
 fn name_text(name: &GeneralName<'_>) -> String {
     match name {
-        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::DNSName(name) | GeneralName::URI(name) => (*name).to_owned(),
         GeneralName::IPAddress(bytes) => {
             let v4 = <[u8; 4]>::try_from(*bytes).map(|v4| std::net::IpAddr::from(v4).to_string());
             let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| std::net::IpAddr::from(v6).to_string());

@@ -20,6 +20,12 @@ struct Set {
 }
 
 const THREE: &[&str] = &["192.168.0.50", "192.168.0.51", "192.168.0.52"];
+const FOUR: &[&str] = &[
+    "192.168.0.50",
+    "192.168.0.51",
+    "192.168.0.52",
+    "192.168.0.53",
+];
 const FIVE: &[&str] = &[
     "192.168.0.50",
     "192.168.0.51",
@@ -51,6 +57,7 @@ const WIDE: &str = "gateway = \"fd00:7::1\"\nprefix = 64";
 
 const SETS: &[Set] = &[
     set("three", "home", THREE, HOME, "3.5"),
+    set("four", "home", FOUR, HOME, "3.5"),
     set("five", "five", FIVE, HOME, "3.5"),
     set("other", "other", THREE, HOME, "3.5"),
     set("lone", "lone", &["192.168.0.50"], HOME, "3.5"),

@@ -225,6 +225,50 @@ pub(super) fn row_10(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::all_but(&[returned]))
 }
 
+/// A node that the members' images do not list asks to join.
+pub(super) fn row_10_unlisted(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let fourth = lab.add_board("four", "etcd4", None)?;
+    lab.start(fourth)?;
+    lab.says(
+        fourth,
+        "refused to join: the image of no running member lists this node",
+    )?;
+    lab.settle(&Wanted::all_but(&[fourth]))
+}
+
+/// A member that an operator removed for good is switched on again, with its data.
+pub(super) fn row_10_removed(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    for node in 0..3 {
+        let name = lab.nodes[node].name();
+        lab.reflash(node, "three", &name)?;
+        lab.start(node)?;
+        lab.wait_for_members(&Wanted::everyone())?;
+    }
+    lab.cut(3)?;
+    let remove = "etcdctl member remove $(etcdctl member list | sed -n 's/, started, etcd4,.*//p')";
+    lab.type_at(0, remove)?;
+    lab.says(0, "operator: done, exit status: 0")?;
+    lab.start(3)?;
+    lab.says(
+        3,
+        "refused to join: the image of no running member lists this node",
+    )?;
+    lab.settle(&Wanted::all_but(&[3]))
+}
+
+/// A fourth member is added: first one of the others gets an image that lists it.
+pub(super) fn row_10_added(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.reflash(1, "four", "etcd2")?;
+    lab.start(1)?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    let fourth = lab.add_board("four", "etcd4", None)?;
+    lab.start(fourth)?;
+    lab.settle(&Wanted::everyone())
+}
+
 /// A disk is full while its node tries to become a member.
 pub(super) fn row_11_full(lab: &mut Lab) -> Result<()> {
     form(lab)?;

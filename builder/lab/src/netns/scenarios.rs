@@ -11,8 +11,9 @@ use super::moves::{row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wi
 use super::random::Losses;
 use super::rows::{
     row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
-    row_3_swapped_of_five, row_5, row_5_three, row_6, row_7, row_8, row_9, row_10, row_11_full,
-    row_11_old, row_12, row_13, row_14_database, row_14_log, row_16, row_18,
+    row_3_swapped_of_five, row_5, row_5_three, row_6, row_7, row_8, row_9, row_10, row_10_added,
+    row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13, row_14_database,
+    row_14_log, row_16, row_18,
 };
 use super::sabotage;
 use super::{links, loss};
@@ -96,6 +97,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-8-one-down-one-wiped", "five", row_8),
     passes("row-9-twins", "three", row_9),
     passes("row-10-a-replaced-member-returns", "three", row_10),
+    passes("row-10-an-unlisted-node", "three", row_10_unlisted),
+    passes("row-10-a-removed-member-returns", "four", row_10_removed),
+    passes("row-10-a-member-is-added", "three", row_10_added),
     passes("row-11-a-full-disk", "three", row_11_full),
     passes("row-11-an-old-binary", "three", row_11_old),
     passes("row-12-a-lone-3.4-member", "old", row_12),

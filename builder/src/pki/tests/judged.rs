@@ -69,7 +69,7 @@ fn names_and_usages_are_exactly_these() {
                 "X509v3 Subject Alternative Name:",
                 "DNS:etcd2, DNS:etcd2.kube.demo, DNS:localhost, IP Address:192.168.0.51, \
                  IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:*.kube.demo, \
-                 IP Address:FD00:0:0:0:0:0:0:9",
+                 IP Address:FD00:0:0:0:0:0:0:9, URI:urn:etcd-image:members:etcd1+etcd2+etcd3",
                 "X509v3 Key Usage: critical",
                 "Digital Signature",
                 "X509v3 Extended Key Usage:",
@@ -178,7 +178,8 @@ fn fingerprints_and_facts_are_those_openssl_sees() {
             "localhost",
             "192.168.0.50",
             "127.0.0.1",
-            "::1"
+            "::1",
+            "urn:etcd-image:members:etcd1+etcd2+etcd3"
         ]
     );
     assert_eq!(
