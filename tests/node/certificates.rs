@@ -206,3 +206,66 @@ fn copies_are_always_the_current_certificates() {
         verified.stdout
     );
 }
+
+/// Makes a root CA `root` and an intermediate `ca` below it, with the chain in `chain.pem`.
+fn intermediate(scene: &Scene) {
+    let at = |name: &str| scene.at(name).display().to_string();
+    let openssl = |command: &str| {
+        let words: Vec<String> = command
+            .split(' ')
+            .map(|word| word.replace('@', &at("")))
+            .collect();
+        tool("openssl", &words).done();
+    };
+    scene.file(
+        "extensions",
+        "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n",
+    );
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    openssl(&format!(
+        "req -x509 {new} -days 900 -addext keyUsage=critical,keyCertSign -subj /CN=root -keyout @root.key -out @root.pem"
+    ));
+    openssl(&format!(
+        "req {new} -subj /CN=below -keyout @ca.key -out @request"
+    ));
+    openssl(
+        "x509 -req -in @request -CA @root.pem -CAkey @root.key -set_serial 7 -days 800 -extfile @extensions -out @ca.pem",
+    );
+    scene.file(
+        "chain.pem",
+        &[scene.text("ca.pem"), scene.text("root.pem")].concat(),
+    );
+}
+
+#[test]
+fn a_node_of_an_intermediate_ca_has_the_chain_up_to_the_root() {
+    let scene = Scene::with("raspios-trixie");
+    intermediate(&scene);
+    scene.file(
+        "cluster.toml",
+        "[pki]\nca-certificate = \"chain.pem\"\nca-key = \"ca.key\"\nlayout = \"flat\"\n",
+    );
+    scene.build(&["--nodes", "1"]).done();
+    let node = Node::open(&scene.image_path("etcd1"));
+    let ca = node.save("/etc/etcd/ca-etcd-chain-cert.pem");
+    assert_eq!(
+        node.text("/etc/etcd/ca-etcd-chain-cert.pem"),
+        scene.text("chain.pem")
+    );
+    assert_eq!(scene.text("images/client/ca.crt"), scene.text("chain.pem"));
+    for name in ["etcd1-cert.pem", "etcd1-peer-cert.pem"] {
+        let certificate = node.save(&format!("/etc/etcd/{name}"));
+        for purpose in ["sslserver", "sslclient"] {
+            chain(&ca, &certificate, purpose).unwrap();
+        }
+        chain(&scene.at("root.pem"), &certificate, "sslserver").unwrap_err();
+    }
+    let verified = scene.bare(&["verify", "images"]).done();
+    assert!(verified.stdout.contains(": good, "), "{}", verified.stdout);
+    let alone = scene.text("ca.pem");
+    scene.file("chain.pem", &alone);
+    scene.run("build", &["--nodes", "1", "--state", "other"]).refused_naming(
+        2,
+        &["chain.pem ends with `CN=below`, an intermediate CA: the certificates above it are missing, up to the root"],
+    );
+}

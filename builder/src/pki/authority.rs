@@ -1,5 +1,7 @@
 //! The CA, created once, stored, and used to sign. Only this file handles its key, which otherwise exists only on disk.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context as _;
 use rcgen::{
     BasicConstraints, CertificateParams, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -7,50 +9,113 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
+use super::chain::{Chain, Fault};
 use super::store::{Reader, Store};
-use super::x509::{self, Facts};
-use super::{issue, keys, refused, subject, trial};
+use super::x509;
+use super::{issue, keys, refused, subject};
 use crate::date::date;
-use crate::spec::Cluster;
+use crate::failure::Kind;
+use crate::spec::{Cluster, OwnCa};
 
 /// The names in the state directory.
 const CERTIFICATE: &str = "ca.crt";
 const KEY: &str = "ca.key";
 
-/// A CA certificate and the issuer that signs with its key.
+/// A CA certificate, those above it, and the issuer that signs with its key.
 pub(super) struct Authority {
-    pub(super) facts: Facts,
+    pub(super) chain: Chain,
     issuer: Issuer<'static, KeyPair>,
+    /// The path of the certificate if this is the user's CA and the state directory does not have it yet.
+    taken_from: Option<PathBuf>,
     /// The files to write: those of a new CA, or of one that an interrupted run did not put in place.
     unsaved: Vec<(&'static str, Zeroizing<Vec<u8>>)>,
 }
 
+/// The files of a CA and their paths for messages.
+struct Files<'a> {
+    certificate: (PathBuf, &'a [u8]),
+    key: (PathBuf, &'a [u8]),
+}
+
 impl Authority {
-    /// Returns the CA of the state directory, or `None` if it has none and nothing was issued yet.
-    pub(super) fn read(reader: &Reader, was_used: bool, now: i64) -> anyhow::Result<Option<Self>> {
+    /// Returns the CA of the state directory. A new directory gets that of the user; `None` if there is neither and nothing was
+    /// issued yet.
+    pub(super) fn read(
+        reader: &Reader,
+        own: Option<&OwnCa>,
+        was_used: bool,
+        now: i64,
+    ) -> anyhow::Result<Option<Self>> {
         let key = reader.secret(KEY)?;
         let certificate = reader.public(CERTIFICATE)?;
-        match (certificate, key) {
-            (Some(certificate), Some(key)) => {
-                Self::paired(reader, &certificate, &key, now).map(Some)
-            }
-            (None, Some(key)) => Self::finished(reader, &key, now)?.map(Some).ok_or_else(|| {
+        let found = match (certificate, key) {
+            (Some(certificate), Some(key)) => Self::paired(
+                &Files {
+                    certificate: (reader.path(CERTIFICATE), certificate.as_bytes()),
+                    key: (reader.path(KEY), &key),
+                },
+                now,
+            )?,
+            (None, Some(key)) => Self::finished(reader, &key, now)?.ok_or_else(|| {
                 refused(
                     &reader.path(CERTIFICATE),
                     "is missing, but ca.key is there",
                     RESTORE,
                 )
-            }),
-            (Some(_), None) => Err(refused(
-                &reader.path(KEY),
-                "is missing, but ca.crt is there",
-                RESTORE,
-            )),
+            })?,
+            (Some(_), None) => {
+                let what = "is missing, but ca.crt is there";
+                return Err(refused(&reader.path(KEY), what, RESTORE));
+            }
             (None, None) if was_used => {
                 let what = "is missing, but certificates were issued by it";
-                Err(refused(&reader.path(KEY), what, RESTORE))
+                return Err(refused(&reader.path(KEY), what, RESTORE));
             }
-            (None, None) => Ok(None),
+            (None, None) => return own.map(|own| Self::of_user(own, now)).transpose(),
+        };
+        match own {
+            Some(own) => found.must_be(own, &reader.path(CERTIFICATE)).map(Some),
+            None => Ok(Some(found)),
+        }
+    }
+
+    /// Returns the user's CA for a new state directory.
+    fn of_user(own: &OwnCa, now: i64) -> anyhow::Result<Self> {
+        let key = own.key.as_ref().map_err(|reason| {
+            let message = format!("reading {}: {reason}", own.key_path.display());
+            Kind::Usage.error(
+                message,
+                "correct `ca-key` in [pki]; the first build needs the key",
+            )
+        })?;
+        let files = Files {
+            certificate: (own.certificate_path.clone(), &own.certificate),
+            key: (own.key_path.clone(), key.reveal()),
+        };
+        let mut authority = Self::paired(&files, now)?;
+        authority.taken_from = Some(own.certificate_path.clone());
+        authority.unsaved = vec![
+            (KEY, Zeroizing::new(key.reveal().to_vec())),
+            (
+                CERTIFICATE,
+                Zeroizing::new(authority.chain.pem().into_bytes()),
+            ),
+        ];
+        Ok(authority)
+    }
+
+    /// Refuses the user's CA if it is another one, because a state directory keeps its CA.
+    fn must_be(self, own: &OwnCa, path: &Path) -> anyhow::Result<Self> {
+        let pem = String::from_utf8_lossy(&own.certificate);
+        let all = x509::read_all(&pem).map_err(|what| refused(&own.certificate_path, what, OWN))?;
+        let mut all = all.iter();
+        match all.any(|it| it.der == self.chain.first.der) {
+            true => Ok(self),
+            false => Err(refused(
+                path,
+                &format!("is another CA than {}", own.certificate_path.display()),
+                OTHER,
+            )),
         }
     }
 
@@ -72,15 +137,30 @@ impl Authority {
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new CA certificate {what}"))?;
         Ok(Self {
-            facts,
+            chain: Chain::root(facts),
             issuer: Issuer::new(params, key),
+            taken_from: None,
             unsaved,
         })
     }
 
+    /// Returns whether this CA is the user's and is not yet in the state directory.
+    pub(super) fn is_new(&self) -> bool {
+        self.taken_from.is_some()
+    }
+
+    /// Describes a new CA for the report.
+    pub(super) fn origin(&self) -> String {
+        match &self.taken_from {
+            Some(path) => format!("copied the CA of {} and issued", path.display()),
+            None => format!("made the CA `{}` and", self.chain.first.common_name()),
+        }
+    }
+
     /// Returns advice on a CA that expires within a year and has less than a third of its lifetime left.
     pub(super) fn warning(&self, now: i64) -> Option<String> {
-        let certificate = &self.facts.certificate;
+        let first = self.chain.all().min_by_key(|it| it.certificate.not_after)?;
+        let certificate = &first.certificate;
         let ends_soon = certificate.not_after.saturating_sub(now) < keys::after_days(0, 365);
         (ends_soon && certificate.is_due(now)).then(|| {
             format!(
@@ -94,7 +174,7 @@ impl Authority {
     pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> anyhow::Result<String> {
         let draft = params.signed_by(key, &self.issuer)?;
         let sign = |bytes: &[u8]| self.issuer.key().sign(bytes);
-        let signed = issue::with_issuer(draft.der(), &self.facts.subject, sign);
+        let signed = issue::with_issuer(draft.der(), &self.chain.first.subject, sign);
         let der = signed.context("reading the new certificate")??;
         Ok(x509::to_pem(&der))
     }
@@ -107,35 +187,30 @@ impl Authority {
     }
 
     /// Checks that a certificate and a key belong together and can sign.
-    fn paired(reader: &Reader, pem: &str, key: &[u8], now: i64) -> anyhow::Result<Self> {
-        let path = reader.path(CERTIFICATE);
-        let key = keys::parse(key).map_err(|what| refused(&reader.path(KEY), what, RESTORE))?;
-        let facts = x509::read(pem).map_err(|what| refused(&path, what, RESTORE))?;
-        if facts.public_key != key.public_key_raw() {
-            return Err(refused(&path, "is not the certificate of ca.key", RESTORE));
+    fn paired(files: &Files<'_>, now: i64) -> anyhow::Result<Self> {
+        let (path, pem) = &files.certificate;
+        let key = keys::parse(files.key.1).map_err(|what| refused(&files.key.0, what, OWN))?;
+        let pem = String::from_utf8_lossy(pem);
+        let all = x509::read_all(&pem).map_err(|what| refused(path, what, OWN))?;
+        if all.iter().all(|it| it.public_key != key.public_key_raw()) {
+            let name = files.key.0.file_name().unwrap_or_default();
+            let what = format!("is not the certificate of {}", name.display());
+            return Err(refused(path, &what, RESTORE));
         }
-        if !facts.is_authority {
-            return Err(refused(&path, "may not sign certificates", OWN));
-        }
-        if let Some(what) = trial::fault(&facts.der, now) {
-            return Err(refused(&path, &what, OWN));
-        }
-        if facts.certificate.not_after <= now {
-            return Err(refused(
-                &path,
-                "has expired",
-                format!("for a new CA, {RENEW}"),
-            ));
-        }
+        let chain = Chain::new(all, key.public_key_raw(), now).map_err(|fault| match fault {
+            Fault::Certificate(what) => refused(path, &what, OWN),
+            Fault::Expired(what) => refused(path, &what, format!("for a new CA, {RENEW}")),
+        })?;
         // Its subject is put into every certificate afterwards.
         let mut params = CertificateParams::default();
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        if let Some(id) = &facts.key_id {
+        if let Some(id) = &chain.first.key_id {
             params.key_identifier_method = KeyIdMethod::PreSpecified(id.clone());
         }
         Ok(Self {
-            facts,
+            chain,
             issuer: Issuer::new(params, key),
+            taken_from: None,
             unsaved: Vec::new(),
         })
     }
@@ -145,8 +220,11 @@ impl Authority {
         let Some(certificate) = reader.left_over(CERTIFICATE)? else {
             return Ok(None);
         };
-        let pem = String::from_utf8_lossy(&certificate);
-        let mut authority = Self::paired(reader, &pem, key, now)?;
+        let files = Files {
+            certificate: (reader.path(CERTIFICATE), &certificate),
+            key: (reader.path(KEY), key),
+        };
+        let mut authority = Self::paired(&files, now)?;
         authority.unsaved.push((CERTIFICATE, certificate));
         Ok(Some(authority))
     }
@@ -155,7 +233,9 @@ impl Authority {
 /// Nodes trust only one CA, so all must change at once. The seed remains, and with it the identities of the nodes.
 const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the state folder, build, and flash every \
                      node at once";
-const OWN: &str = "put the certificate and the key of a root CA for servers and clients there, or remove \
-                   both, and the build makes a CA";
+const OWN: &str = "put the certificate and the key of a CA for servers and clients there, with the certificates above it \
+                   up to the root; without both files, the build makes a CA";
+const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state folder, or name another \
+                     folder with --state for a new cluster";
 const RESTORE: &str =
     "restore ca.crt and ca.key from your backup, or name another folder with --state";

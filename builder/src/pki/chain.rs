@@ -1,5 +1,6 @@
 //! The certificates from a CA up to its root: their order and their limits.
 
+use super::certs::Certificate;
 use super::trial;
 use super::x509::{self, Facts};
 use crate::date::date;
@@ -21,13 +22,33 @@ pub(super) enum Fault {
 }
 
 impl Chain {
+    /// Returns the chain of a root CA.
+    pub(super) fn root(first: Facts) -> Self {
+        Self {
+            first,
+            above: Vec::new(),
+        }
+    }
+
+    /// Returns the CA's facts, and all certificates as its PEM.
+    pub(super) fn into_certificate(self) -> Certificate {
+        let pem = self.pem();
+        Certificate {
+            pem,
+            ..self.first.certificate
+        }
+    }
+
     /// Puts certificates into order, beginning with that of the key, and checks each at the time `now`.
     pub(super) fn new(all: Vec<Facts>, public_key: &[u8], now: i64) -> Result<Self, Fault> {
         let chain = Self::ordered(all, public_key).map_err(Fault::Certificate)?;
         for (below, facts) in chain.all().enumerate() {
             let named = |what: &str| match below {
                 0 => what.to_owned(),
-                _ => format!("holds the certificate `{}`, which {what}", facts.subject_text),
+                _ => format!(
+                    "holds the certificate `{}`, which {what}",
+                    facts.subject_text
+                ),
             };
             if let Some(what) = fault(facts, below, now) {
                 return Err(Fault::Certificate(named(&what)));
@@ -43,9 +64,12 @@ impl Chain {
     fn ordered(mut all: Vec<Facts>, public_key: &[u8]) -> Result<Self, String> {
         let own = all.iter().position(|it| it.public_key == public_key);
         let Some(own) = own else {
-            return Err("is not the certificate of the key".to_owned());
+            return Err("has no certificate of the key".to_owned());
         };
         let first = all.remove(own);
+        if !first.is_authority {
+            return Err(NOT_A_CA.to_owned());
+        }
         let mut above: Vec<Facts> = Vec::new();
         loop {
             let last = above.last().unwrap_or(&first);
@@ -87,10 +111,12 @@ impl Chain {
     }
 }
 
+const NOT_A_CA: &str = "may not sign certificates";
+
 /// Returns why a certificate cannot be in a chain with this many CAs below it.
 fn fault(facts: &Facts, below: usize, now: i64) -> Option<String> {
     if !facts.is_authority {
-        return Some("may not sign certificates".to_owned());
+        return Some(NOT_A_CA.to_owned());
     }
     let is_too_long = |most: u32| usize::try_from(most).is_ok_and(|most| below > most);
     if let Some(most) = facts.path_length.filter(|most| is_too_long(*most)) {

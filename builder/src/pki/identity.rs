@@ -35,7 +35,7 @@ impl Found {
     /// Reads everything the cluster needs. Any error is found here, before the first write.
     pub(super) fn read(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let used = was_used(reader, cluster)?;
-        let authority = Authority::read(reader, used, now)?;
+        let authority = Authority::read(reader, cluster.pki.own_ca.as_ref(), used, now)?;
         let signer = authority.as_ref();
         let read = |profile: Profile| {
             let found = leaf::read(reader, &profile, signer, now)?;
@@ -83,13 +83,14 @@ impl Found {
             store.stage(SEED, seed.to_text());
             seed
         });
-        let journal = Journal {
-            is_new: self.authority.is_none(),
-            ..Journal::default()
-        };
+        let is_new = self.authority.as_ref().is_none_or(Authority::is_new);
         let mut authority = match self.authority {
             Some(authority) => authority,
             None => Authority::create(cluster, now)?,
+        };
+        let journal = Journal {
+            is_new: is_new.then(|| authority.origin()),
+            ..Journal::default()
         };
         authority.save(store);
         let mut desk = Desk {
@@ -105,12 +106,10 @@ impl Found {
             let name = node.name.clone();
             members.insert(name, desk.node(node, &seed, disk_id)?);
         }
-        let mut notes = desk
-            .journal
-            .told(&authority, cluster.pki.key, &cluster.name);
+        let mut notes = desk.journal.told(&authority, cluster.pki.key);
         notes.extend(authority.warning(now));
         let token = cluster.token.clone().unwrap_or_else(|| seed.token());
-        let ca = authority.facts.certificate;
+        let ca = authority.chain.into_certificate();
         Ok(Certs {
             fingerprints: seed.fingerprints(),
             time: build_time(&ca, &admin, &members),
@@ -204,21 +203,22 @@ impl Desk<'_> {
 /// The changes for the report.
 #[derive(Default)]
 struct Journal {
-    is_new: bool,
+    /// What the new CA is, if it is new.
+    is_new: Option<String>,
     reissued: bool,
     lines: Vec<String>,
 }
 
 impl Journal {
     /// Describes a new state in one sentence, and a changed one by naming each certificate.
-    fn told(self, authority: &Authority, key: KeyKind, cluster: &str) -> Vec<String> {
-        if self.is_new {
+    fn told(self, authority: &Authority, key: KeyKind) -> Vec<String> {
+        if let Some(origin) = self.is_new {
             return vec![format!(
-                "made the CA `{cluster} etcd CA` and everything below it; back the state folder up"
+                "{origin} everything below it; back the state folder up"
             )];
         }
         let mut lines = self.lines;
-        if self.reissued && authority.facts.key_kind != Some(key) {
+        if self.reissued && authority.chain.first.key_kind != Some(key) {
             lines.push(
                 "the CA keeps its key: `key` in [pki] applies to the certificates below it"
                     .to_owned(),

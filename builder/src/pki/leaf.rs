@@ -132,7 +132,7 @@ impl Profile {
 
     /// Returns when a certificate issued now expires, at the latest with the CA.
     pub(super) fn end(&self, authority: &Authority, now: i64) -> i64 {
-        keys::after_days(now, self.days).min(authority.facts.certificate.not_after)
+        keys::after_days(now, self.days).min(authority.chain.end())
     }
 
     /// Issues a new certificate and key.
@@ -166,10 +166,9 @@ impl Profile {
         let pem = authority.sign(&params, key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
-        let ca = &authority.facts.der;
         let is_host = |name: &&String| !name.starts_with(MEMBERS);
         let hosts: Vec<String> = self.sans.iter().filter(is_host).cloned().collect();
-        trial::verify(&facts.der, ca, self.usage, &hosts, now).map_err(|reason| {
+        trial::verify(&facts.der, &authority.chain, self.usage, &hosts, now).map_err(|reason| {
             let message = format!("no client would accept {}.crt: {reason}", self.file);
             Kind::Usage.error(message, OWN_LIMITS)
         })?;
@@ -221,7 +220,7 @@ pub(super) fn read(
         .transpose();
     let parsed = parsed.map_err(|what| refused(&reader.path(&key), what, REMOVE))?;
     if let (Some(facts), Some(authority)) = (&facts, authority)
-        && !x509::is_signed_by(facts, &authority.facts)
+        && !x509::is_signed_by(facts, &authority.chain.first)
     {
         return Err(refused(
             &reader.path(&crt),

@@ -15,6 +15,7 @@
 mod certs;
 
 mod authority;
+mod chain;
 mod derive;
 mod host_key;
 mod identity;
@@ -92,9 +93,13 @@ pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Cert
     found.complete(&mut store, cluster, now)
 }
 
-/// Reads a certificate from its PEM.
+/// Reads a certificate from its PEM, which may continue with those above it.
 pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
-    Ok(facts(pem)?.certificate)
+    let first = facts(pem)?.into_iter().next().map(|it| it.certificate);
+    Ok(Certificate {
+        pem: pem.to_owned(),
+        ..first.context("reading a certificate")?
+    })
 }
 
 /// Returns the text up to the first private key: the certificates of a file that contains both.
@@ -113,20 +118,26 @@ pub fn end_of_validity(der: &[u8]) -> Option<i64> {
     x509::end_of_validity(der)
 }
 
-/// Returns whether `authority` may sign certificates and issued and signed the certificate `leaf`, both PEM.
+/// Returns whether one of the CAs in `authority` may sign certificates and issued and signed the certificate `leaf`, both PEM.
 pub fn is_signed_by(leaf: &str, authority: &str) -> anyhow::Result<bool> {
-    let (leaf, authority) = (facts(leaf)?, facts(authority)?);
-    Ok(authority.is_authority && x509::is_signed_by(&leaf, &authority))
+    let (leaf, authorities) = (facts(leaf)?, facts(authority)?);
+    let mut signers = authorities.iter().filter(|it| it.is_authority);
+    Ok(signers.any(|signer| {
+        let leaf = leaf.first();
+        leaf.is_some_and(|leaf| x509::is_signed_by(leaf, signer))
+    }))
 }
 
 /// Returns whether the private key belongs to the certificate, both PEM; `false` if the text is not a key.
 pub fn is_key_of(key: &str, certificate: &str) -> anyhow::Result<bool> {
-    let public = facts(certificate)?.public_key;
-    Ok(keys::parse(key.as_bytes()).is_ok_and(|key| key.public_key_raw() == public))
+    let certificates = facts(certificate)?;
+    let public = certificates.first().map(|it| it.public_key.as_slice());
+    let key = keys::parse(key.as_bytes());
+    Ok(key.is_ok_and(|key| public == Some(key.public_key_raw())))
 }
 
-fn facts(pem: &str) -> anyhow::Result<x509::Facts> {
-    x509::read(pem).map_err(|what| {
+fn facts(pem: &str) -> anyhow::Result<Vec<x509::Facts>> {
+    x509::read_all(pem).map_err(|what| {
         let message = format!("the certificate {what}");
         Kind::Verification.error(message, "build the image again")
     })

@@ -65,7 +65,7 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
 }
 
 fn authority(reader: &Reader, now: i64) -> anyhow::Result<Authority> {
-    let found = Authority::read(reader, true, now)?;
+    let found = Authority::read(reader, None, true, now)?;
     found.ok_or_else(|| refused(&reader.path("ca.crt"), "is missing", REMOVE))
 }
 
@@ -98,7 +98,7 @@ impl Desk {
                 "is not the key of the certificate beside it",
             ));
         }
-        if !x509::is_signed_by(&facts, &self.authority.facts) {
+        if !x509::is_signed_by(&facts, &self.authority.chain.first) {
             let what = "was signed by another CA than ca.crt";
             return Err(refused(&self.reader.path(&crt), what, FOREIGN));
         }

@@ -78,6 +78,10 @@ impl Store {
             // If another process has created the lock meanwhile, the directory is a state directory after all.
             && !exists(&path)?
         {
+            if !existed {
+                // Best effort: an empty directory that cannot be removed is harmless.
+                let _ = fs_err::remove_dir(folder);
+            }
             return Err(error);
         }
         let lock = open_lock(&path)?;

@@ -16,8 +16,9 @@ const KNOWN: [(&str, DnType); 6] = [
     ("2.5.4.7", DnType::LocalityName),
     (ORGANIZATION, DnType::OrganizationName),
     ("2.5.4.11", DnType::OrganizationalUnitName),
-    ("2.5.4.3", DnType::CommonName),
+    (COMMON_NAME, DnType::CommonName),
 ];
+pub(super) const COMMON_NAME: &str = "2.5.4.3";
 const COUNTRY: &str = "2.5.4.6";
 const ORGANIZATION: &str = "2.5.4.10";
 

@@ -10,6 +10,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
+use super::chain::Chain;
 use super::x509::Usage;
 use crate::date::date;
 
@@ -27,10 +28,6 @@ pub(super) fn fault(authority: &[u8], now: i64) -> Option<String> {
     });
     if x509.subject().iter().next().is_none() {
         Some("has an empty subject, which no client accepts".to_owned())
-    } else if x509.issuer().as_raw() != x509.subject().as_raw() {
-        Some(
-            "belongs to an intermediate CA, which clients do not trust without its root".to_owned(),
-        )
     } else if begins > now {
         Some(format!("is not valid before {}", date(begins)))
     } else if !serves {
@@ -46,13 +43,18 @@ pub(super) fn fault(authority: &[u8], now: i64) -> Option<String> {
 /// Checks that a client at that time accepts a certificate for its usages and names.
 pub(super) fn verify(
     leaf: &[u8],
-    authority: &[u8],
+    authority: &Chain,
     usage: Usage,
     names: &[String],
     now: i64,
 ) -> Result<(), String> {
-    let (leaf, authority) = (CertificateDer::from(leaf), CertificateDer::from(authority));
-    let anchor = webpki::anchor_from_trusted_cert(&authority).map_err(reason)?;
+    let leaf = CertificateDer::from(leaf);
+    let mut chain: Vec<_> = authority
+        .all()
+        .map(|it| CertificateDer::from(it.der.as_slice()))
+        .collect();
+    let root = chain.pop().ok_or("there is no CA")?;
+    let anchor = webpki::anchor_from_trusted_cert(&root).map_err(reason)?;
     let leaf = EndEntityCert::try_from(&leaf).map_err(reason)?;
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now.unsigned_abs()));
     let purposes = [
@@ -64,7 +66,7 @@ pub(super) fn verify(
         leaf.verify_for_usage(
             ALL_VERIFICATION_ALGS,
             &anchors,
-            &[],
+            &chain,
             now,
             purpose,
             None,

@@ -25,6 +25,12 @@ pub(super) struct Facts {
     pub(super) subject_fields: Fields,
     /// The whole subject, encoded.
     pub(super) subject: Vec<u8>,
+    /// The subject as text for messages.
+    pub(super) subject_text: String,
+    /// The whole issuer, encoded.
+    pub(super) issuer: Vec<u8>,
+    /// How many CAs may be between this CA and a certificate, if that is limited.
+    pub(super) path_length: Option<u32>,
     /// The subject key identifier, if it has one.
     pub(super) key_id: Option<Vec<u8>>,
     /// The public key, in the same form as in the key pair.
@@ -37,6 +43,15 @@ pub(super) struct Facts {
     pub(super) is_authority: bool,
 }
 
+impl Facts {
+    /// Returns the common name, or an empty text.
+    pub(super) fn common_name(&self) -> &str {
+        let mut fields = self.subject_fields.iter();
+        let field = fields.find(|(id, _)| id == subject::COMMON_NAME);
+        field.map_or("", |(_, value)| value)
+    }
+}
+
 /// The extended key usages of a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
@@ -47,22 +62,34 @@ pub(super) struct Usage {
 
 /// Reads a PEM text that holds exactly one certificate.
 pub(super) fn read(pem: &str) -> Result<Facts, &'static str> {
+    let mut all = read_all(pem)?;
+    match (all.pop(), all.is_empty()) {
+        (Some(mut facts), true) => {
+            pem.clone_into(&mut facts.certificate.pem);
+            Ok(facts)
+        }
+        _ => Err("holds more than one certificate"),
+    }
+}
+
+/// Reads a PEM text that holds one or more certificates.
+pub(super) fn read_all(pem: &str) -> Result<Vec<Facts>, &'static str> {
     let blocks: Result<Vec<Pem>, _> = Pem::iter_from_buffer(pem.as_bytes()).collect();
     let blocks = blocks.map_err(|_| "is not a PEM file")?;
-    let [block] = blocks.as_slice() else {
-        return Err(if blocks.is_empty() {
-            "is not a PEM file"
-        } else {
-            "holds more than one certificate"
-        });
-    };
-    let x509 = block
-        .parse_x509()
-        .map_err(|_| "holds no X.509 certificate")?;
-    if block.label != "CERTIFICATE" {
-        return Err("holds no X.509 certificate");
+    if blocks.is_empty() {
+        return Err("is not a PEM file");
     }
-    facts(pem, &block.contents, &x509).ok_or("has extensions that cannot be read")
+    let read = |block: &Pem| {
+        let x509 = block
+            .parse_x509()
+            .map_err(|_| "holds no X.509 certificate")?;
+        if block.label != "CERTIFICATE" {
+            return Err("holds no X.509 certificate");
+        }
+        let pem = to_pem(&block.contents);
+        facts(&pem, &block.contents, &x509).ok_or("has extensions that cannot be read")
+    };
+    blocks.iter().map(read).collect()
 }
 
 /// Returns whether `leaf` names `authority` as its issuer and carries its signature.
@@ -106,6 +133,12 @@ fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
         der: der.to_vec(),
         subject_fields: subject::found(x509.subject()),
         subject: x509.subject().as_raw().to_vec(),
+        subject_text: x509.subject().to_string(),
+        issuer: x509.issuer().as_raw().to_vec(),
+        path_length: x509
+            .basic_constraints()
+            .ok()?
+            .and_then(|extension| extension.value.path_len_constraint),
         key_id: key_id(x509),
         public_key: key.subject_public_key.data.to_vec(),
         key_kind: key.parsed().ok().and_then(|key| key_kind(&key)),

@@ -206,12 +206,27 @@ pub struct Pki {
     pub leaf_days: u32,
     /// Extra DNS names and addresses in every node's certificates.
     pub extra_sans: Vec<String>,
+    /// The CA that a new state directory gets; `None` for one that the build makes.
+    pub own_ca: Option<OwnCa>,
     /// Fields of every subject besides the common name.
     pub subject: Subject,
     /// Common names.
     pub common_names: CommonNames,
     /// Where etcd finds its certificates on a node.
     pub layout: Layout,
+}
+
+/// A CA of the user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnCa {
+    /// The path of its certificate.
+    pub certificate_path: PathBuf,
+    /// Its certificate, and those above it, as PEM.
+    pub certificate: Vec<u8>,
+    /// The path of its key.
+    pub key_path: PathBuf,
+    /// Its key as PEM, or why it cannot be read, which matters only to a new state directory.
+    pub key: Result<Secret, String>,
 }
 
 /// Fields of a subject (RFC 5280).

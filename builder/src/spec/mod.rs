@@ -41,7 +41,8 @@ mod wifi;
 
 pub use cluster::{
     Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
-    Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, Pki, Ssh, Subject, Wifi,
+    Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, OwnCa, Pki, Ssh, Subject,
+    Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
@@ -93,7 +94,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         common_name: document.table("pki.common-name"),
     };
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
-    let pki = pki::read(&tables, &names, &identity.domain, log);
+    let pki = pki::read(&tables, &names, &identity.domain, input, log);
     let appliance = appliance::read(document.table("appliance"), log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let certificates = certificate::read(

@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::cluster::{CommonNames, KeyKind, Pki, Subject};
+use super::cluster::{CommonNames, KeyKind, OwnCa, Pki, Subject};
 use super::complaints::{Complaints, Place};
+use super::input::Input;
 use super::layout::Layout;
 use super::table::Table;
-use super::{common_name, names};
+use super::{common_name, identity, names};
+use crate::secret::Secret;
 
 /// The longest lifetime, one century. A certificate cannot express a year after 9999.
 pub(super) const MOST_DAYS: u32 = 36_500;
@@ -18,8 +20,44 @@ pub(super) struct Tables<'a> {
     pub(super) common_name: &'a Table,
 }
 
+/// Reads the CA of the user, if both settings are there.
+fn own_ca(table: &Table, input: &Input, log: &mut Complaints) -> Option<OwnCa> {
+    let (certificate, key) = (table.optional("ca-certificate"), table.optional("ca-key"));
+    let (certificate, key) = match (certificate, key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (Some(one), None) => {
+            log.add(one.place, "`ca-certificate` also needs `ca-key`");
+            return None;
+        }
+        (None, Some(one)) => {
+            log.add(one.place, "`ca-key` also needs `ca-certificate`");
+            return None;
+        }
+        (None, None) => return None,
+    };
+    let folder = identity::folder_of(input);
+    let certificate_path = folder.join(certificate.value);
+    let key_path = folder.join(key.value);
+    let bytes = (input.read)(&certificate_path)
+        .map_err(|error| format!("reading {}: {error}", certificate_path.display()));
+    Some(OwnCa {
+        certificate: log.check(certificate.place, bytes)?,
+        certificate_path,
+        key: (input.read)(&key_path)
+            .map(Secret::new)
+            .map_err(|error| error.to_string()),
+        key_path,
+    })
+}
+
 /// Reads the tables. `names` are those of the nodes.
-pub(super) fn read(tables: &Tables<'_>, names: &[&str], domain: &str, log: &mut Complaints) -> Pki {
+pub(super) fn read(
+    tables: &Tables<'_>,
+    names: &[&str],
+    domain: &str,
+    input: &Input,
+    log: &mut Complaints,
+) -> Pki {
     let table = tables.pki;
     let ca = table.integer("ca-days").value;
     let mut leaf = table.integer("leaf-days");
@@ -44,6 +82,7 @@ pub(super) fn read(tables: &Tables<'_>, names: &[&str], domain: &str, log: &mut 
             .iter()
             .map(|san| san.value.to_owned())
             .collect(),
+        own_ca: own_ca(table, input, log),
         subject: subject(tables.subject),
         common_names: common_names(tables.common_name, names, domain, log),
         layout: Layout::named(table.text("layout").value).unwrap_or(Layout::Etcd),

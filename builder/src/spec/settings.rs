@@ -121,6 +121,12 @@ sections! {
         "leaf-days": Integer(1..=pki::MOST_DAYS, " days"), Default("1825");
         /// DNS names (also `*.domain`) and addresses added to the certificates of every node.
         "extra-sans": List(&Text(pki::subject_name)), Default("[]");
+        /// The certificate of your own CA as a path relative to this file (PEM). For an intermediate, the certificates above
+        /// it follow, up to the root. The first build copies it into the state directory, which keeps it.
+        "ca-certificate": Text(|_| Ok(())), Optional(r#""ca.pem""#);
+        /// Its private key as a path relative to this file: PEM (PKCS #1, PKCS #8 or SEC 1) without a passphrase. The file is
+        /// not needed after the first build.
+        "ca-key": Text(|_| Ok(())), Optional(r#""ca-key.pem""#);
         /// Where etcd finds its certificates: `etcd` (`/etc/etcd/pki/{ca,server,peer}.crt`), `etcd-pi`
         /// (`/etc/etcd/pki/{ca,etcd,etcd-key}.pem`), `dcs` (`/etc/dcs/cert/<name>.crt`, for the group etcd) or `flat`
         /// (`/etc/etcd/<name>-cert.pem` and `<name>-peer-cert.pem`). `etcd-pi` and `dcs` use one certificate in both

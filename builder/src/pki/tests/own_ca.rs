@@ -4,22 +4,22 @@ use super::*;
 use crate::failure::Failure;
 use judge::says;
 
-const P256: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
-const ROOT: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
+pub(super) const P256: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+pub(super) const ROOT: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
 
 /// A state directory with a CA of openssl. Its time is a day after the CA was made.
-struct OwnCa {
-    scene: Scene,
-    now: i64,
+pub(super) struct OwnCa {
+    pub(super) scene: Scene,
+    pub(super) now: i64,
 }
 
 impl OwnCa {
     /// Makes a root CA with a key of this kind, this subject, and extensions besides [`ROOT`].
-    fn new(key: &[&str], subject: &str, extensions: &str) -> Self {
+    pub(super) fn new(key: &[&str], subject: &str, extensions: &str) -> Self {
         Self::with(key, subject, &format!("{ROOT}{extensions}\n"))
     }
 
-    fn with(key: &[&str], subject: &str, extensions: &str) -> Self {
+    pub(super) fn with(key: &[&str], subject: &str, extensions: &str) -> Self {
         let scene = Scene::new();
         crate::file::make_private_folder(&scene.state).unwrap();
         let (path, certificate) = (scene.path("ca.key"), scene.path("ca.crt"));
@@ -57,13 +57,13 @@ impl OwnCa {
         certificate(&fs::read_to_string(self.scene.path("ca.crt")).unwrap()).unwrap()
     }
 
-    fn open(&self) -> anyhow::Result<Certs> {
+    pub(super) fn open(&self) -> anyhow::Result<Certs> {
         open(&self.scene.state, &cluster(""), self.now)
     }
 
     /// Asserts that openssl accepts every certificate for its purposes, and that a second build keeps all of them.
     #[track_caller]
-    fn serves(&self) {
+    pub(super) fn serves(&self) {
         self.open().unwrap();
         for (file, purposes) in [
             ("nodes/etcd1/server.crt", &["sslserver", "sslclient"][..]),
@@ -92,7 +92,7 @@ impl OwnCa {
 
     /// Asserts that nothing is issued, for this reason after the path of the state directory.
     #[track_caller]
-    fn refuses(&self, reason: &str) {
+    pub(super) fn refuses(&self, reason: &str) {
         let before = self.scene.files();
         let error = self.open().unwrap_err();
         let failure: &Failure = error.downcast_ref().unwrap();
@@ -110,7 +110,7 @@ impl OwnCa {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests spoil files")]
-fn overwrite(path: &Path, bytes: &[u8]) {
+pub(super) fn overwrite(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
@@ -180,59 +180,6 @@ fn extensions_may_not_exclude_its_own_certificates() {
         OwnCa::with(P256, "/CN=my CA", extensions).refuses("/ca.crt may not sign certificates");
     }
     OwnCa::new(P256, "/", "").refuses("/ca.crt has an empty subject, which no client accepts");
-}
-
-#[test]
-fn an_intermediate_alone_is_refused() {
-    let (root, below) = (
-        OwnCa::new(P256, "/CN=root", ""),
-        OwnCa::new(P256, "/CN=below", ""),
-    );
-    let (request, extensions) = (below.scene.path("request"), below.scene.path("extensions"));
-    let [request, key] =
-        [&request, &below.scene.path("ca.key")].map(|path| path.to_str().unwrap().to_owned());
-    says(&[
-        "req",
-        "-new",
-        "-key",
-        &key,
-        "-subj",
-        "/CN=below",
-        "-out",
-        &request,
-    ]);
-    overwrite(&extensions, ROOT.as_bytes());
-    let paths = [
-        root.scene.path("ca.crt"),
-        root.scene.path("ca.key"),
-        extensions.clone(),
-        below.scene.path("ca.crt"),
-    ];
-    let [ca, ca_key, file, out] = paths.map(|path| path.to_str().unwrap().to_owned());
-    says(&[
-        "x509",
-        "-req",
-        "-in",
-        &request,
-        "-CA",
-        &ca,
-        "-CAkey",
-        &ca_key,
-        "-set_serial",
-        "7",
-        "-extfile",
-        &file,
-        "-days",
-        "3000",
-        "-out",
-        &out,
-    ]);
-    for path in [request.into(), extensions] {
-        fs::remove_file::<PathBuf>(path).unwrap();
-    }
-    below.refuses(
-        "/ca.crt belongs to an intermediate CA, which clients do not trust without its root",
-    );
 }
 
 #[test]

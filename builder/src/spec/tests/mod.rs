@@ -76,7 +76,7 @@ node = "etcd2"
 "#;
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if path == Path::new("lab/motd") {
+    if ["lab/motd", "lab/ca.pem"].map(Path::new).contains(&path) {
         return Ok(b"welcome".to_vec());
     }
     Err(io::ErrorKind::NotFound.into())
