@@ -235,6 +235,10 @@ fn what_core_cannot_do_is_refused() {
         &["does not support `[[certificate]]`: its system is a read-only snap"],
     );
     refuses(
+        "[pki]\ntrust-ca = true\n",
+        &["does not support `trust-ca` of [pki]: its system is a read-only snap"],
+    );
+    refuses(
         "[pki]\nlayout = \"dcs\"\n",
         &["does not support `layout` of [pki]: everything of etcd lies in /var/lib/misc/etcd-node"],
     );

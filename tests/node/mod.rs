@@ -12,4 +12,6 @@ mod description;
 mod first_boot;
 #[cfg(unix)]
 mod renewed;
+#[cfg(target_os = "linux")]
+mod trust_store;
 mod ubuntu_server;

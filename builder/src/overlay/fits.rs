@@ -49,6 +49,11 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
             "`[[certificate]]`",
         ),
         (
+            cluster.pki.trust_ca,
+            Setting::TrustCa,
+            "`trust-ca` of [pki]",
+        ),
+        (
             cluster.pki.layout != Layout::Etcd,
             Setting::Layout,
             "`layout` of [pki]",

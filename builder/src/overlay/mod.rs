@@ -14,6 +14,7 @@ mod paths;
 mod render;
 mod source;
 mod tree;
+mod trust;
 mod warnings;
 
 pub use inputs::Inputs;

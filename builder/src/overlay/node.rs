@@ -9,11 +9,11 @@ use super::manifest::{
 };
 use super::render::Renderer;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use super::{certificates, describe, firmware, fits};
+use super::{certificates, describe, firmware, fits, trust};
 use crate::description::Role;
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::{Place, System};
-use crate::pki::NodeIdentity;
+use crate::pki::{self, NodeIdentity};
 use crate::secret::Secret;
 use crate::spec::{ExtraFile, Node};
 
@@ -39,6 +39,9 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
         entries.extend(firmware::entries(name, node.board)?);
     }
     entries.extend(certificates::entries(inputs, node)?);
+    if inputs.cluster.pki.trust_ca {
+        entries.extend(trust::entries(&pki::trusted(&inputs.certs.ca.pem)?));
+    }
     let wanted = |file: &&ExtraFile| file.node.as_ref().is_none_or(|name| *name == node.name);
     for file in inputs.cluster.files.iter().filter(wanted) {
         entries.push(extra_file(file)?);

@@ -170,6 +170,11 @@ pub enum Edit {
         /// `key=value` lines; each replaces the line with its key in `[all]`, except `dtoverlay` and `dtparam`, which accumulate.
         ensure: Vec<String>,
     },
+    /// Appends a text unless the file contains it; creates a missing file.
+    Appended {
+        /// The lines.
+        text: String,
+    },
     /// Replaces the disk id in every `PARTUUID=<old disk id>-`.
     DiskId,
     /// Ensures that an account exists, changing the [`ACCOUNT_FILES`] together.

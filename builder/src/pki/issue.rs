@@ -6,7 +6,7 @@
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 
 /// Returns the certificate with this issuer, encoded, and signed anew by `sign`. `None` if it is not a certificate.
@@ -42,7 +42,7 @@ fn content(element: &[u8]) -> Option<&[u8]> {
 }
 
 /// Returns an element with this content.
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let significant = length.iter().skip_while(|byte| **byte == 0).copied();
     let significant: Vec<u8> = significant.collect();

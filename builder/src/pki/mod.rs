@@ -27,6 +27,7 @@ mod renew;
 mod store;
 mod subject;
 mod trial;
+mod trust_store;
 mod x509;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
 pub use renew::{Leaf, Renewed, renew};
+pub use trust_store::TrustedCertificate;
 
 use crate::failure::Kind;
 use crate::spec::Cluster;
@@ -100,6 +102,15 @@ pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
         pem: pem.to_owned(),
         ..first.context("reading a certificate")?
     })
+}
+
+/// Returns each certificate of a CA's PEM as a directory of trusted certificates holds it.
+pub fn trusted(authority: &str) -> anyhow::Result<Vec<TrustedCertificate>> {
+    let trusted = facts(authority)?;
+    let trusted = trusted.iter().map(TrustedCertificate::new);
+    trusted
+        .collect::<Option<_>>()
+        .context("reading the subject of the CA")
 }
 
 /// Returns the text up to the first private key: the certificates of a file that contains both.

@@ -1,4 +1,4 @@
-//! Edits of the kernel's command line. Pure: text in, text out.
+//! Edits of text files. Pure: text in, text out.
 
 /// Removes the arguments of `remove` (exact, or by prefix if it ends in `*`) and appends those of `add` that are missing.
 /// The firmware reads the first line only; the others are dropped.
@@ -21,12 +21,32 @@ pub(super) fn kernel_arguments(text: &str, remove: &[String], add: &[String]) ->
     arguments.join(" ") + "\n"
 }
 
+/// Appends lines, unless the text contains them.
+pub(super) fn appended(text: &str, added: &str) -> String {
+    if text.contains(added) {
+        return text.to_owned();
+    }
+    let separator = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    format!("{text}{separator}{added}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::kernel_arguments;
+    use super::{appended, kernel_arguments};
 
     fn strings(list: &[&str]) -> Vec<String> {
         list.iter().map(|&s| s.to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_appended_once() {
+        assert_eq!(appended("", "b\n"), "b\n");
+        assert_eq!(appended("a", "b\n"), "a\nb\n");
+        assert_eq!(appended("a\nb\n", "b\n"), "a\nb\n");
     }
 
     #[test]

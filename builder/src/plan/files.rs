@@ -102,6 +102,11 @@ impl<'a> Planner<'a> {
             Change::Needed => needed(entry, &before),
             Change::Absent => self.absent(entry, before),
             Change::Edited(Edit::Account(_)) => Ok(()), // `add_accounts` edits all of them at once.
+            Change::Edited(Edit::Appended { text }) if before == Before::Missing => {
+                let content = Content::Plain(text.clone().into_bytes().into());
+                let attributes = self.attributes(0o644, &Owner::root())?;
+                self.write(entry, before, content, attributes)
+            }
             Change::Edited(edit) => self.edit(entry, before, edit),
         }
     }
@@ -218,6 +223,7 @@ impl<'a> Planner<'a> {
             Edit::KernelArguments { remove, add } => edit::kernel_arguments(text, remove, add),
             Edit::FirmwareSettings { ensure } => with_settings(text, ensure),
             Edit::DiskId => references::with_disk_id(text, self.disk_id.0, self.disk_id.1),
+            Edit::Appended { text: added } => edit::appended(text, added),
             Edit::Account(_) => text.to_owned(),
         }
     }

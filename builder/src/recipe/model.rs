@@ -82,6 +82,8 @@ pub enum Setting {
     Layout,
     /// The table `[[certificate]]`.
     Certificate,
+    /// The key `trust-ca` of `[pki]`.
+    TrustCa,
 }
 
 /// A warning for the owners of certain boards.

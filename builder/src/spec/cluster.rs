@@ -212,6 +212,8 @@ pub struct Pki {
     pub subject: Subject,
     /// Common names.
     pub common_names: CommonNames,
+    /// Whether the system of a node trusts the CA.
+    pub trust_ca: bool,
     /// Where etcd finds its certificates on a node.
     pub layout: Layout,
 }

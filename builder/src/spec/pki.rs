@@ -85,6 +85,7 @@ pub(super) fn read(
         own_ca: own_ca(table, input, log),
         subject: subject(tables.subject),
         common_names: common_names(tables.common_name, names, domain, log),
+        trust_ca: table.switch("trust-ca"),
         layout: Layout::named(table.text("layout").value).unwrap_or(Layout::Etcd),
     }
 }

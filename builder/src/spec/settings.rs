@@ -127,6 +127,8 @@ sections! {
         /// Its private key as a path relative to this file: PEM (PKCS #1, PKCS #8 or SEC 1) without a passphrase. The file is
         /// not needed after the first build.
         "ca-key": Text(|_| Ok(())), Optional(r#""ca-key.pem""#);
+        /// Whether all programs on a node trust the CA: it is added to the system's store of trusted certificates.
+        "trust-ca": Switch, Default("false");
         /// Where etcd finds its certificates: `etcd` (`/etc/etcd/pki/{ca,server,peer}.crt`), `etcd-pi`
         /// (`/etc/etcd/pki/{ca,etcd,etcd-key}.pem`), `dcs` (`/etc/dcs/cert/<name>.crt`, for the group etcd) or `flat`
         /// (`/etc/etcd/<name>-cert.pem` and `<name>-peer-cert.pem`). `etcd-pi` and `dcs` use one certificate in both

@@ -65,6 +65,7 @@ impl OwnCa {
     #[track_caller]
     pub(super) fn serves(&self) {
         self.open().unwrap();
+        self.is_found_by_its_subject();
         for (file, purposes) in [
             ("nodes/etcd1/server.crt", &["sslserver", "sslclient"][..]),
             ("nodes/etcd3/peer.crt", &["sslserver", "sslclient"]),
@@ -88,6 +89,20 @@ impl OwnCa {
         let before = self.scene.files();
         self.open().unwrap();
         assert_eq!(self.scene.changed_since(&before), Vec::<String>::new());
+    }
+
+    /// Asserts that a directory of trusted certificates has the CA where openssl looks for it.
+    fn is_found_by_its_subject(&self) {
+        let path = self.scene.path("ca.crt");
+        let hash = says(&[
+            "x509",
+            "-noout",
+            "-subject_hash",
+            "-in",
+            path.to_str().unwrap(),
+        ]);
+        let trusted = trusted(&fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(trusted[0].subject_hash, hash.trim());
     }
 
     /// Asserts that nothing is issued, for this reason after the path of the state directory.
@@ -120,6 +135,7 @@ fn its_subject_is_copied_byte_for_byte() {
         "/DC=lan/DC=example/OU=one/OU=two/CN=my CA",
         "/O=several/CN=my CA+OU=values+serialNumber=12",
         "/CN=Straße CA",
+        "/O=  Two   Blanks  /OU=\tTab/CN=MIXED Case ÄÖ",
         "/C=DE/ST=B/L=C/O=D/emailAddress=a@b.c/CN=my CA/2.5.4.97=other",
     ] {
         OwnCa::new(P256, subject, "").serves();

@@ -1,0 +1,70 @@
+//! `trust-ca` in `[pki]`: the CA in the trust store of the system, as `update-ca-certificates` would leave it.
+
+use super::tree::{Change, Content, Edit, Entry, Owner};
+use crate::inspect::Place;
+use crate::pki::TrustedCertificate;
+
+/// Where administrators put certificates of their own.
+const OWN: &str = "/usr/local/share/ca-certificates";
+/// The directory that OpenSSL reads, with a link per certificate and a link per subject hash.
+const STORE: &str = "/etc/ssl/certs";
+
+/// Returns the files and links for a CA and the certificates above it.
+pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (at, certificate) in trusted.iter().enumerate() {
+        let name = name(at);
+        let earlier = trusted.iter().take(at);
+        let number = earlier
+            .filter(|other| other.subject_hash == certificate.subject_hash)
+            .count();
+        entries.push(entry(
+            format!("{OWN}/{name}.crt"),
+            Change::File {
+                content: Content::Plain(certificate.pem.as_bytes().to_vec().into()),
+                mode: 0o644,
+                owner: Owner::root(),
+            },
+            "the system trusts the cluster's CA",
+        ));
+        let link = |target: String| Change::Symlink { target };
+        entries.push(entry(
+            format!("{STORE}/{name}.pem"),
+            link(format!("{OWN}/{name}.crt")),
+            "lists it among the trusted certificates",
+        ));
+        entries.push(entry(
+            format!("{STORE}/{}.{number}", certificate.subject_hash),
+            link(format!("{name}.pem")),
+            "finds it by its subject",
+        ));
+    }
+    let mut sorted: Vec<_> = trusted.iter().enumerate().collect();
+    sorted.sort_by_key(|(at, _)| format!("{}.crt", name(*at)));
+    let text: String = sorted.iter().map(|(_, it)| it.pem.as_str()).collect();
+    entries.push(entry(
+        format!("{STORE}/ca-certificates.crt"),
+        Change::Edited(Edit::Appended { text }),
+        "the bundle that curl, Go and others read",
+    ));
+    entries
+}
+
+/// Returns the file name of the CA, or of a certificate above it, without its ending.
+fn name(at: usize) -> String {
+    match at {
+        0 => "etcd-ca".to_owned(),
+        above => format!("etcd-ca-above-{above}"),
+    }
+}
+
+fn entry(path: String, change: Change, why: &str) -> Entry {
+    Entry {
+        place: Place::Root,
+        path,
+        change,
+        role: None,
+        why: why.to_owned(),
+        origin: None,
+    }
+}
