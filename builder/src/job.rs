@@ -16,9 +16,9 @@ use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
-use crate::publication::SigningKey;
+use crate::publication::{self, BaseContents, Published, SigningKey};
 use crate::recipe::{self, Recipe, Source};
-use crate::report::{InputRecord, Sources};
+use crate::report::{Attachment, InputRecord, Manifest, Sources};
 use crate::spec::{self, Cluster, Purpose};
 
 /// The options of a run.
@@ -223,6 +223,30 @@ impl Job {
             raw: formats.contains(&ImageFormat::Img),
             packers,
         })
+    }
+
+    /// Makes the files that accompany published images, and lists them in the manifest.
+    pub(crate) fn attachments(
+        &self,
+        manifest: &mut Manifest,
+        plans: &[Plan],
+        images: &[Staged],
+        base: &Base,
+    ) -> Result<Vec<Attachment>> {
+        let output = &self.work.output;
+        if !output.is_published() && !manifest.is_published() {
+            return Ok(Vec::new());
+        }
+        let published = Published {
+            images,
+            plans,
+            base: BaseContents {
+                distribution: &base.image.layout().os.id,
+                packages: &inspect::packages(&base.image)?,
+            },
+            url: output.publish_url.as_deref(),
+        };
+        publication::attach(manifest, &published)
     }
 
     /// Runs the same work on several nodes in parallel.

@@ -98,15 +98,7 @@ fn build(job: &Job) -> Result<Manifest> {
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, &base, &out)?;
     let mut manifest = report::manifest(&sources, &plans, &images, &out);
-    let is_published = job.work.output.is_published() || manifest.is_published();
-    let attachments = match is_published {
-        true => publication::attach(
-            &mut manifest,
-            &images,
-            job.work.output.publish_url.as_deref(),
-        )?,
-        false => Vec::new(),
-    };
+    let attachments = job.attachments(&mut manifest, &plans, &images, &base)?;
     let sign = |key: SigningKey| key.sign(manifest.sums().as_bytes());
     let signature = signing_key.map(sign).transpose()?;
     state.keep()?;

@@ -46,8 +46,8 @@ fn every_format_holds_the_image_and_repeats_to_the_byte() {
     assert_eq!(totals[2], size.div_ceil(1 << 20).to_string(), "{listed}");
     let sums = scene.at("images");
     tool_in(&sums, "sha256sum", &["-c", "SHA256SUMS"]).done();
-    // Two images in four formats, their block maps, and the list for Imager.
-    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 8 + 2 + 1);
+    // Two images in four formats, their block maps and materials, the list for Imager, and the provenance.
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 8 + 4 + 2);
 
     // Nothing depends on the number of threads, and nothing on the blocks in the cache.
     fs::remove_dir_all(scene.at("home/.cache")).unwrap();
@@ -85,7 +85,7 @@ fn every_command_reads_compressed_images() {
 
     // A format that was not built again stays in the manifest, because it holds the same image.
     scene.build(&["--nodes", "1", "--format", "img.zst"]);
-    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 3 + 2);
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 3 + 4);
     scene.file("other.toml", "[cluster]\ndomain = \"other\"\n");
     let other = scene.build(&[
         "--nodes",
@@ -95,7 +95,7 @@ fn every_command_reads_compressed_images() {
         "--format",
         "img.gz",
     ]);
-    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 1 + 2);
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 1 + 4);
     for format in ["img", "img.xz", "img.zst"] {
         let note = format!(
             "note: images/etcd1.{format} is an older image of node etcd1: delete it, \

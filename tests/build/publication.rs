@@ -178,3 +178,61 @@ fn a_list_without_digests_breaks_the_schema() {
         assert!(found.contains(&fault.to_owned()), "{found:?}");
     }
 }
+
+#[test]
+fn materials_and_provenance_name_every_input_and_no_secret() {
+    let scene = published(&[]);
+    let read = |name: &str| -> Value { serde_json::from_str(&scene.text(name)).unwrap() };
+    let spdx = read("images/etcd1.spdx.json");
+    let raw = digest(&scene.image_path("etcd1"));
+    let ids = |kind: &str, field: &str| {
+        let all = spdx[kind].as_array().unwrap().iter();
+        all.map(|it| it[field].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let packages = ids("packages", "SPDXID");
+    assert_eq!(
+        packages[..3],
+        ["SPDXRef-image", "SPDXRef-base", "SPDXRef-etcd"]
+    );
+    assert_eq!(spdx["packages"][0]["checksums"][0]["checksumValue"], raw);
+    let files = ids("files", "fileName");
+    assert!(
+        files.contains(&"./root/usr/local/bin/etcd".to_owned()),
+        "{files:?}"
+    );
+    assert!(
+        !files.iter().any(|name| name.contains("server.key")),
+        "{files:?}"
+    );
+    // Every part is related to the document, the image or the base.
+    let related = ids("relationships", "relatedSpdxElement");
+    let all = packages
+        .iter()
+        .chain(&ids("files", "SPDXID"))
+        .cloned()
+        .collect::<Vec<_>>();
+    assert!(all.iter().all(|id| related.contains(id)), "{related:?}");
+
+    let provenance = read("images/provenance.json");
+    let manifest = scene.manifest();
+    let definition = &provenance["predicate"]["buildDefinition"];
+    let used = &definition["resolvedDependencies"];
+    assert_eq!(
+        used[0]["digest"]["sha256"],
+        manifest["nodes"][0]["base"]["sha256"]
+    );
+    assert_eq!(
+        used[1]["digest"]["sha256"],
+        manifest["nodes"][0]["etcd"]["sha256"]
+    );
+    assert_eq!(provenance["subject"][0]["digest"]["sha256"], raw);
+    let home = scene.at("");
+    for name in ["images/provenance.json", "images/etcd1.spdx.json"] {
+        assert!(!scene.text(name).contains(home.to_str().unwrap()), "{name}");
+        assert!(
+            !scene.text(name).contains(env!("CARGO_MANIFEST_DIR")),
+            "{name}"
+        );
+    }
+}

@@ -4,44 +4,81 @@
 //! |---|---|
 //! | `NAME.bmap` | the used ranges of an image with their digests, for bmaptool |
 //! | `etcd-image.rpi-imager-manifest` | the list of images that Raspberry Pi Imager opens |
+//! | `NAME.spdx.json` | the bill of materials of an image |
+//! | `provenance.json` | what the images were made from, and by which version |
 //! | `SHA256SUMS.sig` | an SSH signature of the digests of all of these files |
 
 mod agent;
 mod allowed_signers;
 mod block_map;
 mod imager;
+mod provenance;
 mod signature;
 mod signing_key;
+mod spdx;
 
 use anyhow::Result;
 
 use crate::apply::Staged;
-use crate::report::{Attachment, Manifest};
+use crate::plan::Plan;
+use crate::report::{Attachment, InputRecord, Manifest};
 
 pub(crate) use signature::check;
 pub(crate) use signing_key::SigningKey;
+pub(crate) use spdx::BaseContents;
 
-/// Makes the files that accompany the images, and lists them in the manifest. `url` is the address of the directory of the
-/// images.
+/// What a build knows of the images that it publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Published<'a> {
+    /// The images.
+    pub images: &'a [Staged],
+    /// Their plans, in the same order.
+    pub plans: &'a [Plan],
+    /// The base of all of them.
+    pub base: BaseContents<'a>,
+    /// The address of the directory of the images.
+    pub url: Option<&'a str>,
+}
+
+/// Makes the files that accompany the images, and lists them in the manifest.
 pub(crate) fn attach(
     manifest: &mut Manifest,
-    images: &[Staged],
-    url: Option<&str>,
+    published: &Published<'_>,
 ) -> Result<Vec<Attachment>> {
     let mut attachments = Vec::new();
-    for image in images.iter().filter(|image| !image.map.is_empty()) {
-        let map = Attachment {
+    let images = published.images.iter().zip(published.plans);
+    for (image, plan) in images.filter(|(image, _)| !image.map.is_empty()) {
+        let mut own = vec![Attachment {
             name: block_map::file_name(&image.node),
             bytes: block_map::xml(image.size, &image.map).into_bytes(),
-        };
-        manifest.attach_to(&image.node, &map);
-        attachments.push(map);
+        }];
+        if let Some(node) = manifest.nodes.iter().find(|node| node.name == image.node) {
+            own.push(Attachment {
+                name: spdx::file_name(&image.node),
+                bytes: spdx::document(node, plan, published.base)?,
+            });
+        }
+        for attachment in &own {
+            manifest.attach_to(&image.node, attachment);
+        }
+        attachments.extend(own);
     }
-    let list = Attachment {
-        name: imager::FILE_NAME.to_owned(),
-        bytes: imager::list(manifest, url)?,
-    };
-    manifest.attach(&list);
-    attachments.push(list);
+    let common = [
+        (imager::FILE_NAME, imager::list(manifest, published.url)?),
+        (provenance::FILE_NAME, provenance::statement(manifest)?),
+    ];
+    for (name, bytes) in common {
+        let name = name.to_owned();
+        let attachment = Attachment { name, bytes };
+        manifest.attach(&attachment);
+        attachments.push(attachment);
+    }
     Ok(attachments)
+}
+
+/// Returns the address that an input came from; `None` for a path on the machine that built the images, which is not
+/// published.
+fn address_of(input: &InputRecord) -> Option<&str> {
+    let is_address = input.source.starts_with("https://") || input.source.starts_with("http://");
+    is_address.then_some(input.source.as_str())
 }

@@ -1,0 +1,60 @@
+//! How the images were made: an in-toto statement with SLSA provenance, version 1.
+//!
+//! Format: <https://slsa.dev/spec/v1.0/provenance>. It names no machine, no path and no secret.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::report::{InputRecord, Manifest};
+
+/// The name of the file.
+pub(super) const FILE_NAME: &str = "provenance.json";
+
+/// Returns the statement about all files of all images.
+pub(super) fn statement(manifest: &Manifest) -> Result<Vec<u8>> {
+    let nodes = || manifest.nodes.iter();
+    let outputs = nodes().flat_map(|node| &node.outputs);
+    let subject = outputs.map(|it| json!({ "name": it.name, "digest": { "sha256": it.sha256 } }));
+    let inputs = nodes().flat_map(|node| [("base", &node.base), ("etcd", &node.etcd)]);
+    // Nodes of one build have the same inputs.
+    let inputs: BTreeMap<_, _> = inputs.map(|(role, it)| ((role, &it.sha256), it)).collect();
+    let dependencies = inputs.iter().map(|((role, _), it)| dependency(role, it));
+    let names = nodes().map(|node| node.name.as_str());
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subject.collect::<Vec<_>>(),
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": "urn:etcd-image:build:v1",
+                "externalParameters": {
+                    "cluster": manifest.cluster,
+                    "nodes": names.collect::<Vec<_>>(),
+                },
+                "resolvedDependencies": dependencies.collect::<Vec<_>>(),
+            },
+            "runDetails": {
+                "builder": {
+                    "id": "urn:etcd-image",
+                    "version": { "etcd-image": manifest.version },
+                },
+            },
+        },
+    });
+    let mut bytes = serde_json::to_vec_pretty(&statement).context("writing the provenance")?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn dependency(role: &str, input: &InputRecord) -> Value {
+    let mut dependency = json!({
+        "name": format!("{role}: {}", input.name),
+        "digest": { "sha256": input.sha256 },
+    });
+    if let Some(address) = super::address_of(input) {
+        dependency["uri"] = json!(address);
+    }
+    dependency
+}
