@@ -2,6 +2,7 @@
 
 mod attachment;
 mod client;
+mod comparison;
 mod credentials;
 mod expiry;
 mod file_record;
