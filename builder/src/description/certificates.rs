@@ -1,18 +1,6 @@
 //! The certificates of a node: etcd's own, and those that `[[certificate]]` puts elsewhere.
 
-use serde::{Deserialize, Serialize};
-
-use super::format::{DescribedFile, NodeDescription, Role};
-
-/// What a `[[certificate]]` asked for, beside the file of the certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IssuedFile {
-    /// Its `role`.
-    pub role: String,
-    /// Path of the private key, which may be in the same file; `None` if the node has only the certificate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-}
+use super::format::{DescribedFile, IssuedFile, NodeDescription, Role};
 
 /// A certificate of a node with its private key.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,6 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::certificates::IssuedFile;
-
 use crate::failure::Kind;
 use crate::inspect::Place;
 
@@ -128,6 +126,16 @@ pub struct DescribedFile {
     /// The `[[certificate]]` that asked for this certificate, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<IssuedFile>,
+}
+
+/// What a `[[certificate]]` asked for, beside the file of the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedFile {
+    /// Its `role`.
+    pub role: String,
+    /// Path of the private key, which may be in the same file; `None` if the node has only the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The role of a file.

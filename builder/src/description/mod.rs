@@ -9,10 +9,10 @@ mod format;
 mod read;
 
 pub(crate) use certificates::CertificateOfNode;
-pub use certificates::IssuedFile;
 pub use cluster::{CLUSTER, ClusterDescription, DescribedMember};
 pub(crate) use format::without_control_characters;
 pub use format::{
-    BaseFacts, DescribedFile, EtcdFacts, Login, Member, NetworkFacts, NodeDescription, Role,
+    BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription,
+    Role,
 };
 pub use read::{location, read, required};

@@ -3,8 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use super::inputs::Inputs;
-use super::node::parse_owner;
-use super::tree::{Change, Content, Entry};
+use super::tree::{Change, Content, Entry, Owner};
 use crate::inspect::Place;
 use crate::pki::KeyPair;
 use crate::secret::Secret;
@@ -71,7 +70,7 @@ fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Res
         change: Change::File {
             content,
             mode,
-            owner: parse_owner(&file.owner)?,
+            owner: Owner::parse(&file.owner)?,
         },
         role: None,
         why: what,

@@ -276,7 +276,7 @@ impl Overlay<'_> {
     fn owner(&self, text: Option<&str>) -> Result<Owner> {
         match text {
             None => Ok(Owner::root()),
-            Some(text) => parse_owner(&self.renderer.text(text)?),
+            Some(text) => Owner::parse(&self.renderer.text(text)?),
         }
     }
 
@@ -324,7 +324,7 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
         change: Change::File {
             content,
             mode: file.mode,
-            owner: parse_owner(&file.owner)?,
+            owner: Owner::parse(&file.owner)?,
         },
         role: None,
         why: "your own file".to_owned(),
@@ -338,14 +338,4 @@ fn parse_mode(text: &str) -> Result<u16> {
         bail!("mode `{text}` is larger than 7777");
     }
     Ok(mode)
-}
-
-pub(super) fn parse_owner(text: &str) -> Result<Owner> {
-    let (user, group) = text
-        .split_once(':')
-        .with_context(|| format!("reading owner `{text}` as user:group"))?;
-    Ok(Owner {
-        user: user.to_owned(),
-        group: group.to_owned(),
-    })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::Context as _;
+
 use crate::blob::Blob;
 use crate::description::Role;
 use crate::hex;
@@ -146,6 +148,17 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// Reads `user:group`.
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
+        let (user, group) = text
+            .split_once(':')
+            .with_context(|| format!("reading owner `{text}` as user:group"))?;
+        Ok(Self {
+            user: user.to_owned(),
+            group: group.to_owned(),
+        })
+    }
+
     /// Returns `root:root`.
     pub fn root() -> Self {
         Self {

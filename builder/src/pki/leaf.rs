@@ -168,7 +168,8 @@ impl Profile {
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
         let is_host = |name: &&String| !name.starts_with(MEMBERS);
         let hosts: Vec<String> = self.sans.iter().filter(is_host).cloned().collect();
-        trial::verify(&facts.der, &authority.chain, self.usage, &hosts, now).map_err(|reason| {
+        let chain: Vec<&[u8]> = authority.chain.all().map(|it| it.der.as_slice()).collect();
+        trial::verify(&facts.der, &chain, self.usage, &hosts, now).map_err(|reason| {
             let message = format!("no client would accept {}.crt: {reason}", self.file);
             Kind::Usage.error(message, OWN_LIMITS)
         })?;

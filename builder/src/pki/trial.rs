@@ -10,7 +10,6 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
-use super::chain::Chain;
 use super::x509::Usage;
 use crate::date::date;
 
@@ -43,15 +42,15 @@ pub(super) fn fault(authority: &[u8], now: i64) -> Option<String> {
 /// Checks that a client at that time accepts a certificate for its usages and names.
 pub(super) fn verify(
     leaf: &[u8],
-    authority: &Chain,
+    authority: &[&[u8]],
     usage: Usage,
     names: &[String],
     now: i64,
 ) -> Result<(), String> {
     let leaf = CertificateDer::from(leaf);
     let mut chain: Vec<_> = authority
-        .all()
-        .map(|it| CertificateDer::from(it.der.as_slice()))
+        .iter()
+        .map(|it| CertificateDer::from(*it))
         .collect();
     let root = chain.pop().ok_or("there is no CA")?;
     let anchor = webpki::anchor_from_trusted_cert(&root).map_err(reason)?;

@@ -1,9 +1,9 @@
 //! `[[certificate]]`: certificates of the cluster at paths of the user's choice.
 
-use super::cluster::{CertificateFile, CertificateRole};
 use super::common_name;
 use super::complaints::Complaints;
 use super::files;
+use super::issuing::{CertificateFile, CertificateRole};
 use super::nodes::Written as Node;
 use super::table::Table;
 

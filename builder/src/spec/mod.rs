@@ -32,6 +32,7 @@ mod etcd;
 mod files;
 mod hosts;
 mod identity;
+mod issuing;
 mod layout;
 mod network;
 mod nodes;
@@ -40,12 +41,12 @@ mod ssh;
 mod wifi;
 
 pub use cluster::{
-    Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
-    Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, OwnCa, Pki, Ssh, Subject,
-    Wifi,
+    Appliance, Base, Board, Cluster, DATA_START, Data, Etcd, EtcdSource, ExtraFile, HostsLine,
+    Network, Node, Ssh, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
+pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificatePaths, Layout};
 pub use reference::schema;
 pub use template::{init, template};

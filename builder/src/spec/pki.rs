@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::cluster::{CommonNames, KeyKind, OwnCa, Pki, Subject};
 use super::complaints::{Complaints, Place};
 use super::input::Input;
+use super::issuing::{CommonNames, KeyKind, OwnCa, Pki, Subject};
 use super::layout::Layout;
 use super::table::Table;
 use super::{common_name, identity, names};
