@@ -81,6 +81,7 @@ fn only_etcd_and_root_may_read_the_keys() {
         ("/bin", 0o755),
         ("/bin/etcd", 0o755),
         ("/bin/etcdctl", 0o755),
+        ("/lib/etcdctl", 0o755),
         ("/lib/join", 0o755),
         ("/lib/decide", 0o644),
         ("/lib/answer", 0o644),

@@ -9,6 +9,8 @@ mod data;
 #[cfg(unix)]
 mod decide;
 mod description;
+#[cfg(unix)]
+mod etcdctl;
 mod first_boot;
 #[cfg(unix)]
 mod renewed;

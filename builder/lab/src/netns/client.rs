@@ -45,7 +45,7 @@ impl Client {
     /// Opens the directory of an image set.
     pub(super) fn open(set: &Path) -> Result<Self> {
         let folder = set.join("client");
-        let etcdctl = set.join("etcd1/usr/local/bin/etcdctl");
+        let etcdctl = set.join("etcd1/usr/local/lib/etcd-node/etcdctl");
         let http = match set.ends_with("old") {
             true => None,
             false => Some(gateway(&folder)?),

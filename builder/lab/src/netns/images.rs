@@ -213,9 +213,11 @@ fn extract(image: &Path, out: &Path, etcd: &Path) -> Result<()> {
     }
     for entry in fs_err::read_dir(etcd)? {
         let program = entry?.path();
-        let place = out
-            .join("usr/local/bin")
-            .join(program.file_name().unwrap_or_default());
+        let name = program.file_name().unwrap_or_default();
+        let place = match name == "etcdctl" {
+            true => out.join("usr/local/lib/etcd-node").join(name),
+            false => out.join("usr/local/bin").join(name),
+        };
         let _ = std::fs::remove_file(&place);
         fs_err::hard_link(&program, place)?;
     }

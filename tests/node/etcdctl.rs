@@ -1,0 +1,121 @@
+//! Checks how a user of a node calls etcdctl: the node's settings apply, and flags replace them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::members::program;
+use crate::support::rendered::rendered;
+use crate::support::tool::{Said, tool};
+
+const WRAPPER: &str = "/usr/local/bin/etcdctl";
+const SETTINGS: &str = "/etc/profile.d/etcdctl.sh";
+const PROGRAM: &str = "/usr/local/lib/etcd-node/etcdctl";
+
+/// A program in etcdctl's place that prints its settings and its arguments.
+const PRINTER: &str = "#!/bin/sh\nenv | grep ^ETCDCTL_ | sort\nprintf '<%s>' \"$@\"\n";
+
+/// A directory with the files that a call of etcdctl reads.
+struct Shell(TempDir);
+
+impl Shell {
+    /// Creates a node whose etcdctl is the given program.
+    fn of(program: &Path) -> Self {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let settings = folder.path().join("settings");
+        fs::write(&settings, rendered("", SETTINGS)).unwrap();
+        let wrapper = rendered("", WRAPPER)
+            .replace(SETTINGS, settings.to_str().unwrap())
+            .replace(PROGRAM, program.to_str().unwrap());
+        executable(&folder.path().join("etcdctl"), &wrapper);
+        Self(folder)
+    }
+
+    fn printing() -> (Self, TempDir) {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let path = folder.path().join("printer");
+        executable(&path, PRINTER);
+        (Self::of(&path), folder)
+    }
+
+    /// Runs a line in a login shell, to which `ETCDCTL_*` of this machine are unknown.
+    fn run(&self, line: &str) -> Said {
+        let folder = self.0.path().display();
+        let line = format!("PATH={folder}:$PATH; . {folder}/settings; {line}");
+        tool("env", &["-i", "PATH=/usr/bin:/bin", "dash", "-c", &line])
+    }
+}
+
+fn executable(path: &PathBuf, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn the_settings_of_the_node_apply() {
+    let (shell, _printer) = Shell::printing();
+    let wanted = "ETCDCTL_API=3
+ETCDCTL_CACERT=/etc/etcd/pki/ca.crt
+ETCDCTL_CERT=/etc/etcd/pki/server.crt
+ETCDCTL_ENDPOINTS=https://192.168.0.50:2379
+ETCDCTL_KEY=/etc/etcd/pki/server.key
+<member><list>";
+    assert_eq!(shell.run("etcdctl member list").done().text(), wanted);
+    // Without a login shell, too.
+    let unset = "unset ETCDCTL_API ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_ENDPOINTS ETCDCTL_KEY; ";
+    let said = shell.run(&format!("{unset}etcdctl member list")).done();
+    assert_eq!(said.text(), wanted);
+}
+
+#[test]
+fn flags_and_variables_of_the_caller_replace_settings() {
+    let (shell, _printer) = Shell::printing();
+    let kept = |line: &str| -> Vec<String> {
+        let text = shell.run(line).done().text();
+        let names = text.lines().filter_map(|line| line.split_once('='));
+        let names = names.filter_map(|(name, _)| name.strip_prefix("ETCDCTL_"));
+        names.map(str::to_owned).collect()
+    };
+    let all = ["API", "CACERT", "CERT", "ENDPOINTS", "KEY"];
+    for (line, left) in [
+        (
+            "etcdctl --endpoints=https://a:1 get k",
+            &["API", "CACERT", "CERT", "KEY"][..],
+        ),
+        (
+            "etcdctl get --endpoints a:1,b:1 --cert c --key=k k",
+            &["API", "CACERT"],
+        ),
+        ("ETCDCTL_WRITE_OUT=json etcdctl -w table get k", &all),
+        (
+            "ETCDCTL_WRITE_OUT=json etcdctl --write-out=table get k",
+            &all,
+        ),
+        ("etcdctl put -- --key --cert", &all),
+        ("etcdctl put k '--no flag; touch x'", &all),
+    ] {
+        assert_eq!(kept(line), left, "{line}");
+    }
+    let said = shell.run("ETCDCTL_ENDPOINTS=https://own:1 etcdctl get 'two words'");
+    let text = said.done().text();
+    assert!(
+        text.contains("\nETCDCTL_ENDPOINTS=https://own:1\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("\n<get><two words>"), "{text}");
+}
+
+#[test]
+fn etcdctl_itself_accepts_flags_beside_the_settings() {
+    let real = program("etcdctl");
+    let line = "--endpoints=https://127.0.0.1:1 --command-timeout=1s member list";
+    let shell = Shell::of(&real);
+    let refusal = "conflicting environment variable is shadowed by corresponding command-line flag";
+    let said = shell.run(&format!("{} {line}", real.display()));
+    assert!(said.words().contains(refusal), "{}", said.words());
+    let said = shell.run(&format!("etcdctl {line}"));
+    let missing = "Error: open /etc/etcd/pki/server.crt: no such file or directory";
+    assert_eq!(said.words().trim(), missing);
+}
