@@ -42,6 +42,7 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
             SNAP[1],
             "sync ",
             &format!("chown etcd:etcd {keys} /{HOME}/data"),
+            &format!("chown pi /{HOME}/client/client.key"),
             "sync ",
             "sync ",
             "sync ",
@@ -66,7 +67,12 @@ fn the_first_boot_installs_starts_and_takes_the_keys_off_the_fat() {
         hosts.contains("192.168.0.52 etcd3.local etcd3\n"),
         "{hosts}"
     );
-    for key in ["pki/server.key", "pki/peer.key", "ssh/ssh_host_ed25519_key"] {
+    for key in [
+        "client/client.key",
+        "pki/server.key",
+        "pki/peer.key",
+        "ssh/ssh_host_ed25519_key",
+    ] {
         assert!(!node.source.join(key).exists(), "{key}");
     }
     assert!(!files.contains_key(UNIT));
@@ -91,6 +97,9 @@ fn only_etcd_and_root_may_read_the_keys() {
         ("/pki/ca.crt", 0o644),
         ("/pki/server.key", 0o600),
         ("/pki/peer.key", 0o600),
+        ("/client", 0o755),
+        ("/client/ca.crt", 0o644),
+        ("/client/client.key", 0o600),
         ("/ssh", 0o700),
         ("/data", 0o700),
     ] {

@@ -9,7 +9,7 @@ use crate::support::tool::tool;
 
 /// Returns every path of a certificate or key that the file names.
 fn named(text: &str) -> BTreeSet<String> {
-    let words = text.split(|c: char| c.is_whitespace() || "='\"".contains(c));
+    let words = text.split(|c: char| c.is_whitespace() || "={}'\"".contains(c));
     let is_path = |word: &&str| {
         let ends = [".crt", ".key", ".pem"];
         word.starts_with('/') && ends.iter().any(|end| word.ends_with(end))
@@ -21,7 +21,7 @@ fn named(text: &str) -> BTreeSet<String> {
 /// settings of etcdctl name only paths that exist, and `verify` accepts the image.
 fn with_layout(layout: &str) -> (Scene, Node, Vec<String>) {
     let configuration = format!(
-        "[pki]\nlayout = \"{layout}\"\n[[node]]\nname = \"dcs-00\"\naddress = \"192.168.0.10\"\n"
+        "[ssh]\netcdctl = \"none\"\n[pki]\nlayout = \"{layout}\"\n[[node]]\nname = \"dcs-00\"\naddress = \"192.168.0.10\"\n"
     );
     let scene = Scene::built("raspios-trixie", &configuration, &[]);
     let node = Node::open(&scene.image_path("dcs-00"));
@@ -60,8 +60,8 @@ fn with_layout(layout: &str) -> (Scene, Node, Vec<String>) {
 
 fn ca_of(node: &Node) -> String {
     let settings = node.text("/etc/profile.d/etcdctl.sh");
-    let (_, rest) = settings.split_once("ETCDCTL_CACERT=").unwrap();
-    rest.lines().next().unwrap().to_owned()
+    let (_, rest) = settings.split_once("ETCDCTL_CACERT:=").unwrap();
+    rest.split('}').next().unwrap().to_owned()
 }
 
 #[test]

@@ -30,6 +30,8 @@ fn every_file_has_its_mode_and_owner() {
         /etc/etcd/pki/peer.crt: file 0644 root:root
         /etc/etcd/pki/server.key: file 0600 etcd:etcd
         /etc/etcd/pki/peer.key: file 0600 etcd:etcd
+        /etc/etcd/client/client.crt: file 0644 root:root
+        /etc/etcd/client/client.key: file 0600 pi:pi
         /var/lib/etcd: folder 0700 etcd:etcd
         /etc/systemd/system/etcd.service: file 0644 root:root
         /etc/profile.d/etcdctl.sh: file 0644 root:root

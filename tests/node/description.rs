@@ -116,6 +116,7 @@ fn it_holds_the_digest_of_every_public_file_and_of_no_secret() {
             "/etc/ssh/ssh_host_ed25519_key",
             "/etc/etcd/pki/server.key",
             "/etc/etcd/pki/peer.key",
+            "/etc/etcd/client/client.key",
         ]
     );
 }
@@ -139,7 +140,7 @@ fn inspect_shows_the_node_of_every_kind_of_base() {
         );
         assert_eq!(
             inspection["certificates"].as_array().unwrap().len(),
-            3,
+            4,
             "{base}"
         );
         let described = inspection["description"]["files"].as_array().unwrap().len();

@@ -57,10 +57,10 @@ fn executable(path: &PathBuf, text: &str) {
 fn the_settings_of_the_node_apply() {
     let (shell, _printer) = Shell::printing();
     let wanted = "ETCDCTL_API=3
-ETCDCTL_CACERT=/etc/etcd/pki/ca.crt
-ETCDCTL_CERT=/etc/etcd/pki/server.crt
+ETCDCTL_CACERT=/etc/etcd/client/ca.crt
+ETCDCTL_CERT=/etc/etcd/client/client.crt
 ETCDCTL_ENDPOINTS=https://192.168.0.50:2379
-ETCDCTL_KEY=/etc/etcd/pki/server.key
+ETCDCTL_KEY=/etc/etcd/client/client.key
 <member><list>";
     assert_eq!(shell.run("etcdctl member list").done().text(), wanted);
     // Without a login shell, too.
@@ -116,6 +116,6 @@ fn etcdctl_itself_accepts_flags_beside_the_settings() {
     let said = shell.run(&format!("{} {line}", real.display()));
     assert!(said.words().contains(refusal), "{}", said.words());
     let said = shell.run(&format!("etcdctl {line}"));
-    let missing = "Error: open /etc/etcd/pki/server.crt: no such file or directory";
+    let missing = "Error: open /etc/etcd/client/client.crt: no such file or directory";
     assert_eq!(said.words().trim(), missing);
 }

@@ -5,7 +5,7 @@ use super::format::{DescribedFile, IssuedFile, NodeDescription, Role};
 /// A certificate of a node with its private key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CertificateOfNode<'a> {
-    /// `ca`, `server`, `peer` or `node`, or the path of one that a `[[certificate]]` asked for.
+    /// `ca`, `server`, `peer`, `node` or `client`, or the path of one that a `[[certificate]]` asked for.
     pub(crate) name: &'a str,
     /// The certificate; `None` if the description lacks it.
     pub(crate) certificate: Option<&'a DescribedFile>,
@@ -35,6 +35,13 @@ impl NodeDescription {
                 Some(Role::ServerKey),
             ));
             all.push(own("peer", Role::PeerCertificate, Some(Role::PeerKey)));
+        }
+        if with(Role::ClientCertificate).is_some() {
+            all.push(own(
+                "client",
+                Role::ClientCertificate,
+                Some(Role::ClientKey),
+            ));
         }
         let issued = self.files.iter().filter_map(|file| self.issued(file));
         all.extend(issued);

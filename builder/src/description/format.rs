@@ -156,6 +156,10 @@ pub enum Role {
     NodeCertificate,
     /// Private key of the certificate for both.
     NodeKey,
+    /// Certificate of the login user for etcdctl.
+    ClientCertificate,
+    /// Private key of the login user's certificate.
+    ClientKey,
     /// SSH host key.
     HostKey,
     /// etcd's configuration.

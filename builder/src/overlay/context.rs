@@ -47,6 +47,8 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             "user": ssh.user,
             "authorized_keys": ssh.authorized_keys,
             "trusted_user_ca": ssh.trusted_user_ca,
+            // Whether the user has a client certificate.
+            "etcdctl": ssh.etcdctl,
         },
         "etcd": etcd(inputs)?,
         "paths": Paths::of(inputs.system, cluster.pki.layout, &node.name),

@@ -286,6 +286,11 @@ impl Overlay<'_> {
         let secret = |secret: &Secret| Content::Secret(secret.clone());
         let (etcd, identity) = (self.inputs.etcd, self.identity);
         let (server, peer) = (&identity.server, &identity.peer);
+        let client = || {
+            let user = self.inputs.cluster.ssh.etcdctl_user();
+            let client = user.and_then(|user| identity.clients.get(user));
+            client.context("the login user has no certificate")
+        };
         let single = self.inputs.cluster.pki.layout.has_one_certificate();
         let (role, content) = match name {
             "etcd" => return Ok((None, Content::Plain(etcd.etcd.clone()))),
@@ -301,6 +306,9 @@ impl Overlay<'_> {
             "server.key" => (Role::ServerKey, secret(&server.key)),
             "peer.crt" => (Role::PeerCertificate, plain(&peer.certificate.pem)),
             "peer.key" => (Role::PeerKey, secret(&peer.key)),
+            "client-ca.crt" => return Ok((None, plain(&self.inputs.certs.ca.pem))),
+            "client.crt" => (Role::ClientCertificate, plain(&client()?.certificate.pem)),
+            "client.key" => (Role::ClientKey, secret(&client()?.key)),
             "ssh_host_key" => (Role::HostKey, secret(&identity.ssh_host_key)),
             "ssh_host_key.pub" => {
                 let public = plain(&format!("{}\n", identity.ssh_host_public));

@@ -16,6 +16,8 @@ pub(super) struct Paths {
     config: &'static str,
     #[serde(flatten)]
     certificates: Certificates,
+    /// Directory of the login user's certificate.
+    client: &'static str,
     /// Directory of the data.
     data: &'static str,
     /// Settings of etcdctl.
@@ -92,6 +94,7 @@ impl Paths {
             lib: "/usr/local/lib/etcd-node",
             config: "/etc/etcd/etcd.conf.yml",
             certificates: Certificates::of(certificates),
+            client: "/etc/etcd/client",
             data: "/var/lib/etcd",
             environment: "/etc/profile.d/etcdctl.sh",
             core: None,
@@ -106,6 +109,7 @@ impl Paths {
             certificates: Certificates::of(&CertificatePaths::separate(
                 "/var/lib/misc/etcd-node/pki",
             )),
+            client: "/var/lib/misc/etcd-node/client",
             data: "/var/lib/misc/etcd-node/data",
             environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
             core: Some(Core {

@@ -7,6 +7,7 @@
 //!   seed                           the source of machine ids, disk ids and the token
 //!   nodes/<name>/server.{crt,key}  for clients
 //!   nodes/<name>/peer.{crt,key}    between members
+//!   nodes/<name>/client.*          for clients on the node, by their common name
 //!   nodes/<name>/ssh_host_ed25519_key(.pub)
 //!   cluster.json  known_hosts      what commands for the running cluster need to find and trust it
 //!   etcd-pins.toml                 digests of etcd releases, as `fetch` learned them

@@ -10,9 +10,9 @@ use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
 use crate::fetch::EtcdBinaries;
 use crate::image_format::ImageFormat;
-use crate::pki::{Certificate, Certs, NodeIdentity};
+use crate::pki::{Certificate, Certs, KeyPair, NodeIdentity};
 use crate::plan::Plan;
-use crate::spec::{Board, Cluster, Layout, Node};
+use crate::spec::{Board, Cluster, Node};
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
@@ -289,22 +289,23 @@ impl NodeRecord {
                 false => String::new(),
             },
             ssh_host_key: identity.ssh_host_public.clone(),
-            certificates: of_etcd(identity, sources.cluster.pki.layout),
+            certificates: certificates(identity, sources.cluster),
             files: plan.steps.iter().map(FileRecord::new).collect(),
         })
     }
 }
 
-/// Returns the certificates that etcd uses on a node.
-fn of_etcd(identity: &NodeIdentity, layout: Layout) -> Vec<CertificateRecord> {
-    let server = &identity.server.certificate;
-    if layout.has_one_certificate() {
-        return vec![CertificateRecord::new("node", server)];
-    }
-    vec![
-        CertificateRecord::new("server", server),
-        CertificateRecord::new("peer", &identity.peer.certificate),
-    ]
+/// Returns the certificates that etcd and the login user have on a node.
+fn certificates(identity: &NodeIdentity, cluster: &Cluster) -> Vec<CertificateRecord> {
+    let mut pairs = match cluster.pki.layout.has_one_certificate() {
+        true => vec![("node", &identity.server)],
+        false => vec![("server", &identity.server), ("peer", &identity.peer)],
+    };
+    let client = cluster.ssh.etcdctl_user();
+    let client = client.and_then(|user| identity.clients.get(user));
+    pairs.extend(client.map(|client| ("client", client)));
+    let record = |(name, pair): (_, &KeyPair)| CertificateRecord::new(name, &pair.certificate);
+    pairs.into_iter().map(record).collect()
 }
 
 impl NodeRecord {

@@ -99,8 +99,17 @@ pub struct Ssh {
     pub authorized_keys: Vec<String>,
     /// Public keys of a user CA (`TrustedUserCAKeys`), one per entry.
     pub trusted_user_ca: Vec<String>,
+    /// Whether the user has a client certificate for etcdctl.
+    pub etcdctl: bool,
     /// A crypt(3) hash (`$6$…`, `$y$…`) for console login; SSH never accepts a password.
     pub password_hash: Option<Secret>,
+}
+
+impl Ssh {
+    /// Returns etcd's user as which the login user runs etcdctl: the common name of its certificate.
+    pub fn etcdctl_user(&self) -> Option<&'static str> {
+        self.etcdctl.then_some("root")
+    }
 }
 
 /// A member of the cluster.

@@ -9,7 +9,10 @@ use super::{identity, names, nearest};
 
 /// Paths that the program writes itself or that a mount hides, after the reason; each includes everything below it.
 const REFUSED: [(&str, &[&str]); 16] = [
-    ("the certificates are kept there", &["/etc/etcd/pki"]),
+    (
+        "the certificates are kept there",
+        &["/etc/etcd/pki", "/etc/etcd/client"],
+    ),
     (
         "set [etcd] or [etcd.extra] instead",
         &["/etc/etcd/etcd.conf.yml"],

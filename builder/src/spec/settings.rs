@@ -108,6 +108,9 @@ sections! {
         /// Public keys of certificate authorities that sign the keys of users.
         "trusted-user-ca": List(&Text(ssh::ca_key)), Optional(
             r#"["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca"]"#);
+        /// What the user may do with etcdctl: `"admin"` for everything, through a client certificate of its own, or
+        /// `"none"`, which leaves etcdctl to root.
+        "etcdctl": Choice("access", ssh::access), Default(r#""admin""#);
         /// The hash of a password for the console, made with `openssl passwd -6`. SSH never accepts a password.
         "password-hash": Text(ssh::password_hash), Optional(
             r#""$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1""#);

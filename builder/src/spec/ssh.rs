@@ -24,10 +24,19 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
             log,
         ),
         trusted_user_ca,
+        etcdctl: table.text("etcdctl").value == ADMIN,
         password_hash: table
             .optional("password-hash")
             .map(|hash| Secret::new(hash.value)),
     }
+}
+
+/// The access of a user whose certificate etcd maps to its user `root`.
+const ADMIN: &str = "admin";
+
+/// Returns the kinds of access to etcd.
+pub(super) fn access() -> Vec<&'static str> {
+    vec![ADMIN, "none"]
 }
 
 /// Checks a line of `authorized_keys`.

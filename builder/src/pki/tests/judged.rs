@@ -136,7 +136,13 @@ fn lifetimes_begin_a_day_early_and_end_with_the_ca() {
 #[test]
 fn every_key_belongs_to_its_certificate() {
     let scene = Scene::made();
-    for name in ["ca", "admin", "nodes/etcd1/server", "nodes/etcd1/peer"] {
+    for name in [
+        "ca",
+        "admin",
+        "nodes/etcd1/server",
+        "nodes/etcd1/peer",
+        "nodes/etcd1/client.root",
+    ] {
         let key = scene.path(&format!("{name}.key"));
         let of_key = says(&["pkey", "-pubout", "-in", key.to_str().unwrap()]);
         assert_eq!(

@@ -48,9 +48,9 @@ fn a_changed_subject_is_issued_anew_and_the_ca_keeps_its_own() {
     let certs = scene.open(SUBJECT).unwrap();
     assert_eq!(subject(&scene, "ca.crt"), "subject=CN=main etcd CA");
     assert_eq!(certs.notes[0], "reissued admin.crt: its subject changed");
-    assert_eq!(certs.notes.len(), 7);
+    assert_eq!(certs.notes.len(), 10);
     let changed = scene.open("").unwrap();
-    assert_eq!(changed.notes.len(), 7);
+    assert_eq!(changed.notes.len(), 10);
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn a_client_certificate_has_the_common_name_that_its_table_gives() {
     assert_eq!(
         (names("etcd1"), names("etcd2")),
         (
-            vec!["patroni".into()],
-            vec![String::new(), "patroni".into()]
+            vec!["patroni".into(), "root".into()],
+            vec![String::new(), "patroni".into(), "root".into()]
         )
     );
     assert_eq!(
