@@ -117,5 +117,28 @@ fn etcdctl_itself_accepts_flags_beside_the_settings() {
     assert!(said.words().contains(refusal), "{}", said.words());
     let said = shell.run(&format!("etcdctl {line}"));
     let missing = "Error: open /etc/etcd/client/client.crt: no such file or directory";
-    assert_eq!(said.words().trim(), missing);
+    assert_eq!(said.err.trim(), missing);
+}
+
+#[test]
+fn bash_completes_what_etcdctl_knows() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = "/usr/share/bash-completion/completions/etcdctl";
+    let script_file = folder.path().join("etcdctl");
+    fs::write(&script_file, rendered("", path)).unwrap();
+    let loaded = |program: &Path| {
+        let script =
+            "etcdctl() { \"$PROGRAM\" \"$@\"; }; source \"$LOADER\"; echo $?; complete -p etcdctl";
+        let words = [
+            format!("PROGRAM={}", program.display()),
+            format!("LOADER={}", script_file.display()),
+        ];
+        let words = words.iter().map(String::as_str);
+        let words: Vec<_> = words.chain(["bash", "-c", script]).collect();
+        tool("env", &words).text()
+    };
+    let wanted = "0\ncomplete -o default -F __start_etcdctl etcdctl\n";
+    assert_eq!(loaded(&program("etcdctl")), wanted);
+    // A release that cannot complete.
+    assert_eq!(loaded(Path::new("/bin/false")), "1\n");
 }
