@@ -64,6 +64,11 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
             "`password-hash` of [ssh]",
         ),
         (
+            !cluster.ssh.groups.is_empty(),
+            Setting::Groups,
+            "`groups` of [ssh]",
+        ),
+        (
             !cluster.ssh.trusted_user_ca.is_empty(),
             Setting::TrustedUserCa,
             "`trusted-user-ca` of [ssh]",

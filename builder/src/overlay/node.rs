@@ -246,6 +246,7 @@ impl Overlay<'_> {
                     groups: ["adm", "sudo", "systemd-journal"]
                         .map(str::to_owned)
                         .to_vec(),
+                    required_groups: ssh.groups.clone(),
                 };
                 (account, why)
             }

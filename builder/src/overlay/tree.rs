@@ -214,5 +214,7 @@ pub enum Account {
         password_hash: Option<Secret>,
         /// Supplementary groups; groups that the base does not have are skipped.
         groups: Vec<String>,
+        /// Supplementary groups that must exist.
+        required_groups: Vec<String>,
     },
 }

@@ -84,7 +84,11 @@ impl Accounts {
                 name,
                 password_hash,
                 groups,
-            } => self.ensure_login(name, password_hash.as_ref(), groups),
+                required_groups,
+            } => {
+                self.ensure_login(name, password_hash.as_ref(), groups)?;
+                self.join_all(name, required_groups)
+            }
         }
     }
 
@@ -219,6 +223,20 @@ impl Accounts {
                 .shadow
                 .push(row(&[name, hash, &day, "0", "99999", "7", "", "", ""])),
         }
+    }
+
+    /// Adds a member to groups that must exist.
+    fn join_all(&mut self, name: &str, groups: &[String]) -> Result<()> {
+        for group in groups {
+            if id_of(&self.group, group).is_none() {
+                return Err(Kind::Usage.error(
+                    format!("`{name}` cannot join `{group}`: the base has no such group"),
+                    "correct `groups` in [ssh]",
+                ));
+            }
+            self.join(name, group);
+        }
+        Ok(())
     }
 
     /// Adds a member to a group; a group missing in the base is ignored.

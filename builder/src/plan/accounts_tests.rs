@@ -23,6 +23,7 @@ fn login(name: &str, hash: Option<&str>) -> Account {
         name: name.to_owned(),
         password_hash: hash.map(Secret::new),
         groups: ["adm", "sudo", "absent"].map(str::to_owned).to_vec(),
+        required_groups: Vec::new(),
     }
 }
 
@@ -153,4 +154,22 @@ fn a_base_without_shadow_is_refused() {
     let error = Accounts::parse(texts, 0).unwrap_err();
     assert_eq!(error.to_string(), "the base has no /etc/shadow");
     assert_eq!(explain(&error).0, Kind::Unsupported);
+}
+
+#[test]
+fn a_group_that_the_user_asks_for_must_exist() {
+    let asking = |group: &str| Account::Login {
+        name: "pi".to_owned(),
+        password_hash: None,
+        groups: Vec::new(),
+        required_groups: vec![group.to_owned()],
+    };
+    let mut accounts = raspios();
+    accounts.ensure(&asking("old")).unwrap();
+    let [_, group, _, gshadow, ..] = texts(&accounts);
+    assert!(group.contains("old:x:990:pi\n"), "{group}");
+    assert!(gshadow.contains("old:!::pi\n"), "{gshadow}");
+    let error = accounts.ensure(&asking("etcd")).unwrap_err();
+    let wanted = "`pi` cannot join `etcd`: the base has no such group";
+    assert_eq!(error.to_string(), wanted);
 }

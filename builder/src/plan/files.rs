@@ -11,7 +11,7 @@ use super::{edit, references, room};
 use crate::config_txt::with_settings;
 use crate::failure::Kind;
 use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
-use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::overlay::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::Secret;
 use crate::spec::Invalid;
 
@@ -372,10 +372,15 @@ fn accounts(found: &Found, tree: &FileTree) -> Result<Accounts> {
         _ => None,
     };
     let mut accounts = Accounts::parse(ACCOUNT_FILES.map(text), tree.time)?;
-    for entry in &tree.entries {
-        if let Change::Edited(Edit::Account(account)) = &entry.change {
-            accounts.ensure(account)?;
-        }
+    let wanted = tree.entries.iter().filter_map(|entry| match &entry.change {
+        Change::Edited(Edit::Account(account)) => Some(account),
+        _ => None,
+    });
+    // The login user may join the group of a system account.
+    let (system, login): (Vec<_>, Vec<_>) =
+        wanted.partition(|account| matches!(account, Account::System { .. }));
+    for account in system.into_iter().chain(login) {
+        accounts.ensure(account)?;
     }
     Ok(accounts)
 }

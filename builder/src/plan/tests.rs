@@ -199,6 +199,7 @@ fn a_new_account_can_own_files_and_its_hash_is_not_shown() {
         name: "pi".to_owned(),
         password_hash: Some(Secret::new("$y$j9T$salt$hash")),
         groups: Vec::new(),
+        required_groups: Vec::new(),
     };
     let owner = Owner {
         user: "pi".to_owned(),

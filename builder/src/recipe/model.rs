@@ -74,6 +74,8 @@ pub enum Setting {
     File,
     /// The key `password-hash` of `[ssh]`.
     PasswordHash,
+    /// The key `groups` of `[ssh]`.
+    Groups,
     /// The key `trusted-user-ca` of `[ssh]`.
     TrustedUserCa,
     /// The table `[appliance]`.

@@ -99,6 +99,8 @@ pub struct Ssh {
     pub authorized_keys: Vec<String>,
     /// Public keys of a user CA (`TrustedUserCAKeys`), one per entry.
     pub trusted_user_ca: Vec<String>,
+    /// Further groups of the user, which the base must have.
+    pub groups: Vec<String>,
     /// Whether the user has a client certificate for etcdctl.
     pub etcdctl: bool,
     /// A crypt(3) hash (`$6$…`, `$y$…`) for console login; SSH never accepts a password.

@@ -108,6 +108,8 @@ sections! {
         /// Public keys of certificate authorities that sign the keys of users.
         "trusted-user-ca": List(&Text(ssh::ca_key)), Optional(
             r#"["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca"]"#);
+        /// Groups of the base that the user joins, in addition to those for administrators.
+        "groups": List(&Text(ssh::group)), Default("[]");
         /// What the user may do with etcdctl: `"admin"` for everything, through a client certificate of its own, or
         /// `"none"`, which leaves etcdctl to root.
         "etcdctl": Choice("access", ssh::access), Default(r#""admin""#);

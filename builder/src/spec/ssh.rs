@@ -3,8 +3,8 @@
 use super::cluster::Ssh;
 use super::complaints::{Complaints, Place};
 use super::input::{Input, Purpose, TextFile};
-use super::public_key;
 use super::table::Table;
+use super::{names, public_key};
 use crate::secret::Secret;
 
 /// Reads the table. `--ssh-key` replaces its keys; without any keys or user CA, the keys in `~/.ssh` apply.
@@ -24,10 +24,23 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
             log,
         ),
         trusted_user_ca,
+        groups: table
+            .texts("groups")
+            .iter()
+            .map(|group| group.value.to_owned())
+            .collect(),
         etcdctl: table.text("etcdctl").value == ADMIN,
         password_hash: table
             .optional("password-hash")
             .map(|hash| Secret::new(hash.value)),
+    }
+}
+
+/// Checks the name of a group.
+pub(super) fn group(name: &str) -> Result<(), String> {
+    match names::account(name) && name.parse::<u32>().is_err() {
+        true => Ok(()),
+        false => Err(format!("`{name}` is not the name of a group")),
     }
 }
 
