@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::network::DISTANT;
 use crate::support::judge::cloud;
 use crate::support::node::Node;
 use crate::support::refusal::refused;
@@ -86,6 +87,27 @@ fn an_interface_is_found_by_its_written_name_else_whatever_it_is_called() {
         let network = nodes(written)[0].boot_text("network-config");
         let wanted = format!("      match:\n        name: \"{matched}\"\n");
         assert!(network.contains(&wanted), "{wanted}{network}");
+    }
+}
+
+#[test]
+fn netplan_receives_routes_and_the_size_of_packets() {
+    let node = &nodes(DISTANT)[0];
+    let config = node.boot_text("network-config");
+    // cloud-init hands this key on to netplan; its own writer, which is asked here, does not know it.
+    let gateway = "via: \"203.0.113.1\"\n          on-link: true\n";
+    assert!(config.contains(gateway), "{config}");
+    let network: String = cloud::networkd(&config).unwrap().into_values().collect();
+    for line in [
+        "Address=192.168.0.50/24",
+        "Gateway=203.0.113.1",
+        "Destination=10.0.0.0/8",
+        "Gateway=192.168.0.254",
+        "MTUBytes=1400",
+        "Domains=lan example.org",
+    ] {
+        let found = network.lines().any(|found| found == line);
+        assert!(found, "{line}\n{network}");
     }
 }
 

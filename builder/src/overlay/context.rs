@@ -40,6 +40,10 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             "prefix": network.prefix,
             "gateway": network.gateway,
             "dns": network.dns,
+            "search": network.search,
+            "on_link": network.on_link,
+            "routes": network.routes,
+            "mtu": network.mtu,
             "wifi": network.wifi.as_ref().map(wifi),
         },
         "ipv6": node.address.is_ipv6(),
@@ -68,7 +72,7 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
     let described = description::Member::new(&node.name, node.address);
     json!({
         "name": node.name,
-        "fqdn": format!("{}.{}", node.name, cluster.domain),
+        "fqdn": cluster.full_name(&node.name),
         "address": node.address,
         "previous": node.previous_address.map(previous),
         "client_url": described.client_url,

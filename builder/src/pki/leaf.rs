@@ -253,7 +253,7 @@ pub(super) fn read(
 fn alternative_names(cluster: &Cluster, node: &Node) -> Vec<String> {
     let own = [
         node.name.clone(),
-        format!("{}.{}", node.name, cluster.domain),
+        cluster.full_name(&node.name),
         "localhost".to_owned(),
         node.address.to_string(),
         "127.0.0.1".to_owned(),

@@ -61,10 +61,13 @@ fn known_hosts(cluster: &Cluster, certs: &Certs) -> String {
     let mut out = String::new();
     for node in &cluster.nodes {
         if let Some(identity) = certs.nodes.get(&node.name) {
-            let (name, domain, address) = (&node.name, &cluster.domain, node.address);
+            let mut names = vec![node.name.clone(), cluster.full_name(&node.name)];
+            names.dedup();
             let _ = writeln!(
                 out,
-                "{name},{name}.{domain},{address} {}",
+                "{},{} {}",
+                names.join(","),
+                node.address,
                 identity.ssh_host_public
             );
         }

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 pub struct Cluster {
     /// Short name, used in certificates and reports (`[cluster] name`).
     pub name: String,
-    /// DNS domain of the nodes, without a leading dot (`[cluster] domain`).
+    /// DNS domain of the nodes, without a leading dot, or empty (`[cluster] domain`).
     pub domain: String,
     /// Base image of the nodes (`--base`, `[cluster] base`).
     pub base: Base,
@@ -43,6 +43,21 @@ pub struct Cluster {
     pub warnings: Vec<String>,
 }
 
+impl Cluster {
+    /// Returns the full name of a host in the domain of the nodes.
+    pub fn full_name(&self, host: &str) -> String {
+        full_name(host, &self.domain)
+    }
+}
+
+/// Returns the full name of a host in a domain, which may be empty.
+pub(super) fn full_name(host: &str, domain: &str) -> String {
+    match domain {
+        "" => host.to_owned(),
+        domain => format!("{host}.{domain}"),
+    }
+}
+
 /// The source of the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
@@ -63,6 +78,14 @@ pub struct Network {
     pub gateway: Option<IpAddr>,
     /// Name servers, tried in order.
     pub dns: Vec<IpAddr>,
+    /// Domains in which short names are looked up.
+    pub search: Vec<String>,
+    /// Whether the gateway is outside the nodes' network and reached directly.
+    pub on_link: bool,
+    /// Networks that another router reaches.
+    pub routes: Vec<Route>,
+    /// Largest packet in bytes, if configured.
+    pub mtu: Option<u32>,
     /// Wi-Fi credentials, if the interface is wireless.
     pub wifi: Option<Wifi>,
 }
@@ -73,6 +96,15 @@ impl Network {
         let usual = if self.wifi.is_some() { "wlan0" } else { "eth0" };
         self.interface.as_deref().unwrap_or(usual)
     }
+}
+
+/// A network and the router that reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The network.
+    pub to: IpNet,
+    /// The router.
+    pub via: IpAddr,
 }
 
 /// A wireless network.

@@ -5,6 +5,10 @@ const LONGEST: usize = 64;
 
 /// Returns the common name for one node.
 pub(super) fn fill(template: &str, node: &str, domain: &str) -> String {
+    let template = match domain {
+        "" => &template.replace(".{domain}", ""),
+        _ => template,
+    };
     template.replace("{name}", node).replace("{domain}", domain)
 }
 

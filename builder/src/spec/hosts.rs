@@ -1,6 +1,6 @@
 //! `[hosts]`: additional lines of `/etc/hosts` for machines that are not nodes.
 
-use super::cluster::HostsLine;
+use super::cluster::{HostsLine, full_name};
 use super::complaints::Complaints;
 use super::nodes::Written as Node;
 use super::table::Table;
@@ -34,7 +34,7 @@ pub(super) fn read(
 
 fn free_name(name: &str, nodes: &[Node], domain: &str) -> Result<(), String> {
     let own = |node: &Node| {
-        let full = format!("{}.{domain}", node.name.value);
+        let full = full_name(&node.name.value, domain);
         name.eq_ignore_ascii_case(&node.name.value) || name.eq_ignore_ascii_case(&full)
     };
     if names::in_every_hosts_file(name) || nodes.iter().any(own) {

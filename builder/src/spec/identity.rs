@@ -42,6 +42,14 @@ pub(super) fn cluster_name(name: &str) -> Result<(), String> {
     })
 }
 
+/// Checks the domain of the nodes, which may have none.
+pub(super) fn domain_or_none(domain: &str) -> Result<(), String> {
+    match domain {
+        "" => Ok(()),
+        domain => domain_name(domain),
+    }
+}
+
 pub(super) fn domain_name(domain: &str) -> Result<(), String> {
     if domain.starts_with('.') {
         return Err(format!(

@@ -37,12 +37,14 @@ mod layout;
 mod network;
 mod nodes;
 mod pki;
+mod routes;
 mod ssh;
 mod wifi;
 
 pub use cluster::{
-    Appliance, Base, Board, Cluster, DATA_START, Data, Etcd, EtcdSource, ExtraFile, HostsLine,
-    Network, Node, Ssh, Wifi,
+    Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
+    Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, OwnCa, Pki, Route, Ssh,
+    Subject, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
@@ -86,7 +88,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let network = network::read(network, wifi, log);
     let nodes = nodes::read(document.tables("node"), input, &network, log);
     let addresses: Vec<_> = nodes.iter().filter_map(|node| node.address).collect();
-    let network = network.settle(&addresses, log);
+    let network = network.settle(&addresses, &identity.domain, log);
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
     let tables = pki::Tables {

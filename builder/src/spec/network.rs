@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::cluster::{Network, Wifi};
+use super::cluster::{Network, Route, Wifi};
 use super::complaints::{Complaints, Place, Placed};
 use super::table::Table;
-use super::{subnet, wifi};
+use super::{routes, subnet, wifi};
 
 /// `[network]` before the addresses of the nodes, on which some defaults depend, are known.
 pub(super) struct Written {
@@ -19,6 +19,11 @@ pub(super) struct Written {
     pub(super) anchor: IpAddr,
     dns: Vec<Placed<IpAddr>>,
     has_dns: bool,
+    /// `None` stands for the domain of the nodes.
+    search: Option<Vec<String>>,
+    on_link: bool,
+    routes: Vec<Placed<Route>>,
+    mtu: Option<u32>,
     wifi: Option<Wifi>,
 }
 
@@ -42,6 +47,17 @@ pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written
         gateway,
         dns: table.texts("dns").into_iter().filter_map(address).collect(),
         has_dns: table.has("dns"),
+        search: table.has("search").then(|| {
+            let domains = table.texts("search").into_iter();
+            domains.map(|domain| domain.value.to_owned()).collect()
+        }),
+        on_link: table.switch("on-link"),
+        routes: table
+            .texts("routes")
+            .into_iter()
+            .filter_map(|text| Some(text.with(routes::parse(text.value).ok()?)))
+            .collect(),
+        mtu: table.optional_integer("mtu").map(|mtu| mtu.value),
     }
 }
 
@@ -66,7 +82,12 @@ impl Written {
     }
 
     /// Fills the defaults in and checks the network against the addresses of the nodes.
-    pub(super) fn settle(self, addresses: &[Placed<IpAddr>], log: &mut Complaints) -> Network {
+    pub(super) fn settle(
+        self,
+        addresses: &[Placed<IpAddr>],
+        domain: &str,
+        log: &mut Complaints,
+    ) -> Network {
         let first = addresses.first();
         let anchor = first.map_or(self.anchor, |first| first.value);
         let prefix = self.prefix_for(anchor);
@@ -75,10 +96,21 @@ impl Written {
                 self.prefix.place,
                 format!("`prefix` is {prefix}; IPv4 has 32 bits"),
             );
+        } else if first.is_some() && self.on_link {
+            check_on_link(addresses, self.gateway, prefix, log);
         } else if first.is_some() {
             check_addresses(addresses, self.gateway, subnet::around(anchor, prefix), log);
         }
+        let network = subnet::around(anchor, prefix);
+        let domain = Some(domain.to_owned()).filter(|domain| !domain.is_empty());
         Network {
+            search: self
+                .search
+                .clone()
+                .unwrap_or_else(|| Vec::from_iter(domain)),
+            on_link: self.on_link,
+            routes: routes::settle(&self.routes, network, addresses, log),
+            mtu: self.mtu,
             prefix,
             gateway: self.gateway.map(|gateway| gateway.value),
             dns: self.name_servers(anchor, log),
@@ -103,6 +135,32 @@ impl Written {
             log.add(server.place, message);
         }
         self.dns.iter().map(|server| server.value).collect()
+    }
+}
+
+/// Checks a gateway outside the nodes' network, and that every node has an ordinary address of a network of its own.
+fn check_on_link(
+    addresses: &[Placed<IpAddr>],
+    gateway: Option<Placed<IpAddr>>,
+    prefix: u8,
+    log: &mut Complaints,
+) {
+    if let Some(gateway) = gateway {
+        let alone = subnet::around(gateway.value, 128);
+        log.check(gateway.place, subnet::gateway_fits(alone, gateway.value));
+    }
+    for address in addresses {
+        let network = subnet::around(address.value, prefix);
+        let gateway = gateway.map(|gateway| gateway.value);
+        let family = gateway.is_none_or(|gateway| subnet::same_family(network, gateway));
+        let fits = match family {
+            true => subnet::host_fits(network, address.value, gateway),
+            false => Err(format!(
+                "address {} is not of the gateway's family",
+                address.value
+            )),
+        };
+        log.check(address.place, fits);
     }
 }
 

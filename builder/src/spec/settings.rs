@@ -6,7 +6,8 @@ use super::issuing::{CertificateRole, KeyKind};
 use super::layout::Layout;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, certificate, common_name, files, identity, names, network, pki, ssh, subnet, wifi,
+    appliance, certificate, common_name, files, identity, names, network, pki, routes, ssh, subnet,
+    wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -36,8 +37,9 @@ sections! {
     "[cluster]" {
         /// The cluster's short name, which certificates and reports contain.
         "name": Text(identity::cluster_name), Default(r#""main""#);
-        /// The DNS domain: a node's full name is `<name>.<domain>`. mDNS answers for `local` only if `avahi` is set.
-        "domain": Text(identity::domain_name), Default(r#""local""#);
+        /// The DNS domain: a node's full name is `<name>.<domain>`, or `<name>` with `""`. mDNS answers for `local` only if
+        /// `avahi` is set.
+        "domain": Text(identity::domain_or_none), Default(r#""local""#);
         /// The base system: a recipe (see `etcd-image recipes`) or the path of an image, relative to this file.
         "base": Text(|_| Ok(())), Default(r#""raspios-trixie""#);
         /// etcd's `initial-cluster-token`. By default, the state directory keeps a random one.
@@ -53,6 +55,14 @@ sections! {
         "gateway": Text(network::gateway), Default(r#""192.168.0.1""#);
         /// Name servers in the order they are tried; may be empty. The default for IPv6 is `2606:4700:4700::1111`.
         "dns": List(&Text(subnet::check_server)), Default(r#"["1.1.1.1"]"#);
+        /// Domains in which short names are looked up. By default, `domain` of `[cluster]`.
+        "search": List(&Text(identity::domain_name)), Optional(r#"["lan", "example.org"]"#);
+        /// Whether the gateway is reached directly although it is outside the nodes' network, as with the prefix 32.
+        "on-link": Switch, Default("false");
+        /// Networks that another router reaches, as in `"10.0.0.0/8 via 192.168.0.254"`.
+        "routes": List(&Text(routes::check)), Default("[]");
+        /// The largest packet of the network in bytes (MTU). By default, the interface decides.
+        "mtu": Integer(1280..=9216, " bytes"), Optional("1500");
     }
 
     /// A wireless network with a password, or an open one.

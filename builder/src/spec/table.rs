@@ -75,8 +75,15 @@ impl Table {
 
     /// Returns an integer whose range ends below 2³².
     pub(super) fn integer(&self, name: &str) -> Placed<u32> {
-        let number = self.size(name);
-        number.with(u32::try_from(number.value).expect("the number is in its range"))
+        let number = self.optional_integer(name);
+        number.expect("the setting is a number with a default")
+    }
+
+    /// Returns an integer that may be absent.
+    pub(super) fn optional_integer(&self, name: &str) -> Option<Placed<u32>> {
+        let value = self.get(name)?;
+        let number = value.value.integer()?;
+        Some(value.with(u32::try_from(number).expect("the number is in its range")))
     }
 
     /// Returns a list of texts, which is empty if the setting is absent.
