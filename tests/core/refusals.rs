@@ -102,10 +102,10 @@ refusals! {
         "use a stock image: nothing that a node of Ubuntu Core needs can be left out";
     a_base_without_openssl: "ubuntu-core-24+no-openssl",
         "the base has no /usr/bin/openssl: members query each other before they form a cluster",
-        "is this a stock";
+        "use a stock image";
     an_old_base_without_openssl: "ubuntu-core-18+no-openssl",
         "the base has no /usr/bin/openssl: members query each other before they form a cluster",
-        "is this a stock";
+        "use a stock image";
     a_node_s_image: "ubuntu-core-24+a-node",
         "the image is a node already: it has /etcd-node",
         "start from an image as it was downloaded";

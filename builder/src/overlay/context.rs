@@ -54,6 +54,8 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             // Whether the user has a client certificate.
             "etcdctl": ssh.etcdctl,
         },
+        "timezone": cluster.system.timezone,
+        "ntp": cluster.system.ntp,
         "etcd": etcd(inputs)?,
         "paths": Paths::of(inputs.system, cluster.pki.layout, &node.name),
         "refresh": refresh(cluster, node),

@@ -74,6 +74,11 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
             "`trusted-user-ca` of [ssh]",
         ),
         (
+            cluster.system.timezone.is_some() || !cluster.system.ntp.is_empty(),
+            Setting::System,
+            "`[system]`",
+        ),
+        (
             cluster.appliance != unasked,
             Setting::Appliance,
             "`[appliance]`",

@@ -35,6 +35,7 @@ pub(super) struct NeededItem {
     #[serde(default)]
     pub(super) place: PlaceItem,
     pub(super) path: String,
+    pub(super) when: Option<String>,
     pub(super) why: String,
 }
 

@@ -76,7 +76,7 @@ impl Overlay<'_> {
             .context("reading overlay.toml")?;
         entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
         for item in manifest.needed {
-            self.push(entries, None, &item.path, || {
+            self.push(entries, item.when.as_deref(), &item.path, || {
                 self.entry(
                     self.place(item.place),
                     &item.path,

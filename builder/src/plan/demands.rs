@@ -26,7 +26,7 @@ pub(super) fn needed(entry: &Entry, before: &Before) -> Result<()> {
     match before {
         Before::Missing => Err(Kind::Unsupported.error(
             format!("the base has no {}: {}", entry.path, entry.why),
-            "is this a stock image of a base that `etcd-image recipes` lists?",
+            "use a stock image of a base that `etcd-image recipes` lists, and correct the setting if it names the file",
         )),
         _ => Ok(()),
     }

@@ -78,6 +78,8 @@ pub enum Setting {
     Groups,
     /// The key `trusted-user-ca` of `[ssh]`.
     TrustedUserCa,
+    /// The table `[system]`.
+    System,
     /// The table `[appliance]`.
     Appliance,
     /// The key `layout` of `[pki]`.

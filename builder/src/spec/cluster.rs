@@ -25,6 +25,8 @@ pub struct Cluster {
     pub network: Network,
     /// Login user and keys.
     pub ssh: Ssh,
+    /// Time zone and time servers.
+    pub system: System,
     /// Members in the order of the file; empty only for downloads.
     pub nodes: Vec<Node>,
     /// etcd's version and settings.
@@ -144,6 +146,15 @@ impl Ssh {
     pub fn etcdctl_user(&self) -> Option<&'static str> {
         self.etcdctl.then_some("root")
     }
+}
+
+/// The clock of the nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Name of the time zone; `None` for that of the base.
+    pub timezone: Option<String>,
+    /// Time servers by name or address; none for those of the base.
+    pub ntp: Vec<String>,
 }
 
 /// A member of the cluster.

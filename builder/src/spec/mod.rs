@@ -39,12 +39,13 @@ mod nodes;
 mod pki;
 mod routes;
 mod ssh;
+mod system;
 mod wifi;
 
 pub use cluster::{
     Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
     Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, OwnCa, Pki, Route, Ssh,
-    Subject, Wifi,
+    Subject, System, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
@@ -118,6 +119,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         token: identity.token,
         network,
         ssh,
+        system: system::read(document.table("system")),
         nodes: nodes
             .into_iter()
             .filter_map(nodes::Written::into_node)

@@ -7,7 +7,7 @@ use super::layout::Layout;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
     appliance, certificate, common_name, files, identity, names, network, pki, routes, ssh, subnet,
-    wifi,
+    system, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -126,6 +126,14 @@ sections! {
         /// The hash of a password for the console, made with `openssl passwd -6`. SSH never accepts a password.
         "password-hash": Text(ssh::password_hash), Optional(
             r#""$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1""#);
+    }
+
+    /// The clock of the nodes.
+    "[system]" {
+        /// The time zone, as in `"Europe/Berlin"`. By default, that of the base.
+        "timezone": Text(system::timezone), Optional(r#""Europe/Berlin""#);
+        /// Time servers, by name or address. By default, those of the base.
+        "ntp": List(&Text(system::time_server)), Optional(r#"["192.168.0.1", "pool.ntp.org"]"#);
     }
 
     "[pki]" {

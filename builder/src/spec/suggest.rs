@@ -100,7 +100,7 @@ mod tests {
         );
         assert_eq!(
             unknown_table("kubernetes"),
-            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [pki], [[certificate]], \
+            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [system], [pki], [[certificate]], \
              [appliance], [hosts], [[file]]"
         );
     }
