@@ -7,7 +7,7 @@ use super::source;
 use super::tree::{Change, Edit, Entry};
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::Place;
-use crate::spec::Board;
+use crate::spec::{Board, Firmware};
 
 /// Returns the edits of `config.txt` in one firmware file for a node with this board, or `None` for any board.
 ///
@@ -22,16 +22,36 @@ pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
     })?;
     let wanted =
         |boards: &[Board]| boards.is_empty() || board.is_some_and(|board| boards.contains(&board));
-    let entry = |setting: super::manifest::SettingItem| Entry {
-        place: Place::Boot,
-        path: "/config.txt".to_owned(),
-        change: Change::Edited(Edit::FirmwareSettings {
-            ensure: vec![setting.line],
-        }),
-        role: None,
-        why: setting.why,
-        origin: None,
-    };
     let settings = file.settings.into_iter().filter(|s| wanted(&s.boards));
-    Ok(settings.map(entry).collect())
+    let entries = settings.map(|setting| config_txt(vec![setting.line], setting.why));
+    Ok(entries.collect())
+}
+
+/// Returns the edits for `[firmware]`, which come after those of this program and may replace their values.
+pub(super) fn own_entries(firmware: &Firmware) -> Vec<Entry> {
+    let why = || "[firmware] of cluster.toml".to_owned();
+    let (config, add) = (firmware.config.clone(), firmware.cmdline.clone());
+    let config = (!config.is_empty()).then(|| config_txt(config, why()));
+    let arguments = Edit::KernelArguments {
+        remove: Vec::new(),
+        add,
+    };
+    let cmdline = !firmware.cmdline.is_empty();
+    let cmdline = cmdline.then(|| edited("/cmdline.txt", arguments, why()));
+    config.into_iter().chain(cmdline).collect()
+}
+
+fn config_txt(ensure: Vec<String>, why: String) -> Entry {
+    edited("/config.txt", Edit::FirmwareSettings { ensure }, why)
+}
+
+fn edited(path: &str, edit: Edit, why: String) -> Entry {
+    Entry {
+        place: Place::Boot,
+        path: path.to_owned(),
+        change: Change::Edited(edit),
+        role: None,
+        why,
+        origin: None,
+    }
 }

@@ -79,6 +79,11 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
             "`[system]`",
         ),
         (
+            !cluster.firmware.config.is_empty() || !cluster.firmware.cmdline.is_empty(),
+            Setting::Firmware,
+            "`[firmware]`",
+        ),
+        (
             cluster.appliance != unasked,
             Setting::Appliance,
             "`[appliance]`",

@@ -42,6 +42,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
     if inputs.cluster.pki.trust_ca {
         entries.extend(trust::entries(&pki::trusted(&inputs.certs.ca.pem)?));
     }
+    entries.extend(firmware::own_entries(&inputs.cluster.firmware));
     let wanted = |file: &&ExtraFile| file.node.as_ref().is_none_or(|name| *name == node.name);
     for file in inputs.cluster.files.iter().filter(wanted) {
         entries.push(extra_file(file)?);

@@ -80,6 +80,8 @@ pub enum Setting {
     TrustedUserCa,
     /// The table `[system]`.
     System,
+    /// The table `[firmware]`.
+    Firmware,
     /// The table `[appliance]`.
     Appliance,
     /// The key `layout` of `[pki]`.

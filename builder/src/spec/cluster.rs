@@ -35,6 +35,8 @@ pub struct Cluster {
     pub pki: Pki,
     /// Certificates that the nodes have besides etcd's own.
     pub certificates: Vec<CertificateFile>,
+    /// Settings of the firmware and arguments of the kernel.
+    pub firmware: Firmware,
     /// Read-only mode, data storage and open ports.
     pub appliance: Appliance,
     /// Extra lines of `/etc/hosts`: address, then names.
@@ -246,6 +248,15 @@ pub enum EtcdSource {
     Debian,
     /// A directory, or archives (a release tarball, Debian packages) that together contain the programs.
     Paths(Vec<PathBuf>),
+}
+
+/// Settings of the Raspberry Pi's firmware, in addition to those of this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    /// Lines of `config.txt`.
+    pub config: Vec<String>,
+    /// Arguments of the kernel.
+    pub cmdline: Vec<String>,
 }
 
 /// Settings of a node as an appliance: read-only mode, data storage, watchdog and network services.

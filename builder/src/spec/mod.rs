@@ -30,6 +30,7 @@ mod appliance;
 mod certificate;
 mod etcd;
 mod files;
+mod firmware;
 mod hosts;
 mod identity;
 mod issuing;
@@ -44,8 +45,8 @@ mod wifi;
 
 pub use cluster::{
     Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
-    Data, Etcd, EtcdSource, ExtraFile, HostsLine, KeyKind, Network, Node, OwnCa, Pki, Route, Ssh,
-    Subject, System, Wifi,
+    Data, Etcd, EtcdSource, ExtraFile, Firmware, HostsLine, KeyKind, Network, Node, OwnCa, Pki,
+    Route, Ssh, Subject, System, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
@@ -127,6 +128,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         etcd,
         pki,
         certificates,
+        firmware: firmware::read(document.table("firmware")),
         appliance,
         hosts,
         files,

@@ -6,8 +6,8 @@ use super::issuing::{CertificateRole, KeyKind};
 use super::layout::Layout;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, certificate, common_name, files, identity, names, network, pki, routes, ssh, subnet,
-    system, wifi,
+    appliance, certificate, common_name, files, firmware, identity, names, network, pki, routes,
+    ssh, subnet, system, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -205,6 +205,14 @@ sections! {
         "owner": Text(files::owner), Default(r#""root:root""#);
         /// The only nodes that receive it. By default, every node does.
         "nodes": List(&Text(|_| Ok(()))), Optional(r#"["etcd1"]"#);
+    }
+
+    /// The Raspberry Pi's firmware and the kernel.
+    "[firmware]" {
+        /// Lines of `config.txt` for every board, for example for a fan or a PoE hat.
+        "config": List(&Text(firmware::config_line)), Optional(r#"["dtoverlay=rpi-poe"]"#);
+        /// Arguments of the kernel in `cmdline.txt`, one for each.
+        "cmdline": List(&Text(firmware::argument)), Optional(r#"["usbcore.autosuspend=-1"]"#);
     }
 
     "[appliance]" {

@@ -1,0 +1,163 @@
+//! `[firmware]`: further settings of the Raspberry Pi's firmware and arguments of the kernel.
+
+use super::cluster::Firmware;
+use super::table::Table;
+
+/// Settings of `config.txt` that decide what boots, which the base and this program know.
+const BOOTS: &str = "
+    arm_64bit arm_control auto_initramfs boot_load_flags boot_ramdisk cmdline device_tree device_tree_address device_tree_end
+    fixup_file fixup_x initramfs kernel kernel_address kernel_old os_prefix overlay_prefix ramfsaddr
+    ramfsfile start_file start_x tryboot_a_b upstream_kernel";
+
+/// Arguments of the kernel that decide what boots, or that this program sets.
+const SET: &str = "
+    cfg80211.ieee80211_regdom cgroup_disable ds fsck.mode fsck.repair init initrd network-config noinitrd panic rdinit ro root
+    rootdelay rootflags rootfstype rootwait rw single systemd.mask systemd.run systemd.unit systemd.wants";
+
+/// Reads the table.
+pub(super) fn read(table: &Table) -> Firmware {
+    let lines = |name: &str| {
+        let lines = table.texts(name).into_iter();
+        lines.map(|line| line.value.to_owned()).collect()
+    };
+    Firmware {
+        config: lines("config"),
+        cmdline: lines("cmdline"),
+    }
+}
+
+/// Checks a line of `config.txt`.
+pub(super) fn config_line(line: &str) -> Result<(), String> {
+    let name = line.split_once('=').map(|(name, _)| name);
+    let plain = |name: &str| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_:.".contains(c))
+    };
+    match name {
+        _ if line.starts_with('[') => Err(format!(
+            "`{line}` is a filter: lines for one board belong in a file of firmware/"
+        )),
+        Some(name) if contains(BOOTS, name) => Err(format!(
+            "`{line}`: the base decides what boots, so `{name}` cannot be set"
+        )),
+        Some("include") => Err(format!("`{line}`: name the lines of that file themselves")),
+        Some("dtparam") if line == "dtparam=watchdog=off" => Err(format!(
+            "`{line}`: set `watchdog = 0` in [appliance] instead"
+        )),
+        Some(name) if !name.is_empty() && plain(name) && plain_text(line) => Ok(()),
+        _ => Err(format!(
+            "`{line}` is not a line of config.txt such as \"dtoverlay=rpi-poe\""
+        )),
+    }
+}
+
+/// Checks one argument of the kernel.
+pub(super) fn argument(argument: &str) -> Result<(), String> {
+    let name = argument.split_once('=').map_or(argument, |(name, _)| name);
+    if contains(SET, &name.to_ascii_lowercase()) {
+        return Err(format!(
+            "`{argument}`: a node relies on its own `{name}`, which cannot be set"
+        ));
+    }
+    match !name.is_empty() && plain_text(argument) && !argument.contains(['"', ' ']) && name != "--"
+    {
+        true => Ok(()),
+        false => Err(format!(
+            "`{argument}` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\""
+        )),
+    }
+}
+
+fn contains(names: &str, name: &str) -> bool {
+    names.split_whitespace().any(|known| known == name)
+}
+
+/// Returns whether the text is printable ASCII within the firmware's limit for a line.
+fn plain_text(text: &str) -> bool {
+    text.len() <= 98 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_decide_what_boots_are_refused() {
+        for line in [
+            "dtoverlay=rpi-poe",
+            "dtparam=fan_temp0=55000,fan_temp0_hyst=5000",
+            "hdmi_ignore_hotplug:0=1",
+            "gpu_mem=32",
+        ] {
+            assert_eq!(config_line(line), Ok(()));
+        }
+        for (line, wanted) in [
+            (
+                "[pi4]",
+                "`[pi4]` is a filter: lines for one board belong in a file of firmware/",
+            ),
+            (
+                "kernel=mine.img",
+                "`kernel=mine.img`: the base decides what boots, so `kernel` cannot be set",
+            ),
+            (
+                "include extra.txt",
+                "`include extra.txt` is not a line of config.txt such as \"dtoverlay=rpi-poe\"",
+            ),
+            (
+                "include=extra.txt",
+                "`include=extra.txt`: name the lines of that file themselves",
+            ),
+            (
+                "dtparam=watchdog=off",
+                "`dtparam=watchdog=off`: set `watchdog = 0` in [appliance] instead",
+            ),
+            (
+                "=1",
+                "`=1` is not a line of config.txt such as \"dtoverlay=rpi-poe\"",
+            ),
+            (
+                "# comment",
+                "`# comment` is not a line of config.txt such as \"dtoverlay=rpi-poe\"",
+            ),
+        ] {
+            assert_eq!(config_line(line), Err(wanted.to_owned()));
+        }
+    }
+
+    #[test]
+    fn arguments_that_a_node_relies_on_are_refused() {
+        for text in [
+            "usbcore.autosuspend=-1",
+            "quiet",
+            "pcie_aspm=off",
+            "usb-storage.quirks=152d:0578:u",
+        ] {
+            assert_eq!(argument(text), Ok(()));
+        }
+        for (text, wanted) in [
+            (
+                "root=/dev/sda2",
+                "`root=/dev/sda2`: a node relies on its own `root`, which cannot be set",
+            ),
+            (
+                "rw",
+                "`rw`: a node relies on its own `rw`, which cannot be set",
+            ),
+            (
+                "quiet splash",
+                "`quiet splash` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
+            ),
+            (
+                "",
+                "`` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
+            ),
+            (
+                "--",
+                "`--` is not one argument of the kernel, such as \"usbcore.autosuspend=-1\"",
+            ),
+        ] {
+            assert_eq!(argument(text), Err(wanted.to_owned()));
+        }
+    }
+}
