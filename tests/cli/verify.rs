@@ -86,7 +86,7 @@ fn a_certificate_of_another_authority_is_found() {
     // The CA certificate is replaced by one that the CA signed and that may not sign others.
     assert_eq!(
         problems(&scene, &[("ca.crt", "etcd-cluster/admin.crt")]).len(),
-        4
+        5
     );
     assert_eq!(
         problems(&scene, &[("peer.crt", "none")]),

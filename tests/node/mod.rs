@@ -12,6 +12,7 @@ mod description;
 #[cfg(unix)]
 mod etcdctl;
 mod first_boot;
+mod network;
 #[cfg(unix)]
 mod renewed;
 #[cfg(target_os = "linux")]

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use super::scene::SSH_KEY;
 
-/// Returns the text of a file of the only node of a cluster with this configuration, on Raspberry Pi OS.
+/// Returns the text of a file of the first node of a cluster with this configuration, on Raspberry Pi OS. Without a table
+/// for each, there is one node.
 pub(crate) fn rendered(configuration: &str, path: &str) -> String {
     let cluster = cluster(configuration);
     let state = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -42,7 +43,7 @@ fn cluster(configuration: &str) -> Cluster {
     };
     let input = Input {
         flags: Flags {
-            nodes: Some(1),
+            nodes: (!configuration.contains("[[node]]")).then_some(1),
             ..Flags::default()
         },
         config: Some(text_file("cluster.toml", configuration)),

@@ -15,7 +15,7 @@ use crate::description;
 
 use crate::inspect::System;
 use crate::recipe::Grade;
-use crate::spec::{Appliance, Cluster, DATA_START, Data, Node, Wifi};
+use crate::spec::{Allowed, Appliance, Cluster, DATA_START, Data, Node, Protocol, Route, Wifi};
 
 /// Returns the values of one node by the names that templates use.
 pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
@@ -42,7 +42,7 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             "dns": network.dns,
             "search": network.search,
             "on_link": network.on_link,
-            "routes": network.routes,
+            "routes": network.routes.iter().map(route).collect::<Vec<_>>(),
             "mtu": network.mtu,
             "wifi": network.wifi.as_ref().map(wifi),
         },
@@ -155,7 +155,25 @@ fn appliance(appliance: &Appliance) -> Value {
         "wipe_data": appliance.wipe_data,
         "watchdog": appliance.watchdog,
         "ports": appliance.ports,
+        "allow": appliance.allow.iter().map(allowed).collect::<Vec<_>>(),
         "avahi": appliance.avahi,
+    })
+}
+
+fn route(route: &Route) -> Value {
+    json!({ "to": route.to.to_string(), "via": route.via })
+}
+
+/// Returns a port in the words of nftables.
+fn allowed(rule: &Allowed) -> Value {
+    json!({
+        "port": rule.port,
+        "protocol": match rule.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        },
+        "from": rule.from.map(|from| from.to_string()),
+        "family": rule.from.map(|from| if from.addr().is_ipv4() { "ip" } else { "ip6" }),
     })
 }
 

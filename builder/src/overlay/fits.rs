@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::inputs::Inputs;
 use crate::failure::Kind;
 use crate::recipe::{Recipe, Setting};
-use crate::spec::{Appliance, Layout, Node};
+use crate::spec::{Appliance, Cluster, Layout, Node};
 
 /// Refuses a node whose configuration the base does not support.
 pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
@@ -30,13 +30,25 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
 
 /// Refuses a setting that the recipe lists as unsupported, rather than ignoring it.
 fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
-    let (cluster, recipe) = (inputs.cluster, inputs.recipe);
+    let recipe = inputs.recipe;
+    for (asked, setting, what) in settings(inputs.cluster) {
+        if let (true, Some(reason)) = (asked, recipe.unsupported.get(&setting)) {
+            return Err(Kind::Unsupported.error(format!("the base {} does not support {what}: {reason}", recipe.name),
+                "remove the setting from cluster.toml, or choose another base, such as `--base raspios-trixie`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the settings that not every base supports: whether the user asked for it, and its name in messages.
+fn settings(cluster: &Cluster) -> Vec<(bool, Setting, &'static str)> {
     // `read-only` may be the default, so only other settings of `[appliance]` count as a request.
     let unasked = Appliance {
         read_only: cluster.appliance.read_only,
         ..Appliance::default()
     };
-    let asked = [
+    vec![
         (
             cluster.network.wifi.is_some(),
             Setting::Wifi,
@@ -88,13 +100,5 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
             Setting::Appliance,
             "`[appliance]`",
         ),
-    ];
-    for (asked, setting, what) in asked {
-        if let (true, Some(reason)) = (asked, recipe.unsupported.get(&setting)) {
-            return Err(Kind::Unsupported.error(format!("the base {} does not support {what}: {reason}", recipe.name),
-                "remove the setting from cluster.toml, or choose another base, such as `--base raspios-trixie`",
-            ));
-        }
-    }
-    Ok(())
+    ]
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::issuing::{CertificateFile, Pki};
 use crate::secret::Secret;
@@ -103,7 +103,7 @@ impl Network {
 }
 
 /// A network and the router that reaches it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The network.
     pub to: IpNet,
@@ -272,8 +272,30 @@ pub struct Appliance {
     pub watchdog: u32,
     /// TCP ports that are open to the network, sorted.
     pub ports: Vec<u16>,
+    /// Further open ports.
+    pub allow: Vec<Allowed>,
     /// Whether mDNS announces the node as `<name>.local`.
     pub avahi: bool,
+}
+
+/// A port that is open to all, or to one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Number of the port.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The only network that may use it.
+    pub from: Option<IpNet>,
+}
+
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
 }
 
 impl Appliance {

@@ -38,15 +38,16 @@ mod layout;
 mod network;
 mod nodes;
 mod pki;
+mod ports;
 mod routes;
 mod ssh;
 mod system;
 mod wifi;
 
 pub use cluster::{
-    Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames, DATA_START,
-    Data, Etcd, EtcdSource, ExtraFile, Firmware, HostsLine, KeyKind, Network, Node, OwnCa, Pki,
-    Route, Ssh, Subject, System, Wifi,
+    Allowed, Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames,
+    DATA_START, Data, Etcd, EtcdSource, ExtraFile, Firmware, HostsLine, KeyKind, Network, Node,
+    OwnCa, Pki, Protocol, Route, Ssh, Subject, System, Wifi,
 };
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};

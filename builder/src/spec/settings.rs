@@ -6,8 +6,8 @@ use super::issuing::{CertificateRole, KeyKind};
 use super::layout::Layout;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, certificate, common_name, files, firmware, identity, names, network, pki, routes,
-    ssh, subnet, system, wifi,
+    appliance, certificate, common_name, files, firmware, identity, names, network, pki, ports,
+    routes, ssh, subnet, system, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -228,6 +228,8 @@ sections! {
         "watchdog": Integer(0..=15, " seconds"), Default("15");
         /// TCP ports that are open to the network. 2379 and 2380 are etcd's own and required.
         "ports": List(&Integer(1..=65_535, "")), Default("[22, 2379, 2380]");
+        /// Further open ports with their protocol, for all or for one network, as in `"22/tcp from 192.168.0.0/24"`.
+        "allow": List(&Text(ports::check)), Optional(r#"["161/udp", "9100/tcp from 10.0.0.0/8"]"#);
         /// Whether mDNS answers for `<name>.local`; opens UDP port 5353.
         "avahi": Switch, Default("false");
     }

@@ -11,6 +11,7 @@ fn a_node_changes_nothing_and_lets_in_little_unless_told() {
         wipe_data: false,
         watchdog: 15,
         ports: vec![22, 2379, 2380],
+        allow: Vec::new(),
         avahi: false,
     };
     assert_eq!(cluster.appliance, wanted);
@@ -68,6 +69,10 @@ fn each_mistake_has_its_line() {
         (
             "ports = [2379, 2380, \"ssh\"]",
             "each item of `ports` must be an integer, not a string",
+        ),
+        (
+            "allow = [\"161/udp\", \"22/tcp from 10.0.0.0/8\"]",
+            "`ports` already opens TCP port 22 to everybody",
         ),
         (
             "ports = [22, 2379]",
