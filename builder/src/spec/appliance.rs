@@ -1,7 +1,7 @@
 //! `[appliance]`: read-only mode, the location of the data, the watchdog and open ports.
 
-use super::cluster::{Appliance, Data};
 use super::complaints::Complaints;
+use super::machine::{Appliance, Data};
 use super::ports;
 use super::table::Table;
 

@@ -1,8 +1,8 @@
 //! `[[file]]`: files that the user adds to the nodes.
 
-use super::cluster::ExtraFile;
 use super::complaints::{Complaints, Placed};
 use super::input::Input;
+use super::machine::ExtraFile;
 use super::nodes::Written as Node;
 use super::table::Table;
 use super::{identity, names, nearest};

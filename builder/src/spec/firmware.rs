@@ -1,6 +1,6 @@
 //! `[firmware]`: further settings of the Raspberry Pi's firmware and arguments of the kernel.
 
-use super::cluster::Firmware;
+use super::machine::Firmware;
 use super::table::Table;
 
 /// Settings of `config.txt` that decide what boots, which the base and this program know.

@@ -1,7 +1,8 @@
 //! `[hosts]`: additional lines of `/etc/hosts` for machines that are not nodes.
 
-use super::cluster::{HostsLine, full_name};
+use super::cluster::full_name;
 use super::complaints::Complaints;
+use super::machine::HostsLine;
 use super::nodes::Written as Node;
 use super::table::Table;
 use super::{names, subnet};

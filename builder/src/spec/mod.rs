@@ -6,6 +6,7 @@
 mod cluster;
 mod gather;
 mod input;
+mod machine;
 mod reference;
 mod select;
 mod template;
@@ -44,15 +45,14 @@ mod ssh;
 mod system;
 mod wifi;
 
-pub use cluster::{
-    Allowed, Appliance, Base, Board, CertificateFile, CertificateRole, Cluster, CommonNames,
-    DATA_START, Data, Etcd, EtcdSource, ExtraFile, Firmware, HostsLine, KeyKind, Network, Node,
-    OwnCa, Pki, Protocol, Route, Ssh, Subject, System, Wifi,
-};
+pub use cluster::{Base, Cluster, Etcd, EtcdSource, Network, Node, Route, Ssh, Wifi};
 pub use complaints::Invalid;
 pub use input::{Flags, Input, Purpose, TextFile};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificatePaths, Layout};
+pub use machine::{
+    Allowed, Appliance, Board, DATA_START, Data, ExtraFile, Firmware, HostsLine, Protocol, System,
+};
 pub use reference::schema;
 pub use template::{init, template};
 

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::cluster::{Board, Node};
+use super::cluster::Node;
 use super::complaints::{Complaints, Place, Placed};
 use super::input::{Input, Purpose};
+use super::machine::Board;
 use super::network;
 use super::subnet;
 use super::table::Table;

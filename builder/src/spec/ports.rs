@@ -2,8 +2,8 @@
 
 use ipnet::IpNet;
 
-use super::cluster::{Allowed, Protocol};
 use super::complaints::Complaints;
+use super::machine::{Allowed, Protocol};
 use super::subnet;
 use super::table::Table;
 

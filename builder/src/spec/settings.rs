@@ -1,9 +1,9 @@
 //! The settings of cluster.toml. This table is their only source: the parser, the template of `init`, the JSON schema
 //! and the reference in the README are all derived from it.
 
-use super::cluster::Board;
 use super::issuing::{CertificateRole, KeyKind};
 use super::layout::Layout;
+use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
     appliance, certificate, common_name, files, firmware, identity, names, network, pki, ports,

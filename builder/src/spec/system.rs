@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::cluster::System;
+use super::machine::System;
 use super::table::Table;
 use super::{names, subnet};
 

@@ -1,0 +1,179 @@
+//! A node as a machine: board, clock, firmware, appliance, and files of the user.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// The clock of the nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Name of the time zone; `None` for that of the base.
+    pub timezone: Option<String>,
+    /// Time servers by name or address; none for those of the base.
+    pub ntp: Vec<String>,
+}
+
+/// Raspberry Pi models with a 64-bit boot path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Board {
+    /// Raspberry Pi 3 (B, B+, A+) and Compute Module 3.
+    Pi3,
+    /// Raspberry Pi Zero 2 W.
+    Zero2W,
+    /// Raspberry Pi 4 B and 400.
+    Pi4,
+    /// Compute Module 4.
+    Cm4,
+    /// Raspberry Pi 5 and 500.
+    Pi5,
+    /// Compute Module 5.
+    Cm5,
+}
+
+impl Board {
+    const ALL: [Self; 6] = [
+        Self::Pi3,
+        Self::Zero2W,
+        Self::Pi4,
+        Self::Cm4,
+        Self::Pi5,
+        Self::Cm5,
+    ];
+
+    /// Returns the names of all boards.
+    pub(super) fn names() -> Vec<&'static str> {
+        Self::ALL.map(Self::name).to_vec()
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|board| board.name() == name)
+    }
+
+    /// Returns the board's name in `cluster.toml`, recipes and `firmware/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pi3 => "pi3",
+            Self::Zero2W => "zero2w",
+            Self::Pi4 => "pi4",
+            Self::Cm4 => "cm4",
+            Self::Pi5 => "pi5",
+            Self::Cm5 => "cm5",
+        }
+    }
+}
+
+/// Settings of the Raspberry Pi's firmware, in addition to those of this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    /// Lines of `config.txt`.
+    pub config: Vec<String>,
+    /// Arguments of the kernel.
+    pub cmdline: Vec<String>,
+}
+
+/// Settings of a node as an appliance: read-only mode, data storage, watchdog and network services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appliance {
+    /// Whether the system is read-only; changes to it then stay in memory until the next boot.
+    pub read_only: bool,
+    /// Location of etcd's data.
+    pub data: Data,
+    /// Whether a location that contains unknown data may be formatted; etcd's own data is always kept.
+    pub wipe_data: bool,
+    /// Seconds after which the hardware restarts a hung system; 0 for never.
+    pub watchdog: u32,
+    /// TCP ports that are open to the network, sorted.
+    pub ports: Vec<u16>,
+    /// Further open ports.
+    pub allow: Vec<Allowed>,
+    /// Whether mDNS announces the node as `<name>.local`.
+    pub avahi: bool,
+}
+
+/// A port that is open to all, or to one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Number of the port.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The only network that may use it.
+    pub from: Option<IpNet>,
+}
+
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Appliance {
+    /// Returns the byte at which etcd's data begins on the boot card, before which the system must end; `None` if the data
+    /// is elsewhere.
+    pub fn data_start(&self) -> Option<u64> {
+        (self.read_only && self.data == Data::Card).then_some(DATA_START)
+    }
+}
+
+/// First byte of the data on a card. It must never change, so that a card that is flashed again keeps its data even if the
+/// base has grown. The largest known base (2026) ends at 3.1 GB.
+pub const DATA_START: u64 = 8 << 30;
+
+/// The location of a node's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// The boot card: after the system, or in the root file system of a node that is not read-only.
+    Card,
+    /// A separate disk, as a path below `/dev/disk/by-id/`.
+    Disk(String),
+}
+
+/// A line of `/etc/hosts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsLine {
+    /// Address of the host.
+    pub address: IpAddr,
+    /// At least one host name.
+    pub names: Vec<String>,
+}
+
+/// A file that the user adds (`[[file]]`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExtraFile {
+    /// Absolute path in the root file system.
+    pub path: String,
+    /// Content of the file.
+    pub content: Vec<u8>,
+    /// Permission bits, e.g. `0o644`.
+    pub mode: u16,
+    /// `user:group`, by name or number.
+    pub owner: String,
+    /// The only node that receives the file; `None` for every node.
+    pub node: Option<String>,
+    /// The place in the configuration, for example `cluster.toml:5`.
+    pub origin: String,
+}
+
+// Shows only the size of the content, which may be secret.
+impl fmt::Debug for ExtraFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.content.len();
+        let Self {
+            path,
+            mode,
+            owner,
+            node,
+            ..
+        } = self;
+        write!(
+            f,
+            "{path} ({size} bytes, {mode:04o} {owner}, node {node:?})"
+        )
+    }
+}
