@@ -247,6 +247,7 @@ fn certificates_are_accepted_by_openssl_for_their_names() {
             format!("IP Address:192.168.0.{address}"),
             "IP Address:127.0.0.1".to_owned(),
             "IP Address:0:0:0:0:0:0:0:1".to_owned(),
+            "URI:urn:etcd-image:members:etcd1+etcd2+etcd3".to_owned(),
         ];
         for kind in ["server", "peer"] {
             let certificate = node.save(&format!("/etc/etcd/pki/{kind}.crt"));
