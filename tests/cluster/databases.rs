@@ -110,10 +110,10 @@ fn an_alarm_is_disarmed_once_its_database_has_room() {
             outcome.stderr
         );
         let prefixes = &json(&outcome)["content"]["prefixes"];
-        assert_eq!(
-            (&prefixes[0]["prefix"], &prefixes[0]["keys"]),
-            (&"/large/".into(), &full.into())
-        );
+        assert_eq!(prefixes[0]["prefix"], "/large/");
+        // etcd keeps the value with which it notices that the database is full, although it reports an error.
+        let kept = &prefixes[0]["keys"];
+        assert!(*kept == full || *kept == full + 1, "{full}: {kept}");
         assert_eq!(prefixes[1]["prefix"], "/small/");
         // The three steps of the hint.
         members.etcdctl(&["del", "--prefix", "/large/"]).done();
