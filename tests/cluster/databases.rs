@@ -98,6 +98,15 @@ fn an_alarm_is_disarmed_once_its_database_has_room() {
         let key = |number: usize| format!("/large/{number}");
         let full = (0..20).find(|number| client.put(address(0), &key(*number), &value).is_err());
         let full = full.expect("etcd has accepted 20 MiB");
+        // The member that noticed it raises the alarm a moment after its answer.
+        while !members
+            .etcdctl(&["alarm", "list"])
+            .done()
+            .text()
+            .contains("NOSPACE")
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
         let outcome = cluster(&members, &["alarm", "disarm", "--json"]);
         assert_eq!(outcome.code, Some(6));
         let error = "error: alarm NOSPACE on etcd";
