@@ -96,6 +96,43 @@ fn what_was_not_signed_is_refused() {
 }
 
 #[test]
+fn only_what_the_signed_list_contains_is_good() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "ada", "ed25519", "");
+    sign(&scene, "ada").done();
+    // Another image, and a manifest of an interrupted build that lists it: nobody has signed them.
+    let image = scene.image_path("etcd1");
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[512] ^= 1;
+    fs::write(scene.at("images/other.img"), &bytes).unwrap();
+    let name = ["verify", "images/other.img", "--allowed-signers", "allowed"];
+    let unknown = "the signed SHA256SUMS does not contain this image";
+    let outcome = scene.bare(&name);
+    assert_eq!(outcome.code, Some(3));
+    assert!(outcome.stdout.contains(unknown), "{}", outcome.stdout);
+    fs::write(&image, &bytes).unwrap();
+    let (manifest, sums) = (
+        scene.text("images/manifest.json"),
+        scene.text("images/SHA256SUMS"),
+    );
+    let digest = tool_in(&scene.at("images"), "sha256sum", &["etcd1.img"])
+        .done()
+        .text()[..64]
+        .to_owned();
+    scene.file(
+        "images/manifest.json.new",
+        &manifest.replace(&sums[..64], &digest),
+    );
+    let wrong = format!(
+        "the image's SHA-256 is {digest}, the manifest has {}",
+        &sums[..64]
+    );
+    let outcome = verify(&scene);
+    assert_eq!(outcome.code, Some(3));
+    assert!(outcome.stdout.contains(&wrong), "{}", outcome.stdout);
+}
+
+#[test]
 fn an_agent_signs_with_keys_whose_file_cannot() {
     let scene = Scene::with("raspios-trixie");
     key(&scene, "rsa", "rsa", "");

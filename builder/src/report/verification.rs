@@ -85,9 +85,10 @@ pub(crate) fn folder_of(target: &Path) -> &Path {
 pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<Verification> {
     let is_folder = target.is_dir();
     let folder = folder_of(target);
-    let manifests = read_manifests(folder, is_folder || signer.is_some())?;
-    if signer.is_some() {
-        check_sums(folder, manifests.first())?;
+    let needs_list = signer.is_some();
+    let mut manifests = read_manifests(folder, is_folder || needs_list)?;
+    if needs_list {
+        keep_signed(folder, &mut manifests)?;
     }
     let images: Vec<PathBuf> = match is_folder {
         true => image_names(&manifests)
@@ -98,7 +99,8 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     };
     let check = |path: PathBuf| Checked {
         image: path.display().to_string(),
-        ..check_with(&path, folder, &manifests, now).unwrap_or_else(|error| failed(&error))
+        ..check_with(&path, folder, &manifests, needs_list, now)
+            .unwrap_or_else(|error| failed(&error))
     };
     let images = images.into_iter().map(check).collect();
     let newest = manifests.first().filter(|_| is_folder);
@@ -111,10 +113,11 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     })
 }
 
-/// Fails unless the digest list is that of the manifest, with which all files are compared.
-fn check_sums(folder: &Path, manifest: Option<&Manifest>) -> Result<()> {
+/// Keeps the manifests whose digests the signed list contains. Nobody has signed another one.
+fn keep_signed(folder: &Path, manifests: &mut Vec<Manifest>) -> Result<()> {
     let found = fs_err::read_to_string(folder.join(SUMS))?;
-    if manifest.is_some_and(|manifest| manifest.sums() == found) {
+    manifests.retain(|manifest| manifest.sums() == found);
+    if !manifests.is_empty() {
         return Ok(());
     }
     Err(Kind::Verification.error(
@@ -170,8 +173,15 @@ fn image_names(manifests: &[Manifest]) -> Vec<&str> {
     names
 }
 
-/// Checks an image against the manifest that matches it; if none does, against the first one that lists it.
-fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> Result<Checked> {
+/// Checks an image against the manifest that matches it; if none does, against the first one that lists it. With a signed
+/// list, an image that it does not contain is a problem.
+fn check_with(
+    path: &Path,
+    folder: &Path,
+    manifests: &[Manifest],
+    needs_list: bool,
+    now: i64,
+) -> Result<Checked> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let listed = |manifest| Listed::find(manifest, &name);
     let records: Vec<Listed<'_>> = manifests.iter().filter_map(listed).collect();
@@ -189,6 +199,10 @@ fn check_with(path: &Path, folder: &Path, manifests: &[Manifest], now: i64) -> R
             "the image's SHA-256 is {found}, the manifest has {}",
             listed.output.sha256
         );
+        checked.problems.insert(0, problem);
+    }
+    if needs_list && records.is_empty() {
+        let problem = format!("the signed {SUMS} does not contain this image");
         checked.problems.insert(0, problem);
     }
     Ok(checked)
