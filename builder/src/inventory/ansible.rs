@@ -10,9 +10,9 @@ const ETCD_GROUPS: &[&str] = &["etcd", "etcd_nodes", "etcd_cluster", "etcd_serve
 /// An inventory before one of its groups is chosen.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// All machines in the order of the file; their variables are those of their own lines.
+    /// All machines, from an INI file in its order and from YAML by name; their variables are those of their own lines.
     hosts: Vec<Host>,
-    /// Groups in the order of the file.
+    /// Groups, in the same order.
     groups: Vec<Group>,
 }
 
@@ -83,12 +83,19 @@ impl Inventory {
             .iter()
             .filter(is_chosen)
             .map(|host| {
-                let of_groups = self.groups.iter().filter(|group| {
-                    group.name != "all"
-                        && members[group.name.as_str()].contains(&host.name.as_str())
-                });
+                let mut of_groups: Vec<&Group> = self
+                    .groups
+                    .iter()
+                    .filter(|group| {
+                        group.name != "all"
+                            && members[group.name.as_str()].contains(&host.name.as_str())
+                    })
+                    .collect();
+                // A group takes precedence over the groups above it.
+                of_groups.sort_by_key(|group| self.depth(&group.name, 0));
                 // A machine's own value takes precedence over its groups': the last one counts.
                 let mut variables: Vec<Variable> = of_groups
+                    .iter()
                     .flat_map(|group| group.variables.clone())
                     .collect();
                 variables.extend(host.variables.clone());
@@ -109,6 +116,21 @@ impl Inventory {
             variables: all.map(|group| group.variables).unwrap_or_default(),
             notes,
         }
+    }
+
+    /// Returns how many groups are above a group, on the longest way. A circle of groups ends at their number.
+    fn depth(&self, name: &str, below: usize) -> usize {
+        if below > self.groups.len() {
+            return below;
+        }
+        let above = self
+            .groups
+            .iter()
+            .filter(|group| group.children.iter().any(|child| child == name));
+        above
+            .map(|group| self.depth(&group.name, below + 1))
+            .max()
+            .unwrap_or(below)
     }
 
     /// Returns the machines of a group and of the groups below it. `above` ends a circle of groups.

@@ -1,5 +1,7 @@
 //! The lines of a file, words of a line with quotes, and ranges of names.
 
+use std::ops::RangeInclusive;
+
 /// Returns the lines that are neither empty nor comments, trimmed, with their numbers.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let numbered = text.lines().enumerate();
@@ -28,23 +30,41 @@ pub(super) fn split(line: &str) -> Option<Vec<String>> {
 }
 
 /// The most names that one pattern stands for.
-const MOST: u32 = 1000;
+const MOST: usize = 1000;
 
 /// Expands Ansible's ranges: `etcd[1:3].local` stands for three names, and `node[01:10]` keeps the leading zeros.
-/// A range of letters, and one that is no range, stays as it is.
+/// A range of letters, one that is no range, and a pattern for more names than a cluster can have stay as they are.
 pub(super) fn expand(pattern: &str) -> Vec<String> {
-    let Some((before, first, last, after)) = range(pattern) else {
-        return vec![pattern.to_owned()];
+    let mut names = vec![pattern.to_owned()];
+    // Every pass replaces the first range of each name; all names have the same ranges.
+    while let Some(numbers) = names.first().and_then(|name| numbers(name)) {
+        if numbers.end() - numbers.start() >= MOST
+            || names.len() * (numbers.end() - numbers.start() + 1) > MOST
+        {
+            return vec![pattern.to_owned()];
+        }
+        names = names
+            .iter()
+            .flat_map(|name| with_numbers(name, numbers.clone()))
+            .collect();
+    }
+    names
+}
+
+/// Returns the numbers of a pattern's first range.
+fn numbers(pattern: &str) -> Option<RangeInclusive<usize>> {
+    let (_, first, last, _) = range(pattern)?;
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last).then_some(first..=last)
+}
+
+fn with_numbers(pattern: &str, numbers: RangeInclusive<usize>) -> Vec<String> {
+    let Some((before, first, _, after)) = range(pattern) else {
+        return Vec::new();
     };
     let width = first.len();
-    let (Ok(from), Ok(to)) = (first.parse::<u32>(), last.parse::<u32>()) else {
-        return vec![pattern.to_owned()];
-    };
-    if to < from || to - from >= MOST {
-        return vec![pattern.to_owned()];
-    }
-    (from..=to)
-        .flat_map(|number| expand(&format!("{before}{number:0width$}{after}")))
+    numbers
+        .map(|number| format!("{before}{number:0width$}{after}"))
         .collect()
 }
 
@@ -75,7 +95,14 @@ mod tests {
         );
         assert_eq!(expand("n[09:11]"), ["n09", "n10", "n11"]);
         assert_eq!(expand("n[1:2]-[1:2]").len(), 4);
-        for literal in ["plain", "n[3:1]", "n[a:c]", "n[1:99999]", "n[1"] {
+        for literal in [
+            "plain",
+            "n[3:1]",
+            "n[a:c]",
+            "n[1:99999]",
+            "n[1:999]-[1:999]-[1:999]",
+            "n[1",
+        ] {
             assert_eq!(expand(literal), [literal]);
         }
     }

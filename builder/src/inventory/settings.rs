@@ -86,9 +86,6 @@ const UNNEEDED: &[(&str, &str)] = &[
     ("ansible_port", "sshd listens on port 22"),
 ];
 
-/// Words in the name of a variable whose value may be a secret.
-const SECRET: &[&str] = &["pass", "secret", "psk", "key_data"];
-
 /// A machine as a `[[node]]`; without an address if the file has none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Node {
@@ -136,7 +133,12 @@ pub(super) fn of(listing: &Listing) -> Settings {
             .filter(|_| !is_template)
             .and_then(|(_, table, key, form)| Some((*table, *key, form.toml(&value)?)));
         match made {
-            Some((_, key, _)) if settings.has(key) => (),
+            Some(made) if settings.values.contains(&made) => (),
+            Some((_, key, _)) if settings.has(key) => {
+                settings
+                    .left
+                    .push(format!("{name} = {value}: `{key}` already has a value"));
+            }
             Some(made) => settings.values.push(made),
             None => settings
                 .left
@@ -203,7 +205,8 @@ fn is_one_of(name: &str, names: &str) -> bool {
     names.split(' ').any(|known| known == name)
 }
 
-/// Returns the note about a variable without effect; `None` if its value is what every node has anyway.
+/// Returns the note about a variable without effect; `None` if its value is what every node has anyway. The value of an
+/// unknown variable may be a secret and is not shown.
 fn reason(name: &str, value: &str, is_known: bool, is_template: bool) -> Option<String> {
     if (name, value) == ("ansible_port", "22") {
         return None;
@@ -215,10 +218,9 @@ fn reason(name: &str, value: &str, is_known: bool, is_template: bool) -> Option<
         (true, ..) => "the value has another form",
         _ => "no setting corresponds to it",
     };
-    let is_secret = SECRET.iter().any(|word| name.to_lowercase().contains(word));
-    Some(match is_secret {
-        true => format!("{name}: {why} (the value may be a secret and is not shown)"),
-        false => format!("{name} = {value}: {why}"),
+    Some(match is_known || unneeded.is_some() {
+        true => format!("{name} = {value}: {why}"),
+        false => format!("{name}: {why}"),
     })
 }
 

@@ -1,7 +1,7 @@
 //! An OpenSSH client configuration.
 
 use super::lines::{self, lines};
-use super::{Host, Listing};
+use super::{Host, Listing, Variable};
 
 /// The keywords with a meaning for nodes, and Ansible's names for their values.
 const KEYWORDS: &[(&str, &str)] = &[
@@ -18,6 +18,7 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
     // The machines that the current block describes; `None` for all of them.
     let mut block: Option<Vec<String>> = None;
     let mut skipping = false;
+    let mut entries: Vec<(Option<Vec<String>>, Variable)> = Vec::new();
     for (number, line) in lines(text) {
         let line = line.replacen('=', " ", usize::from(keyword_with_equals(line)));
         let words =
@@ -52,29 +53,27 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
             _ if skipping => (),
             keyword => {
                 let known = KEYWORDS.iter().find(|(word, _)| *word == keyword);
-                if let (Some((_, name)), Some(value)) = (known, values.first()) {
-                    assign(&mut listing, block.as_deref(), name, value);
-                }
+                let name = known.map_or(keyword, |(_, name)| name);
+                let value = values.first().map_or("", String::as_str);
+                entries.push((block.clone(), Variable::new(name, value)));
             }
         }
     }
+    assign(&mut listing.hosts, &entries);
     Ok(listing)
 }
 
-/// In ssh's files, the first value that applies to a machine counts.
-fn assign(listing: &mut Listing, block: Option<&[String]>, name: &str, value: &str) {
-    let variable = super::Variable::new(name, value);
-    let Some(names) = block else {
-        listing.variables.push(variable);
-        return;
-    };
-    for host in listing
-        .hosts
-        .iter_mut()
-        .filter(|host| names.contains(&host.name))
-    {
-        if !host.variables.iter().any(|variable| variable.name == name) {
-            host.variables.push(variable.clone());
+/// In ssh's files, the first value that applies to a machine counts. `None` stands for all machines.
+fn assign(hosts: &mut [Host], entries: &[(Option<Vec<String>>, Variable)]) {
+    for host in hosts {
+        for (block, variable) in entries {
+            let applies = block
+                .as_ref()
+                .is_none_or(|names| names.contains(&host.name));
+            let is_new = !host.variables.iter().any(|it| it.name == variable.name);
+            if applies && is_new {
+                host.variables.push(variable.clone());
+            }
         }
     }
 }

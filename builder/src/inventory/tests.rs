@@ -63,10 +63,10 @@ token=\"etcd-cluster-1\"
          # Not taken over from hosts.ini:\n\
          # - ansible_python_interpreter = /usr/bin/python3: nothing is installed on running nodes\n\
          # - cert_file = /etc/etcd/pki/etcd.pem: certificates lie where `layout` in [pki] or a [[certificate]] says\n\
-         # - data_dir = /var/lib/etcd-data: no setting corresponds to it\n\
+         # - data_dir: no setting corresponds to it\n\
          # - cluster = etcd1.local=https://192.168.0.50:2380: it follows from the [[node]] tables\n\
-         # - wifi_password: no setting corresponds to it (the value may be a secret and is not shown)\n\
-         # - subnet = {{{{ lookup('x') }}}}: a template, whose value only Ansible knows\n"
+         # - wifi_password: no setting corresponds to it\n\
+         # - subnet: a template, whose value only Ansible knows\n"
     );
     let cluster = "[cluster]\ntoken = \"etcd-cluster-1\"\ndomain = \"local\"\n\n";
     assert_eq!(from("hosts.ini", inventory), format!("{cluster}{expected}"));
@@ -188,7 +188,7 @@ etcd:
     let expected = format!(
         "# kubeadm.yaml {GUESSED}\n{NODES}\n\
          # Not taken over from kubeadm.yaml:\n\
-         # - caFile = /etc/kubernetes/pki/etcd/ca.crt: no setting corresponds to it\n"
+         # - caFile: no setting corresponds to it\n"
     );
     assert_eq!(from("kubeadm.yaml", config), expected);
 }
@@ -200,6 +200,42 @@ fn names_from_addresses_and_ipv6() {
         text,
         "[[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n\n[[node]]\nname = \"etcd2\"\naddress = \"fd00::51\"\n"
     );
+}
+
+#[test]
+fn groups_and_blocks_take_precedence_as_in_their_programs() {
+    let inventory = "\
+[etcd]
+etcd1 ip=10.0.0.1
+[etcd:vars]
+gateway=10.0.0.254
+prefix=16
+netmask=255.255.255.0
+[site:children]
+etcd
+[site:vars]
+gateway=10.0.0.253
+";
+    let text = from("hosts.ini", inventory);
+    let network = "[network]\ngateway = \"10.0.0.254\"\nprefix = 16\n";
+    assert!(text.starts_with(network), "{text}");
+    let note = "# - netmask = 255.255.255.0: `prefix` already has a value\n";
+    assert!(text.ends_with(note), "{text}");
+    let config =
+        "Host *\n User a\nHost e1\n User b\n HostName 10.0.0.9\n ProxyJump x\nHost *\n User c\n";
+    let text = from("config", config);
+    assert!(text.contains("[ssh]\nuser = \"a\"\n"), "{text}");
+    assert!(
+        text.ends_with("# - proxyjump: no setting corresponds to it\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_gateway_is_not_guessed_where_a_node_is() {
+    let text = from("hosts", "10.3.0.1 etcd1\n10.3.0.2 etcd2\n");
+    let begins = "# hosts does not name the gateway: add `gateway` to [network].\n\n[[node]]\n";
+    assert!(text.starts_with(begins), "{text}");
 }
 
 #[test]

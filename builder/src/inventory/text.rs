@@ -24,15 +24,17 @@ pub(super) fn cluster_toml(source: &str, listing: &Listing) -> String {
         "# `etcd-image init --config all.toml` writes one with every setting explained.".to_owned(),
     ];
     for header in BEFORE_NODES {
-        if *header == "[network]" && guessed {
+        let note = match guessed {
+            Gateway::Guessed => "check it and the prefix length",
+            Gateway::Missing => "add `gateway` to [network]",
+            Gateway::Known => "",
+        };
+        let is_noted = *header == "[network]" && !note.is_empty();
+        if is_noted {
             lines.push(String::new());
-            lines.push(format!(
-                "# {source} does not name the gateway: check it and the prefix length."
-            ));
-            table(&mut lines, &settings, header, false);
-        } else {
-            table(&mut lines, &settings, header, true);
+            lines.push(format!("# {source} does not name the gateway: {note}."));
         }
+        table(&mut lines, &settings, header, !is_noted);
     }
     for node in &settings.nodes {
         lines.extend(node_table(&source, node));
@@ -53,22 +55,40 @@ pub(super) fn cluster_toml(source: &str, listing: &Listing) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Adds the usual gateway and prefix length of the first node's subnet, unless the file names a gateway. An IPv6 gateway has
-/// no usual address.
-fn guess_network(settings: &mut Settings) -> bool {
+/// What is known about the gateway.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gateway {
+    Known,
+    /// The usual one, which somebody has to check.
+    Guessed,
+    /// None, and nothing to guess from.
+    Missing,
+}
+
+/// Adds the usual gateway and prefix length of the first node's subnet, unless the file names a gateway or a node has that
+/// address. An IPv6 gateway has no usual address.
+fn guess_network(settings: &mut Settings) -> Gateway {
     let first = settings.nodes.iter().find_map(|node| node.address);
     let (Some(IpAddr::V4(address)), false) = (first, settings.has("gateway")) else {
-        return false;
+        return Gateway::Known;
     };
     let [a, b, c, _] = address.octets();
+    let usual = IpAddr::from([a, b, c, 1]);
+    if settings
+        .nodes
+        .iter()
+        .any(|node| node.address == Some(usual))
+    {
+        return Gateway::Missing;
+    }
     if !settings.has("prefix") {
         settings
             .values
             .push(("[network]", "prefix", Value::Integer(24)));
     }
-    let gateway = Value::String(format!("{a}.{b}.{c}.1"));
+    let gateway = Value::String(usual.to_string());
     settings.values.push(("[network]", "gateway", gateway));
-    true
+    Gateway::Guessed
 }
 
 fn table(lines: &mut Vec<String>, settings: &Settings, header: &str, apart: bool) {
