@@ -29,6 +29,12 @@ fn read_one(
         .into_iter()
         .map(|node| files::known_node(node, all, log))
         .collect();
+    if table.has("nodes") && nodes.is_empty() {
+        log.add(
+            table.place,
+            "`nodes` of this [[certificate]] is empty; name nodes, or remove it for a certificate on every node",
+        );
+    }
     let role = table.optional("role")?;
     let role = role.with(CertificateRole::named(role.value)?);
     let (path, key) = (table.optional("path")?, table.optional("key"));
@@ -56,7 +62,7 @@ fn read_one(
     let names = all.iter().map(|node| node.name.value.as_str());
     log.check(
         template.place,
-        common_name::check_length(template.value, names, domain),
+        common_name::check_filled(template.value, names, domain),
     );
     let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
     let (mode, key_mode) = (octal("mode"), octal("key-mode"));

@@ -3,6 +3,8 @@
 /// The longest common name that a certificate can contain (RFC 5280, `ub-common-name`).
 const LONGEST: usize = 64;
 
+const ADMINISTRATOR: &str = "etcd takes it for its administrator; `role = \"admin\"` in [[certificate]] gives that certificate";
+
 /// Returns the common name for one node.
 pub(super) fn fill(template: &str, node: &str, domain: &str) -> String {
     let template = match domain {
@@ -23,7 +25,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     } else if filled.trim() != filled || filled.starts_with('.') {
         "it must not begin or end with a blank, or begin with `.`"
     } else if text == "root" {
-        "etcd takes it for its administrator; `role = \"admin\"` in [[certificate]] gives that certificate"
+        ADMINISTRATOR
     } else {
         return Ok(());
     };
@@ -40,14 +42,19 @@ pub(super) fn check_given(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks that a common name is short enough on every node.
-pub(super) fn check_length<'a>(
+/// Checks a common name as every node fills it.
+pub(super) fn check_filled<'a>(
     template: &str,
     nodes: impl IntoIterator<Item = &'a str>,
     domain: &str,
 ) -> Result<(), String> {
     let mut names = nodes.into_iter().map(|node| fill(template, node, domain));
-    match names.find(|name| name.len() > LONGEST) {
+    // A name that is written as `root`, or a node of that name, has a complaint already.
+    let by_domain = template.contains("{domain}");
+    match names.find(|name| name.len() > LONGEST || (by_domain && name == "root")) {
+        Some(name) if name == "root" => {
+            Err(format!("`{template}` becomes `root`: {ADMINISTRATOR}"))
+        }
         Some(name) => Err(format!(
             "the common name `{name}` is longer than {LONGEST} characters"
         )),

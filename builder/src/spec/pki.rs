@@ -104,7 +104,7 @@ fn subject(table: &Table) -> Subject {
 fn common_names(table: &Table, nodes: &[&str], domain: &str, log: &mut Complaints) -> CommonNames {
     let mut name = |role: &str| {
         let template = table.text(role);
-        let fits = common_name::check_length(template.value, nodes.iter().copied(), domain);
+        let fits = common_name::check_filled(template.value, nodes.iter().copied(), domain);
         log.check(template.place, fits);
         template.value.to_owned()
     };

@@ -1,5 +1,6 @@
 //! Tests of `[pki]` with its tables and of `[[certificate]]`, and of the examples that use them.
 
+use super::common_name::check_filled;
 use super::spoilt::check;
 use super::{VALID, input, resolve};
 
@@ -25,6 +26,9 @@ leaf-days = 50 → layout = "flet"
 
 [hosts] → [pki.common-name]\npeer = "{name}-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"\n[hosts]
     43: the common name `etcd1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is longer than 64 characters
+
+[hosts] → [[certificate]]\nrole = "ca"\npath = "/etc/app/a.crt"\nnodes = []\n[hosts]
+    42: `nodes` of this [[certificate]] is empty; name nodes, or remove it for a certificate on every node
 
 [hosts] → [[certificate]]\npath = "/etc/app/a.crt"\n[hosts]
     42: [[certificate]] has no `role`
@@ -54,6 +58,8 @@ fn common_names_are_filled_in_for_each_node() {
     let names = &cluster.pki.common_names;
     assert_eq!(names.server("etcd1", "kube.demo"), "etcd1.kube.demo");
     assert_eq!(names.peer("etcd1", "kube.demo"), "etcd1-peer");
+    let administrator = check_filled("{domain}", ["etcd1"], "root").unwrap_err();
+    assert!(administrator.starts_with("`{domain}` becomes `root`: "));
 }
 
 #[test]
