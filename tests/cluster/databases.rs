@@ -93,11 +93,11 @@ fn an_alarm_is_disarmed_once_its_database_has_room() {
         fs::write(&path, text.replace("2147483648", "4194304")).unwrap();
         let none = cluster(&members, &["alarm", "disarm"]).done().stdout;
         assert_eq!(none, "cluster main has no alarm\n");
-        let (client, value) = (members.client(), "x".repeat(1 << 20));
+        let (client, value) = (members.client(), "x".repeat(1 << 16));
         client.put(address(0), "/small/key", "x").unwrap();
         let key = |number: usize| format!("/large/{number}");
-        let full = (0..20).find(|number| client.put(address(0), &key(*number), &value).is_err());
-        let full = full.expect("etcd has accepted 20 MiB");
+        let full = (0..200).find(|number| client.put(address(0), &key(*number), &value).is_err());
+        let full = full.expect("etcd has accepted 12 MiB");
         // The member that noticed it raises the alarm a moment after its answer.
         while !members
             .etcdctl(&["alarm", "list"])
