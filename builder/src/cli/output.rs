@@ -14,17 +14,21 @@ use crate::failure::{Failure, Kind};
 
 /// Writes a file that must not exist yet.
 pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let error = match create(path, OpenOptions::new().create_new(true), text.as_bytes()) {
-        Ok(()) => return Ok(()),
-        Err(error) => error,
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Kind::Usage.error(
+                format!("{} exists already", path.display()),
+                "name another file with --config, or move this one away",
+            ));
+        }
+        opened => opened.with_context(|| unwritable(path))?,
     };
-    if error.kind() == io::ErrorKind::AlreadyExists {
-        return Err(Kind::Usage.error(
-            format!("{} exists already", path.display()),
-            "name another file with --config, or move this one away",
-        ));
-    }
-    Err(error).with_context(|| unwritable(path))
+    file.write_all(text.as_bytes())
+        .inspect_err(|_| {
+            // Half a file would be in the way of the next attempt.
+            let _ = std::fs::remove_file(path);
+        })
+        .with_context(|| unwritable(path))
 }
 
 /// Writes a file, replacing an existing one.
