@@ -96,11 +96,27 @@ pub struct OutputOptions {
     pub formats: Vec<ImageFormat>,
     /// Write the address of the published directory into the list for Raspberry
     /// Pi Imager
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = directory_url)]
     pub publish_url: Option<String>,
     /// Sign SHA256SUMS with this SSH key, or with its private half in the agent
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
+}
+
+/// Checks the URL of a directory: everybody who reads the list opens it, with the name of a file appended.
+fn directory_url(text: &str) -> Result<String, &'static str> {
+    let url: http::Uri = text.parse().map_err(|_| "it is not a URL")?;
+    match (url.scheme_str(), url.authority()) {
+        (Some("http" | "https"), Some(host))
+            if !host.as_str().contains('@') && !text.contains(['?', '#']) =>
+        {
+            Ok(text.to_owned())
+        }
+        (Some("http" | "https"), Some(_)) => {
+            Err("a user name, a query and a fragment are not allowed")
+        }
+        _ => Err("give an address as in https://example.org/images"),
+    }
 }
 
 impl OutputOptions {
