@@ -65,7 +65,8 @@ pub fn disarm(access: &Access) -> Result<Disarming> {
             .map_or(("nobody", String::new()), |(name, trouble)| {
                 (name, trouble.to_string())
             });
-        let message = format!("no member tells the alarms: {name} does not answer: {trouble}");
+        let message =
+            format!("no member could be asked for its alarms: {name} does not answer: {trouble}");
         let hint = "look at the cluster with `etcd-image cluster status`";
         return Err(Kind::Unhealthy.error(message, hint));
     };

@@ -41,6 +41,10 @@ impl ClusterReport {
             .iter()
             .find(|problem| !problem.starts_with("alarm"));
         let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
+        if all == 0 {
+            let message = format!("no member of cluster {} answers{cause}", self.cluster);
+            return Err(Kind::Unhealthy.error(message, self.hint()));
+        }
         let message = format!(
             "cluster {} would lose its majority without {name}: {others} of {all} members would work, {majority} must{cause}",
             self.cluster

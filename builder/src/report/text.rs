@@ -71,7 +71,7 @@ impl Summary<'_> {
             .flat_map(|node| &node.certificates);
         let all: Vec<_> = self.manifest.certificates.iter().chain(nodes).collect();
         write!(f, "certificates valid until:")?;
-        for name in ["ca", "admin", "server", "peer", "client"] {
+        for name in ["ca", "admin", "server", "peer", "node", "client"] {
             let ends = all.iter().filter(|c| c.name == name).map(|c| c.not_after);
             if let Some(end) = ends.min() {
                 write!(f, " {name} {}", date(end))?;

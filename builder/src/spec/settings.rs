@@ -174,7 +174,7 @@ sections! {
         "unit": Text(pki::field), Optional(r#""Labs""#);
     }
 
-    /// Common names, in which `{name}` stands for the node's name and `{domain}` for its domain.
+    /// Common names. In those of nodes, `{name}` stands for the node's name and `{domain}` for its domain.
     "[pki.common-name]" {
         /// That of a new CA. By default, the cluster's name and `etcd CA`.
         "ca": Text(pki::field), Optional(r#""etcd-ca""#);
