@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const JUDGES: [Tool; 27] = [
+const JUDGES: [Tool; 29] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -25,6 +25,8 @@ const JUDGES: [Tool; 27] = [
     ("zstd", "zstd"),
     ("bsdcat", "libarchive-tools"),
     ("bmaptool", "bmap-tools"),
+    ("curl", "curl"),
+    ("/usr/sbin/update-ca-certificates", "ca-certificates"),
     ("cc", "gcc"),
     ("setfattr", "attr"),
     ("mksquashfs", "squashfs-tools"),
