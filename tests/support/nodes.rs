@@ -1,4 +1,4 @@
-//! Members whose nodes answer a real sshd, and restart when they are told to.
+//! Members whose nodes answer a real sshd, and restart when a command asks for it.
 
 use std::fs;
 use std::net::TcpStream;
@@ -139,7 +139,7 @@ impl Nodes {
             .replace("/var/lib/etcd", data.to_str().unwrap())
     }
 
-    /// Runs `etcd-image cluster` with the administrator's ssh key. Meanwhile nodes restart when they are told to.
+    /// Runs `etcd-image cluster` with the administrator's ssh key. Nodes restart meanwhile when it asks for it.
     pub(crate) fn cluster(&mut self, words: &[&str]) -> Said {
         let (folder, key) = (self.members.scene.at(""), self.members.scene.at("key"));
         let identity = ["--ssh-identity", key.to_str().unwrap()];
