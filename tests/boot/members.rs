@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use etcd_image::boot::Lab;
 use etcd_image::progress;
 
-use crate::support::card::{DATA, digests, io, replace, was_cut_off, written};
+use crate::support::card::{DATA, digests, io, replace, replace_by, was_cut_off, written};
 use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, on, voter};
 
 /// Waits until a node prints these words on its console.
@@ -176,4 +176,54 @@ fn per_hour(lab: &mut Lab, name: &str) -> u64 {
     let after = written(lab, name);
     lab.machines.kill(name).unwrap();
     (after - before) * 3600 / IDLE
+}
+
+/// Waits until a node's command prints this.
+fn prints(images: &Images, node: &str, command: &str, wanted: &str) {
+    let started = Instant::now();
+    while on(images, node, command).done().text().trim() != wanted {
+        let late = started.elapsed() > Duration::from_mins(10);
+        assert!(!late, "`{command}` does not print {wanted} on {node}");
+        thread::sleep(Duration::from_secs(3));
+    }
+}
+
+#[test]
+#[ignore = "boots one machine twice: about four minutes"]
+fn a_disk_above_2_tib_and_a_clock_that_starts_in_the_past_do_no_harm() {
+    let name = "boot::members::a_disk_above_2_tib_and_a_clock_that_starts_in_the_past_do_no_harm";
+    inside(name, || {
+        let images = Images::build("large", 1);
+        let mut lab = images.lab();
+        let now = |images: &Images| -> u64 {
+            let seconds = on(images, "etcd1", "date +%s").done().text();
+            seconds.trim().parse().unwrap()
+        };
+        replace_by(&lab, "etcd1", "3T");
+        // No certificate of the cluster was valid then.
+        lab.machines
+            .set_clock("etcd1", "2020-01-01T00:00:00")
+            .unwrap();
+        lab.machines.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+
+        // The partition table describes no more than 2 TiB, of which the system occupies the beginning.
+        let size = "lsblk --noheadings --bytes --output SIZE /dev/disk/by-label/etcd-data";
+        let sectors = (1 << 32) - 1 - DATA / 512;
+        prints(&images, "etcd1", size, &(sectors * 512).to_string());
+
+        // A time that a server confirmed is kept, and the next boot does not go back behind it.
+        let later = "sudo date --set '+20 days' && sudo mkdir -p /run/systemd/timesync && \
+                     sudo touch /run/systemd/timesync/synchronized && date +%s";
+        let confirmed = on(&images, "etcd1", later).done().text();
+        let confirmed: u64 = confirmed.lines().last().unwrap().trim().parse().unwrap();
+        let kept = format!(
+            "[ $(sudo stat --format %Y /var/lib/etcd/node/clock) -ge {confirmed} ] && echo kept; true"
+        );
+        prints(&images, "etcd1", &kept, "kept");
+        lab.machines.kill("etcd1").unwrap();
+        lab.machines.start("etcd1").unwrap();
+        healthy(&mut lab, &["etcd1"]);
+        assert!(now(&images) >= confirmed);
+    });
 }

@@ -25,11 +25,16 @@ pub(crate) fn flash(lab: &Lab, name: &str) {
     tool("qemu-img", &[&words[..], &places].concat()).done();
 }
 
-/// Replaces the card by an empty one with the image on it.
+/// Replaces the card by an empty one of 16 GiB with the image on it.
 pub(crate) fn replace(lab: &Lab, name: &str) {
+    replace_by(lab, name, "16G");
+}
+
+/// Replaces the card by an empty one of this size, as qemu-img(1) writes sizes, with the image on it.
+pub(crate) fn replace_by(lab: &Lab, name: &str, size: &str) {
     let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(AsRef::as_ref);
-    let places = [image.as_os_str(), card.as_os_str(), "16G".as_ref()];
+    let places = [image.as_os_str(), card.as_os_str(), size.as_ref()];
     tool("qemu-img", &[&words[..], &places].concat()).done();
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Hardware {
     pub(super) log: Option<PathBuf>,
     /// A second disk with raw bytes, which not every machine supports.
     pub(super) second: Option<PathBuf>,
+    /// The time of the clock chip at each start, e.g. `2020-01-01T00:00:00`; the host's time if there is none.
+    pub(super) clock: Option<&'static str>,
     /// The file that receives the output of the serial port.
     pub(super) console: PathBuf,
     /// The socket of QEMU's monitor.
@@ -98,6 +100,9 @@ impl Machine {
         let (disk, console) = (drive(hardware), hardware.console.display());
         let monitor = hardware.monitor.display();
         words.add(&format!("-qmp unix:{monitor},server=on,wait=off"));
+        if let Some(clock) = hardware.clock {
+            words.add(&format!("-rtc base={clock}"));
+        }
         let (tap, mac) = (&hardware.tap, &hardware.mac);
         words.add(&format!(
             "-netdev tap,id=net,ifname={tap},script=no,downscript=no"
@@ -173,6 +178,7 @@ mod tests {
             disk: "d".into(),
             log: None,
             second: None,
+            clock: None,
             console: "c".into(),
             monitor: "m".into(),
             tap: "tap0".to_owned(),

@@ -119,6 +119,14 @@ impl Machines {
         Ok(())
     }
 
+    /// Lets a node's clock chip show this UTC time at each start from now on, e.g. `2020-01-01T00:00:00`, like a board that has
+    /// no clock chip and begins in the past.
+    pub fn set_clock(&mut self, name: &str, time: &'static str) -> Result<()> {
+        let index = self.index(name)?;
+        self.powered[index].hardware.clock = Some(time);
+        Ok(())
+    }
+
     /// Returns the card of a node, a qcow2 file that can be flashed while the node is off.
     pub fn card(&self, name: &str) -> Result<&Path> {
         let index = self.index(name)?;
@@ -191,6 +199,7 @@ fn hardware(guest: &Guest, number: usize, scratch: &Scratch) -> Result<Hardware>
         disk: scratch.overlay(&guest.name, guest.image.path(), guest.disk_size)?,
         log: None,
         second: None,
+        clock: None,
         console: scratch.path("off"),
         monitor: scratch.path(&format!("{}.qmp", guest.name)),
         tap: network::tap(number),
