@@ -11,6 +11,8 @@ mod support;
 #[cfg(target_os = "linux")]
 mod boot;
 mod build;
+#[cfg(target_os = "linux")]
+mod cases;
 mod cli;
 #[cfg(target_os = "linux")]
 mod cluster;

@@ -1,7 +1,8 @@
-# Unpacks Debian's etcd for this machine: sh etcd.sh SUITE FOLDER. apt, with a configuration of its own, checks the signatures.
+# Unpacks Debian's etcd: sh etcd.sh SUITE FOLDER [ARCHITECTURE]. apt, with a configuration of its own, checks the signatures. The
+# default architecture is that of this machine.
 set -eu
 
-suite=$1 out=$2
+suite=$1 out=$2 architecture=${3:-$(dpkg --print-architecture)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export work
@@ -12,7 +13,7 @@ become_root=
 download='cd "$work" && export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG && apt-get -q update &&
     apt-get -q -o APT::Sandbox::User=root download etcd-server etcd-client'
 # shellcheck disable=SC2086 # several words, or none
-$become_root mmdebstrap --mode=root --variant=custom --format=directory --skip=update,cleanup,output/dev \
+$become_root mmdebstrap --mode=root --variant=custom --format=directory --architectures="$architecture" --skip=check/qemu,update,cleanup,output/dev \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg --setup-hook="$download" "$suite" "$work/tree" >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     exit 1

@@ -60,13 +60,18 @@ impl Images {
 
     /// Builds the images of a cluster with these options of `build`.
     pub(crate) fn of(name: &str, options: &[&str]) -> Self {
+        Self::with_key(name, "ed25519", options)
+    }
+
+    /// Builds the images of a cluster that a key of this type opens.
+    pub(crate) fn with_key(name: &str, key_type: &str, options: &[&str]) -> Self {
         make_room();
         let folder = Self::folder(name);
         fs::create_dir_all(&folder).unwrap();
         let images = Self { folder };
         if !images.key().is_file() {
             let key = images.key();
-            let words = ["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()];
+            let words = ["-q", "-t", key_type, "-N", "", "-f", key.to_str().unwrap()];
             tool("ssh-keygen", &words).done();
         }
         images.write("state", "images", options);
@@ -86,9 +91,11 @@ impl Images {
     fn write(&self, state: &str, out: &str, options: &[&str]) {
         let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
         let (key, state, out) = (path("key.pub"), path(state), path(out));
-        let words = ["build", "--etcd", "debian", "--ssh-key", &key];
-        let places = ["--state", &state, "--out", &out];
-        tool(PROGRAM, &[&words[..], &places, options].concat()).done();
+        let mut words = vec!["build", "--ssh-key", &key, "--state", &state, "--out", &out];
+        if !options.contains(&"--etcd") {
+            words.extend(["--etcd", "debian"]);
+        }
+        tool(PROGRAM, &[&words[..], options].concat()).done();
     }
 
     /// Returns the directory of the images.

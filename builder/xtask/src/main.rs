@@ -7,6 +7,7 @@
 
 mod bench;
 mod bench_boot;
+mod cases;
 mod command;
 mod demo;
 mod faults;
@@ -26,6 +27,8 @@ usage: cargo xtask COMMAND
   test         check format, lints and documentation, run every test that boots nothing, 500 mutated
                bases and 30 scenarios of the laboratory, boot one cluster
   test --boot  boot the other clusters that CI boots
+  test --cases [a…e]
+               boot the examples and compare them with the published walk-throughs that they replace, in one table
   test --full  run everything, including 20,000 mutated bases, 1,000 scenarios and the boots that take hours
   lab [NAME…] [--scenarios N] [--seed S]
                run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         ["quick", names @ ..] => test::run_quick(names),
         ["test"] => test::run(),
         ["test", "--boot"] => test::run_boots(),
+        ["test", "--cases", letters @ ..] => cases::run(letters),
         ["test", "--full"] => test::run_full(),
         ["lab", words @ ..] => lab::run(words),
         ["mutate", words @ ..] => mutate::run(words),

@@ -112,7 +112,7 @@ fn without_boots(filter: &[&str]) -> Outcome {
 
 /// Runs tests that boot clusters made from the real base, one at a time. `chosen` lists test names and options of the test
 /// binary.
-fn boots(chosen: &[&str]) -> Outcome {
+pub(crate) fn boots(chosen: &[&str]) -> Outcome {
     command::run("cargo", &["build", "--quiet", "--bin", "etcd-image"])?;
     command::persist(|| command::run(demo::PROGRAM, &FETCH))?;
     let runner = match has_nextest() {

@@ -71,8 +71,15 @@ fn every_example_is_valid() {
         let text = std::fs::read_to_string(&path).unwrap();
         let cluster =
             resolve(&input(&text)).unwrap_or_else(|error| panic!("{:?}", error.complaints));
-        assert_eq!(cluster.warnings, Vec::<String>::new(), "{}", path.display());
-        names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let expected: &[&str] = match name {
+            "ubuntu-core" => {
+                &["4 members survive the loss of 1, the same as 3; choose an odd number"]
+            }
+            _ => &[],
+        };
+        assert_eq!(cluster.warnings, expected, "{name}");
+        names.push(name.to_owned());
     }
     names.sort();
     assert_eq!(
@@ -81,7 +88,8 @@ fn every_example_is_valid() {
             "kubernetes-by-hand",
             "kubernetes-external",
             "patroni-dcs",
-            "pi-home-lab"
+            "pi-home-lab",
+            "ubuntu-core"
         ]
     );
 }

@@ -1,0 +1,90 @@
+//! The published walk-throughs: boots the examples that replace them and prints what was seen in one table.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::command::{self, Outcome, root, say};
+use crate::{lab, setup, test};
+
+/// The directory in which each test writes its rows.
+const ROWS: &str = "target/tmp/cases";
+/// etcd 3.4 for the nodes, which no release that can be downloaded everywhere contains.
+const ETCD_3_4: &str = "target/cases/etcd-3.4";
+
+/// Boots the walk-throughs of these letters, or all, and prints the table.
+pub(crate) fn run(letters: &[&str]) -> Outcome {
+    let chosen = match letters {
+        [] => &["a", "b", "c", "d", "e"],
+        letters => letters,
+    };
+    if let Some(wrong) = chosen.iter().find(|letter| !is_case(letter)) {
+        return Err(format!(
+            "there is no walk-through `{wrong}`; they are a, b, c, d and e"
+        ));
+    }
+    setup::tools()?;
+    lab::etcd()?;
+    etcd_for_nodes()?;
+    let tests: Vec<String> = chosen
+        .iter()
+        .map(|letter| format!("cases::{letter}_"))
+        .collect();
+    let booted = test::boots(&tests.iter().map(String::as_str).collect::<Vec<_>>());
+    say(&table(chosen));
+    booted
+}
+
+fn is_case(letter: &str) -> bool {
+    ["a", "b", "c", "d", "e"].contains(&letter)
+}
+
+fn etcd_for_nodes() -> Outcome {
+    if root().join(ETCD_3_4).join("etcd").is_file() {
+        return Ok(());
+    }
+    let script = ["builder/lab/etcd.sh", "bookworm", ETCD_3_4, "arm64"];
+    let parent = root().join("target/cases");
+    fs::create_dir_all(&parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+    command::persist(|| command::run("sh", &script))
+}
+
+/// Returns the rows of these walk-throughs and their counts as Markdown.
+fn table(letters: &[&str]) -> String {
+    let read = |letter: &str, ending: &str| {
+        let path = root()
+            .join(ROWS)
+            .join(format!("{}.{ending}", letter.to_uppercase()));
+        fs::read_to_string(path).unwrap_or_default()
+    };
+    let mut text =
+        String::from("| case | item | what the walk-through shows | what we saw | reached |\n");
+    text.push_str("|---|---|---|---|---|\n");
+    for letter in letters {
+        text.push_str(&read(letter, "rows"));
+    }
+    text.push('\n');
+    for letter in letters {
+        let rows = read(letter, "rows");
+        let (reached, all) = count(&rows);
+        let time = read(letter, "time");
+        let _ = writeln!(
+            text,
+            "{}: {reached} of {all} items reached; {time}",
+            letter.to_uppercase()
+        );
+    }
+    text
+}
+
+/// Returns how many rows say that their item was reached, and the number of rows.
+fn count(rows: &str) -> (usize, usize) {
+    let reached = rows.lines().filter(|row| row.ends_with("| yes |")).count();
+    (reached, rows.lines().count())
+}
+
+#[test]
+fn only_rows_that_were_reached_count() {
+    let rows =
+        "| C | put | x | OK | yes |\n| C | auth | x | off | no |\n| C | get | x | ? | **NO** |\n";
+    assert_eq!(count(rows), (1, 3));
+}

@@ -1,0 +1,186 @@
+//! One walk-through: its booted cluster, and a row of the table for each item.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etcd_image::boot::Lab;
+
+use super::list::{self, Item, List};
+use crate::support::cluster::{Images, healthy, on};
+use crate::support::tool::{Said, tool_in};
+
+/// The directory of the rows, which `cargo xtask test --cases` prints.
+const ROWS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cases");
+
+/// The directory of etcd's programs for this machine.
+const ETCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/etcd/3.5");
+
+/// The number of characters of a cell that shows output.
+const WIDTH: usize = 160;
+
+/// A booted cluster and its rows so far.
+#[derive(Debug)]
+pub(super) struct Case {
+    letter: char,
+    list: List,
+    images: Images,
+    /// The machines, which run as long as this value exists.
+    _lab: Lab,
+    booted: Duration,
+    /// The variables of commands on this machine.
+    variables: String,
+    rows: Vec<Row>,
+}
+
+/// One line of the table.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    shows: String,
+    seen: String,
+    reached: &'static str,
+}
+
+/// The mark of an item that should have been reached.
+const MISSED: &str = "**NO**";
+
+impl Case {
+    /// Builds the example and boots all its nodes to a healthy cluster.
+    pub(super) fn boot(letter: char, etcd: &str, base: &str) -> Self {
+        let _ = fs::remove_file(file(letter, "rows"));
+        let list = list::read(letter);
+        fs::create_dir_all(ROWS).unwrap();
+        let config = file(letter, "toml");
+        fs::write(&config, list.config()).unwrap();
+        let config = config.to_str().unwrap();
+        let options = ["--config", config, "--base", base, "--etcd", etcd];
+        let images = Images::with_key(&format!("case-{letter}"), &list.key, &options);
+        let mut lab = images.lab();
+        let names: Vec<String> = lab.nodes().iter().map(|node| node.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let started = Instant::now();
+        for name in &names {
+            lab.machines.start(name).unwrap();
+        }
+        healthy(&mut lab, &names);
+        let booted = started.elapsed();
+        for name in names {
+            accepts_logins(&images, name);
+        }
+        Self {
+            letter,
+            list,
+            images,
+            _lab: lab,
+            booted,
+            variables: format!("BASE='{base}' ETCD='{etcd}' CONFIG='{config}'"),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Runs the command of every item.
+    pub(super) fn runs_all(&mut self) {
+        for item in std::mem::take(&mut self.list.item) {
+            let row = self.try_item(&item);
+            self.rows.push(row);
+            // So that a run that is cut off shows how far it came.
+            self.write_rows();
+        }
+    }
+
+    fn try_item(&self, item: &Item) -> Row {
+        let (seen, reached) = match &item.lacks {
+            Some(why) => (why.clone(), "no"),
+            None => self.observe(item),
+        };
+        Row {
+            name: item.name.clone(),
+            shows: cell(&format!("`{}` → {}", item.run, item.shows.join(" … "))),
+            seen: cell(&seen),
+            reached,
+        }
+    }
+
+    /// Runs the command of an item; returns its output and whether it is the expected one.
+    fn observe(&self, item: &Item) -> (String, &'static str) {
+        let said = self.says(item);
+        let text = said.text() + &said.err;
+        let reached = item.shows.iter().all(|part| text.contains(part));
+        match (reached, &item.depends) {
+            (true, _) => (text, "yes"),
+            (false, Some(why)) => (format!("{text} ({why})"), "no"),
+            (false, None) => (text, MISSED),
+        }
+    }
+
+    fn says(&self, item: &Item) -> Said {
+        match item.on.as_deref().unwrap_or(&self.list.node) {
+            "here" => {
+                let program = Path::new(env!("CARGO_BIN_EXE_etcd-image"));
+                let ours = program.parent().unwrap().display();
+                let command = format!("PATH={ETCD}:{ours}:$PATH {}\n{}", self.variables, item.run);
+                tool_in(&self.images.images(), "sh", &["-c", &command])
+            }
+            node => on(&self.images, node, &item.run),
+        }
+    }
+
+    /// Writes the rows, and checks that every item was reached that the images have.
+    pub(super) fn ends(self) {
+        self.write_rows();
+        let missed: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|row| row.reached == MISSED)
+            .collect();
+        assert!(missed.is_empty(), "case {}: {missed:#?}", self.letter);
+    }
+
+    fn write_rows(&self) {
+        let mut text = String::new();
+        for Row {
+            name,
+            shows,
+            seen,
+            reached,
+        } in &self.rows
+        {
+            let letter = self.letter;
+            writeln!(text, "| {letter} | {name} | {shows} | {seen} | {reached} |").unwrap();
+        }
+        fs::write(file(self.letter, "rows"), &text).unwrap();
+        let booted = format!("healthy {} s after power-on", self.booted.as_secs());
+        fs::write(file(self.letter, "time"), booted).unwrap();
+    }
+}
+
+fn file(letter: char, ending: &str) -> PathBuf {
+    Path::new(ROWS).join(format!("{letter}.{ending}"))
+}
+
+/// Waits until a node accepts the user's key, since etcd may start before sshd.
+fn accepts_logins(images: &Images, node: &str) {
+    let started = Instant::now();
+    loop {
+        let said = on(images, node, "true");
+        if said.code == Some(0) {
+            return;
+        }
+        let late = started.elapsed() > Duration::from_mins(5);
+        assert!(!late, "no login on {node}: {}", said.words());
+        thread::sleep(Duration::from_secs(2));
+    }
+}
+
+/// Returns a text as the cell of a table: one line, not too long, without the separator of the table.
+fn cell(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ").replace('|', "¦");
+    match line.char_indices().nth(WIDTH) {
+        None => line,
+        Some((end, _)) => format!("{} …", &line[..end]),
+    }
+}

@@ -1,0 +1,80 @@
+//! Boots the clusters of `builder/examples/` and runs the final commands of the published walk-throughs that they replace.
+//!
+//! `cargo xtask test --cases` runs them and prints one table. A file `LETTER.toml` beside this one lists the items that the
+//! reader of a walk-through ends up with, and the command that shows each. The walk-throughs are named A to E:
+//!
+//! - A: three Raspberry Pis at home, which a Go program uses
+//! - B: four Raspberry Pis with Ubuntu Core
+//! - C: the store of a `PostgreSQL` cluster with Patroni
+//! - D: etcd beside a Kubernetes cluster
+//! - E: Kubernetes from scratch on virtual machines
+
+mod case;
+mod list;
+
+use std::fs;
+use std::path::Path;
+
+use case::Case;
+
+use crate::support::cluster::inside;
+use crate::support::{core_like, pi_like, ubuntu_like};
+
+/// etcd 3.4 for the nodes of A and E, which `cargo xtask test --cases` unpacks from Debian 12's packages. It stands in for the
+/// releases 3.4.22 and 3.4.16, which are downloaded from GitHub.
+const ETCD_3_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/etcd-3.4");
+
+/// Boots the example of a walk-through and runs its commands.
+fn run(letter: char, test: &str, etcd: &str, base: impl FnOnce() -> String) {
+    inside(&format!("cases::{test}"), || {
+        let mut case = Case::boot(letter, etcd, &base());
+        case.runs_all();
+        case.ends();
+    });
+}
+
+/// Makes a base that stands in for an image that was not available to the tests.
+fn made(name: &str, make: impl FnOnce(&Path)) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases");
+    fs::create_dir_all(&folder).unwrap();
+    let base = folder.join(name);
+    make(&base);
+    base.to_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "boots three machines: about five minutes"]
+fn a_pi_home_lab() {
+    let base = || made("pi.img", pi_like::make);
+    run('A', "a_pi_home_lab", ETCD_3_4, base);
+}
+
+#[test]
+#[ignore = "boots four machines twice: about ten minutes"]
+fn b_ubuntu_core() {
+    let base = || made("core.img", |path| core_like::make("dangerous", path));
+    run('B', "b_ubuntu_core", "debian", base);
+}
+
+#[test]
+#[ignore = "boots three machines: about five minutes"]
+fn c_patroni_dcs() {
+    run('C', "c_patroni_dcs", "debian", || {
+        "debian-trixie".to_owned()
+    });
+}
+
+#[test]
+#[ignore = "boots three machines: about five minutes"]
+fn d_kubernetes_external() {
+    let base = || made("ubuntu.img", ubuntu_like::make);
+    run('D', "d_kubernetes_external", "debian", base);
+}
+
+#[test]
+#[ignore = "boots three machines: about five minutes"]
+fn e_kubernetes_by_hand() {
+    run('E', "e_kubernetes_by_hand", ETCD_3_4, || {
+        "debian-trixie".to_owned()
+    });
+}
