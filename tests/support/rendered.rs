@@ -47,6 +47,7 @@ fn cluster(configuration: &str) -> Cluster {
             ..Flags::default()
         },
         config: Some(text_file("cluster.toml", configuration)),
+        row: None,
         default_keys: vec![text_file("id.pub", SSH_KEY)],
         purpose: Purpose::Images,
         read: |_| Err(io::ErrorKind::NotFound.into()),

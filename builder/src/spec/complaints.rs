@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use toml::de::DeValue;
 
+use super::input::Input;
 use crate::failure::Kind;
 
 /// The origin of a value. The order of the variants is the order in which complaints are reported.
@@ -15,6 +16,15 @@ pub(super) enum Place {
     Default(&'static str, &'static str),
     /// A line of the configuration file, counted from 1.
     Line(usize),
+    /// The row of a fleet.
+    Row,
+}
+
+impl Place {
+    /// Returns whether the user wrote the value into a file.
+    pub(super) fn is_written(self) -> bool {
+        matches!(self, Self::Line(_) | Self::Row)
+    }
 }
 
 /// A value and its origin.
@@ -39,14 +49,19 @@ impl<T> Placed<T> {
 #[derive(Default)]
 pub(super) struct Complaints {
     file: String,
+    row: String,
     found: Vec<(Place, String)>,
 }
 
 impl Complaints {
-    /// Returns an empty collection; `file` is the configuration file as the user named it.
-    pub(super) fn about(file: String) -> Self {
+    /// Returns an empty collection for an input, whose files complaints name as the user did.
+    pub(super) fn about(input: &Input) -> Self {
+        let file = input.config.as_ref();
+        let file = file.map(|config| config.path.display().to_string());
+        let row = input.row.as_ref().map(|row| row.place.clone());
         Self {
-            file,
+            file: file.unwrap_or_default(),
+            row: row.unwrap_or_default(),
             found: Vec::new(),
         }
     }
@@ -86,6 +101,7 @@ impl Complaints {
             Place::Option(option) => option.to_owned(),
             Place::Default(table, name) => format!("default of {table}.{name}"),
             Place::Line(line) => format!("{}:{line}", self.file),
+            Place::Row => self.row.clone(),
         }
     }
 }

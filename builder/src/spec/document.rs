@@ -20,37 +20,27 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Parses the text. Syntax errors are returned immediately; all other errors become complaints.
+    /// Parses the text of a file without a row.
     pub(super) fn parse(text: &str, log: &mut Complaints) -> Result<Self, Invalid> {
-        let (root, errors) = DeTable::parse_recoverable(text);
-        let line_ends: Vec<_> = text.match_indices('\n').map(|(at, _)| at).collect();
-        let line = |span: Range<usize>| {
-            Place::Line(line_ends.partition_point(|end| *end < span.start) + 1)
-        };
-        for error in errors {
-            let span = error.span().unwrap_or_default();
-            // Only the message is used: the full form quotes the line, which may contain a password.
-            let message = match (error.message(), text.get(span.clone())) {
-                ("duplicate key", Some(key)) => format!("duplicate key `{key}`"),
-                (message, _) => message.to_owned(),
-            };
-            log.add(line(span), message);
-        }
-        // After a syntax error, the rest of the file may be misread.
+        Self::layered(text, None, log)
+    }
+
+    /// Parses a file and the row of a fleet, whose settings take precedence. Syntax errors are returned immediately; all other
+    /// errors become complaints.
+    pub(super) fn layered(
+        text: &str,
+        row: Option<&str>,
+        log: &mut Complaints,
+    ) -> Result<Self, Invalid> {
+        let mut layers = vec![Layer::parse(text, false, log)];
+        layers.extend(row.map(|row| Layer::parse(row, true, log)));
+        // After a syntax error, the rest of the text may be misread.
         log.settle()?;
-        let root = root.get_ref();
-        for (key, _) in root {
-            if !SECTIONS
-                .iter()
-                .any(|section| section.path() == key.get_ref())
-            {
-                log.add(line(key.span()), suggest::unknown_table(key.get_ref()));
-            }
+        for layer in &layers {
+            layer.refuse_unknown_tables(log);
         }
-        let mut reader = Reader { line: &line, log };
-        let tables = SECTIONS
-            .iter()
-            .flat_map(|section| reader.section(section, root));
+        let sections = SECTIONS.iter();
+        let tables = sections.flat_map(|section| merged(section, &layers, log));
         Ok(Self {
             tables: tables.collect(),
         })
@@ -74,47 +64,152 @@ impl Document {
     }
 }
 
-/// A reader of sections that collects complaints. `line` converts a position in the text into its line.
+/// A text with tables. Settings of a later layer take precedence over those of an earlier one.
+struct Layer<'a> {
+    root: DeTable<'a>,
+    /// The positions of the line ends; `None` for a row, which is a single place.
+    line_ends: Option<Vec<usize>>,
+}
+
+impl<'a> Layer<'a> {
+    fn parse(text: &'a str, is_row: bool, log: &mut Complaints) -> Self {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        let layer = Self {
+            root: root.into_inner(),
+            line_ends: (!is_row).then_some(line_ends),
+        };
+        for error in errors {
+            let span = error.span().unwrap_or_default();
+            // Only the message is used: the full form quotes the line, which may contain a password.
+            let message = match (error.message(), text.get(span.clone())) {
+                ("duplicate key", Some(key)) => format!("duplicate key `{key}`"),
+                (message, _) => message.to_owned(),
+            };
+            log.add(layer.place(&span), message);
+        }
+        layer
+    }
+
+    /// Returns the place of a position in the text.
+    fn place(&self, span: &Range<usize>) -> Place {
+        let line = |ends: &Vec<usize>| ends.partition_point(|end| *end < span.start) + 1;
+        let line = self.line_ends.as_ref().map(line);
+        line.map_or(Place::Row, Place::Line)
+    }
+
+    fn refuse_unknown_tables(&self, log: &mut Complaints) {
+        for (key, _) in &self.root {
+            let name = key.get_ref();
+            if !SECTIONS.iter().any(|section| section.path() == name) {
+                log.add(self.place(&key.span()), suggest::unknown_table(name));
+            }
+        }
+    }
+}
+
+/// Returns the tables of a section: those of the last layer that has the list, or one table from all layers.
+fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints) -> Vec<Table> {
+    let mut found = layers
+        .iter()
+        .filter_map(|layer| Some((layer, entry(&layer.root, section.path())?)));
+    if section.is_list() {
+        let last = found.next_back();
+        return last.map_or_else(Vec::new, |(layer, entry)| {
+            let line = |span| layer.place(&span);
+            Reader { line: &line, log }.list(section, entry)
+        });
+    }
+    let mut written = Vec::new();
+    for (layer, (key, value)) in found {
+        let place = layer.place(&key.span());
+        match value.get_ref() {
+            DeValue::Table(entries) => written.push((layer, place, entries)),
+            other => {
+                let label = format!("`{}`", key.get_ref());
+                log.add(place, wrong_type(&label, "a table", other));
+            }
+        }
+    }
+    vec![table(section, &written, log)]
+}
+
+/// A table as a layer contains it.
+type Written<'a> = (&'a Layer<'a>, Place, &'a DeTable<'a>);
+
+/// Returns a table with the settings of all layers and the defaults.
+fn table(section: &'static Section, written: &[Written<'_>], log: &mut Complaints) -> Table {
+    let mut values: Vec<(String, Placed<Value>)> = Vec::new();
+    for (layer, _, entries) in written {
+        let line = |span| layer.place(&span);
+        let own = Reader { line: &line, log }.values(section, entries);
+        values.retain(|(name, _)| !entries.contains_key(name.as_str()));
+        values.extend(own);
+    }
+    let place = written.last().map(|(_, place, _)| *place);
+    let all: Vec<_> = written.iter().map(|(_, _, entries)| *entries).collect();
+    completed(section, values, place, &all, log)
+}
+
+/// Returns a table with the values read from the entries, and the defaults.
+fn completed(
+    section: &'static Section,
+    mut values: Vec<(String, Placed<Value>)>,
+    place: Option<Place>,
+    written: &[&DeTable<'_>],
+    log: &mut Complaints,
+) -> Table {
+    for setting in section.settings {
+        let has_value = values.iter().any(|(known, _)| known == setting.name);
+        let is_written = || written.iter().any(|all| all.contains_key(setting.name));
+        match (&setting.given, place) {
+            (Given::Default(toml), _) if !has_value => {
+                values.push((setting.name.to_owned(), default(section, setting, toml)));
+            }
+            (Given::Required(_), Some(place)) if !is_written() => {
+                let message = format!("{} has no `{}`", section.header, setting.name);
+                log.add(place, message);
+            }
+            _ => {}
+        }
+    }
+    Table {
+        section,
+        place: place.unwrap_or(Place::Default(section.path(), "")),
+        values,
+    }
+}
+
+/// A reader of the values of a layer that collects complaints. `line` converts a position in the text into its place.
 struct Reader<'a> {
     line: &'a dyn Fn(Range<usize>) -> Place,
     log: &'a mut Complaints,
 }
 
 impl Reader<'_> {
-    /// Returns the tables of a section. A section that is not a list has a table even if the file does not contain it.
-    fn section(&mut self, section: &'static Section, root: &DeTable<'_>) -> Vec<Table> {
-        let Some((key, value)) = entry(root, section.path()) else {
-            let default = (!section.is_list()).then(|| self.table(section, None));
-            return default.into_iter().collect();
-        };
-        let place = (self.line)(key.span());
-        match (value.get_ref(), section.is_list()) {
-            (DeValue::Table(entries), false) => vec![self.table(section, Some((place, entries)))],
-            (DeValue::Array(items), true) => items
-                .iter()
-                .filter_map(|item| self.item(section, item))
-                .collect(),
-            (_, true) => {
-                let (header, name) = (section.header, section.path());
-                let message =
-                    format!("write {header} with two pairs of brackets, once for each {name}");
-                self.log.add(place, message);
-                Vec::new()
-            }
-            (other, false) => {
-                self.log.add(
-                    place,
-                    wrong_type(&format!("`{}`", key.get_ref()), "a table", other),
-                );
-                vec![self.table(section, None)]
-            }
+    /// Returns the tables of a list.
+    fn list(&mut self, section: &'static Section, (key, value): Entry<'_>) -> Vec<Table> {
+        if let DeValue::Array(items) = value.get_ref() {
+            let items = items.iter();
+            return items.filter_map(|item| self.item(section, item)).collect();
         }
+        let (header, name) = (section.header, section.path());
+        let message = format!("write {header} with two pairs of brackets, once for each {name}");
+        self.log.add((self.line)(key.span()), message);
+        Vec::new()
     }
 
     fn item(&mut self, section: &'static Section, item: &Spanned<DeValue<'_>>) -> Option<Table> {
         let place = (self.line)(item.span());
         if let DeValue::Table(entries) = item.get_ref() {
-            return Some(self.table(section, Some((place, entries))));
+            let values = self.values(section, entries);
+            return Some(completed(
+                section,
+                values,
+                Some(place),
+                &[entries],
+                self.log,
+            ));
         }
         let label = format!("each item of `{}`", section.path());
         self.log
@@ -122,14 +217,14 @@ impl Reader<'_> {
         None
     }
 
-    fn table(
+    /// Returns the values of a table as far as they have the right types.
+    fn values(
         &mut self,
         section: &'static Section,
-        written: Option<(Place, &DeTable<'_>)>,
-    ) -> Table {
-        let (place, entries) = written.unzip();
+        entries: &DeTable<'_>,
+    ) -> Vec<(String, Placed<Value>)> {
         let mut values = Vec::new();
-        for (key, value) in entries.map(sorted).unwrap_or_default() {
+        for (key, value) in sorted(entries) {
             let name = key.get_ref().as_ref();
             let known = |setting: &&Setting| setting.name == name || section.header == OPEN;
             if let Some(setting) = section.settings.iter().find(known) {
@@ -141,29 +236,7 @@ impl Reader<'_> {
                     .add((self.line)(key.span()), suggest::unknown_key(name, section));
             }
         }
-        for setting in section.settings {
-            let has = |name: &str| values.iter().any(|(known, _)| known == name);
-            match (&setting.given, place) {
-                (Given::Default(toml), _) if !has(setting.name) => {
-                    values.push((setting.name.to_owned(), default(section, setting, toml)));
-                }
-                (Given::Required(_), Some(place))
-                    if entries.is_some_and(|all| !all.contains_key(setting.name)) =>
-                {
-                    self.log.add(
-                        place,
-                        format!("{} has no `{}`", section.header, setting.name),
-                    );
-                }
-                _ => {}
-            }
-        }
-        let place = place.unwrap_or(Place::Default(section.path(), ""));
-        Table {
-            section,
-            place,
-            values,
-        }
+        values
     }
 
     /// Returns the value if it has the right type. A text that fails its check causes a complaint and is still returned,

@@ -31,6 +31,7 @@ impl Input {
                 ssh_keys: ssh_keys.collect::<anyhow::Result<_>>()?,
             },
             config: config(options.config.as_deref())?,
+            row: None,
             default_keys: environment
                 .home
                 .as_deref()
@@ -52,14 +53,14 @@ fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
     }
 }
 
-/// Reads a file that the user named; a failure is a usage error.
 fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
-    let text = text(path).with_context(|| {
-        Kind::Usage.context(
-            format!("reading {}", path.display()),
-            format!("name a readable text file with {option}"),
-        )
-    })?;
+    named_text(path, &format!("name a readable text file with {option}"))
+}
+
+/// Reads a file that the user named; a failure is a usage error with this hint.
+pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
+    let reading = || Kind::Usage.context(format!("reading {}", path.display()), hint);
+    let text = text(path).with_context(reading)?;
     Ok(TextFile {
         path: path.to_owned(),
         text,

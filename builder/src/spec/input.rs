@@ -11,6 +11,8 @@ pub struct Input {
     pub flags: Flags,
     /// Configuration file, if any.
     pub config: Option<TextFile>,
+    /// Settings of one cluster of a fleet, which take precedence over the file.
+    pub row: Option<Row>,
     /// Public keys from the user's `~/.ssh`, used if no other key is configured.
     pub default_keys: Vec<TextFile>,
     /// Purpose of the cluster.
@@ -39,6 +41,22 @@ pub struct Flags {
     pub etcd: Option<String>,
     /// Files given with `--ssh-key`.
     pub ssh_keys: Vec<TextFile>,
+}
+
+/// The settings of one cluster of a fleet.
+#[derive(Clone)]
+pub struct Row {
+    /// Where the row is written, as in `clusters.csv:7`; complaints begin with it.
+    pub place: String,
+    /// The settings as a configuration file with the same tables as `cluster.toml`.
+    pub text: String,
+}
+
+// Like a text file, a row may contain a password.
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.place, self.text.len())
+    }
 }
 
 /// The path and content of a text file.

@@ -3,6 +3,7 @@
 //! [`resolve`] returns either a cluster or every complaint with its line. It does no I/O of its own except through
 //! [`Input::read`]. Each table of the configuration has its own module.
 
+mod cell;
 mod cluster;
 mod gather;
 mod input;
@@ -45,14 +46,17 @@ mod ssh;
 mod system;
 mod wifi;
 
+pub(crate) use cell::cell;
 pub use cluster::{Base, Cluster, Etcd, EtcdSource, Network, Node, Route, Ssh, Wifi};
 pub use complaints::Invalid;
-pub use input::{Flags, Input, Purpose, TextFile};
+pub(crate) use gather::named_text;
+pub use input::{Flags, Input, Purpose, Row, TextFile};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificatePaths, Layout};
 pub use machine::{
     Allowed, Appliance, Board, DATA_START, Data, ExtraFile, Firmware, HostsLine, Protocol, System,
 };
+pub(crate) use nearest::advice;
 pub use reference::schema;
 pub use template::{init, template};
 
@@ -61,16 +65,10 @@ use document::Document;
 
 /// Resolves the input into a cluster, or returns everything that is wrong with it.
 pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
-    let file = input
-        .config
-        .as_ref()
-        .map(|config| config.path.display().to_string());
-    let mut log = Complaints::about(file.unwrap_or_default());
-    let text = input
-        .config
-        .as_ref()
-        .map_or("", |config| config.text.as_str());
-    let document = Document::parse(text, &mut log)?;
+    let mut log = Complaints::about(input);
+    let file = input.config.as_ref().map(|file| file.text.as_str());
+    let row = input.row.as_ref().map(|row| row.text.as_str());
+    let document = Document::layered(file.unwrap_or_default(), row, &mut log)?;
     let cluster = read(&document, input, &mut log);
     log.settle()?;
     Ok(cluster)

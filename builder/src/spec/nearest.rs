@@ -1,9 +1,17 @@
 //! The known name that is nearest to an unknown one.
 
+/// The largest number of names that advice lists; no table of cluster.toml has more keys.
+const MOST_LISTED: usize = 24;
+
 /// Returns the advice for a name that is not among the known ones.
-pub(super) fn advice(name: &str, known: &[&str]) -> String {
+pub(crate) fn advice(name: &str, known: &[&str]) -> String {
     match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if known.len() > MOST_LISTED => format!(
+            "known are {} and {} more",
+            known[..MOST_LISTED].join(", "),
+            known.len() - MOST_LISTED
+        ),
         None => format!("known are {}", known.join(", ")),
     }
 }

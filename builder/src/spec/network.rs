@@ -175,8 +175,7 @@ fn check_addresses(
 ) {
     let mut network = of_first;
     if let Some(gateway) = gateway {
-        let written =
-            matches!(gateway.place, Place::Line(_)) && subnet::same_family(of_first, gateway.value);
+        let written = gateway.place.is_written() && subnet::same_family(of_first, gateway.value);
         if written && !subnet::is_link_local(gateway.value) {
             network = subnet::around(gateway.value, of_first.prefix_len());
         }

@@ -214,6 +214,7 @@ fn check_replaced(nodes: &[Written], log: &mut Complaints) {
 fn line(place: Place) -> String {
     match place {
         Place::Line(line) => format!("in line {line}"),
+        Place::Row => "in the same row".to_owned(),
         Place::Option(name) | Place::Default(name, _) => format!("from {name}"),
     }
 }

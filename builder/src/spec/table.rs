@@ -6,7 +6,7 @@ use super::section::{OPEN, Section};
 /// A table with its values and defaults.
 pub(super) struct Table {
     pub(super) section: &'static Section,
-    /// The line of the header, or [`Place::Default`] if the file does not contain the table.
+    /// The line of the header, or [`Place::Default`] if no file contains the table.
     pub(super) place: Place,
     /// The values in the order of the file, followed by the defaults.
     pub(super) values: Vec<(String, Placed<Value>)>,
@@ -43,13 +43,12 @@ impl Table {
 
     /// Returns whether the file contains the table.
     pub(super) fn is_written(&self) -> bool {
-        matches!(self.place, Place::Line(_))
+        self.place.is_written()
     }
 
     /// Returns whether the file contains the setting.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.get(name)
-            .is_some_and(|value| matches!(value.place, Place::Line(_)))
+        self.get(name).is_some_and(|value| value.place.is_written())
     }
 
     /// Returns a text that may be absent.

@@ -36,6 +36,7 @@ fn cluster(config: &str) -> Cluster {
             path: "cluster.toml".into(),
             text: config.to_owned(),
         }),
+        row: None,
         default_keys: vec![TextFile {
             path: "id.pub".into(),
             text: key.to_owned(),

@@ -89,6 +89,7 @@ fn input(text: &str) -> Input {
             path: "lab/cluster.toml".into(),
             text: text.to_owned(),
         }),
+        row: None,
         default_keys: vec![key_file(KEY)],
         purpose: Purpose::Images,
         read,
