@@ -20,6 +20,7 @@ mod core;
 #[cfg(target_os = "linux")]
 mod faults;
 mod finished;
+mod fleet;
 #[cfg(target_os = "linux")]
 mod mutate;
 mod node;

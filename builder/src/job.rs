@@ -1,6 +1,8 @@
 //! One run of `build`, `plan` or `fetch`: its options, and the steps those commands share.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -10,6 +12,7 @@ use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::description::BaseFacts;
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, Verified};
+use crate::fleet::{Fleet, Part};
 use crate::image_format::ImageFormat;
 use crate::inspect::{self, Image, SignedModels};
 use crate::overlay::{self, Overlays};
@@ -25,8 +28,12 @@ use crate::spec::{self, Cluster, Purpose};
 pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) environment: Environment,
-    progress: Box<dyn Progress>,
+    progress: Arc<dyn Progress>,
     started: Instant,
+    /// The cluster of a fleet that this run builds.
+    cluster: Option<String>,
+    /// What was printed before: clusters of a fleet have many notes in common.
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl std::fmt::Debug for Job {
@@ -62,8 +69,37 @@ impl Job {
         Self {
             work,
             environment,
-            progress: progress::stderr(voice.quiet),
+            progress: Arc::from(progress::stderr(voice.quiet)),
             started: Instant::now(),
+            cluster: None,
+            told: Arc::default(),
+        }
+    }
+
+    /// Returns the fleet that `--fleet` names, every cluster of which is valid.
+    pub(crate) fn fleet(&self) -> Result<Option<Fleet>> {
+        let path = self.work.nodes.fleet.as_deref();
+        let open = |path| Fleet::open(path, &self.work, &self.environment);
+        path.map(open).transpose()
+    }
+
+    /// Returns the run for a part of a fleet: its directories are named after the cluster and lie in those of the fleet.
+    pub(crate) fn part(&self, part: &Part<'_>) -> Self {
+        let name = &part.member.name;
+        let mut work = self.work.clone();
+        work.fetch.sources.state.push(name);
+        work.output.out.push(name);
+        work.nodes.only.clone_from(&part.nodes);
+        if let Some(url) = &mut work.output.publish_url {
+            *url = format!("{}/{name}", url.trim_end_matches('/'));
+        }
+        Self {
+            work,
+            environment: self.environment.clone(),
+            progress: self.progress.clone(),
+            started: self.started,
+            cluster: Some(name.clone()),
+            told: self.told.clone(),
         }
     }
 
@@ -72,10 +108,15 @@ impl Job {
         let input = spec::Input::gather(&self.work, &self.environment, purpose)?;
         let cluster = spec::resolve(&input)?;
         cluster.select(&self.work.nodes.only)?;
-        for warning in &cluster.warnings {
-            self.progress.note(&format!("warning: {warning}"));
-        }
+        self.warn(&cluster);
         Ok(cluster)
+    }
+
+    /// Prints the warnings about a cluster.
+    pub(crate) fn warn(&self, cluster: &Cluster) {
+        for warning in &cluster.warnings {
+            self.tell(&[format!("warning: {warning}")]);
+        }
     }
 
     /// Returns the key that signs the digests, if one is named.
@@ -93,10 +134,22 @@ impl Job {
         }
     }
 
-    /// Prints warnings and notes.
+    /// Prints warnings and notes, each once.
     pub(crate) fn tell(&self, lines: &[String]) {
         for line in lines {
-            self.progress.note(line);
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.insert(line.clone()) {
+                self.progress.note(line);
+            }
+        }
+    }
+
+    /// Prints notes about the cluster of this run, which begin with its name in a fleet.
+    pub(crate) fn tell_of_cluster(&self, lines: &[String]) {
+        for line in lines {
+            let named = |name: &String| format!("{name}: {line}");
+            self.progress
+                .note(&self.cluster.as_ref().map_or(line.clone(), named));
         }
     }
 

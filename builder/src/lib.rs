@@ -42,6 +42,7 @@ pub mod flash;
 #[cfg(not(target_os = "linux"))]
 #[path = "flash/elsewhere.rs"]
 pub mod flash;
+mod fleet;
 pub mod inspect;
 mod inventory;
 pub mod overlay;
@@ -59,35 +60,37 @@ mod job;
 mod mutated;
 mod overwrite;
 mod parallel;
+mod prepared;
 
 use job::Job;
+use prepared::Prepared;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
+use crate::fleet::Fleet;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
-use crate::report::{Inputs, Manifest, Sources};
-use crate::spec::Purpose;
+use crate::report::{FleetRecord, Inputs, Manifest, Sources};
+use crate::spec::{Cluster, Purpose};
 
 /// Writes one image per node: the whole pipeline. Images are renamed, and the state directory updated, only after every
 /// image is complete: a refused or interrupted build changes neither.
-fn build(job: &Job) -> Result<Manifest> {
-    let cluster = job.cluster(Purpose::Images)?;
+fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
     let nodes = cluster.select(&job.work.nodes.only)?;
-    overwrite::refuse(&cluster, &nodes, &job.work.output)?;
+    overwrite::refuse(cluster, &nodes, &job.work.output)?;
     let signing_key = job.signing_key()?;
-    let base = job.base(&cluster)?;
-    let etcd = job.etcd(&cluster, &base)?;
-    let mut state = pki::open(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
+    let base = inputs.base(job, cluster)?;
+    let etcd = inputs.etcd(job, cluster, &base)?;
+    let mut state = pki::open(&job.work.fetch.sources.state, cluster, job.environment.now)?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
     }
-    for (name, text) in report::access(&cluster, &state.certs)? {
+    for (name, text) in report::access(cluster, &state.certs)? {
         state.update(name, &text)?;
     }
     let sources = Sources {
-        cluster: &cluster,
+        cluster,
         certs: &state.certs,
         etcd: &etcd,
         base: base.record(),
@@ -111,20 +114,42 @@ fn build(job: &Job) -> Result<Manifest> {
         &attachments,
         signature.as_deref(),
     )?;
-    job.tell(&report::outdated(&manifest, out.path()));
-    job.tell(&state.certs.notes);
-    job.tell(report::ending(&manifest, job.environment.clock).as_slice());
+    job.tell_of_cluster(&report::outdated(&manifest, out.path()));
+    job.tell_of_cluster(&state.certs.notes);
+    job.tell_of_cluster(report::ending(&manifest, job.environment.clock).as_slice());
     Ok(manifest)
 }
 
+/// Writes the images of a fleet, one cluster after another: the memory does not grow with the number of clusters.
+fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
+    let parts = fleet.select(&job.work.nodes.only)?;
+    pki::refuse_cluster(&job.work.fetch.sources.state)?;
+    let out = OutputFolder::open(&job.work.output.out)?;
+    let is_whole = job.work.nodes.only.is_empty();
+    if is_whole {
+        report::withdraw_fleet(&out)?;
+    }
+    let mut inputs = Prepared::default();
+    for part in &parts {
+        let cluster = fleet.cluster(part.member)?;
+        job.warn(&cluster);
+        let built = build(&job.part(part), &cluster, &mut inputs);
+        built.with_context(|| format!("building cluster {}", cluster.name))?;
+    }
+    let record = FleetRecord::new(fleet);
+    if is_whole {
+        report::write_fleet(&out, &record)?;
+    }
+    Ok(record)
+}
+
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.
-fn plan(job: &Job) -> Result<Vec<Plan>> {
-    let cluster = job.cluster(Purpose::Images)?;
-    let base = job.base(&cluster)?;
-    let etcd = job.etcd(&cluster, &base)?;
-    let certs = pki::preview(&job.work.fetch.sources.state, &cluster, job.environment.now)?;
+fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
+    let base = inputs.base(job, cluster)?;
+    let etcd = inputs.etcd(job, cluster, &base)?;
+    let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now)?;
     let sources = Sources {
-        cluster: &cluster,
+        cluster,
         certs: &certs,
         etcd: &etcd,
         base: base.record(),

@@ -8,6 +8,7 @@ use crate::support::source::{Source, files};
 const ORDER: &[&str] = &[
     "cli",
     "spec",
+    "fleet",
     "inventory",
     "recipe",
     "fetch",

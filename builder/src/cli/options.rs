@@ -40,7 +40,10 @@ pub struct NodeOptions {
     /// Build this many nodes: etcd1 at 192.168.0.50 and upward
     #[arg(long, value_name = "N")]
     pub nodes: Option<u32>,
-    /// Build only these nodes
+    /// Build the clusters of this file, each in a directory of its own
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "config"])]
+    pub fleet: Option<PathBuf>,
+    /// Build only these nodes; of a fleet, these clusters or CLUSTER/NODE
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub only: Vec<String>,
     /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]

@@ -12,8 +12,10 @@ use serde::Serialize;
 use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
 use crate::failure::{Failure, Kind};
 use crate::job::Job;
+use crate::prepared::Prepared;
 use crate::publication;
-use crate::report::{self, Summary};
+use crate::report::{self, FleetRecord, FleetSummary, Summary};
+use crate::spec::Purpose;
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
 
@@ -22,11 +24,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
     let voice = args.voice;
     let done = match args.command {
         Command::Build(work) => build(work, environment, &voice),
-        Command::Plan(work) => {
-            let job = Job::new(work, environment, &voice);
-            let plans = report::Plans::new(crate::plan(&job)?, &job.work.output);
-            print(&voice, &plans, &plans)
-        }
+        Command::Plan(work) => plan(work, environment, &voice),
         Command::Fetch(fetch) => {
             let inputs = crate::fetch(&Job::fetch(fetch, environment, &voice))?;
             print(&voice, &inputs, &inputs)
@@ -69,13 +67,51 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
 
 fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     let job = Job::new(work, environment, voice);
-    let manifest = crate::build(&job)?;
+    if let Some(fleet) = job.fleet()? {
+        let record = crate::build_fleet(&job, &fleet)?;
+        let summary = FleetSummary {
+            record: &record,
+            out: &job.work.output.out,
+            state: &job.work.fetch.sources.state,
+        };
+        return print(voice, &record, &summary);
+    }
+    let cluster = job.cluster(Purpose::Images)?;
+    let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
     let summary = Summary {
         manifest: &manifest,
         out: &job.work.output.out,
         state: &job.work.fetch.sources.state,
     };
     print(voice, &manifest.shown(), &summary)
+}
+
+fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
+    let job = Job::new(work, environment, voice);
+    let mut inputs = Prepared::default();
+    let Some(fleet) = job.fleet()? else {
+        let cluster = job.cluster(Purpose::Images)?;
+        let plans = crate::plan(&job, &cluster, &mut inputs)?;
+        let plans = report::Plans::new(plans, &job.work.output);
+        return print(voice, &plans, &plans);
+    };
+    let mut all = report::FleetPlans::new();
+    for part in fleet.select(&job.work.nodes.only)? {
+        let cluster = fleet.cluster(part.member)?;
+        job.warn(&cluster);
+        let job = job.part(&part);
+        let plans = crate::plan(&job, &cluster, &mut inputs);
+        let plans = plans.with_context(|| format!("planning cluster {}", cluster.name))?;
+        let plans = report::Plans::new(plans, &job.work.output);
+        match voice.json {
+            true => all.add(&cluster.name, &plans)?,
+            false => print(voice, &plans, &plans)?,
+        }
+    }
+    match voice.json {
+        true => print(voice, &all, &""),
+        false => Ok(()),
+    }
 }
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
@@ -110,9 +146,15 @@ fn verify(
 ) -> Result<()> {
     must_exist(target)?;
     let clock = environment.clock;
-    let check = |allowed| publication::check(report::folder_of(target), allowed, clock);
-    let signer = allowed_signers.map(check).transpose()?;
-    let verification = report::verify(target, signer, clock)?;
+    let verify = |target: &Path| {
+        let check = |allowed| publication::check(report::folder_of(target), allowed, clock);
+        let signer = allowed_signers.map(check).transpose()?;
+        report::verify(target, signer, clock)
+    };
+    let verification = match FleetRecord::read(target)? {
+        Some(fleet) => fleet.verify(target, verify)?,
+        None => verify(target)?,
+    };
     // The verdict decides the exit code, even if printing fails.
     let printed = print(voice, &verification, &verification);
     verification.verdict().and(printed)

@@ -114,6 +114,11 @@ pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<
     etcd::etcd(source, options, state)
 }
 
+/// Returns the digests of etcd releases that a state directory contains, as text, if it has any.
+pub(crate) fn etcd_pins(state: &Path) -> Result<Option<String>> {
+    etcd::pins(state)
+}
+
 fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
     let Listed { url, sha256 } = match &download.voucher {
         Voucher::Sha256(sha256) => Listed {

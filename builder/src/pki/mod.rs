@@ -96,6 +96,18 @@ pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Cert
     found.complete(&mut store, cluster, now)
 }
 
+/// Refuses the state directory of one cluster as the directory that contains those of a fleet.
+pub(crate) fn refuse_cluster(root: &Path) -> anyhow::Result<()> {
+    match root.join("ca.key").exists() || root.join("seed").exists() {
+        true => Err(refused(
+            root,
+            "is the state folder of one cluster",
+            "name another folder with --state; the clusters of a fleet have folders of their own in it",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Reads a certificate from its PEM, which may continue with those above it.
 pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
     let first = facts(pem)?.into_iter().next().map(|it| it.certificate);

@@ -6,6 +6,7 @@ mod comparison;
 mod credentials;
 mod expiry;
 mod file_record;
+mod fleet;
 mod inputs;
 mod inspection;
 mod manifest;
@@ -22,11 +23,14 @@ use crate::plan::Plan;
 pub(crate) use attachment::Attachment;
 pub(crate) use client::access;
 pub(crate) use expiry::ending;
+pub(crate) use fleet::{
+    FleetRecord, FleetSummary, withdraw as withdraw_fleet, write as write_fleet,
+};
 pub(crate) use inputs::Inputs;
 pub(crate) use inspection::inspect;
 pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, OutputRecord, Sources};
 pub(crate) use outdated::outdated;
-pub(crate) use plans::Plans;
+pub(crate) use plans::{FleetPlans, Plans};
 pub(crate) use text::Summary;
 pub(crate) use verification::{digest, folder_of, read_manifests, verify};
 

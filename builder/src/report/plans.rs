@@ -40,6 +40,39 @@ impl Plans {
     }
 }
 
+/// The plans of the clusters of a fleet, as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct FleetPlans {
+    format: u32,
+    clusters: Vec<ClusterPlans>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClusterPlans {
+    name: String,
+    #[serde(flatten)]
+    plans: serde_json::Value,
+}
+
+impl FleetPlans {
+    /// Creates an empty list.
+    pub(crate) fn new() -> Self {
+        Self {
+            format: 1,
+            clusters: Vec::new(),
+        }
+    }
+
+    /// Adds the plans of a cluster.
+    pub(crate) fn add(&mut self, cluster: &str, plans: &Plans) -> anyhow::Result<()> {
+        self.clusters.push(ClusterPlans {
+            name: cluster.to_owned(),
+            plans: serde_json::to_value(plans)?,
+        });
+        Ok(())
+    }
+}
+
 impl Serialize for Plans {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let nodes = self.0.iter().map(|(image, plan)| Node {

@@ -56,7 +56,31 @@ pub(crate) struct Checked {
     pub notes: Vec<String>,
 }
 
+/// The version of the format.
+const FORMAT: u32 = 1;
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            images: Vec::new(),
+            signer: None,
+            attachments: Vec::new(),
+        }
+    }
+}
+
 impl Verification {
+    /// Adds the result of another directory.
+    pub(super) fn add(&mut self, other: Self) {
+        self.images.extend(other.images);
+        self.attachments.extend(other.attachments);
+        self.signer = match (self.signer.take(), other.signer) {
+            (Some(one), Some(another)) if one != another => Some(format!("{one}, {another}")),
+            (one, another) => another.or(one),
+        };
+    }
+
     /// Returns an error with the number of problems, if there are any.
     pub(crate) fn verdict(&self) -> Result<()> {
         let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
@@ -100,13 +124,13 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     let check = |path: PathBuf| Checked {
         image: path.display().to_string(),
         ..check_with(&path, folder, &manifests, needs_list, now)
-            .unwrap_or_else(|error| failed(&error))
+            .unwrap_or_else(|error| Checked::failed(String::new(), format!("{error:#}")))
     };
     let images = images.into_iter().map(check).collect();
     let newest = manifests.first().filter(|_| is_folder);
     let attachments = newest.into_iter().flat_map(Manifest::attachments);
     Ok(Verification {
-        format: 1,
+        format: FORMAT,
         images,
         signer,
         attachments: attachments.map(|it| check_attachment(folder, it)).collect(),
@@ -243,14 +267,17 @@ impl<'a> Listed<'a> {
     }
 }
 
-fn failed(error: &anyhow::Error) -> Checked {
-    Checked {
-        image: String::new(),
-        files: 0,
-        compared: false,
-        contents: 0,
-        problems: vec![format!("{error:#}")],
-        notes: Vec::new(),
+impl Checked {
+    /// Returns the result for an image that cannot be read.
+    pub(super) fn failed(image: String, problem: String) -> Self {
+        Self {
+            image,
+            files: 0,
+            compared: false,
+            contents: 0,
+            problems: vec![problem],
+            notes: Vec::new(),
+        }
     }
 }
 

@@ -76,6 +76,11 @@ pub(super) fn etcd(
     found.and_then(complete).context(context)
 }
 
+/// Returns the digests that a state directory contains, as text.
+pub(super) fn pins(state: &Path) -> Result<Option<String>> {
+    pins::text(state)
+}
+
 /// Checks that all the programs exist and match the architecture.
 fn complete(mut found: Found) -> Result<EtcdBinaries> {
     for (program, bytes) in &found.programs {

@@ -45,7 +45,7 @@ impl Pins {
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(name());
-        let pins = match if_exists(fs_err::read_to_string(&path))? {
+        let pins = match text(folder)? {
             Some(text) => parse_toml(&text).map_err(|what| wrong(&path, &what))?,
             None => Self::default(),
         };
@@ -65,6 +65,11 @@ impl Pins {
         self.sha256.insert(version.to_owned(), sha256.to_owned());
         Ok((name(), format!("{HEADER}{}", toml::to_string(&self)?)))
     }
+}
+
+/// Returns the text of the file in a directory, if it exists.
+pub(super) fn text(folder: &Path) -> Result<Option<String>> {
+    Ok(if_exists(fs_err::read_to_string(folder.join(name())))?)
 }
 
 /// Stores a digest in the cache.

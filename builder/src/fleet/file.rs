@@ -1,0 +1,70 @@
+//! `fleet.toml`: the template, and the table of clusters or the name of a file that contains it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::row::Written;
+use super::spreadsheet;
+use crate::failure::{Kind, parse_toml};
+use crate::spec::named_text;
+
+/// A fleet as described.
+pub(super) struct Description {
+    /// The path of the template.
+    pub(super) template: PathBuf,
+    /// One for each cluster.
+    pub(super) rows: Vec<Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    template: PathBuf,
+    table: Option<PathBuf>,
+    #[serde(default)]
+    cluster: Vec<Spanned<toml::Table>>,
+}
+
+/// Reads the description. Its paths are relative to its own directory.
+pub(super) fn read(path: &Path) -> Result<Description> {
+    let text = named_text(path, "name a readable fleet.toml with --fleet")?.text;
+    let wrong = |what: String| {
+        let hint =
+            "a fleet names a `template` and either a `table` or one [[cluster]] for each cluster";
+        Kind::Usage.error(format!("reading {}: {what}", path.display()), hint)
+    };
+    let file: File = parse_toml(&text).map_err(wrong)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let rows = match (file.table, file.cluster) {
+        (None, clusters) if !clusters.is_empty() => rows(path, &text, clusters),
+        (Some(table), clusters) if clusters.is_empty() => {
+            let table = folder.join(table);
+            let spreadsheet = named_text(&table, "correct `table` in the fleet's file")?;
+            let rows = spreadsheet::rows(&table.display().to_string(), &spreadsheet.text);
+            rows.map_err(|what| {
+                Kind::Usage.error(what, "correct it and run again; nothing was written")
+            })?
+        }
+        (None, _) => return Err(wrong("it describes no cluster".to_owned())),
+        (Some(_), _) => return Err(wrong("it has both `table` and [[cluster]]".to_owned())),
+    };
+    Ok(Description {
+        template: folder.join(file.template),
+        rows,
+    })
+}
+
+fn rows(path: &Path, text: &str, clusters: Vec<Spanned<toml::Table>>) -> Vec<Written> {
+    let written = |cluster: Spanned<toml::Table>| {
+        let before = text.get(..cluster.span().start).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        Written {
+            place: format!("{}:{line}", path.display()),
+            settings: cluster.into_inner(),
+        }
+    };
+    clusters.into_iter().map(written).collect()
+}

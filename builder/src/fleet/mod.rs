@@ -1,0 +1,139 @@
+//! Many clusters from one description: `fleet.toml` names a template and a table of clusters, and each row of the table yields an
+//! ordinary [`Cluster`].
+//!
+//! ```text
+//! fleet.toml ──▶ template (a cluster.toml) ─┐
+//!           └──▶ rows (TOML or CSV) ────────┴──▶ spec::resolve, once per row ──▶ Cluster
+//! ```
+//!
+//! Rows are resolved all together for the check, and again one by one when a cluster has its turn, so that the memory does not
+//! grow with the number of clusters.
+
+mod collisions;
+mod file;
+mod row;
+mod select;
+mod spreadsheet;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+
+pub(crate) use select::Part;
+
+use crate::cli::{Environment, Work};
+use crate::spec::{self, Cluster, Input, Invalid, Purpose, Row};
+use collisions::Collisions;
+
+/// A fleet whose clusters are all valid and do not collide.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    template: Input,
+    /// The clusters in the order of the table.
+    pub(crate) members: Vec<Member>,
+}
+
+/// A cluster of a fleet.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// The name of the cluster, and of its directories.
+    pub(crate) name: String,
+    /// The names of its nodes.
+    pub(crate) nodes: Vec<String>,
+    row: Row,
+}
+
+impl Fleet {
+    /// Reads a fleet and checks every cluster; the error contains all complaints.
+    pub(crate) fn open(path: &Path, work: &Work, environment: &Environment) -> Result<Self> {
+        let description = file::read(path)?;
+        let mut work = work.clone();
+        work.fetch.sources.config = Some(description.template);
+        let template = Input::gather(&work, environment, Purpose::Images)?;
+        Ok(Self::new(template, description.rows)?)
+    }
+
+    fn new(template: Input, rows: Vec<row::Written>) -> Result<Self, Invalid> {
+        let mut complaints = Gathered::default();
+        let mut collisions = Collisions::default();
+        let mut members = Vec::new();
+        for written in rows {
+            let row = match written.row() {
+                Ok(row) => row,
+                Err(wrong) => {
+                    complaints.extend(&written.place, wrong);
+                    continue;
+                }
+            };
+            match resolve(&template, &row) {
+                Ok(cluster) => {
+                    complaints.extend(&row.place, collisions.add(&cluster, &row.place));
+                    let nodes = cluster.nodes.into_iter().map(|node| node.name);
+                    members.push(Member {
+                        name: cluster.name,
+                        nodes: nodes.collect(),
+                        row,
+                    });
+                }
+                Err(invalid) => complaints.extend(&row.place, invalid.complaints),
+            }
+        }
+        complaints.settle()?;
+        Ok(Self { template, members })
+    }
+
+    /// Returns the cluster of a member.
+    pub(crate) fn cluster(&self, member: &Member) -> Result<Cluster> {
+        Ok(resolve(&self.template, &member.row)?)
+    }
+}
+
+fn resolve(template: &Input, row: &Row) -> Result<Cluster, Invalid> {
+    spec::resolve(&Input {
+        row: Some(row.clone()),
+        ..template.clone()
+    })
+}
+
+/// The complaints about all rows. One that several rows cause in the same words appears once.
+#[derive(Default)]
+struct Gathered {
+    /// The complaint, the first row, and the number of further rows.
+    found: Vec<(String, String, usize)>,
+    known: BTreeMap<String, usize>,
+}
+
+impl Gathered {
+    fn extend(&mut self, row: &str, complaints: Vec<String>) {
+        for complaint in complaints {
+            if let Some((_, _, others)) = self
+                .known
+                .get(&complaint)
+                .and_then(|at| self.found.get_mut(*at))
+            {
+                *others += 1;
+                continue;
+            }
+            self.known.insert(complaint.clone(), self.found.len());
+            self.found.push((complaint, row.to_owned(), 0));
+        }
+    }
+
+    fn settle(self) -> Result<(), Invalid> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        let line = |(complaint, row, others): (String, String, usize)| match others {
+            _ if complaint.starts_with(&row) => complaint,
+            0 => format!("{row}: {complaint}"),
+            others => format!("{row}: {complaint} (and in {others} other rows)"),
+        };
+        Err(Invalid {
+            complaints: self.found.into_iter().map(line).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! `fleet.json` of the output directory of a fleet: which clusters and nodes belong to it. A complete build writes it last.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::verification::{Checked, Verification, read_manifests};
+use crate::apply::OutputFolder;
+use crate::failure::Kind;
+use crate::fleet::{Fleet, Member};
+
+/// Name of the record in the output directory.
+const FILE_NAME: &str = "fleet.json";
+
+/// The version of the format; it is raised when a field changes its meaning or is removed.
+const FORMAT: u32 = 1;
+
+/// The record of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FleetRecord {
+    /// Version of this format.
+    pub format: u32,
+    /// Version of etcd-image.
+    pub version: String,
+    /// One per cluster, in the order of the fleet; each has a directory of its name.
+    pub clusters: Vec<ClusterRecord>,
+}
+
+/// A cluster of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClusterRecord {
+    /// Its name.
+    pub name: String,
+    /// The names of its nodes.
+    pub nodes: Vec<String>,
+}
+
+impl FleetRecord {
+    /// Creates the record of a fleet.
+    pub(crate) fn new(fleet: &Fleet) -> Self {
+        let cluster = |member: &Member| ClusterRecord {
+            name: member.name.clone(),
+            nodes: member.nodes.clone(),
+        };
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            clusters: fleet.members.iter().map(cluster).collect(),
+        }
+    }
+
+    /// Reads the record of an output directory, if it has one.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE_NAME);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs_err::read_to_string(&path)?;
+        let record: Self = serde_json::from_str(&text).with_context(|| {
+            Kind::Verification.context(
+                format!("{} is not the record of a fleet", path.display()),
+                "build the images again with this version of etcd-image",
+            )
+        })?;
+        Ok(Some(record))
+    }
+
+    /// Verifies the directory of every cluster, and that every node has an image.
+    pub(crate) fn verify(
+        &self,
+        folder: &Path,
+        verify: impl Fn(&Path) -> Result<Verification>,
+    ) -> Result<Verification> {
+        let mut all = Verification::default();
+        for cluster in &self.clusters {
+            let folder = folder.join(&cluster.name);
+            let checked =
+                verify(&folder).with_context(|| format!("verifying {}", folder.display()))?;
+            all.add(checked);
+            let manifests = read_manifests(&folder, true)?;
+            let known = |name: &String| {
+                let mut nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
+                nodes.any(|node| node.name == *name)
+            };
+            let missing = cluster.nodes.iter().filter(|name| !known(name));
+            all.images.extend(missing.map(|name| {
+                let problem = format!("the manifest has no image of node {name}");
+                Checked::failed(folder.join(name).display().to_string(), problem)
+            }));
+        }
+        Ok(all)
+    }
+}
+
+/// Removes the record before the first image changes: what lies there is not complete until the end of the build.
+pub(crate) fn withdraw(out: &OutputFolder) -> Result<()> {
+    out.remove(FILE_NAME)
+}
+
+/// Writes the record, after all images.
+pub(crate) fn write(out: &OutputFolder, record: &FleetRecord) -> Result<()> {
+    let json = serde_json::to_string_pretty(record)? + "\n";
+    out.write(FILE_NAME, json.as_bytes(), 0o644)
+}
+
+/// A record, and the directories that the report names.
+#[derive(Debug)]
+pub(crate) struct FleetSummary<'a> {
+    /// The record.
+    pub record: &'a FleetRecord,
+    /// The output directory.
+    pub out: &'a Path,
+    /// The state directory.
+    pub state: &'a Path,
+}
+
+impl Display for FleetSummary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let clusters = &self.record.clusters;
+        let nodes: usize = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
+        writeln!(f, "fleet: {} clusters, {nodes} nodes\n", clusters.len())?;
+        writeln!(f, "  {:<20} {:>5}  images", "cluster", "nodes")?;
+        for ClusterRecord { name, nodes } in clusters {
+            let folder = self.out.join(name);
+            writeln!(f, "  {name:<20} {:>5}  {}", nodes.len(), folder.display())?;
+        }
+        let (out, state) = (self.out.display(), self.state.display());
+        writeln!(
+            f,
+            "\nsecrets: {state}/ holds the CA key of every cluster: keep it, back it up, let nobody read it"
+        )?;
+        writeln!(f, "check:   etcd-image verify {out}")?;
+        writeln!(
+            f,
+            "flash:   sudo etcd-image flash --images {out}/CLUSTER NODE /dev/CARD"
+        )
+    }
+}

@@ -1,0 +1,110 @@
+//! Checks that a fleet gives the same images as its clusters one by one, and that nothing of it mixes.
+
+use std::fs;
+
+use crate::support::fixture::digest;
+use crate::support::scene::Scene;
+
+const TEMPLATE: &str = "[cluster]\ndomain = \"lab\"\n";
+const FLEET: &str = "template = \"lab.toml\"\ntable = \"clusters.csv\"\n";
+const TABLE: &str = "name,addresses\nhome,192.168.0.11 192.168.0.12\nwest,192.168.0.21\n";
+
+/// Creates a scene with a fleet of two clusters.
+fn scene() -> Scene {
+    let scene = Scene::with("raspios-trixie").at_time(1_790_000_000);
+    scene.file("lab.toml", TEMPLATE).file("fleet.toml", FLEET);
+    scene.file("clusters.csv", TABLE);
+    scene
+}
+
+#[test]
+fn a_fleet_gives_what_its_clusters_give() {
+    let scene = scene();
+    let told = scene.build(&["--fleet", "fleet.toml"]);
+    assert!(
+        told.stdout.starts_with("fleet: 2 clusters, 3 nodes\n"),
+        "{}",
+        told.stdout
+    );
+    scene.bare(&["verify", "images"]).done();
+
+    let alone = "[cluster]\nname = \"home\"\ndomain = \"lab\"\n\
+                 [[node]]\nname = \"home-1\"\naddress = \"192.168.0.11\"\n\
+                 [[node]]\nname = \"home-2\"\naddress = \"192.168.0.12\"\n";
+    scene.file("home.toml", alone);
+    scene.build(&[
+        "--config",
+        "home.toml",
+        "--state",
+        "etcd-cluster/home",
+        "--out",
+        "alone",
+    ]);
+    for file in ["home-1.img", "home-2.img", "client/ca.crt", "manifest.json"] {
+        let of_fleet = digest(&scene.at(&format!("images/home/{file}")));
+        assert_eq!(
+            of_fleet,
+            digest(&scene.at(&format!("alone/{file}"))),
+            "{file}"
+        );
+    }
+    let ca = |cluster: &str| scene.text(&format!("etcd-cluster/{cluster}/ca.crt"));
+    assert_ne!(ca("home"), ca("west"));
+
+    // One node of one cluster can be built again, and a missing image is noticed.
+    let before = digest(&scene.at("images/home/home-2.img"));
+    fs::remove_file(scene.at("images/home/home-2.img")).unwrap();
+    assert_eq!(scene.bare(&["verify", "images"]).code, Some(3));
+    scene.build(&["--fleet", "fleet.toml", "--only", "home/home-2"]);
+    assert_eq!(digest(&scene.at("images/home/home-2.img")), before);
+    fs::remove_dir_all(scene.at("images/west")).unwrap();
+    scene
+        .bare(&["verify", "images"])
+        .refused_naming(2, &["images/west"]);
+}
+
+#[test]
+fn a_plan_of_a_fleet_names_every_image_and_writes_nothing() {
+    let scene = scene();
+    let told = scene.run("plan", &["--fleet", "fleet.toml"]).done().stdout;
+    for image in [
+        "images/home/home-1.img: ",
+        "images/home/home-2.img: ",
+        "images/west/west-1.img: ",
+    ] {
+        assert!(told.contains(image), "{image}");
+    }
+    let json = scene
+        .run("plan", &["--fleet", "fleet.toml", "--json"])
+        .done()
+        .stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["clusters"][1]["name"], "west");
+    assert_eq!(
+        json["clusters"][1]["nodes"][0]["image"],
+        "images/west/west-1.img"
+    );
+    assert!(!scene.at("images").exists() && !scene.at("etcd-cluster").exists());
+}
+
+#[test]
+fn a_wrong_fleet_writes_nothing() {
+    let scene = scene();
+    scene.file("clusters.csv", &TABLE.replace("0.21", "0.12"));
+    let refused = scene.run("build", &["--fleet", "fleet.toml"]);
+    let said =
+        "clusters.csv:3: it uses the address 192.168.0.12, like cluster home (clusters.csv:2)";
+    refused.refused_naming(2, &[said]);
+    assert!(!scene.at("images").exists() && !scene.at("etcd-cluster").exists());
+
+    scene.file("clusters.csv", TABLE);
+    scene.file("etcd-cluster/ca.key", "");
+    let refused = scene.run("build", &["--fleet", "fleet.toml"]);
+    refused.refused_naming(2, &["etcd-cluster is the state folder of one cluster"]);
+    let refused = scene.run("build", &["--fleet", "fleet.toml", "--nodes", "3"]);
+    let said = "error: the argument '--fleet <FILE>' cannot be used with '--nodes <N>'";
+    assert_eq!(
+        (refused.code, refused.stderr.lines().next()),
+        (Some(2), Some(said))
+    );
+}

@@ -1,0 +1,3 @@
+//! Tests builds of many clusters from one description.
+
+mod build;
