@@ -162,9 +162,14 @@ impl Desk<'_> {
         match found {
             leaf::Found::Good(pair) => return Ok(pair),
             leaf::Found::Nothing => self.journal.lines.push(format!("issued {crt}")),
-            leaf::Found::Outdated(reason) => {
+            leaf::Found::Outdated(reason, key) => {
                 self.journal.reissued = true;
                 self.journal.lines.push(format!("reissued {crt}: {reason}"));
+                if let Some(key) = key {
+                    let pair = key.issue(&profile, self.authority, self.now)?;
+                    self.store.stage(crt, pair.certificate.pem.as_bytes());
+                    return Ok(pair);
+                }
             }
         }
         let pair = profile.issue(self.authority, self.now)?;

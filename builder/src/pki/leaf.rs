@@ -148,7 +148,7 @@ impl Profile {
         now: i64,
     ) -> anyhow::Result<KeyPair> {
         let mut params = CertificateParams::default();
-        params.serial_number = Some(serial(key, now));
+        params.serial_number = Some(serial(key, &self.sans, now));
         params.distinguished_name = subject::encoded(&self.subject)?;
         params.subject_alt_names = self
             .sans
@@ -181,11 +181,16 @@ impl Profile {
 }
 
 /// Returns the serial number of a certificate that is issued now for this key: 20 bytes of which the first is positive. A
-/// renewed certificate keeps the key, and no two certificates of a CA may have the same number.
-fn serial(key: &rcgen::KeyPair, now: i64) -> SerialNumber {
+/// later certificate may keep the key, with other names at the same fixed time, and no two certificates of a CA may have
+/// the same number.
+fn serial(key: &rcgen::KeyPair, sans: &[String], now: i64) -> SerialNumber {
     let mut hash = Sha256::new();
     hash.update(key.public_key_raw());
     hash.update(now.to_be_bytes());
+    for name in sans {
+        hash.update(name);
+        hash.update([0]);
+    }
     let mut bytes = hash.finalize()[..20].to_vec();
     bytes[0] = bytes[0] & 0x7f | 0x40;
     SerialNumber::from(bytes)
@@ -197,8 +202,32 @@ pub(super) enum Found {
     Nothing,
     /// The pair meets the profile.
     Good(KeyPair),
-    /// The pair must be replaced, for this reason.
-    Outdated(&'static str),
+    /// The certificate must be replaced, for this reason.
+    Outdated(&'static str, Option<KeptKey>),
+}
+
+/// A private key for which another certificate is issued. A running member reads certificate and key one after the other,
+/// so that a change of both could reach it halfway.
+pub(super) struct KeptKey {
+    key: rcgen::KeyPair,
+    /// Its file, which stays as it is.
+    file: Secret,
+}
+
+impl KeptKey {
+    /// Issues another certificate for the key.
+    pub(super) fn issue(
+        self,
+        profile: &Profile,
+        authority: &Authority,
+        now: i64,
+    ) -> anyhow::Result<KeyPair> {
+        let issued = profile.issue_for(&self.key, authority, now)?;
+        Ok(KeyPair {
+            key: self.file,
+            ..issued
+        })
+    }
 }
 
 /// Reads a pair; refuses one that this CA has not signed, because replacing it would split a running cluster.
@@ -235,17 +264,23 @@ pub(super) fn read(
                 Some(authority) => profile.outdated(&facts, &parsed, authority, now),
                 None => Some("its CA was removed"),
             };
+            let file = Secret::new(secret.to_vec());
             match reason {
-                Some(reason) => Found::Outdated(reason),
+                Some(reason) => {
+                    let fits = authority.is_some()
+                        && facts.public_key == parsed.public_key_raw()
+                        && facts.key_kind == Some(profile.key);
+                    Found::Outdated(reason, fits.then_some(KeptKey { key: parsed, file }))
+                }
                 None => Found::Good(KeyPair {
                     certificate: facts.certificate,
-                    key: Secret::new(secret.to_vec()),
+                    key: file,
                 }),
             }
         }
         (None, None, _) => Found::Nothing,
-        (None, _, _) => Found::Outdated("its certificate was missing"),
-        (_, _, _) => Found::Outdated("its key was missing"),
+        (None, _, _) => Found::Outdated("its certificate was missing", None),
+        (_, _, _) => Found::Outdated("its key was missing", None),
     })
 }
 
