@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
@@ -35,10 +35,16 @@ impl Authority {
         }
     }
 
-    /// Issues a certificate that is valid between these days from now.
+    /// Issues a certificate that is valid between these days from now. The names of all members may follow its own.
     fn issue(&self, name: &str, key: usize, days: (i64, i64)) -> Pair {
+        let (name, members) = name.split_once(' ').unwrap_or((name, ""));
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        if !members.is_empty() {
+            let members = format!("urn:etcd-image:members:{members}");
+            let members = members.as_str().try_into().unwrap();
+            params.subject_alt_names.push(SanType::URI(members));
+        }
         let now = OffsetDateTime::now_utc();
         params.not_before = now + Duration::days(days.0);
         params.not_after = now + Duration::days(days.1);
@@ -117,7 +123,7 @@ const IMAGE: Issued = ("etcd1", 0, (-10, 300));
 const NEWER: Issued = ("etcd1", 0, (-5, 400));
 
 /// The situation, the image's certificate, the kept one, and whether that is used.
-const CASES: [(&str, Issued, Issued, bool); 9] = [
+const CASES: [(&str, Issued, Issued, bool); 11] = [
     ("a renewed one", IMAGE, NEWER, true),
     ("an older image", ("etcd1", 0, (-20, 400)), NEWER, true),
     ("a newer image", NEWER, IMAGE, false),
@@ -147,6 +153,18 @@ const CASES: [(&str, Issued, Issued, bool); 9] = [
         false,
     ),
     ("other names", IMAGE, ("etcd2", 0, (-5, 400)), false),
+    (
+        "another list of members",
+        ("etcd1 etcd1+etcd2", 0, (-10, 300)),
+        ("etcd1 etcd1+etcd2+etcd3", 0, (-5, 400)),
+        true,
+    ),
+    (
+        "other names and another list",
+        ("etcd1 etcd1+etcd2", 0, (-10, 300)),
+        ("etcd2 etcd1+etcd2+etcd3", 0, (-5, 400)),
+        false,
+    ),
 ];
 
 /// Starts a node with these certificates and checks which pair is in place afterwards.
