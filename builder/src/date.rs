@@ -10,3 +10,11 @@ pub(crate) fn date(unix: i64) -> String {
     time.and_then(|time| time.format(format).ok())
         .unwrap_or_else(|| unix.to_string())
 }
+
+/// Returns a time in seconds since 1970 to the second, such as `2026-11-27 15:20:00 UTC`.
+pub(crate) fn moment(unix: i64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    let time = OffsetDateTime::from_unix_timestamp(unix).ok();
+    time.and_then(|time| time.format(format).ok())
+        .unwrap_or_else(|| unix.to_string())
+}

@@ -28,10 +28,43 @@ pub struct Environment {
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal, which shows progress bars.
     pub stderr_is_terminal: bool,
+    /// The user, for the lock of a cluster.
+    pub operator: Operator,
     /// The socket of the user's SSH agent.
     pub ssh_agent: Option<PathBuf>,
     /// Default of `--jobs`.
     pub parallelism: NonZeroUsize,
+}
+
+/// Who runs a command, as other operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// User and machine, such as `ada@laptop`.
+    pub name: String,
+    /// The process on that machine.
+    pub process: u32,
+}
+
+impl Operator {
+    fn read() -> Self {
+        let users = ["USER", "LOGNAME", "USERNAME"].map(|name| std::env::var(name).ok());
+        let user = users.into_iter().flatten().find(|name| !name.is_empty());
+        Self {
+            name: format!("{}@{}", user.as_deref().unwrap_or("somebody"), machine()),
+            process: std::process::id(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn machine() -> String {
+    let names = rustix::system::uname();
+    names.nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn machine() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "another machine".to_owned())
 }
 
 impl Environment {
@@ -41,6 +74,7 @@ impl Environment {
         Ok(Self {
             cache: cache_folder(home.clone(), std::env::var_os(CACHE_VARIABLE)),
             home,
+            operator: Operator::read(),
             ssh_agent: std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
             now: now(std::env::var_os("SOURCE_DATE_EPOCH"))?,
             clock: clock(),

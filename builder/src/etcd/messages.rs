@@ -119,6 +119,9 @@ pub(super) struct PutRequest {
     pub(super) key: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(super) value: Vec<u8>,
+    /// The lease with which the key ends; 0 for none.
+    #[prost(uint64, tag = "3")]
+    pub(super) lease: u64,
 }
 
 /// A read, linearizable unless etcd is asked otherwise: etcd answers only after a majority confirmed the leader.

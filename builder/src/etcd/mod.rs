@@ -4,10 +4,12 @@
 //! in the program.
 
 mod client;
+mod lease;
 mod maintenance;
 mod messages;
 mod patience;
 mod session;
+mod transaction;
 mod transport;
 mod trouble;
 

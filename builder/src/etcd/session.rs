@@ -91,6 +91,7 @@ impl Session {
         let put = PutRequest {
             key: key.into(),
             value: value.into(),
+            lease: 0,
         };
         let Done {} = self.call("/etcdserverpb.KV/Put", put)?;
         Ok(())
@@ -166,6 +167,29 @@ impl Session {
             Ok(answer.into_inner())
         };
         self.block(limit, exchange)
+    }
+
+    /// Calls a function that answers several times, for its first answer.
+    pub(super) fn first<Q, A>(&self, path: &'static str, request: Q) -> Result<Option<A>, Trouble>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let mut grpc = self.grpc.clone();
+        let exchange = async move {
+            grpc.ready()
+                .await
+                .map_err(|error| Trouble::connection(&error))?;
+            let path = PathAndQuery::from_static(path);
+            let codec = ProstCodec::<Q, A>::default();
+            let stream = grpc.server_streaming(Request::new(request), path, codec);
+            let mut stream = stream
+                .await
+                .map_err(|status| refusal(&status))?
+                .into_inner();
+            stream.message().await.map_err(|status| refusal(&status))
+        };
+        self.block(self.limit, exchange)
     }
 
     /// Runs a future to its end on this thread; the reason for the end of the connection replaces its consequence.
