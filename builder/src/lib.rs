@@ -69,6 +69,7 @@ use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
 use crate::fleet::Fleet;
+use crate::pki::State;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
 use crate::report::{FleetRecord, Inputs, Manifest, Sources};
@@ -82,12 +83,9 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let signing_key = job.signing_key()?;
     let base = inputs.base(job, cluster)?;
     let etcd = inputs.etcd(job, cluster, &base)?;
-    let mut state = pki::open(&job.work.fetch.sources.state, cluster, job.environment.now)?;
+    let mut state = open_state(job, cluster)?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
-    }
-    for (name, text) in report::access(cluster, &state.certs)? {
-        state.update(name, &text)?;
     }
     let sources = Sources {
         cluster,
@@ -141,6 +139,23 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         report::write_fleet(&out, &record)?;
     }
     Ok(record)
+}
+
+/// Opens the state directory and stages what the nodes of the cluster and the commands for it need.
+fn open_state(job: &Job, cluster: &Cluster) -> Result<State> {
+    let mut state = pki::open(&job.work.fetch.sources.state, cluster, job.environment.now)?;
+    for (name, text) in report::access(cluster, &state.certs)? {
+        state.update(name, &text)?;
+    }
+    Ok(state)
+}
+
+/// Updates the state directory after a change of `cluster.toml` that needs no image.
+fn update_state(job: &Job) -> Result<()> {
+    let state = open_state(job, &job.cluster(Purpose::Images)?)?;
+    state.keep()?;
+    job.tell_of_cluster(&state.certs.notes);
+    Ok(())
 }
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.

@@ -4,6 +4,8 @@ mod backup;
 mod client;
 mod databases;
 mod lead;
+mod lock;
+mod membership;
 mod nodes;
 mod renew;
 mod status;

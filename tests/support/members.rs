@@ -37,6 +37,16 @@ for member in 0 1 2; do
 done
 ";
 
+/// Connects one more network namespace to the bridge.
+const BOARD: &str = "
+ip netns add $1
+ip link add $1 type veth peer name eth0 netns $1
+ip link set $1 master bridge up
+ip -n $1 address add 192.168.0.$2/24 dev eth0
+ip -n $1 link set eth0 up
+ip -n $1 link set lo up
+";
+
 /// How long a cluster may take to become healthy on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -95,16 +105,64 @@ impl Members {
 
     /// Starts a member that does not run.
     pub(crate) fn resume(&mut self, member: usize) {
-        let name = NAMES[member];
-        let own = self.certificates(member);
+        let all: Vec<_> = (0..3)
+            .map(|at| format!("{}=https://{}:2380", NAMES[at], address(at)))
+            .collect();
+        let etcd = self.etcd(NAMES[member], address(member), &all.join(","), "new");
+        self.running[member] = Some(etcd);
+    }
+
+    /// Starts a new node as its own program does: it joins as a learner and asks for its vote. Its former self, and whom it
+    /// replaces, leave the list first.
+    pub(crate) fn join(&self, name: &str, host: u8, replaces: &[&str]) -> Child {
+        let at = IpAddr::from([192, 168, 0, host]);
+        tool("sh", &["-ec", BOARD, "sh", name, &host.to_string()]).done();
+        let pki = self.scene.at("nodes").join(name).join("pki");
+        fs::create_dir_all(&pki).unwrap();
+        for file in ["server.crt", "server.key", "peer.crt", "peer.key"] {
+            let path = format!("etcd-cluster/nodes/{name}/{file}");
+            fs::copy(self.scene.at(&path), pki.join(file)).unwrap();
+        }
+        for former in replaces {
+            let list = self.etcdctl(&["member", "list"]).done().text();
+            let own = list
+                .lines()
+                .find(|line| line.contains(&format!(" {former},")));
+            if let Some((id, _)) = own.and_then(|line| line.split_once(',')) {
+                self.etcdctl(&["member", "remove", id]).done();
+            }
+        }
+        let url = format!("--peer-urls=https://{at}:2380");
+        let said = self.until_done(&["member", "add", name, "--learner", &url]);
+        let (_, rest) = said.split_once("ETCD_INITIAL_CLUSTER=\"").unwrap();
+        let (id, _) = said["Member ".len()..].split_once(' ').unwrap();
+        let all = rest.split('"').next().unwrap();
+        let etcd = self.etcd(name, at, all, "existing");
+        self.until_done(&["member", "promote", id]);
+        etcd
+    }
+
+    /// Repeats a command of etcdctl until it succeeds.
+    fn until_done(&self, words: &[&str]) -> String {
+        let started = Instant::now();
+        loop {
+            let said = self.etcdctl(words);
+            if said.code == Some(0) {
+                return said.text();
+            }
+            assert!(started.elapsed() < PATIENCE, "{}", said.words());
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// Starts etcd on a node.
+    fn etcd(&self, name: &str, address: IpAddr, all: &str, state: &str) -> Child {
+        let own = self.scene.at("nodes").join(name).join("pki");
         let file = |file: &str| own.join(file).display().to_string();
         let ca = self.scene.at("etcd-cluster/ca.crt").display().to_string();
         let data = self.scene.at("tmp").join(name);
         let log = File::create(data.with_extension("log")).unwrap();
-        let [client, peer] = [2379, 2380].map(|port| format!("https://{}:{port}", address(member)));
-        let all: Vec<_> = (0..3)
-            .map(|at| format!("{}=https://{}:2380", NAMES[at], address(at)))
-            .collect();
+        let [client, peer] = [2379, 2380].map(|port| format!("https://{address}:{port}"));
         let options = [
             ("name", name.to_owned()),
             ("data-dir", data.display().to_string()),
@@ -112,7 +170,8 @@ impl Members {
             ("advertise-client-urls", client),
             ("listen-peer-urls", peer.clone()),
             ("initial-advertise-peer-urls", peer),
-            ("initial-cluster", all.join(",")),
+            ("initial-cluster", all.to_owned()),
+            ("initial-cluster-state", state.to_owned()),
             ("trusted-ca-file", ca.clone()),
             ("peer-trusted-ca-file", ca),
             ("cert-file", file("server.crt")),
@@ -134,7 +193,7 @@ impl Members {
         etcd.args(["--heartbeat-interval=200", "--election-timeout=2000"]);
         etcd.args(&self.options);
         etcd.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
-        self.running[member] = Some(etcd.spawn().unwrap());
+        etcd.spawn().unwrap()
     }
 
     /// Kills a member.

@@ -1,7 +1,7 @@
 //! Members whose nodes answer a real sshd, and restart when a command asks for it.
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -86,8 +86,8 @@ impl Nodes {
             running: Vec::new(),
             restarted: Vec::new(),
         };
-        for node in 0..3 {
-            nodes.serve(node);
+        for (node, name) in NAMES.iter().enumerate() {
+            nodes.serve(name, address(node));
         }
         for (node, name) in NAMES.iter().enumerate() {
             while TcpStream::connect((address(node), 22)).is_err() {
@@ -101,12 +101,16 @@ impl Nodes {
 
     /// Returns the directory of a node.
     pub(crate) fn folder(&self, node: usize) -> PathBuf {
-        self.members.scene.at("nodes").join(NAMES[node])
+        self.folder_of(NAMES[node])
+    }
+
+    fn folder_of(&self, name: &str) -> PathBuf {
+        self.members.scene.at("nodes").join(name)
     }
 
     /// Starts the sshd of a node.
-    fn serve(&mut self, node: usize) {
-        let folder = self.folder(node);
+    pub(crate) fn serve(&mut self, name: &str, address: IpAddr) {
+        let folder = self.folder_of(name);
         fs::create_dir_all(folder.join("bin")).unwrap();
         fs::write(folder.join("boot_id"), "boot 0\n").unwrap();
         for (name, text) in PROGRAMS {
@@ -115,13 +119,13 @@ impl Nodes {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         fs::create_dir(folder.join("data")).unwrap();
-        fs::write(folder.join("certificates"), self.certificates_program(node)).unwrap();
-        let (scene, name) = (&self.members.scene, NAMES[node]);
+        fs::write(folder.join("certificates"), self.certificates_program(name)).unwrap();
+        let scene = &self.members.scene;
         let mut sshd_command = Command::new("nsenter");
         sshd_command.arg(format!("--net=/run/netns/{name}"));
         sshd_command.args(["unshare", "--mount", "sh", "-ec", SSHD, "sh"]);
         sshd_command.arg(folder).arg(sshd());
-        sshd_command.arg(address(node).to_string());
+        sshd_command.arg(address.to_string());
         sshd_command.arg(scene.at(&format!("etcd-cluster/nodes/{name}/ssh_host_ed25519_key")));
         sshd_command.arg(scene.at("key.pub"));
         sshd_command.stdin(Stdio::null()).stderr(Stdio::null());
@@ -129,9 +133,9 @@ impl Nodes {
     }
 
     /// Returns the program of the image that looks after certificates, with the paths of this node.
-    fn certificates_program(&self, node: usize) -> String {
+    fn certificates_program(&self, name: &str) -> String {
         let program = rendered("", "/usr/local/lib/etcd-node/certificates");
-        let [data, pki] = ["data", "pki"].map(|part| self.folder(node).join(part));
+        let [data, pki] = ["data", "pki"].map(|part| self.folder_of(name).join(part));
         let authority = self.members.scene.at("etcd-cluster/ca.crt");
         program
             .replace("/etc/etcd/pki/ca.crt", authority.to_str().unwrap())
@@ -139,8 +143,25 @@ impl Nodes {
             .replace("/var/lib/etcd", data.to_str().unwrap())
     }
 
+    /// Changes the members with `etcd-image cluster`, in the environment of the scene's builds, while the test acts.
+    pub(crate) fn change(&mut self, words: &[&str], mut act: impl FnMut(&mut Self)) -> Said {
+        let scene = &self.members.scene;
+        let at = |name: &str| scene.at(name).display().to_string();
+        let (key, cache) = (at("home/.ssh/id_ed25519.pub"), at("home/.cache/etcd-image"));
+        let own = ["--ssh-key", &key, "--cache", &cache];
+        let inputs: Vec<_> = scene.inputs().iter().map(String::as_str).collect();
+        let words = [words, &own, &inputs].concat();
+        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        self.cluster_while(&words, &mut act)
+    }
+
     /// Runs `etcd-image cluster` with the administrator's ssh key. Nodes restart meanwhile when it asks for it.
     pub(crate) fn cluster(&mut self, words: &[&str]) -> Said {
+        self.cluster_while(words, &mut |_| ())
+    }
+
+    fn cluster_while(&mut self, words: &[&str], act: &mut dyn FnMut(&mut Self)) -> Said {
         let (folder, key) = (self.members.scene.at(""), self.members.scene.at("key"));
         let identity = ["--ssh-identity", key.to_str().unwrap()];
         let words = [&["cluster"], words, &identity].concat();
@@ -148,6 +169,7 @@ impl Nodes {
             let command = threads.spawn(|| tool_in(&folder, PROGRAM, &words));
             while !command.is_finished() {
                 (0..3).for_each(|node| self.restart_if_asked(node));
+                act(self);
                 thread::sleep(Duration::from_millis(50));
             }
             command.join().unwrap()

@@ -128,6 +128,11 @@ impl Scene {
         self.folder.path().join(path)
     }
 
+    /// Returns the options of every build of this scene.
+    pub(crate) fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
     /// Writes a file of the scene, e.g. `cluster.toml`.
     pub(crate) fn file(&self, path: &str, content: &str) -> &Self {
         write(&self.at(path), content.as_bytes());

@@ -17,10 +17,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 pub use crate::image_format::ImageFormat;
 pub use boot::{BootMachine, BootOptions};
 pub use cluster::{
-    AccessOptions, AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions,
-    LoginOptions, LogsOptions, MoveLeaderOptions, RebootOptions, RenewOptions, StatusOptions,
+    AccessOptions, AddOptions, AlarmCommand, BackupOptions, ChangeOptions, ClusterCommand,
+    CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, RebootOptions,
+    RemoveOptions, RenewOptions, ReplaceOptions, StatusOptions,
 };
-pub use environment::Environment;
+pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
 pub use options::{CacheOptions, DetailOptions, NodeOptions, OutputOptions, SourceOptions, Voice};

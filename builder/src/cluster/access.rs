@@ -1,5 +1,6 @@
 //! What the operator's machine needs to reach a cluster.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::description::{ClusterDescription, DescribedMember};
 use crate::etcd::{Client, Patience};
 use crate::failure::Kind;
 use crate::printable::printable;
+use crate::spec::NewNode;
 
 /// For members on a real network, possibly a busy wireless one. etcd itself gives up on a request after 15 s with the
 /// timeouts for SD cards.
@@ -22,6 +24,8 @@ const NETWORK: Patience = Patience {
 /// The way to a cluster and its nodes.
 #[derive(Debug)]
 pub struct Access {
+    /// The directory from which all this was read.
+    pub(super) folder: PathBuf,
     /// The cluster as it was built.
     pub(super) description: ClusterDescription,
     pub(super) client: Client,
@@ -33,6 +37,7 @@ impl Access {
     pub fn open(folder: &Path, identity: Option<PathBuf>) -> Result<Self> {
         let description = ClusterDescription::read(folder)?;
         Ok(Self {
+            folder: folder.to_owned(),
             client: Client::open(folder, NETWORK)?,
             ssh: Ssh {
                 known_hosts: folder.join("known_hosts"),
@@ -41,6 +46,34 @@ impl Access {
             },
             description,
         })
+    }
+
+    /// Returns the nodes of the last build.
+    pub fn nodes(&self) -> Vec<NewNode> {
+        let members = self.description.members.iter();
+        let node = |member: &DescribedMember| NewNode {
+            name: member.name.clone(),
+            address: member.address,
+        };
+        members.map(node).collect()
+    }
+
+    /// Returns the address of a node of the last build.
+    pub fn described(&self, name: &str) -> Option<IpAddr> {
+        let mut members = self.description.members.iter();
+        let found = members.find(|member| member.name == name);
+        found.map(|member| member.address)
+    }
+
+    /// Refuses the name of a node that is none of the last build's.
+    pub fn must_describe(&self, name: &str) -> Result<()> {
+        self.node(name).map(drop)
+    }
+
+    /// Returns whether a node of the last build runs etcd, or waits for others with this cluster's certificates.
+    pub fn is_running(&self, name: &str) -> bool {
+        self.described(name)
+            .is_some_and(|address| self.client.greet(address).is_ok())
     }
 
     /// Returns the node of this name.

@@ -14,7 +14,9 @@ mod facts;
 mod gather;
 mod judge;
 mod lead;
+mod lock;
 mod logs;
+mod membership;
 mod order;
 mod output;
 mod pause;
@@ -35,10 +37,12 @@ pub use compact::{Compaction, compact};
 pub use defragment::{Defragmentation, DefragmentedMember, defragment};
 pub use gather::status;
 pub use lead::{Leadership, move_leader};
+pub use lock::Lock;
 pub use logs::{LogScope, Logs, all_logs, logs};
+pub use membership::{hand_out, members, remove_member, wait_for};
 pub use output::replace;
 pub use reboot::{RebootedNode, Reboots, reboot};
-pub use renew::{NodeRenewal, Outcome, Renewal, renew};
+pub use renew::{NodeRenewal, Outcome, Renewal, hand_over, renew_in_state};
 pub use report::{
     CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
 };

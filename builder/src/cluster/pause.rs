@@ -47,7 +47,7 @@ pub(super) fn until_caught_up(
 }
 
 /// Returns why a member does not take part fully.
-fn missing(member: &MemberReport) -> Option<String> {
+pub(super) fn missing(member: &MemberReport) -> Option<String> {
     if let Some(trouble) = &member.trouble {
         return Some(trouble.clone());
     }

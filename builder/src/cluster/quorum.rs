@@ -17,6 +17,11 @@ impl ClusterReport {
         members.find(|member| member.role == Some(Role::Leader))
     }
 
+    /// Returns whether a member has told the list of all members.
+    pub fn is_known(&self) -> bool {
+        self.members.iter().any(|member| member.started.is_some())
+    }
+
     /// Returns the members that vote. One that does not answer counts as such.
     fn voters(&self) -> impl Iterator<Item = &MemberReport> {
         let in_list = |member: &&MemberReport| member.started.is_some();
@@ -26,7 +31,7 @@ impl ClusterReport {
 
     /// Checks that a majority of the cluster works while this member does not. The only member of a cluster may always
     /// pause, because there is no other way to look after it.
-    pub(super) fn can_spare(&self, name: &str) -> Result<()> {
+    pub fn can_spare(&self, name: &str) -> Result<()> {
         let all = self.voters().count();
         let others = self
             .voters()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::logs::HINT;
 use super::report::CertificateReport;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
-use crate::pki::{self, Leaf};
+use crate::pki::{self, Leaf, Renewed};
 use crate::progress::Progress;
 use crate::{date, hex};
 
@@ -72,37 +72,38 @@ pub enum Outcome {
     Failed,
 }
 
-/// Renews every certificate of the state directory that ends within `days`, and hands each node those that it lacks. A node
-/// that is off does not keep the others from theirs.
-pub fn renew(
-    state: &Path,
-    identity: Option<PathBuf>,
-    days: u32,
-    now: i64,
-    progress: &dyn Progress,
-) -> Result<Renewal> {
+/// Renews every certificate of the state directory that ends within `days`.
+pub fn renew_in_state(state: &Path, days: u32, now: i64) -> Result<Renewed> {
     let description = ClusterDescription::read(state)?;
-    let members = description.members;
-    let names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
+    let members = description.members.iter();
+    let names: Vec<_> = members.map(|member| member.name.clone()).collect();
     let end = now.saturating_add(i64::from(days).saturating_mul(DAY));
-    let renewed = pki::renew(state, &names, now, end)?;
-    // Only now, because the operator's own certificate may have expired before.
-    let access = Access::open(state, identity)?;
-    let nodes = members.iter().zip(&renewed.nodes);
+    pki::renew(state, &names, now, end)
+}
+
+/// Hands each node the certificates of the state directory that it lacks. A node that is off does not keep the others from
+/// theirs.
+pub fn hand_over(access: &Access, renewed: &Renewed, now: i64, progress: &dyn Progress) -> Renewal {
+    let nodes = access.description.members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
         progress.note(&format!("looking at {}", member.name));
-        hand_over(&access, member, leaves, now)
+        hand_to(access, member, leaves, now)
     });
-    Ok(Renewal {
+    Renewal {
         format: 1,
-        cluster: description.cluster,
+        cluster: access.description.cluster.clone(),
         nodes: nodes.collect(),
         admin: report(&renewed.admin, now),
-    })
+    }
 }
 
 /// Hands a node the certificates that it does not present.
-fn hand_over(access: &Access, member: &DescribedMember, leaves: &[Leaf], now: i64) -> NodeRenewal {
+pub(super) fn hand_to(
+    access: &Access,
+    member: &DescribedMember,
+    leaves: &[Leaf],
+    now: i64,
+) -> NodeRenewal {
     let outcome = match Wanted::of(access, member.address, leaves) {
         wanted if wanted.is_presented(access, member.address) => Ok(Outcome::Current),
         wanted => push(access, member.address, leaves, &wanted),

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{print, unwritable, write};
+use super::{membership, print, unwritable, write};
 use crate::cli::{
     AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, RebootOptions,
     RenewOptions, StatusOptions, Voice,
 };
-use crate::cluster::{self, Access, LogScope};
-use crate::progress;
+use crate::cluster::{self, Access, Lock, LogScope};
+use crate::progress::{self, Progress};
 
 /// Runs one command for a running cluster.
 pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Voice) -> Result<()> {
@@ -27,37 +27,63 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         ClusterCommand::Defrag(options) => {
             let access = Access::open(options.access.folder(), None)?;
             let progress = progress::stderr(voice.quiet);
+            let _lock = lock(&access, "cluster defrag", environment, &*progress)?;
             let done = cluster::defragment(&access, &options.members, now, &*progress)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Compact(options) => {
             let access = Access::open(options.access.folder(), None)?;
+            let progress = progress::stderr(voice.quiet);
+            let _lock = lock(&access, "cluster compact", environment, &*progress)?;
             let done = cluster::compact(&access, options.keep, now)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Alarm(AlarmCommand::Disarm(options)) => {
-            let disarming = cluster::disarm(&Access::open(options.folder(), None)?)?;
+            let access = Access::open(options.folder(), None)?;
+            let progress = progress::stderr(voice.quiet);
+            let _lock = lock(&access, "cluster alarm disarm", environment, &*progress)?;
+            let disarming = cluster::disarm(&access)?;
             let printed = print(voice, &disarming, &disarming);
             disarming.verdict().and(printed)
         }
         ClusterCommand::MoveLeader(options) => {
             let access = Access::open(options.access.folder(), None)?;
+            let progress = progress::stderr(voice.quiet);
+            let _lock = lock(&access, "cluster move-leader", environment, &*progress)?;
             let done = cluster::move_leader(&access, options.member.as_deref(), now)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Logs(options) => logs(&options, voice),
-        ClusterCommand::Reboot(options) => reboot(&options, now, voice),
-        ClusterCommand::Renew(RenewOptions {
-            within,
-            state,
-            ssh_identity,
-        }) => {
-            let progress = progress::stderr(voice.quiet);
-            let renewal = cluster::renew(&state, ssh_identity, within, now, &*progress)?;
-            let printed = print(voice, &renewal, &renewal);
-            renewal.verdict().and(printed)
-        }
+        ClusterCommand::Reboot(options) => reboot(&options, environment, voice),
+        ClusterCommand::Renew(options) => renew(options, environment, voice),
+        ClusterCommand::Replace(options) => membership::replace(options, environment, voice),
+        ClusterCommand::Add(options) => membership::add(options, environment, voice),
+        ClusterCommand::Remove(options) => membership::remove(options, environment, voice),
     }
+}
+
+/// Takes the lock of the cluster for one command.
+fn lock(
+    access: &Access,
+    command: &str,
+    environment: &Environment,
+    progress: &dyn Progress,
+) -> Result<Lock> {
+    let operator = &environment.operator;
+    Lock::take(access, command, operator, environment.clock, progress)
+}
+
+/// Renews certificates in the state directory, and hands them to the nodes.
+fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+    let progress = progress::stderr(voice.quiet);
+    let now = environment.clock;
+    let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
+    // Only now, because the operator's own certificate may have expired before.
+    let access = Access::open(&options.state, options.ssh_identity)?;
+    let _lock = lock(&access, "cluster renew", environment, &*progress)?;
+    let renewal = cluster::hand_over(&access, &renewed, now, &*progress);
+    let printed = print(voice, &renewal, &renewal);
+    renewal.verdict().and(printed)
 }
 
 fn open(login: &LoginOptions) -> Result<Access> {
@@ -116,10 +142,11 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
 }
 
 /// Restarts one node or all of them.
-fn reboot(options: &RebootOptions, now: i64, voice: &Voice) -> Result<()> {
+fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let access = open(&options.login)?;
     let nodes: Vec<String> = options.node.iter().cloned().collect();
     let progress = progress::stderr(voice.quiet);
-    let done = cluster::reboot(&access, &nodes, now, &*progress)?;
+    let _lock = lock(&access, "cluster reboot", environment, &*progress)?;
+    let done = cluster::reboot(&access, &nodes, environment.clock, &*progress)?;
     print(voice, &done, &done)
 }

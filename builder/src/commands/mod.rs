@@ -1,6 +1,8 @@
 //! The commands, each as a sequence of steps.
 
+mod change;
 mod look_after;
+mod membership;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;

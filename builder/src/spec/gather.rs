@@ -10,7 +10,7 @@ use crate::cli::{Environment, Work};
 use crate::failure::Kind;
 
 /// The configuration file that is used if it exists and `--config` is not given.
-const DEFAULT_CONFIG: &str = "cluster.toml";
+pub const DEFAULT_CONFIG: &str = "cluster.toml";
 /// The largest size of an extra file, which is kept in memory.
 const MOST_SOURCE_BYTES: u64 = 64 << 20;
 

@@ -5,6 +5,7 @@
 
 mod cell;
 mod cluster;
+mod edit;
 mod gather;
 mod input;
 mod machine;
@@ -49,6 +50,8 @@ mod wifi;
 pub(crate) use cell::cell;
 pub use cluster::{Base, Cluster, Etcd, EtcdSource, Network, Node, Route, Ssh, Wifi};
 pub use complaints::Invalid;
+pub use edit::{NewNode, NodeEdit, edit_nodes};
+pub use gather::DEFAULT_CONFIG;
 pub(crate) use gather::named_text;
 pub use input::{Flags, Input, Purpose, Row, TextFile};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};

@@ -1,0 +1,287 @@
+//! Changes of the list of members: whether one is possible now, and the wait for its end.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::access::Access;
+use super::gather::{Scope, survey};
+use super::lead;
+use super::pause::missing;
+use super::quorum::works;
+use super::renew::{self, NodeRenewal, Outcome};
+use super::report::{ClusterReport, MemberReport};
+use crate::failure::Kind;
+use crate::pki;
+use crate::progress::Progress;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the others may take to agree that a member is gone.
+const AGREEMENT: Duration = Duration::from_secs(30);
+
+/// Returns the state of the members, without a login on the nodes.
+pub fn members(access: &Access, now: i64) -> Result<ClusterReport> {
+    survey(access, now, Scope::Etcd)
+}
+
+impl ClusterReport {
+    /// Returns a member of etcd's list by its name.
+    pub fn listed(&self, name: &str) -> Option<&MemberReport> {
+        let mut listed = self.members.iter().filter(|it| it.started.is_some());
+        listed.find(|member| member.name == name)
+    }
+
+    /// Returns whether this is a voting member that works and has caught up.
+    pub fn is_well(&self, name: &str) -> bool {
+        self.listed(name)
+            .is_some_and(|member| missing(member).is_none())
+    }
+
+    /// Checks that the cluster can admit `new` now: all its members must answer, except the one that `new` replaces.
+    pub fn can_admit(&self, new: &str, replaces: Option<&str>) -> Result<()> {
+        let counts = |member: &&MemberReport| {
+            member.started == Some(true)
+                && member.name != new
+                && Some(member.name.as_str()) != replaces
+        };
+        let listed = || self.members.iter().filter(counts);
+        let Some(silent) = listed().find(|member| !works(member)) else {
+            return match listed().next() {
+                Some(_) => Ok(()),
+                None => Err(self.nobody_answers()),
+            };
+        };
+        if listed().all(|member| !works(member)) {
+            return Err(self.nobody_answers());
+        }
+        let (name, cluster) = (&silent.name, &self.cluster);
+        let reason = silent.trouble.as_deref().unwrap_or("it confirms no read");
+        let message = format!(
+            "cluster {cluster} cannot admit {new} while {name} does not take part: {reason}"
+        );
+        let hint = format!(
+            "bring {name} back, or replace it first with `etcd-image cluster replace {name}`"
+        );
+        Err(Kind::Unhealthy.error(message, hint))
+    }
+
+    /// Checks that a majority remains without this member, and that a majority can remove it now.
+    pub fn can_remove(&self, name: &str) -> Result<()> {
+        let listed = || self.members.iter().filter(|it| it.started.is_some());
+        let remaining = listed().filter(|member| member.name != name);
+        let (all, left) = (listed().count(), remaining.clone().count());
+        if all == 0 {
+            return Err(self.nobody_answers());
+        }
+        if left == 0 {
+            let message = format!("{name} is the only member of cluster {}", self.cluster);
+            let hint = "add a member first, or switch the node off for good";
+            return Err(Kind::Refused.error(message, hint));
+        }
+        let working = remaining.clone().filter(|member| works(member)).count();
+        let removing = working + usize::from(self.listed(name).is_some_and(works));
+        if working > left / 2 && removing > all / 2 {
+            return Ok(());
+        }
+        let silent = remaining.clone().find(|member| !works(member));
+        let cause = silent.map_or(String::new(), |member| {
+            let reason = member.trouble.as_deref().unwrap_or("it confirms no read");
+            format!(": {} does not take part: {reason}", member.name)
+        });
+        let message = format!(
+            "cluster {} would have no majority without {name}: {working} of the other {left} members work{cause}",
+            self.cluster
+        );
+        let hint = "bring the members back that do not answer, then run the command again";
+        Err(Kind::Refused.error(message, hint))
+    }
+
+    fn nobody_answers(&self) -> anyhow::Error {
+        let cause = self.problems.first().map(|cause| format!(": {cause}"));
+        let cause = cause.unwrap_or_default();
+        let message = format!("no member of cluster {} answers{cause}", self.cluster);
+        Kind::Unhealthy.error(message, self.hint())
+    }
+}
+
+/// Hands the current certificates of the state directory, which list all members, to every node but `except`.
+pub fn hand_out(
+    access: &Access,
+    except: Option<&str>,
+    now: i64,
+    progress: &dyn Progress,
+) -> Result<Vec<NodeRenewal>> {
+    let described = access.description.members.iter();
+    let members: Vec<_> = described
+        .filter(|member| Some(member.name.as_str()) != except)
+        .collect();
+    let names: Vec<_> = members.iter().map(|member| member.name.clone()).collect();
+    let renewed = pki::renew(&access.folder, &names, now, now)?;
+    let nodes = members.iter().zip(&renewed.nodes);
+    let nodes = nodes.map(|(member, leaves)| {
+        progress.note(&format!("{}: handing over the list of members", member.name));
+        let done = renew::hand_to(access, member, leaves, now);
+        if let (Outcome::Failed, Some(reason)) = (done.outcome, &done.trouble) {
+            progress.note(&format!(
+                "warning: {} keeps the previous list: {reason}; `etcd-image cluster renew` hands it over later",
+                done.name
+            ));
+        }
+        done
+    });
+    Ok(nodes.collect())
+}
+
+/// Removes a member from etcd's list and waits until the others agree. The lead is moved away from it before.
+pub fn remove_member(access: &Access, name: &str, now: i64) -> Result<ClusterReport> {
+    let mut report = members(access, now)?;
+    if report.leader().is_some_and(|leader| leader.name == name) && works_elsewhere(&report, name) {
+        lead::move_leader(access, None, now)?;
+        report = members(access, now)?;
+    }
+    report.can_remove(name)?;
+    let failure = || {
+        let message = format!("removing {name} from cluster {}", report.cluster);
+        Kind::Unhealthy.context(message, "run the command again, which continues")
+    };
+    if let Some(member) = report.listed(name) {
+        let id = member.id.as_deref();
+        let id = id.and_then(|id| u64::from_str_radix(id, 16).ok());
+        let others = report.members.iter().filter(|it| it.name != name);
+        let address = others
+            .filter(|it| works(it))
+            .find_map(|member| member.address);
+        let session = access
+            .client
+            .connect(address.with_context(failure)?)
+            .with_context(failure)?;
+        session
+            .remove_member(id.with_context(failure)?)
+            .with_context(failure)?;
+    }
+    let started = Instant::now();
+    loop {
+        let report = members(access, now)?;
+        if report.listed(name).is_none() && report.members.iter().any(works) {
+            return Ok(report);
+        }
+        if started.elapsed() > AGREEMENT {
+            let message = format!("{name} is still listed after {} s", AGREEMENT.as_secs());
+            return Err(Kind::Unhealthy.error(message, report.hint()));
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+fn works_elsewhere(report: &ClusterReport, name: &str) -> bool {
+    report
+        .members
+        .iter()
+        .any(|member| member.name != name && works(member))
+}
+
+/// Waits until a node is a voting member that has caught up, at most for this time, and reports what it waits for.
+pub fn wait_for(
+    access: &Access,
+    name: &str,
+    limit: Duration,
+    now: i64,
+    progress: &dyn Progress,
+) -> Result<ClusterReport> {
+    let started = Instant::now();
+    let mut said = String::new();
+    loop {
+        let report = members(access, now)?;
+        let reason = match report.listed(name) {
+            Some(member) => match missing(member) {
+                None => return Ok(report),
+                Some(reason) => reason,
+            },
+            None => match report.member(name).and_then(|it| it.trouble.clone()) {
+                Some(trouble) => trouble,
+                None => "it is not a member yet".to_owned(),
+            },
+        };
+        if started.elapsed() >= limit {
+            let minutes = limit.as_secs() / 60;
+            let message =
+                format!("{name} has not become a member within {minutes} minutes: {reason}");
+            let hint =
+                "run the command again, which continues; the node's console says what it waits for";
+            return Err(Kind::Unhealthy.error(message, hint));
+        }
+        if reason != said {
+            progress.note(&format!("waiting for {name}: {reason}"));
+            said = reason;
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::judge;
+    use super::*;
+    use crate::failure::explain;
+
+    /// Returns a cluster of members that work or do not.
+    fn cluster(working: &[bool]) -> ClusterReport {
+        let member = |(at, works): (usize, &bool)| MemberReport {
+            started: Some(true),
+            reachable: *works,
+            read_milliseconds: works.then_some(1.0),
+            trouble: (!works).then(|| "no answer within 3 s".to_owned()),
+            leader: 1,
+            ..MemberReport::new(&format!("m{at}"), None)
+        };
+        let members = working.iter().enumerate().map(member).collect();
+        judge("main", members, &[])
+    }
+
+    #[test]
+    fn a_removal_that_would_lose_the_majority_is_refused() {
+        let cases: [(&[bool], &str, bool); 8] = [
+            (&[true; 3], "m0", true),
+            (&[true, true, false], "m2", true),
+            (&[true, true, false], "m0", false),
+            (&[true; 2], "m0", true),
+            (&[true, false], "m1", false),
+            (&[true], "m0", false),
+            (&[true, true, true, false, false], "m4", true),
+            (&[true, true, true, false, false], "m0", false),
+        ];
+        for (working, name, wanted) in cases {
+            let outcome = cluster(working).can_remove(name);
+            assert_eq!(outcome.is_ok(), wanted, "{working:?} {name}");
+        }
+        let error = cluster(&[true, true, false]).can_remove("m0").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cluster main would have no majority without m0: 1 of the other 2 members work: m2 does not take part: no \
+             answer within 3 s"
+        );
+        assert_eq!(explain(&error).0, Kind::Refused);
+    }
+
+    #[test]
+    fn a_member_is_admitted_only_while_all_others_answer() {
+        cluster(&[true; 3]).can_admit("m3", None).unwrap();
+        let report = cluster(&[true, true, false]);
+        report.can_admit("m3", Some("m2")).unwrap();
+        // The one that is admitted may be listed, and silent.
+        report.can_admit("m2", None).unwrap();
+        let error = report.can_admit("m3", None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cluster main cannot admit m3 while m2 does not take part: no answer within 3 s"
+        );
+        let error = cluster(&[false; 3]).can_admit("m3", None).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("no member of cluster main answers")
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! The steps that changes of the members share, and the report of a change.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::print;
+use crate::cli::{ChangeOptions, Environment, Voice};
+use crate::cluster::{self, Access, ClusterReport, Lock, NodeRenewal};
+use crate::failure::Kind;
+use crate::job::Job;
+use crate::prepared::Prepared;
+use crate::progress::{self, Progress};
+use crate::spec::{self, Cluster, NodeEdit, Purpose};
+
+/// A change of the members. The JSON format is stable; `format` is raised when a field changes or is removed.
+#[derive(Debug, Serialize)]
+pub(super) struct Change {
+    /// Version of this format.
+    format: u32,
+    /// Cluster name.
+    cluster: String,
+    /// The new member.
+    added: Option<String>,
+    /// The former member.
+    removed: Option<String>,
+    /// The image of the new member, if this command built it.
+    image: Option<PathBuf>,
+    /// Whether the new member still has to start.
+    waiting: bool,
+    /// The members now.
+    members: Vec<String>,
+    /// Seconds that the command took.
+    seconds: f64,
+}
+
+/// What the steps of a change need.
+pub(super) struct Desk<'a> {
+    options: ChangeOptions,
+    pub(super) environment: &'a Environment,
+    voice: &'a Voice,
+    progress: Box<dyn Progress>,
+    started: Instant,
+    _lock: Lock,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn open(
+        options: ChangeOptions,
+        environment: &'a Environment,
+        voice: &'a Voice,
+        command: &str,
+    ) -> Result<Self> {
+        let nodes = &options.work.nodes;
+        if nodes.nodes.is_some() || nodes.fleet.is_some() || !nodes.only.is_empty() {
+            let message = format!("`{command}` has no use for `--nodes`, `--fleet` and `--only`");
+            return Err(Kind::Usage.error(message, "leave them out: it knows which node to build"));
+        }
+        let started = Instant::now();
+        let progress = progress::stderr(voice.quiet);
+        let access = access(&options)?;
+        let (operator, now) = (&environment.operator, environment.clock);
+        Ok(Self {
+            _lock: Lock::take(&access, command, operator, now, &*progress)?,
+            options,
+            environment,
+            voice,
+            progress,
+            started,
+        })
+    }
+
+    /// Opens the state directory, which a previous step may have changed.
+    pub(super) fn access(&self) -> Result<Access> {
+        access(&self.options)
+    }
+
+    pub(super) fn report(&self) -> Result<ClusterReport> {
+        cluster::members(&self.access()?, self.environment.clock)
+    }
+
+    pub(super) fn note(&self, line: &str) {
+        self.progress.note(line);
+    }
+
+    pub(super) fn job(&self) -> Job {
+        let work = self.options.work.clone();
+        Job::new(work, self.environment.clone(), self.voice)
+    }
+
+    fn input(&self) -> Result<spec::Input> {
+        spec::Input::gather(&self.options.work, self.environment, Purpose::Images)
+    }
+
+    /// Returns the address of a new node: as given, as `cluster.toml` has it already, or that of the node before it.
+    pub(super) fn address(
+        &self,
+        name: &str,
+        given: Option<IpAddr>,
+        before: Option<IpAddr>,
+    ) -> Result<IpAddr> {
+        let written = spec::resolve(&self.input()?).ok();
+        let written = written.and_then(|cluster| {
+            let node = cluster.nodes.into_iter().find(|node| node.name == name);
+            node.map(|node| node.address)
+        });
+        match (given, written) {
+            (Some(given), Some(written)) if given != written => {
+                let message =
+                    format!("cluster.toml gives {name} the address {written}, not {given}");
+                Err(Kind::Usage.error(message, "leave `--address` out, or correct the file"))
+            }
+            (given, written) => given.or(written).or(before).ok_or_else(|| {
+                let message = format!("the address of {name} is missing");
+                Kind::Usage.error(message, "name it, as in `--address 192.168.0.53`")
+            }),
+        }
+    }
+
+    /// Changes `cluster.toml`, unless it contains the change. A change that would make it invalid is refused.
+    pub(super) fn edit(&self, edit: &NodeEdit) -> Result<Cluster> {
+        let mut input = self.input()?;
+        let path = self.options.work.fetch.sources.config.clone();
+        let mut file = input.config.take().unwrap_or_else(|| spec::TextFile {
+            path: path.unwrap_or_else(|| spec::DEFAULT_CONFIG.into()),
+            text: String::new(),
+        });
+        let known = self.access()?.nodes();
+        let text = spec::edit_nodes(&file.text, &known, edit)?;
+        let is_changed = text.is_some();
+        file.text = text.unwrap_or(file.text);
+        input.config = Some(file.clone());
+        let cluster = spec::resolve(&input)?;
+        if is_changed {
+            cluster::replace(&file.path, &file.text)?;
+            self.note(&format!("changed {}", file.path.display()));
+        }
+        Ok(cluster)
+    }
+
+    /// Builds the image of a node, unless the node runs already.
+    pub(super) fn build_unless_it_runs(&self, name: &str) -> Result<Option<PathBuf>> {
+        match self.access()?.is_running(name) {
+            true => Ok(None),
+            false => self.build(name).map(Some),
+        }
+    }
+
+    fn build(&self, name: &str) -> Result<PathBuf> {
+        let mut work = self.options.work.clone();
+        work.nodes.only = vec![name.to_owned()];
+        let image = match work.output.formats.first() {
+            Some(format) => work.output.out.join(format.file_name(name)),
+            None => work.output.out.clone(),
+        };
+        let job = Job::new(work, self.environment.clone(), self.voice);
+        let cluster = job.cluster(Purpose::Images)?;
+        crate::build(&job, &cluster, &mut Prepared::default())?;
+        Ok(image)
+    }
+
+    pub(super) fn hand_out(&self, except: Option<&str>) -> Result<Vec<NodeRenewal>> {
+        let access = self.access()?;
+        cluster::hand_out(&access, except, self.environment.clock, &*self.progress)
+    }
+
+    /// Says which card to write, and waits until the node is a member.
+    pub(super) fn finish(
+        &self,
+        name: String,
+        removed: Option<String>,
+        image: Option<PathBuf>,
+    ) -> Result<()> {
+        let limit = Duration::from_mins(self.options.wait);
+        if let Some(image) = &image {
+            self.note(&format!(
+                "write {} to a card (`etcd-image flash {name}=/dev/sdX`), put it into the board and switch it on",
+                image.display()
+            ));
+        }
+        let (access, now) = (self.access()?, self.environment.clock);
+        if limit.is_zero() {
+            let report = cluster::members(&access, now)?;
+            let mut change = self.change(Some(name), removed, image, &report);
+            change.waiting = true;
+            return self.print(&change);
+        }
+        let mut report = cluster::wait_for(&access, &name, limit, now, &*self.progress)?;
+        if let Some(old) = &removed {
+            // The new node has removed it from the list before it joined; one that etcd's authentication stopped has not.
+            if report.listed(old).is_some() {
+                report = cluster::remove_member(&access, old, now)?;
+            }
+            self.note(&format!(
+                "{old} is no member any more; keep it switched off, or erase its card"
+            ));
+        }
+        self.print(&self.change(Some(name), removed, image, &report))
+    }
+
+    pub(super) fn change(
+        &self,
+        added: Option<String>,
+        removed: Option<String>,
+        image: Option<PathBuf>,
+        report: &ClusterReport,
+    ) -> Change {
+        let listed = report.members.iter().filter(|it| it.started.is_some());
+        Change {
+            format: 1,
+            cluster: report.cluster.clone(),
+            added,
+            removed,
+            image,
+            waiting: false,
+            members: listed.map(|member| member.name.clone()).collect(),
+            seconds: self.started.elapsed().as_secs_f64(),
+        }
+    }
+
+    pub(super) fn print(&self, change: &Change) -> Result<()> {
+        print(self.voice, change, change)
+    }
+}
+
+fn access(options: &ChangeOptions) -> Result<Access> {
+    let state = &options.work.fetch.sources.state;
+    Access::open(state, options.ssh_identity.clone())
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let done = match (&self.added, &self.removed) {
+            (Some(new), _) if self.waiting => format!("{new} is prepared and not a member yet"),
+            (Some(new), Some(old)) => format!("{new} has replaced {old}"),
+            (Some(new), None) => format!("{new} is a member"),
+            (None, Some(old)) => format!("{old} is removed"),
+            (None, None) => "nothing changed".to_owned(),
+        };
+        writeln!(
+            f,
+            "{done}; members of cluster {}: {} ({:.0} s)",
+            self.cluster,
+            self.members.join(", "),
+            self.seconds
+        )
+    }
+}

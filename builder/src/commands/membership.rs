@@ -1,0 +1,181 @@
+//! Changes which nodes are members: one guided command each, which continues where an interrupted one stopped.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+
+use super::change::Desk;
+use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice};
+use crate::cluster::{self, ClusterReport, Outcome};
+use crate::failure::Kind;
+use crate::spec::{NewNode, NodeEdit};
+
+/// Adds a member.
+pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+    let AddOptions {
+        name,
+        address,
+        change,
+    } = options;
+    let desk = Desk::open(change, environment, voice, "cluster add")?;
+    let report = desk.report()?;
+    if !report.is_well(&name) {
+        report.can_admit(&name, None)?;
+    }
+    let address = desk.address(&name, address, None)?;
+    desk.edit(&NodeEdit::Add(NewNode {
+        name: name.clone(),
+        address,
+    }))?;
+    let image = desk.build_unless_it_runs(&name)?;
+    let handed = desk.hand_out(Some(&name))?;
+    if handed.iter().all(|node| node.outcome == Outcome::Failed) {
+        let reason = handed.first().and_then(|node| node.trouble.as_deref());
+        let message = format!(
+            "no running node has received the list with {name}: {}",
+            reason.unwrap_or("there is none")
+        );
+        let hint = "without it, the members refuse the new node; make a login on one of them work, then run the command again";
+        return Err(Kind::Unhealthy.error(message, hint));
+    }
+    desk.finish(name, None, image)
+}
+
+/// Replaces a member by a new node, or its board and card by others of the same name.
+pub(super) fn replace(
+    options: ReplaceOptions,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<()> {
+    let ReplaceOptions {
+        old,
+        new,
+        address,
+        change,
+    } = options;
+    let desk = Desk::open(change, environment, voice, "cluster replace")?;
+    let report = desk.report()?;
+    match new {
+        Some(new) if new != old => desk.replace_by(old, new, address, &report),
+        _ => desk.replace_in_place(old, address, &report),
+    }
+}
+
+/// Removes a member.
+pub(super) fn remove(
+    options: RemoveOptions,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<()> {
+    let RemoveOptions { name, change } = options;
+    let desk = Desk::open(change, environment, voice, "cluster remove")?;
+    let report = desk.report()?;
+    let is_described = desk.access()?.described(&name).is_some();
+    if report.listed(&name).is_none() && !is_described && report.is_known() {
+        let message = format!("cluster {} has no member `{name}`", report.cluster);
+        let names: Vec<_> = report.members.iter().map(|it| it.name.as_str()).collect();
+        let hint = format!("its members are {}", names.join(", "));
+        return Err(Kind::Usage.error(message, hint));
+    }
+    report.can_remove(&name)?;
+    desk.edit(&NodeEdit::Remove(name.clone()))?;
+    crate::update_state(&desk.job())?;
+    for node in desk.hand_out(None)? {
+        let works = report.is_well(&node.name);
+        if let (Outcome::Failed, true, Some(reason)) = (node.outcome, works, node.trouble) {
+            let message = format!("{} still lists {name}: {reason}", node.name);
+            let hint = format!(
+                "as long as it does, {name} would rejoin; make a login on {} work, then run the command again",
+                node.name
+            );
+            return Err(Kind::Unhealthy.error(message, hint));
+        }
+    }
+    let report = cluster::remove_member(&desk.access()?, &name, desk.environment.clock)?;
+    desk.note(&format!(
+        "{name} is no member any more; switch it off for good. The images of the other nodes still list it: build them again \
+         with `etcd-image build` before you flash one of their cards"
+    ));
+    desk.print(&desk.change(None, Some(name), None, &report))
+}
+
+impl Desk<'_> {
+    /// Puts a new node in the place of a member.
+    fn replace_by(
+        &self,
+        old: String,
+        new: String,
+        address: Option<IpAddr>,
+        report: &ClusterReport,
+    ) -> Result<()> {
+        let before = report.listed(&old);
+        if before.is_none() && !report.is_well(&new) && report.is_known() {
+            self.must_be_described(&old, &new, report)?;
+        }
+        if before.is_some() {
+            report.can_spare(&old)?;
+            report.can_admit(&new, Some(&old))?;
+        }
+        let own = before.and_then(|member| member.address);
+        let address = self.address(&new, address, own)?;
+        if before.is_some_and(|member| member.reachable) {
+            if own == Some(address) {
+                return Err(still_on(&old, &format!("{new} gets its address")));
+            }
+            self.note(&format!(
+                "warning: {old} is on. It leaves the cluster when {new} joins; switch it off then, because it would keep asking \
+                 to rejoin"
+            ));
+        }
+        let (node, replaced) = (new.clone(), old.clone());
+        self.edit(&NodeEdit::Replace {
+            old: replaced,
+            new: NewNode {
+                name: node,
+                address,
+            },
+        })?;
+        let image = self.build_unless_it_runs(&new)?;
+        self.hand_out(Some(&new))?;
+        self.finish(new, Some(old), image)
+    }
+
+    /// Gives the name and the address of a member to another board or card.
+    fn replace_in_place(
+        &self,
+        name: String,
+        address: Option<IpAddr>,
+        report: &ClusterReport,
+    ) -> Result<()> {
+        if address.is_some() {
+            let message = format!("{name} keeps its address if no new name is given");
+            let hint = "name the new node as well, as in `etcd-image cluster replace etcd2 etcd4`";
+            return Err(Kind::Usage.error(message, hint));
+        }
+        self.access()?.must_describe(&name)?;
+        if report.is_well(&name) {
+            return Err(still_on(&name, "another board gets its name and address"));
+        }
+        report.can_spare(&name)?;
+        report.can_admit(&name, None)?;
+        let image = self.build_unless_it_runs(&name)?;
+        self.finish(name, None, image)
+    }
+
+    /// Refuses to replace a node that nobody knows, unless an interrupted command has begun to.
+    fn must_be_described(&self, old: &str, new: &str, report: &ClusterReport) -> Result<()> {
+        let access = self.access()?;
+        if access.described(old).is_some() || access.described(new).is_some() {
+            return Ok(());
+        }
+        let message = format!("cluster {} has no member `{old}`", report.cluster);
+        let names: Vec<_> = report.members.iter().map(|it| it.name.as_str()).collect();
+        Err(Kind::Usage.error(message, format!("its members are {}", names.join(", "))))
+    }
+}
+
+fn still_on(name: &str, reason: &str) -> anyhow::Error {
+    let message = format!("{name} is a working member, and {reason}");
+    let hint = format!("switch {name} off, then run the command again");
+    Kind::Refused.error(message, hint)
+}

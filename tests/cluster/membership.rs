@@ -1,0 +1,197 @@
+//! `cluster add`, `remove` and `replace` with real members and a real sshd.
+
+use std::fs;
+use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::members::{NAMES, address};
+use crate::support::nodes::{Nodes, with_nodes};
+use crate::support::tool::tool;
+
+/// Boards that join as soon as their images are there and the running members list them.
+#[derive(Debug, Default)]
+struct Boards(Vec<(&'static str, Child)>);
+
+impl Drop for Boards {
+    fn drop(&mut self) {
+        for (_, etcd) in &mut self.0 {
+            // It may have ended by itself.
+            let _ = etcd.kill();
+            let _ = etcd.wait();
+        }
+    }
+}
+
+impl Boards {
+    fn is_on(&self, name: &str) -> bool {
+        self.0.iter().any(|(on, _)| *on == name)
+    }
+
+    fn switch_off(&mut self, name: &str) {
+        let at = self.0.iter().position(|(on, _)| *on == name).unwrap();
+        let (_, mut etcd) = self.0.remove(at);
+        etcd.kill().unwrap();
+        etcd.wait().unwrap();
+    }
+
+    /// Flashes and starts a board once everything is ready for it.
+    fn flash(&mut self, nodes: &mut Nodes, name: &'static str, host: u8, replaces: &[&str]) {
+        let image = nodes.members.scene.image_path(name);
+        if self.is_on(name) || !image.exists() || !listed(nodes, 0).contains(name) {
+            return;
+        }
+        self.0
+            .push((name, nodes.members.join(name, host, replaces)));
+    }
+}
+
+/// Returns the names of all members in the certificate that a member presents to the others: `a+b+c`.
+fn listed(nodes: &Nodes, member: usize) -> String {
+    let state = nodes.members.scene.at("etcd-cluster");
+    let script = format!(
+        "openssl s_client -connect {}:2380 -CAfile {state}/ca.crt -cert {state}/admin.crt -key {state}/admin.key \
+         </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName | sed -n 's/.*URI:urn:etcd-image:members://p'",
+        address(member),
+        state = state.display()
+    );
+    tool("sh", &["-c", &script]).text().trim().to_owned()
+}
+
+fn members(report: &Value) -> Vec<&str> {
+    let members = report["members"].as_array().unwrap();
+    members.iter().map(|name| name.as_str().unwrap()).collect()
+}
+
+/// Ends the writer when it is dropped, also by a test that fails.
+struct Ending<'s>(&'s AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Acts while a client writes to any member that answers, and never fails.
+fn while_writing<R>(nodes: &mut Nodes, act: impl FnOnce(&mut Nodes) -> R) -> R {
+    let client = nodes.members.client();
+    let stop = AtomicBool::new(false);
+    thread::scope(|threads| {
+        let writer = threads.spawn(|| {
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
+                assert!(done, "no member accepted write {written}");
+                written += 1;
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let end = Ending(&stop);
+        let result = act(nodes);
+        drop(end);
+        writer.join().unwrap();
+        result
+    })
+}
+
+#[test]
+fn three_members_become_five_and_three_again_while_a_client_writes() {
+    let name =
+        "cluster::membership::three_members_become_five_and_three_again_while_a_client_writes";
+    with_nodes(name, |mut nodes| {
+        let mut boards = Boards::default();
+        let said = nodes.change(&["add", "etcd4"], |_| ());
+        let wanted = "error: the address of etcd4 is missing\n";
+        assert!(said.err.contains(wanted), "{}", said.words());
+        while_writing(&mut nodes, |nodes| {
+            // A command that only prepares is continued by the next one.
+            let words = ["add", "etcd4", "--address", "192.168.0.53", "--json"];
+            let said = nodes.change(&[&words[..], &["--wait", "0"]].concat(), |_| ());
+            let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+            assert_eq!(
+                (&report["waiting"], members(&report).len()),
+                (&true.into(), 3)
+            );
+            let hosts = [("etcd4", 53, "192.168.0.53"), ("etcd5", 54, "192.168.0.54")];
+            for (count, (name, host, address)) in hosts.into_iter().enumerate() {
+                let words = ["add", name, "--address", address, "--json"];
+                let said = nodes.change(&words, |nodes| boards.flash(nodes, name, host, &[]));
+                let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+                assert_eq!(members(&report).len(), 4 + count, "{report:#}");
+            }
+            let text = nodes.members.scene.text("cluster.toml");
+            assert_eq!(text.matches("[[node]]").count(), 5, "{text}");
+            for (name, left) in [("etcd4", 4), ("etcd5", 3)] {
+                let said = nodes.change(&["remove", name, "--json"], |_| ());
+                let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+                assert_eq!(members(&report).len(), left, "{report:#}");
+                boards.switch_off(name);
+            }
+        });
+        assert_eq!(listed(&nodes, 1), "etcd1+etcd2+etcd3");
+        // With one member down, the others may not go.
+        nodes.members.kill(2);
+        let said = nodes.change(&["remove", "etcd1"], |_| ());
+        let wanted = "error: cluster main would have no majority without etcd1: 1 of the other 2 members work: etcd3 does \
+                      not take part: Connection refused (os error 111)\n";
+        assert!(said.err.starts_with(wanted), "{}", said.words());
+        assert_eq!(said.code, Some(4));
+        let said = nodes.change(&["add", "etcd4", "--address", "192.168.0.53"], |_| ());
+        let wanted = "error: cluster main cannot admit etcd4 while etcd3 does not take part: Connection refused";
+        assert!(said.err.starts_with(wanted), "{}", said.words());
+        assert_eq!(said.code, Some(6));
+        assert!(!nodes.members.scene.text("cluster.toml").contains("etcd4"));
+    });
+}
+
+#[test]
+fn a_dead_member_is_replaced_by_a_new_node() {
+    let name = "cluster::membership::a_dead_member_is_replaced_by_a_new_node";
+    with_nodes(name, |mut nodes| {
+        let mut boards = Boards::default();
+        let said = nodes.change(&["replace", "etcd3"], |_| ());
+        let wanted = "error: etcd3 is a working member, and another board gets its name and address\nhint: switch etcd3 off, \
+                      then run the command again\n";
+        assert_eq!((said.code, said.err.as_str()), (Some(4), wanted));
+        nodes.members.kill(2);
+        let said = nodes.change(&["replace", "etcd9", "etcd4"], |_| ());
+        let wanted = "error: cluster main has no member `etcd9`\nhint: its members are etcd1, etcd2, etcd3\n";
+        assert_eq!((said.code, said.err.as_str()), (Some(2), wanted));
+        let config = nodes.members.scene.at("cluster.toml");
+        fs::write(&config, "# Ours.\n[cluster]\nname = 'main' # short\n").unwrap();
+        while_writing(&mut nodes, |nodes| {
+            let words = ["replace", "etcd3", "etcd4", "--address", "192.168.0.53"];
+            let said = nodes.change(&words, |nodes| {
+                boards.flash(nodes, "etcd4", 53, &["etcd3"]);
+            });
+            let text = said.done().text();
+            let wanted = "etcd4 has replaced etcd3; members of cluster main: etcd1, etcd2, etcd4 (";
+            assert!(text.starts_with(wanted), "{text}");
+            // Nothing is left to do.
+            let again = nodes.change(&words, |_| ()).done();
+            assert!(again.text().starts_with(wanted), "{}", again.words());
+        });
+        let text = nodes.members.scene.text("cluster.toml");
+        assert!(
+            text.starts_with("# Ours.\n[cluster]\nname = 'main' # short\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("address = \"192.168.0.53\"\nreplaces = \"etcd3\"\n"),
+            "{text}"
+        );
+        assert_eq!(listed(&nodes, 0), "etcd1+etcd2+etcd4");
+        // One member is down: its card is exchanged.
+        nodes.members.kill(1);
+        let said = nodes.change(&["replace", "etcd2", "--wait", "0"], |_| ());
+        let text = said.done().text();
+        assert!(
+            text.starts_with("etcd2 is prepared and not a member yet; "),
+            "{text}"
+        );
+        assert!(nodes.members.scene.image_path(NAMES[1]).exists());
+    });
+}
