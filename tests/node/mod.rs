@@ -15,6 +15,7 @@ mod first_boot;
 mod network;
 #[cfg(unix)]
 mod renewed;
+mod settings;
 #[cfg(target_os = "linux")]
 mod trust_store;
 mod ubuntu_server;

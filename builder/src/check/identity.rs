@@ -6,14 +6,14 @@ use super::Findings;
 use super::tree::Tree;
 use crate::description::NodeDescription;
 use crate::inspect::Layout;
+use crate::spec::DEFAULT_DATA_DIR;
 
 /// The program that finds the data (`overlays/appliance/data`), and the entry of the partition table that it writes.
 const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
 const DATA_PARTITION: u32 = 3;
 
 /// Files that make nodes alike or that belong to another one.
-const FOREIGN: [&str; 3] = [
-    "/var/lib/etcd/member",
+const FOREIGN: [&str; 2] = [
     "/var/lib/etcd/default/member",
     "/var/lib/systemd/random-seed",
 ];
@@ -33,7 +33,9 @@ pub(super) fn check(
         let is_own = id.is_none_or(|id| found.trim() == id);
         findings.expect(is_own, format!("{path} is not that of node {}", node.node));
     }
-    for path in FOREIGN {
+    let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
+    let member = format!("{data}/member");
+    for path in FOREIGN.into_iter().chain([member.as_str()]) {
         let is_there = root.exists(path)?;
         findings.expect(!is_there, format!("{path} is another machine's"));
     }

@@ -9,12 +9,13 @@ pub(super) const SCRIPT: &str = r#"
 echo "clock=$(date +%s.%N)"
 for home in /usr/local/lib/etcd-node /var/lib/misc/etcd-node; do
     sed -n 's/^  "written_by": "\(.*\)",$/image=\1/p; s/^  "time": \([0-9]*\),$/built=\1/p' "$home/node.json" 2>/dev/null
+    data=${data:-$(sed -n 's/^  "data_dir": "\(.*\)",$/\1/p' "$home/node.json" 2>/dev/null)}
 done
 while read -r _ place kind _; do
     [ "$place" != / ] || root=$kind
 done </proc/mounts
 echo "root=$root"
-for place in /var/lib/etcd /var/lib/misc/etcd-node; do
+for place in $data /var/lib/etcd /var/lib/misc/etcd-node; do
     [ ! -d "$place" ] || { df -Pk "$place" | sed -n '2s/^[^ ]* *\([0-9]*\) *\([0-9]*\) .*/data=\2 \1/p'; break; }
 done
 read -r heat </sys/class/thermal/thermal_zone0/temp && echo "temperature=$heat"

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::failure::Kind;
 use crate::inspect::Place;
+use crate::spec::{Advertise, Cluster, Node};
 
 /// The newest format that this version reads, and the one that it writes.
 const FORMAT: u32 = 1;
@@ -39,6 +40,9 @@ pub struct NodeDescription {
     pub time: i64,
     /// `/etc/machine-id`, or `None` if the node generates it at its first boot.
     pub machine_id: Option<String>,
+    /// Directory of etcd's data; images of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<String>,
     /// Offset in bytes at which etcd's data begins on the boot card, or `None` if it is elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_start: Option<u64>,
@@ -185,13 +189,29 @@ fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>
     Ok(serde_json::from_value(value).ok())
 }
 
+/// Returns the host of a URL with this address.
+pub(crate) fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 impl Member {
+    /// Returns the member that this node is, with the URLs that it advertises.
+    pub(crate) fn of(cluster: &Cluster, node: &Node) -> Self {
+        match cluster.etcd.advertise {
+            Advertise::Address => Self::new(&node.name, node.address),
+            Advertise::Name => Self::at(&node.name, &cluster.full_name(&node.name)),
+        }
+    }
+
     /// Returns the member with this name and address.
     pub fn new(name: &str, address: IpAddr) -> Self {
-        let host = match address {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("[{address}]"),
-        };
+        Self::at(name, &host(address))
+    }
+
+    fn at(name: &str, host: &str) -> Self {
         Self {
             name: name.to_owned(),
             client_url: format!("https://{host}:2379"),

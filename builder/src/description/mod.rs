@@ -10,9 +10,9 @@ mod read;
 
 pub(crate) use certificates::CertificateOfNode;
 pub use cluster::{CLUSTER, ClusterDescription, DescribedMember};
-pub(crate) use format::without_control_characters;
 pub use format::{
     BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription,
     Role,
 };
+pub(crate) use format::{host, without_control_characters};
 pub use read::{location, read, required};

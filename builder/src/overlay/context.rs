@@ -1,6 +1,7 @@
 //! The values that templates may refer to: the node, its cluster and the build time. An unknown name is an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context as _, Result};
 use ipnet::IpNet;
@@ -15,7 +16,10 @@ use crate::description;
 
 use crate::inspect::System;
 use crate::recipe::Grade;
-use crate::spec::{Allowed, Appliance, Cluster, DATA_START, Data, Node, Protocol, Route, Wifi};
+use crate::spec::{
+    self, Advertise, Allowed, Appliance, Cluster, ConfigForm, DATA_START, Data, Node, Protocol,
+    Route, Wifi,
+};
 
 /// Returns the values of one node by the names that templates use.
 pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
@@ -56,14 +60,14 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
         },
         "timezone": cluster.system.timezone,
         "ntp": cluster.system.ntp,
-        "etcd": etcd(inputs)?,
-        "paths": Paths::of(inputs.system, cluster.pki.layout, &node.name),
+        "etcd": etcd(inputs, node)?,
+        "paths": Paths::of(inputs.system, cluster, &node.name),
         "refresh": refresh(cluster, node),
         // Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
         "core_signed": *inputs.system == System::Seed(Grade::Signed),
         // Version of the base's systemd.
         "systemd": inputs.recipe.systemd,
-        "appliance": appliance(&inputs.appliance()),
+        "appliance": appliance(&inputs.appliance(), cluster.etcd.client_http_port),
         "time": time(inputs.certs.time)?,
         "machine_id": machine_id,
         "connection_uuid": uuid_from(machine_id),
@@ -71,7 +75,7 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
 }
 
 fn member(cluster: &Cluster, node: &Node) -> Value {
-    let described = description::Member::new(&node.name, node.address);
+    let described = description::Member::of(cluster, node);
     json!({
         "name": node.name,
         "fqdn": cluster.full_name(&node.name),
@@ -126,21 +130,60 @@ fn refresh(cluster: &Cluster, node: &Node) -> Value {
     })
 }
 
-fn etcd(inputs: &Inputs<'_>) -> Result<Value> {
+/// Returns the hosts of the URLs at which etcd listens: for clients, then for members.
+fn listen_hosts(cluster: &Cluster, node: &Node) -> Value {
+    let previous = node.previous_address.map(|previous| previous.addr());
+    let own = || [Some(node.address), previous].into_iter().flatten();
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let hosts =
+        |of: &mut dyn Iterator<Item = IpAddr>| of.map(description::host).collect::<Vec<_>>();
+    match cluster.etcd.listen {
+        Some(all) => {
+            json!({ "clients": [description::host(all)], "members": [description::host(all)] })
+        }
+        None => {
+            json!({ "clients": hosts(&mut own().chain([local])), "members": hosts(&mut own()) })
+        }
+    }
+}
+
+fn etcd(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
     let etcd = &inputs.cluster.etcd;
     let extra = etcd.extra.iter().map(yaml);
+    let variables = etcd
+        .extra
+        .iter()
+        .filter(|_| etcd.config == ConfigForm::Environment);
+    let variables = variables.map(|(key, value)| spec::variable(key, value));
     Ok(json!({
         "heartbeat_interval": etcd.heartbeat_interval,
         "election_timeout": etcd.election_timeout,
         "quota": etcd.quota,
+        "advertises_names": etcd.advertise == Advertise::Name,
+        // Hosts of the URLs at which etcd listens, and the port for HTTP alone.
+        "listen": listen_hosts(inputs.cluster, node),
+        "client_http_port": etcd.client_http_port,
+        // `file` or `env`.
+        "config": match etcd.config {
+            ConfigForm::File => "file",
+            ConfigForm::Environment => "env",
+        },
         "has_etcdutl": inputs.etcd.etcdutl.is_some(),
         "unsupported_arch": inputs.etcd.needs_unsupported_arch(),
         // YAML values by key, written as JSON, which is valid YAML.
+        // The names of variables, sorted, with their values in apostrophes.
+        "extra_variables": variables.collect::<Result<BTreeMap<_, _>, _>>().map_err(anyhow::Error::msg)?,
         "extra": extra.collect::<Result<BTreeMap<_, _>>>()?,
     }))
 }
 
-fn appliance(appliance: &Appliance) -> Value {
+fn appliance(appliance: &Appliance, client_http_port: Option<u16>) -> Value {
+    let ports: BTreeSet<_> = appliance
+        .ports
+        .iter()
+        .copied()
+        .chain(client_http_port)
+        .collect();
     json!({
         "read_only": appliance.read_only,
         // Whether the data has its own partition or disk.
@@ -154,7 +197,7 @@ fn appliance(appliance: &Appliance) -> Value {
         "data_start": DATA_START / 512,
         "wipe_data": appliance.wipe_data,
         "watchdog": appliance.watchdog,
-        "ports": appliance.ports,
+        "ports": ports,
         "allow": appliance.allow.iter().map(allowed).collect::<Vec<_>>(),
         "avahi": appliance.avahi,
     })

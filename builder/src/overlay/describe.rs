@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::inputs::Inputs;
+use super::paths::Paths;
 use super::tree::{Change, Content, Entry, Owner};
 use crate::description::{
     DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription, location,
@@ -31,7 +32,7 @@ pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Resu
 
 fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeDescription> {
     let (cluster, identity) = (inputs.cluster, inputs.identity(node)?);
-    let member = |node: &Node| Member::new(&node.name, node.address);
+    let member = |node: &Node| Member::of(cluster, node);
     let issued: Vec<_> = inputs.certificate_files(node).collect();
     let sets_machine_id = entries.iter().any(|entry| entry.path == "/etc/machine-id");
     Ok(NodeDescription {
@@ -54,6 +55,11 @@ fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeD
         },
         time: inputs.certs.time,
         machine_id: sets_machine_id.then(|| identity.machine_id.clone()),
+        data_dir: Some(
+            Paths::of(inputs.system, cluster, &node.name)
+                .data()
+                .to_owned(),
+        ),
         data_start: inputs.appliance().data_start(),
         login: Login {
             user: cluster.ssh.user.clone(),

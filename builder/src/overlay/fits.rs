@@ -4,13 +4,41 @@ use anyhow::Result;
 
 use super::inputs::Inputs;
 use crate::failure::Kind;
+use crate::fetch::EtcdBinaries;
 use crate::recipe::{Recipe, Setting};
-use crate::spec::{Appliance, Cluster, Layout, Node};
+use crate::spec::{Appliance, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Layout, Node};
 
 /// Refuses a node whose configuration the base does not support.
 pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     check_board(inputs.recipe, node)?;
-    check_settings(inputs)
+    check_settings(inputs)?;
+    check_etcd(&inputs.cluster.etcd, inputs.etcd)
+}
+
+/// Refuses settings that this release of etcd does not know, because etcd would ignore them in silence.
+fn check_etcd(etcd: &Etcd, programs: &EtcdBinaries) -> Result<()> {
+    let port = etcd.client_http_port.map(|_| {
+        (
+            "`client-http-port` of [etcd]".to_owned(),
+            "listen-client-http-urls",
+        )
+    });
+    let extra = etcd
+        .extra
+        .iter()
+        .map(|(key, _)| (format!("`{key}` of [etcd.extra]"), key.as_str()));
+    let unknown: Vec<_> = extra
+        .chain(port)
+        .filter(|(_, key)| programs.lacks_setting(key))
+        .map(|(what, _)| what)
+        .collect();
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(Kind::Unsupported.error(
+            format!("etcd {} does not know {}", programs.version, unknown.join(", ")),
+            "remove the setting from cluster.toml, or choose another release with `version` in [etcd]",
+        )),
+    }
 }
 
 fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
@@ -69,6 +97,16 @@ fn settings(cluster: &Cluster) -> Vec<(bool, Setting, &'static str)> {
             cluster.pki.layout != Layout::Etcd,
             Setting::Layout,
             "`layout` of [pki]",
+        ),
+        (
+            cluster.etcd.data_dir != DEFAULT_DATA_DIR,
+            Setting::DataDir,
+            "`data-dir` of [etcd]",
+        ),
+        (
+            cluster.etcd.config != ConfigForm::File,
+            Setting::Config,
+            "`config` of [etcd]",
         ),
         (
             cluster.ssh.password_hash.is_some(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::inspect::System;
-use crate::spec::{CertificatePaths, Layout};
+use crate::spec::{CertificatePaths, Cluster, ConfigForm};
 
 /// Absolute paths by the names that templates use.
 #[derive(Debug, Serialize)]
@@ -19,7 +19,7 @@ pub(super) struct Paths {
     /// Directory of the login user's certificate.
     client: &'static str,
     /// Directory of the data.
-    data: &'static str,
+    data: String,
     /// Settings of etcdctl.
     environment: &'static str,
     /// Additional paths of Ubuntu Core.
@@ -77,9 +77,9 @@ struct Core {
 }
 
 impl Paths {
-    pub(super) fn of(system: &System, layout: Layout, node: &str) -> Self {
+    pub(super) fn of(system: &System, cluster: &Cluster, node: &str) -> Self {
         match (system.home().payload, system) {
-            (None, _) => Self::root(&layout.paths(node)),
+            (None, _) => Self::root(cluster, node),
             (Some(payload), System::Seed(_)) => {
                 Self::core(payload, "/run/mnt/ubuntu-seed/etcd-node")
             }
@@ -87,15 +87,23 @@ impl Paths {
         }
     }
 
+    /// Returns the directory of the data.
+    pub(super) fn data(&self) -> &str {
+        &self.data
+    }
+
     /// The paths on a base whose root file system the build writes.
-    fn root(certificates: &CertificatePaths) -> Self {
+    fn root(cluster: &Cluster, node: &str) -> Self {
         Self {
             bin: "/usr/local/bin",
             lib: "/usr/local/lib/etcd-node",
-            config: "/etc/etcd/etcd.conf.yml",
-            certificates: Certificates::of(certificates),
+            config: match cluster.etcd.config {
+                ConfigForm::File => "/etc/etcd/etcd.conf.yml",
+                ConfigForm::Environment => "/etc/default/etcd",
+            },
+            certificates: Certificates::of(&cluster.pki.layout.paths(node)),
             client: "/etc/etcd/client",
-            data: "/var/lib/etcd",
+            data: cluster.etcd.data_dir.clone(),
             environment: "/etc/profile.d/etcdctl.sh",
             core: None,
         }
@@ -110,7 +118,7 @@ impl Paths {
                 "/var/lib/misc/etcd-node/pki",
             )),
             client: "/var/lib/misc/etcd-node/client",
-            data: "/var/lib/misc/etcd-node/data",
+            data: "/var/lib/misc/etcd-node/data".to_owned(),
             environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
             core: Some(Core {
                 node: NODE,

@@ -137,7 +137,8 @@ mod tests {
             let appliance = minijinja::context! {
                 data_place => "card", data_start => 16384, wipe_data => wipe,
             };
-            let renderer = Renderer::with(minijinja::context! { appliance }, &overlays);
+            let paths = minijinja::context! { data => "/var/lib/etcd" };
+            let renderer = Renderer::with(minijinja::context! { appliance, paths }, &overlays);
             let program = renderer
                 .text(&overlays.text("appliance", "data").unwrap())
                 .unwrap();

@@ -90,6 +90,10 @@ pub enum Setting {
     Certificate,
     /// The key `trust-ca` of `[pki]`.
     TrustCa,
+    /// The key `data-dir` of `[etcd]`.
+    DataDir,
+    /// The key `config` of `[etcd]`.
+    Config,
 }
 
 /// A warning for the owners of certain boards.

@@ -175,8 +175,36 @@ pub struct Etcd {
     pub election_timeout: u32,
     /// `quota-backend-bytes`.
     pub quota: u64,
+    /// How URLs name a member.
+    pub advertise: Advertise,
+    /// The address at which etcd listens, which stands for all addresses of the machine; `None` for the node's own.
+    pub listen: Option<IpAddr>,
+    /// Port for HTTP alone; `None` if port 2379 serves everything.
+    pub client_http_port: Option<u16>,
+    /// Absolute path of the directory of the data.
+    pub data_dir: String,
+    /// Form of the configuration on the node.
+    pub config: ConfigForm,
     /// Extra keys of `etcd.conf.yml`, without those that this program sets itself.
     pub extra: Vec<(String, toml::Value)>,
+}
+
+/// How URLs name a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advertise {
+    /// By its address.
+    Address,
+    /// By its full name.
+    Name,
+}
+
+/// The form of etcd's configuration on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigForm {
+    /// A file in YAML.
+    File,
+    /// Environment variables.
+    Environment,
 }
 
 /// The source of etcd.

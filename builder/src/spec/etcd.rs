@@ -1,12 +1,13 @@
 //! `[etcd]`: the source of the binaries and the settings that the user may choose.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use super::cluster::{Etcd, EtcdSource};
+use super::cluster::{Advertise, ConfigForm, Etcd, EtcdSource};
 use super::complaints::{Complaints, Place, Placed};
-use super::identity;
 use super::input::Input;
 use super::table::Table;
+use super::{etcd_flags, files, identity};
 
 /// Reads the table; `--etcd` takes precedence over `version`.
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
@@ -21,12 +22,89 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
         );
         log.add(election.place.max(heartbeat.place), message);
     }
+    let config = match table.text("config").value {
+        "env" => ConfigForm::Environment,
+        _ => ConfigForm::File,
+    };
+    let extra = table.etcd_flags("extra");
+    if config == ConfigForm::Environment {
+        for (key, value) in &extra {
+            let fits = etcd_flags::variable(key, value).map(drop);
+            log.check(table.place_of("extra"), fits);
+        }
+    }
     Etcd {
         source: source(table.text("version"), input, log),
         heartbeat_interval: heartbeat.value,
         election_timeout: election.value,
         quota: table.size("quota").value,
-        extra: table.etcd_flags("extra"),
+        advertise: match table.text("advertise").value {
+            "name" => Advertise::Name,
+            _ => Advertise::Address,
+        },
+        listen: match table.text("listen").value {
+            "0.0.0.0" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            "::" => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+            _ => None,
+        },
+        client_http_port: client_http_port(table, log),
+        data_dir: table.text("data-dir").value.to_owned(),
+        config,
+        extra,
+    }
+}
+
+pub(super) fn advertised() -> Vec<&'static str> {
+    vec!["address", "name"]
+}
+
+pub(super) fn listened() -> Vec<&'static str> {
+    vec!["node", "0.0.0.0", "::"]
+}
+
+pub(super) fn forms() -> Vec<&'static str> {
+    vec!["file", "env"]
+}
+
+/// Returns the port for HTTP, and complains if something else uses it.
+fn client_http_port(table: &Table, log: &mut Complaints) -> Option<u16> {
+    let port = table.optional_integer("client-http-port")?;
+    let user = match port.value {
+        22 => "sshd uses it",
+        2379 => "etcd serves gRPC there",
+        2380 => "the members use it",
+        2381 => "the node's own metrics are there",
+        _ => return u16::try_from(port.value).ok(),
+    };
+    log.add(
+        port.place,
+        format!("`client-http-port` cannot be {}: {user}", port.value),
+    );
+    None
+}
+
+/// Directories in which etcd's data may have a directory.
+const DATA_PARENTS: [&str; 4] = ["/var/lib/", "/srv/", "/mnt/", "/data/"];
+
+/// The directory of the data by default.
+pub const DEFAULT_DATA_DIR: &str = "/var/lib/etcd";
+
+/// Checks the directory of the data. Its name begins with `etcd`, so that it is none that something else uses.
+pub(super) fn data_dir(path: &str) -> Result<(), String> {
+    files::plain(path)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let own = path
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .starts_with("etcd");
+    let parent = DATA_PARENTS.iter().any(|parent| path.starts_with(parent));
+    match own && parent && path.chars().all(plain) {
+        true => Ok(()),
+        false => Err(format!(
+            "`data-dir` cannot be `{path}`: name a directory below /var/lib, /srv, /mnt or /data whose name begins with `etcd`, \
+             as in \"/var/lib/etcd-data\""
+        )),
     }
 }
 

@@ -107,9 +107,69 @@ pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, Str
         .ok_or_else(|| wrong_type(&format!("`{key}` in [etcd.extra]"), wanted, value))
 }
 
+/// Returns the environment variable of an extra setting and its value, or why it has none.
+pub(crate) fn variable(key: &str, value: &toml::Value) -> Result<(String, String), String> {
+    let none = |why: &str| {
+        Err(format!(
+            "`{key}` in [etcd.extra] {why} with `config = \"env\"`"
+        ))
+    };
+    let text = match value {
+        toml::Value::Integer(number)
+            if NANOSECONDS.split_whitespace().any(|known| known == key) =>
+        {
+            format!("{number}ns")
+        }
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(items) => {
+            let items: Vec<_> = items.iter().filter_map(toml::Value::as_str).collect();
+            items.join(",")
+        }
+        toml::Value::Table(_) => return none("has no environment variable: it cannot be used"),
+        other => other.to_string(),
+    };
+    // systemd and the shell read the file; a quoted text is the same to both only without these.
+    if text.contains('\'') || text.chars().any(char::is_control) {
+        return none("cannot contain an apostrophe or a control character");
+    }
+    // The only key whose option is spelled otherwise.
+    let option = key.replace("catch-up", "catchup");
+    Ok((
+        format!("ETCD_{}", option.to_uppercase().replace('-', "_")),
+        text,
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_extra_setting_becomes_a_variable() {
+        let of = |key, value: &str| {
+            let table: toml::Table = toml::from_str(&format!("value = {value}")).unwrap();
+            variable(key, &table["value"]).map(|(name, value)| format!("{name}={value}"))
+        };
+        let said = |text: &str| Ok(text.to_owned());
+        assert_eq!(of("snapshot-count", "5"), said("ETCD_SNAPSHOT_COUNT=5"));
+        assert_eq!(
+            of("grpc-keepalive-interval", "5_000"),
+            said("ETCD_GRPC_KEEPALIVE_INTERVAL=5000ns")
+        );
+        assert_eq!(of("pre-vote", "true"), said("ETCD_PRE_VOTE=true"));
+        assert_eq!(
+            of("cipher-suites", r#"["A", "B"]"#),
+            said("ETCD_CIPHER_SUITES=A,B")
+        );
+        assert_eq!(
+            of("socket-options", "{ reuse-port = true }"),
+            Err("`socket-options` in [etcd.extra] has no environment variable: it cannot be used with `config = \"env\"`".to_owned())
+        );
+        assert_eq!(
+            of("log-level", r#""it's""#),
+            Err("`log-level` in [etcd.extra] cannot contain an apostrophe or a control character with `config = \"env\"`".to_owned())
+        );
+    }
 
     #[test]
     fn no_key_has_two_meanings() {

@@ -8,14 +8,14 @@ use super::table::Table;
 use super::{identity, names, nearest};
 
 /// Paths that the program writes itself or that a mount hides, after the reason; each includes everything below it.
-const REFUSED: [(&str, &[&str]); 16] = [
+const REFUSED: [(&str, &[&str]); 15] = [
     (
         "the certificates are kept there",
         &["/etc/etcd/pki", "/etc/etcd/client"],
     ),
     (
         "set [etcd] or [etcd.extra] instead",
-        &["/etc/etcd/etcd.conf.yml"],
+        &["/etc/etcd/etcd.conf.yml", "/etc/default/etcd"],
     ),
     (
         "add a drop-in in etcd.service.d instead",
@@ -29,7 +29,6 @@ const REFUSED: [(&str, &[&str]); 16] = [
             "/usr/local/bin/etcdutl",
         ],
     ),
-    ("etcd keeps its data there", &["/var/lib/etcd"]),
     ("the node's name is written there", &["/etc/hostname"]),
     ("set [hosts] instead", &["/etc/hosts"]),
     (
@@ -63,12 +62,14 @@ const REFUSED: [(&str, &[&str]); 16] = [
     ("it belongs to the file system", &["/lost+found"]),
 ];
 
-/// Reads the tables; `user` is the login user, whose `authorized_keys` this program writes.
+/// Reads the tables; `user` is the login user, whose `authorized_keys` this program writes, and `data` the directory of
+/// etcd's data.
 pub(super) fn read(
     tables: &[&Table],
     input: &Input,
     nodes: &[Node],
     user: &str,
+    data: &str,
     log: &mut Complaints,
 ) -> Vec<ExtraFile> {
     let mut files: Vec<ExtraFile> = Vec::new();
@@ -80,6 +81,13 @@ pub(super) fn read(
         let (Some(path), Some(content)) = (table.optional("path"), content) else {
             continue;
         };
+        if covers(data, path.value) {
+            let message = format!(
+                "`{}` cannot be added: etcd keeps its data there",
+                path.value
+            );
+            log.add(path.place, message);
+        }
         if path.value == format!("/home/{user}/.ssh/authorized_keys") {
             let message = format!("`{}` is ours: set `authorized-keys` in [ssh]", path.value);
             log.add(path.place, message);
@@ -142,11 +150,7 @@ pub(super) fn plain(path: &str) -> Result<&str, String> {
 
 pub(super) fn path(path: &str) -> Result<(), String> {
     let relative = plain(path)?;
-    let covers = |owned: &str| {
-        path.strip_prefix(owned)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let covers_any = |(_, paths): &&(&str, &[&str])| paths.iter().any(|owned| covers(owned));
+    let covers_any = |(_, paths): &&(&str, &[&str])| paths.iter().any(|owned| covers(owned, path));
     match REFUSED.iter().find(covers_any) {
         Some((reason, _)) => Err(format!("`{path}` cannot be added: {reason}")),
         None if !relative.contains('/') => Err(format!(
@@ -154,6 +158,12 @@ pub(super) fn path(path: &str) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// Returns whether the path is that of a directory or lies below it.
+fn covers(folder: &str, path: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 pub(super) fn mode(mode: &str) -> Result<(), String> {

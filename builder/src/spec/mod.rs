@@ -48,9 +48,13 @@ mod system;
 mod wifi;
 
 pub(crate) use cell::cell;
-pub use cluster::{Base, Cluster, Etcd, EtcdSource, Network, Node, Route, Ssh, Wifi};
+pub use cluster::{
+    Advertise, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node, Route, Ssh, Wifi,
+};
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
+pub use etcd::DEFAULT_DATA_DIR;
+pub(crate) use etcd_flags::variable;
 pub use gather::DEFAULT_CONFIG;
 pub(crate) use gather::named_text;
 pub use input::{Flags, Input, Purpose, Row, TextFile};
@@ -95,6 +99,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let network = network.settle(&addresses, &identity.domain, log);
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
+    nodes::check_advertised(&nodes, etcd.advertise, log);
     let tables = pki::Tables {
         pki: document.table("pki"),
         subject: document.table("pki.subject"),
@@ -110,7 +115,14 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         &identity.domain,
         log,
     );
-    let files = files::read(&document.tables("file"), input, &nodes, &ssh.user, log);
+    let files = files::read(
+        &document.tables("file"),
+        input,
+        &nodes,
+        &ssh.user,
+        &etcd.data_dir,
+        log,
+    );
     let warnings = nodes::warnings(nodes.len())
         .into_iter()
         .chain(etcd::warnings(&etcd))

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::cluster::Node;
+use super::cluster::{Advertise, Node};
 use super::complaints::{Complaints, Place, Placed};
 use super::input::{Input, Purpose};
 use super::machine::Board;
@@ -187,6 +187,17 @@ fn check_unique(nodes: &[Written], log: &mut Complaints) {
             );
             log.add(address.place, message);
         }
+    }
+}
+
+/// Checks that nodes with URLs by name do not move: while some nodes have moved, names would lead to both places.
+pub(super) fn check_advertised(nodes: &[Written], advertise: Advertise, log: &mut Complaints) {
+    if advertise == Advertise::Address {
+        return;
+    }
+    for previous in nodes.iter().filter_map(|node| node.previous_address) {
+        let message = "`previous-address` has no effect with `advertise = \"name\"` in [etcd], whose URLs stay the same; remove it";
+        log.add(previous.place, message);
     }
 }
 

@@ -6,8 +6,8 @@ use super::layout::Layout;
 use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, certificate, common_name, files, firmware, identity, names, network, pki, ports,
-    routes, ssh, subnet, system, wifi,
+    appliance, certificate, common_name, etcd, files, firmware, identity, names, network, pki,
+    ports, routes, ssh, subnet, system, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -105,6 +105,18 @@ sections! {
         "election-timeout": Integer(5..=50_000, " ms"), Default("5000");
         /// The database size at which etcd stops accepting writes, in MiB, GiB or (without quotes) bytes.
         "quota": Size(16 << 20..=64 << 30), Default(r#""2GiB""#);
+        /// How URLs name a member: by its `address`, or by its full `name`, which is in /etc/hosts of every node.
+        "advertise": Choice("kind of URL", etcd::advertised), Default(r#""address""#);
+        /// Where etcd listens: at the `node`'s own addresses, or at all that its machine has (`0.0.0.0` or `::`).
+        "listen": Choice("place", etcd::listened), Default(r#""node""#);
+        /// A port for HTTP alone (`/health`, `/metrics` and the JSON gateway), which is then open to the network; port 2379
+        /// speaks gRPC only. etcd has it from 3.4.25 and 3.5.8 on.
+        "client-http-port": Integer(1..=65_535, ""), Optional("2382");
+        /// The directory of etcd's data below `/var/lib`, `/srv`, `/mnt` or `/data`.
+        "data-dir": Text(etcd::data_dir), Default(r#""/var/lib/etcd""#);
+        /// The form of etcd's configuration: the `file` `/etc/etcd/etcd.conf.yml`, or `env`, the environment variables in
+        /// `/etc/default/etcd`.
+        "config": Choice("form", etcd::forms), Default(r#""file""#);
         /// Other keys of etcd.conf.yml, which etcd receives unchanged.
         "extra": EtcdFlags, Optional("{ snapshot-count = 20000, max-request-bytes = 3145728 }");
     }

@@ -51,6 +51,11 @@ impl Table {
         self.get(name).is_some_and(|value| value.place.is_written())
     }
 
+    /// Returns the place of a setting, or that of the table if the setting is absent.
+    pub(super) fn place_of(&self, name: &str) -> Place {
+        self.get(name).map_or(self.place, |value| value.place)
+    }
+
     /// Returns a text that may be absent.
     pub(super) fn optional(&self, name: &str) -> Option<Placed<&str>> {
         let value = self.get(name)?;

@@ -47,6 +47,17 @@ impl EtcdBinaries {
     pub fn needs_unsupported_arch(&self) -> bool {
         version::series(&self.version).unwrap_or_else(|| version::guess_series(&self.etcd)) < (3, 5)
     }
+
+    /// Returns whether the server certainly ignores this key of its configuration file.
+    ///
+    /// A Go program contains the names of the keys as tags of its types. One without tags says nothing.
+    pub(crate) fn lacks_setting(&self, key: &str) -> bool {
+        let has = |key: &str| {
+            let tag = |end| version::find(&self.etcd, format!("json:\"{key}{end}").as_bytes());
+            tag("\"").or_else(|| tag(",")).is_some()
+        };
+        has("initial-cluster-token") && !has(key)
+    }
 }
 
 /// Returns the programs from that source; the state directory may contain digests learned before.

@@ -217,6 +217,21 @@ fn local_tarball_tells_its_version_by_its_folder() {
 }
 
 #[test]
+fn a_server_lacks_the_settings_that_its_types_do_not_have() {
+    let server = |text: &[u8]| {
+        let scene = Scene::new();
+        scene.file("etcd", &elf(183, None, text));
+        scene.file("etcdctl", &elf(183, None, b""));
+        local(&scene, scene.dir.path()).unwrap()
+    };
+    let etcd =
+        server(br#"json:"initial-cluster-token" json:"pre-vote,omitempty" json:"max-txn-ops-x""#);
+    assert!(!etcd.lacks_setting("pre-vote"));
+    assert!(etcd.lacks_setting("max-txn-ops"));
+    assert!(!server(b"stripped").lacks_setting("max-txn-ops"));
+}
+
+#[test]
 fn local_tarball_with_a_wrong_sidecar_is_refused() {
     let scene = Scene::new();
     let path = scene.file("etcd.tar.gz", &tarball("3.6.1", 183));

@@ -83,7 +83,7 @@ fn numbers(text: &str) -> Option<[u32; 3]> {
     parts?.try_into().ok()
 }
 
-fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+pub(super) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     bytes
         .windows(needle.len())
         .position(|window| window == needle)

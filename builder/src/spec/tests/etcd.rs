@@ -1,6 +1,31 @@
 //! Tests of `[etcd]`: mistakes with their lines.
 
 use super::spoilt::check;
+use super::{VALID, complaints, input};
+
+#[test]
+fn a_node_with_urls_by_name_has_no_previous_address() {
+    let text = VALID
+        .replace("board = \"pi5\"", "previous-address = \"10.9.9.9\"")
+        .replace("[etcd]", "[etcd]\nadvertise = \"name\"");
+    assert_eq!(
+        complaints(&input(&text)),
+        [
+            "lab/cluster.toml:21: `previous-address` has no effect with `advertise = \"name\"` in [etcd], whose URLs stay the same; remove it"
+        ]
+    );
+}
+
+#[test]
+fn no_file_is_added_to_the_data() {
+    let text = VALID
+        .replace("[etcd]", "[etcd]\ndata-dir = \"/srv/etcd\"")
+        .replace("/etc/motd", "/srv/etcd/x");
+    assert_eq!(
+        complaints(&input(&text)),
+        ["lab/cluster.toml:46: `/srv/etcd/x` cannot be added: etcd keeps its data there"]
+    );
+}
 
 #[test]
 fn each_mistake_has_its_line() {
@@ -29,6 +54,27 @@ heartbeat-interval = 250 → heartbeat-interval = 501
 
 "512MiB" → 0.5
     29: `quota` must be a size, not a float
+
+heartbeat-interval = 250 → heartbeat-interval = 250\nadvertise = "names"
+    28: unknown kind of URL `names`; did you mean `name`?
+
+heartbeat-interval = 250 → heartbeat-interval = 250\nlisten = "10.1.2.50"
+    28: unknown place `10.1.2.50`; known are node, 0.0.0.0, ::
+
+heartbeat-interval = 250 → heartbeat-interval = 250\nclient-http-port = 2381
+    28: `client-http-port` cannot be 2381: the node's own metrics are there
+
+heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/home/etcd"
+    28: `data-dir` cannot be `/home/etcd`: name a directory below /var/lib, /srv, /mnt or /data whose name begins with `etcd`, as in "/var/lib/etcd-data"
+
+heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/var/lib/dpkg"
+    28: `data-dir` cannot be `/var/lib/dpkg`: name a directory below /var/lib, /srv, /mnt or /data whose name begins with `etcd`, as in "/var/lib/etcd-data"
+
+heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/var/lib/../etcd"
+    28: `/var/lib/../etcd` must be a plain path, without .. or // or a final /
+
+"1h" } → "it's" }\nconfig = "env"
+    30: `auto-compaction-retention` in [etcd.extra] cannot contain an apostrophe or a control character with `config = "env"`
 
 snapshot-count = → data-dir =
     30: `data-dir` in [etcd.extra] is set by this program itself
