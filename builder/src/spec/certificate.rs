@@ -94,13 +94,35 @@ pub(super) fn path(path: &str) -> Result<(), String> {
     }
 }
 
-/// Checks the mode of a private key.
+/// Checks the mode of a certificate: its owner reads it, and nobody else changes it.
+pub(super) fn mode(mode: &str) -> Result<(), String> {
+    let bits = bits(mode)?;
+    let reason = if bits & 0o400 == 0 {
+        "would keep even the owner from reading it"
+    } else if bits & 0o022 != 0 {
+        "would let others than the owner replace it"
+    } else if bits & !0o644 != 0 {
+        "is for a program or a directory"
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "`{mode}` {reason}; choose \"0644\", \"0640\" or \"0600\""
+    ))
+}
+
+/// Checks the mode of a private key: its owner reads it, perhaps a group, and nobody else.
 pub(super) fn key_mode(mode: &str) -> Result<(), String> {
-    files::mode(mode)?;
-    match u16::from_str_radix(mode, 8) {
-        Ok(bits) if bits.is_multiple_of(0o10) => Ok(()),
-        _ => Err(format!(
+    let bits = bits(mode)?;
+    if !bits.is_multiple_of(0o10) {
+        return Err(format!(
             "`{mode}` would let every user of the node read the private key; end it in 0, as in \"0640\""
-        )),
+        ));
     }
+    self::mode(mode).map_err(|message| message.replace("\"0644\", ", ""))
+}
+
+fn bits(mode: &str) -> Result<u16, String> {
+    files::mode(mode)?;
+    u16::from_str_radix(mode, 8).map_err(|error| error.to_string())
 }

@@ -210,7 +210,7 @@ sections! {
         /// Empty for a certificate without one, which the JSON gateway needs when authentication is on.
         "common-name": Text(common_name::check), Default(r#""{name}""#);
         /// The permissions of the certificate as octal digits.
-        "mode": Text(files::mode), Default(r#""0644""#);
+        "mode": Text(certificate::mode), Default(r#""0644""#);
         /// The permissions of the key, or of the file with both.
         "key-mode": Text(certificate::key_mode), Default(r#""0600""#);
         /// The owner and group of both, by name or number.
