@@ -68,6 +68,12 @@ impl Layout {
         found.map(|(_, layout)| layout)
     }
 
+    /// Returns the name in `cluster.toml`.
+    pub(super) fn name(self) -> &'static str {
+        let found = Self::NAMES.into_iter().find(|(_, layout)| *layout == self);
+        found.map_or("", |(name, _)| name)
+    }
+
     /// Returns whether etcd uses one certificate for clients and members.
     pub fn has_one_certificate(self) -> bool {
         matches!(self, Self::EtcdPi | Self::Dcs)

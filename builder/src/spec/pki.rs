@@ -73,6 +73,7 @@ pub(super) fn read(
             ),
         }
     }
+    let layout = Layout::named(table.text("layout").value).unwrap_or(Layout::Etcd);
     Pki {
         key: KeyKind::named(table.text("key").value).unwrap_or(KeyKind::EcdsaP256),
         ca_days: ca,
@@ -84,9 +85,9 @@ pub(super) fn read(
             .collect(),
         own_ca: own_ca(table, input, log),
         subject: subject(tables.subject),
-        common_names: common_names(tables.common_name, names, domain, log),
+        common_names: common_names(tables.common_name, layout, names, domain, log),
         trust_ca: table.switch("trust-ca"),
-        layout: Layout::named(table.text("layout").value).unwrap_or(Layout::Etcd),
+        layout,
     }
 }
 
@@ -101,7 +102,20 @@ fn subject(table: &Table) -> Subject {
     }
 }
 
-fn common_names(table: &Table, nodes: &[&str], domain: &str, log: &mut Complaints) -> CommonNames {
+fn common_names(
+    table: &Table,
+    layout: Layout,
+    nodes: &[&str],
+    domain: &str,
+    log: &mut Complaints,
+) -> CommonNames {
+    if layout.has_one_certificate() && table.has("peer") {
+        let message = format!(
+            "`peer` has no effect: the layout `{}` has one certificate for both directions, whose common name is `server`",
+            layout.name()
+        );
+        log.add(table.text("peer").place, message);
+    }
     let mut name = |role: &str| {
         let template = table.text(role);
         let fits = common_name::check_filled(template.value, nodes.iter().copied(), domain);
