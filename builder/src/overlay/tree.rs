@@ -58,6 +58,10 @@ impl FileTree {
                     .map(|path| (entry.place, path.to_owned())),
             );
         }
+        let numbered = |entry: &&Entry| matches!(entry.change, Change::NumberedLink { .. });
+        for entry in self.entries.iter().filter(numbered) {
+            paths.extend(entry.numbered().map(|path| (entry.place, path)));
+        }
         if self.entries.iter().any(|entry| entry.place == Place::Root) {
             paths.extend(ACCOUNT_FILES.map(|path| (Place::Root, path.to_owned())));
         }
@@ -68,6 +72,16 @@ impl FileTree {
         paths
     }
 }
+
+impl Entry {
+    /// Returns the paths that a numbered link may have, in the order in which they are tried.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = String> {
+        (0..MOST_NUMBERED).map(|number| format!("{}.{number}", self.path))
+    }
+}
+
+/// How many numbers are tried for a link. Even two certificates with one subject are rare.
+const MOST_NUMBERED: u32 = 16;
 
 /// The files in which Debian stores accounts; the first three must exist.
 pub const ACCOUNT_FILES: [&str; 6] = [
@@ -100,6 +114,11 @@ pub enum Change {
     },
     /// A symbolic link, which replaces an existing file or symbolic link.
     Symlink {
+        /// Its target.
+        target: String,
+    },
+    /// A symbolic link at this path with `.` and the first number that is free, as openssl-rehash(1) names certificates.
+    NumberedLink {
         /// Its target.
         target: String,
     },

@@ -14,10 +14,6 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (at, certificate) in trusted.iter().enumerate() {
         let name = name(at);
-        let earlier = trusted.iter().take(at);
-        let number = earlier
-            .filter(|other| other.subject_hash == certificate.subject_hash)
-            .count();
         entries.push(entry(
             format!("{OWN}/{name}.crt"),
             Change::File {
@@ -34,8 +30,10 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<Entry> {
             "lists it among the trusted certificates",
         ));
         entries.push(entry(
-            format!("{STORE}/{}.{number}", certificate.subject_hash),
-            link(format!("{name}.pem")),
+            format!("{STORE}/{}", certificate.subject_hash),
+            Change::NumberedLink {
+                target: format!("{name}.pem"),
+            },
             "finds it by its subject",
         ));
     }

@@ -99,6 +99,7 @@ impl<'a> Planner<'a> {
                 self.folder(entry, before, attributes)
             }
             Change::Symlink { target } => self.symlink(entry, before, target),
+            Change::NumberedLink { target } => self.numbered_link(entry, target),
             Change::Needed => needed(entry, &before),
             Change::Absent => self.absent(entry, before),
             Change::Edited(Edit::Account(_)) => Ok(()), // `add_accounts` edits all of them at once.
@@ -164,6 +165,25 @@ impl<'a> Planner<'a> {
         }
         let target = target.to_owned();
         self.push_for(entry, before, Action::MakeSymlink { target })
+    }
+
+    /// Adds a link with the first free number. The base keeps its own links.
+    fn numbered_link(&mut self, entry: &Entry, target: &str) -> Result<()> {
+        for path in entry.numbered() {
+            let before = self.before(entry.place, &path);
+            let is_same = matches!(&before, Before::Symlink { target: old } if old == target);
+            if is_same || !self.there.contains(&(entry.place, path.clone())) {
+                let entry = Entry {
+                    path,
+                    ..entry.clone()
+                };
+                return self.symlink(&entry, before, target);
+            }
+        }
+        Err(Kind::Refused.error(
+            format!("the base has no free number for the link {}", entry.path),
+            "is this a stock image?",
+        ))
     }
 
     fn absent(&mut self, entry: &Entry, before: Before) -> Result<()> {
