@@ -129,6 +129,12 @@ pub(super) fn of(listing: &Listing) -> Settings {
     for (name, value) in pairs {
         let known = KNOWN.iter().find(|(names, ..)| is_one_of(&name, names));
         let is_template = value.contains("{{");
+        if (value.as_str(), known.map(|known| known.2)) == ("root", Some("user")) {
+            settings.left.push(format!(
+                "{name} = root: root does not log in; `user` in [ssh] uses sudo"
+            ));
+            continue;
+        }
         let made = known
             .filter(|_| !is_template)
             .and_then(|(_, table, key, form)| Some((*table, *key, form.toml(&value)?)));

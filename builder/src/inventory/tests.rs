@@ -73,6 +73,19 @@ token=\"etcd-cluster-1\"
 }
 
 #[test]
+fn root_is_not_the_login_user() {
+    let text = from(
+        "hosts.ini",
+        "[etcd]\netcd1 ip=192.168.0.50 ansible_user=root\n",
+    );
+    let expected = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\n\
+                    # Not taken over from hosts.ini:\n\
+                    # - ansible_user = root: root does not log in; `user` in [ssh] uses sudo\n";
+    assert!(text.ends_with(expected), "{text}");
+    assert!(!text.contains("[ssh]\n"), "{text}");
+}
+
+#[test]
 fn the_group_for_etcd_is_chosen_and_ranges_are_expanded() {
     let inventory = "\
 [kube_control_plane]
