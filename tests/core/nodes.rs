@@ -228,7 +228,7 @@ fn what_core_cannot_do_is_refused() {
     );
     refuses(
         "[[file]]\npath = \"/etc/motd\"\ncontent = \"x\"\n",
-        &["does not support `[[file]]`: its system is a read-only snap"],
+        &["does not support `[[file]]` or `[[unit]]`: its system is a read-only snap"],
     );
     refuses(
         "[[certificate]]\nrole = \"ca\"\npath = \"/etc/app/ca.crt\"\n",

@@ -31,6 +31,7 @@ fn template(text: &str) -> Input {
         }],
         purpose: Purpose::Images,
         read: |_| Err(io::ErrorKind::NotFound.into()),
+        walk: |_| Ok(None),
     }
 }
 

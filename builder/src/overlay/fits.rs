@@ -59,7 +59,9 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
 /// Refuses a setting that the recipe lists as unsupported, rather than ignoring it.
 fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
     let recipe = inputs.recipe;
-    for (asked, setting, what) in settings(inputs.cluster) {
+    let cluster = inputs.cluster;
+    let asked = [settings_of_nodes(cluster), settings_of_etcd(cluster)].concat();
+    for (asked, setting, what) in asked {
         if let (true, Some(reason)) = (asked, recipe.unsupported.get(&setting)) {
             return Err(Kind::Unsupported.error(format!("the base {} does not support {what}: {reason}", recipe.name),
                 "remove the setting from cluster.toml, or choose another base, such as `--base raspios-trixie`",
@@ -69,8 +71,10 @@ fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the settings that not every base supports: whether the user asked for it, and its name in messages.
-fn settings(cluster: &Cluster) -> Vec<(bool, Setting, &'static str)> {
+/// A setting that not every base supports: whether the user asked for it, and its name in messages.
+type Asked = (bool, Setting, &'static str);
+
+fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
     // `read-only` may be the default, so only other settings of `[appliance]` count as a request.
     let unasked = Appliance {
         read_only: cluster.appliance.read_only,
@@ -82,31 +86,10 @@ fn settings(cluster: &Cluster) -> Vec<(bool, Setting, &'static str)> {
             Setting::Wifi,
             "`wifi` of [network]",
         ),
-        (!cluster.files.is_empty(), Setting::File, "`[[file]]`"),
         (
-            !cluster.certificates.is_empty(),
-            Setting::Certificate,
-            "`[[certificate]]`",
-        ),
-        (
-            cluster.pki.trust_ca,
-            Setting::TrustCa,
-            "`trust-ca` of [pki]",
-        ),
-        (
-            cluster.pki.layout != Layout::Etcd,
-            Setting::Layout,
-            "`layout` of [pki]",
-        ),
-        (
-            cluster.etcd.data_dir != DEFAULT_DATA_DIR,
-            Setting::DataDir,
-            "`data-dir` of [etcd]",
-        ),
-        (
-            cluster.etcd.config != ConfigForm::File,
-            Setting::Config,
-            "`config` of [etcd]",
+            !cluster.files.is_empty(),
+            Setting::File,
+            "`[[file]]` or `[[unit]]`",
         ),
         (
             cluster.ssh.password_hash.is_some(),
@@ -137,6 +120,36 @@ fn settings(cluster: &Cluster) -> Vec<(bool, Setting, &'static str)> {
             cluster.appliance != unasked,
             Setting::Appliance,
             "`[appliance]`",
+        ),
+    ]
+}
+
+fn settings_of_etcd(cluster: &Cluster) -> Vec<Asked> {
+    vec![
+        (
+            !cluster.certificates.is_empty(),
+            Setting::Certificate,
+            "`[[certificate]]`",
+        ),
+        (
+            cluster.pki.trust_ca,
+            Setting::TrustCa,
+            "`trust-ca` of [pki]",
+        ),
+        (
+            cluster.pki.layout != Layout::Etcd,
+            Setting::Layout,
+            "`layout` of [pki]",
+        ),
+        (
+            cluster.etcd.data_dir != DEFAULT_DATA_DIR,
+            Setting::DataDir,
+            "`data-dir` of [etcd]",
+        ),
+        (
+            cluster.etcd.config != ConfigForm::File,
+            Setting::Config,
+            "`config` of [etcd]",
         ),
     ]
 }

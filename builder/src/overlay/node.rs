@@ -15,7 +15,7 @@ use crate::failure::{Kind, parse_toml};
 use crate::inspect::{Place, System};
 use crate::pki::{self, NodeIdentity};
 use crate::secret::Secret;
-use crate::spec::{ExtraFile, Node};
+use crate::spec::{ExtraContent, ExtraFile, Node};
 
 /// Returns the desired state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
@@ -324,18 +324,25 @@ impl Overlay<'_> {
 
 /// Returns the entry of a user's file. `plan` does not print a file whose mode gives other users no access.
 fn extra_file(file: &ExtraFile) -> Result<Entry> {
-    let content = match file.mode & 0o007 {
-        0 => Content::Secret(Secret::new(file.content.clone())),
-        _ => Content::Plain(file.content.clone().into()),
+    let (mode, owner) = (file.mode, Owner::parse(&file.owner)?);
+    let change = match &file.content {
+        ExtraContent::Folder => Change::MissingFolder { mode, owner },
+        ExtraContent::Link(target) => Change::Symlink {
+            target: target.clone(),
+        },
+        ExtraContent::File(bytes) => Change::File {
+            content: match mode & 0o007 {
+                0 => Content::Secret(Secret::new(bytes.clone())),
+                _ => Content::Plain(bytes.clone().into()),
+            },
+            mode,
+            owner,
+        },
     };
     Ok(Entry {
         place: Place::Root,
         path: file.path.clone(),
-        change: Change::File {
-            content,
-            mode: file.mode,
-            owner: Owner::parse(&file.owner)?,
-        },
+        change,
         role: None,
         why: "your own file".to_owned(),
         origin: Some(file.origin.clone()),

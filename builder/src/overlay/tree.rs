@@ -112,6 +112,13 @@ pub enum Change {
         /// `user:group`.
         owner: Owner,
     },
+    /// A directory; one that the base has stays as it is.
+    MissingFolder {
+        /// Permission bits.
+        mode: u16,
+        /// `user:group`.
+        owner: Owner,
+    },
     /// A symbolic link, which replaces an existing file or symbolic link.
     Symlink {
         /// Its target.

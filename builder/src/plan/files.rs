@@ -94,7 +94,8 @@ impl<'a> Planner<'a> {
                 let attributes = self.attributes(*mode, owner)?;
                 self.write(entry, before, content.clone(), attributes)
             }
-            Change::Folder { mode, owner } => {
+            Change::MissingFolder { .. } if matches!(before, Before::Folder { .. }) => Ok(()),
+            Change::Folder { mode, owner } | Change::MissingFolder { mode, owner } => {
                 let attributes = self.attributes(*mode, owner)?;
                 self.folder(entry, before, attributes)
             }

@@ -1,11 +1,14 @@
-//! `[[file]]`: files that the user adds to the nodes.
+//! `[[file]]`: files, directories and links that the user adds to the nodes.
 
-use super::complaints::{Complaints, Placed};
-use super::input::Input;
-use super::machine::ExtraFile;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::complaints::{Complaints, Place, Placed};
+use super::input::{Input, Walked, WalkedKind};
+use super::machine::{ExtraContent, ExtraFile};
 use super::nodes::Written as Node;
 use super::table::Table;
-use super::{identity, names, nearest};
+use super::{identity, names, nearest, units};
 
 /// Paths that the program writes itself or that a mount hides, after the reason; each includes everything below it.
 const REFUSED: [(&str, &[&str]); 15] = [
@@ -62,75 +65,239 @@ const REFUSED: [(&str, &[&str]); 15] = [
     ("it belongs to the file system", &["/lost+found"]),
 ];
 
-/// Reads the tables; `user` is the login user, whose `authorized_keys` this program writes, and `data` the directory of
-/// etcd's data.
-pub(super) fn read(
-    tables: &[&Table],
-    input: &Input,
-    nodes: &[Node],
-    user: &str,
-    data: &str,
-    log: &mut Complaints,
-) -> Vec<ExtraFile> {
-    let mut files: Vec<ExtraFile> = Vec::new();
-    for table in tables {
-        let content = content(table, input, log);
-        let node = table
-            .optional("node")
-            .map(|node| known_node(node, nodes, log));
-        let (Some(path), Some(content)) = (table.optional("path"), content) else {
-            continue;
-        };
-        if covers(data, path.value) {
-            let message = format!(
-                "`{}` cannot be added: etcd keeps its data there",
-                path.value
-            );
-            log.add(path.place, message);
-        }
-        if path.value == format!("/home/{user}/.ssh/authorized_keys") {
-            let message = format!("`{}` is ours: set `authorized-keys` in [ssh]", path.value);
-            log.add(path.place, message);
-        }
-        let same = |other: &ExtraFile| {
-            let both = other.node.is_none() || node.is_none() || other.node == node;
-            other.path == path.value && both
-        };
-        if files.iter().any(same) {
-            log.add(
-                path.place,
-                format!("another [[file]] writes `{}`", path.value),
-            );
-        }
-        files.push(ExtraFile {
-            path: path.value.to_owned(),
-            content,
-            mode: u16::from_str_radix(table.text("mode").value, 8).unwrap_or(0),
-            owner: table.text("owner").value.to_owned(),
-            node,
-            origin: log.located(path.place),
-        });
-    }
-    files
+/// What decides whether a file can be added.
+pub(super) struct Surroundings<'a> {
+    pub(super) input: &'a Input,
+    pub(super) nodes: &'a [Node],
+    /// The login user, whose `authorized_keys` this program writes.
+    pub(super) user: &'a str,
+    /// The directory of etcd's data.
+    pub(super) data: &'a str,
 }
 
-/// Returns the `content`, or reads the `source`, which is relative to the configuration file.
-fn content(table: &Table, input: &Input, log: &mut Complaints) -> Option<Vec<u8>> {
-    match (table.optional("source"), table.optional("content")) {
-        (None, Some(text)) => Some(text.value.as_bytes().to_vec()),
-        (Some(source), None) => {
-            let path = identity::folder_of(input).join(source.value);
-            let bytes =
-                (input.read)(&path).map_err(|error| format!("reading {}: {error}", path.display()));
-            log.check(source.place, bytes)
+/// Reads the tables `[[file]]` and `[[unit]]`.
+pub(super) fn read(
+    files: &[&Table],
+    units: &[&Table],
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) -> Vec<ExtraFile> {
+    let mut all: Vec<ExtraFile> = Vec::new();
+    for table in files {
+        let added = added(table, surroundings, log);
+        let Some(path) = table.optional("path") else {
+            continue;
+        };
+        for file in added {
+            refuse_ours(&file.path, path.place, surroundings, log);
+            add(file, path.place, &mut all, log);
+        }
+    }
+    for table in units {
+        let place = table
+            .optional("name")
+            .map_or(table.place, |name| name.place);
+        for file in units::read(table, surroundings, log) {
+            add(file, place, &mut all, log);
+        }
+    }
+    all
+}
+
+/// Adds a file, and complains if another one has its path on the same node.
+fn add(file: ExtraFile, place: Place, all: &mut Vec<ExtraFile>, log: &mut Complaints) {
+    let same = |other: &ExtraFile| {
+        let both = other.node.is_none() || file.node.is_none() || other.node == file.node;
+        let folders = other.content == ExtraContent::Folder && file.content == ExtraContent::Folder;
+        other.path == file.path && both && !folders
+    };
+    if all.iter().any(same) {
+        log.add(place, format!("another [[file]] writes `{}`", file.path));
+    }
+    all.push(file);
+}
+
+/// Refuses paths that depend on other settings.
+fn refuse_ours(path: &str, place: Place, surroundings: &Surroundings<'_>, log: &mut Complaints) {
+    if covers(surroundings.data, path) {
+        let message = format!("`{path}` cannot be added: etcd keeps its data there");
+        log.add(place, message);
+    }
+    if path == format!("/home/{}/.ssh/authorized_keys", surroundings.user) {
+        let message = format!("`{path}` is ours: set `authorized-keys` in [ssh]");
+        log.add(place, message);
+    }
+}
+
+/// Returns what a `[[file]]` adds: a file or a link, or everything in a directory.
+fn added(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -> Vec<ExtraFile> {
+    let node = table
+        .optional("node")
+        .map(|node| known_node(node, surroundings.nodes, log));
+    let Some(path) = table.optional("path") else {
+        return Vec::new();
+    };
+    let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
+    let file = |path: String, content, mode| ExtraFile {
+        path,
+        content,
+        mode,
+        owner: table.text("owner").value.to_owned(),
+        node: node.clone(),
+        origin: log.located(
+            table
+                .optional("path")
+                .map_or(table.place, |path| path.place),
+        ),
+    };
+    let own = path.value.to_owned();
+    let sources = ["source", "content", "link"].map(|name| table.optional(name));
+    match sources {
+        [Some(source), None, None] => {
+            let found = copied(table, own, source.value, surroundings.input);
+            let files = found.map(|found| {
+                let made = found
+                    .into_iter()
+                    .map(|(path, content, mode)| file(path, content, mode));
+                made.collect::<Vec<_>>()
+            });
+            let files = log.check(source.place, files).unwrap_or_default();
+            for added in files.iter().skip(1) {
+                log.check(source.place, self::path(&added.path));
+            }
+            files
+        }
+        [None, Some(text), None] => {
+            let bytes = text.value.as_bytes().to_vec();
+            vec![file(own, ExtraContent::File(bytes), octal("mode"))]
+        }
+        [None, None, Some(target)] => {
+            let made = file(own, ExtraContent::Link(target.value.to_owned()), 0o777);
+            refuse_attributes(table, log);
+            vec![made]
         }
         _ => {
             log.add(
                 table.place,
-                "[[file]] needs `source` or `content`, and only one of them",
+                "[[file]] needs `source`, `content` or `link`, and only one of them",
             );
-            None
+            Vec::new()
         }
+    }
+}
+
+/// Returns the paths on the node of a source with what is there and its mode: a file, or a directory with its content.
+fn copied(
+    table: &Table,
+    path: String,
+    source: &str,
+    input: &Input,
+) -> Result<Vec<(String, ExtraContent, u16)>, String> {
+    let from = identity::folder_of(input).join(source);
+    let mode = u16::from_str_radix(table.text("mode").value, 8).unwrap_or(0);
+    match (input.walk)(&from) {
+        Ok(Some(walked)) => {
+            let mode = table.has("mode").then_some(mode);
+            in_folder(&path, &from, walked, mode, input)
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(format!("reading {}: {error}", from.display()))
+        }
+        _ => {
+            let bytes = read_source(&from, input)?;
+            Ok(vec![(path, ExtraContent::File(bytes), mode)])
+        }
+    }
+}
+
+/// Refuses settings that a link cannot have.
+fn refuse_attributes(table: &Table, log: &mut Complaints) {
+    for name in ["mode", "owner"].into_iter().filter(|name| table.has(name)) {
+        let message = format!("a link has no `{name}` of its own; remove it");
+        log.add(table.place_of(name), message);
+    }
+}
+
+/// The largest total size of the files of a directory, which are kept in memory.
+const MOST_FOLDER_BYTES: usize = 64 << 20;
+
+/// Returns a directory and everything in it, as paths on the node. Without an explicit mode, executable files stay so.
+fn in_folder(
+    path: &str,
+    folder: &Path,
+    walked: Vec<Walked>,
+    mode: Option<u16>,
+    input: &Input,
+) -> Result<Vec<(String, ExtraContent, u16)>, String> {
+    // Who may read a file may look into its directory.
+    let folder_mode = mode.map_or(0o755, |mode| mode | (mode & 0o444) >> 2);
+    let mut found = vec![(path.to_owned(), ExtraContent::Folder, folder_mode)];
+    let mut size = 0;
+    for entry in walked {
+        let (content, mode) = match entry.kind {
+            WalkedKind::Folder => (ExtraContent::Folder, folder_mode),
+            WalkedKind::Link(target) => (ExtraContent::Link(target), 0o777),
+            WalkedKind::File { executable } => {
+                let bytes = read_source(&folder.join(&entry.path), input)?;
+                size += bytes.len();
+                if size > MOST_FOLDER_BYTES {
+                    return Err(format!(
+                        "reading {}: its files are larger than 64 MiB together; use [[archive]]",
+                        folder.display()
+                    ));
+                }
+                let usual = if executable { 0o755 } else { 0o644 };
+                (ExtraContent::File(bytes), mode.unwrap_or(usual))
+            }
+        };
+        found.push((format!("{path}/{}", entry.path), content, mode));
+    }
+    Ok(found)
+}
+
+pub(super) fn read_source(path: &Path, input: &Input) -> Result<Vec<u8>, String> {
+    (input.read)(path).map_err(|error| format!("reading {}: {error}", path.display()))
+}
+
+/// Files of other network programs, which no base has.
+const WITHOUT_PROGRAM: [(&str, &str); 3] = [
+    ("/etc/dhcpcd.conf", "dhcpcd"),
+    ("/etc/network/interfaces", "ifupdown"),
+    (
+        "/etc/wpa_supplicant/wpa_supplicant.conf",
+        "a wpa_supplicant of its own",
+    ),
+];
+
+/// Returns warnings about files that cannot have an effect.
+pub(super) fn warnings(files: &[ExtraFile]) -> Vec<String> {
+    let warning = |file: &ExtraFile| {
+        let unit = ["/lib/systemd/system/", "/usr/lib/systemd/system/"]
+            .iter()
+            .find_map(|folder| file.path.strip_prefix(folder));
+        let program = WITHOUT_PROGRAM.iter().find(|(path, _)| *path == file.path);
+        let why = match (unit, program) {
+            (Some(unit), _) if units::is_ours(unit) => {
+                format!("/etc/systemd/system/{unit} of this program comes before it")
+            }
+            (_, Some((_, program))) => {
+                format!("no base has {program}; set [network] instead")
+            }
+            _ => return None,
+        };
+        Some(format!(
+            "{}: `{}` has no effect: {why}",
+            file.origin, file.path
+        ))
+    };
+    files.iter().filter_map(warning).collect()
+}
+
+/// Checks the target of a symbolic link.
+pub(super) fn target(target: &str) -> Result<(), String> {
+    match target.is_empty() || target.len() > 4095 || target.chars().any(char::is_control) {
+        false => Ok(()),
+        true => Err("`link` must be a path of 1 to 4095 printable characters".to_owned()),
     }
 }
 

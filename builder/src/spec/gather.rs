@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::input::{Flags, Input, Purpose, TextFile};
+use super::walk;
 use crate::cli::{Environment, Work};
 use crate::failure::Kind;
 
@@ -39,6 +40,7 @@ impl Input {
                 .unwrap_or_default(),
             purpose,
             read: read_source,
+            walk: walk::walk,
         })
     }
 }

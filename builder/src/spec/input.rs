@@ -19,6 +19,31 @@ pub struct Input {
     pub purpose: Purpose,
     /// Function that reads the `source` of a `[[file]]`.
     pub read: fn(&Path) -> io::Result<Vec<u8>>,
+    /// Function that lists a directory with everything below it, sorted; `None` if the path is not a directory.
+    pub walk: fn(&Path) -> io::Result<Option<Vec<Walked>>>,
+}
+
+/// A file, directory or symbolic link below a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walked {
+    /// Path below the directory, with `/` between its parts.
+    pub path: String,
+    /// What is there.
+    pub kind: WalkedKind,
+}
+
+/// What a path below a directory is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalkedKind {
+    /// A directory.
+    Folder,
+    /// A file, which may be executable.
+    File {
+        /// Whether its owner may execute it.
+        executable: bool,
+    },
+    /// A symbolic link and its target.
+    Link(String),
 }
 
 /// The purpose of a cluster.

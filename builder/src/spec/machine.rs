@@ -143,14 +143,25 @@ pub struct HostsLine {
     pub names: Vec<String>,
 }
 
-/// A file that the user adds (`[[file]]`).
+/// What the user adds at a path.
 #[derive(Clone, PartialEq, Eq)]
+pub enum ExtraContent {
+    /// A file with these bytes.
+    File(Vec<u8>),
+    /// A directory, if the base does not have it.
+    Folder,
+    /// A symbolic link with this target.
+    Link(String),
+}
+
+/// A file, directory or link that the user adds (`[[file]]`, `[[unit]]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraFile {
     /// Absolute path in the root file system.
     pub path: String,
-    /// Content of the file.
-    pub content: Vec<u8>,
-    /// Permission bits, e.g. `0o644`.
+    /// What is at the path.
+    pub content: ExtraContent,
+    /// Permission bits, e.g. `0o644`; a link has none.
     pub mode: u16,
     /// `user:group`, by name or number.
     pub owner: String,
@@ -161,19 +172,12 @@ pub struct ExtraFile {
 }
 
 // Shows only the size of the content, which may be secret.
-impl fmt::Debug for ExtraFile {
+impl fmt::Debug for ExtraContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = self.content.len();
-        let Self {
-            path,
-            mode,
-            owner,
-            node,
-            ..
-        } = self;
-        write!(
-            f,
-            "{path} ({size} bytes, {mode:04o} {owner}, node {node:?})"
-        )
+        match self {
+            Self::File(bytes) => write!(f, "file of {} bytes", bytes.len()),
+            Self::Folder => f.write_str("directory"),
+            Self::Link(target) => write!(f, "link to {target}"),
+        }
     }
 }

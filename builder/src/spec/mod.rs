@@ -12,6 +12,7 @@ mod machine;
 mod reference;
 mod select;
 mod template;
+mod walk;
 
 mod common_name;
 mod complaints;
@@ -45,6 +46,7 @@ mod ports;
 mod routes;
 mod ssh;
 mod system;
+mod units;
 mod wifi;
 
 pub(crate) use cell::cell;
@@ -57,11 +59,12 @@ pub use etcd::DEFAULT_DATA_DIR;
 pub(crate) use etcd_flags::variable;
 pub use gather::DEFAULT_CONFIG;
 pub(crate) use gather::named_text;
-pub use input::{Flags, Input, Purpose, Row, TextFile};
+pub use input::{Flags, Input, Purpose, Row, TextFile, Walked, WalkedKind};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificatePaths, Layout};
 pub use machine::{
-    Allowed, Appliance, Board, DATA_START, Data, ExtraFile, Firmware, HostsLine, Protocol, System,
+    Allowed, Appliance, Board, DATA_START, Data, ExtraContent, ExtraFile, Firmware, HostsLine,
+    Protocol, System,
 };
 pub(crate) use nearest::advice;
 pub use reference::schema;
@@ -78,7 +81,10 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     let document = Document::layered(file.unwrap_or_default(), row, &mut log)?;
     let cluster = read(&document, input, &mut log);
     log.settle()?;
-    Ok(cluster)
+    Ok(Cluster {
+        warnings: warnings(&cluster),
+        ..cluster
+    })
 }
 
 impl Default for Appliance {
@@ -115,18 +121,18 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         &identity.domain,
         log,
     );
+    let surroundings = files::Surroundings {
+        input,
+        nodes: &nodes,
+        user: &ssh.user,
+        data: &etcd.data_dir,
+    };
     let files = files::read(
         &document.tables("file"),
-        input,
-        &nodes,
-        &ssh.user,
-        &etcd.data_dir,
+        &document.tables("unit"),
+        &surroundings,
         log,
     );
-    let warnings = nodes::warnings(nodes.len())
-        .into_iter()
-        .chain(etcd::warnings(&etcd))
-        .collect();
     Cluster {
         name: identity.name,
         domain: identity.domain,
@@ -146,8 +152,17 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         appliance,
         hosts,
         files,
-        warnings,
+        warnings: Vec::new(),
     }
+}
+
+/// Returns warnings about settings that are valid but questionable.
+fn warnings(cluster: &Cluster) -> Vec<String> {
+    nodes::warnings(cluster.nodes.len())
+        .into_iter()
+        .chain(etcd::warnings(&cluster.etcd))
+        .chain(files::warnings(&cluster.files))
+        .collect()
 }
 
 #[cfg(test)]

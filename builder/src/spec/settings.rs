@@ -7,7 +7,7 @@ use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
     appliance, certificate, common_name, etcd, files, firmware, identity, names, network, pki,
-    ports, routes, ssh, subnet, system, wifi,
+    ports, routes, ssh, subnet, system, units, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -252,15 +252,31 @@ sections! {
         "\"192.168.0.10\"": List(&Text(|_| Ok(()))), Optional(r#"["proxy1", "proxy1.local"]"#);
     }
 
-    /// An additional file in the root file system; repeat the table for each.
+    /// A unit of systemd, which is installed in `/etc/systemd/system` and enabled; repeat the table for each.
+    "[[unit]]" {
+        /// The name with its kind, such as `app.service` or `app.timer`.
+        "name": Text(units::check), Required(r#""app.service""#);
+        /// The unit as a path relative to this file. Give either `source` or `content`.
+        "source": Text(|_| Ok(())), Optional(r#""app.service""#);
+        /// The unit as text.
+        "content": Text(|_| Ok(())), Optional(r#""[Service]\nExecStart=/usr/bin/true\n[Install]\nWantedBy=multi-user.target""#);
+        /// Whether the unit is started at boot, as its section `[Install]` says.
+        "enable": Switch, Default("true");
+        /// The only node that receives the unit. By default, every node does.
+        "node": Text(|_| Ok(())), Optional(r#""etcd1""#);
+    }
+
+    /// An additional file, directory or link in the root file system; repeat the table for each.
     "[[file]]" {
         /// The absolute path on the node.
         "path": Text(files::path), Required(r#""/etc/motd""#);
-        /// The content as text. Every file needs either `content` or `source`.
+        /// The content as text. Give one of `content`, `source` and `link`.
         "content": Text(|_| Ok(())), Optional(r#""Welcome\n""#);
-        /// The path of a file with the content, relative to this file.
+        /// The path of a file or directory to copy, relative to this file. A directory that the base has keeps its own files.
         "source": Text(|_| Ok(())), Optional(r#""motd""#);
-        /// The permissions as octal digits.
+        /// The target of a symbolic link.
+        "link": Text(files::target), Optional(r#""/usr/share/zoneinfo/UTC""#);
+        /// The permissions as octal digits. In a copied directory, executable files have 0755 unless this is set.
         "mode": Text(files::mode), Default(r#""0644""#);
         /// The owner and group, by name or number.
         "owner": Text(files::owner), Default(r#""root:root""#);

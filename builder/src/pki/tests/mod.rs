@@ -43,6 +43,7 @@ fn cluster(config: &str) -> Cluster {
         }],
         purpose: Purpose::Images,
         read: |path| fs::read(path),
+        walk: |_| Ok(None),
     };
     resolve(&input).unwrap()
 }

@@ -75,7 +75,14 @@ heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/var/lib/../e
 
 "1h" } → "it's" }\nconfig = "env"
     30: `auto-compaction-retention` in [etcd.extra] cannot contain an apostrophe or a control character with `config = "env"`
+"#,
+    );
+}
 
+#[test]
+fn each_extra_setting_is_checked() {
+    check(
+        r#"
 snapshot-count = → data-dir =
     30: `data-dir` in [etcd.extra] is set by this program itself
 

@@ -60,13 +60,16 @@ fn the_template_is_the_default_cluster() {
 
 #[test]
 fn every_key_is_in_the_template_and_works() {
-    // A file has either `content` or `source`.
+    // A file has one of `content`, `source` and `link`; a unit has a section [Install] in its `content`.
     let text = switched_on(&template(3))
         .replace("eth0", "wlan0")
-        .replace("\ncontent = ", "\n#content = ");
+        .replace("\ncontent = \"Welcome", "\n#content = \"Welcome")
+        .replace("\nsource = \"app.service", "\n#source = \"app.service")
+        .replace("\nlink = ", "\n#link = ");
     let cluster = resolve(&input(&text)).unwrap();
     assert_eq!(cluster.network.wifi.unwrap().country, "DE");
-    assert_eq!(cluster.files[0].content, b"welcome");
+    let file = ExtraContent::File(b"welcome".to_vec());
+    assert_eq!(cluster.files[0].content, file);
     for section in settings::SECTIONS {
         assert!(
             text.contains(&format!("\n{}\n", section.header)),
@@ -76,7 +79,7 @@ fn every_key_is_in_the_template_and_works() {
         for setting in section
             .settings
             .iter()
-            .filter(|setting| setting.name != "content")
+            .filter(|setting| setting.name != "link")
         {
             assert!(
                 text.contains(&format!("\n{} = ", setting.name)),

@@ -9,6 +9,7 @@ mod appliance;
 mod certificates;
 mod choices;
 mod etcd;
+mod files;
 mod init;
 #[cfg(target_os = "linux")]
 mod mutated;
@@ -76,10 +77,34 @@ node = "etcd2"
 "#;
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if ["lab/motd", "lab/ca.pem"].map(Path::new).contains(&path) {
+    let known = [
+        "lab/motd",
+        "lab/ca.pem",
+        "lab/tree/bin/run",
+        "lab/tree/notes",
+    ];
+    if known.map(Path::new).contains(&path) {
         return Ok(b"welcome".to_vec());
     }
     Err(io::ErrorKind::NotFound.into())
+}
+
+/// Lists `lab/tree`, the only directory that can be read.
+fn walk(path: &Path) -> io::Result<Option<Vec<Walked>>> {
+    let walked = |path: &str, kind| Walked {
+        path: path.to_owned(),
+        kind,
+    };
+    match path.to_str() {
+        Some("lab/locked") => Err(io::ErrorKind::PermissionDenied.into()),
+        Some("lab/tree") => Ok(Some(vec![
+            walked("bin", WalkedKind::Folder),
+            walked("bin/run", WalkedKind::File { executable: true }),
+            walked("notes", WalkedKind::File { executable: false }),
+            walked("start", WalkedKind::Link("bin/run".to_owned())),
+        ])),
+        _ => Ok(None),
+    }
 }
 
 fn input(text: &str) -> Input {
@@ -93,6 +118,7 @@ fn input(text: &str) -> Input {
         default_keys: vec![key_file(KEY)],
         purpose: Purpose::Images,
         read,
+        walk,
     }
 }
 
@@ -205,7 +231,8 @@ fn a_full_file_means_what_it_says() {
         b"correct horse"
     );
     assert_eq!(cluster.hosts[0].names, ["vip", "vip.kube.demo"]);
-    assert_eq!(cluster.files[0].content, b"welcome");
+    let file = ExtraContent::File(b"welcome".to_vec());
+    assert_eq!(cluster.files[0].content, file);
     assert_eq!(
         (cluster.files[0].mode, cluster.files[0].owner.as_str()),
         (0o644, "root:root")

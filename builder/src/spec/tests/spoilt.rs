@@ -73,11 +73,11 @@ token = → gateway =
     37: unknown table `pik`; did you mean [pki]?
 
 [hosts] → [kubernetes]
-    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [system], [pki], [[certificate]], [firmware], [appliance], [hosts], [[file]]
+    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [system], [pki], [[certificate]], [firmware], [appliance], [hosts], [[unit]], [[file]]
 
 [cluster] → cluster = 1\n[spare]
     1: `cluster` must be a table, not an integer
-    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [ssh], [system], [pki], [[certificate]], [firmware], [appliance], [hosts], [[file]]
+    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [ssh], [system], [pki], [[certificate]], [firmware], [appliance], [hosts], [[unit]], [[file]]
 "#,
     );
 }
@@ -333,10 +333,10 @@ source = "motd" → source = "motto"
     46: reading lab/motto: entity not found
 
 source = "motd" → #
-    44: [[file]] needs `source` or `content`, and only one of them
+    44: [[file]] needs `source`, `content` or `link`, and only one of them
 
 source = "motd" → source = "motd"\ncontent = ""
-    44: [[file]] needs `source` or `content`, and only one of them
+    44: [[file]] needs `source`, `content` or `link`, and only one of them
 
 "0600" → "0888"
     50: `0888` is not a mode: write octal digits, as in "0644"

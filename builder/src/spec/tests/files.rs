@@ -1,0 +1,117 @@
+//! Tests of `[[file]]` and `[[unit]]`.
+
+use super::spoilt::check;
+use super::*;
+
+/// Returns the paths that these tables add, with what is there.
+fn added(tables: &str) -> Vec<String> {
+    let text = VALID.split("[[file]]").next().unwrap();
+    let cluster = resolve(&input(&format!("{text}{tables}"))).unwrap();
+    let files = cluster.files.into_iter();
+    let shown = files.map(|file| {
+        let what = match &file.content {
+            ExtraContent::File(bytes) => format!("file of {}", bytes.len()),
+            ExtraContent::Folder => "folder".to_owned(),
+            ExtraContent::Link(target) => format!("link to {target}"),
+        };
+        format!("{} {:04o} {} {what}", file.path, file.mode, file.owner)
+    });
+    shown.collect()
+}
+
+#[test]
+fn a_directory_is_copied_with_its_executable_files() {
+    let table = "[[file]]\npath = \"/opt/app\"\nsource = \"tree\"\n";
+    assert_eq!(
+        added(table),
+        [
+            "/opt/app 0755 root:root folder",
+            "/opt/app/bin 0755 root:root folder",
+            "/opt/app/bin/run 0755 root:root file of 7",
+            "/opt/app/notes 0644 root:root file of 7",
+            "/opt/app/start 0777 root:root link to bin/run",
+        ]
+    );
+    let private = added(&format!("{table}mode = \"0640\"\nowner = \"root:adm\"\n"));
+    assert_eq!(private[0], "/opt/app 0750 root:adm folder");
+    assert_eq!(private[2], "/opt/app/bin/run 0640 root:adm file of 7");
+}
+
+#[test]
+fn a_link_is_made() {
+    let table = "[[file]]\npath = \"/usr/local/bin/go\"\nlink = \"/opt/go/bin/go\"\n";
+    assert_eq!(
+        added(table),
+        ["/usr/local/bin/go 0777 root:root link to /opt/go/bin/go"]
+    );
+}
+
+#[test]
+fn a_unit_is_enabled_as_it_says() {
+    let unit = "[[unit]]\nname = \"a.service\"\ncontent = \"\"\"\n[Install]\nWantedBy=multi-user.target etcd.service\nRequiredBy=a.target\n\"\"\"\n";
+    let own = "/etc/systemd/system/a.service";
+    let folder = "/etc/systemd/system";
+    assert_eq!(
+        added(unit),
+        [
+            format!("{own} 0644 root:root file of 70"),
+            format!("{folder}/a.target.requires/a.service 0777 root:root link to {own}"),
+            format!("{folder}/etcd.service.wants/a.service 0777 root:root link to {own}"),
+            format!("{folder}/multi-user.target.wants/a.service 0777 root:root link to {own}"),
+        ]
+    );
+    let off = added(&format!("{unit}enable = false\n"));
+    assert_eq!(off, [format!("{own} 0644 root:root file of 70")]);
+}
+
+#[test]
+fn each_mistake_has_its_line() {
+    check(
+        r#"
+source = "motd" → link = "/run/motd"\nmode = "0600"
+    47: a link has no `mode` of its own; remove it
+
+source = "motd" → source = "locked"
+    46: reading lab/locked: permission denied
+
+source = "motd" → link = ""
+    46: `link` must be a path of 1 to 4095 printable characters
+
+source = "motd" → source = "motd"\nlink = "a"
+    44: [[file]] needs `source`, `content` or `link`, and only one of them
+
+[hosts] → [[unit]]\nname = "etcd.service"\ncontent = ""\nenable = false\n[hosts]
+    43: `etcd.service` is a unit of this program; add a drop-in in /etc/systemd/system/etcd.service.d with [[file]] instead
+
+[hosts] → [[unit]]\nname = "app"\ncontent = ""\nenable = false\n[hosts]
+    43: `app` is not the name of a unit, such as "app.service"; its kind is one of service, timer, path, socket, mount, target
+
+[hosts] → [[unit]]\nname = "app.service"\ncontent = "WantedBy=a.target"\n[hosts]
+    43: `app.service` cannot be enabled: its text has no WantedBy= in [Install]; add one, or set `enable = false`
+
+[hosts] → [[unit]]\nname = "app.service"\n[hosts]
+    42: [[unit]] needs `source` or `content`, and only one of them
+"#,
+    );
+}
+
+#[test]
+fn a_file_without_effect_is_a_warning() {
+    let warned = |path: &str| {
+        let text = VALID.replace("/etc/motd", path);
+        resolve(&input(&text)).unwrap().warnings
+    };
+    assert_eq!(warned("/etc/motd"), Vec::<String>::new());
+    assert_eq!(
+        warned("/lib/systemd/system/etcd.service"),
+        [
+            "lab/cluster.toml:45: `/lib/systemd/system/etcd.service` has no effect: /etc/systemd/system/etcd.service of this program comes before it"
+        ]
+    );
+    assert_eq!(
+        warned("/etc/dhcpcd.conf"),
+        [
+            "lab/cluster.toml:45: `/etc/dhcpcd.conf` has no effect: no base has dhcpcd; set [network] instead"
+        ]
+    );
+}

@@ -1,0 +1,143 @@
+//! `[[unit]]`: units of systemd that the user adds to the nodes.
+
+use super::complaints::Complaints;
+use super::files::{self, Surroundings};
+use super::identity;
+use super::machine::{ExtraContent, ExtraFile};
+use super::table::Table;
+
+/// The directory of an administrator's units.
+const FOLDER: &str = "/etc/systemd/system";
+
+/// Units that this program writes.
+const OURS: [&str; 3] = [
+    "etcd.service",
+    "etcd-node-data.service",
+    "etcd-node-grow.service",
+];
+
+/// Kinds of units that a file can describe and a boot can start.
+const KINDS: [&str; 6] = ["service", "timer", "path", "socket", "mount", "target"];
+
+/// Returns whether this program writes the unit of this name.
+pub(super) fn is_ours(name: &str) -> bool {
+    OURS.contains(&name)
+}
+
+/// Reads a table: the unit's file, and the links that enable it.
+pub(super) fn read(
+    table: &Table,
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) -> Vec<ExtraFile> {
+    let node = table
+        .optional("node")
+        .map(|node| files::known_node(node, surroundings.nodes, log));
+    let text = text(table, surroundings, log);
+    let (Some(name), Some(text)) = (table.optional("name"), text) else {
+        return Vec::new();
+    };
+    let origin = log.located(name.place);
+    let made = |path, content, mode| ExtraFile {
+        path,
+        content,
+        mode,
+        owner: "root:root".to_owned(),
+        node: node.clone(),
+        origin: origin.clone(),
+    };
+    let own = format!("{FOLDER}/{}", name.value);
+    let mut added = vec![made(
+        own.clone(),
+        ExtraContent::File(text.as_bytes().to_vec()),
+        0o644,
+    )];
+    if table.switch("enable") {
+        let links = links(name.value, &text);
+        if links.is_empty() {
+            log.add(
+                name.place,
+                format!(
+                    "`{}` cannot be enabled: its text has no WantedBy= in [Install]; add one, or set `enable = false`",
+                    name.value
+                ),
+            );
+        }
+        let link = |path| made(path, ExtraContent::Link(own.clone()), 0o777);
+        added.extend(links.into_iter().map(link));
+    }
+    added
+}
+
+/// Returns the text of the unit, from `content` or `source`.
+fn text(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -> Option<String> {
+    match (table.optional("source"), table.optional("content")) {
+        (None, Some(text)) => Some(text.value.to_owned()),
+        (Some(source), None) => {
+            let path = identity::folder_of(surroundings.input).join(source.value);
+            let text = files::read_source(&path, surroundings.input).and_then(|bytes| {
+                String::from_utf8(bytes)
+                    .map_err(|_| format!("{} is not text in UTF-8", path.display()))
+            });
+            log.check(source.place, text)
+        }
+        _ => {
+            let message = "[[unit]] needs `source` or `content`, and only one of them";
+            log.add(table.place, message);
+            None
+        }
+    }
+}
+
+/// Returns the paths of the links that `systemctl enable` would make (systemd.unit(5), `[Install]`).
+fn links(name: &str, text: &str) -> Vec<String> {
+    let mut section = "";
+    let mut links = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let Some((key, value)) = line.split_once('=').filter(|_| section == "[Install]") else {
+            continue;
+        };
+        let folder = match key.trim() {
+            "WantedBy" => ".wants/",
+            "RequiredBy" => ".requires/",
+            _ => continue,
+        };
+        let targets = value
+            .split_whitespace()
+            .filter(|target| check_name(target).is_ok());
+        links.extend(targets.map(|target| format!("{FOLDER}/{target}{folder}{name}")));
+    }
+    links.sort();
+    links.dedup();
+    links
+}
+
+/// Checks the name of a unit.
+pub(super) fn check(name: &str) -> Result<(), String> {
+    if is_ours(name) {
+        return Err(format!(
+            "`{name}` is a unit of this program; add a drop-in in {FOLDER}/{name}.d with [[file]] instead"
+        ));
+    }
+    check_name(name)
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:\\".contains(c);
+    let (stem, kind) = name.rsplit_once('.').unwrap_or((name, ""));
+    match KINDS.contains(&kind)
+        && !stem.is_empty()
+        && !stem.starts_with('.')
+        && name.len() <= 255
+        && stem.chars().all(allowed)
+    {
+        true => Ok(()),
+        false => Err(format!(
+            "`{name}` is not the name of a unit, such as \"app.service\"; its kind is one of {}",
+            KINDS.join(", ")
+        )),
+    }
+}
