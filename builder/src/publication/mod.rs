@@ -63,8 +63,15 @@ pub(crate) fn attach(
         }
         attachments.extend(own);
     }
+    attachments.extend(attach_common(manifest, published.url)?);
+    Ok(attachments)
+}
+
+/// Makes the files that accompany all images together, and lists them in the manifest.
+pub(crate) fn attach_common(manifest: &mut Manifest, url: Option<&str>) -> Result<Vec<Attachment>> {
+    let mut attachments = Vec::new();
     let common = [
-        (imager::FILE_NAME, imager::list(manifest, published.url)?),
+        (imager::FILE_NAME, imager::list(manifest, url)?),
         (provenance::FILE_NAME, provenance::statement(manifest)?),
     ];
     for (name, bytes) in common {
