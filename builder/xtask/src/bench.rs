@@ -21,10 +21,10 @@ const MEMORY_LIMIT: f64 = 256.0;
 const UNPACK_LIMIT: f64 = 1.7;
 
 /// The cost of one run.
-struct Run {
-    wall: Duration,
+pub(crate) struct Run {
+    pub(crate) wall: Duration,
     /// The largest resident memory in MiB.
-    peak_mib: f64,
+    pub(crate) peak_mib: f64,
 }
 
 /// One line of the table.
@@ -192,7 +192,7 @@ fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
 }
 
 /// Runs a command and watches its resident memory.
-fn measure(words: &[String]) -> Outcome<Run> {
+pub(crate) fn measure(words: &[String]) -> Outcome<Run> {
     let (name, arguments) = words.split_first().ok_or("nothing to measure")?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let start = Instant::now();

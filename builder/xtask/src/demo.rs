@@ -62,7 +62,7 @@ fn start_words(words: &[String]) -> Outcome {
 }
 
 /// Returns a key to authorize: the user's own, or one made for the demonstration under target/.
-fn ssh_key() -> Outcome<PathBuf> {
+pub(crate) fn ssh_key() -> Outcome<PathBuf> {
     let own = std::env::home_dir().map(|home| home.join(".ssh/id_ed25519.pub"));
     if let Some(own) = own.filter(|path| path.is_file()) {
         return Ok(own);

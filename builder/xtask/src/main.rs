@@ -7,6 +7,7 @@
 
 mod bench;
 mod bench_boot;
+mod bench_curve;
 mod cases;
 mod command;
 mod demo;
@@ -37,6 +38,7 @@ usage: cargo xtask COMMAND
   faults [N]   disturb builds at up to N points of each kind: a system call fails, or the process is killed
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
+  bench curve  measure builds of 1, 3, 30 and 300 nodes on a small base
   setup        install the tools that demo and test need (Debian, Ubuntu)";
 
 fn main() -> ExitCode {
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["bench"] => bench::run(),
         ["bench", "build"] => bench::run_builds(),
         ["bench", "boot"] => bench::run_boots(),
+        ["bench", "curve"] => bench_curve::run(),
         _ => Err(USAGE.to_owned()),
     };
     match result {
