@@ -12,7 +12,7 @@ use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
 use crate::description::BaseFacts;
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, Verified};
-use crate::fleet::{Fleet, Part};
+use crate::fleet::Part;
 use crate::image_format::ImageFormat;
 use crate::inspect::{self, Image, SignedModels};
 use crate::overlay::{self, Overlays};
@@ -74,13 +74,6 @@ impl Job {
             cluster: None,
             told: Arc::default(),
         }
-    }
-
-    /// Returns the fleet that `--fleet` names, every cluster of which is valid.
-    pub(crate) fn fleet(&self) -> Result<Option<Fleet>> {
-        let path = self.work.nodes.fleet.as_deref();
-        let open = |path| Fleet::open(path, &self.work, &self.environment);
-        path.map(open).transpose()
     }
 
     /// Returns the run for a part of a fleet: its directories are named after the cluster and lie in those of the fleet.

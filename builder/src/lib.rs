@@ -45,6 +45,7 @@ pub mod flash;
 mod fleet;
 pub mod inspect;
 mod inventory;
+mod merge;
 pub mod overlay;
 pub mod pki;
 mod plan;
@@ -55,6 +56,7 @@ pub mod spec;
 
 pub mod commands;
 mod date;
+mod fleet_job;
 mod job;
 #[cfg(test)]
 mod mutated;
@@ -95,6 +97,9 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         boards: &base.recipe.boards,
     };
     let plans = job.plans(&sources, &base)?;
+    if let Some(manifest) = job.built_before(&sources, &plans)? {
+        return Ok(manifest);
+    }
 
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, &base, &out)?;
@@ -120,7 +125,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
 
 /// Writes the images of a fleet, one cluster after another: the memory does not grow with the number of clusters.
 fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
-    let parts = fleet.select(&job.work.nodes.only)?;
+    let parts = fleet.select(&job.work.nodes)?;
     pki::refuse_cluster(&job.work.fetch.sources.state)?;
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
@@ -134,7 +139,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         let built = build(&job.part(part), &cluster, &mut inputs);
         built.with_context(|| format!("building cluster {}", cluster.name))?;
     }
-    let record = FleetRecord::new(fleet);
+    let record = FleetRecord::new(fleet, job.work.nodes.shard);
     if is_whole {
         report::write_fleet(&out, &record)?;
     }
@@ -143,19 +148,24 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
 
 /// Opens the state directory and stages what the nodes of the cluster and the commands for it need.
 fn open_state(job: &Job, cluster: &Cluster) -> Result<State> {
-    let mut state = pki::open(&job.work.fetch.sources.state, cluster, job.environment.now)?;
+    let mut state = job.state(cluster)?;
     for (name, text) in report::access(cluster, &state.certs)? {
         state.update(name, &text)?;
     }
     Ok(state)
 }
 
-/// Updates the state directory after a change of `cluster.toml` that needs no image.
-fn update_state(job: &Job) -> Result<()> {
-    let state = open_state(job, &job.cluster(Purpose::Images)?)?;
+/// Creates or updates the keys and identities of a cluster, and no image.
+fn keep_state(job: &Job, cluster: &Cluster) -> Result<()> {
+    let state = open_state(job, cluster)?;
     state.keep()?;
     job.tell_of_cluster(&state.certs.notes);
     Ok(())
+}
+
+/// Updates the state directory after a change of `cluster.toml` that needs no image.
+fn update_state(job: &Job) -> Result<()> {
+    keep_state(job, &job.cluster(Purpose::Images)?)
 }
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.

@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "boot",
     "report",
     "publication",
+    "merge",
     "diff",
     "flash",
     "commands",

@@ -5,16 +5,17 @@
 )]
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::NamedTempFile;
 
+use super::extents;
 use super::map::MappedRange;
 use crate::failure::{Failure, Kind};
-use crate::file::sync_folder;
+use crate::file::{if_exists, sync_folder};
 use crate::image_format::ImageFormat;
 
 /// Prefix and suffix of the name of a file that is being written.
@@ -119,6 +120,26 @@ impl OutputFolder {
         sync_folder(&self.path).with_context(|| unwritable(&self.path))
     }
 
+    /// Gives a complete image of another directory its final name here, without copying if both are on one file system.
+    pub(crate) fn adopt(&self, source: &Path, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        let linked = self.path.join(format!("{OURS}{name}.link{PARTIAL}"));
+        let context = || unwritable(&path);
+        if_exists(fs_err::remove_file(&linked)).with_context(context)?;
+        if fs_err::hard_link(source, &linked).is_err() {
+            let copy = self.temporary(name)?;
+            copy_data(source, copy.as_file()).with_context(|| self.no_room(name))?;
+            copy.persist(&path)
+                .map_err(|error| error.error)
+                .with_context(context)?;
+            return sync_folder(&self.path).with_context(context);
+        }
+        fs_err::rename(&linked, &path).with_context(context)?;
+        // If both names were links to the same file, the rename did nothing.
+        if_exists(fs_err::remove_file(&linked)).with_context(context)?;
+        sync_folder(&self.path).with_context(context)
+    }
+
     /// Writes a small file with these permission bits into the directory or one of its subdirectories.
     pub(crate) fn write(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
         let path = self.path.join(name);
@@ -149,6 +170,20 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)
+}
+
+/// Copies a file; holes stay holes.
+fn copy_data(source: &Path, target: &File) -> io::Result<()> {
+    let source = fs_err::File::open(source)?;
+    let size = source.metadata()?.len();
+    target.set_len(size)?;
+    for part in extents::data(source.file(), size) {
+        let (mut from, mut to) = (source.file(), target);
+        from.seek(SeekFrom::Start(part.start))?;
+        to.seek(SeekFrom::Start(part.start))?;
+        io::copy(&mut from.take(part.end - part.start), &mut to)?;
+    }
+    target.sync_all()
 }
 
 /// Removes the leftovers of a killed build from a directory, and nothing else.

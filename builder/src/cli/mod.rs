@@ -7,6 +7,8 @@ mod flash;
 mod manual;
 mod options;
 mod output;
+mod shard;
+mod state;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ pub use flash::FlashOptions;
 pub use manual::{completions, man};
 pub use options::{CacheOptions, DetailOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
 pub use output::write_new;
+pub use shard::Shard;
+pub use state::{StateCommand, StateInitOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,7 +69,10 @@ impl Args {
     pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let args = Self::try_parse_from(line)?;
         match &args.command {
-            Command::Init { .. } | Command::Completions { .. } | Command::Man { .. }
+            Command::Init { .. }
+            | Command::State(_)
+            | Command::Completions { .. }
+            | Command::Man { .. }
                 if args.voice.json =>
             {
                 let what = "--json is for commands with a result; this one has none";
@@ -135,6 +142,22 @@ Examples:
         #[arg(long, value_name = "FILE")]
         allowed_signers: Option<PathBuf>,
     },
+    /// Join the shards of a fleet into one directory
+    #[command(after_help = "\
+Examples:
+  etcd-image merge shards/1 shards/2 shards/3
+  etcd-image merge shards/* --out /srv/images")]
+    Merge {
+        /// The directories that `build --shard` wrote, one for each shard
+        #[arg(value_name = "DIR", required = true)]
+        shards: Vec<PathBuf>,
+        /// Link or copy the images to this directory
+        #[arg(long, value_name = "DIR", default_value = "images")]
+        out: PathBuf,
+    },
+    /// Keep the keys and identities of nodes
+    #[command(subcommand)]
+    State(StateCommand),
     /// Boot the images in QEMU and test the cluster (Linux only)
     #[command(after_help = "\
 Examples:

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Shard;
 use crate::image_format::ImageFormat;
 
 /// What images are made from.
@@ -46,6 +47,14 @@ pub struct NodeOptions {
     /// Build only these nodes; of a fleet, these clusters or CLUSTER/NODE
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Build part I of N of the fleet, with the keys of `state init`
+    #[arg(
+        long,
+        value_name = "I/N",
+        requires = "fleet",
+        conflicts_with_all = ["only", "sign", "publish_url"]
+    )]
+    pub shard: Option<Shard>,
     /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Vec<PathBuf>,

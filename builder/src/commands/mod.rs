@@ -5,20 +5,22 @@ mod look_after;
 mod membership;
 
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::cli::{self, Args, Command, Environment, FlashOptions, Voice, Work};
+use crate::cli::{
+    self, Args, Command, Environment, FlashOptions, StateCommand, StateInitOptions, Voice, Work,
+};
 use crate::failure::{Failure, Kind};
 use crate::job::Job;
 use crate::prepared::Prepared;
 use crate::publication;
 use crate::report::{self, FleetRecord, FleetSummary, Summary};
 use crate::spec::Purpose;
-use crate::{boot, flash, inventory, progress};
+use crate::{boot, flash, inventory, pki, progress};
 use crate::{recipe, spec};
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
@@ -43,6 +45,8 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
+        Command::Merge { shards, out } => merge(&shards, &out, &voice),
+        Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
         Command::Cluster(command) => look_after::run(command, &environment, &voice),
         Command::Diff { a, b } => return diff(&a, &b, &voice),
         Command::Flash(options) => flash(&options, &voice),
@@ -69,12 +73,11 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
 
 fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     let job = Job::new(work, environment, voice);
-    if let Some(fleet) = job.fleet()? {
+    if let Some(fleet) = job.fleet(Purpose::Images)? {
         let record = crate::build_fleet(&job, &fleet)?;
         let summary = FleetSummary {
             record: &record,
             out: &job.work.output.out,
-            state: &job.work.fetch.sources.state,
         };
         return print(voice, &record, &summary);
     }
@@ -91,14 +94,14 @@ fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
 fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     let job = Job::new(work, environment, voice);
     let mut inputs = Prepared::default();
-    let Some(fleet) = job.fleet()? else {
+    let Some(fleet) = job.fleet(Purpose::Images)? else {
         let cluster = job.cluster(Purpose::Images)?;
         let plans = crate::plan(&job, &cluster, &mut inputs)?;
         let plans = report::Plans::new(plans, &job.work.output);
         return print(voice, &plans, &plans);
     };
     let mut all = report::FleetPlans::new();
-    for part in fleet.select(&job.work.nodes.only)? {
+    for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.cluster(part.member)?;
         job.warn(&cluster);
         let job = job.part(&part);
@@ -114,6 +117,31 @@ fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
         true => print(voice, &all, &""),
         false => Ok(()),
     }
+}
+
+/// Joins the shards of a fleet.
+fn merge(shards: &[PathBuf], out: &Path, voice: &Voice) -> Result<()> {
+    let record = crate::merge::merge(shards, out)?;
+    let summary = FleetSummary {
+        record: &record,
+        out,
+    };
+    print(voice, &record, &summary)
+}
+
+/// Creates the keys of a cluster, or of all clusters of a fleet.
+fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice) -> Result<()> {
+    let job = Job::new(options.into_work(), environment, voice);
+    let Some(fleet) = job.fleet(Purpose::Identities)? else {
+        return crate::keep_state(&job, &job.cluster(Purpose::Identities)?);
+    };
+    pki::refuse_cluster(&job.work.fetch.sources.state)?;
+    for part in fleet.select(&job.work.nodes)? {
+        let cluster = fleet.cluster(part.member)?;
+        let made = crate::keep_state(&job.part(&part), &cluster);
+        made.with_context(|| format!("creating the keys of cluster {}", cluster.name))?;
+    }
+    Ok(())
 }
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.

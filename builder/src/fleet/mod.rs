@@ -13,6 +13,7 @@ mod collisions;
 mod file;
 mod row;
 mod select;
+mod shard;
 mod spreadsheet;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use std::path::Path;
 use anyhow::Result;
 
 pub(crate) use select::Part;
+pub(crate) use shard::shard_of;
 
 use crate::cli::{Environment, Work};
 use crate::spec::{self, Cluster, Input, Invalid, Purpose, Row};
@@ -46,11 +48,16 @@ pub(crate) struct Member {
 
 impl Fleet {
     /// Reads a fleet and checks every cluster; the error contains all complaints.
-    pub(crate) fn open(path: &Path, work: &Work, environment: &Environment) -> Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        work: &Work,
+        environment: &Environment,
+        purpose: Purpose,
+    ) -> Result<Self> {
         let description = file::read(path)?;
         let mut work = work.clone();
         work.fetch.sources.config = Some(description.template);
-        let template = Input::gather(&work, environment, Purpose::Images)?;
+        let template = Input::gather(&work, environment, purpose)?;
         Ok(Self::new(template, description.rows)?)
     }
 

@@ -1,8 +1,9 @@
-//! `--only` for a fleet: whole clusters, or single nodes as `CLUSTER/NODE`.
+//! `--only` and `--shard`: whole clusters, single nodes as `CLUSTER/NODE`, or one of several parts.
 
 use anyhow::Result;
 
-use super::{Fleet, Member};
+use super::{Fleet, Member, shard_of};
+use crate::cli::NodeOptions;
 use crate::failure::Kind;
 use crate::spec::advice;
 
@@ -16,8 +17,9 @@ pub(crate) struct Part<'a> {
 }
 
 impl Fleet {
-    /// Returns the selected nodes, cluster by cluster; all of them if no name is given.
-    pub(crate) fn select(&self, only: &[String]) -> Result<Vec<Part<'_>>> {
+    /// Returns the selected nodes, cluster by cluster; all of them without `--only` and `--shard`.
+    pub(crate) fn select(&self, options: &NodeOptions) -> Result<Vec<Part<'_>>> {
+        let only = &options.only;
         for name in only {
             self.must_exist(name)?;
         }
@@ -26,7 +28,10 @@ impl Fleet {
                 Some((cluster, own)) => cluster == member.name && own == node,
                 None => *name == member.name,
             };
-            only.is_empty() || only.iter().any(is_named)
+            let in_shard = options
+                .shard
+                .is_none_or(|shard| shard_of(&member.name, node, shard.count) == shard.index);
+            in_shard && (only.is_empty() || only.iter().any(is_named))
         };
         let part = |member| Part {
             member,

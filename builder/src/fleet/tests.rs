@@ -3,6 +3,7 @@
 use std::io;
 
 use super::*;
+use crate::cli::NodeOptions;
 use crate::failure::Failure;
 use crate::spec::{Flags, TextFile};
 
@@ -243,9 +244,14 @@ fn a_description_that_cannot_be_read_is_refused() {
 #[test]
 fn clusters_and_nodes_are_selected() {
     let fleet = fleet(TEMPLATE, TABLE).unwrap();
+    let options = |only: &[&str]| NodeOptions {
+        only: only.iter().map(|&name| name.to_owned()).collect(),
+        ..NodeOptions::default()
+    };
     let selected = |only: &[&str]| {
-        let only: Vec<_> = only.iter().map(|&name| name.to_owned()).collect();
-        let parts = fleet.select(&only).map_err(|error| error.to_string())?;
+        let parts = fleet
+            .select(&options(only))
+            .map_err(|error| error.to_string())?;
         let nodes = parts.into_iter().flat_map(|part| part.nodes);
         Ok(nodes.collect::<Vec<_>>())
     };

@@ -49,18 +49,22 @@ pub struct State {
     /// The identity.
     pub certs: Certs,
     store: Store,
+    /// Whether nothing may be changed.
+    is_fixed: bool,
 }
 
 impl State {
-    /// Stages one more file.
+    /// Stages one more file, unless the directory is only read.
     pub fn add(&mut self, name: &str, text: &str) {
-        self.store.stage(name, text);
+        if !self.is_fixed {
+            self.store.stage(name, text);
+        }
     }
 
     /// Stages a file that is not secret, if its content has changed.
     pub fn update(&mut self, name: &str, text: &str) -> anyhow::Result<()> {
         if self.store.reader().public(name)?.as_deref() != Some(text) {
-            self.store.stage(name, text);
+            self.add(name, text);
         }
         Ok(())
     }
@@ -85,7 +89,31 @@ pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> 
     let certs = found
         .complete(&mut store, cluster, now)
         .with_context(|| format!("completing the state folder {}", state.display()))?;
-    Ok(State { certs, store })
+    Ok(State {
+        certs,
+        store,
+        is_fixed: false,
+    })
+}
+
+/// Opens a complete state directory for reading only; fails if [`open`] would change anything in it. Other processes may
+/// read it at the same time.
+pub(crate) fn open_complete(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
+    let mut store = Store::preview(state)?;
+    let found = Found::read(&store.reader(), cluster, now)?;
+    let certs = found.complete(&mut store, cluster, now)?;
+    match store.first_staged() {
+        None => Ok(State {
+            certs,
+            store,
+            is_fixed: true,
+        }),
+        Some(name) => {
+            let what = format!("has no current {name}, and a shard creates no keys");
+            let hint = "run `etcd-image state init` with the same fleet, then copy the state folder to every worker";
+            Err(refused(state, &what, hint))
+        }
+    }
 }
 
 /// Returns what [`open`] would return, without changing anything. Missing parts are created only for this call, so new

@@ -121,6 +121,11 @@ impl Store {
             .push((name.into(), Zeroizing::new(bytes.into())));
     }
 
+    /// Returns the name of the first staged file.
+    pub(super) fn first_staged(&self) -> Option<&str> {
+        self.staged.first().map(|(name, _)| name.as_str())
+    }
+
     /// Performs the staged writes: first all bytes, then all names.
     pub(super) fn commit(&self) -> anyhow::Result<()> {
         self.unused.set(false);

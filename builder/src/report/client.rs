@@ -1,6 +1,7 @@
 //! The files with which the operator's machine finds the nodes, and authenticates them on its first connection.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -16,8 +17,32 @@ pub(crate) fn access(cluster: &Cluster, certs: &Certs) -> Result<[(&'static str,
     Ok([(CLUSTER, description), ("known_hosts", known_hosts)])
 }
 
+/// A file in `client/`: its name, content and permission bits.
+pub(super) type ClientFile = (String, Vec<u8>, u32);
+
+/// Reads the files in the `client/` of an output directory.
+pub(crate) fn read(folder: &Path) -> Result<Vec<ClientFile>> {
+    let read = |&(name, mode): &(&str, u32)| {
+        let name = format!("client/{name}");
+        let bytes = fs_err::read(folder.join(&name))?;
+        Ok((name, bytes, mode))
+    };
+    NAMES.iter().map(read).collect()
+}
+
+/// The names and permission bits of the files.
+const NAMES: [(&str, u32); 7] = [
+    (CLUSTER, 0o644),
+    ("known_hosts", 0o644),
+    ("ca.crt", 0o644),
+    ("admin.crt", 0o644),
+    ("admin.key", 0o600),
+    ("etcdctl.env", 0o644),
+    ("ssh_config", 0o644),
+];
+
 /// Returns the name, content and permission bits of every file in `client/`.
-pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<(String, Vec<u8>, u32)>> {
+pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {
     let (ca, admin) = (&sources.certs.ca, &sources.certs.admin);
     let public = |name: &str, text: String| (format!("client/{name}"), text.into_bytes(), 0o644);
     let shared = access(sources.cluster, sources.certs)?;

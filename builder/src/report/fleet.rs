@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::verification::{Checked, Verification, read_manifests};
 use crate::apply::OutputFolder;
+use crate::cli::Shard;
 use crate::failure::Kind;
-use crate::fleet::{Fleet, Member};
+use crate::fleet::{Fleet, Member, shard_of};
 
 /// Name of the record in the output directory.
 const FILE_NAME: &str = "fleet.json";
@@ -17,7 +18,7 @@ const FILE_NAME: &str = "fleet.json";
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
 
-/// The record of a fleet.
+/// The record of a fleet or of a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FleetRecord {
@@ -25,6 +26,9 @@ pub(crate) struct FleetRecord {
     pub format: u32,
     /// Version of etcd-image.
     pub version: String,
+    /// Which part of the fleet the directory contains; the whole fleet if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// One per cluster, in the order of the fleet; each has a directory of its name.
     pub clusters: Vec<ClusterRecord>,
 }
@@ -41,7 +45,7 @@ pub(crate) struct ClusterRecord {
 
 impl FleetRecord {
     /// Creates the record of a fleet.
-    pub(crate) fn new(fleet: &Fleet) -> Self {
+    pub(crate) fn new(fleet: &Fleet, shard: Option<Shard>) -> Self {
         let cluster = |member: &Member| ClusterRecord {
             name: member.name.clone(),
             nodes: member.nodes.clone(),
@@ -49,6 +53,7 @@ impl FleetRecord {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            shard,
             clusters: fleet.members.iter().map(cluster).collect(),
         }
     }
@@ -69,6 +74,15 @@ impl FleetRecord {
         Ok(Some(record))
     }
 
+    /// Returns the nodes of a cluster that the directory should contain.
+    fn expected<'a>(&self, cluster: &'a ClusterRecord) -> Vec<&'a String> {
+        let shard = self.shard;
+        let is_here = |name: &&String| {
+            shard.is_none_or(|shard| shard_of(&cluster.name, name, shard.count) == shard.index)
+        };
+        cluster.nodes.iter().filter(is_here).collect()
+    }
+
     /// Verifies the directory of every cluster, and that every node has an image.
     pub(crate) fn verify(
         &self,
@@ -77,16 +91,26 @@ impl FleetRecord {
     ) -> Result<Verification> {
         let mut all = Verification::default();
         for cluster in &self.clusters {
+            let expected = self.expected(cluster);
+            if expected.is_empty() {
+                continue;
+            }
             let folder = folder.join(&cluster.name);
+            let manifests = read_manifests(&folder, false)?;
+            if manifests.is_empty() {
+                let problem = "there is no finished build of this cluster".to_owned();
+                let shown = folder.display().to_string();
+                all.images.push(Checked::failed(shown, problem));
+                continue;
+            }
             let checked =
                 verify(&folder).with_context(|| format!("verifying {}", folder.display()))?;
             all.add(checked);
-            let manifests = read_manifests(&folder, true)?;
-            let known = |name: &String| {
+            let known = |name: &str| {
                 let mut nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
-                nodes.any(|node| node.name == *name)
+                nodes.any(|node| node.name == name)
             };
-            let missing = cluster.nodes.iter().filter(|name| !known(name));
+            let missing = expected.into_iter().filter(|name| !known(name));
             all.images.extend(missing.map(|name| {
                 let problem = format!("the manifest has no image of node {name}");
                 Checked::failed(folder.join(name).display().to_string(), problem)
@@ -114,26 +138,36 @@ pub(crate) struct FleetSummary<'a> {
     pub record: &'a FleetRecord,
     /// The output directory.
     pub out: &'a Path,
-    /// The state directory.
-    pub state: &'a Path,
 }
 
 impl Display for FleetSummary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let clusters = &self.record.clusters;
-        let nodes: usize = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
-        writeln!(f, "fleet: {} clusters, {nodes} nodes\n", clusters.len())?;
-        writeln!(f, "  {:<20} {:>5}  images", "cluster", "nodes")?;
-        for ClusterRecord { name, nodes } in clusters {
-            let folder = self.out.join(name);
-            writeln!(f, "  {name:<20} {:>5}  {}", nodes.len(), folder.display())?;
-        }
-        let (out, state) = (self.out.display(), self.state.display());
+        let all = self.record.clusters.iter();
+        let count = |cluster| (cluster, self.record.expected(cluster).len());
+        let clusters: Vec<_> = all.map(count).filter(|(_, nodes)| *nodes > 0).collect();
+        let nodes: usize = clusters.iter().map(|(_, nodes)| nodes).sum();
+        let part = self.record.shard;
+        let part = part.map(|shard| format!("shard {shard} of a "));
+        let part = part.unwrap_or_default();
         writeln!(
             f,
-            "\nsecrets: {state}/ holds the CA key of every cluster: keep it, back it up, let nobody read it"
+            "{part}fleet: {} clusters, {nodes} nodes\n",
+            clusters.len()
         )?;
-        writeln!(f, "check:   etcd-image verify {out}")?;
+        writeln!(f, "  {:<20} {:>5}  images", "cluster", "nodes")?;
+        for (ClusterRecord { name, .. }, nodes) in clusters {
+            let folder = self.out.join(name);
+            writeln!(f, "  {name:<20} {nodes:>5}  {}", folder.display())?;
+        }
+        let out = self.out.display();
+        writeln!(f, "\ncheck:   etcd-image verify {out}")?;
+        if let Some(shard) = self.record.shard {
+            return writeln!(
+                f,
+                "merge:   etcd-image merge {out} …, with all {} shards",
+                shard.count
+            );
+        }
         writeln!(
             f,
             "flash:   sudo etcd-image flash --images {out}/CLUSTER NODE /dev/CARD"

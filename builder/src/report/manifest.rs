@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::attachment::{Attachment, AttachmentRecord};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
+use crate::cli::OutputOptions;
 use crate::fetch::EtcdBinaries;
 use crate::image_format::ImageFormat;
 use crate::pki::{Certificate, Certs, KeyPair, NodeIdentity};
@@ -52,7 +53,7 @@ pub(crate) struct Manifest {
 }
 
 /// An input of a build.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InputRecord {
     /// Recipe or version.
@@ -155,6 +156,33 @@ impl Manifest {
             nodes: sources.cluster.nodes.iter().filter_map(record).collect(),
             attachments: Vec::new(),
         }
+    }
+
+    /// Returns whether the images of a plan were built before, and still exist with their sizes.
+    pub(super) fn has_built(
+        &self,
+        sources: &Sources<'_>,
+        plan: &Plan,
+        output: &OutputOptions,
+    ) -> bool {
+        let same = |node: &NodeRecord| {
+            let files = plan.steps.iter().map(FileRecord::new);
+            let exists = |format: &ImageFormat| {
+                let mut outputs = node.outputs.iter();
+                outputs.find(|it| it.format == *format).is_some_and(|it| {
+                    let metadata = fs_err::metadata(output.out.join(&it.name));
+                    metadata.is_ok_and(|metadata| metadata.len() == it.size)
+                })
+            };
+            node.name == plan.node
+                && node.time == plan.time
+                && node.disk_id == format!("{:08x}", plan.disk_id.1)
+                && node.base == sources.base
+                && node.etcd == InputRecord::etcd(sources.etcd)
+                && node.files.iter().cloned().eq(files)
+                && output.formats.iter().all(exists)
+        };
+        self.version == env!("CARGO_PKG_VERSION") && self.nodes.iter().any(same)
     }
 
     /// Keeps what an earlier build wrote and this one did not, e.g. before `--only`, if its CA is the same: nodes that the

@@ -17,14 +17,17 @@ mod verification;
 
 use anyhow::Result;
 
+use client::ClientFile;
+
 use crate::apply::{OutputFolder, Staged};
+use crate::cli::OutputOptions;
 use crate::plan::Plan;
 
 pub(crate) use attachment::Attachment;
-pub(crate) use client::access;
+pub(crate) use client::{access, read as read_client};
 pub(crate) use expiry::ending;
 pub(crate) use fleet::{
-    FleetRecord, FleetSummary, withdraw as withdraw_fleet, write as write_fleet,
+    ClusterRecord, FleetRecord, FleetSummary, withdraw as withdraw_fleet, write as write_fleet,
 };
 pub(crate) use inputs::Inputs;
 pub(crate) use inspection::inspect;
@@ -70,6 +73,24 @@ pub(crate) fn manifest(
     manifest
 }
 
+/// Returns the manifest of earlier images that are exactly what the plans would give, if all of them are complete. The content
+/// of the images is not read; `verify` does that.
+pub(crate) fn built_before(
+    sources: &Sources<'_>,
+    plans: &[Plan],
+    output: &OutputOptions,
+) -> Result<Option<Manifest>> {
+    let folder = &output.out;
+    if folder.join(PENDING_MANIFEST).exists() || !folder.join(SUMS).exists() {
+        return Ok(None);
+    }
+    let manifest = read_manifests(folder, false)?.pop();
+    Ok(manifest.filter(|manifest| {
+        let mut plans = plans.iter();
+        plans.all(|plan| manifest.has_built(sources, plan, output))
+    }))
+}
+
 /// Writes the manifest under its pending name and removes the digest list, its signature and outdated attachments, before the images are
 /// renamed: no interruption leaves a list of other images.
 pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
@@ -95,7 +116,24 @@ pub(crate) fn write(
     attachments: &[Attachment],
     signature: Option<&str>,
 ) -> Result<()> {
-    for (name, bytes, mode) in client::files(sources)? {
+    write_files(
+        out,
+        manifest,
+        client::files(sources)?,
+        attachments,
+        signature,
+    )
+}
+
+/// Writes the files of `client/`, attachments, the manifest, the digest list and its signature.
+pub(crate) fn write_files(
+    out: &OutputFolder,
+    manifest: &Manifest,
+    client: Vec<ClientFile>,
+    attachments: &[Attachment],
+    signature: Option<&str>,
+) -> Result<()> {
+    for (name, bytes, mode) in client {
         out.write(&name, &bytes, mode)?;
     }
     for attachment in attachments {

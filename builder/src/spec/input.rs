@@ -51,6 +51,8 @@ pub enum WalkedKind {
 pub enum Purpose {
     /// Building images, which requires nodes and a way to log in to them.
     Images,
+    /// Creating keys and identities, which requires nodes.
+    Identities,
     /// Downloading only the base and etcd, which requires neither nodes nor keys.
     Downloads,
 }

@@ -1,0 +1,41 @@
+//! What a run does differently for a fleet and its shards.
+
+use anyhow::Result;
+
+use crate::fleet::Fleet;
+use crate::job::Job;
+use crate::pki::{self, State};
+use crate::plan::Plan;
+use crate::report::{self, Manifest, Sources};
+use crate::spec::{Cluster, Purpose};
+
+impl Job {
+    /// Returns the fleet that `--fleet` names, every cluster of which is valid.
+    pub(crate) fn fleet(&self, purpose: Purpose) -> Result<Option<Fleet>> {
+        let path = self.work.nodes.fleet.as_deref();
+        let open = |path| Fleet::open(path, &self.work, &self.environment, purpose);
+        path.map(open).transpose()
+    }
+
+    /// Opens the state directory of a cluster. A shard only reads it: if two shards made keys, each would have its own.
+    pub(crate) fn state(&self, cluster: &Cluster) -> Result<State> {
+        let (state, now) = (&self.work.fetch.sources.state, self.environment.now);
+        match self.work.nodes.shard {
+            Some(_) => pki::open_complete(state, cluster, now),
+            None => pki::open(state, cluster, now),
+        }
+    }
+
+    /// Returns the manifest of the images if a worker built all of them before: another worker of the same shard, or the
+    /// same one before it was killed.
+    pub(crate) fn built_before(
+        &self,
+        sources: &Sources<'_>,
+        plans: &[Plan],
+    ) -> Result<Option<Manifest>> {
+        match self.work.nodes.shard {
+            Some(_) => report::built_before(sources, plans, &self.work.output),
+            None => Ok(None),
+        }
+    }
+}

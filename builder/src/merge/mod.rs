@@ -1,0 +1,82 @@
+//! Joins the shards of a fleet, built on several machines, into one output directory.
+//!
+//! Everything is checked before the first file is written: every shard is there once, all belong to the same fleet, every node
+//! has its image, and the shards of a cluster have the same CA and were made from the same inputs.
+
+mod check;
+mod shards;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::apply::OutputFolder;
+use crate::failure::Kind;
+use crate::publication;
+use crate::report::{self, FleetRecord, Manifest};
+use shards::Shards;
+
+/// Joins the shards in `folders` and returns the record of the fleet. The shards stay as they are.
+pub(crate) fn merge(folders: &[PathBuf], out: &Path) -> Result<FleetRecord> {
+    let shards = Shards::read(folders)?;
+    if folders.iter().any(|folder| is_same(folder, out)) {
+        let message = format!("--out: {} is one of the shards", out.display());
+        return Err(Kind::Usage.error(message, "name another directory"));
+    }
+    for cluster in &shards.record.clusters {
+        check::check(&shards, cluster)?;
+    }
+    let folder = OutputFolder::open(out)?;
+    report::withdraw_fleet(&folder)?;
+    for cluster in &shards.record.clusters {
+        let joined = check::check(&shards, cluster)?;
+        write(joined, &out.join(&cluster.name))
+            .with_context(|| format!("joining the shards of cluster {}", cluster.name))?;
+    }
+    report::write_fleet(&folder, &shards.record)?;
+    Ok(shards.record)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs_err::canonicalize(path).ok();
+    real(one).is_some_and(|path| Some(path) == real(other))
+}
+
+/// A cluster whose parts fit together.
+struct Joined {
+    manifest: Manifest,
+    /// The directories of the cluster in the shards.
+    folders: Vec<PathBuf>,
+    /// For each node of the manifest, the directory that contains its image.
+    sources: Vec<PathBuf>,
+}
+
+fn write(joined: Joined, path: &Path) -> Result<()> {
+    let out = OutputFolder::open(path)?;
+    let mut manifest = joined.manifest;
+    let attachments = match manifest.is_published() {
+        true => publication::attach_common(&mut manifest, None)?,
+        false => Vec::new(),
+    };
+    report::announce(&out, &manifest)?;
+    for (node, source) in manifest.nodes.iter().zip(&joined.sources) {
+        for output in &node.outputs {
+            out.adopt(&source.join(&output.name), &output.name)?;
+        }
+        for attachment in &node.attachments {
+            let bytes = fs_err::read(source.join(&attachment.name))?;
+            out.write(&attachment.name, &bytes, 0o644)?;
+        }
+    }
+    let first = joined.folders.first();
+    let client = first
+        .map(|folder| report::read_client(folder))
+        .transpose()?;
+    report::write_files(
+        &out,
+        &manifest,
+        client.unwrap_or_default(),
+        &attachments,
+        None,
+    )
+}

@@ -1,0 +1,104 @@
+//! The shards as found: each exactly once, and all of one fleet.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::cli::Shard;
+use crate::failure::Kind;
+use crate::report::FleetRecord;
+
+/// All shards of a fleet.
+pub(super) struct Shards {
+    /// The record of the whole fleet.
+    pub(super) record: FleetRecord,
+    /// The number of shards.
+    count: u64,
+    /// The directory of each shard by its number.
+    folders: BTreeMap<u64, PathBuf>,
+}
+
+impl Shards {
+    /// Reads the record of every directory.
+    pub(super) fn read(folders: &[PathBuf]) -> Result<Self> {
+        let mut known: BTreeMap<u64, PathBuf> = BTreeMap::new();
+        let mut first: Option<(Shard, FleetRecord, &Path)> = None;
+        for folder in folders {
+            let (shard, record) = read(folder)?;
+            let (of_first, whole, path) = first.get_or_insert((shard, record.clone(), folder));
+            if shard.count != of_first.count {
+                let message = format!(
+                    "{} is shard {shard}, but {} is shard {of_first}",
+                    folder.display(),
+                    path.display()
+                );
+                return Err(Kind::Usage.error(message, "merge the shards of one run"));
+            }
+            if record != *whole {
+                let message = format!(
+                    "{} and {} are shards of different fleets",
+                    path.display(),
+                    folder.display()
+                );
+                let hint = "build all shards from the same fleet.toml, with the same version of etcd-image";
+                return Err(Kind::Usage.error(message, hint));
+            }
+            if let Some(other) = known.insert(shard.index, folder.clone()) {
+                let message = format!(
+                    "shard {shard} is in {} and in {}",
+                    other.display(),
+                    folder.display()
+                );
+                return Err(Kind::Usage.error(message, "name only one of them"));
+            }
+        }
+        let Some((shard, record, _)) = first else {
+            let hint = "name the directories of the shards";
+            return Err(Kind::Usage.error("there is no shard to merge", hint));
+        };
+        let shards = Self {
+            record,
+            count: shard.count,
+            folders: known,
+        };
+        shards.must_be_complete()?;
+        Ok(shards)
+    }
+
+    fn must_be_complete(&self) -> Result<()> {
+        let numbers = (1..=self.count).filter(|index| !self.folders.contains_key(index));
+        // The first few are enough; a record may name any number of shards.
+        let missing: Vec<String> = numbers.take(20).map(|index| index.to_string()).collect();
+        let (names, count) = (missing.join(", "), self.count);
+        let message = match missing.len() {
+            0 => return Ok(()),
+            1 => format!("shard {names} of {count} is missing"),
+            _ => format!("shards {names} of {count} are missing"),
+        };
+        Err(Kind::Usage.error(
+            message,
+            "build them, and name the directories of all shards",
+        ))
+    }
+
+    /// Returns the directory of the shard that builds a node.
+    pub(super) fn folder_of(&self, cluster: &str, node: &str) -> Option<&Path> {
+        let number = crate::fleet::shard_of(cluster, node, self.count);
+        self.folders.get(&number).map(PathBuf::as_path)
+    }
+}
+
+/// Reads the record of a shard; the result of the second kind is that of the whole fleet.
+fn read(folder: &Path) -> Result<(Shard, FleetRecord)> {
+    let shown = folder.display();
+    let Some(mut record) = FleetRecord::read(folder)? else {
+        let hint = "run the build of this shard again; it completes what is missing";
+        return Err(Kind::Usage.error(format!("{shown} is not a finished shard"), hint));
+    };
+    let shard = record.shard.take().ok_or_else(|| {
+        let hint = "name the directories that `etcd-image build --shard` wrote";
+        Kind::Usage.error(format!("{shown} is a whole fleet, not a shard"), hint)
+    })?;
+    Ok((shard, record))
+}

@@ -1,0 +1,100 @@
+//! Checks that shards built by several workers join to what one machine would have written.
+
+use std::fs;
+
+use super::scene;
+use crate::support::scene::Scene;
+use crate::support::tool::tool;
+
+/// Creates a scene with the keys of a fleet, twice.
+fn with_keys() -> Scene {
+    let scene = scene();
+    scene
+        .bare(&["state", "init", "--fleet", "fleet.toml"])
+        .done();
+    let (from, to) = (scene.at("etcd-cluster"), scene.at("copy"));
+    tool("cp", &["-a".as_ref(), from.as_os_str(), to.as_os_str()]).done();
+    scene
+}
+
+fn shard(scene: &Scene, shard: &str, out: &str, state: &str) {
+    let options = [
+        "--fleet",
+        "fleet.toml",
+        "--shard",
+        shard,
+        "--out",
+        out,
+        "--state",
+        state,
+    ];
+    scene.build(&options);
+}
+
+/// Returns every file of a directory with its digest, by its path in the directory.
+fn content(scene: &Scene, folder: &str) -> Vec<(String, String)> {
+    let files = scene.snapshot(folder).into_iter();
+    let inside = |(name, digest): (String, String)| (name[folder.len()..].to_owned(), digest);
+    files.map(inside).collect()
+}
+
+#[test]
+fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
+    let scene = with_keys();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    scene.bare(&["verify", "one"]).done();
+    let refused = scene.run(
+        "build",
+        &[
+            "--fleet",
+            "fleet.toml",
+            "--shard",
+            "1/2",
+            "--out",
+            "x",
+            "--state",
+            "none",
+        ],
+    );
+    refused.refused_naming(
+        2,
+        &["none/home has no current README, and a shard creates no keys"],
+    );
+    assert!(!scene.at("none").exists() && !scene.at("x/home").exists());
+
+    let merge = |shards: &[&str]| scene.bare(&[&["merge", "--out", "merged"], shards].concat());
+    merge(&["one"]).refused_naming(2, &["shard 2 of 2 is missing"]);
+    merge(&["one", "two", "one"]).refused_naming(2, &["shard 1/2 is in one and in one"]);
+    merge(&["one", "etcd-cluster"]).refused_naming(2, &["etcd-cluster is not a finished shard"]);
+    fs::rename(scene.at("two/home/home-2.img"), scene.at("away")).unwrap();
+    merge(&["one", "two"]).refused_naming(2, &["the image of home/home-2 is missing"]);
+    assert!(!scene.at("merged").exists());
+
+    // A worker that starts again builds only what is missing.
+    let written = |path: &str| fs::metadata(scene.at(path)).unwrap().modified().unwrap();
+    let before = written("one/home/home-1.img");
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    assert_eq!(written("one/home/home-1.img"), before);
+
+    scene.build(&["--fleet", "fleet.toml"]);
+    for _ in 0..2 {
+        merge(&["two", "one"]).done();
+        assert_eq!(content(&scene, "merged"), content(&scene, "images"));
+    }
+    merge(&["one", "images"]).refused_naming(2, &["images is a whole fleet, not a shard"]);
+}
+
+#[test]
+fn shards_with_keys_of_their_own_do_not_join() {
+    let scene = with_keys();
+    scene
+        .bare(&["state", "init", "--fleet", "fleet.toml", "--state", "other"])
+        .done();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "other");
+    let refused = scene.bare(&["merge", "one", "two"]);
+    refused.refused_naming(3, &["have different CAs for cluster home"]);
+    assert!(!scene.at("images").exists());
+}
