@@ -2,6 +2,8 @@
 
 mod build;
 mod shards;
+#[cfg(target_os = "linux")]
+mod slurm;
 
 use crate::support::scene::Scene;
 
