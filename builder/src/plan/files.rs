@@ -342,8 +342,11 @@ impl<'a> Planner<'a> {
         let taken = |other: &&Step| other.place == step.place && other.path == step.path;
         if let Some(other) = self.steps.iter().find(taken) {
             return Err(Kind::Usage.error(
-                format!("{} is written already: {}", step.path, other.why),
-                "another overlay names a path that the node already has; remove one of them",
+                format!(
+                    "{} would be written twice: for \"{}\" and for \"{}\"",
+                    step.path, other.why, step.why
+                ),
+                "remove one of them: a `[[file]]`, a `[[certificate]]` or a file of an overlay",
             ));
         }
         let ends = step.path.match_indices('/').map(|(at, _)| at).skip(1);

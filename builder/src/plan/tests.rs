@@ -271,7 +271,7 @@ fn a_path_wanted_twice_is_refused() {
     assert_eq!(kind, Kind::Usage);
     assert_eq!(
         message,
-        "planning /etc/x of node etcd1: /etc/x is written already: because"
+        "planning /etc/x of node etcd1: /etc/x would be written twice: for \"because\" and for \"because\""
     );
 }
 
@@ -314,7 +314,7 @@ fn mistakes_in_the_users_files_are_reported_together() {
     ]);
     assert_eq!(kind, Kind::Usage);
     let wanted = "4 things to correct\n  \
-        cluster.toml:2: /etc/x is written already: because\n  \
+        cluster.toml:2: /etc/x would be written twice: for \"because\" and for \"because\"\n  \
         cluster.toml:4: the base has a folder or device at /etc\n  \
         cluster.toml:6: /etc/x/y cannot be below /etc/x, which is a file\n  \
         cluster.toml:8: the base has no user `nobody`";
