@@ -117,7 +117,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         &attachments,
         signature.as_deref(),
     )?;
-    job.tell_of_cluster(&report::outdated(&manifest, out.path()));
+    job.tell_of_cluster(&report::outdated(&manifest, &cluster.base, out.path()));
     job.tell_of_cluster(&state.certs.notes);
     job.tell_of_cluster(report::ending(&manifest, job.environment.clock).as_slice());
     Ok(manifest)

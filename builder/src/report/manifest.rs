@@ -364,6 +364,11 @@ impl NodeRecord {
         self.attachments = older.attachments;
     }
 
+    /// Returns whether a file contains the image of this node.
+    pub(crate) fn has_output(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output.name == name)
+    }
+
     fn name_first_output(&mut self) {
         if let Some(first) = self.outputs.first() {
             self.image.clone_from(&first.name);

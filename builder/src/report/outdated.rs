@@ -2,29 +2,46 @@
 
 use std::path::Path;
 
-use clap::ValueEnum as _;
-
 use super::manifest::Manifest;
 use crate::image_format::ImageFormat;
+use crate::spec::Base;
 
-/// Returns a note for each file in the directory that has the name of a node's image and is not in the manifest.
-pub(crate) fn outdated(manifest: &Manifest, folder: &Path) -> Vec<String> {
-    let mut notes = Vec::new();
-    for node in &manifest.nodes {
-        let listed =
-            |format: ImageFormat| node.outputs.iter().any(|output| output.format == format);
-        let formats = ImageFormat::value_variants().iter().copied();
-        for format in formats.filter(|format| !listed(*format)) {
-            let path = folder.join(format.file_name(&node.name));
-            if path.is_file() {
-                let path = path.display();
-                notes.push(format!(
-                    "note: {path} is an older image of node {}: delete it, or build it again with `--format {}`",
-                    node.name,
-                    format.suffix()
-                ));
-            }
-        }
+/// Returns a note for each image in the directory that the manifest does not list, unless it is the base of the build.
+pub(crate) fn outdated(manifest: &Manifest, base: &Base, folder: &Path) -> Vec<String> {
+    let base = match base {
+        Base::Image(path) => fs_err::canonicalize(path).ok(),
+        Base::Recipe(_) => None,
+    };
+    let mut names = names_in(folder);
+    names.sort();
+    let notes = names.iter().filter_map(|name| {
+        let path = folder.join(name);
+        let (node, format) = ImageFormat::split(name)?;
+        let listed = manifest.nodes.iter().any(|node| node.has_output(name));
+        let is_base = base.is_some() && fs_err::canonicalize(&path).ok() == base;
+        let is_image = path.is_file() && !listed && !is_base;
+        is_image.then(|| note(manifest, &path, node, format))
+    });
+    notes.collect()
+}
+
+/// Returns the names of the visible files in a directory. A directory that cannot be read has no outdated images to report.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs_err::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| !name.starts_with('.')).collect()
+}
+
+fn note(manifest: &Manifest, path: &Path, node: &str, format: ImageFormat) -> String {
+    let path = path.display();
+    let known = manifest.nodes.iter().any(|known| known.name == node);
+    match known {
+        true => format!(
+            "note: {path} is an older image of node {node}: delete it, or build it again with `--format {}`",
+            format.suffix()
+        ),
+        false => format!(
+            "note: {path} is not an image of this cluster: delete it if it is left over from a node that you removed"
+        ),
     }
-    notes
 }
