@@ -105,7 +105,8 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let images = job.images(&plans, &base, &out)?;
     let mut manifest = report::manifest(&sources, &plans, &images, &out);
     let attachments = job.attachments(&mut manifest, &plans, &images, &base)?;
-    let sign = |key: SigningKey| key.sign(manifest.sums().as_bytes());
+    let sums = manifest.sums()?;
+    let sign = |key: SigningKey| key.sign(sums.as_bytes());
     let signature = signing_key.map(sign).transpose()?;
     state.keep()?;
     report::announce(&out, &manifest)?;

@@ -180,6 +180,16 @@ impl Scene {
         self.run_limited(command, options, &format!("-f {}", bytes / 512))
     }
 
+    /// Runs `etcd-image` with exactly these arguments and a limit on file sizes, which looks like a full disk to the program.
+    pub(crate) fn bare_with_file_limit(&self, arguments: &[&str], bytes: u64) -> Outcome {
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+            bytes / 512
+        );
+        let mut shell = Command::new("/bin/sh");
+        self.outcome(shell.args(["-c", &script, PROGRAM]).args(arguments))
+    }
+
     /// Runs a command under a limit that `ulimit` sets.
     pub(crate) fn run_limited(&self, command: &str, options: &[&str], limit: &str) -> Outcome {
         let script = format!("trap '' XFSZ; ulimit {limit}; exec \"$0\" \"$@\"");

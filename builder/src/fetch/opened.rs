@@ -1,7 +1,8 @@
 //! Images of any format, opened as raw images.
 
+use std::io::{self, ErrorKind};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result};
@@ -38,16 +39,17 @@ impl OpenedImage {
 
 /// Unpacks a whole image.
 fn unpacked(path: &Path) -> Result<OpenedImage> {
-    let file = unnamed_beside(path).with_context(|| {
+    let (file, folder) = unnamed_beside(path).with_context(|| {
         let what = format!("making room for the contents of {}", path.display());
         Kind::Storage.context(
             what,
             "set TMPDIR to a directory with room for the unpacked image",
         )
     })?;
-    let target = File::from_parts(file, path);
+    let target = File::from_parts(file, folder.join("(unpacked image)"));
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let seen = unpack(path, &target, None, threads, &mut Silent)?;
+    let seen = unpack(path, &target, None, threads, &mut Silent)
+        .map_err(|error| without_room(error, path, &folder))?;
     Ok(OpenedImage {
         file: target.into_file(),
         unpacked_sha256: Some(seen.raw.sha256),
@@ -55,11 +57,35 @@ fn unpacked(path: &Path) -> Result<OpenedImage> {
 }
 
 /// Creates a file without a name that only this user can read: in the directory of the image, or in the one for temporary
-/// files if that is not writable.
-fn unnamed_beside(path: &Path) -> std::io::Result<std::fs::File> {
+/// files if that is not writable. Returns the file and its directory.
+fn unnamed_beside(path: &Path) -> io::Result<(std::fs::File, PathBuf)> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    let beside = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")));
-    beside.or_else(|_| tempfile::tempfile())
+    let beside = folder.unwrap_or(Path::new(".")).to_owned();
+    match tempfile::tempfile_in(&beside) {
+        Ok(file) => Ok((file, beside)),
+        Err(_) => Ok((tempfile::tempfile()?, tempfile::env::temp_dir())),
+    }
+}
+
+/// Replaces the error of a full disk: the disk that receives the contents is full, and the image may be sound.
+fn without_room(error: anyhow::Error, path: &Path, folder: &Path) -> anyhow::Error {
+    let full = [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::FileTooLarge,
+    ];
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    match causes.any(|cause: &io::Error| full.contains(&cause.kind())) {
+        false => error,
+        true => Kind::Storage.error(
+            format!(
+                "unpacking {}: {} has no room for the contents",
+                path.display(),
+                folder.display()
+            ),
+            "free some space there, or copy the image to a directory with more",
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -30,9 +30,4 @@ impl AttachmentRecord {
             sha256: hex::sha256(&attachment.bytes),
         }
     }
-
-    /// Returns its line for `sha256sum -c`.
-    pub(super) fn line(&self) -> String {
-        format!("{}  {}\n", self.sha256, self.name)
-    }
 }

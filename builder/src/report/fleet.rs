@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::verification::{Checked, Verification, read_manifests};
+use super::checked::{Checked, Verification};
+use super::read_manifests;
 use crate::apply::OutputFolder;
 use crate::cli::Shard;
 use crate::failure::Kind;

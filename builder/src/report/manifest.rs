@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::MANIFEST;
 use super::attachment::{Attachment, AttachmentRecord};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
 use crate::cli::OutputOptions;
 use crate::fetch::EtcdBinaries;
+use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::pki::{Certificate, Certs, KeyPair, NodeIdentity};
 use crate::plan::Plan;
@@ -249,12 +251,22 @@ impl Manifest {
         Ok(serde_json::to_string_pretty(self).context("writing the manifest")? + "\n")
     }
 
-    /// Returns the lines for `sha256sum -c`.
-    pub(crate) fn sums(&self) -> String {
+    /// Returns the lines for `sha256sum -c`: images, the files that accompany them, and the manifest itself.
+    pub(crate) fn sums(&self) -> Result<String> {
+        let own = hex::sha256(self.to_json()?);
+        let all = self.digests().chain([(MANIFEST, own.as_str())]);
+        let lines: Vec<_> = all
+            .map(|(name, digest)| format!("{digest}  {name}\n"))
+            .collect();
+        Ok(lines.concat())
+    }
+
+    /// Returns the name and the digest of every file that the manifest lists.
+    pub(super) fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
         let outputs = self.nodes.iter().flat_map(|node| &node.outputs);
-        let outputs = outputs.map(|output| format!("{}  {}\n", output.sha256, output.name));
-        let attachments = self.attachments().map(AttachmentRecord::line);
-        outputs.chain(attachments).collect()
+        let outputs = outputs.map(|output| (output.name.as_str(), output.sha256.as_str()));
+        let attachments = self.attachments();
+        outputs.chain(attachments.map(|it| (it.name.as_str(), it.sha256.as_str())))
     }
 
     /// Lists a file that accompanies the image of a node, in place of an earlier one.

@@ -1,9 +1,11 @@
 //! The results of a build: as text for people, as JSON for programs, for `sha256sum -c`, and for the first login.
 
 mod attachment;
+mod checked;
 mod client;
 mod comparison;
 mod credentials;
+mod digest_list;
 mod expiry;
 mod file_record;
 mod fleet;
@@ -24,6 +26,7 @@ use crate::cli::OutputOptions;
 use crate::plan::Plan;
 
 pub(crate) use attachment::Attachment;
+pub(crate) use checked::AGAIN;
 pub(crate) use client::{access, read as read_client};
 pub(crate) use expiry::ending;
 pub(crate) use fleet::{
@@ -140,7 +143,7 @@ pub(crate) fn write_files(
         out.write(&attachment.name, &attachment.bytes, 0o644)?;
     }
     write_manifest(out, MANIFEST, manifest)?;
-    out.write(SUMS, manifest.sums().as_bytes(), 0o644)?;
+    out.write(SUMS, manifest.sums()?.as_bytes(), 0o644)?;
     if let Some(signature) = signature {
         out.write(SIGNATURE, signature.as_bytes(), 0o644)?;
     }

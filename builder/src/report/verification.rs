@@ -1,100 +1,22 @@
 //! `etcd-image verify`: images against their manifest, their file systems and their certificates.
 
-use std::fmt::{self, Display, Formatter};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 
 use super::attachment::AttachmentRecord;
+use super::checked::{AGAIN, Checked, CheckedAttachment, CheckedList, FORMAT, Verification};
 use super::comparison::{compare_description, compare_record, walk};
 use super::credentials::Trust;
+use super::digest_list::DigestList;
 use super::manifest::{Manifest, NodeRecord, OutputRecord};
-use super::{MANIFEST, PENDING_MANIFEST, SUMS};
+use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
 use crate::description;
-use crate::failure::Kind;
+use crate::failure::{Kind, explain};
 use crate::hex;
 use crate::inspect::Image;
-
-/// The result of a verification, image by image.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verification {
-    /// Version of this format.
-    pub format: u32,
-    /// One per image.
-    pub images: Vec<Checked>,
-    /// Who signed the digest list, with the fingerprint of the key; `None` if no signature was required.
-    pub signer: Option<String>,
-    /// One per file that accompanies images.
-    pub attachments: Vec<CheckedAttachment>,
-}
-
-/// The result for a file that accompanies images.
-#[derive(Debug, Serialize)]
-pub(crate) struct CheckedAttachment {
-    /// Path of the file.
-    pub file: String,
-    /// Why it is not what the manifest says; `None` if it is.
-    pub problem: Option<String>,
-}
-
-/// The result for one image.
-#[derive(Debug, Serialize)]
-pub(crate) struct Checked {
-    /// Path of the image.
-    pub image: String,
-    /// Directory entries whose metadata was read, in all file systems.
-    pub files: u64,
-    /// Whether the image was compared with a manifest: the whole image by its digest, and every changed path separately.
-    pub compared: bool,
-    /// Number of files whose content was compared with a digest, from the manifest or else from the node's own description.
-    pub contents: u64,
-    /// Current problems, one line each; empty if there are none.
-    pub problems: Vec<String>,
-    /// Upcoming problems, one line each.
-    pub notes: Vec<String>,
-}
-
-/// The version of the format.
-const FORMAT: u32 = 1;
-
-impl Default for Verification {
-    fn default() -> Self {
-        Self {
-            format: FORMAT,
-            images: Vec::new(),
-            signer: None,
-            attachments: Vec::new(),
-        }
-    }
-}
-
-impl Verification {
-    /// Adds the result of another directory.
-    pub(super) fn add(&mut self, other: Self) {
-        self.images.extend(other.images);
-        self.attachments.extend(other.attachments);
-        self.signer = match (self.signer.take(), other.signer) {
-            (Some(one), Some(another)) if one != another => Some(format!("{one}, {another}")),
-            (one, another) => another.or(one),
-        };
-    }
-
-    /// Returns an error with the number of problems, if there are any.
-    pub(crate) fn verdict(&self) -> Result<()> {
-        let problems: usize = self.images.iter().map(|image| image.problems.len()).sum();
-        let attachments = self.attachments.iter();
-        let others = attachments.filter(|it| it.problem.is_some()).count();
-        match problems + others {
-            0 => Ok(()),
-            count => Err(Kind::Verification.error(
-                format!("{count} problems in {} images", self.images.len()),
-                "build the images again; the state folder keeps their identity",
-            )),
-        }
-    }
-}
 
 /// Returns the output directory of an image, or a directory itself.
 pub(crate) fn folder_of(target: &Path) -> &Path {
@@ -110,37 +32,53 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     let is_folder = target.is_dir();
     let folder = folder_of(target);
     let needs_list = signer.is_some();
-    let mut manifests = read_manifests(folder, is_folder || needs_list)?;
+    let mut manifests = stored_manifests(folder, is_folder || needs_list)?;
+    let list = DigestList::read(folder)?;
     if needs_list {
-        keep_signed(folder, &mut manifests)?;
+        keep_signed(folder, list.as_ref(), &mut manifests)?;
     }
-    let images: Vec<PathBuf> = match is_folder {
+    let paths: Vec<PathBuf> = match is_folder {
         true => image_names(&manifests)
             .into_iter()
             .map(|name| folder.join(name))
             .collect(),
         false => vec![target.to_owned()],
     };
-    let check = |path: PathBuf| Checked {
-        image: path.display().to_string(),
-        ..check_with(&path, folder, &manifests, needs_list, now)
-            .unwrap_or_else(|error| Checked::failed(String::new(), format!("{error:#}")))
+    let reference = Reference {
+        folder,
+        manifests: &manifests,
+        list: list.as_ref(),
+        needs_list,
+        now,
     };
-    let images = images.into_iter().map(check).collect();
+    let images = paths.iter().map(|path| reference.check(path));
+    let images = images.collect::<Result<_>>()?;
     let newest = manifests.first().filter(|_| is_folder);
-    let attachments = newest.into_iter().flat_map(Manifest::attachments);
+    let attachments = newest.into_iter().flat_map(|it| it.manifest.attachments());
+    let attachments = attachments.map(|it| check_attachment(folder, it));
+    let is_signed = folder.join(SIGNATURE).exists();
+    let list = list.iter().filter(|_| is_folder);
     Ok(Verification {
         format: FORMAT,
         images,
         signer,
-        attachments: attachments.map(|it| check_attachment(folder, it)).collect(),
+        lists: list
+            .map(|list| check_list(list, &manifests, is_signed))
+            .collect(),
+        attachments: attachments.collect::<Result<_>>()?,
     })
 }
 
 /// Keeps the manifests whose digests the signed list contains. Nobody has signed another one.
-fn keep_signed(folder: &Path, manifests: &mut Vec<Manifest>) -> Result<()> {
-    let found = fs_err::read_to_string(folder.join(SUMS))?;
-    manifests.retain(|manifest| manifest.sums() == found);
+fn keep_signed(
+    folder: &Path,
+    list: Option<&DigestList>,
+    manifests: &mut Vec<StoredManifest>,
+) -> Result<()> {
+    let fits = |stored: &StoredManifest| {
+        list.is_some_and(|list| list.differences(stored.digests()).is_empty())
+    };
+    manifests.retain(fits);
     if !manifests.is_empty() {
         return Ok(());
     }
@@ -149,12 +87,23 @@ fn keep_signed(folder: &Path, manifests: &mut Vec<Manifest>) -> Result<()> {
             "{} is signed, but {MANIFEST} has other digests",
             folder.join(SUMS).display()
         ),
-        "do not use these images; fetch them again",
+        AGAIN,
     ))
 }
 
+/// Compares the digest list with the manifest that fits best.
+fn check_list(list: &DigestList, manifests: &[StoredManifest], is_signed: bool) -> CheckedList {
+    let all = manifests.iter();
+    let all = all.map(|stored| list.differences(stored.digests()));
+    CheckedList {
+        file: list.path.display().to_string(),
+        signed: is_signed,
+        problems: all.min_by_key(Vec::len).unwrap_or_default(),
+    }
+}
+
 /// Compares a file that accompanies images with its record.
-fn check_attachment(folder: &Path, record: &AttachmentRecord) -> CheckedAttachment {
+fn check_attachment(folder: &Path, record: &AttachmentRecord) -> Result<CheckedAttachment> {
     let path = folder.join(&record.name);
     let problem = match digest(&path) {
         Ok(found) if found == record.sha256 => None,
@@ -162,16 +111,48 @@ fn check_attachment(folder: &Path, record: &AttachmentRecord) -> CheckedAttachme
             "the file's SHA-256 is {found}, the manifest has {}",
             record.sha256
         )),
-        Err(error) => Some(format!("{error:#}")),
+        Err(error) => Some(problem(error)?),
     };
-    CheckedAttachment {
+    Ok(CheckedAttachment {
         file: path.display().to_string(),
         problem,
+    })
+}
+
+/// Returns the problem of a file that cannot be read. The error of a disk says nothing about the file and is returned as an
+/// error.
+fn problem(error: anyhow::Error) -> Result<String> {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    let system = causes.find(|cause: &&io::Error| cause.raw_os_error().is_some());
+    match system.map(io::Error::kind) {
+        Some(ErrorKind::NotFound) => Ok("the file is missing".to_owned()),
+        None if explain(&error).0 != Kind::Storage => Ok(format!("{error:#}")),
+        _ => Err(error),
+    }
+}
+
+/// A manifest as read from a directory.
+struct StoredManifest {
+    manifest: Manifest,
+    /// SHA-256 of the file.
+    sha256: String,
+}
+
+impl StoredManifest {
+    /// Returns the name and digest of every file that the digest list should contain.
+    fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = (MANIFEST, self.sha256.as_str());
+        self.manifest.digests().chain([own])
     }
 }
 
 /// Reads the manifest, and that of an interrupted build if it exists.
 pub(crate) fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest>> {
+    let stored = stored_manifests(folder, needed)?.into_iter();
+    Ok(stored.map(|stored| stored.manifest).collect())
+}
+
+fn stored_manifests(folder: &Path, needed: bool) -> Result<Vec<StoredManifest>> {
     let mut manifests = Vec::new();
     for name in [MANIFEST, PENDING_MANIFEST] {
         let path = folder.join(name);
@@ -186,9 +167,9 @@ pub(crate) fn read_manifests(folder: &Path, needed: bool) -> Result<Vec<Manifest
 }
 
 /// Returns the names of the files that the manifests list, each once.
-fn image_names(manifests: &[Manifest]) -> Vec<&str> {
+fn image_names(manifests: &[StoredManifest]) -> Vec<&str> {
     let mut names = Vec::new();
-    let nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
+    let nodes = manifests.iter().flat_map(|stored| &stored.manifest.nodes);
     for output in nodes.flat_map(|node| &node.outputs) {
         if !names.contains(&output.name.as_str()) {
             names.push(&output.name);
@@ -197,53 +178,83 @@ fn image_names(manifests: &[Manifest]) -> Vec<&str> {
     names
 }
 
-/// Checks an image against the manifest that matches it; if none does, against the first one that lists it. With a signed
-/// list, an image that it does not contain is a problem.
-fn check_with(
-    path: &Path,
-    folder: &Path,
-    manifests: &[Manifest],
+/// What images are compared with.
+struct Reference<'a> {
+    folder: &'a Path,
+    manifests: &'a [StoredManifest],
+    list: Option<&'a DigestList>,
+    /// Whether an image that the list does not contain is a problem, because the list is signed.
     needs_list: bool,
+    /// Seconds since 1970.
     now: i64,
-) -> Result<Checked> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let listed = |manifest| Listed::find(manifest, &name);
-    let records: Vec<Listed<'_>> = manifests.iter().filter_map(listed).collect();
-    let found = match records.is_empty() {
-        true => String::new(),
-        false => digest(path)?,
-    };
-    let fitting = records.iter().find(|listed| listed.output.sha256 == found);
-    let chosen = fitting.or(records.first());
-    let manifest = chosen.map(|listed| listed.manifest).or(manifests.first());
-    let trust = Trust::new(folder, manifest, now);
-    let mut checked = check_image(path, chosen.map(|listed| listed.node), &trust)?;
-    if let (None, Some(listed)) = (fitting, chosen) {
-        let problem = format!(
-            "the image's SHA-256 is {found}, the manifest has {}",
-            listed.output.sha256
-        );
-        checked.problems.insert(0, problem);
-    }
-    if needs_list && records.is_empty() {
-        let problem = format!("the signed {SUMS} does not contain this image");
-        checked.problems.insert(0, problem);
-    }
-    Ok(checked)
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest> {
+impl Reference<'_> {
+    fn check(&self, path: &Path) -> Result<Checked> {
+        let image = path.display().to_string();
+        match self.compare(path) {
+            Ok(checked) => Ok(Checked { image, ..checked }),
+            Err(error) => Ok(Checked::failed(image, problem(error)?)),
+        }
+    }
+
+    /// Compares an image with the manifest that matches it; if none does, with the first one that lists it.
+    fn compare(&self, path: &Path) -> Result<Checked> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let manifests = self.manifests.iter().map(|stored| &stored.manifest);
+        let records: Vec<Listed<'_>> = manifests
+            .clone()
+            .filter_map(|manifest| Listed::find(manifest, &name))
+            .collect();
+        let in_list = self.list.and_then(|list| list.digest_of(&name));
+        let found = match records.is_empty() && in_list.is_none() {
+            true => String::new(),
+            false => digest(path)?,
+        };
+        let fitting = records.iter().find(|it| it.output.sha256 == found);
+        let chosen = fitting.or(records.first());
+        let mut manifests = chosen
+            .map(|listed| listed.manifest)
+            .into_iter()
+            .chain(manifests);
+        let trust = Trust::new(self.folder, manifests.next(), self.now);
+        let mut checked = check_image(path, chosen.map(|listed| listed.node), &trust)?;
+        checked.listed = in_list.is_some();
+        let differs =
+            |wanted: &str, place| format!("the image's SHA-256 is {found}, {place} has {wanted}");
+        let by_manifest = chosen.map(|listed| listed.output.sha256.as_str());
+        let mut wrong = Vec::new();
+        if let Some(wanted) = by_manifest.filter(|wanted| **wanted != *found) {
+            wrong.push(differs(wanted, "the manifest"));
+        }
+        if let Some(wanted) = in_list.filter(|wanted| **wanted != *found && in_list != by_manifest)
+        {
+            wrong.push(differs(wanted, SUMS));
+        }
+        if self.needs_list && in_list.is_none() {
+            wrong.push(format!("the signed {SUMS} does not contain this image"));
+        }
+        checked.problems.splice(..0, wrong);
+        Ok(checked)
+    }
+}
+
+fn read_manifest(path: &Path) -> Result<StoredManifest> {
     let text = fs_err::read_to_string(path).with_context(|| {
         Kind::Usage.context(
             "no manifest to compare with",
-            "name the folder that `etcd-image build` wrote, or one image",
+            "name the directory that `etcd-image build` wrote, with its manifest.json, or one image",
         )
     })?;
-    Manifest::from_json(&text).with_context(|| {
+    let manifest = Manifest::from_json(&text).with_context(|| {
         Kind::Verification.context(
             format!("{} is not a manifest", path.display()),
-            "build the images again with this version of etcd-image",
+            "fetch it again, or build the images again with this version of etcd-image",
         )
+    })?;
+    Ok(StoredManifest {
+        manifest,
+        sha256: hex::sha256(&text),
     })
 }
 
@@ -264,20 +275,6 @@ impl<'a> Listed<'a> {
                 output,
             })
         })
-    }
-}
-
-impl Checked {
-    /// Returns the result for an image that cannot be read.
-    pub(super) fn failed(image: String, problem: String) -> Self {
-        Self {
-            image,
-            files: 0,
-            compared: false,
-            contents: 0,
-            problems: vec![problem],
-            notes: Vec::new(),
-        }
     }
 }
 
@@ -306,6 +303,7 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
         image: String::new(),
         files,
         compared: record.is_some(),
+        listed: false,
         contents,
         problems,
         notes,
@@ -315,48 +313,4 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
 /// Returns the SHA-256 of a file in lower-case hexadecimal.
 pub(crate) fn digest(path: &Path) -> Result<String> {
     Ok(hex::sha256_of(fs_err::File::open(path)?)?)
-}
-
-impl Display for Verification {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for Checked {
-            image,
-            files,
-            compared,
-            contents,
-            problems,
-            notes,
-        } in &self.images
-        {
-            let verdict = match (problems.is_empty(), compared) {
-                (true, true) => "good",
-                (true, false) => "sound",
-                (false, _) => "BAD",
-            };
-            let source = match compared {
-                true => "the manifest",
-                false => "the node's own description, since no manifest lists the image",
-            };
-            writeln!(
-                f,
-                "{image}: {verdict}, {files} names read, the contents of {contents} files compared with {source}"
-            )?;
-            for problem in problems {
-                writeln!(f, "  {problem}")?;
-            }
-            for note in notes {
-                writeln!(f, "  note: {note}")?;
-            }
-        }
-        if let Some(signer) = &self.signer {
-            writeln!(f, "{SUMS}: signed by {signer}")?;
-        }
-        for CheckedAttachment { file, problem } in &self.attachments {
-            match problem {
-                None => writeln!(f, "{file}: good")?,
-                Some(problem) => writeln!(f, "{file}: BAD\n  {problem}")?,
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,0 +1,194 @@
+//! The result of `verify`, as text and JSON.
+
+use std::fmt::{self, Display, Formatter};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{SIGNATURE, SUMS};
+use crate::failure::Kind;
+
+/// The next step after a check that failed.
+pub(crate) const AGAIN: &str =
+    "do not use these files: fetch them again, or build them again with the same state directory";
+
+/// The version of the format.
+pub(super) const FORMAT: u32 = 1;
+
+/// The result of a verification, image by image.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verification {
+    /// Version of this format.
+    pub format: u32,
+    /// One per image.
+    pub images: Vec<Checked>,
+    /// Who signed the digest list, with the fingerprint of the key; `None` if no signature was required.
+    pub signer: Option<String>,
+    /// The digest list of each checked directory that has one.
+    pub lists: Vec<CheckedList>,
+    /// One per file that accompanies images.
+    pub attachments: Vec<CheckedAttachment>,
+}
+
+/// The result for the digest list.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckedList {
+    /// Path of the list.
+    pub file: String,
+    /// Whether the list has a signature, checked or not.
+    pub signed: bool,
+    /// Differences from the manifest, one line each; empty if there are none.
+    pub problems: Vec<String>,
+}
+
+/// The result for a file that accompanies images.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckedAttachment {
+    /// Path of the file.
+    pub file: String,
+    /// Why it is not what the manifest says; `None` if it is.
+    pub problem: Option<String>,
+}
+
+/// The result for one image.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked {
+    /// Path of the image.
+    pub image: String,
+    /// Directory entries whose metadata was read, in all file systems; 0 if the image could not be read.
+    pub files: u64,
+    /// Whether the image was compared with a manifest: the whole image by its digest, and every changed path separately.
+    pub compared: bool,
+    /// Whether the image was compared with the digest list.
+    pub listed: bool,
+    /// Number of files whose content was compared with a digest, from the manifest or else from the node's own description.
+    pub contents: u64,
+    /// Current problems, one line each; empty if there are none.
+    pub problems: Vec<String>,
+    /// Upcoming problems, one line each.
+    pub notes: Vec<String>,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            images: Vec::new(),
+            signer: None,
+            lists: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
+}
+
+impl Verification {
+    /// Adds the result of another directory.
+    pub(super) fn add(&mut self, other: Self) {
+        self.images.extend(other.images);
+        self.lists.extend(other.lists);
+        self.attachments.extend(other.attachments);
+        self.signer = match (self.signer.take(), other.signer) {
+            (Some(one), Some(another)) if one != another => Some(format!("{one}, {another}")),
+            (one, another) => another.or(one),
+        };
+    }
+
+    /// Returns an error with the number of problems, if there are any.
+    pub(crate) fn verdict(&self) -> Result<()> {
+        let images = self.images.iter().map(|image| image.problems.len());
+        let lists = self.lists.iter().map(|list| list.problems.len());
+        let attachments = self.attachments.iter();
+        let attachments = attachments.map(|it| usize::from(it.problem.is_some()));
+        let count: usize = images.chain(lists).chain(attachments).sum();
+        match count {
+            0 => Ok(()),
+            _ => Err(Kind::Verification.error(
+                format!("{count} problems in {} images", self.images.len()),
+                AGAIN,
+            )),
+        }
+    }
+}
+
+impl Checked {
+    /// Returns the result for an image that cannot be read.
+    pub(super) fn failed(image: String, problem: String) -> Self {
+        Self {
+            image,
+            files: 0,
+            compared: false,
+            listed: false,
+            contents: 0,
+            problems: vec![problem],
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl Display for Verification {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.images.iter().try_for_each(|it| it.fmt(f))?;
+        for list in &self.lists {
+            list.print(f, self.signer.as_deref())?;
+        }
+        for CheckedAttachment { file, problem } in &self.attachments {
+            match problem {
+                None => writeln!(f, "{file}: good")?,
+                Some(problem) => writeln!(f, "{file}: BAD\n  {problem}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for Checked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let verdict = match (self.problems.is_empty(), self.compared) {
+            (true, true) => "good",
+            (true, false) => "sound",
+            (false, _) => "BAD",
+        };
+        write!(f, "{}: {verdict}", self.image)?;
+        if self.files > 0 {
+            let source = match self.compared {
+                true => "the manifest",
+                false => "the node's own description, since no manifest lists the image",
+            };
+            let (names, contents) = (self.files, self.contents);
+            write!(
+                f,
+                ", {names} names read, the contents of {contents} files compared with {source}"
+            )?;
+        }
+        if self.listed && !self.compared {
+            write!(f, "; its digest was compared with {SUMS}")?;
+        }
+        writeln!(f)?;
+        for problem in &self.problems {
+            writeln!(f, "  {problem}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl CheckedList {
+    fn print(&self, f: &mut Formatter<'_>, signer: Option<&str>) -> fmt::Result {
+        let verdict = match self.problems.is_empty() {
+            true => "good",
+            false => "BAD",
+        };
+        let signature = match (signer, self.signed) {
+            (Some(signer), _) => format!("signed by {signer}"),
+            (None, true) => {
+                format!("{SIGNATURE} was not checked; add `--allowed-signers FILE`")
+            }
+            (None, false) => "not signed".to_owned(),
+        };
+        writeln!(f, "{}: {verdict}, {signature}", self.file)?;
+        let mut problems = self.problems.iter();
+        problems.try_for_each(|problem| writeln!(f, "  {problem}"))
+    }
+}
