@@ -163,7 +163,7 @@ fn an_image_that_differs_from_its_manifest_leaves_a_card_that_does_not_boot() {
         &["etcd1", "card", "--yes-really", "--quiet"],
         3,
         "images/etcd1.img: the image differs from its manifest; the card is not bootable",
-        "run `etcd-image verify` on the image, and build it again; the state folder keeps its identity",
+        "do not use these files: fetch them again, or build them again with the same state directory",
     );
     assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
 }
@@ -191,30 +191,46 @@ fn a_dry_run_writes_nothing() {
 fn a_disk_that_fails_leaves_a_card_that_does_not_boot() {
     let scene = two_nodes();
     let card = used_card(&scene, "card");
-    let script = "trap '' XFSZ; ulimit -f 20000; exec \"$0\" \"$@\"";
-    let program = crate::support::scene::PROGRAM;
-    let outcome = std::process::Command::new("/bin/sh")
-        .args([
-            "-c",
-            script,
-            program,
-            "--quiet",
-            "flash",
-            "etcd1",
-            "card",
-            "--yes-really",
-        ])
-        .current_dir(scene.at("."))
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&outcome.stderr);
-    assert_eq!(outcome.status.code(), Some(5), "{stderr}");
+    let arguments = ["--quiet", "flash", "etcd1", "card", "--yes-really"];
+    let outcome = scene.bare_with_file_limit(&arguments, 10 << 20);
+    let stderr = outcome.stderr;
+    assert_eq!(outcome.code, Some(5), "{stderr}");
     let hint = "hint: the card or its reader failed: use another one; this card does not boot\n";
     assert!(
         stderr.starts_with("error: writing card at byte ") && stderr.ends_with(hint),
         "{stderr}"
     );
     assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
+}
+
+#[test]
+fn a_node_is_flashed_from_the_file_that_exists() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "2", "--format", "img,img.zst"]);
+    let dry_run = |targets: &[&str]| {
+        let options = ["flash", "--dry-run", "--yes-really"];
+        scene.bare(&[&options, targets].concat())
+    };
+    for card in ["a", "b"] {
+        let card = File::create(scene.at(card)).unwrap();
+        card.set_len(CARD).unwrap();
+    }
+    let raw = dry_run(&["etcd1=a", "etcd2=b"]).done().stdout;
+    assert_eq!(raw.matches(".img → ").count(), 2, "{raw}");
+    // Whoever fetched published images has the compressed ones only.
+    fs::remove_file(scene.image_path("etcd1")).unwrap();
+    let mixed = dry_run(&["etcd1=a", "etcd2=b"]).done().stdout;
+    let lines: Vec<&str> = mixed.lines().collect();
+    assert!(
+        lines[0].starts_with("images/etcd1.img.zst → a: "),
+        "{mixed}"
+    );
+    assert!(lines[1].starts_with("images/etcd2.img → b: "), "{mixed}");
+    fs::remove_file(scene.at("images/etcd1.img.zst")).unwrap();
+    let gone = dry_run(&["etcd1", "a"]);
+    let wanted = "error: images/etcd1.img does not exist\n\
+                  hint: check the path, or build the image first\n";
+    assert_eq!((gone.code, &*gone.stderr), (Some(2), wanted));
 }
 
 #[test]

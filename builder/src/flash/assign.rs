@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::FlashOptions;
 use crate::failure::Kind;
-use crate::report::{self, Manifest};
+use crate::report::{self, Manifest, NodeRecord};
 
 /// One card to write.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ fn image_of(name: &str, images: &Path) -> Result<PathBuf> {
     }
     let manifest = manifest(images)?;
     match manifest.nodes.iter().find(|node| node.name == name) {
-        Some(node) => Ok(images.join(&node.image)),
+        Some(node) => Ok(file_of(node, images)),
         None => Err(usage(
             format!("{} has no image of a node {name}", images.display()),
             format!(
@@ -96,6 +96,14 @@ fn image_of(name: &str, images: &Path) -> Result<PathBuf> {
             ),
         )),
     }
+}
+
+/// Returns the file to read of a node's image: the first that exists, thus a raw one if possible. Whoever fetched published
+/// images may have only a compressed one.
+fn file_of(node: &NodeRecord, images: &Path) -> PathBuf {
+    let mut files = node.outputs.iter().map(|output| images.join(&output.name));
+    let existing = files.find(|file| file.is_file());
+    existing.unwrap_or_else(|| images.join(&node.image))
 }
 
 /// Returns the nodes of the manifest with the devices in the same order, once the user has agreed.
@@ -120,8 +128,8 @@ fn all(options: &FlashOptions) -> Result<Vec<Order>> {
         .map(|(node, device)| format!("{}={device}", node.name))
         .collect();
     confirm(&line.join(" "))?;
-    let order = |(node, device): (&report::NodeRecord, &String)| Order {
-        image: options.images.join(&node.image),
+    let order = |(node, device): (&NodeRecord, &String)| Order {
+        image: file_of(node, &options.images),
         device: PathBuf::from(device),
     };
     Ok(pairs().map(order).collect())
@@ -155,7 +163,7 @@ fn manifest(images: &Path) -> Result<Manifest> {
     manifests.into_iter().next().ok_or_else(|| {
         usage(
             format!("{} has no manifest", images.display()),
-            "name the directory that `build` wrote with --images",
+            "name a directory with manifest.json with --images, or an image by its path",
         )
     })
 }

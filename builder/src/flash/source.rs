@@ -10,7 +10,7 @@ use diskimg::Storage;
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
 use crate::inspect::{Image, mapped_ranges};
-use crate::report;
+use crate::report::{self, AGAIN};
 
 /// An open image.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ fn compare(path: &Path, found: &str, digests: &[String], consequence: &str) -> R
             "{}: the image differs from its manifest; {consequence}",
             path.display()
         ),
-        "run `etcd-image verify` on the image, and build it again; the state folder keeps its identity",
+        AGAIN,
     ))
 }
 
@@ -100,7 +100,7 @@ fn digests(path: &Path, folder: &Path) -> Result<Vec<String>> {
     let manifests = report::read_manifests(folder, false)?;
     let nodes = manifests.into_iter().flat_map(|manifest| manifest.nodes);
     Ok(nodes
-        .filter(|node| node.outputs.iter().any(|output| output.name == name))
+        .filter(|node| node.has_output(&name))
         .map(|node| node.sha256)
         .collect())
 }
