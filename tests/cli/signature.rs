@@ -150,8 +150,25 @@ fn an_agent_signs_with_keys_whose_file_cannot() {
     let protect = ["-q", "-p", "-N", "a passphrase", "-f", "ada"];
     tool_in(&scene.at(""), "ssh-keygen", &protect).done();
 
-    let needs = "the key ada needs an agent, because its file alone cannot sign";
-    sign(&scene, "ada").refused_naming(2, &[needs]);
+    for (name, why) in [
+        ("ada", "it has a passphrase"),
+        ("rsa", "it is an RSA key"),
+        ("ada.pub", "it is a public key"),
+    ] {
+        let private = name.trim_end_matches(".pub");
+        let wanted = format!(
+            "error: the key {name}: {why}, so only an SSH agent can sign with it, and none is running\n\
+             hint: run `eval $(ssh-agent) && ssh-add {private}`, or name an ed25519 key without a passphrase\n"
+        );
+        let refused = sign(&scene, name);
+        assert_eq!((refused.code, refused.stderr), (Some(2), wanted));
+    }
+    let pem = ["-q", "-t", "rsa", "-m", "PEM", "-N", "", "-f", "pem"];
+    tool_in(&scene.at(""), "ssh-keygen", &pem).done();
+    let refused = sign(&scene, "pem");
+    refused.refused_naming(2, &["the key pem: it is not in OpenSSH's format: "]);
+    let hint = "hint: convert a copy of it with `ssh-keygen -p -f pem`\n";
+    assert!(refused.stderr.ends_with(hint), "{}", refused.stderr);
     let variable = format!("SSH_AUTH_SOCK={socket}");
     let with_agent = |key: &str| {
         let options = ["--nodes", "1", "--sign", key];
@@ -165,8 +182,13 @@ fn an_agent_signs_with_keys_whose_file_cannot() {
         verify(&scene).done();
     }
     key(&scene, "stranger", "ed25519", "");
-    with_agent("stranger.pub")
-        .refused_naming(2, &["the SSH agent does not sign with the key SHA256:"]);
+    with_agent("stranger.pub").refused_naming(
+        2,
+        &[
+            "the SSH agent does not sign with the key SHA256:",
+            ": it does not have the key, or",
+        ],
+    );
     agent.kill().unwrap();
     agent.wait().unwrap();
 }

@@ -44,7 +44,7 @@ pub(super) fn sign(socket: &Path, key: &PublicKey, bytes: &[u8]) -> Result<Signa
     signature.ok_or_else(|| {
         Kind::Usage.error(
             format!(
-                "the SSH agent does not sign with the key {}",
+                "the SSH agent does not sign with the key {}: it does not have the key, or its confirmation was refused",
                 key.fingerprint(ssh_key::HashAlg::Sha256)
             ),
             "add it with `ssh-add` and its passphrase",

@@ -7,13 +7,15 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, PrimitiveDateTime};
 
+use crate::date::date;
+
 /// One line of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AllowedSigner {
     /// Who signs, as written.
     pub(super) principals: String,
     key: KeyData,
-    /// The purposes of signatures; every one if there are none.
+    /// Patterns of the purposes of signatures; every purpose if there are none.
     namespaces: Vec<String>,
     /// Seconds since 1970 from which the key is valid.
     after: Option<i64>,
@@ -36,12 +38,28 @@ impl AllowedSigner {
         Ok(signers)
     }
 
-    /// Returns whether the key may sign files at that time, or why it may not.
-    pub(super) fn allows(&self, key: &KeyData, namespace: &str, now: i64) -> bool {
+    /// Returns whether the line is about this key.
+    pub(super) fn is_about(&self, key: &KeyData) -> bool {
         self.key == *key
-            && (self.namespaces.is_empty() || self.namespaces.iter().any(|it| it == namespace))
-            && self.after.is_none_or(|after| now >= after)
-            && self.before.is_none_or(|before| now < before)
+    }
+
+    /// Returns why the key may not make a signature for this purpose at this time, or `None` if it may.
+    pub(super) fn objection(&self, namespace: &str, now: i64) -> Option<String> {
+        let who = &self.principals;
+        if !self.namespaces.is_empty() && !matches_list(namespace, &self.namespaces) {
+            return Some(format!(
+                "the key of {who} is allowed for the purpose `{}`, not for `{namespace}`",
+                self.namespaces.join(",")
+            ));
+        }
+        if let Some(after) = self.after.filter(|after| now < *after) {
+            return Some(format!(
+                "the key of {who} is valid only from {}",
+                date(after)
+            ));
+        }
+        let before = self.before.filter(|before| now >= *before)?;
+        Some(format!("the key of {who} was valid until {}", date(before)))
     }
 
     fn parse(line: &str) -> Result<Option<Self>, String> {
@@ -72,6 +90,41 @@ impl AllowedSigner {
         let key = PublicKey::from_openssh(key).map_err(|error| format!("no key: {error}"))?;
         signer.key = key.key_data().clone();
         Ok(Some(signer))
+    }
+}
+
+/// Returns whether a text matches a list of patterns (`ssh_config(5)`, PATTERNS): one of them, and none that begins with `!`.
+fn matches_list(text: &str, patterns: &[String]) -> bool {
+    let matches = |pattern: &str| matches_pattern(text.as_bytes(), pattern.as_bytes());
+    let refused = patterns
+        .iter()
+        .filter_map(|pattern| pattern.strip_prefix('!'));
+    !refused.into_iter().any(matches) && patterns.iter().any(|pattern| matches(pattern))
+}
+
+/// Returns whether a text matches a pattern, in which `*` stands for any text and `?` for one byte.
+fn matches_pattern(text: &[u8], pattern: &[u8]) -> bool {
+    // The rest of the pattern after the last `*`, and the text that the `*` does not yet cover.
+    let (mut rest, mut position) = (pattern, text);
+    let mut star: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (rest, position) {
+            ([b'*', after @ ..], _) => {
+                star = Some((after, position));
+                rest = after;
+            }
+            ([], []) => return true,
+            ([wanted, after @ ..], [found, left @ ..]) if *wanted == b'?' || wanted == found => {
+                (rest, position) = (after, left);
+            }
+            _ => match star {
+                Some((after, [_, left @ ..])) => {
+                    star = Some((after, left));
+                    (rest, position) = (after, left);
+                }
+                _ => return false,
+            },
+        }
     }
 }
 
@@ -123,28 +176,69 @@ mod tests {
         AllowedSigner::parse_all(line)
     }
 
-    fn allows(options: &str, namespace: &str, now: i64) -> bool {
+    /// Returns the objection to the only line of a file, which is about the key.
+    fn objection(options: &str, namespace: &str, now: i64) -> Option<String> {
         let signers = parsed(&format!("# who\n\nada@example {options} {KEY}\n")).unwrap();
+        let [signer] = &*signers else {
+            panic!("{signers:?}")
+        };
         let key = PublicKey::from_openssh(KEY).unwrap();
-        let mut signers = signers.iter();
-        signers.any(|signer| signer.allows(key.key_data(), namespace, now))
+        assert!(signer.is_about(key.key_data()));
+        signer.objection(namespace, now)
     }
 
     #[test]
     fn options_limit_purpose_and_time() {
         // 20 November 2026.
         let now = 1_795_132_800;
-        assert!(allows("", "file", now));
-        assert!(allows("namespaces=\"git,file\"", "file", now));
-        assert!(!allows("namespaces=\"git\"", "file", now));
-        assert!(allows(
+        for allowed in [
+            "",
+            "namespaces=\"git,file\"",
+            "namespaces=\"*\"",
+            "namespaces=\"!git,fi?e*\"",
             "valid-after=\"20261120\",valid-before=\"20261121Z\"",
-            "file",
-            now
-        ));
-        assert!(!allows("valid-after=\"20261121\"", "file", now));
-        assert!(!allows("valid-before=\"202611192359\"", "file", now));
-        assert!(!allows("cert-authority", "file", now));
+        ] {
+            assert_eq!(objection(allowed, "file", now), None, "{allowed}");
+        }
+        for (options, reason) in [
+            (
+                "namespaces=\"git\"",
+                "is allowed for the purpose `git`, not for `file`",
+            ),
+            (
+                "namespaces=\"*,!fi*\"",
+                "is allowed for the purpose `*,!fi*`, not for `file`",
+            ),
+            ("valid-after=\"20261121\"", "is valid only from 2026-11-21"),
+            (
+                "valid-before=\"202611192359\"",
+                "was valid until 2026-11-19",
+            ),
+        ] {
+            let wanted = format!("the key of ada@example {reason}");
+            assert_eq!(objection(options, "file", now), Some(wanted));
+        }
+        let authority = parsed(&format!("ada@example cert-authority {KEY}"));
+        assert_eq!(authority, Ok(vec![]));
+    }
+
+    #[test]
+    fn stars_and_question_marks_are_patterns() {
+        for (pattern, matches) in [
+            ("file", true),
+            ("*", true),
+            ("f*e", true),
+            ("*i*", true),
+            ("f*l*", true),
+            ("????", true),
+            ("???", false),
+            ("file?", false),
+            ("f*g", false),
+            ("", false),
+        ] {
+            let found = matches_pattern(b"file", pattern.as_bytes());
+            assert_eq!(found, matches, "{pattern}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
 use super::allowed_signers::AllowedSigner;
 use crate::failure::Kind;
 use crate::file::if_exists;
-use crate::report::{SIGNATURE, SUMS};
+use crate::report::{AGAIN, SIGNATURE, SUMS};
 
 /// The purpose of the signature, which is a part of what is signed; that of ssh-keygen for files.
 pub(super) const NAMESPACE: &str = "file";
@@ -31,7 +31,9 @@ pub(crate) fn check(folder: &Path, allowed: &Path, now: i64) -> Result<String> {
     let (sums, path) = (folder.join(SUMS), folder.join(SIGNATURE));
     let unsigned = || {
         let what = format!("{} has no signature", sums.display());
-        Kind::Verification.error(what, "build the images with `--sign KEY`")
+        let hint =
+            "fetch SHA256SUMS and SHA256SUMS.sig as well, or build the images with `--sign KEY`";
+        Kind::Verification.error(what, hint)
     };
     let pem = if_exists(fs_err::read(&path))?.ok_or_else(unsigned)?;
     let message = if_exists(fs_err::read(&sums))?.ok_or_else(unsigned)?;
@@ -57,7 +59,7 @@ fn verify(
     let signature = match SshSig::from_pem(pem) {
         Ok(signature) if signature.signature().algorithm() != Algorithm::Dsa => signature,
         Err(error) if !is_rsa_sha1(pem) => {
-            return refused(format!("not an SSH signature: {error}"), FETCH);
+            return refused(format!("not an SSH signature: {error}"), AGAIN);
         }
         Ok(_) | Err(_) => {
             let why = "it is made with SHA-1, which is broken".to_owned();
@@ -66,23 +68,50 @@ fn verify(
     };
     let key = PublicKey::from(signature.public_key().clone());
     let fingerprint = key.fingerprint(HashAlg::Sha256);
-    let allowed = signers
-        .iter()
-        .find(|signer| signer.allows(key.key_data(), signature.namespace(), now));
-    let Some(signer) = allowed else {
-        let why = format!("the key {fingerprint} is not among the allowed signers");
+    let purpose = signature.namespace();
+    let signer = signer_of(&key, purpose, signers, now)?;
+    if purpose != NAMESPACE {
+        let why = format!("it was made for the purpose `{purpose}`, not for `{NAMESPACE}`");
         return refused(
             why,
-            "compare the fingerprint with its owner before you allow the key",
+            "sign with `build --sign KEY`, or `ssh-keygen -Y sign -n file`",
         );
-    };
+    }
     match key.verify(NAMESPACE, message, &signature) {
         Ok(()) => Ok(format!("{} ({fingerprint})", signer.principals)),
         Err(_) => refused(
             format!("{SUMS} is not what {} signed", signer.principals),
-            FETCH,
+            AGAIN,
         ),
     }
+}
+
+/// Returns the line that allows a key to sign. If lines are about the key and none allows it, the first one says why.
+fn signer_of<'a>(
+    key: &PublicKey,
+    purpose: &str,
+    signers: &'a [AllowedSigner],
+    now: i64,
+) -> Result<&'a AllowedSigner, Refused> {
+    let own = signers.iter().filter(|it| it.is_about(key.key_data()));
+    let mut first = None;
+    for signer in own {
+        match signer.objection(purpose, now) {
+            None => return Ok(signer),
+            Some(why) => first = first.or(Some(why)),
+        }
+    }
+    let fingerprint = key.fingerprint(HashAlg::Sha256);
+    Err(match first {
+        Some(why) => Refused {
+            why,
+            hint: "ask the owner of the key, or correct the line in the file of allowed signers",
+        },
+        None => Refused {
+            why: format!("the key {fingerprint} is not among the allowed signers"),
+            hint: "compare the fingerprint with its owner before you allow the key",
+        },
+    })
 }
 
 /// Returns whether a signature that the library does not read is one of RSA with SHA-1: the name `ssh-rsa` is that of the
@@ -101,8 +130,6 @@ fn is_rsa_sha1(pem: &[u8]) -> bool {
         .count()
         > 1
 }
-
-const FETCH: &str = "do not use these images; fetch them again";
 
 #[cfg(test)]
 mod tests {
@@ -143,10 +170,8 @@ mod tests {
             Err("SHA256SUMS is not what ada@example signed".to_owned())
         );
         let purpose = verdict(&signed("git", b"sums"), b"sums");
-        assert_eq!(
-            purpose,
-            Err("SHA256SUMS is not what ada@example signed".to_owned())
-        );
+        let wanted = "it was made for the purpose `git`, not for `file`";
+        assert_eq!(purpose, Err(wanted.to_owned()));
         let junk = verdict("junk", b"sums");
         assert!(junk.is_err_and(|why| why.starts_with("not an SSH signature: ")));
     }
@@ -157,6 +182,32 @@ mod tests {
         let fingerprint = key().fingerprint(HashAlg::Sha256);
         let expected = format!("the key {fingerprint} is not among the allowed signers");
         assert_eq!(refused.why, expected);
+    }
+
+    #[test]
+    fn a_key_that_may_not_sign_is_refused_with_the_reason() {
+        let public = key().public_key().to_openssh().unwrap();
+        let verdict = |text: String| {
+            let signers = AllowedSigner::parse_all(&text).unwrap();
+            let signature = signed("file", b"sums");
+            verify(signature.as_bytes(), b"sums", &signers, NOW)
+        };
+        let ended = format!("ada@example valid-before=\"20200101\" {public}\n");
+        let other = format!("ada@example namespaces=\"git\" {public}\n");
+        for (lines, why) in [
+            (
+                ended.clone(),
+                "the key of ada@example was valid until 2020-01-01",
+            ),
+            (
+                format!("{other}{ended}"),
+                "the key of ada@example is allowed for the purpose `git`, not for `file`",
+            ),
+        ] {
+            assert_eq!(verdict(lines).unwrap_err().why, why);
+        }
+        // Another line about the same key allows it.
+        assert!(verdict(format!("{ended}{other}ada@example {public}\n")).is_ok());
     }
 
     #[test]

@@ -34,26 +34,29 @@ impl SigningKey {
             )
         })?;
         if let Ok(private) = PrivateKey::from_openssh(&text) {
-            if can_sign(&private) {
-                return Ok(Self::File(Box::new(private)));
-            }
-            return Self::in_agent(path, private.public_key().clone(), agent);
+            return match needs_agent(&private) {
+                None => Ok(Self::File(Box::new(private))),
+                Some(why) => Self::in_agent(path, private.public_key().clone(), why, agent),
+            };
         }
         match PublicKey::from_openssh(&text) {
-            Ok(public) => Self::in_agent(path, public, agent),
-            Err(error) => Err(Kind::Usage.error(
-                format!("{}: not a key in OpenSSH's format: {error}", path.display()),
-                "make one with `ssh-keygen -t ed25519`",
-            )),
+            Ok(public) => Self::in_agent(path, public, "it is a public key", agent),
+            Err(error) => Err(unknown(path, &text, &error)),
         }
     }
 
-    fn in_agent(path: &Path, public: PublicKey, agent: Option<&Path>) -> Result<Self> {
+    fn in_agent(path: &Path, public: PublicKey, why: &str, agent: Option<&Path>) -> Result<Self> {
         let Some(socket) = agent else {
-            let path = path.display();
+            let private = path.with_extension("");
             return Err(Kind::Usage.error(
-                format!("the key {path} needs an agent, because its file alone cannot sign"),
-                "start `ssh-agent` and add the key with `ssh-add`",
+                format!(
+                    "the key {}: {why}, so only an SSH agent can sign with it, and none is running",
+                    path.display()
+                ),
+                format!(
+                    "run `eval $(ssh-agent) && ssh-add {}`, or name an ed25519 key without a passphrase",
+                    private.display()
+                ),
             ));
         };
         Ok(Self::Agent {
@@ -77,12 +80,28 @@ impl SigningKey {
     }
 }
 
-/// Returns whether this program can sign with the key: it is not encrypted, not in a security token, and not an RSA key, with
-/// which the library cannot sign.
-fn can_sign(key: &PrivateKey) -> bool {
-    let supported = matches!(
-        key.algorithm(),
-        Algorithm::Ed25519 | Algorithm::Ecdsa { .. }
-    );
-    supported && !key.is_encrypted()
+/// Returns why this program cannot sign with a private key, or `None` if it can.
+fn needs_agent(key: &PrivateKey) -> Option<&'static str> {
+    if key.is_encrypted() {
+        return Some("it has a passphrase");
+    }
+    match key.algorithm() {
+        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => None,
+        Algorithm::Rsa { .. } => Some("it is an RSA key"),
+        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => Some("it is in a security token"),
+        _ => Some("it is of a type that is not supported"),
+    }
+}
+
+/// Creates the error for a file that is not a key in OpenSSH's format.
+fn unknown(path: &Path, text: &str, error: &ssh_key::Error) -> anyhow::Error {
+    let path = path.display();
+    let hint = match text.contains("PRIVATE KEY-----") {
+        true => format!("convert a copy of it with `ssh-keygen -p -f {path}`"),
+        false => "make one with `ssh-keygen -t ed25519`".to_owned(),
+    };
+    Kind::Usage.error(
+        format!("the key {path}: it is not in OpenSSH's format: {error}"),
+        hint,
+    )
 }
