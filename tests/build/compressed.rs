@@ -46,8 +46,8 @@ fn every_format_holds_the_image_and_repeats_to_the_byte() {
     assert_eq!(totals[2], size.div_ceil(1 << 20).to_string(), "{listed}");
     let sums = scene.at("images");
     tool_in(&sums, "sha256sum", &["-c", "SHA256SUMS"]).done();
-    // Two images in four formats, their block maps and materials, the list for Imager, and the provenance.
-    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 8 + 4 + 2);
+    // Two images in four formats, their block maps and materials, the list for Imager, the provenance, and the manifest.
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 8 + 4 + 3);
 
     // Nothing depends on the number of threads, and nothing on the blocks in the cache.
     fs::remove_dir_all(scene.at("home/.cache")).unwrap();
@@ -85,7 +85,7 @@ fn every_command_reads_compressed_images() {
 
     // A format that was not built again stays in the manifest, because it holds the same image.
     scene.build(&["--nodes", "1", "--format", "img.zst"]);
-    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 3 + 4);
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 3 + 5);
     scene.file("other.toml", "[cluster]\ndomain = \"other\"\n");
     let other = scene.build(&[
         "--nodes",
@@ -95,7 +95,7 @@ fn every_command_reads_compressed_images() {
         "--format",
         "img.gz",
     ]);
-    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 1 + 4);
+    assert_eq!(scene.text("images/SHA256SUMS").lines().count(), 1 + 5);
     for format in ["img", "img.xz", "img.zst"] {
         let note = format!(
             "note: images/etcd1.{format} is an older image of node etcd1: delete it, \
@@ -103,6 +103,16 @@ fn every_command_reads_compressed_images() {
         );
         assert!(other.stderr.contains(&note), "{}", other.stderr);
     }
+    // The image of a removed node and a foreign image stay, too.
+    fs::copy(
+        scene.at("images/etcd1.img.gz"),
+        scene.at("images/etcd2.img.gz"),
+    )
+    .unwrap();
+    let other = scene.build(&["--nodes", "1", "--format", "img.gz"]);
+    let note = "note: images/etcd2.img.gz is not an image of this cluster: \
+                delete it if it is left over from a node that you removed\n";
+    assert!(other.stderr.contains(note), "{}", other.stderr);
 
     #[cfg(target_os = "linux")]
     {
@@ -213,4 +223,17 @@ fn a_full_disk_leaves_no_compressed_image() {
     assert_eq!(left, ["images/.etcd-image.lock"]);
     scene.build(&options);
     scene.bare(&["verify", "images"]).done();
+}
+
+#[test]
+fn a_full_disk_is_not_blamed_on_the_image() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "1", "--format", "img.gz"]);
+    for arguments in [["verify", "images"], ["inspect", "images/etcd1.img.gz"]] {
+        let outcome = scene.bare_with_file_limit(&arguments, 1 << 20);
+        let error = "unpacking images/etcd1.img.gz: images has no room for the contents\n\
+                     hint: free some space there, or copy the image to a directory with more\n";
+        assert!(outcome.stderr.ends_with(error), "{}", outcome.stderr);
+        assert_eq!(outcome.code, Some(5));
+    }
 }
