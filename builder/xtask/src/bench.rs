@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{self, Outcome, program, root, say};
-use crate::{bench_boot, demo, setup};
+use crate::{bench_boot, bench_outputs, demo, setup};
 
 /// Rounds per measurement: an odd number, so that the median is one of them.
 const ROUNDS: usize = 5;
@@ -28,7 +28,7 @@ pub(crate) struct Run {
 }
 
 /// One line of the table.
-struct Row {
+pub(crate) struct Row {
     measure: &'static str,
     median: f64,
     limit: String,
@@ -36,7 +36,7 @@ struct Row {
 }
 
 impl Row {
-    fn at_most(measure: &'static str, median: f64, limit: f64) -> Self {
+    pub(crate) fn at_most(measure: &'static str, median: f64, limit: f64) -> Self {
         Self {
             measure,
             median,
@@ -67,6 +67,11 @@ pub(crate) fn run() -> Outcome {
 /// Runs the measurements that boot nothing.
 pub(crate) fn run_builds() -> Outcome {
     measured(builds)
+}
+
+/// Runs the measurements of compressed images and of cards.
+pub(crate) fn run_outputs() -> Outcome {
+    measured(bench_outputs::measure)
 }
 
 /// Runs the measurements of boots only.
@@ -185,7 +190,7 @@ fn unpack(base: &Path, folder: &Path) -> Outcome<f64> {
     Ok(median(ratios))
 }
 
-fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
+pub(crate) fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
     let start = Instant::now();
     work()?;
     Ok(start.elapsed())
@@ -223,7 +228,7 @@ fn high_water(child: &Child) -> f64 {
         .map_or(0.0, |kib: f64| kib / 1024.0)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

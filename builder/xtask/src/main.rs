@@ -8,6 +8,7 @@
 mod bench;
 mod bench_boot;
 mod bench_curve;
+mod bench_outputs;
 mod cases;
 mod command;
 mod demo;
@@ -39,6 +40,8 @@ usage: cargo xtask COMMAND
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
   bench curve  measure builds of 1, 3, 30 and 300 nodes on a small base
+  bench outputs
+               measure compressed images beside xz, zstd and gzip, and cards beside dd and bmaptool
   setup        install the tools that demo and test need (Debian, Ubuntu)";
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         ["bench", "build"] => bench::run_builds(),
         ["bench", "boot"] => bench::run_boots(),
         ["bench", "curve"] => bench_curve::run(),
+        ["bench", "outputs"] => bench::run_outputs(),
         _ => Err(USAGE.to_owned()),
     };
     match result {
