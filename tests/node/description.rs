@@ -189,7 +189,7 @@ fn a_newer_or_damaged_one_is_refused() {
     with_description(&scene, Some("{ \"format\": 1 }"));
     let message = format!(
         "error: reading {PATH}: the node's description is damaged: missing field `written_by`\n\
-         hint: build the image again; the state folder keeps its identity\n"
+         hint: fetch the image again, or build it again with the same state directory\n"
     );
     assert_eq!(refused(&scene), (Some(4), message));
     fs::remove_file(scene.at("other.img")).unwrap();

@@ -123,7 +123,7 @@ fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i6
     let certificate = description.file(Role::ServerCertificate).ok_or_else(|| {
         Kind::Corrupt.error(
             "the node's description names no server certificate",
-            "build the image again; the state folder keeps its identity",
+            "fetch the image again, or build it again with the same state directory",
         )
     })?;
     let pem = files.at(certificate.partition)?.read(&certificate.path);

@@ -282,7 +282,7 @@ pub(super) fn has_control_characters(value: &serde_json::Value) -> bool {
 fn unreadable(why: impl std::fmt::Display) -> anyhow::Error {
     Kind::Corrupt.error(
         format!("the node's description is damaged: {why}"),
-        "build the image again; the state folder keeps its identity",
+        "fetch the image again, or build it again with the same state directory",
     )
 }
 

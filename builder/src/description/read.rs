@@ -33,7 +33,7 @@ pub fn read(image: &Image, files: &mut Files) -> Result<Option<NodeDescription>>
         }
         Some(_) => Err(Kind::Corrupt.error(
             format!("{path} is not a file of at most {LARGEST} bytes"),
-            "build the image again; the state folder keeps its identity",
+            "fetch the image again, or build it again with the same state directory",
         )),
         None if was_built(&image.layout().system, files)? => Err(Kind::Unsupported.error(
             format!("the image has no {path}: an earlier version of etcd-image built it"),
