@@ -19,7 +19,7 @@ use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
-use crate::publication::{self, BaseContents, Published, SigningKey};
+use crate::publication::{self, BaseContents, Published, Publishing};
 use crate::recipe::{self, Recipe, Source};
 use crate::report::{Attachment, InputRecord, Manifest, Sources};
 use crate::spec::{self, Cluster, Purpose};
@@ -112,11 +112,14 @@ impl Job {
         }
     }
 
-    /// Returns the key that signs the digests, if one is named.
-    pub(crate) fn signing_key(&self) -> Result<Option<SigningKey>> {
-        let agent = self.environment.ssh_agent.as_deref();
-        let key = self.work.output.sign.as_deref();
-        key.map(|path| SigningKey::open(path, agent)).transpose()
+    /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own.
+    pub(crate) fn publishing(&self, cluster: &Cluster) -> Publishing {
+        let mut settings = cluster.publish.clone();
+        if let (Some(url), Some(name)) = (&mut settings.url, &self.cluster) {
+            *url = format!("{}/{name}", url.trim_end_matches('/'));
+        }
+        let home = self.environment.home.as_deref();
+        Publishing::new(&self.work.output, &settings, home)
     }
 
     /// Prints a detail with the elapsed seconds, with `--verbose` only.
@@ -242,9 +245,10 @@ impl Job {
         plans: &[Plan],
         base: &Base,
         out: &OutputFolder,
+        publishing: &Publishing,
     ) -> Result<Vec<Staged>> {
         let shared = apply::shared_contents(plans);
-        let target = self.target(base, out)?;
+        let target = self.target(base, out, publishing.is_wanted())?;
         self.on_all(plans, |plan| {
             let image = apply::apply(plan, &base.image, &shared, &target)?;
             let (node, sha256) = (&plan.node, &image.sha256);
@@ -254,7 +258,7 @@ impl Job {
     }
 
     /// Returns where images go, with a writer for each compressed format.
-    fn target<'a>(&'a self, base: &Base, out: &'a OutputFolder) -> Result<Target<'a>> {
+    fn target<'a>(&'a self, base: &Base, out: &'a OutputFolder, maps: bool) -> Result<Target<'a>> {
         let mut formats = self.work.output.formats.clone();
         formats.sort_unstable();
         formats.dedup();
@@ -265,7 +269,7 @@ impl Job {
         }
         Ok(Target {
             out,
-            maps: self.work.output.is_published(),
+            maps,
             raw: formats.contains(&ImageFormat::Img),
             packers,
         })
@@ -273,14 +277,13 @@ impl Job {
 
     /// Makes the files that accompany published images, and lists them in the manifest.
     pub(crate) fn attachments(
-        &self,
         manifest: &mut Manifest,
         plans: &[Plan],
         images: &[Staged],
         base: &Base,
+        publishing: &Publishing,
     ) -> Result<Vec<Attachment>> {
-        let output = &self.work.output;
-        if !output.is_published() && !manifest.is_published() {
+        if !publishing.is_wanted() && !manifest.is_published() {
             return Ok(Vec::new());
         }
         let published = Published {
@@ -290,7 +293,7 @@ impl Job {
                 distribution: &base.image.layout().os.id,
                 packages: &inspect::packages(&base.image)?,
             },
-            url: output.publish_url.as_deref(),
+            url: publishing.url.as_deref(),
         };
         publication::attach(manifest, &published)
     }

@@ -82,7 +82,8 @@ use crate::spec::{Cluster, Purpose};
 fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
     let nodes = cluster.select(&job.work.nodes.only)?;
     overwrite::refuse(cluster, &nodes, &job.work.output)?;
-    let signing_key = job.signing_key()?;
+    let publishing = job.publishing(cluster);
+    let signing_key = publishing.key(&job.environment)?;
     let base = inputs.base(job, cluster)?;
     let etcd = inputs.etcd(job, cluster, &base)?;
     let mut state = open_state(job, cluster)?;
@@ -102,9 +103,9 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     }
 
     let out = OutputFolder::open(&job.work.output.out)?;
-    let images = job.images(&plans, &base, &out)?;
+    let images = job.images(&plans, &base, &out, &publishing)?;
     let mut manifest = report::manifest(&sources, &plans, &images, &out);
-    let attachments = job.attachments(&mut manifest, &plans, &images, &base)?;
+    let attachments = Job::attachments(&mut manifest, &plans, &images, &base, &publishing)?;
     let sums = manifest.sums()?;
     let sign = |key: SigningKey| key.sign(sums.as_bytes());
     let signature = signing_key.map(sign).transpose()?;

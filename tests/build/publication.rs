@@ -133,6 +133,43 @@ fn imager_finds_every_image_in_the_list() {
     assert!(!names.contains(&"other/kv.bmap".to_owned()), "{names:?}");
 }
 
+#[test]
+fn settings_keep_the_address_for_every_build() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file(
+        "published.toml",
+        "[publish]\nurl = \"https://example.org/a\"\n",
+    );
+    let build = [
+        "--nodes",
+        "1",
+        "--config",
+        "published.toml",
+        "--format",
+        "img.gz",
+    ];
+    for (option, url) in [
+        (&[][..], "https://example.org/a"),
+        (
+            &["--publish-url", "https://example.org/b"],
+            "https://example.org/b",
+        ),
+    ] {
+        scene.build(&[&build, option].concat());
+        let list = scene.text("images/etcd-image.rpi-imager-manifest");
+        let line = format!("\"url\": \"{url}/etcd1.img.gz\"");
+        assert!(list.contains(&line), "{list}");
+    }
+    scene.file(
+        "wrong.toml",
+        "[publish]\nurl = \"https://ada:secret@example.org\"\n",
+    );
+    let refused = scene.run("build", &["--nodes", "1", "--config", "wrong.toml"]);
+    let why = "this is not the address of a directory: a user name, a query and a fragment are not allowed";
+    refused.refused_naming(2, &[why]);
+    assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
+}
+
 /// Returns where a value breaks a schema, as far as our fixture uses the language of schemas.
 fn faults(value: &Value, schema: &Value, place: &str) -> Vec<String> {
     let is_type = match schema["type"].as_str() {

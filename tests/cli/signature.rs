@@ -36,9 +36,13 @@ fn ssh_keygen_and_the_program_accept_each_others_signatures() {
         sign(&scene, kind).done();
         assert!(is_accepted(&scene), "{kind}");
         let verified = verify(&scene).done().stdout;
-        let line = "\nSHA256SUMS: signed by ada@example (SHA256:";
+        let line = "\nimages/SHA256SUMS: good; signed by ada@example (SHA256:";
         assert!(verified.contains(line), "{verified}");
     }
+    scene.file("home/.ssh/signer", &scene.text("ecdsa"));
+    scene.file("signed.toml", "[publish]\nsign = \"~/.ssh/signer\"\n");
+    scene.build(&["--nodes", "1", "--config", "signed.toml"]);
+    assert!(is_accepted(&scene), "the key of the configuration");
     key(&scene, "rsa", "rsa", "");
     fs::remove_file(scene.at("images/SHA256SUMS.sig")).unwrap();
     let arguments = [

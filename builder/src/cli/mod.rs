@@ -26,6 +26,7 @@ pub use cluster::{
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
+pub(crate) use options::directory_url;
 pub use options::{CacheOptions, DetailOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
 pub use output::write_new;
 pub use shard::Shard;

@@ -107,16 +107,17 @@ pub struct OutputOptions {
     )]
     pub formats: Vec<ImageFormat>,
     /// Write the address of the published directory into the list for Raspberry
-    /// Pi Imager
+    /// Pi Imager [default: `[publish] url`]
     #[arg(long, value_name = "URL", value_parser = directory_url)]
     pub publish_url: Option<String>,
     /// Sign SHA256SUMS with this SSH key, or with its private half in the agent
+    /// [default: `[publish] sign`]
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
 }
 
 /// Checks the URL of a directory: everybody who reads the list opens it, with the name of a file appended.
-fn directory_url(text: &str) -> Result<String, &'static str> {
+pub(crate) fn directory_url(text: &str) -> Result<String, &'static str> {
     let url: http::Uri = text.parse().map_err(|_| "it is not a URL")?;
     match (url.scheme_str(), url.authority()) {
         (Some("http" | "https"), Some(host))
@@ -128,14 +129,6 @@ fn directory_url(text: &str) -> Result<String, &'static str> {
             Err("a user name, a query and a fragment are not allowed")
         }
         _ => Err("give an address as in https://example.org/images"),
-    }
-}
-
-impl OutputOptions {
-    /// Returns whether the images are for publication, so that block maps and the list for Imager accompany them.
-    pub(crate) fn is_published(&self) -> bool {
-        let compressed = |format: &ImageFormat| *format != ImageFormat::Img;
-        self.publish_url.is_some() || self.sign.is_some() || self.formats.iter().any(compressed)
     }
 }
 

@@ -13,6 +13,7 @@ mod allowed_signers;
 mod block_map;
 mod imager;
 mod provenance;
+mod publishing;
 mod signature;
 mod signing_key;
 mod spdx;
@@ -23,6 +24,7 @@ use crate::apply::Staged;
 use crate::plan::Plan;
 use crate::report::{Attachment, InputRecord, Manifest};
 
+pub(crate) use publishing::Publishing;
 pub(crate) use signature::check;
 pub(crate) use signing_key::SigningKey;
 pub(crate) use spdx::BaseContents;

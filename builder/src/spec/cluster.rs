@@ -42,6 +42,8 @@ pub struct Cluster {
     pub hosts: Vec<HostsLine>,
     /// Files that the user adds to the nodes.
     pub files: Vec<ExtraFile>,
+    /// Where and how the images are published.
+    pub publish: Publish,
     /// Warnings about settings that are valid but questionable, e.g. an even number of members.
     pub warnings: Vec<String>,
 }
@@ -205,6 +207,15 @@ pub enum ConfigForm {
     File,
     /// Environment variables.
     Environment,
+}
+
+/// Publication of the images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Publish {
+    /// Address of the directory in which others find the images, if configured.
+    pub url: Option<String>,
+    /// SSH key that signs the digests, if configured. It may begin with `~/`.
+    pub sign: Option<PathBuf>,
 }
 
 /// The source of etcd.

@@ -43,6 +43,7 @@ mod network;
 mod nodes;
 mod pki;
 mod ports;
+mod publish;
 mod routes;
 mod ssh;
 mod system;
@@ -51,7 +52,8 @@ mod wifi;
 
 pub(crate) use cell::cell;
 pub use cluster::{
-    Advertise, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node, Route, Ssh, Wifi,
+    Advertise, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node, Publish, Route, Ssh,
+    Wifi,
 };
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
@@ -152,6 +154,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         appliance,
         hosts,
         files,
+        publish: publish::read(document.table("publish"), input),
         warnings: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
     appliance, certificate, common_name, etcd, files, firmware, identity, names, network, pki,
-    ports, routes, ssh, subnet, system, units, wifi,
+    ports, publish, routes, ssh, subnet, system, units, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -244,6 +244,15 @@ sections! {
         "allow": List(&Text(ports::check)), Optional(r#"["161/udp", "9100/tcp from 10.0.0.0/8"]"#);
         /// Whether mDNS answers for `<name>.local`; opens UDP port 5353.
         "avahi": Switch, Default("false");
+    }
+
+    /// Publication of the images, for people who did not build them. Either setting, or a compressed `--format`, adds block
+    /// maps, a list for Raspberry Pi Imager, bills of materials and provenance.
+    "[publish]" {
+        /// The address of the directory from which others fetch the images, as in `--publish-url`.
+        "url": Text(publish::url), Optional(r#""https://example.org/kv""#);
+        /// The SSH key that signs `SHA256SUMS`, as in `--sign`: a path in the home directory (`~/`) or relative to this file.
+        "sign": Text(|_| Ok(())), Optional(r#""~/.ssh/id_ed25519""#);
     }
 
     /// Additional lines of `/etc/hosts`, for machines that are not nodes.

@@ -1,0 +1,96 @@
+//! Whether and how the images of a build are published.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::SigningKey;
+use crate::cli::{Environment, OutputOptions};
+use crate::image_format::ImageFormat;
+use crate::spec::Publish;
+
+/// The options of a build, and where they are not given, the settings of `[publish]`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Publishing {
+    /// The address of the directory of the images.
+    pub url: Option<String>,
+    sign: Option<PathBuf>,
+    is_compressed: bool,
+}
+
+impl Publishing {
+    /// Combines options and settings. `home` replaces the `~` of a setting.
+    pub(crate) fn new(options: &OutputOptions, settings: &Publish, home: Option<&Path>) -> Self {
+        let configured = settings.sign.as_deref().map(|key| in_home(key, home));
+        let formats = options.formats.iter();
+        Self {
+            url: options.publish_url.clone().or(settings.url.clone()),
+            sign: options.sign.clone().or(configured),
+            is_compressed: formats.clone().any(|it| *it != ImageFormat::Img),
+        }
+    }
+
+    /// Returns whether block maps, the list for Imager and the other files accompany the images.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_compressed || self.url.is_some() || self.sign.is_some()
+    }
+
+    /// Opens the key that signs the digests, if one is named.
+    pub(crate) fn key(&self, environment: &Environment) -> Result<Option<SigningKey>> {
+        let agent = environment.ssh_agent.as_deref();
+        let open = |path| SigningKey::open(path, agent);
+        self.sign.as_deref().map(open).transpose()
+    }
+}
+
+/// Returns a path with the home directory in place of a leading `~`.
+fn in_home(path: &Path, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~"), home) {
+        (Ok(below), Some(home)) => home.join(below),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publishing(options: &OutputOptions, settings: &Publish) -> Publishing {
+        Publishing::new(options, settings, Some(Path::new("/home/ada")))
+    }
+
+    #[test]
+    fn options_take_precedence_over_settings() {
+        let settings = Publish {
+            url: Some("https://a".to_owned()),
+            sign: Some("~/.ssh/a".into()),
+        };
+        let configured = publishing(&OutputOptions::default(), &settings);
+        assert_eq!(configured.url.as_deref(), Some("https://a"));
+        assert_eq!(configured.sign, Some("/home/ada/.ssh/a".into()));
+        let options = OutputOptions {
+            publish_url: Some("https://b".to_owned()),
+            sign: Some("b".into()),
+            ..OutputOptions::default()
+        };
+        let given = publishing(&options, &settings);
+        assert_eq!(given.url.as_deref(), Some("https://b"));
+        assert_eq!(given.sign, Some("b".into()));
+    }
+
+    #[test]
+    fn plain_images_are_not_published() {
+        let formats = |formats: &[ImageFormat]| OutputOptions {
+            formats: formats.to_vec(),
+            ..OutputOptions::default()
+        };
+        let wanted = |formats: &OutputOptions| publishing(formats, &Publish::default()).is_wanted();
+        assert!(!wanted(&formats(&[ImageFormat::Img])));
+        assert!(wanted(&formats(&[ImageFormat::Img, ImageFormat::Xz])));
+        let settings = Publish {
+            url: Some("https://a".to_owned()),
+            sign: None,
+        };
+        assert!(publishing(&formats(&[ImageFormat::Img]), &settings).is_wanted());
+    }
+}
