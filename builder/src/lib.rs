@@ -104,7 +104,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
 
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, &base, &out, &publishing)?;
-    let mut manifest = report::manifest(&sources, &plans, &images, &out);
+    let mut manifest = report::manifest(&sources, &plans, &images, &out)?;
     let attachments = Job::attachments(&mut manifest, &plans, &images, &base, &publishing)?;
     let sums = manifest.sums()?;
     let sign = |key: SigningKey| key.sign(sums.as_bytes());

@@ -5,4 +5,5 @@ mod images;
 mod killed;
 mod new_base;
 mod publication;
+mod tampered;
 mod unchanged;

@@ -148,7 +148,7 @@ fn certificates_that_expire_soon_are_reported() {
     }
     scene.build(&["--nodes", "1", "--state", "other", "--out", "other"]);
     let verified = scene.bare(&["verify", "other"]).done().stdout;
-    assert_eq!(verified.lines().count(), 1, "{verified}");
+    assert!(!verified.contains("note: "), "{verified}");
 }
 
 #[test]

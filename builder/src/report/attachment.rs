@@ -13,7 +13,7 @@ pub(crate) struct Attachment {
     pub bytes: Vec<u8>,
 }
 
-/// The record of such a file.
+/// The record of such a file, or of one in `client/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AttachmentRecord {
@@ -24,10 +24,10 @@ pub(crate) struct AttachmentRecord {
 }
 
 impl AttachmentRecord {
-    pub(super) fn new(attachment: &Attachment) -> Self {
+    pub(super) fn new(name: &str, bytes: &[u8]) -> Self {
         Self {
-            name: attachment.name.clone(),
-            sha256: hex::sha256(&attachment.bytes),
+            name: name.to_owned(),
+            sha256: hex::sha256(bytes),
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Verification {
     pub lists: Vec<CheckedList>,
     /// One per file that accompanies images.
     pub attachments: Vec<CheckedAttachment>,
+    /// One per file in `client/`.
+    pub client: Vec<CheckedAttachment>,
 }
 
 /// The result for the digest list.
@@ -77,6 +79,7 @@ impl Default for Verification {
             signer: None,
             lists: Vec::new(),
             attachments: Vec::new(),
+            client: Vec::new(),
         }
     }
 }
@@ -87,6 +90,7 @@ impl Verification {
         self.images.extend(other.images);
         self.lists.extend(other.lists);
         self.attachments.extend(other.attachments);
+        self.client.extend(other.client);
         self.signer = match (self.signer.take(), other.signer) {
             (Some(one), Some(another)) if one != another => Some(format!("{one}, {another}")),
             (one, another) => another.or(one),
@@ -97,7 +101,7 @@ impl Verification {
     pub(crate) fn verdict(&self) -> Result<()> {
         let images = self.images.iter().map(|image| image.problems.len());
         let lists = self.lists.iter().map(|list| list.problems.len());
-        let attachments = self.attachments.iter();
+        let attachments = self.attachments.iter().chain(&self.client);
         let attachments = attachments.map(|it| usize::from(it.problem.is_some()));
         let count: usize = images.chain(lists).chain(attachments).sum();
         match count {
@@ -131,7 +135,9 @@ impl Display for Verification {
         for list in &self.lists {
             list.print(f, self.signer.as_deref())?;
         }
-        for CheckedAttachment { file, problem } in &self.attachments {
+        // Files that nobody but the operator has are worth a line only if something is wrong.
+        let client = self.client.iter().filter(|it| it.problem.is_some());
+        for CheckedAttachment { file, problem } in self.attachments.iter().chain(client) {
             match problem {
                 None => writeln!(f, "{file}: good")?,
                 Some(problem) => writeln!(f, "{file}: BAD\n  {problem}")?,
@@ -183,11 +189,11 @@ impl CheckedList {
         let signature = match (signer, self.signed) {
             (Some(signer), _) => format!("signed by {signer}"),
             (None, true) => {
-                format!("{SIGNATURE} was not checked; add `--allowed-signers FILE`")
+                format!("{SIGNATURE} was not checked: add `--allowed-signers FILE`")
             }
             (None, false) => "not signed".to_owned(),
         };
-        writeln!(f, "{}: {verdict}, {signature}", self.file)?;
+        writeln!(f, "{}: {verdict}; {signature}", self.file)?;
         let mut problems = self.problems.iter();
         problems.try_for_each(|problem| writeln!(f, "  {problem}"))
     }

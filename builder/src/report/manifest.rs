@@ -52,6 +52,9 @@ pub(crate) struct Manifest {
     /// Files that accompany all images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<AttachmentRecord>,
+    /// The operator's files in `client/`, which are not published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client: Vec<AttachmentRecord>,
 }
 
 /// An input of a build.
@@ -157,6 +160,7 @@ impl Manifest {
             ],
             nodes: sources.cluster.nodes.iter().filter_map(record).collect(),
             attachments: Vec::new(),
+            client: Vec::new(),
         }
     }
 
@@ -231,6 +235,7 @@ impl Manifest {
         let mut shown = self.clone();
         let files = shown.nodes.iter_mut().flat_map(|node| &mut node.files);
         files.for_each(|file| file.kind.withhold());
+        shown.client.clear();
         shown
     }
 
@@ -274,7 +279,8 @@ impl Manifest {
         if let Some(node) = self.nodes.iter_mut().find(|known| known.name == node) {
             node.attachments
                 .retain(|known| known.name != attachment.name);
-            node.attachments.push(AttachmentRecord::new(attachment));
+            let record = AttachmentRecord::new(&attachment.name, &attachment.bytes);
+            node.attachments.push(record);
         }
     }
 
@@ -285,7 +291,8 @@ impl Manifest {
 
     /// Lists a file that accompanies all images.
     pub(crate) fn attach(&mut self, attachment: &Attachment) {
-        self.attachments.push(AttachmentRecord::new(attachment));
+        let record = AttachmentRecord::new(&attachment.name, &attachment.bytes);
+        self.attachments.push(record);
     }
 
     /// Returns all files that accompany images.

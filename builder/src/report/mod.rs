@@ -24,6 +24,7 @@ use client::ClientFile;
 use crate::apply::{OutputFolder, Staged};
 use crate::cli::OutputOptions;
 use crate::plan::Plan;
+use attachment::AttachmentRecord;
 
 pub(crate) use attachment::Attachment;
 pub(crate) use checked::AGAIN;
@@ -56,8 +57,11 @@ pub(crate) fn manifest(
     plans: &[Plan],
     images: &[Staged],
     out: &OutputFolder,
-) -> Manifest {
+) -> Result<Manifest> {
     let mut manifest = Manifest::new(sources, plans, images);
+    let client = client::files(sources)?;
+    let record = |(name, bytes, _): &(String, Vec<u8>, u32)| AttachmentRecord::new(name, bytes);
+    manifest.client = client.iter().map(record).collect();
     // Unreadable older manifests are ignored: they are about to be replaced.
     for name in [PENDING_MANIFEST, MANIFEST] {
         if let Ok(older) = fs_err::read_to_string(out.path().join(name))
@@ -73,7 +77,7 @@ pub(crate) fn manifest(
             });
         }
     }
-    manifest
+    Ok(manifest)
 }
 
 /// Returns the manifest of earlier images that are exactly what the plans would give, if all of them are complete. The content

@@ -54,8 +54,12 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     let images = paths.iter().map(|path| reference.check(path));
     let images = images.collect::<Result<_>>()?;
     let newest = manifests.first().filter(|_| is_folder);
-    let attachments = newest.into_iter().flat_map(|it| it.manifest.attachments());
-    let attachments = attachments.map(|it| check_attachment(folder, it));
+    let manifest = newest.map(|stored| &stored.manifest);
+    let attachments = manifest.into_iter().flat_map(Manifest::attachments);
+    let client = manifest.into_iter().flat_map(|manifest| &manifest.client);
+    // Whoever fetched published images has no files of the operator.
+    let client = client.filter(|it| folder.join(&it.name).exists());
+    let check = |it| check_attachment(folder, it);
     let is_signed = folder.join(SIGNATURE).exists();
     let list = list.iter().filter(|_| is_folder);
     Ok(Verification {
@@ -65,7 +69,8 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
         lists: list
             .map(|list| check_list(list, &manifests, is_signed))
             .collect(),
-        attachments: attachments.collect::<Result<_>>()?,
+        attachments: attachments.map(check).collect::<Result<_>>()?,
+        client: client.map(check).collect::<Result<_>>()?,
     })
 }
 
@@ -240,13 +245,16 @@ impl Reference<'_> {
 }
 
 fn read_manifest(path: &Path) -> Result<StoredManifest> {
-    let text = fs_err::read_to_string(path).with_context(|| {
+    let bytes = fs_err::read(path).with_context(|| {
         Kind::Usage.context(
             "no manifest to compare with",
             "name the directory that `etcd-image build` wrote, with its manifest.json, or one image",
         )
     })?;
-    let manifest = Manifest::from_json(&text).with_context(|| {
+    let text = String::from_utf8(bytes.clone());
+    let manifest = text.map_err(anyhow::Error::from);
+    let manifest = manifest.and_then(|text| Manifest::from_json(&text));
+    let manifest = manifest.with_context(|| {
         Kind::Verification.context(
             format!("{} is not a manifest", path.display()),
             "fetch it again, or build the images again with this version of etcd-image",
@@ -254,7 +262,7 @@ fn read_manifest(path: &Path) -> Result<StoredManifest> {
     })?;
     Ok(StoredManifest {
         manifest,
-        sha256: hex::sha256(&text),
+        sha256: hex::sha256(&bytes),
     })
 }
 
