@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Instant;
 
+use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 use crate::support::tool::{tool, tool_in};
 
@@ -81,7 +84,11 @@ fn every_command_reads_compressed_images() {
     assert_eq!(outcome.done().stdout, "etcd1.img.xz: no differences\n");
 
     let verified = scene.bare(&["verify", "images"]).done().stdout;
-    assert_eq!(verified.matches(": good, ").count(), 2, "{verified}");
+    assert_eq!(
+        verified.matches(" names read, the contents of ").count(),
+        2,
+        "{verified}"
+    );
 
     // A format that was not built again stays in the manifest, because it holds the same image.
     scene.build(&["--nodes", "1", "--format", "img.zst"]);
@@ -236,4 +243,31 @@ fn a_full_disk_is_not_blamed_on_the_image() {
         assert!(outcome.stderr.ends_with(error), "{}", outcome.stderr);
         assert_eq!(outcome.code, Some(5));
     }
+}
+
+#[test]
+fn a_killed_build_leaves_no_half_of_a_compressed_image() {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    let options = ["--nodes", "1", "--format", "img.gz"];
+    let begun = Instant::now();
+    scene.build(&[&options[..], &["--out", "wanted"]].concat());
+    let whole = begun.elapsed();
+    let wanted = digest(&scene.at("wanted/etcd1.img.gz"));
+    for moment in 1..=4 {
+        let mut build = scene.start(&options);
+        sleep(whole * moment / 5);
+        build.kill().unwrap();
+        build.wait().unwrap();
+        let image = scene.at("images/etcd1.img.gz");
+        assert!(!image.exists() || digest(&image) == wanted);
+        // Blocks in the cache would leave nothing to compress.
+        let cache = fs::read_dir(scene.at("home/.cache/etcd-image")).unwrap();
+        for entry in cache.map(|entry| entry.unwrap().path()) {
+            if entry.extension().is_some_and(|it| it == "blocks") {
+                fs::remove_file(entry).unwrap();
+            }
+        }
+    }
+    scene.build(&options);
+    assert_eq!(digest(&scene.at("images/etcd1.img.gz")), wanted);
 }

@@ -5,6 +5,8 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::support::judge::{Disk, Ext4, Fat, ext4, fat};
 use crate::support::scene::Scene;
@@ -201,6 +203,26 @@ fn a_disk_that_fails_leaves_a_card_that_does_not_boot() {
         "{stderr}"
     );
     assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
+}
+
+#[test]
+fn an_interrupted_flash_leaves_a_card_that_does_not_boot() {
+    let scene = two_nodes();
+    let head = bytes_at(&scene.image_path("etcd1"), 0, 1 << 20);
+    for milliseconds in [20, 80, 200] {
+        let card = used_card(&scene, "card");
+        let mut flash = scene.start_bare(&["flash", "etcd1", "card", "--yes-really"]);
+        sleep(Duration::from_millis(milliseconds));
+        flash.kill().unwrap();
+        flash.wait().unwrap();
+        let found = bytes_at(&card, 0, 1 << 20);
+        let is_all = |byte: u8| found.iter().all(|found| *found == byte);
+        // Nothing was written yet, or everything was, or the card has no partition table.
+        assert!(
+            is_all(0xA5) || is_all(0) || found == head,
+            "after {milliseconds} ms"
+        );
+    }
 }
 
 #[test]

@@ -211,7 +211,16 @@ impl Scene {
     pub(crate) fn start(&self, options: &[&str]) -> Child {
         let mut command = Command::new(PROGRAM);
         command.arg("build").args(&self.inputs).args(options);
-        self.prepare(&mut command)
+        self.spawn(&mut command)
+    }
+
+    /// Starts `etcd-image` with exactly these arguments, in parallel to the test.
+    pub(crate) fn start_bare(&self, arguments: &[&str]) -> Child {
+        self.spawn(Command::new(PROGRAM).args(arguments))
+    }
+
+    fn spawn(&self, command: &mut Command) -> Child {
+        self.prepare(command)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
