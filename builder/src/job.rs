@@ -112,9 +112,13 @@ impl Job {
         }
     }
 
-    /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own.
+    /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own. A shard is not
+    /// published, since the directory of the joined shards has other digests.
     pub(crate) fn publishing(&self, cluster: &Cluster) -> Publishing {
-        let mut settings = cluster.publish.clone();
+        let mut settings = match self.work.nodes.shard {
+            Some(_) => spec::Publish::default(),
+            None => cluster.publish.clone(),
+        };
         if let (Some(url), Some(name)) = (&mut settings.url, &self.cluster) {
             *url = format!("{}/{name}", url.trim_end_matches('/'));
         }
