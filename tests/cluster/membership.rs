@@ -1,6 +1,7 @@
 //! `cluster add`, `remove` and `replace` with real members and a real sshd.
 
 use std::fs;
+use std::net::{IpAddr, TcpStream};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -46,6 +47,11 @@ impl Boards {
         }
         self.0
             .push((name, nodes.members.join(name, host, replaces)));
+        let address = IpAddr::from([192, 168, 0, host]);
+        nodes.serve(name, address);
+        while TcpStream::connect((address, 22)).is_err() {
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
