@@ -17,7 +17,11 @@ pub(super) struct Blocks(Vec<bool>);
 impl Blocks {
     /// Returns the blocks that belong to the file system itself.
     pub(super) fn of(fs: &Filesystem) -> Result<Self> {
-        let count = usize::try_from(fs.sb.blocks_count).unwrap_or(usize::MAX);
+        // The gate has compared the number of blocks with the size of the storage.
+        let count = usize::try_from(fs.sb.blocks_count).map_err(|_| Corrupt::SuperblockField {
+            field: "s_blocks_count",
+            value: fs.sb.blocks_count,
+        })?;
         let mut blocks = Self(vec![false; count]);
         let table = product(fs.sb.inodes_per_group, fs.sb.inode_size.into());
         let table = table.div_ceil(fs.sb.block_size().into());
@@ -50,11 +54,16 @@ impl Blocks {
         count: u64,
         owner: impl Fn() -> String,
     ) -> Result<()> {
-        for block in first..first.saturating_add(count) {
+        let outside = |block| {
+            let reason = format!("has block {block}, which is outside the file system");
+            structure(owner(), reason)
+        };
+        // Without an end, the range would be shorter than `count`, and blocks would stay without an owner.
+        let end = first.checked_add(count).ok_or_else(|| outside(first))?;
+        for block in first..end {
             let mark = usize::try_from(block).ok();
             let Some(mark) = mark.and_then(|block| self.0.get_mut(block)) else {
-                let reason = format!("has block {block}, which is outside the file system");
-                return Err(structure(owner(), reason));
+                return Err(outside(block));
             };
             if std::mem::replace(mark, true) {
                 let reason = format!("has block {block}, which has another owner");
@@ -127,4 +136,20 @@ pub(super) fn bits(bitmap: &[u8]) -> impl Iterator<Item = bool> {
 pub(super) fn structure(path: String, reason: impl Into<String>) -> Error {
     let reason = reason.into();
     Corrupt::Structure { path, reason }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Blocks, structure};
+
+    #[test]
+    fn blocks_past_the_last_number_are_outside() {
+        let mut blocks = Blocks(vec![false; 8]);
+        for first in [u64::MAX, u64::MAX - 1, 7] {
+            let claimed = blocks.claim(first, 4, || "group 0".to_owned());
+            let outside = if first == 7 { 8 } else { first };
+            let reason = format!("has block {outside}, which is outside the file system");
+            assert_eq!(claimed, Err(structure("group 0".to_owned(), reason)));
+        }
+    }
 }
