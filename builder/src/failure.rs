@@ -53,7 +53,7 @@ impl Kind {
 }
 
 /// An error with its kind and the next step; the root of an `anyhow` chain.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The kind, which says who has to act.
     pub kind: Kind,
@@ -62,6 +62,39 @@ pub struct Failure {
     /// The next step, printed after `hint:`.
     pub hint: String,
 }
+
+/// Several failures that were found before a command ended.
+#[derive(Clone, Debug)]
+pub struct Several(pub Vec<Failure>);
+
+impl Several {
+    /// Returns the kind of the first failure, and every next step once.
+    fn explain(&self) -> (Kind, String) {
+        let mut hints: Vec<&str> = Vec::new();
+        for failure in &self.0 {
+            if !hints.contains(&failure.hint.as_str()) {
+                hints.push(&failure.hint);
+            }
+        }
+        let kind = self.0.first().map_or(Kind::Refused, |first| first.kind);
+        (kind, hints.join("; "))
+    }
+}
+
+impl fmt::Display for Several {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_usage = self.0.iter().all(|failure| failure.kind == Kind::Usage);
+        let heading = match is_usage {
+            true => "things to correct",
+            false => "reasons against this build",
+        };
+        write!(f, "{} {heading}", self.0.len())?;
+        let mut lines = self.0.iter().map(|it| it.message.replace('\n', "\n  "));
+        lines.try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl std::error::Error for Several {}
 
 /// Parses a TOML text; the error is one line that names the line.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
@@ -76,6 +109,9 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Strin
 pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return (failure.kind, failure.hint.clone());
+    }
+    if let Some(several) = error.downcast_ref::<Several>() {
+        return several.explain();
     }
     #[cfg(target_os = "linux")]
     if let Some(fault) = error.downcast_ref::<lab::qemu::Fault>() {

@@ -8,20 +8,20 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::apply::{self, OutputFolder, Packer, Staged, Target};
+use crate::base::{self, Base};
 use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
-use crate::description::BaseFacts;
 use crate::failure::Kind;
-use crate::fetch::{self, EtcdBinaries, Verified};
+use crate::fetch::{self, EtcdBinaries};
 use crate::fleet::Part;
 use crate::image_format::ImageFormat;
-use crate::inspect::{self, Image, SignedModels};
+use crate::inspect::{self, SignedModels};
 use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
 use crate::publication::{self, BaseContents, Published, Publishing};
 use crate::recipe::{self, Recipe, Source};
-use crate::report::{Attachment, InputRecord, Manifest, Sources};
+use crate::report::{Attachment, Manifest, Sources};
 use crate::spec::{self, Cluster, Purpose};
 
 /// The options of a run.
@@ -43,14 +43,6 @@ impl std::fmt::Debug for Job {
             .field("environment", &self.environment)
             .finish_non_exhaustive()
     }
-}
-
-/// A base that was verified and opened, with the recipe that fits it.
-#[derive(Debug)]
-pub(crate) struct Base {
-    pub(crate) recipe: Recipe,
-    pub(crate) verified: Verified,
-    pub(crate) image: Image,
 }
 
 impl Job {
@@ -173,11 +165,13 @@ impl Job {
             false => SignedModels::Refused,
         };
         let context = format!("inspecting {}", verified.source());
-        let (recipe, image) = open(&verified, wanted, &recipes, signed).context(context)?;
+        let opened = base::open(&verified, wanted, &recipes, signed);
+        let (recipe, image, refusals) = opened.context(context.clone())?;
         let base = Base {
             recipe,
             verified,
             image,
+            refusals: refusals.about(&context),
         };
         let (name, release) = (&base.recipe.name, &base.image.layout().os.pretty_name);
         let (path, sha256) = (base.verified.path().display(), base.verified.raw_sha256());
@@ -233,14 +227,26 @@ impl Job {
         };
         self.tell(base.image.doubts());
         self.tell(&overlay::warnings(&inputs));
-        self.on_all(&sources.cluster.select(&self.work.nodes.only)?, |node| {
+        let nodes = sources.cluster.select(&self.work.nodes.only)?;
+        let settings = overlay::refusals(&inputs, &nodes)?;
+        let mut refusals = base.refusals.clone();
+        // What the base lacks for settings that it does not support is no further reason.
+        let are_supported = settings.is_empty();
+        refusals.extend(settings);
+        if !are_supported {
+            refusals.clone().settle()?;
+        }
+        let plans = self.on_all(&nodes, |node| {
             let tree = overlay::tree(&inputs, node)?;
             let found = inspect::find(&base.image, &tree.paths())?;
             let plan = plan::plan(base.image.layout(), &found, &tree)?;
             let (node, edits) = (&plan.node, plan.steps.len());
             self.detail(&format!("node {node}: {edits} edits planned"));
             Ok(plan)
-        })
+        });
+        let plans = refusals.join(plans)?;
+        refusals.settle()?;
+        Ok(plans)
     }
 
     /// Writes the complete image of every plan under a temporary name.
@@ -351,43 +357,5 @@ impl Job {
             policy: fetch::Policy::default(),
             progress: &*self.progress,
         })
-    }
-}
-
-/// Opens a base that is in the state in which it was published. Its recipe is the wanted one, or the one that describes it.
-fn open(
-    verified: &Verified,
-    wanted: Option<&Recipe>,
-    recipes: &[Recipe],
-    signed: SignedModels,
-) -> Result<(Recipe, Image)> {
-    let image = Image::open_base(verified.file())?;
-    image.check_grade(signed)?;
-    let recipe = match wanted {
-        Some(recipe) => recipe,
-        None => inspect::recognize(&image, recipes)?,
-    };
-    inspect::check_recipe(&image, recipe)?;
-    Ok((recipe.clone(), image))
-}
-
-impl Base {
-    /// Returns the record for a node's description.
-    fn facts(&self) -> BaseFacts {
-        let release = &self.image.layout().os.pretty_name;
-        BaseFacts::new(&self.recipe.name, release, self.verified.raw_sha256())
-    }
-
-    /// Returns the record for the manifest.
-    pub(crate) fn record(&self) -> InputRecord {
-        InputRecord {
-            name: format!(
-                "{} ({})",
-                self.recipe.name,
-                self.image.layout().os.pretty_name
-            ),
-            source: self.verified.source().to_owned(),
-            sha256: self.verified.raw_sha256().to_owned(),
-        }
     }
 }

@@ -21,6 +21,7 @@ mod holes;
 mod image_format;
 mod printable;
 pub mod progress;
+pub mod refusals;
 mod secret;
 
 mod apply;
@@ -54,6 +55,7 @@ pub mod recipe;
 mod report;
 pub mod spec;
 
+mod base;
 pub mod commands;
 mod date;
 mod fleet_job;
@@ -85,8 +87,8 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
     let base = inputs.base(job, cluster)?;
-    let etcd = inputs.etcd(job, cluster, &base)?;
-    let mut state = open_state(job, cluster)?;
+    let etcd = base.refusals.join(inputs.etcd(job, cluster, &base))?;
+    let mut state = base.refusals.join(open_state(job, cluster))?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
     }
@@ -173,8 +175,9 @@ fn update_state(job: &Job) -> Result<()> {
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
     let base = inputs.base(job, cluster)?;
-    let etcd = inputs.etcd(job, cluster, &base)?;
-    let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now)?;
+    let etcd = base.refusals.join(inputs.etcd(job, cluster, &base))?;
+    let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now);
+    let certs = base.refusals.join(certs)?;
     let sources = Sources {
         cluster,
         certs: &certs,
@@ -189,6 +192,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
 fn fetch(job: &Job) -> Result<Inputs> {
     let cluster = job.cluster(Purpose::Downloads)?;
     let base = job.base(&cluster)?;
+    base.refusals.clone().settle()?;
     let etcd = job.etcd(&cluster, &base)?;
     Ok(Inputs::new(base.record(), &base.verified, &etcd))
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::base::Base;
 use crate::fetch::{self, EtcdBinaries};
-use crate::job::{Base, Job};
+use crate::job::Job;
 use crate::spec::{self, Cluster, EtcdSource};
 
 /// The inputs of the previous cluster.

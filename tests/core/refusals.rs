@@ -1,6 +1,6 @@
 //! Checks that a build refuses every image that would silently ignore its files, with the reason and an alternative.
 
-use crate::support::refusal::refused;
+use crate::support::refusal::{leaves_nothing, refused};
 use crate::support::scene::Scene;
 
 /// Defines one test per row: the fixture, the error after the place, and the beginning of the hint.
@@ -109,6 +109,52 @@ refusals! {
     a_node_s_image: "ubuntu-core-24+a-node",
         "the image is a node already: it has /etcd-node",
         "start from an image as it was downloaded";
+}
+
+#[test]
+fn every_reason_is_reported_at_once() {
+    let scene =
+        Scene::with("ubuntu-core-24+armhf+encrypted+run-mode+seed-taken+cloud-off+no-openssl");
+    let outcome = scene.run("build", &["--nodes", "1"]);
+    let (_, error) = outcome.stderr.split_once("error: ").unwrap();
+    let base = error.lines().nth(1).unwrap().split_once(": ").unwrap().0;
+    let model = "canonical/ubuntu-core-24-pi-arm64";
+    let expected = format!(
+        "6 reasons against this build\n\
+         {base}: {model} is for armhf, not for arm64\n\
+         {base}: {model} insists on encrypted data (storage-safety)\n\
+         {base}: /piboot/ubuntu/piboot.conf says mode `run`, not `install`: Ubuntu Core was booted already\n\
+         {base}: cmdline.txt has `ds=nocloud` already, which comes before any seed\n\
+         {base}: the gadget snap pi_132 switches cloud-init off (cloud.conf)\n  \
+         planning /usr/bin/openssl of node etcd1: the base has no /usr/bin/openssl: members query each other before they form a cluster\n\
+         hint: use Ubuntu Server instead: `--base ubuntu-server-24.04`; \
+         start from an image as it was downloaded: a booted one has an identity that nodes must not share; \
+         start from an image as it was downloaded; \
+         use a stock image of a base that `etcd-image recipes` lists, and correct the setting if it names the file\n"
+    );
+    assert_eq!((outcome.code, error), (Some(4), &*expected));
+    leaves_nothing(&scene);
+}
+
+#[test]
+fn every_setting_without_effect_is_reported_at_once() {
+    let scene = Scene::with("ubuntu-core-24+cloud-off");
+    let settings = "[system]\ntimezone = \"Europe/Berlin\"\n[pki]\ntrust-ca = true\n\
+                    [[file]]\npath = \"/etc/motd\"\ncontent = \"hello\"\n";
+    scene.file("cluster.toml", settings);
+    let outcome = scene.run("build", &["--nodes", "1"]);
+    let (_, error) = outcome.stderr.split_once("error: ").unwrap();
+    let lines: Vec<_> = error.lines().skip(2).take(3).collect();
+    let wanted = [
+        "  the base ubuntu-core-24 does not support `[[file]]`: its system is a read-only snap",
+        "  the base ubuntu-core-24 does not support `trust-ca` of [pki]: its system is a read-only snap",
+        "  the base ubuntu-core-24 does not support `[system]`: snapd sets the time zone and the time servers",
+    ];
+    assert_eq!((outcome.code, lines), (Some(4), wanted.to_vec()), "{error}");
+    assert!(
+        error.starts_with("4 reasons against this build\n"),
+        "{error}"
+    );
 }
 
 #[track_caller]

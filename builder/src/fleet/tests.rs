@@ -30,6 +30,7 @@ fn template(text: &str) -> Input {
             path: "id.pub".into(),
             text: KEY.to_owned(),
         }],
+        now: 0,
         purpose: Purpose::Images,
         read: |_| Err(io::ErrorKind::NotFound.into()),
         walk: |_| Ok(None),

@@ -16,6 +16,7 @@ use super::partitions::{check_fs, open_ext4, open_fat, part};
 use super::used;
 use crate::failure::Kind;
 use crate::fetch::OpenedImage;
+use crate::refusals::Refusals;
 
 /// Size in bytes of the first sector, which holds the partition table.
 const SECTOR: u64 = 512;
@@ -34,22 +35,25 @@ pub struct Image {
 }
 
 impl Image {
-    /// Opens a base that has not been booted. A booted one has an identity that several nodes must not share.
+    /// Opens a base. Returns also the reasons against building from it, for example that it was booted: it then has an
+    /// identity that several nodes must not share. A base that cannot be read is an error.
     ///
     /// The file system checks come first because they name the fault, which a reader would not.
-    pub fn open_base(file: &File) -> Result<Self> {
+    pub fn open_base(file: &File) -> Result<(Self, Refusals)> {
         let file = opened(file.try_clone()?)?;
         let storage: Arc<dyn Storage> = file.clone();
-        let known = check(&storage)?;
+        let mut refusals = Refusals::default();
+        let known = check(&storage, &mut refusals)?;
         let image = Self::of(storage)?;
         if let System::Root(_) = image.layout.system {
-            used::refuse(&mut *image.boot()?, &mut *image.root()?)?;
+            used::check(&mut *image.boot()?, &mut *image.root()?, &mut refusals)?;
         }
-        Ok(Self {
+        let image = Self {
             file: Some(file),
             known,
             ..image
-        })
+        };
+        Ok((image, refusals))
     }
 
     /// Refuses a base whose grade differs from the requested one.
@@ -133,8 +137,11 @@ impl Image {
     }
 
     /// Returns whether the base snap contains `path`, without following links.
+    ///
+    /// A base snap that cannot be read is a reason of its own, so nothing counts as missing from it.
     pub(super) fn is_in_base_snap(&self, path: &str) -> bool {
-        self.known.paths.contains(path)
+        let paths = self.known.paths.as_ref();
+        paths.is_none_or(|paths| paths.contains(path))
     }
 
     fn ext4(&self, part: &Part) -> Result<Box<dyn ReadFs>> {
@@ -154,19 +161,35 @@ fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
 }
 
 /// Refuses a base that must not be edited, and collects the facts that its layout does not show.
-fn check(storage: &Arc<dyn Storage>) -> Result<Known> {
+fn check(storage: &Arc<dyn Storage>, refusals: &mut Refusals) -> Result<Known> {
     if let Some(core) = recognized(storage)? {
-        let known = core.check(storage)?;
-        check_fs(&core.boot, storage)?;
-        if let Some(writable) = &core.writable {
-            check_fs(writable, storage)?;
-        }
+        let known = core.check(storage, refusals)?;
+        check_all(
+            std::iter::once(&core.boot).chain(&core.writable),
+            storage,
+            refusals,
+        )?;
         return Ok(known);
     }
     let table = table(&**storage)?;
-    check_fs(boot(&table)?, storage)?;
-    check_fs(root(&table, storage)?, storage)?;
+    check_all([boot(&table)?, root(&table, storage)?], storage, refusals)?;
     Ok(Known::default())
+}
+
+/// Refuses file systems that must not be edited: all of them at once, with the reasons so far.
+fn check_all<'p>(
+    partitions: impl IntoIterator<Item = &'p Partition>,
+    storage: &Arc<dyn Storage>,
+    refusals: &mut Refusals,
+) -> Result<()> {
+    let mut are_sound = true;
+    for partition in partitions {
+        are_sound &= refusals.check(check_fs(partition, storage))?.is_some();
+    }
+    match are_sound {
+        true => Ok(()),
+        false => refusals.clone().settle(),
+    }
 }
 
 /// Recognizes Ubuntu Core, which has its own layout. An unreadable partition table is reported by the callers that need

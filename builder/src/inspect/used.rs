@@ -5,6 +5,7 @@ use diskimg::{FileKind, ReadFs};
 
 use crate::failure::Kind;
 use crate::printable::printable;
+use crate::refusals::Refusals;
 
 /// The description in an image that this program built.
 const NODE: &str = "/usr/local/lib/etcd-node/node.json";
@@ -16,30 +17,36 @@ const DATA: &str = "/var/lib/etcd";
 const IMAGER_FILES: [&str; 3] = ["/firstrun.sh", "/custom.toml", "/rpi-preseed.toml"];
 
 /// Refuses a used base by what is on its partitions.
-pub(super) fn refuse(boot: &mut dyn ReadFs, root: &mut dyn ReadFs) -> Result<()> {
+pub(super) fn check(
+    boot: &mut dyn ReadFs,
+    root: &mut dyn ReadFs,
+    refusals: &mut Refusals,
+) -> Result<()> {
+    let mut refuse = |what: &str, hint: &str| refusals.check(refused(what, hint)).map(drop);
     if root.metadata(NODE)?.is_some() {
-        return Err(refused(
+        // Everything else about it follows from this.
+        return refuse(
             &format!("the base is a node that etcd-image built: {NODE} exists"),
             "start from an image as it was downloaded, or name a recipe with `--base`",
-        ));
+        );
     }
     if let Some(sign) = booted(root)? {
-        return Err(refused(
+        refuse(
             &format!("the base has been booted already: {sign}"),
             "start from an image as it was downloaded; a booted one has an identity that nodes must not share",
-        ));
+        )?;
     }
     if let Some(sign) = customized(boot)? {
-        return Err(refused(
+        refuse(
             &format!("Raspberry Pi Imager has customized the base: {sign}"),
             "start from an image as it was downloaded; cluster.toml sets the user, the keys and Wi-Fi",
-        ));
+        )?;
     }
     if let Some(path) = data(root)? {
-        return Err(refused(
+        refuse(
             &format!("the base holds data of etcd: {path} exists"),
             "start from an image as it was downloaded; a node would take this data for its own",
-        ));
+        )?;
     }
     Ok(())
 }
@@ -97,6 +104,6 @@ fn text(fs: &mut dyn ReadFs, path: &str) -> Result<String> {
     }
 }
 
-fn refused(what: &str, hint: &str) -> anyhow::Error {
-    Kind::Refused.error(printable(what), hint)
+fn refused(what: &str, hint: &str) -> Result<()> {
+    Err(Kind::Refused.error(printable(what), hint))
 }

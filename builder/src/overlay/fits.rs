@@ -6,13 +6,18 @@ use super::inputs::Inputs;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
 use crate::recipe::{Recipe, Setting};
+use crate::refusals::Refusals;
 use crate::spec::{Appliance, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Layout, Node};
 
-/// Refuses a node whose configuration the base does not support.
-pub(super) fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
-    check_board(inputs.recipe, node)?;
-    check_settings(inputs)?;
-    check_etcd(&inputs.cluster.etcd, inputs.etcd)
+/// Returns every board and every setting that the base or this release of etcd does not support.
+pub fn refusals(inputs: &Inputs<'_>, nodes: &[&Node]) -> Result<Refusals> {
+    let mut refusals = Refusals::default();
+    for node in nodes {
+        refusals.check(check_board(inputs.recipe, node))?;
+    }
+    check_settings(inputs, &mut refusals)?;
+    refusals.check(check_etcd(&inputs.cluster.etcd, inputs.etcd))?;
+    Ok(refusals)
 }
 
 /// Refuses settings that this release of etcd does not know, because etcd would ignore them in silence.
@@ -57,15 +62,15 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
 }
 
 /// Refuses a setting that the recipe lists as unsupported, rather than ignoring it.
-fn check_settings(inputs: &Inputs<'_>) -> Result<()> {
+fn check_settings(inputs: &Inputs<'_>, refusals: &mut Refusals) -> Result<()> {
     let recipe = inputs.recipe;
     let cluster = inputs.cluster;
     let asked = [settings_of_nodes(cluster), settings_of_etcd(cluster)].concat();
     for (asked, setting, what) in asked {
         if let (true, Some(reason)) = (asked, recipe.unsupported.get(&setting)) {
-            return Err(Kind::Unsupported.error(format!("the base {} does not support {what}: {reason}", recipe.name),
+            refusals.check(Err::<(), _>(Kind::Unsupported.error(format!("the base {} does not support {what}: {reason}", recipe.name),
                 "remove the setting from cluster.toml, or choose another base, such as `--base raspios-trixie`",
-            ));
+            )))?;
         }
     }
     Ok(())

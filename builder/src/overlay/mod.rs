@@ -17,6 +17,7 @@ mod tree;
 mod trust;
 mod warnings;
 
+pub use fits::refusals;
 pub use inputs::Inputs;
 pub use node::tree;
 pub use source::Overlays;

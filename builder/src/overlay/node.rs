@@ -9,7 +9,7 @@ use super::manifest::{
 };
 use super::render::Renderer;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use super::{certificates, describe, firmware, fits, trust};
+use super::{certificates, describe, firmware, trust};
 use crate::description::Role;
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::{Place, System};
@@ -19,7 +19,6 @@ use crate::spec::{ExtraContent, ExtraFile, Node};
 
 /// Returns the desired state of one node.
 pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
-    fits::check(inputs, node)?;
     let values = values(inputs, node)?;
     let renderer = Renderer::new(&values, inputs.overlays);
     let identity = inputs.identity(node)?;

@@ -12,20 +12,25 @@ use crate::config_txt::with_settings;
 use crate::failure::Kind;
 use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
 use crate::overlay::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::refusals::Refusals;
 use crate::secret::Secret;
 use crate::spec::Invalid;
 
-/// Returns every edit that turns the base into the node. The same arguments give the same plan.
+/// Returns every edit that turns the base into the node, or all reasons why there is no such plan. The same arguments give
+/// the same plan.
 pub(crate) fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
-    room::check_size(layout, tree)?;
-    let mut planner = Planner::new(layout, found, tree)?;
-    planner.add_all(tree)?;
-    planner.add_accounts()?;
+    let mut refusals = Refusals::default();
+    refusals.check(room::check_size(layout, tree))?;
+    let planner = Planner::new(layout, found, tree, &mut refusals);
+    let mut planner = refusals.join(planner)?;
+    planner.add_all(tree, &mut refusals)?;
+    refusals.check(planner.add_accounts())?;
     let plan = planner.finish();
-    room::check_room(layout, &plan)?;
-    room::check_command_line(&plan)?;
+    refusals.check(room::check_room(layout, &plan))?;
+    refusals.check(room::check_command_line(&plan))?;
     let context = || format!("checking the plan of node {}", tree.node);
-    references::check(layout, found, &plan).with_context(context)?;
+    refusals.check(references::check(layout, found, &plan).with_context(context))?;
+    refusals.settle()?;
     Ok(plan)
 }
 
@@ -47,7 +52,12 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(layout: &Layout, found: &'a Found, tree: &'a FileTree) -> Result<Self> {
+    fn new(
+        layout: &Layout,
+        found: &'a Found,
+        tree: &'a FileTree,
+        refusals: &mut Refusals,
+    ) -> Result<Self> {
         let exists = found
             .iter()
             .filter(|(_, before)| **before != Before::Missing);
@@ -56,7 +66,7 @@ impl<'a> Planner<'a> {
             tree,
             disk_id: (layout.disk_id, tree.disk_id.unwrap_or(layout.disk_id)),
             accounts: match layout.system {
-                System::Root(_) => accounts(found, tree)?,
+                System::Root(_) => accounts(found, tree, refusals)?,
                 System::Writable(_) | System::Seed(_) => Accounts::of_root_alone(tree.time)?,
             },
             steps: Vec::new(),
@@ -64,23 +74,22 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Adds all entries. Mistakes in the user's own entries are reported together, each with its place.
-    fn add_all(&mut self, tree: &FileTree) -> Result<()> {
-        let mut complaints = Vec::new();
+    /// Adds all entries. A mistake in an entry of the user's own is reported with its place.
+    fn add_all(&mut self, tree: &FileTree, refusals: &mut Refusals) -> Result<()> {
         for entry in &tree.entries {
-            match (self.add(entry), &entry.origin) {
-                (Ok(()), _) => {}
-                (Err(error), Some(origin)) => complaints.push(format!("{origin}: {error}")),
-                (Err(error), None) => {
-                    let context = format!("planning {} of node {}", entry.path, tree.node);
-                    return Err(error.context(context));
+            let added = self.add(entry);
+            let added = match &entry.origin {
+                Some(origin) => added.map_err(|error| {
+                    let complaints = vec![format!("{origin}: {error}")];
+                    Invalid { complaints }.into()
+                }),
+                None => {
+                    added.with_context(|| format!("planning {} of node {}", entry.path, tree.node))
                 }
-            }
+            };
+            refusals.check(added)?;
         }
-        match complaints.is_empty() {
-            true => Ok(()),
-            false => Err(Invalid { complaints }.into()),
-        }
+        Ok(())
     }
 
     fn add(&mut self, entry: &Entry) -> Result<()> {
@@ -387,7 +396,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Returns the base's accounts together with those that the tree wants.
-fn accounts(found: &Found, tree: &FileTree) -> Result<Accounts> {
+fn accounts(found: &Found, tree: &FileTree, refusals: &mut Refusals) -> Result<Accounts> {
     let text = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
         Some(Before::File {
             content: Some(bytes),
@@ -404,7 +413,7 @@ fn accounts(found: &Found, tree: &FileTree) -> Result<Accounts> {
     let (system, login): (Vec<_>, Vec<_>) =
         wanted.partition(|account| matches!(account, Account::System { .. }));
     for account in system.into_iter().chain(login) {
-        accounts.ensure(account)?;
+        refusals.check(accounts.ensure(account))?;
     }
     Ok(accounts)
 }

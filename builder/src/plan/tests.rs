@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::model::Action;
 use super::plan;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, explain};
 use crate::inspect::{Attributes, Before, Found, Layout, OsRelease, Part, Place, System};
 use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::{FingerprintKey, Secret};
@@ -167,8 +167,7 @@ fn printed(entries: Vec<Entry>) -> String {
 
 fn refusal(entries: Vec<Entry>) -> (Kind, String) {
     let error = plan(&layout(), &found(), &tree(entries)).unwrap_err();
-    let kind = error.downcast_ref::<Failure>().unwrap().kind;
-    (kind, format!("{error:#}"))
+    (explain(&error).0, format!("{error:#}"))
 }
 
 const HEAD: &str = "node etcd1\n  disk id 041bba91 stays\n";
@@ -350,6 +349,29 @@ fn a_base_without_what_is_needed_is_refused() {
         message.contains("the base has no /usr/sbin/nft"),
         "{message}"
     );
+}
+
+#[test]
+fn everything_that_speaks_against_a_plan_is_reported_together() {
+    let account = Account::Login {
+        name: "root".to_owned(),
+        password_hash: None,
+        groups: Vec::new(),
+        required_groups: Vec::new(),
+    };
+    let (kind, message) = refusal(vec![
+        entry("/etc/passwd", Change::Edited(Edit::Account(account))),
+        entry("/usr/sbin/nft", Change::Needed),
+        entry("/usr/bin/dash", Change::Needed),
+        text("/etc/big", &"x".repeat(1001)),
+    ]);
+    assert_eq!(kind, Kind::Usage);
+    let wanted = "4 reasons against this build\n  \
+        `root` cannot log in: the base has a user of its own by that name\n  \
+        planning /usr/sbin/nft of node etcd1: the base has no /usr/sbin/nft: because\n  \
+        planning /usr/bin/dash of node etcd1: the base has no /usr/bin/dash: because\n  \
+        node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free";
+    assert_eq!(message, wanted);
 }
 
 #[test]

@@ -21,8 +21,8 @@ const ENVIRONMENTS: [&str; 2] = ["/piboot/ubuntu/piboot.conf", "/uboot/ubuntu/bo
 /// Facts about a valid image that its partition layout does not show.
 #[derive(Debug, Default)]
 pub(in crate::inspect) struct Known {
-    /// Paths in the base snap.
-    pub(in crate::inspect) paths: BTreeSet<String>,
+    /// Paths in the base snap; `None` if it cannot be read.
+    pub(in crate::inspect) paths: Option<BTreeSet<String>>,
     /// Warnings to print before building nodes from it.
     pub(in crate::inspect) doubts: Vec<String>,
 }
@@ -76,9 +76,9 @@ pub(super) fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<(
 pub(super) fn check_base(
     fs: &mut dyn ReadFs,
     folder: &str,
-    model: &Model,
+    base: &str,
 ) -> Result<BTreeSet<String>> {
-    let base = Snap::open(fs, folder, model.base.as_deref().unwrap_or_default())?;
+    let base = Snap::open(fs, folder, base)?;
     if base.has(CLOUD_INIT) {
         return Ok(base.paths());
     }

@@ -20,6 +20,7 @@ use super::os_release::OsRelease;
 use super::partitions::{open_ext4, open_fat, part};
 use crate::failure::Kind;
 use crate::recipe::Grade;
+use crate::refusals::Refusals;
 
 /// The label of the FAT partition that Core 20 and later are shipped as.
 const SEED_LABEL: &str = "ubuntu-seed";
@@ -45,9 +46,11 @@ pub(super) struct Core {
     /// The recovery system of Core 20 and later.
     system: String,
     model: Model,
+    /// The number of an encrypted partition, if there is one.
+    encrypted: Option<u32>,
 }
 
-/// Returns the Ubuntu Core on the image, if it is one. Refuses one that can never become a node.
+/// Returns the Ubuntu Core on the image, if it is one.
 pub(super) fn recognize(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
     let partitions = PartitionTable::read(&**storage)?.partitions;
     for partition in &partitions {
@@ -99,22 +102,20 @@ fn seeded(
     partitions: &[Partition],
     storage: &Arc<dyn Storage>,
 ) -> Result<Core> {
-    check_plain(partitions, storage)?;
     let system = only_system(seed)?;
     let model = read_model(seed, &format!("/systems/{system}/model"))?;
-    check_model(&model)?;
     Ok(Core {
         boot: boot.clone(),
         writable: None,
         system,
         model,
+        encrypted: encrypted(partitions, storage)?,
     })
 }
 
 /// Reads Core 16 and 18.
 fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) -> Result<Core> {
     let model = read_model(ext4, &format!("{SNAPD}/seed/assertions/model"))?;
-    check_model(&model)?;
     let boot = partitions
         .iter()
         .find(|partition| partition.kind == PartitionKind::Fat);
@@ -124,6 +125,7 @@ fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) ->
         writable: Some(writable.clone()),
         system: String::new(),
         model,
+        encrypted: None,
     })
 }
 
@@ -161,45 +163,74 @@ impl Core {
     }
 
     /// Refuses an image on which our files would be ignored or exist already; returns further facts about it.
-    pub(super) fn check(&self, storage: &Arc<dyn Storage>) -> Result<Known> {
-        let context = |partition: &Partition| {
-            format!("looking for Ubuntu Core in partition {}", partition.number)
-        };
+    pub(super) fn check(
+        &self,
+        storage: &Arc<dyn Storage>,
+        refusals: &mut Refusals,
+    ) -> Result<Known> {
+        check_model(&self.model, refusals)?;
         let partition = self.writable.as_ref().unwrap_or(&self.boot);
         match &self.writable {
-            Some(writable) => self.check_old(&mut open_ext4(storage, writable)?),
-            None => self.check_seed(&mut open_fat(storage, &self.boot)?, storage),
+            Some(writable) => self.check_old(&mut open_ext4(storage, writable)?, refusals),
+            None => self.check_seed(&mut open_fat(storage, &self.boot)?, storage, refusals),
         }
-        .with_context(|| context(partition))
+        .with_context(|| format!("looking for Ubuntu Core in partition {}", partition.number))
     }
 
-    fn check_seed(&self, seed: &mut dyn ReadFs, storage: &Arc<dyn Storage>) -> Result<Known> {
-        if let [_, second, ..] = &PartitionTable::read(&**storage)?.partitions[..] {
-            let what = format!(
-                "Ubuntu Core was installed by a first boot already: it has partition {}",
-                second.number
-            );
-            return Err(refused(what, FRESH));
-        }
-        base::check_environment(seed, &self.system)?;
-        base::check_fresh(seed, "/etcd-node")?;
-        base::check_arguments(seed)?;
-        self.check_snaps(seed, "/snaps")
+    fn check_seed(
+        &self,
+        seed: &mut dyn ReadFs,
+        storage: &Arc<dyn Storage>,
+        refusals: &mut Refusals,
+    ) -> Result<Known> {
+        let table = PartitionTable::read(&**storage)?;
+        refusals.check(self.check_partitions(&table.partitions))?;
+        refusals.check(base::check_environment(seed, &self.system))?;
+        refusals.check(base::check_fresh(seed, "/etcd-node"))?;
+        refusals.check(base::check_arguments(seed))?;
+        self.check_snaps(seed, "/snaps", refusals)
     }
 
-    fn check_old(&self, writable: &mut dyn ReadFs) -> Result<Known> {
-        if writable.metadata(&format!("{SNAPD}/state.json"))?.is_some() {
-            let what = format!("Ubuntu Core was booted already: {SNAPD}/state.json exists");
-            return Err(refused(what, FRESH));
+    /// Refuses partitions besides the seed: nothing can be written into an encrypted one, whose key only the board has, and
+    /// a plain one comes from a first boot.
+    fn check_partitions(&self, partitions: &[Partition]) -> Result<()> {
+        if let Some(number) = self.encrypted {
+            let what = format!("partition {number} of the image is encrypted (LUKS)");
+            return Err(unsupported(what, SERVER));
         }
-        base::check_fresh(writable, "/system-data/var/lib/misc/etcd-node")?;
-        self.check_snaps(writable, &format!("{SNAPD}/seed/snaps"))
+        match partitions {
+            [_, second, ..] => {
+                let what = format!(
+                    "Ubuntu Core was installed by a first boot already: it has partition {}",
+                    second.number
+                );
+                Err(refused(what, FRESH))
+            }
+            _ => Ok(()),
+        }
     }
 
-    fn check_snaps(&self, fs: &mut dyn ReadFs, folder: &str) -> Result<Known> {
-        let paths = base::check_base(fs, folder, &self.model)?;
-        let gadget = base::check_gadget(fs, folder, &self.model)?;
-        let doubts = base::foreign(&self.model).into_iter().chain(gadget);
+    fn check_old(&self, writable: &mut dyn ReadFs, refusals: &mut Refusals) -> Result<Known> {
+        refusals.check(check_state(writable))?;
+        let payload = "/system-data/var/lib/misc/etcd-node";
+        refusals.check(base::check_fresh(writable, payload))?;
+        self.check_snaps(writable, &format!("{SNAPD}/seed/snaps"), refusals)
+    }
+
+    fn check_snaps(
+        &self,
+        fs: &mut dyn ReadFs,
+        folder: &str,
+        refusals: &mut Refusals,
+    ) -> Result<Known> {
+        let paths = match &self.model.base {
+            Some(base) => refusals.check(base::check_base(fs, folder, base))?,
+            None => None,
+        };
+        let gadget = refusals.check(base::check_gadget(fs, folder, &self.model))?;
+        let doubts = base::foreign(&self.model)
+            .into_iter()
+            .chain(gadget.flatten());
         Ok(Known {
             paths,
             doubts: doubts.collect(),
@@ -207,20 +238,26 @@ impl Core {
     }
 }
 
-/// Refuses encrypted partitions: nothing can be written into them, and only the board has the key.
-fn check_plain(partitions: &[Partition], storage: &Arc<dyn Storage>) -> Result<()> {
+/// Refuses an image of Core 16 and 18 that was booted.
+fn check_state(writable: &mut dyn ReadFs) -> Result<()> {
+    let path = format!("{SNAPD}/state.json");
+    if writable.metadata(&path)?.is_none() {
+        return Ok(());
+    }
+    let what = format!("Ubuntu Core was booted already: {path} exists");
+    Err(refused(what, FRESH))
+}
+
+/// Returns the number of the first encrypted partition.
+fn encrypted(partitions: &[Partition], storage: &Arc<dyn Storage>) -> Result<Option<u32>> {
     for partition in partitions {
         let mut start = [0; LUKS.len()];
         storage.read_at(partition.start, &mut start)?;
         if start == LUKS {
-            let what = format!(
-                "partition {} of the image is encrypted (LUKS)",
-                partition.number
-            );
-            return Err(unsupported(what, SERVER));
+            return Ok(Some(partition.number));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn only_system(seed: &mut dyn ReadFs) -> Result<String> {
@@ -256,24 +293,30 @@ fn read_model(fs: &mut dyn ReadFs, path: &str) -> Result<Model> {
 }
 
 /// Refuses a model that can never work, whatever else the card holds.
-fn check_model(model: &Model) -> Result<()> {
-    let name = &model.name;
-    if model.base.is_none() {
-        let what =
-            format!("{name} is Ubuntu Core 16, of which no arm64 image for Raspberry Pi exists");
-        return Err(unsupported(what, SERVER));
-    }
-    if model.architecture != "arm64" {
-        let what = format!("{name} is for {}, not for arm64", model.architecture);
-        return Err(unsupported(what, SERVER));
-    }
-    if model.grade == Grade::Secured {
-        let what = format!("{name} has grade secured: snapd takes no settings from the card");
-        return Err(unsupported(what, SERVER));
-    }
-    if model.encrypted {
-        let what = format!("{name} insists on encrypted data (storage-safety)");
-        return Err(unsupported(what, SERVER));
+fn check_model(model: &Model, refusals: &mut Refusals) -> Result<()> {
+    let (name, architecture) = (&model.name, &model.architecture);
+    let rules = [
+        (
+            model.base.is_none(),
+            format!("{name} is Ubuntu Core 16, of which no arm64 image for Raspberry Pi exists"),
+        ),
+        (
+            architecture != "arm64",
+            format!("{name} is for {architecture}, not for arm64"),
+        ),
+        (
+            model.grade == Grade::Secured,
+            format!("{name} has grade secured: snapd takes no settings from the card"),
+        ),
+        (
+            model.encrypted,
+            format!("{name} insists on encrypted data (storage-safety)"),
+        ),
+    ];
+    for (is_broken, what) in rules {
+        if is_broken {
+            refusals.check(Err::<(), _>(unsupported(what, SERVER)))?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,69 @@
+//! The base of a run: verified, opened, and with the recipe that fits it.
+
+use anyhow::Result;
+
+use crate::description::BaseFacts;
+use crate::fetch::Verified;
+use crate::inspect::{self, Image, SignedModels};
+use crate::recipe::Recipe;
+use crate::refusals::Refusals;
+use crate::report::InputRecord;
+
+/// A base that was verified and opened, with the recipe that fits it.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) recipe: Recipe,
+    pub(crate) verified: Verified,
+    pub(crate) image: Image,
+    /// The reasons against building from it, which are reported together with those of later stages.
+    pub(crate) refusals: Refusals,
+}
+
+/// Opens a base, which should be in the state in which it was published. Its recipe is the wanted one, or the one that
+/// describes it. Returns also the reasons against building from it.
+pub(crate) fn open(
+    verified: &Verified,
+    wanted: Option<&Recipe>,
+    recipes: &[Recipe],
+    signed: SignedModels,
+) -> Result<(Recipe, Image, Refusals)> {
+    let (image, mut refusals) = Image::open_base(verified.file())?;
+    // A base that is refused anyway needs no advice about `--core-signed-cmdline`.
+    if signed == SignedModels::Refused || refusals.is_empty() {
+        refusals.check(image.check_grade(signed))?;
+    }
+    let recipe = match wanted {
+        Some(recipe) => recipe,
+        None => match inspect::recognize(&image, recipes) {
+            Ok(recipe) => recipe,
+            Err(error) => {
+                // A system that must not be used needs no recipe.
+                refusals.settle()?;
+                return Err(error);
+            }
+        },
+    };
+    refusals.check(inspect::check_recipe(&image, recipe))?;
+    Ok((recipe.clone(), image, refusals))
+}
+
+impl Base {
+    /// Returns the record for a node's description.
+    pub(crate) fn facts(&self) -> BaseFacts {
+        let release = &self.image.layout().os.pretty_name;
+        BaseFacts::new(&self.recipe.name, release, self.verified.raw_sha256())
+    }
+
+    /// Returns the record for the manifest.
+    pub(crate) fn record(&self) -> InputRecord {
+        InputRecord {
+            name: format!(
+                "{} ({})",
+                self.recipe.name,
+                self.image.layout().os.pretty_name
+            ),
+            source: self.verified.source().to_owned(),
+            sha256: self.verified.raw_sha256().to_owned(),
+        }
+    }
+}
