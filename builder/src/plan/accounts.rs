@@ -25,13 +25,13 @@ const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=990;
 const LOGIN_ID: u32 = 1000;
 
 impl Accounts {
-    /// Reads the six texts, in the order of [`crate::overlay::ACCOUNT_FILES`].
+    /// Reads the six files, in the order of [`crate::overlay::ACCOUNT_FILES`].
     #[expect(
         clippy::similar_names,
         reason = "subuid and subgid are the files' names"
     )]
-    pub(super) fn parse(texts: [Option<&str>; 6], time: i64) -> Result<Self> {
-        let [passwd, group, shadow, gshadow, subuid, subgid] = texts;
+    pub(super) fn parse(files: [Option<&[u8]>; 6], time: i64) -> Result<Self> {
+        let [passwd, group, shadow, gshadow, subuid, subgid] = files;
         Ok(Self {
             passwd: lines(passwd.ok_or_else(|| without("/etc/passwd"))?),
             group: lines(group.ok_or_else(|| without("/etc/group"))?),
@@ -45,12 +45,12 @@ impl Accounts {
 
     /// Returns the accounts of Ubuntu Core, whose account files are part of a snap: all files belong to root.
     pub(super) fn of_root_alone(time: i64) -> Result<Self> {
-        let root = Some("root:x:0:");
+        let root = Some(&b"root:x:0:"[..]);
         Self::parse(
             [
-                Some("root:x:0:0:root:/root:/bin/bash"),
+                Some(b"root:x:0:0:root:/root:/bin/bash"),
                 root,
-                Some("root:*:0:0:99999:7:::"),
+                Some(b"root:*:0:0:99999:7:::"),
                 None,
                 None,
                 None,
@@ -59,13 +59,13 @@ impl Accounts {
         )
     }
 
-    /// Returns the six texts.
-    pub(super) fn texts(&self) -> [Option<String>; 6] {
-        let optional = |table: &Option<Vec<Vec<String>>>| table.as_deref().map(text);
+    /// Returns the six files.
+    pub(super) fn files(&self) -> [Option<Vec<u8>>; 6] {
+        let optional = |table: &Option<Vec<Vec<String>>>| table.as_deref().map(encoded);
         [
-            Some(text(&self.passwd)),
-            Some(text(&self.group)),
-            Some(text(&self.shadow)),
+            Some(encoded(&self.passwd)),
+            Some(encoded(&self.group)),
+            Some(encoded(&self.shadow)),
             optional(&self.gshadow),
             optional(&self.subuid),
             optional(&self.subgid),
@@ -276,18 +276,34 @@ fn unknown_owner(what: &str, name: &str) -> anyhow::Error {
     )
 }
 
-fn lines(text: &str) -> Vec<Vec<String>> {
-    text.lines()
+fn lines(file: &[u8]) -> Vec<Vec<String>> {
+    decoded(file)
+        .lines()
         .map(|line| line.split(':').map(str::to_owned).collect())
         .collect()
 }
 
-fn text(table: &[Vec<String>]) -> String {
-    table.iter().map(|row| row.join(":") + "\n").collect()
+/// Returns one character for each byte. Comments may be in any encoding, and their bytes must not change.
+fn decoded(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// Returns the bytes of a table whose fields are [`decoded`].
+fn encoded(table: &[Vec<String>]) -> Vec<u8> {
+    let text: String = table.iter().map(|row| row.join(":") + "\n").collect();
+    let mut bytes = Vec::new();
+    for c in text.chars() {
+        match u8::try_from(c) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend(c.to_string().bytes()),
+        }
+    }
+    bytes
 }
 
 fn row(fields: &[&str]) -> Vec<String> {
-    fields.iter().map(|&field| field.to_owned()).collect()
+    let field = |field: &&str| decoded(field.as_bytes());
+    fields.iter().map(field).collect()
 }
 
 fn row_of<'t>(table: &'t mut [Vec<String>], name: &str) -> Option<&'t mut Vec<String>> {

@@ -7,7 +7,7 @@ use crate::secret::Secret;
 const DAY: i64 = 86_400;
 
 fn raspios() -> Accounts {
-    let texts = [
+    let files = [
         Some("root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000:,,,:/home/pi:/bin/bash\n"),
         Some("root:x:0:\nadm:x:4:pi\nsudo:x:27:pi,eve\npi:x:1000:\nold:x:990:\n"),
         Some("root:*:19000:0:99999:7:::\npi:!:19000:0:99999:7:::\n"),
@@ -15,7 +15,11 @@ fn raspios() -> Accounts {
         Some("pi:100000:65536\n"),
         Some("pi:100000:65536\n"),
     ];
-    Accounts::parse(texts, 20_000 * DAY).unwrap()
+    parse(files).unwrap()
+}
+
+fn parse(files: [Option<&str>; 6]) -> anyhow::Result<Accounts> {
+    Accounts::parse(files.map(|file| file.map(str::as_bytes)), 20_000 * DAY)
 }
 
 fn login(name: &str, hash: Option<&str>) -> Account {
@@ -28,7 +32,8 @@ fn login(name: &str, hash: Option<&str>) -> Account {
 }
 
 fn texts(accounts: &Accounts) -> [String; 6] {
-    accounts.texts().map(Option::unwrap_or_default)
+    let text = |file: Option<Vec<u8>>| String::from_utf8(file.unwrap_or_default()).unwrap();
+    accounts.files().map(text)
 }
 
 #[test]
@@ -78,7 +83,7 @@ fn a_base_without_a_user_gets_one_that_has_no_password() {
         Some(""),
         Some(""),
     ];
-    let mut accounts = Accounts::parse(texts_in, 20_000 * DAY).unwrap();
+    let mut accounts = parse(texts_in).unwrap();
     accounts.ensure(&login("pi", None)).unwrap();
     let want = [
         "root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000::/home/pi:/bin/bash\n",
@@ -134,10 +139,10 @@ fn a_login_keeps_its_own_group() {
 
 #[test]
 fn a_base_without_its_account_files_is_not_supported() {
-    let error = Accounts::parse([None; 6], 0).unwrap_err();
+    let error = parse([None; 6]).unwrap_err();
     assert_eq!(error.to_string(), "the base has no /etc/passwd");
     assert_eq!(explain(&error).0, Kind::Unsupported);
-    let error = Accounts::parse([Some(""), None, None, None, None, None], 0).unwrap_err();
+    let error = parse([Some(""), None, None, None, None, None]).unwrap_err();
     assert_eq!(error.to_string(), "the base has no /etc/group");
 }
 
@@ -151,7 +156,7 @@ fn a_base_without_shadow_is_refused() {
         None,
         None,
     ];
-    let error = Accounts::parse(texts, 0).unwrap_err();
+    let error = parse(texts).unwrap_err();
     assert_eq!(error.to_string(), "the base has no /etc/shadow");
     assert_eq!(explain(&error).0, Kind::Unsupported);
 }
@@ -172,4 +177,27 @@ fn a_group_that_the_user_asks_for_must_exist() {
     let error = accounts.ensure(&asking("etcd")).unwrap_err();
     let wanted = "`pi` cannot join `etcd`: the base has no such group";
     assert_eq!(error.to_string(), wanted);
+}
+
+#[test]
+fn the_bytes_of_comments_in_another_encoding_stay() {
+    let passwd = b"root:x:0:0:root:/root:/bin/bash\nlp:x:7:7:Dr\xfccker:/:/usr/sbin/nologin\n";
+    let files = [
+        Some(&passwd[..]),
+        Some(b"root:x:0:\n"),
+        Some(b"root:*:19000:0:99999:7:::\n"),
+        None,
+        None,
+        None,
+    ];
+    let mut accounts = Accounts::parse(files, 20_000 * DAY).unwrap();
+    let etcd = Account::System {
+        name: "etcd".to_owned(),
+        home: "/var/lib/etcd".to_owned(),
+        comment: "clé".to_owned(),
+    };
+    accounts.ensure(&etcd).unwrap();
+    let [written, ..] = accounts.files();
+    let added = "etcd:x:990:990:clé:/var/lib/etcd:/usr/sbin/nologin\n";
+    assert_eq!(written.unwrap(), [passwd, added.as_bytes()].concat());
 }

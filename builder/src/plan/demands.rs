@@ -7,17 +7,23 @@ use crate::inspect::Before;
 use crate::overlay::Entry;
 
 pub(super) fn text_of(entry: &Entry, before: &Before) -> Result<String> {
-    let text = match before {
-        Before::File {
-            content: Some(bytes),
-            ..
-        } => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    };
-    text.map(str::to_owned).ok_or_else(|| {
-        Kind::Unsupported.error(
+    let Before::File {
+        content: Some(bytes),
+        ..
+    } = before
+    else {
+        return Err(Kind::Unsupported.error(
             format!("the base has no text file {}", entry.path),
             "is this a stock Raspberry Pi OS or Debian image?",
+        ));
+    };
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.split(|byte| *byte == b'\n').count();
+        Kind::Unsupported.error(
+            format!("line {line} of {} in the base is not UTF-8", entry.path),
+            "convert the file in the base to UTF-8, or use a stock image",
         )
     })
 }

@@ -270,8 +270,8 @@ impl<'a> Planner<'a> {
 
     /// Adds all account files from one value so that they agree; unchanged ones are not written.
     fn add_accounts(&mut self) -> Result<()> {
-        let texts = self.accounts.texts();
-        for (path, text) in ACCOUNT_FILES.into_iter().zip(texts) {
+        let files = self.accounts.files();
+        for (path, text) in ACCOUNT_FILES.into_iter().zip(files) {
             let (before, Some(text)) = (self.before(Place::Root, path), text) else {
                 continue;
             };
@@ -283,14 +283,14 @@ impl<'a> Planner<'a> {
             else {
                 continue;
             };
-            if **old == *text.as_bytes() {
+            if **old == *text {
                 continue;
             }
             // Shadow files hold password hashes: the plan shows them as fingerprints.
             let content = if path.ends_with("shadow") {
                 Content::Secret(Secret::new(text))
             } else {
-                Content::Plain(text.into_bytes().into())
+                Content::Plain(text.into())
             };
             let attributes = *attributes;
             self.push(Step {
@@ -397,14 +397,14 @@ impl<'a> Planner<'a> {
 
 /// Returns the base's accounts together with those that the tree wants.
 fn accounts(found: &Found, tree: &FileTree, refusals: &mut Refusals) -> Result<Accounts> {
-    let text = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
+    let bytes = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
         Some(Before::File {
             content: Some(bytes),
             ..
-        }) => std::str::from_utf8(bytes).ok(),
+        }) => Some(&**bytes),
         _ => None,
     };
-    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(text), tree.time)?;
+    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(bytes), tree.time)?;
     let wanted = tree.entries.iter().filter_map(|entry| match &entry.change {
         Change::Edited(Edit::Account(account)) => Some(account),
         _ => None,

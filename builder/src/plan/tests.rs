@@ -375,6 +375,25 @@ fn everything_that_speaks_against_a_plan_is_reported_together() {
 }
 
 #[test]
+fn a_text_in_another_encoding_is_named() {
+    let mut found = found();
+    let latin = Before::File {
+        attributes: Attributes {
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+        },
+        size: 12,
+        content: Some(Arc::from(&b"# ok\n# gr\xfcn"[..])),
+    };
+    found.insert((Place::Root, "/etc/fstab".to_owned()), latin);
+    let entries = vec![entry("/etc/fstab", Change::Edited(Edit::DiskId))];
+    let error = plan(&layout(), &found, &tree(entries)).unwrap_err();
+    let wanted = "planning /etc/fstab of node etcd1: line 2 of /etc/fstab in the base is not UTF-8";
+    assert_eq!(format!("{error:#}"), wanted);
+}
+
+#[test]
 fn a_base_that_would_cover_the_data_is_refused() {
     let size = layout().size;
     let ending = |end| FileTree {
