@@ -29,7 +29,7 @@ pub enum Board {
     Cm4,
     /// Raspberry Pi 5 and 500.
     Pi5,
-    /// Compute Module 5.
+    /// Compute Module 5, with or without eMMC (Lite).
     Cm5,
 }
 
@@ -43,13 +43,27 @@ impl Board {
         Self::Cm5,
     ];
 
+    /// Boards that boot as another one does: the same processor and firmware in another shape.
+    const ALIASES: [(&str, Self); 3] = [
+        ("pi400", Self::Pi4),
+        ("pi500", Self::Pi5),
+        ("cm5lite", Self::Cm5),
+    ];
+
     /// Returns the names of all boards.
     pub(super) fn names() -> Vec<&'static str> {
-        Self::ALL.map(Self::name).to_vec()
+        let aliases = Self::ALIASES.map(|(name, _)| name);
+        Self::ALL
+            .map(Self::name)
+            .into_iter()
+            .chain(aliases)
+            .collect()
     }
 
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|board| board.name() == name)
+        let alias = Self::ALIASES.iter().find(|(alias, _)| *alias == name);
+        let same = Self::ALL.into_iter().find(|board| board.name() == name);
+        same.or(alias.map(|(_, board)| *board))
     }
 
     /// Returns the board's name in `cluster.toml`, recipes and `firmware/`.

@@ -262,3 +262,15 @@ fn no_damage_makes_it_panic() {
     }
     assert!(refused > 1000, "{refused}");
 }
+
+#[test]
+fn boards_that_boot_as_another_one() {
+    for (name, board) in [
+        ("pi400", Board::Pi4),
+        ("pi500", Board::Pi5),
+        ("cm5lite", Board::Cm5),
+    ] {
+        let cluster = resolve(&input(&VALID.replace("pi5", name))).unwrap();
+        assert_eq!(cluster.nodes[1].board, Some(board));
+    }
+}

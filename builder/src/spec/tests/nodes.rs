@@ -81,7 +81,7 @@ address = "10.1.2.50" → #
     24: address fd00::52 is not of the same family as 10.1.2.0/24
 
 "pi5" → "pi6"
-    21: unknown board `pi6`; known are pi3, zero2w, pi4, cm4, pi5, cm5
+    21: unknown board `pi6`; known are pi3, zero2w, pi4, cm4, pi5, cm5, pi400, pi500, cm5lite
 
 "pi5" → "Zero_2W"
     21: unknown board `Zero_2W`; did you mean `zero2w`?
