@@ -49,6 +49,7 @@ fn cluster(configuration: &str) -> Cluster {
         config: Some(text_file("cluster.toml", configuration)),
         row: None,
         default_keys: vec![text_file("id.pub", SSH_KEY)],
+        now: 0,
         purpose: Purpose::Images,
         read: |_| Err(io::ErrorKind::NotFound.into()),
         walk: |_| Ok(None),

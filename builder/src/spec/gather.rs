@@ -38,6 +38,7 @@ impl Input {
                 .as_deref()
                 .map(home_keys)
                 .unwrap_or_default(),
+            now: environment.now,
             purpose,
             read: read_source,
             walk: walk::walk,

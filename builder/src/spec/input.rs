@@ -15,6 +15,8 @@ pub struct Input {
     pub row: Option<Row>,
     /// Public keys from the user's `~/.ssh`, used if no other key is configured.
     pub default_keys: Vec<TextFile>,
+    /// The current time in seconds since 1970.
+    pub now: i64,
     /// Purpose of the cluster.
     pub purpose: Purpose,
     /// Function that reads the `source` of a `[[file]]`.

@@ -12,6 +12,20 @@ const ONCE: &str = "command from principals";
 
 /// Checks a list of options separated by commas. The error never contains the written text.
 pub(super) fn check(options: &str) -> Result<(), &'static str> {
+    read(options, &mut |_, _| ())
+}
+
+/// Returns whether a valid list has an `expiry-time` before this moment, in seconds since 1970, in every time zone.
+pub(super) fn have_expired(options: &str, now: i64) -> bool {
+    let mut is_past = false;
+    let read = read(options, &mut |name, value| {
+        is_past |= name == "expiry-time" && seconds(value).is_some_and(|until| until < now);
+    });
+    read.is_ok() && is_past
+}
+
+/// Reads a list of options, and calls `each` with every one that has a value.
+fn read(options: &str, each: &mut dyn FnMut(&str, &str)) -> Result<(), &'static str> {
     let mut seen = Vec::new();
     let mut rest = options;
     loop {
@@ -27,6 +41,7 @@ pub(super) fn check(options: &str) -> Result<(), &'static str> {
                 if !is_sound(&name, value) {
                     return Err("a value is not one that its option takes");
                 }
+                each(&name, value);
                 after
             }
             // Sshd skips superfluous commas.
@@ -89,6 +104,35 @@ fn is_time(text: &str) -> bool {
     plain && within(4, 12, 1) && within(6, 31, 1) && within(8, 23, 0) && within(10, 59, 0)
 }
 
+/// The difference between the local time of the last time zone (UTC-12) and UTC, in seconds.
+const LAST_ZONE: i64 = 12 * 3600;
+
+/// Returns the seconds since 1970 of a time without a zone or in UTC (`Z`). Without a zone, it is the latest possible moment.
+fn seconds(text: &str) -> Option<i64> {
+    let (digits, zone) = match text.strip_suffix('Z') {
+        Some(digits) => (digits, 0),
+        None => (text, LAST_ZONE),
+    };
+    let part = |range: std::ops::Range<usize>| match digits.get(range) {
+        Some(part) => part.parse::<i64>().ok(),
+        None => Some(0),
+    };
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let clock = part(8..10)? * 3600 + part(10..12)? * 60 + part(12..14)?;
+    Some(days(year, month, day) * 86_400 + clock + zone)
+}
+
+/// Returns the days since 1970 of a date in the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    // Years that begin in March have their leap day at the end.
+    let (year, month) = match month {
+        1 | 2 => (year - 1, month + 9),
+        _ => (year, month - 3),
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
 /// Returns a value in double quotes and the text after it.
 fn quoted(text: &str) -> Result<(&str, &str), &'static str> {
     let text = text
@@ -106,7 +150,26 @@ fn quoted(text: &str) -> Result<(&str, &str), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, have_expired};
+
+    #[test]
+    fn an_expiry_time_in_the_past_is_known() {
+        // 2026-11-27 12:00:00 UTC.
+        let now = 1_795_780_800;
+        for (options, is_past) in [
+            ("", false),
+            ("restrict", false),
+            ("expiry-time=\"20240229\"", true),
+            ("expiry-time=\"20261127115959Z\"", true),
+            ("expiry-time=\"20261127120000Z\"", false),
+            ("expiry-time=\"202611262359\"", true),
+            ("expiry-time=\"20261127\"", false),
+            ("command=\"expiry-time=\\\"19990101\\\"\",no-pty", false),
+            ("expiry-time=\"20300101\",EXPIRY-TIME=\"20200101\"", true),
+        ] {
+            assert_eq!(have_expired(options, now), is_past, "{options}");
+        }
+    }
 
     #[test]
     fn options_are_accepted_as_sshd_does() {

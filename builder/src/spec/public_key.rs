@@ -33,6 +33,11 @@ pub(super) fn checked_bare(line: &str) -> Result<String, String> {
     }
 }
 
+/// Returns whether the options of a valid line end its use before this moment, in seconds since 1970.
+pub(super) fn has_expired(line: &str, now: i64) -> bool {
+    parsed(line).is_ok_and(|(options, _)| key_options::have_expired(options, now))
+}
+
 /// Marks of other formats of keys, and the advice for each.
 const OTHER_FORMATS: [(&str, &str); 5] = [
     (

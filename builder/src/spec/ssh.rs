@@ -15,6 +15,9 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
         keys.iter().map(|key| checked(key.value)).collect()
     };
     let trusted_user_ca = lines("trusted-user-ca");
+    for key in table.texts("authorized-keys") {
+        log.check(key.place, still_valid(key.value, input.now));
+    }
     Ssh {
         user: table.text("user").value.to_owned(),
         authorized_keys: keys(
@@ -62,6 +65,18 @@ pub(super) fn ca_key(line: &str) -> Result<(), String> {
     public_key::checked_bare(line).map(drop)
 }
 
+/// Refuses a key that sshd does not accept any more.
+fn still_valid(line: &str, now: i64) -> Result<(), String> {
+    match public_key::has_expired(line, now) {
+        false => Ok(()),
+        true => Err(
+            "sshd does not accept that key any more: its `expiry-time` is past; \
+                     remove the line, or give a later time"
+                .to_owned(),
+        ),
+    }
+}
+
 fn keys(
     written: Vec<String>,
     has_user_ca: bool,
@@ -73,14 +88,14 @@ fn keys(
             .flags
             .ssh_keys
             .iter()
-            .flat_map(|file| of_flag(file, log))
+            .flat_map(|file| of_flag(file, input.now, log))
             .collect()
     } else if !written.is_empty() {
         written
     } else if has_user_ca {
         Vec::new()
     } else {
-        of_home(&input.default_keys, input.purpose, log)
+        of_home(input, log)
     };
     let mut seen = std::collections::HashSet::new();
     keys.retain(|key| seen.insert(key.clone()));
@@ -88,7 +103,7 @@ fn keys(
 }
 
 /// Returns the keys of a file given with `--ssh-key`, in which each line must be a key.
-fn of_flag(file: &TextFile, log: &mut Complaints) -> Vec<String> {
+fn of_flag(file: &TextFile, now: i64, log: &mut Complaints) -> Vec<String> {
     let place = Place::Option("--ssh-key");
     let in_file = |message: String| format!("{}: {message}", file.path.display());
     let lines = public_key::lines(&file.text);
@@ -96,17 +111,21 @@ fn of_flag(file: &TextFile, log: &mut Complaints) -> Vec<String> {
         log.add(place, in_file("the file holds no key".to_owned()));
     }
     // One complaint is enough for a file that is not a public key, such as a private key.
-    let keys: Result<Vec<_>, _> = lines.into_iter().map(public_key::checked).collect();
+    let key =
+        |line: &str| public_key::checked(line).and_then(|key| still_valid(line, now).map(|()| key));
+    let keys: Result<Vec<_>, _> = lines.into_iter().map(key).collect();
     log.check(place, keys.map_err(in_file)).unwrap_or_default()
 }
 
-/// Returns the keys of the home directory. Other lines, such as certificates, are skipped.
-fn of_home(files: &[TextFile], purpose: Purpose, log: &mut Complaints) -> Vec<String> {
-    let lines = files.iter().flat_map(|file| public_key::lines(&file.text));
+/// Returns the keys of the home directory. Other lines, such as certificates and expired keys, are skipped.
+fn of_home(input: &Input, log: &mut Complaints) -> Vec<String> {
+    let files = input.default_keys.iter();
+    let lines = files.flat_map(|file| public_key::lines(&file.text));
     let keys: Vec<String> = lines
+        .filter(|line| !public_key::has_expired(line, input.now))
         .filter_map(|line| public_key::checked(line).ok())
         .collect();
-    if keys.is_empty() && purpose == Purpose::Images {
+    if keys.is_empty() && input.purpose == Purpose::Images {
         log.add(
             Place::Option("--ssh-key"),
             "no SSH public key in ~/.ssh/*.pub, so nobody could log in; name one as in \

@@ -41,6 +41,7 @@ fn cluster(config: &str) -> Cluster {
             path: "id.pub".into(),
             text: key.to_owned(),
         }],
+        now: NOW,
         purpose: Purpose::Images,
         read: |path| fs::read(path),
         walk: |_| Ok(None),

@@ -264,6 +264,34 @@ fn no_damage_makes_it_panic() {
 }
 
 #[test]
+fn a_key_that_sshd_does_not_accept_any_more() {
+    let old = format!("expiry-time=\\\"20200101\\\" {KEY}");
+    let text = format!(
+        "[cluster]\nname = \"lab\"\n[ssh]\nauthorized-keys = [\n  \"{old}\",\n]\n[[node]]\nname = \"a\"\naddress = \"192.168.0.50\"\n"
+    );
+    let wanted = "sshd does not accept that key any more: its `expiry-time` is past; remove the line, or give a later time";
+    assert_eq!(
+        complaints(&input(&text)),
+        [format!("lab/cluster.toml:5: {wanted}")]
+    );
+    let old = old.replace('\\', "");
+    let flag = Input {
+        flags: Flags {
+            ssh_keys: vec![key_file(&old)],
+            ..numbered(3).flags
+        },
+        ..numbered(3)
+    };
+    assert_eq!(complaints(&flag), [format!("--ssh-key: id.pub: {wanted}")]);
+    // A key of the home directory that has expired is skipped like any line that is no key.
+    let home = Input {
+        default_keys: vec![key_file(&format!("{old}\n{KEY}\n"))],
+        ..numbered(3)
+    };
+    assert_eq!(resolve(&home).unwrap().ssh.authorized_keys, [KEY]);
+}
+
+#[test]
 fn boards_that_boot_as_another_one() {
     for (name, board) in [
         ("pi400", Board::Pi4),

@@ -116,6 +116,7 @@ fn input(text: &str) -> Input {
         }),
         row: None,
         default_keys: vec![key_file(KEY)],
+        now: 1_795_780_800,
         purpose: Purpose::Images,
         read,
         walk,
