@@ -92,7 +92,8 @@ fn a_certificate_of_another_authority_is_found() {
         problems(&scene, &[("peer.crt", "none")]),
         [
             "/etc/etcd/pki/peer.crt is missing or not a file",
-            "certificate peer is missing"
+            "certificate peer is missing",
+            "/etc/etcd/etcd.conf.yml: `cert-file` of `peer-transport-security` names no file of the image"
         ]
     );
 }
@@ -208,12 +209,15 @@ fn contents_are_compared_without_a_manifest_too() {
         "{compared} of {written}"
     );
 
-    // No other check notices a different configuration, since it is neither a certificate nor a key.
+    // A different configuration, which is neither a certificate nor a key.
     let configuration = ("../etcd.conf.yml", "cluster.toml");
     scene.file("cluster.toml", "");
     assert_eq!(
         problems(&scene, &[configuration]),
-        ["/etc/etcd/etcd.conf.yml is not what the node's description says"]
+        [
+            "/etc/etcd/etcd.conf.yml is not what the node's description says",
+            "etcd cannot read /etc/etcd/etcd.conf.yml: it is not a YAML mapping"
+        ]
     );
 }
 

@@ -1,5 +1,6 @@
 //! Tests the check of finished images through `verify`, whatever the early rules refuse. A build runs the same check.
 
 mod boot;
+mod early_rules;
 mod login;
 mod units;

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::Findings;
 use super::tree::Tree;
 use crate::description::NodeDescription;
+use crate::spec::rules;
 
 /// The users and groups of the image.
 pub(super) struct Accounts {
@@ -97,6 +98,14 @@ pub(super) fn check_login(
     findings.expect(
         works,
         format!("the shell of user `{user}` is `{shell}`, which starts no session"),
+    );
+    let password = row(&accounts.shadow, user).and_then(|row| row.get(1));
+    let is_known = password.is_none_or(|password| {
+        password.starts_with(['*', '!']) || rules::is_password_hash(password)
+    });
+    findings.expect(
+        is_known,
+        format!("the password of user `{user}` is not a hash that crypt(3) accepts (/etc/shadow)"),
     );
     let days = |field: usize| row(&accounts.shadow, user)?.get(field)?.parse::<i64>().ok();
     findings.expect(

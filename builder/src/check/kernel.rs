@@ -6,6 +6,7 @@ use super::Findings;
 use super::partitions::{argument, root_fault};
 use super::tree::Tree;
 use crate::inspect::Layout;
+use crate::spec::rules;
 
 /// Words for which systemd starts a rescue shell instead of the node's programs (systemd(1)).
 const RESCUE: [&str; 7] = ["single", "s", "S", "1", "rescue", "emergency", "-b"];
@@ -35,6 +36,12 @@ pub(super) fn check(
     }
     if let Some(unit) = argument(arguments, "systemd.unit").filter(|unit| !TARGETS.contains(unit)) {
         findings.add(format!("cmdline.txt says `systemd.unit={unit}`: the boot would start that instead of the node's programs"));
+    }
+    if let Some(country) = argument(arguments, "cfg80211.ieee80211_regdom") {
+        findings.expect(
+            rules::is_country(country),
+            format!("cmdline.txt says that the radio is in `{country}`, which is no country: the radio stays off"),
+        );
     }
     let rescue = arguments
         .split_whitespace()

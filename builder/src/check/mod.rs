@@ -4,6 +4,7 @@
 //! anyone having foreseen the mistake. It reads metadata and small files.
 
 mod accounts;
+mod etcd;
 mod findings;
 mod firmware;
 mod identity;
@@ -58,6 +59,7 @@ fn check_root(
     identity::check(node, layout, root, findings)?;
     let accounts = Accounts::read(root)?;
     units::check(node, &accounts, root, findings)?;
+    etcd::check(node, root, findings)?;
     network::check(node, &accounts, root, findings)?;
     accounts::check_login(node, &accounts, root, findings)?;
     sshd::check(node, &accounts, root, findings)

@@ -7,6 +7,7 @@ use super::tree::Tree;
 use super::{Findings, units};
 use crate::description::{NodeDescription, Role};
 use crate::inspect::Place;
+use crate::spec::rules;
 
 const NETWORK_MANAGER: &str = "NetworkManager.service";
 const NETWORKD: &str = "systemd-networkd.service";
@@ -50,7 +51,21 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
     let mut interface = profile
         .lines()
         .filter_map(|line| line.strip_prefix("interface-name="));
+    let addresses = profile
+        .lines()
+        .filter_map(|line| line.strip_prefix("address")?.split_once('='));
+    for (_, address) in addresses {
+        let host = address.split(['/', ',']).next().unwrap_or_default();
+        findings.expect(
+            rules::is_address(host.trim()),
+            format!("{path} gives the node the address {host}, which no host can have"),
+        );
+    }
     if let Some(interface) = interface.next() {
+        findings.expect(
+            rules::is_interface(interface.trim()),
+            format!("{path} is for the interface {interface}, which nothing creates on the node"),
+        );
         check_ifupdown(interface.trim(), root, findings)?;
         check_unmanaged(interface.trim(), root, findings)?;
     }

@@ -7,6 +7,7 @@ use super::sshd_config::{SshdConfig, in_list};
 use super::tree::Tree;
 use super::{Findings, units};
 use crate::description::{NodeDescription, Role};
+use crate::spec::rules;
 
 /// The keyword that older versions used for `PubkeyAcceptedAlgorithms`.
 const ALGORITHMS: [&str; 2] = ["PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes"];
@@ -215,6 +216,11 @@ fn check_keys(
     let plain = |line: &str| line.trim().replace(char::is_control, "");
     let has = |key: &String| accepted.lines().any(|line| plain(line) == plain(key));
     if node.login.authorized_keys.iter().all(has) {
+        let opens = |line: &str| rules::opens_login(line, node.time);
+        findings.expect(
+            accepted.lines().any(opens),
+            format!("sshd accepts none of the lines in {}", paths.join(", ")),
+        );
         return Ok(());
     }
     match unsafe_parts.first() {

@@ -55,6 +55,12 @@ const TEXTS: &str = "
 const LISTS: &str = "cipher-suites";
 const TABLES: &str = "socket-options";
 
+/// Keys of [`REFUSED`] that the overlay itself writes.
+const WRITTEN: &str = "
+    advertise-client-urls client-transport-security data-dir election-timeout heartbeat-interval
+    initial-advertise-peer-urls initial-cluster initial-cluster-token listen-client-urls listen-metrics-urls
+    listen-client-http-urls listen-peer-urls log-outputs logger name peer-transport-security quota-backend-bytes";
+
 /// The types, each with its keys, its name in complaints and its name in a JSON schema.
 pub(super) const TYPES: [(&str, &str, &str); 6] = [
     (INTEGERS, "an integer", "integer"),
@@ -140,6 +146,38 @@ pub(crate) fn variable(key: &str, value: &toml::Value) -> Result<(String, String
     ))
 }
 
+/// Checks a setting of a finished `etcd.conf.yml`, whatever wrote it.
+pub(super) fn check_finished(key: &str, value: &serde_json::Value) -> Result<(), String> {
+    let has = |keys: &str| keys.split_whitespace().any(|known| known == key);
+    if has(WRITTEN) {
+        return Ok(());
+    }
+    if has(REFUSED) {
+        return Err(format!(
+            "`{key}` changes something on which the node's programs rely"
+        ));
+    }
+    let Some((_, wanted, schema_type)) = TYPES.iter().find(|(keys, ..)| has(keys)) else {
+        return Err(format!(
+            "etcd does not know the key `{key}`, and ignores it"
+        ));
+    };
+    let fits = match value {
+        serde_json::Value::Number(number) => *schema_type == "integer" && number.is_i64(),
+        serde_json::Value::Bool(_) => *schema_type == "boolean",
+        serde_json::Value::String(_) => *schema_type == "string",
+        serde_json::Value::Array(items) => {
+            *schema_type == "array" && items.iter().all(serde_json::Value::is_string)
+        }
+        serde_json::Value::Object(_) => *schema_type == "object",
+        serde_json::Value::Null => false,
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(format!("etcd does not start: `{key}` must be {wanted}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +207,12 @@ mod tests {
             of("log-level", r#""it's""#),
             Err("`log-level` in [etcd.extra] cannot contain an apostrophe or a control character with `config = \"env\"`".to_owned())
         );
+    }
+
+    #[test]
+    fn what_the_overlay_writes_is_refused_in_extra() {
+        let refused = |key| REFUSED.split_whitespace().any(|known| known == key);
+        assert!(WRITTEN.split_whitespace().all(refused));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod key_options;
 mod names;
 mod nearest;
 mod public_key;
+pub(crate) mod rules;
 mod sizes;
 mod subnet;
 mod suggest;

@@ -1,0 +1,76 @@
+//! etcd's configuration: what etcd and the node's own programs demand of it.
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use super::Findings;
+use super::tree::Tree;
+use crate::description::{NodeDescription, Role};
+use crate::spec::{DEFAULT_DATA_DIR, rules};
+
+/// The address of the metrics, where the node's own programs ask etcd.
+const METRICS: &str = "http://127.0.0.1:2381";
+
+pub(super) fn check(
+    node: &NodeDescription,
+    root: &mut Tree<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
+    // Environment variables have no types, and etcd warns about an unknown one.
+    let is_yaml = |path: &str| {
+        let extension = path.rsplit_once('.').map(|(_, extension)| extension);
+        extension == Some("yml")
+    };
+    let file = node.file(Role::Configuration);
+    let Some(file) = file.filter(|file| is_yaml(&file.path)) else {
+        return Ok(());
+    };
+    let path = &file.path;
+    let text = root.text(path)?.unwrap_or_default();
+    let Ok(Value::Object(settings)) = serde_saphyr::from_str(&text) else {
+        findings.add(format!("etcd cannot read {path}: it is not a YAML mapping"));
+        return Ok(());
+    };
+    for (key, value) in &settings {
+        if let Err(fault) = rules::etcd_setting(key, value) {
+            findings.add(format!("{path}: {fault}"));
+        }
+    }
+    let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
+    let relied_on = [
+        ("data-dir", data),
+        ("listen-metrics-urls", METRICS),
+        ("name", node.node.as_str()),
+    ];
+    for (key, wanted) in relied_on {
+        let is_set = settings.get(key).and_then(Value::as_str) == Some(wanted);
+        findings.expect(
+            is_set,
+            format!("{path} does not set `{key}` to `{wanted}`, on which the node's programs rely"),
+        );
+    }
+    check_certificates(path, &settings, root, findings)
+}
+
+/// Checks that the files which the configuration names exist.
+fn check_certificates(
+    path: &str,
+    settings: &Map<String, Value>,
+    root: &mut Tree<'_>,
+    findings: &mut Findings,
+) -> Result<()> {
+    for table in ["client-transport-security", "peer-transport-security"] {
+        for key in ["cert-file", "key-file", "trusted-ca-file"] {
+            let named = settings.get(table).and_then(|table| table.get(key));
+            let is_there = match named.and_then(Value::as_str) {
+                Some(named) => root.exists(named)?,
+                None => false,
+            };
+            findings.expect(
+                is_there,
+                format!("{path}: `{key}` of `{table}` names no file of the image"),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! The rules for single values, as the check of finished images applies them: there, nothing is known of a setting.
+
+use serde_json::Value;
+
+use super::{etcd_flags, names, public_key, ssh, subnet, wifi};
+
+/// Returns whether a board can have a network interface of this name.
+pub(crate) fn is_interface(name: &str) -> bool {
+    names::interface(name).is_ok()
+}
+
+/// Returns whether a host can have this address.
+pub(crate) fn is_address(text: &str) -> bool {
+    subnet::is_for_hosts(text)
+}
+
+/// Returns whether a country has this code (ISO 3166).
+pub(crate) fn is_country(code: &str) -> bool {
+    wifi::country(code).is_ok()
+}
+
+/// Returns whether crypt(3) takes the text for a hash of a method that is secure today.
+pub(crate) fn is_password_hash(text: &str) -> bool {
+    ssh::password_hash(text).is_ok()
+}
+
+/// Returns whether sshd accepts the key on a line of `authorized_keys` at this time, in seconds since 1970.
+pub(crate) fn opens_login(line: &str, now: i64) -> bool {
+    public_key::checked(line).is_ok() && !public_key::has_expired(line, now)
+}
+
+/// Checks a key and its value in a node's `etcd.conf.yml`.
+pub(crate) fn etcd_setting(key: &str, value: &Value) -> Result<(), String> {
+    etcd_flags::check_finished(key, value)
+}

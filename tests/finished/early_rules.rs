@@ -1,0 +1,204 @@
+//! Checks that the last check finds each mistake that an early rule refuses, as if that rule did not exist.
+//!
+//! A finished image is changed to what the build would have written without the rule; the early rules have tests of their own.
+
+use crate::support::broken::{Copy, Sound};
+use crate::support::tool::tool;
+
+/// A mistake, how it looks in a finished image, and what is reported.
+struct Mistake {
+    name: &'static str,
+    breaking: fn(&Copy<'_>),
+    faults: &'static [&'static str],
+}
+
+const CONFIGURATION: &str = "/etc/etcd/etcd.conf.yml";
+const KEYS: &str = "/home/pi/.ssh/authorized_keys";
+const PROFILE: &str = "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection";
+const DESCRIPTION: &str = "/usr/local/lib/etcd-node/node.json";
+
+/// Replaces the owner's key in the file and in the node's description.
+fn key(it: &Copy<'_>, line: &str) {
+    let text = it.root_text(KEYS);
+    let written = line.replace("KEY", text.trim());
+    let described = text.trim().to_owned();
+    it.write(KEYS, &format!("{written}\n")).edit(
+        DESCRIPTION,
+        &described,
+        &written.replace('"', "\\\""),
+    );
+    it.debugfs(&[
+        format!("sif {KEYS} uid 1000"),
+        format!("sif {KEYS} mode 0100600"),
+    ]);
+}
+
+fn append(it: &Copy<'_>, path: &str, line: &str) {
+    it.write(path, &format!("{}{line}\n", it.root_text(path)));
+}
+
+/// Changes the profile, which only root may read.
+fn profile(it: &Copy<'_>, old: &str, new: &str) {
+    it.edit(PROFILE, old, new).inode(PROFILE, "mode", "0100600");
+}
+
+const MISTAKES: &[Mistake] = &[
+    Mistake {
+        name: "a base with a third partition",
+        breaking: |it| it.add_partition(),
+        faults: &["the first boot would overwrite partition 3 with the node's data"],
+    },
+    Mistake {
+        name: "wal-dir in [etcd.extra]",
+        breaking: |it| append(it, CONFIGURATION, "wal-dir: /var/wal"),
+        faults: &[
+            "/etc/etcd/etcd.conf.yml: `wal-dir` changes something on which the node's programs rely",
+        ],
+    },
+    Mistake {
+        name: "force-new-cluster, other addresses and another directory in [etcd.extra]",
+        breaking: |it| {
+            it.edit(CONFIGURATION, "data-dir: /var/lib/etcd", "data-dir: /srv")
+                .edit(CONFIGURATION, "127.0.0.1:2381", "127.0.0.1:9000");
+            append(it, CONFIGURATION, "force-new-cluster: true");
+        },
+        faults: &[
+            "/etc/etcd/etcd.conf.yml: `force-new-cluster` changes something on which the node's programs rely",
+            "/etc/etcd/etcd.conf.yml does not set `data-dir` to `/var/lib/etcd`, on which the node's programs rely",
+            "/etc/etcd/etcd.conf.yml does not set `listen-metrics-urls` to `http://127.0.0.1:2381`, on which the node's programs rely",
+        ],
+    },
+    Mistake {
+        name: "[etcd.extra] with the wrong type and an unknown key",
+        breaking: |it| {
+            it.edit(CONFIGURATION, "max-wals: 5", "max-wals: \"five\"");
+            append(it, CONFIGURATION, "max-walls: 5");
+        },
+        faults: &[
+            "/etc/etcd/etcd.conf.yml: etcd does not know the key `max-walls`, and ignores it",
+            "/etc/etcd/etcd.conf.yml: etcd does not start: `max-wals` must be an integer",
+        ],
+    },
+    Mistake {
+        name: "[etcd.extra] with a quote in a key",
+        breaking: |it| append(it, CONFIGURATION, "\"a\"b\": 1"),
+        faults: &["etcd cannot read /etc/etcd/etcd.conf.yml: it is not a YAML mapping"],
+    },
+    Mistake {
+        name: "no root=",
+        breaking: |it| {
+            it.boot_write("cmdline.txt", "console=tty1\n");
+        },
+        faults: &["cmdline.txt has no `root=`: the kernel would not find its root file system"],
+    },
+    Mistake {
+        name: "a base that Imager has customized",
+        breaking: |it| {
+            it.boot_edit(
+                "cmdline.txt",
+                " rootwait",
+                " rootwait systemd.run=/boot/firstrun.sh",
+            );
+        },
+        faults: &[
+            "cmdline.txt says `systemd.run=/boot/firstrun.sh`: the boot would run that instead of the node's programs",
+        ],
+    },
+    Mistake {
+        name: "a base without NetworkManager and without sshd",
+        breaking: |it| {
+            it.remove("/usr/lib/systemd/system/NetworkManager.service")
+                .remove("/usr/lib/systemd/system/ssh.service");
+        },
+        faults: &[
+            "the image has no unit NetworkManager.service",
+            "the image has no unit ssh.service",
+        ],
+    },
+    Mistake {
+        name: "a certificate that is not of the CA",
+        breaking: |it| {
+            let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=x -days 3650";
+            let words: Vec<_> = new.split(' ').collect();
+            it.write(
+                "/etc/etcd/pki/server.crt",
+                &tool("openssl", &words).done().text(),
+            );
+        },
+        faults: &[
+            "certificate server is not signed by the node's CA",
+            "certificate server is not that of the private key beside it",
+        ],
+    },
+    Mistake {
+        name: "options of a key that sshd does not know",
+        breaking: |it| key(it, "from=10.0.0.1 KEY"),
+        faults: &["sshd accepts none of the lines in /home/pi/.ssh/authorized_keys"],
+    },
+    Mistake {
+        name: "a key that has expired",
+        breaking: |it| key(it, "expiry-time=\"20200101\" KEY"),
+        faults: &["sshd accepts none of the lines in /home/pi/.ssh/authorized_keys"],
+    },
+    Mistake {
+        name: "an interface that nothing creates",
+        breaking: |it| profile(it, "interface-name=eth0", "interface-name=br0"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface br0, which nothing creates on the node",
+        ],
+    },
+    Mistake {
+        name: "an address that no host can have",
+        breaking: |it| profile(it, "address1=192.168.0.50", "address1=240.0.0.5"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address 240.0.0.5, which no host can have",
+        ],
+    },
+    Mistake {
+        name: "a password hash that is cut short",
+        breaking: |it| {
+            it.edit("/etc/shadow", "\npi:*:", "\npi:$6$salt$short:");
+        },
+        faults: &["the password of user `pi` is not a hash that crypt(3) accepts (/etc/shadow)"],
+    },
+    Mistake {
+        name: "a country that does not exist",
+        breaking: |it| {
+            it.boot_edit(
+                "cmdline.txt",
+                " rootwait",
+                " rootwait cfg80211.ieee80211_regdom=UK",
+            );
+        },
+        faults: &[
+            "cmdline.txt says that the radio is in `UK`, which is no country: the radio stays off",
+        ],
+    },
+    Mistake {
+        name: "what another machine left in the base",
+        breaking: |it| {
+            it.write("/etc/machine-id", "0f1e2d3c4b5a69788796a5b4c3d2e1f0\n")
+                .write("/var/lib/systemd/random-seed", "x")
+                .write("/var/lib/etcd/default/member/snap/db", "x");
+        },
+        faults: &[
+            "/etc/machine-id is not that of node etcd1",
+            "/var/lib/etcd/default/member is another machine's",
+            "/var/lib/systemd/random-seed is another machine's",
+        ],
+    },
+];
+
+#[test]
+fn the_last_check_finds_what_the_early_rules_refuse() {
+    let sound = Sound::of("raspios-trixie");
+    let missed: Vec<_> = MISTAKES
+        .iter()
+        .filter_map(|it| {
+            sound
+                .difference(it.breaking, it.faults)
+                .map(|why| format!("{}: {why}", it.name))
+        })
+        .collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
