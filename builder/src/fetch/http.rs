@@ -11,9 +11,10 @@ use indicatif::BinaryBytes;
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 
 use super::headers::{ContentRange, length, validator};
+use super::paced::Paced;
 use super::partial::Partial;
 use super::policy::Policy;
 use crate::failure::Kind;
@@ -106,7 +107,7 @@ impl<'a> Http<'a> {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        let read = accepted(url, response)?
+        let read = Paced::new(accepted(url, response)?, &self.policy)
             .take(limit + 1)
             .read_to_end(&mut bytes);
         read.map_err(|error| Trouble::Passing(error.to_string()))?;
@@ -168,7 +169,8 @@ impl<'a> Http<'a> {
         if let Some(total) = total.or(size) {
             task.total(total);
         }
-        copy(url, response, partial, total.or(size), task)
+        let body = Paced::new(response, &self.policy);
+        copy(url, body, partial, total.or(size), task)
     }
 
     fn request(&self, url: &str, partial: &Partial<'_>) -> reqwest::Result<Response> {
@@ -233,7 +235,7 @@ fn not_satisfiable(response: &Response, partial: &mut Partial<'_>) -> Result<(),
 /// Appends the response's body, up to the length of the whole file.
 fn copy(
     url: &str,
-    mut response: Response,
+    mut body: impl Read,
     partial: &mut Partial<'_>,
     total: Option<u64>,
     task: &mut dyn Task,
@@ -241,7 +243,7 @@ fn copy(
     let mut buffer = vec![0; 64 << 10];
     loop {
         task.at(partial.len());
-        let read = response.read(&mut buffer);
+        let read = body.read(&mut buffer);
         let count = read.map_err(|error| Trouble::Passing(dropped(&error, partial.len())))?;
         if count == 0 {
             return ended(partial.len(), total);
@@ -288,13 +290,18 @@ fn no_list(url: &str, why: &str) -> anyhow::Error {
 /// Follows redirects, but never from HTTPS to HTTP: lists of digests depend on a secure transport.
 fn redirects() -> redirect::Policy {
     redirect::Policy::custom(|attempt| {
-        let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
-        if was_secure && attempt.url().scheme() != "https" {
+        if is_downgrade(attempt.previous(), attempt.url()) {
             attempt.error("redirected from https to http")
         } else {
             redirect::Policy::default().redirect(attempt)
         }
     })
+}
+
+/// Returns whether a redirect leaves HTTPS.
+pub(super) fn is_downgrade(previous: &[Url], next: &Url) -> bool {
+    let was_secure = previous.iter().any(|url| url.scheme() == "https");
+    was_secure && next.scheme() != "https"
 }
 
 /// Classifies a failed request; an error in the address itself is final.

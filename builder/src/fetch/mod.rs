@@ -25,6 +25,7 @@ mod sums;
 mod download;
 mod headers;
 mod http;
+mod paced;
 mod partial;
 mod policy;
 

@@ -7,7 +7,7 @@ use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 
 /// Returns a scene, a server, and the recipe of the image it serves.
-fn serving(
+pub(super) fn serving(
     packed: &[u8],
     handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
 ) -> (Scene, Server, crate::recipe::Recipe) {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod download;
+mod hostile;
 mod images;
 mod make;
 #[cfg(target_os = "linux")]

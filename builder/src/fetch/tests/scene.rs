@@ -25,6 +25,8 @@ pub(in super::super) struct Scene {
     pub(in super::super) dir: tempfile::TempDir,
     pub(in super::super) cache: PathBuf,
     pub(in super::super) offline: bool,
+    /// The time in which a connection must bring something.
+    pub(in super::super) patience: Duration,
 }
 
 impl Scene {
@@ -35,6 +37,7 @@ impl Scene {
             dir,
             cache,
             offline: false,
+            patience: Duration::from_mins(1),
         }
     }
 
@@ -46,6 +49,7 @@ impl Scene {
             // A busy machine must not look like a stalled server.
             silence: Duration::from_secs(2),
             headway: 1000,
+            patience: self.patience,
         };
         Options {
             cache: &self.cache,
