@@ -1,10 +1,13 @@
 //! Feeds parsers with damaged inputs: whatever they return, they must not panic or loop.
 //!
 //! Each target starts from a few sound inputs and changes them at random. The numbers follow from a seed, so that a run
-//! repeats: `FUZZ_SEED` and `FUZZ_ROUNDS` choose others. The last input is printed if a target panics.
+//! repeats: `FUZZ_SEED` and `FUZZ_ROUNDS` choose others, and `FUZZ_SECONDS` sets a time instead of a number. The last input is
+//! printed if a target panics. `cargo xtask fuzz` starts the targets.
 #![cfg(target_os = "linux")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::Instant;
 
 use lab::rng::Rng;
 
@@ -17,9 +20,17 @@ const BLOCK: u64 = 40;
 
 /// Calls the target with many damaged inputs.
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "the figures of the run")]
 pub(crate) fn survives(sound: &[Vec<u8>], target: impl Fn(&[u8])) {
-    let (seed, rounds) = (setting("FUZZ_SEED", 1), setting("FUZZ_ROUNDS", ROUNDS));
+    let seed = setting("FUZZ_SEED", 1);
+    let seconds = setting("FUZZ_SECONDS", 0);
+    let rounds = setting("FUZZ_ROUNDS", if seconds > 0 { u64::MAX } else { ROUNDS });
+    let started = Instant::now();
+    let mut tried = 0_u64;
     for round in 0..rounds {
+        if seconds > 0 && started.elapsed().as_secs() >= seconds {
+            break;
+        }
         let input = damaged(sound, &mut Rng::new(seed << 32 ^ round));
         let outcome = catch_unwind(AssertUnwindSafe(|| target(&input)));
         let shown = String::from_utf8_lossy(&input);
@@ -27,7 +38,10 @@ pub(crate) fn survives(sound: &[Vec<u8>], target: impl Fn(&[u8])) {
             outcome.is_ok(),
             "seed {seed}, round {round}: {input:?}\n{shown}"
         );
+        tried = round + 1;
     }
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    println!("{name}: {tried} damaged inputs from seed {seed}");
 }
 
 /// Calls the target with many damaged texts.

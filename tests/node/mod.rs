@@ -8,6 +8,8 @@ mod contents;
 mod data;
 #[cfg(unix)]
 mod decide;
+#[cfg(target_os = "linux")]
+mod decide_random;
 mod description;
 #[cfg(unix)]
 mod etcdctl;

@@ -314,3 +314,27 @@ fn large_and_binary_files_are_refused() {
     let missing = cluster_toml(Path::new("/no/such/file")).unwrap_err();
     assert_eq!(missing.to_string(), "reading /no/such/file");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn damaged_inventories() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first line is the file's name, which decides how it is read.
+    let sound = [
+        "hosts.ini\n[etcd]\nkv-[01:03].lan ansible_host=10.0.0.1 ansible_user=ada\n[etcd:vars]\nx=\"1\"\n[all:children]\netcd\n",
+        "hosts.yml\nall:\n  children:\n    etcd:\n      hosts:\n        a: {ansible_host: 10.0.0.1}\n        b:\n",
+        "hosts\n10.0.0.1 a a.lan # one\n::1 localhost\nfd00::2 b\n",
+        "config\nHost a b*\n  HostName 10.0.0.%h\n  User ada\nMatch host c\n  Port 22\nInclude other\n",
+        "kubeadm.yaml\nkind: ClusterConfiguration\netcd:\n  external:\n    endpoints: [https://10.0.0.1:2379]\n    caFile: /a\n---\na: &b [*b]\n",
+    ];
+    let names = sound.map(|text| text.split('\n').next().unwrap_or_default());
+    crate::mutated::survives_texts(&sound, |text| {
+        let (name, text) = text.split_once('\n').unwrap_or(("hosts", text));
+        let name = names.iter().find(|known| **known == name);
+        let path = folder.path().join(name.unwrap_or(&"hosts"));
+        fs_err::write(&path, text).unwrap();
+        if let Ok(toml) = cluster_toml(&path) {
+            assert!(toml.parse::<toml::Table>().is_ok(), "{toml}");
+        }
+    });
+}

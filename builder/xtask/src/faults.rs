@@ -1,4 +1,4 @@
-//! Starts builds that system calls or a kill disturb, and parsers with damaged inputs.
+//! Starts builds that system calls or a kill disturb.
 
 use crate::command::{Outcome, program, say, start, succeeds};
 use crate::setup;
@@ -14,11 +14,4 @@ pub(crate) fn run(most: &str) -> Outcome {
         "test --quiet --test it -- --ignored faults::run:: --nocapture --test-threads 1";
     let mut command = program("cargo", &arguments.split(' ').collect::<Vec<_>>());
     start(command.env("FAULTS_MOST", most))
-}
-
-/// Gives every parser so many damaged inputs, other ones for each seed.
-pub(crate) fn parsers(rounds: &str, seed: &str) -> Outcome {
-    let arguments = ["test", "--quiet", "--lib", "damaged_"];
-    let mut command = program("cargo", &arguments);
-    start(command.env("FUZZ_ROUNDS", rounds).env("FUZZ_SEED", seed))
 }

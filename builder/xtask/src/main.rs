@@ -13,6 +13,7 @@ mod cases;
 mod command;
 mod demo;
 mod faults;
+mod fuzz;
 mod lab;
 mod mutate;
 mod qemu;
@@ -36,6 +37,8 @@ usage: cargo xtask COMMAND
                run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
   mutate [--cases N] [--seed S] [--first N]
                build from N bases with damaged metadata, from case number N on: each is refused or gives sound images
+  fuzz [TARGET] [--seconds N] [--seed S]
+               feed parsers, file systems and decisions with damaged inputs, N seconds for each target
   faults [N]   disturb builds at up to N points of each kind: a system call fails, or the process is killed
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         ["test", "--full"] => test::run_full(),
         ["lab", words @ ..] => lab::run(words),
         ["mutate", words @ ..] => mutate::run(words),
+        ["fuzz", words @ ..] => fuzz::run(words),
         ["faults"] => faults::run("1"),
         ["faults", most] => faults::run(most),
         ["fixtures"] => test::fixtures(),

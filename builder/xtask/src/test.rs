@@ -1,7 +1,7 @@
 //! The checks that must pass before a change lands, those that fail fastest first.
 
 use crate::command::{self, Outcome, program, start, succeeds};
-use crate::{demo, faults, lab, mutate, setup};
+use crate::{demo, faults, fuzz, lab, mutate, setup};
 
 /// The test that boots a three-node cluster and is part of every [`run`].
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
@@ -49,7 +49,7 @@ pub(crate) fn run_full() -> Outcome {
     let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
     run_with(&mutator, &MANY_SCENARIOS)?;
     faults::run("100")?;
-    faults::parsers("100000", &seed.to_string())?;
+    fuzz::run(&["--seconds", "600", "--seed", &seed.to_string()])?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 

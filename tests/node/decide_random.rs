@@ -1,0 +1,242 @@
+//! Draws facts at random and checks what must hold for every decision, whatever the table in `decide` says.
+//! `FUZZ_SEED` chooses other facts, `FUZZ_SECONDS` more of them; see `cargo xtask fuzz`.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use lab::rng::Rng;
+
+use crate::support::tool::tool;
+
+/// The actions that `join` knows.
+const ACTIONS: [&str; 11] = [
+    "resume", "aside", "use", "unforce", "announce", "force", "update", "new", "vow", "join",
+    "wait",
+];
+
+/// The random facts that one shell decides on.
+const BATCH: u64 = 1500;
+
+/// The values of each fact; an empty one leaves the fact out.
+const FACTS: [(&str, &[&str]); 20] = [
+    ("data", &["yes", "no"]),
+    ("owner", &["", "", "", "b of this cluster", "nobody known"]),
+    ("started", &["", "", "no"]),
+    ("moved", &["", "", "yes"]),
+    ("index", &["", "-", "7", "x"]),
+    ("failed", &["", "0", "1", "3"]),
+    (
+        "error",
+        &[
+            "",
+            "no space left on device",
+            "tocommit(5) is out of range [lastIndex(3)]",
+            "$(x) `y` * ;",
+        ],
+    ),
+    ("forced", &["", "", "0", "4", "5", "9"]),
+    ("use", &["", "yes"]),
+    ("aside", &["", "", "", "yes"]),
+    ("majority", &["", "no", "yes", "yes"]),
+    ("listed", &["", "no", "yes"]),
+    ("named", &["", "yes"]),
+    ("taken", &["", "", "5"]),
+    ("stranger", &["", "", "", "d"]),
+    ("unlisted", &["", "", "", "b c"]),
+    ("missing", &["", "", "", "d"]),
+    ("older", &["", "", "", "3.4 3.5"]),
+    ("vow", &["-", "1", "2"]),
+    ("heard", &["-", "1", "2"]),
+];
+
+/// What a peer may say.
+const PEER: [&str; 13] = [
+    "silent",
+    "tls expired",
+    "waits -",
+    "waits 1",
+    "waits 2",
+    "promised 1",
+    "holds 6",
+    "holds x",
+    "forced 3",
+    "cluster no",
+    "cluster yes",
+    "index 4",
+    "nonsense",
+];
+
+/// The facts of one case, each with its values in order.
+struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    fn drawn(rng: &mut Rng) -> Self {
+        let mut facts: Vec<_> = FACTS
+            .iter()
+            .map(|(name, values)| {
+                (
+                    (*name).to_owned(),
+                    values[rng.index(values.len())].to_owned(),
+                )
+            })
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        for peer in ["b", "c"] {
+            facts.push((
+                format!("peer {peer}"),
+                PEER[rng.index(PEER.len())].to_owned(),
+            ));
+        }
+        Self(facts)
+    }
+
+    fn lines(&self) -> String {
+        let facts = self.0.iter();
+        let lines: Vec<_> = facts
+            .map(|(name, value)| format!("{name} {value}\n"))
+            .collect();
+        lines.concat()
+    }
+
+    fn is(&self, name: &str, value: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(known, found)| known == name && found == value)
+    }
+
+    /// Returns whether a peer says something that begins so.
+    fn any_peer(&self, start: &str) -> bool {
+        let mut peers = self.0.iter().filter(|(name, _)| name.starts_with("peer"));
+        peers.any(|(_, said)| said.starts_with(start))
+    }
+
+    /// Returns the promise that a decision breaks.
+    fn broken(&self, decision: &str) -> Option<&'static str> {
+        let action = decision.split(' ').next().unwrap_or_default();
+        let rules = [
+            self.about_the_answer(decision, action),
+            self.about_others(action),
+        ]
+        .concat();
+        let mut broken = rules.into_iter().filter(|(holds, _)| !holds);
+        broken.next().map(|(_, promise)| promise)
+    }
+
+    /// Returns whether a decision is one, and right about this member's own data.
+    fn about_the_answer(&self, decision: &str, action: &str) -> Vec<(bool, &'static str)> {
+        let is_one_of = |actions: &str| actions.split(' ').any(|known| known == action);
+        let is_known = ACTIONS.contains(&action) || action == "refuse";
+        let has_data = self.is("data", "yes");
+        let is_foreign = self.0.iter().any(|(name, _)| name == "owner");
+        let removed = self.is("majority", "yes") && self.is("listed", "no");
+        vec![
+            (
+                is_known && decision.lines().count() == 1,
+                "a decision is one line with a known action",
+            ),
+            (
+                has_data || !is_one_of("resume use update force announce unforce"),
+                "data is used only if it is there",
+            ),
+            (
+                !has_data || !is_one_of("new vow join"),
+                "data is never ignored",
+            ),
+            (
+                !is_foreign || !is_one_of("resume force announce update"),
+                "data of somebody else is not used unasked",
+            ),
+            (
+                removed || decision != "aside removed",
+                "only a majority removes a member",
+            ),
+            (
+                self.is("aside", "yes") || decision != "aside asked",
+                "data is set aside on request only if somebody asked",
+            ),
+        ]
+    }
+
+    /// Returns whether a decision is right about the cluster and the other members.
+    fn about_others(&self, action: &str) -> Vec<(bool, &'static str)> {
+        let majority = self.is("majority", "yes");
+        let any = |starts: &str| starts.split(',').any(|start| self.any_peer(start));
+        let may_begin = !any("cluster,holds,forced,silent,tls");
+        vec![
+            (
+                action != "force" || (!majority && !any("cluster,forced,tls")),
+                "nobody forces beside a cluster, a forced member or one that cannot be read",
+            ),
+            (action != "join" || majority, "joining needs a majority"),
+            (
+                action != "vow" || may_begin,
+                "a vow needs every member, without data",
+            ),
+            (
+                action != "new" || may_begin || any("cluster yes"),
+                "a new cluster needs every member, without data, or a place in the one that began",
+            ),
+            (
+                action != "new" || !self.is("vow", "-"),
+                "a new cluster needs a vow",
+            ),
+        ]
+    }
+}
+
+/// Returns the decisions for all facts, made by one shell.
+fn decisions(facts: &[Facts]) -> Vec<String> {
+    let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("facts");
+    let case = |it: &Facts| format!("decide <<'FACTS'\n{}FACTS\necho end\n", it.lines());
+    let text: Vec<_> = facts.iter().map(case).collect();
+    let text = text.concat();
+    fs::write(&path, text).unwrap();
+    let script = "DATA=/var/lib/etcd NAME=a; . \"$0\"; . \"$1\"";
+    let words = [
+        "-eu",
+        "-c",
+        script,
+        decide.to_str().unwrap(),
+        path.to_str().unwrap(),
+    ];
+    let said = tool("dash", &words).done().text();
+    let decisions = said.split("end\n").map(|it| it.trim_end().to_owned());
+    decisions.take(facts.len()).collect()
+}
+
+/// Checks one batch, and removes the actions that it has seen from a list.
+fn check(seed: u64, unseen: &mut Vec<&str>) {
+    let draw = |round| Facts::drawn(&mut Rng::new(seed << 32 ^ round));
+    let facts: Vec<Facts> = (0..BATCH).map(draw).collect();
+    let decisions = decisions(&facts);
+    assert_eq!(decisions.len(), facts.len());
+    for (facts, decision) in facts.iter().zip(&decisions) {
+        let broken = facts.broken(decision);
+        assert_eq!(broken, None, "{}\n{decision}", facts.lines());
+        unseen.retain(|action| !decision.starts_with(action));
+    }
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures of the run")]
+fn no_facts_lead_to_a_forbidden_decision() {
+    let setting = |name: &str, otherwise: u64| {
+        let value = std::env::var(name).ok();
+        value.map_or(otherwise, |value| value.parse().unwrap())
+    };
+    let (seed, seconds) = (setting("FUZZ_SEED", 1), setting("FUZZ_SECONDS", 0));
+    let (started, mut batches) = (Instant::now(), 0);
+    let mut unseen = ACTIONS.to_vec();
+    while batches == 0 || started.elapsed().as_secs() < seconds {
+        check(seed + batches, &mut unseen);
+        batches += 1;
+    }
+    println!(
+        "decisions: {} random facts from seed {seed}",
+        batches * BATCH
+    );
+    assert!(unseen.is_empty(), "no facts led to {unseen:?}");
+}
