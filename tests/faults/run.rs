@@ -1,4 +1,5 @@
-//! Runs the points on all processors. `FAULTS_MOST` limits them to so many of each kind, spread evenly.
+//! Runs the points on all processors. `FAULTS_MOST` limits them to so many of each kind, `FAULTS_TOTAL` to so many of all,
+//! both spread evenly.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -37,20 +38,21 @@ fn a_disturbed_build_leaves_old_or_new_images() {
     run("build over older images", again, &AGAIN);
 }
 
+/// Returns at most so many points, evenly spread.
+fn spread(points: &[Point], most: usize) -> Vec<Point> {
+    let step = points.len().div_ceil(most).max(1);
+    let chosen = points.iter().skip(step / 2).step_by(step);
+    chosen.copied().collect()
+}
+
 #[expect(clippy::print_stdout, reason = "the figures of the run")]
 fn run(name: &str, scene: impl Fn() -> Scene + Sync, options: &[&str]) {
-    let most = std::env::var("FAULTS_MOST").map_or(usize::MAX, |value| value.parse().unwrap());
+    let limit = |name| std::env::var(name).map_or(usize::MAX, |value| value.parse().unwrap());
+    let (most, total) = (limit("FAULTS_MOST"), limit("FAULTS_TOTAL"));
     let kinds = Point::all(&scene, options);
     let points: usize = kinds.iter().map(Vec::len).sum();
-    let spread = |kind: &'_ Vec<Point>| {
-        let step = kind.len().div_ceil(most);
-        kind.iter()
-            .skip(step / 2)
-            .step_by(step.max(1))
-            .copied()
-            .collect::<Vec<_>>()
-    };
-    let chosen: Vec<Point> = kinds.iter().flat_map(spread).collect();
+    let chosen: Vec<Point> = kinds.iter().flat_map(|kind| spread(kind, most)).collect();
+    let chosen = spread(&chosen, total);
     let next = AtomicUsize::new(0);
     let ends = Mutex::new(BTreeMap::<Option<i32>, usize>::new());
     let failures = Mutex::new(Vec::new());

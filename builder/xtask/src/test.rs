@@ -18,19 +18,20 @@ const MANY_SCENARIOS: [&str; 2] = ["--scenarios", "1000"];
 /// The mutator's options in [`run`]: always the same seed, so that the result does not depend on luck.
 const MUTATIONS: [&str; 4] = ["--cases", "500", "--seed", "1"];
 
-/// Checks format, lints and documentation, then runs every test that boots nothing, the mutator and the laboratory, and boots
-/// one cluster.
+/// Checks format, lints and documentation, then runs every test that boots nothing, the mutator, some disturbed builds and the
+/// laboratory, and boots one cluster.
 pub(crate) fn run() -> Outcome {
-    run_with(&MUTATIONS, &SCENARIOS)
+    run_with(&MUTATIONS, faults::sample, &SCENARIOS)
 }
 
-fn run_with(mutator: &[&str], laboratory: &[&str]) -> Outcome {
+fn run_with(mutator: &[&str], disturb: impl Fn() -> Outcome, laboratory: &[&str]) -> Outcome {
     setup::tools()?;
     check()?;
     document()?;
     lab::etcd()?;
     without_boots(&[])?;
     mutate::run(mutator)?;
+    disturb()?;
     lab::run(laboratory)?;
     boots(&[ONE_CLUSTER])
 }
@@ -47,8 +48,7 @@ pub(crate) fn run_full() -> Outcome {
         .elapsed()
         .map_or(0, |time| time.as_secs());
     let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
-    run_with(&mutator, &MANY_SCENARIOS)?;
-    faults::run("100")?;
+    run_with(&mutator, || faults::run("100"), &MANY_SCENARIOS)?;
     fuzz::run(&["--seconds", "600", "--seed", &seed.to_string()])?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
