@@ -99,11 +99,14 @@ pub(super) fn folder_of(input: &Input) -> &Path {
         .unwrap_or(Path::new(""))
 }
 
+/// The extensions of images and of what they come in, also those that are refused by name later.
+const IMAGES: &str =
+    "img xz zst gz bz2 zip 7z bin iso lz4 lzma qcow2 rar raw tar tgz txz vdi vhd vhdx vmdk";
+
 /// Returns whether a base is a path rather than a recipe: it contains a separator or has the extension of an image.
 fn is_path(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    text.contains(['/', '\\'])
-        || [".img", ".xz", ".zst", ".gz"]
-            .iter()
-            .any(|ending| lower.ends_with(ending))
+    let extension = lower.rsplit_once('.').map(|(_, extension)| extension);
+    let is_image = |it: &str| IMAGES.split(' ').any(|known| known == it);
+    text.contains(['/', '\\']) || extension.is_some_and(is_image)
 }

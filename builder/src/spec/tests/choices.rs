@@ -302,3 +302,24 @@ fn boards_that_boot_as_another_one() {
         assert_eq!(cluster.nodes[1].board, Some(board));
     }
 }
+
+#[test]
+fn a_base_with_the_extension_of_an_image_is_a_path() {
+    let base = |name: &str| {
+        let flags = Flags {
+            base: Some(name.to_owned()),
+            ..numbered(1).flags
+        };
+        let input = Input {
+            flags,
+            ..numbered(1)
+        };
+        resolve(&input).unwrap().base
+    };
+    for name in ["a.img", "a.zip", "a.img.BZ2", "a.7z", "a.qcow2"] {
+        assert_eq!(base(name), Base::Image(name.into()));
+    }
+    for name in ["ubuntu-server-24.04", "raspios-trixie"] {
+        assert_eq!(base(name), Base::Recipe(name.to_owned()));
+    }
+}
