@@ -17,8 +17,8 @@ use crate::description;
 use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::spec::{
-    self, Advertise, Allowed, Appliance, Cluster, ConfigForm, DATA_START, Data, Node, Protocol,
-    Route, Wifi,
+    self, Advertise, Allowed, Appliance, Auth, Cluster, ConfigForm, DATA_START, Data, Node,
+    Protocol, Route, Wifi,
 };
 
 /// Returns the values of one node by the names that templates use.
@@ -61,6 +61,7 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
         "timezone": cluster.system.timezone,
         "ntp": cluster.system.ntp,
         "etcd": etcd(inputs, node)?,
+        "auth": auth(&cluster.auth),
         "paths": Paths::of(inputs.system, cluster, &node.name),
         "refresh": refresh(cluster, node),
         // Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
@@ -175,6 +176,19 @@ fn etcd(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
         "extra_variables": variables.collect::<Result<BTreeMap<_, _>, _>>().map_err(anyhow::Error::msg)?,
         "extra": extra.collect::<Result<BTreeMap<_, _>>>()?,
     }))
+}
+
+fn auth(auth: &Auth) -> Value {
+    let users = auth.users.iter();
+    let users = users.map(|user| json!({ "name": user.name, "roles": user.roles }));
+    let roles = auth.roles.iter();
+    let roles =
+        roles.map(|role| json!({ "name": role.name, "read": role.read, "write": role.write }));
+    json!({
+        "enabled": auth.enabled,
+        "users": users.collect::<Vec<_>>(),
+        "roles": roles.collect::<Vec<_>>(),
+    })
 }
 
 fn appliance(appliance: &Appliance, client_http_port: Option<u16>) -> Value {

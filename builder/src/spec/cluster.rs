@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::issuing::{CertificateFile, Pki};
-use super::machine::{Appliance, Board, ExtraFile, Firmware, HostsLine, System};
+use super::machine::{Appliance, Auth, Board, ExtraFile, Firmware, HostsLine, System};
 use crate::secret::Secret;
 
 /// A valid cluster. Only [`super::resolve`] creates one; later stages read no flags and no configuration.
@@ -34,6 +34,8 @@ pub struct Cluster {
     pub pki: Pki,
     /// Certificates that the nodes have besides etcd's own.
     pub certificates: Vec<CertificateFile>,
+    /// etcd's authentication.
+    pub auth: Auth,
     /// Settings of the firmware and arguments of the kernel.
     pub firmware: Firmware,
     /// Read-only mode, data storage and open ports.

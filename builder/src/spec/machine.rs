@@ -15,6 +15,37 @@ pub struct System {
     pub ntp: Vec<String>,
 }
 
+/// etcd's authentication, which the cluster switches on by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// Whether the cluster switches it on.
+    pub enabled: bool,
+    /// Users besides the administrator's `root` and those of the nodes.
+    pub users: Vec<AuthUser>,
+    /// Roles besides `root`.
+    pub roles: Vec<AuthRole>,
+}
+
+/// A user of etcd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthUser {
+    /// Its name, also the common name of the certificates that log in as this user.
+    pub name: String,
+    /// Its roles.
+    pub roles: Vec<String>,
+}
+
+/// A role of etcd's users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthRole {
+    /// Its name.
+    pub name: String,
+    /// Prefixes of the keys that it may read.
+    pub read: Vec<String>,
+    /// Prefixes of the keys that it may read and write.
+    pub write: Vec<String>,
+}
+
 /// Raspberry Pi models with a 64-bit boot path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

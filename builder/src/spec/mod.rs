@@ -32,6 +32,7 @@ mod suggest;
 mod table;
 
 mod appliance;
+mod auth;
 mod certificate;
 mod etcd;
 mod files;
@@ -66,8 +67,8 @@ pub use input::{Flags, Input, Purpose, Row, TextFile, Walked, WalkedKind};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificatePaths, Layout};
 pub use machine::{
-    Allowed, Appliance, Board, DATA_START, Data, ExtraContent, ExtraFile, Firmware, HostsLine,
-    Protocol, System,
+    Allowed, Appliance, Auth, AuthRole, AuthUser, Board, DATA_START, Data, ExtraContent, ExtraFile,
+    Firmware, HostsLine, Protocol, System,
 };
 pub(crate) use nearest::advice;
 pub use reference::schema;
@@ -116,6 +117,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     };
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     let pki = pki::read(&tables, &names, &identity.domain, input, log);
+    let auth = auth::read(document, &names, &pki, &identity.domain, log);
     let appliance = appliance::read(document.table("appliance"), log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let certificates = certificate::read(
@@ -151,6 +153,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         etcd,
         pki,
         certificates,
+        auth,
         firmware: firmware::read(document.table("firmware")),
         appliance,
         hosts,

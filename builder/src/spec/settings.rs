@@ -6,8 +6,8 @@ use super::layout::Layout;
 use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, certificate, common_name, etcd, files, firmware, identity, names, network, pki,
-    ports, publish, routes, ssh, subnet, system, units, wifi,
+    appliance, auth, certificate, common_name, etcd, files, firmware, identity, names, network,
+    pki, ports, publish, routes, ssh, subnet, system, units, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -217,6 +217,32 @@ sections! {
         "owner": Text(files::owner), Default(r#""root:root""#);
         /// The only nodes that receive it. By default, every node does.
         "nodes": List(&Text(|_| Ok(()))), Optional(r#"["etcd1"]"#);
+    }
+
+    /// etcd's authentication: every client needs a user. The administrator's certificate is the user `root`, and the nodes
+    /// have users of their own.
+    "[auth]" {
+        /// Whether the cluster switches authentication on, by itself and only once, as soon as it serves. An operator may
+        /// switch it off later.
+        "enabled": Switch, Default("false");
+    }
+
+    /// A user of etcd. A certificate with this common name logs in as the user; `etcd-image cluster password` sets a password.
+    "[[auth.user]]" {
+        /// The name.
+        "name": Text(auth::name), Required(r#""patroni""#);
+        /// The user's roles: `root`, or names of `[[auth.role]]`.
+        "roles": List(&Text(auth::name)), Default("[]");
+    }
+
+    /// A role of etcd's users.
+    "[[auth.role]]" {
+        /// The name.
+        "name": Text(auth::name), Required(r#""patroni""#);
+        /// Prefixes of the keys that the role may read.
+        "read": List(&Text(auth::prefix)), Default("[]");
+        /// Prefixes of the keys that the role may read and write.
+        "write": List(&Text(auth::prefix)), Default("[]");
     }
 
     /// The Raspberry Pi's firmware and the kernel.

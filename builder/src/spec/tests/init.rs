@@ -63,6 +63,7 @@ fn every_key_is_in_the_template_and_works() {
     // A file has one of `content`, `source` and `link`; a unit has a section [Install] in its `content`.
     let text = switched_on(&template(3))
         .replace("eth0", "wlan0")
+        .replace("\nenabled = false", "\nenabled = true")
         .replace("\ncontent = \"Welcome", "\n#content = \"Welcome")
         .replace("\nsource = \"app.service", "\n#source = \"app.service")
         .replace("\nlink = ", "\n#link = ");

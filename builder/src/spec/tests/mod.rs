@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 
 mod appliance;
+mod auth;
 mod certificates;
 mod choices;
 mod etcd;

@@ -1,0 +1,63 @@
+//! Tests of `[auth]` with its users and roles.
+
+use super::spoilt::check;
+use super::*;
+
+#[test]
+fn users_and_roles_are_read() {
+    let tables = r#"[auth]
+enabled = true
+[[auth.user]]
+name = "patroni"
+roles = ["patroni", "root"]
+[[auth.role]]
+name = "patroni"
+read = ["/shared/"]
+write = ["/service/"]
+[hosts]"#;
+    let cluster = resolve(&input(&VALID.replace("[hosts]", tables))).unwrap();
+    let user = AuthUser {
+        name: "patroni".to_owned(),
+        roles: vec!["patroni".to_owned(), "root".to_owned()],
+    };
+    let role = AuthRole {
+        name: "patroni".to_owned(),
+        read: vec!["/shared/".to_owned()],
+        write: vec!["/service/".to_owned()],
+    };
+    let wanted = Auth {
+        enabled: true,
+        users: vec![user],
+        roles: vec![role],
+    };
+    assert_eq!(cluster.auth, wanted);
+    assert!(!resolve(&input(VALID)).unwrap().auth.enabled);
+}
+
+#[test]
+fn users_and_roles_that_cannot_exist_are_refused() {
+    check(
+        r#"
+[hosts] → [[auth.user]]\nname = "app"\n[hosts]
+    42: [[auth.user]] needs `enabled = true` in [auth]
+
+[hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "root"\n[hosts]
+    45: there already is a user `root`
+
+[hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "etcd1"\n[hosts]
+    45: there already is a user `etcd1`
+
+[hosts] → [auth]\nenabled = true\n[[auth.role]]\nname = "root"\n[hosts]
+    45: there already is a role `root`
+
+[hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "app"\nroles = ["none"]\n[hosts]
+    46: there is no role `none`; add an [[auth.role]]
+
+[hosts] → [auth]\nenabled = true\n[[auth.role]]\nname = "a b"\n[hosts]
+    45: `a b` is not a name of letters, digits, dots, hyphens and underscores
+
+[hosts] → [auth]\nenabled = true\n[[auth.role]]\nname = "a"\nread = ["it's"]\n[hosts]
+    46: `it's` is not a prefix of keys such as /service/: use printable ASCII characters without blanks and quotes
+"#,
+    );
+}
