@@ -7,5 +7,6 @@ mod lead;
 mod lock;
 mod membership;
 mod nodes;
+mod password;
 mod renew;
 mod status;

@@ -64,6 +64,14 @@ Examples:
 
 With --rolling, every node restarts, one at a time and the leader last.")]
     Reboot(RebootOptions),
+    /// Set the password of a user of etcd
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster password root
+  etcd-image cluster password patroni --file patroni.password
+
+Without --file, the state directory keeps a generated password in passwords/USER.")]
+    Password(PasswordOptions),
     /// Renew the certificates of the running nodes, without a restart
     #[command(after_help = "\
 Examples:
@@ -235,6 +243,20 @@ pub struct RebootOptions {
     /// How to reach the cluster.
     #[command(flatten)]
     pub login: LoginOptions,
+}
+
+/// Whose password to set.
+#[derive(Clone, Debug, Args)]
+pub struct PasswordOptions {
+    /// The user of etcd
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// Read the password from this file [default: a generated one]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Read the cluster's keys from this directory, and keep the password there
+    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    pub state: PathBuf,
 }
 
 /// Which certificates to renew.

@@ -20,8 +20,8 @@ pub use crate::image_format::ImageFormat;
 pub use boot::{BootMachine, BootOptions};
 pub use cluster::{
     AccessOptions, AddOptions, AlarmCommand, BackupOptions, ChangeOptions, ClusterCommand,
-    CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, RebootOptions,
-    RemoveOptions, RenewOptions, ReplaceOptions, StatusOptions,
+    CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions,
+    RebootOptions, RemoveOptions, RenewOptions, ReplaceOptions, StatusOptions,
 };
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;

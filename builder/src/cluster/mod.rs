@@ -19,6 +19,7 @@ mod logs;
 mod membership;
 mod order;
 mod output;
+mod password;
 mod pause;
 mod prometheus;
 mod quorum;
@@ -41,6 +42,7 @@ pub use lock::Lock;
 pub use logs::{LogScope, Logs, all_logs, logs};
 pub use membership::{hand_out, members, remove_member, wait_for};
 pub use output::replace;
+pub use password::{PasswordChange, set_password};
 pub use reboot::{RebootedNode, Reboots, reboot};
 pub use renew::{NodeRenewal, Outcome, Renewal, hand_over, renew_in_state};
 pub use report::{

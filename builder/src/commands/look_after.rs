@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 
 use super::{membership, print, unwritable, write};
 use crate::cli::{
-    AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, RebootOptions,
-    RenewOptions, StatusOptions, Voice,
+    AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, PasswordOptions,
+    RebootOptions, RenewOptions, StatusOptions, Voice,
 };
 use crate::cluster::{self, Access, Lock, LogScope};
 use crate::progress::{self, Progress};
@@ -51,6 +51,11 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             let progress = progress::stderr(voice.quiet);
             let _lock = lock(&access, "cluster move-leader", environment, &*progress)?;
             let done = cluster::move_leader(&access, options.member.as_deref(), now)?;
+            print(voice, &done, &done)
+        }
+        ClusterCommand::Password(PasswordOptions { user, file, state }) => {
+            let access = Access::open(&state, None)?;
+            let done = cluster::set_password(&access, &state, &user, file.as_deref())?;
             print(voice, &done, &done)
         }
         ClusterCommand::Logs(options) => logs(&options, voice),

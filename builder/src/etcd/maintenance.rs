@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::messages::{
     Alarm, AlarmAnswer, AlarmRequest, CompactRequest, Done, Hash, HashRequest, MoveLeaderRequest,
-    Pair, RangeAnswer, RangeRequest,
+    Pair, PasswordRequest, RangeAnswer, RangeRequest,
 };
 use super::session::Session;
 use super::trouble::Trouble;
+use crate::secret::Secret;
 
 /// How long a member may rewrite its database: several gigabytes on a slow card.
 const REWRITE: Duration = Duration::from_mins(30);
@@ -73,6 +74,17 @@ impl Session {
     pub fn move_leader(&self, target: u64) -> Result<(), Trouble> {
         let path = "/etcdserverpb.Maintenance/MoveLeader";
         let Done {} = self.call_within(ELECTION, path, MoveLeaderRequest { target })?;
+        Ok(())
+    }
+
+    /// Sets the password of a user.
+    pub fn change_password(&self, user: &str, password: &Secret) -> Result<(), Trouble> {
+        let request = PasswordRequest {
+            user: user.to_owned(),
+            password: String::from_utf8_lossy(password.reveal()).into_owned(),
+        };
+        let path = "/etcdserverpb.Auth/UserChangePassword";
+        let Done {} = self.call_within(ELECTION, path, request)?;
         Ok(())
     }
 

@@ -226,6 +226,15 @@ pub(super) struct HashRequest {
     pub(super) revision: u64,
 }
 
+/// Sets the password of a user.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub(super) struct PasswordRequest {
+    #[prost(string, tag = "1")]
+    pub(super) user: String,
+    #[prost(string, tag = "2")]
+    pub(super) password: String,
+}
+
 /// The hash of a member's key space.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Hash {
