@@ -3,6 +3,7 @@
 mod backup;
 mod client;
 mod databases;
+mod examples;
 mod lead;
 mod lock;
 mod membership;

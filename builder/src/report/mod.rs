@@ -14,6 +14,7 @@ mod inspection;
 mod manifest;
 mod outdated;
 mod plans;
+mod snippets;
 mod text;
 mod verification;
 

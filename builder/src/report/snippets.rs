@@ -1,0 +1,66 @@
+//! Examples of clients of this cluster, for the directory `client`.
+
+use crate::description::Member;
+use crate::spec::Cluster;
+
+/// The name and template of each example.
+const TEMPLATES: [(&str, &str); 7] = [
+    ("curl.sh", include_str!("clients/curl.sh")),
+    ("grpcurl.sh", include_str!("clients/grpcurl.sh")),
+    ("client.py", include_str!("clients/client.py")),
+    ("client.go", include_str!("clients/client.go")),
+    ("patroni.yml", include_str!("clients/patroni.yml")),
+    (
+        "kubeadm-etcd.yaml",
+        include_str!("clients/kubeadm-etcd.yaml"),
+    ),
+    ("prometheus.yml", include_str!("clients/prometheus.yml")),
+];
+
+/// Returns the name and content of each example.
+pub(super) fn examples(cluster: &Cluster, version: &str) -> Vec<(&'static str, String)> {
+    let values = values(cluster, version);
+    let fill = |template: &str| {
+        let replace = |text: String, (name, value): &(&str, String)| text.replace(name, value);
+        values.iter().fold(template.to_owned(), replace)
+    };
+    let filled = TEMPLATES.iter();
+    filled
+        .map(|(name, template)| (*name, fill(template)))
+        .collect()
+}
+
+/// Returns what stands for each name in the templates.
+fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
+    let nodes = cluster.nodes.iter();
+    let urls: Vec<String> = nodes
+        .map(|node| Member::new(&node.name, node.address).client_url)
+        .collect();
+    let hosts: Vec<&str> = urls.iter().map(|url| host(url)).collect();
+    let list = |indent: usize, items: Vec<String>| {
+        let lines = items.into_iter();
+        let lines = lines.map(|item| format!("{:indent$}- {item}", ""));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let quoted = |text: &&str| format!("\"{text}\"");
+    let texts: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let quoted_urls: Vec<String> = texts.iter().map(quoted).collect();
+    let quoted_hosts: Vec<String> = hosts.iter().map(quoted).collect();
+    [
+        ("@FIRST@", urls.first().cloned().unwrap_or_default()),
+        (
+            "@FIRST_HOST@",
+            hosts.first().copied().unwrap_or_default().to_owned(),
+        ),
+        ("@QUOTED_ENDPOINTS@", quoted_urls.join(", ")),
+        ("@YAML_ENDPOINTS@", list(6, quoted_urls)),
+        ("@YAML_HOSTS@", list(4, quoted_hosts.clone())),
+        ("@YAML_TARGETS@", list(10, quoted_hosts)),
+        ("@VERSION@", version.to_owned()),
+    ]
+}
+
+/// Returns the host and port of a URL.
+fn host(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
