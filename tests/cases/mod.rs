@@ -11,6 +11,7 @@
 
 mod case;
 mod list;
+mod patroni;
 
 use std::fs;
 use std::path::Path;
@@ -62,6 +63,12 @@ fn c_patroni_dcs() {
     run('C', "c_patroni_dcs", "debian", || {
         "debian-trixie".to_owned()
     });
+}
+
+#[test]
+#[ignore = "needs Debian's patroni, which `cargo xtask test --cases` unpacks: about a minute"]
+fn c_patroni_promotes_a_standby() {
+    patroni::run("c_patroni_promotes_a_standby");
 }
 
 #[test]

@@ -133,7 +133,8 @@ impl Images {
     }
 
     fn setup(&self, images: &str) -> Setup {
-        let line = ["etcd-image", "boot", "--ssh-identity"].map(Into::into);
+        // A busy machine boots three nodes in half an hour.
+        let line = ["etcd-image", "boot", "--timeout", "3600", "--ssh-identity"].map(Into::into);
         let places = [self.key(), self.folder.join(images)].map(Into::into);
         let Chosen::Boot(options) = Args::parse_line(line.into_iter().chain(places))
             .unwrap()

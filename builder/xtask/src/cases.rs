@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 
 use crate::command::{self, Outcome, root, say};
 use crate::{lab, setup, test};
@@ -25,6 +26,7 @@ pub(crate) fn run(letters: &[&str]) -> Outcome {
     setup::tools()?;
     lab::etcd()?;
     etcd_for_nodes()?;
+    setup::patroni()?;
     let tests: Vec<String> = chosen
         .iter()
         .map(|letter| format!("cases::{letter}_"))
@@ -50,30 +52,35 @@ fn etcd_for_nodes() -> Outcome {
 
 /// Returns the rows of these walk-throughs and their counts as Markdown.
 fn table(letters: &[&str]) -> String {
-    let read = |letter: &str, ending: &str| {
-        let path = root()
-            .join(ROWS)
-            .join(format!("{}.{ending}", letter.to_uppercase()));
-        fs::read_to_string(path).unwrap_or_default()
-    };
-    let mut text =
-        String::from("| case | item | what the walk-through shows | what we saw | reached |\n");
-    text.push_str("|---|---|---|---|---|\n");
-    for letter in letters {
-        text.push_str(&read(letter, "rows"));
-    }
+    let mut text = String::from(
+        "| case | item | what the walk-through shows | what we saw | reached |\n|---|---|---|---|---|\n",
+    );
+    let all: Vec<(String, String)> = letters
+        .iter()
+        .map(|letter| (letter.to_uppercase(), rows(&letter.to_uppercase())))
+        .collect();
+    text.extend(all.iter().map(|(_, rows)| rows.as_str()));
     text.push('\n');
-    for letter in letters {
-        let rows = read(letter, "rows");
-        let (reached, all) = count(&rows);
-        let time = read(letter, "time");
-        let _ = writeln!(
-            text,
-            "{}: {reached} of {all} items reached; {time}",
-            letter.to_uppercase()
-        );
+    for (letter, rows) in &all {
+        let (reached, items) = count(rows);
+        let time = fs::read_to_string(root().join(ROWS).join(format!("{letter}.time")));
+        let time = time.unwrap_or_default();
+        let _ = writeln!(text, "{letter}: {reached} of {items} items reached; {time}");
     }
     text
+}
+
+/// Returns the rows that the tests of a walk-through have written: those of the booted nodes first.
+fn rows(letter: &str) -> String {
+    let entries = fs::read_dir(root().join(ROWS)).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(letter) && name.ends_with(".rows")
+    });
+    paths.sort_by_key(|path| path.as_os_str().len());
+    let texts = paths.iter().map(fs::read_to_string);
+    texts.map(Result::unwrap_or_default).collect()
 }
 
 /// Returns how many rows say that their item was reached, and the number of rows.

@@ -111,6 +111,12 @@ const UNPACK_SSHD: &str = "mkdir -p target/judges && cd target/judges \
     && apt-get download -q openssh-server libwrap0 \
     && for each in openssh-server_*.deb libwrap0_*.deb; do dpkg-deb -x $each . && rm $each; done";
 
+/// A script that unpacks Patroni with the Python modules that it needs.
+const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
+    && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
+        python3-cdiff python3-etcd python3-yaml python3-urllib3 python3-dateutil python3-click python3-six \
+    && for each in *.deb; do dpkg-deb -x $each . && rm $each; done";
+
 /// The command that compiles snapd, the checker of Ubuntu Core's seeds, once, with an unpacked compiler (90 MB, a minute).
 const WITNESS: [&str; 2] = ["tests/support/judge/snapd/build.sh", "target/judges/snapd"];
 
@@ -132,6 +138,24 @@ fn witnesses() -> Outcome {
         unpack(&["-euc", UNPACK_SSHD])?;
     }
     unpack(&WITNESS)
+}
+
+/// Unpacks Patroni under target/, and installs the database that it looks after.
+pub(crate) fn patroni() -> Outcome {
+    if !succeeds("sh", &["-c", "ls /usr/lib/postgresql/*/bin/initdb"]) {
+        let update = as_root(&UPDATE)?;
+        persist(|| {
+            start(&update)?;
+            apt(&["postgresql"])
+        })?;
+    }
+    if root()
+        .join("target/cases/patroni/usr/bin/patroni")
+        .is_file()
+    {
+        return Ok(());
+    }
+    unpack(&["-euc", UNPACK_PATRONI])
 }
 
 /// Runs a script that downloads packages; if it fails, updates apt's lists and tries again.
