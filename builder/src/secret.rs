@@ -1,19 +1,20 @@
 //! Bytes that must not be printed: private keys and passwords.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Secret bytes: wiped when dropped, shown only as a keyed fingerprint.
+/// Secret bytes: wiped when dropped, shown only as a keyed fingerprint. A clone shares the bytes instead of copying them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct Secret(Arc<Zeroizing<Vec<u8>>>);
 
 impl Secret {
     /// Takes ownership of the bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(Zeroizing::new(bytes.into()))
+        Self(Arc::new(Zeroizing::new(bytes.into())))
     }
 
     /// Returns the bytes, only for writing them into a file with mode 0600.
