@@ -53,6 +53,7 @@ mod plan;
 mod publication;
 pub mod recipe;
 mod report;
+pub mod snapshot;
 pub mod spec;
 
 mod base;

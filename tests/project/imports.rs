@@ -16,6 +16,7 @@ const ORDER: &[&str] = &[
     "description",
     "check",
     "pki",
+    "snapshot",
     "overlay",
     "plan",
     "compressed",

@@ -9,13 +9,13 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Access;
-use super::digest::Checked;
 use super::gather::{Scope, survey};
 use super::output::{self, NewFile};
 use super::report::{ClusterReport, MemberReport, Role};
 use super::rotation;
 use crate::failure::Kind;
 use crate::hex;
+use crate::snapshot::Checked;
 
 /// The directory of backups if none is named.
 const DIRECTORY: &str = "backups";

@@ -9,7 +9,6 @@ mod backup;
 mod certificate;
 mod compact;
 mod defragment;
-mod digest;
 mod facts;
 mod gather;
 mod judge;

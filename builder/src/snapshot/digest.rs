@@ -8,7 +8,7 @@ const UNIT: u64 = 512;
 
 /// Checks a snapshot while it passes: the SHA-256 of the database follows the database.
 #[derive(Debug, Default)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     database: Sha256,
     /// The last bytes, which may be the digest.
     tail: Vec<u8>,
@@ -17,7 +17,7 @@ pub(super) struct Checked {
 
 impl Checked {
     /// Takes the next bytes.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.length += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.tail.extend_from_slice(bytes);
         let before = self.tail.len().saturating_sub(DIGEST);
@@ -26,7 +26,7 @@ impl Checked {
     }
 
     /// Returns the length, or what is wrong with the snapshot.
-    pub(super) fn finish(self) -> Result<u64, &'static str> {
+    pub(crate) fn finish(self) -> Result<u64, &'static str> {
         let database = self.length.saturating_sub(self.tail.len() as u64);
         if database == 0 || !database.is_multiple_of(UNIT) {
             return Err("it ends too early");

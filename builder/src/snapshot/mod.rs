@@ -1,0 +1,5 @@
+//! Snapshots of etcd's database.
+
+mod digest;
+
+pub(crate) use digest::Checked;
