@@ -222,6 +222,7 @@ impl Job {
             cluster: sources.cluster,
             certs: sources.certs,
             etcd: sources.etcd,
+            snapshot: sources.snapshot,
             system: &base.image.layout().system,
             base: &base.facts(),
         };

@@ -73,11 +73,13 @@ use prepared::Prepared;
 use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
+use crate::failure::Kind;
 use crate::fleet::Fleet;
 use crate::pki::State;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
 use crate::report::{FleetRecord, Inputs, Manifest, Sources};
+use crate::snapshot::Snapshot;
 use crate::spec::{Cluster, Purpose};
 
 /// Writes one image per node: the whole pipeline. Images are renamed, and the state directory updated, only after every
@@ -87,6 +89,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     overwrite::refuse(cluster, &nodes, &job.work.output)?;
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
+    let snapshot = snapshot(job)?;
     let base = inputs.base(job, cluster)?;
     let etcd = base.refusals.join(inputs.etcd(job, cluster, &base))?;
     let mut state = base.refusals.join(open_state(job, cluster))?;
@@ -97,6 +100,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         cluster,
         certs: &state.certs,
         etcd: &etcd,
+        snapshot: snapshot.as_ref(),
         base: base.record(),
         boards: &base.recipe.boards,
     };
@@ -131,6 +135,11 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
 /// Writes the images of a fleet, one cluster after another: the memory does not grow with the number of clusters.
 fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     let parts = fleet.select(&job.work.nodes)?;
+    if job.work.nodes.restore.is_some() && parts.len() > 1 {
+        let message = "`--restore` is for one cluster, and this build has several";
+        let hint = "name the nodes of one cluster with `--only`";
+        return Err(Kind::Usage.error(message, hint));
+    }
     pki::refuse_cluster(&job.work.fetch.sources.state)?;
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
@@ -149,6 +158,18 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         report::write_fleet(&out, &record)?;
     }
     Ok(record)
+}
+
+/// Returns the content with which a new cluster begins, if the user names a snapshot.
+fn snapshot(job: &Job) -> Result<Option<Snapshot>> {
+    let path = job.work.nodes.restore.as_deref();
+    let snapshot = path.map(Snapshot::open).transpose()?;
+    if let Some(snapshot) = &snapshot {
+        job.tell(&[format!(
+            "a new cluster of these nodes begins with {snapshot}"
+        )]);
+    }
+    Ok(snapshot)
 }
 
 /// Opens the state directory and stages what the nodes of the cluster and the commands for it need.
@@ -175,6 +196,7 @@ fn update_state(job: &Job) -> Result<()> {
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
+    let snapshot = snapshot(job)?;
     let base = inputs.base(job, cluster)?;
     let etcd = base.refusals.join(inputs.etcd(job, cluster, &base))?;
     let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now);
@@ -183,6 +205,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
         cluster,
         certs: &certs,
         etcd: &etcd,
+        snapshot: snapshot.as_ref(),
         base: base.record(),
         boards: &base.recipe.boards,
     };

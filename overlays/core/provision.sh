@@ -67,6 +67,10 @@ install_node() {
     chmod 0600 "$NODE"/pki/*.key "$NODE/ssh/ssh_host_ed25519_key"
     chmod 0700 "$NODE/data" "$NODE/ssh"
     chown etcd:etcd "$NODE"/pki/*.key "$NODE/data"
+{%- if etcd.snapshot %}
+    chmod 0600 "$NODE/snapshot.db"
+    chown etcd:etcd "$NODE/snapshot.db"
+{%- endif %}
 {%- if ssh.etcdctl %}
     chmod 0755 "$NODE/client"
     chmod 0644 "$NODE"/client/*.crt
@@ -94,7 +98,7 @@ install_node() {
 early=yes
 refresh_on_own_day || early=no
 [ -e "$NODE/installed" ] || install_node
-[ "$FROM" = "$NODE" ] || rm -f "$FROM"/pki/*.key "$FROM"/client/*.key "$FROM"/ssh/ssh_host_ed25519_key
+[ "$FROM" = "$NODE" ] || rm -f "$FROM/snapshot.db" "$FROM"/pki/*.key "$FROM"/client/*.key "$FROM"/ssh/ssh_host_ed25519_key
 sync
 systemctl daemon-reload
 systemctl enable etcd.service

@@ -49,6 +49,19 @@ fn data_is_resumed_unless_a_majority_has_removed_its_member() {
 }
 
 #[test]
+fn a_cluster_begins_only_with_the_same_content_on_every_node() {
+    check(
+        "
+        vow - / heard 1 / peer b waits - / peer b unlike / peer c waits -             → wait for b: its image and this node's begin with different content
+        vow - / heard - / peer b waits - / peer b unlike / peer c silent              → wait for b: its image and this node's begin with different content
+        vow - / heard 1 / peer b promised 1 / peer b unlike / peer c waits -          → wait for b: its image and this node's begin with different content
+        vow 1 / heard - / peer b waits - / peer b unlike / peer c cluster yes         → new
+        vow - / peer b waits - / peer b unlike / peer c cluster no / majority yes     → join
+        ",
+    );
+}
+
+#[test]
 fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
     check(
         "
@@ -245,6 +258,8 @@ const REASONS: &str = "
     refuse to join: the cluster has members               → its image does not list all members
     refuse to join: the image of no running member        → no running member's image lists it
     wait for a majority:$running runs etcd, and           → its address changed, and no majority
+    wait for$unlike: its image and this node's begin      → its image begins with another snapshot
+    waiting to restore the snapshot                       → cannot restore the snapshot
     wait for$forcing to begin anew                        → lost its data, another member has data
     wait for a majority: the addresses of the members     → its address changed, and no majority
     wait for a majority:$running has the cluster's data   → lost its data, no majority
@@ -278,6 +293,7 @@ fn the_readme_explains_every_reason_to_wait_or_refuse() {
         "cluster",
         "actions",
         "membership",
+        "snapshot",
         "watch",
     ];
     let programs = parts

@@ -6,3 +6,4 @@ mod boot;
 mod downloads;
 mod etcd;
 mod input;
+mod restore;

@@ -58,6 +58,9 @@ pub struct NodeOptions {
     /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Vec<PathBuf>,
+    /// Begin the new cluster with this snapshot
+    #[arg(long, value_name = "FILE")]
+    pub restore: Option<PathBuf>,
     /// Provision signed Ubuntu Core images by the kernel command line
     /// (unofficial)
     #[arg(long)]

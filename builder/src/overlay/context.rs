@@ -16,6 +16,7 @@ use crate::description;
 
 use crate::inspect::System;
 use crate::recipe::Grade;
+use crate::snapshot::Snapshot;
 use crate::spec::{
     self, Advertise, Allowed, Appliance, Auth, Cluster, ConfigForm, DATA_START, Data, Node,
     Protocol, Route, Wifi,
@@ -170,6 +171,8 @@ fn etcd(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             ConfigForm::Environment => "env",
         },
         "has_etcdutl": inputs.etcd.etcdutl.is_some(),
+        // The digits by which nodes recognize the snapshot with which a new cluster begins, or empty.
+        "snapshot": inputs.snapshot.map_or("", Snapshot::id),
         "unsupported_arch": inputs.etcd.needs_unsupported_arch(),
         // YAML values by key, written as JSON, which is valid YAML.
         // The names of variables, sorted, with their values in apostrophes.

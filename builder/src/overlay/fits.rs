@@ -7,6 +7,7 @@ use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
 use crate::recipe::{Recipe, Setting};
 use crate::refusals::Refusals;
+use crate::snapshot::Snapshot;
 use crate::spec::{Appliance, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Layout, Node};
 
 /// Returns every board and every setting that the base or this release of etcd does not support.
@@ -17,7 +18,30 @@ pub fn refusals(inputs: &Inputs<'_>, nodes: &[&Node]) -> Result<Refusals> {
     }
     check_settings(inputs, &mut refusals)?;
     refusals.check(check_etcd(&inputs.cluster.etcd, inputs.etcd))?;
+    if let Some(snapshot) = inputs.snapshot {
+        refusals.check(check_snapshot(snapshot, inputs.etcd))?;
+    }
     Ok(refusals)
+}
+
+/// Refuses a snapshot that this etcd cannot restore so that watchers notice it.
+fn check_snapshot(snapshot: &Snapshot, etcd: &EtcdBinaries) -> Result<()> {
+    let own = &etcd.version;
+    if let Some(version) = &snapshot.version
+        && etcd.is_older_than(version)
+    {
+        return Err(Kind::Unsupported.error(
+            format!("etcd {own} cannot restore a snapshot of etcd {version}"),
+            "choose the cluster's version or a newer one with `--etcd`",
+        ));
+    }
+    if !etcd.raises_revisions() {
+        return Err(Kind::Unsupported.error(
+            format!("etcdutl of etcd {own} cannot raise the revision of a restored snapshot, so that watchers would miss changes"),
+            "choose a newer release with `--etcd`",
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses settings that this release of etcd does not know, because etcd would ignore them in silence.

@@ -8,6 +8,7 @@ use crate::fetch::EtcdBinaries;
 use crate::inspect::System;
 use crate::pki::{Certs, NodeIdentity};
 use crate::recipe::Recipe;
+use crate::snapshot::Snapshot;
 use crate::spec::{Appliance, CertificateFile, Cluster, Node};
 
 /// The inputs that all nodes of a cluster share.
@@ -23,6 +24,8 @@ pub struct Inputs<'a> {
     pub certs: &'a Certs,
     /// etcd's binaries.
     pub etcd: &'a EtcdBinaries,
+    /// The content with which a new cluster begins; `None` for an empty one.
+    pub snapshot: Option<&'a Snapshot>,
     /// The kind of system on the base.
     pub system: &'a System,
     /// The facts about the base for the node's description.

@@ -300,6 +300,10 @@ impl Overlay<'_> {
                 let etcdutl = etcd.etcdutl.clone().context("this etcd has no etcdutl")?;
                 return Ok((None, Content::Plain(etcdutl)));
             }
+            "snapshot" => {
+                let snapshot = self.inputs.snapshot.context("no snapshot is named")?;
+                return Ok((None, Content::Secret(snapshot.bytes.clone())));
+            }
             "ca.crt" => (Role::CaCertificate, plain(&self.inputs.certs.ca.pem)),
             "server.crt" if single => (Role::NodeCertificate, plain(&server.certificate.pem)),
             "server.crt" => (Role::ServerCertificate, plain(&server.certificate.pem)),

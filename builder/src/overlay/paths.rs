@@ -20,6 +20,8 @@ pub(super) struct Paths {
     client: &'static str,
     /// Directory of the data.
     data: String,
+    /// The snapshot with which a new cluster begins.
+    snapshot: &'static str,
     /// Settings of etcdctl.
     environment: &'static str,
     /// Additional paths of Ubuntu Core.
@@ -104,6 +106,7 @@ impl Paths {
             certificates: Certificates::of(&cluster.pki.layout.paths(node)),
             client: "/etc/etcd/client",
             data: cluster.etcd.data_dir.clone(),
+            snapshot: "/usr/local/lib/etcd-node/snapshot.db",
             environment: "/etc/profile.d/etcdctl.sh",
             core: None,
         }
@@ -119,6 +122,7 @@ impl Paths {
             )),
             client: "/var/lib/misc/etcd-node/client",
             data: "/var/lib/misc/etcd-node/data".to_owned(),
+            snapshot: "/var/lib/misc/etcd-node/snapshot.db",
             environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
             core: Some(Core {
                 node: NODE,

@@ -15,6 +15,7 @@ use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::pki::{Certificate, Certs, KeyPair, NodeIdentity};
 use crate::plan::Plan;
+use crate::snapshot::Snapshot;
 use crate::spec::{Board, Cluster, Node};
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
@@ -29,6 +30,8 @@ pub(crate) struct Sources<'a> {
     pub certs: &'a Certs,
     /// etcd's binaries.
     pub etcd: &'a EtcdBinaries,
+    /// The content with which a new cluster begins.
+    pub snapshot: Option<&'a Snapshot>,
     /// The base.
     pub base: InputRecord,
     /// The boards that the base can boot on.

@@ -1,5 +1,11 @@
-//! Snapshots of etcd's database.
+//! Snapshots of etcd's database: checks a file, and reads what it tells about its cluster.
 
+mod bolt;
 mod digest;
+mod read;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use digest::Checked;
+pub use read::Snapshot;

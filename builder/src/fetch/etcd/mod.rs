@@ -45,7 +45,23 @@ pub struct EtcdBinaries {
 impl EtcdBinaries {
     /// Returns whether the server starts on arm64 only with `ETCD_UNSUPPORTED_ARCH=arm64`, as every release before 3.5 does.
     pub fn needs_unsupported_arch(&self) -> bool {
-        version::series(&self.version).unwrap_or_else(|| version::guess_series(&self.etcd)) < (3, 5)
+        self.series() < (3, 5)
+    }
+
+    fn series(&self) -> (u32, u32) {
+        version::series(&self.version).unwrap_or_else(|| version::guess_series(&self.etcd))
+    }
+
+    /// Returns whether a cluster of this version is of a newer series than the server.
+    pub fn is_older_than(&self, version: &str) -> bool {
+        version::series(version).is_some_and(|series| self.series() < series)
+    }
+
+    /// Returns whether the offline tool can raise the revision of a snapshot that it restores. Early releases cannot.
+    pub fn raises_revisions(&self) -> bool {
+        const OPTION: &[u8] = b"mark-compacted";
+        let etcdutl = self.etcdutl.as_deref().unwrap_or_default();
+        version::find(etcdutl, OPTION).is_some()
     }
 
     /// Returns whether the server certainly ignores this key of its configuration file.

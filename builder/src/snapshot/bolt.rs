@@ -1,0 +1,198 @@
+//! Reads buckets of a bbolt database, the format of etcd's snapshots. Every position is checked: the file may be damaged.
+
+/// The mark and the version in the header of a database.
+const MAGIC: u32 = 0xED0C_DAED;
+const VERSION: u32 = 2;
+
+/// The length of the header of a page, and of one of its elements.
+const HEADER: usize = 16;
+const ELEMENT: usize = 16;
+
+const BRANCH: u16 = 1;
+const LEAF: u16 = 2;
+
+/// The deepest tree, and the most entries of a small bucket.
+const MOST_LEVELS: usize = 32;
+const MOST_ENTRIES: usize = 1000;
+
+/// A database in memory.
+#[derive(Debug)]
+pub(super) struct Database<'a> {
+    bytes: &'a [u8],
+    page_size: usize,
+    root: u64,
+}
+
+/// A bucket of a database.
+#[derive(Debug)]
+pub(super) struct Bucket<'a> {
+    database: &'a Database<'a>,
+    root: Page<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Page<'a> {
+    bytes: &'a [u8],
+}
+
+/// A key and its value.
+type Entry<'a> = (&'a [u8], &'a [u8]);
+
+impl<'a> Database<'a> {
+    /// Opens a database; `None` if these bytes are none.
+    pub(super) fn open(bytes: &'a [u8]) -> Option<Self> {
+        let first = header(bytes, 0);
+        let page_size = first.as_ref().map_or(4096, |header| header.page_size);
+        let headers = [first, header(bytes, page_size)];
+        let newest = headers.into_iter().flatten();
+        let newest = newest.max_by_key(|header| header.transaction)?;
+        Some(Self {
+            bytes,
+            page_size: newest.page_size,
+            root: newest.root,
+        })
+    }
+
+    /// Returns the bucket of this name.
+    pub(super) fn bucket(&'a self, name: &str) -> Option<Bucket<'a>> {
+        let root = Bucket {
+            database: self,
+            root: self.page(self.root)?,
+        };
+        let (_, value) = root
+            .entries()?
+            .into_iter()
+            .find(|(key, _)| *key == name.as_bytes())?;
+        let page = match number(value, 0)? {
+            // A small bucket lies beside its name.
+            0 => Page {
+                bytes: value.get(HEADER..)?,
+            },
+            root => self.page(root)?,
+        };
+        Some(Bucket {
+            database: self,
+            root: page,
+        })
+    }
+
+    fn page(&self, id: u64) -> Option<Page<'a>> {
+        let start = usize::try_from(id).ok()?.checked_mul(self.page_size)?;
+        let bytes = self.bytes.get(start..)?;
+        let more = usize::try_from(half(bytes, 12)?).ok()?;
+        let length = more.checked_add(1)?.checked_mul(self.page_size)?;
+        Some(Page {
+            bytes: bytes.get(..length)?,
+        })
+    }
+}
+
+impl<'a> Bucket<'a> {
+    /// Returns all entries of a small bucket; `None` if it is damaged or large.
+    pub(super) fn entries(&self) -> Option<Vec<Entry<'a>>> {
+        let (mut found, mut waiting) = (Vec::new(), vec![(self.root, 0)]);
+        while let Some((page, level)) = waiting.pop() {
+            if level == MOST_LEVELS || found.len() + waiting.len() > MOST_ENTRIES {
+                return None;
+            }
+            for at in 0..page.count()? {
+                match page.kind()? {
+                    LEAF => found.push(page.entry(at)?),
+                    BRANCH => waiting.push((self.database.page(page.child(at)?)?, level + 1)),
+                    _ => return None,
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// Returns the value of a key in a small bucket.
+    pub(super) fn value(&self, key: &str) -> Option<&'a [u8]> {
+        let mut entries = self.entries()?.into_iter();
+        let found = entries.find(|(name, _)| *name == key.as_bytes())?;
+        Some(found.1)
+    }
+
+    /// Returns the last key; `None` if the bucket is empty or damaged.
+    pub(super) fn last_key(&self) -> Option<&'a [u8]> {
+        let mut page = self.root;
+        for _ in 0..MOST_LEVELS {
+            let last = page.count()?.checked_sub(1)?;
+            page = match page.kind()? {
+                LEAF => return Some(page.entry(last)?.0),
+                BRANCH => self.database.page(page.child(last)?)?,
+                _ => return None,
+            };
+        }
+        None
+    }
+}
+
+impl<'a> Page<'a> {
+    fn kind(self) -> Option<u16> {
+        quarter(self.bytes, 8)
+    }
+
+    fn count(self) -> Option<usize> {
+        quarter(self.bytes, 10).map(usize::from)
+    }
+
+    /// Returns the page below the element of a branch.
+    fn child(self, at: usize) -> Option<u64> {
+        number(self.bytes, HEADER + at * ELEMENT + 8)
+    }
+
+    /// Returns the key and the value of an element of a leaf.
+    fn entry(self, at: usize) -> Option<Entry<'a>> {
+        let element = HEADER + at * ELEMENT;
+        let word = |at| usize::try_from(half(self.bytes, element + at)?).ok();
+        let start = element.checked_add(word(4)?)?;
+        let middle = start.checked_add(word(8)?)?;
+        let end = middle.checked_add(word(12)?)?;
+        Some((self.bytes.get(start..middle)?, self.bytes.get(middle..end)?))
+    }
+}
+
+/// The header of a database, of which there are two.
+struct Header {
+    page_size: usize,
+    root: u64,
+    transaction: u64,
+}
+
+fn header(bytes: &[u8], start: usize) -> Option<Header> {
+    let bytes = bytes.get(start.checked_add(HEADER)?..)?;
+    let page_size = usize::try_from(half(bytes, 8)?).ok()?;
+    let sound = half(bytes, 0)? == MAGIC
+        && half(bytes, 4)? == VERSION
+        && number(bytes, 56)? == checksum(bytes.get(..56)?)
+        && page_size.is_power_of_two()
+        && page_size >= 512;
+    sound.then_some(Header {
+        page_size,
+        root: number(bytes, 16)?,
+        transaction: number(bytes, 48)?,
+    })
+}
+
+/// FNV-1a.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn quarter(bytes: &[u8], at: usize) -> Option<u16> {
+    let word = bytes.get(at..at.checked_add(2)?)?;
+    Some(u16::from_le_bytes(word.try_into().ok()?))
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u32> {
+    let word = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(word.try_into().ok()?))
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    let word = bytes.get(at..at.checked_add(8)?)?;
+    Some(u64::from_le_bytes(word.try_into().ok()?))
+}

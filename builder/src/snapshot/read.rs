@@ -1,0 +1,129 @@
+//! A snapshot that was read from a file and checked.
+
+use std::fmt;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::bolt::Database;
+use super::digest::Checked;
+use crate::failure::Kind;
+use crate::hex;
+use crate::printable::printable;
+use crate::secret::Secret;
+
+/// The beginning of a file that shows whether it is a database; pages have at most 64 KiB.
+const BEGINNING: u64 = 2 << 16;
+
+/// The hexadecimal digits of its digest by which nodes recognize a snapshot.
+const ID: usize = 16;
+
+/// The content of a cluster at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The whole file, which contains the values of all keys.
+    pub(crate) bytes: Secret,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: String,
+    /// The last revision of the key space.
+    pub revision: u64,
+    /// The names of the cluster's members, in alphabetical order.
+    pub members: Vec<String>,
+    /// The version of the cluster, such as `3.5.0`.
+    pub version: Option<String>,
+}
+
+/// A member as etcd writes it.
+#[derive(Deserialize)]
+struct Member {
+    #[serde(default)]
+    name: String,
+}
+
+impl Snapshot {
+    /// Reads a file and checks it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = read(path).with_context(|| unreadable(path))?;
+        Self::parse(bytes).map_err(|what| {
+            let message = format!("{} is no usable snapshot: {what}", path.display());
+            let hint = "name a file that `etcd-image cluster backup` or `etcdctl snapshot save` wrote, or another copy of it";
+            Kind::Verification.error(message, hint)
+        })
+    }
+
+    /// Checks the bytes of a file; the error says what is wrong with them.
+    pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, &'static str> {
+        const DAMAGED: &str = "its database is damaged";
+        let database = Database::open(&bytes).ok_or("it is not a database of etcd")?;
+        let mut checked = Checked::default();
+        checked.update(&bytes);
+        checked.finish()?;
+        let keys = database.bucket("key").ok_or(DAMAGED)?;
+        let revision = match keys.last_key() {
+            Some(key) => {
+                let main = key.first_chunk::<8>().ok_or(DAMAGED)?;
+                u64::from_be_bytes(*main)
+            }
+            None => 1,
+        };
+        let members = database.bucket("members").ok_or(DAMAGED)?;
+        let members = members.entries().ok_or(DAMAGED)?;
+        let names = members.iter().map(|(_, member)| {
+            let member: Option<Member> = serde_json::from_slice(member).ok();
+            member.map(|member| printable(&member.name))
+        });
+        let names: Option<Vec<_>> = names.collect();
+        let mut members = names.ok_or(DAMAGED)?;
+        members.sort_unstable();
+        let version = database.bucket("cluster");
+        let version = version.and_then(|bucket| bucket.value("clusterVersion"));
+        let version = version.and_then(|text| std::str::from_utf8(text).ok());
+        Ok(Self {
+            sha256: hex::sha256(&bytes),
+            revision,
+            members,
+            version: version.map(printable),
+            bytes: Secret::new(bytes),
+        })
+    }
+
+    /// Returns the digits by which nodes recognize this snapshot.
+    pub fn id(&self) -> &str {
+        &self.sha256[..ID]
+    }
+}
+
+/// Reads a file, but only the beginning of one that is no database.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = fs_err::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(BEGINNING).read_to_end(&mut bytes)?;
+    if Database::open(&bytes).is_some() {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path) -> crate::failure::Failure {
+    let kind = match path.exists() {
+        true => Kind::Storage,
+        false => Kind::Usage,
+    };
+    kind.context(
+        format!("reading the snapshot {}", path.display()),
+        "name a file that `etcd-image cluster backup` wrote",
+    )
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (revision, members) = (self.revision, self.members.join(", "));
+        write!(f, "revision {revision} of the members {members}")?;
+        match &self.version {
+            Some(version) => write!(f, ", etcd {version}"),
+            None => Ok(()),
+        }
+    }
+}
