@@ -109,11 +109,7 @@ impl Client {
 
     /// Sends a request through the gateway or, without one, through etcdctl.
     fn ask(&self, node: IpAddr, path: &str, request: &Value, words: &[&str]) -> Result<Value> {
-        let host = match node {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("[{address}]"),
-        };
-        let url = format!("https://{host}:2379");
+        let url = url(node);
         let Some(http) = &self.http else {
             return self.command(&url, words);
         };
@@ -123,16 +119,23 @@ impl Client {
         Ok(serde_json::from_str(&post.send()?.text()?)?)
     }
 
+    /// Saves a snapshot of a member to a file.
+    pub(super) fn save(&self, node: IpAddr, file: &Path) -> Result<()> {
+        let file = file.to_str().context("the name of the file")?;
+        self.run(&url(node), &["snapshot", "save", file]).map(drop)
+    }
+
     fn command(&self, url: &str, words: &[&str]) -> Result<Value> {
+        let words = [&["--write-out=json"], words].concat();
+        Ok(serde_json::from_slice(&self.run(url, &words)?)?)
+    }
+
+    /// Runs etcdctl, and returns its output.
+    fn run(&self, url: &str, words: &[&str]) -> Result<Vec<u8>> {
         let file = |name: &str| self.folder.join(name);
         let output = Command::new(&self.etcdctl)
             .env("ETCDCTL_API", "3")
-            .args([
-                "--endpoints",
-                url,
-                "--write-out=json",
-                "--command-timeout=1500ms",
-            ])
+            .args(["--endpoints", url, "--command-timeout=1500ms"])
             .arg("--dial-timeout=1500ms")
             .arg("--cacert")
             .arg(file("ca.crt"))
@@ -148,7 +151,15 @@ impl Client {
                 String::from_utf8_lossy(&output.stderr).trim()
             );
         }
-        Ok(serde_json::from_slice(&output.stdout)?)
+        Ok(output.stdout)
+    }
+}
+
+/// Returns the URL for clients of a node.
+fn url(node: IpAddr) -> String {
+    match node {
+        IpAddr::V4(address) => format!("https://{address}:2379"),
+        IpAddr::V6(address) => format!("https://[{address}]:2379"),
     }
 }
 

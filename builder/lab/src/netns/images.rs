@@ -69,6 +69,9 @@ const SETS: &[Set] = &[
     set("old", "home", THREE, HOME, "3.4"),
 ];
 
+/// The directory of images with a snapshot.
+const RESTORING: &str = "restoring";
+
 /// Timeouts for a disk in memory: etcd's own defaults.
 const TIMING: &str = "[etcd]\nheartbeat-interval = 100\nelection-timeout = 1000\n";
 /// An SSH key without a known private half.
@@ -105,6 +108,8 @@ pub(super) fn prepare(checkout: &Path) -> Result<Images> {
     fs_err::create_dir_all(&lab)?;
     let lock = fs_err::File::create(lab.join("images.lock"))?;
     rustix::fs::flock(lock.file(), FlockOperation::LockExclusive)?;
+    // What earlier scenarios have built.
+    let _ = std::fs::remove_dir_all(folder.join(RESTORING));
     let stamp = stamp(&[
         &checkout.join("target/debug/etcd-image"),
         &std::env::current_exe()?,
@@ -129,36 +134,68 @@ fn build_all(checkout: &Path, images: &Path) -> Result<()> {
         build(checkout, images, set)
             .with_context(|| format!("building the images `{}`", set.name))?;
     }
-    Ok(fs_err::remove_file(base)?)
+    Ok(())
 }
 
 fn build(checkout: &Path, images: &Path, set: &Set) -> Result<()> {
-    let (out, etcd) = (images.join(set.name), etcd(checkout, set.etcd)?);
+    let etcd = etcd(checkout, set.etcd)?;
     let version = version(&etcd)?;
-    let release = images.join(format!("etcd-v{version}-linux-arm64.tar.gz"));
-    script(checkout, &["release.sh", "arm64", &version], &release)?;
-    let config = images.join(format!("{}.toml", set.name));
-    fs_err::write(&config, description(set))?;
+    script(
+        checkout,
+        &["release.sh", "arm64", &version],
+        &release(images, &version),
+    )?;
+    fs_err::write(config(images, set), description(set))?;
+    fs_err::create_dir_all(images.join("state"))?;
+    let state = images.join("state").join(set.state);
+    run_build(images, set, &state, &images.join(set.name), &[])
+}
+
+/// Builds a set again, now with a snapshot with which its cluster begins. Returns the directory of the images.
+pub(super) fn build_restoring(images: &Path, name: &str, snapshot: &Path) -> Result<String> {
+    let set = SETS.iter().find(|set| set.name == name).context("no set")?;
+    let scenario = std::fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+    let out = images.join(RESTORING).join(scenario.trim());
+    // The copy keeps other scenarios from waiting for its lock.
+    let state = out.join("state");
+    fs_err::create_dir_all(&state)?;
+    run(Command::new("cp")
+        .arg("-aT")
+        .arg(images.join("state").join(set.state))
+        .arg(&state))?;
+    let words = ["--restore", snapshot.to_str().context("a snapshot")?];
+    run_build(images, set, &state, &out, &words)?;
+    Ok(out.to_string_lossy().into_owned())
+}
+
+fn config(images: &Path, set: &Set) -> PathBuf {
+    images.join(format!("{}.toml", set.name))
+}
+
+fn release(images: &Path, version: &str) -> PathBuf {
+    images.join(format!("etcd-v{version}-linux-arm64.tar.gz"))
+}
+
+fn run_build(images: &Path, set: &Set, state: &Path, out: &Path, words: &[&str]) -> Result<()> {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let etcd = etcd(&checkout, set.etcd)?;
     let mut build = Command::new(checkout.join("target/debug/etcd-image"));
     build
         .args(["build", "--quiet", "--offline", "--config"])
-        .arg(config);
+        .arg(config(images, set));
     build
         .arg("--base")
         .arg(images.join("base.img"))
         .arg("--etcd")
-        .arg(release);
+        .arg(release(images, &version(&etcd)?));
     build
         .arg("--out")
-        .arg(&out)
+        .arg(out)
         .arg("--cache")
         .arg(images.join("cache"));
-    build
-        .arg("--state")
-        .arg(images.join("state").join(set.state));
-    fs_err::create_dir_all(images.join("state"))?;
+    build.arg("--state").arg(state).args(words);
     run(&mut build)?;
-    for entry in fs_err::read_dir(&out)? {
+    for entry in fs_err::read_dir(out)? {
         let image = entry?.path();
         if image.extension().is_some_and(|kind| kind == "img") {
             extract(&image, &image.with_extension(""), &etcd)?;

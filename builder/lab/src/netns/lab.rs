@@ -32,7 +32,7 @@ pub(super) struct Lab {
     /// The time within which every node must be a member after all repairs, on a machine with nothing else to do. etcd itself
     /// waits 5 s before it admits a member.
     pub(super) bound: Duration,
-    images: PathBuf,
+    pub(super) images: PathBuf,
 }
 
 impl Lab {

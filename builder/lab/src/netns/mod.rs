@@ -29,6 +29,7 @@ mod moves;
 mod node;
 mod operate;
 mod random;
+mod restored;
 mod root;
 mod rows;
 mod runner;

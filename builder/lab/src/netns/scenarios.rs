@@ -16,7 +16,7 @@ use super::rows::{
     row_14_log, row_16, row_18,
 };
 use super::sabotage;
-use super::{links, loss};
+use super::{links, loss, restored};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -73,6 +73,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loss::lose_the_majority(lab, &mut Losses::default())?;
         lab.settle(&Wanted::everyone())
     }),
+    passes("restore-all-wiped", "three", restored::all_wiped),
+    passes("restore-cuts", "three", restored::cuts),
+    passes("restore-without-one", "three", restored::without_one),
     passes("row-1-force-as-advised", "five", row_1),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
