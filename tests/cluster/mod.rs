@@ -10,4 +10,5 @@ mod membership;
 mod nodes;
 mod password;
 mod renew;
+mod restore;
 mod status;

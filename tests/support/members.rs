@@ -103,6 +103,18 @@ impl Members {
         self.scene.at("nodes").join(NAMES[member]).join("pki")
     }
 
+    /// Returns the directory of a member's data.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.scene.at("tmp").join(name)
+    }
+
+    /// Ends a member, if it runs.
+    pub(crate) fn end(&mut self, member: usize) {
+        if self.running[member].is_some() {
+            self.kill(member);
+        }
+    }
+
     /// Starts a member that does not run.
     pub(crate) fn resume(&mut self, member: usize) {
         let all: Vec<_> = (0..3)
@@ -160,7 +172,7 @@ impl Members {
         let own = self.scene.at("nodes").join(name).join("pki");
         let file = |file: &str| own.join(file).display().to_string();
         let ca = self.scene.at("etcd-cluster/ca.crt").display().to_string();
-        let data = self.scene.at("tmp").join(name);
+        let data = self.data(name);
         let log = File::create(data.with_extension("log")).unwrap();
         let [client, peer] = [2379, 2380].map(|port| format!("https://{address}:{port}"));
         let options = [

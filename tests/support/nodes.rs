@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::enclosed;
-use super::members::{Members, NAMES, address};
+use super::members::{Members, NAMES, address, program};
 use super::rendered::rendered;
 use super::scene::PROGRAM;
 use super::tool::{Said, tool, tool_in};
@@ -34,7 +34,7 @@ mount --bind "$folder/passwd" /etc/passwd
 mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
 mount -t tmpfs tmpfs /usr/local/lib
 mkdir /usr/local/lib/etcd-node
-cp "$folder/certificates" /usr/local/lib/etcd-node
+cp "$folder"/lib/* /usr/local/lib/etcd-node
 exec unshare --user --map-user=1000 --map-group=1000 "$sshd" -D -e -f "$folder/sshd_config"
 "#;
 
@@ -46,13 +46,50 @@ const PROGRAMS: [(&str, &str); 3] = [
     ),
     (
         "systemctl",
-        "#!/bin/sh\n[ \"$*\" = reboot ] && : >\"$NODE/restart\"\n",
+        r#"#!/bin/sh
+case $* in
+    reboot) : >"$NODE/restart" ;;
+    'stop etcd') : >"$NODE/stop"; while [ -e "$NODE/stop" ]; do sleep 0.05; done ;;
+    'start --no-block etcd') : >"$NODE/start" ;;
+    *) exit 1 ;;
+esac
+"#,
     ),
     (
         "journalctl",
         "#!/bin/sh\nprintf 'asked: %s\\n\\033[2Jlast\\n' \"$*\"\n",
     ),
 ];
+
+/// The programs of the image that run on the nodes.
+const PARTS: [&str; 11] = [
+    "certificates",
+    "restore",
+    "join",
+    "decide",
+    "own_data",
+    "snapshot",
+    "peers",
+    "cluster",
+    "actions",
+    "membership",
+    "watch",
+];
+
+/// The cluster of the members, as `build --nodes 3` describes it.
+const CLUSTER: &str = r#"
+[network]
+gateway = "192.168.0.1"
+[[node]]
+name = "etcd1"
+address = "192.168.0.50"
+[[node]]
+name = "etcd2"
+address = "192.168.0.51"
+[[node]]
+name = "etcd3"
+address = "192.168.0.52"
+"#;
 
 /// Three members whose nodes answer over ssh.
 #[derive(Debug)]
@@ -119,7 +156,11 @@ impl Nodes {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         fs::create_dir(folder.join("data")).unwrap();
-        fs::write(folder.join("certificates"), self.certificates_program(name)).unwrap();
+        for part in PARTS {
+            fs::create_dir_all(folder.join("lib")).unwrap();
+            let text = self.part(name, address, part);
+            fs::write(folder.join("lib").join(part), text).unwrap();
+        }
         let scene = &self.members.scene;
         let mut sshd_command = Command::new("nsenter");
         sshd_command.arg(format!("--net=/run/netns/{name}"));
@@ -132,15 +173,51 @@ impl Nodes {
         self.running.push(sshd_command.spawn().unwrap());
     }
 
-    /// Returns the program of the image that looks after certificates, with the paths of this node.
-    fn certificates_program(&self, name: &str) -> String {
-        let program = rendered("", "/usr/local/lib/etcd-node/certificates");
-        let [data, pki] = ["data", "pki"].map(|part| self.folder_of(name).join(part));
+    /// Returns a program of the image, with the paths and the identity of this node.
+    fn part(&self, name: &str, address: IpAddr, part: &str) -> String {
+        let text = rendered(CLUSTER, &format!("/usr/local/lib/etcd-node/{part}"));
+        let folder = self.folder_of(name);
+        let [pki, run] = ["pki", "run"].map(|part| folder.join(part).display().to_string());
+        let data = match part {
+            // Tests look there for what `cluster renew` keeps.
+            "certificates" => folder.join("data"),
+            _ => self.members.data(name),
+        };
         let authority = self.members.scene.at("etcd-cluster/ca.crt");
-        program
+        let programs = program("etcd");
+        let text = text
             .replace("/etc/etcd/pki/ca.crt", authority.to_str().unwrap())
-            .replace("/etc/etcd/pki", pki.to_str().unwrap())
+            .replace("/etc/etcd/pki", &pki)
+            .replace(
+                "/usr/local/bin",
+                programs.parent().unwrap().to_str().unwrap(),
+            )
             .replace("/var/lib/etcd", data.to_str().unwrap())
+            .replace("/run/etcd", &run);
+        let own = |line: &str| match line.split_once('=') {
+            Some(("NAME", _)) => format!("NAME={name}\n"),
+            Some(("URL", _)) => format!("URL=https://{address}:2380\n"),
+            Some(("TOKEN", _)) => "TOKEN=token\n".to_owned(),
+            _ => format!("{line}\n"),
+        };
+        text.lines().map(own).collect()
+    }
+
+    /// Stops or starts etcd on a node that was told to, as its unit would.
+    fn stop_or_start_if_asked(&mut self, node: usize) {
+        let folder = self.folder(node);
+        let (stop, start) = (folder.join("stop"), folder.join("start"));
+        if stop.exists() {
+            self.members.end(node);
+            fs::remove_file(stop).unwrap();
+        }
+        if start.exists() {
+            fs::remove_file(start).unwrap();
+            fs::create_dir_all(folder.join("run")).unwrap();
+            let join = folder.join("lib/join");
+            tool("sh", &[join.to_str().unwrap(), "restore"]).done();
+            self.members.resume(node);
+        }
     }
 
     /// Changes the members with `etcd-image cluster`, in the environment of the scene's builds, while the test acts.
@@ -168,7 +245,10 @@ impl Nodes {
         thread::scope(|threads| {
             let command = threads.spawn(|| tool_in(&folder, PROGRAM, &words));
             while !command.is_finished() {
-                (0..3).for_each(|node| self.restart_if_asked(node));
+                for node in 0..3 {
+                    self.restart_if_asked(node);
+                    self.stop_or_start_if_asked(node);
+                }
                 act(self);
                 thread::sleep(Duration::from_millis(50));
             }

@@ -26,6 +26,15 @@ Examples:
   etcd-image cluster backup before-upgrade.db
   etcd-image cluster backup /srv/backups --keep 28")]
     Backup(BackupOptions),
+    /// Begin again with a snapshot on the running nodes
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster restore backups/main-20261127T085800Z.db --in-place
+  etcd-image build --restore backups/main-20261127T085800Z.db
+
+All members stop, and their data is set aside on the nodes. The second example
+builds images for empty cards instead.")]
+    Restore(RestoreOptions),
     /// Free the unused space of the databases, one member at a time
     #[command(after_help = "\
 Examples:
@@ -176,6 +185,23 @@ pub struct BackupOptions {
     /// Keep only the newest N snapshots of this cluster in the directory
     #[arg(long, value_name = "N")]
     pub keep: Option<NonZeroUsize>,
+}
+
+/// What to restore.
+#[derive(Clone, Debug, Args)]
+pub struct RestoreOptions {
+    /// The snapshot
+    #[arg(value_name = "FILE")]
+    pub snapshot: PathBuf,
+    /// Stop the running members and set their data aside
+    #[arg(long, required = true)]
+    pub in_place: bool,
+    /// Accept a snapshot of a cluster with other members
+    #[arg(long)]
+    pub from_other_members: bool,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub login: LoginOptions,
 }
 
 /// Which databases to defragment.

@@ -21,7 +21,7 @@ pub use boot::{BootMachine, BootOptions};
 pub use cluster::{
     AccessOptions, AddOptions, AlarmCommand, BackupOptions, ChangeOptions, ClusterCommand,
     CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions,
-    RebootOptions, RemoveOptions, RenewOptions, ReplaceOptions, StatusOptions,
+    RebootOptions, RemoveOptions, RenewOptions, ReplaceOptions, RestoreOptions, StatusOptions,
 };
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;

@@ -25,6 +25,7 @@ mod quorum;
 mod reboot;
 mod renew;
 mod report;
+mod restore;
 mod rotation;
 mod space;
 mod ssh;
@@ -47,4 +48,5 @@ pub use renew::{NodeRenewal, Outcome, Renewal, hand_over, renew_in_state};
 pub use report::{
     CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
 };
+pub use restore::{Restoration, check_origin, restore};
 pub use space::{Content, Prefix};

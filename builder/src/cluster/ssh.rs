@@ -48,20 +48,31 @@ impl Ssh {
         command: &str,
         input: &[u8],
     ) -> Result<Said, String> {
+        self.run_within(address, command, input, PATIENCE)
+    }
+
+    /// Runs a command on a node that reads from its standard input, with another limit of time for what follows the input.
+    pub(super) fn run_within(
+        &self,
+        address: IpAddr,
+        command: &str,
+        input: &[u8],
+        limit: Duration,
+    ) -> Result<Said, String> {
         let mut child = self.start(address, command)?;
+        let (out, errors) = (child.stdout.take(), child.stderr.take());
+        let out = thread::spawn(move || out.map(lines));
+        let errors = thread::spawn(move || errors.map(text));
         if let Some(mut pipe) = child.stdin.take() {
             // A command that ends early reports why.
             let _ = pipe.write_all(input);
         }
-        let (out, errors) = (child.stdout.take(), child.stderr.take());
-        let out = thread::spawn(move || out.map(lines));
-        let errors = thread::spawn(move || errors.map(text));
-        let status = end(&mut child);
+        let status = end(&mut child, limit);
         let said = out.join().ok().flatten();
         let errors = errors.join().ok().flatten().unwrap_or_default();
         match (status, said) {
             (Some(status), Some(said)) if status.success() => Ok(said),
-            (None, _) => Err(format!("no end within {} s", PATIENCE.as_secs())),
+            (None, _) => Err(format!("no end within {} s", limit.as_secs())),
             _ => Err(reason(&errors)),
         }
     }
@@ -143,9 +154,9 @@ impl Ssh {
 }
 
 /// Waits for the end of a process, and ends it when it takes too long.
-fn end(child: &mut Child) -> Option<ExitStatus> {
+fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let started = Instant::now();
-    while started.elapsed() < PATIENCE {
+    while started.elapsed() < limit {
         match child.try_wait() {
             Ok(None) => thread::sleep(PAUSE),
             Ok(Some(status)) => return Some(status),

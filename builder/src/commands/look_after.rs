@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result};
 use super::{membership, print, unwritable, write};
 use crate::cli::{
     AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, PasswordOptions,
-    RebootOptions, RenewOptions, StatusOptions, Voice,
+    RebootOptions, RenewOptions, RestoreOptions, StatusOptions, Voice,
 };
 use crate::cluster::{self, Access, Lock, LogScope};
 use crate::progress::{self, Progress};
+use crate::snapshot::Snapshot;
 
 /// Runs one command for a running cluster.
 pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Voice) -> Result<()> {
@@ -58,6 +59,7 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             let done = cluster::set_password(&access, &state, &user, file.as_deref())?;
             print(voice, &done, &done)
         }
+        ClusterCommand::Restore(options) => restore(&options, now, voice),
         ClusterCommand::Logs(options) => logs(&options, voice),
         ClusterCommand::Reboot(options) => reboot(&options, environment, voice),
         ClusterCommand::Renew(options) => renew(options, environment, voice),
@@ -144,6 +146,18 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
         Some(cause) if io::Error::kind(cause) == ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error),
     })
+}
+
+/// Begins again with a snapshot on the running nodes.
+fn restore(options: &RestoreOptions, now: i64, voice: &Voice) -> Result<()> {
+    let snapshot = Snapshot::open(&options.snapshot)?;
+    let access = open(&options.login)?;
+    if !options.from_other_members {
+        cluster::check_origin(&access, &snapshot)?;
+    }
+    let progress = progress::stderr(voice.quiet);
+    let done = cluster::restore(&access, &snapshot, now, &*progress)?;
+    print(voice, &done, &done)
 }
 
 /// Restarts one node or all of them.

@@ -1,0 +1,380 @@
+//! Restores a snapshot onto the running nodes of a cluster, over ssh.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::access::Access;
+use super::gather::{Scope, survey};
+use super::logs::HINT;
+use super::pause;
+use crate::description::DescribedMember;
+use crate::failure::Kind;
+use crate::hex;
+use crate::progress::Progress;
+use crate::snapshot::Snapshot;
+
+/// How long a node may take to receive a snapshot over a slow network, and to stop etcd.
+const UPLOAD: Duration = Duration::from_hours(1);
+const STOP: Duration = Duration::from_mins(3);
+
+/// How long all members may take until they work.
+const BEGINNING: Duration = Duration::from_mins(10);
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The MiB that a node needs besides the snapshot and its copy: for etcd's logs.
+const LOGS: u64 = 200;
+/// The sets of data that a node keeps at most (`MOST` of `overlays/etcd/join`).
+const MOST_ASIDE: u64 = 3;
+
+/// A restored cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Restoration {
+    /// Version of this format.
+    pub format: u32,
+    /// Cluster name.
+    pub cluster: String,
+    /// SHA-256 of the snapshot, lower-case hexadecimal.
+    pub sha256: String,
+    /// The last revision in the snapshot. The cluster goes on at a higher one.
+    pub revision: u64,
+    /// The nodes that began with the snapshot.
+    pub nodes: Vec<String>,
+    /// Seconds for which the cluster did not work.
+    pub pause: f64,
+}
+
+/// The facts that a node reports.
+#[derive(Debug, Default, PartialEq)]
+struct Facts {
+    /// MiB on the data partition.
+    free: u64,
+    aside: u64,
+    etcd: String,
+    raises: bool,
+    /// The digest of the snapshot that it has received.
+    sha256: Option<String>,
+    /// The new cluster that it would begin at the next start of etcd.
+    wanted: Option<String>,
+}
+
+/// Stops all members, sets their data aside, and begins again with the snapshot. Nothing changes unless every node is ready.
+pub fn restore(
+    access: &Access,
+    snapshot: &Snapshot,
+    now: i64,
+    progress: &dyn Progress,
+) -> Result<Restoration> {
+    let members = &access.description.members;
+    let mut known = Vec::new();
+    for member in members {
+        let facts = parse(&ask(access, member, "facts", &[], STOP)?);
+        check(&member.name, &facts, snapshot)?;
+        known.push(facts);
+    }
+    let vow = vow(snapshot, &known, now);
+    for (member, facts) in members.iter().zip(&known) {
+        if facts.sha256.as_ref() != Some(&snapshot.sha256) {
+            progress.note(&format!("{} receives the snapshot", member.name));
+            let words = format!("take {}", snapshot.sha256);
+            ask(access, member, &words, snapshot.bytes.reveal(), UPLOAD)?;
+        }
+    }
+    progress.note("stopping all members");
+    let started = Instant::now();
+    each(access, "stop")?;
+    each(access, &format!("want {vow}"))?;
+    each(access, "start")?;
+    progress.note("waiting until all members work");
+    wait(access, now)?;
+    Ok(Restoration {
+        format: 1,
+        cluster: access.description.cluster.clone(),
+        sha256: snapshot.sha256.clone(),
+        revision: snapshot.revision,
+        nodes: members.iter().map(|member| member.name.clone()).collect(),
+        pause: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Refuses a snapshot of other members.
+pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
+    let members = access.description.members.iter();
+    let mut own: Vec<_> = members.map(|member| member.name.clone()).collect();
+    own.sort_unstable();
+    if own == snapshot.members {
+        return Ok(());
+    }
+    let message = format!(
+        "the snapshot is of a cluster with the members {}, and cluster {} has {}",
+        snapshot.members.join(", "),
+        access.description.cluster,
+        own.join(", ")
+    );
+    let hint = "name a snapshot of this cluster, or add --from-other-members if these are the keys that you want";
+    Err(Kind::Usage.error(message, hint))
+}
+
+/// Refuses a node that could not begin with the snapshot.
+fn check(name: &str, facts: &Facts, snapshot: &Snapshot) -> Result<()> {
+    let series = |text: &str| -> Option<(u32, u32)> {
+        let mut numbers = text.split('.').map(|part| part.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    };
+    let refuse = |why: String, hint: &str| {
+        let message = format!("{name} cannot restore the snapshot: {why}");
+        Err(Kind::Unhealthy.error(message, format!("{hint}; nothing was changed")))
+    };
+    if let Some(version) = &snapshot.version
+        && series(version) > series(&facts.etcd)
+    {
+        let why = format!("it is of etcd {version}, and the node has {}", facts.etcd);
+        return refuse(why, "flash images with the newer etcd first");
+    }
+    if !facts.raises {
+        let why = format!("etcdutl of etcd {} cannot raise revisions", facts.etcd);
+        return refuse(why, "flash images with a newer etcd first");
+    }
+    if facts.aside >= MOST_ASIDE && facts.wanted.is_none() {
+        let why = format!("it has set aside {} sets of data already", facts.aside);
+        return refuse(why, "delete what nobody needs in aside/ beside its data");
+    }
+    let copies = if facts.sha256.as_ref() == Some(&snapshot.sha256) {
+        1
+    } else {
+        2
+    };
+    let size = u64::try_from(snapshot.bytes.reveal().len()).unwrap_or(u64::MAX) >> 20;
+    let needed = size.saturating_mul(copies).saturating_add(LOGS);
+    if facts.free < needed && facts.wanted.is_none() {
+        let why = format!(
+            "its data partition has {} MiB free, and {needed} MiB are needed",
+            facts.free
+        );
+        return refuse(why, "delete what nobody needs in aside/ beside its data");
+    }
+    Ok(())
+}
+
+/// Returns what distinguishes the new cluster from all others. An interrupted restore of the same snapshot goes on.
+fn vow(snapshot: &Snapshot, known: &[Facts], now: i64) -> String {
+    let same = known
+        .iter()
+        .find(|facts| facts.wanted.is_some() && facts.sha256.as_ref() == Some(&snapshot.sha256));
+    let begun = same.and_then(|facts| facts.wanted.clone());
+    begun.unwrap_or_else(|| {
+        let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
+        hex::encode(&digest[..8])
+    })
+}
+
+/// Does the same on all nodes at once.
+fn each(access: &Access, words: &str) -> Result<()> {
+    let members = &access.description.members;
+    let outcomes: Vec<Result<_>> = thread::scope(|threads| {
+        let started: Vec<_> = members
+            .iter()
+            .map(|member| threads.spawn(|| ask(access, member, words, &[], STOP)))
+            .collect();
+        started
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Ok(Vec::new())))
+            .collect()
+    });
+    outcomes
+        .into_iter()
+        .try_for_each(|outcome| outcome.map(drop))
+}
+
+/// Runs the node's own program; the error names the step.
+fn ask(
+    access: &Access,
+    member: &DescribedMember,
+    words: &str,
+    input: &[u8],
+    limit: Duration,
+) -> Result<Vec<String>> {
+    let command = format!(
+        r#"
+for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
+    [ ! -e "$lib/restore" ] || exec sudo -n sh "$lib/restore" {words}
+done
+echo "its image is too old for this: build and flash it once" >&2
+exit 1
+"#
+    );
+    let address: IpAddr = member.address;
+    let said = access.ssh.run_within(address, &command, input, limit);
+    let said = said.map_err(|reason| {
+        let step = words.split(' ').next().unwrap_or_default();
+        let what = match step {
+            "facts" => "asking",
+            "take" => "sending the snapshot to",
+            "stop" => "stopping etcd on",
+            "want" => "preparing",
+            _ => "starting etcd on",
+        };
+        let hint = match step {
+            "facts" | "take" => format!("nothing was changed; {HINT}"),
+            _ => format!("run the command again, which goes on; {HINT}"),
+        };
+        Kind::Unhealthy.error(format!("{what} {}: {reason}", member.name), hint)
+    })?;
+    Ok(said.lines)
+}
+
+fn parse(lines: &[String]) -> Facts {
+    let value = |name: &str| {
+        let mut values = lines.iter().filter_map(|line| line.split_once('='));
+        let found = values.find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.trim().escape_debug().to_string())
+    };
+    let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
+    Facts {
+        free: number("free").unwrap_or_default() >> 10,
+        aside: number("aside").unwrap_or_default(),
+        etcd: value("etcd").unwrap_or_default(),
+        raises: value("raises").is_some(),
+        sha256: value("sha256"),
+        wanted: value("wanted"),
+    }
+}
+
+/// Waits until every member works.
+fn wait(access: &Access, now: i64) -> Result<()> {
+    let started = Instant::now();
+    for member in &access.description.members {
+        // Nobody answers at first.
+        while survey(access, now, Scope::Etcd).is_err() && started.elapsed() < BEGINNING {
+            thread::sleep(INTERVAL);
+        }
+        let left = BEGINNING.saturating_sub(started.elapsed());
+        pause::until_caught_up(access, &member.name, left, now)?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Restoration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cluster, revision, pause) = (&self.cluster, self.revision, self.pause);
+        let nodes = self.nodes.join(", ");
+        writeln!(
+            f,
+            "cluster {cluster}: {nodes} began again with revision {revision}, after a pause of {pause:.0} s"
+        )?;
+        writeln!(
+            f,
+            "their data before is kept in aside/ beside the data of each node"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_s_facts_are_read() {
+        let lines = [
+            "aside=1",
+            "free=921600",
+            "etcd=3.5.16",
+            "raises=yes",
+            "wanted=ab",
+        ];
+        let facts = parse(&lines.map(str::to_owned));
+        let wanted = Facts {
+            free: 900,
+            aside: 1,
+            etcd: "3.5.16".to_owned(),
+            raises: true,
+            sha256: None,
+            wanted: Some("ab".to_owned()),
+        };
+        assert_eq!(facts, wanted);
+    }
+
+    #[test]
+    fn a_node_that_cannot_restore_is_named() {
+        let snapshot = Snapshot {
+            bytes: crate::secret::Secret::new(vec![0; 300 << 20]),
+            sha256: "ab".to_owned(),
+            revision: 9,
+            members: Vec::new(),
+            version: Some("3.5.0".to_owned()),
+        };
+        let ready = || Facts {
+            free: 900,
+            etcd: "3.5.16".to_owned(),
+            raises: true,
+            ..Facts::default()
+        };
+        check("etcd1", &ready(), &snapshot).unwrap();
+        let cases = [
+            (
+                Facts {
+                    free: 700,
+                    ..ready()
+                },
+                "its data partition has 700 MiB free, and 800 MiB are needed",
+            ),
+            (
+                Facts {
+                    aside: 3,
+                    ..ready()
+                },
+                "it has set aside 3 sets of data already",
+            ),
+            (
+                Facts {
+                    etcd: "3.4.30".to_owned(),
+                    ..ready()
+                },
+                "it is of etcd 3.5.0, and the node has 3.4.30",
+            ),
+            (
+                Facts {
+                    raises: false,
+                    ..ready()
+                },
+                "etcdutl of etcd 3.5.16 cannot raise revisions",
+            ),
+        ];
+        for (facts, why) in cases {
+            let error = check("etcd1", &facts, &snapshot).unwrap_err().to_string();
+            assert_eq!(error, format!("etcd1 cannot restore the snapshot: {why}"));
+        }
+        // It has the snapshot already.
+        let received = Facts {
+            free: 500,
+            sha256: Some("ab".to_owned()),
+            ..ready()
+        };
+        check("etcd1", &received, &snapshot).unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
+        let snapshot = Snapshot {
+            bytes: crate::secret::Secret::new(Vec::new()),
+            sha256: "ab".to_owned(),
+            revision: 9,
+            members: Vec::new(),
+            version: None,
+        };
+        let begun = |sha256: &str| Facts {
+            sha256: Some(sha256.to_owned()),
+            wanted: Some("1234".to_owned()),
+            ..Facts::default()
+        };
+        assert_eq!(vow(&snapshot, &[Facts::default(), begun("ab")], 7), "1234");
+        let new = vow(&snapshot, &[begun("cd")], 7);
+        assert_eq!(new.len(), 16);
+        assert_ne!(new, vow(&snapshot, &[begun("cd")], 8));
+    }
+}

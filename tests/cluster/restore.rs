@@ -1,0 +1,94 @@
+//! `cluster restore --in-place` over a real sshd, with real members, and the programs of the image.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::members::{NAMES, address};
+use crate::support::nodes::{Nodes, with_nodes};
+use crate::support::scene::PROGRAM;
+use crate::support::snapshot::snapshot;
+use crate::support::tool::{Said, tool_in};
+
+const RESTORE: [&str; 4] = ["restore", "main.db", "--in-place", "--json"];
+
+/// Returns the value of a key as every member reads it.
+fn value(nodes: &Nodes, key: &str) -> String {
+    let said = nodes.members.etcdctl(&["get", "--print-value-only", key]);
+    said.done().text()
+}
+
+fn put(nodes: &Nodes, key: &str, value: &str) {
+    let client = nodes.members.client();
+    client.put(address(0), key, value).unwrap();
+}
+
+/// Lets the command pass or refuses it on a node, when it runs the step.
+fn refuse(nodes: &Nodes, node: usize, step: &str) {
+    let program = nodes.folder(node).join("bin/sudo");
+    let text = format!(
+        "#!/bin/sh\n[ \"$4\" != {step} ] || {{ echo 'no space left on device' >&2; exit 1; }}\nshift\nexec \"$@\"\n"
+    );
+    fs::write(program, text).unwrap();
+}
+
+#[track_caller]
+fn failed(said: &Said, code: i32, error: &str) {
+    let line = format!("error: {error}\n");
+    assert!(said.err.contains(&line), "{}", said.words());
+    assert_eq!(said.code, Some(code));
+}
+
+#[test]
+fn all_members_begin_again_with_a_snapshot() {
+    let name = "cluster::restore::all_members_begin_again_with_a_snapshot";
+    with_nodes(name, |mut nodes| {
+        put(&nodes, "kept", "before");
+        let access = nodes.members.scene.at("main.db");
+        let scene = nodes.members.scene.at("");
+        tool_in(&scene, PROGRAM, &["cluster", "backup", "main.db"]).done();
+        put(&nodes, "kept", "after");
+        put(&nodes, "new", "after");
+        let sound = fs::read(&access).unwrap();
+
+        // What cannot be restored changes nothing.
+        fs::write(&access, &sound[..sound.len() - 9]).unwrap();
+        let said = nodes.cluster(&RESTORE);
+        failed(&said, 3, "main.db is no usable snapshot: it ends too early");
+        fs::write(&access, snapshot(&["a", "b"], "3.5.0", 9)).unwrap();
+        let said = nodes.cluster(&RESTORE);
+        let error = "the snapshot is of a cluster with the members a, b, and cluster main has etcd1, etcd2, etcd3";
+        failed(&said, 2, error);
+        fs::write(&access, &sound).unwrap();
+        for (step, doing) in [("facts", "asking"), ("take", "sending the snapshot to")] {
+            refuse(&nodes, 2, step);
+            let said = nodes.cluster(&RESTORE);
+            failed(&said, 6, &format!("{doing} etcd3: no space left on device"));
+            assert_eq!(value(&nodes, "kept"), "after\n");
+        }
+
+        // An interrupted command goes on when it runs again.
+        refuse(&nodes, 2, "none");
+        refuse(&nodes, 1, "want");
+        let said = nodes.cluster(&RESTORE);
+        failed(&said, 6, "preparing etcd2: no space left on device");
+        refuse(&nodes, 1, "none");
+        let said = nodes.cluster(&RESTORE).done();
+        let report: Value = serde_json::from_slice(&said.out).unwrap();
+        assert_eq!(report["nodes"], serde_json::json!(NAMES), "{report:#}");
+        assert_eq!(value(&nodes, "kept"), "before\n");
+        assert_eq!(value(&nodes, "new"), "");
+        for (member, name) in NAMES.iter().enumerate() {
+            let status = nodes.members.client().status(address(member)).unwrap();
+            assert!(status.header.unwrap().revision > 1_000_000_000);
+            let data = nodes.members.data(name);
+            assert!(data.join("aside/1/member/snap/db").is_file());
+            assert!(!data.join("aside/2").exists());
+        }
+
+        // So does one that had ended: nothing is restored twice.
+        put(&nodes, "kept", "again");
+        nodes.cluster(&RESTORE).done();
+        assert_eq!(value(&nodes, "kept"), "again\n");
+    });
+}
