@@ -14,6 +14,7 @@ mod description;
 #[cfg(unix)]
 mod etcdctl;
 mod first_boot;
+mod metrics;
 mod network;
 #[cfg(unix)]
 mod renewed;

@@ -218,6 +218,12 @@ impl Member {
             peer_url: format!("https://{host}:2380"),
         }
     }
+
+    /// Returns where other machines read the metrics.
+    pub(crate) fn metrics_url(&self) -> String {
+        let host = self.client_url.trim_end_matches("2379");
+        format!("{host}2381")
+    }
 }
 
 impl BaseFacts {

@@ -85,6 +85,7 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "previous": node.previous_address.map(previous),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
+        "metrics_url": described.metrics_url(),
         // The node's user for etcd, by its certificate for clients.
         "user": cluster.pki.common_names.server(&node.name, &cluster.domain),
         // Name of the member that this one replaces, or empty.
@@ -170,6 +171,7 @@ fn etcd(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
             ConfigForm::File => "file",
             ConfigForm::Environment => "env",
         },
+        "metrics": etcd.metrics,
         "has_etcdutl": inputs.etcd.etcdutl.is_some(),
         // The digits by which nodes recognize the snapshot with which a new cluster begins, or empty.
         "snapshot": inputs.snapshot.map_or("", Snapshot::id),

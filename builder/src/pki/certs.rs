@@ -12,6 +12,8 @@ pub struct Certs {
     pub ca: Certificate,
     /// The operator's client certificate (common name `root`, clientAuth only).
     pub admin: KeyPair,
+    /// The certificate with which a program reads metrics, if other machines may read them.
+    pub metrics: Option<KeyPair>,
     /// The identity of each node, by its name.
     pub nodes: BTreeMap<String, NodeIdentity>,
     /// etcd's `initial-cluster-token`: the configured one, or one derived from this state directory's seed.

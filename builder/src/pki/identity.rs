@@ -18,6 +18,7 @@ pub(super) struct Found {
     authority: Option<Authority>,
     has_readme: bool,
     admin: (Profile, leaf::Found),
+    metrics: Option<(Profile, leaf::Found)>,
     nodes: Vec<FoundNode>,
 }
 
@@ -59,6 +60,9 @@ impl Found {
             seed: read_seed(reader, used)?,
             has_readme: reader.public(README)?.is_some(),
             admin: read(Profile::admin(cluster))?,
+            metrics: (cluster.etcd.metrics)
+                .then(|| read(Profile::metrics(cluster)))
+                .transpose()?,
             nodes: cluster
                 .nodes
                 .iter()
@@ -100,6 +104,7 @@ impl Found {
             journal,
         };
         let admin = desk.ensure(self.admin)?;
+        let metrics = self.metrics.map(|found| desk.ensure(found)).transpose()?;
         let disk_ids = seed.disk_ids(self.nodes.iter().map(|node| node.name.as_str()));
         let mut members = BTreeMap::new();
         for (node, disk_id) in self.nodes.into_iter().zip(disk_ids) {
@@ -112,10 +117,11 @@ impl Found {
         let ca = authority.chain.into_certificate();
         Ok(Certs {
             fingerprints: seed.fingerprints(),
-            time: build_time(&ca, &admin, &members),
+            time: build_time(&ca, &admin, metrics.as_ref(), &members),
             token,
             ca,
             admin,
+            metrics,
             nodes: members,
             notes,
         })
@@ -133,7 +139,12 @@ fn common_names(cluster: &Cluster, node: &Node) -> impl Iterator<Item = String> 
 }
 
 /// Returns when the newest certificate was made. All are valid at that time, which changes only with the certificates.
-fn build_time(ca: &Certificate, admin: &KeyPair, nodes: &BTreeMap<String, NodeIdentity>) -> i64 {
+fn build_time(
+    ca: &Certificate,
+    admin: &KeyPair,
+    metrics: Option<&KeyPair>,
+    nodes: &BTreeMap<String, NodeIdentity>,
+) -> i64 {
     let of_nodes = nodes.values().flat_map(|node| {
         [&node.server, &node.peer]
             .into_iter()
@@ -141,6 +152,7 @@ fn build_time(ca: &Certificate, admin: &KeyPair, nodes: &BTreeMap<String, NodeId
     });
     let pairs = of_nodes
         .chain([admin])
+        .chain(metrics)
         .map(|pair| pair.certificate.not_before);
     pairs
         .fold(ca.not_before, i64::max)

@@ -44,6 +44,16 @@ impl Profile {
         }
     }
 
+    /// Returns the profile of the certificate of a program that reads metrics. etcd maps its common name to a user that does
+    /// not exist unless somebody adds it, so that it may do nothing else once authentication is on.
+    pub(super) fn metrics(cluster: &Cluster) -> Self {
+        Self {
+            file: "metrics".to_owned(),
+            subject: subject::fields(cluster, "metrics"),
+            ..Self::admin(cluster)
+        }
+    }
+
     /// Returns the profile of a node's certificate; `role` is `server` or `peer`. Both are used in both directions: members
     /// are each other's clients, and etcd's gateway is a client of its own server.
     pub(super) fn node(cluster: &Cluster, node: &Node, role: &str) -> Self {

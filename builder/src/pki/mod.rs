@@ -4,6 +4,7 @@
 //! etcd-cluster/                    0700, everything in it 0600
 //!   ca.crt  ca.key                 the CA; the key never leaves this directory
 //!   admin.crt  admin.key           the operator's client certificate
+//!   metrics.crt  metrics.key       the certificate of a program that reads metrics, with `metrics = "mtls"` only
 //!   seed                           the source of machine ids, disk ids and the token
 //!   nodes/<name>/server.{crt,key}  for clients
 //!   nodes/<name>/peer.{crt,key}    between members

@@ -49,6 +49,8 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
     };
     let admin = desk.renew(&mut store, "admin", "admin")?;
     let admin = admin.ok_or_else(|| missing("admin.crt".to_owned()))?;
+    // There is none unless other machines may read the metrics. Whoever uses it takes the new one from here.
+    desk.renew(&mut store, "metrics", "metrics")?;
     let mut all = Vec::new();
     for node in nodes {
         let mut leaves = Vec::new();

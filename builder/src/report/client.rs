@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::manifest::Sources;
+use super::metrics;
 use super::snippets;
 use crate::description::{CLUSTER, ClusterDescription, Member};
 use crate::pki::Certs;
@@ -59,10 +60,18 @@ pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {
         public("etcdctl.env", etcdctl_env(sources)),
         public("ssh_config", ssh_config(sources)),
     ];
+    let metrics = sources.certs.metrics.as_ref();
+    let metrics = metrics.map(|pair| metrics::files(sources.cluster, pair));
+    let metrics = metrics.unwrap_or_default();
     let examples = snippets::examples(sources.cluster, &sources.etcd.version);
     let examples = examples.into_iter();
     let examples = examples.map(|(name, text)| public(name, text));
-    Ok(shared.into_iter().chain(own).chain(examples).collect())
+    Ok(shared
+        .into_iter()
+        .chain(own)
+        .chain(examples)
+        .chain(metrics)
+        .collect())
 }
 
 /// Returns the file for `. images/client/etcdctl.env`; its paths are relative to its own directory.

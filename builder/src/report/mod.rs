@@ -12,6 +12,7 @@ mod fleet;
 mod inputs;
 mod inspection;
 mod manifest;
+mod metrics;
 mod outdated;
 mod plans;
 mod snippets;

@@ -189,6 +189,8 @@ pub struct Etcd {
     pub data_dir: String,
     /// Form of the configuration on the node.
     pub config: ConfigForm,
+    /// Whether other machines may read the metrics, with a certificate of the CA.
+    pub metrics: bool,
     /// Extra keys of `etcd.conf.yml`, without those that this program sets itself.
     pub extra: Vec<(String, toml::Value)>,
 }

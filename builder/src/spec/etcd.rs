@@ -38,6 +38,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
         heartbeat_interval: heartbeat.value,
         election_timeout: election.value,
         quota: table.size("quota").value,
+        metrics: table.text("metrics").value == MTLS,
         advertise: match table.text("advertise").value {
             "name" => Advertise::Name,
             _ => Advertise::Address,
@@ -106,6 +107,14 @@ pub(super) fn data_dir(path: &str) -> Result<(), String> {
              as in \"/var/lib/etcd-data\""
         )),
     }
+}
+
+/// The value of `metrics` that opens the port.
+const MTLS: &str = "mtls";
+
+/// Returns the values of `metrics`.
+pub(super) fn metrics() -> Vec<&'static str> {
+    vec!["local", MTLS]
 }
 
 fn source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSource {

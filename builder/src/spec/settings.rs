@@ -117,6 +117,9 @@ sections! {
         /// The form of etcd's configuration: the `file` `/etc/etcd/etcd.conf.yml`, or `env`, the environment variables in
         /// `/etc/default/etcd`.
         "config": Choice("form", etcd::forms), Default(r#""file""#);
+        /// Who may read etcd's metrics and health on port 2381: `"local"` for the node itself, or `"mtls"` for whoever has a
+        /// certificate of the CA, such as `client/metrics.crt`.
+        "metrics": Choice("access", etcd::metrics), Default(r#""local""#);
         /// Other keys of etcd.conf.yml, which etcd receives unchanged.
         "extra": EtcdFlags, Optional("{ snapshot-count = 20000, max-request-bytes = 3145728 }");
     }
