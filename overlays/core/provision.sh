@@ -85,6 +85,10 @@ install_node() {
     : >"$CONSOLE/complete"
     cp "$NODE/etcd.service" "$UNITS"
     chmod 0644 "$UNITS/etcd.service"
+{%- if backup %}
+    cp "$NODE/etcd-backup.service" "$NODE/etcd-backup.timer" "$UNITS"
+    chmod 0644 "$UNITS/etcd-backup.service" "$UNITS/etcd-backup.timer"
+{%- endif %}
     sync
     : >"$NODE/installed"
     sync
@@ -102,6 +106,9 @@ refresh_on_own_day || early=no
 sync
 systemctl daemon-reload
 systemctl enable etcd.service
+{%- if backup %}
+systemctl enable --now etcd-backup.timer
+{%- endif %}
 # It waits for the other members, which may take long.
 systemctl start --no-block etcd.service
 systemctl try-restart ssh.service || :

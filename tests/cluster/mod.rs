@@ -11,4 +11,5 @@ mod nodes;
 mod password;
 mod renew;
 mod restore;
+mod scheduled;
 mod status;

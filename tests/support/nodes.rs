@@ -77,7 +77,7 @@ const PARTS: [&str; 11] = [
 ];
 
 /// The cluster of the members, as `build --nodes 3` describes it.
-const CLUSTER: &str = r#"
+pub(crate) const CLUSTER: &str = r#"
 [network]
 gateway = "192.168.0.1"
 [[node]]

@@ -18,8 +18,8 @@ use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::snapshot::Snapshot;
 use crate::spec::{
-    self, Advertise, Allowed, Appliance, Auth, Cluster, ConfigForm, DATA_START, Data, Node,
-    Protocol, Route, Wifi,
+    self, Advertise, Allowed, Appliance, Auth, Backup, BackupPlace, Cluster, ConfigForm,
+    DATA_START, Data, Node, Protocol, Route, Wifi,
 };
 
 /// Returns the values of one node by the names that templates use.
@@ -63,6 +63,7 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
         "ntp": cluster.system.ntp,
         "etcd": etcd(inputs, node)?,
         "auth": auth(&cluster.auth),
+        "backup": cluster.backup.as_ref().map(backup),
         "paths": Paths::of(inputs.system, cluster, &node.name),
         "refresh": refresh(cluster, node),
         // Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
@@ -85,7 +86,7 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "previous": node.previous_address.map(previous),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
-        "metrics_url": described.metrics_url(),
+        "metrics_url": description::Member::new(&node.name, node.address).metrics_url(),
         // The node's user for etcd, by its certificate for clients.
         "user": cluster.pki.common_names.server(&node.name, &cluster.domain),
         // Name of the member that this one replaces, or empty.
@@ -193,6 +194,22 @@ fn auth(auth: &Auth) -> Value {
         "enabled": auth.enabled,
         "users": users.collect::<Vec<_>>(),
         "roles": roles.collect::<Vec<_>>(),
+    })
+}
+
+fn backup(backup: &Backup) -> Value {
+    json!({
+        "times": backup.times,
+        // Minutes by which a timer may be late, so that two members never start at the same moment.
+        "jitter": backup.minutes / 10,
+        "keep": backup.keep,
+        "host_key": backup.host_key,
+        "ssh": match &backup.to {
+            BackupPlace::Data => None,
+            BackupPlace::Ssh { user, host, port, path } => {
+                Some(json!({ "user": user, "host": host, "port": port, "path": path }))
+            }
+        },
     })
 }
 

@@ -30,6 +30,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// etcd's version and settings.
     pub etcd: Etcd,
+    /// Snapshots that the nodes save by themselves.
+    pub backup: Option<Backup>,
     /// Keys and certificates.
     pub pki: Pki,
     /// Certificates that the nodes have besides etcd's own.
@@ -220,6 +222,39 @@ pub struct Publish {
     pub url: Option<String>,
     /// SSH key that signs the digests, if configured. It may begin with `~/`.
     pub sign: Option<PathBuf>,
+}
+
+/// The snapshots that the nodes save by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Minutes between two of them.
+    pub minutes: u32,
+    /// Their times, in the format of systemd's `OnCalendar`.
+    pub times: &'static str,
+    /// How many are kept.
+    pub keep: u32,
+    /// Where they go.
+    pub to: BackupPlace,
+    /// The public host key of the other host.
+    pub host_key: Option<String>,
+}
+
+/// Where snapshots go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupPlace {
+    /// The data partition of the member that saves it.
+    Data,
+    /// A directory of another host.
+    Ssh {
+        /// Login user.
+        user: String,
+        /// Name or address, without brackets.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// Absolute path of the directory.
+        path: String,
+    },
 }
 
 /// The source of etcd.

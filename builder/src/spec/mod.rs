@@ -33,6 +33,7 @@ mod table;
 
 mod appliance;
 mod auth;
+mod backup;
 mod certificate;
 mod etcd;
 mod files;
@@ -54,8 +55,8 @@ mod wifi;
 
 pub(crate) use cell::cell;
 pub use cluster::{
-    Advertise, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node, Publish, Route, Ssh,
-    Wifi,
+    Advertise, Backup, BackupPlace, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node,
+    Publish, Route, Ssh, Wifi,
 };
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
@@ -118,7 +119,6 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     let pki = pki::read(&tables, &names, &identity.domain, input, log);
     let auth = auth::read(document, &names, &pki, &identity.domain, log);
-    let appliance = appliance::read(document.table("appliance"), log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let certificates = certificate::read(
         &document.tables("certificate"),
@@ -151,11 +151,12 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
             .filter_map(nodes::Written::into_node)
             .collect(),
         etcd,
+        backup: backup::read(document.table("backup"), log),
         pki,
         certificates,
         auth,
         firmware: firmware::read(document.table("firmware")),
-        appliance,
+        appliance: appliance::read(document.table("appliance"), log),
         hosts,
         files,
         publish: publish::read(document.table("publish"), input),

@@ -6,8 +6,8 @@ use super::layout::Layout;
 use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, auth, certificate, common_name, etcd, files, firmware, identity, names, network,
-    pki, ports, publish, routes, ssh, subnet, system, units, wifi,
+    appliance, auth, backup, certificate, common_name, etcd, files, firmware, identity, names,
+    network, pki, ports, publish, routes, ssh, subnet, system, units, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -122,6 +122,20 @@ sections! {
         "metrics": Choice("access", etcd::metrics), Default(r#""local""#);
         /// Other keys of etcd.conf.yml, which etcd receives unchanged.
         "extra": EtcdFlags, Optional("{ snapshot-count = 20000, max-request-bytes = 3145728 }");
+    }
+
+    /// Snapshots that the nodes save by themselves. Each member has a timer, and only the one that leads at that time acts.
+    "[backup]" {
+        /// How often.
+        "every": Choice("interval", backup::intervals), Default(r#""6h""#);
+        /// How many snapshots are kept.
+        "keep": Integer(1..=1000, " snapshots"), Default("28");
+        /// Where they go: `"data"` for the data partition of the member, or a directory of another host, to which the nodes
+        /// log in with their SSH host keys, as in `"ssh://backup@192.168.0.10/srv/etcd"`.
+        "to": Text(backup::place), Required(r#""data""#);
+        /// The public host key of that host. Nodes trust no other.
+        "host-key": Text(backup::host_key), Optional(
+            r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti""#);
     }
 
     "[ssh]" {

@@ -1,0 +1,151 @@
+//! `[backup]`: the snapshots that the nodes save by themselves.
+
+use super::cluster::{Backup, BackupPlace};
+use super::complaints::{Complaints, Placed};
+use super::public_key;
+use super::table::Table;
+
+/// How often: the name, the minutes, and the times for systemd.
+const INTERVALS: [(&str, u32, &str); 9] = [
+    ("30m", 30, "*:0/30"),
+    ("1h", 60, "hourly"),
+    ("2h", 120, "0/2:00"),
+    ("3h", 180, "0/3:00"),
+    ("4h", 240, "0/4:00"),
+    ("6h", 360, "0/6:00"),
+    ("8h", 480, "0/8:00"),
+    ("12h", 720, "0/12:00"),
+    ("24h", 1440, "daily"),
+];
+
+/// Returns the values of `every`.
+pub(super) fn intervals() -> Vec<&'static str> {
+    INTERVALS.iter().map(|(name, ..)| *name).collect()
+}
+
+/// Reads the table; `None` if the file does not contain it.
+pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<Backup> {
+    if !table.is_written() {
+        return None;
+    }
+    let every = table.text("every").value;
+    let (_, minutes, times) = INTERVALS.iter().find(|(name, ..)| *name == every)?;
+    let host_key = table.optional("host-key");
+    // A place that cannot be read was complained about.
+    let to = parsed(table.text("to").value).ok()?;
+    if let (BackupPlace::Ssh { .. }, None) = (&to, &host_key) {
+        let message =
+            "`to` is a host, and its `host-key` is missing: `ssh-keyscan -t ed25519 HOST` shows it";
+        log.add(table.text("to").place, message);
+    }
+    let text = |key: Placed<&str>| key.value.to_owned();
+    Some(Backup {
+        minutes: *minutes,
+        times,
+        keep: table.integer("keep").value,
+        to,
+        host_key: host_key.map(text),
+    })
+}
+
+/// Checks where snapshots go.
+pub(super) fn place(text: &str) -> Result<(), String> {
+    parsed(text).map(drop)
+}
+
+/// Checks the public key of a host.
+pub(super) fn host_key(text: &str) -> Result<(), String> {
+    public_key::checked_bare(text).map(drop)
+}
+
+fn parsed(text: &str) -> Result<BackupPlace, String> {
+    if text == "data" {
+        return Ok(BackupPlace::Data);
+    }
+    if text.starts_with("s3://") {
+        return Err(
+            "nodes cannot save to `s3://`: that needs the keys of an account on every card, and their bases have no \
+             program for it; save to `ssh://`, or copy what `etcd-image cluster backup` saves"
+                .to_owned(),
+        );
+    }
+    let wanted = || {
+        format!("`{text}` is neither `data` nor a place such as ssh://backup@192.168.0.10/srv/etcd")
+    };
+    let rest = text.strip_prefix("ssh://").ok_or_else(wanted)?;
+    let (user, rest) = rest.split_once('@').ok_or_else(wanted)?;
+    let (host, path) = rest.split_once('/').ok_or_else(wanted)?;
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && !port.ends_with(']') => {
+            (host, port.parse().map_err(|_| wanted())?)
+        }
+        _ => (host, 22),
+    };
+    // They are words of the node's shell and of that of the host.
+    let plain = |text: &str, more: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+        !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed)
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match plain(user, "._-") && plain(bare, ".:-") && plain(path, "/._-") && port > 0 {
+        true => Ok(BackupPlace::Ssh {
+            user: user.to_owned(),
+            host: bare.to_owned(),
+            port,
+            path: format!("/{path}"),
+        }),
+        false => Err(wanted()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read() {
+        assert_eq!(parsed("data"), Ok(BackupPlace::Data));
+        let ssh = |host: &str, port| BackupPlace::Ssh {
+            user: "ada".to_owned(),
+            host: host.to_owned(),
+            port,
+            path: "/srv/etcd".to_owned(),
+        };
+        let read = parsed("ssh://ada@nas.lan/srv/etcd");
+        assert_eq!(read, Ok(ssh("nas.lan", 22)));
+        let read = parsed("ssh://ada@nas:2222/srv/etcd");
+        assert_eq!(read, Ok(ssh("nas", 2222)));
+        let read = parsed("ssh://ada@[fd00::1]:2222/srv/etcd");
+        assert_eq!(read, Ok(ssh("fd00::1", 2222)));
+        let read = parsed("ssh://ada@[fd00::1]/srv/etcd");
+        assert_eq!(read, Ok(ssh("fd00::1", 22)));
+    }
+
+    #[test]
+    fn another_place_is_refused() {
+        for text in [
+            "",
+            "card",
+            "/srv",
+            "ssh://nas/srv",
+            "ssh://ada@nas",
+            "ssh://ada@nas/",
+            "ssh://ada@nas:0/srv",
+            "ssh://ada@nas/a b",
+            "ssh://ada@nas/$(reboot)",
+            "ssh://-oProxyCommand=x@nas/srv",
+            "ssh://ada@-oProxyCommand/srv",
+            "ssh://ada@nas:x/srv",
+        ] {
+            let wanted = format!(
+                "`{text}` is neither `data` nor a place such as ssh://backup@192.168.0.10/srv/etcd"
+            );
+            assert_eq!(parsed(text), Err(wanted));
+        }
+        assert!(
+            parsed("s3://bucket")
+                .unwrap_err()
+                .starts_with("nodes cannot save to `s3://`")
+        );
+    }
+}
