@@ -8,7 +8,7 @@ use super::input::{Input, Walked, WalkedKind};
 use super::machine::{ExtraContent, ExtraFile};
 use super::nodes::Written as Node;
 use super::table::Table;
-use super::{identity, names, nearest, units};
+use super::{identity, names, nearest};
 
 /// Paths that the program writes itself or that a mount hides, after the reason; each includes everything below it.
 const REFUSED: [(&str, &[&str]); 15] = [
@@ -65,6 +65,13 @@ const REFUSED: [(&str, &[&str]); 15] = [
     ("it belongs to the file system", &["/lost+found"]),
 ];
 
+/// Units that this program writes.
+pub(super) const OUR_UNITS: [&str; 3] = [
+    "etcd.service",
+    "etcd-node-data.service",
+    "etcd-node-grow.service",
+];
+
 /// What decides whether a file can be added.
 pub(super) struct Surroundings<'a> {
     pub(super) input: &'a Input,
@@ -75,10 +82,10 @@ pub(super) struct Surroundings<'a> {
     pub(super) data: &'a str,
 }
 
-/// Reads the tables `[[file]]` and `[[unit]]`.
+/// Reads the tables, and adds the files of the units, each with the place of its unit.
 pub(super) fn read(
     files: &[&Table],
-    units: &[&Table],
+    units: Vec<(Place, ExtraFile)>,
     surroundings: &Surroundings<'_>,
     log: &mut Complaints,
 ) -> Vec<ExtraFile> {
@@ -93,13 +100,8 @@ pub(super) fn read(
             add(file, path.place, &mut all, log);
         }
     }
-    for table in units {
-        let place = table
-            .optional("name")
-            .map_or(table.place, |name| name.place);
-        for file in units::read(table, surroundings, log) {
-            add(file, place, &mut all, log);
-        }
+    for (place, file) in units {
+        add(file, place, &mut all, log);
     }
     all
 }
@@ -277,7 +279,7 @@ pub(super) fn warnings(files: &[ExtraFile]) -> Vec<String> {
             .find_map(|folder| file.path.strip_prefix(folder));
         let program = WITHOUT_PROGRAM.iter().find(|(path, _)| *path == file.path);
         let why = match (unit, program) {
-            (Some(unit), _) if units::is_ours(unit) => {
+            (Some(unit), _) if OUR_UNITS.contains(&unit) => {
                 format!("/etc/systemd/system/{unit} of this program comes before it")
             }
             (_, Some((_, program))) => {

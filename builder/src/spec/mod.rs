@@ -132,12 +132,8 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         user: &ssh.user,
         data: &etcd.data_dir,
     };
-    let files = files::read(
-        &document.tables("file"),
-        &document.tables("unit"),
-        &surroundings,
-        log,
-    );
+    let units = units::read(&document.tables("unit"), &surroundings, log);
+    let files = files::read(&document.tables("file"), units, &surroundings, log);
     Cluster {
         name: identity.name,
         domain: identity.domain,

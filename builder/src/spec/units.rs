@@ -1,6 +1,6 @@
 //! `[[unit]]`: units of systemd that the user adds to the nodes.
 
-use super::complaints::Complaints;
+use super::complaints::{Complaints, Place};
 use super::files::{self, Surroundings};
 use super::identity;
 use super::machine::{ExtraContent, ExtraFile};
@@ -9,23 +9,28 @@ use super::table::Table;
 /// The directory of an administrator's units.
 const FOLDER: &str = "/etc/systemd/system";
 
-/// Units that this program writes.
-const OURS: [&str; 3] = [
-    "etcd.service",
-    "etcd-node-data.service",
-    "etcd-node-grow.service",
-];
-
 /// Kinds of units that a file can describe and a boot can start.
 const KINDS: [&str; 6] = ["service", "timer", "path", "socket", "mount", "target"];
 
-/// Returns whether this program writes the unit of this name.
-pub(super) fn is_ours(name: &str) -> bool {
-    OURS.contains(&name)
+/// Reads the tables: every file and link, with the place of its unit.
+pub(super) fn read(
+    tables: &[&Table],
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) -> Vec<(Place, ExtraFile)> {
+    let mut all = Vec::new();
+    for table in tables {
+        let place = table
+            .optional("name")
+            .map_or(table.place, |name| name.place);
+        let added = read_one(table, surroundings, log).into_iter();
+        all.extend(added.map(|file| (place, file)));
+    }
+    all
 }
 
 /// Reads a table: the unit's file, and the links that enable it.
-pub(super) fn read(
+fn read_one(
     table: &Table,
     surroundings: &Surroundings<'_>,
     log: &mut Complaints,
@@ -117,7 +122,7 @@ fn links(name: &str, text: &str) -> Vec<String> {
 
 /// Checks the name of a unit.
 pub(super) fn check(name: &str) -> Result<(), String> {
-    if is_ours(name) {
+    if files::OUR_UNITS.contains(&name) {
         return Err(format!(
             "`{name}` is a unit of this program; add a drop-in in {FOLDER}/{name}.d with [[file]] instead"
         ));

@@ -68,7 +68,8 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
     false
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "tests lay out their own files")]
 mod tests {
     use super::*;
