@@ -260,7 +260,11 @@ impl Job {
     ) -> Result<Vec<Staged>> {
         let shared = apply::shared_contents(plans);
         let target = self.target(base, out, publishing.is_wanted())?;
-        self.on_all(plans, |plan| {
+        let at_once = match target.packers.is_empty() {
+            true => self.nodes_at_once().min(MOST_WRITTEN_AT_ONCE),
+            false => self.nodes_at_once(),
+        };
+        parallel::map(at_once, plans, |plan| {
             let image = apply::apply(plan, &base.image, &shared, &target)?;
             let (node, sha256) = (&plan.node, &image.sha256);
             self.detail(&format!("node {node}: written, SHA-256 {sha256}"));
@@ -360,3 +364,7 @@ impl Job {
         })
     }
 }
+
+/// The largest number of raw images that are written at once. Each needs some 22 MiB; a processor hashes 2 GB/s, so that five
+/// keep up with any disk. Compressing takes longer, and is not limited.
+const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
