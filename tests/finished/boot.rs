@@ -172,8 +172,8 @@ fn a_boot_that_leads_elsewhere() {
         },
         &[
             "/etc/machine-id is not that of node etcd1",
-            "/var/lib/etcd/member is another machine's",
             "/var/lib/systemd/random-seed is another machine's",
+            "/var/lib/etcd/member is another machine's",
         ],
     );
 }
