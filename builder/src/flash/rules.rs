@@ -25,8 +25,12 @@ pub(super) fn check(disk: &Disk, allow_fixed: bool) -> Result<()> {
         );
     }
     if !disk.removable && !allow_fixed {
+        let model = match &*disk.model {
+            "" => String::new(),
+            model => format!("({model}) "),
+        };
         return refuse(
-            format!("({}) is not a removable disk", disk.model),
+            format!("{model}is not a removable disk"),
             "if it is the disk to overwrite, add --yes-really",
         );
     }
@@ -79,6 +83,11 @@ mod tests {
             false,
             "/dev/sdb (Generic STORAGE DEVICE) is not a removable disk",
         );
+        let loop_device = Disk {
+            model: String::new(),
+            ..fixed
+        };
+        refused(&loop_device, false, "/dev/sdb is not a removable disk");
         let used = Disk {
             uses: vec!["/dev/sdb1 on /".to_owned()],
             ..card()
