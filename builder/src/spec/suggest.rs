@@ -100,7 +100,7 @@ mod tests {
         );
         assert_eq!(
             unknown_table("kubernetes"),
-            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [ssh], [system], [pki], [[certificate]], \
+            "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], \
              [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[file]]"
         );
     }
