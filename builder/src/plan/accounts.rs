@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use crate::failure::Kind;
-use crate::overlay::{Account, Owner};
+use crate::inspect::{Before, Found, Place};
+use crate::overlay::{ACCOUNT_FILES, Account, Change, Edit, FileTree, Owner};
+use crate::refusals::Refusals;
 use crate::secret::Secret;
 
 /// The account files, in the order of [`crate::overlay::ACCOUNT_FILES`]. The first three must exist; the others are not
@@ -23,6 +25,33 @@ pub(super) struct Accounts {
 /// Debian reserves the ids 100–999 for system accounts. We allocate from the top; packages allocate from the bottom.
 const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=990;
 const LOGIN_ID: u32 = 1000;
+
+/// Returns the base's accounts together with those that the tree wants.
+pub(super) fn accounts(
+    found: &Found,
+    tree: &FileTree,
+    refusals: &mut Refusals,
+) -> Result<Accounts> {
+    let bytes = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
+        Some(Before::File {
+            content: Some(bytes),
+            ..
+        }) => Some(&**bytes),
+        _ => None,
+    };
+    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(bytes), tree.time)?;
+    let wanted = tree.entries.iter().filter_map(|entry| match &entry.change {
+        Change::Edited(Edit::Account(account)) => Some(account),
+        _ => None,
+    });
+    // The login user may join the group of a system account.
+    let (system, login): (Vec<_>, Vec<_>) =
+        wanted.partition(|account| matches!(account, Account::System { .. }));
+    for account in system.into_iter().chain(login) {
+        refusals.check(accounts.ensure(account))?;
+    }
+    Ok(accounts)
+}
 
 impl Accounts {
     /// Reads the six files, in the order of [`crate::overlay::ACCOUNT_FILES`].

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, accounts};
 use super::demands::{needed, refuse_folder, text_of};
 use super::model::{Action, Plan, Step};
 use super::{edit, references, room};
 use crate::config_txt::with_settings;
 use crate::failure::Kind;
 use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
-use crate::overlay::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
 use crate::spec::Invalid;
@@ -393,27 +393,4 @@ impl<'a> Planner<'a> {
             fingerprints: self.tree.fingerprints.clone(),
         }
     }
-}
-
-/// Returns the base's accounts together with those that the tree wants.
-fn accounts(found: &Found, tree: &FileTree, refusals: &mut Refusals) -> Result<Accounts> {
-    let bytes = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
-        Some(Before::File {
-            content: Some(bytes),
-            ..
-        }) => Some(&**bytes),
-        _ => None,
-    };
-    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(bytes), tree.time)?;
-    let wanted = tree.entries.iter().filter_map(|entry| match &entry.change {
-        Change::Edited(Edit::Account(account)) => Some(account),
-        _ => None,
-    });
-    // The login user may join the group of a system account.
-    let (system, login): (Vec<_>, Vec<_>) =
-        wanted.partition(|account| matches!(account, Account::System { .. }));
-    for account in system.into_iter().chain(login) {
-        refusals.check(accounts.ensure(account))?;
-    }
-    Ok(accounts)
 }

@@ -10,6 +10,8 @@ mod references;
 mod room;
 
 #[cfg(test)]
+mod link_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use files::plan;

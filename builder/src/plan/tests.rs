@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::model::Action;
 use super::plan;
 use crate::failure::{Failure, Kind, explain};
 use crate::inspect::{Attributes, Before, Found, Layout, OsRelease, Part, Place, System};
 use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::{FingerprintKey, Secret};
 
-fn layout() -> Layout {
+pub(super) fn layout() -> Layout {
     let part = |number, filesystem| Part {
         number,
         start: 0,
@@ -33,48 +32,6 @@ fn layout() -> Layout {
     }
 }
 
-/// Returns the links that a plan makes on a base with more paths.
-fn links(base: &[(&str, Before)], changes: Vec<Change>) -> Vec<String> {
-    let mut found = found();
-    let more = base
-        .iter()
-        .map(|(path, before)| ((Place::Root, (*path).to_owned()), before.clone()));
-    found.extend(more);
-    let entries = changes
-        .into_iter()
-        .map(|change| entry("/etc/0a1b2c3d", change));
-    let plan = plan(&layout(), &found, &tree(entries.collect())).unwrap();
-    let steps = plan.steps.into_iter();
-    let links = steps.filter_map(|step| match step.action {
-        Action::MakeSymlink { target } => Some(format!("{} → {target}", step.path)),
-        _ => None,
-    });
-    links.collect()
-}
-
-#[test]
-fn a_numbered_link_replaces_none_of_the_base() {
-    let link = |target: &str| Change::NumberedLink {
-        target: target.to_owned(),
-    };
-    let of_base = |target: &str| Before::Symlink {
-        target: target.to_owned(),
-    };
-    let two = || vec![link("ca.pem"), link("root.pem")];
-    assert_eq!(
-        links(&[], two()),
-        ["/etc/0a1b2c3d.0 → ca.pem", "/etc/0a1b2c3d.1 → root.pem"]
-    );
-    assert_eq!(
-        links(&[("/etc/0a1b2c3d.0", of_base("Other_Root.pem"))], two()),
-        ["/etc/0a1b2c3d.1 → ca.pem", "/etc/0a1b2c3d.2 → root.pem"]
-    );
-    assert_eq!(
-        links(&[("/etc/0a1b2c3d.0", of_base("ca.pem"))], two()),
-        ["/etc/0a1b2c3d.1 → root.pem"]
-    );
-}
-
 fn file(text: &str, mode: u16) -> Before {
     Before::File {
         attributes: Attributes {
@@ -88,7 +45,7 @@ fn file(text: &str, mode: u16) -> Before {
 }
 
 /// Returns a base with accounts, a command line and a directory.
-fn found() -> Found {
+pub(super) fn found() -> Found {
     let folder = Before::Folder {
         attributes: Attributes {
             mode: 0o755,
@@ -119,7 +76,7 @@ fn found() -> Found {
     ])
 }
 
-fn entry(path: &str, change: Change) -> Entry {
+pub(super) fn entry(path: &str, change: Change) -> Entry {
     Entry {
         place: Place::Root,
         path: path.to_owned(),
@@ -148,7 +105,7 @@ fn edit(edit: Edit) -> Entry {
     }
 }
 
-fn tree(entries: Vec<Entry>) -> FileTree {
+pub(super) fn tree(entries: Vec<Entry>) -> FileTree {
     FileTree {
         node: "etcd1".to_owned(),
         disk_id: None,

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::certificate_record::CertificateRecord;
 use super::inspection::text;
-use super::manifest::{CertificateRecord, Manifest};
+use super::manifest::Manifest;
 use super::{MANIFEST, expiry};
 use crate::date::date;
 use crate::description::{CertificateOfNode, NodeDescription, Role};

@@ -1,6 +1,7 @@
 //! Warnings about certificates that expire soon, before a cluster stops because of them.
 
-use super::manifest::{CertificateRecord, Manifest};
+use super::certificate_record::CertificateRecord;
+use super::manifest::Manifest;
 use crate::date::date;
 
 /// Two months: enough time to build and to flash, even after a holiday.

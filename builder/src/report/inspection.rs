@@ -7,7 +7,7 @@ use anyhow::Result;
 use diskimg::FileKind;
 use serde::Serialize;
 
-use super::manifest::CertificateRecord;
+use super::certificate_record::CertificateRecord;
 use crate::date::date;
 use crate::description::{self, DescribedFile, NodeDescription};
 use crate::inspect::{Files, Image, Part, Place};

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
 use super::attachment::{Attachment, AttachmentRecord};
+use super::certificate_record::{CertificateRecord, certificates};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
 use crate::cli::OutputOptions;
 use crate::fetch::EtcdBinaries;
 use crate::hex;
 use crate::image_format::ImageFormat;
-use crate::pki::{Certificate, Certs, KeyPair, NodeIdentity};
+use crate::pki::Certs;
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 use crate::spec::{Board, Cluster, Node};
@@ -125,22 +126,6 @@ pub(crate) struct OutputRecord {
     pub size: u64,
     /// SHA-256 of the file, lower-case hexadecimal.
     pub sha256: String,
-}
-
-/// One certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CertificateRecord {
-    /// Its purpose: `ca`, `admin`, `server` or `peer`.
-    pub name: String,
-    /// SHA-256 over its DER form.
-    pub fingerprint: String,
-    /// Seconds since 1970 from which it is valid.
-    pub not_before: i64,
-    /// Seconds since 1970 until which it is valid.
-    pub not_after: i64,
-    /// Subject alternative names.
-    pub sans: Vec<String>,
 }
 
 impl Manifest {
@@ -345,19 +330,6 @@ impl NodeRecord {
     }
 }
 
-/// Returns the certificates that etcd and the login user have on a node.
-fn certificates(identity: &NodeIdentity, cluster: &Cluster) -> Vec<CertificateRecord> {
-    let mut pairs = match cluster.pki.layout.has_one_certificate() {
-        true => vec![("node", &identity.server)],
-        false => vec![("server", &identity.server), ("peer", &identity.peer)],
-    };
-    let client = cluster.ssh.etcdctl_user();
-    let client = client.and_then(|user| identity.clients.get(user));
-    pairs.extend(client.map(|client| ("client", client)));
-    let record = |(name, pair): (_, &KeyPair)| CertificateRecord::new(name, &pair.certificate);
-    pairs.into_iter().map(record).collect()
-}
-
 impl NodeRecord {
     /// Adds the raw image of a manifest that knows no other format.
     fn complete(&mut self) {
@@ -405,18 +377,6 @@ impl OutputRecord {
             format: file.format,
             size: file.size,
             sha256: file.sha256.clone(),
-        }
-    }
-}
-
-impl CertificateRecord {
-    pub(super) fn new(name: &str, certificate: &Certificate) -> Self {
-        Self {
-            name: name.to_owned(),
-            fingerprint: certificate.fingerprint.clone(),
-            not_before: certificate.not_before,
-            not_after: certificate.not_after,
-            sans: certificate.sans.clone(),
         }
     }
 }

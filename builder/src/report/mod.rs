@@ -1,6 +1,7 @@
 //! The results of a build: as text for people, as JSON for programs, for `sha256sum -c`, and for the first login.
 
 mod attachment;
+mod certificate_record;
 mod checked;
 mod client;
 mod comparison;
