@@ -148,7 +148,7 @@ fn an_agent_signs_with_keys_whose_file_cannot() {
         .spawn()
         .unwrap();
     let add = format!(
-        "for try in 1 2 3 4 5 6 7 8 9; do test -S {socket} && break; sleep 1; done; SSH_AUTH_SOCK={socket} ssh-add -q ada rsa"
+        "export SSH_AUTH_SOCK={socket}; for try in 1 2 3 4 5 6 7 8 9; do ssh-add -q ada rsa && exit; sleep 1; done; exit 1"
     );
     tool_in(&scene.at(""), "sh", &["-c", &add]).done();
     let protect = ["-q", "-p", "-N", "a passphrase", "-f", "ada"];

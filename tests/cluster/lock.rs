@@ -18,7 +18,7 @@ fn one_command_changes_a_cluster_at_a_time() {
         let holder = r#"{"command":"cluster reboot","operator":"ada@desktop","process":1,"since":1796774280}"#;
         let put = ["put", "--lease", &lease, KEY, holder];
         members.etcdctl(&put).done();
-        let refused = members.scene.bare(&["cluster", "compact"]);
+        let refused = members.scene.bare(&["cluster", "defrag"]);
         let wanted = "error: cluster main is being changed by another command: ada@desktop has run `etcd-image cluster reboot` \
                       since 2026-12-08 23:58:00 UTC\nhint: wait until it ends; if it was killed, its lock ends within 30 s\n";
         assert_eq!((refused.code, refused.stderr.as_str()), (Some(4), wanted));
@@ -26,7 +26,7 @@ fn one_command_changes_a_cluster_at_a_time() {
         members.scene.bare(&["cluster", "backup", "file.db"]).done();
         // It ends with its lease.
         let started = Instant::now();
-        while members.scene.bare(&["cluster", "compact"]).code != Some(0) {
+        while members.scene.bare(&["cluster", "defrag"]).code != Some(0) {
             assert!(started.elapsed() < Duration::from_mins(1));
             thread::sleep(Duration::from_millis(200));
         }
@@ -44,11 +44,11 @@ fn one_command_changes_a_cluster_at_a_time() {
             ended.id()
         );
         members.etcdctl(&["put", KEY, &holder]).done();
-        members.scene.bare(&["cluster", "compact"]).done();
+        members.scene.bare(&["cluster", "defrag"]).done();
         // Without a majority, a command says that it has no lock, and why.
         members.kill(0);
         members.kill(1);
-        let said = members.scene.bare(&["cluster", "compact"]);
+        let said = members.scene.bare(&["cluster", "defrag"]);
         let warning = "warning: nothing keeps others from changing cluster main meanwhile, because etcd gives no lock: ";
         assert!(said.stderr.starts_with(warning), "{}", said.stderr);
         assert_eq!(said.code, Some(6));

@@ -33,16 +33,14 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             print(voice, &done, &done)
         }
         ClusterCommand::Compact(options) => {
+            // It harms no other command, and a lock would add to the history.
             let access = Access::open(options.access.folder(), None)?;
-            let progress = progress::stderr(voice.quiet);
-            let _lock = lock(&access, "cluster compact", environment, &*progress)?;
             let done = cluster::compact(&access, options.keep, now)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Alarm(AlarmCommand::Disarm(options)) => {
+            // A full database takes no lock.
             let access = Access::open(options.folder(), None)?;
-            let progress = progress::stderr(voice.quiet);
-            let _lock = lock(&access, "cluster alarm disarm", environment, &*progress)?;
             let disarming = cluster::disarm(&access)?;
             let printed = print(voice, &disarming, &disarming);
             disarming.verdict().and(printed)
