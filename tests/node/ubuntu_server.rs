@@ -178,7 +178,13 @@ fn what_would_ignore_the_seed_is_refused() {
         "no-cloud-init",
         &["the base has no /usr/bin/cloud-init: it reads the seed"],
     );
-    refuses("other-label", &["is called `bootfs`, not `system-boot`"]);
+    // Its settings for the firmware would also be looked for there.
+    let scene = Scene::with(&format!("{FAMILY}+other-label"));
+    let told = refused(&scene, &[], 4, &["2 reasons against this build"]).stderr;
+    assert!(
+        told.contains("is called `bootfs`, not `system-boot`"),
+        "{told}"
+    );
     refuses(
         "booted",
         &["has been booted already", "/etc/machine-id is set"],

@@ -70,7 +70,7 @@ fn write(joined: Joined, path: &Path) -> Result<()> {
     }
     let first = joined.folders.first();
     let client = first
-        .map(|folder| report::read_client(folder))
+        .map(|folder| report::read_client(folder, &manifest))
         .transpose()?;
     report::write_files(
         &out,

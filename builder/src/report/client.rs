@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::manifest::Sources;
+use super::attachment::AttachmentRecord;
+use super::manifest::{Manifest, Sources};
 use super::metrics;
 use super::snippets;
 use crate::description::{CLUSTER, ClusterDescription, Member};
@@ -22,26 +23,18 @@ pub(crate) fn access(cluster: &Cluster, certs: &Certs) -> Result<[(&'static str,
 /// A file in `client/`: its name, content and permission bits.
 pub(super) type ClientFile = (String, Vec<u8>, u32);
 
-/// Reads the files in the `client/` of an output directory.
-pub(crate) fn read(folder: &Path) -> Result<Vec<ClientFile>> {
-    let read = |&(name, mode): &(&str, u32)| {
-        let name = format!("client/{name}");
-        let bytes = fs_err::read(folder.join(&name))?;
-        Ok((name, bytes, mode))
+/// Reads the files in the `client/` of an output directory, which its manifest lists.
+pub(crate) fn read(folder: &Path, manifest: &Manifest) -> Result<Vec<ClientFile>> {
+    let read = |record: &AttachmentRecord| {
+        let bytes = fs_err::read(folder.join(&record.name))?;
+        let mode = match record.name.ends_with(".key") {
+            true => 0o600,
+            false => 0o644,
+        };
+        Ok((record.name.clone(), bytes, mode))
     };
-    NAMES.iter().map(read).collect()
+    manifest.client.iter().map(read).collect()
 }
-
-/// The names and permission bits of the files.
-const NAMES: [(&str, u32); 7] = [
-    (CLUSTER, 0o644),
-    ("known_hosts", 0o644),
-    ("ca.crt", 0o644),
-    ("admin.crt", 0o644),
-    ("admin.key", 0o600),
-    ("etcdctl.env", 0o644),
-    ("ssh_config", 0o644),
-];
 
 /// Returns the name, content and permission bits of every file in `client/`.
 pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {

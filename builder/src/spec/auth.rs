@@ -1,7 +1,6 @@
 //! `[auth]`: etcd's authentication, with its users and roles.
 
 use super::complaints::Complaints;
-use super::document::Document;
 use super::issuing::Pki;
 use super::machine::{Auth, AuthRole, AuthUser};
 use super::table::Table;
@@ -9,29 +8,36 @@ use super::table::Table;
 /// The role that may do everything, which etcd requires.
 const ROOT: &str = "root";
 
-/// Reads the table and those of users and roles. `nodes` are the names of the nodes, which are users by their certificates.
+/// The tables about authentication.
+pub(super) struct Tables<'a> {
+    pub(super) auth: &'a Table,
+    pub(super) users: &'a [&'a Table],
+    pub(super) roles: &'a [&'a Table],
+}
+
+/// Reads the tables. `nodes` are the names of the nodes, which are users by their certificates.
 pub(super) fn read(
-    document: &Document,
+    tables: &Tables<'_>,
     nodes: &[&str],
     pki: &Pki,
     domain: &str,
     log: &mut Complaints,
 ) -> Auth {
-    let enabled = document.table("auth").switch("enabled");
-    let (users, roles) = (document.tables("auth.user"), document.tables("auth.role"));
-    for given in users.iter().chain(&roles) {
+    let enabled = tables.auth.switch("enabled");
+    let (users, roles) = (tables.users, tables.roles);
+    for given in users.iter().chain(roles) {
         if !enabled {
             let header = given.section.header;
             let message = format!("{header} needs `enabled = true` in [auth]");
             log.add(given.place, message);
         }
     }
-    let roles = distinct(&roles, "role", &[ROOT.to_owned()], log);
+    let roles = distinct(roles, "role", &[ROOT.to_owned()], log);
     let roles: Vec<AuthRole> = roles.into_iter().map(role).collect();
     let nodes = nodes.iter();
     let nodes = nodes.map(|name| pki.common_names.server(name, domain));
     let own: Vec<String> = nodes.chain([ROOT.to_owned()]).collect();
-    let users = distinct(&users, "user", &own, log);
+    let users = distinct(users, "user", &own, log);
     let users = users.into_iter().map(|table| user(table, &roles, log));
     Auth {
         enabled,

@@ -118,7 +118,12 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     };
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     let pki = pki::read(&tables, &names, &identity.domain, input, log);
-    let auth = auth::read(document, &names, &pki, &identity.domain, log);
+    let auth = auth::Tables {
+        auth: document.table("auth"),
+        users: &document.tables("auth.user"),
+        roles: &document.tables("auth.role"),
+    };
+    let auth = auth::read(&auth, &names, &pki, &identity.domain, log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let certificates = certificate::read(
         &document.tables("certificate"),
