@@ -48,12 +48,7 @@ pub struct NodeOptions {
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub only: Vec<String>,
     /// Build part I of N of the fleet, with the keys of `state init`
-    #[arg(
-        long,
-        value_name = "I/N",
-        requires = "fleet",
-        conflicts_with_all = ["only", "sign", "publish_url"]
-    )]
+    #[arg(long, value_name = "I/N", requires = "fleet", conflicts_with = "only")]
     pub shard: Option<Shard>,
     /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
@@ -111,11 +106,11 @@ pub struct OutputOptions {
     pub formats: Vec<ImageFormat>,
     /// Write the address of the published directory into the list for Raspberry
     /// Pi Imager [default: `[publish] url`]
-    #[arg(long, value_name = "URL", value_parser = directory_url)]
+    #[arg(long, conflicts_with = "shard", value_name = "URL", value_parser = directory_url)]
     pub publish_url: Option<String>,
     /// Sign SHA256SUMS with this SSH key, or with its private half in the agent
     /// [default: `[publish] sign`]
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, conflicts_with = "shard", value_name = "KEY")]
     pub sign: Option<PathBuf>,
 }
 
