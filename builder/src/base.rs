@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::description::BaseFacts;
 use crate::fetch::Verified;
 use crate::inspect::{self, Image, SignedModels};
+use crate::lock::LockedBase;
 use crate::recipe::Recipe;
 use crate::refusals::Refusals;
 use crate::report::InputRecord;
@@ -15,6 +16,8 @@ pub(crate) struct Base {
     pub(crate) recipe: Recipe,
     pub(crate) verified: Verified,
     pub(crate) image: Image,
+    /// The record for the lock file.
+    pub(crate) locked: LockedBase,
     /// The reasons against building from it, which are reported together with those of later stages.
     pub(crate) refusals: Refusals,
 }

@@ -96,6 +96,23 @@ impl fmt::Display for Several {
 
 impl std::error::Error for Several {}
 
+/// The cause of a failure: the answer of a server that does not have a file, or no longer.
+#[derive(Debug)]
+pub(crate) struct Gone(pub(crate) String);
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// Returns whether a server no longer has a file.
+pub(crate) fn is_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Gone>().is_some()
+}
+
 /// Parses a TOML text; the error is one line that names the line.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {

@@ -9,19 +9,20 @@ use anyhow::{Context as _, Result};
 
 use crate::apply::{self, OutputFolder, Packer, Staged, Target};
 use crate::base::{self, Base};
-use crate::cli::{Environment, Fetch, NodeOptions, OutputOptions, Voice, Work};
+use crate::cli::{Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries};
 use crate::fleet::Part;
 use crate::image_format::ImageFormat;
 use crate::inspect::{self, SignedModels};
+use crate::lock::{LockedBase, LockedEtcd};
 use crate::overlay::{self, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::progress::{self, Progress};
-use crate::publication::{self, BaseContents, Published, Publishing};
+use crate::publication::Publishing;
 use crate::recipe::{self, Recipe, Source};
-use crate::report::{Attachment, Manifest, Sources};
+use crate::report::Sources;
 use crate::spec::{self, Cluster, Purpose};
 
 /// The options of a run.
@@ -30,8 +31,10 @@ pub(crate) struct Job {
     pub(crate) environment: Environment,
     progress: Arc<dyn Progress>,
     started: Instant,
+    /// Whether the state directory must stay as it is.
+    pub(crate) keeps_state: bool,
     /// The cluster of a fleet that this run builds.
-    cluster: Option<String>,
+    pub(crate) cluster: Option<String>,
     /// What was printed before: clusters of a fleet have many notes in common.
     told: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -47,9 +50,15 @@ impl std::fmt::Debug for Job {
 
 impl Job {
     /// Creates a run that only fetches: it has no nodes and no output.
-    pub(crate) fn fetch(fetch: Fetch, environment: Environment, voice: &Voice) -> Self {
+    pub(crate) fn fetch(
+        fetch: Fetch,
+        lock: LockOptions,
+        environment: Environment,
+        voice: &Voice,
+    ) -> Self {
         let work = Work {
             fetch,
+            lock,
             nodes: NodeOptions::default(),
             output: OutputOptions::default(),
         };
@@ -63,6 +72,7 @@ impl Job {
             environment,
             progress: Arc::from(progress::stderr(voice.quiet)),
             started: Instant::now(),
+            keeps_state: false,
             cluster: None,
             told: Arc::default(),
         }
@@ -83,6 +93,7 @@ impl Job {
             environment: self.environment.clone(),
             progress: self.progress.clone(),
             started: self.started,
+            keeps_state: self.keeps_state,
             cluster: Some(name.clone()),
             told: self.told.clone(),
         }
@@ -146,14 +157,14 @@ impl Job {
     }
 
     /// Returns the base: verified, opened, and of a family that a recipe handles.
-    pub(crate) fn base(&self, cluster: &Cluster) -> Result<Base> {
+    pub(crate) fn base(&self, cluster: &Cluster, locked: Option<&LockedBase>) -> Result<Base> {
         let recipes = recipe::load(self.work.fetch.sources.recipes.as_deref())?;
         let options = self.fetch_options()?;
-        let (wanted, verified) = match &cluster.base {
+        let (wanted, (verified, locked)) = match &cluster.base {
             spec::Base::Recipe(name) => {
                 let recipe = recipe::find(&recipes, name)?;
                 self.mirror_serves(cluster, Some(recipe))?;
-                (Some(recipe), fetch::base(recipe, &options)?)
+                (Some(recipe), fetch::base(recipe, locked, &options)?)
             }
             spec::Base::Image(path) => {
                 self.mirror_serves(cluster, None)?;
@@ -172,6 +183,7 @@ impl Job {
             verified,
             image,
             refusals: refusals.about(&context),
+            locked,
         };
         let (name, release) = (&base.recipe.name, &base.image.layout().os.pretty_name);
         let (path, sha256) = (base.verified.path().display(), base.verified.raw_sha256());
@@ -195,9 +207,15 @@ impl Job {
     }
 
     /// Returns etcd's binaries, which must start on that base.
-    pub(crate) fn etcd(&self, cluster: &Cluster, base: &Base) -> Result<EtcdBinaries> {
+    pub(crate) fn etcd(
+        &self,
+        source: &spec::EtcdSource,
+        locked: Option<&LockedEtcd>,
+        base: &Base,
+    ) -> Result<EtcdBinaries> {
         let etcd = fetch::etcd(
-            &cluster.etcd.source,
+            source,
+            locked,
             &self.fetch_options()?,
             &self.work.fetch.sources.state,
         )?;
@@ -290,29 +308,6 @@ impl Job {
         })
     }
 
-    /// Makes the files that accompany published images, and lists them in the manifest.
-    pub(crate) fn attachments(
-        manifest: &mut Manifest,
-        plans: &[Plan],
-        images: &[Staged],
-        base: &Base,
-        publishing: &Publishing,
-    ) -> Result<Vec<Attachment>> {
-        if !publishing.is_wanted() && !manifest.is_published() {
-            return Ok(Vec::new());
-        }
-        let published = Published {
-            images,
-            plans,
-            base: BaseContents {
-                distribution: &base.image.layout().os.id,
-                packages: &inspect::packages(&base.image)?,
-            },
-            url: publishing.url.as_deref(),
-        };
-        publication::attach(manifest, &published)
-    }
-
     /// Runs the same work on several nodes in parallel.
     fn on_all<T: Sync, R: Send>(
         &self,
@@ -338,7 +333,7 @@ impl Job {
             .unwrap_or(self.environment.parallelism)
     }
 
-    fn fetch_options(&self) -> Result<fetch::Options<'_>> {
+    pub(crate) fn fetch_options(&self) -> Result<fetch::Options<'_>> {
         let named = self
             .work
             .fetch
@@ -346,17 +341,13 @@ impl Job {
             .cache
             .as_deref()
             .or(self.environment.cache.as_deref());
-        let cache = named.ok_or_else(|| {
-            Kind::Usage.error(
-                "no home folder, so no default cache folder",
-                "name one with --cache",
-            )
-        })?;
+        let cache = named.ok_or_else(no_cache)?;
         Ok(fetch::Options {
             cache,
             mirror: self.work.fetch.sources.mirror.as_deref(),
             recipes: self.work.fetch.sources.recipes.as_deref(),
             offline: self.work.fetch.cache.offline,
+            refresh: self.work.lock.refresh,
             jobs: self.threads().get(),
             clock: self.environment.clock,
             policy: fetch::Policy::default(),
@@ -368,3 +359,11 @@ impl Job {
 /// The largest number of raw images that are written at once. Each needs some 22 MiB; a processor hashes 2 GB/s, so that five
 /// keep up with any disk. Compressing takes longer, and is not limited.
 const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+
+/// Creates the error for a missing cache directory.
+pub(crate) fn no_cache() -> anyhow::Error {
+    Kind::Usage.error(
+        "no home folder, so no default cache folder",
+        "name one with --cache",
+    )
+}

@@ -46,6 +46,7 @@ pub mod flash;
 mod fleet;
 pub mod inspect;
 mod inventory;
+pub mod lock;
 mod merge;
 pub mod overlay;
 pub mod pki;
@@ -61,24 +62,29 @@ pub mod commands;
 mod date;
 mod fleet_job;
 mod job;
+mod locked;
 #[cfg(test)]
 mod mutated;
 mod overwrite;
 mod parallel;
 mod prepared;
+mod published;
 
 use job::Job;
 use prepared::Prepared;
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
+use crate::cli::Updated;
 use crate::failure::Kind;
 use crate::fleet::Fleet;
 use crate::pki::State;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
-use crate::report::{FleetRecord, Inputs, Manifest, Sources};
+use crate::report::{FleetRecord, Inputs, Manifest, Rebuild, Sources};
 use crate::snapshot::Snapshot;
 use crate::spec::{Cluster, Purpose};
 
@@ -89,9 +95,11 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     overwrite::refuse(cluster, &nodes, &job.work.output)?;
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
+    let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
-    let base = inputs.base(job, cluster)?;
-    let etcd = base.refusals.join(inputs.etcd(job, cluster, &base))?;
+    let base = inputs.base(job, cluster, &lock)?;
+    let etcd = inputs.etcd(job, cluster, (&base, &lock));
+    let etcd = base.refusals.join(etcd)?;
     let mut state = base.refusals.join(open_state(job, cluster))?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
@@ -104,6 +112,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         base: base.record(),
         boards: &base.recipe.boards,
     };
+    let locked = job.inputs(&sources, &base, &lock)?;
     let plans = job.plans(&sources, &base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
         return Ok(manifest);
@@ -112,11 +121,14 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let out = OutputFolder::open(&job.work.output.out)?;
     let images = job.images(&plans, &base, &out, &publishing)?;
     let mut manifest = report::manifest(&sources, &plans, &images, &out)?;
-    let attachments = Job::attachments(&mut manifest, &plans, &images, &base, &publishing)?;
+    let lock_sha256 = locked.sha256()?;
+    let of_images = (plans.as_slice(), images.as_slice(), lock_sha256.as_str());
+    let attachments = base.attachments(&mut manifest, of_images, &publishing)?;
     let sums = manifest.sums()?;
     let sign = |key: SigningKey| key.sign(sums.as_bytes());
     let signature = signing_key.map(sign).transpose()?;
-    state.keep()?;
+    job.keep(&state)?;
+    job.tell_of_cluster(&lock.write(&locked)?);
     report::announce(&out, &manifest)?;
     out.publish(images)?;
     report::write(
@@ -196,9 +208,11 @@ fn update_state(job: &Job) -> Result<()> {
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
+    let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
-    let base = inputs.base(job, cluster)?;
-    let etcd = base.refusals.join(inputs.etcd(job, cluster, &base))?;
+    let base = inputs.base(job, cluster, &lock)?;
+    let etcd = inputs.etcd(job, cluster, (&base, &lock));
+    let etcd = base.refusals.join(etcd)?;
     let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now);
     let certs = base.refusals.join(certs)?;
     let sources = Sources {
@@ -209,14 +223,61 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
         base: base.record(),
         boards: &base.recipe.boards,
     };
+    job.inputs(&sources, &base, &lock)?;
     job.plans(&sources, &base)
+}
+
+/// Builds the images of an output directory again, beside it, and compares every file. Neither state nor lock may need a
+/// change for that.
+fn rebuild(mut job: Job, target: &Path) -> Result<Rebuild> {
+    let old = report::read_manifests(target, true)?.swap_remove(0);
+    let mut beside = tempfile::Builder::new();
+    let beside = beside.prefix(".etcd-image.rebuild.");
+    let parent = fs_err::canonicalize(target)?;
+    let folder = beside.tempdir_in(parent.parent().unwrap_or(&parent))?;
+    job.repeat(&old, target, folder.path());
+    let cluster = job.cluster(Purpose::Images)?;
+    let new = build(&job, &cluster, &mut Prepared::default())?;
+    Rebuild::compare((target, &old), (folder.path(), &new))
 }
 
 /// Fills the cache, so that [`build`] needs no network.
 fn fetch(job: &Job) -> Result<Inputs> {
     let cluster = job.cluster(Purpose::Downloads)?;
-    let base = job.base(&cluster)?;
+    let lock = job.lock(&cluster)?;
+    let mut inputs = Prepared::default();
+    let base = inputs.base(job, &cluster, &lock)?;
     base.refusals.clone().settle()?;
-    let etcd = job.etcd(&cluster, &base)?;
+    let etcd = inputs.etcd(job, &cluster, (&base, &lock))?;
+    if job.work.lock.locked {
+        lock.require(&lock.found()?.with(&base.locked, &etcd.locked))?;
+    }
     Ok(Inputs::new(base.record(), &base.verified, &etcd))
+}
+
+/// Looks for newer inputs, fetches them and writes them to the lock file. With `dry_run`, nothing but the cache is written.
+fn update(job: &Job, what: Updated, dry_run: bool) -> Result<report::Update> {
+    let cluster = job.cluster(Purpose::Downloads)?;
+    let lock = job.lock(&cluster)?;
+    let old = lock.found()?;
+    let base = match what {
+        Updated::Etcd => job.base(&cluster, Some(&old.base))?,
+        Updated::Base | Updated::All => job.base(&cluster, None)?,
+    };
+    base.refusals.clone().settle()?;
+    let etcd = match what {
+        Updated::Base => job.etcd(&cluster.etcd.source, lock.etcd(&cluster), &base)?,
+        Updated::Etcd | Updated::All => {
+            job.etcd(&job.newest_etcd(&cluster, &lock)?, None, &base)?
+        }
+    };
+    let new = old.with(&base.locked, &etcd.locked);
+    if !dry_run {
+        lock.write(&new)?;
+    }
+    Ok(report::Update::new(
+        lock.path(),
+        old.differences(&new),
+        dry_run,
+    ))
 }

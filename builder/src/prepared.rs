@@ -8,48 +8,62 @@ use anyhow::Result;
 use crate::base::Base;
 use crate::fetch::{self, EtcdBinaries};
 use crate::job::Job;
+use crate::lock::{LockFile, LockedBase, LockedEtcd};
 use crate::spec::{self, Cluster, EtcdSource};
 
 /// The inputs of the previous cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
-    base: Option<(spec::Base, Arc<Base>)>,
+    base: Option<(BaseKey, Arc<Base>)>,
     etcd: Option<(EtcdKey, Arc<EtcdBinaries>)>,
 }
+
+/// What decides which base a cluster gets: the description, and the lock if it has an answer.
+type BaseKey = (spec::Base, Option<LockedBase>);
 
 /// Everything that decides which programs a cluster gets, and whether they start on its base.
 #[derive(Debug, PartialEq)]
 struct EtcdKey {
     source: EtcdSource,
-    base: spec::Base,
+    locked: Option<LockedEtcd>,
+    base: String,
     pins: Option<String>,
 }
 
 impl Prepared {
     /// Returns the base of a cluster.
-    pub(crate) fn base(&mut self, job: &Job, cluster: &Cluster) -> Result<Arc<Base>> {
+    pub(crate) fn base(
+        &mut self,
+        job: &Job,
+        cluster: &Cluster,
+        lock: &LockFile,
+    ) -> Result<Arc<Base>> {
+        let locked = job.base_in(lock, cluster);
+        let key = (cluster.base.clone(), locked.cloned());
         if let Some((known, base)) = &self.base
-            && *known == cluster.base
+            && *known == key
         {
             return Ok(base.clone());
         }
         // An earlier base may keep a large file open.
         self.base = None;
-        let base = Arc::new(job.base(cluster)?);
-        self.base = Some((cluster.base.clone(), base.clone()));
+        let base = Arc::new(job.base(cluster, locked)?);
+        self.base = Some((key, base.clone()));
         Ok(base)
     }
 
-    /// Returns etcd's programs for a cluster.
+    /// Returns etcd's programs for a cluster with that base.
     pub(crate) fn etcd(
         &mut self,
         job: &Job,
         cluster: &Cluster,
-        base: &Base,
+        (base, lock): (&Base, &LockFile),
     ) -> Result<Arc<EtcdBinaries>> {
+        let locked = job.etcd_in(lock, cluster);
         let key = EtcdKey {
             source: cluster.etcd.source.clone(),
-            base: cluster.base.clone(),
+            locked: locked.cloned(),
+            base: base.verified.raw_sha256().to_owned(),
             pins: fetch::etcd_pins(&job.work.fetch.sources.state)?,
         };
         if let Some((known, etcd)) = &self.etcd
@@ -58,7 +72,7 @@ impl Prepared {
             return Ok(etcd.clone());
         }
         self.etcd = None;
-        let etcd = Arc::new(job.etcd(cluster, base)?);
+        let etcd = Arc::new(job.etcd(&cluster.etcd.source, locked, base)?);
         self.etcd = Some((key, etcd.clone()));
         Ok(etcd)
     }

@@ -3,6 +3,7 @@
 mod compressed;
 mod images;
 mod killed;
+mod lock;
 mod new_base;
 mod publication;
 mod tampered;

@@ -1,10 +1,12 @@
 //! Tests what the commands accept and print.
 
+mod cache;
 mod diff;
 mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;
 mod init;
 mod plan;
+mod rebuild;
 mod signature;
 mod verify;

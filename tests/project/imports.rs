@@ -11,6 +11,7 @@ const ORDER: &[&str] = &[
     "fleet",
     "inventory",
     "recipe",
+    "lock",
     "fetch",
     "inspect",
     "description",

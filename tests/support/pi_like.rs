@@ -64,6 +64,7 @@ pub(crate) fn debian() -> std::path::PathBuf {
         recipes: None,
         mirror: None,
         offline: true,
+        refresh: false,
         jobs: 1,
         clock: 0,
         policy: fetch::Policy::default(),

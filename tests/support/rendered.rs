@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use etcd_image::description::BaseFacts;
 use etcd_image::fetch::EtcdBinaries;
 use etcd_image::inspect::{Part, System};
+use etcd_image::lock::{EtcdOrigin, LockedEtcd};
 use etcd_image::overlay::{self, Change, Inputs, Overlays};
 use etcd_image::spec::{self, Cluster, Flags, Input, Purpose, TextFile};
 use etcd_image::{pki, recipe};
@@ -68,6 +69,14 @@ fn etcd() -> EtcdBinaries {
         sha256: String::new(),
         libc: None,
         learned: None,
+        locked: LockedEtcd {
+            origin: EtcdOrigin::Release,
+            version: "3.6.14".to_owned(),
+            url: None,
+            sha256: String::new(),
+            packages: Vec::new(),
+            files: Vec::new(),
+        },
     }
 }
 

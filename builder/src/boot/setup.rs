@@ -135,6 +135,7 @@ fn borrowed(
             recipes: None,
             mirror: None,
             offline: true,
+            refresh: false,
             jobs: 1,
             clock: environment.clock,
             policy: fetch::Policy::default(),

@@ -1,6 +1,7 @@
 //! The command line and the environment as given; other modules interpret them.
 
 mod boot;
+mod cache;
 mod cluster;
 mod environment;
 mod flash;
@@ -9,6 +10,7 @@ mod options;
 mod output;
 mod shard;
 mod state;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use crate::image_format::ImageFormat;
 pub use boot::{BootMachine, BootOptions};
+pub use cache::{CacheAction, CacheCommandOptions};
 pub use cluster::{
     AccessOptions, AddOptions, AlarmCommand, BackupOptions, ChangeOptions, ClusterCommand,
     CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions,
@@ -27,10 +30,13 @@ pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
 pub(crate) use options::directory_url;
-pub use options::{CacheOptions, DetailOptions, NodeOptions, OutputOptions, SourceOptions, Voice};
-pub use output::write_new;
+pub use options::{
+    CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,
+};
+pub use output::{replace, write_new};
 pub use shard::Shard;
 pub use state::{StateCommand, StateInitOptions};
+pub use verify::VerifyOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +85,10 @@ impl Args {
                 let what = "--json is for commands with a result; this one has none";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
             }
+            Command::Update { fetch, .. } if fetch.cache.offline => {
+                let what = "update asks for newer inputs, and --offline opens no connection";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
             Command::Cluster(ClusterCommand::Status(status))
                 if status.watch.is_some() && args.voice.json =>
             {
@@ -104,7 +114,8 @@ Examples:
   etcd-image build --config lab.toml --out /srv/images
   etcd-image build --nodes 3 --base ./raspios-lite.img.xz --etcd 3.5.34
   etcd-image build --nodes 3 --ssh-key ~/.ssh/work.pub --offline
-  etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519")]
+  etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519
+  etcd-image build --locked")]
     Build(Work),
     /// Print what build would write, without secrets, and write nothing
     #[command(after_help = "\
@@ -117,7 +128,31 @@ Examples:
 Examples:
   etcd-image fetch
   etcd-image fetch --base debian-trixie --cache /media/usb/cache")]
-    Fetch(Fetch),
+    Fetch {
+        /// What to fetch, and where it goes.
+        #[command(flatten)]
+        fetch: Fetch,
+        /// How the lock file is used.
+        #[command(flatten)]
+        lock: LockOptions,
+    },
+    /// Look for newer inputs and write them to etcd-image.lock
+    #[command(after_help = "\
+Examples:
+  etcd-image update
+  etcd-image update etcd
+  etcd-image update base --dry-run")]
+    Update {
+        /// What to update
+        #[arg(value_name = "WHAT", default_value = "all")]
+        what: Updated,
+        /// Show what is newer, and write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Where inputs come from and go.
+        #[command(flatten)]
+        fetch: Fetch,
+    },
     /// Show partitions, identity, added files and certificates of an image
     #[command(after_help = "\
 Examples:
@@ -133,16 +168,9 @@ Examples:
 Examples:
   etcd-image verify images
   etcd-image verify images/etcd1.img
-  etcd-image verify images --allowed-signers ~/.ssh/allowed_signers")]
-    Verify {
-        /// An image, or a directory that build wrote
-        #[arg(value_name = "IMG|DIR", default_value = "images")]
-        target: PathBuf,
-        /// Require a signature of SHA256SUMS by one of these keys (see
-        /// ssh-keygen(1))
-        #[arg(long, value_name = "FILE")]
-        allowed_signers: Option<PathBuf>,
-    },
+  etcd-image verify images --allowed-signers ~/.ssh/allowed_signers
+  etcd-image verify images --rebuild")]
+    Verify(VerifyOptions),
     /// Join the shards of a fleet into one directory
     #[command(after_help = "\
 Examples:
@@ -193,6 +221,13 @@ Examples:
     /// The inner half of boot
     #[command(hide = true)]
     BootInside,
+    /// List or remove what the cache of downloads contains
+    #[command(after_help = "\
+Examples:
+  etcd-image cache
+  etcd-image cache prune --dry-run
+  etcd-image cache prune --older-than 90")]
+    Cache(CacheCommandOptions),
     /// List the recipes for --base with their versions and digests
     Recipes {
         /// Read recipes from this directory instead of the built-in ones
@@ -241,8 +276,20 @@ Example:
     },
 }
 
-/// The options of fetch, which build and plan have as well.
+/// The inputs that `update` looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Updated {
+    /// The base image.
+    Base,
+    /// etcd's programs.
+    Etcd,
+    /// Both.
+    All,
+}
+
+/// The options of fetch, which build, plan and update have as well.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Fetch {
     /// What images are made from.
     #[command(flatten)]
@@ -261,6 +308,9 @@ pub struct Work {
     /// What images are made from.
     #[command(flatten)]
     pub fetch: Fetch,
+    /// How the lock file is used.
+    #[command(flatten)]
+    pub lock: LockOptions,
     /// What the nodes are.
     #[command(flatten)]
     pub nodes: NodeOptions,

@@ -80,6 +80,27 @@ pub struct CacheOptions {
     pub jobs: Option<NonZeroUsize>,
 }
 
+/// How a run uses the lock file.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Lock file")]
+pub struct LockOptions {
+    /// Fail if the inputs differ from etcd-image.lock
+    #[arg(long)]
+    pub locked: bool,
+    /// Ask again for signed lists and Debian's packages instead of using the
+    /// lock and the cache
+    #[arg(long, conflicts_with_all = ["locked", "offline"])]
+    pub refresh: bool,
+}
+
+impl LockOptions {
+    /// What `update` does: it looks for something newer.
+    pub(crate) const REFRESH: Self = Self {
+        locked: false,
+        refresh: true,
+    };
+}
+
 /// How much to tell on the way.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Messages")]

@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::failure::{Failure, Kind};
+use crate::file::{sync_folder, writable};
 
 /// Writes a file that must not exist yet.
 pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -29,6 +30,25 @@ pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
             let _ = std::fs::remove_file(path);
         })
         .with_context(|| unwritable(path))
+}
+
+/// Durably replaces a file that everybody may read, or creates it. An interruption leaves the old file or the new one.
+pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let write = || -> io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".etcd-image.").suffix(".new");
+        let create = |path: &Path| writable(0o644).create_new(true).open(path);
+        let mut file = builder.make_in(folder, create)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_folder(folder)
+    };
+    write().with_context(|| unwritable(path))
 }
 
 /// Writes a file, replacing an existing one.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CacheOptions, DetailOptions, Fetch, NodeOptions, OutputOptions, SourceOptions, Work};
+use super::{
+    CacheOptions, DetailOptions, Fetch, LockOptions, NodeOptions, OutputOptions, SourceOptions,
+    Work,
+};
 
 /// The commands that concern state directories.
 #[derive(Clone, Debug, Subcommand)]
@@ -54,6 +57,7 @@ impl StateInitOptions {
                 },
                 detail: DetailOptions { verbose: false },
             },
+            lock: LockOptions::default(),
             nodes: NodeOptions {
                 nodes: self.nodes,
                 fleet: self.fleet,

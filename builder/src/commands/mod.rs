@@ -1,5 +1,6 @@
 //! The commands, each as a sequence of steps.
 
+mod cache;
 mod change;
 mod look_after;
 mod membership;
@@ -12,7 +13,8 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::cli::{
-    self, Args, Command, Environment, FlashOptions, StateCommand, StateInitOptions, Voice, Work,
+    self, Args, Command, Environment, FlashOptions, LockOptions, OutputOptions, StateCommand,
+    StateInitOptions, VerifyOptions, Voice, Work,
 };
 use crate::failure::{Failure, Kind};
 use crate::job::Job;
@@ -29,19 +31,29 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
     let done = match args.command {
         Command::Build(work) => build(work, environment, &voice),
         Command::Plan(work) => plan(work, environment, &voice),
-        Command::Fetch(fetch) => {
-            let inputs = crate::fetch(&Job::fetch(fetch, environment, &voice))?;
+        Command::Fetch { fetch, lock } => {
+            let inputs = crate::fetch(&Job::fetch(fetch, lock, environment, &voice))?;
             print(&voice, &inputs, &inputs)
+        }
+        Command::Update {
+            what,
+            dry_run,
+            fetch,
+        } => {
+            let job = Job::fetch(fetch, LockOptions::REFRESH, environment, &voice);
+            let update = crate::update(&job, what, dry_run)?;
+            print(&voice, &update, &update)
         }
         Command::Inspect { image } => {
             must_exist(&image)?;
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
-        Command::Verify {
-            target,
-            allowed_signers,
-        } => verify(&target, allowed_signers.as_deref(), &environment, &voice),
+        Command::Verify(options) if options.rebuild => rebuild(options, environment, &voice),
+        Command::Verify(options) => {
+            let allowed_signers = options.allowed_signers.as_deref();
+            verify(&options.target, allowed_signers, &environment, &voice)
+        }
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
@@ -51,6 +63,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Diff { a, b } => return diff(&a, &b, &voice),
         Command::Flash(options) => flash(&options, &voice),
         Command::BootInside => boot::inside(),
+        Command::Cache(options) => cache::run(&options, &environment, &voice),
         Command::Recipes { recipes } => {
             let list = recipe::List(recipe::load(recipes.as_deref())?);
             print(&voice, &list, &list)
@@ -142,6 +155,22 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
         made.with_context(|| format!("creating the keys of cluster {}", cluster.name))?;
     }
     Ok(())
+}
+
+/// Builds images again and prints whether the bytes are the same.
+fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> Result<()> {
+    must_exist(&options.target)?;
+    let target = report::folder_of(&options.target).to_owned();
+    let work = Work {
+        fetch: options.fetch,
+        lock: LockOptions::default(),
+        nodes: options.nodes,
+        output: OutputOptions::default(),
+    };
+    let rebuild = crate::rebuild(Job::new(work, environment, voice), &target)?;
+    // The verdict decides the exit code, even if printing fails.
+    let printed = print(voice, &rebuild, &rebuild);
+    rebuild.verdict().and(printed)
 }
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.

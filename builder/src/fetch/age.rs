@@ -13,9 +13,8 @@ const OLD: i64 = 30;
 /// Reports a cached file that is older than [`OLD`] days; `what` begins the sentence.
 pub(super) fn report(what: &str, path: &Path, options: &Options<'_>) {
     if let Some(days) = days(path, options.clock).filter(|days| *days > OLD) {
-        let path = path.display();
         let line = format!(
-            "note: {what} is {days} days old; to replace it with a newer one, remove {path}"
+            "note: {what} is {days} days old; `etcd-image update` looks for a newer one, and so does `--refresh`"
         );
         options.progress.note(&line);
     }

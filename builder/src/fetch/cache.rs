@@ -1,12 +1,13 @@
 //! The cache directory. No other module of `fetch` creates files outside a work directory.
 //!
 //! ```text
-//! <key>.lock        held while a process works on the entry; never removed
+//! <key>.lock        held while a process works on the entry, and modified by each use; never removed
 //! <key>.img         a verified raw image         <key>.toml   its digests, and the state of the file when it was read
 //! <key>.programs    etcd's programs, unpacked
 //! <key>.blocks    compressed blocks of images, appended one by one
 //! <key>.part        a partial download, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; the next build removes it unless the lock is held
+//! <key>.tar         the packages that a base was made from, by the digest of their list
 //! <key>.sums        a signed list of digests         <key>.sums.asc   its signature
 //! etcd-pins.toml    digests of etcd releases as first seen
 //! ```
@@ -30,6 +31,8 @@ use crate::recipe::is_sha256;
 
 /// The extension of files that have no use after their writer has ended.
 const TEMPORARY: &str = "tmp";
+/// The extension of locks.
+pub(super) const LOCK: &str = "lock";
 /// The extensions that stand before [`TEMPORARY`].
 const WRITTEN: [&str; 7] = [
     "img",
@@ -73,15 +76,31 @@ impl Cache {
             }
             lock.lock()?;
         }
-        Ok(CacheEntry {
+        // `cache prune` keeps what was used lately. A full disk must not stop a build that needs no room.
+        let _ = (&lock).write_all(b"\n");
+        Ok(self.locked(key, lock))
+    }
+
+    /// Returns the entry with that key unless a build works on it.
+    pub(super) fn idle_entry(&self, key: &str) -> Result<Option<CacheEntry>> {
+        let lock = self.lock_file(key)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(self.locked(key, lock))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    fn locked(&self, key: &str, lock: File) -> CacheEntry {
+        CacheEntry {
             dir: self.dir.clone(),
             key: key.to_owned(),
             _lock: lock,
-        })
+        }
     }
 
     fn lock_file(&self, key: &str) -> io::Result<File> {
-        new_file().open(self.dir.join(format!("{key}.lock")))
+        new_file().open(self.dir.join(format!("{key}.{LOCK}")))
     }
 
     /// Removes temporary files whose lock is free, which proves that their writers have ended.
@@ -167,6 +186,18 @@ impl CacheEntry {
         Ok(remove(&self.path(ending))?)
     }
 
+    /// Removes every file of the entry but its lock.
+    pub(super) fn clear(&self) -> Result<()> {
+        for found in fs_err::read_dir(&self.dir)? {
+            let path = found?.path();
+            let is_own = |place: Place<'_>| place.key == self.key && place.ending != LOCK;
+            if Place::of(&path).is_some_and(is_own) {
+                remove(&path)?;
+            }
+        }
+        Ok(file::sync_folder(&self.dir)?)
+    }
+
     /// Calls `work` with an empty directory and removes the directory afterwards.
     pub(super) fn in_work_folder<T>(&self, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let path = self.path(&format!("work.{TEMPORARY}"));
@@ -246,6 +277,26 @@ fn key_of_temporary(path: &Path) -> Option<&str> {
     let (ending, TEMPORARY) = rest.rsplit_once('.')? else {
         return None;
     };
-    let is_digest = is_sha256(key.strip_prefix("local-").unwrap_or(key));
-    (WRITTEN.contains(&ending) && (is_digest || key == PINS)).then_some(key)
+    (WRITTEN.contains(&ending) && (is_key(key) || key == PINS)).then_some(key)
+}
+
+/// The name of a file of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place<'p> {
+    /// The key of the entry.
+    pub(super) key: &'p str,
+    /// The extension.
+    pub(super) ending: &'p str,
+}
+
+impl<'p> Place<'p> {
+    /// Returns the entry that a file belongs to, or `None` for other programs' files and for learned digests.
+    pub(super) fn of(path: &'p Path) -> Option<Self> {
+        let (key, ending) = path.file_name()?.to_str()?.split_once('.')?;
+        is_key(key).then_some(Self { key, ending })
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    is_sha256(text.strip_prefix("local-").unwrap_or(text))
 }

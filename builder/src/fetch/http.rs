@@ -17,7 +17,7 @@ use super::headers::{ContentRange, length, validator};
 use super::paced::Paced;
 use super::partial::Partial;
 use super::policy::Policy;
-use crate::failure::Kind;
+use crate::failure::{Gone, Kind};
 use crate::progress::{Progress, Task};
 
 /// The reason why an attempt ended early.
@@ -340,7 +340,13 @@ fn refused(url: &str, status: StatusCode) -> anyhow::Error {
         }
         _ => "open the address in a browser to see what the server wants",
     };
-    Kind::Storage.error(format!("downloading {url}: answer {status}"), hint)
+    let failure = Kind::Storage.context(format!("downloading {url}"), hint);
+    let answer = format!("answer {status}");
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => anyhow::Error::new(Gone(answer)),
+        _ => anyhow::Error::msg(answer),
+    }
+    .context(failure)
 }
 
 fn gave_up(url: &str, failures: u32, reason: &str) -> anyhow::Error {

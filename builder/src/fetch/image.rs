@@ -51,6 +51,12 @@ pub(super) fn is_cached(cache: &Path, key: &str) -> bool {
     cache.join(format!("{key}.{IMAGE}")).exists()
 }
 
+/// Returns whether the image of that key has this SHA-256 by its record, which [`cached`] checks.
+pub(super) fn may_have(cache: &Path, key: &str, sha256: &str) -> bool {
+    let record = Record::read(&cache.join(format!("{key}.{RECORD}")));
+    is_cached(cache, key) && record.is_some_and(|record| record.seen().raw.sha256 == sha256)
+}
+
 /// Unpacks `packed` into the entry, for this and later builds.
 pub(super) fn unpacked(
     entry: &CacheEntry,

@@ -18,6 +18,7 @@ mod local;
 mod make;
 
 // Resolve
+mod resolve;
 mod signed;
 mod sums;
 
@@ -28,6 +29,7 @@ mod http;
 mod paced;
 mod partial;
 mod policy;
+mod published;
 
 // Verify
 mod digest;
@@ -49,10 +51,12 @@ mod zipped;
 mod age;
 mod blocks;
 mod cache;
+mod contents;
 mod owner;
 mod record;
 
 pub(crate) use blocks::{BlockStore, ContentDigest};
+pub use contents::{CacheItem, contents, prune};
 pub use etcd::EtcdBinaries;
 pub(crate) use opened::OpenedImage;
 pub use policy::Policy;
@@ -63,12 +67,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::failure::{self, Kind};
+use crate::lock::{LockedBase, LockedEtcd};
 use crate::progress::Progress;
-use crate::recipe::{Download, Recipe, Source, Voucher};
+use crate::recipe::{Recipe, Source};
 use crate::spec::EtcdSource;
-use cache::Cache;
-use signed::Listed;
-use verified::{Pin, Promise};
 
 /// Where to keep what is fetched, and how to get it.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,8 @@ pub struct Options<'a> {
     pub mirror: Option<&'a str>,
     /// Whether to use the cache alone and fail if something is missing there.
     pub offline: bool,
+    /// Whether to ask again for signed lists and Debian's packages although the cache has them.
+    pub refresh: bool,
     /// Number of decoding threads.
     pub jobs: usize,
     /// The current time in seconds since 1970: signatures expire, and old files are reported.
@@ -91,13 +95,18 @@ pub struct Options<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// Returns the base image of a recipe.
-pub fn base(recipe: &Recipe, options: &Options<'_>) -> Result<Verified> {
-    let verified = match &recipe.source {
-        Source::Download(download) => published(download, options),
-        Source::Debian => make::debian(options),
+/// Returns the base image of a recipe and the record of what exactly it is: the locked one, or else the newest.
+pub fn base(
+    recipe: &Recipe,
+    locked: Option<&LockedBase>,
+    options: &Options<'_>,
+) -> Result<(Verified, LockedBase)> {
+    let name = &recipe.name;
+    let fetched = match &recipe.source {
+        Source::Download(download) => published::base(name, download, locked, options),
+        Source::Debian => make::debian(name, locked, options),
     };
-    verified.with_context(|| format!("fetching the base {}", recipe.name))
+    fetched.with_context(|| format!("fetching the base {name}"))
 }
 
 /// Returns the base image of the recipe `debian-trixie` if the cache has it.
@@ -105,54 +114,37 @@ pub fn made_debian(options: &Options<'_>) -> Result<Option<Verified>> {
     make::cached_debian(options)
 }
 
-/// Returns a local image, raw or compressed with xz, zstd or gzip. Its first bytes decide, not its name.
-pub fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
-    local::local(path, options)
+/// Returns a local image, raw or compressed with xz, zstd or gzip, and the record of what exactly it is. Its first bytes
+/// decide, not its name.
+pub fn local(path: &Path, options: &Options<'_>) -> Result<(Verified, LockedBase)> {
+    let verified = local::local(path, options)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let record = LockedBase {
+        file: Some(name.into_owned()),
+        ..verified.record()
+    };
+    Ok((verified, record))
 }
 
-/// Returns etcd's programs. The state directory may contain digests that an earlier build learned.
-pub fn etcd(source: &EtcdSource, options: &Options<'_>, state: &Path) -> Result<EtcdBinaries> {
-    etcd::etcd(source, options, state)
+/// Returns etcd's programs: the locked ones, or else those that the source has now. The state directory may contain digests
+/// that an earlier build learned.
+pub fn etcd(
+    source: &EtcdSource,
+    locked: Option<&LockedEtcd>,
+    options: &Options<'_>,
+    state: &Path,
+) -> Result<EtcdBinaries> {
+    etcd::etcd(source, locked, options, state)
+}
+
+/// Returns the newest release of etcd in the series of `version` that is published, at least `version` itself.
+pub fn newest_etcd(version: &str, options: &Options<'_>) -> Result<String> {
+    etcd::newest(version, options)
 }
 
 /// Returns the digests of etcd releases that a state directory contains, as text, if it has any.
 pub(crate) fn etcd_pins(state: &Path) -> Result<Option<String>> {
     etcd::pins(state)
-}
-
-fn published(download: &Download, options: &Options<'_>) -> Result<Verified> {
-    let Listed { url, sha256 } = match &download.voucher {
-        Voucher::Sha256(sha256) => Listed {
-            url: download.url.clone(),
-            sha256: sha256.clone(),
-        },
-        Voucher::Signed(list) => signed::resolve(&download.url, list, options)?,
-    };
-    let promise = Promise {
-        packed: Pin {
-            sha256: Some(sha256.clone()),
-            size: download.size,
-        },
-        raw: Pin {
-            sha256: download.raw_sha256.clone(),
-            size: download.raw_size,
-        },
-    };
-    let entry = Cache::open(options.cache)?.entry(&sha256, options.progress)?;
-    if let Some(verified) = image::cached(&entry, &url, &promise, options)? {
-        return Ok(verified);
-    }
-    let urls = std::slice::from_ref(&url);
-    let packed = download::download(&entry, urls, &promise.packed, options)?;
-    let verified = image::unpacked(&entry, &packed, &url, &promise, options);
-    // The download is kept only after a storage error, for the next attempt; wrong bytes are never kept.
-    if !verified
-        .as_ref()
-        .is_err_and(|error| is(error, Kind::Storage))
-    {
-        partial::Partial::remove(&entry)?;
-    }
-    verified
 }
 
 fn is(error: &anyhow::Error, kind: Kind) -> bool {

@@ -7,6 +7,7 @@ use fs_err::File;
 
 use super::digest::Digested;
 use crate::failure::Kind;
+use crate::lock::LockedBase;
 
 /// A raw image that was read to its end and is what was promised.
 ///
@@ -18,7 +19,7 @@ pub struct Verified {
     /// Opened while the verified file could not be replaced.
     file: std::fs::File,
     source: String,
-    raw: Digested,
+    seen: Seen,
 }
 
 impl Verified {
@@ -34,7 +35,7 @@ impl Verified {
             path,
             file,
             source,
-            raw: seen.raw,
+            seen,
         })
     }
 
@@ -50,12 +51,25 @@ impl Verified {
 
     /// Returns the SHA-256 of the raw image, in lower-case hexadecimal.
     pub fn raw_sha256(&self) -> &str {
-        &self.raw.sha256
+        &self.seen.raw.sha256
     }
 
     /// Returns the size of the raw image in bytes.
     pub fn size(&self) -> u64 {
-        self.raw.size
+        self.seen.raw.size
+    }
+
+    /// Returns the digests for the lock file; those of the source only if it is compressed.
+    pub(super) fn record(&self) -> LockedBase {
+        let Seen { packed, raw } = self.seen.clone();
+        let packed = Some(packed).filter(|packed| *packed != raw);
+        LockedBase {
+            size: packed.as_ref().map(|packed| packed.size),
+            sha256: packed.map(|packed| packed.sha256),
+            raw_sha256: raw.sha256,
+            raw_size: raw.size,
+            ..LockedBase::default()
+        }
     }
 
     /// Returns the origin of the image for reports: an address, a path or how it was made.

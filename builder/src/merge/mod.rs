@@ -55,7 +55,7 @@ fn write(joined: Joined, path: &Path) -> Result<()> {
     let out = OutputFolder::open(path)?;
     let mut manifest = joined.manifest;
     let attachments = match manifest.is_published() {
-        true => publication::attach_common(&mut manifest, None)?,
+        true => publication::attach_common(&mut manifest, None, None)?,
         false => Vec::new(),
     };
     report::announce(&out, &manifest)?;

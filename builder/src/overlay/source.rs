@@ -1,12 +1,15 @@
 //! The sources of overlay files: those embedded in the program and the directory given with `--overlays`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
+use sha2::{Digest as _, Sha256};
 
 use crate::failure::Kind;
+use crate::hex;
 
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 static FIRMWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware");
@@ -49,6 +52,57 @@ impl Overlays {
             None => embedded(&OVERLAYS, &relative),
         }
     }
+}
+
+impl Overlays {
+    /// Returns the SHA-256 over the paths and contents of all overlays and firmware settings, sorted by path.
+    pub fn sha256(&self) -> Result<String> {
+        let mut files = BTreeMap::new();
+        for (prefix, dir) in [("overlays", &OVERLAYS), ("firmware", &FIRMWARE)] {
+            collect(dir, &mut |path, bytes| {
+                files.insert(Path::new(prefix).join(path), Cow::Borrowed(bytes));
+            });
+        }
+        if let Some(folder) = &self.folder {
+            collect_from_disk(folder, Path::new("own overlays"), &mut files)?;
+        }
+        let mut hash = Sha256::new();
+        for (path, bytes) in &files {
+            let path = path
+                .components()
+                .map(|part| part.as_os_str().to_string_lossy());
+            let path = path.collect::<Vec<_>>().join("/");
+            for part in [path.as_bytes(), bytes] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Ok(hex::encode(&hash.finalize()))
+    }
+}
+
+/// Calls `add` with the path and content of every embedded file.
+fn collect(dir: &'static Dir<'static>, add: &mut impl FnMut(&'static Path, &'static [u8])) {
+    dir.files()
+        .for_each(|file| add(file.path(), file.contents()));
+    dir.dirs().for_each(|inner| collect(inner, add));
+}
+
+/// Adds every file below a directory.
+fn collect_from_disk(
+    folder: &Path,
+    below: &Path,
+    files: &mut BTreeMap<PathBuf, Cow<'static, [u8]>>,
+) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), below.join(entry.file_name()));
+        match path.is_dir() {
+            true => collect_from_disk(&path, &name, files)?,
+            false => drop(files.insert(name, Cow::Owned(fs_err::read(&path)?))),
+        }
+    }
+    Ok(())
 }
 
 /// Returns the text of `firmware/<name>.toml`.

@@ -70,6 +70,11 @@ impl State {
         Ok(())
     }
 
+    /// Returns whether the state directory is complete, so that [`State::keep`] writes nothing.
+    pub fn is_kept(&self) -> bool {
+        self.store.first_staged().is_none()
+    }
+
     /// Writes the new files. If killed on the way, it leaves only whole old and whole new files.
     pub fn keep(&self) -> anyhow::Result<()> {
         self.store.commit()

@@ -51,6 +51,14 @@ pub(super) fn list(manifest: &Manifest, url: Option<&str>) -> Result<Vec<u8>> {
     Ok(json)
 }
 
+/// Returns the address in whose directory a list names the images, or `None` if it names them relative to itself.
+pub(super) fn address(list: &str) -> Option<String> {
+    let list: serde_json::Value = serde_json::from_str(list).ok()?;
+    let url = list.pointer("/os_list/0/url")?.as_str()?;
+    let (address, _) = url.rsplit_once('/')?;
+    Some(address.to_owned())
+}
+
 /// Returns the file that Imager downloads: the smallest of those that all its versions read, xz before gzip.
 fn download(node: &NodeRecord) -> Option<&OutputRecord> {
     let preferred = [

@@ -18,6 +18,8 @@ mod signature;
 mod signing_key;
 mod spdx;
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::apply::Staged;
@@ -40,6 +42,8 @@ pub(crate) struct Published<'a> {
     pub base: BaseContents<'a>,
     /// The address of the directory of the images.
     pub url: Option<&'a str>,
+    /// The SHA-256 of the lock file.
+    pub lock_sha256: &'a str,
 }
 
 /// Makes the files that accompany the images, and lists them in the manifest.
@@ -65,16 +69,27 @@ pub(crate) fn attach(
         }
         attachments.extend(own);
     }
-    attachments.extend(attach_common(manifest, published.url)?);
+    attachments.extend(attach_common(
+        manifest,
+        published.url,
+        Some(published.lock_sha256),
+    )?);
     Ok(attachments)
 }
 
 /// Makes the files that accompany all images together, and lists them in the manifest.
-pub(crate) fn attach_common(manifest: &mut Manifest, url: Option<&str>) -> Result<Vec<Attachment>> {
+pub(crate) fn attach_common(
+    manifest: &mut Manifest,
+    url: Option<&str>,
+    lock_sha256: Option<&str>,
+) -> Result<Vec<Attachment>> {
     let mut attachments = Vec::new();
     let common = [
         (imager::FILE_NAME, imager::list(manifest, url)?),
-        (provenance::FILE_NAME, provenance::statement(manifest)?),
+        (
+            provenance::FILE_NAME,
+            provenance::statement(manifest, lock_sha256)?,
+        ),
     ];
     for (name, bytes) in common {
         let name = name.to_owned();
@@ -83,6 +98,11 @@ pub(crate) fn attach_common(manifest: &mut Manifest, url: Option<&str>) -> Resul
         attachments.push(attachment);
     }
     Ok(attachments)
+}
+
+/// Returns the address of the directory of published images, as their list for Imager has it.
+pub(crate) fn address(folder: &Path) -> Option<String> {
+    imager::address(&fs_err::read_to_string(folder.join(imager::FILE_NAME)).ok()?)
 }
 
 /// Returns the address that an input came from; `None` for a path on the machine that built the images, which is not

@@ -12,8 +12,8 @@ use crate::report::{InputRecord, Manifest};
 /// The name of the file.
 pub(super) const FILE_NAME: &str = "provenance.json";
 
-/// Returns the statement about all files of all images.
-pub(super) fn statement(manifest: &Manifest) -> Result<Vec<u8>> {
+/// Returns the statement about all files of all images. The lock file names all their inputs.
+pub(super) fn statement(manifest: &Manifest, lock_sha256: Option<&str>) -> Result<Vec<u8>> {
     let nodes = || manifest.nodes.iter();
     let outputs = nodes().flat_map(|node| &node.outputs);
     let subject = outputs.map(|it| json!({ "name": it.name, "digest": { "sha256": it.sha256 } }));
@@ -21,6 +21,8 @@ pub(super) fn statement(manifest: &Manifest) -> Result<Vec<u8>> {
     // Nodes of one build have the same inputs.
     let inputs: BTreeMap<_, _> = inputs.map(|(role, it)| ((role, &it.sha256), it)).collect();
     let dependencies = inputs.iter().map(|((role, _), it)| dependency(role, it));
+    let lock = |sha256| json!({ "name": "etcd-image.lock", "digest": { "sha256": sha256 } });
+    let dependencies = dependencies.chain(lock_sha256.map(lock));
     let names = nodes().map(|node| node.name.as_str());
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",

@@ -1,6 +1,6 @@
 //! `manifest.json`: every input and every file of every node, so that `verify` can compare.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -270,6 +270,12 @@ impl Manifest {
             let record = AttachmentRecord::new(&attachment.name, &attachment.bytes);
             node.attachments.push(record);
         }
+    }
+
+    /// Returns the formats of all images.
+    pub(crate) fn formats(&self) -> BTreeSet<ImageFormat> {
+        let outputs = self.nodes.iter().flat_map(|node| &node.outputs);
+        outputs.map(|output| output.format).collect()
     }
 
     /// Returns whether a file accompanies an image.

@@ -1,6 +1,7 @@
 //! The results of a build: as text for people, as JSON for programs, for `sha256sum -c`, and for the first login.
 
 mod attachment;
+mod cache;
 mod certificate_record;
 mod checked;
 mod client;
@@ -16,8 +17,10 @@ mod manifest;
 mod metrics;
 mod outdated;
 mod plans;
+mod rebuild;
 mod snippets;
 mod text;
+mod update;
 mod verification;
 
 use anyhow::Result;
@@ -30,6 +33,7 @@ use crate::plan::Plan;
 use attachment::AttachmentRecord;
 
 pub(crate) use attachment::Attachment;
+pub(crate) use cache::CacheReport;
 pub(crate) use checked::AGAIN;
 pub(crate) use client::{access, read as read_client};
 pub(crate) use expiry::ending;
@@ -41,7 +45,9 @@ pub(crate) use inspection::inspect;
 pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, OutputRecord, Sources};
 pub(crate) use outdated::outdated;
 pub(crate) use plans::{FleetPlans, Plans};
+pub(crate) use rebuild::Rebuild;
 pub(crate) use text::Summary;
+pub(crate) use update::Update;
 pub(crate) use verification::{digest, folder_of, read_manifests, verify};
 
 /// Name of the manifest in the output directory.

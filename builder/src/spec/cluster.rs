@@ -175,6 +175,8 @@ pub struct Node {
 pub struct Etcd {
     /// Source of the binaries (`--etcd`).
     pub source: EtcdSource,
+    /// Whether neither the file nor an option names the source, so that it is the program's default.
+    pub is_default: bool,
     /// `heartbeat-interval` in milliseconds.
     pub heartbeat_interval: u32,
     /// `election-timeout` in milliseconds, at least five times the heartbeat, at most 50 000.

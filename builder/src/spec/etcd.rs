@@ -35,6 +35,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
     }
     Etcd {
         source: source(table.text("version"), input, log),
+        is_default: input.flags.etcd.is_none() && !table.has("version"),
         heartbeat_interval: heartbeat.value,
         election_timeout: election.value,
         quota: table.size("quota").value,

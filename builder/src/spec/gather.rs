@@ -46,14 +46,17 @@ impl Input {
     }
 }
 
-fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
+/// Returns the path of the configuration file that [`Input::gather`] reads, if there is one.
+pub fn config_path(named_file: Option<&Path>) -> io::Result<Option<PathBuf>> {
     match named_file {
-        Some(path) => named(path, "--config").map(Some),
-        None if fs_err::exists(DEFAULT_CONFIG)? => {
-            named(Path::new(DEFAULT_CONFIG), "--config").map(Some)
-        }
-        None => Ok(None),
+        Some(path) => Ok(Some(path.to_owned())),
+        None => Ok(fs_err::exists(DEFAULT_CONFIG)?.then(|| DEFAULT_CONFIG.into())),
     }
+}
+
+fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
+    let path = config_path(named_file)?;
+    path.map(|path| named(&path, "--config")).transpose()
 }
 
 fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {

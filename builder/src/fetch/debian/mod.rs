@@ -13,6 +13,7 @@ mod inputs;
 mod recipe;
 mod tools;
 
+mod repository;
 mod run;
 mod table;
 
@@ -20,18 +21,41 @@ mod packages;
 
 pub(super) use inputs::Inputs;
 pub(super) use packages::download as download_packages;
+pub(super) use table::made_at;
 
 /// Makes the raw image in `work_dir` and returns its path. Beside it remain `debian-trixie.packages` (the list of packages),
-/// Debian's packages of etcd, and `make.log` (the output of the tools). Calls `say` with one line for each step.
+/// `debian-trixie.tar` (the packages), Debian's packages of etcd, and `make.log` (the output of the tools). Calls `say` with
+/// one line for each step.
 pub(super) fn make(
     inputs: &Inputs,
     work_dir: &Path,
     say: &dyn Fn(&str),
 ) -> anyhow::Result<PathBuf> {
+    make_from(inputs, work_dir, None, say)
+}
+
+/// Makes the raw image again from an archive of the packages that it was made from; all of the locked ones must be in it.
+pub(super) fn make_again(
+    inputs: &Inputs,
+    work_dir: &Path,
+    (archive, locked): (&Path, &[String]),
+    say: &dyn Fn(&str),
+) -> anyhow::Result<PathBuf> {
+    let repository = work_dir.join("repository");
+    repository::unpack(archive, &repository, locked)?;
+    make_from(inputs, work_dir, Some(&repository), say)
+}
+
+fn make_from(
+    inputs: &Inputs,
+    work_dir: &Path,
+    repository: Option<&Path>,
+    say: &dyn Fn(&str),
+) -> anyhow::Result<PathBuf> {
     let tools = tools::find()?;
     let recipe_dir = work_dir.join("recipe");
     recipe::unpack(&recipe_dir).context("unpacking the debian-trixie recipe")?;
-    run::make_script(inputs, &tools, &recipe_dir, work_dir, say)?;
+    run::make_script(inputs, &tools, (&recipe_dir, work_dir), repository, say)?;
     let image = work_dir.join("image.raw");
     table::write(&image, inputs.disk_id())
         .with_context(|| format!("writing the partition table of {}", image.display()))?;

@@ -15,6 +15,12 @@ const FILES: [(&str, &str); 15] = recipe_files! {
     "files/cmdline.txt" "files/fstab" "files/hosts" "files/raspi-firmware" "files/initramfs"
 };
 
+/// The script that runs the others and keeps the packages. It changes no byte of the image.
+const KEEP: (&str, &str) = (
+    "keep.sh",
+    include_str!("../../../../recipes/debian-trixie/keep.sh"),
+);
+
 /// Returns every part of the recipe that can change the image: names and contents in turn.
 pub(super) fn parts<'a>() -> impl Iterator<Item = &'a str> {
     FILES.iter().flat_map(|&(name, content)| [name, content])
@@ -27,7 +33,7 @@ pub(super) fn parts<'a>() -> impl Iterator<Item = &'a str> {
 )]
 pub(super) fn unpack(dir: &Path) -> std::io::Result<()> {
     fs_err::create_dir_all(dir.join("files"))?;
-    for (name, content) in FILES {
+    for (name, content) in FILES.into_iter().chain([KEEP]) {
         fs_err::write(dir.join(name), content)?;
     }
     Ok(())
@@ -39,7 +45,8 @@ mod tests {
 
     #[test]
     fn every_file_says_first_what_it_is_for() {
-        for (name, content) in FILES.iter().filter(|(name, _)| !name.starts_with("files/")) {
+        let files = FILES.iter().chain([&KEEP]);
+        for (name, content) in files.filter(|(name, _)| !name.starts_with("files/")) {
             let words = content
                 .lines()
                 .find(|line| !line.starts_with("#!"))

@@ -16,18 +16,20 @@ use super::tools::Tools;
 use crate::failure::Kind;
 use crate::hex;
 
-/// Runs the script of `recipe_dir`, which leaves `image.raw` and `debian-trixie.packages` in `work_dir`.
+/// Runs the script of `recipe_dir`, which leaves `image.raw`, the list of its packages and the packages themselves in
+/// `work_dir`. They come from a repository of kept packages, or else from the mirror.
 pub(super) fn make_script(
     inputs: &Inputs,
     tools: &Tools,
-    recipe_dir: &Path,
-    work_dir: &Path,
+    (recipe_dir, work_dir): (&Path, &Path),
+    repository: Option<&Path>,
     say: &dyn Fn(&str),
 ) -> anyhow::Result<()> {
     let log = work_dir.join("make.log");
     let mut command = isolated(tools);
-    command.arg("sh").arg(recipe_dir.join("make.sh"));
+    command.arg("sh").arg(recipe_dir.join("keep.sh"));
     command.env("RECIPE", recipe_dir).env("WORK", work_dir);
+    command.env("REPOSITORY", repository.unwrap_or(Path::new("")));
     settings(&mut command, inputs, tools);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(File::create(&log)?.into_file());

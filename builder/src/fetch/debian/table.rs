@@ -5,8 +5,8 @@
 //! | MBR | gap  | bootfs, FAT32, 512 MiB  | rootfs, ext4               |
 //! ```
 
-use std::fs::OpenOptions;
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -40,6 +40,20 @@ pub(super) fn write(image: &Path, disk_id: [u8; 4]) -> anyhow::Result<()> {
     file.rewind().context("going to its start")?;
     file.write_all(&table).context("writing sector 0")?;
     file.sync_all().context("syncing it")
+}
+
+/// The place of the time of creation in the superblock of the root file system, which is the date of the newest package.
+const MADE_AT: u64 = ROOT_START as u64 * SECTOR + 1024 + 0x108;
+
+/// Returns the date of the newest package of an image in seconds since 1970, or `None` if the image is too short for one.
+pub(in crate::fetch) fn made_at(image: &File) -> std::io::Result<Option<i64>> {
+    let mut image = image;
+    let mut bytes = [0; 4];
+    image.seek(SeekFrom::Start(MADE_AT))?;
+    Ok(match image.read_exact(&mut bytes) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => None,
+        read => read.map(|()| Some(i64::from(u32::from_le_bytes(bytes))))?,
+    })
 }
 
 fn sector(disk_id: [u8; 4], sectors: u32) -> anyhow::Result<[u8; 512]> {

@@ -21,21 +21,43 @@ const CONTROL_LIMIT: u64 = 1 << 20;
 
 /// Reads a package; `name` is for messages.
 pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
-    let members = members(bytes).ok_or_else(|| damaged(name, "its `ar` structure is broken"))?;
-    let find = |prefix: &str| {
-        let member = members.iter().find(|(name, _)| name.starts_with(prefix));
-        member
-            .map(|(_, data)| *data)
-            .ok_or_else(|| damaged(name, &format!("it has no `{prefix}`")))
-    };
-    let control = control(find("control.tar")?, name)?;
-    let data =
-        Decoder::new(find("data.tar")?, 1).map_err(|error| damaged(name, &error.to_string()))?;
+    let control = control_of(bytes, name)?;
+    let data = Decoder::new(member(bytes, "data.tar", name)?, 1);
+    let data = data.map_err(|error| damaged(name, &error.to_string()))?;
     let unpacked = archive::unpack(data, Layout::Debian, name)?;
     Ok(Unpacked {
         version: upstream_version(&control),
         ..unpacked
     })
+}
+
+/// Returns the text of a package's `control` file; `name` is for messages.
+pub(in crate::fetch) fn control_of(bytes: &[u8], name: &str) -> Result<String> {
+    control(member(bytes, "control.tar", name)?, name)
+}
+
+/// Returns the name, the version and the architecture of a package, separated by blanks, with `-` for what it does not say;
+/// `name` is for messages.
+pub(super) fn identity(bytes: &[u8], name: &str) -> Result<String> {
+    let control = control_of(bytes, name)?;
+    let field = |field: &str| {
+        let mut lines = control.lines();
+        let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let is_word = |value: &&str| !value.contains(|c: char| c.is_whitespace() || c.is_control());
+        let value = value.map(str::trim).filter(|value| !value.is_empty());
+        value.filter(is_word).unwrap_or("-").to_owned()
+    };
+    Ok(["Package", "Version", "Architecture"].map(field).join(" "))
+}
+
+/// Returns the content of the first member whose name begins with `prefix`.
+fn member<'b>(bytes: &'b [u8], prefix: &str, name: &str) -> Result<&'b [u8]> {
+    let members = members(bytes).ok_or_else(|| damaged(name, "its `ar` structure is broken"))?;
+    let mut members = members.into_iter();
+    let found = members.find(|(name, _)| name.starts_with(prefix));
+    found
+        .map(|(_, data)| data)
+        .ok_or_else(|| damaged(name, &format!("it has no `{prefix}`")))
 }
 
 /// Returns name and content of each member.
@@ -89,7 +111,7 @@ fn damaged(name: &str, what: &str) -> anyhow::Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::fetch) mod tests {
     use super::*;
     use crate::failure::Failure;
     use crate::fetch::etcd::programs::Program;
@@ -123,7 +145,7 @@ pub(super) mod tests {
     }
 
     /// Builds a package with one program in `usr/bin`, its parts compressed with zstd.
-    pub(in super::super) fn package(version: &str, program: &str, content: &[u8]) -> Vec<u8> {
+    pub(in crate::fetch) fn package(version: &str, program: &str, content: &[u8]) -> Vec<u8> {
         let pack = |tar: Vec<u8>| zstd::encode_all(&tar[..], 1).unwrap();
         let control = format!("Package: p\nVersion: {version}\nArchitecture: arm64\n");
         ar(&[

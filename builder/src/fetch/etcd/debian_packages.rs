@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::failure::Kind;
 use crate::fetch::cache::{Cache, CacheEntry};
 use crate::fetch::digest::DigestReader;
 use crate::fetch::verified::Pin;
 use crate::fetch::{Options, age, debian, download};
+use crate::lock::LockedEtcd;
 
 /// The extensions in the cache.
 pub(in crate::fetch) const PACKAGES: &str = "packages";
@@ -25,27 +27,44 @@ pub(super) struct Pinned {
     pub(super) pin: Pin,
 }
 
-/// Returns server, then client, from the day the base was made if the cache has one, else downloaded separately.
-pub(super) fn debian_packages(options: &Options<'_>) -> Result<[Pinned; 2]> {
+/// Returns server, then client, from the day the base was made if the cache has one, else downloaded separately. With a lock,
+/// only the locked packages are accepted.
+pub(super) fn debian_packages(
+    locked: Option<&LockedEtcd>,
+    options: &Options<'_>,
+) -> Result<[Pinned; 2]> {
     let inputs = debian::Inputs::new(options);
     let keys = [inputs.digest(), inputs.packages_digest()];
-    kept_or_downloaded(&keys, options, |work_dir| {
+    let locked = locked.map(|locked| locked.packages.join("\n"));
+    kept_or_downloaded(&keys, locked.as_deref(), options, |work_dir| {
         debian::download_packages(&inputs, work_dir)
     })
 }
 
+/// Returns whether the packages are those of a list of the lock.
+fn is_locked(packages: &[Pinned; 2], locked: &str) -> bool {
+    let found = packages.iter().map(|package| Some(package.pin.clone()));
+    found.eq(NAMES.map(|(name, _)| pin(locked, name)))
+}
+
+/// The packages, with their extensions in the cache.
+const NAMES: [(&str, &str); 2] = [("etcd-server", SERVER), ("etcd-client", CLIENT)];
+
 /// Returns the packages of the first key that has them; otherwise keeps what `download` creates under the last key.
 fn kept_or_downloaded(
     keys: &[String; 2],
+    locked: Option<&str>,
     options: &Options<'_>,
     download: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<[Pinned; 2]> {
     let cache = Cache::open(options.cache)?;
-    for key in keys {
+    let wanted = |packages: &[Pinned; 2]| locked.is_none_or(|locked| is_locked(packages, locked));
+    for key in keys.iter().filter(|_| !options.refresh) {
         if !options.cache.join(format!("{key}.{PACKAGES}")).exists() {
             continue;
         }
-        if let Some(packages) = kept(&cache.entry(key, options.progress)?, options)? {
+        let packages = kept(&cache.entry(key, options.progress)?, options)?;
+        if let Some(packages) = packages.filter(wanted) {
             let list = options.cache.join(format!("{key}.{PACKAGES}"));
             age::report("the list of etcd's Debian packages", &list, options);
             return Ok(packages);
@@ -58,10 +77,26 @@ fn kept_or_downloaded(
     options
         .progress
         .note("downloading etcd's packages from Debian with apt");
-    entry.in_work_folder(|work_dir| {
+    let packages = entry.in_work_folder(|work_dir| {
         download(work_dir)?;
         keep(&entry, work_dir)
-    })
+    })?;
+    match wanted(&packages) {
+        true => Ok(packages),
+        false => Err(replaced(locked.unwrap_or_default())),
+    }
+}
+
+/// Creates the error for locked packages that the mirror has replaced.
+fn replaced(locked: &str) -> anyhow::Error {
+    let names = locked.lines().filter_map(|line| line.rsplit_once(' '));
+    let names: Vec<&str> = names.map(|(name, _sha256)| name).collect();
+    let what = format!(
+        "the mirror no longer has the locked packages of etcd: {}",
+        names.join(", ")
+    );
+    let hint = "run `etcd-image update etcd`, or use a cache that has them with `--cache`";
+    Kind::Verification.error(what, hint)
 }
 
 /// Returns the packages of this entry if only this user can have written their list and they still match it.
@@ -76,7 +111,7 @@ fn kept(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>
     }
     let list = fs_err::read_to_string(entry.path(PACKAGES))?;
     let mut packages = Vec::new();
-    for (name, ending) in [("etcd-server", SERVER), ("etcd-client", CLIENT)] {
+    for (name, ending) in NAMES {
         let path = entry.path(ending);
         let Some(pin) = pin(&list, name).filter(|_| path.exists()) else {
             return Ok(None);
@@ -124,7 +159,6 @@ fn keep(entry: &CacheEntry, work_dir: &Path) -> Result<[Pinned; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
     use crate::fetch::tests::scene::{Scene, failure, sha256};
 
     fn keys() -> [String; 2] {
@@ -144,11 +178,11 @@ mod tests {
     #[test]
     fn packages_come_alone_and_are_kept() {
         let scene = Scene::new();
-        let fetched = kept_or_downloaded(&keys(), &scene.options(), two).unwrap();
+        let fetched = kept_or_downloaded(&keys(), None, &scene.options(), two).unwrap();
         assert_eq!(fetched[0].pin, Pin::sha256(&sha256(b"server")));
         assert_eq!(fs_err::read(&fetched[1].path).unwrap(), b"client");
         assert_eq!(scene.cached(".img").len(), 0, "no base is made");
-        let again = kept_or_downloaded(&keys(), &scene.options(), never).unwrap();
+        let again = kept_or_downloaded(&keys(), None, &scene.options(), never).unwrap();
         assert_eq!(again, fetched);
     }
 
@@ -160,7 +194,7 @@ mod tests {
         two(scene.dir.path()).unwrap();
         keep(&entry, scene.dir.path()).unwrap();
         drop(entry);
-        let packages = kept_or_downloaded(&keys(), &scene.options(), never).unwrap();
+        let packages = kept_or_downloaded(&keys(), None, &scene.options(), never).unwrap();
         assert!(
             packages[0]
                 .path
@@ -171,15 +205,15 @@ mod tests {
     #[test]
     fn a_changed_package_is_downloaded_anew_and_refused_offline() {
         let mut scene = Scene::new();
-        let fetched = kept_or_downloaded(&keys(), &scene.options(), two).unwrap();
+        let fetched = kept_or_downloaded(&keys(), None, &scene.options(), two).unwrap();
         fs_err::write(&fetched[0].path, "forged").unwrap();
         scene.offline = true;
-        let refused = failure(kept_or_downloaded(&keys(), &scene.options(), never));
+        let refused = failure(kept_or_downloaded(&keys(), None, &scene.options(), never));
         let expected =
             "etcd's package of Debian trixie is not in the cache, and --offline is given";
         assert_eq!(refused, (Kind::Storage, expected.to_owned()));
         scene.offline = false;
-        let fetched = kept_or_downloaded(&keys(), &scene.options(), two).unwrap();
+        let fetched = kept_or_downloaded(&keys(), None, &scene.options(), two).unwrap();
         assert_eq!(fs_err::read(&fetched[0].path).unwrap(), b"server");
     }
 }

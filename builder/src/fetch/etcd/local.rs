@@ -56,16 +56,27 @@ pub(super) fn gather(source: String, files: &[Pinned], options: &Options<'_>) ->
     let all = NonZeroUsize::MIN.saturating_add(files.len());
     let unpack = |file: &Pinned| {
         let (bytes, digested) = read(&file.path, &file.pin)?;
+        let package = bytes
+            .starts_with(deb::MAGIC)
+            .then(|| deb::identity(&bytes, &file.name));
+        let package = package.transpose()?;
         let archived = || Cache::open(options.cache)?.entry(&digested.sha256, options.progress);
         let unpacked = open(bytes, &file.path, &file.name, archived)?;
-        Ok((digested, unpacked))
+        Ok((digested, package, unpacked))
     };
-    for (file, (digested, unpacked)) in files.iter().zip(parallel::map(all, files, unpack)?) {
+    for (file, (digested, package, unpacked)) in
+        files.iter().zip(parallel::map(all, files, unpack)?)
+    {
         let Unpacked { programs, version } = unpacked;
         if programs.contains_key(&Program::Etcd) {
             found.version = version;
         }
         found.add(programs, &file.name)?;
+        let sha256 = &digested.sha256;
+        match package {
+            Some(package) => found.packages.push(format!("{package} {sha256}")),
+            None => found.files.push(format!("{} {sha256}", file.name)),
+        }
         digests.push((digested, file.name.as_str()));
     }
     found.sha256 = combined(&digests)?;

@@ -1,9 +1,10 @@
 //! etcd's programs for the nodes, from a release, Debian packages, or a directory. This machine never runs them.
 
 mod archive;
-mod deb;
+pub(super) mod deb;
 pub(super) mod debian_packages;
 mod local;
+mod newest;
 mod pins;
 mod programs;
 mod release;
@@ -15,10 +16,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+pub(super) use self::newest::newest;
 use self::programs::{Found, Program};
 use super::Options;
 use super::elf::{self, Libc};
 use crate::blob::Blob;
+use crate::lock::{EtcdOrigin, LockedEtcd};
 use crate::spec::EtcdSource;
 
 /// etcd's programs, each an ELF file for 64-bit Arm.
@@ -40,6 +43,8 @@ pub struct EtcdBinaries {
     pub libc: Option<Libc>,
     /// Name and new text of the state file that stores a newly learned digest, if any.
     pub learned: Option<(String, String)>,
+    /// The record for the lock file.
+    pub locked: LockedEtcd,
 }
 
 impl EtcdBinaries {
@@ -76,31 +81,43 @@ impl EtcdBinaries {
     }
 }
 
-/// Returns the programs from that source; the state directory may contain digests learned before.
+/// Returns the programs from that source, the locked ones if a lock is given; the state directory may contain digests
+/// learned before.
 pub(super) fn etcd(
     source: &EtcdSource,
+    locked: Option<&LockedEtcd>,
     options: &Options<'_>,
     state: &Path,
 ) -> Result<EtcdBinaries> {
-    let (found, context) = match source {
-        EtcdSource::Version(version) => (
+    let (found, context) = match (source, locked) {
+        (EtcdSource::Version(_), Some(locked)) => (
+            release::locked(locked, options),
+            format!("fetching the locked etcd {}", locked.version),
+        ),
+        (EtcdSource::Version(version), None) => (
             release::release(version, options, state),
             format!("fetching etcd {version}"),
         ),
-        EtcdSource::Debian => {
-            let packages = debian_packages::debian_packages(options);
+        (EtcdSource::Debian, _) => {
+            let packages = debian_packages::debian_packages(locked, options);
             let source = "etcd-server and etcd-client from Debian trixie".to_owned();
             (
                 packages.and_then(|packages| local::gather(source, &packages, options)),
                 "taking etcd from Debian's packages".to_owned(),
             )
         }
-        EtcdSource::Paths(paths) => (
+        (EtcdSource::Paths(paths), _) => (
             local::local(paths, options),
             format!("taking etcd from {}", local::listed(paths)),
         ),
     };
-    found.and_then(complete).context(context)
+    let origin = match source {
+        EtcdSource::Version(_) => EtcdOrigin::Release,
+        EtcdSource::Debian => EtcdOrigin::Debian,
+        EtcdSource::Paths(_) => EtcdOrigin::Local,
+    };
+    let found = found.and_then(|found| complete(found, origin));
+    found.context(context)
 }
 
 /// Returns the digests that a state directory contains, as text.
@@ -109,14 +126,24 @@ pub(super) fn pins(state: &Path) -> Result<Option<String>> {
 }
 
 /// Checks that all the programs exist and match the architecture.
-fn complete(mut found: Found) -> Result<EtcdBinaries> {
+fn complete(mut found: Found, origin: EtcdOrigin) -> Result<EtcdBinaries> {
     for (program, bytes) in &found.programs {
         elf::check(bytes, program.name())?;
     }
     let etcd = found.take(Program::Etcd)?;
     let version = found.version.take().or_else(|| version::of_program(&etcd));
+    let version = version.unwrap_or_else(|| "unknown".to_owned());
+    let is_release = origin == EtcdOrigin::Release;
+    let locked = LockedEtcd {
+        origin,
+        version: version.clone(),
+        url: is_release.then(|| found.source.clone()),
+        sha256: found.sha256.clone(),
+        packages: std::mem::take(&mut found.packages),
+        files: std::mem::take(&mut found.files),
+    };
     Ok(EtcdBinaries {
-        version: version.unwrap_or_else(|| "unknown".to_owned()),
+        version,
         libc: elf::check(&etcd, "etcd")?,
         etcd,
         etcdctl: found.take(Program::Etcdctl)?,
@@ -124,6 +151,7 @@ fn complete(mut found: Found) -> Result<EtcdBinaries> {
         source: found.source,
         sha256: found.sha256,
         learned: found.learned,
+        locked,
     })
 }
 

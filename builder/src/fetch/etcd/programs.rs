@@ -50,6 +50,10 @@ pub(super) struct Found {
     pub(super) version: Option<String>,
     pub(super) source: String,
     pub(super) sha256: String,
+    /// The Debian packages in it: name, version, architecture and SHA-256.
+    pub(super) packages: Vec<String>,
+    /// The other files in it: name and SHA-256.
+    pub(super) files: Vec<String>,
     /// Name and new text of the state file that must store the digest.
     pub(super) learned: Option<(String, String)>,
 }

@@ -20,13 +20,14 @@ use crate::fetch::partial::Partial;
 use crate::fetch::sums::listed_digest;
 use crate::fetch::verified::Pin;
 use crate::file::if_exists;
+use crate::lock::LockedEtcd;
 use crate::recipe::{self, EtcdReleases};
 
 /// The extension of tarballs in the cache.
 const TARBALL: &str = "tar.gz";
 
 /// The largest size of a `SHA256SUMS`, which has some twenty lines.
-const SUMS_LIMIT: u64 = 1 << 20;
+pub(super) const SUMS_LIMIT: u64 = 1 << 20;
 
 /// Returns the programs of that version.
 pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<Found> {
@@ -59,6 +60,25 @@ pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Res
         learned: Some(kept.with(version, &found.sha256)?),
         ..found
     })
+}
+
+/// Returns the programs of the locked release.
+pub(super) fn locked(locked: &LockedEtcd, options: &Options<'_>) -> Result<Found> {
+    let version = checked(&locked.version)?;
+    let releases = recipe::etcd(options.recipes)?;
+    if let Some(pinned) = releases
+        .sha256
+        .get(version)
+        .filter(|it| **it != locked.sha256)
+    {
+        let found = &locked.sha256;
+        let what = format!(
+            "the lock has the SHA-256 {found} of etcd {version}, recipes/etcd.toml has {pinned}"
+        );
+        let hint = "do not use it; find out which digest is the published one";
+        return Err(Kind::Verification.error(what, hint));
+    }
+    with_digest(version, &locked.sha256, &releases, options).context("comparing with the lock file")
 }
 
 /// Checks a version, which becomes part of addresses, for characters that no version contains.
@@ -124,7 +144,7 @@ fn with_digest(
         version: Some(version.to_owned()),
         source,
         sha256: sha256.to_owned(),
-        learned: None,
+        ..Found::default()
     })
 }
 

@@ -44,6 +44,7 @@ fn local(scene: &Scene, path: impl Into<PathBuf>) -> anyhow::Result<EtcdBinaries
 fn locals(scene: &Scene, paths: Vec<PathBuf>) -> anyhow::Result<EtcdBinaries> {
     crate::fetch::etcd(
         &EtcdSource::Paths(paths),
+        None,
         &scene.options(),
         &scene.dir.path().join("state"),
     )
@@ -92,6 +93,7 @@ impl Releases {
         };
         crate::fetch::etcd(
             &EtcdSource::Version(version.into()),
+            None,
             &options,
             &self.scene.dir.path().join("state"),
         )

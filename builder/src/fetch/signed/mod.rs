@@ -38,21 +38,34 @@ pub(super) struct Listed {
     pub(super) url: String,
     /// Its SHA-256.
     pub(super) sha256: String,
+    /// The fingerprint of the key that signed the list.
+    pub(super) signed_by: String,
+    /// When it signed, in seconds since 1970.
+    pub(super) signed_at: i64,
+}
+
+/// Reports a list in the cache that is old.
+pub(super) fn report_age(signed: &SignedList, options: &Options<'_>) {
+    let list = options.cache.join(format!("{}.{LIST}", key(signed)));
+    age::report(&format!("the list {}", signed.list), &list, options);
+}
+
+/// Returns the key of a list in the cache.
+pub(super) fn key(signed: &SignedList) -> String {
+    hex::sha256(&signed.list)
 }
 
 /// Returns the image at `url`, which may contain a `*` for the newest point release, from the signed list of its publishers.
 pub(super) fn resolve(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<Listed> {
     let cache = Cache::open(options.cache)?;
-    let key = hex::sha256(&signed.list);
-    let entry = cache.entry(&key, options.progress)?;
+    let entry = cache.entry(&key(signed), options.progress)?;
     let kept = kept(&entry).map(|texts| texts.vouched(url, signed, options.clock));
     match kept {
-        Some(Ok(listed)) if options.offline || image::is_cached(options.cache, &listed.sha256) => {
-            age::report(
-                &format!("the list {}", signed.list),
-                &entry.path(LIST),
-                options,
-            );
+        Some(Ok(listed))
+            if options.offline
+                || !options.refresh && image::is_cached(options.cache, &listed.sha256) =>
+        {
+            report_age(signed, options);
             return Ok(listed);
         }
         Some(Err(error)) if options.offline => {
@@ -79,13 +92,15 @@ struct Texts {
 impl Texts {
     /// Returns the image at that address if the signer signed the list.
     fn vouched(&self, url: &str, signed: &SignedList, clock: i64) -> Result<Listed> {
-        signature::check(signed, &self.signature, &self.list, clock)?;
+        let signed_at = signature::check(signed, &self.signature, &self.list, clock)?;
         let (folder, pattern) = url.rsplit_once('/').unwrap_or(("", url));
         let name = newest_name(&self.list, pattern).unwrap_or(pattern);
         let digest = listed_digest(&self.list, name).ok_or_else(|| unlisted(name, signed))?;
         Ok(Listed {
             url: format!("{folder}/{name}"),
             sha256: digest.to_owned(),
+            signed_by: signed.signer.fingerprint.clone(),
+            signed_at,
         })
     }
 }

@@ -21,8 +21,9 @@ pub(super) const NEW_KEY: &str =
 pub(super) const OWN_KEY: &str =
     "correct `[download.signed]` of the recipe, or the key's file beside the recipes";
 
-/// Checks that the signer signed exactly this list, and that both key and signature are still valid at `clock`.
-pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i64) -> Result<()> {
+/// Checks that the signer signed exactly this list, and that both key and signature are still valid at `clock`. Returns when
+/// the signature was made, in seconds since 1970.
+pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i64) -> Result<i64> {
     let key = trusted(&signed.signer, clock)?;
     let all = parse(signed, signatures)?;
     let own = own(signed, &key, &all)?;
@@ -44,7 +45,7 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
             let what = format!("{signature} ended on {}", date(end));
             Err(refused(what, AGAIN))
         }
-        _ => Ok(()),
+        _ => Ok(i64::from(created)),
     }
 }
 

@@ -91,10 +91,8 @@ fn two_builds_share_one_download() {
                 };
                 let recipe = &recipe;
                 scope.spawn(move || {
-                    crate::fetch::base(recipe, &options)
-                        .unwrap()
-                        .path()
-                        .to_owned()
+                    let (verified, _) = crate::fetch::base(recipe, None, &options).unwrap();
+                    verified.path().to_owned()
                 })
             })
             .collect();

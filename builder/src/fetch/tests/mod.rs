@@ -4,6 +4,7 @@ mod cache;
 mod download;
 mod hostile;
 mod images;
+mod locked;
 mod make;
 #[cfg(target_os = "linux")]
 mod mutated;

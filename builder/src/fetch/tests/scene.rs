@@ -56,6 +56,7 @@ impl Scene {
             recipes: None,
             mirror: None,
             offline: self.offline,
+            refresh: false,
             jobs: 2,
             clock: CLOCK,
             policy,
@@ -64,11 +65,13 @@ impl Scene {
     }
 
     pub(in super::super) fn base(&self, recipe: &Recipe) -> anyhow::Result<Verified> {
-        super::super::base(recipe, &self.options())
+        let (verified, _) = super::super::base(recipe, None, &self.options())?;
+        Ok(verified)
     }
 
     pub(in super::super) fn local(&self, path: &Path) -> anyhow::Result<Verified> {
-        super::super::local(path, &self.options())
+        let (verified, _) = super::super::local(path, &self.options())?;
+        Ok(verified)
     }
 
     pub(in super::super) fn file(&self, name: &str, content: &[u8]) -> PathBuf {

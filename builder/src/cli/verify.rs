@@ -1,0 +1,37 @@
+//! The options of `verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Fetch, NodeOptions};
+
+/// What to verify, and how.
+#[derive(Clone, Debug, Args)]
+#[command(
+    mut_group("SourceOptions", |group| group.requires("rebuild")),
+    mut_group("CacheOptions", |group| group.requires("rebuild")),
+    mut_group("DetailOptions", |group| group.requires("rebuild")),
+    mut_group("NodeOptions", |group| group.requires("rebuild")),
+    mut_arg("fleet", |arg| arg.hide(true).conflicts_with("rebuild")),
+    mut_arg("shard", |arg| arg.hide(true)),
+)]
+pub struct VerifyOptions {
+    /// An image, or a directory that build wrote
+    #[arg(value_name = "IMG|DIR", default_value = "images")]
+    pub target: PathBuf,
+    /// Require a signature of SHA256SUMS by one of these keys (see
+    /// ssh-keygen(1))
+    #[arg(long, value_name = "FILE")]
+    pub allowed_signers: Option<PathBuf>,
+    /// Build the directory again from etcd-image.lock and the state directory,
+    /// and compare every file; takes the options of that build
+    #[arg(long, conflicts_with = "allowed_signers")]
+    pub rebuild: bool,
+    /// What the images were made from.
+    #[command(flatten)]
+    pub fetch: Fetch,
+    /// What the nodes were.
+    #[command(flatten)]
+    pub nodes: NodeOptions,
+}

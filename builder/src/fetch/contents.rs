@@ -1,0 +1,155 @@
+//! What the cache directory holds, for `etcd-image cache`. Other programs' files are neither listed nor removed.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::time::UNIX_EPOCH;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::cache::{Cache, LOCK, Place};
+use super::{Options, debian, signed};
+use crate::file::if_exists;
+use crate::recipe::{EtcdReleases, Recipe, Source, Voucher};
+
+const DAY: i64 = 86_400;
+
+/// An entry of the cache: the files that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CacheItem {
+    /// The beginning of the names of its files.
+    pub key: String,
+    /// What it is, e.g. `base debian-trixie`.
+    pub what: String,
+    /// The space that it occupies, in bytes.
+    pub bytes: u64,
+    /// The number of whole days since it was last used.
+    pub days: i64,
+}
+
+/// Returns the entries of the cache directory, the largest first.
+pub fn contents(
+    recipes: &[Recipe],
+    etcd: &EtcdReleases,
+    options: &Options<'_>,
+) -> Result<Vec<CacheItem>> {
+    let names = known(recipes, etcd, options);
+    let mut items: BTreeMap<String, Sum> = BTreeMap::new();
+    let found = if_exists(fs_err::read_dir(options.cache))?;
+    for file in found.into_iter().flatten() {
+        let file = file?;
+        let path = file.path();
+        if let Some(Place { key, ending }) = Place::of(&path) {
+            let metadata = file.metadata()?;
+            items
+                .entry(key.to_owned())
+                .or_default()
+                .add(ending, &metadata);
+        }
+    }
+    let items = items.into_iter().filter(|(_, sum)| !sum.endings.is_empty());
+    let item = |(key, sum): (String, Sum)| CacheItem {
+        what: match names.get(&key) {
+            Some(name) => name.clone(),
+            None => sum.kind().to_owned(),
+        },
+        bytes: sum.bytes,
+        days: options.clock.saturating_sub(sum.used).max(0) / DAY,
+        key,
+    };
+    let mut items: Vec<CacheItem> = items.map(item).collect();
+    items.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
+    Ok(items)
+}
+
+/// Removes entries, except for those that a build uses at the moment, and returns the removed ones.
+pub fn prune(items: Vec<CacheItem>, options: &Options<'_>) -> Result<Vec<CacheItem>> {
+    let cache = Cache::open(options.cache)?;
+    let mut removed = Vec::new();
+    for item in items {
+        match cache.idle_entry(&item.key)? {
+            Some(entry) => {
+                entry.clear()?;
+                removed.push(item);
+            }
+            None => options
+                .progress
+                .note(&format!("{} is in use and stays", item.what)),
+        }
+    }
+    Ok(removed)
+}
+
+/// Returns the keys of what the recipes name, with their names.
+fn known(
+    recipes: &[Recipe],
+    etcd: &EtcdReleases,
+    options: &Options<'_>,
+) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for recipe in recipes {
+        let name = format!("base {}", recipe.name);
+        match &recipe.source {
+            Source::Debian => names.insert(debian::Inputs::new(options).digest(), name),
+            Source::Download(download) => match &download.voucher {
+                Voucher::Sha256(sha256) => names.insert(sha256.clone(), name),
+                Voucher::Signed(list) => {
+                    names.insert(signed::key(list), format!("signed list of {}", recipe.name))
+                }
+            },
+        };
+    }
+    let releases = etcd.sha256.iter();
+    names.extend(releases.map(|(version, sha256)| (sha256.clone(), format!("etcd {version}"))));
+    names
+}
+
+/// The files of an entry.
+#[derive(Debug, Default)]
+struct Sum {
+    endings: Vec<String>,
+    bytes: u64,
+    /// The newest modification in seconds since 1970; using an entry modifies its lock.
+    used: i64,
+}
+
+impl Sum {
+    fn add(&mut self, ending: &str, metadata: &Metadata) {
+        if ending != LOCK {
+            self.endings.push(ending.to_owned());
+            self.bytes += occupied(metadata);
+        }
+        let modified = metadata.modified().ok();
+        let since_1970 = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let seconds = since_1970.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));
+        self.used = self.used.max(seconds);
+    }
+
+    /// Describes an entry that no recipe names.
+    fn kind(&self) -> &'static str {
+        const KINDS: [(&str, &str); 8] = [
+            ("img", "base image"),
+            ("tar", "packages of a Debian base"),
+            ("packages", "Debian's packages of etcd"),
+            ("tar.gz", "etcd release"),
+            ("programs", "etcd's programs, unpacked"),
+            ("blocks", "compressed blocks of images"),
+            ("part", "incomplete download"),
+            ("sums", "signed list"),
+        ];
+        let has = |wanted: &str| self.endings.iter().any(|ending| ending == wanted);
+        let kind = KINDS.into_iter().find(|(ending, _)| has(ending));
+        kind.map_or("digest of a local file", |(_, kind)| kind)
+    }
+}
+
+/// Returns the space that a file occupies; images have holes.
+#[cfg(unix)]
+fn occupied(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::blocks(metadata) * 512
+}
+
+#[cfg(not(unix))]
+fn occupied(metadata: &Metadata) -> u64 {
+    metadata.len()
+}

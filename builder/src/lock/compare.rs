@@ -1,0 +1,115 @@
+//! The differences between two locks, entry by entry.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
+
+use serde::Serialize;
+
+use super::document::{Lock, LockedBase, LockedEtcd};
+
+/// An entry that differs between two locks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The entry, e.g. `base sha256`.
+    pub what: String,
+    /// The value in the lock file; `None` if the file lacks the entry.
+    pub old: Option<String>,
+    /// The value now; `None` if there is no such entry any more.
+    pub new: Option<String>,
+}
+
+impl Display for Difference {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        write!(
+            f,
+            "{}: {} → {}",
+            self.what,
+            shown(&self.old),
+            shown(&self.new)
+        )
+    }
+}
+
+impl Lock {
+    /// Returns the differences from this lock to a newer one, sorted by entry.
+    pub fn differences(&self, newer: &Self) -> Vec<Difference> {
+        let (old, new) = (self.entries(), newer.entries());
+        let all: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let changed = all
+            .into_iter()
+            .filter(|what| old.get(*what) != new.get(*what));
+        let difference = |what: &String| Difference {
+            what: what.clone(),
+            old: old.get(what).cloned(),
+            new: new.get(what).cloned(),
+        };
+        changed.map(difference).collect()
+    }
+
+    /// Returns every entry with its value.
+    pub(super) fn entries(&self) -> BTreeMap<String, String> {
+        let mut entries = BTreeMap::from([
+            ("program".to_owned(), self.program.clone()),
+            ("overlays".to_owned(), self.overlays.clone()),
+        ]);
+        entries.extend(base(&self.base));
+        entries.extend(etcd(&self.etcd));
+        for file in &self.files {
+            let what = match &file.node {
+                Some(node) => format!("file {} of {node}", file.path),
+                None => format!("file {}", file.path),
+            };
+            let digest = file.sha256.clone();
+            let fingerprint = file.fingerprint.as_ref();
+            let value = digest.or_else(|| Some(format!("fingerprint {}", fingerprint?)));
+            entries.insert(what, value.unwrap_or_default());
+        }
+        entries
+    }
+}
+
+fn base(base: &LockedBase) -> impl Iterator<Item = (String, String)> {
+    let entries = [
+        ("recipe", base.recipe.clone()),
+        ("url", base.url.clone()),
+        ("file", base.file.clone()),
+        ("mirror", base.mirror.clone()),
+        ("sha256", base.sha256.clone()),
+        ("size", base.size.map(|size| size.to_string())),
+        ("raw-sha256", Some(base.raw_sha256.clone())),
+        ("raw-size", Some(base.raw_size.to_string())),
+        ("signed-by", base.signed_by.clone()),
+        ("signed-at", base.signed_at.clone()),
+        ("snapshot", base.snapshot.clone()),
+    ];
+    let packages = base.packages.iter().map(|line| listed("base", line));
+    named("base", entries).chain(packages.collect::<Vec<_>>())
+}
+
+fn etcd(etcd: &LockedEtcd) -> impl Iterator<Item = (String, String)> {
+    let entries = [
+        ("version", Some(etcd.version.clone())),
+        ("url", etcd.url.clone()),
+        ("sha256", Some(etcd.sha256.clone())),
+    ];
+    let lines = etcd.packages.iter().chain(&etcd.files);
+    let lines = lines.map(|line| listed("etcd", line));
+    named("etcd", entries).chain(lines.collect::<Vec<_>>())
+}
+
+/// Returns the entries of a table that have a value.
+fn named<const N: usize>(
+    table: &str,
+    entries: [(&str, Option<String>); N],
+) -> impl Iterator<Item = (String, String)> {
+    let table = table.to_owned();
+    let entries = entries.map(|(name, value)| Some((format!("{table} {name}"), value?)));
+    entries.into_iter().flatten()
+}
+
+/// Returns the entry of a line that begins with a name.
+fn listed(table: &str, line: &str) -> (String, String) {
+    let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+    (format!("{table} package {name}"), value.to_owned())
+}

@@ -1,0 +1,18 @@
+//! `etcd-image.lock`: what exactly the images of a cluster are made from. It is meant to be committed beside `cluster.toml`.
+//!
+//! ```text
+//! cluster.toml      what is wanted:  base = "debian-trixie"
+//! etcd-image.lock   what it is:      every package with version and digest
+//! ```
+//! A build uses the entries of the lock that its description still asks for, and resolves the others anew.
+
+mod compare;
+mod document;
+mod file;
+
+pub use compare::Difference;
+pub use document::{EtcdOrigin, Lock, LockedBase, LockedEtcd, LockedFile};
+pub use file::{LockFile, path, path_in_fleet};
+
+#[cfg(test)]
+mod tests;

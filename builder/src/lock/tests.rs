@@ -1,0 +1,231 @@
+//! Tests of the lock file: its text, its differences, and everything that makes one unusable.
+
+use std::path::Path;
+
+use super::document::{EtcdOrigin, Lock, LockedBase, LockedEtcd, LockedFile, Unreadable};
+use super::{LockFile, path, path_in_fleet};
+use crate::failure::{Kind, explain};
+
+fn sha256(digit: &str) -> String {
+    digit.repeat(64)
+}
+
+fn lock() -> Lock {
+    let base = LockedBase {
+        recipe: Some("debian-trixie".into()),
+        raw_sha256: sha256("a"),
+        raw_size: 7,
+        snapshot: Some("2026-11-24T17:43:52Z".into()),
+        packages: vec![
+            format!("adduser 3.152 all {}", sha256("1")),
+            format!("apt 3.0.4 arm64 {}", sha256("2")),
+        ],
+        ..LockedBase::default()
+    };
+    let etcd = LockedEtcd {
+        origin: EtcdOrigin::Release,
+        version: "3.6.14".into(),
+        url: Some("https://example.org/etcd-v3.6.14-linux-arm64.tar.gz".into()),
+        sha256: sha256("b"),
+        packages: vec![],
+        files: vec![],
+    };
+    let files = vec![LockedFile {
+        path: "/etc/motd".into(),
+        node: None,
+        sha256: Some(sha256("c")),
+        fingerprint: None,
+    }];
+    Lock::new("main", sha256("d"), base, etcd, files)
+}
+
+#[test]
+fn a_lock_is_read_as_it_was_written() {
+    let text = lock().to_text().unwrap();
+    assert_eq!(Lock::parse(&text), Ok(lock()));
+    let program = env!("CARGO_PKG_VERSION");
+    let (a, b, c, d) = (sha256("a"), sha256("b"), sha256("c"), sha256("d"));
+    let (one, two) = (sha256("1"), sha256("2"));
+    let expected = format!(
+        r#"# What exactly the images of this cluster are made from. Written by etcd-image; commit it.
+# `etcd-image update` looks for something newer.
+
+format = 1
+program = "{program}"
+cluster = "main"
+overlays = "{d}"
+
+[base]
+recipe = "debian-trixie"
+raw-sha256 = "{a}"
+raw-size = 7
+snapshot = "2026-11-24T17:43:52Z"
+packages = [
+    "adduser 3.152 all {one}",
+    "apt 3.0.4 arm64 {two}",
+]
+
+[etcd]
+origin = "release"
+version = "3.6.14"
+url = "https://example.org/etcd-v3.6.14-linux-arm64.tar.gz"
+sha256 = "{b}"
+
+[[file]]
+path = "/etc/motd"
+sha256 = "{c}"
+"#
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn differences_name_the_entry_and_both_values() {
+    let mut newer = lock();
+    newer.base.packages[1] = format!("apt 3.0.5 arm64 {}", sha256("3"));
+    newer.etcd.version = "3.6.15".into();
+    newer.files.clear();
+    let shown = |lock: &Lock, other: &Lock| -> Vec<String> {
+        let differences = lock.differences(other).into_iter();
+        differences.map(|it| it.to_string()).collect()
+    };
+    assert_eq!(
+        shown(&lock(), &newer),
+        [
+            format!(
+                "base package apt: 3.0.4 arm64 {} → 3.0.5 arm64 {}",
+                sha256("2"),
+                sha256("3")
+            ),
+            "etcd version: 3.6.14 → 3.6.15".to_owned(),
+            format!("file /etc/motd: {} → none", sha256("c")),
+        ]
+    );
+    assert_eq!(shown(&lock(), &lock()), Vec::<String>::new());
+}
+
+#[test]
+fn a_spoilt_lock_is_refused_with_its_fault() {
+    let text = lock().to_text().unwrap();
+    let (a, one) = (sha256("a"), sha256("1"));
+    let cases = [
+        ("format = 1", "format = 2", Unreadable::Newer(2)),
+        (
+            &*a,
+            "aa",
+            Unreadable::Damaged("`aa` is not a SHA-256".into()),
+        ),
+        (
+            &*one,
+            "../../x",
+            Unreadable::Damaged("`../../x` is not a SHA-256".into()),
+        ),
+        (
+            "adduser 3.152 all",
+            "adduser all",
+            Unreadable::Damaged(format!(
+                "`adduser all {one}` is not name, version, architecture and SHA-256"
+            )),
+        ),
+        (
+            "https://example.org/",
+            "file:///",
+            Unreadable::Damaged("`file:///etcd-v3.6.14-linux-arm64.tar.gz` is not a URL".into()),
+        ),
+        (
+            "/etc/motd",
+            "/etc/\\u001b[2J",
+            Unreadable::Damaged("a text contains a control character".into()),
+        ),
+        (
+            "raw-size = 7",
+            "raw-size = 7\nraw-sice = 7",
+            Unreadable::Damaged(
+                "line 13: unknown field `raw-sice`, expected one of `recipe`, `url`, `file`, `mirror`, `sha256`, `size`, `raw-sha256`, `raw-size`, `signed-by`, `signed-at`, `snapshot`, `packages`".into(),
+            ),
+        ),
+    ];
+    for (old, new, expected) in cases {
+        let spoilt = text.replacen(old, new, 1);
+        assert_ne!(spoilt, text, "{old}");
+        assert_eq!(Lock::parse(&spoilt), Err(expected), "{new}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_damaged_lock_is_no_panic() {
+    let text = lock().to_text().unwrap();
+    crate::mutated::survives_texts(&[&text], |text| {
+        let _ = Lock::parse(text);
+    });
+}
+
+#[test]
+fn the_lock_lies_beside_the_description_or_the_state() {
+    let cases = [
+        (Some("cluster.toml"), "etcd-image.lock"),
+        (Some("/a/cluster.toml"), "/a/etcd-image.lock"),
+        (Some("/a/lab.toml"), "/a/lab.lock"),
+        (None, "/s/etcd-image.lock"),
+    ];
+    for (description, expected) in cases {
+        let found = path(description.map(Path::new), Path::new("/s/etcd-cluster"));
+        assert_eq!(found, Path::new(expected), "{description:?}");
+    }
+    let beside = path(None, Path::new("etcd-cluster"));
+    assert_eq!(beside, Path::new("etcd-image.lock"));
+    let of_fleet = path_in_fleet(Path::new("/f/fleet.toml"), "berlin");
+    assert_eq!(of_fleet, Path::new("/f/berlin.lock"));
+}
+
+#[test]
+fn locks_of_others_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("etcd-image.lock");
+    let shown = path.display().to_string();
+    let text = lock().to_text().unwrap();
+    let cases = [
+        (
+            text.clone(),
+            format!("{shown} is the lock of cluster `main`, and this is cluster `other`"),
+        ),
+        (
+            text.replace("format = 1", "format = 9"),
+            format!("reading {shown}: a newer etcd-image wrote it, in format 9"),
+        ),
+        ("<html>".to_owned(), format!("reading {shown}: line 1: ")),
+    ];
+    for (text, expected) in cases {
+        fs_err::write(&path, text).unwrap();
+        let error = LockFile::open(path.clone(), "other").unwrap_err();
+        assert_eq!(explain(&error).0, Kind::Usage);
+        assert!(format!("{error:#}").starts_with(&expected), "{error:#}");
+    }
+}
+
+#[test]
+fn an_unchanged_lock_is_not_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("etcd-image.lock");
+    let absent = LockFile::open(path.clone(), "main").unwrap();
+    assert_eq!(absent.write(&lock()).unwrap(), Vec::<String>::new());
+    let written = LockFile::open(path.clone(), "main").unwrap();
+    written.require(&lock()).unwrap();
+    fs_err::remove_file(&path).unwrap();
+    assert_eq!(written.write(&lock()).unwrap(), Vec::<String>::new());
+    assert!(!path.exists());
+    let mut newer = lock();
+    newer.etcd.version = "3.6.15".into();
+    let note = format!("note: {}: etcd version: 3.6.14 → 3.6.15", path.display());
+    assert_eq!(written.write(&newer).unwrap(), [note]);
+    let error = written.require(&newer).unwrap_err();
+    assert_eq!(explain(&error).0, Kind::Verification);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "`--locked` is given, and the inputs differ from {}: etcd version: 3.6.14 → 3.6.15",
+            path.display()
+        )
+    );
+}

@@ -1,0 +1,35 @@
+//! The files that accompany published images.
+
+use anyhow::Result;
+
+use crate::apply::Staged;
+use crate::base::Base;
+use crate::inspect;
+use crate::plan::Plan;
+use crate::publication::{self, BaseContents, Published, Publishing};
+use crate::report::{Attachment, Manifest};
+
+impl Base {
+    /// Makes the files that accompany published images, and lists them in the manifest.
+    pub(crate) fn attachments(
+        &self,
+        manifest: &mut Manifest,
+        (plans, images, lock_sha256): (&[Plan], &[Staged], &str),
+        publishing: &Publishing,
+    ) -> Result<Vec<Attachment>> {
+        if !publishing.is_wanted() && !manifest.is_published() {
+            return Ok(Vec::new());
+        }
+        let published = Published {
+            images,
+            plans,
+            base: BaseContents {
+                distribution: &self.image.layout().os.id,
+                packages: &inspect::packages(&self.image)?,
+            },
+            url: publishing.url.as_deref(),
+            lock_sha256,
+        };
+        publication::attach(manifest, &published)
+    }
+}
