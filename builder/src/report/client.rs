@@ -27,10 +27,10 @@ pub(super) type ClientFile = (String, Vec<u8>, u32);
 pub(crate) fn read(folder: &Path, manifest: &Manifest) -> Result<Vec<ClientFile>> {
     let read = |record: &AttachmentRecord| {
         let bytes = fs_err::read(folder.join(&record.name))?;
-        let mode = match record.name.ends_with(".key") {
-            true => 0o600,
-            false => 0o644,
-        };
+        let is_key = Path::new(&record.name)
+            .extension()
+            .is_some_and(|end| end == "key");
+        let mode = if is_key { 0o600 } else { 0o644 };
         Ok((record.name.clone(), bytes, mode))
     };
     manifest.client.iter().map(read).collect()

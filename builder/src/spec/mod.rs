@@ -125,12 +125,8 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     };
     let auth = auth::read(&auth, &names, &pki, &identity.domain, log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
-    let certificates = certificate::read(
-        &document.tables("certificate"),
-        &nodes,
-        &identity.domain,
-        log,
-    );
+    let certificates = document.tables("certificate");
+    let certificates = certificate::read(&certificates, &nodes, &identity.domain, log);
     let surroundings = files::Surroundings {
         input,
         nodes: &nodes,
