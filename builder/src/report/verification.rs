@@ -127,10 +127,12 @@ fn check_attachment(folder: &Path, record: &AttachmentRecord) -> Result<CheckedA
 /// Returns the problem of a file that cannot be read. The error of a disk says nothing about the file and is returned as an
 /// error.
 fn problem(error: anyhow::Error) -> Result<String> {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
-    let system = causes.find(|cause: &&io::Error| cause.raw_os_error().is_some());
-    match system.map(io::Error::kind) {
-        Some(ErrorKind::NotFound) => Ok("the file is missing".to_owned()),
+    let causes = || error.chain().filter_map(|cause| cause.downcast_ref());
+    let is_missing = |cause: &io::Error| cause.kind() == ErrorKind::NotFound;
+    // Errors of fs_err keep the kind of the system's error, but not its number.
+    let system = causes().find(|cause: &&io::Error| cause.raw_os_error().is_some());
+    match system {
+        _ if causes().any(is_missing) => Ok("the file is missing".to_owned()),
         None if explain(&error).0 != Kind::Storage => Ok(format!("{error:#}")),
         _ => Err(error),
     }
