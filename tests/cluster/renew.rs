@@ -68,6 +68,7 @@ fn members_present_renewed_certificates_while_clients_write() {
     let name = "cluster::renew::members_present_renewed_certificates_while_clients_write";
     with_nodes(name, |mut nodes| {
         let before = [0, 1, 2].map(|member| serials(&nodes, member));
+        let client = fs::read(nodes.folder(0).join("client/client.crt")).unwrap();
         let none = nodes.cluster(&["renew", "--json"]).done();
         assert_eq!(
             outcomes(&serde_json::from_slice(&none.out).unwrap()),
@@ -80,6 +81,10 @@ fn members_present_renewed_certificates_while_clients_write() {
             assert!(before.starts_with("serial=") && after.starts_with("serial="));
             assert_ne!(before, after);
         }
+        assert_ne!(
+            fs::read(nodes.folder(0).join("client/client.crt")).unwrap(),
+            client
+        );
         // Nothing is due any more, for the node that restarts either.
         nodes.members.kill(1);
         nodes.members.resume(1);
@@ -96,7 +101,18 @@ fn members_present_renewed_certificates_while_clients_write() {
                 .map(|entry| entry.unwrap().file_name())
                 .collect();
             names.sort();
-            assert_eq!(names, ["peer.pem", "server.pem"], "{name}");
+            assert_eq!(
+                names,
+                ["client.root.pem", "peer.pem", "server.pem"],
+                "{name}"
+            );
+            // The login user's etcdctl gets a new certificate for its key, too.
+            let state = format!("etcd-cluster/nodes/{name}/client.root");
+            for ending in ["crt", "key"] {
+                let own = nodes.folder(node).join(format!("client/client.{ending}"));
+                let wanted = nodes.members.scene.text(&format!("{state}.{ending}"));
+                assert_eq!(fs::read_to_string(own).unwrap(), wanted, "{name} {ending}");
+            }
         }
     });
 }

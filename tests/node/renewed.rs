@@ -181,7 +181,11 @@ fn check(own: &Authority, case: &str, image: &Pair, kept: &Pair, is_used: bool) 
     let (certificate, key) = node.placed("server");
     let is_wanted = same(&certificate, &wanted.0) && same(&key, &wanted.1);
     assert!(is_wanted, "{case}");
-    let line = "etcd-node: using the renewed server certificate\n";
+    let place = node.at("pki/server.crt");
+    let line = format!(
+        "etcd-node: using the renewed server certificate in {}\n",
+        place.display()
+    );
     assert_eq!(said.text() == line, is_used, "{case}");
     // The other pair is not touched.
     assert!(same(&node.placed("peer").0, &image.0), "{case}");

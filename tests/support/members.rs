@@ -86,12 +86,7 @@ impl Members {
             options: options.iter().map(|&word| word.to_owned()).collect(),
         };
         for (member, name) in NAMES.iter().enumerate() {
-            for file in ["server.crt", "server.key", "peer.crt", "peer.key"] {
-                let own = members.certificates(member).join(file);
-                fs::create_dir_all(own.parent().unwrap()).unwrap();
-                let path = format!("etcd-cluster/nodes/{name}/{file}");
-                fs::copy(members.scene.at(&path), own).unwrap();
-            }
+            members.flash(name);
             members.resume(member);
         }
         members.become_healthy();
@@ -101,6 +96,27 @@ impl Members {
     /// Returns the directory of the certificates that a member uses.
     pub(crate) fn certificates(&self, member: usize) -> PathBuf {
         self.scene.at("nodes").join(NAMES[member]).join("pki")
+    }
+
+    /// Copies the certificates of a node from the state directory, as they are in its image.
+    fn flash(&self, name: &str) {
+        let folder = self.scene.at("nodes").join(name);
+        let files = [
+            ("ca.crt", "pki/ca.crt"),
+            ("nodes/NAME/server.crt", "pki/server.crt"),
+            ("nodes/NAME/server.key", "pki/server.key"),
+            ("nodes/NAME/peer.crt", "pki/peer.crt"),
+            ("nodes/NAME/peer.key", "pki/peer.key"),
+            ("ca.crt", "client/ca.crt"),
+            ("nodes/NAME/client.root.crt", "client/client.crt"),
+            ("nodes/NAME/client.root.key", "client/client.key"),
+        ];
+        for (from, to) in files {
+            let from = format!("etcd-cluster/{}", from.replace("NAME", name));
+            let to = folder.join(to);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(self.scene.at(&from), to).unwrap();
+        }
     }
 
     /// Returns the directory of a member's data.
@@ -129,12 +145,7 @@ impl Members {
     pub(crate) fn join(&self, name: &str, host: u8, replaces: &[&str]) -> Child {
         let at = IpAddr::from([192, 168, 0, host]);
         tool("sh", &["-ec", BOARD, "sh", name, &host.to_string()]).done();
-        let pki = self.scene.at("nodes").join(name).join("pki");
-        fs::create_dir_all(&pki).unwrap();
-        for file in ["server.crt", "server.key", "peer.crt", "peer.key"] {
-            let path = format!("etcd-cluster/nodes/{name}/{file}");
-            fs::copy(self.scene.at(&path), pki.join(file)).unwrap();
-        }
+        self.flash(name);
         for former in replaces {
             let list = self.etcdctl(&["member", "list"]).done().text();
             let own = list
@@ -171,7 +182,7 @@ impl Members {
     fn etcd(&self, name: &str, address: IpAddr, all: &str, state: &str) -> Child {
         let own = self.scene.at("nodes").join(name).join("pki");
         let file = |file: &str| own.join(file).display().to_string();
-        let ca = self.scene.at("etcd-cluster/ca.crt").display().to_string();
+        let ca = file("ca.crt");
         let data = self.data(name);
         let log = File::create(data.with_extension("log")).unwrap();
         let [client, peer] = [2379, 2380].map(|port| format!("https://{address}:{port}"));

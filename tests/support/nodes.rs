@@ -49,6 +49,7 @@ const PROGRAMS: [(&str, &str); 3] = [
         r#"#!/bin/sh
 case $* in
     reboot) : >"$NODE/restart" ;;
+    'restart --no-block etcd') : >"$NODE/restart-etcd" ;;
     'stop etcd') : >"$NODE/stop"; while [ -e "$NODE/stop" ]; do sleep 0.05; done ;;
     'start --no-block etcd') : >"$NODE/start" ;;
     *) exit 1 ;;
@@ -98,6 +99,8 @@ pub(crate) struct Nodes {
     running: Vec<Child>,
     /// The nodes that were restarted, in order.
     pub(crate) restarted: Vec<usize>,
+    /// The nodes whose etcd alone was restarted, in order.
+    pub(crate) etcd_restarted: Vec<usize>,
 }
 
 /// Runs the test `name` inside namespaces, with three healthy members whose nodes answer over ssh.
@@ -122,6 +125,7 @@ impl Nodes {
             members,
             running: Vec::new(),
             restarted: Vec::new(),
+            etcd_restarted: Vec::new(),
         };
         for (node, name) in NAMES.iter().enumerate() {
             nodes.serve(name, address(node));
@@ -177,16 +181,16 @@ impl Nodes {
     fn part(&self, name: &str, address: IpAddr, part: &str) -> String {
         let text = rendered(CLUSTER, &format!("/usr/local/lib/etcd-node/{part}"));
         let folder = self.folder_of(name);
-        let [pki, run] = ["pki", "run"].map(|part| folder.join(part).display().to_string());
+        let [pki, client, run] =
+            ["pki", "client", "run"].map(|part| folder.join(part).display().to_string());
         let data = match part {
             // Tests look there for what `cluster renew` keeps.
             "certificates" => folder.join("data"),
             _ => self.members.data(name),
         };
-        let authority = self.members.scene.at("etcd-cluster/ca.crt");
         let programs = program("etcd");
         let text = text
-            .replace("/etc/etcd/pki/ca.crt", authority.to_str().unwrap())
+            .replace("/etc/etcd/client", &client)
             .replace("/etc/etcd/pki", &pki)
             .replace(
                 "/usr/local/bin",
@@ -248,12 +252,29 @@ impl Nodes {
                 for node in 0..3 {
                     self.restart_if_asked(node);
                     self.stop_or_start_if_asked(node);
+                    self.restart_etcd_if_asked(node);
                 }
                 act(self);
                 thread::sleep(Duration::from_millis(50));
             }
             command.join().unwrap()
         })
+    }
+
+    /// Restarts etcd on a node that was told to, as its unit does. The others must be well.
+    fn restart_etcd_if_asked(&mut self, node: usize) {
+        let asked = self.folder(node).join("restart-etcd");
+        if !asked.exists() {
+            return;
+        }
+        for other in (0..3).filter(|other| *other != node) {
+            self.members.client().health(address(other)).unwrap();
+        }
+        fs::remove_file(asked).unwrap();
+        self.members.kill(node);
+        tool("sh", &[self.folder(node).join("lib/certificates")]).done();
+        self.members.resume(node);
+        self.etcd_restarted.push(node);
     }
 
     /// Restarts a node that was told to. The others must be well.

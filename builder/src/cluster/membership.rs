@@ -122,7 +122,7 @@ pub fn hand_out(
     let nodes = members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
         progress.note(&format!("{}: handing over the list of members", member.name));
-        let done = renew::hand_to(access, member, leaves, now);
+        let done = renew::hand_to(access, member, leaves, &renewed.admin, now);
         if let (Outcome::Failed, Some(reason)) = (done.outcome, &done.trouble) {
             progress.note(&format!(
                 "warning: {} keeps the previous list: {reason}; `etcd-image cluster renew` hands it over later",

@@ -25,14 +25,18 @@ const DAY: i64 = 86_400;
 const PRESENTED: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Hands the pairs to the node's own program.
-const RECEIVE: &str = r#"
+/// Runs the node's own program for certificates: `list` or `renew`.
+fn program(task: &str) -> String {
+    format!(
+        r#"
 for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
-    [ ! -e "$lib/certificates" ] || exec sudo -n sh "$lib/certificates" renew
+    [ ! -e "$lib/certificates" ] || exec sudo -n sh "$lib/certificates" {task}
 done
 echo "its image is too old for this: build and flash it once" >&2
 exit 1
-"#;
+"#
+    )
+}
 
 /// A renewal. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Clone, Debug, Serialize)]
@@ -87,7 +91,7 @@ pub fn hand_over(access: &Access, renewed: &Renewed, now: i64, progress: &dyn Pr
     let nodes = access.description.members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
         progress.note(&format!("looking at {}", member.name));
-        hand_to(access, member, leaves, now)
+        hand_to(access, member, leaves, &renewed.admin, now)
     });
     Renewal {
         format: 1,
@@ -97,22 +101,62 @@ pub fn hand_over(access: &Access, renewed: &Renewed, now: i64, progress: &dyn Pr
     }
 }
 
-/// Hands a node the certificates that it does not present.
+/// Hands a node the certificates that it lacks: those that it presents, and the copies for its programs. It receives the
+/// operator's only if its image contains that.
 pub(super) fn hand_to(
     access: &Access,
     member: &DescribedMember,
     leaves: &[Leaf],
+    admin: &Leaf,
     now: i64,
 ) -> NodeRenewal {
-    let outcome = match Wanted::of(access, member.address, leaves) {
-        wanted if wanted.is_presented(access, member.address) => Ok(Outcome::Current),
-        wanted => push(access, member.address, leaves, &wanted),
+    let address = member.address;
+    let places = access.ssh.run(address, &program("list"));
+    let places = places.map(|said| Places(said.lines));
+    let wanted = Wanted::of(access, address, leaves);
+    let has_all = |places: &Places| leaves.iter().chain([admin]).all(|leaf| places.have(leaf));
+    let outcome = match places {
+        Err(reason) => Err(reason),
+        Ok(places) if has_all(&places) && wanted.is_presented(access, address) => {
+            Ok(Outcome::Current)
+        }
+        Ok(places) => {
+            let known =
+                |leaf: &&Leaf| ETCD.contains(&leaf.kind.as_str()) || places.know(&leaf.kind);
+            let leaves: Vec<_> = leaves.iter().chain([admin]).filter(known).collect();
+            push(access, address, &leaves, &wanted)
+        }
     };
     NodeRenewal {
         name: member.name.clone(),
         outcome: *outcome.as_ref().unwrap_or(&Outcome::Failed),
         trouble: outcome.err(),
         server_certificate: report(&leaves[0], now),
+    }
+}
+
+/// The kinds of certificates that every node has for etcd.
+const ETCD: [&str; 2] = ["server", "peer"];
+
+/// The certificates in the places of a node, as its program lists them: a fingerprint and a kind for each.
+struct Places(Vec<String>);
+
+impl Places {
+    fn of<'p>(&'p self, kind: &str) -> impl Iterator<Item = &'p str> {
+        let pairs = self.0.iter().filter_map(|line| line.split_once(' '));
+        pairs
+            .filter(move |(_, own)| *own == kind)
+            .map(|(print, _)| print)
+    }
+
+    fn know(&self, kind: &str) -> bool {
+        self.of(kind).next().is_some()
+    }
+
+    /// Returns whether every place of this kind has this certificate.
+    fn have(&self, leaf: &Leaf) -> bool {
+        let print = &leaf.pair.certificate.fingerprint;
+        self.of(&leaf.kind).all(|found| found == print)
     }
 }
 
@@ -154,10 +198,12 @@ fn presented(access: &Access, address: IpAddr) -> [Option<String>; 2] {
 fn push(
     access: &Access,
     address: IpAddr,
-    leaves: &[Leaf],
+    leaves: &[&Leaf],
     wanted: &Wanted,
 ) -> Result<Outcome, String> {
-    access.ssh.run_with(address, RECEIVE, &bundle(leaves))?;
+    access
+        .ssh
+        .run_with(address, &program("renew"), &bundle(leaves))?;
     let started = Instant::now();
     while !wanted.is_presented(access, address) {
         if started.elapsed() > PRESENTED {
@@ -175,7 +221,7 @@ fn push(
 }
 
 /// Returns the pairs as the node's program reads them.
-fn bundle(leaves: &[Leaf]) -> Zeroizing<Vec<u8>> {
+fn bundle(leaves: &[&Leaf]) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::new());
     for leaf in leaves {
         bytes.extend(format!("{}\n{}\n", leaf.kind, leaf.pair.certificate.pem.trim_end()).bytes());

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::copies;
 use super::inputs::Inputs;
 use super::paths::Paths;
 use crate::description;
@@ -65,6 +66,8 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
         "auth": auth(&cluster.auth),
         "backup": cluster.backup.as_ref().map(backup),
         "paths": Paths::of(inputs.system, cluster, &node.name),
+        // Where else certificates of this node are that it may receive while it runs.
+        "copies": copies::copies(inputs, node),
         "refresh": refresh(cluster, node),
         // Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
         "core_signed": *inputs.system == System::Seed(Grade::Signed),

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod context;
+mod copies;
 mod describe;
 mod firmware;
 mod fits;

@@ -17,7 +17,7 @@ pub(super) struct Paths {
     #[serde(flatten)]
     certificates: Certificates,
     /// Directory of the login user's certificate.
-    client: &'static str,
+    pub(super) client: &'static str,
     /// Directory of the data.
     data: String,
     /// The snapshot with which a new cluster begins.

@@ -24,8 +24,8 @@ pub struct Renewed {
 /// A certificate with its key in the state directory.
 #[derive(Debug)]
 pub struct Leaf {
-    /// Its file without the ending and the directory of its node: `admin`, `server` or `peer`.
-    pub kind: &'static str,
+    /// Its file without the ending and the directory of its node: `admin`, `server`, `peer` or `client.NAME`.
+    pub kind: String,
     /// The pair.
     pub pair: KeyPair,
     /// Whether it was issued now.
@@ -54,8 +54,8 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
     let mut all = Vec::new();
     for node in nodes {
         let mut leaves = Vec::new();
-        for kind in ["server", "peer"] {
-            leaves.extend(desk.renew(&mut store, kind, &format!("nodes/{node}/{kind}"))?);
+        for kind in desk.kinds(node)? {
+            leaves.extend(desk.renew(&mut store, &kind, &format!("nodes/{node}/{kind}"))?);
         }
         if leaves.is_empty() {
             return Err(missing(format!("nodes/{node}/server.crt")));
@@ -79,13 +79,18 @@ struct Desk {
 }
 
 impl Desk {
+    /// Returns the kinds of a node's certificates: the server's first, those of clients last.
+    fn kinds(&self, node: &str) -> anyhow::Result<Vec<String>> {
+        let mut kinds = ["server", "peer"].map(str::to_owned).to_vec();
+        let files = self.reader.names(&format!("nodes/{node}"))?;
+        let clients = files.iter().filter_map(|name| name.strip_suffix(".crt"));
+        let is_client = |name: &&str| *name == "client" || name.starts_with("client.");
+        kinds.extend(clients.filter(is_client).map(str::to_owned));
+        Ok(kinds)
+    }
+
     /// Returns the pair of a file, renewed and staged if it is due; `None` if it does not exist.
-    fn renew(
-        &self,
-        store: &mut Store,
-        kind: &'static str,
-        file: &str,
-    ) -> anyhow::Result<Option<Leaf>> {
+    fn renew(&self, store: &mut Store, kind: &str, file: &str) -> anyhow::Result<Option<Leaf>> {
         let [crt, key_file] = ["crt", "key"].map(|ending| format!("{file}.{ending}"));
         let (Some(pem), Some(secret)) = (self.reader.public(&crt)?, self.reader.secret(&key_file)?)
         else {
@@ -113,7 +118,7 @@ impl Desk {
                 key: Secret::new(secret.to_vec()),
             };
             return Ok(Some(Leaf {
-                kind,
+                kind: kind.to_owned(),
                 pair,
                 is_new: false,
             }));
@@ -126,7 +131,7 @@ impl Desk {
             ..issued
         };
         Ok(Some(Leaf {
-            kind,
+            kind: kind.to_owned(),
             pair,
             is_new: true,
         }))

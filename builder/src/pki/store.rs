@@ -172,6 +172,19 @@ impl Reader {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// Returns the names in a directory, sorted; none if it does not exist.
+    pub(super) fn names(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let Some(entries) = if_exists(fs_err::read_dir(self.path(folder)))? else {
+            return Ok(Vec::new());
+        };
+        let name = |entry: io::Result<fs_err::DirEntry>| {
+            anyhow::Ok(entry?.file_name().to_string_lossy().into_owned())
+        };
+        let mut names: Vec<_> = entries.map(name).collect::<anyhow::Result<_>>()?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Reads a secret, if it exists; only its owner may have access to it.
     pub(super) fn secret(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path(name);

@@ -1,0 +1,50 @@
+//! Where else than etcd's own files a node has certificates, for the program that receives renewed ones.
+
+use serde_json::{Value, json};
+
+use super::inputs::Inputs;
+use super::paths::Paths;
+use crate::spec::{CertificateRole, Node};
+
+/// Returns the kind of each certificate besides etcd's own files, and the paths of it and its key, in quotes for the shell.
+pub(super) fn copies(inputs: &Inputs<'_>, node: &Node) -> Vec<Value> {
+    let cluster = inputs.cluster;
+    let copy = |kind: &str, certificate: &str, key: &str| json!({ "kind": quoted(kind), "certificate": quoted(certificate), "key": quoted(key) });
+    let of_user = cluster.ssh.etcdctl_user().map(|user| {
+        let client = Paths::of(inputs.system, cluster, &node.name).client;
+        let file = |name: &str| format!("{client}/{name}");
+        copy(
+            &format!("client.{user}"),
+            &file("client.crt"),
+            &file("client.key"),
+        )
+    });
+    let of_tables = inputs.certificate_files(node).filter_map(|file| {
+        let kind = match file.role {
+            CertificateRole::Ca => return None,
+            CertificateRole::Server | CertificateRole::Node => "server".to_owned(),
+            CertificateRole::Peer if cluster.pki.layout.has_one_certificate() => {
+                "server".to_owned()
+            }
+            CertificateRole::Peer => "peer".to_owned(),
+            CertificateRole::Admin => "admin".to_owned(),
+            CertificateRole::Client => {
+                match file.common_name(&node.name, &cluster.domain).as_str() {
+                    "" => "client".to_owned(),
+                    name => format!("client.{name}"),
+                }
+            }
+        };
+        Some(copy(
+            &kind,
+            &file.path,
+            file.key.as_deref().unwrap_or_default(),
+        ))
+    });
+    of_user.into_iter().chain(of_tables).collect()
+}
+
+/// Quotes a word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
