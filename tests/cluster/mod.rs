@@ -11,5 +11,6 @@ mod nodes;
 mod password;
 mod renew;
 mod restore;
+mod rotate;
 mod scheduled;
 mod status;

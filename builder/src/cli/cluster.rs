@@ -89,6 +89,19 @@ Examples:
 
 Needs the state directory, which has the key of the CA, and a login on the nodes.")]
     Renew(RenewOptions),
+    /// Replace the CA of the running cluster, one phase at a time
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster rotate-ca
+  etcd-image cluster rotate-ca --all
+  etcd-image cluster rotate-ca --abort
+
+1. Every node trusts the next CA beside the current one (etcd restarts, one
+   member at a time).
+2. Every certificate comes from the next CA, without a restart.
+3. No node trusts the previous CA any more (etcd restarts).
+Each run completes one phase; an interrupted one is run again.")]
+    RotateCa(RotateCaOptions),
     /// Replace a member by a new node, or by another board of the same name
     #[command(after_help = "\
 Examples:
@@ -291,6 +304,23 @@ pub struct RenewOptions {
     /// Renew certificates that end within this time
     #[arg(long, value_name = "DAYS", default_value = "60d", value_parser = days)]
     pub within: u32,
+    /// Read the keys of the CA and of the cluster from this directory
+    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
+    pub state: PathBuf,
+    /// Log in to the nodes with this private key [default: those of ssh]
+    #[arg(long, value_name = "FILE")]
+    pub ssh_identity: Option<PathBuf>,
+}
+
+/// How far to replace the CA.
+#[derive(Clone, Debug, Args)]
+pub struct RotateCaOptions {
+    /// Complete all phases in one run; your own clients must trust both CAs
+    #[arg(long)]
+    pub all: bool,
+    /// Return to the previous CA, before the third phase
+    #[arg(long, conflicts_with = "all")]
+    pub abort: bool,
     /// Read the keys of the CA and of the cluster from this directory
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,

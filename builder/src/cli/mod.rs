@@ -24,7 +24,8 @@ pub use cache::{CacheAction, CacheCommandOptions};
 pub use cluster::{
     AccessOptions, AddOptions, AlarmCommand, BackupOptions, ChangeOptions, ClusterCommand,
     CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions,
-    RebootOptions, RemoveOptions, RenewOptions, ReplaceOptions, RestoreOptions, StatusOptions,
+    RebootOptions, RemoveOptions, RenewOptions, ReplaceOptions, RestoreOptions, RotateCaOptions,
+    StatusOptions,
 };
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;

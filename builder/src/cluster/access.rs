@@ -32,13 +32,18 @@ pub struct Access {
     pub(super) ssh: Ssh,
 }
 
+/// Opens a client of the cluster with the current certificates of a directory.
+pub(super) fn client(folder: &Path) -> Result<Client> {
+    Client::open(folder, NETWORK)
+}
+
 impl Access {
     /// Reads the state directory, or the directory `client` beside the images. `identity` is a private key for ssh.
     pub fn open(folder: &Path, identity: Option<PathBuf>) -> Result<Self> {
         let description = ClusterDescription::read(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
-            client: Client::open(folder, NETWORK)?,
+            client: client(folder)?,
             ssh: Ssh {
                 known_hosts: folder.join("known_hosts"),
                 user: description.user.clone(),

@@ -4,6 +4,7 @@
 //! to work without a majority says that nobody is kept from running another one.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::access::Access;
+use super::access::{self, Access};
 use crate::cli::Operator;
 use crate::date;
 use crate::etcd::{Client, Session, Trouble};
@@ -87,8 +88,8 @@ impl Lock {
     /// Keeps a lease alive until the lock is dropped.
     fn kept(access: &Access, lease: u64) -> Self {
         let (stop, stopped) = channel();
-        let (client, addresses) = (access.client.clone(), addresses(access));
-        let thread = thread::spawn(move || refresh(&client, &addresses, lease, &stopped));
+        let (folder, addresses) = (access.folder.clone(), addresses(access));
+        let thread = thread::spawn(move || refresh(&folder, &addresses, lease, &stopped));
         Self {
             refresher: Some((stop, thread)),
         }
@@ -165,13 +166,18 @@ fn addresses(access: &Access) -> Vec<IpAddr> {
     members.map(|member| member.address).collect()
 }
 
-/// Extends the lease regularly until the other end of the channel is dropped, then ends it.
-fn refresh(client: &Client, addresses: &[IpAddr], lease: u64, stopped: &Receiver<()>) {
+/// Extends the lease regularly until the other end of the channel is dropped, then ends it. The command may renew the
+/// administrator's certificate and the CA meanwhile.
+fn refresh(folder: &Path, addresses: &[IpAddr], lease: u64, stopped: &Receiver<()>) {
     while stopped.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
         // One that fails is followed by another, long before the lease ends.
-        let _ = through_any(client, addresses, |session| session.keep_alive(lease));
+        if let Ok(client) = access::client(folder) {
+            let _ = through_any(&client, addresses, |session| session.keep_alive(lease));
+        }
     }
-    let _ = through_any(client, addresses, |session| session.end_lease(lease));
+    if let Ok(client) = access::client(folder) {
+        let _ = through_any(&client, addresses, |session| session.end_lease(lease));
+    }
 }
 
 /// Calls a function of the first member that serves it, and returns the first failure if none does.

@@ -26,6 +26,7 @@ mod reboot;
 mod renew;
 mod report;
 mod restore;
+mod rotate;
 mod rotation;
 mod space;
 mod ssh;
@@ -49,4 +50,5 @@ pub use report::{
     CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
 };
 pub use restore::{Restoration, check_origin, restore};
+pub use rotate::{CompletePhase, Rotating, Rotation, RotationStep, rotate};
 pub use space::{Content, Prefix};

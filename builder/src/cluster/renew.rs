@@ -25,8 +25,8 @@ const DAY: i64 = 86_400;
 const PRESENTED: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Runs the node's own program for certificates: `list` or `renew`.
-fn program(task: &str) -> String {
+/// Runs the node's own program for certificates: `list`, `renew` or `trust`.
+pub(super) fn program(task: &str) -> String {
     format!(
         r#"
 for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 use super::{membership, print, unwritable, write};
 use crate::cli::{
     AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, PasswordOptions,
-    RebootOptions, RenewOptions, RestoreOptions, StatusOptions, Voice,
+    RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions, Voice,
 };
-use crate::cluster::{self, Access, Lock, LogScope};
+use crate::cluster::{self, Access, Lock, LogScope, Rotating, RotationStep};
 use crate::progress::{self, Progress};
 use crate::snapshot::Snapshot;
 
@@ -61,6 +61,7 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         ClusterCommand::Logs(options) => logs(&options, voice),
         ClusterCommand::Reboot(options) => reboot(&options, environment, voice),
         ClusterCommand::Renew(options) => renew(options, environment, voice),
+        ClusterCommand::RotateCa(options) => rotate_ca(options, environment, voice),
         ClusterCommand::Replace(options) => membership::replace(options, environment, voice),
         ClusterCommand::Add(options) => membership::add(options, environment, voice),
         ClusterCommand::Remove(options) => membership::remove(options, environment, voice),
@@ -93,6 +94,26 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
 
 fn open(login: &LoginOptions) -> Result<Access> {
     Access::open(login.access.folder(), login.ssh_identity.clone())
+}
+
+/// Replaces the CA by one step.
+fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+    let progress = progress::stderr(voice.quiet);
+    let access = Access::open(&options.state, options.ssh_identity.clone())?;
+    let _lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
+    let step = match (options.all, options.abort) {
+        (_, true) => RotationStep::Abort,
+        (true, _) => RotationStep::All,
+        (false, false) => RotationStep::Next,
+    };
+    let rotating = Rotating {
+        state: &options.state,
+        identity: options.ssh_identity,
+        now: environment.clock,
+        progress: &*progress,
+    };
+    let rotation = cluster::rotate(&rotating, step)?;
+    print(voice, &rotation, &rotation)
 }
 
 /// Shows the state of a cluster, once or until the process is stopped.

@@ -31,7 +31,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads `ca.crt`, `admin.crt` and `admin.key` from the state directory, or from the directory `client` beside the images.
+    /// Reads `ca.crt`, the next CA if there is one, `admin.crt` and `admin.key` from the state directory, or from the directory `client` beside the images.
     pub fn open(folder: &Path, patience: Patience) -> Result<Self> {
         let read = |name: &str| {
             fs_err::read(folder.join(name)).with_context(|| {
@@ -41,7 +41,9 @@ impl Client {
                 )
             })
         };
-        let (ca, certificate, key) = (read("ca.crt")?, read("admin.crt")?, read("admin.key")?);
+        let (mut ca, certificate, key) = (read("ca.crt")?, read("admin.crt")?, read("admin.key")?);
+        // While the CA of the cluster changes, members may present certificates of either.
+        ca.extend(fs_err::read(folder.join("next-ca.crt")).unwrap_or_default());
         let config = configure(&ca, &certificate, &key).with_context(|| {
             Kind::Verification.context(
                 format!("the certificates in {} are damaged", folder.display()),
@@ -103,7 +105,10 @@ impl Client {
 
 fn configure(ca: &[u8], certificate: &[u8], key: &[u8]) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca)?)?;
+    for certificate in CertificateDer::pem_slice_iter(ca) {
+        roots.add(certificate?)?;
+    }
+    anyhow::ensure!(!roots.is_empty(), "ca.crt contains no certificate");
     let certificate = CertificateDer::from_pem_slice(certificate)?;
     let key = PrivateKeyDer::from_pem_slice(key)?;
     let provider = Arc::new(aws_lc_rs::default_provider());

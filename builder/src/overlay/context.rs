@@ -68,6 +68,8 @@ pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
         "paths": Paths::of(inputs.system, cluster, &node.name),
         // Where else certificates of this node are that it may receive while it runs.
         "copies": copies::copies(inputs, node),
+        // Where else the certificates of CAs are.
+        "authorities": copies::authorities(inputs, node),
         "refresh": refresh(cluster, node),
         // Whether the kernel command line configures cloud-init, because snapd drops its settings next to a signed model.
         "core_signed": *inputs.system == System::Seed(Grade::Signed),

@@ -44,6 +44,21 @@ pub(super) fn copies(inputs: &Inputs<'_>, node: &Node) -> Vec<Value> {
     of_user.into_iter().chain(of_tables).collect()
 }
 
+/// Returns the paths of the CA's certificate besides etcd's own, in quotes for the shell.
+pub(super) fn authorities(inputs: &Inputs<'_>, node: &Node) -> Vec<String> {
+    let ssh = &inputs.cluster.ssh;
+    let of_user = ssh.etcdctl_user().map(|_| {
+        let client = Paths::of(inputs.system, inputs.cluster, &node.name).client;
+        format!("{client}/ca.crt")
+    });
+    let of_tables = inputs.certificate_files(node);
+    let of_tables = of_tables.filter(|file| file.role == CertificateRole::Ca);
+    let all = of_user
+        .into_iter()
+        .chain(of_tables.map(|file| file.path.clone()));
+    all.map(|path| quoted(&path)).collect()
+}
+
 /// Quotes a word for a POSIX shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))

@@ -9,22 +9,29 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
+use super::certs::Certificate;
 use super::chain::{Chain, Fault};
+use super::phase::Phase;
 use super::store::{Reader, Store};
-use super::x509;
+use super::x509::{self, Facts};
 use super::{issue, keys, refused, subject};
 use crate::date::date;
 use crate::failure::Kind;
-use crate::spec::{Cluster, OwnCa};
+use crate::spec::{Cluster, KeyKind, OwnCa};
 
 /// The names in the state directory.
-const CERTIFICATE: &str = "ca.crt";
-const KEY: &str = "ca.key";
+pub(super) const CERTIFICATE: &str = "ca.crt";
+pub(super) const KEY: &str = "ca.key";
+/// Those of the next CA, while the CA changes.
+pub(super) const NEXT_CERTIFICATE: &str = "next-ca.crt";
+pub(super) const NEXT_KEY: &str = "next-ca.key";
 
 /// A CA certificate, those above it, and the issuer that signs with its key.
 pub(super) struct Authority {
     pub(super) chain: Chain,
     issuer: Issuer<'static, KeyPair>,
+    /// The CA that is trusted beside this one while the CA changes.
+    pub(super) beside: Option<Facts>,
     /// The path of the certificate if this is the user's CA and the state directory does not have it yet.
     taken_from: Option<PathBuf>,
     /// The files to write: those of a new CA, or of one that an interrupted run did not put in place.
@@ -46,13 +53,15 @@ impl Authority {
         was_used: bool,
         now: i64,
     ) -> anyhow::Result<Option<Self>> {
-        let key = reader.secret(KEY)?;
-        let certificate = reader.public(CERTIFICATE)?;
-        let found = match (certificate, key) {
+        let phase = Phase::read(reader)?;
+        let (signing, beside) = files_in(phase, reader)?;
+        let key = reader.secret(signing.1)?;
+        let certificate = reader.public(signing.0)?;
+        let mut found = match (certificate, key) {
             (Some(certificate), Some(key)) => Self::paired(
                 &Files {
-                    certificate: (reader.path(CERTIFICATE), certificate.as_bytes()),
-                    key: (reader.path(KEY), &key),
+                    certificate: (reader.path(signing.0), certificate.as_bytes()),
+                    key: (reader.path(signing.1), &key),
                 },
                 now,
             )?,
@@ -73,6 +82,12 @@ impl Authority {
             }
             (None, None) => return own.map(|own| Self::of_user(own, now)).transpose(),
         };
+        if let Some(name) = beside
+            && let Some(pem) = reader.public(name)?
+        {
+            let facts = x509::read(&pem).map_err(|what| refused(&reader.path(name), what, OWN))?;
+            found.beside = Some(facts);
+        }
         match own {
             Some(own) => found.must_be(own, &reader.path(CERTIFICATE)).map(Some),
             None => Ok(Some(found)),
@@ -139,9 +154,49 @@ impl Authority {
         Ok(Self {
             chain: Chain::root(facts),
             issuer: Issuer::new(params, key),
+            beside: None,
             taken_from: None,
             unsaved,
         })
+    }
+
+    /// Returns the certificate and the key of a CA like this one, as PEM.
+    pub(super) fn successor(&self, now: i64) -> anyhow::Result<(String, Zeroizing<String>)> {
+        let found = &self.chain.first;
+        let kind = found.key_kind.unwrap_or(KeyKind::EcdsaP256);
+        let key = keys::generate(kind)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject::encoded(&found.subject_fields)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let Certificate {
+            not_before,
+            not_after,
+            ..
+        } = found.certificate;
+        let life = not_after.saturating_sub(not_before);
+        let end = now.saturating_add(life.saturating_sub(keys::BACK_DATED));
+        keys::set_lifetime(&mut params, now, end)?;
+        let pem = params.self_signed(&key)?.pem();
+        Ok((pem, Zeroizing::new(key.serialize_pem())))
+    }
+
+    /// Returns whether a certificate was signed by the CA that is trusted beside this one, so that this one must replace it.
+    pub(super) fn replaces_signer_of(&self, leaf: &Facts) -> bool {
+        let beside = self.beside.as_ref();
+        beside.is_some_and(|other| {
+            x509::is_signed_by(leaf, other) && !x509::is_signed_by(leaf, &self.chain.first)
+        })
+    }
+
+    /// Returns the CA's facts, and everything that nodes trust as its PEM.
+    pub(super) fn into_certificate(self) -> Certificate {
+        let beside = self.beside.map(|it| it.certificate.pem);
+        let first = self.chain.into_certificate();
+        Certificate {
+            pem: first.pem + &beside.unwrap_or_default(),
+            ..first
+        }
     }
 
     /// Returns whether this CA is the user's and is not yet in the state directory.
@@ -164,7 +219,8 @@ impl Authority {
         let ends_soon = certificate.not_after.saturating_sub(now) < keys::after_days(0, 365);
         (ends_soon && certificate.is_due(now)).then(|| {
             format!(
-                "warning: the CA ends on {}, and with it every certificate of the cluster; before that day, {RENEW}",
+                "warning: the CA ends on {}, and with it every certificate of the cluster; before that day, replace it with \
+                 `etcd-image cluster rotate-ca`, or {RENEW}",
                 date(certificate.not_after)
             )
         })
@@ -210,6 +266,7 @@ impl Authority {
         Ok(Self {
             chain,
             issuer: Issuer::new(params, key),
+            beside: None,
             taken_from: None,
             unsaved: Vec::new(),
         })
@@ -228,6 +285,32 @@ impl Authority {
         authority.unsaved.push((CERTIFICATE, certificate));
         Ok(Some(authority))
     }
+}
+
+/// Returns the certificate and key that sign in a phase, and the certificate that is trusted beside it.
+fn files_in(
+    phase: Option<Phase>,
+    reader: &Reader,
+) -> anyhow::Result<((&'static str, &'static str), Option<&'static str>)> {
+    let next_if_exists = |next: &'static str, current: &'static str| {
+        anyhow::Ok(match fs_err::exists(reader.path(next))? {
+            true => next,
+            false => current,
+        })
+    };
+    Ok(match phase {
+        None => ((CERTIFICATE, KEY), None),
+        Some(Phase::Trust) => ((CERTIFICATE, KEY), Some(NEXT_CERTIFICATE)),
+        Some(Phase::Issue) => ((NEXT_CERTIFICATE, NEXT_KEY), Some(CERTIFICATE)),
+        // The next CA may have taken its place already.
+        Some(Phase::Finish) => (
+            (
+                next_if_exists(NEXT_CERTIFICATE, CERTIFICATE)?,
+                next_if_exists(NEXT_KEY, KEY)?,
+            ),
+            None,
+        ),
+    })
 }
 
 /// Nodes trust only one CA, so all must change at once. The seed remains, and with it the identities of the nodes.

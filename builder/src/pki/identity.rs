@@ -114,7 +114,7 @@ impl Found {
         let mut notes = desk.journal.told(&authority, cluster.pki.key);
         notes.extend(authority.warning(now));
         let token = cluster.token.clone().unwrap_or_else(|| seed.token());
-        let ca = authority.chain.into_certificate();
+        let ca = authority.into_certificate();
         Ok(Certs {
             fingerprints: seed.fingerprints(),
             time: build_time(&ca, &admin, metrics.as_ref(), &members),

@@ -117,6 +117,10 @@ impl Profile {
     ) -> Option<&'static str> {
         let reasons = [
             (
+                authority.replaces_signer_of(found),
+                "the CA is being replaced",
+            ),
+            (
                 found.public_key != key.public_key_raw(),
                 "the key beside it is another one",
             ),
@@ -261,6 +265,7 @@ pub(super) fn read(
     let parsed = parsed.map_err(|what| refused(&reader.path(&key), what, REMOVE))?;
     if let (Some(facts), Some(authority)) = (&facts, authority)
         && !x509::is_signed_by(facts, &authority.chain.first)
+        && !authority.replaces_signer_of(facts)
     {
         return Err(refused(
             &reader.path(&crt),

@@ -3,6 +3,7 @@
 //! ```text
 //! etcd-cluster/                    0700, everything in it 0600
 //!   ca.crt  ca.key                 the CA; the key never leaves this directory
+//!   next-ca.*  rotation            the next CA, and how far its introduction is
 //!   admin.crt  admin.key           the operator's client certificate
 //!   metrics.crt  metrics.key       the certificate of a program that reads metrics, with `metrics = "mtls"` only
 //!   seed                           the source of machine ids, disk ids and the token
@@ -25,7 +26,9 @@ mod issue;
 mod keys;
 mod leaf;
 mod modes;
+mod phase;
 mod renew;
+mod rotation;
 mod store;
 mod subject;
 mod trial;
@@ -37,7 +40,11 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
+pub use phase::Phase;
 pub use renew::{Leaf, Renewed, renew};
+pub use rotation::{
+    TRUSTED, abort_rotation, begin_rotation, enter, finish_rotation, rotation, trusted_ca,
+};
 pub use trust_store::TrustedCertificate;
 
 use crate::failure::Kind;

@@ -105,14 +105,16 @@ impl Desk {
                 "is not the key of the certificate beside it",
             ));
         }
-        if !x509::is_signed_by(&facts, &self.authority.chain.first) {
+        let signer_changes = self.authority.replaces_signer_of(&facts);
+        if !signer_changes && !x509::is_signed_by(&facts, &self.authority.chain.first) {
             let what = "was signed by another CA than ca.crt";
             return Err(refused(&self.reader.path(&crt), what, FOREIGN));
         }
         let unsupported = || wrong(&crt, "has a key of an unsupported kind");
         let profile = Profile::like(&facts, file).ok_or_else(unsupported)?;
         let certificate = facts.certificate;
-        if certificate.not_after >= self.end || self.is_last(&profile, &certificate) {
+        let lasts = certificate.not_after >= self.end || self.is_last(&profile, &certificate);
+        if lasts && !signer_changes {
             let pair = KeyPair {
                 certificate,
                 key: Secret::new(secret.to_vec()),

@@ -133,6 +133,12 @@ impl Store {
         self.put_in_place(self.staged.len())
     }
 
+    /// Removes a file, if it exists.
+    pub(super) fn remove(&self, name: &str) -> anyhow::Result<()> {
+        if_exists(fs_err::remove_file(self.folder.join(name)))?;
+        Ok(sync_folder(&self.folder)?)
+    }
+
     /// Writes every staged file under its temporary name.
     pub(super) fn write_all(&self) -> anyhow::Result<()> {
         for (name, bytes) in &self.staged {

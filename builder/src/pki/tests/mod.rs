@@ -16,6 +16,7 @@ mod interrupted;
 mod judge;
 mod judged;
 mod own_ca;
+mod rotation;
 mod spoilt;
 mod subjects;
 

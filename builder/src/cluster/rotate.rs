@@ -1,0 +1,326 @@
+//! Replaces the CA of a running cluster: every node trusts the next one first, then all certificates come from it, then the
+//! previous one is no longer trusted.
+//!
+//! etcd reads the certificates of CAs when it starts. Members therefore restart one at a time, the leader last, while a
+//! majority works without them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::access::Access;
+use super::gather::{Scope, survey};
+use super::report::ClusterReport;
+use super::{lead, logs, order, pause, renew};
+use crate::description::DescribedMember;
+use crate::failure::Kind;
+use crate::hex;
+use crate::pki::{self, Phase};
+use crate::progress::Progress;
+
+/// How long the service of a node may take to restart.
+const RESTART: Duration = Duration::from_mins(2);
+/// How long its member may take to catch up afterwards.
+const CATCH_UP: Duration = Duration::from_mins(10);
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationStep {
+    /// Complete the phase that is not complete, or else the next one.
+    Next,
+    /// Complete all phases.
+    All,
+    /// Give the next CA up.
+    Abort,
+}
+
+/// How to reach the cluster whose CA changes.
+#[derive(Debug)]
+pub struct Rotating<'a> {
+    /// The state directory.
+    pub state: &'a Path,
+    /// A private key for ssh.
+    pub identity: Option<PathBuf>,
+    /// The time in seconds since 1970.
+    pub now: i64,
+    /// Where to say what happens.
+    pub progress: &'a dyn Progress,
+}
+
+/// The state of a change of the CA. The JSON format is stable; `format` is raised when a field changes or is removed.
+#[derive(Debug, Serialize)]
+pub struct Rotation {
+    /// Version of this format.
+    pub format: u32,
+    /// Cluster name.
+    pub cluster: String,
+    /// The phase that is complete on every node.
+    pub complete: CompletePhase,
+    /// The certificates that every client must trust now.
+    pub trusted: PathBuf,
+}
+
+/// A phase that is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompletePhase {
+    /// Every node trusts both CAs.
+    Trust,
+    /// Every certificate comes from the next CA.
+    Issue,
+    /// The next CA is the only one.
+    Done,
+    /// The previous CA is the only one again.
+    Aborted,
+}
+
+/// Changes the CA by one step.
+pub fn rotate(rotating: &Rotating<'_>, step: RotationStep) -> Result<Rotation> {
+    let complete = match step {
+        RotationStep::Next => rotating.next()?,
+        RotationStep::All => loop {
+            if let CompletePhase::Done = rotating.next()? {
+                break CompletePhase::Done;
+            }
+        },
+        RotationStep::Abort => rotating.abort()?,
+    };
+    let trusted = match complete {
+        CompletePhase::Trust | CompletePhase::Issue => pki::TRUSTED,
+        CompletePhase::Done | CompletePhase::Aborted => "ca.crt",
+    };
+    Ok(Rotation {
+        format: 1,
+        cluster: rotating.access()?.description.cluster,
+        complete,
+        trusted: rotating.state.join(trusted),
+    })
+}
+
+impl Rotating<'_> {
+    fn access(&self) -> Result<Access> {
+        Access::open(self.state, self.identity.clone())
+    }
+
+    /// Completes the current phase if it is not complete on every node, or else the next one.
+    fn next(&self) -> Result<CompletePhase> {
+        match pki::rotation(self.state)? {
+            None => {
+                self.all_answer()?;
+                pki::begin_rotation(self.state, self.now)?;
+                self.progress
+                    .note("phase 1 of 3: every node trusts the next CA, too");
+                self.trust(Some(Phase::Trust))?;
+                Ok(CompletePhase::Trust)
+            }
+            Some(Phase::Trust) if !self.is_trusted(Phase::Trust)? => {
+                self.progress
+                    .note("phase 1 of 3, continued: every node trusts the next CA, too");
+                self.trust(Some(Phase::Trust))?;
+                Ok(CompletePhase::Trust)
+            }
+            Some(Phase::Trust) => {
+                self.progress
+                    .note("phase 2 of 3: every certificate comes from the next CA");
+                pki::enter(self.state, Phase::Issue)?;
+                self.issue()?;
+                Ok(CompletePhase::Issue)
+            }
+            // Certificates that every node has already are not handed over again.
+            Some(Phase::Issue) if !self.issue()? => {
+                self.progress
+                    .note("phase 2 of 3, continued: every certificate comes from the next CA");
+                Ok(CompletePhase::Issue)
+            }
+            Some(Phase::Issue) => {
+                pki::enter(self.state, Phase::Finish)?;
+                self.finish()
+            }
+            Some(Phase::Finish) => self.finish(),
+        }
+    }
+
+    fn finish(&self) -> Result<CompletePhase> {
+        self.progress
+            .note("phase 3 of 3: no node trusts the previous CA any more");
+        self.trust(Some(Phase::Finish))?;
+        pki::finish_rotation(self.state)?;
+        Ok(CompletePhase::Done)
+    }
+
+    /// Gives the next CA up, in the first or second phase.
+    fn abort(&self) -> Result<CompletePhase> {
+        match pki::rotation(self.state)? {
+            None => {
+                let hint = "there is nothing to abort";
+                return Err(Kind::Usage.error("the CA of this cluster does not change", hint));
+            }
+            Some(Phase::Finish) => {
+                let message =
+                    "the last phase has begun, and some nodes no longer trust the previous CA";
+                let hint = "complete it with `etcd-image cluster rotate-ca`; another change brings another CA";
+                return Err(Kind::Refused.error(message, hint));
+            }
+            Some(Phase::Issue) => {
+                pki::enter(self.state, Phase::Trust)?;
+                self.issue()?;
+            }
+            // An abort may have been interrupted while it handed certificates of the previous CA over.
+            Some(Phase::Trust) => {
+                self.issue()?;
+            }
+        }
+        self.trust(None)?;
+        pki::abort_rotation(self.state)?;
+        Ok(CompletePhase::Aborted)
+    }
+
+    /// Refuses to begin while a node is missing: it would be left behind without a way back.
+    fn all_answer(&self) -> Result<()> {
+        let access = self.access()?;
+        let report = survey(&access, self.now, Scope::Etcd)?;
+        report.verdict()?;
+        let mut members = access.description.members.iter();
+        members.try_for_each(|member| places(&access, member).map(drop))
+    }
+
+    fn is_trusted(&self, phase: Phase) -> Result<bool> {
+        let access = self.access()?;
+        let digest = hex::sha256(pki::trusted_ca(self.state, Some(phase))?);
+        for member in &access.description.members {
+            if !uses(&access, member, &digest)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands every node the CAs of a phase, and restarts its etcd.
+    fn trust(&self, phase: Option<Phase>) -> Result<()> {
+        let access = self.access()?;
+        let bundle = pki::trusted_ca(self.state, phase)?;
+        let digest = hex::sha256(&bundle);
+        let mut waiting = access.named(&[])?;
+        let mut report = survey(&access, self.now, Scope::Etcd)?;
+        while let Some(name) = order::next(&report, &mut waiting) {
+            let member = access.node(&name)?.clone();
+            if uses(&access, &member, &digest)? {
+                continue;
+            }
+            report.can_spare(&name)?;
+            let given =
+                access
+                    .ssh
+                    .run_with(member.address, &renew::program("trust"), bundle.as_bytes());
+            given.map_err(|reason| {
+                let message = format!("handing {name} the certificates of CAs: {reason}");
+                Kind::Unhealthy.error(message, AGAIN)
+            })?;
+            report = self.restart(&access, &report, &member, &digest)?;
+            self.progress.note(&format!("{name}: done"));
+        }
+        Ok(())
+    }
+
+    fn restart(
+        &self,
+        access: &Access,
+        report: &ClusterReport,
+        member: &DescribedMember,
+        digest: &str,
+    ) -> Result<ClusterReport> {
+        let name = &member.name;
+        let leads = report.leader().is_some_and(|leader| leader.name == *name);
+        if leads && report.members.len() > 1 {
+            lead::move_leader(access, None, self.now)?;
+            survey(access, self.now, Scope::Etcd)?.can_spare(name)?;
+        }
+        access
+            .ssh
+            .run(member.address, RESTART_ETCD)
+            .map_err(|reason| {
+                Kind::Unhealthy.error(format!("restarting etcd on {name}: {reason}"), AGAIN)
+            })?;
+        let started = Instant::now();
+        while !uses(access, member, digest).is_ok_and(|uses| uses) {
+            if started.elapsed() > RESTART {
+                let message = format!(
+                    "etcd on {name} has not restarted within {} s",
+                    RESTART.as_secs()
+                );
+                return Err(Kind::Unhealthy.error(message, AGAIN));
+            }
+            thread::sleep(INTERVAL);
+        }
+        pause::until_caught_up(access, name, CATCH_UP, self.now)
+    }
+
+    /// Issues all certificates from the CA that signs, and hands them over. Returns whether every node had them already.
+    fn issue(&self) -> Result<bool> {
+        let renewed = renew::renew_in_state(self.state, 0, self.now)?;
+        let renewal = renew::hand_over(&self.access()?, &renewed, self.now, self.progress);
+        renewal.verdict()?;
+        let mut nodes = renewal.nodes.iter();
+        Ok(nodes.all(|node| node.outcome == renew::Outcome::Current))
+    }
+}
+
+/// Returns what the program of a node lists.
+fn places(access: &Access, member: &DescribedMember) -> Result<Vec<String>> {
+    let said = access.ssh.run(member.address, &renew::program("list"));
+    let said = said.map_err(|reason| {
+        let message = format!("asking {} for its certificates: {reason}", member.name);
+        Kind::Unhealthy.error(message, logs::HINT)
+    })?;
+    let knows_ca = said.lines.iter().any(|line| line.ends_with(" ca"));
+    if !knows_ca {
+        let message = format!(
+            "the image of {} is too old for a change of the CA",
+            member.name
+        );
+        let hint = "build it again and flash the node, then run the command again";
+        return Err(Kind::Refused.error(message, hint));
+    }
+    Ok(said.lines)
+}
+
+/// Returns whether a node uses exactly these certificates of CAs.
+fn uses(access: &Access, member: &DescribedMember, digest: &str) -> Result<bool> {
+    let places = places(access, member)?;
+    let own = format!("{digest} ca");
+    Ok(places.contains(&own) && !places.iter().any(|line| line.ends_with(" restart")))
+}
+
+const RESTART_ETCD: &str = "sudo -n systemctl restart --no-block etcd";
+const AGAIN: &str = "run the command again, which continues; `etcd-image cluster logs` shows the messages of a node";
+
+impl fmt::Display for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trusted = self.trusted.display();
+        match self.complete {
+            CompletePhase::Trust => writeln!(
+                f,
+                "phase 1 of 3 is complete: every node trusts both CAs\nGive {trusted} to your own clients of etcd as their CA file, \
+                 then run the command again"
+            ),
+            CompletePhase::Issue => writeln!(
+                f,
+                "phase 2 of 3 is complete: every certificate of the nodes comes from the next CA\nGive your own clients new \
+                 certificates, then run the command again; until then, `--abort` returns to the previous CA"
+            ),
+            CompletePhase::Done => writeln!(
+                f,
+                "phase 3 of 3 is complete: only the new CA is trusted ({trusted})\nBuild all images again, and flash them when it \
+                 suits you: a node whose data is wiped cannot rejoin with an image of the previous CA"
+            ),
+            CompletePhase::Aborted => {
+                writeln!(f, "aborted: only the previous CA is trusted ({trusted})")
+            }
+        }
+    }
+}

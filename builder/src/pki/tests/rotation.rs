@@ -1,0 +1,76 @@
+//! A change of the CA in the state directory.
+
+use super::*;
+
+const FILES: [&str; 4] = ["next-ca.crt", "next-ca.key", "rotation", "trusted-ca.crt"];
+
+fn count(pem: &str) -> usize {
+    pem.matches("BEGIN CERTIFICATE").count()
+}
+
+#[test]
+fn each_phase_changes_what_it_must_and_the_last_one_leaves_one_ca() {
+    let scene = Scene::made();
+    let before = scene.files();
+    let first = scene.open("").unwrap().ca;
+    begin_rotation(&scene.state, NOW).unwrap();
+    assert_eq!(scene.changed_since(&before), FILES);
+    let trusting = scene.open("").unwrap();
+    assert_eq!((count(&trusting.ca.pem), trusting.notes.len()), (2, 0));
+    assert_eq!(trusting.ca.fingerprint, first.fingerprint);
+    // Nothing begins twice.
+    let begun = scene.files();
+    begin_rotation(&scene.state, NOW + DAY).unwrap();
+    assert_eq!(scene.changed_since(&begun), Vec::<String>::new());
+
+    enter(&scene.state, Phase::Issue).unwrap();
+    let issued = scene.open("").unwrap();
+    assert_eq!(count(&issued.ca.pem), 2);
+    assert_eq!(issued.notes.len(), 10);
+    assert_eq!(
+        issued.notes[0],
+        "reissued admin.crt: the CA is being replaced"
+    );
+    let changed = scene.changed_since(&before);
+    let is_key = |name: &&String| Path::new(name).extension().is_some_and(|it| it == "key");
+    let keys: Vec<_> = changed.iter().filter(is_key).collect();
+    assert_eq!(keys, ["next-ca.key"], "the others stay");
+    let next = scene.path("next-ca.crt");
+    for name in ["nodes/etcd1/server.crt", "nodes/etcd2/peer.crt"] {
+        assert!(judge::accepts(&next, "sslserver", &scene.path(name)));
+        assert!(!judge::accepts(
+            &scene.path("ca.crt"),
+            "sslserver",
+            &scene.path(name)
+        ));
+    }
+
+    enter(&scene.state, Phase::Finish).unwrap();
+    let next = fs::read_to_string(&next).unwrap();
+    assert_eq!(trusted_ca(&scene.state, Some(Phase::Finish)).unwrap(), next);
+    // Killed between the two halves of the CA.
+    fs::rename(scene.path("next-ca.crt"), scene.path("ca.crt")).unwrap();
+    assert_eq!(scene.open("").unwrap().notes, Vec::<String>::new());
+    finish_rotation(&scene.state).unwrap();
+    let last = scene.open("").unwrap();
+    assert_eq!((last.ca.pem, last.notes.len()), (next, 0));
+    assert!(FILES.iter().all(|name| !scene.path(name).exists()));
+    assert_eq!(rotation(&scene.state).unwrap(), None);
+}
+
+#[test]
+fn an_aborted_change_returns_to_the_previous_ca() {
+    let scene = Scene::made();
+    let first = scene.open("").unwrap().ca;
+    begin_rotation(&scene.state, NOW).unwrap();
+    enter(&scene.state, Phase::Issue).unwrap();
+    scene.open("").unwrap();
+    enter(&scene.state, Phase::Trust).unwrap();
+    let back = scene.open("").unwrap();
+    assert_eq!(back.notes.len(), 10);
+    abort_rotation(&scene.state).unwrap();
+    let last = scene.open("").unwrap();
+    assert_eq!((last.ca, last.notes.len()), (first, 0));
+    let server = scene.path("nodes/etcd1/server.crt");
+    assert!(judge::accepts(&scene.path("ca.crt"), "sslserver", &server));
+}

@@ -1,0 +1,119 @@
+//! `cluster rotate-ca` over a real sshd, with real members and the program of the image.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use etcd_image::etcd::{Client, Patience};
+
+use crate::support::members::address;
+use crate::support::nodes::{Nodes, with_nodes};
+
+/// Returns the certificates of CAs that a node uses.
+fn trusted(nodes: &Nodes, node: usize) -> String {
+    fs::read_to_string(nodes.folder(node).join("pki/ca.crt")).unwrap()
+}
+
+fn count(pem: &str) -> usize {
+    pem.matches("BEGIN CERTIFICATE").count()
+}
+
+/// Runs one step, which succeeds and says this.
+fn step(nodes: &mut Nodes, words: &[&str], wanted: &str) {
+    let said = nodes.cluster(&[&["rotate-ca"], words].concat()).done();
+    assert!(said.text().starts_with(wanted), "{}", said.words());
+}
+
+/// Ends the writer when it is dropped, also by a test that fails.
+struct Ending<'s>(&'s AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Acts while a client writes to any member, with the current files of the state directory, and never fails.
+fn while_writing(nodes: &mut Nodes, act: impl FnOnce(&mut Nodes)) {
+    let state = nodes.members.scene.at("etcd-cluster");
+    let stop = AtomicBool::new(false);
+    thread::scope(|threads| {
+        let writer = threads.spawn(|| {
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let client = Client::open(&state, Patience::LABORATORY).unwrap();
+                let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
+                assert!(done, "no member accepted write {written}");
+                written += 1;
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let end = Ending(&stop);
+        act(nodes);
+        drop(end);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
+    let name = "cluster::rotate::the_ca_is_replaced_in_three_phases_while_a_client_writes";
+    with_nodes(name, |mut nodes| {
+        let state = nodes.members.scene.at("etcd-cluster");
+        let former = nodes.members.scene.at("former");
+        fs::create_dir(&former).unwrap();
+        for name in ["ca.crt", "admin.crt", "admin.key"] {
+            fs::copy(state.join(name), former.join(name)).unwrap();
+        }
+        let first = fs::read_to_string(state.join("ca.crt")).unwrap();
+        let said = nodes.cluster(&["rotate-ca", "--abort"]);
+        assert_eq!(
+            (said.code, said.err.as_str()),
+            (
+                Some(2),
+                "error: the CA of this cluster does not change\nhint: there is nothing to abort\n"
+            )
+        );
+        while_writing(&mut nodes, |nodes| {
+            // The first phase is interrupted at one node, and continued.
+            let program = nodes.folder(1).join("bin/systemctl");
+            let systemctl = fs::read_to_string(&program).unwrap();
+            fs::write(
+                &program,
+                "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n",
+            )
+            .unwrap();
+            let said = nodes.cluster(&["rotate-ca"]);
+            let wanted = "error: restarting etcd on etcd2: Failed to connect to bus\n";
+            assert!(said.err.contains(wanted), "{}", said.words());
+            assert_eq!(said.code, Some(6));
+            fs::write(&program, systemctl).unwrap();
+            step(nodes, &[], "phase 1 of 3 is complete: ");
+            let mut restarted = nodes.etcd_restarted.clone();
+            restarted.sort_unstable();
+            assert_eq!(restarted, [0, 1, 2], "each member restarts once");
+            let counts = [0, 1, 2].map(|node| count(&trusted(nodes, node)));
+            assert_eq!(counts, [2; 3]);
+            step(nodes, &[], "phase 2 of 3 is complete: ");
+            assert_eq!(nodes.etcd_restarted.len(), 3, "nothing restarts");
+            step(nodes, &["--abort"], "aborted: ");
+            assert!((0..3).all(|node| trusted(nodes, node) == first));
+            step(nodes, &["--all"], "phase 3 of 3 is complete: ");
+        });
+        let last = fs::read_to_string(state.join("ca.crt")).unwrap();
+        assert!(last != first && count(&last) == 1);
+        assert!((0..3).all(|node| trusted(&nodes, node) == last));
+        for name in ["next-ca.crt", "next-ca.key", "rotation", "trusted-ca.crt"] {
+            assert!(!state.join(name).exists(), "{name}");
+        }
+        let former = Client::open(&former, Patience::LABORATORY).unwrap();
+        for node in 0..3 {
+            former.put(address(node), "key", "value").unwrap_err();
+        }
+        nodes.cluster(&["status"]).done();
+        // A build continues with the new CA.
+        let built = nodes.members.scene.build(&["--nodes", "3"]);
+        assert!(!built.stderr.contains("reissued"), "{}", built.stderr);
+    });
+}
