@@ -1,8 +1,10 @@
 //! `audit` accepts what e2fsck and fsck.vfat accept, and names the damage that they find in allocation maps.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use diskimg::{Corrupt, Error, Partition, PartitionKind, Storage, audit};
+use diskimg::{Corrupt, Error, Partition, PartitionKind, Storage, StorageError, audit};
 
 use crate::support::checkers::{debugfs, e2fsck_file, file, fsck_vfat_file};
 use crate::support::images::{Ext4, bytes, debugged, fat, flavours, patched};
@@ -48,6 +50,61 @@ fn sound_file_systems_are_accepted() {
     ];
     for (mib, options) in options {
         accepted(&fat(mib, options), PartitionKind::Fat);
+    }
+}
+
+/// Storage with one read that fails, after a number of others.
+#[derive(Debug)]
+struct OneFailingRead {
+    inner: Arc<dyn Storage>,
+    before: AtomicU32,
+}
+
+/// The error of that read.
+fn read_error() -> StorageError {
+    StorageError::Io {
+        offset: 0,
+        kind: ErrorKind::Other,
+        message: "Input/output error".to_owned(),
+    }
+}
+
+impl Storage for OneFailingRead {
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> diskimg::Result<()> {
+        match self.before.fetch_sub(1, Ordering::SeqCst) {
+            0 => Err(read_error().into()),
+            _ => self.inner.read_at(offset, buf),
+        }
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> diskimg::Result<()> {
+        self.inner.write_at(offset, bytes)
+    }
+}
+
+#[test]
+fn a_read_that_fails_is_not_taken_for_damage() {
+    for (image, kind) in [
+        (Ext4::new(&[]).make(), PartitionKind::Linux),
+        (fat(16, &["-F", "16"]), PartitionKind::Fat),
+    ] {
+        let mut failures = 0;
+        for before in (0..).step_by(3) {
+            let storage: Arc<dyn Storage> = Arc::new(OneFailingRead {
+                inner: image.clone(),
+                before: before.into(),
+            });
+            match audited(&storage, kind) {
+                Ok(()) => break,
+                error => assert_eq!(error, Err(read_error().into()), "after {before} reads"),
+            }
+            failures += 1;
+        }
+        assert!(failures > 1, "{kind:?}: {failures}");
     }
 }
 
