@@ -15,7 +15,7 @@ use crate::support::tool::tool;
 const PATH: &str = "/usr/sbin:/usr/bin:/bin";
 
 #[test]
-#[ignore = "needs Slurm (apt-get install slurm-wlm)"]
+#[ignore = "needs Slurm, of the package slurm-wlm"]
 fn an_array_job_with_a_killed_task_gives_what_one_machine_gives() {
     let scene = Scene::with("raspios-trixie");
     let (base, etcd) = (image("raspios-trixie"), release("arm64"));
