@@ -1,6 +1,6 @@
 //! Sets the password of a user of etcd.
 //!
-//! Nodes create users with passwords that nobody knows, because an image must not contain a password in clear, and etcd accepts
+//! Nodes create users with random passwords and discard these, because an image must not contain a password in clear, and etcd accepts
 //! no hash from a client. The operator's machine sets the real one.
 
 use std::fmt;

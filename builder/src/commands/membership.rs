@@ -162,7 +162,7 @@ impl Desk<'_> {
         self.finish(name, None, image)
     }
 
-    /// Refuses to replace a node that nobody knows, unless an interrupted command has begun to.
+    /// Refuses to replace a node that the state directory describes neither under its old nor under its new name.
     fn must_be_described(&self, old: &str, new: &str, report: &ClusterReport) -> Result<()> {
         let access = self.access()?;
         if access.described(old).is_some() || access.described(new).is_some() {

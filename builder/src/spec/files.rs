@@ -188,7 +188,7 @@ fn added(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -
     }
 }
 
-/// Returns the paths on the node of a source with what is there and its mode: a file, or a directory with its content.
+/// Returns the entries that a source adds to the node, each with its path and mode: one file, or a directory and its content.
 fn copied(
     table: &Table,
     path: String,

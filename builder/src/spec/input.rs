@@ -30,7 +30,7 @@ pub struct Input {
 pub struct Walked {
     /// Path below the directory, with `/` between its parts.
     pub path: String,
-    /// What is there.
+    /// The file, directory or link.
     pub kind: WalkedKind,
 }
 

@@ -69,7 +69,7 @@ mod tests {
             ("./p_1.0-1_arm64.deb", &package),
             (
                 "./sources/sources.list",
-                b"deb http://deb.debian.org/debian trixie main\n",
+                b"deb http://mirror.example/debian trixie main\n",
             ),
         ];
         for (name, bytes) in files {

@@ -3,7 +3,7 @@
 use super::spoilt::check;
 use super::*;
 
-/// Returns the paths that these tables add, with what is there.
+/// Returns the paths that these tables add, each with its entry.
 fn added(tables: &str) -> Vec<String> {
     let text = VALID.split("[[file]]").next().unwrap();
     let cluster = resolve(&input(&format!("{text}{tables}"))).unwrap();
