@@ -146,35 +146,43 @@ impl Members {
         let at = IpAddr::from([192, 168, 0, host]);
         tool("sh", &["-ec", BOARD, "sh", name, &host.to_string()]).done();
         self.flash(name);
-        for former in replaces {
-            let list = self.etcdctl(&["member", "list"]).done().text();
-            let own = list
-                .lines()
-                .find(|line| line.contains(&format!(" {former},")));
-            if let Some((id, _)) = own.and_then(|line| line.split_once(',')) {
-                self.etcdctl(&["member", "remove", id]).done();
-            }
-        }
-        let url = format!("--peer-urls=https://{at}:2380");
-        let said = self.until_done(&["member", "add", name, "--learner", &url]);
-        let (_, rest) = said.split_once("ETCD_INITIAL_CLUSTER=\"").unwrap();
-        let (id, _) = said["Member ".len()..].split_once(' ').unwrap();
-        let all = rest.split('"').next().unwrap();
-        let etcd = self.etcd(name, at, all, "existing");
-        self.until_done(&["member", "promote", id]);
+        let (id, all) = self.admit(name, &format!("https://{at}:2380"), replaces);
+        let etcd = self.etcd(name, at, &all, "existing");
+        until(|| self.ask(&["member", "promote", &id]));
         etcd
     }
 
-    /// Repeats a command of etcdctl until it succeeds.
-    fn until_done(&self, words: &[&str]) -> String {
-        let started = Instant::now();
-        loop {
-            let said = self.etcdctl(words);
-            if said.code == Some(0) {
-                return said.text();
+    /// Adds a learner, and removes the members that it replaces. Returns the learner's identifier, and the names and URLs of
+    /// all members. Each round starts from the member list: a request that etcd does not answer in time may have been
+    /// executed.
+    fn admit(&self, name: &str, url: &str, replaces: &[&str]) -> (String, String) {
+        until(|| {
+            let list = self.ask(&["member", "list"])?;
+            let members: Vec<Vec<_>> = list.lines().map(|it| it.split(", ").collect()).collect();
+            if let Some(former) = members.iter().find(|it| replaces.contains(&it[2])) {
+                self.ask(&["member", "remove", former[0]])?;
+                return Err(format!("{} was a member", former[2]));
             }
-            assert!(started.elapsed() < PATIENCE, "{}", said.words());
-            thread::sleep(Duration::from_millis(500));
+            let Some(own) = members.iter().find(|it| it[3] == url) else {
+                self.ask(&["member", "add", name, "--learner", "--peer-urls", url])?;
+                return Err(format!("{name} was not a member"));
+            };
+            let named = |it: &[&str]| {
+                let name = if it[3] == url { name } else { it[2] };
+                format!("{name}={}", it[3])
+            };
+            let all: Vec<_> = members.iter().map(|it| named(it)).collect();
+            Ok((own[0].to_owned(), all.join(",")))
+        })
+    }
+
+    /// Returns the output of a command of etcdctl, or why it failed.
+    fn ask(&self, words: &[&str]) -> Result<String, String> {
+        let said = self.etcdctl(words);
+        if said.code == Some(0) {
+            Ok(said.text())
+        } else {
+            Err(said.words())
         }
     }
 
@@ -292,4 +300,16 @@ impl Drop for Members {
 /// Returns the path of one of etcd's programs.
 pub(crate) fn program(name: &str) -> PathBuf {
     Path::new(ETCD).join(name)
+}
+
+/// Repeats an action until it succeeds.
+fn until<T>(act: impl Fn() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match act() {
+            Ok(done) => return done,
+            Err(why) => assert!(started.elapsed() < PATIENCE, "{why}"),
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
 }
