@@ -12,7 +12,7 @@ use super::enclosed;
 use super::members::{Members, NAMES, address, program};
 use super::rendered::rendered;
 use super::scene::PROGRAM;
-use super::tool::{Said, tool, tool_in};
+use super::tool::{Running, Said, tool};
 
 /// Starts sshd for the user `pi` in a node's network namespace, without privileges: with one user, it needs none. The
 /// system's programs that a node has and this machine may lack are those of the node's directory.
@@ -246,19 +246,17 @@ impl Nodes {
         let (folder, key) = (self.members.scene.at(""), self.members.scene.at("key"));
         let identity = ["--ssh-identity", key.to_str().unwrap()];
         let words = [&["cluster"], words, &identity].concat();
-        thread::scope(|threads| {
-            let command = threads.spawn(|| tool_in(&folder, PROGRAM, &words));
-            while !command.is_finished() {
-                for node in 0..3 {
-                    self.restart_if_asked(node);
-                    self.stop_or_start_if_asked(node);
-                    self.restart_etcd_if_asked(node);
-                }
-                act(self);
-                thread::sleep(Duration::from_millis(50));
+        let mut command = Running::start_in(&folder, PROGRAM, &words);
+        while !command.has_ended() {
+            for node in 0..3 {
+                self.restart_if_asked(node);
+                self.stop_or_start_if_asked(node);
+                self.restart_etcd_if_asked(node);
             }
-            command.join().unwrap()
-        })
+            act(self);
+            thread::sleep(Duration::from_millis(50));
+        }
+        command.wait()
     }
 
     /// Restarts etcd on a node that was told to, as its unit does. The others must be well.

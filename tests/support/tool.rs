@@ -1,8 +1,10 @@
 //! Runs other programs as a user would and captures their output.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// The output of a program and how it ended.
 #[derive(Debug)]
@@ -60,17 +62,80 @@ pub(crate) fn tool<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Said {
 /// Runs a program in a directory.
 #[track_caller]
 pub(crate) fn tool_in<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Said {
+    let output = command(folder, program, arguments).output();
+    let output = output.unwrap_or_else(|err| panic!("starting {program}: {err}"));
+    Said::new(program, output)
+}
+
+fn command<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Command {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .current_dir(folder)
         .env("PATH", path)
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
-        .env("MTOOLS_SKIP_CHECK", "1")
-        .output();
-    let output = output.unwrap_or_else(|err| panic!("starting {program}: {err}"));
-    Said::new(program, output)
+        .env("MTOOLS_SKIP_CHECK", "1");
+    command
+}
+
+/// A program that runs while the test acts. It is killed when the test fails before the program has ended.
+#[derive(Debug)]
+pub(crate) struct Running {
+    program: String,
+    child: Child,
+    out: File,
+    err: File,
+}
+
+impl Running {
+    /// Starts a program in a directory.
+    pub(crate) fn start_in<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Self {
+        // A program that fills a pipe which nobody reads would wait forever; a file takes everything.
+        let [out, err] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let child = command(folder, program, arguments)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(err.try_clone().unwrap())
+            .spawn();
+        Self {
+            program: program.to_owned(),
+            child: child.unwrap_or_else(|err| panic!("starting {program}: {err}")),
+            out,
+            err,
+        }
+    }
+
+    /// Returns whether the program has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits until the program ends.
+    pub(crate) fn wait(mut self) -> Said {
+        let status = self.child.wait().unwrap();
+        let [stdout, stderr] = [&mut self.out, &mut self.err].map(|file| {
+            let mut bytes = Vec::new();
+            file.rewind().unwrap();
+            file.read_to_end(&mut bytes).unwrap();
+            bytes
+        });
+        let output = Output {
+            status,
+            stdout,
+            stderr,
+        };
+        Said::new(&self.program, output)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Runs one debugfs request that may write.
