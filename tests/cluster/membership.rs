@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::{IpAddr, TcpStream};
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde_json::Value;
 use crate::support::members::{NAMES, address};
 use crate::support::nodes::{Nodes, with_nodes};
 use crate::support::tool::tool;
+use crate::support::writer::while_writing;
 
 /// Boards that join as soon as their images are there and the running members list them.
 #[derive(Debug, Default)]
@@ -70,37 +70,6 @@ fn listed(nodes: &Nodes, member: usize) -> String {
 fn members(report: &Value) -> Vec<&str> {
     let members = report["members"].as_array().unwrap();
     members.iter().map(|name| name.as_str().unwrap()).collect()
-}
-
-/// Ends the writer when it is dropped, also by a test that fails.
-struct Ending<'s>(&'s AtomicBool);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Acts while a client writes to any member that answers, and never fails.
-fn while_writing<R>(nodes: &mut Nodes, act: impl FnOnce(&mut Nodes) -> R) -> R {
-    let client = nodes.members.client();
-    let stop = AtomicBool::new(false);
-    thread::scope(|threads| {
-        let writer = threads.spawn(|| {
-            let mut written = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
-                assert!(done, "no member accepted write {written}");
-                written += 1;
-                thread::sleep(Duration::from_millis(100));
-            }
-        });
-        let end = Ending(&stop);
-        let result = act(nodes);
-        drop(end);
-        writer.join().unwrap();
-        result
-    })
 }
 
 #[test]

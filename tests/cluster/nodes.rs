@@ -1,14 +1,12 @@
 //! Commands that log in to nodes, with a real sshd on each one.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::members::{NAMES, address};
+use crate::support::members::NAMES;
 use crate::support::nodes::with_nodes;
+use crate::support::writer::while_writing;
 
 #[test]
 fn the_messages_of_a_node_are_shown_without_control_characters() {
@@ -61,33 +59,18 @@ fn all_nodes_restart_one_by_one_while_a_client_writes() {
     let name = "cluster::nodes::all_nodes_restart_one_by_one_while_a_client_writes";
     with_nodes(name, |mut nodes| {
         let leader = nodes.members.leader();
-        let client = nodes.members.client();
-        let stop = AtomicBool::new(false);
-        thread::scope(|threads| {
-            let writer = threads.spawn(|| {
-                let mut written = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    // A client of all members tries the next one when a node restarts.
-                    let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
-                    assert!(done, "no member accepted write {written}");
-                    written += 1;
-                    thread::sleep(Duration::from_millis(50));
-                }
-                written
-            });
-            let said = nodes.cluster(&["reboot", "--rolling", "--json"]);
-            stop.store(true, Ordering::Relaxed);
-            assert!(writer.join().unwrap() > 10);
-            let done: Value = serde_json::from_slice(&said.done().out).unwrap();
-            let order = done["nodes"].as_array().unwrap();
-            let order: Vec<_> = order
-                .iter()
-                .map(|node| node["name"].as_str().unwrap())
-                .collect();
-            let restarted: Vec<_> = nodes.restarted.iter().map(|at| NAMES[*at]).collect();
-            assert_eq!(order, restarted);
-            assert_eq!((restarted.len(), restarted[2]), (3, NAMES[leader]));
+        let said = while_writing(&mut nodes, |nodes| {
+            nodes.cluster(&["reboot", "--rolling", "--json"])
         });
+        let done: Value = serde_json::from_slice(&said.done().out).unwrap();
+        let order = done["nodes"].as_array().unwrap();
+        let order: Vec<_> = order
+            .iter()
+            .map(|node| node["name"].as_str().unwrap())
+            .collect();
+        let restarted: Vec<_> = nodes.restarted.iter().map(|at| NAMES[*at]).collect();
+        assert_eq!(order, restarted);
+        assert_eq!((restarted.len(), restarted[2]), (3, NAMES[leader]));
         // One node is off: no other may restart, but that one may.
         nodes.members.kill(0);
         let said = nodes.cluster(&["reboot", "etcd2"]);

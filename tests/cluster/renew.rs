@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::members::{NAMES, address};
 use crate::support::nodes::{Nodes, with_nodes};
 use crate::support::tool::tool;
+use crate::support::writer::Ending;
 
 /// Returns the serial numbers of the certificates that a member presents to clients and to members, as openssl sees them.
 fn serials(nodes: &Nodes, member: usize) -> [String; 2] {
@@ -47,8 +48,9 @@ fn renew_under_load(nodes: &mut Nodes, words: &[&str]) -> Value {
                 }
             }
         });
+        let end = Ending(&stop);
         let said = nodes.cluster(words);
-        stop.store(true, Ordering::Relaxed);
+        drop(end);
         kept.join().unwrap();
         anew.join().unwrap();
         serde_json::from_slice(&said.done().out).unwrap()

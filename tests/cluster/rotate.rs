@@ -1,14 +1,12 @@
 //! `cluster rotate-ca` over a real sshd, with real members and the program of the image.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use etcd_image::etcd::{Client, Patience};
 
 use crate::support::members::address;
 use crate::support::nodes::{Nodes, with_nodes};
+use crate::support::writer::while_writing;
 
 /// Returns the certificates of CAs that a node uses.
 fn trusted(nodes: &Nodes, node: usize) -> String {
@@ -23,37 +21,6 @@ fn count(pem: &str) -> usize {
 fn step(nodes: &mut Nodes, words: &[&str], wanted: &str) {
     let said = nodes.cluster(&[&["rotate-ca"], words].concat()).done();
     assert!(said.text().starts_with(wanted), "{}", said.words());
-}
-
-/// Ends the writer when it is dropped, also by a test that fails.
-struct Ending<'s>(&'s AtomicBool);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Acts while a client writes to any member, with the current files of the state directory, and never fails.
-fn while_writing(nodes: &mut Nodes, act: impl FnOnce(&mut Nodes)) {
-    let state = nodes.members.scene.at("etcd-cluster");
-    let stop = AtomicBool::new(false);
-    thread::scope(|threads| {
-        let writer = threads.spawn(|| {
-            let mut written = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let client = Client::open(&state, Patience::LABORATORY).unwrap();
-                let done = (0..3).any(|at| client.put(address(at), "key", "value").is_ok());
-                assert!(done, "no member accepted write {written}");
-                written += 1;
-                thread::sleep(Duration::from_millis(200));
-            }
-        });
-        let end = Ending(&stop);
-        act(nodes);
-        drop(end);
-        writer.join().unwrap();
-    });
 }
 
 #[test]

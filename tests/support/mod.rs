@@ -39,6 +39,8 @@ pub(crate) mod source;
 pub(crate) mod three;
 #[cfg(target_os = "linux")]
 pub(crate) mod ubuntu_like;
+#[cfg(target_os = "linux")]
+pub(crate) mod writer;
 
 #[allow(dead_code, reason = "the downloads' own tests use the rest")]
 pub(crate) mod http;
