@@ -16,6 +16,7 @@
 mod checker;
 mod cli;
 mod client;
+mod copies;
 mod enclosure;
 mod history;
 mod idle;

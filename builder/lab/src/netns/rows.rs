@@ -368,23 +368,6 @@ pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// An old copy of a card is restored after the cluster has continued.
-pub(super) fn row_18(lab: &mut Lab) -> Result<()> {
-    form(lab)?;
-    let copy = lab.set_aside(2)?;
-    lab.start(2)?;
-    lab.wait_for_members(&Wanted::everyone())?;
-    // Only etcd1 and etcd3 hold the writes acknowledged from now on.
-    lab.cut(1)?;
-    lab.pass(A_WHILE)?;
-    lab.put(&copy, 2)?;
-    lab.cut(0)?;
-    lab.start(1)?;
-    lab.start(2)?;
-    lab.pass(A_WHILE)?;
-    lab.settle(&Wanted::everyone())
-}
-
 /// Pauses all clients for a second, so that every node applies all writes.
 pub(super) fn quiet(lab: &mut Lab) -> Result<()> {
     lab.traffic.nodes(Vec::new());

@@ -13,10 +13,10 @@ use super::rows::{
     row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
     row_3_swapped_of_five, row_5, row_5_three, row_6, row_7, row_8, row_9, row_10, row_10_added,
     row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13, row_14_database,
-    row_14_log, row_16, row_18,
+    row_14_log, row_16,
 };
 use super::sabotage;
-use super::{links, loss, restored};
+use super::{copies, links, loss, restored};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -110,7 +110,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-14-a-database-without-a-log", "three", row_14_database),
     passes("row-14-an-unborn-log", "three", row_14_log),
     passes("row-16-an-idle-host", "three", row_16),
-    fails("row-18-a-card-restored-from-a-copy", "three", row_18),
+    passes(
+        "row-18-a-copy-among-the-others",
+        "three",
+        copies::among_the_others,
+    ),
+    passes(
+        "row-18-a-copy-and-a-restart",
+        "three",
+        copies::with_a_restart,
+    ),
+    fails(
+        "row-18-a-copy-without-the-others",
+        "three",
+        copies::without_the_others,
+    ),
 ];
 
 /// Returns the names of the scenarios that must pass.
