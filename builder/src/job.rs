@@ -234,7 +234,7 @@ impl Job {
     /// Returns a plan for every requested node. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
-        let inputs = overlay::Inputs {
+        let inputs = overlay::NodeInputs {
             overlays: &overlays,
             recipe: &base.recipe,
             cluster: sources.cluster,

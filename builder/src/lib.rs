@@ -84,7 +84,7 @@ use crate::fleet::Fleet;
 use crate::pki::State;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
-use crate::report::{FleetRecord, Inputs, Manifest, Rebuild, Sources};
+use crate::report::{FetchReport, FleetRecord, Manifest, Rebuild, Sources};
 use crate::snapshot::Snapshot;
 use crate::spec::{Cluster, Purpose};
 
@@ -242,7 +242,7 @@ fn rebuild(mut job: Job, target: &Path) -> Result<Rebuild> {
 }
 
 /// Fills the cache, so that [`build`] needs no network.
-fn fetch(job: &Job) -> Result<Inputs> {
+fn fetch(job: &Job) -> Result<FetchReport> {
     let cluster = job.cluster(Purpose::Downloads)?;
     let lock = job.lock(&cluster)?;
     let mut inputs = Prepared::default();
@@ -252,7 +252,7 @@ fn fetch(job: &Job) -> Result<Inputs> {
     if job.work.lock.locked {
         lock.require(&lock.found()?.with(&base.locked, &etcd.locked))?;
     }
-    Ok(Inputs::new(base.record(), &base.verified, &etcd))
+    Ok(FetchReport::new(base.record(), &base.verified, &etcd))
 }
 
 /// Looks for newer inputs, fetches them and writes them to the lock file. With `dry_run`, nothing but the cache is written.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::support::checker::Disk;
 use crate::support::compare::{Planned, unplanned};
 use crate::support::fixture::{copy_sparse, image, poke};
-use crate::support::judge::Disk;
 use crate::support::tool::debugfs;
 use crate::support::tool::tool;
 

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::checker::Disk;
 use crate::support::fixture::copy_sparse;
-use crate::support::judge::Disk;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 

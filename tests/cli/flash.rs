@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::judge::{Disk, Ext4, Fat, ext4, fat};
+use crate::support::checker::{Disk, Ext4, Fat, ext4, fat};
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 

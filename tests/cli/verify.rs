@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use crate::support::checker::Disk;
 use crate::support::fixture::copy_sparse;
-use crate::support::judge::Disk;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 

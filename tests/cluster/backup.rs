@@ -1,4 +1,4 @@
-//! `cluster backup` of real members, judged by etcdutl, on good days and on bad ones.
+//! `cluster backup` of real members, checked by etcdutl, on good days and on bad ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -62,7 +62,7 @@ fn etcdutl_accepts_and_restores_what_a_follower_sent() {
             data.to_str().unwrap(),
         ];
         etcdutl(&restore).done();
-        // The judge rejects a changed byte.
+        // The checker rejects a changed byte.
         let mut bytes = fs::read(saved).unwrap();
         bytes[100_000] ^= 1;
         let changed = members.scene.at("changed.db");

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::support::checker::{Disk, Ext4, Fat, cloud, fat, table};
 use crate::support::compare::planned;
 use crate::support::compare::unplanned;
 use crate::support::fixture::{digest, image};
-use crate::support::judge::{Disk, Ext4, Fat, cloud, fat, table};
 use crate::support::refusal::refused;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::support::checker::snapd::Seed;
 use crate::support::fixture::image;
-use crate::support::judge::snapd::Seed;
 use crate::support::scene::Scene;
 
 /// The path of our settings on the images of a dangerous model.

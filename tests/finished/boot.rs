@@ -1,7 +1,7 @@
 //! Checks that what keeps an image from booting is found: partition names, boot files, kernel arguments, foreign data.
 
 use crate::support::broken::Sound;
-use crate::support::judge::Disk;
+use crate::support::checker::Disk;
 
 #[test]
 fn a_sound_image_has_no_faults() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::mutation::Mutation;
-use crate::support::judge::{self, Disk, Verdict};
+use crate::support::checker::{self, Disk, Verdict};
 use crate::support::scene::Scene;
 
 /// The processor seconds after which a build counts as hanging.
@@ -53,10 +53,10 @@ impl Bench {
 
     fn check(&self) -> Verdict {
         let image = self.scene.image_path("etcd1");
-        judge::table(&image)?;
+        checker::table(&image)?;
         let disk = Disk::open(&image);
-        judge::fat(disk.boot().path())?;
-        judge::ext4(disk.root().path())
+        checker::fat(disk.boot().path())?;
+        checker::ext4(disk.root().path())
     }
 
     /// Returns every file that a refused build must not change, with its size and time.

@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use super::fat_directories::Volume;
-use crate::support::judge::Disk;
+use crate::support::checker::Disk;
 use crate::support::tool::tool;
 
 /// The size of a sector.

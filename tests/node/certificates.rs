@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::judge::{chain, key_fits, leaf};
+use crate::support::checker::{chain, key_fits, leaf};
 use crate::support::node::Node;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;

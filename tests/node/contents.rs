@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support::judge::{chain, key_fits, leaf};
+use crate::support::checker::{chain, key_fits, leaf};
 use crate::support::node::Node;
 use crate::support::scene::{SSH_KEY, Scene};
 use crate::support::tool::tool;

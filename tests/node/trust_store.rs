@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::judge::Disk;
+use crate::support::checker::Disk;
 use crate::support::node::Node;
 use crate::support::scene::Scene;
 use crate::support::tool::{debugfs, tool};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::network::DISTANT;
-use crate::support::judge::cloud;
+use crate::support::checker::cloud;
 use crate::support::node::Node;
 use crate::support::refusal::refused;
 use crate::support::scene::Scene;

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::support::fixture::{image, poke, write};
 #[cfg(target_os = "linux")]
-use crate::support::judge::snapd::Seed;
-use crate::support::judge::{self, Disk, Ext4, Kind, chain, cloud, key_fits, leaf};
+use crate::support::checker::snapd::Seed;
+use crate::support::checker::{self, Disk, Ext4, Kind, chain, cloud, key_fits, leaf};
+use crate::support::fixture::{image, poke, write};
 use crate::support::tool::{debugfs, tool};
 
 fn root_verdict(mistake: &str) -> String {
     let disk = Disk::open(&image(&format!("raspios-trixie+{mistake}")));
-    judge::ext4(disk.root().path()).unwrap_err()
+    checker::ext4(disk.root().path()).unwrap_err()
 }
 
 fn boot_verdict(mistake: &str) -> String {
     let disk = Disk::open(&image(&format!("raspios-trixie+{mistake}")));
-    judge::fat(disk.boot().path()).unwrap_err()
+    checker::fat(disk.boot().path()).unwrap_err()
 }
 
 #[track_caller]
@@ -78,20 +78,20 @@ fn a_wrong_free_cluster_count_is_seen_although_fsck_exits_zero() {
     let boot = Disk::open(&image("raspios-trixie")).boot();
     poke(boot.path(), 512 + 488, &7_u32.to_le_bytes());
     says(
-        &judge::fat(boot.path()).unwrap_err(),
+        &checker::fat(boot.path()).unwrap_err(),
         "Free cluster summary wrong (7 vs. really",
     );
 }
 
 #[test]
 fn overlapping_partitions_are_seen() {
-    let verdict = judge::table(&image("raspios-trixie+overlap")).unwrap_err();
+    let verdict = checker::table(&image("raspios-trixie+overlap")).unwrap_err();
     says(&verdict, "Partition 1: overlaps partition 2.");
 }
 
 #[test]
 fn a_partition_past_the_end_is_seen() {
-    let verdict = judge::table(&image("raspios-trixie+cut")).unwrap_err();
+    let verdict = checker::table(&image("raspios-trixie+cut")).unwrap_err();
     says(
         &verdict,
         "Total allocated sectors 425984 greater than the maximum 262144.",

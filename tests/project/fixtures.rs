@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::support::checker::{self, Disk, Ext4, Fat, header};
 use crate::support::fixture::{image, junk, packed, release, script};
-use crate::support::judge::{self, Disk, Ext4, Fat, header};
 use crate::support::tool::{tool, tool_in};
 
 const FAMILIES: [&str; 5] = [
@@ -30,10 +30,10 @@ fn repeats(generator: &str, arguments: &[&str], kept: &Path) {
 fn every_family_passes_every_checker() {
     for family in FAMILIES {
         let path = image(family);
-        judge::table(&path).unwrap();
+        checker::table(&path).unwrap();
         let disk = Disk::open(&path);
-        judge::fat(disk.boot().path()).unwrap();
-        judge::ext4(disk.root().path()).unwrap();
+        checker::fat(disk.boot().path()).unwrap();
+        checker::ext4(disk.root().path()).unwrap();
         assert_eq!(
             (disk.id.as_str(), disk.partitions[0].start),
             ("0x5e1f0a37", start(family))
@@ -199,13 +199,13 @@ fn a_base_has_room_for_etcd() {
 #[test]
 fn full_bases_are_full_and_otherwise_sound() {
     let no_room = Disk::open(&image("raspios-trixie+no-room")).root();
-    judge::ext4(no_room.path()).unwrap();
+    checker::ext4(no_room.path()).unwrap();
     assert_eq!(header(no_room.path(), "Free blocks"), "2");
     let no_inodes = Disk::open(&image("raspios-trixie+no-inodes")).root();
-    judge::ext4(no_inodes.path()).unwrap();
+    checker::ext4(no_inodes.path()).unwrap();
     assert_eq!(header(no_inodes.path(), "Free inodes"), "0");
     let fat_full = Disk::open(&image("raspios-trixie+fat-full")).boot();
-    judge::fat(fat_full.path()).unwrap();
+    checker::fat(fat_full.path()).unwrap();
     let said = tool("fsck.vfat", &["-n".as_ref(), fat_full.path().as_os_str()]);
     assert!(
         said.text().ends_with(" 80628/80628 clusters\n"),
@@ -228,7 +228,7 @@ fn architecture_table_and_first_boot_variants_are_what_they_say() {
     assert_eq!(of("gpt").id, "0D5C7A90-3F41-4C62-8B1E-5A9D6C2E7F10");
     let booted = of("booted").root();
     let ext4 = Ext4::new(booted.path());
-    judge::ext4(booted.path()).unwrap();
+    checker::ext4(booted.path()).unwrap();
     assert_eq!(
         ext4.text("/etc/machine-id"),
         "0f1e2d3c4b5a69788796a5b4c3d2e1f0\n"

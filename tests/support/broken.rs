@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::checker::Disk;
 use super::fixture::copy_sparse;
-use super::judge::Disk;
 use super::scene::Scene;
 use super::tool::tool;
 

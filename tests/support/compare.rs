@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::judge::{Disk, Ext4, Fat, Stat};
+use super::checker::{Disk, Ext4, Fat, Stat};
 use super::scene::Scene;
 use super::tool::tool;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::checker::{Disk, Ext4, Kind};
 use super::fixture::{digest, write};
-use super::judge::{Disk, Ext4, Kind};
 use super::scene::Scene;
 use super::tool::{Said, tool};
 

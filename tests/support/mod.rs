@@ -5,7 +5,7 @@ pub(crate) mod fixture;
 mod record;
 pub(crate) mod tool;
 
-pub(crate) mod judge;
+pub(crate) mod checker;
 
 pub(crate) mod broken;
 #[cfg(target_os = "linux")]

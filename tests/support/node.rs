@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
+use super::checker::{Disk, Ext4, Fat, Kind, Leaf, Verdict, ext4, fat, leaf, table};
 use super::fixture::write;
-use super::judge::{Disk, Ext4, Fat, Kind, Leaf, Verdict, ext4, fat, leaf, table};
 
 /// An opened image.
 #[derive(Debug)]

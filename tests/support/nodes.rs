@@ -110,7 +110,7 @@ pub(crate) fn with_nodes(name: &str, body: impl FnOnce(Nodes)) {
 
 /// Returns the sshd that is installed, or unpacked by `cargo xtask quick`.
 fn sshd() -> PathBuf {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/usr/sbin/sshd");
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/usr/sbin/sshd");
     let all = [PathBuf::from("/usr/sbin/sshd"), unpacked];
     let found = all.into_iter().find(|sshd| sshd.is_file());
     found.expect("sshd is missing: run `cargo xtask quick`")

@@ -7,7 +7,7 @@ use etcd_image::description::BaseFacts;
 use etcd_image::fetch::EtcdBinaries;
 use etcd_image::inspect::{Part, System};
 use etcd_image::lock::{EtcdOrigin, LockedEtcd};
-use etcd_image::overlay::{self, Change, Inputs, Overlays};
+use etcd_image::overlay::{self, Change, NodeInputs, Overlays};
 use etcd_image::spec::{self, Cluster, Flags, Input, Purpose, TextFile};
 use etcd_image::{pki, recipe};
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ pub(crate) fn rendered(configuration: &str, path: &str) -> String {
     let cluster = cluster(configuration);
     let state = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let recipes = recipe::load(None).unwrap();
-    let inputs = Inputs {
+    let inputs = NodeInputs {
         overlays: &Overlays::new(None).unwrap(),
         recipe: recipe::find(&recipes, "raspios-trixie").unwrap(),
         cluster: &cluster,

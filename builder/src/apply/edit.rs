@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use diskimg::{CowStorage, SharedContents, Storage, Window, WriteFs};
 
-use crate::inspect::{Before, Image, Part, Place};
+use crate::inspect::{Before, Image, Part, Volume};
 use crate::plan::{Action, Plan, Step};
 
 /// Returns the base with the plan's edits laid over it.
@@ -20,14 +20,14 @@ pub(super) fn edit(
     }
     let layout = base.layout();
     let boot = diskimg::fat::FatWriter::open(window(&edited, &layout.boot)?, plan.time)?;
-    run(plan, Place::Boot, Box::new(boot))?;
+    run(plan, Volume::Boot, Box::new(boot))?;
     let clock = diskimg::ext4::Clock {
         time: plan.time,
         generation_seed: u64::from(plan.disk_id.1),
     };
     if let Some(part) = layout.system.part() {
         let root = diskimg::ext4::Ext4Writer::open(window(&edited, part)?, clock)?;
-        run(plan, Place::Root, Box::new(root))?;
+        run(plan, Volume::Root, Box::new(root))?;
     }
     Ok(edited)
 }
@@ -37,7 +37,7 @@ fn window(edited: &Arc<CowStorage>, part: &Part) -> Result<Arc<dyn Storage>> {
     Ok(Arc::new(Window::new(storage, part.start, part.len)?))
 }
 
-fn run(plan: &Plan, place: Place, mut fs: Box<dyn WriteFs>) -> Result<()> {
+fn run(plan: &Plan, place: Volume, mut fs: Box<dyn WriteFs>) -> Result<()> {
     for step in plan.steps.iter().filter(|step| step.place == place) {
         step_on(&mut *fs, step).with_context(|| format!("writing {}", step.path))?;
     }

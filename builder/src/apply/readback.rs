@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use diskimg::{CowStorage, FileKind, ReadFs};
 
 use crate::failure::Kind;
-use crate::inspect::{Files, Image, Place};
+use crate::inspect::{Files, Image, Volume};
 use crate::plan::{Action, Plan, Step};
 
 /// Returns the edited image and its file systems. Fails unless every path matches the plan.
@@ -34,7 +34,7 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
     let owned = |wanted: &diskimg::Attributes| {
         let same =
             |m: &diskimg::Metadata| (m.mode, m.uid, m.gid) == (wanted.mode, wanted.uid, wanted.gid);
-        step.place == Place::Boot || metadata.as_ref().is_some_and(same)
+        step.place == Volume::Boot || metadata.as_ref().is_some_and(same)
     };
     Ok(match &step.action {
         Action::WriteFile {

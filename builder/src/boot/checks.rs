@@ -16,7 +16,7 @@ pub struct Check {
     /// What was checked.
     pub name: String,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// The observation, or the reason why the check was skipped.
     pub seen: String,
 }
@@ -24,7 +24,7 @@ pub struct Check {
 /// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// As expected.
     Passed,
     /// Not as expected.
@@ -36,9 +36,9 @@ pub enum Outcome {
 impl Check {
     fn new(name: &str, good: bool, seen: impl Into<String>) -> Self {
         let outcome = if good {
-            Outcome::Passed
+            CheckOutcome::Passed
         } else {
-            Outcome::Failed
+            CheckOutcome::Failed
         };
         let (name, seen) = (name.to_owned(), seen.into());
         Self {
@@ -52,7 +52,7 @@ impl Check {
         let (name, seen) = (name.to_owned(), why.to_owned());
         Self {
             name,
-            outcome: Outcome::Skipped,
+            outcome: CheckOutcome::Skipped,
             seen,
         }
     }
@@ -190,32 +190,35 @@ mod tests {
     use super::*;
     use crate::boot::node::tests::node;
 
-    fn outcomes(checks: &[Check]) -> Vec<Outcome> {
+    fn outcomes(checks: &[Check]) -> Vec<CheckOutcome> {
         checks.iter().map(|check| check.outcome).collect()
     }
 
     #[test]
     fn a_server_that_takes_keys_only_passes() {
         let checks = greeting("pi@192.168.0.50: Permission denied (publickey).\n");
-        assert_eq!(outcomes(&checks), [Outcome::Passed, Outcome::Passed]);
+        assert_eq!(
+            outcomes(&checks),
+            [CheckOutcome::Passed, CheckOutcome::Passed]
+        );
     }
 
     #[test]
     fn a_server_that_takes_passwords_fails() {
         let checks = greeting("Permission denied (publickey,password).");
-        assert_eq!(checks[1].outcome, Outcome::Failed);
+        assert_eq!(checks[1].outcome, CheckOutcome::Failed);
         assert_eq!(checks[1].seen, "offers publickey,password");
     }
 
     #[test]
     fn another_host_key_fails() {
         let checks = greeting("@@@@\nHost key verification failed.\n");
-        assert_eq!(outcomes(&checks), [Outcome::Failed]);
+        assert_eq!(outcomes(&checks), [CheckOutcome::Failed]);
         assert_eq!(checks[0].seen, "Host key verification failed.");
     }
 
     /// Returns the outcomes of a failed login, depending on whether the node authorizes one of our keys.
-    fn locked_out(known: bool) -> Vec<Outcome> {
+    fn locked_out(known: bool) -> Vec<CheckOutcome> {
         let node = node("etcd1", "192.168.0.50/24");
         let mut setup = crate::boot::setup::tests::setup(node.clone());
         setup.welcome.extend(known.then(|| node.name.clone()));
@@ -229,12 +232,12 @@ mod tests {
 
     #[test]
     fn a_known_key_that_does_not_open_is_a_fault() {
-        assert_eq!(locked_out(true), [Outcome::Failed]);
+        assert_eq!(locked_out(true), [CheckOutcome::Failed]);
     }
 
     #[test]
     fn a_person_whose_keys_are_elsewhere_is_told_what_was_skipped() {
-        assert_eq!(locked_out(false), [Outcome::Skipped; 7]);
+        assert_eq!(locked_out(false), [CheckOutcome::Skipped; 7]);
     }
 
     #[test]
@@ -245,7 +248,9 @@ mod tests {
         };
         let checks = inside(&node, "etcd1\n192.168.0.50/24\n150\n\n\n1.5\n");
         assert!(
-            checks.iter().all(|check| check.outcome == Outcome::Passed),
+            checks
+                .iter()
+                .all(|check| check.outcome == CheckOutcome::Passed),
             "{checks:#?}"
         );
     }
@@ -267,7 +272,7 @@ mod tests {
         for (number, out) in faults.iter().enumerate() {
             let found = inside(&node, out);
             let failed: Vec<_> = (0..found.len())
-                .filter(|n| found[*n].outcome == Outcome::Failed)
+                .filter(|n| found[*n].outcome == CheckOutcome::Failed)
                 .collect();
             assert_eq!(failed, [number], "{found:#?}");
         }
@@ -275,7 +280,7 @@ mod tests {
             inside(&node, "")
                 .iter()
                 .take(3)
-                .all(|check| check.outcome == Outcome::Failed)
+                .all(|check| check.outcome == CheckOutcome::Failed)
         );
     }
 }

@@ -27,7 +27,7 @@ use crate::failure::{Failure, Kind};
 use crate::parallel;
 use crate::progress::{self, Progress};
 
-pub use checks::{Check, Outcome};
+pub use checks::{Check, CheckOutcome};
 pub use lab::Lab;
 pub use node::Node;
 pub use report::Report;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use lab::qemu::{Machine, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::checks::{Check, Outcome};
+use super::checks::{Check, CheckOutcome};
 use super::lab::Lab;
 use super::watch::Times;
 use crate::etcd::{Member, Status};
@@ -100,7 +100,7 @@ impl Report {
             let failed = node
                 .checks
                 .iter()
-                .filter(|check| check.outcome == Outcome::Failed);
+                .filter(|check| check.outcome == CheckOutcome::Failed);
             failed.map(|check| format!("{}: {}: {}", node.name, check.name, check.seen))
         });
         let failed: Vec<_> = failed.collect();
@@ -206,14 +206,14 @@ impl NodeReport {
                 .iter()
                 .filter(move |check| check.outcome == outcome)
         };
-        let names: Vec<_> = of(Outcome::Passed)
+        let names: Vec<_> = of(CheckOutcome::Passed)
             .map(|check| check.name.as_str())
             .collect();
         writeln!(f, "  {:<12} good: {}", self.name, names.join(", "))?;
-        for check in of(Outcome::Failed) {
+        for check in of(CheckOutcome::Failed) {
             writeln!(f, "  {:<12} BAD: {}: {}", self.name, check.name, check.seen)?;
         }
-        let skipped: Vec<_> = of(Outcome::Skipped).collect();
+        let skipped: Vec<_> = of(CheckOutcome::Skipped).collect();
         if let Some(first) = skipped.first() {
             let names: Vec<_> = skipped.iter().map(|check| check.name.as_str()).collect();
             writeln!(

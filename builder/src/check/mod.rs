@@ -23,7 +23,7 @@ pub use findings::Findings;
 pub use partitions::{kernel_arguments, mount_faults, root_fault};
 
 use crate::description::{self, NodeDescription};
-use crate::inspect::{Files, Image, Place, System};
+use crate::inspect::{Files, Image, System, Volume};
 use accounts::Accounts;
 use tree::Tree;
 
@@ -34,7 +34,7 @@ pub fn check(image: &Image, files: &mut Files) -> Result<Findings> {
     match image.layout().system {
         System::Root(_) => check_root(image, files, &node, &mut findings)?,
         System::Writable(_) | System::Seed(_) => {
-            firmware::check_core(&mut Tree::new(files.at(Place::Boot)?), &mut findings)?;
+            firmware::check_core(&mut Tree::new(files.at(Volume::Boot)?), &mut findings)?;
         }
     }
     Ok(findings)
@@ -47,8 +47,8 @@ fn check_root(
     findings: &mut Findings,
 ) -> Result<()> {
     let layout = image.layout();
-    let commands = firmware::check(&mut Tree::new(files.at(Place::Boot)?), findings)?;
-    let root = &mut Tree::new(files.at(Place::Root)?);
+    let commands = firmware::check(&mut Tree::new(files.at(Volume::Boot)?), findings)?;
+    let root = &mut Tree::new(files.at(Volume::Root)?);
     for arguments in &commands {
         kernel::check(arguments, layout, root, findings)?;
     }

@@ -6,7 +6,7 @@ use super::accounts::Accounts;
 use super::tree::Tree;
 use super::{Findings, units};
 use crate::description::{NodeDescription, Role};
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::spec::rules;
 
 const NETWORK_MANAGER: &str = "NetworkManager.service";
@@ -21,7 +21,7 @@ pub(super) fn check(
     let networkd =
         |path: &str| path.starts_with("/etc/systemd/network/") && path.ends_with(".network");
     match node.file(Role::Network) {
-        Some(file) if file.partition == Place::Boot => {
+        Some(file) if file.partition == Volume::Boot => {
             units::startable(NETWORKD, accounts, root, findings)?;
             check_cloud_init(root, findings)
         }

@@ -104,7 +104,7 @@ fn accepts_algorithm(list: &str, algorithm: &str) -> bool {
     names.iter().any(|name| in_list(list, name))
 }
 
-/// Checks the lists of users and groups. Patterns with a host are not judged.
+/// Checks the lists of users and groups. Patterns with a host are ignored.
 fn check_access(user: &str, groups: &[&str], config: &SshdConfig, findings: &mut Findings) {
     let lists = |keyword: &str| -> Vec<String> { config.all(keyword).flatten().cloned().collect() };
     let names_user = |list: &String| list.contains('@') || in_list(list, user);

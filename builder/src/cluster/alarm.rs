@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::access::Access;
-use super::judge::ratio;
+use super::assess::ratio;
 use super::report::DatabaseReport;
 use super::space::{self, Content};
 use super::table::bytes;

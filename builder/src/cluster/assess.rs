@@ -1,4 +1,4 @@
-//! Judges the state of a cluster: what keeps it from being healthy, and what will.
+//! Assesses the state of a cluster: what keeps it from being healthy, and what will.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,8 @@ const HOT: f64 = 80.0;
 /// The error of a member that follows nobody, in its status.
 const NO_LEADER: &str = "etcdserver: no leader";
 
-/// Judges a cluster by its members, and by the member list of etcd, which is empty if nobody could be asked.
-pub(super) fn judge(cluster: &str, members: Vec<MemberReport>, list: &[Member]) -> ClusterReport {
+/// Assesses a cluster by its members, and by the member list of etcd, which is empty if nobody could be asked.
+pub(super) fn assess(cluster: &str, members: Vec<MemberReport>, list: &[Member]) -> ClusterReport {
     let alarms = alarms(&members);
     let mut problems: Vec<_> = members
         .iter()
@@ -247,13 +247,13 @@ mod tests {
         [well("a", 1), well("b", 2), well("c", 3)]
     }
 
-    fn judged(members: &[MemberReport; 3]) -> ClusterReport {
-        judge("main", members.to_vec(), &[Member::default()])
+    fn assessed(members: &[MemberReport; 3]) -> ClusterReport {
+        assess("main", members.to_vec(), &[Member::default()])
     }
 
     #[test]
     fn a_cluster_without_problems_is_healthy() {
-        let report = judged(&three());
+        let report = assessed(&three());
         assert_eq!(report.verdict, Verdict::Healthy);
         assert_eq!((report.problems, report.warnings), (vec![], vec![]));
     }
@@ -282,7 +282,7 @@ mod tests {
         for (spoil, wanted) in cases {
             let mut members = three();
             spoil(&mut members[1]);
-            let report = judged(&members);
+            let report = assessed(&members);
             assert_eq!(report.problems, [wanted]);
             assert_eq!(report.verdict, Verdict::Degraded);
         }
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_cluster_that_confirms_no_read_is_down() {
-        let report = judged(&three().map(|member| MemberReport {
+        let report = assessed(&three().map(|member| MemberReport {
             read_milliseconds: None,
             trouble: Some("no answer within 5 s".to_owned()),
             ..member
@@ -325,7 +325,7 @@ mod tests {
             }),
             ..well("b", 2)
         };
-        let report = judged(&[well("a", 1), member, well("c", 3)]);
+        let report = assessed(&[well("a", 1), member, well("c", 3)]);
         assert_eq!(report.verdict, Verdict::Healthy);
         let wanted = [
             "b has a server certificate that ends in 59 days; `etcd-image cluster renew` replaces it",

@@ -207,7 +207,7 @@ impl fmt::Display for Backup {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::*;
 
     fn member(name: &str, role: Role, index: u64) -> MemberReport {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn chosen(members: &[MemberReport]) -> Result<String> {
-        choose(&judge("main", members.to_vec(), &[])).map(|member| member.name.clone())
+        choose(&assess("main", members.to_vec(), &[])).map(|member| member.name.clone())
     }
 
     #[test]

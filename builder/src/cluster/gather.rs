@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::access::Access;
 use super::report::{ClusterReport, DatabaseReport, MemberReport, Role};
-use super::{certificate, facts, judge};
+use super::{assess, certificate, facts};
 use crate::description::DescribedMember;
 use crate::etcd::{Member, Session, Status, Trouble};
 use crate::parallel;
@@ -49,7 +49,7 @@ pub(super) fn survey(access: &Access, now: i64, scope: Scope) -> Result<ClusterR
     let mut members: Vec<_> = seen.into_iter().map(|seen| seen.report).collect();
     complete(&mut members, &list);
     compare(&mut members);
-    Ok(judge::judge(&access.description.cluster, members, &list))
+    Ok(assess::assess(&access.description.cluster, members, &list))
 }
 
 /// Asks etcd and the node at the same time.

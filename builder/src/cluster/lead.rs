@@ -132,7 +132,7 @@ impl fmt::Display for Leadership {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::*;
 
     fn report() -> ClusterReport {
@@ -153,7 +153,7 @@ mod tests {
             member("d", Role::Learner, 9),
             silent,
         ];
-        judge("main", members, &[])
+        assess("main", members, &[])
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::gather::{Scope, survey};
 use super::lead;
 use super::pause::missing;
 use super::quorum::works;
-use super::renew::{self, NodeRenewal, Outcome};
+use super::renew::{self, NodeRenewal, RenewalOutcome};
 use super::report::{ClusterReport, MemberReport};
 use crate::failure::Kind;
 use crate::pki;
@@ -123,7 +123,7 @@ pub fn hand_out(
     let nodes = nodes.map(|(member, leaves)| {
         progress.note(&format!("{}: handing over the list of members", member.name));
         let done = renew::hand_to(access, member, leaves, &renewed.admin, now);
-        if let (Outcome::Failed, Some(reason)) = (done.outcome, &done.trouble) {
+        if let (RenewalOutcome::Failed, Some(reason)) = (done.outcome, &done.trouble) {
             progress.note(&format!(
                 "warning: {} keeps the previous list: {reason}; `etcd-image cluster renew` hands it over later",
                 done.name
@@ -222,7 +222,7 @@ pub fn wait_for(
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::*;
     use crate::failure::explain;
 
@@ -237,7 +237,7 @@ mod tests {
             ..MemberReport::new(&format!("m{at}"), None)
         };
         let members = working.iter().enumerate().map(member).collect();
-        judge("main", members, &[])
+        assess("main", members, &[])
     }
 
     #[test]

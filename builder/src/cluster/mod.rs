@@ -5,13 +5,13 @@
 
 mod access;
 mod alarm;
+mod assess;
 mod backup;
 mod certificate;
 mod compact;
 mod defragment;
 mod facts;
 mod gather;
-mod judge;
 mod lead;
 mod lock;
 mod logs;
@@ -45,7 +45,7 @@ pub use membership::{hand_out, members, remove_member, wait_for};
 pub use output::replace;
 pub use password::{PasswordChange, set_password};
 pub use reboot::{RebootedNode, Reboots, reboot};
-pub use renew::{NodeRenewal, Outcome, Renewal, hand_over, renew_in_state};
+pub use renew::{NodeRenewal, Renewal, RenewalOutcome, hand_over, renew_in_state};
 pub use report::{
     CertificateReport, ClusterReport, DatabaseReport, MemberReport, NodeReport, Role, Verdict,
 };

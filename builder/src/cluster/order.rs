@@ -16,7 +16,7 @@ pub(super) fn next(report: &ClusterReport, waiting: &mut Vec<String>) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::super::report::{MemberReport, Role};
     use super::*;
 
@@ -31,7 +31,7 @@ mod tests {
             member("b", Role::Follower),
             member("c", Role::Follower),
         ];
-        let report = judge("main", members, &[]);
+        let report = assess("main", members, &[]);
         let mut waiting = ["a", "b", "c"].map(str::to_owned).to_vec();
         let order = std::iter::from_fn(|| next(&report, &mut waiting));
         assert_eq!(order.collect::<Vec<_>>(), ["b", "c", "a"]);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::judge::ratio;
+use super::assess::ratio;
 use super::report::{ClusterReport, MemberReport, NodeReport, Role, Verdict};
 
 /// The value of a gauge for one member, if it is known.
@@ -135,7 +135,7 @@ fn label(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::super::report::CertificateReport;
     use super::*;
 
@@ -152,7 +152,7 @@ mod tests {
             leader: 1,
             ..MemberReport::new("etcd\"1", None)
         };
-        let text = judge("main", vec![member], &[]).prometheus();
+        let text = assess("main", vec![member], &[]).prometheus();
         for line in [
             "# TYPE etcd_image_cluster_healthy gauge",
             "etcd_image_cluster_healthy{cluster=\"main\"} 1",

@@ -65,7 +65,7 @@ pub(super) fn works(member: &MemberReport) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::*;
 
     fn cluster(working: &[bool]) -> ClusterReport {
@@ -77,7 +77,7 @@ mod tests {
             leader: 1,
             ..MemberReport::new(&format!("m{at}"), None)
         };
-        judge(
+        assess(
             "main",
             working.iter().enumerate().map(member).collect(),
             &[],

@@ -57,7 +57,7 @@ pub struct NodeRenewal {
     /// Node name.
     pub name: String,
     /// What was done.
-    pub outcome: Outcome,
+    pub outcome: RenewalOutcome,
     /// Why the node does not have the certificates of the state directory.
     pub trouble: Option<String>,
     /// The certificate for clients in the state directory.
@@ -67,7 +67,7 @@ pub struct NodeRenewal {
 /// What was done to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RenewalOutcome {
     /// It had the certificates of the state directory.
     Current,
     /// It received them, and presents them.
@@ -118,7 +118,7 @@ pub(super) fn hand_to(
     let outcome = match places {
         Err(reason) => Err(reason),
         Ok(places) if has_all(&places) && wanted.is_presented(access, address) => {
-            Ok(Outcome::Current)
+            Ok(RenewalOutcome::Current)
         }
         Ok(places) => {
             let known =
@@ -129,7 +129,7 @@ pub(super) fn hand_to(
     };
     NodeRenewal {
         name: member.name.clone(),
-        outcome: *outcome.as_ref().unwrap_or(&Outcome::Failed),
+        outcome: *outcome.as_ref().unwrap_or(&RenewalOutcome::Failed),
         trouble: outcome.err(),
         server_certificate: report(&leaves[0], now),
     }
@@ -200,7 +200,7 @@ fn push(
     address: IpAddr,
     leaves: &[&Leaf],
     wanted: &Wanted,
-) -> Result<Outcome, String> {
+) -> Result<RenewalOutcome, String> {
     access
         .ssh
         .run_with(address, &program("renew"), &bundle(leaves))?;
@@ -217,7 +217,7 @@ fn push(
         }
         thread::sleep(INTERVAL);
     }
-    Ok(Outcome::Renewed)
+    Ok(RenewalOutcome::Renewed)
 }
 
 /// Returns the pairs as the node's program reads them.
@@ -242,7 +242,7 @@ fn report(leaf: &Leaf, now: i64) -> CertificateReport {
 impl Renewal {
     /// Returns an error if a node does not present its certificates.
     pub fn verdict(&self) -> Result<()> {
-        let failed = |node: &&NodeRenewal| node.outcome == Outcome::Failed;
+        let failed = |node: &&NodeRenewal| node.outcome == RenewalOutcome::Failed;
         let Some(node) = self.nodes.iter().find(failed) else {
             return Ok(());
         };
@@ -259,9 +259,11 @@ impl fmt::Display for Renewal {
             let until = date::date(node.server_certificate.not_after);
             let name = &node.name;
             match (node.outcome, &node.trouble) {
-                (Outcome::Current, _) => writeln!(f, "{name}: valid until {until}")?,
-                (Outcome::Renewed, _) => writeln!(f, "{name}: renewed, valid until {until}")?,
-                (Outcome::Failed, trouble) => {
+                (RenewalOutcome::Current, _) => writeln!(f, "{name}: valid until {until}")?,
+                (RenewalOutcome::Renewed, _) => {
+                    writeln!(f, "{name}: renewed, valid until {until}")?;
+                }
+                (RenewalOutcome::Failed, trouble) => {
                     writeln!(
                         f,
                         "{name}: not renewed: {}",

@@ -266,7 +266,7 @@ impl Rotating<'_> {
         let renewal = renew::hand_over(&self.access()?, &renewed, self.now, self.progress);
         renewal.verdict()?;
         let mut nodes = renewal.nodes.iter();
-        Ok(nodes.all(|node| node.outcome == renew::Outcome::Current))
+        Ok(nodes.all(|node| node.outcome == renew::RenewalOutcome::Current))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::judge::ratio;
+use super::assess::ratio;
 use super::report::{CertificateReport, ClusterReport, MemberReport, NodeReport, Role, Verdict};
 use crate::date::date;
 
@@ -163,7 +163,7 @@ fn table<const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::judge;
+    use super::super::assess::assess;
     use super::super::report::DatabaseReport;
     use super::*;
 
@@ -203,7 +203,7 @@ mod tests {
             ssh_trouble: Some("`ssh` is not installed".to_owned()),
             ..MemberReport::new("etcd2", "192.168.0.51".parse().ok())
         };
-        let report = judge("main", vec![well, silent], &[]);
+        let report = assess("main", vec![well, silent], &[]);
         let wanted = "\
 cluster main: degraded, 1 of 2 members work, etcd1 leads
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::change::Desk;
 use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice};
-use crate::cluster::{self, ClusterReport, Outcome};
+use crate::cluster::{self, ClusterReport, RenewalOutcome};
 use crate::failure::Kind;
 use crate::spec::{NewNode, NodeEdit};
 
@@ -29,7 +29,10 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
     }))?;
     let image = desk.build_unless_it_runs(&name)?;
     let handed = desk.hand_out(Some(&name))?;
-    if handed.iter().all(|node| node.outcome == Outcome::Failed) {
+    if handed
+        .iter()
+        .all(|node| node.outcome == RenewalOutcome::Failed)
+    {
         let reason = handed.first().and_then(|node| node.trouble.as_deref());
         let message = format!(
             "no running node has received the list with {name}: {}",
@@ -82,7 +85,7 @@ pub(super) fn remove(
     crate::update_state(&desk.job())?;
     for node in desk.hand_out(None)? {
         let works = report.is_well(&node.name);
-        if let (Outcome::Failed, true, Some(reason)) = (node.outcome, works, node.trouble) {
+        if let (RenewalOutcome::Failed, true, Some(reason)) = (node.outcome, works, node.trouble) {
             let message = format!("{} still lists {name}: {reason}", node.name);
             let hint = format!(
                 "as long as it does, {name} would rejoin; make a login on {} work, then run the command again",

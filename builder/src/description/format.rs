@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::failure::Kind;
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::spec::{Advertise, Cluster, Node};
 
 /// The newest format that this version reads, and the one that it writes.
@@ -111,7 +111,7 @@ pub struct Login {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DescribedFile {
     /// Partition of the image that contains the file.
-    pub partition: Place,
+    pub partition: Volume,
     /// Absolute path in that partition's file system.
     pub path: String,
     /// Role of the file, if a program needs to find it.

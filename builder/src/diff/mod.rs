@@ -17,7 +17,7 @@ pub use outcome::{Comparison, Difference, FileDifference, ImageComparison};
 use crate::description;
 use crate::failure::Kind;
 use crate::image_format;
-use crate::inspect::{Files, Image, Layout, Part, Place};
+use crate::inspect::{Files, Image, Layout, Part, Volume};
 
 use tree::Tree;
 
@@ -81,7 +81,7 @@ struct Side {
     image: Image,
     files: Files,
     /// The files whose content the image's own description calls secret.
-    secrets: BTreeSet<(Place, String)>,
+    secrets: BTreeSet<(Volume, String)>,
 }
 
 impl Side {
@@ -145,7 +145,7 @@ fn table(a: &Layout, b: &Layout) -> Vec<Difference> {
 /// Compares the files of all file systems.
 fn files(a: &mut Side, b: &mut Side) -> Result<Vec<FileDifference>> {
     let mut differences = Vec::new();
-    for place in [Place::Boot, Place::Root] {
+    for place in [Volume::Boot, Volume::Root] {
         let both = (a.files.at(place), b.files.at(place));
         // Ubuntu Core has no root partition before its first boot.
         let (Ok(of_a), Ok(of_b)) = both else { continue };

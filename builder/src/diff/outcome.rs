@@ -6,7 +6,7 @@ use diskimg::{FileKind, Metadata};
 use serde::Serialize;
 
 use super::content::ContentDifference;
-use crate::inspect::Place;
+use crate::inspect::Volume;
 
 /// The differences of all images.
 #[derive(Debug, Serialize)]
@@ -52,7 +52,7 @@ pub enum Difference {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct FileDifference {
     /// Partition of the file.
-    pub partition: Place,
+    pub partition: Volume,
     /// Absolute path in that partition.
     pub path: String,
     /// Type, permissions, owner and size in the first image; `None` if it is not there.
@@ -66,7 +66,7 @@ pub struct FileDifference {
 impl FileDifference {
     /// Returns the difference of two files, or `None` if they are the same.
     pub(super) fn new(
-        partition: Place,
+        partition: Volume,
         path: &str,
         (a, b): (Option<&Metadata>, Option<&Metadata>),
         content: Option<ContentDifference>,

@@ -39,12 +39,12 @@ pub(crate) struct BlockStore {
 struct Inner {
     file: File,
     /// The place of each block, without the head of its record.
-    places: HashMap<ContentDigest, Place>,
+    places: HashMap<ContentDigest, StoredBlock>,
     end: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct StoredBlock {
     offset: u64,
     len: usize,
     sha256: [u8; 32],
@@ -106,7 +106,7 @@ impl BlockStore {
         let len = block.len();
         inner.places.insert(
             *content,
-            Place {
+            StoredBlock {
                 offset,
                 len,
                 sha256,
@@ -135,7 +135,7 @@ impl Inner {
 }
 
 /// Returns the record that starts at `offset`, or `None` if its head is incomplete.
-fn record(file: &mut File, offset: u64) -> io::Result<Option<(ContentDigest, Place)>> {
+fn record(file: &mut File, offset: u64) -> io::Result<Option<(ContentDigest, StoredBlock)>> {
     let mut head = [0; HEAD];
     file.seek(SeekFrom::Start(offset))?;
     match file.read_exact(&mut head) {
@@ -144,7 +144,7 @@ fn record(file: &mut File, offset: u64) -> io::Result<Option<(ContentDigest, Pla
     }
     let part = |from: usize| -> [u8; 32] { std::array::from_fn(|at| head[from + at]) };
     let len = u64::from_le_bytes(std::array::from_fn(|at| head[64 + at]));
-    let place = Place {
+    let place = StoredBlock {
         offset: offset + HEAD as u64,
         len: usize::try_from(len).unwrap_or(usize::MAX),
         sha256: part(32),

@@ -190,8 +190,8 @@ impl CacheEntry {
     pub(super) fn clear(&self) -> Result<()> {
         for found in fs_err::read_dir(&self.dir)? {
             let path = found?.path();
-            let is_own = |place: Place<'_>| place.key == self.key && place.ending != LOCK;
-            if Place::of(&path).is_some_and(is_own) {
+            let is_own = |place: EntryFile<'_>| place.key == self.key && place.ending != LOCK;
+            if EntryFile::of(&path).is_some_and(is_own) {
                 remove(&path)?;
             }
         }
@@ -282,14 +282,14 @@ fn key_of_temporary(path: &Path) -> Option<&str> {
 
 /// The name of a file of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'p> {
+pub(super) struct EntryFile<'p> {
     /// The key of the entry.
     pub(super) key: &'p str,
     /// The extension.
     pub(super) ending: &'p str,
 }
 
-impl<'p> Place<'p> {
+impl<'p> EntryFile<'p> {
     /// Returns the entry that a file belongs to, or `None` for other programs' files and for learned digests.
     pub(super) fn of(path: &'p Path) -> Option<Self> {
         let (key, ending) = path.file_name()?.to_str()?.split_once('.')?;

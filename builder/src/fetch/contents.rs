@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::cache::{Cache, LOCK, Place};
+use super::cache::{Cache, EntryFile, LOCK};
 use super::{Options, debian, signed};
 use crate::file::if_exists;
 use crate::recipe::{EtcdReleases, Recipe, Source, Voucher};
@@ -39,7 +39,7 @@ pub fn contents(
     for file in found.into_iter().flatten() {
         let file = file?;
         let path = file.path();
-        if let Some(Place { key, ending }) = Place::of(&path) {
+        if let Some(EntryFile { key, ending }) = EntryFile::of(&path) {
             let metadata = file.metadata()?;
             items
                 .entry(key.to_owned())
@@ -90,7 +90,7 @@ fn known(
     for recipe in recipes {
         let name = format!("base {}", recipe.name);
         match &recipe.source {
-            Source::Debian => names.insert(debian::Inputs::new(options).digest(), name),
+            Source::Debian => names.insert(debian::DebianInputs::new(options).digest(), name),
             Source::Download(download) => match &download.voucher {
                 Voucher::Sha256(sha256) => names.insert(sha256.clone(), name),
                 Voucher::Signed(list) => {

@@ -46,7 +46,7 @@ pub(super) fn debian(
     locked: Option<&LockedBase>,
     options: &Options<'_>,
 ) -> Result<(Verified, LockedBase)> {
-    let inputs = debian::Inputs::new(options);
+    let inputs = debian::DebianInputs::new(options);
     if let Some(locked) = locked.filter(|locked| locked.url.is_none()) {
         return Ok((locked_debian(&inputs, locked, options)?, locked.clone()));
     }
@@ -88,7 +88,7 @@ fn archive_key(packages: &[String]) -> String {
 
 /// Returns the locked base: the one in the cache, or else the one that the kept packages give. The mirror is not asked.
 fn locked_debian(
-    inputs: &debian::Inputs,
+    inputs: &debian::DebianInputs,
     locked: &LockedBase,
     options: &Options<'_>,
 ) -> Result<Verified> {
@@ -165,7 +165,7 @@ fn missing(locked: &LockedBase, found: &[String]) -> anyhow::Error {
 
 /// Returns the `debian-trixie` base if the cache has it, without making anything.
 pub(super) fn cached_debian(options: &Options<'_>) -> Result<Option<Verified>> {
-    let digest = debian::Inputs::new(options).digest();
+    let digest = debian::DebianInputs::new(options).digest();
     if !image::is_cached(options.cache, &digest) {
         return Ok(None);
     }

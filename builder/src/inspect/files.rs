@@ -3,7 +3,7 @@
 use anyhow::Result;
 use diskimg::ReadFs;
 
-use super::layout::Place;
+use super::layout::Volume;
 use crate::failure::Kind;
 
 /// Readers of an image's file systems.
@@ -18,11 +18,11 @@ impl Files {
     }
 
     /// Returns the file system at `place`.
-    pub fn at(&mut self, place: Place) -> Result<&mut (dyn ReadFs + 'static)> {
+    pub fn at(&mut self, place: Volume) -> Result<&mut (dyn ReadFs + 'static)> {
         match place {
-            Place::Boot => Ok(&mut *self.boot),
-            Place::Root => self.root.as_deref_mut().ok_or_else(rootless),
-            Place::Base => Err(rootless()),
+            Volume::Boot => Ok(&mut *self.boot),
+            Volume::Root => self.root.as_deref_mut().ok_or_else(rootless),
+            Volume::Base => Err(rootless()),
         }
     }
 

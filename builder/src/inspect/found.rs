@@ -8,7 +8,7 @@ pub use diskimg::Attributes;
 use diskimg::{FileKind, ReadFs};
 
 use super::image::Image;
-use super::layout::Place;
+use super::layout::Volume;
 
 /// The content of a base at one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,21 +39,21 @@ pub enum Before {
 }
 
 /// The content of the base at every path that a plan may change.
-pub type Found = BTreeMap<(Place, String), Before>;
+pub type BaseFiles = BTreeMap<(Volume, String), Before>;
 
 /// The largest file that is read whole, so that it can be edited and compared.
 const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Looks up every path.
-pub fn find(image: &Image, paths: &BTreeSet<(Place, String)>) -> Result<Found> {
+pub fn find(image: &Image, paths: &BTreeSet<(Volume, String)>) -> Result<BaseFiles> {
     let mut files = image.files()?;
-    let mut found = Found::new();
+    let mut found = BaseFiles::new();
     for (place, path) in paths {
         let context = || format!("reading {path} of the base");
         let before = match place {
-            Place::Base if image.is_in_base_snap(path) => Before::Other,
-            Place::Base => Before::Missing,
-            Place::Boot | Place::Root => {
+            Volume::Base if image.is_in_base_snap(path) => Before::Other,
+            Volume::Base => Before::Missing,
+            Volume::Boot | Volume::Root => {
                 look(files.at(*place).with_context(context)?, path).with_context(context)?
             }
         };

@@ -36,7 +36,7 @@ pub enum System {
 /// A partition or file system that this program reads or edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Place {
+pub enum Volume {
     /// The FAT partition that the firmware boots from.
     Boot,
     /// The ext4 partition: the root file system, or the writable layer above it.
@@ -45,7 +45,7 @@ pub enum Place {
     Base,
 }
 
-impl Place {
+impl Volume {
     /// Returns the name that reports use.
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home {
     /// The file system.
-    pub place: Place,
+    pub place: Volume,
     /// The directory that contains every file of the node, or `None` if they are spread over the root file system.
     pub payload: Option<&'static str>,
 }
@@ -70,15 +70,15 @@ impl System {
     pub fn home(&self) -> Home {
         match self {
             Self::Root(_) => Home {
-                place: Place::Root,
+                place: Volume::Root,
                 payload: None,
             },
             Self::Writable(_) => Home {
-                place: Place::Root,
+                place: Volume::Root,
                 payload: Some("/system-data/var/lib/misc/etcd-node"),
             },
             Self::Seed(_) => Home {
-                place: Place::Boot,
+                place: Volume::Boot,
                 payload: Some("/etcd-node"),
             },
         }

@@ -15,9 +15,9 @@ mod used;
 
 pub use self::core::base::SignedModels;
 pub use files::Files;
-pub use found::{Attributes, Before, Found, find};
+pub use found::{Attributes, BaseFiles, Before, find};
 pub use image::Image;
-pub use layout::{Home, Layout, Part, Place, System};
+pub use layout::{Home, Layout, Part, System, Volume};
 pub use libc::glibc;
 pub(crate) use mapped::{MAP_BLOCK, mapped_ranges};
 pub use os_release::OsRelease;

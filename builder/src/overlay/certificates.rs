@@ -2,15 +2,15 @@
 
 use anyhow::{Context as _, Result};
 
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use super::tree::{Change, Content, Entry, Owner};
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::pki::KeyPair;
 use crate::secret::Secret;
 use crate::spec::{CertificateFile, CertificateRole, Node};
 
 /// Returns the files of every table that the node receives.
-pub(super) fn entries(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Entry>> {
+pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for file in inputs.certificate_files(node) {
         let (certificate, key) = material(inputs, node, file)?;
@@ -35,7 +35,7 @@ pub(super) fn entries(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Entry>> {
 
 /// Returns the certificate as PEM and its key; the CA's key is in no image.
 fn material<'a>(
-    inputs: &Inputs<'a>,
+    inputs: &NodeInputs<'a>,
     node: &Node,
     file: &CertificateFile,
 ) -> Result<(&'a str, Option<&'a Secret>)> {
@@ -65,7 +65,7 @@ fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Res
         (Content::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
     };
     Ok(Entry {
-        place: Place::Root,
+        place: Volume::Root,
         path: path.to_owned(),
         change: Change::File {
             content,

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::copies;
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use super::paths::Paths;
 use crate::description;
 
@@ -24,7 +24,7 @@ use crate::spec::{
 };
 
 /// Returns the values of one node by the names that templates use.
-pub(super) fn values(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
+pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
     let (cluster, network, ssh) = (inputs.cluster, &inputs.cluster.network, &inputs.cluster.ssh);
     let machine_id = &inputs.identity(node)?.machine_id;
     let members = cluster.nodes.iter().map(|node| member(cluster, node));
@@ -156,7 +156,7 @@ fn listen_hosts(cluster: &Cluster, node: &Node) -> Value {
     }
 }
 
-fn etcd(inputs: &Inputs<'_>, node: &Node) -> Result<Value> {
+fn etcd(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
     let etcd = &inputs.cluster.etcd;
     let extra = etcd.extra.iter().map(yaml);
     let variables = etcd

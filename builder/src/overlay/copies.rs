@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use super::paths::Paths;
 use crate::spec::{CertificateRole, Node};
 
 /// Returns the kind of each certificate besides etcd's own files, and the paths of it and its key, in quotes for the shell.
-pub(super) fn copies(inputs: &Inputs<'_>, node: &Node) -> Vec<Value> {
+pub(super) fn copies(inputs: &NodeInputs<'_>, node: &Node) -> Vec<Value> {
     let cluster = inputs.cluster;
     let copy = |kind: &str, certificate: &str, key: &str| json!({ "kind": quoted(kind), "certificate": quoted(certificate), "key": quoted(key) });
     let of_user = cluster.ssh.etcdctl_user().map(|user| {
@@ -45,7 +45,7 @@ pub(super) fn copies(inputs: &Inputs<'_>, node: &Node) -> Vec<Value> {
 }
 
 /// Returns the paths of the CA's certificate besides etcd's own, in quotes for the shell.
-pub(super) fn authorities(inputs: &Inputs<'_>, node: &Node) -> Vec<String> {
+pub(super) fn authorities(inputs: &NodeInputs<'_>, node: &Node) -> Vec<String> {
     let ssh = &inputs.cluster.ssh;
     let of_user = ssh.etcdctl_user().map(|_| {
         let client = Paths::of(inputs.system, inputs.cluster, &node.name).client;

@@ -2,18 +2,18 @@
 
 use anyhow::Result;
 
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use super::paths::Paths;
 use super::tree::{Change, Content, Entry, Owner};
 use crate::description::{
     DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription, location,
     without_control_characters,
 };
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::spec::{CertificateFile, Node};
 
 /// Returns the entry of the file that describes a node with these entries.
-pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {
+pub(super) fn entry(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {
     let json = describe(inputs, node, entries)?.to_json()?;
     let (place, path) = location(inputs.system);
     Ok(Entry {
@@ -30,7 +30,7 @@ pub(super) fn entry(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Resu
     })
 }
 
-fn describe(inputs: &Inputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeDescription> {
+fn describe(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeDescription> {
     let (cluster, identity) = (inputs.cluster, inputs.identity(node)?);
     let member = |node: &Node| Member::of(cluster, node);
     let issued: Vec<_> = inputs.certificate_files(node).collect();
@@ -94,7 +94,7 @@ fn described(entry: &Entry, issued: &[&CertificateFile]) -> Option<DescribedFile
         mode: matches!(content, Content::Secret(_)).then(|| format!("{mode:04o}")),
         issued: issued
             .iter()
-            .find(|file| entry.place == Place::Root && file.path == entry.path)
+            .find(|file| entry.place == Volume::Root && file.path == entry.path)
             .map(|file| IssuedFile {
                 role: file.role.name().to_owned(),
                 key: file.key.clone(),

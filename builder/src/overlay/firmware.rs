@@ -6,7 +6,7 @@ use super::manifest::FirmwareFile;
 use super::source;
 use super::tree::{Change, Edit, Entry};
 use crate::failure::{Kind, parse_toml};
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::spec::{Board, Firmware};
 
 /// Returns the edits of `config.txt` in one firmware file for a node with this board, or `None` for any board.
@@ -47,7 +47,7 @@ fn config_txt(ensure: Vec<String>, why: String) -> Entry {
 
 fn edited(path: &str, edit: Edit, why: String) -> Entry {
     Entry {
-        place: Place::Boot,
+        place: Volume::Boot,
         path: path.to_owned(),
         change: Change::Edited(edit),
         role: None,

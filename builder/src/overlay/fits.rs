@@ -2,16 +2,18 @@
 
 use anyhow::Result;
 
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
 use crate::recipe::{Recipe, Setting};
 use crate::refusals::Refusals;
 use crate::snapshot::Snapshot;
-use crate::spec::{Appliance, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Layout, Node};
+use crate::spec::{
+    Appliance, CertificateLayout, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Node,
+};
 
 /// Returns every board and every setting that the base or this release of etcd does not support.
-pub fn refusals(inputs: &Inputs<'_>, nodes: &[&Node]) -> Result<Refusals> {
+pub fn refusals(inputs: &NodeInputs<'_>, nodes: &[&Node]) -> Result<Refusals> {
     let mut refusals = Refusals::default();
     for node in nodes {
         refusals.check(check_board(inputs.recipe, node))?;
@@ -86,7 +88,7 @@ fn check_board(recipe: &Recipe, node: &Node) -> Result<()> {
 }
 
 /// Refuses a setting that the recipe lists as unsupported, rather than ignoring it.
-fn check_settings(inputs: &Inputs<'_>, refusals: &mut Refusals) -> Result<()> {
+fn check_settings(inputs: &NodeInputs<'_>, refusals: &mut Refusals) -> Result<()> {
     let recipe = inputs.recipe;
     let cluster = inputs.cluster;
     let asked = [settings_of_nodes(cluster), settings_of_etcd(cluster)].concat();
@@ -166,7 +168,7 @@ fn settings_of_etcd(cluster: &Cluster) -> Vec<Asked> {
             "`trust-ca` of [pki]",
         ),
         (
-            cluster.pki.layout != Layout::Etcd,
+            cluster.pki.layout != CertificateLayout::Etcd,
             Setting::Layout,
             "`layout` of [pki]",
         ),

@@ -13,7 +13,7 @@ use crate::spec::{Appliance, CertificateFile, Cluster, Node};
 
 /// The inputs that all nodes of a cluster share.
 #[derive(Debug)]
-pub struct Inputs<'a> {
+pub struct NodeInputs<'a> {
     /// The overlay files.
     pub overlays: &'a Overlays,
     /// The recipe, which selects overlays and firmware files.
@@ -32,7 +32,7 @@ pub struct Inputs<'a> {
     pub base: &'a BaseFacts,
 }
 
-impl Inputs<'_> {
+impl NodeInputs<'_> {
     pub(super) fn identity(&self, node: &Node) -> Result<&NodeIdentity> {
         let identity = self.certs.nodes.get(&node.name);
         identity.with_context(|| format!("finding the certificates of node {}", node.name))

@@ -19,7 +19,7 @@ mod trust;
 mod warnings;
 
 pub use fits::refusals;
-pub use inputs::Inputs;
+pub use inputs::NodeInputs;
 pub use node::tree;
 pub use source::Overlays;
 pub use tree::{ACCOUNT_FILES, Account, Change, Content, Edit, Entry, FileTree, Owner};

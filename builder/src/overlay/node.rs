@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::context::values;
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
 };
@@ -12,13 +12,13 @@ use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use super::{certificates, describe, firmware, trust};
 use crate::description::Role;
 use crate::failure::{Kind, parse_toml};
-use crate::inspect::{Place, System};
+use crate::inspect::{System, Volume};
 use crate::pki::{self, NodeIdentity};
 use crate::secret::Secret;
 use crate::spec::{ExtraContent, ExtraFile, Node};
 
 /// Returns the desired state of one node.
-pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
+pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
     let values = values(inputs, node)?;
     let renderer = Renderer::new(&values, inputs.overlays);
     let identity = inputs.identity(node)?;
@@ -62,7 +62,7 @@ pub fn tree(inputs: &Inputs<'_>, node: &Node) -> Result<FileTree> {
 
 /// One overlay directory while it is rendered for one node.
 struct Overlay<'a> {
-    inputs: &'a Inputs<'a>,
+    inputs: &'a NodeInputs<'a>,
     identity: &'a NodeIdentity,
     renderer: &'a Renderer<'a>,
     name: &'a str,
@@ -103,7 +103,7 @@ impl Overlay<'_> {
         }
         for item in manifest.absent {
             self.push(entries, None, &item.path, || {
-                self.entry(Place::Root, &item.path, Change::Absent, &item.why)
+                self.entry(Volume::Root, &item.path, Change::Absent, &item.why)
             })?;
         }
         for item in manifest.edits {
@@ -129,7 +129,7 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    fn entry(&self, place: Place, path: &str, change: Change, why: &str) -> Result<Entry> {
+    fn entry(&self, place: Volume, path: &str, change: Change, why: &str) -> Result<Entry> {
         Ok(Entry {
             place,
             path: self.renderer.text(path)?,
@@ -144,7 +144,7 @@ impl Overlay<'_> {
         let mode = self.mode(item.mode.as_deref().unwrap_or("0755"))?;
         let owner = self.owner(item.owner.as_deref())?;
         self.entry(
-            Place::Root,
+            Volume::Root,
             &item.path,
             Change::Folder { mode, owner },
             &item.why,
@@ -195,7 +195,7 @@ impl Overlay<'_> {
     fn link(&self, item: &LinkItem) -> Result<Entry> {
         let target = self.renderer.text(&item.target)?;
         self.entry(
-            Place::Root,
+            Volume::Root,
             &item.path,
             Change::Symlink { target },
             &item.why,
@@ -252,7 +252,7 @@ impl Overlay<'_> {
             }
         };
         Entry {
-            place: Place::Root,
+            place: Volume::Root,
             path: "/etc/passwd".to_owned(),
             change: Change::Edited(Edit::Account(account)),
             role: None,
@@ -261,11 +261,11 @@ impl Overlay<'_> {
         }
     }
 
-    fn place(&self, item: PlaceItem) -> Place {
+    fn place(&self, item: PlaceItem) -> Volume {
         match item {
-            PlaceItem::Boot => Place::Boot,
-            PlaceItem::Root => Place::Root,
-            PlaceItem::Base => Place::Base,
+            PlaceItem::Boot => Volume::Boot,
+            PlaceItem::Root => Volume::Root,
+            PlaceItem::Base => Volume::Base,
             PlaceItem::Payload => self.inputs.system.home().place,
         }
     }
@@ -343,7 +343,7 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
         },
     };
     Ok(Entry {
-        place: Place::Root,
+        place: Volume::Root,
         path: file.path.clone(),
         change,
         role: None,

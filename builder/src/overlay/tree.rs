@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::blob::Blob;
 use crate::description::Role;
 use crate::hex;
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::secret::{FingerprintKey, Secret};
 
 /// The desired changes of one node, in the order in which they are applied.
@@ -31,7 +31,7 @@ pub struct FileTree {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Partition that contains the path.
-    pub place: Place,
+    pub place: Volume,
     /// Absolute path inside that partition's file system.
     pub path: String,
     /// Desired state of the path.
@@ -47,7 +47,7 @@ pub struct Entry {
 impl FileTree {
     /// Returns every path that a plan depends on: the entries' own paths, their parent directories, the account files, and
     /// the files that refer to partitions.
-    pub fn paths(&self) -> BTreeSet<(Place, String)> {
+    pub fn paths(&self) -> BTreeSet<(Volume, String)> {
         let mut paths = BTreeSet::new();
         for entry in &self.entries {
             let ends = entry.path.match_indices('/').map(|(at, _)| at).skip(1);
@@ -62,12 +62,12 @@ impl FileTree {
         for entry in self.entries.iter().filter(numbered) {
             paths.extend(entry.numbered().map(|path| (entry.place, path)));
         }
-        if self.entries.iter().any(|entry| entry.place == Place::Root) {
-            paths.extend(ACCOUNT_FILES.map(|path| (Place::Root, path.to_owned())));
+        if self.entries.iter().any(|entry| entry.place == Volume::Root) {
+            paths.extend(ACCOUNT_FILES.map(|path| (Volume::Root, path.to_owned())));
         }
         if self.disk_id.is_some() {
-            paths.insert((Place::Boot, "/cmdline.txt".to_owned()));
-            paths.insert((Place::Root, "/etc/fstab".to_owned()));
+            paths.insert((Volume::Boot, "/cmdline.txt".to_owned()));
+            paths.insert((Volume::Root, "/etc/fstab".to_owned()));
         }
         paths
     }

@@ -1,7 +1,7 @@
 //! `trust-ca` in `[pki]`: the CA in the trust store of the system, as `update-ca-certificates` would leave it.
 
 use super::tree::{Change, Content, Edit, Entry, Owner};
-use crate::inspect::Place;
+use crate::inspect::Volume;
 use crate::pki::TrustedCertificate;
 
 /// Where administrators put certificates of their own.
@@ -58,7 +58,7 @@ fn name(at: usize) -> String {
 
 fn entry(path: String, change: Change, why: &str) -> Entry {
     Entry {
-        place: Place::Root,
+        place: Volume::Root,
         path,
         change,
         role: None,

@@ -1,12 +1,12 @@
 //! Warnings about limitations of a base, reported before its nodes are written.
 
-use super::inputs::Inputs;
+use super::inputs::NodeInputs;
 use crate::inspect::System;
 use crate::recipe::{BoardWarning, Grade};
 use crate::spec::Node;
 
 /// Returns the messages to print before the nodes of this base are written.
-pub fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
+pub fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
     let mut told = Vec::new();
     if !inputs.recipe.makes_appliances() {
         told.push(format!(

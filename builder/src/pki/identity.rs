@@ -13,26 +13,26 @@ use super::store::{Reader, Store};
 use crate::spec::{CertificateRole, Cluster, KeyKind, Node};
 
 /// A state directory as found, with every file read and checked and nothing changed.
-pub(super) struct Found {
+pub(super) struct FoundState {
     seed: Option<Seed>,
     authority: Option<Authority>,
     has_readme: bool,
-    admin: (Profile, leaf::Found),
-    metrics: Option<(Profile, leaf::Found)>,
+    admin: (Profile, leaf::FoundPair),
+    metrics: Option<(Profile, leaf::FoundPair)>,
     nodes: Vec<FoundNode>,
 }
 
 struct FoundNode {
     name: String,
-    server: (Profile, leaf::Found),
+    server: (Profile, leaf::FoundPair),
     /// `None` if the server's certificate serves in both directions.
-    peer: Option<(Profile, leaf::Found)>,
+    peer: Option<(Profile, leaf::FoundPair)>,
     /// Client certificates by their common name.
-    clients: BTreeMap<String, (Profile, leaf::Found)>,
+    clients: BTreeMap<String, (Profile, leaf::FoundPair)>,
     host_key: Option<HostKey>,
 }
 
-impl Found {
+impl FoundState {
     /// Reads everything the cluster needs. Any error is found here, before the first write.
     pub(super) fn read(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let used = was_used(reader, cluster)?;
@@ -169,12 +169,12 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     /// Returns the pair found, or issues a new one.
-    fn ensure(&mut self, (profile, found): (Profile, leaf::Found)) -> anyhow::Result<KeyPair> {
+    fn ensure(&mut self, (profile, found): (Profile, leaf::FoundPair)) -> anyhow::Result<KeyPair> {
         let crt = format!("{}.crt", profile.file);
         match found {
-            leaf::Found::Good(pair) => return Ok(pair),
-            leaf::Found::Nothing => self.journal.lines.push(format!("issued {crt}")),
-            leaf::Found::Outdated(reason, key) => {
+            leaf::FoundPair::Good(pair) => return Ok(pair),
+            leaf::FoundPair::Nothing => self.journal.lines.push(format!("issued {crt}")),
+            leaf::FoundPair::Outdated(reason, key) => {
                 self.journal.reissued = true;
                 self.journal.lines.push(format!("reissued {crt}: {reason}"));
                 if let Some(key) = key {

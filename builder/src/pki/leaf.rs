@@ -211,7 +211,7 @@ fn serial(key: &rcgen::KeyPair, sans: &[String], now: i64) -> SerialNumber {
 }
 
 /// The files in the state directory for a profile.
-pub(super) enum Found {
+pub(super) enum FoundPair {
     /// No file exists.
     Nothing,
     /// The pair meets the profile.
@@ -250,7 +250,7 @@ pub(super) fn read(
     profile: &Profile,
     authority: Option<&Authority>,
     now: i64,
-) -> anyhow::Result<Found> {
+) -> anyhow::Result<FoundPair> {
     let (crt, key) = (
         format!("{}.crt", profile.file),
         format!("{}.key", profile.file),
@@ -285,17 +285,17 @@ pub(super) fn read(
                     let fits = authority.is_some()
                         && facts.public_key == parsed.public_key_raw()
                         && facts.key_kind == Some(profile.key);
-                    Found::Outdated(reason, fits.then_some(KeptKey { key: parsed, file }))
+                    FoundPair::Outdated(reason, fits.then_some(KeptKey { key: parsed, file }))
                 }
-                None => Found::Good(KeyPair {
+                None => FoundPair::Good(KeyPair {
                     certificate: facts.certificate,
                     key: file,
                 }),
             }
         }
-        (None, None, _) => Found::Nothing,
-        (None, _, _) => Found::Outdated("its certificate was missing", None),
-        (_, _, _) => Found::Outdated("its key was missing", None),
+        (None, None, _) => FoundPair::Nothing,
+        (None, _, _) => FoundPair::Outdated("its certificate was missing", None),
+        (_, _, _) => FoundPair::Outdated("its key was missing", None),
     })
 }
 

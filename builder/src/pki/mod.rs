@@ -49,7 +49,7 @@ pub use trust_store::TrustedCertificate;
 
 use crate::failure::Kind;
 use crate::spec::Cluster;
-use identity::Found;
+use identity::FoundState;
 use store::Store;
 
 /// An open state directory: the identity of a cluster, whose new parts are not written yet.
@@ -97,8 +97,10 @@ impl std::fmt::Debug for State {
 /// Opens a state directory and returns the identity of the cluster, completed and brought up to date at `now` (seconds since
 /// 1970). Nothing is changed before [`State::keep`]; other processes wait until the state is dropped.
 pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
-    let mut store = Store::open(state, |reader| Found::read(reader, cluster, now).map(drop))?;
-    let found = Found::read(&store.reader(), cluster, now)?;
+    let mut store = Store::open(state, |reader| {
+        FoundState::read(reader, cluster, now).map(drop)
+    })?;
+    let found = FoundState::read(&store.reader(), cluster, now)?;
     let certs = found
         .complete(&mut store, cluster, now)
         .with_context(|| format!("completing the state folder {}", state.display()))?;
@@ -113,7 +115,7 @@ pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> 
 /// read it at the same time.
 pub(crate) fn open_complete(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
     let mut store = Store::preview(state)?;
-    let found = Found::read(&store.reader(), cluster, now)?;
+    let found = FoundState::read(&store.reader(), cluster, now)?;
     let certs = found.complete(&mut store, cluster, now)?;
     match store.first_staged() {
         None => Ok(State {
@@ -133,7 +135,7 @@ pub(crate) fn open_complete(state: &Path, cluster: &Cluster, now: i64) -> anyhow
 /// certificates and keys have other fingerprints than those a build will write.
 pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
     let mut store = Store::preview(state)?;
-    let found = Found::read(&store.reader(), cluster, now)?;
+    let found = FoundState::read(&store.reader(), cluster, now)?;
     found.complete(&mut store, cluster, now)
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::failure::Kind;
-use crate::inspect::{Before, Found, Place};
+use crate::inspect::{BaseFiles, Before, Volume};
 use crate::overlay::{ACCOUNT_FILES, Account, Change, Edit, FileTree, Owner};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
@@ -28,11 +28,11 @@ const LOGIN_ID: u32 = 1000;
 
 /// Returns the base's accounts together with those that the tree wants.
 pub(super) fn accounts(
-    found: &Found,
+    found: &BaseFiles,
     tree: &FileTree,
     refusals: &mut Refusals,
 ) -> Result<Accounts> {
-    let bytes = |path: &str| match found.get(&(Place::Root, path.to_owned())) {
+    let bytes = |path: &str| match found.get(&(Volume::Root, path.to_owned())) {
         Some(Before::File {
             content: Some(bytes),
             ..

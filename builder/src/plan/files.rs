@@ -10,7 +10,7 @@ use super::model::{Action, Plan, Step};
 use super::{edit, references, room};
 use crate::config_txt::with_settings;
 use crate::failure::Kind;
-use crate::inspect::{Attributes, Before, Found, Layout, Place, System};
+use crate::inspect::{Attributes, BaseFiles, Before, Layout, System, Volume};
 use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ use crate::spec::Invalid;
 
 /// Returns every edit that turns the base into the node, or all reasons why there is no such plan. The same arguments give
 /// the same plan.
-pub(crate) fn plan(layout: &Layout, found: &Found, tree: &FileTree) -> Result<Plan> {
+pub(crate) fn plan(layout: &Layout, found: &BaseFiles, tree: &FileTree) -> Result<Plan> {
     let mut refusals = Refusals::default();
     refusals.check(room::check_size(layout, tree))?;
     let planner = Planner::new(layout, found, tree, &mut refusals);
@@ -42,19 +42,19 @@ const PARENT: Attributes = Attributes {
 };
 
 struct Planner<'a> {
-    found: &'a Found,
+    found: &'a BaseFiles,
     tree: &'a FileTree,
     disk_id: (u32, u32),
     accounts: Accounts,
     steps: Vec<Step>,
     /// Paths that exist or already have a step.
-    there: BTreeSet<(Place, String)>,
+    there: BTreeSet<(Volume, String)>,
 }
 
 impl<'a> Planner<'a> {
     fn new(
         layout: &Layout,
-        found: &'a Found,
+        found: &'a BaseFiles,
         tree: &'a FileTree,
         refusals: &mut Refusals,
     ) -> Result<Self> {
@@ -122,7 +122,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn before(&self, place: Place, path: &str) -> Before {
+    fn before(&self, place: Volume, path: &str) -> Before {
         let before = self.found.get(&(place, path.to_owned()));
         before.cloned().unwrap_or(Before::Missing)
     }
@@ -272,7 +272,7 @@ impl<'a> Planner<'a> {
     fn add_accounts(&mut self) -> Result<()> {
         let files = self.accounts.files();
         for (path, text) in ACCOUNT_FILES.into_iter().zip(files) {
-            let (before, Some(text)) = (self.before(Place::Root, path), text) else {
+            let (before, Some(text)) = (self.before(Volume::Root, path), text) else {
                 continue;
             };
             let Before::File {
@@ -294,7 +294,7 @@ impl<'a> Planner<'a> {
             };
             let attributes = *attributes;
             self.push(Step {
-                place: Place::Root,
+                place: Volume::Root,
                 path: path.to_owned(),
                 before,
                 action: Action::WriteFile {
@@ -308,7 +308,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the attributes of a directory that nothing describes: owner and mode of the nearest directory above it.
-    fn inherited(&self, place: Place, path: &str) -> Attributes {
+    fn inherited(&self, place: Volume, path: &str) -> Attributes {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('/') {
             let planned = self
@@ -334,7 +334,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns whether the node has a file at the path.
-    fn is_file(&self, place: Place, path: &str) -> bool {
+    fn is_file(&self, place: Volume, path: &str) -> bool {
         let found = matches!(
             self.before(place, path),
             Before::File { .. } | Before::Other

@@ -3,7 +3,7 @@
 use super::model::Action;
 use super::plan;
 use super::tests::{entry, found, layout, tree};
-use crate::inspect::{Before, Place};
+use crate::inspect::{Before, Volume};
 use crate::overlay::Change;
 
 /// Returns the links that a plan makes on a base with more paths.
@@ -11,7 +11,7 @@ fn links(base: &[(&str, Before)], changes: Vec<Change>) -> Vec<String> {
     let mut found = found();
     let more = base
         .iter()
-        .map(|(path, before)| ((Place::Root, (*path).to_owned()), before.clone()));
+        .map(|(path, before)| ((Volume::Root, (*path).to_owned()), before.clone()));
     found.extend(more);
     let entries = changes
         .into_iter()

@@ -1,6 +1,6 @@
 //! A plan: the content before and after, and the reason for each change, but not how it is written.
 
-use crate::inspect::{Attributes, Before, Place};
+use crate::inspect::{Attributes, Before, Volume};
 use crate::overlay::Content;
 use crate::secret::FingerprintKey;
 
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     /// Which partition.
-    pub place: Place,
+    pub place: Volume,
     /// Absolute path.
     pub path: String,
     /// The content of the base at this path.
@@ -65,7 +65,7 @@ pub(crate) enum Action {
 
 impl Plan {
     /// Returns the bytes of file content that the plan adds to a partition.
-    pub(crate) fn bytes(&self, place: Place) -> u64 {
+    pub(crate) fn bytes(&self, place: Volume) -> u64 {
         let size = |step: &Step| match &step.action {
             Action::WriteFile { content, .. } => {
                 u64::try_from(content.bytes().len()).unwrap_or(u64::MAX)

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::model::{Action, Plan};
 use crate::check::{kernel_arguments, mount_faults, root_fault};
 use crate::failure::Kind;
-use crate::inspect::{Before, Found, Layout, Place, System};
+use crate::inspect::{BaseFiles, Before, Layout, System, Volume};
 
 /// The prefixes of a partition id, in lower case: a tag, a quoted tag, or a udev link.
 const BEFORE_ID: [&str; 4] = ["partuuid=", "partuuid=\"", "partuuid='", "by-partuuid/"];
@@ -28,7 +28,7 @@ pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
 }
 
 /// Refuses an image whose kernel would not find its root, or whose fstab(5) mounts partitions that do not exist.
-pub(super) fn check(layout: &Layout, found: &Found, plan: &Plan) -> Result<()> {
+pub(super) fn check(layout: &Layout, found: &BaseFiles, plan: &Plan) -> Result<()> {
     let System::Root(_) = &layout.system else {
         return Ok(()); // Ubuntu Core finds its partitions by label.
     };
@@ -36,9 +36,9 @@ pub(super) fn check(layout: &Layout, found: &Found, plan: &Plan) -> Result<()> {
         disk_id: plan.disk_id.1,
         ..layout.clone()
     };
-    let arguments = text_after(plan, found, Place::Boot, "/cmdline.txt");
+    let arguments = text_after(plan, found, Volume::Boot, "/cmdline.txt");
     let root = arguments.and_then(|text| root_fault(kernel_arguments(&text), &finished));
-    let fstab = text_after(plan, found, Place::Root, "/etc/fstab").unwrap_or_default();
+    let fstab = text_after(plan, found, Volume::Root, "/etc/fstab").unwrap_or_default();
     let faults = root.into_iter().chain(mount_faults(&fstab, &finished));
     match faults.collect::<Vec<_>>().join("; ") {
         none if none.is_empty() => Ok(()),
@@ -47,7 +47,7 @@ pub(super) fn check(layout: &Layout, found: &Found, plan: &Plan) -> Result<()> {
 }
 
 /// Returns the content of a text file in the finished image.
-fn text_after(plan: &Plan, found: &Found, place: Place, path: &str) -> Option<String> {
+fn text_after(plan: &Plan, found: &BaseFiles, place: Volume, path: &str) -> Option<String> {
     let mut steps = plan.steps.iter();
     let bytes = match steps.find(|step| step.place == place && step.path == path) {
         Some(step) => match &step.action {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::model::{Action, Plan};
 use crate::failure::Kind;
-use crate::inspect::{Layout, Place, System};
+use crate::inspect::{Layout, System, Volume};
 use crate::overlay::FileTree;
 
 /// The partition that a node adds for its data (`overlays/appliance/data`).
@@ -58,8 +58,11 @@ pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
 
 /// Reports a partition that is too full before anything is copied; `diskimg` would report it halfway.
 pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
-    let boot = (Place::Boot, "boot", &layout.boot);
-    let root = layout.system.part().map(|part| (Place::Root, "root", part));
+    let boot = (Volume::Boot, "boot", &layout.boot);
+    let root = layout
+        .system
+        .part()
+        .map(|part| (Volume::Root, "root", part));
     for (place, name, part) in std::iter::once(boot).chain(root) {
         let (need, free) = (plan.bytes(place), part.free_bytes);
         let keep = match layout.system.home().place == place {

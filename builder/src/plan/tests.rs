@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan;
 use crate::failure::{Failure, Kind, explain};
-use crate::inspect::{Attributes, Before, Found, Layout, OsRelease, Part, Place, System};
+use crate::inspect::{Attributes, BaseFiles, Before, Layout, OsRelease, Part, System, Volume};
 use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::{FingerprintKey, Secret};
 
@@ -45,7 +45,7 @@ fn file(text: &str, mode: u16) -> Before {
 }
 
 /// Returns a base with accounts, a command line and a directory.
-pub(super) fn found() -> Found {
+pub(super) fn found() -> BaseFiles {
     let folder = Before::Folder {
         attributes: Attributes {
             mode: 0o755,
@@ -53,8 +53,8 @@ pub(super) fn found() -> Found {
             gid: 0,
         },
     };
-    let root = |path: &str, before| ((Place::Root, path.to_owned()), before);
-    Found::from([
+    let root = |path: &str, before| ((Volume::Root, path.to_owned()), before);
+    BaseFiles::from([
         root("/etc", folder),
         root(
             "/etc/passwd",
@@ -70,7 +70,7 @@ pub(super) fn found() -> Found {
             },
         ),
         (
-            (Place::Boot, "/cmdline.txt".to_owned()),
+            (Volume::Boot, "/cmdline.txt".to_owned()),
             file("root=PARTUUID=041bba91-02 resize\n", 0o755),
         ),
     ])
@@ -78,7 +78,7 @@ pub(super) fn found() -> Found {
 
 pub(super) fn entry(path: &str, change: Change) -> Entry {
     Entry {
-        place: Place::Root,
+        place: Volume::Root,
         path: path.to_owned(),
         change,
         role: None,
@@ -100,7 +100,7 @@ fn text(path: &str, text: &str) -> Entry {
 
 fn edit(edit: Edit) -> Entry {
     Entry {
-        place: Place::Boot,
+        place: Volume::Boot,
         ..entry("/cmdline.txt", Change::Edited(edit))
     }
 }
@@ -343,7 +343,7 @@ fn a_text_in_another_encoding_is_named() {
         size: 12,
         content: Some(Arc::from(&b"# ok\n# gr\xfcn"[..])),
     };
-    found.insert((Place::Root, "/etc/fstab".to_owned()), latin);
+    found.insert((Volume::Root, "/etc/fstab".to_owned()), latin);
     let entries = vec![entry("/etc/fstab", Change::Edited(Edit::DiskId))];
     let error = plan(&layout(), &found, &tree(entries)).unwrap_err();
     let wanted = "planning /etc/fstab of node etcd1: line 2 of /etc/fstab in the base is not UTF-8";

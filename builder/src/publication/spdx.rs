@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::hex;
-use crate::inspect::{DebianPackage, Place};
+use crate::inspect::{DebianPackage, Volume};
 use crate::overlay::Content;
 use crate::plan::{Action, Plan, Step};
 use crate::report::{InputRecord, NodeRecord};
@@ -139,8 +139,8 @@ fn debian(id: &str, package: &DebianPackage, distribution: &str) -> Value {
 /// Returns path and content of a file that the plan writes and that is not secret. The path begins with the partition.
 fn public_file(step: &Step) -> Option<(String, &[u8])> {
     let partition = match step.place {
-        Place::Boot => "boot",
-        Place::Root | Place::Base => "root",
+        Volume::Boot => "boot",
+        Volume::Root | Volume::Base => "root",
     };
     match &step.action {
         Action::WriteFile {

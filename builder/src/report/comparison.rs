@@ -7,7 +7,7 @@ use super::file_record::{FileRecord, RecordKind};
 use super::manifest::NodeRecord;
 use crate::description::NodeDescription;
 use crate::hex;
-use crate::inspect::{Files, Place};
+use crate::inspect::{Files, Volume};
 
 /// Compares every path of the manifest, and returns the number of files among them.
 pub(super) fn compare_record(
@@ -56,7 +56,7 @@ fn compare_file(
     let owned = |metadata: &Metadata, mode: &str, uid: u32, gid: u32| {
         let same = (format!("{:04o}", metadata.mode), metadata.uid, metadata.gid)
             == (mode.to_owned(), uid, gid);
-        record.partition == Place::Boot || same
+        record.partition == Volume::Boot || same
     };
     let same = match (&record.kind, &metadata) {
         (RecordKind::Absent, None) => true,

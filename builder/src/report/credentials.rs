@@ -10,7 +10,7 @@ use super::manifest::Manifest;
 use super::{MANIFEST, expiry};
 use crate::date::date;
 use crate::description::{CertificateOfNode, NodeDescription, Role};
-use crate::inspect::{Files, Place};
+use crate::inspect::{Files, Volume};
 use crate::pki;
 
 /// The reference for checking a node's certificates.
@@ -44,7 +44,7 @@ impl Trust {
     }
 
     /// Checks the certificates and keys of a node, and collects current and upcoming problems.
-    pub(super) fn judge(
+    pub(super) fn check(
         &self,
         node: &NodeDescription,
         files: &mut Files,
@@ -137,7 +137,7 @@ fn check_modes(node: &NodeDescription, files: &mut Files) -> Result<Vec<String>>
         let path = &file.path;
         let wanted = file.mode.as_deref().unwrap_or("0600");
         match files.at(file.partition)?.metadata(path)? {
-            Some(_) if file.partition == Place::Boot => {}
+            Some(_) if file.partition == Volume::Boot => {}
             Some(found)
                 if format!("{:04o}", found.mode) == wanted && !lets_others_in(found.mode) => {}
             Some(found) => {

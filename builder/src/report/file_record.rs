@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::inspect::{Attributes, Place};
+use crate::inspect::{Attributes, Volume};
 use crate::plan::{Action, Step};
 
 /// One changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileRecord {
     /// Which partition.
-    pub partition: Place,
+    pub partition: Volume,
     /// Absolute path in that partition.
     pub path: String,
     /// The content.

@@ -9,7 +9,7 @@ use crate::fetch::{EtcdBinaries, Verified};
 
 /// The inputs of a build.
 #[derive(Debug, Serialize)]
-pub(crate) struct Inputs {
+pub(crate) struct FetchReport {
     /// Version of this format.
     pub format: u32,
     /// The base image.
@@ -30,7 +30,7 @@ pub(crate) struct Raw {
     pub size: u64,
 }
 
-impl Inputs {
+impl FetchReport {
     /// Creates the record of both inputs.
     pub(crate) fn new(input: InputRecord, base: &Verified, etcd: &EtcdBinaries) -> Self {
         let base = Raw {
@@ -47,7 +47,7 @@ impl Inputs {
     }
 }
 
-impl Display for Inputs {
+impl Display for FetchReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (what, input) in [("base", &self.base.input), ("etcd", &self.etcd)] {
             writeln!(

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::certificate_record::CertificateRecord;
 use crate::date::date;
 use crate::description::{self, DescribedFile, NodeDescription};
-use crate::inspect::{Files, Image, Part, Place};
+use crate::inspect::{Files, Image, Part, Volume};
 use crate::pki;
 
 /// The content of an image.
@@ -46,7 +46,7 @@ pub(crate) struct Inspection {
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed {
     /// Which partition.
-    pub partition: Place,
+    pub partition: Volume,
     /// Absolute path in that partition's file system.
     pub path: String,
     /// `file`, `folder` or `link`.

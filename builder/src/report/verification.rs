@@ -305,7 +305,7 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
         Some(record) => compare_record(record, &mut fs, &mut problems)?,
         None => compare_description(&node, &mut fs, &mut problems)?,
     };
-    let (wrong, notes) = trust.judge(&node, &mut fs)?;
+    let (wrong, notes) = trust.check(&node, &mut fs)?;
     problems.extend(wrong);
     problems.extend(check::check(&image, &mut fs)?.into_lines());
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::common_name;
-use super::layout::Layout;
+use super::layout::CertificateLayout;
 use crate::secret::Secret;
 
 /// Keys and certificates.
@@ -26,7 +26,7 @@ pub struct Pki {
     /// Whether the system of a node trusts the CA.
     pub trust_ca: bool,
     /// Where etcd finds its certificates on a node.
-    pub layout: Layout,
+    pub layout: CertificateLayout,
 }
 
 /// A CA of the user.

@@ -2,7 +2,7 @@
 
 /// A preset of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub enum CertificateLayout {
     /// `/etc/etcd/pki` with a certificate for clients and another one for members.
     Etcd,
     /// `/etc/etcd/pki` with one certificate for both directions.
@@ -50,7 +50,7 @@ pub struct Access {
     pub owner: &'static str,
 }
 
-impl Layout {
+impl CertificateLayout {
     const NAMES: [(&str, Self); 4] = [
         ("etcd", Self::Etcd),
         ("etcd-pi", Self::EtcdPi),

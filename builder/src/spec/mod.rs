@@ -66,7 +66,7 @@ pub(crate) use gather::named_text;
 pub use gather::{DEFAULT_CONFIG, config_path};
 pub use input::{Flags, Input, Purpose, Row, TextFile, Walked, WalkedKind};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
-pub use layout::{CertificatePaths, Layout};
+pub use layout::{CertificateLayout, CertificatePaths};
 pub use machine::{
     Allowed, Appliance, Auth, AuthRole, AuthUser, Board, DATA_START, Data, ExtraContent, ExtraFile,
     Firmware, HostsLine, Protocol, System,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::complaints::{Complaints, Place};
 use super::input::Input;
 use super::issuing::{CommonNames, KeyKind, OwnCa, Pki, Subject};
-use super::layout::Layout;
+use super::layout::CertificateLayout;
 use super::table::Table;
 use super::{common_name, identity, names};
 use crate::secret::Secret;
@@ -73,7 +73,8 @@ pub(super) fn read(
             ),
         }
     }
-    let layout = Layout::named(table.text("layout").value).unwrap_or(Layout::Etcd);
+    let layout =
+        CertificateLayout::named(table.text("layout").value).unwrap_or(CertificateLayout::Etcd);
     Pki {
         key: KeyKind::named(table.text("key").value).unwrap_or(KeyKind::EcdsaP256),
         ca_days: ca,
@@ -104,7 +105,7 @@ fn subject(table: &Table) -> Subject {
 
 fn common_names(
     table: &Table,
-    layout: Layout,
+    layout: CertificateLayout,
     nodes: &[&str],
     domain: &str,
     log: &mut Complaints,

@@ -2,7 +2,7 @@
 //! and the reference in the README are all derived from it.
 
 use super::issuing::{CertificateRole, KeyKind};
-use super::layout::Layout;
+use super::layout::CertificateLayout;
 use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
@@ -186,7 +186,7 @@ sections! {
         /// (`/etc/etcd/pki/{ca,etcd,etcd-key}.pem`), `dcs` (`/etc/dcs/cert/<name>.crt`, for the group etcd) or `flat`
         /// (`/etc/etcd/<name>-cert.pem` and `<name>-peer-cert.pem`). `etcd-pi` and `dcs` use one certificate in both
         /// directions.
-        "layout": Choice("layout", Layout::names), Default(r#""etcd""#);
+        "layout": Choice("layout", CertificateLayout::names), Default(r#""etcd""#);
     }
 
     /// Fields in the subject of every certificate that is issued. A CA that exists keeps its subject.

@@ -17,7 +17,7 @@ pub(crate) fn sample() -> Outcome {
 const SAMPLE: &str = "6";
 
 fn start_with(variable: &str, most: &str) -> Outcome {
-    setup::judges()?;
+    setup::checkers()?;
     if !succeeds("strace", &["-o", "/dev/null", "true"]) {
         say("strace may not trace here: builds are not disturbed");
         return Ok(());

@@ -24,7 +24,7 @@ const TARGETS: [(&str, &[&str], &str); 15] = [
 ];
 const LIBRARY: &[&str] = &["--lib"];
 const PROGRAM: &[&str] = &["--test", "it"];
-const DISKIMG: &[&str] = &["--package", "diskimg", "--test", "judged"];
+const DISKIMG: &[&str] = &["--package", "diskimg", "--test", "checked"];
 
 /// Returns the variables of a run that lasts some seconds for each target.
 fn settings(seconds: u64, seed: u64) -> [(&'static str, String); 3] {

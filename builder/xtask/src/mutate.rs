@@ -14,7 +14,7 @@ const OPTIONS: [(&str, &str); 3] = [
 
 /// Runs the mutator with these options.
 pub(crate) fn run(words: &[&str]) -> Outcome {
-    setup::judges()?;
+    setup::checkers()?;
     let arguments = [
         "test",
         "--quiet",

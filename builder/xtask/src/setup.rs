@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const JUDGES: [Tool; 29] = [
+const CHECKERS: [Tool; 29] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -103,11 +103,11 @@ const LABORATORY: [Tool; 13] = [
 const UPDATE: [&str; 3] = ["apt-get", "update", "-q"];
 
 /// A script that unpacks cloud-init, which checks seeds. An installed one would search for a seed on this machine at every boot.
-const UNPACK: &str = "mkdir -p target/judges && cd target/judges && apt-get download -q cloud-init \
+const UNPACK: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q cloud-init \
     && dpkg-deb -x cloud-init_*.deb . && rm cloud-init_*.deb";
 
 /// A script that unpacks sshd, which decides about keys. An installed one would serve this machine.
-const UNPACK_SSHD: &str = "mkdir -p target/judges && cd target/judges \
+const UNPACK_SSHD: &str = "mkdir -p target/checkers && cd target/checkers \
     && apt-get download -q openssh-server libwrap0 \
     && for each in openssh-server_*.deb libwrap0_*.deb; do dpkg-deb -x $each . && rm $each; done";
 
@@ -118,23 +118,26 @@ const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/p
     && for each in *.deb; do dpkg-deb -x $each . && rm $each; done";
 
 /// The command that compiles snapd, the checker of Ubuntu Core's seeds, once, with an unpacked compiler (90 MB, a minute).
-const WITNESS: [&str; 2] = ["tests/support/judge/snapd/build.sh", "target/judges/snapd"];
+const WITNESS: [&str; 2] = [
+    "tests/support/checker/snapd/build.sh",
+    "target/checkers/snapd",
+];
 
 /// Installs only the checkers, which the tests on fixtures need.
-pub(crate) fn judges() -> Outcome {
-    install(&JUDGES)?;
+pub(crate) fn checkers() -> Outcome {
+    install(&CHECKERS)?;
     witnesses()
 }
 
 /// Unpacks or compiles, under target/, the checkers that are not installed.
 fn witnesses() -> Outcome {
     if !root()
-        .join("target/judges/usr/lib/cloud-init/ds-identify")
+        .join("target/checkers/usr/lib/cloud-init/ds-identify")
         .is_file()
     {
         unpack(&["-euc", UNPACK])?;
     }
-    if !found("/usr/sbin/sshd") && !root().join("target/judges/usr/sbin/sshd").is_file() {
+    if !found("/usr/sbin/sshd") && !root().join("target/checkers/usr/sbin/sshd").is_file() {
         unpack(&["-euc", UNPACK_SSHD])?;
     }
     unpack(&WITNESS)
@@ -183,7 +186,7 @@ pub(crate) fn lab() -> Outcome {
 /// Installs all tools that the chores need.
 pub(crate) fn tools() -> Outcome {
     let keys = [("ssh-keygen", "openssh-client")];
-    install(&[&JUDGES[..], &MAKERS, &BOOTERS, &LABORATORY, &keys].concat())?;
+    install(&[&CHECKERS[..], &MAKERS, &BOOTERS, &LABORATORY, &keys].concat())?;
     witnesses()
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn run_full() -> Outcome {
 
 /// Runs the quick tests; with arguments, all tests that boot nothing and whose names contain one of them.
 pub(crate) fn run_quick(names: &[&str]) -> Outcome {
-    setup::judges()?;
+    setup::checkers()?;
     lab::etcd()?;
     if names.is_empty() && has_nextest() {
         return command::run("cargo", &["nextest", "run", "--workspace"]);
@@ -82,7 +82,7 @@ fn licenses() -> Outcome {
 
 /// Makes every test image under target/ by running the tests that make each image twice and compare the results.
 pub(crate) fn fixtures() -> Outcome {
-    setup::judges()?;
+    setup::checkers()?;
     without_boots(&["repeat_to_the_byte"])
 }
 

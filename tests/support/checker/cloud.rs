@@ -1,6 +1,6 @@
 //! Runs cloud-init itself on a seed: its schema, its search for a seed, and its network configuration.
 //!
-//! `cargo xtask` unpacks Debian's package into `target/judges` without installing it, so that cloud-init does not run here.
+//! `cargo xtask` unpacks Debian's package into `target/checkers` without installing it, so that cloud-init does not run here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,8 +57,8 @@ print(util.json_dumps(cmdline.read_kernel_cmdline_config(sys.argv[1])), end='')
 ";
 
 fn unpacked(path: &str) -> PathBuf {
-    let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges");
-    let path = judges.join(path);
+    let checkers = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers");
+    let path = checkers.join(path);
     assert!(
         path.exists(),
         "no {}: `cargo xtask setup` unpacks it",

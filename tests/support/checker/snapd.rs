@@ -1,6 +1,6 @@
 //! Runs snapd itself on an `ubuntu-seed` partition to see what it installs for cloud-init and how it starts the kernel.
 //!
-//! `cargo xtask` compiles `snapd/main.go` with snapd's code from Debian's packages into `target/judges` without installing it.
+//! `cargo xtask` compiles `snapd/main.go` with snapd's code from Debian's packages into `target/checkers` without installing it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,7 +69,7 @@ impl Seed {
     }
 
     fn install_mode(&self, step: &str) -> Result<(), String> {
-        let witness = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/snapd/witness");
+        let witness = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/snapd/witness");
         assert!(
             witness.is_file(),
             "no {}: `cargo xtask setup` compiles it",

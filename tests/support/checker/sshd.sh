@@ -11,7 +11,7 @@ export LD_LIBRARY_PATH
 case ${3-outer} in
 outer)
     ssh-keygen -q -t ed25519 -N '' -f "$work/host"
-    echo "judge:x:1000:1000::/tmp:/bin/sh" >"$work/passwd"
+    echo "checker:x:1000:1000::/tmp:/bin/sh" >"$work/passwd"
     {
         printf 'HostKey %s\nAuthorizedKeysFile %s\n' "$work/host" "$work/authorized"
         printf 'StrictModes no\nUsePAM no\nLogLevel DEBUG1\nPidFile none\n'
@@ -29,7 +29,7 @@ inner)
         printf '%s\n' "$line" >"$work/authorized"
         ssh -F none -v -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o StrictHostKeyChecking=no \
             -o UserKnownHostsFile=/dev/null -i "$work/id" -o "ProxyCommand=$sshd -i -e -f $work/config" \
-            judge@host true </dev/null >"$work/log" 2>&1 || :
+            checker@host true </dev/null >"$work/log" 2>&1 || :
         if grep -aq -e 'Server accepts key' -e 'not from a permitted host' "$work/log"; then echo yes; else echo no; fi
     done
     ;;

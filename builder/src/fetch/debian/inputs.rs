@@ -14,13 +14,13 @@ const PACKAGES_FORMAT: &str = "etcd-image etcd packages 1";
 
 /// The inputs of the image, in addition to the embedded recipe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Inputs {
+pub(crate) struct DebianInputs {
     /// The address of a Debian mirror with trixie and its updates, and with its security updates at the same address plus
     /// `-security`; or one whole `deb …` line, passed on unchanged. `None` selects mmdebstrap's default, Debian's own mirror.
     mirror: Option<String>,
 }
 
-impl Inputs {
+impl DebianInputs {
     pub(in crate::fetch) fn new(options: &Options<'_>) -> Self {
         Self {
             mirror: options.mirror.map(str::to_owned),
@@ -75,8 +75,8 @@ impl Inputs {
 mod tests {
     use super::*;
 
-    fn from_mirror(url: &str) -> Inputs {
-        Inputs {
+    fn from_mirror(url: &str) -> DebianInputs {
+        DebianInputs {
             mirror: Some(url.to_owned()),
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn another_mirror_is_another_image() {
         assert_ne!(
-            Inputs::default().digest(),
+            DebianInputs::default().digest(),
             from_mirror("http://mirror.example/debian").digest()
         );
     }
@@ -100,17 +100,17 @@ mod tests {
 
     #[test]
     fn digest_is_sha256_in_hex() {
-        let digest = Inputs::default().digest();
+        let digest = DebianInputs::default().digest();
         assert_eq!(digest.len(), 64);
         assert!(digest.bytes().all(|digit| digit.is_ascii_hexdigit()));
     }
 
     #[test]
     fn uuid_says_that_it_is_of_our_own_making() {
-        let uuid = Inputs::default().uuid("root");
+        let uuid = DebianInputs::default().uuid("root");
         assert_eq!(uuid.len(), 36);
         assert_eq!(&uuid[14..15], "8");
         assert!("89ab".contains(&uuid[19..20]));
-        assert_ne!(uuid, Inputs::default().uuid("hash seed"));
+        assert_ne!(uuid, DebianInputs::default().uuid("hash seed"));
     }
 }

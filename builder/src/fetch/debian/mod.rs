@@ -19,7 +19,7 @@ mod table;
 
 mod packages;
 
-pub(super) use inputs::Inputs;
+pub(super) use inputs::DebianInputs;
 pub(super) use packages::download as download_packages;
 pub(super) use table::made_at;
 
@@ -27,7 +27,7 @@ pub(super) use table::made_at;
 /// `debian-trixie.tar` (the packages), Debian's packages of etcd, and `make.log` (the output of the tools). Calls `say` with
 /// one line for each step.
 pub(super) fn make(
-    inputs: &Inputs,
+    inputs: &DebianInputs,
     work_dir: &Path,
     say: &dyn Fn(&str),
 ) -> anyhow::Result<PathBuf> {
@@ -36,7 +36,7 @@ pub(super) fn make(
 
 /// Makes the raw image again from an archive of the packages that it was made from; all of the locked ones must be in it.
 pub(super) fn make_again(
-    inputs: &Inputs,
+    inputs: &DebianInputs,
     work_dir: &Path,
     (archive, locked): (&Path, &[String]),
     say: &dyn Fn(&str),
@@ -47,7 +47,7 @@ pub(super) fn make_again(
 }
 
 fn make_from(
-    inputs: &Inputs,
+    inputs: &DebianInputs,
     work_dir: &Path,
     repository: Option<&Path>,
     say: &dyn Fn(&str),

@@ -10,11 +10,11 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result};
 
-use super::{Inputs, tools};
+use super::{DebianInputs, tools};
 use crate::failure::Kind;
 
 /// Downloads `etcd-server.deb` and `etcd-client.deb` of Debian trixie for arm64 into `work_dir`.
-pub(in crate::fetch) fn download(inputs: &Inputs, work_dir: &Path) -> Result<()> {
+pub(in crate::fetch) fn download(inputs: &DebianInputs, work_dir: &Path) -> Result<()> {
     tools::find_apt()?;
     fs_err::create_dir_all(work_dir.join("lists/partial"))?;
     fs_err::create_dir_all(work_dir.join("archives/partial"))?;

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::Context as _;
 use fs_err::File;
 
-use super::Inputs;
+use super::DebianInputs;
 use super::tools::Tools;
 use crate::failure::Kind;
 use crate::hex;
@@ -19,7 +19,7 @@ use crate::hex;
 /// Runs the script of `recipe_dir`, which leaves `image.raw`, the list of its packages and the packages themselves in
 /// `work_dir`. They come from a repository of kept packages, or else from the mirror.
 pub(super) fn make_script(
-    inputs: &Inputs,
+    inputs: &DebianInputs,
     tools: &Tools,
     (recipe_dir, work_dir): (&Path, &Path),
     repository: Option<&Path>,
@@ -46,7 +46,7 @@ fn isolated(tools: &Tools) -> Command {
     command
 }
 
-fn settings(command: &mut Command, inputs: &Inputs, tools: &Tools) {
+fn settings(command: &mut Command, inputs: &DebianInputs, tools: &Tools) {
     command.env("MIRROR", inputs.mirror());
     command.env(
         "EMULATOR",

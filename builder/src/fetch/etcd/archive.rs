@@ -18,7 +18,7 @@ const TOTAL_LIMIT: u64 = 1 << 30;
 
 /// The location of the programs in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(super) enum ArchiveLayout {
     /// The single top-level directory, or the top level itself.
     Release,
     /// The directory `usr/bin`.
@@ -27,7 +27,7 @@ pub(super) enum Layout {
 
 /// Reads the programs of a tar archive to its end; `name` is for messages. The version comes from the name of a release's
 /// directory, e.g. `etcd-v3.6.14-linux-arm64/`, or else from the archive's own name.
-pub(super) fn unpack(tar: impl Read, layout: Layout, name: &str) -> Result<Unpacked> {
+pub(super) fn unpack(tar: impl Read, layout: ArchiveLayout, name: &str) -> Result<Unpacked> {
     let mut tar = tar.take(TOTAL_LIMIT);
     let unpacked = walk(&mut tar, layout, name);
     // Damage after the archive's end mark is an error as well.
@@ -38,7 +38,7 @@ pub(super) fn unpack(tar: impl Read, layout: Layout, name: &str) -> Result<Unpac
     rest.map_err(|error| damaged(name, &error)).and(unpacked)
 }
 
-fn walk(tar: &mut impl Read, layout: Layout, name: &str) -> Result<Unpacked> {
+fn walk(tar: &mut impl Read, layout: ArchiveLayout, name: &str) -> Result<Unpacked> {
     let mut archive = Archive::new(tar);
     let (mut programs, mut folder) = (Programs::new(), name.to_owned());
     for entry in archive.entries().map_err(|error| damaged(name, &error))? {
@@ -52,7 +52,7 @@ fn walk(tar: &mut impl Read, layout: Layout, name: &str) -> Result<Unpacked> {
 /// Adds the entry if it is a program; `folder` becomes the directory that contains it.
 fn add_entry<R: Read>(
     entry: &mut Entry<'_, R>,
-    layout: Layout,
+    layout: ArchiveLayout,
     name: &str,
     programs: &mut Programs,
     folder: &mut String,
@@ -90,11 +90,10 @@ fn parts(path: &str) -> Option<Vec<&str>> {
 }
 
 /// Returns the program at this place.
-fn slot(layout: Layout, parts: &[&str]) -> Option<Program> {
+fn slot(layout: ArchiveLayout, parts: &[&str]) -> Option<Program> {
     match (layout, parts) {
-        (Layout::Release, [name] | [_, name]) | (Layout::Debian, ["usr", "bin", name]) => {
-            Program::named(name)
-        }
+        (ArchiveLayout::Release, [name] | [_, name])
+        | (ArchiveLayout::Debian, ["usr", "bin", name]) => Program::named(name),
         _ => None,
     }
 }
@@ -161,7 +160,8 @@ mod tests {
 
     #[track_caller]
     fn refusal(entries: &[(&str, EntryType, &[u8])]) -> String {
-        let error = unpack(&tar(entries)[..], Layout::Release, "a.tar").expect_err("a trick");
+        let error =
+            unpack(&tar(entries)[..], ArchiveLayout::Release, "a.tar").expect_err("a trick");
         let failure = error.downcast::<Failure>().unwrap();
         assert_eq!(failure.kind, Kind::Corrupt);
         failure.message
@@ -178,7 +178,7 @@ mod tests {
                 ("etcd-v1.2/Documentation/etcd", FILE, b"deeper"),
                 ("etcd-v1.2/link", EntryType::Symlink, b""),
             ])[..],
-            Layout::Release,
+            ArchiveLayout::Release,
             "a.tar",
         )
         .unwrap();
@@ -194,7 +194,7 @@ mod tests {
             ("./usr/bin/etcd", FILE, b"server"),
             ("./usr/share/etcdctl", FILE, b"completion"),
         ]);
-        let unpacked = unpack(&bytes[..], Layout::Debian, "a.deb").unwrap();
+        let unpacked = unpack(&bytes[..], ArchiveLayout::Debian, "a.deb").unwrap();
         assert_eq!(
             unpacked.programs.into_keys().collect::<Vec<_>>(),
             [Program::Etcd]
@@ -245,7 +245,7 @@ mod tests {
         header.set_size(300 << 20);
         header.set_cksum();
         let bytes = header.as_bytes().chain(io::repeat(0).take(400 << 20));
-        let error = unpack(bytes, Layout::Release, "a.tar")
+        let error = unpack(bytes, ArchiveLayout::Release, "a.tar")
             .unwrap_err()
             .to_string();
         assert_eq!(error, "a.tar: \"v/etcd\" is larger than 256 MiB");
@@ -254,7 +254,7 @@ mod tests {
         header.set_size(2 << 30);
         header.set_cksum();
         let bytes = header.as_bytes().chain(io::repeat(0).take(2 << 30));
-        let error = unpack(bytes, Layout::Release, "a.tar")
+        let error = unpack(bytes, ArchiveLayout::Release, "a.tar")
             .unwrap_err()
             .to_string();
         assert_eq!(error, "a.tar: it unpacks to more than 1 GiB");
@@ -264,7 +264,7 @@ mod tests {
     fn refuses_a_cut_off_archive() {
         let bytes = tar(&[("v/etcd", FILE, &[7; 2000])]);
         for length in [100, 600, 2000] {
-            let error = unpack(&bytes[..length], Layout::Release, "a.tar")
+            let error = unpack(&bytes[..length], ArchiveLayout::Release, "a.tar")
                 .unwrap_err()
                 .to_string();
             assert!(error.starts_with("reading the archive a.tar: "), "{error}");

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use anyhow::Result;
 
-use super::archive::{self, Layout};
+use super::archive::{self, ArchiveLayout};
 use super::programs::Unpacked;
 use super::version;
 use crate::failure::Kind;
@@ -24,7 +24,7 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
     let control = control_of(bytes, name)?;
     let data = Decoder::new(member(bytes, "data.tar", name)?, 1);
     let data = data.map_err(|error| damaged(name, &error.to_string()))?;
-    let unpacked = archive::unpack(data, Layout::Debian, name)?;
+    let unpacked = archive::unpack(data, ArchiveLayout::Debian, name)?;
     Ok(Unpacked {
         version: upstream_version(&control),
         ..unpacked

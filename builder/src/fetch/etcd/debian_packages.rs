@@ -33,7 +33,7 @@ pub(super) fn debian_packages(
     locked: Option<&LockedEtcd>,
     options: &Options<'_>,
 ) -> Result<[Pinned; 2]> {
-    let inputs = debian::Inputs::new(options);
+    let inputs = debian::DebianInputs::new(options);
     let keys = [inputs.digest(), inputs.packages_digest()];
     let locked = locked.map(|locked| locked.packages.join("\n"));
     kept_or_downloaded(&keys, locked.as_deref(), options, |work_dir| {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::archive::{self, Layout};
+use super::archive::{self, ArchiveLayout};
 use super::debian_packages::Pinned;
-use super::programs::{Found, Program, Programs, Unpacked};
+use super::programs::{FoundPrograms, Program, Programs, Unpacked};
 use super::{deb, unpacked};
 use crate::failure::Kind;
 use crate::fetch::Options;
@@ -22,7 +22,7 @@ use crate::parallel;
 const ARCHIVE_LIMIT: u64 = 256 << 20;
 
 /// Returns the programs in a directory or in archives.
-pub(super) fn local(paths: &[PathBuf], options: &Options<'_>) -> Result<Found> {
+pub(super) fn local(paths: &[PathBuf], options: &Options<'_>) -> Result<FoundPrograms> {
     let given = |path: PathBuf| {
         let (pin, name) = (sidecar(&path)?, path.file_name().unwrap_or_default());
         let name = name.to_string_lossy().into_owned();
@@ -46,10 +46,14 @@ pub(super) fn listed(paths: &[PathBuf]) -> String {
 }
 
 /// Returns the programs in all those files; `source` names them for reports.
-pub(super) fn gather(source: String, files: &[Pinned], options: &Options<'_>) -> Result<Found> {
-    let mut found = Found {
+pub(super) fn gather(
+    source: String,
+    files: &[Pinned],
+    options: &Options<'_>,
+) -> Result<FoundPrograms> {
+    let mut found = FoundPrograms {
         source,
-        ..Found::default()
+        ..FoundPrograms::default()
     };
     let mut digests = Vec::new();
     // Unpacking is most of the work and the files are few, so all are unpacked in parallel.
@@ -139,7 +143,7 @@ fn open(
     match Format::sniff(&bytes) {
         Format::Gzip | Format::Xz | Format::Zstd | Format::Bzip2 => {
             unpacked::kept(&entry()?, || {
-                archive::unpack(Decoder::new(&bytes[..], 1)?, Layout::Release, name)
+                archive::unpack(Decoder::new(&bytes[..], 1)?, ArchiveLayout::Release, name)
             })
         }
         _ => {

@@ -17,7 +17,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 pub(super) use self::newest::newest;
-use self::programs::{Found, Program};
+use self::programs::{FoundPrograms, Program};
 use super::Options;
 use super::elf::{self, Libc};
 use crate::blob::Blob;
@@ -126,7 +126,7 @@ pub(super) fn pins(state: &Path) -> Result<Option<String>> {
 }
 
 /// Checks that all the programs exist and match the architecture.
-fn complete(mut found: Found, origin: EtcdOrigin) -> Result<EtcdBinaries> {
+fn complete(mut found: FoundPrograms, origin: EtcdOrigin) -> Result<EtcdBinaries> {
     for (program, bytes) in &found.programs {
         elf::check(bytes, program.name())?;
     }

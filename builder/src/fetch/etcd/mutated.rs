@@ -1,7 +1,7 @@
 //! Feeds the readers of archives and packages with damaged ones.
 #![cfg(target_os = "linux")]
 
-use super::archive::{Layout, unpack};
+use super::archive::{ArchiveLayout, unpack};
 use super::deb::{self, tests::package};
 use crate::fetch::elf::tests::elf;
 use crate::mutated::survives;
@@ -21,8 +21,8 @@ fn release() -> Vec<u8> {
 #[test]
 fn damaged_archives() {
     survives(&[release()], |bytes| {
-        let _ = unpack(bytes, Layout::Release, "etcd.tar");
-        let _ = unpack(bytes, Layout::Debian, "etcd.tar");
+        let _ = unpack(bytes, ArchiveLayout::Release, "etcd.tar");
+        let _ = unpack(bytes, ArchiveLayout::Debian, "etcd.tar");
     });
 }
 

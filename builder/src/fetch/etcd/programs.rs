@@ -44,7 +44,7 @@ pub(super) struct Unpacked {
 
 /// The content of a source.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundPrograms {
     pub(super) programs: Programs,
     /// The version according to the source: the package's version or the directory's name.
     pub(super) version: Option<String>,
@@ -58,7 +58,7 @@ pub(super) struct Found {
     pub(super) learned: Option<(String, String)>,
 }
 
-impl Found {
+impl FoundPrograms {
     pub(super) fn take(&mut self, program: Program) -> Result<Blob> {
         self.programs.remove(&program).ok_or_else(|| {
             let what = format!("{} has no {}", self.source, program.name());

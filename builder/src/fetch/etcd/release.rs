@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::archive::{self, Layout};
+use super::archive::{self, ArchiveLayout};
 use super::pins::{self, Pins};
-use super::programs::Found;
+use super::programs::FoundPrograms;
 use super::{unpacked, version};
 use crate::failure::Kind;
 use crate::fetch::Options;
@@ -30,7 +30,7 @@ const TARBALL: &str = "tar.gz";
 pub(super) const SUMS_LIMIT: u64 = 1 << 20;
 
 /// Returns the programs of that version.
-pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<Found> {
+pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<FoundPrograms> {
     let version = checked(version)?;
     let releases = recipe::etcd(options.recipes)?;
     let get = |sha256: &str| with_digest(version, sha256, &releases, options);
@@ -56,14 +56,14 @@ pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Res
         pins::remember(version, &found.sha256, options)?;
         found
     };
-    Ok(Found {
+    Ok(FoundPrograms {
         learned: Some(kept.with(version, &found.sha256)?),
         ..found
     })
 }
 
 /// Returns the programs of the locked release.
-pub(super) fn locked(locked: &LockedEtcd, options: &Options<'_>) -> Result<Found> {
+pub(super) fn locked(locked: &LockedEtcd, options: &Options<'_>) -> Result<FoundPrograms> {
     let version = checked(&locked.version)?;
     let releases = recipe::etcd(options.recipes)?;
     if let Some(pinned) = releases
@@ -125,7 +125,7 @@ fn with_digest(
     sha256: &str,
     releases: &EtcdReleases,
     options: &Options<'_>,
-) -> Result<Found> {
+) -> Result<FoundPrograms> {
     let urls: Vec<String> = releases.urls(version, &releases.tarball(version)).collect();
     let source = urls.first().cloned().unwrap_or_default();
     let entry = Cache::open(options.cache)?.entry(sha256, options.progress)?;
@@ -138,13 +138,19 @@ fn with_digest(
         Partial::remove(&entry)?;
         cached(&entry, &pin, options)?.unwrap_or_default()
     };
-    let unpack = || archive::unpack(Decoder::new(&bytes[..], 1)?, Layout::Release, &source);
-    Ok(Found {
+    let unpack = || {
+        archive::unpack(
+            Decoder::new(&bytes[..], 1)?,
+            ArchiveLayout::Release,
+            &source,
+        )
+    };
+    Ok(FoundPrograms {
         programs: unpacked::kept(&entry, unpack)?.programs,
         version: Some(version.to_owned()),
         source,
         sha256: sha256.to_owned(),
-        ..Found::default()
+        ..FoundPrograms::default()
     })
 }
 

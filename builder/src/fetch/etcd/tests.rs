@@ -64,9 +64,9 @@ impl Releases {
             .map(|it| format!("{}  etcd-v{it}-linux-arm64.tar.gz\n", sha256(&content)))
             .concat();
         let server = Server::start(move |request, _| match request.path.as_str() {
-            path if path.starts_with("/broken") => Reply::status("404 Not Found"),
+            path if path.starts_with("/broken") => Reply::status("404 Not FoundPrograms"),
             path if path.ends_with("/SHA256SUMS") => Reply::whole(sums.as_bytes()),
-            path if path.starts_with("/v9") => Reply::status("404 Not Found"),
+            path if path.starts_with("/v9") => Reply::status("404 Not FoundPrograms"),
             _ => Reply::file(request, &content, "\"1\""),
         });
         let scene = Scene::new();

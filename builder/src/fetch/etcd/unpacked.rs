@@ -10,7 +10,7 @@ use std::io::{BufReader, Read as _, Write as _};
 use anyhow::Result;
 use fs_err::File;
 
-use super::archive::{self, Layout};
+use super::archive::{self, ArchiveLayout};
 use super::programs::{Program, Unpacked};
 use crate::blob::Blob;
 use crate::fetch::cache::CacheEntry;
@@ -42,7 +42,7 @@ fn read(entry: &CacheEntry) -> Option<Unpacked> {
     let mut file = BufReader::new(File::open(entry.path(PROGRAMS)).ok()?);
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
-    let unpacked = archive::unpack(file, Layout::Release, PROGRAMS).ok()?;
+    let unpacked = archive::unpack(file, ArchiveLayout::Release, PROGRAMS).ok()?;
     (sum(entry, &unpacked).as_bytes() == digest).then_some(unpacked)
 }
 

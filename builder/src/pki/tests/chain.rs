@@ -2,7 +2,7 @@
 
 use super::own_ca::{OwnCa, P256, ROOT, overwrite};
 use super::*;
-use judge::says;
+use checker::says;
 
 const DAYS: &str = "3000";
 

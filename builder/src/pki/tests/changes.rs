@@ -42,7 +42,7 @@ fn a_new_address_reissues_that_node_only() {
     );
     assert_eq!(certs.time, NOW + DAY);
     let ca = scene.path("ca.crt");
-    assert!(judge::accepts(
+    assert!(checker::accepts(
         &ca,
         "sslserver",
         &scene.path("nodes/etcd2/server.crt")
@@ -89,7 +89,7 @@ fn a_new_key_kind_reaches_everything_but_the_ca() {
     assert_eq!(certs.notes[0], "reissued admin.crt: `key` in [pki] changed");
     let last = "the CA keeps its key: `key` in [pki] applies to the certificates below it";
     assert_eq!(certs.notes.last().unwrap(), last);
-    assert!(judge::accepts(
+    assert!(checker::accepts(
         &scene.path("ca.crt"),
         "sslclient",
         &scene.path("nodes/etcd1/peer.crt")

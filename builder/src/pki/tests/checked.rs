@@ -1,7 +1,7 @@
 //! Checks of fresh certificates and keys by openssl and ssh-keygen.
 
 use super::*;
-use judge::{accepts, says};
+use checker::{accepts, says};
 
 /// Returns openssl's description of a certificate, with names in the one form that all its versions share.
 fn text(path: &Path, what: &[&str]) -> String {
@@ -47,7 +47,7 @@ fn every_certificate_serves_its_purposes() {
 }
 
 #[test]
-fn the_judge_rejects_certificates_of_another_ca() {
+fn openssl_rejects_certificates_of_another_ca() {
     let (ours, theirs) = (Scene::made(), Scene::made());
     let certificate = ours.path("nodes/etcd1/server.crt");
     assert!(accepts(&ours.path("ca.crt"), "sslserver", &certificate));
@@ -198,7 +198,7 @@ fn fingerprints_and_facts_are_those_openssl_sees() {
 fn host_keys_are_as_ssh_wants_them() {
     let scene = Scene::new();
     let certs = scene.open("").unwrap();
-    let seen = judge::ssh_public(&scene.path("nodes/etcd1/ssh_host_ed25519_key"));
+    let seen = checker::ssh_public(&scene.path("nodes/etcd1/ssh_host_ed25519_key"));
     let public = &certs.nodes["etcd1"].ssh_host_public;
     assert!(public.starts_with("ssh-ed25519 AAAA"), "{public}");
     assert_eq!(seen.trim_end(), public);

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-#[expect(clippy::disallowed_methods, reason = "foreign judges of our output")]
-fn ask(judge: &str, arguments: &[&str]) -> Output {
-    let asked = Command::new(judge).args(arguments).output();
-    asked.unwrap_or_else(|error| panic!("{judge} must be installed: {error}"))
+#[expect(clippy::disallowed_methods, reason = "foreign checkers of our output")]
+fn ask(checker: &str, arguments: &[&str]) -> Output {
+    let asked = Command::new(checker).args(arguments).output();
+    asked.unwrap_or_else(|error| panic!("{checker} must be installed: {error}"))
 }
 
 /// Returns the output of a checker, which must succeed.
 #[track_caller]
-fn content(judge: &str, arguments: &[&str]) -> String {
-    let output = ask(judge, arguments);
+fn content(checker: &str, arguments: &[&str]) -> String {
+    let output = ask(checker, arguments);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {complaint}");
     String::from_utf8(output.stdout).unwrap()

@@ -7,7 +7,7 @@ use super::*;
 fn killed(scene: &Scene, config: &str, renames: usize) {
     let cluster = cluster(config);
     let mut store = Store::open(&scene.state, |_| Ok(())).unwrap();
-    let found = Found::read(&store.reader(), &cluster, NOW).unwrap();
+    let found = FoundState::read(&store.reader(), &cluster, NOW).unwrap();
     found.complete(&mut store, &cluster, NOW).unwrap();
     store.write_all().unwrap();
     store.put_in_place(renames).unwrap();
@@ -35,11 +35,11 @@ fn the_first_run_can_be_interrupted_anywhere() {
         }
         let ca = scene.path("ca.crt");
         assert!(
-            judge::accepts(&ca, "sslclient", &scene.path("admin.crt")),
+            checker::accepts(&ca, "sslclient", &scene.path("admin.crt")),
             "{renames} renames"
         );
         assert!(
-            judge::accepts(&ca, "sslserver", &scene.path("nodes/etcd3/peer.crt")),
+            checker::accepts(&ca, "sslserver", &scene.path("nodes/etcd3/peer.crt")),
             "{renames} renames"
         );
         assert_eq!(certs.nodes.len(), 3);
@@ -64,7 +64,7 @@ fn a_reissue_can_be_interrupted_anywhere() {
         assert_eq!(certs.ca, first.ca);
         let server = scene.path("nodes/etcd1/server.crt");
         assert!(
-            judge::accepts(&scene.path("ca.crt"), "sslserver", &server),
+            checker::accepts(&scene.path("ca.crt"), "sslserver", &server),
             "{renames} renames"
         );
         assert_eq!(

@@ -12,9 +12,9 @@ use crate::spec::{Flags, Input, Purpose, TextFile, resolve};
 
 mod chain;
 mod changes;
+mod checked;
+mod checker;
 mod interrupted;
-mod judge;
-mod judged;
 mod own_ca;
 mod rotation;
 mod spoilt;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::failure::Failure;
-use judge::says;
+use checker::says;
 
 pub(super) const P256: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 pub(super) const ROOT: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";

@@ -37,8 +37,8 @@ fn each_phase_changes_what_it_must_and_the_last_one_leaves_one_ca() {
     assert_eq!(keys, ["next-ca.key"], "the others stay");
     let next = scene.path("next-ca.crt");
     for name in ["nodes/etcd1/server.crt", "nodes/etcd2/peer.crt"] {
-        assert!(judge::accepts(&next, "sslserver", &scene.path(name)));
-        assert!(!judge::accepts(
+        assert!(checker::accepts(&next, "sslserver", &scene.path(name)));
+        assert!(!checker::accepts(
             &scene.path("ca.crt"),
             "sslserver",
             &scene.path(name)
@@ -72,5 +72,9 @@ fn an_aborted_change_returns_to_the_previous_ca() {
     let last = scene.open("").unwrap();
     assert_eq!((last.ca, last.notes.len()), (first, 0));
     let server = scene.path("nodes/etcd1/server.crt");
-    assert!(judge::accepts(&scene.path("ca.crt"), "sslserver", &server));
+    assert!(checker::accepts(
+        &scene.path("ca.crt"),
+        "sslserver",
+        &server
+    ));
 }

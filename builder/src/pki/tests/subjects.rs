@@ -1,7 +1,7 @@
 //! Tests of subjects, common names and client certificates, as openssl shows them.
 
 use super::*;
-use judge::says;
+use checker::says;
 
 const SUBJECT: &str = "[pki.subject]\ncountry = \"BR\"\nstate = \"São Paulo\"\nlocality = \"Campinas\"\n\
                        organization = \"Kubernetes, Labs\"\nunit = \"Labs\"\n\

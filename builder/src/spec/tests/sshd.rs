@@ -68,7 +68,7 @@ fn sshd_and_the_rules_agree() {
     let key = fs_err::read_to_string(id.with_extension("pub")).unwrap();
     let key = key.split(' ').take(2).collect::<Vec<_>>().join(" ");
     let lines = LINES.map(|(line, counts)| (line.replace("KEY", &key), counts));
-    let unpacked = root.join("target/judges");
+    let unpacked = root.join("target/checkers");
     let installed = PathBuf::from("/usr/sbin/sshd");
     let sshd = match installed.exists() {
         true => installed,
@@ -78,7 +78,7 @@ fn sshd_and_the_rules_agree() {
     let text: String = lines.iter().map(|(line, _)| line.clone() + "\n").collect();
     let verdicts = run(
         Command::new("sh")
-            .arg(root.join("tests/support/judge/sshd.sh"))
+            .arg(root.join("tests/support/checker/sshd.sh"))
             .args([&sshd, folder.path()]),
         &text,
     );

@@ -21,7 +21,7 @@ impl Person {
         person
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a stranger makes what we judge")]
+    #[expect(clippy::disallowed_methods, reason = "gpg makes what we verify")]
     pub(super) fn gpg(&self, arguments: &[&str]) -> String {
         let home = self.home.path().to_str().unwrap();
         let time = format!("--faked-system-time={}!", self.time);
