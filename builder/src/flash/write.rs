@@ -41,18 +41,12 @@ pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Re
     thread::scope(|scope| {
         // The image is read only once from the disk: what one of the two has read, the other finds in memory.
         let verified = scope.spawn(|| source.verify());
-        work.copy(&body)?;
+        work.transfer(&body)?;
         verified
             .join()
             .unwrap_or_else(|_| Err(anyhow!("reading the image panicked")))
     })?;
-    for ranges in [&body, &head] {
-        if ranges == &head {
-            work.copy(ranges)?;
-        }
-        card.sync()?;
-        work.compare(ranges)?;
-    }
+    work.transfer(&head)?;
     Ok(Written {
         seconds: started.elapsed().as_secs(),
     })
@@ -83,6 +77,13 @@ impl Work<'_> {
             bytes.fill(0);
             Ok(())
         })
+    }
+
+    /// Writes ranges and compares what the card returns.
+    fn transfer(&mut self, ranges: &[Range<u64>]) -> Result<()> {
+        self.copy(ranges)?;
+        self.card.sync()?;
+        self.compare(ranges)
     }
 
     fn copy(&mut self, ranges: &[Range<u64>]) -> Result<()> {
