@@ -277,6 +277,7 @@ const REASONS: &str = "
     waiting for this node's former self                   → lost its data (also two of five at once)
     waiting to join the cluster, which refuses            → the cluster refuses to change its members
     waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)
+    waiting for the address $ADDRESS                      → has another address from the DHCP server
     waiting for this node's vote                          → the cluster refuses to change its members
 ";
 

@@ -1,6 +1,10 @@
 //! Checks the files that the settings of the network, the clock and the firewall become on Raspberry Pi OS.
 
+use tempfile::TempDir;
+
+use crate::support::fixture::write;
 use crate::support::rendered::rendered;
+use crate::support::tool::tool;
 
 /// Nodes whose gateway is outside their network, and a second router.
 pub(super) const DISTANT: &str = r#"
@@ -44,6 +48,80 @@ may-fail=false
 
 ";
     assert!(rest.starts_with(wanted), "{rest}");
+}
+
+#[test]
+fn a_dhcp_server_gives_the_address() {
+    let configuration = "[network]\ndhcp = true\nroutes = [\"10.0.0.0/8 via 192.168.0.254\"]\n";
+    let profile = profile(configuration);
+    let (_, rest) = profile.split_once("[ipv4]\n").unwrap();
+    let wanted = "method=auto\ndhcp-client-id=mac\nroute2=10.0.0.0/8,192.168.0.254\ndns-search=local;\nmay-fail=false\n";
+    assert!(rest.starts_with(wanted), "{rest}");
+    let rules = rendered(configuration, "/etc/nftables.conf");
+    assert!(
+        rules.contains("        udp sport 67 udp dport 68 accept\n"),
+        "{rules}"
+    );
+}
+
+/// A host with the addresses 192.168.0.77 and 127.0.0.1.
+const FIB_TRIE: &str = "Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 127.0.0.0/8 2 0 2
+        |-- 127.0.0.1
+           /32 host LOCAL
+        |-- 127.255.255.255
+           /32 link BROADCAST
+     +-- 192.168.0.0/24 2 0 2
+        |-- 192.168.0.0
+           /24 link UNICAST
+        |-- 192.168.0.77
+           /32 host LOCAL
+        |-- 192.168.0.255
+           /32 link BROADCAST
+";
+
+#[test]
+fn a_node_waits_for_the_address_that_is_reserved_for_it() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let net = folder.path().join("net");
+    for (interface, address) in [("eth0", "dc:a6:32:00:00:01"), ("lo", "00:00:00:00:00:00")] {
+        std::fs::create_dir_all(net.join(interface)).unwrap();
+        write(
+            &net.join(interface).join("address"),
+            format!("{address}\n").as_bytes(),
+        );
+    }
+    write(&net.join("eth0/device"), b"");
+    let before = folder.path().join("before");
+    write(&before, FIB_TRIE.as_bytes());
+    let after = folder.path().join("after");
+    write(&after, FIB_TRIE.replace("0.77", "0.50").as_bytes());
+    let run = |configuration: &str| {
+        let join = rendered(configuration, "/usr/local/lib/etcd-node/join");
+        let (settings, _) = join.split_once("\nUSER=").unwrap();
+        let (_, functions) = join.split_once("# addresses_in").unwrap();
+        let (functions, _) = functions.split_once("before_etcd() {").unwrap();
+        let functions = functions
+            .replace("/proc/self/net/fib_trie", "$trie")
+            .replace("/sys/class/net", &net.display().to_string());
+        // The first pause lasts until the server gives the address.
+        let rest = format!(
+            "say() {{ echo \"$*\"; }}\nsleep() {{ trie={}; }}\ntrie={}\nawait_address\necho started\n",
+            after.display(),
+            before.display()
+        );
+        let script = format!("{settings}\n# {functions}\n{rest}");
+        tool("sh", &["-c", &script]).done().text()
+    };
+    assert_eq!(
+        run("[network]\ndhcp = true\n"),
+        "waiting for the address 192.168.0.50: the DHCP server gave 192.168.0.77; reserve it there for this board \
+         (eth0 dc:a6:32:00:00:01), then switch it off and on\nstarted\n"
+    );
+    assert_eq!(run(""), "started\n");
 }
 
 #[test]

@@ -112,6 +112,19 @@ fn netplan_receives_routes_and_the_size_of_packets() {
 }
 
 #[test]
+fn a_dhcp_server_recognizes_a_node_by_its_mac_address() {
+    let config = nodes("[network]\ndhcp = true\n")[0].boot_text("network-config");
+    // networkd would otherwise send an identifier that the owner of the network cannot know before the first boot.
+    let asked = "      dhcp4: true\n      dhcp-identifier: mac\n      dhcp6: false\n";
+    assert!(config.contains(asked), "{config}");
+    let network: String = cloud::networkd(&config).unwrap().into_values().collect();
+    // cloud-init's own writer, which is asked here, drops the search domain; netplan receives it.
+    assert!(config.contains("        search: [\"local\"]\n"), "{config}");
+    assert!(network.contains("\nDHCP=ipv4\n"), "{network}");
+    assert!(!network.contains("Address="), "{network}");
+}
+
+#[test]
 fn a_version_six_address_has_its_own_default_route() {
     let configuration = "[network]\nprefix = 64\ngateway = \"fd00::1\"\ndns = [\"fd00::53\"]\n\
         [[node]]\nname = \"etcd1\"\naddress = \"fd00::50\"\n[[node]]\nname = \"etcd2\"\naddress = \"fd00::51\"\n\

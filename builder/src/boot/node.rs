@@ -188,12 +188,25 @@ pub(super) fn not_a_node(missing: &str) -> anyhow::Error {
 }
 
 fn check_network(network: &NetworkFacts) -> Result<()> {
-    match network.wifi {
-        false => Ok(()),
-        true => Err(Kind::Unsupported.error("the node's network is Wi-Fi, which QEMU does not have",
-            "to try the cluster, build it once without `[network] wifi`, with --out and --state of its own",
-        )),
-    }
+    let missing = [
+        (
+            network.wifi,
+            "the node's network is Wi-Fi, which QEMU does not have",
+            "wifi",
+        ),
+        (
+            network.dhcp,
+            "the node waits for a DHCP server, which QEMU's network does not have",
+            "dhcp",
+        ),
+    ];
+    let Some((_, what, setting)) = missing.into_iter().find(|(asked, ..)| *asked) else {
+        return Ok(());
+    };
+    Err(Kind::Unsupported.error(
+        what,
+        format!("to try the cluster, build it once without `[network] {setting}`, with --out and --state of its own"),
+    ))
 }
 
 fn old_core() -> anyhow::Error {
@@ -208,18 +221,23 @@ pub(super) mod tests {
     use super::*;
 
     #[test]
-    fn a_wireless_node_is_refused() {
-        let network = |wifi| NetworkFacts {
+    fn a_node_whose_network_is_not_in_the_laboratory_is_refused() {
+        let network = |wifi, dhcp| NetworkFacts {
             address: "192.168.0.50".parse().unwrap(),
             prefix: 24,
             gateway: None,
+            dhcp,
             wifi,
         };
-        check_network(&network(false)).unwrap();
-        let error = check_network(&network(true)).unwrap_err();
+        check_network(&network(false, false)).unwrap();
+        let refused = |wifi, dhcp| check_network(&network(wifi, dhcp)).unwrap_err().to_string();
         assert_eq!(
-            error.to_string(),
+            refused(true, true),
             "the node's network is Wi-Fi, which QEMU does not have"
+        );
+        assert_eq!(
+            refused(false, true),
+            "the node waits for a DHCP server, which QEMU's network does not have"
         );
     }
 

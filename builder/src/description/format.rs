@@ -52,15 +52,26 @@ pub struct NodeDescription {
     pub files: Vec<DescribedFile>,
 }
 
-/// A node's static network configuration.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A node's network configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkFacts {
-    /// Static address.
+    /// The address, which a DHCP server has to reserve for the node if it gives it.
     pub address: IpAddr,
     /// Length of the network prefix.
     pub prefix: u8,
     /// Default gateway, if any.
     pub gateway: Option<IpAddr>,
+    /// Whether a DHCP server gives the node its address.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dhcp: bool,
     /// Whether the network is Wi-Fi.
     pub wifi: bool,
 }

@@ -45,6 +45,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             "interface_written": network.interface.is_some(),
             "prefix": network.prefix,
             "gateway": network.gateway,
+            "dhcp": network.dhcp,
             "dns": network.dns,
             "search": network.search,
             "on_link": network.on_link,

@@ -45,6 +45,7 @@ fn describe(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<N
             address: node.address,
             prefix: cluster.network.prefix,
             gateway: cluster.network.gateway,
+            dhcp: cluster.network.dhcp,
             wifi: cluster.network.wifi.is_some(),
         },
         members: cluster.nodes.iter().map(member).collect(),

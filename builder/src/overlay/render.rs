@@ -100,7 +100,7 @@ mod tests {
     fn wifi_profile(psk: Option<&str>, hidden: bool, wpa3: bool) -> String {
         let overlays = Overlays::default();
         let wifi = minijinja::context! { ssid_bytes => "104;105;", psk, hidden, wpa3 };
-        let network = minijinja::context! { interface => "wlan0", wifi, prefix => 24, gateway => (), dns => (), search => (), routes => (), on_link => false, mtu => () };
+        let network = minijinja::context! { interface => "wlan0", wifi, prefix => 24, gateway => (), dns => (), search => (), routes => (), on_link => false, dhcp => false, mtu => () };
         let node = minijinja::context! { address => "10.0.0.2", previous => () };
         let values = minijinja::context! {
             network, node, connection_uuid => "x", ipv6 => false,

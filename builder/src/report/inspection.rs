@@ -188,7 +188,16 @@ fn node_lines(f: &mut Formatter<'_>, node: &NodeDescription) -> fmt::Result {
         .map(|member| format!("{} {}", member.name, member.peer_url));
     let (network, base, etcd) = (&node.network, &node.base, &node.etcd);
     writeln!(f, "  host name  {}", node.node)?;
-    writeln!(f, "  address    {}/{}", network.address, network.prefix)?;
+    let given = if network.dhcp {
+        ", given by a DHCP server"
+    } else {
+        ""
+    };
+    writeln!(
+        f,
+        "  address    {}/{}{given}",
+        network.address, network.prefix
+    )?;
     writeln!(
         f,
         "  machine id {}",

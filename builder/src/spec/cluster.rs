@@ -85,6 +85,8 @@ pub struct Network {
     pub prefix: u8,
     /// Default gateway, of the same family as the node addresses; `None` for a network without one.
     pub gateway: Option<IpAddr>,
+    /// Whether a DHCP server gives the nodes their addresses, the gateway and the name servers.
+    pub dhcp: bool,
     /// Name servers, tried in order.
     pub dns: Vec<IpAddr>,
     /// Domains in which short names are looked up.

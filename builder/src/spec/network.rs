@@ -22,6 +22,8 @@ pub(super) struct Written {
     /// `None` stands for the domain of the nodes.
     search: Option<Vec<String>>,
     on_link: bool,
+    /// Where DHCP is asked for, if it is.
+    dhcp: Option<Place>,
     routes: Vec<Placed<Route>>,
     mtu: Option<u32>,
     wifi: Option<Wifi>,
@@ -35,6 +37,17 @@ pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written
     let interface = table.optional("interface");
     let address = |text: Placed<&str>| Some(text.with(subnet::address(text.value).ok()?));
     let gateway = address(table.text("gateway"));
+    let dhcp = table.switch("dhcp").then(|| table.place_of("dhcp"));
+    if dhcp.is_some() {
+        for name in ["gateway", "dns", "on-link"]
+            .into_iter()
+            .filter(|name| table.has(name))
+        {
+            let message =
+                format!("`{name}` comes from the DHCP server with `dhcp = true`; remove it");
+            log.add(table.place_of(name), message);
+        }
+    }
     let default = || table.section.default_text("gateway").parse();
     Written {
         wifi: wifi::read(wifi, interface, log),
@@ -44,7 +57,7 @@ pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written
             || default().expect("the default is an address"),
             |gateway| gateway.value,
         ),
-        gateway,
+        gateway: gateway.filter(|_| dhcp.is_none()),
         dns: table.texts("dns").into_iter().filter_map(address).collect(),
         has_dns: table.has("dns"),
         search: table.has("search").then(|| {
@@ -52,6 +65,7 @@ pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written
             domains.map(|domain| domain.value.to_owned()).collect()
         }),
         on_link: table.switch("on-link"),
+        dhcp,
         routes: table
             .texts("routes")
             .into_iter()
@@ -91,6 +105,12 @@ impl Written {
         let first = addresses.first();
         let anchor = first.map_or(self.anchor, |first| first.value);
         let prefix = self.prefix_for(anchor);
+        if let Some(place) = self.dhcp.filter(|_| anchor.is_ipv6()) {
+            log.add(
+                place,
+                "`dhcp` gives IPv4 addresses only; the nodes have IPv6 addresses",
+            );
+        }
         if anchor.is_ipv4() && prefix > 32 {
             log.add(
                 self.prefix.place,
@@ -109,6 +129,7 @@ impl Written {
                 .clone()
                 .unwrap_or_else(|| Vec::from_iter(domain)),
             on_link: self.on_link,
+            dhcp: self.dhcp.is_some(),
             routes: routes::settle(&self.routes, network, addresses, log),
             mtu: self.mtu,
             prefix,
@@ -120,6 +141,9 @@ impl Written {
     }
 
     fn name_servers(&self, anchor: IpAddr, log: &mut Complaints) -> Vec<IpAddr> {
+        if self.dhcp.is_some() {
+            return Vec::new();
+        }
         if anchor.is_ipv6() && !self.has_dns {
             return vec![DEFAULT_DNS_V6];
         }

@@ -53,6 +53,9 @@ sections! {
         "prefix": Integer(1..=128, " bits"), Default("24");
         /// The default gateway, or `"none"`. IPv6 has no default.
         "gateway": Text(network::gateway), Default(r#""192.168.0.1""#);
+        /// Whether a DHCP server that reserves each node's `address` for it also gives it the gateway and the name servers
+        /// (IPv4). A node waits for its address before it starts etcd.
+        "dhcp": Switch, Default("false");
         /// Name servers in the order they are tried; may be empty. The default for IPv6 is `2606:4700:4700::1111`.
         "dns": List(&Text(subnet::check_server)), Default(r#"["1.1.1.1"]"#);
         /// Domains in which short names are looked up. By default, `domain` of `[cluster]`.

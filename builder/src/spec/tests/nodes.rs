@@ -124,3 +124,19 @@ board = "pi5" → previous-address = "10.1.2.52"
 "#,
     );
 }
+
+#[test]
+fn what_the_dhcp_server_gives_is_not_set() {
+    check(
+        r"
+prefix = 24 → prefix = 24\ndhcp = true
+    10: `gateway` comes from the DHCP server with `dhcp = true`; remove it
+    11: `dns` comes from the DHCP server with `dhcp = true`; remove it
+",
+    );
+    let text = VALID
+        .replace("gateway = \"10.1.2.1\"", "dhcp = true")
+        .replace("dns = [\"10.1.2.1\", \"9.9.9.9\"]\n", "");
+    let network = resolve(&input(&text)).unwrap().network;
+    assert_eq!((network.gateway, network.dns), (None, Vec::new()));
+}
