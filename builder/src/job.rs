@@ -11,7 +11,7 @@ use crate::apply::{self, OutputFolder, Packer, Staged, Target};
 use crate::base::{self, Base};
 use crate::cli::{Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::Kind;
-use crate::fetch::{self, EtcdBinaries};
+use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
 use crate::fleet::Part;
 use crate::image_format::ImageFormat;
 use crate::inspect::{self, SignedModels};
@@ -231,6 +231,15 @@ impl Job {
         Ok(etcd)
     }
 
+    /// Returns the content of every `[[archive]]`.
+    pub(crate) fn archives(&self, cluster: &Cluster) -> Result<Vec<UnpackedArchive>> {
+        let options = self.fetch_options()?;
+        let archives = cluster.archives.iter();
+        archives
+            .map(|archive| fetch::archive(archive, &options))
+            .collect()
+    }
+
     /// Returns a plan for every requested node. Nothing is written.
     pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
@@ -241,6 +250,7 @@ impl Job {
             certs: sources.certs,
             etcd: sources.etcd,
             snapshot: sources.snapshot,
+            archives: sources.archives,
             system: &base.image.layout().system,
             base: &base.facts(),
         };

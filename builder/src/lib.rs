@@ -100,6 +100,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let base = inputs.base(job, cluster, &lock)?;
     let etcd = inputs.etcd(job, cluster, (&base, &lock));
     let etcd = base.refusals.join(etcd)?;
+    let archives = base.refusals.join(inputs.archives(job, cluster))?;
     let mut state = base.refusals.join(open_state(job, cluster))?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
@@ -109,6 +110,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         certs: &state.certs,
         etcd: &etcd,
         snapshot: snapshot.as_ref(),
+        archives: &archives,
         base: base.record(),
         boards: &base.recipe.boards,
     };
@@ -213,6 +215,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     let base = inputs.base(job, cluster, &lock)?;
     let etcd = inputs.etcd(job, cluster, (&base, &lock));
     let etcd = base.refusals.join(etcd)?;
+    let archives = base.refusals.join(inputs.archives(job, cluster))?;
     let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now);
     let certs = base.refusals.join(certs)?;
     let sources = Sources {
@@ -220,6 +223,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
         certs: &certs,
         etcd: &etcd,
         snapshot: snapshot.as_ref(),
+        archives: &archives,
         base: base.record(),
         boards: &base.recipe.boards,
     };
@@ -252,6 +256,7 @@ fn fetch(job: &Job) -> Result<FetchReport> {
     if job.work.lock.locked {
         lock.require(&lock.found()?.with(&base.locked, &etcd.locked))?;
     }
+    inputs.archives(job, &cluster)?;
     Ok(FetchReport::new(base.record(), &base.verified, &etcd))
 }
 

@@ -63,6 +63,10 @@ impl Job {
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
         let key = &sources.certs.fingerprints;
         let files = sources.cluster.files.iter();
+        let archives = sources.cluster.archives.iter().zip(sources.archives);
+        let archives = archives.map(|(archive, unpacked)| {
+            LockedFile::archive(archive, &unpacked.sha256, unpacked.is_public(), key)
+        });
         let inputs = Lock::new(
             &sources.cluster.name,
             overlays.sha256()?,
@@ -72,6 +76,7 @@ impl Job {
                 .filter_map(|file| LockedFile::new(file, key))
                 .collect(),
         );
+        let inputs = inputs.with_archives(archives.collect());
         if self.work.lock.locked {
             lock.require(&inputs)?;
         }

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::base::Base;
-use crate::fetch::{self, EtcdBinaries};
+use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
 use crate::job::Job;
 use crate::lock::{LockFile, LockedBase, LockedEtcd};
-use crate::spec::{self, Cluster, EtcdSource};
+use crate::spec::{self, Archive, Cluster, EtcdSource};
 
 /// The inputs of the previous cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     base: Option<(BaseKey, Arc<Base>)>,
     etcd: Option<(EtcdKey, Arc<EtcdBinaries>)>,
+    archives: Option<(Vec<Archive>, Arc<Vec<UnpackedArchive>>)>,
 }
 
 /// What decides which base a cluster gets: the description, and the lock if it has an answer.
@@ -75,5 +76,22 @@ impl Prepared {
         let etcd = Arc::new(job.etcd(&cluster.etcd.source, locked, base)?);
         self.etcd = Some((key, etcd.clone()));
         Ok(etcd)
+    }
+
+    /// Returns the content of every archive of a cluster.
+    pub(crate) fn archives(
+        &mut self,
+        job: &Job,
+        cluster: &Cluster,
+    ) -> Result<Arc<Vec<UnpackedArchive>>> {
+        if let Some((known, archives)) = &self.archives
+            && *known == cluster.archives
+        {
+            return Ok(archives.clone());
+        }
+        self.archives = None;
+        let archives = Arc::new(job.archives(cluster)?);
+        self.archives = Some((cluster.archives.clone(), archives.clone()));
+        Ok(archives)
     }
 }

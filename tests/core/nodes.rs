@@ -228,7 +228,9 @@ fn what_core_cannot_do_is_refused() {
     );
     refuses(
         "[[file]]\npath = \"/etc/motd\"\ncontent = \"x\"\n",
-        &["does not support `[[file]]` or `[[unit]]`: its system is a read-only snap"],
+        &[
+            "does not support `[[file]]`, `[[unit]]` or `[[archive]]`: its system is a read-only snap",
+        ],
     );
     refuses(
         "[[certificate]]\nrole = \"ca\"\npath = \"/etc/app/ca.crt\"\n",

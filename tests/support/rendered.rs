@@ -27,6 +27,7 @@ pub(crate) fn rendered(configuration: &str, path: &str) -> String {
         certs: &pki::preview(&state.path().join("none"), &cluster, 1_795_132_800).unwrap(),
         etcd: &etcd(),
         snapshot: None,
+        archives: &[],
         system: &System::Root(part()),
         base: &BaseFacts::new("raspios-trixie", "a release", ""),
     };

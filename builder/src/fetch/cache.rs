@@ -4,6 +4,7 @@
 //! <key>.lock        held while a process works on the entry, and modified by each use; never removed
 //! <key>.img         a verified raw image         <key>.toml   its digests, and the state of the file when it was read
 //! <key>.programs    etcd's programs, unpacked
+//! <key>.archive     an archive that the user adds to nodes
 //! <key>.blocks    compressed blocks of images, appended one by one
 //! <key>.part        a partial download, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; the next build removes it unless the lock is held
@@ -34,7 +35,7 @@ const TEMPORARY: &str = "tmp";
 /// The extension of locks.
 pub(super) const LOCK: &str = "lock";
 /// The extensions that stand before [`TEMPORARY`].
-const WRITTEN: [&str; 7] = [
+const WRITTEN: [&str; 8] = [
     "img",
     "work",
     "toml",
@@ -42,6 +43,7 @@ const WRITTEN: [&str; 7] = [
     "programs",
     "sums",
     "sums.asc",
+    "archive",
 ];
 /// The key of the learned digests.
 pub(super) const PINS: &str = "etcd-pins";

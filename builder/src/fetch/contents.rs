@@ -127,12 +127,13 @@ impl Sum {
 
     /// Describes an entry that no recipe names.
     fn kind(&self) -> &'static str {
-        const KINDS: [(&str, &str); 8] = [
+        const KINDS: [(&str, &str); 9] = [
             ("img", "base image"),
             ("tar", "packages of a Debian base"),
             ("packages", "Debian's packages of etcd"),
             ("tar.gz", "etcd release"),
             ("programs", "etcd's programs, unpacked"),
+            ("archive", "archive for nodes"),
             ("blocks", "compressed blocks of images"),
             ("part", "incomplete download"),
             ("sums", "signed list"),

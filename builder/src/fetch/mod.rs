@@ -47,6 +47,10 @@ mod unpack;
 mod xz;
 mod zipped;
 
+// Archives of the user
+mod archive_tree;
+mod archives;
+
 // Keep
 mod age;
 mod blocks;
@@ -55,6 +59,8 @@ mod contents;
 mod owner;
 mod record;
 
+pub use archive_tree::{ArchiveEntry, ArchiveKind};
+pub use archives::UnpackedArchive;
 pub(crate) use blocks::{BlockStore, ContentDigest};
 pub use contents::{CacheItem, contents, prune};
 pub use etcd::EtcdBinaries;
@@ -70,7 +76,7 @@ use crate::failure::{self, Kind};
 use crate::lock::{LockedBase, LockedEtcd};
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Source};
-use crate::spec::EtcdSource;
+use crate::spec::{Archive, EtcdSource};
 
 /// Where to keep what is fetched, and how to get it.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +151,11 @@ pub fn newest_etcd(version: &str, options: &Options<'_>) -> Result<String> {
 /// Returns the digests of etcd releases that a state directory contains, as text, if it has any.
 pub(crate) fn etcd_pins(state: &Path) -> Result<Option<String>> {
     etcd::pins(state)
+}
+
+/// Returns the content of an archive that the user adds to the nodes.
+pub(crate) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<UnpackedArchive> {
+    archives::archive(wanted, options)
 }
 
 fn is(error: &anyhow::Error, kind: Kind) -> bool {

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 
-use super::document::{Lock, LockedBase, LockedEtcd};
+use super::document::{Lock, LockedBase, LockedEtcd, LockedFile};
 
 /// An entry that differs between two locks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,18 +55,24 @@ impl Lock {
         ]);
         entries.extend(base(&self.base));
         entries.extend(etcd(&self.etcd));
-        for file in &self.files {
-            let what = match &file.node {
-                Some(node) => format!("file {} of {node}", file.path),
-                None => format!("file {}", file.path),
-            };
-            let digest = file.sha256.clone();
-            let fingerprint = file.fingerprint.as_ref();
-            let value = digest.or_else(|| Some(format!("fingerprint {}", fingerprint?)));
-            entries.insert(what, value.unwrap_or_default());
-        }
+        entries.extend(self.files.iter().map(|file| of_file("file", file)));
+        // Several archives may be unpacked into one directory.
+        let archives = self.archives.iter().zip(1..);
+        entries.extend(archives.map(|(file, number)| of_file(&format!("archive {number}"), file)));
         entries
     }
+}
+
+/// Returns the entry of a file or archive.
+fn of_file(what: &str, file: &LockedFile) -> (String, String) {
+    let what = match &file.node {
+        Some(node) => format!("{what} {} of {node}", file.path),
+        None => format!("{what} {}", file.path),
+    };
+    let digest = file.sha256.clone();
+    let fingerprint = file.fingerprint.as_ref();
+    let value = digest.or_else(|| Some(format!("fingerprint {}", fingerprint?)));
+    (what, value.unwrap_or_default())
 }
 
 fn base(base: &LockedBase) -> impl Iterator<Item = (String, String)> {

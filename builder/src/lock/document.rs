@@ -6,7 +6,7 @@ use crate::failure::parse_toml;
 use crate::hex;
 use crate::recipe::is_sha256;
 use crate::secret::{FingerprintKey, Secret};
-use crate::spec::{ExtraContent, ExtraFile};
+use crate::spec::{Archive, ExtraContent, ExtraFile};
 
 /// The version of the format; it is raised when a key changes its meaning or is removed.
 const FORMAT: u32 = 1;
@@ -35,6 +35,9 @@ pub struct Lock {
     /// The user's own files, in the order of the description.
     #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<LockedFile>,
+    /// The user's archives, in the order of the description.
+    #[serde(default, rename = "archive", skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<LockedFile>,
 }
 
 /// A base image: published, made on this machine, or the user's own.
@@ -110,7 +113,7 @@ pub struct LockedEtcd {
     pub files: Vec<String>,
 }
 
-/// A `[[file]]` of the description.
+/// A `[[file]]` or `[[archive]]` of the description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockedFile {
@@ -143,6 +146,16 @@ impl LockedFile {
             fingerprint: (!is_public).then(fingerprint),
         })
     }
+
+    /// Creates the record of an archive, of whose content everybody on the node may read all files or not.
+    pub fn archive(archive: &Archive, sha256: &str, is_public: bool, key: &FingerprintKey) -> Self {
+        Self {
+            path: archive.path.clone(),
+            node: archive.node.clone(),
+            sha256: is_public.then(|| sha256.to_owned()),
+            fingerprint: (!is_public).then(|| Secret::new(sha256).fingerprint(key)),
+        }
+    }
 }
 
 /// The only key that every format has.
@@ -168,7 +181,14 @@ impl Lock {
             base,
             etcd,
             files,
+            archives: Vec::new(),
         }
+    }
+
+    /// Returns this lock with archives.
+    #[must_use]
+    pub fn with_archives(self, archives: Vec<LockedFile>) -> Self {
+        Self { archives, ..self }
     }
 
     /// Returns this lock with another base and etcd, for this version of the program.
@@ -211,7 +231,8 @@ impl Lock {
         let packages = || base.packages.iter().chain(&etcd.packages);
         let listed = packages().chain(&etcd.files);
         let of_lists = listed.map(|line| line.rsplit(' ').next().unwrap_or_default());
-        let of_files = self.files.iter().flat_map(|file| &file.sha256);
+        let files = self.files.iter().chain(&self.archives);
+        let of_files = files.flat_map(|file| &file.sha256);
         let digests = [&self.overlays, &base.raw_sha256, &etcd.sha256]
             .into_iter()
             .chain(&base.sha256)

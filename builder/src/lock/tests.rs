@@ -36,7 +36,13 @@ fn lock() -> Lock {
         sha256: Some(sha256("c")),
         fingerprint: None,
     }];
-    Lock::new("main", sha256("d"), base, etcd, files)
+    let archives = vec![LockedFile {
+        path: "/usr/local/go".into(),
+        node: Some("etcd1".into()),
+        sha256: None,
+        fingerprint: Some("0123456789abcdef".into()),
+    }];
+    Lock::new("main", sha256("d"), base, etcd, files).with_archives(archives)
 }
 
 #[test]
@@ -74,6 +80,11 @@ sha256 = "{b}"
 [[file]]
 path = "/etc/motd"
 sha256 = "{c}"
+
+[[archive]]
+path = "/usr/local/go"
+node = "etcd1"
+fingerprint = "0123456789abcdef"
 "#
     );
     assert_eq!(text, expected);

@@ -118,9 +118,9 @@ fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
             "`wifi` of [network]",
         ),
         (
-            !cluster.files.is_empty(),
+            !cluster.files.is_empty() || !cluster.archives.is_empty(),
             Setting::File,
-            "`[[file]]` or `[[unit]]`",
+            "`[[file]]`, `[[unit]]` or `[[archive]]`",
         ),
         (
             cluster.ssh.password_hash.is_some(),

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 
 use super::source::Overlays;
 use crate::description::BaseFacts;
-use crate::fetch::EtcdBinaries;
+use crate::fetch::{EtcdBinaries, UnpackedArchive};
 use crate::inspect::System;
 use crate::pki::{Certs, NodeIdentity};
 use crate::recipe::Recipe;
@@ -26,6 +26,8 @@ pub struct NodeInputs<'a> {
     pub etcd: &'a EtcdBinaries,
     /// The content with which a new cluster begins; `None` for an empty one.
     pub snapshot: Option<&'a Snapshot>,
+    /// The content of each archive of the cluster, in the same order.
+    pub archives: &'a [UnpackedArchive],
     /// The kind of system on the base.
     pub system: &'a System,
     /// The facts about the base for the node's description.

@@ -2,6 +2,7 @@
 //!
 //! Apart from reading overlay files, this module does no I/O: the same inputs give the same tree.
 
+mod archives;
 mod certificates;
 mod context;
 mod copies;

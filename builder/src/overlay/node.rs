@@ -9,7 +9,7 @@ use super::manifest::{
 };
 use super::render::Renderer;
 use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
-use super::{certificates, describe, firmware, trust};
+use super::{archives, certificates, describe, firmware, trust};
 use crate::description::Role;
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::{System, Volume};
@@ -46,7 +46,9 @@ pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
     for file in inputs.cluster.files.iter().filter(wanted) {
         entries.push(extra_file(file)?);
     }
+    // The description lists no content of archives, which may be thousands of files.
     entries.push(describe::entry(inputs, node, &entries)?);
+    entries.extend(archives::entries(inputs, node)?);
     Ok(FileTree {
         node: node.name.clone(),
         disk_id: match inputs.system {

@@ -81,7 +81,7 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
                 ),
                 match layout.system {
                     System::Root(_) => {
-                        "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` entries"
+                        "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` and `[[archive]]` entries"
                     }
                     System::Writable(_) | System::Seed(_) => {
                         "use a stock image: nothing that a node of Ubuntu Core needs can be left out"

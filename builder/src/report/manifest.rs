@@ -11,7 +11,7 @@ use super::certificate_record::{CertificateRecord, certificates};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
 use crate::cli::OutputOptions;
-use crate::fetch::EtcdBinaries;
+use crate::fetch::{EtcdBinaries, UnpackedArchive};
 use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::pki::Certs;
@@ -33,6 +33,8 @@ pub(crate) struct Sources<'a> {
     pub etcd: &'a EtcdBinaries,
     /// The content with which a new cluster begins.
     pub snapshot: Option<&'a Snapshot>,
+    /// The content of each archive of the cluster, in the same order.
+    pub archives: &'a [UnpackedArchive],
     /// The base.
     pub base: InputRecord,
     /// The boards that the base can boot on.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::issuing::{CertificateFile, Pki};
-use super::machine::{Appliance, Auth, Board, ExtraFile, Firmware, HostsLine, System};
+use super::machine::{Appliance, Archive, Auth, Board, ExtraFile, Firmware, HostsLine, System};
 use crate::secret::Secret;
 
 /// A valid cluster. Only [`super::resolve`] creates one; later stages read no flags and no configuration.
@@ -44,6 +44,8 @@ pub struct Cluster {
     pub appliance: Appliance,
     /// Extra lines of `/etc/hosts`: address, then names.
     pub hosts: Vec<HostsLine>,
+    /// Archives that are unpacked into the nodes.
+    pub archives: Vec<Archive>,
     /// Files that the user adds to the nodes.
     pub files: Vec<ExtraFile>,
     /// Where and how the images are published.

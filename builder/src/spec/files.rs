@@ -120,11 +120,13 @@ fn add(file: ExtraFile, place: Place, all: &mut Vec<ExtraFile>, log: &mut Compla
 }
 
 /// Refuses paths that depend on other settings.
-fn refuse_ours(path: &str, place: Place, surroundings: &Surroundings<'_>, log: &mut Complaints) {
-    if covers(surroundings.data, path) {
-        let message = format!("`{path}` cannot be added: etcd keeps its data there");
-        log.add(place, message);
-    }
+pub(super) fn refuse_ours(
+    path: &str,
+    place: Place,
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) {
+    log.check(place, refuse_data(path, surroundings.data));
     if path == format!("/home/{}/.ssh/authorized_keys", surroundings.user) {
         let message = format!("`{path}` is ours: set `authorized-keys` in [ssh]");
         log.add(place, message);
@@ -317,6 +319,23 @@ pub(super) fn plain(path: &str) -> Result<&str, String> {
     Ok(relative)
 }
 
+/// Checks the path at which a file of an archive would be.
+pub(crate) fn check_unpacked(path: &str, data: &str) -> Result<(), String> {
+    self::path(path)?;
+    refuse_data(path, data)
+}
+
+/// Refuses paths in the directory of etcd's data.
+fn refuse_data(path: &str, data: &str) -> Result<(), String> {
+    match covers(data, path) {
+        false => Ok(()),
+        true => Err(format!(
+            "`{path}` cannot be added: etcd keeps its data there"
+        )),
+    }
+}
+
+/// Checks the path of an added file.
 pub(super) fn path(path: &str) -> Result<(), String> {
     let relative = plain(path)?;
     let covers_any = |(_, paths): &&(&str, &[&str])| paths.iter().any(|owned| covers(owned, path));

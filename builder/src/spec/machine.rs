@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -186,6 +187,34 @@ pub struct HostsLine {
     pub address: IpAddr,
     /// At least one host name.
     pub names: Vec<String>,
+}
+
+/// An archive that is unpacked into a node (`[[archive]]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Where the archive comes from.
+    pub source: ArchiveSource,
+    /// Its SHA-256 in lower-case hexadecimal, which a URL always has.
+    pub sha256: Option<String>,
+    /// Absolute path of the directory that receives the content.
+    pub path: String,
+    /// Number of directories that are removed from the beginning of every path.
+    pub strip: u32,
+    /// `user:group`, by name or number.
+    pub owner: String,
+    /// The only node that receives the content; `None` for every node.
+    pub node: Option<String>,
+    /// The place in the configuration, for example `cluster.toml:5`.
+    pub origin: String,
+}
+
+/// Where an archive comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchiveSource {
+    /// A file of this machine.
+    Path(PathBuf),
+    /// An address that begins with `https://`.
+    Url(String),
 }
 
 /// What the user adds at a path.

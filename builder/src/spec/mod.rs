@@ -32,6 +32,7 @@ mod suggest;
 mod table;
 
 mod appliance;
+mod archives;
 mod auth;
 mod backup;
 mod certificate;
@@ -62,14 +63,15 @@ pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
 pub use etcd::DEFAULT_DATA_DIR;
 pub(crate) use etcd_flags::variable;
+pub(crate) use files::check_unpacked;
 pub(crate) use gather::named_text;
 pub use gather::{DEFAULT_CONFIG, config_path};
 pub use input::{Flags, Input, Purpose, Row, TextFile, Walked, WalkedKind};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificateLayout, CertificatePaths};
 pub use machine::{
-    Allowed, Appliance, Auth, AuthRole, AuthUser, Board, DATA_START, Data, ExtraContent, ExtraFile,
-    Firmware, HostsLine, Protocol, System,
+    Allowed, Appliance, Archive, ArchiveSource, Auth, AuthRole, AuthUser, Board, DATA_START, Data,
+    ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, System,
 };
 pub(crate) use nearest::advice;
 pub use reference::schema;
@@ -135,6 +137,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     };
     let units = units::read(&document.tables("unit"), &surroundings, log);
     let files = files::read(&document.tables("file"), units, &surroundings, log);
+    let archives = archives::read(&document.tables("archive"), &surroundings, log);
     Cluster {
         name: identity.name,
         domain: identity.domain,
@@ -155,6 +158,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         firmware: firmware::read(document.table("firmware")),
         appliance: appliance::read(document.table("appliance"), log),
         hosts,
+        archives,
         files,
         publish: publish::read(document.table("publish"), input),
         warnings: Vec::new(),

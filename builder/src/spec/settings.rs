@@ -6,8 +6,8 @@ use super::layout::CertificateLayout;
 use super::machine::Board;
 use super::section::{Given, Kind, Section, Setting};
 use super::{
-    appliance, auth, backup, certificate, common_name, etcd, files, firmware, identity, names,
-    network, pki, ports, publish, routes, ssh, subnet, system, units, wifi,
+    appliance, archives, auth, backup, certificate, common_name, etcd, files, firmware, identity,
+    names, network, pki, ports, publish, routes, ssh, subnet, system, units, wifi,
 };
 
 use Given::{Default, Optional, Required};
@@ -318,6 +318,22 @@ sections! {
         /// Whether the unit is started at boot, as its section `[Install]` says.
         "enable": Switch, Default("true");
         /// The only node that receives the unit. By default, every node does.
+        "node": Text(|_| Ok(())), Optional(r#""etcd1""#);
+    }
+
+    /// An archive (tar or zip, compressed or not) that is unpacked into the root file system; repeat the table for each.
+    "[[archive]]" {
+        /// The archive: a path relative to this file, or an address that begins with `https://`.
+        "source": Text(archives::source), Required(r#""https://go.dev/dl/go1.23.4.linux-arm64.tar.gz""#);
+        /// The SHA-256 of the archive, which an address needs.
+        "sha256": Text(archives::sha256), Optional(r#""16e5017863a7f6071363782b1b8042eb12c6ca4f4cd71528b2123f0a1275b13e""#);
+        /// The absolute path on the node of the directory that receives the content.
+        "path": Text(files::path), Required(r#""/usr/local/go""#);
+        /// How many directories are removed from the beginning of every path in the archive.
+        "strip": Integer(0..=16, ""), Default("0");
+        /// The owner and group of the content, by name or number. Modes are those of the archive.
+        "owner": Text(files::owner), Default(r#""root:root""#);
+        /// The only node that receives the content. By default, every node does.
         "node": Text(|_| Ok(())), Optional(r#""etcd1""#);
     }
 

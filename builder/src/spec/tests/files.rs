@@ -68,6 +68,14 @@ fn a_unit_is_enabled_as_it_says() {
 fn each_mistake_has_its_line() {
     check(
         r#"
+[hosts] → [[archive]]\nsource = "https://a/b.tar.xz"\npath = "/opt/b"\n[hosts]
+    43: an archive from the network needs `sha256`: without it, nothing shows that the right one came
+
+[hosts] → [[archive]]\nsource = "http://a/b.tar.xz"\nsha256 = "0"\npath = "/var/lib/etcd/b"\n[hosts]
+    43: `http://a/b.tar.xz` is neither a path nor an address that begins with https://
+    44: `0` is not a SHA-256: it has 64 hexadecimal digits
+    45: `/var/lib/etcd/b` cannot be added: etcd keeps its data there
+
 source = "motd" → link = "/run/motd"\nmode = "0600"
     47: a link has no `mode` of its own; remove it
 

@@ -73,11 +73,11 @@ token = → gateway =
     37: unknown table `pik`; did you mean [pki]?
 
 [hosts] → [kubernetes]
-    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[file]]
+    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[archive]], [[file]]
 
 [cluster] → cluster = 1\n[spare]
     1: `cluster` must be a table, not an integer
-    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[file]]
+    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[archive]], [[file]]
 "#,
     );
 }

@@ -1,0 +1,79 @@
+//! `[[archive]]`: the content of archives as entries of a node.
+
+use anyhow::Result;
+
+use super::inputs::NodeInputs;
+use super::tree::{Change, Content, Entry, Owner};
+use crate::fetch::{ArchiveEntry, ArchiveKind, UnpackedArchive};
+use crate::inspect::Volume;
+use crate::secret::Secret;
+use crate::spec::{self, Archive, Invalid, Node};
+
+/// How many refused paths of one archive are listed.
+const MOST_LISTED: usize = 10;
+
+/// Returns the entries of all archives of a node.
+pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Entry>> {
+    let (mut entries, mut complaints) = (Vec::new(), Vec::new());
+    let archives = inputs.cluster.archives.iter().zip(inputs.archives);
+    for (archive, unpacked) in archives.filter(|(archive, _)| is_on(archive, node)) {
+        complaints.extend(refused(archive, unpacked, &inputs.cluster.etcd.data_dir));
+        let owner = Owner::parse(&archive.owner)?;
+        let entry = |found| entry(archive, found, &owner);
+        entries.extend(unpacked.entries.iter().map(entry));
+    }
+    match complaints.is_empty() {
+        true => Ok(entries),
+        false => Err(Invalid { complaints }.into()),
+    }
+}
+
+fn is_on(archive: &Archive, node: &Node) -> bool {
+    archive.node.as_ref().is_none_or(|name| *name == node.name)
+}
+
+/// Returns the reasons against paths of an archive that the program writes itself or that a mount hides.
+fn refused(archive: &Archive, unpacked: &UnpackedArchive, data: &str) -> Vec<String> {
+    let origin = &archive.origin;
+    let paths = unpacked.entries.iter().map(|found| path(archive, found));
+    let mut reasons = paths.filter_map(|path| spec::check_unpacked(&path, data).err());
+    let mut listed: Vec<_> = reasons
+        .by_ref()
+        .take(MOST_LISTED)
+        .map(|reason| format!("{origin}: {reason}"))
+        .collect();
+    let rest = reasons.count();
+    if rest > 0 {
+        listed.push(format!("{origin}: so are {rest} more paths of the archive"));
+    }
+    listed
+}
+
+fn path(archive: &Archive, found: &ArchiveEntry) -> String {
+    format!("{}/{}", archive.path, found.path)
+}
+
+fn entry(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> Entry {
+    let (mode, owner) = (found.mode, owner.clone());
+    Entry {
+        place: Volume::Root,
+        path: path(archive, found),
+        change: match &found.kind {
+            ArchiveKind::Folder => Change::MissingFolder { mode, owner },
+            ArchiveKind::Link(target) => Change::Symlink {
+                target: target.clone(),
+            },
+            ArchiveKind::File(bytes) => Change::File {
+                content: match mode & 0o007 {
+                    0 => Content::Secret(Secret::new(bytes.to_vec())),
+                    _ => Content::Plain(bytes.clone()),
+                },
+                mode,
+                owner,
+            },
+        },
+        role: None,
+        why: "your own archive".to_owned(),
+        origin: Some(archive.origin.clone()),
+    }
+}

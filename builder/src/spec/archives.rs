@@ -1,0 +1,72 @@
+//! `[[archive]]`: archives that are unpacked into the nodes.
+
+use super::complaints::Complaints;
+use super::files::{self, Surroundings};
+use super::identity;
+use super::machine::{Archive, ArchiveSource};
+use super::table::Table;
+
+/// Reads the tables.
+pub(super) fn read(
+    tables: &[&Table],
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) -> Vec<Archive> {
+    let read = |table: &&Table| read_one(table, surroundings, log);
+    tables.iter().filter_map(read).collect()
+}
+
+fn read_one(
+    table: &Table,
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) -> Option<Archive> {
+    let node = table
+        .optional("node")
+        .map(|node| files::known_node(node, surroundings.nodes, log));
+    let sha256 = table
+        .optional("sha256")
+        .map(|digest| digest.value.to_lowercase());
+    let (source, path) = (table.optional("source")?, table.optional("path")?);
+    files::refuse_ours(path.value, path.place, surroundings, log);
+    let source = match (source.value.starts_with("https://"), &sha256) {
+        (true, None) => {
+            let message = "an archive from the network needs `sha256`: without it, nothing shows that the right one came";
+            log.add(source.place, message);
+            return None;
+        }
+        (true, Some(_)) => ArchiveSource::Url(source.value.to_owned()),
+        (false, _) => {
+            ArchiveSource::Path(identity::folder_of(surroundings.input).join(source.value))
+        }
+    };
+    Some(Archive {
+        source,
+        sha256,
+        path: path.value.to_owned(),
+        strip: table.integer("strip").value,
+        owner: table.text("owner").value.to_owned(),
+        node,
+        origin: log.located(path.place),
+    })
+}
+
+/// Checks a source: a path, or an address with TLS.
+pub(super) fn source(text: &str) -> Result<(), String> {
+    match text.split_once("://") {
+        None | Some(("https", _)) => Ok(()),
+        Some(_) => Err(format!(
+            "`{text}` is neither a path nor an address that begins with https://"
+        )),
+    }
+}
+
+/// Checks a SHA-256 in hexadecimal.
+pub(super) fn sha256(text: &str) -> Result<(), String> {
+    match text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{text}` is not a SHA-256: it has 64 hexadecimal digits"
+        )),
+    }
+}
