@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::accounts::{Accounts, accounts};
 use super::demands::{needed, refuse_folder, text_of};
 use super::model::{Action, Plan, Step};
+use super::steps::Steps;
 use super::{edit, references, room};
 use crate::config_txt::with_settings;
 use crate::failure::Kind;
@@ -46,7 +47,7 @@ struct Planner<'a> {
     tree: &'a FileTree,
     disk_id: (u32, u32),
     accounts: Accounts,
-    steps: Vec<Step>,
+    steps: Steps,
     /// Paths that exist or already have a step.
     there: BTreeSet<(Volume, String)>,
 }
@@ -69,7 +70,7 @@ impl<'a> Planner<'a> {
                 System::Root(_) => accounts(found, tree, refusals)?,
                 System::Writable(_) | System::Seed(_) => Accounts::of_root_alone(tree.time)?,
             },
-            steps: Vec::new(),
+            steps: Steps::default(),
             there: exists.map(|(key, _)| key.clone()).collect(),
         })
     }
@@ -208,13 +209,9 @@ impl<'a> Planner<'a> {
 
     /// Edits a file. Several edits of one file add up: each starts from the result of the previous one.
     fn edit(&mut self, entry: &Entry, before: Before, edit: &Edit) -> Result<()> {
-        let same = |step: &Step| step.place == entry.place && step.path == entry.path;
-        let pending = self.steps.iter().position(same);
+        let (place, path) = (entry.place, &entry.path);
         let base = text_of(entry, &before)?;
-        let current = match pending
-            .and_then(|at| self.steps.get(at))
-            .map(|step| &step.action)
-        {
+        let current = match self.steps.get(place, path).map(|step| &step.action) {
             Some(Action::WriteFile { content, .. }) => {
                 String::from_utf8_lossy(content.bytes()).into_owned()
             }
@@ -228,7 +225,7 @@ impl<'a> Planner<'a> {
         let Before::File { attributes, .. } = before else {
             return Ok(());
         };
-        match pending.and_then(|at| self.steps.get_mut(at)) {
+        match self.steps.get_mut(place, path) {
             Some(step) => {
                 step.action = Action::WriteFile {
                     content,
@@ -311,12 +308,8 @@ impl<'a> Planner<'a> {
     fn inherited(&self, place: Volume, path: &str) -> Attributes {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('/') {
-            let planned = self
-                .steps
-                .iter()
-                .rev()
-                .find(|step| step.place == place && step.path == parent);
-            match (planned.map(|step| &step.action), self.before(place, parent)) {
+            let planned = self.steps.get(place, parent).map(|step| &step.action);
+            match (planned, self.before(place, parent)) {
                 (
                     Some(Action::MakeFolder { attributes } | Action::SetAttributes { attributes }),
                     _,
@@ -339,17 +332,13 @@ impl<'a> Planner<'a> {
             self.before(place, path),
             Before::File { .. } | Before::Other
         );
-        let planned = |step: &Step| {
-            let writes = matches!(step.action, Action::WriteFile { .. });
-            writes && step.place == place && step.path == path
-        };
-        found || self.steps.iter().any(planned)
+        let planned = self.steps.get(place, path).map(|step| &step.action);
+        found || matches!(planned, Some(Action::WriteFile { .. }))
     }
 
     /// Adds the step, preceded by the directories that its path needs and the base lacks.
     fn push(&mut self, step: Step) -> Result<()> {
-        let taken = |other: &&Step| other.place == step.place && other.path == step.path;
-        if let Some(other) = self.steps.iter().find(taken) {
+        if let Some(other) = self.steps.get(step.place, &step.path) {
             return Err(Kind::Usage.error(
                 format!(
                     "{} would be written twice: for \"{}\" and for \"{}\"",
@@ -367,28 +356,26 @@ impl<'a> Planner<'a> {
                 ));
             }
             if self.there.insert((step.place, parent.to_owned())) {
-                self.steps.push(Step {
+                let attributes = self.inherited(step.place, parent);
+                self.steps.add(Step {
                     place: step.place,
                     path: parent.to_owned(),
                     before: Before::Missing,
-                    action: Action::MakeFolder {
-                        attributes: self.inherited(step.place, parent),
-                    },
+                    action: Action::MakeFolder { attributes },
                     why: format!("holds {}", step.path),
                 });
             }
         }
         self.there.insert((step.place, step.path.clone()));
-        self.steps.push(step);
+        self.steps.add(step);
         Ok(())
     }
 
-    fn finish(mut self) -> Plan {
-        self.steps.sort_by_key(|step| step.place);
+    fn finish(self) -> Plan {
         Plan {
             node: self.tree.node.clone(),
             disk_id: self.disk_id,
-            steps: self.steps,
+            steps: self.steps.sorted(),
             time: self.tree.time,
             fingerprints: self.tree.fingerprints.clone(),
         }

@@ -8,6 +8,7 @@ mod model;
 mod print;
 mod references;
 mod room;
+mod steps;
 
 #[cfg(test)]
 mod link_tests;
