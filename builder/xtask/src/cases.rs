@@ -12,6 +12,13 @@ const ROWS: &str = "target/tmp/cases";
 /// etcd 3.4 for the nodes, which no release that can be downloaded everywhere contains.
 const ETCD_3_4: &str = "target/cases/etcd-3.4";
 
+/// Go for the nodes, which stands in for a release that is downloaded from go.dev.
+const GO: &str = "target/cases/go.tar";
+/// A script that packs Debian's Go as its makers do: everything is in the directory `go`.
+const PACK_GO: &str = "rm -rf target/cases/go && sh builder/lab/packages.sh bookworm arm64 target/cases/go golang-1.19-go \
+    && tar -C target/cases/go/usr/lib --transform 's/^go-1.19/go/' -cf target/cases/go.tar.new go-1.19 \
+    && rm -r target/cases/go && mv target/cases/go.tar.new target/cases/go.tar";
+
 /// Boots the walk-throughs of these letters, or all, and prints the table.
 pub(crate) fn run(letters: &[&str]) -> Outcome {
     let chosen = match letters {
@@ -26,6 +33,7 @@ pub(crate) fn run(letters: &[&str]) -> Outcome {
     setup::tools()?;
     lab::etcd()?;
     etcd_for_nodes()?;
+    go_for_nodes()?;
     setup::patroni()?;
     let tests: Vec<String> = chosen
         .iter()
@@ -48,6 +56,13 @@ fn etcd_for_nodes() -> Outcome {
     let parent = root().join("target/cases");
     fs::create_dir_all(&parent).map_err(|error| format!("{}: {error}", parent.display()))?;
     command::persist(|| command::run("sh", &script))
+}
+
+fn go_for_nodes() -> Outcome {
+    match root().join(GO).is_file() {
+        true => Ok(()),
+        false => command::persist(|| command::run("sh", &["-euc", PACK_GO])),
+    }
 }
 
 /// Returns the rows of these walk-throughs and their counts as Markdown.
