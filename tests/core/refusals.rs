@@ -146,7 +146,7 @@ fn every_setting_without_effect_is_reported_at_once() {
     let (_, error) = outcome.stderr.split_once("error: ").unwrap();
     let lines: Vec<_> = error.lines().skip(2).take(3).collect();
     let wanted = [
-        "  the base ubuntu-core-24 does not support `[[file]]` or `[[unit]]`: its system is a read-only snap",
+        "  the base ubuntu-core-24 does not support `[[file]]`, `[[unit]]` or `[[archive]]`: its system is a read-only snap",
         "  the base ubuntu-core-24 does not support `[system]`: snapd sets the time zone and the time servers",
         "  the base ubuntu-core-24 does not support `trust-ca` of [pki]: its system is a read-only snap",
     ];

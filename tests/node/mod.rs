@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod answer;
+mod archives;
 mod certificates;
 mod contents;
 #[cfg(unix)]
