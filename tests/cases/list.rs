@@ -56,6 +56,19 @@ pub(super) fn read(letter: char) -> List {
 }
 
 #[test]
+fn the_readme_counts_the_items_that_the_images_have() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for letter in 'A'..='E' {
+        let list = read(letter);
+        let has = list.item.iter().filter(|item| item.lacks.is_none());
+        let counted = format!("| {} of {} |", has.count(), list.item.len());
+        let file = format!("| [`{}.toml`]", list.example);
+        let row = readme.lines().find(|line| line.starts_with(&file)).unwrap();
+        assert!(row.ends_with(&counted), "{counted}\n{row}");
+    }
+}
+
+#[test]
 fn the_lists_are_readable_and_their_changes_apply() {
     for letter in 'A'..='E' {
         let list = read(letter);
