@@ -55,6 +55,16 @@ pub fn move_leader(access: &Access, target: Option<&str>, now: i64) -> Result<Le
     })
 }
 
+/// Moves the lead away from this member before it pauses, so that no write waits for an election.
+pub(super) fn give_up(access: &Access, report: &ClusterReport, name: &str, now: i64) -> Result<()> {
+    let leads = report.leader().is_some_and(|leader| leader.name == name);
+    if !leads || report.members.len() == 1 {
+        return Ok(());
+    }
+    move_leader(access, None, now)?;
+    survey(access, now, Scope::Etcd)?.can_spare(name)
+}
+
 /// Returns the member that will lead.
 fn choose<'r>(
     report: &'r ClusterReport,

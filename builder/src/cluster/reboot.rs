@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::report::ClusterReport;
 use super::{lead, logs, order, pause};
 use crate::failure::Kind;
 use crate::progress::Progress;
@@ -66,7 +65,7 @@ pub fn reboot(
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
         report.can_spare(&name)?;
-        give_up_the_lead(access, &report, &name, now)?;
+        lead::give_up(access, &report, &name, now)?;
         let started = Instant::now();
         progress.note(&format!("{name} restarts"));
         restart(access, &name)?;
@@ -84,16 +83,6 @@ pub fn reboot(
         cluster: report.cluster,
         nodes: done,
     })
-}
-
-/// Moves the lead to another member, so that no write waits for an election.
-fn give_up_the_lead(access: &Access, report: &ClusterReport, name: &str, now: i64) -> Result<()> {
-    let leads = report.leader().is_some_and(|leader| leader.name == name);
-    if !leads || report.members.len() == 1 {
-        return Ok(());
-    }
-    lead::move_leader(access, None, now)?;
-    survey(access, now, Scope::Etcd)?.can_spare(name)
 }
 
 /// Restarts a node and waits until it answers over ssh again.

@@ -235,11 +235,7 @@ impl Rotating<'_> {
         digest: &str,
     ) -> Result<ClusterReport> {
         let name = &member.name;
-        let leads = report.leader().is_some_and(|leader| leader.name == *name);
-        if leads && report.members.len() > 1 {
-            lead::move_leader(access, None, self.now)?;
-            survey(access, self.now, Scope::Etcd)?.can_spare(name)?;
-        }
+        lead::give_up(access, report, name, self.now)?;
         access
             .ssh
             .run(member.address, RESTART_ETCD)
