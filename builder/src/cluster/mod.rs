@@ -16,6 +16,7 @@ mod lead;
 mod lock;
 mod logs;
 mod membership;
+mod node_program;
 mod order;
 mod output;
 mod password;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::access::Access;
 use super::logs::HINT;
+use super::node_program;
 use super::report::CertificateReport;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
@@ -25,17 +26,9 @@ const DAY: i64 = 86_400;
 const PRESENTED: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Runs the node's own program for certificates: `list`, `renew` or `trust`.
+/// Returns the command of the node's own program for certificates: `list`, `renew` or `trust`.
 pub(super) fn program(task: &str) -> String {
-    format!(
-        r#"
-for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
-    [ ! -e "$lib/certificates" ] || exec sudo -n sh "$lib/certificates" {task}
-done
-echo "its image is too old for this: build and flash it once" >&2
-exit 1
-"#
-    )
+    node_program::command("certificates", task)
 }
 
 /// A renewal. The JSON format is stable; `format` is raised when a field changes or is removed.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::logs::HINT;
-use super::pause;
+use super::{node_program, pause};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
@@ -199,15 +199,7 @@ fn ask(
     input: &[u8],
     limit: Duration,
 ) -> Result<Vec<String>> {
-    let command = format!(
-        r#"
-for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
-    [ ! -e "$lib/restore" ] || exec sudo -n sh "$lib/restore" {words}
-done
-echo "its image is too old for this: build and flash it once" >&2
-exit 1
-"#
-    );
+    let command = node_program::command("restore", words);
     let address: IpAddr = member.address;
     let said = access.ssh.run_within(address, &command, input, limit);
     let said = said.map_err(|reason| {
