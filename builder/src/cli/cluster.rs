@@ -1,12 +1,11 @@
 //! The options of the commands for running clusters.
 
-use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::Work;
+use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
 
 /// The commands for running clusters.
 #[derive(Clone, Debug, Subcommand)]
@@ -327,67 +326,6 @@ pub struct RotateCaOptions {
     /// Log in to the nodes with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE")]
     pub ssh_identity: Option<PathBuf>,
-}
-
-/// Which member to add.
-#[derive(Clone, Debug, Args)]
-pub struct AddOptions {
-    /// The new member
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Its address [default: the one in cluster.toml]
-    #[arg(long, value_name = "ADDRESS")]
-    pub address: Option<IpAddr>,
-    /// How to change the members.
-    #[command(flatten)]
-    pub change: ChangeOptions,
-}
-
-/// Which member to replace.
-#[derive(Clone, Debug, Args)]
-pub struct ReplaceOptions {
-    /// The member that is gone
-    #[arg(value_name = "OLD")]
-    pub old: String,
-    /// The node in its place [default: another board of the same name]
-    #[arg(value_name = "NEW")]
-    pub new: Option<String>,
-    /// The address of the new node [default: that of the old one]
-    #[arg(long, value_name = "ADDRESS")]
-    pub address: Option<IpAddr>,
-    /// How to change the members.
-    #[command(flatten)]
-    pub change: ChangeOptions,
-}
-
-/// Which member to remove.
-#[derive(Clone, Debug, Args)]
-pub struct RemoveOptions {
-    /// The member
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// How to change the members.
-    #[command(flatten)]
-    pub change: ChangeOptions,
-}
-
-/// How to change the members of a cluster.
-#[derive(Clone, Debug, Args)]
-pub struct ChangeOptions {
-    /// Wait this long for a new member; with 0, only prepare it
-    #[arg(
-        long,
-        value_name = "MINUTES",
-        default_value = "30",
-        help_heading = "Cluster"
-    )]
-    pub wait: u64,
-    /// Log in to the nodes with this private key [default: those of ssh]
-    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
-    pub ssh_identity: Option<PathBuf>,
-    /// How to build the image.
-    #[command(flatten)]
-    pub work: Work,
 }
 
 /// Parses a number of days, with or without a `d`.

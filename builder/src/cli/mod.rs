@@ -6,6 +6,7 @@ mod cluster;
 mod environment;
 mod flash;
 mod manual;
+mod membership;
 mod options;
 mod output;
 mod shard;
@@ -22,14 +23,14 @@ pub use crate::image_format::ImageFormat;
 pub use boot::{BootMachine, BootOptions};
 pub use cache::{CacheAction, CacheCommandOptions};
 pub use cluster::{
-    AccessOptions, AddOptions, AlarmCommand, BackupOptions, ChangeOptions, ClusterCommand,
-    CompactOptions, DefragOptions, LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions,
-    RebootOptions, RemoveOptions, RenewOptions, ReplaceOptions, RestoreOptions, RotateCaOptions,
-    StatusOptions,
+    AccessOptions, AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions,
+    LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions, RebootOptions, RenewOptions,
+    RestoreOptions, RotateCaOptions, StatusOptions,
 };
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
+pub use membership::{AddOptions, ChangeOptions, RemoveOptions, ReplaceOptions};
 pub(crate) use options::directory_url;
 pub use options::{
     CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,
