@@ -123,20 +123,25 @@ fn source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSou
         Some(flag) => (Place::Option("--etcd"), flag.as_str(), Path::new("")),
         None => (written.place, written.value, identity::folder_of(input)),
     };
-    if text == "debian" {
-        return EtcdSource::Debian;
-    }
-    let version = text.strip_prefix('v').unwrap_or(text);
-    if !is_version(version) {
-        if is_path(text) {
-            return EtcdSource::Paths(paths(text, folder));
-        }
-        let message = format!(
-            "`{text}` is neither a release number, `debian`, nor a path; write ./{text} for a folder"
-        );
+    EtcdSource::parse(text, folder).unwrap_or_else(|message| {
         log.add(place, message);
+        EtcdSource::Version(text.to_owned())
+    })
+}
+
+impl EtcdSource {
+    /// Parses a release number, `debian`, or paths, which are relative to this directory. The error says what is wrong.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+        let version = text.strip_prefix('v').unwrap_or(text);
+        match text {
+            "debian" => Ok(Self::Debian),
+            _ if is_version(version) => Ok(Self::Version(version.to_owned())),
+            _ if is_path(text) => Ok(Self::Paths(paths(text, folder))),
+            _ => Err(format!(
+                "`{text}` is neither a release number, `debian`, nor a path; write ./{text} for a folder"
+            )),
+        }
     }
-    EtcdSource::Version(version.to_owned())
 }
 
 /// Splits the text into paths at commas if every part is a path; otherwise the commas belong to a single path.
