@@ -1,10 +1,11 @@
 //! The options of the commands for running clusters.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::access::{AccessOptions, LoginOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
 
 /// The commands for running clusters.
@@ -138,37 +139,6 @@ Example:
 
 If a database is still full, the command shows what fills it.")]
     Disarm(AccessOptions),
-}
-
-/// Where to find the cluster's addresses and the administrator's certificate.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Cluster")]
-pub struct AccessOptions {
-    /// Read the cluster's keys and addresses from this directory
-    #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
-    pub state: PathBuf,
-    /// Read them from the directory `client` beside the images instead
-    #[arg(long, value_name = "DIR", conflicts_with = "state")]
-    pub client: Option<PathBuf>,
-}
-
-impl AccessOptions {
-    /// Returns the directory to read.
-    pub fn folder(&self) -> &Path {
-        self.client.as_ref().unwrap_or(&self.state)
-    }
-}
-
-/// How to log in to the nodes.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Cluster")]
-pub struct LoginOptions {
-    /// Where to find the cluster.
-    #[command(flatten)]
-    pub access: AccessOptions,
-    /// Log in to the nodes with this private key [default: those of ssh]
-    #[arg(long, value_name = "FILE")]
-    pub ssh_identity: Option<PathBuf>,
 }
 
 /// What to show of the cluster's state.

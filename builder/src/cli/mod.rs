@@ -1,5 +1,6 @@
 //! The command line and the environment as given; other modules interpret them.
 
+mod access;
 mod boot;
 mod cache;
 mod cluster;
@@ -20,12 +21,13 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use crate::image_format::ImageFormat;
+pub use access::{AccessOptions, LoginOptions};
 pub use boot::{BootMachine, BootOptions};
 pub use cache::{CacheAction, CacheCommandOptions};
 pub use cluster::{
-    AccessOptions, AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions,
-    LoginOptions, LogsOptions, MoveLeaderOptions, PasswordOptions, RebootOptions, RenewOptions,
-    RestoreOptions, RotateCaOptions, StatusOptions,
+    AlarmCommand, BackupOptions, ClusterCommand, CompactOptions, DefragOptions, LogsOptions,
+    MoveLeaderOptions, PasswordOptions, RebootOptions, RenewOptions, RestoreOptions,
+    RotateCaOptions, StatusOptions,
 };
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
