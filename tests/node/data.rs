@@ -170,3 +170,34 @@ fn a_disk_above_two_tebibytes_is_used_as_far_as_its_table_reaches() {
     assert_eq!(room(31_116_288), (31_116_288 - start).to_string());
     assert_eq!(room(7_814_037_168), (4_294_967_295 - start).to_string());
 }
+
+/// Needs namespaces, in which everybody may mount.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_received_programs_may_be_executed_on_the_data_partition() {
+    let place = Place::empty(false);
+    let script = r#"
+. "$1/data"
+MOUNT=$1/mount PROGRAMS=$1/view
+mkdir "$MOUNT"
+mount -t tmpfs -o nosuid,nodev,noexec tmpfs "$MOUNT"
+show_programs
+cp /bin/true "$MOUNT/programs/etcd"
+! "$MOUNT/programs/etcd" || echo "executes at its own place"
+"$PROGRAMS/etcd" && echo executes
+! touch "$PROGRAMS/etcd" || echo "writes to the view"
+"#;
+    let folder = place.at("");
+    let words = [
+        "--map-root-user",
+        "--mount",
+        "dash",
+        "-eu",
+        "-c",
+        script,
+        "sh",
+    ];
+    let words = [&words[..], &[folder.to_str().unwrap()]].concat();
+    let said = tool("unshare", &words);
+    assert_eq!(said.text(), "executes\n", "{}", said.words());
+}

@@ -28,7 +28,8 @@ impl Shell {
         fs::write(&settings, rendered("", SETTINGS)).unwrap();
         let wrapper = rendered("", WRAPPER)
             .replace(SETTINGS, settings.to_str().unwrap())
-            .replace(PROGRAM, program.to_str().unwrap());
+            .replace(PROGRAM, program.to_str().unwrap())
+            .replace("/run/etcd-node", folder.path().to_str().unwrap());
         executable(&folder.path().join("etcdctl"), &wrapper);
         Self(folder)
     }
@@ -141,4 +142,14 @@ fn bash_completes_what_etcdctl_knows() {
     assert_eq!(loaded(&program("etcdctl")), wanted);
     // A release that cannot complete.
     assert_eq!(loaded(Path::new("/bin/false")), "1\n");
+}
+
+#[test]
+fn the_etcdctl_that_the_node_has_received_runs() {
+    let (shell, printer) = Shell::printing();
+    let upgraded = shell.0.path().join("upgraded");
+    fs::create_dir(&upgraded).unwrap();
+    executable(&upgraded.join("etcdctl"), "#!/bin/sh\necho received\n");
+    assert_eq!(shell.run("etcdctl get key").done().text(), "received\n");
+    drop(printer);
 }

@@ -18,6 +18,8 @@ mod first_boot;
 mod metrics;
 mod network;
 #[cfg(unix)]
+mod programs;
+#[cfg(unix)]
 mod renewed;
 mod settings;
 #[cfg(target_os = "linux")]

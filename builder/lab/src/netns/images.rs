@@ -270,7 +270,8 @@ fn etcd(checkout: &Path, series: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn version(etcd: &Path) -> Result<String> {
+/// Returns the version of the etcd in a directory.
+pub(super) fn version(etcd: &Path) -> Result<String> {
     let output = Command::new(etcd.join("etcd")).arg("--version").output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text

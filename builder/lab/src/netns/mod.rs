@@ -30,6 +30,7 @@ mod moves;
 mod node;
 mod operate;
 mod random;
+mod received;
 mod restored;
 mod root;
 mod rows;

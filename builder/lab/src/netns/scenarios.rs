@@ -16,7 +16,7 @@ use super::rows::{
     row_14_log, row_16,
 };
 use super::sabotage;
-use super::{copies, links, loss, restored};
+use super::{copies, links, loss, received, restored};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -68,6 +68,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("a-parted-leader", "three", a_parted_leader),
     passes("loss-and-delay", "three", loss_and_delay),
     passes("an-upgrade-from-3.4", "old", an_upgrade),
+    passes("received-3.5-one-by-one", "old", received::one_by_one),
+    passes("received-3.5-cuts", "old", received::cuts),
+    passes("received-a-broken-etcd", "old", received::broken),
     passes("a-lost-majority", "five", |lab| {
         form(lab)?;
         loss::lose_the_majority(lab, &mut Losses::default())?;
