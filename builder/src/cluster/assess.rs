@@ -186,12 +186,14 @@ fn node_warnings(node: &NodeReport) -> Vec<String> {
     let full = node.data_use.filter(|share| *share > NEARLY_FULL);
     let hot = node.celsius.filter(|celsius| *celsius > HOT);
     let low = node.undervoltage.filter(|low| *low);
+    let failed = node.failed_upgrade.as_ref();
     let warnings = [
         offset.map(|offset| {
             format!("has a clock that differs by {offset:+.1} s from this machine's")
         }),
         full.map(|share| format!("has used {:.0} % of its data partition", share * 100.0)),
         hot.map(|celsius| format!("is hot: {celsius:.0} °C")),
+        failed.map(|why| format!("does not run the etcd that it has received: {why}")),
         low.map(|_| "gets too little voltage: use a stronger power supply".to_owned()),
     ];
     warnings.into_iter().flatten().collect()
@@ -321,6 +323,7 @@ mod tests {
                 data_use: Some(0.9),
                 celsius: Some(81.0),
                 undervoltage: Some(true),
+                failed_upgrade: Some("etcd 3.5.18 is damaged".to_owned()),
                 ..NodeReport::default()
             }),
             ..well("b", 2)
@@ -334,6 +337,7 @@ mod tests {
             "b has a clock that differs by -1.5 s from this machine's",
             "b has used 90 % of its data partition",
             "b is hot: 81 °C",
+            "b does not run the etcd that it has received: etcd 3.5.18 is damaged",
             "b gets too little voltage: use a stronger power supply",
             "the members run different versions of etcd: 3.5.16, 3.5.17",
         ];

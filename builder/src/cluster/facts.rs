@@ -11,6 +11,8 @@ for home in /usr/local/lib/etcd-node /var/lib/misc/etcd-node; do
     sed -n 's/^  "written_by": "\(.*\)",$/image=\1/p; s/^  "time": \([0-9]*\),$/built=\1/p' "$home/node.json" 2>/dev/null
     data=${data:-$(sed -n 's/^  "data_dir": "\(.*\)",$/\1/p' "$home/node.json" 2>/dev/null)}
 done
+if [ -L /run/etcd-node/upgraded ]; then echo "upgraded=yes"; else echo "upgraded=no"; fi
+sed -n '1s/^/failed=/p' /run/etcd-node/failed 2>/dev/null
 while read -r _ place kind _; do
     [ "$place" != / ] || root=$kind
 done </proc/mounts
@@ -38,6 +40,8 @@ pub(super) fn parse(said: &Said) -> NodeReport {
         clock_offset: clock.map(|clock| clock - said.first),
         image: value("image").map(|text| text.escape_debug().to_string()),
         built: value("built").and_then(|text| text.parse().ok()),
+        upgraded: value("upgraded").map(|word| word == "yes"),
+        failed_upgrade: value("failed").map(|text| text.escape_debug().to_string()),
         read_only: value("root").map(|kind| kind == "overlay"),
         data_use: data.and_then(|(used, all)| share(used, all)),
         celsius: milli.map(|milli| milli / 1000.0),
@@ -63,12 +67,14 @@ mod tests {
 
     #[test]
     fn a_node_reports_what_it_knows() {
-        let text = "clock=1000.500000000\nimage=etcd-image 0.1.0\nbuilt=900\nroot=overlay\ndata=250 1000\n\
+        let text = "clock=1000.500000000\nimage=etcd-image 0.1.0\nbuilt=900\nupgraded=yes\nfailed=etcd 3.5.17 did not\nroot=overlay\ndata=250 1000\n\
                     temperature=48312\nundervoltage=1\n";
         let wanted = NodeReport {
             clock_offset: Some(0.5),
             image: Some("etcd-image 0.1.0".to_owned()),
             built: Some(900),
+            upgraded: Some(true),
+            failed_upgrade: Some("etcd 3.5.17 did not".to_owned()),
             read_only: Some(true),
             data_use: Some(0.25),
             celsius: Some(48.312),

@@ -125,6 +125,10 @@ pub struct NodeReport {
     pub image: Option<String>,
     /// Fixed time of that build, in seconds since 1970.
     pub built: Option<i64>,
+    /// Whether it runs an etcd that `cluster upgrade` has brought instead of its image's.
+    pub upgraded: Option<bool>,
+    /// Why it does not run the etcd that it has received last.
+    pub failed_upgrade: Option<String>,
     /// Whether its system is read-only.
     pub read_only: Option<bool>,
     /// The share of the data's file system that is in use, from 0 to 1.

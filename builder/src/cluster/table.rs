@@ -21,7 +21,9 @@ impl Display for ClusterReport {
             writeln!(f, "warning: {warning}")?;
         }
         writeln!(f)?;
-        let head = ["node", "clock", "image", "system", "data", "heat", "power"];
+        let head = [
+            "node", "clock", "image", "etcd", "system", "data", "heat", "power",
+        ];
         let nodes = self
             .members
             .iter()
@@ -97,19 +99,21 @@ fn member(member: &MemberReport) -> [String; 12] {
     ]
 }
 
-fn node(member: &MemberReport, facts: &NodeReport) -> [String; 7] {
+fn node(member: &MemberReport, facts: &NodeReport) -> [String; 8] {
     let image = facts.image.as_ref().map(|image| {
         let built = facts
             .built
             .map_or(String::new(), |built| format!(", {}", date(built)));
         format!("{image}{built}")
     });
+    let origin = |upgraded: &bool| if *upgraded { "upgrade" } else { "image" }.to_owned();
     let system = |read_only: &bool| if *read_only { "read-only" } else { "writable" }.to_owned();
     let power = |low: &bool| if *low { "too low" } else { "good" }.to_owned();
     [
         member.name.clone(),
         shown(facts.clock_offset.as_ref(), |it| format!("{it:+.2} s")),
         shown(image.as_ref(), Clone::clone),
+        shown(facts.upgraded.as_ref(), origin),
         shown(facts.read_only.as_ref(), system),
         shown(facts.data_use.as_ref(), |it| percent(*it)),
         shown(facts.celsius.as_ref(), |it| format!("{it:.0} °C")),
@@ -191,6 +195,7 @@ mod tests {
                 clock_offset: Some(0.021),
                 image: Some("etcd-image 0.1.0".to_owned()),
                 built: Some(0),
+                upgraded: Some(true),
                 read_only: Some(true),
                 data_use: Some(0.03),
                 ..NodeReport::default()
@@ -212,8 +217,8 @@ cluster main: degraded, 1 of 2 members work, etcd1 leads
   etcd2   192.168.0.51  silent  -       -         -       -     -      -    -       -       -
 problem: etcd2 does not answer: no answer within 3 s
 
-  node   clock    image                         system     data  heat  power
-  etcd1  +0.02 s  etcd-image 0.1.0, 1970-01-01  read-only  3 %   -     -
+  node   clock    image                         etcd     system     data  heat  power
+  etcd1  +0.02 s  etcd-image 0.1.0, 1970-01-01  upgrade  read-only  3 %   -     -
 no login on etcd2: `ssh` is not installed
 ";
         assert_eq!(report.to_string(), wanted);
