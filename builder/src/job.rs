@@ -191,6 +191,12 @@ impl Job {
         Ok(base)
     }
 
+    /// Returns etcd's programs for nodes that run already.
+    pub(crate) fn new_etcd(&self, source: &spec::EtcdSource) -> Result<EtcdBinaries> {
+        let options = self.fetch_options()?;
+        fetch::etcd(source, None, &options, &self.work.fetch.sources.state)
+    }
+
     /// Refuses a mirror of Debian's packages if the run needs no such package.
     fn mirror_serves(&self, cluster: &Cluster, recipe: Option<&Recipe>) -> Result<()> {
         let made = recipe.is_some_and(|recipe| recipe.source == Source::Debian);

@@ -14,3 +14,4 @@ mod restore;
 mod rotate;
 mod scheduled;
 mod status;
+mod upgrade;

@@ -16,8 +16,10 @@ use super::tool::{Said, tool};
 /// Member names, as `build --nodes 3` assigns them.
 pub(crate) const NAMES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
-/// Etcd for this machine, which `cargo xtask quick` fetches.
-const ETCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/etcd/3.5");
+/// Etcd for this machine in two minor versions, which `cargo xtask quick` fetches.
+const ETCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/etcd");
+/// The minor version that members run unless a test chooses another one.
+const SERIES: &str = "3.5";
 
 /// Creates a bridge, and one network namespace per member: etcd compares the address of a peer with its certificate.
 const NETWORK: &str = "
@@ -57,6 +59,10 @@ pub(crate) struct Members {
     running: [Option<Child>; 3],
     /// More options of etcd.
     options: Vec<String>,
+    /// The minor version of etcd in the images.
+    pub(crate) image: &'static str,
+    /// The minor version that each member runs when it starts.
+    pub(crate) series: [&'static str; 3],
 }
 
 /// Runs the test `name` inside namespaces, with three healthy members.
@@ -66,7 +72,7 @@ pub(crate) fn with_members(name: &str, body: impl FnOnce(Members)) {
 
 /// Runs the test `name` inside namespaces, with three healthy members that get more options.
 pub(crate) fn with_members_and(name: &str, options: &[&str], body: impl FnOnce(Members)) {
-    enclosed::inside(name, || body(Members::start(options)));
+    enclosed::inside(name, || body(Members::start(SERIES, options)));
 }
 
 /// Returns the address of a member, as `build --nodes 3` assigns it.
@@ -75,15 +81,17 @@ pub(crate) fn address(member: usize) -> IpAddr {
 }
 
 impl Members {
-    /// Starts three members.
-    pub(crate) fn start(options: &[&str]) -> Self {
-        let own = Path::new(ETCD).join("etcd");
+    /// Starts three members of this minor version.
+    pub(crate) fn start(series: &'static str, options: &[&str]) -> Self {
+        let own = program_of(series, "etcd");
         assert!(own.is_file(), "{ETCD} is missing: run `cargo xtask quick`");
         tool("sh", &["-ec", NETWORK]).done();
         let mut members = Self {
             scene: Scene::built("raspios-trixie", "", &["--nodes", "3"]),
             running: [const { None }; 3],
             options: options.iter().map(|&word| word.to_owned()).collect(),
+            image: series,
+            series: [series; 3],
         };
         for (member, name) in NAMES.iter().enumerate() {
             members.flash(name);
@@ -210,9 +218,11 @@ impl Members {
             ("peer-cert-file", file("peer.crt")),
             ("peer-key-file", file("peer.key")),
         ];
+        let member = NAMES.iter().position(|own| *own == name);
+        let series = member.map_or(self.image, |member| self.series[member]);
         let mut etcd = Command::new("nsenter");
         etcd.arg(format!("--net=/run/netns/{name}"))
-            .arg(program("etcd"));
+            .arg(program_of(series, "etcd"));
         for (option, value) in options {
             etcd.arg(format!("--{option}={value}"));
         }
@@ -299,7 +309,12 @@ impl Drop for Members {
 
 /// Returns the path of one of etcd's programs.
 pub(crate) fn program(name: &str) -> PathBuf {
-    Path::new(ETCD).join(name)
+    program_of(SERIES, name)
+}
+
+/// Returns the path of one of the programs of this minor version.
+pub(crate) fn program_of(series: &str, name: &str) -> PathBuf {
+    Path::new(ETCD).join(series).join(name)
 }
 
 /// Repeats an action until it succeeds.

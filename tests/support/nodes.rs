@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::enclosed;
-use super::members::{Members, NAMES, address, program};
+use super::members::{Members, NAMES, address, program_of};
 use super::rendered::rendered;
 use super::scene::PROGRAM;
 use super::tool::{Running, Said, tool};
@@ -32,6 +32,8 @@ export LD_LIBRARY_PATH
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 mount --bind "$folder/passwd" /etc/passwd
 mount --bind "$folder/boot_id" /proc/sys/kernel/random/boot_id
+mkdir -p "$folder/run-node" /run/etcd-node
+mount --bind "$folder/run-node" /run/etcd-node
 mount -t tmpfs tmpfs /usr/local/lib
 mkdir /usr/local/lib/etcd-node
 cp "$folder"/lib/* /usr/local/lib/etcd-node
@@ -63,8 +65,9 @@ esac
 ];
 
 /// The programs of the image that run on the nodes.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "certificates",
+    "programs",
     "restore",
     "join",
     "decide",
@@ -105,7 +108,12 @@ pub(crate) struct Nodes {
 
 /// Runs the test `name` inside namespaces, with three healthy members whose nodes answer over ssh.
 pub(crate) fn with_nodes(name: &str, body: impl FnOnce(Nodes)) {
-    enclosed::inside(name, || body(Nodes::start(Members::start(&[]))));
+    with_nodes_of("3.5", name, body);
+}
+
+/// Runs the test `name` as [`with_nodes`] does, with images that contain this minor version of etcd.
+pub(crate) fn with_nodes_of(series: &'static str, name: &str, body: impl FnOnce(Nodes)) {
+    enclosed::inside(name, || body(Nodes::start(Members::start(series, &[]))));
 }
 
 /// Returns the sshd that is installed, or unpacked by `cargo xtask quick`.
@@ -188,7 +196,7 @@ impl Nodes {
             "certificates" => folder.join("data"),
             _ => self.members.data(name),
         };
-        let programs = program("etcd");
+        let programs = program_of(self.members.image, "etcd");
         let text = text
             .replace("/etc/etcd/client", &client)
             .replace("/etc/etcd/pki", &pki)
@@ -271,8 +279,35 @@ impl Nodes {
         fs::remove_file(asked).unwrap();
         self.members.kill(node);
         tool("sh", &[self.folder(node).join("lib/certificates")]).done();
-        self.members.resume(node);
+        self.start_chosen_etcd(node);
         self.etcd_restarted.push(node);
+    }
+
+    /// Starts the etcd that the node's own program chooses, again and again as its unit does, until one starts. A received one
+    /// is a stand-in for the etcd of this machine with the same minor version, or does not start if that is another release.
+    fn start_chosen_etcd(&mut self, node: usize) {
+        let (folder, program) = (self.folder(node), self.folder(node).join("lib/programs"));
+        let (log, ready) = (folder.join("run/log"), folder.join("run/ready"));
+        fs::create_dir_all(folder.join("run")).unwrap();
+        self.members.series[node] = loop {
+            tool("sh", &[&program]).done();
+            let Ok(chosen) = fs::read_link(folder.join("run-node/upgraded")) else {
+                break self.members.image;
+            };
+            let chosen = chosen.file_name().unwrap().to_str().unwrap().to_owned();
+            let mut all = ["3.4", "3.5"].into_iter();
+            let own = all.find(|series| chosen.starts_with(&format!("{}-", version(series))));
+            if let Some(series) = own {
+                break series;
+            }
+            fs::write(&log, "exec: etcd: Exec format error\n").unwrap();
+            // The node's own program for joining does so before each start.
+            let _ = fs::remove_file(&ready);
+        };
+        self.members.resume(node);
+        self.members.become_healthy();
+        fs::write(&ready, "").unwrap();
+        tool("sh", &[program.to_str().unwrap(), "ready"]).done();
     }
 
     /// Restarts a node that was told to. The others must be well.
@@ -293,6 +328,14 @@ impl Nodes {
         let boot = format!("boot {}\n", self.restarted.len());
         fs::write(self.folder(node).join("boot_id"), boot).unwrap();
     }
+}
+
+/// Returns the version of this machine's etcd with this minor version.
+pub(crate) fn version(series: &str) -> String {
+    let etcd = program_of(series, "etcd");
+    let said = tool(etcd.to_str().unwrap(), &["--version"]).done().text();
+    let line = said.lines().next().unwrap();
+    line.strip_prefix("etcd Version: ").unwrap().to_owned()
 }
 
 impl Drop for Nodes {

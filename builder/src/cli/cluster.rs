@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::access::{AccessOptions, LoginOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
+use super::upgrade::UpgradeOptions;
 
 /// The commands for running clusters.
 #[derive(Clone, Debug, Subcommand)]
@@ -102,6 +103,17 @@ Examples:
 3. No node trusts the previous CA any more (etcd restarts).
 Each run completes one phase; an interrupted one is run again.")]
     RotateCa(RotateCaOptions),
+    /// Bring another etcd onto the running nodes, one member at a time
+    #[command(after_help = "\
+Examples:
+  etcd-image cluster upgrade --etcd 3.6.14
+  etcd-image cluster upgrade --etcd debian
+  etcd-image cluster upgrade --etcd ./etcd-v3.5.34-linux-arm64.tar.gz
+
+Each member restarts while a majority works without it; the leader is last. A
+node returns to the etcd before if the new one does not start. An interrupted
+command is run again.")]
+    Upgrade(UpgradeOptions),
     /// Replace a member by a new node, or by another board of the same name
     #[command(after_help = "\
 Examples:

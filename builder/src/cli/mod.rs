@@ -12,6 +12,7 @@ mod options;
 mod output;
 mod shard;
 mod state;
+mod upgrade;
 mod verify;
 
 use std::ffi::OsString;
@@ -40,6 +41,7 @@ pub use options::{
 pub use output::{replace, write_new};
 pub use shard::Shard;
 pub use state::{StateCommand, StateInitOptions};
+pub use upgrade::UpgradeOptions;
 pub use verify::VerifyOptions;
 
 const EXAMPLES: &str = "\

@@ -16,6 +16,7 @@ mod lead;
 mod lock;
 mod logs;
 mod membership;
+mod node_etcd;
 mod node_program;
 mod order;
 mod output;
@@ -29,9 +30,11 @@ mod report;
 mod restore;
 mod rotate;
 mod rotation;
+mod series;
 mod space;
 mod ssh;
 mod table;
+mod upgrade;
 
 pub use access::Access;
 pub use alarm::{Disarming, MemberDatabase, disarm};
@@ -53,3 +56,4 @@ pub use report::{
 pub use restore::{Restoration, check_origin, restore};
 pub use rotate::{CompletePhase, Rotating, Rotation, RotationStep, rotate};
 pub use space::{Content, Prefix};
+pub use upgrade::{Upgrade, UpgradedNode, upgrade};

@@ -292,7 +292,7 @@ fn uses(access: &Access, member: &DescribedMember, digest: &str) -> Result<bool>
     Ok(places.contains(&own) && !places.iter().any(|line| line.ends_with(" restart")))
 }
 
-const RESTART_ETCD: &str = "sudo -n systemctl restart --no-block etcd";
+pub(super) const RESTART_ETCD: &str = "sudo -n systemctl restart --no-block etcd";
 const AGAIN: &str = "run the command again, which continues; `etcd-image cluster logs` shows the messages of a node";
 
 impl fmt::Display for Rotation {

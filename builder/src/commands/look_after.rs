@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{membership, print, unwritable, write};
+use super::{membership, print, unwritable, upgrade, write};
 use crate::cli::{
     AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, PasswordOptions,
     RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions, Voice,
@@ -62,6 +62,7 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         ClusterCommand::Reboot(options) => reboot(&options, environment, voice),
         ClusterCommand::Renew(options) => renew(options, environment, voice),
         ClusterCommand::RotateCa(options) => rotate_ca(options, environment, voice),
+        ClusterCommand::Upgrade(options) => upgrade::upgrade(&options, environment, voice),
         ClusterCommand::Replace(options) => membership::replace(options, environment, voice),
         ClusterCommand::Add(options) => membership::add(options, environment, voice),
         ClusterCommand::Remove(options) => membership::remove(options, environment, voice),

@@ -4,6 +4,7 @@ mod cache;
 mod change;
 mod look_after;
 mod membership;
+mod upgrade;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};

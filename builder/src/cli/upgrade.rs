@@ -1,0 +1,31 @@
+//! The options of `cluster upgrade`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::LoginOptions;
+
+/// Which etcd to bring onto the nodes.
+#[derive(Clone, Debug, Args)]
+pub struct UpgradeOptions {
+    /// Use this etcd release, Debian's packages, or a local tarball, packages
+    /// (separated by commas) or directory
+    #[arg(long, value_name = "VERSION|debian|PATH")]
+    pub etcd: String,
+    /// Read recipes from this directory instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub recipes: Option<PathBuf>,
+    /// Download Debian packages from this mirror
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Keep downloads here [default: the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Use only what is in the cache; open no connection but to the nodes
+    #[arg(long)]
+    pub offline: bool,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub login: LoginOptions,
+}

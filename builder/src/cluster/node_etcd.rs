@@ -1,0 +1,162 @@
+//! The etcd that a node has received over ssh (`overlays/etcd/programs`).
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::access::Access;
+use super::logs::HINT;
+use super::node_program;
+use crate::blob::Blob;
+use crate::description::DescribedMember;
+use crate::failure::Kind;
+use crate::fetch::EtcdBinaries;
+
+/// How long a node may take to write a program to a slow card after it has received it.
+const WRITE: Duration = Duration::from_mins(10);
+/// How long it may take for everything else.
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// The MiB that stay free for etcd's logs.
+const LOGS: u64 = 200;
+
+/// The facts that a node reports about its etcd.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct NodeEtcd {
+    /// MiB on the data partition.
+    free: u64,
+    /// The version of the C library.
+    glibc: Option<(u32, u32)>,
+    /// The SHA-256 of the server that it has received last.
+    sha256: Option<String>,
+    /// Why it does not run what it has received last.
+    pub(super) failed: Option<String>,
+    /// The error of etcd, which is not ready.
+    pub(super) error: Option<String>,
+}
+
+/// Asks a node about its etcd.
+pub(super) fn ask(access: &Access, member: &DescribedMember) -> Result<NodeEtcd> {
+    let lines = run(access, member, "list", &[]).map_err(|reason| {
+        let message = format!("asking {} about its etcd: {reason}", member.name);
+        Kind::Unhealthy.error(message, format!("nothing was changed on it; {HINT}"))
+    })?;
+    Ok(parse(&lines))
+}
+
+/// Gives a node the programs, which run from the next start of its etcd on. An interrupted transfer leaves nothing.
+pub(super) fn give(access: &Access, member: &DescribedMember, etcd: &EtcdBinaries) -> Result<()> {
+    let failure = |what: &str| {
+        let message = format!("{what} {}", member.name);
+        move |reason: String| {
+            let hint = format!("etcd runs on as before; run the command again. {HINT}");
+            Kind::Unhealthy.error(format!("{message}: {reason}"), hint)
+        }
+    };
+    for (name, program) in programs(etcd) {
+        let words = format!("take {name} {}", program.sha256());
+        run(access, member, &words, program).map_err(failure("sending etcd's programs to"))?;
+    }
+    let words = format!("use {}", etcd.version);
+    run(access, member, &words, &[]).map_err(failure("changing etcd on"))?;
+    Ok(())
+}
+
+/// Returns the programs in the order in which a node takes them.
+fn programs(etcd: &EtcdBinaries) -> impl Iterator<Item = (&'static str, &Blob)> {
+    let all = [
+        ("etcd", Some(&etcd.etcd)),
+        ("etcdctl", Some(&etcd.etcdctl)),
+        ("etcdutl", etcd.etcdutl.as_ref()),
+    ];
+    all.into_iter()
+        .filter_map(|(name, program)| Some((name, program?)))
+}
+
+/// Runs the node's own program.
+fn run(
+    access: &Access,
+    member: &DescribedMember,
+    words: &str,
+    input: &[u8],
+) -> Result<Vec<String>, String> {
+    let command = node_program::command("programs", words);
+    let limit = if input.is_empty() { ANSWER } else { WRITE };
+    let said = access
+        .ssh
+        .run_within(member.address, &command, input, limit)?;
+    Ok(said.lines)
+}
+
+impl NodeEtcd {
+    /// Returns whether the node has received these programs and has not given them up.
+    pub(super) fn has(&self, etcd: &EtcdBinaries) -> bool {
+        self.sha256.as_deref() == Some(etcd.etcd.sha256())
+    }
+
+    /// Refuses a node on which these programs would not run.
+    pub(super) fn check(&self, name: &str, etcd: &EtcdBinaries) -> Result<()> {
+        let context = || format!("{name} cannot run etcd {}", etcd.version);
+        if let Some(libc) = etcd.libc.as_ref().filter(|_| self.glibc.is_some()) {
+            libc.check(self.glibc).with_context(context)?;
+        }
+        let bytes: usize = programs(etcd).map(|(_, program)| program.len()).sum();
+        let needed = (u64::try_from(bytes).unwrap_or(u64::MAX) >> 20).saturating_add(LOGS);
+        if self.free >= needed || self.has(etcd) {
+            return Ok(());
+        }
+        let message = format!(
+            "{}: its data partition has {} MiB free, and {needed} MiB are needed",
+            context(),
+            self.free
+        );
+        let hint =
+            "delete what nobody needs in aside/ and backups/ beside its data; nothing was changed";
+        Err(Kind::Unhealthy.error(message, hint))
+    }
+}
+
+fn parse(lines: &[String]) -> NodeEtcd {
+    let value = |name: &str| {
+        let mut values = lines.iter().filter_map(|line| line.split_once('='));
+        let found = values.find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.trim().escape_debug().to_string())
+    };
+    let pair = |text: String| {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
+    let free: Option<u64> = value("free").and_then(|text| text.parse().ok());
+    NodeEtcd {
+        free: free.unwrap_or_default() >> 10,
+        glibc: value("glibc").and_then(pair),
+        sha256: value("current"),
+        failed: value("failed"),
+        error: value("error"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_s_facts_are_read() {
+        let lines = [
+            "free=921600",
+            "glibc=2.36",
+            "current=ab",
+            "failed=etcd 3.5.17 did not become ready in 3 starts: x=\u{1b}y",
+            "error=",
+        ];
+        let wanted = NodeEtcd {
+            free: 900,
+            glibc: Some((2, 36)),
+            sha256: Some("ab".to_owned()),
+            failed: Some("etcd 3.5.17 did not become ready in 3 starts: x=\\u{1b}y".to_owned()),
+            error: Some(String::new()),
+        };
+        assert_eq!(parse(&lines.map(str::to_owned)), wanted);
+        assert_eq!(parse(&[]), NodeEtcd::default());
+    }
+}

@@ -1,0 +1,206 @@
+//! Brings another etcd onto running nodes over ssh, one member at a time and the leader last, while a majority works.
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::access::Access;
+use super::gather::{Scope, survey};
+use super::report::ClusterReport;
+use super::rotate::RESTART_ETCD;
+use super::{lead, node_etcd, order, pause};
+use crate::description::DescribedMember;
+use crate::failure::Kind;
+use crate::fetch::EtcdBinaries;
+use crate::progress::Progress;
+
+/// How long a member may take to run the new etcd and to catch up.
+const CATCH_UP: Duration = Duration::from_mins(10);
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// An upgrade of etcd. The JSON format is stable; `format` is raised when a field changes or is removed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Upgrade {
+    /// Version of this format.
+    pub format: u32,
+    /// Cluster name.
+    pub cluster: String,
+    /// The version that every member runs now.
+    pub version: String,
+    /// Every node, in the order in which they were looked after.
+    pub nodes: Vec<UpgradedNode>,
+    /// The value of `[etcd] version` in `cluster.toml` with which the next images have this etcd.
+    pub setting: String,
+}
+
+/// The etcd of one node.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpgradedNode {
+    /// Node name.
+    pub name: String,
+    /// The version before.
+    pub before: String,
+    /// Seconds until its member had caught up with the new etcd; `None` if it ran that already.
+    pub seconds: Option<f64>,
+}
+
+/// Brings this etcd onto every node that does not run it. `setting` is how the operator named it. Nothing changes unless the
+/// cluster is healthy and every node is ready for it.
+pub fn upgrade(
+    access: &Access,
+    etcd: &EtcdBinaries,
+    setting: &str,
+    now: i64,
+    progress: &dyn Progress,
+) -> Result<Upgrade> {
+    let mut report = survey(access, now, Scope::Etcd)?;
+    report.can_change_to(&etcd.version)?;
+    let (mut nodes, mut waiting) = (Vec::new(), Vec::new());
+    for member in &access.description.members {
+        let before = version(&report, &member.name);
+        if before == etcd.version {
+            nodes.push(UpgradedNode {
+                name: member.name.clone(),
+                before,
+                seconds: None,
+            });
+        } else {
+            node_etcd::ask(access, member)?.check(&member.name, etcd)?;
+            waiting.push(member.name.clone());
+        }
+    }
+    while let Some(name) = order::next(&report, &mut waiting) {
+        let member = access.node(&name)?;
+        let before = version(&report, &name);
+        let started = Instant::now();
+        report = change(access, member, etcd, now, progress)?;
+        nodes.push(UpgradedNode {
+            name,
+            before,
+            seconds: Some(started.elapsed().as_secs_f64()),
+        });
+    }
+    Ok(Upgrade {
+        format: 1,
+        cluster: report.cluster,
+        version: etcd.version.clone(),
+        nodes,
+        setting: setting.to_owned(),
+    })
+}
+
+fn version(report: &ClusterReport, name: &str) -> String {
+    let version = report
+        .member(name)
+        .and_then(|member| member.version.clone());
+    version.unwrap_or_default()
+}
+
+/// Changes the etcd of one node and waits until its member has caught up.
+fn change(
+    access: &Access,
+    member: &DescribedMember,
+    etcd: &EtcdBinaries,
+    now: i64,
+    progress: &dyn Progress,
+) -> Result<ClusterReport> {
+    let (name, version) = (&member.name, &etcd.version);
+    // An interrupted command may have given it already.
+    if !node_etcd::ask(access, member)?.has(etcd) {
+        progress.note(&format!("{name} receives etcd {version}"));
+        node_etcd::give(access, member, etcd)?;
+    }
+    let report = survey(access, now, Scope::Etcd)?;
+    report.can_spare(name)?;
+    lead::give_up(access, &report, name, now)?;
+    progress.note(&format!("{name} restarts with etcd {version}"));
+    let restarted = access.ssh.run(member.address, RESTART_ETCD);
+    restarted.map_err(|reason| {
+        let message = format!("restarting etcd on {name}: {reason}");
+        Kind::Unhealthy.error(message, format!("{AGAIN} {name}` shows its messages"))
+    })?;
+    wait(access, member, version, now)
+}
+
+/// Waits until a member runs this version and has caught up. The node itself gives up an etcd that does not start.
+fn wait(
+    access: &Access,
+    member: &DescribedMember,
+    version: &str,
+    now: i64,
+) -> Result<ClusterReport> {
+    let name = &member.name;
+    let started = Instant::now();
+    loop {
+        let report = survey(access, now, Scope::Etcd)?;
+        let seen = report.member(name);
+        let runs = seen.and_then(|seen| seen.version.as_deref()) == Some(version);
+        let missing = seen.and_then(pause::missing);
+        if runs && missing.is_none() {
+            return Ok(report);
+        }
+        let node = node_etcd::ask(access, member).unwrap_or_default();
+        if let Some(why) = node.failed {
+            let hint = format!(
+                "{name} returns to the etcd before, and no further node was changed; `etcd-image cluster logs {name}` shows its messages"
+            );
+            return Err(Kind::Unhealthy.error(format!("upgrading {name}: {why}"), hint));
+        }
+        if started.elapsed() > CATCH_UP {
+            let reason = node.error.filter(|words| !words.is_empty()).or(missing);
+            let reason = reason.unwrap_or_else(|| "it still runs the etcd before".to_owned());
+            let message = format!(
+                "{name} does not work with etcd {version} after {} s: {reason}",
+                CATCH_UP.as_secs()
+            );
+            return Err(
+                Kind::Unhealthy.error(message, format!("{AGAIN} {name}` shows its messages"))
+            );
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+const AGAIN: &str =
+    "no further node was changed; run the command again, which continues. `etcd-image cluster logs";
+
+impl fmt::Display for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cluster,
+            version,
+            setting,
+            ..
+        } = self;
+        if self.nodes.iter().all(|node| node.seconds.is_none()) {
+            writeln!(
+                f,
+                "every member of cluster {cluster} runs etcd {version} already"
+            )?;
+        }
+        for UpgradedNode {
+            name,
+            before,
+            seconds,
+        } in &self.nodes
+        {
+            if let Some(seconds) = seconds {
+                writeln!(
+                    f,
+                    "{name}: etcd {before} → {version}, caught up in {seconds:.0} s"
+                )?;
+            }
+        }
+        let update = match setting.as_str() {
+            "debian" => " and run `etcd-image update etcd`",
+            _ => "",
+        };
+        writeln!(
+            f,
+            "write `version = \"{setting}\"` below `[etcd]` in cluster.toml{update}, so that the next images have it, too"
+        )
+    }
+}

@@ -1,0 +1,169 @@
+//! `cluster upgrade` over a real sshd, with real members of two minor versions and the program of the image.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use crate::support::fixture::script;
+use crate::support::members::{NAMES, address};
+use crate::support::nodes::{Nodes, version, with_nodes_of};
+use crate::support::tool::Said;
+use crate::support::writer::while_writing;
+
+/// A release that no machine can start.
+const BROKEN: &str = "3.5.99";
+
+/// Upgrades to a release tarball of this version.
+fn upgrade(nodes: &mut Nodes, version: &str) -> Said {
+    let tarball = nodes
+        .members
+        .scene
+        .at(&format!("etcd-v{version}-linux-arm64.tar.gz"));
+    if !tarball.exists() {
+        script("release.sh", &["arm64", version], &tarball);
+    }
+    run(nodes, tarball.to_str().unwrap())
+}
+
+fn run(nodes: &mut Nodes, etcd: &str) -> Said {
+    let cache = nodes.members.scene.at("home/.cache/etcd-image");
+    let cache = cache.to_str().unwrap().to_owned();
+    nodes.cluster(&[
+        "upgrade",
+        "--etcd",
+        etcd,
+        "--offline",
+        "--json",
+        "--cache",
+        &cache,
+    ])
+}
+
+#[track_caller]
+fn failed(said: &Said, code: i32, error: &str) {
+    let line = format!("error: {error}\n");
+    assert!(said.err.contains(&line), "{}", said.words());
+    assert_eq!(said.code, Some(code), "{}", said.words());
+}
+
+/// Returns the version that each member runs.
+fn versions(nodes: &Nodes) -> [String; 3] {
+    let client = nodes.members.client();
+    [0, 1, 2].map(|member| client.status(address(member)).unwrap().version)
+}
+
+/// Makes the restart of etcd on a node fail, or succeed again.
+fn set_restarts(nodes: &Nodes, node: usize, work: bool) {
+    let [systemctl, aside] =
+        ["bin/systemctl", "bin/aside"].map(|name| nodes.folder(node).join(name));
+    if work {
+        fs::rename(aside, systemctl).unwrap();
+        return;
+    }
+    fs::rename(&systemctl, aside).unwrap();
+    let text = "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n";
+    fs::write(&systemctl, text).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// What is refused changes nothing.
+fn refuse(nodes: &mut Nodes, [old, new]: [&str; 2]) {
+    let said = run(nodes, "3.6.0");
+    let error = format!(
+        "cluster main cannot change from etcd {old} (etcd1) to 3.6.0: etcd allows one minor version at a time"
+    );
+    failed(&said, 4, &error);
+    nodes.members.kill(2);
+    let said = upgrade(nodes, new);
+    assert!(
+        said.err
+            .starts_with("error: cluster main is degraded: etcd3 does not answer: "),
+        "{}",
+        said.words()
+    );
+    assert_eq!(said.code, Some(6));
+    nodes.members.resume(2);
+    nodes.members.become_healthy();
+    assert!(nodes.etcd_restarted.is_empty());
+    for name in NAMES {
+        assert!(!nodes.members.data(name).join("programs").exists());
+    }
+}
+
+/// An etcd that does not start is given up by the node, and no further node gets it.
+fn give_up(nodes: &mut Nodes, first: usize, old: &str) {
+    let said = upgrade(nodes, BROKEN);
+    let name = NAMES[first];
+    let error = format!(
+        "upgrading {name}: etcd {BROKEN} did not become ready in 3 starts: exec: etcd: Exec format error"
+    );
+    failed(&said, 6, &error);
+    assert_eq!(nodes.etcd_restarted, [first]);
+    assert_eq!(versions(nodes), [old; 3]);
+}
+
+/// The upgrade is interrupted at the second node, and continued.
+fn interrupt_and_continue(nodes: &mut Nodes, order: &[usize], new: &str) {
+    let (second, name) = (order[1], NAMES[order[1]]);
+    set_restarts(nodes, second, false);
+    let said = upgrade(nodes, new);
+    failed(
+        &said,
+        6,
+        &format!("restarting etcd on {name}: Failed to connect to bus"),
+    );
+    set_restarts(nodes, second, true);
+    let said = upgrade(nodes, new).done();
+    // The node has received it already.
+    let again = format!("{name} receives");
+    assert!(!said.err.contains(&again), "{}", said.words());
+    let report: Value = serde_json::from_slice(&said.out).unwrap();
+    let nodes = report["nodes"].as_array().unwrap().iter();
+    let names: Vec<_> = nodes.map(|node| node["name"].as_str().unwrap()).collect();
+    let wanted: Vec<_> = order.iter().map(|member| NAMES[*member]).collect();
+    assert_eq!(names, wanted, "{report:#}");
+}
+
+#[test]
+fn members_are_upgraded_one_at_a_time_while_a_client_writes() {
+    let name = "cluster::upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes";
+    with_nodes_of("3.4", name, |mut nodes| {
+        let (old, new) = (version("3.4"), version("3.5"));
+        assert_eq!(versions(&nodes), [old.as_str(); 3]);
+        refuse(&mut nodes, [&old, &new]);
+        let leader = nodes.members.leader();
+        let mut order: Vec<_> = (0..3).filter(|member| *member != leader).collect();
+        order.push(leader);
+        let first = order[0];
+        while_writing(&mut nodes, |nodes| {
+            give_up(nodes, first, &old);
+            interrupt_and_continue(nodes, &order, &new);
+        });
+        assert_eq!(nodes.etcd_restarted, [first, first, order[1], leader]);
+        assert_eq!(versions(&nodes), [new.as_str(); 3]);
+
+        let said = upgrade(&mut nodes, &old);
+        let error = format!(
+            "cluster main cannot return from etcd {new} (etcd1) to {old}: etcd 3.4 does not read the data of 3.5"
+        );
+        failed(&said, 4, &error);
+        let said = upgrade(&mut nodes, &new).done();
+        let report: Value = serde_json::from_slice(&said.out).unwrap();
+        assert!(
+            report["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|node| node["seconds"].is_null())
+        );
+        assert_eq!(nodes.etcd_restarted.len(), 4);
+
+        let said = nodes.cluster(&["status", "--json"]).done();
+        let report: Value = serde_json::from_slice(&said.out).unwrap();
+        for member in report["members"].as_array().unwrap() {
+            assert_eq!(member["node"]["upgraded"], true, "{report:#}");
+            assert!(member["node"]["failed_upgrade"].is_null(), "{report:#}");
+        }
+    });
+}
