@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use diskimg::{Corrupt, Error, Partition, PartitionKind, Storage, StorageError, audit};
 
 use crate::support::checkers::{debugfs, e2fsck_file, file, fsck_vfat_file};
-use crate::support::images::{Ext4, bytes, debugged, fat, flavours, patched};
+use crate::support::images::{Ext4, debugged, fat, flavours, patched};
 
 /// Audits an image that is one partition.
-fn audited(image: &Arc<dyn Storage>, kind: PartitionKind) -> diskimg::Result<()> {
+pub(crate) fn audited(image: &Arc<dyn Storage>, kind: PartitionKind) -> diskimg::Result<()> {
     let (start, len) = (0, image.size());
     let partition = Partition {
         number: 1,
@@ -22,13 +22,13 @@ fn audited(image: &Arc<dyn Storage>, kind: PartitionKind) -> diskimg::Result<()>
 }
 
 #[track_caller]
-fn accepted(image: &Arc<dyn Storage>, kind: PartitionKind) {
+pub(crate) fn accepted(image: &Arc<dyn Storage>, kind: PartitionKind) {
     assert_eq!(audited(image, kind), Ok(()));
 }
 
 /// Asserts that the other program rejects the image, and that the audit fails with this error.
 #[track_caller]
-fn rejected(image: &Arc<dyn Storage>, kind: PartitionKind, expected: Corrupt) {
+pub(crate) fn rejected(image: &Arc<dyn Storage>, kind: PartitionKind, expected: Corrupt) {
     let file = file(image.as_ref());
     let other = match kind {
         PartitionKind::Fat => fsck_vfat_file(file.path()),
@@ -182,7 +182,7 @@ fn a_wrong_link_count_is_found() {
 
 /// Asserts that the other program rejects the image, and that the audit finds a structure with this fault.
 #[track_caller]
-fn rejected_saying(image: &Arc<dyn Storage>, kind: PartitionKind, expected: &str) {
+pub(crate) fn rejected_saying(image: &Arc<dyn Storage>, kind: PartitionKind, expected: &str) {
     let Err(Error::Corrupt(found)) = audited(image, kind) else {
         panic!("accepted");
     };
@@ -247,112 +247,4 @@ fn a_bitmap_that_ends_with_free_blocks_or_inodes_is_found() {
     let damaged = patched(image.as_ref(), inodes + 4095, &[0x7F]);
     let expected = "the end of the inode bitmap is not set";
     rejected_saying(&damaged, PartitionKind::Linux, expected);
-}
-
-#[test]
-fn wrong_names_of_a_fat_are_found() {
-    let volume = Fat32::new();
-    volume.field(b"README     ", 0, b"RE*DME");
-    let expected = "is not a valid short name";
-    rejected_saying(&volume.image, PartitionKind::Fat, expected);
-    let volume = Fat32::new();
-    volume.field(b"OVERLAYS   ", 28, &[1]);
-    let expected = "is a directory with a size";
-    rejected_saying(&volume.image, PartitionKind::Fat, expected);
-}
-
-/// A FAT32 and the offsets of its tables.
-struct Fat32 {
-    image: Arc<dyn Storage>,
-    tables: [u64; 2],
-}
-
-impl Fat32 {
-    fn new() -> Self {
-        let image = fat(64, &["-F", "32", "-s", "1"]);
-        let mut len = [0; 4];
-        image.read_at(0x24, &mut len).unwrap();
-        let first = 32 * 512;
-        let second = first + u64::from(u32::from_le_bytes(len)) * 512;
-        let tables = [first, second];
-        Self { image, tables }
-    }
-
-    /// Sets an entry of both tables.
-    fn entry(&self, cluster: u64, value: u32) {
-        for table in self.tables {
-            let written = self
-                .image
-                .write_at(table + cluster * 4, &value.to_le_bytes());
-            written.unwrap();
-        }
-    }
-
-    /// Sets a field of the directory entry with this short name.
-    fn field(&self, name: &[u8; 11], at: u64, value: &[u8]) {
-        let image = bytes(self.image.as_ref());
-        let entry = image.windows(11).position(|bytes| bytes == name).unwrap();
-        let offset = u64::try_from(entry).unwrap() + at;
-        self.image.write_at(offset, value).unwrap();
-    }
-}
-
-const LAST: u32 = 0x0FFF_FFFF;
-
-#[test]
-fn a_copy_of_the_boot_sector_that_differs_is_found() {
-    let volume = Fat32::new();
-    let offset = 6 * 512;
-    volume.image.write_at(offset + 100, &[1]).unwrap();
-    let expected = Corrupt::BackupBootSector { offset };
-    rejected(&volume.image, PartitionKind::Fat, expected);
-}
-
-#[test]
-fn fats_that_differ_are_found() {
-    let volume = Fat32::new();
-    let [first, second] = volume.tables;
-    volume.image.write_at(second + 400, &[1]).unwrap();
-    let offset = first + 400;
-    let expected = Corrupt::FatsDiffer { offset };
-    rejected(&volume.image, PartitionKind::Fat, expected);
-}
-
-#[test]
-fn a_lost_cluster_is_found() {
-    let volume = Fat32::new();
-    volume.entry(90, LAST);
-    let expected = Corrupt::FatLostCluster { cluster: 90 };
-    rejected(&volume.image, PartitionKind::Fat, expected);
-}
-
-#[test]
-fn a_file_with_a_wrong_number_of_clusters_is_found() {
-    for size in [5000_u32, 0] {
-        let volume = Fat32::new();
-        volume.field(b"README     ", 28, &size.to_le_bytes());
-        let expected = Corrupt::FatFileSize {
-            path: "/OVERLAYS/README".to_owned(),
-            size,
-            clusters: 1,
-        };
-        rejected(&volume.image, PartitionKind::Fat, expected);
-    }
-}
-
-#[test]
-fn two_files_in_one_cluster_are_found() {
-    let volume = Fat32::new();
-    volume.field(b"README     ", 26, &3_u16.to_le_bytes());
-    let expected = Corrupt::FatCrossLink { cluster: 3 };
-    rejected(&volume.image, PartitionKind::Fat, expected);
-}
-
-#[test]
-fn a_file_in_a_free_cluster_is_found() {
-    let volume = Fat32::new();
-    volume.field(b"README     ", 26, &700_u16.to_le_bytes());
-    let (cluster, value) = (700, 0);
-    let expected = Corrupt::FatEntry { cluster, value };
-    rejected(&volume.image, PartitionKind::Fat, expected);
 }

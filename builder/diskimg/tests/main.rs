@@ -16,6 +16,7 @@ mod support;
 mod audit;
 mod checkers;
 mod damaged_images;
+mod fat_audit;
 
 mod tables;
 

@@ -169,6 +169,9 @@ pub enum Corrupt {
         /// The offset of the copy.
         offset: u64,
     },
+    /// A FAT32 without a copy of its boot sector.
+    #[error("FAT32 has no copy of its boot sector")]
+    NoBackupBootSector,
     /// The two allocation tables differ.
     #[error("the two FATs differ at byte {offset} of the volume")]
     FatsDiffer {

@@ -4,17 +4,24 @@
 //! Directory Structure".
 
 use super::boot::{BootSector, FatKind};
-use super::chains::{AllocationTable, Link, Marks};
-use super::gate::load;
-use super::names;
+use super::chains::{AllocationTable, FIRST_CLUSTER, Link, Marks};
+use super::dots::{Place, after_dots};
+use super::entry::{Content, Entry};
+use super::gate::{check_clean, load};
+use super::{labels, names};
 use crate::error::{Corrupt, Result};
 use crate::record::Record;
 use crate::storage::{Storage, read_vec};
 
-/// Checks that the copies of the boot sector and of the table are equal, that no two files share a cluster, that every file
-/// has as many clusters as its size needs, and that every used cluster belongs to a file or directory.
+/// Checks that the volume is clean, that the copies of the boot sector and of the table are equal, that the entries of
+/// every directory are valid, that no two files share a cluster, that every file has as many clusters as its size needs, and
+/// that every used cluster belongs to a file or directory.
+///
+/// `fsck.vfat` finds nothing wrong with what is accepted, except numbers that [`FatWriter`](super::FatWriter) corrects.
 pub(crate) fn audit(storage: &dyn Storage) -> Result<()> {
     let (boot, table) = load(storage)?;
+    check_clean(&boot, &table)?;
+    table.check_start()?;
     table.check()?;
     compare_copies(storage, &boot)?;
     let mut audit = DirectoryWalk {
@@ -28,10 +35,12 @@ pub(crate) fn audit(storage: &dyn Storage) -> Result<()> {
 }
 
 fn compare_copies(storage: &dyn Storage, boot: &BootSector) -> Result<()> {
-    if let Some(offset) = boot.backup
-        && Record::<512>::read(storage, 0)? != Record::read(storage, offset)?
-    {
-        return Err(Corrupt::BackupBootSector { offset }.into());
+    match boot.backup {
+        None if boot.kind == FatKind::Fat32 => return Err(Corrupt::NoBackupBootSector.into()),
+        Some(offset) if Record::<512>::read(storage, 0)? != Record::read(storage, offset)? => {
+            return Err(Corrupt::BackupBootSector { offset }.into());
+        }
+        _ => {}
     }
     let Some(second) = boot.second_fat else {
         return Ok(());
@@ -57,32 +66,45 @@ struct DirectoryWalk<'a> {
     reached: Marks,
 }
 
-/// The fields of a directory entry that describe its clusters.
-struct DirectoryEntry {
+/// A file or directory that was found.
+struct Found {
     path: String,
     is_directory: bool,
     first_cluster: u32,
+    /// The first cluster of the directory that contains it; zero for the root.
+    parent: u32,
     size: u32,
 }
 
 impl DirectoryWalk<'_> {
     fn walk(&mut self) -> Result<()> {
-        let mut content = if let Some(cluster) = self.boot.root_cluster {
+        let root = if let Some(cluster) = self.boot.root_cluster {
             self.directory(cluster)?
         } else {
             let (offset, len) = self.boot.root_area;
             read_vec(self.storage, offset, len)?
         };
-        let mut ahead: Vec<DirectoryEntry> = self.entries(&content, "")?;
-        while let Some(entry) = ahead.pop() {
-            if entry.is_directory {
-                content = self.directory(entry.first_cluster)?;
-                ahead.extend(self.entries(&content, &entry.path)?);
+        let (root, _) = root.as_chunks();
+        let mut ahead = self.entries(root, "", 0)?;
+        labels::compare(self.boot.stored_label, root)?;
+        while let Some(found) = ahead.pop() {
+            if found.is_directory {
+                ahead.extend(self.subdirectory(&found)?);
             } else {
-                self.check_file(entry)?;
+                self.check_file(found)?;
             }
         }
         Ok(())
+    }
+
+    /// Checks a directory other than the root and returns what it contains.
+    fn subdirectory(&mut self, found: &Found) -> Result<Vec<Found>> {
+        let content = self.directory(found.first_cluster)?;
+        let (entries, _) = content.as_chunks();
+        let (path, own) = (found.path.as_str(), found.first_cluster);
+        let parent = found.parent;
+        let entries = after_dots(entries, self.boot.kind, &Place { path, own, parent })?;
+        self.entries(entries, path, own)
     }
 
     /// Reads a directory.
@@ -100,6 +122,9 @@ impl DirectoryWalk<'_> {
         let mut chain = vec![];
         let mut cluster = first;
         loop {
+            if cluster < FIRST_CLUSTER {
+                return Err(Corrupt::NoFatEntry { cluster }.into());
+            }
             if self.reached.set(cluster)? {
                 return Err(Corrupt::FatCrossLink { cluster }.into());
             }
@@ -115,7 +140,7 @@ impl DirectoryWalk<'_> {
         }
     }
 
-    fn check_file(&mut self, file: DirectoryEntry) -> Result<()> {
+    fn check_file(&mut self, file: Found) -> Result<()> {
         let chain = match file.first_cluster {
             0 => vec![],
             first => self.chain(first)?,
@@ -132,32 +157,18 @@ impl DirectoryWalk<'_> {
         }
     }
 
-    /// Checks and parses the entries of a directory, without long names, labels, `.` and `..`.
-    fn entries(&self, content: &[u8], folder: &str) -> Result<Vec<DirectoryEntry>> {
-        const LABEL: u8 = 0x08;
-        const DIRECTORY: u8 = 0x10;
-        let (entries, _) = content.as_chunks::<32>();
+    /// Checks the entries of the directory with this first cluster and returns its files and directories.
+    fn entries(&self, entries: &[[u8; 32]], folder: &str, parent: u32) -> Result<Vec<Found>> {
         names::check(entries, folder)?;
-        let entries = entries.iter().map(|bytes| Record(*bytes));
-        let used = entries.take_while(|entry| entry.u8::<0>() != 0);
-        Ok(used
-            .filter(|entry| !matches!(entry.u8::<0>(), 0xE5 | b'.'))
-            // Entries of long names have this bit as well.
-            .filter(|entry| entry.u8::<11>() & LABEL == 0)
-            .map(|entry| {
-                let high = match self.boot.kind {
-                    FatKind::Fat16 => 0,
-                    FatKind::Fat32 => entry.u16::<20>(),
-                };
-                DirectoryEntry {
-                    path: format!(
-                        "{folder}/{}",
-                        names::short_name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>())
-                    ),
-                    is_directory: entry.u8::<11>() & DIRECTORY != 0,
-                    first_cluster: (u32::from(high) << 16) | u32::from(entry.u16::<26>()),
-                    size: entry.u32::<28>(),
-                }
+        let files = entries.iter().map(Entry::from_bytes);
+        let files = files.filter(|entry| entry.content() == Content::File);
+        Ok(files
+            .map(|entry| Found {
+                path: format!("{folder}/{}", entry.short_name()),
+                is_directory: entry.is_directory(),
+                first_cluster: entry.cluster(self.boot.kind),
+                parent,
+                size: entry.size(),
             })
             .collect())
     }

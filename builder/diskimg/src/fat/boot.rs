@@ -10,6 +10,11 @@ use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::{Sectors, product};
 
+/// The number of directory entries in a sector.
+const ENTRIES_PER_SECTOR: u16 = 16;
+/// `BS_BootSig` of a boot sector with a serial number and a label.
+const HAS_LABEL: u8 = 0x29;
+
 /// The width of the entries, which depends only on the number of clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FatKind {
@@ -48,6 +53,8 @@ pub(super) struct BootSector {
     pub(super) serial: u32,
     /// `BS_VolLab` without its padding.
     pub(super) label: String,
+    /// `BS_VolLab`, if `BS_BootSig` says that it exists.
+    pub(super) stored_label: Option<[u8; 11]>,
 }
 
 impl BootSector {
@@ -70,14 +77,16 @@ impl BootSector {
         if need > size {
             return Err(Corrupt::FilesystemPastEnd { need, size }.into());
         }
-        let (state, serial, label) = match kind {
+        let (state, signature, serial, label) = match kind {
             FatKind::Fat16 => (
                 sector.u8::<0x25>(),
+                sector.u8::<0x26>(),
                 sector.u32::<0x27>(),
                 sector.bytes::<0x2B, 11>(),
             ),
             FatKind::Fat32 => (
                 sector.u8::<0x41>(),
+                sector.u8::<0x42>(),
                 sector.u32::<0x43>(),
                 sector.bytes::<0x47, 11>(),
             ),
@@ -100,6 +109,7 @@ impl BootSector {
             state,
             serial,
             label: String::from_utf8_lossy(&label).trim_end().to_owned(),
+            stored_label: (signature == HAS_LABEL).then_some(label),
         })
     }
 
@@ -137,8 +147,7 @@ impl Areas {
             reserved: Sectors(sector.u16::<0x0E>().into()),
             fats: sector.u8::<0x10>(),
             fat: narrow_or_wide(sector.u16::<0x16>(), sector.u32::<0x24>()),
-            // A sector holds 16 entries.
-            root: Sectors(root_entries.div_ceil(16).into()),
+            root: Sectors(root_entries.div_ceil(ENTRIES_PER_SECTOR).into()),
             total: narrow_or_wide(sector.u16::<0x13>(), sector.u32::<0x20>()),
             per_cluster: per_cluster.into(),
         })
@@ -161,7 +170,8 @@ impl Areas {
         }
     }
 
-    /// Checks that the table has an entry for every cluster, and that only FAT32 has no 16-bit length of it.
+    /// Checks that the table has an entry for every cluster, and that only FAT32 has no 16-bit length of it and no area of
+    /// its own for the root directory.
     fn check_fat(&self, sector: &Record<512>, kind: FatKind, end: u32) -> Result<()> {
         let (is_fat32, entries_per_sector) = match kind {
             FatKind::Fat16 => (false, 256),
@@ -169,6 +179,9 @@ impl Areas {
         };
         let narrow = sector.u16::<0x16>();
         field("BPB_FATSz16", narrow, (narrow == 0) == is_fat32)?;
+        let root = sector.u16::<0x11>();
+        let is_right = (root == 0) == is_fat32 && root.is_multiple_of(ENTRIES_PER_SECTOR);
+        field("BPB_RootEntCnt", root, is_right)?;
         let entries = product(self.fat.0, entries_per_sector);
         field("BPB_FATSz", self.fat.0, u64::from(end) <= entries)
     }

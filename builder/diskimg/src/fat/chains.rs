@@ -6,6 +6,9 @@ use super::boot::FatKind;
 use crate::error::{Corrupt, Result};
 use crate::units::index;
 
+/// The number of the first cluster.
+pub(super) const FIRST_CLUSTER: u32 = 2;
+
 /// An allocation table. Its entries have the numbers of the clusters they describe; the first two describe none.
 pub(super) struct AllocationTable {
     kind: FatKind,
@@ -53,7 +56,9 @@ impl AllocationTable {
 
     /// Returns the clusters with their entries.
     pub(super) fn clusters(&self) -> impl Iterator<Item = (u32, u32)> {
-        (0..).zip(self.entries.iter().copied()).skip(2)
+        (0..)
+            .zip(self.entries.iter().copied())
+            .skip(index(FIRST_CLUSTER))
     }
 
     /// Returns the entry of `cluster`. A cluster without an entry is an error.
@@ -77,8 +82,23 @@ impl AllocationTable {
             0 => Ok(Link::Free),
             0x0FFF_FFF7 => Ok(Link::Bad),
             0x0FFF_FFF8.. => Ok(Link::Last),
-            next if next >= 2 && index(next) < self.entries.len() => Ok(Link::Next(next)),
+            next if next >= FIRST_CLUSTER && index(next) < self.entries.len() => {
+                Ok(Link::Next(next))
+            }
             value => Err(Corrupt::FatEntry { cluster, value }.into()),
+        }
+    }
+
+    /// Checks the first entry, which repeats the medium of the boot sector below bits that are all set.
+    pub(super) fn check_start(&self) -> Result<()> {
+        let set = match self.kind {
+            FatKind::Fat16 => 0xFFF0,
+            FatKind::Fat32 => 0x0FFF_FFF0,
+        };
+        let (cluster, value) = (0, self.entry(0)?);
+        match value & set == set {
+            true => Ok(()),
+            false => Err(Corrupt::FatEntry { cluster, value }.into()),
         }
     }
 

@@ -45,7 +45,7 @@ const STATE_BITS: u8 = 3;
 
 /// Checks that the volume is clean. Linux sets bit 0 of the boot sector's state byte while a volume is mounted. Windows
 /// clears the top two data bits of the second table entry: "was unmounted" and "no disk errors".
-fn check_clean(boot: &BootSector, table: &AllocationTable) -> Result<()> {
+pub(super) fn check_clean(boot: &BootSector, table: &AllocationTable) -> Result<()> {
     let fat = table.entry(1)?;
     let clean_bits = match boot.kind {
         FatKind::Fat16 => 0xC000,

@@ -11,9 +11,13 @@ mod audit;
 mod boot;
 mod chains;
 mod device;
+mod dots;
+mod entry;
 mod failure;
 mod fs_info;
 mod gate;
+mod labels;
+mod long_names;
 mod names;
 
 mod reader;

@@ -1,137 +1,80 @@
-//! Checks the entries of a directory: short names, and the long names before them.
+//! Checks the entries of a directory: short names, labels, and the order of all entries.
 //!
-//! Both are specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Directory Structure" and
-//! "FAT Long Directory Entries".
+//! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Directory Structure".
 
 use std::collections::BTreeSet;
 
-use crate::error::{Corrupt, Error, Result};
-use crate::record::Record;
+use super::entry::{Content, Entry, structure};
+use super::labels;
+use super::long_names::{LongName, unfinished};
+use crate::error::Result;
 
-const LABEL: u8 = 0x08;
-const DIRECTORY: u8 = 0x10;
-const LONG_NAME: u8 = 0x0F;
-/// The bit of the last part of a long name, which comes first.
-const LAST_PART: u8 = 0x40;
-/// Characters that no short name contains.
-const FORBIDDEN: &[u8] = b"*?<>|:/\\\x7f";
+/// Characters that no short name contains. The dot before the extension is not stored.
+const FORBIDDEN: &[u8] = b"\"*./:<>?\\|\x7f";
 
-/// The parts of a long name seen so far.
-struct LongName {
-    /// The number of the part that comes next; zero if the short name does.
-    next: u8,
-    /// The checksum of the short name.
-    checksum: u8,
-}
-
-/// Checks the entries of a directory, up to the first unused one.
+/// Checks the entries of a directory after `.` and `..`.
 pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
     let mut long = None;
     let mut names = BTreeSet::new();
-    for entry in entries.iter().copied().map(Record) {
-        match (entry.u8::<0>(), entry.u8::<11>()) {
-            (0, _) => break,
-            (0xE5, _) => {}
-            (_, LONG_NAME) => long = Some(part(&entry, long.as_ref(), folder)?),
-            (_, attributes) => {
-                short(&entry, attributes, long.take(), folder)?;
-                if attributes & LABEL == 0 && !names.insert(entry.bytes::<0, 11>()) {
-                    return Err(broken(&entry, folder, "is there twice"));
+    let mut entries = entries.iter().map(Entry::from_bytes);
+    for entry in entries.by_ref() {
+        match entry.content() {
+            Content::End => break,
+            Content::Removed if long.is_some() => return Err(unfinished(folder)),
+            Content::Removed => {}
+            Content::LongName => long = Some(LongName::add(long.as_ref(), &entry, folder)?),
+            Content::Label => check_label(&entry, long.take(), folder)?,
+            Content::File => {
+                check_file(&entry, long.take(), folder)?;
+                if !names.insert(entry.name()) {
+                    return Err(entry.broken(folder, "is there twice"));
                 }
             }
         }
     }
-    match long {
-        None => Ok(()),
-        Some(_) => Err(unfinished(folder)),
-    }
-}
-
-/// Checks a part of a long name and adds it to those before.
-fn part(entry: &Record<32>, before: Option<&LongName>, folder: &str) -> Result<LongName> {
-    let (number, checksum) = (entry.u8::<0>(), entry.u8::<13>());
-    let is_first = number & LAST_PART != 0;
-    let number = number & !LAST_PART;
-    let continues = match before {
-        None => is_first,
-        Some(name) => !is_first && name.next == number && name.checksum == checksum,
-    };
-    if !continues || !(1..=20).contains(&number) {
+    if long.is_some() {
         return Err(unfinished(folder));
     }
-    if entry.u8::<12>() != 0 || entry.u16::<26>() != 0 {
-        let path = format!("{folder}/");
-        let reason = "has a long name with a cluster".to_owned();
-        return Err(Corrupt::Structure { path, reason }.into());
-    }
-    let next = number.saturating_sub(1);
-    Ok(LongName { next, checksum })
-}
-
-/// Checks an entry with a short name.
-fn short(entry: &Record<32>, attributes: u8, long: Option<LongName>, folder: &str) -> Result<()> {
-    if long.is_some_and(|long| (long.next, long.checksum) != (0, checksum(entry.bytes::<0, 11>())))
-    {
-        return Err(broken(
-            entry,
-            folder,
-            "does not belong to the long name before it",
-        ));
-    }
-    let cluster = (entry.u16::<20>(), entry.u16::<26>());
-    let is_label = attributes & LABEL != 0;
-    if is_label && (cluster, entry.u32::<28>()) != ((0, 0), 0) {
-        return Err(broken(entry, folder, "is a label with content"));
-    }
-    if attributes & DIRECTORY != 0 && entry.u32::<28>() != 0 {
-        return Err(broken(entry, folder, "is a directory with a size"));
-    }
-    let is_dot = matches!(&entry.bytes::<0, 11>(), b".          " | b"..         ");
-    match is_label || is_dot || is_valid(entry) {
+    match entries.all(|entry| matches!(entry.content(), Content::End | Content::Removed)) {
         true => Ok(()),
-        false => Err(broken(entry, folder, "is not a valid short name")),
+        false => Err(structure(folder, "", "has entries behind its end")),
     }
 }
 
-/// Returns whether a base name and an extension have only valid characters, and spaces only at their ends.
-fn is_valid(entry: &Record<32>) -> bool {
-    let is_padded = |part: &[u8]| {
-        let mut rest = part.iter().skip_while(|byte| **byte != b' ');
-        rest.all(|byte| *byte == b' ')
+fn check_label(entry: &Entry, long: Option<LongName>, folder: &str) -> Result<()> {
+    let reason = if long.is_some() {
+        "is a label with a long name"
+    } else if entry.has_content() {
+        "is a label with content"
+    } else if entry.is_directory() {
+        "is both a label and a directory"
+    } else if !labels::is_valid(entry.name()) {
+        "is not a valid label"
+    } else {
+        return Ok(());
     };
-    let name = entry.bytes::<0, 11>();
+    Err(entry.broken(folder, reason))
+}
+
+fn check_file(entry: &Entry, long: Option<LongName>, folder: &str) -> Result<()> {
+    let reason = if entry.has_no_short_name() && long.is_none() {
+        "has neither a short nor a long name"
+    } else if long.is_some_and(|long| !long.belongs_to(entry.name())) {
+        "does not belong to the long name before it"
+    } else if entry.is_directory() && entry.size() != 0 {
+        "is a directory with a size"
+    } else if !is_valid(entry.name()) {
+        "is not a valid short name"
+    } else {
+        return Ok(());
+    };
+    Err(entry.broken(folder, reason))
+}
+
+/// Returns whether a short name has only valid characters and does not start with a space.
+fn is_valid(name: [u8; 11]) -> bool {
     let forbidden = |byte: &u8| *byte < b' ' || FORBIDDEN.contains(byte);
     // 0x05 stands for 0xE5, which would mark an unused entry.
     let start = usize::from(name.first() == Some(&0x05));
-    !name.iter().skip(start).any(forbidden)
-        && is_padded(&entry.bytes::<0, 8>())
-        && is_padded(&entry.bytes::<8, 3>())
-}
-
-/// Returns the checksum that the parts of a long name contain.
-fn checksum(name: [u8; 11]) -> u8 {
-    name.iter()
-        .fold(0, |sum: u8, byte| sum.rotate_right(1).wrapping_add(*byte))
-}
-
-/// Returns a short name as it is usually written: `README.TXT`.
-pub(super) fn short_name(base: [u8; 8], extension: [u8; 3]) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-    match (text(&base), text(&extension)) {
-        (base, extension) if extension.is_empty() => base,
-        (base, extension) => format!("{base}.{extension}"),
-    }
-}
-
-fn unfinished(folder: &str) -> Error {
-    let path = format!("{folder}/");
-    let reason = "has an incomplete long name".to_owned();
-    Corrupt::Structure { path, reason }.into()
-}
-
-fn broken(entry: &Record<32>, folder: &str, reason: &str) -> Error {
-    let name = short_name(entry.bytes::<0, 8>(), entry.bytes::<8, 3>());
-    let path = format!("{folder}/{name}");
-    let reason = reason.to_owned();
-    Corrupt::Structure { path, reason }.into()
+    name.first() != Some(&b' ') && !name.iter().skip(start).any(forbidden)
 }
