@@ -14,8 +14,10 @@
 mod support;
 
 mod audit;
+mod audit_random;
 mod checkers;
 mod damaged_images;
+mod directory_audit;
 mod fat_audit;
 
 mod tables;

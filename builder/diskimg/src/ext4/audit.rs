@@ -33,11 +33,12 @@ pub(crate) fn audit(storage: Arc<dyn Storage>) -> Result<()> {
     let report = fs_ext4::fsck::audit(&fs, u32::MAX, u32::MAX).map_err(failed)?;
     match report.anomalies.first() {
         Some(first) => Err(contradiction(first)),
-        None => inodes::check(&fs),
+        None => inodes::check(&fs, report.directories_scanned),
     }
 }
 
-/// Checks the fields that no code here reads but the kernel does: a cluster is a block, and the journal has its own inode.
+/// Checks the fields that no code here reads but the kernel does: a cluster is a block, the journal has its own inode and is
+/// on no other device, and inodes for quotas belong to features that are not supported.
 fn check_superblock(sb: &Superblock) -> Result<()> {
     const HAS_JOURNAL: u32 = 0x4;
     const JOURNAL: u32 = 8;
@@ -47,6 +48,8 @@ fn check_superblock(sb: &Superblock) -> Result<()> {
         0 => 0,
         _ => JOURNAL,
     };
+    let has_journal_uuid = record.bytes::<0xD0, 16>() != [0; 16];
+    check_reserve(sb, &record)?;
     let fields = [
         (
             "s_log_cluster_size",
@@ -59,6 +62,11 @@ fn check_superblock(sb: &Superblock) -> Result<()> {
             sb.blocks_per_group,
         ),
         ("s_journal_inum", record.u32::<0xE0>(), journal),
+        ("s_journal_dev", record.u32::<0xE4>(), 0),
+        ("s_journal_uuid", u32::from(has_journal_uuid), 0),
+        ("s_usr_quota_inum", record.u32::<0x240>(), 0),
+        ("s_grp_quota_inum", record.u32::<0x244>(), 0),
+        ("s_prj_quota_inum", record.u32::<0x26C>(), 0),
     ];
     match fields
         .into_iter()
@@ -69,6 +77,20 @@ fn check_superblock(sb: &Superblock) -> Result<()> {
             let value = found.into();
             Err(Corrupt::SuperblockField { field, value }.into())
         }
+    }
+}
+
+/// Checks that at most half of the blocks are reserved for root.
+fn check_reserve(sb: &Superblock, record: &Record<1024>) -> Result<()> {
+    let high = match sb.feature_incompat & BITS_64 {
+        0 => 0,
+        _ => record.u32::<0x154>(),
+    };
+    let value = u64::from(high) << 32 | u64::from(record.u32::<0x08>());
+    let field = "s_r_blocks_count";
+    match value > sb.blocks_count >> 1 {
+        true => Err(Corrupt::SuperblockField { field, value }.into()),
+        false => Ok(()),
     }
 }
 

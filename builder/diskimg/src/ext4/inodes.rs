@@ -7,57 +7,55 @@ use std::collections::BTreeMap;
 use fs_ext4::Filesystem;
 use fs_ext4::bgd::{BgdFlags, BlockGroupDescriptor};
 use fs_ext4::checksum::linux_crc32c;
-use fs_ext4::dir::has_csum_tail;
 use fs_ext4::inode::Inode;
+use fs_ext4::path::EXT4_ROOT_INODE;
 
 use super::blocks::{Blocks, bitmap, bits, structure};
+use super::directories::Directories;
 use super::failure::from_engine;
-use super::features::BITS_64;
+use super::features::METADATA_CSUM;
+use super::fields;
 use super::mapping::{Mapping, mapping};
+use super::special::{self, LONG_LINK};
 use crate::error::Result;
 use crate::record::Record;
 use crate::units::index;
 
 /// The inode that owns the blocks reserved for more group descriptors.
 const RESIZE: u32 = 7;
-/// The reserved inodes that are in use: the root, [`RESIZE`] and the journal.
-const RESERVED: [u32; 3] = [2, RESIZE, 8];
-/// `s_feature_ro_compat`: files may have more than 2^32 sectors.
-const HUGE_FILE: u32 = 0x8;
+/// The inode of the journal.
+const JOURNAL: u32 = 8;
+/// `s_feature_compat`: [`JOURNAL`] is in use, [`RESIZE`] is in use.
+const HAS_JOURNAL: u32 = 0x4;
+const HAS_RESIZE: u32 = 0x10;
+/// `s_feature_ro_compat`: descriptors have checksums and count the inodes that were never written.
+const UNINIT_BG: u32 = 0x10;
 /// `i_flags`: the number of blocks is in blocks.
 const IN_BLOCKS: u32 = 0x4_0000;
-/// `i_flags`: a directory with an index.
-const INDEXED: u32 = 0x1000;
-/// `i_flags` of unsupported features: encrypted, inline data, case folding.
-const FOREIGN: u32 = 0x800 | 0x1000_0000 | 0x4000_0000;
-/// `i_flags`: immutable or append-only.
-const FROZEN: u32 = 0x10 | 0x20;
 /// `ob_magic` of a block of the orphan file.
 const ORPHAN_BLOCK: u32 = 0x0B10_CA04;
 /// `h_magic` of a block of extended attributes.
 const ATTRIBUTES: u32 = 0xEA02_0000;
 
-/// Checks all used inodes and the block bitmaps.
-pub(super) fn check(fs: &Filesystem) -> Result<()> {
+/// Checks all inodes, the block bitmaps and the directories, of which `reached` can be reached from the root.
+pub(super) fn check(fs: &Filesystem, reached: u32) -> Result<()> {
     let mut walk = InodeWalk {
         fs,
         blocks: Blocks::of(fs)?,
         attributes: BTreeMap::new(),
+        directories: Directories::default(),
     };
     for (group, descriptor) in (0..).zip(&fs.groups) {
         walk.group(group, descriptor)?;
     }
-    let shared = walk.attributes.iter();
-    let wrong = shared
-        .into_iter()
-        .find(|(_, count)| count.stated != count.seen);
-    match wrong {
-        Some((block, _)) => Err(structure(
-            format!("attribute block {block}"),
-            "has a wrong reference count",
-        )),
-        None => walk.blocks.compare(fs),
+    let mut shared = walk.attributes.iter();
+    if let Some((block, _)) = shared.find(|(_, count)| count.stated != count.seen) {
+        let owner = format!("attribute block {block}");
+        return Err(structure(owner, "has a wrong reference count"));
     }
+    walk.blocks.compare(fs)?;
+    walk.directories.check_reached(reached)?;
+    walk.directories.check(fs, walk.orphan_file())
 }
 
 /// The number of inodes that share a block of attributes.
@@ -72,6 +70,7 @@ struct InodeWalk<'a> {
     blocks: Blocks,
     /// The blocks of attributes.
     attributes: BTreeMap<u64, References>,
+    directories: Directories,
 }
 
 impl InodeWalk<'_> {
@@ -93,19 +92,22 @@ impl InodeWalk<'_> {
         let per_block = index(self.fs.sb.block_size())
             .checked_div(size)
             .unwrap_or(1);
+        let initialized = self.initialized(descriptor);
+        if bits(&bitmap).take(inodes).skip(initialized).any(|bit| bit) {
+            let reason = "has a used inode that was never initialized";
+            return Err(structure(place(), reason));
+        }
         let mut directories = 0_u32;
         let mut number = first;
+        let used = used.get(..initialized).unwrap_or(&used);
         for (block, used) in (descriptor.inode_table..).zip(used.chunks(per_block)) {
-            let table = match used.contains(&true) {
-                true => self
-                    .fs
-                    .read_block(block)
-                    .map_err(|error| from_engine(error, "/"))?,
-                false => Vec::new(),
-            };
-            for (slot, used) in used.iter().enumerate() {
-                let raw = table.chunks(size).nth(slot).unwrap_or_default();
-                if *used && self.inode(number, raw)? {
+            let table = self.fs.read_block(block);
+            let table = table.map_err(|error| from_engine(error, "/"))?;
+            for (used, raw) in used.iter().zip(table.chunks(size)) {
+                fields::check_checksum(self.fs, number, raw)?;
+                if !used {
+                    fields::check_free(number, raw)?;
+                } else if self.inode(number, raw)? {
                     directories = directories.saturating_add(1);
                 }
                 number = number.saturating_add(1);
@@ -123,10 +125,31 @@ impl InodeWalk<'_> {
         }
     }
 
+    /// Returns the number of inodes of a group that were ever written, `bg_itable_unused` less than all.
+    fn initialized(&self, descriptor: &BlockGroupDescriptor) -> usize {
+        let unused = match self.fs.sb.feature_ro_compat & (UNINIT_BG | METADATA_CSUM) {
+            0 => 0,
+            _ => descriptor.itable_unused,
+        };
+        index(self.fs.sb.inodes_per_group.saturating_sub(unused))
+    }
+
+    /// Returns whether a reserved inode has a purpose.
+    fn is_in_use(&self, number: u32) -> bool {
+        let compat = self.fs.sb.feature_compat;
+        match number {
+            EXT4_ROOT_INODE => true,
+            RESIZE => compat & HAS_RESIZE != 0,
+            JOURNAL => compat & HAS_JOURNAL != 0,
+            _ => false,
+        }
+    }
+
     /// Checks a used inode, and returns whether it is a directory.
     fn inode(&mut self, number: u32, raw: &[u8]) -> Result<bool> {
         let broken = |reason: &str| structure(format!("inode {number}"), reason);
-        if number < self.fs.sb.first_inode && !RESERVED.contains(&number) {
+        if number < self.fs.sb.first_inode && !self.is_in_use(number) {
+            fields::check_reserved(number, raw)?;
             return Ok(false);
         }
         let inode =
@@ -134,8 +157,7 @@ impl InodeWalk<'_> {
         if inode.mode == 0 && number == RESIZE && inode.blocks == 0 {
             return Ok(false);
         }
-        let features = (self.fs.sb.feature_incompat, self.fs.sb.feature_ro_compat);
-        if let Some(reason) = wrong_field(&inode, raw, features) {
+        if let Some(reason) = fields::fault(self.fs, &inode, raw) {
             return Err(broken(reason));
         }
         let mapping = match owns_blocks(&inode) {
@@ -167,8 +189,10 @@ impl InodeWalk<'_> {
         if number != RESIZE && !mapping.fits(&inode, self.fs.sb.block_size()) {
             return Err(broken("has a size that does not fit its data"));
         }
-        if inode.is_dir() {
-            self.directory(number, &inode, &mapping)?;
+        if number >= self.fs.sb.first_inode || number == EXT4_ROOT_INODE {
+            let fault = special::fault(self.fs, &inode, &mapping, &owner())?;
+            fault.map_or(Ok(()), |reason| Err(broken(reason)))?;
+            self.directories.add(number, &inode, &mapping);
         }
         if self.orphan_file() == Some(number) {
             self.check_orphan_file(number, &inode, &mapping)?;
@@ -241,84 +265,10 @@ impl InodeWalk<'_> {
             _ => Err(structure(owner(), "has a damaged block of attributes")),
         }
     }
-
-    /// Checks that a directory begins with itself and its parent, and that its blocks end in a checksum.
-    fn directory(&self, number: u32, inode: &Inode, mapping: &Mapping) -> Result<()> {
-        let owner = format!("inode {number}");
-        let size = self.fs.sb.block_size();
-        for (logical, block) in mapping.blocks() {
-            let bytes = self
-                .fs
-                .read_block(block)
-                .map_err(|error| from_engine(error, &owner))?;
-            let head = bytes
-                .first_chunk()
-                .copied()
-                .map_or(Record([0; 24]), Record::<24>);
-            if logical == 0 && !begins_directory(&head, number) {
-                return Err(structure(owner, "does not begin with `.` and `..`"));
-            }
-            // A node of the index looks like one unused entry that fills the block.
-            let is_node = inode.flags & INDEXED != 0
-                && (logical == 0 || (head.u32::<0>() == 0 && u32::from(head.u16::<4>()) == size));
-            if self.fs.csum.enabled && !is_node && !has_csum_tail(&bytes) {
-                return Err(structure(
-                    owner,
-                    format!("has no checksum in directory block {logical}"),
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns what is wrong with a field, if anything.
-fn wrong_field(
-    inode: &Inode,
-    raw: &[u8],
-    (incompat, ro_compat): (u32, u32),
-) -> Option<&'static str> {
-    let fields = raw
-        .first_chunk()
-        .copied()
-        .map_or(Record([0; 128]), Record::<128>);
-    let is_special = !inode.is_file() && !inode.is_dir();
-    if inode.dtime != 0 {
-        Some("is in use but has a time of deletion")
-    } else if fields.u32::<0x70>() != 0 {
-        Some("has a fragment")
-    } else if fields.u16::<0x74>() != 0 && ro_compat & HUGE_FILE == 0 {
-        Some("has too many sectors")
-    } else if fields.u16::<0x76>() != 0 && incompat & BITS_64 == 0 {
-        Some("has attributes outside the file system")
-    } else if inode.flags & FOREIGN != 0 {
-        Some("has flags of features that the file system does not have")
-    } else if is_special && inode.mode != 0 && inode.flags & FROZEN != 0 {
-        Some("is a special file with the flag of a frozen one")
-    } else {
-        None
-    }
 }
 
 /// Returns whether the inode's `i_block` lists blocks. A device's contains its number, a short symbolic link's its target.
 fn owns_blocks(inode: &Inode) -> bool {
-    const SHORT: u64 = 60;
-    let is_long_link = inode.is_symlink() && inode.size >= SHORT;
+    let is_long_link = inode.is_symlink() && inode.size >= LONG_LINK;
     inode.is_file() || inode.is_dir() || is_long_link || inode.mode == 0
-}
-
-/// Returns whether the first two entries are `.`, which is the directory itself, and `..`.
-fn begins_directory(head: &Record<24>, number: u32) -> bool {
-    const DIRECTORY: u8 = 2;
-    let own = (
-        head.u32::<0>(),
-        head.u16::<4>(),
-        head.u8::<6>(),
-        head.u8::<7>(),
-    );
-    let parent = (head.u8::<18>(), head.u8::<19>());
-    own == (number, 12, 1, DIRECTORY)
-        && head.bytes::<8, 2>() == *b".\0"
-        && parent == (2, DIRECTORY)
-        && head.bytes::<20, 2>() == *b".."
 }

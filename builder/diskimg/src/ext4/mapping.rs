@@ -112,6 +112,13 @@ impl ExtentWalk<'_> {
         let header = self.header(node)?;
         let (entries, _) = node.as_chunks::<12>();
         let entries = entries.get(1..).unwrap_or_default();
+        // A checksum may take the place of the last ones.
+        let most = entries.len();
+        if !(most.saturating_sub(2)..=most).contains(&usize::from(header.max))
+            || header.entries > header.max
+        {
+            return Err(broken("has extents with a wrong limit"));
+        }
         let entries = entries.get(..usize::from(header.entries));
         let entries = entries.ok_or_else(|| broken("has more extents than fit"))?;
         if header.depth != depth || depth > DEEPEST {

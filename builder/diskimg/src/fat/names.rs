@@ -23,7 +23,7 @@ pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
             Content::Removed if long.is_some() => return Err(unfinished(folder)),
             Content::Removed => {}
             Content::LongName => long = Some(LongName::add(long.as_ref(), &entry, folder)?),
-            Content::Label => check_label(&entry, long.take(), folder)?,
+            Content::Label => check_label(&entry, long.take().as_ref(), folder)?,
             Content::File => {
                 check_file(&entry, long.take(), folder)?;
                 if !names.insert(entry.name()) {
@@ -41,7 +41,7 @@ pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
     }
 }
 
-fn check_label(entry: &Entry, long: Option<LongName>, folder: &str) -> Result<()> {
+fn check_label(entry: &Entry, long: Option<&LongName>, folder: &str) -> Result<()> {
     let reason = if long.is_some() {
         "is a label with a long name"
     } else if entry.has_content() {
