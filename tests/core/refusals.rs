@@ -147,7 +147,7 @@ fn every_setting_without_effect_is_reported_at_once() {
     let lines: Vec<_> = error.lines().skip(2).take(3).collect();
     let wanted = [
         "  the base ubuntu-core-24 does not support `[[file]]`, `[[unit]]` or `[[archive]]`: its system is a read-only snap",
-        "  the base ubuntu-core-24 does not support `[system]`: snapd sets the time zone and the time servers",
+        "  the base ubuntu-core-24 does not support `[system]`: snapd sets the time zone and the time servers, and its system is read-only",
         "  the base ubuntu-core-24 does not support `trust-ca` of [pki]: its system is a read-only snap",
     ];
     assert_eq!((outcome.code, lines), (Some(4), wanted.to_vec()), "{error}");

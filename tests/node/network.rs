@@ -145,6 +145,18 @@ fn the_clock_has_its_zone_and_servers() {
 }
 
 #[test]
+fn the_console_has_its_language_and_keyboard() {
+    let configuration = "[system]\nlocale = \"en_GB.UTF-8\"\nkeyboard = \"gb\"\n";
+    for path in ["/etc/locale.conf", "/etc/default/locale"] {
+        assert_eq!(rendered(configuration, path), "LANG=en_GB.UTF-8\n");
+    }
+    let keyboard = rendered(configuration, "/etc/default/keyboard");
+    assert!(keyboard.contains("\nXKBLAYOUT=\"gb\"\n"), "{keyboard}");
+    let compiled = "/etc/console-setup/cached_setup_keyboard.sh";
+    assert_eq!(rendered(configuration, compiled), "");
+}
+
+#[test]
 fn the_firewall_opens_what_is_asked() {
     let configuration = "[appliance]\nports = [2379, 2380]\navahi = true\n\
         allow = [\"161/udp\", \"22/tcp from 192.168.0.0/24\", \"9100/tcp from fd00::1\"]\n";

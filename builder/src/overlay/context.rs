@@ -62,6 +62,8 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             "etcdctl": ssh.etcdctl,
         },
         "timezone": cluster.system.timezone,
+        "locale": cluster.system.locale,
+        "keyboard": cluster.system.keyboard,
         "ntp": cluster.system.ntp,
         "etcd": etcd(inputs, node)?,
         "auth": auth(&cluster.auth),

@@ -28,13 +28,14 @@ pub(super) struct Manifest {
     pub(super) edits: Vec<EditItem>,
 }
 
-/// `[[needed]]`: a program of the base that the added files depend on.
+/// `[[needed]]`: a program of the base that the added files depend on, or a line of a text file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NeededItem {
     #[serde(default)]
     pub(super) place: PlaceItem,
     pub(super) path: String,
+    pub(super) line: Option<String>,
     pub(super) when: Option<String>,
     pub(super) why: String,
 }

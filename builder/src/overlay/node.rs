@@ -79,12 +79,10 @@ impl Overlay<'_> {
         entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
         for item in manifest.needed {
             self.push(entries, item.when.as_deref(), &item.path, || {
-                self.entry(
-                    self.place(item.place),
-                    &item.path,
-                    Change::Needed,
-                    &item.why,
-                )
+                let line = item.line.as_deref();
+                let line = line.map(|line| self.renderer.text(line)).transpose()?;
+                let change = line.map_or(Change::Needed, |line| Change::NeededLine { line });
+                self.entry(self.place(item.place), &item.path, change, &item.why)
             })?;
         }
         for item in manifest.folders {

@@ -131,6 +131,11 @@ pub enum Change {
     },
     /// A path that the base must contain; nothing is written.
     Needed,
+    /// A line that a text file of the base must contain; nothing is written.
+    NeededLine {
+        /// The line.
+        line: String,
+    },
     /// No file or symbolic link; an existing one is removed.
     Absent,
     /// An existing text file, changed by a rule; a missing file is an error unless the rule says otherwise.

@@ -1,4 +1,4 @@
-//! What an entry demands of the base: a text to edit, a program, or a path that is no folder.
+//! What an entry demands of the base: a text to edit, a program, a line, or a path that is no folder.
 
 use anyhow::Result;
 
@@ -38,6 +38,17 @@ pub(super) fn needed(entry: &Entry, before: &Before) -> Result<()> {
     }
 }
 
+pub(super) fn needed_line(entry: &Entry, before: &Before, line: &str) -> Result<()> {
+    let text = text_of(entry, before)?;
+    match text.lines().any(|found| found.trim() == line) {
+        true => Ok(()),
+        false => Err(Kind::Unsupported.error(
+            format!("the base has no `{line}` in {}: {}", entry.path, entry.why),
+            "correct the setting, or use a base that has it",
+        )),
+    }
+}
+
 pub(super) fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
     match before {
         Before::Folder { .. } | Before::Other => Err(Kind::Refused.error(
@@ -45,5 +56,39 @@ pub(super) fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
             "is this a stock image?",
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::inspect::Attributes;
+    use crate::overlay::Change;
+    use crate::plan::tests::entry;
+
+    #[test]
+    fn a_line_is_needed_as_a_whole() {
+        let line = "en_GB.UTF-8 UTF-8";
+        let change = Change::NeededLine {
+            line: line.to_owned(),
+        };
+        let entry = entry("/etc/locale.gen", change);
+        let with = |text: &str| {
+            let before = Before::File {
+                attributes: Attributes {
+                    mode: 0o644,
+                    uid: 0,
+                    gid: 0,
+                },
+                size: text.len() as u64,
+                content: Some(Arc::from(text.as_bytes())),
+            };
+            needed_line(&entry, &before, line).map_err(|error| error.to_string())
+        };
+        assert_eq!(with("# all\nen_GB.UTF-8 UTF-8  \n"), Ok(()));
+        let refused = "the base has no `en_GB.UTF-8 UTF-8` in /etc/locale.gen: because";
+        assert_eq!(with("# en_GB.UTF-8 UTF-8\n"), Err(refused.to_owned()));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 
 use super::accounts::{Accounts, accounts};
-use super::demands::{needed, refuse_folder, text_of};
+use super::demands::{needed, needed_line, refuse_folder, text_of};
 use super::model::{Action, Plan, Step};
 use super::steps::Steps;
 use super::{edit, references, room};
@@ -112,6 +112,7 @@ impl<'a> Planner<'a> {
             Change::Symlink { target } => self.symlink(entry, before, target),
             Change::NumberedLink { target } => self.numbered_link(entry, target),
             Change::Needed => needed(entry, &before),
+            Change::NeededLine { line } => needed_line(entry, &before, line),
             Change::Absent => self.absent(entry, before),
             Change::Edited(Edit::Account(_)) => Ok(()), // `add_accounts` edits all of them at once.
             Change::Edited(Edit::Appended { text }) if before == Before::Missing => {

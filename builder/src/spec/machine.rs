@@ -7,11 +7,15 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// The clock of the nodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The clock and the language of the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct System {
     /// Name of the time zone; `None` for that of the base.
     pub timezone: Option<String>,
+    /// Name of the locale; `None` for that of the base.
+    pub locale: Option<String>,
+    /// Keyboard layout; `None` for that of the base.
+    pub keyboard: Option<String>,
     /// Time servers by name or address; none for those of the base.
     pub ntp: Vec<String>,
 }

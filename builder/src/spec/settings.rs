@@ -164,6 +164,11 @@ sections! {
     "[system]" {
         /// The time zone, as in `"Europe/Berlin"`. By default, that of the base.
         "timezone": Text(system::timezone), Optional(r#""Europe/Berlin""#);
+        /// The locale of programs: `C.UTF-8`, or one that the base has compiled, because nothing is compiled on a node. By
+        /// default, that of the base.
+        "locale": Text(system::locale), Optional(r#""en_GB.UTF-8""#);
+        /// The keyboard layout of the console, as XKB names it. By default, that of the base.
+        "keyboard": Text(system::keyboard), Optional(r#""de""#);
         /// Time servers, by name or address. By default, those of the base.
         "ntp": List(&Text(system::time_server)), Optional(r#"["192.168.0.1", "pool.ntp.org"]"#);
     }

@@ -1,4 +1,4 @@
-//! `[system]`: the time zone and the time servers.
+//! `[system]`: the time zone, the time servers, and the language of the console.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,11 @@ use super::{names, subnet};
 /// Reads the table.
 pub(super) fn read(table: &Table) -> System {
     let servers = table.texts("ntp").into_iter();
+    let text = |name: &str| table.optional(name).map(|text| text.value.to_owned());
     System {
-        timezone: table.optional("timezone").map(|zone| zone.value.to_owned()),
+        timezone: text("timezone"),
+        locale: text("locale"),
+        keyboard: text("keyboard"),
         ntp: servers.map(|server| server.value.to_owned()).collect(),
     }
 }
@@ -29,6 +32,36 @@ pub(super) fn timezone(name: &str) -> Result<(), String> {
     }
 }
 
+/// Checks the form of a locale's name, which has the encoding UTF-8; the base decides whether it exists.
+pub(super) fn locale(name: &str) -> Result<(), String> {
+    let is_language = |name: &str| match name.split_once('_') {
+        None => name == "C",
+        Some((language, country)) => {
+            (2..=3).contains(&language.len())
+                && language.bytes().all(|letter| letter.is_ascii_lowercase())
+                && country.len() == 2
+                && country.bytes().all(|letter| letter.is_ascii_uppercase())
+        }
+    };
+    match name.strip_suffix(".UTF-8").is_some_and(is_language) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8"
+        )),
+    }
+}
+
+/// Checks the form of a keyboard layout's name; the base decides whether the layout exists.
+pub(super) fn keyboard(name: &str) -> Result<(), String> {
+    let plain = name.bytes().all(|letter| letter.is_ascii_lowercase());
+    match (2..=16).contains(&name.len()) && plain {
+        true => Ok(()),
+        false => Err(format!(
+            "`{name}` is not a keyboard layout such as de or us"
+        )),
+    }
+}
+
 /// Checks a time server, given by name or address.
 pub(super) fn time_server(server: &str) -> Result<(), String> {
     match server.parse::<IpAddr>() {
@@ -40,6 +73,30 @@ pub(super) fn time_server(server: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locales_and_keyboards_are_names() {
+        for name in ["C.UTF-8", "en_GB.UTF-8", "fil_PH.UTF-8"] {
+            assert_eq!(locale(name), Ok(()));
+        }
+        for name in [
+            "",
+            "C",
+            "de",
+            "de_DE",
+            "de_DE@euro",
+            "../x.UTF-8",
+            "de_de.UTF-8",
+        ] {
+            let wanted = format!("`{name}` is not a locale such as en_GB.UTF-8 or C.UTF-8");
+            assert_eq!(locale(name), Err(wanted));
+        }
+        assert_eq!(keyboard("latam"), Ok(()));
+        for name in ["", "d", "../us", "German"] {
+            let wanted = format!("`{name}` is not a keyboard layout such as de or us");
+            assert_eq!(keyboard(name), Err(wanted));
+        }
+    }
 
     #[test]
     fn zones_and_servers_are_names() {
