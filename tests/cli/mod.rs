@@ -6,6 +6,7 @@ mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;
 mod init;
+mod pki;
 mod plan;
 mod rebuild;
 mod signature;

@@ -10,6 +10,7 @@ mod manual;
 mod membership;
 mod options;
 mod output;
+mod pki;
 mod shard;
 mod state;
 mod upgrade;
@@ -38,7 +39,8 @@ pub(crate) use options::directory_url;
 pub use options::{
     CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,
 };
-pub use output::{replace, write_new};
+pub use output::{replace, replace_all, write_new};
+pub use pki::{PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions};
 pub use shard::Shard;
 pub use state::{StateCommand, StateInitOptions};
 pub use upgrade::UpgradeOptions;
@@ -193,6 +195,9 @@ Examples:
     /// Keep the keys and identities of nodes
     #[command(subcommand)]
     State(StateCommand),
+    /// Show certificates, or have them signed by the owner of your CA
+    #[command(subcommand)]
+    Pki(PkiCommand),
     /// Boot the images in QEMU and test the cluster (Linux only)
     #[command(after_help = "\
 Examples:

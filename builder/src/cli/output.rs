@@ -51,6 +51,17 @@ pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| unwritable(path))
 }
 
+/// Durably replaces or creates files of a directory, which is made if it does not exist.
+pub fn replace_all<'a>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (String, &'a str)>,
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+    files
+        .into_iter()
+        .try_for_each(|(name, text)| replace(&folder.join(name), text))
+}
+
 /// Writes a file, replacing an existing one.
 pub(super) fn write_over(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     create(path, OpenOptions::new().create(true).truncate(true), bytes)

@@ -38,6 +38,16 @@ pub struct StateInitOptions {
 }
 
 impl StateInitOptions {
+    /// Returns the options for one cluster.
+    pub(super) fn new(config: Option<PathBuf>, nodes: Option<u32>, state: PathBuf) -> Self {
+        Self {
+            config,
+            fleet: None,
+            nodes,
+            state,
+        }
+    }
+
     /// Returns the options of a build of the same nodes.
     pub(crate) fn into_work(self) -> Work {
         Work {

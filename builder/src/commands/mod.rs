@@ -4,6 +4,7 @@ mod cache;
 mod change;
 mod look_after;
 mod membership;
+mod pki;
 mod upgrade;
 
 use std::io::{ErrorKind, Write as _};
@@ -23,7 +24,7 @@ use crate::prepared::Prepared;
 use crate::publication;
 use crate::report::{self, FleetRecord, FleetSummary, Summary};
 use crate::spec::Purpose;
-use crate::{boot, flash, inventory, pki, progress};
+use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
@@ -60,6 +61,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         }),
         Command::Merge { shards, out } => merge(&shards, &out, &voice),
         Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
+        Command::Pki(command) => pki::run(command, environment, &voice),
         Command::Cluster(command) => look_after::run(command, &environment, &voice),
         Command::Diff { a, b } => return diff(&a, &b, &voice),
         Command::Flash(options) => flash(&options, &voice),
@@ -149,7 +151,7 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
     let Some(fleet) = job.fleet(Purpose::Identities)? else {
         return crate::keep_state(&job, &job.cluster(Purpose::Identities)?);
     };
-    pki::refuse_cluster(&job.work.fetch.sources.state)?;
+    crate::pki::refuse_cluster(&job.work.fetch.sources.state)?;
     for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.cluster(part.member)?;
         let made = crate::keep_state(&job.part(&part), &cluster);

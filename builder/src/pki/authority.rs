@@ -17,6 +17,7 @@ use super::x509::{self, Facts};
 use super::{issue, keys, refused, subject};
 use crate::date::date;
 use crate::failure::Kind;
+use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, OwnCa};
 
 /// The names in the state directory.
@@ -29,7 +30,8 @@ pub(super) const NEXT_KEY: &str = "next-ca.key";
 /// A CA certificate, those above it, and the issuer that signs with its key.
 pub(super) struct Authority {
     pub(super) chain: Chain,
-    issuer: Issuer<'static, KeyPair>,
+    /// `None` if the CA's owner signs requests.
+    issuer: Option<Issuer<'static, KeyPair>>,
     /// The CA that is trusted beside this one while the CA changes.
     pub(super) beside: Option<Facts>,
     /// The path of the certificate if this is the user's CA and the state directory does not have it yet.
@@ -57,30 +59,39 @@ impl Authority {
         let (signing, beside) = files_in(phase, reader)?;
         let key = reader.secret(signing.1)?;
         let certificate = reader.public(signing.0)?;
-        let mut found = match (certificate, key) {
-            (Some(certificate), Some(key)) => Self::paired(
+        let elsewhere = own.filter(|own| own.key.is_none());
+        let mut found = match (certificate, key, elsewhere) {
+            (Some(certificate), Some(key), _) => Self::paired(
                 &Files {
                     certificate: (reader.path(signing.0), certificate.as_bytes()),
                     key: (reader.path(signing.1), &key),
                 },
                 now,
             )?,
-            (None, Some(key)) => Self::finished(reader, &key, now)?.ok_or_else(|| {
+            (None, Some(key), _) => Self::finished(reader, &key, now)?.ok_or_else(|| {
                 refused(
                     &reader.path(CERTIFICATE),
                     "is missing, but ca.key is there",
                     RESTORE,
                 )
             })?,
-            (Some(_), None) => {
-                let what = "is missing, but ca.crt is there";
-                return Err(refused(&reader.path(KEY), what, RESTORE));
+            (certificate, None, Some(own)) => {
+                let stored = certificate.map(|pem| (reader.path(signing.0), pem));
+                Self::elsewhere(own, stored, now)?
             }
-            (None, None) if was_used => {
+            (Some(_), None, None) => {
+                let what = "is missing, but ca.crt is there";
+                return Err(refused(&reader.path(KEY), what, NO_KEY));
+            }
+            (None, None, None) if was_used => {
                 let what = "is missing, but certificates were issued by it";
                 return Err(refused(&reader.path(KEY), what, RESTORE));
             }
-            (None, None) => return own.map(|own| Self::of_user(own, now)).transpose(),
+            (None, None, None) => {
+                let own = own.and_then(|own| Some((own, own.key.as_ref()?)));
+                let taken = own.map(|(own, key)| Self::of_user(own, (&key.path, &key.key), now));
+                return taken.transpose();
+            }
         };
         if let Some(name) = beside
             && let Some(pem) = reader.public(name)?
@@ -94,10 +105,48 @@ impl Authority {
         }
     }
 
+    /// Returns the user's CA, whose owner signs requests: the stored one with its path, if there is one. Of the certificates, it
+    /// is the one that has signed none of the others.
+    fn elsewhere(own: &OwnCa, stored: Option<(PathBuf, String)>, now: i64) -> anyhow::Result<Self> {
+        let is_new = stored.is_none();
+        let of_user = || {
+            let pem = String::from_utf8_lossy(&own.certificate);
+            (own.certificate_path.clone(), pem.into_owned())
+        };
+        let (path, pem) = stored.unwrap_or_else(of_user);
+        let all = x509::read_all(&pem).map_err(|what| refused(&path, what, NO_KEY))?;
+        let signs_none = |it: &&Facts| {
+            let mut others = all.iter().filter(|other| other.der != it.der);
+            !others.any(|other| x509::is_signed_by(other, it))
+        };
+        let first = all.iter().find(signs_none).or(all.first());
+        let key = first.map(|it| it.public_key.clone()).unwrap_or_default();
+        let chain = Chain::new(all, &key, now).map_err(|fault| match fault {
+            Fault::Certificate(what) | Fault::Expired(what) => refused(&path, &what, NO_KEY),
+        })?;
+        let pem = Zeroizing::new(chain.pem().into_bytes());
+        Ok(Self {
+            unsaved: is_new.then_some((CERTIFICATE, pem)).into_iter().collect(),
+            chain,
+            issuer: None,
+            beside: None,
+            taken_from: None,
+        })
+    }
+
+    /// Returns whether the CA's owner signs requests, because its key is not here.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.issuer.is_none()
+    }
+
     /// Returns the user's CA for a new state directory.
-    fn of_user(own: &OwnCa, now: i64) -> anyhow::Result<Self> {
-        let key = own.key.as_ref().map_err(|reason| {
-            let message = format!("reading {}: {reason}", own.key_path.display());
+    fn of_user(
+        own: &OwnCa,
+        (key_path, key): (&Path, &Result<Secret, String>),
+        now: i64,
+    ) -> anyhow::Result<Self> {
+        let key = key.as_ref().map_err(|reason| {
+            let message = format!("reading {}: {reason}", key_path.display());
             Kind::Usage.error(
                 message,
                 "correct `ca-key` in [pki]; the first build needs the key",
@@ -105,7 +154,7 @@ impl Authority {
         })?;
         let files = Files {
             certificate: (own.certificate_path.clone(), &own.certificate),
-            key: (own.key_path.clone(), key.reveal()),
+            key: (key_path.to_owned(), key.reveal()),
         };
         let mut authority = Self::paired(&files, now)?;
         authority.taken_from = Some(own.certificate_path.clone());
@@ -153,7 +202,7 @@ impl Authority {
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new CA certificate {what}"))?;
         Ok(Self {
             chain: Chain::root(facts),
-            issuer: Issuer::new(params, key),
+            issuer: Some(Issuer::new(params, key)),
             beside: None,
             taken_from: None,
             unsaved,
@@ -228,8 +277,12 @@ impl Authority {
 
     /// Signs a certificate for a key. Its issuer is the CA's subject byte for byte.
     pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> anyhow::Result<String> {
-        let draft = params.signed_by(key, &self.issuer)?;
-        let sign = |bytes: &[u8]| self.issuer.key().sign(bytes);
+        let Some(issuer) = &self.issuer else {
+            let message = "the CA's key is not in the state directory";
+            return Err(Kind::Usage.error(message, REQUEST));
+        };
+        let draft = params.signed_by(key, issuer)?;
+        let sign = |bytes: &[u8]| issuer.key().sign(bytes);
         let signed = issue::with_issuer(draft.der(), &self.chain.first.subject, sign);
         let der = signed.context("reading the new certificate")??;
         Ok(x509::to_pem(&der))
@@ -265,7 +318,7 @@ impl Authority {
         }
         Ok(Self {
             chain,
-            issuer: Issuer::new(params, key),
+            issuer: Some(Issuer::new(params, key)),
             beside: None,
             taken_from: None,
             unsaved: Vec::new(),
@@ -320,5 +373,9 @@ const OWN: &str = "put the certificate and the key of a CA for servers and clien
                    up to the root; without both files, the build makes a CA";
 const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state folder, or name another \
                      folder with --state for a new cluster";
+pub(super) const REQUEST: &str = "write requests for the CA's owner with `etcd-image pki csr`, and take the answers with \
+                                  `etcd-image pki import`";
+const NO_KEY: &str = "restore ca.key from your backup; if the owner of the CA signs requests instead, name the certificates of \
+                      the CA up to the root in `ca-certificate` of [pki], leave `ca-key` out, and use `etcd-image pki csr`";
 const RESTORE: &str =
     "restore ca.crt and ca.key from your backup, or name another folder with --state";

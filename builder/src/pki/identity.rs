@@ -1,8 +1,9 @@
 //! The content of a state directory for a cluster, and the steps that complete it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use super::authority::Authority;
+use super::authority::{Authority, REQUEST};
 use super::certs::{Certificate, Certs, KeyPair, NodeIdentity};
 use super::derive::Seed;
 use super::host_key::{self, HostKey};
@@ -10,6 +11,7 @@ use super::keys;
 use super::leaf::{self, Profile};
 use super::refused;
 use super::store::{Reader, Store};
+use crate::failure::Kind;
 use crate::spec::{CertificateRole, Cluster, KeyKind, Node};
 
 /// A state directory as found, with every file read and checked and nothing changed.
@@ -97,6 +99,9 @@ impl FoundState {
             ..Journal::default()
         };
         authority.save(store);
+        if authority.is_elsewhere() {
+            refuse_lacking(&store.reader(), cluster, &authority, now)?;
+        }
         let mut desk = Desk {
             store,
             authority: &authority,
@@ -126,6 +131,56 @@ impl FoundState {
             notes,
         })
     }
+}
+
+/// Refuses a cluster of which the CA's owner has yet to sign certificates.
+fn refuse_lacking(
+    reader: &Reader,
+    cluster: &Cluster,
+    authority: &Authority,
+    now: i64,
+) -> anyhow::Result<()> {
+    let mut lines = String::new();
+    for profile in profiles(cluster) {
+        if let Some(reason) = lack(reader, &profile, authority, now)? {
+            let _ = write!(lines, "\n  {}.crt: {reason}", profile.file);
+        }
+    }
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(Kind::Usage.error(
+            format!("the owner of the CA has to sign certificates first{lines}"),
+            REQUEST,
+        )),
+    }
+}
+
+/// Returns why a certificate of the state directory cannot be used, if so.
+pub(super) fn lack(
+    reader: &Reader,
+    profile: &Profile,
+    authority: &Authority,
+    now: i64,
+) -> anyhow::Result<Option<String>> {
+    Ok(match leaf::read(reader, profile, Some(authority), now)? {
+        leaf::FoundPair::Good(_) => None,
+        leaf::FoundPair::Nothing => Some("it was not requested yet".to_owned()),
+        leaf::FoundPair::Outdated(reason, _) => Some(reason),
+    })
+}
+
+/// Returns the profile of every certificate that a cluster needs.
+pub(super) fn profiles(cluster: &Cluster) -> Vec<Profile> {
+    let mut all = vec![Profile::admin(cluster)];
+    all.extend(cluster.etcd.metrics.then(|| Profile::metrics(cluster)));
+    for node in &cluster.nodes {
+        all.push(Profile::node(cluster, node, "server"));
+        let has_peer = !cluster.pki.layout.has_one_certificate();
+        all.extend(has_peer.then(|| Profile::node(cluster, node, "peer")));
+        let clients = common_names(cluster, node);
+        all.extend(clients.map(|name| Profile::client(cluster, node, &name)));
+    }
+    all
 }
 
 /// Returns the common names of the client certificates that a node needs.
@@ -276,6 +331,18 @@ fn was_used(reader: &Reader, cluster: &Cluster) -> anyhow::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Stages what every state directory has from its beginning.
+pub(super) fn begin(store: &mut Store) -> anyhow::Result<()> {
+    let reader = store.reader();
+    if reader.public(README)?.is_none() {
+        store.stage(README, README_TEXT);
+    }
+    if reader.secret(SEED)?.is_none() {
+        store.stage(SEED, Seed::random().to_text());
+    }
+    Ok(())
 }
 
 const README: &str = "README";

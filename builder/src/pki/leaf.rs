@@ -21,10 +21,10 @@ use crate::spec::{Cluster, KeyKind, Node};
 pub(super) struct Profile {
     /// Its path in the state directory, without `.crt` and `.key`.
     pub(super) file: String,
-    subject: Fields,
-    sans: Vec<String>,
-    usage: Usage,
-    key: KeyKind,
+    pub(super) subject: Fields,
+    pub(super) sans: Vec<String>,
+    pub(super) usage: Usage,
+    pub(super) key: KeyKind,
     days: u32,
 }
 
@@ -114,7 +114,10 @@ impl Profile {
         key: &rcgen::KeyPair,
         authority: &Authority,
         now: i64,
-    ) -> Option<&'static str> {
+    ) -> Option<String> {
+        if authority.is_elsewhere() {
+            return self.unfit(found, key, authority, now);
+        }
         let reasons = [
             (
                 authority.replaces_signer_of(found),
@@ -141,7 +144,34 @@ impl Profile {
         reasons
             .iter()
             .find(|(outdated, _)| *outdated)
-            .map(|(_, reason)| *reason)
+            .map(|(_, reason)| (*reason).to_owned())
+    }
+
+    /// Checks that clients accept a certificate for every usage and name.
+    pub(super) fn trial(
+        &self,
+        found: &Facts,
+        authority: &Authority,
+        now: i64,
+    ) -> Result<(), String> {
+        let is_host = |name: &&String| !name.starts_with(MEMBERS);
+        let hosts: Vec<String> = self.sans.iter().filter(is_host).cloned().collect();
+        let chain: Vec<&[u8]> = authority.chain.all().map(|it| it.der.as_slice()).collect();
+        trial::verify(&found.der, &chain, self.usage, &hosts, now)
+    }
+
+    /// Returns what a certificate and a request for one have in common.
+    pub(super) fn params(&self) -> anyhow::Result<CertificateParams> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject::encoded(&self.subject)?;
+        let names = self.sans.iter();
+        params.subject_alt_names = names.map(|name| san(name)).collect::<Result<_, _>>()?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if self.key != KeyKind::EcdsaP256 {
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+        params.extended_key_usages = purposes(self.usage);
+        Ok(params)
     }
 
     /// Returns when a certificate issued now expires, at the latest with the CA.
@@ -161,29 +191,15 @@ impl Profile {
         authority: &Authority,
         now: i64,
     ) -> anyhow::Result<KeyPair> {
-        let mut params = CertificateParams::default();
+        let mut params = self.params()?;
         params.serial_number = Some(serial(key, &self.sans, now));
-        params.distinguished_name = subject::encoded(&self.subject)?;
-        params.subject_alt_names = self
-            .sans
-            .iter()
-            .map(|name| san(name))
-            .collect::<Result<_, _>>()?;
         params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        if self.key != KeyKind::EcdsaP256 {
-            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
-        }
-        params.extended_key_usages = purposes(self.usage);
         params.use_authority_key_identifier_extension = true;
         keys::set_lifetime(&mut params, now, self.end(authority, now))?;
         let pem = authority.sign(&params, key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
-        let is_host = |name: &&String| !name.starts_with(MEMBERS);
-        let hosts: Vec<String> = self.sans.iter().filter(is_host).cloned().collect();
-        let chain: Vec<&[u8]> = authority.chain.all().map(|it| it.der.as_slice()).collect();
-        trial::verify(&facts.der, &chain, self.usage, &hosts, now).map_err(|reason| {
+        self.trial(&facts, authority, now).map_err(|reason| {
             let message = format!("no client would accept {}.crt: {reason}", self.file);
             Kind::Usage.error(message, OWN_LIMITS)
         })?;
@@ -217,13 +233,13 @@ pub(super) enum FoundPair {
     /// The pair meets the profile.
     Good(KeyPair),
     /// The certificate must be replaced, for this reason.
-    Outdated(&'static str, Option<KeptKey>),
+    Outdated(String, Option<KeptKey>),
 }
 
 /// A private key for which another certificate is issued. A running member reads certificate and key one after the other,
 /// so that a change of both could reach it halfway.
 pub(super) struct KeptKey {
-    key: rcgen::KeyPair,
+    pub(super) key: rcgen::KeyPair,
     /// Its file, which stays as it is.
     file: Secret,
 }
@@ -277,15 +293,17 @@ pub(super) fn read(
         (Some(facts), Some(parsed), Some(secret)) => {
             let reason = match authority {
                 Some(authority) => profile.outdated(&facts, &parsed, authority, now),
-                None => Some("its CA was removed"),
+                None => Some("its CA was removed".to_owned()),
             };
             let file = Secret::new(secret.to_vec());
             match reason {
                 Some(reason) => {
+                    let elsewhere = authority.is_some_and(Authority::is_elsewhere);
                     let fits = authority.is_some()
                         && facts.public_key == parsed.public_key_raw()
                         && facts.key_kind == Some(profile.key);
-                    FoundPair::Outdated(reason, fits.then_some(KeptKey { key: parsed, file }))
+                    let kept = (fits || elsewhere).then_some(KeptKey { key: parsed, file });
+                    FoundPair::Outdated(reason, kept)
                 }
                 None => FoundPair::Good(KeyPair {
                     certificate: facts.certificate,
@@ -294,8 +312,16 @@ pub(super) fn read(
             }
         }
         (None, None, _) => FoundPair::Nothing,
-        (None, _, _) => FoundPair::Outdated("its certificate was missing", None),
-        (_, _, _) => FoundPair::Outdated("its key was missing", None),
+        (None, Some(parsed), Some(secret)) if authority.is_some_and(Authority::is_elsewhere) => {
+            let file = Secret::new(secret.to_vec());
+            let kept = KeptKey { key: parsed, file };
+            FoundPair::Outdated(
+                "no answer to its request was imported".to_owned(),
+                Some(kept),
+            )
+        }
+        (None, _, _) => FoundPair::Outdated("its certificate was missing".to_owned(), None),
+        (_, _, _) => FoundPair::Outdated("its key was missing".to_owned(), None),
     })
 }
 
@@ -347,7 +373,7 @@ fn san(name: &str) -> Result<SanType, rcgen::Error> {
 }
 
 /// The beginning of the URI with the names of all members.
-const MEMBERS: &str = "urn:etcd-image:members:";
+pub(super) const MEMBERS: &str = "urn:etcd-image:members:";
 
 fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
     let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);

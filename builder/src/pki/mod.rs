@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! etcd-cluster/                    0700, everything in it 0600
-//!   ca.crt  ca.key                 the CA; the key never leaves this directory
+//!   ca.crt  ca.key                 the CA; the key never leaves this directory, or is not here if its owner signs requests
 //!   next-ca.*  rotation            the next CA, and how far its introduction is
 //!   admin.crt  admin.key           the operator's client certificate
 //!   metrics.crt  metrics.key       the certificate of a program that reads metrics, with `metrics = "mtls"` only
@@ -28,8 +28,10 @@ mod leaf;
 mod modes;
 mod phase;
 mod renew;
+mod request;
 mod rotation;
 mod store;
+mod stored;
 mod subject;
 mod trial;
 mod trust_store;
@@ -42,9 +44,11 @@ use anyhow::Context as _;
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
 pub use phase::Phase;
 pub use renew::{Leaf, Renewed, renew};
+pub use request::{Imported, Request, import, requests};
 pub use rotation::{
     TRUSTED, abort_rotation, begin_rotation, enter, finish_rotation, rotation, trusted_ca,
 };
+pub use stored::{StoredCertificate, stored};
 pub use trust_store::TrustedCertificate;
 
 use crate::failure::Kind;

@@ -18,7 +18,7 @@ const KNOWN: [(&str, DnType); 6] = [
     ("2.5.4.11", DnType::OrganizationalUnitName),
     (COMMON_NAME, DnType::CommonName),
 ];
-pub(super) const COMMON_NAME: &str = "2.5.4.3";
+const COMMON_NAME: &str = "2.5.4.3";
 const COUNTRY: &str = "2.5.4.6";
 const ORGANIZATION: &str = "2.5.4.10";
 
@@ -43,6 +43,13 @@ pub(super) fn fields(cluster: &Cluster, common_name: &str) -> Fields {
         true => vec![(ORGANIZATION.to_owned(), cluster.name.clone())],
         false => fields,
     }
+}
+
+/// Returns the common name, or an empty text.
+pub(super) fn common_name(fields: &Fields) -> &str {
+    let mut fields = fields.iter();
+    let field = fields.find(|(id, _)| id == COMMON_NAME);
+    field.map_or("", |(_, value)| value)
 }
 
 /// Returns the name for a certificate.

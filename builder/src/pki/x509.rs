@@ -46,9 +46,7 @@ pub(super) struct Facts {
 impl Facts {
     /// Returns the common name, or an empty text.
     pub(super) fn common_name(&self) -> &str {
-        let mut fields = self.subject_fields.iter();
-        let field = fields.find(|(id, _)| id == subject::COMMON_NAME);
-        field.map_or("", |(_, value)| value)
+        subject::common_name(&self.subject_fields)
     }
 }
 

@@ -36,9 +36,16 @@ pub struct OwnCa {
     pub certificate_path: PathBuf,
     /// Its certificate, and those above it, as PEM.
     pub certificate: Vec<u8>,
-    /// The path of its key.
-    pub key_path: PathBuf,
-    /// Its key as PEM, or why it cannot be read, which matters only to a new state directory.
+    /// Its key; `None` if its owner signs requests.
+    pub key: Option<OwnKey>,
+}
+
+/// The key of a CA of the user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnKey {
+    /// The path of the key.
+    pub path: PathBuf,
+    /// The key as PEM, or why it cannot be read, which matters only to a new state directory.
     pub key: Result<Secret, String>,
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::complaints::{Complaints, Place};
 use super::input::Input;
-use super::issuing::{CommonNames, KeyKind, OwnCa, Pki, Subject};
+use super::issuing::{CommonNames, KeyKind, OwnCa, OwnKey, Pki, Subject};
 use super::layout::CertificateLayout;
 use super::table::Table;
 use super::{common_name, identity, names};
@@ -20,33 +20,28 @@ pub(super) struct Tables<'a> {
     pub(super) common_name: &'a Table,
 }
 
-/// Reads the CA of the user, if both settings are there.
+/// Reads the CA of the user, if there is one.
 fn own_ca(table: &Table, input: &Input, log: &mut Complaints) -> Option<OwnCa> {
     let (certificate, key) = (table.optional("ca-certificate"), table.optional("ca-key"));
-    let (certificate, key) = match (certificate, key) {
-        (Some(certificate), Some(key)) => (certificate, key),
-        (Some(one), None) => {
-            log.add(one.place, "`ca-certificate` also needs `ca-key`");
-            return None;
-        }
-        (None, Some(one)) => {
-            log.add(one.place, "`ca-key` also needs `ca-certificate`");
-            return None;
-        }
-        (None, None) => return None,
-    };
+    if let (None, Some(key)) = (certificate, key) {
+        log.add(key.place, "`ca-key` also needs `ca-certificate`");
+    }
+    let certificate = certificate?;
     let folder = identity::folder_of(input);
     let certificate_path = folder.join(certificate.value);
-    let key_path = folder.join(key.value);
     let bytes = (input.read)(&certificate_path)
         .map_err(|error| format!("reading {}: {error}", certificate_path.display()));
     Some(OwnCa {
         certificate: log.check(certificate.place, bytes)?,
         certificate_path,
-        key: (input.read)(&key_path)
-            .map(Secret::new)
-            .map_err(|error| error.to_string()),
-        key_path,
+        key: key.map(|key| {
+            let path = folder.join(key.value);
+            let bytes = (input.read)(&path);
+            OwnKey {
+                path,
+                key: bytes.map(Secret::new).map_err(|error| error.to_string()),
+            }
+        }),
     })
 }
 

@@ -186,7 +186,7 @@ sections! {
         /// it follow, up to the root. The first build copies it into the state directory, which keeps it.
         "ca-certificate": Text(|_| Ok(())), Optional(r#""ca.pem""#);
         /// Its private key as a path relative to this file: PEM (PKCS #1, PKCS #8 or SEC 1) without a passphrase. The file is
-        /// not needed after the first build.
+        /// not needed after the first build. Without this setting, the CA's owner signs the requests of `etcd-image pki csr`.
         "ca-key": Text(|_| Ok(())), Optional(r#""ca-key.pem""#);
         /// Whether all programs on a node trust the CA: it is added to the system's store of trusted certificates.
         "trust-ca": Switch, Default("false");

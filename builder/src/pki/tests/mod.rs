@@ -14,6 +14,7 @@ mod chain;
 mod changes;
 mod checked;
 mod checker;
+mod elsewhere;
 mod interrupted;
 mod own_ca;
 mod rotation;

@@ -1,0 +1,102 @@
+//! `etcd-image pki`: shows the certificates of a state directory, and has them signed by the owner of a CA.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::print;
+use crate::cli::{
+    self, Environment, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions, Voice,
+};
+use crate::failure::Kind;
+use crate::job::Job;
+use crate::pki;
+use crate::report::{self, Imports, PkiStatus, Requests};
+use crate::spec::Purpose;
+
+/// The endings of files with certificates in a directory.
+const ENDINGS: [&str; 3] = ["crt", "pem", "cer"];
+
+/// Runs one of the commands.
+pub(super) fn run(command: PkiCommand, environment: Environment, voice: &Voice) -> Result<()> {
+    match command {
+        PkiCommand::Status(options) => status(&options, &environment, voice),
+        PkiCommand::Csr(options) => request(options, environment, voice),
+        PkiCommand::Import(options) => import(options, environment, voice),
+    }
+}
+
+fn status(options: &PkiStatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+    let stored = pki::stored(&options.state)?;
+    let status = PkiStatus::new(&options.state, stored, options.within, environment.clock);
+    // The verdict decides the exit code, even if printing fails.
+    let printed = print(voice, &status, &status);
+    status.verdict().and(printed)
+}
+
+fn request(options: PkiCsrOptions, environment: Environment, voice: &Voice) -> Result<()> {
+    let job = Job::new(options.cluster.into_work(), environment, voice);
+    let cluster = job.cluster(Purpose::Identities)?;
+    let state = &job.work.fetch.sources.state;
+    let requests = pki::requests(state, &cluster, job.environment.now, options.all)?;
+    let files = requests.iter();
+    let files = files.map(|request| (report::request_name(request), request.pem.as_str()));
+    cli::replace_all(&options.out, files)?;
+    let written = Requests::new(&options.out, &requests);
+    print(voice, &written, &written)
+}
+
+fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) -> Result<()> {
+    let job = Job::new(options.cluster.into_work(), environment, voice);
+    let cluster = job.cluster(Purpose::Identities)?;
+    let state = &job.work.fetch.sources.state;
+    let mut answers = Vec::new();
+    for path in files(&options.answers)? {
+        let bytes = fs_err::read(&path).with_context(unreadable)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        answers.push((path, text));
+    }
+    let imported = pki::import(state, &cluster, job.environment.now, &answers)?;
+    let imports = Imports::new(imported);
+    print(voice, &imports, &imports)
+}
+
+/// Returns the named files, and the files with certificates in the named directories.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if !fs_err::metadata(path).with_context(unreadable)?.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        for entry in fs_err::read_dir(path).with_context(unreadable)? {
+            let path = entry?.path();
+            if is_certificate(&path) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        false => Ok(files),
+        true => Err(Kind::Usage.error(
+            "there is no file with a certificate",
+            "its name must end in .crt, .pem or .cer; name other files one by one",
+        )),
+    }
+}
+
+fn is_certificate(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    path.is_file()
+        && ENDINGS
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+fn unreadable() -> crate::failure::Failure {
+    Kind::Usage.context(
+        "reading the certificates to import",
+        "name files or directories that exist",
+    )
+}
