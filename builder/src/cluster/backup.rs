@@ -118,7 +118,7 @@ fn place(cluster: &str, target: Option<&Path>, now: i64) -> Result<(Option<PathB
         ),
         false => (None, target.to_owned()),
     };
-    if path.exists() {
+    if fs_err::exists(&path)? {
         let message = format!("{} exists already", path.display());
         return Err(Kind::Usage.error(message, "name another file, or a directory"));
     }

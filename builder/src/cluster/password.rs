@@ -75,7 +75,7 @@ fn check(user: &str) -> Result<()> {
 fn generated(state: &Path, user: &str) -> Result<PathBuf> {
     let folder = state.join(FOLDER);
     let path = folder.join(user);
-    if path.exists() {
+    if fs_err::exists(&path)? {
         return Ok(path);
     }
     output::create_folder(&folder)?;

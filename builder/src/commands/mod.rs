@@ -224,7 +224,7 @@ fn verify(
 
 /// Reports a mistyped path as such, not as a broken image.
 fn must_exist(path: &Path) -> Result<()> {
-    match path.exists() {
+    match fs_err::exists(path)? {
         true => Ok(()),
         false => Err(Kind::Usage.error(
             format!("{} does not exist", path.display()),

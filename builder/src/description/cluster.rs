@@ -2,14 +2,16 @@
 //!
 //! Commands for running clusters read it instead of `cluster.toml`, so that the state directory alone is enough.
 
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::format;
 use crate::failure::Kind;
+use crate::file::if_exists;
 use crate::spec::Cluster;
 
 /// The name of the file.
@@ -65,22 +67,22 @@ impl ClusterDescription {
 
     /// Reads the description from a state directory, or from the directory `client` beside the images.
     pub fn read(folder: &Path) -> Result<Self> {
+        let found = Self::find(folder)?;
+        found.map_or_else(|| Err(absent(folder)?), Ok)
+    }
+
+    /// Reads the description from a directory; returns `None` if the directory or the file does not exist.
+    pub fn find(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(CLUSTER);
-        if !folder.is_dir() {
-            let message = format!("{} is not a directory", folder.display());
-            let hint = "name the state directory with --state, or run this where you build";
-            return Err(Kind::Usage.error(message, hint));
-        }
-        if !path.exists() {
-            let message = format!("{} does not exist", path.display());
-            let hint = "an earlier version made this directory: run `etcd-image build` again, which keeps its certificates";
-            return Err(Kind::Usage.error(message, hint));
-        }
+        let json = match fs_err::read(&path) {
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
+            read => read?,
+        };
         let damaged = || {
             let hint = "run `etcd-image build` again, which writes it anew";
-            Kind::Usage.context(format!("{} is not readable", path.display()), hint)
+            Kind::Usage.context(format!("{} is damaged", path.display()), hint)
         };
-        Self::from_json(&fs_err::read(&path)?).with_context(damaged)
+        Self::from_json(&json).map(Some).with_context(damaged)
     }
 
     fn from_json(json: &[u8]) -> Result<Self> {
@@ -91,6 +93,48 @@ impl ClusterDescription {
         anyhow::ensure!(!hostile, "a text in it has control characters");
         Ok(serde_json::from_value(value)?)
     }
+}
+
+/// Returns why a directory has no description.
+fn absent(folder: &Path) -> Result<anyhow::Error> {
+    let shown = folder.display();
+    let metadata = if_exists(fs_err::metadata(folder))?;
+    let what = match metadata.map(|found| found.is_dir()) {
+        Some(true) => return Ok(without_description(folder, clusters_in(folder)?.first())),
+        Some(false) => "is not a directory",
+        None => "does not exist",
+    };
+    let hint = "name the state directory with `--state`, or run this where you build";
+    Ok(Kind::Usage.error(format!("{shown} {what}"), hint))
+}
+
+/// Returns the error for a directory without a description, of which `cluster` is a subdirectory with one.
+fn without_description(folder: &Path, cluster: Option<&PathBuf>) -> anyhow::Error {
+    let shown = folder.display();
+    match cluster {
+        Some(cluster) => Kind::Usage.error(
+            format!("{shown} is the state directory of a fleet, not of one cluster"),
+            format!("name the directory of a cluster, as in `--state {}`", cluster.display()),
+        ),
+        None => Kind::Usage.error(
+            format!("{shown} has no {CLUSTER}"),
+            "name the state directory of a cluster with `--state`; if an earlier version made this one, run `etcd-image \
+             build` again, which keeps its certificates",
+        ),
+    }
+}
+
+/// Returns the subdirectories that describe a cluster, sorted.
+fn clusters_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.join(CLUSTER).is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -114,6 +158,51 @@ mod tests {
             read
         );
         assert_eq!(read.members[0].address.to_string(), "192.168.0.50");
+    }
+
+    /// Returns the whole message and the hint for a directory that cannot be read, whose own path is written as `DIR`.
+    fn refused_directory(folder: &Path) -> (String, String) {
+        let error = ClusterDescription::read(folder).unwrap_err();
+        let (_, hint) = crate::failure::explain(&error);
+        let own = |text: &str| text.replace(folder.to_str().unwrap(), "DIR");
+        (own(&format!("{error:#}")), own(&hint))
+    }
+
+    #[test]
+    fn a_missing_description_is_told_from_an_unreadable_one() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let hint = "name the state directory with `--state`, or run this where you build";
+        let (message, found) = refused_directory(&folder.path().join("nope"));
+        assert_eq!(
+            (message.as_str(), found.as_str()),
+            ("DIR does not exist", hint)
+        );
+
+        let (message, _) = refused_directory(folder.path());
+        assert_eq!(message, "DIR has no cluster.json");
+
+        // A link to itself exists, but neither root nor anybody else can read it.
+        std::os::unix::fs::symlink(CLUSTER, folder.path().join(CLUSTER)).unwrap();
+        let (message, _) = refused_directory(folder.path());
+        assert!(
+            message.starts_with("failed to open file `DIR/cluster.json`: "),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn the_state_directory_of_a_fleet_leads_to_one_of_its_clusters() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for cluster in ["lab-02", "lab-01"] {
+            let cluster = folder.path().join(cluster);
+            fs_err::create_dir(&cluster).unwrap();
+            fs_err::write(cluster.join(CLUSTER), EXAMPLE).unwrap();
+        }
+        let expected = (
+            "DIR is the state directory of a fleet, not of one cluster".to_owned(),
+            "name the directory of a cluster, as in `--state DIR/lab-01`".to_owned(),
+        );
+        assert_eq!(refused_directory(folder.path()), expected);
     }
 
     #[test]

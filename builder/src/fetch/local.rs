@@ -108,7 +108,7 @@ fn record_key(path: &Path) -> Result<String> {
 /// Returns the digest in `<path>.sha256`, as `sha256sum` writes it; without that file, the pin is empty.
 pub(super) fn sidecar(path: &Path) -> Result<Pin> {
     let beside = with_ending(path, "sha256");
-    if !beside.exists() {
+    if !fs_err::exists(&beside)? {
         return Ok(Pin::default());
     }
     let text = fs_err::read_to_string(&beside)?;

@@ -107,9 +107,10 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn unreadable(path: &Path) -> crate::failure::Failure {
-    let kind = match path.exists() {
-        true => Kind::Storage,
-        false => Kind::Usage,
+    // Whether a path in an unreadable directory exists is not known: its disk is at fault.
+    let kind = match fs_err::exists(path) {
+        Ok(false) => Kind::Usage,
+        Ok(true) | Err(_) => Kind::Storage,
     };
     kind.context(
         format!("reading the snapshot {}", path.display()),
