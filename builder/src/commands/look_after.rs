@@ -8,10 +8,13 @@ use anyhow::{Context as _, Result};
 
 use super::{membership, print, unwritable, upgrade, write};
 use crate::cli::{
-    AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions, PasswordOptions,
-    RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions, Voice,
+    AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
+    PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
+    Voice,
 };
 use crate::cluster::{self, Access, Lock, LogScope, Rotating, RotationStep};
+use crate::description::ClusterDescription;
+use crate::failure::Kind;
 use crate::progress::{self, Progress};
 use crate::snapshot::Snapshot;
 
@@ -21,12 +24,12 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
     match command {
         ClusterCommand::Status(options) => status(&options, environment, voice),
         ClusterCommand::Backup(options) => {
-            let access = Access::open(options.access.folder(), None)?;
+            let access = open_access(&options.access)?;
             let backup = cluster::backup(&access, options.target.as_deref(), options.keep, now)?;
             print(voice, &backup, &backup)
         }
         ClusterCommand::Defrag(options) => {
-            let access = Access::open(options.access.folder(), None)?;
+            let access = open_access(&options.access)?;
             let progress = progress::stderr(voice.quiet);
             let _lock = lock(&access, "cluster defrag", environment, &*progress)?;
             let done = cluster::defragment(&access, &options.members, now, &*progress)?;
@@ -34,19 +37,19 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         }
         ClusterCommand::Compact(options) => {
             // It harms no other command, and a lock would add to the history.
-            let access = Access::open(options.access.folder(), None)?;
+            let access = open_access(&options.access)?;
             let done = cluster::compact(&access, options.keep, now)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Alarm(AlarmCommand::Disarm(options)) => {
             // A full database takes no lock.
-            let access = Access::open(options.folder(), None)?;
+            let access = open_access(&options)?;
             let disarming = cluster::disarm(&access)?;
             let printed = print(voice, &disarming, &disarming);
             disarming.verdict().and(printed)
         }
         ClusterCommand::MoveLeader(options) => {
-            let access = Access::open(options.access.folder(), None)?;
+            let access = open_access(&options.access)?;
             let progress = progress::stderr(voice.quiet);
             let _lock = lock(&access, "cluster move-leader", environment, &*progress)?;
             let done = cluster::move_leader(&access, options.member.as_deref(), now)?;
@@ -94,7 +97,30 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
 }
 
 fn open(login: &LoginOptions) -> Result<Access> {
+    check_client(&login.access)?;
     Access::open(login.access.folder(), login.ssh_identity.clone())
+}
+
+fn open_access(options: &AccessOptions) -> Result<Access> {
+    check_client(options)?;
+    Access::open(options.folder(), None)
+}
+
+/// Refuses a directory for `--client` that describes no cluster.
+fn check_client(options: &AccessOptions) -> Result<()> {
+    let Some(folder) = &options.client else {
+        return Ok(());
+    };
+    match ClusterDescription::find(folder)? {
+        Some(_) => Ok(()),
+        None => Err(Kind::Usage.error(
+            format!(
+                "{} is not the directory `client` of a build",
+                folder.display()
+            ),
+            "name the one beside the images, as in `--client images/client`",
+        )),
+    }
 }
 
 /// Replaces the CA by one step.
