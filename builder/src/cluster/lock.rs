@@ -76,8 +76,8 @@ impl Lock {
                 }
                 Err(trouble) => {
                     progress.note(&format!(
-                        "warning: nothing keeps others from changing cluster {cluster} meanwhile, because etcd gives no \
-                         lock: {trouble}"
+                        "warning: could not take the cluster lock ({trouble}); another command may change cluster {cluster} at \
+                         the same time"
                     ));
                     return Ok(Self { refresher: None });
                 }
