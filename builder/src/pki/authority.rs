@@ -44,6 +44,8 @@ pub(super) struct Authority {
 struct Files<'a> {
     certificate: (PathBuf, &'a [u8]),
     key: (PathBuf, &'a [u8]),
+    /// The next step if one of them is damaged.
+    correction: &'static str,
 }
 
 impl Authority {
@@ -65,6 +67,10 @@ impl Authority {
                 &Files {
                     certificate: (reader.path(signing.0), certificate.as_bytes()),
                     key: (reader.path(signing.1), &key),
+                    correction: match was_used {
+                        true => RESTORE,
+                        false => OWN,
+                    },
                 },
                 now,
             )?,
@@ -96,7 +102,8 @@ impl Authority {
         if let Some(name) = beside
             && let Some(pem) = reader.public(name)?
         {
-            let facts = x509::read(&pem).map_err(|what| refused(&reader.path(name), what, OWN))?;
+            let facts =
+                x509::read(&pem).map_err(|what| refused(&reader.path(name), what, RESTORE_FILE))?;
             found.beside = Some(facts);
         }
         match own {
@@ -155,6 +162,7 @@ impl Authority {
         let files = Files {
             certificate: (own.certificate_path.clone(), &own.certificate),
             key: (key_path.to_owned(), key.reveal()),
+            correction: CORRECT,
         };
         let mut authority = Self::paired(&files, now)?;
         authority.taken_from = Some(own.certificate_path.clone());
@@ -171,7 +179,8 @@ impl Authority {
     /// Refuses the user's CA if it is another one, because a state directory keeps its CA.
     fn must_be(self, own: &OwnCa, path: &Path) -> anyhow::Result<Self> {
         let pem = String::from_utf8_lossy(&own.certificate);
-        let all = x509::read_all(&pem).map_err(|what| refused(&own.certificate_path, what, OWN))?;
+        let all =
+            x509::read_all(&pem).map_err(|what| refused(&own.certificate_path, what, CORRECT))?;
         let mut all = all.iter();
         match all.any(|it| it.der == self.chain.first.der) {
             true => Ok(self),
@@ -298,16 +307,18 @@ impl Authority {
     /// Checks that a certificate and a key belong together and can sign.
     fn paired(files: &Files<'_>, now: i64) -> anyhow::Result<Self> {
         let (path, pem) = &files.certificate;
-        let key = keys::parse(files.key.1).map_err(|what| refused(&files.key.0, what, OWN))?;
+        let correction = files.correction;
+        let key = keys::parse(files.key.1);
+        let key = key.map_err(|what| refused(&files.key.0, what, correction))?;
         let pem = String::from_utf8_lossy(pem);
-        let all = x509::read_all(&pem).map_err(|what| refused(path, what, OWN))?;
+        let all = x509::read_all(&pem).map_err(|what| refused(path, what, correction))?;
         if all.iter().all(|it| it.public_key != key.public_key_raw()) {
             let name = files.key.0.file_name().unwrap_or_default();
             let what = format!("is not the certificate of {}", name.display());
-            return Err(refused(path, &what, RESTORE));
+            return Err(refused(path, &what, correction));
         }
         let chain = Chain::new(all, key.public_key_raw(), now).map_err(|fault| match fault {
-            Fault::Certificate(what) => refused(path, &what, OWN),
+            Fault::Certificate(what) => refused(path, &what, correction),
             Fault::Expired(what) => refused(path, &what, format!("for a new CA, {RENEW}")),
         })?;
         // Its subject is put into every certificate afterwards.
@@ -333,6 +344,7 @@ impl Authority {
         let files = Files {
             certificate: (reader.path(CERTIFICATE), &certificate),
             key: (reader.path(KEY), key),
+            correction: RESTORE,
         };
         let mut authority = Self::paired(&files, now)?;
         authority.unsaved.push((CERTIFICATE, certificate));
@@ -377,5 +389,8 @@ pub(super) const REQUEST: &str = "write requests for the CA's owner with `etcd-i
                                   `etcd-image pki import`";
 const NO_KEY: &str = "restore ca.key from your backup; if the owner of the CA signs requests instead, name the certificates of \
                       the CA up to the root in `ca-certificate` of [pki], leave `ca-key` out, and use `etcd-image pki csr`";
+const CORRECT: &str = "name the certificate and the key of a CA for servers and clients with `ca-certificate` and `ca-key` \
+                       in [pki], with the certificates above it up to the root";
+const RESTORE_FILE: &str = "restore it from your backup, or name another folder with --state";
 const RESTORE: &str =
     "restore ca.crt and ca.key from your backup, or name another folder with --state";
