@@ -128,8 +128,12 @@ pub(crate) fn open_complete(state: &Path, cluster: &Cluster, now: i64) -> anyhow
             is_fixed: true,
         }),
         Some(name) => {
-            let what = format!("has no current {name}, and a shard creates no keys");
-            let hint = "run `etcd-image state init` with the same fleet, then copy the state folder to every worker";
+            let what = match fs_err::exists(state)? {
+                true => format!("is incomplete: it has no current {name}"),
+                false => "does not exist".to_owned(),
+            };
+            let hint = "a shard creates no keys: run `etcd-image state init` with the same fleet, then copy the state \
+                        directory to every worker";
             Err(refused(state, &what, hint))
         }
     }
@@ -145,7 +149,7 @@ pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Cert
 
 /// Refuses the state directory of one cluster as the directory that contains those of a fleet.
 pub(crate) fn refuse_cluster(root: &Path) -> anyhow::Result<()> {
-    match root.join("ca.key").exists() || root.join("seed").exists() {
+    match fs_err::exists(root.join("ca.key"))? || fs_err::exists(root.join("seed"))? {
         true => Err(refused(
             root,
             "is the state folder of one cluster",
