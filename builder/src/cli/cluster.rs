@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::access::{AccessOptions, LoginOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
@@ -253,12 +253,13 @@ pub struct LogsOptions {
 
 /// Which nodes to restart.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("nodes").args(["node", "rolling"]).required(true))]
 pub struct RebootOptions {
     /// The node to restart
-    #[arg(value_name = "NODE", required_unless_present = "rolling")]
+    #[arg(value_name = "NODE")]
     pub node: Option<String>,
     /// Restart every node, one at a time and the leader last
-    #[arg(long, conflicts_with = "node")]
+    #[arg(long)]
     pub rolling: bool,
     /// How to reach the cluster.
     #[command(flatten)]

@@ -16,6 +16,9 @@ pub struct AddOptions {
     /// Its address [default: the one in cluster.toml]
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<IpAddr>,
+    /// How long to wait for it.
+    #[command(flatten)]
+    pub wait: WaitOptions,
     /// How to change the members.
     #[command(flatten)]
     pub change: ChangeOptions,
@@ -33,6 +36,9 @@ pub struct ReplaceOptions {
     /// The address of the new node [default: that of the old one]
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<IpAddr>,
+    /// How long to wait for the new node.
+    #[command(flatten)]
+    pub wait: WaitOptions,
     /// How to change the members.
     #[command(flatten)]
     pub change: ChangeOptions,
@@ -49,9 +55,9 @@ pub struct RemoveOptions {
     pub change: ChangeOptions,
 }
 
-/// How to change the members of a cluster.
-#[derive(Clone, Debug, Args)]
-pub struct ChangeOptions {
+/// How long a command waits for a new member.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct WaitOptions {
     /// Wait this long for a new member; with 0, only prepare it
     #[arg(
         long,
@@ -60,6 +66,11 @@ pub struct ChangeOptions {
         help_heading = "Cluster"
     )]
     pub wait: u64,
+}
+
+/// How to change the members of a cluster.
+#[derive(Clone, Debug, Args)]
+pub struct ChangeOptions {
     /// Log in to the nodes with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub ssh_identity: Option<PathBuf>,

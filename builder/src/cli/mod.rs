@@ -34,7 +34,7 @@ pub use cluster::{
 pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
-pub use membership::{AddOptions, ChangeOptions, RemoveOptions, ReplaceOptions};
+pub use membership::{AddOptions, ChangeOptions, RemoveOptions, ReplaceOptions, WaitOptions};
 pub(crate) use options::directory_url;
 pub use options::{
     CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,
@@ -96,6 +96,13 @@ impl Args {
             Command::Update { fetch, .. } if fetch.cache.offline => {
                 let what = "update asks for newer inputs, and --offline opens no connection";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
+            // clap does not require `--fleet` where an option is given that conflicts with it.
+            Command::Build(Work { nodes, .. }) | Command::Plan(Work { nodes, .. })
+                if nodes.shard.is_some() && nodes.fleet.is_none() =>
+            {
+                let what = "--shard builds a part of a fleet: name the fleet with --fleet";
+                Err(Self::command().error(ErrorKind::MissingRequiredArgument, what))
             }
             Command::Cluster(ClusterCommand::Status(status))
                 if status.watch.is_some() && args.voice.json =>

@@ -26,6 +26,34 @@ fn commands() -> Vec<clap::Command> {
     all
 }
 
+/// Returns the text of the refusal of a command line.
+fn refusal(line: &str) -> String {
+    let words = std::iter::once("etcd-image").chain(line.split_whitespace());
+    let error = Args::parse_line(words.map(OsString::from)).expect_err("an invalid command line");
+    error.to_string()
+}
+
+#[test]
+fn a_shard_needs_a_fleet_whatever_else_is_given() {
+    for line in ["build --shard 1/2", "build --nodes 3 --shard 1/2", "plan --config a.toml --shard 1/2"] {
+        let text = refusal(line);
+        assert!(text.contains("--fleet"), "{line}: {text}");
+    }
+}
+
+#[test]
+fn reboot_names_both_ways_to_choose_nodes() {
+    let text = refusal("cluster reboot");
+    assert!(text.contains("<NODE|--rolling>"), "{text}");
+}
+
+#[test]
+fn only_commands_that_wait_offer_to_wait() {
+    parse("cluster add etcd4 --wait 0");
+    parse("cluster replace etcd2 --wait 0");
+    refused("cluster remove etcd4 --wait 0");
+}
+
 #[test]
 fn definitions_are_sound_and_every_option_is_documented() {
     Args::command().debug_assert();

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::print;
-use crate::cli::{ChangeOptions, Environment, Voice};
+use crate::cli::{ChangeOptions, Environment, Voice, WaitOptions};
 use crate::cluster::{self, Access, ClusterReport, Lock, NodeRenewal};
 use crate::failure::Kind;
 use crate::job::Job;
@@ -174,8 +174,9 @@ impl<'a> Desk<'a> {
         name: String,
         removed: Option<String>,
         image: Option<PathBuf>,
+        wait: WaitOptions,
     ) -> Result<()> {
-        let limit = Duration::from_mins(self.options.wait);
+        let limit = Duration::from_mins(wait.wait);
         if let Some(image) = &image {
             self.note(&format!(
                 "write {} to a card (`etcd-image flash {name}=/dev/sdX`), put it into the board and switch it on",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use anyhow::Result;
 
 use super::change::Desk;
-use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice};
+use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice, WaitOptions};
 use crate::cluster::{self, ClusterReport, RenewalOutcome};
 use crate::failure::Kind;
 use crate::spec::{NewNode, NodeEdit};
@@ -15,8 +15,10 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
     let AddOptions {
         name,
         address,
+        wait,
         change,
     } = options;
+    NewNode::check_name(&name)?;
     let desk = Desk::open(change, environment, voice, "cluster add")?;
     let report = desk.report()?;
     if !report.is_well(&name) {
@@ -41,7 +43,7 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
         let hint = "without it, the members refuse the new node; make a login on one of them work, then run the command again";
         return Err(Kind::Unhealthy.error(message, hint));
     }
-    desk.finish(name, None, image)
+    desk.finish(name, None, image, wait)
 }
 
 /// Replaces a member by a new node, or its board and card by others of the same name.
@@ -54,13 +56,15 @@ pub(super) fn replace(
         old,
         new,
         address,
+        wait,
         change,
     } = options;
+    new.as_deref().map_or(Ok(()), NewNode::check_name)?;
     let desk = Desk::open(change, environment, voice, "cluster replace")?;
     let report = desk.report()?;
     match new {
-        Some(new) if new != old => desk.replace_by(old, new, address, &report),
-        _ => desk.replace_in_place(old, address, &report),
+        Some(new) if new != old => desk.replace_by(old, (new, address), wait, &report),
+        _ => desk.replace_in_place(old, address, wait, &report),
     }
 }
 
@@ -107,10 +111,11 @@ impl Desk<'_> {
     fn replace_by(
         &self,
         old: String,
-        new: String,
-        address: Option<IpAddr>,
+        (new, address): (String, Option<IpAddr>),
+        wait: WaitOptions,
         report: &ClusterReport,
     ) -> Result<()> {
+        self.must_be_new(&new, &old, report)?;
         let before = report.listed(&old);
         if before.is_none() && !report.is_well(&new) && report.is_known() {
             self.must_be_described(&old, &new, report)?;
@@ -140,7 +145,7 @@ impl Desk<'_> {
         })?;
         let image = self.build_unless_it_runs(&new)?;
         self.hand_out(Some(&new))?;
-        self.finish(new, Some(old), image)
+        self.finish(new, Some(old), image, wait)
     }
 
     /// Gives the name and the address of a member to another board or card.
@@ -148,6 +153,7 @@ impl Desk<'_> {
         &self,
         name: String,
         address: Option<IpAddr>,
+        wait: WaitOptions,
         report: &ClusterReport,
     ) -> Result<()> {
         if address.is_some() {
@@ -162,7 +168,21 @@ impl Desk<'_> {
         report.can_spare(&name)?;
         report.can_admit(&name, None)?;
         let image = self.build_unless_it_runs(&name)?;
-        self.finish(name, None, image)
+        self.finish(name, None, image, wait)
+    }
+
+    /// Refuses to replace a node by another one that the state directory describes beside it. After the first steps of an
+    /// interrupted replacement, it describes only the new one.
+    fn must_be_new(&self, new: &str, old: &str, report: &ClusterReport) -> Result<()> {
+        let access = self.access()?;
+        if access.described(new).is_none() || access.described(old).is_none() {
+            return Ok(());
+        }
+        let message = format!("{new} is already a member of cluster {}", report.cluster);
+        let hint = format!(
+            "give the new node a name of its own, or run `etcd-image cluster replace {old}` for another board of the same name"
+        );
+        Err(Kind::Usage.error(message, hint))
     }
 
     /// Refuses to replace a node that the state directory describes neither under its old nor under its new name.

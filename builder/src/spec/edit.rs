@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
+use super::names;
 use crate::failure::Kind;
 
 /// A change of the nodes.
@@ -29,6 +30,14 @@ pub struct NewNode {
     pub name: String,
     /// Its address.
     pub address: IpAddr,
+}
+
+impl NewNode {
+    /// Refuses a name that no node can have.
+    pub fn check_name(name: &str) -> anyhow::Result<()> {
+        let hint = "use lower-case letters, digits and `-`, as in `etcd4`";
+        names::host_label(name).map_err(|what| Kind::Usage.error(what, hint))
+    }
 }
 
 /// Returns the text after a change that is not made yet, or `None` if the text already contains it. A text without
