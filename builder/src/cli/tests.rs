@@ -35,7 +35,11 @@ fn refusal(line: &str) -> String {
 
 #[test]
 fn a_shard_needs_a_fleet_whatever_else_is_given() {
-    for line in ["build --shard 1/2", "build --nodes 3 --shard 1/2", "plan --config a.toml --shard 1/2"] {
+    for line in [
+        "build --shard 1/2",
+        "build --nodes 3 --shard 1/2",
+        "plan --config a.toml --shard 1/2",
+    ] {
         let text = refusal(line);
         assert!(text.contains("--fleet"), "{line}: {text}");
     }
