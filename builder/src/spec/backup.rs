@@ -31,12 +31,13 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<Backup> {
     let every = table.text("every").value;
     let (_, minutes, times) = INTERVALS.iter().find(|(name, ..)| *name == every)?;
     let host_key = table.optional("host-key");
-    // A place that cannot be read was complained about.
-    let to = parsed(table.text("to").value).ok()?;
+    // A place that is missing or cannot be read was complained about.
+    let place = table.optional("to")?;
+    let to = parsed(place.value).ok()?;
     if let (BackupPlace::Ssh { .. }, None) = (&to, &host_key) {
         let message =
             "`to` is a host, and its `host-key` is missing: `ssh-keyscan -t ed25519 HOST` shows it";
-        log.add(table.text("to").place, message);
+        log.add(place.place, message);
     }
     let text = |key: Placed<&str>| key.value.to_owned();
     Some(Backup {

@@ -10,6 +10,7 @@ mod auth;
 mod certificates;
 mod choices;
 mod etcd;
+mod every_setting;
 mod files;
 mod init;
 #[cfg(target_os = "linux")]
