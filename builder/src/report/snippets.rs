@@ -37,6 +37,10 @@ fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
         .map(|node| Member::new(&node.name, node.address).client_url)
         .collect();
     let hosts: Vec<&str> = urls.iter().map(|url| host(url)).collect();
+    let http: Vec<String> = urls
+        .iter()
+        .map(|url| at_port(url, cluster.etcd.client_http_port))
+        .collect();
     let list = |indent: usize, items: Vec<String>| {
         let lines = items.into_iter();
         let lines = lines.map(|item| format!("{:indent$}- {item}", ""));
@@ -45,17 +49,17 @@ fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
     let quoted = |text: &&str| format!("\"{text}\"");
     let texts: Vec<&str> = urls.iter().map(String::as_str).collect();
     let quoted_urls: Vec<String> = texts.iter().map(quoted).collect();
-    let quoted_hosts: Vec<String> = hosts.iter().map(quoted).collect();
+    let quoted_http: Vec<String> = http.iter().map(|url| quoted(&host(url))).collect();
     [
-        ("@FIRST@", urls.first().cloned().unwrap_or_default()),
+        ("@FIRST_HTTP@", http.first().cloned().unwrap_or_default()),
         (
             "@FIRST_HOST@",
             hosts.first().copied().unwrap_or_default().to_owned(),
         ),
         ("@QUOTED_ENDPOINTS@", quoted_urls.join(", ")),
         ("@YAML_ENDPOINTS@", list(6, quoted_urls)),
-        ("@YAML_HOSTS@", list(4, quoted_hosts.clone())),
-        ("@YAML_TARGETS@", list(10, quoted_hosts)),
+        ("@YAML_HTTP_HOSTS@", list(4, quoted_http.clone())),
+        ("@YAML_HTTP_TARGETS@", list(10, quoted_http)),
         ("@VERSION@", version.to_owned()),
     ]
 }
@@ -63,4 +67,13 @@ fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
 /// Returns the host and port of a URL.
 fn host(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
+}
+
+/// Returns the URL of a member's HTTP port, which is the port for clients unless `client-http-port` separates them.
+fn at_port(client_url: &str, port: Option<u16>) -> String {
+    let base = client_url.rsplit_once(':').map(|(base, _)| base);
+    match (base, port) {
+        (Some(base), Some(port)) => format!("{base}:{port}"),
+        _ => client_url.to_owned(),
+    }
 }

@@ -6,7 +6,7 @@
 # common-name = ""), and a token from /v3/auth/authenticate in the header `Authorization`.
 set -eu
 
-url=@FIRST@
+url=@FIRST_HTTP@
 etcd() {
     path=$1
     shift
