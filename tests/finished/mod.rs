@@ -3,4 +3,5 @@
 mod boot;
 mod early_rules;
 mod login;
+mod optional;
 mod units;

@@ -8,7 +8,7 @@ use super::tree::Tree;
 use crate::description::{NodeDescription, Role};
 use crate::spec::{DEFAULT_DATA_DIR, rules};
 
-/// The address of the metrics, where the node's own programs ask etcd.
+/// The address of the metrics at which the node's own programs ask etcd; there may be others.
 const METRICS: &str = "http://127.0.0.1:2381";
 
 pub(super) fn check(
@@ -43,7 +43,8 @@ pub(super) fn check(
         ("name", node.node.as_str()),
     ];
     for (key, wanted) in relied_on {
-        let is_set = settings.get(key).and_then(Value::as_str) == Some(wanted);
+        let set = settings.get(key).and_then(Value::as_str);
+        let is_set = set.is_some_and(|set| set.split(',').any(|it| it == wanted));
         findings.expect(
             is_set,
             format!("{path} does not set `{key}` to `{wanted}`, on which the node's programs rely"),

@@ -7,16 +7,25 @@ use super::accounts::Accounts;
 use super::kernel::TARGETS;
 use super::tree::Tree;
 use super::unit::{FOLDERS, OWN_FOLDER, Unit, drop_ins, find, values};
-use crate::description::NodeDescription;
+use crate::description::{DescribedFile, NodeDescription};
 
 /// The targets that every boot reaches.
-const STARTED: [&str; 6] = [
+const STARTED: [&str; 7] = [
     "multi-user",
     "graphical",
     "default",
     "sysinit",
     "basic",
     "sockets",
+    "timers",
+];
+
+/// The units that the overlays install, without their kinds.
+const OWN: [&str; 4] = [
+    "etcd",
+    "etcd-backup",
+    "etcd-node-data",
+    "etcd-node-provision",
 ];
 
 /// Directories whose content only a running system has.
@@ -29,17 +38,13 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Result<()> {
     check_default(root, findings)?;
-    for file in &node.files {
-        let name = file
-            .path
-            .strip_prefix(OWN_FOLDER)
-            .and_then(|it| it.strip_prefix('/'));
-        let Some(name) = name
-            .filter(|it| it.starts_with("etcd") && it.ends_with(".service") && !it.contains('/'))
-        else {
-            continue;
-        };
-        started(name, accounts, root, findings)?;
+    let own: Vec<&str> = node.files.iter().filter_map(own_unit).collect();
+    for name in &own {
+        if has_timer(name, &own) {
+            startable(name, accounts, root, findings)?;
+        } else {
+            started(name, accounts, root, findings)?;
+        }
         check_own(name, node, root, findings)?;
     }
     if node
@@ -50,6 +55,19 @@ pub(super) fn check(
         started("nftables.service", accounts, root, findings)?;
     }
     Ok(())
+}
+
+/// Returns the name of a unit of the overlays.
+fn own_unit(file: &DescribedFile) -> Option<&str> {
+    let name = file.path.strip_prefix(OWN_FOLDER)?.strip_prefix('/')?;
+    let (stem, kind) = name.rsplit_once('.')?;
+    (OWN.contains(&stem) && matches!(kind, "service" | "timer")).then_some(name)
+}
+
+/// Returns whether a timer starts the service, instead of a target.
+fn has_timer(name: &str, own: &[&str]) -> bool {
+    let stem = name.strip_suffix(".service");
+    stem.is_some_and(|stem| own.contains(&format!("{stem}.timer").as_str()))
 }
 
 /// Checks that the boot leads to a target that starts the node's programs.

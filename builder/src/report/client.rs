@@ -59,6 +59,9 @@ pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {
     let examples = snippets::examples(sources.cluster, &sources.etcd.version);
     let examples = examples.into_iter();
     let examples = examples.map(|(name, text)| public(name, text));
+    // Metrics on a port of their own have a configuration of their own for Prometheus.
+    let is_replaced = |example: &ClientFile| metrics.iter().any(|(name, ..)| *name == example.0);
+    let examples: Vec<_> = examples.filter(|it| !is_replaced(it)).collect();
     Ok(shared
         .into_iter()
         .chain(own)
