@@ -187,6 +187,12 @@ fn a_dry_run_writes_nothing() {
         outcome.stdout
     );
     assert!(bytes_at(&card, 0, 1 << 20) == vec![0xA5; 1 << 20]);
+    put(&scene.image_path("etcd1"), 300, b"flipped");
+    let outcome = scene.bare(&["flash", "etcd1=card", "--yes-really", "--dry-run"]);
+    let wanted =
+        "error: images/etcd1.img: the image differs from its manifest; nothing was written\n";
+    assert!(outcome.stderr.starts_with(wanted), "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(3));
 }
 
 #[test]

@@ -43,6 +43,9 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
     let open = |order: &assign::Order| Job::open(order, options);
     let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
     if options.dry_run {
+        for job in &jobs {
+            job.source.verify("nothing was written")?;
+        }
         return Ok(Flashed::planned(jobs.iter().map(Job::outcome)));
     }
     let written: Vec<Result<Written>> = thread::scope(|scope| {

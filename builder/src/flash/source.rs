@@ -65,18 +65,13 @@ impl Source {
         self.map.iter().map(|range| range.end - range.start).sum()
     }
 
-    /// Compares the whole image with its manifest.
-    pub(super) fn verify(&self) -> Result<()> {
+    /// Compares the whole image with its manifest; an error also says the consequence.
+    pub(super) fn verify(&self, consequence: &str) -> Result<()> {
         if self.is_verified || self.digests.is_empty() {
             return Ok(());
         }
         let found = report::digest(&self.path)?;
-        compare(
-            &self.path,
-            &found,
-            &self.digests,
-            "the card is not bootable",
-        )
+        compare(&self.path, &found, &self.digests, consequence)
     }
 }
 

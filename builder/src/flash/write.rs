@@ -40,7 +40,7 @@ pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Re
     card.sync()?;
     thread::scope(|scope| {
         // The image is read only once from the disk: what one of the two has read, the other finds in memory.
-        let verified = scope.spawn(|| source.verify());
+        let verified = scope.spawn(|| source.verify("the card is not bootable"));
         work.transfer(&body)?;
         verified
             .join()
