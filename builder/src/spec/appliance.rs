@@ -30,9 +30,18 @@ pub(super) fn data_place(text: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:+".contains(c);
     match text.strip_prefix(STABLE) {
         _ if text == "card" => Ok(()),
+        Some(name) if is_partition(name) => Err(format!(
+            "`{text}` is a partition; `data` is a whole disk, whose name has no `-part` and number at its end"
+        )),
         Some(name) if !name.is_empty() && name.chars().all(plain) => Ok(()),
         _ => Err(format!(
             "`data` is \"card\" or a disk by a name that never changes, as in \"{STABLE}usb-…\""
         )),
     }
+}
+
+/// Returns whether udev gives such a name to a partition.
+fn is_partition(name: &str) -> bool {
+    let number = name.rsplit_once("-part").map(|(_, number)| number);
+    number.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
 }

@@ -1,33 +1,32 @@
 //! `[[certificate]]`: certificates of the cluster at paths of the user's choice.
 
 use super::common_name;
-use super::complaints::Complaints;
-use super::files;
+use super::complaints::{Complaints, Placed};
+use super::files::{self, Surroundings};
 use super::issuing::{CertificateFile, CertificateRole};
-use super::nodes::Written as Node;
 use super::table::Table;
 
 /// Reads the tables.
 pub(super) fn read(
     tables: &[&Table],
-    nodes: &[Node],
+    surroundings: &Surroundings<'_>,
     domain: &str,
     log: &mut Complaints,
 ) -> Vec<CertificateFile> {
-    let read = |table: &&Table| read_one(table, nodes, domain, log);
+    let read = |table: &&Table| read_one(table, surroundings, domain, log);
     tables.iter().filter_map(read).collect()
 }
 
 fn read_one(
     table: &Table,
-    all: &[Node],
+    surroundings: &Surroundings<'_>,
     domain: &str,
     log: &mut Complaints,
 ) -> Option<CertificateFile> {
     let nodes: Vec<String> = table
         .texts("nodes")
         .into_iter()
-        .map(|node| files::known_node(node, all, log))
+        .map(|node| files::known_node(node, surroundings.nodes, log))
         .collect();
     if table.has("nodes") && nodes.is_empty() {
         log.add(
@@ -38,20 +37,10 @@ fn read_one(
     let role = table.optional("role")?;
     let role = role.with(CertificateRole::named(role.value)?);
     let (path, key) = (table.optional("path")?, table.optional("key"));
-    match (role.value, key) {
-        (CertificateRole::Ca, Some(key)) => log.add(
-            key.place,
-            "the CA's key never leaves the state folder; remove `key`",
-        ),
-        (CertificateRole::Client | CertificateRole::Admin, None) => log.add(
-            table.place,
-            format!(
-                "[[certificate]] needs `key`, because a program uses the {} certificate with its key",
-                role.value.name()
-            ),
-        ),
-        _ => {}
+    for file in [Some(path), key].into_iter().flatten() {
+        files::refuse_ours(file.value, file.place, surroundings, log);
     }
+    check_key(role.value, key, table, log);
     let template = table.text("common-name");
     if role.value != CertificateRole::Client && table.has("common-name") {
         log.add(
@@ -59,7 +48,10 @@ fn read_one(
             "only client certificates have a `common-name` of their own; set [pki.common-name] for others",
         );
     }
-    let names = all.iter().map(|node| node.name.value.as_str());
+    let names = surroundings
+        .nodes
+        .iter()
+        .map(|node| node.name.value.as_str());
     log.check(
         template.place,
         common_name::check_filled(template.value, names, domain),
@@ -84,6 +76,29 @@ fn read_one(
         nodes,
         origin: log.located(table.place),
     })
+}
+
+/// Complains about a key that cannot be given, or is missing.
+fn check_key(
+    role: CertificateRole,
+    key: Option<Placed<&str>>,
+    table: &Table,
+    log: &mut Complaints,
+) {
+    match (role, key) {
+        (CertificateRole::Ca, Some(key)) => log.add(
+            key.place,
+            "the CA's key never leaves the state folder; remove `key`",
+        ),
+        (CertificateRole::Client | CertificateRole::Admin, None) => log.add(
+            table.place,
+            format!(
+                "[[certificate]] needs `key`, because a program uses the {} certificate with its key",
+                role.name()
+            ),
+        ),
+        _ => {}
+    }
 }
 
 /// Checks a path, which may be beside etcd's own certificates.

@@ -127,14 +127,14 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     };
     let auth = auth::read(&auth, &names, &pki, &identity.domain, log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
-    let certificates = document.tables("certificate");
-    let certificates = certificate::read(&certificates, &nodes, &identity.domain, log);
     let surroundings = files::Surroundings {
         input,
         nodes: &nodes,
         user: &ssh.user,
         data: &etcd.data_dir,
     };
+    let certificates = document.tables("certificate");
+    let certificates = certificate::read(&certificates, &surroundings, &identity.domain, log);
     let units = units::read(&document.tables("unit"), &surroundings, log);
     let files = files::read(&document.tables("file"), units, &surroundings, log);
     let archives = archives::read(&document.tables("archive"), &surroundings, log);

@@ -94,6 +94,11 @@ fn each_mistake_has_its_line() {
         let wanted = "lab/cluster.toml:54: `data` is \"card\" or a disk by a name that never changes, as in \"/dev/disk/by-id/usb-…\"";
         assert_eq!(told, [wanted], "{place}");
     }
+    let line = "data = \"/dev/disk/by-id/usb-SSD_1-0:0-part1\"";
+    let told = complaints(&input(&format!("{VALID}[appliance]\n{line}\n")));
+    let wanted = "lab/cluster.toml:54: `/dev/disk/by-id/usb-SSD_1-0:0-part1` is a partition; `data` is a whole disk, whose name \
+                  has no `-part` and number at its end";
+    assert_eq!(told, [wanted]);
 }
 
 #[test]

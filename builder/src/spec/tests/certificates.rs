@@ -39,6 +39,9 @@ leaf-days = 50 → layout = "flet"
 [hosts] → [[certificate]]\nrole = "ca"\npath = "/etc/app/a.crt"\nkey = "/etc/app/a.key"\n[hosts]
     45: the CA's key never leaves the state folder; remove `key`
 
+[hosts] → [[certificate]]\nrole = "ca"\npath = "/var/lib/etcd/a.crt"\n[hosts]
+    44: `/var/lib/etcd/a.crt` cannot be added: etcd keeps its data there
+
 [hosts] → [[certificate]]\nrole = "admin"\npath = "/etc/app/a.crt"\n[hosts]
     42: [[certificate]] needs `key`, because a program uses the admin certificate with its key
 
