@@ -15,6 +15,8 @@ struct Mistake {
 const CONFIGURATION: &str = "/etc/etcd/etcd.conf.yml";
 const KEYS: &str = "/home/pi/.ssh/authorized_keys";
 const PROFILE: &str = "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection";
+const SYSCTL: &str = "/etc/sysctl.d/90-etcd-node.conf";
+const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
 const DESCRIPTION: &str = "/usr/local/lib/etcd-node/node.json";
 
 /// Replaces the owner's key in the file and in the node's description.
@@ -47,6 +49,31 @@ const MISTAKES: &[Mistake] = &[
         name: "a base with a third partition",
         breaking: |it| it.add_partition(),
         faults: &["the first boot would overwrite partition 3 with the node's data"],
+    },
+    Mistake {
+        name: "a value of another language in a program",
+        breaking: |it| {
+            it.edit(DATA_PROGRAM, "WIPE=false", "WIPE=False").inode(
+                DATA_PROGRAM,
+                "mode",
+                "0100755",
+            );
+        },
+        faults: &["/usr/local/lib/etcd-node/data: sh does not understand `WIPE=False`"],
+    },
+    Mistake {
+        name: "a [[file]] below /var/run",
+        breaking: |it| {
+            it.edit(DESCRIPTION, SYSCTL, "/var/run/motd");
+        },
+        faults: &["/var/run/motd is in /run, whose content a running system does not keep"],
+    },
+    Mistake {
+        name: "a [[file]] below /var/lock",
+        breaking: |it| {
+            it.edit(DESCRIPTION, SYSCTL, "/var/lock/motd");
+        },
+        faults: &["/var/lock/motd is in /run, whose content a running system does not keep"],
     },
     Mistake {
         name: "wal-dir in [etcd.extra]",

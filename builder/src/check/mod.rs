@@ -5,6 +5,7 @@
 
 mod accounts;
 mod etcd;
+mod files;
 mod findings;
 mod firmware;
 mod identity;
@@ -57,6 +58,7 @@ fn check_root(
         findings.add(fault);
     }
     identity::check(node, layout, root, findings)?;
+    files::check(node, root, findings)?;
     let accounts = Accounts::read(root)?;
     units::check(node, &accounts, root, findings)?;
     etcd::check(node, root, findings)?;

@@ -29,8 +29,20 @@ impl<'a> Tree<'a> {
 
     /// Returns the path without links, and the metadata of what lies there; `None` if nothing does.
     pub(super) fn resolve(&mut self, path: &str) -> Result<Option<(String, Metadata)>> {
+        let (here, found) = self.follow(path)?;
+        Ok(found.map(|metadata| (here, metadata)))
+    }
+
+    /// Returns the path without links. What does not exist, as below /run in an image, has none.
+    pub(super) fn destination(&mut self, path: &str) -> Result<String> {
+        Ok(self.follow(path)?.0)
+    }
+
+    /// Follows the links of a path.
+    fn follow(&mut self, path: &str) -> Result<(String, Option<Metadata>)> {
         let mut here = String::new();
         let mut found = None;
+        let mut exists = true;
         let mut ahead: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let mut links_left = 0..LINK_LIMIT;
         while let Some(name) = ahead.pop() {
@@ -43,8 +55,13 @@ impl<'a> Tree<'a> {
                 _ => {}
             }
             let next = format!("{here}/{name}");
-            let Some(metadata) = self.metadata(&next)? else {
-                return Ok(None);
+            let metadata = match exists {
+                true => self.metadata(&next)?,
+                false => None,
+            };
+            let Some(metadata) = metadata else {
+                (here, exists) = (next, false);
+                continue;
             };
             if metadata.kind != FileKind::Symlink {
                 (here, found) = (next, Some(metadata));
@@ -52,14 +69,14 @@ impl<'a> Tree<'a> {
             }
             let target = self.fs.read_link(&next)?;
             if links_left.next().is_none() {
-                return Ok(None);
+                return Ok((next, None));
             }
             if target.starts_with('/') {
                 here.clear();
             }
             ahead.extend(target.split('/').rev().map(str::to_owned));
         }
-        Ok(found.map(|metadata| (here, metadata)))
+        Ok((here, found.filter(|_| exists)))
     }
 
     /// Returns the metadata of a path without following its last link.
