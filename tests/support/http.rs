@@ -153,6 +153,14 @@ impl Server {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    #[allow(
+        dead_code,
+        reason = "the unit tests of `fetch`, which include this file, have no TLS"
+    )]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Returns the requests so far, in the order they arrived.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.seen.lock().expect("no handler panicked").clone()

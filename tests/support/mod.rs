@@ -37,6 +37,7 @@ pub(crate) mod snapshot;
 pub(crate) mod source;
 #[cfg(target_os = "linux")]
 pub(crate) mod three;
+pub(crate) mod tls;
 #[cfg(target_os = "linux")]
 pub(crate) mod ubuntu_like;
 #[cfg(target_os = "linux")]

@@ -159,9 +159,14 @@ impl Scene {
 
     /// Runs `etcd-image` with exactly these arguments; it starts the programs it finds on this path.
     pub(crate) fn bare_with_path(&self, path: &str, arguments: &[&str]) -> Outcome {
+        self.bare_with("PATH", path, arguments)
+    }
+
+    /// Runs `etcd-image` with exactly these arguments and an environment variable.
+    pub(crate) fn bare_with(&self, name: &str, value: &str, arguments: &[&str]) -> Outcome {
         let mut shell = Command::new("/usr/bin/env");
-        let path = format!("PATH={path}");
-        self.outcome(shell.args([&path, PROGRAM]).args(arguments))
+        let variable = format!("{name}={value}");
+        self.outcome(shell.args([&variable, PROGRAM]).args(arguments))
     }
 
     /// Runs `etcd-image` with exactly these arguments.
