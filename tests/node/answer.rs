@@ -104,7 +104,7 @@ fn path() -> String {
 }
 
 /// Returns the program's arguments after its parent.
-fn arguments(folder: &Path, host: &str, port: u16) -> [String; 6] {
+fn arguments(folder: &Path, host: &str, port: u16) -> [String; 7] {
     let at = |name: &str| folder.join(name).display().to_string();
     let files = ["said", "ca.crt", "ca-leaf.crt", "ca-leaf.key"].map(at);
     let [said, authority, certificate, key] = files;
@@ -112,6 +112,7 @@ fn arguments(folder: &Path, host: &str, port: u16) -> [String; 6] {
         host.to_owned(),
         port.to_string(),
         said,
+        "https".to_owned(),
         authority,
         certificate,
         key,
@@ -169,6 +170,29 @@ fn only_a_certificate_of_the_cluster_opens_the_answer() {
         assert!(said.err.contains(&alert), "{}", said.words());
     }
     waiting.answers_soon();
+}
+
+#[test]
+fn an_insecure_member_answers_whoever_asks() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let said = folder.path().join("said");
+    write(&said, WORDS.as_bytes());
+    let port = free_port("127.0.0.1");
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-IS", &path(), &std::process::id().to_string()]);
+    command.args(["127.0.0.1", &port.to_string(), said.to_str().unwrap()]);
+    let mut program = command.args(["http", "-", "-", "-"]).spawn().unwrap();
+    let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    until(listens, "the program does not listen");
+    // As `join` asks.
+    let client = r#"timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && cat >&3 && cat <&3' 127.0.0.1"#;
+    let asked = tool(
+        "sh",
+        &["-c", &format!("printf '{REQUEST}' | {client} {port}")],
+    );
+    program.kill().unwrap();
+    program.wait().unwrap();
+    assert!(asked.text().ends_with(WORDS), "{}", asked.words());
 }
 
 #[test]

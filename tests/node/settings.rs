@@ -60,6 +60,32 @@ fn urls_name_members_by_address_or_by_name() {
 }
 
 #[test]
+fn an_insecure_cluster_speaks_plain_http() {
+    let insecure = "insecure = true";
+    let text = file(insecure, CONFIGURATION);
+    assert_eq!(
+        value(&text, "listen-client-urls"),
+        Some("http://192.168.0.50:2379,http://127.0.0.1:2379")
+    );
+    assert_eq!(
+        value(&text, "initial-cluster"),
+        Some("a=http://192.168.0.50:2380,b=http://192.168.0.51:2380")
+    );
+    assert!(!text.contains("transport-security"), "{text}");
+    let variables = file("insecure = true\nconfig = \"env\"", VARIABLES);
+    assert_eq!(
+        value(&variables, "ETCD_ADVERTISE_CLIENT_URLS"),
+        Some("http://192.168.0.50:2379")
+    );
+    assert_eq!(value(&variables, "ETCD_CERT_FILE"), None);
+    let join = file(insecure, JOIN);
+    assert_eq!(value(&join, "SCHEME"), Some("http"));
+    assert_eq!(value(&join, "CTL_TLS"), Some(""));
+    let settings = file(insecure, "/etc/profile.d/etcdctl.sh");
+    assert!(!settings.contains("ETCDCTL_CACERT"), "{settings}");
+}
+
+#[test]
 fn http_may_have_a_port_of_its_own() {
     let text = file("client-http-port = 2382", CONFIGURATION);
     assert_eq!(

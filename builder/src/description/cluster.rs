@@ -29,6 +29,9 @@ pub struct ClusterDescription {
     pub cluster: String,
     /// Login user of every node.
     pub user: String,
+    /// Whether etcd speaks plain HTTP.
+    #[serde(default, skip_serializing_if = "format::is_false")]
+    pub insecure: bool,
     /// The database size in bytes at which etcd stops accepting writes.
     pub quota: u64,
     /// Every member, in the order of `cluster.toml`.
@@ -55,6 +58,7 @@ impl ClusterDescription {
             format: FORMAT,
             cluster: cluster.name.clone(),
             user: cluster.ssh.user.clone(),
+            insecure: cluster.etcd.insecure,
             quota: cluster.etcd.quota,
             members: members.collect(),
         }
@@ -63,6 +67,14 @@ impl ClusterDescription {
     /// Serializes the description as indented JSON.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Returns whether the directory describes a cluster that speaks plain HTTP.
+    pub(crate) fn is_insecure(folder: &Path) -> Result<bool> {
+        match folder.join(CLUSTER).exists() {
+            true => Ok(Self::read(folder)?.insecure),
+            false => Ok(false),
+        }
     }
 
     /// Reads the description from a state directory, or from the directory `client` beside the images.

@@ -40,6 +40,9 @@ pub struct NodeDescription {
     pub time: i64,
     /// `/etc/machine-id`, or `None` if the node generates it at its first boot.
     pub machine_id: Option<String>,
+    /// Whether etcd speaks plain HTTP.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub insecure: bool,
     /// Directory of etcd's data; images of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<String>,
@@ -56,7 +59,7 @@ pub struct NodeDescription {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde calls it with a reference"
 )]
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 
@@ -200,6 +203,14 @@ fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>
     Ok(serde_json::from_value(value).ok())
 }
 
+/// Returns the scheme of etcd's URLs.
+pub(crate) fn scheme(cluster: &Cluster) -> &'static str {
+    match cluster.etcd.insecure {
+        true => "http",
+        false => "https",
+    }
+}
+
 /// Returns the host of a URL with this address.
 pub(crate) fn host(address: IpAddr) -> String {
     match address {
@@ -211,22 +222,24 @@ pub(crate) fn host(address: IpAddr) -> String {
 impl Member {
     /// Returns the member that this node is, with the URLs that it advertises.
     pub(crate) fn of(cluster: &Cluster, node: &Node) -> Self {
-        match cluster.etcd.advertise {
-            Advertise::Address => Self::new(&node.name, node.address),
-            Advertise::Name => Self::at(&node.name, &cluster.full_name(&node.name)),
-        }
+        let host = match cluster.etcd.advertise {
+            Advertise::Address => host(node.address),
+            Advertise::Name => cluster.full_name(&node.name),
+        };
+        Self::at(&node.name, cluster, &host)
     }
 
-    /// Returns the member with this name and address.
-    pub fn new(name: &str, address: IpAddr) -> Self {
-        Self::at(name, &host(address))
+    /// Returns the member that this node is, with the URLs by which machines outside the cluster reach it.
+    pub(crate) fn by_address(cluster: &Cluster, node: &Node) -> Self {
+        Self::at(&node.name, cluster, &host(node.address))
     }
 
-    fn at(name: &str, host: &str) -> Self {
+    fn at(name: &str, cluster: &Cluster, host: &str) -> Self {
+        let scheme = scheme(cluster);
         Self {
             name: name.to_owned(),
-            client_url: format!("https://{host}:2379"),
-            peer_url: format!("https://{host}:2380"),
+            client_url: format!("{scheme}://{host}:2379"),
+            peer_url: format!("{scheme}://{host}:2380"),
         }
     }
 

@@ -14,5 +14,5 @@ pub use format::{
     BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription,
     Role,
 };
-pub(crate) use format::{host, without_control_characters};
+pub(crate) use format::{host, scheme, without_control_characters};
 pub use read::{location, read, required};

@@ -1,4 +1,5 @@
-//! A client of all members that presents the admin certificate and trusts only the cluster's own CA.
+//! A client of all members that presents the admin certificate and trusts only the cluster's own CA. Only an insecure
+//! cluster is called without TLS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -14,6 +15,7 @@ use super::messages::{Member, Status};
 use super::patience::Patience;
 use super::session::{self, Session};
 use super::trouble::Trouble;
+use crate::description::ClusterDescription;
 use crate::failure::Kind;
 
 /// The ports of etcd for clients and for the other members.
@@ -23,10 +25,10 @@ const PEER_PORT: u16 = 2380;
 /// A client of any member; clones share their settings.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The settings for the client port, which speaks HTTP/2.
-    grpc: Arc<ClientConfig>,
+    /// The settings for the client port, which speaks HTTP/2; `None` for a cluster without TLS.
+    grpc: Option<Arc<ClientConfig>>,
     /// The settings for the peer port, which speaks HTTP/1.
-    http: Arc<ClientConfig>,
+    http: Option<Arc<ClientConfig>>,
     patience: Patience,
 }
 
@@ -52,9 +54,10 @@ impl Client {
         })?;
         let mut grpc = config.clone();
         grpc.alpn_protocols = vec![b"h2".to_vec()];
+        let secure = !ClusterDescription::is_insecure(folder)?;
         Ok(Self {
-            grpc: Arc::new(grpc),
-            http: Arc::new(config),
+            grpc: secure.then(|| Arc::new(grpc)),
+            http: secure.then(|| Arc::new(config)),
             patience,
         })
     }
@@ -62,7 +65,7 @@ impl Client {
     /// Connects to this member.
     pub fn connect(&self, node: IpAddr) -> Result<Session, Trouble> {
         let at = SocketAddr::new(node, CLIENT_PORT);
-        Session::open(Arc::clone(&self.grpc), at, self.patience)
+        Session::open(self.grpc.clone(), at, self.patience)
     }
 
     /// Checks whether this member is healthy, that is, whether the cluster would commit a write.
@@ -79,7 +82,7 @@ impl Client {
     /// certificate that the node presented, in DER form.
     pub fn greet(&self, node: IpAddr) -> Result<Vec<u8>, Trouble> {
         let at = SocketAddr::new(node, PEER_PORT);
-        session::greet(Arc::clone(&self.http), at, self.patience)
+        session::greet(self.http.clone(), at, self.patience)
     }
 
     /// Returns all members, as this one knows them.

@@ -48,17 +48,18 @@ impl fmt::Debug for Session {
 impl Session {
     /// Connects to the client port of a member.
     pub(super) fn open(
-        tls: Arc<ClientConfig>,
+        tls: Option<Arc<ClientConfig>>,
         at: SocketAddr,
         patience: Patience,
     ) -> Result<Self, Trouble> {
         let runtime = runtime()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let connected = runtime.block_on(transport::connect(tls, at, patience))?;
         let Connected {
             channel,
             certificate,
         } = connected;
-        let origin: Uri = format!("https://{at}")
+        let origin: Uri = format!("{scheme}://{at}")
             .parse()
             .expect("a socket address is an authority");
         Ok(Self {
@@ -212,7 +213,7 @@ impl Session {
 
 /// Connects to the peer port of a member, which answers before there is a quorum, and returns its certificate.
 pub(super) fn greet(
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     patience: Patience,
 ) -> Result<Vec<u8>, Trouble> {

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -49,13 +51,18 @@ impl Channel {
 
 /// Connects for gRPC. The member's certificate must be of the CA and name the address.
 pub(super) async fn connect(
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     patience: Patience,
 ) -> Result<Connected, Trouble> {
-    let stream = open(tls, at, patience).await?;
-    let certificate = presented(&stream);
-    let stream = accepted(stream, patience).await?;
+    let Opened {
+        stream,
+        certificate,
+    } = open(tls, at, patience).await?;
+    let stream = match certificate.is_empty() {
+        true => BufReader::new(stream),
+        false => accepted(stream, patience).await?,
+    };
     let mut builder = http2::Builder::new(TokioExecutor::new());
     // A machine that loses its power leaves a connection that never answers. etcd ends connections that ping it more often
     // than every five seconds.
@@ -85,12 +92,13 @@ pub(super) async fn connect(
 
 /// Waits for the first bytes of the member, which etcd's HTTP/2 server sends by itself.
 ///
+/// Without TLS, etcd waits for our first bytes instead, by which it tells HTTP/2 from HTTP/1.
 /// With TLS 1.3, a member rejects our certificate after our side of the handshake. Bytes that we sent before reading the
 /// rejection would reset the connection and with it the reason.
 async fn accepted(
-    stream: TlsStream<TcpStream>,
+    stream: Box<dyn Stream>,
     patience: Patience,
-) -> Result<BufReader<TlsStream<TcpStream>>, Trouble> {
+) -> Result<BufReader<Box<dyn Stream>>, Trouble> {
     let mut stream = BufReader::new(stream);
     match timeout(patience.answer, stream.fill_buf()).await {
         Ok(Ok(_)) => Ok(stream),
@@ -103,12 +111,14 @@ async fn accepted(
 ///
 /// The HTTP/1 server sends nothing by itself, so that a rejection of our certificate can only be waited for.
 pub(super) async fn greet(
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     patience: Patience,
 ) -> Result<Vec<u8>, Trouble> {
-    let mut stream = open(tls, at, patience).await?;
-    let certificate = presented(&stream);
+    let Opened {
+        mut stream,
+        certificate,
+    } = open(tls, at, patience).await?;
     let exchange = async {
         if let Ok(rejected) = timeout(REJECTION, stream.read_u8()).await {
             return rejected;
@@ -124,22 +134,43 @@ pub(super) async fn greet(
     }
 }
 
+/// A connection, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A new connection, and the certificate that the member presented: empty without TLS.
+struct Opened {
+    stream: Box<dyn Stream>,
+    certificate: Vec<u8>,
+}
+
 async fn open(
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
     at: SocketAddr,
     patience: Patience,
-) -> Result<TlsStream<TcpStream>, Trouble> {
+) -> Result<Opened, Trouble> {
     let trouble = |error: io::Error| Trouble::connection(&error);
     let stream = timeout(patience.connect, TcpStream::connect(at)).await;
     let stream = stream.map_err(|_| Trouble::late(patience.connect))?;
     let stream = stream.map_err(trouble)?;
     // Without it, a request waits for the acknowledgement of the one before, which the kernel delays by 40 ms.
     stream.set_nodelay(true).map_err(trouble)?;
+    let Some(tls) = tls else {
+        return Ok(Opened {
+            stream: Box::new(stream),
+            certificate: Vec::new(),
+        });
+    };
     let name = ServerName::IpAddress(at.ip().into());
     let greeting = TlsConnector::from(tls).connect(name, stream);
     let greeted = timeout(patience.greet, greeting).await;
     let greeted = greeted.map_err(|_| Trouble::late(patience.greet))?;
-    greeted.map_err(trouble)
+    let stream = greeted.map_err(trouble)?;
+    Ok(Opened {
+        certificate: presented(&stream),
+        stream: Box::new(stream),
+    })
 }
 
 fn presented(stream: &TlsStream<TcpStream>) -> Vec<u8> {

@@ -91,7 +91,7 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "name": node.name,
         "fqdn": cluster.full_name(&node.name),
         "address": node.address,
-        "previous": node.previous_address.map(previous),
+        "previous": node.previous_address.map(|address| previous(cluster, address)),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
         "metrics_url": description::Member::new(&node.name, node.address).metrics_url(),
@@ -103,13 +103,15 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
 }
 
 /// Returns the address before a move, which the node keeps for a while.
-fn previous(previous: IpNet) -> Value {
-    let described = description::Member::new("", previous.addr());
+fn previous(cluster: &Cluster, previous: IpNet) -> Value {
+    let (scheme, host) = (
+        description::scheme(cluster),
+        description::host(previous.addr()),
+    );
     json!({
         "address": previous.to_string(),
         "ipv6": previous.addr().is_ipv6(),
-        "client_url": described.client_url,
-        "peer_url": described.peer_url,
+        "peer_url": format!("{scheme}://{host}:2380"),
     })
 }
 
@@ -171,6 +173,9 @@ fn etcd(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
         "heartbeat_interval": etcd.heartbeat_interval,
         "election_timeout": etcd.election_timeout,
         "quota": etcd.quota,
+        // `https`, or `http` for an insecure cluster.
+        "scheme": description::scheme(inputs.cluster),
+        "insecure": etcd.insecure,
         "advertises_names": etcd.advertise == Advertise::Name,
         // Hosts of the URLs at which etcd listens, and the port for HTTP alone.
         "listen": listen_hosts(inputs.cluster, node),

@@ -56,6 +56,7 @@ fn describe(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<N
         },
         time: inputs.certs.time,
         machine_id: sets_machine_id.then(|| identity.machine_id.clone()),
+        insecure: cluster.etcd.insecure,
         data_dir: Some(
             Paths::of(inputs.system, cluster, &node.name)
                 .data()

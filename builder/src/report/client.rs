@@ -76,16 +76,22 @@ fn etcdctl_env(sources: &Sources<'_>) -> String {
         .cluster
         .nodes
         .iter()
-        .map(|node| Member::new(&node.name, node.address).client_url)
+        .map(|node| Member::by_address(sources.cluster, node).client_url)
         .collect();
+    let certificates = match sources.cluster.etcd.insecure {
+        true => "",
+        false => {
+            "export ETCDCTL_CACERT=client/ca.crt\n\
+             export ETCDCTL_CERT=client/admin.crt\n\
+             export ETCDCTL_KEY=client/admin.key\n"
+        }
+    };
     format!(
         "# Settings of etcdctl for this cluster. In a shell, from the folder above `client`:\n\
          #   . client/etcdctl.env && etcdctl member list\n\
          export ETCDCTL_API=3\n\
          export ETCDCTL_ENDPOINTS={}\n\
-         export ETCDCTL_CACERT=client/ca.crt\n\
-         export ETCDCTL_CERT=client/admin.crt\n\
-         export ETCDCTL_KEY=client/admin.key\n",
+         {certificates}",
         endpoints.join(",")
     )
 }

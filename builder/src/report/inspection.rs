@@ -210,5 +210,12 @@ fn node_lines(f: &mut Formatter<'_>, node: &NodeDescription) -> fmt::Result {
         "  base       {}, {}, sha256 {}",
         base.recipe, base.release, base.sha256
     )?;
-    writeln!(f, "  etcd       {}, sha256 {}", etcd.version, etcd.sha256)
+    writeln!(f, "  etcd       {}, sha256 {}", etcd.version, etcd.sha256)?;
+    match node.insecure {
+        true => writeln!(
+            f,
+            "  insecure   etcd speaks plain HTTP: anybody who reaches its ports reads and writes everything"
+        ),
+        false => Ok(()),
+    }
 }

@@ -195,6 +195,8 @@ pub struct Etcd {
     pub client_http_port: Option<u16>,
     /// Absolute path of the directory of the data.
     pub data_dir: String,
+    /// Whether clients and members use plain HTTP, without certificates.
+    pub insecure: bool,
     /// Form of the configuration on the node.
     pub config: ConfigForm,
     /// Whether other machines may read the metrics, with a certificate of the CA.

@@ -50,6 +50,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
             _ => None,
         },
         client_http_port: client_http_port(table, log),
+        insecure: table.switch("insecure"),
         data_dir: table.text("data-dir").value.to_owned(),
         config,
         extra,
@@ -174,14 +175,19 @@ fn is_path(text: &str) -> bool {
 
 const EIGHT_GIB: u64 = 8 << 30;
 
-/// Returns a warning about a valid but questionable setting, if any.
-pub(super) fn warnings(etcd: &Etcd) -> Option<String> {
-    (etcd.quota > EIGHT_GIB).then(|| {
+/// Returns warnings about valid but questionable settings.
+pub(super) fn warnings(etcd: &Etcd) -> Vec<String> {
+    let quota = (etcd.quota > EIGHT_GIB).then(|| {
         format!(
             "quota is {} bytes; etcd advises at most 8 GiB, because a member that restarts reads it all",
             etcd.quota
         )
-    })
+    });
+    let insecure = etcd.insecure.then(|| {
+        "etcd is insecure: it speaks plain HTTP, and anybody who reaches its ports reads and writes everything"
+            .to_owned()
+    });
+    quota.into_iter().chain(insecure).collect()
 }
 
 #[cfg(test)]

@@ -123,6 +123,9 @@ sections! {
         /// Who may read etcd's metrics and health on port 2381: `"local"` for the node itself, or `"mtls"` for whoever has a
         /// certificate of the CA, such as `client/metrics.crt`.
         "metrics": Choice("access", etcd::metrics), Default(r#""local""#);
+        /// Whether etcd speaks plain HTTP: anybody who reaches its ports reads and writes everything. For laboratories; a
+        /// cluster that changes it begins with empty data.
+        "insecure": Switch, Default("false");
         /// Other keys of etcd.conf.yml, which etcd receives unchanged.
         "extra": EtcdFlags, Optional("{ snapshot-count = 20000, max-request-bytes = 3145728 }");
     }
