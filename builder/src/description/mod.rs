@@ -6,13 +6,15 @@
 mod certificates;
 mod cluster;
 mod format;
+mod member;
 mod read;
 
 pub(crate) use certificates::CertificateOfNode;
 pub use cluster::{CLUSTER, ClusterDescription, DescribedMember};
 pub use format::{
-    BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription,
-    Role,
+    BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, NetworkFacts, NodeDescription, Role,
 };
-pub(crate) use format::{host, scheme, without_control_characters};
+pub(crate) use format::without_control_characters;
+pub use member::Member;
+pub(crate) use member::{host, scheme};
 pub use read::{location, read, required};
