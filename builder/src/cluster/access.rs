@@ -53,6 +53,20 @@ impl Access {
         })
     }
 
+    /// Refuses a command about certificates if the cluster uses none.
+    pub fn must_use_certificates(&self) -> Result<()> {
+        match self.description.insecure {
+            false => Ok(()),
+            true => Err(Kind::Usage.error(
+                format!(
+                    "cluster {} speaks plain HTTP and uses no certificates",
+                    self.description.cluster
+                ),
+                "set `insecure = false` in [etcd], and build a new cluster with another `--state`",
+            )),
+        }
+    }
+
     /// Returns the nodes of the last build.
     pub fn nodes(&self) -> Vec<NewNode> {
         let members = self.description.members.iter();

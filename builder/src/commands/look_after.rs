@@ -90,6 +90,7 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
     // Only now, because the operator's own certificate may have expired before.
     let access = Access::open(&options.state, options.ssh_identity)?;
+    access.must_use_certificates()?;
     let _lock = lock(&access, "cluster renew", environment, &*progress)?;
     let renewal = cluster::hand_over(&access, &renewed, now, &*progress);
     let printed = print(voice, &renewal, &renewal);
@@ -127,6 +128,7 @@ fn check_client(options: &AccessOptions) -> Result<()> {
 fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let progress = progress::stderr(voice.quiet);
     let access = Access::open(&options.state, options.ssh_identity.clone())?;
+    access.must_use_certificates()?;
     let _lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
     let step = match (options.all, options.abort) {
         (_, true) => RotationStep::Abort,

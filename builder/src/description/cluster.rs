@@ -77,6 +77,26 @@ impl ClusterDescription {
         }
     }
 
+    /// Refuses a state directory whose cluster has the other scheme in its URLs: members with data would never find each
+    /// other again.
+    pub(crate) fn refuse_other_scheme(folder: &Path, cluster: &Cluster) -> Result<()> {
+        let is_new = !folder.join(CLUSTER).exists();
+        if is_new || Self::read(folder)?.insecure == cluster.etcd.insecure {
+            return Ok(());
+        }
+        let (was, is) = match cluster.etcd.insecure {
+            true => ("uses TLS", "plain HTTP"),
+            false => ("speaks plain HTTP", "TLS"),
+        };
+        Err(Kind::Usage.error(
+            format!(
+                "the cluster of {} {was}, and its nodes cannot change to {is}",
+                folder.display()
+            ),
+            "name another directory with `--state`: its nodes begin a new cluster with empty data",
+        ))
+    }
+
     /// Reads the description from a state directory, or from the directory `client` beside the images.
     pub fn read(folder: &Path) -> Result<Self> {
         let found = Self::find(folder)?;

@@ -11,10 +11,10 @@ mod read;
 
 pub(crate) use certificates::CertificateOfNode;
 pub use cluster::{CLUSTER, ClusterDescription, DescribedMember};
+pub(crate) use format::without_control_characters;
 pub use format::{
     BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, NetworkFacts, NodeDescription, Role,
 };
-pub(crate) use format::without_control_characters;
 pub use member::Member;
 pub(crate) use member::{host, scheme};
 pub use read::{location, read, required};

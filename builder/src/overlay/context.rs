@@ -94,7 +94,7 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "previous": node.previous_address.map(|address| previous(cluster, address)),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
-        "metrics_url": description::Member::new(&node.name, node.address).metrics_url(),
+        "metrics_url": description::Member::by_address(cluster, node).metrics_url(),
         // The node's user for etcd, by its certificate for clients.
         "user": cluster.pki.common_names.server(&node.name, &cluster.domain),
         // Name of the member that this one replaces, or empty.

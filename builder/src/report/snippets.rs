@@ -24,7 +24,9 @@ pub(super) fn examples(cluster: &Cluster, version: &str) -> Vec<(&'static str, S
         let replace = |text: String, (name, value): &(&str, String)| text.replace(name, value);
         values.iter().fold(template.to_owned(), replace)
     };
-    let filled = TEMPLATES.iter();
+    // The others present certificates, for which an insecure cluster has no use.
+    let fits = |(name, _): &&(&str, &str)| !cluster.etcd.insecure || *name == "curl.sh";
+    let filled = TEMPLATES.iter().filter(fits);
     filled
         .map(|(name, template)| (*name, fill(template)))
         .collect()
@@ -34,7 +36,7 @@ pub(super) fn examples(cluster: &Cluster, version: &str) -> Vec<(&'static str, S
 fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
     let nodes = cluster.nodes.iter();
     let urls: Vec<String> = nodes
-        .map(|node| Member::new(&node.name, node.address).client_url)
+        .map(|node| Member::by_address(cluster, node).client_url)
         .collect();
     let hosts: Vec<&str> = urls.iter().map(|url| host(url)).collect();
     let http: Vec<String> = urls

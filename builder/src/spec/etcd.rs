@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::cluster::{Advertise, ConfigForm, Etcd, EtcdSource};
 use super::complaints::{Complaints, Place, Placed};
 use super::input::Input;
+use super::machine::Auth;
 use super::table::Table;
 use super::{etcd_flags, files, identity};
 
@@ -67,6 +68,22 @@ pub(super) fn listened() -> Vec<&'static str> {
 
 pub(super) fn forms() -> Vec<&'static str> {
     vec!["file", "env"]
+}
+
+/// Complains about settings that need the certificates of clients, which an insecure cluster does not ask for.
+pub(super) fn check_insecure(table: &Table, etcd: &Etcd, auth: &Auth, log: &mut Complaints) {
+    let needed = [
+        (auth.enabled, "`enabled = true` in [auth]"),
+        (etcd.metrics, "`metrics = \"mtls\"`"),
+    ];
+    for (_, setting) in needed
+        .into_iter()
+        .filter(|(asked, _)| etcd.insecure && *asked)
+    {
+        let message =
+            format!("`insecure = true` does not go with {setting}, which needs certificates");
+        log.add(table.place_of("insecure"), message);
+    }
 }
 
 /// Returns the port for HTTP, and complains if something else uses it.

@@ -126,6 +126,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         roles: &document.tables("auth.role"),
     };
     let auth = auth::read(&auth, &names, &pki, &identity.domain, log);
+    etcd::check_insecure(document.table("etcd"), &etcd, &auth, log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let surroundings = files::Surroundings {
         input,

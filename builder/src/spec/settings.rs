@@ -124,7 +124,7 @@ sections! {
         /// certificate of the CA, such as `client/metrics.crt`.
         "metrics": Choice("access", etcd::metrics), Default(r#""local""#);
         /// Whether etcd speaks plain HTTP: anybody who reaches its ports reads and writes everything. For laboratories; a
-        /// cluster that changes it begins with empty data.
+        /// cluster cannot change it.
         "insecure": Switch, Default("false");
         /// Other keys of etcd.conf.yml, which etcd receives unchanged.
         "extra": EtcdFlags, Optional("{ snapshot-count = 20000, max-request-bytes = 3145728 }");

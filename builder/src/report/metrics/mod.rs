@@ -35,7 +35,7 @@ fn prometheus(cluster: &Cluster) -> String {
         name = cluster.name
     );
     for node in &cluster.nodes {
-        let url = Member::new(&node.name, node.address).metrics_url();
+        let url = Member::by_address(cluster, node).metrics_url();
         let target = url.trim_start_matches("https://");
         let (name, cluster) = (&node.name, &cluster.name);
         // Writing to a string never fails.

@@ -1,7 +1,8 @@
 //! Tests of `[etcd]`: mistakes with their lines.
 
 use super::spoilt::check;
-use super::{VALID, complaints, input};
+
+use super::{VALID, complaints, input, resolve};
 
 #[test]
 fn a_node_with_urls_by_name_has_no_previous_address() {
@@ -24,6 +25,26 @@ fn no_file_is_added_to_the_data() {
     assert_eq!(
         complaints(&input(&text)),
         ["lab/cluster.toml:46: `/srv/etcd/x` cannot be added: etcd keeps its data there"]
+    );
+}
+
+#[test]
+fn what_needs_certificates_does_not_go_with_plain_http() {
+    check(
+        r#"
+[etcd] → [etcd]\ninsecure = true\nmetrics = "mtls"
+    26: `insecure = true` does not go with `metrics = "mtls"`, which needs certificates
+
+[etcd] → [auth]\nenabled = true\n[etcd]\ninsecure = true
+    28: `insecure = true` does not go with `enabled = true` in [auth], which needs certificates
+"#,
+    );
+    let cluster = resolve(&input(&VALID.replace("[etcd]", "[etcd]\ninsecure = true"))).unwrap();
+    assert_eq!(
+        cluster.warnings,
+        [
+            "etcd is insecure: it speaks plain HTTP, and anybody who reaches its ports reads and writes everything"
+        ]
     );
 }
 
