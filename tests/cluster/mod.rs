@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod databases;
 mod examples;
+mod insecure;
 mod lead;
 mod lock;
 mod membership;
