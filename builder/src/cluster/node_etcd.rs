@@ -139,6 +139,47 @@ fn parse(lines: &[String]) -> NodeEtcd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lock::{EtcdOrigin, LockedEtcd};
+
+    /// Returns an etcd of 2 MiB.
+    fn etcd() -> EtcdBinaries {
+        let version = "3.5.16".to_owned();
+        EtcdBinaries {
+            version: version.clone(),
+            etcd: vec![1; 1 << 20].into(),
+            etcdctl: vec![2; 1 << 20].into(),
+            etcdutl: None,
+            source: String::new(),
+            sha256: String::new(),
+            libc: None,
+            learned: None,
+            locked: LockedEtcd {
+                origin: EtcdOrigin::Local,
+                version,
+                url: None,
+                sha256: String::new(),
+                packages: Vec::new(),
+                files: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_node_without_room_is_named_unless_it_has_the_programs() {
+        let with = |free| NodeEtcd {
+            free,
+            ..NodeEtcd::default()
+        };
+        with(202).check("etcd1", &etcd()).unwrap();
+        let error = with(201).check("etcd1", &etcd()).unwrap_err();
+        let wanted = "etcd1 cannot run etcd 3.5.16: its data partition has 201 MiB free, and 202 MiB are needed";
+        assert_eq!(error.to_string(), wanted);
+        let received = NodeEtcd {
+            sha256: Some(etcd().etcd.sha256().to_owned()),
+            ..with(0)
+        };
+        received.check("etcd1", &etcd()).unwrap();
+    }
 
     #[test]
     fn a_node_s_facts_are_read() {
