@@ -27,6 +27,7 @@ fn upgrade(nodes: &mut Nodes, version: &str) -> Said {
 }
 
 fn run(nodes: &mut Nodes, etcd: &str) -> Said {
+    nodes.members.become_healthy();
     let cache = nodes.members.scene.at("home/.cache/etcd-image");
     let cache = cache.to_str().unwrap().to_owned();
     nodes.cluster(&[
@@ -74,16 +75,14 @@ fn refuse(nodes: &mut Nodes, [old, new]: [&str; 2]) {
         "cluster main cannot change from etcd {old} (etcd1) to 3.6.0: etcd allows one minor version at a time"
     );
     failed(&said, 4, &error);
-    nodes.members.kill(2);
+    let leader = nodes.members.leader();
+    let follower = (0..3).find(|member| *member != leader).unwrap();
+    nodes.members.kill(follower);
     let said = upgrade(nodes, new);
-    assert!(
-        said.err
-            .starts_with("error: cluster main is degraded: etcd3 does not answer: "),
-        "{}",
-        said.words()
-    );
+    let degraded = "error: cluster main is degraded: ";
+    assert!(said.err.starts_with(degraded), "{}", said.words());
     assert_eq!(said.code, Some(6));
-    nodes.members.resume(2);
+    nodes.members.resume(follower);
     nodes.members.become_healthy();
     assert!(nodes.etcd_restarted.is_empty());
     for name in NAMES {
@@ -92,37 +91,45 @@ fn refuse(nodes: &mut Nodes, [old, new]: [&str; 2]) {
 }
 
 /// An etcd that does not start is given up by the node, and no further node gets it.
-fn give_up(nodes: &mut Nodes, first: usize, old: &str) {
+fn give_up(nodes: &mut Nodes, old: &str) {
     let said = upgrade(nodes, BROKEN);
-    let name = NAMES[first];
+    let [node] = nodes.etcd_restarted[..] else {
+        panic!("{:?}: {}", nodes.etcd_restarted, said.words());
+    };
+    let name = NAMES[node];
     let error = format!(
         "upgrading {name}: etcd {BROKEN} did not become ready in 3 starts: exec: etcd: Exec format error"
     );
     failed(&said, 6, &error);
-    assert_eq!(nodes.etcd_restarted, [first]);
     assert_eq!(versions(nodes), [old; 3]);
 }
 
-/// The upgrade is interrupted at the second node, and continued.
-fn interrupt_and_continue(nodes: &mut Nodes, order: &[usize], new: &str) {
-    let (second, name) = (order[1], NAMES[order[1]]);
-    set_restarts(nodes, second, false);
+fn term(nodes: &Nodes) -> u64 {
+    let status = nodes.members.client().status(address(0));
+    status.unwrap().raft_term
+}
+
+/// The upgrade is interrupted at the leader, and continued.
+fn interrupt_and_continue(nodes: &mut Nodes, new: &str) {
+    let (leader, before) = (nodes.members.leader(), term(nodes));
+    let name = NAMES[leader];
+    set_restarts(nodes, leader, false);
     let said = upgrade(nodes, new);
-    failed(
-        &said,
-        6,
-        &format!("restarting etcd on {name}: Failed to connect to bus"),
-    );
-    set_restarts(nodes, second, true);
+    let error = format!("restarting etcd on {name}: Failed to connect to bus");
+    failed(&said, 6, &error);
+    // It is last, unless a busy machine has caused an election besides the one by which it gives up the lead.
+    if term(nodes) == before + 1 {
+        assert_eq!(nodes.etcd_restarted.len(), 3, "{}", said.words());
+        assert!(!nodes.etcd_restarted[1..].contains(&leader));
+    }
+    set_restarts(nodes, leader, true);
     let said = upgrade(nodes, new).done();
     // The node has received it already.
     let again = format!("{name} receives");
     assert!(!said.err.contains(&again), "{}", said.words());
-    let report: Value = serde_json::from_slice(&said.out).unwrap();
-    let nodes = report["nodes"].as_array().unwrap().iter();
-    let names: Vec<_> = nodes.map(|node| node["name"].as_str().unwrap()).collect();
-    let wanted: Vec<_> = order.iter().map(|member| NAMES[*member]).collect();
-    assert_eq!(names, wanted, "{report:#}");
+    let mut restarted = nodes.etcd_restarted[1..].to_vec();
+    restarted.sort_unstable();
+    assert_eq!(restarted, [0, 1, 2], "each member restarts once");
 }
 
 #[test]
@@ -132,15 +139,10 @@ fn members_are_upgraded_one_at_a_time_while_a_client_writes() {
         let (old, new) = (version("3.4"), version("3.5"));
         assert_eq!(versions(&nodes), [old.as_str(); 3]);
         refuse(&mut nodes, [&old, &new]);
-        let leader = nodes.members.leader();
-        let mut order: Vec<_> = (0..3).filter(|member| *member != leader).collect();
-        order.push(leader);
-        let first = order[0];
         while_writing(&mut nodes, |nodes| {
-            give_up(nodes, first, &old);
-            interrupt_and_continue(nodes, &order, &new);
+            give_up(nodes, &old);
+            interrupt_and_continue(nodes, &new);
         });
-        assert_eq!(nodes.etcd_restarted, [first, first, order[1], leader]);
         assert_eq!(versions(&nodes), [new.as_str(); 3]);
 
         let said = upgrade(&mut nodes, &old);
