@@ -125,6 +125,72 @@ fn a_node_waits_for_the_address_that_is_reserved_for_it() {
 }
 
 #[test]
+fn network_manager_prefers_wireless_networks_in_their_order() {
+    let configuration = r#"
+[network.wifi]
+ssid = "home"
+password = "correct horse"
+country = "DE"
+[[network.wifi.other]]
+ssid = "garage"
+password = "none"
+hidden = true
+"#;
+    let folder = "/etc/NetworkManager/system-connections";
+    let [home, garage] = ["", "-2"].map(|number| {
+        rendered(
+            configuration,
+            &format!("{folder}/etcd-wlan0{number}.nmconnection"),
+        )
+    });
+    let head = |profile: &str| {
+        let lines = profile.lines().filter(|line| !line.starts_with("uuid="));
+        let lines = lines.take_while(|line| *line != "[ipv4]");
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    };
+    assert_eq!(
+        head(&home),
+        "[connection]
+id=etcd-wlan0
+type=wifi
+interface-name=wlan0
+autoconnect=true
+autoconnect-priority=100
+autoconnect-retries=2
+
+[wifi]
+mode=infrastructure
+ssid=104;111;109;101;
+
+[wifi-security]
+key-mgmt=wpa-psk
+psk=correct horse
+
+"
+    );
+    assert_eq!(
+        head(&garage),
+        "[connection]
+id=etcd-wlan0-2
+type=wifi
+interface-name=wlan0
+autoconnect=true
+autoconnect-priority=99
+autoconnect-retries=2
+
+[wifi]
+mode=infrastructure
+ssid=103;97;114;97;103;101;
+hidden=true
+
+"
+    );
+    for profile in [home, garage] {
+        assert!(profile.contains("\naddress1=192.168.0.50/24,192.168.0.1\n"));
+    }
+}
+
+#[test]
 fn nodes_may_have_no_domain() {
     let configuration = "[cluster]\ndomain = \"\"\n";
     assert!(!profile(configuration).contains("dns-search"));

@@ -25,9 +25,13 @@ pub(super) fn check(
             units::startable(NETWORKD, accounts, root, findings)?;
             check_cloud_init(root, findings)
         }
-        Some(file) => {
+        Some(_) => {
             units::started(NETWORK_MANAGER, accounts, root, findings)?;
-            check_profile(&file.path, root, findings)
+            let files = node.files.iter();
+            for file in files.filter(|file| file.role == Some(Role::Network)) {
+                check_profile(&file.path, root, findings)?;
+            }
+            Ok(())
         }
         None if node.files.iter().any(|file| networkd(&file.path)) => {
             units::started(NETWORKD, accounts, root, findings)

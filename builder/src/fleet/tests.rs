@@ -100,7 +100,7 @@ fn a_row_in_toml_replaces_settings_of_the_template() {
     assert_eq!(cluster.nodes[0].name, "kv");
     assert_eq!(cluster.nodes[0].board, Some(spec::Board::Pi4));
     assert_eq!((cluster.etcd.quota, cluster.network.prefix), (4 << 30, 24));
-    assert_eq!(cluster.network.wifi.unwrap().ssid, "a");
+    assert_eq!(cluster.network.wifi.unwrap().networks[0].ssid, "a");
 }
 
 #[test]

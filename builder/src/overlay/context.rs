@@ -20,7 +20,7 @@ use crate::recipe::Grade;
 use crate::snapshot::Snapshot;
 use crate::spec::{
     self, Advertise, Allowed, Appliance, Auth, Backup, BackupPlace, Cluster, ConfigForm,
-    DATA_START, Data, Node, Protocol, Route, Wifi,
+    DATA_START, Data, Node, Protocol, Route, Wifi, WifiNetwork,
 };
 
 /// Returns the values of one node by the names that templates use.
@@ -51,7 +51,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             "on_link": network.on_link,
             "routes": network.routes.iter().map(route).collect::<Vec<_>>(),
             "mtu": network.mtu,
-            "wifi": network.wifi.as_ref().map(wifi),
+            "wifi": network.wifi.as_ref().map(|wifi| self::wifi(wifi, machine_id)),
         },
         "ipv6": node.address.is_ipv6(),
         "ssh": {
@@ -81,7 +81,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
         "appliance": appliance(&inputs.appliance(), cluster.etcd.client_http_port),
         "time": time(inputs.certs.time)?,
         "machine_id": machine_id,
-        "connection_uuid": uuid_from(machine_id),
+        "connection_uuid": uuid_from(machine_id, 1),
     }))
 }
 
@@ -115,17 +115,29 @@ fn previous(cluster: &Cluster, previous: IpNet) -> Value {
     })
 }
 
-fn wifi(wifi: &Wifi) -> Value {
-    let bytes: Vec<String> = wifi.ssid.bytes().map(|byte| format!("{byte};")).collect();
+/// Returns the networks of a node. They have profiles of their own, of which the second and later ones are numbered.
+fn wifi(wifi: &Wifi, machine_id: &str) -> Value {
+    let networks = (1..).zip(&wifi.networks);
+    let networks = networks.map(|(number, network)| wifi_network(number, network, machine_id));
+    let networks: Vec<_> = networks.collect();
+    json!({ "country": wifi.country, "networks": networks })
+}
+
+fn wifi_network(number: u32, network: &WifiNetwork, machine_id: &str) -> Value {
+    /// The priority of `NetworkManager`'s profile for the preferred network, above those of profiles that it makes itself.
+    const HIGHEST: u32 = 100;
+    let bytes = network.ssid.bytes().map(|byte| format!("{byte};"));
     json!({
+        "suffix": if number == 1 { String::new() } else { format!("-{number}") },
+        "uuid": uuid_from(machine_id, number),
+        "priority": HIGHEST.saturating_sub(number - 1),
         // The name as a list of byte values, which needs no escapes (nm-settings-keyfile(5)).
-        "ssid_bytes": bytes.concat(),
-        "psk": wifi.password.as_ref().map(|password| {
+        "ssid_bytes": bytes.collect::<String>(),
+        "psk": network.password.as_ref().map(|password| {
             keyfile_escaped(&String::from_utf8_lossy(password.reveal()))
         }),
-        "country": wifi.country,
-        "hidden": wifi.hidden,
-        "wpa3": wifi.wpa3,
+        "hidden": network.hidden,
+        "wpa3": network.wpa3,
     })
 }
 
@@ -294,9 +306,14 @@ fn keyfile_escaped(text: &str) -> String {
     }
 }
 
-/// Derives a stable version-8 UUID (RFC 9562) for the `NetworkManager` connection from the machine id.
-fn uuid_from(machine_id: &str) -> String {
-    let digest = Sha256::digest(format!("connection/{machine_id}"));
+/// Derives a stable version-8 UUID (RFC 9562) for a connection of `NetworkManager` from the machine id.
+fn uuid_from(machine_id: &str, number: u32) -> String {
+    let suffix = if number == 1 {
+        String::new()
+    } else {
+        format!("/{number}")
+    };
+    let digest = Sha256::digest(format!("connection/{machine_id}{suffix}"));
     let bytes = std::array::from_fn(|at| digest[at]);
     let uuid = uuid::Builder::from_custom_bytes(bytes).into_uuid();
     uuid.to_string()
@@ -317,8 +334,10 @@ mod tests {
 
     #[test]
     fn connection_uuid_is_stable_and_well_formed() {
-        let uuid = uuid_from("0123456789abcdef0123456789abcdef");
-        assert_eq!(uuid, uuid_from("0123456789abcdef0123456789abcdef"));
+        let machine_id = "0123456789abcdef0123456789abcdef";
+        let uuid = uuid_from(machine_id, 1);
+        assert_eq!(uuid, uuid_from(machine_id, 1));
+        assert_ne!(uuid, uuid_from(machine_id, 2));
         assert_eq!(uuid.len(), 36);
         assert_eq!(uuid.as_bytes()[14], b'8');
     }

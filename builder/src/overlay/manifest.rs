@@ -66,7 +66,7 @@ pub(super) struct FolderItem {
     pub(super) why: String,
 }
 
-/// `[[file]]`: a file with exactly one of `template`, `blob` and `sums`.
+/// `[[file]]`: a file with exactly one of `template`, `blob` and `sums`, or one file for each item of a list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileItem {
@@ -87,6 +87,9 @@ pub(super) struct FileItem {
     /// Whether the rendered text contains a password.
     #[serde(default)]
     pub(super) secret: bool,
+    /// A list: the file is written for each item, which `path` and `template` know as `each`.
+    #[serde(rename = "for-each")]
+    pub(super) for_each: Option<String>,
     pub(super) when: Option<String>,
     pub(super) why: String,
 }

@@ -92,8 +92,8 @@ impl Overlay<'_> {
         }
         for item in manifest.files {
             let sums = item.sums.then(|| self.sums(&item, entries)).transpose()?;
-            self.push(entries, item.when.as_deref(), &item.path, || {
-                self.file(&item, sums)
+            self.push_all(entries, item.when.as_deref(), &item.path, || {
+                self.files(&item, sums)
             })?;
         }
         for item in manifest.links {
@@ -121,11 +121,19 @@ impl Overlay<'_> {
         path: &str,
         make: impl FnOnce() -> Result<Entry>,
     ) -> Result<()> {
-        let holds = self
-            .renderer
-            .holds(when)
-            .and_then(|holds| if holds { make().map(Some) } else { Ok(None) });
-        entries.extend(holds.with_context(|| format!("rendering `{path}`"))?);
+        self.push_all(entries, when, path, || Ok(vec![make()?]))
+    }
+
+    fn push_all(
+        &self,
+        entries: &mut Vec<Entry>,
+        when: Option<&str>,
+        path: &str,
+        make: impl FnOnce() -> Result<Vec<Entry>>,
+    ) -> Result<()> {
+        let holds = self.renderer.holds(when);
+        let rendered = holds.and_then(|holds| if holds { make() } else { Ok(vec![]) });
+        entries.extend(rendered.with_context(|| format!("rendering `{path}`"))?);
         Ok(())
     }
 
@@ -164,6 +172,16 @@ impl Overlay<'_> {
         };
         let lines: String = entries.iter().filter_map(line).collect();
         Ok(Content::Plain(lines.into_bytes().into()))
+    }
+
+    /// Returns the file, or the files of a list.
+    fn files(&self, item: &FileItem, sums: Option<Content>) -> Result<Vec<Entry>> {
+        let Some(list) = &item.for_each else {
+            return Ok(vec![self.file(item, sums)?]);
+        };
+        let renderers = self.renderer.for_each(list)?;
+        let file = |renderer| Overlay { renderer, ..*self }.file(item, sums.clone());
+        renderers.iter().map(file).collect()
     }
 
     fn file(&self, item: &FileItem, sums: Option<Content>) -> Result<Entry> {

@@ -48,6 +48,17 @@ impl Renderer<'_> {
         Ok(self.environment.render_str(template, &self.values)?)
     }
 
+    /// Returns a renderer for each item of a list, which texts then know as `each`.
+    pub(super) fn for_each(&self, list: &str) -> Result<Vec<Self>> {
+        let list = self.environment.compile_expression(list)?;
+        let items = list.eval(&self.values)?;
+        let with = |each: Value| Self {
+            environment: self.environment.clone(),
+            values: minijinja::context! { each, ..self.values.clone() },
+        };
+        Ok(items.try_iter()?.map(with).collect())
+    }
+
     /// Returns whether a `when` condition holds; a missing one always holds.
     pub(super) fn holds(&self, when: Option<&str>) -> Result<bool> {
         let Some(expression) = when else {
@@ -99,11 +110,12 @@ mod tests {
     /// Returns the part of a Wi-Fi profile between the name of its network and its address.
     fn wifi_profile(psk: Option<&str>, hidden: bool, wpa3: bool) -> String {
         let overlays = Overlays::default();
-        let wifi = minijinja::context! { ssid_bytes => "104;105;", psk, hidden, wpa3 };
+        let each = minijinja::context! { ssid_bytes => "104;105;", psk, hidden, wpa3, suffix => "", uuid => "x", priority => 100 };
+        let wifi = minijinja::context! { networks => [each.clone()] };
         let network = minijinja::context! { interface => "wlan0", wifi, prefix => 24, gateway => (), dns => (), search => (), routes => (), on_link => false, dhcp => false, mtu => () };
         let node = minijinja::context! { address => "10.0.0.2", previous => () };
         let values = minijinja::context! {
-            network, node, connection_uuid => "x", ipv6 => false,
+            network, node, each, connection_uuid => "x", ipv6 => false,
             cluster => minijinja::context! { domain => "lan" },
         };
         let template = overlays.text("network", "nmconnection").unwrap();

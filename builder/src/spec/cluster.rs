@@ -120,15 +120,22 @@ pub struct Route {
     pub via: IpAddr,
 }
 
-/// A wireless network.
+/// The wireless networks of the nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wifi {
+    /// ISO 3166-1 alpha-2 country code in upper case, which the radio requires.
+    pub country: String,
+    /// The networks, at least one, the preferred one first.
+    pub networks: Vec<WifiNetwork>,
+}
+
+/// A wireless network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WifiNetwork {
     /// Network name, 1–32 bytes.
     pub ssid: String,
     /// Passphrase (8–63 characters) or 64 hexadecimal digits; `None` for an open network.
     pub password: Option<Secret>,
-    /// ISO 3166-1 alpha-2 country code in upper case, which the radio requires.
-    pub country: String,
     /// Whether the network does not announce its name.
     pub hidden: bool,
     /// Whether the network accepts WPA3 only.

@@ -57,7 +57,7 @@ mod wifi;
 pub(crate) use cell::cell;
 pub use cluster::{
     Advertise, Backup, BackupPlace, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node,
-    Publish, Route, Ssh, Wifi,
+    Publish, Route, Ssh, Wifi, WifiNetwork,
 };
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
@@ -102,11 +102,17 @@ impl Default for Appliance {
     }
 }
 
+/// Reads `[network]` with the tables of wireless networks.
+fn read_network(document: &Document, log: &mut Complaints) -> network::Written {
+    let wifi = document.table("network.wifi");
+    let others = document.tables("network.wifi.other");
+    network::read(document.table("network"), (wifi, others), log)
+}
+
 /// Reads every table; the cluster is valid only if no complaint was added.
 fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let identity = identity::read(document.table("cluster"), input, log);
-    let (network, wifi) = (document.table("network"), document.table("network.wifi"));
-    let network = network::read(network, wifi, log);
+    let network = read_network(document, log);
     let nodes = nodes::read(document.tables("node"), input, &network, log);
     let addresses: Vec<_> = nodes.iter().filter_map(|node| node.address).collect();
     let network = network.settle(&addresses, &identity.domain, log);

@@ -33,7 +33,7 @@ const DEFAULT_DNS_V6: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111));
 
 /// Reads the table and checks each value on its own.
-pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written {
+pub(super) fn read(table: &Table, wifi: (&Table, Vec<&Table>), log: &mut Complaints) -> Written {
     let interface = table.optional("interface");
     let address = |text: Placed<&str>| Some(text.with(subnet::address(text.value).ok()?));
     let gateway = address(table.text("gateway"));
@@ -50,7 +50,7 @@ pub(super) fn read(table: &Table, wifi: &Table, log: &mut Complaints) -> Written
     }
     let default = || table.section.default_text("gateway").parse();
     Written {
-        wifi: wifi::read(wifi, interface, log),
+        wifi: wifi::read(wifi.0, wifi.1, interface, log),
         interface: interface.map(|name| name.value.to_owned()),
         prefix: table.integer("prefix"),
         anchor: gateway.map_or_else(

@@ -82,6 +82,19 @@ sections! {
         "wpa3": Switch, Default("false");
     }
 
+    /// Another wireless network that leads to the same addresses; repeat the table for each. A node uses the first of all
+    /// these networks that it reaches, in the order of the file.
+    "[[network.wifi.other]]" {
+        /// The network's name.
+        "ssid": Text(wifi::ssid), Required(r#""another network""#);
+        /// The passphrase or the key, or `"none"`, as in `[network.wifi]`.
+        "password": Text(wifi::password), Required(r#""correct horse battery""#);
+        /// Whether the network does not announce its name.
+        "hidden": Switch, Default("false");
+        /// Whether the network accepts WPA3 (SAE) only.
+        "wpa3": Switch, Default("false");
+    }
+
     /// One member of the cluster; repeat the table for each. Choose an odd number: 3 members tolerate the loss of 1,
     /// 5 of 2.
     "[[node]]" {

@@ -1,18 +1,20 @@
-//! `[network.wifi]`: the optional credentials of a wireless network.
+//! `[network.wifi]` and `[[network.wifi.other]]`: the names and passwords of wireless networks.
 
-use super::cluster::Wifi;
+use super::cluster::{Wifi, WifiNetwork};
 use super::complaints::{Complaints, Placed};
 use super::table::Table;
 use crate::secret::Secret;
 
-/// Reads the table and checks that it fits the interface.
+/// Reads the tables and checks that they fit the interface. `others` are networks that a node uses where it does not reach
+/// the first one.
 pub(super) fn read(
-    table: &Table,
+    first: &Table,
+    others: Vec<&Table>,
     interface: Option<Placed<&str>>,
     log: &mut Complaints,
 ) -> Option<Wifi> {
     let named = |start: &str| interface.filter(|name| name.value.starts_with(start));
-    if table.is_written() {
+    if first.is_written() {
         if let Some(interface) = named("e") {
             let message = format!(
                 "[network.wifi] is for a wireless interface, not {}",
@@ -27,16 +29,31 @@ pub(super) fn read(
         );
         log.add(interface.place, message);
     }
+    let mut networks: Vec<WifiNetwork> = Vec::new();
+    for table in std::iter::once(first).chain(others) {
+        let Some(network) = network(table, log) else {
+            continue;
+        };
+        if networks.iter().any(|known| known.ssid == network.ssid) {
+            let message = format!("the network `{}` is there twice", network.ssid);
+            log.add(table.place_of("ssid"), message);
+        }
+        networks.push(network);
+    }
+    let country = first.optional("country")?.value.to_owned();
+    (!networks.is_empty()).then_some(Wifi { country, networks })
+}
+
+fn network(table: &Table, log: &mut Complaints) -> Option<WifiNetwork> {
     let password = table.optional("password")?;
     let (open, wpa3) = (password.value == OPEN, table.switch("wpa3"));
     if open && wpa3 {
         let message = "`password` is \"none\", but a network with WPA3 has one";
         log.add(password.place, message);
     }
-    Some(Wifi {
+    Some(WifiNetwork {
         ssid: table.optional("ssid")?.value.to_owned(),
         password: (!open).then(|| Secret::new(password.value)),
-        country: table.optional("country")?.value.to_owned(),
         hidden: table.switch("hidden"),
         wpa3,
     })

@@ -228,7 +228,7 @@ fn a_full_file_means_what_it_says() {
             .network
             .wifi
             .as_ref()
-            .and_then(|wifi| wifi.password.as_ref())
+            .and_then(|wifi| wifi.networks[0].password.as_ref())
             .unwrap()
             .reveal(),
         b"correct horse"

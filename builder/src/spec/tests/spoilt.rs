@@ -199,6 +199,15 @@ password = "correct horse" → #
 "DE" → "de"
     14: `de` is not a country: write its two capital letters in ISO 3166, as in "DE"
 
+country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "home"\npassword = "none"
+    16: the network `home` is there twice
+
+country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "car"
+    15: [[network.wifi.other]] has no `password`
+
+country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "car"\npassword = "none"\ncountry = "DE"
+    18: unknown key `country` in [[network.wifi.other]]; it belongs in [network.wifi]
+
 "DE" → "UK"
     14: `UK` is not a country: write its two capital letters in ISO 3166, as in "GB"
 
