@@ -13,6 +13,7 @@
 
 mod blob;
 mod config_txt;
+mod count;
 pub mod failure;
 mod file;
 mod firmware_config;

@@ -114,7 +114,7 @@ fn an_image_that_only_one_directory_has_is_a_difference() {
     fs::create_dir(scene.at("old")).unwrap();
     copy_sparse(&scene.image_path("etcd1"), &scene.at("old/etcd1.img"));
     let outcome = scene.bare(&["diff", "old", "images"]);
-    let expected = "etcd1.img: no differences\netcd2.img: 1 differences\n  only in b\n";
+    let expected = "etcd1.img: no differences\netcd2.img: 1 difference\n  only in b\n";
     assert_eq!((outcome.code, &*outcome.stdout), (Some(1), expected));
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use lab::qemu::Machine;
 
 use super::node::Node;
+use crate::count::count;
 use crate::failure::Kind;
 use crate::image_format;
 
@@ -73,8 +74,8 @@ fn complete(nodes: &[Node]) -> Result<()> {
         .collect();
     if !missing.is_empty() {
         return Err(Kind::Usage.error(format!(
-                "the cluster has {} members, but there is no image of {}",
-                members.len(),
+                "the cluster has {}, but there is no image of {}",
+                count(members.len(), "member"),
                 missing.join(", ")
             ),
             "name the images of all nodes, or build the missing ones with `etcd-image build --only`",

@@ -22,6 +22,7 @@ use ::lab::qemu;
 use anyhow::{Context as _, Result};
 
 use crate::cli::{BootOptions, Environment};
+use crate::count::count;
 use crate::etcd::Member;
 use crate::failure::{Failure, Kind};
 use crate::parallel;
@@ -88,7 +89,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
 fn use_cluster(lab: &Lab) -> Result<Vec<report::Row>> {
     const KEY: &str = "etcd-image/boot";
     let (client, nodes) = (lab.client(), lab.nodes());
-    let value = format!("{} nodes", nodes.len());
+    let value = count(nodes.len(), "node");
     let mut statuses = Vec::new();
     let mut members: Vec<Vec<Member>> = Vec::new();
     for (number, node) in nodes.iter().enumerate() {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::{Check, CheckOutcome};
 use super::lab::Lab;
 use super::watch::Times;
+use crate::count::count;
 use crate::etcd::{Member, Status};
 use crate::failure::Kind;
 
@@ -141,8 +142,8 @@ pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Resu
     }
     if members.len() != rows.len() {
         return Err(wrong(&format!(
-            "it has {} members, {} were started",
-            members.len(),
+            "it has {}, and {} started",
+            count(members.len(), "member"),
             rows.len()
         )));
     }

@@ -6,6 +6,7 @@ use diskimg::{FileKind, Metadata};
 use serde::Serialize;
 
 use super::content::ContentDifference;
+use crate::count::count;
 use crate::inspect::Volume;
 
 /// The differences of all images.
@@ -105,7 +106,7 @@ impl Display for Comparison {
         for ImageComparison { image, differences } in &self.images {
             match differences.len() {
                 0 => writeln!(f, "{image}: no differences")?,
-                count => writeln!(f, "{image}: {count} differences")?,
+                number => writeln!(f, "{image}: {}", count(number, "difference"))?,
             }
             differences
                 .iter()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Host, Listing, Variable};
+use crate::count::count;
 
 /// The groups that name etcd's machines, as roles and walk-throughs call them; the first one that exists is used.
 const ETCD_GROUPS: &[&str] = &["etcd", "etcd_nodes", "etcd_cluster", "etcd_servers"];
@@ -107,7 +108,10 @@ impl Inventory {
             .collect();
         let left = self.hosts.len() - hosts.len();
         let notes = match chosen {
-            Some(group) if left > 0 => vec![format!("{left} machines outside the group `{group}`")],
+            Some(group) if left > 0 => vec![format!(
+                "{} outside the group `{group}`",
+                count(left, "machine")
+            )],
             _ => Vec::new(),
         };
         let all = self.groups.into_iter().find(|group| group.name == "all");

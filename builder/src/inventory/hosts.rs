@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::lines::lines;
 use super::{Host, Listing};
+use crate::count::count;
 
 /// Reads the machines: those with etcd in their names if there are any, otherwise all.
 pub(super) fn read(text: &str) -> Listing {
@@ -14,7 +15,10 @@ pub(super) fn read(text: &str) -> Listing {
         0 => (all, Vec::new()),
         few if few == all.len() => (etcd, Vec::new()),
         few => {
-            let note = format!("{} machines without `etcd` in their names", all.len() - few);
+            let note = format!(
+                "{} without `etcd` in the name",
+                count(all.len() - few, "machine")
+            );
             (etcd, vec![note])
         }
     };

@@ -6,6 +6,7 @@ use std::path::Path;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
+use crate::count::count;
 use crate::fetch::CacheItem;
 
 /// Entries of the cache, as they were found or removed.
@@ -51,7 +52,7 @@ impl Display for CacheReport {
             writeln!(f, "{bytes:>12}  {days:>4} days  {key}  {what}")?;
         }
         let (state, bytes) = (self.state, BinaryBytes(self.bytes));
-        let (count, cache) = (self.entries.len(), &self.cache);
-        writeln!(f, "{count} entries with {bytes} {state} in {cache}")
+        let (entries, cache) = (count(self.entries.len(), "entry"), &self.cache);
+        writeln!(f, "{entries} with {bytes} {state} in {cache}")
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{SIGNATURE, SUMS};
+use crate::count::count;
 use crate::failure::Kind;
 
 /// The next step after a check that failed.
@@ -103,11 +104,15 @@ impl Verification {
         let lists = self.lists.iter().map(|list| list.problems.len());
         let attachments = self.attachments.iter().chain(&self.client);
         let attachments = attachments.map(|it| usize::from(it.problem.is_some()));
-        let count: usize = images.chain(lists).chain(attachments).sum();
-        match count {
+        let problems: usize = images.chain(lists).chain(attachments).sum();
+        match problems {
             0 => Ok(()),
             _ => Err(Kind::Verification.error(
-                format!("{count} problems in {} images", self.images.len()),
+                format!(
+                    "{} in {}",
+                    count(problems, "problem"),
+                    count(self.images.len(), "image")
+                ),
                 AGAIN,
             )),
         }
@@ -160,10 +165,13 @@ impl Display for Checked {
                 true => "the manifest",
                 false => "the node's own description, since no manifest lists the image",
             };
-            let (names, contents) = (self.files, self.contents);
+            let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let (names, contents) = (number(self.files), number(self.contents));
             write!(
                 f,
-                ", {names} names read, the contents of {contents} files compared with {source}"
+                ", {} read, the contents of {} compared with {source}",
+                count(names, "name"),
+                count(contents, "file")
             )?;
         }
         if self.listed && !self.compared {

@@ -10,6 +10,7 @@ use super::checked::{Checked, Verification};
 use super::read_manifests;
 use crate::apply::OutputFolder;
 use crate::cli::Shard;
+use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::{Fleet, Member, shard_of};
 
@@ -144,16 +145,17 @@ pub(crate) struct FleetSummary<'a> {
 impl Display for FleetSummary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let all = self.record.clusters.iter();
-        let count = |cluster| (cluster, self.record.expected(cluster).len());
-        let clusters: Vec<_> = all.map(count).filter(|(_, nodes)| *nodes > 0).collect();
+        let sized = |cluster| (cluster, self.record.expected(cluster).len());
+        let clusters: Vec<_> = all.map(sized).filter(|(_, nodes)| *nodes > 0).collect();
         let nodes: usize = clusters.iter().map(|(_, nodes)| nodes).sum();
         let part = self.record.shard;
         let part = part.map(|shard| format!("shard {shard} of a "));
         let part = part.unwrap_or_default();
         writeln!(
             f,
-            "{part}fleet: {} clusters, {nodes} nodes\n",
-            clusters.len()
+            "{part}fleet: {}, {}\n",
+            count(clusters.len(), "cluster"),
+            count(nodes, "node")
         )?;
         writeln!(f, "  {:<20} {:>5}  images", "cluster", "nodes")?;
         for (ClusterRecord { name, .. }, nodes) in clusters {

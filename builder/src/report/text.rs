@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use super::manifest::{Manifest, NodeRecord};
+use crate::count::count;
 use crate::date::date;
 
 /// A manifest, and the directories that the report names.
@@ -21,10 +22,10 @@ pub(crate) struct Summary<'a> {
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let manifest = self.manifest;
-        let count = manifest.nodes.len();
+        let nodes = count(manifest.nodes.len(), "node");
         writeln!(
             f,
-            "cluster {}: {count} nodes{}\n",
+            "cluster {}: {nodes}{}\n",
             manifest.cluster,
             self.made_from()
         )?;
@@ -70,21 +71,20 @@ impl Summary<'_> {
             .iter()
             .flat_map(|node| &node.certificates);
         let all: Vec<_> = self.manifest.certificates.iter().chain(nodes).collect();
-        write!(f, "certificates valid until:")?;
-        for name in ["ca", "admin", "server", "peer", "node", "client"] {
-            let ends = all.iter().filter(|c| c.name == name).map(|c| c.not_after);
-            if let Some(end) = ends.min() {
-                write!(f, " {name} {}", date(end))?;
-            }
-        }
-        writeln!(f)
+        let names = ["ca", "admin", "server", "peer", "node", "client"].iter();
+        let ends = names.filter_map(|name| {
+            let ends = all.iter().filter(|c| c.name == *name).map(|c| c.not_after);
+            Some(format!("{name} {}", date(ends.min()?)))
+        });
+        let ends: Vec<String> = ends.collect();
+        writeln!(f, "certificates valid until: {}", ends.join(", "))
     }
 
     fn next(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (out, state) = (self.out.display(), self.state.display());
         writeln!(
             f,
-            "secrets: {state}/ holds the CA key: keep it, back it up, let nobody read it"
+            "secrets: {state}/ holds the CA key: back it up and keep it private"
         )?;
         writeln!(f, "check:   etcd-image verify {out}")?;
         writeln!(

@@ -12,6 +12,7 @@ use super::machine::Board;
 use super::network;
 use super::subnet;
 use super::table::Table;
+use crate::count::count as counted;
 
 /// A node as written. An invalid address is absent and has already caused a complaint.
 pub(super) struct Written {
@@ -66,8 +67,9 @@ pub(super) fn read(
         (asked, _) => {
             if asked.is_some_and(|asked| asked != count) {
                 let message = format!(
-                    "asks for {} nodes, but the file describes {count}",
-                    asked.unwrap_or(0)
+                    "asks for {}, but the file describes {described}",
+                    counted(asked.unwrap_or(0) as usize, "node"),
+                    described = count
                 );
                 log.add(Place::Option("--nodes"), message);
             }
