@@ -3,11 +3,12 @@
 //! The content of a secret file is never shown: it only counts as equal or different.
 
 mod content;
+mod directory;
 mod outcome;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -16,12 +17,12 @@ pub use outcome::{Comparison, Difference, FileDifference, ImageComparison};
 
 use crate::description;
 use crate::failure::Kind;
-use crate::image_format;
 use crate::inspect::{Files, Image, Layout, Part, Volume};
 
+use directory::{NamedImage, images};
 use tree::Tree;
 
-/// Compares two images, or all images of two directories by their names.
+/// Compares two images, or all images of two directories by their names, also those of fleets.
 pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
     let images = match (a.is_dir(), b.is_dir()) {
         (true, true) => {
@@ -30,7 +31,10 @@ pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
             let pair = |node| compare(a.get(node), b.get(node));
             nodes.into_iter().map(pair).collect::<Result<Vec<_>>>()?
         }
-        (false, false) => vec![compare(Some(&a.to_owned()), Some(&b.to_owned()))?],
+        (false, false) => {
+            let [a, b] = [a, b].map(|path| NamedImage::new(path.to_owned(), None));
+            vec![compare(Some(&a), Some(&b))?]
+        }
         _ => {
             let message = format!(
                 "{} and {} are not of the same kind",
@@ -43,25 +47,12 @@ pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
     Ok(Comparison { format: 1, images })
 }
 
-/// Returns the images of a directory by their nodes.
-fn images(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let images = image_format::images_in(folder)?;
-    if images.is_empty() {
-        let message = format!("{} contains no images", folder.display());
-        return Err(Kind::Usage.error(message, "name a directory that `build` wrote"));
-    }
-    Ok(images)
-}
-
 /// Compares two images, of which one may be missing. The result has the name of the second one.
-fn compare(a: Option<&PathBuf>, b: Option<&PathBuf>) -> Result<ImageComparison> {
-    let name = b
-        .or(a)
-        .and_then(|path| path.file_name())
-        .unwrap_or_default();
+fn compare(a: Option<&NamedImage>, b: Option<&NamedImage>) -> Result<ImageComparison> {
+    let name = b.or(a).map(|image| image.name.clone());
     let differences = match (a, b) {
         (Some(a), Some(b)) => {
-            let (mut a, mut b) = (Side::open(a)?, Side::open(b)?);
+            let (mut a, mut b) = (Side::open(&a.path)?, Side::open(&b.path)?);
             let mut differences = table(a.image.layout(), b.image.layout());
             differences.extend(files(&mut a, &mut b)?.into_iter().map(Difference::File));
             differences
@@ -71,7 +62,7 @@ fn compare(a: Option<&PathBuf>, b: Option<&PathBuf>) -> Result<ImageComparison> 
         }],
     };
     Ok(ImageComparison {
-        image: name.to_string_lossy().into_owned(),
+        image: name.unwrap_or_default(),
         differences,
     })
 }
