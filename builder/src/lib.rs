@@ -93,7 +93,12 @@ use crate::spec::{Cluster, Purpose};
 /// image is complete: a refused or interrupted build changes neither.
 fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
     let nodes = cluster.select(&job.work.nodes.only)?;
-    overwrite::refuse(cluster, &nodes, &job.work.output)?;
+    let state = &job.work.fetch.sources.state;
+    overwrite::refuse(cluster, &nodes, state, &job.work.output)?;
+    // A shard has another message for it.
+    if job.work.nodes.shard.is_none() {
+        overwrite::refuse_missing_state(cluster, &nodes, state)?;
+    }
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
     let lock = job.lock(cluster)?;
@@ -141,7 +146,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         &attachments,
         signature.as_deref(),
     )?;
-    job.tell_of_cluster(&report::outdated(&manifest, &cluster.base, out.path()));
+    job.tell_of_cluster(&report::outdated(&manifest, cluster, out.path()));
     job.tell_of_cluster(&state.certs.notes);
     job.tell_of_cluster(report::ending(&manifest, job.environment.clock).as_slice());
     Ok(manifest)
@@ -156,6 +161,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         return Err(Kind::Usage.error(message, hint));
     }
     pki::refuse_cluster(&job.work.fetch.sources.state)?;
+    overwrite::refuse_overlap(&job.work.fetch.sources.state, &job.work.output.out)?;
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
     if is_whole {
@@ -198,6 +204,7 @@ fn open_state(job: &Job, cluster: &Cluster) -> Result<State> {
 
 /// Creates or updates the keys and identities of a cluster, and no image.
 fn keep_state(job: &Job, cluster: &Cluster) -> Result<()> {
+    overwrite::refuse_state_of_another(&cluster.name, &job.work.fetch.sources.state)?;
     let state = open_state(job, cluster)?;
     state.keep()?;
     job.tell_of_cluster(&state.certs.notes);
@@ -211,6 +218,7 @@ fn update_state(job: &Job) -> Result<()> {
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
+    overwrite::refuse_state_of_another(&cluster.name, &job.work.fetch.sources.state)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
     let base = inputs.base(job, cluster, &lock)?;

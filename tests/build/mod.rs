@@ -1,6 +1,7 @@
 //! Tests what `etcd-image build` writes, and that it writes nothing else.
 
 mod compressed;
+mod identity;
 mod images;
 mod killed;
 mod lock;

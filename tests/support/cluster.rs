@@ -80,7 +80,7 @@ impl Images {
 
     /// Replaces one of two nodes by an image with an identity from another CA.
     pub(crate) fn betray(&self, node: &str) {
-        let options = ["--nodes", "2", "--base", "debian-trixie", "--only", node];
+        let options = ["--nodes", "2", "--base", "debian-trixie"];
         self.write("foreign-state", "foreign", &options);
         let image = format!("{node}.img");
         let foreign = self.folder.join("foreign").join(&image);

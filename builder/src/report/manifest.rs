@@ -1,6 +1,7 @@
 //! `manifest.json`: every input and every file of every node, so that `verify` can compare.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,9 @@ use super::certificate_record::{CertificateRecord, certificates};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
 use crate::cli::OutputOptions;
+use crate::description::{ClusterDescription, DescribedMember};
 use crate::fetch::{EtcdBinaries, UnpackedArchive};
+use crate::file::if_exists;
 use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::pki::Certs;
@@ -51,6 +54,9 @@ pub(crate) struct Manifest {
     pub version: String,
     /// Cluster name.
     pub cluster: String,
+    /// Every member of the cluster, also those without an image here; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<DescribedMember>,
     /// The CA and the admin certificate.
     pub certificates: Vec<CertificateRecord>,
     /// One per image, in the order of the cluster.
@@ -112,6 +118,9 @@ pub(crate) struct NodeRecord {
     pub ssh_host_key: String,
     /// Server and peer certificate.
     pub certificates: Vec<CertificateRecord>,
+    /// The members that the image lists, if the cluster has had others since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated_members: Option<Vec<DescribedMember>>,
     /// Every path that was changed, in the order of the plan.
     pub files: Vec<FileRecord>,
 }
@@ -144,6 +153,7 @@ impl Manifest {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cluster: sources.cluster.name.clone(),
+            members: ClusterDescription::new(sources.cluster).members,
             certificates: vec![
                 CertificateRecord::new("ca", &sources.certs.ca),
                 CertificateRecord::new("admin", &sources.certs.admin.certificate),
@@ -181,42 +191,6 @@ impl Manifest {
         self.version == env!("CARGO_PKG_VERSION") && self.nodes.iter().any(same)
     }
 
-    /// Keeps what an earlier build wrote and this one did not, e.g. before `--only`, if its CA is the same: nodes that the
-    /// cluster still has, and files in other formats with the same content.
-    pub(super) fn keep(
-        &mut self,
-        older: Self,
-        cluster: &Cluster,
-        still_there: impl Fn(&OutputRecord) -> bool,
-    ) {
-        let ca = |manifest: &Self| {
-            manifest
-                .certificates
-                .first()
-                .map(|ca| ca.fingerprint.clone())
-        };
-        if ca(&older) != ca(self) {
-            return;
-        }
-        let place = |node: &NodeRecord| {
-            cluster
-                .nodes
-                .iter()
-                .position(|known| known.name == node.name)
-        };
-        for mut node in older.nodes {
-            node.outputs.retain(&still_there);
-            node.name_first_output();
-            let rebuilt = self.nodes.iter_mut().find(|new| new.name == node.name);
-            match rebuilt {
-                Some(rebuilt) => rebuilt.keep_outputs(node),
-                None if place(&node).is_some() && !node.outputs.is_empty() => self.nodes.push(node),
-                None => {}
-            }
-        }
-        self.nodes.sort_by_key(place);
-    }
-
     /// Returns the manifest for display, without the digests of files that not everybody may read: they would allow
     /// guessing passwords. The stored manifest has them because `verify` needs them; it has mode 0600 and lies next to
     /// images that hold the secrets themselves.
@@ -227,6 +201,18 @@ impl Manifest {
         files.for_each(|file| file.kind.withhold());
         shown.client.clear();
         shown
+    }
+
+    /// Reads the manifest of an output directory, if it has one that this version can read.
+    pub(crate) fn in_directory(out: &Path) -> Result<Option<Self>> {
+        let text = if_exists(fs_err::read_to_string(out.join(MANIFEST)))?;
+        Ok(text.and_then(|text| Self::from_json(&text).ok()))
+    }
+
+    /// Returns the fingerprint of the CA.
+    pub(crate) fn ca(&self) -> Option<&str> {
+        let ca = self.certificates.first();
+        ca.map(|ca| ca.fingerprint.as_str())
     }
 
     /// Parses a manifest.
@@ -333,6 +319,7 @@ impl NodeRecord {
             },
             ssh_host_key: identity.ssh_host_public.clone(),
             certificates: certificates(identity, sources.cluster),
+            outdated_members: None,
             files: plan.steps.iter().map(FileRecord::new).collect(),
         })
     }
@@ -351,30 +338,9 @@ impl NodeRecord {
         }
     }
 
-    /// Adds the files of an earlier build in other formats and those that accompany them, if the image is the same.
-    fn keep_outputs(&mut self, older: Self) {
-        if older.sha256 != self.sha256 {
-            return;
-        }
-        for output in older.outputs {
-            if !self.outputs.iter().any(|new| new.format == output.format) {
-                self.outputs.push(output);
-            }
-        }
-        self.outputs.sort_by_key(|output| output.format);
-        self.name_first_output();
-        self.attachments = older.attachments;
-    }
-
     /// Returns whether a file contains the image of this node.
     pub(crate) fn has_output(&self, name: &str) -> bool {
         self.outputs.iter().any(|output| output.name == name)
-    }
-
-    fn name_first_output(&mut self) {
-        if let Some(first) = self.outputs.first() {
-            self.image.clone_from(&first.name);
-        }
     }
 }
 

@@ -13,6 +13,7 @@ mod file_record;
 mod fleet;
 mod inputs;
 mod inspection;
+mod kept;
 mod manifest;
 mod metrics;
 mod outdated;

@@ -11,6 +11,7 @@ use super::comparison::{compare_description, compare_record, walk};
 use super::credentials::Trust;
 use super::digest_list::DigestList;
 use super::manifest::{Manifest, NodeRecord, OutputRecord};
+use super::outdated::names;
 use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
 use crate::description;
@@ -241,6 +242,7 @@ impl Reference<'_> {
         if self.needs_list && in_list.is_none() {
             wrong.push(format!("the signed {SUMS} does not contain this image"));
         }
+        wrong.extend(chosen.and_then(Listed::outdated));
         checked.problems.splice(..0, wrong);
         Ok(checked)
     }
@@ -285,6 +287,15 @@ impl<'a> Listed<'a> {
                 output,
             })
         })
+    }
+
+    /// Returns the problem of an image that lists other members than the cluster has: it would start another cluster.
+    fn outdated(&self) -> Option<String> {
+        let listed = names(self.node.outdated_members.as_deref()?);
+        let current = names(&self.manifest.members);
+        Some(format!(
+            "it is outdated: it lists the members {listed}, and the cluster has {current}; build it again"
+        ))
     }
 }
 

@@ -1,0 +1,83 @@
+//! Checks that a build touches the keys and images of no other cluster, and reports images that are outdated.
+
+use std::fs;
+
+use crate::support::scene::Scene;
+
+const A: &str = "[[node]]\nname = \"a\"\naddress = \"192.168.0.11\"\n";
+const B: &str = "[[node]]\nname = \"b\"\naddress = \"192.168.0.12\"\n";
+
+fn describe(scene: &Scene, file: &str, cluster: &str, nodes: &str) {
+    scene.file(file, &format!("[cluster]\nname = \"{cluster}\"\n{nodes}"));
+}
+
+#[test]
+fn two_clusters_share_neither_keys_nor_images() {
+    let scene = Scene::with("raspios-trixie");
+    describe(&scene, "home.toml", "home", A);
+    describe(&scene, "lab.toml", "lab", A);
+    scene.build(&["--config", "home.toml"]);
+    let kept = || [scene.snapshot("images"), scene.snapshot("etcd-cluster")];
+    let before = kept();
+    let outcome = scene.run("build", &["--config", "lab.toml"]);
+    let state = "etcd-cluster is the state directory of cluster `home`, and this is cluster `lab`";
+    outcome.refused_naming(2, &[state]);
+    let hint = "--state lab-cluster --out lab-images";
+    assert!(outcome.stderr.contains(hint), "{}", outcome.stderr);
+    let outcome = scene.run("build", &["--config", "lab.toml", "--state", "lab-cluster"]);
+    let images = "images contains images of cluster `home`, and this is cluster `lab`";
+    outcome.refused_naming(2, &[images]);
+    let outcome = scene.run("build", &["--config", "home.toml", "--out", "etcd-cluster"]);
+    outcome.refused_naming(2, &["are the same directory"]);
+    assert_eq!(kept(), before);
+    assert!(!scene.at("lab-cluster").exists());
+
+    // A renamed cluster keeps its CA and its directories.
+    fs::remove_file(scene.at("etcd-cluster/cluster.json")).unwrap();
+    let ca = scene.text("etcd-cluster/ca.crt");
+    scene.build(&["--config", "lab.toml"]);
+    assert_eq!(scene.text("etcd-cluster/ca.crt"), ca);
+    assert_eq!(scene.manifest()["cluster"], "lab");
+}
+
+#[test]
+fn an_image_that_lists_former_members_is_reported_until_it_is_built_again() {
+    let scene = Scene::with("raspios-trixie");
+    describe(&scene, "cluster.toml", "home", A);
+    let outcome = scene.run("build", &["--only", "a"]);
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "all nodes are a new cluster: {}",
+        outcome.stderr
+    );
+    describe(&scene, "cluster.toml", "home", &[A, B].concat());
+    let lost = scene.run("build", &["--only", "b", "--state", "lost"]);
+    let missing =
+        "`--only` builds nodes of an existing cluster, and its state directory lost does not exist";
+    lost.refused_naming(2, &[missing]);
+
+    let told = scene.build(&["--only", "b"]).stderr;
+    let note = "note: images/a.img is outdated, because it lists the members a (192.168.0.11): build it again with \
+                `--only a` before you flash it\n";
+    assert!(told.contains(note), "{told}");
+    assert_eq!(
+        told.matches("is not an image of this cluster").count(),
+        0,
+        "{told}"
+    );
+    let outcome = scene.bare(&["verify", "images"]);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    let problem = "  it is outdated: it lists the members a (192.168.0.11), and the cluster has a (192.168.0.11), b \
+                   (192.168.0.12); build it again\n";
+    assert!(outcome.stdout.contains(problem), "{}", outcome.stdout);
+    assert!(
+        outcome.stderr.contains("error: 1 problem in 2 images\n"),
+        "{}",
+        outcome.stderr
+    );
+
+    let told = scene.build(&["--only", "a"]).stderr;
+    assert!(!told.contains("outdated"), "{told}");
+    scene.bare(&["verify", "images"]).done();
+}
