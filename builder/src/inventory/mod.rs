@@ -14,6 +14,7 @@ mod ssh_config;
 mod text;
 mod yaml;
 
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -34,6 +35,8 @@ struct Host {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Variable {
     name: String,
+    /// Its name in the file, for notes.
+    shown: String,
     value: String,
 }
 
@@ -62,7 +65,16 @@ impl Variable {
     fn new(name: &str, value: &str) -> Self {
         Self {
             name: name.to_owned(),
+            shown: name.to_owned(),
             value: value.to_owned(),
+        }
+    }
+
+    /// Returns the variable with another name for notes.
+    fn shown_as(self, shown: &str) -> Self {
+        Self {
+            shown: shown.to_owned(),
+            ..self
         }
     }
 }
@@ -88,19 +100,23 @@ pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<String> {
     Ok(text::cluster_toml(&name.to_string_lossy(), &listing))
 }
 
+/// Reads the text of a file that the user named.
 fn read(path: &Path) -> anyhow::Result<String> {
-    let open = || format!("reading {}", path.display());
-    let size = fs_err::metadata(path).with_context(open)?.len();
-    if size > LIMIT {
-        let message = format!(
-            "{} has {size} bytes, more than any inventory",
-            path.display()
-        );
+    let shown = path.display();
+    let reading = || {
+        let hint = "name a readable text file with `--from`";
+        Kind::Usage.context(format!("reading {shown}"), hint)
+    };
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path).with_context(reading)?;
+    // The size in the metadata of a device or pipe says nothing.
+    let read = file.take(LIMIT + 1).read_to_end(&mut bytes);
+    if read.with_context(reading)? as u64 > LIMIT {
+        let message = format!("{shown} has more than {LIMIT} bytes, more than any inventory");
         return Err(Kind::Usage.error(message, format::ACCEPTED));
     }
-    let bytes = fs_err::read(path).with_context(open)?;
     String::from_utf8(bytes).map_err(|_| {
-        let message = format!("{} is not UTF-8 text", path.display());
+        let message = format!("{shown} is not UTF-8 text");
         Kind::Usage.error(message, format::ACCEPTED)
     })
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use toml::Value;
 
 use super::{Host, Listing};
+use crate::spec::Etcd;
 
 /// The names for a machine's own address. With several, the first one is the address that etcd uses.
 const ADDRESS: &[&str] = &["ip", "ansible_host", "etcd_address", "address"];
@@ -52,6 +53,12 @@ const KNOWN: &[Known] = &[
         "election-timeout",
         Form::Integer,
     ),
+    (
+        "data_dir etcd_data_dir",
+        "[etcd]",
+        "data-dir",
+        Form::DataDirectory,
+    ),
     ("cacert_file", "[pki]", "layout", Form::Layout),
     (
         "ansible_user ansible_ssh_user remote_user",
@@ -84,6 +91,14 @@ const UNNEEDED: &[(&str, &str)] = &[
         "certificates lie where `layout` in [pki] or a [[certificate]] says",
     ),
     ("ansible_port", "sshd listens on port 22"),
+    (
+        "caFile",
+        "`ca-certificate` and `ca-key` in [pki] name the files of an own CA on this machine",
+    ),
+    (
+        "certFile keyFile",
+        "a [[certificate]] with the role `client` issues such a certificate",
+    ),
 ];
 
 /// A machine as a `[[node]]`; without an address if the file has none.
@@ -131,7 +146,8 @@ pub(super) fn of(listing: &Listing) -> Settings {
         let is_template = value.contains("{{");
         if (value.as_str(), known.map(|known| known.2)) == ("root", Some("user")) {
             settings.left.push(format!(
-                "{name} = root: root does not log in; `user` in [ssh] uses sudo"
+                "{} = root: root does not log in; `user` in [ssh] uses sudo",
+                shown(listing, &name)
             ));
             continue;
         }
@@ -141,14 +157,17 @@ pub(super) fn of(listing: &Listing) -> Settings {
         match made {
             Some(made) if settings.values.contains(&made) => (),
             Some((_, key, _)) if settings.has(key) => {
-                settings
-                    .left
-                    .push(format!("{name} = {value}: `{key}` already has a value"));
+                let name = shown(listing, &name);
+                let note = format!("{name} = {value}: `{key}` already has a value");
+                settings.left.push(note);
             }
             Some(made) => settings.values.push(made),
-            None => settings
-                .left
-                .extend(reason(&name, &value, known.is_some(), is_template)),
+            None => settings.left.extend(reason(
+                (&name, shown(listing, &name)),
+                &value,
+                known.is_some(),
+                is_template,
+            )),
         }
     }
     settings
@@ -201,10 +220,35 @@ fn common(listing: &Listing, left: &mut Vec<String>) -> Vec<(String, String)> {
             .collect();
         match (values.len(), values.first().copied().flatten()) {
             (1, Some(value)) => same.push((name.to_owned(), value.to_owned())),
-            _ => left.push(format!("{name}: it is not the same for all machines")),
+            _ if is_default(name, &values) => (),
+            _ => {
+                let why = unneeded(name).unwrap_or("it is not the same for all machines");
+                left.push(format!("{}: {why}", shown(listing, name)));
+            }
         }
     }
     same
+}
+
+/// Returns the name of a variable in the file.
+fn shown<'a>(listing: &'a Listing, name: &'a str) -> &'a str {
+    let of_hosts = listing.hosts.iter().flat_map(|host| &host.variables);
+    let mut all = listing.variables.iter().chain(of_hosts);
+    let found = all.find(|variable| variable.name == name);
+    found.map_or(name, |variable| &variable.shown)
+}
+
+/// Returns why a variable needs no equivalent, if that does not depend on its value.
+fn unneeded(name: &str) -> Option<&'static str> {
+    let mut all = UNNEEDED.iter();
+    let found = all.find(|(names, _)| is_one_of(name, names));
+    found.map(|(_, why)| *why)
+}
+
+/// Returns whether the values, of which some machines have none, are what every node has anyway.
+fn is_default(name: &str, values: &BTreeSet<Option<&str>>) -> bool {
+    let mut given = values.iter().flatten();
+    name == "ansible_port" && given.all(|value| *value == "22")
 }
 
 fn is_one_of(name: &str, names: &str) -> bool {
@@ -213,20 +257,25 @@ fn is_one_of(name: &str, names: &str) -> bool {
 
 /// Returns the note about a variable without effect; `None` if its value is what every node has anyway. The value of an
 /// unknown variable may be a secret and is not shown.
-fn reason(name: &str, value: &str, is_known: bool, is_template: bool) -> Option<String> {
+fn reason(
+    (name, shown): (&str, &str),
+    value: &str,
+    is_known: bool,
+    is_template: bool,
+) -> Option<String> {
     if (name, value) == ("ansible_port", "22") {
         return None;
     }
-    let unneeded = UNNEEDED.iter().find(|(names, _)| is_one_of(name, names));
+    let unneeded = unneeded(name);
     let why = match (is_known, is_template, unneeded) {
         (_, true, _) => "a template, whose value only Ansible knows",
-        (_, _, Some((_, why))) => why,
+        (_, _, Some(why)) => why,
         (true, ..) => "the value has another form",
         _ => "no setting corresponds to it",
     };
     Some(match is_known || unneeded.is_some() {
-        true => format!("{name} = {value}: {why}"),
-        false => format!("{name}: {why}"),
+        true => format!("{shown} = {value}: {why}"),
+        false => format!("{shown}: {why}"),
     })
 }
 
@@ -243,6 +292,8 @@ enum Form {
     Version,
     /// The path of the CA certificate, which tells the layout.
     Layout,
+    /// A directory that may hold etcd's data.
+    DataDirectory,
 }
 
 impl Form {
@@ -258,6 +309,10 @@ impl Form {
             }
             Self::Prefix => Value::Integer(i64::from(bits(value)?)),
             Self::Version => text(value.strip_prefix('v').unwrap_or(value)),
+            Self::DataDirectory => {
+                Etcd::check_data_dir(value).ok()?;
+                text(value)
+            }
             Self::Layout => text(match value {
                 "/etc/etcd/pki/ca.crt" => "etcd",
                 "/etc/etcd/pki/ca.pem" => "etcd-pi",

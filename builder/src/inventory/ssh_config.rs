@@ -51,11 +51,12 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
                     .push(format!("line {number}: a `Match` block"));
             }
             _ if skipping => (),
-            keyword => {
-                let known = KEYWORDS.iter().find(|(word, _)| *word == keyword);
-                let name = known.map_or(keyword, |(_, name)| name);
+            lower => {
+                let known = KEYWORDS.iter().find(|(word, _)| *word == lower);
+                let name = known.map_or(lower, |(_, name)| name);
                 let value = values.first().map_or("", String::as_str);
-                entries.push((block.clone(), Variable::new(name, value)));
+                let variable = Variable::new(name, value).shown_as(keyword);
+                entries.push((block.clone(), variable));
             }
         }
     }

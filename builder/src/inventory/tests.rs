@@ -59,11 +59,10 @@ token=\"etcd-cluster-1\"
 ";
     let expected = format!(
         "[network]\ninterface = \"wlan0\"\ngateway = \"192.168.0.1\"\ndns = [\"1.1.1.1\", \"9.9.9.9\"]\n\n{NODES}\n\
-         [pki]\nlayout = \"etcd-pi\"\n\n\
+         [etcd]\ndata-dir = \"/var/lib/etcd-data\"\n\n[pki]\nlayout = \"etcd-pi\"\n\n\
          # Not taken over from hosts.ini:\n\
          # - ansible_python_interpreter = /usr/bin/python3: nothing is installed on running nodes\n\
          # - cert_file = /etc/etcd/pki/etcd.pem: certificates lie where `layout` in [pki] or a [[certificate]] says\n\
-         # - data_dir: no setting corresponds to it\n\
          # - cluster = etcd1.local=https://192.168.0.50:2380: it follows from the [[node]] tables\n\
          # - wifi_password: no setting corresponds to it\n\
          # - subnet: a template, whose value only Ansible knows\n"
@@ -112,7 +111,7 @@ ansible_port=22
          [[node]]\nname = \"etcd1\"\n{missing}\n[[node]]\nname = \"etcd2\"\n{missing}\n\
          [ssh]\nuser = \"ada\"\n\n\
          # Not taken over from inventory:\n\
-         # - 1 machines outside the group `etcd`\n\
+         # - 1 machine outside the group `etcd`\n\
          # - ansible_port = 2222: sshd listens on port 22\n"
     );
     assert_eq!(text, expected);
@@ -134,7 +133,7 @@ all:
     let expected = format!(
         "[network]\ndns = [\"1.1.1.1\", \"9.9.9.9\"]\ngateway = \"192.168.0.1\"\n\n{NODES}\n\
          [ssh]\nuser = \"ubuntu\"\n\n\
-         # Not taken over from inventory.yml:\n# - 1 machines outside the group `etcd`\n"
+         # Not taken over from inventory.yml:\n# - 1 machine outside the group `etcd`\n"
     );
     assert_eq!(from("inventory.yml", inventory), expected);
 }
@@ -153,7 +152,7 @@ ff02::1 ip6-allnodes
 192.168.0.9 proxy
 ";
     let expected = format!(
-        "# hosts {GUESSED}\n{NODES}\n# Not taken over from hosts:\n# - 1 machines without `etcd` in their names\n"
+        "# hosts {GUESSED}\n{NODES}\n# Not taken over from hosts:\n# - 1 machine without `etcd` in the name\n"
     );
     assert_eq!(from("hosts", table), expected);
 }
@@ -179,10 +178,42 @@ Host *
          # Not taken over from config:\n\
          # - line 6: a pattern names no machine\n\
          # - line 8: a `Match` block\n\
-         # - ansible_ssh_private_key_file = ~/.ssh/pi: the nodes authorize `authorized-keys` in [ssh], \
+         # - IdentityFile = ~/.ssh/pi: the nodes authorize `authorized-keys` in [ssh], \
          by default the public keys in ~/.ssh\n"
     );
     assert_eq!(from("config", config), expected);
+}
+
+#[test]
+fn notes_use_the_words_of_the_file() {
+    let config = "\
+Host etcd1
+    HostName 192.168.0.50
+    Port 2222
+    User ada
+Host etcd2
+    HostName 192.168.0.51
+";
+    let expected = format!(
+        "# config {GUESSED}\n{NODES}\n# Not taken over from config:\n\
+         # - Port: sshd listens on port 22\n\
+         # - User: it is not the same for all machines\n"
+    );
+    assert_eq!(from("config", config), expected);
+}
+
+#[test]
+fn the_directory_of_the_data_is_taken_over() {
+    let inventory =
+        |path: &str| format!("[etcd]\na ansible_host=10.0.0.1\n[all:vars]\netcd_data_dir={path}\n");
+    let text = from("inventory", &inventory("/srv/etcd"));
+    assert!(
+        text.contains("[etcd]\ndata-dir = \"/srv/etcd\"\n"),
+        "{text}"
+    );
+    let text = from("inventory", &inventory("/home/etcd"));
+    let note = "# - etcd_data_dir = /home/etcd: the value has another form\n";
+    assert!(text.ends_with(note), "{text}");
 }
 
 #[test]
@@ -201,7 +232,8 @@ etcd:
     let expected = format!(
         "# kubeadm.yaml {GUESSED}\n{NODES}\n\
          # Not taken over from kubeadm.yaml:\n\
-         # - caFile: no setting corresponds to it\n"
+         # - caFile = /etc/kubernetes/pki/etcd/ca.crt: `ca-certificate` and `ca-key` in [pki] name the files of an own \
+         CA on this machine\n"
     );
     assert_eq!(from("kubeadm.yaml", config), expected);
 }
@@ -239,7 +271,7 @@ gateway=10.0.0.253
     let text = from("config", config);
     assert!(text.contains("[ssh]\nuser = \"a\"\n"), "{text}");
     assert!(
-        text.ends_with("# - proxyjump: no setting corresponds to it\n"),
+        text.ends_with("# - ProxyJump: no setting corresponds to it\n"),
         "{text}"
     );
 }
@@ -307,12 +339,20 @@ fn large_and_binary_files_are_refused() {
     assert_eq!(
         message,
         format!(
-            "{} has 2097152 bytes, more than any inventory",
+            "{} has more than 1048576 bytes, more than any inventory",
             path.display()
         )
     );
     let missing = cluster_toml(Path::new("/no/such/file")).unwrap_err();
     assert_eq!(missing.to_string(), "reading /no/such/file");
+    assert_eq!(
+        crate::failure::explain(&missing).0,
+        crate::failure::Kind::Usage
+    );
+    // The size of a device is 0, and its content does not end.
+    let endless = cluster_toml(Path::new("/dev/zero")).unwrap_err();
+    let message = "/dev/zero has more than 1048576 bytes, more than any inventory";
+    assert_eq!(endless.to_string(), message);
 }
 
 #[cfg(target_os = "linux")]

@@ -75,7 +75,7 @@ pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
 
 /// Reads a text in UTF-8, or in UTF-16 as Windows PowerShell writes it. A byte order mark is not part of the text.
 fn text(path: &Path) -> io::Result<String> {
-    let bytes = std::fs::read(path)?;
+    let bytes = read_source(path)?;
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks();
         let units = pairs.iter().copied().map(unit);
