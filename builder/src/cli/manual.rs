@@ -4,7 +4,6 @@
     reason = "writes the manual pages where the user asks"
 )]
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -13,16 +12,14 @@ use clap::CommandFactory as _;
 use super::{Args, output};
 use crate::failure::Kind;
 
-/// Prints the completion script for a shell on standard output.
-pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+/// Returns the completion script for a shell.
+pub fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "etcd-image", &mut script);
-    io::stdout()
-        .write_all(&script)
-        .context("writing to standard output")
+    String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes `etcd-image.1` and one page per command into `dir`.
+/// Writes `etcd-image.1` and one page per command into `dir`. A hidden command has no page.
 pub fn man(dir: &Path) -> anyhow::Result<()> {
     fs_err::create_dir_all(dir).with_context(|| {
         Kind::Storage.context(
@@ -33,9 +30,10 @@ pub fn man(dir: &Path) -> anyhow::Result<()> {
     let mut program = Args::command().disable_help_subcommand(true);
     program.build();
     page(dir, &program)?;
-    for command in program.get_subcommands() {
+    let shown = |command: &&clap::Command| !command.is_hide_set();
+    for command in program.get_subcommands().filter(shown) {
         page(dir, command)?;
-        for inner in command.get_subcommands() {
+        for inner in command.get_subcommands().filter(shown) {
             page(dir, inner)?;
         }
     }

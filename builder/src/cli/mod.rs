@@ -20,7 +20,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Arg, ArgAction, CommandFactory as _, Parser, Subcommand};
 
 pub use crate::image_format::ImageFormat;
 pub use access::{AccessOptions, LoginOptions};
@@ -156,7 +156,8 @@ Examples:
 Examples:
   etcd-image update
   etcd-image update etcd
-  etcd-image update base --dry-run")]
+  etcd-image update base --dry-run",
+        mut_arg("offline", |arg| arg.hide(true)))]
     Update {
         /// What to update
         #[arg(value_name = "WHAT", default_value = "all")]
@@ -200,7 +201,7 @@ Examples:
         out: PathBuf,
     },
     /// Keep the keys and identities of nodes
-    #[command(subcommand)]
+    #[command(subcommand, arg = refused_json())]
     State(StateCommand),
     /// Show certificates, or have them signed by the owner of your CA
     #[command(subcommand)]
@@ -253,7 +254,7 @@ Examples:
         recipes: Option<PathBuf>,
     },
     /// Write a commented cluster.toml with every setting and its default
-    #[command(after_help = "\
+    #[command(arg = refused_json(), after_help = "\
 Examples:
   etcd-image init
   etcd-image init --config lab.toml --nodes 5
@@ -275,7 +276,7 @@ Example:
   etcd-image schema > cluster.schema.json")]
     Schema,
     /// Print a completion script for a shell
-    #[command(after_help = "\
+    #[command(arg = refused_json(), after_help = "\
 Example:
   etcd-image completions bash > /etc/bash_completion.d/etcd-image")]
     Completions {
@@ -284,7 +285,7 @@ Example:
         shell: clap_complete::Shell,
     },
     /// Write the manual pages to a directory
-    #[command(after_help = "\
+    #[command(arg = refused_json(), after_help = "\
 Example:
   etcd-image man ~/.local/share/man/man1")]
     Man {
@@ -292,6 +293,13 @@ Example:
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
+}
+
+/// Returns `--json` for a command without a result, which parses it to explain the refusal and does not list it.
+fn refused_json() -> Arg {
+    let json = Arg::new("json").long("json").hide(true).global(true);
+    json.help("Print the result as JSON")
+        .action(ArgAction::SetTrue)
 }
 
 /// The inputs that `update` looks for.

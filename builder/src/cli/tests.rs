@@ -59,6 +59,43 @@ fn only_commands_that_wait_offer_to_wait() {
 }
 
 #[test]
+fn a_command_does_not_list_an_option_that_it_always_refuses() {
+    let help = |name: &str| {
+        let mut all = commands().into_iter();
+        let mut command = all.find(|command| command.get_name() == name).expect(name);
+        command.render_long_help().to_string()
+    };
+    assert!(help("build").contains("--json") && help("fetch").contains("--offline"));
+    assert!(!help("update").contains("--offline"));
+    for (name, line) in [
+        ("init", "init --json"),
+        ("man", "man pages --json"),
+        ("completions", "completions bash --json"),
+        ("state", "state init --json"),
+    ] {
+        assert!(!help(name).contains("--json"), "{name}");
+        let text = refusal(line);
+        assert!(
+            text.contains("--json is for commands with a result"),
+            "{line}: {text}"
+        );
+    }
+    let mut program = Args::command();
+    program.build();
+    let state = program.find_subcommand_mut("state").expect("state");
+    let init = state.find_subcommand_mut("init").expect("state init");
+    assert!(!init.render_long_help().to_string().contains("--json"));
+}
+
+#[test]
+fn a_hidden_command_has_no_manual_page() {
+    let folder = tempfile::TempDir::new().expect("a directory");
+    man(folder.path()).expect("manual pages");
+    let exists = |name: &str| folder.path().join(name).exists();
+    assert!(exists("etcd-image-boot.1") && !exists("etcd-image-boot-inside.1"));
+}
+
+#[test]
 fn definitions_are_sound_and_every_option_is_documented() {
     Args::command().debug_assert();
 }

@@ -48,6 +48,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         }
         Command::Inspect { image } => {
             must_exist(&image)?;
+            must_be_one_image(&image)?;
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
@@ -73,18 +74,34 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         }
         Command::Init {
             config,
-            from: Some(source),
-            ..
-        } => cli::write_new(&config, &inventory::cluster_toml(&source)?),
-        Command::Init { config, nodes, .. } => spec::init(&config, nodes),
+            nodes,
+            from,
+        } => init(&config, nodes, from.as_deref(), &voice),
         Command::Schema => {
             let schema = spec::schema();
             print(&voice, &schema, &format_args!("{schema:#}\n"))
         }
-        Command::Completions { shell } => cli::completions(shell),
+        Command::Completions { shell } => print_text(&cli::completions(shell)),
         Command::Man { dir } => cli::man(&dir),
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Writes a `cluster.toml`: the template, or one for the machines that a file lists.
+fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result<()> {
+    match from {
+        Some(source) => cli::write_new(config, &inventory::cluster_toml(source)?)?,
+        None => spec::init(config, nodes)?,
+    }
+    let option = match config == Path::new(spec::DEFAULT_CONFIG) {
+        true => String::new(),
+        false => format!(" --config {}", config.display()),
+    };
+    progress::stderr(voice.quiet).note(&format!(
+        "wrote {}: edit it, then run `etcd-image plan{option}` to check it",
+        config.display()
+    ));
+    Ok(())
 }
 
 fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
@@ -233,15 +250,30 @@ fn must_exist(path: &Path) -> Result<()> {
     }
 }
 
-/// Prints data to standard output, as JSON or as text. A reader that stops early, as in `etcd-image plan | head`, is not an
-/// error.
+/// Refuses a directory in place of an image.
+fn must_be_one_image(path: &Path) -> Result<()> {
+    match path.is_dir() {
+        false => Ok(()),
+        true => Err(Kind::Usage.error(
+            format!("`{}` is a directory", path.display()),
+            "name one image, as in `etcd-image inspect images/etcd1.img`",
+        )),
+    }
+}
+
+/// Prints data to standard output, as JSON or as text.
 fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) -> Result<()> {
     let out = match (voice.json, voice.quiet) {
         (true, _) => serde_json::to_string_pretty(data)? + "\n",
         (false, true) => return Ok(()),
         (false, false) => text.to_string(),
     };
-    match write(&out) {
+    print_text(&out)
+}
+
+/// Prints a text to standard output. A reader that stops early, as in `etcd-image plan | head`, is not an error.
+fn print_text(text: &str) -> Result<()> {
+    match write(text) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.with_context(unwritable),
     }
