@@ -147,7 +147,7 @@ fn certificates_that_expire_soon_are_reported() {
         let note = format!("\n  note: certificate {name} ends on 20");
         assert!(verified.contains(&note), "{verified}");
     }
-    scene.build(&["--nodes", "1", "--state", "other", "--out", "other"]);
+    scene.build(&["--nodes", "1", "--state", "other-state", "--out", "other"]);
     let verified = scene.bare(&["verify", "other"]).done().stdout;
     assert!(!verified.contains("note: "), "{verified}");
 }

@@ -12,7 +12,7 @@ use crate::support::tool::tool;
 
 const PATH: &str = "/usr/local/lib/etcd-node/node.json";
 
-/// Builds the image of one node on that base.
+/// Builds the images of three nodes on that base.
 fn built(base: &str) -> Scene {
     Scene::built(base, "", &["--nodes", "3"])
 }
@@ -50,7 +50,7 @@ fn it_says_which_node_this_is_and_where_its_files_lie() {
     let node = Node::open(&scene.image_path("etcd2"));
     assert_eq!(node.access(PATH), "file 0644 root:root");
     let description: Value = serde_json::from_str(&node.text(PATH)).unwrap();
-    let manifest = &scene.manifest()["nodes"][0];
+    let manifest = &scene.manifest()["nodes"][1];
     assert_eq!(description["format"], 1);
     assert_eq!(description["cluster"], "main");
     assert_eq!(description["node"], "etcd2");
@@ -90,7 +90,7 @@ fn it_holds_the_digest_of_every_public_file_and_of_no_secret() {
     let scene = built("raspios-trixie");
     let text = Node::open(&scene.image_path("etcd2")).text(PATH);
     let description: Value = serde_json::from_str(&text).unwrap();
-    let recorded = scene.manifest()["nodes"][0]["files"].clone();
+    let recorded = scene.manifest()["nodes"][1]["files"].clone();
     let recorded = |path: &Value| {
         let files = recorded.as_array().unwrap();
         files
