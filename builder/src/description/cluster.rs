@@ -71,17 +71,14 @@ impl ClusterDescription {
 
     /// Returns whether the directory describes a cluster that speaks plain HTTP.
     pub(crate) fn is_insecure(folder: &Path) -> Result<bool> {
-        match folder.join(CLUSTER).exists() {
-            true => Ok(Self::read(folder)?.insecure),
-            false => Ok(false),
-        }
+        Ok(Self::find(folder)?.is_some_and(|found| found.insecure))
     }
 
     /// Refuses a state directory whose cluster has the other scheme in its URLs: members with data would never find each
     /// other again.
     pub(crate) fn refuse_other_scheme(folder: &Path, cluster: &Cluster) -> Result<()> {
-        let is_new = !folder.join(CLUSTER).exists();
-        if is_new || Self::read(folder)?.insecure == cluster.etcd.insecure {
+        let found = Self::find(folder)?;
+        if found.is_none_or(|found| found.insecure == cluster.etcd.insecure) {
             return Ok(());
         }
         let (was, is) = match cluster.etcd.insecure {
@@ -111,7 +108,7 @@ impl ClusterDescription {
             read => read?,
         };
         let damaged = || {
-            let hint = "run `etcd-image build` again, which writes it anew";
+            let hint = "remove it and run `etcd-image build` again, which writes it anew";
             Kind::Usage.context(format!("{} is damaged", path.display()), hint)
         };
         Self::from_json(&json).map(Some).with_context(damaged)

@@ -42,9 +42,13 @@ impl Overlays {
             false => Path::new(overlay).join(name),
         };
         let own = relative.iter().next().map(Path::new);
-        let folder = self.folder.as_ref().zip(own);
-        match folder.filter(|(folder, own)| folder.join(own).exists()) {
-            Some((folder, _)) => {
+        let folder = match self.folder.as_ref().zip(own) {
+            // What cannot be read is no reason to use the built-in overlay of that name.
+            Some((folder, own)) if fs_err::exists(folder.join(own))? => Some(folder),
+            _ => None,
+        };
+        match folder {
+            Some(folder) => {
                 let path = folder.join(&relative);
                 let text = fs_err::read_to_string(&path).context("reading an overlay file")?;
                 Ok(Cow::Owned(text))

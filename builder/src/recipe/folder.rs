@@ -30,7 +30,9 @@ pub(super) fn keys(dir: Option<&Path>) -> Result<BTreeMap<String, String>> {
     let mut texts = EMBEDDED
         .get_dir(KEYS)
         .map_or_else(BTreeMap::new, |keys| embedded(keys, "asc"));
-    if let Some(dir) = dir.map(|dir| dir.join(KEYS)).filter(|dir| dir.exists()) {
+    if let Some(dir) = dir.map(|dir| dir.join(KEYS))
+        && fs_err::exists(&dir)?
+    {
         texts.extend(
             from_folder(&dir, "asc")
                 .with_context(|| format!("reading the keys of {}", dir.display()))?,

@@ -79,7 +79,7 @@ pub(crate) fn manifest(
         if let Ok(older) = fs_err::read_to_string(out.path().join(name))
             && let Ok(older) = Manifest::from_json(&older)
         {
-            let interrupted = out.path().join(PENDING_MANIFEST).exists();
+            let interrupted = fs_err::exists(out.path().join(PENDING_MANIFEST))?;
             manifest.keep(older, sources.cluster, |output| {
                 let path = out.path().join(&output.name);
                 match interrupted {
@@ -100,7 +100,7 @@ pub(crate) fn built_before(
     output: &OutputOptions,
 ) -> Result<Option<Manifest>> {
     let folder = &output.out;
-    if folder.join(PENDING_MANIFEST).exists() || !folder.join(SUMS).exists() {
+    if fs_err::exists(folder.join(PENDING_MANIFEST))? || !fs_err::exists(folder.join(SUMS))? {
         return Ok(None);
     }
     let manifest = read_manifests(folder, false)?.pop();

@@ -61,7 +61,7 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     // Whoever fetched published images has no files of the operator.
     let client = client.filter(|it| folder.join(&it.name).exists());
     let check = |it| check_attachment(folder, it);
-    let is_signed = folder.join(SIGNATURE).exists();
+    let is_signed = fs_err::exists(folder.join(SIGNATURE))?;
     let list = list.iter().filter(|_| is_folder);
     Ok(Verification {
         format: FORMAT,
@@ -164,7 +164,7 @@ fn stored_manifests(folder: &Path, needed: bool) -> Result<Vec<StoredManifest>> 
     let mut manifests = Vec::new();
     for name in [MANIFEST, PENDING_MANIFEST] {
         let path = folder.join(name);
-        if path.exists() {
+        if fs_err::exists(&path)? {
             manifests.push(read_manifest(&path)?);
         }
     }
