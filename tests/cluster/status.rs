@@ -151,10 +151,8 @@ fn a_foreign_state_directory_is_reported_with_the_way_out() {
         assert!(outcome.stderr.starts_with(begin), "{}", outcome.stderr);
         assert_eq!(outcome.code, Some(6));
         fs::remove_file(members.scene.at("other/cluster.json")).unwrap();
-        status(&members, &["--state", "other"])
-            .refused_naming(2, &["other/cluster.json does not exist"]);
-        status(&members, &["--state", "nowhere"])
-            .refused_naming(2, &["nowhere is not a directory"]);
+        status(&members, &["--state", "other"]).refused_naming(2, &["other has no cluster.json"]);
+        status(&members, &["--state", "nowhere"]).refused_naming(2, &["nowhere does not exist"]);
     });
 }
 
