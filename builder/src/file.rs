@@ -1,15 +1,16 @@
 //! Files as this program creates them: with fixed permission bits and durable names, on every system.
 
 use std::io;
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::Path;
 
 use fs_err::{File, OpenOptions};
 
-/// Returns what was read, or `None` if there is no such file.
+/// Returns what was read, or `None` if there is no such file, also because its directory is a file.
 pub(crate) fn if_exists<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }

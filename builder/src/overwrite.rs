@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::apply::OutputFolder;
 use crate::cli::OutputOptions;
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
@@ -19,6 +20,7 @@ pub(crate) fn refuse(
     state: &Path,
     output: &OutputOptions,
 ) -> Result<()> {
+    OutputFolder::refuse_file(&output.out)?;
     refuse_base(cluster, nodes, output)?;
     refuse_overlap(state, &output.out)?;
     refuse_state_of_another(&cluster.name, state)?;

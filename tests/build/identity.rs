@@ -41,6 +41,23 @@ fn two_clusters_share_neither_keys_nor_images() {
 }
 
 #[test]
+fn an_output_path_that_is_no_directory_is_refused_as_such() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("file", "");
+    std::os::unix::fs::symlink("nowhere", scene.at("dangling")).unwrap();
+    for out in ["file", "dangling"] {
+        let outcome = scene.run("build", &["--nodes", "1", "--out", out]);
+        outcome.refused_naming(2, &[&format!("{out} exists and is not a directory")]);
+        assert!(
+            outcome
+                .stderr
+                .ends_with("hint: name another directory with `--out`\n")
+        );
+    }
+    assert!(!scene.at("etcd-cluster").exists());
+}
+
+#[test]
 fn an_image_that_lists_former_members_is_reported_until_it_is_built_again() {
     let scene = Scene::with("raspios-trixie");
     describe(&scene, "cluster.toml", "home", A);

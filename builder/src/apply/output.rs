@@ -66,7 +66,7 @@ pub(crate) struct StagedFile {
 impl OutputFolder {
     /// Creates the directory if necessary, locks it and removes the leftovers of a killed build.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        must_not_be_a_file(path)?;
+        Self::refuse_file(path)?;
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock(path)?;
         for folder in [path, &path.join(CLIENT)] {
@@ -76,6 +76,18 @@ impl OutputFolder {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// Refuses a path at which something other than a directory lies, also a link that leads nowhere.
+    pub(crate) fn refuse_file(path: &Path) -> Result<()> {
+        let exists = if_exists(fs_err::symlink_metadata(path))?.is_some();
+        match exists && !path.is_dir() {
+            false => Ok(()),
+            true => Err(Kind::Usage.error(
+                format!("{} exists and is not a directory", path.display()),
+                "name another directory with `--out`",
+            )),
+        }
     }
 
     /// Returns the path of the directory.
@@ -228,18 +240,6 @@ fn lock(path: &Path) -> Result<File> {
 }
 
 /// Returns the failure to attach to an I/O error: the place and the next step.
-/// Refuses a path at which something other than a directory lies, also a link that leads nowhere.
-fn must_not_be_a_file(path: &Path) -> Result<()> {
-    let exists = if_exists(fs_err::symlink_metadata(path))?.is_some();
-    match exists && !path.is_dir() {
-        false => Ok(()),
-        true => Err(Kind::Usage.error(
-            format!("{} exists and is not a directory", path.display()),
-            "name another directory with `--out`",
-        )),
-    }
-}
-
 fn unwritable(path: &Path) -> Failure {
     Kind::Storage.context(
         format!("writing {}", path.display()),

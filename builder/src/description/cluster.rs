@@ -2,7 +2,6 @@
 //!
 //! Commands for running clusters read it instead of `cluster.toml`, so that the state directory alone is enough.
 
-use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -103,9 +102,8 @@ impl ClusterDescription {
     /// Reads the description from a directory; returns `None` if the directory or the file does not exist.
     pub fn find(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(CLUSTER);
-        let json = match fs_err::read(&path) {
-            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
-            read => read?,
+        let Some(json) = if_exists(fs_err::read(&path))? else {
+            return Ok(None);
         };
         let damaged = || {
             let hint = "remove it and run `etcd-image build` again, which writes it anew";
