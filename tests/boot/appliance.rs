@@ -32,8 +32,8 @@ fn unknown_data_is_kept_and_reported() {
 
 #[test]
 #[ignore = "boots five machines: about ten minutes"]
-fn a_flashed_member_finds_back_with_its_data_or_without() {
-    let name = "boot::appliance::a_flashed_member_finds_back_with_its_data_or_without";
+fn a_flashed_member_rejoins_with_its_data_or_without() {
+    let name = "boot::appliance::a_flashed_member_rejoins_with_its_data_or_without";
     inside(name, || {
         let mut lab = Images::build("flashed", 3).lab();
         let client = lab.client().clone();
