@@ -16,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
     };
     for partition in &table.partitions {
         let end = partition.start.checked_add(partition.len);
-        assert!(end.is_some_and(|end| end <= storage.size()), "{partition:?}");
+        assert!(
+            end.is_some_and(|end| end <= storage.size()),
+            "{partition:?}"
+        );
     }
     if table.disk_id.is_some() {
         set_mbr_disk_id(&storage, 7).expect("a table that was read accepts a disk id");
