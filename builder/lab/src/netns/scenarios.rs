@@ -11,9 +11,9 @@ use super::moves::{row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wi
 use super::random::Losses;
 use super::rows::{
     row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
-    row_3_swapped_of_five, row_5, row_5_three, row_6, row_7, row_8, row_9, row_10, row_10_added,
-    row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13, row_14_database,
-    row_14_log, row_16,
+    row_3_swapped_of_five, row_5, row_5_three, row_6, row_6_unmarked, row_7, row_8, row_9, row_10,
+    row_10_added, row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13,
+    row_14_database, row_14_log, row_16,
 };
 use super::sabotage;
 use super::{copies, links, loss, received, restored};
@@ -99,6 +99,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-6-corrupt-db", "three", |lab| {
         row_6(lab, "member/snap/db")
     }),
+    passes("row-6-corrupt-wal-unmarked", "three", row_6_unmarked),
     passes("row-7-authentication", "three", row_7),
     passes("row-8-one-down-one-wiped", "five", row_8),
     passes("row-9-twins", "three", row_9),
