@@ -86,7 +86,7 @@ impl fmt::Display for Several {
         let is_usage = self.0.iter().all(|failure| failure.kind == Kind::Usage);
         let heading = match is_usage {
             true => "things to correct",
-            false => "reasons against this build",
+            false => "reasons to refuse this build",
         };
         write!(f, "{} {heading}", self.0.len())?;
         let mut lines = self.0.iter().map(|it| it.message.replace('\n', "\n  "));
@@ -140,16 +140,16 @@ pub fn explain(error: &anyhow::Error) -> (Kind, String) {
     let (kind, hint) = match disk.class() {
         diskimg::Class::Storage => (
             Kind::Storage,
-            "check the disk and its free room, then try again",
+            "check the disk and its free space, then try again",
         ),
         diskimg::Class::Unsupported => return (Kind::Unsupported, unsupported(disk)),
         diskimg::Class::Corrupt => (
             Kind::Corrupt,
-            "get the image anew and compare its digest; this one is damaged",
+            "download the image again and compare its digest: this copy is damaged",
         ),
         diskimg::Class::Refused => (
             Kind::Refused,
-            "start from an image as it was downloaded, never booted and never mounted",
+            "start from an unmodified image that was never booted or mounted",
         ),
     };
     (kind, hint.to_owned())
@@ -182,8 +182,7 @@ fn unsupported(error: &diskimg::Error) -> String {
     }
 }
 
-const STOCK: &str =
-    "use a stock image as it was downloaded; `etcd-image recipes` lists those known to work";
+const STOCK: &str = "use an unmodified stock image; `etcd-image recipes` lists those known to work";
 
 #[cfg(target_os = "linux")]
 impl From<lab::qemu::FaultKind> for Kind {
@@ -207,7 +206,9 @@ fn other(error: &anyhow::Error) -> (Kind, String) {
         Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
             "make it accessible for this user, or name another directory (`--cache`, `--state`, `--out`)"
         }
-        Some(_) => "check that the path exists, that you may use it and that its disk has room",
+        Some(_) => {
+            "check that the path exists, that you have access to it, and that its disk has free space"
+        }
         None => {
             "this is a defect of etcd-image: please report it with the command and this message"
         }

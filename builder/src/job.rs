@@ -207,8 +207,8 @@ impl Job {
             return Ok(());
         }
         Err(Kind::Usage.error(
-            "`--mirror` is given, and neither the base nor etcd is made of Debian's packages",
-            "leave it out, or take `--base debian-trixie` or `--etcd debian`",
+            "`--mirror` has no effect: neither the base nor etcd comes from Debian packages",
+            "remove it, or use `--base debian-trixie` or `--etcd debian`",
         ))
     }
 
@@ -379,7 +379,7 @@ const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 /// Creates the error for a missing cache directory.
 pub(crate) fn no_cache() -> anyhow::Error {
     Kind::Usage.error(
-        "no home folder, so no default cache folder",
+        "there is no home directory, and therefore no default cache directory",
         "name one with --cache",
     )
 }

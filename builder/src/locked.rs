@@ -102,7 +102,7 @@ impl Job {
         if self.keeps_state && !state.is_kept() {
             let folder = self.work.fetch.sources.state.display();
             return Err(Kind::Usage.error(
-                format!("{folder} lacks something that these images were made from"),
+                format!("{folder} lacks files from which these images were built"),
                 "name the state directory of that build with `--state`, and the same options",
             ));
         }
@@ -120,7 +120,7 @@ impl Job {
             let newest = fetch::newest_etcd(version, &options)?;
             if newest != *version {
                 let line =
-                    format!("note: etcd {newest} is published; the description asks for {version}");
+                    format!("note: etcd {newest} is available; the description names {version}");
                 self.tell(&[line]);
             }
             return Ok(source.clone());

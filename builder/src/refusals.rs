@@ -115,7 +115,7 @@ mod tests {
         let mut all = Refusals::default();
         all.check(refused("d", "y")).unwrap();
         all.check(nested).unwrap();
-        let wanted = "3 reasons against this build\n  d\n  a\n  b";
+        let wanted = "3 reasons to refuse this build\n  d\n  a\n  b";
         all.settle_is(Some((wanted, "y; x")));
     }
 

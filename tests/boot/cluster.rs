@@ -190,7 +190,7 @@ fn a_node_that_is_late_is_given_up_with_the_reason() {
     assert_eq!(said.code, Some(6), "{}", said.words());
     let told = [
         "--- last lines of the console of etcd1",
-        "error: not healthy after 15 s: etcd1 got as far as ",
+        "error: not healthy after 15 s: etcd1 reached ",
         "hint: give a slow machine more time with `--timeout`",
     ];
     for words in told {

@@ -238,7 +238,7 @@ fn a_full_disk_is_not_blamed_on_the_image() {
     scene.build(&["--nodes", "1", "--format", "img.gz"]);
     for arguments in [["verify", "images"], ["inspect", "images/etcd1.img.gz"]] {
         let outcome = scene.bare_with_file_limit(&arguments, 1 << 20);
-        let error = "unpacking images/etcd1.img.gz: images has no room for the contents\n\
+        let error = "unpacking images/etcd1.img.gz: images has not enough free space for the contents\n\
                      hint: free some space there, or copy the image to a directory with more\n";
         assert!(outcome.stderr.ends_with(error), "{}", outcome.stderr);
         assert_eq!(outcome.code, Some(5));

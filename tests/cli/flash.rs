@@ -203,7 +203,7 @@ fn a_disk_that_fails_leaves_a_card_that_does_not_boot() {
     let outcome = scene.bare_with_file_limit(&arguments, 10 << 20);
     let stderr = outcome.stderr;
     assert_eq!(outcome.code, Some(5), "{stderr}");
-    let hint = "hint: the card or its reader failed: use another one; this card does not boot\n";
+    let hint = "hint: the card or its reader failed: use another card; this one does not boot\n";
     assert!(
         stderr.starts_with("error: writing card at byte ") && stderr.ends_with(hint),
         "{stderr}"
@@ -330,7 +330,7 @@ fn what_is_not_a_card_for_the_image_is_refused() {
         ),
         (
             "etcd1 card small",
-            "cannot tell which image goes to which device in `etcd1 card small`",
+            "`etcd1 card small` does not say which image goes to which device",
             "write `flash NODE DEVICE`, or `flash NODE=DEVICE NODE=DEVICE …`",
         ),
         (

@@ -62,7 +62,7 @@ fn a_rebuild_tells_every_file_that_differs() {
     let stranger = rebuild(&["--state", "other/etcd-cluster"]);
     stranger.refused_naming(
         2,
-        &["other/etcd-cluster lacks something that these images were made from"],
+        &["other/etcd-cluster lacks files from which these images were built"],
     );
     assert!(!scene.at("other/etcd-cluster").exists());
 }

@@ -136,7 +136,7 @@ fn certificates_that_expire_soon_are_reported() {
     let scene = Scene::with("raspios-trixie");
     scene.file("short.toml", "[pki]\nleaf-days = 30\n");
     let built = scene.build(&["--nodes", "1", "--config", "short.toml"]);
-    let note = "note: these certificates end soon: admin on 20";
+    let note = "note: these certificates expire soon: admin on 20";
     assert!(built.stderr.contains(note), "{}", built.stderr);
     assert!(!built.stderr.contains(" ca on "), "{}", built.stderr);
     for name in ["etcd1 server on 20", "etcd1 peer on 20"] {

@@ -165,7 +165,7 @@ fn a_dead_member_is_replaced_by_a_new_node() {
         let said = nodes.change(&["replace", "etcd2", "--wait", "0"], |_| ());
         let text = said.done().text();
         assert!(
-            text.starts_with("etcd2 is prepared and not a member yet; "),
+            text.starts_with("etcd2 is prepared but not yet a member; "),
             "{text}"
         );
         assert!(nodes.members.scene.image_path(NAMES[1]).exists());

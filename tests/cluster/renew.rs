@@ -140,7 +140,7 @@ fn a_node_that_is_missed_gets_its_certificates_later() {
         // A state directory without the key of the CA cannot renew.
         fs::remove_file(nodes.members.scene.at("etcd-cluster/ca.key")).unwrap();
         let said = nodes.cluster(&["renew"]);
-        let error = "error: etcd-cluster/ca.key is missing, but ca.crt is there\n";
+        let error = "error: etcd-cluster/ca.key is missing, but ca.crt exists\n";
         assert!(said.err.starts_with(error), "{}", said.err);
         assert_eq!(said.code, Some(2));
     });

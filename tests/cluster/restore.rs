@@ -54,7 +54,11 @@ fn all_members_begin_again_with_a_snapshot() {
         // What cannot be restored changes nothing.
         fs::write(&access, &sound[..sound.len() - 9]).unwrap();
         let said = nodes.cluster(&RESTORE);
-        failed(&said, 3, "main.db is no usable snapshot: it ends too early");
+        failed(
+            &said,
+            3,
+            "main.db is not a usable snapshot: it ends too early",
+        );
         fs::write(&access, snapshot(&["a", "b"], "3.5.0", 9)).unwrap();
         let said = nodes.cluster(&RESTORE);
         let error = "the snapshot is of a cluster with the members a, b, and cluster main has etcd1, etcd2, etcd3";

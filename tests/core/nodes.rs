@@ -57,7 +57,7 @@ fn unusual_images_cause_warnings_and_are_built() {
     assert_eq!(
         warnings.collect::<Vec<_>>(),
         [
-            "warning: the model acme/ubuntu-core-24-pi-arm64 is not Canonical's: what its first boot does is not known here",
+            "warning: the model acme/ubuntu-core-24-pi-arm64 is not Canonical's: this program does not know what its first boot does",
             "warning: the gadget snap pi_132 has settings for cloud-init (cloud.conf), which are read before ours",
         ]
     );

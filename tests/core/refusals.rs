@@ -56,7 +56,7 @@ refusals! {
         "/uboot/ubuntu/boot.sel says mode `run`, not `install`: Ubuntu Core was booted already",
         "start from an image as it was downloaded: a booted one";
     a_gadget_that_switches_cloud_init_off: "ubuntu-core-24+cloud-off",
-        "the gadget snap pi_132 switches cloud-init off (cloud.conf)",
+        "the gadget snap pi_132 disables cloud-init (cloud.conf)",
         "use Ubuntu Server instead";
     two_systems: "ubuntu-core-24+two-systems",
         "the image has 2 recovery systems in systems/, not one",
@@ -71,7 +71,7 @@ refusals! {
         "/uboot/ubuntu/boot.sel starts the system `20230101`, but systems/ holds `20240603`",
         "start from an image as it was downloaded";
     nothing_that_tells_what_is_started: "ubuntu-core-24+no-environment",
-        "neither /piboot/ubuntu/piboot.conf nor /uboot/ubuntu/boot.sel tells what is started",
+        "neither /piboot/ubuntu/piboot.conf nor /uboot/ubuntu/boot.sel names the system to start",
         "take the image for Raspberry Pi (arm64+raspi)";
     a_gpt: "ubuntu-core-24+gpt",
         "the image has a GPT partition table",
@@ -120,12 +120,12 @@ fn every_reason_is_reported_at_once() {
     let base = error.lines().nth(1).unwrap().split_once(": ").unwrap().0;
     let model = "canonical/ubuntu-core-24-pi-arm64";
     let expected = format!(
-        "6 reasons against this build\n\
+        "6 reasons to refuse this build\n\
          {base}: {model} is for armhf, not for arm64\n\
          {base}: {model} insists on encrypted data (storage-safety)\n\
          {base}: /piboot/ubuntu/piboot.conf says mode `run`, not `install`: Ubuntu Core was booted already\n\
          {base}: cmdline.txt has `ds=nocloud` already, which comes before any seed\n\
-         {base}: the gadget snap pi_132 switches cloud-init off (cloud.conf)\n  \
+         {base}: the gadget snap pi_132 disables cloud-init (cloud.conf)\n  \
          planning /usr/bin/openssl of node etcd1: the base has no /usr/bin/openssl: members query each other before they form a cluster\n\
          hint: use Ubuntu Server instead: `--base ubuntu-server-24.04`; \
          start from an image as it was downloaded: a booted one has an identity that nodes must not share; \
@@ -152,7 +152,7 @@ fn every_setting_without_effect_is_reported_at_once() {
     ];
     assert_eq!((outcome.code, lines), (Some(4), wanted.to_vec()), "{error}");
     assert!(
-        error.starts_with("4 reasons against this build\n"),
+        error.starts_with("4 reasons to refuse this build\n"),
         "{error}"
     );
 }

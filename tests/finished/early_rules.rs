@@ -79,7 +79,7 @@ const MISTAKES: &[Mistake] = &[
         name: "wal-dir in [etcd.extra]",
         breaking: |it| append(it, CONFIGURATION, "wal-dir: /var/wal"),
         faults: &[
-            "/etc/etcd/etcd.conf.yml: `wal-dir` changes something on which the node's programs rely",
+            "/etc/etcd/etcd.conf.yml: `wal-dir` would change what the node's programs rely on",
         ],
     },
     Mistake {
@@ -90,7 +90,7 @@ const MISTAKES: &[Mistake] = &[
             append(it, CONFIGURATION, "force-new-cluster: true");
         },
         faults: &[
-            "/etc/etcd/etcd.conf.yml: `force-new-cluster` changes something on which the node's programs rely",
+            "/etc/etcd/etcd.conf.yml: `force-new-cluster` would change what the node's programs rely on",
             "/etc/etcd/etcd.conf.yml does not set `data-dir` to `/var/lib/etcd`, on which the node's programs rely",
             "/etc/etcd/etcd.conf.yml does not set `listen-metrics-urls` to `http://127.0.0.1:2381`, on which the node's programs rely",
         ],
@@ -102,7 +102,7 @@ const MISTAKES: &[Mistake] = &[
             append(it, CONFIGURATION, "max-walls: 5");
         },
         faults: &[
-            "/etc/etcd/etcd.conf.yml: etcd does not know the key `max-walls`, and ignores it",
+            "/etc/etcd/etcd.conf.yml: etcd ignores `max-walls`, which it does not know",
             "/etc/etcd/etcd.conf.yml: etcd does not start: `max-wals` must be an integer",
         ],
     },
@@ -160,12 +160,12 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "options of a key that sshd does not know",
         breaking: |it| key(it, "from=10.0.0.1 KEY"),
-        faults: &["sshd accepts none of the lines in /home/pi/.ssh/authorized_keys"],
+        faults: &["sshd accepts no line of /home/pi/.ssh/authorized_keys"],
     },
     Mistake {
         name: "a key that has expired",
         breaking: |it| key(it, "expiry-time=\"20200101\" KEY"),
-        faults: &["sshd accepts none of the lines in /home/pi/.ssh/authorized_keys"],
+        faults: &["sshd accepts no line of /home/pi/.ssh/authorized_keys"],
     },
     Mistake {
         name: "an interface that nothing creates",
@@ -198,7 +198,7 @@ const MISTAKES: &[Mistake] = &[
             );
         },
         faults: &[
-            "cmdline.txt says that the radio is in `UK`, which is no country: the radio stays off",
+            "cmdline.txt sets the Wi-Fi country to `UK`, which does not exist: the radio stays off",
         ],
     },
     Mistake {

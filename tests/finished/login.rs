@@ -22,7 +22,7 @@ fn an_account_that_cannot_log_in() {
         },
         &[
             "the shell of user `pi` is `/usr/sbin/nologin`, which starts no session",
-            "/etc/nologin exists: nobody but root can log in",
+            "/etc/nologin exists: only root can log in",
         ],
     );
     sound.shows(
@@ -157,7 +157,7 @@ fn an_sshd_that_does_not_start_or_finds_no_keys() {
         ("/home/pi", "uid", "33"),
     ] {
         let fault = format!(
-            "sshd ignores the owner's keys: others than `pi` own or may change {path} (StrictModes)"
+            "sshd ignores the owner's keys: users other than `pi` own or may change {path} (StrictModes)"
         );
         sound.shows(
             |it| {

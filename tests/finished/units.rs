@@ -71,7 +71,7 @@ fn a_network_that_nothing_configures() {
         &[
             "NetworkManager.service starts /usr/sbin/NetworkManager, which is not a program",
             &format!("NetworkManager ignores {profile}: only root may read it"),
-            "/etc/network/interfaces configures eth0, which NetworkManager then leaves alone",
+            "/etc/network/interfaces configures eth0, which NetworkManager then ignores",
         ],
     );
     sound.shows(

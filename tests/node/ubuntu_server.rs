@@ -193,7 +193,7 @@ fn what_would_ignore_the_seed_is_refused() {
     );
     // Its settings for the firmware would also be looked for there.
     let scene = Scene::with(&format!("{FAMILY}+other-label"));
-    let told = refused(&scene, &[], 4, &["2 reasons against this build"]).stderr;
+    let told = refused(&scene, &[], 4, &["2 reasons to refuse this build"]).stderr;
     assert!(
         told.contains("is called `bootfs`, not `system-boot`"),
         "{told}"

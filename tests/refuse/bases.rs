@@ -123,7 +123,7 @@ fn leftovers_of_another_life() {
     );
     refused(
         "raspios-trixie+etcd-data",
-        "the base holds data of etcd: /var/lib/etcd/default/member exists",
+        "the base contains etcd data: /var/lib/etcd/default/member exists",
         &format!("{FRESH}; a node would take this data for its own"),
     );
     refused(
@@ -154,7 +154,7 @@ fn what_only_the_finished_image_shows_is_told_at_once() {
 
 #[test]
 fn allocation_maps_that_contradict_the_files() {
-    let hint = "get the image anew and compare its digest; this one is damaged";
+    let hint = "download the image again and compare its digest: this copy is damaged";
     refused(
         "raspios-trixie+bad-bitmap",
         "checking partition 2: block group 0 states 27770 free blocks, its bitmap shows 27771",

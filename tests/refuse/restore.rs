@@ -17,9 +17,9 @@ fn scene(bytes: &[u8]) -> Scene {
 fn a_snapshot_that_is_truncated_or_none() {
     let sound = snapshot(&["etcd1"], "3.5.0", 9);
     let options = ["--restore", "main.db"];
-    let said = "main.db is no usable snapshot: it ends too early";
+    let said = "main.db is not a usable snapshot: it ends too early";
     refused(&scene(&sound[..sound.len() - 9]), &options, 3, &[said]);
-    let said = "main.db is no usable snapshot: it is not a database of etcd";
+    let said = "main.db is not a usable snapshot: it is not a database of etcd";
     refused(&scene(b"a text"), &options, 3, &[said]);
     let said = "reading the snapshot other.db: ";
     refused(&scene(&sound), &["--restore", "other.db"], 2, &[said]);

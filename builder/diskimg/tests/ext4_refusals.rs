@@ -137,22 +137,22 @@ fn another_file_system_is_named() {
         (
             0,
             b"LUKS\xba\xbe".as_slice(),
-            "it holds an encrypted volume (LUKS) instead of an ext4 file system",
+            "it contains an encrypted volume (LUKS) instead of an ext4 file system",
         ),
         (
             0x1_0040,
             b"_BHRfS_M",
-            "it holds a Btrfs file system instead of an ext4 file system",
+            "it contains a Btrfs file system instead of an ext4 file system",
         ),
         (
             0x400,
             b"\x10\x20\xf5\xf2",
-            "it holds an F2FS file system instead of an ext4 file system",
+            "it contains an F2FS file system instead of an ext4 file system",
         ),
         (
             0,
             b"hsqs",
-            "it holds a SquashFS file system instead of an ext4 file system",
+            "it contains a SquashFS file system instead of an ext4 file system",
         ),
     ] {
         let found = refusal(patched(zeros.as_ref(), offset, signature));

@@ -22,7 +22,7 @@ impl Borrowed {
     /// Reads the kernel and the initramfs from a Debian base.
     pub(super) fn read(base: &Path) -> Result<Self> {
         Self::of(&Image::open(base)?)
-            .with_context(|| format!("borrowing the kernel of {}", base.display()))
+            .with_context(|| format!("reading the kernel of {}", base.display()))
     }
 
     fn of(image: &Image) -> Result<Self> {

@@ -103,7 +103,7 @@ fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
         }
         (false, true) => vec![Check::new(KEY, false, last_line(&login.text))],
         (false, false) => {
-            let why = "no private key of yours logs in by itself; name one with --ssh-identity, or give it to ssh-agent";
+            let why = "none of your private keys can be used without a passphrase; name one with --ssh-identity, or add one to ssh-agent";
             let names = [KEY].into_iter().chain(INSIDE);
             names.map(|name| Check::skipped(name, why)).collect()
         }

@@ -42,7 +42,7 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
         false => Ok(paths),
         true => Err(Kind::Usage.error(
             format!("no image in {}", shown(targets)),
-            "write some with `etcd-image build --nodes 3`, or name a folder or images",
+            "write some with `etcd-image build --nodes 3`, or name a directory or images",
         )),
     }
 }

@@ -53,8 +53,8 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
         None => {
             let status = inner.wait().context("waiting for the machines to stop")?;
             Err(Kind::Unhealthy.error(
-                format!("the part that watches the machines ended: {status}"),
-                "something killed it, perhaps for want of memory: see `dmesg`",
+                format!("the process that watches the machines ended: {status}"),
+                "another process killed it, or the memory was exhausted: see `dmesg`",
             ))
         }
     }

@@ -78,7 +78,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
     }
     let times = until_healthy(lab, &names, progress)?;
     let rows = again::until(SETTLING, Result::is_ok, || use_cluster(lab))?;
-    progress.note("a key was written and read; looking into the nodes");
+    progress.note("a key was written and read; checking the nodes");
     let setup = lab.setup();
     let jobs = NonZeroUsize::new(setup.nodes.len()).unwrap_or(NonZeroUsize::MIN);
     let checks = parallel::map(jobs, &setup.nodes, |node| checks::check(setup, node))?;
@@ -113,7 +113,7 @@ fn use_cluster(lab: &Lab) -> Result<Vec<report::Row>> {
 fn unusable(node: &str) -> Failure {
     Kind::Unhealthy.context(
         format!("using the cluster through {node}"),
-        "look at the nodes with `etcd-image boot --keep`",
+        "log in to the nodes with `etcd-image boot --keep`",
     )
 }
 
@@ -129,7 +129,7 @@ fn differences(lab: &Lab, progress: &dyn Progress) {
     for node in lab.nodes().iter().filter(|node| !node.added.is_empty()) {
         if !told.contains(&&node.added) {
             progress.note(&format!(
-                "for QEMU the kernel gets, after the image's own command line: {}",
+                "arguments added to the image's kernel command line for QEMU: {}",
                 node.added
             ));
             told.push(&node.added);

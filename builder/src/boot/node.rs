@@ -205,14 +205,14 @@ fn check_network(network: &NetworkFacts) -> Result<()> {
     };
     Err(Kind::Unsupported.error(
         what,
-        format!("to try the cluster, build it once without `[network] {setting}`, with --out and --state of its own"),
+        format!("to test the cluster, build it once without `[network] {setting}`, with separate `--out` and `--state` directories"),
     ))
 }
 
 fn old_core() -> anyhow::Error {
     Kind::Unsupported.error(
-        "Ubuntu Core 18 keeps its kernel in a snap, where no emulator finds it",
-        "flash the images; `etcd-image verify` looks at them without booting",
+        "Ubuntu Core 18 keeps its kernel in a snap, from which QEMU cannot load it",
+        "flash the images; `etcd-image verify` checks them without booting",
     )
 }
 

@@ -109,7 +109,7 @@ impl Report {
             true => Ok(()),
             false => Err(Kind::Unhealthy.error(
                 format!("etcd is healthy, but {}", failed.join("; ")),
-                "look into the node with `etcd-image boot --keep`",
+                "log in to the node with `etcd-image boot --keep`",
             )),
         }
     }
@@ -161,7 +161,7 @@ pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Resu
 
 fn wrong(what: &str) -> anyhow::Error {
     let message = format!("the cluster is not what was built: {what}");
-    Kind::Unhealthy.error(message, "look at the nodes with `etcd-image boot --keep`")
+    Kind::Unhealthy.error(message, "log in to the nodes with `etcd-image boot --keep`")
 }
 
 impl Display for Report {

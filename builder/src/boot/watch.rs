@@ -128,7 +128,7 @@ impl Watch<'_> {
             None => Ok(stage),
             Some(reason) => {
                 let reason = format!("its machine stopped: {reason}");
-                let hint = "the message is QEMU's own; too little memory is the usual reason";
+                let hint = "the message is from QEMU; too little memory is the usual reason";
                 Err(self.sick(index, &reason, hint))
             }
         }
@@ -205,7 +205,7 @@ impl Watch<'_> {
         let late: Vec<_> = late
             .map(|node| {
                 format!(
-                    "{} got as far as {} ({})",
+                    "{} reached {} ({})",
                     node.name,
                     node.stage.name(),
                     node.trouble
@@ -218,7 +218,7 @@ impl Watch<'_> {
                 patience.as_secs(),
                 late.join("; ")
             ),
-            "give a slow machine more time with `--timeout`, or look with `--console NODE`",
+            "allow a slow machine more time with `--timeout`, or show a console with `--console NODE`",
         )
     }
 

@@ -118,6 +118,6 @@ pub(super) fn check_login(
         format!("the account of user `{user}` has expired (/etc/shadow)"),
     );
     let closed = root.exists("/etc/nologin")?;
-    findings.expect(!closed, "/etc/nologin exists: nobody but root can log in");
+    findings.expect(!closed, "/etc/nologin exists: only root can log in");
     Ok(())
 }

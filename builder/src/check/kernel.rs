@@ -40,7 +40,7 @@ pub(super) fn check(
     if let Some(country) = argument(arguments, "cfg80211.ieee80211_regdom") {
         findings.expect(
             rules::is_country(country),
-            format!("cmdline.txt says that the radio is in `{country}`, which is no country: the radio stays off"),
+            format!("cmdline.txt sets the Wi-Fi country to `{country}`, which does not exist: the radio stays off"),
         );
     }
     let rescue = arguments

@@ -43,7 +43,7 @@ pub(super) fn check(
 /// Checks that `NetworkManager` accepts the node's connection profile.
 fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
     let Some((_, found)) = root.resolve(path)? else {
-        findings.add(format!("{path}, the node's address, is missing"));
+        findings.add(format!("{path}, which sets the node's address, is missing"));
         return Ok(());
     };
     let is_private = found.mode & 0o7077 == 0 && found.uid == 0;
@@ -90,7 +90,7 @@ fn check_ifupdown(interface: &str, root: &mut Tree<'_>, findings: &mut Findings)
         };
         findings.expect(
             !text.lines().any(takes),
-            format!("{path} configures {interface}, which NetworkManager then leaves alone"),
+            format!("{path} configures {interface}, which NetworkManager then ignores"),
         );
     }
     Ok(())

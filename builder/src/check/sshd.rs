@@ -219,12 +219,12 @@ fn check_keys(
         let opens = |line: &str| rules::opens_login(line, node.time);
         findings.expect(
             accepted.lines().any(opens),
-            format!("sshd accepts none of the lines in {}", paths.join(", ")),
+            format!("sshd accepts no line of {}", paths.join(", ")),
         );
         return Ok(());
     }
     match unsafe_parts.first() {
-        Some(part) => findings.add(format!("sshd ignores the owner's keys: others than `{user}` own or may change {part} (StrictModes)")),
+        Some(part) => findings.add(format!("sshd ignores the owner's keys: users other than `{user}` own or may change {part} (StrictModes)")),
         None => findings.add(format!("sshd does not find the owner's keys: it reads {} (AuthorizedKeysFile)", paths.join(", "))),
     }
     Ok(())

@@ -23,8 +23,8 @@ pub fn completions(shell: clap_complete::Shell) -> String {
 pub fn man(dir: &Path) -> anyhow::Result<()> {
     fs_err::create_dir_all(dir).with_context(|| {
         Kind::Storage.context(
-            format!("making the folder {}", dir.display()),
-            "name a folder that may be written to",
+            format!("creating the directory {}", dir.display()),
+            "name a writable directory",
         )
     })?;
     let mut program = Args::command().disable_help_subcommand(true);

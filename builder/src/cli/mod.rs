@@ -90,11 +90,11 @@ impl Args {
             | Command::Man { .. }
                 if args.voice.json =>
             {
-                let what = "--json is for commands with a result; this one has none";
+                let what = "`--json` is not supported by this command, which has no result";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
             }
             Command::Update { fetch, .. } if fetch.cache.offline => {
-                let what = "update asks for newer inputs, and --offline opens no connection";
+                let what = "`update` needs the network, and `--offline` forbids it";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
             }
             // clap does not require `--fleet` where an option is given that conflicts with it.

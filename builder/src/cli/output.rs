@@ -75,6 +75,6 @@ fn create(path: &Path, options: &mut OpenOptions, bytes: &[u8]) -> io::Result<()
 fn unwritable(path: &Path) -> Failure {
     Kind::Storage.context(
         format!("writing {}", path.display()),
-        "check that the folder exists and may be written to",
+        "check that the directory exists and is writable",
     )
 }

@@ -58,7 +58,10 @@ impl<'a> Desk<'a> {
         let nodes = &options.work.nodes;
         if nodes.nodes.is_some() || nodes.fleet.is_some() || !nodes.only.is_empty() {
             let message = format!("`{command}` has no use for `--nodes`, `--fleet` and `--only`");
-            return Err(Kind::Usage.error(message, "leave them out: it knows which node to build"));
+            return Err(Kind::Usage.error(
+                message,
+                "remove them: the command determines which node to build",
+            ));
         }
         let started = Instant::now();
         let progress = progress::stderr(voice.quiet);
@@ -197,7 +200,7 @@ impl<'a> Desk<'a> {
                 report = cluster::remove_member(&access, old, now)?;
             }
             self.note(&format!(
-                "{old} is no member any more; keep it switched off, or erase its card"
+                "{old} is no longer a member; keep it powered off, or erase its card"
             ));
         }
         self.print(&self.change(Some(name), removed, image, &report))
@@ -236,7 +239,7 @@ fn access(options: &ChangeOptions) -> Result<Access> {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = match (&self.added, &self.removed) {
-            (Some(new), _) if self.waiting => format!("{new} is prepared and not a member yet"),
+            (Some(new), _) if self.waiting => format!("{new} is prepared but not yet a member"),
             (Some(new), Some(old)) => format!("{new} has replaced {old}"),
             (Some(new), None) => format!("{new} is a member"),
             (None, Some(old)) => format!("{old} is removed"),

@@ -92,7 +92,7 @@ pub(super) fn remove(
         if let (RenewalOutcome::Failed, true, Some(reason)) = (node.outcome, works, node.trouble) {
             let message = format!("{} still lists {name}: {reason}", node.name);
             let hint = format!(
-                "as long as it does, {name} would rejoin; make a login on {} work, then run the command again",
+                "until it does, {name} can rejoin; make a login on {} work, then run the command again",
                 node.name
             );
             return Err(Kind::Unhealthy.error(message, hint));
@@ -100,7 +100,7 @@ pub(super) fn remove(
     }
     let report = cluster::remove_member(&desk.access()?, &name, desk.environment.clock)?;
     desk.note(&format!(
-        "{name} is no member any more; switch it off for good. The images of the other nodes still list it: build them again \
+        "{name} is no longer a member; power it off permanently. The images of the other nodes still list it: build them again \
          with `etcd-image build` before you flash one of their cards"
     ));
     desk.print(&desk.change(None, Some(name), None, &report))
@@ -131,7 +131,7 @@ impl Desk<'_> {
                 return Err(still_on(&old, &format!("{new} gets its address")));
             }
             self.note(&format!(
-                "warning: {old} is on. It leaves the cluster when {new} joins; switch it off then, because it would keep asking \
+                "warning: {old} is running. It leaves the cluster when {new} joins; power it off then, because it would keep trying \
                  to rejoin"
             ));
         }

@@ -284,5 +284,8 @@ fn write(text: &str) -> std::io::Result<()> {
 }
 
 fn unwritable() -> Failure {
-    Kind::Storage.context("writing to standard output", "is the disk it goes to full?")
+    Kind::Storage.context(
+        "writing to standard output",
+        "check the free space of the disk that receives it",
+    )
 }

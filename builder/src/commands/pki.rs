@@ -97,6 +97,6 @@ fn is_certificate(path: &Path) -> bool {
 fn unreadable() -> crate::failure::Failure {
     Kind::Usage.context(
         "reading the certificates to import",
-        "name files or directories that exist",
+        "name existing files or directories",
     )
 }

@@ -44,8 +44,8 @@ fn source(options: &UpgradeOptions) -> Result<EtcdSource> {
         Kind::Usage.error(format!("--etcd: {message}"), hint)
     })?;
     if options.mirror.is_some() && source != EtcdSource::Debian {
-        let message = "`--mirror` is given, and etcd does not come from Debian's packages";
-        return Err(Kind::Usage.error(message, "leave it out, or take `--etcd debian`"));
+        let message = "`--mirror` has no effect: etcd does not come from Debian packages";
+        return Err(Kind::Usage.error(message, "remove it, or use `--etcd debian`"));
     }
     Ok(source)
 }

@@ -106,7 +106,7 @@ impl ClusterDescription {
             return Ok(None);
         };
         let damaged = || {
-            let hint = "remove it and run `etcd-image build` again, which writes it anew";
+            let hint = "remove it and run `etcd-image build`, which writes it again";
             Kind::Usage.context(format!("{} is damaged", path.display()), hint)
         };
         Self::from_json(&json).map(Some).with_context(damaged)
@@ -117,7 +117,7 @@ impl ClusterDescription {
         let newer = value["format"].as_u64() > Some(u64::from(FORMAT));
         anyhow::ensure!(!newer, "a newer version of etcd-image wrote it");
         let hostile = format::has_control_characters(&value);
-        anyhow::ensure!(!hostile, "a text in it has control characters");
+        anyhow::ensure!(!hostile, "it contains control characters");
         Ok(serde_json::from_value(value)?)
     }
 }
@@ -237,7 +237,7 @@ mod tests {
         let newer = EXAMPLE.replace("\"format\": 1", "\"format\": 2");
         assert_eq!(refused(&newer), "a newer version of etcd-image wrote it");
         let hostile = EXAMPLE.replace("main", "\\u001b[2J");
-        assert_eq!(refused(&hostile), "a text in it has control characters");
+        assert_eq!(refused(&hostile), "it contains control characters");
         let lacking = EXAMPLE.replace("\"user\"", "\"person\"");
         assert!(refused(&lacking).starts_with("missing field `user`"));
     }

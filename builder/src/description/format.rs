@@ -228,7 +228,7 @@ impl NodeDescription {
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format > u64::from(FORMAT) => Err(newer(format, &value)),
             _ if has_control_characters(&value) => {
-                Err(unreadable("a text in it has control characters"))
+                Err(unreadable("it contains control characters"))
             }
             _ => serde_json::from_value(value).map_err(unreadable),
         }
@@ -345,7 +345,7 @@ mod tests {
     fn control_characters_are_refused() {
         let mut hostile = example();
         hostile["login"]["authorized_keys"] = serde_json::json!(["ssh-ed25519 A \u{1b}[2J"]);
-        let message = "the node's description is damaged: a text in it has control characters";
+        let message = "the node's description is damaged: it contains control characters";
         assert_eq!(refused(&hostile), (Kind::Corrupt, message.to_owned()));
     }
 }

@@ -91,7 +91,7 @@ impl Tree<'_> {
                 _ => {
                     return Err(refused(
                         name,
-                        &format!("{path:?} is no file, directory or link"),
+                        &format!("{path:?} is not a file, directory or link"),
                     ));
                 }
             };
@@ -132,7 +132,7 @@ impl Tree<'_> {
                 _ => {
                     return Err(refused(
                         name,
-                        &format!("{path:?} is no file, directory or link"),
+                        &format!("{path:?} is not a file, directory or link"),
                     ));
                 }
             };
@@ -154,10 +154,13 @@ impl Tree<'_> {
 
     fn add(&mut self, path: &str, kind: ArchiveKind, mode: u32) -> Result<()> {
         let Some(parts) = parts(path) else {
-            return Err(refused(self.name, &format!("it holds the path {path:?}")));
+            return Err(refused(
+                self.name,
+                &format!("it contains the path {path:?}"),
+            ));
         };
         if self.entries.len() == MOST_PATHS {
-            let what = format!("it holds more than {MOST_PATHS} paths");
+            let what = format!("it contains more than {MOST_PATHS} paths");
             return Err(refused(self.name, &what));
         }
         let mode = u16::try_from(mode & 0o7777).unwrap_or_default();
@@ -174,7 +177,7 @@ impl Tree<'_> {
                 entry.is_some_and(|(kind, _)| *kind != ArchiveKind::Folder)
             };
             if let Some(above) = ends.find(is_file) {
-                let what = format!("{path:?} lies below {above:?}, which is no directory");
+                let what = format!("{path:?} is below {above:?}, which is not a directory");
                 return Err(refused(self.name, &what));
             }
         }
@@ -209,14 +212,14 @@ fn text(bytes: &[u8], name: &str) -> Result<String> {
 fn refused(name: &str, what: &str) -> anyhow::Error {
     Kind::Refused.error(
         format!("{name}: {what}"),
-        "pack the files anew, with paths below one directory",
+        "pack the files again, with paths below one directory",
     )
 }
 
 fn damaged(name: &str, error: &io::Error) -> anyhow::Error {
     Kind::Corrupt.error(
         format!("reading the archive {name}: {error}"),
-        "it is damaged, cut off, or neither a tar nor a zip archive: get it again",
+        "it is damaged, truncated, or neither a tar nor a zip archive: download it again",
     )
 }
 
@@ -317,11 +320,11 @@ mod tests {
         let refusal = |bytes: &[u8]| unpack(bytes, 0, "a").unwrap_err().to_string();
         let of = |path, kind, content| refusal(&tar(&[(path, kind, content, 0o644)]));
         let file = EntryType::Regular;
-        assert_eq!(of("../x", file, "x"), "a: it holds the path \"../x\"");
-        assert_eq!(of("/x", file, "x"), "a: it holds the path \"/x\"");
+        assert_eq!(of("../x", file, "x"), "a: it contains the path \"../x\"");
+        assert_eq!(of("/x", file, "x"), "a: it contains the path \"/x\"");
         assert_eq!(
             of("x", EntryType::Char, "x"),
-            "a: \"x\" is no file, directory or link"
+            "a: \"x\" is not a file, directory or link"
         );
         assert_eq!(
             of("x", EntryType::Link, "y"),
@@ -337,7 +340,7 @@ mod tests {
         ];
         assert_eq!(
             refusal(&tar(&below)),
-            "a: \"x/passwd\" lies below \"x\", which is no directory"
+            "a: \"x/passwd\" is below \"x\", which is not a directory"
         );
         let large = "x".repeat(2 << 20);
         assert_eq!(of("x", file, &large), "a: it unpacks to more than 4 GiB");

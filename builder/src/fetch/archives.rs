@@ -65,7 +65,7 @@ pub(super) fn archive(wanted: &Archive, options: &Options<'_>) -> Result<Unpacke
     if entries.is_empty() {
         return Err(Kind::Usage.error(
             format!(
-                "{}: {name} holds nothing below {} directories",
+                "{}: {name} contains nothing below {} directories",
                 wanted.origin, wanted.strip
             ),
             "lower `strip`",

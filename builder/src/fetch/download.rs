@@ -48,7 +48,8 @@ fn whole(
             return Err(wrong);
         }
         again = false;
-        let note = format!("{wrong:#}; it came in pieces, so it is fetched once more");
+        let note =
+            format!("{wrong:#}; it was downloaded in several parts and is downloaded once more");
         options.progress.note(&note);
     }
 }
@@ -82,7 +83,7 @@ pub(super) fn first<T>(
 /// Creates the error for a file that needs the network in an offline build.
 pub(super) fn offline(thing: &str) -> anyhow::Error {
     Kind::Storage.error(
-        format!("{thing} is not in the cache, and --offline is given"),
+        format!("{thing} is not in the cache, and `--offline` prevents a download"),
         "run `etcd-image fetch` once while online, with the same `--cache`",
     )
 }

@@ -28,11 +28,11 @@ impl Libc {
                     "etcd needs glibc {}.{} or newer, the base has {}.{}",
                     needed.0, needed.1, has.0, has.1
                 ),
-                "take a release of etcd, which needs no C library (`--etcd 3.6.14`), or a newer base",
+                "use a release of etcd, which needs no C library (`--etcd 3.6.14`), or a newer base",
             )),
             (Some(_), Some(_)) => Ok(None),
             _ => Ok(Some(format!(
-                "note: etcd is dynamically linked ({}), and whether the base's C library is new enough is not known",
+                "note: etcd is dynamically linked ({}); this program could not determine whether the base's C library is new enough",
                 self.interpreter
             ))),
         }
@@ -61,7 +61,7 @@ fn machine(bytes: &[u8]) -> Option<String> {
     };
     let name = match number {
         EM_AARCH64 if (class, endian) == (64, Endianness::Little) => "AArch64",
-        EM_AARCH64 => "AArch64 in an unusual form (32-bit or big-endian)",
+        EM_AARCH64 => "an unsupported variant of AArch64 (32-bit or big-endian)",
         EM_X86_64 => "x86-64 (amd64)",
         EM_386 => "x86 (386)",
         EM_ARM => "32-bit Arm",

@@ -43,7 +43,7 @@ impl<R: BufRead> GzipDecoder<R> {
 
 /// The first byte of a member.
 const MAGIC: u8 = 0x1f;
-const FOLLOWED: &str = "something follows the compressed data";
+const FOLLOWED: &str = "extra data follows the compressed data";
 const PRESENT: &str = "a decoder has a member between two reads";
 
 impl<R: BufRead> Read for GzipDecoder<R> {

@@ -214,7 +214,7 @@ fn start(response: &Response, partial: &mut Partial<'_>) -> Result<Option<u64>, 
         _ => {
             partial.restart(None)?;
             Err(Trouble::Passing(
-                "the server sent another range than it was asked for".to_owned(),
+                "the server sent a range that was not requested".to_owned(),
             ))
         }
     }
@@ -333,10 +333,10 @@ fn dropped(error: &std::io::Error, length: u64) -> String {
 fn refused(url: &str, status: StatusCode) -> anyhow::Error {
     let hint = match status {
         StatusCode::NOT_FOUND | StatusCode::GONE => {
-            "the file is not there (any more): check the recipe or the version"
+            "the server does not have the file: check the recipe or the version"
         }
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            "give the proxy's user and password in the proxy variables"
+            "put the proxy's user and password into the proxy variables"
         }
         _ => "open the address in a browser to see what the server wants",
     };
@@ -353,7 +353,7 @@ fn gave_up(url: &str, failures: u32, reason: &str) -> anyhow::Error {
     let what = format!("downloading {url}: gave up after {failures} attempts: {reason}");
     Kind::Storage.error(
         what,
-        "check the network and run it again: it goes on where it stopped",
+        "check the network and run the command again: the download resumes where it stopped",
     )
 }
 

@@ -40,7 +40,7 @@ pub(super) fn cached(
         Err(error) => {
             options
                 .progress
-                .note(&format!("{error:#}; the cached image is thrown away"));
+                .note(&format!("{error:#}; the cached image is discarded"));
             discard(entry).map(|()| None)
         }
     }
@@ -135,7 +135,7 @@ fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Resul
 fn unvouched(entry: &CacheEntry) -> anyhow::Error {
     let folder = entry.folder().display();
     Kind::Verification.error(format!(
-            "other users can write to the cache folder {folder}, and no digest of the unpacked image is known"
+            "other users can write to the cache directory {folder}, and no digest of the unpacked image is known"
         ),
         format!(
             "run: chmod -R go-w {folder}, then `etcd-image fetch` while online; or name another with --cache"

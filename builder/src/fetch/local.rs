@@ -51,7 +51,7 @@ fn format(path: &Path) -> Result<Format> {
     if metadata.is_dir() {
         let hint = "give the image file itself, or the name of a recipe (`etcd-image recipes`)";
         return Err(Kind::Usage.error(
-            format!("{} is a folder, not an image", path.display()),
+            format!("{} is a directory, not an image", path.display()),
             hint,
         ));
     }
@@ -65,7 +65,7 @@ pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
     }
     Kind::Usage.error(
         format!("{} does not exist", path.display()),
-        "check the path, or the name if a name was meant",
+        "check the path or the name",
     )
 }
 
@@ -95,7 +95,7 @@ fn unchanged(path: &Path, before: &State) -> Result<()> {
         return Ok(());
     }
     let what = format!("{} changed while it was being read", path.display());
-    Err(Kind::Storage.error(what, "wait until whatever writes it is done"))
+    Err(Kind::Storage.error(what, "wait until the program that writes it has finished"))
 }
 
 /// Returns the key of a local file's record, which depends on the file's full path.
@@ -117,7 +117,7 @@ pub(super) fn sidecar(path: &Path) -> Result<Pin> {
         Some(digest) => Ok(Pin::sha256(&digest)),
         None => Err(Kind::Usage.error(
             format!("{} has no SHA-256 for {name}", beside.display()),
-            "it should hold one line: the digest, two spaces and the file's name; or remove it",
+            "it must contain one line: the digest, two spaces and the file name; or remove it",
         )),
     }
 }

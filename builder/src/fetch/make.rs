@@ -114,7 +114,7 @@ fn locked_debian(
     }
     options
         .progress
-        .note("making the locked base again from its packages in the cache");
+        .note("recreating the locked base from its packages in the cache");
     let verified = entry.in_work_folder(|work_dir| {
         let kept = (archive.as_path(), locked.packages.as_slice());
         let say = |line: &str| options.progress.note(line);

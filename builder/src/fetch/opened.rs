@@ -40,10 +40,10 @@ impl OpenedImage {
 /// Unpacks a whole image.
 fn unpacked(path: &Path) -> Result<OpenedImage> {
     let (file, folder) = unnamed_beside(path).with_context(|| {
-        let what = format!("making room for the contents of {}", path.display());
+        let what = format!("allocating space for the contents of {}", path.display());
         Kind::Storage.context(
             what,
-            "set TMPDIR to a directory with room for the unpacked image",
+            "set TMPDIR to a directory with enough free space for the unpacked image",
         )
     })?;
     let target = File::from_parts(file, folder.join("(unpacked image)"));
@@ -79,7 +79,7 @@ fn without_room(error: anyhow::Error, path: &Path, folder: &Path) -> anyhow::Err
         false => error,
         true => Kind::Storage.error(
             format!(
-                "unpacking {}: {} has no room for the contents",
+                "unpacking {}: {} has not enough free space for the contents",
                 path.display(),
                 folder.display()
             ),

@@ -69,7 +69,7 @@ fn drain<R: Read>(mut reader: BufReader<DigestReader<'_, R>>, source: &Path) -> 
     let position = reader.get_ref().position() - left as u64;
     if left > 0 {
         let what = format!(
-            "unpacking {}: something follows the compressed data (offset {position})",
+            "unpacking {}: extra data follows the compressed data (offset {position})",
             source.display()
         );
         return Err(Kind::Corrupt.error(what, HINT));

@@ -15,7 +15,7 @@ const MEMORY: u64 = 256 << 20;
 const PADDING: u64 = 4;
 
 const TRUNCATED: &str = "the xz data is cut off";
-const GARBAGE: &str = "something that is not xz follows the xz data";
+const GARBAGE: &str = "data that is not xz follows the xz data";
 const DAMAGED: &str = "the xz data is damaged";
 const UNKNOWN: &str = "the xz data uses a filter or check this program does not know";
 const TOO_BIG: &str = "decoding the xz data needs more than 256 MiB of memory";

@@ -52,7 +52,7 @@ fn image(source: &Path, names: &[Cow<'_, str>]) -> Result<String> {
         [] => "no image (*.img)".to_owned(),
         several => format!("several images: {}", several.join(", ")),
     };
-    let what = format!("{}: the zip archive holds {what}", source.display());
+    let what = format!("{}: the zip archive contains {what}", source.display());
     Err(Kind::Unsupported.error(what, BY_HAND))
 }
 

@@ -62,7 +62,7 @@ fn named(targets: &[String], images: &Path) -> Result<Vec<Order>> {
         (None, [image, device]) => vec![(image.as_str(), device.as_str())],
         (None, _) => {
             let message = format!(
-                "cannot tell which image goes to which device in `{}`",
+                "`{}` does not say which image goes to which device",
                 targets.join(" ")
             );
             return Err(usage(

@@ -102,7 +102,7 @@ impl Card {
     fn failed(&self, doing: &str, offset: u64, error: &io::Error) -> anyhow::Error {
         Kind::Storage.error(
             format!("{doing} {} at byte {offset}: {error}", self.path.display()),
-            "the card or its reader failed: use another one; this card does not boot",
+            "the card or its reader failed: use another card; this one does not boot",
         )
     }
 }

@@ -127,7 +127,7 @@ impl Work<'_> {
                 "{} does not return what was written to byte {offset}",
                 self.card.path.display()
             ),
-            "the card is worn out, smaller than it claims, or its reader is faulty: use another one; this card does not boot",
+            "the card is worn out, smaller than it claims, or its reader is faulty: use another card; this one does not boot",
         )
     }
 }

@@ -44,6 +44,6 @@ impl std::fmt::Debug for Files {
 /// Returns the error for an image without a root partition, such as Ubuntu Core 20 and later.
 pub(super) fn rootless() -> anyhow::Error {
     Kind::Unsupported.error("the image has no root partition: it is Ubuntu Core, which makes its partitions on the first boot",
-        "only `build`, `plan`, `inspect` and `verify` know such images",
+        "only `build`, `plan`, `inspect` and `verify` support such images",
     )
 }

@@ -27,25 +27,25 @@ pub(super) fn check(
         // Everything else about it follows from this.
         return refuse(
             &format!("the base is a node that etcd-image built: {NODE} exists"),
-            "start from an image as it was downloaded, or name a recipe with `--base`",
+            "start from an unmodified image, or name a recipe with `--base`",
         );
     }
     if let Some(sign) = booted(root)? {
         refuse(
             &format!("the base has been booted already: {sign}"),
-            "start from an image as it was downloaded; a booted one has an identity that nodes must not share",
+            "start from an unmodified image; a booted one has an identity that nodes must not share",
         )?;
     }
     if let Some(sign) = customized(boot)? {
         refuse(
             &format!("Raspberry Pi Imager has customized the base: {sign}"),
-            "start from an image as it was downloaded; cluster.toml sets the user, the keys and Wi-Fi",
+            "start from an unmodified image; cluster.toml sets the user, the keys and Wi-Fi",
         )?;
     }
     if let Some(path) = data(root)? {
         refuse(
-            &format!("the base holds data of etcd: {path} exists"),
-            "start from an image as it was downloaded; a node would take this data for its own",
+            &format!("the base contains etcd data: {path} exists"),
+            "start from an unmodified image; a node would use this data as its own",
         )?;
     }
     Ok(())

@@ -20,7 +20,7 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
         if let Some(header) = line.strip_prefix('[') {
             let (header, _) = header
                 .split_once(']')
-                .ok_or_else(|| wrong("this section has no `]`"))?;
+                .ok_or_else(|| wrong("this section header has no `]`"))?;
             let (name, kind) = header.split_once(':').unwrap_or((header, ""));
             name.trim().clone_into(&mut group);
             part = match kind.trim() {

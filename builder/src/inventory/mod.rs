@@ -93,7 +93,7 @@ pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<String> {
         )
     })?;
     if listing.hosts.is_empty() {
-        let message = format!("{shown} lists no machine");
+        let message = format!("{shown} lists no machines");
         return Err(Kind::Usage.error(message, format::ACCEPTED));
     }
     let name = path.file_name().unwrap_or(path.as_os_str());

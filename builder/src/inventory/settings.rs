@@ -80,7 +80,7 @@ const UNNEEDED: &[(&str, &str)] = &[
     ),
     (
         "cluster_state initial_cluster_state etcd_initial_cluster_state",
-        "every node finds it out at each start",
+        "every node determines it at each start",
     ),
     (
         "ansible_ssh_private_key_file",
@@ -270,7 +270,7 @@ fn reason(
     let why = match (is_known, is_template, unneeded) {
         (_, true, _) => "a template, whose value only Ansible knows",
         (_, _, Some(why)) => why,
-        (true, ..) => "the value has another form",
+        (true, ..) => "the value has an unsupported form",
         _ => "no setting corresponds to it",
     };
     Some(match is_known || unneeded.is_some() {

@@ -212,7 +212,7 @@ fn the_directory_of_the_data_is_taken_over() {
         "{text}"
     );
     let text = from("inventory", &inventory("/home/etcd"));
-    let note = "# - etcd_data_dir = /home/etcd: the value has another form\n";
+    let note = "# - etcd_data_dir = /home/etcd: the value has an unsupported form\n";
     assert!(text.ends_with(note), "{text}");
 }
 
@@ -286,7 +286,7 @@ fn a_gateway_is_not_guessed_where_a_node_is() {
 #[test]
 fn a_wrong_line_is_named() {
     for (name, content, expected) in [
-        ("a.ini", "[nodes\n", ":1: this section has no `]`"),
+        ("a.ini", "[nodes\n", ":1: this section header has no `]`"),
         (
             "a.ini",
             "[a]\n\nx y=1 z\n",

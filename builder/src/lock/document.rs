@@ -258,7 +258,7 @@ impl Lock {
         let mut texts = entries.map(|(what, value)| format!("{what}{value}"));
         let wrong = texts.any(|text| has_control_character(&text));
         (wrong || has_control_character(&self.cluster))
-            .then(|| "a text contains a control character".to_owned())
+            .then(|| "it contains a control character".to_owned())
     }
 }
 

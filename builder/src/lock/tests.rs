@@ -146,7 +146,7 @@ fn a_spoilt_lock_is_refused_with_its_fault() {
         (
             "/etc/motd",
             "/etc/\\u001b[2J",
-            Unreadable::Damaged("a text contains a control character".into()),
+            Unreadable::Damaged("it contains a control character".into()),
         ),
         (
             "raw-size = 7",

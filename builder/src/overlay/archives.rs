@@ -44,7 +44,9 @@ fn refused(archive: &Archive, unpacked: &UnpackedArchive, data: &str) -> Vec<Str
         .collect();
     let rest = reasons.count();
     if rest > 0 {
-        listed.push(format!("{origin}: so are {rest} more paths of the archive"));
+        listed.push(format!(
+            "{origin}: the same applies to {rest} more paths of the archive"
+        ));
     }
     listed
 }

@@ -77,7 +77,7 @@ impl Authority {
             (None, Some(key), _) => Self::finished(reader, &key, now)?.ok_or_else(|| {
                 refused(
                     &reader.path(CERTIFICATE),
-                    "is missing, but ca.key is there",
+                    "is missing, but ca.key exists",
                     RESTORE,
                 )
             })?,
@@ -86,7 +86,7 @@ impl Authority {
                 Self::elsewhere(own, stored, now)?
             }
             (Some(_), None, None) => {
-                let what = "is missing, but ca.crt is there";
+                let what = "is missing, but ca.crt exists";
                 return Err(refused(&reader.path(KEY), what, NO_KEY));
             }
             (None, None, None) if was_used => {
@@ -186,7 +186,7 @@ impl Authority {
             true => Ok(self),
             false => Err(refused(
                 path,
-                &format!("is another CA than {}", own.certificate_path.display()),
+                &format!("is a different CA from {}", own.certificate_path.display()),
                 OTHER,
             )),
         }

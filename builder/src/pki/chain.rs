@@ -64,7 +64,7 @@ impl Chain {
     fn ordered(mut all: Vec<Facts>, public_key: &[u8]) -> Result<Self, String> {
         let own = all.iter().position(|it| it.public_key == public_key);
         let Some(own) = own else {
-            return Err("has no certificate of the key".to_owned());
+            return Err("has no certificate for the key".to_owned());
         };
         let first = all.remove(own);
         if !first.is_authority {

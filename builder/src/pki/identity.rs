@@ -164,7 +164,7 @@ pub(super) fn lack(
 ) -> anyhow::Result<Option<String>> {
     Ok(match leaf::read(reader, profile, Some(authority), now)? {
         leaf::FoundPair::Good(_) => None,
-        leaf::FoundPair::Nothing => Some("it was not requested yet".to_owned()),
+        leaf::FoundPair::Nothing => Some("it has not been requested yet".to_owned()),
         leaf::FoundPair::Outdated(reason, _) => Some(reason),
     })
 }
@@ -287,13 +287,13 @@ impl Journal {
     fn told(self, authority: &Authority, key: KeyKind) -> Vec<String> {
         if let Some(origin) = self.is_new {
             return vec![format!(
-                "{origin} everything below it; back the state folder up"
+                "{origin} everything below it; back up the state directory"
             )];
         }
         let mut lines = self.lines;
         if self.reissued && authority.chain.first.key_kind != Some(key) {
             lines.push(
-                "the CA keeps its key: `key` in [pki] applies to the certificates below it"
+                "the CA keeps its key: `key` in [pki] applies only to the certificates that it signs"
                     .to_owned(),
             );
         }

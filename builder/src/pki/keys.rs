@@ -25,14 +25,14 @@ pub(super) fn parse(pem: &[u8]) -> Result<KeyPair, &'static str> {
     let text = std::str::from_utf8(pem).map_err(|_| "is not a PEM file")?;
     let is_key = |line: &&str| line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY-----");
     let Some(begin) = text.lines().find(is_key) else {
-        return Err("holds no private key in PEM form");
+        return Err("contains no private key in PEM format");
     };
     if begin.contains("ENCRYPTED") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err("is encrypted; `openssl pkey -in FILE` writes it without its passphrase");
     }
     let at = text.find(begin).unwrap_or_default();
     KeyPair::from_pem(text.get(at..).unwrap_or_default()).map_err(|_| {
-        "holds no key of a supported kind: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits"
+        "contains no key of a supported type: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits"
     })
 }
 

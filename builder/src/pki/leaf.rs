@@ -125,7 +125,7 @@ impl Profile {
             ),
             (
                 found.public_key != key.public_key_raw(),
-                "the key beside it is another one",
+                "the key beside it belongs to another certificate",
             ),
             (found.certificate.not_after <= now, "it had expired"),
             (
@@ -138,7 +138,7 @@ impl Profile {
             (found.subject_fields != self.subject, "its subject changed"),
             (
                 found.usage != self.usage,
-                "its usages were not the right ones",
+                "its extended key usages were wrong",
             ),
         ];
         reasons
@@ -285,7 +285,7 @@ pub(super) fn read(
     {
         return Err(refused(
             &reader.path(&crt),
-            "was signed by another CA than ca.crt",
+            "was signed by a different CA from ca.crt",
             FOREIGN,
         ));
     }

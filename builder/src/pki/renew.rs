@@ -107,7 +107,7 @@ impl Desk {
         }
         let signer_changes = self.authority.replaces_signer_of(&facts);
         if !signer_changes && !x509::is_signed_by(&facts, &self.authority.chain.first) {
-            let what = "was signed by another CA than ca.crt";
+            let what = "was signed by a different CA from ca.crt";
             return Err(refused(&self.reader.path(&crt), what, FOREIGN));
         }
         let unsupported = || wrong(&crt, "has a key of an unsupported kind");

@@ -66,7 +66,7 @@ pub(super) fn read(pem: &str) -> Result<Facts, &'static str> {
             pem.clone_into(&mut facts.certificate.pem);
             Ok(facts)
         }
-        _ => Err("holds more than one certificate"),
+        _ => Err("contains more than one certificate"),
     }
 }
 
@@ -80,9 +80,9 @@ pub(super) fn read_all(pem: &str) -> Result<Vec<Facts>, &'static str> {
     let read = |block: &Pem| {
         let x509 = block
             .parse_x509()
-            .map_err(|_| "holds no X.509 certificate")?;
+            .map_err(|_| "contains no X.509 certificate")?;
         if block.label != "CERTIFICATE" {
-            return Err("holds no X.509 certificate");
+            return Err("contains no X.509 certificate");
         }
         let pem = to_pem(&block.contents);
         facts(&pem, &block.contents, &x509).ok_or("has extensions that cannot be read")

@@ -323,7 +323,7 @@ fn everything_that_speaks_against_a_plan_is_reported_together() {
         text("/etc/big", &"x".repeat(1001)),
     ]);
     assert_eq!(kind, Kind::Usage);
-    let wanted = "4 reasons against this build\n  \
+    let wanted = "4 reasons to refuse this build\n  \
         `root` cannot log in: the base has a user of its own by that name\n  \
         planning /usr/sbin/nft of node etcd1: the base has no /usr/sbin/nft: because\n  \
         planning /usr/bin/dash of node etcd1: the base has no /usr/bin/dash: because\n  \

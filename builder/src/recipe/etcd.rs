@@ -55,6 +55,6 @@ impl EtcdReleases {
 fn wrong(what: &str) -> anyhow::Error {
     Kind::Usage.error(
         format!("recipe etcd.toml: {what}"),
-        "compare with the recipes/etcd.toml of this release",
+        "compare it with recipes/etcd.toml of this release",
     )
 }

@@ -69,7 +69,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
         return Err(wrong(name, "`boards` is empty"));
     }
     if has_control_character(&file) {
-        return Err(wrong(name, "a text contains a control character"));
+        return Err(wrong(name, "it contains a control character"));
     }
     let has_overlay = file.overlays.iter().any(|name| name == "appliance");
     if has_overlay == file.unsupported.contains_key(&Setting::Appliance) {

@@ -45,7 +45,7 @@ pub fn find<'a>(recipes: &'a [Recipe], name: &str) -> Result<&'a Recipe> {
     let found = recipes.iter().find(|recipe| recipe.name == name);
     found.ok_or_else(|| {
         Kind::Usage.error(
-            format!("no base is called `{name}`"),
+            format!("there is no base `{name}`"),
             suggestion(recipes, name),
         )
     })

@@ -110,7 +110,7 @@ pub(super) fn walk(fs: &mut dyn ReadFs, problems: &mut Vec<String>) -> u64 {
             match fs.metadata(&path) {
                 Ok(Some(metadata)) if metadata.kind == FileKind::Directory => folders.push(path),
                 Ok(Some(_)) => {}
-                Ok(None) => problems.push(format!("{path} is listed but not there")),
+                Ok(None) => problems.push(format!("{path} is listed but missing")),
                 Err(error) => problems.push(format!("reading {path}: {error}")),
             }
         }

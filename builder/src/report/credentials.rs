@@ -77,7 +77,7 @@ impl Trust {
         if end <= now {
             return Some(format!("certificate {name} ended on {}", date(end)));
         }
-        (start > now).then(|| format!("certificate {name} begins on {} only", date(start)))
+        (start > now).then(|| format!("certificate {name} is not valid before {}", date(start)))
     }
 
     fn soon(&self, certificate: &CertificateRecord) -> Option<String> {

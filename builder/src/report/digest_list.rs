@@ -52,7 +52,10 @@ impl DigestList {
         let wanted: BTreeMap<&str, &str> = wanted.collect();
         let mut found = Vec::new();
         if let Some(line) = self.unreadable {
-            found.push(format!("line {} is not a digest and a file name", line + 1));
+            found.push(format!(
+                "line {} is not a digest followed by a file name",
+                line + 1
+            ));
         }
         for (name, digest) in &wanted {
             match self.digest_of(name) {
@@ -84,7 +87,7 @@ mod tests {
         assert_eq!(
             list.differences(wanted.into_iter()),
             [
-                "line 3 is not a digest and a file name",
+                "line 3 is not a digest followed by a file name",
                 &format!("it has the SHA-256 {one} of b.img, the manifest has {two}"),
                 "it does not contain c.img",
                 "it contains d.img, the manifest does not",

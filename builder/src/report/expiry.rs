@@ -26,7 +26,7 @@ pub(crate) fn ending(manifest: &Manifest, now: i64) -> Option<String> {
         .collect();
     (!ending.is_empty()).then(|| {
         format!(
-            "note: these certificates end soon: {}; remove their .crt files from the state folder, build and flash again",
+            "note: these certificates expire soon: {}; remove their .crt files from the state directory, then build and flash again",
             ending.join(", ")
         )
     })

@@ -47,7 +47,7 @@ impl Snapshot {
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = read(path).with_context(|| unreadable(path))?;
         Self::parse(bytes).map_err(|what| {
-            let message = format!("{} is no usable snapshot: {what}", path.display());
+            let message = format!("{} is not a usable snapshot: {what}", path.display());
             let hint = "name a file that `etcd-image cluster backup` or `etcdctl snapshot save` wrote, or another copy of it";
             Kind::Verification.error(message, hint)
         })

@@ -60,7 +60,7 @@ fn distinct<'a>(
             continue;
         };
         if names.iter().any(|taken| taken == name.value) {
-            let message = format!("there already is a {what} `{}`", name.value);
+            let message = format!("the {what} `{}` is defined twice", name.value);
             log.add(name.place, message);
             continue;
         }

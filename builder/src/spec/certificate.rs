@@ -113,9 +113,9 @@ pub(super) fn path(path: &str) -> Result<(), String> {
 pub(super) fn mode(mode: &str) -> Result<(), String> {
     let bits = bits(mode)?;
     let reason = if bits & 0o400 == 0 {
-        "would keep even the owner from reading it"
+        "would prevent even its owner from reading it"
     } else if bits & 0o022 != 0 {
-        "would let others than the owner replace it"
+        "would let users other than the owner replace it"
     } else if bits & !0o644 != 0 {
         "is for a program or a directory"
     } else {

@@ -203,7 +203,7 @@ const EIGHT_GIB: u64 = 8 << 30;
 pub(super) fn warnings(etcd: &Etcd) -> Vec<String> {
     let quota = (etcd.quota > EIGHT_GIB).then(|| {
         format!(
-            "quota is {} bytes; etcd advises at most 8 GiB, because a member that restarts reads it all",
+            "quota is {} bytes; etcd advises at most 8 GiB, because a restarting member reads all of it",
             etcd.quota
         )
     });

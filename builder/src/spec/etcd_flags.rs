@@ -74,9 +74,7 @@ pub(super) const TYPES: [(&str, &str, &str); 6] = [
 /// Checks an extra setting and returns its value as etcd receives it.
 pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, String> {
     if REFUSED.split_whitespace().any(|refused| refused == key) {
-        return Err(format!(
-            "`{key}` in [etcd.extra] is set by this program itself"
-        ));
+        return Err(format!("`{key}` in [etcd.extra] is set by this program"));
     }
     let found = TYPES
         .iter()
@@ -154,13 +152,11 @@ pub(super) fn check_finished(key: &str, value: &serde_json::Value) -> Result<(),
     }
     if has(REFUSED) {
         return Err(format!(
-            "`{key}` changes something on which the node's programs rely"
+            "`{key}` would change what the node's programs rely on"
         ));
     }
     let Some((_, wanted, schema_type)) = TYPES.iter().find(|(keys, ..)| has(keys)) else {
-        return Err(format!(
-            "etcd does not know the key `{key}`, and ignores it"
-        ));
+        return Err(format!("etcd ignores `{key}`, which it does not know"));
     };
     let fits = match value {
         serde_json::Value::Number(number) => *schema_type == "integer" && number.is_i64(),

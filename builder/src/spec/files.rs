@@ -114,7 +114,10 @@ fn add(file: ExtraFile, place: Place, all: &mut Vec<ExtraFile>, log: &mut Compla
         other.path == file.path && both && !folders
     };
     if all.iter().any(same) {
-        log.add(place, format!("another [[file]] writes `{}`", file.path));
+        log.add(
+            place,
+            format!("another [[file]] also writes `{}`", file.path),
+        );
     }
     all.push(file);
 }
@@ -128,7 +131,8 @@ pub(super) fn refuse_ours(
 ) {
     log.check(place, refuse_data(path, surroundings.data));
     if path == format!("/home/{}/.ssh/authorized_keys", surroundings.user) {
-        let message = format!("`{path}` is ours: set `authorized-keys` in [ssh]");
+        let message =
+            format!("`{path}` is written by this program: set `authorized-keys` in [ssh]");
         log.add(place, message);
     }
 }

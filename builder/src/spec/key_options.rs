@@ -49,7 +49,7 @@ fn read(options: &str, each: &mut dyn FnMut(&str, &str)) -> Result<(), &'static 
             _ => return Err("it does not know one of them"),
         };
         if has(ONCE, &name) && seen.contains(&name) {
-            return Err("one of them is there twice");
+            return Err("one of them is listed twice");
         }
         seen.push(name);
         rest = match rest.strip_prefix(',') {
@@ -202,7 +202,7 @@ mod tests {
             ("pty=\"yes\"", "it does not know one of them"),
             ("command", "one of them needs a value"),
             ("command=\"a", "a double quote is not closed"),
-            ("from=\"a\",from=\"b\"", "one of them is there twice"),
+            ("from=\"a\",from=\"b\"", "one of them is listed twice"),
             ("from=\"a\"no-pty", "they are not separated by commas"),
         ] {
             assert_eq!(check(options), Err(wanted), "{options}");

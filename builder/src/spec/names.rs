@@ -111,7 +111,7 @@ pub(super) fn user(name: &str) -> Result<(), String> {
     let first = |c: char| c.is_ascii_lowercase() || c == '_';
     let other = |c: char| first(c) || c.is_ascii_digit() || c == '-';
     let reason = if name == "root" {
-        "root does not log in; choose an ordinary name, sudo does the rest"
+        "root cannot log in; choose an ordinary user, who can use sudo"
     } else if TAKEN.contains(&name) {
         "the system uses that name itself"
     } else if name.is_empty() || name.len() > 32 {

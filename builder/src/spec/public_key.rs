@@ -72,7 +72,7 @@ fn parsed(line: &str) -> Result<(&str, String), String> {
         return Err("a public key is one line; give several keys as several entries".to_owned());
     }
     if line.chars().any(|c| c.is_control() && c != '\t') {
-        return Err("the line of a public key must not contain control characters".to_owned());
+        return Err("a public key must not contain control characters".to_owned());
     }
     if let Some(key) = bare(line)? {
         return Ok(("", key));

@@ -108,7 +108,7 @@ fn of_flag(file: &TextFile, now: i64, log: &mut Complaints) -> Vec<String> {
     let in_file = |message: String| format!("{}: {message}", file.path.display());
     let lines = public_key::lines(&file.text);
     if lines.is_empty() {
-        log.add(place, in_file("the file holds no key".to_owned()));
+        log.add(place, in_file("the file contains no key".to_owned()));
     }
     // One complaint is enough for a file that is not a public key, such as a private key.
     let key =

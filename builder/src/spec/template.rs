@@ -94,7 +94,7 @@ fn comment(lines: &mut Vec<String>, doc: &str) {
 pub fn init(config: &Path, nodes: u32) -> anyhow::Result<()> {
     if !(1..=MOST).contains(&nodes) {
         let message = format!("--nodes: give a number from 1 to {MOST}");
-        return Err(Kind::Usage.error(message, "three is a good number"));
+        return Err(Kind::Usage.error(message, "three is a good choice"));
     }
     cli::write_new(config, &template(nodes))
 }

@@ -35,7 +35,7 @@ pub(super) fn read(
             continue;
         };
         if networks.iter().any(|known| known.ssid == network.ssid) {
-            let message = format!("the network `{}` is there twice", network.ssid);
+            let message = format!("the network `{}` is listed twice", network.ssid);
             log.add(table.place_of("ssid"), message);
         }
         networks.push(network);
@@ -48,7 +48,7 @@ fn network(table: &Table, log: &mut Complaints) -> Option<WifiNetwork> {
     let password = table.optional("password")?;
     let (open, wpa3) = (password.value == OPEN, table.switch("wpa3"));
     if open && wpa3 {
-        let message = "`password` is \"none\", but a network with WPA3 has one";
+        let message = "`password` is \"none\", but WPA3 requires a password";
         log.add(password.place, message);
     }
     Some(WifiNetwork {
@@ -79,7 +79,7 @@ pub(super) fn password(password: &str) -> Result<(), String> {
         64 if hex => Ok(()),
         8..=64 => Err("`password` must be printable ASCII, or 64 hexadecimal digits".to_owned()),
         length => Err(format!(
-            "`password` has {length} characters; WPA asks for 8 to 63 (\"none\" for an open network)"
+            "`password` has {length} characters; WPA requires 8 to 63 (\"none\" for an open network)"
         )),
     }
 }

@@ -9,7 +9,7 @@ use crate::ext4::FeatureSet;
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum Unsupported {
     /// Content in a recognized format other than the expected one.
-    #[error("it holds {found} instead of {wanted}")]
+    #[error("it contains {found} instead of {wanted}")]
     Foreign {
         /// The format found.
         found: Foreign,

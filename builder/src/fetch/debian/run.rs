@@ -74,7 +74,7 @@ fn finish(mut script: Child, log: &Path, say: &dyn Fn(&str)) -> anyhow::Result<(
         return Ok(());
     }
     Err(Kind::Storage.error(format!("running mmdebstrap: {status}\n{}", last_words(log)),
-        "these are the last lines of its log; is the network there, and room in the cache folder and in memory?",
+        "these are the last lines of its log; check the network, the free space of the cache directory and the free memory",
     ))
 }
 

@@ -59,7 +59,7 @@ pub(in crate::fetch) fn made_at(image: &File) -> std::io::Result<Option<i64>> {
 fn sector(disk_id: [u8; 4], sectors: u32) -> anyhow::Result<[u8; 512]> {
     ensure!(
         sectors > ROOT_START,
-        "{sectors} sectors leave no room for the root partition at {ROOT_START}"
+        "{sectors} sectors leave no space for the root partition at {ROOT_START}"
     );
     let mut table = [0; 512];
     table[DISK_ID..][..4].copy_from_slice(&disk_id);

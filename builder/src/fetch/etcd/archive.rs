@@ -59,7 +59,7 @@ fn add_entry<R: Read>(
 ) -> Result<()> {
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     let parts =
-        parts(&path).ok_or_else(|| refused(name, &format!("it holds the path {path:?}")))?;
+        parts(&path).ok_or_else(|| refused(name, &format!("it contains the path {path:?}")))?;
     let slot = slot(layout, &parts);
     let is_file = is_file(entry, slot.is_some());
     let is_file = is_file.map_err(|what| refused(name, &format!("{path:?} is a {what}")))?;
@@ -67,7 +67,7 @@ fn add_entry<R: Read>(
         return Ok(());
     };
     if programs.contains_key(&program) {
-        let what = format!("it holds {} more than once", program.name());
+        let what = format!("it contains {} more than once", program.name());
         return Err(refused(name, &what));
     }
     programs.insert(program, read(entry, &path, name)?.into());
@@ -125,14 +125,14 @@ fn read(entry: &mut impl Read, path: &str, name: &str) -> Result<Vec<u8>> {
 
 fn refused(name: &str, what: &str) -> anyhow::Error {
     let hint =
-        "no release of etcd looks like this; get it again from github.com/etcd-io/etcd/releases";
+        "this is not a release of etcd; download it again from github.com/etcd-io/etcd/releases";
     Kind::Corrupt.error(format!("{name}: {what}"), hint)
 }
 
 fn damaged(name: &str, error: &io::Error) -> anyhow::Error {
     Kind::Corrupt.error(
         format!("reading the archive {name}: {error}"),
-        "it is damaged or cut off: get it again",
+        "it is damaged or truncated: download it again",
     )
 }
 
@@ -205,7 +205,7 @@ mod tests {
     fn refuses_paths_that_leave_the_archive() {
         for path in ["/etc/passwd", "../etcd", "a/../../b", "a\\b"] {
             assert!(
-                refusal(&[(path, FILE, b"x")]).starts_with("a.tar: it holds the path "),
+                refusal(&[(path, FILE, b"x")]).starts_with("a.tar: it contains the path "),
                 "{path}"
             );
         }
@@ -234,7 +234,7 @@ mod tests {
     fn refuses_the_same_program_twice() {
         assert_eq!(
             refusal(&[("v/etcd", FILE, b"one"), ("w/etcd", FILE, b"two")]),
-            "a.tar: it holds etcd more than once"
+            "a.tar: it contains etcd more than once"
         );
     }
 

@@ -106,7 +106,7 @@ fn upstream_version(control: &str) -> Option<String> {
 }
 
 fn damaged(name: &str, what: &str) -> anyhow::Error {
-    let hint = "get the package again, e.g. with `apt-get download etcd-server:arm64`";
+    let hint = "download the package again, for example with `apt-get download etcd-server:arm64`";
     Kind::Corrupt.error(format!("{name}: {what}"), hint)
 }
 

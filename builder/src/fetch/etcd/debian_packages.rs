@@ -104,7 +104,7 @@ fn kept(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>
     if !entry.is_ours(PACKAGES)? {
         let folder = entry.folder().display();
         let note = format!(
-            "other users can write to the cache folder {folder}: etcd's packages in it are not used"
+            "other users can write to the cache directory {folder}: etcd's packages in it are not used"
         );
         options.progress.note(&note);
         return Ok(None);
@@ -117,7 +117,7 @@ fn kept(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>
             return Ok(None);
         };
         if let Err(error) = pin.check(&path.display().to_string(), &DigestReader::file(&path)?) {
-            options.progress.note(&format!("{error:#}; it is not used"));
+            options.progress.note(&format!("{error:#}; it is ignored"));
             return Ok(None);
         }
         let name = ending.to_owned();
@@ -209,8 +209,7 @@ mod tests {
         fs_err::write(&fetched[0].path, "forged").unwrap();
         scene.offline = true;
         let refused = failure(kept_or_downloaded(&keys(), None, &scene.options(), never));
-        let expected =
-            "etcd's package of Debian trixie is not in the cache, and --offline is given";
+        let expected = "etcd's package of Debian trixie is not in the cache, and `--offline` prevents a download";
         assert_eq!(refused, (Kind::Storage, expected.to_owned()));
         scene.offline = false;
         let fetched = kept_or_downloaded(&keys(), None, &scene.options(), two).unwrap();

@@ -115,7 +115,7 @@ fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
             path.display(),
             size >> 20
         );
-        return Err(Kind::Unsupported.error(what, "is it the right file?"));
+        return Err(Kind::Unsupported.error(what, "check that it is the right file"));
     }
     let bytes = fs_err::read(path)?;
     let digested = DigestReader::new(&bytes[..]).drain()?;

@@ -57,10 +57,8 @@ fn is_published(http: &Http<'_>, releases: &EtcdReleases, version: &str) -> Resu
                 "the mirrors have different digests of etcd {version}: {}",
                 digests.join(", ")
             );
-            Err(Kind::Verification.error(
-                what,
-                "do not use it; find out which one is the published one",
-            ))
+            Err(Kind::Verification
+                .error(what, "do not use it; find out which digest was published"))
         }
         ([], Some(error)) if answers == 0 => Err(error),
         (digests, _) => Ok(!digests.is_empty()),

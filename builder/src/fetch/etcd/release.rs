@@ -75,7 +75,7 @@ pub(super) fn locked(locked: &LockedEtcd, options: &Options<'_>) -> Result<Found
         let what = format!(
             "the lock has the SHA-256 {found} of etcd {version}, recipes/etcd.toml has {pinned}"
         );
-        let hint = "do not use it; find out which digest is the published one";
+        let hint = "do not use it; find out which digest was published";
         return Err(Kind::Verification.error(what, hint));
     }
     with_digest(version, &locked.sha256, &releases, options).context("comparing with the lock file")
@@ -88,17 +88,18 @@ fn checked(version: &str) -> Result<&str> {
     if version::series(version).is_some() && version.bytes().all(sound) {
         return Ok(version);
     }
-    let what = format!("`{version}` is neither a version of etcd nor a path that exists");
+    let what = format!("`{version}` is neither a version of etcd nor an existing path");
     Err(Kind::Usage.error(
         what,
-        "give one like `3.6.14`, a release tarball, `.deb` packages or a folder",
+        "give a version such as `3.6.14`, a release tarball, `.deb` packages or a directory",
     ))
 }
 
 /// Returns the digest in the release's own `SHA256SUMS`.
 fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<String> {
     if options.offline {
-        let what = format!("no digest of etcd {version} is known, and --offline is given");
+        let what =
+            format!("the digest of etcd {version} is unknown, and `--offline` prevents a download");
         return Err(Kind::Storage.error(what, known(releases)));
     }
     let http = Http::new(options.policy, options.progress)?;
@@ -167,7 +168,7 @@ fn cached(entry: &CacheEntry, pin: &Pin, options: &Options<'_>) -> Result<Option
         Err(error) => {
             options
                 .progress
-                .note(&format!("{error:#}; it is fetched anew"));
+                .note(&format!("{error:#}; it is downloaded again"));
             entry.remove(TARBALL)?;
             Ok(None)
         }

@@ -196,7 +196,7 @@ fn offline_uses_the_cache_or_says_so() {
     let (kind, text) = failure(releases.get("3.6.2"));
     assert_eq!(kind, Kind::Storage);
     assert!(
-        text.ends_with("no digest of etcd 3.6.2 is known, and --offline is given"),
+        text.ends_with("the digest of etcd 3.6.2 is unknown, and `--offline` prevents a download"),
         "{text}"
     );
     let cached = releases.scene.cached(".tar.gz").remove(0);

@@ -133,7 +133,7 @@ fn ask(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
 /// Creates the error for a missing image: not every series has every kind of image.
 fn unpublished(url: &str) -> anyhow::Error {
     Kind::Unsupported.error(
-        format!("{url} is not there: such an image is not published for this series (any more)"),
+        format!("{url} does not exist: no such image is published for this series"),
         "choose another base (`etcd-image recipes`), or give an image's path with `--base`",
     )
 }
@@ -141,6 +141,6 @@ fn unpublished(url: &str) -> anyhow::Error {
 fn unlisted(name: &str, signed: &SignedList) -> anyhow::Error {
     Kind::Verification.error(
         format!("{} has no SHA-256 for {name}", signed.list),
-        "a newer release has taken its place: look into that list and correct the recipe's `url`",
+        "a newer release has replaced it: look it up in that list and correct the recipe's `url`",
     )
 }

@@ -30,7 +30,7 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
     let signature = &signed.signature;
     let hash = own.hash_alg().unwrap_or(HashAlgorithm::None);
     if !is_strong(hash) {
-        let what = format!("{signature} rests on {hash}, which can be forged");
+        let what = format!("{signature} relies on {hash}, which can be forged");
         return Err(refused(what, AGAIN));
     }
     own.verify(&key.primary_key, list.as_bytes()).map_err(|_| {
@@ -42,7 +42,7 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
     let created = own.created().map_or(0, Timestamp::as_secs);
     match end(created, lasts) {
         Some(end) if end <= clock => {
-            let what = format!("{signature} ended on {}", date(end));
+            let what = format!("{signature} expired on {}", date(end));
             Err(refused(what, AGAIN))
         }
         _ => Ok(i64::from(created)),
@@ -53,18 +53,18 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
 fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey> {
     let name = &signer.name;
     let (key, _) = SignedPublicKey::from_string(&signer.key).map_err(|_| {
-        let what = format!("{name}.asc holds no OpenPGP public key");
+        let what = format!("{name}.asc contains no OpenPGP public key");
         refused(what, OWN_KEY)
     })?;
     let (found, wanted) = (key.primary_key.fingerprint(), &signer.fingerprint);
     if format!("{found:X}") != *wanted {
-        let what = format!("{name}.asc holds the key {found:X}, the recipe names {wanted}");
+        let what = format!("{name}.asc contains the key {found:X}, but the recipe names {wanted}");
         return Err(refused(what, OWN_KEY));
     }
     let fault = if let Some(weakness) = weakness(key.primary_key.public_params()) {
         format!("is {weakness}, which can be forged")
     } else if !key.details.revocation_signatures.is_empty() {
-        "was withdrawn by its owner".to_owned()
+        "was revoked by its owner".to_owned()
     } else if let Some(end) = key_end(&key).filter(|end| *end <= clock) {
         format!("ended on {}", date(end))
     } else {
@@ -124,7 +124,7 @@ fn parse(signed: &SignedList, signatures: &str) -> Result<Vec<Signature>> {
     let readable = found.into_iter().flat_map(|(found, _)| found.flatten());
     let readable: Vec<_> = readable.map(|found| found.signature).collect();
     if readable.is_empty() {
-        let what = format!("{} is no OpenPGP signature", signed.signature);
+        let what = format!("{} is not an OpenPGP signature", signed.signature);
         return Err(refused(what, AGAIN));
     }
     Ok(readable)

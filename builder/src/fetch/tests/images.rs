@@ -143,13 +143,13 @@ fn archives_without_one_image_say_what_to_do() {
         (
             "none.zip",
             zip(&[("README", b"x")]),
-            "NAME: the zip archive holds no image (*.img)",
+            "NAME: the zip archive contains no image (*.img)",
             by_hand,
         ),
         (
             "two.zip",
             zip(&[("b.IMG", b"x"), ("a.img", b"y")]),
-            "NAME: the zip archive holds several images: a.img, b.IMG",
+            "NAME: the zip archive contains several images: a.img, b.IMG",
             by_hand,
         ),
         (

@@ -79,7 +79,7 @@ fn offline_such_an_image_is_refused() {
     forge(&scene);
     scene.offline = true;
     let expected = format!(
-        "fetching the base test: using the cached image, as --offline asks: other users can write to the cache folder {}, \
+        "fetching the base test: using the cached image, as --offline asks: other users can write to the cache directory {}, \
          and no digest of the unpacked image is known",
         scene.cache.display()
     );

@@ -66,7 +66,7 @@ pub(super) fn check_environment(seed: &mut dyn ReadFs, system: &str) -> Result<(
         return Ok(());
     }
     let what = format!(
-        "neither {} nor {} tells what is started",
+        "neither {} nor {} names the system to start",
         ENVIRONMENTS[0], ENVIRONMENTS[1]
     );
     Err(unsupported(what, RASPI))
@@ -112,7 +112,7 @@ pub(super) fn check_gadget(
         .any(|line| blanks(line) == "datasource_list:[]")
     {
         let what = format!(
-            "the gadget snap {} switches cloud-init off (cloud.conf)",
+            "the gadget snap {} disables cloud-init (cloud.conf)",
             gadget.name
         );
         return Err(unsupported(what, SERVER));
@@ -127,7 +127,7 @@ pub(super) fn check_gadget(
 pub(super) fn foreign(model: &Model) -> Option<String> {
     (!model.name.starts_with("canonical/")).then(|| {
         format!(
-            "warning: the model {} is not Canonical's: what its first boot does is not known here",
+            "warning: the model {} is not Canonical's: this program does not know what its first boot does",
             model.name
         )
     })

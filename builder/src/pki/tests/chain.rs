@@ -146,7 +146,7 @@ fn a_ca_named_by_its_path_is_copied_once_and_kept() {
     assert_eq!(
         certs.notes,
         [format!(
-            "copied the CA of {path} and issued everything below it; back the state folder up"
+            "copied the CA of {path} and issued everything below it; back up the state directory"
         )]
     );
     assert_eq!(
@@ -162,7 +162,7 @@ fn a_ca_named_by_its_path_is_copied_once_and_kept() {
     let other = OwnCa::new(P256, "/CN=other", "");
     let error = open(&scene.state, &cluster(&named(&other)), below.now).unwrap_err();
     let wanted = format!(
-        "{} is another CA than {}",
+        "{} is a different CA from {}",
         scene.path("ca.crt").display(),
         other.scene.path("ca.crt").display()
     );

@@ -87,7 +87,8 @@ fn a_new_key_kind_reaches_everything_but_the_ca() {
         "{changed:?}"
     );
     assert_eq!(certs.notes[0], "reissued admin.crt: `key` in [pki] changed");
-    let last = "the CA keeps its key: `key` in [pki] applies to the certificates below it";
+    let last =
+        "the CA keeps its key: `key` in [pki] applies only to the certificates that it signs";
     assert_eq!(certs.notes.last().unwrap(), last);
     assert!(checker::accepts(
         &scene.path("ca.crt"),

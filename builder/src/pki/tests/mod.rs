@@ -222,7 +222,7 @@ fn what_is_handed_on_is_what_is_kept() {
     );
     assert_eq!(
         certs.notes,
-        ["made the CA `main etcd CA` and everything below it; back the state folder up"]
+        ["made the CA `main etcd CA` and everything below it; back up the state directory"]
     );
     assert_eq!(certs.time, NOW);
 }

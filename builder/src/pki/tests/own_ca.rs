@@ -158,7 +158,7 @@ fn any_key_that_clients_know_signs() {
         &["EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
     ] {
         OwnCa::new(key, "/CN=my CA", "").refuses(
-            "/ca.key holds no key of a supported kind: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits",
+            "/ca.key contains no key of a supported type: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits",
         );
     }
 }

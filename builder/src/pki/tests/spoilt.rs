@@ -62,11 +62,11 @@ fn open_to_others() {
 fn incomplete() {
     refuses(
         |scene| remove(scene, &["ca.key"]),
-        "/ca.key is missing, but ca.crt is there",
+        "/ca.key is missing, but ca.crt exists",
     );
     refuses(
         |scene| remove(scene, &["ca.crt"]),
-        "/ca.crt is missing, but ca.key is there",
+        "/ca.crt is missing, but ca.key exists",
     );
     let both = "/ca.key is missing, but certificates were issued by it";
     refuses(|scene| remove(scene, &["ca.crt", "ca.key"]), both);
@@ -94,12 +94,12 @@ fn foreign() {
     let pair = ["ca.crt", "ca.key"];
     refuses(
         |scene| copy(&other, scene, &pair),
-        "/admin.crt was signed by another CA than ca.crt",
+        "/admin.crt was signed by a different CA from ca.crt",
     );
     let leaf = ["nodes/etcd2/peer.crt", "nodes/etcd2/peer.key"];
     refuses(
         |scene| copy(&other, scene, &leaf),
-        "/nodes/etcd2/peer.crt was signed by another CA than ca.crt",
+        "/nodes/etcd2/peer.crt was signed by a different CA from ca.crt",
     );
     let admin = |scene: &Scene| {
         let (crt, key) = (
@@ -118,16 +118,16 @@ fn unreadable() {
         ("ca.crt", &b"hello"[..], "is not a PEM file"),
         ("ca.crt", b"", "is not a PEM file"),
         ("ca.key", b"\xff\xfe", "is not a PEM file"),
-        ("ca.key", b"hello", "holds no private key in PEM form"),
+        ("ca.key", b"hello", "contains no private key in PEM format"),
         (
             "admin.crt",
             b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "holds no X.509 certificate",
+            "contains no X.509 certificate",
         ),
         (
             "nodes/etcd1/peer.key",
             b"hello",
-            "holds no private key in PEM form",
+            "contains no private key in PEM format",
         ),
         ("seed", b"0123", "is not 64 hexadecimal digits"),
         (
@@ -194,6 +194,7 @@ fn a_place_that_cannot_be_written_is_a_storage_failure() {
     let error = open(&file.path().join("state"), &cluster(""), NOW).unwrap_err();
     let (kind, hint) = crate::failure::explain(&error);
     assert_eq!(kind, Kind::Storage);
-    let expected = "check that the path exists, that you may use it and that its disk has room";
+    let expected =
+        "check that the path exists, that you have access to it, and that its disk has free space";
     assert_eq!(hint, expected);
 }

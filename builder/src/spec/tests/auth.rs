@@ -42,13 +42,13 @@ fn users_and_roles_that_cannot_exist_are_refused() {
     42: [[auth.user]] needs `enabled = true` in [auth]
 
 [hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "root"\n[hosts]
-    45: there already is a user `root`
+    45: the user `root` is defined twice
 
 [hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "etcd1"\n[hosts]
-    45: there already is a user `etcd1`
+    45: the user `etcd1` is defined twice
 
 [hosts] → [auth]\nenabled = true\n[[auth.role]]\nname = "root"\n[hosts]
-    45: there already is a role `root`
+    45: the role `root` is defined twice
 
 [hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "app"\nroles = ["none"]\n[hosts]
     46: there is no role `none`; add an [[auth.role]]

@@ -50,11 +50,11 @@ leaf-days = 50 → layout = "flet"
     47: only client certificates have a `common-name` of their own; set [pki.common-name] for others
 
 [hosts] → [[certificate]]\nrole = "node"\npath = "/etc/a.crt"\nkey = "/etc/a.key"\nmode = "0666"\nkey-mode = "0660"\n[hosts]
-    46: `0666` would let others than the owner replace it; choose "0644", "0640" or "0600"
-    47: `0660` would let others than the owner replace it; choose "0640" or "0600"
+    46: `0666` would let users other than the owner replace it; choose "0644", "0640" or "0600"
+    47: `0660` would let users other than the owner replace it; choose "0640" or "0600"
 
 [hosts] → [[certificate]]\nrole = "node"\npath = "/etc/a.crt"\nkey = "/etc/a.key"\nmode = "0200"\nkey-mode = "4600"\n[hosts]
-    46: `0200` would keep even the owner from reading it; choose "0644", "0640" or "0600"
+    46: `0200` would prevent even its owner from reading it; choose "0644", "0640" or "0600"
     47: `4600` is for a program or a directory; choose "0640" or "0600"
 
 [hosts] → [[certificate]]\nrole = "peer"\npath = "/etc/a.crt"\nkey = "/etc/etcd/pki/../a"\nkey-mode = "0644"\nnodes = ["etcd9"]\n[hosts]

@@ -105,25 +105,25 @@ fn each_extra_setting_is_checked() {
     check(
         r#"
 snapshot-count = → data-dir =
-    30: `data-dir` in [etcd.extra] is set by this program itself
+    30: `data-dir` in [etcd.extra] is set by this program
 
 snapshot-count = → listen-metrics-urls =
-    30: `listen-metrics-urls` in [etcd.extra] is set by this program itself
+    30: `listen-metrics-urls` in [etcd.extra] is set by this program
 
 snapshot-count = 10000 → log-outputs = ["stderr"]
-    30: `log-outputs` in [etcd.extra] is set by this program itself
+    30: `log-outputs` in [etcd.extra] is set by this program
 
 snapshot-count = 10000 → initial-cluster-state = "existing"
-    30: `initial-cluster-state` in [etcd.extra] is set by this program itself
+    30: `initial-cluster-state` in [etcd.extra] is set by this program
 
 { snapshot-count = 10000, auto-compaction-retention = "1h" } → 7
     30: `extra` must be a table, not an integer
 
 snapshot-count = → wal-dir =
-    30: `wal-dir` in [etcd.extra] is set by this program itself
+    30: `wal-dir` in [etcd.extra] is set by this program
 
 snapshot-count = → force-new-cluster =
-    30: `force-new-cluster` in [etcd.extra] is set by this program itself
+    30: `force-new-cluster` in [etcd.extra] is set by this program
 
 snapshot-count = → snapshot_count =
     30: unknown key `snapshot_count` in [etcd.extra]; did you mean `snapshot-count`?

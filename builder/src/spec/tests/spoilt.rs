@@ -179,7 +179,7 @@ fn wifi() {
     12: `ssid` must have 1 to 32 bytes
 
 "correct horse" → "short"
-    13: `password` has 5 characters; WPA asks for 8 to 63 ("none" for an open network)
+    13: `password` has 5 characters; WPA requires 8 to 63 ("none" for an open network)
 
 password = "correct horse" → password = "none"\nwpa3 = true
     13: `password` is "none", but a network with WPA3 has one
@@ -200,7 +200,7 @@ password = "correct horse" → #
     14: `de` is not a country: write its two capital letters in ISO 3166, as in "DE"
 
 country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "home"\npassword = "none"
-    16: the network `home` is there twice
+    16: the network `home` is listed twice
 
 country = "DE" → country = "DE"\n[[network.wifi.other]]\nssid = "car"
     15: [[network.wifi.other]] has no `password`
@@ -222,7 +222,7 @@ fn ssh() {
     check(
         r#"
 "admin" → "root"
-    32: `root` is not a user name: root does not log in; choose an ordinary name, sudo does the rest
+    32: `root` is not a user name: root cannot log in; choose an ordinary user, who can use sudo
 
 "admin" → "etcd"
     32: `etcd` is not a user name: the system uses that name itself
@@ -253,7 +253,7 @@ password-hash = "$6$kSKJnrYzZ8x9$ → password-hash = "
     34: sshd does not accept the options before the key: it does not know one of them
 
 XFSqti me" → XFSqti \u001b[31mme"
-    34: the line of a public key must not contain control characters
+    34: a public key must not contain control characters
 
 authorized-keys = → trusted-user-ca = ["raspberry"]\nauthorized-keys =
     33: that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`
@@ -333,10 +333,10 @@ path = "/etc/motd" → path = "/boot/firmware/config.txt"
     45: `/boot/firmware/config.txt` cannot be added: the boot partition is mounted over it
 
 path = "/etc/motd" → path = "/home/admin/.ssh/authorized_keys"
-    45: `/home/admin/.ssh/authorized_keys` is ours: set `authorized-keys` in [ssh]
+    45: `/home/admin/.ssh/authorized_keys` is written by this program: set `authorized-keys` in [ssh]
 
 path = "/etc/motd" → path = "/etc/cron.d/check"
-    48: another [[file]] writes `/etc/cron.d/check`
+    48: another [[file]] also writes `/etc/cron.d/check`
 
 source = "motd" → source = "motto"
     46: reading lab/motto: entity not found

@@ -88,7 +88,7 @@ fn offline_without_a_list_says_so() {
     let (kind, text) = failure(scene.base(&recipe(&server, owner.signer(), "/a+raspi.img.xz")));
     assert_eq!(kind, Kind::Storage);
     assert!(
-        text.ends_with("/SHA256SUMS is not in the cache, and --offline is given"),
+        text.ends_with("/SHA256SUMS is not in the cache, and `--offline` prevents a download"),
         "{text}"
     );
     assert_eq!(server.requests().len(), 0);

@@ -168,14 +168,14 @@ fn another_key_under_the_pinned_name_is_refused() {
         key: stranger.signer().key,
         ..owner.signer()
     };
-    let expected = format!("test-key.asc holds the key {other}, the recipe names {key}");
+    let expected = format!("test-key.asc contains the key {other}, but the recipe names {key}");
     let shelf = Shelf::signed_by(&stranger);
     assert_eq!(refusal(shelf, signer), (expected, OWN_KEY));
     let no_key = Signer {
         key: "nonsense".to_owned(),
         ..owner.signer()
     };
-    let expected = "test-key.asc holds no OpenPGP public key".to_owned();
+    let expected = "test-key.asc contains no OpenPGP public key".to_owned();
     assert_eq!(
         refusal(Shelf::signed_by(&owner), no_key),
         (expected, OWN_KEY)
@@ -210,7 +210,7 @@ fn what_can_be_forged_is_refused() {
     let owner = person();
     let mut shelf = Shelf::signed_by(&owner);
     shelf.signature = owner.sign(&shelf.list, &["--digest-algo", "SHA1"]);
-    let expected = "/SHA256SUMS.gpg rests on SHA1, which can be forged".to_owned();
+    let expected = "/SHA256SUMS.gpg relies on SHA1, which can be forged".to_owned();
     assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN));
 
     for (kind, told) in [
@@ -230,12 +230,12 @@ fn what_has_ended_is_refused() {
     let owner = Person::new("ed25519", CLOCK - 10 * DAY, "0");
     let mut shelf = Shelf::signed_by(&owner);
     shelf.signature = owner.sign(&shelf.list, &["--default-sig-expire", "9d"]);
-    let expected = "/SHA256SUMS.gpg ended on 2026-11-19".to_owned();
+    let expected = "/SHA256SUMS.gpg expired on 2026-11-19".to_owned();
     assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN));
 
     let short = Person::new("ed25519", CLOCK - 10 * DAY, "9d");
     let key = short.fingerprint();
-    let expected = format!("the key test-key ({key}) ended on 2026-11-19");
+    let expected = format!("the key test-key ({key}) expired on 2026-11-19");
     assert_eq!(
         refusal(Shelf::signed_by(&short), short.signer()),
         (expected, NEW_KEY)
@@ -259,7 +259,7 @@ fn a_withdrawn_key_is_refused() {
     let text = fs_err::read_to_string(&revocation).unwrap();
     fs_err::write(&revocation, text.replace(":-----BEGIN", "-----BEGIN")).unwrap();
     owner.gpg(&["--import", revocation.to_str().unwrap()]);
-    let expected = format!("the key test-key ({key}) was withdrawn by its owner");
+    let expected = format!("the key test-key ({key}) was revoked by its owner");
     assert_eq!(refusal(shelf, owner.signer()), (expected, NEW_KEY));
 }
 
@@ -272,7 +272,7 @@ fn what_is_no_signature_is_refused() {
             signature: text.to_owned(),
             ..whole.clone()
         };
-        let expected = "/SHA256SUMS.gpg is no OpenPGP signature".to_owned();
+        let expected = "/SHA256SUMS.gpg is not an OpenPGP signature".to_owned();
         assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN), "{text}");
     }
 }
@@ -288,7 +288,7 @@ fn what_is_not_published_is_said_to_be() {
     assert_eq!(
         text,
         format!(
-            "fetching the base test: {list} is not there: such an image is not published for this series (any more)"
+            "fetching the base test: {list} does not exist: no such image is published for this series"
         )
     );
 }
@@ -307,5 +307,8 @@ fn the_shipped_key_is_the_one_its_makers_publish() {
     };
     let error = signature::check(&of_ubuntu, "", "", CLOCK).unwrap_err();
     // The key itself is good.
-    assert_eq!(error.to_string(), "SHA256SUMS.gpg is no OpenPGP signature");
+    assert_eq!(
+        error.to_string(),
+        "SHA256SUMS.gpg is not an OpenPGP signature"
+    );
 }
