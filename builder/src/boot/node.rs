@@ -205,7 +205,10 @@ fn check_network(network: &NetworkFacts) -> Result<()> {
     };
     Err(Kind::Unsupported.error(
         what,
-        format!("to test the cluster, build it once without `[network] {setting}`, with separate `--out` and `--state` directories"),
+        format!(
+            "to test the cluster, build it once without `[network] {setting}`, with separate `--out` and `--state` \
+             directories"
+        ),
     ))
 }
 

@@ -109,7 +109,8 @@ fn machine(wanted: BootMachine) -> Result<Machine> {
     match wanted {
         BootMachine::Virt => Ok(Machine::Virt),
         BootMachine::Raspi3b => Ok(Machine::Raspi3b),
-        BootMachine::Raspi4b => Err(Kind::Unsupported.error("QEMU's raspi4b has neither a network nor PCI Express, and kernels panic on it",
+        BootMachine::Raspi4b => Err(Kind::Unsupported.error(
+            "QEMU's raspi4b has neither a network nor PCI Express, and kernels panic on it",
             "use `--machine raspi3b` for the image's own kernel and device tree, or `--machine virt`",
         )),
     }

@@ -224,8 +224,13 @@ fn check_keys(
         return Ok(());
     }
     match unsafe_parts.first() {
-        Some(part) => findings.add(format!("sshd ignores the owner's keys: users other than `{user}` own or may change {part} (StrictModes)")),
-        None => findings.add(format!("sshd does not find the owner's keys: it reads {} (AuthorizedKeysFile)", paths.join(", "))),
+        Some(part) => findings.add(format!(
+            "sshd ignores the owner's keys: users other than `{user}` own or may change {part} (StrictModes)"
+        )),
+        None => findings.add(format!(
+            "sshd does not find the owner's keys: it reads {} (AuthorizedKeysFile)",
+            paths.join(", ")
+        )),
     }
     Ok(())
 }
