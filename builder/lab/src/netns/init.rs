@@ -106,6 +106,10 @@ fn operators(sender: &Sender<String>) {
 /// The directories in which systemd finds a unit's programs, including `sbin`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Settings of the Go runtime for etcd and etcdctl. Dozens of members share the machine's processors and live for seconds;
+/// without idle threads that look for work, and with few garbage collections, a scenario takes a tenth less processor time.
+const GO_RUNTIME: [(&str, &str); 2] = [("GOMAXPROCS", "1"), ("GOGC", "800")];
+
 impl Init {
     /// Runs the service once, from its start to its end.
     fn activation(&mut self) -> Result<Ended> {
@@ -242,6 +246,7 @@ impl Init {
             .process_group(0);
         command.env_clear().env("PATH", format!("{SHIMS}:{PATH}"));
         command.env("NOTIFY_SOCKET", SOCKET).env("LANG", "C.UTF-8");
+        command.envs(GO_RUNTIME);
         command.envs(
             self.unit
                 .environment
