@@ -76,7 +76,7 @@ fn a_command_does_not_list_an_option_that_it_always_refuses() {
         assert!(!help(name).contains("--json"), "{name}");
         let text = refusal(line);
         assert!(
-            text.contains("--json is for commands with a result"),
+            text.contains("`--json` is not supported by this command"),
             "{line}: {text}"
         );
     }

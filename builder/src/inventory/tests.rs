@@ -299,8 +299,8 @@ fn a_wrong_line_is_named() {
             "[a:b]\n",
             ":1: a section is [group], [group:vars] or [group:children]",
         ),
-        ("a.ini", "", " lists no machine"),
-        ("hosts", "127.0.0.1 localhost\n", " lists no machine"),
+        ("a.ini", "", " lists no machines"),
+        ("hosts", "127.0.0.1 localhost\n", " lists no machines"),
         ("a.yml", "- x\n", ": it has no groups"),
         (
             "a.yaml",

@@ -378,7 +378,7 @@ fn offline_with_an_empty_cache_says_so() {
     let (kind, text) = failure(scene.base(&recipe));
     assert_eq!(kind, Kind::Storage);
     assert!(
-        text.ends_with("is not in the cache, and --offline is given"),
+        text.ends_with("is not in the cache, and `--offline` prevents a download"),
         "{text}"
     );
     assert_eq!(server.requests().len(), 0);

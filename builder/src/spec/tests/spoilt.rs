@@ -182,7 +182,7 @@ fn wifi() {
     13: `password` has 5 characters; WPA requires 8 to 63 ("none" for an open network)
 
 password = "correct horse" → password = "none"\nwpa3 = true
-    13: `password` is "none", but a network with WPA3 has one
+    13: `password` is "none", but WPA3 requires a password
 
 "correct horse" → "none"\nhidden = "yes"
     14: `hidden` must be true or false, not a string

@@ -200,7 +200,7 @@ fn a_list_without_the_image_is_refused() {
         format!("fetching the base test: {list} has no SHA-256 for a+raspi.img.xz")
     );
     assert!(
-        hint.starts_with("a newer release has taken its place"),
+        hint.starts_with("a newer release has replaced it"),
         "{hint}"
     );
 }
