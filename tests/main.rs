@@ -26,3 +26,4 @@ mod mutate;
 mod node;
 mod project;
 mod refuse;
+mod stores;

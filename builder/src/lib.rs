@@ -57,6 +57,7 @@ pub mod recipe;
 mod report;
 pub mod snapshot;
 pub mod spec;
+mod store;
 
 mod base;
 pub mod commands;

@@ -93,6 +93,7 @@ impl Job {
             formats: manifest.formats().into_iter().collect(),
             publish_url: publication::address(target),
             sign: None,
+            ..OutputOptions::default()
         };
         self.keeps_state = true;
     }

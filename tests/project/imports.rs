@@ -12,6 +12,7 @@ const ORDER: &[&str] = &[
     "inventory",
     "recipe",
     "lock",
+    "store",
     "fetch",
     "inspect",
     "description",

@@ -164,9 +164,13 @@ impl Scene {
 
     /// Runs `etcd-image` with exactly these arguments and an environment variable.
     pub(crate) fn bare_with(&self, name: &str, value: &str, arguments: &[&str]) -> Outcome {
+        self.bare_with_variables(&[format!("{name}={value}")], arguments)
+    }
+
+    /// Runs `etcd-image` with exactly these arguments and environment variables, each as `NAME=VALUE`.
+    pub(crate) fn bare_with_variables(&self, variables: &[String], arguments: &[&str]) -> Outcome {
         let mut shell = Command::new("/usr/bin/env");
-        let variable = format!("{name}={value}");
-        self.outcome(shell.args([&variable, PROGRAM]).args(arguments))
+        self.outcome(shell.args(variables).arg(PROGRAM).args(arguments))
     }
 
     /// Runs `etcd-image` with exactly these arguments.

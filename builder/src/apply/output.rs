@@ -17,6 +17,7 @@ use super::map::MappedRange;
 use crate::failure::{Failure, Kind};
 use crate::file::{if_exists, sync_folder};
 use crate::image_format::ImageFormat;
+use crate::store::Address;
 
 /// Prefix and suffix of the name of a file that is being written.
 const OURS: &str = ".etcd-image-";
@@ -80,6 +81,10 @@ impl OutputFolder {
 
     /// Refuses a path at which something other than a directory lies, also a link that leads nowhere.
     pub(crate) fn refuse_file(path: &Path) -> Result<()> {
+        if Address::of(path, "--out")?.is_some() {
+            let message = format!("{} is a store, not a directory", path.display());
+            return Err(Kind::Usage.error(message, "name a directory with `--out`"));
+        }
         let exists = if_exists(fs_err::symlink_metadata(path))?.is_some();
         match exists && !path.is_dir() {
             false => Ok(()),

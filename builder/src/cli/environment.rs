@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::AwsVariables;
 use crate::failure::Kind;
 
 /// The facts about its environment that the program uses.
@@ -32,6 +33,8 @@ pub struct Environment {
     pub operator: Operator,
     /// The socket of the user's SSH agent.
     pub ssh_agent: Option<PathBuf>,
+    /// How to reach a store.
+    pub aws: AwsVariables,
     /// Default of `--jobs`.
     pub parallelism: NonZeroUsize,
 }
@@ -76,6 +79,7 @@ impl Environment {
             home,
             operator: Operator::read(),
             ssh_agent: std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
+            aws: AwsVariables::new(variables()),
             now: now(std::env::var_os("SOURCE_DATE_EPOCH"))?,
             clock: clock(),
             stdout_is_terminal: io::stdout().is_terminal(),
@@ -83,6 +87,12 @@ impl Environment {
             parallelism: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         })
     }
+}
+
+/// Returns the variables whose names and values are text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    let all = std::env::vars_os();
+    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 #[cfg(windows)]

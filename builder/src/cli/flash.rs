@@ -20,9 +20,12 @@ pub struct FlashOptions {
     /// Write all nodes, in the order of the cluster, to these devices
     #[arg(long)]
     pub all: bool,
-    /// Find the images of nodes in this directory
-    #[arg(long, value_name = "DIR", default_value = "images")]
+    /// Find the images of nodes in this directory or store (`s3://BUCKET/PREFIX`)
+    #[arg(long, value_name = "DIR|STORE", default_value = "images")]
     pub images: PathBuf,
+    /// Decrypt the images of a store with the secret key in this file
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
     /// Empty the place of etcd's data on the card instead of keeping it
     #[arg(long)]
     pub wipe_data: bool,

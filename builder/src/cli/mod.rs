@@ -1,6 +1,7 @@
 //! The command line and the environment as given; other modules interpret them.
 
 mod access;
+mod aws;
 mod boot;
 mod cache;
 mod cluster;
@@ -24,6 +25,7 @@ use clap::{Arg, ArgAction, CommandFactory as _, Parser, Subcommand};
 
 pub use crate::image_format::ImageFormat;
 pub use access::{AccessOptions, LoginOptions};
+pub use aws::AwsVariables;
 pub use boot::{BootMachine, BootOptions};
 pub use cache::{CacheAction, CacheCommandOptions};
 pub use cluster::{

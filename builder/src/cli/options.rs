@@ -114,9 +114,16 @@ pub struct DetailOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
-    /// Write the images to this directory
-    #[arg(long, value_name = "DIR", default_value = "images")]
+    /// Write the images to this directory, or send them to a store
+    /// (`s3://BUCKET/PREFIX`)
+    #[arg(long, value_name = "DIR|STORE", default_value = "images")]
     pub out: PathBuf,
+    /// Encrypt what goes to a store to this age recipient (repeatable)
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "allow_plain_secrets")]
+    pub encrypt_to: Vec<String>,
+    /// Send images with their private keys to a store without encryption
+    #[arg(long)]
+    pub allow_plain_secrets: bool,
     /// Write images in this format (repeatable)
     #[arg(
         long = "format",

@@ -17,8 +17,8 @@ use super::{Fetch, NodeOptions};
     mut_arg("shard", |arg| arg.hide(true)),
 )]
 pub struct VerifyOptions {
-    /// An image, or a directory that build wrote
-    #[arg(value_name = "IMG|DIR", default_value = "images")]
+    /// An image, or a directory or store (`s3://BUCKET/PREFIX`) that build wrote
+    #[arg(value_name = "IMG|DIR|STORE", default_value = "images")]
     pub target: PathBuf,
     /// Require a signature of SHA256SUMS by one of these keys (see
     /// ssh-keygen(1))

@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::prepared::Prepared;
 use crate::progress::{self, Progress};
 use crate::spec::{self, Cluster, NodeEdit, Purpose};
+use crate::store::Destination;
 
 /// A change of the members. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Debug, Serialize)]
@@ -62,6 +63,10 @@ impl<'a> Desk<'a> {
                 message,
                 "remove them: the command determines which node to build",
             ));
+        }
+        if Destination::of(&options.work.output)?.is_some() {
+            let message = format!("`{command}` does not send its image to a store");
+            return Err(Kind::Usage.error(message, "name a directory with `--out`"));
         }
         let started = Instant::now();
         let progress = progress::stderr(voice.quiet);

@@ -5,6 +5,7 @@ mod change;
 mod look_after;
 mod membership;
 mod pki;
+mod stored;
 mod upgrade;
 
 use std::io::{ErrorKind, Write as _};
@@ -24,6 +25,7 @@ use crate::prepared::Prepared;
 use crate::publication;
 use crate::report::{self, FleetRecord, FleetSummary, Summary};
 use crate::spec::Purpose;
+use crate::store::{Address, Destination};
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
 
@@ -52,11 +54,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
-        Command::Verify(options) if options.rebuild => rebuild(options, environment, &voice),
-        Command::Verify(options) => {
-            let allowed_signers = options.allowed_signers.as_deref();
-            verify(&options.target, allowed_signers, &environment, &voice)
-        }
+        Command::Verify(options) => verify(options, environment, &voice),
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
@@ -65,7 +63,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Pki(command) => pki::run(command, environment, &voice),
         Command::Cluster(command) => look_after::run(command, &environment, &voice),
         Command::Diff { a, b } => return diff(&a, &b, &voice),
-        Command::Flash(options) => flash(&options, &voice),
+        Command::Flash(options) => flash(options, &environment, &voice),
         Command::BootInside => boot::inside(),
         Command::Cache(options) => cache::run(&options, &environment, &voice),
         Command::Recipes { recipes } => {
@@ -105,6 +103,9 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
 }
 
 fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
+    if let Some(destination) = Destination::of(&work.output)? {
+        return stored::build(work, destination, environment, voice);
+    }
     let job = Job::new(work, environment, voice);
     if let Some(fleet) = job.fleet(Purpose::Images)? {
         let record = crate::build_fleet(&job, &fleet)?;
@@ -125,6 +126,8 @@ fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
 }
 
 fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
+    // A build with these options would be refused.
+    Destination::of(&work.output)?;
     let job = Job::new(work, environment, voice);
     let mut inputs = Prepared::default();
     let Some(fleet) = job.fleet(Purpose::Images)? else {
@@ -202,12 +205,14 @@ fn diff(a: &Path, b: &Path, voice: &Voice) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!comparison.is_same())))
 }
 
-fn flash(options: &FlashOptions, voice: &Voice) -> Result<()> {
+fn flash(mut options: FlashOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     if options.list {
         let list = flash::list()?;
         return print(voice, &list, &list);
     }
-    let flashed = flash::flash(options, &*progress::stderr(voice.quiet))?;
+    // The files are removed when this is dropped.
+    let _stored = stored::get_images(&mut options, environment, voice)?;
+    let flashed = flash::flash(&options, &*progress::stderr(voice.quiet))?;
     let printed = match flashed.is_worth_printing() {
         true => print(voice, &flashed, &flashed),
         false => Ok(()),
@@ -216,8 +221,20 @@ fn flash(options: &FlashOptions, voice: &Voice) -> Result<()> {
     flashed.verdict().and(printed)
 }
 
+/// Compares images with their manifest, with what a build would write now, or with the index of a store.
+fn verify(options: VerifyOptions, environment: Environment, voice: &Voice) -> Result<()> {
+    if let Some(address) = Address::of(&options.target, "verify")? {
+        return stored::verify(&address, &options, &environment, voice);
+    }
+    if options.rebuild {
+        return rebuild(options, environment, voice);
+    }
+    let allowed_signers = options.allowed_signers.as_deref();
+    compare(&options.target, allowed_signers, &environment, voice)
+}
+
 /// Compares images with their manifest.
-fn verify(
+fn compare(
     target: &Path,
     allowed_signers: Option<&Path>,
     environment: &Environment,

@@ -1,0 +1,178 @@
+//! The commands whose images are in a store: `build` sends them, `verify` and `flash` read them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use indicatif::BinaryBytes;
+
+use super::print;
+use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
+use crate::count::count;
+use crate::failure::Kind;
+use crate::job::{self, Job};
+use crate::prepared::Prepared;
+use crate::progress;
+use crate::spec::Purpose;
+use crate::store::{self, Address, Delivered, Delivery, Destination, StoredBuild};
+
+/// Builds images in the staging directory and sends them to a store.
+pub(super) fn build(
+    mut work: Work,
+    destination: Destination,
+    environment: Environment,
+    voice: &Voice,
+) -> Result<()> {
+    let (place, is_encrypted) = (work.output.out.clone(), destination.is_encrypted());
+    let cache = cache(&environment, work.fetch.cache.cache.as_deref())?;
+    let delivery = Delivery::open(destination, &environment.aws, &cache)?;
+    work.output.out = delivery.folder();
+    let progress = progress::stderr(voice.quiet);
+    let job = Job::new(work, environment, voice);
+    let fleet = job.fleet(Purpose::Images)?;
+    let summary = |delivered| StoreSummary {
+        place: &place,
+        is_encrypted,
+        is_fleet: fleet.is_some(),
+        delivered,
+    };
+    if let Some(fleet) = &fleet {
+        let record = crate::build_fleet(&job, fleet)?;
+        return print(voice, &record, &summary(delivery.send(&*progress)?));
+    }
+    let cluster = job.cluster(Purpose::Images)?;
+    let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
+    print(
+        voice,
+        &manifest.shown(),
+        &summary(delivery.send(&*progress)?),
+    )
+}
+
+/// Reads every file in a store and compares it with the index.
+pub(super) fn verify(
+    address: &Address,
+    options: &VerifyOptions,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<()> {
+    if options.rebuild || options.allowed_signers.is_some() {
+        return Err(Kind::Usage.error(
+            "`--rebuild` and `--allowed-signers` need the images in a directory",
+            "build them into a directory, and verify that",
+        ));
+    }
+    let progress = progress::stderr(voice.quiet);
+    let check = store::check(address, &environment.aws, &*progress)?;
+    // The verdict decides the exit code, even if printing fails.
+    let printed = print(voice, &check, &check);
+    check.verdict().and(printed)
+}
+
+/// Gets the images to write from a store, if the options name one, and makes the options name the directory with them.
+pub(super) fn get_images(
+    options: &mut FlashOptions,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<Option<StoredBuild>> {
+    // `flash STORE DEVICE` is for a store with one image.
+    let first = options.targets.first().map(PathBuf::from);
+    let only = first
+        .map(|first| Address::of(&first, "flash"))
+        .transpose()?;
+    let is_only = matches!(only, Some(Some(_)));
+    let address = match only.flatten() {
+        Some(only) => Some(only),
+        None => Address::of(&options.images, "--images")?,
+    };
+    let Some(address) = address else {
+        return match &options.identity {
+            None => Ok(None),
+            Some(_) => Err(Kind::Usage.error(
+                "`--identity` has no effect: the images are in a directory",
+                "name a store with `--images`, or leave the option out",
+            )),
+        };
+    };
+    let cache = cache(environment, None)?;
+    let identity = options.identity.as_deref();
+    let stored = StoredBuild::open(&address, identity, &environment.aws, &cache)?;
+    if is_only {
+        options.targets[0] = only_node(&stored, &address)?;
+    }
+    let names = options.targets.iter();
+    let names = names.map(|target| target.split_once('=').map_or(&**target, |(name, _)| name));
+    let known = stored.nodes();
+    let wanted = known
+        .iter()
+        .copied()
+        .filter(|node| options.all || names.clone().any(|it| it == *node));
+    stored.get(&wanted.collect::<Vec<_>>(), &*progress::stderr(voice.quiet))?;
+    stored.folder().clone_into(&mut options.images);
+    Ok(Some(stored))
+}
+
+/// Returns the node of a store that has the image of one node.
+fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
+    match stored.nodes()[..] {
+        [node] => Ok(node.to_owned()),
+        [] => Err(Kind::Usage.error(
+            format!("{address} has no image"),
+            "name the prefix of one cluster, as in `s3://bucket/prefix/CLUSTER`",
+        )),
+        [first, ..] => Err(Kind::Usage.error(
+            format!(
+                "{address} has the images of several nodes: {}",
+                stored.nodes().join(", ")
+            ),
+            format!("name one: `etcd-image flash --images {address} {first} DEVICE`"),
+        )),
+    }
+}
+
+fn cache(environment: &Environment, named: Option<&Path>) -> Result<PathBuf> {
+    let cache = named.or(environment.cache.as_deref());
+    cache.map(Path::to_owned).ok_or_else(job::no_cache)
+}
+
+/// What a store has after a build, and what to do next.
+struct StoreSummary<'a> {
+    place: &'a Path,
+    is_encrypted: bool,
+    is_fleet: bool,
+    delivered: Delivered,
+}
+
+impl fmt::Display for StoreSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Delivered { files, kept, bytes } = self.delivered;
+        let place = self.place.display();
+        let state = match self.is_encrypted {
+            true => "encrypted",
+            false => "NOT encrypted: everybody who can read them has the keys of the nodes",
+        };
+        write!(
+            f,
+            "{place}: {}, {}, {state}",
+            count(files, "file"),
+            BinaryBytes(bytes)
+        )?;
+        match kept {
+            0 => writeln!(f)?,
+            kept => writeln!(f, "; {kept} were there before")?,
+        }
+        writeln!(f, "\ncheck:   etcd-image verify {place}")?;
+        let (part, identity) = (
+            if self.is_fleet { "/CLUSTER" } else { "" },
+            if self.is_encrypted {
+                "--identity KEYFILE "
+            } else {
+                ""
+            },
+        );
+        writeln!(
+            f,
+            "flash:   sudo -E etcd-image flash --images {place}{part} {identity}NODE /dev/CARD"
+        )
+    }
+}

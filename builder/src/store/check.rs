@@ -1,0 +1,104 @@
+//! Whether a store still has what its indexes list.
+
+use std::fmt;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Address;
+use super::incoming::present;
+use super::s3::S3;
+use crate::cli::AwsVariables;
+use crate::count::count;
+use crate::failure::Kind;
+use crate::progress::Progress;
+
+/// The result of reading every file in a store. The JSON format is stable; `format` is raised when a field changes or is removed.
+#[derive(Debug, Serialize)]
+pub(crate) struct StoreCheck {
+    /// Version of this format.
+    format: u32,
+    /// The address.
+    store: String,
+    /// The number of files that are what the index says.
+    sound: usize,
+    /// What is wrong.
+    problems: Vec<String>,
+}
+
+/// Reads every file at an address, and at those of its parts, and compares the digests of the stored bytes. This needs no secret key.
+pub(crate) fn check(
+    address: &Address,
+    variables: &AwsVariables,
+    progress: &dyn Progress,
+) -> Result<StoreCheck> {
+    let mut check = StoreCheck {
+        format: 1,
+        store: address.to_string(),
+        sound: 0,
+        problems: Vec::new(),
+    };
+    let parts = check.read(address, variables, progress)?;
+    for part in parts {
+        check.read(&address.part(&part), variables, progress)?;
+    }
+    Ok(check)
+}
+
+impl StoreCheck {
+    /// Reads the files of one index; returns the parts that it names.
+    fn read(
+        &mut self,
+        address: &Address,
+        variables: &AwsVariables,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>> {
+        let store = S3::open(address, variables)?;
+        let index = present(&store, address)?;
+        for file in &index.files {
+            let task = progress.task(&format!("reading {}", file.name), Some(file.stored.size));
+            let name = format!("{address}/{}", file.name);
+            if !store.has(&file.stored)? {
+                self.problems
+                    .push(format!("{name}: its blob is missing or has another size"));
+            } else if store.blob(&file.stored, &mut std::io::sink())? == file.stored {
+                self.sound += 1;
+            } else {
+                self.problems
+                    .push(format!("{name}: its blob has another SHA-256"));
+            }
+            drop(task);
+        }
+        Ok(index.parts)
+    }
+
+    /// Returns an error if something is wrong.
+    pub(crate) fn verdict(&self) -> Result<()> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(Kind::Verification.error(
+                format!("{} does not have what its index lists", self.store),
+                "do not use these files; build into the store again",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for StoreCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.problems.is_empty() {
+            "ok"
+        } else {
+            "BAD"
+        };
+        writeln!(
+            f,
+            "{}: {state}, {}",
+            self.store,
+            count(self.sound, "sound file")
+        )?;
+        self.problems
+            .iter()
+            .try_for_each(|it| writeln!(f, "  {it}"))
+    }
+}

@@ -1,0 +1,239 @@
+//! The way of finished images from the staging directory to a store.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::Destination;
+use super::blob::Blob;
+use super::encryption::Recipients;
+use super::index::{Index, StoredFile};
+use super::s3::S3;
+use super::staging::Staging;
+use crate::cli::AwsVariables;
+use crate::failure::Kind;
+use crate::progress::Progress;
+
+/// The directory of the operator's files, which contain the key of the administrator and are not sent.
+const CLIENT: &str = "client";
+
+/// A build whose images go to a store.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    destination: Destination,
+    variables: AwsVariables,
+    staging: Staging,
+}
+
+/// What a store has after a delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// The number of files.
+    pub(crate) files: usize,
+    /// The number of files that the store had before.
+    pub(crate) kept: usize,
+    /// The number of bytes of all files in the store.
+    pub(crate) bytes: u64,
+}
+
+impl Delivery {
+    /// Asks the store for its index, which shows before the build that it is reachable and accepts the credentials, and opens the
+    /// staging directory.
+    pub(crate) fn open(
+        destination: Destination,
+        variables: &AwsVariables,
+        cache: &Path,
+    ) -> Result<Self> {
+        S3::open(&destination.address, variables)?.index()?;
+        Ok(Self {
+            staging: Staging::open(cache, &destination.address.to_string())?,
+            variables: variables.clone(),
+            destination,
+        })
+    }
+
+    /// Returns the output directory for the build.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.staging.images()
+    }
+
+    /// Sends every file of the output directory, reads it back, and writes the index last. Each cluster of a fleet has an index of
+    /// its own, written before that of the fleet.
+    pub(crate) fn send(self, progress: &dyn Progress) -> Result<Delivered> {
+        let folder = self.staging.images();
+        let found = Found::read(&folder)?;
+        let mut delivered = Delivered::default();
+        for part in &found.folders {
+            let inner = folder.join(part);
+            let files = Found::read(&inner)?.files;
+            let sending = self.shipment(&inner, Some(part))?;
+            let done = sending.send(&files, Vec::new(), progress)?;
+            delivered = delivered.and(done);
+        }
+        let sending = self.shipment(&folder, None)?;
+        let done = sending.send(&found.files, found.folders, progress)?;
+        self.staging.clear()?;
+        Ok(delivered.and(done))
+    }
+
+    fn shipment<'a>(&'a self, folder: &'a Path, part: Option<&str>) -> Result<Shipment<'a>> {
+        let address = match part {
+            Some(part) => self.destination.address.part(part),
+            None => self.destination.address.clone(),
+        };
+        let store = S3::open(&address, &self.variables)?;
+        Ok(Shipment {
+            folder,
+            before: store.index()?,
+            store,
+            staging: &self.staging,
+            recipients: self.destination.recipients.as_ref(),
+        })
+    }
+}
+
+impl Delivered {
+    fn and(self, other: Self) -> Self {
+        Self {
+            files: self.files + other.files,
+            kept: self.kept + other.kept,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// The files of one directory on their way to one prefix.
+struct Shipment<'a> {
+    folder: &'a Path,
+    store: S3,
+    /// What the store has from an earlier build.
+    before: Option<Index>,
+    staging: &'a Staging,
+    recipients: Option<&'a Recipients>,
+}
+
+impl Shipment<'_> {
+    fn send(
+        &self,
+        names: &[String],
+        parts: Vec<String>,
+        progress: &dyn Progress,
+    ) -> Result<Delivered> {
+        let mut delivered = Delivered::default();
+        let mut files = Vec::new();
+        for name in names {
+            let sent = self.send_file(name, progress);
+            let (file, was_there) = sent.with_context(|| format!("sending {name}"))?;
+            delivered = delivered.and(Delivered {
+                files: 1,
+                kept: usize::from(was_there),
+                bytes: file.stored.size,
+            });
+            files.push(file);
+        }
+        let to = self.recipients.map(|to| to.id().to_owned());
+        self.store.write_index(&Index::new(to, files, parts))?;
+        Ok(delivered)
+    }
+
+    /// Sends one file unless the store has it; the result also says whether it had.
+    fn send_file(&self, name: &str, progress: &dyn Progress) -> Result<(StoredFile, bool)> {
+        let path = self.folder.join(name);
+        let plain = Blob::of_file(&path)?;
+        let record = |stored| StoredFile {
+            name: name.to_owned(),
+            plain: plain.clone(),
+            stored,
+        };
+        let to = self.recipients.map(Recipients::id);
+        let before = self.before.as_ref();
+        if let Some(stored) = before.and_then(|index| index.stored(name, &plain, to))
+            && self.store.has(stored)?
+        {
+            return Ok((record(stored.clone()), true));
+        }
+        let (sealed, stored) = match self.recipients {
+            Some(recipients) => self.staging.seal(&path, &plain, recipients)?,
+            None => (path, plain.clone()),
+        };
+        // What another writer or an interrupted run has left counts only if it is sound.
+        let was_there = self.store.has(&stored)? && self.is_sound(&stored)?;
+        if !was_there {
+            let mut task = progress.task(&format!("sending {name}"), Some(stored.size));
+            let journal = self.staging.journal(&stored);
+            self.store.upload(&stored, &sealed, &journal, &mut *task)?;
+            drop(task);
+            self.read_back(&stored)?;
+        }
+        self.staging.forget(&sealed)?;
+        Ok((record(stored), was_there))
+    }
+
+    fn is_sound(&self, blob: &Blob) -> Result<bool> {
+        Ok(self.store.blob(blob, &mut std::io::sink())? == *blob)
+    }
+
+    /// Compares the bytes that the store returns with those that it was sent.
+    fn read_back(&self, blob: &Blob) -> Result<()> {
+        let found = self.store.blob(blob, &mut std::io::sink())?;
+        match found == *blob {
+            true => Ok(()),
+            false => Err(Kind::Verification.error(
+                format!(
+                    "{} returns other bytes than it was sent: SHA-256 {}",
+                    self.store.place(&blob.name()),
+                    found.sha256
+                ),
+                "run it again; if that repeats, the store or its disk is faulty",
+            )),
+        }
+    }
+}
+
+/// What lies in an output directory, sorted.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    files: Vec<String>,
+    folders: Vec<String>,
+}
+
+impl Found {
+    /// Reads the names in a directory, without locks and the operator's files.
+    fn read(folder: &Path) -> Result<Self> {
+        let mut found = Self::default();
+        for entry in fs_err::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            match (entry.file_type()?.is_dir(), name.starts_with('.')) {
+                (_, true) => {}
+                (true, false) if name == CLIENT => {}
+                (true, false) => found.folders.push(name),
+                (false, false) => found.files.push(name),
+            }
+        }
+        found.files.sort_unstable();
+        found.folders.sort_unstable();
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_and_the_operators_files_are_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["client", "west", "home"] {
+            fs_err::create_dir(folder.path().join(name)).unwrap();
+        }
+        for name in ["etcd2.img", "etcd1.img", ".etcd-image.lock"] {
+            fs_err::write(folder.path().join(name), name).unwrap();
+        }
+        let wanted = Found {
+            files: vec!["etcd1.img".to_owned(), "etcd2.img".to_owned()],
+            folders: vec!["home".to_owned(), "west".to_owned()],
+        };
+        assert_eq!(Found::read(folder.path()).unwrap(), wanted);
+    }
+}

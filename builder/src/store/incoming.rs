@@ -1,0 +1,151 @@
+//! Files of a store on their way to a card: downloaded, compared, decrypted and compared again.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::Address;
+use super::blob::{Blob, BlobWriter};
+use super::encryption::Identities;
+use super::index::{Index, StoredFile};
+use super::s3::S3;
+use super::staging::Incoming;
+use crate::cli::AwsVariables;
+use crate::failure::Kind;
+use crate::image_format::ImageFormat;
+use crate::progress::Progress;
+
+/// A build in a store, and the directory that gets files of it.
+#[derive(Debug)]
+pub(crate) struct StoredBuild {
+    store: S3,
+    address: Address,
+    index: Index,
+    identities: Option<Identities>,
+    folder: Incoming,
+}
+
+impl StoredBuild {
+    /// Opens the build at an address.
+    pub(crate) fn open(
+        address: &Address,
+        identity: Option<&Path>,
+        variables: &AwsVariables,
+        cache: &Path,
+    ) -> Result<Self> {
+        let identities = identity.map(Identities::read).transpose()?;
+        let store = S3::open(address, variables)?;
+        let index = present(&store, address)?;
+        if index.encrypted_to.is_some() && identities.is_none() {
+            return Err(Kind::Usage.error(
+                format!("the images in {address} are encrypted"),
+                "name the file with the secret key: `--identity FILE`",
+            ));
+        }
+        Ok(Self {
+            store,
+            address: address.clone(),
+            index,
+            identities,
+            folder: Incoming::open(cache)?,
+        })
+    }
+
+    /// Returns the directory with the files got so far.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the names of all nodes with an image.
+    pub(crate) fn nodes(&self) -> Vec<&str> {
+        let mut nodes: Vec<&str> = self.index.files.iter().filter_map(node_of).collect();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Gets the manifest, and the images of these nodes in the smallest of their formats.
+    pub(crate) fn get(&self, nodes: &[&str], progress: &dyn Progress) -> Result<()> {
+        self.get_file("manifest.json", progress)?;
+        for node in nodes {
+            let files = self.index.files.iter();
+            let images = files.filter(|file| node_of(file) == Some(*node));
+            if let Some(image) = images.min_by_key(|file| file.stored.size) {
+                self.get_file(&image.name, progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn get_file(&self, name: &str, progress: &dyn Progress) -> Result<()> {
+        let mut files = self.index.files.iter();
+        let Some(file) = files.find(|file| file.name == name) else {
+            return Err(Kind::Usage.error(
+                format!("{} has no {name}", self.address),
+                "build into this store again, or name another one",
+            ));
+        };
+        let got = self.fetch(file, progress);
+        got.with_context(|| format!("getting {name} from {}", self.address))
+    }
+
+    fn fetch(&self, file: &StoredFile, progress: &dyn Progress) -> Result<()> {
+        let (name, stored) = (&file.name, &file.stored);
+        progress.note(&format!("getting {name} from {}", self.address));
+        if self.index.encrypted_to.is_none() {
+            return self.folder.write(name, |to| self.download(stored, to));
+        }
+        let sealed = format!("{name}.age");
+        self.folder.write(&sealed, |to| self.download(stored, to))?;
+        let path = self.folder().join(&sealed);
+        let decrypted = self
+            .folder
+            .write(name, |to| self.decrypt(&path, &file.plain, to));
+        decrypted.and_then(|()| self.folder.remove(&sealed))
+    }
+
+    fn download(&self, blob: &Blob, to: &mut File) -> Result<()> {
+        let found = self.store.blob(blob, to)?;
+        same(&found, blob, &self.store.place(&blob.name()))
+    }
+
+    fn decrypt(&self, sealed: &Path, plain: &Blob, to: &mut File) -> Result<()> {
+        let Some(identities) = &self.identities else {
+            return Ok(());
+        };
+        let from = BufReader::new(fs_err::File::open(sealed)?);
+        let mut writer = BlobWriter::new(BufWriter::new(to));
+        identities.decrypt(from, &mut writer)?;
+        writer.flush()?;
+        same(&writer.finish().0, plain, "the decrypted file")
+    }
+}
+
+fn same(found: &Blob, wanted: &Blob, what: &str) -> Result<()> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(Kind::Verification.error(
+            format!(
+                "{what} has the SHA-256 {}, the index says {}",
+                found.sha256, wanted.sha256
+            ),
+            "do not use it; build into the store again",
+        )),
+    }
+}
+
+/// Returns the index of a build, or an error if the prefix has none.
+pub(super) fn present(store: &S3, address: &Address) -> Result<Index> {
+    store.index()?.ok_or_else(|| {
+        Kind::Usage.error(
+            format!("there is no finished build in {address}"),
+            "check the address; a build that was interrupted has no index",
+        )
+    })
+}
+
+/// Returns the node whose image a file contains.
+fn node_of(file: &StoredFile) -> Option<&str> {
+    ImageFormat::split(&file.name).map(|(node, _)| node)
+}

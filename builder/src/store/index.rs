@@ -1,0 +1,175 @@
+//! The list of the files of one build in a store: `index.json`. It is written last.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::blob::Blob;
+use crate::failure::Kind;
+use crate::recipe::is_sha256;
+
+/// The version of the format; it is raised when a field changes its meaning or is removed.
+const FORMAT: u32 = 1;
+
+/// The files of one build in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Index {
+    /// Version of this format.
+    pub(crate) format: u32,
+    /// Version of etcd-image.
+    pub(crate) version: String,
+    /// Equal for the same recipients; absent if the files are not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) encrypted_to: Option<String>,
+    /// The files, by name.
+    pub(crate) files: Vec<StoredFile>,
+    /// The prefixes below this one that have an index of their own: the clusters of a fleet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<String>,
+}
+
+/// A file of a build, and its bytes in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredFile {
+    /// File name in the output directory.
+    pub(crate) name: String,
+    /// The file itself.
+    pub(crate) plain: Blob,
+    /// The bytes in the store; other ones than those of the file if it is encrypted.
+    pub(crate) stored: Blob,
+}
+
+impl Index {
+    /// Creates the index of these files.
+    pub(super) fn new(
+        encrypted_to: Option<String>,
+        files: Vec<StoredFile>,
+        parts: Vec<String>,
+    ) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            encrypted_to,
+            files,
+            parts,
+        }
+    }
+
+    /// Parses the index at `place`.
+    pub(super) fn from_json(place: &str, bytes: &[u8]) -> Result<Self> {
+        let wrong = |why: &str| {
+            let message = format!("reading {place}: {why}");
+            let hint = "build into another prefix, or remove the object if nobody needs it";
+            Kind::Verification.error(message, hint)
+        };
+        let index: Self = serde_json::from_slice(bytes)
+            .map_err(|error| wrong(&format!("it is not an index of etcd-image: {error}")))?;
+        if index.format != FORMAT {
+            return Err(wrong(&format!(
+                "its format {} is not {FORMAT}",
+                index.format
+            )));
+        }
+        let is_sound = |file: &StoredFile| {
+            is_sha256(&file.plain.sha256) && is_sha256(&file.stored.sha256) && is_name(&file.name)
+        };
+        let unsound = index.files.iter().find(|file| !is_sound(file));
+        let unsound = unsound.map(|file| &file.name);
+        match unsound.or(index.parts.iter().find(|part| !is_name(part))) {
+            Some(name) => Err(wrong(&format!("its entry {name:?} is not valid"))),
+            None => Ok(index),
+        }
+    }
+
+    /// Returns the index as indented JSON.
+    pub(super) fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Returns the stored bytes of a file if the index has exactly this file for these recipients.
+    pub(super) fn stored(&self, name: &str, plain: &Blob, to: Option<&str>) -> Option<&Blob> {
+        let mut files = self.files.iter();
+        let found = files.find(|file| file.name == name && file.plain == *plain);
+        found
+            .filter(|_| self.encrypted_to.as_deref() == to)
+            .map(|file| &file.stored)
+    }
+}
+
+/// Returns whether a name can only be that of a file or directory in the directory that it is joined to.
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> Index {
+        let file = |name: &str| StoredFile {
+            name: name.to_owned(),
+            plain: Blob {
+                sha256: "a".repeat(64),
+                size: 1,
+            },
+            stored: Blob {
+                sha256: "b".repeat(64),
+                size: 2,
+            },
+        };
+        Index::new(
+            Some("c".to_owned()),
+            vec![file("etcd1.img"), file("ab")],
+            vec!["home".to_owned()],
+        )
+    }
+
+    #[test]
+    fn an_index_survives_writing_and_reading() {
+        let json = index().to_json().unwrap();
+        assert_eq!(Index::from_json("a", json.as_bytes()).unwrap(), index());
+    }
+
+    #[test]
+    fn an_unsound_index_is_refused() {
+        let spoilt = |spoil: fn(&mut Index)| {
+            let mut index = index();
+            spoil(&mut index);
+            let json = index.to_json().unwrap();
+            Index::from_json("a", json.as_bytes())
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            spoilt(|index| index.format = 2),
+            "reading a: its format 2 is not 1"
+        );
+        for name in ["..", "../x", "/x", "a/b", "a\\b", "c:x", ""] {
+            let mut index = index();
+            index.files[0].name = name.to_owned();
+            let json = index.to_json().unwrap();
+            let error = Index::from_json("a", json.as_bytes()).unwrap_err();
+            let wanted = format!("reading a: its entry {name:?} is not valid");
+            assert_eq!(error.to_string(), wanted);
+        }
+        assert_eq!(
+            spoilt(|index| index.files[1].stored.sha256 = "b".to_owned()),
+            "reading a: its entry \"ab\" is not valid"
+        );
+    }
+
+    #[test]
+    fn stored_bytes_are_reused_for_the_same_file_and_recipients_only() {
+        let (index, plain) = (index(), index().files[0].plain.clone());
+        let other = Blob {
+            size: 9,
+            ..plain.clone()
+        };
+        assert!(index.stored("etcd1.img", &plain, Some("c")).is_some());
+        assert!(index.stored("etcd1.img", &plain, Some("d")).is_none());
+        assert!(index.stored("etcd1.img", &plain, None).is_none());
+        assert!(index.stored("etcd1.img", &other, Some("c")).is_none());
+        assert!(index.stored("etcd2.img", &plain, Some("c")).is_none());
+    }
+}

@@ -1,0 +1,72 @@
+//! Stores that several machines share: they keep finished images for machines that flash them.
+//!
+//! ```text
+//! build ─▶ staging directory ─▶ encrypted files ─▶ blobs, each read back ─▶ index, last
+//! ```
+//! A blob has the SHA-256 of its bytes as its name, so that many writers never disturb each other. The index lists the blobs of one
+//! build; a reader that sees the index sees every blob that it names. Only `s3` opens connections. Only `staging` writes files.
+
+mod address;
+mod blob;
+mod check;
+mod delivery;
+mod encryption;
+mod incoming;
+mod index;
+mod s3;
+mod s3_error;
+mod staging;
+mod upload;
+
+pub(crate) use address::Address;
+pub(crate) use check::check;
+pub(crate) use delivery::{Delivered, Delivery};
+pub(crate) use incoming::StoredBuild;
+
+use anyhow::Result;
+
+use crate::cli::OutputOptions;
+use crate::failure::Kind;
+use encryption::Recipients;
+
+/// Where a build sends its images, and who can read them there.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    address: Address,
+    /// Who can decrypt the files; `None` if the user allowed plain ones.
+    recipients: Option<Recipients>,
+}
+
+impl Destination {
+    /// Returns the store that the options name, or `None` if they name a directory.
+    pub(crate) fn of(output: &OutputOptions) -> Result<Option<Self>> {
+        let address = Address::of(&output.out, "--out")?;
+        let is_protected = !output.encrypt_to.is_empty();
+        match address {
+            None if is_protected || output.allow_plain_secrets => Err(Kind::Usage.error(
+                "`--encrypt-to` and `--allow-plain-secrets` have no effect: the images go to a directory",
+                "name a store, as in `--out s3://bucket/prefix`, or leave the option out",
+            )),
+            None => Ok(None),
+            Some(address) if !is_protected && !output.allow_plain_secrets => {
+                Err(Kind::Usage.error(
+                    format!("refusing to send images to {address}: they contain private keys"),
+                    "encrypt them with `--encrypt-to RECIPIENT` (`age-keygen` makes one), or add `--allow-plain-secrets`",
+                ))
+            }
+            Some(address) => {
+                let recipients = is_protected.then(|| Recipients::parse(&output.encrypt_to));
+                let recipients = recipients.transpose()?;
+                Ok(Some(Self {
+                    address,
+                    recipients,
+                }))
+            }
+        }
+    }
+
+    /// Returns whether the files are encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.recipients.is_some()
+    }
+}

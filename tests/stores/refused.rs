@@ -1,0 +1,132 @@
+//! Checks that a store which does not work is explained before anything is built.
+
+use super::server::{Fault, Server};
+use super::{IDENTITY, RECIPIENT, SENT, build, run};
+use crate::support::scene::Scene;
+
+fn scene() -> Scene {
+    Scene::with("raspios-trixie")
+}
+
+/// Runs a build and returns its last two lines: the error and the hint.
+#[track_caller]
+fn refusal(server: &Server, options: &[&str], code: i32) -> [String; 2] {
+    let scene = scene();
+    let told = build(&scene, server, options);
+    assert_eq!(told.code, Some(code), "{}", told.stderr);
+    assert_eq!(scene.names("etcd-cluster"), [""; 0], "keys were made");
+    assert_eq!(server.names(), [""; 0], "something was sent");
+    let mut lines = told.stderr.lines().rev().map(str::to_owned);
+    let hint = lines.next().unwrap();
+    [lines.next().unwrap(), hint]
+}
+
+#[test]
+fn private_keys_go_to_a_store_only_encrypted_or_on_request() {
+    let server = Server::start();
+    assert_eq!(
+        refusal(&server, &["--out", "s3://lab/a", "--nodes", "1"], 2),
+        [
+            "error: refusing to send images to s3://lab/a: they contain private keys",
+            "hint: encrypt them with `--encrypt-to RECIPIENT` (`age-keygen` makes one), or add `--allow-plain-secrets`",
+        ]
+    );
+    assert_eq!(
+        refusal(&server, &[&SENT[..], &[IDENTITY]].concat(), 2)[0],
+        "error: --encrypt-to: this is a secret key, not a recipient"
+    );
+    assert_eq!(
+        refusal(&server, &["--encrypt-to", RECIPIENT], 2)[0],
+        "error: `--encrypt-to` and `--allow-plain-secrets` have no effect: the images go to a directory"
+    );
+    let (scene, plain) = (
+        scene(),
+        ["--nodes", "1", "--out", "s3://lab", "--allow-plain-secrets"],
+    );
+    let told = build(&scene, &server, &plain).done();
+    assert!(told.stdout.contains("NOT encrypted"), "{}", told.stdout);
+}
+
+#[test]
+fn each_answer_of_a_server_has_its_own_next_step() {
+    let server = Server::start();
+    let sent = [&SENT[..], &[RECIPIENT]].concat();
+    let place = "error: reading s3://lab/run/1/index.json";
+    for (status, code, why, hint) in [
+        (
+            "400 Bad Request",
+            "ExpiredToken",
+            "the credentials have expired",
+            "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: it goes on where it stopped",
+        ),
+        (
+            "403 Forbidden",
+            "RequestTimeTooSkewed",
+            "the clock of this machine differs too much from that of the server",
+            "set the clock (`timedatectl set-ntp true`) and run it again",
+        ),
+        (
+            "403 Forbidden",
+            "InvalidAccessKeyId",
+            "the server does not accept the credentials",
+            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION",
+        ),
+        (
+            "403 Forbidden",
+            "AccessDenied",
+            "the server denies it",
+            "allow this user s3:GetObject, s3:PutObject and s3:ListBucket, or use other credentials",
+        ),
+        (
+            "404 Not Found",
+            "NoSuchBucket",
+            "there is no such bucket",
+            "create the bucket, or correct its name; AWS_ENDPOINT_URL names the server",
+        ),
+    ] {
+        server.fail(move |_, _| Some(Fault::Answer(status, code)));
+        let told = refusal(&server, &sent, 5);
+        assert_eq!(told, [format!("{place}: {why}"), format!("hint: {hint}")]);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_explained() {
+    let server = Server::start();
+    server.fail(|_, _| Some(Fault::Drop));
+    let [error, hint] = refusal(&server, &[&SENT[..], &[RECIPIENT]].concat(), 5);
+    assert!(
+        error.starts_with("error: reading s3://lab/run/1/index.json: "),
+        "{error}"
+    );
+    assert_eq!(
+        hint,
+        "hint: check the network and AWS_ENDPOINT_URL, and run it again: it goes on where it stopped"
+    );
+}
+
+#[test]
+fn missing_credentials_are_explained() {
+    let scene = scene();
+    let line = ["verify", "s3://lab/a"];
+    let told = scene.bare(&line);
+    told.refused_naming(2, &["error: no credentials for s3://lab/a"]);
+}
+
+#[test]
+fn a_prefix_without_a_finished_build_is_explained() {
+    let (scene, server) = (scene(), Server::start());
+    let absent = ["error: there is no finished build in s3://lab/a"];
+    run(&scene, &server, &["verify", "s3://lab/a"]).refused_naming(2, &absent);
+    let flash = ["flash", "--images", "s3://lab/a", "etcd1", "card"];
+    run(&scene, &server, &flash).refused_naming(2, &absent);
+}
+
+#[test]
+fn commands_that_write_a_directory_refuse_a_store() {
+    let (scene, server) = (scene(), Server::start());
+    let merge = ["merge", "a", "--out", "s3://lab/a"];
+    let told = run(&scene, &server, &merge);
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    assert!(!scene.at("s3:").exists());
+}

@@ -1,0 +1,176 @@
+//! Checks that a store has a whole build or none, and that cards can be written from it.
+
+use std::fs::File;
+
+use serde_json::Value;
+
+use super::server::{Fault, Server};
+use super::{IDENTITY, RECIPIENT, SENT, build, run};
+use crate::support::fixture::digest;
+use crate::support::scene::Scene;
+
+const INDEX: &str = "run/1/index.json";
+
+fn scene() -> Scene {
+    Scene::with("raspios-trixie").at_time(1_790_000_000)
+}
+
+/// The options of a build whose image is so small that it is sent with one request.
+fn sent() -> Vec<&'static str> {
+    [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat()
+}
+
+fn index(server: &Server) -> Value {
+    serde_json::from_slice(&server.object(INDEX)).unwrap()
+}
+
+/// Creates a scene whose build of one node has gone to a store, encrypted.
+fn stored() -> (Scene, Server) {
+    let (scene, server) = (scene(), Server::start());
+    build(&scene, &server, &sent()).done();
+    (scene, server)
+}
+
+#[test]
+fn a_build_goes_to_a_store_encrypted_and_is_what_a_directory_gets() {
+    let (scene, server) = (scene(), Server::start());
+    let told = build(&scene, &server, &sent()).done();
+    let files = index(&server)["files"].as_array().unwrap().clone();
+    let start = format!("s3://lab/run/1: {} files, ", files.len());
+    assert!(told.stdout.starts_with(&start), "{}", told.stdout);
+    let names = server.names().into_iter();
+    let blobs: Vec<String> = names.filter(|name| name != INDEX).collect();
+    assert_eq!(blobs.len(), files.len());
+    for blob in &blobs {
+        assert!(blob.starts_with("run/1/blobs/sha256/"), "{blob}");
+        let bytes = server.object(blob);
+        assert!(bytes.starts_with(b"age-encryption.org/v1\n"), "{blob}");
+    }
+    let kept = scene.names("home/.cache/etcd-image/outgoing");
+    assert_eq!(kept.len(), 1, "only the lock is kept: {kept:?}");
+
+    scene.build(&["--nodes", "1", "--format", "img.zst"]);
+    let mut files = files.iter();
+    let image = files.find(|it| it["name"] == "etcd1.img.zst").unwrap();
+    let built = scene.at("images/etcd1.img.zst");
+    assert_eq!(image["plain"]["sha256"], digest(&built));
+}
+
+#[test]
+fn a_card_is_written_from_a_store() {
+    let (scene, server) = stored();
+    scene.file("key", &format!("# a comment\n{IDENTITY}\n"));
+    let card = scene.at("card");
+    File::create(&card).unwrap().set_len(9 << 30).unwrap();
+    let flash = |more: &[&str]| {
+        let line = ["flash", "--yes-really", "s3://lab/run/1", "card"];
+        run(&scene, &server, &[&line, more].concat())
+    };
+    let absent = ["error: the images in s3://lab/run/1 are encrypted"];
+    flash(&[]).refused_naming(2, &absent);
+    flash(&["--identity", "key"]).done();
+    assert_eq!(scene.names("home/.cache/etcd-image/incoming"), [""; 0]);
+    let inspected = scene.bare(&["inspect", "card"]).done();
+    assert!(inspected.stdout.contains("etcd1"), "{}", inspected.stdout);
+
+    // An attacker who can write to the store cannot replace an image.
+    server.change(|objects| {
+        for (name, bytes) in objects.iter_mut() {
+            bytes[40] ^= u8::from(!name.ends_with("index.json"));
+        }
+    });
+    let told = flash(&["--identity", "key"]);
+    told.refused_naming(3, &["getting manifest.json from s3://lab/run/1: s3://lab/"]);
+}
+
+#[test]
+fn verify_reads_a_store_without_a_secret_key() {
+    let (scene, server) = stored();
+    let count = index(&server)["files"].as_array().unwrap().len();
+    let verify = || run(&scene, &server, &["verify", "s3://lab/run/1"]);
+    let sound = format!("s3://lab/run/1: ok, {count} sound files\n");
+    assert_eq!(verify().done().stdout, sound);
+    server.change(|objects| {
+        let mut blobs = objects
+            .iter_mut()
+            .filter(|(name, _)| !name.ends_with("index.json"));
+        blobs.next().unwrap().1[40] ^= 1;
+        blobs.next().unwrap().1.clear();
+    });
+    let told = verify();
+    assert_eq!(told.code, Some(3));
+    for wrong in [
+        ": its blob has another SHA-256\n",
+        ": its blob is missing or has another size\n",
+    ] {
+        assert!(told.stdout.contains(wrong), "{}", told.stdout);
+    }
+}
+
+#[test]
+fn an_interrupted_build_leaves_no_index_and_goes_on_where_it_stopped() {
+    let (scene, server) = (scene(), Server::start());
+    let whole = [&SENT[..], &[RECIPIENT]].concat();
+    // The connection fails for good at the third group of parts. Then the server forgets the parts that it has.
+    for _ in 0..2 {
+        server.forget_uploads();
+        server.fail(|request, _| request.is("PUT", "partNumber=9&").then_some(Fault::Drop));
+        let told = build(&scene, &server, &whole);
+        let place = "sending etcd1.img: writing s3://lab/run/1/blobs/sha256/";
+        told.refused_naming(5, &[place]);
+        assert!(!server.names().contains(&INDEX.to_owned()));
+        assert_eq!(server.count("PUT", "partNumber=8&"), 1);
+        assert!(
+            server.count("PUT", "partNumber=9&") > 1,
+            "it was tried once"
+        );
+    }
+
+    server.fail(|_, _| None);
+    build(&scene, &server, &whole).done();
+    assert_eq!(server.count("PUT", "partNumber=8&"), 0, "it was sent again");
+    assert_eq!(server.count("PUT", "partNumber=9&"), 1);
+    assert!(server.names().contains(&INDEX.to_owned()));
+    run(&scene, &server, &["verify", "s3://lab/run/1"]).done();
+}
+
+#[test]
+fn a_build_that_a_store_has_is_not_sent_again() {
+    let (scene, server) = stored();
+    server.fail(|_, _| None);
+    let told = build(&scene, &server, &sent()).done();
+    assert_eq!(server.count("PUT", ""), 1, "more than the index was sent");
+    let files = index(&server)["files"].as_array().unwrap().len();
+    let kept = format!("; {files} were there before\n");
+    assert!(told.stdout.contains(&kept), "{}", told.stdout);
+}
+
+#[test]
+fn a_store_that_returns_other_bytes_is_noticed_before_the_index_is_written() {
+    let (scene, server) = (scene(), Server::start());
+    server.fail(|request, before| {
+        (request.is("PUT", "/blobs/") && !request.target.contains('?') && before == 0)
+            .then_some(Fault::Spoil)
+    });
+    let told = build(&scene, &server, &sent());
+    told.refused_naming(3, &["returns other bytes than it was sent: SHA-256 "]);
+    assert!(!server.names().contains(&INDEX.to_owned()));
+    server.fail(|_, _| None);
+    build(&scene, &server, &sent()).done();
+    run(&scene, &server, &["verify", "s3://lab/run/1"]).done();
+}
+
+#[test]
+fn a_moment_of_trouble_is_survived() {
+    let (scene, server) = (scene(), Server::start());
+    server.fail(|request, before| {
+        let once = before == 0 && request.target.contains("/blobs/");
+        match request.method.as_str() {
+            "PUT" if once => Some(Fault::Answer("503 Service Unavailable", "SlowDown")),
+            "GET" if once => Some(Fault::Drop),
+            _ => None,
+        }
+    });
+    build(&scene, &server, &sent()).done();
+    assert!(server.names().contains(&INDEX.to_owned()));
+}

@@ -1,0 +1,289 @@
+//! Provides a small S3 server in memory, which misbehaves on request.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A misbehavior.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// Answers with this status line and this error code.
+    Answer(&'static str, &'static str),
+    /// Drops the connection without an answer.
+    Drop,
+    /// Does what it is asked for, then changes the first byte of the object.
+    Spoil,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// The path and the query.
+    pub(super) target: String,
+    range: Option<(usize, usize)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    /// Returns whether the request is of this method and its target contains this text.
+    pub(super) fn is(&self, method: &str, part: &str) -> bool {
+        self.method == method && self.target.contains(part)
+    }
+}
+
+type Chooser = dyn Fn(&Request, usize) -> Option<Fault> + Send + Sync;
+
+/// What the server has.
+#[derive(Default)]
+struct Content {
+    objects: BTreeMap<String, Vec<u8>>,
+    uploads: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
+    requests: Vec<Request>,
+}
+
+/// A running server; its thread ends with the test process.
+pub(super) struct Server {
+    port: u16,
+    content: Arc<Mutex<Content>>,
+    faults: Arc<Mutex<Box<Chooser>>>,
+}
+
+impl Server {
+    /// Starts a server with one empty bucket, `lab`.
+    pub(super) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Self {
+            port: listener.local_addr().unwrap().port(),
+            content: Arc::default(),
+            faults: Arc::new(Mutex::new(Box::new(|_, _| None))),
+        };
+        let (content, faults) = (server.content.clone(), server.faults.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (content, faults) = (content.clone(), faults.clone());
+                thread::spawn(move || serve(&stream, &content, &faults));
+            }
+        });
+        server
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Misbehaves from now on as the function says, which gets each request and the number of requests like it before.
+    pub(super) fn fail(
+        &self,
+        choose: impl Fn(&Request, usize) -> Option<Fault> + Send + Sync + 'static,
+    ) {
+        self.content.lock().unwrap().requests.clear();
+        *self.faults.lock().unwrap() = Box::new(choose);
+    }
+
+    /// Returns the names of all objects, without the bucket.
+    pub(super) fn names(&self) -> Vec<String> {
+        let content = self.content.lock().unwrap();
+        content
+            .objects
+            .keys()
+            .map(|key| key["/lab/".len()..].to_owned())
+            .collect()
+    }
+
+    /// Returns an object.
+    pub(super) fn object(&self, name: &str) -> Vec<u8> {
+        self.content.lock().unwrap().objects[&format!("/lab/{name}")].clone()
+    }
+
+    /// Changes the objects.
+    pub(super) fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) {
+        change(&mut self.content.lock().unwrap().objects);
+    }
+
+    /// Forgets every unfinished upload, as a bucket does that removes them after some days.
+    pub(super) fn forget_uploads(&self) {
+        self.content.lock().unwrap().uploads.clear();
+    }
+
+    /// Returns the number of requests like this since the last change of behavior.
+    pub(super) fn count(&self, method: &str, part: &str) -> usize {
+        let content = self.content.lock().unwrap();
+        content
+            .requests
+            .iter()
+            .filter(|it| it.is(method, part))
+            .count()
+    }
+}
+
+fn serve(mut stream: &TcpStream, content: &Mutex<Content>, faults: &Mutex<Box<Chooser>>) {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read(&mut reader) {
+        let mut content = content.lock().unwrap();
+        let same = |it: &&Request| it.method == request.method && it.target == request.target;
+        let before = content.requests.iter().filter(same).count();
+        content.requests.push(request.clone());
+        let fault = faults.lock().unwrap()(&request, before);
+        let (status, headers, body) = match fault {
+            Some(Fault::Drop) => return,
+            Some(Fault::Answer(status, code)) => (status.to_owned(), String::new(), error(code)),
+            Some(Fault::Spoil) => {
+                let answer = content.answer(&request);
+                for (_, bytes) in content
+                    .objects
+                    .iter_mut()
+                    .filter(|(key, _)| request.target.starts_with(key.as_str()))
+                {
+                    bytes[0] ^= 1;
+                }
+                answer
+            }
+            None => content.answer(&request),
+        };
+        drop(content);
+        let length = match headers.contains("Content-Length") {
+            true => String::new(),
+            false => format!("Content-Length: {}\r\n", body.len()),
+        };
+        let head = format!("HTTP/1.1 {status}\r\n{headers}{length}\r\n");
+        let body = if request.method == "HEAD" {
+            &[][..]
+        } else {
+            &body
+        };
+        if stream.write_all(&[head.as_bytes(), body].concat()).is_err() {
+            return;
+        }
+    }
+}
+
+fn error(code: &str) -> Vec<u8> {
+    format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>")
+        .into_bytes()
+}
+
+impl Content {
+    /// Does what a request asks for; returns the status, further headers and the body.
+    fn answer(&mut self, request: &Request) -> Answer {
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
+        let value = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.to_owned())
+        };
+        let number = value("partNumber").map(|number| number.parse().unwrap());
+        let body = request.body.clone();
+        match (request.method.as_str(), value("uploadId"), number) {
+            _ if !path.starts_with("/lab/") => absent("NoSuchBucket"),
+            ("GET" | "HEAD", ..) => match self.objects.get(path) {
+                Some(bytes) => found(bytes, request),
+                None => absent("NoSuchKey"),
+            },
+            ("PUT", Some(id), Some(number)) => match self.uploads.get_mut(&id) {
+                Some(upload) => done(upload.insert(number, body).map(drop)),
+                None => absent("NoSuchUpload"),
+            },
+            ("PUT", ..) => done(self.objects.insert(path.to_owned(), body).map(drop)),
+            ("POST", None, _) => self.begin(),
+            ("POST", Some(id), _) => match self.uploads.remove(&id) {
+                Some(parts) => {
+                    let bytes = parts.into_values().flatten().collect();
+                    self.objects.insert(path.to_owned(), bytes);
+                    ok(COMPLETED.to_owned())
+                }
+                None => absent("NoSuchUpload"),
+            },
+            _ => panic!("{} {}", request.method, request.target),
+        }
+    }
+
+    fn begin(&mut self) -> Answer {
+        let id = format!("upload-{}", self.uploads.len());
+        self.uploads.insert(id.clone(), BTreeMap::new());
+        ok(format!(
+            "<InitiateMultipartUploadResult><Bucket>lab</Bucket><Key>k</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+        ))
+    }
+}
+
+/// A status, further headers and a body.
+type Answer = (String, String, Vec<u8>);
+
+const COMPLETED: &str = "<CompleteMultipartUploadResult><Location>l</Location><Bucket>lab</Bucket><Key>k</Key>\
+     <ETag>\"e\"</ETag></CompleteMultipartUploadResult>";
+
+fn ok(body: String) -> Answer {
+    (
+        "200 OK".to_owned(),
+        "ETag: \"e\"\r\n".to_owned(),
+        body.into_bytes(),
+    )
+}
+
+fn done(_: Option<()>) -> Answer {
+    ok(String::new())
+}
+
+fn absent(code: &str) -> Answer {
+    ("404 Not Found".to_owned(), String::new(), error(code))
+}
+
+fn found(bytes: &[u8], request: &Request) -> (String, String, Vec<u8>) {
+    let modified = "Last-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\nETag: \"e\"\r\n";
+    match request.range {
+        Some((first, last)) => {
+            let last = last.min(bytes.len() - 1);
+            let range = format!("Content-Range: bytes {first}-{last}/{}\r\n", bytes.len());
+            (
+                "206 Partial Content".to_owned(),
+                format!("{modified}{range}"),
+                bytes[first..=last].to_vec(),
+            )
+        }
+        None if request.method == "HEAD" => (
+            "200 OK".to_owned(),
+            format!("{modified}Content-Length: {}\r\n", bytes.len()),
+            Vec::new(),
+        ),
+        None => ("200 OK".to_owned(), modified.to_owned(), bytes.to_vec()),
+    }
+}
+
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let mut words = first.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut request = Request {
+        method,
+        target,
+        range: None,
+        body: Vec::new(),
+    };
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().ok()?,
+            "range" => {
+                let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
+                request.range = Some((first.parse().ok()?, last.parse().ok()?));
+            }
+            _ => {}
+        }
+    }
+    request.body = vec![0; length];
+    reader.read_exact(&mut request.body).ok()?;
+    Some(request)
+}
