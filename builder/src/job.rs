@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::apply::{self, OutputFolder, Packer, Staged, Target};
 use crate::base::{self, Base};
+use crate::caches::{self, SharedOnce};
 use crate::cli::{Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
@@ -37,6 +38,8 @@ pub(crate) struct Job {
     pub(crate) cluster: Option<String>,
     /// What was printed before: clusters of a fleet have many notes in common.
     told: Arc<Mutex<BTreeSet<String>>>,
+    /// The open shared cache.
+    shared: SharedOnce,
 }
 
 impl std::fmt::Debug for Job {
@@ -75,6 +78,7 @@ impl Job {
             keeps_state: false,
             cluster: None,
             told: Arc::default(),
+            shared: SharedOnce::default(),
         }
     }
 
@@ -96,6 +100,7 @@ impl Job {
             keeps_state: self.keeps_state,
             cluster: Some(name.clone()),
             told: self.told.clone(),
+            shared: SharedOnce::default(),
         }
     }
 
@@ -350,20 +355,15 @@ impl Job {
     }
 
     pub(crate) fn fetch_options(&self) -> Result<fetch::Options<'_>> {
-        let named = self
-            .work
-            .fetch
-            .cache
-            .cache
-            .as_deref()
-            .or(self.environment.cache.as_deref());
-        let cache = named.ok_or_else(no_cache)?;
+        let named = self.work.fetch.cache.cache.as_deref();
+        let cache = caches::local(named, &self.environment)?;
         Ok(fetch::Options {
             cache,
             mirror: self.work.fetch.sources.mirror.as_deref(),
             recipes: self.work.fetch.sources.recipes.as_deref(),
             offline: self.work.fetch.cache.offline,
             refresh: self.work.lock.refresh,
+            shared: self.shared.get(named, &self.environment)?,
             jobs: self.threads().get(),
             clock: self.environment.clock,
             policy: fetch::Policy::default(),
@@ -375,11 +375,3 @@ impl Job {
 /// The largest number of raw images that are written at once. Each needs some 22 MiB; a processor hashes 2 GB/s, so that five
 /// keep up with any disk. Compressing takes longer, and is not limited.
 const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
-
-/// Creates the error for a missing cache directory.
-pub(crate) fn no_cache() -> anyhow::Error {
-    Kind::Usage.error(
-        "there is no home directory, and therefore no default cache directory",
-        "name one with --cache",
-    )
-}

@@ -57,9 +57,10 @@ pub mod recipe;
 mod report;
 pub mod snapshot;
 pub mod spec;
-mod store;
+pub mod store;
 
 mod base;
+mod caches;
 pub mod commands;
 mod date;
 mod fleet_job;

@@ -1,5 +1,6 @@
 //! Tests the stores that several machines share.
 
+mod cache;
 mod refused;
 mod s3;
 mod server;

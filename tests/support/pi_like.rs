@@ -65,6 +65,7 @@ pub(crate) fn debian() -> std::path::PathBuf {
         mirror: None,
         offline: true,
         refresh: false,
+        shared: None,
         jobs: 1,
         clock: 0,
         policy: fetch::Policy::default(),

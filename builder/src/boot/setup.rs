@@ -137,6 +137,7 @@ fn borrowed(
             mirror: None,
             offline: true,
             refresh: false,
+            shared: None,
             jobs: 1,
             clock: environment.clock,
             policy: fetch::Policy::default(),

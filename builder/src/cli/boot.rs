@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::options::directory;
+
 /// Which images to boot, and on what.
 #[derive(Clone, Debug, Args)]
 pub struct BootOptions {
@@ -20,7 +22,7 @@ pub struct BootOptions {
     #[arg(long, value_name = "FILE")]
     pub initrd: Option<PathBuf>,
     /// Find the debian-trixie base here, whose kernel boots Raspberry Pi OS
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = directory)]
     pub cache: Option<PathBuf>,
     /// Log in to the nodes with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE")]

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::options::directory;
+
 /// The cache and what to do with it.
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = false)]
 pub struct CacheCommandOptions {
     /// The cache directory [default: the user's cache directory]
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", value_parser = directory, global = true)]
     pub cache: Option<PathBuf>,
     /// What to do; without it, list.
     #[command(subcommand)]

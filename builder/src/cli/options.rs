@@ -69,8 +69,9 @@ pub struct NodeOptions {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Downloads and work")]
 pub struct CacheOptions {
-    /// Keep downloads here [default: the user's cache directory]
-    #[arg(long, value_name = "DIR")]
+    /// Keep downloads here, or share them in a store (`s3://BUCKET/PREFIX`)
+    /// [default: the user's cache directory]
+    #[arg(long, value_name = "DIR|STORE")]
     pub cache: Option<PathBuf>,
     /// Use only what is in the cache; open no connection
     #[arg(long)]
@@ -155,6 +156,14 @@ pub(crate) fn directory_url(text: &str) -> Result<String, &'static str> {
             Err("a user name, a query and a fragment are not allowed")
         }
         _ => Err("give an address as in https://example.org/images"),
+    }
+}
+
+/// Refuses the address of a store where only a directory is possible.
+pub(super) fn directory(text: &str) -> Result<PathBuf, &'static str> {
+    match text.contains("://") {
+        true => Err("it is the address of a store; name a directory"),
+        false => Ok(PathBuf::from(text)),
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::print;
 use crate::cli::{CacheAction, CacheCommandOptions, Environment, Voice};
 use crate::report::CacheReport;
-use crate::{fetch, job, progress, recipe};
+use crate::{caches, fetch, progress, recipe};
 
 /// Lists the entries of the cache, or removes those that no build has used for a while.
 pub(super) fn run(
@@ -16,11 +16,12 @@ pub(super) fn run(
     let directory = options.cache.as_deref().or(environment.cache.as_deref());
     let progress = progress::stderr(voice.quiet);
     let access = fetch::Options {
-        cache: directory.ok_or_else(job::no_cache)?,
+        cache: directory.ok_or_else(caches::no_cache)?,
         recipes: None,
         mirror: None,
         offline: true,
         refresh: false,
+        shared: None,
         jobs: 1,
         clock: environment.clock,
         policy: fetch::Policy::default(),

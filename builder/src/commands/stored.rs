@@ -7,10 +7,11 @@ use anyhow::Result;
 use indicatif::BinaryBytes;
 
 use super::print;
+use crate::caches;
 use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
 use crate::count::count;
 use crate::failure::Kind;
-use crate::job::{self, Job};
+use crate::job::Job;
 use crate::prepared::Prepared;
 use crate::progress;
 use crate::spec::Purpose;
@@ -24,8 +25,8 @@ pub(super) fn build(
     voice: &Voice,
 ) -> Result<()> {
     let (place, is_encrypted) = (work.output.out.clone(), destination.is_encrypted());
-    let cache = cache(&environment, work.fetch.cache.cache.as_deref())?;
-    let delivery = Delivery::open(destination, &environment.aws, &cache)?;
+    let cache = caches::local(work.fetch.cache.cache.as_deref(), &environment)?;
+    let delivery = Delivery::open(destination, &environment.aws, cache)?;
     work.output.out = delivery.folder();
     let progress = progress::stderr(voice.quiet);
     let job = Job::new(work, environment, voice);
@@ -94,9 +95,9 @@ pub(super) fn get_images(
             )),
         };
     };
-    let cache = cache(environment, None)?;
+    let cache = caches::local(None, environment)?;
     let identity = options.identity.as_deref();
-    let stored = StoredBuild::open(&address, identity, &environment.aws, &cache)?;
+    let stored = StoredBuild::open(&address, identity, &environment.aws, cache)?;
     if is_only {
         options.targets[0] = only_node(&stored, &address)?;
     }
@@ -128,11 +129,6 @@ fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
             format!("name one: `etcd-image flash --images {address} {first} DEVICE`"),
         )),
     }
-}
-
-fn cache(environment: &Environment, named: Option<&Path>) -> Result<PathBuf> {
-    let cache = named.or(environment.cache.as_deref());
-    cache.map(Path::to_owned).ok_or_else(job::no_cache)
 }
 
 /// What a store has after a build, and what to do next.

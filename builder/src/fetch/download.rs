@@ -8,10 +8,10 @@ use super::cache::CacheEntry;
 use super::http::Http;
 use super::partial::Partial;
 use super::verified::Pin;
-use super::{Options, is};
+use super::{Options, is, shared};
 use crate::failure::Kind;
 
-/// Returns the first mirror's file that arrives complete and has the pinned digest.
+/// Returns the file from the shared cache, or the first mirror's file that arrives complete and has the pinned digest.
 pub(super) fn download(
     entry: &CacheEntry,
     urls: &[String],
@@ -21,8 +21,21 @@ pub(super) fn download(
     if options.offline {
         return Err(offline(urls.first().map_or("the file", String::as_str)));
     }
-    let http = Http::new(options.policy, options.progress)?;
-    first(urls, options, |url| whole(&http, entry, url, pin, options))
+    let from_mirrors = || {
+        let http = Http::new(options.policy, options.progress)?;
+        first(urls, options, |url| whole(&http, entry, url, pin, options))
+    };
+    match (options.shared, &pin.sha256) {
+        (Some(shared), Some(sha256)) => {
+            if let Some(path) = shared::take(shared, sha256, entry, pin, options)? {
+                return Ok(path);
+            }
+            let path = from_mirrors()?;
+            shared::give(shared, sha256, &path, entry, options);
+            Ok(path)
+        }
+        _ => from_mirrors(),
+    }
 }
 
 /// Downloads the file at `url`. If it was assembled from several responses and has another digest, the parts may come from

@@ -30,6 +30,7 @@ mod paced;
 mod partial;
 mod policy;
 mod published;
+mod shared;
 
 // Verify
 mod digest;
@@ -77,6 +78,7 @@ use crate::lock::{LockedBase, LockedEtcd};
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Source};
 use crate::spec::{Archive, EtcdSource};
+use crate::store::SharedCache;
 
 /// Where to keep what is fetched, and how to get it.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +99,8 @@ pub struct Options<'a> {
     pub clock: i64,
     /// How often a download is attempted, and for how long.
     pub policy: Policy,
+    /// The cache that several machines share, for downloads whose digest is known.
+    pub shared: Option<&'a SharedCache>,
     /// Where long steps are shown.
     pub progress: &'a dyn Progress,
 }

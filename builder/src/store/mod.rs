@@ -1,4 +1,4 @@
-//! Stores that several machines share: they keep finished images for machines that flash them.
+//! Stores that several machines share: they keep finished images for machines that flash them, and downloads for machines that build.
 //!
 //! ```text
 //! build ─▶ staging directory ─▶ encrypted files ─▶ blobs, each read back ─▶ index, last
@@ -15,6 +15,7 @@ mod incoming;
 mod index;
 mod s3;
 mod s3_error;
+mod shared_cache;
 mod staging;
 mod upload;
 
@@ -22,6 +23,7 @@ pub(crate) use address::Address;
 pub(crate) use check::check;
 pub(crate) use delivery::{Delivered, Delivery};
 pub(crate) use incoming::StoredBuild;
+pub use shared_cache::SharedCache;
 
 use anyhow::Result;
 

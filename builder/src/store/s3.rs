@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::failure::Kind;
 /// The name of the index in a store.
 const INDEX: &str = "index.json";
 /// The number of bytes read with one request.
-const PIECE: u64 = 8 << 20;
+const PIECE: usize = 8 << 20;
 
 /// A bucket and a prefix in it.
 pub(super) struct S3 {
@@ -107,14 +108,18 @@ impl S3 {
             .map_err(|error| explain(&error, &self.place(name), "writing"))
     }
 
+    /// Returns the size of an object, or `None` if it does not exist.
+    pub(super) fn size(&self, name: &str) -> Result<Option<u64>> {
+        match self.run(self.client.head(&self.path(name))) {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(explain(&error, &self.place(name), "looking for")),
+        }
+    }
+
     /// Returns whether the store has a blob, by its size.
     pub(super) fn has(&self, blob: &Blob) -> Result<bool> {
-        let name = blob.name();
-        match self.run(self.client.head(&self.path(&name))) {
-            Ok(found) => Ok(found.size == blob.size),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(explain(&error, &self.place(&name), "looking for")),
-        }
+        Ok(self.size(&blob.name())? == Some(blob.size))
     }
 
     /// Returns the index, if the prefix has one.
@@ -131,18 +136,21 @@ impl S3 {
 
     /// Reads a blob to its end and returns what it really is, for the caller to compare.
     pub(super) fn blob(&self, blob: &Blob, to: &mut dyn Write) -> Result<Blob> {
-        let name = blob.name();
-        let path = self.path(&name);
         let mut writer = BlobWriter::new(to);
-        let mut start = 0;
-        while start < blob.size {
-            let end = blob.size.min(start + PIECE);
-            let piece = self.run(self.client.get_range(&path, start..end));
-            let piece = piece.map_err(|error| explain(&error, &self.place(&name), "reading"))?;
-            writer.write_all(&piece)?;
-            start = end;
-        }
+        self.read(&blob.name(), 0..blob.size, &mut writer)?;
         Ok(writer.finish().0)
+    }
+
+    /// Reads a range of an object, piece by piece.
+    pub(super) fn read(&self, name: &str, range: Range<u64>, to: &mut dyn Write) -> Result<()> {
+        let path = self.path(name);
+        for start in range.clone().step_by(PIECE) {
+            let end = range.end.min(start + PIECE as u64);
+            let piece = self.run(self.client.get_range(&path, start..end));
+            let piece = piece.map_err(|error| explain(&error, &self.place(name), "reading"))?;
+            to.write_all(&piece)?;
+        }
+        Ok(())
     }
 }
 

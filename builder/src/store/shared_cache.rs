@@ -16,7 +16,7 @@ use crate::progress::Progress;
 
 /// An open shared cache.
 #[derive(Debug)]
-pub(crate) struct SharedCache {
+pub struct SharedCache {
     store: S3,
 }
 

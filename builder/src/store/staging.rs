@@ -120,6 +120,11 @@ impl Staging {
 pub(super) struct Journal(PathBuf);
 
 impl Journal {
+    /// Returns the record at this path.
+    pub(super) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// Returns the record of an earlier run, if there is a readable one.
     pub(super) fn read<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&fs_err::read(&self.0).ok()?).ok()

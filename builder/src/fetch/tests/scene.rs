@@ -57,6 +57,7 @@ impl Scene {
             mirror: None,
             offline: self.offline,
             refresh: false,
+            shared: None,
             jobs: 2,
             clock: CLOCK,
             policy,
