@@ -60,7 +60,7 @@ fn what_cannot_be_unpacked_is_refused() {
     refuses(
         ["strip = 1", "strip = 9"],
         2,
-        "holds nothing below 9 directories",
+        "contains nothing below 9 directories",
     );
     let digest = format!("strip = 1\nsha256 = \"{}\"", "0".repeat(64));
     refuses(["strip = 1", &digest], 3, "go.tar.gz");

@@ -66,7 +66,7 @@ fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey> {
     } else if !key.details.revocation_signatures.is_empty() {
         "was revoked by its owner".to_owned()
     } else if let Some(end) = key_end(&key).filter(|end| *end <= clock) {
-        format!("ended on {}", date(end))
+        format!("expired on {}", date(end))
     } else {
         return Ok(key);
     };
