@@ -125,6 +125,24 @@ fn data_that_etcd_cannot_use_is_replaced_once_a_majority_has_everything() {
         data yes / started no / failed 1 / error x / majority yes / listed yes → aside unreadable
         data yes / started no / failed 1 / error x / peer b cluster no        → resume
         data yes / started no / failed 1 / error x / peer b waits 1           → aside unfinished
+        data yes / started no / failed 1 / error x / peer b silent            → resume
+        data yes / started no / failed 1 / error listen tcp [::1]:2380: bind: cannot assign requested address → resume
+        data yes / failed 3 / error listen tcp: bind: cannot assign requested address / majority yes / listed yes → resume
+        ",
+    );
+}
+
+#[test]
+fn data_that_differs_is_replaced_only_if_all_others_agree() {
+    check(
+        "
+        data yes / failed 1 / error discovery failed: 1a found data inconsistency with peers / majority yes / listed yes / agree yes → aside unreadable
+        data yes / failed 2 / error discovery failed: 1a found data inconsistency with peers / majority yes / listed yes / agree no → resume
+        data yes / failed 3 / error discovery failed: 1a found data inconsistency with peers / majority yes / listed yes / agree no → unchecked
+        data yes / failed 3 / error discovery failed: 1a found data inconsistency with peers / majority yes / listed yes → unchecked
+        data yes / failed 2 / error discovery failed: 1a found data inconsistency with peers / peer b cluster no → resume
+        data yes / failed 3 / error discovery failed: 1a found data inconsistency with peers / peer b cluster no → unchecked
+        data yes / failed 3 / error discovery failed: 1a found data inconsistency with peers / majority yes / listed no → aside removed
         ",
     );
 }
@@ -279,6 +297,11 @@ const REASONS: &str = "
     waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)
     waiting for the address $ADDRESS                      → has another address from the DHCP server
     waiting for this node's vote                          → the cluster refuses to change its members
+    waiting to catch up with the cluster                  → lost its data (also two of five at once)
+    waiting to write to the data partition                → the data partition is full
+    waiting to set this node's data aside                 → the data partition is full
+    starting without etcd's check of the data             → etcd finds at its start that this node's data differs
+    : this node has no data                               → was asked to force a new cluster, or to use or set aside data
 ";
 
 #[test]

@@ -202,11 +202,26 @@ fn etcd(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
         // The digits by which nodes recognize the snapshot with which a new cluster begins, or empty.
         "snapshot": inputs.snapshot.map_or("", Snapshot::id),
         "unsupported_arch": inputs.etcd.needs_unsupported_arch(),
+        "check": initial_check(inputs),
         // YAML values by key, written as JSON, which is valid YAML.
         // The names of variables, sorted, with their values in apostrophes.
         "extra_variables": variables.collect::<Result<BTreeMap<_, _>, _>>().map_err(anyhow::Error::msg)?,
         "extra": extra.collect::<Result<BTreeMap<_, _>>>()?,
     }))
+}
+
+/// Returns the setting of etcd's initial check, also as a variable, and null if `[etcd.extra]` has it.
+fn initial_check(inputs: &NodeInputs<'_>) -> Value {
+    let (key, value) = inputs.etcd.initial_check();
+    let extra = &inputs.cluster.etcd.extra;
+    if [key, "experimental-initial-corrupt-check"]
+        .into_iter()
+        .any(|key| extra.iter().any(|(known, _)| known == key))
+    {
+        return Value::Null;
+    }
+    let variable = format!("ETCD_{}", key.to_uppercase().replace('-', "_"));
+    json!({ "key": key, "value": value, "variable": variable, "off": value.replace("true", "false") })
 }
 
 fn auth(auth: &Auth) -> Value {

@@ -17,6 +17,7 @@ mod checker;
 mod cli;
 mod client;
 mod copies;
+mod damage;
 mod enclosure;
 mod history;
 mod idle;

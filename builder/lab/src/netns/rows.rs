@@ -151,31 +151,6 @@ pub(super) fn row_5_three(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// A file of one member is damaged.
-pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
-    form(lab)?;
-    lab.corrupt(1, file)?;
-    lab.settle(&Wanted::everyone())
-}
-
-/// Damages the log of a member whose power was cut before it noted that etcd was ready once: it still has its vow.
-pub(super) fn row_6_unmarked(lab: &mut Lab) -> Result<()> {
-    let node = lab.nodes[1].data().join("node");
-    lab.start_all()?;
-    while !lab.nodes[1].data().join("member/wal").exists() {
-        lab.pass(Duration::from_millis(1))?;
-    }
-    let noted = ["vow", "number"].map(|name| (node.join(name), fs_err::read(node.join(name))));
-    form(lab)?;
-    lab.cut(1)?;
-    for (path, content) in noted {
-        fs_err::write(path, content?)?;
-    }
-    fs_err::remove_file(node.join("started"))?;
-    lab.corrupt(1, "member/wal/*")?;
-    lab.settle(&Wanted::everyone())
-}
-
 /// A member is wiped while authentication is on.
 pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
     form(lab)?;

@@ -59,7 +59,7 @@ const ALL: &[Sabotage] = &[
         before: form,
         play: reboot_all,
         program: "join",
-        code: "[ ! -e /var/lib/etcd/member/snap/db ] || sed -i s/written/altered/g /var/lib/etcd/member/snap/db",
+        code: ": >/run/etcd/unchecked; [ ! -e /var/lib/etcd/member/snap/db ] || sed -i s/written/altered/g /var/lib/etcd/member/snap/db",
         node: Some(1),
         breaks: Invariant::SameData,
     },

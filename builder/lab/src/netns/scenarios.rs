@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::damage::{row_1_forgotten, row_6, row_6_unmarked, row_6_unnoticed};
 use super::history::say;
 use super::lab::Lab;
 use super::model::Wanted;
@@ -11,9 +12,9 @@ use super::moves::{row_4_all, row_4_each, row_4_ipv6, row_4_unprepared, row_4_wi
 use super::random::Losses;
 use super::rows::{
     row_1, row_2, row_3_foreign, row_3_foreign_lone, row_3_rotated, row_3_swapped,
-    row_3_swapped_of_five, row_5, row_5_three, row_6, row_6_unmarked, row_7, row_8, row_9, row_10,
-    row_10_added, row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13,
-    row_14_database, row_14_log, row_16,
+    row_3_swapped_of_five, row_5, row_5_three, row_7, row_8, row_9, row_10, row_10_added,
+    row_10_removed, row_10_unlisted, row_11_full, row_11_old, row_12, row_13, row_14_database,
+    row_14_log, row_16,
 };
 use super::sabotage;
 use super::{copies, links, loss, received, restored};
@@ -63,6 +64,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("a-wiped-member-rejoins", "three", a_wiped_member_rejoins),
     passes("two-of-five-wiped", "five", two_of_five_wiped),
     passes("cuts-while-rejoining", "three", cuts_while_rejoining),
+    passes("ipv6-cuts-while-rejoining", "ipv6", cuts_while_rejoining),
     passes("cuts-while-forming", "three", cuts_while_forming),
     passes("all-rebooted", "three", all_rebooted),
     passes("a-parted-leader", "three", a_parted_leader),
@@ -80,6 +82,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("restore-cuts", "three", restored::cuts),
     passes("restore-without-one", "three", restored::without_one),
     passes("row-1-force-as-advised", "five", row_1),
+    passes("row-1-a-forgotten-request", "three", row_1_forgotten),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
     passes("row-3-swapped-cards", "three", row_3_swapped),
@@ -100,6 +103,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         row_6(lab, "member/snap/db")
     }),
     passes("row-6-corrupt-wal-unmarked", "three", row_6_unmarked),
+    passes("row-6-changed-values", "three", row_6_unnoticed),
     passes("row-7-authentication", "three", row_7),
     passes("row-8-one-down-one-wiped", "five", row_8),
     passes("row-9-twins", "three", row_9),

@@ -53,6 +53,14 @@ impl EtcdBinaries {
         self.series() < (3, 5)
     }
 
+    /// Returns the key of `etcd.conf.yml` and its value that make a member compare its data with the others' before it serves.
+    pub fn initial_check(&self) -> (&'static str, &'static str) {
+        match self.series() < (3, 6) {
+            true => ("experimental-initial-corrupt-check", "true"),
+            false => ("feature-gates", "InitialCorruptCheck=true"),
+        }
+    }
+
     fn series(&self) -> (u32, u32) {
         version::series(&self.version).unwrap_or_else(|| version::guess_series(&self.etcd))
     }

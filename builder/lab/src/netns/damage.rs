@@ -1,0 +1,70 @@
+//! Scenarios in which a card has changed what was written to it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::lab::Lab;
+use super::model::Wanted;
+use super::scenarios::form;
+
+/// A file of one member is damaged.
+pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
+    form(lab)?;
+    lab.corrupt(1, file)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// Damages the log of a member whose power was cut before it noted that etcd was ready once: it still has its vow.
+pub(super) fn row_6_unmarked(lab: &mut Lab) -> Result<()> {
+    let node = lab.nodes[1].data().join("node");
+    lab.start_all()?;
+    while !lab.nodes[1].data().join("member/wal").exists() {
+        lab.pass(Duration::from_millis(1))?;
+    }
+    let noted = ["vow", "number"].map(|name| (node.join(name), fs_err::read(node.join(name))));
+    form(lab)?;
+    lab.cut(1)?;
+    for (path, content) in noted {
+        fs_err::write(path, content?)?;
+    }
+    fs_err::remove_file(node.join("started"))?;
+    lab.corrupt(1, "member/wal/*")?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// Changes values in the database of a member so that etcd cannot notice it by itself: the file stays valid.
+pub(super) fn row_6_unnoticed(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.pass(Duration::from_secs(1))?;
+    lab.cut(1)?;
+    lab.fault("change values in the database of etcd2");
+    let path = lab.nodes[1].data().join("member/snap/db");
+    let mut database = fs_err::read(&path)?;
+    let places: Vec<usize> = database
+        .windows(VALUE.len())
+        .enumerate()
+        .filter_map(|(at, bytes)| (bytes == VALUE).then_some(at))
+        .collect();
+    ensure!(!places.is_empty(), "no value is in the database yet");
+    for at in places {
+        database[at] = b'V';
+    }
+    fs_err::write(&path, database)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// How the values of the clients begin.
+const VALUE: &[u8] = b"value-";
+
+/// An operator asks a member without data to force a new cluster. Much later, that member is the first to have power again.
+pub(super) fn row_1_forgotten(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(0)?;
+    fs_err::write(lab.nodes[0].data().join("force-new-cluster"), "")?;
+    lab.settle(&Wanted::everyone())?;
+    lab.cut_all()?;
+    lab.start(0)?;
+    lab.pass(Duration::from_secs(12))?;
+    lab.settle(&Wanted::everyone())
+}
