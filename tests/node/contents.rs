@@ -25,6 +25,7 @@ fn every_file_has_its_mode_and_owner() {
         /usr/local/bin/etcdctl: file 0755 root:root
         /usr/local/lib/etcd-node/etcdctl: file 0755 root:root
         /usr/local/bin/etcdutl: file 0755 root:root
+        /usr/local/lib/etcd-node/etcdutl: file 0755 root:root
         /etc/etcd/pki/ca.crt: file 0644 root:root
         /etc/etcd/pki/server.crt: file 0644 root:root
         /etc/etcd/pki/peer.crt: file 0644 root:root

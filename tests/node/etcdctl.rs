@@ -153,3 +153,66 @@ fn the_etcdctl_that_the_node_has_received_runs() {
     assert_eq!(shell.run("etcdctl get key").done().text(), "received\n");
     drop(printer);
 }
+
+#[test]
+fn the_etcdutl_that_the_node_has_received_runs() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for place in ["lib", "run-node/upgraded"] {
+        fs::create_dir_all(at(place)).unwrap();
+    }
+    let here = |text: String| {
+        text.replace("/usr/local/lib/etcd-node", at("lib").to_str().unwrap())
+            .replace("/run/etcd-node", at("run-node").to_str().unwrap())
+    };
+    executable(
+        &at("wrapper"),
+        &here(rendered("", "/usr/local/bin/etcdutl")),
+    );
+    let runs = || {
+        tool(at("wrapper").to_str().unwrap(), &["a b"])
+            .done()
+            .text()
+    };
+    executable(&at("lib/etcdutl"), "#!/bin/sh\necho \"image $1\"\n");
+    assert_eq!(runs(), "image a b\n");
+    // Received programs may lack it.
+    executable(&at("run-node/upgraded/etcd"), "");
+    assert_eq!(runs(), "image a b\n");
+    let received = at("run-node/upgraded/etcdutl");
+    executable(&received, "#!/bin/sh\necho \"received $1\"\n");
+    assert_eq!(runs(), "received a b\n");
+}
+
+#[test]
+fn the_backup_timer_uses_the_etcdctl_that_the_node_has_received() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for place in ["lib", "run-node/upgraded", "data"] {
+        fs::create_dir_all(at(place)).unwrap();
+    }
+    let text = rendered(
+        "[backup]\nto = \"data\"\n",
+        "/usr/local/lib/etcd-node/backup",
+    )
+    .replace("/usr/local/lib/etcd-node", at("lib").to_str().unwrap())
+    .replace("/run/etcd-node", at("run-node").to_str().unwrap())
+    .replace("/var/lib/etcd", at("data").to_str().unwrap());
+    fs::write(at("backup"), text).unwrap();
+    // Each one notes who it is, and does not answer.
+    let etcdctl = |name: &str| {
+        format!(
+            "#!/bin/sh\necho {name} >>{}\nexit 1\n",
+            at("asked").display()
+        )
+    };
+    let asked = || {
+        let said = tool("sh", &[at("backup")]).done().text();
+        assert_eq!(said, "etcd-node: backup: etcd does not answer here\n");
+        fs::read_to_string(at("asked")).unwrap()
+    };
+    executable(&at("lib/etcdctl"), &etcdctl("image"));
+    assert_eq!(asked(), "image\n");
+    executable(&at("run-node/upgraded/etcdctl"), &etcdctl("received"));
+    assert_eq!(asked(), "image\nreceived\n");
+}

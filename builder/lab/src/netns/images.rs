@@ -251,9 +251,10 @@ fn extract(image: &Path, out: &Path, etcd: &Path) -> Result<()> {
     for entry in fs_err::read_dir(etcd)? {
         let program = entry?.path();
         let name = program.file_name().unwrap_or_default();
-        let place = match name == "etcdctl" {
-            true => out.join("usr/local/lib/etcd-node").join(name),
-            false => out.join("usr/local/bin").join(name),
+        let place = match name == "etcd" {
+            true => out.join("usr/local/bin").join(name),
+            // What has this name in `bin` starts it with the node's settings.
+            false => out.join("usr/local/lib/etcd-node").join(name),
         };
         let _ = std::fs::remove_file(&place);
         fs_err::hard_link(&program, place)?;

@@ -20,6 +20,13 @@ pub(super) fn one_by_one(lab: &mut Lab) -> Result<()> {
         receive(lab, node)?;
         lab.says(node, "using etcd 3.5")?;
         lab.wait_for_members(&Wanted::everyone())?;
+        for program in ["etcdctl version", "etcdutl version"] {
+            lab.type_at(node, program)?;
+        }
+        // The image has neither of them.
+        for version in ["etcdctl version: 3.5", "etcdutl version: 3.5"] {
+            lab.says(node, version)?;
+        }
     }
     lab.cut_all()?;
     lab.start_all()?;
@@ -68,7 +75,7 @@ fn prepare(lab: &Lab, node: usize) -> Result<std::path::PathBuf> {
     for name in [
         "usr/local/bin/etcd",
         "usr/local/lib/etcd-node/etcdctl",
-        "usr/local/bin/etcdutl",
+        "usr/local/lib/etcd-node/etcdutl",
     ] {
         let name = Path::new(name);
         fs_err::copy(
