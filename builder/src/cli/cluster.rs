@@ -261,6 +261,9 @@ pub struct RebootOptions {
     /// Restart every node, one at a time and the leader last
     #[arg(long)]
     pub rolling: bool,
+    /// Wait this long for a node to answer, and again for its member to catch up
+    #[arg(long, value_name = "MINUTES", default_value = "5")]
+    pub wait: NonZeroU64,
     /// How to reach the cluster.
     #[command(flatten)]
     pub login: LoginOptions,

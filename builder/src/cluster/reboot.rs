@@ -10,17 +10,13 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::{lead, logs, order, pause};
+use super::{lead, order, pause, ssh};
 use crate::failure::Kind;
 use crate::progress::Progress;
 
-/// How long a node may take until it answers over ssh again. The check of a large data partition takes minutes.
-const BOOT: Duration = Duration::from_mins(15);
-
-/// How long its member may take to catch up afterwards.
-const CATCH_UP: Duration = Duration::from_mins(10);
-
+/// The time between two looks at a node that restarts, and between two reports that it is still missing.
 const INTERVAL: Duration = Duration::from_secs(2);
+const REPORT: Duration = Duration::from_mins(1);
 
 /// Prints the identifier of the current boot.
 const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
@@ -48,10 +44,12 @@ pub struct RebootedNode {
     pub seconds: f64,
 }
 
-/// Restarts the named nodes, or all of them if none is named.
+/// Restarts the named nodes, or all of them if none is named. Each has this long until it answers over ssh, and again until its
+/// member has caught up.
 pub fn reboot(
     access: &Access,
     names: &[String],
+    wait: Duration,
     now: i64,
     progress: &dyn Progress,
 ) -> Result<Reboots> {
@@ -60,19 +58,23 @@ pub fn reboot(
     for name in &waiting {
         report.can_spare(name)?;
         // A login that fails must stop the command before the first node.
-        boot_id(access, name, access.node(name)?.address)?;
+        let address = access.node(name)?.address;
+        boot_id(access, address).map_err(|reason| no_login(name, &reason))?;
     }
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
         report.can_spare(&name)?;
         lead::give_up(access, &report, &name, now)?;
         let started = Instant::now();
-        progress.note(&format!("{name} restarts"));
-        restart(access, &name)?;
+        let minutes = wait.as_secs() / 60;
+        progress.note(&format!(
+            "{name} restarts; waiting for it at most {minutes} minutes"
+        ));
+        restart(access, &name, wait, progress)?;
         progress.note(&format!(
             "{name} has started; waiting until it has caught up"
         ));
-        report = pause::until_caught_up(access, &name, CATCH_UP, now)?;
+        report = pause::until_caught_up(access, &name, wait, now)?;
         done.push(RebootedNode {
             name,
             seconds: started.elapsed().as_secs_f64(),
@@ -86,43 +88,61 @@ pub fn reboot(
 }
 
 /// Restarts a node and waits until it answers over ssh again.
-fn restart(access: &Access, name: &str) -> Result<()> {
+fn restart(access: &Access, name: &str, wait: Duration, progress: &dyn Progress) -> Result<()> {
     let address = access.node(name)?.address;
-    let before = boot_id(access, name, address)?;
+    let before = boot_id(access, address).map_err(|reason| no_login(name, &reason))?;
     access.ssh.run(address, REBOOT).map_err(|reason| {
         let hint = format!("log in as {} and look why sudo refuses", access.ssh.user);
         Kind::Unhealthy.error(format!("restarting {name}: {reason}"), hint)
     })?;
-    let started = Instant::now();
+    let (started, mut reported) = (Instant::now(), Duration::ZERO);
     loop {
         thread::sleep(INTERVAL);
-        let now = boot_id(access, name, address);
+        let now = boot_id(access, address);
         if now.as_ref().is_ok_and(|now| *now != before) {
             return Ok(());
         }
-        if started.elapsed() > BOOT {
-            let state = match now {
-                Ok(_) => "it runs on".to_owned(),
-                Err(error) => format!("{error:#}"),
-            };
-            let message = format!(
-                "{name} has not restarted within {} s: {state}",
-                BOOT.as_secs()
-            );
-            let hint =
-                "look at its console; the other members work, and no further node was restarted";
-            return Err(Kind::Unhealthy.error(message, hint));
+        let elapsed = started.elapsed();
+        if elapsed > wait {
+            return Err(missing(name, wait, now));
+        }
+        if elapsed > reported + REPORT {
+            reported = elapsed;
+            let state = now.err().unwrap_or_else(|| RUNS_ON.to_owned());
+            progress.note(&format!("still waiting for {name}: {state}"));
         }
     }
 }
 
+/// Returns the failure of a node that has not restarted in time: it does not answer, or it runs on.
+fn missing(name: &str, wait: Duration, now: Result<String, String>) -> anyhow::Error {
+    let minutes = wait.as_secs() / 60;
+    let (state, step) = match now {
+        Ok(_) => (
+            RUNS_ON.to_owned(),
+            format!("look at its messages with `etcd-image cluster logs {name} --everything`"),
+        ),
+        Err(reason) => (
+            reason,
+            "switch its power off and on, and look at its console".to_owned(),
+        ),
+    };
+    let message = format!("{name} has not restarted within {minutes} minutes: {state}");
+    let hint = format!("{step}; no further node was restarted, and --wait gives a node more time");
+    Kind::Unhealthy.error(message, hint)
+}
+
+const RUNS_ON: &str = "it runs on as before";
+
 /// Returns the identifier of a node's current boot.
-fn boot_id(access: &Access, name: &str, address: IpAddr) -> Result<String> {
-    let said = access.ssh.run(address, BOOT_ID);
-    let said = said.map_err(|reason| {
-        Kind::Unhealthy.error(format!("logging in on {name}: {reason}"), logs::HINT)
-    })?;
+fn boot_id(access: &Access, address: IpAddr) -> Result<String, String> {
+    let said = access.ssh.run(address, BOOT_ID)?;
     Ok(said.lines.join(""))
+}
+
+/// Returns the failure of a login before anything was restarted.
+fn no_login(name: &str, reason: &str) -> anyhow::Error {
+    Kind::Unhealthy.error(format!("logging in on {name}: {reason}"), ssh::hint(reason))
 }
 
 impl fmt::Display for Reboots {
@@ -131,5 +151,35 @@ impl fmt::Display for Reboots {
             let (name, seconds) = (&node.name, node.seconds);
             writeln!(f, "{name}: restarted and caught up in {seconds:.0} s")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::explain;
+
+    #[test]
+    fn a_node_that_stays_off_is_named_with_the_next_step() {
+        let wait = Duration::from_mins(5);
+        let off = "ssh: connect to host 192.168.0.51 port 22: No route to host";
+        for (now, message, hint) in [
+            (
+                Err(off.to_owned()),
+                "etcd2 has not restarted within 5 minutes: ssh: connect to host 192.168.0.51 port 22: No route to host",
+                "switch its power off and on, and look at its console; no further node was restarted, and --wait gives a node \
+                 more time",
+            ),
+            (
+                Ok("boot".to_owned()),
+                "etcd2 has not restarted within 5 minutes: it runs on as before",
+                "look at its messages with `etcd-image cluster logs etcd2 --everything`; no further node was restarted, and \
+                 --wait gives a node more time",
+            ),
+        ] {
+            let error = missing("etcd2", wait, now);
+            assert_eq!(error.to_string(), message);
+            assert_eq!(explain(&error), (Kind::Unhealthy, hint.to_owned()));
+        }
     }
 }

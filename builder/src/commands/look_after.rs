@@ -214,6 +214,7 @@ fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> 
     let nodes: Vec<String> = options.node.iter().cloned().collect();
     let progress = progress::stderr(voice.quiet);
     let _lock = lock(&access, "cluster reboot", environment, &*progress)?;
-    let done = cluster::reboot(&access, &nodes, environment.clock, &*progress)?;
+    let wait = Duration::from_mins(options.wait.get());
+    let done = cluster::reboot(&access, &nodes, wait, environment.clock, &*progress)?;
     print(voice, &done, &done)
 }
