@@ -8,6 +8,7 @@ mod alarm;
 mod assess;
 mod backup;
 mod certificate;
+mod clock;
 mod compact;
 mod defragment;
 mod facts;

@@ -72,8 +72,10 @@ impl<'a> Desk<'a> {
         let progress = progress::stderr(voice.quiet);
         let access = access(&options)?;
         let (operator, now) = (&environment.operator, environment.clock);
+        let lock = Lock::take(&access, command, operator, now, &*progress)?;
+        access.must_know_the_time()?;
         Ok(Self {
-            _lock: Lock::take(&access, command, operator, now, &*progress)?,
+            _lock: lock,
             options,
             environment,
             voice,

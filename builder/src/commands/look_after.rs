@@ -87,6 +87,9 @@ fn lock(
 fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let progress = progress::stderr(voice.quiet);
     let now = environment.clock;
+    let access = Access::open(&options.state, options.ssh_identity.clone())?;
+    access.must_use_certificates()?;
+    access.must_know_the_time()?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
     // Only now, because the operator's own certificate may have expired before.
     let access = Access::open(&options.state, options.ssh_identity)?;
@@ -129,6 +132,7 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
     let progress = progress::stderr(voice.quiet);
     let access = Access::open(&options.state, options.ssh_identity.clone())?;
     access.must_use_certificates()?;
+    access.must_know_the_time()?;
     let _lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
     let step = match (options.all, options.abort) {
         (_, true) => RotationStep::Abort,

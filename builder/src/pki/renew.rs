@@ -33,7 +33,7 @@ pub struct Leaf {
 }
 
 /// Renews every certificate of these nodes, and the operator's, that ends before `end`, as far as the CA's own validity
-/// allows it.
+/// allows it, or that is not valid yet.
 pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Result<Renewed> {
     let mut store = Store::open(state, |reader| authority(reader, now).map(drop))?;
     let reader = store.reader();
@@ -113,7 +113,9 @@ impl Desk {
         let unsupported = || wrong(&crt, "has a key of an unsupported kind");
         let profile = Profile::like(&facts, file).ok_or_else(unsupported)?;
         let certificate = facts.certificate;
-        let lasts = certificate.not_after >= self.end || self.is_last(&profile, &certificate);
+        // One that is not valid yet was issued by a clock that was ahead.
+        let lasts = certificate.not_before <= self.now
+            && (certificate.not_after >= self.end || self.is_last(&profile, &certificate));
         if lasts && !signer_changes {
             let pair = KeyPair {
                 certificate,
