@@ -69,6 +69,8 @@ impl ClusterReport {
             "name the state directory of this cluster with --state: the CA of this one is another"
         } else if says("not valid yet") {
             "check the clock of this machine"
+        } else if says("received fatal alert: CertificateExpired") {
+            "the administrator's certificate has expired by the clocks of the nodes: run `etcd-image cluster renew`"
         } else if says("received fatal alert") {
             "the node rejects the administrator's certificate: name the state directory of this cluster with --state"
         } else if says("is not in the state directory") || says("is not a member") {

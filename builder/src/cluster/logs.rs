@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::access::Access;
+use super::ssh;
 use crate::failure::Kind;
 use crate::printable::printable;
 
@@ -44,7 +45,8 @@ pub fn logs(
         .ssh
         .follow(address, &command, |line| each(&printable(line)))?;
     read.map_err(|reason| {
-        Kind::Unhealthy.error(format!("reading the messages of {node}: {reason}"), HINT)
+        let hint = ssh::hint(&reason);
+        Kind::Unhealthy.error(format!("reading the messages of {node}: {reason}"), hint)
     })
 }
 
@@ -61,9 +63,6 @@ pub fn all_logs(access: &Access, node: &str, scope: LogScope) -> Result<Logs> {
         lines,
     })
 }
-
-/// The next step where a login fails.
-pub(super) const HINT: &str = "check its power and network, and that your key is among those of [ssh]; --ssh-identity names another one";
 
 impl LogScope {
     /// Returns the command on the node. Its user needs sudo to read the messages of others.

@@ -5,8 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::access::Access;
-use super::logs::HINT;
-use super::node_program;
+use super::{node_program, ssh};
 use crate::blob::Blob;
 use crate::description::DescribedMember;
 use crate::failure::Kind;
@@ -39,7 +38,8 @@ pub(super) struct NodeEtcd {
 pub(super) fn ask(access: &Access, member: &DescribedMember) -> Result<NodeEtcd> {
     let lines = run(access, member, "list", &[]).map_err(|reason| {
         let message = format!("asking {} about its etcd: {reason}", member.name);
-        Kind::Unhealthy.error(message, format!("nothing was changed on it; {HINT}"))
+        let hint = format!("nothing was changed on it; {}", ssh::hint(&reason));
+        Kind::Unhealthy.error(message, hint)
     })?;
     Ok(parse(&lines))
 }
@@ -49,7 +49,8 @@ pub(super) fn give(access: &Access, member: &DescribedMember, etcd: &EtcdBinarie
     let failure = |what: &str| {
         let message = format!("{what} {}", member.name);
         move |reason: String| {
-            let hint = format!("etcd runs on as before; run the command again. {HINT}");
+            let step = ssh::hint(&reason);
+            let hint = format!("etcd runs on as before; {step}, then run the command again");
             Kind::Unhealthy.error(format!("{message}: {reason}"), hint)
         }
     };

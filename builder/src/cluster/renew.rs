@@ -11,9 +11,9 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::access::Access;
-use super::logs::HINT;
 use super::node_program;
 use super::report::CertificateReport;
+use super::ssh;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
 use crate::pki::{self, Leaf, Renewed};
@@ -107,6 +107,11 @@ pub(super) fn hand_to(
     let places = access.ssh.run(address, &program("list"));
     let places = places.map(|said| Places(said.lines));
     let wanted = Wanted::of(access, address, leaves);
+    // A member that does not serve clients before does not do so afterwards.
+    let patience = match wanted.is_served {
+        true => PRESENTED,
+        false => Duration::ZERO,
+    };
     let has_all = |places: &Places| leaves.iter().chain([admin]).all(|leaf| places.have(leaf));
     let outcome = match places {
         Err(reason) => Err(reason),
@@ -117,7 +122,7 @@ pub(super) fn hand_to(
             let known =
                 |leaf: &&Leaf| ETCD.contains(&leaf.kind.as_str()) || places.know(&leaf.kind);
             let leaves: Vec<_> = leaves.iter().chain([admin]).filter(known).collect();
-            push(access, address, &leaves, &wanted)
+            push(access, address, &leaves, &wanted, patience)
         }
     };
     NodeRenewal {
@@ -157,6 +162,8 @@ impl Places {
 struct Wanted {
     server: String,
     peer: String,
+    /// Whether the node presents any to clients now.
+    is_served: bool,
 }
 
 impl Wanted {
@@ -171,6 +178,7 @@ impl Wanted {
         Self {
             peer: peer.map_or(server.clone(), of),
             server,
+            is_served: for_clients.is_some(),
         }
     }
 
@@ -193,13 +201,14 @@ fn push(
     address: IpAddr,
     leaves: &[&Leaf],
     wanted: &Wanted,
+    patience: Duration,
 ) -> Result<RenewalOutcome, String> {
     access
         .ssh
         .run_with(address, &program("renew"), &bundle(leaves))?;
     let started = Instant::now();
     while !wanted.is_presented(access, address) {
-        if started.elapsed() > PRESENTED {
+        if started.elapsed() >= patience {
             let reason = match access.client.status(address) {
                 Ok(_) => "it still presents other certificates".to_owned(),
                 Err(trouble) => {
@@ -241,7 +250,8 @@ impl Renewal {
         };
         let reason = node.trouble.as_deref().unwrap_or_default();
         let message = format!("renewing the certificates of {}: {reason}", node.name);
-        let hint = format!("run the command again, which hands over what is missing; {HINT}");
+        let step = ssh::hint(reason);
+        let hint = format!("{step}, then run the command again, which hands over what is missing");
         Err(Kind::Unhealthy.error(message, hint))
     }
 }

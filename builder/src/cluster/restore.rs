@@ -11,8 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::logs::HINT;
-use super::{node_program, pause};
+use super::{node_program, pause, ssh};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
@@ -212,8 +211,11 @@ fn ask(
             _ => "starting etcd on",
         };
         let hint = match step {
-            "facts" | "take" => format!("nothing was changed; {HINT}"),
-            _ => format!("run the command again, which goes on; {HINT}"),
+            "facts" | "take" => format!("nothing was changed; {}", ssh::hint(&reason)),
+            _ => format!(
+                "run the command again, which goes on; {}",
+                ssh::hint(&reason)
+            ),
         };
         Kind::Unhealthy.error(format!("{what} {}: {reason}", member.name), hint)
     })?;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::report::ClusterReport;
-use super::{lead, logs, order, pause, renew};
+use super::{lead, order, pause, renew, ssh};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
@@ -271,7 +271,7 @@ fn places(access: &Access, member: &DescribedMember) -> Result<Vec<String>> {
     let said = access.ssh.run(member.address, &renew::program("list"));
     let said = said.map_err(|reason| {
         let message = format!("asking {} for its certificates: {reason}", member.name);
-        Kind::Unhealthy.error(message, logs::HINT)
+        Kind::Unhealthy.error(message, ssh::hint(&reason))
     })?;
     let knows_ca = said.lines.iter().any(|line| line.ends_with(" ca"));
     if !knows_ca {

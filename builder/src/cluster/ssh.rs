@@ -195,11 +195,35 @@ fn seconds() -> f64 {
     since_1970.map_or(0.0, |time| time.as_secs_f64())
 }
 
+/// The reason of a host key that another machine has, or another image.
+const OTHER_HOST_KEY: &str = "its host key is not the one in known_hosts";
+
+/// Returns the next step after a command on a node has failed for this reason.
+pub(super) fn hint(reason: &str) -> &'static str {
+    let says = |words: &str| reason.contains(words);
+    if reason == OTHER_HOST_KEY {
+        "name the state directory with which the node's image was built; if it is this one, another machine answers at the \
+         node's address"
+    } else if says("Permission denied") {
+        "log in with a key of [ssh] in the node's image; --ssh-identity names it"
+    } else if says("`ssh` is not installed") {
+        "install the OpenSSH client on this machine"
+    } else if says("sudo:") {
+        "make sudo work without a password for the login user of the node"
+    } else if says("No space left on device") || says("no space left on device") {
+        "make room on its data partition: delete what nobody needs in aside/ and backups/ beside its data"
+    } else if says("by this node's CA and clock") {
+        "compare the clock of the node with that of this machine (`etcd-image cluster status` shows the difference)"
+    } else {
+        "check its power and network"
+    }
+}
+
 /// Returns the line of ssh's messages that names the reason.
 fn reason(errors: &str) -> String {
     let changed = "Host key verification failed.";
     if errors.lines().any(|line| line == changed) {
-        return "its host key is not the one in known_hosts".to_owned();
+        return OTHER_HOST_KEY.to_owned();
     }
     let last = errors.lines().rev().find(|line| !line.trim().is_empty());
     last.map_or_else(
@@ -225,6 +249,33 @@ mod tests {
             "its host key is not the one in known_hosts"
         );
         assert_eq!(reason(""), "ssh gave no reason");
+    }
+
+    #[test]
+    fn the_next_step_fits_the_reason() {
+        for (reason, words) in [
+            (OTHER_HOST_KEY, "another machine answers"),
+            (
+                "pi@192.168.0.50: Permission denied (publickey).",
+                "--ssh-identity names it",
+            ),
+            ("`ssh` is not installed", "install the OpenSSH client"),
+            ("sudo: a password is required", "make sudo work"),
+            (
+                "cat: write error: No space left on device",
+                "make room on its data partition",
+            ),
+            (
+                "this node refuses the server certificate: it is not valid here, by this node's CA and clock (2026-11-27 10:00 UTC)",
+                "compare the clock of the node",
+            ),
+            (
+                "ssh: connect to host 192.168.0.50 port 22: No route to host",
+                "check its power",
+            ),
+        ] {
+            assert!(hint(reason).contains(words), "{reason}");
+        }
     }
 
     #[test]
