@@ -70,6 +70,7 @@ pub fn restore(
     progress: &dyn Progress,
 ) -> Result<Restoration> {
     let members = &access.description.members;
+    must_be_admitted(access, now)?;
     let mut known = Vec::new();
     for member in members {
         let facts = parse(&ask(access, member, "facts", &[], STOP)?);
@@ -99,6 +100,16 @@ pub fn restore(
         nodes: members.iter().map(|member| member.name.clone()).collect(),
         pause: started.elapsed().as_secs_f64(),
     })
+}
+
+/// Refuses to begin if one side rejects the other's certificate: nobody would notice whether the members work again.
+fn must_be_admitted(access: &Access, now: i64) -> Result<()> {
+    let report = survey(access, now, Scope::Etcd)?;
+    let mut troubles = report.members.iter().filter_map(|it| it.trouble.as_ref());
+    match troubles.any(|trouble| trouble.starts_with("TLS: ")) {
+        true => report.verdict(),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a snapshot of other members.

@@ -60,7 +60,7 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             let done = cluster::set_password(&access, &state, &user, file.as_deref())?;
             print(voice, &done, &done)
         }
-        ClusterCommand::Restore(options) => restore(&options, now, voice),
+        ClusterCommand::Restore(options) => restore(&options, environment, voice),
         ClusterCommand::Logs(options) => logs(&options, voice),
         ClusterCommand::Reboot(options) => reboot(&options, environment, voice),
         ClusterCommand::Renew(options) => renew(options, environment, voice),
@@ -91,9 +91,8 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     access.must_use_certificates()?;
     access.must_know_the_time()?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
-    // Only now, because the operator's own certificate may have expired before.
+    // Once more, because the operator's own certificate may have expired before.
     let access = Access::open(&options.state, options.ssh_identity)?;
-    access.must_use_certificates()?;
     let _lock = lock(&access, "cluster renew", environment, &*progress)?;
     let renewal = cluster::hand_over(&access, &renewed, now, &*progress);
     let printed = print(voice, &renewal, &renewal);
@@ -132,8 +131,8 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
     let progress = progress::stderr(voice.quiet);
     let access = Access::open(&options.state, options.ssh_identity.clone())?;
     access.must_use_certificates()?;
-    access.must_know_the_time()?;
     let _lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
+    access.must_know_the_time()?;
     let step = match (options.all, options.abort) {
         (_, true) => RotationStep::Abort,
         (true, _) => RotationStep::All,
@@ -201,14 +200,15 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
 }
 
 /// Begins again with a snapshot on the running nodes.
-fn restore(options: &RestoreOptions, now: i64, voice: &Voice) -> Result<()> {
+fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let snapshot = Snapshot::open(&options.snapshot)?;
     let access = open(&options.login)?;
     if !options.from_other_members {
         cluster::check_origin(&access, &snapshot)?;
     }
     let progress = progress::stderr(voice.quiet);
-    let done = cluster::restore(&access, &snapshot, now, &*progress)?;
+    let _lock = lock(&access, "cluster restore", environment, &*progress)?;
+    let done = cluster::restore(&access, &snapshot, environment.clock, &*progress)?;
     print(voice, &done, &done)
 }
 
