@@ -4,6 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use tokio_rustls::rustls::pki_types::UnixTime;
+use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+
+use crate::date::date;
+
 /// The reason why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -22,7 +27,8 @@ impl Trouble {
         while let Some(cause) = inner(innermost) {
             innermost = cause;
         }
-        classify(innermost.to_string())
+        let untimely = innermost.downcast_ref().and_then(untimely);
+        untimely.unwrap_or_else(|| classify(innermost.to_string()))
     }
 
     /// Describes a missing answer.
@@ -38,6 +44,26 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
         Some(inner) => Some(inner),
         None => error.source(),
     }
+}
+
+/// Describes a certificate that is not valid at this machine's time.
+fn untimely(error: &TlsError) -> Option<Trouble> {
+    let TlsError::InvalidCertificate(reason) = error else {
+        return None;
+    };
+    let day = |time: &UnixTime| date(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    let (state, limit, time) = match reason {
+        CertificateError::ExpiredContext { time, not_after } => ("expired on", not_after, time),
+        CertificateError::NotValidYetContext { time, not_before } => {
+            ("not valid yet, before", not_before, time)
+        }
+        _ => return None,
+    };
+    Some(Trouble::Tls(format!(
+        "certificate {state} {}, and the clock of this machine says {}",
+        day(limit),
+        day(time)
+    )))
 }
 
 /// Recognizes the words with which rustls reports a certificate that one side does not accept.
@@ -80,6 +106,32 @@ mod tests {
             classify(silent.to_owned()),
             Trouble::Silent(silent.to_owned())
         );
+    }
+
+    #[test]
+    fn a_certificate_of_another_time_is_described_with_both_dates() {
+        let day = |days: u64| UnixTime::since_unix_epoch(Duration::from_hours(24 * days));
+        let cases = [
+            (
+                CertificateError::ExpiredContext {
+                    time: day(2),
+                    not_after: day(1),
+                },
+                "certificate expired on 1970-01-02, and the clock of this machine says 1970-01-03",
+            ),
+            (
+                CertificateError::NotValidYetContext {
+                    time: day(1),
+                    not_before: day(366),
+                },
+                "certificate not valid yet, before 1971-01-02, and the clock of this machine says 1970-01-02",
+            ),
+        ];
+        for (reason, wanted) in cases {
+            let error = io::Error::other(TlsError::InvalidCertificate(reason));
+            let wanted = Trouble::Tls(wanted.to_owned());
+            assert_eq!(Trouble::connection(&error), wanted);
+        }
     }
 
     #[test]
