@@ -6,6 +6,7 @@ mod images;
 mod killed;
 mod lock;
 mod new_base;
+mod prometheus;
 mod publication;
 mod tampered;
 mod unchanged;

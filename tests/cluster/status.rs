@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::checker;
 use crate::support::members::{Members, NAMES, address, with_members, with_members_and};
 use crate::support::scene::{Outcome, PROGRAM};
 use crate::support::tool::tool_in;
@@ -84,6 +85,7 @@ fn a_healthy_cluster_is_shown_with_everything_that_etcd_knows() {
             metrics.contains("etcd_image_cluster_healthy{cluster=\"main\"} 1\n"),
             "{metrics}"
         );
+        checker::metrics(&members.scene.at("etcd.prom")).unwrap();
         // The directory beside the images is enough.
         fs::remove_file(members.scene.at("etcd-cluster/cluster.json")).unwrap();
         let text = status(&members, &["--client", "images/client"])

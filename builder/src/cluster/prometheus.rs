@@ -9,7 +9,7 @@ use super::report::{ClusterReport, MemberReport, NodeReport, Role, Verdict};
 type Value = fn(&MemberReport) -> Option<f64>;
 
 /// The gauges: name, help text and value.
-const GAUGES: [(&str, &str, Value); 11] = [
+const GAUGES: [(&str, &str, Value); 14] = [
     ("up", "Whether etcd answers.", |it| Some(flag(it.reachable))),
     (
         "confirms_reads",
@@ -19,9 +19,20 @@ const GAUGES: [(&str, &str, Value); 11] = [
     ("is_leader", "Whether this member leads.", |it| {
         it.role.map(|role| flag(role == Role::Leader))
     }),
+    ("is_learner", "Whether this member has no vote yet.", |it| {
+        it.role.map(|role| flag(role == Role::Learner))
+    }),
     ("read_seconds", "Duration of a linearizable read.", |it| {
         it.read_milliseconds.map(|it| it / 1000.0)
     }),
+    ("database_bytes", "Size of the database.", |it| {
+        it.database.map(|it| ratio(it.size, 1))
+    }),
+    (
+        "database_in_use_bytes",
+        "Part of the database that is in use; defragmentation frees the rest.",
+        |it| it.database.map(|it| ratio(it.in_use, 1)),
+    ),
     (
         "database_quota_ratio",
         "Size of the database over its quota.",
@@ -71,6 +82,12 @@ impl ClusterReport {
         let _ = writeln!(
             out,
             "etcd_image_cluster_healthy{{cluster=\"{cluster}\"}} {healthy}"
+        );
+        head(&mut out, "etcd_image_cluster_alarms", "Alarms of etcd.");
+        let alarms = self.alarms.len();
+        let _ = writeln!(
+            out,
+            "etcd_image_cluster_alarms{{cluster=\"{cluster}\"}} {alarms}"
         );
         for (name, help, value) in GAUGES {
             let name = format!("etcd_image_member_{name}");
@@ -156,6 +173,8 @@ mod tests {
         for line in [
             "# TYPE etcd_image_cluster_healthy gauge",
             "etcd_image_cluster_healthy{cluster=\"main\"} 1",
+            "etcd_image_cluster_alarms{cluster=\"main\"} 0",
+            "etcd_image_member_is_learner{cluster=\"main\",member=\"etcd\\\"1\"} 0",
             "etcd_image_member_up{cluster=\"main\",member=\"etcd\\\"1\"} 1",
             "etcd_image_member_read_seconds{cluster=\"main\",member=\"etcd\\\"1\"} 0.0025",
             "etcd_image_member_certificate_expiry_timestamp_seconds{cluster=\"main\",member=\"etcd\\\"1\",certificate=\"peer\"} 1893456000",

@@ -111,6 +111,14 @@ const UNPACK_SSHD: &str = "mkdir -p target/checkers && cd target/checkers \
     && apt-get download -q openssh-server libwrap0 \
     && for each in openssh-server_*.deb libwrap0_*.deb; do dpkg-deb -x $each . && rm $each; done";
 
+/// A script that unpacks the library that shows programs another time.
+const UNPACK_FAKETIME: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q libfaketime \
+    && dpkg-deb -x libfaketime_*.deb . && rm libfaketime_*.deb";
+
+/// A script that unpacks Prometheus's checker of configurations and rules (19 MB, one program of them).
+const UNPACK_PROMTOOL: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q prometheus \
+    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm prometheus_*.deb";
+
 /// A script that unpacks Patroni with the Python modules that it needs.
 const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
     && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
@@ -139,6 +147,12 @@ fn witnesses() -> Outcome {
     }
     if !found("/usr/sbin/sshd") && !root().join("target/checkers/usr/sbin/sshd").is_file() {
         unpack(&["-euc", UNPACK_SSHD])?;
+    }
+    if !succeeds("sh", &["-c", "ls target/checkers/usr/lib/*/faketime"]) {
+        unpack(&["-euc", UNPACK_FAKETIME])?;
+    }
+    if !found("promtool") && !root().join("target/checkers/usr/bin/promtool").is_file() {
+        unpack(&["-euc", UNPACK_PROMTOOL])?;
     }
     unpack(&WITNESS)
 }

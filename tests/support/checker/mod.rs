@@ -7,6 +7,7 @@ pub(crate) mod cloud;
 mod disk;
 mod ext4;
 mod fat;
+mod promtool;
 #[cfg(target_os = "linux")]
 pub(crate) mod snapd;
 
@@ -14,6 +15,7 @@ pub(crate) use certificate::{Leaf, chain, key_fits, leaf};
 pub(crate) use disk::{Disk, table};
 pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
 pub(crate) use fat::{Fat, fat};
+pub(crate) use promtool::{metrics, prometheus};
 
 /// The result of a checker: nothing, or the problem in the checker's own words.
 pub(crate) type Verdict = Result<(), String>;

@@ -1,0 +1,37 @@
+//! Checks files for Prometheus with its own promtool.
+
+use std::path::{Path, PathBuf};
+
+use super::Verdict;
+use crate::support::tool::{Said, tool};
+
+/// Returns the promtool that is installed, or unpacked by `cargo xtask quick`.
+fn promtool() -> PathBuf {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/usr/bin/promtool");
+    let all = [PathBuf::from("/usr/bin/promtool"), unpacked];
+    let found = all.into_iter().find(|program| program.is_file());
+    found.expect("promtool is missing: run `cargo xtask quick`")
+}
+
+/// Checks a configuration with the files that it names, or a file of alert rules.
+pub(crate) fn prometheus(kind: &str, file: &Path) -> Verdict {
+    let words = ["check", kind, file.to_str().unwrap()];
+    verdict(&tool(promtool().to_str().unwrap(), &words))
+}
+
+/// Checks metrics in the text format.
+pub(crate) fn metrics(file: &Path) -> Verdict {
+    let script = format!(
+        "exec '{}' check metrics <'{}'",
+        promtool().display(),
+        file.display()
+    );
+    verdict(&tool("sh", &["-c", &script]))
+}
+
+fn verdict(said: &Said) -> Verdict {
+    match said.code {
+        Some(0) => Ok(()),
+        _ => Err(said.words()),
+    }
+}
