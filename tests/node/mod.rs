@@ -21,6 +21,7 @@ mod network;
 mod programs;
 #[cfg(unix)]
 mod renewed;
+mod s3;
 mod settings;
 #[cfg(target_os = "linux")]
 mod trust_store;

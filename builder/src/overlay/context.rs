@@ -245,10 +245,16 @@ fn backup(backup: &Backup) -> Value {
         "keep": backup.keep,
         "host_key": backup.host_key,
         "ssh": match &backup.to {
-            BackupPlace::Data => None,
             BackupPlace::Ssh { user, host, port, path } => {
                 Some(json!({ "user": user, "host": host, "port": port, "path": path }))
             }
+            BackupPlace::Data | BackupPlace::S3 { .. } => None,
+        },
+        "s3": match &backup.to {
+            BackupPlace::S3 { host, region, bucket, folder } => {
+                Some(json!({ "host": host, "region": region, "bucket": bucket, "folder": folder }))
+            }
+            BackupPlace::Data | BackupPlace::Ssh { .. } => None,
         },
     })
 }

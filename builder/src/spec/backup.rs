@@ -33,7 +33,20 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<Backup> {
     let host_key = table.optional("host-key");
     // A place that is missing or cannot be read was complained about.
     let place = table.optional("to")?;
-    let to = parsed(place.value).ok()?;
+    let mut to = parsed(place.value).ok()?;
+    let endpoint = table.optional("endpoint");
+    if let BackupPlace::S3 { host, region, .. } = &mut to {
+        table.text("region").value.clone_into(region);
+        *host = match endpoint {
+            Some(endpoint) => endpoint.value.trim_start_matches(HTTPS).to_owned(),
+            None => format!("s3.{region}.amazonaws.com"),
+        };
+    } else if let Some(endpoint) = endpoint {
+        log.add(
+            endpoint.place,
+            "`endpoint` is for a place such as s3://bucket/etcd",
+        );
+    }
     if let (BackupPlace::Ssh { .. }, None) = (&to, &host_key) {
         let message =
             "`to` is a host, and its `host-key` is missing: `ssh-keyscan -t ed25519 HOST` shows it";
@@ -54,6 +67,54 @@ pub(super) fn place(text: &str) -> Result<(), String> {
     parsed(text).map(drop)
 }
 
+const HTTPS: &str = "https://";
+
+/// Checks the server of a bucket.
+pub(super) fn endpoint(text: &str) -> Result<(), String> {
+    match text
+        .strip_prefix(HTTPS)
+        .is_some_and(|host| plain(host, ".:-[]"))
+    {
+        true => Ok(()),
+        false => Err(format!(
+            "`{text}` is no server such as https://minio.lan:9000; snapshots contain everything, so that the server must \
+             have a certificate"
+        )),
+    }
+}
+
+/// Checks the region of a bucket.
+pub(super) fn region(text: &str) -> Result<(), String> {
+    match plain(text, "-") {
+        true => Ok(()),
+        false => Err(format!("`{text}` is no region such as eu-central-1")),
+    }
+}
+
+/// Returns whether a text can be a word of a shell and of a URL. It may contain these characters besides letters and digits.
+fn plain(text: &str, more: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed)
+}
+
+/// Reads `BUCKET` or `BUCKET/FOLDER`. The server and the region are settings of their own.
+fn bucket(text: &str) -> Option<BackupPlace> {
+    let (bucket, folder) = text.split_once('/').unwrap_or((text, ""));
+    let folder = folder.trim_matches('/');
+    if !plain(bucket, ".-") || !(folder.is_empty() || plain(folder, "/._-")) {
+        return None;
+    }
+    Some(BackupPlace::S3 {
+        host: String::new(),
+        region: String::new(),
+        bucket: bucket.to_owned(),
+        folder: match folder {
+            "" => String::new(),
+            folder => format!("{folder}/"),
+        },
+    })
+}
+
 /// Checks the public key of a host.
 pub(super) fn host_key(text: &str) -> Result<(), String> {
     public_key::checked_bare(text).map(drop)
@@ -63,15 +124,14 @@ fn parsed(text: &str) -> Result<BackupPlace, String> {
     if text == "data" {
         return Ok(BackupPlace::Data);
     }
-    if text.starts_with("s3://") {
-        return Err(
-            "nodes cannot save to `s3://`: that needs the keys of an account on every card, and their bases have no \
-             program for it; save to `ssh://`, or copy what `etcd-image cluster backup` saves"
-                .to_owned(),
-        );
+    if let Some(rest) = text.strip_prefix("s3://") {
+        return bucket(rest)
+            .ok_or_else(|| format!("`{text}` is no place such as s3://bucket/etcd"));
     }
     let wanted = || {
-        format!("`{text}` is neither `data` nor a place such as ssh://backup@192.168.0.10/srv/etcd")
+        format!(
+            "`{text}` is neither `data` nor a place such as ssh://backup@192.168.0.10/srv/etcd or s3://bucket/etcd"
+        )
     };
     let rest = text.strip_prefix("ssh://").ok_or_else(wanted)?;
     let (user, rest) = rest.split_once('@').ok_or_else(wanted)?;
@@ -81,11 +141,6 @@ fn parsed(text: &str) -> Result<BackupPlace, String> {
             (host, port.parse().map_err(|_| wanted())?)
         }
         _ => (host, 22),
-    };
-    // They are words of the node's shell and of that of the host.
-    let plain = |text: &str, more: &str| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
-        !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed)
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match plain(user, "._-") && plain(bare, ".:-") && plain(path, "/._-") && port > 0 {
@@ -139,14 +194,48 @@ mod tests {
             "ssh://ada@nas:x/srv",
         ] {
             let wanted = format!(
-                "`{text}` is neither `data` nor a place such as ssh://backup@192.168.0.10/srv/etcd"
+                "`{text}` is neither `data` nor a place such as ssh://backup@192.168.0.10/srv/etcd or s3://bucket/etcd"
             );
             assert_eq!(parsed(text), Err(wanted));
         }
-        assert!(
-            parsed("s3://bucket")
-                .unwrap_err()
-                .starts_with("nodes cannot save to `s3://`")
-        );
+    }
+
+    #[test]
+    fn a_bucket_is_read() {
+        let s3 = |folder: &str| {
+            Ok(BackupPlace::S3 {
+                host: String::new(),
+                region: String::new(),
+                bucket: "lab.backups".to_owned(),
+                folder: folder.to_owned(),
+            })
+        };
+        assert_eq!(parsed("s3://lab.backups"), s3(""));
+        assert_eq!(parsed("s3://lab.backups/"), s3(""));
+        assert_eq!(parsed("s3://lab.backups/etcd/main/"), s3("etcd/main/"));
+        for text in [
+            "s3://",
+            "s3://a b",
+            "s3:///etcd",
+            "s3://a/$(reboot)",
+            "s3://-a",
+        ] {
+            let wanted = format!("`{text}` is no place such as s3://bucket/etcd");
+            assert_eq!(parsed(text), Err(wanted));
+        }
+        endpoint("https://minio.lan:9000").unwrap();
+        endpoint("https://[fd00::1]:9000").unwrap();
+        for text in [
+            "",
+            "minio.lan",
+            "http://minio.lan",
+            "https://",
+            "https://a/b",
+            "https://a b",
+        ] {
+            endpoint(text).unwrap_err();
+        }
+        region("eu-central-1").unwrap();
+        region("eu central").unwrap_err();
     }
 }

@@ -270,6 +270,17 @@ pub enum BackupPlace {
         /// Absolute path of the directory.
         path: String,
     },
+    /// A bucket of S3, or of another server with its protocol.
+    S3 {
+        /// Name or address of the server, with its port if it is another one.
+        host: String,
+        /// Region of the bucket.
+        region: String,
+        /// Name of the bucket.
+        bucket: String,
+        /// The beginning of the objects' names: empty, or with a slash at its end.
+        folder: String,
+    },
 }
 
 /// The source of etcd.
