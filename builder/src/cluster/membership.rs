@@ -98,6 +98,14 @@ impl ClusterReport {
         Err(Kind::Refused.error(message, hint))
     }
 
+    /// Refuses to go on if no member has told the list of all members.
+    pub fn must_be_known(&self) -> Result<()> {
+        match self.is_known() {
+            true => Ok(()),
+            false => Err(self.nobody_answers()),
+        }
+    }
+
     fn nobody_answers(&self) -> anyhow::Error {
         let cause = self.problems.first().map(|cause| format!(": {cause}"));
         let cause = cause.unwrap_or_default();

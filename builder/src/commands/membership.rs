@@ -62,6 +62,7 @@ pub(super) fn replace(
     new.as_deref().map_or(Ok(()), NewNode::check_name)?;
     let desk = Desk::open(change, environment, voice, "cluster replace")?;
     let report = desk.report()?;
+    report.must_be_known()?;
     match new {
         Some(new) if new != old => desk.replace_by(old, (new, address), wait, &report),
         _ => desk.replace_in_place(old, address, wait, &report),

@@ -150,8 +150,7 @@ sections! {
         /// How many snapshots are kept.
         "keep": Integer(1..=1000, " snapshots"), Default("28");
         /// Where they go: `"data"` for the data partition of the member, or a directory of another host, to which the nodes
-        /// log in with their SSH host keys, as in `"ssh://backup@192.168.0.10/srv/etcd"`, or a bucket of S3, as in
-        /// `"s3://bucket/etcd"`.
+        /// log in with their SSH host keys, as in `"ssh://backup@192.168.0.10/srv/etcd"`, or a bucket of S3: `"s3://bucket/etcd"`.
         "to": Text(backup::place), Required(r#""data""#);
         /// The server of the bucket, if it is not Amazon's: `https://`, a name or an address, and its port.
         "endpoint": Text(backup::endpoint), Optional(r#""https://minio.lan:9000""#);

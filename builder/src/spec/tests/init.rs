@@ -62,10 +62,12 @@ fn the_template_is_the_default_cluster() {
 
 #[test]
 fn every_key_is_in_the_template_and_works() {
-    // A file has one of `content`, `source` and `link`; a unit has a section [Install] in its `content`.
+    // A file has one of `content`, `source` and `link`; a unit has a section [Install] in its `content`. `endpoint` is that of
+    // a bucket.
     let text = switched_on(&template(3))
         .replace("eth0", "wlan0")
         .replace("\nenabled = false", "\nenabled = true")
+        .replace("\nto = \"data\"", "\nto = \"s3://bucket/etcd\"")
         .replace("\ncontent = \"Welcome", "\n#content = \"Welcome")
         .replace("\nsource = \"app.service", "\n#source = \"app.service")
         .replace("\nlink = ", "\n#link = ");
