@@ -1,6 +1,7 @@
 //! Looks after running clusters: real members with the certificates of a build, in namespaces.
 
 mod backup;
+mod bad_days;
 mod client;
 mod databases;
 mod examples;

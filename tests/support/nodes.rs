@@ -251,10 +251,21 @@ impl Nodes {
     }
 
     fn cluster_while(&mut self, words: &[&str], act: &mut dyn FnMut(&mut Self)) -> Said {
-        let (folder, key) = (self.members.scene.at(""), self.members.scene.at("key"));
+        let key = self.members.scene.at("key");
         let identity = ["--ssh-identity", key.to_str().unwrap()];
-        let words = [&["cluster"], words, &identity].concat();
-        let mut command = Running::start_in(&folder, PROGRAM, &words);
+        self.run(&[], &[words, &identity].concat(), act)
+    }
+
+    /// Runs `etcd-image cluster` below other words: variables of its environment, or another program.
+    pub(crate) fn run(
+        &mut self,
+        before: &[&str],
+        words: &[&str],
+        mut act: impl FnMut(&mut Self),
+    ) -> Said {
+        let folder = self.members.scene.at("");
+        let words = [before, &[PROGRAM, "cluster"], words].concat();
+        let mut command = Running::start_in(&folder, "env", &words);
         while !command.has_ended() {
             for node in 0..3 {
                 self.restart_if_asked(node);
