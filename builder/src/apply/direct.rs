@@ -1,13 +1,13 @@
-//! Writes that bypass the system's page cache. Gigabytes of images that are not read soon would evict everything else from
+//! Transfers that bypass the system's page cache. Gigabytes of images that are not read soon would evict everything else from
 //! memory, and a build that waits for memory takes several times as long. The disk also starts immediately.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 
-/// The alignment of addresses, offsets and lengths of direct writes: a multiple of every disk's block size.
+/// The alignment of addresses, offsets and lengths of direct transfers: a multiple of every disk's block size.
 const ALIGN: usize = 4096;
 
-/// A file that is written without the page cache if the system and its file system support that.
+/// A file that is accessed without the page cache if the system and its file system support that.
 pub(crate) struct DirectFile<'a> {
     file: &'a File,
     direct: bool,
@@ -30,6 +30,20 @@ impl<'a> DirectFile<'a> {
                 self.direct = false;
                 set_direct(self.file, false);
                 self.write(offset, bytes)
+            }
+            done => done,
+        }
+    }
+
+    /// Fills the bytes from `offset` on. Several threads can read at the same time.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        use std::os::unix::fs::FileExt as _;
+        match self.file.read_exact_at(bytes, offset) {
+            // As for writes. Another thread may already have left direct mode.
+            Err(error) if self.direct && error.kind() == io::ErrorKind::InvalidInput => {
+                set_direct(self.file, false);
+                self.file.read_exact_at(bytes, offset)
             }
             done => done,
         }
@@ -65,7 +79,7 @@ fn set_direct(_file: &File, _on: bool) -> bool {
     false
 }
 
-/// Memory whose address is aligned for direct writes.
+/// Memory whose address is aligned for direct transfers.
 pub(crate) struct DirectBuffer {
     memory: Vec<u8>,
     start: usize,
@@ -89,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_suits_no_block_is_written_all_the_same() {
+    fn what_suits_no_block_is_written_and_read_all_the_same() {
         // Next to this program, not in /tmp: a memory file system may not support direct writes.
         let program = std::env::current_exe().unwrap();
         let file = tempfile::tempfile_in(program.parent().unwrap()).unwrap();
@@ -108,5 +122,15 @@ mod tests {
         (&file).seek(SeekFrom::Start(0)).unwrap();
         std::io::Read::read_to_end(&mut &file, &mut seen).unwrap();
         assert!(seen == whole);
+
+        #[cfg(target_os = "linux")]
+        {
+            let direct = DirectFile::new(&file);
+            direct.read_at(4096, buffer.first(8192)).unwrap();
+            assert!(*buffer.first(8192) == whole[4096..][..8192]);
+            let odd = &mut buffer.first(8192)[1..6];
+            direct.read_at(3 * 4096, odd).unwrap();
+            assert_eq!(odd, [7; 5]);
+        }
     }
 }

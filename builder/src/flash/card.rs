@@ -81,13 +81,26 @@ impl Card {
             .map_err(|error| self.failed("reading", offset, &error))
     }
 
+    /// Returns a reader that asks the card instead of the page cache where possible.
+    pub(super) fn reader(&self) -> CardReader<'_> {
+        CardReader {
+            card: self,
+            direct: DirectFile::new(&self.file),
+        }
+    }
+
     /// Returns a writer that bypasses the page cache where possible.
     pub(super) fn writer(&self) -> CardWriter<'_> {
         CardWriter {
             card: self,
             direct: DirectFile::new(&self.file),
-            buffer: DirectBuffer::new(CHUNK),
         }
+    }
+
+    /// Writes zeros.
+    pub(super) fn erase(&self, offset: u64, len: usize) -> Result<()> {
+        self.writer()
+            .write(offset, DirectBuffer::new(len).first(len))
     }
 
     /// Waits until everything written is on the card, and forgets it in memory, so that the next read asks the card.
@@ -111,21 +124,27 @@ impl Card {
 pub(super) struct CardWriter<'a> {
     card: &'a Card,
     direct: DirectFile<'a>,
-    buffer: DirectBuffer,
 }
 
 impl CardWriter<'_> {
-    /// Writes `len` bytes at `offset`, which `fill` provides.
-    pub(super) fn write(
-        &mut self,
-        offset: u64,
-        len: usize,
-        fill: impl FnOnce(&mut [u8]) -> Result<()>,
-    ) -> Result<()> {
-        let bytes = self.buffer.first(len);
-        fill(bytes)?;
+    /// Writes the bytes at `offset`; they should be those of a [`DirectBuffer`].
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         let written = self.direct.write_at(offset, bytes);
         written.map_err(|error| self.card.failed("writing", offset, &error))
+    }
+}
+
+/// Reads a card; several threads can share it.
+pub(super) struct CardReader<'a> {
+    card: &'a Card,
+    direct: DirectFile<'a>,
+}
+
+impl CardReader<'_> {
+    /// Fills `bytes` from `offset` on; they should be those of a [`DirectBuffer`].
+    pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        let read = self.direct.read_at(offset, bytes);
+        read.map_err(|error| self.card.failed("reading", offset, &error))
     }
 }
 

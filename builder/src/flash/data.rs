@@ -71,11 +71,7 @@ pub(super) fn wipe(source: &Source, card: &Card) -> Result<()> {
     };
     let end = card.size.saturating_sub(TAIL).max(start) / 4096 * 4096;
     for (offset, len) in [(start, CHUNK as u64), (end, card.size - end)] {
-        let len = usize::try_from(len.min(CHUNK as u64))?;
-        card.writer().write(offset, len, |bytes| {
-            bytes.fill(0);
-            Ok(())
-        })?;
+        card.erase(offset, usize::try_from(len.min(CHUNK as u64))?)?;
     }
     card.sync()
 }

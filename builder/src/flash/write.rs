@@ -1,6 +1,9 @@
 //! The order in which a card is written and read back.
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -8,12 +11,18 @@ use anyhow::{Result, anyhow};
 
 use super::card::{CHUNK, Card};
 use super::source::Source;
+use crate::apply::DirectBuffer;
 use crate::failure::Kind;
 use crate::inspect::MAP_BLOCK;
+use crate::parallel;
 use crate::progress::{Progress, Task};
 
 /// The length of the beginning of a card, with its partition table and boot sectors.
 const HEAD: u64 = 1 << 20;
+/// Number of pieces that may be read from the image but not yet written.
+const BUFFERS: usize = 3;
+/// Number of pieces that are read back at once.
+const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// What was done.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +39,11 @@ pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Re
     let (head, body) = split(&source.map);
     let total = 2 * source.mapped_bytes();
     let what = format!("writing {}", card.path.display());
-    let mut work = Work {
+    let task = progress.task(&what, Some(total));
+    let work = Work {
         source,
         card,
-        task: progress.task(&what, Some(total)),
-        done: 0,
+        progress: Mutex::new(Moved { task, bytes: 0 }),
     };
     work.erase_head()?;
     card.sync()?;
@@ -66,60 +75,110 @@ fn split(map: &[Range<u64>]) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
 struct Work<'a> {
     source: &'a Source,
     card: &'a Card,
+    progress: Mutex<Moved<'a>>,
+}
+
+/// The number of bytes written and read back so far, and its display.
+struct Moved<'a> {
     task: Box<dyn Task + 'a>,
-    done: u64,
+    bytes: u64,
 }
 
 impl Work<'_> {
-    fn erase_head(&mut self) -> Result<()> {
-        let len = usize::try_from(HEAD.min(self.card.size))?;
-        self.card.writer().write(0, len, |bytes| {
-            bytes.fill(0);
-            Ok(())
-        })
+    fn erase_head(&self) -> Result<()> {
+        self.card
+            .erase(0, usize::try_from(HEAD.min(self.card.size))?)
     }
 
-    /// Writes ranges and compares what the card returns.
-    fn transfer(&mut self, ranges: &[Range<u64>]) -> Result<()> {
+    /// Writes ranges and compares what the card returns. Nothing is read back before everything is written: a card that claims
+    /// a larger size overwrites earlier blocks with later ones.
+    fn transfer(&self, ranges: &[Range<u64>]) -> Result<()> {
         self.copy(ranges)?;
         self.card.sync()?;
         self.compare(ranges)
     }
 
-    fn copy(&mut self, ranges: &[Range<u64>]) -> Result<()> {
-        let mut writer = self.card.writer();
-        for piece in pieces(ranges) {
-            let len = usize::try_from(piece.end - piece.start)?;
-            writer.write(piece.start, len, |bytes| {
-                Ok(self.source.storage.read_at(piece.start, bytes)?)
-            })?;
-            self.advance(&piece);
+    /// Writes ranges: one thread reads the image ahead, so that the card never waits for it.
+    fn copy(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let (full, to_write) = mpsc::sync_channel(BUFFERS);
+        let (written, free) = mpsc::sync_channel(BUFFERS);
+        for _ in 0..BUFFERS {
+            written.send(DirectBuffer::new(CHUNK))?;
         }
-        Ok(())
+        thread::scope(|scope| {
+            let reader = scope.spawn(move || self.read_ahead(ranges, &free, &full));
+            let wrote = self.write_pieces(to_write, &written);
+            // After a failure, the reader waits for no buffer.
+            drop(written);
+            wrote?;
+            reader
+                .join()
+                .unwrap_or_else(|_| Err(anyhow!("reading the image panicked")))
+        })
     }
 
-    fn compare(&mut self, ranges: &[Range<u64>]) -> Result<()> {
-        let (mut wanted, mut found) = (vec![0; CHUNK], vec![0; CHUNK]);
+    /// Reads every piece and passes it to the writer, until the end or until the writer has failed.
+    fn read_ahead(
+        &self,
+        ranges: &[Range<u64>],
+        free: &Receiver<DirectBuffer>,
+        full: &SyncSender<(Range<u64>, DirectBuffer)>,
+    ) -> Result<()> {
         for piece in pieces(ranges) {
-            let len = usize::try_from(piece.end - piece.start)?;
-            let (wanted, found) = (&mut wanted[..len], &mut found[..len]);
-            self.source.storage.read_at(piece.start, wanted)?;
-            self.card.read(piece.start, found)?;
-            if wanted != found {
-                let same = wanted
-                    .iter()
-                    .zip(&*found)
-                    .take_while(|(wanted, found)| wanted == found);
-                return Err(self.differs(piece.start + u64::try_from(same.count())?));
+            let Ok(mut buffer) = free.recv() else { break };
+            let bytes = buffer.first(length(&piece)?);
+            self.source.storage.read_at(piece.start, bytes)?;
+            if full.send((piece, buffer)).is_err() {
+                break;
             }
-            self.advance(&piece);
         }
         Ok(())
     }
 
-    fn advance(&mut self, piece: &Range<u64>) {
-        self.done += piece.end - piece.start;
-        self.task.at(self.done);
+    fn write_pieces(
+        &self,
+        full: Receiver<(Range<u64>, DirectBuffer)>,
+        free: &SyncSender<DirectBuffer>,
+    ) -> Result<()> {
+        let mut writer = self.card.writer();
+        for (piece, mut buffer) in full {
+            writer.write(piece.start, buffer.first(length(&piece)?))?;
+            self.advance(&piece);
+            // The buffers of the last pieces have no receiver.
+            let _ = free.send(buffer);
+        }
+        Ok(())
+    }
+
+    /// Compares the card with the image, several pieces at once: the card then always has a request to work on.
+    fn compare(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let reader = self.card.reader();
+        let buffers = Mutex::new(Vec::new());
+        let idle = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let pieces: Vec<_> = pieces(ranges).collect();
+        let compared = parallel::map(READERS, &pieces, |piece| {
+            let pair = idle().pop();
+            let mut pair = pair.unwrap_or_else(|| [CHUNK; 2].map(DirectBuffer::new));
+            let len = length(piece)?;
+            let [wanted, found] = pair.each_mut().map(|buffer| buffer.first(len));
+            self.source.storage.read_at(piece.start, wanted)?;
+            reader.read(piece.start, found)?;
+            if wanted != found {
+                return Err(self.differs(piece.start + first_difference(wanted, found)));
+            }
+            idle().push(pair);
+            self.advance(piece);
+            Ok(())
+        });
+        compared.map(drop)
+    }
+
+    fn advance(&self, piece: &Range<u64>) {
+        let progress = self.progress.lock();
+        let mut progress = progress.unwrap_or_else(PoisonError::into_inner);
+        progress.bytes += piece.end - piece.start;
+        let bytes = progress.bytes;
+        progress.task.at(bytes);
     }
 
     fn differs(&self, offset: u64) -> anyhow::Error {
@@ -130,6 +189,17 @@ impl Work<'_> {
             "the card is worn out, smaller than it claims, or its reader is faulty: use another card; this one does not boot",
         )
     }
+}
+
+/// Returns the number of equal bytes before the first different one.
+fn first_difference(wanted: &[u8], found: &[u8]) -> u64 {
+    let same = wanted.iter().zip(found).take_while(|(a, b)| a == b);
+    same.map(|_| 1).sum()
+}
+
+/// Returns the length of a piece.
+fn length(piece: &Range<u64>) -> Result<usize> {
+    Ok(usize::try_from(piece.end - piece.start)?)
 }
 
 /// Cuts ranges into pieces of at most [`CHUNK`] bytes that begin at multiples of the block size.
@@ -172,32 +242,33 @@ mod tests {
 
     #[test]
     fn a_card_that_returns_other_bytes_is_reported_with_the_first_of_them() {
-        let place = tempfile::NamedTempFile::new().unwrap();
-        place.as_file().set_len(8 << 20).unwrap();
+        // Next to this program, not in /tmp: a memory file system may not support direct transfers.
+        let program = std::env::current_exe().unwrap();
+        let place = tempfile::NamedTempFile::new_in(program.parent().unwrap()).unwrap();
+        place.as_file().set_len(64 << 20).unwrap();
+        // The last piece is not a multiple of a block.
+        let size = (40 << 20) + 512;
         let source = Source {
             path: "image".into(),
-            storage: Arc::new(Memory::new(vec![7; 6 << 20])),
+            storage: Arc::new(Memory::new(vec![7; size])),
             is_verified: false,
             node: None,
             digests: vec![],
-            map: vec![0..1 << 20, 1 << 20..6 << 20],
+            map: vec![0..1 << 20, 1 << 20..size as u64],
         };
         let card = Card::open(place.path(), &source, |_| Ok(String::new()), true).unwrap();
-        let mut work = Work {
+        let task = Silent.task("", None);
+        let work = Work {
             source: &source,
             card: &card,
-            task: Silent.task("", None),
-            done: 0,
+            progress: Mutex::new(Moved { task, bytes: 0 }),
         };
         work.copy(&source.map).unwrap();
         work.compare(&source.map).unwrap();
-        card.writer()
-            .write(5 << 20, 512, |bytes| {
-                bytes.fill(7);
-                bytes[3] = 8;
-                Ok(())
-            })
-            .unwrap();
+        assert_eq!(work.progress.lock().unwrap().bytes, 2 * size as u64);
+        for wrong in [(30 << 20) + 1, (5 << 20) + 3, size as u64 - 1] {
+            card.writer().write(wrong, &[8]).unwrap();
+        }
         let error = work.compare(&source.map).unwrap_err();
         let message = format!(
             "{} does not return what was written to byte {}",
