@@ -1,14 +1,16 @@
 //! Writes an edited image as a compressed file. Blocks that are not secret are compressed once for all images.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use diskimg::Storage as _;
 use sha2::{Digest as _, Sha256};
 
-use super::chunks::{CHUNK, Chunk, EditedImage};
+use super::chunks::{Block, CHUNK, Chunk, EditedImage};
 use super::direct::DirectBuffer;
 use super::output::{OutputFolder, StagedFile};
 use crate::compressed::{self, BLOCK, Compression, Container};
@@ -26,6 +28,10 @@ pub(crate) struct Packer<'a> {
     compression: Compression,
     threads: NonZeroUsize,
     store: BlockStore,
+    /// The digests of blocks of the base that no edit touches, by their places: they are read and hashed once for all images.
+    unchanged: Mutex<HashMap<(u64, usize), ContentDigest>>,
+    /// Blocks that may be secret, for the other nodes of this run: many, such as tables of a file system, are equal in all.
+    own: Mutex<OwnBlocks>,
     progress: &'a dyn crate::progress::Progress,
     /// Held while an image is written. Images wait for each other, because a later one needs the blocks of an earlier one;
     /// several threads compress the blocks of each.
@@ -49,6 +55,8 @@ impl<'a> Packer<'a> {
             compression,
             threads: NonZeroUsize::new(options.jobs).unwrap_or(NonZeroUsize::MIN),
             store: BlockStore::open(&key, options)?,
+            unchanged: Mutex::default(),
+            own: Mutex::default(),
             progress: options.progress,
             turn: Mutex::new(()),
         }))
@@ -79,36 +87,84 @@ impl<'a> Packer<'a> {
     }
 
     fn write<W: Write>(&self, name: &str, image: &EditedImage<'_>, target: W) -> Result<W> {
-        let chunks: Vec<Chunk> = image.chunks().collect();
-        let total = chunks.last().map_or(0, |last| last.range().end);
+        let blocks = image.blocks();
+        let total = image.storage.size();
         let mut task = self
             .progress
             .task(&format!("compressing {name}"), Some(total));
         let mut container = Container::new(self.compression, target)?;
-        for some in chunks.chunks(self.threads.get() * BLOCKS_PER_THREAD) {
-            let blocks = parallel::map(self.threads, some, |chunk| self.block(image, chunk))?;
-            for (chunk, block) in some.iter().zip(blocks) {
-                container.push(&block)?;
-                task.at(chunk.range().end);
+        for some in blocks.chunks(self.threads.get() * BLOCKS_PER_THREAD) {
+            let packed = parallel::map(self.threads, some, |block| self.block(image, block))?;
+            for (block, packed) in some.iter().zip(packed) {
+                container.push(&packed)?;
+                task.at(block.chunk.range().end);
             }
         }
         container.finish()
     }
 
-    /// Returns the compressed form of a chunk, from the store if it is there.
-    fn block(&self, image: &EditedImage<'_>, chunk: &Chunk) -> Result<Vec<u8>> {
+    /// Returns the compressed form of a block, from the store if it is there.
+    fn block(&self, image: &EditedImage<'_>, block: &Block) -> Result<Vec<u8>> {
+        let chunk = &block.chunk;
+        let place = (chunk.offset, chunk.len);
+        let is_unchanged = !image.storage.is_changed(chunk.range());
+        let known = is_unchanged.then(|| locked(&self.unchanged).get(&place).copied());
+        if let Some(content) = known.flatten()
+            && let Some(packed) = self.store.get(&content)?
+        {
+            return Ok(packed);
+        }
         let mut buffer = DirectBuffer::new(CHUNK);
         let bytes = chunk.read(image, &mut buffer)?;
         let content = content_digest(chunk, bytes);
-        if let Some(block) = self.store.get(&content)? {
-            return Ok(block);
+        if is_unchanged {
+            locked(&self.unchanged).insert(place, content);
         }
-        let block = compressed::encode(self.compression, bytes)?;
-        // What a node has alone may be secret.
-        if !image.storage.has_own_changes(chunk.range()) {
-            self.store.add(&content, &block)?;
+        if let Some(packed) = self.store.get(&content)? {
+            return Ok(packed);
         }
-        Ok(block)
+        if let Some(packed) = locked(&self.own).get(&content) {
+            return Ok(packed);
+        }
+        let packed = compressed::encode(self.compression, bytes)?;
+        match block.is_own {
+            true => locked(&self.own).add(content, &packed),
+            false => self.store.add(&content, &packed)?,
+        }
+        Ok(packed)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Compressed blocks in memory, which never reach a disk outside the images.
+#[derive(Default)]
+struct OwnBlocks {
+    blocks: HashMap<ContentDigest, Vec<u8>>,
+    bytes: usize,
+}
+
+impl OwnBlocks {
+    /// The number of bytes at most.
+    const MOST: usize = 16 << 20;
+
+    fn get(&self, content: &ContentDigest) -> Option<Vec<u8>> {
+        self.blocks.get(content).cloned()
+    }
+
+    fn add(&mut self, content: ContentDigest, packed: &[u8]) {
+        if self.bytes + packed.len() <= Self::MOST {
+            self.bytes += packed.len();
+            self.blocks.insert(content, packed.to_vec());
+        }
+    }
+}
+
+impl std::fmt::Debug for OwnBlocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OwnBlocks({} bytes)", self.bytes)
     }
 }
 

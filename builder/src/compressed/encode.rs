@@ -38,7 +38,7 @@ impl Compression {
     /// Returns the words that identify everything on which a compressed block depends, besides its content.
     pub(crate) fn parameters(self) -> String {
         match self {
-            Self::Xz => format!("xz {} liblzma 0.4", Self::XZ_PRESET),
+            Self::Xz => format!("xz {}, fitting dictionary, liblzma 0.4", Self::XZ_PRESET),
             Self::Zstd => format!(
                 "zstd {} zstd {}",
                 Self::ZSTD_LEVEL,

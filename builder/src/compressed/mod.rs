@@ -1,7 +1,7 @@
 //! Compressed images: an image is cut into blocks that are compressed independently of each other and joined to one file.
 //!
 //! ```text
-//!           image    │ block │ block │ block │ …        1 MiB each
+//!           image    │ block │ block │ block │ …        1 MiB each, or less around what a node has alone
 //!                        │       │       │              compressed once, kept in the cache under its digest
 //! img.xz    header   │ block │ block │ block │ index │ footer         one stream of several blocks
 //! img.zst            │ frame │ frame │ frame │ …
@@ -18,5 +18,5 @@ mod xz_index;
 pub(crate) use container::Container;
 pub(crate) use encode::{Compression, encode};
 
-/// The length of a block before compression. A shorter one shares more between images and compresses worse.
+/// The length of a block before compression, at most. A shorter one shares more between images and compresses worse.
 pub(crate) const BLOCK: usize = 1 << 20;

@@ -13,6 +13,9 @@ const CHECK: u64 = 8;
 /// The size of a compressed block at most: incompressible bytes grow by a few.
 const MOST: usize = BLOCK + (64 << 10);
 
+/// The smallest dictionary of LZMA2.
+const LEAST_DICTIONARY: usize = 4096;
+
 /// A block with its padding.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct XzBlock {
@@ -85,8 +88,9 @@ fn number(bytes: &[u8]) -> Result<(u64, &[u8])> {
 /// Compresses bytes to a stream of one block. Only the encoder for several threads states sizes in headers.
 fn stream(content: &[u8], preset: u32) -> Result<Vec<u8>> {
     let mut options = LzmaOptions::new_preset(preset)?;
-    // A larger dictionary has no use for a block of this size.
-    options.dict_size(u32::try_from(BLOCK)?);
+    // A larger dictionary than the block has no use, and its tables take time to prepare.
+    let dictionary = content.len().next_power_of_two().max(LEAST_DICTIONARY);
+    options.dict_size(u32::try_from(dictionary)?);
     let mut filters = Filters::new();
     filters.lzma2(&options);
     let mut builder = MtStreamBuilder::new();
