@@ -125,6 +125,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let locked = job.inputs(&sources, &base, &lock)?;
     let plans = job.plans(&sources, &base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
+        job.tell_of_cluster(&lock.write(&locked)?);
         return Ok(manifest);
     }
 

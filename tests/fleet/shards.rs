@@ -71,7 +71,10 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
     // A worker that starts again builds only what is missing.
     let written = |path: &str| fs::metadata(scene.at(path)).unwrap().modified().unwrap();
     let before = written("one/home/home-1.img");
+    let lock = scene.text("home.lock");
+    fs::remove_file(scene.at("home.lock")).unwrap();
     shard(&scene, "1/2", "one", "etcd-cluster");
+    assert_eq!(scene.text("home.lock"), lock, "of finished images, too");
     shard(&scene, "2/2", "two", "copy");
     assert_eq!(written("one/home/home-1.img"), before);
 
