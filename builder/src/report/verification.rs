@@ -17,6 +17,7 @@ use crate::check;
 use crate::description;
 use crate::failure::{Kind, explain};
 use crate::hex;
+use crate::image_format::ImageFormat;
 use crate::inspect::Image;
 
 /// Returns the output directory of an image, or a directory itself.
@@ -168,10 +169,35 @@ fn stored_manifests(folder: &Path, needed: bool) -> Result<Vec<StoredManifest>> 
             manifests.push(read_manifest(&path)?);
         }
     }
-    if manifests.is_empty() && needed {
-        manifests.push(read_manifest(&folder.join(MANIFEST))?);
+    match manifests.is_empty() && needed {
+        true => Err(no_manifest(folder)),
+        false => Ok(manifests),
     }
-    Ok(manifests)
+}
+
+/// Explains that a directory has no manifest, and what can be verified instead.
+fn no_manifest(folder: &Path) -> anyhow::Error {
+    let entries = fs_err::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let image = names
+        .filter(|name| ImageFormat::split(name).is_some())
+        .min();
+    let hint = match image {
+        Some(name) => format!(
+            "fetch manifest.json too, or verify one image, as in `etcd-image verify {}`",
+            folder.join(name).display()
+        ),
+        None => "name the directory that `etcd-image build` wrote, or one image".to_owned(),
+    };
+    let shown = match folder == Path::new("") {
+        true => Path::new("."),
+        false => folder,
+    };
+    let what = format!(
+        "{} contains no {MANIFEST} to compare its files with",
+        shown.display()
+    );
+    Kind::Usage.error(what, hint)
 }
 
 /// Returns the names of the files that the manifests list, each once.
@@ -249,12 +275,7 @@ impl Reference<'_> {
 }
 
 fn read_manifest(path: &Path) -> Result<StoredManifest> {
-    let bytes = fs_err::read(path).with_context(|| {
-        Kind::Usage.context(
-            "no manifest to compare with",
-            "name the directory that `etcd-image build` wrote, with its manifest.json, or one image",
-        )
-    })?;
+    let bytes = fs_err::read(path)?;
     let text = String::from_utf8(bytes.clone());
     let manifest = text.map_err(anyhow::Error::from);
     let manifest = manifest.and_then(|text| Manifest::from_json(&text));
