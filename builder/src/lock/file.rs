@@ -36,7 +36,8 @@ pub fn path_in_fleet(fleet: &Path, cluster: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct LockFile {
     path: PathBuf,
-    found: Option<Lock>,
+    /// The content, and its text with the line breaks that this program writes.
+    found: Option<(Lock, String)>,
 }
 
 impl LockFile {
@@ -57,7 +58,8 @@ impl LockFile {
         }
         Ok(Self {
             path,
-            found: Some(found),
+            // git may write other line breaks.
+            found: Some((found, text.replace("\r\n", "\n"))),
         })
     }
 
@@ -68,7 +70,8 @@ impl LockFile {
 
     /// Returns the content, or an error if there is no lock yet.
     pub fn found(&self) -> Result<&Lock> {
-        self.found.as_ref().ok_or_else(|| {
+        let found = self.found.as_ref().map(|(lock, _)| lock);
+        found.ok_or_else(|| {
             let what = format!("{} does not exist", self.path.display());
             Kind::Usage.error(what, "run `etcd-image build` once, which writes it")
         })
@@ -79,7 +82,7 @@ impl LockFile {
         let Base::Recipe(name) = &cluster.base else {
             return None;
         };
-        let locked = &self.found.as_ref()?.base;
+        let locked = &self.found.as_ref()?.0.base;
         let is_same = locked.recipe.as_ref() == Some(name)
             && (locked.url.is_some() || locked.mirror.as_deref() == mirror);
         is_same.then_some(locked)
@@ -88,7 +91,7 @@ impl LockFile {
     /// Returns the locked etcd if the description still asks for it. If the description names no version, any locked release
     /// answers it: the default of a newer program changes nothing by itself.
     pub fn etcd(&self, cluster: &Cluster) -> Option<&LockedEtcd> {
-        let locked = &self.found.as_ref()?.etcd;
+        let locked = &self.found.as_ref()?.0.etcd;
         let is_same = match (&cluster.etcd.source, locked.origin) {
             (EtcdSource::Version(version), EtcdOrigin::Release) => {
                 cluster.etcd.is_default || *version == locked.version
@@ -103,7 +106,7 @@ impl LockFile {
     pub fn require(&self, inputs: &Lock) -> Result<()> {
         let differences = self.found()?.differences(inputs);
         if differences.is_empty() {
-            return Ok(());
+            return self.require_text(&inputs.to_text()?);
         }
         let shown: Vec<String> = differences
             .iter()
@@ -125,14 +128,33 @@ impl LockFile {
         ))
     }
 
+    /// Returns an error that names the first line that differs from the text that a build writes, such as a damaged comment:
+    /// the provenance of the images contains the digest of that text.
+    fn require_text(&self, wanted: &str) -> Result<()> {
+        let found = self.found.as_ref().map_or("", |(_, text)| text);
+        if found == wanted {
+            return Ok(());
+        }
+        let same = found.lines().zip(wanted.lines());
+        let line = same.take_while(|(found, wanted)| found == wanted).count() + 1;
+        let what = format!(
+            "`--locked` is given, and line {line} of {} is not as `build` writes it",
+            self.path.display()
+        );
+        let hint = "restore it, for example with `git restore`, or leave out `--locked` to have it written again";
+        Err(Kind::Verification.error(what, hint))
+    }
+
     /// Writes the lock unless the file has this content, and returns one line for each changed entry.
     pub fn write(&self, inputs: &Lock) -> Result<Vec<String>> {
-        if self.found.as_ref() == Some(inputs) {
+        let text = inputs.to_text()?;
+        if self.found.as_ref().is_some_and(|(_, found)| *found == text) {
             return Ok(Vec::new());
         }
-        cli::replace(&self.path, &inputs.to_text()?)
+        cli::replace(&self.path, &text)
             .with_context(|| format!("writing the lock file {}", self.path.display()))?;
-        let differences = self.found.iter().flat_map(|old| old.differences(inputs));
+        let old = self.found.iter();
+        let differences = old.flat_map(|(old, _)| old.differences(inputs));
         let path = self.path.display();
         Ok(differences
             .map(|difference| format!("note: {path}: {difference}"))

@@ -240,3 +240,37 @@ fn an_unchanged_lock_is_not_written_again() {
         )
     );
 }
+
+#[test]
+fn every_flipped_bit_of_a_locked_file_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("etcd-image.lock");
+    let text = lock().to_text().unwrap();
+    for place in 0..text.len() {
+        for bit in [0, 5] {
+            let mut bytes = text.clone().into_bytes();
+            bytes[place] ^= 1 << bit;
+            fs_err::write(&path, bytes).unwrap();
+            let opened = LockFile::open(path.clone(), "main");
+            let required = opened.and_then(|found| found.require(&lock()));
+            assert!(required.is_err(), "bit {bit} of byte {place}");
+        }
+    }
+    fs_err::write(&path, text.replacen("commit it", "admit it", 1)).unwrap();
+    let found = LockFile::open(path.clone(), "main").unwrap();
+    let error = found.require(&lock()).unwrap_err();
+    let message = format!(
+        "`--locked` is given, and line 1 of {} is not as `build` writes it",
+        path.display()
+    );
+    assert_eq!(
+        (explain(&error).0, error.to_string()),
+        (Kind::Verification, message)
+    );
+    assert_eq!(found.write(&lock()).unwrap(), Vec::<String>::new());
+    assert_eq!(fs_err::read_to_string(&path).unwrap(), text);
+    // git may write other line breaks.
+    fs_err::write(&path, text.replace('\n', "\r\n")).unwrap();
+    let found = LockFile::open(path, "main").unwrap();
+    found.require(&lock()).unwrap();
+}
