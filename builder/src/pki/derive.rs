@@ -17,16 +17,30 @@ impl Seed {
         Self(bytes)
     }
 
-    /// Returns the seed as stored in the state directory: 64 hexadecimal digits in one line.
+    /// Returns the seed as stored in the state directory: 64 hexadecimal digits in one line, and in the next one the check
+    /// digits, because any other digits would be another seed.
     pub(super) fn to_text(&self) -> String {
-        hex::encode(self.0.as_ref()) + "\n"
+        format!("{}\n{}\n", hex::encode(self.0.as_ref()), self.check())
     }
 
-    /// Parses the output of [`Self::to_text`].
-    pub(super) fn from_text(text: &[u8]) -> Option<Self> {
-        let digits = text.trim_ascii();
+    /// Parses the output of [`Self::to_text`], or says what is wrong with it. Earlier versions wrote no check digits.
+    pub(super) fn from_text(text: &[u8]) -> Result<Self, &'static str> {
+        let mut lines = text.trim_ascii().split(|byte| *byte == b'\n');
+        let digits = lines.next().unwrap_or_default();
+        let seed = Self::from_digits(digits).ok_or("is not 64 hexadecimal digits")?;
+        let check = seed.check();
+        match (lines.next(), lines.next()) {
+            (None, _) => Ok(seed),
+            (Some(found), None) if found == check.as_bytes() => Ok(seed),
+            _ => Err("is damaged: its check digits are those of another seed"),
+        }
+    }
+
+    fn from_digits(digits: &[u8]) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
-        if digits.len() != 64 {
+        // Only the digits that the program writes: any other spelling is damage.
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != 64 || !digits.iter().all(is_digit) {
             return None;
         }
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
@@ -35,6 +49,10 @@ impl Seed {
             *byte = u8::try_from(high << 4 | low).ok()?;
         }
         Some(Self(bytes))
+    }
+
+    fn check(&self) -> String {
+        hex::encode(&self.derive(&["check"])[..4])
     }
 
     /// Returns the `initial-cluster-token`: 32 hexadecimal digits.
@@ -95,9 +113,26 @@ mod tests {
         let again = Seed::from_text(seed.to_text().as_bytes()).unwrap();
         assert_eq!(seed.0, again.0);
         for text in ["", "zz", &"0".repeat(63), &"x".repeat(64), &"0".repeat(65)] {
-            assert!(Seed::from_text(text.as_bytes()).is_none(), "{text}");
+            let refused = Seed::from_text(text.as_bytes()).err();
+            assert_eq!(refused, Some("is not 64 hexadecimal digits"), "{text}");
         }
+        let digits = seed.to_text()[..64].to_owned();
+        let earlier = Seed::from_text(digits.as_bytes()).ok().unwrap();
+        assert_eq!(seed.0, earlier.0);
         assert_ne!(seed.token(), Seed::random().token());
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_seed_is_found() {
+        let whole = Seed::random().to_text().into_bytes();
+        // The line break at the end has no meaning.
+        for place in 0..whole.len() - 1 {
+            for bit in 0..8 {
+                let mut text = whole.clone();
+                text[place] ^= 1 << bit;
+                assert!(Seed::from_text(&text).is_err(), "bit {bit} of byte {place}");
+            }
+        }
     }
 
     #[test]

@@ -309,7 +309,7 @@ fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
     match reader.secret(SEED)? {
         Some(text) => Seed::from_text(&text)
             .map(Some)
-            .ok_or_else(|| refused(&reader.path(SEED), "is not 64 hexadecimal digits", hint)),
+            .map_err(|why| refused(&reader.path(SEED), why, hint)),
         None if used => Err(refused(
             &reader.path(SEED),
             "is missing, but nodes were made from it",
