@@ -42,6 +42,9 @@ impl Chain {
     /// Puts certificates into order, beginning with that of the key, and checks each at the time `now`.
     pub(super) fn new(all: Vec<Facts>, public_key: &[u8], now: i64) -> Result<Self, Fault> {
         let chain = Self::ordered(all, public_key).map_err(Fault::Certificate)?;
+        if x509::is_changed_root(chain.above.last().unwrap_or(&chain.first)) {
+            return Err(Fault::Certificate(CHANGED.to_owned()));
+        }
         for (below, facts) in chain.all().enumerate() {
             let named = |what: &str| match below {
                 0 => what.to_owned(),
@@ -110,6 +113,8 @@ impl Chain {
         ends.min().unwrap_or(i64::MIN)
     }
 }
+
+const CHANGED: &str = "is damaged: the signature of the root is that of another certificate";
 
 const NOT_A_CA: &str = "may not sign certificates";
 

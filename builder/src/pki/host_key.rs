@@ -35,8 +35,17 @@ pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey
             hint,
         ));
     }
+    let public = public(&key)?;
+    let beside = format!("{name}.pub");
+    if let Some(text) = reader.public(&beside)?
+        && !text.split_whitespace().take(2).eq(public.split(' '))
+    {
+        let hint = "restore it from your backup, or remove it: the private key contains it";
+        let what = format!("is not the public key of {}", reader.path(&name).display());
+        return Err(refused(&reader.path(&beside), &what, hint));
+    }
     Ok(Some(HostKey {
-        public: public(&key)?,
+        public,
         private: Secret::new(bytes.to_vec()),
     }))
 }

@@ -103,6 +103,26 @@ pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
     leaf.issuer().as_raw() == authority.subject().as_raw() && is_signature(key, signed, signature)
 }
 
+/// Returns whether the signature of a root shows that the certificate was changed. A signature in an algorithm that clients no
+/// longer accept, such as SHA-1, shows nothing.
+pub(super) fn is_changed_root(root: &Facts) -> bool {
+    // RSA and ECDSA with SHA-256 and SHA-384, RSA with SHA-512, Ed25519: RFC 4055, RFC 5758, RFC 8410.
+    const CHECKED: [&str; 6] = [
+        "1.2.840.113549.1.1.11",
+        "1.2.840.113549.1.1.12",
+        "1.2.840.113549.1.1.13",
+        "1.2.840.10045.4.3.2",
+        "1.2.840.10045.4.3.3",
+        "1.3.101.112",
+    ];
+    let Ok((_, x509)) = X509Certificate::from_der(&root.der) else {
+        return true;
+    };
+    let algorithm = &x509.signature_algorithm;
+    let is_checked = CHECKED.contains(&algorithm.algorithm.to_id_string().as_str());
+    *algorithm != x509.tbs_certificate.signature || (is_checked && !is_signed_by(root, root))
+}
+
 /// Returns whether the signature is that of a key in any algorithm that clients accept.
 fn is_signature(public_key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
     let holds = |algorithm: &&dyn SignatureVerificationAlgorithm| {

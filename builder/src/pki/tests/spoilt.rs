@@ -1,5 +1,8 @@
 //! Damages one thing in a valid state directory and expects the exact error and no change.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::failure::Failure;
 
@@ -148,6 +151,40 @@ fn unreadable() {
     refuses(
         twice,
         "/ca.crt holds the certificate `CN=main etcd CA`, which is not above the CA",
+    );
+}
+
+#[test]
+fn changed() {
+    // The signature of a root is the end of the certificate.
+    let root = |scene: &Scene| {
+        let pem = fs::read_to_string(scene.path("ca.crt")).unwrap();
+        let body: String = pem.lines().filter(|it| !it.starts_with('-')).collect();
+        let mut der = STANDARD.decode(body).unwrap();
+        *der.last_mut().unwrap() ^= 1;
+        let body = STANDARD.encode(der);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        overwrite(scene, "ca.crt", pem.as_bytes());
+    };
+    refuses(
+        root,
+        "/ca.crt is damaged: the signature of the root is that of another certificate",
+    );
+    let public = |scene: &Scene| {
+        let name = "nodes/etcd1/ssh_host_ed25519_key.pub";
+        let other = fs::read(scene.path("nodes/etcd2/ssh_host_ed25519_key.pub")).unwrap();
+        overwrite(scene, name, &other);
+    };
+    let scene = Scene::made();
+    public(&scene);
+    let error = scene.open("").unwrap_err();
+    let [found, key] = ["key.pub", "key"].map(|end| {
+        let path = scene.path(&format!("nodes/etcd1/ssh_host_ed25519_{end}"));
+        path.display().to_string()
+    });
+    assert_eq!(
+        error.to_string(),
+        format!("{found} is not the public key of {key}")
     );
 }
 
