@@ -279,5 +279,19 @@ mod tests {
             (explain(&error).0, error.to_string()),
             (Kind::Verification, message)
         );
+
+        // The card is pulled: nothing comes from it any more.
+        work.copy(&source.map).unwrap();
+        place.as_file().set_len(20 << 20).unwrap();
+        let error = work.compare(&source.map).unwrap_err();
+        let message = format!(
+            "reading {} at byte {}: failed to fill whole buffer",
+            place.path().display(),
+            17 << 20
+        );
+        assert_eq!(
+            (explain(&error).0, error.to_string()),
+            (Kind::Storage, message)
+        );
     }
 }
