@@ -245,3 +245,26 @@ fn an_outdated_or_open_copy_of_a_certificate_is_found() {
         ["/etc/etcd/pki/copy.key has mode 0644, wanted 0600"]
     );
 }
+
+#[test]
+fn a_directory_without_a_manifest_is_refused_with_what_can_be_verified() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "2"]);
+    fs::remove_file(scene.at("images/manifest.json")).unwrap();
+    fs::create_dir(scene.at("empty")).unwrap();
+    for (folder, hint) in [
+        (
+            "images",
+            "fetch manifest.json too, or verify one image, as in `etcd-image verify images/etcd1.img`",
+        ),
+        (
+            "empty",
+            "name the directory that `etcd-image build` wrote, or one image",
+        ),
+    ] {
+        let refused = scene.bare(&["verify", folder]);
+        let wanted = format!(
+            "error: {folder} contains no manifest.json to compare its files with\nhint: {hint}\n"
+        );
+        assert_eq!((refused.code, refused.stderr), (Some(2), wanted));
+    }
+}
