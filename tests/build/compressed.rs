@@ -12,6 +12,11 @@ use crate::support::tool::{tool, tool_in};
 const ALL: &str = "img,img.xz,img.zst,img.gz";
 const PACKED: [&str; 3] = ["img.xz", "img.zst", "img.gz"];
 
+/// Returns a scene with the image of one node in every format, which several tests share.
+pub(super) fn in_every_format() -> Scene {
+    Scene::built("raspios-trixie", "", &["--nodes", "1", "--format", ALL])
+}
+
 /// Asserts that a program unpacks a file to the raw image.
 #[track_caller]
 fn unpacks(scene: &Scene, command: &str, raw: &str) {
@@ -46,7 +51,8 @@ fn every_format_holds_the_image_and_repeats_to_the_byte() {
     let totals: Vec<&str> = listed.lines().last().unwrap().split('\t').collect();
     let size = fs::metadata(scene.image_path("etcd2")).unwrap().len();
     assert_eq!(totals[..2], ["totals", "1"], "{listed}");
-    assert_eq!(totals[2], size.div_ceil(1 << 20).to_string(), "{listed}");
+    let blocks: u64 = totals[2].parse().unwrap();
+    assert!(blocks >= size.div_ceil(1 << 20), "{listed}");
     let sums = scene.at("images");
     tool_in(&sums, "sha256sum", &["-c", "SHA256SUMS"]).done();
     // Two images in four formats, their block maps and materials, the list for Imager, the provenance, and the manifest.
@@ -72,7 +78,10 @@ fn same(scene: &Scene, a: &str, b: &str) -> bool {
 
 #[test]
 fn every_command_reads_compressed_images() {
-    let scene = Scene::with("raspios-trixie");
+    let scene = in_every_format();
+    for format in ["img.zst", "img.gz"] {
+        fs::remove_file(scene.at(&format!("images/etcd1.{format}"))).unwrap();
+    }
     scene.build(&["--nodes", "1", "--format", "img,img.xz"]);
     let inspected = |image: &str| scene.bare(&["inspect", image]).done().stdout;
     let raw = inspected("images/etcd1.img");
@@ -151,8 +160,7 @@ fn is_corrupt(scene: &Scene, format: &str, spoil: impl Fn(&mut Vec<u8>), reason:
 
 #[test]
 fn damaged_compressed_images_are_corrupt() {
-    let scene = Scene::with("raspios-trixie");
-    scene.build(&["--nodes", "1", "--format", "img.xz,img.zst,img.gz"]);
+    let scene = in_every_format();
     let reasons = [
         ("img.xz", "the xz data is cut off", "the xz data is damaged"),
         ("img.zst", "incomplete frame", ""),

@@ -109,6 +109,13 @@ impl Scene {
         scene
     }
 
+    /// Uses another base: any `--base` value.
+    #[must_use]
+    pub(crate) fn base(mut self, value: &Path) -> Self {
+        value.to_str().unwrap().clone_into(&mut self.inputs[1]);
+        self
+    }
+
     /// Uses another etcd: any `--etcd` value.
     #[must_use]
     pub(crate) fn etcd(mut self, value: &Path) -> Self {

@@ -1,0 +1,131 @@
+//! Flips bits in what a build reads.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::{base64, digit, flip, len, reported};
+use crate::support::fixture::{packed, release};
+use crate::support::scene::{Outcome, Scene};
+use crate::support::tool::tool_in;
+
+const CLUSTER: &str = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\
+                       [[file]]\npath = \"/etc/motd\"\nsource = \"motd\"\n";
+
+/// Flips a bit of a file, runs a command, and flips the bit back.
+fn with_flipped(scene: &Scene, file: &str, place: usize, command: &[&str]) -> Outcome {
+    flip(scene, file, place);
+    let outcome = scene.run(command[0], &command[1..]);
+    flip(scene, file, place);
+    outcome
+}
+
+#[test]
+fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
+    let archive = release("arm64");
+    let name = archive.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut scene = Scene::with("raspios-trixie");
+    scene.file("cluster.toml", CLUSTER).file("motd", "hello\n");
+    fs::copy(&archive, scene.at(&name)).unwrap();
+    writable(&scene, &name);
+    scene = scene.etcd(Path::new(&name));
+    scene.own_base();
+    let overlays = concat!(env!("CARGO_MANIFEST_DIR"), "/overlays/access");
+    tool_in(&scene.at(""), "mkdir", &["own"]).done();
+    tool_in(&scene.at(""), "cp", &["-R", overlays, "own/access"]).done();
+    let build: &[&str] = &["build", "--locked", "--overlays", "own"];
+    scene.run("build", &["--overlays", "own"]).done();
+    scene.run(build[0], &build[1..]).done();
+    let differ = |what: &str| {
+        format!(
+            "`--locked` is given, and the inputs differ from etcd-image.lock: {what}: DIGEST → DIGEST"
+        )
+    };
+    let in_lock = scene.text("etcd-image.lock").find("Written").unwrap();
+    for (file, place, message) in [
+        (
+            "base.img",
+            len(&scene, "base.img") / 2,
+            differ("base raw-sha256"),
+        ),
+        ("motd", 3, differ("file /etc/motd")),
+        ("own/access/overlay.toml", 3, differ("overlays")),
+        (
+            "etcd-image.lock",
+            in_lock,
+            "`--locked` is given, and line 1 of etcd-image.lock is not as `build` writes it"
+                .to_owned(),
+        ),
+    ] {
+        let outcome = with_flipped(&scene, file, place, build);
+        reported(file, build, &outcome, (3, &message));
+    }
+    let outcome = with_flipped(&scene, &name, len(&scene, &name) / 2, build);
+    let damaged = format!(
+        "taking etcd from {name}: reading the archive {name}: corrupt gzip stream does not have a matching checksum"
+    );
+    reported(&name, build, &outcome, (4, &damaged));
+}
+
+#[test]
+fn a_flipped_bit_in_a_compressed_base_is_reported() {
+    let packed = packed("raspios-trixie", "xz-multi");
+    let mut scene = Scene::with("raspios-trixie");
+    let base = "base.img.xz";
+    fs::copy(packed, scene.at(base)).unwrap();
+    writable(&scene, base);
+    scene = scene.base(Path::new(base));
+    let build: &[&str] = &["build", "--nodes", "1"];
+    let outcome = with_flipped(&scene, base, len(&scene, base) / 2, build);
+    let damaged = "unpacking base.img.xz: the xz data is damaged (offset OFFSET)";
+    reported(base, build, &outcome, (4, damaged));
+}
+
+#[test]
+fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
+    let (plan, build) = (&["plan", "--nodes", "1"], &["build", "--nodes", "1"]);
+    let foreign = "was signed by a different CA from ca.crt";
+    let unsupported = "holds no key of a supported kind: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits";
+    let host_key = "etcd-cluster/nodes/etcd1/ssh_host_ed25519_key";
+    let not_its_public_key = format!("is not the public key of {host_key}");
+    for file in scene.names("etcd-cluster") {
+        let size = len(&scene, &file);
+        // A certificate ends with its signature; a key contains its public half after 100 characters.
+        let (place, message) = match file.rsplit(['/', '.']).next().unwrap() {
+            "crt" if file.ends_with("/ca.crt") => (
+                size - 60,
+                "is damaged: the signature of the root is that of another certificate",
+            ),
+            "crt" => (size - 60, foreign),
+            "key" => (130, unsupported),
+            "ssh_host_ed25519_key" => (200, "is not an OpenSSH private key"),
+            "pub" => (60, not_its_public_key.as_str()),
+            "seed" => (
+                digit(&scene, &file, 10),
+                "is damaged: its check digits are those of another seed",
+            ),
+            "json" | "known_hosts" => {
+                let whole = scene.text(&file);
+                flip(&scene, &file, size / 2);
+                scene.build(&build[1..]);
+                assert_eq!(scene.text(&file), whole, "{file} is written again");
+                println!("| `{file}` | `{}` | 0 | written again |", build.join(" "));
+                continue;
+            }
+            // Texts for people, and the file that is locked.
+            "README" | "lock" => continue,
+            _ => panic!("{file}: what reports a change?"),
+        };
+        let place = match file.ends_with("/seed") {
+            true => place,
+            false => base64(&scene, &file, place),
+        };
+        let outcome = with_flipped(&scene, &file, place, plan);
+        reported(&file, plan, &outcome, (2, &format!("{file} {message}")));
+    }
+}
+
+fn writable(scene: &Scene, file: &str) {
+    fs::set_permissions(scene.at(file), fs::Permissions::from_mode(0o644)).unwrap();
+}

@@ -1,0 +1,200 @@
+//! Flips bits in what a build wrote.
+
+use std::fs;
+
+use super::{base64, digit, flip, len, message, reported};
+use crate::build::compressed;
+use crate::support::fixture::{digest, poke};
+use crate::support::scene::Scene;
+use crate::support::tool::tool_in;
+
+/// Returns a signed build in every format. The public key of its signer is in `allowed`.
+fn published() -> Scene {
+    let scene = compressed::in_every_format();
+    let key = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "ada"];
+    tool_in(&scene.at(""), "ssh-keygen", &key).done();
+    scene.file("allowed", &format!("ada@example {}", scene.text("ada.pub")));
+    let sign = [
+        "-q",
+        "-Y",
+        "sign",
+        "-f",
+        "ada",
+        "-n",
+        "file",
+        "images/SHA256SUMS",
+    ];
+    tool_in(&scene.at(""), "ssh-keygen", &sign).done();
+    scene
+}
+
+const OTHER: &str = "the image's SHA-256 is DIGEST, the manifest has DIGEST";
+
+#[test]
+fn a_flipped_bit_in_an_image_is_reported() {
+    let scene = published();
+    let unpacking = |format: &str, why: &str| {
+        let path = format!("images/etcd1.{format}");
+        format!("inspecting {path}: unpacking {path}: {why}")
+    };
+    // The end of a format's file is the checksum of its last block.
+    for (format, from_end, message) in [
+        ("img", None, OTHER.to_owned()),
+        (
+            "img.xz",
+            None,
+            unpacking("img.xz", "the xz data is damaged (offset OFFSET)"),
+        ),
+        (
+            "img.zst",
+            Some(1),
+            unpacking("img.zst", "Restored data doesn't match checksum"),
+        ),
+        (
+            "img.gz",
+            Some(8),
+            unpacking(
+                "img.gz",
+                "corrupt gzip stream does not have a matching checksum",
+            ),
+        ),
+    ] {
+        let file = format!("images/etcd1.{format}");
+        let command = ["verify", &file, "--allowed-signers", "allowed"];
+        let size = len(&scene, &file);
+        let place = from_end.map_or(size / 2, |bytes| size - bytes);
+        flip(&scene, &file, place);
+        reported(&file, &command, &scene.bare(&command), (3, &message));
+        flip(&scene, &file, place);
+        scene.bare(&command).done();
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_file_beside_the_images_is_reported_with_its_digest() {
+    let scene = published();
+    for format in ["img", "img.xz", "img.zst"] {
+        fs::remove_file(scene.at(&format!("images/etcd1.{format}"))).unwrap();
+    }
+    let files = [
+        "etcd1.bmap",
+        "etcd1.spdx.json",
+        "etcd-image.rpi-imager-manifest",
+        "provenance.json",
+        "client/admin.crt",
+        "client/admin.key",
+        "client/ca.crt",
+        "client/cluster.json",
+        "client/etcdctl.env",
+        "client/known_hosts",
+        "client/ssh_config",
+    ]
+    .map(|name| format!("images/{name}"));
+    let wanted = files.each_ref().map(|file| digest(&scene.at(file)));
+    for file in &files {
+        flip(&scene, file, len(&scene, file) / 2);
+    }
+    let outcome = scene.bare(&["verify", "images"]);
+    for (file, wanted) in files.iter().zip(wanted) {
+        let other = "the file's SHA-256 is DIGEST, the manifest has DIGEST";
+        reported(file, &["verify", "images"], &outcome, (3, other));
+        let found = digest(&scene.at(file));
+        let digests = format!("is {found}, the manifest has {wanted}\n");
+        assert!(outcome.stdout.contains(&digests), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_what_proves_the_origin_is_reported() {
+    let scene = published();
+    for format in ["img", "img.xz", "img.zst"] {
+        fs::remove_file(scene.at(&format!("images/etcd1.{format}"))).unwrap();
+    }
+    let signed: &[&str] = &["verify", "images", "--allowed-signers", "allowed"];
+    let (list, signature) = ("images/SHA256SUMS", "images/SHA256SUMS.sig");
+    let not_signed = "images/SHA256SUMS.sig: SHA256SUMS is not what ada@example signed";
+    // The last third of a signature is the part that the key made; the middle of a line of `allowed` is in the key.
+    for (file, place, command, message) in [
+        (list, digit(&scene, list, 10), signed, not_signed),
+        (
+            list,
+            digit(&scene, list, 10),
+            &signed[..2],
+            "it has the SHA-256 DIGEST of etcd1.img, the manifest has DIGEST",
+        ),
+        (
+            signature,
+            base64(&scene, signature, len(&scene, signature) * 2 / 3),
+            signed,
+            not_signed,
+        ),
+        (
+            "allowed",
+            base64(&scene, "allowed", 60),
+            signed,
+            "images/SHA256SUMS.sig: the key KEY is not among the allowed signers",
+        ),
+        (
+            "images/manifest.json",
+            scene
+                .text("images/manifest.json")
+                .find("\"version\": \"")
+                .unwrap()
+                + 12,
+            signed,
+            "images/SHA256SUMS is signed, but manifest.json has other digests",
+        ),
+    ] {
+        flip(&scene, file, place);
+        reported(file, command, &scene.bare(command), (3, message));
+        flip(&scene, file, place);
+    }
+    // Without a signature, the list shows a change of the manifest.
+    let manifest = "images/manifest.json";
+    let place = scene.text(manifest).find("\"version\": \"").unwrap() + 12;
+    flip(&scene, manifest, place);
+    let told = scene.bare(&signed[..2]);
+    let other = "it has the SHA-256 DIGEST of manifest.json, the manifest has DIGEST";
+    assert_eq!(
+        (told.code, message(list, &told)),
+        (Some(3), other.to_owned())
+    );
+}
+
+#[test]
+fn blocks_in_another_order_are_reported() {
+    let scene = published();
+    for (format, block_len) in [
+        ("img.zst", frame_len as fn(&[u8]) -> usize),
+        ("img.gz", member_len),
+    ] {
+        let file = format!("images/etcd1.{format}");
+        let whole = fs::read(scene.at(&file)).unwrap();
+        let mut ends = vec![0];
+        while let Some(end) = ends.last().filter(|end| **end < whole.len()) {
+            ends.push(end + block_len(&whole[*end..]));
+        }
+        // Two different blocks of the root file system.
+        let at = (60..ends.len() - 2)
+            .find(|at| whole[ends[*at]..ends[at + 1]] != whole[ends[at + 1]..ends[at + 2]])
+            .unwrap();
+        let (first, second) = whole[ends[at]..ends[at + 2]].split_at(ends[at + 1] - ends[at]);
+        poke(&scene.at(&file), ends[at] as u64, &[second, first].concat());
+        let outcome = scene.bare(&["verify", &file]);
+        let unpacked = "; the SHA-256 of the unpacked image is DIGEST, the manifest has DIGEST";
+        let said = message(&file, &outcome);
+        println!("| `{file}`, two blocks in another order | `verify {file}` | 3 | {said} |");
+        assert!(said.starts_with(&format!("{OTHER}{unpacked}")), "{said}");
+        assert_eq!(outcome.code, Some(3));
+    }
+}
+
+fn frame_len(bytes: &[u8]) -> usize {
+    zstd::zstd_safe::find_frame_compressed_size(bytes).unwrap()
+}
+
+fn member_len(bytes: &[u8]) -> usize {
+    let mut member = flate2::bufread::GzDecoder::new(bytes);
+    std::io::copy(&mut member, &mut std::io::sink()).unwrap();
+    bytes.len() - member.into_inner().len()
+}
