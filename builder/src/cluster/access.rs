@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::membership::Leaver;
 use super::ssh::Ssh;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::etcd::{Client, Patience};
@@ -51,6 +52,22 @@ impl Access {
             },
             description,
         })
+    }
+
+    /// Describes a member that the last build does not contain any more, so that it is asked as well.
+    #[must_use]
+    pub fn including(mut self, leaver: &Leaver) -> Self {
+        let members = &mut self.description.members;
+        let is_known = |member: &DescribedMember| {
+            member.name == leaver.name || Some(member.address) == leaver.address
+        };
+        if let (Some(address), false) = (leaver.address, members.iter().any(is_known)) {
+            members.push(DescribedMember {
+                name: leaver.name.clone(),
+                address,
+            });
+        }
+        self
     }
 
     /// Refuses a command about certificates if the cluster uses none.

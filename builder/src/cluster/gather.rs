@@ -139,13 +139,9 @@ fn fill(report: &mut MemberReport, status: &Status, quota: u64) {
 fn complete(members: &mut Vec<MemberReport>, list: &[Member]) {
     let described = members.len();
     for member in list {
-        let is_of = |report: &MemberReport| {
-            report.name == member.name
-                || report
-                    .address
-                    .is_some_and(|own| hosts(member).contains(&own))
-        };
-        let known = members[..described].iter().position(is_of);
+        let known = members[..described]
+            .iter()
+            .position(|report| is_of(member, report));
         let at = known.unwrap_or_else(|| {
             members.push(MemberReport::new(
                 &member.name,
@@ -156,6 +152,21 @@ fn complete(members: &mut Vec<MemberReport>, list: &[Member]) {
         members[at].id = Some(format!("{:x}", member.id));
         members[at].started = Some(member.is_started());
     }
+}
+
+/// Returns whether an entry of the member list is this member. One that has never started has no name, and is recognized by
+/// its URLs.
+fn is_of(entry: &Member, report: &MemberReport) -> bool {
+    if !entry.name.is_empty() {
+        return entry.name == report.name;
+    }
+    let has_host_name = entry.peer_urls.iter().any(|url| {
+        let authority = url.split_once("://").map(|(_, authority)| authority);
+        let rest = authority.and_then(|authority| authority.strip_prefix(&report.name));
+        rest.is_some_and(|rest| rest.starts_with(['.', ':']))
+    });
+    let addresses = hosts(entry);
+    has_host_name || report.address.is_some_and(|own| addresses.contains(&own))
 }
 
 /// Returns the addresses in the URLs of a member.
@@ -193,20 +204,31 @@ mod tests {
     }
 
     #[test]
-    fn members_are_matched_by_name_or_address_and_others_are_appended() {
+    fn members_are_matched_by_name_or_else_by_their_urls_and_others_are_appended() {
         let described = |name: &str, host: &str| MemberReport::new(name, host.parse().ok());
-        let mut members = vec![described("a", "10.0.0.1"), described("b", "10.0.0.2")];
+        let mut members = vec![
+            described("a", "10.0.0.1"),
+            described("b", "10.0.0.2"),
+            described("d", "10.0.0.4"),
+        ];
         let list = [
             member("a", "10.0.0.9"),
             member("", "10.0.0.2"),
-            member("c", "[fd00::3]"),
+            member("", "d.home.arpa"),
+            // Its name is not that of the node that takes its address.
+            member("c", "10.0.0.1"),
         ];
         complete(&mut members, &list);
         let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
-        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(names, ["a", "b", "d", "c"]);
         assert_eq!(members[1].id.as_deref(), Some("abc"));
         assert_eq!(members[1].started, Some(false));
-        assert_eq!(members[2].address, "fd00::3".parse().ok());
+        assert_eq!(members[2].started, Some(false));
+        assert_eq!(members[3].address, "10.0.0.1".parse().ok());
+        assert_eq!(
+            hosts(&member("", "[fd00::3]")),
+            ["fd00::3".parse::<IpAddr>().unwrap()]
+        );
     }
 
     #[test]

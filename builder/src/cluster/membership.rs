@@ -1,5 +1,6 @@
 //! Changes of the list of members: whether one is possible now, and the wait for its end.
 
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,32 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the others may take to agree that a member is gone.
 const AGREEMENT: Duration = Duration::from_secs(30);
 
+/// A member that leaves, as it was found before the state directory was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaver {
+    /// Its name, or its address if it has never started.
+    pub name: String,
+    /// Its address, unless etcd itself names only a host.
+    pub address: Option<IpAddr>,
+    /// Its id, if etcd lists it.
+    id: Option<String>,
+}
+
+impl Leaver {
+    /// Returns whether this is the member, or an entry of etcd's list with which it could rejoin.
+    fn is(&self, member: &MemberReport) -> bool {
+        let is_same = self.id.is_some() && member.id == self.id;
+        let never_started =
+            member.name.is_empty() && self.address.is_some() && member.address == self.address;
+        is_same || member.name == self.name || never_started
+    }
+
+    /// Returns its id as etcd's protocol has it.
+    fn number(&self) -> Option<u64> {
+        u64::from_str_radix(self.id.as_deref()?, 16).ok()
+    }
+}
+
 /// Returns the state of the members, without a login on the nodes.
 pub fn members(access: &Access, now: i64) -> Result<ClusterReport> {
     survey(access, now, Scope::Etcd)
@@ -31,6 +58,28 @@ impl ClusterReport {
     pub fn listed(&self, name: &str) -> Option<&MemberReport> {
         let mut listed = self.members.iter().filter(|it| it.started.is_some());
         listed.find(|member| member.name == name)
+    }
+
+    /// Returns the member of etcd's list to remove by its name. A member that has never started has none there; unless it is
+    /// described, its address is its name.
+    pub fn leaver(&self, name: &str) -> Option<Leaver> {
+        let address: Option<IpAddr> = name.parse().ok();
+        let mut listed = self.members.iter().filter(|it| it.started.is_some());
+        let found = listed.find(|member| {
+            let is_at = address.is_some() && member.address == address;
+            member.name == name || (member.name.is_empty() && is_at)
+        });
+        found.map(|member| Leaver {
+            name: name.to_owned(),
+            address: member.address,
+            id: member.id.clone(),
+        })
+    }
+
+    /// Returns the entry of etcd's list that keeps a removal from being complete.
+    fn entry_of(&self, leaver: &Leaver) -> Option<&MemberReport> {
+        let mut listed = self.members.iter().filter(|it| it.started.is_some());
+        listed.find(|member| leaver.is(member))
     }
 
     /// Returns whether this is a voting member that works and has caught up.
@@ -142,22 +191,31 @@ pub fn hand_out(
     Ok(nodes.collect())
 }
 
-/// Removes a member from etcd's list and waits until the others agree. The lead is moved away from it before.
-pub fn remove_member(access: &Access, name: &str, now: i64) -> Result<ClusterReport> {
-    let mut report = members(access, now)?;
+/// Checks that the cluster can lose a member, and moves the lead away from it. The member must be described.
+pub fn prepare_removal(access: &Access, name: &str, now: i64) -> Result<()> {
+    let report = members(access, now)?;
+    report.can_remove(name)?;
     if report.leader().is_some_and(|leader| leader.name == name) && works_elsewhere(&report, name) {
         lead::move_leader(access, None, now)?;
-        report = members(access, now)?;
+        members(access, now)?.can_remove(name)?;
     }
-    report.can_remove(name)?;
+    Ok(())
+}
+
+/// Removes a member from etcd's list and waits until the others agree.
+pub fn remove_member(access: &Access, leaver: &Leaver, now: i64) -> Result<ClusterReport> {
+    let report = members(access, now)?;
+    let name = &leaver.name;
     let failure = || {
         let message = format!("removing {name} from cluster {}", report.cluster);
         Kind::Unhealthy.context(message, "run the command again, which continues")
     };
-    if let Some(member) = report.listed(name) {
-        let id = member.id.as_deref();
-        let id = id.and_then(|id| u64::from_str_radix(id, 16).ok());
-        let others = report.members.iter().filter(|it| it.name != name);
+    if let Some(entry) = report.entry_of(leaver) {
+        let entry = Leaver {
+            id: entry.id.clone(),
+            ..leaver.clone()
+        };
+        let others = report.members.iter().filter(|it| !leaver.is(it));
         let address = others
             .filter(|it| works(it))
             .find_map(|member| member.address);
@@ -166,13 +224,13 @@ pub fn remove_member(access: &Access, name: &str, now: i64) -> Result<ClusterRep
             .connect(address.with_context(failure)?)
             .with_context(failure)?;
         session
-            .remove_member(id.with_context(failure)?)
+            .remove_member(entry.number().with_context(failure)?)
             .with_context(failure)?;
     }
     let started = Instant::now();
     loop {
         let report = members(access, now)?;
-        if report.listed(name).is_none() && report.members.iter().any(works) {
+        if report.entry_of(leaver).is_none() && report.members.iter().any(works) {
             return Ok(report);
         }
         if started.elapsed() > AGREEMENT {
@@ -271,6 +329,43 @@ mod tests {
              answer within 3 s"
         );
         assert_eq!(explain(&error).0, Kind::Refused);
+    }
+
+    #[test]
+    fn a_member_is_removed_only_when_none_of_its_entries_is_left() {
+        let entry = |name: &str, host: u8, id: &str, started: bool| MemberReport {
+            started: Some(started),
+            id: Some(id.to_owned()),
+            ..MemberReport::new(name, Some([10, 0, 0, host].into()))
+        };
+        let before = assess("main", vec![entry("m3", 3, "abc", false)], &[]);
+        let leaver = before.leaver("m3").unwrap();
+        assert_eq!(leaver.number(), Some(0xabc));
+        let is_listed = |entry: MemberReport| {
+            let report = assess("main", vec![entry], &[]);
+            report.entry_of(&leaver).is_some()
+        };
+        // Once the state directory does not describe it, one that never started has no name.
+        assert!(is_listed(entry("", 3, "abc", false)));
+        assert!(is_listed(entry("", 3, "def", false)), "it was added again");
+        assert!(is_listed(entry("m3", 9, "def", true)), "it has rejoined");
+        assert!(!is_listed(entry("m4", 3, "def", true)));
+        assert!(!is_listed(entry("", 4, "def", false)));
+        let unlisted = MemberReport::new("m3", Some([10, 0, 0, 3].into()));
+        assert!(!is_listed(unlisted));
+    }
+
+    #[test]
+    fn a_member_without_a_name_is_removed_by_its_address() {
+        let entry = MemberReport {
+            started: Some(false),
+            id: Some("abc".to_owned()),
+            ..MemberReport::new("", Some([10, 0, 0, 3].into()))
+        };
+        let report = assess("main", vec![entry], &[]);
+        assert_eq!(report.leaver("m3"), None);
+        assert_eq!(report.leaver("10.0.0.4"), None);
+        assert_eq!(report.leaver("10.0.0.3").unwrap().number(), Some(0xabc));
     }
 
     #[test]

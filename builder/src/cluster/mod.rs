@@ -46,7 +46,7 @@ pub use gather::status;
 pub use lead::{Leadership, move_leader};
 pub use lock::Lock;
 pub use logs::{LogScope, Logs, all_logs, logs};
-pub use membership::{hand_out, members, remove_member, wait_for};
+pub use membership::{Leaver, hand_out, members, prepare_removal, remove_member, wait_for};
 pub use output::replace;
 pub use password::{PasswordChange, set_password};
 pub use reboot::{RebootedNode, Reboots, reboot};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::print;
 use crate::cli::{ChangeOptions, Environment, Voice, WaitOptions};
-use crate::cluster::{self, Access, ClusterReport, Lock, NodeRenewal};
+use crate::cluster::{self, Access, ClusterReport, Leaver, Lock, NodeRenewal};
 use crate::failure::Kind;
 use crate::job::Job;
 use crate::prepared::Prepared;
@@ -182,10 +182,11 @@ impl<'a> Desk<'a> {
     pub(super) fn finish(
         &self,
         name: String,
-        removed: Option<String>,
+        removed: Option<(String, Option<Leaver>)>,
         image: Option<PathBuf>,
         wait: WaitOptions,
     ) -> Result<()> {
+        let (removed, leaver) = removed.unzip();
         let limit = Duration::from_mins(wait.wait);
         if let Some(image) = &image {
             self.note(&format!(
@@ -203,8 +204,8 @@ impl<'a> Desk<'a> {
         let mut report = cluster::wait_for(&access, &name, limit, now, &*self.progress)?;
         if let Some(old) = &removed {
             // The new node has removed it from the list before it joined; one that etcd's authentication stopped has not.
-            if report.listed(old).is_some() {
-                report = cluster::remove_member(&access, old, now)?;
+            if let Some(leaver) = leaver.flatten() {
+                report = cluster::remove_member(&access.including(&leaver), &leaver, now)?;
             }
             self.note(&format!(
                 "{old} is no longer a member; keep it powered off, or erase its card"

@@ -77,15 +77,17 @@ pub(super) fn remove(
 ) -> Result<()> {
     let RemoveOptions { name, change } = options;
     let desk = Desk::open(change, environment, voice, "cluster remove")?;
-    let report = desk.report()?;
+    let (report, now) = (desk.report()?, desk.environment.clock);
+    let leaver = report.leaver(&name);
     let is_described = desk.access()?.described(&name).is_some();
-    if report.listed(&name).is_none() && !is_described && report.is_known() {
-        let message = format!("cluster {} has no member `{name}`", report.cluster);
-        let names: Vec<_> = report.members.iter().map(|it| it.name.as_str()).collect();
-        let hint = format!("its members are {}", names.join(", "));
-        return Err(Kind::Usage.error(message, hint));
+    if leaver.is_none() && !is_described && report.is_known() {
+        return Err(no_member(&name, &report));
     }
-    report.can_remove(&name)?;
+    let access = desk.access()?;
+    match &leaver {
+        Some(leaver) => cluster::prepare_removal(&access.including(leaver), &name, now)?,
+        None => report.can_remove(&name)?,
+    }
     desk.edit(&NodeEdit::Remove(name.clone()))?;
     crate::update_state(&desk.job())?;
     for node in desk.hand_out(None)? {
@@ -99,7 +101,11 @@ pub(super) fn remove(
             return Err(Kind::Unhealthy.error(message, hint));
         }
     }
-    let report = cluster::remove_member(&desk.access()?, &name, desk.environment.clock)?;
+    let access = desk.access()?;
+    let report = match &leaver {
+        Some(leaver) => cluster::remove_member(&access.including(leaver), leaver, now)?,
+        None => cluster::members(&access, now)?,
+    };
     desk.note(&format!(
         "{name} is no longer a member; power it off permanently. The images of the other nodes still list it: build them again \
          with `etcd-image build` before you flash one of their cards"
@@ -118,6 +124,7 @@ impl Desk<'_> {
     ) -> Result<()> {
         self.must_be_new(&new, &old, report)?;
         let before = report.listed(&old);
+        let leaver = report.leaver(&old);
         if before.is_none() && !report.is_well(&new) && report.is_known() {
             self.must_be_described(&old, &new, report)?;
         }
@@ -146,7 +153,7 @@ impl Desk<'_> {
         })?;
         let image = self.build_unless_it_runs(&new)?;
         self.hand_out(Some(&new))?;
-        self.finish(new, Some(old), image, wait)
+        self.finish(new, Some((old, leaver)), image, wait)
     }
 
     /// Gives the name and the address of a member to another board or card.
@@ -192,10 +199,20 @@ impl Desk<'_> {
         if access.described(old).is_some() || access.described(new).is_some() {
             return Ok(());
         }
-        let message = format!("cluster {} has no member `{old}`", report.cluster);
-        let names: Vec<_> = report.members.iter().map(|it| it.name.as_str()).collect();
-        Err(Kind::Usage.error(message, format!("its members are {}", names.join(", "))))
+        Err(no_member(old, report))
     }
+}
+
+fn no_member(name: &str, report: &ClusterReport) -> anyhow::Error {
+    let message = format!("cluster {} has no member `{name}`", report.cluster);
+    let listed = report.members.iter();
+    let names = listed.map(|member| match (member.name.as_str(), member.address) {
+        ("", Some(address)) => format!("{address}, which has never started"),
+        ("", None) => "one that has never started".to_owned(),
+        (name, _) => name.to_owned(),
+    });
+    let names: Vec<_> = names.collect();
+    Kind::Usage.error(message, format!("its members are {}", names.join(", ")))
 }
 
 fn still_on(name: &str, reason: &str) -> anyhow::Error {
