@@ -239,15 +239,23 @@ fn parse(lines: &[String]) -> Facts {
         let found = values.find(|(key, _)| *key == name);
         found.map(|(_, value)| value.trim().escape_debug().to_string())
     };
+    // They become words of a command for all nodes.
+    let digits = |name, count| value(name).filter(|text| is_hexadecimal(text, count));
     let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
     Facts {
         free: number("free").unwrap_or_default() >> 10,
         aside: number("aside").unwrap_or_default(),
         etcd: value("etcd").unwrap_or_default(),
         raises: value("raises").is_some(),
-        sha256: value("sha256"),
-        wanted: value("wanted"),
+        sha256: digits("sha256", 64),
+        wanted: digits("wanted", 16),
     }
+}
+
+/// Returns whether a text consists of this many hexadecimal digits in lower case.
+fn is_hexadecimal(text: &str, count: usize) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == count && text.bytes().all(is_digit)
 }
 
 /// Waits until every member works.
@@ -290,7 +298,7 @@ mod tests {
             "free=921600",
             "etcd=3.5.16",
             "raises=yes",
-            "wanted=ab",
+            "wanted=00ff00ff00ff00ff",
         ];
         let facts = parse(&lines.map(str::to_owned));
         let wanted = Facts {
@@ -299,9 +307,19 @@ mod tests {
             etcd: "3.5.16".to_owned(),
             raises: true,
             sha256: None,
-            wanted: Some("ab".to_owned()),
+            wanted: Some("00ff00ff00ff00ff".to_owned()),
         };
         assert_eq!(facts, wanted);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_digest_is_ignored() {
+        for answer in ["$(reboot)", "ab", "00ff00ff00ff00f;", "00FF00FF00FF00FF"] {
+            let lines = [format!("wanted={answer}"), format!("sha256={answer}")];
+            assert_eq!(parse(&lines), Facts::default(), "{answer}");
+        }
+        let lines = [format!("sha256={}", "0f".repeat(32))];
+        assert_eq!(parse(&lines).sha256, Some("0f".repeat(32)));
     }
 
     #[test]
