@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::report::{ClusterReport, MemberReport};
 use super::{node_program, pause, ssh};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
@@ -25,6 +26,9 @@ const STOP: Duration = Duration::from_mins(3);
 /// How long all members may take until they work.
 const BEGINNING: Duration = Duration::from_mins(10);
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// By how much a node raises the revision of a snapshot (`overlays/etcd/join`).
+const RAISED_BY: u64 = 1_000_000_000;
 
 /// The MiB that a node needs besides the snapshot and its copy: for etcd's logs.
 const LOGS: u64 = 200;
@@ -85,6 +89,7 @@ pub fn restore(
             ask(access, member, &words, snapshot.bytes.reveal(), UPLOAD)?;
         }
     }
+    let before = survey(access, now, Scope::Etcd)?;
     progress.note("stopping all members");
     let started = Instant::now();
     each(access, "stop")?;
@@ -92,6 +97,7 @@ pub fn restore(
     each(access, "start")?;
     progress.note("waiting until all members work");
     wait(access, now)?;
+    check_begun(&before, &survey(access, now, Scope::Etcd)?, snapshot)?;
     Ok(Restoration {
         format: 1,
         cluster: access.description.cluster.clone(),
@@ -258,6 +264,34 @@ fn is_hexadecimal(text: &str, count: usize) -> bool {
     text.len() == count && text.bytes().all(is_digit)
 }
 
+/// Refuses to report success unless each member shows that it has begun again: by the id of another cluster than before, or
+/// by a revision that the snapshot has only after a restore.
+fn check_begun(before: &ClusterReport, after: &ClusterReport, snapshot: &Snapshot) -> Result<()> {
+    let former: Vec<_> = before
+        .members
+        .iter()
+        .filter_map(|it| it.cluster_id.as_ref())
+        .collect();
+    let raised = snapshot.revision.saturating_add(RAISED_BY);
+    let has_begun = |member: &MemberReport| {
+        let id = member.cluster_id.as_ref().filter(|_| !former.is_empty());
+        id.is_some_and(|id| !former.contains(&id))
+            || member.revision.is_some_and(|revision| revision >= raised)
+    };
+    let Some(member) = after.members.iter().find(|member| !has_begun(member)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{} has not begun again with the snapshot: its cluster and its revision are those before",
+        member.name
+    );
+    let hint = format!(
+        "`etcd-image cluster logs {}` shows why, then run the command again",
+        member.name
+    );
+    Err(Kind::Unhealthy.error(message, hint))
+}
+
 /// Waits until every member works.
 fn wait(access: &Access, now: i64) -> Result<()> {
     let started = Instant::now();
@@ -379,6 +413,38 @@ mod tests {
             ..ready()
         };
         check("etcd1", &received, &snapshot).unwrap();
+    }
+
+    #[test]
+    fn success_needs_another_cluster_or_a_raised_revision() {
+        let snapshot = Snapshot {
+            bytes: crate::secret::Secret::new(Vec::new()),
+            sha256: "ab".to_owned(),
+            revision: 9,
+            members: Vec::new(),
+            version: None,
+        };
+        let report = |id: Option<&str>, revision: u64| {
+            let member = MemberReport {
+                cluster_id: id.map(str::to_owned),
+                revision: Some(revision),
+                ..MemberReport::new("etcd1", None)
+            };
+            super::super::assess::assess("main", vec![member], &[])
+        };
+        let check = |before: Option<&str>, id: &str, revision: u64| {
+            check_begun(&report(before, 50), &report(Some(id), revision), &snapshot)
+        };
+        check(Some("a"), "b", 9).unwrap();
+        check(None, "a", 9 + RAISED_BY).unwrap();
+        check(Some("a"), "a", 10 + RAISED_BY).unwrap();
+        for before in [Some("a"), None] {
+            let error = check(before, "a", 50).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "etcd1 has not begun again with the snapshot: its cluster and its revision are those before"
+            );
+        }
     }
 
     #[test]
