@@ -15,6 +15,7 @@ use super::report::{ClusterReport, MemberReport, Role};
 use super::rotation;
 use crate::failure::Kind;
 use crate::hex;
+use crate::progress::Progress;
 use crate::snapshot::Checked;
 
 /// The directory of backups if none is named.
@@ -67,6 +68,7 @@ pub fn backup(
     target: Option<&Path>,
     keep: Option<NonZeroUsize>,
     now: i64,
+    progress: &dyn Progress,
 ) -> Result<Backup> {
     let cluster = &access.description.cluster;
     let (folder, path) = place(cluster, target, now)?;
@@ -102,7 +104,13 @@ pub fn backup(
         &(serde_json::to_string_pretty(&backup)? + "\n"),
     )?;
     if let Some((folder, keep)) = folder.zip(keep) {
-        backup.removed = rotation::rotate(&folder, cluster, keep)?;
+        for later in rotation::later(&folder, cluster, &path)? {
+            progress.note(&format!(
+                "warning: {} is named after a time in the future, and counts as newer than other snapshots",
+                later.display()
+            ));
+        }
+        backup.removed = rotation::rotate(&folder, cluster, keep, &path)?;
     }
     Ok(backup)
 }

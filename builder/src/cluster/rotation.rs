@@ -24,18 +24,33 @@ pub(super) fn facts(snapshot: &Path) -> PathBuf {
     name.into()
 }
 
-/// Removes all but the newest `keep` snapshots of this cluster, and returns them.
-pub(super) fn rotate(folder: &Path, cluster: &str, keep: NonZeroUsize) -> Result<Vec<PathBuf>> {
+/// Removes all but the newest `keep` snapshots of this cluster, and returns them. The one that was made just now stays, also
+/// where another one is named after a time in the future.
+pub(super) fn rotate(
+    folder: &Path,
+    cluster: &str,
+    keep: NonZeroUsize,
+    new: &Path,
+) -> Result<Vec<PathBuf>> {
     let mut names = output::names(folder)?;
-    names.retain(|name| is_snapshot(name, cluster));
+    names.retain(|name| is_snapshot(name, cluster) && folder.join(name) != new);
     names.sort_unstable();
-    names.truncate(names.len().saturating_sub(keep.get()));
+    let others = keep.get() - 1;
+    names.truncate(names.len().saturating_sub(others));
     let old: Vec<_> = names.iter().map(|name| folder.join(name)).collect();
     for snapshot in &old {
         output::remove(&facts(snapshot))?;
         output::remove(snapshot)?;
     }
     Ok(old)
+}
+
+/// Returns the snapshots of this cluster that are named after a later time than a new one.
+pub(super) fn later(folder: &Path, cluster: &str, new: &Path) -> Result<Vec<PathBuf>> {
+    let mut names = output::names(folder)?;
+    names.retain(|name| is_snapshot(name, cluster) && folder.join(name).as_path() > new);
+    names.sort_unstable();
+    Ok(names.iter().map(|name| folder.join(name)).collect())
 }
 
 /// Returns whether [`name`] gave this name to a snapshot of the cluster.
@@ -54,6 +69,35 @@ fn is_snapshot(name: &str, cluster: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_new_snapshot_stays_also_behind_one_from_the_future() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let [old, new, future] = [
+            "main-20261127T085800Z.db",
+            "main-20261128T085800Z.db",
+            "main-20991127T085800Z.db",
+        ];
+        for name in [old, new, future] {
+            fs_err::write(at(name), "").unwrap();
+        }
+        assert_eq!(
+            later(folder.path(), "main", &at(new)).unwrap(),
+            [at(future)]
+        );
+        let rotate = |keep| {
+            rotate(
+                folder.path(),
+                "main",
+                NonZeroUsize::new(keep).unwrap(),
+                &at(new),
+            )
+        };
+        assert_eq!(rotate(2).unwrap(), [at(old)]);
+        assert_eq!(rotate(1).unwrap(), [at(future)]);
+        assert!(at(new).exists());
+    }
 
     #[test]
     fn only_the_names_of_this_cluster_s_snapshots_are_recognized() {

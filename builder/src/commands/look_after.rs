@@ -25,7 +25,9 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         ClusterCommand::Status(options) => status(&options, environment, voice),
         ClusterCommand::Backup(options) => {
             let access = open_access(&options.access)?;
-            let backup = cluster::backup(&access, options.target.as_deref(), options.keep, now)?;
+            let (target, keep) = (options.target.as_deref(), options.keep);
+            let progress = progress::stderr(voice.quiet);
+            let backup = cluster::backup(&access, target, keep, now, &*progress)?;
             print(voice, &backup, &backup)
         }
         ClusterCommand::Defrag(options) => {
