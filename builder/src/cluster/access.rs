@@ -70,6 +70,11 @@ impl Access {
         self
     }
 
+    /// Returns whether the members and clients of the cluster use certificates.
+    pub fn uses_certificates(&self) -> bool {
+        !self.description.insecure
+    }
+
     /// Refuses a command about certificates if the cluster uses none.
     pub fn must_use_certificates(&self) -> Result<()> {
         match self.description.insecure {

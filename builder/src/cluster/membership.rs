@@ -163,13 +163,17 @@ impl ClusterReport {
     }
 }
 
-/// Hands the current certificates of the state directory, which list all members, to every node but `except`.
+/// Hands the current certificates of the state directory, which list all members, to every node but `except`. A cluster
+/// without certificates has no such list.
 pub fn hand_out(
     access: &Access,
     except: Option<&str>,
     now: i64,
     progress: &dyn Progress,
 ) -> Result<Vec<NodeRenewal>> {
+    if !access.uses_certificates() {
+        return Ok(Vec::new());
+    }
     let described = access.description.members.iter();
     let members: Vec<_> = described
         .filter(|member| Some(member.name.as_str()) != except)

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::change::Desk;
 use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice, WaitOptions};
-use crate::cluster::{self, ClusterReport, RenewalOutcome};
+use crate::cluster::{self, ClusterReport, NodeRenewal, RenewalOutcome};
 use crate::failure::Kind;
 use crate::spec::{NewNode, NodeEdit};
 
@@ -30,19 +30,7 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
         address,
     }))?;
     let image = desk.build_unless_it_runs(&name)?;
-    let handed = desk.hand_out(Some(&name))?;
-    if handed
-        .iter()
-        .all(|node| node.outcome == RenewalOutcome::Failed)
-    {
-        let reason = handed.first().and_then(|node| node.trouble.as_deref());
-        let message = format!(
-            "no running node has received the list with {name}: {}",
-            reason.unwrap_or("there is none")
-        );
-        let hint = "without it, the members refuse the new node; make a login on one of them work, then run the command again";
-        return Err(Kind::Unhealthy.error(message, hint));
-    }
+    desk.announce(&name)?;
     desk.finish(name, None, image, wait)
 }
 
@@ -114,6 +102,22 @@ pub(super) fn remove(
 }
 
 impl Desk<'_> {
+    /// Hands the list with a new node to the others, at least one of which must receive it.
+    fn announce(&self, new: &str) -> Result<()> {
+        let handed = self.hand_out(Some(new))?;
+        let has_failed = |node: &NodeRenewal| node.outcome == RenewalOutcome::Failed;
+        if !self.access()?.uses_certificates() || !handed.iter().all(has_failed) {
+            return Ok(());
+        }
+        let reason = handed.first().and_then(|node| node.trouble.as_deref());
+        let message = format!(
+            "no running node has received the list with {new}: {}",
+            reason.unwrap_or("there is none")
+        );
+        let hint = "without it, the members refuse the new node; make a login on one of them work, then run the command again";
+        Err(Kind::Unhealthy.error(message, hint))
+    }
+
     /// Puts a new node in the place of a member.
     fn replace_by(
         &self,
@@ -152,7 +156,7 @@ impl Desk<'_> {
             },
         })?;
         let image = self.build_unless_it_runs(&new)?;
-        self.hand_out(Some(&new))?;
+        self.announce(&new)?;
         self.finish(new, Some((old, leaver)), image, wait)
     }
 
