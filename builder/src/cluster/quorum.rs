@@ -54,7 +54,11 @@ impl ClusterReport {
             "cluster {} would lose its majority without {name}: {others} of {all} members would work, {majority} must{cause}",
             self.cluster
         );
-        Err(Kind::Unhealthy.error(message, self.hint()))
+        let hint = match all == 2 && self.problems.is_empty() {
+            true => "a cluster of two cannot spare a member: add a third one",
+            false => self.hint(),
+        };
+        Err(Kind::Unhealthy.error(message, hint))
     }
 }
 
@@ -67,6 +71,7 @@ pub(super) fn works(member: &MemberReport) -> bool {
 mod tests {
     use super::super::assess::assess;
     use super::*;
+    use crate::failure::explain;
 
     fn cluster(working: &[bool]) -> ClusterReport {
         let member = |(at, works): (usize, &bool)| MemberReport {
@@ -107,6 +112,22 @@ mod tests {
         let wanted = "cluster main would lose its majority without m0: 1 of 3 members would work, 2 must: \
                       m2 does not answer: no answer within 3 s";
         assert_eq!(error.to_string(), wanted);
+    }
+
+    #[test]
+    fn a_cluster_of_two_needs_a_third_member() {
+        let hint = |working: &[bool]| {
+            let error = cluster(working).can_spare("m0").unwrap_err();
+            explain(&error).1
+        };
+        assert_eq!(
+            hint(&[true; 2]),
+            "a cluster of two cannot spare a member: add a third one"
+        );
+        assert_eq!(
+            hint(&[true, false]),
+            "check the power and network of the nodes that do not answer; their consoles name the next step"
+        );
     }
 
     #[test]

@@ -180,13 +180,17 @@ impl Rotating<'_> {
         Ok(CompletePhase::Aborted)
     }
 
-    /// Refuses to begin while a node is missing: it would be left behind without a way back.
+    /// Refuses to begin while a node is missing, which would be left behind without a way back, or cannot be spared while it
+    /// restarts.
     fn all_answer(&self) -> Result<()> {
         let access = self.access()?;
         let report = survey(&access, self.now, Scope::Etcd)?;
         report.verdict()?;
         let mut members = access.description.members.iter();
-        members.try_for_each(|member| places(&access, member).map(drop))
+        members.try_for_each(|member| {
+            report.can_spare(&member.name)?;
+            places(&access, member).map(drop)
+        })
     }
 
     fn is_trusted(&self, phase: Phase) -> Result<bool> {
