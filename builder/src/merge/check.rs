@@ -64,7 +64,7 @@ fn has_size(path: &Path, size: u64) -> bool {
     fs_err::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
 }
 
-/// Checks that all parts have the same CA and version, and all nodes the same inputs.
+/// Checks that all parts have the same CA and members, and all nodes the same inputs.
 fn same_origin(cluster: &str, parts: &[(PathBuf, Manifest)], nodes: &[NodeRecord]) -> Result<()> {
     let mut pairs = parts.iter().zip(parts.iter().skip(1));
     if let Some(((one, _), (other, _))) =
@@ -78,6 +78,19 @@ fn same_origin(cluster: &str, parts: &[(PathBuf, Manifest)], nodes: &[NodeRecord
         let hint = "run `etcd-image state init` once, copy the state folder to every worker, and build the shards again";
         return Err(Kind::Verification.error(message, hint));
     }
+    let mut pairs = parts.iter().zip(parts.iter().skip(1));
+    if let Some(((one, _), (other, _))) =
+        pairs.find(|((_, one), (_, other))| one.members != other.members)
+    {
+        let message = format!(
+            "{} and {} have different members or addresses for cluster {cluster}",
+            one.display(),
+            other.display()
+        );
+        let hint =
+            "build all shards from the same fleet.toml and the same descriptions of its clusters";
+        return Err(Kind::Verification.error(message, hint));
+    }
     let mut pairs = nodes.iter().zip(nodes.iter().skip(1));
     let inputs = |node: &NodeRecord| (node.base.sha256.clone(), node.etcd.sha256.clone());
     if let Some((one, other)) = pairs.find(|(one, other)| inputs(one) != inputs(other)) {
@@ -89,4 +102,27 @@ fn same_origin(cluster: &str, parts: &[(PathBuf, Manifest)], nodes: &[NodeRecord
         return Err(Kind::Verification.error(message, hint));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_of_different_descriptions_are_refused() {
+        let part = |folder: &str, address: &str| -> (PathBuf, Manifest) {
+            let manifest = serde_json::json!({
+                "format": 1, "version": "1", "cluster": "home", "certificates": [], "nodes": [],
+                "members": [{"name": "etcd1", "address": address}],
+            });
+            (folder.into(), serde_json::from_value(manifest).unwrap())
+        };
+        let check =
+            |address| same_origin("home", &[part("a", "10.0.0.1"), part("b", address)], &[]);
+        check("10.0.0.1").unwrap();
+        assert_eq!(
+            check("10.0.0.2").unwrap_err().to_string(),
+            "a and b have different members or addresses for cluster home"
+        );
+    }
 }
