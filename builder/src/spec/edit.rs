@@ -79,16 +79,28 @@ pub fn edit_nodes(
 fn add(nodes: &mut ArrayOfTables, new: &NewNode) -> bool {
     let is_new = position(nodes, &new.name).is_none();
     if is_new {
+        forget(nodes, &new.name);
         nodes.push(table(new, None));
     }
     is_new
 }
 
-fn replace(nodes: &mut ArrayOfTables, old: &str, new: &NewNode) -> bool {
-    let Some(node) = position(nodes, old).and_then(|at| nodes.get_mut(at)) else {
-        if position(nodes, &new.name).is_some() {
-            return false;
+/// Removes the statement that a node has replaced one of this name, which becomes a node again.
+fn forget(nodes: &mut ArrayOfTables, name: &str) {
+    for node in nodes.iter_mut() {
+        if node.get("replaces").and_then(Item::as_str) == Some(name) {
+            node.remove("replaces");
         }
+    }
+}
+
+fn replace(nodes: &mut ArrayOfTables, old: &str, new: &NewNode) -> bool {
+    let at = position(nodes, old);
+    if at.is_none() && position(nodes, &new.name).is_some() {
+        return false;
+    }
+    forget(nodes, &new.name);
+    let Some(node) = at.and_then(|at| nodes.get_mut(at)) else {
         nodes.push(table(new, Some(old)));
         return true;
     };
@@ -147,7 +159,13 @@ fn set(table: &mut Table, key: &str, text: &str) {
     if let Some(before) = table.get(key).and_then(Item::as_value) {
         *value.decor_mut() = before.decor().clone();
     }
-    table.insert(key, Item::Value(value));
+    // Inserting it would lose the comments above the key.
+    match table.get_mut(key) {
+        Some(item) => *item = Item::Value(value),
+        None => {
+            table.insert(key, Item::Value(value));
+        }
+    }
 }
 
 const CORRECT: &str = "correct the file; nothing was changed";
@@ -217,6 +235,40 @@ user = \"ada\"
         let text = edited(TEXT, &replace).unwrap();
         assert_eq!(text, wanted);
         assert_eq!(edited(&text, &replace), None, "it is there already");
+    }
+
+    #[test]
+    fn the_comments_inside_a_replaced_node_stay() {
+        let text =
+            "[[node]]\n# Its label.\nname = \"a\"\n# By the router.\naddress = \"10.0.0.1\"\n";
+        let replace = NodeEdit::Replace {
+            old: "a".to_owned(),
+            new: node("b", 2),
+        };
+        let wanted = text
+            .replace("\"a\"", "\"b\"")
+            .replace("10.0.0.1", "10.0.0.2");
+        assert_eq!(
+            edited(text, &replace).unwrap(),
+            wanted + "replaces = \"a\"\n"
+        );
+    }
+
+    #[test]
+    fn a_replaced_node_can_become_a_node_again() {
+        let text = "[[node]]\nname = \"b\"\naddress = \"10.0.0.2\"\nreplaces = \"a\"\n";
+        let bare = text.replace("replaces = \"a\"\n", "");
+        let again = edited(text, &NodeEdit::Add(node("a", 1))).unwrap();
+        assert_eq!(
+            again,
+            bare.clone() + "\n[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"\n"
+        );
+        let back = NodeEdit::Replace {
+            old: "b".to_owned(),
+            new: node("a", 1),
+        };
+        let wanted = "[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"\nreplaces = \"b\"\n";
+        assert_eq!(edited(text, &back).unwrap(), wanted);
     }
 
     #[test]
