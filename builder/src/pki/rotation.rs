@@ -89,9 +89,35 @@ pub fn finish_rotation(state: &Path) -> Result<()> {
         }
     }
     store.commit()?;
+    remove_foreign(&store)?;
     [NEXT_CERTIFICATE, NEXT_KEY, TRUSTED, FILE]
         .iter()
         .try_for_each(|name| store.remove(name))
+}
+
+/// Removes the certificates of former nodes, which the previous CA signed: with them, such a node could not be added again.
+fn remove_foreign(store: &Store) -> Result<()> {
+    let reader = store.reader();
+    let authority = reader.public(CERTIFICATE)?;
+    let Some(Ok(authority)) = authority.map(|pem| x509::read(&pem)) else {
+        return Ok(());
+    };
+    for node in reader.names("nodes")? {
+        for name in reader.names(&format!("nodes/{node}"))? {
+            let file = format!("nodes/{node}/{name}");
+            let pem = match name.strip_suffix(".crt") {
+                Some(_) => reader.public(&file)?,
+                None => None,
+            };
+            // One that cannot be read is reported by the command that needs it.
+            if let Some(Ok(facts)) = pem.map(|pem| x509::read(&pem))
+                && !x509::is_signed_by(&facts, &authority)
+            {
+                store.remove(&file)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Gives up the next CA, which must not sign any certificate any more.

@@ -78,3 +78,23 @@ fn an_aborted_change_returns_to_the_previous_ca() {
         &server
     ));
 }
+
+#[test]
+fn a_node_that_was_removed_before_can_be_added_after_the_change() {
+    let scene = Scene::new();
+    let both = nodes(&[("etcd1", 50), ("etcd2", 51)]);
+    scene.open(&both).unwrap();
+    begin_rotation(&scene.state, NOW).unwrap();
+    enter(&scene.state, Phase::Issue).unwrap();
+    scene.open(&nodes(&[("etcd1", 50)])).unwrap();
+    enter(&scene.state, Phase::Finish).unwrap();
+    finish_rotation(&scene.state).unwrap();
+    assert!(!scene.path("nodes/etcd2/server.crt").exists());
+    assert!(scene.path("nodes/etcd1/server.crt").exists());
+    scene.open(&both).unwrap();
+    assert!(checker::accepts(
+        &scene.path("ca.crt"),
+        "sslserver",
+        &scene.path("nodes/etcd2/server.crt")
+    ));
+}
