@@ -192,10 +192,11 @@ impl Profile {
         now: i64,
     ) -> anyhow::Result<KeyPair> {
         let mut params = self.params()?;
-        params.serial_number = Some(serial(key, &self.sans, now));
+        let end = self.end(authority, now);
+        params.serial_number = Some(self.serial(key, now, end));
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
-        keys::set_lifetime(&mut params, now, self.end(authority, now))?;
+        keys::set_lifetime(&mut params, now, end)?;
         let pem = authority.sign(&params, key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;
@@ -208,22 +209,33 @@ impl Profile {
             key: Secret::new(key.serialize_pem()),
         })
     }
-}
 
-/// Returns the serial number of a certificate that is issued now for this key: 20 bytes of which the first is positive. A
-/// later certificate may keep the key, with other names at the same fixed time, and no two certificates of a CA may have
-/// the same number.
-fn serial(key: &rcgen::KeyPair, sans: &[String], now: i64) -> SerialNumber {
-    let mut hash = Sha256::new();
-    hash.update(key.public_key_raw());
-    hash.update(now.to_be_bytes());
-    for name in sans {
-        hash.update(name);
-        hash.update([0]);
+    /// Returns the serial number of a certificate that is issued now for this key: 20 bytes of which the first is positive. A
+    /// later certificate may keep the key, with other content at the same fixed time, and no two certificates of a CA may
+    /// have the same number.
+    fn serial(&self, key: &rcgen::KeyPair, now: i64, end: i64) -> SerialNumber {
+        let mut hash = Sha256::new();
+        hash.update(key.public_key_raw());
+        hash.update(now.to_be_bytes());
+        hash.update(end.to_be_bytes());
+        for name in &self.sans {
+            hash.update(name);
+            hash.update([0]);
+        }
+        let Usage {
+            server,
+            client,
+            other,
+        } = self.usage;
+        hash.update([server, client, other].map(u8::from));
+        for text in self.subject.iter().flat_map(|(id, value)| [id, value]) {
+            hash.update(text);
+            hash.update([0]);
+        }
+        let mut bytes = hash.finalize()[..20].to_vec();
+        bytes[0] = bytes[0] & 0x7f | 0x40;
+        SerialNumber::from(bytes)
     }
-    let mut bytes = hash.finalize()[..20].to_vec();
-    bytes[0] = bytes[0] & 0x7f | 0x40;
-    SerialNumber::from(bytes)
 }
 
 /// The files in the state directory for a profile.

@@ -88,3 +88,18 @@ fn one_certificate_serves_both_directions() {
     assert_eq!(node.peer.certificate, node.server.certificate);
     assert!(!scene.path("nodes/etcd1/peer.crt").exists());
 }
+
+#[test]
+fn two_certificates_of_one_second_have_different_serial_numbers() {
+    let scene = Scene::new();
+    let serial = || {
+        let path = scene.path("nodes/etcd1/server.crt");
+        let pem = fs::read_to_string(path).unwrap();
+        let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
+        pem.parse_x509().unwrap().raw_serial_as_string()
+    };
+    scene.open("").unwrap();
+    let first = serial();
+    scene.open(SUBJECT).unwrap();
+    assert_ne!(serial(), first);
+}
