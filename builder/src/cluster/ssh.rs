@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -116,7 +116,7 @@ impl Ssh {
 
     fn start(&self, address: IpAddr, command: &str) -> Result<Child, String> {
         let mut ssh = Command::new("ssh");
-        ssh.args(self.options());
+        ssh.args(self.options()?);
         ssh.arg(format!("{}@{address}", self.user))
             .args(["--", command]);
         ssh.stdin(Stdio::piped())
@@ -130,10 +130,8 @@ impl Ssh {
 
     /// Returns the options of ssh, which ignore the user's configuration, trust only the cluster's host keys, and prevent
     /// every prompt.
-    fn options(&self) -> Vec<OsString> {
-        let mut known_hosts = OsString::from("UserKnownHostsFile=\"");
-        known_hosts.push(&self.known_hosts);
-        known_hosts.push("\"");
+    fn options(&self) -> Result<Vec<OsString>, String> {
+        let known_hosts = format!("UserKnownHostsFile=\"{}\"", value(&self.known_hosts)?).into();
         let mut words: Vec<OsString> = vec!["-F".into(), "none".into(), "-o".into(), known_hosts];
         let fixed = [
             "GlobalKnownHostsFile=none",
@@ -149,7 +147,21 @@ impl Ssh {
         words.extend(fixed.iter().flat_map(|option| ["-o".into(), option.into()]));
         let identity = self.identity.iter();
         words.extend(identity.flat_map(|key| ["-i".into(), key.into()]));
-        words
+        Ok(words)
+    }
+}
+
+/// Returns a path for the value of an option between double quotes, where ssh replaces `%` and `${`.
+fn value(path: &Path) -> Result<String, String> {
+    let text = path
+        .to_str()
+        .filter(|text| !text.contains('"') && !text.contains("${"));
+    match text {
+        Some(text) => Ok(text.replace('%', "%%")),
+        None => Err(format!(
+            "ssh cannot read {}, because its path contains `\"`, `${{` or other characters than those of UTF-8",
+            path.display()
+        )),
     }
 }
 
@@ -279,13 +291,24 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_written_as_ssh_reads_it() {
+        assert_eq!(value(Path::new("/a b/50%h")).unwrap(), "/a b/50%%h");
+        for path in ["/a\"b", "/${HOME}"] {
+            let wanted = format!(
+                "ssh cannot read {path}, because its path contains `\"`, `${{` or other characters than those of UTF-8"
+            );
+            assert_eq!(value(Path::new(path)).unwrap_err(), wanted);
+        }
+    }
+
+    #[test]
     fn no_option_lets_ssh_ask_or_trust_another_key() {
         let ssh = Ssh {
             known_hosts: "a b/known_hosts".into(),
             user: "pi".to_owned(),
             identity: Some("key".into()),
         };
-        let words = ssh.options();
+        let words = ssh.options().unwrap();
         let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
         assert_eq!(
             words[..4],
