@@ -232,11 +232,15 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
     make_private_folder(folder).with_context(|| format!("creating {}", folder.display()))
 }
 
-/// Opens the lock. An existing one is opened only for reading, so that a complete state may lie on a read-only disk.
+/// Opens the lock for writing, without which NFS grants no exclusive lock. A complete state may lie on a read-only disk, where an
+/// existing lock is opened for reading.
 fn open_lock(path: &Path) -> io::Result<File> {
-    match if_exists(File::open(path))? {
-        Some(lock) => Ok(lock),
-        None => writable(0o600).create(true).truncate(false).open(path),
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match writable(0o600).create(true).truncate(false).open(path) {
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            if_exists(File::open(path))?.ok_or(error)
+        }
+        opened => opened,
     }
 }
 
@@ -255,4 +259,18 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_existing_lock_is_opened_for_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lock");
+        fs_err::write(&path, "").unwrap();
+        let mut lock = open_lock(&path).unwrap();
+        lock.write_all(b"x").unwrap();
+    }
 }
