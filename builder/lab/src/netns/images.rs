@@ -52,11 +52,14 @@ const REPLACED: &[&str] = &[
     "etcd4=192.168.0.53;replaces = \"etcd3\"",
 ];
 const HOME: &str = "gateway = \"192.168.0.1\"";
+/// etcd that writes a snapshot of its log after few changes, as others do after 10,000.
+const OFTEN: &str = "gateway = \"192.168.0.1\"\n[etcd.extra]\nsnapshot-count = 20";
 const AWAY: &str = "gateway = \"192.168.7.1\"";
 const WIDE: &str = "gateway = \"fd00:7::1\"\nprefix = 64";
 
 const SETS: &[Set] = &[
     set("three", "home", THREE, HOME, "3.5"),
+    set("snapshots", "home", THREE, OFTEN, "3.5"),
     set("four", "home", FOUR, HOME, "3.5"),
     set("five", "five", FIVE, HOME, "3.5"),
     set("other", "other", THREE, HOME, "3.5"),

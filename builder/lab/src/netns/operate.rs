@@ -18,6 +18,9 @@ pub(super) const SOON: Duration = Duration::from_secs(20);
 /// The most unsuccessful attempts of a node to add itself to the list, within some seconds of the laboratory's fast time.
 const MOST_ATTEMPTS: usize = 3;
 
+/// The unit in which a card loses data, in bytes.
+const BLOCK: u64 = 4096;
+
 impl Lab {
     pub(super) fn start(&mut self, index: usize) -> Result<()> {
         if self.nodes[index].is_on() {
@@ -125,10 +128,15 @@ impl Lab {
         } else {
             path
         };
-        let used = used(&path)?;
-        let noise = vec![0xa5; usize::try_from(used / 4 + 1)?];
+        let quarter = used(&path)? / 4;
+        // Flash memory loses whole blocks; bbolt recognizes a page that is not its own by its beginning.
+        let (start, length) = match quarter / BLOCK * BLOCK {
+            0 => (quarter, quarter + 1),
+            start => (start, start),
+        };
+        let noise = vec![0xa5; usize::try_from(length)?];
         let mut file = fs_err::OpenOptions::new().write(true).open(&path)?;
-        file.seek(SeekFrom::Start(used / 4))?;
+        file.seek(SeekFrom::Start(start))?;
         Ok(file.write_all(&noise)?)
     }
 

@@ -103,7 +103,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         row_6(lab, "member/snap/db")
     }),
     passes("row-6-corrupt-wal-unmarked", "three", row_6_unmarked),
-    passes("row-6-changed-values", "three", row_6_unnoticed),
+    passes("row-6-changed-values", "snapshots", row_6_unnoticed),
     passes("row-7-authentication", "three", row_7),
     passes("row-8-one-down-one-wiped", "five", row_8),
     passes("row-9-twins", "three", row_9),
