@@ -1,14 +1,11 @@
 //! Certificates below the CA: their required content, the check of existing ones, and the issue of new ones.
 
-use std::net::IpAddr;
-
-use rcgen::{
-    CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, SerialNumber,
-};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SerialNumber};
 use sha2::{Digest as _, Sha256};
 
 use super::authority::Authority;
 use super::certs::{Certificate, KeyPair};
+use super::sans::{MEMBERS, alternative_names, members, san};
 use super::store::Reader;
 use super::subject::{self, Fields};
 use super::x509::{self, Facts, Usage};
@@ -336,56 +333,6 @@ pub(super) fn read(
         (_, _, _) => FoundPair::Outdated("its key was missing".to_owned(), None),
     })
 }
-
-/// Returns the names of a node in the order of the certificate, without repeating an extra one that is already listed.
-fn alternative_names(cluster: &Cluster, node: &Node) -> Vec<String> {
-    let own = [
-        node.name.clone(),
-        cluster.full_name(&node.name),
-        "localhost".to_owned(),
-        node.address.to_string(),
-        "127.0.0.1".to_owned(),
-        "::1".to_owned(),
-    ];
-    let plain = |name: &String| {
-        name.parse::<IpAddr>()
-            .map_or_else(|_| name.clone(), |ip| ip.to_string())
-    };
-    let previous = node.previous_address.map(|net| net.addr().to_string());
-    let mut names: Vec<String> = Vec::new();
-    for name in own
-        .into_iter()
-        .chain(previous)
-        .chain(cluster.pki.extra_sans.iter().map(plain))
-    {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// Returns a URI with the names of all members, from which a node outside the cluster learns whether the members' images list
-/// it (`overlays/etcd/cluster`).
-fn members(cluster: &Cluster) -> String {
-    let names: Vec<&str> = cluster
-        .nodes
-        .iter()
-        .map(|node| node.name.as_str())
-        .collect();
-    format!("{MEMBERS}{}", names.join("+"))
-}
-
-fn san(name: &str) -> Result<SanType, rcgen::Error> {
-    match name.parse::<IpAddr>() {
-        Ok(address) => Ok(SanType::IpAddress(address)),
-        Err(_) if name.starts_with(MEMBERS) => Ok(SanType::URI(name.try_into()?)),
-        Err(_) => Ok(SanType::DnsName(name.try_into()?)),
-    }
-}
-
-/// The beginning of the URI with the names of all members.
-pub(super) const MEMBERS: &str = "urn:etcd-image:members:";
 
 fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
     let server = usage.server.then_some(ExtendedKeyUsagePurpose::ServerAuth);

@@ -30,6 +30,7 @@ mod phase;
 mod renew;
 mod request;
 mod rotation;
+mod sans;
 mod store;
 mod stored;
 mod subject;

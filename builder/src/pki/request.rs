@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::authority::Authority;
 use super::identity::{self, FoundState};
-use super::leaf::{self, MEMBERS, Profile};
+use super::leaf::{self, Profile};
+use super::sans::MEMBERS;
 use super::store::{Reader, Store};
 use super::x509::{self, Facts};
 use super::{keys, refused, subject};
