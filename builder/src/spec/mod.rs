@@ -109,6 +109,28 @@ fn read_network(document: &Document, log: &mut Complaints) -> network::Written {
     network::read(document.table("network"), (wifi, others), log)
 }
 
+/// Reads the tables about certificates and users of a cluster with nodes of these names in a domain.
+fn read_trust(
+    document: &Document,
+    (names, domain): (&[&str], &str),
+    input: &Input,
+    log: &mut Complaints,
+) -> (Pki, Auth) {
+    let tables = pki::Tables {
+        pki: document.table("pki"),
+        subject: document.table("pki.subject"),
+        common_name: document.table("pki.common-name"),
+    };
+    let pki = pki::read(&tables, names, domain, input, log);
+    let tables = auth::Tables {
+        auth: document.table("auth"),
+        users: &document.tables("auth.user"),
+        roles: &document.tables("auth.role"),
+    };
+    let auth = auth::read(&tables, names, &pki, domain, log);
+    (pki, auth)
+}
+
 /// Reads every table; the cluster is valid only if no complaint was added.
 fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let identity = identity::read(document.table("cluster"), input, log);
@@ -119,19 +141,8 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
     nodes::check_advertised(&nodes, etcd.advertise, log);
-    let tables = pki::Tables {
-        pki: document.table("pki"),
-        subject: document.table("pki.subject"),
-        common_name: document.table("pki.common-name"),
-    };
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
-    let pki = pki::read(&tables, &names, &identity.domain, input, log);
-    let auth = auth::Tables {
-        auth: document.table("auth"),
-        users: &document.tables("auth.user"),
-        roles: &document.tables("auth.role"),
-    };
-    let auth = auth::read(&auth, &names, &pki, &identity.domain, log);
+    let (pki, auth) = read_trust(document, (&names, &identity.domain), input, log);
     etcd::check_insecure(document.table("etcd"), &etcd, &auth, log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let surroundings = files::Surroundings {
