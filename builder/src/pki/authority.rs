@@ -1,17 +1,18 @@
-//! The CA, created once, stored, and used to sign. Only this file handles its key, which otherwise exists only on disk.
+//! The CA, created once, stored, and used to sign. Its key is in memory only here and in [`Signer`].
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    SigningKey as _,
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SigningKey as _,
 };
 use zeroize::Zeroizing;
 
 use super::certs::Certificate;
 use super::chain::{Chain, Fault};
+use super::locked;
 use super::phase::Phase;
+use super::signer::{self, ReadKey, Signer};
 use super::store::{Reader, Store};
 use super::x509::{self, Facts};
 use super::{issue, keys, refused, subject};
@@ -30,8 +31,7 @@ pub(super) const NEXT_KEY: &str = "next-ca.key";
 /// A CA certificate, those above it, and the issuer that signs with its key.
 pub(super) struct Authority {
     pub(super) chain: Chain,
-    /// `None` if the CA's owner signs requests.
-    issuer: Option<Issuer<'static, KeyPair>>,
+    signer: Signer,
     /// The CA that is trusted beside this one while the CA changes.
     pub(super) beside: Option<Facts>,
     /// The path of the certificate if this is the user's CA and the state directory does not have it yet.
@@ -44,6 +44,8 @@ pub(super) struct Authority {
 struct Files<'a> {
     certificate: (PathBuf, &'a [u8]),
     key: (PathBuf, &'a [u8]),
+    /// The file with the passphrase of the key.
+    passphrase: Option<&'a Path>,
     /// The next step if one of them is damaged.
     correction: &'static str,
 }
@@ -62,11 +64,14 @@ impl Authority {
         let key = reader.secret(signing.1)?;
         let certificate = reader.public(signing.0)?;
         let elsewhere = own.filter(|own| own.key.is_none());
+        let passphrase = locked::passphrase_file(reader, own)?;
+        let passphrase = passphrase.as_deref();
         let mut found = match (certificate, key, elsewhere) {
             (Some(certificate), Some(key), _) => Self::paired(
                 &Files {
                     certificate: (reader.path(signing.0), certificate.as_bytes()),
                     key: (reader.path(signing.1), &key),
+                    passphrase,
                     correction: match was_used {
                         true => RESTORE,
                         false => OWN,
@@ -74,13 +79,15 @@ impl Authority {
                 },
                 now,
             )?,
-            (None, Some(key), _) => Self::finished(reader, &key, now)?.ok_or_else(|| {
-                refused(
-                    &reader.path(CERTIFICATE),
-                    "is missing, but ca.key exists",
-                    RESTORE,
-                )
-            })?,
+            (None, Some(key), _) => {
+                Self::finished(reader, (&key, passphrase), now)?.ok_or_else(|| {
+                    refused(
+                        &reader.path(CERTIFICATE),
+                        "is missing, but ca.key exists",
+                        RESTORE,
+                    )
+                })?
+            }
             (certificate, None, Some(own)) => {
                 let stored = certificate.map(|pem| (reader.path(signing.0), pem));
                 Self::elsewhere(own, stored, now)?
@@ -95,7 +102,8 @@ impl Authority {
             }
             (None, None, None) => {
                 let own = own.and_then(|own| Some((own, own.key.as_ref()?)));
-                let taken = own.map(|(own, key)| Self::of_user(own, (&key.path, &key.key), now));
+                let taken =
+                    own.map(|(own, key)| Self::of_user(reader, own, (&key.path, &key.key), now));
                 return taken.transpose();
             }
         };
@@ -106,10 +114,11 @@ impl Authority {
                 x509::read(&pem).map_err(|what| refused(&reader.path(name), what, RESTORE_FILE))?;
             found.beside = Some(facts);
         }
-        match own {
-            Some(own) => found.must_be(own, &reader.path(CERTIFICATE)).map(Some),
-            None => Ok(Some(found)),
-        }
+        let Some(own) = own else {
+            return Ok(Some(found));
+        };
+        found.unsaved.extend(locked::remembered(reader, own)?);
+        found.must_be(own, &reader.path(CERTIFICATE)).map(Some)
     }
 
     /// Returns the user's CA, whose owner signs requests: the stored one with its path, if there is one. Of the certificates, it
@@ -122,11 +131,7 @@ impl Authority {
         };
         let (path, pem) = stored.unwrap_or_else(of_user);
         let all = x509::read_all(&pem).map_err(|what| refused(&path, what, NO_KEY))?;
-        let signs_none = |it: &&Facts| {
-            let mut others = all.iter().filter(|other| other.der != it.der);
-            !others.any(|other| x509::is_signed_by(other, it))
-        };
-        let first = all.iter().find(signs_none).or(all.first());
+        let first = signer::lowest(&all);
         let key = first.map(|it| it.public_key.clone()).unwrap_or_default();
         let chain = Chain::new(all, &key, now).map_err(|fault| match fault {
             Fault::Certificate(what) | Fault::Expired(what) => refused(&path, &what, NO_KEY),
@@ -135,7 +140,7 @@ impl Authority {
         Ok(Self {
             unsaved: is_new.then_some((CERTIFICATE, pem)).into_iter().collect(),
             chain,
-            issuer: None,
+            signer: Signer::Owner,
             beside: None,
             taken_from: None,
         })
@@ -143,11 +148,12 @@ impl Authority {
 
     /// Returns whether the CA's owner signs requests, because its key is not here.
     pub(super) fn is_elsewhere(&self) -> bool {
-        self.issuer.is_none()
+        matches!(self.signer, Signer::Owner)
     }
 
     /// Returns the user's CA for a new state directory.
     fn of_user(
+        reader: &Reader,
         own: &OwnCa,
         (key_path, key): (&Path, &Result<Secret, String>),
         now: i64,
@@ -162,17 +168,17 @@ impl Authority {
         let files = Files {
             certificate: (own.certificate_path.clone(), &own.certificate),
             key: (key_path.to_owned(), key.reveal()),
+            passphrase: own.passphrase_file.as_deref(),
             correction: CORRECT,
         };
         let mut authority = Self::paired(&files, now)?;
         authority.taken_from = Some(own.certificate_path.clone());
+        let certificate = Zeroizing::new(authority.chain.pem().into_bytes());
         authority.unsaved = vec![
             (KEY, Zeroizing::new(key.reveal().to_vec())),
-            (
-                CERTIFICATE,
-                Zeroizing::new(authority.chain.pem().into_bytes()),
-            ),
+            (CERTIFICATE, certificate),
         ];
+        authority.unsaved.extend(locked::remembered(reader, own)?);
         Ok(authority)
     }
 
@@ -211,7 +217,7 @@ impl Authority {
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new CA certificate {what}"))?;
         Ok(Self {
             chain: Chain::root(facts),
-            issuer: Some(Issuer::new(params, key)),
+            signer: Signer::Key(Box::new(Issuer::new(params, key))),
             beside: None,
             taken_from: None,
             unsaved,
@@ -236,7 +242,7 @@ impl Authority {
         let end = now.saturating_add(life.saturating_sub(keys::BACK_DATED));
         keys::set_lifetime(&mut params, now, end)?;
         let pem = params.self_signed(&key)?.pem();
-        Ok((pem, Zeroizing::new(key.serialize_pem())))
+        Ok((pem, self.signer.stored_form(&key)?))
     }
 
     /// Returns whether a certificate was signed by the CA that is trusted beside this one, so that this one must replace it.
@@ -286,10 +292,7 @@ impl Authority {
 
     /// Signs a certificate for a key. Its issuer is the CA's subject byte for byte.
     pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> anyhow::Result<String> {
-        let Some(issuer) = &self.issuer else {
-            let message = "the CA's key is not in the state directory";
-            return Err(Kind::Usage.error(message, REQUEST));
-        };
+        let issuer = self.signer.issuer()?;
         let draft = params.signed_by(key, issuer)?;
         let sign = |bytes: &[u8]| issuer.key().sign(bytes);
         let signed = issue::with_issuer(draft.der(), &self.chain.first.subject, sign);
@@ -308,28 +311,23 @@ impl Authority {
     fn paired(files: &Files<'_>, now: i64) -> anyhow::Result<Self> {
         let (path, pem) = &files.certificate;
         let correction = files.correction;
-        let key = keys::parse(files.key.1);
-        let key = key.map_err(|what| refused(&files.key.0, what, correction))?;
+        let key = ReadKey::read(&files.key.0, files.key.1, files.passphrase, correction)?;
         let pem = String::from_utf8_lossy(pem);
         let all = x509::read_all(&pem).map_err(|what| refused(path, what, correction))?;
-        if all.iter().all(|it| it.public_key != key.public_key_raw()) {
+        let Some(own) = key.certificate(&all) else {
             let name = files.key.0.file_name().unwrap_or_default();
             let what = format!("is not the certificate of {}", name.display());
             return Err(refused(path, &what, correction));
-        }
-        let chain = Chain::new(all, key.public_key_raw(), now).map_err(|fault| match fault {
+        };
+        let public_key = own.public_key.clone();
+        let chain = Chain::new(all, &public_key, now).map_err(|fault| match fault {
             Fault::Certificate(what) => refused(path, &what, correction),
             Fault::Expired(what) => refused(path, &what, format!("for a new CA, {RENEW}")),
         })?;
         // Its subject is put into every certificate afterwards.
-        let mut params = CertificateParams::default();
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        if let Some(id) = &chain.first.key_id {
-            params.key_identifier_method = KeyIdMethod::PreSpecified(id.clone());
-        }
         Ok(Self {
+            signer: key.signer(path.clone(), &chain.first),
             chain,
-            issuer: Some(Issuer::new(params, key)),
             beside: None,
             taken_from: None,
             unsaved: Vec::new(),
@@ -337,13 +335,18 @@ impl Authority {
     }
 
     /// Returns the CA of a run that was killed after it put the key in place and before it renamed the written certificate.
-    fn finished(reader: &Reader, key: &[u8], now: i64) -> anyhow::Result<Option<Self>> {
+    fn finished(
+        reader: &Reader,
+        (key, passphrase): (&[u8], Option<&Path>),
+        now: i64,
+    ) -> anyhow::Result<Option<Self>> {
         let Some(certificate) = reader.left_over(CERTIFICATE)? else {
             return Ok(None);
         };
         let files = Files {
             certificate: (reader.path(CERTIFICATE), &certificate),
             key: (reader.path(KEY), key),
+            passphrase,
             correction: RESTORE,
         };
         let mut authority = Self::paired(&files, now)?;

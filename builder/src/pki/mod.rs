@@ -3,6 +3,7 @@
 //! ```text
 //! etcd-cluster/                    0700, everything in it 0600
 //!   ca.crt  ca.key                 the CA; the key never leaves this directory, or is not here if its owner signs requests
+//!   passphrase-file                the path of the file with the passphrase of an encrypted ca.key, if there is one
 //!   next-ca.*  rotation            the next CA, and how far its introduction is
 //!   admin.crt  admin.key           the operator's client certificate
 //!   metrics.crt  metrics.key       the certificate of a program that reads metrics, with `metrics = "mtls"` only
@@ -25,6 +26,7 @@ mod identity;
 mod issue;
 mod keys;
 mod leaf;
+mod locked;
 mod modes;
 mod phase;
 mod renew;

@@ -21,10 +21,13 @@ pub(super) fn alternative_names(cluster: &Cluster, node: &Node) -> Vec<String> {
             .map_or_else(|_| name.clone(), |ip| ip.to_string())
     };
     let previous = node.previous_address.map(|net| net.addr().to_string());
+    let further = cluster.further_addresses(node).into_iter().flatten();
+    let further = further.map(|net| net.addr().to_string());
     let mut names: Vec<String> = Vec::new();
     for name in own
         .into_iter()
         .chain(previous)
+        .chain(further)
         .chain(cluster.pki.extra_sans.iter().map(plain))
     {
         if !names.contains(&name) {

@@ -38,6 +38,8 @@ pub struct OwnCa {
     pub certificate: Vec<u8>,
     /// Its key; `None` if its owner signs requests.
     pub key: Option<OwnKey>,
+    /// The path of a file whose first line is the passphrase of the key.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// The key of a CA of the user.

@@ -26,6 +26,10 @@ fn own_ca(table: &Table, input: &Input, log: &mut Complaints) -> Option<OwnCa> {
     if let (None, Some(key)) = (certificate, key) {
         log.add(key.place, "`ca-key` also needs `ca-certificate`");
     }
+    let passphrase = table.optional("ca-passphrase-file");
+    if let (None, Some(passphrase)) = (key, passphrase) {
+        log.add(passphrase.place, "`ca-passphrase-file` also needs `ca-key`");
+    }
     let certificate = certificate?;
     let folder = identity::folder_of(input);
     let certificate_path = folder.join(certificate.value);
@@ -34,6 +38,7 @@ fn own_ca(table: &Table, input: &Input, log: &mut Complaints) -> Option<OwnCa> {
     Some(OwnCa {
         certificate: log.check(certificate.place, bytes)?,
         certificate_path,
+        passphrase_file: passphrase.map(|path| folder.join(path.value)),
         key: key.map(|key| {
             let path = folder.join(key.value);
             let bytes = (input.read)(&path);

@@ -87,7 +87,7 @@ mod tests {
             (
                 "colour",
                 "pki",
-                "known are key, ca-days, leaf-days, extra-sans, ca-certificate, ca-key, trust-ca, layout, subject, common-name",
+                "known are key, ca-days, leaf-days, extra-sans, ca-certificate, ca-key, ca-passphrase-file, trust-ca, shared, layout, subject, common-name",
             ),
         ] {
             let section = section(table);

@@ -126,7 +126,7 @@ fn an_expired_certificate_above_the_ca_is_named() {
 }
 
 /// Returns `[pki]` with the paths of a CA.
-fn named(ca: &OwnCa) -> String {
+pub(super) fn named(ca: &OwnCa) -> String {
     let paths = ["ca.crt", "ca.key"].map(|name| ca.scene.path(name).display().to_string());
     format!(
         "[pki]\nca-certificate = \"{}\"\nca-key = \"{}\"\n",
@@ -177,7 +177,7 @@ fn a_ca_named_by_its_path_is_checked_where_it_lies() {
         let error = open(&scene.state, &cluster(&named(ca)), ca.now).unwrap_err();
         assert!(!scene.state.exists());
         let folder = format!("{}/", ca.scene.state.display());
-        error.to_string().replace(&folder, "")
+        error.root_cause().to_string().replace(&folder, "")
     };
     let ca = OwnCa::new(P256, "/CN=my CA", "");
     let key = ca.scene.path("ca.key");
@@ -192,7 +192,7 @@ fn a_ca_named_by_its_path_is_checked_where_it_lies() {
     overwrite(&key, encrypted.as_bytes());
     assert_eq!(
         refused(&ca),
-        "ca.key is encrypted; `openssl pkey -in FILE` writes it without its passphrase"
+        "ca.key is encrypted, and there is no terminal to ask for its passphrase"
     );
     let other = OwnCa::new(P256, "/CN=other", "");
     overwrite(&key, &fs::read(other.scene.path("ca.key")).unwrap());

@@ -16,8 +16,10 @@ mod checked;
 mod checker;
 mod elsewhere;
 mod interrupted;
+mod locked;
 mod own_ca;
 mod rotation;
+mod shared;
 mod spoilt;
 mod subjects;
 

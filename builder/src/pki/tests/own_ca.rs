@@ -218,7 +218,7 @@ fn the_key_may_have_any_unencrypted_form() {
     let sec1 = says(&["ec", "-in", key]);
     let encrypted = says(&["pkey", "-in", key, "-aes256", "-passout", "pass:x"]);
     overwrite(&path, encrypted.as_bytes());
-    ca.refuses("/ca.key is encrypted; `openssl pkey -in FILE` writes it without its passphrase");
+    ca.refuses("/ca.key is encrypted, and there is no terminal to ask for its passphrase");
     overwrite(&path, (parameters + &sec1).replace('\n', "\r\n").as_bytes());
     ca.serves();
 }

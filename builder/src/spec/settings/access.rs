@@ -53,9 +53,12 @@ sections! {
         /// The certificate of your own CA as a path relative to this file (PEM). For an intermediate, the certificates above
         /// it follow, up to the root. The first build copies it into the state directory, which keeps it.
         "ca-certificate": Text(|_| Ok(())), Optional(r#""ca.pem""#);
-        /// Its private key as a path relative to this file: PEM (PKCS #1, PKCS #8 or SEC 1) without a passphrase. The file is
-        /// not needed after the first build. Without this setting, the CA's owner signs the requests of `etcd-image pki csr`.
+        /// Its private key as a path relative to this file: PEM (PKCS #1, PKCS #8 or SEC 1). The file is not needed after the
+        /// first build. Without this setting, the CA's owner signs the requests of `etcd-image pki csr`.
         "ca-key": Text(|_| Ok(())), Optional(r#""ca-key.pem""#);
+        /// A file, relative to this one, whose first line is the passphrase of `ca-key`. Without it, commands that sign ask
+        /// for the passphrase of an encrypted key on the terminal.
+        "ca-passphrase-file": Text(|_| Ok(())), Optional(r#""ca-passphrase""#);
         /// Whether all programs on a node trust the CA: it is added to the system's store of trusted certificates.
         "trust-ca": Switch, Default("false");
         /// Where etcd finds its certificates: `etcd` (`/etc/etcd/pki/{ca,server,peer}.crt`), `etcd-pi`
