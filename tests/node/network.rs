@@ -25,6 +25,36 @@ name = "etcd3"
 address = "192.168.0.52"
 "#;
 
+/// Nodes with a VLAN on the interface of etcd, one on an interface of its own, and a network whose server gives addresses.
+pub(super) const FURTHER: &str = r#"
+[network]
+interface = "eth0"
+gateway = "none"
+[[network.other]]
+name = "eth0"
+vlan = 20
+mtu = 1400
+addresses = ["10.1.0.11/24", "10.1.0.12/24", "10.1.0.13/24"]
+routes = ["10.2.0.0/16 via 10.1.0.1"]
+[[network.other]]
+name = "eth2"
+vlan = 30
+addresses = ["fd01::11/64", "fd01::12/64", "fd01::13/64"]
+[[network.other]]
+name = "eth1"
+dhcp = true
+default-route = true
+[[node]]
+name = "etcd1"
+address = "192.168.0.50"
+[[node]]
+name = "etcd2"
+address = "192.168.0.51"
+[[node]]
+name = "etcd3"
+address = "192.168.0.52"
+"#;
+
 fn profile(configuration: &str) -> String {
     let folder = "/etc/NetworkManager/system-connections";
     rendered(configuration, &format!("{folder}/etcd-eth0.nmconnection"))
@@ -48,6 +78,65 @@ may-fail=false
 
 ";
     assert!(rest.starts_with(wanted), "{rest}");
+}
+
+#[test]
+fn network_manager_receives_further_networks() {
+    let folder = "/etc/NetworkManager/system-connections";
+    let profile = |device: &str| {
+        let text = rendered(FURTHER, &format!("{folder}/etcd-{device}.nmconnection"));
+        let lines = text.lines().filter(|line| !line.starts_with("uuid="));
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    };
+    assert_eq!(
+        profile("eth0.20"),
+        "[connection]
+id=etcd-eth0.20
+type=vlan
+interface-name=eth0.20
+autoconnect=true
+autoconnect-priority=100
+autoconnect-retries=0
+
+[vlan]
+id=20
+parent=eth0
+flags=1
+
+[ethernet]
+mtu=1400
+
+[ipv4]
+method=manual
+address1=10.1.0.11/24
+never-default=true
+ignore-auto-routes=true
+ignore-auto-dns=true
+route1=10.2.0.0/16,10.1.0.1
+
+[ipv6]
+method=disabled
+"
+    );
+    let rest = |device: &str| {
+        let text = profile(device);
+        let (_, rest) = text.split_once("autoconnect-retries=0\n\n").unwrap();
+        rest.to_owned()
+    };
+    assert_eq!(
+        rest("eth2.30"),
+        "[vlan]\nid=30\nparent=eth2\nflags=1\n\n[ipv6]\nmethod=manual\naddress1=fd01::11/64\nnever-default=true\n\
+         ignore-auto-routes=true\nignore-auto-dns=true\n\n[ipv4]\nmethod=disabled\n"
+    );
+    assert_eq!(
+        rest("eth1"),
+        "[ipv4]\nmethod=auto\ndhcp-client-id=mac\n\n[ipv6]\nmethod=disabled\n"
+    );
+    let rules = rendered(FURTHER, "/etc/nftables.conf");
+    assert!(
+        rules.contains("udp sport 67 udp dport 68 accept"),
+        "{rules}"
+    );
 }
 
 #[test]

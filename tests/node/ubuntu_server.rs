@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::network::DISTANT;
+use super::network::{DISTANT, FURTHER};
 use crate::support::checker::cloud;
 use crate::support::node::Node;
 use crate::support::refusal::refused;
@@ -109,6 +109,20 @@ fn netplan_receives_routes_and_the_size_of_packets() {
         let found = network.lines().any(|found| found == line);
         assert!(found, "{line}\n{network}");
     }
+}
+
+#[test]
+fn netplan_receives_further_networks() {
+    let config = nodes(FURTHER)[1].boot_text("network-config");
+    let (_, further) = config.split_once("search: [\"local\"]\n").unwrap();
+    let (_, further) = further.split_once("\"1.1.1.1\"\n").unwrap();
+    let wanted = r#"    eth1: {"accept-ra":false,"dhcp-identifier":"mac","dhcp4":true,"dhcp4-overrides":{"use-dns":true,"use-routes":true},"dhcp6":false,"match":{"name":"eth1"},"optional":true}
+    eth2: {"match":{"name":"eth2"},"optional":true}
+  vlans:
+    eth0.20: {"accept-ra":false,"addresses":["10.1.0.12/24"],"dhcp6":false,"id":20,"link":"etcd-node","mtu":1400,"optional":true,"routes":[{"to":"10.2.0.0/16","via":"10.1.0.1"}]}
+    eth2.30: {"accept-ra":false,"addresses":["fd01::12/64"],"dhcp6":false,"id":30,"link":"eth2","optional":true}
+"#;
+    assert_eq!(further, wanted);
 }
 
 #[test]

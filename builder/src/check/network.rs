@@ -52,9 +52,9 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
         format!("NetworkManager ignores {path}: only root may read it"),
     );
     let profile = root.text(path)?.unwrap_or_default();
-    let mut interface = profile
-        .lines()
-        .filter_map(|line| line.strip_prefix("interface-name="));
+    // A VLAN's own interface is made by NetworkManager; that below it must exist.
+    let named = |key: &str| profile.lines().find_map(|line| line.strip_prefix(key));
+    let interface = named("parent=").or_else(|| named("interface-name="));
     let addresses = profile
         .lines()
         .filter_map(|line| line.strip_prefix("address")?.split_once('='));
@@ -65,7 +65,7 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
             format!("{path} gives the node the address {host}, which no host can have"),
         );
     }
-    if let Some(interface) = interface.next() {
+    if let Some(interface) = interface {
         findings.expect(
             rules::is_interface(interface.trim()),
             format!("{path} is for the interface {interface}, which nothing creates on the node"),

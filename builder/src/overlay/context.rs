@@ -12,6 +12,7 @@ use time::macros::format_description;
 
 use super::copies;
 use super::inputs::NodeInputs;
+use super::interfaces;
 use super::paths::Paths;
 use crate::description;
 
@@ -49,9 +50,14 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             "dns": network.dns,
             "search": network.search,
             "on_link": network.on_link,
-            "routes": network.routes.iter().map(route).collect::<Vec<_>>(),
+            "routes": network.routes.iter().map(interfaces::route).collect::<Vec<_>>(),
             "mtu": network.mtu,
             "wifi": network.wifi.as_ref().map(|wifi| self::wifi(wifi, machine_id)),
+            // Further networks, and the physical interfaces that only carry VLANs.
+            "interfaces": interfaces::further(cluster, node, |number| uuid_from(machine_id, number)),
+            "carriers": interfaces::carriers(network),
+            // Whether a DHCP server must be heard.
+            "hears_dhcp": network.dhcp || network.interfaces.iter().any(|it| it.addresses.is_empty()),
         },
         "ipv6": node.address.is_ipv6(),
         "ssh": {
@@ -283,10 +289,6 @@ fn appliance(appliance: &Appliance, client_http_port: Option<u16>) -> Value {
         "allow": appliance.allow.iter().map(allowed).collect::<Vec<_>>(),
         "avahi": appliance.avahi,
     })
-}
-
-fn route(route: &Route) -> Value {
-    json!({ "to": route.to.to_string(), "via": route.via })
 }
 
 /// Returns a port in the words of nftables.

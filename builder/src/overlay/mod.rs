@@ -10,6 +10,7 @@ mod describe;
 mod firmware;
 mod fits;
 mod inputs;
+mod interfaces;
 mod manifest;
 mod node;
 mod paths;

@@ -59,6 +59,15 @@ impl Cluster {
     pub fn full_name(&self, host: &str) -> String {
         full_name(host, &self.domain)
     }
+
+    /// Returns the addresses of a node in further networks, in the order of their tables; `None` where DHCP gives it.
+    pub fn further_addresses(&self, node: &Node) -> Vec<Option<IpNet>> {
+        let mut nodes = self.nodes.iter();
+        let place = nodes.position(|other| other.name == node.name);
+        let interfaces = self.network.interfaces.iter();
+        let address = |interface: &Interface| interface.addresses.get(place?).copied();
+        interfaces.map(address).collect()
+    }
 }
 
 /// Returns the full name of a host in a domain, which may be empty.
@@ -101,6 +110,8 @@ pub struct Network {
     pub mtu: Option<u32>,
     /// Wi-Fi credentials, if the interface is wireless.
     pub wifi: Option<Wifi>,
+    /// Further wired networks.
+    pub interfaces: Vec<Interface>,
 }
 
 impl Network {
@@ -108,6 +119,33 @@ impl Network {
     pub fn interface_name(&self) -> &str {
         let usual = if self.wifi.is_some() { "wlan0" } else { "eth0" };
         self.interface.as_deref().unwrap_or(usual)
+    }
+}
+
+/// A further interface of every node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Name of the physical interface.
+    pub name: String,
+    /// Number of the VLAN on it, if only that is used.
+    pub vlan: Option<u32>,
+    /// The addresses of the nodes in their order; empty with DHCP.
+    pub addresses: Vec<IpNet>,
+    /// Whether the gateway and the name servers of the DHCP server are used.
+    pub default_route: bool,
+    /// Networks that a router of this network reaches.
+    pub routes: Vec<Route>,
+    /// Largest packet in bytes, if configured.
+    pub mtu: Option<u32>,
+}
+
+impl Interface {
+    /// Returns the name of the interface that has the address: at most 15 characters, as the kernel demands.
+    pub fn device(&self) -> String {
+        match self.vlan {
+            Some(number) => format!("{}.{number}", self.name),
+            None => self.name.clone(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod cluster;
 mod edit;
 mod gather;
 mod input;
+mod interfaces;
 mod machine;
 mod reference;
 mod select;
@@ -137,7 +138,9 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let network = read_network(document, log);
     let nodes = nodes::read(document.tables("node"), input, &network, log);
     let addresses: Vec<_> = nodes.iter().filter_map(|node| node.address).collect();
-    let network = network.settle(&addresses, &identity.domain, log);
+    let mut network = network.settle(&addresses, &identity.domain, log);
+    let interfaces = document.tables("network.other");
+    network.interfaces = interfaces::read(&interfaces, (&network, &addresses), input, log);
     let ssh = ssh::read(document.table("ssh"), input, log);
     let etcd = etcd::read(document.table("etcd"), input, log);
     nodes::check_advertised(&nodes, etcd.advertise, log);

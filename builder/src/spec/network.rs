@@ -137,6 +137,7 @@ impl Written {
             dns: self.name_servers(anchor, log),
             interface: self.interface,
             wifi: self.wifi,
+            interfaces: Vec::new(),
         }
     }
 

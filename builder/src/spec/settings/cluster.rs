@@ -69,6 +69,27 @@ sections! {
         "wpa3": Switch, Default("false");
     }
 
+    /// A further wired network of the nodes, beside that of etcd; repeat the table for each. `interface` of `[network]` must
+    /// then be set.
+    "[[network.other]]" {
+        /// The interface, or the one that carries the VLAN.
+        "name": Text(names::interface), Required(r#""eth1""#);
+        /// The number of a VLAN, whose interface is then `<name>.<vlan>`.
+        "vlan": Integer(1..=4094, ""), Optional("20");
+        /// The address of each node with its prefix length, in the order of the nodes.
+        "addresses": List(&Text(interfaces::address)), Optional(
+            r#"["10.1.0.50/24", "10.1.0.51/24", "10.1.0.52/24"]"#);
+        /// Whether a DHCP server gives the addresses instead (IPv4), but neither routes nor name servers.
+        "dhcp": Switch, Default("false");
+        /// Whether that server also gives the routes, among them the default one, and the name servers. `gateway` of
+        /// `[network]` must then be `"none"`.
+        "default-route": Switch, Default("false");
+        /// Networks that a router of this network reaches, as in `"10.0.0.0/8 via 10.1.0.1"`.
+        "routes": List(&Text(routes::check)), Default("[]");
+        /// The largest packet of this network in bytes (MTU).
+        "mtu": Integer(1280..=9216, " bytes"), Optional("1500");
+    }
+
     /// One member of the cluster; repeat the table for each. Choose an odd number: 3 members tolerate the loss of 1,
     /// 5 of 2.
     "[[node]]" {

@@ -13,6 +13,7 @@ mod etcd;
 mod every_setting;
 mod files;
 mod init;
+mod interfaces;
 #[cfg(target_os = "linux")]
 mod mutated;
 mod nodes;
