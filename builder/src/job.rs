@@ -164,7 +164,10 @@ impl Job {
     /// Returns the base: verified, opened, and of a family that a recipe handles.
     pub(crate) fn base(&self, cluster: &Cluster, locked: Option<&LockedBase>) -> Result<Base> {
         let recipes = recipe::load(self.work.fetch.sources.recipes.as_deref())?;
-        let options = self.fetch_options()?;
+        let options = fetch::Options {
+            packages: &cluster.packages,
+            ..self.fetch_options()?
+        };
         let (wanted, (verified, locked)) = match &cluster.base {
             spec::Base::Recipe(name) => {
                 let recipe = recipe::find(&recipes, name)?;
@@ -360,6 +363,7 @@ impl Job {
         Ok(fetch::Options {
             cache,
             mirror: self.work.fetch.sources.mirror.as_deref(),
+            packages: &[],
             recipes: self.work.fetch.sources.recipes.as_deref(),
             offline: self.work.fetch.cache.offline,
             refresh: self.work.lock.refresh,

@@ -20,7 +20,7 @@ pub(crate) struct Prepared {
 }
 
 /// What decides which base a cluster gets: the description, and the lock if it has an answer.
-type BaseKey = (spec::Base, Option<LockedBase>);
+type BaseKey = (spec::Base, Vec<String>, Option<LockedBase>);
 
 /// Everything that decides which programs a cluster gets, and whether they start on its base.
 #[derive(Debug, PartialEq)]
@@ -40,7 +40,11 @@ impl Prepared {
         lock: &LockFile,
     ) -> Result<Arc<Base>> {
         let locked = job.base_in(lock, cluster);
-        let key = (cluster.base.clone(), locked.cloned());
+        let key = (
+            cluster.base.clone(),
+            cluster.packages.clone(),
+            locked.cloned(),
+        );
         if let Some((known, base)) = &self.base
             && *known == key
         {

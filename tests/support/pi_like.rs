@@ -63,6 +63,7 @@ pub(crate) fn debian() -> std::path::PathBuf {
         cache: &cache,
         recipes: None,
         mirror: None,
+        packages: &[],
         offline: true,
         refresh: false,
         shared: None,

@@ -135,6 +135,7 @@ fn borrowed(
             cache,
             recipes: None,
             mirror: None,
+            packages: &[],
             offline: true,
             refresh: false,
             shared: None,

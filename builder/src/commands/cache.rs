@@ -19,6 +19,7 @@ pub(super) fn run(
         cache: directory.ok_or_else(caches::no_cache)?,
         recipes: None,
         mirror: None,
+        packages: &[],
         offline: true,
         refresh: false,
         shared: None,

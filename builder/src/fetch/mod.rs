@@ -89,6 +89,8 @@ pub struct Options<'a> {
     pub recipes: Option<&'a Path>,
     /// Address of the Debian mirror (`--mirror`), for bases that are made and for etcd's packages.
     pub mirror: Option<&'a str>,
+    /// Packages that a base that is made contains in addition, sorted.
+    pub packages: &'a [String],
     /// Whether to use the cache alone and fail if something is missing there.
     pub offline: bool,
     /// Whether to ask again for signed lists and Debian's packages although the cache has them.

@@ -81,6 +81,10 @@ fn base(base: &LockedBase) -> impl Iterator<Item = (String, String)> {
         ("url", base.url.clone()),
         ("file", base.file.clone()),
         ("mirror", base.mirror.clone()),
+        (
+            "added",
+            (!base.added.is_empty()).then(|| base.added.join(" ")),
+        ),
         ("sha256", base.sha256.clone()),
         ("size", base.size.map(|size| size.to_string())),
         ("raw-sha256", Some(base.raw_sha256.clone())),

@@ -152,7 +152,7 @@ fn a_spoilt_lock_is_refused_with_its_fault() {
             "raw-size = 7",
             "raw-size = 7\nraw-sice = 7",
             Unreadable::Damaged(
-                "line 13: unknown field `raw-sice`, expected one of `recipe`, `url`, `file`, `mirror`, `sha256`, `size`, `raw-sha256`, `raw-size`, `signed-by`, `signed-at`, `snapshot`, `packages`".into(),
+                "line 13: unknown field `raw-sice`, expected one of `recipe`, `url`, `file`, `mirror`, `sha256`, `size`, `raw-sha256`, `raw-size`, `signed-by`, `signed-at`, `added`, `snapshot`, `packages`".into(),
             ),
         ),
     ];

@@ -143,6 +143,11 @@ fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
             "`[system]`",
         ),
         (
+            !cluster.packages.is_empty(),
+            Setting::Packages,
+            "`[packages]`",
+        ),
+        (
             !cluster.firmware.config.is_empty() || !cluster.firmware.cmdline.is_empty(),
             Setting::Firmware,
             "`[firmware]`",

@@ -94,6 +94,8 @@ pub enum Setting {
     DataDir,
     /// The key `config` of `[etcd]`.
     Config,
+    /// The table `[packages]`.
+    Packages,
 }
 
 /// A warning for the owners of certain boards.

@@ -48,6 +48,8 @@ pub struct Cluster {
     pub archives: Vec<Archive>,
     /// Files that the user adds to the nodes.
     pub files: Vec<ExtraFile>,
+    /// Debian packages that are installed when the base is made, sorted.
+    pub packages: Vec<String>,
     /// Where and how the images are published.
     pub publish: Publish,
     /// Warnings about settings that are valid but questionable, e.g. an even number of members.

@@ -46,6 +46,7 @@ mod issuing;
 mod layout;
 mod network;
 mod nodes;
+mod packages;
 mod pki;
 mod ports;
 mod publish;
@@ -158,6 +159,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let certificates = certificate::read(&certificates, &surroundings, &identity.domain, log);
     let units = units::read(&document.tables("unit"), &surroundings, log);
     let files = files::read(&document.tables("file"), units, &surroundings, log);
+    let packages = packages::read(document.table("packages"), &identity.base, log);
     let archives = archives::read(&document.tables("archive"), &surroundings, log);
     Cluster {
         name: identity.name,
@@ -181,6 +183,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         hosts,
         archives,
         files,
+        packages,
         publish: publish::read(document.table("publish"), input),
         warnings: Vec::new(),
     }

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(
             unknown_table("kubernetes"),
             "unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], \
-             [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[archive]], [[file]]"
+             [auth], [firmware], [appliance], [packages], [publish], [hosts], [[unit]], [[archive]], [[file]]"
         );
     }
 

@@ -18,12 +18,15 @@ pub(crate) struct DebianInputs {
     /// The address of a Debian mirror with trixie and its updates, and with its security updates at the same address plus
     /// `-security`; or one whole `deb …` line, passed on unchanged. `None` selects mmdebstrap's default, Debian's own mirror.
     mirror: Option<String>,
+    /// Packages in addition to those of the recipe.
+    packages: Vec<String>,
 }
 
 impl DebianInputs {
     pub(in crate::fetch) fn new(options: &Options<'_>) -> Self {
         Self {
             mirror: options.mirror.map(str::to_owned),
+            packages: options.packages.to_vec(),
         }
     }
 
@@ -35,12 +38,21 @@ impl DebianInputs {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
+        // Without any, the digest is that of earlier versions.
+        if !self.packages.is_empty() {
+            hash.update(format!("packages {}", self.packages.join(" ")));
+        }
         hex::encode(&hash.finalize())
     }
 
     /// Returns the cache name of etcd's packages when they are downloaded without a base.
     pub(crate) fn packages_digest(&self) -> String {
         hex::sha256(format!("{PACKAGES_FORMAT} {}", self.mirror()))
+    }
+
+    /// Returns the packages in addition to those of the recipe.
+    pub(super) fn packages(&self) -> &[String] {
+        &self.packages
     }
 
     pub(super) fn mirror(&self) -> &str {
@@ -78,6 +90,7 @@ mod tests {
     fn from_mirror(url: &str) -> DebianInputs {
         DebianInputs {
             mirror: Some(url.to_owned()),
+            packages: Vec::new(),
         }
     }
 
@@ -87,6 +100,17 @@ mod tests {
             DebianInputs::default().digest(),
             from_mirror("http://mirror.example/debian").digest()
         );
+    }
+
+    #[test]
+    fn further_packages_are_another_image() {
+        let with = |names: &[&str]| DebianInputs {
+            mirror: None,
+            packages: names.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let digests = [with(&[]), with(&["htop"]), with(&["htop", "tmux"])].map(|it| it.digest());
+        assert_eq!(digests[0], DebianInputs::default().digest());
+        assert!(digests[0] != digests[1] && digests[1] != digests[2]);
     }
 
     #[test]

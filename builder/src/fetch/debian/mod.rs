@@ -54,7 +54,7 @@ fn make_from(
 ) -> anyhow::Result<PathBuf> {
     let tools = tools::find()?;
     let recipe_dir = work_dir.join("recipe");
-    recipe::unpack(&recipe_dir).context("unpacking the debian-trixie recipe")?;
+    recipe::unpack(&recipe_dir, inputs.packages()).context("unpacking the debian-trixie recipe")?;
     run::make_script(inputs, &tools, (&recipe_dir, work_dir), repository, say)?;
     let image = work_dir.join("image.raw");
     table::write(&image, inputs.disk_id())

@@ -21,22 +21,33 @@ const KEEP: (&str, &str) = (
     include_str!("../../../../recipes/debian-trixie/keep.sh"),
 );
 
+/// The file that lists the packages of the image.
+const LIST: &str = "packages";
+
+fn content_of(wanted: &str) -> String {
+    let mut files = FILES.iter();
+    let found = files.find(|(name, _)| *name == wanted);
+    found.map_or_else(String::new, |(_, content)| (*content).to_owned())
+}
+
 /// Returns every part of the recipe that can change the image: names and contents in turn.
 pub(super) fn parts<'a>() -> impl Iterator<Item = &'a str> {
     FILES.iter().flat_map(|&(name, content)| [name, content])
 }
 
-/// Writes the recipe below `dir`.
+/// Writes the recipe below `dir`, with further packages in its list.
 #[expect(
     clippy::disallowed_methods,
     reason = "the scripts are scratch of the cache, gone with the work directory"
 )]
-pub(super) fn unpack(dir: &Path) -> std::io::Result<()> {
+pub(super) fn unpack(dir: &Path, packages: &[String]) -> std::io::Result<()> {
     fs_err::create_dir_all(dir.join("files"))?;
     for (name, content) in FILES.into_iter().chain([KEEP]) {
         fs_err::write(dir.join(name), content)?;
     }
-    Ok(())
+    let lines = packages.iter().flat_map(|name| [name.as_str(), "\n"]);
+    let further: String = lines.collect();
+    fs_err::write(dir.join(LIST), content_of(LIST) + &further)
 }
 
 #[cfg(test)]
@@ -56,9 +67,17 @@ mod tests {
     }
 
     #[test]
+    fn further_packages_follow_those_of_the_recipe() {
+        let dir = tempfile::tempdir().unwrap();
+        unpack(dir.path(), &["htop".to_owned(), "tmux".to_owned()]).unwrap();
+        let list = fs_err::read_to_string(dir.path().join(LIST)).unwrap();
+        assert_eq!(list, content_of(LIST) + "htop\ntmux\n");
+    }
+
+    #[test]
     fn unpacked_recipe_is_the_built_in_one() {
         let dir = tempfile::tempdir().unwrap();
-        unpack(dir.path()).unwrap();
+        unpack(dir.path(), &[]).unwrap();
         for (name, content) in FILES {
             assert_eq!(
                 fs_err::read_to_string(dir.path().join(name)).unwrap(),

@@ -55,6 +55,7 @@ impl Scene {
             cache: &self.cache,
             recipes: None,
             mirror: None,
+            packages: &[],
             offline: self.offline,
             refresh: false,
             shared: None,

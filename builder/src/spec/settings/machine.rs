@@ -1,7 +1,7 @@
 //! The machine, the publication of its image, and what a user adds to it.
 
 use super::super::section::{Given, Kind, Section, Setting};
-use super::super::{appliance, archives, files, firmware, ports, publish, units};
+use super::super::{appliance, archives, files, firmware, packages, ports, publish, units};
 
 use Given::{Default, Optional, Required};
 use Kind::{Integer, List, Switch, Text};
@@ -32,6 +32,13 @@ sections! {
         "allow": List(&Text(ports::check)), Optional(r#"["161/udp", "9100/tcp from 10.0.0.0/8"]"#);
         /// Whether mDNS answers for `<name>.local`; opens UDP port 5353.
         "avahi": Switch, Default("false");
+    }
+
+    /// Software that the base contains in addition, where the base is made on this machine (`debian-trixie`).
+    "[packages]" {
+        /// Names of packages of Debian 13. They are installed with what they need when the base is made, and their versions
+        /// are locked.
+        "install": List(&Text(packages::name)), Optional(r#"["htop", "tmux"]"#);
     }
 
     /// Publication of the images, for people who did not build them. Either setting, or a compressed `--format`, adds block

@@ -73,7 +73,7 @@ token = → gateway =
     37: unknown table `pik`; did you mean [pki]?
 
 [hosts] → [kubernetes]
-    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[archive]], [[file]]
+    42: unknown table `kubernetes`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [packages], [publish], [hosts], [[unit]], [[archive]], [[file]]
 
 [cluster] → cluster = 1\n[spare]
     1: `cluster` must be a table, not an integer
