@@ -10,6 +10,7 @@ use super::host_key::{self, HostKey};
 use super::keys;
 use super::leaf::{self, Profile};
 use super::refused;
+use super::shared;
 use super::store::{Reader, Store};
 use crate::failure::Kind;
 use crate::spec::{CertificateRole, Cluster, KeyKind, Node};
@@ -39,6 +40,7 @@ impl FoundState {
     pub(super) fn read(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let used = was_used(reader, cluster)?;
         let authority = Authority::read(reader, cluster.pki.own_ca.as_ref(), used, now)?;
+        shared::check(reader, cluster)?;
         let signer = authority.as_ref();
         let read = |profile: Profile| {
             let found = leaf::read(reader, &profile, signer, now)?;
@@ -107,6 +109,7 @@ impl FoundState {
             authority: &authority,
             now,
             journal,
+            shared: None,
         };
         let admin = desk.ensure(self.admin)?;
         let metrics = self.metrics.map(|found| desk.ensure(found)).transpose()?;
@@ -174,7 +177,11 @@ pub(super) fn profiles(cluster: &Cluster) -> Vec<Profile> {
     let mut all = vec![Profile::admin(cluster)];
     all.extend(cluster.etcd.metrics.then(|| Profile::metrics(cluster)));
     for node in &cluster.nodes {
-        all.push(Profile::node(cluster, node, "server"));
+        let server = Profile::node(cluster, node, "server");
+        // All nodes may share it.
+        if all.iter().all(|known| known.file != server.file) {
+            all.push(server);
+        }
         let has_peer = !cluster.pki.layout.has_one_certificate();
         all.extend(has_peer.then(|| Profile::node(cluster, node, "peer")));
         let clients = common_names(cluster, node);
@@ -220,9 +227,24 @@ struct Desk<'a> {
     authority: &'a Authority,
     now: i64,
     journal: Journal,
+    /// The pair that all nodes share, once the first of them has it.
+    shared: Option<KeyPair>,
 }
 
 impl Desk<'_> {
+    /// Returns the pair of a node for clients, which all nodes may share.
+    fn server(&mut self, found: (Profile, leaf::FoundPair)) -> anyhow::Result<KeyPair> {
+        if found.0.file != shared::FILE {
+            return self.ensure(found);
+        }
+        let pair = match self.shared.take() {
+            Some(pair) => pair,
+            None => self.ensure(found)?,
+        };
+        self.shared = Some(pair.clone());
+        Ok(pair)
+    }
+
     /// Returns the pair found, or issues a new one.
     fn ensure(&mut self, (profile, found): (Profile, leaf::FoundPair)) -> anyhow::Result<KeyPair> {
         let crt = format!("{}.crt", profile.file);
@@ -248,7 +270,7 @@ impl Desk<'_> {
 
     /// Returns a node's pairs, its host key and its derived ids.
     fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
-        let server = self.ensure(node.server)?;
+        let server = self.server(node.server)?;
         let peer = match node.peer {
             Some(peer) => self.ensure(peer)?,
             None => server.clone(),

@@ -9,7 +9,7 @@ use super::sans::{MEMBERS, alternative_names, members, san};
 use super::store::Reader;
 use super::subject::{self, Fields};
 use super::x509::{self, Facts, Usage};
-use super::{keys, refused, trial};
+use super::{keys, refused, shared, trial};
 use crate::failure::Kind;
 use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, Node};
@@ -59,10 +59,24 @@ impl Profile {
             "peer" => names.peer(&node.name, &cluster.domain),
             _ => names.server(&node.name, &cluster.domain),
         };
+        let nodes = match cluster.pki.shared {
+            true => cluster.nodes.as_slice(),
+            false => std::slice::from_ref(node),
+        };
+        let mut sans: Vec<String> = Vec::new();
+        for name in nodes.iter().flat_map(|it| alternative_names(cluster, it)) {
+            if !sans.contains(&name) {
+                sans.push(name);
+            }
+        }
+        sans.push(members(cluster));
         Self {
-            file: format!("nodes/{}/{role}", node.name),
+            file: match cluster.pki.shared {
+                true => shared::FILE.to_owned(),
+                false => format!("nodes/{}/{role}", node.name),
+            },
             subject: subject::fields(cluster, &common_name),
-            sans: [alternative_names(cluster, node), vec![members(cluster)]].concat(),
+            sans,
             usage: Usage {
                 server: true,
                 client: true,

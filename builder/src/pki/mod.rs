@@ -8,6 +8,7 @@
 //!   admin.crt  admin.key           the operator's client certificate
 //!   metrics.crt  metrics.key       the certificate of a program that reads metrics, with `metrics = "mtls"` only
 //!   seed                           the source of machine ids, disk ids and the token
+//!   shared.crt  shared.key         the certificate of all nodes, with `shared` only
 //!   nodes/<name>/server.{crt,key}  for clients
 //!   nodes/<name>/peer.{crt,key}    between members
 //!   nodes/<name>/client.*          for clients on the node, by their common name
@@ -33,6 +34,8 @@ mod renew;
 mod request;
 mod rotation;
 mod sans;
+mod shared;
+mod signer;
 mod store;
 mod stored;
 mod subject;

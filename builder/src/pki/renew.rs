@@ -9,7 +9,7 @@ use super::authority::Authority;
 use super::certs::{Certificate, KeyPair};
 use super::leaf::{FOREIGN, Profile, REMOVE};
 use super::store::{Reader, Store};
-use super::{keys, refused, x509};
+use super::{keys, refused, shared, x509};
 use crate::secret::Secret;
 
 /// The certificates of a cluster after a renewal.
@@ -22,7 +22,7 @@ pub struct Renewed {
 }
 
 /// A certificate with its key in the state directory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Leaf {
     /// Its file without the ending and the directory of its node: `admin`, `server`, `peer` or `client.NAME`.
     pub kind: String,
@@ -51,9 +51,10 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
     let admin = admin.ok_or_else(|| missing("admin.crt".to_owned()))?;
     // There is none unless other machines may read the metrics. Whoever uses it takes the new one from here.
     desk.renew(&mut store, "metrics", "metrics")?;
+    let common = desk.renew(&mut store, "server", shared::FILE)?;
     let mut all = Vec::new();
     for node in nodes {
-        let mut leaves = Vec::new();
+        let mut leaves = Vec::from_iter(common.clone());
         for kind in desk.kinds(node)? {
             leaves.extend(desk.renew(&mut store, &kind, &format!("nodes/{node}/{kind}"))?);
         }

@@ -24,6 +24,11 @@ pub(super) fn read(
     log: &mut Complaints,
 ) -> Auth {
     let enabled = tables.auth.switch("enabled");
+    if enabled && pki.shared {
+        let message =
+            "each node needs a user, and so a certificate, of its own; remove `shared` from [pki]";
+        log.add(tables.auth.place_of("enabled"), message);
+    }
     let (users, roles) = (tables.users, tables.roles);
     for given in users.iter().chain(roles) {
         if !enabled {

@@ -25,6 +25,8 @@ pub struct Pki {
     pub common_names: CommonNames,
     /// Whether the system of a node trusts the CA.
     pub trust_ca: bool,
+    /// Whether all nodes have the same certificate and key.
+    pub shared: bool,
     /// Where etcd finds its certificates on a node.
     pub layout: CertificateLayout,
 }

@@ -86,7 +86,8 @@ pub(super) fn read(
             .collect(),
         own_ca: own_ca(table, input, log),
         subject: subject(tables.subject),
-        common_names: common_names(tables.common_name, layout, names, domain, log),
+        common_names: common_names(tables, layout, names, domain, log),
+        shared: table.switch("shared"),
         trust_ca: table.switch("trust-ca"),
         layout,
     }
@@ -104,12 +105,17 @@ fn subject(table: &Table) -> Subject {
 }
 
 fn common_names(
-    table: &Table,
+    tables: &Tables<'_>,
     layout: CertificateLayout,
     nodes: &[&str],
     domain: &str,
     log: &mut Complaints,
 ) -> CommonNames {
+    let table = tables.common_name;
+    let shared = tables.pki.switch("shared");
+    if shared {
+        check_shared(tables, layout, log);
+    }
     if layout.has_one_certificate() && table.has("peer") {
         let message = format!(
             "`peer` has no effect: the layout `{}` has one certificate for both directions, whose common name is `server`",
@@ -123,10 +129,34 @@ fn common_names(
         log.check(template.place, fits);
         template.value.to_owned()
     };
+    let server = match shared && !table.has("server") {
+        true => SHARED.to_owned(),
+        false => name("server"),
+    };
     CommonNames {
         ca: table.optional("ca").map(|name| name.value.to_owned()),
-        server: name("server"),
+        server,
         peer: name("peer"),
+    }
+}
+
+/// The usual common name of a certificate that all nodes share.
+const SHARED: &str = "etcd";
+
+fn check_shared(tables: &Tables<'_>, layout: CertificateLayout, log: &mut Complaints) {
+    if !layout.has_one_certificate() {
+        let message = format!(
+            "the layout `{}` has certificates for clients and for members; `shared` needs `layout = \"etcd-pi\"` or \"dcs\"",
+            layout.name()
+        );
+        log.add(tables.pki.place_of("shared"), message);
+    }
+    let server = tables.common_name.text("server");
+    if tables.common_name.has("server") && server.value.contains("{name}") {
+        log.add(
+            server.place,
+            "a certificate that all nodes share cannot contain a node's `{name}`",
+        );
     }
 }
 

@@ -77,6 +77,33 @@ fn common_names_are_filled_in_for_each_node() {
 }
 
 #[test]
+fn a_certificate_for_all_nodes_needs_its_layout_and_no_node_s_name() {
+    let complaints = |text: &str| {
+        let found = super::complaints(&input(&format!("{text}{NODES}")));
+        let short = |line: &String| line.splitn(3, ':').nth(2).unwrap_or(line).trim().to_owned();
+        found.iter().map(short).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        complaints("[pki]\nshared = true\n"),
+        [
+            "the layout `etcd` has certificates for clients and for members; `shared` needs `layout = \"etcd-pi\"` or \"dcs\""
+        ]
+    );
+    assert_eq!(
+        complaints(
+            "[pki]\nshared = true\nlayout = \"dcs\"\n[pki.common-name]\nserver = \"{name}\"\n"
+        ),
+        ["a certificate that all nodes share cannot contain a node's `{name}`"]
+    );
+    assert_eq!(
+        complaints("[pki]\nshared = true\nlayout = \"dcs\"\n[auth]\nenabled = true\n"),
+        ["each node needs a user, and so a certificate, of its own; remove `shared` from [pki]"]
+    );
+}
+
+const NODES: &str = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n";
+
+#[test]
 fn every_example_is_valid() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/builder/examples");
     let mut names = Vec::new();
