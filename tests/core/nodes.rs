@@ -223,7 +223,7 @@ fn what_core_cannot_do_is_refused() {
     refuses(
         "[network]\ninterface = \"wlan0\"\nwifi = { ssid = \"home\", password = \"correct horse\", country = \"DE\" }\n",
         &[
-            "does not support `wifi` of [network]: this program writes no Wi-Fi settings for netplan",
+            "does not support `wifi` of [network]: whether its snaps can join a wireless network could not be tried",
         ],
     );
     refuses(

@@ -6,6 +6,7 @@ use super::network::{DISTANT, FURTHER};
 use crate::support::checker::cloud;
 use crate::support::node::Node;
 use crate::support::refusal::refused;
+use crate::support::rendered::rendered_on;
 use crate::support::scene::Scene;
 
 const FAMILY: &str = "ubuntu-server-24.04";
@@ -224,19 +225,47 @@ fn what_would_ignore_the_seed_is_refused() {
     );
 }
 
+const WIRELESS: &str = "[network]\ninterface = \"wlan0\"\n[network.wifi]\nssid = \"ho\\\"me\"\n\
+    password = \"correct horse\"\ncountry = \"DE\"\nhidden = true\n";
+
 #[test]
-fn wireless_is_refused_until_it_was_seen_to_work() {
-    let scene = Scene::with(FAMILY);
-    scene.file(
-        "cluster.toml",
-        "[network]\ninterface = \"wlan0\"\nwifi = { ssid = \"home\", password = \"correct horse\", country = \"DE\" }\n",
+fn netplan_receives_a_wireless_network() {
+    let config = rendered_on(FAMILY, WIRELESS, "/network-config");
+    let wanted = r#"network:
+  version: 2
+  renderer: networkd
+  wifis:
+    wlan0:
+      regulatory-domain: "DE"
+      access-points: {"ho\"me":{"hidden":true,"password":"correct horse"}}
+      dhcp4: false
+      dhcp6: false
+      addresses:
+        - "192.168.0.50/24"
+"#;
+    assert!(config.starts_with(wanted), "{config}");
+    let wpa3 = rendered_on(
+        FAMILY,
+        &format!("{WIRELESS}wpa3 = true\n"),
+        "/network-config",
     );
+    let login = r#"{"auth":{"key-management":"sae","password":"correct horse"},"hidden":true}"#;
+    assert!(wpa3.contains(login), "{wpa3}");
+}
+
+#[test]
+fn wireless_needs_its_program_and_a_single_network() {
+    let scene = Scene::with(FAMILY);
+    scene.file("cluster.toml", WIRELESS);
+    refused(&scene, &[], 4, &["/usr/sbin/wpa_supplicant"]);
+    let other = "[[network.wifi.other]]\nssid = \"garage\"\npassword = \"none\"\n";
+    scene.file("cluster.toml", &format!("{WIRELESS}{other}"));
     refused(
         &scene,
         &[],
         4,
         &[
-            "the base ubuntu-server-24.04 does not support `wifi` of [network]: this program writes no Wi-Fi settings for netplan",
+            "the base ubuntu-server-24.04 does not support `[[network.wifi.other]]`: netplan cannot say which of several networks is preferred",
         ],
     );
 }

@@ -17,12 +17,17 @@ use super::scene::SSH_KEY;
 /// Returns the text of a file of the first node of a cluster with this configuration, on Raspberry Pi OS. Without a table
 /// for each, there is one node.
 pub(crate) fn rendered(configuration: &str, path: &str) -> String {
+    rendered_on("raspios-trixie", configuration, path)
+}
+
+/// Returns the text of a file of the first node on the base of a recipe.
+pub(crate) fn rendered_on(recipe: &str, configuration: &str, path: &str) -> String {
     let cluster = cluster(configuration);
     let state = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let recipes = recipe::load(None).unwrap();
     let inputs = NodeInputs {
         overlays: &Overlays::new(None).unwrap(),
-        recipe: recipe::find(&recipes, "raspios-trixie").unwrap(),
+        recipe: recipe::find(&recipes, recipe).unwrap(),
         cluster: &cluster,
         certs: &pki::preview(&state.path().join("none"), &cluster, 1_795_132_800).unwrap(),
         etcd: &etcd(),

@@ -21,7 +21,7 @@ use crate::recipe::Grade;
 use crate::snapshot::Snapshot;
 use crate::spec::{
     self, Advertise, Allowed, Appliance, Auth, Backup, BackupPlace, Cluster, ConfigForm,
-    DATA_START, Data, Node, Protocol, Route, Wifi, WifiNetwork,
+    DATA_START, Data, Node, Protocol, Wifi, WifiNetwork,
 };
 
 /// Returns the values of one node by the names that templates use.
@@ -126,7 +126,31 @@ fn wifi(wifi: &Wifi, machine_id: &str) -> Value {
     let networks = (1..).zip(&wifi.networks);
     let networks = networks.map(|(number, network)| wifi_network(number, network, machine_id));
     let networks: Vec<_> = networks.collect();
-    json!({ "country": wifi.country, "networks": networks })
+    json!({
+        "country": wifi.country,
+        "networks": networks,
+        "access_points": access_points(wifi).to_string(),
+    })
+}
+
+/// Returns the networks as netplan names them, in JSON, which is valid YAML.
+fn access_points(wifi: &Wifi) -> Value {
+    let point = |network: &WifiNetwork| {
+        let password = network.password.as_ref();
+        let password = password.map(|it| String::from_utf8_lossy(it.reveal()).into_owned());
+        let mut point = match (password, network.wpa3) {
+            (None, _) => json!({}),
+            (Some(password), false) => json!({ "password": password }),
+            (Some(password), true) => {
+                json!({ "auth": { "key-management": "sae", "password": password } })
+            }
+        };
+        if network.hidden {
+            point["hidden"] = true.into();
+        }
+        (network.ssid.clone(), point)
+    };
+    wifi.networks.iter().map(point).collect()
 }
 
 fn wifi_network(number: u32, network: &WifiNetwork, machine_id: &str) -> Value {

@@ -118,6 +118,11 @@ fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
             "`wifi` of [network]",
         ),
         (
+            (cluster.network.wifi.as_ref()).is_some_and(|wifi| wifi.networks.len() > 1),
+            Setting::WifiOther,
+            "`[[network.wifi.other]]`",
+        ),
+        (
             !cluster.files.is_empty() || !cluster.archives.is_empty(),
             Setting::File,
             "`[[file]]`, `[[unit]]` or `[[archive]]`",

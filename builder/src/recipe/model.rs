@@ -70,6 +70,8 @@ pub struct Recognize {
 pub enum Setting {
     /// The key `wifi` of `[network]`.
     Wifi,
+    /// The table `[[network.wifi.other]]`.
+    WifiOther,
     /// The table `[[file]]`.
     File,
     /// The key `password-hash` of `[ssh]`.

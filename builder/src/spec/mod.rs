@@ -58,8 +58,8 @@ mod wifi;
 
 pub(crate) use cell::cell;
 pub use cluster::{
-    Advertise, Backup, BackupPlace, Base, Cluster, ConfigForm, Etcd, EtcdSource, Network, Node,
-    Publish, Route, Ssh, Wifi, WifiNetwork,
+    Advertise, Backup, BackupPlace, Base, Cluster, ConfigForm, Etcd, EtcdSource, Interface,
+    Network, Node, Publish, Route, Ssh, Wifi, WifiNetwork,
 };
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};

@@ -2,7 +2,7 @@
 
 use super::super::machine::Board;
 use super::super::section::{Given, Kind, Section, Setting};
-use super::super::{backup, etcd, identity, names, network, routes, subnet, wifi};
+use super::super::{backup, etcd, identity, interfaces, names, network, routes, subnet, wifi};
 
 use Given::{Default, Optional, Required};
 use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
