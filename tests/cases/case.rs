@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use etcd_image::boot::Lab;
 
 use super::list::{self, Item, List};
-use crate::support::cluster::{Images, healthy, on};
+use crate::support::cluster::{Images, healthy};
 use crate::support::tool::{Said, tool_in};
 
 /// The directory of the rows, which `cargo xtask test --cases` prints.
@@ -19,6 +19,27 @@ const ETCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/etcd/3.5");
 
 /// The number of characters of a cell that shows output.
 const WIDTH: usize = 160;
+
+/// How long a node may take from health to its first login on a busy machine.
+const LOGIN: Duration = Duration::from_mins(20);
+
+/// Options of ssh for a busy machine: a new login may take minutes, and a silent connection is not lost.
+const PATIENT: [&str; 8] = [
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=120",
+    "-o",
+    "ServerAliveInterval=60",
+    "-o",
+    "ServerAliveCountMax=5",
+];
+/// The seconds after which a command counts as hanging, for timeout(1).
+const COMMAND: &str = "600";
+/// The exit code of timeout(1) then.
+const HANGS: i32 = 124;
+/// How often a command is tried whose connection fails.
+const TRIES: u32 = 3;
 
 /// A booted cluster and its rows so far.
 #[derive(Debug)]
@@ -94,6 +115,8 @@ impl Case {
         let mut lab = images.lab();
         let names: Vec<String> = lab.nodes().iter().map(|node| node.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let unfinished = "the nodes did not become healthy and accept logins";
+        fs::write(file(letter, "time"), unfinished).unwrap();
         let started = Instant::now();
         for name in &names {
             lab.machines.start(name).unwrap();
@@ -140,7 +163,10 @@ impl Case {
     /// Runs the command of an item; returns its output and whether it is the expected one.
     fn observe(&self, item: &Item) -> (String, &'static str) {
         let said = self.says(item);
-        let text = said.text() + &said.err;
+        let text = match said.code {
+            Some(HANGS) => format!("no answer within {COMMAND} s {}{}", said.text(), said.err),
+            _ => said.text() + &said.err,
+        };
         let reached = item.shows.iter().all(|part| text.contains(part));
         match (reached, &item.depends) {
             (true, _) => (text, "yes"),
@@ -155,7 +181,8 @@ impl Case {
                 let program = Path::new(env!("CARGO_BIN_EXE_etcd-image"));
                 let ours = program.parent().unwrap().display();
                 let command = format!("PATH={ETCD}:{ours}:$PATH {}\n{}", self.variables, item.run);
-                tool_in(&self.images.images(), "sh", &["-c", &command])
+                let words = [COMMAND, "sh", "-c", &command];
+                tool_in(&self.images.images(), "timeout", &words)
             }
             node => on(&self.images, node, &item.run),
         }
@@ -184,6 +211,33 @@ fn file(letter: char, ending: &str) -> PathBuf {
     Path::new(ROWS).join(format!("{letter}.{ending}"))
 }
 
+/// Runs a command on a node as its user, again if the connection fails. Returns the result of ssh(1), or of timeout(1) if the
+/// command hangs.
+fn on(images: &Images, node: &str, command: &str) -> Said {
+    /// The exit code of ssh if there is no connection.
+    const NO_CONNECTION: i32 = 255;
+    let key = images.key();
+    let words = [
+        COMMAND,
+        "ssh",
+        "-F",
+        "client/ssh_config",
+        "-o",
+        "IdentitiesOnly=yes",
+    ];
+    let rest = ["-i", key.to_str().unwrap(), node, command];
+    let words = [&words[..], &PATIENT, &rest].concat();
+    let mut tries = 1;
+    loop {
+        let said = tool_in(&images.images(), "timeout", &words);
+        if said.code != Some(NO_CONNECTION) || tries == TRIES {
+            return said;
+        }
+        tries += 1;
+        thread::sleep(Duration::from_secs(5));
+    }
+}
+
 /// Waits until a node accepts the user's key, since etcd may start before sshd.
 fn accepts_logins(images: &Images, node: &str) {
     let started = Instant::now();
@@ -192,7 +246,7 @@ fn accepts_logins(images: &Images, node: &str) {
         if said.code == Some(0) {
             return;
         }
-        let late = started.elapsed() > Duration::from_mins(5);
+        let late = started.elapsed() > LOGIN;
         assert!(!late, "no login on {node}: {}", said.words());
         thread::sleep(Duration::from_secs(2));
     }

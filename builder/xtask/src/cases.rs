@@ -20,33 +20,68 @@ const PACK_GO: &str = "rm -rf target/cases/go && sh builder/lab/packages.sh book
     && tar -C target/cases/go/usr/lib --exclude 'go-1.19/pkg/linux_arm64' --transform 's/^go-1.19/go/' -cf target/cases/go.tar.new go-1.19 \
     && rm -r target/cases/go && mv target/cases/go.tar.new target/cases/go.tar";
 
-/// Boots the walk-throughs of these letters, or all, and prints the table.
+/// The letters of all walk-throughs.
+const ALL: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// Boots the walk-throughs of these letters, or all, and prints the table, also if one of them fails.
 pub(crate) fn run(letters: &[&str]) -> Outcome {
-    let chosen = match letters {
-        [] => &["a", "b", "c", "d", "e"],
-        letters => letters,
-    };
-    if let Some(wrong) = chosen.iter().find(|letter| !is_case(letter)) {
-        return Err(format!(
-            "there is no walk-through `{wrong}`; they are a, b, c, d and e"
-        ));
-    }
+    let chosen = chosen(letters)?;
     setup::tools()?;
     lab::etcd()?;
-    etcd_for_nodes()?;
-    go_for_nodes()?;
-    setup::patroni()?;
+    if chosen.iter().any(|letter| letter == "a" || letter == "e") {
+        etcd_for_nodes()?;
+    }
+    if chosen.iter().any(|letter| letter == "a") {
+        go_for_nodes()?;
+    }
+    if chosen.iter().any(|letter| letter == "c") {
+        setup::patroni()?;
+    }
+    forget_rows(&chosen)?;
     let tests: Vec<String> = chosen
         .iter()
         .map(|letter| format!("cases::{letter}_"))
         .collect();
     let booted = test::boots(&tests.iter().map(String::as_str).collect::<Vec<_>>());
-    say(&table(chosen));
+    say(&table(&chosen));
     booted
 }
 
-fn is_case(letter: &str) -> bool {
-    ["a", "b", "c", "d", "e"].contains(&letter)
+/// Returns the walk-throughs that these letters name, or all.
+fn chosen(letters: &[&str]) -> Result<Vec<String>, String> {
+    if letters.is_empty() {
+        return Ok(ALL.map(str::to_owned).to_vec());
+    }
+    let known = |letter: &&str| {
+        let lower = letter.to_lowercase();
+        match ALL.contains(&lower.as_str()) {
+            true => Ok(lower),
+            false => Err(format!(
+                "there is no walk-through `{letter}`; they are a, b, c, d and e"
+            )),
+        }
+    };
+    letters.iter().map(known).collect()
+}
+
+/// Removes what an earlier run has written, so that the table never shows it for a walk-through that did not start.
+fn forget_rows(letters: &[String]) -> Outcome {
+    for entry in fs::read_dir(root().join(ROWS))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let path = entry.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_chosen = letters
+            .iter()
+            .any(|letter| name.starts_with(&letter.to_uppercase()));
+        let is_result = [".rows", ".time"].iter().any(|end| name.ends_with(end));
+        if is_chosen && is_result {
+            fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn etcd_for_nodes() -> Outcome {
@@ -67,7 +102,7 @@ fn go_for_nodes() -> Outcome {
 }
 
 /// Returns the rows of these walk-throughs and their counts as Markdown.
-fn table(letters: &[&str]) -> String {
+fn table(letters: &[String]) -> String {
     let mut text = String::from(
         "| case | item | what the walk-through shows | what we saw | reached |\n|---|---|---|---|---|\n",
     );
@@ -80,7 +115,7 @@ fn table(letters: &[&str]) -> String {
     for (letter, rows) in &all {
         let (reached, items) = count(rows);
         let time = fs::read_to_string(root().join(ROWS).join(format!("{letter}.time")));
-        let time = time.unwrap_or_default();
+        let time = time.unwrap_or_else(|_| "its images were not built".to_owned());
         let _ = writeln!(text, "{letter}: {reached} of {items} items reached; {time}");
     }
     text
@@ -103,6 +138,16 @@ fn rows(letter: &str) -> String {
 fn count(rows: &str) -> (usize, usize) {
     let reached = rows.lines().filter(|row| row.ends_with("| yes |")).count();
     (reached, rows.lines().count())
+}
+
+#[test]
+fn walk_throughs_have_letters() {
+    assert_eq!(chosen(&[]).unwrap(), ALL);
+    assert_eq!(chosen(&["A", "c"]).unwrap(), ["a", "c"]);
+    assert_eq!(
+        chosen(&["f"]),
+        Err("there is no walk-through `f`; they are a, b, c, d and e".to_owned())
+    );
 }
 
 #[test]
