@@ -11,6 +11,7 @@ mod certificates;
 mod choices;
 mod etcd;
 mod every_setting;
+mod examples;
 mod files;
 mod init;
 mod interfaces;
