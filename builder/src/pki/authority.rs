@@ -388,8 +388,6 @@ const OWN: &str = "put the certificate and the key of a CA for servers and clien
                    up to the root; without both files, the build makes a CA";
 const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state folder, or name another \
                      folder with --state for a new cluster";
-pub(super) const REQUEST: &str = "write requests for the CA's owner with `etcd-image pki csr`, and take the answers with \
-                                  `etcd-image pki import`";
 const NO_KEY: &str = "restore ca.key from your backup; if the owner of the CA signs requests instead, name the certificates of \
                       the CA up to the root in `ca-certificate` of [pki], leave `ca-key` out, and use `etcd-image pki csr`";
 const CORRECT: &str = "name the certificate and the key of a CA for servers and clients with `ca-certificate` and `ca-key` \

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::authority::{Authority, REQUEST};
+use super::authority::Authority;
 use super::certs::{Certificate, Certs, KeyPair, NodeIdentity};
 use super::derive::Seed;
 use super::host_key::{self, HostKey};
@@ -11,6 +11,7 @@ use super::keys;
 use super::leaf::{self, Profile};
 use super::refused;
 use super::shared;
+use super::signer::REQUEST;
 use super::store::{Reader, Store};
 use crate::failure::Kind;
 use crate::spec::{CertificateRole, Cluster, KeyKind, Node};

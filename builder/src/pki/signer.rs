@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::locked::{Locked, Passphrase};
 use super::x509::{self, Facts};
-use super::{authority, keys, refused};
+use super::{keys, refused};
 use crate::failure::Kind;
 
 /// What signs for a CA.
@@ -101,7 +101,7 @@ impl Signer {
         match self {
             Self::Owner => {
                 let message = "the CA's key is not in the state directory";
-                Err(Kind::Usage.error(message, authority::REQUEST))
+                Err(Kind::Usage.error(message, REQUEST))
             }
             Self::Key(issuer) => Ok(issuer),
             Self::Locked(signer) => Ok(&signer.open()?.0),
@@ -143,3 +143,7 @@ fn params(key_id: Option<&Vec<u8>>) -> CertificateParams {
     }
     params
 }
+
+/// The next step where the owner of the CA signs.
+pub(super) const REQUEST: &str = "write requests for the CA's owner with `etcd-image pki csr`, and take the answers with \
+                                  `etcd-image pki import`";
