@@ -13,6 +13,7 @@ use crate::cli::{ChangeOptions, Environment, Voice, WaitOptions};
 use crate::cluster::{self, Access, ClusterReport, Leaver, Lock, NodeRenewal};
 use crate::failure::Kind;
 use crate::job::Job;
+use crate::pki;
 use crate::prepared::Prepared;
 use crate::progress::{self, Progress};
 use crate::spec::{self, Cluster, NodeEdit, Purpose};
@@ -113,12 +114,7 @@ impl<'a> Desk<'a> {
         given: Option<IpAddr>,
         before: Option<IpAddr>,
     ) -> Result<IpAddr> {
-        let written = spec::resolve(&self.input()?).ok();
-        let written = written.and_then(|cluster| {
-            let node = cluster.nodes.into_iter().find(|node| node.name == name);
-            node.map(|node| node.address)
-        });
-        match (given, written) {
+        match (given, self.written(name)?) {
             (Some(given), Some(written)) if given != written => {
                 let message =
                     format!("cluster.toml gives {name} the address {written}, not {given}");
@@ -131,7 +127,17 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Changes `cluster.toml`, unless it contains the change. A change that would make it invalid is refused.
+    /// Returns the address of a node in `cluster.toml`, if that is valid and contains the node.
+    pub(super) fn written(&self, name: &str) -> Result<Option<IpAddr>> {
+        let Ok(cluster) = spec::resolve(&self.input()?) else {
+            return Ok(None);
+        };
+        let node = cluster.nodes.into_iter().find(|node| node.name == name);
+        Ok(node.map(|node| node.address))
+    }
+
+    /// Changes `cluster.toml`, unless it contains the change. A change is refused if it would make the file invalid, or if
+    /// nobody could issue the certificates that follow from it.
     pub(super) fn edit(&self, edit: &NodeEdit) -> Result<Cluster> {
         let mut input = self.input()?;
         let path = self.options.work.fetch.sources.config.clone();
@@ -146,6 +152,11 @@ impl<'a> Desk<'a> {
         input.config = Some(file.clone());
         let cluster = spec::resolve(&input)?;
         if is_changed {
+            let access = self.access()?;
+            if access.uses_certificates() {
+                let state = &self.options.work.fetch.sources.state;
+                pki::can_issue(state, self.environment.clock)?;
+            }
             cluster::replace(&file.path, &file.text)?;
             self.note(&format!("changed {}", file.path.display()));
         }

@@ -67,7 +67,7 @@ pub(super) fn remove(
     let desk = Desk::open(change, environment, voice, "cluster remove")?;
     let (report, now) = (desk.report()?, desk.environment.clock);
     let leaver = report.leaver(&name);
-    let is_described = desk.access()?.described(&name).is_some();
+    let is_described = desk.access()?.described(&name).is_some() || desk.written(&name)?.is_some();
     if leaver.is_none() && !is_described && report.is_known() {
         return Err(no_member(&name, &report));
     }

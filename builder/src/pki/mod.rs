@@ -49,7 +49,7 @@ use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
 pub use phase::Phase;
-pub use renew::{Leaf, Renewed, renew};
+pub use renew::{Leaf, Renewed, can_issue, renew};
 pub use request::{Imported, Request, import, requests};
 pub use rotation::{
     TRUSTED, abort_rotation, begin_rotation, enter, finish_rotation, rotation, trusted_ca,

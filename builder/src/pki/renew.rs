@@ -67,6 +67,12 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
     Ok(Renewed { admin, nodes: all })
 }
 
+/// Checks that the CA of the state directory can issue certificates now.
+pub fn can_issue(state: &Path, now: i64) -> anyhow::Result<()> {
+    let store = Store::open(state, |reader| authority(reader, now).map(drop))?;
+    authority(&store.reader(), now).map(drop)
+}
+
 fn authority(reader: &Reader, now: i64) -> anyhow::Result<Authority> {
     let found = Authority::read(reader, None, true, now)?;
     found.ok_or_else(|| refused(&reader.path("ca.crt"), "is missing", REMOVE))

@@ -98,3 +98,17 @@ fn a_node_that_was_removed_before_can_be_added_after_the_change() {
         &scene.path("nodes/etcd2/server.crt")
     ));
 }
+
+#[test]
+fn only_a_ca_with_its_key_can_issue() {
+    let scene = Scene::made();
+    let before = scene.files();
+    can_issue(&scene.state, NOW).unwrap();
+    assert_eq!(scene.changed_since(&before), Vec::<String>::new());
+    fs::remove_file(scene.path("ca.key")).unwrap();
+    let error = can_issue(&scene.state, NOW).unwrap_err().to_string();
+    assert!(
+        error.ends_with("ca.key is missing, but ca.crt exists"),
+        "{error}"
+    );
+}
