@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -152,16 +152,13 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
 
 /// Shows the state of a cluster, once or until the process is stopped.
 fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let access = open(&options.login)?;
-    let report = || -> Result<cluster::ClusterReport> {
-        let report = cluster::status(&access, environment.clock)?;
-        if let Some(file) = &options.prometheus {
-            cluster::replace(file, &report.prometheus())?;
-        }
-        Ok(report)
+    let write_metrics = |report: &cluster::ClusterReport| match &options.prometheus {
+        Some(file) => cluster::replace(file, &report.prometheus()),
+        None => Ok(()),
     };
     let Some(seconds) = options.watch else {
-        let report = report()?;
+        let report = cluster::status(&open(&options.login)?, environment.clock)?;
+        write_metrics(&report)?;
         // The verdict decides the exit code, even if printing fails.
         let printed = print(voice, &report, &report);
         return report.verdict().and(printed);
@@ -172,8 +169,15 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
     } else {
         ""
     };
+    let (started, progress) = (Instant::now(), progress::stderr(voice.quiet));
     loop {
-        let report = report()?;
+        let elapsed = i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX);
+        // Another command may have renewed the certificates meanwhile.
+        let access = open(&options.login)?;
+        let report = cluster::status(&access, environment.clock.saturating_add(elapsed))?;
+        if let Err(error) = write_metrics(&report) {
+            progress.note(&format!("warning: {error:#}"));
+        }
         print(voice, &report, &format_args!("{clear}{report}"))?;
         thread::sleep(Duration::from_secs(seconds.get()));
     }
