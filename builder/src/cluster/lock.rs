@@ -64,8 +64,8 @@ impl Lock {
         let cluster = &access.description.cluster;
         let value = serde_json::to_string(&holder)?;
         loop {
-            match acquire(access, &value) {
-                Ok(Attempt::Taken(lease)) => return Ok(Self::kept(access, lease)),
+            match acquire(&access.client, &addresses(access), &value) {
+                Ok(Attempt::Taken(lease)) => return Ok(Self::kept(access, value, lease)),
                 Ok(Attempt::Held(text)) => {
                     let other: Option<Holder> = serde_json::from_str(&text).ok();
                     match other.filter(|other| other.has_ended_here(operator)) {
@@ -86,10 +86,10 @@ impl Lock {
     }
 
     /// Keeps a lease alive until the lock is dropped.
-    fn kept(access: &Access, lease: u64) -> Self {
+    fn kept(access: &Access, value: String, lease: u64) -> Self {
         let (stop, stopped) = channel();
         let (folder, addresses) = (access.folder.clone(), addresses(access));
-        let thread = thread::spawn(move || refresh(&folder, &addresses, lease, &stopped));
+        let thread = thread::spawn(move || refresh(&folder, &addresses, &value, lease, &stopped));
         Self {
             refresher: Some((stop, thread)),
         }
@@ -121,8 +121,8 @@ enum Attempt {
     Held(String),
 }
 
-fn acquire(access: &Access, value: &str) -> Result<Attempt, Trouble> {
-    through_any(&access.client, &addresses(access), |session| {
+fn acquire(client: &Client, addresses: &[IpAddr], value: &str) -> Result<Attempt, Trouble> {
+    through_any(client, addresses, |session| {
         let lease = session.begin_lease(LEASE)?;
         match session.create(KEY, value, lease) {
             Ok(None) => Ok(Attempt::Taken(lease)),
@@ -166,13 +166,25 @@ fn addresses(access: &Access) -> Vec<IpAddr> {
     members.map(|member| member.address).collect()
 }
 
-/// Extends the lease regularly until the other end of the channel is dropped, then ends it. The command may renew the
+/// Extends the lease regularly until the other end of the channel is dropped, then ends it. A lease that has ended, as after a
+/// pause of this machine, is followed by another one, unless another command has the lock then. The command may renew the
 /// administrator's certificate and the CA meanwhile.
-fn refresh(folder: &Path, addresses: &[IpAddr], lease: u64, stopped: &Receiver<()>) {
+fn refresh(
+    folder: &Path,
+    addresses: &[IpAddr],
+    value: &str,
+    mut lease: u64,
+    stopped: &Receiver<()>,
+) {
     while stopped.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
         // One that fails is followed by another, long before the lease ends.
         if let Ok(client) = access::client(folder) {
-            let _ = through_any(&client, addresses, |session| session.keep_alive(lease));
+            let kept = through_any(&client, addresses, |session| session.keep_alive(lease));
+            if let Ok(false) = kept
+                && let Ok(Attempt::Taken(next)) = acquire(&client, addresses, value)
+            {
+                lease = next;
+            }
         }
     }
     if let Ok(client) = access::client(folder) {
