@@ -24,6 +24,8 @@ mod printable;
 pub mod progress;
 pub mod refusals;
 mod secret;
+mod shell;
+mod unquoted;
 
 mod apply;
 #[cfg(target_os = "linux")]

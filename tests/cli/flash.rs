@@ -341,7 +341,7 @@ fn what_is_not_a_card_for_the_image_is_refused() {
         (
             "--all card small",
             "--all asks for confirmation, but standard input is not a terminal",
-            "run `etcd-image flash etcd1=card etcd2=small`",
+            "run `etcd-image flash --images images etcd1=card etcd2=small`",
         ),
     ];
     for (arguments, error, hint) in cases {

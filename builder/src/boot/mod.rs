@@ -27,6 +27,7 @@ use crate::etcd::Member;
 use crate::failure::{Failure, Kind};
 use crate::parallel;
 use crate::progress::{self, Progress};
+use crate::shell;
 
 pub use checks::{Check, CheckOutcome};
 pub use lab::Lab;
@@ -140,7 +141,7 @@ fn differences(lab: &Lab, progress: &dyn Progress) {
 /// Keeps the machines running until the command is stopped, which also ends this process.
 fn keep(lab: &Lab, progress: &dyn Progress) {
     let (enter, folder) = (qemu::enter_command(), lab.setup().client.parent());
-    let folder = folder.map_or_else(String::new, |folder| folder.display().to_string());
+    let folder = folder.map_or_else(String::new, shell::path);
     progress.note(&format!(
         "\nThe machines run until Ctrl-C. From another terminal:\n  cd {folder}"
     ));

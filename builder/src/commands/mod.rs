@@ -24,6 +24,7 @@ use crate::job::Job;
 use crate::prepared::Prepared;
 use crate::publication;
 use crate::report::{self, FleetRecord, FleetSummary, Summary};
+use crate::shell;
 use crate::spec::Purpose;
 use crate::store::{Address, Destination};
 use crate::{boot, flash, inventory, progress};
@@ -93,7 +94,7 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
     }
     let option = match config == Path::new(spec::DEFAULT_CONFIG) {
         true => String::new(),
-        false => format!(" --config {}", config.display()),
+        false => format!(" --config {}", shell::path(config)),
     };
     progress::stderr(voice.quiet).note(&format!(
         "wrote {}: edit it, then run `etcd-image plan{option}` to check it",

@@ -15,6 +15,7 @@ use super::verified::{Pin, Promise, Seen, Verified};
 use crate::failure::Kind;
 use crate::progress::Progress;
 
+use crate::shell;
 /// The extension of the image; its record lies beside it.
 const IMAGE: &str = "img";
 
@@ -138,7 +139,8 @@ fn unvouched(entry: &CacheEntry) -> anyhow::Error {
             "other users can write to the cache directory {folder}, and no digest of the unpacked image is known"
         ),
         format!(
-            "run: chmod -R go-w {folder}, then `etcd-image fetch` while online; or name another with --cache"
+            "run `chmod -R go-w {}`, then `etcd-image fetch` while online; or name another with --cache",
+            shell::path(folder)
         ),
     )
 }

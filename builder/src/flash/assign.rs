@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::cli::FlashOptions;
 use crate::failure::Kind;
 use crate::report::{self, Manifest, NodeRecord};
+use crate::shell;
 
 /// One card to write.
 #[derive(Debug, PartialEq, Eq)]
@@ -125,9 +126,9 @@ fn all(options: &FlashOptions) -> Result<Vec<Order>> {
     }
     let pairs = || nodes.iter().zip(devices);
     let line: Vec<_> = pairs()
-        .map(|(node, device)| format!("{}={device}", node.name))
+        .map(|(node, device)| shell::word(&format!("{}={device}", node.name)))
         .collect();
-    confirm(&line.join(" "))?;
+    confirm(&options.images, &line.join(" "))?;
     let order = |(node, device): (&NodeRecord, &String)| Order {
         image: file_of(node, &options.images),
         device: PathBuf::from(device),
@@ -136,9 +137,12 @@ fn all(options: &FlashOptions) -> Result<Vec<Order>> {
 }
 
 /// Asks on the terminal whether the assignment is right.
-fn confirm(assignment: &str) -> Result<()> {
-    let unconfirmed =
-        |message: &str| usage(message, format!("run `etcd-image flash {assignment}`"));
+fn confirm(images: &Path, assignment: &str) -> Result<()> {
+    let command = format!(
+        "etcd-image flash --images {} {assignment}",
+        shell::path(images)
+    );
+    let unconfirmed = |message: &str| usage(message, format!("run `{command}`"));
     if !io::stdin().is_terminal() {
         return Err(unconfirmed(
             "--all asks for confirmation, but standard input is not a terminal",

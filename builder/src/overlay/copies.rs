@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::inputs::NodeInputs;
 use super::paths::Paths;
+use crate::shell::quoted;
 use crate::spec::{CertificateRole, Node};
 
 /// Returns the kind of each certificate besides etcd's own files, and the paths of it and its key, in quotes for the shell.
@@ -57,9 +58,4 @@ pub(super) fn authorities(inputs: &NodeInputs<'_>, node: &Node) -> Vec<String> {
         .into_iter()
         .chain(of_tables.map(|file| file.path.clone()));
     all.map(|path| quoted(&path)).collect()
-}
-
-/// Quotes a word for a POSIX shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

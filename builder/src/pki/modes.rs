@@ -25,7 +25,7 @@ pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
         format!("{} is open to others (mode {mode:04o})", path.display()),
         format!(
             "if nobody has read it, run: chmod {wanted:o} {}",
-            path.display()
+            crate::shell::path(path)
         ),
     ))
 }

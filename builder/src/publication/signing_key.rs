@@ -8,6 +8,7 @@ use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 use super::agent;
 use super::signature::NAMESPACE;
 use crate::failure::Kind;
+use crate::shell;
 
 /// A key that can sign.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl SigningKey {
                 ),
                 format!(
                     "run `eval $(ssh-agent) && ssh-add {}`, or name an ed25519 key without a passphrase",
-                    private.display()
+                    shell::path(&private)
                 ),
             ));
         };
@@ -95,11 +96,14 @@ fn needs_agent(key: &PrivateKey) -> Option<&'static str> {
 
 /// Creates the error for a file that is not a key in OpenSSH's format.
 fn unknown(path: &Path, text: &str, error: &ssh_key::Error) -> anyhow::Error {
-    let path = path.display();
     let hint = match text.contains("PRIVATE KEY-----") {
-        true => format!("convert a copy of it with `ssh-keygen -p -f {path}`"),
+        true => format!(
+            "convert a copy of it with `ssh-keygen -p -f {}`",
+            shell::path(path)
+        ),
         false => "make one with `ssh-keygen -t ed25519`".to_owned(),
     };
+    let path = path.display();
     Kind::Usage.error(
         format!("the key {path}: it is not in OpenSSH's format: {error}"),
         hint,

@@ -13,6 +13,7 @@ use crate::cli::Shard;
 use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::{Fleet, Member, shard_of};
+use crate::shell;
 
 /// Name of the record in the output directory.
 const FILE_NAME: &str = "fleet.json";
@@ -162,7 +163,7 @@ impl Display for FleetSummary<'_> {
             let folder = self.out.join(name);
             writeln!(f, "  {name:<20} {nodes:>5}  {}", folder.display())?;
         }
-        let out = self.out.display();
+        let out = shell::path(self.out);
         writeln!(f, "\ncheck:   etcd-image verify {out}")?;
         if let Some(shard) = self.record.shard {
             return writeln!(

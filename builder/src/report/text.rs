@@ -7,6 +7,7 @@ use std::path::Path;
 use super::manifest::{Manifest, NodeRecord};
 use crate::count::count;
 use crate::date::date;
+use crate::shell;
 
 /// A manifest, and the directories that the report names.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Display for Summary<'_> {
         }
         writeln!(f)?;
         self.expiry(f)?;
-        self.next(f)
+        f.write_str(&next_steps(self.out, self.state))
     }
 }
 
@@ -79,21 +80,34 @@ impl Summary<'_> {
         let ends: Vec<String> = ends.collect();
         writeln!(f, "certificates valid until: {}", ends.join(", "))
     }
+}
 
-    fn next(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (out, state) = (self.out.display(), self.state.display());
-        writeln!(
-            f,
-            "secrets: {state}/ holds the CA key: back it up and keep it private"
-        )?;
-        writeln!(f, "check:   etcd-image verify {out}")?;
-        writeln!(
-            f,
-            "flash:   sudo etcd-image flash --images {out} NODE /dev/CARD, or Raspberry Pi Imager (\"Use custom\")"
-        )?;
-        writeln!(
-            f,
-            "use:     cd {out} && . client/etcdctl.env && etcdctl member list"
-        )
+/// Returns the lines about what to do with the images.
+fn next_steps(out: &Path, state: &Path) -> String {
+    let (out, state) = (shell::path(out), state.display());
+    format!(
+        "secrets: {state}/ holds the CA key: back it up and keep it private\n\
+         check:   etcd-image verify {out}\n\
+         flash:   sudo etcd-image flash --images {out} NODE /dev/CARD, or Raspberry Pi Imager (\"Use custom\")\n\
+         use:     cd {out} && . client/etcdctl.env && etcdctl member list\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted_whatever_the_directory_is_called() {
+        let wanted = "\
+secrets: my state/ holds the CA key: back it up and keep it private
+check:   etcd-image verify 'my images'
+flash:   sudo etcd-image flash --images 'my images' NODE /dev/CARD, or Raspberry Pi Imager (\"Use custom\")
+use:     cd 'my images' && . client/etcdctl.env && etcdctl member list
+";
+        assert_eq!(
+            next_steps(Path::new("my images"), Path::new("my state")),
+            wanted
+        );
     }
 }
