@@ -11,6 +11,7 @@
 
 mod collisions;
 mod file;
+mod quotes;
 mod row;
 mod select;
 mod shard;

@@ -3,11 +3,13 @@
 
 use toml::{Table, Value};
 
+use super::quotes;
 use super::row::{KEYS, Written};
 use crate::spec::{advice, cell};
 
 /// Returns the rows of a table; `name` is its file as complaints name it.
 pub(super) fn rows(name: &str, text: &str) -> Result<Vec<Written>, String> {
+    quotes::check(text).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
