@@ -6,6 +6,8 @@
 use std::fmt;
 use std::io;
 
+use crate::unquoted;
+
 /// The ways in which a command can fail, by who has to act next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -118,7 +120,9 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Strin
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        format!("line {line}: {}", error.message().replace('\n', " "))
+        let advice = text.lines().nth(line - 1).and_then(unquoted::advice);
+        let message = advice.unwrap_or_else(|| error.message().replace('\n', " "));
+        format!("line {line}: {message}")
     })
 }
 
@@ -248,6 +252,10 @@ mod tests {
         let disk = |error: diskimg::Error| anyhow!(error).context("reading c");
         let cases = [
             (own(), Kind::Usage, "look at b"),
+        assert_eq!(
+            parse_toml::<toml::Table>("[[cluster]]\nprefix = 255.255.0.0\n").unwrap_err(),
+            "line 2: `prefix` is the number of bits of the netmask: write `prefix = 16`"
+        );
             (own().context("reading a"), Kind::Usage, "look at b"),
             (
                 anyhow!(system()).context("reading a"),

@@ -13,6 +13,7 @@ use super::section::{Given, Kind, OPEN, Section, Setting};
 use super::settings::SECTIONS;
 use super::table::{Table, Value};
 use super::{etcd_flags, nearest, sizes, subnet, suggest};
+use crate::unquoted;
 
 /// The tables of a file. Each section that is not a list has exactly one, which may consist of defaults.
 pub(super) struct Document {
@@ -85,8 +86,15 @@ impl<'a> Layer<'a> {
             let message = match (error.message(), text.get(span.clone())) {
                 ("duplicate key", Some(key)) => format!("duplicate key `{key}`"),
                 (message, _) => message.to_owned(),
+        let mut advised = Vec::new();
             };
             log.add(layer.place(&span), message);
+            let place = layer.place(&span);
+            if advised.contains(&place) {
+                continue;
+            }
+            let advice = unquoted::advice(line_at(text, span.start));
+            advised.extend(advice.is_some().then_some(place));
         }
         layer
     }
@@ -132,6 +140,14 @@ fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints)
         }
     }
     vec![table(section, &written, log)]
+}
+
+/// Returns the line around a position.
+fn line_at(text: &str, position: usize) -> &str {
+    let (before, after) = text.split_at_checked(position).unwrap_or((text, ""));
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = after.find('\n').map_or(text.len(), |end| position + end);
+    text.get(start..end).unwrap_or_default()
 }
 
 /// A table as a layer contains it.

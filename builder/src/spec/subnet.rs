@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::unquoted;
+
 /// Parses an address.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     let address: IpAddr = text.parse().map_err(|_| unreadable(text))?;
@@ -49,10 +51,7 @@ fn without_zeros(text: &str) -> Option<IpAddr> {
 
 /// Returns the prefix length that a text without the right type means: `"24"`, `"/24"` or a netmask.
 pub(super) fn prefix_length(text: &str) -> Option<u32> {
-    let mask = || match text.parse().ok()? {
-        IpAddr::V4(mask) => ipnet::ipv4_mask_to_prefix(mask).ok(),
-        IpAddr::V6(mask) => ipnet::ipv6_mask_to_prefix(mask).ok(),
-    };
+    let mask = || unquoted::prefix_length(text.parse().ok()?);
     let number = text.strip_prefix('/').unwrap_or(text).parse().ok();
     number.or_else(|| mask().map(u32::from))
 }
