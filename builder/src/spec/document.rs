@@ -37,7 +37,7 @@ impl Document {
         layers.extend(row.map(|row| Layer::parse(row, true, log)));
         // After a syntax error, the rest of the text may be misread.
         log.settle()?;
-        for layer in &layers {
+        for layer in &mut layers {
             layer.refuse_unknown_tables(log);
         }
         let sections = SECTIONS.iter();
@@ -106,11 +106,30 @@ impl<'a> Layer<'a> {
         line.map_or(Place::Row, Place::Line)
     }
 
-    fn refuse_unknown_tables(&self, log: &mut Complaints) {
-        for (key, _) in &self.root {
-            let name = key.get_ref();
-            if !SECTIONS.iter().any(|section| section.path() == name) {
-                log.add(self.place(&key.span()), suggest::unknown_table(name));
+    /// Complains about unknown tables, and reads each as the table that it probably means, so that nothing else complains that
+    /// this one is missing.
+    fn refuse_unknown_tables(&mut self, log: &mut Complaints) {
+        if let Some((key, _)) = self.root.get_key_value("template") {
+            let message = "`template` belongs in the file of a fleet, which `--fleet` names; `--config` names a cluster.toml";
+            log.add(self.place(&key.span()), message);
+            return;
+        }
+        let is_known = |name: &str| SECTIONS.iter().any(|section| section.path() == name);
+        let unknown = self.root.keys().filter(|key| !is_known(key.get_ref()));
+        let unknown: Vec<_> = unknown.cloned().collect();
+        for key in unknown {
+            log.add(
+                self.place(&key.span()),
+                suggest::unknown_table(key.get_ref()),
+            );
+            let Some(meant) = suggest::meant_table(key.get_ref()).map(Section::path) else {
+                continue;
+            };
+            if !self.root.contains_key(meant)
+                && let Some(value) = self.root.remove(key.get_ref().as_ref())
+            {
+                self.root
+                    .insert(Spanned::new(key.span(), Cow::Borrowed(meant)), value);
             }
         }
     }
@@ -177,7 +196,7 @@ fn completed(
 ) -> Table {
     for setting in section.settings {
         let has_value = values.iter().any(|(known, _)| known == setting.name);
-        let is_written = || written.iter().any(|all| all.contains_key(setting.name));
+        let is_written = || written.iter().any(|all| has_setting(all, setting, section));
         match (&setting.given, place) {
             (Given::Default(toml), _) if !has_value => {
                 values.push((setting.name.to_owned(), default(section, setting, toml)));
@@ -203,6 +222,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+/// Returns whether the entries contain a setting, perhaps by a name that is not quite right.
+fn has_setting(entries: &DeTable<'_>, setting: &Setting, section: &Section) -> bool {
+    let means = |key: &str| suggest::meant_key(key, section) == Some(setting.name);
+    entries.contains_key(setting.name) || entries.keys().any(|key| means(key.get_ref()))
+}
+
     /// Returns the tables of a list.
     fn list(&mut self, section: &'static Section, (key, value): Entry<'_>) -> Vec<Table> {
         if let DeValue::Array(items) = value.get_ref() {

@@ -27,15 +27,10 @@ const EQUIVALENTS: &[(&str, &str, &str)] = &[
 /// Returns the complaint about a key that the table does not have.
 pub(super) fn unknown_key(key: &str, section: &Section) -> String {
     let known = section.keys();
-    let same = |header: &str| header == section.header;
-    let spelled = key.to_lowercase().replace('_', "-");
-    let mut words = EQUIVALENTS.iter().filter(|(word, ..)| *word == spelled);
-    let equivalent = words.clone().find(|(_, header, _)| same(header));
-    let advice = if let Some((_, header, name)) = equivalent.or_else(|| words.next()) {
-        match same(header) {
-            true => format!("write `{name}`"),
-            false => format!("write `{name}` in {header}"),
-        }
+    let advice = if let Some(name) = equivalent(key, section) {
+        format!("write `{name}`")
+    } else if let Some((_, header, name)) = equivalents(key).next() {
+        format!("write `{name}` in {header}")
     } else {
         let home = SECTIONS.iter().find(|other| other.keys().contains(&key));
         match (nearest(key, &known), home) {
@@ -46,21 +41,53 @@ pub(super) fn unknown_key(key: &str, section: &Section) -> String {
     format!("unknown key `{}` in {}; {advice}", key, section.header)
 }
 
+/// Returns the setting that an unknown key of the table most probably stands for.
+pub(super) fn meant_key(key: &str, section: &Section) -> Option<&'static str> {
+    let known = section.keys();
+    match known.contains(&key) {
+        true => None,
+        false => equivalent(key, section).or_else(|| nearest(key, &known)),
+    }
+}
+
+fn equivalent(key: &str, section: &Section) -> Option<&'static str> {
+    let mut words = equivalents(key);
+    let found = words.find(|(_, header, _)| *header == section.header);
+    found.map(|(.., name)| *name)
+}
+
+fn equivalents(
+    key: &str,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    let spelled = key.to_lowercase().replace('_', "-");
+    EQUIVALENTS
+        .iter()
+        .filter(move |(word, ..)| *word == spelled)
+}
+
 /// Returns the complaint about an unknown key at the top level of the file.
 pub(super) fn unknown_table(name: &str) -> String {
-    let top: Vec<_> = SECTIONS
-        .iter()
-        .filter(|section| !section.path().contains('.'))
-        .collect();
-    let names: Vec<_> = top.iter().map(|section| section.path()).collect();
-    let near = nearest(name, &names);
-    let advice = if let Some(section) = top.iter().find(|section| Some(section.path()) == near) {
-        format!("did you mean {}?", section.header)
-    } else {
-        let headers: Vec<_> = top.iter().map(|section| section.header).collect();
-        format!("known are {}", headers.join(", "))
+    let advice = match meant_table(name) {
+        Some(section) => format!("did you mean {}?", section.header),
+        None => {
+            let headers: Vec<_> = top_tables().map(|section| section.header).collect();
+            format!("known are {}", headers.join(", "))
+        }
     };
     format!("unknown table `{name}`; {advice}")
+}
+
+/// Returns the table that an unknown one most probably stands for.
+pub(super) fn meant_table(name: &str) -> Option<&'static Section> {
+    let names: Vec<_> = top_tables().map(Section::path).collect();
+    let near = nearest(name, &names)?;
+    top_tables().find(|section| section.path() == near)
+}
+
+fn top_tables() -> impl Iterator<Item = &'static Section> {
+    SECTIONS
+        .iter()
+        .filter(|section| !section.path().contains('.'))
 }
 
 #[cfg(test)]
