@@ -37,6 +37,8 @@ pub(super) struct NeededItem {
     pub(super) path: String,
     pub(super) line: Option<String>,
     pub(super) when: Option<String>,
+    /// The setting whose value names the path or the line, so that the user corrects it if the base lacks that.
+    pub(super) setting: Option<String>,
     pub(super) why: String,
 }
 

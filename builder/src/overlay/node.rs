@@ -82,7 +82,11 @@ impl Overlay<'_> {
                 let line = item.line.as_deref();
                 let line = line.map(|line| self.renderer.text(line)).transpose()?;
                 let change = line.map_or(Change::Needed, |line| Change::NeededLine { line });
-                self.entry(self.place(item.place), &item.path, change, &item.why)
+                let entry = self.entry(self.place(item.place), &item.path, change, &item.why)?;
+                Ok(Entry {
+                    origin: item.setting.clone(),
+                    ..entry
+                })
             })?;
         }
         for item in manifest.folders {

@@ -32,7 +32,7 @@ pub(super) fn needed(entry: &Entry, before: &Before) -> Result<()> {
     match before {
         Before::Missing => Err(Kind::Unsupported.error(
             format!("the base has no {}: {}", entry.path, entry.why),
-            "use a stock image of a base that `etcd-image recipes` lists, and correct the setting if it names the file",
+            "use a stock image of a base that `etcd-image recipes` lists",
         )),
         _ => Ok(()),
     }
@@ -44,7 +44,7 @@ pub(super) fn needed_line(entry: &Entry, before: &Before, line: &str) -> Result<
         true => Ok(()),
         false => Err(Kind::Unsupported.error(
             format!("the base has no `{line}` in {}: {}", entry.path, entry.why),
-            "correct the setting, or use a base that has it",
+            "use a base that has it",
         )),
     }
 }

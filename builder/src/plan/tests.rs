@@ -309,6 +309,17 @@ fn a_base_without_what_is_needed_is_refused() {
 }
 
 #[test]
+fn a_setting_that_names_what_the_base_lacks_is_a_mistake_of_the_user() {
+    let zone = "/usr/share/zoneinfo/Europe/Berln";
+    let entry = Entry {
+        origin: Some("`timezone` of [system]".to_owned()),
+        ..entry(zone, Change::Needed)
+    };
+    let wanted = format!("`timezone` of [system]: the base has no {zone}: because");
+    assert_eq!(refusal(vec![entry]), (Kind::Usage, wanted));
+}
+
+#[test]
 fn everything_that_speaks_against_a_plan_is_reported_together() {
     let account = Account::Login {
         name: "root".to_owned(),
