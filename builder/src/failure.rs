@@ -65,21 +65,23 @@ pub struct Failure {
     pub hint: String,
 }
 
-/// Several failures that were found before a command ended.
+/// Several failures that were found before a command ended. Those with different next steps are printed with them.
 #[derive(Clone, Debug)]
 pub struct Several(pub Vec<Failure>);
 
 impl Several {
-    /// Returns the kind of the first failure, and every next step once.
+    /// Returns the kind of the first failure, and the next step that all of them share, if they do.
     fn explain(&self) -> (Kind, String) {
-        let mut hints: Vec<&str> = Vec::new();
-        for failure in &self.0 {
-            if !hints.contains(&failure.hint.as_str()) {
-                hints.push(&failure.hint);
-            }
-        }
         let kind = self.0.first().map_or(Kind::Refused, |first| first.kind);
-        (kind, hints.join("; "))
+        let hint = match (self.0.first(), self.has_one_hint()) {
+            (Some(first), true) => first.hint.as_str(),
+            _ => "take the steps below the reasons, then run the command again",
+        };
+        (kind, hint.to_owned())
+    }
+
+    fn has_one_hint(&self) -> bool {
+        self.0.windows(2).all(|pair| pair[0].hint == pair[1].hint)
     }
 }
 
@@ -91,8 +93,15 @@ impl fmt::Display for Several {
             false => "reasons to refuse this build",
         };
         write!(f, "{} {heading}", self.0.len())?;
-        let mut lines = self.0.iter().map(|it| it.message.replace('\n', "\n  "));
-        lines.try_for_each(|line| write!(f, "\n  {line}"))
+        for (index, failure) in self.0.iter().enumerate() {
+            write!(f, "\n  {}", failure.message.replace('\n', "\n  "))?;
+            let next = self.0.get(index + 1);
+            let ends_group = next.is_none_or(|next| next.hint != failure.hint);
+            if ends_group && !self.has_one_hint() {
+                write!(f, "\n    hint: {}", failure.hint)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -243,6 +252,10 @@ mod tests {
             "{told:?}"
         );
         assert!(told.is_err_and(|told| told.lines().count() == 1));
+        assert_eq!(
+            parse_toml::<toml::Table>("[[cluster]]\nprefix = 255.255.0.0\n").unwrap_err(),
+            "line 2: `prefix` is the number of bits of the netmask: write `prefix = 16`"
+        );
     }
 
     #[test]
@@ -252,10 +265,6 @@ mod tests {
         let disk = |error: diskimg::Error| anyhow!(error).context("reading c");
         let cases = [
             (own(), Kind::Usage, "look at b"),
-        assert_eq!(
-            parse_toml::<toml::Table>("[[cluster]]\nprefix = 255.255.0.0\n").unwrap_err(),
-            "line 2: `prefix` is the number of bits of the netmask: write `prefix = 16`"
-        );
             (own().context("reading a"), Kind::Usage, "look at b"),
             (
                 anyhow!(system()).context("reading a"),

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn several_reasons_are_one_error_with_every_next_step_once() {
+    fn several_reasons_are_one_error_with_their_next_steps() {
         let mut refusals = Refusals::default();
         for what in ["a", "b", "a"] {
             refusals.check(refused(what, "x")).unwrap();
@@ -115,8 +115,18 @@ mod tests {
         let mut all = Refusals::default();
         all.check(refused("d", "y")).unwrap();
         all.check(nested).unwrap();
-        let wanted = "3 reasons to refuse this build\n  d\n  a\n  b";
-        all.settle_is(Some((wanted, "y; x")));
+        let wanted = "3 reasons to refuse this build\n  d\n    hint: y\n  a\n  b\n    hint: x";
+        let hint = "take the steps below the reasons, then run the command again";
+        all.settle_is(Some((wanted, hint)));
+    }
+
+    #[test]
+    fn a_next_step_that_all_reasons_share_is_the_hint() {
+        let mut refusals = Refusals::default();
+        for what in ["a", "b"] {
+            refusals.check(refused(what, "x")).unwrap();
+        }
+        refusals.settle_is(Some(("2 reasons to refuse this build\n  a\n  b", "x")));
     }
 
     #[test]
