@@ -50,6 +50,15 @@ pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey
     }))
 }
 
+/// Returns the note about a node whose key was missing and is created again: programs that know the old key refuse the new one.
+pub(super) fn replaced(node: &str) -> String {
+    let file = file(node);
+    format!(
+        "created a new SSH host key for {node}, because {file} was missing: flash {node} again, and remove the old key with \
+         `ssh-keygen -R {node}` wherever your own known_hosts contains it"
+    )
+}
+
 /// Creates a key and stages it together with its public half.
 pub(super) fn create(store: &mut Store, node: &str) -> anyhow::Result<HostKey> {
     let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;

@@ -271,6 +271,7 @@ impl Desk<'_> {
 
     /// Returns a node's pairs, its host key and its derived ids.
     fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
+        let was_made = !matches!(node.server.1, leaf::FoundPair::Nothing);
         let server = self.server(node.server)?;
         let peer = match node.peer {
             Some(peer) => self.ensure(peer)?,
@@ -282,7 +283,12 @@ impl Desk<'_> {
         }
         let host_key = match node.host_key {
             Some(key) => key,
-            None => host_key::create(self.store, &node.name)?,
+            None => {
+                if was_made {
+                    self.journal.lines.push(host_key::replaced(&node.name));
+                }
+                host_key::create(self.store, &node.name)?
+            }
         };
         Ok(NodeIdentity {
             server,

@@ -190,6 +190,8 @@ fn what_the_user_removed_is_made_again() {
         [
             "reissued nodes/etcd1/server.crt: its key was missing",
             "reissued nodes/etcd2/peer.crt: its certificate was missing",
+            "created a new SSH host key for etcd3, because nodes/etcd3/ssh_host_ed25519_key was missing: flash etcd3 again, and \
+             remove the old key with `ssh-keygen -R etcd3` wherever your own known_hosts contains it",
         ]
     );
 }
