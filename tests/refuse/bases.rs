@@ -148,7 +148,7 @@ fn what_only_the_finished_image_shows_is_told_at_once() {
          /etc/systemd/system/NetworkManager.service masks NetworkManager.service\n  \
          sshd accepts no public keys (PubkeyAuthentication no)\n  \
          sshd refuses user `pi` (AllowUsers)",
-        "start from a stock image, or correct the base or the `[[file]]` that causes it; nothing was written",
+        "correct the setting, `[[file]]`, `[[unit]]` or base that it names, then build again; nothing was written",
     );
 }
 

@@ -42,7 +42,7 @@ impl Findings {
             ),
         };
         Err(Kind::Refused.error(message,
-            "start from a stock image, or correct the base or the `[[file]]` that causes it; nothing was written",
+            "correct the setting, `[[file]]`, `[[unit]]` or base that it names, then build again; nothing was written",
         ))
     }
 }

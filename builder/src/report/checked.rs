@@ -13,6 +13,9 @@ use crate::failure::Kind;
 pub(crate) const AGAIN: &str =
     "do not use these files: fetch them again, or build them again with the same state directory";
 
+/// The next step after a check that found only faults of the images themselves: other copies have them as well.
+const CORRECT: &str = "correct the settings, files or base that the problems name, then build the images again with the same state directory";
+
 /// The version of the format.
 pub(super) const FORMAT: u32 = 1;
 
@@ -70,6 +73,9 @@ pub(crate) struct Checked {
     pub problems: Vec<String>,
     /// Upcoming problems, one line each.
     pub notes: Vec<String>,
+    /// How many of the problems are faults that keep the node from working, and no difference from what was built.
+    #[serde(skip)]
+    pub faults: usize,
 }
 
 impl Default for Verification {
@@ -105,6 +111,7 @@ impl Verification {
         let attachments = self.attachments.iter().chain(&self.client);
         let attachments = attachments.map(|it| usize::from(it.problem.is_some()));
         let problems: usize = images.chain(lists).chain(attachments).sum();
+        let faults: usize = self.images.iter().map(|image| image.faults).sum();
         match problems {
             0 => Ok(()),
             _ => Err(Kind::Verification.error(
@@ -113,7 +120,7 @@ impl Verification {
                     count(problems, "problem"),
                     count(self.images.len(), "image")
                 ),
-                AGAIN,
+                if problems == faults { CORRECT } else { AGAIN },
             )),
         }
     }
@@ -130,6 +137,7 @@ impl Checked {
             contents: 0,
             problems: vec![problem],
             notes: Vec::new(),
+            faults: 0,
         }
     }
 }

@@ -339,7 +339,9 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
     };
     let (wrong, notes) = trust.check(&node, &mut fs)?;
     problems.extend(wrong);
-    problems.extend(check::check(&image, &mut fs)?.into_lines());
+    let faults = check::check(&image, &mut fs)?.into_lines();
+    let found = faults.len();
+    problems.extend(faults);
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
     Ok(Checked {
         image: String::new(),
@@ -354,5 +356,6 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
 
 /// Returns the SHA-256 of a file in lower-case hexadecimal.
 pub(crate) fn digest(path: &Path) -> Result<String> {
+        faults: found,
     Ok(hex::sha256_of(fs_err::File::open(path)?)?)
 }
