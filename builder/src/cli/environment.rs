@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::AwsVariables;
 use crate::failure::Kind;
+use crate::printable::printable;
 
 /// The facts about its environment that the program uses.
 #[derive(Clone, Debug)]
@@ -122,15 +123,22 @@ fn now(source_date_epoch: Option<OsString>) -> anyhow::Result<i64> {
     let Some(text) = source_date_epoch else {
         return Ok(clock());
     };
-    text.to_str()
-        .and_then(|text| text.parse().ok())
-        .filter(|seconds| (0..=LAST_SECOND).contains(seconds))
-        .ok_or_else(|| {
-            Kind::Usage.error(
-                format!("SOURCE_DATE_EPOCH is {}", text.display()),
-                "set it to seconds since 1970, as in SOURCE_DATE_EPOCH=$(date +%s), or unset it",
-            )
-        })
+    let digits = text.to_str().filter(|text| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let wrong = match digits.map(str::parse) {
+        Some(Ok(seconds)) if (0..=LAST_SECOND).contains(&seconds) => return Ok(seconds),
+        Some(_) => format!("it is not from 0 to {LAST_SECOND}, the years 1970 to 9000"),
+        None => "it is not a number of seconds since 1970".to_owned(),
+    };
+    Err(Kind::Usage.error(
+        format!(
+            "reading the environment: SOURCE_DATE_EPOCH is `{}`: {wrong}",
+            printable(&text.to_string_lossy())
+        ),
+        "set it as in SOURCE_DATE_EPOCH=$(date +%s), or unset it",
+    ))
 }
 
 /// The last second of the year 9000, because a certificate must end before the year 10000.
@@ -179,11 +187,21 @@ mod tests {
     fn a_fixed_time_replaces_the_clock() {
         assert_eq!(now(Some("1700000000".into())).unwrap(), 1_700_000_000);
         assert!(now(None).unwrap() > 1_700_000_000);
-        for wrong in ["", "yesterday", "-1", "99999999999999"] {
+        let outside = "it is not from 0 to 221876927999, the years 1970 to 9000";
+        let unreadable = "it is not a number of seconds since 1970";
+        for (wrong, why) in [
+            ("", unreadable),
+            ("yesterday", unreadable),
+            ("2026-11-27", unreadable),
+            ("-1", outside),
+            ("221876928000", outside),
+            ("99999999999999999999", outside),
+        ] {
             let error = now(Some(wrong.into())).unwrap_err();
             let failure: &Failure = error.downcast_ref().unwrap();
             assert_eq!(failure.kind, Kind::Usage);
-            assert_eq!(failure.message, format!("SOURCE_DATE_EPOCH is {wrong}"));
+            let wanted = format!("reading the environment: SOURCE_DATE_EPOCH is `{wrong}`: {why}");
+            assert_eq!(failure.message, wanted);
         }
     }
 }
