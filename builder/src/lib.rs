@@ -221,9 +221,11 @@ fn update_state(job: &Job) -> Result<()> {
     keep_state(job, &job.cluster(Purpose::Images)?)
 }
 
-/// Returns every edit that [`build`] would make. Writes nothing but the cache.
+/// Returns every edit that [`build`] would make. Writes nothing but the cache of downloads.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
     overwrite::refuse_state_of_another(&cluster.name, &job.work.fetch.sources.state)?;
+    // Opening the key shows whether `build` could sign with it.
+    job.publishing(cluster).key(&job.environment)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
     let base = inputs.base(job, cluster, &lock)?;

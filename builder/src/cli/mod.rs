@@ -52,7 +52,7 @@ const EXAMPLES: &str = "\
 Examples:
   etcd-image build --nodes 3   write three images with default addresses
   etcd-image init              write a commented cluster.toml
-  etcd-image plan              print every edit and write nothing
+  etcd-image plan              print every edit and write no image
   etcd-image verify images     compare the images with their manifest
   etcd-image boot images       boot the images in QEMU and test the cluster
   etcd-image cluster status    show whether a running cluster is well
@@ -134,7 +134,7 @@ Examples:
   etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519
   etcd-image build --locked")]
     Build(Work),
-    /// Print what build would write, without secrets, and write nothing
+    /// Print what build would write, without secrets; fill only the cache
     #[command(after_help = "\
 Examples:
   etcd-image plan --nodes 3
