@@ -1,5 +1,6 @@
 //! Raw images in the cache.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -14,8 +15,8 @@ use super::verified::{Pin, Promise, Seen, Verified};
 
 use crate::failure::Kind;
 use crate::progress::Progress;
-
 use crate::shell;
+
 /// The extension of the image; its record lies beside it.
 const IMAGE: &str = "img";
 
@@ -48,14 +49,15 @@ pub(super) fn cached(
 }
 
 /// Returns whether the cache directory has an image of that key; [`cached`] checks its content.
-pub(super) fn is_cached(cache: &Path, key: &str) -> bool {
-    cache.join(format!("{key}.{IMAGE}")).exists()
+pub(super) fn is_cached(cache: &Path, key: &str) -> io::Result<bool> {
+    fs_err::exists(cache.join(format!("{key}.{IMAGE}")))
 }
 
 /// Returns whether the image of that key has this SHA-256 by its record, which [`cached`] checks.
-pub(super) fn may_have(cache: &Path, key: &str, sha256: &str) -> bool {
+pub(super) fn may_have(cache: &Path, key: &str, sha256: &str) -> io::Result<bool> {
     let record = Record::read(&cache.join(format!("{key}.{RECORD}")));
-    is_cached(cache, key) && record.is_some_and(|record| record.seen().raw.sha256 == sha256)
+    let has_digest = record.is_some_and(|record| record.seen().raw.sha256 == sha256);
+    Ok(is_cached(cache, key)? && has_digest)
 }
 
 /// Unpacks `packed` into the entry, for this and later builds.
@@ -115,7 +117,7 @@ fn keep(
 /// users can have written image and record, only a digest known in advance counts.
 fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Result<Option<Seen>> {
     let path = entry.path(IMAGE);
-    let (Some(record), true) = (Record::read(&entry.path(RECORD)), path.exists()) else {
+    let (Some(record), true) = (Record::read(&entry.path(RECORD)), fs_err::exists(&path)?) else {
         return Ok(None);
     };
     let seen = record.seen();
@@ -134,9 +136,11 @@ fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Resul
 
 /// Creates the error for an image that other users may have written together with its record.
 fn unvouched(entry: &CacheEntry) -> anyhow::Error {
-    let folder = entry.folder().display();
-    Kind::Verification.error(format!(
-            "other users can write to the cache directory {folder}, and no digest of the unpacked image is known"
+    let folder = entry.folder();
+    Kind::Verification.error(
+        format!(
+            "other users can write to the cache directory {}, and no digest of the unpacked image is known",
+            folder.display()
         ),
         format!(
             "run `chmod -R go-w {}`, then `etcd-image fetch` while online; or name another with --cache",

@@ -100,7 +100,7 @@ fn locked_debian(
     let cache = Cache::open(options.cache)?;
     let archive_key = archive_key(&locked.packages);
     for key in [&inputs.digest(), &archive_key] {
-        if image::may_have(options.cache, key, &locked.raw_sha256) {
+        if image::may_have(options.cache, key, &locked.raw_sha256)? {
             let entry = cache.entry(key, options.progress)?;
             if let Some(verified) = image::cached(&entry, DEBIAN, &promise, options)? {
                 age::report("the base made on this machine", verified.path(), options);
@@ -110,7 +110,7 @@ fn locked_debian(
     }
     let entry = cache.entry(&archive_key, options.progress)?;
     let archive = entry.path(ARCHIVE);
-    if !archive.exists() || !entry.is_ours(ARCHIVE)? {
+    if !fs_err::exists(&archive)? || !entry.is_ours(ARCHIVE)? {
         return Err(missing(locked, &packages(options.cache, &inputs.digest())));
     }
     options
@@ -167,7 +167,7 @@ fn missing(locked: &LockedBase, found: &[String]) -> anyhow::Error {
 /// Returns the `debian-trixie` base if the cache has it, without making anything.
 pub(super) fn cached_debian(options: &Options<'_>) -> Result<Option<Verified>> {
     let digest = debian::DebianInputs::new(options).digest();
-    if !image::is_cached(options.cache, &digest) {
+    if !image::is_cached(options.cache, &digest)? {
         return Ok(None);
     }
     let entry = Cache::open(options.cache)?.entry(&digest, options.progress)?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::failure::Kind;
+use crate::file::if_exists;
 
 /// Where the kernel describes itself.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl System {
         let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
         let link = self.root.join(format!("sys/dev/block/{major}:{minor}"));
         let folder = fs_err::canonicalize(&link)?;
-        if folder.join("partition").exists() {
+        if fs_err::exists(folder.join("partition"))? {
             let disk = folder.parent().map(name_of).unwrap_or_default();
             return Err(Kind::Usage.error(
                 format!(
@@ -83,7 +84,7 @@ impl System {
             .map(String::as_str)
             .collect();
         let mut parts = Parts::default();
-        parts.add(folder);
+        parts.add(folder)?;
         Ok(Disk {
             name: name_of(folder),
             size: text(folder, "size")
@@ -132,25 +133,26 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, folder: &Path) {
+    /// Adds a device and what is made from it. What cannot be read is an error: a disk in use would look unused.
+    fn add(&mut self, folder: &Path) -> Result<()> {
         if !self.names.insert(name_of(folder)) {
-            return;
+            return Ok(());
         }
         self.numbers.insert(text(folder, "dev"));
-        let children = fs_err::read_dir(folder).into_iter().flatten().flatten();
-        for child in children
-            .map(|entry| entry.path())
-            .filter(|child| child.join("partition").exists())
-        {
-            self.add(&child);
+        for child in fs_err::read_dir(folder)? {
+            let child = child?.path();
+            // Most children are files.
+            if if_exists(fs_err::metadata(child.join("partition")))?.is_some() {
+                self.add(&child)?;
+            }
         }
-        let holders = fs_err::read_dir(folder.join("holders"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        for holder in holders.filter_map(|entry| fs_err::canonicalize(entry.path()).ok()) {
-            self.add(&holder);
+        let holders = if_exists(fs_err::read_dir(folder.join("holders")))?;
+        for holder in holders.into_iter().flatten() {
+            if let Some(holder) = if_exists(fs_err::canonicalize(holder?.path()))? {
+                self.add(&holder)?;
+            }
         }
+        Ok(())
     }
 
     fn has(&self, source: &str) -> bool {

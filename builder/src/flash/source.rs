@@ -30,7 +30,7 @@ pub(super) struct Source {
 impl Source {
     /// Opens an image. `images` is the directory whose manifest may list it.
     pub(super) fn open(path: &Path, images: &Path) -> Result<Self> {
-        if !path.exists() {
+        if !fs_err::exists(path)? {
             let message = format!("{} does not exist", path.display());
             return Err(Kind::Usage.error(message, "check the path, or build the image first"));
         }

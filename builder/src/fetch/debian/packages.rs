@@ -93,7 +93,7 @@ fn apt(work_dir: &Path, program: &str, arguments: &[&str]) -> Result<Output> {
         .args(arguments)
         .current_dir(work_dir)
         .env("LC_ALL", "C");
-    if configuration.exists() {
+    if fs_err::exists(&configuration)? {
         command.env("APT_CONFIG", configuration);
     }
     let output = command

@@ -50,7 +50,7 @@ pub(super) fn find_apt() -> anyhow::Result<()> {
         return Err(Kind::Unsupported.error(message, hint));
     }
     need("apt-get")?;
-    if Path::new(KEYS).exists() {
+    if fs_err::exists(KEYS)? {
         Ok(())
     } else {
         Err(missing(&format!("Debian's keys, {KEYS}")))

@@ -60,7 +60,7 @@ fn kept_or_downloaded(
     let cache = Cache::open(options.cache)?;
     let wanted = |packages: &[Pinned; 2]| locked.is_none_or(|locked| is_locked(packages, locked));
     for key in keys.iter().filter(|_| !options.refresh) {
-        if !options.cache.join(format!("{key}.{PACKAGES}")).exists() {
+        if !fs_err::exists(options.cache.join(format!("{key}.{PACKAGES}")))? {
             continue;
         }
         let packages = kept(&cache.entry(key, options.progress)?, options)?;
@@ -113,7 +113,7 @@ fn kept(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>
     let mut packages = Vec::new();
     for (name, ending) in NAMES {
         let path = entry.path(ending);
-        let Some(pin) = pin(&list, name).filter(|_| path.exists()) else {
+        let (Some(pin), true) = (pin(&list, name), fs_err::exists(&path)?) else {
             return Ok(None);
         };
         if let Err(error) = pin.check(&path.display().to_string(), &DigestReader::file(&path)?) {

@@ -60,11 +60,12 @@ pub(super) fn resolve(url: &str, signed: &SignedList, options: &Options<'_>) -> 
     let cache = Cache::open(options.cache)?;
     let entry = cache.entry(&key(signed), options.progress)?;
     let kept = kept(&entry).map(|texts| texts.vouched(url, signed, options.clock));
+    let has_image = match &kept {
+        Some(Ok(listed)) => image::is_cached(options.cache, &listed.sha256)?,
+        _ => false,
+    };
     match kept {
-        Some(Ok(listed))
-            if options.offline
-                || !options.refresh && image::is_cached(options.cache, &listed.sha256) =>
-        {
+        Some(Ok(listed)) if options.offline || !options.refresh && has_image => {
             report_age(signed, options);
             return Ok(listed);
         }
