@@ -127,15 +127,21 @@ pub(super) fn check(name: &str) -> Result<(), String> {
             "`{name}` is a unit of this program; add a drop-in in {FOLDER}/{name}.d with [[file]] instead"
         ));
     }
-    check_name(name)
+    match name.split_once('@') {
+        Some((stem, rest)) if rest.starts_with('.') => Err(format!(
+            "`{name}` is a template, which cannot be started: name an instance, as in \"{stem}@1{rest}\", or write the template with \
+             [[file]]"
+        )),
+        _ => check_name(name),
+    }
 }
 
 fn check_name(name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:\\".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:\\@".contains(c);
     let (stem, kind) = name.rsplit_once('.').unwrap_or((name, ""));
     match KINDS.contains(&kind)
         && !stem.is_empty()
-        && !stem.starts_with('.')
+        && !stem.starts_with(['.', '@'])
         && name.len() <= 255
         && stem.chars().all(allowed)
     {

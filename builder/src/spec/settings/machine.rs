@@ -58,7 +58,7 @@ sections! {
 
     /// A unit of systemd, which is installed in `/etc/systemd/system` and enabled; repeat the table for each.
     "[[unit]]" {
-        /// The name with its kind, such as `app.service` or `app.timer`.
+        /// The name with its kind, such as `app.service`, `app.timer` or, as an instance, `app@1.service`.
         "name": Text(units::check), Required(r#""app.service""#);
         /// The unit as a path relative to this file. Give either `source` or `content`.
         "source": Text(|_| Ok(())), Optional(r#""app.service""#);
