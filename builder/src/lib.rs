@@ -249,30 +249,38 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
 
 /// Builds the images of an output directory again, beside it, and compares every file. Neither state nor lock may need a
 /// change for that.
-fn rebuild(mut job: Job, target: &Path) -> Result<Rebuild> {
+fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
     let old = report::read_manifests(target, true)?.swap_remove(0);
     let mut beside = tempfile::Builder::new();
     let beside = beside.prefix(".etcd-image.rebuild.");
     let parent = fs_err::canonicalize(target)?;
     let folder = beside.tempdir_in(parent.parent().unwrap_or(&parent))?;
-    job.repeat(&old, target, folder.path());
-    let cluster = job.cluster(Purpose::Images)?;
+    let (job, cluster) = match job.fleet(Purpose::Images)? {
+        None => {
+            let job = job.repeat(&old, target, folder.path());
+            let cluster = job.cluster(Purpose::Images)?;
+            (job, cluster)
+        }
+        Some(fleet) => {
+            let member = fleet.member(&old.cluster)?;
+            let job = job.part(&member).repeat(&old, target, folder.path());
+            (job, fleet.cluster(member.member)?)
+        }
+    };
     let new = build(&job, &cluster, &mut Prepared::default())?;
     Rebuild::compare((target, &old), (folder.path(), &new))
 }
 
 /// Fills the cache, so that [`build`] needs no network.
-fn fetch(job: &Job) -> Result<FetchReport> {
-    let cluster = job.cluster(Purpose::Downloads)?;
-    let lock = job.lock(&cluster)?;
-    let mut inputs = Prepared::default();
-    let base = inputs.base(job, &cluster, &lock)?;
+fn fetch(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<FetchReport> {
+    let lock = job.lock(cluster)?;
+    let base = inputs.base(job, cluster, &lock)?;
     base.refusals.clone().settle()?;
-    let etcd = inputs.etcd(job, &cluster, (&base, &lock))?;
+    let etcd = inputs.etcd(job, cluster, (&base, &lock))?;
     if job.work.lock.locked {
         lock.require(&lock.found()?.with(&base.locked, &etcd.locked))?;
     }
-    inputs.archives(job, &cluster)?;
+    inputs.archives(job, cluster)?;
     Ok(FetchReport::new(base.record(), &base.verified, &etcd))
 }
 

@@ -85,7 +85,7 @@ impl Job {
 
     /// Turns this run into a repetition of the build that wrote a manifest to `target`: the same formats and nodes, with the
     /// locked inputs and the same state.
-    pub(crate) fn repeat(&mut self, manifest: &Manifest, target: &Path, out: &Path) {
+    pub(crate) fn repeat(mut self, manifest: &Manifest, target: &Path, out: &Path) -> Self {
         self.work.lock.locked = true;
         self.work.nodes.only = manifest.nodes.iter().map(|it| it.name.clone()).collect();
         self.work.output = OutputOptions {
@@ -96,6 +96,7 @@ impl Job {
             ..OutputOptions::default()
         };
         self.keeps_state = true;
+        self
     }
 
     /// Writes what is new in the state directory. A repetition of a build refuses that.

@@ -99,6 +99,11 @@ impl Args {
                 let what = "`update` needs the network, and `--offline` forbids it";
                 Err(Self::command().error(ErrorKind::ArgumentConflict, what))
             }
+            Command::Update { fleet: Some(_), .. } => {
+                let what = "update writes the lock file of one cluster; for all clusters of a fleet, use \
+                            `build --fleet FILE --refresh`";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
             // clap does not require `--fleet` where an option is given that conflicts with it.
             Command::Build(Work { nodes, .. }) | Command::Plan(Work { nodes, .. })
                 if nodes.shard.is_some() && nodes.fleet.is_none() =>
@@ -144,7 +149,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   etcd-image fetch
-  etcd-image fetch --base debian-trixie --cache /media/usb/cache")]
+  etcd-image fetch --base debian-trixie --cache /media/usb/cache
+  etcd-image fetch --fleet fleet.toml")]
     Fetch {
         /// What to fetch, and where it goes.
         #[command(flatten)]
@@ -152,6 +158,9 @@ Examples:
         /// How the lock file is used.
         #[command(flatten)]
         lock: LockOptions,
+        /// Fetch what the clusters of this file need
+        #[arg(long, value_name = "FILE", conflicts_with = "config")]
+        fleet: Option<PathBuf>,
     },
     /// Look for newer inputs and write them to etcd-image.lock
     #[command(after_help = "\
@@ -164,9 +173,12 @@ Examples:
         /// What to update
         #[arg(value_name = "WHAT", default_value = "all")]
         what: Updated,
-        /// Show what is newer, and write nothing
+        /// Show what is newer, and leave the lock file unchanged
         #[arg(long)]
         dry_run: bool,
+        /// Refused: a fleet has several lock files.
+        #[arg(long, hide = true)]
+        fleet: Option<PathBuf>,
         /// Where inputs come from and go.
         #[command(flatten)]
         fetch: Fetch,

@@ -13,7 +13,6 @@ use super::{Fetch, NodeOptions};
     mut_group("CacheOptions", |group| group.requires("rebuild")),
     mut_group("DetailOptions", |group| group.requires("rebuild")),
     mut_group("NodeOptions", |group| group.requires("rebuild")),
-    mut_arg("fleet", |arg| arg.hide(true).conflicts_with("rebuild")),
     mut_arg("shard", |arg| arg.hide(true)),
 )]
 pub struct VerifyOptions {

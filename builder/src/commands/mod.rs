@@ -36,13 +36,15 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
     let done = match args.command {
         Command::Build(work) => build(work, environment, &voice),
         Command::Plan(work) => plan(work, environment, &voice),
-        Command::Fetch { fetch, lock } => {
-            let inputs = crate::fetch(&Job::fetch(fetch, lock, environment, &voice))?;
-            print(&voice, &inputs, &inputs)
+        Command::Fetch { fetch, lock, fleet } => {
+            let mut job = Job::fetch(fetch, lock, environment, &voice);
+            job.work.nodes.fleet = fleet;
+            self::fetch(&job, &voice)
         }
         Command::Update {
             what,
             dry_run,
+            fleet: _,
             fetch,
         } => {
             let job = Job::fetch(fetch, LockOptions::REFRESH, environment, &voice);
@@ -156,6 +158,25 @@ fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     }
 }
 
+/// Fills the cache for a cluster, or for all clusters of a fleet.
+fn fetch(job: &Job, voice: &Voice) -> Result<()> {
+    let mut inputs = Prepared::default();
+    let Some(fleet) = job.fleet(Purpose::Downloads)? else {
+        let cluster = job.cluster(Purpose::Downloads)?;
+        let fetched = crate::fetch(job, &cluster, &mut inputs)?;
+        return print(voice, &fetched, &fetched);
+    };
+    let mut all = report::FleetFetchReport::default();
+    for part in fleet.select(&job.work.nodes)? {
+        let cluster = fleet.cluster(part.member)?;
+        job.warn(&cluster);
+        let fetched = crate::fetch(&job.part(&part), &cluster, &mut inputs);
+        let fetched = fetched.with_context(|| format!("fetching for cluster {}", cluster.name))?;
+        all.add(&cluster.name, fetched);
+    }
+    print(voice, &all, &all)
+}
+
 /// Joins the shards of a fleet.
 fn merge(shards: &[PathBuf], out: &Path, voice: &Voice) -> Result<()> {
     let record = crate::merge::merge(shards, out)?;
@@ -185,6 +206,11 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
 fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> Result<()> {
     must_exist(&options.target)?;
     let target = report::folder_of(&options.target).to_owned();
+    if FleetRecord::read(&target)?.is_some() {
+        let message = format!("{} has the images of several clusters", target.display());
+        let hint = "name the directory of one of them, as in `etcd-image verify images/CLUSTER --rebuild --fleet fleet.toml`";
+        return Err(Kind::Usage.error(message, hint));
+    }
     let work = Work {
         fetch: options.fetch,
         lock: LockOptions::default(),

@@ -44,6 +44,19 @@ impl Fleet {
         Ok(parts.filter(|part| !part.nodes.is_empty()).collect())
     }
 
+    /// Returns all nodes of the cluster with this name.
+    pub(crate) fn member(&self, cluster: &str) -> Result<Part<'_>> {
+        let Some(member) = self.members.iter().find(|member| member.name == cluster) else {
+            let known: Vec<&str> = self.members.iter().map(|it| it.name.as_str()).collect();
+            let message = format!("there is no cluster `{cluster}` in the fleet");
+            return Err(Kind::Usage.error(message, advice(cluster, &known)));
+        };
+        Ok(Part {
+            member,
+            nodes: member.nodes.clone(),
+        })
+    }
+
     fn must_exist(&self, name: &str) -> Result<()> {
         let (cluster, node) = name
             .split_once('/')

@@ -47,6 +47,53 @@ impl FetchReport {
     }
 }
 
+/// The inputs of all clusters of a fleet.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct FleetFetchReport {
+    /// Version of this format.
+    pub format: u32,
+    /// One per cluster, in the order of the fleet.
+    pub clusters: Vec<ClusterInputs>,
+}
+
+/// The inputs of a cluster of a fleet.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClusterInputs {
+    /// Its name.
+    pub cluster: String,
+    /// The inputs.
+    pub inputs: FetchReport,
+}
+
+impl FleetFetchReport {
+    /// Adds the inputs of the next cluster.
+    pub(crate) fn add(&mut self, cluster: &str, inputs: FetchReport) {
+        self.format = 1;
+        self.clusters.push(ClusterInputs {
+            cluster: cluster.to_owned(),
+            inputs,
+        });
+    }
+}
+
+impl Display for FleetFetchReport {
+    /// Prints each different pair of inputs once, with the clusters that use it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut printed: Vec<(String, Vec<&str>)> = Vec::new();
+        for it in &self.clusters {
+            let text = it.inputs.to_string();
+            match printed.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, clusters)) => clusters.push(&it.cluster),
+                None => printed.push((text, vec![&it.cluster])),
+            }
+        }
+        for (text, clusters) in printed {
+            writeln!(f, "for {}:\n{text}", clusters.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
 impl Display for FetchReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (what, input) in [("base", &self.base.input), ("etcd", &self.etcd)] {

@@ -42,7 +42,7 @@ pub(crate) use expiry::ending;
 pub(crate) use fleet::{
     ClusterRecord, FleetRecord, FleetSummary, withdraw as withdraw_fleet, write as write_fleet,
 };
-pub(crate) use inputs::FetchReport;
+pub(crate) use inputs::{FetchReport, FleetFetchReport};
 pub(crate) use inspection::inspect;
 pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, OutputRecord, Sources};
 pub(crate) use outdated::outdated;

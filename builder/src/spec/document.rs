@@ -40,6 +40,12 @@ impl Document {
         for layer in &mut layers {
             layer.refuse_unknown_tables(log);
         }
+        if layers
+            .iter()
+            .any(|layer| layer.root.contains_key("template"))
+        {
+            log.settle()?;
+        }
         let sections = SECTIONS.iter();
         let tables = sections.flat_map(|section| merged(section, &layers, log));
         Ok(Self {
