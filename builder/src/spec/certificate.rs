@@ -5,6 +5,7 @@ use super::complaints::{Complaints, Placed};
 use super::files::{self, Surroundings};
 use super::issuing::{CertificateFile, CertificateRole};
 use super::table::Table;
+use super::without_effect;
 
 /// Reads the tables.
 pub(super) fn read(
@@ -56,6 +57,9 @@ fn read_one(
         template.place,
         common_name::check_filled(template.value, names, domain),
     );
+    if key.is_none() {
+        without_effect::refuse(table, "key-mode", "a [[certificate]] without `key`", log);
+    }
     let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
     let (mode, key_mode) = (octal("mode"), octal("key-mode"));
     let in_one_file = key.is_some_and(|key| key.value == path.value);

@@ -86,21 +86,22 @@ impl<'a> Layer<'a> {
             root: root.into_inner(),
             line_ends: (!is_row).then_some(line_ends),
         };
+        let mut advised = Vec::new();
         for error in errors {
             let span = error.span().unwrap_or_default();
-            // Only the message is used: the full form quotes the line, which may contain a password.
-            let message = match (error.message(), text.get(span.clone())) {
-                ("duplicate key", Some(key)) => format!("duplicate key `{key}`"),
-                (message, _) => message.to_owned(),
-        let mut advised = Vec::new();
-            };
-            log.add(layer.place(&span), message);
             let place = layer.place(&span);
             if advised.contains(&place) {
                 continue;
             }
             let advice = unquoted::advice(line_at(text, span.start));
             advised.extend(advice.is_some().then_some(place));
+            // Only the message is used: the full form quotes the line, which may contain a password.
+            let message = match (advice, error.message(), text.get(span)) {
+                (Some(advice), ..) => advice,
+                (None, "duplicate key", Some(key)) => format!("duplicate key `{key}`"),
+                (None, message, _) => message.to_owned(),
+            };
+            log.add(place, message);
         }
         layer
     }
@@ -141,6 +142,14 @@ impl<'a> Layer<'a> {
     }
 }
 
+/// Returns the line around a position.
+fn line_at(text: &str, position: usize) -> &str {
+    let (before, after) = text.split_at_checked(position).unwrap_or((text, ""));
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = after.find('\n').map_or(text.len(), |end| position + end);
+    text.get(start..end).unwrap_or_default()
+}
+
 /// Returns the tables of a section: those of the last layer that has the list, or one table from all layers.
 fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints) -> Vec<Table> {
     let mut found = layers
@@ -165,14 +174,6 @@ fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints)
         }
     }
     vec![table(section, &written, log)]
-}
-
-/// Returns the line around a position.
-fn line_at(text: &str, position: usize) -> &str {
-    let (before, after) = text.split_at_checked(position).unwrap_or((text, ""));
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let end = after.find('\n').map_or(text.len(), |end| position + end);
-    text.get(start..end).unwrap_or_default()
 }
 
 /// A table as a layer contains it.
@@ -221,6 +222,12 @@ fn completed(
     }
 }
 
+/// Returns whether the entries contain a setting, perhaps by a name that is not quite right.
+fn has_setting(entries: &DeTable<'_>, setting: &Setting, section: &Section) -> bool {
+    let means = |key: &str| suggest::meant_key(key, section) == Some(setting.name);
+    entries.contains_key(setting.name) || entries.keys().any(|key| means(key.get_ref()))
+}
+
 /// A reader of the values of a layer that collects complaints. `line` converts a position in the text into its place.
 struct Reader<'a> {
     line: &'a dyn Fn(Range<usize>) -> Place,
@@ -228,12 +235,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-/// Returns whether the entries contain a setting, perhaps by a name that is not quite right.
-fn has_setting(entries: &DeTable<'_>, setting: &Setting, section: &Section) -> bool {
-    let means = |key: &str| suggest::meant_key(key, section) == Some(setting.name);
-    entries.contains_key(setting.name) || entries.keys().any(|key| means(key.get_ref()))
-}
-
     /// Returns the tables of a list.
     fn list(&mut self, section: &'static Section, (key, value): Entry<'_>) -> Vec<Table> {
         if let DeValue::Array(items) = value.get_ref() {
@@ -375,6 +376,17 @@ fn sorted<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
+}
+
+impl Section {
+    /// Returns the default of a setting, if it has one.
+    pub(super) fn default_of(&self, name: &str) -> Option<Placed<Value>> {
+        let setting = self.settings.iter().find(|setting| setting.name == name)?;
+        match setting.given {
+            Given::Default(toml) => Some(default(self, setting, toml)),
+            Given::Optional(_) | Given::Required(_) => None,
+        }
+    }
 }
 
 fn default(section: &Section, setting: &'static Setting, toml: &'static str) -> Placed<Value> {

@@ -31,6 +31,7 @@ mod sizes;
 mod subnet;
 mod suggest;
 mod table;
+mod without_effect;
 
 mod appliance;
 mod archives;
@@ -161,7 +162,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let files = files::read(&document.tables("file"), units, &surroundings, log);
     let packages = packages::read(document.table("packages"), &identity.base, log);
     let archives = archives::read(&document.tables("archive"), &surroundings, log);
-    Cluster {
+    let cluster = Cluster {
         name: identity.name,
         domain: identity.domain,
         base: identity.base,
@@ -186,7 +187,9 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         packages,
         publish: publish::read(document.table("publish"), input),
         warnings: Vec::new(),
-    }
+    };
+    without_effect::check(document, &cluster, log);
+    cluster
 }
 
 /// Returns warnings about settings that are valid but questionable.
@@ -195,6 +198,7 @@ fn warnings(cluster: &Cluster) -> Vec<String> {
         .into_iter()
         .chain(etcd::warnings(&cluster.etcd))
         .chain(files::warnings(&cluster.files))
+        .chain(ports::warning(&cluster.appliance))
         .collect()
 }
 

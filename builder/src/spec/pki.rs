@@ -61,7 +61,9 @@ pub(super) fn read(
     let table = tables.pki;
     let ca = table.integer("ca-days").value;
     let mut leaf = table.integer("leaf-days");
-    if leaf.value > ca {
+    let own_ca = own_ca(table, input, log);
+    // The CA of the user has dates of its own, which also limit those below it.
+    if leaf.value > ca && own_ca.is_none() {
         match leaf.place {
             Place::Default(..) => leaf.value = ca,
             place => log.add(
@@ -84,7 +86,7 @@ pub(super) fn read(
             .iter()
             .map(|san| san.value.to_owned())
             .collect(),
-        own_ca: own_ca(table, input, log),
+        own_ca,
         subject: subject(tables.subject),
         common_names: common_names(tables, layout, names, domain, log),
         shared: table.switch("shared"),
@@ -115,13 +117,6 @@ fn common_names(
     let shared = tables.pki.switch("shared");
     if shared {
         check_shared(tables, layout, log);
-    }
-    if layout.has_one_certificate() && table.has("peer") {
-        let message = format!(
-            "`peer` has no effect: the layout `{}` has one certificate for both directions, whose common name is `server`",
-            layout.name()
-        );
-        log.add(table.text("peer").place, message);
     }
     let mut name = |role: &str| {
         let template = table.text(role);

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::complaints::Complaints;
-use super::machine::{Allowed, Protocol};
+use super::machine::{Allowed, Appliance, Protocol};
 use super::subnet;
 use super::table::Table;
 
@@ -42,6 +42,18 @@ pub(super) fn allowed(table: &Table, open: &[u16], log: &mut Complaints) -> Vec<
     }
     allowed
 }
+
+/// Returns a warning about nodes to which nobody can log in.
+pub(super) fn warning(appliance: &Appliance) -> Option<String> {
+    let is_ssh = |rule: &Allowed| rule.port == SSH && rule.protocol == Protocol::Tcp;
+    let is_open = appliance.ports.contains(&SSH) || appliance.allow.iter().any(is_ssh);
+    let closed = "port 22 is closed by `ports` in [appliance]: nobody can log in to the nodes by SSH, and those commands of \
+                  `etcd-image cluster` that need a login fail";
+    (!is_open).then(|| closed.to_owned())
+}
+
+/// The port of sshd.
+const SSH: u16 = 22;
 
 /// Checks a text such as `161/udp` or `9100/tcp from 10.0.0.0/8`.
 pub(super) fn check(text: &str) -> Result<(), String> {

@@ -51,6 +51,15 @@ impl Table {
         self.get(name).is_some_and(|value| value.place.is_written())
     }
 
+    /// Returns whether the file contains the setting with another value than its default.
+    pub(super) fn is_changed(&self, name: &str) -> bool {
+        let same = |value: &Placed<Value>| {
+            let default = self.section.default_of(name);
+            default.is_some_and(|default| default.value.is_same(&value.value))
+        };
+        self.has(name) && !self.get(name).is_some_and(same)
+    }
+
     /// Returns the place of a setting, or that of the table if the setting is absent.
     pub(super) fn place_of(&self, name: &str) -> Place {
         self.get(name).map_or(self.place, |value| value.place)
@@ -128,6 +137,21 @@ impl Table {
 }
 
 impl Value {
+    /// Returns whether the values are the same, wherever they were written.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Switch(one), Self::Switch(other)) => one == other,
+            (Self::Integer(one), Self::Integer(other)) => one == other,
+            (Self::List(one), Self::List(other)) => {
+                let mut pairs = one.iter().zip(other);
+                one.len() == other.len()
+                    && pairs.all(|(one, other)| one.value.is_same(&other.value))
+            }
+            _ => false,
+        }
+    }
+
     fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),

@@ -1,0 +1,109 @@
+//! Settings that another setting makes useless. Whoever writes one expects something of it, so they are refused.
+
+use super::cluster::{BackupPlace, Cluster};
+use super::complaints::Complaints;
+use super::document::Document;
+use super::machine::Data;
+use super::table::Table;
+
+/// A setting, and the other setting with which it has no effect.
+struct Rule {
+    table: &'static str,
+    setting: &'static str,
+    /// Returns the other setting, if the cluster has it.
+    with: fn(&Cluster) -> Option<String>,
+}
+
+const RULES: [Rule; 7] = [
+    Rule {
+        table: "network",
+        setting: "on-link",
+        with: |it| {
+            text(
+                it.network.gateway.is_none() && !it.network.dhcp,
+                "`gateway = \"none\"`",
+            )
+        },
+    },
+    Rule {
+        table: "backup",
+        setting: "host-key",
+        with: |it| {
+            let place = it.backup.as_ref().map(|backup| &backup.to);
+            text(
+                place == Some(&BackupPlace::Data),
+                "`to = \"data\"`, which is on the node itself",
+            )
+        },
+    },
+    Rule {
+        table: "ssh",
+        setting: "etcdctl",
+        with: |it| {
+            let open = "`insecure = true` in [etcd]: everybody reads and writes everything";
+            text(it.etcd.insecure, open)
+        },
+    },
+    Rule {
+        table: "pki",
+        setting: "ca-days",
+        with: |it| {
+            text(
+                it.pki.own_ca.is_some(),
+                "`ca-certificate`, which has dates of its own",
+            )
+        },
+    },
+    Rule {
+        table: "pki.common-name",
+        setting: "ca",
+        with: |it| {
+            let own = "`ca-certificate` in [pki], which has a name of its own";
+            text(it.pki.own_ca.is_some(), own)
+        },
+    },
+    Rule {
+        table: "pki.common-name",
+        setting: "peer",
+        with: |it| {
+            let layout = it.pki.layout;
+            let one = format!(
+                "`layout = \"{}\"` in [pki], which has one certificate for both directions: set `server`",
+                layout.name()
+            );
+            layout.has_one_certificate().then_some(one)
+        },
+    },
+    Rule {
+        table: "appliance",
+        setting: "wipe-data",
+        with: |it| {
+            let in_root = !it.appliance.read_only && it.appliance.data == Data::Card;
+            text(
+                in_root,
+                "`read-only = false`, unless `data` is a disk: the data is in the root file system",
+            )
+        },
+    },
+];
+
+fn text(holds: bool, setting: &str) -> Option<String> {
+    holds.then(|| setting.to_owned())
+}
+
+/// Complains about every setting that has no effect in this cluster.
+pub(super) fn check(document: &Document, cluster: &Cluster, log: &mut Complaints) {
+    for rule in &RULES {
+        if let Some(other) = (rule.with)(cluster) {
+            refuse(document.table(rule.table), rule.setting, &other, log);
+        }
+    }
+}
+
+/// Complains about a setting that has no effect with another one, if its value is not the default.
+pub(super) fn refuse(table: &Table, setting: &str, other: &str, log: &mut Complaints) {
+    if table.is_changed(setting) {
+        let message = format!("`{setting}` has no effect with {other}; remove it");
+        log.add(table.place_of(setting), message);
+    }
+}
