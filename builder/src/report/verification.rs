@@ -356,11 +356,11 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
         contents,
         problems,
         notes,
+        faults: found,
     })
 }
 
 /// Returns the SHA-256 of a file in lower-case hexadecimal.
 pub(crate) fn digest(path: &Path) -> Result<String> {
-        faults: found,
     Ok(hex::sha256_of(fs_err::File::open(path)?)?)
 }
