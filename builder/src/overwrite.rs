@@ -46,7 +46,7 @@ fn refuse_base(cluster: &Cluster, nodes: &[&Node], output: &OutputOptions) -> Re
                     node.name,
                     base.display()
                 ),
-                "name another folder with `--out`, or rename the base",
+                "name another directory with `--out`, or rename the base",
             ));
         }
     }

@@ -179,7 +179,7 @@ fn no_secret_is_printed() {
     let secrets = secrets(&scene);
     assert!(
         secrets.len() > 10,
-        "the keys of the state folder: {secrets:?}"
+        "the keys of the state directory: {secrets:?}"
     );
     for secret in secrets.iter().map(String::as_str).chain(["correct horse"]) {
         assert!(!said.contains(secret), "`{secret}` is printed");

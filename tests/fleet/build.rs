@@ -90,7 +90,7 @@ fn a_wrong_fleet_writes_nothing() {
     scene.file("clusters.csv", TABLE);
     scene.file("etcd-cluster/ca.key", "");
     let refused = scene.run("build", &["--fleet", "fleet.toml"]);
-    refused.refused_naming(2, &["etcd-cluster is the state folder of one cluster"]);
+    refused.refused_naming(2, &["etcd-cluster is the state directory of one cluster"]);
     let refused = scene.run("build", &["--fleet", "fleet.toml", "--nodes", "3"]);
     let said = "error: the argument '--fleet <FILE>' cannot be used with '--nodes <N>'";
     assert_eq!(

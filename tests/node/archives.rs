@@ -32,7 +32,7 @@ fn the_content_of_an_archive_is_on_the_node() {
     let scene = scene(ARCHIVE);
     scene.build(&["--nodes", "1"]).done();
     let node = Node::open(&scene.image_path("etcd1"));
-    assert_eq!(node.access("/usr/local/go/bin"), "folder 0755 root:root");
+    assert_eq!(node.access("/usr/local/go/bin"), "directory 0755 root:root");
     assert_eq!(node.access("/usr/local/go/bin/go"), "file 0755 root:root");
     assert_eq!(node.text("/usr/local/go/bin/go"), "a program\n");
     assert_eq!(node.access("/usr/local/go/token"), "file 0600 root:root");

@@ -106,7 +106,7 @@ fn the_dcs_layout_is_open_to_the_group() {
         ]
     );
     for folder in ["/etc/dcs", "/etc/dcs/cert"] {
-        assert_eq!(node.access(folder), "folder 0750 etcd:etcd");
+        assert_eq!(node.access(folder), "directory 0750 etcd:etcd");
     }
     let inspected = scene.bare(&["inspect", "images/dcs-00.img"]).done().stdout;
     let shown = inspected

@@ -33,12 +33,12 @@ fn every_file_has_its_mode_and_owner() {
         /etc/etcd/pki/peer.key: file 0600 etcd:etcd
         /etc/etcd/client/client.crt: file 0644 root:root
         /etc/etcd/client/client.key: file 0600 pi:pi
-        /var/lib/etcd: folder 0700 etcd:etcd
+        /var/lib/etcd: directory 0700 etcd:etcd
         /etc/systemd/system/etcd.service: file 0644 root:root
         /etc/profile.d/etcdctl.sh: file 0644 root:root
         /etc/NetworkManager/system-connections/etcd-eth0.nmconnection: file 0600 root:root
-        /home/pi: folder 0700 pi:pi
-        /home/pi/.ssh: folder 0700 pi:pi
+        /home/pi: directory 0700 pi:pi
+        /home/pi/.ssh: directory 0700 pi:pi
         /home/pi/.ssh/authorized_keys: file 0600 pi:pi
         /etc/ssh/ssh_host_ed25519_key: file 0600 root:root
         /etc/ssh/ssh_host_ed25519_key.pub: file 0644 root:root

@@ -170,7 +170,7 @@ fn an_image_without_it_was_built_by_an_earlier_version() {
     with_description(&scene, None);
     let message = format!(
         "error: the image has no {PATH}: an earlier version of etcd-image built it\n\
-         hint: build the image again with this version; the state folder keeps the node's identity\n"
+         hint: build the image again with this version; the state directory keeps the node's identity\n"
     );
     assert_eq!(refused(&scene), (Some(4), message));
 }

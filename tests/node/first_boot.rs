@@ -127,7 +127,7 @@ fn debian_gets_its_user_and_no_cloud_init() {
     );
     let passwd = node.text("/etc/passwd");
     assert!(passwd.contains("\npi:x:1000:1000:"), "{passwd}");
-    assert_eq!(node.access("/home/pi"), "folder 0700 pi:pi");
+    assert_eq!(node.access("/home/pi"), "directory 0700 pi:pi");
     assert!(
         node.kernel_arguments()
             .contains(&"net.ifnames=0".to_owned())

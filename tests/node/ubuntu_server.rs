@@ -178,7 +178,7 @@ fn nothing_in_the_root_is_done_again_by_cloud_init() {
     }
     assert_eq!(node.text("/etc/hostname"), "etcd1\n");
     assert!(node.text("/etc/passwd").contains("\npi:x:1000:1000:"));
-    assert_eq!(node.access("/home/pi"), "folder 0700 pi:pi");
+    assert_eq!(node.access("/home/pi"), "directory 0700 pi:pi");
     assert!(node.starts("multi-user.target", "etcd.service"));
     assert!(node.starts("multi-user.target", "ssh.service"));
     assert!(node.starts("multi-user.target", "etcd-node-grow.service"));

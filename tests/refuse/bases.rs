@@ -189,7 +189,7 @@ fn an_image_in_the_place_of_the_base() {
     ] {
         let expected = format!(
             "error: the image of node etcd1 would replace the base: {base}\n\
-             hint: name another folder with `--out`, or rename the base\n"
+             hint: name another directory with `--out`, or rename the base\n"
         );
         assert_eq!((outcome.code, outcome.stderr), (Some(2), expected));
     }

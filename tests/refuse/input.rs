@@ -175,14 +175,14 @@ fn no_key_that_could_log_in() {
 #[test]
 fn an_output_folder_that_is_a_file() {
     let scene = Scene::with("raspios-trixie");
-    scene.file("taken", "not a folder");
+    scene.file("taken", "not a directory");
     refused(
         &scene,
         &["--out", "taken"],
         2,
         &["taken exists and is not a directory"],
     );
-    assert_eq!(scene.text("taken"), "not a folder");
+    assert_eq!(scene.text("taken"), "not a directory");
 }
 
 #[test]

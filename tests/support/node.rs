@@ -62,7 +62,7 @@ impl Node {
         );
         match stat.kind {
             Kind::File => format!("file {:04o} {owner}", stat.mode),
-            Kind::Folder => format!("folder {:04o} {owner}", stat.mode),
+            Kind::Folder => format!("directory {:04o} {owner}", stat.mode),
             Kind::Symlink => format!("link → {}", self.ext4.text(path)),
             Kind::Other => "something else".to_owned(),
         }

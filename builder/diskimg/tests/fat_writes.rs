@@ -40,7 +40,7 @@ pub(crate) fn reader(storage: &Arc<CowStorage>) -> FatReader {
 fn usual_edits(fs: &mut dyn WriteFs) {
     fs.write_file("/config.txt", b"dtparam=watchdog=on\n", NONE)
         .unwrap();
-    fs.make_directory("/a new folder", NONE).unwrap();
+    fs.make_directory("/a new directory", NONE).unwrap();
     fs.write_file("/a new folder/a long name.text", &[7; 5000], NONE)
         .unwrap();
     fs.write_file("/a new folder/\u{fc}ber \u{2603}", b"", NONE)
@@ -84,7 +84,7 @@ fn what_is_written_is_read_back_and_fsck_accepts_it() {
         );
         assert_eq!(
             reader.read_dir("/").unwrap(),
-            ["a new folder", "config.txt"]
+            ["a new directory", "config.txt"]
         );
         assert_eq!(reader.metadata("/overlays").unwrap(), None);
         assert_eq!(reader.metadata("/config.txt/x").unwrap(), None);

@@ -110,7 +110,7 @@ impl OutputFolder {
     pub(super) fn no_room(&self, name: &str) -> Failure {
         Kind::Storage.context(
             format!("writing {}", self.path.join(name).display()),
-            "make sure the disk has room for as many bytes as the base has, or name another folder with `--out`",
+            "make sure the disk has room for as many bytes as the base has, or name another directory with `--out`",
         )
     }
 
@@ -238,7 +238,7 @@ fn lock(path: &Path) -> Result<File> {
                 "another build is writing to {}",
                 path.parent().unwrap_or(&path).display()
             ),
-            "wait until it is done, or name another folder with `--out`",
+            "wait until it is done, or name another directory with `--out`",
         )),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| unwritable(&path)),
     }
@@ -248,7 +248,7 @@ fn lock(path: &Path) -> Result<File> {
 fn unwritable(path: &Path) -> Failure {
     Kind::Storage.context(
         format!("writing {}", path.display()),
-        "make sure the folder is writable and has room, or name another one with `--out`",
+        "make sure the directory is writable and has room, or name another one with `--out`",
     )
 }
 

@@ -53,7 +53,7 @@ fn named(target: &Path) -> Result<&Path> {
         true => Ok(target),
         false => Err(Kind::Usage.error(
             format!("there is no image {}", target.display()),
-            "name images, or the folder that `etcd-image build` wrote",
+            "name images, or the directory that `etcd-image build` wrote",
         )),
     }
 }

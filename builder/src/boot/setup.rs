@@ -53,7 +53,7 @@ impl Setup {
         let client = fs_err::canonicalize(folder.join("client")).with_context(|| {
             Kind::Usage.context(
                 "the certificates that open the cluster are missing",
-                "boot images where `etcd-image build` put them, beside the folder `client`",
+                "boot images where `etcd-image build` put them, beside the directory `client`",
             )
         })?;
         let user = nodes.first().map(|node| node.user.clone());

@@ -166,7 +166,7 @@ impl Watch<'_> {
                 node.trouble = trouble;
                 if refused {
                     let hint = "its certificates are not of this cluster's CA (client/ca.crt): build this node \
-                                again with the state folder of the others";
+                                again with the state directory of the others";
                     let reason = format!("it does not take part: {reason}");
                     return Err(self.sick(index, &reason, hint));
                 }

@@ -37,7 +37,7 @@ pub fn read(image: &Image, files: &mut Files) -> Result<Option<NodeDescription>>
         )),
         None if was_built(&image.layout().system, files)? => Err(Kind::Unsupported.error(
             format!("the image has no {path}: an earlier version of etcd-image built it"),
-            "build the image again with this version; the state folder keeps the node's identity",
+            "build the image again with this version; the state directory keeps the node's identity",
         )),
         None => Ok(None),
     }

@@ -264,7 +264,7 @@ mod tests {
     fn shown(bytes: &[u8], strip: u32) -> Vec<String> {
         let entries = unpack(bytes, strip, "a").unwrap().into_iter();
         let shown = entries.map(|entry| match entry.kind {
-            ArchiveKind::Folder => format!("{} {:o} folder", entry.path, entry.mode),
+            ArchiveKind::Folder => format!("{} {:o} directory", entry.path, entry.mode),
             ArchiveKind::File(bytes) => {
                 format!(
                     "{} {:o} {}",
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_tar_archive_keeps_modes_and_links() {
         let whole = [
-            "go 755 folder",
+            "go 755 directory",
             "go/bin/go 755 program",
             "go/bin/same 755 program",
             "go/gofmt → bin/go",
@@ -311,7 +311,7 @@ mod tests {
     fn a_zip_archive_keeps_modes_and_links() {
         assert_eq!(
             shown(&zip(), 1),
-            ["bin 750 folder", "bin/go 755 program", "gofmt → bin/go"]
+            ["bin 750 directory", "bin/go 755 program", "gofmt → bin/go"]
         );
     }
 

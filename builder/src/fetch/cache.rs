@@ -58,13 +58,13 @@ impl Cache {
     /// Opens the directory, creating it if needed, and removes the unfinished files of killed runs.
     pub(super) fn open(dir: &Path) -> Result<Self> {
         file::make_private_folder(dir)
-            .with_context(|| format!("making the cache folder {}", dir.display()))?;
+            .with_context(|| format!("making the cache directory {}", dir.display()))?;
         let cache = Self {
             dir: dir.to_owned(),
         };
         cache
             .sweep()
-            .with_context(|| format!("cleaning the cache folder {}", dir.display()))?;
+            .with_context(|| format!("cleaning the cache directory {}", dir.display()))?;
         Ok(cache)
     }
 

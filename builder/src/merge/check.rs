@@ -75,7 +75,7 @@ fn same_origin(cluster: &str, parts: &[(PathBuf, Manifest)], nodes: &[NodeRecord
             one.display(),
             other.display()
         );
-        let hint = "run `etcd-image state init` once, copy the state folder to every worker, and build the shards again";
+        let hint = "run `etcd-image state init` once, copy the state directory to every worker, and build the shards again";
         return Err(Kind::Verification.error(message, hint));
     }
     let mut pairs = parts.iter().zip(parts.iter().skip(1));

@@ -382,16 +382,16 @@ fn files_in(
 }
 
 /// Nodes trust only one CA, so all must change at once. The seed remains, and with it the identities of the nodes.
-const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the state folder, build, and flash every \
+const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the state directory, build, and flash every \
                      node at once";
 const OWN: &str = "put the certificate and the key of a CA for servers and clients there, with the certificates above it \
                    up to the root; without both files, the build makes a CA";
-const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state folder, or name another \
-                     folder with --state for a new cluster";
+const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state directory, or name another \
+                     directory with --state for a new cluster";
 const NO_KEY: &str = "restore ca.key from your backup; if the owner of the CA signs requests instead, name the certificates of \
                       the CA up to the root in `ca-certificate` of [pki], leave `ca-key` out, and use `etcd-image pki csr`";
 const CORRECT: &str = "name the certificate and the key of a CA for servers and clients with `ca-certificate` and `ca-key` \
                        in [pki], with the certificates above it up to the root";
-const RESTORE_FILE: &str = "restore it from your backup, or name another folder with --state";
+const RESTORE_FILE: &str = "restore it from your backup, or name another directory with --state";
 const RESTORE: &str =
-    "restore ca.crt and ca.key from your backup, or name another folder with --state";
+    "restore ca.crt and ca.key from your backup, or name another directory with --state";

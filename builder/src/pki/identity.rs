@@ -334,7 +334,7 @@ const SEED: &str = "seed";
 
 /// Reads the seed. A used state without its seed is an error, because it would silently become another cluster.
 fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
-    let hint = "restore it from your backup, or name another folder with --state";
+    let hint = "restore it from your backup, or name another directory with --state";
     match reader.secret(SEED)? {
         Some(text) => Seed::from_text(&text)
             .map(Some)
@@ -376,9 +376,9 @@ pub(super) fn begin(store: &mut Store) -> anyhow::Result<()> {
 
 const README: &str = "README";
 const README_TEXT: &str = "\
-This folder is the identity of an etcd cluster, kept by etcd-image. Everything in it is secret except
+This directory is the identity of an etcd cluster, kept by etcd-image. Everything in it is secret except
 the .crt and .pub files: ca.key signs certificates that the cluster trusts, admin.key opens it, the
 nodes' keys and host keys are in their images, and machine ids, disk ids and the cluster token are
-derived from seed. With this folder the images can be built again, byte for byte; without it a lost
+derived from seed. With this directory the images can be built again, byte for byte; without it a lost
 node can never rejoin. Back it up where only you can read it, and keep its mode at 0700.
 ";

@@ -113,7 +113,7 @@ pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> 
     let found = FoundState::read(&store.reader(), cluster, now)?;
     let certs = found
         .complete(&mut store, cluster, now)
-        .with_context(|| format!("completing the state folder {}", state.display()))?;
+        .with_context(|| format!("completing the state directory {}", state.display()))?;
     Ok(State {
         certs,
         store,
@@ -158,8 +158,8 @@ pub(crate) fn refuse_cluster(root: &Path) -> anyhow::Result<()> {
     match fs_err::exists(root.join("ca.key"))? || fs_err::exists(root.join("seed"))? {
         true => Err(refused(
             root,
-            "is the state folder of one cluster",
-            "name another folder with --state; the clusters of a fleet have folders of their own in it",
+            "is the state directory of one cluster",
+            "name another directory with --state; the clusters of a fleet have directories of their own in it",
         )),
         false => Ok(()),
     }

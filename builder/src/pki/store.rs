@@ -69,8 +69,8 @@ impl Store {
         if !existed {
             make_folder(folder)?;
         } else if !folder.is_dir() {
-            let message = format!("the state folder {} is a file", folder.display());
-            let hint = "name a folder with --state";
+            let message = format!("the state directory {} is a file", folder.display());
+            let hint = "name a directory with --state";
             return Err(Kind::Usage.error(message, hint));
         }
         modes::check_private(folder, 0o700)?;

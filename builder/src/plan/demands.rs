@@ -52,7 +52,7 @@ pub(super) fn needed_line(entry: &Entry, before: &Before, line: &str) -> Result<
 pub(super) fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
     match before {
         Before::Folder { .. } | Before::Other => Err(Kind::Refused.error(
-            format!("the base has a folder or device at {}", entry.path),
+            format!("the base has a directory or device at {}", entry.path),
             "is this a stock image?",
         )),
         _ => Ok(()),

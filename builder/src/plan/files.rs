@@ -162,7 +162,7 @@ impl<'a> Planner<'a> {
             Before::Missing => self.push_for(entry, before, Action::MakeFolder { attributes }),
             _ => Err(Kind::Refused.error(
                 format!(
-                    "the base has a file where the folder {} must be",
+                    "the base has a file where the directory {} must be",
                     entry.path
                 ),
                 "is this a stock image?",

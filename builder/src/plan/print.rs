@@ -42,7 +42,7 @@ impl Step {
                 )
             }
             Action::MakeFolder { attributes } | Action::SetAttributes { attributes } => {
-                writeln!(f, "folder {}", Shown(*attributes))
+                writeln!(f, "directory {}", Shown(*attributes))
             }
             Action::MakeSymlink { target } => writeln!(f, "link to {target}"),
             Action::Remove => writeln!(f, "nothing"),
@@ -57,7 +57,7 @@ impl Display for Before {
             Self::File {
                 attributes, size, ..
             } => write!(f, "file {}, {size} bytes", Shown(*attributes)),
-            Self::Folder { attributes } => write!(f, "folder {}", Shown(*attributes)),
+            Self::Folder { attributes } => write!(f, "directory {}", Shown(*attributes)),
             Self::Symlink { target } => write!(f, "link to {target}"),
             Self::Other => f.write_str("device"),
         }

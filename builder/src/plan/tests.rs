@@ -181,9 +181,9 @@ fn edits_of_one_file_add_up_and_come_before_the_root() {
 fn missing_parents_are_made_once() {
     let entries = vec![text("/etc/a/b/one", "1"), text("/etc/a/two", "2")];
     let expected = "  root /etc/a    # holds /etc/a/b/one
-      nothing → folder 0755 0:0
+      nothing → directory 0755 0:0
   root /etc/a/b    # holds /etc/a/b/one
-      nothing → folder 0755 0:0
+      nothing → directory 0755 0:0
   root /etc/a/b/one    # because
       nothing → file 0644 0:0, 1 bytes, sha256 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
   root /etc/a/two    # because
@@ -210,7 +210,7 @@ fn a_new_account_can_own_files_and_its_hash_is_not_shown() {
     ];
     let printed = printed(entries);
     assert!(
-        printed.contains("root /etc/home    # because\n      nothing → folder 0700 1000:1000\n"),
+        printed.contains("root /etc/home    # because\n      nothing → directory 0700 1000:1000\n"),
         "{printed}"
     );
     assert!(
@@ -237,7 +237,7 @@ fn a_folder_is_not_overwritten() {
     assert_eq!(kind, Kind::Refused);
     assert_eq!(
         message,
-        "planning /etc of node etcd1: the base has a folder or device at /etc"
+        "planning /etc of node etcd1: the base has a directory or device at /etc"
     );
 }
 
@@ -271,7 +271,7 @@ fn mistakes_in_the_users_files_are_reported_together() {
     assert_eq!(kind, Kind::Usage);
     let wanted = "4 things to correct\n  \
         cluster.toml:2: /etc/x would be written twice: for \"because\" and for \"because\"\n  \
-        cluster.toml:4: the base has a folder or device at /etc\n  \
+        cluster.toml:4: the base has a directory or device at /etc\n  \
         cluster.toml:6: /etc/x/y cannot be below /etc/x, which is a file\n  \
         cluster.toml:8: the base has no user `nobody`";
     assert_eq!(message, wanted);

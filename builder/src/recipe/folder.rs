@@ -72,6 +72,6 @@ fn stem(path: &Path) -> Option<String> {
 fn unreadable(error: std::io::Error) -> anyhow::Error {
     Kind::Usage.error(
         error.to_string(),
-        "give `--recipes` a folder of readable `.toml` files",
+        "give `--recipes` a directory of readable `.toml` files",
     )
 }

@@ -87,7 +87,7 @@ fn etcdctl_env(sources: &Sources<'_>) -> String {
         }
     };
     format!(
-        "# Settings of etcdctl for this cluster. In a shell, from the folder above `client`:\n\
+        "# Settings of etcdctl for this cluster. In a shell, from the directory above `client`:\n\
          #   . client/etcdctl.env && etcdctl member list\n\
          export ETCDCTL_API=3\n\
          export ETCDCTL_ENDPOINTS={}\n\

@@ -103,7 +103,7 @@ pub(super) fn walk(fs: &mut dyn ReadFs, problems: &mut Vec<String>) -> u64 {
         for name in names {
             count += 1;
             if count > MOST_NAMES {
-                problems.push("folders are nested without end".to_owned());
+                problems.push("directories are nested without end".to_owned());
                 return count;
             }
             let path = format!("{folder}/{name}");

@@ -92,7 +92,7 @@ fn check_key(
     match (role, key) {
         (CertificateRole::Ca, Some(key)) => log.add(
             key.place,
-            "the CA's key never leaves the state folder; remove `key`",
+            "the CA's key never leaves the state directory; remove `key`",
         ),
         (CertificateRole::Client | CertificateRole::Admin, None) => log.add(
             table.place,

@@ -163,7 +163,7 @@ impl EtcdSource {
             _ if is_version(version) => Ok(Self::Version(version.to_owned())),
             _ if is_path(text) => Ok(Self::Paths(paths(text, folder))),
             _ => Err(format!(
-                "`{text}` is neither a release number, `debian`, nor a path; write ./{text} for a folder"
+                "`{text}` is neither a release number, `debian`, nor a path; write ./{text} for a directory"
             )),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn flavours() -> [(&'static str, Ext4); 6] {
         ("trixie", Ext4::new(&["-O", trixie])),
         ("debian", Ext4::new(&[])),
         ("small blocks", Ext4::new(&["-b", "1024"])),
-        ("linear folders", Ext4::new(&["-O", "^dir_index"])),
+        ("linear directories", Ext4::new(&["-O", "^dir_index"])),
         (
             "old checksums",
             Ext4::new(&["-O", "^metadata_csum,uninit_bg", "-I", "128"]),

@@ -295,7 +295,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 
 /// Returns the first file in a pattern's directory. Files without an extension and `.tmp` files are ignored.
 fn first(pattern: &Path) -> Result<PathBuf> {
-    let folder = pattern.parent().context("no folder")?;
+    let folder = pattern.parent().context("no directory")?;
     let mut files = fs_err::read_dir(folder)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;

@@ -26,7 +26,7 @@ impl Scratch {
             Path::new(place).is_dir() && !needed.iter().any(|path| path.starts_with(place))
         };
         let place = PLACES.iter().find(free).ok_or_else(|| {
-            let hint = "move the images to a folder on a disk";
+            let hint = "move the images to a directory on a disk";
             Fault::new(
                 FaultKind::Usage,
                 format!("images lie in {}", PLACES.join(" and ")),
@@ -34,7 +34,7 @@ impl Scratch {
             )
         })?;
         let mounted = MOUNT.run(&["-t", "tmpfs", "-o", "mode=0700", "etcd-image", *place]);
-        mounted.context("making a folder in memory")?;
+        mounted.context("making a directory in memory")?;
         Ok(Self {
             path: place.into(),
             kept: Vec::new(),

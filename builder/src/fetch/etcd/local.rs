@@ -151,7 +151,7 @@ fn open(
                 "{} is neither a compressed tarball, a Debian package nor a program",
                 path.display()
             );
-            let hint = "give etcd-vX.Y.Z-linux-arm64.tar.gz, `.deb` packages, or a folder with the programs";
+            let hint = "give etcd-vX.Y.Z-linux-arm64.tar.gz, `.deb` packages, or a directory with the programs";
             Err(Kind::Unsupported.error(what, hint))
         }
     }

@@ -151,7 +151,7 @@ fn unknown_version_is_learned_once_and_binding_then() {
         )),
         "{learned}"
     );
-    assert!(!first.pins().exists(), "the state folder is for builds");
+    assert!(!first.pins().exists(), "the state directory is for builds");
     let asked = first.server.requests().len();
     let again = first.get("3.6.2").unwrap().learned;
     assert_eq!(again, Some((name, learned.clone())), "from the cache");

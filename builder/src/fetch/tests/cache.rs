@@ -176,7 +176,7 @@ fn cache_that_cannot_be_a_folder_is_named() {
     let (kind, text) = failure(scene.local(&scene.file("a.img.xz", &xz(b"a"))));
     assert_eq!(kind, Kind::Storage);
     assert!(
-        text.starts_with("making the cache folder ")
+        text.starts_with("making the cache directory ")
             && text.contains("file/cache: Not a directory"),
         "{text}"
     );

@@ -25,7 +25,7 @@ impl Fake {
     }
 
     fn make(&self, entry: &CacheEntry, work_dir: &Path) -> anyhow::Result<PathBuf> {
-        assert_eq!(fs_err::read_dir(work_dir)?.count(), 0, "an empty folder");
+        assert_eq!(fs_err::read_dir(work_dir)?.count(), 0, "an empty directory");
         fs_err::write(work_dir.join("scratch"), "half")?;
         let left = self.left.get().checked_sub(1);
         self.left

@@ -140,7 +140,7 @@ fn a_ca_near_its_end_is_warned_about_and_the_advice_works() {
         [
             "warning: the CA ends on 2026-04-11, and with it every certificate of the cluster; before that day, replace \
              it with `etcd-image cluster rotate-ca`, or remove ca.*, admin.* and nodes/*/{server,peer}.* from the state \
-             folder, build, and flash every node at once"
+             directory, build, and flash every node at once"
         ]
     );
     assert_eq!(scene.changed_since(&before), Vec::<String>::new());

@@ -12,7 +12,7 @@ fn refuses(spoil: impl Fn(&Scene), message: &str) {
     let scene = Scene::made();
     spoil(&scene);
     let before = scene.files();
-    let error = scene.open("").expect_err("the state folder is spoilt");
+    let error = scene.open("").expect_err("the state directory is spoilt");
     let failure: &Failure = error.downcast_ref().expect("a failure with a kind");
     let told = failure.message.strip_prefix(scene.state.to_str().unwrap());
     assert_eq!(told, Some(message));
@@ -220,7 +220,7 @@ fn a_file_is_not_a_folder() {
     assert_eq!(failure.kind, Kind::Usage);
     assert_eq!(
         failure.message,
-        format!("the state folder {} is a file", folder.path().display())
+        format!("the state directory {} is a file", folder.path().display())
     );
     drop(scene);
 }

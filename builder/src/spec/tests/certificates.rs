@@ -37,7 +37,7 @@ leaf-days = 50 → layout = "flet"
     42: [[certificate]] has no `role`
 
 [hosts] → [[certificate]]\nrole = "ca"\npath = "/etc/app/a.crt"\nkey = "/etc/app/a.key"\n[hosts]
-    45: the CA's key never leaves the state folder; remove `key`
+    45: the CA's key never leaves the state directory; remove `key`
 
 [hosts] → [[certificate]]\nrole = "ca"\npath = "/var/lib/etcd/a.crt"\n[hosts]
     44: `/var/lib/etcd/a.crt` cannot be added: etcd keeps its data there

@@ -53,7 +53,7 @@ fn each_mistake_has_its_line() {
     check(
         r#"
 "3.5.34" → "latest"
-    26: `latest` is neither a release number, `debian`, nor a path; write ./latest for a folder
+    26: `latest` is neither a release number, `debian`, nor a path; write ./latest for a directory
 
 heartbeat-interval = 250 → heartbeat-interval = 0
     27: `heartbeat-interval` must be from 1 to 10000 ms, not 0

@@ -25,15 +25,15 @@ fn a_directory_is_copied_with_its_executable_files() {
     assert_eq!(
         added(table),
         [
-            "/opt/app 0755 root:root folder",
-            "/opt/app/bin 0755 root:root folder",
+            "/opt/app 0755 root:root directory",
+            "/opt/app/bin 0755 root:root directory",
             "/opt/app/bin/run 0755 root:root file of 7",
             "/opt/app/notes 0644 root:root file of 7",
             "/opt/app/start 0777 root:root link to bin/run",
         ]
     );
     let private = added(&format!("{table}mode = \"0640\"\nowner = \"root:adm\"\n"));
-    assert_eq!(private[0], "/opt/app 0750 root:adm folder");
+    assert_eq!(private[0], "/opt/app 0750 root:adm directory");
     assert_eq!(private[2], "/opt/app/bin/run 0640 root:adm file of 7");
 }
 
