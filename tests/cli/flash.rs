@@ -94,6 +94,60 @@ fn a_card_holds_the_image_after_other_bytes() {
 }
 
 #[test]
+fn a_card_is_verified_as_the_image_on_it() {
+    let scene = two_nodes();
+    used_card(&scene, "card");
+    let arguments = ["flash", "etcd1", "card", "--yes-really"];
+    let told = scene.bare(&arguments).done().stderr;
+    let note = "until a card is finished it does not boot; after an interruption, flash it again\n";
+    assert!(told.starts_with(note), "{told}");
+    let verified = scene.bare(&["verify", "card"]).done().stdout;
+    assert!(verified.starts_with("card: sound, "), "{verified}");
+    // The first boot enters the data into the table (type 83, from 8 GiB on).
+    let entry = [0, 0, 0, 0, 0x83, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x10, 0];
+    put(&scene.at("card"), 446 + 2 * 16, &entry);
+    scene.bare(&["verify", "card"]).done();
+    // Elsewhere, it is not the node's.
+    put(&scene.at("card"), 446 + 2 * 16 + 8, &[0, 8, 0, 1]);
+    let verified = scene.bare(&["verify", "card"]);
+    let wanted = "  the first boot would overwrite partition 3 with the node's data\n";
+    assert!(verified.stdout.ends_with(wanted), "{}", verified.stdout);
+    let hint = "hint: correct the settings, files or base that the problems name, then build the images again with the same state \
+                directory\n";
+    assert!(verified.stderr.ends_with(hint), "{}", verified.stderr);
+}
+
+#[test]
+fn an_image_of_another_size_is_reported_as_such() {
+    let scene = two_nodes();
+    let image = scene.image_path("etcd1");
+    let size = fs::metadata(&image).unwrap().len();
+    let file = File::options().write(true).open(&image).unwrap();
+    file.set_len(size + 4096).unwrap();
+    let verified = scene.bare(&["verify", "images/etcd1.img"]);
+    assert_eq!(verified.code, Some(3));
+    let wanted = format!(
+        "\n  the image has {} bytes, the manifest has {size}\n",
+        size + 4096
+    );
+    assert!(verified.stdout.contains(&wanted), "{}", verified.stdout);
+}
+
+#[test]
+fn an_image_that_is_cut_short_is_not_written() {
+    let scene = two_nodes();
+    let card = used_card(&scene, "card");
+    let image = scene.image_path("etcd1");
+    let size = fs::metadata(&image).unwrap().len();
+    let file = File::options().write(true).open(&image).unwrap();
+    for (length, why) in [(size / 2, "a"), (0, "b"), (100, "c")] {
+        file.set_len(length).unwrap();
+        refused(&scene, &["etcd1", "card", "--yes-really"], 4, why, "x");
+    }
+    assert!(bytes_at(&card, 0, 1 << 20) == vec![0xA5; 1 << 20]);
+}
+
+#[test]
 fn data_of_etcd_stays_on_the_card() {
     let scene = two_nodes();
     let card = used_card(&scene, "card");

@@ -182,6 +182,34 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "an IPv4 address in the form of IPv6",
+        breaking: |it| profile(it, "address1=192.168.0.50", "address1=::ffff:192.168.0.50"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address ::ffff:192.168.0.50, which no host can have",
+        ],
+    },
+    Mistake {
+        name: "a name server that no host can be",
+        breaking: |it| profile(it, "dns=1.1.1.1", "dns=0.0.0.0"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the name server 0.0.0.0, which no host can have",
+        ],
+    },
+    Mistake {
+        name: "a VLAN that nothing creates",
+        breaking: |it| profile(it, "interface-name=eth0", "interface-name=eth0.100"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface eth0.100, which nothing creates on the node",
+        ],
+    },
+    Mistake {
+        name: "a name that programs take for an address",
+        breaking: |it| {
+            it.edit(DESCRIPTION, "\"node\": \"etcd1\"", "\"node\": \"0x1\"");
+        },
+        faults: &["no node can be called `0x1`"],
+    },
+    Mistake {
         name: "a password hash that is cut short",
         breaking: |it| {
             it.edit("/etc/shadow", "\npi:*:", "\npi:$6$salt$short:");

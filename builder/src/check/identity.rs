@@ -6,7 +6,7 @@ use super::Findings;
 use super::tree::Tree;
 use crate::description::NodeDescription;
 use crate::inspect::Layout;
-use crate::spec::DEFAULT_DATA_DIR;
+use crate::spec::{DEFAULT_DATA_DIR, rules};
 
 /// The program that finds the data (`overlays/appliance/data`), and the entry of the partition table that it writes.
 const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
@@ -28,6 +28,10 @@ pub(super) fn check(
         ("/etc/hostname", Some(node.node.as_str())),
         ("/etc/machine-id", node.machine_id.as_deref()),
     ];
+    findings.expect(
+        rules::is_host_name(&node.node),
+        format!("no node can be called `{}`", node.node),
+    );
     for (path, id) in ids {
         let found = root.text(path)?.unwrap_or_default();
         let is_own = id.is_none_or(|id| found.trim() == id);
@@ -53,19 +57,23 @@ fn check_data(layout: &Layout, root: &mut Tree<'_>, findings: &mut Findings) -> 
     if value("PLACE") != Some("card") {
         return Ok(());
     }
-    let numbers = layout.parts().map(|part| part.number);
-    let is_taken = numbers
-        .chain(layout.others.iter().copied())
-        .any(|number| number == DATA_PARTITION);
+    let start = value("START").and_then(|it| it.parse::<u64>().ok());
+    let start = start.map(|start| start.saturating_mul(512));
+    // On a card that was booted, the partition in the place of the data is the node's own.
+    let mut others = layout.others.iter();
+    let is_taken = layout.parts().any(|part| part.number == DATA_PARTITION)
+        || others.any(|other| other.number == DATA_PARTITION && Some(other.start) != start);
     findings.expect(
         !is_taken,
         format!("the first boot would overwrite partition {DATA_PARTITION} with the node's data"),
     );
-    let start = value("START").and_then(|it| it.parse::<u64>().ok());
-    let covers = start.is_some_and(|start| layout.size > start.saturating_mul(512));
+    let ends = layout
+        .parts()
+        .map(|part| part.start.saturating_add(part.len));
+    let end = ends.max().unwrap_or_default();
     findings.expect(
-        !covers,
-        "the image reaches into the place of the node's data",
+        start.is_none_or(|start| end <= start),
+        "the system reaches into the place of the node's data",
     );
     Ok(())
 }

@@ -65,6 +65,14 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
             format!("{path} gives the node the address {host}, which no host can have"),
         );
     }
+    let servers = profile.lines().filter_map(|line| line.strip_prefix("dns="));
+    let servers = servers.flat_map(|list| list.split(';')).map(str::trim);
+    for server in servers.filter(|server| !server.is_empty()) {
+        findings.expect(
+            rules::is_name_server(server),
+            format!("{path} gives the node the name server {server}, which no host can have"),
+        );
+    }
     if let Some(interface) = interface {
         findings.expect(
             rules::is_interface(interface.trim()),

@@ -174,10 +174,10 @@ impl<'t> Name<'t> {
             .any(|part| self.leads_to(layout.disk_id, part));
         let of_others = || match self {
             Self::NoDevice => true,
-            Self::Number(number) => layout.others.contains(number),
+            Self::Number(number) => layout.other_numbers().any(|other| other == *number),
             Self::TableId(value, _) => {
                 let id = |number: &u32| format!("{:08x}-{number:02x}", layout.disk_id);
-                layout.others.iter().any(|number| id(number) == *value)
+                layout.other_numbers().any(|number| id(&number) == *value)
             }
             Self::Uuid(_) | Self::Label(_) => !layout.others.is_empty(),
             Self::Unknown => false,

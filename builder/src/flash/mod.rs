@@ -48,6 +48,8 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
         }
         return Ok(Flashed::planned(jobs.iter().map(Job::outcome)));
     }
+    progress
+        .note("until a card is finished it does not boot; after an interruption, flash it again");
     let written: Vec<Result<Written>> = thread::scope(|scope| {
         let start = |job| scope.spawn(move || Job::run(job, options, progress));
         let all: Vec<_> = jobs.iter().map(start).collect();

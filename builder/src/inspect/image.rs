@@ -10,7 +10,7 @@ use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, ReadOnlyFile, St
 use super::core::base::{Known, SignedModels};
 use super::core::{self, Core};
 use super::files::{Files, rootless};
-use super::layout::{Layout, Part, System};
+use super::layout::{Layout, OtherPart, Part, System};
 use super::os_release::OsRelease;
 use super::partitions::{check_fs, open_ext4, open_fat, part};
 use super::used;
@@ -207,13 +207,16 @@ fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
     let (boot, root) = (boot(&table)?, root(&table, storage)?);
     let mut reader = open_ext4(storage, root)?;
     let os = OsRelease::read(&mut reader)?;
-    let others = table.partitions.iter().map(|partition| partition.number);
+    let others = table.partitions.iter().map(|partition| OtherPart {
+        number: partition.number,
+        start: partition.start,
+    });
     Ok(Layout {
         size: storage.size(),
         disk_id: table.disk_id.ok_or_else(no_mbr)?,
         boot: part(boot, "fat", &mut open_fat(storage, boot)?)?,
         others: others
-            .filter(|number| ![boot.number, root.number].contains(number))
+            .filter(|other| ![boot.number, root.number].contains(&other.number))
             .collect(),
         system: System::Root(part(root, "ext4", &mut reader)?),
         os,

@@ -16,10 +16,19 @@ pub struct Layout {
     pub boot: Part,
     /// Where a node's system is, or what it is created from.
     pub system: System,
-    /// Numbers of the partitions that are neither boot nor root; a node leaves them unchanged.
-    pub others: Vec<u32>,
+    /// The partitions that are neither boot nor root; a node leaves them unchanged.
+    pub others: Vec<OtherPart>,
     /// The operating system.
     pub os: OsRelease,
+}
+
+/// A partition that this program neither reads nor edits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherPart {
+    /// Number in the partition table, from 1.
+    pub number: u32,
+    /// First byte in the image.
+    pub start: u64,
 }
 
 /// What an image has apart from the boot partition, which decides how a node is written to it.
@@ -103,6 +112,11 @@ impl System {
 }
 
 impl Layout {
+    /// Returns the numbers of the partitions that are neither boot nor root.
+    pub fn other_numbers(&self) -> impl Iterator<Item = u32> {
+        self.others.iter().map(|other| other.number)
+    }
+
     /// Returns the partitions that are edited, in the order of the table.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         std::iter::once(&self.boot).chain(self.system.part())

@@ -15,7 +15,7 @@ pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
     let mut numbers = layout
         .parts()
         .map(|part| part.number)
-        .chain(layout.others.iter().copied());
+        .chain(layout.other_numbers());
     let is_taken = numbers.any(|number| number == DATA_PARTITION);
     match tree.ends_before {
         Some(_) if is_taken => Err(Kind::Refused.error(format!(

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::plan;
 use crate::failure::{Failure, Kind, explain};
-use crate::inspect::{Attributes, BaseFiles, Before, Layout, OsRelease, Part, System, Volume};
+use crate::inspect::{
+    Attributes, BaseFiles, Before, Layout, OsRelease, OtherPart, Part, System, Volume,
+};
 use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
 use crate::secret::{FingerprintKey, Secret};
 
@@ -389,7 +391,10 @@ fn a_new_disk_id_that_the_command_line_does_not_follow_is_refused() {
 #[test]
 fn a_base_whose_third_partition_the_data_would_replace_is_refused() {
     let layout = Layout {
-        others: vec![3],
+        others: vec![OtherPart {
+            number: 3,
+            start: 0,
+        }],
         ..layout()
     };
     let tree = FileTree {

@@ -262,8 +262,14 @@ impl Reference<'_> {
         let differs =
             |wanted: &str, place| format!("the image's SHA-256 is {found}, {place} has {wanted}");
         let by_manifest = chosen.map(|listed| listed.output.sha256.as_str());
+        let size = fs_err::metadata(path)?.len();
+        let other_size = chosen.map(|listed| listed.output.size);
         let mut wrong = Vec::new();
-        if let Some(wanted) = by_manifest.filter(|wanted| **wanted != *found) {
+        if let Some(wanted) = other_size.filter(|wanted| *wanted != size) {
+            wrong.push(format!(
+                "the image has {size} bytes, the manifest has {wanted}"
+            ));
+        } else if let Some(wanted) = by_manifest.filter(|wanted| **wanted != *found) {
             wrong.push(differs(wanted, "the manifest"));
         }
         if let Some(wanted) = in_list.filter(|wanted| **wanted != *found && in_list != by_manifest)
