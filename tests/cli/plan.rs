@@ -116,6 +116,62 @@ fn planning_writes_nothing() {
 }
 
 #[test]
+fn a_plan_refuses_what_a_build_refuses() {
+    let scene = Scene::with("raspios-trixie");
+    let refused = |settings: &str, message: &str, hint: &str| {
+        scene.file("cluster.toml", settings);
+        let outcome = scene.run("plan", &["--nodes", "1"]);
+        let wanted = format!("error: {message}\nhint: {hint}\n");
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(2), &*wanted));
+    };
+    refused(
+        "[publish]\nsign = \"absent\"\n",
+        "reading the key absent: failed to open file `absent`: No such file or directory (os error 2)",
+        "name an SSH key with --sign, as in `~/.ssh/id_ed25519`",
+    );
+    for (setting, missing) in [
+        (
+            "timezone",
+            "/usr/share/zoneinfo/Mars/Base: it knows no such time zone",
+        ),
+        (
+            "keyboard",
+            "/usr/share/X11/xkb/symbols/mars: it knows no such keyboard layout",
+        ),
+    ] {
+        let value = if setting == "timezone" {
+            "Mars/Base"
+        } else {
+            "mars"
+        };
+        refused(
+            &format!("[system]\n{setting} = \"{value}\"\n"),
+            &format!("`{setting}` of [system]: the base has no {missing}"),
+            "correct it and run again; nothing was written",
+        );
+    }
+}
+
+#[test]
+fn a_plan_warns_of_a_replaced_node_that_never_was() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "2"]);
+    let warnings = |replaced: &str| {
+        let node = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n";
+        let new = format!(
+            "[[node]]\nname = \"new\"\naddress = \"192.168.0.59\"\nreplaces = \"{replaced}\"\n"
+        );
+        let third = "[[node]]\nname = \"third\"\naddress = \"192.168.0.60\"\n";
+        scene.file("cluster.toml", &format!("{node}{new}{third}"));
+        scene.run("plan", &[]).done().stderr
+    };
+    assert!(!warnings("etcd2").contains("etcd2"));
+    let wanted = "warning: node new replaces `etcd9`, of which the state directory etcd-cluster has no keys: `replaces` has no effect \
+                  unless the running cluster has a member of that name\n";
+    let told = warnings("etcd9");
+    assert!(told.contains(wanted), "{told}");
+}
+
+#[test]
 fn the_plan_names_what_the_build_then_writes() {
     let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
     let options = ["--nodes", "3", "--json", "--out", "elsewhere"];

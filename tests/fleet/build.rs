@@ -54,6 +54,57 @@ fn a_fleet_gives_what_its_clusters_give() {
 }
 
 #[test]
+fn a_cluster_of_a_fleet_is_rebuilt_with_the_fleet() {
+    let scene = scene();
+    scene.build(&["--fleet", "fleet.toml"]);
+    let rebuild = |directory: &str, options: &[&str]| {
+        scene.run("verify", &[&[directory, "--rebuild"], options].concat())
+    };
+    let told = rebuild("images/home", &["--fleet", "fleet.toml"])
+        .done()
+        .stdout;
+    let different: Vec<&str> = told.lines().filter(|it| !it.starts_with("same ")).collect();
+    assert_eq!(different, Vec::<&str>::new());
+    for name in ["home-1.img", "home-2.img", "manifest.json"] {
+        assert!(told.contains(&format!(" {name}\n")), "{told}");
+    }
+    let whole = rebuild("images", &["--fleet", "fleet.toml"]);
+    assert_eq!(
+        (whole.code, &*whole.stderr),
+        (
+            Some(2),
+            "error: images has the images of several clusters\n\
+             hint: name the directory of one of them, as in `etcd-image verify images/CLUSTER --rebuild --fleet fleet.toml`\n"
+        )
+    );
+}
+
+#[test]
+fn the_inputs_of_a_fleet_are_fetched_and_not_updated() {
+    let scene = scene();
+    let told = scene.run("fetch", &["--fleet", "fleet.toml"]).done().stdout;
+    assert!(
+        told.starts_with("for home, west:\nbase  raspios-trixie ("),
+        "{told}"
+    );
+    let json = scene
+        .run("fetch", &["--fleet", "fleet.toml", "--json"])
+        .done()
+        .stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["clusters"][1]["cluster"], "west");
+    assert_eq!(json["clusters"][1]["inputs"]["etcd"]["name"], "3.6.14");
+    let update = scene.bare(&["update", "--fleet", "fleet.toml"]);
+    let wanted = "error: update writes the lock file of one cluster; for all clusters of a fleet, use `build --fleet FILE --refresh`\n";
+    assert!(update.stderr.starts_with(wanted), "{}", update.stderr);
+    assert_eq!(update.code, Some(2));
+    let named = scene.run("fetch", &["--config", "fleet.toml"]);
+    let wanted = "error: fleet.toml:1: `template` belongs in the file of a fleet, which `--fleet` names; `--config` names a cluster.toml\n\
+                  hint: correct it and run again; nothing was written\n";
+    assert_eq!((named.code, &*named.stderr), (Some(2), wanted));
+}
+
+#[test]
 fn a_plan_of_a_fleet_names_every_image_and_writes_nothing() {
     let scene = scene();
     let told = scene.run("plan", &["--fleet", "fleet.toml"]).done().stdout;

@@ -14,6 +14,16 @@ pub(crate) fn is_address(text: &str) -> bool {
     subnet::is_for_hosts(text)
 }
 
+/// Returns whether nodes can ask a name server at this address.
+pub(crate) fn is_name_server(text: &str) -> bool {
+    subnet::check_server(text).is_ok()
+}
+
+/// Returns whether a node can have this name.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    names::host_label(name).is_ok()
+}
+
 /// Returns whether a country has this code (ISO 3166).
 pub(crate) fn is_country(code: &str) -> bool {
     wifi::country(code).is_ok()

@@ -22,7 +22,7 @@ leaf-days = 50 → layout = "flet"
     44: the common name must not be empty: etcd takes it for the member's user
 
 [hosts] → layout = "dcs"\n[pki.common-name]\npeer = "{name}-peer"\n[hosts]
-    44: `peer` has no effect: the layout `dcs` has one certificate for both directions, whose common name is `server`
+    44: `peer` has no effect with `layout = "dcs"` in [pki], which has one certificate for both directions: set `server`; remove it
 
 [hosts] → [pki.common-name]\npeer = "{node}"\n[hosts]
     43: `{node}` is not a common name: only letters, digits, `-`, `.`, `_`, `@`, blanks, `{name}` and `{domain}` are allowed

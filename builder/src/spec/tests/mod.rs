@@ -15,12 +15,14 @@ mod examples;
 mod files;
 mod init;
 mod interfaces;
+mod misspelt;
 #[cfg(target_os = "linux")]
 mod mutated;
 mod nodes;
 mod spoilt;
 #[cfg(target_os = "linux")]
 mod sshd;
+mod without_effect;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me";
