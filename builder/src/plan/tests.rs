@@ -337,10 +337,13 @@ fn everything_that_speaks_against_a_plan_is_reported_together() {
     ]);
     assert_eq!(kind, Kind::Usage);
     let wanted = "4 reasons to refuse this build\n  \
-        `root` cannot log in: the base has a user of its own by that name\n  \
+        `root` cannot log in: the base has a user of its own by that name\n    \
+        hint: choose another `user` in [ssh]\n  \
         planning /usr/sbin/nft of node etcd1: the base has no /usr/sbin/nft: because\n  \
-        planning /usr/bin/dash of node etcd1: the base has no /usr/bin/dash: because\n  \
-        node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free";
+        planning /usr/bin/dash of node etcd1: the base has no /usr/bin/dash: because\n    \
+        hint: use a stock image of a base that `etcd-image recipes` lists\n  \
+        node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free\n    \
+        hint: use a stock image, which has 200 MB to spare, or leave out large `[[file]]` and `[[archive]]` entries";
     assert_eq!(message, wanted);
 }
 

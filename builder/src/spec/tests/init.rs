@@ -63,14 +63,15 @@ fn the_template_is_the_default_cluster() {
 #[test]
 fn every_key_is_in_the_template_and_works() {
     // A file has one of `content`, `source` and `link`; a unit has a section [Install] in its `content`. `endpoint` is that of
-    // a bucket.
+    // a bucket. Only a new CA has a name.
     let text = switched_on(&template(3))
         .replace("eth0", "wlan0")
         .replace("\nenabled = false", "\nenabled = true")
         .replace("\nto = \"data\"", "\nto = \"s3://bucket/etcd\"")
         .replace("\ncontent = \"Welcome", "\n#content = \"Welcome")
         .replace("\nsource = \"app.service", "\n#source = \"app.service")
-        .replace("\nlink = ", "\n#link = ");
+        .replace("\nlink = ", "\n#link = ")
+        .replace("\nca = ", "\n#ca = ");
     let cluster = resolve(&input(&text)).unwrap();
     assert_eq!(cluster.network.wifi.unwrap().country, "DE");
     let file = ExtraContent::File(b"welcome".to_vec());
@@ -84,7 +85,7 @@ fn every_key_is_in_the_template_and_works() {
         for setting in section
             .settings
             .iter()
-            .filter(|setting| setting.name != "link")
+            .filter(|setting| !["link", "ca"].contains(&setting.name))
         {
             assert!(
                 text.contains(&format!("\n{} = ", setting.name)),

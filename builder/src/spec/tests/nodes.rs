@@ -41,7 +41,6 @@ name = "etcd3" → name = "etcd1"
     23: another node is called etcd1, in line 16
 
 name = "etcd3" → nmae = "etcd3"
-    22: [[node]] has no `name`
     23: unknown key `nmae` in [[node]]; did you mean `name`?
 
 address = "10.1.2.50" → #

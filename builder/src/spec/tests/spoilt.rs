@@ -92,8 +92,8 @@ prefix = 24 → prefix = 24 25
 prefix = 24 → prefix = 255.255.255.0
     8: `prefix` is the number of bits of the netmask: write `prefix = 24`
 
-prefix = 24 → prefix = 24\ndns = 10.1.2.1
-    9: `10.1.2.1` must be in quotes: write `dns = "10.1.2.1"`
+prefix = 24 → prefix = 24\nroutes = 10.1.2.1
+    9: `10.1.2.1` must be in quotes: write `routes = "10.1.2.1"`
 
 prefix = 24 → prefix = 24\nprefix = 25
     9: duplicate key `prefix`
