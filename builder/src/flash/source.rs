@@ -1,5 +1,6 @@
 //! An image that is about to be written, and the ranges of it that must reach the card.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use diskimg::Storage;
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
 use crate::inspect::{Image, mapped_ranges};
-use crate::report::{self, AGAIN};
+use crate::report::{self, AGAIN, NodeRecord};
 
 /// An open image.
 #[derive(Debug)]
@@ -34,14 +35,16 @@ impl Source {
             let message = format!("{} does not exist", path.display());
             return Err(Kind::Usage.error(message, "check the path, or build the image first"));
         }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let records = records(path, folder.unwrap_or(images))?;
+        check_size(path, &records)?;
         let image = Image::open(path)?;
         let storage = image.storage();
         let node = description::read(&image, &mut image.files()?)
             .with_context(|| format!("reading {}", path.display()))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let digests = digests(path, folder.unwrap_or(images))?;
+        let digests: Vec<String> = records.into_iter().map(|node| node.sha256).collect();
         if let Some(found) = image.unpacked_sha256() {
             compare(path, found, &digests, "nothing was written")?;
         }
@@ -89,13 +92,35 @@ fn compare(path: &Path, found: &str, digests: &[String], consequence: &str) -> R
     ))
 }
 
-/// Returns the digests of an image in the manifests of its directory.
-fn digests(path: &Path, folder: &Path) -> Result<Vec<String>> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+/// Fails unless a file has one of the sizes in its manifests, if there are any: a file that was cut short cannot be read.
+fn check_size(path: &Path, records: &[NodeRecord]) -> Result<()> {
+    let name = name_of(path);
+    let outputs = records.iter().flat_map(|node| &node.outputs);
+    let mut sizes = outputs.filter(|output| output.name == name);
+    let found = fs_err::metadata(path)?.len();
+    match sizes.next() {
+        Some(first) if first.size != found && sizes.all(|other| other.size != found) => {
+            Err(Kind::Verification.error(
+                format!(
+                    "{}: the image has {found} bytes, the manifest has {}; nothing was written",
+                    path.display(),
+                    first.size
+                ),
+                AGAIN,
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns what the manifests of its directory say about an image.
+fn records(path: &Path, folder: &Path) -> Result<Vec<NodeRecord>> {
+    let name = name_of(path);
     let manifests = report::read_manifests(folder, false)?;
     let nodes = manifests.into_iter().flat_map(|manifest| manifest.nodes);
-    Ok(nodes
-        .filter(|node| node.has_output(&name))
-        .map(|node| node.sha256)
-        .collect())
+    Ok(nodes.filter(|node| node.has_output(&name)).collect())
+}
+
+fn name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }

@@ -38,7 +38,7 @@ pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Re
     let started = Instant::now();
     let (head, body) = split(&source.map);
     let total = 2 * source.mapped_bytes();
-    let what = format!("writing and reading back {}", card.path.display());
+    let what = format!("writing {}", card.path.display());
     let task = progress.task(&what, Some(total));
     let work = Work {
         source,

@@ -1,7 +1,6 @@
 //! One Ethernet network for the machines: a bridge with the gateway's address, and a tap per node.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -23,7 +22,7 @@ const BRIDGE: &str = "nodes";
 
 /// Creates the bridge and the taps in this namespace, with which they end.
 pub(super) fn make(nodes: &[Interface]) -> Result<()> {
-    if !Path::new("/dev/net/tun").exists() {
+    if std::fs::metadata("/dev/net/tun").is_err() {
         return Err(Fault::new(
             FaultKind::Usage,
             "this machine has no /dev/net/tun, so QEMU gets no network",
