@@ -1,5 +1,6 @@
 //! Checks conventions that neither the compiler nor clippy enforces: file sizes, first lines, reasons in data files.
 
+use proc_macro2::{TokenStream, TokenTree};
 use toml::Value;
 
 use crate::support::source::files;
@@ -92,4 +93,50 @@ fn every_recipe_and_generator_begins_with_a_comment() {
         .filter(|(_, text)| !text.starts_with("# ") || text.starts_with("# \n"));
     let wrong: Vec<_> = wrong.map(|(name, _)| name).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn messages_have_one_word_for_a_directory() {
+    let mut wrong = Vec::new();
+    for (name, text) in files(
+        &["builder/src", "builder/lab/src", "builder/diskimg/src"],
+        "rs",
+    ) {
+        let mut literals = Vec::new();
+        collect_literals(text.parse().unwrap(), &mut literals);
+        let wordy = literals.into_iter().filter(|it| says_folder(it));
+        wrong.extend(wordy.map(|it| format!("{name}: {it}")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Collects the literals of a source, without those of attributes, which doc comments are.
+fn collect_literals(tokens: TokenStream, found: &mut Vec<String>) {
+    let mut is_attribute = false;
+    for token in tokens {
+        match token {
+            TokenTree::Literal(literal) => found.push(literal.to_string()),
+            TokenTree::Group(group) if !is_attribute => collect_literals(group.stream(), found),
+            TokenTree::Punct(mark) => {
+                is_attribute = mark.as_char() == '#' || is_attribute && mark.as_char() == '!';
+                continue;
+            }
+            TokenTree::Group(_) | TokenTree::Ident(_) => {}
+        }
+        is_attribute = false;
+    }
+}
+
+/// Returns whether a text with several words, apart from names in braces, contains the other word for a directory.
+fn says_folder(literal: &str) -> bool {
+    let mut in_braces = false;
+    let outside = literal.chars().map(|character| {
+        in_braces = (in_braces || character == '{') && character != '}';
+        if in_braces { ' ' } else { character }
+    });
+    let outside: String = outside.collect();
+    let letters =
+        |character: char| !character.is_ascii_alphanumeric() && !"-_./".contains(character);
+    let mut words = outside.split(letters);
+    literal.contains(' ') && words.any(|word| matches!(word, "folder" | "folders" | "Folder"))
 }

@@ -1,4 +1,4 @@
-//! What an entry demands of the base: a text to edit, a program, a line, or a path that is no folder.
+//! What an entry demands of the base: a text to edit, a program, a line, or a path that is no directory.
 
 use anyhow::Result;
 
