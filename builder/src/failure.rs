@@ -129,7 +129,9 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Strin
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        let advice = text.lines().nth(line - 1).and_then(unquoted::advice);
+        let advice = error
+            .span()
+            .and_then(|span| unquoted::advice_at(text, span.start));
         let message = advice.unwrap_or_else(|| error.message().replace('\n', " "));
         format!("line {line}: {message}")
     })

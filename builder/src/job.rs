@@ -120,24 +120,6 @@ impl Job {
         }
     }
 
-    /// Warns about replaced nodes that were never built with this state directory.
-    pub(crate) fn warn_of_unknown_replaced(&self, cluster: &Cluster) -> Result<()> {
-        let state = &self.work.fetch.sources.state;
-        for node in &cluster.nodes {
-            if let Some(old) = &node.replaces
-                && !fs_err::exists(state.join("nodes").join(old))?
-            {
-                self.tell(&[format!(
-                    "warning: node {} replaces `{old}`, of which the state directory {} has no keys: `replaces` has no effect \
-                     unless the running cluster has a member of that name",
-                    node.name,
-                    state.display()
-                )]);
-            }
-        }
-        Ok(())
-    }
-
     /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own. A shard is not
     /// published, since the directory of the joined shards has other digests.
     pub(crate) fn publishing(&self, cluster: &Cluster) -> Publishing {

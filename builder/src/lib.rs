@@ -103,7 +103,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     if job.work.nodes.shard.is_none() {
         overwrite::refuse_missing_state(cluster, &nodes, state)?;
     }
-    job.warn_of_unknown_replaced(cluster)?;
+    job.tell(&pki::unknown_replaced(state, cluster)?);
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
     let lock = job.lock(cluster)?;
@@ -225,7 +225,10 @@ fn update_state(job: &Job) -> Result<()> {
 /// Returns every edit that [`build`] would make. Writes nothing but the cache of downloads.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
     overwrite::refuse_state_of_another(&cluster.name, &job.work.fetch.sources.state)?;
-    job.warn_of_unknown_replaced(cluster)?;
+    job.tell(&pki::unknown_replaced(
+        &job.work.fetch.sources.state,
+        cluster,
+    )?);
     // Opening the key shows whether `build` could sign with it.
     job.publishing(cluster).key(&job.environment)?;
     let lock = job.lock(cluster)?;

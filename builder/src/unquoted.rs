@@ -2,8 +2,16 @@
 
 use std::net::IpAddr;
 
+/// Returns the advice about the line of a text at a position.
+pub(crate) fn advice_at(text: &str, position: usize) -> Option<String> {
+    let (before, after) = text.split_at_checked(position)?;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = after.find('\n').map_or(text.len(), |end| position + end);
+    advice(text.get(start..end)?)
+}
+
 /// Returns what to write instead of a line such as `gateway = 10.0.0.1` or `prefix = 255.255.255.0`, if it is one.
-pub(crate) fn advice(line: &str) -> Option<String> {
+fn advice(line: &str) -> Option<String> {
     let (key, value) = line.split_once('=')?;
     let value = value.split('#').next().unwrap_or_default().trim();
     let address: IpAddr = value.split('/').next()?.parse().ok()?;

@@ -153,6 +153,24 @@ pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Cert
     found.complete(&mut store, cluster, now)
 }
 
+/// Returns a warning about each replaced node that was never built with this state directory.
+pub(crate) fn unknown_replaced(state: &Path, cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for node in &cluster.nodes {
+        if let Some(old) = &node.replaces
+            && !fs_err::exists(state.join("nodes").join(old))?
+        {
+            warnings.push(format!(
+                "warning: node {} replaces `{old}`, of which the state directory {} has no keys: `replaces` has no effect \
+                 unless the running cluster has a member of that name",
+                node.name,
+                state.display()
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
 /// Refuses the state directory of one cluster as the directory that contains those of a fleet.
 pub(crate) fn refuse_cluster(root: &Path) -> anyhow::Result<()> {
     match fs_err::exists(root.join("ca.key"))? || fs_err::exists(root.join("seed"))? {

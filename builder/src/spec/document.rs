@@ -93,7 +93,7 @@ impl<'a> Layer<'a> {
             if advised.contains(&place) {
                 continue;
             }
-            let advice = unquoted::advice(line_at(text, span.start));
+            let advice = unquoted::advice_at(text, span.start);
             advised.extend(advice.is_some().then_some(place));
             // Only the message is used: the full form quotes the line, which may contain a password.
             let message = match (advice, error.message(), text.get(span)) {
@@ -140,14 +140,6 @@ impl<'a> Layer<'a> {
             }
         }
     }
-}
-
-/// Returns the line around a position.
-fn line_at(text: &str, position: usize) -> &str {
-    let (before, after) = text.split_at_checked(position).unwrap_or((text, ""));
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let end = after.find('\n').map_or(text.len(), |end| position + end);
-    text.get(start..end).unwrap_or_default()
 }
 
 /// Returns the tables of a section: those of the last layer that has the list, or one table from all layers.

@@ -90,6 +90,7 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     let row = input.row.as_ref().map(|row| row.text.as_str());
     let document = Document::layered(file.unwrap_or_default(), row, &mut log)?;
     let cluster = read(&document, input, &mut log);
+    without_effect::check(&document, &cluster, &mut log);
     log.settle()?;
     Ok(Cluster {
         warnings: warnings(&cluster),
@@ -162,7 +163,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let files = files::read(&document.tables("file"), units, &surroundings, log);
     let packages = packages::read(document.table("packages"), &identity.base, log);
     let archives = archives::read(&document.tables("archive"), &surroundings, log);
-    let cluster = Cluster {
+    Cluster {
         name: identity.name,
         domain: identity.domain,
         base: identity.base,
@@ -187,9 +188,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         packages,
         publish: publish::read(document.table("publish"), input),
         warnings: Vec::new(),
-    };
-    without_effect::check(document, &cluster, log);
-    cluster
+    }
 }
 
 /// Returns warnings about settings that are valid but questionable.
