@@ -11,7 +11,7 @@ pub(super) fn check(text: &str) -> Result<(), (usize, &'static str)> {
             continue;
         }
         place = match (place, character) {
-            (Place::Quoted, '"') => Place::AfterQuote,
+            (Place::Quoted, '"') | (Place::AfterQuote, ' ' | '\t' | '\r') => Place::AfterQuote,
             (Place::AfterQuote, '"') | (Place::Quoted, _) => Place::Quoted,
             (_, '\n' | ',') => Place::Start,
             (Place::Start, '#') if is_first_cell => {
@@ -30,7 +30,6 @@ pub(super) fn check(text: &str) -> Result<(), (usize, &'static str)> {
                     "a cell with a quote must be in quotes, with the quote inside doubled",
                 ));
             }
-            (Place::AfterQuote, ' ' | '\t' | '\r') => Place::AfterQuote,
             (Place::AfterQuote, _) => {
                 return Err((
                     line,

@@ -281,14 +281,12 @@ impl Desk<'_> {
         for (common_name, client) in node.clients {
             clients.insert(common_name, self.ensure(client)?);
         }
+        if was_made && node.host_key.is_none() {
+            self.journal.lines.push(host_key::replaced(&node.name));
+        }
         let host_key = match node.host_key {
             Some(key) => key,
-            None => {
-                if was_made {
-                    self.journal.lines.push(host_key::replaced(&node.name));
-                }
-                host_key::create(self.store, &node.name)?
-            }
+            None => host_key::create(self.store, &node.name)?,
         };
         Ok(NodeIdentity {
             server,

@@ -67,12 +67,10 @@ fn equivalents(
 
 /// Returns the complaint about an unknown key at the top level of the file.
 pub(super) fn unknown_table(name: &str) -> String {
+    let headers: Vec<_> = top_tables().map(|section| section.header).collect();
     let advice = match meant_table(name) {
         Some(section) => format!("did you mean {}?", section.header),
-        None => {
-            let headers: Vec<_> = top_tables().map(|section| section.header).collect();
-            format!("known are {}", headers.join(", "))
-        }
+        None => format!("known are {}", headers.join(", ")),
     };
     format!("unknown table `{name}`; {advice}")
 }
