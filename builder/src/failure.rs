@@ -288,7 +288,7 @@ mod tests {
             (
                 disk(diskimg::Corrupt::NoTable { found: 0 }.into()),
                 Kind::Corrupt,
-                "get the image anew",
+                "download the image again",
             ),
         ];
         for (error, kind, start) in cases {

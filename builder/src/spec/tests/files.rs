@@ -11,7 +11,7 @@ fn added(tables: &str) -> Vec<String> {
     let shown = files.map(|file| {
         let what = match &file.content {
             ExtraContent::File(bytes) => format!("file of {}", bytes.len()),
-            ExtraContent::Folder => "folder".to_owned(),
+            ExtraContent::Folder => "directory".to_owned(),
             ExtraContent::Link(target) => format!("link to {target}"),
         };
         format!("{} {:04o} {} {what}", file.path, file.mode, file.owner)
