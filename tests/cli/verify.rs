@@ -268,3 +268,19 @@ fn a_directory_without_a_manifest_is_refused_with_what_can_be_verified() {
         assert_eq!((refused.code, refused.stderr), (Some(2), wanted));
     }
 }
+
+#[test]
+fn an_image_of_another_size_is_reported_as_such() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "2"]);
+    let image = scene.image_path("etcd1");
+    let size = fs::metadata(&image).unwrap().len();
+    let file = fs::File::options().write(true).open(&image).unwrap();
+    file.set_len(size + 4096).unwrap();
+    let verified = scene.bare(&["verify", "images/etcd1.img"]);
+    assert_eq!(verified.code, Some(3));
+    let wanted = format!(
+        "\n  the image has {} bytes, the manifest has {size}\n",
+        size + 4096
+    );
+    assert!(verified.stdout.contains(&wanted), "{}", verified.stdout);
+}

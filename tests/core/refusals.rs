@@ -122,15 +122,17 @@ fn every_reason_is_reported_at_once() {
     let expected = format!(
         "6 reasons to refuse this build\n\
          {base}: {model} is for armhf, not for arm64\n\
-         {base}: {model} insists on encrypted data (storage-safety)\n\
-         {base}: /piboot/ubuntu/piboot.conf says mode `run`, not `install`: Ubuntu Core was booted already\n\
-         {base}: cmdline.txt has `ds=nocloud` already, which comes before any seed\n\
-         {base}: the gadget snap pi_132 disables cloud-init (cloud.conf)\n  \
-         planning /usr/bin/openssl of node etcd1: the base has no /usr/bin/openssl: members query each other before they form a cluster\n\
-         hint: use Ubuntu Server instead: `--base ubuntu-server-24.04`; \
-         start from an image as it was downloaded: a booted one has an identity that nodes must not share; \
-         start from an image as it was downloaded; \
-         use a stock image of a base that `etcd-image recipes` lists, and correct the setting if it names the file\n"
+         {base}: {model} insists on encrypted data (storage-safety)\n    \
+         hint: use Ubuntu Server instead: `--base ubuntu-server-24.04`\n\
+         {base}: /piboot/ubuntu/piboot.conf says mode `run`, not `install`: Ubuntu Core was booted already\n    \
+         hint: start from an image as it was downloaded: a booted one has an identity that nodes must not share\n\
+         {base}: cmdline.txt has `ds=nocloud` already, which comes before any seed\n    \
+         hint: start from an image as it was downloaded\n\
+         {base}: the gadget snap pi_132 disables cloud-init (cloud.conf)\n    \
+         hint: use Ubuntu Server instead: `--base ubuntu-server-24.04`\n  \
+         planning /usr/bin/openssl of node etcd1: the base has no /usr/bin/openssl: members query each other before they form a cluster\n    \
+         hint: use a stock image of a base that `etcd-image recipes` lists\n\
+         hint: take the steps below the reasons, then run the command again\n"
     );
     assert_eq!((outcome.code, error), (Some(4), &*expected));
     leaves_nothing(&scene);
@@ -144,7 +146,7 @@ fn every_setting_without_effect_is_reported_at_once() {
     scene.file("cluster.toml", settings);
     let outcome = scene.run("build", &["--nodes", "1"]);
     let (_, error) = outcome.stderr.split_once("error: ").unwrap();
-    let lines: Vec<_> = error.lines().skip(2).take(3).collect();
+    let lines: Vec<_> = error.lines().skip(3).take(3).collect();
     let wanted = [
         "  the base ubuntu-core-24 does not support `[[file]]`, `[[unit]]` or `[[archive]]`: its system is a read-only snap",
         "  the base ubuntu-core-24 does not support `[system]`: snapd sets the time zone and the time servers, and its system is read-only",

@@ -207,7 +207,11 @@ const MISTAKES: &[Mistake] = &[
         breaking: |it| {
             it.edit(DESCRIPTION, "\"node\": \"etcd1\"", "\"node\": \"0x1\"");
         },
-        faults: &["no node can be called `0x1`"],
+        faults: &[
+            "no node can be called `0x1`",
+            "/etc/hostname is not that of node 0x1",
+            "/etc/etcd/etcd.conf.yml does not set `name` to `0x1`, on which the node's programs rely",
+        ],
     },
     Mistake {
         name: "a password hash that is cut short",

@@ -101,7 +101,7 @@ fn a_base_that_imager_has_customized() {
 
 #[test]
 fn a_base_without_the_units_that_a_node_needs() {
-    let hint = "use a stock image of a base that `etcd-image recipes` lists, and correct the setting if it names the file";
+    let hint = "use a stock image of a base that `etcd-image recipes` lists";
     refused(
         "raspios-trixie+no-network-manager",
         "the base has no /usr/lib/systemd/system/NetworkManager.service: gives the node its address",

@@ -13,6 +13,8 @@ mod steps;
 #[cfg(test)]
 mod link_tests;
 #[cfg(test)]
+mod needed_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use files::plan;

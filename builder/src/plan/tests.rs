@@ -124,7 +124,7 @@ fn printed(entries: Vec<Entry>) -> String {
         .to_string()
 }
 
-fn refusal(entries: Vec<Entry>) -> (Kind, String) {
+pub(super) fn refusal(entries: Vec<Entry>) -> (Kind, String) {
     let error = plan(&layout(), &found(), &tree(entries)).unwrap_err();
     (explain(&error).0, format!("{error:#}"))
 }
@@ -297,28 +297,6 @@ fn a_partition_that_is_too_full_is_refused() {
         message,
         "node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free"
     );
-}
-
-#[test]
-fn a_base_without_what_is_needed_is_refused() {
-    let tree = vec![entry("/usr/sbin/nft", Change::Needed)];
-    let (kind, message) = refusal(tree);
-    assert_eq!(kind, Kind::Unsupported);
-    assert!(
-        message.contains("the base has no /usr/sbin/nft"),
-        "{message}"
-    );
-}
-
-#[test]
-fn a_setting_that_names_what_the_base_lacks_is_a_mistake_of_the_user() {
-    let zone = "/usr/share/zoneinfo/Europe/Berln";
-    let entry = Entry {
-        origin: Some("`timezone` of [system]".to_owned()),
-        ..entry(zone, Change::Needed)
-    };
-    let wanted = format!("`timezone` of [system]: the base has no {zone}: because");
-    assert_eq!(refusal(vec![entry]), (Kind::Usage, wanted));
 }
 
 #[test]

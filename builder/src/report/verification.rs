@@ -16,6 +16,7 @@ use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
 use crate::description;
 use crate::failure::{Kind, explain};
+use crate::file::if_exists;
 use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::inspect::Image;
@@ -62,7 +63,7 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     // Whoever fetched published images has no files of the operator.
     let mut present = Vec::new();
     for it in client {
-        if fs_err::exists(folder.join(&it.name))? {
+        if if_exists(fs_err::metadata(folder.join(&it.name)))?.is_some() {
             present.push(it);
         }
     }

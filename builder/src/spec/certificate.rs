@@ -5,7 +5,6 @@ use super::complaints::{Complaints, Placed};
 use super::files::{self, Surroundings};
 use super::issuing::{CertificateFile, CertificateRole};
 use super::table::Table;
-use super::without_effect;
 
 /// Reads the tables.
 pub(super) fn read(
@@ -58,7 +57,7 @@ fn read_one(
         common_name::check_filled(template.value, names, domain),
     );
     if key.is_none() {
-        without_effect::refuse(table, "key-mode", "a [[certificate]] without `key`", log);
+        table.refuse_useless("key-mode", "a [[certificate]] without `key`", log);
     }
     let octal = |name: &str| u16::from_str_radix(table.text(name).value, 8).unwrap_or(0);
     let (mode, key_mode) = (octal("mode"), octal("key-mode"));

@@ -1,6 +1,6 @@
 //! A checked table of cluster.toml: values and defaults by name.
 
-use super::complaints::{Place, Placed};
+use super::complaints::{Complaints, Place, Placed};
 use super::section::{OPEN, Section};
 
 /// A table with its values and defaults.
@@ -52,12 +52,20 @@ impl Table {
     }
 
     /// Returns whether the file contains the setting with another value than its default.
-    pub(super) fn is_changed(&self, name: &str) -> bool {
+    fn is_changed(&self, name: &str) -> bool {
         let same = |value: &Placed<Value>| {
             let default = self.section.default_of(name);
             default.is_some_and(|default| default.value.is_same(&value.value))
         };
         self.has(name) && !self.get(name).is_some_and(same)
+    }
+
+    /// Complains about a setting that has no effect with another one, if its value is not the default.
+    pub(super) fn refuse_useless(&self, setting: &str, other: &str, log: &mut Complaints) {
+        if self.is_changed(setting) {
+            let message = format!("`{setting}` has no effect with {other}; remove it");
+            log.add(self.place_of(setting), message);
+        }
     }
 
     /// Returns the place of a setting, or that of the table if the setting is absent.

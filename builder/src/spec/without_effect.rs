@@ -4,7 +4,6 @@ use super::cluster::{BackupPlace, Cluster};
 use super::complaints::Complaints;
 use super::document::Document;
 use super::machine::Data;
-use super::table::Table;
 
 /// A setting, and the other setting with which it has no effect.
 struct Rule {
@@ -95,15 +94,9 @@ fn text(holds: bool, setting: &str) -> Option<String> {
 pub(super) fn check(document: &Document, cluster: &Cluster, log: &mut Complaints) {
     for rule in &RULES {
         if let Some(other) = (rule.with)(cluster) {
-            refuse(document.table(rule.table), rule.setting, &other, log);
+            document
+                .table(rule.table)
+                .refuse_useless(rule.setting, &other, log);
         }
-    }
-}
-
-/// Complains about a setting that has no effect with another one, if its value is not the default.
-pub(super) fn refuse(table: &Table, setting: &str, other: &str, log: &mut Complaints) {
-    if table.is_changed(setting) {
-        let message = format!("`{setting}` has no effect with {other}; remove it");
-        log.add(table.place_of(setting), message);
     }
 }
