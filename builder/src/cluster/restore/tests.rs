@@ -1,0 +1,145 @@
+//! Tests of what nodes answer, and of the evidence of a restore.
+
+use super::*;
+
+#[test]
+fn a_node_s_facts_are_read() {
+    let lines = [
+        "aside=1",
+        "free=921600",
+        "etcd=3.5.16",
+        "raises=yes",
+        "wanted=00ff00ff00ff00ff",
+    ];
+    let facts = parse(&lines.map(str::to_owned));
+    let wanted = Facts {
+        free: 900,
+        aside: 1,
+        etcd: "3.5.16".to_owned(),
+        raises: true,
+        sha256: None,
+        wanted: Some("00ff00ff00ff00ff".to_owned()),
+    };
+    assert_eq!(facts, wanted);
+}
+
+#[test]
+fn an_answer_that_is_no_digest_is_ignored() {
+    for answer in ["$(reboot)", "ab", "00ff00ff00ff00f;", "00FF00FF00FF00FF"] {
+        let lines = [format!("wanted={answer}"), format!("sha256={answer}")];
+        assert_eq!(parse(&lines), Facts::default(), "{answer}");
+    }
+    let lines = [format!("sha256={}", "0f".repeat(32))];
+    assert_eq!(parse(&lines).sha256, Some("0f".repeat(32)));
+}
+
+#[test]
+fn a_node_that_cannot_restore_is_named() {
+    let snapshot = Snapshot {
+        bytes: crate::secret::Secret::new(vec![0; 300 << 20]),
+        sha256: "ab".to_owned(),
+        revision: 9,
+        members: Vec::new(),
+        version: Some("3.5.0".to_owned()),
+    };
+    let ready = || Facts {
+        free: 900,
+        etcd: "3.5.16".to_owned(),
+        raises: true,
+        ..Facts::default()
+    };
+    check("etcd1", &ready(), &snapshot).unwrap();
+    let cases = [
+        (
+            Facts {
+                free: 700,
+                ..ready()
+            },
+            "its data partition has 700 MiB free, and 800 MiB are needed",
+        ),
+        (
+            Facts {
+                aside: 3,
+                ..ready()
+            },
+            "it has set aside 3 sets of data already",
+        ),
+        (
+            Facts {
+                etcd: "3.4.30".to_owned(),
+                ..ready()
+            },
+            "it is of etcd 3.5.0, and the node has 3.4.30",
+        ),
+        (
+            Facts {
+                raises: false,
+                ..ready()
+            },
+            "etcdutl of etcd 3.5.16 cannot raise revisions",
+        ),
+    ];
+    for (facts, why) in cases {
+        let error = check("etcd1", &facts, &snapshot).unwrap_err().to_string();
+        assert_eq!(error, format!("etcd1 cannot restore the snapshot: {why}"));
+    }
+    // It has the snapshot already.
+    let received = Facts {
+        free: 500,
+        sha256: Some("ab".to_owned()),
+        ..ready()
+    };
+    check("etcd1", &received, &snapshot).unwrap();
+}
+
+#[test]
+fn success_needs_another_cluster_or_a_raised_revision() {
+    let snapshot = Snapshot {
+        bytes: crate::secret::Secret::new(Vec::new()),
+        sha256: "ab".to_owned(),
+        revision: 9,
+        members: Vec::new(),
+        version: None,
+    };
+    let report = |id: Option<&str>, revision: u64| {
+        let member = MemberReport {
+            cluster_id: id.map(str::to_owned),
+            revision: Some(revision),
+            ..MemberReport::new("etcd1", None)
+        };
+        super::super::assess::assess("main", vec![member], &[])
+    };
+    let check = |before: Option<&str>, id: &str, revision: u64| {
+        check_begun(&report(before, 50), &report(Some(id), revision), &snapshot)
+    };
+    check(Some("a"), "b", 9).unwrap();
+    check(None, "a", 9 + RAISED_BY).unwrap();
+    check(Some("a"), "a", 10 + RAISED_BY).unwrap();
+    for before in [Some("a"), None] {
+        let error = check(before, "a", 50).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "etcd1 has not begun again with the snapshot: its cluster and its revision are those before"
+        );
+    }
+}
+
+#[test]
+fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
+    let snapshot = Snapshot {
+        bytes: crate::secret::Secret::new(Vec::new()),
+        sha256: "ab".to_owned(),
+        revision: 9,
+        members: Vec::new(),
+        version: None,
+    };
+    let begun = |sha256: &str| Facts {
+        sha256: Some(sha256.to_owned()),
+        wanted: Some("1234".to_owned()),
+        ..Facts::default()
+    };
+    assert_eq!(vow(&snapshot, &[Facts::default(), begun("ab")], 7), "1234");
+    let new = vow(&snapshot, &[begun("cd")], 7);
+    assert_eq!(new.len(), 16);
+    assert_ne!(new, vow(&snapshot, &[begun("cd")], 8));
+}
