@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::membership::Leaver;
 use super::ssh::Ssh;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::etcd::{Client, Patience};
@@ -56,14 +55,13 @@ impl Access {
 
     /// Describes a member that the last build does not contain any more, so that it is asked as well.
     #[must_use]
-    pub fn including(mut self, leaver: &Leaver) -> Self {
+    pub fn including(mut self, name: &str, address: Option<IpAddr>) -> Self {
         let members = &mut self.description.members;
-        let is_known = |member: &DescribedMember| {
-            member.name == leaver.name || Some(member.address) == leaver.address
-        };
-        if let (Some(address), false) = (leaver.address, members.iter().any(is_known)) {
+        let is_known =
+            |member: &DescribedMember| member.name == name || Some(member.address) == address;
+        if let (Some(address), false) = (address, members.iter().any(is_known)) {
             members.push(DescribedMember {
-                name: leaver.name.clone(),
+                name: name.to_owned(),
                 address,
             });
         }

@@ -216,7 +216,11 @@ impl<'a> Desk<'a> {
         if let Some(old) = &removed {
             // The new node has removed it from the list before it joined; one that etcd's authentication stopped has not.
             if let Some(leaver) = leaver.flatten() {
-                report = cluster::remove_member(&access.including(&leaver), &leaver, now)?;
+                report = cluster::remove_member(
+                    &access.including(&leaver.name, leaver.address),
+                    &leaver,
+                    now,
+                )?;
             }
             self.note(&format!(
                 "{old} is no longer a member; keep it powered off, or erase its card"

@@ -73,7 +73,9 @@ pub(super) fn remove(
     }
     let access = desk.access()?;
     match &leaver {
-        Some(leaver) => cluster::prepare_removal(&access.including(leaver), &name, now)?,
+        Some(leaver) => {
+            cluster::prepare_removal(&access.including(&leaver.name, leaver.address), &name, now)?;
+        }
         None => report.can_remove(&name)?,
     }
     desk.edit(&NodeEdit::Remove(name.clone()))?;
@@ -91,7 +93,9 @@ pub(super) fn remove(
     }
     let access = desk.access()?;
     let report = match &leaver {
-        Some(leaver) => cluster::remove_member(&access.including(leaver), leaver, now)?,
+        Some(leaver) => {
+            cluster::remove_member(&access.including(&leaver.name, leaver.address), leaver, now)?
+        }
         None => cluster::members(&access, now)?,
     };
     desk.note(&format!(
