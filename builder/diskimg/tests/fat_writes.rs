@@ -41,9 +41,9 @@ fn usual_edits(fs: &mut dyn WriteFs) {
     fs.write_file("/config.txt", b"dtparam=watchdog=on\n", NONE)
         .unwrap();
     fs.make_directory("/a new directory", NONE).unwrap();
-    fs.write_file("/a new folder/a long name.text", &[7; 5000], NONE)
+    fs.write_file("/a new directory/a long name.text", &[7; 5000], NONE)
         .unwrap();
-    fs.write_file("/a new folder/\u{fc}ber \u{2603}", b"", NONE)
+    fs.write_file("/a new directory/\u{fc}ber \u{2603}", b"", NONE)
         .unwrap();
     fs.remove("/overlays/README").unwrap();
     fs.remove("/overlays").unwrap();
@@ -72,14 +72,14 @@ fn what_is_written_is_read_back_and_fsck_accepts_it() {
             gid: 0,
             size: 5000,
         };
-        let found = reader.metadata("/a new folder/a long name.text").unwrap();
+        let found = reader.metadata("/a new directory/a long name.text").unwrap();
         assert_eq!(found, Some(expected));
         assert_eq!(
-            reader.read("/a new folder/a long name.text").unwrap(),
+            reader.read("/a new directory/a long name.text").unwrap(),
             [7; 5000]
         );
         assert_eq!(
-            reader.read("/a new folder/\u{fc}ber \u{2603}").unwrap(),
+            reader.read("/a new directory/\u{fc}ber \u{2603}").unwrap(),
             b""
         );
         assert_eq!(
@@ -101,7 +101,7 @@ fn mtools_reads_what_was_written() {
     assert_eq!(text, "dtparam=watchdog=on\n");
     let listing = must("mdir", ["-b", "-/", "-i", name, "::/"]);
     assert!(
-        listing.contains("::/a new folder/a long name.text"),
+        listing.contains("::/a new directory/a long name.text"),
         "{listing}"
     );
 }
