@@ -131,7 +131,7 @@ fn a_folder_above_a_planned_path_keeps_mode_and_owner() {
     let found = after(|copy| edit_root(copy, "sif /opt mode 040700"), &planned);
     assert_eq!(
         found,
-        ["root:/opt: Directory 0755 0:0 inode 20  → Directory 0700 0:0 inode 20 "]
+        ["root:/opt: Folder 0755 0:0 inode 20  → Folder 0700 0:0 inode 20 "]
     );
 }
 

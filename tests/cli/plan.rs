@@ -120,7 +120,7 @@ fn a_plan_refuses_what_a_build_refuses() {
     let scene = Scene::with("raspios-trixie");
     let refused = |settings: &str, message: &str, hint: &str| {
         scene.file("cluster.toml", settings);
-        let outcome = scene.run("plan", &["--nodes", "1"]);
+        let outcome = scene.run("plan", &["--nodes", "1", "--quiet"]);
         let wanted = format!("error: {message}\nhint: {hint}\n");
         assert_eq!((outcome.code, &*outcome.stderr), (Some(2), &*wanted));
     };

@@ -72,7 +72,9 @@ fn what_is_written_is_read_back_and_fsck_accepts_it() {
             gid: 0,
             size: 5000,
         };
-        let found = reader.metadata("/a new directory/a long name.text").unwrap();
+        let found = reader
+            .metadata("/a new directory/a long name.text")
+            .unwrap();
         assert_eq!(found, Some(expected));
         assert_eq!(
             reader.read("/a new directory/a long name.text").unwrap(),

@@ -279,7 +279,7 @@ pub(super) mod tests {
         let error = machine(BootMachine::Raspi4b).unwrap_err();
         let failure: &Failure = error.downcast_ref().unwrap();
         assert_eq!(failure.kind, Kind::Unsupported);
-        assert!(failure.message.contains("no network"));
+        assert!(failure.message.contains("neither a network"));
     }
 
     #[test]

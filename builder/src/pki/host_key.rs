@@ -50,6 +50,11 @@ pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey
     }))
 }
 
+/// Returns whether the public half of a node's key exists: the private one was created before.
+pub(super) fn is_published(reader: &Reader, node: &str) -> anyhow::Result<bool> {
+    Ok(reader.public(&format!("{}.pub", file(node)))?.is_some())
+}
+
 /// Returns the note about a node whose key was missing and is created again: programs that know the old key refuse the new one.
 pub(super) fn replaced(node: &str) -> String {
     let file = file(node);

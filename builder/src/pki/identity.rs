@@ -271,7 +271,6 @@ impl Desk<'_> {
 
     /// Returns a node's pairs, its host key and its derived ids.
     fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
-        let was_made = !matches!(node.server.1, leaf::FoundPair::Nothing);
         let server = self.server(node.server)?;
         let peer = match node.peer {
             Some(peer) => self.ensure(peer)?,
@@ -281,7 +280,7 @@ impl Desk<'_> {
         for (common_name, client) in node.clients {
             clients.insert(common_name, self.ensure(client)?);
         }
-        if was_made && node.host_key.is_none() {
+        if node.host_key.is_none() && host_key::is_published(&self.store.reader(), &node.name)? {
             self.journal.lines.push(host_key::replaced(&node.name));
         }
         let host_key = match node.host_key {

@@ -86,7 +86,7 @@ fn a_flipped_bit_in_the_state_is_reported_or_repaired() {
     let scene = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
     let (plan, build) = (&["plan", "--nodes", "1"], &["build", "--nodes", "1"]);
     let foreign = "was signed by a different CA from ca.crt";
-    let unsupported = "holds no key of a supported kind: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits";
+    let unsupported = "contains no key of a supported type: ECDSA (P-256, P-384, P-521), Ed25519 or RSA from 2048 bits";
     let host_key = "etcd-cluster/nodes/etcd1/ssh_host_ed25519_key";
     let not_its_public_key = format!("is not the public key of {host_key}");
     for file in scene.names("etcd-cluster") {

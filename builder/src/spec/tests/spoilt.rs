@@ -77,7 +77,7 @@ token = → gateway =
 
 [cluster] → cluster = 1\n[spare]
     1: `cluster` must be a table, not an integer
-    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [publish], [hosts], [[unit]], [[archive]], [[file]]
+    2: unknown table `spare`; known are [cluster], [network], [[node]], [etcd], [backup], [ssh], [system], [pki], [[certificate]], [auth], [firmware], [appliance], [packages], [publish], [hosts], [[unit]], [[archive]], [[file]]
 "#,
     );
 }
