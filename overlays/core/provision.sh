@@ -63,7 +63,7 @@ install_node() {
     fi
     mkdir -p "$NODE/data"
     chmod -R u=rwX,go=rX "$NODE/bin" "$NODE/lib" "$NODE"/pki/*.crt "$NODE/etcd.conf.yml"
-    chmod 0755 "$NODE" "$NODE/pki" "$NODE"/bin/* "$NODE/lib/join" "$NODE/lib/certificates" "$NODE"/lib/etcd*
+    chmod 0755 "$NODE" "$NODE/pki" "$NODE"/bin/* "$NODE/lib/join" "$NODE/lib/certificates" "$NODE"/lib/etcd*tl
     chmod 0600 "$NODE"/pki/*.key "$NODE/ssh/ssh_host_ed25519_key"
     chmod 0700 "$NODE/data" "$NODE/ssh"
     chown etcd:etcd "$NODE"/pki/*.key "$NODE/data"

@@ -96,7 +96,7 @@ refusals! {
         "start from an image as it was downloaded";
     a_fat_with_an_endless_chain: "ubuntu-core-24+endless-chain",
         "looking for Ubuntu Core in partition 1: ",
-        "get the image anew and compare its digest";
+        "download the image again and compare its digest";
     no_room: "ubuntu-core-24+no-room",
         "no room in the boot partition (1): ",
         "use a stock image: nothing that a node of Ubuntu Core needs can be left out";

@@ -6,7 +6,7 @@ use crate::support::node::Node;
 use crate::support::refusal::leaves_nothing;
 use crate::support::scene::Scene;
 
-const FRESH: &str = "start from an image as it was downloaded";
+const FRESH: &str = "start from an unmodified image";
 
 /// Asserts that a build from this fixture fails with exactly this reason and hint, and leaves nothing.
 #[track_caller]

@@ -105,7 +105,7 @@ fn raspi4b_and_unknown_consoles() {
         &own_path(),
         &machine,
         4,
-        &["raspi4b has no network"],
+        &["raspi4b has neither a network nor PCI Express"],
     );
     refused(
         &scene,
