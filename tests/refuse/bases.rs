@@ -124,7 +124,7 @@ fn leftovers_of_another_life() {
     refused(
         "raspios-trixie+etcd-data",
         "the base contains etcd data: /var/lib/etcd/default/member exists",
-        &format!("{FRESH}; a node would take this data for its own"),
+        &format!("{FRESH}; a node would use this data as its own"),
     );
     refused(
         "raspios-trixie+a-node",
