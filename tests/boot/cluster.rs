@@ -191,7 +191,7 @@ fn a_node_that_is_late_is_given_up_with_the_reason() {
     let told = [
         "--- last lines of the console of etcd1",
         "error: not healthy after 15 s: etcd1 reached ",
-        "hint: give a slow machine more time with `--timeout`",
+        "hint: allow a slow machine more time with `--timeout`",
     ];
     for words in told {
         assert!(said.err.contains(words), "no `{words}` in\n{}", said.err);
