@@ -113,8 +113,8 @@ impl<'a> Layer<'a> {
         line.map_or(Place::Row, Place::Line)
     }
 
-    /// Complains about unknown tables, and reads each as the table that it probably means, so that nothing else complains that
-    /// this one is missing.
+    /// Complains about unknown tables, and reads each as the table with the nearest name. Without that, a misspelt table would
+    /// cause a second complaint about a missing one.
     fn refuse_unknown_tables(&mut self, log: &mut Complaints) {
         if let Some((key, _)) = self.root.get_key_value("template") {
             let message = "`template` belongs in the file of a fleet, which `--fleet` names; `--config` names a cluster.toml";

@@ -72,7 +72,7 @@ fn check_name(
         "is configured twice".to_owned()
     } else if network.interface.is_none() {
         let message =
-            "`[[network.other]]` needs `interface` in [network], so that both are told apart";
+            "`[[network.other]]` needs `interface` in [network], which distinguishes the two";
         return log.add(name.place, message);
     } else {
         return;

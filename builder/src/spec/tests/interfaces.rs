@@ -55,7 +55,7 @@ fn its_name_is_that_of_another_wired_interface() {
             "",
             "eth1",
             "",
-            "`[[network.other]]` needs `interface` in [network], so that both are told apart",
+            "`[[network.other]]` needs `interface` in [network], which distinguishes the two",
         ),
         (
             ETCD,
