@@ -126,6 +126,7 @@ fn data_that_etcd_cannot_use_is_replaced_once_a_majority_has_everything() {
         data yes / started no / failed 1 / error x / peer b cluster no        → resume
         data yes / started no / failed 1 / error x / peer b waits 1           → aside unfinished
         data yes / started no / failed 1 / error x / peer b silent            → resume
+        data yes / started no / failed 1 / error x / vow 1 / peer b promised 1 / peer c waits 1 → resume
         data yes / started no / failed 1 / error listen tcp [::1]:2380: bind: cannot assign requested address → resume
         data yes / failed 3 / error listen tcp: bind: cannot assign requested address / majority yes / listed yes → resume
         ",
