@@ -165,8 +165,8 @@ impl Facts {
         let may_begin = !any("cluster,holds,forced,silent,tls");
         vec![
             (
-                action != "force" || (!majority && !any("cluster,forced,tls")),
-                "nobody forces beside a cluster, a forced member or one that cannot be read",
+                action != "force" || (!majority && !any("cluster,holds,forced,tls")),
+                "nobody forces beside a member with data, a forced member or one that cannot be read",
             ),
             (action != "join" || majority, "joining needs a majority"),
             (
