@@ -193,7 +193,7 @@ fn a_new_cluster_needs_every_member_and_the_same_vow() {
         data no / vow 1 / peer b waits 1 / peer c silent                      → wait for c: a new cluster begins only
         data no / vow - / peer b waits - / peer c waits - / heard 1           → vow 1
         data no / vow 1 / peer b waits - / peer c waits 1 / heard 1           → wait for the others to agree
-        data no / vow 1 / peer b waits 2 / peer c waits 1 / heard 1           → wait for the others to agree
+        data no / vow 1 / peer b waits 2 / peer c waits 1 / heard 1           → wait for b to agree. If this lasts, the image of one
         data no / vow 1 / peer b waits 1 / peer c waits 1 / heard 2           → vow 2
         data no / vow 1 / peer b waits 1 / peer c waits 1 / heard 1           → new
         data no / vow 1 / peer b waits 1 / peer c promised 1 / heard 1        → new
@@ -288,6 +288,7 @@ const REASONS: &str = "
     wait for the numbers of the others                    → first start, some members off
     wait for$promised: a new cluster begins only          → first start, some members off
     wait for the others to agree                          → first start, some members off
+    wait for$others to agree. If this lasts               → its image and another node's list different members
     refuse to join: this image has etcd                   → its etcd is older than the cluster
     refuse to join: the data partition has                → its etcd is older than the cluster
     wait for$missing: the cluster admits nobody           → lost its data, another listed member
