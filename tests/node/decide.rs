@@ -68,6 +68,8 @@ fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
         data yes / forced 9 / peer b cluster no / peer c cluster no / majority yes / listed yes → unforce a majority of the cluster answers
         data yes / forced 9 / peer b cluster no / peer c silent               → unforce b also has the cluster's data
         data yes / forced 9 / peer b holds 3 / peer c silent                  → unforce b also has the cluster's data
+        data yes / forced 9 / peer b busy / peer c silent                     → wait for b: it accepts connections and does not answer
+        data yes / forced 9 / peer b busy / peer c forced 3                   → unforce c is forced, too
         data yes / forced 9 / peer b forced 7 / peer c silent                 → unforce b is forced, too
         data yes / forced 9 / peer b tls expired / peer c silent              → unforce b (expired) answers, but its certificates
         data yes / forced 0 / peer b silent / peer c silent                   → announce
@@ -272,6 +274,7 @@ const REASONS: &str = "
     refuse the data on this node:                         → has data of another cluster or node
     unforce a majority of the cluster answers             → was asked to force a new cluster
     unforce$running$holding also has the cluster's data   → was asked to force a new cluster
+    wait for$busy: it accepts connections                 → was asked to force a new cluster
     unforce$tls answers, but its certificates             → was asked to force a new cluster
     unforce$forcing is forced, too                        → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card

@@ -51,8 +51,9 @@ const FACTS: [(&str, &[&str]); 20] = [
 ];
 
 /// What a peer may say.
-const PEER: [&str; 13] = [
+const PEER: [&str; 14] = [
     "silent",
+    "busy",
     "tls expired",
     "waits -",
     "waits 1",
@@ -162,10 +163,10 @@ impl Facts {
     fn about_others(&self, action: &str) -> Vec<(bool, &'static str)> {
         let majority = self.is("majority", "yes");
         let any = |starts: &str| starts.split(',').any(|start| self.any_peer(start));
-        let may_begin = !any("cluster,holds,forced,silent,tls");
+        let may_begin = !any("cluster,holds,forced,silent,tls,busy");
         vec![
             (
-                action != "force" || (!majority && !any("cluster,holds,forced,tls")),
+                action != "force" || (!majority && !any("cluster,holds,forced,tls,busy")),
                 "nobody forces beside a member with data, a forced member or one that cannot be read",
             ),
             (action != "join" || majority, "joining needs a majority"),
