@@ -15,6 +15,8 @@ mod description;
 #[cfg(unix)]
 mod etcdctl;
 mod first_boot;
+#[cfg(target_os = "linux")]
+mod join;
 mod metrics;
 mod network;
 #[cfg(unix)]

@@ -1,0 +1,124 @@
+//! Calls single functions of `overlays/etcd/join` and of the files that it reads, as they are in an image.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::support::rendered::rendered;
+use crate::support::tool::tool;
+
+const NODES: &str = "
+    [[node]]\nname = \"a\"\naddress = \"192.168.0.50\"
+    [[node]]\nname = \"b\"\naddress = \"192.168.0.51\"
+    [[node]]\nname = \"c\"\naddress = \"192.168.0.52\"";
+const LIB: &str = "/usr/local/lib/etcd-node";
+/// The functions of `join` are everything before it looks at its argument.
+const MAIN: &str = "\ncase ${1-} in\n";
+/// What takes time or ends the program is reported instead. `etcdctl` answers nothing unless a test says otherwise.
+const STUBS: &str = "sleep() { :; }\nkill() { echo \"kill $*\"; }\nsync() { :; }\n";
+const PANIC: &str = "panic: freepages: failed to get all reachable pages\n";
+
+/// The directories of the node `a` of three.
+struct Node(TempDir);
+
+impl Node {
+    fn new() -> Self {
+        let node = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        for folder in ["lib", "run", "data/node", "pki"] {
+            fs::create_dir_all(node.at(folder)).unwrap();
+        }
+        for part in [
+            "join",
+            "decide",
+            "own_data",
+            "snapshot",
+            "peers",
+            "cluster",
+            "actions",
+            "membership",
+            "watch",
+        ] {
+            let text = node.here(&rendered(NODES, &format!("{LIB}/{part}")));
+            let text = text.rsplit_once(MAIN).map_or(&*text, |(functions, _)| functions);
+            fs::write(node.at("lib").join(part), text).unwrap();
+        }
+        node.write("pki/ca.crt", "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n");
+        node.etcdctl("exit 1");
+        node
+    }
+
+    /// Creates a node with the log of a member.
+    fn with_data() -> Self {
+        let node = Self::new();
+        node.write("data/member/wal/0.wal", "log");
+        node.call("know id; identify; keep id 1a; keep started yes");
+        node
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn here(&self, text: &str) -> String {
+        let at = |name: &str| self.at(name).display().to_string();
+        text.replace("/var/lib/etcd", &at("data"))
+            .replace("/run/etcd", &at("run"))
+            .replace("/etc/etcd/pki", &at("pki"))
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
+        fs::write(self.at(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).unwrap_or_default()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.at(name).exists()
+    }
+
+    /// Replaces etcdctl by the body of a script, which finds its words in `$*`.
+    fn etcdctl(&self, body: &str) {
+        self.write("lib/etcdctl", &format!("#!/bin/sh\n{body}\n"));
+        fs::set_permissions(self.at("lib/etcdctl"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Runs these commands among the functions, and returns what they print.
+    fn call(&self, commands: &str) -> String {
+        let text = format!("{}\n{STUBS}{commands}\n", self.read("lib/join"));
+        self.write("lib/called", &text);
+        tool("dash", &[self.at("lib/called")]).text()
+    }
+
+    /// etcd starts, becomes ready if wanted, and ends with this log.
+    fn run_of_etcd(&self, ready: bool, log: &str) {
+        self.call("count_failures");
+        self.write("run/log", log);
+        if ready {
+            self.call("after_etcd");
+        }
+    }
+}
+
+#[test]
+fn what_an_attempt_that_was_cut_off_has_left_describes_no_other_data() {
+    let node = Node::with_data();
+    // A power cut interrupted the first start of etcd, and then setting its data aside. Later the data was used after all.
+    node.write("data/aside/1.new/unfinished", "");
+    node.call("set_aside removed");
+    assert!(node.has("data/aside/1/member/wal/0.wal") && node.has("data/aside/1/removed"));
+    assert!(!node.has("data/aside/1/unfinished"), "data without acknowledged writes may be deleted");
+}
+
+#[test]
+fn the_error_of_data_that_was_set_aside_says_nothing_about_later_data() {
+    let node = Node::with_data();
+    node.write("run/error", "tocommit(5) is out of range [lastIndex(3)]");
+    node.write("run/failed", "1");
+    node.call("set_aside unreadable");
+    assert!(!node.has("run/error") && !node.has("run/failed"));
+}
