@@ -307,7 +307,8 @@ const REASONS: &str = "
     waiting to write to the data partition                → the data partition is full
     waiting to set this node's data aside                 → the data partition is full
     starting without etcd's check of the data             → etcd finds at its start that this node's data differs
-    : this node has no data                               → was asked to force a new cluster, or to use or set aside data
+    this node has no data                                 → was asked to force a new cluster, or to use or set aside data
+    this node uses its data anyway                        → was asked to use its own data
 ";
 
 #[test]

@@ -122,3 +122,30 @@ fn the_error_of_data_that_was_set_aside_says_nothing_about_later_data() {
     node.call("set_aside unreadable");
     assert!(!node.has("run/error") && !node.has("run/failed"));
 }
+
+#[test]
+fn a_request_that_has_no_meaning_is_forgotten() {
+    let node = Node::with_data();
+    node.write("data/use-this-data", "");
+    let said = "etcd-node: refused use-this-data: this node uses its data anyway\n";
+    assert_eq!(node.call("know id; forget_requests"), said);
+    assert!(!node.has("data/use-this-data"));
+    // Data of another node has to be answered.
+    node.write("data/use-this-data", "");
+    node.call("NAME=b identify");
+    assert_eq!(node.call("forget_requests"), "");
+    assert!(node.has("data/use-this-data"));
+}
+
+#[test]
+fn a_request_restarts_etcd_so_that_it_is_answered_now() {
+    for request in ["force-new-cluster", "set-data-aside", "use-this-data"] {
+        let node = Node::with_data();
+        node.write("run/log", "");
+        node.write("run/ready", "");
+        node.write(&format!("data/{request}"), "");
+        let said = node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch");
+        let restarts = said.starts_with(&format!("etcd-node: restarting etcd: {request} was asked for\nkill "));
+        assert!(restarts, "{said}");
+    }
+}

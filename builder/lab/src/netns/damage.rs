@@ -84,6 +84,21 @@ pub(super) fn row_1_loading(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
+/// An operator asks a serving member to force a new cluster, and never restarts etcd. Later, that member is the first to have
+/// power again.
+pub(super) fn row_1_unanswered(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.type_at(0, "touch /var/lib/etcd/force-new-cluster")?;
+    lab.pass(Duration::from_secs(5))?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    lab.cut(0)?;
+    lab.pass(Duration::from_secs(1))?;
+    lab.cut_all()?;
+    lab.start(0)?;
+    lab.pass(Duration::from_secs(12))?;
+    lab.settle(&Wanted::everyone())
+}
+
 /// An operator asks a member without data to force a new cluster. Much later, that member is the first to have power again.
 pub(super) fn row_1_forgotten(lab: &mut Lab) -> Result<()> {
     form(lab)?;
