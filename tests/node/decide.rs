@@ -121,6 +121,8 @@ fn data_that_etcd_cannot_use_is_replaced_once_a_majority_has_everything() {
         data yes / failed 2 / error x / majority yes / listed yes             → resume
         data yes / failed 3 / error x / majority yes / listed yes             → aside unreadable
         data yes / failed 9 / error x / peer b cluster no                     → resume
+        data yes / failed 9 / error etcd was killed or does not run here / majority yes / listed yes → resume
+        data yes / started no / failed 1 / error etcd was killed or does not run here → resume
         data yes / failed 9 / error write: no space left on device / majority yes / listed yes → resume
         data yes / failed 1 / error tocommit(5) is out of range [lastIndex(3)] / majority yes / listed yes → aside unreadable
         data yes / started no                                                 → resume
@@ -307,6 +309,7 @@ const REASONS: &str = "
     waiting to write to the data partition                → the data partition is full
     waiting to set this node's data aside                 → the data partition is full
     starting without etcd's check of the data             → etcd finds at its start that this node's data differs
+    etcd has failed $failures times                       → etcd fails three times, no majority
     this node has no data                                 → was asked to force a new cluster, or to use or set aside data
     this node uses its data anyway                        → was asked to use its own data
 ";

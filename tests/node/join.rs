@@ -149,3 +149,48 @@ fn a_request_restarts_etcd_so_that_it_is_answered_now() {
         assert!(restarts, "{said}");
     }
 }
+
+#[test]
+fn an_etcd_that_fails_after_it_was_ready_is_given_up_as_well() {
+    let node = Node::with_data();
+    for _ in 0..3 {
+        node.run_of_etcd(true, PANIC);
+    }
+    node.call("count_failures");
+    assert_eq!((node.read("run/failed").as_str(), node.read("run/error").as_str()), ("3\n", PANIC));
+    // It now works for five minutes.
+    node.write("run/log", "");
+    node.write("run/ready", "");
+    node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 20 ]; }; watch");
+    assert!(!node.has("run/failed") && !node.has("run/error"));
+}
+
+#[test]
+fn an_etcd_that_is_killed_is_reported_and_its_data_not_blamed() {
+    let node = Node::with_data();
+    for _ in 0..2 {
+        node.run_of_etcd(false, "{\"level\":\"info\",\"msg\":\"opened backend db\"}\n");
+    }
+    node.call("count_failures");
+    let said = node.call("back_off() { :; }; configure() { :; }; resume");
+    let wanted = "etcd-node: etcd has failed 2 times, the last time with: etcd was killed or does not run here (see journalctl -k; \
+                  the memory may be too small), after the line: {'level':'info','msg':'opened backend db'}. It is started again and \
+                  again. The cause is not this node's data\n";
+    assert_eq!(said, wanted);
+    // An operator, or systemd, has stopped it.
+    node.call("rm -f $RUN/failed");
+    node.run_of_etcd(false, "{\"msg\":\"received signal; shutting down\",\"signal\":\"terminated\"}\n");
+    node.run_of_etcd(false, "");
+    node.call("count_failures");
+    assert!(!node.has("run/failed"));
+}
+
+#[test]
+fn what_a_full_disk_has_prevented_is_noted_later() {
+    let node = Node::with_data();
+    node.call("rm $STATE/started");
+    node.write("run/log", "");
+    node.write("run/ready", "");
+    node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch");
+    assert!(node.has("data/node/started"));
+}
