@@ -194,3 +194,27 @@ fn what_a_full_disk_has_prevented_is_noted_later() {
     node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch");
     assert!(node.has("data/node/started"));
 }
+
+#[test]
+fn members_that_a_later_image_does_not_list_are_asked_before_forcing() {
+    let node = Node::with_data();
+    node.etcdctl(
+        "case $* in *'member list') cat <<'LIST'
+1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+5e, started, e, https://[fd00::54]:2380, https://[fd00::54]:2379, false
+6f, unstarted, , https://192.168.0.55:2380, , true
+LIST
+;; *) exit 1 ;; esac",
+    );
+    node.call("know id; remember_members");
+    let members = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 e=https://[fd00::54]:2380=https://[fd00::54]:2379\n";
+    assert_eq!(node.read("data/node/members"), members);
+    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379";
+    let all = format!("{peers} e=https://[fd00::54]:2380=https://[fd00::54]:2379 \n");
+    assert_eq!(node.call("ask_former_members; ask_former_members; echo \"$PEERS\""), all);
+    // A list that cannot be read changes nothing.
+    node.etcdctl("exit 1");
+    node.call("know id; remember_members");
+    assert_eq!(node.read("data/node/members"), members);
+}

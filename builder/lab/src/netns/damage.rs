@@ -99,6 +99,17 @@ pub(super) fn row_1_unanswered(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
+/// The image of one of three members lists itself only, and an operator forces it while the others serve.
+pub(super) fn row_1_shrunk(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.pass(Duration::from_secs(4))?;
+    lab.reflash(0, "shrunk", "etcd1")?;
+    fs_err::write(lab.nodes[0].data().join("force-new-cluster"), "")?;
+    lab.start(0)?;
+    lab.says(0, "refused to force a new cluster: ")?;
+    lab.settle(&Wanted::everyone())
+}
+
 /// An operator asks a member without data to force a new cluster. Much later, that member is the first to have power again.
 pub(super) fn row_1_forgotten(lab: &mut Lab) -> Result<()> {
     form(lab)?;

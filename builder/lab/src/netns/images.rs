@@ -63,6 +63,7 @@ const SETS: &[Set] = &[
     set("four", "home", FOUR, HOME, "3.5"),
     set("five", "five", FIVE, HOME, "3.5"),
     set("other", "other", THREE, HOME, "3.5"),
+    set("shrunk", "home", &["192.168.0.50"], HOME, "3.5"),
     set("lone", "lone", &["192.168.0.50"], HOME, "3.5"),
     set("moved", "home", MOVED, AWAY, "3.5"),
     set("moving", "home", MOVING, AWAY, "3.5"),

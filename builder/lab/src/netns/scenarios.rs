@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::damage::{row_1_forgotten, row_1_loading, row_1_unanswered, row_6, row_6_unmarked, row_6_unnoticed};
+use super::damage::{row_1_forgotten, row_1_loading, row_1_shrunk, row_1_unanswered, row_6, row_6_unmarked, row_6_unnoticed};
 use super::history::say;
 use super::lab::Lab;
 use super::model::Wanted;
@@ -84,6 +84,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-1-force-as-advised", "five", row_1),
     passes("row-1-a-forgotten-request", "three", row_1_forgotten),
     passes("row-1-an-unanswered-request", "three", row_1_unanswered),
+    passes("row-1-force-with-a-smaller-image", "three", row_1_shrunk),
     passes("row-1-force-while-others-load", "three", row_1_loading),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
