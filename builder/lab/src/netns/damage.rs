@@ -110,6 +110,17 @@ pub(super) fn row_1_shrunk(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
+/// The other members lose power while one serves: it says what it lacks, and that it has it again.
+pub(super) fn loss_is_said(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.cut(1)?;
+    lab.cut(2)?;
+    lab.says(0, "waiting for a majority: etcd2 etcd3 does not answer")?;
+    lab.start(1)?;
+    lab.says(0, "a majority answers again")?;
+    lab.settle(&Wanted::everyone())
+}
+
 /// An operator asks a member without data to force a new cluster. Much later, that member is the first to have power again.
 pub(super) fn row_1_forgotten(lab: &mut Lab) -> Result<()> {
     form(lab)?;

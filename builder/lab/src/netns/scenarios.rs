@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::damage::{row_1_forgotten, row_1_loading, row_1_shrunk, row_1_unanswered, row_6, row_6_unmarked, row_6_unnoticed};
+use super::damage::{loss_is_said, row_1_forgotten, row_1_loading, row_1_shrunk, row_1_unanswered, row_6, row_6_unmarked, row_6_unnoticed};
 use super::history::say;
 use super::lab::Lab;
 use super::model::Wanted;
@@ -78,6 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         loss::lose_the_majority(lab, &mut Losses::default())?;
         lab.settle(&Wanted::everyone())
     }),
+    passes("a-loss-of-the-majority-is-said", "three", loss_is_said),
     passes("restore-all-wiped", "three", restored::all_wiped),
     passes("restore-cuts", "three", restored::cuts),
     passes("restore-without-one", "three", restored::without_one),
