@@ -212,9 +212,30 @@ fn a_member_never_returns_to_an_older_minor_version_that_was_ready() {
     assert_eq!(said.text(), wanted);
     node.flash("3.5.20");
     assert_eq!(node.start(), "3.5.20");
-    // Within a minor version, it may.
+    // Within a minor version, it may, but only if they are damaged.
     let node = Node::proven("3.5.16", "3.5.30");
-    assert_eq!(node.tries(4, "killed")[3], "3.5.16");
+    fs::write(node.current().join("etcd"), "damaged").unwrap();
+    assert_eq!(node.start(), "3.5.16");
+}
+
+#[test]
+fn an_etcd_that_was_ready_is_not_blamed_for_later_failures() {
+    let node = Node::proven("3.5.16", "3.5.30");
+    let tried = node.tries(6, "panic: the log is damaged");
+    assert!(tried.iter().all(|version| version == "3.5.30"), "{tried:?}");
+    assert_eq!(node.failed(), "");
+}
+
+#[test]
+fn failures_of_an_etcd_that_is_given_up_do_not_count_against_the_data() {
+    let node = Node::new("3.5.16");
+    node.receive("3.5.30");
+    node.tries(3, "panic: this release cannot do it");
+    for name in ["failed", "error"] {
+        fs::write(node.at("run").join(name), "3\n").unwrap();
+    }
+    assert_eq!(node.start(), "3.5.16");
+    assert!(!node.at("run/failed").exists() && !node.at("run/error").exists());
 }
 
 #[test]
