@@ -177,6 +177,9 @@ fn nothing_changes_in_the_cluster_before_joining_can_succeed() {
         data no / majority yes                                                → join
         data no / majority yes / taken 5                                      → join
         data no / majority yes / taken 5 / missing d                          → wait for d: the cluster admits nobody
+        data no / majority yes / denied etcd-2                                → wait to join the cluster: authentication is on, and the user etcd-2 may
+        data yes / majority yes / denied etcd-2                               → resume
+        data yes / forced 9 / majority yes / denied etcd-2                    → unforce a majority of the cluster answers
         data no / majority yes / older 3.4 3.5                                → refuse to join: this image has etcd 3.4, the cluster runs 3.5
         data no / majority yes / space 20 144                                 → refuse to join: the data partition has 20 MiB free, and joining needs 144 MiB
         ",
@@ -301,6 +304,7 @@ const REASONS: &str = "
     waiting to change this node's address in the cluster:$unmoved → its address changed, and it has `previous-address`
     waiting to change this node's address in the cluster: $(why_refused) → the cluster refuses to change its members
     waiting for this node's former self                   → lost its data (also two of five at once)
+    wait to join the cluster: $(not_permitted             → the cluster refuses to change its members
     waiting to join the cluster, which refuses            → the cluster refuses to change its members
     waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)
     waiting for the address $ADDRESS                      → has another address from the DHCP server

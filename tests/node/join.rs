@@ -218,3 +218,29 @@ LIST
     node.call("know id; remember_members");
     assert_eq!(node.read("data/node/members"), members);
 }
+
+/// What etcdctl prints about a member's health and for its list, and the facts that follow.
+const ANSWERS: [[&str; 3]; 6] = [
+    ["is unhealthy: failed to commit proposal: context deadline exceeded", "", ""],
+    ["is healthy: successfully committed proposal: took = 2ms", "1a, started, a, u, v, false", "majority yes"],
+    ["is healthy: successfully committed proposal: took = 2ms", "Error: etcdserver: permission denied", "majority yes\ndenied a"],
+    ["is unhealthy: Unable to fetch the alarm list", "Error: etcdserver: permission denied", "majority yes\ndenied a"],
+    ["is unhealthy: failed to commit proposal: etcdserver: user name not found", "Error: etcdserver: user name is empty", "majority yes\ndenied a"],
+    ["is healthy: successfully committed proposal: took = 2ms", "Error: context deadline exceeded", ""],
+];
+
+#[test]
+fn a_cluster_that_hides_its_list_is_a_majority_all_the_same() {
+    for [health, list, facts] in ANSWERS {
+        let node = Node::new();
+        let list = match list.starts_with("Error") {
+            true => format!("echo '{list}' >&2; exit 1"),
+            false => format!("echo '{list}'"),
+        };
+        node.etcdctl(&format!(
+            "case $* in *health) echo 'https://192.168.0.51:2379 {health}' ;; *'member list') {list} ;; *) exit 1 ;; esac"
+        ));
+        let said = node.call("id=- running=https://192.168.0.51:2379; facts_of_list() { :; }; facts_of_cluster");
+        assert_eq!(said.trim(), facts, "{health} {list}");
+    }
+}
