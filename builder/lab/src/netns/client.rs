@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    /// `None` for Debian's etcd 3.4, which is built without the gateway.
+    /// `None` for Debian's etcd 3.4, which is built without the gateway, and with authentication, where the gateway refuses a
+    /// certificate with a common name.
     http: Option<Http>,
     folder: PathBuf,
     etcdctl: PathBuf,
@@ -46,7 +47,7 @@ impl Client {
     pub(super) fn open(set: &Path) -> Result<Self> {
         let folder = set.join("client");
         let etcdctl = set.join("etcd1/usr/local/lib/etcd-node/etcdctl");
-        let http = match set.ends_with("old") {
+        let http = match set.ends_with("old") || set.ends_with("users") {
             true => None,
             false => Some(gateway(&folder)?),
         };
@@ -119,6 +120,13 @@ impl Client {
         Ok(serde_json::from_str(&post.send()?.text()?)?)
     }
 
+    /// Returns whether etcd asks for users.
+    pub(super) fn has_authentication(&self, node: IpAddr) -> Result<bool> {
+        let answer = self.command(&url(node), &["auth", "status"])?;
+        header(&answer)?;
+        Ok(answer["enabled"] == true)
+    }
+
     /// Saves a snapshot of a member to a file.
     pub(super) fn save(&self, node: IpAddr, file: &Path) -> Result<()> {
         let file = file.to_str().context("the name of the file")?;
@@ -156,7 +164,7 @@ impl Client {
 }
 
 /// Returns the URL for clients of a node.
-fn url(node: IpAddr) -> String {
+pub(super) fn url(node: IpAddr) -> String {
     match node {
         IpAddr::V4(address) => format!("https://{address}:2379"),
         IpAddr::V6(address) => format!("https://[{address}]:2379"),
@@ -164,13 +172,18 @@ fn url(node: IpAddr) -> String {
 }
 
 fn gateway(folder: &Path) -> Result<Http> {
-    let ca = Certificate::from_pem(&fs_err::read(folder.join("ca.crt"))?)?;
     let mut admin = fs_err::read(folder.join("admin.key"))?;
     admin.extend(fs_err::read(folder.join("admin.crt"))?);
+    http(&fs_err::read(folder.join("ca.crt"))?, &admin)
+}
+
+/// Returns a client of the gateway with this CA, and with this private key and certificate.
+pub(super) fn http(authority: &[u8], identity: &[u8]) -> Result<Http> {
+    let ca = Certificate::from_pem(authority)?;
     let http = Http::builder()
         .no_proxy()
         .tls_certs_only([ca])
-        .identity(Identity::from_pem(&admin)?)
+        .identity(Identity::from_pem(identity)?)
         .connect_timeout(PATIENCE)
         .timeout(PATIENCE)
         .pool_max_idle_per_host(1);

@@ -54,6 +54,24 @@ const REPLACED: &[&str] = &[
 const HOME: &str = "gateway = \"192.168.0.1\"";
 /// etcd that writes a snapshot of its log after few changes, as others do after 10,000.
 const OFTEN: &str = "gateway = \"192.168.0.1\"\n[etcd.extra]\nsnapshot-count = 20";
+/// Authentication, with a user who logs in through the gateway as Patroni does.
+const USERS: &str = "gateway = \"192.168.0.1\"
+[auth]
+enabled = true
+[[auth.user]]
+name = \"patroni\"
+roles = [\"patroni\"]
+[[auth.role]]
+name = \"patroni\"
+write = [\"service/\"]
+[[certificate]]
+role = \"ca\"
+path = \"/etc/patroni/ca.crt\"
+[[certificate]]
+role = \"client\"
+path = \"/etc/patroni/client.crt\"
+key = \"/etc/patroni/client.key\"
+common-name = \"\"";
 const AWAY: &str = "gateway = \"192.168.7.1\"";
 const WIDE: &str = "gateway = \"fd00:7::1\"\nprefix = 64";
 
@@ -63,6 +81,7 @@ const SETS: &[Set] = &[
     set("four", "home", FOUR, HOME, "3.5"),
     set("five", "five", FIVE, HOME, "3.5"),
     set("other", "other", THREE, HOME, "3.5"),
+    set("users", "users", THREE, USERS, "3.5"),
     set("shrunk", "home", &["192.168.0.50"], HOME, "3.5"),
     set("lone", "lone", &["192.168.0.50"], HOME, "3.5"),
     set("moved", "home", MOVED, AWAY, "3.5"),

@@ -13,12 +13,14 @@
     reason = "a laboratory starts programs, writes files and reads the clock; the product does not"
 )]
 
+mod authentication;
 mod checker;
 mod cli;
 mod client;
 mod copies;
 mod damage;
 mod enclosure;
+mod gateway;
 mod history;
 mod idle;
 mod images;

@@ -17,7 +17,7 @@ use super::rows::{
     row_14_log, row_16,
 };
 use super::sabotage;
-use super::{copies, links, loss, received, restored};
+use super::{authentication, copies, links, loss, received, restored};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -109,6 +109,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-6-corrupt-wal-unmarked", "three", row_6_unmarked),
     passes("row-6-changed-values", "snapshots", row_6_unnoticed),
     passes("row-7-authentication", "three", row_7),
+    passes("row-7-a-password-changes", "users", authentication::wiped),
+    passes("row-7-cuts-while-switching-on", "users", authentication::cuts),
+    passes("row-7-switched-off", "users", authentication::switched_off),
+    passes("row-7-a-lost-majority", "users", authentication::majority),
     passes("row-8-one-down-one-wiped", "five", row_8),
     passes("row-9-twins", "three", row_9),
     passes("row-10-a-replaced-member-returns", "three", row_10),
