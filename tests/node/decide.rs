@@ -315,6 +315,7 @@ const REASONS: &str = "
     starting without etcd's check of the data             → etcd finds at its start that this node's data differs
     etcd has failed $failures times                       → etcd fails three times, no majority
     this node has no data                                 → was asked to force a new cluster, or to use or set aside data
+    it was asked for before this node was switched on     → was asked to force a new cluster before
     this node uses its data anyway                        → was asked to use its own data
 ";
 

@@ -244,3 +244,18 @@ fn a_cluster_that_hides_its_list_is_a_majority_all_the_same() {
         assert_eq!(said.trim(), facts, "{health} {list}");
     }
 }
+
+#[test]
+fn forcing_is_asked_for_after_the_last_boot() {
+    let node = Node::with_data();
+    let begin = "await_address() { :; }; start_over() { :; }; look() { :; }; before_etcd";
+    node.write("data/force-new-cluster", "");
+    let said = "etcd-node: refused force-new-cluster: it was asked for before this node was switched on. Ask again if it is still \
+                needed\n";
+    assert_eq!(node.call(begin), said);
+    assert!(!node.has("data/force-new-cluster"));
+    // Somebody asks, and restarts etcd.
+    node.write("data/force-new-cluster", "");
+    assert_eq!(node.call(begin), "");
+    assert!(node.has("data/force-new-cluster"));
+}

@@ -9,6 +9,10 @@ use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
 
+/// The advice on the consoles.
+const FORCE: &str =
+    "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
+
 /// A file of one member is damaged.
 pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
     form(lab)?;
@@ -74,8 +78,9 @@ pub(super) fn row_1_loading(lab: &mut Lab) -> Result<()> {
         lab.type_at(node, "kill -STOP $(pidof etcd)")?;
         lab.says(node, "operator: done, exit status: 0")?;
     }
-    fs_err::write(lab.nodes[0].data().join("force-new-cluster"), "")?;
     lab.start(0)?;
+    lab.pass(Duration::from_secs(1))?;
+    lab.type_at(0, FORCE)?;
     lab.says(0, "waiting for etcd2 etcd3: it accepts connections and does not")?;
     lab.pass(Duration::from_secs(8))?;
     for node in [1, 2] {
@@ -104,8 +109,9 @@ pub(super) fn row_1_shrunk(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.pass(Duration::from_secs(4))?;
     lab.reflash(0, "shrunk", "etcd1")?;
-    fs_err::write(lab.nodes[0].data().join("force-new-cluster"), "")?;
     lab.start(0)?;
+    lab.pass(Duration::from_secs(1))?;
+    lab.type_at(0, FORCE)?;
     lab.says(0, "refused to force a new cluster: ")?;
     lab.settle(&Wanted::everyone())
 }
