@@ -41,10 +41,15 @@ impl Node {
             "watch",
         ] {
             let text = node.here(&rendered(NODES, &format!("{LIB}/{part}")));
-            let text = text.rsplit_once(MAIN).map_or(&*text, |(functions, _)| functions);
+            let text = text
+                .rsplit_once(MAIN)
+                .map_or(&*text, |(functions, _)| functions);
             fs::write(node.at("lib").join(part), text).unwrap();
         }
-        node.write("pki/ca.crt", "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n");
+        node.write(
+            "pki/ca.crt",
+            "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n",
+        );
         node.etcdctl("exit 1");
         node
     }
@@ -111,7 +116,10 @@ fn what_an_attempt_that_was_cut_off_has_left_describes_no_other_data() {
     node.write("data/aside/1.new/unfinished", "");
     node.call("set_aside removed");
     assert!(node.has("data/aside/1/member/wal/0.wal") && node.has("data/aside/1/removed"));
-    assert!(!node.has("data/aside/1/unfinished"), "data without acknowledged writes may be deleted");
+    assert!(
+        !node.has("data/aside/1/unfinished"),
+        "data without acknowledged writes may be deleted"
+    );
 }
 
 #[test]
@@ -145,7 +153,9 @@ fn a_request_restarts_etcd_so_that_it_is_answered_now() {
         node.write("run/ready", "");
         node.write(&format!("data/{request}"), "");
         let said = node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch");
-        let restarts = said.starts_with(&format!("etcd-node: restarting etcd: {request} was asked for\nkill "));
+        let restarts = said.starts_with(&format!(
+            "etcd-node: restarting etcd: {request} was asked for\nkill "
+        ));
         assert!(restarts, "{said}");
     }
 }
@@ -157,7 +167,13 @@ fn an_etcd_that_fails_after_it_was_ready_is_given_up_as_well() {
         node.run_of_etcd(true, PANIC);
     }
     node.call("count_failures");
-    assert_eq!((node.read("run/failed").as_str(), node.read("run/error").as_str()), ("3\n", PANIC));
+    assert_eq!(
+        (
+            node.read("run/failed").as_str(),
+            node.read("run/error").as_str()
+        ),
+        ("3\n", PANIC)
+    );
     // It now works for five minutes.
     node.write("run/log", "");
     node.write("run/ready", "");
@@ -169,7 +185,10 @@ fn an_etcd_that_fails_after_it_was_ready_is_given_up_as_well() {
 fn an_etcd_that_is_killed_is_reported_and_its_data_not_blamed() {
     let node = Node::with_data();
     for _ in 0..2 {
-        node.run_of_etcd(false, "{\"level\":\"info\",\"msg\":\"opened backend db\"}\n");
+        node.run_of_etcd(
+            false,
+            "{\"level\":\"info\",\"msg\":\"opened backend db\"}\n",
+        );
     }
     node.call("count_failures");
     let said = node.call("back_off() { :; }; configure() { :; }; resume");
@@ -179,7 +198,10 @@ fn an_etcd_that_is_killed_is_reported_and_its_data_not_blamed() {
     assert_eq!(said, wanted);
     // An operator, or systemd, has stopped it.
     node.call("rm -f $RUN/failed");
-    node.run_of_etcd(false, "{\"msg\":\"received signal; shutting down\",\"signal\":\"terminated\"}\n");
+    node.run_of_etcd(
+        false,
+        "{\"msg\":\"received signal; shutting down\",\"signal\":\"terminated\"}\n",
+    );
     node.run_of_etcd(false, "");
     node.call("count_failures");
     assert!(!node.has("run/failed"));
@@ -212,7 +234,10 @@ LIST
     assert_eq!(node.read("data/node/members"), members);
     let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379";
     let all = format!("{peers} e=https://[fd00::54]:2380=https://[fd00::54]:2379 \n");
-    assert_eq!(node.call("ask_former_members; ask_former_members; echo \"$PEERS\""), all);
+    assert_eq!(
+        node.call("ask_former_members; ask_former_members; echo \"$PEERS\""),
+        all
+    );
     // A list that cannot be read changes nothing.
     node.etcdctl("exit 1");
     node.call("know id; remember_members");
@@ -221,12 +246,36 @@ LIST
 
 /// What etcdctl prints about a member's health and for its list, and the facts that follow.
 const ANSWERS: [[&str; 3]; 6] = [
-    ["is unhealthy: failed to commit proposal: context deadline exceeded", "", ""],
-    ["is healthy: successfully committed proposal: took = 2ms", "1a, started, a, u, v, false", "majority yes"],
-    ["is healthy: successfully committed proposal: took = 2ms", "Error: etcdserver: permission denied", "majority yes\ndenied a"],
-    ["is unhealthy: Unable to fetch the alarm list", "Error: etcdserver: permission denied", "majority yes\ndenied a"],
-    ["is unhealthy: failed to commit proposal: etcdserver: user name not found", "Error: etcdserver: user name is empty", "majority yes\ndenied a"],
-    ["is healthy: successfully committed proposal: took = 2ms", "Error: context deadline exceeded", ""],
+    [
+        "is unhealthy: failed to commit proposal: context deadline exceeded",
+        "",
+        "",
+    ],
+    [
+        "is healthy: successfully committed proposal: took = 2ms",
+        "1a, started, a, u, v, false",
+        "majority yes",
+    ],
+    [
+        "is healthy: successfully committed proposal: took = 2ms",
+        "Error: etcdserver: permission denied",
+        "majority yes\ndenied a",
+    ],
+    [
+        "is unhealthy: Unable to fetch the alarm list",
+        "Error: etcdserver: permission denied",
+        "majority yes\ndenied a",
+    ],
+    [
+        "is unhealthy: failed to commit proposal: etcdserver: user name not found",
+        "Error: etcdserver: user name is empty",
+        "majority yes\ndenied a",
+    ],
+    [
+        "is healthy: successfully committed proposal: took = 2ms",
+        "Error: context deadline exceeded",
+        "",
+    ],
 ];
 
 #[test]
@@ -240,7 +289,9 @@ fn a_cluster_that_hides_its_list_is_a_majority_all_the_same() {
         node.etcdctl(&format!(
             "case $* in *health) echo 'https://192.168.0.51:2379 {health}' ;; *'member list') {list} ;; *) exit 1 ;; esac"
         ));
-        let said = node.call("id=- running=https://192.168.0.51:2379; facts_of_list() { :; }; facts_of_cluster");
+        let said = node.call(
+            "id=- running=https://192.168.0.51:2379; facts_of_list() { :; }; facts_of_cluster",
+        );
         assert_eq!(said.trim(), facts, "{health} {list}");
     }
 }
@@ -248,7 +299,7 @@ fn a_cluster_that_hides_its_list_is_a_majority_all_the_same() {
 #[test]
 fn forcing_is_asked_for_after_the_last_boot() {
     let node = Node::with_data();
-    let begin = "await_address() { :; }; start_over() { :; }; look() { :; }; before_etcd";
+    let begin = "SYNCHRONIZED=/dev/null; kill() { :; }; await_address() { :; }; start_over() { :; }; look() { :; }; before_etcd";
     node.write("data/force-new-cluster", "");
     let said = "etcd-node: refused force-new-cluster: it was asked for before this node was switched on. Ask again if it is still \
                 needed\n";
@@ -258,4 +309,27 @@ fn forcing_is_asked_for_after_the_last_boot() {
     node.write("data/force-new-cluster", "");
     assert_eq!(node.call(begin), "");
     assert!(node.has("data/force-new-cluster"));
+}
+
+#[test]
+fn the_time_is_noted_once_an_hour() {
+    let node = Node::with_data();
+    let served = |minutes: u32| {
+        let served = minutes * 4 - 1;
+        node.call(&format!(
+            "SYNCHRONIZED=/dev/null id=1a served={served} lost=0; rm -f $STATE/clock; serving"
+        ));
+        node.has("data/node/clock")
+    };
+    assert_eq!([59, 60, 61, 120].map(served), [false, true, false, true]);
+}
+
+#[test]
+fn first_starts_that_fail_again_and_again_become_rare() {
+    let node = Node::with_data();
+    let pauses = (0..4).map(|_| {
+        node.write("run/error", "panic: this card cannot do it");
+        node.call("back_off() { echo \"pause $1\"; }; say() { :; }; generation=1; set_aside() { :; }; aside unfinished")
+    });
+    assert_eq!(pauses.collect::<String>(), "pause 2\npause 3\npause 4\n");
 }

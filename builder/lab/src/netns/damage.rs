@@ -10,8 +10,7 @@ use super::model::Wanted;
 use super::scenarios::form;
 
 /// The advice on the consoles.
-const FORCE: &str =
-    "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
+const FORCE: &str = "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
 
 /// A file of one member is damaged.
 pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
@@ -81,7 +80,10 @@ pub(super) fn row_1_loading(lab: &mut Lab) -> Result<()> {
     lab.start(0)?;
     lab.pass(Duration::from_secs(1))?;
     lab.type_at(0, FORCE)?;
-    lab.says(0, "waiting for etcd2 etcd3: it accepts connections and does not")?;
+    lab.says(
+        0,
+        "waiting for etcd2 etcd3: it accepts connections and does not",
+    )?;
     lab.pass(Duration::from_secs(8))?;
     for node in [1, 2] {
         lab.type_at(node, "kill -CONT $(pidof etcd)")?;

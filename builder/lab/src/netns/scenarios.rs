@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::damage::{loss_is_said, row_1_forgotten, row_1_loading, row_1_shrunk, row_1_unanswered, row_6, row_6_unmarked, row_6_unnoticed};
+use super::damage::{
+    loss_is_said, row_1_forgotten, row_1_loading, row_1_shrunk, row_1_unanswered, row_6,
+    row_6_unmarked, row_6_unnoticed,
+};
 use super::history::say;
 use super::lab::Lab;
 use super::model::Wanted;
@@ -110,7 +113,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-6-changed-values", "snapshots", row_6_unnoticed),
     passes("row-7-authentication", "three", row_7),
     passes("row-7-a-password-changes", "users", authentication::wiped),
-    passes("row-7-cuts-while-switching-on", "users", authentication::cuts),
+    passes(
+        "row-7-cuts-while-switching-on",
+        "users",
+        authentication::cuts,
+    ),
     passes("row-7-switched-off", "users", authentication::switched_off),
     passes("row-7-a-lost-majority", "users", authentication::majority),
     passes("row-8-one-down-one-wiped", "five", row_8),
