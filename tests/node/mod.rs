@@ -4,6 +4,7 @@
 mod answer;
 mod archives;
 mod certificates;
+mod console;
 mod contents;
 #[cfg(unix)]
 mod data;

@@ -1,0 +1,148 @@
+//! Checks that README explains every line on the console with which a node waits or refuses.
+
+use std::path::Path;
+
+/// The node's programs, and the words with which such a line begins there.
+const PROGRAMS: [(&str, &[&str]); 14] = [
+    (
+        "etcd/decide",
+        &[
+            "\"wait ",
+            "\"wait for$",
+            "\"refuse ",
+            "\"unforce ",
+            "\"unforce$",
+            "\"for a ",
+        ],
+    ),
+    ("etcd/join", IN_JOIN),
+    ("etcd/own_data", IN_JOIN),
+    ("etcd/peers", IN_JOIN),
+    ("etcd/cluster", IN_JOIN),
+    ("etcd/actions", IN_JOIN),
+    ("etcd/membership", IN_JOIN),
+    ("etcd/snapshot", IN_JOIN),
+    ("etcd/watch", IN_JOIN),
+    ("etcd/authentication", IN_JOIN),
+    ("etcd/programs", &["\"refused "]),
+    ("etcd/alone", &["\"etcd-node: refused "]),
+    ("appliance/data", &["refuse \""]),
+    ("core/provision.sh", &["stop \""]),
+];
+const IN_JOIN: &[&str] = &[
+    "\"waiting ",
+    "\"refused ",
+    "forget \"",
+    "\"etcd has failed",
+    "\"starting without",
+];
+/// Lines that repeat a reason from another place.
+const REPEATED: [&str; 4] = [
+    "{verdict#",
+    "$(explain",
+    "refused $request: $why",
+    "refused to force a new cluster: ${1# }",
+];
+
+/// Every reason, by its words in the programs, and the row of README that explains it.
+const REASONS: &str = r#"
+    refuse to use the data on this node:                  → has data of another cluster or node
+    refuse the data on this node:                         → has data of another cluster or node
+    unforce a majority of the cluster answers             → was asked to force a new cluster
+    unforce$running$holding also has the cluster's data   → was asked to force a new cluster
+    wait for$busy: it accepts connections                 → was asked to force a new cluster
+    unforce$tls answers, but its certificates             → was asked to force a new cluster
+    unforce$forcing is forced, too                        → was asked to force a new cluster
+    refuse to start: another board or card                → its place was taken by another board or card
+    refuse to join: the cluster has members               → its image does not list all members
+    refuse to join: the image of no running member        → no running member's image lists it
+    wait for a majority:$running runs etcd, and           → its address changed, and no majority
+    wait for$unlike: its image and this node's begin      → its image begins with another snapshot
+    waiting to restore the snapshot                       → cannot restore the snapshot
+    wait for$forcing to begin anew                        → lost its data, another member has data
+    wait for a majority: the addresses of the members     → its address changed, and no majority
+    wait for a majority:$running has the cluster's data   → lost its data, no majority
+    wait for$holding$forcing, which has                   → lost its data, another member has data
+    wait for$silent: a new cluster begins only            → first start, some members off
+    wait for the numbers of the others                    → first start, some members off
+    wait for$promised: a new cluster begins only          → first start, some members off
+    wait for the others to agree                          → first start, some members off
+    wait for$others to agree. If this lasts               → its image and another node's list different members
+    refuse to join: this image has etcd                   → its etcd is older than the cluster
+    refuse to join: the data partition has                → its etcd is older than the cluster
+    wait for$missing: the cluster admits nobody           → lost its data, another listed member
+    waiting for somebody to look at $ASIDE                → has set aside three sets of data
+    waiting to change this node's address in the cluster:$unmoved → its address changed, and it has `previous-address`
+    waiting to change this node's address in the cluster: $(why_refused) → the cluster refuses to change its members
+    waiting for this node's former self                   → lost its data (also two of five at once)
+    wait to join the cluster: $(not_permitted             → the cluster refuses to change its members
+    waiting to join the cluster, which refuses            → the cluster refuses to change its members
+    waiting for etcd to catch up with the cluster         → lost its data (also two of five at once)
+    waiting for the address $ADDRESS                      → has another address from the DHCP server
+    waiting for this node's vote                          → the cluster refuses to change its members
+    waiting to catch up with the cluster                  → lost its data (also two of five at once)
+    waiting to write to the data partition                → the data partition is full
+    waiting to set this node's data aside                 → the data partition is full
+    starting without etcd's check of the data             → etcd finds at its start that this node's data differs
+    etcd has failed $failures times                       → etcd fails three times, no majority
+    this node has no data                                 → was asked to force a new cluster, or to use or set aside data
+    it was asked for before this node was switched on     → was asked to force a new cluster before
+    this node uses its data anyway                        → was asked to use its own data
+    for a majority:$silent does not answer                → served, and the majority is gone
+    for a majority: some members have no data             → lost its data, no majority
+    for a leader: etcd runs on$running                    → served, and the majority is gone
+    waiting to switch authentication on                   → cannot switch authentication on
+    refused to start: the received etcd                   → the etcd that it received is damaged
+    refused to start: another board (MAC                  → another board uses its address at its start
+    refuse "$1 holds $found                               → the place of its data
+    refuse "the file system of etcd's data                → the place of its data
+    refuse "the card ends before etcd's data              → the place of its data
+    refuse "there is no disk $PLACE                       → the place of its data
+    refuse "$PLACE is smaller than 128 MiB                → the place of its data
+    stop "$1 is spoilt                                    → the first boot of Ubuntu Core
+    stop "snapd took no refresh.timer yet                 → the first boot of Ubuntu Core
+"#;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn reasons() -> Vec<(&'static str, &'static str)> {
+    let lines = REASONS.trim().lines();
+    let pairs = lines.map(|line| line.split_once('→').unwrap());
+    pairs.map(|(words, row)| (words.trim(), row.trim())).collect()
+}
+
+#[test]
+fn every_reason_to_wait_or_refuse_is_known() {
+    let reasons = reasons();
+    for (program, beginnings) in PROGRAMS {
+        let text = read(&format!("overlays/{program}"));
+        let says = |line: &&str| {
+            beginnings.iter().any(|beginning| line.contains(beginning))
+                && !REPEATED.iter().any(|repeated| line.contains(repeated))
+        };
+        let lines: Vec<&str> = text.lines().filter(says).collect();
+        for line in &lines {
+            let known = reasons.iter().any(|(words, _)| line.contains(words));
+            assert!(known, "README may not explain what {program} says: {line}");
+        }
+        let is_silent = ["etcd/peers", "etcd/cluster"].contains(&program);
+        assert_eq!(lines.is_empty(), is_silent, "{program}");
+    }
+}
+
+#[test]
+fn the_readme_explains_every_reason_to_wait_or_refuse() {
+    let programs = PROGRAMS.map(|(program, _)| read(&format!("overlays/{program}")));
+    let programs = programs.concat();
+    let readme = read("README.md");
+    for (words, row) in reasons() {
+        assert!(programs.contains(words), "no program says: {words}");
+        let begins = |line: &str| {
+            let situation = line.strip_prefix("| ");
+            situation.is_some_and(|situation| situation.starts_with(row))
+        };
+        assert!(readme.lines().any(begins), "README has no row for: {row}");
+    }
+}
