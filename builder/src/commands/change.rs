@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::pki;
 use crate::prepared::Prepared;
 use crate::progress::{self, Progress};
+use crate::shell;
 use crate::spec::{self, Cluster, NodeEdit, Purpose};
 use crate::store::Destination;
 
@@ -200,10 +201,7 @@ impl<'a> Desk<'a> {
         let (removed, leaver) = removed.unzip();
         let limit = Duration::from_mins(wait.wait);
         if let Some(image) = &image {
-            self.note(&format!(
-                "write {} to a card (`etcd-image flash {name}=/dev/sdX`), put it into the board and switch it on",
-                image.display()
-            ));
+            self.note(&how_to_flash(&name, image, &self.options.work.output.out));
         }
         let (access, now) = (self.access()?, self.environment.clock);
         if limit.is_zero() {
@@ -254,6 +252,15 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Returns how the image of a new node gets onto a card. `out` is the directory with the image and its manifest.
+fn how_to_flash(name: &str, image: &Path, out: &Path) -> String {
+    format!(
+        "write {} to a card (`sudo etcd-image flash --images {} {name}=/dev/sdX`), put it into the board and switch it on",
+        image.display(),
+        shell::path(out)
+    )
+}
+
 fn access(options: &ChangeOptions) -> Result<Access> {
     let state = &options.work.fetch.sources.state;
     Access::open(state, options.ssh_identity.clone())
@@ -275,5 +282,19 @@ impl fmt::Display for Change {
             self.members.join(", "),
             self.seconds
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_finds_images_in_any_directory() {
+        let out = Path::new("/srv/my images");
+        let said = how_to_flash("etcd4", &out.join("etcd4.img"), out);
+        let wanted = "write /srv/my images/etcd4.img to a card \
+            (`sudo etcd-image flash --images '/srv/my images' etcd4=/dev/sdX`), put it into the board and switch it on";
+        assert_eq!(said, wanted);
     }
 }
