@@ -95,7 +95,11 @@ fn an_unknown_feature() {
 #[test]
 fn no_room_and_no_inodes() {
     refuses_base("raspios-trixie+no-room", &["root partition", "8192 free"]);
-    refuses_base("raspios-trixie+no-inodes", &["inode"]);
+    let inodes = "inodes needed for new files, 0 free";
+    refuses_base("raspios-trixie+no-inodes", &["root partition", inodes]);
+    let scene = Scene::with("raspios-trixie+no-inodes");
+    let planned = scene.run("plan", &["--nodes", "1"]);
+    planned.refused_naming(4, &["root partition", inodes]);
 }
 
 #[test]

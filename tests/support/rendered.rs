@@ -93,6 +93,7 @@ fn part() -> Part {
         len: 0,
         filesystem: "ext4",
         free_bytes: 0,
+        free_files: None,
         label: String::new(),
         uuid: String::new(),
     }

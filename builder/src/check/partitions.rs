@@ -221,6 +221,7 @@ mod tests {
             len: 0,
             filesystem: "",
             free_bytes: 0,
+            free_files: None,
             label: label.to_owned(),
             uuid: uuid.to_owned(),
         }

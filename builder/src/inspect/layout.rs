@@ -136,6 +136,9 @@ pub struct Part {
     pub filesystem: &'static str,
     /// Free space in bytes.
     pub free_bytes: u64,
+    /// The number of files that can still be created; `None` on FAT, where only the free space limits it.
+    #[serde(skip)]
+    pub free_files: Option<u32>,
     /// Label of the file system.
     #[serde(skip)]
     pub label: String,

@@ -46,6 +46,7 @@ pub(super) fn part(
         len: partition.len,
         filesystem,
         free_bytes: reader.free_bytes()?,
+        free_files: reader.free_files()?,
         label: printable(reader.label()),
         uuid: reader.uuid(),
     })

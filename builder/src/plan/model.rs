@@ -78,4 +78,14 @@ impl Plan {
             .map(size)
             .sum()
     }
+
+    /// Returns the number of files and directories that the plan adds to a partition.
+    pub(crate) fn files(&self, place: Volume) -> usize {
+        let adds = |step: &&Step| {
+            let action = &step.action;
+            let creates = !matches!(action, Action::SetAttributes { .. } | Action::Remove);
+            step.place == place && step.before == Before::Missing && creates
+        };
+        self.steps.iter().filter(adds).count()
+    }
 }

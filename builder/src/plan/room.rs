@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::model::{Action, Plan};
 use crate::failure::Kind;
-use crate::inspect::{Layout, System, Volume};
+use crate::inspect::{Layout, Part, System, Volume};
 use crate::overlay::FileTree;
 
 /// The partition that a node adds for its data (`overlays/appliance/data`).
@@ -64,31 +64,48 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
         .part()
         .map(|part| (Volume::Root, "root", part));
     for (place, name, part) in std::iter::once(boot).chain(root) {
-        let (need, free) = (plan.bytes(place), part.free_bytes);
-        let keep = match layout.system.home().place == place {
-            true => layout.system.reserve(),
-            false => 0,
-        };
-        if need.saturating_add(keep) > free {
-            let node = &plan.node;
-            let kept = match keep {
-                0 => String::new(),
-                keep => format!(" and {keep} for snapd's refreshes"),
-            };
-            return Err(Kind::Refused.error(format!(
-                    "node {node}: no room in the {name} partition ({}): {need} bytes needed{kept}, {free} free",
-                    part.number
+        if let Some((lack, which)) = lack(layout, plan, (place, part)) {
+            let (node, number) = (&plan.node, part.number);
+            let message =
+                format!("node {node}: no room in the {name} partition ({number}): {lack}");
+            let hint = match layout.system {
+                System::Root(_) => format!(
+                    "use a stock image, which has 200 MB to spare, or leave out {which} `[[file]]` and `[[archive]]` entries"
                 ),
-                match layout.system {
-                    System::Root(_) => {
-                        "use a stock image, which has 200 MB to spare, or leave out large `[[file]]` and `[[archive]]` entries"
-                    }
-                    System::Writable(_) | System::Seed(_) => {
-                        "use a stock image: nothing that a node of Ubuntu Core needs can be left out"
-                    }
-                },
-            ));
+                System::Writable(_) | System::Seed(_) => {
+                    "use a stock image: nothing that a node of Ubuntu Core needs can be left out"
+                        .to_owned()
+                }
+            };
+            return Err(Kind::Refused.error(message, hint));
         }
     }
     Ok(())
+}
+
+/// Returns what a partition needs and has, if it has too little, and which entries could be left out.
+fn lack(
+    layout: &Layout,
+    plan: &Plan,
+    (place, part): (Volume, &Part),
+) -> Option<(String, &'static str)> {
+    let (need, free) = (plan.bytes(place), part.free_bytes);
+    let keep = match layout.system.home().place == place {
+        true => layout.system.reserve(),
+        false => 0,
+    };
+    if need.saturating_add(keep) > free {
+        let kept = match keep {
+            0 => String::new(),
+            keep => format!(" and {keep} for snapd's refreshes"),
+        };
+        let lack = format!("{need} bytes needed{kept}, {free} free");
+        return Some((lack, "large"));
+    }
+    let files = plan.files(place);
+    let free = part
+        .free_files
+        .and_then(|free| usize::try_from(free).ok())?;
+    let lack = || format!("{files} inodes needed for new files, {free} free");
+    (files > free).then(|| (lack(), "some"))
 }

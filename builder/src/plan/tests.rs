@@ -17,6 +17,7 @@ pub(super) fn layout() -> Layout {
         len: 1 << 20,
         filesystem,
         free_bytes: 1000,
+        free_files: Some(100),
         label: format!("label{number}"),
         uuid: format!("uuid-{number}"),
     };
@@ -297,6 +298,27 @@ fn a_partition_that_is_too_full_is_refused() {
         message,
         "node etcd1: no room in the root partition (2): 1001 bytes needed, 1000 free"
     );
+}
+
+#[test]
+fn a_partition_without_room_for_so_many_files_is_refused() {
+    // The directory /etc/a is a file like any other.
+    let paths = ["/etc/a/b", "/etc/a/c", "/etc/hostname", "/etc/d"];
+    let tree = tree(paths.map(|path| text(path, "x")).to_vec());
+    let mut layout = layout();
+    let mut with_free = |files| {
+        if let System::Root(part) = &mut layout.system {
+            part.free_files = files;
+        }
+        plan(&layout, &found(), &tree)
+    };
+    let error = with_free(Some(3)).unwrap_err();
+    assert_eq!(explain(&error).0, Kind::Refused);
+    assert_eq!(
+        error.to_string(),
+        "node etcd1: no room in the root partition (2): 4 inodes needed for new files, 3 free"
+    );
+    assert!(with_free(Some(4)).is_ok() && with_free(None).is_ok());
 }
 
 #[test]

@@ -128,6 +128,11 @@ impl ReadFs for Ext4Reader {
         superblock.free_bytes()
     }
 
+    fn free_files(&mut self) -> Result<Option<u32>> {
+        let superblock = Superblock::read(self.storage.as_ref())?;
+        Ok(Some(superblock.free_inodes_count))
+    }
+
     fn label(&self) -> &str {
         &self.label
     }

@@ -163,6 +163,10 @@ impl ReadFs for FatReader {
         Ok(self.free)
     }
 
+    fn free_files(&mut self) -> Result<Option<u32>> {
+        Ok(None)
+    }
+
     fn label(&self) -> &str {
         &self.label
     }

@@ -70,6 +70,9 @@ pub trait ReadFs {
     /// Returns the size of the free blocks or clusters in bytes, including the blocks that ext4 reserves for root.
     fn free_bytes(&mut self) -> Result<u64>;
 
+    /// Returns the number of files that can still be created, or `None` where only the free space limits it.
+    fn free_files(&mut self) -> Result<Option<u32>>;
+
     /// Returns the label: on FAT `NO NAME` if there is none, on ext4 an empty one.
     fn label(&self) -> &str;
 
