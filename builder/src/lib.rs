@@ -20,6 +20,7 @@ mod firmware_config;
 mod hex;
 mod holes;
 mod image_format;
+mod interrupt;
 mod printable;
 pub mod progress;
 pub mod refusals;
@@ -96,6 +97,7 @@ use crate::spec::{Cluster, Purpose};
 /// Writes one image per node: the whole pipeline. Images are renamed, and the state directory updated, only after every
 /// image is complete: a refused or interrupted build changes neither.
 fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
+    interrupt::watch();
     let nodes = cluster.select(&job.work.nodes.only)?;
     let state = &job.work.fetch.sources.state;
     overwrite::refuse(cluster, &nodes, state, &job.work.output)?;
@@ -141,6 +143,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let sums = manifest.sums()?;
     let sign = |key: SigningKey| key.sign(sums.as_bytes());
     let signature = signing_key.map(sign).transpose()?;
+    let step = interrupt::uninterrupted();
     job.keep(&state)?;
     job.tell_of_cluster(&lock.write(&locked)?);
     report::announce(&out, &manifest)?;
@@ -152,6 +155,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
         &attachments,
         signature.as_deref(),
     )?;
+    drop(step);
     job.tell_of_cluster(&report::outdated(&manifest, cluster, out.path()));
     job.tell_of_cluster(&state.certs.notes);
     job.tell_of_cluster(report::ending(&manifest, job.environment.clock).as_slice());
@@ -259,21 +263,24 @@ fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
     let mut beside = tempfile::Builder::new();
     let beside = beside.prefix(".etcd-image.rebuild.");
     let parent = fs_err::canonicalize(target)?;
+    interrupt::watch();
     let folder = beside.tempdir_in(parent.parent().unwrap_or(&parent))?;
+    let path = folder.path().to_owned();
+    let _kept = interrupt::Kept::new(folder);
     let (job, cluster) = match job.fleet(Purpose::Images)? {
         None => {
-            let job = job.repeat(&old, target, folder.path());
+            let job = job.repeat(&old, target, &path);
             let cluster = job.cluster(Purpose::Images)?;
             (job, cluster)
         }
         Some(fleet) => {
             let member = fleet.member(&old.cluster)?;
-            let job = job.part(&member).repeat(&old, target, folder.path());
+            let job = job.part(&member).repeat(&old, target, &path);
             (job, fleet.cluster(member.member)?)
         }
     };
     let new = build(&job, &cluster, &mut Prepared::default())?;
-    Rebuild::compare((target, &old), (folder.path(), &new))
+    Rebuild::compare((target, &old), (&path, &new))
 }
 
 /// Fills the cache, so that [`build`] needs no network.

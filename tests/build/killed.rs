@@ -16,10 +16,10 @@ const MOMENTS: u32 = 20;
 
 /// Digests of a scene's images; an image that has not changed is not read again.
 #[derive(Default)]
-struct Watch(RefCell<BTreeMap<(u64, i64, i64), String>>);
+pub(super) struct Watch(RefCell<BTreeMap<(u64, i64, i64), String>>);
 
 impl Watch {
-    fn digests(&self, scene: &Scene) -> [Option<String>; 3] {
+    pub(super) fn digests(&self, scene: &Scene) -> [Option<String>; 3] {
         NAMES.map(|name| {
             let path = scene.image_path(name);
             let meta = fs::metadata(&path).ok()?;

@@ -3,6 +3,7 @@
 mod compressed;
 mod identity;
 mod images;
+mod interrupted;
 mod killed;
 mod lock;
 mod new_base;

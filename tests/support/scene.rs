@@ -235,6 +235,14 @@ impl Scene {
         self.spawn(Command::new(PROGRAM).args(arguments))
     }
 
+    /// Starts a command on the scene's inputs that runs in parallel to the test, which reads its standard error.
+    pub(crate) fn start_heard(&self, command: &str, options: &[&str]) -> Child {
+        let mut program = Command::new(PROGRAM);
+        program.arg(command).args(&self.inputs).args(options);
+        let program = self.prepare(&mut program).stdout(Stdio::null());
+        program.stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     fn spawn(&self, command: &mut Command) -> Child {
         self.prepare(command)
             .stdout(Stdio::null())

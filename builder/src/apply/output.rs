@@ -17,6 +17,7 @@ use super::map::MappedRange;
 use crate::failure::{Failure, Kind};
 use crate::file::{if_exists, sync_folder};
 use crate::image_format::ImageFormat;
+use crate::interrupt::{self, Kept};
 use crate::store::Address;
 
 /// Prefix and suffix of the name of a file that is being written.
@@ -31,8 +32,29 @@ const CLIENT: &str = "client";
 #[derive(Debug)]
 pub(crate) struct OutputFolder {
     path: PathBuf,
+    /// Removes temporary files before the lock is released, also if the program is interrupted.
+    _partial: Kept,
     /// The lock file; the system unlocks it even if this process is killed.
     _lock: File,
+}
+
+/// The temporary files of an output directory, which are removed with this value.
+struct PartialFiles(PathBuf);
+
+impl PartialFiles {
+    fn remove(&self) -> Result<()> {
+        for folder in [&self.0, &self.0.join(CLIENT)] {
+            sweep(folder).with_context(|| unwritable(folder))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PartialFiles {
+    fn drop(&mut self) {
+        // The next build removes what this cannot remove.
+        let _ = self.remove();
+    }
 }
 
 /// A complete image whose files still have temporary names.
@@ -70,11 +92,11 @@ impl OutputFolder {
         Self::refuse_file(path)?;
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock(path)?;
-        for folder in [path, &path.join(CLIENT)] {
-            sweep(folder).with_context(|| unwritable(folder))?;
-        }
+        let partial = PartialFiles(path.to_owned());
+        partial.remove()?;
         Ok(Self {
             path: path.to_owned(),
+            _partial: Kept::new(partial),
             _lock: lock,
         })
     }
@@ -103,6 +125,8 @@ impl OutputFolder {
     /// Creates a temporary file for the final name `name`; it is removed unless it is renamed. Only its owner can read it:
     /// images hold private keys.
     pub(super) fn temporary(&self, name: &str) -> Result<NamedTempFile> {
+        // An interruption removes the temporary files that exist and ends the program before another one is created.
+        let _step = interrupt::uninterrupted();
         temporary(&self.path, name).with_context(|| unwritable(&self.path))
     }
 

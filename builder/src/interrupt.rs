@@ -1,0 +1,73 @@
+//! Ctrl-C during a build: nothing incomplete is left behind, and what belongs together is written together.
+//!
+//! Without this module, the images of an interrupted build would stay in the output directory under temporary names, with the
+//! private keys of the nodes in them, until the next build removes them.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+/// The exit code that shells show for a program that Ctrl-C has ended.
+const EXIT_CODE: i32 = 130;
+
+/// Held while something is written that must not be cut off.
+static STEP: Mutex<()> = Mutex::new(());
+
+/// The values that an interruption drops.
+static KEPT: Mutex<BTreeMap<u64, Box<dyn Any + Send>>> = Mutex::new(BTreeMap::new());
+
+/// Handles Ctrl-C and requests to terminate from now on, unless the caller of the program has made it ignore them.
+pub(crate) fn watch() {
+    static ONCE: Once = Once::new();
+    // Without a handler, an interruption ends the program at once, and the next build removes what it leaves.
+    ONCE.call_once(|| drop(ctrlc::try_set_handler(stop)));
+}
+
+/// Delays interruptions until the result is dropped. The caller must not call this function again before that.
+pub(crate) fn uninterrupted() -> MutexGuard<'static, ()> {
+    STEP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A value whose destructor also runs if the program is interrupted.
+#[derive(Debug)]
+pub(crate) struct Kept(u64);
+
+impl Kept {
+    /// Keeps a value until the result is dropped.
+    pub(crate) fn new(value: impl Any + Send) -> Self {
+        let mut kept = kept();
+        let number = kept
+            .last_key_value()
+            .map_or(0, |(last, _)| last.wrapping_add(1));
+        kept.insert(number, Box::new(value));
+        Self(number)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let value = kept().remove(&self.0);
+        drop(value);
+    }
+}
+
+fn kept() -> MutexGuard<'static, BTreeMap<u64, Box<dyn Any + Send>>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the program. It runs on a thread of its own, which waits for a step that must not be cut off.
+#[expect(clippy::exit, reason = "the other threads cannot be stopped")]
+fn stop() {
+    let _step = uninterrupted();
+    let values = std::mem::take(&mut *kept());
+    drop(values);
+    let mut stderr = io::stderr();
+    let line = if stderr.is_terminal() { "\n" } else { "" };
+    // Without standard error, only the exit code reports the interruption.
+    let _ = writeln!(
+        stderr,
+        "{line}error: interrupted\nhint: run the same command again; no incomplete image was left behind"
+    );
+    std::process::exit(EXIT_CODE);
+}

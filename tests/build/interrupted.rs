@@ -1,0 +1,90 @@
+//! Interrupts builds as Ctrl-C does, at many moments; images are old or new, nothing incomplete stays, and the program says so.
+
+use std::io::Read as _;
+use std::process::Child;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::killed::Watch;
+use crate::support::scene::Scene;
+
+/// The number of moments at which a build is interrupted.
+const MOMENTS: u32 = 12;
+const SAID: &str =
+    "error: interrupted\nhint: run the same command again; no incomplete image was left behind\n";
+const CHANGED: [&str; 4] = ["--nodes", "3", "--config", "hosts.toml"];
+
+/// Interrupts a program after some time, and returns its exit code and what it has said.
+fn interrupted(mut child: Child, after: Duration) -> (Option<i32>, String) {
+    sleep(after);
+    // It may have ended by itself.
+    let _ = kill_process(Pid::from_child(&child), Signal::INT);
+    let code = child.wait().unwrap().code();
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    (code, said)
+}
+
+/// Returns how long a program takes.
+fn whole(mut child: Child) -> Duration {
+    let begun = Instant::now();
+    assert!(child.wait().unwrap().success());
+    begun.elapsed()
+}
+
+/// Returns files that only an incomplete build has.
+fn left_overs(scene: &Scene) -> Vec<String> {
+    let mut names = scene.names("");
+    names.retain(|name| name.contains(".partial") || name.contains(".etcd-image.rebuild."));
+    names
+}
+
+#[test]
+fn an_interrupted_build_leaves_the_old_images_or_the_new_ones() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
+    let watch = Watch::default();
+    let old = watch.digests(&scene);
+    scene.file("hosts.toml", "[hosts]\n\"192.168.0.9\" = [\"printer\"]\n");
+    let elsewhere = [&CHANGED[..], &["--out", "wanted"]].concat();
+    let whole = whole(scene.start_heard("build", &elsewhere));
+    let mut codes = Vec::new();
+    for moment in 0..MOMENTS {
+        let child = scene.start_heard("build", &CHANGED);
+        let (code, said) = interrupted(child, whole * moment / MOMENTS);
+        codes.push(code);
+        let found = watch.digests(&scene);
+        match code {
+            // Before the build begins, nothing is to be cleaned up.
+            None => assert_eq!(found, old),
+            Some(130) => assert!(said.ends_with(SAID), "{said}"),
+            code => assert_eq!((code, found != old), (Some(0), true), "{said}"),
+        }
+        let is_new = found.iter().zip(&old).all(|(found, old)| found != old);
+        assert!(
+            found == old || is_new,
+            "some images are old and some are new"
+        );
+        assert_eq!(left_overs(&scene), Vec::<String>::new());
+        scene.bare(&["verify", "images"]).done();
+    }
+    assert!(codes.contains(&Some(130)), "{codes:?}");
+}
+
+#[test]
+fn an_interrupted_rebuild_leaves_nothing() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
+    let before = scene.snapshot("images");
+    let verify = ["images", "--rebuild", "--nodes", "3"];
+    let whole = whole(scene.start_heard("verify", &verify));
+    for moment in [3, 5, 7] {
+        let child = scene.start_heard("verify", &verify);
+        let (code, said) = interrupted(child, whole * moment / 10);
+        assert_eq!(code, Some(130), "{said}");
+        assert!(said.ends_with(SAID), "{said}");
+        assert_eq!(left_overs(&scene), Vec::<String>::new());
+    }
+    assert_eq!(scene.snapshot("images"), before);
+}
