@@ -12,6 +12,7 @@
 )]
 
 mod blob;
+mod client_view;
 mod config_txt;
 mod count;
 pub mod failure;

@@ -1,8 +1,8 @@
 //! The certificates from a CA up to its root: their order and their limits.
 
 use super::certs::Certificate;
-use super::trial;
 use super::x509::{self, Facts};
+use crate::client_view;
 use crate::date::date;
 
 /// A CA's certificate, followed by those above it, up to a root.
@@ -129,5 +129,5 @@ fn fault(facts: &Facts, below: usize, now: i64) -> Option<String> {
             "allows {most} CAs below it (path length), but there are {below}"
         ));
     }
-    trial::fault(&facts.der, now)
+    client_view::fault(&facts.der, now)
 }

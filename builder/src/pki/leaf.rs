@@ -9,7 +9,8 @@ use super::sans::{MEMBERS, alternative_names, members, san};
 use super::store::Reader;
 use super::subject::{self, Fields};
 use super::x509::{self, Facts, Usage};
-use super::{keys, refused, shared, trial};
+use super::{keys, refused, shared};
+use crate::client_view::{Purposes, View};
 use crate::failure::Kind;
 use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, Node};
@@ -167,8 +168,20 @@ impl Profile {
     ) -> Result<(), String> {
         let is_host = |name: &&String| !name.starts_with(MEMBERS);
         let hosts: Vec<String> = self.sans.iter().filter(is_host).cloned().collect();
-        let chain: Vec<&[u8]> = authority.chain.all().map(|it| it.der.as_slice()).collect();
-        trial::verify(&found.der, &chain, self.usage, &hosts, now)
+        let chain = authority.chain.all();
+        let mut between: Vec<_> = chain.map(|it| it.der.as_slice().into()).collect();
+        let roots = between.pop().into_iter().collect();
+        let view = View {
+            roots,
+            between,
+            now,
+        };
+        let purposes = Purposes {
+            server: self.usage.server,
+            client: self.usage.client,
+        };
+        let accepted = view.accepts(&found.der, purposes, &hosts);
+        accepted.map_err(|rejection| rejection.to_string())
     }
 
     /// Returns what a certificate and a request for one have in common.

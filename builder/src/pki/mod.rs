@@ -39,7 +39,6 @@ mod signer;
 mod store;
 mod stored;
 mod subject;
-mod trial;
 mod trust_store;
 mod x509;
 
