@@ -248,3 +248,28 @@ fn a_bitmap_that_ends_with_free_blocks_or_inodes_is_found() {
     let expected = "the end of the inode bitmap is not set";
     rejected_saying(&damaged, PartitionKind::Linux, expected);
 }
+
+#[test]
+fn blocks_in_use_in_a_group_that_was_never_written_are_found() {
+    let groups = ["-g", "2048", "-O", "^metadata_csum,uninit_bg,^has_journal"];
+    let image = Ext4::new(&groups).with(|root| {
+        std::fs::write(root.join("large"), vec![b'L'; 20_000_000]).unwrap();
+    });
+    accepted(&image, PartitionKind::Linux);
+    let stats = debugfs(image.as_ref(), "stats");
+    let (_, free) = stats.split_once("Free blocks:").unwrap();
+    let free: u32 = free.split_whitespace().next().unwrap().parse().unwrap();
+    // The file fills group 2. Free counts that say otherwise agree with each other.
+    let free = format!("ssv free_blocks_count {}", free + 2048);
+    let damaged = debugged(
+        image.as_ref(),
+        &[
+            "set_bg 2 free_blocks_count 2048",
+            "set_bg 2 flags 3",
+            "set_bg 2 checksum calc",
+            &free,
+        ],
+    );
+    let expected = "has blocks in use, but its block bitmap was never written";
+    rejected_saying(&damaged, PartitionKind::Linux, expected);
+}

@@ -86,15 +86,15 @@ impl Blocks {
         group: u64,
         descriptor: &BlockGroupDescriptor,
     ) -> Result<()> {
-        if descriptor.flags().contains(BgdFlags::BLOCK_UNINIT) {
-            return Ok(());
-        }
-        let bitmap = bitmap(fs, descriptor.block_bitmap)?;
         let first = usize::try_from(first_block(fs, group)).unwrap_or(usize::MAX);
         let blocks = self.0.get(first..).unwrap_or_default();
         let blocks = blocks
             .get(..index(fs.sb.blocks_per_group))
             .unwrap_or(blocks);
+        if descriptor.flags().contains(BgdFlags::BLOCK_UNINIT) {
+            return check_unwritten(group, blocks, descriptor);
+        }
+        let bitmap = bitmap(fs, descriptor.block_bitmap)?;
         let marked = bits(&bitmap);
         // Behind the last block, every bit is set.
         let owned = blocks.iter().copied().chain(std::iter::repeat(true));
@@ -107,6 +107,18 @@ impl Blocks {
                 let reason = format!("the block bitmap is wrong about its block {bit}");
                 Err(structure(format!("block group {group}"), reason))
             }
+        }
+    }
+}
+
+/// Checks a group whose bitmap was never written: its blocks that have an owner are those that are not free.
+fn check_unwritten(group: u64, blocks: &[bool], descriptor: &BlockGroupDescriptor) -> Result<()> {
+    let free = blocks.iter().filter(|is_owned| !**is_owned).count();
+    match free == index(descriptor.free_blocks_count) {
+        true => Ok(()),
+        false => {
+            let reason = "has blocks in use, but its block bitmap was never written";
+            Err(structure(format!("block group {group}"), reason))
         }
     }
 }
