@@ -117,6 +117,7 @@ fn reason(error: Error) -> Rejection {
     match error {
         Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => Rejection::Unsigned,
         Error::CertExpired { .. } => Rejection::Expired,
+        Error::CertNotValidYet { .. } => Rejection::Other("it is not valid yet".to_owned()),
         Error::NameConstraintViolation => {
             Rejection::Other("the CA's name constraints do not allow one of its names".to_owned())
         }

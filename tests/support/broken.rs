@@ -78,6 +78,11 @@ impl Copy<'_> {
         format!("{}?offset={start}", self.path.display())
     }
 
+    /// Returns a path in the scene.
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.sound.scene.at(path)
+    }
+
     /// Runs requests of debugfs on the root.
     pub(crate) fn debugfs(&self, requests: &[String]) {
         let partition = self.partition(self.sound.root);
@@ -175,6 +180,15 @@ impl Copy<'_> {
     pub(crate) fn boot_remove(&self, name: &str) -> &Self {
         self.mtools("mdel", &[&format!("::{name}")]);
         self
+    }
+
+    /// Gives the root the third entry of the partition table.
+    pub(crate) fn move_root_to_entry_3(&self) {
+        let path = self.path.display();
+        let command = format!(
+            "sfdisk --dump {path} | sed 's/^\\(.*\\)img2 /\\1img3 /' | sfdisk --no-reread --no-tell-kernel {path}"
+        );
+        tool("sh", &["-c", &command]).done();
     }
 
     /// Adds an empty partition behind the last one.

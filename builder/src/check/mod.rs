@@ -4,6 +4,7 @@
 //! anyone having foreseen the mistake. It reads metadata and small files.
 
 mod accounts;
+mod certificates;
 mod etcd;
 mod files;
 mod findings;
@@ -32,6 +33,7 @@ use tree::Tree;
 pub fn check(image: &Image, files: &mut Files) -> Result<Findings> {
     let node = description::required(image, files)?;
     let mut findings = Findings::default();
+    certificates::check(&node, files, &mut findings)?;
     match image.layout().system {
         System::Root(_) => check_root(image, files, &node, &mut findings)?,
         System::Writable(_) | System::Seed(_) => {

@@ -351,7 +351,8 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
     };
     let (wrong, notes) = trust.check(&node, &mut fs)?;
     problems.extend(wrong);
-    let faults = check::check(&image, &mut fs)?.into_lines();
+    let mut faults = check::check(&image, &mut fs)?.into_lines();
+    faults.retain(|fault| !problems.contains(fault));
     let found = faults.len();
     problems.extend(faults);
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
