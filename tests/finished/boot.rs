@@ -47,9 +47,12 @@ fn partitions_that_are_not_on_the_image() {
     );
     sound.shows(
         |it| {
-            it.add_partition();
+            it.write("/etc/fstab", "/dev/disk/by-partuuid/0badcafe-02 / ext4\nPARTUUID=\"0badcafe-01\" /boot vfat\n");
         },
-        &["the first boot would overwrite partition 3 with the node's data"],
+        &[
+            "/etc/fstab mounts `/dev/disk/by-partuuid/0badcafe-02` at /, which is not partition 2 of the image",
+            "/etc/fstab mounts `PARTUUID=\"0badcafe-01\"` at /boot, which is not partition 1 of the image",
+        ],
     );
 }
 

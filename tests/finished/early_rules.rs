@@ -51,6 +51,15 @@ const MISTAKES: &[Mistake] = &[
         faults: &["the first boot would overwrite partition 3 with the node's data"],
     },
     Mistake {
+        name: "a base with its root on partition 3",
+        breaking: |it| {
+            it.move_root_to_entry_3();
+            it.boot_edit("cmdline.txt", "-02 ", "-03 ")
+                .edit("/etc/fstab", "-02 ", "-03 ");
+        },
+        faults: &["the first boot would overwrite partition 3 with the node's data"],
+    },
+    Mistake {
         name: "a value of another language in a program",
         breaking: |it| {
             it.edit(DATA_PROGRAM, "WIPE=false", "WIPE=False").inode(
@@ -96,6 +105,26 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "URLs in [etcd.extra]",
+        breaking: |it| {
+            let other = "https://192.168.0.99:2380";
+            it.edit(
+                CONFIGURATION,
+                "advertise-client-urls: \"https://192.168.0.50:2379\"",
+                "advertise-client-urls: \"https://192.168.0.99:2379\"",
+            );
+            it.edit(
+                CONFIGURATION,
+                "initial-advertise-peer-urls: \"https://192.168.0.50:2380\"",
+                &format!("initial-advertise-peer-urls: \"{other}\""),
+            );
+        },
+        faults: &[
+            "/etc/etcd/etcd.conf.yml does not set `advertise-client-urls` to `https://192.168.0.50:2379`, on which the node's programs rely",
+            "/etc/etcd/etcd.conf.yml does not set `initial-advertise-peer-urls` to `https://192.168.0.50:2380`, on which the node's programs rely",
+        ],
+    },
+    Mistake {
         name: "[etcd.extra] with the wrong type and an unknown key",
         breaking: |it| {
             it.edit(CONFIGURATION, "max-wals: 5", "max-wals: \"five\"");
@@ -129,6 +158,16 @@ const MISTAKES: &[Mistake] = &[
         },
         faults: &[
             "cmdline.txt says `systemd.run=/boot/firstrun.sh`: the boot would run that instead of the node's programs",
+        ],
+    },
+    Mistake {
+        name: "a seed of Imager that cloud-init would apply",
+        breaking: |it| {
+            it.remove("/etc/cloud/cloud-init.disabled")
+                .boot_write("user-data", "#cloud-config\nhostname: other\n");
+        },
+        faults: &[
+            "/etc/cloud/cloud-init.disabled is missing: cloud-init would change the name, the users and the network of the node",
         ],
     },
     Mistake {
@@ -175,10 +214,17 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
-        name: "an address that no host can have",
+        name: "a reserved address",
         breaking: |it| profile(it, "address1=192.168.0.50", "address1=240.0.0.5"),
         faults: &[
             "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address 240.0.0.5, which no host can have",
+        ],
+    },
+    Mistake {
+        name: "an address of the unknown network 0.0.0.0/8",
+        breaking: |it| profile(it, "address1=192.168.0.50", "address1=0.0.0.5"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection gives the node the address 0.0.0.5, which no host can have",
         ],
     },
     Mistake {
@@ -203,6 +249,20 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "a bond that nothing creates",
+        breaking: |it| profile(it, "interface-name=eth0", "interface-name=bond0"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface bond0, which nothing creates on the node",
+        ],
+    },
+    Mistake {
+        name: "a tunnel that nothing creates",
+        breaking: |it| profile(it, "interface-name=eth0", "interface-name=wg0"),
+        faults: &[
+            "/etc/NetworkManager/system-connections/etcd-eth0.nmconnection is for the interface wg0, which nothing creates on the node",
+        ],
+    },
+    Mistake {
         name: "a name that programs take for an address",
         breaking: |it| {
             it.edit(DESCRIPTION, "\"node\": \"etcd1\"", "\"node\": \"0x1\"");
@@ -214,9 +274,31 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "a name that the hosts table of the node has already",
+        breaking: |it| {
+            it.edit(
+                DESCRIPTION,
+                "\"node\": \"etcd1\"",
+                "\"node\": \"ip6-localhost\"",
+            );
+        },
+        faults: &[
+            "no node can be called `ip6-localhost`",
+            "/etc/hostname is not that of node ip6-localhost",
+            "/etc/etcd/etcd.conf.yml does not set `name` to `ip6-localhost`, on which the node's programs rely",
+        ],
+    },
+    Mistake {
         name: "a password hash that is cut short",
         breaking: |it| {
             it.edit("/etc/shadow", "\npi:*:", "\npi:$6$salt$short:");
+        },
+        faults: &["the password of user `pi` is not a hash that crypt(3) accepts (/etc/shadow)"],
+    },
+    Mistake {
+        name: "a hash of yescrypt that is cut short",
+        breaking: |it| {
+            it.edit("/etc/shadow", "\npi:*:", "\npi:$y$j9T$salt$short:");
         },
         faults: &["the password of user `pi` is not a hash that crypt(3) accepts (/etc/shadow)"],
     },
@@ -231,6 +313,19 @@ const MISTAKES: &[Mistake] = &[
         },
         faults: &[
             "cmdline.txt sets the Wi-Fi country to `UK`, which does not exist: the radio stays off",
+        ],
+    },
+    Mistake {
+        name: "a placeholder instead of a country",
+        breaking: |it| {
+            it.boot_edit(
+                "cmdline.txt",
+                " rootwait",
+                " rootwait cfg80211.ieee80211_regdom=XX",
+            );
+        },
+        faults: &[
+            "cmdline.txt sets the Wi-Fi country to `XX`, which does not exist: the radio stays off",
         ],
     },
     Mistake {

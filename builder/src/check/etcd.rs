@@ -37,11 +37,18 @@ pub(super) fn check(
         }
     }
     let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
-    let relied_on = [
+    let mut relied_on = vec![
         ("data-dir", data),
         ("listen-metrics-urls", METRICS),
         ("name", node.node.as_str()),
     ];
+    let own = node.members.iter().find(|member| member.name == node.node);
+    relied_on.extend(own.into_iter().flat_map(|member| {
+        [
+            ("advertise-client-urls", member.client_url.as_str()),
+            ("initial-advertise-peer-urls", member.peer_url.as_str()),
+        ]
+    }));
     for (key, wanted) in relied_on {
         let set = settings.get(key).and_then(Value::as_str);
         let is_set = set.is_some_and(|set| set.split(',').any(|it| it == wanted));

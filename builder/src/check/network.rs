@@ -11,6 +11,8 @@ use crate::spec::rules;
 
 const NETWORK_MANAGER: &str = "NetworkManager.service";
 const NETWORKD: &str = "systemd-networkd.service";
+/// The file that disables cloud-init.
+const CLOUD_INIT_OFF: &str = "/etc/cloud/cloud-init.disabled";
 
 pub(super) fn check(
     node: &NodeDescription,
@@ -26,6 +28,7 @@ pub(super) fn check(
             check_cloud_init(root, findings)
         }
         Some(_) => {
+            check_no_cloud_init(root, findings)?;
             units::started(NETWORK_MANAGER, accounts, root, findings)?;
             let files = node.files.iter();
             for file in files.filter(|file| file.role == Some(Role::Network)) {
@@ -130,13 +133,22 @@ fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings
     Ok(())
 }
 
+/// Checks that cloud-init leaves a node alone whose settings are not in a seed.
+fn check_no_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+    let may_run = root.is_program("/usr/bin/cloud-init")? && !root.exists(CLOUD_INIT_OFF)?;
+    findings.expect(
+        !may_run,
+        format!("{CLOUD_INIT_OFF} is missing: cloud-init would change the name, the users and the network of the node"),
+    );
+    Ok(())
+}
+
 /// Checks that cloud-init runs and passes the seed's address on.
 fn check_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let off = "/etc/cloud/cloud-init.disabled";
-    let is_off = root.exists(off)?;
+    let is_off = root.exists(CLOUD_INIT_OFF)?;
     findings.expect(
         !is_off,
-        format!("{off} exists: cloud-init would not set the node's address"),
+        format!("{CLOUD_INIT_OFF} exists: cloud-init would not set the node's address"),
     );
     for program in ["/usr/bin/cloud-init", "/usr/sbin/netplan"] {
         let is_there = root.is_program(program)?;
