@@ -1,5 +1,6 @@
 //! An edited image in chunks of the same length.
 
+use std::fs::File;
 use std::ops::Range;
 
 use anyhow::Result;
@@ -132,7 +133,7 @@ impl Chunk {
         self.offset..self.offset + self.len as u64
     }
 
-    pub(super) fn write(&self, bytes: &[u8], file: &mut DirectFile<'_>) -> Result<()> {
+    pub(super) fn write(&self, bytes: &[u8], file: &DirectFile<&File>) -> Result<()> {
         for part in holes::data(bytes) {
             let at = self.offset + u64::try_from(part.start)?;
             file.write_at(at, &bytes[part])?;

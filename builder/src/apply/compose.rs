@@ -163,9 +163,9 @@ fn write_chunks(
     full: &Receiver<(Chunk, DirectBuffer)>,
     free: &SyncSender<DirectBuffer>,
 ) -> Result<()> {
-    let mut file = DirectFile::new(file);
+    let file = DirectFile::new(file);
     for (chunk, mut buffer) in full {
-        chunk.write(buffer.first(chunk.len), &mut file)?;
+        chunk.write(buffer.first(chunk.len), &file)?;
         // The buffer of the last chunk has no receiver.
         let _ = free.send(buffer);
     }

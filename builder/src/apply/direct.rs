@@ -1,66 +1,81 @@
 //! Transfers that bypass the system's page cache. Gigabytes of images that are not read soon would evict everything else from
 //! memory, and a build that waits for memory takes several times as long. The disk also starts immediately.
 
+use std::borrow::Borrow;
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io;
 
 /// The alignment of addresses, offsets and lengths of direct transfers: a multiple of every disk's block size.
 const ALIGN: usize = 4096;
 
-/// A file that is accessed without the page cache if the system and its file system support that.
-pub(crate) struct DirectFile<'a> {
-    file: &'a File,
+/// A file that is accessed without the page cache if the system and its file system support that. Several threads can use it
+/// at the same time.
+#[derive(Debug)]
+pub(crate) struct DirectFile<F: Borrow<File>> {
+    file: F,
     direct: bool,
 }
 
-impl<'a> DirectFile<'a> {
-    pub(crate) fn new(file: &'a File) -> Self {
-        Self {
-            file,
-            direct: set_direct(file, true),
-        }
+impl<F: Borrow<File>> DirectFile<F> {
+    pub(crate) fn new(file: F) -> Self {
+        let direct = set_direct(file.borrow(), true);
+        Self { file, direct }
+    }
+
+    /// Returns the file.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn file(&self) -> &File {
+        self.file.borrow()
     }
 
     /// Writes all the bytes at `offset`.
-    pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        match self.write(offset, bytes) {
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        match write(self.file.borrow(), offset, bytes) {
             // The piece is not a multiple of the block size, like an odd image's last one, or the file system does not
             // support it after all.
-            Err(error) if self.direct && error.kind() == io::ErrorKind::InvalidInput => {
-                self.direct = false;
-                set_direct(self.file, false);
-                self.write(offset, bytes)
-            }
+            Err(error) if self.ends_direct_mode(&error) => write(self.file.borrow(), offset, bytes),
             done => done,
         }
     }
 
-    /// Fills the bytes from `offset` on. Several threads can read at the same time.
+    /// Fills the bytes from `offset` on.
     #[cfg(target_os = "linux")]
     pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        match self.file.read_exact_at(bytes, offset) {
-            // As for writes. Another thread may already have left direct mode.
-            Err(error) if self.direct && error.kind() == io::ErrorKind::InvalidInput => {
-                set_direct(self.file, false);
-                self.file.read_exact_at(bytes, offset)
-            }
+        match self.file().read_exact_at(bytes, offset) {
+            Err(error) if self.ends_direct_mode(&error) => self.file().read_exact_at(bytes, offset),
             done => done,
         }
     }
 
-    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(offset))?;
-        self.file.write_all(bytes)
+    /// Leaves direct mode if an error may come from it, and returns whether that is so. Another thread may have left it before.
+    fn ends_direct_mode(&self, error: &io::Error) -> bool {
+        let ends = self.direct && error.kind() == io::ErrorKind::InvalidInput;
+        if ends {
+            set_direct(self.file.borrow(), false);
+        }
+        ends
     }
 }
 
-impl Drop for DirectFile<'_> {
+impl<F: Borrow<File>> Drop for DirectFile<F> {
     fn drop(&mut self) {
         if self.direct {
-            set_direct(self.file, false);
+            set_direct(self.file.borrow(), false);
         }
     }
+}
+
+#[cfg(unix)]
+fn write(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn write(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
 }
 
 /// Sets or clears direct mode; returns whether that succeeded.
@@ -100,6 +115,8 @@ impl DirectBuffer {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek as _, SeekFrom};
+
     use super::*;
 
     #[test]
@@ -110,7 +127,7 @@ mod tests {
         file.set_len(3 * 4096 + 5).unwrap();
         let mut buffer = DirectBuffer::new(8192);
         buffer.first(8192).fill(7);
-        let mut direct = DirectFile::new(&file);
+        let direct = DirectFile::new(&file);
         direct.write_at(4096, buffer.first(8192)).unwrap();
         direct
             .write_at(3 * 4096, &buffer.first(8192)[1..6])
