@@ -1,9 +1,10 @@
 //! A card, or a file in its place, opened so that nobody else uses it.
 #![expect(clippy::disallowed_methods, reason = "opens the card that is written")]
 
+use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek as _, SeekFrom};
-use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -16,6 +17,33 @@ use crate::failure::Kind;
 /// The largest transfer in bytes.
 pub(super) const CHUNK: usize = 4 << 20;
 
+/// What keeps the bytes of a card; in tests, something that loses or changes them. Several threads can use it.
+pub(super) trait Medium: Debug + Send + Sync {
+    /// Fills the bytes from `offset` on.
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
+
+    /// Writes the bytes at `offset`.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Waits until everything written is on the medium, and forgets it in memory, so that the next read asks the medium.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl Medium for DirectFile<File> {
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.read_at(offset, bytes)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_at(offset, bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file().sync_all()?;
+        Ok(fadvise(self.file(), 0, None, Advice::DontNeed)?)
+    }
+}
+
 /// An open card.
 #[derive(Debug)]
 pub(super) struct Card {
@@ -24,7 +52,7 @@ pub(super) struct Card {
     pub(super) size: u64,
     /// Manufacturer and model; `None` for a file.
     pub(super) model: Option<String>,
-    file: File,
+    medium: Box<dyn Medium>,
 }
 
 impl Card {
@@ -70,46 +98,42 @@ impl Card {
             path: path.to_owned(),
             size,
             model,
-            file,
+            medium: Box::new(DirectFile::new(file)),
         })
     }
 
-    /// Fills `bytes` from `offset` on.
+    /// Returns a card whose bytes are kept elsewhere than on a disk.
+    #[cfg(test)]
+    pub(super) fn of(medium: impl Medium + 'static, size: u64) -> Self {
+        Self {
+            path: "card".into(),
+            size,
+            model: None,
+            medium: Box::new(medium),
+        }
+    }
+
+    /// Fills the bytes from `offset` on; they should be those of a [`DirectBuffer`].
     pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
-        self.file
-            .read_exact_at(bytes, offset)
-            .map_err(|error| self.failed("reading", offset, &error))
+        let read = self.medium.read_at(offset, bytes);
+        read.map_err(|error| self.failed("reading", offset, &error))
     }
 
-    /// Returns a reader that asks the card instead of the page cache where possible.
-    pub(super) fn reader(&self) -> CardReader<'_> {
-        CardReader {
-            card: self,
-            direct: DirectFile::new(&self.file),
-        }
-    }
-
-    /// Returns a writer that bypasses the page cache where possible.
-    pub(super) fn writer(&self) -> CardWriter<'_> {
-        CardWriter {
-            card: self,
-            direct: DirectFile::new(&self.file),
-        }
+    /// Writes the bytes at `offset`; they should be those of a [`DirectBuffer`].
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let written = self.medium.write_at(offset, bytes);
+        written.map_err(|error| self.failed("writing", offset, &error))
     }
 
     /// Writes zeros.
     pub(super) fn erase(&self, offset: u64, len: usize) -> Result<()> {
-        self.writer()
-            .write(offset, DirectBuffer::new(len).first(len))
+        self.write(offset, DirectBuffer::new(len).first(len))
     }
 
-    /// Waits until everything written is on the card, and forgets it in memory, so that the next read asks the card.
+    /// Waits until everything written is on the card, so that the next read asks the card.
     pub(super) fn sync(&self) -> Result<()> {
-        self.file
-            .sync_all()
-            .map_err(|error| self.failed("writing", 0, &error))?;
-        let forgotten = fadvise(&self.file, 0, None, Advice::DontNeed);
-        forgotten.map_err(|error| self.failed("reading", 0, &error.into()))
+        let synced = self.medium.sync();
+        synced.map_err(|error| self.failed("writing", 0, &error))
     }
 
     fn failed(&self, doing: &str, offset: u64, error: &io::Error) -> anyhow::Error {
@@ -117,34 +141,6 @@ impl Card {
             format!("{doing} {} at byte {offset}: {error}", self.path.display()),
             "the card or its reader failed: use another card; this one does not boot",
         )
-    }
-}
-
-/// Writes a card in pieces of at most [`CHUNK`] bytes.
-pub(super) struct CardWriter<'a> {
-    card: &'a Card,
-    direct: DirectFile<'a>,
-}
-
-impl CardWriter<'_> {
-    /// Writes the bytes at `offset`; they should be those of a [`DirectBuffer`].
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let written = self.direct.write_at(offset, bytes);
-        written.map_err(|error| self.card.failed("writing", offset, &error))
-    }
-}
-
-/// Reads a card; several threads can share it.
-pub(super) struct CardReader<'a> {
-    card: &'a Card,
-    direct: DirectFile<'a>,
-}
-
-impl CardReader<'_> {
-    /// Fills `bytes` from `offset` on; they should be those of a [`DirectBuffer`].
-    pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
-        let read = self.direct.read_at(offset, bytes);
-        read.map_err(|error| self.card.failed("reading", offset, &error))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::card::{CHUNK, Card};
 use super::source::Source;
+use crate::apply::DirectBuffer;
 use crate::failure::Kind;
 
 /// The least space for data in bytes, and the number of bytes that must be empty for the place to count as unused: both as in
@@ -13,6 +14,9 @@ const LEAST: u64 = 128 << 20;
 const BLANK: usize = 4 << 20;
 /// What a node writes into the last sector of its place while it formats it.
 const UNFINISHED: &[u8] = b"etcd-node formats here";
+/// The unit in which a table describes a card, and the largest unit that a card itself has.
+const SECTOR: u64 = 512;
+const BLOCK: u64 = 4096;
 /// Bytes at the end of a card that are erased with the data: other systems keep copies of their tables there.
 const TAIL: u64 = 1 << 20;
 
@@ -49,12 +53,13 @@ pub(super) fn find(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace
     if wipe {
         return Ok(DataPlace::Wiped);
     }
-    let mut bytes = vec![0; BLANK];
-    card.read(start, &mut bytes)?;
-    if is_ours(&bytes) {
+    let mut buffer = DirectBuffer::new(BLANK);
+    let bytes = buffer.first(BLANK);
+    card.read(start, bytes)?;
+    if is_ours(bytes) {
         return Ok(DataPlace::Kept);
     }
-    if is_blank(&bytes) || is_unfinished(start, card)? {
+    if is_blank(bytes) || is_unfinished(start, card)? {
         return Ok(DataPlace::Empty);
     }
     Err(Kind::Usage.error(format!(
@@ -69,7 +74,7 @@ pub(super) fn wipe(source: &Source, card: &Card) -> Result<()> {
     let Some(start) = source.node.as_ref().and_then(|node| node.data_start) else {
         return Ok(());
     };
-    let end = card.size.saturating_sub(TAIL).max(start) / 4096 * 4096;
+    let end = card.size.saturating_sub(TAIL).max(start) / BLOCK * BLOCK;
     for (offset, len) in [(start, CHUNK as u64), (end, card.size - end)] {
         card.erase(offset, usize::try_from(len.min(CHUNK as u64))?)?;
     }
@@ -92,8 +97,12 @@ fn is_blank(bytes: &[u8]) -> bool {
 
 /// Returns whether a node was interrupted while it formatted the place. A table of this kind (MBR) describes at most 2 TiB.
 fn is_unfinished(start: u64, card: &Card) -> Result<bool> {
-    let end = card.size.min(u64::from(u32::MAX) * 512).max(start + 512);
-    let mut sector = [0; 512];
-    card.read(end - 512, &mut sector)?;
-    Ok(sector.starts_with(UNFINISHED))
+    let end = card.size.min(u64::from(u32::MAX) * SECTOR);
+    let sector = end.max(start + SECTOR) - SECTOR;
+    // Whole blocks, which can be read past the page cache.
+    let block = sector / BLOCK * BLOCK;
+    let mut buffer = DirectBuffer::new(usize::try_from(BLOCK)?);
+    let bytes = buffer.first(usize::try_from(sector + SECTOR - block)?);
+    card.read(block, bytes)?;
+    Ok(bytes[usize::try_from(sector - block)?..].starts_with(UNFINISHED))
 }

@@ -140,9 +140,9 @@ impl Work<'_> {
         full: Receiver<(Range<u64>, DirectBuffer)>,
         free: &SyncSender<DirectBuffer>,
     ) -> Result<()> {
-        let mut writer = self.card.writer();
         for (piece, mut buffer) in full {
-            writer.write(piece.start, buffer.first(length(&piece)?))?;
+            self.card
+                .write(piece.start, buffer.first(length(&piece)?))?;
             self.advance(&piece);
             // The buffers of the last pieces have no receiver.
             let _ = free.send(buffer);
@@ -152,7 +152,6 @@ impl Work<'_> {
 
     /// Compares the card with the image, several pieces at once: the card then always has a request to work on.
     fn compare(&self, ranges: &[Range<u64>]) -> Result<()> {
-        let reader = self.card.reader();
         let buffers = Mutex::new(Vec::new());
         let idle = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let pieces: Vec<_> = pieces(ranges).collect();
@@ -162,7 +161,7 @@ impl Work<'_> {
             let len = length(piece)?;
             let [wanted, found] = pair.each_mut().map(|buffer| buffer.first(len));
             self.source.storage.read_at(piece.start, wanted)?;
-            reader.read(piece.start, found)?;
+            self.card.read(piece.start, found)?;
             if wanted != found {
                 return Err(self.differs(piece.start + first_difference(wanted, found)));
             }
@@ -267,7 +266,7 @@ mod tests {
         work.compare(&source.map).unwrap();
         assert_eq!(work.progress.lock().unwrap().bytes, 2 * size as u64);
         for wrong in [(30 << 20) + 1, (5 << 20) + 3, size as u64 - 1] {
-            card.writer().write(wrong, &[8]).unwrap();
+            card.write(wrong, &[8]).unwrap();
         }
         let error = work.compare(&source.map).unwrap_err();
         let message = format!(
