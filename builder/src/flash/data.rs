@@ -11,7 +11,7 @@ use crate::failure::Kind;
 /// The least space for data in bytes, and the number of bytes that must be empty for the place to count as unused: both as in
 /// `overlays/appliance/data`.
 const LEAST: u64 = 128 << 20;
-const BLANK: usize = 4 << 20;
+pub(super) const BLANK: usize = 4 << 20;
 /// What a node writes into the last sector of its place while it formats it.
 const UNFINISHED: &[u8] = b"etcd-node formats here";
 /// The unit in which a table describes a card, and the largest unit that a card itself has.

@@ -5,6 +5,7 @@
 //! last, so that a card whose writing was interrupted does not boot at all instead of booting half a system.
 
 mod assign;
+mod capacity;
 mod card;
 mod data;
 mod disks;
@@ -12,6 +13,8 @@ mod list;
 mod outcome;
 mod rules;
 mod source;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::thread;
@@ -84,7 +87,7 @@ impl Job {
         if options.wipe_data {
             data::wipe(&self.source, &self.card)?;
         }
-        write::write(&self.source, &self.card, progress)
+        write::write(&self.source, &self.card, self.data, progress)
     }
 
     /// Returns the report about the card before it is written.

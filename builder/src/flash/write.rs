@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 
+use super::capacity::Marks;
 use super::card::{CHUNK, Card};
+use super::data::DataPlace;
 use super::source::Source;
 use crate::apply::DirectBuffer;
 use crate::failure::Kind;
@@ -33,8 +35,14 @@ pub(super) struct Written {
 
 /// Writes the image and compares the card with it: the head is erased, the rest written and compared, then the head.
 ///
-/// Until the last step the card has no partition table, so that after an error or an interruption it does not boot.
-pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Result<Written> {
+/// Until the last step the card has no partition table, so that after an error or an interruption it does not boot. Unless data
+/// is kept, marks behind the image show whether the card is as large as it claims.
+pub(super) fn write(
+    source: &Source,
+    card: &Card,
+    data: DataPlace,
+    progress: &dyn Progress,
+) -> Result<Written> {
     let started = Instant::now();
     let (head, body) = split(&source.map);
     let total = 2 * source.mapped_bytes();
@@ -47,6 +55,8 @@ pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Re
     };
     work.erase_head()?;
     card.sync()?;
+    let marks = (data != DataPlace::Kept).then(|| Marks::new(source, card));
+    marks.iter().try_for_each(Marks::write)?;
     thread::scope(|scope| {
         // The image is read only once from the disk: what one of the two has read, the other finds in memory.
         let verified = scope.spawn(|| source.verify("the card is not bootable"));
@@ -55,6 +65,7 @@ pub(super) fn write(source: &Source, card: &Card, progress: &dyn Progress) -> Re
             .join()
             .unwrap_or_else(|_| Err(anyhow!("reading the image panicked")))
     })?;
+    marks.iter().try_for_each(Marks::check)?;
     work.transfer(&head)?;
     Ok(Written {
         seconds: started.elapsed().as_secs(),

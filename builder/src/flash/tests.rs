@@ -1,0 +1,138 @@
+//! Cards that lie about their size.
+
+use std::io;
+use std::sync::Arc;
+
+use diskimg::{Memory, Storage as _};
+
+use super::card::{Card, Medium};
+use super::data::DataPlace;
+use super::source::Source;
+use super::write::write;
+use crate::failure::{Kind, explain};
+use crate::progress::Silent;
+
+const MIB: u64 = 1 << 20;
+/// The size of a card as it claims, and the memory of a forged one.
+const CLAIMED: u64 = 64 * MIB;
+const REAL: u64 = 16 * MIB;
+/// The size of the image, and the length of its only range.
+const IMAGE: u64 = 8 * MIB;
+const MAPPED: u64 = 6 * MIB;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    None,
+    /// What lies behind the memory is forgotten.
+    Forgets,
+    /// What lies behind the memory is written over what lies before.
+    BeginsAnew,
+}
+
+#[derive(Clone, Debug)]
+struct Liar {
+    memory: Arc<Memory>,
+    lie: Lie,
+}
+
+impl Liar {
+    /// Returns a card that was used before.
+    fn new(lie: Lie) -> Self {
+        let used = vec![0xA5; usize::try_from(CLAIMED).unwrap()];
+        let memory = Arc::new(Memory::new(used));
+        Self { memory, lie }
+    }
+
+    /// Returns where a sector is kept.
+    fn place(&self, offset: u64) -> Option<u64> {
+        match self.lie {
+            Lie::None => Some(offset),
+            Lie::Forgets => Some(offset).filter(|it| *it < REAL),
+            Lie::BeginsAnew => Some(offset % REAL),
+        }
+    }
+
+    fn bytes(&self, offset: u64, len: u64) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(len).unwrap()];
+        self.memory.read_at(offset, &mut bytes).unwrap();
+        bytes
+    }
+}
+
+impl Medium for Liar {
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        for (offset, sector) in (offset..).step_by(512).zip(bytes.chunks_mut(512)) {
+            match self.place(offset) {
+                Some(place) => self.memory.read_at(place, sector).unwrap(),
+                None => sector.fill(0),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        for (offset, sector) in (offset..).step_by(512).zip(bytes.chunks(512)) {
+            if let Some(place) = self.place(offset) {
+                self.memory.write_at(place, sector).unwrap();
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes an image that begins with `mapped` used bytes, and returns the failure.
+fn flash(card: &Liar, mapped: u64, data: DataPlace) -> Option<(Kind, String)> {
+    let source = Source {
+        path: "image".into(),
+        storage: Arc::new(Memory::new(vec![7; usize::try_from(IMAGE).unwrap()])),
+        is_verified: false,
+        node: None,
+        digests: vec![],
+        map: std::iter::once(0..mapped).collect(),
+    };
+    let card = Card::of(card.clone(), CLAIMED);
+    let written = write(&source, &card, data, &Silent);
+    let error = written.err()?;
+    Some((explain(&error).0, error.to_string()))
+}
+
+#[test]
+fn a_card_that_claims_a_larger_size_is_reported_and_does_not_boot() {
+    for (lie, mapped, byte) in [
+        (Lie::Forgets, MAPPED, 20 * MIB),
+        // The image lies where the first mark behind the memory falls.
+        (Lie::BeginsAnew, MAPPED, 20 * MIB),
+        // Only another mark does.
+        (Lie::BeginsAnew, 2 * MIB, 4 * MIB),
+    ] {
+        let card = Liar::new(lie);
+        let message =
+            format!("card claims 67108864 bytes, but does not keep what is written to byte {byte}");
+        let failure = flash(&card, mapped, DataPlace::Empty);
+        assert_eq!(failure, Some((Kind::Verification, message)), "{lie:?}");
+        assert!(card.bytes(0, MIB) == vec![0; 1 << 20], "{lie:?}");
+    }
+}
+
+#[test]
+fn a_card_as_large_as_it_claims_has_the_image_and_no_marks() {
+    let card = Liar::new(Lie::None);
+    assert_eq!(flash(&card, MAPPED, DataPlace::Empty), None);
+    assert!(card.bytes(0, MAPPED).iter().all(|byte| *byte == 7));
+    let rest = card.bytes(MAPPED, CLAIMED - MAPPED);
+    let erased = rest.iter().filter(|byte| **byte == 0).count();
+    assert_eq!(erased, 4 * 4096, "behind 8, 16 and 32 MiB and at the end");
+    assert!(rest.iter().all(|byte| [0, 0xA5].contains(byte)));
+}
+
+#[test]
+fn nothing_is_written_behind_the_image_if_data_is_kept() {
+    let card = Liar::new(Lie::None);
+    assert_eq!(flash(&card, MAPPED, DataPlace::Kept), None);
+    let rest = card.bytes(MAPPED, CLAIMED - MAPPED);
+    assert!(rest.iter().all(|byte| *byte == 0xA5));
+}
