@@ -1,4 +1,4 @@
-//! Cards that lie about their size.
+//! Cards that lie: forged ones, and one that changes what it returns.
 
 use std::io;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ enum Lie {
     Forgets,
     /// What lies behind the memory is written over what lies before.
     BeginsAnew,
+    /// The partition table is returned with another bit.
+    ChangesTable,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl Liar {
     /// Returns where a sector is kept.
     fn place(&self, offset: u64) -> Option<u64> {
         match self.lie {
-            Lie::None => Some(offset),
+            Lie::None | Lie::ChangesTable => Some(offset),
             Lie::Forgets => Some(offset).filter(|it| *it < REAL),
             Lie::BeginsAnew => Some(offset % REAL),
         }
@@ -65,6 +67,9 @@ impl Medium for Liar {
             match self.place(offset) {
                 Some(place) => self.memory.read_at(place, sector).unwrap(),
                 None => sector.fill(0),
+            }
+            if self.lie == Lie::ChangesTable && offset == 0 {
+                sector[440] ^= 1;
             }
         }
         Ok(())
@@ -135,4 +140,15 @@ fn nothing_is_written_behind_the_image_if_data_is_kept() {
     assert_eq!(flash(&card, MAPPED, DataPlace::Kept), None);
     let rest = card.bytes(MAPPED, CLAIMED - MAPPED);
     assert!(rest.iter().all(|byte| *byte == 0xA5));
+}
+
+#[test]
+fn a_card_that_fails_with_its_partition_table_does_not_boot() {
+    let card = Liar::new(Lie::ChangesTable);
+    let message = "card does not return what was written to byte 440";
+    assert_eq!(
+        flash(&card, MAPPED, DataPlace::Empty),
+        Some((Kind::Verification, message.to_owned()))
+    );
+    assert!(card.bytes(0, MIB) == vec![0; 1 << 20]);
 }

@@ -66,7 +66,7 @@ pub(super) fn write(
             .unwrap_or_else(|_| Err(anyhow!("reading the image panicked")))
     })?;
     marks.iter().try_for_each(Marks::check)?;
-    work.transfer(&head)?;
+    work.finish(&head)?;
     Ok(Written {
         seconds: started.elapsed().as_secs(),
     })
@@ -99,6 +99,13 @@ impl Work<'_> {
     fn erase_head(&self) -> Result<()> {
         self.card
             .erase(0, usize::try_from(HEAD.min(self.card.size))?)
+    }
+
+    /// Writes the head. If the card then turns out to be bad, the head is erased again as far as the card allows that.
+    fn finish(&self, head: &[Range<u64>]) -> Result<()> {
+        self.transfer(head).inspect_err(|_| {
+            let _ = self.erase_head().and_then(|()| self.card.sync());
+        })
     }
 
     /// Writes ranges and compares what the card returns. Nothing is read back before everything is written: a card that claims
