@@ -240,17 +240,21 @@ fn a_dry_run_writes_nothing() {
 #[test]
 fn a_disk_that_fails_leaves_a_card_that_does_not_boot() {
     let scene = two_nodes();
-    let card = used_card(&scene, "card");
-    let arguments = ["--quiet", "flash", "etcd1", "card", "--yes-really"];
-    let outcome = scene.bare_with_file_limit(&arguments, 10 << 20);
-    let stderr = outcome.stderr;
-    assert_eq!(outcome.code, Some(5), "{stderr}");
-    let hint = "hint: the card or its reader failed: use another card; this one does not boot\n";
-    assert!(
-        stderr.starts_with("error: writing card at byte ") && stderr.ends_with(hint),
-        "{stderr}"
-    );
-    assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
+    // The place of the data is erased first.
+    for more in [&[][..], &["--wipe-data"]] {
+        let card = used_card(&scene, "card");
+        let arguments = ["--quiet", "flash", "etcd1", "card", "--yes-really"];
+        let outcome = scene.bare_with_file_limit(&[&arguments, more].concat(), 10 << 20);
+        let stderr = outcome.stderr;
+        assert_eq!(outcome.code, Some(5), "{stderr}");
+        let hint =
+            "hint: the card or its reader failed: use another card; this one does not boot\n";
+        assert!(
+            stderr.starts_with("error: writing card at byte ") && stderr.ends_with(hint),
+            "{stderr}"
+        );
+        assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20], "{more:?}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
     progress
         .note("until a card is finished it does not boot; after an interruption, flash it again");
     let written: Vec<Result<Written>> = thread::scope(|scope| {
-        let start = |job| scope.spawn(move || Job::run(job, options, progress));
+        let start = |job| scope.spawn(move || Job::run(job, progress));
         let all: Vec<_> = jobs.iter().map(start).collect();
         let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
         ended
@@ -83,10 +83,7 @@ impl Job {
         Ok(Self { source, card, data })
     }
 
-    fn run(&self, options: &FlashOptions, progress: &dyn Progress) -> Result<Written> {
-        if options.wipe_data {
-            data::wipe(&self.source, &self.card)?;
-        }
+    fn run(&self, progress: &dyn Progress) -> Result<Written> {
         write::write(&self.source, &self.card, self.data, progress)
     }
 

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 
 use super::capacity::Marks;
 use super::card::{CHUNK, Card};
-use super::data::DataPlace;
+use super::data::{self, DataPlace};
 use super::source::Source;
 use crate::apply::DirectBuffer;
 use crate::failure::Kind;
@@ -40,7 +40,7 @@ pub(super) struct Written {
 pub(super) fn write(
     source: &Source,
     card: &Card,
-    data: DataPlace,
+    place: DataPlace,
     progress: &dyn Progress,
 ) -> Result<Written> {
     let started = Instant::now();
@@ -55,7 +55,10 @@ pub(super) fn write(
     };
     work.erase_head()?;
     card.sync()?;
-    let marks = (data != DataPlace::Kept).then(|| Marks::new(source, card));
+    if place == DataPlace::Wiped {
+        data::wipe(source, card)?;
+    }
+    let marks = (place != DataPlace::Kept).then(|| Marks::new(source, card));
     marks.iter().try_for_each(Marks::write)?;
     thread::scope(|scope| {
         // The image is read only once from the disk: what one of the two has read, the other finds in memory.
