@@ -278,6 +278,24 @@ fn an_interrupted_flash_leaves_a_card_that_does_not_boot() {
 }
 
 #[test]
+fn one_node_does_not_go_to_two_cards_in_two_formats() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "1", "--format", "img,img.gz"]);
+    for card in ["a", "b"] {
+        let card = File::create(scene.at(card)).unwrap();
+        card.set_len(CARD).unwrap();
+    }
+    refused(
+        &scene,
+        &["etcd1=a", "images/etcd1.img.gz=b", "--yes-really"],
+        2,
+        "images/etcd1.img and images/etcd1.img.gz are images of the same node, etcd1 of cluster main; \
+         two boards with the same identity harm the cluster",
+        "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`",
+    );
+}
+
+#[test]
 fn a_node_is_flashed_from_the_file_that_exists() {
     let scene = Scene::with("raspios-trixie");
     scene.build(&["--nodes", "2", "--format", "img,img.zst"]);

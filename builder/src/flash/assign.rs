@@ -10,6 +10,12 @@ use crate::failure::Kind;
 use crate::report::{self, Manifest, NodeRecord};
 use crate::shell;
 
+/// Why two cards must not get the same image.
+pub(super) const TWINS: &str = "two boards with the same identity harm the cluster";
+/// What to do instead.
+pub(super) const ONE_EACH: &str =
+    "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`";
+
 /// One card to write.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Order {
@@ -31,7 +37,7 @@ pub(super) fn orders(options: &FlashOptions) -> Result<Vec<Order>> {
     refuse_repeated(
         &orders,
         |order| &order.image,
-        "would go to two cards; two boards with the same identity harm the cluster",
+        &format!("would go to two cards; {TWINS}"),
     )?;
     Ok(orders)
 }
@@ -43,10 +49,7 @@ fn refuse_repeated(orders: &[Order], part: impl Fn(&Order) -> &PathBuf, why: &st
             .any(|other| part(other) == part(order))
         {
             let message = format!("{} {why}", part(order).display());
-            return Err(usage(
-                message,
-                "name one card for each node, as in `etcd1=/dev/sda etcd2=/dev/sdb`",
-            ));
+            return Err(usage(message, ONE_EACH));
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ mod source;
 mod tests;
 mod write;
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use anyhow::{Result, anyhow};
@@ -25,6 +26,7 @@ pub use list::{DiskList, list};
 pub use outcome::{Flashed, FlashedCard};
 
 use crate::cli::FlashOptions;
+use crate::failure::Kind;
 use crate::progress::Progress;
 
 use card::Card;
@@ -45,6 +47,7 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
     let orders = assign::orders(options)?;
     let open = |order: &assign::Order| Job::open(order, options);
     let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
+    refuse_twins(&jobs)?;
     if options.dry_run {
         for job in &jobs {
             job.source.verify("nothing was written")?;
@@ -63,6 +66,29 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
     });
     let cards = jobs.iter().map(Job::outcome).zip(written);
     Ok(Flashed::written(cards))
+}
+
+/// Refuses two images of the same node, such as one in two formats.
+fn refuse_twins(jobs: &[Job]) -> Result<()> {
+    let mut seen = BTreeMap::new();
+    for job in jobs {
+        let Some(node) = &job.source.node else {
+            continue;
+        };
+        let image = &job.source.path;
+        if let Some(other) = seen.insert((&node.cluster, &node.node), image) {
+            let message = format!(
+                "{} and {} are images of the same node, {} of cluster {}; {}",
+                other.display(),
+                image.display(),
+                node.node,
+                node.cluster,
+                assign::TWINS
+            );
+            return Err(Kind::Usage.error(message, assign::ONE_EACH));
+        }
+    }
+    Ok(())
 }
 
 impl Job {
