@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "opens the card that is written")]
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -79,6 +79,12 @@ impl Card {
             options.custom_flags(OFlags::EXCL.bits().cast_signed());
         }
         let mut file = options.open(path).map_err(|error| unusable(path, &error))?;
+        let opened = file.metadata().map_err(|error| unusable(path, &error))?;
+        if !is_same(&metadata, &opened) {
+            let message = format!("{} became another disk while it was opened", path.display());
+            let hint = "`etcd-image flash --list` shows the disks of this machine";
+            return Err(Kind::Usage.error(message, hint));
+        }
         if !is_disk {
             lock(path, &file)?;
         }
@@ -144,8 +150,14 @@ impl Card {
     }
 }
 
+/// Returns whether the checks of a path were about what was opened.
+fn is_same(checked: &Metadata, opened: &Metadata) -> bool {
+    let identity = |it: &Metadata| (it.dev(), it.ino(), it.rdev());
+    identity(checked) == identity(opened)
+}
+
 /// Refuses a file that is not meant to be a card.
-fn check_file(path: &Path, file: &std::fs::Metadata, source: &Source, allowed: bool) -> Result<()> {
+fn check_file(path: &Path, file: &Metadata, source: &Source, allowed: bool) -> Result<()> {
     let refuse =
         |why: &str, hint: &str| Err(Kind::Usage.error(format!("{} {why}", path.display()), hint));
     if !file.is_file() {
@@ -196,4 +208,19 @@ fn unusable(path: &Path, error: &io::Error) -> anyhow::Error {
         _ => "use another card or reader",
     };
     Kind::Usage.error(format!("cannot open {}: {error}", path.display()), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_takes_the_place_of_another_is_not_the_same() {
+        let [checked, other] = [(); 2].map(|()| NamedTempFile::new().unwrap());
+        let metadata = checked.path().metadata().unwrap();
+        assert!(is_same(&metadata, &checked.as_file().metadata().unwrap()));
+        assert!(!is_same(&metadata, &other.as_file().metadata().unwrap()));
+    }
 }
