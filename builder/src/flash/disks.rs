@@ -120,6 +120,7 @@ impl System {
                 uses.push(format!("{source} for swapping"));
             }
         }
+        uses.extend_from_slice(&parts.holders);
         Ok(uses)
     }
 }
@@ -130,6 +131,8 @@ struct Parts {
     names: BTreeSet<String>,
     /// Major and minor number, e.g. `8:1`.
     numbers: BTreeSet<String>,
+    /// What is made from them, e.g. `/dev/sda1 in /dev/mapper/home`: in use even if nothing of it is mounted.
+    holders: Vec<String>,
 }
 
 impl Parts {
@@ -149,6 +152,8 @@ impl Parts {
         let holders = if_exists(fs_err::read_dir(folder.join("holders")))?;
         for holder in holders.into_iter().flatten() {
             if let Some(holder) = if_exists(fs_err::canonicalize(holder?.path()))? {
+                let (part, whole) = (name_of(folder), shown(&holder));
+                self.holders.push(format!("/dev/{part} in {whole}"));
                 self.add(&holder)?;
             }
         }
@@ -159,6 +164,14 @@ impl Parts {
         source
             .strip_prefix("/dev/")
             .is_some_and(|name| self.names.contains(name))
+    }
+}
+
+/// Returns the path of a device that is made from others, by the name that its user gave it.
+fn shown(holder: &Path) -> String {
+    match &*text(holder, "dm/name") {
+        "" => format!("/dev/{}", name_of(holder)),
+        name => format!("/dev/mapper/{name}"),
     }
 }
 
@@ -207,7 +220,8 @@ mod tests {
         }
     }
 
-    /// A machine with a system disk, a card reader, a disk with Btrfs, one with an encrypted partition, and a loop device.
+    /// A machine with a system disk, a card reader, a disk with Btrfs, one with an encrypted partition that is mounted, and one
+    /// with a member of a RAID that is not.
     fn machine() -> (TempDir, System) {
         let folder = TempDir::new().unwrap();
         let root = folder.path();
@@ -245,8 +259,15 @@ mod tests {
         device(root, "ata/sdd", "8:48", &[("size", "1000")]);
         device(root, "ata/sdd/sdd1", "8:49", &[("partition", "1")]);
         device(root, "virtual/dm-0", "254:0", &[]);
-        let holders = root.join("sys/devices/ata/sdd/sdd1/holders");
-        symlink(root.join("sys/devices/virtual/dm-0"), holders.join("dm-0")).unwrap();
+        fs_err::create_dir_all(root.join("sys/devices/virtual/dm-0/dm")).unwrap();
+        fs_err::write(root.join("sys/devices/virtual/dm-0/dm/name"), "home\n").unwrap();
+        device(root, "ata/sde", "8:64", &[("size", "1000")]);
+        device(root, "virtual/md127", "9:127", &[]);
+        for (part, holder) in [("sdd/sdd1", "dm-0"), ("sde", "md127")] {
+            let holders = root.join("sys/devices/ata").join(part).join("holders");
+            let device = root.join("sys/devices/virtual").join(holder);
+            symlink(device, holders.join(holder)).unwrap();
+        }
         fs_err::create_dir_all(root.join("proc/self")).unwrap();
         fs_err::write(root.join("proc/self/mountinfo"), MOUNTS).unwrap();
         fs_err::write(
@@ -274,8 +295,8 @@ mod tests {
     #[test]
     fn disks_are_listed_with_what_uses_them() {
         let (_folder, system) = machine();
-        let used = |name, model, uses: &str| Disk {
-            uses: vec![uses.to_owned()],
+        let used = |name, model, uses: &[&str]| Disk {
+            uses: uses.iter().map(ToString::to_string).collect(),
             ..disk(name, 512_000, model)
         };
         let expected = [
@@ -284,14 +305,19 @@ mod tests {
                 read_only: true,
                 ..disk("mmcblk0", 0, "SC32G")
             },
-            used("sda", "SSD 870", "/dev/sda2 on /"),
+            used("sda", "SSD 870", &["/dev/sda2 on /"]),
             Disk {
                 removable: true,
                 uses: vec!["/dev/sdb1 for swapping".to_owned()],
                 ..disk("sdb", 62_333_952 * 512, "Generic SD")
             },
-            used("sdc", "", "/dev/sdc on /srv/my data"),
-            used("sdd", "", "/dev/mapper/home on /home"),
+            used("sdc", "", &["/dev/sdc on /srv/my data"]),
+            used(
+                "sdd",
+                "",
+                &["/dev/mapper/home on /home", "/dev/sdd1 in /dev/mapper/home"],
+            ),
+            used("sde", "", &["/dev/sde in /dev/md127"]),
         ];
         assert_eq!(system.all().unwrap(), expected);
     }

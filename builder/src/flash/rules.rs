@@ -15,7 +15,7 @@ pub(super) fn check(disk: &Disk, allow_fixed: bool) -> Result<()> {
         return refuse("has no medium".to_owned(), "insert a card");
     }
     if let [used, ..] = &*disk.uses {
-        let hint = "if it is the right card, unmount its partitions; if not, `etcd-image flash --list` shows the disks";
+        let hint = "if it is the right card, unmount its partitions and close what is made from them; if not, `etcd-image flash --list` shows the disks";
         return refuse(format!("is in use: {used}"), hint);
     }
     if disk.read_only {
