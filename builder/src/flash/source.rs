@@ -7,11 +7,16 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use diskimg::Storage;
+use sha2::{Digest as _, Sha256};
 
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
+use crate::hex;
 use crate::inspect::{Image, mapped_ranges};
 use crate::report::{self, AGAIN, NodeRecord};
+
+/// Bytes that are hashed at a time.
+const CHUNK: usize = 1 << 20;
 
 /// An open image.
 #[derive(Debug)]
@@ -73,8 +78,19 @@ impl Source {
         if self.is_verified || self.digests.is_empty() {
             return Ok(());
         }
-        let found = report::digest(&self.path)?;
-        compare(&self.path, &found, &self.digests, consequence)
+        compare(&self.path, &self.digest()?, &self.digests, consequence)
+    }
+
+    /// Returns the digest of the image that is open; its path may lead to another one by now.
+    fn digest(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; CHUNK];
+        for start in (0..self.size()).step_by(CHUNK) {
+            let len = usize::try_from(self.size() - start)?.min(CHUNK);
+            self.storage.read_at(start, &mut buffer[..len])?;
+            hash.update(&buffer[..len]);
+        }
+        Ok(hex::encode(&hash.finalize()))
     }
 }
 
@@ -123,4 +139,29 @@ fn records(path: &Path, folder: &Path) -> Result<Vec<NodeRecord>> {
 
 fn name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
+}
+
+#[cfg(test)]
+mod tests {
+    use diskimg::Memory;
+
+    use super::*;
+
+    #[test]
+    fn an_image_is_verified_as_it_was_opened() {
+        let bytes = vec![7; CHUNK + 512];
+        let mut source = Source {
+            path: "renamed".into(),
+            digests: vec![hex::sha256(&bytes)],
+            storage: Arc::new(Memory::new(bytes)),
+            is_verified: false,
+            node: None,
+            map: vec![],
+        };
+        source.verify("nothing was written").unwrap();
+        source.digests = vec![hex::sha256("another image")];
+        let error = source.verify("nothing was written").unwrap_err();
+        let message = "renamed: the image differs from its manifest; nothing was written";
+        assert_eq!(error.to_string(), message);
+    }
 }
