@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::checker::Disk;
-use crate::support::fixture::copy_sparse;
+use crate::support::fixture::{copy_sparse, poke};
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
@@ -32,6 +32,19 @@ fn an_image_does_not_differ_from_its_copy() {
     copy_sparse(&scene.image_path("etcd1"), &scene.at("copy.img"));
     let outcome = scene.bare(&["diff", "images/etcd1.img", "copy.img"]).done();
     assert_eq!(outcome.stdout, "copy.img: no differences\n");
+}
+
+#[test]
+fn an_image_with_the_same_files_and_another_byte_is_not_the_same() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
+    copy_sparse(&scene.image_path("etcd1"), &scene.at("copy.img"));
+    // Boot code, which the Raspberry Pi does not use.
+    poke(&scene.at("copy.img"), 100, b"!");
+    let outcome = scene.bare(&["diff", "images/etcd1.img", "copy.img"]);
+    let expected = "copy.img: 1 difference\n  \
+                    bytes outside of partition table and files, such as times or free space\n      \
+                    the first at byte 100\n";
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), expected));
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! Compares two images, or the images of two directories: partitions, and every file with its attributes and content.
+//! Compares two images, or the images of two directories: partitions, and every file with its attributes and content. If
+//! these are equal, every byte.
 //!
 //! The content of a secret file is never shown: it only counts as equal or different.
 
+mod bytes;
 mod content;
 mod directory;
 mod outcome;
@@ -53,9 +55,18 @@ fn compare(a: Option<&NamedImage>, b: Option<&NamedImage>) -> Result<ImageCompar
     let differences = match (a, b) {
         (Some(a), Some(b)) => {
             let (mut a, mut b) = (Side::open(&a.path)?, Side::open(&b.path)?);
-            let mut differences = table(a.image.layout(), b.image.layout());
-            differences.extend(files(&mut a, &mut b)?.into_iter().map(Difference::File));
-            differences
+            match bytes::first_difference(&a.image, &b.image)? {
+                None => Vec::new(),
+                Some(first) => {
+                    let mut differences = table(a.image.layout(), b.image.layout());
+                    differences.extend(files(&mut a, &mut b)?.into_iter().map(Difference::File));
+                    // Equal files do not make equal images.
+                    if differences.is_empty() {
+                        differences.push(Difference::Bytes { first });
+                    }
+                    differences
+                }
+            }
         }
         (only_a, _) => vec![Difference::Image {
             only_in: if only_a.is_some() { "a" } else { "b" },

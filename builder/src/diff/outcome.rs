@@ -47,6 +47,11 @@ pub enum Difference {
     },
     /// A file.
     File(FileDifference),
+    /// Only bytes that belong to none of these, such as times, boot code and free space.
+    Bytes {
+        /// The place of the first one in the image.
+        first: u64,
+    },
 }
 
 /// A file that is in one image only, or differs.
@@ -125,6 +130,10 @@ impl Display for Difference {
                 both(f, a.as_deref(), b.as_deref())
             }
             Self::File(file) => write!(f, "{file}"),
+            Self::Bytes { first } => writeln!(
+                f,
+                "  bytes outside of partition table and files, such as times or free space\n      the first at byte {first}"
+            ),
         }
     }
 }
