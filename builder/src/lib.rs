@@ -306,6 +306,7 @@ fn update(job: &Job, what: Updated, dry_run: bool) -> Result<report::Update> {
         Updated::Etcd => job.base(&cluster, Some(&old.base))?,
         Updated::Base | Updated::All => job.base(&cluster, None)?,
     };
+    job.refuse_older(&lock, &cluster, &base)?;
     base.refusals.clone().settle()?;
     let etcd = match what {
         Updated::Base => job.etcd(&cluster.etcd.source, lock.etcd(&cluster), &base)?,

@@ -44,6 +44,17 @@ impl Job {
         locked.filter(|_| !self.work.lock.refresh)
     }
 
+    /// Refuses a base that is older than the locked one.
+    pub(crate) fn refuse_older(
+        &self,
+        lock: &LockFile,
+        cluster: &Cluster,
+        base: &Base,
+    ) -> Result<()> {
+        let mirror = self.work.fetch.sources.mirror.as_deref();
+        lock.refuse_older(&base.locked, cluster, mirror)
+    }
+
     /// Returns the etcd to use if the lock has one for the cluster and `--refresh` does not ask for another.
     pub(crate) fn etcd_in<'l>(
         &self,

@@ -32,14 +32,24 @@ struct EtcdKey {
 }
 
 impl Prepared {
-    /// Returns the base of a cluster.
+    /// Returns the base of a cluster, which is not older than the locked one.
     pub(crate) fn base(
         &mut self,
         job: &Job,
         cluster: &Cluster,
         lock: &LockFile,
     ) -> Result<Arc<Base>> {
-        let locked = job.base_in(lock, cluster);
+        let base = self.same_base(job, cluster, job.base_in(lock, cluster))?;
+        job.refuse_older(lock, cluster, &base)?;
+        Ok(base)
+    }
+
+    fn same_base(
+        &mut self,
+        job: &Job,
+        cluster: &Cluster,
+        locked: Option<&LockedBase>,
+    ) -> Result<Arc<Base>> {
         let key = (
             cluster.base.clone(),
             cluster.packages.clone(),

@@ -63,6 +63,22 @@ impl Lock {
     }
 }
 
+impl LockedBase {
+    /// Returns what is newer than in another record of the same base: its name, the other's time, and the time here.
+    pub(super) fn newer_than<'a>(&'a self, other: &'a Self) -> Option<(&'a str, &'a str, &'a str)> {
+        let times = [
+            ("signed list", &other.signed_at, &self.signed_at),
+            ("newest package", &other.snapshot, &self.snapshot),
+        ];
+        // Times as RFC 3339 writes them have the order of their texts.
+        let known = |(what, other, own): (_, &'a Option<String>, &'a Option<String>)| {
+            Some((what, other.as_deref()?, own.as_deref()?))
+        };
+        let mut known = times.into_iter().filter_map(known);
+        known.find(|(_, other, own)| other < own)
+    }
+}
+
 /// Returns the entry of a file or archive.
 fn of_file(what: &str, file: &LockedFile) -> (String, String) {
     let what = match &file.node {

@@ -89,6 +89,24 @@ impl LockFile {
         is_same.then_some(locked)
     }
 
+    /// Refuses a base that is older than the locked one: its mirror is out of date, or somebody sends what was signed once.
+    pub fn refuse_older(
+        &self,
+        found: &LockedBase,
+        cluster: &Cluster,
+        mirror: Option<&str>,
+    ) -> Result<()> {
+        let locked = self.base(cluster, mirror);
+        let Some((what, found, locked)) = locked.and_then(|locked| locked.newer_than(found)) else {
+            return Ok(());
+        };
+        let path = self.path.display();
+        let message =
+            format!("the {what} of the base is of {found}, and that in {path} of {locked}");
+        let hint = "try again later or over another network; to accept an older base, remove the lock file";
+        Err(Kind::Verification.error(message, hint))
+    }
+
     /// Returns the locked etcd if the description still asks for it. If the description names no version, any locked release
     /// answers it: the default of a newer program changes nothing by itself.
     pub fn etcd(&self, cluster: &Cluster) -> Option<&LockedEtcd> {

@@ -116,6 +116,35 @@ fn differences_name_the_entry_and_both_values() {
 }
 
 #[test]
+fn a_base_is_newer_by_the_time_of_its_list_or_of_its_packages() {
+    let of = |signed_at: Option<&str>, snapshot: Option<&str>| LockedBase {
+        signed_at: signed_at.map(str::to_owned),
+        snapshot: snapshot.map(str::to_owned),
+        ..LockedBase::default()
+    };
+    let (old, new) = ("2026-08-06T10:00:00Z", "2026-11-24T17:43:52Z");
+    let listed = |time| of(Some(time), None);
+    let made = |time| of(None, Some(time));
+    assert_eq!(
+        listed(new).newer_than(&listed(old)),
+        Some(("signed list", old, new))
+    );
+    assert_eq!(
+        made(new).newer_than(&made(old)),
+        Some(("newest package", old, new))
+    );
+    for (locked, found) in [
+        (listed(old), listed(new)),
+        (listed(old), listed(old)),
+        (made(old), made(new)),
+        (listed(new), made(old)),
+        (of(None, None), made(old)),
+    ] {
+        assert_eq!(locked.newer_than(&found), None, "{locked:?} {found:?}");
+    }
+}
+
+#[test]
 fn a_spoilt_lock_is_refused_with_its_fault() {
     let text = lock().to_text().unwrap();
     let (a, one) = (sha256("a"), sha256("1"));
