@@ -10,4 +10,5 @@ mod pki;
 mod plan;
 mod rebuild;
 mod signature;
+mod update;
 mod verify;
