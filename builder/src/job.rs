@@ -32,8 +32,9 @@ pub(crate) struct Job {
     pub(crate) environment: Environment,
     progress: Arc<dyn Progress>,
     started: Instant,
-    /// Whether the state directory must stay as it is.
-    pub(crate) keeps_state: bool,
+    /// Whether the images of the build that this run repeats were published; `None` if it repeats none. A repetition leaves
+    /// the state directory as it is.
+    pub(crate) repeats: Option<bool>,
     /// The cluster of a fleet that this run builds.
     pub(crate) cluster: Option<String>,
     /// What was printed before: clusters of a fleet have many notes in common.
@@ -75,7 +76,7 @@ impl Job {
             environment,
             progress: Arc::from(progress::stderr(voice.quiet)),
             started: Instant::now(),
-            keeps_state: false,
+            repeats: None,
             cluster: None,
             told: Arc::default(),
             shared: SharedOnce::default(),
@@ -97,7 +98,7 @@ impl Job {
             environment: self.environment.clone(),
             progress: self.progress.clone(),
             started: self.started,
-            keeps_state: self.keeps_state,
+            repeats: self.repeats,
             cluster: Some(name.clone()),
             told: self.told.clone(),
             shared: SharedOnce::default(),
@@ -123,6 +124,9 @@ impl Job {
     /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own. A shard is not
     /// published, since the directory of the joined shards has other digests.
     pub(crate) fn publishing(&self, cluster: &Cluster) -> Publishing {
+        if let Some(was_published) = self.repeats {
+            return Publishing::repeated(self.work.output.publish_url.clone(), was_published);
+        }
         let mut settings = match self.work.nodes.shard {
             Some(_) => spec::Publish::default(),
             None => cluster.publish.clone(),

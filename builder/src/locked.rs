@@ -106,13 +106,13 @@ impl Job {
             sign: None,
             ..OutputOptions::default()
         };
-        self.keeps_state = true;
+        self.repeats = Some(manifest.is_published());
         self
     }
 
     /// Writes what is new in the state directory. A repetition of a build refuses that.
     pub(crate) fn keep(&self, state: &State) -> Result<()> {
-        if self.keeps_state && !state.is_kept() {
+        if self.repeats.is_some() && !state.is_kept() {
             let folder = self.work.fetch.sources.state.display();
             return Err(Kind::Usage.error(
                 format!("{folder} lacks files from which these images were built"),

@@ -1,7 +1,10 @@
 //! `etcd-image verify --rebuild`: whether the state directory and the lock give the same bytes again.
 
+use std::fs;
+
 use crate::support::fixture::poke;
 use crate::support::scene::Scene;
+use crate::support::tool::tool_in;
 
 #[test]
 fn a_rebuild_tells_every_file_that_differs() {
@@ -57,7 +60,7 @@ fn a_rebuild_tells_every_file_that_differs() {
 
     let elsewhere = rebuild(&["--state", "other/etcd-cluster"]);
     elsewhere.refused_naming(2, &["other/etcd-image.lock does not exist"]);
-    std::fs::create_dir(scene.at("other")).unwrap();
+    fs::create_dir(scene.at("other")).unwrap();
     scene.file("other/etcd-image.lock", &lock);
     let stranger = rebuild(&["--state", "other/etcd-cluster"]);
     stranger.refused_naming(
@@ -65,6 +68,26 @@ fn a_rebuild_tells_every_file_that_differs() {
         &["other/etcd-cluster lacks files from which these images were built"],
     );
     assert!(!scene.at("other/etcd-cluster").exists());
+}
+
+#[test]
+fn signed_images_are_rebuilt_without_the_key() {
+    let scene = Scene::with("raspios-trixie");
+    let key = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "ada"];
+    tool_in(&scene.at(""), "ssh-keygen", &key).done();
+    let node = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n";
+    scene.file(
+        "cluster.toml",
+        &format!("[publish]\nsign = \"ada\"\n{node}"),
+    );
+    scene.build(&[]);
+    fs::remove_file(scene.at("ada")).unwrap();
+    let told = scene.run("verify", &["images", "--rebuild"]).done().stdout;
+    for name in ["etcd1.img", "etcd1.bmap", "provenance.json"] {
+        let line = format!("same                {name}\n");
+        assert!(told.contains(&line), "{told}");
+    }
+    assert!(told.lines().all(|line| line.starts_with("same ")), "{told}");
 }
 
 #[test]

@@ -15,7 +15,8 @@ pub(crate) struct Publishing {
     /// The address of the directory of the images.
     pub url: Option<String>,
     sign: Option<PathBuf>,
-    is_compressed: bool,
+    /// Whether the images are published even without address and signature.
+    is_wanted: bool,
 }
 
 impl Publishing {
@@ -26,13 +27,23 @@ impl Publishing {
         Self {
             url: options.publish_url.clone().or(settings.url.clone()),
             sign: options.sign.clone().or(configured),
-            is_compressed: formats.clone().any(|it| *it != ImageFormat::Img),
+            is_wanted: formats.clone().any(|it| *it != ImageFormat::Img),
+        }
+    }
+
+    /// Returns what a repetition of a build does whose images were published or not: it signs nothing, because that needs the
+    /// owner's key.
+    pub(crate) fn repeated(url: Option<String>, is_wanted: bool) -> Self {
+        Self {
+            url,
+            sign: None,
+            is_wanted,
         }
     }
 
     /// Returns whether block maps, the list for Imager and the other files accompany the images.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.is_compressed || self.url.is_some() || self.sign.is_some()
+        self.is_wanted || self.url.is_some() || self.sign.is_some()
     }
 
     /// Opens the key that signs the digests, if one is named.
