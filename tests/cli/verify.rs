@@ -190,6 +190,23 @@ fn images_of_a_build_that_ended_before_its_manifest_are_good() {
 }
 
 #[test]
+fn a_manifest_that_leads_elsewhere_is_refused_and_removes_nothing() {
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "1", "--format", "img.gz"]);
+    let manifest = scene.text("images/manifest.json");
+    let foreign = manifest.replace("\"provenance.json\"", "\"notes.txt\"");
+    scene
+        .file("images/manifest.json", &foreign)
+        .file("images/notes.txt", "mine");
+    let refused = scene.bare(&["verify", "images"]);
+    let error = "error: images/manifest.json is not a manifest: it lists `notes.txt`, which no build writes\n";
+    assert!(refused.stderr.starts_with(error), "{}", refused.stderr);
+    assert_eq!(refused.code, Some(3));
+    scene.build(&["--nodes", "1"]);
+    assert_eq!(scene.text("images/notes.txt"), "mine");
+}
+
+#[test]
 fn contents_are_compared_without_a_manifest_too() {
     let scene = two_clusters();
     assert!(problems(&scene, &[]).is_empty());

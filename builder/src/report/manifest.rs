@@ -224,6 +224,12 @@ impl Manifest {
             manifest.format
         );
         manifest.nodes.iter_mut().for_each(NodeRecord::complete);
+        if let Some(name) = manifest.foreign_name() {
+            anyhow::bail!(
+                "it lists `{}`, which no build writes",
+                name.escape_default()
+            );
+        }
         Ok(manifest)
     }
 

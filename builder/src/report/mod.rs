@@ -14,6 +14,7 @@ mod fleet;
 mod inputs;
 mod inspection;
 mod kept;
+mod listed_names;
 mod manifest;
 mod metrics;
 mod outdated;
@@ -119,8 +120,7 @@ pub(crate) fn announce(out: &OutputFolder, manifest: &Manifest) -> Result<()> {
     let older = fs_err::read_to_string(out.path().join(MANIFEST)).ok();
     let older = older.and_then(|text| Manifest::from_json(&text).ok());
     for record in older.iter().flat_map(Manifest::attachments) {
-        // Only this program's own names: the older manifest may come from elsewhere.
-        if !record.name.contains(['/', '\\']) && !manifest.attachments().any(|new| new == record) {
+        if !manifest.attachments().any(|new| new == record) {
             out.remove(&record.name)?;
         }
     }
