@@ -38,13 +38,16 @@ impl Compression {
     /// Returns the words that identify everything on which a compressed block depends, besides its content.
     pub(crate) fn parameters(self) -> String {
         match self {
-            Self::Xz => format!("xz {}, fitting dictionary, liblzma 0.4", Self::XZ_PRESET),
+            Self::Xz => format!(
+                "xz {}, fitting dictionary, liblzma-sys 0.4.9",
+                Self::XZ_PRESET
+            ),
             Self::Zstd => format!(
                 "zstd {} zstd {}",
                 Self::ZSTD_LEVEL,
                 zstd::zstd_safe::version_string()
             ),
-            Self::Gzip => format!("gzip {} miniz_oxide", Self::GZIP_LEVEL),
+            Self::Gzip => format!("gzip {} miniz_oxide 0.9.1", Self::GZIP_LEVEL),
         }
     }
 }
@@ -72,4 +75,23 @@ fn member(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut writer = GzBuilder::new().write(Vec::new(), level);
     writer.write_all(bytes)?;
     writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_another_version_of_a_library_are_compressed_again() {
+        let lock = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock"));
+        for (compression, library) in [
+            (Compression::Xz, "liblzma-sys"),
+            (Compression::Gzip, "miniz_oxide"),
+        ] {
+            let parameters = compression.parameters();
+            let version = parameters.rsplit_once(&format!("{library} ")).unwrap().1;
+            let entry = format!("name = \"{library}\"\nversion = \"{version}\"\n");
+            assert!(lock.contains(&entry), "{parameters}: correct the version");
+        }
+    }
 }
