@@ -78,6 +78,47 @@ fn bmaptool_copies_the_used_ranges() {
 }
 
 #[test]
+fn a_foreign_or_damaged_map_is_refused_by_bmaptool_and_by_us() {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    scene.build(&["--nodes", "2", "--format", "img.gz"]);
+    let own = scene.text("images/etcd1.bmap");
+    let lines: Vec<&str> = own.lines().collect();
+    let first = lines
+        .iter()
+        .position(|line| line.contains("<Range "))
+        .unwrap();
+    let swapped = [
+        &lines[..first],
+        &[lines[first + 1], lines[first]],
+        &lines[first + 2..],
+    ]
+    .concat();
+    // The last hexadecimal digit of a range's digest.
+    let digit = own.find("\"> ").unwrap() - 1;
+    let mut flipped = own.clone().into_bytes();
+    flipped[digit] ^= 1;
+    bmaptool_copy(&scene, "images/etcd1.img.gz").done();
+    for (damage, map) in [
+        ("of another image", scene.text("images/etcd2.bmap")),
+        ("cut off", own[..own.len() / 2].to_owned()),
+        ("with ranges in another order", swapped.join("\n") + "\n"),
+        ("with a flipped bit", String::from_utf8(flipped).unwrap()),
+    ] {
+        scene.file("images/etcd1.bmap", &map);
+        let verified = scene.bare(&["verify", "images"]);
+        assert_eq!(verified.code, Some(3), "{damage}");
+        let line = "images/etcd1.bmap: BAD\n  the file's SHA-256 is ";
+        assert!(
+            verified.stdout.contains(line),
+            "{damage}: {}",
+            verified.stdout
+        );
+        let copied = bmaptool_copy(&scene, "images/etcd1.img.gz");
+        assert_ne!(copied.code, Some(0), "{damage}");
+    }
+}
+
+#[test]
 fn imager_finds_every_image_in_the_list() {
     let scene = published(&["--publish-url", "https://example.org/kv/"]);
     let list: Value =
