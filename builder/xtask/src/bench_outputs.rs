@@ -1,36 +1,35 @@
-//! Measures what published images cost: compressed formats beside `xz -T2`, `zstd -T2` and `gzip` of a whole image, and
-//! `flash` beside `dd` and `bmaptool copy`.
+//! Measures what published images cost: compressed formats beside `xz -T2`, `zstd -T2` and `gzip` of each whole image. Every
+//! program syncs what it writes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::bench::{Row, median, timed};
+use crate::bench::{Row, timed};
+use crate::bench_flash;
 use crate::command::{self, Outcome, say};
 use crate::demo;
 
-/// A format, and the program that compresses a whole image to it.
-const FORMATS: [(&str, Option<&str>); 4] = [
-    ("img", None),
-    ("img.xz", Some("xz -T2 -c")),
-    ("img.zst", Some("zstd -q -T2 -c")),
-    ("img.gz", Some("gzip -c")),
+/// A format, and the programs that compress a whole image to it. Our own presets are those of xz and gzip, and level 15 of zstd.
+const FORMATS: [(&str, &[&str]); 4] = [
+    ("img", &[]),
+    ("img.xz", &["xz -T2"]),
+    ("img.zst", &["zstd -q -T2", "zstd -q -T2 -15"]),
+    ("img.gz", &["gzip"]),
 ];
+/// The numbers of images that are measured.
+const COUNTS: [u32; 2] = [1, 3];
 /// The limit of the time for three `img.xz` over that for one, without compressed blocks in the cache.
 const THREE_LIMIT: f64 = 1.15;
 /// The limit of the time that each further node takes over that of the first.
 const FURTHER_LIMIT: f64 = 0.15;
-/// The limit of the bytes and of the time of `flash` over those of `bmaptool copy`.
-const FLASH_LIMIT: (f64, f64) = (1.0, 1.1);
-/// The size of a card, which has a place for etcd's data.
-const CARD: u64 = 9 << 30;
-/// Rounds of writing a card.
-const ROUNDS: usize = 3;
 
-/// What one build of some nodes in one format costs.
+/// What some images in one format cost.
 struct Cost {
+    /// Without compressed blocks in the cache.
     cold: Duration,
-    warm: Duration,
+    /// With them; other programs have none.
+    warm: Option<Duration>,
     bytes: u64,
 }
 
@@ -39,33 +38,25 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
     let bench = Bench { base, folder };
     // The digest of the base and etcd's programs are in the cache from here on.
     bench.build("img", 3, "raw")?;
-    say(
-        "\n| format | images | cold, s | warm, s | bytes | whole image with | s | bytes |\n|---|---|---|---|---|---|---|---|",
-    );
     let mut xz = None;
-    for (format, program) in FORMATS {
-        let (one, three) = (bench.cost(format, 1)?, bench.cost(format, 3)?);
-        let whole = program.map(|it| bench.whole(it)).transpose()?;
-        for (count, cost) in [(1_u32, &one), (3, &three)] {
-            let yardstick = match (program, whole) {
-                (Some(program), Some((time, bytes))) => format!(
-                    "`{program}` | {:.1} | {}",
-                    time.as_secs_f64() * f64::from(count),
-                    bytes * u64::from(count)
-                ),
-                _ => "– | – | –".to_owned(),
-            };
-            let (cold, warm) = (cost.cold.as_secs_f64(), cost.warm.as_secs_f64());
-            let bytes = cost.bytes;
-            say(&format!(
-                "| {format} | {count} | {cold:.1} | {warm:.1} | {bytes} | {yardstick} |"
-            ));
+    let mut table = vec![
+        "| program | images | cold, s | warm, s | bytes |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    for (format, programs) in FORMATS {
+        let ours = bench.both(|count| bench.cost(format, count))?;
+        let name = format!("`etcd-image build --format {format}`");
+        table.extend(lines(&name, &ours));
+        for program in programs {
+            let theirs = bench.both(|count| bench.whole(program, count))?;
+            table.extend(lines(&format!("`{program}` of each image"), &theirs));
         }
         if format == "img.xz" {
-            xz = Some((one.cold.as_secs_f64(), three.cold.as_secs_f64()));
+            xz = Some(ours.map(|cost| cost.cold.as_secs_f64()));
         }
     }
-    let (one, three) = xz.ok_or("img.xz was not measured")?;
+    say(&format!("\n{}", table.join("\n")));
+    let [one, three] = xz.ok_or("img.xz was not measured")?;
     let mut rows = vec![
         Row::at_most("three img.xz / one, cold", three / one, THREE_LIMIT),
         Row::at_most(
@@ -74,8 +65,22 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
             FURTHER_LIMIT,
         ),
     ];
-    rows.extend(bench.flash()?);
+    // The used ranges of the image, for bmaptool.
+    bench.build("img,img.gz", 1, "map")?;
+    rows.extend(bench_flash::measure(&folder.join("map"), folder)?);
     Ok(rows)
+}
+
+/// Returns the lines of a table about one program.
+fn lines(name: &str, costs: &[Cost; 2]) -> [String; 2] {
+    let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());
+    let line = |(cost, count): (&Cost, u32)| {
+        let (cold, bytes) = (seconds(cost.cold), cost.bytes);
+        let warm = cost.warm.map_or_else(|| "–".to_owned(), seconds);
+        format!("| {name} | {count} | {cold} | {warm} | {bytes} |")
+    };
+    let [one, three] = costs.each_ref();
+    [line((one, COUNTS[0])), line((three, COUNTS[1]))]
 }
 
 struct Bench<'a> {
@@ -86,6 +91,11 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn at(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
+    }
+
+    /// Measures each number of images.
+    fn both(&self, cost: impl Fn(u32) -> Outcome<Cost>) -> Outcome<[Cost; 2]> {
+        Ok([cost(COUNTS[0])?, cost(COUNTS[1])?])
     }
 
     /// Builds some nodes in one format, and returns the time and the size of the images on disk.
@@ -133,88 +143,43 @@ impl Bench<'_> {
                 fs::remove_file(path).map_err(|error| error.to_string())?;
             }
         }
-        let mut times = Vec::new();
-        for _ in ["cold", "warm"] {
-            let (time, bytes) = self.build(format, nodes, "out")?;
-            times.push((time, bytes));
-            let _ = fs::remove_dir_all(self.folder.join("out"));
-            command::run("sync", &[])?;
-        }
-        match times[..] {
-            [(cold, bytes), (warm, _)] => Ok(Cost { cold, warm, bytes }),
-            _ => Err("not measured twice".to_owned()),
-        }
+        let (cold, bytes) = self.build(format, nodes, "out")?;
+        self.clear("out")?;
+        let (warm, _) = self.build(format, nodes, "out")?;
+        self.clear("out")?;
+        Ok(Cost {
+            cold,
+            warm: Some(warm),
+            bytes,
+        })
     }
 
-    /// Compresses a raw image as a whole.
-    fn whole(&self, program: &str) -> Outcome<(Duration, u64)> {
-        let (image, packed) = (self.at("raw/etcd1.img"), self.at("packed"));
-        let command = format!("{program} '{image}' > '{packed}'");
-        let time = timed(|| command::run("sh", &["-c", &command]))?;
-        let size = fs::metadata(&packed).map_err(|error| error.to_string())?;
-        let _ = fs::remove_file(&packed);
-        Ok((time, size.len()))
-    }
-
-    /// Writes a card three times with each program.
-    fn flash(&self) -> Outcome<Vec<Row>> {
-        // The used ranges of the image, for bmaptool.
-        self.build("img,img.gz", 1, "map")?;
-        let [image, map, card] = ["map/etcd1.img", "map/etcd1.bmap", "card"].map(|it| self.at(it));
-        command::run("sh", &["-c", &format!("cat '{image}' > /dev/null")])?;
-        let (of, from) = (format!("of={card}"), format!("if={image}"));
-        let dd = [&from, &of, "bs=4M", "conv=fsync,notrunc", "status=none"];
-        let bmaptool = ["-q", "copy", "--bmap", &map, &image, &card];
-        let ours = ["--json", "flash", &image, &card, "--yes-really"];
-        let mut times = [vec![], vec![], vec![]];
-        let mut mapped = 0;
-        for _ in 0..ROUNDS {
-            fresh_card(&card)?;
-            times[0].push(timed(|| command::run("dd", &dd))?.as_secs_f64());
-            fresh_card(&card)?;
-            times[1].push(timed(|| command::run("bmaptool", &bmaptool))?.as_secs_f64());
-            fresh_card(&card)?;
-            let mut report = String::new();
-            let flash = timed(|| {
-                report = command::output(demo::PROGRAM, &ours)?;
-                Ok(())
-            })?;
-            times[2].push(flash.as_secs_f64());
-            mapped = number(&report, "\"mapped_bytes\": ")?;
+    /// Compresses some raw images, each as a whole.
+    fn whole(&self, program: &str, count: u32) -> Outcome<Cost> {
+        let (mut cold, mut bytes) = (Duration::ZERO, 0);
+        fs::create_dir_all(self.at("packed")).map_err(|error| error.to_string())?;
+        for number in 1..=count {
+            let image = self.at(&format!("raw/etcd{number}.img"));
+            let packed = self.at(&format!("packed/{number}"));
+            // What our own build reads is in memory as well.
+            let command = format!("cat '{image}' > /dev/null");
+            command::run("sh", &["-c", &command])?;
+            let command = format!("{program} -c '{image}' > '{packed}' && sync '{packed}'");
+            cold += timed(|| command::run("sh", &["-c", &command]))?;
+            bytes += fs::metadata(&packed)
+                .map_err(|error| error.to_string())?
+                .len();
         }
-        let _ = fs::remove_file(&card);
-        let [dd, bmaptool, ours] = times.map(median);
-        let size = fs::metadata(&image)
-            .map_err(|error| error.to_string())?
-            .len();
-        let map = fs::read_to_string(&map).map_err(|error| error.to_string())?;
-        let blocks = number(&map, "<MappedBlocksCount> ")?;
-        let theirs = blocks * 4096;
-        say("\n| program | bytes | s (median) |\n|---|---|---|");
-        say(&format!("| `dd bs=4M conv=fsync` | {size} | {dd:.2} |"));
-        say(&format!("| `bmaptool copy` | {theirs} | {bmaptool:.2} |"));
-        say(&format!(
-            "| `etcd-image flash`, with read-back | {mapped} | {ours:.2} |"
-        ));
-        #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-        let bytes = mapped as f64 / theirs as f64;
-        Ok(vec![
-            Row::at_most("flash / bmaptool copy, bytes", bytes, FLASH_LIMIT.0),
-            Row::at_most(
-                "flash / bmaptool copy, time",
-                ours / bmaptool,
-                FLASH_LIMIT.1,
-            ),
-            Row::at_most("flash / dd, time", ours / dd, FLASH_LIMIT.1),
-        ])
+        self.clear("packed")?;
+        let warm = None;
+        Ok(Cost { cold, warm, bytes })
     }
-}
 
-fn fresh_card(card: &str) -> Outcome {
-    let _ = fs::remove_file(card);
-    let made = fs::File::create(card).and_then(|file| file.set_len(CARD));
-    made.map_err(|error| format!("making {card}: {error}"))?;
-    command::run("sync", &[])
+    /// Removes a directory and syncs, so that it does not slow down the next run.
+    fn clear(&self, folder: &str) -> Outcome {
+        let _ = fs::remove_dir_all(self.folder.join(folder));
+        command::run("sync", &[])
+    }
 }
 
 fn entries(folder: &Path) -> Outcome<Vec<PathBuf>> {
@@ -226,13 +191,4 @@ fn has_ending(path: &Path, ending: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_suffix(ending)
         .is_some_and(|it| it.ends_with('.'))
-}
-
-/// Returns the first number after a text.
-fn number(text: &str, before: &str) -> Outcome<u64> {
-    let after = text.split_once(before).map(|(_, after)| after);
-    let digits = after.and_then(|it| it.split(|letter: char| !letter.is_ascii_digit()).next());
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| format!("no number after {before}"))
 }

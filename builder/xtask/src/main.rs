@@ -8,6 +8,7 @@
 mod bench;
 mod bench_boot;
 mod bench_curve;
+mod bench_flash;
 mod bench_outputs;
 mod cases;
 mod command;
