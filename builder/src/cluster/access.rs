@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::ssh::Ssh;
 use crate::description::{ClusterDescription, DescribedMember};
@@ -41,6 +41,14 @@ impl Access {
     /// Reads the state directory, or the directory `client` beside the images. `identity` is a private key for ssh.
     pub fn open(folder: &Path, identity: Option<PathBuf>) -> Result<Self> {
         let description = ClusterDescription::read(folder)?;
+        if let Some(key) = &identity {
+            fs_err::metadata(key).with_context(|| {
+                // ssh itself would go on without it, and report that the node refuses the login.
+                let hint =
+                    "name an existing private key, or leave --ssh-identity out to use those of ssh";
+                Kind::Usage.context(format!("reading the SSH key {}", key.display()), hint)
+            })?;
+        }
         Ok(Self {
             folder: folder.to_owned(),
             client: client(folder)?,

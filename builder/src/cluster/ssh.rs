@@ -145,18 +145,22 @@ impl Ssh {
             "LogLevel=ERROR",
         ];
         words.extend(fixed.iter().flat_map(|option| ["-o".into(), option.into()]));
-        let identity = self.identity.iter();
-        words.extend(identity.flat_map(|key| ["-i".into(), key.into()]));
+        if let Some(identity) = &self.identity {
+            // With -i, a path with a percent sign has no form that ssh reads.
+            let identity = format!("IdentityFile=\"{}\"", value(identity)?);
+            words.extend(["-o".into(), identity.into()]);
+        }
         Ok(words)
     }
 }
 
-/// Returns a path for the value of an option between double quotes, where ssh replaces `%` and `${`.
+/// Returns a path for the value of an option between double quotes, where ssh replaces `%`, `${` and a leading `~`.
 fn value(path: &Path) -> Result<String, String> {
     let text = path
         .to_str()
         .filter(|text| !text.contains('"') && !text.contains("${"));
     match text {
+        Some(text) if text.starts_with('~') => Ok(format!("./{}", text.replace('%', "%%"))),
         Some(text) => Ok(text.replace('%', "%%")),
         None => Err(format!(
             "ssh cannot read {}, because its path contains `\"`, `${{` or other characters than those of UTF-8",
@@ -293,6 +297,7 @@ mod tests {
     #[test]
     fn a_path_is_written_as_ssh_reads_it() {
         assert_eq!(value(Path::new("/a b/50%h")).unwrap(), "/a b/50%%h");
+        assert_eq!(value(Path::new("~key")).unwrap(), "./~key");
         for path in ["/a\"b", "/${HOME}"] {
             let wanted = format!(
                 "ssh cannot read {path}, because its path contains `\"`, `${{` or other characters than those of UTF-8"
@@ -306,7 +311,7 @@ mod tests {
         let ssh = Ssh {
             known_hosts: "a b/known_hosts".into(),
             user: "pi".to_owned(),
-            identity: Some("key".into()),
+            identity: Some("keys/50%".into()),
         };
         let words = ssh.options().unwrap();
         let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
@@ -315,6 +320,9 @@ mod tests {
             ["-F", "none", "-o", "UserKnownHostsFile=\"a b/known_hosts\""]
         );
         assert!(words.contains(&"StrictHostKeyChecking=yes") && words.contains(&"BatchMode=yes"));
-        assert_eq!(words[words.len() - 2..], ["-i", "key"]);
+        assert_eq!(
+            words[words.len() - 2..],
+            ["-o", "IdentityFile=\"keys/50%%\""]
+        );
     }
 }
