@@ -117,8 +117,7 @@ impl Ssh {
     fn start(&self, address: IpAddr, command: &str) -> Result<Child, String> {
         let mut ssh = Command::new("ssh");
         ssh.args(self.options()?);
-        ssh.arg(format!("{}@{address}", self.user))
-            .args(["--", command]);
+        ssh.args(["--", &address.to_string(), command]);
         ssh.stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -150,6 +149,8 @@ impl Ssh {
             let identity = format!("IdentityFile=\"{}\"", value(identity)?);
             words.extend(["-o".into(), identity.into()]);
         }
+        // The name comes from a file that may be somebody else's (`--client`); as a part of the host, it could be an option.
+        words.extend(["-l".into(), self.user.clone().into()]);
         Ok(words)
     }
 }
@@ -310,7 +311,7 @@ mod tests {
     fn no_option_lets_ssh_ask_or_trust_another_key() {
         let ssh = Ssh {
             known_hosts: "a b/known_hosts".into(),
-            user: "pi".to_owned(),
+            user: "-oProxyCommand=x".to_owned(),
             identity: Some("keys/50%".into()),
         };
         let words = ssh.options().unwrap();
@@ -321,8 +322,8 @@ mod tests {
         );
         assert!(words.contains(&"StrictHostKeyChecking=yes") && words.contains(&"BatchMode=yes"));
         assert_eq!(
-            words[words.len() - 2..],
-            ["-o", "IdentityFile=\"keys/50%%\""]
+            words[words.len() - 4..],
+            ["-o", "IdentityFile=\"keys/50%%\"", "-l", "-oProxyCommand=x"]
         );
     }
 }
