@@ -1,6 +1,5 @@
 //! The operators' lock with real members.
 
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,19 +31,16 @@ fn one_command_changes_a_cluster_at_a_time() {
         }
         let left = members.etcdctl(&["get", KEY]).done().text();
         assert_eq!(left, "", "the lock is given back");
-        // A command of this machine was killed: its process is no more.
-        let mut ended: Child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
-        ended.wait().unwrap();
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        let holder = format!(
-            r#"{{"command":"cluster reboot","operator":"somebody@{host}","process":{},"since":1796774280}}"#,
-            ended.id()
-        );
-        members.etcdctl(&["put", KEY, &holder]).done();
-        members.scene.bare(&["cluster", "defrag"]).done();
+        // A command of this machine was killed: its lock is not taken away, because another machine may have the same name.
+        let lease = members.etcdctl(&["lease", "grant", "6"]).done().text();
+        let lease = lease.split(' ').nth(1).unwrap().to_owned();
+        let put = ["put", "--lease", &lease, KEY, &ended_here()];
+        members.etcdctl(&put).done();
+        let started = Instant::now();
+        let said = members.scene.bare(&["cluster", "defrag"]).done();
+        let waiting = "waiting until the lock of a command that was killed ends\n";
+        assert!(said.stderr.starts_with(waiting), "{}", said.stderr);
+        assert!(started.elapsed() > Duration::from_secs(6));
         // Without a majority, a command says that it has no lock, and why.
         members.kill(0);
         members.kill(1);
@@ -55,4 +51,17 @@ fn one_command_changes_a_cluster_at_a_time() {
         assert!(said.stderr.contains(rest), "{}", said.stderr);
         assert_eq!(said.code, Some(6));
     });
+}
+
+/// Returns the lock of a command on this machine whose process is no more.
+fn ended_here() -> String {
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    // No system has a process with this number.
+    let process = i32::MAX;
+    format!(
+        r#"{{"command":"cluster reboot","operator":"somebody@{host}","process":{process},"since":1796774280}}"#
+    )
 }

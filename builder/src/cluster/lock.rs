@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,11 @@ const KEY: &str = "etcd-image/lock";
 /// How long a lock outlives a command that was killed.
 const LEASE: Duration = Duration::from_secs(30);
 const REFRESH: Duration = Duration::from_secs(8);
+
+/// How long to wait for the end of the lock of a command that was killed. etcd ends leases a little later than they say.
+const ENDING: Duration = Duration::from_secs(35);
+/// The time between two attempts.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The lock of a running command. It is given back when this value is dropped.
 #[derive(Debug)]
@@ -63,16 +68,19 @@ impl Lock {
         };
         let cluster = &access.description.cluster;
         let value = serde_json::to_string(&holder)?;
+        let (started, mut is_waiting) = (Instant::now(), false);
         loop {
             match acquire(&access.client, &addresses(access), &value) {
                 Ok(Attempt::Taken(lease)) => return Ok(Self::kept(access, value, lease)),
                 Ok(Attempt::Held(text)) => {
-                    let other: Option<Holder> = serde_json::from_str(&text).ok();
-                    match other.filter(|other| other.has_ended_here(operator)) {
-                        // Its lease would end soon anyway.
-                        Some(_) => release(access, &text),
-                        None => return Err(refusal(cluster, &text)),
+                    if !has_ended(&text, &value, operator) || started.elapsed() > ENDING {
+                        return Err(refusal(cluster, &text));
                     }
+                    if !is_waiting {
+                        progress.note("waiting until the lock of a command that was killed ends");
+                        is_waiting = true;
+                    }
+                    thread::sleep(INTERVAL);
                 }
                 Err(trouble) => {
                     progress.note(&format!(
@@ -135,12 +143,13 @@ fn acquire(client: &Client, addresses: &[IpAddr], value: &str) -> Result<Attempt
     })
 }
 
-/// Removes the lock of a command that has ended, unless another one has it meanwhile.
-fn release(access: &Access, value: &str) {
-    // The next attempt shows whether it is free.
-    let _ = through_any(&access.client, &addresses(access), |session| {
-        session.remove_if(KEY, value)
-    });
+/// Returns whether the holder of the lock no longer runs, so that its lease ends soon: it was a command on this machine, or an
+/// earlier attempt of this one, whose answer was lost.
+///
+/// The key itself stays until then: another machine may have the same name, and its commands renew their leases.
+fn has_ended(holder: &str, own: &str, operator: &Operator) -> bool {
+    let other: Option<Holder> = serde_json::from_str(holder).ok();
+    holder == own || other.is_some_and(|other| other.has_ended_here(operator))
 }
 
 fn refusal(cluster: &str, holder: &str) -> anyhow::Error {
@@ -275,5 +284,11 @@ mod tests {
         let ended = holder(i32::MAX.unsigned_abs());
         assert!(ended.has_ended_here(&here) && !ended.has_ended_here(&other));
         assert!(!holder(std::process::id()).has_ended_here(&here));
+        let text = |holder: &Holder| serde_json::to_string(holder).unwrap();
+        let own = text(&holder(std::process::id()));
+        assert!(has_ended(&text(&ended), &own, &here));
+        // The answer to an earlier attempt was lost.
+        assert!(has_ended(&own, &own, &here));
+        assert!(!has_ended("text", &own, &here));
     }
 }

@@ -62,17 +62,6 @@ impl Session {
         Ok(Some(value.unwrap_or_default()))
     }
 
-    /// Removes a key if it has this value.
-    pub fn remove_if(&self, key: &str, value: &str) -> Result<(), Trouble> {
-        let request = TransactionRequest {
-            compare: vec![Compare::has_value(key, value)],
-            success: vec![RequestOperation::delete(key)],
-            failure: Vec::new(),
-        };
-        let Done {} = self.call("/etcdserverpb.KV/Txn", request)?;
-        Ok(())
-    }
-
     /// Removes a member from the cluster.
     pub fn remove_member(&self, id: u64) -> Result<(), Trouble> {
         let path = "/etcdserverpb.Cluster/MemberRemove";

@@ -62,7 +62,7 @@ pub(super) struct Compare {
     /// 0: equal.
     #[prost(int32, tag = "1")]
     result: i32,
-    /// 1: the revision at which the key was created; 3: its value.
+    /// 1: the revision at which the key was created.
     #[prost(int32, tag = "2")]
     target: i32,
     #[prost(bytes = "vec", tag = "3")]
@@ -70,8 +70,6 @@ pub(super) struct Compare {
     /// 0 for a key that does not exist.
     #[prost(uint64, optional, tag = "5")]
     create_revision: Option<u64>,
-    #[prost(bytes = "vec", optional, tag = "7")]
-    value: Option<Vec<u8>>,
 }
 
 impl Compare {
@@ -84,16 +82,6 @@ impl Compare {
             ..Self::default()
         }
     }
-
-    /// Returns the condition that a key has this value.
-    pub(super) fn has_value(key: &str, value: &str) -> Self {
-        Self {
-            target: 3,
-            key: key.into(),
-            value: Some(value.into()),
-            ..Self::default()
-        }
-    }
 }
 
 /// One of the operations of a transaction.
@@ -103,15 +91,6 @@ pub(super) struct RequestOperation {
     range: Option<RangeRequest>,
     #[prost(message, optional, tag = "2")]
     put: Option<PutRequest>,
-    #[prost(message, optional, tag = "3")]
-    delete: Option<DeleteRequest>,
-}
-
-/// The removal of one key.
-#[derive(Clone, PartialEq, Eq, Message)]
-struct DeleteRequest {
-    #[prost(bytes = "vec", tag = "1")]
-    key: Vec<u8>,
 }
 
 impl RequestOperation {
@@ -125,13 +104,6 @@ impl RequestOperation {
     pub(super) fn put(put: PutRequest) -> Self {
         Self {
             put: Some(put),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn delete(key: &str) -> Self {
-        Self {
-            delete: Some(DeleteRequest { key: key.into() }),
             ..Self::default()
         }
     }
