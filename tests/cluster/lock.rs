@@ -1,9 +1,11 @@
 //! The operators' lock with real members.
 
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::members::with_members;
+use crate::support::members::{Members, with_members};
+use crate::support::nodes::{Nodes, with_nodes};
 
 const KEY: &str = "etcd-image/lock";
 
@@ -51,6 +53,56 @@ fn one_command_changes_a_cluster_at_a_time() {
         assert!(said.stderr.contains(rest), "{}", said.stderr);
         assert_eq!(said.code, Some(6));
     });
+}
+
+#[test]
+fn a_command_that_lost_its_lock_stops_before_its_next_step() {
+    let name = "cluster::lock::a_command_that_lost_its_lock_stops_before_its_next_step";
+    with_nodes(name, |mut nodes| {
+        lose(&mut nodes, &["reboot", "--rolling"], "restart");
+        assert_eq!(nodes.restarted.len(), 1);
+        nodes.members.become_healthy();
+        lose(&mut nodes, &["rotate-ca"], "restart-etcd");
+        assert_eq!(nodes.etcd_restarted.len(), 1);
+        let said = nodes.cluster(&["rotate-ca"]).done();
+        assert!(said.text().starts_with("phase 1 of 3 is complete"));
+        assert_eq!(nodes.etcd_restarted.len(), 3);
+
+        nodes.run(&[], &["backup", "main.db"], |_| ()).done();
+        let slow = "#!/bin/sh\n[ \"$4\" != take ] || { : >\"$NODE/takes\"; sleep 3; }\nshift\nexec \"$@\"\n";
+        fs::write(nodes.folder(0).join("bin/sudo"), slow).unwrap();
+        lose(&mut nodes, &["restore", "main.db", "--in-place"], "takes");
+        // No member was stopped.
+        nodes.members.become_healthy();
+        let aside = nodes.members.data("etcd1").join("aside");
+        assert!(!aside.exists());
+    });
+}
+
+/// Ends the lock of a command when it has made a node write this file, as a long pause of its machine would.
+fn lose(nodes: &mut Nodes, words: &[&str], file: &str) {
+    let key = nodes.members.scene.at("key").display().to_string();
+    let words = [words, &["--ssh-identity", &key]].concat();
+    let mut is_lost = false;
+    let said = nodes.run(&[], &words, |nodes| {
+        if !is_lost && (0..3).any(|node| nodes.folder(node).join(file).exists()) {
+            revoke(&nodes.members);
+            is_lost = true;
+        }
+    });
+    let wanted = "error: cluster main may have been changed by another command while this one ran: it was paused or cut off \
+                  from the cluster, and its lock has ended\nhint: look at the cluster with `etcd-image cluster status`, then \
+                  run the command again, which continues\n";
+    assert!(said.err.ends_with(wanted), "{}", said.words());
+    assert_eq!(said.code, Some(4));
+}
+
+/// Ends all leases.
+fn revoke(members: &Members) {
+    let leases = members.etcdctl(&["lease", "list"]).done().text();
+    for lease in leases.lines().skip(1) {
+        members.etcdctl(&["lease", "revoke", lease]).done();
+    }
 }
 
 /// Returns the lock of a command on this machine whose process is no more.

@@ -267,12 +267,13 @@ impl Nodes {
         let words = [before, &[PROGRAM, "cluster"], words].concat();
         let mut command = Running::start_in(&folder, "env", &words);
         while !command.has_ended() {
+            // First: what the test does happens before the node that was asked to do something does it.
+            act(self);
             for node in 0..3 {
                 self.restart_if_asked(node);
                 self.stop_or_start_if_asked(node);
                 self.restart_etcd_if_asked(node);
             }
-            act(self);
             thread::sleep(Duration::from_millis(50));
         }
         command.wait()

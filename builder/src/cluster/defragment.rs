@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::lock::Lock;
 use super::quorum::works;
 use super::report::ClusterReport;
 use super::table::bytes;
@@ -47,6 +48,7 @@ pub fn defragment(
     access: &Access,
     names: &[String],
     now: i64,
+    lock: &Lock,
     progress: &dyn Progress,
 ) -> Result<Defragmentation> {
     let mut report = survey(access, now, Scope::Etcd)?;
@@ -57,6 +59,7 @@ pub fn defragment(
     }
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
+        lock.must_be_kept()?;
         report.can_spare(&name)?;
         progress.note(&format!("defragmenting {name}"));
         done.push(rewrite(access, &report, &name)?);

@@ -2,9 +2,14 @@
 //!
 //! The lease ends by itself soon after its command was killed. Commands that only read need no lock, and a command that has
 //! to work without a majority says that nobody is kept from running another one.
+//!
+//! A command that lost its lock, as after a pause of its machine, must not go on: another one may have changed what it has
+//! checked before. It asks before each step ([`Lock::must_be_kept`]).
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -35,7 +40,27 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The lock of a running command. It is given back when this value is dropped.
 #[derive(Debug)]
 pub struct Lock {
+    /// `None` if etcd could not give the lock.
+    kept: Option<Kept>,
+}
+
+/// A lock that was taken.
+#[derive(Debug)]
+struct Kept {
+    key: Key,
+    is_lost: Arc<AtomicBool>,
     refresher: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+/// The key of a lock, and where it is.
+#[derive(Clone, Debug)]
+struct Key {
+    cluster: String,
+    /// The directory with the certificates, which the command itself may renew.
+    folder: PathBuf,
+    addresses: Vec<IpAddr>,
+    /// The text that describes the command.
+    value: String,
 }
 
 /// The command that has the lock.
@@ -66,15 +91,19 @@ impl Lock {
             process: operator.process,
             since: now,
         };
-        let cluster = &access.description.cluster;
-        let value = serde_json::to_string(&holder)?;
+        let key = Key {
+            cluster: access.description.cluster.clone(),
+            folder: access.folder.clone(),
+            addresses: addresses(access),
+            value: serde_json::to_string(&holder)?,
+        };
         let (started, mut is_waiting) = (Instant::now(), false);
         loop {
-            match acquire(&access.client, &addresses(access), &value) {
-                Ok(Attempt::Taken(lease)) => return Ok(Self::kept(access, value, lease)),
+            match acquire(&access.client, &key.addresses, &key.value) {
+                Ok(Attempt::Taken(lease)) => return Ok(Self::kept(key, lease)),
                 Ok(Attempt::Held(text)) => {
-                    if !has_ended(&text, &value, operator) || started.elapsed() > ENDING {
-                        return Err(refusal(cluster, &text));
+                    if !has_ended(&text, &key.value, operator) || started.elapsed() > ENDING {
+                        return Err(refusal(&key.cluster, &text));
                     }
                     if !is_waiting {
                         progress.note("waiting until the lock of a command that was killed ends");
@@ -84,33 +113,75 @@ impl Lock {
                 }
                 Err(trouble) => {
                     progress.note(&format!(
-                        "warning: could not take the cluster lock ({trouble}); another command may change cluster {cluster} at \
-                         the same time"
+                        "warning: could not take the cluster lock ({trouble}); another command may change cluster {} at the \
+                         same time",
+                        key.cluster
                     ));
-                    return Ok(Self { refresher: None });
+                    return Ok(Self { kept: None });
+                }
+            }
+        }
+    }
+
+    /// Refuses to go on if another command may have changed the cluster since the lock was taken. A command that began
+    /// without a lock goes on without one.
+    pub fn must_be_kept(&self) -> Result<()> {
+        let Some(kept) = &self.kept else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        loop {
+            // The thread notices a loss that is over, too: it takes the lock again.
+            if kept.is_lost.load(Ordering::Relaxed) {
+                return Err(loss(&kept.key.cluster, LOST));
+            }
+            match kept.key.is_there() {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(loss(&kept.key.cluster, LOST)),
+                // As during an election.
+                Err(_) if started.elapsed() < LEASE => thread::sleep(INTERVAL),
+                Err(error) => {
+                    let reason = format!("nobody confirms that it still has its lock: {error:#}");
+                    return Err(loss(&kept.key.cluster, &reason));
                 }
             }
         }
     }
 
     /// Keeps a lease alive until the lock is dropped.
-    fn kept(access: &Access, value: String, lease: u64) -> Self {
+    fn kept(key: Key, lease: u64) -> Self {
         let (stop, stopped) = channel();
-        let (folder, addresses) = (access.folder.clone(), addresses(access));
-        let thread = thread::spawn(move || refresh(&folder, &addresses, &value, lease, &stopped));
+        let is_lost = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (key, is_lost) = (key.clone(), Arc::clone(&is_lost));
+            thread::spawn(move || refresh(&key, lease, &is_lost, &stopped))
+        };
         Self {
-            refresher: Some((stop, thread)),
+            kept: Some(Kept {
+                key,
+                is_lost,
+                refresher: Some((stop, thread)),
+            }),
         }
     }
 }
 
-impl Drop for Lock {
+impl Drop for Kept {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.refresher.take() {
             drop(stop);
             // The lease ends by itself if its thread did.
             let _ = thread.join();
         }
+    }
+}
+
+impl Key {
+    /// Returns whether etcd has the key of this very command.
+    fn is_there(&self) -> Result<bool> {
+        let client = access::client(&self.folder)?;
+        let value = through_any(&client, &self.addresses, |session| session.get(KEY))?;
+        Ok(value.as_ref() == Some(&self.value))
     }
 }
 
@@ -170,33 +241,39 @@ fn refusal(cluster: &str, holder: &str) -> anyhow::Error {
     Kind::Refused.error(message, hint)
 }
 
+const LOST: &str = "it was paused or cut off from the cluster, and its lock has ended";
+
+fn loss(cluster: &str, reason: &str) -> anyhow::Error {
+    let message = format!(
+        "cluster {cluster} may have been changed by another command while this one ran: {reason}"
+    );
+    let hint = "look at the cluster with `etcd-image cluster status`, then run the command again, which continues";
+    Kind::Refused.error(message, hint)
+}
+
 fn addresses(access: &Access) -> Vec<IpAddr> {
     let members = access.description.members.iter();
     members.map(|member| member.address).collect()
 }
 
 /// Extends the lease regularly until the other end of the channel is dropped, then ends it. A lease that has ended, as after a
-/// pause of this machine, is followed by another one, unless another command has the lock then. The command may renew the
-/// administrator's certificate and the CA meanwhile.
-fn refresh(
-    folder: &Path,
-    addresses: &[IpAddr],
-    value: &str,
-    mut lease: u64,
-    stopped: &Receiver<()>,
-) {
+/// pause of this machine, is a lost lock; another one follows, unless another command has the lock then, because the command
+/// works until its next step. It may renew the administrator's certificate and the CA meanwhile.
+fn refresh(key: &Key, mut lease: u64, is_lost: &AtomicBool, stopped: &Receiver<()>) {
+    let addresses = &key.addresses;
     while stopped.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
         // One that fails is followed by another, long before the lease ends.
-        if let Ok(client) = access::client(folder) {
+        if let Ok(client) = access::client(&key.folder) {
             let kept = through_any(&client, addresses, |session| session.keep_alive(lease));
-            if let Ok(false) = kept
-                && let Ok(Attempt::Taken(next)) = acquire(&client, addresses, value)
-            {
-                lease = next;
+            if let Ok(false) = kept {
+                is_lost.store(true, Ordering::Relaxed);
+                if let Ok(Attempt::Taken(next)) = acquire(&client, addresses, &key.value) {
+                    lease = next;
+                }
             }
         }
     }
-    if let Ok(client) = access::client(folder) {
+    if let Ok(client) = access::client(&key.folder) {
         let _ = through_any(&client, addresses, |session| session.end_lease(lease));
     }
 }
@@ -267,6 +344,17 @@ mod tests {
         let wanted =
             "cluster main is being changed by another command: the key etcd-image/lock exists";
         assert_eq!(error.to_string(), wanted);
+    }
+
+    #[test]
+    fn a_loss_of_the_lock_names_the_next_step() {
+        let (kind, hint) = explain(&loss("main", LOST));
+        assert_eq!(kind, Kind::Refused);
+        let wanted = "look at the cluster with `etcd-image cluster status`, then run the command again, which continues";
+        assert_eq!(hint, wanted);
+        let wanted = "cluster main may have been changed by another command while this one ran: it was paused or cut off \
+                      from the cluster, and its lock has ended";
+        assert_eq!(loss("main", LOST).to_string(), wanted);
     }
 
     #[cfg(unix)]

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::lead;
+use super::lock::Lock;
 use super::pause::missing;
 use super::quorum::works;
 use super::renew::{self, NodeRenewal, RenewalOutcome};
@@ -169,6 +170,7 @@ pub fn hand_out(
     access: &Access,
     except: Option<&str>,
     now: i64,
+    lock: &Lock,
     progress: &dyn Progress,
 ) -> Result<Vec<NodeRenewal>> {
     if !access.uses_certificates() {
@@ -182,6 +184,7 @@ pub fn hand_out(
     let renewed = pki::renew(&access.folder, &names, now, now)?;
     let nodes = members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
+        lock.must_be_kept()?;
         progress.note(&format!("{}: handing over the list of members", member.name));
         let done = renew::hand_to(access, member, leaves, &renewed.admin, now);
         if let (RenewalOutcome::Failed, Some(reason)) = (done.outcome, &done.trouble) {
@@ -190,9 +193,9 @@ pub fn hand_out(
                 done.name
             ));
         }
-        done
+        Ok(done)
     });
-    Ok(nodes.collect())
+    nodes.collect()
 }
 
 /// Checks that the cluster can lose a member, and moves the lead away from it. The member must be described.
@@ -207,7 +210,13 @@ pub fn prepare_removal(access: &Access, name: &str, now: i64) -> Result<()> {
 }
 
 /// Removes a member from etcd's list and waits until the others agree.
-pub fn remove_member(access: &Access, leaver: &Leaver, now: i64) -> Result<ClusterReport> {
+pub fn remove_member(
+    access: &Access,
+    leaver: &Leaver,
+    lock: &Lock,
+    now: i64,
+) -> Result<ClusterReport> {
+    lock.must_be_kept()?;
     let report = members(access, now)?;
     let name = &leaver.name;
     let failure = || {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::lock::Lock;
 use super::{lead, order, pause, ssh};
 use crate::failure::Kind;
 use crate::progress::Progress;
@@ -51,6 +52,7 @@ pub fn reboot(
     names: &[String],
     wait: Duration,
     now: i64,
+    lock: &Lock,
     progress: &dyn Progress,
 ) -> Result<Reboots> {
     let mut waiting = access.named(names)?;
@@ -63,6 +65,7 @@ pub fn reboot(
     }
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
+        lock.must_be_kept()?;
         report.can_spare(&name)?;
         lead::give_up(access, &report, &name, now)?;
         let started = Instant::now();

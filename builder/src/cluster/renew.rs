@@ -11,6 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::access::Access;
+use super::lock::Lock;
 use super::node_program;
 use super::report::CertificateReport;
 use super::ssh;
@@ -80,18 +81,25 @@ pub fn renew_in_state(state: &Path, days: u32, now: i64) -> Result<Renewed> {
 
 /// Hands each node the certificates of the state directory that it lacks. A node that is off does not keep the others from
 /// theirs.
-pub fn hand_over(access: &Access, renewed: &Renewed, now: i64, progress: &dyn Progress) -> Renewal {
+pub fn hand_over(
+    access: &Access,
+    renewed: &Renewed,
+    now: i64,
+    lock: &Lock,
+    progress: &dyn Progress,
+) -> Result<Renewal> {
     let nodes = access.description.members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
+        lock.must_be_kept()?;
         progress.note(&format!("looking at {}", member.name));
-        hand_to(access, member, leaves, &renewed.admin, now)
+        Ok(hand_to(access, member, leaves, &renewed.admin, now))
     });
-    Renewal {
+    Ok(Renewal {
         format: 1,
         cluster: access.description.cluster.clone(),
-        nodes: nodes.collect(),
+        nodes: nodes.collect::<Result<_>>()?,
         admin: report(&renewed.admin, now),
-    }
+    })
 }
 
 /// Hands a node the certificates that it lacks: those that it presents, and the copies for its programs. It receives the

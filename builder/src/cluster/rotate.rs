@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::lock::Lock;
 use super::report::ClusterReport;
 use super::{lead, order, pause, renew, ssh};
 use crate::description::DescribedMember;
@@ -48,6 +49,8 @@ pub struct Rotating<'a> {
     pub identity: Option<PathBuf>,
     /// The time in seconds since 1970.
     pub now: i64,
+    /// The lock of this command.
+    pub lock: &'a Lock,
     /// Where to say what happens.
     pub progress: &'a dyn Progress,
 }
@@ -109,6 +112,7 @@ impl Rotating<'_> {
 
     /// Completes the current phase if it is not complete on every node, or else the next one.
     fn next(&self) -> Result<CompletePhase> {
+        self.lock.must_be_kept()?;
         match pki::rotation(self.state)? {
             None => {
                 self.all_answer()?;
@@ -216,6 +220,7 @@ impl Rotating<'_> {
             if uses(&access, &member, &digest)? {
                 continue;
             }
+            self.lock.must_be_kept()?;
             report.can_spare(&name)?;
             let given =
                 access
@@ -263,7 +268,8 @@ impl Rotating<'_> {
     /// Issues all certificates from the CA that signs, and hands them over. Returns whether every node had them already.
     fn issue(&self) -> Result<bool> {
         let renewed = renew::renew_in_state(self.state, 0, self.now)?;
-        let renewal = renew::hand_over(&self.access()?, &renewed, self.now, self.progress);
+        let access = self.access()?;
+        let renewal = renew::hand_over(&access, &renewed, self.now, self.lock, self.progress)?;
         renewal.verdict()?;
         let mut nodes = renewal.nodes.iter();
         Ok(nodes.all(|node| node.outcome == renew::RenewalOutcome::Current))

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::lock::Lock;
 use super::report::ClusterReport;
 use super::rotate::RESTART_ETCD;
 use super::{lead, node_etcd, order, pause};
@@ -54,6 +55,7 @@ pub fn upgrade(
     etcd: &EtcdBinaries,
     setting: &str,
     now: i64,
+    lock: &Lock,
     progress: &dyn Progress,
 ) -> Result<Upgrade> {
     let mut report = survey(access, now, Scope::Etcd)?;
@@ -76,7 +78,7 @@ pub fn upgrade(
         let member = access.node(&name)?;
         let before = version(&report, &name);
         let started = Instant::now();
-        report = change(access, member, etcd, now, progress)?;
+        report = change(access, member, etcd, now, (lock, progress))?;
         nodes.push(UpgradedNode {
             name,
             before,
@@ -105,14 +107,17 @@ fn change(
     member: &DescribedMember,
     etcd: &EtcdBinaries,
     now: i64,
-    progress: &dyn Progress,
+    (lock, progress): (&Lock, &dyn Progress),
 ) -> Result<ClusterReport> {
+    lock.must_be_kept()?;
     let (name, version) = (&member.name, &etcd.version);
     // An interrupted command may have given it already.
     if !node_etcd::ask(access, member)?.has(etcd) {
         progress.note(&format!("{name} receives etcd {version}"));
         node_etcd::give(access, member, etcd)?;
     }
+    // It may have taken minutes.
+    lock.must_be_kept()?;
     let report = survey(access, now, Scope::Etcd)?;
     report.can_spare(name)?;
     lead::give_up(access, &report, name, now)?;

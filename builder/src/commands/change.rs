@@ -48,7 +48,7 @@ pub(super) struct Desk<'a> {
     voice: &'a Voice,
     progress: Box<dyn Progress>,
     started: Instant,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl<'a> Desk<'a> {
@@ -77,7 +77,7 @@ impl<'a> Desk<'a> {
         let lock = Lock::take(&access, command, operator, now, &*progress)?;
         access.must_know_the_time()?;
         Ok(Self {
-            _lock: lock,
+            lock,
             options,
             environment,
             voice,
@@ -153,6 +153,7 @@ impl<'a> Desk<'a> {
         input.config = Some(file.clone());
         let cluster = spec::resolve(&input)?;
         if is_changed {
+            self.lock.must_be_kept()?;
             let access = self.access()?;
             if access.uses_certificates() {
                 let state = &self.options.work.fetch.sources.state;
@@ -187,7 +188,14 @@ impl<'a> Desk<'a> {
 
     pub(super) fn hand_out(&self, except: Option<&str>) -> Result<Vec<NodeRenewal>> {
         let access = self.access()?;
-        cluster::hand_out(&access, except, self.environment.clock, &*self.progress)
+        let now = self.environment.clock;
+        cluster::hand_out(&access, except, now, &self.lock, &*self.progress)
+    }
+
+    /// Removes a member, which the last build may not contain any more.
+    pub(super) fn remove_member(&self, access: Access, leaver: &Leaver) -> Result<ClusterReport> {
+        let access = access.including(&leaver.name, leaver.address);
+        cluster::remove_member(&access, leaver, &self.lock, self.environment.clock)
     }
 
     /// Says which card to write, and waits until the node is a member.
@@ -214,11 +222,7 @@ impl<'a> Desk<'a> {
         if let Some(old) = &removed {
             // The new node has removed it from the list before it joined; one that etcd's authentication stopped has not.
             if let Some(leaver) = leaver.flatten() {
-                report = cluster::remove_member(
-                    &access.including(&leaver.name, leaver.address),
-                    &leaver,
-                    now,
-                )?;
+                report = self.remove_member(access, &leaver)?;
             }
             self.note(&format!(
                 "{old} is no longer a member; keep it powered off, or erase its card"

@@ -33,8 +33,8 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         ClusterCommand::Defrag(options) => {
             let access = open_access(&options.access)?;
             let progress = progress::stderr(voice.quiet);
-            let _lock = lock(&access, "cluster defrag", environment, &*progress)?;
-            let done = cluster::defragment(&access, &options.members, now, &*progress)?;
+            let lock = lock(&access, "cluster defrag", environment, &*progress)?;
+            let done = cluster::defragment(&access, &options.members, now, &lock, &*progress)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Compact(options) => {
@@ -95,8 +95,8 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
     // Once more, because the operator's own certificate may have expired before.
     let access = Access::open(&options.state, options.ssh_identity)?;
-    let _lock = lock(&access, "cluster renew", environment, &*progress)?;
-    let renewal = cluster::hand_over(&access, &renewed, now, &*progress);
+    let lock = lock(&access, "cluster renew", environment, &*progress)?;
+    let renewal = cluster::hand_over(&access, &renewed, now, &lock, &*progress)?;
     let printed = print(voice, &renewal, &renewal);
     renewal.verdict().and(printed)
 }
@@ -133,7 +133,7 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
     let progress = progress::stderr(voice.quiet);
     let access = Access::open(&options.state, options.ssh_identity.clone())?;
     access.must_use_certificates()?;
-    let _lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
+    let lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
     access.must_know_the_time()?;
     let step = match (options.all, options.abort) {
         (_, true) => RotationStep::Abort,
@@ -144,6 +144,7 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
         state: &options.state,
         identity: options.ssh_identity,
         now: environment.clock,
+        lock: &lock,
         progress: &*progress,
     };
     let rotation = cluster::rotate(&rotating, step)?;
@@ -213,8 +214,8 @@ fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -
         cluster::check_origin(&access, &snapshot)?;
     }
     let progress = progress::stderr(voice.quiet);
-    let _lock = lock(&access, "cluster restore", environment, &*progress)?;
-    let done = cluster::restore(&access, &snapshot, environment.clock, &*progress)?;
+    let lock = lock(&access, "cluster restore", environment, &*progress)?;
+    let done = cluster::restore(&access, &snapshot, environment.clock, &lock, &*progress)?;
     print(voice, &done, &done)
 }
 
@@ -223,8 +224,8 @@ fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> 
     let access = open(&options.login)?;
     let nodes: Vec<String> = options.node.iter().cloned().collect();
     let progress = progress::stderr(voice.quiet);
-    let _lock = lock(&access, "cluster reboot", environment, &*progress)?;
+    let lock = lock(&access, "cluster reboot", environment, &*progress)?;
     let wait = Duration::from_mins(options.wait.get());
-    let done = cluster::reboot(&access, &nodes, wait, environment.clock, &*progress)?;
+    let done = cluster::reboot(&access, &nodes, wait, environment.clock, &lock, &*progress)?;
     print(voice, &done, &done)
 }

@@ -93,9 +93,7 @@ pub(super) fn remove(
     }
     let access = desk.access()?;
     let report = match &leaver {
-        Some(leaver) => {
-            cluster::remove_member(&access.including(&leaver.name, leaver.address), leaver, now)?
-        }
+        Some(leaver) => desk.remove_member(access, leaver)?,
         None => cluster::members(&access, now)?,
     };
     desk.note(&format!(

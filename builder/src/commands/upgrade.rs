@@ -33,8 +33,8 @@ pub(super) fn upgrade(
     }
     let etcd = job(options, environment, voice).new_etcd(&source)?;
     let progress = progress::stderr(voice.quiet);
-    let _lock = Lock::take(&access, "cluster upgrade", operator, now, &*progress)?;
-    let done = cluster::upgrade(&access, &etcd, &options.etcd, now, &*progress)?;
+    let lock = Lock::take(&access, "cluster upgrade", operator, now, &*progress)?;
+    let done = cluster::upgrade(&access, &etcd, &options.etcd, now, &lock, &*progress)?;
     print(voice, &done, &done)
 }
 

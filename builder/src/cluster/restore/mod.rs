@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::access::Access;
 use super::gather::{Scope, survey};
+use super::lock::Lock;
 use super::report::{ClusterReport, MemberReport};
 use super::{node_program, pause, ssh};
 use crate::description::DescribedMember;
@@ -71,6 +72,7 @@ pub fn restore(
     access: &Access,
     snapshot: &Snapshot,
     now: i64,
+    lock: &Lock,
     progress: &dyn Progress,
 ) -> Result<Restoration> {
     let members = &access.description.members;
@@ -84,11 +86,14 @@ pub fn restore(
     let vow = vow(snapshot, &known, now);
     for (member, facts) in members.iter().zip(&known) {
         if facts.sha256.as_ref() != Some(&snapshot.sha256) {
+            lock.must_be_kept()?;
             progress.note(&format!("{} receives the snapshot", member.name));
             let words = format!("take {}", snapshot.sha256);
             ask(access, member, &words, snapshot.bytes.reveal(), UPLOAD)?;
         }
     }
+    // The members that stop take the lock with them. Nothing else changes without it: nobody can take it meanwhile.
+    lock.must_be_kept()?;
     let before = survey(access, now, Scope::Etcd)?;
     progress.note("stopping all members");
     let started = Instant::now();
