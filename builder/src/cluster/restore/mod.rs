@@ -1,7 +1,8 @@
 //! Restores a snapshot onto the running nodes of a cluster, over ssh.
 
+mod node;
+
 use std::fmt;
-use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,12 @@ use anyhow::Result;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use self::node::{Facts, ask, check, parse};
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::lock::Lock;
+use super::pause;
 use super::report::{ClusterReport, MemberReport};
-use super::{node_program, pause, ssh};
-use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::hex;
 use crate::progress::Progress;
@@ -31,11 +32,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// By how much a node raises the revision of a snapshot (`overlays/etcd/join`).
 const RAISED_BY: u64 = 1_000_000_000;
 
-/// The MiB that a node needs besides the snapshot and its copy: for etcd's logs.
-const LOGS: u64 = 200;
-/// The sets of data that a node keeps at most (`MOST` of `overlays/etcd/join`).
-const MOST_ASIDE: u64 = 3;
-
 /// A restored cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Restoration {
@@ -51,20 +47,6 @@ pub struct Restoration {
     pub nodes: Vec<String>,
     /// Seconds for which the cluster did not work.
     pub pause: f64,
-}
-
-/// The facts that a node reports.
-#[derive(Debug, Default, PartialEq)]
-struct Facts {
-    /// MiB on the data partition.
-    free: u64,
-    aside: u64,
-    etcd: String,
-    raises: bool,
-    /// The digest of the snapshot that it has received.
-    sha256: Option<String>,
-    /// The new cluster that it would begin at the next start of etcd.
-    wanted: Option<String>,
 }
 
 /// Stops all members, sets their data aside, and begins again with the snapshot. Nothing changes unless every node is ready.
@@ -141,47 +123,6 @@ pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
     Err(Kind::Usage.error(message, hint))
 }
 
-/// Refuses a node that could not begin with the snapshot.
-fn check(name: &str, facts: &Facts, snapshot: &Snapshot) -> Result<()> {
-    let series = |text: &str| -> Option<(u32, u32)> {
-        let mut numbers = text.split('.').map(|part| part.parse().ok());
-        Some((numbers.next()??, numbers.next()??))
-    };
-    let refuse = |why: String, hint: &str| {
-        let message = format!("{name} cannot restore the snapshot: {why}");
-        Err(Kind::Unhealthy.error(message, format!("{hint}; nothing was changed")))
-    };
-    if let Some(version) = &snapshot.version
-        && series(version) > series(&facts.etcd)
-    {
-        let why = format!("it is of etcd {version}, and the node has {}", facts.etcd);
-        return refuse(why, "flash images with the newer etcd first");
-    }
-    if !facts.raises {
-        let why = format!("etcdutl of etcd {} cannot raise revisions", facts.etcd);
-        return refuse(why, "flash images with a newer etcd first");
-    }
-    if facts.aside >= MOST_ASIDE && facts.wanted.is_none() {
-        let why = format!("it has set aside {} sets of data already", facts.aside);
-        return refuse(why, "delete what nobody needs in aside/ beside its data");
-    }
-    let copies = if facts.sha256.as_ref() == Some(&snapshot.sha256) {
-        1
-    } else {
-        2
-    };
-    let size = u64::try_from(snapshot.bytes.reveal().len()).unwrap_or(u64::MAX) >> 20;
-    let needed = size.saturating_mul(copies).saturating_add(LOGS);
-    if facts.free < needed && facts.wanted.is_none() {
-        let why = format!(
-            "its data partition has {} MiB free, and {needed} MiB are needed",
-            facts.free
-        );
-        return refuse(why, "delete what nobody needs in aside/ beside its data");
-    }
-    Ok(())
-}
-
 /// Returns what distinguishes the new cluster from all others. An interrupted restore of the same snapshot goes on.
 fn vow(snapshot: &Snapshot, known: &[Facts], now: i64) -> String {
     let same = known
@@ -210,63 +151,6 @@ fn each(access: &Access, words: &str) -> Result<()> {
     outcomes
         .into_iter()
         .try_for_each(|outcome| outcome.map(drop))
-}
-
-/// Runs the node's own program; the error names the step.
-fn ask(
-    access: &Access,
-    member: &DescribedMember,
-    words: &str,
-    input: &[u8],
-    limit: Duration,
-) -> Result<Vec<String>> {
-    let command = node_program::command("restore", words);
-    let address: IpAddr = member.address;
-    let said = access.ssh.run_within(address, &command, input, limit);
-    let said = said.map_err(|reason| {
-        let step = words.split(' ').next().unwrap_or_default();
-        let what = match step {
-            "facts" => "asking",
-            "take" => "sending the snapshot to",
-            "stop" => "stopping etcd on",
-            "want" => "preparing",
-            _ => "starting etcd on",
-        };
-        let hint = match step {
-            "facts" | "take" => format!("nothing was changed; {}", ssh::hint(&reason)),
-            _ => format!(
-                "run the command again, which goes on; {}",
-                ssh::hint(&reason)
-            ),
-        };
-        Kind::Unhealthy.error(format!("{what} {}: {reason}", member.name), hint)
-    })?;
-    Ok(said.lines)
-}
-
-fn parse(lines: &[String]) -> Facts {
-    let value = |name: &str| {
-        let mut values = lines.iter().filter_map(|line| line.split_once('='));
-        let found = values.find(|(key, _)| *key == name);
-        found.map(|(_, value)| value.trim().escape_debug().to_string())
-    };
-    // They become words of a command for all nodes.
-    let digits = |name, count| value(name).filter(|text| is_hexadecimal(text, count));
-    let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
-    Facts {
-        free: number("free").unwrap_or_default() >> 10,
-        aside: number("aside").unwrap_or_default(),
-        etcd: value("etcd").unwrap_or_default(),
-        raises: value("raises").is_some(),
-        sha256: digits("sha256", 64),
-        wanted: digits("wanted", 16),
-    }
-}
-
-/// Returns whether a text consists of this many hexadecimal digits in lower case.
-fn is_hexadecimal(text: &str, count: usize) -> bool {
-    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    text.len() == count && text.bytes().all(is_digit)
 }
 
 /// Refuses to report success unless each member shows that it has begun again: by the id of another cluster than before, or

@@ -1,0 +1,129 @@
+//! What a node answers to its program `restore` (`overlays/etcd/restore`), and whether it can begin with a snapshot.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::super::access::Access;
+use super::super::{node_program, ssh};
+use crate::description::DescribedMember;
+use crate::failure::Kind;
+use crate::snapshot::Snapshot;
+
+/// The MiB that a node needs besides the snapshot and its copy: for etcd's logs.
+const LOGS: u64 = 200;
+/// The sets of data that a node keeps at most (`MOST` of `overlays/etcd/join`).
+const MOST_ASIDE: u64 = 3;
+
+/// The facts that a node reports.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Facts {
+    /// MiB on the data partition.
+    pub(super) free: u64,
+    pub(super) aside: u64,
+    pub(super) etcd: String,
+    pub(super) raises: bool,
+    /// The digest of the snapshot that it has received.
+    pub(super) sha256: Option<String>,
+    /// The new cluster that it would begin at the next start of etcd.
+    pub(super) wanted: Option<String>,
+}
+
+/// Refuses a node that could not begin with the snapshot.
+pub(super) fn check(name: &str, facts: &Facts, snapshot: &Snapshot) -> Result<()> {
+    let series = |text: &str| -> Option<(u32, u32)> {
+        let mut numbers = text.split('.').map(|part| part.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    };
+    let refuse = |why: String, hint: &str| {
+        let message = format!("{name} cannot restore the snapshot: {why}");
+        Err(Kind::Unhealthy.error(message, format!("{hint}; nothing was changed")))
+    };
+    if let Some(version) = &snapshot.version
+        && series(version) > series(&facts.etcd)
+    {
+        let why = format!("it is of etcd {version}, and the node has {}", facts.etcd);
+        return refuse(why, "flash images with the newer etcd first");
+    }
+    if !facts.raises {
+        let why = format!("etcdutl of etcd {} cannot raise revisions", facts.etcd);
+        return refuse(why, "flash images with a newer etcd first");
+    }
+    if facts.aside >= MOST_ASIDE && facts.wanted.is_none() {
+        let why = format!("it has set aside {} sets of data already", facts.aside);
+        return refuse(why, "delete what nobody needs in aside/ beside its data");
+    }
+    let copies = if facts.sha256.as_ref() == Some(&snapshot.sha256) {
+        1
+    } else {
+        2
+    };
+    let size = u64::try_from(snapshot.bytes.reveal().len()).unwrap_or(u64::MAX) >> 20;
+    let needed = size.saturating_mul(copies).saturating_add(LOGS);
+    if facts.free < needed && facts.wanted.is_none() {
+        let why = format!(
+            "its data partition has {} MiB free, and {needed} MiB are needed",
+            facts.free
+        );
+        return refuse(why, "delete what nobody needs in aside/ beside its data");
+    }
+    Ok(())
+}
+
+/// Runs the node's own program; the error names the step.
+pub(super) fn ask(
+    access: &Access,
+    member: &DescribedMember,
+    words: &str,
+    input: &[u8],
+    limit: Duration,
+) -> Result<Vec<String>> {
+    let command = node_program::command("restore", words);
+    let address: IpAddr = member.address;
+    let said = access.ssh.run_within(address, &command, input, limit);
+    let said = said.map_err(|reason| {
+        let step = words.split(' ').next().unwrap_or_default();
+        let what = match step {
+            "facts" => "asking",
+            "take" => "sending the snapshot to",
+            "stop" => "stopping etcd on",
+            "want" => "preparing",
+            _ => "starting etcd on",
+        };
+        let hint = match step {
+            "facts" | "take" => format!("nothing was changed; {}", ssh::hint(&reason)),
+            _ => format!(
+                "run the command again, which goes on; {}",
+                ssh::hint(&reason)
+            ),
+        };
+        Kind::Unhealthy.error(format!("{what} {}: {reason}", member.name), hint)
+    })?;
+    Ok(said.lines)
+}
+
+pub(super) fn parse(lines: &[String]) -> Facts {
+    let value = |name: &str| {
+        let mut values = lines.iter().filter_map(|line| line.split_once('='));
+        let found = values.find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.trim().escape_debug().to_string())
+    };
+    // They become words of a command for all nodes.
+    let digits = |name, count| value(name).filter(|text| is_hexadecimal(text, count));
+    let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
+    Facts {
+        free: number("free").unwrap_or_default() >> 10,
+        aside: number("aside").unwrap_or_default(),
+        etcd: value("etcd").unwrap_or_default(),
+        raises: value("raises").is_some(),
+        sha256: digits("sha256", 64),
+        wanted: digits("wanted", 16),
+    }
+}
+
+/// Returns whether a text consists of this many hexadecimal digits in lower case.
+fn is_hexadecimal(text: &str, count: usize) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == count && text.bytes().all(is_digit)
+}
