@@ -64,10 +64,17 @@ fn all_members_begin_again_with_a_snapshot() {
         let error = "the snapshot is of a cluster with the members a, b, and cluster main has etcd1, etcd2, etcd3";
         failed(&said, 2, error);
         fs::write(&access, &sound).unwrap();
-        for (step, doing) in [("facts", "asking"), ("take", "sending the snapshot to")] {
+        for (step, doing) in [
+            ("facts", "asking"),
+            ("take", "sending the snapshot to"),
+            ("stop", "stopping etcd on"),
+        ] {
             refuse(&nodes, 2, step);
             let said = nodes.cluster(&RESTORE);
             failed(&said, 6, &format!("{doing} etcd3: no space left on device"));
+            let hint = said.err.lines().last().unwrap();
+            assert!(hint.starts_with("hint: nothing was changed"), "{hint}");
+            nodes.members.become_healthy();
             assert_eq!(value(&nodes, "kept"), "after\n");
         }
 
@@ -76,6 +83,13 @@ fn all_members_begin_again_with_a_snapshot() {
         refuse(&nodes, 1, "want");
         let said = nodes.cluster(&RESTORE);
         failed(&said, 6, "preparing etcd2: no space left on device");
+        let hint = "hint: etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; ";
+        assert!(said.err.contains(hint), "{}", said.words());
+        refuse(&nodes, 1, "facts");
+        let said = nodes.cluster(&RESTORE);
+        failed(&said, 6, "asking etcd2: no space left on device");
+        let hint = "hint: an interrupted restore is not complete: make the node answer, then run the command again";
+        assert!(said.err.contains(hint), "{}", said.words());
         refuse(&nodes, 1, "none");
         let said = nodes.cluster(&RESTORE).done();
         let report: Value = serde_json::from_slice(&said.out).unwrap();

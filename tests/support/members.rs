@@ -139,6 +139,10 @@ impl Members {
         }
     }
 
+    pub(crate) fn is_running(&self, member: usize) -> bool {
+        self.running[member].is_some()
+    }
+
     /// Starts a member that does not run.
     pub(crate) fn resume(&mut self, member: usize) {
         let all: Vec<_> = (0..3)

@@ -225,6 +225,9 @@ impl Nodes {
         }
         if start.exists() {
             fs::remove_file(start).unwrap();
+            if self.members.is_running(node) {
+                return;
+            }
             fs::create_dir_all(folder.join("run")).unwrap();
             let join = folder.join("lib/join");
             tool("sh", &[join.to_str().unwrap(), "restore"]).done();
@@ -269,14 +272,19 @@ impl Nodes {
         while !command.has_ended() {
             // First: what the test does happens before the node that was asked to do something does it.
             act(self);
-            for node in 0..3 {
-                self.restart_if_asked(node);
-                self.stop_or_start_if_asked(node);
-                self.restart_etcd_if_asked(node);
-            }
+            self.do_as_asked();
             thread::sleep(Duration::from_millis(50));
         }
+        self.do_as_asked();
         command.wait()
+    }
+
+    fn do_as_asked(&mut self) {
+        for node in 0..3 {
+            self.restart_if_asked(node);
+            self.stop_or_start_if_asked(node);
+            self.restart_etcd_if_asked(node);
+        }
     }
 
     /// Restarts etcd on a node that was told to, as its unit does. The others must be well.

@@ -59,11 +59,9 @@ pub fn restore(
 ) -> Result<Restoration> {
     let members = &access.description.members;
     must_be_admitted(access, now)?;
-    let mut known = Vec::new();
-    for member in members {
-        let facts = parse(&ask(access, member, "facts", &[], STOP)?);
-        check(&member.name, &facts, snapshot)?;
-        known.push(facts);
+    let known = facts_of_all(access)?;
+    for (member, facts) in members.iter().zip(&known) {
+        check(&member.name, facts, snapshot)?;
     }
     let vow = vow(snapshot, &known, now);
     for (member, facts) in members.iter().zip(&known) {
@@ -79,9 +77,9 @@ pub fn restore(
     let before = survey(access, now, Scope::Etcd)?;
     progress.note("stopping all members");
     let started = Instant::now();
-    each(access, "stop")?;
-    each(access, &format!("want {vow}"))?;
-    each(access, "start")?;
+    stop(access, known.iter().any(|facts| facts.wanted.is_some()))?;
+    all(each(access, &format!("want {vow}")))?;
+    all(each(access, "start"))?;
     progress.note("waiting until all members work");
     wait(access, now)?;
     check_begun(&before, &survey(access, now, Scope::Etcd)?, snapshot)?;
@@ -135,22 +133,70 @@ fn vow(snapshot: &Snapshot, known: &[Facts], now: i64) -> String {
     })
 }
 
+/// Returns the facts of all nodes, each of which must answer.
+fn facts_of_all(access: &Access) -> Result<Vec<Facts>> {
+    let answers = each(access, "facts").into_iter();
+    let (known, mut errors): (Vec<_>, Vec<_>) = answers
+        .map(|answer| answer.map(|lines| parse(&lines)))
+        .partition(Result::is_ok);
+    let known: Vec<Facts> = known.into_iter().flatten().collect();
+    match errors.pop() {
+        None => Ok(known),
+        Some(Err(error)) if known.iter().any(|facts| facts.wanted.is_some()) => {
+            let hint = "an interrupted restore is not complete: make the node answer, then run the command again, which \
+                        continues; until then, etcd may be stopped";
+            Err(Kind::Unhealthy.error(error.to_string(), hint))
+        }
+        Some(error) => error.map(|_| known),
+    }
+}
+
+/// Stops etcd on all nodes. If this fails on one, nothing is restored and the others start again, unless an interrupted
+/// command has prepared some of them: those would begin the new cluster when they start.
+fn stop(access: &Access, is_prepared: bool) -> Result<()> {
+    let Err(error) = all(each(access, "stop")) else {
+        return Ok(());
+    };
+    if is_prepared {
+        return Err(error);
+    }
+    let started = each(access, "start");
+    let members = access.description.members.iter().zip(&started);
+    let left: Vec<_> = members
+        .filter(|(_, started)| started.is_err())
+        .map(|(member, _)| member.name.as_str())
+        .collect();
+    let hint = match left.is_empty() {
+        true => "nothing was changed, and etcd was started again on all nodes; run the command again once the node answers".to_owned(),
+        false => format!(
+            "nothing was changed, and etcd was started again where it was stopped, but not on {}: run the command again once the \
+             node answers, or start it there with `sudo systemctl start etcd`",
+            left.join(", ")
+        ),
+    };
+    Err(Kind::Unhealthy.error(error.to_string(), hint))
+}
+
+/// Returns the first failure.
+fn all(outcomes: Vec<Result<Vec<String>>>) -> Result<()> {
+    let mut outcomes = outcomes.into_iter();
+    outcomes.try_for_each(|outcome| outcome.map(drop))
+}
+
 /// Does the same on all nodes at once.
-fn each(access: &Access, words: &str) -> Result<()> {
+fn each(access: &Access, words: &str) -> Vec<Result<Vec<String>>> {
     let members = &access.description.members;
-    let outcomes: Vec<Result<_>> = thread::scope(|threads| {
+    let ended = || Err(anyhow::anyhow!("a thread of this program has ended"));
+    thread::scope(|threads| {
         let started: Vec<_> = members
             .iter()
             .map(|member| threads.spawn(|| ask(access, member, words, &[], STOP)))
             .collect();
         started
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Ok(Vec::new())))
+            .map(|thread| thread.join().unwrap_or_else(|_| ended()))
             .collect()
-    });
-    outcomes
-        .into_iter()
-        .try_for_each(|outcome| outcome.map(drop))
+    })
 }
 
 /// Refuses to report success unless each member shows that it has begun again: by the id of another cluster than before, or

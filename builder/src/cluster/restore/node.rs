@@ -93,8 +93,12 @@ pub(super) fn ask(
         };
         let hint = match step {
             "facts" | "take" => format!("nothing was changed; {}", ssh::hint(&reason)),
+            "stop" => format!(
+                "run the command again, which continues; {}",
+                ssh::hint(&reason)
+            ),
             _ => format!(
-                "run the command again, which goes on; {}",
+                "etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; {}",
                 ssh::hint(&reason)
             ),
         };
