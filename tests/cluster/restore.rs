@@ -104,9 +104,44 @@ fn all_members_begin_again_with_a_snapshot() {
             assert!(!data.join("aside/2").exists());
         }
 
-        // So does one that had ended: nothing is restored twice.
+        // One that had ended is not repeated: that would set aside what was written since.
         put(&nodes, "kept", "again");
-        nodes.cluster(&RESTORE).done();
+        let said = nodes.cluster(&RESTORE);
+        let start = "error: cluster main has begun again with this snapshot already, at 20";
+        assert!(said.err.starts_with(start), "{}", said.words());
+        assert_eq!(said.code, Some(4));
         assert_eq!(value(&nodes, "kept"), "again\n");
+        let again = [&RESTORE[..], &["--again"]].concat();
+        nodes.cluster(&again).done();
+        assert_eq!(value(&nodes, "kept"), "before\n");
+        assert!(
+            nodes
+                .members
+                .data("etcd1")
+                .join("aside/2/member/snap/db")
+                .is_file()
+        );
+    });
+}
+
+#[test]
+fn a_node_that_was_late_begins_again_while_the_others_work() {
+    let name = "cluster::restore::a_node_that_was_late_begins_again_while_the_others_work";
+    with_nodes(name, |mut nodes| {
+        put(&nodes, "kept", "before");
+        nodes.run(&[], &["backup", "main.db"], |_| ()).done();
+        put(&nodes, "kept", "after");
+        refuse(&nodes, 2, "start");
+        let said = nodes.cluster(&RESTORE);
+        failed(&said, 6, "starting etcd on etcd3: no space left on device");
+        // The others are a majority: they begin, and accept writes.
+        nodes.settle();
+        put(&nodes, "kept", "again");
+        refuse(&nodes, 2, "none");
+        let running = [0, 1].map(|node| nodes.members.process(node));
+        nodes.cluster(&RESTORE).done();
+        assert_eq!([0, 1].map(|node| nodes.members.process(node)), running);
+        let third = nodes.members.client().get(address(2), "kept").unwrap();
+        assert_eq!(third.as_deref(), Some("again"));
     });
 }

@@ -143,6 +143,11 @@ impl Members {
         self.running[member].is_some()
     }
 
+    /// Returns the process of a member, which another one follows when it restarts.
+    pub(crate) fn process(&self, member: usize) -> Option<u32> {
+        self.running[member].as_ref().map(Child::id)
+    }
+
     /// Starts a member that does not run.
     pub(crate) fn resume(&mut self, member: usize) {
         let all: Vec<_> = (0..3)

@@ -104,6 +104,8 @@ pub(crate) struct Nodes {
     pub(crate) restarted: Vec<usize>,
     /// The nodes whose etcd alone was restarted, in order.
     pub(crate) etcd_restarted: Vec<usize>,
+    /// The nodes whose etcd was started and is not known to be ready.
+    starting: Vec<usize>,
 }
 
 /// Runs the test `name` inside namespaces, with three healthy members whose nodes answer over ssh.
@@ -134,6 +136,7 @@ impl Nodes {
             running: Vec::new(),
             restarted: Vec::new(),
             etcd_restarted: Vec::new(),
+            starting: Vec::new(),
         };
         for (node, name) in NAMES.iter().enumerate() {
             nodes.serve(name, address(node));
@@ -232,6 +235,16 @@ impl Nodes {
             let join = folder.join("lib/join");
             tool("sh", &[join.to_str().unwrap(), "restore"]).done();
             self.members.resume(node);
+            self.starting.push(node);
+        }
+    }
+
+    /// Waits until all members that run are healthy. Those that have started do what follows, as their unit would.
+    pub(crate) fn settle(&mut self) {
+        self.members.become_healthy();
+        for node in std::mem::take(&mut self.starting) {
+            let join = self.folder(node).join("lib/join");
+            tool("sh", &[join.to_str().unwrap(), "ready"]).done();
         }
     }
 
@@ -276,7 +289,11 @@ impl Nodes {
             thread::sleep(Duration::from_millis(50));
         }
         self.do_as_asked();
-        command.wait()
+        let said = command.wait();
+        if said.code == Some(0) && !self.starting.is_empty() {
+            self.settle();
+        }
+        said
     }
 
     fn do_as_asked(&mut self) {

@@ -193,6 +193,9 @@ pub struct RestoreOptions {
     /// Accept a snapshot of a cluster with other members
     #[arg(long)]
     pub from_other_members: bool,
+    /// Restore a snapshot once more that was restored before
+    #[arg(long)]
+    pub again: bool,
     /// How to reach the cluster.
     #[command(flatten)]
     pub login: LoginOptions,

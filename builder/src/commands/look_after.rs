@@ -215,7 +215,8 @@ fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -
     }
     let progress = progress::stderr(voice.quiet);
     let lock = lock(&access, "cluster restore", environment, &*progress)?;
-    let done = cluster::restore(&access, &snapshot, environment.clock, &lock, &*progress)?;
+    let now = environment.clock;
+    let done = cluster::restore(&access, &snapshot, options.again, now, &lock, &*progress)?;
     print(voice, &done, &done)
 }
 

@@ -16,10 +16,11 @@ use super::gather::{Scope, survey};
 use super::lock::Lock;
 use super::pause;
 use super::report::{ClusterReport, MemberReport};
+use crate::description::DescribedMember;
 use crate::failure::Kind;
-use crate::hex;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
+use crate::{date, hex};
 
 /// How long a node may take to receive a snapshot over a slow network, and to stop etcd.
 const UPLOAD: Duration = Duration::from_hours(1);
@@ -50,9 +51,11 @@ pub struct Restoration {
 }
 
 /// Stops all members, sets their data aside, and begins again with the snapshot. Nothing changes unless every node is ready.
+/// A snapshot that the cluster has begun with before is refused unless it is wanted `again`.
 pub fn restore(
     access: &Access,
     snapshot: &Snapshot,
+    again: bool,
     now: i64,
     lock: &Lock,
     progress: &dyn Progress,
@@ -60,26 +63,41 @@ pub fn restore(
     let members = &access.description.members;
     must_be_admitted(access, now)?;
     let known = facts_of_all(access)?;
-    for (member, facts) in members.iter().zip(&known) {
+    let begun = begun(snapshot, &known);
+    if begun.is_none() && !again {
+        must_be_new(access, snapshot, &known)?;
+    }
+    let vow = begun.unwrap_or_else(|| vow(snapshot, now));
+    // Those that have begun already run on: a majority may have been at work since an interrupted command.
+    let is_left = |facts: &Facts| facts.restored.as_ref().is_none_or(|it| it.vow != vow);
+    let left: Vec<_> = members
+        .iter()
+        .zip(&known)
+        .filter(|(_, it)| is_left(it))
+        .collect();
+    for (member, facts) in &left {
         check(&member.name, facts, snapshot)?;
     }
-    let vow = vow(snapshot, &known, now);
-    for (member, facts) in members.iter().zip(&known) {
-        if facts.sha256.as_ref() != Some(&snapshot.sha256) {
-            lock.must_be_kept()?;
-            progress.note(&format!("{} receives the snapshot", member.name));
-            let words = format!("take {}", snapshot.sha256);
-            ask(access, member, &words, snapshot.bytes.reveal(), UPLOAD)?;
-        }
+    let lacking = left
+        .iter()
+        .filter(|(_, facts)| facts.sha256.as_ref() != Some(&snapshot.sha256));
+    for (member, _) in lacking {
+        lock.must_be_kept()?;
+        send(access, member, snapshot, progress)?;
     }
     // The members that stop take the lock with them. Nothing else changes without it: nobody can take it meanwhile.
     lock.must_be_kept()?;
     let before = survey(access, now, Scope::Etcd)?;
-    progress.note("stopping all members");
+    let left: Vec<_> = left.into_iter().map(|(member, _)| member).collect();
+    progress.note(match left.len() == members.len() {
+        true => "stopping all members",
+        false => "stopping the members that have not begun again yet",
+    });
     let started = Instant::now();
-    stop(access, known.iter().any(|facts| facts.wanted.is_some()))?;
-    all(each(access, &format!("want {vow}")))?;
-    all(each(access, "start"))?;
+    let is_prepared = known.iter().any(|facts| facts.wanted.is_some());
+    stop(access, &left, is_prepared)?;
+    all(each(access, &left, &format!("want {vow}")))?;
+    all(each(access, &left, "start"))?;
     progress.note("waiting until all members work");
     wait(access, now)?;
     check_begun(&before, &survey(access, now, Scope::Etcd)?, snapshot)?;
@@ -91,6 +109,17 @@ pub fn restore(
         nodes: members.iter().map(|member| member.name.clone()).collect(),
         pause: started.elapsed().as_secs_f64(),
     })
+}
+
+fn send(
+    access: &Access,
+    member: &DescribedMember,
+    snapshot: &Snapshot,
+    progress: &dyn Progress,
+) -> Result<()> {
+    progress.note(&format!("{} receives the snapshot", member.name));
+    let words = format!("take {}", snapshot.sha256);
+    ask(access, member, &words, snapshot.bytes.reveal(), UPLOAD).map(drop)
 }
 
 /// Refuses to begin if one side rejects the other's certificate: nobody would notice whether the members work again.
@@ -121,26 +150,44 @@ pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
     Err(Kind::Usage.error(message, hint))
 }
 
-/// Returns what distinguishes the new cluster from all others. An interrupted restore of the same snapshot goes on.
-fn vow(snapshot: &Snapshot, known: &[Facts], now: i64) -> String {
-    let same = known
+/// Returns what distinguishes the new cluster from all others.
+fn vow(snapshot: &Snapshot, now: i64) -> String {
+    let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
+    hex::encode(&digest[..8])
+}
+
+/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on.
+fn begun(snapshot: &Snapshot, known: &[Facts]) -> Option<String> {
+    let mut same = known
         .iter()
-        .find(|facts| facts.wanted.is_some() && facts.sha256.as_ref() == Some(&snapshot.sha256));
-    let begun = same.and_then(|facts| facts.wanted.clone());
-    begun.unwrap_or_else(|| {
-        let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
-        hex::encode(&digest[..8])
-    })
+        .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256));
+    same.find_map(|facts| facts.wanted.clone())
+}
+
+/// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside.
+fn must_be_new(access: &Access, snapshot: &Snapshot, known: &[Facts]) -> Result<()> {
+    let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
+    let same = restored.filter(|restored| restored.sha256 == snapshot.sha256);
+    let Some(time) = same.map(|restored| restored.time).max() else {
+        return Ok(());
+    };
+    let (cluster, time) = (&access.description.cluster, date::moment(time));
+    let message =
+        format!("cluster {cluster} has begun again with this snapshot already, at {time}");
+    let hint = "`etcd-image cluster status` shows its state; --again sets aside what was written since, and restores the \
+                snapshot once more";
+    Err(Kind::Refused.error(message, hint))
 }
 
 /// Returns the facts of all nodes, each of which must answer.
 fn facts_of_all(access: &Access) -> Result<Vec<Facts>> {
-    let answers = each(access, "facts").into_iter();
-    let (known, mut errors): (Vec<_>, Vec<_>) = answers
+    let members: Vec<_> = access.description.members.iter().collect();
+    let answers = each(access, &members, "facts").into_iter();
+    let (known, errors): (Vec<_>, Vec<_>) = answers
         .map(|answer| answer.map(|lines| parse(&lines)))
         .partition(Result::is_ok);
     let known: Vec<Facts> = known.into_iter().flatten().collect();
-    match errors.pop() {
+    match errors.into_iter().next() {
         None => Ok(known),
         Some(Err(error)) if known.iter().any(|facts| facts.wanted.is_some()) => {
             let hint = "an interrupted restore is not complete: make the node answer, then run the command again, which \
@@ -153,16 +200,17 @@ fn facts_of_all(access: &Access) -> Result<Vec<Facts>> {
 
 /// Stops etcd on all nodes. If this fails on one, nothing is restored and the others start again, unless an interrupted
 /// command has prepared some of them: those would begin the new cluster when they start.
-fn stop(access: &Access, is_prepared: bool) -> Result<()> {
-    let Err(error) = all(each(access, "stop")) else {
+fn stop(access: &Access, members: &[&DescribedMember], is_prepared: bool) -> Result<()> {
+    let Err(error) = all(each(access, members, "stop")) else {
         return Ok(());
     };
     if is_prepared {
         return Err(error);
     }
-    let started = each(access, "start");
-    let members = access.description.members.iter().zip(&started);
+    let started = each(access, members, "start");
     let left: Vec<_> = members
+        .iter()
+        .zip(&started)
         .filter(|(_, started)| started.is_err())
         .map(|(member, _)| member.name.as_str())
         .collect();
@@ -183,9 +231,8 @@ fn all(outcomes: Vec<Result<Vec<String>>>) -> Result<()> {
     outcomes.try_for_each(|outcome| outcome.map(drop))
 }
 
-/// Does the same on all nodes at once.
-fn each(access: &Access, words: &str) -> Vec<Result<Vec<String>>> {
-    let members = &access.description.members;
+/// Does the same on these nodes at once.
+fn each(access: &Access, members: &[&DescribedMember], words: &str) -> Vec<Result<Vec<String>>> {
     let ended = || Err(anyhow::anyhow!("a thread of this program has ended"));
     thread::scope(|threads| {
         let started: Vec<_> = members

@@ -28,6 +28,29 @@ pub(super) struct Facts {
     pub(super) sha256: Option<String>,
     /// The new cluster that it would begin at the next start of etcd.
     pub(super) wanted: Option<String>,
+    /// The restore with which its data began.
+    pub(super) restored: Option<Restored>,
+}
+
+/// A restore that a node has completed.
+#[derive(Debug, PartialEq)]
+pub(super) struct Restored {
+    /// The digest of the snapshot.
+    pub(super) sha256: String,
+    /// What distinguishes the cluster that it began.
+    pub(super) vow: String,
+    /// When, in seconds since 1970 by the clock of the node.
+    pub(super) time: i64,
+}
+
+impl Restored {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let mut digits = |count| words.next().filter(|text| is_hexadecimal(text, count));
+        let (sha256, vow) = (digits(64)?.to_owned(), digits(16)?.to_owned());
+        let time = words.next()?.parse().ok()?;
+        Some(Self { sha256, vow, time })
+    }
 }
 
 /// Refuses a node that could not begin with the snapshot.
@@ -123,6 +146,7 @@ pub(super) fn parse(lines: &[String]) -> Facts {
         raises: value("raises").is_some(),
         sha256: digits("sha256", 64),
         wanted: digits("wanted", 16),
+        restored: value("restored").and_then(|text| Restored::parse(&text)),
     }
 }
 

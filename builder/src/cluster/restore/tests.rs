@@ -1,5 +1,6 @@
 //! Tests of what nodes answer, and of the evidence of a restore.
 
+use super::node::Restored;
 use super::*;
 
 #[test]
@@ -11,7 +12,14 @@ fn a_node_s_facts_are_read() {
         "raises=yes",
         "wanted=00ff00ff00ff00ff",
     ];
-    let facts = parse(&lines.map(str::to_owned));
+    let digest = "0f".repeat(32);
+    let restored = format!("restored={digest} 00ff00ff00ff00f0 1796774280");
+    let lines: Vec<_> = lines
+        .into_iter()
+        .map(str::to_owned)
+        .chain([restored])
+        .collect();
+    let facts = parse(&lines);
     let wanted = Facts {
         free: 900,
         aside: 1,
@@ -19,6 +27,11 @@ fn a_node_s_facts_are_read() {
         raises: true,
         sha256: None,
         wanted: Some("00ff00ff00ff00ff".to_owned()),
+        restored: Some(Restored {
+            sha256: digest,
+            vow: "00ff00ff00ff00f0".to_owned(),
+            time: 1_796_774_280,
+        }),
     };
     assert_eq!(facts, wanted);
 }
@@ -26,7 +39,11 @@ fn a_node_s_facts_are_read() {
 #[test]
 fn an_answer_that_is_no_digest_is_ignored() {
     for answer in ["$(reboot)", "ab", "00ff00ff00ff00f;", "00FF00FF00FF00FF"] {
-        let lines = [format!("wanted={answer}"), format!("sha256={answer}")];
+        let lines = [
+            format!("wanted={answer}"),
+            format!("sha256={answer}"),
+            format!("restored={} {answer} 7", "0f".repeat(32)),
+        ];
         assert_eq!(parse(&lines), Facts::default(), "{answer}");
     }
     let lines = [format!("sha256={}", "0f".repeat(32))];
@@ -133,13 +150,15 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
         members: Vec::new(),
         version: None,
     };
-    let begun = |sha256: &str| Facts {
+    let with_snapshot = |sha256: &str| Facts {
         sha256: Some(sha256.to_owned()),
         wanted: Some("1234".to_owned()),
         ..Facts::default()
     };
-    assert_eq!(vow(&snapshot, &[Facts::default(), begun("ab")], 7), "1234");
-    let new = vow(&snapshot, &[begun("cd")], 7);
+    let known = [Facts::default(), with_snapshot("ab")];
+    assert_eq!(begun(&snapshot, &known).as_deref(), Some("1234"));
+    assert_eq!(begun(&snapshot, &[with_snapshot("cd")]), None);
+    let new = vow(&snapshot, 7);
     assert_eq!(new.len(), 16);
-    assert_ne!(new, vow(&snapshot, &[begun("cd")], 8));
+    assert_ne!(new, vow(&snapshot, 8));
 }
