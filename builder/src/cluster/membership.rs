@@ -224,6 +224,8 @@ pub fn remove_member(
         Kind::Unhealthy.context(message, "run the command again, which continues")
     };
     if let Some(entry) = report.entry_of(leaver) {
+        // Others may have failed while the nodes received the list without it.
+        report.can_remove(name)?;
         let entry = Leaver {
             id: entry.id.clone(),
             ..leaver.clone()

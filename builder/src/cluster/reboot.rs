@@ -66,6 +66,8 @@ pub fn reboot(
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
         lock.must_be_kept()?;
+        // Another member may have failed since the logins, which take their time.
+        report = survey(access, now, Scope::Etcd)?;
         report.can_spare(&name)?;
         lead::give_up(access, &report, &name, now)?;
         let started = Instant::now();

@@ -230,7 +230,7 @@ impl Rotating<'_> {
                 let message = format!("handing {name} the certificates of CAs: {reason}");
                 Kind::Unhealthy.error(message, AGAIN)
             })?;
-            report = self.restart(&access, &report, &member, &digest)?;
+            report = self.restart(&access, &member, &digest)?;
             self.progress.note(&format!("{name}: done"));
         }
         Ok(())
@@ -239,12 +239,14 @@ impl Rotating<'_> {
     fn restart(
         &self,
         access: &Access,
-        report: &ClusterReport,
         member: &DescribedMember,
         digest: &str,
     ) -> Result<ClusterReport> {
         let name = &member.name;
-        lead::give_up(access, report, name, self.now)?;
+        // Another member may have failed while this one received the certificates.
+        let report = survey(access, self.now, Scope::Etcd)?;
+        report.can_spare(name)?;
+        lead::give_up(access, &report, name, self.now)?;
         access
             .ssh
             .run(member.address, RESTART_ETCD)
