@@ -85,6 +85,24 @@ impl Lock {
         now: i64,
         progress: &dyn Progress,
     ) -> Result<Self> {
+        let attempt = Self::attempt(access, command, operator, now, progress)?;
+        Ok(attempt.unwrap_or_else(|trouble| {
+            progress.note(&format!(
+                "warning: could not take the cluster lock ({trouble}); another command may change cluster {} at the same time",
+                access.description.cluster
+            ));
+            Self { kept: None }
+        }))
+    }
+
+    /// Takes the lock for a command, or returns why etcd cannot give it. A lock that another command has is an error.
+    pub fn attempt(
+        access: &Access,
+        command: &str,
+        operator: &Operator,
+        now: i64,
+        progress: &dyn Progress,
+    ) -> Result<Result<Self, Trouble>> {
         let holder = Holder {
             command: command.to_owned(),
             operator: operator.name.clone(),
@@ -100,7 +118,7 @@ impl Lock {
         let (started, mut is_waiting) = (Instant::now(), false);
         loop {
             match acquire(&access.client, &key.addresses, &key.value) {
-                Ok(Attempt::Taken(lease)) => return Ok(Self::kept(key, lease)),
+                Ok(Attempt::Taken(lease)) => return Ok(Ok(Self::kept(key, lease))),
                 Ok(Attempt::Held(text)) => {
                     if !has_ended(&text, &key.value, operator) || started.elapsed() > ENDING {
                         return Err(refusal(&key.cluster, &text));
@@ -111,14 +129,7 @@ impl Lock {
                     }
                     thread::sleep(INTERVAL);
                 }
-                Err(trouble) => {
-                    progress.note(&format!(
-                        "warning: could not take the cluster lock ({trouble}); another command may change cluster {} at the \
-                         same time",
-                        key.cluster
-                    ));
-                    return Ok(Self { kept: None });
-                }
+                Err(trouble) => return Ok(Err(trouble)),
             }
         }
     }

@@ -91,11 +91,16 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     let now = environment.clock;
     let access = Access::open(&options.state, options.ssh_identity.clone())?;
     access.must_use_certificates()?;
+    // The operator's own certificate may have expired. Otherwise, nothing changes while another command has the lock.
+    let (name, operator) = ("cluster renew", &environment.operator);
+    let taken = Lock::attempt(&access, name, operator, now, &*progress)?.ok();
     access.must_know_the_time()?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
-    // Once more, because the operator's own certificate may have expired before.
     let access = Access::open(&options.state, options.ssh_identity)?;
-    let lock = lock(&access, "cluster renew", environment, &*progress)?;
+    let lock = match taken {
+        Some(lock) => lock,
+        None => lock(&access, name, environment, &*progress)?,
+    };
     let renewal = cluster::hand_over(&access, &renewed, now, &lock, &*progress)?;
     let printed = print(voice, &renewal, &renewal);
     renewal.verdict().and(printed)

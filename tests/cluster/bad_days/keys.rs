@@ -78,6 +78,11 @@ fn somebody_else(nodes: &mut Nodes, diary: &mut Diary) {
     let put = ["put", "--lease", &lease, "etcd-image/lock", holder];
     nodes.members.etcdctl(&put).done();
     diary.day("Another operator changes the cluster", OWN);
+    let certificate = nodes
+        .members
+        .scene
+        .at("etcd-cluster/nodes/etcd1/server.crt");
+    let before = fs::read(&certificate).unwrap();
     let reads = ["status", "backup", "compact", "alarm", "logs"];
     for command in COMMANDS {
         if !reads.iter().any(|read| command.starts_with(read)) {
@@ -85,6 +90,7 @@ fn somebody_else(nodes: &mut Nodes, diary: &mut Diary) {
             assert_eq!(said.code, Some(4), "{}", said.words());
         }
     }
+    assert_eq!(fs::read(&certificate).unwrap(), before);
     nodes.members.etcdctl(&["lease", "revoke", &lease]).done();
 }
 
