@@ -253,6 +253,20 @@ impl Members {
         etcd.wait().unwrap();
     }
 
+    /// Cuts a member off from the others and from the operator.
+    pub(crate) fn cut(&self, member: usize) {
+        let (name, address) = (NAMES[member], address(member).to_string());
+        tool("ip", &["link", "set", name, "down"]).done();
+        tool("ip", &["route", "add", "unreachable", &address]).done();
+    }
+
+    /// Connects a member again.
+    pub(crate) fn connect(&self, member: usize) {
+        let (name, address) = (NAMES[member], address(member).to_string());
+        tool("ip", &["route", "del", "unreachable", &address]).done();
+        tool("ip", &["link", "set", name, "up"]).done();
+    }
+
     /// Waits until every running member would commit a write.
     pub(crate) fn become_healthy(&self) {
         let (client, started) = (self.client(), Instant::now());

@@ -218,6 +218,31 @@ impl Nodes {
         text.lines().map(own).collect()
     }
 
+    /// Fills the data partition of a node, as its programs see it; its etcd does not notice.
+    pub(crate) fn fill(&self, node: usize) {
+        self.mount(
+            node,
+            "mount -t tmpfs -o size=4k tmpfs $place; head -c 9999 /dev/zero >$place/filler || true",
+        );
+    }
+
+    /// Undoes [`Nodes::fill`].
+    pub(crate) fn free(&self, node: usize) {
+        self.mount(node, "umount $place");
+    }
+
+    fn mount(&self, node: usize, script: &str) {
+        let sshd = self.running[node].id().to_string();
+        for place in [
+            self.folder(node).join("data"),
+            self.members.data(NAMES[node]),
+        ] {
+            let script = format!("place={}; {script}", place.display());
+            let words = ["-t", &sshd, "--mount", "sh", "-ec", &script];
+            tool("nsenter", &words).done();
+        }
+    }
+
     /// Stops or starts etcd on a node that was told to, as its unit would.
     fn stop_or_start_if_asked(&mut self, node: usize) {
         let folder = self.folder(node);
@@ -279,12 +304,28 @@ impl Nodes {
         words: &[&str],
         mut act: impl FnMut(&mut Self),
     ) -> Said {
+        self.run_until(before, words, |nodes| {
+            act(nodes);
+            false
+        })
+    }
+
+    /// Runs `etcd-image cluster` as [`Nodes::run`] does, and kills it when the moment has come.
+    pub(crate) fn run_until(
+        &mut self,
+        before: &[&str],
+        words: &[&str],
+        mut is_the_moment: impl FnMut(&mut Self) -> bool,
+    ) -> Said {
         let folder = self.members.scene.at("");
         let words = [before, &[PROGRAM, "cluster"], words].concat();
         let mut command = Running::start_in(&folder, "env", &words);
         while !command.has_ended() {
             // First: what the test does happens before the node that was asked to do something does it.
-            act(self);
+            if is_the_moment(self) {
+                command.kill();
+                break;
+            }
             self.do_as_asked();
             thread::sleep(Duration::from_millis(50));
         }

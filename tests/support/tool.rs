@@ -112,6 +112,11 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Kills the program.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
     /// Waits until the program ends.
     pub(crate) fn wait(mut self) -> Said {
         let status = self.child.wait().unwrap();

@@ -100,8 +100,16 @@ fn code(said: &Said) -> String {
     said.code.map_or("-".to_owned(), |code| code.to_string())
 }
 
-/// Runs a command with the options that it needs in the scene of the nodes.
+/// Runs a command in the scene of the nodes.
 fn run(nodes: &mut Nodes, before: &[String], state: &str, command: &str) -> Said {
+    let words = words(nodes, state, command);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let before: Vec<_> = before.iter().map(String::as_str).collect();
+    nodes.run(&before, &words, |_| ())
+}
+
+/// Returns the words of a command with the options that it needs in the scene of the nodes.
+pub(super) fn words(nodes: &Nodes, state: &str, command: &str) -> Vec<String> {
     let at = |name: &str| nodes.members.scene.at(name).display().to_string();
     let (key, cache) = (at("key"), at("home/.cache/etcd-image"));
     let (login, release) = (at("home/.ssh/id_ed25519.pub"), at(RELEASE));
@@ -125,9 +133,7 @@ fn run(nodes: &mut Nodes, before: &[String], state: &str, command: &str) -> Said
     if name == "upgrade" {
         words.extend(["--offline".to_owned(), "--cache".to_owned(), cache]);
     }
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let before: Vec<_> = before.iter().map(String::as_str).collect();
-    nodes.run(&before, &words, |_| ())
+    words
 }
 
 /// Replaces what differs between two runs: the scene's directory, dates and times, and etcd's words while it has no leader.

@@ -3,12 +3,10 @@
 use std::fs;
 
 use super::diary::Diary;
-use super::{COMMANDS, at_time, copy_state, intact, prepare};
+use super::{COMMANDS, OWN, at_time, copy_state, intact, prepare};
 use crate::support::nodes::{Nodes, with_nodes};
 use crate::support::snapshot::snapshot;
 use crate::support::tool::tool;
-
-const OWN: &str = "etcd-cluster";
 
 #[test]
 fn wrong_keys_change_nothing() {

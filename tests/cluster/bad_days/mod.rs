@@ -3,16 +3,23 @@
 //!
 //! The messages are compared with reviewed texts in `tests/snapshots/bad-days-*.txt`.
 
+mod clock;
+mod cut;
 mod diary;
+mod full;
 mod keys;
+mod killed;
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::support::fixture::script;
-use crate::support::members::address;
-use crate::support::nodes::Nodes;
-use crate::support::tool::tool;
+use crate::support::members::{NAMES, address};
+use crate::support::nodes::{Nodes, version};
+use crate::support::tool::{Said, tool};
+
+/// The state directory of the members.
+const OWN: &str = "etcd-cluster";
 
 /// The commands, with words that are right on a good day.
 const COMMANDS: [&str; 15] = [
@@ -45,9 +52,34 @@ fn prepare(nodes: &mut Nodes) {
 /// The release that `RELEASE` stands for.
 const RELEASE: &str = "etcd-v3.5.99-linux-arm64.tar.gz";
 
-/// Waits until all members are healthy, and checks that they are the same ones with the same data.
+/// Makes the first member the leader, so that the order of the members is known.
+fn lead(nodes: &mut Nodes) {
+    nodes.settle();
+    nodes.run(&[], &["move-leader", "etcd1"], |_| ()).done();
+}
+
+/// Checks that the members are the same ones with the same data, and that nobody has changed the description of the cluster.
 #[track_caller]
 fn intact(nodes: &Nodes) {
+    unharmed(nodes);
+    assert_eq!(nodes.members.scene.text("cluster.toml"), "");
+}
+
+/// Makes a release with the version of this machine's etcd of a minor version, and returns its name.
+fn release_of(nodes: &Nodes, series: &str) -> String {
+    let version = version(series);
+    let name = format!("etcd-v{version}-linux-arm64.tar.gz");
+    script(
+        "release.sh",
+        &["arm64", &version],
+        &nodes.members.scene.at(&name),
+    );
+    name
+}
+
+/// Waits until all members are healthy, and checks that they are the same ones with the same data.
+#[track_caller]
+fn unharmed(nodes: &Nodes) {
     nodes.members.become_healthy();
     let client = nodes.members.client();
     for member in 0..3 {
@@ -56,9 +88,25 @@ fn intact(nodes: &Nodes) {
         let list = client.members(address(member)).unwrap();
         let mut names: Vec<_> = list.iter().map(|member| member.name.as_str()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["etcd1", "etcd2", "etcd3"]);
+        assert_eq!(names, NAMES);
     }
-    assert_eq!(nodes.members.scene.text("cluster.toml"), "");
+}
+
+/// Runs a command in the scene of the nodes.
+fn run(nodes: &mut Nodes, command: &str) -> Said {
+    run_until(nodes, command, |_| false)
+}
+
+/// Runs a command in the scene of the nodes, and kills it when the moment has come.
+fn run_until(nodes: &mut Nodes, command: &str, moment: impl FnMut(&mut Nodes) -> bool) -> Said {
+    let words = diary::words(nodes, OWN, command);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    nodes.run_until(&[], &words, moment)
+}
+
+/// Returns the first node that has a file.
+fn having(file: impl Fn(usize) -> PathBuf) -> Option<usize> {
+    (0..3).find(|node| file(*node).exists())
 }
 
 /// Copies the state directory.

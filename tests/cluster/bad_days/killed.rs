@@ -1,0 +1,159 @@
+//! Days on which commands are killed, each at several moments, and run again.
+
+use std::time::{Duration, Instant};
+
+use super::{having, intact, prepare, run, run_until, unharmed};
+use crate::support::members::{NAMES, address};
+use crate::support::nodes::{Nodes, with_nodes, with_nodes_of};
+
+/// Whether the moment has come to kill a command.
+type Moment = fn(&Nodes) -> bool;
+
+/// Kills a command at each of these moments, and then lets it run to its end, which must be a good one.
+fn kill_and_repeat(nodes: &mut Nodes, command: &str, moments: &[Moment]) {
+    for moment in moments {
+        let said = run_until(nodes, command, |nodes| moment(nodes));
+        assert_eq!(said.code, None, "killed: {}", said.words());
+    }
+    run(nodes, command).done();
+    nodes.settle();
+    run(nodes, "status").done();
+}
+
+/// Returns what a file of the scene says.
+fn says(nodes: &Nodes, file: &str, words: &str) -> bool {
+    let path = nodes.members.scene.at(file);
+    std::fs::read_to_string(path).is_ok_and(|text| text.contains(words))
+}
+
+fn restarts_etcd(nodes: &Nodes) -> bool {
+    having(|node| nodes.folder(node).join("restart-etcd")).is_some()
+}
+
+#[test]
+fn a_killed_renewal_or_rotation_continues() {
+    with_nodes(
+        "cluster::bad_days::killed::a_killed_renewal_or_rotation_continues",
+        |mut nodes| {
+            prepare(&mut nodes);
+            let first: Moment =
+                |nodes| having(|node| nodes.folder(node).join("data/certificates")).is_some();
+            kill_and_repeat(&mut nodes, "renew --within 5000d", &[first]);
+            kill_and_repeat(
+                &mut nodes,
+                "rotate-ca --all",
+                &[
+                    |nodes| says(nodes, "etcd-cluster/rotation", "trust"),
+                    restarts_etcd,
+                    |nodes| says(nodes, "etcd-cluster/rotation", "issue"),
+                    |nodes| says(nodes, "etcd-cluster/rotation", "finish"),
+                    |nodes| says(nodes, "etcd-cluster/rotation", "finish") && restarts_etcd(nodes),
+                ],
+            );
+            intact(&nodes);
+        },
+    );
+}
+
+#[test]
+fn a_killed_restore_or_restart_continues() {
+    with_nodes(
+        "cluster::bad_days::killed::a_killed_restore_or_restart_continues",
+        |mut nodes| {
+            prepare(&mut nodes);
+            let restart: Moment =
+                |nodes| having(|node| nodes.folder(node).join("restart")).is_some();
+            kill_and_repeat(&mut nodes, "reboot --rolling", &[restart]);
+            kill_and_repeat(
+                &mut nodes,
+                "restore good.db --in-place",
+                &[
+                    |nodes| has_in_data(nodes, "restore/sha256"),
+                    |nodes| having(|node| nodes.folder(node).join("stop")).is_some(),
+                    |nodes| has_in_data(nodes, "restore/wanted"),
+                    |nodes| having(|node| nodes.folder(node).join("start")).is_some(),
+                ],
+            );
+            for command in [
+                "defrag",
+                "compact",
+                "alarm disarm",
+                "move-leader",
+                "logs etcd1",
+                "backup new.db",
+            ] {
+                let started = Instant::now();
+                run_until(&mut nodes, command, |_| {
+                    started.elapsed() > Duration::from_millis(300)
+                });
+                let again = command.replace("new.db", "again.db");
+                run(&mut nodes, &again).done();
+            }
+            intact(&nodes);
+        },
+    );
+}
+
+fn has_in_data(nodes: &Nodes, file: &str) -> bool {
+    having(|node| nodes.members.data(NAMES[node]).join(file)).is_some()
+}
+
+#[test]
+fn a_killed_upgrade_continues() {
+    with_nodes_of(
+        "3.4",
+        "cluster::bad_days::killed::a_killed_upgrade_continues",
+        |mut nodes| {
+            prepare(&mut nodes);
+            let command = format!("upgrade --etcd {}", super::release_of(&nodes, "3.5"));
+            kill_and_repeat(
+                &mut nodes,
+                &command,
+                &[|nodes| has_in_data(nodes, "programs/new"), restarts_etcd],
+            );
+            intact(&nodes);
+        },
+    );
+}
+
+#[test]
+fn a_killed_change_of_the_members_continues() {
+    with_nodes(
+        "cluster::bad_days::killed::a_killed_change_of_the_members_continues",
+        |mut nodes| {
+            prepare(&mut nodes);
+            kill_and_repeat(
+                &mut nodes,
+                "add etcd4 --address 192.168.0.53 --wait 0",
+                &[
+                    |nodes| says(nodes, "cluster.toml", "etcd4"),
+                    |nodes| says(nodes, "etcd-cluster/cluster.json", "etcd4"),
+                ],
+            );
+            unharmed(&nodes);
+            kill_and_repeat(
+                &mut nodes,
+                "remove etcd4",
+                &[|nodes| !says(nodes, "cluster.toml", "etcd4")],
+            );
+            unharmed(&nodes);
+            // A member that is gone is replaced by another node, which does not come.
+            nodes.members.kill(2);
+            let words = "replace etcd3 etcd9 --address 192.168.0.59 --wait 0";
+            let said = run_until(&mut nodes, words, |nodes| {
+                says(nodes, "cluster.toml", "etcd9")
+            });
+            assert_eq!(said.code, None, "{}", said.words());
+            run(&mut nodes, words).done();
+            let words = "remove etcd3";
+            let client = nodes.members.client();
+            let is_listed = |address| {
+                let list = client.members(address).unwrap();
+                list.iter().any(|member| member.name == "etcd3")
+            };
+            assert!(is_listed(address(0)));
+            run(&mut nodes, words).done();
+            assert!(!is_listed(address(0)));
+        },
+    );
+}
