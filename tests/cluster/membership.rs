@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::members::{NAMES, address};
-use crate::support::nodes::{Nodes, with_nodes};
+use crate::support::nodes::{Nodes, with_insecure_nodes, with_nodes};
 use crate::support::tool::tool;
 use crate::support::writer::while_writing;
 
@@ -42,7 +42,9 @@ impl Boards {
     /// Flashes and starts a board once everything is ready for it.
     fn flash(&mut self, nodes: &mut Nodes, name: &'static str, host: u8, replaces: &[&str]) {
         let image = nodes.members.scene.image_path(name);
-        if self.is_on(name) || !image.exists() || !listed(nodes, 0).contains(name) {
+        // Without certificates, no member lists the others.
+        let is_listed = || nodes.members.is_insecure || listed(nodes, 0).contains(name);
+        if self.is_on(name) || !image.exists() || !is_listed() {
             return;
         }
         self.0
@@ -175,5 +177,29 @@ fn a_dead_member_is_replaced_by_a_new_node() {
             "{text}"
         );
         assert!(nodes.members.scene.image_path(NAMES[1]).exists());
+    });
+}
+
+#[test]
+fn an_insecure_cluster_grows_and_shrinks_while_a_client_writes() {
+    let name = "cluster::membership::an_insecure_cluster_grows_and_shrinks_while_a_client_writes";
+    with_insecure_nodes(name, |mut nodes| {
+        let mut boards = Boards::default();
+        while_writing(&mut nodes, |nodes| {
+            let words = ["add", "etcd4", "--address", "192.168.0.53", "--json"];
+            let said = nodes.change(&words, |nodes| boards.flash(nodes, "etcd4", 53, &[]));
+            let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+            assert_eq!(members(&report), ["etcd1", "etcd2", "etcd3", "etcd4"]);
+            let said = nodes.change(&["remove", "etcd4", "--json"], |_| ());
+            let report: Value = serde_json::from_slice(&said.done().out).unwrap();
+            assert_eq!(members(&report), NAMES);
+            boards.switch_off("etcd4");
+        });
+        let text = nodes.members.scene.text("cluster.toml");
+        assert!(text.starts_with("[etcd]\ninsecure = true\n"), "{text}");
+        let said = nodes.cluster(&["renew"]);
+        let wanted = "error: cluster main speaks plain HTTP and uses no certificates\n";
+        assert!(said.err.starts_with(wanted), "{}", said.words());
+        assert_eq!(said.code, Some(2));
     });
 }

@@ -63,6 +63,8 @@ pub(crate) struct Members {
     pub(crate) image: &'static str,
     /// The minor version that each member runs when it starts.
     pub(crate) series: [&'static str; 3],
+    /// Whether they speak plain HTTP.
+    pub(crate) is_insecure: bool,
 }
 
 /// Runs the test `name` inside namespaces, with three healthy members.
@@ -83,15 +85,21 @@ pub(crate) fn address(member: usize) -> IpAddr {
 impl Members {
     /// Starts three members of this minor version.
     pub(crate) fn start(series: &'static str, options: &[&str]) -> Self {
+        Self::start_as("", series, options)
+    }
+
+    /// Starts three members of a cluster with this `cluster.toml`.
+    pub(crate) fn start_as(configuration: &str, series: &'static str, options: &[&str]) -> Self {
         let own = program_of(series, "etcd");
         assert!(own.is_file(), "{ETCD} is missing: run `cargo xtask quick`");
         tool("sh", &["-ec", NETWORK]).done();
         let mut members = Self {
-            scene: Scene::built("raspios-trixie", "", &["--nodes", "3"]),
+            scene: Scene::built("raspios-trixie", configuration, &["--nodes", "3"]),
             running: [const { None }; 3],
             options: options.iter().map(|&word| word.to_owned()).collect(),
             image: series,
             series: [series; 3],
+            is_insecure: configuration.contains("insecure = true"),
         };
         for (member, name) in NAMES.iter().enumerate() {
             members.flash(name);
@@ -108,6 +116,9 @@ impl Members {
 
     /// Copies the certificates of a node from the state directory, as they are in its image.
     fn flash(&self, name: &str) {
+        if self.is_insecure {
+            return;
+        }
         let folder = self.scene.at("nodes").join(name);
         let files = [
             ("ca.crt", "pki/ca.crt"),
@@ -125,6 +136,12 @@ impl Members {
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(self.scene.at(&from), to).unwrap();
         }
+    }
+
+    /// Returns the URL of a port.
+    fn url(&self, address: IpAddr, port: u16) -> String {
+        let scheme = if self.is_insecure { "http" } else { "https" };
+        format!("{scheme}://{address}:{port}")
     }
 
     /// Returns the directory of a member's data.
@@ -151,7 +168,7 @@ impl Members {
     /// Starts a member that does not run.
     pub(crate) fn resume(&mut self, member: usize) {
         let all: Vec<_> = (0..3)
-            .map(|at| format!("{}=https://{}:2380", NAMES[at], address(at)))
+            .map(|at| format!("{}={}", NAMES[at], self.url(address(at), 2380)))
             .collect();
         let etcd = self.etcd(NAMES[member], address(member), &all.join(","), "new");
         self.running[member] = Some(etcd);
@@ -163,7 +180,7 @@ impl Members {
         let at = IpAddr::from([192, 168, 0, host]);
         tool("sh", &["-ec", BOARD, "sh", name, &host.to_string()]).done();
         self.flash(name);
-        let (id, all) = self.admit(name, &format!("https://{at}:2380"), replaces);
+        let (id, all) = self.admit(name, &self.url(at, 2380), replaces);
         let etcd = self.etcd(name, at, &all, "existing");
         until(|| self.ask(&["member", "promote", &id]));
         etcd
@@ -210,7 +227,7 @@ impl Members {
         let ca = file("ca.crt");
         let data = self.data(name);
         let log = File::create(data.with_extension("log")).unwrap();
-        let [client, peer] = [2379, 2380].map(|port| format!("https://{address}:{port}"));
+        let [client, peer] = [2379, 2380].map(|port| self.url(address, port));
         let options = [
             ("name", name.to_owned()),
             ("data-dir", data.display().to_string()),
@@ -220,26 +237,27 @@ impl Members {
             ("initial-advertise-peer-urls", peer),
             ("initial-cluster", all.to_owned()),
             ("initial-cluster-state", state.to_owned()),
+        ];
+        let with_tls = [
             ("trusted-ca-file", ca.clone()),
             ("peer-trusted-ca-file", ca),
             ("cert-file", file("server.crt")),
             ("key-file", file("server.key")),
             ("peer-cert-file", file("peer.crt")),
             ("peer-key-file", file("peer.key")),
+            ("client-cert-auth", "true".to_owned()),
+            ("peer-client-cert-auth", "true".to_owned()),
         ];
+        let with_tls = with_tls.into_iter().filter(|_| !self.is_insecure);
         let member = NAMES.iter().position(|own| *own == name);
         let series = member.map_or(self.image, |member| self.series[member]);
         let mut etcd = Command::new("nsenter");
         etcd.arg(format!("--net=/run/netns/{name}"))
             .arg(program_of(series, "etcd"));
-        for (option, value) in options {
+        for (option, value) in options.into_iter().chain(with_tls) {
             etcd.arg(format!("--{option}={value}"));
         }
-        etcd.args([
-            "--client-cert-auth",
-            "--peer-client-cert-auth",
-            "--unsafe-no-fsync",
-        ]);
+        etcd.arg("--unsafe-no-fsync");
         etcd.args(["--heartbeat-interval=200", "--election-timeout=2000"]);
         etcd.args(&self.options);
         etcd.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
@@ -305,15 +323,13 @@ impl Members {
                 .display()
                 .to_string()
         };
-        let endpoints: Vec<_> = (0..3)
-            .map(|at| format!("https://{}:2379", address(at)))
-            .collect();
-        let options = [
-            format!("--endpoints={}", endpoints.join(",")),
-            format!("--cacert={}", state("ca.crt")),
-            format!("--cert={}", state("admin.crt")),
-            format!("--key={}", state("admin.key")),
-        ];
+        let endpoints: Vec<_> = (0..3).map(|at| self.url(address(at), 2379)).collect();
+        let mut options = vec![format!("--endpoints={}", endpoints.join(","))];
+        if !self.is_insecure {
+            options.push(format!("--cacert={}", state("ca.crt")));
+            options.push(format!("--cert={}", state("admin.crt")));
+            options.push(format!("--key={}", state("admin.key")));
+        }
         let words = words.iter().map(|&word| word.to_owned());
         let words: Vec<String> = options.into_iter().chain(words).collect();
         tool(program("etcdctl").to_str().unwrap(), &words)

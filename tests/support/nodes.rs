@@ -118,6 +118,12 @@ pub(crate) fn with_nodes_of(series: &'static str, name: &str, body: impl FnOnce(
     enclosed::inside(name, || body(Nodes::start(Members::start(series, &[]))));
 }
 
+/// Runs the test `name` as [`with_nodes`] does, with members that speak plain HTTP.
+pub(crate) fn with_insecure_nodes(name: &str, body: impl FnOnce(Nodes)) {
+    let members = || Members::start_as("[etcd]\ninsecure = true\n", "3.5", &[]);
+    enclosed::inside(name, || body(Nodes::start(members())));
+}
+
 /// Returns the sshd that is installed, or unpacked by `cargo xtask quick`.
 fn sshd() -> PathBuf {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/usr/sbin/sshd");
