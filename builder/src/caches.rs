@@ -32,12 +32,12 @@ impl SharedOnce {
         let store = named
             .map(|named| Address::of(named, "--cache"))
             .transpose()?;
-        let Some(address) = store.flatten() else {
+        let Some(Address::S3(bucket)) = store.flatten() else {
             return Ok(None);
         };
         if self.0.get().is_none() {
             // Another thread may be faster; its client is as good.
-            let _ = self.0.set(SharedCache::open(&address, &environment.aws)?);
+            let _ = self.0.set(SharedCache::open(&bucket, &environment.aws)?);
         }
         Ok(self.0.get())
     }

@@ -5,64 +5,38 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::s3::Bucket;
 use crate::failure::Kind;
 
-/// The place of a store: a bucket, and the beginning of the names of all objects in it.
+/// How an address is written.
+const EXAMPLES: &str = "write it like `s3://bucket/prefix`";
+
+/// The place of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
-    pub(super) bucket: String,
-    /// The prefix without slashes at its ends; empty for the whole bucket.
-    pub(super) prefix: String,
+pub(crate) enum Address {
+    /// A prefix in a bucket of S3, or of a server with the same interface.
+    S3(Bucket),
 }
 
 impl Address {
     /// Returns the address of a store, or `None` if the value of the option is a path.
     pub(crate) fn of(value: &Path, option: &str) -> Result<Option<Self>> {
         let text = value.to_string_lossy();
-        match text.split_once("://") {
-            Some(("s3", rest)) => Self::s3(rest)
-                .map(Some)
-                .map_err(|why| refused(option, &text, why, "write it like `s3://bucket/prefix`")),
-            Some((scheme, _)) if is_scheme(scheme) => Err(refused(
-                option,
-                &text,
-                "this kind of store is not supported",
-                "name a directory, or a store as in `s3://bucket/prefix`",
-            )),
-            _ => Ok(None),
+        let parsed = match text.split_once("://") {
+            Some(("s3", rest)) => Bucket::parse(rest).map(Self::S3),
+            Some((scheme, _)) if is_scheme(scheme) => Err("this kind of store is not supported"),
+            _ => return Ok(None),
+        };
+        match parsed {
+            Ok(address) => Ok(Some(address)),
+            Err(why) => Err(Kind::Usage.error(format!("{option}: `{text}`: {why}"), EXAMPLES)),
         }
     }
 
-    fn s3(rest: &str) -> Result<Self, &'static str> {
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        if bucket.is_empty() || !bucket.bytes().all(sound) {
-            return Err("it names no bucket");
-        }
-        let prefix = prefix.trim_matches('/');
-        let is_sound = |part: &str| part.bytes().all(sound) && !matches!(part, "" | "." | "..");
-        if !prefix.is_empty() && !prefix.split('/').all(is_sound) {
-            return Err("the prefix may contain letters, digits, `.`, `-`, `_` and single `/`");
-        }
-        Ok(Self {
-            bucket: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-        })
-    }
-
-    /// Returns the address of a part, whose objects lie below those of this address.
+    /// Returns the address of a part, such as a cluster of a fleet, which has an index of its own.
     pub(super) fn part(&self, name: &str) -> Self {
-        Self {
-            bucket: self.bucket.clone(),
-            prefix: self.key(name),
-        }
-    }
-
-    /// Returns the name of an object below the prefix.
-    pub(super) fn key(&self, name: &str) -> String {
-        match self.prefix.as_str() {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}/{name}"),
+        match self {
+            Self::S3(bucket) => Self::S3(bucket.part(name)),
         }
     }
 }
@@ -73,14 +47,11 @@ fn is_scheme(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-fn refused(option: &str, text: &str, why: &str, hint: &str) -> anyhow::Error {
-    Kind::Usage.error(format!("{option}: `{text}`: {why}"), hint)
-}
-
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if self.prefix.is_empty() { "" } else { "/" };
-        write!(f, "s3://{}{separator}{}", self.bucket, self.prefix)
+        match self {
+            Self::S3(bucket) => bucket.fmt(f),
+        }
     }
 }
 
@@ -104,11 +75,6 @@ mod tests {
         ] {
             assert_eq!(parsed(text), Ok(Some(shown.to_owned())));
         }
-        let keys = ["s3://lab", "s3://lab/a"].map(|text| {
-            let address = Address::of(Path::new(text), "--out").unwrap();
-            address.unwrap().key("index.json")
-        });
-        assert_eq!(keys, ["index.json", "a/index.json"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Address;
 use super::incoming::present;
-use super::s3::S3;
+use super::open::open;
 use crate::cli::AwsVariables;
 use crate::count::count;
 use crate::failure::Kind;
@@ -53,8 +53,8 @@ impl StoreCheck {
         variables: &AwsVariables,
         progress: &dyn Progress,
     ) -> Result<Vec<String>> {
-        let store = S3::open(address, variables)?;
-        let index = present(&store, address)?;
+        let store = open(address, variables)?;
+        let index = present(&*store, address)?;
         for file in &index.files {
             let task = progress.task(&format!("reading {}", file.name), Some(file.stored.size));
             let name = format!("{address}/{}", file.name);

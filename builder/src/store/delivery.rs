@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use super::Destination;
 use super::blob::Blob;
 use super::encryption::Recipients;
+use super::backend::Store;
 use super::index::{Index, StoredFile};
-use super::s3::S3;
+use super::open::open;
 use super::staging::Staging;
 use crate::cli::AwsVariables;
 use crate::failure::Kind;
@@ -44,7 +45,7 @@ impl Delivery {
         variables: &AwsVariables,
         cache: &Path,
     ) -> Result<Self> {
-        S3::open(&destination.address, variables)?.index()?;
+        open(&destination.address, variables)?.must_accept()?;
         Ok(Self {
             staging: Staging::open(cache, &destination.address.to_string())?,
             variables: variables.clone(),
@@ -81,7 +82,7 @@ impl Delivery {
             Some(part) => self.destination.address.part(part),
             None => self.destination.address.clone(),
         };
-        let store = S3::open(&address, &self.variables)?;
+        let store = open(&address, &self.variables)?;
         Ok(Shipment {
             folder,
             before: store.index()?,
@@ -105,7 +106,7 @@ impl Delivered {
 /// The files of one directory on their way to one prefix.
 struct Shipment<'a> {
     folder: &'a Path,
-    store: S3,
+    store: Box<dyn Store>,
     /// What the store has from an earlier build.
     before: Option<Index>,
     staging: &'a Staging,
@@ -181,7 +182,7 @@ impl Shipment<'_> {
             false => Err(Kind::Verification.error(
                 format!(
                     "{} returns other bytes than it was sent: SHA-256 {}",
-                    self.store.place(&blob.name()),
+                    self.store.place(blob),
                     found.sha256
                 ),
                 "run it again; if that repeats, the store or its disk is faulty",

@@ -7,10 +7,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::Address;
+use super::backend::Store;
 use super::blob::{Blob, BlobWriter};
 use super::encryption::Identities;
 use super::index::{Index, StoredFile};
-use super::s3::S3;
+use super::open::open;
 use super::staging::Incoming;
 use crate::cli::AwsVariables;
 use crate::failure::Kind;
@@ -20,7 +21,7 @@ use crate::progress::Progress;
 /// A build in a store, and the directory that gets files of it.
 #[derive(Debug)]
 pub(crate) struct StoredBuild {
-    store: S3,
+    store: Box<dyn Store>,
     address: Address,
     index: Index,
     identities: Option<Identities>,
@@ -36,8 +37,8 @@ impl StoredBuild {
         cache: &Path,
     ) -> Result<Self> {
         let identities = identity.map(Identities::read).transpose()?;
-        let store = S3::open(address, variables)?;
-        let index = present(&store, address)?;
+        let store = open(address, variables)?;
+        let index = present(&*store, address)?;
         if index.encrypted_to.is_some() && identities.is_none() {
             return Err(Kind::Usage.error(
                 format!("the images in {address} are encrypted"),
@@ -107,7 +108,7 @@ impl StoredBuild {
 
     fn download(&self, blob: &Blob, to: &mut File) -> Result<()> {
         let found = self.store.blob(blob, to)?;
-        same(&found, blob, &self.store.place(&blob.name()))
+        same(&found, blob, &self.store.place(blob))
     }
 
     fn decrypt(&self, sealed: &Path, plain: &Blob, to: &mut File) -> Result<()> {
@@ -136,7 +137,7 @@ fn same(found: &Blob, wanted: &Blob, what: &str) -> Result<()> {
 }
 
 /// Returns the index of a build, or an error if the prefix has none.
-pub(super) fn present(store: &S3, address: &Address) -> Result<Index> {
+pub(super) fn present(store: &dyn Store, address: &Address) -> Result<Index> {
     store.index()?.ok_or_else(|| {
         Kind::Usage.error(
             format!("there is no finished build in {address}"),

@@ -7,17 +7,17 @@
 //! build; a reader that sees the index sees every blob that it names. Only `s3` opens connections. Only `staging` writes files.
 
 mod address;
+mod backend;
 mod blob;
 mod check;
 mod delivery;
 mod encryption;
 mod incoming;
 mod index;
+mod open;
 mod s3;
-mod s3_error;
 mod shared_cache;
 mod staging;
-mod upload;
 
 pub(crate) use address::Address;
 pub(crate) use check::check;

@@ -7,9 +7,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Address;
 use super::blob::Blob;
-use super::s3::S3;
+use super::s3::{Bucket, S3};
 use super::staging::Journal;
 use crate::cli::AwsVariables;
 use crate::progress::Progress;
@@ -21,9 +20,9 @@ pub struct SharedCache {
 }
 
 impl SharedCache {
-    /// Prepares the cache at an address; opens no connection yet.
-    pub(crate) fn open(address: &Address, variables: &AwsVariables) -> Result<Self> {
-        let store = S3::open(address, variables)?;
+    /// Prepares the cache in a bucket; opens no connection yet.
+    pub(crate) fn open(bucket: &Bucket, variables: &AwsVariables) -> Result<Self> {
+        let store = S3::open(bucket, variables)?;
         Ok(Self { store })
     }
 
@@ -61,7 +60,7 @@ impl SharedCache {
         };
         let mut task = progress.task("sending to the shared cache", Some(blob.size));
         self.store
-            .upload(&blob, file, &Journal::at(journal), &mut *task)
+            .upload_in_parts(&blob, file, &Journal::at(journal), &mut *task)
     }
 }
 

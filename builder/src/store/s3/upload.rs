@@ -11,10 +11,10 @@ use object_store::multipart::{MultipartStore as _, PartId};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::blob::Blob;
-use super::s3::S3;
-use super::s3_error::explain;
-use super::staging::Journal;
+use super::super::blob::Blob;
+use super::super::staging::Journal;
+use super::client::S3;
+use super::error::explain;
 use crate::progress::Task;
 
 /// The smallest length of a part. Stores accept parts of at least 5 MiB.
@@ -40,7 +40,7 @@ struct Progressed {
 
 impl S3 {
     /// Uploads the file as a blob, continuing an earlier run. No object exists until all its bytes have arrived.
-    pub(super) fn upload(
+    pub(crate) fn upload_in_parts(
         &self,
         blob: &Blob,
         file: &Path,

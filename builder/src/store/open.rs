@@ -1,0 +1,15 @@
+//! The choice of the client for an address.
+
+use anyhow::Result;
+
+use super::address::Address;
+use super::backend::Store;
+use super::s3::S3;
+use crate::cli::AwsVariables;
+
+/// Prepares the client of a store; opens no connection yet.
+pub(super) fn open(address: &Address, variables: &AwsVariables) -> Result<Box<dyn Store>> {
+    match address {
+        Address::S3(bucket) => Ok(Box::new(S3::open(bucket, variables)?)),
+    }
+}

@@ -1,0 +1,10 @@
+//! Stores in S3: the objects of a build, and `index.json`, lie below one prefix.
+
+mod address;
+mod client;
+mod error;
+mod store;
+mod upload;
+
+pub(super) use address::Bucket;
+pub(super) use client::S3;

@@ -1,0 +1,58 @@
+//! A build in S3: one object for each blob, and `index.json`.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::super::address::Address;
+use super::super::backend::Store;
+use super::super::blob::{Blob, BlobWriter};
+use super::super::index::Index;
+use super::super::staging::Journal;
+use super::client::S3;
+use crate::progress::Task;
+
+/// The name of the index.
+const INDEX: &str = "index.json";
+
+impl Store for S3 {
+    fn place(&self, blob: &Blob) -> String {
+        S3::place(self, &blob.name())
+    }
+
+    fn must_accept(&self) -> Result<()> {
+        self.index().map(drop)
+    }
+
+    fn index(&self) -> Result<Option<Index>> {
+        let bytes = self.small(INDEX)?;
+        let parse = |bytes: Vec<u8>| Index::from_json(&S3::place(self, INDEX), &bytes);
+        bytes.map(parse).transpose()
+    }
+
+    fn write_index(&self, index: &Index) -> Result<Address> {
+        self.write(INDEX, index.to_json()?.into_bytes())?;
+        Ok(Address::S3(self.bucket.clone()))
+    }
+
+    fn has(&self, blob: &Blob) -> Result<bool> {
+        Ok(self.size(&blob.name())? == Some(blob.size))
+    }
+
+    fn blob(&self, blob: &Blob, to: &mut dyn Write) -> Result<Blob> {
+        let mut writer = BlobWriter::new(to);
+        self.read(&blob.name(), 0..blob.size, &mut writer)?;
+        Ok(writer.finish().0)
+    }
+
+    fn upload(
+        &self,
+        blob: &Blob,
+        file: &Path,
+        journal: &Journal,
+        task: &mut dyn Task,
+    ) -> Result<()> {
+        self.upload_in_parts(blob, file, journal, task)
+    }
+}
