@@ -87,6 +87,44 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
 }
 
 #[test]
+fn names_that_lead_out_of_the_directory_are_refused() {
+    let scene = with_keys();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    let spoil = |file: &str, from: &str, to: &str, why: &str| {
+        let text = scene.text(file);
+        assert!(text.contains(from), "{text}");
+        scene.file(file, &text.replace(from, to));
+        let told = scene.bare(&["merge", "one", "two", "--out", "merged"]);
+        told.refused_naming(3, &[why]);
+        assert!(!scene.at("merged").exists());
+        scene.file(file, &text);
+    };
+    let fleet = "one/fleet.json is not the record of a fleet: ";
+    let name = format!("{fleet}the name \"../home\" is not valid");
+    spoil("one/fleet.json", "\"home\"", "\"../home\"", &name);
+    spoil(
+        "one/fleet.json",
+        "\"format\": 1",
+        "\"format\": 2",
+        &format!("{fleet}its format 2 is not 1"),
+    );
+    let manifest = "one/home/manifest.json";
+    spoil(
+        manifest,
+        "\"name\": \"home-1.img\"",
+        "\"name\": \"../../x\"",
+        "the name \"../../x\" is not valid",
+    );
+    spoil(
+        manifest,
+        "\"client/ca.crt\"",
+        "\"client/../../x\"",
+        "the name \"client/../../x\" is not valid",
+    );
+}
+
+#[test]
 fn shards_with_keys_of_their_own_do_not_join() {
     let scene = with_keys();
     scene

@@ -12,6 +12,7 @@ use crate::apply::OutputFolder;
 use crate::cli::Shard;
 use crate::count::count;
 use crate::failure::Kind;
+use crate::file::is_name;
 use crate::fleet::{Fleet, Member, shard_of};
 use crate::shell;
 
@@ -68,13 +69,30 @@ impl FleetRecord {
             return Ok(None);
         }
         let text = fs_err::read_to_string(&path)?;
-        let record: Self = serde_json::from_str(&text).with_context(|| {
+        let record = Self::from_json(&text).with_context(|| {
             Kind::Verification.context(
                 format!("{} is not the record of a fleet", path.display()),
                 "build the images again with this version of etcd-image",
             )
         })?;
         Ok(Some(record))
+    }
+
+    /// Parses a record, and refuses names that lead out of the output directory, since it may come from elsewhere.
+    fn from_json(text: &str) -> Result<Self> {
+        let record: Self = serde_json::from_str(text)?;
+        let format = record.format;
+        anyhow::ensure!(format == FORMAT, "its format {format} is not {FORMAT}");
+        let nodes = record.clusters.iter().flat_map(|cluster| &cluster.nodes);
+        let mut names = record
+            .clusters
+            .iter()
+            .map(|cluster| &cluster.name)
+            .chain(nodes);
+        match names.find(|name| !is_name(name)) {
+            Some(name) => anyhow::bail!("the name {name:?} is not valid"),
+            None => Ok(record),
+        }
     }
 
     /// Returns the nodes of a cluster that the directory should contain.

@@ -14,7 +14,7 @@ use crate::apply::{Staged, StagedFile};
 use crate::cli::OutputOptions;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::fetch::{EtcdBinaries, UnpackedArchive};
-use crate::file::if_exists;
+use crate::file::{if_exists, is_name};
 use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::pki::Certs;
@@ -224,6 +224,7 @@ impl Manifest {
             manifest.format
         );
         manifest.nodes.iter_mut().for_each(NodeRecord::complete);
+        manifest.check_names()?;
         if let Some(name) = manifest.foreign_name() {
             anyhow::bail!(
                 "it lists `{}`, which no build writes",
@@ -231,6 +232,19 @@ impl Manifest {
             );
         }
         Ok(manifest)
+    }
+
+    /// Refuses names that lead out of the output directory, since a manifest may come from elsewhere.
+    fn check_names(&self) -> Result<()> {
+        let client = self.client.iter().map(|it| it.name.as_str());
+        let is_operators = |name: &str| name.strip_prefix("client/").is_some_and(is_name);
+        let mut wrong = client.filter(|name| !is_operators(name));
+        let images = self.nodes.iter().map(|node| node.image.as_str());
+        let mut names = self.digests().map(|(name, _)| name).chain(images);
+        match wrong.next().or(names.find(|name| !is_name(name))) {
+            Some(name) => anyhow::bail!("the name {name:?} is not valid"),
+            None => Ok(()),
+        }
     }
 
     /// Returns the manifest as indented JSON.

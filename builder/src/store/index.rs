@@ -1,10 +1,13 @@
 //! The list of the files of one build in a store: `index.json`. It is written last.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::blob::Blob;
 use crate::failure::Kind;
+use crate::file::is_name;
 use crate::recipe::is_sha256;
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
@@ -76,7 +79,14 @@ impl Index {
         };
         let unsound = index.files.iter().find(|file| !is_sound(file));
         let unsound = unsound.map(|file| &file.name);
-        match unsound.or(index.parts.iter().find(|part| !is_name(part))) {
+        let unsound = unsound.or(index.parts.iter().find(|part| !is_name(part)));
+        let mut known = BTreeSet::new();
+        let mut names = index
+            .files
+            .iter()
+            .map(|file| &file.name)
+            .chain(&index.parts);
+        match unsound.or(names.find(|name| !known.insert(*name))) {
             Some(name) => Err(wrong(&format!("its entry {name:?} is not valid"))),
             None => Ok(index),
         }
@@ -95,11 +105,6 @@ impl Index {
             .filter(|_| self.encrypted_to.as_deref() == to)
             .map(|file| &file.stored)
     }
-}
-
-/// Returns whether a name can only be that of a file or directory in the directory that it is joined to.
-fn is_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':'])
 }
 
 #[cfg(test)]
@@ -153,6 +158,10 @@ mod tests {
             let wanted = format!("reading a: its entry {name:?} is not valid");
             assert_eq!(error.to_string(), wanted);
         }
+        assert_eq!(
+            spoilt(|index| index.parts[0] = "ab".to_owned()),
+            "reading a: its entry \"ab\" is not valid"
+        );
         assert_eq!(
             spoilt(|index| index.files[1].stored.sha256 = "b".to_owned()),
             "reading a: its entry \"ab\" is not valid"
