@@ -1,6 +1,7 @@
 //! Tests builds of many clusters from one description.
 
 mod build;
+mod killed;
 mod shards;
 #[cfg(target_os = "linux")]
 mod slurm;

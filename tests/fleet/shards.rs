@@ -7,7 +7,7 @@ use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
 /// Creates a scene with the keys of a fleet, twice.
-fn with_keys() -> Scene {
+pub(super) fn with_keys() -> Scene {
     let scene = scene();
     scene
         .bare(&["state", "init", "--fleet", "fleet.toml"])
@@ -17,7 +17,7 @@ fn with_keys() -> Scene {
     scene
 }
 
-fn shard(scene: &Scene, shard: &str, out: &str, state: &str) {
+pub(super) fn shard(scene: &Scene, shard: &str, out: &str, state: &str) {
     let options = [
         "--fleet",
         "fleet.toml",
@@ -32,7 +32,7 @@ fn shard(scene: &Scene, shard: &str, out: &str, state: &str) {
 }
 
 /// Returns every file of a directory with its digest, by its path in the directory.
-fn content(scene: &Scene, folder: &str) -> Vec<(String, String)> {
+pub(super) fn content(scene: &Scene, folder: &str) -> Vec<(String, String)> {
     let files = scene.snapshot(folder).into_iter();
     let inside = |(name, digest): (String, String)| (name[folder.len()..].to_owned(), digest);
     files.map(inside).collect()
