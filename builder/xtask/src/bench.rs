@@ -87,7 +87,7 @@ fn measured(measure: impl FnOnce(&Path, &Path) -> Outcome<Vec<Row>>) -> Outcome 
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("making {}: {error}", folder.display()))?;
-    let rows = measure(&base_image()?, &folder);
+    let rows = measure(&base_image(demo::PROGRAM)?, &folder);
     let _ = std::fs::remove_dir_all(&folder);
     let rows = rows?;
     say("\nmeasure                                    median  limit");
@@ -262,7 +262,7 @@ fn unpack_command(packed: &Path, etcd: &Path, cache: &Path) -> Vec<String> {
 }
 
 /// Returns the path of the demonstration's base, as `fetch --json` reports it.
-fn base_image() -> Outcome<PathBuf> {
+pub(crate) fn base_image(program: &str) -> Outcome<PathBuf> {
     let words = [
         "fetch",
         "--base",
@@ -271,7 +271,7 @@ fn base_image() -> Outcome<PathBuf> {
         "debian",
         "--json",
     ];
-    let told = command::output(demo::PROGRAM, &words)?;
+    let told = command::output(program, &words)?;
     let path = told
         .lines()
         .find_map(|line| {

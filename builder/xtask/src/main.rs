@@ -10,6 +10,7 @@ mod bench_boot;
 mod bench_curve;
 mod bench_flash;
 mod bench_outputs;
+mod bench_peers;
 mod cases;
 mod command;
 mod demo;
@@ -17,6 +18,7 @@ mod faults;
 mod fuzz;
 mod lab;
 mod mutate;
+mod peers_plot;
 mod qemu;
 mod setup;
 mod test;
@@ -46,6 +48,8 @@ usage: cargo xtask COMMAND
   bench curve  measure builds of 1, 3, 30 and 300 nodes on a small base
   bench outputs
                measure compressed images beside xz, zstd and gzip, and cards beside dd and bmaptool
+  bench peers [N…]
+               measure builds of 1, 3 and 30 nodes, or of N, beside cp, a script with loop mounts, debugfs and virt-customize
   setup        install the tools that demo and test need (Debian, Ubuntu)";
 
 fn main() -> ExitCode {
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         ["bench", "build"] => bench::run_builds(),
         ["bench", "boot"] => bench::run_boots(),
         ["bench", "curve"] => bench_curve::run(),
+        ["bench", "peers", counts @ ..] => bench_peers::run(counts),
         ["bench", "outputs"] => bench::run_outputs(),
         _ => Err(USAGE.to_owned()),
     };
