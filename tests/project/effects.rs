@@ -15,7 +15,7 @@ const EFFECTS: [&str; 15] = [
     "builder/src/flash/card.rs",
     "builder/src/main.rs",
     "builder/src/pki/store.rs",
-    "builder/src/store/staging.rs",
+    "builder/src/store/staging/",
     "builder/lab/",
     "builder/xtask/",
     "builder/diskimg/tests/",

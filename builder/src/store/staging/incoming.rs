@@ -1,0 +1,71 @@
+//! Files of a store on their way to a card or to `merge`.
+#![expect(clippy::disallowed_methods, reason = "keeps what comes from a store")]
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::place::{incoming, lock_file, unwritable};
+use crate::failure::Kind;
+use crate::file::{if_exists, make_private_folder};
+
+/// A directory for the files of a store while they are used; removed when dropped.
+///
+/// `incoming/` in the cache holds it, closed to other users. What a killed run has left there is removed by the next one.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    folder: TempDir,
+    _lock: File,
+}
+
+impl Incoming {
+    /// Creates the directory; fails while another command reads from a store.
+    pub(crate) fn open(cache: &Path) -> Result<Self> {
+        let all = incoming(cache);
+        let prepare = || -> io::Result<File> {
+            make_private_folder(cache)?;
+            lock_file(&all.with_extension("lock"))
+        };
+        let lock = prepare().with_context(|| unwritable(&all))?;
+        if lock.try_lock().is_err() {
+            return Err(Kind::Storage.error(
+                "another command on this machine reads images from a store",
+                "wait until it is done; `flash` writes several cards at once",
+            ));
+        }
+        let make = || -> io::Result<TempDir> {
+            if_exists(fs_err::remove_dir_all(&all))?;
+            make_private_folder(&all)?;
+            tempfile::tempdir_in(&all)
+        };
+        Ok(Self {
+            folder: make().with_context(|| unwritable(&all))?,
+            _lock: lock,
+        })
+    }
+
+    /// Returns the path of the directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Creates a file in the directory with what `write` gives it.
+    pub(crate) fn write(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut File) -> Result<()>,
+    ) -> Result<()> {
+        let path = self.path().join(name);
+        let mut file = File::create_new(&path).with_context(|| unwritable(&path))?;
+        write(&mut file)
+    }
+
+    /// Removes a file of the directory.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path().join(name);
+        fs_err::remove_file(&path).with_context(|| unwritable(&path))
+    }
+}

@@ -1,0 +1,19 @@
+//! The directories in the cache where images wait on their way to a store and from one.
+//!
+//! ```text
+//! outgoing/<key>.lock      held while a build sends to an address, whose digest is the key; never removed
+//! outgoing/<key>/images    the output directory of the build
+//! outgoing/<key>/sealed    <digest>.age, an encrypted file   <digest>.upload, the parts of it that the store has
+//! incoming.lock            held while a command reads from a store; never removed
+//! incoming/<…>             the files of stores, until the command ends
+//! ```
+//! All directories are closed to other users: images hold private keys.
+
+mod incoming;
+mod journal;
+mod outgoing;
+mod place;
+
+pub(super) use incoming::Incoming;
+pub(super) use journal::Journal;
+pub(super) use outgoing::Staging;
