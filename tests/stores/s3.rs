@@ -135,6 +135,35 @@ fn an_interrupted_build_leaves_no_index_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn the_cache_shows_what_a_killed_build_has_left_and_removes_it() {
+    let (scene, server) = (scene(), Server::start());
+    server.fail(|request, _| request.is("PUT", "/blobs/").then_some(Fault::Drop));
+    assert_eq!(build(&scene, &server, &sent()).code, Some(5));
+    let entries = |words: &[&str]| {
+        let told = scene
+            .bare(&[&["cache"], words, &["--json"]].concat())
+            .done();
+        let told: Value = serde_json::from_str(&told.stdout).unwrap();
+        let entries = told["entries"].as_array().unwrap().clone().into_iter();
+        let is_left = |it: &Value| it["key"].as_str().unwrap().starts_with("outgoing/");
+        let left: Vec<Value> = entries.filter(is_left).collect();
+        left.iter()
+            .map(|it| it["what"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let left = ["build on its way to s3://lab/run/1"];
+    assert_eq!(entries(&[]), left);
+    assert_eq!(entries(&["prune"]), [""; 0], "it is from today");
+    assert_eq!(entries(&["prune", "--all", "--dry-run"]), left);
+    assert_eq!(entries(&["prune", "--all"]), left);
+    assert_eq!(entries(&[]), [""; 0]);
+    let kept = scene.names("home/.cache/etcd-image/outgoing");
+    assert_eq!(kept.len(), 1, "only the lock is kept: {kept:?}");
+    server.fail(|_, _| None);
+    build(&scene, &server, &sent()).done();
+}
+
+#[test]
 fn a_build_that_a_store_has_is_not_sent_again() {
     let (scene, server) = stored();
     server.fail(|_, _| None);

@@ -24,6 +24,7 @@ pub(crate) use check::check;
 pub(crate) use delivery::{Delivered, Delivery};
 pub(crate) use incoming::StoredBuild;
 pub use shared_cache::SharedCache;
+pub(crate) use staging::{Leftover, leftovers, remove_leftover};
 
 use anyhow::Result;
 

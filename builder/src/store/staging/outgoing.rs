@@ -19,6 +19,9 @@ use crate::failure::Kind;
 use crate::file::{if_exists, make_private_folder};
 use crate::hex;
 
+/// The file with the address.
+pub(super) const ADDRESS: &str = "address";
+
 /// The files on their way to one address, locked until dropped.
 #[derive(Debug)]
 pub(crate) struct Staging {
@@ -35,7 +38,11 @@ impl Staging {
         let prepare = || -> io::Result<File> {
             make_private_folder(&folder)?;
             make_private_folder(&folder.join("sealed"))?;
-            lock_file(&all.join(format!("{key}.lock")))
+            let lock = lock_file(&all.join(format!("{key}.lock")))?;
+            if lock.try_lock().is_ok() {
+                fs_err::write(folder.join(ADDRESS), address)?;
+            }
+            Ok(lock)
         };
         let lock = prepare().with_context(|| unwritable(&folder))?;
         match lock.try_lock() {

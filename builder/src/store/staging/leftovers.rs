@@ -1,0 +1,106 @@
+//! What killed runs have left on its way to a store or from one, for `etcd-image cache`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "removes what killed runs have left"
+)]
+
+use std::fs::{Metadata, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context as _, Result};
+
+use super::outgoing::ADDRESS;
+use super::place::{incoming, lock_file, outgoing, unwritable};
+use crate::file::if_exists;
+use crate::printable::printable;
+
+const DAY: i64 = 86_400;
+
+/// Files with private keys that wait for the next run.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    /// The path of their directory in the cache.
+    pub(crate) key: String,
+    /// What they are.
+    pub(crate) what: String,
+    /// The sizes of the files, in bytes.
+    pub(crate) bytes: u64,
+    /// The number of whole days since the newest of them was written.
+    pub(crate) days: i64,
+}
+
+/// Returns what lies in the cache, also of runs that have not ended.
+pub(crate) fn leftovers(cache: &Path, clock: i64) -> Result<Vec<Leftover>> {
+    let mut found = Vec::new();
+    for entry in if_exists(fs_err::read_dir(outgoing(cache)))?
+        .into_iter()
+        .flatten()
+    {
+        let path = entry?.path();
+        if path.is_dir() {
+            let address = if_exists(fs_err::read_to_string(path.join(ADDRESS)))?;
+            let address = address.map_or_else(|| "a store".to_owned(), |it| printable(&it));
+            let what = format!("build on its way to {address}");
+            found.push(leftover((cache, clock), &path, what)?);
+        }
+    }
+    let path = incoming(cache);
+    if fs_err::exists(&path)? {
+        let it = leftover(
+            (cache, clock),
+            &path,
+            "build that came from a store".to_owned(),
+        )?;
+        found.extend(Some(it).filter(|it| it.bytes > 0));
+    }
+    Ok(found)
+}
+
+/// Removes a directory unless a run uses it; returns whether it did.
+pub(crate) fn remove_leftover(cache: &Path, leftover: &Leftover) -> Result<bool> {
+    let path = cache.join(&leftover.key);
+    let context = || unwritable(&path);
+    let lock = lock_file(&path.with_extension("lock")).with_context(context)?;
+    match lock.try_lock() {
+        Ok(()) => {
+            if_exists(fs_err::remove_dir_all(&path)).with_context(context)?;
+            Ok(true)
+        }
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error).with_context(context),
+    }
+}
+
+fn leftover((cache, clock): (&Path, i64), path: &Path, what: String) -> Result<Leftover> {
+    let (mut bytes, mut written) = (0, 0);
+    let mut folders: Vec<PathBuf> = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in if_exists(fs_err::read_dir(&folder))?.into_iter().flatten() {
+            let entry = entry?;
+            // A file may have got its final name since.
+            let Some(metadata) = if_exists(entry.metadata())? else {
+                continue;
+            };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            bytes += metadata.len();
+            written = written.max(seconds(&metadata));
+        }
+    }
+    Ok(Leftover {
+        key: path.strip_prefix(cache)?.to_string_lossy().into_owned(),
+        what,
+        bytes,
+        days: clock.saturating_sub(written).max(0) / DAY,
+    })
+}
+
+/// Returns when a file was written, in seconds since 1970.
+fn seconds(metadata: &Metadata) -> i64 {
+    let modified = metadata.modified().ok();
+    let since_1970 = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since_1970.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0))
+}
