@@ -39,6 +39,11 @@ fn private_keys_go_to_a_store_only_encrypted_or_on_request() {
         refusal(&server, &["--encrypt-to", RECIPIENT], 2)[0],
         "error: `--encrypt-to` and `--allow-plain-secrets` have no effect: the images go to a directory"
     );
+    let only = [&SENT[..], &[RECIPIENT, "--only", "etcd1"]].concat();
+    assert_eq!(
+        refusal(&server, &only, 2)[0],
+        "error: --only: the index of s3://lab/run/1 would list these nodes only"
+    );
     let (scene, plain) = (
         scene(),
         ["--nodes", "1", "--out", "s3://lab", "--allow-plain-secrets"],

@@ -164,6 +164,32 @@ fn the_cache_shows_what_a_killed_build_has_left_and_removes_it() {
 }
 
 #[test]
+fn what_an_interrupted_build_has_left_is_not_sent_by_another() {
+    let (scene, server) = (scene(), Server::start());
+    server.fail(|request, _| request.is("PUT", "/blobs/").then_some(Fault::Drop));
+    let three = [
+        "--nodes",
+        "3",
+        "--format",
+        "img.zst,img.gz",
+        "--out",
+        "s3://lab/run/1",
+    ];
+    let interrupted = build(
+        &scene,
+        &server,
+        &[&three[..], &["--encrypt-to", RECIPIENT]].concat(),
+    );
+    assert_eq!(interrupted.code, Some(5), "{}", interrupted.stderr);
+    server.fail(|_, _| None);
+    build(&scene, &server, &sent()).done();
+    let files = index(&server)["files"].as_array().unwrap().clone();
+    let names = files.iter().map(|file| file["name"].as_str().unwrap());
+    let images: Vec<&str> = names.filter(|name| name.contains(".img")).collect();
+    assert_eq!(images, ["etcd1.img.zst"]);
+}
+
+#[test]
 fn a_build_that_a_store_has_is_not_sent_again() {
     let (scene, server) = stored();
     server.fail(|_, _| None);

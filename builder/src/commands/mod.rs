@@ -106,7 +106,7 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
 }
 
 fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
-    if let Some(destination) = Destination::of(&work.output)? {
+    if let Some(destination) = Destination::of(&work)? {
         return stored::build(work, destination, environment, voice);
     }
     let job = Job::new(work, environment, voice);
@@ -130,7 +130,7 @@ fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
 
 fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     // A build with these options would be refused.
-    Destination::of(&work.output)?;
+    Destination::of(&work)?;
     let job = Job::new(work, environment, voice);
     let mut inputs = Prepared::default();
     let Some(fleet) = job.fleet(Purpose::Images)? else {

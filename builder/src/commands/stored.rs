@@ -11,11 +11,13 @@ use crate::caches;
 use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
 use crate::count::count;
 use crate::failure::Kind;
+use crate::fleet::Part;
 use crate::job::Job;
 use crate::prepared::Prepared;
 use crate::progress;
+use crate::report;
 use crate::spec::Purpose;
-use crate::store::{self, Address, Delivered, Delivery, Destination, StoredBuild};
+use crate::store::{self, Address, Delivered, Delivery, Destination, Names, StoredBuild};
 
 /// Builds images in the staging directory and sends them to a store.
 pub(super) fn build(
@@ -39,15 +41,30 @@ pub(super) fn build(
     };
     if let Some(fleet) = &fleet {
         let record = crate::build_fleet(&job, fleet)?;
-        return print(voice, &record, &summary(delivery.send(&*progress)?));
+        let folder = delivery.folder();
+        let names = |part: Part<'_>| {
+            let name = part.member.name.clone();
+            report::file_names(&folder.join(&name)).map(|files| (name, files))
+        };
+        let parts = fleet.select(&job.work.nodes)?.into_iter().map(names);
+        let names = Names {
+            files: vec![report::FLEET.to_owned()],
+            parts: parts.collect::<Result<_>>()?,
+        };
+        return print(
+            voice,
+            &record,
+            &summary(delivery.send(names, &*progress)?),
+        );
     }
     let cluster = job.cluster(Purpose::Images)?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
-    print(
-        voice,
-        &manifest.shown(),
-        &summary(delivery.send(&*progress)?),
-    )
+    let names = Names {
+        files: report::file_names(&delivery.folder())?,
+        parts: Vec::new(),
+    };
+    let sent = delivery.send(names, &*progress)?;
+    print(voice, &manifest.shown(), &summary(sent))
 }
 
 /// Reads every file in a store and compares it with the index.

@@ -17,7 +17,7 @@ use crate::fleet::{Fleet, Member, shard_of};
 use crate::shell;
 
 /// Name of the record in the output directory.
-const FILE_NAME: &str = "fleet.json";
+pub(crate) const FILE_NAME: &str = "fleet.json";
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;

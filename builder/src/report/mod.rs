@@ -17,6 +17,7 @@ mod kept;
 mod listed_names;
 mod manifest;
 mod metrics;
+mod names;
 mod outdated;
 mod pki;
 mod plans;
@@ -41,11 +42,13 @@ pub(crate) use checked::AGAIN;
 pub(crate) use client::{access, read as read_client};
 pub(crate) use expiry::ending;
 pub(crate) use fleet::{
-    ClusterRecord, FleetRecord, FleetSummary, withdraw as withdraw_fleet, write as write_fleet,
+    ClusterRecord, FILE_NAME as FLEET, FleetRecord, FleetSummary, withdraw as withdraw_fleet,
+    write as write_fleet,
 };
 pub(crate) use inputs::{FetchReport, FleetFetchReport};
 pub(crate) use inspection::inspect;
 pub(crate) use manifest::{InputRecord, Manifest, NodeRecord, OutputRecord, Sources};
+pub(crate) use names::file_names;
 pub(crate) use outdated::outdated;
 pub(crate) use pki::{Imports, PkiStatus, Requests, request_name};
 pub(crate) use plans::{FleetPlans, Plans};

@@ -15,8 +15,14 @@ use crate::cli::AwsVariables;
 use crate::failure::Kind;
 use crate::progress::Progress;
 
-/// The directory of the operator's files, which contain the key of the administrator and are not sent.
-const CLIENT: &str = "client";
+/// The names of the files of a build that go to a store. Those of the operator, which contain the administrator's key, do not.
+#[derive(Debug)]
+pub(crate) struct Names {
+    /// The files in the output directory itself.
+    pub(crate) files: Vec<String>,
+    /// The directories of the clusters of a fleet, and the files in each.
+    pub(crate) parts: Vec<(String, Vec<String>)>,
+}
 
 /// A build whose images go to a store.
 #[derive(Debug)]
@@ -58,21 +64,21 @@ impl Delivery {
         self.staging.images()
     }
 
-    /// Sends every file of the output directory, reads it back, and writes the index last. Each cluster of a fleet has an index of
+    /// Sends these files of the output directory, reads them back, and writes the index last. Each cluster of a fleet has an index of
     /// its own, written before that of the fleet.
-    pub(crate) fn send(self, progress: &dyn Progress) -> Result<Delivered> {
+    pub(crate) fn send(self, names: Names, progress: &dyn Progress) -> Result<Delivered> {
         let folder = self.staging.images();
-        let found = Found::read(&folder)?;
         let mut delivered = Delivered::default();
-        for part in &found.folders {
-            let inner = folder.join(part);
-            let files = Found::read(&inner)?.files;
-            let sending = self.shipment(&inner, Some(part))?;
+        let mut parts = Vec::new();
+        for (part, files) in names.parts {
+            let inner = folder.join(&part);
+            let sending = self.shipment(&inner, Some(&part))?;
             let done = sending.send(&files, Vec::new(), progress)?;
             delivered = delivered.and(done);
+            parts.push(part);
         }
         let sending = self.shipment(&folder, None)?;
-        let done = sending.send(&found.files, found.folders, progress)?;
+        let done = sending.send(&names.files, parts, progress)?;
         self.staging.clear()?;
         Ok(delivered.and(done))
     }
@@ -188,53 +194,5 @@ impl Shipment<'_> {
                 "run it again; if that repeats, the store or its disk is faulty",
             )),
         }
-    }
-}
-
-/// What lies in an output directory, sorted.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Found {
-    files: Vec<String>,
-    folders: Vec<String>,
-}
-
-impl Found {
-    /// Reads the names in a directory, without locks and the operator's files.
-    fn read(folder: &Path) -> Result<Self> {
-        let mut found = Self::default();
-        for entry in fs_err::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            match (entry.file_type()?.is_dir(), name.starts_with('.')) {
-                (_, true) => {}
-                (true, false) if name == CLIENT => {}
-                (true, false) => found.folders.push(name),
-                (false, false) => found.files.push(name),
-            }
-        }
-        found.files.sort_unstable();
-        found.folders.sort_unstable();
-        Ok(found)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lock_and_the_operators_files_are_not_sent() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["client", "west", "home"] {
-            fs_err::create_dir(folder.path().join(name)).unwrap();
-        }
-        for name in ["etcd2.img", "etcd1.img", ".etcd-image.lock"] {
-            fs_err::write(folder.path().join(name), name).unwrap();
-        }
-        let wanted = Found {
-            files: vec!["etcd1.img".to_owned(), "etcd2.img".to_owned()],
-            folders: vec!["home".to_owned(), "west".to_owned()],
-        };
-        assert_eq!(Found::read(folder.path()).unwrap(), wanted);
     }
 }

@@ -21,14 +21,14 @@ mod staging;
 
 pub(crate) use address::Address;
 pub(crate) use check::check;
-pub(crate) use delivery::{Delivered, Delivery};
+pub(crate) use delivery::{Delivered, Delivery, Names};
 pub(crate) use incoming::StoredBuild;
 pub use shared_cache::SharedCache;
 pub(crate) use staging::{Leftover, leftovers, remove_leftover};
 
 use anyhow::Result;
 
-use crate::cli::OutputOptions;
+use crate::cli::Work;
 use crate::failure::Kind;
 use encryption::Recipients;
 
@@ -42,7 +42,8 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// Returns the store that the options name, or `None` if they name a directory.
-    pub(crate) fn of(output: &OutputOptions) -> Result<Option<Self>> {
+    pub(crate) fn of(work: &Work) -> Result<Option<Self>> {
+        let output = &work.output;
         let address = Address::of(&output.out, "--out")?;
         let is_protected = !output.encrypt_to.is_empty();
         match address {
@@ -51,6 +52,10 @@ impl Destination {
                 "name a store, as in `--out s3://bucket/prefix`, or leave the option out",
             )),
             None => Ok(None),
+            Some(address) if !work.nodes.only.is_empty() => Err(Kind::Usage.error(
+                format!("--only: the index of {address} would list these nodes only"),
+                "build all nodes: files that the store has are not sent again",
+            )),
             Some(address) if !is_protected && !output.allow_plain_secrets => {
                 Err(Kind::Usage.error(
                     format!("refusing to send images to {address}: they contain private keys"),
