@@ -32,12 +32,21 @@ impl SharedOnce {
         let store = named
             .map(|named| Address::of(named, "--cache"))
             .transpose()?;
-        let Some(Address::S3(bucket)) = store.flatten() else {
-            return Ok(None);
+        let bucket = match store.flatten() {
+            None => return Ok(None),
+            Some(Address::S3(bucket)) => bucket,
+            Some(address @ Address::Oci(_)) => {
+                return Err(Kind::Usage.error(
+                    format!("--cache: {address}: a registry removes what no image names"),
+                    "share downloads with `--cache s3://bucket/prefix`",
+                ));
+            }
         };
         if self.0.get().is_none() {
             // Another thread may be faster; its client is as good.
-            let _ = self.0.set(SharedCache::open(&bucket, &environment.aws)?);
+            let _ = self
+                .0
+                .set(SharedCache::open(&bucket, &environment.stores.aws)?);
         }
         Ok(self.0.get())
     }

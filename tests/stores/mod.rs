@@ -1,7 +1,9 @@
 //! Tests the stores that several machines share.
 
 mod cache;
+mod oci;
 mod refused;
+mod registry;
 mod s3;
 mod server;
 

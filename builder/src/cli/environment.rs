@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::AwsVariables;
+use super::stores::login_files;
+use super::{AwsVariables, StoreAccess};
 use crate::failure::Kind;
 use crate::printable::printable;
 
@@ -34,8 +35,8 @@ pub struct Environment {
     pub operator: Operator,
     /// The socket of the user's SSH agent.
     pub ssh_agent: Option<PathBuf>,
-    /// How to reach a store.
-    pub aws: AwsVariables,
+    /// How to reach stores.
+    pub stores: StoreAccess,
     /// Default of `--jobs`.
     pub parallelism: NonZeroUsize,
 }
@@ -77,10 +78,13 @@ impl Environment {
         let home = std::env::home_dir().filter(|home| home.is_absolute());
         Ok(Self {
             cache: cache_folder(home.clone(), std::env::var_os(CACHE_VARIABLE)),
-            home,
             operator: Operator::read(),
             ssh_agent: std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
-            aws: AwsVariables::new(variables()),
+            stores: StoreAccess {
+                aws: AwsVariables::new(variables()),
+                logins: login_files(|name| std::env::var_os(name), home.as_deref()),
+            },
+            home,
             now: now(std::env::var_os("SOURCE_DATE_EPOCH"))?,
             clock: clock(),
             stdout_is_terminal: io::stdout().is_terminal(),

@@ -20,7 +20,7 @@ pub struct FlashOptions {
     /// Write all nodes, in the order of the cluster, to these devices
     #[arg(long)]
     pub all: bool,
-    /// Find the images of nodes in this directory or store (`s3://BUCKET/PREFIX`)
+    /// Find the images of nodes in this directory or store (`s3://…`, `oci://…`)
     #[arg(long, value_name = "DIR|STORE", default_value = "images")]
     pub images: PathBuf,
     /// Decrypt the images of a store with the secret key in this file

@@ -14,6 +14,7 @@ mod output;
 mod pki;
 mod shard;
 mod state;
+mod stores;
 mod upgrade;
 mod verify;
 
@@ -45,6 +46,7 @@ pub use output::{replace, replace_all, write_new};
 pub use pki::{PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions};
 pub use shard::Shard;
 pub use state::{StateCommand, StateInitOptions};
+pub use stores::StoreAccess;
 pub use upgrade::UpgradeOptions;
 pub use verify::VerifyOptions;
 

@@ -116,7 +116,7 @@ pub struct DetailOptions {
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
     /// Write the images to this directory, or send them to a store
-    /// (`s3://BUCKET/PREFIX`)
+    /// (`s3://BUCKET/PREFIX`, `oci://REGISTRY/REPOSITORY[:TAG]`)
     #[arg(long, value_name = "DIR|STORE", default_value = "images")]
     pub out: PathBuf,
     /// Encrypt what goes to a store to this age recipient (repeatable)

@@ -16,7 +16,7 @@ use super::{Fetch, NodeOptions};
     mut_arg("shard", |arg| arg.hide(true)),
 )]
 pub struct VerifyOptions {
-    /// An image, or a directory or store (`s3://BUCKET/PREFIX`) that build wrote
+    /// An image, or a directory or store (`s3://…`, `oci://…`) that build wrote
     #[arg(value_name = "IMG|DIR|STORE", default_value = "images")]
     pub target: PathBuf,
     /// Require a signature of SHA256SUMS by one of these keys (see

@@ -1,7 +1,7 @@
 //! The commands whose images are in a store: `build` sends them, `verify` and `flash` read them.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use indicatif::BinaryBytes;
@@ -26,15 +26,17 @@ pub(super) fn build(
     environment: Environment,
     voice: &Voice,
 ) -> Result<()> {
-    let (place, is_encrypted) = (work.output.out.clone(), destination.is_encrypted());
+    let is_encrypted = destination.is_encrypted();
+    let tag = destination.address().clone();
     let cache = caches::local(work.fetch.cache.cache.as_deref(), &environment)?;
-    let delivery = Delivery::open(destination, &environment.aws, cache)?;
+    let delivery = Delivery::open(destination, &environment.stores, cache)?;
     work.output.out = delivery.folder();
     let progress = progress::stderr(voice.quiet);
     let job = Job::new(work, environment, voice);
     let fleet = job.fleet(Purpose::Images)?;
-    let summary = |delivered| StoreSummary {
-        place: &place,
+    let summary = |(place, delivered)| StoreSummary {
+        place,
+        tag: &tag,
         is_encrypted,
         is_fleet: fleet.is_some(),
         delivered,
@@ -51,11 +53,7 @@ pub(super) fn build(
             files: vec![report::FLEET.to_owned()],
             parts: parts.collect::<Result<_>>()?,
         };
-        return print(
-            voice,
-            &record,
-            &summary(delivery.send(names, &*progress)?),
-        );
+        return print(voice, &record, &summary(delivery.send(names, &*progress)?));
     }
     let cluster = job.cluster(Purpose::Images)?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
@@ -81,7 +79,7 @@ pub(super) fn verify(
         ));
     }
     let progress = progress::stderr(voice.quiet);
-    let check = store::check(address, &environment.aws, &*progress)?;
+    let check = store::check(address, &environment.stores, &*progress)?;
     // The verdict decides the exit code, even if printing fails.
     let printed = print(voice, &check, &check);
     check.verdict().and(printed)
@@ -114,7 +112,7 @@ pub(super) fn get_images(
     };
     let cache = caches::local(None, environment)?;
     let identity = options.identity.as_deref();
-    let stored = StoredBuild::open(&address, identity, &environment.aws, cache)?;
+    let stored = StoredBuild::open(&address, identity, &environment.stores, cache)?;
     if is_only {
         options.targets[0] = only_node(&stored, &address)?;
     }
@@ -136,7 +134,10 @@ fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
         [node] => Ok(node.to_owned()),
         [] => Err(Kind::Usage.error(
             format!("{address} has no image"),
-            "name the prefix of one cluster, as in `s3://bucket/prefix/CLUSTER`",
+            match stored.first_part() {
+                Some(part) => format!("name one of its clusters, as in `{part}`"),
+                None => "check the address".to_owned(),
+            },
         )),
         [first, ..] => Err(Kind::Usage.error(
             format!(
@@ -150,7 +151,10 @@ fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
 
 /// What a store has after a build, and what to do next.
 struct StoreSummary<'a> {
-    place: &'a Path,
+    /// The address that names this build.
+    place: Address,
+    /// The address that the user gave, under which a later build may replace it.
+    tag: &'a Address,
     is_encrypted: bool,
     is_fleet: bool,
     delivered: Delivered,
@@ -159,14 +163,14 @@ struct StoreSummary<'a> {
 impl fmt::Display for StoreSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Delivered { files, kept, bytes } = self.delivered;
-        let place = self.place.display();
+        let (tag, place) = (self.tag, &self.place);
         let state = match self.is_encrypted {
             true => "encrypted",
             false => "NOT encrypted: everybody who can read them has the keys of the nodes",
         };
         write!(
             f,
-            "{place}: {}, {}, {state}",
+            "{tag}: {}, {}, {state}",
             count(files, "file"),
             BinaryBytes(bytes)
         )?;
@@ -175,17 +179,17 @@ impl fmt::Display for StoreSummary<'_> {
             kept => writeln!(f, "; {kept} were there before")?,
         }
         writeln!(f, "\ncheck:   etcd-image verify {place}")?;
-        let (part, identity) = (
-            if self.is_fleet { "/CLUSTER" } else { "" },
-            if self.is_encrypted {
-                "--identity KEYFILE "
-            } else {
-                ""
-            },
-        );
+        let images = match self.is_fleet {
+            true => tag.part("CLUSTER"),
+            false => place.clone(),
+        };
+        let identity = match self.is_encrypted {
+            true => "--identity KEYFILE ",
+            false => "",
+        };
         writeln!(
             f,
-            "flash:   sudo -E etcd-image flash --images {place}{part} {identity}NODE /dev/CARD"
+            "flash:   sudo -E etcd-image flash --images {images} {identity}NODE /dev/CARD"
         )
     }
 }

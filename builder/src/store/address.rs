@@ -5,17 +5,20 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::oci::Reference;
 use super::s3::Bucket;
 use crate::failure::Kind;
 
 /// How an address is written.
-const EXAMPLES: &str = "write it like `s3://bucket/prefix`";
+const EXAMPLES: &str = "write it like `s3://bucket/prefix` or `oci://registry/repository:tag`";
 
 /// The place of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// A prefix in a bucket of S3, or of a server with the same interface.
     S3(Bucket),
+    /// A build in a registry of container images.
+    Oci(Reference),
 }
 
 impl Address {
@@ -24,6 +27,7 @@ impl Address {
         let text = value.to_string_lossy();
         let parsed = match text.split_once("://") {
             Some(("s3", rest)) => Bucket::parse(rest).map(Self::S3),
+            Some(("oci", rest)) => Reference::parse(rest).map(Self::Oci),
             Some((scheme, _)) if is_scheme(scheme) => Err("this kind of store is not supported"),
             _ => return Ok(None),
         };
@@ -34,9 +38,26 @@ impl Address {
     }
 
     /// Returns the address of a part, such as a cluster of a fleet, which has an index of its own.
-    pub(super) fn part(&self, name: &str) -> Self {
+    pub(crate) fn part(&self, name: &str) -> Self {
         match self {
             Self::S3(bucket) => Self::S3(bucket.part(name)),
+            Self::Oci(reference) => Self::Oci(reference.part(name)),
+        }
+    }
+
+    /// Returns the address of the build with this digest, where the store has digests of builds.
+    pub(super) fn at(&self, sha256: &str) -> Self {
+        match self {
+            Self::S3(bucket) => Self::S3(bucket.clone()),
+            Self::Oci(reference) => Self::Oci(reference.at(sha256)),
+        }
+    }
+
+    /// Returns the digest in the address, which names one build forever.
+    pub(super) fn digest(&self) -> Option<&str> {
+        match self {
+            Self::S3(_) => None,
+            Self::Oci(reference) => reference.digest(),
         }
     }
 }
@@ -51,6 +72,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::S3(bucket) => bucket.fmt(f),
+            Self::Oci(reference) => reference.fmt(f),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Address;
 use super::incoming::present;
 use super::open::open;
-use crate::cli::AwsVariables;
+use crate::cli::StoreAccess;
 use crate::count::count;
 use crate::failure::Kind;
 use crate::progress::Progress;
@@ -29,7 +29,7 @@ pub(crate) struct StoreCheck {
 /// Reads every file at an address, and at those of its parts, and compares the digests of the stored bytes. This needs no secret key.
 pub(crate) fn check(
     address: &Address,
-    variables: &AwsVariables,
+    access: &StoreAccess,
     progress: &dyn Progress,
 ) -> Result<StoreCheck> {
     let mut check = StoreCheck {
@@ -38,9 +38,9 @@ pub(crate) fn check(
         sound: 0,
         problems: Vec::new(),
     };
-    let parts = check.read(address, variables, progress)?;
+    let parts = check.read(address, access, progress)?;
     for part in parts {
-        check.read(&address.part(&part), variables, progress)?;
+        check.read(&part, access, progress)?;
     }
     Ok(check)
 }
@@ -50,10 +50,10 @@ impl StoreCheck {
     fn read(
         &mut self,
         address: &Address,
-        variables: &AwsVariables,
+        access: &StoreAccess,
         progress: &dyn Progress,
-    ) -> Result<Vec<String>> {
-        let store = open(address, variables)?;
+    ) -> Result<Vec<Address>> {
+        let store = open(address, access)?;
         let index = present(&*store, address)?;
         for file in &index.files {
             let task = progress.task(&format!("reading {}", file.name), Some(file.stored.size));
@@ -69,7 +69,7 @@ impl StoreCheck {
             }
             drop(task);
         }
-        Ok(index.parts)
+        Ok(index.parts_of(address))
     }
 
     /// Returns an error if something is wrong.

@@ -1,17 +1,18 @@
 //! The way of finished images from the staging directory to a store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::Destination;
+use super::backend::Store;
 use super::blob::Blob;
 use super::encryption::Recipients;
-use super::backend::Store;
 use super::index::{Index, StoredFile};
 use super::open::open;
 use super::staging::Staging;
-use crate::cli::AwsVariables;
+use super::{Address, Destination};
+use crate::cli::StoreAccess;
 use crate::failure::Kind;
 use crate::progress::Progress;
 
@@ -28,7 +29,7 @@ pub(crate) struct Names {
 #[derive(Debug)]
 pub(crate) struct Delivery {
     destination: Destination,
-    variables: AwsVariables,
+    access: StoreAccess,
     staging: Staging,
 }
 
@@ -44,17 +45,16 @@ pub(crate) struct Delivered {
 }
 
 impl Delivery {
-    /// Asks the store for its index, which shows before the build that it is reachable and accepts the credentials, and opens the
-    /// staging directory.
+    /// Asks the store whether it accepts the credentials, before anything is built, and opens the staging directory.
     pub(crate) fn open(
         destination: Destination,
-        variables: &AwsVariables,
+        access: &StoreAccess,
         cache: &Path,
     ) -> Result<Self> {
-        open(&destination.address, variables)?.must_accept()?;
+        open(&destination.address, access)?.must_accept()?;
         Ok(Self {
             staging: Staging::open(cache, &destination.address.to_string())?,
-            variables: variables.clone(),
+            access: access.clone(),
             destination,
         })
     }
@@ -65,22 +65,30 @@ impl Delivery {
     }
 
     /// Sends these files of the output directory, reads them back, and writes the index last. Each cluster of a fleet has an index of
-    /// its own, written before that of the fleet.
-    pub(crate) fn send(self, names: Names, progress: &dyn Progress) -> Result<Delivered> {
+    /// its own, written before that of the fleet. Returns the address of the build.
+    pub(crate) fn send(
+        self,
+        names: Names,
+        progress: &dyn Progress,
+    ) -> Result<(Address, Delivered)> {
         let folder = self.staging.images();
         let mut delivered = Delivered::default();
+        let mut manifests = BTreeMap::new();
         let mut parts = Vec::new();
         for (part, files) in names.parts {
             let inner = folder.join(&part);
             let sending = self.shipment(&inner, Some(&part))?;
-            let done = sending.send(&files, Vec::new(), progress)?;
-            delivered = delivered.and(done);
+            let files = sending.send(&files, &mut delivered, progress)?;
+            let place = sending.publish(files, Vec::new(), BTreeMap::new())?;
+            let digest = place.digest().map(str::to_owned);
+            manifests.extend(digest.map(|digest| (part.clone(), digest)));
             parts.push(part);
         }
         let sending = self.shipment(&folder, None)?;
-        let done = sending.send(&names.files, parts, progress)?;
+        let files = sending.send(&names.files, &mut delivered, progress)?;
+        let place = sending.publish(files, parts, manifests)?;
         self.staging.clear()?;
-        Ok(delivered.and(done))
+        Ok((place, delivered))
     }
 
     fn shipment<'a>(&'a self, folder: &'a Path, part: Option<&str>) -> Result<Shipment<'a>> {
@@ -88,7 +96,7 @@ impl Delivery {
             Some(part) => self.destination.address.part(part),
             None => self.destination.address.clone(),
         };
-        let store = open(&address, &self.variables)?;
+        let store = open(&address, &self.access)?;
         Ok(Shipment {
             folder,
             before: store.index()?,
@@ -96,16 +104,6 @@ impl Delivery {
             staging: &self.staging,
             recipients: self.destination.recipients.as_ref(),
         })
-    }
-}
-
-impl Delivered {
-    fn and(self, other: Self) -> Self {
-        Self {
-            files: self.files + other.files,
-            kept: self.kept + other.kept,
-            bytes: self.bytes + other.bytes,
-        }
     }
 }
 
@@ -120,27 +118,38 @@ struct Shipment<'a> {
 }
 
 impl Shipment<'_> {
+    /// Sends the files, and adds them to what was delivered.
     fn send(
         &self,
         names: &[String],
-        parts: Vec<String>,
+        delivered: &mut Delivered,
         progress: &dyn Progress,
-    ) -> Result<Delivered> {
-        let mut delivered = Delivered::default();
+    ) -> Result<Vec<StoredFile>> {
         let mut files = Vec::new();
         for name in names {
             let sent = self.send_file(name, progress);
             let (file, was_there) = sent.with_context(|| format!("sending {name}"))?;
-            delivered = delivered.and(Delivered {
-                files: 1,
-                kept: usize::from(was_there),
-                bytes: file.stored.size,
-            });
+            delivered.files += 1;
+            delivered.kept += usize::from(was_there);
+            delivered.bytes += file.stored.size;
             files.push(file);
         }
+        Ok(files)
+    }
+
+    /// Writes the index, after which readers see the build. Returns its address.
+    fn publish(
+        &self,
+        files: Vec<StoredFile>,
+        parts: Vec<String>,
+        manifests: BTreeMap<String, String>,
+    ) -> Result<Address> {
         let to = self.recipients.map(|to| to.id().to_owned());
-        self.store.write_index(&Index::new(to, files, parts))?;
-        Ok(delivered)
+        let index = Index {
+            manifests,
+            ..Index::new(to, files, parts)
+        };
+        self.store.write_index(&index)
     }
 
     /// Sends one file unless the store has it; the result also says whether it had.

@@ -13,7 +13,7 @@ use super::encryption::Identities;
 use super::index::{Index, StoredFile};
 use super::open::open;
 use super::staging::Incoming;
-use crate::cli::AwsVariables;
+use crate::cli::StoreAccess;
 use crate::failure::Kind;
 use crate::image_format::ImageFormat;
 use crate::progress::Progress;
@@ -33,11 +33,11 @@ impl StoredBuild {
     pub(crate) fn open(
         address: &Address,
         identity: Option<&Path>,
-        variables: &AwsVariables,
+        access: &StoreAccess,
         cache: &Path,
     ) -> Result<Self> {
         let identities = identity.map(Identities::read).transpose()?;
-        let store = open(address, variables)?;
+        let store = open(address, access)?;
         let index = present(&*store, address)?;
         if index.encrypted_to.is_some() && identities.is_none() {
             return Err(Kind::Usage.error(
@@ -64,6 +64,11 @@ impl StoredBuild {
         let mut nodes: Vec<&str> = self.index.files.iter().filter_map(node_of).collect();
         nodes.dedup();
         nodes
+    }
+
+    /// Returns the address of the first part, such as a cluster of a fleet.
+    pub(crate) fn first_part(&self) -> Option<Address> {
+        self.index.parts_of(&self.address).into_iter().next()
     }
 
     /// Gets the manifest, and the images of these nodes in the smallest of their formats.

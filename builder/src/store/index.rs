@@ -1,10 +1,11 @@
 //! The list of the files of one build in a store: `index.json`. It is written last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::address::Address;
 use super::blob::Blob;
 use crate::failure::Kind;
 use crate::file::is_name;
@@ -29,6 +30,9 @@ pub(crate) struct Index {
     /// The prefixes below this one that have an index of their own: the clusters of a fleet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<String>,
+    /// In a registry, the SHA-256 of the manifest of each part.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) manifests: BTreeMap<String, String>,
 }
 
 /// A file of a build, and its bytes in the store.
@@ -56,6 +60,7 @@ impl Index {
             encrypted_to,
             files,
             parts,
+            manifests: BTreeMap::new(),
         }
     }
 
@@ -86,10 +91,24 @@ impl Index {
             .iter()
             .map(|file| &file.name)
             .chain(&index.parts);
-        match unsound.or(names.find(|name| !known.insert(*name))) {
+        let unsound = unsound.or(names.find(|name| !known.insert(*name)));
+        let digests = &mut index.manifests.iter();
+        match unsound.or(digests
+            .find(|(_, digest)| !is_sha256(digest))
+            .map(|(part, _)| part))
+        {
             Some(name) => Err(wrong(&format!("its entry {name:?} is not valid"))),
             None => Ok(index),
         }
+    }
+
+    /// Returns the addresses of the parts of the build at `address`.
+    pub(super) fn parts_of(&self, address: &Address) -> Vec<Address> {
+        let place = |part: &String| match self.manifests.get(part) {
+            Some(sha256) => address.at(sha256),
+            None => address.part(part),
+        };
+        self.parts.iter().map(place).collect()
     }
 
     /// Returns the index as indented JSON.

@@ -4,7 +4,7 @@
 //! build ─▶ staging directory ─▶ encrypted files ─▶ blobs, each read back ─▶ index, last
 //! ```
 //! A blob has the SHA-256 of its bytes as its name, so that many writers never disturb each other. The index lists the blobs of one
-//! build; a reader that sees the index sees every blob that it names. Only `s3` opens connections. Only `staging` writes files.
+//! build; a reader that sees the index sees every blob that it names. Only `s3` and `oci` open connections. Only `staging` writes files.
 
 mod address;
 mod backend;
@@ -14,6 +14,7 @@ mod delivery;
 mod encryption;
 mod incoming;
 mod index;
+mod oci;
 mod open;
 mod s3;
 mod shared_cache;
@@ -49,12 +50,16 @@ impl Destination {
         match address {
             None if is_protected || output.allow_plain_secrets => Err(Kind::Usage.error(
                 "`--encrypt-to` and `--allow-plain-secrets` have no effect: the images go to a directory",
-                "name a store, as in `--out s3://bucket/prefix`, or leave the option out",
+                "name a store, as in `--out s3://bucket/prefix` or `--out oci://registry/repository`, or leave the option out",
             )),
             None => Ok(None),
             Some(address) if !work.nodes.only.is_empty() => Err(Kind::Usage.error(
                 format!("--only: the index of {address} would list these nodes only"),
                 "build all nodes: files that the store has are not sent again",
+            )),
+            Some(address) if address.digest().is_some() => Err(Kind::Usage.error(
+                format!("--out: {address}: the digest of a build is known only when it is done"),
+                "name a tag in place of the digest, as in `oci://registry/repository:tag`",
             )),
             Some(address) if !is_protected && !output.allow_plain_secrets => {
                 Err(Kind::Usage.error(
@@ -71,6 +76,11 @@ impl Destination {
                 }))
             }
         }
+    }
+
+    /// Returns the address.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Returns whether the files are encrypted.

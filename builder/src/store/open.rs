@@ -4,12 +4,14 @@ use anyhow::Result;
 
 use super::address::Address;
 use super::backend::Store;
+use super::oci::Registry;
 use super::s3::S3;
-use crate::cli::AwsVariables;
+use crate::cli::StoreAccess;
 
 /// Prepares the client of a store; opens no connection yet.
-pub(super) fn open(address: &Address, variables: &AwsVariables) -> Result<Box<dyn Store>> {
+pub(super) fn open(address: &Address, access: &StoreAccess) -> Result<Box<dyn Store>> {
     match address {
-        Address::S3(bucket) => Ok(Box::new(S3::open(bucket, variables)?)),
+        Address::S3(bucket) => Ok(Box::new(S3::open(bucket, &access.aws)?)),
+        Address::Oci(reference) => Ok(Box::new(Registry::open(reference, access)?)),
     }
 }

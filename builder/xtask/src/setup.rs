@@ -119,6 +119,12 @@ const UNPACK_FAKETIME: &str = "mkdir -p target/checkers && cd target/checkers &&
 const UNPACK_PROMTOOL: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q prometheus \
     && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm prometheus_*.deb";
 
+/// A script that unpacks a registry of container images and another author's client of it. An installed registry would serve this
+/// machine, and the installed client brings a firewall.
+const UNPACK_REGISTRY: &str = "mkdir -p target/checkers && cd target/checkers \
+    && apt-get download -q docker-registry skopeo libgpgme11 \
+    && for each in docker-registry_*.deb skopeo_*.deb libgpgme11_*.deb; do dpkg-deb -x $each . && rm $each; done";
+
 /// A script that unpacks Patroni with the Python modules that it needs.
 const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
     && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
@@ -153,6 +159,13 @@ fn witnesses() -> Outcome {
     }
     if !found("promtool") && !root().join("target/checkers/usr/bin/promtool").is_file() {
         unpack(&["-euc", UNPACK_PROMTOOL])?;
+    }
+    let registry = ["docker-registry", "skopeo"];
+    if !registry
+        .iter()
+        .all(|name| found(name) || root().join("target/checkers/usr/bin").join(name).is_file())
+    {
+        unpack(&["-euc", UNPACK_REGISTRY])?;
     }
     unpack(&WITNESS)
 }

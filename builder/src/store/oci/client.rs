@@ -1,0 +1,275 @@
+//! The requests to a registry, with its login, and repeated while the trouble may pass.
+
+use std::cell::RefCell;
+use std::io::Read;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::blocking::{self, Response};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode, Url};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::address::Reference;
+use super::answer::{LOGIN, Trouble, accepted, gave_up, reason};
+use super::challenge::Challenge;
+use super::login::Login;
+use crate::failure::Kind;
+
+/// The number of attempts without headway.
+const ATTEMPTS: u32 = 5;
+/// The pause after the first failed attempt; each further one is three times as long.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The headway that makes a failure the first one again.
+const HEADWAY: u64 = 1 << 20;
+/// The greatest length of an answer with a token.
+const TOKEN_LIMIT: u64 = 1 << 20;
+
+/// A connection to a repository.
+pub(super) struct Client {
+    http: blocking::Client,
+    /// The address below which everything of the repository lies.
+    base: Url,
+    login: Option<Login>,
+    /// What the registry accepts as proof, once it has asked for it.
+    proof: RefCell<Option<HeaderValue>>,
+}
+
+/// A request.
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(HeaderName, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Ask {
+    /// Creates a request without a body.
+    pub(super) fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl Client {
+    /// Prepares a client; opens no connection yet. Only registries on this machine are reached without encryption.
+    pub(super) fn new(reference: &Reference, login: Option<Login>) -> Result<Self> {
+        let is_here = is_this_machine(&reference.registry);
+        let host = match reference.registry.as_str() {
+            "docker.io" => "registry-1.docker.io",
+            host => host,
+        };
+        let scheme = if is_here { "http" } else { "https" };
+        let base = format!("{scheme}://{host}/v2/{}/", reference.repository);
+        let http = blocking::Client::builder()
+            .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
+            .https_only(!is_here)
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_mins(2)) // of a request, and of each read of an answer
+            .build();
+        let http = http.map_err(|error| gave_up(&format!("opening {reference}"), &reason(&error)));
+        let base = Url::parse(&base).map_err(|error| {
+            Kind::Usage.error(format!("{reference}: {error}"), "correct the address")
+        });
+        Ok(Self {
+            http: http?,
+            base: base?,
+            login,
+            proof: RefCell::default(),
+        })
+    }
+
+    /// Returns the address of something in the repository, such as `blobs/uploads/`.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let joined = self.base.join(path);
+        joined.unwrap_or_else(|_| self.base.clone())
+    }
+
+    /// Sends a request once; if the registry asks for a login, a second time with it.
+    pub(super) fn send(&self, doing: &str, ask: &Ask) -> Result<Response, Trouble> {
+        let response = self.send_as_known(doing, ask)?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        self.log_in(doing, &response)?;
+        self.send_as_known(doing, ask)
+    }
+
+    fn send_as_known(&self, doing: &str, ask: &Ask) -> Result<Response, Trouble> {
+        let mut request = self.http.request(ask.method.clone(), ask.url.clone());
+        for (name, value) in &ask.headers {
+            request = request.header(name, value);
+        }
+        // A registry may name any server for an upload; only the registry itself gets the proof.
+        if let Some(proof) = &*self.proof.borrow()
+            && ask.url.origin() == self.base.origin()
+        {
+            request = request.header(AUTHORIZATION, proof);
+        }
+        let sent = request.body(ask.body.clone()).send();
+        sent.map_err(|error| trouble(doing, &error))
+    }
+
+    /// Gets what the registry asks for.
+    fn log_in(&self, doing: &str, response: &Response) -> Result<(), Trouble> {
+        let header = response.headers().get(WWW_AUTHENTICATE);
+        let challenge = header.and_then(|it| Challenge::parse(it.to_str().ok()?));
+        let proof = match (challenge, &self.login) {
+            (Some(Challenge::Bearer { realm, parameters }), _) => {
+                let token = self.token(doing, &realm, &parameters)?;
+                Zeroizing::new(format!("Bearer {}", &*token))
+            }
+            (Some(Challenge::Basic), Some(login)) => Zeroizing::new(basic(login)),
+            (Some(Challenge::Basic), None) => {
+                let message = format!("{doing}: the registry asks for a login");
+                return Err(Kind::Storage.error(message, LOGIN).into());
+            }
+            (None, _) => {
+                let message = format!("{doing}: the registry asks for a login of an unknown kind");
+                let hint = "name a registry that accepts a password or a token";
+                return Err(Kind::Storage.error(message, hint).into());
+            }
+        };
+        let mut header = HeaderValue::from_str(&proof)
+            .map_err(|_| Kind::Storage.error(format!("{doing}: the login is not valid"), LOGIN))?;
+        header.set_sensitive(true);
+        self.proof.replace(Some(header));
+        Ok(())
+    }
+
+    /// Gets a token from the server that the registry names, with the login if there is one.
+    fn token(
+        &self,
+        doing: &str,
+        realm: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Zeroizing<String>, Trouble> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(alias = "access_token")]
+            token: String,
+        }
+        let no_token = || {
+            let message = format!("{doing}: the registry names no server that gives tokens");
+            Kind::Storage.error(message, "name another registry")
+        };
+        let url = Url::parse_with_params(realm, parameters).map_err(|_| no_token())?;
+        let mut request = self.http.get(url);
+        if let Some(login) = &self.login {
+            request = request.header(AUTHORIZATION, basic(login));
+        }
+        let sent = request.send().map_err(|error| trouble(doing, &error))?;
+        let answer = small(accepted(doing, sent)?, TOKEN_LIMIT)?;
+        let answer: Answer = serde_json::from_slice(&answer).map_err(|_| no_token())?;
+        Ok(Zeroizing::new(answer.token))
+    }
+
+    /// Repeats an attempt while it fails for a reason that may pass. It also returns how far it has come.
+    pub(super) fn persist<T>(
+        doing: &str,
+        mut attempt: impl FnMut() -> (Result<T, Trouble>, u64),
+    ) -> Result<T> {
+        let (mut failures, mut furthest) = (0, 0);
+        loop {
+            let (outcome, at) = attempt();
+            let reason = match outcome {
+                Ok(value) => return Ok(value),
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Passing(reason)) => reason,
+            };
+            failures = match at >= furthest + HEADWAY {
+                true => 1,
+                false => failures + 1,
+            };
+            furthest = furthest.max(at);
+            if failures >= ATTEMPTS {
+                return Err(gave_up(doing, &reason));
+            }
+            thread::sleep(PAUSE * 3_u32.pow(failures - 1));
+        }
+    }
+}
+
+/// Reads a small answer.
+pub(super) fn small(response: Response, limit: u64) -> Result<Vec<u8>, Trouble> {
+    let place = response.url().to_string();
+    let mut bytes = Vec::new();
+    let read = response.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Trouble::Passing(error.to_string()))?;
+    match bytes.len() as u64 <= limit {
+        true => Ok(bytes),
+        false => Err(Trouble::Final(Kind::Verification.error(
+            format!("reading {place}: it is longer than {limit} bytes"),
+            "check the address: this is not what etcd-image wrote",
+        ))),
+    }
+}
+
+fn basic(login: &Login) -> String {
+    let pair = Zeroizing::new(format!("{}:{}", login.user, *login.password));
+    format!("Basic {}", STANDARD.encode(pair.as_bytes()))
+}
+
+/// Classifies a failed request; an error in the address itself is final.
+fn trouble(doing: &str, error: &reqwest::Error) -> Trouble {
+    match error.is_builder() || error.is_redirect() {
+        true => Trouble::Final(gave_up(doing, &reason(error))),
+        false => Trouble::Passing(reason(error)),
+    }
+}
+
+/// Returns whether a registry is on this machine.
+fn is_this_machine(registry: &str) -> bool {
+    let host = match registry.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => registry,
+    };
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({})", self.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_registries_on_this_machine_are_reached_without_encryption() {
+        for here in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:5000",
+            "[::1]:5000",
+        ] {
+            assert!(is_this_machine(here), "{here}");
+        }
+        for elsewhere in [
+            "ghcr.io",
+            "localhost.lan:5000",
+            "10.0.0.1:5000",
+            "127.0.0.1.lan",
+        ] {
+            assert!(!is_this_machine(elsewhere), "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A repository in a registry: its manifests and blobs.
+
+use std::io::{self, Read as _, Write};
+
+use anyhow::Result;
+use reqwest::blocking::Response;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, RANGE};
+use reqwest::{Method, StatusCode};
+
+use super::super::blob::{Blob, BlobWriter};
+use super::address::Reference;
+use super::answer::{Trouble, accepted};
+use super::client::{Ask, Client, small};
+use super::login::Login;
+use super::manifest::MANIFEST;
+use crate::cli::StoreAccess;
+use crate::failure::Kind;
+use crate::hex;
+
+/// The greatest length of a manifest, as registries have it.
+const MANIFEST_LIMIT: u64 = 4 << 20;
+
+/// A repository, and the build in it that the address names.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(super) client: Client,
+    pub(super) reference: Reference,
+}
+
+impl Registry {
+    /// Prepares a client; opens no connection yet.
+    pub(crate) fn open(reference: &Reference, access: &StoreAccess) -> Result<Self> {
+        let login = Login::find(reference, &access.logins)?;
+        Ok(Self {
+            client: Client::new(reference, login)?,
+            reference: reference.clone(),
+        })
+    }
+
+    /// Returns the manifest with a tag or digest, if there is one. That of a digest is compared with it.
+    pub(super) fn manifest(&self, reference: &Reference) -> Result<Option<Vec<u8>>> {
+        let doing = format!("reading {reference}");
+        let url = self
+            .client
+            .url(&format!("manifests/{}", reference.manifest()));
+        let ask = Ask::new(Method::GET, url).with(ACCEPT, MANIFEST);
+        let read = || {
+            let response = self.client.send(&doing, &ask)?;
+            match response.status() {
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => small(accepted(&doing, response)?, MANIFEST_LIMIT).map(Some),
+            }
+        };
+        let bytes = Client::persist(&doing, || (read(), 0))?;
+        let found = bytes.as_ref().map(hex::sha256);
+        match (found, reference.digest()) {
+            (Some(found), Some(wanted)) if found != wanted => Err(Kind::Verification.error(
+                format!("{reference}: the registry returns a manifest with the SHA-256 {found}"),
+                "do not use it; the registry or its disk is faulty",
+            )),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Writes a manifest under the address's tag, and reads it back by its digest. Returns the address with the digest.
+    pub(super) fn write_manifest(&self, bytes: &[u8]) -> Result<Reference> {
+        let doing = format!("writing {}", self.reference);
+        let name = self.reference.manifest();
+        let url = self.client.url(&format!("manifests/{name}"));
+        let mut ask = Ask::new(Method::PUT, url).with(CONTENT_TYPE, MANIFEST);
+        bytes.clone_into(&mut ask.body);
+        let write = || accepted(&doing, self.client.send(&doing, &ask)?).map(drop);
+        Client::persist(&doing, || (write(), 0))?;
+        let pinned = self.reference.at(&hex::sha256(bytes));
+        match self.manifest(&pinned)? {
+            Some(_) => Ok(pinned),
+            None => Err(Kind::Verification.error(
+                format!("{pinned}: the registry does not have what it was sent"),
+                "run it again; if that repeats, the registry is faulty",
+            )),
+        }
+    }
+
+    /// Returns the size of a blob, or `None` if the repository does not have it.
+    pub(super) fn size(&self, blob: &Blob) -> Result<Option<u64>> {
+        let doing = format!("looking for {}", self.place_of(blob));
+        let ask = Ask::new(Method::HEAD, self.client.url(&path(blob)));
+        let look = || {
+            let response = self.client.send(&doing, &ask)?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            Ok(length(&accepted(&doing, response)?))
+        };
+        Client::persist(&doing, || (look(), 0))
+    }
+
+    /// Reads a blob to its end, whatever its bytes are. A broken connection is continued where it broke.
+    pub(super) fn read(&self, blob: &Blob, to: &mut dyn Write) -> Result<Blob> {
+        let doing = format!("reading {}", self.place_of(blob));
+        let mut writer = BlobWriter::new(to);
+        let mut at = 0;
+        Client::persist(&doing, || {
+            let read = self.read_rest(&doing, blob, &mut at, &mut writer);
+            (read, at)
+        })?;
+        Ok(writer.finish().0)
+    }
+
+    fn read_rest(
+        &self,
+        doing: &str,
+        blob: &Blob,
+        at: &mut u64,
+        to: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let mut ask = Ask::new(Method::GET, self.client.url(&path(blob)));
+        if *at > 0 {
+            ask = ask.with(RANGE, format!("bytes={at}-"));
+        }
+        let response = self.client.send(doing, &ask)?;
+        if response.status() == StatusCode::NOT_FOUND {
+            let hint = "build into this repository again";
+            return Err(Kind::Verification
+                .error(format!("{doing}: it is missing"), hint)
+                .into());
+        }
+        let mut response = accepted(doing, response)?;
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            let skipped = io::copy(&mut response.by_ref().take(*at), &mut io::sink());
+            skipped.map_err(|error| Trouble::Passing(error.to_string()))?;
+        }
+        // One byte more than expected shows that the blob is longer, and is enough.
+        let mut rest = response.take(blob.size.saturating_sub(*at).saturating_add(1));
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let read = rest.read(&mut buffer);
+            let count = read.map_err(|error| Trouble::Passing(error.to_string()))?;
+            if count == 0 {
+                break;
+            }
+            let written = to.write_all(buffer.get(..count).unwrap_or_default());
+            written.map_err(|error| Trouble::Final(error.into()))?;
+            *at += count as u64;
+        }
+        match *at < blob.size {
+            true => Err(Trouble::Passing(format!(
+                "the connection ended after {at} of {} bytes",
+                blob.size
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the address of a blob for messages.
+    pub(super) fn place_of(&self, blob: &Blob) -> String {
+        self.reference.at(&blob.sha256).to_string()
+    }
+}
+
+fn path(blob: &Blob) -> String {
+    format!("blobs/sha256:{}", blob.sha256)
+}
+
+/// Returns the length that an answer without a body announces.
+fn length(response: &Response) -> Option<u64> {
+    let header = response.headers().get(reqwest::header::CONTENT_LENGTH);
+    header.and_then(|it| it.to_str().ok()?.parse().ok())
+}

@@ -1,0 +1,449 @@
+//! Checks that a registry of container images has a whole build or none, that skopeo reads it, and that cards are written from it.
+
+use std::fs::{self, File};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::registry::{Fault, Registry};
+use super::{IDENTITY, RECIPIENT};
+use crate::support::fixture::digest;
+use crate::support::scene::{Outcome, Scene};
+
+fn scene() -> Scene {
+    Scene::with("raspios-trixie").at_time(1_790_000_000)
+}
+
+/// Builds one node into the repository `lab/kv`. A compressed image is so small that it is one part, a raw one has several.
+fn build(scene: &Scene, registry: &Registry, format: &str) -> Outcome {
+    let out = registry.place("lab/kv");
+    let options = ["--nodes", "1", "--format", format, "--out", &out];
+    scene.run(
+        "build",
+        &[&options[..], &["--encrypt-to", RECIPIENT]].concat(),
+    )
+}
+
+/// Creates a scene whose build of one node has gone to a registry. Returns the address that the build printed as well.
+fn stored() -> (Scene, Registry, String) {
+    let (scene, registry) = (scene(), Registry::start());
+    let told = build(&scene, &registry, "img.zst").done().stdout;
+    let (_, pinned) = told.split_once("etcd-image verify ").unwrap();
+    let pinned = pinned.lines().next().unwrap().to_owned();
+    (scene, registry, pinned)
+}
+
+#[track_caller]
+fn refused(told: &Outcome, code: i32, error: &str, hint: &str) {
+    assert_eq!(told.code, Some(code), "{}", told.stderr);
+    let mut lines = told.stderr.lines().rev();
+    let (last, before) = (lines.next().unwrap(), lines.next().unwrap());
+    assert_eq!(
+        (before, last),
+        (&*format!("error: {error}"), &*format!("hint: {hint}"))
+    );
+}
+
+#[test]
+fn skopeo_pulls_a_build_by_its_tag_and_its_digest() {
+    let (scene, registry, pinned) = stored();
+    let raw = registry.skopeo(&[
+        "inspect",
+        "--tls-verify=false",
+        "--raw",
+        "PLACE/lab/kv:latest",
+    ]);
+    scene.file("raw.json", &raw);
+    let manifest_digest = digest(&scene.at("raw.json"));
+    assert_eq!(
+        pinned,
+        registry.place(&format!("lab/kv@sha256:{manifest_digest}"))
+    );
+
+    let manifest: Value = serde_json::from_str(&raw).unwrap();
+    assert_eq!(
+        manifest["mediaType"],
+        "application/vnd.oci.image.manifest.v1+json"
+    );
+    assert_eq!(
+        manifest["artifactType"],
+        "application/vnd.etcd-image.build.v1+json"
+    );
+    assert_eq!(
+        manifest["config"]["mediaType"],
+        "application/vnd.etcd-image.index.v1+json"
+    );
+    let copy = format!("dir:{}", scene.at("pulled").display());
+    let from = format!("PLACE/lab/kv@sha256:{manifest_digest}");
+    registry.skopeo(&["copy", "-q", "--src-tls-verify=false", &from, &copy]);
+    let layers = manifest["layers"].as_array().unwrap();
+    for layer in layers {
+        assert_eq!(layer["mediaType"], "application/vnd.etcd-image.file.v1+age");
+        let name = layer["digest"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("sha256:");
+        let pulled = scene.at(&format!("pulled/{name}"));
+        assert_eq!(digest(&pulled), name);
+        assert!(
+            fs::read(&pulled)
+                .unwrap()
+                .starts_with(b"age-encryption.org/v1\n")
+        );
+    }
+    let titles = layers
+        .iter()
+        .map(|it| it["annotations"]["org.opencontainers.image.title"].as_str());
+    let titles: Vec<&str> = titles.map(Option::unwrap).collect();
+    assert!(titles.contains(&"etcd1.img.zst.age"), "{titles:?}");
+    assert!(titles.contains(&"manifest.json.age"), "{titles:?}");
+    assert!(
+        !titles.iter().any(|title| title.contains("admin")),
+        "{titles:?}"
+    );
+
+    // Another build takes the tag; the digest still names the first one, and nothing was deleted.
+    scene.file("cluster.toml", "[cluster]\ndomain = \"other\"\n");
+    build(&scene, &registry, "img.zst").done();
+    let raw = registry.skopeo(&["inspect", "--tls-verify=false", "--raw", &from]);
+    assert_eq!(raw, scene.text("raw.json"));
+    assert_eq!(registry.count(|it| it.is("DELETE", "/blobs/sha256:")), 0);
+}
+
+#[test]
+fn a_card_is_written_from_a_digest_and_other_bytes_are_refused() {
+    let (scene, registry, pinned) = stored();
+    scene.file("key", &format!("{IDENTITY}\n"));
+    File::create(scene.at("card"))
+        .unwrap()
+        .set_len(9 << 30)
+        .unwrap();
+    let flash = |from: &str, more: &[&str]| {
+        scene.bare(&[&["flash", "--yes-really", from, "card"], more].concat())
+    };
+    flash(&pinned, &[]).refused_naming(
+        2,
+        &[&format!("error: the images in {pinned} are encrypted")],
+    );
+    flash(&pinned, &["--identity", "key"]).done();
+    let inspected = scene.bare(&["inspect", "card"]).done();
+    assert!(inspected.stdout.contains("etcd1"), "{}", inspected.stdout);
+    let verify = || scene.bare(&["verify", &pinned]);
+    assert!(
+        verify()
+            .done()
+            .stdout
+            .starts_with(&format!("{pinned}: ok, "))
+    );
+
+    registry.fail(|it| it.is("GET", "/blobs/").then_some(Fault::Spoil));
+    verify().refused_naming(
+        3,
+        &[
+            "the index of ",
+            " has another SHA-256 than its manifest says",
+        ],
+    );
+    let mut before = 0;
+    registry.fail(move |it| {
+        before += usize::from(it.is("GET", "/blobs/"));
+        (it.is("GET", "/blobs/") && before > 1).then_some(Fault::Spoil)
+    });
+    let told = verify();
+    assert_eq!(told.code, Some(3), "{}", told.stderr);
+    assert!(
+        told.stdout.contains(": its blob has another SHA-256\n"),
+        "{}",
+        told.stdout
+    );
+    registry.fail(|it| it.is("GET", "/manifests/").then_some(Fault::Spoil));
+    verify().refused_naming(3, &[": the registry returns a manifest with the SHA-256 "]);
+    registry.fail(|it| it.is("GET", "/blobs/").then_some(Fault::Cut(700)));
+    flash(&pinned, &["--identity", "key"]).refused_naming(5, &["the connection ended after "]);
+}
+
+#[test]
+fn a_registry_that_cannot_be_used_is_explained_before_anything_is_built() {
+    let (scene, registry) = (scene(), Registry::start());
+    let place = registry.place("lab/kv");
+    let run = |options: &[&str]| {
+        let told = scene.run("build", &[&["--nodes", "1"], options].concat());
+        assert_eq!(scene.names("etcd-cluster"), [""; 0], "keys were made");
+        told
+    };
+    refused(
+        &run(&["--out", &place]),
+        2,
+        &format!("refusing to send images to {place}: they contain private keys"),
+        "encrypt them with `--encrypt-to RECIPIENT` (`age-keygen` makes one), or add `--allow-plain-secrets`",
+    );
+    let pinned = format!("{place}@sha256:{}", "a".repeat(64));
+    refused(
+        &run(&["--out", &pinned, "--encrypt-to", RECIPIENT]),
+        2,
+        &format!("--out: {pinned}: the digest of a build is known only when it is done"),
+        "name a tag in place of the digest, as in `oci://registry/repository:tag`",
+    );
+    let sent = ["--out", &place, "--encrypt-to", RECIPIENT];
+    let body = |code: &str| format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"m\"}}]}}");
+    for (status, code, why, hint) in [
+        (
+            "403 Forbidden",
+            "DENIED",
+            "the registry denies it",
+            "allow this user to pull from and push to the repository, or log in as another one",
+        ),
+        (
+            "404 Not Found",
+            "NAME_UNKNOWN",
+            "the registry has no such repository, and does not create it",
+            "create the repository, or correct the address",
+        ),
+        (
+            "405 Method Not Allowed",
+            "UNSUPPORTED",
+            "the registry does not support this; it may be read-only",
+            "name a registry that accepts artifacts of the OCI image specification 1.0 or newer",
+        ),
+        (
+            "418 I'm a teapot",
+            "TEA\\u001b",
+            "answer 418 I'm a teapot TEA\\u{1b}",
+            "check the address, and what the registry's log says",
+        ),
+    ] {
+        registry.fail(move |it| {
+            let answer = Fault::Answer(status, String::new(), body(code));
+            it.is("POST", "/blobs/uploads/").then_some(answer)
+        });
+        refused(&run(&sent), 5, &format!("writing {place}: {why}"), hint);
+    }
+    let foreign = "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a\",\"digest\":\"b\",\"size\":1},\"layers\":[]}";
+    registry.fail(move |it| {
+        let answer = Fault::Answer("200 OK", String::new(), foreign.to_owned());
+        it.is("GET", "/manifests/").then_some(answer)
+    });
+    let told = run(&sent);
+    told.refused_naming(
+        3,
+        &[&format!("reading {place}: it is not a build of etcd-image")],
+    );
+    let nobody = "oci://127.0.0.1:1/lab/kv";
+    let told = run(&["--out", nobody, "--encrypt-to", RECIPIENT]);
+    told.refused_naming(5, &[&format!("reading {nobody}: "), "refused"]);
+    assert!(told.stderr.ends_with(
+        "hint: check the network and the address, and run it again: it goes on where it stopped\n"
+    ));
+    let absent = format!(
+        "error: there is no finished build in {}",
+        registry.place("lab/none")
+    );
+    registry.fail(|_| None);
+    scene
+        .bare(&["verify", &registry.place("lab/none")])
+        .refused_naming(2, &[&absent]);
+}
+
+#[test]
+fn a_login_is_read_from_the_files_of_other_tools() {
+    let (scene, registry) = (scene(), Registry::with_login());
+    let place = registry.place("lab/kv");
+    let hint = "log in with `podman login`, `skopeo login` or `docker login`; if a helper program keeps the password, \
+                name a file with REGISTRY_AUTH_FILE and log in with `skopeo login`";
+    let told = build(&scene, &registry, "img.zst");
+    refused(
+        &told,
+        5,
+        &format!("reading {place}: the registry asks for a login"),
+        hint,
+    );
+    let login = |pair: &str| {
+        let auth = format!(
+            "{{\"auths\": {{\"{}\": {{\"auth\": \"{pair}\"}}}}}}",
+            registry.host()
+        );
+        scene.file("home/.docker/config.json", &auth);
+    };
+    login("YWRhOndyb25n"); // printf ada:wrong | base64
+    let told = build(&scene, &registry, "img.zst");
+    refused(
+        &told,
+        5,
+        &format!("reading {place}: the registry does not accept the login"),
+        hint,
+    );
+    login("YWRhOmh1bnRlcjI="); // printf ada:hunter2 | base64
+    let told = build(&scene, &registry, "img.zst").done();
+    for text in [&told.stdout, &told.stderr] {
+        assert!(!text.contains("hunter2"), "a secret was printed: {text}");
+    }
+}
+
+#[test]
+fn a_token_that_expires_is_renewed_and_goes_to_the_registry_only() {
+    let (scene, registry) = (scene(), Registry::start());
+    let host = registry.host();
+    let (mut issued, mut used) = (0, 0);
+    registry.fail(move |it| {
+        if it.target.starts_with("/token") {
+            let wanted = "/token?scope=repository%3Alab%2Fkv%3Apull%2Cpush&service=r";
+            assert_eq!(it.target, wanted);
+            (issued, used) = (issued + 1, 0);
+            let token = format!("{{\"token\": \"t{issued}\"}}");
+            return Some(Fault::Answer("200 OK", String::new(), token));
+        }
+        used += 1;
+        let is_valid = it.headers.contains(&format!("authorization: Bearer t{issued}\r\n"));
+        let ask = format!(
+            "WWW-Authenticate: Bearer realm=\"http://{host}/token\",service=\"r\",scope=\"repository:lab/kv:pull,push\"\r\n"
+        );
+        (!is_valid || used > 7)
+            .then(|| Fault::Answer("401 Unauthorized", ask, String::new()))
+    });
+    build(&scene, &registry, "img.zst").done();
+    let tokens = registry.count(|it| it.target.starts_with("/token"));
+    assert!(tokens > 2, "{tokens}");
+}
+
+#[test]
+fn a_moment_of_trouble_is_survived() {
+    let (scene, registry) = (scene(), Registry::start());
+    let mut seen = Vec::new();
+    registry.fail(move |it| {
+        let kind = match &*it.method {
+            "PATCH" if !it.headers.contains("content-range: 0-") => "a later part",
+            "PATCH" => "a first part",
+            "PUT" if it.target.contains("/blobs/") => "the end",
+            "PUT" => "the manifest",
+            "GET" if it.target.contains("/blobs/sha256:") => "reading",
+            "DELETE" => {
+                return Some(Fault::Answer(
+                    "405 Method Not Allowed",
+                    String::new(),
+                    String::new(),
+                ));
+            }
+            _ => return None,
+        };
+        let is_new = !seen.contains(&kind);
+        seen.push(kind);
+        is_new.then(|| match kind {
+            "a first part" => {
+                Fault::Answer("503 Service Unavailable", String::new(), String::new())
+            }
+            "a later part" => Fault::Break,
+            "reading" => Fault::Cut(100_000),
+            _ => Fault::Cut(0), // done, but the answer is lost
+        })
+    });
+    build(&scene, &registry, "img").done();
+    registry.fail(|_| None);
+    scene.bare(&["verify", &registry.place("lab/kv")]).done();
+}
+
+#[test]
+fn an_upload_goes_on_where_it_stopped() {
+    let (scene, registry) = (scene(), Registry::start());
+    let is_third = |range: &str| range.contains("content-range: 16777216-");
+    registry.fail(move |it| {
+        let answer = Fault::Answer("503 Service Unavailable", String::new(), String::new());
+        is_third(&it.headers).then_some(answer)
+    });
+    let told = build(&scene, &registry, "img");
+    told.refused_naming(
+        5,
+        &[
+            "sending etcd1.img: writing oci://127.0.0.1:",
+            ": answer 503 ",
+        ],
+    );
+    let verify = || scene.bare(&["verify", &registry.place("lab/kv")]);
+    verify().refused_naming(2, &["there is no finished build in "]);
+    registry.fail(|_| None);
+    build(&scene, &registry, "img").done();
+    let sent = |range: &'static str| registry.count(|it| it.headers.contains(range));
+    assert_eq!(
+        sent("content-range: 8388608-"),
+        0,
+        "the second part was sent again"
+    );
+    assert_eq!(sent("content-range: 16777216-"), 1);
+    verify().done();
+}
+
+#[test]
+fn an_upload_is_repeated_after_a_kill() {
+    let (scene, registry) = (scene(), Registry::start());
+    let (out, encrypted) = (registry.place("lab/kv"), ["--encrypt-to", RECIPIENT]);
+    let options = [&["--nodes", "1", "--out", &out], &encrypted[..]].concat();
+    for part in [
+        "content-range: 0-",
+        "content-range: 8388608-",
+        "content-range: 33554432-",
+    ] {
+        let (reached, is_reached) = mpsc::channel();
+        registry.fail(move |it| {
+            if it.headers.contains(part) {
+                let _ = reached.send(());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            None
+        });
+        let mut child = scene.start(&options);
+        is_reached.recv_timeout(Duration::from_mins(5)).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    registry.fail(|_| None);
+    scene
+        .bare(&["verify", &out])
+        .refused_naming(2, &["there is no finished build in "]);
+    scene.build(&options);
+    scene.bare(&["verify", &out]).done();
+    let kept = scene.names("home/.cache/etcd-image/outgoing");
+    assert_eq!(kept.len(), 1, "only the lock is kept: {kept:?}");
+}
+
+#[test]
+fn the_clusters_of_a_fleet_have_tags_and_the_fleet_names_their_digests() {
+    let (scene, registry) = (scene(), Registry::start());
+    scene.file("lab.toml", "[cluster]\ndomain = \"lab\"\n");
+    scene.file(
+        "fleet.toml",
+        "template = \"lab.toml\"\ntable = \"clusters.csv\"\n",
+    );
+    scene.file(
+        "clusters.csv",
+        "name,addresses\nhome,192.168.0.11\nwest,192.168.0.21\n",
+    );
+    let out = registry.place("lab/kv:v1");
+    let options = [
+        "--fleet",
+        "fleet.toml",
+        "--format",
+        "img.zst",
+        "--out",
+        &out,
+    ];
+    let told = scene
+        .build(&[&options[..], &["--encrypt-to", RECIPIENT]].concat())
+        .stdout;
+    let tags = registry.skopeo(&["list-tags", "--tls-verify=false", "PLACE/lab/kv"]);
+    let tags: Value = serde_json::from_str(&tags).unwrap();
+    assert_eq!(
+        tags["Tags"],
+        serde_json::json!(["v1", "v1-home", "v1-west"])
+    );
+    let flash = format!("flash --images {out}-CLUSTER --identity KEYFILE NODE /dev/CARD\n");
+    assert!(told.ends_with(&flash), "{told}");
+    let (_, pinned) = told.split_once("etcd-image verify ").unwrap();
+    let pinned = pinned.lines().next().unwrap();
+    let whole = scene.bare(&["verify", pinned]).done().stdout;
+    let home = scene
+        .bare(&["verify", &format!("{out}-home")])
+        .done()
+        .stdout;
+    let count = |text: &str| text.split(' ').nth(2).unwrap().parse::<usize>().unwrap();
+    assert!(count(&whole) > 2 * count(&home), "{whole}{home}");
+}
