@@ -1,6 +1,7 @@
 //! Tests the stores that several machines share.
 
 mod cache;
+mod merge;
 mod oci;
 mod refused;
 mod registry;

@@ -207,11 +207,15 @@ Examples:
     #[command(after_help = "\
 Examples:
   etcd-image merge shards/1 shards/2 shards/3
-  etcd-image merge shards/* --out /srv/images")]
+  etcd-image merge shards/* --out /srv/images
+  etcd-image merge s3://lab/1 s3://lab/2 --identity flash.key")]
     Merge {
-        /// The directories that `build --shard` wrote, one for each shard
-        #[arg(value_name = "DIR", required = true)]
+        /// The directories or stores that `build --shard` wrote, one for each shard
+        #[arg(value_name = "DIR|STORE", required = true)]
         shards: Vec<PathBuf>,
+        /// Decrypt the shards of stores with the secret key in this file
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
         /// Link or copy the images to this directory
         #[arg(long, value_name = "DIR", default_value = "images")]
         out: PathBuf,

@@ -61,7 +61,14 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
-        Command::Merge { shards, out } => merge(&shards, &out, &voice),
+        Command::Merge {
+            shards,
+            identity,
+            out,
+        } => {
+            let shards = stored::get_shards(shards, identity.as_deref(), &environment, &voice)?;
+            merge(&shards.folders, &out, &voice)
+        }
         Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
         Command::Pki(command) => pki::run(command, environment, &voice),
         Command::Cluster(command) => look_after::run(command, &environment, &voice),

@@ -1,7 +1,7 @@
 //! The commands whose images are in a store: `build` sends them, `verify` and `flash` read them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use indicatif::BinaryBytes;
@@ -126,6 +126,48 @@ pub(super) fn get_images(
     stored.get(&wanted.collect::<Vec<_>>(), &*progress::stderr(voice.quiet))?;
     stored.folder().clone_into(&mut options.images);
     Ok(Some(stored))
+}
+
+/// The directories of shards. Those that came from stores are removed when this is dropped.
+pub(super) struct Shards {
+    pub(super) folders: Vec<PathBuf>,
+    _builds: Vec<StoredBuild>,
+}
+
+/// Gets the shards that are in stores.
+pub(super) fn get_shards(
+    mut shards: Vec<PathBuf>,
+    identity: Option<&Path>,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<Shards> {
+    let access = &environment.stores;
+    let mut builds: Vec<StoredBuild> = Vec::new();
+    for (index, shard) in shards.iter_mut().enumerate() {
+        let Some(address) = Address::of(shard, "merge")? else {
+            continue;
+        };
+        let build = match builds.first() {
+            Some(first) => first.beside(&address, access)?,
+            None => {
+                let cache = caches::local(None, environment)?;
+                StoredBuild::open(&address, identity, access, cache)?
+            }
+        };
+        let progress = progress::stderr(voice.quiet);
+        *shard = build.get_all(&(index + 1).to_string(), access, &*progress)?;
+        builds.push(build);
+    }
+    match (identity, builds.is_empty()) {
+        (Some(_), true) => Err(Kind::Usage.error(
+            "`--identity` has no effect: the shards are in directories",
+            "name shards in stores, or leave the option out",
+        )),
+        _ => Ok(Shards {
+            folders: shards,
+            _builds: builds,
+        }),
+    }
 }
 
 /// Returns the node of a store that has the image of one node.

@@ -68,8 +68,10 @@ fn write(joined: Joined, path: &Path) -> Result<()> {
             out.write(&attachment.name, &bytes, 0o644)?;
         }
     }
-    let first = joined.folders.first();
-    let client = first
+    // Stores do not get the operator's files; they are in the state directory as well.
+    let mut folders = joined.folders.iter();
+    let client = folders
+        .find(|folder| report::has_client(folder))
         .map(|folder| report::read_client(folder, &manifest))
         .transpose()?;
     report::write_files(

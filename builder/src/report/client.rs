@@ -23,6 +23,11 @@ pub(crate) fn access(cluster: &Cluster, certs: &Certs) -> Result<[(&'static str,
 /// A file in `client/`: its name, content and permission bits.
 pub(super) type ClientFile = (String, Vec<u8>, u32);
 
+/// Returns whether an output directory has a `client/`.
+pub(crate) fn is_in(folder: &Path) -> bool {
+    folder.join("client").is_dir()
+}
+
 /// Reads the files in the `client/` of an output directory, which its manifest lists.
 pub(crate) fn read(folder: &Path, manifest: &Manifest) -> Result<Vec<ClientFile>> {
     let read = |record: &AttachmentRecord| {

@@ -39,7 +39,7 @@ use attachment::AttachmentRecord;
 pub(crate) use attachment::Attachment;
 pub(crate) use cache::CacheReport;
 pub(crate) use checked::AGAIN;
-pub(crate) use client::{access, read as read_client};
+pub(crate) use client::{access, is_in as has_client, read as read_client};
 pub(crate) use expiry::ending;
 pub(crate) use fleet::{
     ClusterRecord, FILE_NAME as FLEET, FleetRecord, FleetSummary, withdraw as withdraw_fleet,

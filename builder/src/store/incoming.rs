@@ -1,8 +1,9 @@
-//! Files of a store on their way to a card: downloaded, compared, decrypted and compared again.
+//! Files of a store on their way to a card or to `merge`: downloaded, compared, decrypted and compared again.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 
@@ -24,8 +25,8 @@ pub(crate) struct StoredBuild {
     store: Box<dyn Store>,
     address: Address,
     index: Index,
-    identities: Option<Identities>,
-    folder: Incoming,
+    identities: Rc<Option<Identities>>,
+    folder: Rc<Incoming>,
 }
 
 impl StoredBuild {
@@ -36,7 +37,23 @@ impl StoredBuild {
         access: &StoreAccess,
         cache: &Path,
     ) -> Result<Self> {
-        let identities = identity.map(Identities::read).transpose()?;
+        let identities = Rc::new(identity.map(Identities::read).transpose()?);
+        let open = || Incoming::open(cache).map(Rc::new);
+        Self::look(address, access, identities, open)
+    }
+
+    /// Opens another build, whose files go to the same directory.
+    pub(crate) fn beside(&self, address: &Address, access: &StoreAccess) -> Result<Self> {
+        let open = || Ok(self.folder.clone());
+        Self::look(address, access, self.identities.clone(), open)
+    }
+
+    fn look(
+        address: &Address,
+        access: &StoreAccess,
+        identities: Rc<Option<Identities>>,
+        open_folder: impl FnOnce() -> Result<Rc<Incoming>>,
+    ) -> Result<Self> {
         let store = open(address, access)?;
         let index = present(&*store, address)?;
         if index.encrypted_to.is_some() && identities.is_none() {
@@ -50,8 +67,29 @@ impl StoredBuild {
             address: address.clone(),
             index,
             identities,
-            folder: Incoming::open(cache)?,
+            folder: open_folder()?,
         })
+    }
+
+    /// Gets every file of the build and of its parts, in a directory of this name. Returns its path.
+    pub(crate) fn get_all(
+        &self,
+        name: &str,
+        access: &StoreAccess,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf> {
+        for file in &self.index.files {
+            let to = format!("{name}/{}", file.name);
+            let got = self.fetch(file, &to, progress);
+            got.with_context(|| format!("getting {} from {}", file.name, self.address))?;
+        }
+        let addresses = self.index.parts_of(&self.address);
+        for (part, address) in self.index.parts.iter().zip(addresses) {
+            let part = format!("{name}/{part}");
+            self.beside(&address, access)?
+                .get_all(&part, access, progress)?;
+        }
+        Ok(self.folder.path().join(name))
     }
 
     /// Returns the directory with the files got so far.
@@ -92,13 +130,13 @@ impl StoredBuild {
                 "build into this store again, or name another one",
             ));
         };
-        let got = self.fetch(file, progress);
+        let got = self.fetch(file, name, progress);
         got.with_context(|| format!("getting {name} from {}", self.address))
     }
 
-    fn fetch(&self, file: &StoredFile, progress: &dyn Progress) -> Result<()> {
-        let (name, stored) = (&file.name, &file.stored);
-        progress.note(&format!("getting {name} from {}", self.address));
+    fn fetch(&self, file: &StoredFile, name: &str, progress: &dyn Progress) -> Result<()> {
+        let stored = &file.stored;
+        progress.note(&format!("getting {} from {}", file.name, self.address));
         if self.index.encrypted_to.is_none() {
             return self.folder.write(name, |to| self.download(stored, to));
         }
@@ -117,7 +155,7 @@ impl StoredBuild {
     }
 
     fn decrypt(&self, sealed: &Path, plain: &Blob, to: &mut File) -> Result<()> {
-        let Some(identities) = &self.identities else {
+        let Some(identities) = &*self.identities else {
             return Ok(());
         };
         let from = BufReader::new(fs_err::File::open(sealed)?);

@@ -52,14 +52,18 @@ impl Incoming {
         self.folder.path()
     }
 
-    /// Creates a file in the directory with what `write` gives it.
+    /// Creates a file in the directory, or in one inside it, with what `write` gives it.
     pub(crate) fn write(
         &self,
         name: &str,
         write: impl FnOnce(&mut File) -> Result<()>,
     ) -> Result<()> {
         let path = self.path().join(name);
-        let mut file = File::create_new(&path).with_context(|| unwritable(&path))?;
+        let create = || {
+            make_private_folder(path.parent().unwrap_or(&path))?;
+            File::create_new(&path)
+        };
+        let mut file = create().with_context(|| unwritable(&path))?;
         write(&mut file)
     }
 
