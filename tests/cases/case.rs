@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use etcd_image::boot::Lab;
 
-use super::list::{self, Item, List};
+use super::example::Example;
+use super::list::{Item, List};
 use crate::support::cluster::{Images, healthy};
 use crate::support::tool::{Said, tool_in};
 
 /// The directory of the rows, which `cargo xtask test --cases` prints.
-const ROWS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cases");
+pub(super) const ROWS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cases");
 
 /// The directory of etcd's programs for this machine.
 const ETCD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab/etcd/3.5");
@@ -22,6 +23,9 @@ const WIDTH: usize = 160;
 
 /// How long a node may take from health to its first login on a busy machine.
 const LOGIN: Duration = Duration::from_mins(20);
+
+/// Variables of etcdctl: emulated boards answer later than it waits by default, which is 2 s for a connection and 5 s for a command.
+const PATIENT_ETCDCTL: &str = "export ETCDCTL_DIAL_TIMEOUT=60s ETCDCTL_COMMAND_TIMEOUT=60s";
 
 /// Options of ssh for a busy machine: a new login may take minutes, and a silent connection is not lost.
 const PATIENT: [&str; 8] = [
@@ -102,16 +106,10 @@ pub(super) fn write_row(
 const MISSED: &str = "**NO**";
 
 impl Case {
-    /// Builds the example and boots all its nodes to a healthy cluster.
-    pub(super) fn boot(letter: char, etcd: &str, base: &str) -> Self {
-        let _ = fs::remove_file(file(letter, "rows"));
-        let list = list::read(letter);
-        fs::create_dir_all(ROWS).unwrap();
-        let config = file(letter, "toml");
-        fs::write(&config, list.config()).unwrap();
-        let config = config.to_str().unwrap();
-        let options = ["--config", config, "--base", base, "--etcd", etcd];
-        let images = Images::with_key(&format!("case-{letter}"), &list.key, &options);
+    /// Boots all nodes of an example, whose images were built, to a healthy cluster.
+    pub(super) fn boot(example: Example) -> Self {
+        let letter = example.letter();
+        let images = example.images();
         let mut lab = images.lab();
         let names: Vec<String> = lab.nodes().iter().map(|node| node.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -128,11 +126,11 @@ impl Case {
         }
         Self {
             letter,
-            list,
+            variables: example.variables(),
+            list: example.into_list(),
             images,
             _lab: lab,
             booted,
-            variables: format!("BASE='{base}' ETCD='{etcd}' CONFIG='{config}'"),
             rows: Vec::new(),
         }
     }
@@ -180,11 +178,17 @@ impl Case {
             "here" => {
                 let program = Path::new(env!("CARGO_BIN_EXE_etcd-image"));
                 let ours = program.parent().unwrap().display();
-                let command = format!("PATH={ETCD}:{ours}:$PATH {}\n{}", self.variables, item.run);
+                let command = format!(
+                    "PATH={ETCD}:{ours}:$PATH {}\n{PATIENT_ETCDCTL}\n{}",
+                    self.variables, item.run
+                );
                 let words = [COMMAND, "sh", "-c", &command];
                 tool_in(&self.images.images(), "timeout", &words)
             }
-            node => on(&self.images, node, &item.run),
+            node => {
+                let command = format!("{PATIENT_ETCDCTL}\n{}", item.run);
+                on(&self.images, node, &command)
+            }
         }
     }
 
@@ -207,7 +211,8 @@ impl Case {
     }
 }
 
-fn file(letter: char, ending: &str) -> PathBuf {
+/// Returns the path of a file that a walk-through's run writes.
+pub(super) fn file(letter: char, ending: &str) -> PathBuf {
     Path::new(ROWS).join(format!("{letter}.{ending}"))
 }
 

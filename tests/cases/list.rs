@@ -16,6 +16,9 @@ pub(super) struct List {
     /// Replaces text of the example by what emulated machines have.
     #[serde(default)]
     pub(super) change: Vec<Change>,
+    /// A script that makes what the example names and every user has of their own. It runs beside the configuration, `$CONFIG`.
+    #[serde(default)]
+    pub(super) prepare: String,
     /// The node on which commands run.
     pub(super) node: String,
     /// The type of the SSH key that logs in.

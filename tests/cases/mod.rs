@@ -10,59 +10,54 @@
 //! - E: Kubernetes from scratch on virtual machines
 
 mod case;
+mod example;
 mod list;
 mod patroni;
 
-use std::fs;
-use std::path::Path;
-
 use case::Case;
+use example::{Base, Example};
 
 use crate::support::cluster::inside;
-use crate::support::{core_like, pi_like, ubuntu_like};
+use crate::support::{core_like, enclosed, pi_like, ubuntu_like};
 
 /// etcd 3.4 for the nodes of A and E, which `cargo xtask test --cases` unpacks from Debian 12's packages. It stands in for the
 /// releases 3.4.22 and 3.4.16, which are downloaded from GitHub.
 const ETCD_3_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/etcd-3.4");
 
-/// Boots the example of a walk-through and runs its commands.
-fn run(letter: char, test: &str, etcd: &str, base: impl FnOnce() -> String) {
+/// Debian 13 with etcd's package, which the program makes.
+const DEBIAN: Base = Base::Recipe("debian-trixie");
+
+/// Builds and boots the example of a walk-through and runs its commands.
+fn run(letter: char, test: &str, etcd: &'static str, base: Base) {
+    let example = Example::read(letter, etcd, base);
+    if !enclosed::is_inside() {
+        example.build();
+    }
     inside(&format!("cases::{test}"), || {
-        let mut case = Case::boot(letter, etcd, &base());
+        let mut case = Case::boot(example);
         case.runs_all();
         case.ends();
     });
 }
 
-/// Makes a base that stands in for an image that was not available to the tests.
-fn made(name: &str, make: impl FnOnce(&Path)) -> String {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases");
-    fs::create_dir_all(&folder).unwrap();
-    let base = folder.join(name);
-    make(&base);
-    base.to_str().unwrap().to_owned()
-}
-
 #[test]
 #[ignore = "boots three machines: about five minutes"]
 fn a_pi_home_lab() {
-    let base = || made("pi.img", pi_like::make);
+    let base = Base::StandIn("pi.img", pi_like::make);
     run('A', "a_pi_home_lab", ETCD_3_4, base);
 }
 
 #[test]
 #[ignore = "boots four machines twice: about ten minutes"]
 fn b_ubuntu_core() {
-    let base = || made("core.img", |path| core_like::make("dangerous", path));
+    let base = Base::StandIn("core.img", |path| core_like::make("dangerous", path));
     run('B', "b_ubuntu_core", "debian", base);
 }
 
 #[test]
 #[ignore = "boots three machines: about five minutes"]
 fn c_patroni_dcs() {
-    run('C', "c_patroni_dcs", "debian", || {
-        "debian-trixie".to_owned()
-    });
+    run('C', "c_patroni_dcs", "debian", DEBIAN);
 }
 
 #[test]
@@ -74,14 +69,12 @@ fn c_patroni_promotes_a_standby() {
 #[test]
 #[ignore = "boots three machines: about five minutes"]
 fn d_kubernetes_external() {
-    let base = || made("ubuntu.img", ubuntu_like::make);
+    let base = Base::StandIn("ubuntu.img", ubuntu_like::make);
     run('D', "d_kubernetes_external", "debian", base);
 }
 
 #[test]
-#[ignore = "boots three machines: about five minutes"]
+#[ignore = "makes a base and boots three machines: about ten minutes"]
 fn e_kubernetes_by_hand() {
-    run('E', "e_kubernetes_by_hand", ETCD_3_4, || {
-        "debian-trixie".to_owned()
-    });
+    run('E', "e_kubernetes_by_hand", ETCD_3_4, DEBIAN);
 }

@@ -72,10 +72,28 @@ impl Images {
         if !images.key().is_file() {
             let key = images.key();
             let words = ["-q", "-t", key_type, "-N", "", "-f", key.to_str().unwrap()];
-            tool("ssh-keygen", &words).done();
+            // The bits of an RSA key; the other types have one size.
+            let bits: &[&str] = if key_type == "rsa" {
+                &["-b", "4096"]
+            } else {
+                &[]
+            };
+            tool("ssh-keygen", &[&words[..], bits].concat()).done();
         }
         images.write("state", "images", options);
         images
+    }
+
+    /// Returns the images that were built before under this name.
+    pub(crate) fn written(name: &str) -> Self {
+        let folder = Self::folder(name);
+        Self { folder }
+    }
+
+    /// Removes what an earlier test has left of the cluster of this name.
+    pub(crate) fn forget(name: &str) {
+        // There may be nothing.
+        let _ = fs::remove_dir_all(Self::folder(name));
     }
 
     /// Replaces one of two nodes by an image with an identity from another CA.
