@@ -55,7 +55,7 @@ postgresql:
   authentication: {superuser: {username: postgres, password: a}, replication: {username: replicator, password: b}}
   parameters: {unix_socket_directories: $work, fsync: "off"}
 END
-    $as_user python3 "$packages/usr/bin/patroni" "$work/$1.yml" >"$work/$1.log" 2>&1 &
+    $as_user /usr/bin/python3 "$packages/usr/bin/patroni" "$work/$1.yml" >"$work/$1.log" 2>&1 &
     echo $! >"$work/$1.pid"
 }
 
