@@ -6,6 +6,8 @@ mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;
 mod init;
+#[cfg(target_os = "linux")]
+mod passphrase;
 mod pki;
 mod plan;
 mod rebuild;

@@ -1,0 +1,74 @@
+//! Types the passphrase of a CA's key at a terminal.
+
+use crate::support::scene::{Outcome, Scene};
+use crate::support::tool::tool_in;
+
+/// Runs a command at a terminal of its own, types a line as soon as the terminal no longer shows what is typed, and prints
+/// everything that the terminal has shown.
+const TERMINAL: &str = r#"
+import os, pty, sys, termios, time
+line, command = sys.argv[1], sys.argv[2:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(command[0], command)
+shown, typed = b"", False
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    shown += part
+    if not typed and b": " in shown:
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
+        os.write(terminal, line.encode() + b"\n")
+        typed = True
+sys.stdout.buffer.write(shown.replace(b"\r\n", b"\n"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+/// Returns a scene with a CA whose key has the passphrase `correct horse`.
+fn scene() -> Scene {
+    let scene = Scene::with("raspios-trixie");
+    let ca = "openssl req -x509 -newkey rsa:2048 -passout 'pass:correct horse' -keyout ca.key -subj /CN=ours -days 5000 \
+              -addext keyUsage=critical,keyCertSign,cRLSign -out ca.crt";
+    tool_in(&scene.at(""), "sh", &["-ec", ca]).done();
+    scene.file(
+        "cluster.toml",
+        "[pki]\nca-certificate = \"ca.crt\"\nca-key = \"ca.key\"\n",
+    );
+    scene
+}
+
+/// Builds at a terminal, at which somebody types this line.
+fn builds_with(scene: &Scene, line: &str) -> Outcome {
+    let terminal = ["/usr/bin/python3", "-c", TERMINAL, line];
+    scene.run_under(&terminal, "build", &["--nodes", "1"])
+}
+
+#[test]
+fn a_passphrase_is_asked_for_and_never_shown() {
+    let scene = scene();
+    let outcome = builds_with(&scene, "correct horse").done();
+    let asked = "passphrase of SCENE/ca.key: \n";
+    assert!(outcome.stdout.starts_with(asked), "{}", outcome.stdout);
+    assert_eq!(outcome.stdout.matches("passphrase of").count(), 1);
+    assert!(!outcome.stdout.contains("correct horse"));
+    assert!(scene.text("etcd-cluster/ca.key").contains("ENCRYPTED"));
+    assert!(scene.image_path("etcd1").is_file());
+    // Nothing is signed now, so that nobody is asked.
+    let again = builds_with(&scene, "").done();
+    assert!(!again.stdout.contains("passphrase"), "{}", again.stdout);
+}
+
+#[test]
+fn a_wrong_passphrase_at_the_terminal_writes_nothing() {
+    let scene = scene();
+    let outcome = builds_with(&scene, "wrong");
+    let expected = "passphrase of SCENE/ca.key: \n\
+                    error: SCENE/ca.key cannot be decrypted: the passphrase is wrong\n\
+                    hint: run the command again, and type the passphrase of the key\n";
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(2), expected));
+    assert!(!scene.at("etcd-cluster").exists());
+    assert!(!scene.at("images").exists());
+}
