@@ -1,5 +1,9 @@
 //! Checks that a build refuses every image that would silently ignore its files, with the reason and an alternative.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use crate::support::refusal::{leaves_nothing, refused};
 use crate::support::scene::Scene;
 
@@ -138,25 +142,94 @@ fn every_reason_is_reported_at_once() {
     leaves_nothing(&scene);
 }
 
+/// Asks for every setting that Ubuntu Core does not support, except `[packages]`, which only bases that are made have.
+const UNSUPPORTED: &str = r#"
+[network.wifi]
+ssid = "home"
+password = "none"
+country = "DE"
+[[file]]
+path = "/etc/motd"
+content = "hello"
+[ssh]
+password-hash = "$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1"
+groups = ["video"]
+trusted-user-ca = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca"]
+[system]
+timezone = "Europe/Berlin"
+[firmware]
+config = ["dtparam=pciex1"]
+[appliance]
+avahi = true
+[[certificate]]
+role = "client"
+path = "/etc/app.crt"
+key = "/etc/app.key"
+[pki]
+trust-ca = true
+layout = "flat"
+[etcd]
+data-dir = "/var/lib/etcd-data"
+config = "env"
+"#;
+
 #[test]
 fn every_setting_without_effect_is_reported_at_once() {
     let scene = Scene::with("ubuntu-core-24+cloud-off");
-    let settings = "[system]\ntimezone = \"Europe/Berlin\"\n[pki]\ntrust-ca = true\n\
-                    [[file]]\npath = \"/etc/motd\"\ncontent = \"hello\"\n";
-    scene.file("cluster.toml", settings);
+    scene.file("cluster.toml", UNSUPPORTED);
     let outcome = scene.run("build", &["--nodes", "1"]);
     let (_, error) = outcome.stderr.split_once("error: ").unwrap();
-    let lines: Vec<_> = error.lines().skip(3).take(3).collect();
-    let wanted = [
-        "  the base ubuntu-core-24 does not support `[[file]]`, `[[unit]]` or `[[archive]]`: its system is a read-only snap",
-        "  the base ubuntu-core-24 does not support `[system]`: snapd sets the time zone and the time servers, and its system is read-only",
-        "  the base ubuntu-core-24 does not support `trust-ca` of [pki]: its system is a read-only snap",
+    let named = |line: &str| {
+        let (_, setting) = line.split_once("the base ubuntu-core-24 does not support ")?;
+        Some(setting.split_once(": ")?.0.to_owned())
+    };
+    let settings: Vec<_> = error.lines().filter_map(named).collect();
+    let asked = [
+        "`wifi` of [network]",
+        "`[[file]]`, `[[unit]]` or `[[archive]]`",
+        "`password-hash` of [ssh]",
+        "`groups` of [ssh]",
+        "`trusted-user-ca` of [ssh]",
+        "`[system]`",
+        "`[firmware]`",
+        "`[appliance]`",
+        "`[[certificate]]`",
+        "`trust-ca` of [pki]",
+        "`layout` of [pki]",
+        "`data-dir` of [etcd]",
+        "`config` of [etcd]",
     ];
-    assert_eq!((outcome.code, lines), (Some(4), wanted.to_vec()), "{error}");
-    assert!(
-        error.starts_with("4 reasons to refuse this build\n"),
-        "{error}"
-    );
+    assert_eq!(settings, asked, "{error}");
+    // The cloud-init that the gadget disables is a reason as well.
+    let count = "14 reasons to refuse this build\n";
+    assert!(error.starts_with(count), "{error}");
+    assert_eq!(outcome.code, Some(4));
+    leaves_nothing(&scene);
+}
+
+#[test]
+fn the_readme_lists_every_setting_that_core_does_not_support() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, table) = readme
+        .split_once("| setting | why Ubuntu Core does not support it |\n|---|---|\n")
+        .unwrap();
+    let rows: Vec<_> = table.lines().take_while(|line| !line.is_empty()).collect();
+    let row = |(setting, reason): (&String, &toml::Value)| {
+        let end = format!(" | {} |", reason.as_str().unwrap());
+        let is_it = |row: &&&str| row.contains(setting.as_str()) && row.ends_with(&end);
+        *rows
+            .iter()
+            .find(is_it)
+            .unwrap_or_else(|| panic!("{setting}{end}"))
+    };
+    for series in [18, 20, 22, 24] {
+        let recipe = root.join(format!("recipes/ubuntu-core-{series}.toml"));
+        let recipe: toml::Table = fs::read_to_string(recipe).unwrap().parse().unwrap();
+        let unsupported = recipe["unsupported"].as_table().unwrap();
+        let listed: BTreeSet<_> = unsupported.iter().map(row).collect();
+        assert_eq!(listed.len(), rows.len(), "{series}");
+    }
 }
 
 #[track_caller]
