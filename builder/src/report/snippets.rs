@@ -33,7 +33,7 @@ pub(super) fn examples(cluster: &Cluster, version: &str) -> Vec<(&'static str, S
 }
 
 /// Returns what stands for each name in the templates.
-fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
+fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 8] {
     let nodes = cluster.nodes.iter();
     let urls: Vec<String> = nodes
         .map(|node| Member::by_address(cluster, node).client_url)
@@ -63,7 +63,16 @@ fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 7] {
         ("@YAML_HTTP_HOSTS@", list(4, quoted_http.clone())),
         ("@YAML_HTTP_TARGETS@", list(10, quoted_http)),
         ("@VERSION@", version.to_owned()),
+        ("@RPC_PROTO@", rpc_proto(version).to_owned()),
     ]
+}
+
+/// Returns the path of etcd's API in the sources of a release.
+fn rpc_proto(version: &str) -> &'static str {
+    match version.starts_with("3.4.") {
+        true => "etcd/etcdserver/etcdserverpb/rpc.proto",
+        false => "etcd/api/etcdserverpb/rpc.proto",
+    }
 }
 
 /// Returns the host and port of a URL.
@@ -77,5 +86,23 @@ fn at_port(client_url: &str, port: Option<u16>) -> String {
     match (base, port) {
         (Some(base), Some(port)) => format!("{base}:{port}"),
         _ => client_url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_of_etcd_3_4_is_in_another_directory() {
+        let paths = ["3.4.22", "3.40.0", "3.5.16", "3.6.4"].map(rpc_proto);
+        let newer = "etcd/api/etcdserverpb/rpc.proto";
+        let expected = [
+            "etcd/etcdserver/etcdserverpb/rpc.proto",
+            newer,
+            newer,
+            newer,
+        ];
+        assert_eq!(paths, expected);
     }
 }

@@ -10,5 +10,5 @@ set -eu
 grpcurl -cacert client/ca.crt -cert client/admin.crt -key client/admin.key \
     -import-path proto -import-path proto/go.etcd.io -import-path proto/github.com/gogo/protobuf \
     -import-path proto/github.com/googleapis/googleapis -import-path proto/github.com/grpc-ecosystem/grpc-gateway \
-    -proto etcd/api/etcdserverpb/rpc.proto \
+    -proto @RPC_PROTO@ \
     -d '{"key": "AA==", "range_end": "AA=="}' @FIRST_HOST@ etcdserverpb.KV/Range
