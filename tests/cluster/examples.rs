@@ -1,7 +1,32 @@
 //! Runs the examples of clients that `build` writes, against real members.
 
+use std::os::unix::fs::symlink;
+
 use crate::support::members::with_members;
 use crate::support::tool::tool_in;
+
+/// The .proto files of etcd 3.5, which `cargo xtask quick` unpacks.
+const PROTOS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/target/lab/proto/3.5/usr/share/gocode/src"
+);
+/// The directory of the stand-in for grpcurl, which Debian does not have.
+const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/checker");
+
+#[test]
+fn grpcurl_calls_the_api_of_the_proto_files() {
+    let name = "cluster::examples::grpcurl_calls_the_api_of_the_proto_files";
+    with_members(name, |members| {
+        let images = members.scene.at("images");
+        members.etcdctl(&["put", "foo", "bar"]).done();
+        symlink(PROTOS, images.join("proto")).unwrap();
+        let command = format!("PATH={STAND_IN}:$PATH exec sh client/grpcurl.sh");
+        let text = tool_in(&images, "sh", &["-c", &command]).done().text();
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let (key, value) = (&answer["kvs"][0]["key"], &answer["kvs"][0]["value"]);
+        assert_eq!((key, value), (&"Zm9v".into(), &"YmFy".into()), "{text}");
+    });
+}
 
 #[test]
 fn curl_and_python_use_the_json_gateway() {

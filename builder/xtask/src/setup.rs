@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const CHECKERS: [Tool; 29] = [
+const CHECKERS: [Tool; 32] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -33,6 +33,9 @@ const CHECKERS: [Tool; 29] = [
     ("dpkg-deb", "dpkg"),
     ("qemu-img", "qemu-utils"),
     ("strace", "strace"),
+    ("protoc", "protobuf-compiler"),
+    ("/usr/include/google/protobuf/any.proto", "libprotobuf-dev"),
+    ("/usr/lib/python3/dist-packages/grpc", "python3-grpcio"),
     ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
     (
         "/usr/lib/python3/dist-packages/configobj",
