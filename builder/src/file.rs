@@ -27,6 +27,10 @@ pub(crate) fn writable(mode: u32) -> OpenOptions {
 }
 
 /// Creates a directory and its parents, closed to other users; an existing directory stays unchanged.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "creates directories for the modules that write files"
+)]
 pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

@@ -261,11 +261,8 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
 /// change for that.
 fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
     let old = report::read_manifests(target, true)?.swap_remove(0);
-    let mut beside = tempfile::Builder::new();
-    let beside = beside.prefix(".etcd-image.rebuild.");
-    let parent = fs_err::canonicalize(target)?;
     interrupt::watch();
-    let folder = beside.tempdir_in(parent.parent().unwrap_or(&parent))?;
+    let folder = apply::temporary_beside(target)?;
     let path = folder.path().to_owned();
     let _kept = interrupt::Kept::new(folder);
     let (job, cluster) = match job.fleet(Purpose::Images)? {

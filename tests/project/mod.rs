@@ -1,5 +1,6 @@
 //! Tests what the other tests rely on: source tree conventions, valid fixtures, and checkers that reject bad input.
 
+mod bans;
 mod checkers;
 mod dependencies;
 mod effects;

@@ -24,7 +24,7 @@ use crate::plan::{Action, Plan};
 pub(crate) use compose::Target;
 pub(crate) use direct::{DirectBuffer, DirectFile};
 pub(crate) use map::MappedRange;
-pub(crate) use output::{OutputFolder, Staged, StagedFile};
+pub(crate) use output::{OutputFolder, Staged, StagedFile, temporary_beside};
 pub(crate) use pack::Packer;
 
 /// Returns the contents that every node gets, such as etcd's programs, so that the images being written hold them in memory

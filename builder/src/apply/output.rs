@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::extents;
 use super::map::MappedRange;
@@ -248,6 +248,15 @@ fn temporary(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(PARTIAL);
     builder.tempfile_in(folder)
+}
+
+/// Creates a temporary output directory beside an existing one, on the same file system.
+pub(crate) fn temporary_beside(path: &Path) -> Result<TempDir> {
+    let path = fs_err::canonicalize(path)?;
+    let parent = path.parent().unwrap_or(&path);
+    let mut builder = tempfile::Builder::new();
+    let directory = builder.prefix(".etcd-image.rebuild.").tempdir_in(parent);
+    directory.with_context(|| unwritable(parent))
 }
 
 fn lock(path: &Path) -> Result<File> {

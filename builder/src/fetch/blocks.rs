@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result};
 use fs_err::File;
 use sha2::{Digest as _, Sha256};
 
-use super::Options;
 use super::cache::{Cache, CacheEntry};
+use super::{Options, unnamed};
 use crate::failure::Kind;
 
 /// The extension of the file.
@@ -65,7 +65,7 @@ impl BlockStore {
         let entry = Cache::open(options.cache)?.entry(key, options.progress)?;
         let file = match entry.is_ours(BLOCKS)? {
             true => entry.resume(BLOCKS).with_context(context)?,
-            false => File::from_parts(tempfile::tempfile().with_context(context)?, BLOCKS),
+            false => File::from_parts(unnamed::file().with_context(context)?, BLOCKS),
         };
         let inner = Inner::read(file).with_context(context)?;
         Ok(Self {

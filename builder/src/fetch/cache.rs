@@ -5,7 +5,7 @@
 //! <key>.img         a verified raw image         <key>.toml   its digests, and the state of the file when it was read
 //! <key>.programs    etcd's programs, unpacked
 //! <key>.archive     an archive that the user adds to nodes
-//! <key>.blocks    compressed blocks of images, appended one by one
+//! <key>.blocks      compressed blocks of images, appended one by one
 //! <key>.part        a partial download, kept for the next run   <key>.part.from   its address and validator
 //! <key>.<…>.tmp     being written; the next build removes it unless the lock is held
 //! <key>.tar         the packages that a base was made from, by the digest of their list

@@ -9,7 +9,7 @@
 //! debian    recipe, mirror      ─▶ make (mmdebstrap)  ─▶ (apt: signatures)  ─▶ image in the cache ─▶ Verified
 //! etcd      pins, SHA256SUMS    ─▶ download, apt      ─▶ SHA-256            ─▶ archive            ─▶ EtcdBinaries
 //! ```
-//! Only `http` opens sockets. Only `cache` and `debian` create files, in the cache directory.
+//! Only `http` opens sockets. Only `cache` and `debian` create files, in the cache directory, and `unnamed` files without a name.
 
 // Sources
 mod debian;
@@ -59,6 +59,7 @@ mod cache;
 mod contents;
 mod owner;
 mod record;
+mod unnamed;
 
 pub use archive_tree::{ArchiveEntry, ArchiveKind};
 pub use archives::UnpackedArchive;

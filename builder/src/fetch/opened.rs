@@ -2,13 +2,14 @@
 
 use std::io::{self, ErrorKind};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use anyhow::{Context as _, Result};
 use fs_err::File;
 
 use super::decode::Format;
+use super::unnamed;
 use super::unpack::unpack;
 use crate::failure::Kind;
 use crate::progress::Silent;
@@ -39,7 +40,7 @@ impl OpenedImage {
 
 /// Unpacks a whole image.
 fn unpacked(path: &Path) -> Result<OpenedImage> {
-    let (file, folder) = unnamed_beside(path).with_context(|| {
+    let (file, folder) = unnamed::file_beside(path).with_context(|| {
         let what = format!("allocating space for the contents of {}", path.display());
         Kind::Storage.context(
             what,
@@ -54,17 +55,6 @@ fn unpacked(path: &Path) -> Result<OpenedImage> {
         file: target.into_file(),
         unpacked_sha256: Some(seen.raw.sha256),
     })
-}
-
-/// Creates a file without a name that only this user can read: in the directory of the image, or in the one for temporary
-/// files if that is not writable. Returns the file and its directory.
-fn unnamed_beside(path: &Path) -> io::Result<(std::fs::File, PathBuf)> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    let beside = folder.unwrap_or(Path::new(".")).to_owned();
-    match tempfile::tempfile_in(&beside) {
-        Ok(file) => Ok((file, beside)),
-        Err(_) => Ok((tempfile::tempfile()?, tempfile::env::temp_dir())),
-    }
 }
 
 /// Replaces the error of a full disk: the disk that receives the contents is full, and the image may be sound.

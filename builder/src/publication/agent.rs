@@ -54,6 +54,7 @@ pub(super) fn sign(socket: &Path, key: &PublicKey, bytes: &[u8]) -> Result<Signa
 
 /// Sends one message and returns the answer.
 #[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "asks the user's SSH agent")]
 fn ask(socket: &Path, message: &[u8]) -> std::io::Result<Vec<u8>> {
     use std::io::{Error, ErrorKind, Read as _, Write as _};
     use std::os::unix::net::UnixStream;
