@@ -66,12 +66,41 @@ fn every_dependency_names_a_version() {
         .filter(|(name, _)| name.ends_with("Cargo.toml"))
         .collect();
     manifests.push(("Cargo.toml".to_owned(), top("Cargo.toml")));
+    let mut wrong = Vec::new();
     for (name, text) in manifests {
-        let manifest = table(&text);
-        let dependencies = manifest.get("dependencies").and_then(|all| all.as_table());
-        for (dependency, value) in dependencies.into_iter().flatten() {
-            let named = value.is_str() || value.get("path").or(value.get("version")).is_some();
-            assert!(named && value.as_str() != Some("*"), "{name}: {dependency}");
+        let unversioned = unversioned(&table(&text)).into_iter();
+        wrong.extend(unversioned.map(|dependency| format!("{name}: {dependency}")));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Returns the dependencies of a manifest, for every kind and platform, that accept any version.
+fn unversioned(manifest: &Table) -> Vec<String> {
+    let platforms = manifest.get("target").and_then(|all| all.as_table());
+    let platforms = platforms.into_iter().flatten();
+    let tables = platforms.filter_map(|(_, platform)| platform.as_table());
+    let mut found = Vec::new();
+    for table in [manifest].into_iter().chain(tables) {
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let all = table.get(kind).and_then(|all| all.as_table());
+            for (name, value) in all.into_iter().flatten() {
+                let named = value.is_str() || value.get("path").or(value.get("version")).is_some();
+                let is_any = [Some(value), value.get("version")]
+                    .iter()
+                    .any(|it| it.and_then(|it| it.as_str()) == Some("*"));
+                found.extend((!named || is_any).then(|| name.clone()));
+            }
         }
     }
+    found
+}
+
+#[test]
+fn a_dependency_without_a_version_is_seen() {
+    let manifest = table(
+        "[dependencies]\na = \"1\"\nb = \"*\"\nc = { path = \"c\" }\n\
+         [dev-dependencies]\nd = { git = \"https://example.org/d\" }\n\
+         [target.'cfg(unix)'.dependencies]\ne = { version = \"*\" }\n",
+    );
+    assert_eq!(unversioned(&manifest), ["b", "d", "e"]);
 }

@@ -12,22 +12,36 @@ fn sources() -> Vec<(String, String)> {
     files(&["builder", "tests"], "rs")
 }
 
+/// Returns the names of the sources for which `is_wrong` is true.
+fn names(sources: Vec<(String, String)>, is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
+    let sources = sources.into_iter();
+    let wrong = sources.filter(|(_, text)| is_wrong(text));
+    wrong.map(|(name, _)| name).collect()
+}
+
 #[test]
 fn no_source_is_longer_than_a_person_can_hold() {
-    let lengths = sources()
-        .into_iter()
-        .map(|(name, text)| (name, text.lines().count()));
-    let long: Vec<_> = lengths.filter(|(_, lines)| *lines > LINES).collect();
-    assert!(long.is_empty(), "split by idea: {long:?}");
+    let long = names(sources(), is_long);
+    assert_eq!(long, Vec::<String>::new(), "split by idea");
+}
+
+fn is_long(text: &str) -> bool {
+    text.lines().count() > LINES
 }
 
 #[test]
 fn every_source_begins_by_saying_what_it_is_for() {
-    let silent = sources()
-        .into_iter()
-        .filter(|(_, text)| !text.starts_with("//!"));
-    let silent: Vec<_> = silent.map(|(name, _)| name).collect();
-    assert!(silent.is_empty(), "{silent:?}");
+    assert_eq!(names(sources(), is_silent), Vec::<String>::new());
+}
+
+fn is_silent(text: &str) -> bool {
+    !text.starts_with("//! ")
+}
+
+#[test]
+fn a_long_source_and_a_silent_one_are_seen() {
+    assert!(is_long(&"\n".repeat(LINES + 1)) && !is_long(&"\n".repeat(LINES)));
+    assert!(is_silent("use std::fs;\n") && !is_silent("//! Reads files.\n"));
 }
 
 #[test]
@@ -88,26 +102,49 @@ fn every_recipe_and_generator_begins_with_a_comment() {
         files(&["tests/fixtures"], "sh"),
     ]
     .concat();
-    let wrong = data
-        .into_iter()
-        .filter(|(_, text)| !text.starts_with("# ") || text.starts_with("# \n"));
-    let wrong: Vec<_> = wrong.map(|(name, _)| name).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(names(data, lacks_comment), Vec::<String>::new());
+}
+
+fn lacks_comment(text: &str) -> bool {
+    !text.starts_with("# ") || text.starts_with("# \n")
+}
+
+#[test]
+fn a_recipe_without_a_comment_is_seen() {
+    assert!(lacks_comment("family = \"debian\"\n") && lacks_comment("# \n"));
+    assert!(!lacks_comment("# Debian 13.\n"));
 }
 
 #[test]
 fn messages_have_one_word_for_a_directory() {
-    let mut wrong = Vec::new();
-    for (name, text) in files(
+    let product = files(
         &["builder/src", "builder/lab/src", "builder/diskimg/src"],
         "rs",
-    ) {
-        let mut literals = Vec::new();
-        collect_literals(text.parse().unwrap(), &mut literals);
-        let wordy = literals.into_iter().filter(|it| says_folder(it));
+    );
+    let mut wrong = Vec::new();
+    for (name, text) in product {
+        let wordy = messages_with_another_word(&text).into_iter();
         wrong.extend(wordy.map(|it| format!("{name}: {it}")));
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Returns the literals of a source that call a directory a folder.
+fn messages_with_another_word(text: &str) -> Vec<String> {
+    let mut literals = Vec::new();
+    collect_literals(text.parse().unwrap(), &mut literals);
+    literals.retain(|it| says_folder(it));
+    literals
+}
+
+#[test]
+fn another_word_for_a_directory_is_seen_in_messages_only() {
+    let source = r#"
+        /// "In the folder of the file" is a comment.
+        fn f(folder: &Path) { say("writing into the folder {folder}"); say("in {folder}"); say("folder"); }
+    "#;
+    let seen = messages_with_another_word(source);
+    assert_eq!(seen, [r#""writing into the folder {folder}""#]);
 }
 
 /// Collects the literals of a source, without those of attributes, which doc comments are.
