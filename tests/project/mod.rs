@@ -7,3 +7,4 @@ mod effects;
 mod fixtures;
 mod imports;
 mod tree;
+mod unused;

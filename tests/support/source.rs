@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree};
+use syn::{Attribute, Ident, ImplItem, Item, ItemImpl, ItemMod, ItemUse, Macro, UseTree};
 
 /// Returns the files with this extension below these directories: their path from the top, and their text.
 pub(crate) fn files(directories: &[&str], extension: &str) -> Vec<(String, String)> {
@@ -46,6 +46,10 @@ pub(crate) struct Source {
     pub(crate) reexports: BTreeMap<String, Vec<String>>,
     /// The child modules that the file declares, with the `cfg` conditions on their declarations.
     pub(crate) children: BTreeMap<String, String>,
+    /// Every identifier in the code, as often as it stands there.
+    pub(crate) words: Vec<String>,
+    /// The names of functions, types and constants that the file defines, without those that a trait prescribes.
+    pub(crate) definitions: Vec<String>,
     guards: Vec<String>,
 }
 
@@ -125,14 +129,17 @@ impl Source {
         self.name(path);
     }
 
-    /// Records every `crate::name` among the tokens of a macro, since macros are not parsed.
+    /// Records every identifier and every `crate::name` among the tokens of a macro, since macros are not parsed.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (index, token) in tokens.iter().enumerate() {
             match token {
                 TokenTree::Group(group) => self.tokens(group.stream()),
-                TokenTree::Ident(name) if name == "crate" => {
-                    if let Some(TokenTree::Ident(module)) = tokens.get(index + 3) {
+                TokenTree::Ident(name) => {
+                    self.words.push(name.to_string());
+                    if let (true, Some(TokenTree::Ident(module))) =
+                        (name == "crate", tokens.get(index + 3))
+                    {
                         self.name(vec!["crate".to_owned(), module.to_string()]);
                     }
                 }
@@ -156,7 +163,36 @@ impl<'ast> Visit<'ast> for Source {
             Item::Use(item) => &item.attrs,
             _ => &Vec::new(),
         };
-        self.guarded(attributes, |source| visit::visit_item(source, item));
+        let name = match item {
+            Item::Const(item) => Some(&item.ident),
+            Item::Enum(item) => Some(&item.ident),
+            Item::Fn(item) => Some(&item.sig.ident),
+            Item::Static(item) => Some(&item.ident),
+            Item::Struct(item) => Some(&item.ident),
+            Item::Trait(item) => Some(&item.ident),
+            Item::Type(item) => Some(&item.ident),
+            _ => None,
+        };
+        self.guarded(attributes, |source| {
+            source.definitions.extend(name.map(ToString::to_string));
+            visit::visit_item(source, item);
+        });
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
+        if item.trait_.is_none() {
+            for member in &item.items {
+                if let ImplItem::Fn(function) = member {
+                    let name = function.sig.ident.to_string();
+                    self.guarded(&function.attrs, |source| source.definitions.push(name));
+                }
+            }
+        }
+        visit::visit_item_impl(self, item);
+    }
+
+    fn visit_ident(&mut self, name: &'ast Ident) {
+        self.words.push(name.to_string());
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
