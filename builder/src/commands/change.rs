@@ -41,8 +41,8 @@ pub(super) struct Change {
     seconds: f64,
 }
 
-/// What the steps of a change need.
-pub(super) struct Desk<'a> {
+/// The context of a command that changes the members: its options and the lock on the cluster.
+pub(super) struct ChangeContext<'a> {
     options: ChangeOptions,
     pub(super) environment: &'a Environment,
     voice: &'a Voice,
@@ -51,7 +51,7 @@ pub(super) struct Desk<'a> {
     lock: Lock,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> ChangeContext<'a> {
     pub(super) fn open(
         options: ChangeOptions,
         environment: &'a Environment,
@@ -214,7 +214,7 @@ impl<'a> Desk<'a> {
         let (access, now) = (self.access()?, self.environment.clock);
         if limit.is_zero() {
             let report = cluster::members(&access, now)?;
-            let mut change = self.change(Some(name), removed, image, &report);
+            let mut change = self.outcome(Some(name), removed, image, &report);
             change.waiting = true;
             return self.print(&change);
         }
@@ -228,10 +228,10 @@ impl<'a> Desk<'a> {
                 "{old} is no longer a member; keep it powered off, or erase its card"
             ));
         }
-        self.print(&self.change(Some(name), removed, image, &report))
+        self.print(&self.outcome(Some(name), removed, image, &report))
     }
 
-    pub(super) fn change(
+    pub(super) fn outcome(
         &self,
         added: Option<String>,
         removed: Option<String>,

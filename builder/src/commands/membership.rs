@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use anyhow::Result;
 
-use super::change::Desk;
+use super::change::ChangeContext;
 use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice, WaitOptions};
 use crate::cluster::{self, ClusterReport, NodeRenewal, RenewalOutcome};
 use crate::failure::Kind;
@@ -19,19 +19,19 @@ pub(super) fn add(options: AddOptions, environment: &Environment, voice: &Voice)
         change,
     } = options;
     NewNode::check_name(&name)?;
-    let desk = Desk::open(change, environment, voice, "cluster add")?;
-    let report = desk.report()?;
+    let change = ChangeContext::open(change, environment, voice, "cluster add")?;
+    let report = change.report()?;
     if !report.is_well(&name) {
         report.can_admit(&name, None)?;
     }
-    let address = desk.address(&name, address, None)?;
-    desk.edit(&NodeEdit::Add(NewNode {
+    let address = change.address(&name, address, None)?;
+    change.edit(&NodeEdit::Add(NewNode {
         name: name.clone(),
         address,
     }))?;
-    let image = desk.build_unless_it_runs(&name)?;
-    desk.announce(&name)?;
-    desk.finish(name, None, image, wait)
+    let image = change.build_unless_it_runs(&name)?;
+    change.announce(&name)?;
+    change.finish(name, None, image, wait)
 }
 
 /// Replaces a member by a new node, or its board and card by others of the same name.
@@ -48,12 +48,12 @@ pub(super) fn replace(
         change,
     } = options;
     new.as_deref().map_or(Ok(()), NewNode::check_name)?;
-    let desk = Desk::open(change, environment, voice, "cluster replace")?;
-    let report = desk.report()?;
+    let change = ChangeContext::open(change, environment, voice, "cluster replace")?;
+    let report = change.report()?;
     report.must_be_known()?;
     match new {
-        Some(new) if new != old => desk.replace_by(old, (new, address), wait, &report),
-        _ => desk.replace_in_place(old, address, wait, &report),
+        Some(new) if new != old => change.replace_by(old, (new, address), wait, &report),
+        _ => change.replace_in_place(old, address, wait, &report),
     }
 }
 
@@ -64,23 +64,23 @@ pub(super) fn remove(
     voice: &Voice,
 ) -> Result<()> {
     let RemoveOptions { name, change } = options;
-    let desk = Desk::open(change, environment, voice, "cluster remove")?;
-    let (report, now) = (desk.report()?, desk.environment.clock);
+    let change = ChangeContext::open(change, environment, voice, "cluster remove")?;
+    let (report, now) = (change.report()?, change.environment.clock);
     let leaver = report.leaver(&name);
-    let is_described = desk.access()?.described(&name).is_some() || desk.written(&name)?.is_some();
+    let is_described = change.access()?.described(&name).is_some() || change.written(&name)?.is_some();
     if leaver.is_none() && !is_described && report.is_known() {
         return Err(no_member(&name, &report));
     }
-    let access = desk.access()?;
+    let access = change.access()?;
     match &leaver {
         Some(leaver) => {
             cluster::prepare_removal(&access.including(&leaver.name, leaver.address), &name, now)?;
         }
         None => report.can_remove(&name)?,
     }
-    desk.edit(&NodeEdit::Remove(name.clone()))?;
-    crate::update_state(&desk.job())?;
-    for node in desk.hand_out(None)? {
+    change.edit(&NodeEdit::Remove(name.clone()))?;
+    crate::update_state(&change.job())?;
+    for node in change.hand_out(None)? {
         let works = report.is_well(&node.name);
         if let (RenewalOutcome::Failed, true, Some(reason)) = (node.outcome, works, node.trouble) {
             let message = format!("{} still lists {name}: {reason}", node.name);
@@ -91,19 +91,19 @@ pub(super) fn remove(
             return Err(Kind::Unhealthy.error(message, hint));
         }
     }
-    let access = desk.access()?;
+    let access = change.access()?;
     let report = match &leaver {
         Some(leaver) => desk.remove_member(access, leaver)?,
         None => cluster::members(&access, now)?,
     };
-    desk.note(&format!(
+    change.note(&format!(
         "{name} is no longer a member; power it off permanently. The images of the other nodes still list it: build them again \
          with `etcd-image build` before you flash one of their cards"
     ));
-    desk.print(&desk.change(None, Some(name), None, &report))
+    change.print(&change.outcome(None, Some(name), None, &report))
 }
 
-impl Desk<'_> {
+impl ChangeContext<'_> {
     /// Hands the list with a new node to the others, at least one of which must receive it.
     fn announce(&self, new: &str) -> Result<()> {
         let handed = self.hand_out(Some(new))?;

@@ -105,22 +105,22 @@ impl FoundState {
         if authority.is_elsewhere() {
             refuse_lacking(&store.reader(), cluster, &authority, now)?;
         }
-        let mut desk = Desk {
+        let mut issuance = Issuance {
             store,
             authority: &authority,
             now,
             journal,
             shared: None,
         };
-        let admin = desk.ensure(self.admin)?;
-        let metrics = self.metrics.map(|found| desk.ensure(found)).transpose()?;
+        let admin = issuance.ensure(self.admin)?;
+        let metrics = self.metrics.map(|found| issuance.ensure(found)).transpose()?;
         let disk_ids = seed.disk_ids(self.nodes.iter().map(|node| node.name.as_str()));
         let mut members = BTreeMap::new();
         for (node, disk_id) in self.nodes.into_iter().zip(disk_ids) {
             let name = node.name.clone();
-            members.insert(name, desk.node(node, &seed, disk_id)?);
+            members.insert(name, issuance.node(node, &seed, disk_id)?);
         }
-        let mut notes = desk.journal.told(&authority, cluster.pki.key);
+        let mut notes = issuance.journal.into_notes(&authority, cluster.pki.key);
         notes.extend(authority.warning(now));
         let token = cluster.token.clone().unwrap_or_else(|| seed.token());
         let ca = authority.into_certificate();
@@ -222,8 +222,8 @@ fn build_time(
         .saturating_add(keys::BACK_DATED)
 }
 
-/// The means to issue certificates.
-struct Desk<'a> {
+/// The certificates being issued, and what is needed for it.
+struct Issuance<'a> {
     store: &'a mut Store,
     authority: &'a Authority,
     now: i64,
@@ -232,7 +232,7 @@ struct Desk<'a> {
     shared: Option<KeyPair>,
 }
 
-impl Desk<'_> {
+impl Issuance<'_> {
     /// Returns the pair of a node for clients, which all nodes may share.
     fn server(&mut self, found: (Profile, leaf::FoundPair)) -> anyhow::Result<KeyPair> {
         if found.0.file != shared::FILE {
@@ -310,7 +310,7 @@ struct Journal {
 
 impl Journal {
     /// Describes a new state in one sentence, and a changed one by naming each certificate.
-    fn told(self, authority: &Authority, key: KeyKind) -> Vec<String> {
+    fn into_notes(self, authority: &Authority, key: KeyKind) -> Vec<String> {
         if let Some(origin) = self.is_new {
             return vec![format!(
                 "{origin} everything below it; back up the state directory"

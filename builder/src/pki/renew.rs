@@ -37,7 +37,7 @@ pub struct Leaf {
 pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Result<Renewed> {
     let mut store = Store::open(state, |reader| authority(reader, now).map(drop))?;
     let reader = store.reader();
-    let desk = Desk {
+    let renewer = Renewer {
         authority: authority(&reader, now)?,
         reader,
         now,
@@ -45,18 +45,18 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
     };
     let missing = |file: String| {
         let hint = "run `etcd-image build` once, which issues it, and flash the node";
-        refused(&desk.reader.path(&file), "is missing", hint)
+        refused(&renewer.reader.path(&file), "is missing", hint)
     };
-    let admin = desk.renew(&mut store, "admin", "admin")?;
+    let admin = renewer.renew(&mut store, "admin", "admin")?;
     let admin = admin.ok_or_else(|| missing("admin.crt".to_owned()))?;
     // There is none unless other machines may read the metrics. Whoever uses it takes the new one from here.
-    desk.renew(&mut store, "metrics", "metrics")?;
-    let common = desk.renew(&mut store, "server", shared::FILE)?;
+    renewer.renew(&mut store, "metrics", "metrics")?;
+    let common = renewer.renew(&mut store, "server", shared::FILE)?;
     let mut all = Vec::new();
     for node in nodes {
         let mut leaves = Vec::from_iter(common.clone());
-        for kind in desk.kinds(node)? {
-            leaves.extend(desk.renew(&mut store, &kind, &format!("nodes/{node}/{kind}"))?);
+        for kind in renewer.kinds(node)? {
+            leaves.extend(renewer.renew(&mut store, &kind, &format!("nodes/{node}/{kind}"))?);
         }
         if leaves.is_empty() {
             return Err(missing(format!("nodes/{node}/server.crt")));
@@ -78,14 +78,14 @@ fn authority(reader: &Reader, now: i64) -> anyhow::Result<Authority> {
     found.ok_or_else(|| refused(&reader.path("ca.crt"), "is missing", REMOVE))
 }
 
-struct Desk {
+struct Renewer {
     authority: Authority,
     reader: Reader,
     now: i64,
     end: i64,
 }
 
-impl Desk {
+impl Renewer {
     /// Returns the kinds of a node's certificates: the server's first, those of clients last.
     fn kinds(&self, node: &str) -> anyhow::Result<Vec<String>> {
         let mut kinds = ["server", "peer"].map(str::to_owned).to_vec();

@@ -87,7 +87,7 @@ pub fn import(
         let key = key_of(&reader, &profile)?;
         wanted.push((profile, key));
     }
-    let mut desk = Desk {
+    let mut so_far = Answers {
         authority: &authority,
         wanted: &wanted,
         now,
@@ -95,11 +95,11 @@ pub fn import(
         complaints: Vec::new(),
     };
     for (path, pem) in answers {
-        desk.take_all(path, pem);
+        so_far.take_all(path, pem);
     }
-    let Desk {
+    let Answers {
         taken, complaints, ..
-    } = desk;
+    } = so_far;
     if !complaints.is_empty() {
         let count = complaints.len();
         let message = format!(
@@ -153,8 +153,8 @@ fn key_of(reader: &Reader, profile: &Profile) -> anyhow::Result<Option<rcgen::Ke
     key.map_err(|what| refused(&reader.path(&name), what, leaf::REMOVE))
 }
 
-/// The answers so far.
-struct Desk<'a> {
+/// The answers read so far.
+struct Answers<'a> {
     authority: &'a Authority,
     /// Every certificate that the cluster needs, with its key if there is one.
     wanted: &'a [(Profile, Option<rcgen::KeyPair>)],
@@ -164,7 +164,7 @@ struct Desk<'a> {
     complaints: Vec<String>,
 }
 
-impl Desk<'_> {
+impl Answers<'_> {
     fn take_all(&mut self, path: &Path, pem: &str) {
         let all = match x509::read_all(pem) {
             Ok(all) => all,
