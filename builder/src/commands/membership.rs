@@ -67,7 +67,8 @@ pub(super) fn remove(
     let change = ChangeContext::open(change, environment, voice, "cluster remove")?;
     let (report, now) = (change.report()?, change.environment.clock);
     let leaver = report.leaver(&name);
-    let is_described = change.access()?.described(&name).is_some() || change.written(&name)?.is_some();
+    let is_described =
+        change.access()?.described(&name).is_some() || change.written(&name)?.is_some();
     if leaver.is_none() && !is_described && report.is_known() {
         return Err(no_member(&name, &report));
     }

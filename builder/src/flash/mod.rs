@@ -19,6 +19,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
@@ -32,7 +33,6 @@ use crate::progress::Progress;
 use card::Card;
 use data::DataPlace;
 use source::Source;
-use write::Written;
 
 /// An image with the card that it goes to, both open and checked.
 struct Job {
@@ -56,7 +56,7 @@ pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed>
     }
     progress
         .note("until a card is finished it does not boot; after an interruption, flash it again");
-    let written: Vec<Result<Written>> = thread::scope(|scope| {
+    let written: Vec<Result<Duration>> = thread::scope(|scope| {
         let start = |job| scope.spawn(move || Job::run(job, progress));
         let all: Vec<_> = jobs.iter().map(start).collect();
         let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
@@ -109,7 +109,7 @@ impl Job {
         Ok(Self { source, card, data })
     }
 
-    fn run(&self, progress: &dyn Progress) -> Result<Written> {
+    fn run(&self, progress: &dyn Progress) -> Result<Duration> {
         write::write(&self.source, &self.card, self.data, progress)
     }
 

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
 use super::data::DataPlace;
-use super::write::Written;
 use crate::failure;
 
 /// The cards that were written, or would be.
@@ -63,12 +63,12 @@ impl Flashed {
         }
     }
 
-    /// Returns the report of a run, from each card and what became of it.
-    pub(super) fn written(ended: impl Iterator<Item = (FlashedCard, Result<Written>)>) -> Self {
+    /// Returns the report of a run, from each card and the time that it took.
+    pub(super) fn written(ended: impl Iterator<Item = (FlashedCard, Result<Duration>)>) -> Self {
         let (mut cards, mut errors) = (Vec::new(), Vec::new());
-        for (mut card, written) in ended {
-            match written {
-                Ok(written) => card.seconds = Some(written.seconds),
+        for (mut card, result) in ended {
+            match result {
+                Ok(time) => card.seconds = Some(time.as_secs()),
                 Err(error) => {
                     card.error = Some(format!("{error:#}"));
                     errors.push(error);
@@ -158,14 +158,14 @@ mod tests {
         }
     }
 
-    fn torn() -> Result<Written> {
+    fn torn() -> Result<Duration> {
         Err(Kind::Storage.error("writing /dev/b: removed", "insert it again"))
     }
 
     #[test]
     fn one_card_that_fails_does_not_hide_the_others() {
         let ended = [
-            (card("/dev/a"), Ok(Written { seconds: 3 })),
+            (card("/dev/a"), Ok(Duration::from_secs(3))),
             (card("/dev/b"), torn()),
         ];
         let flashed = Flashed::written(ended.into_iter());

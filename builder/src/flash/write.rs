@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
@@ -26,23 +26,16 @@ const BUFFERS: usize = 3;
 /// Number of pieces that are read back at once.
 const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
-/// What was done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
-    /// Seconds for writing and reading back.
-    pub(super) seconds: u64,
-}
-
 /// Writes the image and compares the card with it: the head is erased, the rest written and compared, then the head.
 ///
 /// Until the last step the card has no partition table, so that after an error or an interruption it does not boot. Unless data
-/// is kept, marks behind the image show whether the card is as large as it claims.
+/// is kept, marks behind the image show whether the card is as large as it claims. Returns how long that took.
 pub(super) fn write(
     source: &Source,
     card: &Card,
     place: DataPlace,
     progress: &dyn Progress,
-) -> Result<Written> {
+) -> Result<Duration> {
     let started = Instant::now();
     let (head, body) = split(&source.map);
     let total = 2 * source.mapped_bytes();
@@ -70,9 +63,7 @@ pub(super) fn write(
     })?;
     marks.iter().try_for_each(Marks::check)?;
     work.finish(&head)?;
-    Ok(Written {
-        seconds: started.elapsed().as_secs(),
-    })
+    Ok(started.elapsed())
 }
 
 /// Splits the ranges of an image into those of its head and the others.

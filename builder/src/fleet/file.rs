@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::row::Written;
+use super::row::WrittenRow;
 use super::spreadsheet;
 use crate::failure::{Kind, parse_toml};
 use crate::spec::named_text;
@@ -16,7 +16,7 @@ pub(super) struct Description {
     /// The path of the template.
     pub(super) template: PathBuf,
     /// One for each cluster.
-    pub(super) rows: Vec<Written>,
+    pub(super) rows: Vec<WrittenRow>,
 }
 
 #[derive(Deserialize)]
@@ -57,11 +57,11 @@ pub(super) fn read(path: &Path) -> Result<Description> {
     })
 }
 
-fn rows(path: &Path, text: &str, clusters: Vec<Spanned<toml::Table>>) -> Vec<Written> {
+fn rows(path: &Path, text: &str, clusters: Vec<Spanned<toml::Table>>) -> Vec<WrittenRow> {
     let written = |cluster: Spanned<toml::Table>| {
         let before = text.get(..cluster.span().start).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
-        Written {
+        WrittenRow {
             place: format!("{}:{line}", path.display()),
             settings: cluster.into_inner(),
         }

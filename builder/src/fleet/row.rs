@@ -11,14 +11,14 @@ pub(super) const KEYS: [&str; 5] = ["name", "prefix", "addresses", "nodes", "boa
 const LISTS: [&str; 3] = ["node", "file", "certificate"];
 
 /// A row as written.
-pub(super) struct Written {
+pub(super) struct WrittenRow {
     /// The file and the line.
     pub(super) place: String,
     /// The cells by their column, and tables of a cluster.toml.
     pub(super) settings: Table,
 }
 
-impl Written {
+impl WrittenRow {
     /// Returns the row as the settings of an ordinary cluster, or what is wrong with it.
     pub(super) fn row(&self) -> Result<Row, Vec<String>> {
         let mut reader = Reader {

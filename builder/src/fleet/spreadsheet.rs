@@ -4,11 +4,11 @@
 use toml::{Table, Value};
 
 use super::quotes;
-use super::row::{KEYS, Written};
+use super::row::{KEYS, WrittenRow};
 use crate::spec::{advice, cell};
 
 /// Returns the rows of a table; `name` is its file as complaints name it.
-pub(super) fn rows(name: &str, text: &str) -> Result<Vec<Written>, String> {
+pub(super) fn rows(name: &str, text: &str) -> Result<Vec<WrittenRow>, String> {
     quotes::check(text).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
@@ -27,7 +27,7 @@ pub(super) fn rows(name: &str, text: &str) -> Result<Vec<Written>, String> {
             let value = value(column, text).ok_or_else(|| unknown(name, column))?;
             insert(&mut settings, column, value);
         }
-        rows.push(Written {
+        rows.push(WrittenRow {
             place: format!("{name}:{line}"),
             settings,
         });

@@ -113,7 +113,10 @@ impl FoundState {
             shared: None,
         };
         let admin = issuance.ensure(self.admin)?;
-        let metrics = self.metrics.map(|found| issuance.ensure(found)).transpose()?;
+        let metrics = self
+            .metrics
+            .map(|found| issuance.ensure(found))
+            .transpose()?;
         let disk_ids = seed.disk_ids(self.nodes.iter().map(|node| node.name.as_str()));
         let mut members = BTreeMap::new();
         for (node, disk_id) in self.nodes.into_iter().zip(disk_ids) {

@@ -169,10 +169,10 @@ fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints)
 }
 
 /// A table as a layer contains it.
-type Written<'a> = (&'a Layer<'a>, Place, &'a DeTable<'a>);
+type WrittenTable<'a> = (&'a Layer<'a>, Place, &'a DeTable<'a>);
 
 /// Returns a table with the settings of all layers and the defaults.
-fn table(section: &'static Section, written: &[Written<'_>], log: &mut Complaints) -> Table {
+fn table(section: &'static Section, written: &[WrittenTable<'_>], log: &mut Complaints) -> Table {
     let mut values: Vec<(String, Placed<Value>)> = Vec::new();
     for (layer, _, entries) in written {
         let line = |span| layer.place(&span);

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::complaints::{Complaints, Place, Placed};
 use super::input::{Input, Walked, WalkedKind};
 use super::machine::{ExtraContent, ExtraFile};
-use super::nodes::Written as Node;
+use super::nodes::NodeSettings;
 use super::table::Table;
 use super::{identity, names, nearest};
 
@@ -75,7 +75,7 @@ pub(super) const OUR_UNITS: [&str; 3] = [
 /// What decides whether a file can be added.
 pub(super) struct Surroundings<'a> {
     pub(super) input: &'a Input,
-    pub(super) nodes: &'a [Node],
+    pub(super) nodes: &'a [NodeSettings],
     /// The login user, whose `authorized_keys` this program writes.
     pub(super) user: &'a str,
     /// The directory of etcd's data.
@@ -379,7 +379,11 @@ pub(super) fn owner(owner: &str) -> Result<(), String> {
 }
 
 /// Returns the name, and complains if there is no such node.
-pub(super) fn known_node(node: Placed<&str>, nodes: &[Node], log: &mut Complaints) -> String {
+pub(super) fn known_node(
+    node: Placed<&str>,
+    nodes: &[NodeSettings],
+    log: &mut Complaints,
+) -> String {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     if !names.contains(&node.value) {
         let advice = nearest::advice(node.value, &names);

@@ -3,14 +3,14 @@
 use super::cluster::full_name;
 use super::complaints::Complaints;
 use super::machine::HostsLine;
-use super::nodes::Written as Node;
+use super::nodes::NodeSettings;
 use super::table::Table;
 use super::{names, subnet};
 
 /// Reads the table, whose keys are addresses and whose values are lists of names.
 pub(super) fn read(
     table: &Table,
-    nodes: &[Node],
+    nodes: &[NodeSettings],
     domain: &str,
     log: &mut Complaints,
 ) -> Vec<HostsLine> {
@@ -33,8 +33,8 @@ pub(super) fn read(
     lines
 }
 
-fn free_name(name: &str, nodes: &[Node], domain: &str) -> Result<(), String> {
-    let own = |node: &Node| {
+fn free_name(name: &str, nodes: &[NodeSettings], domain: &str) -> Result<(), String> {
+    let own = |node: &NodeSettings| {
         let full = full_name(&node.name.value, domain);
         name.eq_ignore_ascii_case(&node.name.value) || name.eq_ignore_ascii_case(&full)
     };

@@ -107,7 +107,7 @@ impl Default for Appliance {
 }
 
 /// Reads `[network]` with the tables of wireless networks.
-fn read_network(document: &Document, log: &mut Complaints) -> network::Written {
+fn read_network(document: &Document, log: &mut Complaints) -> network::NetworkSettings {
     let wifi = document.table("network.wifi");
     let others = document.tables("network.wifi.other");
     network::read(document.table("network"), (wifi, others), log)
@@ -173,7 +173,7 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         system: system::read(document.table("system")),
         nodes: nodes
             .into_iter()
-            .filter_map(nodes::Written::into_node)
+            .filter_map(nodes::NodeSettings::into_node)
             .collect(),
         etcd,
         backup: backup::read(document.table("backup"), log),

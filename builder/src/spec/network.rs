@@ -10,7 +10,7 @@ use super::table::Table;
 use super::{routes, subnet, wifi};
 
 /// `[network]` before the addresses of the nodes, on which some defaults depend, are known.
-pub(super) struct Written {
+pub(super) struct NetworkSettings {
     interface: Option<String>,
     prefix: Placed<u32>,
     /// `None` for a network without a gateway, or if the address is invalid.
@@ -33,7 +33,11 @@ const DEFAULT_DNS_V6: IpAddr =
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111));
 
 /// Reads the table and checks each value on its own.
-pub(super) fn read(table: &Table, wifi: (&Table, Vec<&Table>), log: &mut Complaints) -> Written {
+pub(super) fn read(
+    table: &Table,
+    wifi: (&Table, Vec<&Table>),
+    log: &mut Complaints,
+) -> NetworkSettings {
     let interface = table.optional("interface");
     let address = |text: Placed<&str>| Some(text.with(subnet::address(text.value).ok()?));
     let gateway = address(table.text("gateway"));
@@ -49,7 +53,7 @@ pub(super) fn read(table: &Table, wifi: (&Table, Vec<&Table>), log: &mut Complai
         }
     }
     let default = || table.section.default_text("gateway").parse();
-    Written {
+    NetworkSettings {
         wifi: wifi::read(wifi.0, wifi.1, interface, log),
         interface: interface.map(|name| name.value.to_owned()),
         prefix: table.integer("prefix"),
@@ -82,7 +86,7 @@ pub(super) fn gateway(text: &str) -> Result<(), String> {
     }
 }
 
-impl Written {
+impl NetworkSettings {
     pub(super) fn gateway_address(&self) -> Option<IpAddr> {
         self.gateway.map(|gateway| gateway.value)
     }

@@ -15,7 +15,7 @@ use super::table::Table;
 use crate::count::count as counted;
 
 /// A node as written. An invalid address is absent and has already caused a complaint.
-pub(super) struct Written {
+pub(super) struct NodeSettings {
     pub(super) name: Placed<String>,
     pub(super) address: Option<Placed<IpAddr>>,
     previous_address: Option<Placed<IpNet>>,
@@ -23,7 +23,7 @@ pub(super) struct Written {
     replaces: Option<Placed<String>>,
 }
 
-impl Written {
+impl NodeSettings {
     /// Returns the node if it has an address.
     pub(super) fn into_node(self) -> Option<Node> {
         let address = self.address?.value;
@@ -44,9 +44,9 @@ pub(super) const MOST: u32 = 99;
 pub(super) fn read(
     tables: Vec<&Table>,
     input: &Input,
-    network: &network::Written,
+    network: &network::NetworkSettings,
     log: &mut Complaints,
-) -> Vec<Written> {
+) -> Vec<NodeSettings> {
     let count = u32::try_from(tables.len()).unwrap_or(u32::MAX);
     match (input.flags.nodes, count) {
         (Some(0 | 100..), _) => {
@@ -90,13 +90,13 @@ pub(super) fn read(
 }
 
 /// Returns nodes `etcd1`, `etcd2` … from offset 50 in the gateway's network (hexadecimal 50 for IPv6).
-fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
+fn numbered(count: u32, network: &network::NetworkSettings) -> Vec<NodeSettings> {
     let anchor = network.anchor;
     let network = subnet::around(anchor, network.prefix_for(anchor));
     let start = if anchor.is_ipv4() { 50 } else { 0x50 };
     let place = Place::Option("--nodes");
     (0..count)
-        .map(|index| Written {
+        .map(|index| NodeSettings {
             name: Placed::new(place, format!("etcd{}", index + 1)),
             address: Some(Placed::new(place, subnet::nth(network, start + index))),
             previous_address: None,
@@ -106,14 +106,14 @@ fn numbered(count: u32, network: &network::Written) -> Vec<Written> {
         .collect()
 }
 
-fn described(table: &Table, network: &network::Written) -> Option<Written> {
+fn described(table: &Table, network: &network::NetworkSettings) -> Option<NodeSettings> {
     let name = table.optional("name")?;
     let address = table.optional("address");
     let address = address.and_then(|text| Some(text.with(subnet::address(text.value).ok()?)));
     let previous = table.optional("previous-address");
     let board = table.optional("board");
     let replaces = table.optional("replaces");
-    Some(Written {
+    Some(NodeSettings {
         name: name.with(name.value.to_owned()),
         address,
         previous_address: previous.and_then(|text| {
@@ -128,7 +128,7 @@ fn described(table: &Table, network: &network::Written) -> Option<Written> {
 }
 
 /// Returns the prefix length of a previous address that is written without one.
-fn previous_prefix(previous: IpAddr, address: IpAddr, network: &network::Written) -> u8 {
+fn previous_prefix(previous: IpAddr, address: IpAddr, network: &network::NetworkSettings) -> u8 {
     match previous {
         _ if previous.is_ipv4() == address.is_ipv4() => network.prefix_for(address),
         IpAddr::V4(_) => 24,
@@ -137,7 +137,11 @@ fn previous_prefix(previous: IpAddr, address: IpAddr, network: &network::Written
 }
 
 /// Checks that the previous addresses are ordinary ones, and that nobody else uses them in the new network.
-fn check_previous(nodes: &[Written], network: &network::Written, log: &mut Complaints) {
+fn check_previous(
+    nodes: &[NodeSettings],
+    network: &network::NetworkSettings,
+    log: &mut Complaints,
+) {
     let mut known = HashMap::new();
     let written = || nodes.iter().filter_map(|node| node.previous_address);
     for previous in written() {
@@ -166,7 +170,7 @@ fn check_previous(nodes: &[Written], network: &network::Written, log: &mut Compl
     }
 }
 
-fn check_unique(nodes: &[Written], log: &mut Complaints) {
+fn check_unique(nodes: &[NodeSettings], log: &mut Complaints) {
     let mut names = HashMap::new();
     let mut addresses = HashMap::new();
     for node in nodes {
@@ -193,7 +197,7 @@ fn check_unique(nodes: &[Written], log: &mut Complaints) {
 }
 
 /// Checks that nodes with URLs by name do not move: while some nodes have moved, names would lead to both places.
-pub(super) fn check_advertised(nodes: &[Written], advertise: Advertise, log: &mut Complaints) {
+pub(super) fn check_advertised(nodes: &[NodeSettings], advertise: Advertise, log: &mut Complaints) {
     if advertise == Advertise::Address {
         return;
     }
@@ -204,7 +208,7 @@ pub(super) fn check_advertised(nodes: &[Written], advertise: Advertise, log: &mu
 }
 
 /// Checks that a replaced member is not a node, and that only one node replaces it.
-fn check_replaced(nodes: &[Written], log: &mut Complaints) {
+fn check_replaced(nodes: &[NodeSettings], log: &mut Complaints) {
     let mut gone = HashMap::new();
     for old in nodes.iter().filter_map(|node| node.replaces.as_ref()) {
         if let Some(node) = nodes.iter().find(|node| node.name.value == old.value) {
