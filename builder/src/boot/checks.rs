@@ -7,7 +7,7 @@ use lab::qemu::{Login, Said};
 use serde::{Deserialize, Serialize};
 
 use super::again;
-use super::node::Node;
+use super::node::BootNode;
 use super::setup::Setup;
 
 /// The result of one check.
@@ -84,7 +84,7 @@ const PROBE: &str = "timeout 120 systemctl is-system-running --wait >/dev/null 2
     systemd-analyze security --no-pager etcd.service | sed -n 's/.*Overall exposure.*: \\([0-9.]*\\) .*/\\1/p'";
 
 /// Runs all checks of one node.
-pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
+pub(super) fn check(setup: &Setup, node: &BootNode) -> Result<Vec<Check>> {
     let stranger = decided(setup, node, Login::Nobody, "true")?;
     let mut checks = greeting(&stranger.text);
     let login = decided(setup, node, Login::Person, PROBE)?;
@@ -94,7 +94,7 @@ pub(super) fn check(setup: &Setup, node: &Node) -> Result<Vec<Check>> {
 
 /// Returns the checks of a user's login. It fails only if a key that the node authorizes does not work: otherwise the only
 /// matching key may be in an agent, or not on this machine.
-fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
+fn logged_in(setup: &Setup, node: &BootNode, login: &Said) -> Vec<Check> {
     const KEY: &str = "user key";
     match (login.done, setup.keys_known(&node.name)) {
         (true, _) => {
@@ -111,7 +111,7 @@ fn logged_in(setup: &Setup, node: &Node, login: &Said) -> Vec<Check> {
 }
 
 /// Returns the end of the node's journal, if the login works.
-pub(super) fn journal(setup: &Setup, node: &Node) -> Option<String> {
+pub(super) fn journal(setup: &Setup, node: &BootNode) -> Option<String> {
     let command = "sudo journalctl --no-pager --boot --unit etcd --lines 20 --output cat";
     let said = setup.ssh().run(node.address, Login::Person, command).ok()?;
     said.done.then_some(said.out)
@@ -137,7 +137,7 @@ fn greeting(text: &str) -> Vec<Check> {
 }
 
 /// Parses the output of [`PROBE`].
-fn inside(node: &Node, out: &str) -> Vec<Check> {
+fn inside(node: &BootNode, out: &str) -> Vec<Check> {
     let mut lines = out.lines().map(str::trim);
     let mut next = || lines.next().unwrap_or("(nothing)");
     let [name, address, time, failed, swap, exposure] = std::array::from_fn(|_| next());
@@ -179,7 +179,7 @@ fn last_line(text: &str) -> String {
 
 /// Retries until the login works or is refused: etcd may start before sshd, and a busy node drops connections that it
 /// handles too late.
-fn decided(setup: &Setup, node: &Node, login: Login, command: &str) -> Result<Said> {
+fn decided(setup: &Setup, node: &BootNode, login: Login, command: &str) -> Result<Said> {
     let ssh = setup.ssh();
     let is = |said: &Result<Said>| said.as_ref().map_or(true, Said::is_decided);
     again::until(PATIENCE, is, || ssh.run(node.address, login, command))
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_sound_node_passes_inside() {
-        let node = Node {
+        let node = BootNode {
             valid: (100, 200),
             ..node("etcd1", "192.168.0.50/24")
         };
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_found_by_its_own_check() {
-        let node = Node {
+        let node = BootNode {
             valid: (100, 200),
             ..node("etcd1", "192.168.0.50/24")
         };

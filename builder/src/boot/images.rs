@@ -6,22 +6,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use lab::qemu::Machine;
 
-use super::node::Node;
+use super::node::BootNode;
 use crate::count::count;
 use crate::failure::Kind;
 use crate::image_format;
 
 /// Returns the nodes of the images, in the order of their cluster, and the directory of the images.
-pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<Node>, PathBuf)> {
+pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<BootNode>, PathBuf)> {
     let paths = paths(targets)?;
     let folder = paths
         .first()
         .and_then(|path| path.parent())
         .map(Path::to_owned);
-    let nodes: Result<Vec<_>> = paths.iter().map(|path| Node::read(path, machine)).collect();
+    let nodes: Result<Vec<_>> = paths
+        .iter()
+        .map(|path| BootNode::read(path, machine))
+        .collect();
     let mut nodes = nodes?;
     complete(&nodes)?;
-    let place = |node: &Node| node.members.iter().position(|name| *name == node.name);
+    let place = |node: &BootNode| node.members.iter().position(|name| *name == node.name);
     nodes.sort_by_key(place);
     Ok((nodes, folder.unwrap_or_default()))
 }
@@ -59,7 +62,7 @@ fn named(target: &Path) -> Result<&Path> {
 }
 
 /// Checks that every member of the cluster occurs exactly once, and no other node.
-fn complete(nodes: &[Node]) -> Result<()> {
+fn complete(nodes: &[BootNode]) -> Result<()> {
     let mut names = BTreeSet::new();
     if let Some(double) = nodes.iter().find(|node| !names.insert(&node.name)) {
         return Err(Kind::Usage.error(
@@ -110,16 +113,16 @@ mod tests {
     use super::*;
     use crate::boot::node::tests::node;
 
-    fn nodes(names: &[&str], members: &[&str]) -> Vec<Node> {
+    fn nodes(names: &[&str], members: &[&str]) -> Vec<BootNode> {
         let members: Vec<_> = members.iter().map(|&name| name.to_owned()).collect();
-        let node = |name: &&str| Node {
+        let node = |name: &&str| BootNode {
             members: members.clone(),
             ..node(name, "10.0.0.1/8")
         };
         names.iter().map(node).collect()
     }
 
-    fn refused(nodes: &[Node]) -> String {
+    fn refused(nodes: &[BootNode]) -> String {
         complete(nodes).unwrap_err().to_string()
     }
 

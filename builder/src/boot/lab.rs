@@ -9,7 +9,7 @@ use diskimg::ReadFs;
 use lab::qemu::{self, Guest, Interface, LockedImage, Machines, Scratch};
 
 use super::borrowed::Borrowed;
-use super::node::Node;
+use super::node::BootNode;
 use super::setup::Setup;
 use crate::etcd::{Client, Patience};
 use crate::inspect::Image;
@@ -48,7 +48,7 @@ impl Lab {
     }
 
     /// Returns the nodes, in the order of their cluster.
-    pub fn nodes(&self) -> &[Node] {
+    pub fn nodes(&self) -> &[BootNode] {
         &self.setup.nodes
     }
 
@@ -58,7 +58,12 @@ impl Lab {
     }
 }
 
-fn guest(setup: &Setup, node: &Node, image: LockedImage, scratch: &mut Scratch) -> Result<Guest> {
+fn guest(
+    setup: &Setup,
+    node: &BootNode,
+    image: LockedImage,
+    scratch: &mut Scratch,
+) -> Result<Guest> {
     let (kernel, initrd) = software(setup, node, scratch)?;
     let mut boot = Image::open(&node.raw)?.boot()?;
     let device_tree = node.files.device_tree.as_ref();
@@ -89,7 +94,7 @@ fn disk_size(image: u64) -> u64 {
 /// Returns kernel and initramfs: the named ones, the image's own, or borrowed ones.
 fn software(
     setup: &Setup,
-    node: &Node,
+    node: &BootNode,
     scratch: &mut Scratch,
 ) -> Result<(PathBuf, Option<PathBuf>)> {
     if let Some(named) = &setup.kernel {

@@ -31,7 +31,7 @@ use crate::shell;
 
 pub use checks::{Check, CheckOutcome};
 pub use lab::Lab;
-pub use node::Node;
+pub use node::BootNode;
 pub use report::Report;
 pub use setup::Setup;
 pub use watch::{Times, until_healthy};

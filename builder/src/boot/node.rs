@@ -17,7 +17,7 @@ use crate::pki;
 
 /// A node and the image that holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Node {
+pub struct BootNode {
     /// Member and host name.
     pub name: String,
     /// Absolute path of the image.
@@ -60,7 +60,7 @@ pub(super) struct BootFiles {
     pub(super) device_tree: Option<String>,
 }
 
-impl Node {
+impl BootNode {
     /// Reads the node of an image.
     pub(super) fn read(path: &Path, machine: Machine) -> Result<Self> {
         let context = || format!("inspecting {}", path.display());
@@ -253,9 +253,9 @@ pub(super) mod tests {
     }
 
     /// Returns a node with this name and `ADDRESS/PREFIX`.
-    pub(in super::super) fn node(name: &str, network: &str) -> Node {
+    pub(in super::super) fn node(name: &str, network: &str) -> BootNode {
         let (address, prefix) = network.split_once('/').unwrap();
-        Node {
+        BootNode {
             name: name.to_owned(),
             image: format!("{name}.img").into(),
             raw: format!("{name}.img").into(),

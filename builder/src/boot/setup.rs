@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ssh_key::{Algorithm, PrivateKey};
 
 use super::images;
-use super::node::Node;
+use super::node::BootNode;
 use crate::cli::{BootMachine, BootOptions, Environment};
 use crate::failure::Kind;
 use crate::{fetch, progress};
@@ -18,7 +18,7 @@ use crate::{fetch, progress};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setup {
     /// The nodes, in the order of their cluster.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<BootNode>,
     /// Seconds after which the boot of an unhealthy cluster is aborted.
     pub timeout: u64,
     /// Whether the machines keep running until Ctrl-C.
@@ -121,7 +121,7 @@ fn borrowed(
     options: &BootOptions,
     environment: &Environment,
     machine: Machine,
-    nodes: &[Node],
+    nodes: &[BootNode],
 ) -> Result<Option<PathBuf>> {
     let foreign = nodes.iter().find(|node| !node.virtio);
     let (Machine::Virt, Some(node), None) = (machine, foreign, &options.kernel) else {
@@ -154,7 +154,7 @@ fn borrowed(
 
 /// Returns the error for Ubuntu Core on `virt`: it cannot start with a borrowed initramfs, because its own creates its
 /// root.
-fn not_for_virt(node: &Node) -> anyhow::Error {
+fn not_for_virt(node: &BootNode) -> anyhow::Error {
     Kind::Unsupported.error(
         format!(
             "{} has Canonical's kernel for Raspberry Pi, which cannot drive the devices of `virt`",
@@ -164,7 +164,7 @@ fn not_for_virt(node: &Node) -> anyhow::Error {
     )
 }
 
-fn no_kernel(node: &Node) -> anyhow::Error {
+fn no_kernel(node: &BootNode) -> anyhow::Error {
     Kind::Usage.error(format!(
             "{} has Raspberry Pi's kernel, which cannot drive the devices of `virt`, and there is no debian-trixie base \
              to borrow one from",
@@ -175,7 +175,7 @@ fn no_kernel(node: &Node) -> anyhow::Error {
     )
 }
 
-fn check_console(options: &BootOptions, nodes: &[Node]) -> Result<()> {
+fn check_console(options: &BootOptions, nodes: &[BootNode]) -> Result<()> {
     let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
     match &options.console {
         Some(name) if !names.contains(&name.as_str()) => Err(Kind::Usage.error(
@@ -209,7 +209,7 @@ fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<Pa
 
 /// Returns the nodes that must accept one of the keys: those that authorize a key usable without interaction, or all nodes
 /// if the key was named.
-fn welcome(nodes: &[Node], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
+fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
     let publics = keys.iter().filter(|key| is_plain(key)).filter_map(|key| {
         let name = format!("{}.pub", key.display());
         fs_err::read_to_string(name).ok()
@@ -217,7 +217,7 @@ fn welcome(nodes: &[Node], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
     let publics: Vec<_> = publics
         .filter_map(|text| blob(&text).map(str::to_owned))
         .collect();
-    let opens = |node: &&Node| {
+    let opens = |node: &&BootNode| {
         let allows = |public: &String| node.keys.iter().any(|key| key.contains(public.as_str()));
         named || publics.iter().any(allows)
     };
@@ -256,7 +256,7 @@ pub(super) mod tests {
     use crate::failure::Failure;
 
     /// Returns a boot of one node by a user without keys.
-    pub(in super::super) fn setup(node: Node) -> Setup {
+    pub(in super::super) fn setup(node: BootNode) -> Setup {
         Setup {
             nodes: vec![node],
             timeout: 1,

@@ -103,7 +103,7 @@ const UNNEEDED: &[(&str, &str)] = &[
 
 /// A machine as a `[[node]]`; without an address if the file has none.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(super) struct InventoryNode {
     pub(super) name: String,
     pub(super) address: Option<IpAddr>,
 }
@@ -111,7 +111,7 @@ pub(super) struct Node {
 /// What a listing says about a cluster.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<InventoryNode>,
     /// Tables, keys and values, in the order of the template.
     pub(super) values: Vec<(&'static str, &'static str, Value)>,
     /// What was not taken over, and why.
@@ -174,7 +174,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
 }
 
 /// Returns a machine as a node, and the domain in its name.
-fn node(listing: &Listing, host: &Host, number: usize) -> (Node, Option<String>) {
+fn node(listing: &Listing, host: &Host, number: usize) -> (InventoryNode, Option<String>) {
     let address = |text: &str| text.parse::<IpAddr>().ok();
     let given = ADDRESS
         .iter()
@@ -186,7 +186,7 @@ fn node(listing: &Listing, host: &Host, number: usize) -> (Node, Option<String>)
         (None, None) => (full.to_owned(), None),
     };
     let address = given.or_else(|| address(&host.name));
-    (Node { name, address }, domain)
+    (InventoryNode { name, address }, domain)
 }
 
 /// Returns the value that holds for a machine. Its own takes precedence, and of several the last.

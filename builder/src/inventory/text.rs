@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use toml::Value;
 
 use super::Listing;
-use super::settings::{self, Node, Settings};
+use super::settings::{self, InventoryNode, Settings};
 use crate::printable::printable;
 
 const BEFORE_NODES: &[&str] = &["[cluster]", "[network]"];
@@ -107,7 +107,7 @@ fn table(lines: &mut Vec<String>, settings: &Settings, header: &str, apart: bool
     lines.extend(values.map(|(_, key, value)| format!("{key} = {value}")));
 }
 
-fn node_table(source: &str, node: &Node) -> Vec<String> {
+fn node_table(source: &str, node: &InventoryNode) -> Vec<String> {
     let name = Value::String(node.name.clone());
     let mut lines = vec![
         String::new(),

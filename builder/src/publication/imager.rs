@@ -17,11 +17,11 @@ const ICON: &str = "icons/use_custom.png";
 
 #[derive(Serialize)]
 struct List<'a> {
-    os_list: Vec<Entry<'a>>,
+    os_list: Vec<OsEntry<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct OsEntry<'a> {
     name: String,
     description: String,
     icon: &'static str,
@@ -76,14 +76,14 @@ fn entry<'a>(
     node: &'a NodeRecord,
     download: &'a OutputRecord,
     url: Option<&str>,
-) -> Entry<'a> {
+) -> OsEntry<'a> {
     let address = |name: &str| match url {
         Some(url) => format!("{}/{name}", url.trim_end_matches('/')),
         None => name.to_owned(),
     };
     let map = super::block_map::file_name(&node.name);
     let has_map = node.attachments.iter().any(|it| it.name == map);
-    Entry {
+    OsEntry {
         name: format!("{} of cluster {}", node.name, manifest.cluster),
         description: format!(
             "etcd {} on {}, {}",

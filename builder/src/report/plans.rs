@@ -17,11 +17,11 @@ pub(crate) struct Plans(Vec<(PathBuf, Plan)>);
 #[derive(Serialize)]
 struct Shape<'a> {
     format: u32,
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<PlannedNode<'a>>,
 }
 
 #[derive(Serialize)]
-struct Node<'a> {
+struct PlannedNode<'a> {
     name: &'a str,
     image: String,
     disk_id_before: String,
@@ -75,7 +75,7 @@ impl FleetPlans {
 
 impl Serialize for Plans {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let nodes = self.0.iter().map(|(image, plan)| Node {
+        let nodes = self.0.iter().map(|(image, plan)| PlannedNode {
             name: &plan.node,
             image: image.display().to_string(),
             disk_id_before: format!("{:08x}", plan.disk_id.0),

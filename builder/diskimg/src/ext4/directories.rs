@@ -10,7 +10,7 @@ use fs_ext4::inode::Inode;
 use fs_ext4::path::EXT4_ROOT_INODE;
 
 use super::blocks::structure;
-use super::entries::{Entry, SHORTEST, entries};
+use super::entries::{DirectoryEntry, SHORTEST, entries};
 use super::failure::from_engine;
 use super::fields::INDEXED;
 use super::hash_tree;
@@ -86,7 +86,7 @@ impl Directories {
         }
     }
 
-    fn check_entry(&self, directory: &Directory, entry: &Entry<'_>) -> Result<()> {
+    fn check_entry(&self, directory: &Directory, entry: &DirectoryEntry<'_>) -> Result<()> {
         let inode = entry.inode;
         if let Some(wrong) = entry.wrong_name() {
             return Err(directory.broken(format!("has {wrong}")));
@@ -133,7 +133,7 @@ impl Directory {
         fs: &Filesystem,
         index: usize,
         block: &'a [u8],
-    ) -> Result<Vec<Entry<'a>>> {
+    ) -> Result<Vec<DirectoryEntry<'a>>> {
         let found = entries(block);
         let mut found = found.ok_or_else(|| {
             let reason = format!("has an entry outside its directory block {index}");
@@ -180,7 +180,7 @@ impl Directory {
 }
 
 /// Returns whether an entry is this one, for a directory and with a zero after its name.
-fn is_dot(entry: &Entry<'_>, name: &[u8]) -> bool {
+fn is_dot(entry: &DirectoryEntry<'_>, name: &[u8]) -> bool {
     let is_directory = DirEntryType::from_u8(entry.file_type) == DirEntryType::Directory;
     is_directory && entry.inode != 0 && entry.name == name && entry.padding.first() == Some(&0)
 }

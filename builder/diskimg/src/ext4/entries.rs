@@ -11,7 +11,7 @@ pub(super) const SHORTEST: usize = 12;
 
 /// An entry of a directory.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct DirectoryEntry<'a> {
     /// The inode; zero if the entry is unused.
     pub(super) inode: u32,
     pub(super) file_type: u8,
@@ -22,7 +22,7 @@ pub(super) struct Entry<'a> {
     pub(super) len: usize,
 }
 
-impl Entry<'_> {
+impl DirectoryEntry<'_> {
     /// Returns what is wrong with the name, if anything.
     pub(super) fn wrong_name(&self) -> Option<&'static str> {
         if self.name.is_empty() {
@@ -38,7 +38,7 @@ impl Entry<'_> {
 }
 
 /// Returns the entries of a block, or nothing if one of them is not inside the block.
-pub(super) fn entries(block: &[u8]) -> Option<Vec<Entry<'_>>> {
+pub(super) fn entries(block: &[u8]) -> Option<Vec<DirectoryEntry<'_>>> {
     let mut found = vec![];
     let mut rest = block;
     while !rest.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn entries(block: &[u8]) -> Option<Vec<Entry<'_>>> {
         let (entry, after) = rest.split_at_checked(len)?;
         let (_, name) = entry.split_at_checked(HEAD)?;
         let (name, padding) = name.split_at_checked(head.u8::<6>().into())?;
-        found.push(Entry {
+        found.push(DirectoryEntry {
             inode: head.u32::<0>(),
             file_type: head.u8::<7>(),
             name,

@@ -6,7 +6,7 @@
 use super::boot::{BootSector, FatKind};
 use super::chains::{AllocationTable, FIRST_CLUSTER, Link, Marks};
 use super::dots::{Place, after_dots};
-use super::entry::{Content, Entry};
+use super::entry::{Content, FatDirectoryEntry};
 use super::gate::{check_clean, load};
 use super::{labels, names};
 use crate::error::{Corrupt, Result};
@@ -160,7 +160,7 @@ impl DirectoryWalk<'_> {
     /// Checks the entries of the directory with this first cluster and returns its files and directories.
     fn entries(&self, entries: &[[u8; 32]], folder: &str, parent: u32) -> Result<Vec<Found>> {
         names::check(entries, folder)?;
-        let files = entries.iter().map(Entry::from_bytes);
+        let files = entries.iter().map(FatDirectoryEntry::from_bytes);
         let files = files.filter(|entry| entry.content() == Content::File);
         Ok(files
             .map(|entry| Found {

@@ -3,7 +3,7 @@
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Directory Structure".
 
 use super::boot::FatKind;
-use super::entry::{Content, Entry};
+use super::entry::{Content, FatDirectoryEntry};
 use crate::error::Result;
 
 /// Where a directory is.
@@ -26,7 +26,11 @@ pub(super) fn after_dots<'a>(
         (b".          ", place.own, "is not the directory itself"),
         (b"..         ", place.parent, "is not the directory above"),
     ];
-    for (entry, (name, cluster, reason)) in first.iter().map(Entry::from_bytes).zip(expected) {
+    for (entry, (name, cluster, reason)) in first
+        .iter()
+        .map(FatDirectoryEntry::from_bytes)
+        .zip(expected)
+    {
         let is_right = entry.content() == Content::File
             && &entry.name() == name
             && entry.is_directory()

@@ -14,7 +14,7 @@ const LONG_NAME: u8 = 0x0F;
 const NO_SHORT_NAME: u8 = 0x20;
 
 /// A directory entry of 32 bytes.
-pub(super) struct Entry(Record<32>);
+pub(super) struct FatDirectoryEntry(Record<32>);
 
 /// What an entry describes, by its first byte and its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) enum Content {
     File,
 }
 
-impl Entry {
+impl FatDirectoryEntry {
     /// Parses an entry.
     pub(super) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(Record(*bytes))

@@ -3,7 +3,7 @@
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "Boot Sector and BPB" and "FAT
 //! Directory Structure".
 
-use super::entry::{Content, Entry, structure};
+use super::entry::{Content, FatDirectoryEntry, structure};
 use crate::error::Result;
 
 /// Characters that no label contains.
@@ -14,7 +14,7 @@ const NONE: [u8; 11] = *b"NO NAME    ";
 /// Checks that the boot sector contains the label of the root directory with these entries. `None` is a boot sector
 /// without a label.
 pub(super) fn compare(boot: Option<[u8; 11]>, root: &[[u8; 32]]) -> Result<()> {
-    let entries = root.iter().map(Entry::from_bytes);
+    let entries = root.iter().map(FatDirectoryEntry::from_bytes);
     let mut used = entries.take_while(|entry| entry.content() != Content::End);
     let root = used.find(|entry| entry.content() == Content::Label);
     let root = root.map_or(NONE, |label| label.name());

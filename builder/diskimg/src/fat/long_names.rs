@@ -2,7 +2,7 @@
 //!
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Long Directory Entries".
 
-use super::entry::{Entry, structure};
+use super::entry::{FatDirectoryEntry, structure};
 use crate::error::{Error, Result};
 
 /// The bit of the last part of a long name, which comes first.
@@ -18,7 +18,11 @@ pub(super) struct LongName {
 
 impl LongName {
     /// Checks a part of a long name and adds it to those before.
-    pub(super) fn add(before: Option<&Self>, part: &Entry, folder: &str) -> Result<Self> {
+    pub(super) fn add(
+        before: Option<&Self>,
+        part: &FatDirectoryEntry,
+        folder: &str,
+    ) -> Result<Self> {
         let record = part.record();
         let (number, checksum) = (record.u8::<0>(), record.u8::<13>());
         let is_first = number & LAST_PART != 0;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Content, Entry, structure};
+use super::entry::{Content, FatDirectoryEntry, structure};
 use super::labels;
 use super::long_names::{LongName, unfinished};
 use crate::error::Result;
@@ -16,7 +16,7 @@ const FORBIDDEN: &[u8] = b"\"*./:<>?\\|\x7f";
 pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
     let mut long = None;
     let mut names = BTreeSet::new();
-    let mut entries = entries.iter().map(Entry::from_bytes);
+    let mut entries = entries.iter().map(FatDirectoryEntry::from_bytes);
     for entry in entries.by_ref() {
         match entry.content() {
             Content::End => break,
@@ -41,7 +41,7 @@ pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
     }
 }
 
-fn check_label(entry: &Entry, long: Option<&LongName>, folder: &str) -> Result<()> {
+fn check_label(entry: &FatDirectoryEntry, long: Option<&LongName>, folder: &str) -> Result<()> {
     let reason = if long.is_some() {
         "is a label with a long name"
     } else if entry.has_content() {
@@ -56,7 +56,7 @@ fn check_label(entry: &Entry, long: Option<&LongName>, folder: &str) -> Result<(
     Err(entry.broken(folder, reason))
 }
 
-fn check_file(entry: &Entry, long: Option<LongName>, folder: &str) -> Result<()> {
+fn check_file(entry: &FatDirectoryEntry, long: Option<LongName>, folder: &str) -> Result<()> {
     let reason = if entry.has_no_short_name() && long.is_none() {
         "has neither a short nor a long name"
     } else if long.is_some_and(|long| !long.belongs_to(entry.name())) {
