@@ -13,7 +13,7 @@ use crate::caches::{self, SharedOnce};
 use crate::cli::{Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
-use crate::fleet::Part;
+use crate::fleet::SelectedCluster;
 use crate::image_format::ImageFormat;
 use crate::inspect::{self, SignedModels};
 use crate::lock::{LockedBase, LockedEtcd};
@@ -83,9 +83,9 @@ impl Job {
         }
     }
 
-    /// Returns the run for a part of a fleet: its directories are named after the cluster and lie in those of the fleet.
-    pub(crate) fn part(&self, part: &Part<'_>) -> Self {
-        let name = &part.member.name;
+    /// Returns the run for one cluster of a fleet: its directories are named after the cluster, below those of the fleet.
+    pub(crate) fn part(&self, part: &SelectedCluster<'_>) -> Self {
+        let name = &part.cluster.name;
         let mut work = self.work.clone();
         work.fetch.sources.state.push(name);
         work.output.out.push(name);

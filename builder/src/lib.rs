@@ -180,7 +180,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     }
     let mut inputs = Prepared::default();
     for part in &parts {
-        let cluster = fleet.cluster(part.member)?;
+        let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
         let built = build(&job.part(part), &cluster, &mut inputs);
         built.with_context(|| format!("building cluster {}", cluster.name))?;
@@ -272,9 +272,9 @@ fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
             (job, cluster)
         }
         Some(fleet) => {
-            let member = fleet.member(&old.cluster)?;
-            let job = job.part(&member).repeat(&old, target, &path);
-            (job, fleet.cluster(member.member)?)
+            let part = fleet.select_cluster(&old.cluster)?;
+            let job = job.part(&part).repeat(&old, target, &path);
+            (job, fleet.resolve(part.cluster)?)
         }
     };
     let new = build(&job, &cluster, &mut Prepared::default())?;

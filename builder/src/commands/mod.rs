@@ -148,7 +148,7 @@ fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     };
     let mut all = report::FleetPlans::new();
     for part in fleet.select(&job.work.nodes)? {
-        let cluster = fleet.cluster(part.member)?;
+        let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
         let job = job.part(&part);
         let plans = crate::plan(&job, &cluster, &mut inputs);
@@ -175,7 +175,7 @@ fn fetch(job: &Job, voice: &Voice) -> Result<()> {
     };
     let mut all = report::FleetFetchReport::default();
     for part in fleet.select(&job.work.nodes)? {
-        let cluster = fleet.cluster(part.member)?;
+        let cluster = fleet.resolve(part.cluster)?;
         job.warn(&cluster);
         let fetched = crate::fetch(&job.part(&part), &cluster, &mut inputs);
         let fetched = fetched.with_context(|| format!("fetching for cluster {}", cluster.name))?;
@@ -202,7 +202,7 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
     };
     crate::pki::refuse_cluster(&job.work.fetch.sources.state)?;
     for part in fleet.select(&job.work.nodes)? {
-        let cluster = fleet.cluster(part.member)?;
+        let cluster = fleet.resolve(part.cluster)?;
         let made = crate::keep_state(&job.part(&part), &cluster);
         made.with_context(|| format!("creating the keys of cluster {}", cluster.name))?;
     }

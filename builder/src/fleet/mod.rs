@@ -22,7 +22,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-pub(crate) use select::Part;
+pub(crate) use select::SelectedCluster;
 pub(crate) use shard::shard_of;
 
 use crate::cli::{Environment, Work};
@@ -34,12 +34,12 @@ use collisions::Collisions;
 pub(crate) struct Fleet {
     template: Input,
     /// The clusters in the order of the table.
-    pub(crate) members: Vec<Member>,
+    pub(crate) clusters: Vec<FleetCluster>,
 }
 
 /// A cluster of a fleet.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct FleetCluster {
     /// The name of the cluster, and of its directories.
     pub(crate) name: String,
     /// The names of its nodes.
@@ -62,10 +62,10 @@ impl Fleet {
         Ok(Self::new(template, description.rows)?)
     }
 
-    fn new(template: Input, rows: Vec<row::Written>) -> Result<Self, Invalid> {
+    fn new(template: Input, rows: Vec<row::WrittenRow>) -> Result<Self, Invalid> {
         let mut complaints = Gathered::default();
         let mut collisions = Collisions::default();
-        let mut members = Vec::new();
+        let mut clusters = Vec::new();
         for written in rows {
             let row = match written.row() {
                 Ok(row) => row,
@@ -78,7 +78,7 @@ impl Fleet {
                 Ok(cluster) => {
                     complaints.extend(&row.place, collisions.add(&cluster, &row.place));
                     let nodes = cluster.nodes.into_iter().map(|node| node.name);
-                    members.push(Member {
+                    clusters.push(FleetCluster {
                         name: cluster.name,
                         nodes: nodes.collect(),
                         row,
@@ -88,12 +88,12 @@ impl Fleet {
             }
         }
         complaints.settle()?;
-        Ok(Self { template, members })
+        Ok(Self { template, clusters })
     }
 
-    /// Returns the cluster of a member.
-    pub(crate) fn cluster(&self, member: &Member) -> Result<Cluster> {
-        Ok(resolve(&self.template, &member.row)?)
+    /// Returns a cluster of the fleet with its settings.
+    pub(crate) fn resolve(&self, cluster: &FleetCluster) -> Result<Cluster> {
+        Ok(resolve(&self.template, &cluster.row)?)
     }
 }
 

@@ -65,9 +65,9 @@ fn file_error(text: &str) -> String {
 fn each_row_is_an_ordinary_cluster() {
     let fleet = fleet(TEMPLATE, TABLE).unwrap();
     let clusters: Vec<_> = fleet
-        .members
+        .clusters
         .iter()
-        .map(|it| fleet.cluster(it).unwrap())
+        .map(|it| fleet.resolve(it).unwrap())
         .collect();
     let alone = |name: &str, network: &str| {
         let nodes = (1..=3).map(|n| {
@@ -96,7 +96,7 @@ fn a_row_in_toml_replaces_settings_of_the_template() {
     let description = file::read(&folder.path().join("fleet.toml")).unwrap();
     assert_eq!(description.template, folder.path().join("lab.toml"));
     let fleet = Fleet::new(template(TEMPLATE), description.rows).unwrap();
-    let cluster = fleet.cluster(&fleet.members[0]).unwrap();
+    let cluster = fleet.resolve(&fleet.clusters[0]).unwrap();
     assert_eq!(cluster.nodes[0].name, "kv");
     assert_eq!(cluster.nodes[0].board, Some(spec::Board::Pi4));
     assert_eq!((cluster.etcd.quota, cluster.network.prefix), (4 << 30, 24));

@@ -13,7 +13,7 @@ use crate::cli::Shard;
 use crate::count::count;
 use crate::failure::Kind;
 use crate::file::is_name;
-use crate::fleet::{Fleet, Member, shard_of};
+use crate::fleet::{Fleet, FleetCluster, shard_of};
 use crate::shell;
 
 /// Name of the record in the output directory.
@@ -50,15 +50,15 @@ pub(crate) struct ClusterRecord {
 impl FleetRecord {
     /// Creates the record of a fleet.
     pub(crate) fn new(fleet: &Fleet, shard: Option<Shard>) -> Self {
-        let cluster = |member: &Member| ClusterRecord {
-            name: member.name.clone(),
-            nodes: member.nodes.clone(),
+        let record = |cluster: &FleetCluster| ClusterRecord {
+            name: cluster.name.clone(),
+            nodes: cluster.nodes.clone(),
         };
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             shard,
-            clusters: fleet.members.iter().map(cluster).collect(),
+            clusters: fleet.clusters.iter().map(record).collect(),
         }
     }
 
