@@ -25,7 +25,7 @@ impl SshdConfig {
         let Some(text) = root.text(MAIN)? else {
             return Ok(None);
         };
-        let mut reader = Reader {
+        let mut reader = ConfigReader {
             user,
             groups,
             found: Self {
@@ -71,13 +71,13 @@ enum Block {
     Other,
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     user: &'a str,
     groups: &'a [&'a str],
     found: SshdConfig,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     fn add(&mut self, root: &mut Tree<'_>, text: &str, outer: Block, depth: u32) -> Result<()> {
         let mut block = outer;
         for line in text.lines() {

@@ -21,7 +21,7 @@ pub(super) struct WrittenRow {
 impl WrittenRow {
     /// Returns the row as the settings of an ordinary cluster, or what is wrong with it.
     pub(super) fn row(&self) -> Result<Row, Vec<String>> {
-        let mut reader = Reader {
+        let mut reader = RowReader {
             place: &self.place,
             rest: self.settings.clone(),
             wrong: Vec::new(),
@@ -77,13 +77,13 @@ impl WrittenRow {
 }
 
 /// The parts of a row that are not read yet, and the complaints so far.
-struct Reader<'a> {
+struct RowReader<'a> {
     place: &'a str,
     rest: Table,
     wrong: Vec<String>,
 }
 
-impl Reader<'_> {
+impl RowReader<'_> {
     fn complain(&mut self, what: &str) {
         self.wrong.push(format!("{}: {what}", self.place));
     }

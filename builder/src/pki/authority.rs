@@ -13,7 +13,7 @@ use super::chain::{Chain, Fault};
 use super::locked;
 use super::phase::Phase;
 use super::signer::{self, ReadKey, Signer};
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use super::x509::{self, Facts};
 use super::{issue, keys, refused, subject};
 use crate::date::date;
@@ -54,7 +54,7 @@ impl Authority {
     /// Returns the CA of the state directory. A new directory gets that of the user; `None` if there is neither and nothing was
     /// issued yet.
     pub(super) fn read(
-        reader: &Reader,
+        reader: &StateReader,
         own: Option<&OwnCa>,
         was_used: bool,
         now: i64,
@@ -153,7 +153,7 @@ impl Authority {
 
     /// Returns the user's CA for a new state directory.
     fn of_user(
-        reader: &Reader,
+        reader: &StateReader,
         own: &OwnCa,
         (key_path, key): (&Path, &Result<Secret, String>),
         now: i64,
@@ -336,7 +336,7 @@ impl Authority {
 
     /// Returns the CA of a run that was killed after it put the key in place and before it renamed the written certificate.
     fn finished(
-        reader: &Reader,
+        reader: &StateReader,
         (key, passphrase): (&[u8], Option<&Path>),
         now: i64,
     ) -> anyhow::Result<Option<Self>> {
@@ -358,7 +358,7 @@ impl Authority {
 /// Returns the certificate and key that sign in a phase, and the certificate that is trusted beside it.
 fn files_in(
     phase: Option<Phase>,
-    reader: &Reader,
+    reader: &StateReader,
 ) -> anyhow::Result<((&'static str, &'static str), Option<&'static str>)> {
     let next_if_exists = |next: &'static str, current: &'static str| {
         anyhow::Ok(match fs_err::exists(reader.path(next))? {

@@ -4,7 +4,7 @@ use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use super::refused;
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use crate::secret::Secret;
 
 /// A node's host key.
@@ -20,7 +20,7 @@ fn file(node: &str) -> String {
 }
 
 /// Reads the key of a node, if it exists.
-pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey>> {
+pub(super) fn read(reader: &StateReader, node: &str) -> anyhow::Result<Option<HostKey>> {
     let name = file(node);
     let Some(bytes) = reader.secret(&name)? else {
         return Ok(None);
@@ -51,7 +51,7 @@ pub(super) fn read(reader: &Reader, node: &str) -> anyhow::Result<Option<HostKey
 }
 
 /// Returns whether the public half of a node's key exists: the private one was created before.
-pub(super) fn is_published(reader: &Reader, node: &str) -> anyhow::Result<bool> {
+pub(super) fn is_published(reader: &StateReader, node: &str) -> anyhow::Result<bool> {
     Ok(reader.public(&format!("{}.pub", file(node)))?.is_some())
 }
 

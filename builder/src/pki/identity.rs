@@ -12,7 +12,7 @@ use super::leaf::{self, Profile};
 use super::refused;
 use super::shared;
 use super::signer::REQUEST;
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use crate::failure::Kind;
 use crate::spec::{CertificateRole, Cluster, KeyKind, Node};
 
@@ -38,7 +38,7 @@ struct FoundNode {
 
 impl FoundState {
     /// Reads everything the cluster needs. Any error is found here, before the first write.
-    pub(super) fn read(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
+    pub(super) fn read(reader: &StateReader, cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let used = was_used(reader, cluster)?;
         let authority = Authority::read(reader, cluster.pki.own_ca.as_ref(), used, now)?;
         shared::check(reader, cluster)?;
@@ -142,7 +142,7 @@ impl FoundState {
 
 /// Refuses a cluster of which the CA's owner has yet to sign certificates.
 fn refuse_lacking(
-    reader: &Reader,
+    reader: &StateReader,
     cluster: &Cluster,
     authority: &Authority,
     now: i64,
@@ -164,7 +164,7 @@ fn refuse_lacking(
 
 /// Returns why a certificate of the state directory cannot be used, if so.
 pub(super) fn lack(
-    reader: &Reader,
+    reader: &StateReader,
     profile: &Profile,
     authority: &Authority,
     now: i64,
@@ -333,7 +333,7 @@ impl Journal {
 const SEED: &str = "seed";
 
 /// Reads the seed. A used state without its seed is an error, because it would silently become another cluster.
-fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
+fn read_seed(reader: &StateReader, used: bool) -> anyhow::Result<Option<Seed>> {
     let hint = "restore it from your backup, or name another directory with --state";
     match reader.secret(SEED)? {
         Some(text) => Seed::from_text(&text)
@@ -349,7 +349,7 @@ fn read_seed(reader: &Reader, used: bool) -> anyhow::Result<Option<Seed>> {
 }
 
 /// Returns whether anything was issued from this directory.
-fn was_used(reader: &Reader, cluster: &Cluster) -> anyhow::Result<bool> {
+fn was_used(reader: &StateReader, cluster: &Cluster) -> anyhow::Result<bool> {
     let of_nodes = cluster
         .nodes
         .iter()

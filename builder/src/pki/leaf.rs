@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::authority::Authority;
 use super::certs::{Certificate, KeyPair};
 use super::sans::{MEMBERS, alternative_names, members, san};
-use super::store::Reader;
+use super::store::StateReader;
 use super::subject::{self, Fields};
 use super::x509::{self, Facts, Usage};
 use super::{keys, refused, shared};
@@ -298,7 +298,7 @@ impl KeptKey {
 
 /// Reads a pair; refuses one that this CA has not signed, because replacing it would split a running cluster.
 pub(super) fn read(
-    reader: &Reader,
+    reader: &StateReader,
     profile: &Profile,
     authority: Option<&Authority>,
     now: i64,

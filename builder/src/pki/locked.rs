@@ -11,7 +11,7 @@ use ssh_key::rand_core::{OsRng, RngCore as _};
 use x509_parser::pem::Pem;
 use zeroize::Zeroizing;
 
-use super::store::Reader;
+use super::store::StateReader;
 use super::{keys, refused};
 use crate::failure::Kind;
 use crate::spec::OwnCa;
@@ -183,7 +183,7 @@ fn check_work(der: &[u8]) -> Result<(), &'static str> {
 
 /// Returns the file with the passphrase of the CA's key: that of the configuration, or without one, that of the last build.
 pub(super) fn passphrase_file(
-    reader: &Reader,
+    reader: &StateReader,
     own: Option<&OwnCa>,
 ) -> anyhow::Result<Option<PathBuf>> {
     match own {
@@ -193,7 +193,7 @@ pub(super) fn passphrase_file(
 }
 
 /// Returns the file of the state directory that remembers the path for commands without a configuration, if it changes.
-pub(super) fn remembered(reader: &Reader, own: &OwnCa) -> anyhow::Result<Option<StagedFile>> {
+pub(super) fn remembered(reader: &StateReader, own: &OwnCa) -> anyhow::Result<Option<StagedFile>> {
     let path = own.passphrase_file.as_ref().map(std::path::absolute);
     let path = path.transpose()?.map(|path| path.display().to_string());
     if path == remembered_path(reader)? {
@@ -203,7 +203,7 @@ pub(super) fn remembered(reader: &Reader, own: &OwnCa) -> anyhow::Result<Option<
     Ok(Some((REMEMBERED, Zeroizing::new(line.into_bytes()))))
 }
 
-fn remembered_path(reader: &Reader) -> anyhow::Result<Option<String>> {
+fn remembered_path(reader: &StateReader) -> anyhow::Result<Option<String>> {
     let path = reader.public(REMEMBERED)?.unwrap_or_default();
     let path = path.trim_end();
     Ok((!path.is_empty()).then(|| path.to_owned()))

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::refused;
-use super::store::Reader;
+use super::store::StateReader;
 
 /// The file that names the phase.
 pub(super) const FILE: &str = "rotation";
@@ -33,7 +33,7 @@ impl Phase {
     }
 
     /// Returns the phase of a state directory, or `None` if its CA does not change.
-    pub(super) fn read(reader: &Reader) -> Result<Option<Self>> {
+    pub(super) fn read(reader: &StateReader) -> Result<Option<Self>> {
         let Some(text) = reader.public(FILE)? else {
             return Ok(None);
         };

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::authority::Authority;
 use super::certs::{Certificate, KeyPair};
 use super::leaf::{FOREIGN, Profile, REMOVE};
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use super::{keys, refused, shared, x509};
 use crate::secret::Secret;
 
@@ -73,14 +73,14 @@ pub fn can_issue(state: &Path, now: i64) -> anyhow::Result<()> {
     authority(&store.reader(), now).map(drop)
 }
 
-fn authority(reader: &Reader, now: i64) -> anyhow::Result<Authority> {
+fn authority(reader: &StateReader, now: i64) -> anyhow::Result<Authority> {
     let found = Authority::read(reader, None, true, now)?;
     found.ok_or_else(|| refused(&reader.path("ca.crt"), "is missing", REMOVE))
 }
 
 struct Renewer {
     authority: Authority,
-    reader: Reader,
+    reader: StateReader,
     now: i64,
     end: i64,
 }

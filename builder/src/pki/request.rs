@@ -8,7 +8,7 @@ use super::authority::Authority;
 use super::identity::{self, FoundState};
 use super::leaf::{self, Profile};
 use super::sans::MEMBERS;
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use super::x509::{self, Facts};
 use super::{keys, refused, subject};
 use crate::date::date;
@@ -134,7 +134,7 @@ pub fn import(
 }
 
 /// Returns the CA of the cluster, whose key must not be in the state directory.
-fn elsewhere(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Authority> {
+fn elsewhere(reader: &StateReader, cluster: &Cluster, now: i64) -> anyhow::Result<Authority> {
     let own = cluster.pki.own_ca.as_ref();
     let authority = Authority::read(reader, own, false, now)?;
     authority.filter(Authority::is_elsewhere).ok_or_else(|| {
@@ -146,7 +146,7 @@ fn elsewhere(reader: &Reader, cluster: &Cluster, now: i64) -> anyhow::Result<Aut
 }
 
 /// Returns the key of a certificate in the state directory, if there is one.
-fn key_of(reader: &Reader, profile: &Profile) -> anyhow::Result<Option<rcgen::KeyPair>> {
+fn key_of(reader: &StateReader, profile: &Profile) -> anyhow::Result<Option<rcgen::KeyPair>> {
     let name = format!("{}.key", profile.file);
     let key = reader.secret(&name)?;
     let key = key.map(|bytes| keys::parse(&bytes)).transpose();

@@ -15,7 +15,7 @@ use anyhow::Result;
 
 use super::authority::{Authority, CERTIFICATE, KEY, NEXT_CERTIFICATE, NEXT_KEY};
 use super::phase::{FILE, Phase};
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use super::{refused, x509};
 use crate::failure::Kind;
 
@@ -69,7 +69,7 @@ pub fn trusted_ca(state: &Path, phase: Option<Phase>) -> Result<String> {
     }
 }
 
-fn trusted_in(reader: &Reader, phase: Phase) -> Result<String> {
+fn trusted_in(reader: &StateReader, phase: Phase) -> Result<String> {
     let read = |name: &str| anyhow::Ok(reader.public(name)?.unwrap_or_default());
     let (current, next) = (read(CERTIFICATE)?, read(NEXT_CERTIFICATE)?);
     Ok(match phase {

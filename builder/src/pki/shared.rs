@@ -1,14 +1,14 @@
 //! The certificate that all nodes of a cluster may share (`shared` in `[pki]`).
 
 use super::refused;
-use super::store::Reader;
+use super::store::StateReader;
 use crate::spec::Cluster;
 
 /// Its path in the state directory, without the ending.
 pub(super) const FILE: &str = "shared";
 
 /// Refuses a state directory whose nodes share a certificate, or do not, other than the configuration says.
-pub(super) fn check(reader: &Reader, cluster: &Cluster) -> anyhow::Result<()> {
+pub(super) fn check(reader: &StateReader, cluster: &Cluster) -> anyhow::Result<()> {
     let shared = format!("{FILE}.crt");
     if !cluster.pki.shared {
         return match reader.public(&shared)? {

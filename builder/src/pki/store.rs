@@ -46,7 +46,7 @@ impl Store {
     /// `inspect` checks a directory without a lock file before one is created in it.
     pub(super) fn open(
         folder: &Path,
-        inspect: impl Fn(&Reader) -> anyhow::Result<()>,
+        inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         // A refused build removes the directory it made, so a process that waited for its lock starts again.
         loop {
@@ -63,7 +63,7 @@ impl Store {
     fn attempt(
         folder: &Path,
         existed: bool,
-        inspect: impl Fn(&Reader) -> anyhow::Result<()>,
+        inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<Self>> {
         let path = folder.join(LOCK);
         if !existed {
@@ -109,8 +109,8 @@ impl Store {
     }
 
     /// Returns a reader of the directory's current content, without the staged files.
-    pub(super) fn reader(&self) -> Reader {
-        Reader {
+    pub(super) fn reader(&self) -> StateReader {
+        StateReader {
             folder: self.folder.clone(),
         }
     }
@@ -159,11 +159,11 @@ impl Store {
 }
 
 /// A reader of a state directory.
-pub(super) struct Reader {
+pub(super) struct StateReader {
     folder: PathBuf,
 }
 
-impl Reader {
+impl StateReader {
     /// Returns the path of a file, for messages.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -210,12 +210,12 @@ impl Reader {
 fn inspect_stranger(
     folder: &Path,
     lock: &Path,
-    inspect: impl Fn(&Reader) -> anyhow::Result<()>,
+    inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     if exists(lock)? {
         return Ok(());
     }
-    inspect(&Reader {
+    inspect(&StateReader {
         folder: folder.to_owned(),
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::certs::Certificate;
 use super::leaf::REMOVE;
-use super::store::{Reader, Store};
+use super::store::{StateReader, Store};
 use super::{refused, x509};
 use crate::failure::Kind;
 
@@ -51,7 +51,7 @@ pub fn stored(state: &Path) -> anyhow::Result<Vec<StoredCertificate>> {
 }
 
 /// Returns the paths of the certificates in one of its directories, sorted. The list of all trusted CAs repeats others.
-fn certificates_in(reader: &Reader, folder: &str) -> anyhow::Result<Vec<String>> {
+fn certificates_in(reader: &StateReader, folder: &str) -> anyhow::Result<Vec<String>> {
     let names = reader.names(folder)?.into_iter();
     let certificates =
         names.filter(|name| name.strip_suffix(".crt").is_some() && name != super::TRUSTED);

@@ -151,7 +151,7 @@ fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints)
         let last = found.next_back();
         return last.map_or_else(Vec::new, |(layer, entry)| {
             let line = |span| layer.place(&span);
-            Reader { line: &line, log }.list(section, entry)
+            TableReader { line: &line, log }.list(section, entry)
         });
     }
     let mut written = Vec::new();
@@ -176,7 +176,7 @@ fn table(section: &'static Section, written: &[WrittenTable<'_>], log: &mut Comp
     let mut values: Vec<(String, Placed<Value>)> = Vec::new();
     for (layer, _, entries) in written {
         let line = |span| layer.place(&span);
-        let own = Reader { line: &line, log }.values(section, entries);
+        let own = TableReader { line: &line, log }.values(section, entries);
         values.retain(|(name, _)| !entries.contains_key(name.as_str()));
         values.extend(own);
     }
@@ -221,12 +221,12 @@ fn has_setting(entries: &DeTable<'_>, setting: &Setting, section: &Section) -> b
 }
 
 /// A reader of the values of a layer that collects complaints. `line` converts a position in the text into its place.
-struct Reader<'a> {
+struct TableReader<'a> {
     line: &'a dyn Fn(Range<usize>) -> Place,
     log: &'a mut Complaints,
 }
 
-impl Reader<'_> {
+impl TableReader<'_> {
     /// Returns the tables of a list.
     fn list(&mut self, section: &'static Section, (key, value): Entry<'_>) -> Vec<Table> {
         if let DeValue::Array(items) = value.get_ref() {
@@ -384,7 +384,7 @@ impl Section {
 fn default(section: &Section, setting: &'static Setting, toml: &'static str) -> Placed<Value> {
     let place = Place::Default(section.path(), setting.name);
     let value = DeValue::parse(toml).expect("every default is TOML");
-    let mut reader = Reader {
+    let mut reader = TableReader {
         line: &|_| place,
         log: &mut Complaints::default(),
     };

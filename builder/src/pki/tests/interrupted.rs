@@ -1,6 +1,6 @@
 //! Runs that are killed between any two of their writes.
 
-use super::store::Reader;
+use super::store::StateReader;
 use super::*;
 
 /// Runs up to the point where all bytes are written and the first `renames` files have their names.
@@ -78,7 +78,7 @@ fn a_reissue_can_be_interrupted_anywhere() {
 #[test]
 fn a_refused_build_leaves_no_second_lock_to_one_that_waits() {
     let scene = Scene::new();
-    let anything = |_: &Reader| Ok(());
+    let anything = |_: &StateReader| Ok(());
     let refused = Store::open(&scene.state, anything).unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| Store::open(&scene.state, anything).unwrap());
