@@ -21,17 +21,17 @@ pub struct CacheCommandOptions {
 /// What to do with the cache.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum CacheAction {
-    /// List the entries with their sizes and the days since their last use
+    /// List the entries with their size and days since their last use
     List,
-    /// Remove entries that no build has used for a while
+    /// Remove entries that no build has used recently
     Prune {
-        /// Remove what was not used for this many days
+        /// Remove entries that were not used for this many days
         #[arg(long, value_name = "DAYS", default_value_t = 30)]
         older_than: u32,
         /// Remove everything
         #[arg(long, conflicts_with = "older_than")]
         all: bool,
-        /// Show what would be removed, and remove nothing
+        /// Show what would be removed without removing it
         #[arg(long)]
         dry_run: bool,
     },

@@ -12,7 +12,7 @@ use super::upgrade::UpgradeOptions;
 /// The commands for running clusters.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ClusterCommand {
-    /// Show whether the cluster and its nodes are well
+    /// Show whether the cluster and its nodes are healthy
     #[command(after_help = "\
 Examples:
   etcd-image cluster status
@@ -27,14 +27,14 @@ Examples:
   etcd-image cluster backup before-upgrade.db
   etcd-image cluster backup /srv/backups --keep 28")]
     Backup(BackupOptions),
-    /// Begin again with a snapshot on the running nodes
+    /// Restore a snapshot on the running nodes
     #[command(after_help = "\
 Examples:
   etcd-image cluster restore backups/main-20261127T085800Z.db --in-place
   etcd-image build --restore backups/main-20261127T085800Z.db
 
-All members stop, and their data is set aside on the nodes. The second example
-builds images for empty cards instead.")]
+All members stop, and the nodes set their data aside. The second example builds
+images for empty cards instead.")]
     Restore(RestoreOptions),
     /// Free the unused space of the databases, one member at a time
     #[command(after_help = "\
@@ -50,7 +50,7 @@ Examples:
   etcd-image cluster compact
   etcd-image cluster compact --keep 10000")]
     Compact(CompactOptions),
-    /// Look after the alarms of etcd
+    /// Disarm etcd's alarms
     #[command(subcommand)]
     Alarm(AlarmCommand),
     /// Make another member the leader
@@ -70,9 +70,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   etcd-image cluster reboot etcd1
-  etcd-image cluster reboot --rolling
-
-With --rolling, every node restarts, one at a time and the leader last.")]
+  etcd-image cluster reboot --rolling")]
     Reboot(RebootOptions),
     /// Set the password of a user of etcd
     #[command(after_help = "\
@@ -88,7 +86,8 @@ Examples:
   etcd-image cluster renew
   etcd-image cluster renew --within 400d
 
-Needs the state directory, which has the key of the CA, and a login on the nodes.")]
+Needs the state directory, which contains the CA's key, and SSH access to the
+nodes.")]
     Renew(RenewOptions),
     /// Replace the CA of the running cluster, one phase at a time
     #[command(after_help = "\
@@ -101,9 +100,9 @@ Examples:
    member at a time).
 2. Every certificate comes from the next CA, without a restart.
 3. No node trusts the previous CA any more (etcd restarts).
-Each run completes one phase; an interrupted one is run again.")]
+Each run completes one phase. If a run is interrupted, repeat it.")]
     RotateCa(RotateCaOptions),
-    /// Bring another etcd onto the running nodes, one member at a time
+    /// Install another version of etcd on the running nodes, one at a time
     #[command(after_help = "\
 Examples:
   etcd-image cluster upgrade --etcd 3.6.14
@@ -111,33 +110,33 @@ Examples:
   etcd-image cluster upgrade --etcd ./etcd-v3.5.34-linux-arm64.tar.gz
 
 Each member restarts while a majority works without it; the leader is last. A
-node returns to the etcd before if the new one does not start. An interrupted
-command is run again.")]
+node returns to its previous etcd if the new one does not start. If the command
+is interrupted, repeat it.")]
     Upgrade(UpgradeOptions),
-    /// Replace a member by a new node, or by another board of the same name
+    /// Replace a member with a new node, or with another board of the same name
     #[command(after_help = "\
 Examples:
   etcd-image cluster replace etcd2
   etcd-image cluster replace etcd2 etcd4 --address 192.168.0.53
 
-Changes cluster.toml, builds the image, and waits until the node is a member.
-An interrupted command is run again.")]
+Changes cluster.toml, builds the image, and waits until the node is a member. If
+the command is interrupted, repeat it.")]
     Replace(ReplaceOptions),
     /// Add a member
     #[command(after_help = "\
 Example:
   etcd-image cluster add etcd4 --address 192.168.0.53
 
-Changes cluster.toml, builds the image, tells the running nodes, and waits
-until the node is a member. An interrupted command is run again.")]
+Changes cluster.toml, builds the image, updates the running nodes, and waits
+until the node is a member. If the command is interrupted, repeat it.")]
     Add(AddOptions),
     /// Remove a member for good
     #[command(after_help = "\
 Example:
   etcd-image cluster remove etcd4
 
-Changes cluster.toml, tells the running nodes, and removes the member. It is
-refused if the others would have no majority.")]
+Changes cluster.toml, updates the running nodes, and removes the member. The
+command is refused if the remaining members would have no majority.")]
     Remove(RemoveOptions),
 }
 
@@ -204,7 +203,7 @@ pub struct RestoreOptions {
 /// Which databases to defragment.
 #[derive(Clone, Debug, Args)]
 pub struct DefragOptions {
-    /// Only these members [default: all of them]
+    /// The members to defragment [default: all]
     #[arg(value_name = "MEMBER")]
     pub members: Vec<String>,
     /// Where to find the cluster.
@@ -237,7 +236,7 @@ pub struct MoveLeaderOptions {
 /// Which messages to show.
 #[derive(Clone, Debug, Args)]
 pub struct LogsOptions {
-    /// The node to ask
+    /// The node
     #[arg(value_name = "NODE")]
     pub node: String,
     /// Show this many of the newest lines
@@ -246,7 +245,7 @@ pub struct LogsOptions {
     /// Show new messages until Ctrl-C
     #[arg(long)]
     pub follow: bool,
-    /// Show the messages of the whole system, not only those of etcd
+    /// Show the messages of the whole system instead of etcd's alone
     #[arg(long)]
     pub everything: bool,
     /// How to reach the cluster.
@@ -289,7 +288,7 @@ pub struct PasswordOptions {
 /// Which certificates to renew.
 #[derive(Clone, Debug, Args)]
 pub struct RenewOptions {
-    /// Renew certificates that end within this time
+    /// Renew certificates that expire within this many days
     #[arg(long, value_name = "DAYS", default_value = "60d", value_parser = days)]
     pub within: u32,
     /// Read the keys of the CA and of the cluster from this directory

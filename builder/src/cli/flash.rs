@@ -14,10 +14,10 @@ pub struct FlashOptions {
     /// A node or an image and its device, or NODE=DEVICE for each card
     #[arg(value_name = "NODE|IMG DEVICE", required_unless_present = "list")]
     pub targets: Vec<String>,
-    /// Show the disks of this machine and what is on them
+    /// List the disks of this machine and their contents
     #[arg(long, conflicts_with_all = ["targets", "all", "wipe_data", "yes_really", "dry_run"])]
     pub list: bool,
-    /// Write all nodes, in the order of the cluster, to these devices
+    /// Write every node to one of these devices, in the cluster's order
     #[arg(long)]
     pub all: bool,
     /// Find the images of nodes in this directory or store (`s3://…`, `oci://…`)
@@ -26,7 +26,7 @@ pub struct FlashOptions {
     /// Decrypt the images of a store with the secret key in this file
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
-    /// Empty the place of etcd's data on the card instead of keeping it
+    /// Erase etcd's data on the card instead of keeping it
     #[arg(long)]
     pub wipe_data: bool,
     /// Write to a disk that is not removable, or to a file

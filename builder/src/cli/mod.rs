@@ -54,7 +54,7 @@ const EXAMPLES: &str = "\
 Examples:
   etcd-image build --nodes 3   write three images with default addresses
   etcd-image init              write a commented cluster.toml
-  etcd-image plan              print every edit and write no image
+  etcd-image plan              print every edit that build would make
   etcd-image verify images     compare the images with their manifest
   etcd-image boot images       boot the images in QEMU and test the cluster
   etcd-image cluster status    show whether a running cluster is well
@@ -141,7 +141,7 @@ Examples:
   etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519
   etcd-image build --locked")]
     Build(Work),
-    /// Print what build would write, without secrets; fill only the cache
+    /// Print every edit that build would make, and write only the cache
     #[command(after_help = "\
 Examples:
   etcd-image plan --nodes 3
@@ -164,7 +164,7 @@ Examples:
         #[arg(long, value_name = "FILE", conflicts_with = "config")]
         fleet: Option<PathBuf>,
     },
-    /// Look for newer inputs and write them to etcd-image.lock
+    /// Check for newer inputs and record them in etcd-image.lock
     #[command(after_help = "\
 Examples:
   etcd-image update
@@ -175,7 +175,7 @@ Examples:
         /// What to update
         #[arg(value_name = "WHAT", default_value = "all")]
         what: Updated,
-        /// Show what is newer, and leave the lock file unchanged
+        /// Show what is newer and leave the lock file unchanged
         #[arg(long)]
         dry_run: bool,
         /// Refused: a fleet has several lock files.
@@ -220,7 +220,7 @@ Examples:
         #[arg(long, value_name = "DIR", default_value = "images")]
         out: PathBuf,
     },
-    /// Keep the keys and identities of nodes
+    /// Manage the keys and identities of nodes
     #[command(subcommand, arg = refused_json())]
     State(StateCommand),
     /// Show certificates, or have them signed by the owner of your CA
@@ -233,7 +233,7 @@ Examples:
   etcd-image boot images --keep
   etcd-image boot one/etcd1.img --machine raspi3b --console etcd1")]
     Boot(BootOptions),
-    /// Look after a running cluster
+    /// Operate a running cluster
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Show the differences between two images or two directories
@@ -260,7 +260,7 @@ Examples:
     /// The inner half of boot
     #[command(hide = true)]
     BootInside,
-    /// List or remove what the cache of downloads contains
+    /// List or prune the cache of downloads
     #[command(after_help = "\
 Examples:
   etcd-image cache

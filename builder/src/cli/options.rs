@@ -15,7 +15,7 @@ pub struct SourceOptions {
     /// Read the cluster from this file [default: cluster.toml if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Build on this recipe or local image (.img, .img.xz, .img.zst, .img.gz)
+    /// Build on this recipe or local image, which may be compressed
     /// [default: raspios-trixie]
     #[arg(long, value_name = "RECIPE|PATH")]
     pub base: Option<String>,
@@ -41,10 +41,10 @@ pub struct NodeOptions {
     /// Build this many nodes: etcd1 at 192.168.0.50 and upward
     #[arg(long, value_name = "N")]
     pub nodes: Option<u32>,
-    /// Build the clusters of this file, each in a directory of its own
+    /// Build every cluster of this file, each in its own directory
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "config"])]
     pub fleet: Option<PathBuf>,
-    /// Build only these nodes; of a fleet, these clusters or CLUSTER/NODE
+    /// Build only these nodes; in a fleet, CLUSTER or CLUSTER/NODE
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub only: Vec<String>,
     /// Build part I of N of the fleet, with the keys of `state init`
@@ -53,7 +53,7 @@ pub struct NodeOptions {
     /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Vec<PathBuf>,
-    /// Begin the new cluster with this snapshot
+    /// Start the new cluster from this snapshot
     #[arg(long, value_name = "FILE")]
     pub restore: Option<PathBuf>,
     /// Provision signed Ubuntu Core images by the kernel command line
@@ -76,7 +76,7 @@ pub struct CacheOptions {
     /// Use only what is in the cache; open no connection
     #[arg(long)]
     pub offline: bool,
-    /// Limit nodes and threads that work at once [default: number of CPUs]
+    /// Limit the number of parallel jobs [default: based on the CPUs]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
@@ -88,8 +88,8 @@ pub struct LockOptions {
     /// Fail if the inputs differ from etcd-image.lock
     #[arg(long)]
     pub locked: bool,
-    /// Ask again for signed lists and Debian's packages instead of using the
-    /// lock and the cache
+    /// Fetch signed lists and Debian's packages anew, and ignore the lock and
+    /// the cache
     #[arg(long, conflicts_with_all = ["locked", "offline"])]
     pub refresh: bool,
 }
@@ -119,10 +119,10 @@ pub struct OutputOptions {
     /// (`s3://BUCKET/PREFIX`, `oci://REGISTRY/REPOSITORY[:TAG]`)
     #[arg(long, value_name = "DIR|STORE", default_value = "images")]
     pub out: PathBuf,
-    /// Encrypt what goes to a store to this age recipient (repeatable)
+    /// Encrypt files in the store for this age recipient (repeatable)
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "allow_plain_secrets")]
     pub encrypt_to: Vec<String>,
-    /// Send images with their private keys to a store without encryption
+    /// Store images, which contain private keys, without encryption
     #[arg(long)]
     pub allow_plain_secrets: bool,
     /// Write images in this format (repeatable)
@@ -133,11 +133,11 @@ pub struct OutputOptions {
         default_value = "img"
     )]
     pub formats: Vec<ImageFormat>,
-    /// Write the address of the published directory into the list for Raspberry
-    /// Pi Imager [default: `[publish] url`]
+    /// Publish the images at this URL, which Raspberry Pi Imager's list names
+    /// [default: `[publish] url`]
     #[arg(long, conflicts_with = "shard", value_name = "URL", value_parser = directory_url)]
     pub publish_url: Option<String>,
-    /// Sign SHA256SUMS with this SSH key, or with its private half in the agent
+    /// Sign SHA256SUMS with this SSH key, from its file or the SSH agent
     /// [default: `[publish] sign`]
     #[arg(long, conflicts_with = "shard", value_name = "KEY")]
     pub sign: Option<PathBuf>,

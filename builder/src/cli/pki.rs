@@ -23,7 +23,7 @@ Examples:
   etcd-image pki csr
   etcd-image pki csr --config lab.toml --out to-be-signed --all")]
     Csr(PkiCsrOptions),
-    /// Take the certificates that the owner of your CA has signed
+    /// Import the certificates that the owner of your CA has signed
     #[command(after_help = "\
 Examples:
   etcd-image pki import answers
@@ -37,7 +37,7 @@ pub struct PkiStatusOptions {
     /// Read the certificates of this state directory
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
-    /// Report certificates that end within this many days
+    /// Report certificates that expire within this many days
     #[arg(long, value_name = "DAYS", default_value_t = 60)]
     pub within: u32,
 }
@@ -72,7 +72,7 @@ pub struct PkiCsrOptions {
     /// Write the requests to this directory, created if it does not exist
     #[arg(long, value_name = "DIR", default_value = "requests")]
     pub out: PathBuf,
-    /// Request certificates that are good for long, as well
+    /// Request all certificates, including those that are not due
     #[arg(long)]
     pub all: bool,
 }

@@ -23,8 +23,8 @@ pub struct VerifyOptions {
     /// ssh-keygen(1))
     #[arg(long, value_name = "FILE")]
     pub allowed_signers: Option<PathBuf>,
-    /// Build the directory again from etcd-image.lock and the state directory,
-    /// and compare every file; takes the options of that build
+    /// Rebuild the directory from etcd-image.lock and the state directory, and
+    /// compare every file; repeat the options of that build
     #[arg(long, conflicts_with = "allowed_signers")]
     pub rebuild: bool,
     /// What the images were made from.
