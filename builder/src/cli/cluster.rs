@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Subcommand};
 
 use super::access::{AccessOptions, LoginOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
+use super::options::days;
 use super::upgrade::UpgradeOptions;
 
 /// The commands for running clusters.
@@ -169,15 +170,15 @@ pub struct StatusOptions {
 /// Where to save a snapshot.
 #[derive(Clone, Debug, Args)]
 pub struct BackupOptions {
-    /// Where to find the cluster.
-    #[command(flatten)]
-    pub access: AccessOptions,
     /// Write this new file, or a file in this directory [default: backups]
     #[arg(value_name = "FILE|DIR")]
     pub target: Option<PathBuf>,
     /// Keep only the newest N snapshots of this cluster in the directory
     #[arg(long, value_name = "N")]
     pub keep: Option<NonZeroUsize>,
+    /// Where to find the cluster.
+    #[command(flatten)]
+    pub access: AccessOptions,
 }
 
 /// What to restore.
@@ -289,7 +290,7 @@ pub struct PasswordOptions {
 #[derive(Clone, Debug, Args)]
 pub struct RenewOptions {
     /// Renew certificates that expire within this many days
-    #[arg(long, value_name = "DAYS", default_value = "60d", value_parser = days)]
+    #[arg(long, value_name = "DAYS", default_value = "60", value_parser = days)]
     pub within: u32,
     /// Read the keys of the CA and of the cluster from this directory
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
@@ -314,12 +315,4 @@ pub struct RotateCaOptions {
     /// Log in to the nodes with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE")]
     pub ssh_identity: Option<PathBuf>,
-}
-
-/// Parses a number of days, with or without a `d`.
-fn days(text: &str) -> Result<u32, &'static str> {
-    let number = text.strip_suffix('d').unwrap_or(text);
-    number
-        .parse()
-        .map_err(|_| "write a number of days, such as 60d")
 }

@@ -167,6 +167,14 @@ pub(super) fn directory(text: &str) -> Result<PathBuf, &'static str> {
     }
 }
 
+/// Parses a number of days, with or without a `d`.
+pub(super) fn days(text: &str) -> Result<u32, &'static str> {
+    let number = text.strip_suffix('d').unwrap_or(text);
+    number
+        .parse()
+        .map_err(|_| "write a number of days, such as 60d")
+}
+
 /// How much to say, and in which form.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Messages")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::options::days;
 use super::{StateInitOptions, Work};
 
 /// The commands that concern the certificates of a state directory.
@@ -38,7 +39,7 @@ pub struct PkiStatusOptions {
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
     /// Report certificates that expire within this many days
-    #[arg(long, value_name = "DAYS", default_value_t = 60)]
+    #[arg(long, value_name = "DAYS", default_value = "60", value_parser = days)]
     pub within: u32,
 }
 
