@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, Args};
 
 use super::Work;
 
@@ -68,8 +68,26 @@ pub struct WaitOptions {
     pub wait: u64,
 }
 
+/// The options of a build that a change of the members refuses, and therefore does not list.
+const REFUSED: [&str; 7] = [
+    "nodes",
+    "fleet",
+    "only",
+    "shard",
+    "restore",
+    "encrypt_to",
+    "allow_plain_secrets",
+];
+
+fn hide_refused(arg: Arg) -> Arg {
+    let is_refused = REFUSED.contains(&arg.get_id().as_str());
+    let is_hidden = arg.is_hide_set() || is_refused;
+    arg.hide(is_hidden)
+}
+
 /// How to change the members of a cluster.
 #[derive(Clone, Debug, Args)]
+#[command(mut_args(hide_refused))]
 pub struct ChangeOptions {
     /// Log in to the nodes with this private key [default: those of ssh]
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]

@@ -66,6 +66,11 @@ impl<'a> ChangeContext<'a> {
                 "remove them: the command determines which node to build",
             ));
         }
+        if nodes.restore.is_some() {
+            let message = format!("`{command}` has no use for `--restore`");
+            let hint = "remove it: a new member receives the data of the running cluster";
+            return Err(Kind::Usage.error(message, hint));
+        }
         if Destination::of(&options.work.output)?.is_some() {
             let message = format!("`{command}` does not send its image to a store");
             return Err(Kind::Usage.error(message, "name a directory with `--out`"));
