@@ -247,13 +247,14 @@ mod tests {
 
     #[test]
     fn a_mistake_in_toml_is_one_line() {
-        let told = parse_toml::<std::collections::BTreeMap<String, u8>>("a = 1\nb = [\n 2]\n");
+        let parsed = parse_toml::<std::collections::BTreeMap<String, u8>>("a = 1\nb = [\n 2]\n");
         assert!(
-            told.as_ref()
-                .is_err_and(|told| told.starts_with("line 2: invalid type")),
-            "{told:?}"
+            parsed
+                .as_ref()
+                .is_err_and(|parsed| parsed.starts_with("line 2: invalid type")),
+            "{parsed:?}"
         );
-        assert!(told.is_err_and(|told| told.lines().count() == 1));
+        assert!(parsed.is_err_and(|parsed| parsed.lines().count() == 1));
         assert_eq!(
             parse_toml::<toml::Table>("[[cluster]]\nprefix = 255.255.0.0\n").unwrap_err(),
             "line 2: `prefix` is the number of bits of the netmask: write `prefix = 16`"

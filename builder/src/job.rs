@@ -38,7 +38,7 @@ pub(crate) struct Job {
     /// The cluster of a fleet that this run builds.
     pub(crate) cluster: Option<String>,
     /// What was printed before: clusters of a fleet have many notes in common.
-    told: Arc<Mutex<BTreeSet<String>>>,
+    printed: Arc<Mutex<BTreeSet<String>>>,
     /// The open shared cache.
     shared: SharedOnce,
 }
@@ -78,7 +78,7 @@ impl Job {
             started: Instant::now(),
             repeats: None,
             cluster: None,
-            told: Arc::default(),
+            printed: Arc::default(),
             shared: SharedOnce::default(),
         }
     }
@@ -100,7 +100,7 @@ impl Job {
             started: self.started,
             repeats: self.repeats,
             cluster: Some(name.clone()),
-            told: self.told.clone(),
+            printed: self.printed.clone(),
             shared: SharedOnce::default(),
         }
     }
@@ -149,8 +149,8 @@ impl Job {
     /// Prints warnings and notes, each once.
     pub(crate) fn tell(&self, lines: &[String]) {
         for line in lines {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            if told.insert(line.clone()) {
+            let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+            if printed.insert(line.clone()) {
                 self.progress.note(line);
             }
         }

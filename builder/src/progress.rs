@@ -137,7 +137,7 @@ impl<W: Write + Send + fmt::Debug> Progress for Lines<W> {
             lines: self,
             what: what.to_owned(),
             total,
-            told: (0, Instant::now()),
+            printed: (0, Instant::now()),
         })
     }
     fn note(&self, line: &str) {
@@ -153,7 +153,7 @@ struct Line<'a, W> {
     what: String,
     total: Option<u64>,
     /// Position and time of the last line.
-    told: (u64, Instant),
+    printed: (u64, Instant),
 }
 
 impl<W: Write + Send + fmt::Debug> Task for Line<'_, W> {
@@ -162,7 +162,7 @@ impl<W: Write + Send + fmt::Debug> Task for Line<'_, W> {
     }
 
     fn at(&mut self, bytes: u64) {
-        let (position, time) = self.told;
+        let (position, time) = self.printed;
         if time.elapsed() < self.lines.pace.time {
             return;
         }
@@ -172,7 +172,7 @@ impl<W: Write + Send + fmt::Debug> Task for Line<'_, W> {
         };
         let step = percent(bytes.saturating_sub(position));
         if step.is_none_or(|step| step >= self.lines.pace.percent) {
-            self.told = (bytes, Instant::now());
+            self.printed = (bytes, Instant::now());
             let share = percent(bytes).map_or_else(String::new, |percent| format!(", {percent} %"));
             self.lines
                 .note(&format!("{}: {}{share}", self.what, BinaryBytes(bytes)));
@@ -189,7 +189,7 @@ fn tell(out: &mut impl Write, line: &str) {
 mod tests {
     use super::*;
 
-    fn told(
+    fn printed(
         pace: Pace,
         total: Option<u64>,
         positions: impl IntoIterator<Item = u64>,
@@ -208,7 +208,7 @@ mod tests {
             time: Duration::ZERO,
             percent: 10,
         };
-        let lines = told(pace, Some(1024), 0..=1024);
+        let lines = printed(pace, Some(1024), 0..=1024);
         assert_eq!(lines.len(), 10, "{lines:?}");
         assert_eq!(lines[0], "copying (1.00 KiB)");
         assert_eq!(lines[1], "copying: 103 B, 10 %");
@@ -220,15 +220,15 @@ mod tests {
             time: Duration::from_hours(1),
             percent: 0,
         };
-        assert_eq!(told(pace, None, 0..1000), ["copying"]);
+        assert_eq!(printed(pace, None, 0..1000), ["copying"]);
     }
 
     #[test]
-    fn unknown_total_is_told_in_bytes() {
+    fn an_unknown_total_is_shown_in_bytes() {
         let pace = Pace {
             time: Duration::ZERO,
             percent: 10,
         };
-        assert_eq!(told(pace, None, [512]), ["copying", "copying: 512 B"]);
+        assert_eq!(printed(pace, None, [512]), ["copying", "copying: 512 B"]);
     }
 }

@@ -120,7 +120,7 @@ fn unusable(node: &str) -> Failure {
 
 /// Reports the differences from a real board.
 fn differences(lab: &Lab, progress: &dyn Progress) {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     if let Some(base) = &lab.setup().borrowed {
         progress.note(&format!(
             "Raspberry Pi's kernel cannot drive `virt`: booting with Debian's, from {}",
@@ -128,12 +128,12 @@ fn differences(lab: &Lab, progress: &dyn Progress) {
         ));
     }
     for node in lab.nodes().iter().filter(|node| !node.added.is_empty()) {
-        if !told.contains(&&node.added) {
+        if !reported.contains(&&node.added) {
             progress.note(&format!(
                 "arguments added to the image's kernel command line for QEMU: {}",
                 node.added
             ));
-            told.push(&node.added);
+            reported.push(&node.added);
         }
     }
 }

@@ -148,7 +148,7 @@ impl ClusterReport {
         Err(Kind::Refused.error(message, hint))
     }
 
-    /// Refuses to go on if no member has told the list of all members.
+    /// Refuses to go on if no member has returned the list of all members.
     pub fn must_be_known(&self) -> Result<()> {
         match self.is_known() {
             true => Ok(()),

@@ -17,7 +17,7 @@ impl ClusterReport {
         members.find(|member| member.role == Some(Role::Leader))
     }
 
-    /// Returns whether a member has told the list of all members.
+    /// Returns whether a member has returned the list of all members.
     pub fn is_known(&self) -> bool {
         self.members.iter().any(|member| member.started.is_some())
     }

@@ -135,10 +135,10 @@ fn complaints_name_the_row() {
         ("beta,", ",", "t.csv:3: the row has no `name`"),
     ];
     for (from, to, wanted) in cases {
-        let told = spoil(from, to);
+        let complaints = spoil(from, to);
         assert!(
-            told.iter().any(|told| told == wanted),
-            "{wanted}: {told:#?}"
+            complaints.iter().any(|it| it == wanted),
+            "{wanted}: {complaints:#?}"
         );
     }
     let without = "name,addresses\nalpha,\n";

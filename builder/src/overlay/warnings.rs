@@ -7,20 +7,20 @@ use crate::spec::Node;
 
 /// Returns the messages to print before the nodes of this base are written.
 pub fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     if !inputs.recipe.makes_appliances() {
-        told.push(format!(
+        lines.push(format!(
             "nodes of {} keep etcd's data beside the system: flashing a card again deletes its data",
             inputs.recipe.name
         ));
     }
     if let System::Seed(grade) = inputs.system {
-        told.push(
+        lines.push(
             "warning: a node's private keys can be read on its card until its first boot has ended; \
              a factory reset loses its data and needs its image again"
                 .to_owned(),
         );
-        told.extend((*grade == Grade::Signed).then(|| {
+        lines.extend((*grade == Grade::Signed).then(|| {
             "warning: --core-signed-cmdline is unofficial: a later snapd or gadget may ignore it; \
              on Ubuntu Core 20 it is the least certain"
                 .to_owned()
@@ -32,6 +32,6 @@ pub fn warnings(inputs: &NodeInputs<'_>) -> Vec<String> {
     };
     let name = &inputs.recipe.name;
     let warnings = inputs.recipe.warnings.iter().filter(about);
-    told.extend(warnings.map(|warning| format!("warning: {name} {}", warning.text)));
-    told
+    lines.extend(warnings.map(|warning| format!("warning: {name} {}", warning.text)));
+    lines
 }

@@ -158,8 +158,8 @@ fn a_list_and_its_signature_lie_beside_the_image() {
     let fingerprint = "843938DF228D22F7B3742BC0D94AA3F0EFE21092";
     let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
     let recipe = file::parse("signed", &signed(fingerprint), &keys).unwrap();
-    let told = List(vec![recipe.clone()]).to_string();
-    let lines: Vec<&str> = told.lines().map(str::trim).collect();
+    let listed = List(vec![recipe.clone()]).to_string();
+    let lines: Vec<&str> = listed.lines().map(str::trim).collect();
     let signed_by = format!("signed by {fingerprint}");
     let url = "https://example.net/a.img.xz";
     let route = "provisioned by files in the root";
@@ -182,16 +182,20 @@ fn a_list_and_its_signature_lie_beside_the_image() {
 #[test]
 fn refuses_a_signer_that_nobody_could_check() {
     let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
-    let told = |text: &str, keys| file::parse("a", text, keys).unwrap_err().to_string();
+    let refusal = |text: &str, keys| file::parse("a", text, keys).unwrap_err().to_string();
     let whole = "8".repeat(40);
-    assert!(told(&signed("843938df"), &keys).ends_with("40 or more upper-case hexadecimal digits"));
+    assert!(
+        refusal(&signed("843938df"), &keys).ends_with("40 or more upper-case hexadecimal digits")
+    );
     let none = BTreeMap::new();
-    assert!(told(&signed(&whole), &none).ends_with("no key keys/someone.asc beside the recipes"));
+    assert!(
+        refusal(&signed(&whole), &none).ends_with("no key keys/someone.asc beside the recipes")
+    );
     let both = signed(&whole).replace(
         "[download.signed]",
         &format!("sha256 = \"{}\"\n[download.signed]", "0".repeat(64)),
     );
-    assert!(told(&both, &keys).contains("exactly one of `sha256` and `[download.signed]`"));
+    assert!(refusal(&both, &keys).contains("exactly one of `sha256` and `[download.signed]`"));
 }
 
 #[test]
@@ -208,10 +212,10 @@ fn only_a_signed_list_may_choose_the_point_release() {
         (&signed, "https://example.net/1*/a-1.img.xz"),
         (&signed, "https://example.net/a-*-1*.img.xz"),
     ] {
-        let told = parse(text, url).unwrap_err().to_string();
+        let refusal = parse(text, url).unwrap_err().to_string();
         let expected =
             "recipe a.toml: `url` may contain one `*`, in its last part, with `[download.signed]`";
-        assert_eq!(told, expected, "{url}");
+        assert_eq!(refusal, expected, "{url}");
     }
 }
 

@@ -271,14 +271,14 @@ pub(crate) fn base_image(program: &str) -> Outcome<PathBuf> {
         "debian",
         "--json",
     ];
-    let told = command::output(program, &words)?;
-    let path = told
+    let output = command::output(program, &words)?;
+    let path = output
         .lines()
         .find_map(|line| {
             line.trim()
                 .strip_prefix("\"path\": \"")?
                 .strip_suffix("\",")
         })
-        .ok_or_else(|| format!("no path in {told}"))?;
+        .ok_or_else(|| format!("no path in {output}"))?;
     Ok(PathBuf::from(path))
 }

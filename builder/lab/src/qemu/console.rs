@@ -167,7 +167,7 @@ fn is_waiting(line: &str) -> bool {
         .trim_start()
         .strip_prefix('[')
         .and_then(|rest| rest.split_once("] "));
-    stars.is_some_and(|(stars, told)| stars.contains('*') && told.contains("Job "))
+    stars.is_some_and(|(stars, job)| stars.contains('*') && job.contains("Job "))
 }
 
 /// Returns text without the escape sequences of terminals (ECMA-48, 5.4) and other control characters.
@@ -246,9 +246,9 @@ mod tests {
     #[test]
     fn moving_stars_are_left_out() {
         let stars = "\x1b[K[\x1b[0;31m*\x1b[0;1;31m*\x1b[0m    ] ";
-        for told in ["(1 of 2) Job", "Job"] {
-            let line = format!("{stars}{told} ldconfig.service/start running (10s / no limit)\n");
-            assert!(console().take(line.as_bytes()).is_empty(), "{told}");
+        for job in ["(1 of 2) Job", "Job"] {
+            let line = format!("{stars}{job} ldconfig.service/start running (10s / no limit)\n");
+            assert!(console().take(line.as_bytes()).is_empty(), "{job}");
         }
         let others = "[    4.1] * Job descriptions\n[  OK  ] Started a.service - Job of *.\n";
         assert_eq!(console().take(others.as_bytes()).len(), 2);

@@ -173,9 +173,9 @@ fn archives_without_one_image_say_what_to_do() {
     ] {
         let path = scene.file(name, &packed);
         let error = scene.local(&path).unwrap_err();
-        let told = format!("{error:#}").replace(&path.display().to_string(), "NAME");
+        let text = format!("{error:#}").replace(&path.display().to_string(), "NAME");
         assert_eq!(
-            (told.as_str(), crate::failure::explain(&error).1.as_str()),
+            (text.as_str(), crate::failure::explain(&error).1.as_str()),
             (reason, hint)
         );
     }

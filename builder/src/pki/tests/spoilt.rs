@@ -14,8 +14,8 @@ fn refuses(spoil: impl Fn(&Scene), message: &str) {
     let before = scene.files();
     let error = scene.open("").expect_err("the state directory is spoilt");
     let failure: &Failure = error.downcast_ref().expect("a failure with a kind");
-    let told = failure.message.strip_prefix(scene.state.to_str().unwrap());
-    assert_eq!(told, Some(message));
+    let text = failure.message.strip_prefix(scene.state.to_str().unwrap());
+    assert_eq!(text, Some(message));
     assert_eq!(failure.kind, Kind::Usage);
     assert!(!failure.hint.is_empty());
     assert_eq!(scene.changed_since(&before), Vec::<String>::new());

@@ -80,8 +80,8 @@ fn each_mistake_has_its_line() {
         ),
     ];
     for (line, wanted) in cases {
-        let told = complaints(&input(&format!("{VALID}[appliance]\n{line}\n")));
-        assert_eq!(told, [format!("lab/cluster.toml:54: {wanted}")]);
+        let complaints = complaints(&input(&format!("{VALID}[appliance]\n{line}\n")));
+        assert_eq!(complaints, [format!("lab/cluster.toml:54: {wanted}")]);
     }
     for place in [
         "/dev/sda",
@@ -90,15 +90,15 @@ fn each_mistake_has_its_line() {
         "Card",
         "",
     ] {
-        let told = complaints(&input(&format!("{VALID}[appliance]\ndata = \"{place}\"\n")));
+        let complaints = complaints(&input(&format!("{VALID}[appliance]\ndata = \"{place}\"\n")));
         let wanted = "lab/cluster.toml:54: `data` is \"card\" or a disk by a name that never changes, as in \"/dev/disk/by-id/usb-…\"";
-        assert_eq!(told, [wanted], "{place}");
+        assert_eq!(complaints, [wanted], "{place}");
     }
     let line = "data = \"/dev/disk/by-id/usb-SSD_1-0:0-part1\"";
-    let told = complaints(&input(&format!("{VALID}[appliance]\n{line}\n")));
+    let complaints = complaints(&input(&format!("{VALID}[appliance]\n{line}\n")));
     let wanted = "lab/cluster.toml:54: `/dev/disk/by-id/usb-SSD_1-0:0-part1` is a partition; `data` is a whole disk, whose name \
                   has no `-part` and number at its end";
-    assert_eq!(told, [wanted]);
+    assert_eq!(complaints, [wanted]);
 }
 
 #[test]

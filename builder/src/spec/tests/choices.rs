@@ -164,11 +164,11 @@ fn a_network_may_have_no_gateway_and_no_name_server() {
 fn somebody_must_be_able_to_log_in() {
     let mut nobody = numbered(1);
     nobody.default_keys = vec![key_file("ssh-ed25519-cert-v01@openssh.com AAAA me")];
-    let told = complaints(&nobody);
-    assert_eq!(told.len(), 1);
+    let complaints = complaints(&nobody);
+    assert_eq!(complaints.len(), 1);
     assert!(
-        told[0].starts_with("--ssh-key: no SSH public key in ~/.ssh/*.pub"),
-        "{told:?}"
+        complaints[0].starts_with("--ssh-key: no SSH public key in ~/.ssh/*.pub"),
+        "{complaints:?}"
     );
     nobody.purpose = Purpose::Downloads;
     assert!(resolve(&nobody).is_ok());
@@ -200,10 +200,10 @@ fn several_complaints_become_one_failure() {
 
 #[test]
 fn tables_of_nodes_need_two_brackets() {
-    let told = complaints(&input("[node]\nname = \"a\"\n"));
+    let complaints = complaints(&input("[node]\nname = \"a\"\n"));
     let brackets =
         "lab/cluster.toml:1: write [[node]] with two pairs of brackets, once for each node";
-    assert!(told.contains(&brackets.to_owned()), "{told:?}");
+    assert!(complaints.contains(&brackets.to_owned()), "{complaints:?}");
 }
 
 #[test]

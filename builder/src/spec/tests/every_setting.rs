@@ -19,14 +19,14 @@ fn of_another_type(setting: &Setting) -> &'static str {
 #[test]
 fn a_table_without_a_required_setting_is_a_complaint() {
     for section in sections() {
-        let told = complaints_or_none(&format!("{}\n", section.header));
+        let complaints = complaints_or_none(&format!("{}\n", section.header));
         let settings = section.settings.iter();
         for setting in settings.filter(|it| matches!(it.given, Given::Required(_))) {
             let wanted = format!(
                 "lab/cluster.toml:1: {} has no `{}`",
                 section.header, setting.name
             );
-            assert!(told.contains(&wanted), "{wanted}: {told:#?}");
+            assert!(complaints.contains(&wanted), "{wanted}: {complaints:#?}");
         }
     }
 }
@@ -37,11 +37,11 @@ fn a_setting_of_another_type_is_a_complaint() {
         for setting in section.settings {
             let value = of_another_type(setting);
             let text = format!("{}\n{} = {value}\n", section.header, setting.name);
-            let told = complaints_or_none(&text);
+            let complaints = complaints_or_none(&text);
             let wanted = format!("lab/cluster.toml:2: `{}` must be ", setting.name);
             assert!(
-                told.iter().any(|it| it.starts_with(&wanted)),
-                "{text}{told:#?}"
+                complaints.iter().any(|it| it.starts_with(&wanted)),
+                "{text}{complaints:#?}"
             );
         }
     }

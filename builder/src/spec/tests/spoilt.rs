@@ -14,12 +14,12 @@ pub(super) fn check(cases: &str) {
             1,
             "{old:?} must be there exactly once"
         );
-        let told = complaints(&input(&VALID.replace(&old, &new)));
+        let complaints = complaints(&input(&VALID.replace(&old, &new)));
         let wanted: Vec<_> = wanted
             .lines()
             .map(|line| format!("lab/cluster.toml:{}", line.trim()))
             .collect();
-        assert_eq!(told, wanted, "{change}");
+        assert_eq!(complaints, wanted, "{change}");
     }
 }
 

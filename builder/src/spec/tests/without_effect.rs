@@ -5,7 +5,7 @@ use super::*;
 const NODE: &str = "[[node]]\nname = \"a\"\naddress = \"192.168.0.50\"\n";
 
 /// Returns the complaints about these tables beside a valid node.
-fn told(tables: &str) -> Vec<String> {
+fn complaints(tables: &str) -> Vec<String> {
     let text = format!("{NODE}{tables}");
     resolve(&input(&text))
         .err()
@@ -44,7 +44,7 @@ fn a_setting_without_effect_is_refused() {
     ];
     for (tables, wanted) in cases {
         let wanted = format!("lab/cluster.toml:{wanted}; remove it");
-        assert_eq!(told(tables), [wanted], "{tables}");
+        assert_eq!(complaints(tables), [wanted], "{tables}");
     }
 }
 
@@ -59,7 +59,7 @@ fn a_setting_that_has_an_effect_or_its_default_stays() {
         "[pki]\nlayout = \"dcs\"\n[pki.common-name]\npeer = \"{name}\"\n",
         "[[certificate]]\nrole = \"server\"\npath = \"/etc/app/a.crt\"\nkey-mode = \"0600\"\n",
     ] {
-        assert_eq!(told(tables), Vec::<String>::new(), "{tables}");
+        assert_eq!(complaints(tables), Vec::<String>::new(), "{tables}");
     }
 }
 

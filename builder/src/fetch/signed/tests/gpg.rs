@@ -37,8 +37,8 @@ impl Person {
     }
 
     pub(super) fn fingerprint(&self) -> String {
-        let told = self.gpg(&["--with-colons", "--list-keys"]);
-        let line = told.lines().find_map(|line| line.strip_prefix("fpr:"));
+        let keys = self.gpg(&["--with-colons", "--list-keys"]);
+        let line = keys.lines().find_map(|line| line.strip_prefix("fpr:"));
         line.unwrap().trim_matches(':').to_owned()
     }
 

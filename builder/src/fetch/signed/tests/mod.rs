@@ -213,13 +213,13 @@ fn what_can_be_forged_is_refused() {
     let expected = "/SHA256SUMS.gpg relies on SHA1, which can be forged".to_owned();
     assert_eq!(refusal(shelf, owner.signer()), (expected, AGAIN));
 
-    for (kind, told) in [
+    for (kind, described) in [
         ("rsa1024", "1024-bit RSA"),
         ("dsa2048", "of an outdated kind"),
     ] {
         let weak = Person::new(kind, CLOCK - DAY, "0");
         let key = weak.fingerprint();
-        let expected = format!("the key test-key ({key}) is {told}, which can be forged");
+        let expected = format!("the key test-key ({key}) is {described}, which can be forged");
         let shelf = Shelf::signed_by(&weak);
         assert_eq!(refusal(shelf, weak.signer()), (expected, NEW_KEY));
     }
