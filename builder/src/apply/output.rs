@@ -101,7 +101,7 @@ impl OutputFolder {
         })
     }
 
-    /// Refuses a path at which something other than a directory lies, also a link that leads nowhere.
+    /// Refuses a path that exists and is not a directory, such as a dangling link.
     pub(crate) fn refuse_file(path: &Path) -> Result<()> {
         if Address::of(path, "--out")?.is_some() {
             let message = format!("{} is a store, not a directory", path.display());

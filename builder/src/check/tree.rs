@@ -11,7 +11,7 @@ const LINK_LIMIT: u32 = 40;
 /// The largest file that is read; configuration is much smaller.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// A file system open for checks. It remembers what lies where, since most paths begin alike.
+/// A file system open for checks. It caches lookups, since most paths share their first directories.
 pub(super) struct Tree<'a> {
     fs: &'a mut dyn ReadFs,
     known: BTreeMap<String, Option<Metadata>>,

@@ -88,7 +88,7 @@ pub struct LockOptions {
     /// Fail if the inputs differ from etcd-image.lock
     #[arg(long)]
     pub locked: bool,
-    /// Fetch signed lists and Debian's packages anew, and ignore the lock and
+    /// Fetch signed lists and Debian's packages again, and ignore the lock and
     /// the cache
     #[arg(long, conflicts_with_all = ["locked", "offline"])]
     pub refresh: bool,

@@ -14,7 +14,7 @@ use super::table::bytes;
 use crate::etcd::{Alarm, Session, Status, Trouble};
 use crate::failure::Kind;
 
-/// The share of its quota below which a database has room again. etcd raises the alarm anew at the quota itself.
+/// A database below this share of its quota has room again. etcd raises the alarm when it reaches the quota itself.
 const ROOM: f64 = 0.9;
 
 /// The share above which a part of a database is most of it.

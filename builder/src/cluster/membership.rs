@@ -388,7 +388,7 @@ mod tests {
         cluster(&[true; 3]).can_admit("m3", None).unwrap();
         let report = cluster(&[true, true, false]);
         report.can_admit("m3", Some("m2")).unwrap();
-        // The one that is admitted may be listed, and silent.
+        // The member to admit may already be listed without answering.
         report.can_admit("m2", None).unwrap();
         let error = report.can_admit("m3", None).unwrap_err();
         assert_eq!(

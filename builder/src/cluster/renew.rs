@@ -79,8 +79,8 @@ pub fn renew_in_state(state: &Path, days: u32, now: i64) -> Result<Renewed> {
     pki::renew(state, &names, now, end)
 }
 
-/// Hands each node the certificates of the state directory that it lacks. A node that is off does not keep the others from
-/// theirs.
+/// Hands each node the certificates of the state directory that it lacks. A node that is off does not stop the others from
+/// being renewed.
 pub fn hand_over(
     access: &Access,
     renewed: &Renewed,

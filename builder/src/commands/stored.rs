@@ -170,7 +170,7 @@ pub(super) fn get_shards(
     }
 }
 
-/// Returns the node of a store that has the image of one node.
+/// Returns the only node of a store; fails if the store has images of several nodes, or none.
 fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
     match stored.nodes()[..] {
         [node] => Ok(node.to_owned()),

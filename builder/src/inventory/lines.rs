@@ -29,11 +29,11 @@ pub(super) fn split(line: &str) -> Option<Vec<String>> {
     quote.is_none().then_some(words)
 }
 
-/// The most names that one pattern stands for.
+/// The largest number of names that one pattern expands to.
 const MOST: usize = 1000;
 
 /// Expands Ansible's ranges: `etcd[1:3].local` stands for three names, and `node[01:10]` keeps the leading zeros.
-/// A range of letters, one that is no range, and a pattern for more names than a cluster can have stay as they are.
+/// Other patterns stay unchanged: ranges of letters, invalid ranges, and those for more names than a cluster can have.
 pub(super) fn expand(pattern: &str) -> Vec<String> {
     let mut names = vec![pattern.to_owned()];
     // Every pass replaces the first range of each name; all names have the same ranges.

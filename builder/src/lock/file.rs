@@ -1,4 +1,4 @@
-//! The lock file of one cluster: where it lies, what it says, and whether it still answers the description.
+//! The lock file of one cluster: its path, its content, and whether it still matches the description.
 
 use std::path::{Path, PathBuf};
 
@@ -186,11 +186,11 @@ fn unreadable(path: &Path, why: &Unreadable) -> anyhow::Error {
     match why {
         Unreadable::Newer(format) => Kind::Usage.error(
             format!("reading {path}: a newer etcd-image wrote it, in format {format}"),
-            "use that version of etcd-image, or remove the file to lock the inputs anew",
+            "use that version of etcd-image, or remove the file to lock the inputs again",
         ),
         Unreadable::Damaged(why) => Kind::Usage.error(
             format!("reading {path}: {why}"),
-            "restore it, for example with `git restore`, or remove it to lock the inputs anew",
+            "restore it, for example with `git restore`, or remove it to lock the inputs again",
         ),
     }
 }

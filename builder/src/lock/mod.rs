@@ -4,7 +4,7 @@
 //! cluster.toml      what is wanted:  base = "debian-trixie"
 //! etcd-image.lock   what it is:      every package with version and digest
 //! ```
-//! A build uses the entries of the lock that its description still asks for, and resolves the others anew.
+//! A build uses the entries of the lock that its description still asks for, and resolves the others again.
 
 mod compare;
 mod document;

@@ -1,6 +1,6 @@
 //! Puts the name of a CA on the certificates below it, byte for byte as in the CA's own certificate.
 //!
-//! The library that writes certificates encodes names anew: a name with two units, several values in one part or another
+//! The library that writes certificates encodes names again: a name with two units, several values in one part or another
 //! string type would change, and no client would find the CA. Structures are those of RFC 5280, section 4.1.
 
 use x509_parser::certificate::X509Certificate;
@@ -9,7 +9,7 @@ use x509_parser::prelude::FromDer as _;
 pub(super) const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 
-/// Returns the certificate with this issuer, encoded, and signed anew by `sign`. `None` if it is not a certificate.
+/// Returns the certificate with this issuer, encoded, and signed again by `sign`; `None` if it is not a certificate.
 pub(super) fn with_issuer<E>(
     certificate: &[u8],
     issuer: &[u8],
@@ -20,17 +20,17 @@ pub(super) fn with_issuer<E>(
     let fields = content(signed)?;
     let at = fields.windows(old.len()).position(|part| part == old)?;
     let (before, after) = (fields.get(..at)?, fields.get(at + old.len()..)?);
-    let signed_anew = element(SEQUENCE, &[before, issuer, after].concat());
+    let signed_part = element(SEQUENCE, &[before, issuer, after].concat());
     let rest = content(certificate)?.get(signed.len()..)?;
     let algorithm = rest.get(..2 + usize::from(*rest.get(1)?))?;
     let with_signature = |signature: Vec<u8>| {
         let signature = element(BIT_STRING, &[&[0], signature.as_slice()].concat());
         element(
             SEQUENCE,
-            &[&signed_anew, algorithm, signature.as_slice()].concat(),
+            &[&signed_part, algorithm, signature.as_slice()].concat(),
         )
     };
-    Some(sign(&signed_anew).map(with_signature))
+    Some(sign(&signed_part).map(with_signature))
 }
 
 /// Returns the content of an element.

@@ -368,7 +368,7 @@ fn purposes(usage: Usage) -> Vec<ExtendedKeyUsagePurpose> {
 }
 
 pub(super) const REMOVE: &str =
-    "restore it from your backup, or remove the .crt and the .key to have them issued anew";
+    "restore it from your backup, or remove the .crt and the .key to have them issued again";
 const OWN_LIMITS: &str =
     "use a CA that allows the names of all nodes, `localhost` and their addresses";
 pub(super) const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \

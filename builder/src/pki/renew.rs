@@ -49,7 +49,7 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
     };
     let admin = renewer.renew(&mut store, "admin", "admin")?;
     let admin = admin.ok_or_else(|| missing("admin.crt".to_owned()))?;
-    // There is none unless other machines may read the metrics. Whoever uses it takes the new one from here.
+    // It exists only if other machines may read the metrics. Their owners copy the new one from the state directory.
     renewer.renew(&mut store, "metrics", "metrics")?;
     let common = renewer.renew(&mut store, "server", shared::FILE)?;
     let mut all = Vec::new();

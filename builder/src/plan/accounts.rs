@@ -26,7 +26,7 @@ pub(super) struct Accounts {
 const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=990;
 const LOGIN_ID: u32 = 1000;
 
-/// Returns the base's accounts together with those that the tree wants.
+/// Returns the base's accounts together with those that the file tree adds.
 pub(super) fn accounts(
     found: &BaseFiles,
     tree: &FileTree,

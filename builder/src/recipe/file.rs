@@ -46,7 +46,7 @@ struct DownloadTable {
     raw_size: Option<u64>,
 }
 
-/// A signed list: the list of digests and its signature lie beside the image.
+/// A signed list of digests, which is published with its signature beside the image.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignedTable {

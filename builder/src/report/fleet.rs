@@ -141,7 +141,7 @@ impl FleetRecord {
     }
 }
 
-/// Removes the record before the first image changes: what lies there is not complete until the end of the build.
+/// Removes the record before the first image changes: the directory is incomplete until the end of the build.
 pub(crate) fn withdraw(out: &OutputFolder) -> Result<()> {
     out.remove(FILE_NAME)
 }

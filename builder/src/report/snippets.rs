@@ -32,7 +32,7 @@ pub(super) fn examples(cluster: &Cluster, version: &str) -> Vec<(&'static str, S
         .collect()
 }
 
-/// Returns what stands for each name in the templates.
+/// Returns the value of each name in the templates.
 fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 8] {
     let nodes = cluster.nodes.iter();
     let urls: Vec<String> = nodes

@@ -95,7 +95,7 @@ impl Snapshot {
     }
 }
 
-/// Reads a file, but only the beginning of one that is no database.
+/// Reads a whole database file, or only the beginning of a file that is not a database.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = fs_err::File::open(path)?;
     let mut bytes = Vec::new();

@@ -43,7 +43,7 @@ pub(crate) struct StoredFile {
     pub(crate) name: String,
     /// The file itself.
     pub(crate) plain: Blob,
-    /// The bytes in the store; other ones than those of the file if it is encrypted.
+    /// The object in the store, which differs from the file if it is encrypted.
     pub(crate) stored: Blob,
 }
 

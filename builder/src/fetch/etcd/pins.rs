@@ -80,6 +80,6 @@ pub(super) fn remember(version: &str, sha256: &str, options: &Options<'_>) -> Re
 }
 
 fn wrong(path: &Path, what: &str) -> anyhow::Error {
-    let hint = "repair it, or remove it to learn the digests anew";
+    let hint = "repair it, or remove it to record the digests again";
     Kind::Usage.error(format!("reading {}: {what}", path.display()), hint)
 }
