@@ -11,10 +11,12 @@
     )
 )]
 
+// What any module may use.
 mod blob;
 mod client_view;
 mod config_txt;
 mod count;
+mod date;
 pub mod failure;
 mod file;
 mod firmware_config;
@@ -22,6 +24,9 @@ mod hex;
 mod holes;
 mod image_format;
 mod interrupt;
+#[cfg(test)]
+mod mutated;
+mod parallel;
 mod printable;
 pub mod progress;
 pub mod refusals;
@@ -29,6 +34,7 @@ mod secret;
 mod shell;
 mod unquoted;
 
+// The modules of `builder/ARCHITECTURE.md`, in alphabetical order.
 mod apply;
 #[cfg(target_os = "linux")]
 pub mod boot;
@@ -38,6 +44,7 @@ pub mod boot;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod commands;
 mod compressed;
 pub mod description;
 pub mod diff;
@@ -59,26 +66,10 @@ mod plan;
 mod publication;
 pub mod recipe;
 mod report;
+mod run;
 pub mod snapshot;
 pub mod spec;
 pub mod store;
-
-mod base;
-mod caches;
-pub mod commands;
-mod date;
-mod fleet_job;
-mod job;
-mod locked;
-#[cfg(test)]
-mod mutated;
-mod overwrite;
-mod parallel;
-mod prepared;
-mod published;
-
-use job::Job;
-use prepared::Prepared;
 
 use std::path::Path;
 
@@ -92,6 +83,7 @@ use crate::pki::State;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
 use crate::report::{FetchReport, FleetRecord, Manifest, Rebuild, Sources};
+use crate::run::{Job, Prepared, overwrite};
 use crate::snapshot::Snapshot;
 use crate::spec::{Cluster, Purpose};
 

@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "merge",
     "diff",
     "flash",
+    "run",
     "commands",
 ];
 

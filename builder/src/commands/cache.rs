@@ -7,7 +7,7 @@ use crate::cli::{CacheAction, CacheCommandOptions, Environment, Voice};
 use crate::fetch::CacheItem;
 use crate::report::CacheReport;
 use crate::store::Leftover;
-use crate::{caches, fetch, progress, recipe, store};
+use crate::{fetch, progress, recipe, run, store};
 
 /// Lists the entries of the cache, or removes those that no build has used for a while.
 pub(super) fn run(
@@ -18,7 +18,7 @@ pub(super) fn run(
     let directory = options.cache.as_deref().or(environment.cache.as_deref());
     let progress = progress::stderr(voice.quiet);
     let access = fetch::Options {
-        cache: directory.ok_or_else(caches::no_cache)?,
+        cache: directory.ok_or_else(run::no_cache)?,
         recipes: None,
         mirror: None,
         packages: &[],

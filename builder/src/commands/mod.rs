@@ -20,10 +20,9 @@ use crate::cli::{
     StateInitOptions, VerifyOptions, Voice, Work,
 };
 use crate::failure::{Failure, Kind};
-use crate::job::Job;
-use crate::prepared::Prepared;
 use crate::publication;
 use crate::report::{self, FleetRecord, FleetSummary, Summary};
+use crate::run::{Job, Prepared};
 use crate::shell;
 use crate::spec::Purpose;
 use crate::store::{Address, Destination};

@@ -9,9 +9,9 @@ use crate::cli::{
     self, Environment, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions, Voice,
 };
 use crate::failure::Kind;
-use crate::job::Job;
 use crate::pki;
 use crate::report::{self, Imports, PkiStatus, Requests};
+use crate::run::Job;
 use crate::spec::Purpose;
 
 /// The endings of files with certificates in a directory.

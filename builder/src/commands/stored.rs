@@ -7,15 +7,13 @@ use anyhow::Result;
 use indicatif::BinaryBytes;
 
 use super::print;
-use crate::caches;
 use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
 use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::Part;
-use crate::job::Job;
-use crate::prepared::Prepared;
 use crate::progress;
 use crate::report;
+use crate::run::{self, Job, Prepared};
 use crate::spec::Purpose;
 use crate::store::{self, Address, Delivered, Delivery, Destination, Names, StoredBuild};
 
@@ -28,7 +26,7 @@ pub(super) fn build(
 ) -> Result<()> {
     let is_encrypted = destination.is_encrypted();
     let tag = destination.address().clone();
-    let cache = caches::local(work.fetch.cache.cache.as_deref(), &environment)?;
+    let cache = run::local_cache(work.fetch.cache.cache.as_deref(), &environment)?;
     let delivery = Delivery::open(destination, &environment.stores, cache)?;
     work.output.out = delivery.folder();
     let progress = progress::stderr(voice.quiet);
@@ -110,7 +108,7 @@ pub(super) fn get_images(
             )),
         };
     };
-    let cache = caches::local(None, environment)?;
+    let cache = run::local_cache(None, environment)?;
     let identity = options.identity.as_deref();
     let stored = StoredBuild::open(&address, identity, &environment.stores, cache)?;
     if is_only {
@@ -150,7 +148,7 @@ pub(super) fn get_shards(
         let build = match builds.first() {
             Some(first) => first.beside(&address, access)?,
             None => {
-                let cache = caches::local(None, environment)?;
+                let cache = run::local_cache(None, environment)?;
                 StoredBuild::open(&address, identity, access, cache)?
             }
         };

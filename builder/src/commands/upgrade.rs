@@ -11,8 +11,8 @@ use crate::cli::{
 };
 use crate::cluster::{self, Access, Lock};
 use crate::failure::Kind;
-use crate::job::Job;
 use crate::progress;
+use crate::run::Job;
 use crate::spec::EtcdSource;
 
 /// Brings another etcd onto the nodes.

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use super::base::Base;
 use crate::apply::Staged;
-use crate::base::Base;
 use crate::inspect;
 use crate::plan::Plan;
 use crate::publication::{self, BaseContents, Published, Publishing};

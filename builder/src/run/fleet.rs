@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use super::job::Job;
 use crate::description::ClusterDescription;
 use crate::fleet::Fleet;
-use crate::job::Job;
 use crate::pki::{self, State};
 use crate::plan::Plan;
 use crate::report::{self, Manifest, Sources};

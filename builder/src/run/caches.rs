@@ -10,7 +10,10 @@ use crate::failure::Kind;
 use crate::store::{Address, SharedCache};
 
 /// Returns the cache directory: the one that the user names, or the default one if the user names a store or nothing.
-pub(crate) fn local<'a>(named: Option<&'a Path>, environment: &'a Environment) -> Result<&'a Path> {
+pub(crate) fn local_cache<'a>(
+    named: Option<&'a Path>,
+    environment: &'a Environment,
+) -> Result<&'a Path> {
     let store = named
         .map(|named| Address::of(named, "--cache"))
         .transpose()?;

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::base::Base;
+use super::base::Base;
+use super::job::Job;
 use crate::cli::OutputOptions;
 use crate::failure::Kind;
 use crate::fetch;
-use crate::job::Job;
 use crate::lock::{self, Lock, LockFile, LockedBase, LockedEtcd, LockedFile};
 use crate::overlay::Overlays;
 use crate::pki::State;

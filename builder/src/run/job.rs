@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
+use super::base::{self, Base};
+use super::caches::{self, SharedOnce};
 use crate::apply::{self, OutputFolder, Packer, Staged, Target};
-use crate::base::{self, Base};
-use crate::caches::{self, SharedOnce};
 use crate::cli::{Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice, Work};
 use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
@@ -363,7 +363,7 @@ impl Job {
 
     pub(crate) fn fetch_options(&self) -> Result<fetch::Options<'_>> {
         let named = self.work.fetch.cache.cache.as_deref();
-        let cache = caches::local(named, &self.environment)?;
+        let cache = caches::local_cache(named, &self.environment)?;
         Ok(fetch::Options {
             cache,
             mirror: self.work.fetch.sources.mirror.as_deref(),

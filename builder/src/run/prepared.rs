@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::base::Base;
+use super::base::Base;
+use super::job::Job;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
-use crate::job::Job;
 use crate::lock::{LockFile, LockedBase, LockedEtcd};
 use crate::spec::{self, Archive, Cluster, EtcdSource};
 
