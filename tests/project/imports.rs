@@ -48,6 +48,36 @@ fn a_module_uses_only_modules_before_it() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// The crate's root, which calls the modules, and the program.
+const ROOTS: [&str; 2] = ["lib.rs", "main.rs"];
+
+#[test]
+fn a_file_beside_the_modules_uses_no_module() {
+    let mut wrong = Vec::new();
+    for (name, text) in files(&["builder/src"], "rs") {
+        let place = name.trim_start_matches("builder/src/");
+        if !place.contains('/') && !ROOTS.contains(&place) {
+            let used = modules_of(&text).into_iter();
+            wrong.extend(used.map(|used| format!("{name} uses {used}")));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Returns the modules that a source names.
+fn modules_of(text: &str) -> Vec<String> {
+    let source = Source::parse(text);
+    let named = source.modules().into_iter();
+    let used = named.filter(|name| ORDER.contains(name));
+    used.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_helper_that_uses_a_module_is_seen() {
+    assert_eq!(modules_of("use crate::{hex, pki::Certs};"), ["pki"]);
+    assert_eq!(modules_of("use crate::failure::Kind;"), [""; 0]);
+}
+
 /// Returns whether only a test build compiles a file.
 fn is_test(place: &str) -> bool {
     place.contains("/tests/") || place.ends_with("tests.rs")
