@@ -59,18 +59,8 @@ pub(crate) fn make(image: &Path) {
 /// Returns the real base in the user's cache.
 pub(crate) fn debian() -> std::path::PathBuf {
     let cache = Environment::read().unwrap().cache.unwrap();
-    let base = fetch::made_debian(&fetch::Options {
-        cache: &cache,
-        recipes: None,
-        mirror: None,
-        packages: &[],
-        offline: true,
-        refresh: false,
-        shared: None,
-        jobs: 1,
-        clock: 0,
-        policy: fetch::Policy::default(),
-        progress: &*progress::stderr(true),
-    });
+    let progress = progress::stderr(true);
+    let options = fetch::Options::offline(&cache, 0, &*progress);
+    let base = fetch::made_debian(&options);
     base.unwrap().unwrap().path().to_owned()
 }

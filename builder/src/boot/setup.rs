@@ -130,22 +130,13 @@ fn borrowed(
     if node.installed.is_some() {
         return Err(not_for_virt(node));
     }
-    let found = match options.cache.as_deref().or(environment.cache.as_deref()) {
-        Some(cache) => fetch::made_debian(&fetch::Options {
-            cache,
-            recipes: None,
-            mirror: None,
-            packages: &[],
-            offline: true,
-            refresh: false,
-            shared: None,
-            jobs: 1,
-            clock: environment.clock,
-            policy: fetch::Policy::default(),
-            progress: &*progress::stderr(false),
-        })?,
-        None => None,
+    let cache = options.cache.as_deref().or(environment.cache.as_deref());
+    let progress = progress::stderr(false);
+    let find = |cache| {
+        let options = fetch::Options::offline(cache, environment.clock, &*progress);
+        fetch::made_debian(&options)
     };
+    let found = cache.map(find).transpose()?.flatten();
     match found {
         Some(base) => Ok(Some(fs_err::canonicalize(base.path())?)),
         None => Err(no_kernel(node)),

@@ -17,19 +17,8 @@ pub(super) fn run(
 ) -> Result<()> {
     let directory = options.cache.as_deref().or(environment.cache.as_deref());
     let progress = progress::stderr(voice.quiet);
-    let access = fetch::Options {
-        cache: directory.ok_or_else(run::no_cache)?,
-        recipes: None,
-        mirror: None,
-        packages: &[],
-        offline: true,
-        refresh: false,
-        shared: None,
-        jobs: 1,
-        clock: environment.clock,
-        policy: fetch::Policy::default(),
-        progress: &*progress,
-    };
+    let cache = directory.ok_or_else(run::no_cache)?;
+    let access = fetch::Options::offline(cache, environment.clock, &*progress);
     let mut items = fetch::contents(&recipe::load(None)?, &recipe::etcd(None)?, &access)?;
     let mut left = store::leftovers(access.cache, environment.clock)?;
     let item = |left: &Leftover| CacheItem {

@@ -108,6 +108,25 @@ pub struct Options<'a> {
     pub progress: &'a dyn Progress,
 }
 
+impl<'a> Options<'a> {
+    /// Returns the options for reading what a cache contains. No connection is opened.
+    pub fn offline(cache: &'a Path, clock: i64, progress: &'a dyn Progress) -> Self {
+        Self {
+            cache,
+            recipes: None,
+            mirror: None,
+            packages: &[],
+            offline: true,
+            refresh: false,
+            jobs: 1,
+            clock,
+            policy: Policy::default(),
+            shared: None,
+            progress,
+        }
+    }
+}
+
 /// Returns the base image of a recipe and the record of what exactly it is: the locked one, or else the newest.
 pub fn base(
     recipe: &Recipe,
