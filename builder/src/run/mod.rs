@@ -4,6 +4,8 @@ mod attachments;
 mod base;
 mod caches;
 mod fleet;
+mod images;
+mod inputs;
 mod job;
 mod lock;
 pub(crate) mod overwrite;

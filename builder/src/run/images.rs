@@ -1,0 +1,116 @@
+//! The images of a run: planned for all nodes, then written.
+
+use std::num::NonZeroUsize;
+
+use anyhow::Result;
+
+use super::base::Base;
+use super::job::Job;
+use crate::apply::{self, OutputFolder, Packer, Staged, Target};
+use crate::image_format::ImageFormat;
+use crate::inspect;
+use crate::overlay::{self, Overlays};
+use crate::parallel;
+use crate::plan::{self, Plan};
+use crate::publication::Publishing;
+use crate::report::Sources;
+
+/// The largest number of raw images that are written at once. Each needs some 22 MiB; a processor hashes 2 GB/s, so that five
+/// keep up with any disk. Compressing takes longer, and is not limited.
+const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+
+impl Job {
+    /// Returns a plan for every requested node. Nothing is written.
+    pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
+        let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
+        let inputs = overlay::NodeInputs {
+            overlays: &overlays,
+            recipe: &base.recipe,
+            cluster: sources.cluster,
+            certs: sources.certs,
+            etcd: sources.etcd,
+            snapshot: sources.snapshot,
+            archives: sources.archives,
+            system: &base.image.layout().system,
+            base: &base.facts(),
+        };
+        self.tell(base.image.doubts());
+        self.tell(&overlay::warnings(&inputs));
+        let nodes = sources.cluster.select(&self.work.nodes.only)?;
+        let settings = overlay::refusals(&inputs, &nodes)?;
+        let mut refusals = base.refusals.clone();
+        // What the base lacks for settings that it does not support is no further reason.
+        let are_supported = settings.is_empty();
+        refusals.extend(settings);
+        if !are_supported {
+            refusals.clone().settle()?;
+        }
+        let plans = self.on_all(&nodes, |node| {
+            let tree = overlay::tree(&inputs, node)?;
+            let found = inspect::find(&base.image, &tree.paths())?;
+            let plan = plan::plan(base.image.layout(), &found, &tree)?;
+            let (node, edits) = (&plan.node, plan.steps.len());
+            self.detail(&format!("node {node}: {edits} edits planned"));
+            Ok(plan)
+        });
+        let plans = refusals.join(plans)?;
+        refusals.settle()?;
+        Ok(plans)
+    }
+
+    /// Writes the complete image of every plan under a temporary name.
+    pub(crate) fn images(
+        &self,
+        plans: &[Plan],
+        base: &Base,
+        out: &OutputFolder,
+        publishing: &Publishing,
+    ) -> Result<Vec<Staged>> {
+        let shared = apply::shared_contents(plans);
+        let target = self.target(base, out, publishing.is_wanted())?;
+        let at_once = match target.packers.is_empty() {
+            true => self.nodes_at_once().min(MOST_WRITTEN_AT_ONCE),
+            false => self.nodes_at_once(),
+        };
+        parallel::map(at_once, plans, |plan| {
+            let image = apply::apply(plan, &base.image, &shared, &target)?;
+            let (node, sha256) = (&plan.node, &image.sha256);
+            self.detail(&format!("node {node}: written, SHA-256 {sha256}"));
+            Ok(image)
+        })
+    }
+
+    /// Returns where images go, with a writer for each compressed format.
+    fn target<'a>(&'a self, base: &Base, out: &'a OutputFolder, maps: bool) -> Result<Target<'a>> {
+        let mut formats = self.work.output.formats.clone();
+        formats.sort_unstable();
+        formats.dedup();
+        let options = self.fetch_options()?;
+        let mut packers = Vec::new();
+        for format in &formats {
+            packers.extend(Packer::new(*format, base.verified.raw_sha256(), &options)?);
+        }
+        Ok(Target {
+            out,
+            maps,
+            raw: formats.contains(&ImageFormat::Img),
+            packers,
+        })
+    }
+
+    /// Runs the same work on several nodes in parallel.
+    fn on_all<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        parallel::map(self.nodes_at_once(), items, work)
+    }
+
+    /// Returns the number of nodes to work on at once. The default is one more than the processors: a node that waits for
+    /// the disk leaves its processor to another.
+    fn nodes_at_once(&self) -> NonZeroUsize {
+        let unasked = self.environment.parallelism.saturating_add(1);
+        self.work.fetch.cache.jobs.unwrap_or(unasked)
+    }
+}
