@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use super::authority::Authority;
 use super::certs::{Certificate, Certs, KeyPair, NodeIdentity};
 use super::derive::Seed;
-use super::host_key::{self, HostKey};
+use super::host_key;
+use super::issuance::{FoundNode, Issuance};
 use super::keys;
 use super::leaf::{self, Profile};
 use super::refused;
@@ -14,7 +15,7 @@ use super::shared;
 use super::signer::REQUEST;
 use super::store::{StateReader, Store};
 use crate::failure::Kind;
-use crate::spec::{CertificateRole, Cluster, KeyKind, Node};
+use crate::spec::{CertificateRole, Cluster, Node};
 
 /// A state directory as found, with every file read and checked and nothing changed.
 pub(super) struct FoundState {
@@ -24,16 +25,6 @@ pub(super) struct FoundState {
     admin: (Profile, leaf::FoundPair),
     metrics: Option<(Profile, leaf::FoundPair)>,
     nodes: Vec<FoundNode>,
-}
-
-struct FoundNode {
-    name: String,
-    server: (Profile, leaf::FoundPair),
-    /// `None` if the server's certificate serves in both directions.
-    peer: Option<(Profile, leaf::FoundPair)>,
-    /// Client certificates by their common name.
-    clients: BTreeMap<String, (Profile, leaf::FoundPair)>,
-    host_key: Option<HostKey>,
 }
 
 impl FoundState {
@@ -97,21 +88,11 @@ impl FoundState {
             Some(authority) => authority,
             None => Authority::create(cluster, now)?,
         };
-        let journal = Journal {
-            is_new: is_new.then(|| authority.origin()),
-            ..Journal::default()
-        };
         authority.save(store);
         if authority.is_elsewhere() {
             refuse_lacking(&store.reader(), cluster, &authority, now)?;
         }
-        let mut issuance = Issuance {
-            store,
-            authority: &authority,
-            now,
-            journal,
-            shared: None,
-        };
+        let mut issuance = Issuance::new(store, &authority, now, is_new);
         let admin = issuance.ensure(self.admin)?;
         let metrics = self
             .metrics
@@ -123,7 +104,7 @@ impl FoundState {
             let name = node.name.clone();
             members.insert(name, issuance.node(node, &seed, disk_id)?);
         }
-        let mut notes = issuance.journal.into_notes(&authority, cluster.pki.key);
+        let mut notes = issuance.into_notes(cluster.pki.key);
         notes.extend(authority.warning(now));
         let token = cluster.token.clone().unwrap_or_else(|| seed.token());
         let ca = authority.into_certificate();
@@ -223,111 +204,6 @@ fn build_time(
     pairs
         .fold(ca.not_before, i64::max)
         .saturating_add(keys::BACK_DATED)
-}
-
-/// The certificates being issued, and what is needed for it.
-struct Issuance<'a> {
-    store: &'a mut Store,
-    authority: &'a Authority,
-    now: i64,
-    journal: Journal,
-    /// The pair that all nodes share, once the first of them has it.
-    shared: Option<KeyPair>,
-}
-
-impl Issuance<'_> {
-    /// Returns the pair of a node for clients, which all nodes may share.
-    fn server(&mut self, found: (Profile, leaf::FoundPair)) -> anyhow::Result<KeyPair> {
-        if found.0.file != shared::FILE {
-            return self.ensure(found);
-        }
-        let pair = match self.shared.take() {
-            Some(pair) => pair,
-            None => self.ensure(found)?,
-        };
-        self.shared = Some(pair.clone());
-        Ok(pair)
-    }
-
-    /// Returns the pair found, or issues a new one.
-    fn ensure(&mut self, (profile, found): (Profile, leaf::FoundPair)) -> anyhow::Result<KeyPair> {
-        let crt = format!("{}.crt", profile.file);
-        match found {
-            leaf::FoundPair::Good(pair) => return Ok(pair),
-            leaf::FoundPair::Nothing => self.journal.lines.push(format!("issued {crt}")),
-            leaf::FoundPair::Outdated(reason, key) => {
-                self.journal.reissued = true;
-                self.journal.lines.push(format!("reissued {crt}: {reason}"));
-                if let Some(key) = key {
-                    let pair = key.issue(&profile, self.authority, self.now)?;
-                    self.store.stage(crt, pair.certificate.pem.as_bytes());
-                    return Ok(pair);
-                }
-            }
-        }
-        let pair = profile.issue(self.authority, self.now)?;
-        self.store
-            .stage(format!("{}.key", profile.file), pair.key.reveal());
-        self.store.stage(crt, pair.certificate.pem.as_bytes());
-        Ok(pair)
-    }
-
-    /// Returns a node's pairs, its host key and its derived ids.
-    fn node(&mut self, node: FoundNode, seed: &Seed, disk_id: u32) -> anyhow::Result<NodeIdentity> {
-        let server = self.server(node.server)?;
-        let peer = match node.peer {
-            Some(peer) => self.ensure(peer)?,
-            None => server.clone(),
-        };
-        let mut clients = BTreeMap::new();
-        for (common_name, client) in node.clients {
-            clients.insert(common_name, self.ensure(client)?);
-        }
-        if node.host_key.is_none() && host_key::is_published(&self.store.reader(), &node.name)? {
-            self.journal.lines.push(host_key::replaced(&node.name));
-        }
-        let host_key = match node.host_key {
-            Some(key) => key,
-            None => host_key::create(self.store, &node.name)?,
-        };
-        Ok(NodeIdentity {
-            server,
-            peer,
-            clients,
-            ssh_host_key: host_key.private,
-            ssh_host_public: host_key.public,
-            machine_id: seed.machine_id(&node.name),
-            disk_id,
-        })
-    }
-}
-
-/// The changes for the report.
-#[derive(Default)]
-struct Journal {
-    /// What the new CA is, if it is new.
-    is_new: Option<String>,
-    reissued: bool,
-    lines: Vec<String>,
-}
-
-impl Journal {
-    /// Describes a new state in one sentence, and a changed one by naming each certificate.
-    fn into_notes(self, authority: &Authority, key: KeyKind) -> Vec<String> {
-        if let Some(origin) = self.is_new {
-            return vec![format!(
-                "{origin} everything below it; back up the state directory"
-            )];
-        }
-        let mut lines = self.lines;
-        if self.reissued && authority.chain.first.key_kind != Some(key) {
-            lines.push(
-                "the CA keeps its key: `key` in [pki] applies only to the certificates that it signs"
-                    .to_owned(),
-            );
-        }
-        lines
-    }
 }
 
 const SEED: &str = "seed";

@@ -24,6 +24,7 @@ mod chain;
 mod derive;
 mod host_key;
 mod identity;
+mod issuance;
 mod issue;
 mod keys;
 mod leaf;
