@@ -4,6 +4,7 @@ use super::common_name;
 use super::complaints::{Complaints, Placed};
 use super::files::{self, Surroundings};
 use super::issuing::{CertificateFile, CertificateRole};
+use super::placement;
 use super::table::Table;
 
 /// Reads the tables.
@@ -107,8 +108,8 @@ fn check_key(
 /// Checks a path, which may be beside etcd's own certificates.
 pub(super) fn path(path: &str) -> Result<(), String> {
     match path.strip_prefix("/etc/etcd/pki/") {
-        Some(_) => files::plain(path).map(drop),
-        None => files::path(path),
+        Some(_) => placement::plain(path).map(drop),
+        None => placement::path(path),
     }
 }
 
@@ -141,6 +142,6 @@ pub(super) fn key_mode(mode: &str) -> Result<(), String> {
 }
 
 fn bits(mode: &str) -> Result<u16, String> {
-    files::mode(mode)?;
+    placement::mode(mode)?;
     u16::from_str_radix(mode, 8).map_err(|error| error.to_string())
 }

@@ -8,7 +8,7 @@ use super::complaints::{Complaints, Place, Placed};
 use super::input::Input;
 use super::machine::Auth;
 use super::table::Table;
-use super::{etcd_flags, files, identity};
+use super::{etcd_flags, identity, placement};
 
 /// Reads the table; `--etcd` takes precedence over `version`.
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
@@ -111,7 +111,7 @@ pub const DEFAULT_DATA_DIR: &str = "/var/lib/etcd";
 
 /// Checks the directory of the data. Its name begins with `etcd`, so that it is none that something else uses.
 pub(super) fn data_dir(path: &str) -> Result<(), String> {
-    files::plain(path)?;
+    placement::plain(path)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let own = path
         .rsplit('/')

@@ -49,6 +49,7 @@ mod network;
 mod nodes;
 mod packages;
 mod pki;
+mod placement;
 mod ports;
 mod publish;
 mod routes;
@@ -66,7 +67,6 @@ pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
 pub use etcd::DEFAULT_DATA_DIR;
 pub(crate) use etcd_flags::variable;
-pub(crate) use files::check_unpacked;
 pub(crate) use gather::named_text;
 pub use gather::{DEFAULT_CONFIG, config_path};
 pub use input::{Flags, Input, Purpose, Row, TextFile, Walked, WalkedKind};
@@ -77,6 +77,7 @@ pub use machine::{
     ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, System,
 };
 pub(crate) use nearest::advice;
+pub(crate) use placement::check_unpacked;
 pub use reference::schema;
 pub use template::{init, template};
 

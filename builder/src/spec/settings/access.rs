@@ -3,7 +3,7 @@
 use super::super::issuing::{CertificateRole, KeyKind};
 use super::super::layout::CertificateLayout;
 use super::super::section::{Given, Kind, Section, Setting};
-use super::super::{auth, certificate, common_name, files, names, pki, ssh, system};
+use super::super::{auth, certificate, common_name, names, pki, placement, ssh, system};
 
 use Given::{Default, Optional, Required};
 use Kind::{Choice, Integer, List, Switch, Text};
@@ -113,7 +113,7 @@ sections! {
         /// The permissions of the key, or of the file with both.
         "key-mode": Text(certificate::key_mode), Default(r#""0600""#);
         /// The owner and group of both, by name or number.
-        "owner": Text(files::owner), Default(r#""root:root""#);
+        "owner": Text(placement::owner), Default(r#""root:root""#);
         /// The only nodes that receive it. By default, every node does.
         "nodes": List(&Text(|_| Ok(()))), Optional(r#"["etcd1"]"#);
     }

@@ -1,7 +1,7 @@
 //! The machine, the publication of its image, and what a user adds to it.
 
 use super::super::section::{Given, Kind, Section, Setting};
-use super::super::{appliance, archives, files, firmware, packages, ports, publish, units};
+use super::super::{appliance, archives, firmware, packages, placement, ports, publish, units};
 
 use Given::{Default, Optional, Required};
 use Kind::{Integer, List, Switch, Text};
@@ -77,11 +77,11 @@ sections! {
         /// The SHA-256 of the archive, which an address needs.
         "sha256": Text(archives::sha256), Optional(r#""16e5017863a7f6071363782b1b8042eb12c6ca4f4cd71528b2123f0a1275b13e""#);
         /// The absolute path on the node of the directory that receives the content.
-        "path": Text(files::path), Required(r#""/usr/local/go""#);
+        "path": Text(placement::path), Required(r#""/usr/local/go""#);
         /// How many directories are removed from the beginning of every path in the archive.
         "strip": Integer(0..=16, ""), Default("0");
         /// The owner and group of the content, by name or number. Modes are those of the archive.
-        "owner": Text(files::owner), Default(r#""root:root""#);
+        "owner": Text(placement::owner), Default(r#""root:root""#);
         /// The only node that receives the content. By default, every node does.
         "node": Text(|_| Ok(())), Optional(r#""etcd1""#);
     }
@@ -89,17 +89,17 @@ sections! {
     /// An additional file, directory or link in the root file system; repeat the table for each.
     "[[file]]" {
         /// The absolute path on the node.
-        "path": Text(files::path), Required(r#""/etc/motd""#);
+        "path": Text(placement::path), Required(r#""/etc/motd""#);
         /// The content as text. Give one of `content`, `source` and `link`.
         "content": Text(|_| Ok(())), Optional(r#""Welcome\n""#);
         /// The path of a file or directory to copy, relative to this file. A directory that the base has keeps its own files.
         "source": Text(|_| Ok(())), Optional(r#""motd""#);
         /// The target of a symbolic link.
-        "link": Text(files::target), Optional(r#""/usr/share/zoneinfo/UTC""#);
+        "link": Text(placement::target), Optional(r#""/usr/share/zoneinfo/UTC""#);
         /// The permissions as octal digits. In a copied directory, executable files have 0755 unless this is set.
-        "mode": Text(files::mode), Default(r#""0644""#);
+        "mode": Text(placement::mode), Default(r#""0644""#);
         /// The owner and group, by name or number.
-        "owner": Text(files::owner), Default(r#""root:root""#);
+        "owner": Text(placement::owner), Default(r#""root:root""#);
         /// The only node that receives the file. By default, every node does.
         "node": Text(|_| Ok(())), Optional(r#""etcd1""#);
     }
