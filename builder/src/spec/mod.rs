@@ -31,6 +31,7 @@ mod sizes;
 mod subnet;
 mod suggest;
 mod table;
+mod values;
 mod without_effect;
 
 mod appliance;
