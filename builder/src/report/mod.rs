@@ -23,6 +23,7 @@ mod pki;
 mod plans;
 mod rebuild;
 mod snippets;
+mod stored_manifest;
 mod text;
 mod update;
 mod verification;
@@ -53,9 +54,10 @@ pub(crate) use outdated::outdated;
 pub(crate) use pki::{Imports, PkiStatus, Requests, request_name};
 pub(crate) use plans::{FleetPlans, Plans};
 pub(crate) use rebuild::Rebuild;
+pub(crate) use stored_manifest::read_manifests;
 pub(crate) use text::Summary;
 pub(crate) use update::Update;
-pub(crate) use verification::{digest, folder_of, read_manifests, verify};
+pub(crate) use verification::{digest, folder_of, verify};
 
 /// Name of the manifest in the output directory.
 pub(crate) const MANIFEST: &str = "manifest.json";
