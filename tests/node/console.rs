@@ -110,7 +110,9 @@ fn read(path: &str) -> String {
 fn reasons() -> Vec<(&'static str, &'static str)> {
     let lines = REASONS.trim().lines();
     let pairs = lines.map(|line| line.split_once('→').unwrap());
-    pairs.map(|(words, row)| (words.trim(), row.trim())).collect()
+    pairs
+        .map(|(words, row)| (words.trim(), row.trim()))
+        .collect()
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl<'a> ChangeContext<'a> {
             let hint = "remove it: a new member receives the data of the running cluster";
             return Err(Kind::Usage.error(message, hint));
         }
-        if Destination::of(&options.work.output)?.is_some() {
+        if Destination::of(&options.work)?.is_some() {
             let message = format!("`{command}` does not send its image to a store");
             return Err(Kind::Usage.error(message, "name a directory with `--out`"));
         }

@@ -94,7 +94,7 @@ pub(super) fn remove(
     }
     let access = change.access()?;
     let report = match &leaver {
-        Some(leaver) => desk.remove_member(access, leaver)?,
+        Some(leaver) => change.remove_member(access, leaver)?,
         None => cluster::members(&access, now)?,
     };
     change.note(&format!(

@@ -10,7 +10,7 @@ use super::print;
 use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
 use crate::count::count;
 use crate::failure::Kind;
-use crate::fleet::Part;
+use crate::fleet::SelectedCluster;
 use crate::progress;
 use crate::report;
 use crate::run::{self, Job, Prepared};
@@ -42,8 +42,8 @@ pub(super) fn build(
     if let Some(fleet) = &fleet {
         let record = crate::build_fleet(&job, fleet)?;
         let folder = delivery.folder();
-        let names = |part: Part<'_>| {
-            let name = part.member.name.clone();
+        let names = |part: SelectedCluster<'_>| {
+            let name = part.cluster.name.clone();
             report::file_names(&folder.join(&name)).map(|files| (name, files))
         };
         let parts = fleet.select(&job.work.nodes)?.into_iter().map(names);

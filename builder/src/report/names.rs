@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::manifest::Manifest;
-use super::verification::read_manifests;
+use super::stored_manifest::read_manifests;
 use super::{MANIFEST, SIGNATURE, SUMS};
 
 /// Returns the names of the files that the manifest of an output directory lists, and of the manifest and its digest list, sorted. They

@@ -1,5 +1,7 @@
 //! The inputs of a run: the base, etcd's programs and the user's archives, fetched and checked.
 
+use std::num::NonZeroUsize;
+
 use anyhow::{Context as _, Result};
 
 use super::base::{self, Base};

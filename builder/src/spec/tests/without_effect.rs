@@ -71,7 +71,7 @@ fn dates_and_the_name_of_a_new_ca_have_no_effect_on_one_that_exists() {
     let mut input = input(&text);
     input.read = |_| Ok(Vec::new());
     assert_eq!(
-        complaints(&input),
+        super::complaints(&input),
         [
             "lab/cluster.toml:6: `ca-days` has no effect with `ca-certificate`, which has dates of its own; remove it",
             "lab/cluster.toml:9: `ca` has no effect with `ca-certificate` in [pki], which has a name of its own; remove it",
