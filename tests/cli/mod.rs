@@ -5,6 +5,8 @@ mod diff;
 mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;
+#[cfg(target_os = "linux")]
+mod flash_refusals;
 mod init;
 #[cfg(target_os = "linux")]
 mod passphrase;

@@ -3,6 +3,7 @@
 mod cache;
 mod merge;
 mod oci;
+mod oci_trouble;
 mod refused;
 mod registry;
 mod s3;

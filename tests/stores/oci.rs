@@ -1,8 +1,6 @@
 //! Checks that a registry of container images has a whole build or none, that skopeo reads it, and that cards are written from it.
 
 use std::fs::{self, File};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,12 +9,12 @@ use super::{IDENTITY, RECIPIENT};
 use crate::support::fixture::digest;
 use crate::support::scene::{Outcome, Scene};
 
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     Scene::with("raspios-trixie").at_time(1_790_000_000)
 }
 
 /// Builds one node into the repository `lab/kv`. A compressed image is so small that it is one part, a raw one has several.
-fn build(scene: &Scene, registry: &Registry, format: &str) -> Outcome {
+pub(super) fn build(scene: &Scene, registry: &Registry, format: &str) -> Outcome {
     let out = registry.place("lab/kv");
     let options = ["--nodes", "1", "--format", format, "--out", &out];
     scene.run(
@@ -304,105 +302,6 @@ fn a_token_that_expires_is_renewed_and_goes_to_the_registry_only() {
     build(&scene, &registry, "img.zst").done();
     let tokens = registry.count(|it| it.target.starts_with("/token"));
     assert!(tokens > 2, "{tokens}");
-}
-
-#[test]
-fn a_moment_of_trouble_is_survived() {
-    let (scene, registry) = (scene(), Registry::start());
-    let mut seen = Vec::new();
-    registry.fail(move |it| {
-        let kind = match &*it.method {
-            "PATCH" if !it.headers.contains("content-range: 0-") => "a later part",
-            "PATCH" => "a first part",
-            "PUT" if it.target.contains("/blobs/") => "the end",
-            "PUT" => "the manifest",
-            "GET" if it.target.contains("/blobs/sha256:") => "reading",
-            "DELETE" => {
-                return Some(Fault::Answer(
-                    "405 Method Not Allowed",
-                    String::new(),
-                    String::new(),
-                ));
-            }
-            _ => return None,
-        };
-        let is_new = !seen.contains(&kind);
-        seen.push(kind);
-        is_new.then(|| match kind {
-            "a first part" => {
-                Fault::Answer("503 Service Unavailable", String::new(), String::new())
-            }
-            "a later part" => Fault::Break,
-            "reading" => Fault::Cut(100_000),
-            _ => Fault::Cut(0), // done, but the answer is lost
-        })
-    });
-    build(&scene, &registry, "img").done();
-    registry.fail(|_| None);
-    scene.bare(&["verify", &registry.place("lab/kv")]).done();
-}
-
-#[test]
-fn an_upload_goes_on_where_it_stopped() {
-    let (scene, registry) = (scene(), Registry::start());
-    let is_third = |range: &str| range.contains("content-range: 16777216-");
-    registry.fail(move |it| {
-        let answer = Fault::Answer("503 Service Unavailable", String::new(), String::new());
-        is_third(&it.headers).then_some(answer)
-    });
-    let told = build(&scene, &registry, "img");
-    told.refused_naming(
-        5,
-        &[
-            "sending etcd1.img: writing oci://127.0.0.1:",
-            ": answer 503 ",
-        ],
-    );
-    let verify = || scene.bare(&["verify", &registry.place("lab/kv")]);
-    verify().refused_naming(2, &["there is no finished build in "]);
-    registry.fail(|_| None);
-    build(&scene, &registry, "img").done();
-    let sent = |range: &'static str| registry.count(|it| it.headers.contains(range));
-    assert_eq!(
-        sent("content-range: 8388608-"),
-        0,
-        "the second part was sent again"
-    );
-    assert_eq!(sent("content-range: 16777216-"), 1);
-    verify().done();
-}
-
-#[test]
-fn an_upload_is_repeated_after_a_kill() {
-    let (scene, registry) = (scene(), Registry::start());
-    let (out, encrypted) = (registry.place("lab/kv"), ["--encrypt-to", RECIPIENT]);
-    let options = [&["--nodes", "1", "--out", &out], &encrypted[..]].concat();
-    for part in [
-        "content-range: 0-",
-        "content-range: 8388608-",
-        "content-range: 33554432-",
-    ] {
-        let (reached, is_reached) = mpsc::channel();
-        registry.fail(move |it| {
-            if it.headers.contains(part) {
-                let _ = reached.send(());
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            None
-        });
-        let mut child = scene.start(&options);
-        is_reached.recv_timeout(Duration::from_mins(5)).unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    registry.fail(|_| None);
-    scene
-        .bare(&["verify", &out])
-        .refused_naming(2, &["there is no finished build in "]);
-    scene.build(&options);
-    scene.bare(&["verify", &out]).done();
-    let kept = scene.names("home/.cache/etcd-image/outgoing");
-    assert_eq!(kept.len(), 1, "only the lock is kept: {kept:?}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod node;
 #[cfg(target_os = "linux")]
+mod node_programs;
+#[cfg(target_os = "linux")]
 pub(crate) mod nodes;
 #[cfg(target_os = "linux")]
 pub(crate) mod pi_like;

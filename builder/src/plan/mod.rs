@@ -15,6 +15,8 @@ mod link_tests;
 #[cfg(test)]
 mod needed_tests;
 #[cfg(test)]
+mod room_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use files::plan;

@@ -1,0 +1,101 @@
+//! Tests of what a change of the members requires.
+
+use super::super::assess::assess;
+use super::*;
+use crate::failure::explain;
+
+/// Returns a cluster of members that work or do not.
+fn cluster(working: &[bool]) -> ClusterReport {
+    let member = |(at, works): (usize, &bool)| MemberReport {
+        started: Some(true),
+        reachable: *works,
+        read_milliseconds: works.then_some(1.0),
+        trouble: (!works).then(|| "no answer within 3 s".to_owned()),
+        leader: 1,
+        ..MemberReport::new(&format!("m{at}"), None)
+    };
+    let members = working.iter().enumerate().map(member).collect();
+    assess("main", members, &[])
+}
+
+#[test]
+fn a_removal_that_would_lose_the_majority_is_refused() {
+    let cases: [(&[bool], &str, bool); 8] = [
+        (&[true; 3], "m0", true),
+        (&[true, true, false], "m2", true),
+        (&[true, true, false], "m0", false),
+        (&[true; 2], "m0", true),
+        (&[true, false], "m1", false),
+        (&[true], "m0", false),
+        (&[true, true, true, false, false], "m4", true),
+        (&[true, true, true, false, false], "m0", false),
+    ];
+    for (working, name, wanted) in cases {
+        let outcome = cluster(working).can_remove(name);
+        assert_eq!(outcome.is_ok(), wanted, "{working:?} {name}");
+    }
+    let error = cluster(&[true, true, false]).can_remove("m0").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cluster main would have no majority without m0: 1 of the other 2 members work: m2 does not take part: no \
+         answer within 3 s"
+    );
+    assert_eq!(explain(&error).0, Kind::Refused);
+}
+
+#[test]
+fn a_member_is_removed_only_when_none_of_its_entries_is_left() {
+    let entry = |name: &str, host: u8, id: &str, started: bool| MemberReport {
+        started: Some(started),
+        id: Some(id.to_owned()),
+        ..MemberReport::new(name, Some([10, 0, 0, host].into()))
+    };
+    let before = assess("main", vec![entry("m3", 3, "abc", false)], &[]);
+    let leaver = before.leaver("m3").unwrap();
+    assert_eq!(leaver.number(), Some(0xabc));
+    let is_listed = |entry: MemberReport| {
+        let report = assess("main", vec![entry], &[]);
+        report.entry_of(&leaver).is_some()
+    };
+    // Once the state directory does not describe it, one that never started has no name.
+    assert!(is_listed(entry("", 3, "abc", false)));
+    assert!(is_listed(entry("", 3, "def", false)), "it was added again");
+    assert!(is_listed(entry("m3", 9, "def", true)), "it has rejoined");
+    assert!(!is_listed(entry("m4", 3, "def", true)));
+    assert!(!is_listed(entry("", 4, "def", false)));
+    let unlisted = MemberReport::new("m3", Some([10, 0, 0, 3].into()));
+    assert!(!is_listed(unlisted));
+}
+
+#[test]
+fn a_member_without_a_name_is_removed_by_its_address() {
+    let entry = MemberReport {
+        started: Some(false),
+        id: Some("abc".to_owned()),
+        ..MemberReport::new("", Some([10, 0, 0, 3].into()))
+    };
+    let report = assess("main", vec![entry], &[]);
+    assert_eq!(report.leaver("m3"), None);
+    assert_eq!(report.leaver("10.0.0.4"), None);
+    assert_eq!(report.leaver("10.0.0.3").unwrap().number(), Some(0xabc));
+}
+
+#[test]
+fn a_member_is_admitted_only_while_all_others_answer() {
+    cluster(&[true; 3]).can_admit("m3", None).unwrap();
+    let report = cluster(&[true, true, false]);
+    report.can_admit("m3", Some("m2")).unwrap();
+    // The member to admit may already be listed without answering.
+    report.can_admit("m2", None).unwrap();
+    let error = report.can_admit("m3", None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cluster main cannot admit m3 while m2 does not take part: no answer within 3 s"
+    );
+    let error = cluster(&[false; 3]).can_admit("m3", None).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("no member of cluster main answers")
+    );
+}

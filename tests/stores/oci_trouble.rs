@@ -1,0 +1,107 @@
+//! Checks that sending a build to a registry survives failing requests, interruptions and kills.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::RECIPIENT;
+use super::oci::{build, scene};
+use super::registry::{Fault, Registry};
+
+#[test]
+fn a_moment_of_trouble_is_survived() {
+    let (scene, registry) = (scene(), Registry::start());
+    let mut seen = Vec::new();
+    registry.fail(move |it| {
+        let kind = match &*it.method {
+            "PATCH" if !it.headers.contains("content-range: 0-") => "a later part",
+            "PATCH" => "a first part",
+            "PUT" if it.target.contains("/blobs/") => "the end",
+            "PUT" => "the manifest",
+            "GET" if it.target.contains("/blobs/sha256:") => "reading",
+            "DELETE" => {
+                return Some(Fault::Answer(
+                    "405 Method Not Allowed",
+                    String::new(),
+                    String::new(),
+                ));
+            }
+            _ => return None,
+        };
+        let is_new = !seen.contains(&kind);
+        seen.push(kind);
+        is_new.then(|| match kind {
+            "a first part" => {
+                Fault::Answer("503 Service Unavailable", String::new(), String::new())
+            }
+            "a later part" => Fault::Break,
+            "reading" => Fault::Cut(100_000),
+            _ => Fault::Cut(0), // done, but the answer is lost
+        })
+    });
+    build(&scene, &registry, "img").done();
+    registry.fail(|_| None);
+    scene.bare(&["verify", &registry.place("lab/kv")]).done();
+}
+
+#[test]
+fn an_upload_goes_on_where_it_stopped() {
+    let (scene, registry) = (scene(), Registry::start());
+    let is_third = |range: &str| range.contains("content-range: 16777216-");
+    registry.fail(move |it| {
+        let answer = Fault::Answer("503 Service Unavailable", String::new(), String::new());
+        is_third(&it.headers).then_some(answer)
+    });
+    let told = build(&scene, &registry, "img");
+    told.refused_naming(
+        5,
+        &[
+            "sending etcd1.img: writing oci://127.0.0.1:",
+            ": answer 503 ",
+        ],
+    );
+    let verify = || scene.bare(&["verify", &registry.place("lab/kv")]);
+    verify().refused_naming(2, &["there is no finished build in "]);
+    registry.fail(|_| None);
+    build(&scene, &registry, "img").done();
+    let sent = |range: &'static str| registry.count(|it| it.headers.contains(range));
+    assert_eq!(
+        sent("content-range: 8388608-"),
+        0,
+        "the second part was sent again"
+    );
+    assert_eq!(sent("content-range: 16777216-"), 1);
+    verify().done();
+}
+
+#[test]
+fn an_upload_is_repeated_after_a_kill() {
+    let (scene, registry) = (scene(), Registry::start());
+    let (out, encrypted) = (registry.place("lab/kv"), ["--encrypt-to", RECIPIENT]);
+    let options = [&["--nodes", "1", "--out", &out], &encrypted[..]].concat();
+    for part in [
+        "content-range: 0-",
+        "content-range: 8388608-",
+        "content-range: 33554432-",
+    ] {
+        let (reached, is_reached) = mpsc::channel();
+        registry.fail(move |it| {
+            if it.headers.contains(part) {
+                let _ = reached.send(());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            None
+        });
+        let mut child = scene.start(&options);
+        is_reached.recv_timeout(Duration::from_mins(5)).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    registry.fail(|_| None);
+    scene
+        .bare(&["verify", &out])
+        .refused_naming(2, &["there is no finished build in "]);
+    scene.build(&options);
+    scene.bare(&["verify", &out]).done();
+    let kept = scene.names("home/.cache/etcd-image/outgoing");
+    assert_eq!(kept.len(), 1, "only the lock is kept: {kept:?}");
+}
