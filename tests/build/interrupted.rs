@@ -75,7 +75,9 @@ fn an_interrupted_build_leaves_the_old_images_or_the_new_ones() {
 
 #[test]
 fn an_interrupted_rebuild_leaves_nothing() {
-    let scene = Scene::built("raspios-trixie", "", &["--nodes", "3"]);
+    // A shared build has no lock file.
+    let scene = Scene::with("raspios-trixie");
+    scene.build(&["--nodes", "3"]);
     let before = scene.snapshot("images");
     let verify = ["images", "--rebuild", "--nodes", "3"];
     let whole = whole(scene.start_heard("verify", &verify));
