@@ -176,7 +176,7 @@ fn new_etcd() -> Vec<u8> {
 }
 
 fn update(scene: &Scene, options: &[&str]) -> Outcome {
-    scene.bare(&[&["update", "--recipes", "recipes", "--quiet"], options].concat())
+    scene.bare(&[&["update", "--recipes", "recipes"], options].concat())
 }
 
 #[test]
