@@ -186,6 +186,12 @@ impl Scene {
         self.outcome(command.args(arguments))
     }
 
+    /// Runs `etcd-image` with exactly these arguments under another program, which gets the command line as its last arguments.
+    pub(crate) fn bare_under(&self, program: &[&str], arguments: &[&str]) -> Outcome {
+        let mut outer = Command::new(program[0]);
+        self.outcome(outer.args(&program[1..]).arg(PROGRAM).args(arguments))
+    }
+
     /// Runs a command with a limit on file sizes, which looks like a full disk to the program.
     pub(crate) fn run_with_file_limit(
         &self,
