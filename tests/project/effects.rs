@@ -38,7 +38,7 @@ const CONNECTIONS: [&str; 4] = [
     "builder/src/fetch/",
     "builder/src/etcd/",
     "builder/src/store/",
-    "builder/lab/src/netns/client.rs",
+    "builder/lab/src/netns/",
 ];
 
 fn among(name: &str, places: &[&str]) -> bool {
