@@ -29,7 +29,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   demo         build three node images from a real Debian base, verify them and boot them
-  quick [NAME] run the quick tests, or all that boot nothing and whose names contain NAME
+  quick [NAME] run the tests that take a moment, or all that boot nothing and whose names contain NAME
   test         check format, lints and documentation, run every test that boots nothing, 500 mutated
                bases and 30 scenarios of the laboratory, boot one cluster
   test --boot  boot the other clusters that CI boots

@@ -53,12 +53,14 @@ pub(crate) fn run_full() -> Outcome {
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
-/// Runs the quick tests; with arguments, all tests that boot nothing and whose names contain one of them.
+/// Runs the tests that take a moment (the profile `quick` of nextest lists the others); with arguments, all tests that boot
+/// nothing and whose names contain one of them.
 pub(crate) fn run_quick(names: &[&str]) -> Outcome {
     setup::checkers()?;
     lab::etcd()?;
     if names.is_empty() && has_nextest() {
-        return command::run("cargo", &["nextest", "run", "--workspace"]);
+        let quick = "nextest run --workspace --profile quick";
+        return command::run("cargo", &quick.split(' ').collect::<Vec<_>>());
     }
     without_boots(names)
 }
@@ -103,7 +105,7 @@ fn document() -> Outcome {
 /// Runs every test that boots nothing. Uses nextest if it is installed, because it ends tests that hang, and cargo otherwise.
 fn without_boots(filter: &[&str]) -> Outcome {
     let runner: &[&str] = if has_nextest() {
-        &["nextest", "run", "--workspace", "--ignore-default-filter"]
+        &["nextest", "run", "--workspace"]
     } else {
         &["test", "--workspace"]
     };
