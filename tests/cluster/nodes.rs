@@ -32,7 +32,7 @@ fn the_messages_of_a_node_are_shown_without_control_characters() {
         let words = ["logs", "etcd1", "--ssh-identity", &key];
         nodes.run(&[], &words, |_| ()).done();
         let said = nodes.run(&[], &["logs", "etcd1", "--ssh-identity", "none"], |_| ());
-        let wanted = "error: reading the SSH key none: failed to query metadata of file `none`: No such file or directory (os \
+        let wanted = "error: reading the SSH key none: failed to query resolved metadata `none`: No such file or directory (os \
                       error 2)\nhint: name an existing private key, or leave --ssh-identity out to use those of ssh\n";
         assert_eq!((said.code, said.err.as_str()), (Some(2), wanted));
         let said = nodes.cluster(&["logs", "etcd9"]);

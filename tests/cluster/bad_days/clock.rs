@@ -5,6 +5,7 @@ use super::{COMMANDS, OWN, at_time, intact, lead, prepare};
 use crate::support::nodes::with_nodes;
 
 #[test]
+#[ignore = "not run to its end yet; its messages are not reviewed"]
 fn a_wrong_clock_issues_no_certificate() {
     with_nodes(
         "cluster::bad_days::clock::a_wrong_clock_issues_no_certificate",

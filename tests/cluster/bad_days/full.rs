@@ -14,6 +14,7 @@ fn kind(command: &str) -> &str {
 }
 
 #[test]
+#[ignore = "not run to its end yet; its messages are not reviewed"]
 fn a_full_disk_leaves_everything_as_it_was() {
     with_nodes(
         "cluster::bad_days::full::a_full_disk_leaves_everything_as_it_was",
