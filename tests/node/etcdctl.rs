@@ -216,3 +216,20 @@ fn the_backup_timer_uses_the_etcdctl_that_the_node_has_received() {
     executable(&at("run-node/upgraded/etcdctl"), &etcdctl("received"));
     assert_eq!(asked(), "image\nreceived\n");
 }
+
+#[test]
+fn a_backup_that_authentication_refuses_fails_and_says_so() {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("lib")).unwrap();
+    let text = rendered("[backup]\nto = \"data\"\n", "/usr/local/lib/etcd-node/backup")
+        .replace("/usr/local/lib/etcd-node", at("lib").to_str().unwrap())
+        .replace("/var/lib/etcd", at("data").to_str().unwrap());
+    fs::write(at("backup"), text).unwrap();
+    let refusal = "#!/bin/sh\necho 'Error: etcdserver: permission denied' >&2\nexit 1\n";
+    executable(&at("lib/etcdctl"), refusal);
+    let said = tool("sh", &[at("backup")]);
+    let wanted = "etcd-node: backup: nothing was saved: authentication is on, and etcd refuses this node: Error: etcdserver: \
+                  permission denied. Give the user etcd1 the role root\n";
+    assert_eq!((said.code, said.text().as_str()), (Some(1), wanted));
+}
