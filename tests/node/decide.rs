@@ -252,15 +252,27 @@ fn the_advice_names_the_one_member_with_the_newest_data() {
     }
 }
 
-#[test]
-fn there_is_no_advice_to_force_while_nobody_is_known_to_have_data() {
-    let facts = "data yes/peer b waits -/peer c waits -/";
+/// Returns what a running member lacks by these facts.
+fn explained(facts: &str) -> String {
     let script = "DATA=/var/lib/etcd; . \"$0\"; printf '%s' \"$1\" | tr / '\\n' | explain";
     let decide = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays/etcd/decide");
     let words = ["-eu", "-c", script, decide.to_str().unwrap(), facts];
+    tool("dash", &words).done().text().trim().to_owned()
+}
+
+#[test]
+fn there_is_no_advice_to_force_while_nobody_is_known_to_have_data() {
     assert_eq!(
-        tool("dash", &words).done().text().trim(),
+        explained("data yes/peer b waits -/peer c waits -/"),
         "for a majority: some members have no data. Switch the other members on"
+    );
+}
+
+#[test]
+fn a_member_that_made_the_same_vow_and_is_silent_now_is_missing() {
+    assert_eq!(
+        explained("data yes/vow 1/peer b promised 1/peer c waits 1/"),
+        "for a majority: b does not answer. Switch the other members on"
     );
 }
 

@@ -222,9 +222,12 @@ fn a_backup_that_authentication_refuses_fails_and_says_so() {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir_all(at("lib")).unwrap();
-    let text = rendered("[backup]\nto = \"data\"\n", "/usr/local/lib/etcd-node/backup")
-        .replace("/usr/local/lib/etcd-node", at("lib").to_str().unwrap())
-        .replace("/var/lib/etcd", at("data").to_str().unwrap());
+    let text = rendered(
+        "[backup]\nto = \"data\"\n",
+        "/usr/local/lib/etcd-node/backup",
+    )
+    .replace("/usr/local/lib/etcd-node", at("lib").to_str().unwrap())
+    .replace("/var/lib/etcd", at("data").to_str().unwrap());
     fs::write(at("backup"), text).unwrap();
     let refusal = "#!/bin/sh\necho 'Error: etcdserver: permission denied' >&2\nexit 1\n";
     executable(&at("lib/etcdctl"), refusal);

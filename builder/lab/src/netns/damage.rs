@@ -78,7 +78,7 @@ pub(super) fn row_1_loading(lab: &mut Lab) -> Result<()> {
         lab.says(node, "operator: done, exit status: 0")?;
     }
     lab.start(0)?;
-    lab.pass(Duration::from_secs(1))?;
+    lab.says(0, "waiting for a majority: etcd2 etcd3 does not answer")?;
     lab.type_at(0, FORCE)?;
     lab.says(
         0,
@@ -112,7 +112,7 @@ pub(super) fn row_1_shrunk(lab: &mut Lab) -> Result<()> {
     lab.pass(Duration::from_secs(4))?;
     lab.reflash(0, "shrunk", "etcd1")?;
     lab.start(0)?;
-    lab.pass(Duration::from_secs(1))?;
+    lab.says(0, "init: etcd is ready")?;
     lab.type_at(0, FORCE)?;
     lab.says(0, "refused to force a new cluster: ")?;
     lab.settle(&Wanted::everyone())
