@@ -159,31 +159,6 @@ impl Nodes {
         text.lines().map(own).collect()
     }
 
-    /// Fills the data partition of a node, as its programs see it; its etcd does not notice.
-    pub(crate) fn fill(&self, node: usize) {
-        self.mount(
-            node,
-            "mount -t tmpfs -o size=4k tmpfs $place; head -c 9999 /dev/zero >$place/filler || true",
-        );
-    }
-
-    /// Undoes [`Nodes::fill`].
-    pub(crate) fn free(&self, node: usize) {
-        self.mount(node, "umount $place");
-    }
-
-    fn mount(&self, node: usize, script: &str) {
-        let sshd = self.running[node].id().to_string();
-        for place in [
-            self.folder(node).join("data"),
-            self.members.data(NAMES[node]),
-        ] {
-            let script = format!("place={}; {script}", place.display());
-            let words = ["-t", &sshd, "--mount", "sh", "-ec", &script];
-            tool("nsenter", &words).done();
-        }
-    }
-
     /// Stops or starts etcd on a node that was told to, as its unit would.
     fn stop_or_start_if_asked(&mut self, node: usize) {
         let folder = self.folder(node);

@@ -1,9 +1,9 @@
-//! Days on which a disk is full: that of the operator's machine, or those of the nodes.
+//! Days on which the disk of the operator's machine is full.
 
 use std::fs;
 
 use super::diary::Diary;
-use super::{COMMANDS, OWN, copy_state, intact, lead, prepare};
+use super::{COMMANDS, OWN, intact, lead, prepare};
 use crate::support::nodes::{Nodes, with_nodes};
 use crate::support::tool::tool;
 
@@ -22,45 +22,12 @@ fn a_full_disk_leaves_everything_as_it_was() {
             let mut diary = Diary::new("full");
             prepare(&mut nodes);
             lead(&mut nodes);
-            full_nodes(&mut nodes, &mut diary);
-            intact(&nodes);
-            lead(&mut nodes);
             full_laptop(&mut nodes, &mut diary);
             nodes.settle();
             intact(&nodes);
             diary.reviewed();
         },
     );
-}
-
-/// The data partitions of all nodes are full. Every change of the members has a state directory of its own.
-fn full_nodes(nodes: &mut Nodes, diary: &mut Diary) {
-    copy_state(nodes, "full");
-    diary.day("The data partitions of the nodes are full", "full");
-    (0..3).for_each(|node| nodes.fill(node));
-    for command in COMMANDS {
-        if !MEMBERSHIP.contains(&kind(command)) {
-            diary.run(nodes, command);
-        }
-    }
-    for (command, state) in COMMANDS
-        .iter()
-        .filter(|command| MEMBERSHIP.contains(&kind(command)))
-        .zip(["full-replace", "full-add", "full-remove"])
-    {
-        copy_state(nodes, state);
-        nodes.members.scene.file(&format!("{state}.toml"), "");
-        diary.state = state;
-        diary.run(
-            nodes,
-            &format!("{command} --config {state}.toml --out {state}-images"),
-        );
-    }
-    (0..3).for_each(|node| nodes.free(node));
-    diary.day("There is room on the nodes again", "full");
-    for command in ["renew", "rotate-ca", "rotate-ca --abort", "status"] {
-        diary.run(nodes, command).done();
-    }
 }
 
 /// The disk of the operator's machine is full, where the state directory and the other files are.
