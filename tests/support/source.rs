@@ -37,6 +37,13 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Returns the words of a text that could be identifiers.
+fn identifiers(text: &str) -> impl Iterator<Item = String> {
+    let is_other = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_';
+    let words = text.split(is_other).filter(|word| !word.is_empty());
+    words.map(str::to_owned)
+}
+
 /// A source file as the compiler sees it, without the code that only tests compile.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
@@ -115,6 +122,7 @@ impl Source {
             UseTree::Name(name) if name.ident == "self" => self.leaf(before.to_vec(), None, public),
             UseTree::Name(name) => self.leaf(join(&name.ident), None, public),
             UseTree::Rename(rename) => {
+                self.words.push(rename.ident.to_string());
                 self.leaf(join(&rename.ident), Some(rename.rename.to_string()), public);
             }
             UseTree::Glob(_) => self.leaf(before.to_vec(), None, public),
@@ -135,6 +143,8 @@ impl Source {
         for (index, token) in tokens.iter().enumerate() {
             match token {
                 TokenTree::Group(group) => self.tokens(group.stream()),
+                // Such as `"{NAME}"`, or the name of a function in an attribute.
+                TokenTree::Literal(literal) => self.words.extend(identifiers(&literal.to_string())),
                 TokenTree::Ident(name) => {
                     self.words.push(name.to_string());
                     if let (true, Some(TokenTree::Ident(module))) =
@@ -166,7 +176,9 @@ impl<'ast> Visit<'ast> for Source {
         let name = match item {
             Item::Const(item) => Some(&item.ident),
             Item::Enum(item) => Some(&item.ident),
-            Item::Fn(item) => Some(&item.sig.ident),
+            Item::Fn(item) if !item.attrs.iter().any(|it| it.path().is_ident("test")) => {
+                Some(&item.sig.ident)
+            }
             Item::Static(item) => Some(&item.ident),
             Item::Struct(item) => Some(&item.ident),
             Item::Trait(item) => Some(&item.ident),
@@ -189,6 +201,12 @@ impl<'ast> Visit<'ast> for Source {
             }
         }
         visit::visit_item_impl(self, item);
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if let syn::Meta::List(list) = &attribute.meta {
+            self.tokens(list.tokens.clone());
+        }
     }
 
     fn visit_ident(&mut self, name: &'ast Ident) {
