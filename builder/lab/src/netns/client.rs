@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::blocking::Client as Http;
 use reqwest::{Certificate, Identity};
 use serde_json::{Value, json};
 
 /// The time after which a member without an answer counts as silent.
 const PATIENCE: Duration = Duration::from_millis(1500);
+
+pub(super) type Http = reqwest::blocking::Client;
 
 #[derive(Clone, Debug)]
 pub(super) struct Client {

@@ -6,10 +6,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::blocking::Client as Http;
 use serde_json::{Value, json};
 
-use super::client::{http, url};
+use super::client::{Http, http, url};
 
 /// The directory of the certificate in a node's image, which `images` asks for.
 const CERTIFICATE: &str = "etc/patroni";
