@@ -136,18 +136,13 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let sums = manifest.sums()?;
     let sign = |key: SigningKey| key.sign(sums.as_bytes());
     let signature = signing_key.map(sign).transpose()?;
+    let signature = signature.as_deref();
     let step = interrupt::uninterrupted();
     job.keep(&state)?;
     job.tell_of_cluster(&lock.write(&locked)?);
     report::announce(&out, &manifest)?;
     out.publish(images)?;
-    report::write(
-        &out,
-        &manifest,
-        &sources,
-        &attachments,
-        signature.as_deref(),
-    )?;
+    report::write(&out, &manifest, &sources, &attachments, signature)?;
     drop(step);
     job.tell_of_cluster(&report::outdated(&manifest, cluster, out.path()));
     job.tell_of_cluster(&state.certs.notes);

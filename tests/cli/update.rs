@@ -26,10 +26,10 @@ impl Publisher {
     /// Returns a publisher of one base and one release of etcd, and a scene that was built from them.
     fn new() -> (Self, Scene) {
         let files: Arc<Mutex<BTreeMap<String, Vec<u8>>>> = Arc::default();
-        let served = files.clone();
+        let shared = files.clone();
         let server =
             Server::start(
-                move |request, _| match served.lock().unwrap().get(&request.path) {
+                move |request, _| match shared.lock().unwrap().get(&request.path) {
                     Some(bytes) => Reply::whole(bytes),
                     None => Reply::status("404 Not Found"),
                 },
@@ -242,8 +242,8 @@ fn what_is_newer_is_verified_shown_and_locked() {
         "--locked",
         "--offline",
     ];
-    let built = scene.bare(&build).done().stdout;
-    assert!(built.contains("etcd 3.6.15"), "{built}");
+    let report = scene.bare(&build).done().stdout;
+    assert!(report.contains("etcd 3.6.15"), "{report}");
 }
 
 #[test]

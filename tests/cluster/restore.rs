@@ -1,6 +1,7 @@
 //! `cluster restore --in-place` over a real sshd, with real members, and the programs of the image.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -51,77 +52,85 @@ fn all_members_begin_again_with_a_snapshot() {
         put(&nodes, "new", "after");
         let sound = fs::read(&access).unwrap();
 
-        // What cannot be restored changes nothing.
-        fs::write(&access, &sound[..sound.len() - 9]).unwrap();
-        let said = nodes.cluster(&RESTORE);
-        failed(
-            &said,
-            3,
-            "main.db is not a usable snapshot: it ends too early",
-        );
-        fs::write(&access, snapshot(&["a", "b"], "3.5.0", 9)).unwrap();
-        let said = nodes.cluster(&RESTORE);
-        let error = "the snapshot is of a cluster with the members a, b, and cluster main has etcd1, etcd2, etcd3";
-        failed(&said, 2, error);
-        fs::write(&access, &sound).unwrap();
-        for (step, doing) in [
-            ("facts", "asking"),
-            ("take", "sending the snapshot to"),
-            ("stop", "stopping etcd on"),
-        ] {
-            refuse(&nodes, 2, step);
-            let said = nodes.cluster(&RESTORE);
-            failed(&said, 6, &format!("{doing} etcd3: no space left on device"));
-            let hint = said.err.lines().last().unwrap();
-            assert!(hint.starts_with("hint: nothing was changed"), "{hint}");
-            nodes.members.become_healthy();
-            assert_eq!(value(&nodes, "kept"), "after\n");
-        }
-
-        // An interrupted command goes on when it runs again.
-        refuse(&nodes, 2, "none");
-        refuse(&nodes, 1, "want");
-        let said = nodes.cluster(&RESTORE);
-        failed(&said, 6, "preparing etcd2: no space left on device");
-        let hint = "hint: etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; ";
-        assert!(said.err.contains(hint), "{}", said.words());
-        refuse(&nodes, 1, "facts");
-        let said = nodes.cluster(&RESTORE);
-        failed(&said, 6, "asking etcd2: no space left on device");
-        let hint = "hint: an interrupted restore is not complete: make the node answer, then run the command again";
-        assert!(said.err.contains(hint), "{}", said.words());
-        refuse(&nodes, 1, "none");
-        let said = nodes.cluster(&RESTORE).done();
-        let report: Value = serde_json::from_slice(&said.out).unwrap();
-        assert_eq!(report["nodes"], serde_json::json!(NAMES), "{report:#}");
-        assert_eq!(value(&nodes, "kept"), "before\n");
-        assert_eq!(value(&nodes, "new"), "");
-        for (member, name) in NAMES.iter().enumerate() {
-            let status = nodes.members.client().status(address(member)).unwrap();
-            assert!(status.header.unwrap().revision > 1_000_000_000);
-            let data = nodes.members.data(name);
-            assert!(data.join("aside/1/member/snap/db").is_file());
-            assert!(!data.join("aside/2").exists());
-        }
-
-        // One that had ended is not repeated: that would set aside what was written since.
-        put(&nodes, "kept", "again");
-        let said = nodes.cluster(&RESTORE);
-        let start = "error: cluster main has begun again with this snapshot already, at 20";
-        assert!(said.err.starts_with(start), "{}", said.words());
-        assert_eq!(said.code, Some(4));
-        assert_eq!(value(&nodes, "kept"), "again\n");
-        let again = [&RESTORE[..], &["--again"]].concat();
-        nodes.cluster(&again).done();
-        assert_eq!(value(&nodes, "kept"), "before\n");
-        assert!(
-            nodes
-                .members
-                .data("etcd1")
-                .join("aside/2/member/snap/db")
-                .is_file()
-        );
+        what_cannot_be_restored_changes_nothing(&mut nodes, &access, &sound);
+        an_interrupted_restore_continues(&mut nodes);
+        a_restore_that_ended_is_not_repeated(&mut nodes);
     });
+}
+
+fn what_cannot_be_restored_changes_nothing(nodes: &mut Nodes, access: &Path, sound: &[u8]) {
+    fs::write(access, &sound[..sound.len() - 9]).unwrap();
+    let said = nodes.cluster(&RESTORE);
+    failed(
+        &said,
+        3,
+        "main.db is not a usable snapshot: it ends too early",
+    );
+    fs::write(access, snapshot(&["a", "b"], "3.5.0", 9)).unwrap();
+    let said = nodes.cluster(&RESTORE);
+    let error = "the snapshot is of a cluster with the members a, b, and cluster main has etcd1, etcd2, etcd3";
+    failed(&said, 2, error);
+    fs::write(access, sound).unwrap();
+    for (step, doing) in [
+        ("facts", "asking"),
+        ("take", "sending the snapshot to"),
+        ("stop", "stopping etcd on"),
+    ] {
+        refuse(nodes, 2, step);
+        let said = nodes.cluster(&RESTORE);
+        failed(&said, 6, &format!("{doing} etcd3: no space left on device"));
+        let hint = said.err.lines().last().unwrap();
+        assert!(hint.starts_with("hint: nothing was changed"), "{hint}");
+        nodes.members.become_healthy();
+        assert_eq!(value(nodes, "kept"), "after\n");
+    }
+}
+
+fn an_interrupted_restore_continues(nodes: &mut Nodes) {
+    refuse(nodes, 2, "none");
+    refuse(nodes, 1, "want");
+    let said = nodes.cluster(&RESTORE);
+    failed(&said, 6, "preparing etcd2: no space left on device");
+    let hint = "hint: etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; ";
+    assert!(said.err.contains(hint), "{}", said.words());
+    refuse(nodes, 1, "facts");
+    let said = nodes.cluster(&RESTORE);
+    failed(&said, 6, "asking etcd2: no space left on device");
+    let hint = "hint: an interrupted restore is not complete: make the node answer, then run the command again";
+    assert!(said.err.contains(hint), "{}", said.words());
+    refuse(nodes, 1, "none");
+    let said = nodes.cluster(&RESTORE).done();
+    let report: Value = serde_json::from_slice(&said.out).unwrap();
+    assert_eq!(report["nodes"], serde_json::json!(NAMES), "{report:#}");
+    assert_eq!(value(nodes, "kept"), "before\n");
+    assert_eq!(value(nodes, "new"), "");
+    for (member, name) in NAMES.iter().enumerate() {
+        let status = nodes.members.client().status(address(member)).unwrap();
+        assert!(status.header.unwrap().revision > 1_000_000_000);
+        let data = nodes.members.data(name);
+        assert!(data.join("aside/1/member/snap/db").is_file());
+        assert!(!data.join("aside/2").exists());
+    }
+}
+
+/// Repeating it would set aside what was written since.
+fn a_restore_that_ended_is_not_repeated(nodes: &mut Nodes) {
+    put(nodes, "kept", "again");
+    let said = nodes.cluster(&RESTORE);
+    let start = "error: cluster main has begun again with this snapshot already, at 20";
+    assert!(said.err.starts_with(start), "{}", said.words());
+    assert_eq!(said.code, Some(4));
+    assert_eq!(value(nodes, "kept"), "again\n");
+    let again = [&RESTORE[..], &["--again"]].concat();
+    nodes.cluster(&again).done();
+    assert_eq!(value(nodes, "kept"), "before\n");
+    assert!(
+        nodes
+            .members
+            .data("etcd1")
+            .join("aside/2/member/snap/db")
+            .is_file()
+    );
 }
 
 #[test]

@@ -161,6 +161,34 @@ fn a_card_is_written_from_a_digest_and_other_bytes_are_refused() {
     flash(&pinned, &["--identity", "key"]).refused_naming(5, &["the connection ended after "]);
 }
 
+/// Status lines and codes with which a registry refuses an upload, the reasons that the program gives, and its hints.
+const ANSWERS: [(&str, &str, &str, &str); 4] = [
+    (
+        "403 Forbidden",
+        "DENIED",
+        "the registry denies it",
+        "allow this user to pull from and push to the repository, or log in as another one",
+    ),
+    (
+        "404 Not Found",
+        "NAME_UNKNOWN",
+        "the registry has no such repository, and does not create it",
+        "create the repository, or correct the address",
+    ),
+    (
+        "405 Method Not Allowed",
+        "UNSUPPORTED",
+        "the registry does not support this; it may be read-only",
+        "name a registry that accepts artifacts of the OCI image specification 1.0 or newer",
+    ),
+    (
+        "418 I'm a teapot",
+        "TEA\\u001b",
+        "answer 418 I'm a teapot TEA\\u{1b}",
+        "check the address, and what the registry's log says",
+    ),
+];
+
 #[test]
 fn a_registry_that_cannot_be_used_is_explained_before_anything_is_built() {
     let (scene, registry) = (scene(), Registry::start());
@@ -185,32 +213,7 @@ fn a_registry_that_cannot_be_used_is_explained_before_anything_is_built() {
     );
     let sent = ["--out", &place, "--encrypt-to", RECIPIENT];
     let body = |code: &str| format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"m\"}}]}}");
-    for (status, code, why, hint) in [
-        (
-            "403 Forbidden",
-            "DENIED",
-            "the registry denies it",
-            "allow this user to pull from and push to the repository, or log in as another one",
-        ),
-        (
-            "404 Not Found",
-            "NAME_UNKNOWN",
-            "the registry has no such repository, and does not create it",
-            "create the repository, or correct the address",
-        ),
-        (
-            "405 Method Not Allowed",
-            "UNSUPPORTED",
-            "the registry does not support this; it may be read-only",
-            "name a registry that accepts artifacts of the OCI image specification 1.0 or newer",
-        ),
-        (
-            "418 I'm a teapot",
-            "TEA\\u001b",
-            "answer 418 I'm a teapot TEA\\u{1b}",
-            "check the address, and what the registry's log says",
-        ),
-    ] {
+    for (status, code, why, hint) in ANSWERS {
         registry.fail(move |it| {
             let answer = Fault::Answer(status, String::new(), body(code));
             it.is("POST", "/blobs/uploads/").then_some(answer)

@@ -239,7 +239,7 @@ fn read(client: &TcpStream) -> Option<Request> {
             length = value.parse().ok()?;
         }
         if name != "connection" {
-            request.headers += &format!("{name}: {value}\r\n");
+            request.headers += &[name.as_str(), ": ", value, "\r\n"].concat();
         }
     }
     request.body = vec![0; length];

@@ -272,14 +272,14 @@ impl Members {
     }
 
     /// Cuts a member off from the others and from the operator.
-    pub(crate) fn cut(&self, member: usize) {
+    pub(crate) fn cut(member: usize) {
         let (name, address) = (NAMES[member], address(member).to_string());
         tool("ip", &["link", "set", name, "down"]).done();
         tool("ip", &["route", "add", "unreachable", &address]).done();
     }
 
     /// Connects a member again.
-    pub(crate) fn connect(&self, member: usize) {
+    pub(crate) fn connect(member: usize) {
         let (name, address) = (NAMES[member], address(member).to_string());
         tool("ip", &["route", "del", "unreachable", &address]).done();
         tool("ip", &["link", "set", name, "up"]).done();

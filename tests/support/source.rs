@@ -153,7 +153,7 @@ impl Source {
                         self.name(vec!["crate".to_owned(), module.to_string()]);
                     }
                 }
-                _ => {}
+                TokenTree::Punct(_) => {}
             }
         }
     }

@@ -49,8 +49,7 @@ pub struct RebootedNode {
 /// member has caught up.
 pub fn reboot(
     access: &Access,
-    names: &[String],
-    wait: Duration,
+    (names, wait): (&[String], Duration),
     now: i64,
     lock: &Lock,
     progress: &dyn Progress,

@@ -52,8 +52,7 @@ pub struct UpgradedNode {
 /// cluster is healthy and every node is ready for it.
 pub fn upgrade(
     access: &Access,
-    etcd: &EtcdBinaries,
-    setting: &str,
+    (etcd, setting): (&EtcdBinaries, &str),
     now: i64,
     lock: &Lock,
     progress: &dyn Progress,

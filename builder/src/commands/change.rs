@@ -81,12 +81,12 @@ impl<'a> ChangeContext<'a> {
         let lock = Lock::take(&access, command, operator, now, &*progress)?;
         access.must_know_the_time()?;
         Ok(Self {
-            lock,
             options,
             environment,
             voice,
             progress,
             started,
+            lock,
         })
     }
 

@@ -221,7 +221,7 @@ fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -
     let progress = progress::stderr(voice.quiet);
     let lock = lock(&access, "cluster restore", environment, &*progress)?;
     let now = environment.clock;
-    let done = cluster::restore(&access, &snapshot, options.again, now, &lock, &*progress)?;
+    let done = cluster::restore(&access, (&snapshot, options.again), now, &lock, &*progress)?;
     print(voice, &done, &done)
 }
 
@@ -232,6 +232,12 @@ fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> 
     let progress = progress::stderr(voice.quiet);
     let lock = lock(&access, "cluster reboot", environment, &*progress)?;
     let wait = Duration::from_mins(options.wait.get());
-    let done = cluster::reboot(&access, &nodes, wait, environment.clock, &lock, &*progress)?;
+    let done = cluster::reboot(
+        &access,
+        (&nodes, wait),
+        environment.clock,
+        &lock,
+        &*progress,
+    )?;
     print(voice, &done, &done)
 }

@@ -43,8 +43,8 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Update {
             what,
             dry_run,
-            fleet: _,
             fetch,
+            ..
         } => {
             let job = Job::fetch(fetch, LockOptions::REFRESH, environment, &voice);
             let update = crate::update(&job, what, dry_run)?;
@@ -84,14 +84,17 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             nodes,
             from,
         } => init(&config, nodes, from.as_deref(), &voice),
-        Command::Schema => {
-            let schema = spec::schema();
-            print(&voice, &schema, &format_args!("{schema:#}\n"))
-        }
+        Command::Schema => print_schema(&voice),
         Command::Completions { shell } => print_text(&cli::completions(shell)),
         Command::Man { dir } => cli::man(&dir),
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the JSON Schema of `cluster.toml`, indented.
+fn print_schema(voice: &Voice) -> Result<()> {
+    let schema = spec::schema();
+    print(voice, &schema, &format_args!("{schema:#}\n"))
 }
 
 /// Writes a `cluster.toml`: the template, or one for the machines that a file lists.

@@ -145,12 +145,11 @@ pub(super) fn get_shards(
         let Some(address) = Address::of(shard, "merge")? else {
             continue;
         };
-        let build = match builds.first() {
-            Some(first) => first.beside(&address, access)?,
-            None => {
-                let cache = run::local_cache(None, environment)?;
-                StoredBuild::open(&address, identity, access, cache)?
-            }
+        let build = if let Some(first) = builds.first() {
+            first.beside(&address, access)?
+        } else {
+            let cache = run::local_cache(None, environment)?;
+            StoredBuild::open(&address, identity, access, cache)?
         };
         let progress = progress::stderr(voice.quiet);
         *shard = build.get_all(&(index + 1).to_string(), access, &*progress)?;

@@ -34,7 +34,7 @@ pub(super) fn upgrade(
     let etcd = job(options, environment, voice).new_etcd(&source)?;
     let progress = progress::stderr(voice.quiet);
     let lock = Lock::take(&access, "cluster upgrade", operator, now, &*progress)?;
-    let done = cluster::upgrade(&access, &etcd, &options.etcd, now, &lock, &*progress)?;
+    let done = cluster::upgrade(&access, (&etcd, &options.etcd), now, &lock, &*progress)?;
     print(voice, &done, &done)
 }
 

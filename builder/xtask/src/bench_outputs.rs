@@ -44,11 +44,11 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
         "|---|---|---|---|---|".to_owned(),
     ];
     for (format, programs) in FORMATS {
-        let ours = bench.both(|count| bench.cost(format, count))?;
+        let ours = Bench::both(|count| bench.cost(format, count))?;
         let name = format!("`etcd-image build --format {format}`");
         table.extend(lines(&name, &ours));
         for program in programs {
-            let theirs = bench.both(|count| bench.whole(program, count))?;
+            let theirs = Bench::both(|count| bench.whole(program, count))?;
             table.extend(lines(&format!("`{program}` of each image"), &theirs));
         }
         if format == "img.xz" {
@@ -94,7 +94,7 @@ impl Bench<'_> {
     }
 
     /// Measures each number of images.
-    fn both(&self, cost: impl Fn(u32) -> Outcome<Cost>) -> Outcome<[Cost; 2]> {
+    fn both(cost: impl Fn(u32) -> Outcome<Cost>) -> Outcome<[Cost; 2]> {
         Ok([cost(COUNTS[0])?, cost(COUNTS[1])?])
     }
 

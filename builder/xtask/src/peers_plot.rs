@@ -11,9 +11,8 @@ const SIZE: (f64, f64, f64) = (720.0, 420.0, 56.0);
 /// Returns the plot.
 pub(crate) fn plot(lines: &[Line]) -> String {
     let all = || lines.iter().flat_map(|line| &line.costs);
-    let most = all()
-        .map(|(count, _)| f64::from(*count))
-        .fold(2.0, f64::max);
+    let counts = all().map(|(count, _)| f64::from(*count));
+    let most = counts.fold(2.0, f64::max);
     let times = || all().map(|(_, cost)| cost.wall);
     let (shortest, longest) = (
         times().fold(f64::MAX, f64::min),
@@ -59,10 +58,9 @@ pub(crate) fn plot(lines: &[Line]) -> String {
                 height - 32.0
             );
         }
-        let state = if line.costs.is_empty() {
-            " (not available)"
-        } else {
-            ""
+        let state = match line.costs.is_empty() {
+            true => " (not available)",
+            false => "",
         };
         let name = line.name.replace('`', "");
         let _ = writeln!(

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::diary::Diary;
 use super::{COMMANDS, OWN, having, intact, lead, prepare, run};
-use crate::support::members::NAMES;
+use crate::support::members::{Members, NAMES};
 use crate::support::nodes::{Nodes, with_nodes, with_nodes_of};
 use crate::support::tool::Said;
 
@@ -17,12 +17,12 @@ fn a_command_without_one_member_does_what_it_can() {
             let mut diary = Diary::new("cut");
             prepare(&mut nodes);
             lead(&mut nodes);
-            nodes.members.cut(1);
+            Members::cut(1);
             diary.day("One member is cut off", OWN);
             for command in COMMANDS {
                 diary.run(&mut nodes, command);
             }
-            nodes.members.connect(1);
+            Members::connect(1);
             intact(&nodes);
             diary.day("The member is there again", OWN);
             diary.run(&mut nodes, "renew").done();
@@ -109,18 +109,18 @@ fn cut(nodes: &mut Nodes, command: &str, moment: fn(&Nodes) -> Option<usize>) ->
         if cut.is_none() {
             cut = moment(nodes);
             if let Some(node) = cut {
-                nodes.members.cut(node);
+                Members::cut(node);
                 since = Instant::now();
             }
         } else if let (Some(node), true) = (cut, !is_over && since.elapsed() > CUT) {
-            nodes.members.connect(node);
+            Members::connect(node);
             is_over = true;
         }
         false
     });
     let node = cut.expect("the moment never came");
     if !is_over {
-        nodes.members.connect(node);
+        Members::connect(node);
     }
     said
 }

@@ -49,7 +49,7 @@ fn library(name: &str) -> String {
     let paths = entries.map(|entry| entry.unwrap().path());
     let builds = paths.filter(|path| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with(&prefix) && name.ends_with(".rlib")
+        name.starts_with(&prefix) && path.extension().is_some_and(|it| it == "rlib")
     });
     let newest = builds.max_by_key(|path| path.metadata().unwrap().modified().unwrap());
     let newest = newest.unwrap_or_else(|| panic!("{name} is not a dependency of the tests"));

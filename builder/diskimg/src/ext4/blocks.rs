@@ -114,13 +114,11 @@ impl Blocks {
 /// Checks a group whose bitmap was never written: its blocks that have an owner are those that are not free.
 fn check_unwritten(group: u64, blocks: &[bool], descriptor: &BlockGroupDescriptor) -> Result<()> {
     let free = blocks.iter().filter(|is_owned| !**is_owned).count();
-    match free == index(descriptor.free_blocks_count) {
-        true => Ok(()),
-        false => {
-            let reason = "has blocks in use, but its block bitmap was never written";
-            Err(structure(format!("block group {group}"), reason))
-        }
+    if free == index(descriptor.free_blocks_count) {
+        return Ok(());
     }
+    let reason = "has blocks in use, but its block bitmap was never written";
+    Err(structure(format!("block group {group}"), reason))
 }
 
 /// Returns the first block of a group.

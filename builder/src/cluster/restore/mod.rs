@@ -54,8 +54,7 @@ pub struct Restoration {
 /// A snapshot that the cluster has begun with before is refused unless it is wanted `again`.
 pub fn restore(
     access: &Access,
-    snapshot: &Snapshot,
-    again: bool,
+    (snapshot, again): (&Snapshot, bool),
     now: i64,
     lock: &Lock,
     progress: &dyn Progress,

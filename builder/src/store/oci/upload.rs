@@ -59,7 +59,7 @@ impl Registry {
                 }
             }
             is_first = false;
-            let sent = self.send_rest(&doing, (blob, from), &mut begun, journal, task);
+            let sent = self.send_rest((blob, from), &mut begun, journal, task);
             (sent, begun.as_ref().map_or(0, |begun| begun.at))
         });
         // What was refused must not be continued.
@@ -73,12 +73,12 @@ impl Registry {
 
     fn send_rest(
         &self,
-        doing: &str,
         (blob, from): (&Blob, &mut dyn Source),
         begun: &mut Option<Begun>,
         journal: Option<&Journal>,
         task: &mut dyn Task,
     ) -> Result<(), Trouble> {
+        let doing = &format!("writing {}", self.place_of(blob));
         let upload = match begun {
             Some(upload) => upload,
             None => begun.insert(self.begin(doing, blob)?),
