@@ -88,6 +88,19 @@ fn unknown_features_are_rejected() {
 }
 
 #[test]
+fn small_inodes_are_edited_without_checksums_only() {
+    let image = |features| Ext4::new(&["-I", "128", "-O", features]).make();
+    let expected = Unsupported::InodeSize { bytes: 128 };
+    assert_eq!(
+        gate(image("metadata_csum").as_ref()),
+        Err(Error::Unsupported(expected.clone()))
+    );
+    let message = "inodes of 128 bytes with checksums are not supported";
+    assert_eq!(expected.to_string(), message);
+    assert_eq!(gate(image("^metadata_csum").as_ref()), Ok(()));
+}
+
+#[test]
 fn tune2fs_removes_the_features_it_is_recommended_for() {
     use FeatureSet::{Compat, Incompat, RoCompat};
     let cases = [

@@ -38,6 +38,12 @@ pub enum Unsupported {
         /// Bytes per block.
         bytes: u32,
     },
+    /// ext4 inodes that have no room for a whole checksum, in a file system with checksums.
+    #[error("inodes of {bytes} bytes with checksums are not supported")]
+    InodeSize {
+        /// Bytes per inode.
+        bytes: u16,
+    },
     /// A FAT sector size other than 512.
     #[error("FAT sectors of {bytes} bytes are not supported")]
     FatSectorSize {

@@ -135,6 +135,10 @@ impl Superblock {
         field("s_inodes_per_group", inodes, fits(inodes))?;
         field("s_rev_level", self.rev_level, self.rev_level == 1)?;
         field("s_inode_size", inode, inode_fits)?;
+        if inode == 128 && self.features.ro_compat & METADATA_CSUM != 0 {
+            // `ext4-view` does not read them.
+            return Err(Unsupported::InodeSize { bytes: inode }.into());
+        }
         field("s_desc_size", descriptor, descriptor_fits)
     }
 
