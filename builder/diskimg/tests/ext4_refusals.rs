@@ -101,6 +101,17 @@ fn small_inodes_are_edited_without_checksums_only() {
 }
 
 #[test]
+fn blocks_of_two_kilobytes_are_edited_without_checksums_only() {
+    let image = |features| Ext4::new(&["-b", "2048", "-O", features]).make();
+    let expected = Unsupported::BlockSize { bytes: 2048 };
+    assert_eq!(
+        gate(image("metadata_csum").as_ref()),
+        Err(Error::Unsupported(expected))
+    );
+    assert_eq!(gate(image("^metadata_csum").as_ref()), Ok(()));
+}
+
+#[test]
 fn tune2fs_removes_the_features_it_is_recommended_for() {
     use FeatureSet::{Compat, Incompat, RoCompat};
     let cases = [

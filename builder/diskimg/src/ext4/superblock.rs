@@ -135,11 +135,24 @@ impl Superblock {
         field("s_inodes_per_group", inodes, fits(inodes))?;
         field("s_rev_level", self.rev_level, self.rev_level == 1)?;
         field("s_inode_size", inode, inode_fits)?;
-        if inode == 128 && self.features.ro_compat & METADATA_CSUM != 0 {
+        if self.features.ro_compat & METADATA_CSUM != 0 {
+            self.check_checksums()?;
+        }
+        field("s_desc_size", descriptor, descriptor_fits)
+    }
+
+    /// Checks sizes that `rust-fs-ext4` or `ext4-view` does not support together with checksums.
+    fn check_checksums(&self) -> Result<()> {
+        let (block, inode) = (self.block_size.get(), self.inode_size);
+        if inode == 128 {
             // `ext4-view` does not read them.
             return Err(Unsupported::InodeSize { bytes: inode }.into());
         }
-        field("s_desc_size", descriptor, descriptor_fits)
+        if block == 2048 {
+            // `rust-fs-ext4` puts the checksum of a block of extents into the last four bytes: here it belongs before them.
+            return Err(Unsupported::BlockSize { bytes: block }.into());
+        }
+        Ok(())
     }
 
     /// Checks the totals and the free counts.

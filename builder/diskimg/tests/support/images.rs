@@ -20,13 +20,17 @@ pub(crate) struct Ext4 {
 }
 
 /// The options of Raspberry Pi OS (bookworm, trixie) and Debian, and unusual ones.
-pub(crate) fn flavours() -> [(&'static str, Ext4); 6] {
+pub(crate) fn flavours() -> [(&'static str, Ext4); 7] {
     let trixie = "^64bit,^huge_file,orphan_file,metadata_csum_seed";
     [
         ("bookworm", Ext4::new(&["-O", "^64bit,^huge_file"])),
         ("trixie", Ext4::new(&["-O", trixie])),
         ("debian", Ext4::new(&[])),
         ("small blocks", Ext4::new(&["-b", "1024"])),
+        (
+            "medium blocks",
+            Ext4::new(&["-b", "2048", "-O", "^metadata_csum"]),
+        ),
         ("linear directories", Ext4::new(&["-O", "^dir_index"])),
         (
             "old checksums",
