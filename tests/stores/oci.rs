@@ -102,7 +102,7 @@ fn skopeo_pulls_a_build_by_its_tag_and_its_digest() {
     );
 
     // Another build takes the tag; the digest still names the first one, and nothing was deleted.
-    scene.file("cluster.toml", "[cluster]\ndomain = \"other\"\n");
+    scene.file("cluster.toml", "[hosts]\n\"192.168.0.9\" = [\"printer\"]\n");
     build(&scene, &registry, "img.zst").done();
     let raw = registry.skopeo(&["inspect", "--tls-verify=false", "--raw", &from]);
     assert_eq!(raw, scene.text("raw.json"));
@@ -158,7 +158,7 @@ fn a_card_is_written_from_a_digest_and_other_bytes_are_refused() {
     registry.fail(|it| it.is("GET", "/manifests/").then_some(Fault::Spoil));
     verify().refused_naming(3, &[": the registry returns a manifest with the SHA-256 "]);
     registry.fail(|it| it.is("GET", "/blobs/").then_some(Fault::Cut(700)));
-    flash(&pinned, &["--identity", "key"]).refused_naming(5, &["the connection ended after "]);
+    flash(&pinned, &["--identity", "key"]).refused_naming(5, &["the connection broke after "]);
 }
 
 /// Status lines and codes with which a registry refuses an upload, the reasons that the program gives, and its hints.

@@ -34,7 +34,7 @@ fn a_moment_of_trouble_is_survived() {
                 Fault::Answer("503 Service Unavailable", String::new(), String::new())
             }
             "a later part" => Fault::Break,
-            "reading" => Fault::Cut(100_000),
+            "reading" => Fault::Cut(600),
             _ => Fault::Cut(0), // done, but the answer is lost
         })
     });

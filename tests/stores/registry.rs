@@ -147,7 +147,7 @@ impl Registry {
     pub(super) fn skopeo(&self, arguments: &[&str]) -> String {
         let place = format!("docker://127.0.0.1:{}", self.behind);
         let arguments = arguments.iter().map(|it| it.replace("PLACE", &place));
-        let library = PathBuf::from(UNPACKED).join("lib/x86_64-linux-gnu");
+        let library = format!("{UNPACKED}/lib/{}-linux-gnu", std::env::consts::ARCH);
         let output = Command::new(program("skopeo"))
             .arg("--insecure-policy")
             .args(arguments)

@@ -128,14 +128,14 @@ impl Registry {
         let mut response = accepted(doing, response)?;
         if response.status() != StatusCode::PARTIAL_CONTENT {
             let skipped = io::copy(&mut response.by_ref().take(*at), &mut io::sink());
-            skipped.map_err(|error| Trouble::Passing(error.to_string()))?;
+            skipped.map_err(|_| broken(*at, blob))?;
         }
         // One byte more than expected shows that the blob is longer, and is enough.
         let mut rest = response.take(blob.size.saturating_sub(*at).saturating_add(1));
         let mut buffer = vec![0; 256 << 10];
         loop {
             let read = rest.read(&mut buffer);
-            let count = read.map_err(|error| Trouble::Passing(error.to_string()))?;
+            let count = read.map_err(|_| broken(*at, blob))?;
             if count == 0 {
                 break;
             }
@@ -144,10 +144,7 @@ impl Registry {
             *at += count as u64;
         }
         match *at < blob.size {
-            true => Err(Trouble::Passing(format!(
-                "the connection ended after {at} of {} bytes",
-                blob.size
-            ))),
+            true => Err(broken(*at, blob)),
             false => Ok(()),
         }
     }
@@ -156,6 +153,11 @@ impl Registry {
     pub(super) fn place_of(&self, blob: &Blob) -> String {
         self.reference.at(&blob.sha256).to_string()
     }
+}
+
+fn broken(at: u64, blob: &Blob) -> Trouble {
+    let size = blob.size;
+    Trouble::Passing(format!("the connection broke after {at} of {size} bytes"))
 }
 
 fn path(blob: &Blob) -> String {
