@@ -194,6 +194,7 @@ const MISTAKES: &[Mistake] = &[
         faults: &[
             "certificate server is not signed by the node's CA",
             "certificate server is not that of the private key beside it",
+            "no client accepts certificate server: it is not valid yet",
         ],
     },
     Mistake {

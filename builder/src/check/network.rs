@@ -11,6 +11,8 @@ use crate::spec::rules;
 
 const NETWORK_MANAGER: &str = "NetworkManager.service";
 const NETWORKD: &str = "systemd-networkd.service";
+/// The program that lets systemd start cloud-init at boot.
+const CLOUD_INIT_GENERATOR: &str = "/usr/lib/systemd/system-generators/cloud-init-generator";
 /// The file that disables cloud-init.
 const CLOUD_INIT_OFF: &str = "/etc/cloud/cloud-init.disabled";
 
@@ -135,7 +137,7 @@ fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings
 
 /// Checks that cloud-init leaves a node alone whose settings are not in a seed.
 fn check_no_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let may_run = root.is_program("/usr/bin/cloud-init")? && !root.exists(CLOUD_INIT_OFF)?;
+    let may_run = root.is_program(CLOUD_INIT_GENERATOR)? && !root.exists(CLOUD_INIT_OFF)?;
     findings.expect(
         !may_run,
         format!("{CLOUD_INIT_OFF} is missing: cloud-init would change the name, the users and the network of the node"),
