@@ -85,8 +85,16 @@ fn a_certificate_of_another_authority_is_found() {
     );
     // The CA certificate is replaced by one that the CA signed and that may not sign others.
     assert_eq!(
-        problems(&scene, &[("ca.crt", "etcd-cluster/admin.crt")]).len(),
-        5
+        problems(&scene, &[("ca.crt", "etcd-cluster/admin.crt")]),
+        [
+            "/etc/etcd/pki/ca.crt is not what the node's description says",
+            "certificate ca is not signed by the node's CA",
+            "certificate server is not signed by the node's CA",
+            "certificate peer is not signed by the node's CA",
+            "certificate client is not signed by the node's CA",
+            "the node's CA does not allow both server and client certificates (extended key usage)",
+            "the node's CA has no root: the certificates above it are missing",
+        ]
     );
     assert_eq!(
         problems(&scene, &[("peer.crt", "none")]),

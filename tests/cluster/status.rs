@@ -178,9 +178,9 @@ case " $* " in
 *" -F none -o UserKnownHostsFile=\"etcd-cluster/known_hosts\" "*" StrictHostKeyChecking=yes "*" BatchMode=yes "*) ;;
 *) echo "wrong options: $*" >&2; exit 255 ;;
 esac
-while [ "$1" != -- ]; do person=$1; shift; done
-case $person in
-pi@192.168.0.50) exec sh -c "$2" ;;
+while [ "$1" != -- ]; do [ "$1" != -l ] || user=$2; shift; done
+case $user@$2 in
+pi@192.168.0.50) exec sh -c "$3" ;;
 pi@192.168.0.51) echo "Host key verification failed." >&2; exit 255 ;;
 *) exec sleep 1000 ;;
 esac

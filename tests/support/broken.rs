@@ -56,13 +56,13 @@ impl Sound {
         let copy = self.copy();
         breaking(&copy);
         let outcome = self.scene.bare(&["verify", "alone/etcd1.img"]);
-        let lines = outcome.stdout.lines().skip(1).map(str::trim);
+        let lines: Vec<_> = outcome.stdout.lines().skip(1).map(str::trim).collect();
         let changed = |line: &&str| {
             line.ends_with("is not what the node's description says")
                 || line.ends_with("is missing or not a file")
         };
-        let found: Vec<_> = lines.filter(|line| !changed(line)).collect();
-        let code = if faults.is_empty() { 0 } else { 3 };
+        let code = if lines.is_empty() { 0 } else { 3 };
+        let found: Vec<_> = lines.into_iter().filter(|line| !changed(line)).collect();
         let is_expected = found == faults && outcome.code == Some(code);
         (!is_expected).then(|| {
             format!(
