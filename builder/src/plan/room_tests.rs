@@ -1,4 +1,4 @@
-//! Tests of the room that a plan needs in the partitions and on the card.
+//! Tests of the space that a plan needs in the partitions and on the card.
 
 use super::plan;
 use super::tests::{found, layout, refusal, text, tree};

@@ -1,6 +1,6 @@
 //! Measures `flash`, which reads everything back, beside `dd bs=4M conv=fsync` and `bmaptool copy`, which do not.
 //!
-//! All three write the same card, which was written before: a loop device where one can be had (as root), otherwise a file.
+//! All three write the same card, which already has content: a loop device if this user may create one (root), otherwise a file.
 //! bmaptool treats the two differently: it syncs a device after every 6 MiB. Before each run, the image is in memory and no
 //! byte of the card is; every run ends when its last byte is synced.
 
