@@ -223,6 +223,15 @@ fn what_a_full_disk_has_prevented_is_noted_later() {
     assert!(node.has("data/node/started"));
 }
 
+/// The next look at the requests answers it.
+#[test]
+fn a_request_made_while_etcd_becomes_ready_is_kept() {
+    let node = Node::with_data();
+    node.write("data/force-new-cluster", "");
+    node.run_of_etcd(true, "");
+    assert!(node.has("data/force-new-cluster"));
+}
+
 #[test]
 fn members_that_a_later_image_does_not_list_are_asked_before_forcing() {
     let node = Node::with_data();
