@@ -223,6 +223,30 @@ fn what_a_full_disk_has_prevented_is_noted_later() {
     assert!(node.has("data/node/started"));
 }
 
+/// An image with fewer members may be flashed seconds later.
+#[test]
+fn a_node_remembers_the_other_members_before_etcd_starts() {
+    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379\n";
+    let node = Node::new();
+    node.call("start_over; keep vow 0123456789abcdef; know vow; welcome=yes; begin");
+    assert_eq!(node.read("data/node/members"), peers);
+
+    let node = Node::new();
+    node.etcdctl(
+        "case $* in *'member add'*) echo 'Member 9c added to cluster 1'; echo 'ETCD_INITIAL_CLUSTER=\"a=https://192.168.0.50:2380\"' ;;
+*'member remove'*) ;; *) exit 1 ;; esac",
+    );
+    node.write(
+        "run/members",
+        "1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false
+",
+    );
+    node.call("start_over; endpoints=https://192.168.0.51:2379; join");
+    assert_eq!(node.read("data/node/members"), peers);
+}
+
 /// The next look at the requests answers it.
 #[test]
 fn a_request_made_while_etcd_becomes_ready_is_kept() {
