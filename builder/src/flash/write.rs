@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,10 +20,8 @@ use crate::progress::{Progress, Task};
 
 /// The length of the beginning of a card, with its partition table and boot sectors.
 const HEAD: u64 = 1 << 20;
-/// Number of pieces that may be read from the image but not yet written.
-const BUFFERS: usize = 3;
-/// Number of pieces that are read back at once.
-const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+/// Number of pieces that are written, or read back, at once.
+const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Writes the image and compares the card with it: the head is erased, the rest written and compared, then the head.
 ///
@@ -110,78 +107,44 @@ impl Work<'_> {
         self.compare(ranges)
     }
 
-    /// Writes ranges: one thread reads the image ahead, so that the card never waits for it.
     fn copy(&self, ranges: &[Range<u64>]) -> Result<()> {
-        let (full, to_write) = mpsc::sync_channel(BUFFERS);
-        let (written, free) = mpsc::sync_channel(BUFFERS);
-        for _ in 0..BUFFERS {
-            written.send(DirectBuffer::new(CHUNK))?;
-        }
-        thread::scope(|scope| {
-            let reader = scope.spawn(move || self.read_ahead(ranges, &free, &full));
-            let wrote = self.write_pieces(to_write, &written);
-            // After a failure, the reader waits for no buffer.
-            drop(written);
-            wrote?;
-            reader
-                .join()
-                .unwrap_or_else(|_| Err(anyhow!("reading the image panicked")))
+        self.each(ranges, |piece, [bytes, _]| {
+            self.source.storage.read_at(piece.start, bytes)?;
+            self.card.write(piece.start, bytes)
         })
     }
 
-    /// Reads every piece and passes it to the writer, until the end or until the writer has failed.
-    fn read_ahead(
+    fn compare(&self, ranges: &[Range<u64>]) -> Result<()> {
+        self.each(ranges, |piece, [wanted, found]| {
+            self.source.storage.read_at(piece.start, wanted)?;
+            self.card.read(piece.start, found)?;
+            match wanted == found {
+                true => Ok(()),
+                false => Err(self.differs(piece.start + first_difference(wanted, found))),
+            }
+        })
+    }
+
+    /// Does the same with every piece, with several at once: the card then always has a request to work on. The work gets two
+    /// buffers of the length of its piece.
+    fn each(
         &self,
         ranges: &[Range<u64>],
-        free: &Receiver<DirectBuffer>,
-        full: &SyncSender<(Range<u64>, DirectBuffer)>,
+        work: impl Fn(&Range<u64>, [&mut [u8]; 2]) -> Result<()> + Sync,
     ) -> Result<()> {
-        for piece in pieces(ranges) {
-            let Ok(mut buffer) = free.recv() else { break };
-            let bytes = buffer.first(length(&piece)?);
-            self.source.storage.read_at(piece.start, bytes)?;
-            if full.send((piece, buffer)).is_err() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn write_pieces(
-        &self,
-        full: Receiver<(Range<u64>, DirectBuffer)>,
-        free: &SyncSender<DirectBuffer>,
-    ) -> Result<()> {
-        for (piece, mut buffer) in full {
-            self.card
-                .write(piece.start, buffer.first(length(&piece)?))?;
-            self.advance(&piece);
-            // The buffers of the last pieces have no receiver.
-            let _ = free.send(buffer);
-        }
-        Ok(())
-    }
-
-    /// Compares the card with the image, several pieces at once: the card then always has a request to work on.
-    fn compare(&self, ranges: &[Range<u64>]) -> Result<()> {
         let buffers = Mutex::new(Vec::new());
         let idle = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let pieces: Vec<_> = pieces(ranges).collect();
-        let compared = parallel::map(READERS, &pieces, |piece| {
+        let done = parallel::map(AT_ONCE, &pieces, |piece| {
             let pair = idle().pop();
             let mut pair = pair.unwrap_or_else(|| [CHUNK; 2].map(DirectBuffer::new));
             let len = length(piece)?;
-            let [wanted, found] = pair.each_mut().map(|buffer| buffer.first(len));
-            self.source.storage.read_at(piece.start, wanted)?;
-            self.card.read(piece.start, found)?;
-            if wanted != found {
-                return Err(self.differs(piece.start + first_difference(wanted, found)));
-            }
+            work(piece, pair.each_mut().map(|buffer| buffer.first(len)))?;
             idle().push(pair);
             self.advance(piece);
             Ok(())
         });
-        compared.map(drop)
+        done.map(drop)
     }
 
     fn advance(&self, piece: &Range<u64>) {
