@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use diskimg::{CowStorage, Storage as _};
+use diskimg::{CowStorage, Storage};
 use sha2::{Digest as _, Sha256};
 
 use super::chunks::{CHUNK, Chunk, EditedImage};
@@ -65,8 +65,9 @@ pub(super) fn compose(
     for packer in &target.packers {
         files.push(packer.pack(&plan.node, &image, target.out)?);
     }
+    let storage: Arc<dyn Storage> = edited.clone();
     let map = match target.maps {
-        true => map::map(edited)?,
+        true => map::map(&storage)?,
         false => Vec::new(),
     };
     Ok(Staged {

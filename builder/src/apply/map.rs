@@ -1,10 +1,10 @@
-//! The used ranges of an edited image with their digests.
+//! The used ranges of an image with their digests.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Result;
-use diskimg::{CowStorage, Storage};
+use diskimg::Storage;
 use sha2::{Digest as _, Sha256};
 
 use super::chunks::CHUNK;
@@ -20,8 +20,7 @@ pub(crate) struct MappedRange {
 }
 
 /// Returns the used ranges of an image.
-pub(super) fn map(edited: &Arc<CowStorage>) -> Result<Vec<MappedRange>> {
-    let storage: Arc<dyn Storage> = edited.clone();
+pub(crate) fn map(storage: &Arc<dyn Storage>) -> Result<Vec<MappedRange>> {
     let mut buffer = vec![0; CHUNK];
     let mut digested = |bytes: Range<u64>| {
         let mut hash = Sha256::new();
@@ -35,6 +34,6 @@ pub(super) fn map(edited: &Arc<CowStorage>) -> Result<Vec<MappedRange>> {
         let sha256 = hex::encode(&hash.finalize());
         Ok(MappedRange { bytes, sha256 })
     };
-    let ranges = inspect::mapped_ranges(&storage);
+    let ranges = inspect::mapped_ranges(storage);
     ranges.into_iter().map(&mut digested).collect()
 }

@@ -23,7 +23,7 @@ use crate::plan::{Action, Plan};
 
 pub(crate) use compose::Target;
 pub(crate) use direct::{DirectBuffer, DirectFile};
-pub(crate) use map::MappedRange;
+pub(crate) use map::{MappedRange, map};
 pub(crate) use output::{OutputFolder, Staged, StagedFile, temporary_beside};
 pub(crate) use pack::Packer;
 

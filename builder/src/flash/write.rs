@@ -228,6 +228,7 @@ mod tests {
             is_verified: false,
             node: None,
             digests: vec![],
+            map_digests: vec![],
             map: vec![0..1 << 20, 1 << 20..size as u64],
         };
         let card = Card::open(place.path(), &source, |_| Ok(String::new()), true).unwrap();

@@ -12,12 +12,12 @@ use crate::inspect::MAP_BLOCK;
 const UNKNOWN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Returns the name of a node's map, which bmaptool finds for an image in any format.
-pub(super) fn file_name(node: &str) -> String {
+pub(crate) fn file_name(node: &str) -> String {
     format!("{node}.bmap")
 }
 
 /// Returns the map of an image of this size. The map contains its own digest.
-pub(super) fn xml(size: u64, map: &[MappedRange]) -> String {
+pub(crate) fn xml(size: u64, map: &[MappedRange]) -> String {
     let unsigned = with_digest(size, map, UNKNOWN);
     with_digest(size, map, &hex::sha256(&unsigned))
 }

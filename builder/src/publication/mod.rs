@@ -10,7 +10,7 @@
 
 mod agent;
 mod allowed_signers;
-mod block_map;
+pub(crate) mod block_map;
 mod imager;
 mod provenance;
 mod publishing;
