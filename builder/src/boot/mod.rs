@@ -87,7 +87,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
 }
 
 /// Writes through the first node and reads through every node; returns the member table as all of them see it.
-fn use_cluster(lab: &Lab) -> Result<Vec<report::Row>> {
+fn use_cluster(lab: &Lab) -> Result<Vec<report::MemberRow>> {
     const KEY: &str = "etcd-image/boot";
     let (client, nodes) = (lab.client(), lab.nodes());
     let value = count(nodes.len(), "node");

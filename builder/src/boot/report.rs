@@ -25,14 +25,14 @@ pub struct Report {
     /// Seconds from power-on until every node was healthy.
     pub seconds_to_healthy: u64,
     /// The member table.
-    pub members: Vec<Row>,
+    pub members: Vec<MemberRow>,
     /// One per image.
     pub nodes: Vec<NodeReport>,
 }
 
 /// One member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
+pub struct MemberRow {
     /// Its id, in hexadecimal as etcdctl shows it.
     pub id: String,
     /// Its name.
@@ -71,7 +71,12 @@ pub struct NodeReport {
 }
 
 impl Report {
-    pub(super) fn new(lab: &Lab, times: Times, members: Vec<Row>, checks: Vec<Vec<Check>>) -> Self {
+    pub(super) fn new(
+        lab: &Lab,
+        times: Times,
+        members: Vec<MemberRow>,
+        checks: Vec<Vec<Check>>,
+    ) -> Self {
         let mut seconds = times.nodes;
         let nodes = lab
             .nodes()
@@ -117,7 +122,7 @@ impl Report {
 
 /// Returns the member table. Fails if a node is missing from it, if the nodes disagree about it, or if they do not follow
 /// the same leader. `seen` is the list of members as each node sees it.
-pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Result<Vec<Row>> {
+pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Result<Vec<MemberRow>> {
     let members = seen.first().map_or(&[][..], Vec::as_slice);
     if seen.iter().any(|other| other != members) {
         return Err(wrong("its nodes do not agree on its members"));
@@ -128,7 +133,7 @@ pub(super) fn table(seen: &[Vec<Member>], statuses: &[(String, Status)]) -> Resu
             .iter()
             .find(|member| member.name == *name && member.is_started());
         let member = member.ok_or_else(|| wrong(&format!("{name} is not a started member")))?;
-        rows.push(Row {
+        rows.push(MemberRow {
             id: format!("{:x}", member.id),
             name: member.name.clone(),
             peer: member.peer_urls.join(","),
@@ -172,7 +177,7 @@ impl Display for Report {
             "member", "name", "client", "etcd", "database", "role", "term", "index"
         )?;
         for row in &self.members {
-            let Row {
+            let MemberRow {
                 id,
                 name,
                 client,

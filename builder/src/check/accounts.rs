@@ -8,13 +8,13 @@ use crate::description::NodeDescription;
 use crate::spec::rules;
 
 /// The users and groups of the image.
-pub(super) struct Accounts {
+pub(super) struct ImageAccounts {
     users: Vec<Vec<String>>,
     groups: Vec<Vec<String>>,
     shadow: Vec<Vec<String>>,
 }
 
-impl Accounts {
+impl ImageAccounts {
     pub(super) fn read(root: &mut Tree<'_>) -> Result<Self> {
         let mut rows = |path: &str| -> Result<Vec<Vec<String>>> {
             let text = root.text(path)?.unwrap_or_default();
@@ -75,7 +75,7 @@ fn row<'a>(rows: &'a [Vec<String>], name: &str) -> Option<&'a Vec<String>> {
 /// Checks that PAM and the shell let the owner in.
 pub(super) fn check_login(
     node: &NodeDescription,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {

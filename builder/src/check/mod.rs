@@ -26,7 +26,7 @@ pub use partitions::{kernel_arguments, mount_faults, root_fault};
 
 use crate::description::{self, NodeDescription};
 use crate::inspect::{Files, Image, System, Volume};
-use accounts::Accounts;
+use accounts::ImageAccounts;
 use tree::Tree;
 
 /// Returns every fault that keeps the node from booting, from running etcd or from letting its owner in.
@@ -61,7 +61,7 @@ fn check_root(
     }
     identity::check(node, layout, root, findings)?;
     files::check(node, root, findings)?;
-    let accounts = Accounts::read(root)?;
+    let accounts = ImageAccounts::read(root)?;
     units::check(node, &accounts, root, findings)?;
     etcd::check(node, root, findings)?;
     network::check(node, &accounts, root, findings)?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::accounts::Accounts;
+use super::accounts::ImageAccounts;
 use super::tree::Tree;
 use super::{Findings, units};
 use crate::description::{NodeDescription, Role};
@@ -18,7 +18,7 @@ const CLOUD_INIT_OFF: &str = "/etc/cloud/cloud-init.disabled";
 
 pub(super) fn check(
     node: &NodeDescription,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {

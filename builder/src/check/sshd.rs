@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::accounts::Accounts;
+use super::accounts::ImageAccounts;
 use super::sshd_config::{SshdConfig, in_list};
 use super::tree::Tree;
 use super::{Findings, units};
@@ -14,7 +14,7 @@ const ALGORITHMS: [&str; 2] = ["PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTyp
 
 pub(super) fn check(
     node: &NodeDescription,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -42,7 +42,7 @@ pub(super) fn check(
 /// Checks the settings that decide how anyone logs in.
 fn check_settings(
     node: &NodeDescription,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     config: &SshdConfig,
     findings: &mut Findings,
 ) {
@@ -182,7 +182,7 @@ fn check_host_keys(
 /// Checks that sshd finds the owner's keys, and that nobody else could change them (`StrictModes`).
 fn check_keys(
     node: &NodeDescription,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     config: &SshdConfig,
     root: &mut Tree<'_>,
     findings: &mut Findings,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Findings;
-use super::accounts::Accounts;
+use super::accounts::ImageAccounts;
 use super::kernel::TARGETS;
 use super::tree::Tree;
 use super::unit::{FOLDERS, OWN_FOLDER, Unit, drop_ins, find, values};
@@ -33,7 +33,7 @@ const RUNTIME: [&str; 5] = ["/run/", "/proc/", "/sys/", "/dev/", "/tmp/"];
 
 pub(super) fn check(
     node: &NodeDescription,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -111,7 +111,7 @@ fn check_own(
 /// Checks that a boot starts the unit, and that the unit can start.
 pub(super) fn started(
     name: &str,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -124,7 +124,7 @@ pub(super) fn started(
 /// Checks that a unit can start: its file, its programs, its users and what it requires.
 pub(super) fn startable(
     name: &str,
-    accounts: &Accounts,
+    accounts: &ImageAccounts,
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -174,7 +174,7 @@ fn check_programs(
     Ok(())
 }
 
-fn check_accounts(name: &str, text: &str, accounts: &Accounts, findings: &mut Findings) {
+fn check_accounts(name: &str, text: &str, accounts: &ImageAccounts, findings: &mut Findings) {
     if !values(text, "DynamicUser")
         .last()
         .is_some_and(|it| is_true(it))

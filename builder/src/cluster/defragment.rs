@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::quorum::works;
 use super::report::ClusterReport;
 use super::table::bytes;
@@ -48,7 +48,7 @@ pub fn defragment(
     access: &Access,
     names: &[String],
     now: i64,
-    lock: &Lock,
+    lock: &OperatorLock,
     progress: &dyn Progress,
 ) -> Result<Defragmentation> {
     let mut report = survey(access, now, Scope::Etcd)?;

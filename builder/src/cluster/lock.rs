@@ -39,7 +39,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The lock of a running command. It is given back when this value is dropped.
 #[derive(Debug)]
-pub struct Lock {
+pub struct OperatorLock {
     /// `None` if etcd could not give the lock.
     kept: Option<Kept>,
 }
@@ -76,7 +76,7 @@ struct Holder {
     since: i64,
 }
 
-impl Lock {
+impl OperatorLock {
     /// Takes the lock for a command. Where etcd cannot give it, the command goes on without it, and says so.
     pub fn take(
         access: &Access,

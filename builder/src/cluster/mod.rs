@@ -44,7 +44,7 @@ pub use compact::{Compaction, compact};
 pub use defragment::{Defragmentation, DefragmentedMember, defragment};
 pub use gather::status;
 pub use lead::{Leadership, move_leader};
-pub use lock::Lock;
+pub use lock::OperatorLock;
 pub use logs::{LogScope, Logs, all_logs, logs};
 pub use membership::{Leaver, hand_out, members, prepare_removal, remove_member, wait_for};
 pub use output::replace;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::{lead, order, pause, ssh};
 use crate::failure::Kind;
 use crate::progress::Progress;
@@ -51,7 +51,7 @@ pub fn reboot(
     access: &Access,
     (names, wait): (&[String], Duration),
     now: i64,
-    lock: &Lock,
+    lock: &OperatorLock,
     progress: &dyn Progress,
 ) -> Result<Reboots> {
     let mut waiting = access.named(names)?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::access::Access;
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::node_program;
 use super::report::CertificateReport;
 use super::ssh;
@@ -85,7 +85,7 @@ pub fn hand_over(
     access: &Access,
     renewed: &Renewed,
     now: i64,
-    lock: &Lock,
+    lock: &OperatorLock,
     progress: &dyn Progress,
 ) -> Result<Renewal> {
     let nodes = access.description.members.iter().zip(&renewed.nodes);

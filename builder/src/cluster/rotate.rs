@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::report::ClusterReport;
 use super::{lead, order, pause, renew, ssh};
 use crate::description::DescribedMember;
@@ -50,7 +50,7 @@ pub struct Rotating<'a> {
     /// The time in seconds since 1970.
     pub now: i64,
     /// The lock of this command.
-    pub lock: &'a Lock,
+    pub lock: &'a OperatorLock,
     /// Where to say what happens.
     pub progress: &'a dyn Progress,
 }

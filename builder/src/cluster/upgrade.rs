@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::report::ClusterReport;
 use super::rotate::RESTART_ETCD;
 use super::{lead, node_etcd, order, pause};
@@ -54,7 +54,7 @@ pub fn upgrade(
     access: &Access,
     (etcd, setting): (&EtcdBinaries, &str),
     now: i64,
-    lock: &Lock,
+    lock: &OperatorLock,
     progress: &dyn Progress,
 ) -> Result<Upgrade> {
     let mut report = survey(access, now, Scope::Etcd)?;
@@ -106,7 +106,7 @@ fn change(
     member: &DescribedMember,
     etcd: &EtcdBinaries,
     now: i64,
-    (lock, progress): (&Lock, &dyn Progress),
+    (lock, progress): (&OperatorLock, &dyn Progress),
 ) -> Result<ClusterReport> {
     lock.must_be_kept()?;
     let (name, version) = (&member.name, &etcd.version);

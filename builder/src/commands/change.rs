@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::print;
 use crate::cli::{ChangeOptions, Environment, Voice, WaitOptions};
-use crate::cluster::{self, Access, ClusterReport, Leaver, Lock, NodeRenewal};
+use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, OperatorLock};
 use crate::failure::Kind;
 use crate::pki;
 use crate::progress::{self, Progress};
@@ -47,7 +47,7 @@ pub(super) struct ChangeContext<'a> {
     voice: &'a Voice,
     progress: Box<dyn Progress>,
     started: Instant,
-    lock: Lock,
+    lock: OperatorLock,
 }
 
 impl<'a> ChangeContext<'a> {
@@ -78,7 +78,7 @@ impl<'a> ChangeContext<'a> {
         let progress = progress::stderr(voice.quiet);
         let access = access(&options)?;
         let (operator, now) = (&environment.operator, environment.clock);
-        let lock = Lock::take(&access, command, operator, now, &*progress)?;
+        let lock = OperatorLock::take(&access, command, operator, now, &*progress)?;
         access.must_know_the_time()?;
         Ok(Self {
             options,

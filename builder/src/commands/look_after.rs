@@ -12,7 +12,7 @@ use crate::cli::{
     PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
     Voice,
 };
-use crate::cluster::{self, Access, Lock, LogScope, Rotating, RotationStep};
+use crate::cluster::{self, Access, LogScope, OperatorLock, Rotating, RotationStep};
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
 use crate::progress::{self, Progress};
@@ -80,9 +80,9 @@ fn lock(
     command: &str,
     environment: &Environment,
     progress: &dyn Progress,
-) -> Result<Lock> {
+) -> Result<OperatorLock> {
     let operator = &environment.operator;
-    Lock::take(access, command, operator, environment.clock, progress)
+    OperatorLock::take(access, command, operator, environment.clock, progress)
 }
 
 /// Renews certificates in the state directory, and hands them to the nodes.
@@ -93,7 +93,7 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
     access.must_use_certificates()?;
     // The operator's own certificate may have expired. Otherwise, nothing changes while another command has the lock.
     let (name, operator) = ("cluster renew", &environment.operator);
-    let taken = Lock::attempt(&access, name, operator, now, &*progress)?.ok();
+    let taken = OperatorLock::attempt(&access, name, operator, now, &*progress)?.ok();
     access.must_know_the_time()?;
     let renewed = cluster::renew_in_state(&options.state, options.within, now)?;
     let access = Access::open(&options.state, options.ssh_identity)?;

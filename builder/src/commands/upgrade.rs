@@ -9,7 +9,7 @@ use crate::cli::{
     CacheOptions, DetailOptions, Environment, Fetch, LockOptions, SourceOptions, UpgradeOptions,
     Voice,
 };
-use crate::cluster::{self, Access, Lock};
+use crate::cluster::{self, Access, OperatorLock};
 use crate::failure::Kind;
 use crate::progress;
 use crate::run::Job;
@@ -33,7 +33,7 @@ pub(super) fn upgrade(
     }
     let etcd = job(options, environment, voice).new_etcd(&source)?;
     let progress = progress::stderr(voice.quiet);
-    let lock = Lock::take(&access, "cluster upgrade", operator, now, &*progress)?;
+    let lock = OperatorLock::take(&access, "cluster upgrade", operator, now, &*progress)?;
     let done = cluster::upgrade(&access, (&etcd, &options.etcd), now, &lock, &*progress)?;
     print(voice, &done, &done)
 }

@@ -22,7 +22,7 @@ use crate::failure::Kind;
 use crate::inspect::{Files, Image, Layout, Part, Volume};
 
 use directory::{NamedImage, images};
-use tree::Tree;
+use tree::FilesByPath;
 
 /// Compares two images, or all images of two directories by their names, also those of fleets.
 pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
@@ -151,7 +151,7 @@ fn files(a: &mut Side, b: &mut Side) -> Result<Vec<FileDifference>> {
         let both = (a.files.at(place), b.files.at(place));
         // Ubuntu Core has no root partition before its first boot.
         let (Ok(of_a), Ok(of_b)) = both else { continue };
-        let trees = (Tree::read(of_a)?, Tree::read(of_b)?);
+        let trees = (FilesByPath::read(of_a)?, FilesByPath::read(of_b)?);
         let paths: BTreeSet<&String> = trees
             .0
             .entries

@@ -11,11 +11,11 @@ use crate::failure::Kind;
 const MOST_ENTRIES: usize = 2_000_000;
 
 /// The files of a file system by their paths.
-pub(super) struct Tree {
+pub(super) struct FilesByPath {
     pub(super) entries: BTreeMap<String, Metadata>,
 }
 
-impl Tree {
+impl FilesByPath {
     pub(super) fn read(fs: &mut dyn ReadFs) -> Result<Self> {
         let mut entries = BTreeMap::new();
         let mut folders = vec![String::new()];

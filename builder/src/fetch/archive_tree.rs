@@ -46,7 +46,7 @@ pub enum ArchiveKind {
 
 /// Reads an archive, and removes `strip` directories from the beginning of every path; `name` is for messages.
 pub(super) fn unpack(bytes: &[u8], strip: u32, name: &str) -> Result<Vec<ArchiveEntry>> {
-    let mut tree = Tree {
+    let mut tree = ArchiveTree {
         name,
         strip: strip as usize,
         left: LARGEST,
@@ -60,7 +60,7 @@ pub(super) fn unpack(bytes: &[u8], strip: u32, name: &str) -> Result<Vec<Archive
 }
 
 /// The entries so far, by their complete path.
-struct Tree<'a> {
+struct ArchiveTree<'a> {
     name: &'a str,
     strip: usize,
     /// How many bytes the rest may have.
@@ -68,7 +68,7 @@ struct Tree<'a> {
     entries: BTreeMap<String, (ArchiveKind, u16)>,
 }
 
-impl Tree<'_> {
+impl ArchiveTree<'_> {
     fn tar(&mut self, bytes: &[u8]) -> Result<()> {
         let name = self.name;
         let damaged = |error: io::Error| damaged(name, &error);

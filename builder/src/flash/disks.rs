@@ -12,12 +12,12 @@ use crate::file::if_exists;
 
 /// Where the kernel describes itself.
 #[derive(Debug)]
-pub(super) struct System {
+pub(super) struct KernelView {
     /// The parent of `sys`, `proc` and `dev`: `/`, except in tests.
     pub(super) root: PathBuf,
 }
 
-impl Default for System {
+impl Default for KernelView {
     fn default() -> Self {
         Self {
             root: PathBuf::from("/"),
@@ -41,7 +41,7 @@ pub(super) struct Disk {
     pub(super) uses: Vec<String>,
 }
 
-impl System {
+impl KernelView {
     /// Returns the disk with this device number.
     pub(super) fn by_number(&self, number: u64) -> Result<Disk> {
         let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
@@ -222,7 +222,7 @@ mod tests {
 
     /// A machine with a system disk, a card reader, a disk with Btrfs, one with an encrypted partition that is mounted, and one
     /// with a member of a RAID that is not.
-    fn machine() -> (TempDir, System) {
+    fn machine() -> (TempDir, KernelView) {
         let folder = TempDir::new().unwrap();
         let root = folder.path();
         device(
@@ -275,7 +275,7 @@ mod tests {
             "Filename Type\n/dev/sda3 partition\n/dev/sdb1 partition\n",
         )
         .unwrap();
-        let system = System {
+        let system = KernelView {
             root: root.to_owned(),
         };
         (folder, system)

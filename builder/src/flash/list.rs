@@ -7,7 +7,7 @@ use anyhow::Result;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use super::disks::{Disk, System};
+use super::disks::{Disk, KernelView};
 use super::rules;
 use crate::description;
 use crate::inspect::Image;
@@ -38,7 +38,7 @@ pub struct ListedDisk {
 
 /// Lists the disks of this machine, removable or not.
 pub fn list() -> Result<DiskList> {
-    let disks = System::default().all()?;
+    let disks = KernelView::default().all()?;
     Ok(DiskList {
         format: 1,
         disks: disks.into_iter().map(ListedDisk::new).collect(),

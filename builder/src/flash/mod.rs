@@ -94,7 +94,7 @@ fn refuse_twins(jobs: &[Job]) -> Result<()> {
 impl Job {
     fn open(order: &assign::Order, options: &FlashOptions) -> Result<Self> {
         let source = Source::open(&order.image, &options.images)?;
-        let system = disks::System::default();
+        let system = disks::KernelView::default();
         let card = Card::open(
             &order.device,
             &source,

@@ -26,7 +26,7 @@ pub(crate) use select::SelectedCluster;
 pub(crate) use shard::shard_of;
 
 use crate::cli::{Environment, Work};
-use crate::spec::{self, Cluster, Input, Invalid, Purpose, Row};
+use crate::spec::{self, Cluster, FleetRow, Input, Invalid, Purpose};
 use collisions::Collisions;
 
 /// A fleet whose clusters are all valid and do not collide.
@@ -44,7 +44,7 @@ pub(crate) struct FleetCluster {
     pub(crate) name: String,
     /// The names of its nodes.
     pub(crate) nodes: Vec<String>,
-    row: Row,
+    row: FleetRow,
 }
 
 impl Fleet {
@@ -97,7 +97,7 @@ impl Fleet {
     }
 }
 
-fn resolve(template: &Input, row: &Row) -> Result<Cluster, Invalid> {
+fn resolve(template: &Input, row: &FleetRow) -> Result<Cluster, Invalid> {
     spec::resolve(&Input {
         row: Some(row.clone()),
         ..template.clone()

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::spec::Row;
+use crate::spec::FleetRow;
 
 /// The keys of a row, apart from the tables of a cluster.toml.
 pub(super) const KEYS: [&str; 5] = ["name", "prefix", "addresses", "nodes", "board"];
@@ -20,7 +20,7 @@ pub(super) struct WrittenRow {
 
 impl WrittenRow {
     /// Returns the row as the settings of an ordinary cluster, or what is wrong with it.
-    pub(super) fn row(&self) -> Result<Row, Vec<String>> {
+    pub(super) fn row(&self) -> Result<FleetRow, Vec<String>> {
         let mut reader = RowReader {
             place: &self.place,
             rest: self.settings.clone(),
@@ -69,7 +69,7 @@ impl WrittenRow {
         if !reader.wrong.is_empty() {
             return Err(reader.wrong);
         }
-        Ok(Row {
+        Ok(FleetRow {
             place: self.place.clone(),
             text: reader.rest.to_string(),
         })

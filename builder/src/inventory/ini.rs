@@ -5,7 +5,7 @@ use super::lines::{self, lines};
 use super::{Listing, Variable};
 
 /// The kinds of sections: `[group]`, `[group:vars]` and `[group:children]`.
-enum Part {
+enum SectionKind {
     Hosts,
     Variables,
     Children,
@@ -14,7 +14,7 @@ enum Part {
 /// Reads an inventory. Lines before the first section belong to no group.
 pub(super) fn read(text: &str) -> Result<Listing, String> {
     let mut inventory = Inventory::default();
-    let (mut group, mut part) = ("ungrouped".to_owned(), Part::Hosts);
+    let (mut group, mut part) = ("ungrouped".to_owned(), SectionKind::Hosts);
     for (number, line) in lines(text) {
         let wrong = |what: &str| format!(":{number}: {what}");
         if let Some(header) = line.strip_prefix('[') {
@@ -24,9 +24,9 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
             let (name, kind) = header.split_once(':').unwrap_or((header, ""));
             name.trim().clone_into(&mut group);
             part = match kind.trim() {
-                "" => Part::Hosts,
-                "vars" => Part::Variables,
-                "children" => Part::Children,
+                "" => SectionKind::Hosts,
+                "vars" => SectionKind::Variables,
+                "children" => SectionKind::Children,
                 _ => {
                     return Err(wrong(
                         "a section is [group], [group:vars] or [group:children]",
@@ -36,14 +36,14 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
             continue;
         }
         match part {
-            Part::Children => inventory.add_child(&group, line),
-            Part::Variables => {
+            SectionKind::Children => inventory.add_child(&group, line),
+            SectionKind::Variables => {
                 let (name, value) = line
                     .split_once('=')
                     .ok_or_else(|| wrong("a variable is NAME=VALUE"))?;
                 inventory.add_variable(&group, Variable::new(name.trim(), plain(value)));
             }
-            Part::Hosts => {
+            SectionKind::Hosts => {
                 let words = lines::split(line).ok_or_else(|| wrong("a quote is not closed"))?;
                 let Some((pattern, variables)) = words.split_first() else {
                     continue;

@@ -9,7 +9,7 @@ use crate::recipe::{Recipe, Setting};
 use crate::refusals::Refusals;
 use crate::snapshot::Snapshot;
 use crate::spec::{
-    Appliance, CertificateLayout, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Node, System,
+    Appliance, CertificateLayout, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Node, SystemSettings,
 };
 
 /// Returns every board and every setting that the base or this release of etcd does not support.
@@ -143,7 +143,7 @@ fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
             "`trusted-user-ca` of [ssh]",
         ),
         (
-            cluster.system != System::default(),
+            cluster.system != SystemSettings::default(),
             Setting::System,
             "`[system]`",
         ),

@@ -14,7 +14,7 @@ use super::locked;
 use super::phase::Phase;
 use super::signer::{self, ReadKey, Signer};
 use super::store::{StateReader, Store};
-use super::x509::{self, Facts};
+use super::x509::{self, CertificateFacts};
 use super::{issue, keys, refused, subject};
 use crate::date::date;
 use crate::failure::Kind;
@@ -33,7 +33,7 @@ pub(super) struct Authority {
     pub(super) chain: Chain,
     signer: Signer,
     /// The CA that is trusted beside this one while the CA changes.
-    pub(super) beside: Option<Facts>,
+    pub(super) beside: Option<CertificateFacts>,
     /// The path of the certificate if this is the user's CA and the state directory does not have it yet.
     taken_from: Option<PathBuf>,
     /// The files to write: those of a new CA, or of one that an interrupted run did not put in place.
@@ -246,7 +246,7 @@ impl Authority {
     }
 
     /// Returns whether a certificate was signed by the CA that is trusted beside this one, so that this one must replace it.
-    pub(super) fn replaces_signer_of(&self, leaf: &Facts) -> bool {
+    pub(super) fn replaces_signer_of(&self, leaf: &CertificateFacts) -> bool {
         let beside = self.beside.as_ref();
         beside.is_some_and(|other| {
             x509::is_signed_by(leaf, other) && !x509::is_signed_by(leaf, &self.chain.first)

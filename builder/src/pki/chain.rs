@@ -1,16 +1,16 @@
 //! The certificates from a CA up to its root: their order and their limits.
 
 use super::certs::Certificate;
-use super::x509::{self, Facts};
+use super::x509::{self, CertificateFacts};
 use crate::client_view;
 use crate::date::date;
 
 /// A CA's certificate, followed by those above it, up to a root.
 pub(super) struct Chain {
     /// The CA that signs.
-    pub(super) first: Facts,
+    pub(super) first: CertificateFacts,
     /// The certificates above it; empty for a root CA.
-    pub(super) above: Vec<Facts>,
+    pub(super) above: Vec<CertificateFacts>,
 }
 
 /// A fault of the files of a CA.
@@ -23,7 +23,7 @@ pub(super) enum Fault {
 
 impl Chain {
     /// Returns the chain of a root CA.
-    pub(super) fn root(first: Facts) -> Self {
+    pub(super) fn root(first: CertificateFacts) -> Self {
         Self {
             first,
             above: Vec::new(),
@@ -40,7 +40,11 @@ impl Chain {
     }
 
     /// Puts certificates into order, beginning with that of the key, and checks each at the time `now`.
-    pub(super) fn new(all: Vec<Facts>, public_key: &[u8], now: i64) -> Result<Self, Fault> {
+    pub(super) fn new(
+        all: Vec<CertificateFacts>,
+        public_key: &[u8],
+        now: i64,
+    ) -> Result<Self, Fault> {
         let chain = Self::ordered(all, public_key).map_err(Fault::Certificate)?;
         if x509::is_changed_root(chain.above.last().unwrap_or(&chain.first)) {
             return Err(Fault::Certificate(CHANGED.to_owned()));
@@ -64,7 +68,7 @@ impl Chain {
         Ok(chain)
     }
 
-    fn ordered(mut all: Vec<Facts>, public_key: &[u8]) -> Result<Self, String> {
+    fn ordered(mut all: Vec<CertificateFacts>, public_key: &[u8]) -> Result<Self, String> {
         let own = all.iter().position(|it| it.public_key == public_key);
         let Some(own) = own else {
             return Err("has no certificate for the key".to_owned());
@@ -73,7 +77,7 @@ impl Chain {
         if !first.is_authority {
             return Err(NOT_A_CA.to_owned());
         }
-        let mut above: Vec<Facts> = Vec::new();
+        let mut above: Vec<CertificateFacts> = Vec::new();
         loop {
             let last = above.last().unwrap_or(&first);
             if last.subject == last.issuer {
@@ -98,7 +102,7 @@ impl Chain {
     }
 
     /// Returns the certificates from the CA to the root.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Facts> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &CertificateFacts> {
         std::iter::once(&self.first).chain(&self.above)
     }
 
@@ -119,7 +123,7 @@ const CHANGED: &str = "is damaged: the signature of the root is that of another 
 const NOT_A_CA: &str = "may not sign certificates";
 
 /// Returns why a certificate cannot be in a chain with this many CAs below it.
-fn fault(facts: &Facts, below: usize, now: i64) -> Option<String> {
+fn fault(facts: &CertificateFacts, below: usize, now: i64) -> Option<String> {
     if !facts.is_authority {
         return Some(NOT_A_CA.to_owned());
     }

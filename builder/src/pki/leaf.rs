@@ -8,7 +8,7 @@ use super::certs::{Certificate, KeyPair};
 use super::sans::{MEMBERS, alternative_names, members, san};
 use super::store::StateReader;
 use super::subject::{self, Fields};
-use super::x509::{self, Facts, Usage};
+use super::x509::{self, CertificateFacts, Usage};
 use super::{keys, refused, shared};
 use crate::client_view::{Purposes, View};
 use crate::failure::Kind;
@@ -100,7 +100,7 @@ impl Profile {
     }
 
     /// Returns the profile of a certificate like this one, or `None` if its key is of another kind than those issued here.
-    pub(super) fn like(found: &Facts, file: &str) -> Option<Self> {
+    pub(super) fn like(found: &CertificateFacts, file: &str) -> Option<Self> {
         let Certificate {
             not_before,
             not_after,
@@ -122,7 +122,7 @@ impl Profile {
     /// Returns why the pair found must be replaced, if it must.
     fn outdated(
         &self,
-        found: &Facts,
+        found: &CertificateFacts,
         key: &rcgen::KeyPair,
         authority: &Authority,
         now: i64,
@@ -162,7 +162,7 @@ impl Profile {
     /// Checks that clients accept a certificate for every usage and name.
     pub(super) fn trial(
         &self,
-        found: &Facts,
+        found: &CertificateFacts,
         authority: &Authority,
         now: i64,
     ) -> Result<(), String> {

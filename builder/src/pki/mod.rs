@@ -235,7 +235,7 @@ pub fn is_key_of(key: &str, certificate: &str) -> anyhow::Result<bool> {
     Ok(key.is_ok_and(|key| public == Some(key.public_key_raw())))
 }
 
-fn facts(pem: &str) -> anyhow::Result<Vec<x509::Facts>> {
+fn facts(pem: &str) -> anyhow::Result<Vec<x509::CertificateFacts>> {
     x509::read_all(pem).map_err(|what| {
         let message = format!("the certificate {what}");
         Kind::Verification.error(message, "build the image again")

@@ -9,7 +9,7 @@ use super::identity::{self, FoundState};
 use super::leaf::{self, Profile};
 use super::sans::MEMBERS;
 use super::store::{StateReader, Store};
-use super::x509::{self, Facts};
+use super::x509::{self, CertificateFacts};
 use super::{keys, refused, subject};
 use crate::date::date;
 use crate::failure::Kind;
@@ -160,7 +160,7 @@ struct Answers<'a> {
     wanted: &'a [(Profile, Option<rcgen::KeyPair>)],
     now: i64,
     /// The certificates by their path in the state directory, without the ending.
-    taken: Vec<(String, Facts)>,
+    taken: Vec<(String, CertificateFacts)>,
     complaints: Vec<String>,
 }
 
@@ -178,7 +178,7 @@ impl Answers<'_> {
     }
 
     /// Takes a certificate; one of the CA's own chain is left out.
-    fn take(&mut self, facts: Facts) -> Result<(), String> {
+    fn take(&mut self, facts: CertificateFacts) -> Result<(), String> {
         if self.authority.chain.all().any(|it| it.der == facts.der) {
             return Ok(());
         }
@@ -225,7 +225,7 @@ impl Profile {
     /// subject, and may leave out the names of all members, which not every CA accepts.
     pub(super) fn unfit(
         &self,
-        found: &Facts,
+        found: &CertificateFacts,
         key: &rcgen::KeyPair,
         authority: &Authority,
         now: i64,
@@ -256,7 +256,7 @@ impl Profile {
         Ok(self.params()?.serialize_request(key)?.pem()?)
     }
 
-    fn lacking_usage(&self, found: &Facts) -> Option<&'static str> {
+    fn lacking_usage(&self, found: &CertificateFacts) -> Option<&'static str> {
         let usages = [
             (self.usage.server && !found.usage.server, "serverAuth"),
             (self.usage.client && !found.usage.client, "clientAuth"),
@@ -266,7 +266,7 @@ impl Profile {
     }
 
     /// Returns a wanted name for a whole domain that the certificate does not have; other names are tried one by one.
-    fn lacking_wildcard(&self, found: &Facts) -> Option<&String> {
+    fn lacking_wildcard(&self, found: &CertificateFacts) -> Option<&String> {
         let mut wildcards = self.sans.iter().filter(|name| name.starts_with("*."));
         wildcards.find(|name| !found.certificate.sans.contains(name))
     }

@@ -7,7 +7,7 @@ use rcgen::{CertificateParams, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose};
 use zeroize::Zeroizing;
 
 use super::locked::{Locked, Passphrase};
-use super::x509::{self, Facts};
+use super::x509::{self, CertificateFacts};
 use super::{keys, refused};
 use crate::failure::Kind;
 
@@ -62,7 +62,10 @@ impl ReadKey {
     }
 
     /// Returns the certificate of the key. That of an encrypted key is the one that has signed none of the others.
-    pub(super) fn certificate<'a>(&self, all: &'a [Facts]) -> Option<&'a Facts> {
+    pub(super) fn certificate<'a>(
+        &self,
+        all: &'a [CertificateFacts],
+    ) -> Option<&'a CertificateFacts> {
         match self {
             Self::Plain(key) => all.iter().find(|it| it.public_key == key.public_key_raw()),
             Self::Locked(_) => lowest(all),
@@ -70,7 +73,7 @@ impl ReadKey {
     }
 
     /// Returns the signer of a CA with this certificate.
-    pub(super) fn signer(self, certificate: PathBuf, facts: &Facts) -> Signer {
+    pub(super) fn signer(self, certificate: PathBuf, facts: &CertificateFacts) -> Signer {
         match self {
             Self::Plain(key) => {
                 Signer::Key(Box::new(Issuer::new(params(facts.key_id.as_ref()), key)))
@@ -87,8 +90,8 @@ impl ReadKey {
 }
 
 /// Returns the certificate that has signed none of the others.
-pub(super) fn lowest(all: &[Facts]) -> Option<&Facts> {
-    let signs_none = |it: &&Facts| {
+pub(super) fn lowest(all: &[CertificateFacts]) -> Option<&CertificateFacts> {
+    let signs_none = |it: &&CertificateFacts| {
         let mut others = all.iter().filter(|other| other.der != it.der);
         !others.any(|other| x509::is_signed_by(other, it))
     };

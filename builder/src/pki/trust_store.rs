@@ -9,7 +9,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::{AttributeTypeAndValue, RelativeDistinguishedName};
 
 use super::issue::{SEQUENCE, element};
-use super::x509::Facts;
+use super::x509::CertificateFacts;
 
 const SET: u8 = 0x31;
 const OBJECT_IDENTIFIER: u8 = 0x06;
@@ -26,7 +26,7 @@ pub struct TrustedCertificate {
 
 impl TrustedCertificate {
     /// Returns the entry of a certificate.
-    pub(super) fn new(facts: &Facts) -> Option<Self> {
+    pub(super) fn new(facts: &CertificateFacts) -> Option<Self> {
         Some(Self {
             pem: facts.certificate.pem.clone(),
             subject_hash: subject_hash(&facts.der)?,

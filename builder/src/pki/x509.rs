@@ -16,7 +16,7 @@ use crate::hex;
 use crate::spec::KeyKind;
 
 /// The contents that decide whether a certificate can be used again.
-pub(super) struct Facts {
+pub(super) struct CertificateFacts {
     /// The facts that later steps use.
     pub(super) certificate: Certificate,
     /// The certificate in DER form.
@@ -43,7 +43,7 @@ pub(super) struct Facts {
     pub(super) is_authority: bool,
 }
 
-impl Facts {
+impl CertificateFacts {
     /// Returns the common name, or an empty text.
     pub(super) fn common_name(&self) -> &str {
         subject::common_name(&self.subject_fields)
@@ -59,7 +59,7 @@ pub(super) struct Usage {
 }
 
 /// Reads a PEM text that holds exactly one certificate.
-pub(super) fn read(pem: &str) -> Result<Facts, &'static str> {
+pub(super) fn read(pem: &str) -> Result<CertificateFacts, &'static str> {
     let mut all = read_all(pem)?;
     match (all.pop(), all.is_empty()) {
         (Some(mut facts), true) => {
@@ -71,7 +71,7 @@ pub(super) fn read(pem: &str) -> Result<Facts, &'static str> {
 }
 
 /// Reads a PEM text that holds one or more certificates.
-pub(super) fn read_all(pem: &str) -> Result<Vec<Facts>, &'static str> {
+pub(super) fn read_all(pem: &str) -> Result<Vec<CertificateFacts>, &'static str> {
     let blocks: Result<Vec<Pem>, _> = Pem::iter_from_buffer(pem.as_bytes()).collect();
     let blocks = blocks.map_err(|_| "is not a PEM file")?;
     if blocks.is_empty() {
@@ -91,7 +91,7 @@ pub(super) fn read_all(pem: &str) -> Result<Vec<Facts>, &'static str> {
 }
 
 /// Returns whether `leaf` names `authority` as its issuer and carries its signature.
-pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
+pub(super) fn is_signed_by(leaf: &CertificateFacts, authority: &CertificateFacts) -> bool {
     let Ok((_, leaf)) = X509Certificate::from_der(&leaf.der) else {
         return false;
     };
@@ -105,7 +105,7 @@ pub(super) fn is_signed_by(leaf: &Facts, authority: &Facts) -> bool {
 
 /// Returns whether the signature of a root shows that the certificate was changed. A signature in an algorithm that clients no
 /// longer accept, such as SHA-1, shows nothing.
-pub(super) fn is_changed_root(root: &Facts) -> bool {
+pub(super) fn is_changed_root(root: &CertificateFacts) -> bool {
     // RSA and ECDSA with SHA-256 and SHA-384, RSA with SHA-512, Ed25519: RFC 4055, RFC 5758, RFC 8410.
     const CHECKED: [&str; 6] = [
         "1.2.840.113549.1.1.11",
@@ -138,9 +138,9 @@ pub(super) fn end_of_validity(der: &[u8]) -> Option<i64> {
     Some(x509.validity().not_after.timestamp())
 }
 
-fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<Facts> {
+fn facts(pem: &str, der: &[u8], x509: &X509Certificate<'_>) -> Option<CertificateFacts> {
     let key = x509.public_key();
-    Some(Facts {
+    Some(CertificateFacts {
         certificate: Certificate {
             pem: pem.to_owned(),
             fingerprint: hex::sha256(der),

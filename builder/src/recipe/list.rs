@@ -13,11 +13,11 @@ pub struct List(pub Vec<Recipe>);
 #[derive(Serialize)]
 struct Shape<'a> {
     format: u32,
-    recipes: Vec<Row<'a>>,
+    recipes: Vec<RecipeRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct RecipeRow<'a> {
     name: &'a str,
     title: &'a str,
     release: &'a str,
@@ -31,7 +31,7 @@ struct Row<'a> {
     raw_sha256: Option<&'a str>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> RecipeRow<'a> {
     fn new(recipe: &'a Recipe) -> Self {
         let download = match &recipe.source {
             Source::Download(download) => Some(download),
@@ -59,14 +59,14 @@ impl<'a> Row<'a> {
 
 impl Serialize for List {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let recipes = self.0.iter().map(Row::new).collect();
+        let recipes = self.0.iter().map(RecipeRow::new).collect();
         Shape { format: 1, recipes }.serialize(serializer)
     }
 }
 
 impl Display for List {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for row in self.0.iter().map(Row::new) {
+        for row in self.0.iter().map(RecipeRow::new) {
             writeln!(f, "{:<20} {}, {}", row.name, row.title, row.release)?;
             writeln!(
                 f,

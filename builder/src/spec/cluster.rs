@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::issuing::{CertificateFile, Pki};
-use super::machine::{Appliance, Archive, Auth, Board, ExtraFile, Firmware, HostsLine, System};
+use super::machine::{
+    Appliance, Archive, Auth, Board, ExtraFile, Firmware, HostsLine, SystemSettings,
+};
 use crate::secret::Secret;
 
 /// A valid cluster. Only [`super::resolve`] creates one; later stages read no flags and no configuration.
@@ -25,7 +27,7 @@ pub struct Cluster {
     /// Login user and keys.
     pub ssh: Ssh,
     /// Time zone and time servers.
-    pub system: System,
+    pub system: SystemSettings,
     /// Members in the order of the file; empty only for downloads.
     pub nodes: Vec<Node>,
     /// etcd's version and settings.

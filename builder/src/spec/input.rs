@@ -12,7 +12,7 @@ pub struct Input {
     /// Configuration file, if any.
     pub config: Option<TextFile>,
     /// Settings of one cluster of a fleet, which take precedence over the file.
-    pub row: Option<Row>,
+    pub row: Option<FleetRow>,
     /// Public keys from the user's `~/.ssh`, used if no other key is configured.
     pub default_keys: Vec<TextFile>,
     /// The current time in seconds since 1970.
@@ -74,7 +74,7 @@ pub struct Flags {
 
 /// The settings of one cluster of a fleet.
 #[derive(Clone)]
-pub struct Row {
+pub struct FleetRow {
     /// Where the row is written, as in `clusters.csv:7`; complaints begin with it.
     pub place: String,
     /// The settings as a configuration file with the same tables as `cluster.toml`.
@@ -82,7 +82,7 @@ pub struct Row {
 }
 
 // Like a text file, a row may contain a password.
-impl fmt::Debug for Row {
+impl fmt::Debug for FleetRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes)", self.place, self.text.len())
     }

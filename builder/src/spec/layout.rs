@@ -25,9 +25,9 @@ pub struct CertificatePaths {
     /// Certificate and key for members; `None` if the other pair is used in both directions.
     pub peer: Option<PairPaths>,
     /// Permissions of the directory and the certificates, and their owner.
-    pub public: Access,
+    pub public: FilePermissions,
     /// Permissions and owner of the private keys.
-    pub keys: Access,
+    pub keys: FilePermissions,
 }
 
 /// The paths of a certificate and its private key.
@@ -41,7 +41,7 @@ pub struct PairPaths {
 
 /// Permissions of files and of their directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
+pub struct FilePermissions {
     /// Mode of the files in octal digits.
     pub mode: &'static str,
     /// Mode of their directory in octal digits.
@@ -118,7 +118,7 @@ impl CertificateLayout {
 }
 
 /// Access for etcd and the members of its group.
-const GROUP: Access = Access {
+const GROUP: FilePermissions = FilePermissions {
     mode: "0640",
     folder_mode: "0750",
     owner: "etcd:etcd",
@@ -132,12 +132,12 @@ impl CertificatePaths {
             ca: format!("{folder}/ca.crt"),
             server: PairPaths::new(folder, "server.crt", "server.key"),
             peer: Some(PairPaths::new(folder, "peer.crt", "peer.key")),
-            public: Access {
+            public: FilePermissions {
                 mode: "0644",
                 folder_mode: "0755",
                 owner: "root:root",
             },
-            keys: Access {
+            keys: FilePermissions {
                 mode: "0600",
                 folder_mode: "0755",
                 owner: "etcd:etcd",

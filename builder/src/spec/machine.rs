@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The clock and the language of the nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct System {
+pub struct SystemSettings {
     /// Name of the time zone; `None` for that of the base.
     pub timezone: Option<String>,
     /// Name of the locale; `None` for that of the base.

@@ -70,12 +70,12 @@ pub use etcd::DEFAULT_DATA_DIR;
 pub(crate) use etcd_flags::variable;
 pub(crate) use gather::named_text;
 pub use gather::{DEFAULT_CONFIG, config_path};
-pub use input::{Flags, Input, Purpose, Row, TextFile, Walked, WalkedKind};
+pub use input::{Flags, FleetRow, Input, Purpose, TextFile, Walked, WalkedKind};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificateLayout, CertificatePaths};
 pub use machine::{
     Allowed, Appliance, Archive, ArchiveSource, Auth, AuthRole, AuthUser, Board, DATA_START, Data,
-    ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, System,
+    ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, SystemSettings,
 };
 pub(crate) use nearest::advice;
 pub(crate) use placement::check_unpacked;

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use super::machine::System;
+use super::machine::SystemSettings;
 use super::table::Table;
 use super::{names, subnet};
 
 /// Reads the table.
-pub(super) fn read(table: &Table) -> System {
+pub(super) fn read(table: &Table) -> SystemSettings {
     let servers = table.texts("ntp").into_iter();
     let text = |name: &str| table.optional(name).map(|text| text.value.to_owned());
-    System {
+    SystemSettings {
         timezone: text("timezone"),
         locale: text("locale"),
         keyboard: text("keyboard"),

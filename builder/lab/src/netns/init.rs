@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use super::history::say;
 use super::root::SHIMS;
 use super::shim::{SOCKET, SPEED};
-use super::unit::{Step, Unit, parse};
+use super::unit::{Unit, UnitCommand, parse};
 use super::{history, signal};
 
 /// The pause between two polls of a process.
@@ -233,7 +233,7 @@ impl Init {
         Ok(())
     }
 
-    fn start_step(&self, step: &Step) -> Result<Child> {
+    fn start_step(&self, step: &UnitCommand) -> Result<Child> {
         self.start(&step.words)
     }
 

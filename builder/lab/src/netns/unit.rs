@@ -7,17 +7,17 @@ use anyhow::{Context as _, Result, bail};
 /// A service as `init` runs it.
 #[derive(Debug, Default)]
 pub(super) struct Unit {
-    pub(super) pre: Vec<Step>,
+    pub(super) pre: Vec<UnitCommand>,
     pub(super) main: Vec<String>,
-    pub(super) post: Vec<Step>,
-    pub(super) stop_post: Vec<Step>,
+    pub(super) post: Vec<UnitCommand>,
+    pub(super) stop_post: Vec<UnitCommand>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) restart_after: Duration,
 }
 
 /// A command of a unit.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(super) struct UnitCommand {
     pub(super) words: Vec<String>,
     /// Whether its failure is ignored (`-`).
     pub(super) may_fail: bool,
@@ -103,9 +103,9 @@ fn restricts(key: &str) -> bool {
     SANDBOX.contains(&key) || key.starts_with("Protect") || key.starts_with("Restrict")
 }
 
-fn step(value: &str) -> Step {
+fn step(value: &str) -> UnitCommand {
     let command = value.trim_start_matches(['-', '+', '!', ':', '@']);
-    Step {
+    UnitCommand {
         words: words(command),
         may_fail: value[..value.len() - command.len()].contains('-'),
     }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::lead;
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::pause::missing;
 use super::quorum::works;
 use super::renew::{self, NodeRenewal, RenewalOutcome};
@@ -170,7 +170,7 @@ pub fn hand_out(
     access: &Access,
     except: Option<&str>,
     now: i64,
-    lock: &Lock,
+    lock: &OperatorLock,
     progress: &dyn Progress,
 ) -> Result<Vec<NodeRenewal>> {
     if !access.uses_certificates() {
@@ -213,7 +213,7 @@ pub fn prepare_removal(access: &Access, name: &str, now: i64) -> Result<()> {
 pub fn remove_member(
     access: &Access,
     leaver: &Leaver,
-    lock: &Lock,
+    lock: &OperatorLock,
     now: i64,
 ) -> Result<ClusterReport> {
     lock.must_be_kept()?;

@@ -10,10 +10,10 @@ use anyhow::Result;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use self::node::{Facts, ask, check, parse};
+use self::node::{NodeFacts, ask, check, parse};
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::lock::Lock;
+use super::lock::OperatorLock;
 use super::pause;
 use super::report::{ClusterReport, MemberReport};
 use crate::description::DescribedMember;
@@ -56,7 +56,7 @@ pub fn restore(
     access: &Access,
     (snapshot, again): (&Snapshot, bool),
     now: i64,
-    lock: &Lock,
+    lock: &OperatorLock,
     progress: &dyn Progress,
 ) -> Result<Restoration> {
     let members = &access.description.members;
@@ -68,7 +68,7 @@ pub fn restore(
     }
     let vow = begun.unwrap_or_else(|| vow(snapshot, now));
     // Those that have begun already run on: a majority may have been at work since an interrupted command.
-    let is_left = |facts: &Facts| facts.restored.as_ref().is_none_or(|it| it.vow != vow);
+    let is_left = |facts: &NodeFacts| facts.restored.as_ref().is_none_or(|it| it.vow != vow);
     let left: Vec<_> = members
         .iter()
         .zip(&known)
@@ -156,7 +156,7 @@ fn vow(snapshot: &Snapshot, now: i64) -> String {
 }
 
 /// Returns the new cluster of an interrupted restore of the same snapshot, which goes on.
-fn begun(snapshot: &Snapshot, known: &[Facts]) -> Option<String> {
+fn begun(snapshot: &Snapshot, known: &[NodeFacts]) -> Option<String> {
     let mut same = known
         .iter()
         .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256));
@@ -164,7 +164,7 @@ fn begun(snapshot: &Snapshot, known: &[Facts]) -> Option<String> {
 }
 
 /// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside.
-fn must_be_new(access: &Access, snapshot: &Snapshot, known: &[Facts]) -> Result<()> {
+fn must_be_new(access: &Access, snapshot: &Snapshot, known: &[NodeFacts]) -> Result<()> {
     let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
     let same = restored.filter(|restored| restored.sha256 == snapshot.sha256);
     let Some(time) = same.map(|restored| restored.time).max() else {
@@ -179,13 +179,13 @@ fn must_be_new(access: &Access, snapshot: &Snapshot, known: &[Facts]) -> Result<
 }
 
 /// Returns the facts of all nodes, each of which must answer.
-fn facts_of_all(access: &Access) -> Result<Vec<Facts>> {
+fn facts_of_all(access: &Access) -> Result<Vec<NodeFacts>> {
     let members: Vec<_> = access.description.members.iter().collect();
     let answers = each(access, &members, "facts").into_iter();
     let (known, errors): (Vec<_>, Vec<_>) = answers
         .map(|answer| answer.map(|lines| parse(&lines)))
         .partition(Result::is_ok);
-    let known: Vec<Facts> = known.into_iter().flatten().collect();
+    let known: Vec<NodeFacts> = known.into_iter().flatten().collect();
     match errors.into_iter().next() {
         None => Ok(known),
         Some(Err(error)) if known.iter().any(|facts| facts.wanted.is_some()) => {

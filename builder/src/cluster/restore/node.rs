@@ -18,7 +18,7 @@ const MOST_ASIDE: u64 = 3;
 
 /// The facts that a node reports.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Facts {
+pub(super) struct NodeFacts {
     /// MiB on the data partition.
     pub(super) free: u64,
     pub(super) aside: u64,
@@ -54,7 +54,7 @@ impl Restored {
 }
 
 /// Refuses a node that could not begin with the snapshot.
-pub(super) fn check(name: &str, facts: &Facts, snapshot: &Snapshot) -> Result<()> {
+pub(super) fn check(name: &str, facts: &NodeFacts, snapshot: &Snapshot) -> Result<()> {
     let series = |text: &str| -> Option<(u32, u32)> {
         let mut numbers = text.split('.').map(|part| part.parse().ok());
         Some((numbers.next()??, numbers.next()??))
@@ -130,7 +130,7 @@ pub(super) fn ask(
     Ok(said.lines)
 }
 
-pub(super) fn parse(lines: &[String]) -> Facts {
+pub(super) fn parse(lines: &[String]) -> NodeFacts {
     let value = |name: &str| {
         let mut values = lines.iter().filter_map(|line| line.split_once('='));
         let found = values.find(|(key, _)| *key == name);
@@ -139,7 +139,7 @@ pub(super) fn parse(lines: &[String]) -> Facts {
     // They become words of a command for all nodes.
     let digits = |name, count| value(name).filter(|text| is_hexadecimal(text, count));
     let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
-    Facts {
+    NodeFacts {
         free: number("free").unwrap_or_default() >> 10,
         aside: number("aside").unwrap_or_default(),
         etcd: value("etcd").unwrap_or_default(),

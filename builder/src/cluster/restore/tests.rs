@@ -20,7 +20,7 @@ fn a_node_s_facts_are_read() {
         .chain([restored])
         .collect();
     let facts = parse(&lines);
-    let wanted = Facts {
+    let wanted = NodeFacts {
         free: 900,
         aside: 1,
         etcd: "3.5.16".to_owned(),
@@ -44,7 +44,7 @@ fn an_answer_that_is_no_digest_is_ignored() {
             format!("sha256={answer}"),
             format!("restored={} {answer} 7", "0f".repeat(32)),
         ];
-        assert_eq!(parse(&lines), Facts::default(), "{answer}");
+        assert_eq!(parse(&lines), NodeFacts::default(), "{answer}");
     }
     let lines = [format!("sha256={}", "0f".repeat(32))];
     assert_eq!(parse(&lines).sha256, Some("0f".repeat(32)));
@@ -59,37 +59,37 @@ fn a_node_that_cannot_restore_is_named() {
         members: Vec::new(),
         version: Some("3.5.0".to_owned()),
     };
-    let ready = || Facts {
+    let ready = || NodeFacts {
         free: 900,
         etcd: "3.5.16".to_owned(),
         raises: true,
-        ..Facts::default()
+        ..NodeFacts::default()
     };
     check("etcd1", &ready(), &snapshot).unwrap();
     let cases = [
         (
-            Facts {
+            NodeFacts {
                 free: 700,
                 ..ready()
             },
             "its data partition has 700 MiB free, and 800 MiB are needed",
         ),
         (
-            Facts {
+            NodeFacts {
                 aside: 3,
                 ..ready()
             },
             "it has set aside 3 sets of data already",
         ),
         (
-            Facts {
+            NodeFacts {
                 etcd: "3.4.30".to_owned(),
                 ..ready()
             },
             "it is of etcd 3.5.0, and the node has 3.4.30",
         ),
         (
-            Facts {
+            NodeFacts {
                 raises: false,
                 ..ready()
             },
@@ -101,7 +101,7 @@ fn a_node_that_cannot_restore_is_named() {
         assert_eq!(error, format!("etcd1 cannot restore the snapshot: {why}"));
     }
     // It has the snapshot already.
-    let received = Facts {
+    let received = NodeFacts {
         free: 500,
         sha256: Some("ab".to_owned()),
         ..ready()
@@ -150,12 +150,12 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
         members: Vec::new(),
         version: None,
     };
-    let with_snapshot = |sha256: &str| Facts {
+    let with_snapshot = |sha256: &str| NodeFacts {
         sha256: Some(sha256.to_owned()),
         wanted: Some("1234".to_owned()),
-        ..Facts::default()
+        ..NodeFacts::default()
     };
-    let known = [Facts::default(), with_snapshot("ab")];
+    let known = [NodeFacts::default(), with_snapshot("ab")];
     assert_eq!(begun(&snapshot, &known).as_deref(), Some("1234"));
     assert_eq!(begun(&snapshot, &[with_snapshot("cd")]), None);
     let new = vow(&snapshot, 7);

@@ -141,7 +141,7 @@ fn the_clusters_of_a_fleet_cannot_share_addresses() {
         "{ETCD}[[network.other]]\nname = \"eth1\"\naddresses = [\"10.1.0.11/24\", \"10.1.0.12/24\"]\n{NODES}"
     );
     let mut input = input(&text);
-    input.row = Some(Row {
+    input.row = Some(FleetRow {
         text: "[cluster]\nname = \"a\"\n".to_owned(),
         place: "clusters.csv:2".to_owned(),
     });
