@@ -1,5 +1,7 @@
 //! Tests of the command-line interface.
 
+use std::collections::BTreeSet;
+
 use clap::CommandFactory as _;
 
 use super::*;
@@ -223,4 +225,58 @@ fn mistakes_exit_with_2() {
     for (line, kind) in cases {
         assert_eq!(refused(line), kind, "{line}");
     }
+}
+
+/// Returns the names of all commands: `build`, `cluster add`.
+fn names_of_commands() -> BTreeSet<String> {
+    let args = Args::command();
+    let mut names = BTreeSet::new();
+    for command in args.get_subcommands().filter(|it| !it.is_hide_set()) {
+        let name = command.get_name();
+        let inner: Vec<_> = command.get_subcommands().collect();
+        match inner.is_empty() {
+            true => names.insert(name.to_owned()),
+            false => {
+                names.extend(inner.iter().map(|it| format!("{name} {}", it.get_name())));
+                true
+            }
+        };
+    }
+    names
+}
+
+/// Returns the names in the first column of the README's table of commands. A name without its group has that of the one before.
+fn documented() -> BTreeSet<String> {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme.split_once("\n## Commands\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| row.replace("\\|", "/"));
+    let args = Args::command();
+    let mut names = BTreeSet::new();
+    for cell in cells.map(|row| row.split('|').nth(1).unwrap().to_owned()) {
+        let mut group = "";
+        for words in cell.split('`').skip(1).step_by(2) {
+            let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
+            let inner = match args.find_subcommand(first) {
+                Some(command) if command.has_subcommands() => {
+                    group = first;
+                    rest.split(' ').next().unwrap_or_default()
+                }
+                Some(_) => {
+                    names.insert(first.to_owned());
+                    continue;
+                }
+                None => first,
+            };
+            let inner = inner.trim_matches(['[', ']']).split('/');
+            names.extend(inner.map(|name| format!("{group} {name}")));
+        }
+    }
+    names
+}
+
+#[test]
+fn the_readme_lists_every_command() {
+    assert_eq!(documented(), names_of_commands());
 }
