@@ -10,6 +10,12 @@ use crate::failure::Kind;
 /// The first version that can return to the minor version before it, with a procedure of etcd's own.
 const WITH_DOWNGRADE: Series = Series(3, 6);
 
+/// The series whose list of members 3.6 may misread, and the first of its releases that repairs the list by itself.
+///
+/// Until 3.5, etcd kept the list twice, and 3.6 reads the copy that the older releases did not keep complete: promoted learners
+/// and removed members come back as they were. See <https://etcd.io/blog/2025/zombie_members_upgrade/>.
+const REPAIRS_ITS_LIST: (Series, u32) = (Series(3, 5), 26);
+
 /// The major and minor version of etcd, which decide the form of its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Series(u32, u32);
@@ -41,9 +47,14 @@ impl ClusterReport {
             let version = member.version.as_deref()?;
             Some((member.name.as_str(), version, Series::of(version)?))
         });
+        // An interrupted upgrade must be able to go on.
+        let has_begun = running.clone().any(|(_, _, series)| series == target);
         for (name, from, series) in running {
             if series > target {
                 return Err(self.refuse_return(name, (from, series), (version, target)));
+            }
+            if !has_begun && misreads(series, from, target) {
+                return Err(self.refuse_misreading(name, from, version));
             }
             if !series.reaches(target) {
                 let message = format!(
@@ -56,6 +67,17 @@ impl ClusterReport {
             }
         }
         Ok(())
+    }
+
+    fn refuse_misreading(&self, name: &str, from: &str, version: &str) -> anyhow::Error {
+        let (series, patch) = REPAIRS_ITS_LIST;
+        let message = format!(
+            "cluster {} cannot change from etcd {from} ({name}) to {version}: it may misread the list of members that releases before \
+             {series}.{patch} keep",
+            self.cluster
+        );
+        let hint = format!("upgrade to etcd {series}.{patch} or a later release of {series} first");
+        Kind::Refused.error(message, hint)
     }
 
     fn refuse_return(
@@ -76,6 +98,14 @@ impl ClusterReport {
         };
         Kind::Refused.error(message, hint)
     }
+}
+
+/// Returns whether a member of this version may hand a wrong list of members to the next series.
+fn misreads(series: Series, version: &str, target: Series) -> bool {
+    let (since, repairs) = REPAIRS_ITS_LIST;
+    let patch = version.split(['.', '-', '+']).nth(2);
+    let patch: Option<u32> = patch.and_then(|patch| patch.parse().ok());
+    series == since && target > since && patch.is_none_or(|patch| patch < repairs)
 }
 
 impl fmt::Display for Series {
@@ -130,13 +160,34 @@ mod tests {
         Option<(Kind, &'static str, &'static str)>,
     );
 
-    const CASES: [Case; 15] = [
+    const CASES: [Case; 18] = [
         (&["3.5.16"; 3], "3.5.30", None),
         (&["3.5.30"; 3], "3.5.16", None),
         (&["3.5.16"; 3], "3.5.16", None),
         (&["3.4.23"; 3], "3.5.16", None),
-        (&["3.5.16"; 3], "3.6.14", None),
-        (&["3.5.16"; 3], "3.6.0-rc.1", None),
+        (&["3.5.26"; 3], "3.6.14", None),
+        (&["3.5.33"; 3], "3.6.0-rc.1", None),
+        (&["3.6.14", "3.5.16", "3.5.16"], "3.6.14", None),
+        (
+            &["3.5.26", "3.5.25", "3.5.26"],
+            "3.6.14",
+            Some((
+                Kind::Refused,
+                "cluster main cannot change from etcd 3.5.25 (m1) to 3.6.14: it may misread the list of members that releases before \
+                 3.5.26 keep",
+                "upgrade to etcd 3.5.26 or a later release of 3.5 first",
+            )),
+        ),
+        (
+            &["3.5.0-rc.1"; 3],
+            "3.6.14",
+            Some((
+                Kind::Refused,
+                "cluster main cannot change from etcd 3.5.0-rc.1 (m0) to 3.6.14: it may misread the list of members that releases \
+                 before 3.5.26 keep",
+                "upgrade to etcd 3.5.26 or a later release of 3.5 first",
+            )),
+        ),
         (&["3.5.16", "3.4.23", "3.4.23"], "3.5.16", None),
         (
             &["3.4.23"; 3],
