@@ -69,6 +69,7 @@ pub fn upgrade(
                 seconds: None,
             });
         } else {
+            report.can_spare(&member.name)?;
             node_etcd::ask(access, member)?.check(&member.name, etcd)?;
             waiting.push(member.name.clone());
         }
@@ -110,6 +111,8 @@ fn change(
 ) -> Result<ClusterReport> {
     lock.must_be_kept()?;
     let (name, version) = (&member.name, &etcd.version);
+    // A node starts with what it has received, whenever it restarts.
+    survey(access, now, Scope::Etcd)?.can_spare(name)?;
     // An interrupted command may have given it already.
     if !node_etcd::ask(access, member)?.has(etcd) {
         progress.note(&format!("{name} receives etcd {version}"));
