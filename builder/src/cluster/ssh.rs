@@ -229,6 +229,8 @@ pub(super) fn hint(reason: &str) -> &'static str {
         "make sudo work without a password for the login user of the node"
     } else if says("No space left on device") || says("no space left on device") {
         "make room on its data partition: delete what nobody needs in aside/ and backups/ beside its data"
+    } else if says("the state directory is an older copy") {
+        "name the newest state directory of this cluster with --state"
     } else if says("by this node's CA and clock") {
         "compare the clock of the node with that of this machine (`etcd-image cluster status` shows the difference)"
     } else {
