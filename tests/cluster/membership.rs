@@ -137,8 +137,8 @@ fn a_dead_member_is_replaced_by_a_new_node() {
     with_nodes(name, |mut nodes| {
         let mut boards = Boards::default();
         let said = nodes.change(&["replace", "etcd3"], |_| ());
-        let wanted = "error: etcd3 is a working member, and another board gets its name and address\nhint: switch etcd3 off, \
-                      then run the command again\n";
+        let wanted = "error: etcd3 is running, and another board gets its name and address\nhint: if this is the new board, nothing is \
+                      left to do; otherwise switch etcd3 off, then run the command again\n";
         assert_eq!((said.code, said.err.as_str()), (Some(4), wanted));
         nodes.members.kill(2);
         let said = nodes.change(&["replace", "etcd9", "etcd4"], |_| ());

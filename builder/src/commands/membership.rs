@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::change::ChangeContext;
 use crate::cli::{AddOptions, Environment, RemoveOptions, ReplaceOptions, Voice, WaitOptions};
-use crate::cluster::{self, ClusterReport, NodeRenewal, RenewalOutcome};
+use crate::cluster::{self, ClusterReport, MemberReport, NodeRenewal, RenewalOutcome, Role};
 use crate::failure::Kind;
 use crate::spec::{NewNode, NodeEdit};
 
@@ -70,7 +70,8 @@ pub(super) fn remove(
     let is_described =
         change.access()?.described(&name).is_some() || change.written(&name)?.is_some();
     if leaver.is_none() && !is_described && report.is_known() {
-        return Err(no_member(&name, &report));
+        let after = "; if an interrupted command has removed it, only power it off permanently";
+        return Err(no_member(&name, &report, after));
     }
     let access = change.access()?;
     match &leaver {
@@ -177,8 +178,14 @@ impl ChangeContext<'_> {
             return Err(Kind::Usage.error(message, hint));
         }
         self.access()?.must_describe(&name)?;
-        if report.is_well(&name) {
-            return Err(still_on(&name, "another board gets its name and address"));
+        // Only a board that waits, or that is a learner, can be the new one.
+        let votes = |it: &MemberReport| it.reachable && it.role != Some(Role::Learner);
+        if report.is_well(&name) || report.listed(&name).is_some_and(votes) {
+            let message = format!("{name} is running, and another board gets its name and address");
+            let hint = format!(
+                "if this is the new board, nothing is left to do; otherwise switch {name} off, then run the command again"
+            );
+            return Err(Kind::Refused.error(message, hint));
         }
         report.can_spare(&name)?;
         report.can_admit(&name, None)?;
@@ -206,11 +213,12 @@ impl ChangeContext<'_> {
         if access.described(old).is_some() || access.described(new).is_some() {
             return Ok(());
         }
-        Err(no_member(old, report))
+        Err(no_member(old, report, ""))
     }
 }
 
-fn no_member(name: &str, report: &ClusterReport) -> anyhow::Error {
+/// Refuses a name that the cluster does not have. The hint ends with what else may be the case.
+fn no_member(name: &str, report: &ClusterReport, after: &str) -> anyhow::Error {
     let message = format!("cluster {} has no member `{name}`", report.cluster);
     let listed = report.members.iter();
     let names = listed.map(|member| match (member.name.as_str(), member.address) {
@@ -219,7 +227,8 @@ fn no_member(name: &str, report: &ClusterReport) -> anyhow::Error {
         (name, _) => name.to_owned(),
     });
     let names: Vec<_> = names.collect();
-    Kind::Usage.error(message, format!("its members are {}", names.join(", ")))
+    let hint = format!("its members are {}{after}", names.join(", "));
+    Kind::Usage.error(message, hint)
 }
 
 fn still_on(name: &str, reason: &str) -> anyhow::Error {
