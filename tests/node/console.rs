@@ -95,6 +95,7 @@ const REASONS: &str = r#"
     refused to start: the received etcd                   → the etcd that it received is damaged
     refused to start: another board (MAC                  → another board uses its address at its start
     refuse "$1 holds $found                               → the place of its data
+    refuse "$1 still holds $found after formatting        → the place of its data
     refuse "the file system of etcd's data                → the place of its data
     refuse "the card ends before etcd's data              → the place of its data
     refuse "there is no disk $PLACE                       → the place of its data

@@ -143,6 +143,43 @@ fn a_formatted_place_is_ours_and_sound() {
     assert!(rest.iter().all(|byte| *byte == 0), "the mark is gone");
 }
 
+/// The signature of a RAID member of the old kind lies 64 KiB before the end, which mkfs.ext4 leaves as it is.
+#[test]
+fn formatting_removes_signatures_that_would_hide_the_data() {
+    let place = Place::empty(true);
+    let disk = place.at("whole");
+    let file = File::create(&disk).unwrap();
+    file.set_len(64 * MIB).unwrap();
+    let raid = [0xfc, 0x4e, 0x2b, 0xa9, 0, 0, 0, 0, 90, 0, 0, 0];
+    file.write_all_at(&raid, 64 * MIB - 64 * 1024).unwrap();
+    let disk = disk.to_str().unwrap();
+    let what = || place.call(&format!("what '{disk}' 0 {SECTORS}")).0;
+    assert_eq!(what(), "linux_raid_member");
+    let (said, done) = place.call(&format!("format '{disk}' {SECTORS}"));
+    assert!(done, "{said}");
+    assert_eq!(what(), "ours");
+}
+
+#[test]
+fn data_with_a_damaged_beginning_is_never_formatted() {
+    for wipe in [true, false] {
+        let place = Place::empty(wipe);
+        place.fill("mkfs.ext4", &["-q", "-F", "-b", "1024", "-L", "etcd-data"]);
+        place.put(0, &[0x5a; 4096]);
+        let wanted = "etcd-node: refused: DISK holds data of no known kind, and etcd's data, whose beginning is damaged or cannot be \
+                      read. It is never formatted. Repair it (e2fsck -b 32768), or erase it if nobody needs it";
+        assert_eq!(place.wanting(), (wanted.to_owned(), false));
+    }
+    // A signature of something else beside the superblock of etcd's data.
+    let place = Place::empty(true);
+    ext4("etcd-data")(&place);
+    place.put(
+        SECTORS * 512 - 64 * 1024,
+        &[0xfc, 0x4e, 0x2b, 0xa9, 0, 0, 0, 0, 90, 0, 0, 0],
+    );
+    assert!(!place.wanting().1);
+}
+
 #[test]
 fn the_clock_only_goes_forward_to_the_last_known_time() {
     let place = Place::empty(false);
