@@ -214,6 +214,35 @@ fn an_etcd_that_is_killed_is_reported_and_its_data_not_blamed() {
 }
 
 #[test]
+fn a_request_to_set_data_aside_waits_for_room() {
+    let node = Node::with_data();
+    node.write("data/set-data-aside", "");
+    for generation in 1..=3 {
+        node.write(&format!("data/aside/{generation}/member/x"), "");
+    }
+    node.call("aside asked");
+    assert!(node.has("data/set-data-aside") && node.has("data/member/wal/0.wal"));
+    fs::remove_dir_all(node.at("data/aside/1")).unwrap();
+    node.call("aside asked");
+    assert!(!node.has("data/set-data-aside") && !node.has("data/member"));
+}
+
+#[test]
+fn data_that_is_used_on_request_is_not_given_up_by_a_failed_start() {
+    let node = Node::with_data();
+    node.call("rm -r $STATE; mkdir $STATE; use");
+    assert!(node.has("data/node/started"));
+}
+
+#[test]
+fn a_node_whose_disk_cannot_be_written_does_not_join() {
+    let node = Node::new();
+    let script =
+        "keep() { return 1; }; start_over || echo waits; ctl() { echo asked; }; join || echo stays";
+    assert_eq!(node.call(script), "waits\nstays\n");
+}
+
+#[test]
 fn what_a_full_disk_has_prevented_is_noted_later() {
     let node = Node::with_data();
     node.call("rm $STATE/started");

@@ -222,6 +222,38 @@ fn a_kept_pair_that_cannot_be_used_is_ignored() {
 }
 
 #[test]
+fn an_older_pair_does_not_replace_a_newer_one() {
+    let own = Authority::new();
+    let [older, image] = [-10, -5].map(|from| own.issue("etcd1", 0, (from, 300)));
+    let node = Node::new(&own, &image);
+    let said = node.renew(&section("server", &older));
+    let wanted = "this node refuses the server certificate: this node has one that was issued later, so the state directory is an older copy\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(1), wanted));
+    assert!(same(&node.placed("server").0, &image.0));
+}
+
+/// The card or the disk was another cluster's.
+#[test]
+fn the_authority_of_another_cluster_is_ignored() {
+    let own = Authority::new();
+    let image = own.issue("etcd1", 0, (-10, 300));
+    let node = Node::new(&own, &image);
+    // Every authority of these tests has the same dates, and the one with fewer certificates would count as newer.
+    fs::write(node.at("pki/ca.crt"), own.pem.repeat(2)).unwrap();
+    let other = Authority::new();
+    fs::write(node.at("data/certificates/ca.pem"), &other.pem).unwrap();
+    let said = node.start().done().text();
+    let wanted = "etcd-node: ignoring the CA certificates beside the data: they are those of another cluster\n";
+    assert_eq!(said, wanted);
+    fs::write(node.at("data/certificates/ca.pem"), &own.pem).unwrap();
+    let said = node.start().done().text();
+    assert_eq!(
+        said,
+        "etcd-node: using the CA certificates that this node has received\n"
+    );
+}
+
+#[test]
 fn renewed_pairs_are_kept_only_if_all_are_usable() {
     let own = Authority::new();
     let image = own.issue("etcd1", 0, (-10, 300));
