@@ -208,7 +208,12 @@ fn the_backup_timer_uses_the_etcdctl_that_the_node_has_received() {
     };
     let asked = || {
         let said = tool("sh", &[at("backup")]).done().text();
-        assert_eq!(said, "etcd-node: backup: etcd does not answer here\n");
+        let data = at("data");
+        let wanted = format!(
+            "etcd-node: backup: nothing was saved: etcd does not answer here: see df {} and journalctl -k\n",
+            data.display()
+        );
+        assert_eq!(said, wanted);
         fs::read_to_string(at("asked")).unwrap()
     };
     executable(&at("lib/etcdctl"), &etcdctl("image"));
