@@ -178,6 +178,29 @@ fn data_of_etcd_stays_on_the_card() {
     assert!(bytes_at(&card, DATA, 4 << 20) == vec![0; 4 << 20]);
 }
 
+/// The node would begin without data, and so would all of them.
+#[test]
+fn data_that_the_image_would_leave_behind_is_not_lost_unasked() {
+    let scene = two_nodes();
+    scene.file("cluster.toml", "[appliance]\nread-only = false\n");
+    scene.run("build", &["--nodes", "2"]).done();
+    let card = used_card(&scene, "card");
+    put(&card, DATA + 1024 + 0x38, &[0x53, 0xEF]);
+    put(&card, DATA + 1024 + 0x78, b"etcd-data\0\0\0\0\0\0\0");
+    let before = bytes_at(&card, 0, 1 << 20);
+    refused(
+        &scene,
+        &["etcd1", "card", "--yes-really"],
+        2,
+        "card holds etcd's data at byte 8589934592, which this image does not use: its node would begin without data",
+        "while a majority of the other members has the data, add --wipe-data: the node then gets it from them. Change one node at a time",
+    );
+    assert!(bytes_at(&card, 0, 1 << 20) == before);
+    let arguments = ["flash", "etcd1", "card", "--yes-really", "--wipe-data"];
+    scene.bare(&arguments).done();
+    assert!(bytes_at(&card, DATA, 4 << 20) == vec![0; 4 << 20]);
+}
+
 #[test]
 fn other_data_in_the_place_of_etcd_s_data_is_refused_as_the_node_would() {
     let scene = two_nodes();

@@ -7,6 +7,7 @@ use super::card::{CHUNK, Card};
 use super::source::Source;
 use crate::apply::DirectBuffer;
 use crate::failure::Kind;
+use crate::spec::DATA_START;
 
 /// The least space for data in bytes, and the number of bytes that must be empty for the place to count as unused: both as in
 /// `overlays/appliance/data`.
@@ -37,7 +38,7 @@ pub enum DataPlace {
 /// Looks at the place of the data, and refuses a card on which the node would refuse to start.
 pub(super) fn find(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace> {
     let Some(start) = source.node.as_ref().and_then(|node| node.data_start) else {
-        return Ok(DataPlace::Elsewhere);
+        return find_left(source, card, wipe);
     };
     let path = card.path.display();
     if card.size < start.saturating_add(LEAST) {
@@ -69,11 +70,33 @@ pub(super) fn find(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace
     ))
 }
 
+/// Looks for data that an image with another place for it would leave behind, or overwrite as its root grows. Where every node
+/// is flashed so, all begin without data.
+fn find_left(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace> {
+    if source.node.is_none() || card.size < DATA_START + BLANK as u64 {
+        return Ok(DataPlace::Elsewhere);
+    }
+    let mut buffer = DirectBuffer::new(BLANK);
+    let bytes = buffer.first(BLANK);
+    card.read(DATA_START, bytes)?;
+    match (is_ours(bytes), wipe) {
+        (false, _) => Ok(DataPlace::Elsewhere),
+        (true, true) => Ok(DataPlace::Wiped),
+        (true, false) => Err(Kind::Usage.error(
+            format!(
+                "{} holds etcd's data at byte {DATA_START}, which this image does not use: its node would begin without data",
+                card.path.display()
+            ),
+            "while a majority of the other members has the data, add --wipe-data: the node then gets it from them. Change one node at \
+             a time",
+        )),
+    }
+}
+
 /// Erases the place of the data, so that the node finds it empty.
 pub(super) fn wipe(source: &Source, card: &Card) -> Result<()> {
-    let Some(start) = source.node.as_ref().and_then(|node| node.data_start) else {
-        return Ok(());
-    };
+    let start = source.node.as_ref().and_then(|node| node.data_start);
+    let start = start.unwrap_or(DATA_START);
     let end = card.size.saturating_sub(TAIL).max(start) / BLOCK * BLOCK;
     for (offset, len) in [(start, CHUNK as u64), (end, card.size - end)] {
         card.erase(offset, usize::try_from(len.min(CHUNK as u64))?)?;
