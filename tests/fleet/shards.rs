@@ -1,8 +1,11 @@
 //! Checks that shards built by several workers join to what one machine would have written.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use super::scene;
+use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
@@ -84,6 +87,47 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
         assert_eq!(content(&scene, "merged"), content(&scene, "images"));
     }
     merge(&["one", "images"]).refused_naming(2, &["images is a whole fleet, not a shard"]);
+}
+
+#[test]
+fn files_that_were_changed_after_their_build_do_not_join() {
+    let scene = with_keys();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    let merge = || scene.bare(&["merge", "one", "two", "--out", "merged"]);
+    for (shard, name) in [
+        ("2/2", "two/home/home-2.img"),
+        ("1/2", "one/home/client/ca.crt"),
+    ] {
+        let path = scene.at(name);
+        let built = digest(&path);
+        change_last_byte(&path);
+        let told = merge();
+        let message = format!(
+            "error: {name} was changed after its build: its SHA-256 is {}, the manifest has {built}\n",
+            digest(&path)
+        );
+        let directory = &name[..8];
+        let hint = format!("hint: remove {directory}, build its shard again, and merge again\n");
+        assert!(told.stderr.ends_with(&(message + &hint)), "{}", told.stderr);
+        assert_eq!(told.code, Some(3));
+        assert!(!scene.at("merged").exists());
+
+        // The hint helps; only to build again does not, since a finished image is not read.
+        fs::remove_dir_all(scene.at(directory)).unwrap();
+        self::shard(&scene, shard, &directory[..3], "etcd-cluster");
+    }
+    merge().done();
+    scene.bare(&["verify", "merged"]).done();
+}
+
+/// Changes a file but not its size.
+fn change_last_byte(path: &Path) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let last = file.metadata().unwrap().len() - 1;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last).unwrap();
+    file.write_all_at(&[!byte[0]], last).unwrap();
 }
 
 #[test]

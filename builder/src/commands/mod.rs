@@ -9,7 +9,8 @@ mod stored;
 mod upgrade;
 
 use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -28,6 +29,7 @@ use crate::spec::Purpose;
 use crate::store::{Address, Destination};
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
+use stored::Shards;
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
 pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
@@ -66,7 +68,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             out,
         } => {
             let shards = stored::get_shards(shards, identity.as_deref(), &environment, &voice)?;
-            merge(&shards.folders, &out, &voice)
+            merge(&shards, &out, environment.parallelism, &voice)
         }
         Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
         Command::Pki(command) => pki::run(command, environment, &voice),
@@ -187,8 +189,9 @@ fn fetch(job: &Job, voice: &Voice) -> Result<()> {
 }
 
 /// Joins the shards of a fleet.
-fn merge(shards: &[PathBuf], out: &Path, voice: &Voice) -> Result<()> {
-    let record = crate::merge::merge(shards, out)?;
+fn merge(shards: &Shards, out: &Path, jobs: NonZeroUsize, voice: &Voice) -> Result<()> {
+    let progress = progress::stderr(voice.quiet);
+    let record = crate::merge::merge(&shards.folders, &shards.known, out, jobs, &*progress)?;
     let summary = FleetSummary {
         record: &record,
         out,

@@ -11,6 +11,7 @@ use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
 use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::SelectedCluster;
+use crate::merge::KnownDigests;
 use crate::progress;
 use crate::report;
 use crate::run::{self, Job, Prepared};
@@ -129,6 +130,8 @@ pub(super) fn get_images(
 /// The directories of shards. Those that came from stores are removed when this is dropped.
 pub(super) struct Shards {
     pub(super) folders: Vec<PathBuf>,
+    /// The digests of the files that came from stores.
+    pub(super) known: KnownDigests,
     _builds: Vec<StoredBuild>,
 }
 
@@ -141,6 +144,7 @@ pub(super) fn get_shards(
 ) -> Result<Shards> {
     let access = &environment.stores;
     let mut builds: Vec<StoredBuild> = Vec::new();
+    let mut known = KnownDigests::new();
     for (index, shard) in shards.iter_mut().enumerate() {
         let Some(address) = Address::of(shard, "merge")? else {
             continue;
@@ -152,7 +156,8 @@ pub(super) fn get_shards(
             StoredBuild::open(&address, identity, access, cache)?
         };
         let progress = progress::stderr(voice.quiet);
-        *shard = build.get_all(&(index + 1).to_string(), access, &*progress)?;
+        let name = (index + 1).to_string();
+        *shard = build.get_all(&name, access, &*progress, &mut known)?;
         builds.push(build);
     }
     match (identity, builds.is_empty()) {
@@ -162,6 +167,7 @@ pub(super) fn get_shards(
         )),
         _ => Ok(Shards {
             folders: shards,
+            known,
             _builds: builds,
         }),
     }

@@ -1,23 +1,35 @@
 //! Joins the shards of a fleet, built on several machines, into one output directory.
 //!
 //! Everything is checked before the first file is written: every shard is there once, all belong to the same fleet, every node
-//! has its image, and the shards of a cluster have the same CA and were made from the same inputs.
+//! has its image with the digest in its manifest, and the shards of a cluster have the same CA and were made from the same inputs.
 
 mod check;
+mod contents;
 mod shards;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
 use crate::failure::Kind;
+use crate::progress::Progress;
 use crate::publication;
 use crate::report::{self, FleetRecord, Manifest};
 use shards::Shards;
 
-/// Joins the shards in `folders` and returns the record of the fleet. The shards stay as they are.
-pub(crate) fn merge(folders: &[PathBuf], out: &Path) -> Result<FleetRecord> {
+pub(crate) use contents::KnownDigests;
+
+/// Joins the shards in `folders` and returns the record of the fleet. The shards stay as they are. Files whose digests are `known`
+/// are not read again; the others are read by `jobs` threads.
+pub(crate) fn merge(
+    folders: &[PathBuf],
+    known: &KnownDigests,
+    out: &Path,
+    jobs: NonZeroUsize,
+    progress: &dyn Progress,
+) -> Result<FleetRecord> {
     let shards = Shards::read(folders)?;
     if folders.iter().any(|folder| is_same(folder, out)) {
         let message = format!("--out: {} is one of the shards", out.display());
@@ -25,6 +37,10 @@ pub(crate) fn merge(folders: &[PathBuf], out: &Path) -> Result<FleetRecord> {
     }
     for cluster in &shards.record.clusters {
         check::check(&shards, cluster)?;
+    }
+    for cluster in &shards.record.clusters {
+        progress.note(&format!("comparing the files of cluster {}", cluster.name));
+        contents::compare(&check::check(&shards, cluster)?, known, jobs)?;
     }
     let folder = OutputFolder::open(out)?;
     report::withdraw_fleet(&folder)?;
@@ -51,8 +67,17 @@ struct Joined {
     sources: Vec<PathBuf>,
 }
 
+impl Joined {
+    /// Returns the directory with the operator's files. Stores do not get them; they are in the state directory as well.
+    fn client_folder(&self) -> Option<&PathBuf> {
+        let mut folders = self.folders.iter();
+        folders.find(|folder| report::has_client(folder))
+    }
+}
+
 fn write(joined: Joined, path: &Path) -> Result<()> {
     let out = OutputFolder::open(path)?;
+    let operators = joined.client_folder().cloned();
     let mut manifest = joined.manifest;
     let attachments = match manifest.is_published() {
         true => publication::attach_common(&mut manifest, None, None)?,
@@ -68,12 +93,8 @@ fn write(joined: Joined, path: &Path) -> Result<()> {
             out.write(&attachment.name, &bytes, 0o644)?;
         }
     }
-    // Stores do not get the operator's files; they are in the state directory as well.
-    let mut folders = joined.folders.iter();
-    let client = folders
-        .find(|folder| report::has_client(folder))
-        .map(|folder| report::read_client(folder, &manifest))
-        .transpose()?;
+    let client = operators.map(|folder| report::read_client(&folder, &manifest));
+    let client = client.transpose()?;
     report::write_files(
         &out,
         &manifest,

@@ -1,5 +1,6 @@
 //! Files of a store on their way to a card or to `merge`: downloaded, compared, decrypted and compared again.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -71,23 +72,30 @@ impl StoredBuild {
         })
     }
 
-    /// Gets every file of the build and of its parts, in a directory of this name. Returns its path.
+    /// Gets every file of the build and of its parts, in a directory of this name. Returns its path, and adds the SHA-256 of each
+    /// file, which was compared on the way, to `known`.
     pub(crate) fn get_all(
         &self,
         name: &str,
         access: &StoreAccess,
         progress: &dyn Progress,
+        known: &mut BTreeMap<PathBuf, String>,
     ) -> Result<PathBuf> {
         for file in &self.index.files {
             let to = format!("{name}/{}", file.name);
             let got = self.fetch(file, &to, progress);
             got.with_context(|| format!("getting {} from {}", file.name, self.address))?;
+            let bytes = match self.index.encrypted_to {
+                Some(_) => &file.plain,
+                None => &file.stored,
+            };
+            known.insert(self.folder.path().join(to), bytes.sha256.clone());
         }
         let addresses = self.index.parts_of(&self.address);
         for (part, address) in self.index.parts.iter().zip(addresses) {
             let part = format!("{name}/{part}");
             self.beside(&address, access)?
-                .get_all(&part, access, progress)?;
+                .get_all(&part, access, progress, known)?;
         }
         Ok(self.folder.path().join(name))
     }
