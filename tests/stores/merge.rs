@@ -1,8 +1,11 @@
 //! Checks that shards which several workers sent to a store join to what one machine would have written.
 
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
-use super::server::Server;
+use super::registry::Registry;
+use super::server::{Fault, Server};
 use super::{IDENTITY, RECIPIENT, build, run};
 use crate::support::fixture::digest;
 use crate::support::scene::Scene;
@@ -25,18 +28,29 @@ fn scene() -> Scene {
     scene
 }
 
+/// Creates two scenes with the same keys, as of two workers that do not know of each other.
+fn two_machines() -> [Scene; 2] {
+    let scenes = [scene(), scene()];
+    for name in ["etcd-cluster", "fleet.toml"] {
+        let (from, to) = (scenes[0].at(name), scenes[1].at(""));
+        tool("rm", &["-rf".as_ref(), scenes[1].at(name).as_os_str()]).done();
+        tool("cp", &["-a".as_ref(), from.as_os_str(), to.as_os_str()]).done();
+    }
+    scenes
+}
+
+/// The options of a build of the whole fleet.
+const WHOLE: [&str; 4] = ["--fleet", "fleet.toml", "--format", "img.zst"];
+
+/// Returns the options of a build of a shard that goes to a store.
+fn sent<'a>(shard: &'a str, out: &'a str) -> Vec<&'a str> {
+    let to = ["--shard", shard, "--out", out, "--encrypt-to", RECIPIENT];
+    [&WHOLE[..], &to].concat()
+}
+
 /// Sends a shard to a prefix of its own.
 fn send(scene: &Scene, server: &Server, shard: &str, out: &str) {
-    let options = [
-        "--fleet",
-        "fleet.toml",
-        "--shard",
-        shard,
-        "--format",
-        "img.zst",
-    ];
-    let sent = ["--out", out, "--encrypt-to", RECIPIENT];
-    build(scene, server, &[&options[..], &sent].concat()).done();
+    build(scene, server, &sent(shard, out)).done();
 }
 
 #[test]
@@ -98,14 +112,7 @@ fn shards_in_a_store_join_to_one_full_build() {
 
 #[test]
 fn two_workers_may_send_the_same_shard_at_once() {
-    let server = Server::start();
-    let scenes = [scene(), scene()];
-    // Both workers have the same keys, and do not know of each other.
-    for name in ["etcd-cluster", "fleet.toml"] {
-        let (from, to) = (scenes[0].at(name), scenes[1].at(""));
-        tool("rm", &["-rf".as_ref(), scenes[1].at(name).as_os_str()]).done();
-        tool("cp", &["-a".as_ref(), from.as_os_str(), to.as_os_str()]).done();
-    }
+    let (scenes, server) = (two_machines(), Server::start());
     thread::scope(|scope| {
         for scene in &scenes {
             let server = &server;
@@ -117,4 +124,87 @@ fn two_workers_may_send_the_same_shard_at_once() {
     let merge = ["merge", "--identity", "key", "s3://lab/1", "s3://lab/2"];
     run(&scenes[0], &server, &merge).done();
     scenes[0].bare(&["verify", "images"]).done();
+}
+
+#[test]
+fn a_store_that_fails_during_a_merge_leaves_nothing_of_it() {
+    let (scene, server) = (scene(), Server::start());
+    send(&scene, &server, "1/2", "s3://lab/1");
+    send(&scene, &server, "2/2", "s3://lab/2");
+    let merge = || {
+        let line = ["merge", "--out", "merged", "--identity", "key"];
+        run(
+            &scene,
+            &server,
+            &[&line[..], &["s3://lab/1", "s3://lab/2"]].concat(),
+        )
+    };
+    let refused = |code: i32, why: &str| {
+        let told = merge();
+        told.refused_naming(code, &["getting ", " from s3://lab/2/home: "]);
+        assert!(told.stderr.contains(why), "{}", told.stderr);
+        assert!(!scene.at("merged").exists());
+        assert_eq!(scene.names("home/.cache/etcd-image/incoming"), [""; 0]);
+    };
+    for (fault, why) in [
+        (Fault::Drop, "hint: check the network and AWS_ENDPOINT_URL"),
+        (
+            Fault::Answer("400 Bad Request", "ExpiredToken"),
+            "the credentials have expired",
+        ),
+        (
+            Fault::Answer("403 Forbidden", "AccessDenied"),
+            "the server denies it",
+        ),
+    ] {
+        server.fail(move |it, _| it.is("GET", "/lab/2/home/blobs/").then_some(fault));
+        refused(5, why);
+    }
+    server.fail(|_, _| None);
+    let spoil = || {
+        server.change(|objects| {
+            let mut all = objects.iter_mut();
+            let (_, bytes) = all
+                .find(|(name, _)| name.contains("/2/home/blobs/"))
+                .unwrap();
+            bytes[40] ^= 1;
+        });
+    };
+    spoil();
+    refused(3, " has the SHA-256 ");
+    spoil();
+    merge().done();
+    scene.bare(&["verify", "merged"]).done();
+}
+
+#[test]
+fn a_worker_killed_while_it_sends_is_replaced_on_another_machine() {
+    let ([killed, other], registry) = (two_machines(), Registry::start());
+    let [one, two] = ["1", "2"].map(|shard| registry.place(&format!("lab/kv:{shard}")));
+    for part in ["/blobs/uploads/", "/manifests/"] {
+        let (reached, is_reached) = mpsc::channel();
+        registry.fail(move |it| {
+            if it.is("PUT", part) {
+                let _ = reached.send(());
+                thread::sleep(Duration::from_millis(50));
+            }
+            None
+        });
+        let mut worker = killed.start(&sent("1/2", &one));
+        is_reached.recv_timeout(Duration::from_mins(5)).unwrap();
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        let absent = format!("there is no finished build in {one}");
+        killed.bare(&["verify", &one]).refused_naming(2, &[&absent]);
+    }
+    registry.fail(|_| None);
+    other.build(&sent("1/2", &one));
+    other.build(&sent("2/2", &two));
+    let merge = ["merge", "--identity", "key", "--out", "merged", &one, &two];
+    other.bare(&merge).done();
+    other.build(&WHOLE);
+    for name in ["home/home-1", "home/home-2", "west/west-1"] {
+        let of = |out: &str| digest(&other.at(&format!("{out}/{name}.img.zst")));
+        assert_eq!(of("merged"), of("images"), "{name}");
+    }
 }

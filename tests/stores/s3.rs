@@ -135,6 +135,25 @@ fn an_interrupted_build_leaves_no_index_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_token_that_expires_during_an_upload_is_explained_and_a_new_one_goes_on() {
+    let (scene, server) = (scene(), Server::start());
+    let whole = [&SENT[..], &[RECIPIENT]].concat();
+    let expired = Fault::Answer("400 Bad Request", "ExpiredToken");
+    server.fail(move |request, _| request.is("PUT", "partNumber=9&").then_some(expired));
+    let told = build(&scene, &server, &whole);
+    let place = "sending etcd1.img: writing s3://lab/run/1/blobs/sha256/";
+    told.refused_naming(5, &[place, ": the credentials have expired"]);
+    let next = "\nhint: get new ones, set AWS_ACCESS_KEY_ID, ";
+    assert!(told.stderr.contains(next), "{}", told.stderr);
+    assert!(!server.names().contains(&INDEX.to_owned()));
+
+    server.fail(|_, _| None);
+    build(&scene, &server, &whole).done();
+    assert_eq!(server.count("PUT", "partNumber=8&"), 0, "it was sent again");
+    run(&scene, &server, &["verify", "s3://lab/run/1"]).done();
+}
+
+#[test]
 fn the_cache_shows_what_a_killed_build_has_left_and_removes_it() {
     let (scene, server) = (scene(), Server::start());
     server.fail(|request, _| request.is("PUT", "/blobs/").then_some(Fault::Drop));
