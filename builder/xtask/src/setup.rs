@@ -202,6 +202,11 @@ fn unpack(script: &[&str]) -> Outcome {
     })
 }
 
+/// Installs Slurm, whose daemons the tests start themselves.
+pub(crate) fn scheduler() -> Outcome {
+    install(&[("slurmctld", "slurm-wlm")])
+}
+
 /// Installs the tools that make, boot and log in to nodes, without the checkers.
 pub(crate) fn makers() -> Outcome {
     let keys = [("ssh-keygen", "openssh-client")];

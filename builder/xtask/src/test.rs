@@ -7,8 +7,8 @@ use crate::{demo, faults, fuzz, lab, mutate, setup};
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
 /// The modules of the boot tests that CI runs.
 const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
-/// The modules of the boot tests that only `--full` runs.
-const FULL: [&str; 2] = ["boot::members::", "boot::full::"];
+/// The modules of the boot tests that only `--full` runs, and of those that need Slurm.
+const FULL: [&str; 3] = ["boot::members::", "boot::full::", "fleet::slurm::"];
 
 /// The laboratory's arguments in [`run`]: always the same seeds, so that the result does not depend on luck.
 const SCENARIOS: [&str; 4] = ["--scenarios", "30", "--seed", "1"];
@@ -42,7 +42,7 @@ pub(crate) fn run_boots() -> Outcome {
     boots(&[&GATE[..], &["--skip", ONE_CLUSTER]].concat())
 }
 
-/// Runs everything: [`run`], and every test that boots machines.
+/// Runs everything: [`run`], every test that boots machines, and a fleet on Slurm.
 pub(crate) fn run_full() -> Outcome {
     let seed = std::time::UNIX_EPOCH
         .elapsed()
@@ -50,6 +50,7 @@ pub(crate) fn run_full() -> Outcome {
     let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
     run_with(&mutator, || faults::run("100"), &MANY_SCENARIOS)?;
     fuzz::run(&["--seconds", "600", "--seed", &seed.to_string()])?;
+    setup::scheduler()?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
 
