@@ -110,6 +110,29 @@ fn skopeo_pulls_a_build_by_its_tag_and_its_digest() {
 }
 
 #[test]
+fn oras_pulls_the_files_that_a_build_writes_to_a_directory() {
+    let (scene, registry) = (scene(), Registry::start());
+    let out = registry.place("lab/kv");
+    let options = ["--nodes", "1", "--format", "img.zst"];
+    let sent = ["--out", &out, "--allow-plain-secrets"];
+    let told = scene.build(&[&options[..], &sent].concat()).stdout;
+    let (_, pinned) = told.split_once("lab/kv@").unwrap();
+    let pinned = pinned.lines().next().unwrap();
+    registry.oras_pull(&format!("lab/kv@{pinned}"), &scene.at("pulled"));
+
+    scene.build(&options);
+    let built = scene.snapshot("images").into_iter();
+    let built = built.map(|(name, digest)| (name.replace("images/", "pulled/"), digest));
+    // A store does not get the operator's files.
+    let public: Vec<_> = built
+        .filter(|(name, _)| !name.starts_with("pulled/client/") && !name.contains("/."))
+        .collect();
+    assert!(public.len() > 2, "{public:?}");
+    assert_eq!(scene.snapshot("pulled"), public);
+    scene.bare(&["verify", "pulled"]).done();
+}
+
+#[test]
 fn a_card_is_written_from_a_digest_and_other_bytes_are_refused() {
     let (scene, registry, pinned) = stored();
     scene.file("key", &format!("{IDENTITY}\n"));

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// The directory of programs that `cargo xtask setup` unpacks without installing them.
 const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/checkers/usr");
 
+/// The directory of the Python package of oras.
+const ORAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/checkers/oras");
+
 /// A misbehavior.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
@@ -141,6 +144,27 @@ impl Registry {
             .iter()
             .filter(|it| is_wanted(it))
             .count()
+    }
+
+    /// Pulls a build into a directory with oras, another author's client, from the registry itself.
+    pub(super) fn oras_pull(&self, reference: &str, to: &Path) {
+        let pull = "import sys, oras.client\n\
+                    oras.client.OrasClient(insecure=True).pull(target=sys.argv[1], outdir=sys.argv[2])\n";
+        let output = Command::new("/usr/bin/python3")
+            .args([
+                "-c",
+                pull,
+                &format!("127.0.0.1:{}/{reference}", self.behind),
+            ])
+            .arg(to)
+            .env("PYTHONPATH", ORAS)
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "cargo xtask setup unpacks oras: {error}"
+        );
     }
 
     /// Runs skopeo, another author's client, on the registry itself. `PLACE` in an argument is the registry.

@@ -11,7 +11,7 @@ use crate::qemu;
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const CHECKERS: [Tool; 32] = [
+const CHECKERS: [Tool; 33] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -36,6 +36,7 @@ const CHECKERS: [Tool; 32] = [
     ("protoc", "protobuf-compiler"),
     ("/usr/include/google/protobuf/any.proto", "libprotobuf-dev"),
     ("/usr/lib/python3/dist-packages/grpc", "python3-grpcio"),
+    ("/usr/lib/python3/dist-packages/pip", "python3-pip"),
     ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
     (
         "/usr/lib/python3/dist-packages/configobj",
@@ -128,6 +129,11 @@ const UNPACK_REGISTRY: &str = "mkdir -p target/checkers && cd target/checkers \
     && apt-get download -q docker-registry skopeo libgpgme11 \
     && for each in docker-registry_*.deb skopeo_*.deb libgpgme11_*.deb; do dpkg-deb -x $each . && rm $each; done";
 
+/// A script that unpacks oras, another client of registries, which no Debian package has (70 KB, without dependencies of its own here).
+const UNPACK_ORAS: &str = "mkdir -p target/checkers && cd target/checkers \
+    && echo oras==0.2.43 --hash=sha256:bf295b1cfb5017f579c35c3394c7a71707f6aff463cb6699d5d191a6d8b56ea6 > oras.txt \
+    && /usr/bin/python3 -m pip install -q --no-deps --only-binary :all: --target oras -r oras.txt && rm oras.txt";
+
 /// A script that unpacks Patroni with the Python modules that it needs.
 const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
     && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
@@ -169,6 +175,9 @@ fn witnesses() -> Outcome {
         .all(|name| found(name) || root().join("target/checkers/usr/bin").join(name).is_file())
     {
         unpack(&["-euc", UNPACK_REGISTRY])?;
+    }
+    if !root().join("target/checkers/oras/oras/client.py").is_file() {
+        unpack(&["-euc", UNPACK_ORAS])?;
     }
     unpack(&WITNESS)
 }
