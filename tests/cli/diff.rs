@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::checker::Disk;
 use crate::support::fixture::{copy_sparse, poke};
@@ -47,26 +47,41 @@ fn an_image_with_the_same_files_and_another_byte_is_not_the_same() {
     assert_eq!((outcome.code, &*outcome.stdout), (Some(1), expected));
 }
 
+/// Returns the path of each difference and the kind of its content.
+fn contents(scene: &Scene, a: &str, b: &str) -> Vec<(String, String)> {
+    let (code, found) = differences(scene, a, b);
+    assert_eq!(code, Some(1));
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let shown = |it: &Value| (word(&it["path"]), word(&it["content"]["kind"]));
+    found.as_array().unwrap().iter().map(shown).collect()
+}
+
 #[test]
-fn a_certificate_that_was_issued_again_shows_in_the_files_that_hold_it() {
+fn renewed_certificates_change_only_the_files_that_hold_them() {
     let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
     scene.build(&["--nodes", "1"]);
+    let certificate = |name: &str| (format!("/etc/etcd/{name}.crt"), "certificate".to_owned());
+    let key = ("/etc/etcd/pki/peer.key".to_owned(), "secret".to_owned());
+    // It contains the digests of the certificates.
+    let node = "/usr/local/lib/etcd-node/node.json";
+    let description = (node.to_owned(), "text".to_owned());
+
+    // After forty days, one is issued again with a new key.
     for file in ["peer.crt", "peer.key"] {
         fs::remove_file(scene.at(&format!("etcd-cluster/nodes/etcd1/{file}"))).unwrap();
     }
-    scene.build(&["--nodes", "1", "--out", "new"]);
-    let (code, found) = differences(&scene, "images", "new");
-    assert_eq!(code, Some(1));
-    let shown = |it: &Value| (it["path"].clone(), it["content"]["kind"].clone());
-    let found: Vec<_> = found.as_array().unwrap().iter().map(shown).collect();
-    let expected = [
-        ("/etc/etcd/pki/peer.crt", "certificate"),
-        ("/etc/etcd/pki/peer.key", "secret"),
-        ("/usr/local/lib/etcd-node/node.json", "text"),
-    ];
+    let scene = scene.at_time(1_795_000_000 + 40 * 86_400);
+    scene.build(&["--nodes", "1", "--out", "one"]);
+    let expected = [certificate("pki/peer"), key, description.clone()];
+    assert_eq!(contents(&scene, "images", "one"), expected);
+
+    // After more than two thirds of their five years, all are renewed and keep their keys.
+    let scene = scene.at_time(1_795_000_000 + 1300 * 86_400);
+    scene.build(&["--nodes", "1", "--out", "all"]);
+    let [client, peer, server] = ["client/client", "pki/peer", "pki/server"].map(certificate);
     assert_eq!(
-        found,
-        expected.map(|(path, kind)| (json!(path), json!(kind)))
+        contents(&scene, "one", "all"),
+        [client, peer, server, description]
     );
 }
 

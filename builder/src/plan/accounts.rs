@@ -18,7 +18,8 @@ pub(super) struct Accounts {
     gshadow: Option<Vec<Vec<String>>>,
     subuid: Option<Vec<Vec<String>>>,
     subgid: Option<Vec<Vec<String>>>,
-    /// Days since 1970, the unit of shadow(5).
+    /// The newest date of the base's shadow(5), in days since 1970, which is also that of the passwords we set. A date that
+    /// follows from the certificates would change with them.
     day: i64,
 }
 
@@ -39,7 +40,7 @@ pub(super) fn accounts(
         }) => Some(&**bytes),
         _ => None,
     };
-    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(bytes), tree.time)?;
+    let mut accounts = Accounts::parse(ACCOUNT_FILES.map(bytes))?;
     let wanted = tree.entries.iter().filter_map(|entry| match &entry.change {
         Change::Edited(Edit::Account(account)) => Some(account),
         _ => None,
@@ -59,33 +60,31 @@ impl Accounts {
         clippy::similar_names,
         reason = "subuid and subgid are the files' names"
     )]
-    pub(super) fn parse(files: [Option<&[u8]>; 6], time: i64) -> Result<Self> {
+    pub(super) fn parse(files: [Option<&[u8]>; 6]) -> Result<Self> {
         let [passwd, group, shadow, gshadow, subuid, subgid] = files;
+        let shadow = lines(shadow.ok_or_else(|| without("/etc/shadow"))?);
         Ok(Self {
             passwd: lines(passwd.ok_or_else(|| without("/etc/passwd"))?),
             group: lines(group.ok_or_else(|| without("/etc/group"))?),
-            shadow: lines(shadow.ok_or_else(|| without("/etc/shadow"))?),
+            day: newest_day(&shadow),
+            shadow,
             gshadow: gshadow.map(lines),
             subuid: subuid.map(lines),
             subgid: subgid.map(lines),
-            day: time.div_euclid(86_400),
         })
     }
 
     /// Returns the accounts of Ubuntu Core, whose account files are part of a snap: all files belong to root.
-    pub(super) fn of_root_alone(time: i64) -> Result<Self> {
+    pub(super) fn of_root_alone() -> Result<Self> {
         let root = Some(&b"root:x:0:"[..]);
-        Self::parse(
-            [
-                Some(b"root:x:0:0:root:/root:/bin/bash"),
-                root,
-                Some(b"root:*:0:0:99999:7:::"),
-                None,
-                None,
-                None,
-            ],
-            time,
-        )
+        Self::parse([
+            Some(b"root:x:0:0:root:/root:/bin/bash"),
+            root,
+            Some(b"root:*:0:0:99999:7:::"),
+            None,
+            None,
+            None,
+        ])
     }
 
     /// Returns the six files.
@@ -239,7 +238,7 @@ impl Accounts {
         }
     }
 
-    /// Sets the hash and the day of the change; a day of 0 would force a change at the first login.
+    /// Sets the hash and the date of the change.
     fn set_password(&mut self, name: &str, hash: &str) {
         let day = self.day.to_string();
         match row_of(&mut self.shadow, name) {
@@ -281,6 +280,12 @@ impl Accounts {
             }
         }
     }
+}
+
+/// Returns the newest date in shadow(5), but not 0, which would force a change at the first login.
+fn newest_day(shadow: &[Vec<String>]) -> i64 {
+    let days = shadow.iter().filter_map(|row| row.get(2)?.parse().ok());
+    days.fold(1, i64::max)
 }
 
 fn without(file: &str) -> anyhow::Error {

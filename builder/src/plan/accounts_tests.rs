@@ -4,13 +4,11 @@ use super::{Account, Accounts, Owner};
 use crate::failure::{Kind, explain};
 use crate::secret::Secret;
 
-const DAY: i64 = 86_400;
-
 fn raspios() -> Accounts {
     let files = [
         Some("root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000:,,,:/home/pi:/bin/bash\n"),
         Some("root:x:0:\nadm:x:4:pi\nsudo:x:27:pi,eve\npi:x:1000:\nold:x:990:\n"),
-        Some("root:*:19000:0:99999:7:::\npi:!:19000:0:99999:7:::\n"),
+        Some("root:*:18000:0:99999:7:::\npi:!:19000:0:99999:7:::\n"),
         Some("root:*::\nadm:*::pi\nsudo:*::pi,eve\npi:!::\nold:!::\n"),
         Some("pi:100000:65536\n"),
         Some("pi:100000:65536\n"),
@@ -19,7 +17,7 @@ fn raspios() -> Accounts {
 }
 
 fn parse(files: [Option<&str>; 6]) -> anyhow::Result<Accounts> {
-    Accounts::parse(files.map(|file| file.map(str::as_bytes)), 20_000 * DAY)
+    Accounts::parse(files.map(|file| file.map(str::as_bytes)))
 }
 
 fn login(name: &str, hash: Option<&str>) -> Account {
@@ -51,7 +49,7 @@ fn a_system_account_takes_the_highest_free_id() {
         "{passwd}"
     );
     assert!(group.ends_with("etcd:x:989:\n"), "{group}");
-    assert!(shadow.ends_with("etcd:!*:20000:0:99999:7:::\n"), "{shadow}");
+    assert!(shadow.ends_with("etcd:!*:19000:0:99999:7:::\n"), "{shadow}");
     assert!(gshadow.ends_with("etcd:!::\n"), "{gshadow}");
     let before = texts(&accounts);
     accounts.ensure(&etcd).unwrap();
@@ -65,7 +63,7 @@ fn the_user_of_the_base_is_renamed_everywhere() {
     let want = [
         "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1000:,,,:/home/ada:/bin/bash\n",
         "root:x:0:\nadm:x:4:ada\nsudo:x:27:ada,eve\nada:x:1000:\nold:x:990:\n",
-        "root:*:19000:0:99999:7:::\nada:$y$hash:20000:0:99999:7:::\n",
+        "root:*:18000:0:99999:7:::\nada:$y$hash:19000:0:99999:7:::\n",
         "root:*::\nadm:*::ada\nsudo:*::ada,eve\nada:!::\nold:!::\n",
         "ada:100000:65536\n",
         "ada:100000:65536\n",
@@ -88,12 +86,25 @@ fn a_base_without_a_user_gets_one_that_has_no_password() {
     let want = [
         "root:x:0:0:root:/root:/bin/bash\npi:x:1000:1000::/home/pi:/bin/bash\n",
         "root:x:0:\nadm:x:4:pi\npi:x:1000:\n",
-        "root:*:19000:0:99999:7:::\npi:*:20000:0:99999:7:::\n",
+        "root:*:19000:0:99999:7:::\npi:*:19000:0:99999:7:::\n",
         "",
         "pi:100000:65536\n",
         "pi:100000:65536\n",
     ];
     assert_eq!(texts(&accounts), want.map(str::to_owned));
+}
+
+#[test]
+fn a_password_never_has_the_date_that_forces_a_change() {
+    for date in ["", "0", "today"] {
+        let shadow = format!("root:*:{date}:0:99999:7:::\n");
+        let passwd = Some("root:x:0:0:root:/root:/bin/bash\n");
+        let texts_in = [passwd, Some("root:x:0:\n"), Some(&shadow), None, None, None];
+        let mut accounts = parse(texts_in).unwrap();
+        accounts.ensure(&login("pi", None)).unwrap();
+        let [_, _, written, ..] = texts(&accounts);
+        assert_eq!(written, format!("{shadow}pi:*:1:0:99999:7:::\n"));
+    }
 }
 
 #[test]
@@ -190,7 +201,7 @@ fn the_bytes_of_comments_in_another_encoding_stay() {
         None,
         None,
     ];
-    let mut accounts = Accounts::parse(files, 20_000 * DAY).unwrap();
+    let mut accounts = Accounts::parse(files).unwrap();
     let etcd = Account::System {
         name: "etcd".to_owned(),
         home: "/var/lib/etcd".to_owned(),

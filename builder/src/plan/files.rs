@@ -68,7 +68,7 @@ impl<'a> Planner<'a> {
             disk_id: (layout.disk_id, tree.disk_id.unwrap_or(layout.disk_id)),
             accounts: match layout.system {
                 System::Root(_) => accounts(found, tree, refusals)?,
-                System::Writable(_) | System::Seed(_) => Accounts::of_root_alone(tree.time)?,
+                System::Writable(_) | System::Seed(_) => Accounts::of_root_alone()?,
             },
             steps: Steps::default(),
             there: exists.map(|(key, _)| key.clone()).collect(),
