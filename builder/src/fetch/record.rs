@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digested;
 use super::verified::Seen;
+use crate::hex;
 
 /// The extension of a record in the cache.
 pub(super) const RECORD: &str = "toml";
@@ -24,6 +25,9 @@ pub(super) struct Record {
     raw: Digested,
     /// The state of the file when it was read; `None` until the file has its final name.
     state: Option<String>,
+    /// In a file, the SHA-256 of the record without this value; records of earlier versions lack it. Otherwise `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<String>,
 }
 
 impl Record {
@@ -33,16 +37,27 @@ impl Record {
             packed,
             raw,
             state: state.map(|state| state.0),
+            check: None,
         }
     }
 
-    /// Reads the record in that file; returns `None` if it is unreadable.
+    /// Reads the record in that file; returns `None` if it is unreadable or damaged.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        toml::from_str(&fs_err::read_to_string(path).ok()?).ok()
+        let mut record: Self = toml::from_str(&fs_err::read_to_string(path).ok()?).ok()?;
+        let check = record.check.take();
+        let is_intact = check.is_none() || check == record.digest().ok();
+        is_intact.then_some(record)
     }
 
     pub(super) fn to_text(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
+        toml::to_string(&Self {
+            check: Some(self.digest()?),
+            ..self.clone()
+        })
+    }
+
+    fn digest(&self) -> Result<String, toml::ser::Error> {
+        Ok(hex::sha256(toml::to_string(self)?))
     }
 
     /// Returns whether the file has not changed since it was read.
@@ -109,20 +124,51 @@ mod tests {
         assert_ne!(before, State::of(&path).unwrap());
     }
 
-    #[test]
-    fn record_without_a_state_never_holds() {
+    fn seen() -> Seen {
         let digested = Digested {
             sha256: "a".into(),
             size: 1,
         };
-        let seen = Seen {
+        Seen {
             packed: digested.clone(),
             raw: digested,
-        };
-        let record = Record::new(&seen, None);
-        let read: Record = toml::from_str(&record.to_text().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn record_without_a_state_never_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record");
+        let record = Record::new(&seen(), None);
+        fs_err::write(&path, record.to_text().unwrap()).unwrap();
+        let read = Record::read(&path).unwrap();
         assert_eq!(read, record);
-        assert_eq!(read.seen(), seen);
+        assert_eq!(read.seen(), seen());
         assert!(!read.holds(&State(String::new())));
+    }
+
+    #[test]
+    fn a_flipped_bit_never_gives_another_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record");
+        let record = Record::new(&seen(), Some(State("size 1".into())));
+        let text = record.to_text().unwrap();
+        for place in 0..text.len() * 8 {
+            let mut damaged = text.clone().into_bytes();
+            damaged[place / 8] ^= 1 << (place % 8);
+            fs_err::write(&path, &damaged).unwrap();
+            let read = Record::read(&path);
+            let shown = String::from_utf8_lossy(&damaged);
+            assert!(read.is_none_or(|read| read == record), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record");
+        let record = Record::new(&seen(), Some(State("size 1".into())));
+        fs_err::write(&path, toml::to_string(&record).unwrap()).unwrap();
+        assert_eq!(Record::read(&path), Some(record));
     }
 }
