@@ -1,5 +1,6 @@
 //! Flips bits in what a build reads.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -68,13 +69,72 @@ fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
 }
 
 #[test]
+fn a_flipped_bit_in_a_package_of_etcd_is_reported() {
+    let scene = Scene::with("raspios-trixie");
+    let packages = ["deb-server", "deb-client"].map(|kind| {
+        let package = release(kind);
+        let name = format!("./{}", package.file_name().unwrap().to_str().unwrap());
+        fs::copy(&package, scene.at(&name)).unwrap();
+        writable(&scene, &name);
+        name
+    });
+    let both = packages.join(",");
+    let scene = scene.etcd(Path::new(&both));
+    let build: &[&str] = &["build", "--nodes", "1"];
+    scene.run(build[0], &build[1..]).done();
+    for package in &packages {
+        let outcome = with_flipped(&scene, package, len(&scene, package) / 2, build);
+        let name = &package[2..];
+        let damaged = format!(
+            "taking etcd from {both}: reading the archive {name}: the xz data is damaged (offset OFFSET)"
+        );
+        reported(package, build, &outcome, (4, &damaged));
+    }
+}
+
+/// Returns a scene with a compressed base of its own.
+fn on_compressed_base() -> Scene {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    fs::copy(
+        packed("raspios-trixie", "xz-multi"),
+        scene.at("base.img.xz"),
+    )
+    .unwrap();
+    writable(&scene, "base.img.xz");
+    scene.base(Path::new("base.img.xz"))
+}
+
+#[test]
+fn a_flipped_bit_in_the_cache_changes_no_image() {
+    let scene = on_compressed_base();
+    let build: &[&str] = &["build", "--nodes", "1", "--format", "img,img.gz"];
+    scene.run(build[0], &build[1..]).done();
+    let (wanted, lock) = (scene.snapshot("images"), scene.text("etcd-image.lock"));
+    let mut kinds = BTreeSet::new();
+    for file in scene.names("home/.cache/etcd-image") {
+        let kind = file.rsplit('.').next().unwrap().to_owned();
+        if kind == "lock" {
+            continue;
+        }
+        flip(&scene, &file, len(&scene, &file) / 2);
+        fs::remove_dir_all(scene.at("images")).unwrap();
+        scene.run(build[0], &build[1..]).done();
+        assert_eq!(scene.snapshot("images"), wanted, "{file}");
+        assert_eq!(scene.text("etcd-image.lock"), lock, "{file}");
+        println!(
+            "| `KEY.{kind}` of the cache | `{}` | 0 | replaced |",
+            build.join(" ")
+        );
+        kinds.insert(kind);
+    }
+    let all = ["blocks", "img", "programs", "toml"].map(str::to_owned);
+    assert_eq!(kinds, all.into());
+}
+
+#[test]
 fn a_flipped_bit_in_a_compressed_base_is_reported() {
-    let packed = packed("raspios-trixie", "xz-multi");
-    let mut scene = Scene::with("raspios-trixie");
+    let scene = on_compressed_base();
     let base = "base.img.xz";
-    fs::copy(packed, scene.at(base)).unwrap();
-    writable(&scene, base);
-    scene = scene.base(Path::new(base));
     let build: &[&str] = &["build", "--nodes", "1"];
     let outcome = with_flipped(&scene, base, len(&scene, base) / 2, build);
     let damaged = "unpacking base.img.xz: the xz data is damaged (offset OFFSET)";
