@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::fixture::{digest, image, release};
-use crate::support::scene::{Outcome, Scene};
+use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
 const CLUSTER: &str = "\
@@ -124,27 +124,35 @@ fn results(scene: &Scene) -> BTreeMap<String, String> {
     results
 }
 
-fn build_under(scene: &Scene, umask: &str, jobs: &str) -> Outcome {
+/// Builds under a umask with that many jobs, and returns the results.
+fn built_under(scene: &Scene, umask: &str, jobs: &str) -> BTreeMap<String, String> {
     let script = format!("umask {umask}; exec \"$0\" \"$@\"");
     let options = ["--format", "img,img.xz,img.zst,img.gz", "--jobs", jobs];
-    scene
-        .run_under(&["/bin/sh", "-c", &script], "build", &options)
-        .done()
+    let shell = ["/bin/sh", "-c", &script];
+    scene.run_under(&shell, "build", &options).done();
+    results(scene)
 }
 
 #[test]
-fn path_umask_and_jobs_do_not_change_a_byte() {
+fn path_umask_jobs_and_cache_do_not_change_a_byte() {
     let (one, other) = (scene(), scene());
-    build_under(&one, "022", "1");
+    let results = built_under(&one, "022", "1");
     let (from, to) = (one.at("etcd-cluster"), other.at("etcd-cluster"));
     tool("cp", &["-a", from.to_str().unwrap(), to.to_str().unwrap()]).done();
-    build_under(&other, "077", "8");
-    let results = results(&one);
-    assert_eq!(results, self::results(&other));
+    assert_eq!(built_under(&other, "077", "8"), results, "cold");
+    for (scene, umask, jobs) in [(&one, "077", "8"), (&other, "022", "1")] {
+        fs::remove_dir_all(scene.at("images")).unwrap();
+        fs::remove_file(scene.at("etcd-image.lock")).unwrap();
+        assert_eq!(built_under(scene, umask, jobs), results, "warm");
+    }
     for name in [
         "etcd1.img",
         "etcd1.img.xz",
+        "etcd1.img.zst",
+        "etcd1.img.gz",
+        "etcd1.bmap",
         "etcd1.spdx.json",
+        "etcd-image.rpi-imager-manifest",
         "manifest.json",
         "SHA256SUMS",
     ] {
