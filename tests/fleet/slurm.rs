@@ -78,7 +78,8 @@ fn must_give_what_one_machine_gives(clusters: u32, until: &str) {
         .collect();
     scene.bare(&merge).done();
     let (merged, images) = (content(&scene, "merged"), content(&scene, "images"));
-    let is_image = |(name, _): &&(String, String)| name.ends_with(".img");
+    let is_image =
+        |(name, _): &&(String, String)| Path::new(name).extension() == Some("img".as_ref());
     assert_eq!(
         images.iter().filter(is_image).count(),
         clusters as usize * 3

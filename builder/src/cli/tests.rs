@@ -234,13 +234,10 @@ fn names_of_commands() -> BTreeSet<String> {
     for command in args.get_subcommands().filter(|it| !it.is_hide_set()) {
         let name = command.get_name();
         let inner: Vec<_> = command.get_subcommands().collect();
-        match inner.is_empty() {
-            true => names.insert(name.to_owned()),
-            false => {
-                names.extend(inner.iter().map(|it| format!("{name} {}", it.get_name())));
-                true
-            }
-        };
+        if inner.is_empty() {
+            names.insert(name.to_owned());
+        }
+        names.extend(inner.iter().map(|it| format!("{name} {}", it.get_name())));
     }
     names
 }

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(error.to_string(), message);
         // The ranges that are written have the digests in the block map; here, that is the whole image.
         let map = apply::map(&source.storage).unwrap();
-        source.map_digests = vec![hex::sha256(&block_map::xml(source.size(), &map))];
+        source.map_digests = vec![hex::sha256(block_map::xml(source.size(), &map))];
         source.verify("nothing was written").unwrap();
         source.storage = Arc::new(Memory::new(vec![8; CHUNK + 512]));
         let error = source.verify("nothing was written").unwrap_err();
