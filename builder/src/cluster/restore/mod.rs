@@ -62,7 +62,7 @@ pub fn restore(
     let members = &access.description.members;
     must_be_admitted(access, now)?;
     let known = facts_of_all(access)?;
-    let begun = begun(snapshot, &known);
+    let begun = begun(snapshot, &known, again);
     if begun.is_none() && !again {
         must_be_new(access, snapshot, &known)?;
     }
@@ -155,12 +155,23 @@ fn vow(snapshot: &Snapshot, now: i64) -> String {
     hex::encode(&digest[..8])
 }
 
-/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on.
-fn begun(snapshot: &Snapshot, known: &[NodeFacts]) -> Option<String> {
-    let mut same = known
-        .iter()
-        .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256));
-    same.find_map(|facts| facts.wanted.clone())
+/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on: one that a node would begin, or the
+/// one that the others have begun while a node has only received the snapshot.
+fn begun(snapshot: &Snapshot, known: &[NodeFacts], again: bool) -> Option<String> {
+    let received = || {
+        known
+            .iter()
+            .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256))
+    };
+    let wanted = received().find_map(|facts| facts.wanted.clone());
+    if wanted.is_some() || again {
+        return wanted;
+    }
+    let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
+    let of_this = restored.filter(|it| it.sha256 == snapshot.sha256);
+    let vow = &of_this.max_by_key(|it| it.time)?.vow;
+    let is_left = |facts: &NodeFacts| facts.restored.as_ref().is_none_or(|it| it.vow != *vow);
+    received().any(is_left).then(|| vow.clone())
 }
 
 /// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside.
