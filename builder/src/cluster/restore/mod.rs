@@ -60,7 +60,9 @@ pub fn restore(
     progress: &dyn Progress,
 ) -> Result<Restoration> {
     let members = &access.description.members;
-    must_be_admitted(access, now)?;
+    let report = must_be_admitted(access, now)?;
+    let described: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
+    must_be_described(&report, &described)?;
     let known = facts_of_all(access)?;
     let begun = begun(snapshot, &known, again);
     if begun.is_none() && !again {
@@ -122,13 +124,36 @@ fn send(
 }
 
 /// Refuses to begin if one side rejects the other's certificate: nobody would notice whether the members work again.
-fn must_be_admitted(access: &Access, now: i64) -> Result<()> {
+fn must_be_admitted(access: &Access, now: i64) -> Result<ClusterReport> {
     let report = survey(access, now, Scope::Etcd)?;
     let mut troubles = report.members.iter().filter_map(|it| it.trouble.as_ref());
     match troubles.any(|trouble| trouble.starts_with("TLS: ")) {
-        true => report.verdict(),
-        false => Ok(()),
+        true => report.verdict().map(|()| report),
+        false => Ok(report),
     }
+}
+
+/// Refuses to begin if members that would not be stopped could go on as a majority of the cluster as it is. Where etcd answers
+/// nowhere, nobody knows of them.
+fn must_be_described(report: &ClusterReport, described: &[&str]) -> Result<()> {
+    let started = report.members.iter().filter(|it| it.started == Some(true));
+    let started: Vec<_> = started.map(|member| member.name.as_str()).collect();
+    let others: Vec<_> = started
+        .iter()
+        .copied()
+        .filter(|name| !described.contains(name))
+        .collect();
+    if others.len() * 2 < started.len().max(1) {
+        return Ok(());
+    }
+    let message = format!(
+        "the state directory does not describe {}, which would go on as another cluster {}",
+        others.join(", "),
+        report.cluster
+    );
+    let hint = "name the newest state directory with --state; nothing was changed. If those members are gone for good, stop etcd on \
+                the others (`sudo systemctl stop etcd`), then run the command again";
+    Err(Kind::Refused.error(message, hint))
 }
 
 /// Refuses a snapshot of other members.

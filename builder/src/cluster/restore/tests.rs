@@ -201,3 +201,38 @@ fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
     assert_eq!(begun(received(done()), false), None);
     assert_eq!(begun(NodeFacts::default(), false), None);
 }
+
+/// The state directory is an older copy, or that of another machine.
+#[test]
+fn members_that_would_go_on_as_another_cluster_are_named() {
+    let report = |started: &[&str]| {
+        let members = started.iter().map(|name| MemberReport {
+            started: Some(true),
+            ..MemberReport::new(name, None)
+        });
+        // It has been added, and has never started.
+        let waiting = MemberReport {
+            started: Some(false),
+            ..MemberReport::new("etcd9", None)
+        };
+        super::super::assess::assess("main", members.chain([waiting]).collect(), &[])
+    };
+    let refused = [
+        (&["etcd1", "etcd2", "etcd3"][..], "etcd2, etcd3"),
+        (&["etcd1", "etcd2"], "etcd2"),
+    ];
+    for (started, others) in refused {
+        let error = must_be_described(&report(started), &["etcd1"]).unwrap_err();
+        let wanted = format!(
+            "the state directory does not describe {others}, which would go on as another cluster main"
+        );
+        assert_eq!(error.to_string(), wanted);
+    }
+    must_be_described(
+        &report(&["etcd1", "etcd2", "etcd4"]),
+        &["etcd1", "etcd2", "etcd3"],
+    )
+    .unwrap();
+    // No member answers: nobody has a list.
+    must_be_described(&report(&[]), &["etcd1", "etcd2", "etcd3"]).unwrap();
+}
