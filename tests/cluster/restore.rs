@@ -154,3 +154,27 @@ fn a_node_that_was_late_begins_again_while_the_others_work() {
         assert_eq!(third.as_deref(), Some("again"));
     });
 }
+
+/// Members were replaced, and only the images that were built since list the new ones.
+#[test]
+fn nodes_whose_images_list_other_members_begin_one_cluster() {
+    let name = "cluster::restore::nodes_whose_images_list_other_members_begin_one_cluster";
+    with_nodes(name, |mut nodes| {
+        put(&nodes, "kept", "before");
+        nodes.run(&[], &["backup", "main.db"], |_| ()).done();
+        put(&nodes, "kept", "after");
+        for (node, since) in [(0, 1), (1, 2)] {
+            let join = nodes.folder(node).join("lib/join");
+            let text = fs::read_to_string(&join).unwrap();
+            let member = format!("{}=https://{}:2380", NAMES[since], address(since));
+            let older = text.replace(&member, "former=https://192.168.0.99:2380");
+            assert_ne!(older, text);
+            fs::write(join, older).unwrap();
+        }
+        nodes.cluster(&RESTORE).done();
+        for member in 0..3 {
+            let kept = nodes.members.client().get(address(member), "kept").unwrap();
+            assert_eq!(kept.as_deref(), Some("before"));
+        }
+    });
+}

@@ -401,3 +401,33 @@ fn first_starts_that_fail_again_and_again_become_rare() {
     });
     assert_eq!(pauses.collect::<String>(), "pause 2\npause 3\npause 4\n");
 }
+
+/// Another node was replaced after this image was built.
+#[test]
+fn a_restore_begins_with_the_members_that_the_operator_knows() {
+    let begin = "restore() { echo \"$2 $CLUSTER\"; }; begin_anew";
+    let node = Node::with_data();
+    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+    let list = "a=https://192.168.0.50:2380,d=https://[fd00::53]:2380";
+    node.write("data/restore/members", &format!("{list}\n"));
+    let said = node.call(begin);
+    assert_eq!(
+        said.lines().last(),
+        Some(&*format!("00ff00ff00ff00ff {list}")),
+        "{said}"
+    );
+    assert_eq!(
+        node.read("data/node/members"),
+        "d=https://[fd00::53]:2380=https://[fd00::53]:2379\n"
+    );
+    // An earlier version has asked for it.
+    let node = Node::with_data();
+    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+    let list =
+        "a=https://192.168.0.50:2380,b=https://192.168.0.51:2380,c=https://192.168.0.52:2380";
+    let said = node.call(begin);
+    assert!(
+        said.ends_with(&format!("\n00ff00ff00ff00ff {list}\n")),
+        "{said}"
+    );
+}

@@ -64,7 +64,8 @@ pub fn restore(
     let described: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
     must_be_described(&report, &described)?;
     let known = facts_of_all(access)?;
-    let begun = begun(snapshot, &known, again);
+    let list = list(&described, &known)?;
+    let begun = begun((snapshot, &list), &known, again);
     if begun.is_none() && !again {
         must_be_new(access, snapshot, &known)?;
     }
@@ -97,7 +98,7 @@ pub fn restore(
     let started = Instant::now();
     let is_prepared = known.iter().any(|facts| facts.wanted.is_some());
     stop(access, &left, is_prepared)?;
-    all(each(access, &left, &format!("want {vow}")))?;
+    all(each(access, &left, &format!("want {vow} {list}")))?;
     all(each(access, &left, "start"))?;
     progress.note("waiting until all members work");
     wait(access, now)?;
@@ -174,21 +175,41 @@ pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
     Err(Kind::Usage.error(message, hint))
 }
 
+/// Returns the list of members with which all nodes begin: those of the state directory. The images of nodes that were built
+/// before others were replaced list other members.
+fn list(described: &[&str], known: &[NodeFacts]) -> Result<String> {
+    let mut urls = Vec::new();
+    for (name, facts) in described.iter().zip(known) {
+        let Some(url) = &facts.url else {
+            let message = format!(
+                "{name} cannot restore the snapshot: its image is too old to begin with the current list of members"
+            );
+            let hint = "build its image again and flash it, or flash all nodes with images of `etcd-image build --restore` and \
+                        --wipe-data; nothing was changed";
+            return Err(Kind::Unhealthy.error(message, hint));
+        };
+        urls.push(url.as_str());
+    }
+    Ok(urls.join(","))
+}
+
 /// Returns what distinguishes the new cluster from all others.
 fn vow(snapshot: &Snapshot, now: i64) -> String {
     let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
     hex::encode(&digest[..8])
 }
 
-/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on: one that a node would begin, or the
+/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on unless it has other members: one that a node would begin, or the
 /// one that the others have begun while a node has only received the snapshot.
-fn begun(snapshot: &Snapshot, known: &[NodeFacts], again: bool) -> Option<String> {
+fn begun((snapshot, list): (&Snapshot, &str), known: &[NodeFacts], again: bool) -> Option<String> {
     let received = || {
         known
             .iter()
             .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256))
     };
-    let wanted = received().find_map(|facts| facts.wanted.clone());
+    let wanted = received()
+        .filter(|facts| facts.members.as_deref() == Some(list))
+        .find_map(|facts| facts.wanted.clone());
     if wanted.is_some() || again {
         return wanted;
     }
@@ -196,7 +217,9 @@ fn begun(snapshot: &Snapshot, known: &[NodeFacts], again: bool) -> Option<String
     let of_this = restored.filter(|it| it.sha256 == snapshot.sha256);
     let vow = &of_this.max_by_key(|it| it.time)?.vow;
     let is_left = |facts: &NodeFacts| facts.restored.as_ref().is_none_or(|it| it.vow != *vow);
-    received().any(is_left).then(|| vow.clone())
+    let is_of_others = |facts: &NodeFacts| facts.members.as_ref().is_some_and(|it| it != list);
+    let mut left = received().filter(|facts| is_left(facts) && !is_of_others(facts));
+    left.next().map(|_| vow.clone())
 }
 
 /// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside.

@@ -28,6 +28,10 @@ pub(super) struct NodeFacts {
     pub(super) sha256: Option<String>,
     /// The new cluster that it would begin at the next start of etcd.
     pub(super) wanted: Option<String>,
+    /// The members of that cluster, as etcd reads them: `NAME=URL,…`.
+    pub(super) members: Option<String>,
+    /// The node as a member: `NAME=URL`. Older images do not report it.
+    pub(super) url: Option<String>,
     /// The restore with which its data began.
     pub(super) restored: Option<Restored>,
 }
@@ -138,6 +142,7 @@ pub(super) fn parse(lines: &[String]) -> NodeFacts {
     };
     // They become words of a command for all nodes.
     let digits = |name, count| value(name).filter(|text| is_hexadecimal(text, count));
+    let urls = |name| value(name).filter(|text| is_list(text));
     let number = |name| -> Option<u64> { value(name).and_then(|text| text.parse().ok()) };
     NodeFacts {
         free: number("free").unwrap_or_default() >> 10,
@@ -146,8 +151,16 @@ pub(super) fn parse(lines: &[String]) -> NodeFacts {
         raises: value("raises").is_some(),
         sha256: digits("sha256", 64),
         wanted: digits("wanted", 16),
+        members: urls("members"),
+        url: urls("url").filter(|text| !text.contains(',')),
         restored: value("restored").and_then(|text| Restored::parse(&text)),
     }
+}
+
+/// Returns whether a text has the form of `NAME=URL,…`.
+fn is_list(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/[]=,".contains(c);
+    text.chars().all(is_plain) && text.split(',').all(|member| member.contains("=http"))
 }
 
 /// Returns whether a text consists of this many hexadecimal digits in lower case.

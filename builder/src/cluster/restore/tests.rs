@@ -3,6 +3,8 @@
 use super::node::Restored;
 use super::*;
 
+const LIST: &str = "etcd1=https://192.168.0.50:2380,etcd2=https://192.168.0.51:2380";
+
 #[test]
 fn a_node_s_facts_are_read() {
     let lines = [
@@ -11,6 +13,8 @@ fn a_node_s_facts_are_read() {
         "etcd=3.5.16",
         "raises=yes",
         "wanted=00ff00ff00ff00ff",
+        "members=etcd1=https://192.168.0.50:2380,etcd2=https://[fd00::51]:2380",
+        "url=etcd2=https://[fd00::51]:2380",
     ];
     let digest = "0f".repeat(32);
     let restored = format!("restored={digest} 00ff00ff00ff00f0 1796774280");
@@ -27,6 +31,8 @@ fn a_node_s_facts_are_read() {
         raises: true,
         sha256: None,
         wanted: Some("00ff00ff00ff00ff".to_owned()),
+        members: Some("etcd1=https://192.168.0.50:2380,etcd2=https://[fd00::51]:2380".to_owned()),
+        url: Some("etcd2=https://[fd00::51]:2380".to_owned()),
         restored: Some(Restored {
             sha256: digest,
             vow: "00ff00ff00ff00f0".to_owned(),
@@ -42,6 +48,8 @@ fn an_answer_that_is_no_digest_is_ignored() {
         let lines = [
             format!("wanted={answer}"),
             format!("sha256={answer}"),
+            format!("url={answer}"),
+            format!("members=a=http://b:2380,{answer}"),
             format!("restored={} {answer} 7", "0f".repeat(32)),
         ];
         assert_eq!(parse(&lines), NodeFacts::default(), "{answer}");
@@ -153,11 +161,21 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
     let with_snapshot = |sha256: &str| NodeFacts {
         sha256: Some(sha256.to_owned()),
         wanted: Some("1234".to_owned()),
+        members: Some(LIST.to_owned()),
         ..NodeFacts::default()
     };
     let known = [NodeFacts::default(), with_snapshot("ab")];
-    assert_eq!(begun(&snapshot, &known, false).as_deref(), Some("1234"));
-    assert_eq!(begun(&snapshot, &[with_snapshot("cd")], false), None);
+    assert_eq!(
+        begun((&snapshot, LIST), &known, false).as_deref(),
+        Some("1234")
+    );
+    assert_eq!(
+        begun((&snapshot, LIST), &[with_snapshot("cd")], false),
+        None
+    );
+    // Another list of members is another cluster.
+    let other = "etcd1=https://192.168.0.50:2380";
+    assert_eq!(begun((&snapshot, other), &known, false), None);
     let new = vow(&snapshot, 7);
     assert_eq!(new.len(), 16);
     assert_ne!(new, vow(&snapshot, 8));
@@ -186,7 +204,7 @@ fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
         ..facts
     };
     let done = || restored("ab", "2222", 20);
-    let begun = |third: NodeFacts, again| begun(&snapshot, &[done(), done(), third], again);
+    let begun = |third: NodeFacts, again| begun((&snapshot, LIST), &[done(), done(), third], again);
     let left = [
         NodeFacts::default(),
         restored("cd", "1111", 10),
@@ -197,6 +215,11 @@ fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
         assert_eq!(begun(received(facts), false).as_deref(), Some("2222"));
     }
     assert_eq!(begun(received(NodeFacts::default()), true), None);
+    let of_others = NodeFacts {
+        members: Some("etcd3=https://192.168.0.52:2380".to_owned()),
+        ..received(NodeFacts::default())
+    };
+    assert_eq!(begun(of_others, false), None);
     // All have begun, and an attempt to do so again was interrupted; or a node has joined since.
     assert_eq!(begun(received(done()), false), None);
     assert_eq!(begun(NodeFacts::default(), false), None);
@@ -235,4 +258,20 @@ fn members_that_would_go_on_as_another_cluster_are_named() {
     .unwrap();
     // No member answers: nobody has a list.
     must_be_described(&report(&[]), &["etcd1", "etcd2", "etcd3"]).unwrap();
+}
+
+#[test]
+fn all_nodes_begin_with_one_list_of_members() {
+    let facts = |url: &str| parse(&[format!("url={url}")]);
+    let known = [
+        facts("etcd1=https://192.168.0.50:2380"),
+        facts("etcd2=https://192.168.0.51:2380"),
+    ];
+    assert_eq!(list(&["etcd1", "etcd2"], &known).unwrap(), LIST);
+    let known = [facts("etcd1=https://192.168.0.50:2380"), parse(&[])];
+    let error = list(&["etcd1", "etcd2"], &known).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "etcd2 cannot restore the snapshot: its image is too old to begin with the current list of members"
+    );
 }
