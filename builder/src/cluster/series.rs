@@ -203,8 +203,9 @@ mod tests {
             "3.6.14",
             Some((
                 Kind::Refused,
-                "cluster main cannot change from etcd 3.4.23 (m1) to 3.6.14: etcd allows one minor version at a time",
-                "upgrade to a release of etcd 3.5 first",
+                "cluster main cannot change from etcd 3.5.16 (m0) to 3.6.14: it may misread the list of members that releases before \
+                 3.5.26 keep",
+                "upgrade to etcd 3.5.26 or a later release of 3.5 first",
             )),
         ),
         (

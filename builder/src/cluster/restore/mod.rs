@@ -199,8 +199,8 @@ fn vow(snapshot: &Snapshot, now: i64) -> String {
     hex::encode(&digest[..8])
 }
 
-/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on unless it has other members: one that a node would begin, or the
-/// one that the others have begun while a node has only received the snapshot.
+/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on unless it has other members: one that a
+/// node would begin, or the one that the others have begun while a node has only received the snapshot.
 fn begun((snapshot, list): (&Snapshot, &str), known: &[NodeFacts], again: bool) -> Option<String> {
     let received = || {
         known
