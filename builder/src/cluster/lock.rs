@@ -4,7 +4,7 @@
 //! to work without a majority says that nobody is kept from running another one.
 //!
 //! A command that lost its lock, as after a pause of its machine, must not go on: another one may have changed what it has
-//! checked before. It asks before each step ([`Lock::must_be_kept`]).
+//! checked before. It asks before each step ([`OperatorLock::must_be_kept`]).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
