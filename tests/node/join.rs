@@ -21,10 +21,10 @@ const STUBS: &str = "sleep() { :; }\nkill() { echo \"kill $*\"; }\nsync() { :; }
 const PANIC: &str = "panic: freepages: failed to get all reachable pages\n";
 
 /// The directories of the node `a` of three.
-struct Node(TempDir);
+pub(super) struct Node(TempDir);
 
 impl Node {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let node = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
         for folder in ["lib", "run", "data/node", "pki"] {
             fs::create_dir_all(node.at(folder)).unwrap();
@@ -55,7 +55,7 @@ impl Node {
     }
 
     /// Creates a node with the log of a member.
-    fn with_data() -> Self {
+    pub(super) fn with_data() -> Self {
         let node = Self::new();
         node.write("data/member/wal/0.wal", "log");
         node.call("know id; identify; keep id 1a; keep started yes");
@@ -73,12 +73,12 @@ impl Node {
             .replace("/etc/etcd/pki", &at("pki"))
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
         fs::write(self.at(name), text).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.at(name)).unwrap_or_default()
     }
 
@@ -87,13 +87,13 @@ impl Node {
     }
 
     /// Replaces etcdctl by the body of a script, which finds its words in `$*`.
-    fn etcdctl(&self, body: &str) {
+    pub(super) fn etcdctl(&self, body: &str) {
         self.write("lib/etcdctl", &format!("#!/bin/sh\n{body}\n"));
         fs::set_permissions(self.at("lib/etcdctl"), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs these commands among the functions, and returns what they print.
-    fn call(&self, commands: &str) -> String {
+    pub(super) fn call(&self, commands: &str) -> String {
         let text = format!("{}\n{STUBS}{commands}\n", self.read("lib/join"));
         self.write("lib/called", &text);
         tool("dash", &[self.at("lib/called")]).text()
@@ -252,30 +252,6 @@ fn what_a_full_disk_has_prevented_is_noted_later() {
     assert!(node.has("data/node/started"));
 }
 
-/// An image with fewer members may be flashed seconds later.
-#[test]
-fn a_node_remembers_the_other_members_before_etcd_starts() {
-    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379\n";
-    let node = Node::new();
-    node.call("start_over; keep vow 0123456789abcdef; know vow; welcome=yes; begin");
-    assert_eq!(node.read("data/node/members"), peers);
-
-    let node = Node::new();
-    node.etcdctl(
-        "case $* in *'member add'*) echo 'Member 9c added to cluster 1'; echo 'ETCD_INITIAL_CLUSTER=\"a=https://192.168.0.50:2380\"' ;;
-*'member remove'*) ;; *) exit 1 ;; esac",
-    );
-    node.write(
-        "run/members",
-        "1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
-2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
-3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false
-",
-    );
-    node.call("start_over; endpoints=https://192.168.0.51:2379; join");
-    assert_eq!(node.read("data/node/members"), peers);
-}
-
 /// The next look at the requests answers it.
 #[test]
 fn a_request_made_while_etcd_becomes_ready_is_kept() {
@@ -283,33 +259,6 @@ fn a_request_made_while_etcd_becomes_ready_is_kept() {
     node.write("data/force-new-cluster", "");
     node.run_of_etcd(true, "");
     assert!(node.has("data/force-new-cluster"));
-}
-
-#[test]
-fn members_that_a_later_image_does_not_list_are_asked_before_forcing() {
-    let node = Node::with_data();
-    node.etcdctl(
-        "case $* in *'member list') cat <<'LIST'
-1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
-2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
-5e, started, e, https://[fd00::54]:2380, https://[fd00::54]:2379, false
-6f, unstarted, , https://192.168.0.55:2380, , true
-LIST
-;; *) exit 1 ;; esac",
-    );
-    node.call("know id; remember_members");
-    let members = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 e=https://[fd00::54]:2380=https://[fd00::54]:2379\n";
-    assert_eq!(node.read("data/node/members"), members);
-    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379";
-    let all = format!("{peers} e=https://[fd00::54]:2380=https://[fd00::54]:2379 \n");
-    assert_eq!(
-        node.call("ask_former_members; ask_former_members; echo \"$PEERS\""),
-        all
-    );
-    // A list that cannot be read changes nothing.
-    node.etcdctl("exit 1");
-    node.call("know id; remember_members");
-    assert_eq!(node.read("data/node/members"), members);
 }
 
 /// What etcdctl prints about a member's health and for its list, and the facts that follow.
@@ -400,34 +349,4 @@ fn first_starts_that_fail_again_and_again_become_rare() {
         node.call("back_off() { echo \"pause $1\"; }; say() { :; }; generation=1; set_aside() { :; }; aside unfinished")
     });
     assert_eq!(pauses.collect::<String>(), "pause 2\npause 3\npause 4\n");
-}
-
-/// Another node was replaced after this image was built.
-#[test]
-fn a_restore_begins_with_the_members_that_the_operator_knows() {
-    let begin = "restore() { echo \"$2 $CLUSTER\"; }; begin_anew";
-    let node = Node::with_data();
-    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
-    let list = "a=https://192.168.0.50:2380,d=https://[fd00::53]:2380";
-    node.write("data/restore/members", &format!("{list}\n"));
-    let said = node.call(begin);
-    assert_eq!(
-        said.lines().last(),
-        Some(&*format!("00ff00ff00ff00ff {list}")),
-        "{said}"
-    );
-    assert_eq!(
-        node.read("data/node/members"),
-        "d=https://[fd00::53]:2380=https://[fd00::53]:2379\n"
-    );
-    // An earlier version has asked for it.
-    let node = Node::with_data();
-    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
-    let list =
-        "a=https://192.168.0.50:2380,b=https://192.168.0.51:2380,c=https://192.168.0.52:2380";
-    let said = node.call(begin);
-    assert!(
-        said.ends_with(&format!("\n00ff00ff00ff00ff {list}\n")),
-        "{said}"
-    );
 }

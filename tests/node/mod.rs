@@ -18,6 +18,8 @@ mod etcdctl;
 mod first_boot;
 #[cfg(target_os = "linux")]
 mod join;
+#[cfg(target_os = "linux")]
+mod members;
 mod metrics;
 mod network;
 #[cfg(unix)]

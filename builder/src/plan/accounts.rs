@@ -62,10 +62,12 @@ impl Accounts {
     )]
     pub(super) fn parse(files: [Option<&[u8]>; 6]) -> Result<Self> {
         let [passwd, group, shadow, gshadow, subuid, subgid] = files;
+        let passwd = lines(passwd.ok_or_else(|| without("/etc/passwd"))?);
+        let group = lines(group.ok_or_else(|| without("/etc/group"))?);
         let shadow = lines(shadow.ok_or_else(|| without("/etc/shadow"))?);
         Ok(Self {
-            passwd: lines(passwd.ok_or_else(|| without("/etc/passwd"))?),
-            group: lines(group.ok_or_else(|| without("/etc/group"))?),
+            passwd,
+            group,
             day: newest_day(&shadow),
             shadow,
             gshadow: gshadow.map(lines),

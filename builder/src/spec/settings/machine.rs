@@ -16,11 +16,11 @@ sections! {
     }
 
     "[appliance]" {
-        /// Whether the system stays unchanged after flashing. Change it by building and flashing again; etcd's data
-        /// stays.
+        /// Whether the system stays unchanged after flashing. Changing it moves etcd's data (see `data`).
         "read-only": Switch, Default("true");
         /// The place of etcd's data: `"card"` for the card from 8 GiB on (16 GB or larger), or a whole disk as in
-        /// `"/dev/disk/by-id/usb-…"`.
+        /// `"/dev/disk/by-id/usb-…"`. The new place begins empty: change one node at a time, with `flash --wipe-data`, while
+        /// the others have the data.
         "data": Text(appliance::data_place), Default(r#""card""#);
         /// Whether to format a place that holds unknown data. etcd's own data is never formatted.
         "wipe-data": Switch, Default("false");

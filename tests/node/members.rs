@@ -1,0 +1,84 @@
+//! Checks which other members a node remembers, and with which ones it begins anew.
+
+use super::join::Node;
+
+/// An image with fewer members may be flashed seconds later.
+#[test]
+fn a_node_remembers_the_other_members_before_etcd_starts() {
+    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379\n";
+    let node = Node::new();
+    node.call("start_over; keep vow 0123456789abcdef; know vow; welcome=yes; begin");
+    assert_eq!(node.read("data/node/members"), peers);
+
+    let node = Node::new();
+    node.etcdctl(
+        "case $* in *'member add'*) echo 'Member 9c added to cluster 1'; echo 'ETCD_INITIAL_CLUSTER=\"a=https://192.168.0.50:2380\"' ;;
+*'member remove'*) ;; *) exit 1 ;; esac",
+    );
+    node.write(
+        "run/members",
+        "1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false
+",
+    );
+    node.call("start_over; endpoints=https://192.168.0.51:2379; join");
+    assert_eq!(node.read("data/node/members"), peers);
+}
+
+#[test]
+fn members_that_a_later_image_does_not_list_are_asked_before_forcing() {
+    let node = Node::with_data();
+    node.etcdctl(
+        "case $* in *'member list') cat <<'LIST'
+1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+5e, started, e, https://[fd00::54]:2380, https://[fd00::54]:2379, false
+6f, unstarted, , https://192.168.0.55:2380, , true
+LIST
+;; *) exit 1 ;; esac",
+    );
+    node.call("know id; remember_members");
+    let members = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 e=https://[fd00::54]:2380=https://[fd00::54]:2379\n";
+    assert_eq!(node.read("data/node/members"), members);
+    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379";
+    let all = format!("{peers} e=https://[fd00::54]:2380=https://[fd00::54]:2379 \n");
+    assert_eq!(
+        node.call("ask_former_members; ask_former_members; echo \"$PEERS\""),
+        all
+    );
+    // A list that cannot be read changes nothing.
+    node.etcdctl("exit 1");
+    node.call("know id; remember_members");
+    assert_eq!(node.read("data/node/members"), members);
+}
+
+/// Another node was replaced after this image was built.
+#[test]
+fn a_restore_begins_with_the_members_that_the_operator_knows() {
+    let begin = "restore() { echo \"$2 $CLUSTER\"; }; begin_anew";
+    let node = Node::with_data();
+    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+    let list = "a=https://192.168.0.50:2380,d=https://[fd00::53]:2380";
+    node.write("data/restore/members", &format!("{list}\n"));
+    let said = node.call(begin);
+    assert_eq!(
+        said.lines().last(),
+        Some(&*format!("00ff00ff00ff00ff {list}")),
+        "{said}"
+    );
+    assert_eq!(
+        node.read("data/node/members"),
+        "d=https://[fd00::53]:2380=https://[fd00::53]:2379\n"
+    );
+    // An earlier version has asked for it.
+    let node = Node::with_data();
+    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+    let list =
+        "a=https://192.168.0.50:2380,b=https://192.168.0.51:2380,c=https://192.168.0.52:2380";
+    let said = node.call(begin);
+    assert!(
+        said.ends_with(&format!("\n00ff00ff00ff00ff {list}\n")),
+        "{said}"
+    );
+}
