@@ -64,7 +64,9 @@ pub(super) fn cuts(lab: &mut Lab) -> Result<()> {
 pub(super) fn switched_off(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     switched_on(lab)?;
-    lab.type_at(0, "etcdctl auth disable")?;
+    // Another node may be about to switch it on as well: no operator is faster.
+    lab.pass(Duration::from_secs(5))?;
+    lab.type_at(0, "until etcdctl auth disable; do sleep 1; done")?;
     lab.says(0, "operator: done, exit status: 0")?;
     lab.cut_all()?;
     lab.wipe(2)?;
@@ -108,10 +110,11 @@ fn is_on(lab: &Lab) -> Option<bool> {
     lab.client.has_authentication(lab.nodes[0].address()).ok()
 }
 
+/// Sets Patroni's password as an operator does, who tries again while the members elect a leader.
 fn set_password(lab: &mut Lab, password: &str) -> Result<()> {
     let command = format!(
-        "echo {password} | etcdctl --dial-timeout=60s --command-timeout=60s user passwd patroni --interactive=false && \
-         echo set {password}"
+        "until echo {password} | etcdctl --dial-timeout=60s --command-timeout=60s user passwd patroni --interactive=false; \
+         do sleep 1; done; echo set {password}"
     );
     lab.type_at(0, &command)?;
     lab.says(0, &format!("operator: set {password}")).map(drop)
