@@ -134,8 +134,8 @@ fn must_be_admitted(access: &Access, now: i64) -> Result<ClusterReport> {
     }
 }
 
-/// Refuses to begin if members that would not be stopped could go on as a majority of the cluster as it is. Where etcd answers
-/// nowhere, nobody knows of them.
+/// Refuses to begin if members that would not be stopped could go on as a majority of the cluster as it is. If no member
+/// answers, there is no list of them, and the restore may begin.
 fn must_be_described(report: &ClusterReport, described: &[&str]) -> Result<()> {
     let started = report.members.iter().filter(|it| it.started == Some(true));
     let started: Vec<_> = started.map(|member| member.name.as_str()).collect();
