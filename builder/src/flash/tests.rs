@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diskimg::{Memory, Storage as _};
 
@@ -29,12 +30,16 @@ enum Lie {
     BeginsAnew,
     /// The partition table is returned with another bit.
     ChangesTable,
+    /// It accepts this number of sectors, and nothing more.
+    IsPulledAfter(usize),
 }
 
 #[derive(Clone, Debug)]
 struct Liar {
     memory: Arc<Memory>,
     lie: Lie,
+    /// Number of sectors written so far.
+    written: Arc<AtomicUsize>,
 }
 
 impl Liar {
@@ -42,13 +47,17 @@ impl Liar {
     fn new(lie: Lie) -> Self {
         let used = vec![0xA5; usize::try_from(CLAIMED).unwrap()];
         let memory = Arc::new(Memory::new(used));
-        Self { memory, lie }
+        Self {
+            memory,
+            lie,
+            written: Arc::default(),
+        }
     }
 
     /// Returns where a sector is kept.
     fn place(&self, offset: u64) -> Option<u64> {
         match self.lie {
-            Lie::None | Lie::ChangesTable => Some(offset),
+            Lie::None | Lie::ChangesTable | Lie::IsPulledAfter(_) => Some(offset),
             Lie::Forgets => Some(offset).filter(|it| *it < REAL),
             Lie::BeginsAnew => Some(offset % REAL),
         }
@@ -77,6 +86,10 @@ impl Medium for Liar {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         for (offset, sector) in (offset..).step_by(512).zip(bytes.chunks(512)) {
+            let written = self.written.fetch_add(1, Ordering::SeqCst);
+            if matches!(self.lie, Lie::IsPulledAfter(limit) if written >= limit) {
+                return Err(io::ErrorKind::NotConnected.into());
+            }
             if let Some(place) = self.place(offset) {
                 self.memory.write_at(place, sector).unwrap();
             }
@@ -120,7 +133,7 @@ fn a_card_that_claims_a_larger_size_is_reported_and_does_not_boot() {
             format!("card claims 67108864 bytes, but does not keep what is written to byte {byte}");
         let failure = flash(&card, mapped, DataPlace::Empty);
         assert_eq!(failure, Some((Kind::Verification, message)), "{lie:?}");
-        assert!(card.bytes(0, MIB) == vec![0; 1 << 20], "{lie:?}");
+        assert_eq!(card.bytes(0, 4096), vec![0; 4096], "{lie:?}");
     }
 }
 
@@ -155,5 +168,34 @@ fn a_card_that_fails_with_its_partition_table_does_not_boot() {
         flash(&card, MAPPED, DataPlace::Empty),
         Some((Kind::Verification, message.to_owned()))
     );
-    assert!(card.bytes(0, MIB) == vec![0; 1 << 20]);
+    assert_eq!(card.bytes(0, 4096), vec![0; 4096]);
+}
+
+#[test]
+fn a_card_that_is_pulled_at_any_sector_boots_only_if_it_is_whole() {
+    let sectors = |bytes: u64| usize::try_from(bytes / 512).unwrap();
+    let head = sectors(4096);
+    let erased_and_marked = sectors(MIB) + 2 * 4 * head;
+    let all = erased_and_marked + sectors(MAPPED);
+    let (start, end) = (0..=head + 8, all - head - 8..=all);
+    let between = [sectors(MIB), erased_and_marked, erased_and_marked + 1];
+    for written in start.chain(between).chain(end) {
+        let card = Liar::new(Lie::IsPulledAfter(written));
+        let failure = flash(&card, MAPPED, DataPlace::Empty);
+        assert_eq!(failure.is_none(), written == all, "{written} of {all}");
+        let table = card.bytes(0, 512);
+        let expected = match written {
+            0 => 0xA5,
+            _ if written > all - head => 7,
+            _ => 0,
+        };
+        assert_eq!(table, vec![expected; 512], "{written} of {all}");
+        if expected == 7 {
+            let behind_the_head = card.bytes(4096, MAPPED - 4096);
+            assert!(
+                behind_the_head.iter().all(|byte| *byte == 7),
+                "{written} of {all}"
+            );
+        }
+    }
 }

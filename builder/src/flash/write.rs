@@ -18,14 +18,18 @@ use crate::inspect::MAP_BLOCK;
 use crate::parallel;
 use crate::progress::{Progress, Task};
 
-/// The length of the beginning of a card, with its partition table and boot sectors.
-const HEAD: u64 = 1 << 20;
+/// The length of the first block of a card. The partition table begins there, so that no firmware and no kernel finds anything
+/// on a card whose first block is zero.
+const HEAD: u64 = MAP_BLOCK;
+/// The length of what is erased at first: earlier boot sectors, and superblocks that would be taken for those of the whole card.
+const ERASED: u64 = 1 << 20;
 /// Number of pieces that are written, or read back, at once.
 const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Writes the image and compares the card with it: the head is erased, the rest written and compared, then the head.
 ///
-/// Until the last step the card has no partition table, so that after an error or an interruption it does not boot. Unless data
+/// The head is one block. It is erased before anything else and written after everything else, so that after an error or an
+/// interruption at any moment the card has no partition table and does not boot. Unless data
 /// is kept, marks behind the image show whether the card is as large as it claims. Returns how long that took.
 pub(super) fn write(
     source: &Source,
@@ -44,6 +48,7 @@ pub(super) fn write(
         progress: Mutex::new(Moved { task, bytes: 0 }),
     };
     work.erase_head()?;
+    work.erase(HEAD..ERASED)?;
     card.sync()?;
     if place == DataPlace::Wiped {
         data::wipe(source, card)?;
@@ -88,14 +93,20 @@ struct Moved<'a> {
 
 impl Work<'_> {
     fn erase_head(&self) -> Result<()> {
-        self.card
-            .erase(0, usize::try_from(HEAD.min(self.card.size))?)
+        self.erase(0..HEAD)?;
+        self.card.sync()
+    }
+
+    /// Erases a range as far as the card has it.
+    fn erase(&self, range: Range<u64>) -> Result<()> {
+        let len = range.end.min(self.card.size) - range.start;
+        self.card.erase(range.start, usize::try_from(len)?)
     }
 
     /// Writes the head. If the card then turns out to be bad, the head is erased again as far as the card allows that.
     fn finish(&self, head: &[Range<u64>]) -> Result<()> {
         self.transfer(head).inspect_err(|_| {
-            let _ = self.erase_head().and_then(|()| self.card.sync());
+            let _ = self.erase_head();
         })
     }
 
@@ -202,9 +213,9 @@ mod tests {
     #[test]
     fn ranges_are_split_at_the_end_of_the_head_and_cut_into_pieces() {
         let (mib, chunk) = (1 << 20, CHUNK as u64);
-        let (head, body) = split(&[0..4096, 8192..3 * mib, 5 * mib..5 * mib + 2 * chunk + 512]);
-        assert_eq!(head, [0..4096, 8192..mib]);
-        assert_eq!(body, [mib..3 * mib, 5 * mib..5 * mib + 2 * chunk + 512]);
+        let (head, body) = split(&[0..3 * mib, 5 * mib..5 * mib + 2 * chunk + 512]);
+        assert_eq!(head, std::iter::once(0..HEAD).collect::<Vec<_>>());
+        assert_eq!(body, [HEAD..3 * mib, 5 * mib..5 * mib + 2 * chunk + 512]);
         let last = 5 * mib + 2 * chunk;
         let expected = [
             5 * mib..5 * mib + chunk,
