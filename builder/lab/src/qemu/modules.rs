@@ -9,8 +9,16 @@ use diskimg::ReadFs;
 use super::cpio::Archive;
 use super::fault::{Fault, FaultKind};
 
-/// The additional modules: the boot partition's file system with its character sets, and those of systemd's mounts on demand.
-const MODULES: [&str; 5] = ["vfat", "nls_cp437", "nls_ascii", "autofs4", "binfmt_misc"];
+/// The additional modules: the boot partition's file system with its character sets, the overlay over a read-only root, and those
+/// of systemd's mounts on demand.
+const MODULES: [&str; 6] = [
+    "vfat",
+    "nls_cp437",
+    "nls_ascii",
+    "overlay",
+    "autofs4",
+    "binfmt_misc",
+];
 
 /// The directory in which kernels keep their modules.
 const FOLDER: &str = "usr/lib/modules";
@@ -71,7 +79,7 @@ mod tests {
 
     const NEEDS: &str = "kernel/fs/fat/fat.ko.xz:\nkernel/fs/fat/vfat.ko.xz: kernel/fs/fat/fat.ko.xz\n\
         kernel/fs/nls/nls_cp437.ko.xz:\nkernel/fs/nls/nls_ascii.ko.xz:\nkernel/fs/autofs/autofs4.ko.xz:\n\
-        kernel/fs/binfmt_misc.ko.xz:\nkernel/fs/xfs/xfs.ko.xz: kernel/lib/crc.ko.xz\n";
+        kernel/fs/binfmt_misc.ko.xz:\nkernel/fs/overlayfs/overlay.ko.xz:\nkernel/fs/xfs/xfs.ko.xz: kernel/lib/crc.ko.xz\n";
 
     #[test]
     fn modules_come_with_those_they_need_and_no_others() {
@@ -82,6 +90,7 @@ mod tests {
             "kernel/fs/fat/vfat.ko.xz",
             "kernel/fs/nls/nls_ascii.ko.xz",
             "kernel/fs/nls/nls_cp437.ko.xz",
+            "kernel/fs/overlayfs/overlay.ko.xz",
         ];
         assert_eq!(closure(NEEDS).unwrap(), wanted);
     }
