@@ -28,7 +28,7 @@ sections! {
             r#""$6$saltsaltsaltsalt$00of8Y8ZpAGaxosd4pu0Ff19hH8rucpwfCxof/ELn604.90zo6K8TACeDQP6Ttrc5F/ngjq/a4JzEcD.BmaGf1""#);
     }
 
-    /// The clock of the nodes.
+    /// Clock, language and keyboard of the nodes.
     "[system]" {
         /// The time zone, as in `"Europe/Berlin"`. By default, that of the base.
         "timezone": Text(system::timezone), Optional(r#""Europe/Berlin""#);
