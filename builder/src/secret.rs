@@ -17,7 +17,7 @@ impl Secret {
         Self(Arc::new(Zeroizing::new(bytes.into())))
     }
 
-    /// Returns the bytes, only for writing them into a file with mode 0600.
+    /// Returns the bytes, for writing them into a file with mode 0600, and for computing what does not reveal them.
     pub fn reveal(&self) -> &[u8] {
         &self.0
     }

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::checker::Disk;
-use crate::support::fixture::{copy_sparse, poke};
+use crate::support::fixture::{copy_sparse, digest, poke};
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
@@ -83,6 +83,113 @@ fn renewed_certificates_change_only_the_files_that_hold_them() {
         contents(&scene, "one", "all"),
         [client, peer, server, description]
     );
+}
+
+/// A node with a file that only root may read.
+const TOKEN: &str = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\
+                     [[file]]\npath = \"/etc/token\"\nsource = \"token\"\nmode = \"0600\"\n";
+
+/// Builds an image for each of two contents of a secret file. Returns their fingerprints in the lock file.
+fn two_tokens(scene: &Scene) -> [String; 2] {
+    scene.file("cluster.toml", TOKEN);
+    [("a", "hunter2\n"), ("b", "hunter3\n")].map(|(out, token)| {
+        scene.file("token", token).build(&["--out", out]);
+        let lock = scene.text("etcd-image.lock");
+        let value = lock
+            .lines()
+            .find_map(|line| line.strip_prefix("fingerprint = "));
+        value.unwrap().trim_matches('"').to_owned()
+    })
+}
+
+#[test]
+fn a_secret_is_shown_by_its_fingerprint_with_the_key_of_the_state_directory() {
+    let scene = Scene::with("raspios-trixie");
+    let [a, b] = two_tokens(&scene);
+    let head = "etcd1.img: 1 difference\n  root:/etc/token\n";
+    let expected = format!("{head}      - secret {a}\n      + secret {b}\n");
+    let show = |options: &[&str]| scene.bare(&[&["diff", "a", "b"], options].concat());
+    assert_eq!(show(&[]).stdout, expected);
+
+    // Without that key, a fingerprint would allow guessing what is secret.
+    fs::rename(scene.at("etcd-cluster"), scene.at("away")).unwrap();
+    let unknown = "      secrets that differ; `--state DIR` shows their fingerprints\n";
+    let shown = show(&[]);
+    let wanted = format!("{head}{unknown}");
+    assert_eq!((shown.code, shown.stdout), (Some(1), wanted));
+    let shown = show(&["--json"]);
+    assert!(
+        shown.stdout.contains("\"kind\": \"secret\"\n"),
+        "{}",
+        shown.stdout
+    );
+    assert_eq!(show(&["--state", "away"]).stdout, expected);
+    let refused = show(&["--state", "none"]);
+    let wanted = "error: none/seed does not exist\n\
+                  hint: name the state directory of the images' cluster with --state\n";
+    assert_eq!((refused.code, &*refused.stderr), (Some(2), wanted));
+}
+
+#[test]
+fn secrets_of_a_fleet_are_shown_with_the_keys_of_its_clusters() {
+    let scene = Scene::with("raspios-trixie");
+    let [a, b] = two_tokens(&scene);
+    for (folder, name) in [("old", "a"), ("new", "b"), ("states", "etcd-cluster")] {
+        fs::create_dir(scene.at(folder)).unwrap();
+        fs::rename(scene.at(name), scene.at(&format!("{folder}/home"))).unwrap();
+    }
+    let shown = scene.bare(&["diff", "old", "new", "--state", "states"]);
+    let expected = format!(
+        "home/etcd1.img: 1 difference\n  root:/etc/token\n      - secret {a}\n      + secret {b}\n"
+    );
+    assert_eq!(shown.stdout, expected);
+}
+
+#[test]
+fn a_private_key_is_shown_by_its_public_key() {
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "1"]);
+    let (peer, host) = ("peer.key", "ssh_host_ed25519_key");
+    let of_node = |name: &str| format!("etcd-cluster/nodes/etcd1/{name}");
+    let seen_by_others = || {
+        let [peer, host] = [peer, host].map(|name| scene.at(&of_node(name)));
+        let spki = [
+            "pkey",
+            "-in",
+            peer.to_str().unwrap(),
+            "-pubout",
+            "-outform",
+            "DER",
+            "-out",
+        ];
+        let der = scene.at("spki");
+        tool("openssl", &[&spki[..], &[der.to_str().unwrap()]].concat()).done();
+        let listed = tool("ssh-keygen", &["-l", "-f", host.to_str().unwrap()])
+            .done()
+            .text();
+        let host = listed.split(' ').nth(1).unwrap().to_owned();
+        [
+            format!("private key of the public key {}", digest(&der)),
+            format!("private key of the public key {host}"),
+        ]
+    };
+    let [old_peer, old_host] = seen_by_others();
+    fs::rename(scene.at("images"), scene.at("old")).unwrap();
+    for name in [peer, "peer.crt", host, "ssh_host_ed25519_key.pub"] {
+        fs::remove_file(scene.at(&of_node(name))).unwrap();
+    }
+    scene.build(&["--nodes", "1"]);
+    let [new_peer, new_host] = seen_by_others();
+    // No state directory is needed.
+    fs::rename(scene.at("etcd-cluster"), scene.at("away")).unwrap();
+    let (_, found) = differences(&scene, "old", "images");
+    for (path, a, b) in [
+        ("/etc/etcd/pki/peer.key", old_peer, new_peer),
+        ("/etc/ssh/ssh_host_ed25519_key", old_host, new_host),
+    ] {
+        let mut all = found.as_array().unwrap().iter();
+        let it = all.find(|it| it["path"] == path).expect(path);
+        assert_eq!(it["content"], json!({ "kind": "secret", "a": a, "b": b }));
+    }
 }
 
 #[test]

@@ -248,6 +248,10 @@ The exit code is 1 if they differ.")]
         a: PathBuf,
         /// The second one
         b: PathBuf,
+        /// Show fingerprints of secrets with the key of this state directory
+        /// [default: etcd-cluster if it exists]
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
     },
     /// Write an image to a card and read it back (Linux only)
     #[command(after_help = "\

@@ -73,7 +73,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
         Command::Pki(command) => pki::run(command, environment, &voice),
         Command::Cluster(command) => look_after::run(command, &environment, &voice),
-        Command::Diff { a, b } => return diff(&a, &b, &voice),
+        Command::Diff { a, b, state } => return diff(&a, &b, state.as_deref(), &voice),
         Command::Flash(options) => flash(options, &environment, &voice),
         Command::BootInside => boot::inside(),
         Command::Cache(options) => cache::run(&options, &environment, &voice),
@@ -236,10 +236,10 @@ fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> R
 }
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
-fn diff(a: &Path, b: &Path, voice: &Voice) -> Result<ExitCode> {
+fn diff(a: &Path, b: &Path, state: Option<&Path>, voice: &Voice) -> Result<ExitCode> {
     must_exist(a)?;
     must_exist(b)?;
-    let comparison = crate::diff::diff(a, b)?;
+    let comparison = crate::diff::diff(a, b, state)?;
     print(voice, &comparison, &comparison)?;
     Ok(ExitCode::from(u8::from(!comparison.is_same())))
 }

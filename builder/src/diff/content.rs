@@ -8,7 +8,10 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use crate::date::date;
+use crate::secret::FingerprintKey;
 use crate::{hex, pki};
+
+use super::secret;
 
 /// Larger texts are compared by their digests only.
 const LARGEST_TEXT: u64 = 256 << 10;
@@ -18,7 +21,14 @@ const LARGEST_TEXT: u64 = 256 << 10;
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ContentDifference {
     /// Both are secret.
-    Secret,
+    Secret {
+        /// The fingerprint of the first one, if a safe one is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        a: Option<String>,
+        /// The fingerprint of the second one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        b: Option<String>,
+    },
     /// Two certificates, each with its fingerprint and the day of its expiry.
     Certificate {
         /// The first one.
@@ -49,12 +59,14 @@ pub enum ContentDifference {
 
 type File<'a> = (&'a mut dyn ReadFs, &'a Metadata);
 
-/// Returns how two files with the same path differ in their content. Files of different kinds have no common content.
+/// Returns how two files with the same path differ in their content. Files of different kinds have no common content. `key` is
+/// that of the fingerprints of secrets.
 pub(super) fn compare(
     a: File<'_>,
     b: File<'_>,
     path: &str,
     is_secret: bool,
+    key: Option<&FingerprintKey>,
 ) -> Result<Option<ContentDifference>> {
     let ((fs_a, a), (fs_b, b)) = (a, b);
     match (a.kind, b.kind) {
@@ -67,10 +79,15 @@ pub(super) fn compare(
             if a.size == b.size && fs_b.has_content(path, &content)? {
                 return Ok(None);
             }
+            let other = fs_b.read(path)?;
             if is_secret || !is_public(a) || !is_public(b) {
-                return Ok(Some(ContentDifference::Secret));
+                let [a, b] = match secret::shown(content, other, key) {
+                    Some(shown) => shown.map(Some),
+                    None => [None, None],
+                };
+                return Ok(Some(ContentDifference::Secret { a, b }));
             }
-            Ok(Some(difference(&content, &fs_b.read(path)?)))
+            Ok(Some(difference(&content, &other)))
         }
         _ => Ok(None),
     }
@@ -118,7 +135,16 @@ fn text(content: &[u8]) -> Option<&str> {
 impl Display for ContentDifference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Secret => writeln!(f, "      content: different (secret)"),
+            Self::Secret {
+                a: Some(a),
+                b: Some(b),
+            } => writeln!(f, "      - {a}\n      + {b}"),
+            Self::Secret { .. } => {
+                writeln!(
+                    f,
+                    "      secrets that differ; `--state DIR` shows their fingerprints"
+                )
+            }
             Self::Certificate { a, b } => {
                 writeln!(f, "      - certificate {a}\n      + certificate {b}")
             }

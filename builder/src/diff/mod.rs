@@ -1,12 +1,13 @@
 //! Compares two images, or the images of two directories: partitions, and every file with its attributes and content. If
 //! these are equal, every byte.
 //!
-//! The content of a secret file is never shown: it only counts as equal or different.
+//! Of the content of a secret file, only a fingerprint is shown that does not allow guessing it.
 
 mod bytes;
 mod content;
 mod directory;
 mod outcome;
+mod secret;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -20,22 +21,29 @@ pub use outcome::{Comparison, Difference, FileDifference, ImageComparison};
 use crate::description;
 use crate::failure::Kind;
 use crate::inspect::{Files, Image, Layout, Part, Volume};
+use crate::secret::FingerprintKey;
 
 use directory::{NamedImage, images};
 use tree::FilesByPath;
 
-/// Compares two images, or all images of two directories by their names, also those of fleets.
-pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
+/// Compares two images, or all images of two directories by their names, also those of fleets. `state` is the state directory
+/// with the keys of the fingerprints, if the user names one; that of a fleet contains those of its clusters.
+pub fn diff(a: &Path, b: &Path, state: Option<&Path>) -> Result<Comparison> {
     let images = match (a.is_dir(), b.is_dir()) {
         (true, true) => {
             let (a, b) = (images(a)?, images(b)?);
             let nodes: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            let pair = |node| compare(a.get(node), b.get(node));
+            let pair = |node: &String| {
+                let cluster = node.split_once('/').map(|(cluster, _)| cluster);
+                let key = secret::key(state, cluster)?;
+                compare(a.get(node), b.get(node), key.as_ref())
+            };
             nodes.into_iter().map(pair).collect::<Result<Vec<_>>>()?
         }
         (false, false) => {
             let [a, b] = [a, b].map(|path| NamedImage::new(path.to_owned(), None));
-            vec![compare(Some(&a), Some(&b))?]
+            let key = secret::key(state, None)?;
+            vec![compare(Some(&a), Some(&b), key.as_ref())?]
         }
         _ => {
             let message = format!(
@@ -50,7 +58,11 @@ pub fn diff(a: &Path, b: &Path) -> Result<Comparison> {
 }
 
 /// Compares two images, of which one may be missing. The result has the name of the second one.
-fn compare(a: Option<&NamedImage>, b: Option<&NamedImage>) -> Result<ImageComparison> {
+fn compare(
+    a: Option<&NamedImage>,
+    b: Option<&NamedImage>,
+    key: Option<&FingerprintKey>,
+) -> Result<ImageComparison> {
     let name = b.or(a).map(|image| image.name.clone());
     let differences = match (a, b) {
         (Some(a), Some(b)) => {
@@ -59,7 +71,8 @@ fn compare(a: Option<&NamedImage>, b: Option<&NamedImage>) -> Result<ImageCompar
                 None => Vec::new(),
                 Some(first) => {
                     let mut differences = table(a.image.layout(), b.image.layout());
-                    differences.extend(files(&mut a, &mut b)?.into_iter().map(Difference::File));
+                    let files = files(&mut a, &mut b, key)?;
+                    differences.extend(files.into_iter().map(Difference::File));
                     // Equal files do not make equal images.
                     if differences.is_empty() {
                         differences.push(Difference::Bytes { first });
@@ -145,7 +158,11 @@ fn table(a: &Layout, b: &Layout) -> Vec<Difference> {
 }
 
 /// Compares the files of all file systems.
-fn files(a: &mut Side, b: &mut Side) -> Result<Vec<FileDifference>> {
+fn files(
+    a: &mut Side,
+    b: &mut Side,
+    fingerprints: Option<&FingerprintKey>,
+) -> Result<Vec<FileDifference>> {
     let mut differences = Vec::new();
     for place in [Volume::Boot, Volume::Root] {
         let both = (a.files.at(place), b.files.at(place));
@@ -164,7 +181,9 @@ fn files(a: &mut Side, b: &mut Side) -> Result<Vec<FileDifference>> {
             let found = (trees.0.entries.get(path), trees.1.entries.get(path));
             let (of_a, of_b) = (a.files.at(place)?, b.files.at(place)?);
             let content = match found {
-                (Some(x), Some(y)) => content::compare((of_a, x), (of_b, y), path, is_secret)?,
+                (Some(x), Some(y)) => {
+                    content::compare((of_a, x), (of_b, y), path, is_secret, fingerprints)?
+                }
                 _ => None,
             };
             differences.extend(FileDifference::new(place, path, found, content));

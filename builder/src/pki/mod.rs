@@ -22,6 +22,7 @@ mod certs;
 mod authority;
 mod chain;
 mod derive;
+mod fingerprint;
 mod host_key;
 mod identity;
 mod issuance;
@@ -48,6 +49,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub use certs::{Certificate, Certs, KeyPair, NodeIdentity};
+pub(crate) use fingerprint::{fingerprint_key, public_key_fingerprint};
 pub use phase::Phase;
 pub use renew::{Leaf, Renewed, can_issue, renew};
 pub use request::{Imported, Request, import, requests};
