@@ -63,9 +63,7 @@ impl ListedFile<'_> {
             let hint = "build this shard into the store again, and merge again";
             return equal(found, wanted, message, hint);
         }
-        // A worker that starts again keeps finished images, whatever they contain.
-        let folder = self.folder.display();
-        let hint = format!("remove {folder}, build its shard again, and merge again");
+        let hint = "build its shard again, and merge again";
         if !path.is_file() {
             return Err(Kind::Usage.error(format!("{shown} is missing"), hint));
         }

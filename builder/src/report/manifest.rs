@@ -164,7 +164,7 @@ impl Manifest {
         }
     }
 
-    /// Returns whether the images of a plan were built before, and still exist with their sizes.
+    /// Returns whether the images of a plan were built before, and still exist with their sizes. Their content is not read.
     pub(super) fn has_built(
         &self,
         sources: &Sources<'_>,

@@ -28,12 +28,16 @@ mod text;
 mod update;
 mod verification;
 
+use std::num::NonZeroUsize;
+use std::path::Path;
+
 use anyhow::Result;
 
 use client::ClientFile;
 
 use crate::apply::{OutputFolder, Staged};
 use crate::cli::OutputOptions;
+use crate::parallel;
 use crate::plan::Plan;
 use attachment::AttachmentRecord;
 
@@ -98,22 +102,38 @@ pub(crate) fn manifest(
     Ok(manifest)
 }
 
-/// Returns the manifest of earlier images that are exactly what the plans would give, if all of them are complete. The content
-/// of the images is not read; `verify` does that.
+/// Returns the manifest of earlier images that are exactly what the plans would give, if all of them are complete. Every file is
+/// read: a power failure can leave one with its size and other content.
 pub(crate) fn built_before(
     sources: &Sources<'_>,
     plans: &[Plan],
     output: &OutputOptions,
+    jobs: NonZeroUsize,
 ) -> Result<Option<Manifest>> {
     let folder = &output.out;
-    if fs_err::exists(folder.join(PENDING_MANIFEST))? || !fs_err::exists(folder.join(SUMS))? {
+    if fs_err::exists(folder.join(PENDING_MANIFEST))? {
         return Ok(None);
     }
-    let manifest = read_manifests(folder, false)?.pop();
+    let manifest = Manifest::in_directory(folder)?;
     Ok(manifest.filter(|manifest| {
         let mut plans = plans.iter();
         plans.all(|plan| manifest.has_built(sources, plan, output))
+            && is_intact(manifest, folder, jobs)
     }))
+}
+
+/// Returns whether every file of a directory is the one that the manifest lists.
+fn is_intact(manifest: &Manifest, folder: &Path, jobs: NonZeroUsize) -> bool {
+    let sums = fs_err::read_to_string(folder.join(SUMS));
+    let is_listed = sums.is_ok_and(|found| manifest.sums().is_ok_and(|wanted| found == wanted));
+    let client = manifest.client.iter();
+    let client = client.map(|it| (it.name.as_str(), it.sha256.as_str()));
+    let files: Vec<(&str, &str)> = manifest.digests().chain(client).collect();
+    let compare = |(name, wanted): &(&str, &str)| {
+        anyhow::ensure!(digest(&folder.join(name))? == *wanted);
+        Ok(())
+    };
+    is_listed && parallel::map(jobs, &files, compare).is_ok()
 }
 
 /// Writes the manifest under its pending name and removes the digest list, its signature and outdated attachments, before the images are

@@ -29,14 +29,14 @@ impl Job {
     }
 
     /// Returns the manifest of the images if a worker built all of them before: another worker of the same shard, or the
-    /// same one before it was killed.
+    /// same one before it was killed. Files that are not as they were built count for nothing.
     pub(crate) fn built_before(
         &self,
         sources: &Sources<'_>,
         plans: &[Plan],
     ) -> Result<Option<Manifest>> {
         match self.work.nodes.shard {
-            Some(_) => report::built_before(sources, plans, &self.work.output),
+            Some(_) => report::built_before(sources, plans, &self.work.output, self.threads()),
             None => Ok(None),
         }
     }

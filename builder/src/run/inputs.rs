@@ -108,8 +108,8 @@ impl Job {
             .collect()
     }
 
-    /// Returns the number of threads for unpacking.
-    fn threads(&self) -> NonZeroUsize {
+    /// Returns the number of threads for unpacking and reading.
+    pub(super) fn threads(&self) -> NonZeroUsize {
         self.work
             .fetch
             .cache
