@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::support::checker;
 use crate::support::fixture::{digest, poke};
 use crate::support::scene::Scene;
 use crate::support::tool::{Said, tool};
@@ -261,6 +262,7 @@ fn a_list_without_digests_breaks_the_schema() {
 fn materials_and_provenance_name_every_input_and_no_secret() {
     let scene = published(&[]);
     let read = |name: &str| -> Value { serde_json::from_str(&scene.text(name)).unwrap() };
+    checker::spdx(&scene.at("images/etcd1.spdx.json")).unwrap();
     let spdx = read("images/etcd1.spdx.json");
     let raw = digest(&scene.image_path("etcd1"));
     let ids = |kind: &str, field: &str| {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 #[cfg(target_os = "linux")]
@@ -244,6 +245,49 @@ fn a_key_of_another_certificate_is_rejected() {
         &key_fits(&node, &papers.at("ca.key")).unwrap_err(),
         "is another key",
     );
+}
+
+#[test]
+fn a_bill_of_materials_that_breaks_its_specification_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("etcd1.spdx.json");
+    let verdict = |document: &Value| {
+        write(&file, document.to_string().as_bytes());
+        checker::spdx(&file)
+    };
+    let sound = json!({
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": "etcd1",
+        "documentNamespace": "https://example.org/etcd1",
+        "creationInfo": { "created": "2026-11-28T00:00:00Z", "creators": ["Tool: test"] },
+        "packages": [{ "SPDXID": "SPDXRef-etcd", "name": "etcd", "downloadLocation": "NOASSERTION", "filesAnalyzed": false }],
+        "relationships": [{
+            "spdxElementId": "SPDXRef-DOCUMENT",
+            "relationshipType": "DESCRIBES",
+            "relatedSpdxElement": "SPDXRef-etcd",
+        }],
+    });
+    verdict(&sound).unwrap();
+    for (place, value, words) in [
+        ("/SPDXID", "document", "spdx_id must be SPDXRef-DOCUMENT, but is: document"),
+        (
+            "/packages/0/downloadLocation",
+            "nowhere",
+            "download_location must be a valid URL",
+        ),
+        (
+            "/relationships/0/relatedSpdxElement",
+            "SPDXRef-none",
+            "did not find the referenced spdx_id \"SPDXRef-none\"",
+        ),
+        ("/creationInfo/created", "today", "does not match format"),
+    ] {
+        let mut spoiled = sound.clone();
+        *spoiled.pointer_mut(place).unwrap() = value.into();
+        says(&verdict(&spoiled).unwrap_err(), words);
+    }
 }
 
 #[test]

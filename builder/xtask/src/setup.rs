@@ -134,6 +134,19 @@ const UNPACK_ORAS: &str = "mkdir -p target/checkers && cd target/checkers \
     && echo oras==0.2.43 --hash=sha256:bf295b1cfb5017f579c35c3394c7a71707f6aff463cb6699d5d191a6d8b56ea6 > oras.txt \
     && /usr/bin/python3 -m pip install -q --no-deps --only-binary :all: --target oras -r oras.txt && rm oras.txt";
 
+/// A script that unpacks the SPDX project's validator of bills of materials with the packages that it needs (2 MB); no Debian package has
+/// it.
+const UNPACK_SPDX: &str = "mkdir -p target/checkers && cd target/checkers && cat > spdx.txt <<END
+spdx-tools==0.8.5 --hash=sha256:7c2d5865941be9d2e898f5b084e8d5422dd298dc5a29320ddb198fec304f59c4
+beartype==0.23.1 --hash=sha256:4461b4dc57e3fdd6c8a8464b22cf118002eea107c33e9fef651c69068ab3cce3
+boolean.py==5.0 --hash=sha256:ef28a70bd43115208441b53a045d1549e2f0ec6e3d08a9d142cbc41c1938e8d9
+license-expression==30.4.4 --hash=sha256:421788fdcadb41f049d2dc934ce666626265aeccefddd25e162a26f23bcbf8a4
+semantic-version==2.10.0 --hash=sha256:de78a3b8e0feda74cabc54aab2da702113e33ac9d9eb9d2389bcf1f58b7d9177
+uritools==6.1.5 --hash=sha256:6cc6b29458d7df933c8fcebafe766442265742875c339711986c8f6d639f8909
+END
+rm -rf spdx.new && /usr/bin/python3 -m pip install -q --no-deps --only-binary :all: --no-compile --target spdx.new -r spdx.txt
+rm spdx.txt && mv spdx.new spdx";
+
 /// A script that unpacks Patroni with the Python modules that it needs.
 const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
     && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
@@ -178,6 +191,9 @@ fn witnesses() -> Outcome {
     }
     if !root().join("target/checkers/oras/oras/client.py").is_file() {
         unpack(&["-euc", UNPACK_ORAS])?;
+    }
+    if !root().join("target/checkers/spdx").is_dir() {
+        unpack(&["-euc", UNPACK_SPDX])?;
     }
     unpack(&WITNESS)
 }

@@ -10,12 +10,14 @@ mod fat;
 mod promtool;
 #[cfg(target_os = "linux")]
 pub(crate) mod snapd;
+mod spdx;
 
 pub(crate) use certificate::{Leaf, chain, key_fits, leaf};
 pub(crate) use disk::{Disk, table};
 pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
 pub(crate) use fat::{Fat, fat};
 pub(crate) use promtool::{metrics, prometheus};
+pub(crate) use spdx::spdx;
 
 /// The result of a checker: nothing, or the problem in the checker's own words.
 pub(crate) type Verdict = Result<(), String>;
