@@ -25,6 +25,9 @@ impl Default for KernelView {
     }
 }
 
+/// The sectors of cards and of nearly all disks. sysfs counts in it whatever the sectors of the disk.
+pub(super) const SECTOR: u64 = 512;
+
 /// A whole disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Disk {
@@ -37,6 +40,8 @@ pub(super) struct Disk {
     /// Whether the medium or the disk can be removed: a card, or a stick that says so.
     pub(super) removable: bool,
     pub(super) read_only: bool,
+    /// The unit in bytes in which a partition table on it counts.
+    pub(super) sector: u64,
     /// What uses it, e.g. `/dev/sda1 on /boot`.
     pub(super) uses: Vec<String>,
 }
@@ -90,10 +95,13 @@ impl KernelView {
             size: text(folder, "size")
                 .parse::<u64>()
                 .unwrap_or(0)
-                .saturating_mul(512),
+                .saturating_mul(SECTOR),
             model: model.join(" "),
             removable: text(folder, "removable") == "1" || text(folder, "device/type") == "SD",
             read_only: text(folder, "ro") == "1",
+            sector: text(folder, "queue/logical_block_size")
+                .parse()
+                .unwrap_or(SECTOR),
             uses: self.uses(&parts)?,
         })
     }
@@ -288,6 +296,7 @@ mod tests {
             model: model.to_owned(),
             removable: false,
             read_only: false,
+            sector: SECTOR,
             uses: vec![],
         }
     }

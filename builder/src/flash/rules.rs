@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::disks::Disk;
+use super::disks::{Disk, SECTOR};
 use crate::failure::Kind;
 
-/// Refuses a disk that is in use or write-protected, has no medium, or is not removable unless `allow_fixed`.
+/// Refuses a disk that is in use or write-protected, has no medium or other sectors than the image, or is not removable unless `allow_fixed`.
 pub(super) fn check(disk: &Disk, allow_fixed: bool) -> Result<()> {
     let refuse = |why: String, hint: &str| {
         let message = format!("/dev/{} {why}", disk.name);
@@ -23,6 +23,14 @@ pub(super) fn check(disk: &Disk, allow_fixed: bool) -> Result<()> {
             "is write-protected".to_owned(),
             "move the switch on the side of the card",
         );
+    }
+    if disk.sector != SECTOR {
+        let why = format!(
+            "has sectors of {} bytes, but the image's partition table counts in sectors of {SECTOR} bytes: the node would not boot",
+            disk.sector
+        );
+        let hint = "use a card, or a disk with sectors of 512 bytes";
+        return refuse(why, hint);
     }
     if !disk.removable && !allow_fixed {
         let model = match &*disk.model {
@@ -49,6 +57,7 @@ mod tests {
             model: "Generic STORAGE DEVICE".to_owned(),
             removable: true,
             read_only: false,
+            sector: SECTOR,
             uses: vec![],
         }
     }
@@ -94,6 +103,13 @@ mod tests {
         };
         refused(&used, true, "/dev/sdb is in use: /dev/sdb1 on /");
         refused(&Disk { size: 0, ..card() }, true, "/dev/sdb has no medium");
+        let large = Disk {
+            sector: 4096,
+            ..card()
+        };
+        let message = "/dev/sdb has sectors of 4096 bytes, but the image's partition table counts in sectors of 512 bytes: \
+                       the node would not boot";
+        refused(&large, true, message);
         refused(
             &Disk {
                 read_only: true,
