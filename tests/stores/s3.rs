@@ -108,6 +108,67 @@ fn verify_reads_a_store_without_a_secret_key() {
 }
 
 #[test]
+fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
+    let (scene, server) = stored();
+    scene.file("key", &format!("{IDENTITY}\n"));
+    let card = scene.at("card");
+    File::create(&card).unwrap().set_len(9 << 30).unwrap();
+    let verify = ["verify", "s3://lab/run/1"];
+    let flash = [
+        "flash",
+        "--yes-really",
+        "s3://lab/run/1",
+        "card",
+        "--identity",
+        "key",
+    ];
+    // The manifest is what `flash` reads first.
+    let of_manifest = "\"name\": \"manifest.json\",";
+    for (after, command, words) in [
+        ("", &verify[..], "it is not an index of etcd-image"),
+        ("\"format\": ", &verify, "its format 0 is not 1"),
+        (
+            "\"stored\": {\n        \"sha256\": \"",
+            &verify,
+            ": its blob is missing or has another size\n",
+        ),
+        (
+            "\"plain\": {\n        \"sha256\": \"",
+            &flash,
+            "the decrypted file has the SHA-256 ",
+        ),
+    ] {
+        let whole = server.object(INDEX);
+        let text = String::from_utf8(whole.clone()).unwrap();
+        let start = match after.contains("sha256") {
+            true => text.find(of_manifest).unwrap(),
+            false => 0,
+        };
+        let place = start + text[start..].find(after).unwrap() + after.len();
+        let is_digit = |byte: &u8| byte.is_ascii_digit();
+        let place = match after.contains("sha256") {
+            true => place + whole[place..].iter().position(is_digit).unwrap(),
+            false => place,
+        };
+        let replace = |bytes: Vec<u8>| {
+            server.change(|objects| {
+                objects.insert(format!("/lab/{INDEX}"), bytes);
+            });
+        };
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1;
+        replace(flipped);
+        let told = run(&scene, &server, command);
+        assert_eq!(told.code, Some(3), "{after}: {}", told.stderr);
+        let said = told.stdout + &told.stderr;
+        assert!(said.contains(words), "{after}: {said}");
+        replace(whole);
+    }
+    run(&scene, &server, &verify).done();
+    run(&scene, &server, &flash).done();
+}
+
+#[test]
 fn an_interrupted_build_leaves_no_index_and_goes_on_where_it_stopped() {
     let (scene, server) = (scene(), Server::start());
     let whole = [&SENT[..], &[RECIPIENT]].concat();

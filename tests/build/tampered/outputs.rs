@@ -176,6 +176,43 @@ fn a_flipped_bit_in_what_proves_the_origin_is_reported() {
 }
 
 #[test]
+fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
+    let scene = crate::fleet::scene();
+    scene.build(&["--fleet", "fleet.toml"]);
+    let (record, command) = ("images/fleet.json", ["verify", "images"]);
+    let none = "is not the record of a fleet";
+    // A character and the file that the report names.
+    for (before, file, wanted) in [
+        (
+            "",
+            record,
+            format!("{record} {none}: expected value at line 1 column 1"),
+        ),
+        (
+            "\"format\": ",
+            record,
+            format!("{record} {none}: its format 0 is not 1"),
+        ),
+        (
+            "\"name\": \"",
+            "images/iome",
+            "there is no finished build of this cluster".to_owned(),
+        ),
+        (
+            "\"home-",
+            "images/home/home-0",
+            "the manifest has no image of node home-0".to_owned(),
+        ),
+    ] {
+        let place = scene.text(record).find(before).unwrap() + before.len();
+        flip(&scene, record, place);
+        reported(file, &command, &scene.bare(&command), (3, &wanted));
+        flip(&scene, record, place);
+    }
+    scene.bare(&command).done();
+}
+
+#[test]
 fn blocks_in_another_order_are_reported() {
     let scene = published();
     for (format, block_len) in [
