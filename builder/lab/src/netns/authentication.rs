@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::gateway::Gateway;
 use super::lab::Lab;
 use super::model::Wanted;
+use super::pace::slowness;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -65,7 +66,7 @@ pub(super) fn switched_off(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     switched_on(lab)?;
     // Another node may be about to switch it on as well: no operator is faster.
-    lab.pass(Duration::from_secs(5))?;
+    lab.pass(Duration::from_secs(5).mul_f64(slowness()))?;
     lab.type_at(0, "until etcdctl auth disable; do sleep 1; done")?;
     lab.says(0, "operator: done, exit status: 0")?;
     lab.cut_all()?;

@@ -179,10 +179,10 @@ impl Lab {
                     .any(|line| line.starts_with("etcd-node: "))
             })
         };
-        let end = self.history.elapsed() + super::operate::SOON;
+        let start = self.history.elapsed();
         while let Some(index) = silent(self) {
             self.pass(LOOK)?;
-            if self.history.elapsed() > end {
+            if self.has_passed(super::operate::SOON, start) {
                 let name = self.nodes[index].name();
                 return violated(
                     Invariant::Reason,

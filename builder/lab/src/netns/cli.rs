@@ -12,7 +12,7 @@ use super::root::Parts;
 use super::runner::{self, Plan};
 use super::scenarios::{self, SCENARIOS};
 use super::violation::Violation;
-use super::{enclosure, images, init, random, root, sabotage};
+use super::{enclosure, images, init, pace, random, root, sabotage};
 
 const USAGE: &str = "\
 usage: lab [NAME…] [--scenarios N] [--seed S] [--jobs J] [--keep-going]
@@ -21,7 +21,7 @@ usage: lab [NAME…] [--scenarios N] [--seed S] [--jobs J] [--keep-going]
   NAME            run this scenario, e.g. `a-wiped-member-rejoins`, `random-17` or `sabotage-lost-write`
   --scenarios N   run N random scenarios, after every named one that should pass and every sabotage
   --seed S        the seed of the first random scenario; the next one has S + 1 [default: from the clock]
-  --jobs J        how many scenarios run side by side [default: four per processor]
+  --jobs J        how many scenarios run side by side at most [default: four per processor]; fewer do on a busy machine
   --keep-going    go on after a failure";
 
 /// Runs a command line.
@@ -106,10 +106,11 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
         keep_going: options.keep_going,
     };
     say(&format!(
-        "{} scenarios, {} side by side, random seeds from {}",
+        "{} scenarios, at most {} side by side, random seeds from {}, times multiplied by {:.1}",
         names.len(),
         plan.jobs,
-        options.seed
+        options.seed,
+        pace::delay()
     ));
     let sum = runner::run(&plan, names)?;
     let seconds = start.elapsed().as_secs();

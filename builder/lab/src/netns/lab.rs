@@ -10,7 +10,7 @@ use super::client::Client;
 use super::history::History;
 use super::links::Links;
 use super::node::{self, Node};
-use super::runner::slowness;
+use super::pace::slowness;
 use super::traffic::Traffic;
 use crate::rng::Rng;
 
@@ -95,9 +95,14 @@ impl Lab {
         self.bound = Duration::from_mins(2);
     }
 
-    /// Returns whether the bound has passed since `start`. It grows with the machine's load, as long as that lasts.
+    /// Returns whether the bound has passed since `start`.
     pub(super) fn is_over(&self, start: Duration) -> bool {
-        self.history.elapsed() > start + self.bound.mul_f64(slowness())
+        self.has_passed(self.bound, start)
+    }
+
+    /// Returns whether this time has passed since `start`. It grows with the machine's load, as long as that lasts.
+    pub(super) fn has_passed(&self, time: Duration, start: Duration) -> bool {
+        self.history.elapsed() > start + time.mul_f64(slowness())
     }
 
     pub(super) fn all(&self) -> Vec<usize> {

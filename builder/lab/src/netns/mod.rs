@@ -32,6 +32,7 @@ mod model;
 mod moves;
 mod node;
 mod operate;
+mod pace;
 mod random;
 mod received;
 mod restored;

@@ -9,24 +9,14 @@ use anyhow::{Context as _, Result};
 use super::enclosure::enclosed;
 use super::history::say;
 use super::images::Images;
+use super::pace::{self, Crowd, processors, slowness};
 
 /// The time after which a scenario counts as hanging.
 const LIMIT: Duration = Duration::from_mins(4);
-
-/// Returns how much longer than alone a scenario may take on this machine now: 1 on a machine with nothing else to do, at
-/// most 8.
-pub(super) fn slowness() -> f64 {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = load
-        .split(' ')
-        .next()
-        .and_then(|load| load.parse().ok())
-        .unwrap_or(0.0);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 processors")]
-    let expected = 6.0 * cores as f64;
-    (load / expected).clamp(1.0, 8.0)
-}
+/// The time in which a scenario shows how much it needs.
+const BEGINNING: Duration = Duration::from_millis(700);
+/// The pause between two looks at everything.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A running scenario, which has a name or is `random-SEED`.
 #[derive(Debug)]
@@ -52,7 +42,7 @@ pub(super) struct Sum {
 pub(super) struct Plan {
     pub(super) images: Images,
     pub(super) logs: PathBuf,
-    /// The number of scenarios that run in parallel.
+    /// The most scenarios that run in parallel; on a busy machine, fewer do.
     pub(super) jobs: usize,
     /// Whether to continue after a failure.
     pub(super) keep_going: bool,
@@ -64,17 +54,24 @@ pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
     let mut waiting = names.into_iter();
     let mut running: Vec<Running> = Vec::new();
     let mut sum = Sum::default();
+    let mut crowd = Crowd::default();
     loop {
         let go_on = plan.keep_going || sum.failures.is_empty();
-        while go_on && running.len() < plan.jobs {
+        let is_new = |scenario: &Running| scenario.start.elapsed() < BEGINNING;
+        while go_on
+            && running.len() < plan.jobs
+            && !running.iter().any(is_new)
+            && (running.len() < processors() || !crowd.is_dense())
+        {
             let Some(name) = waiting.next() else { break };
             running.push(start(plan, name)?);
         }
+        crowd.look();
         if running.is_empty() || !go_on {
             // Scenarios that still run end with this process.
             return Ok(sum);
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(LOOK);
         for mut scenario in std::mem::take(&mut running) {
             match scenario.process.try_wait()? {
                 Some(status) => finished(&scenario, status, &mut sum)?,
@@ -95,6 +92,7 @@ fn start(plan: &Plan, name: String) -> Result<Running> {
     let process = enclosed()?
         .args(["scenario", &name])
         .arg(&plan.images.folder)
+        .env(pace::VARIABLE, pace::delay().to_string())
         .stderr(output.try_clone()?)
         .stdout(output)
         .spawn()

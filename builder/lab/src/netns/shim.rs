@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::pace::slowness;
+
 /// The factor by which the pauses of scripts and of the unit are shortened.
 pub(super) const SPEED: u32 = 10;
 /// The factor by which time limits are shortened. It is smaller because processors are not faster.
@@ -22,14 +24,15 @@ pub(super) fn sleep(arguments: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs `timeout SECONDS COMMAND…` with a shorter limit.
+/// Runs `timeout SECONDS COMMAND…` with a shorter limit, unless the machine is so busy that it needs all of it.
 pub(super) fn timeout(arguments: &[String]) -> Result<ExitCode> {
     let at = arguments.iter().position(|word| !word.starts_with('-'));
     let at = at.context("timeout: no limit given")?;
-    let limit = (seconds(&arguments[at])? / LIMIT_SPEED).as_secs_f64();
+    let limit = seconds(&arguments[at])?;
+    let limit = (limit / LIMIT_SPEED).mul_f64(slowness()).min(limit);
     let error = Command::new("/usr/bin/timeout")
         .args(&arguments[..at])
-        .arg(limit.to_string())
+        .arg(limit.as_secs_f64().to_string())
         .args(&arguments[at + 1..])
         .exec();
     Err(error).context("starting timeout")

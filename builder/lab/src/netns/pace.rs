@@ -1,0 +1,78 @@
+//! How long things take on this machine now, compared with an idle one that is as fast as ours.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::rng::Rng;
+
+/// The variable by which a process learns [`delay`] from the one that started it.
+pub(super) const VARIABLE: &str = "LAB_DELAY";
+
+/// A piece of work, and the time that it takes on the machine on which the laboratory's times were chosen.
+const STEPS: u32 = 300_000;
+const REFERENCE: Duration = Duration::from_micros(500);
+/// The number of trials, of which the fastest one counts: other processes interrupt the others.
+const TRIALS: u32 = 60;
+
+/// How many tasks for each processor are ready to run while scenarios run as fast as they should.
+const BUSY: f64 = 6.0;
+/// How many may be ready when another scenario starts. More scenarios would end no sooner, and the time limits of etcd do not
+/// grow with the load.
+const CROWD: f64 = 4.0;
+/// Over how many looks [`Crowd`] averages.
+const LOOKS: f64 = 100.0;
+
+/// Returns by which factor everything may take longer, at least 1. It grows with the load, as long as that lasts.
+pub(super) fn slowness() -> f64 {
+    delay() * (field(0) / BUSY / processors_f64()).clamp(1.0, 8.0)
+}
+
+/// Returns by which factor this machine's processors are slower than those of the laboratory's authors.
+pub(super) fn delay() -> f64 {
+    static DELAY: OnceLock<f64> = OnceLock::new();
+    let inherited = || std::env::var(VARIABLE).ok()?.parse().ok();
+    *DELAY.get_or_init(|| inherited().unwrap_or_else(measured))
+}
+
+fn measured() -> f64 {
+    let trial = |_| {
+        let (start, mut rng) = (Instant::now(), Rng::new(1));
+        let _ = black_box((0..STEPS).fold(0, |sum, _| sum ^ rng.number()));
+        start.elapsed()
+    };
+    let fastest = (0..TRIALS).map(trial).min().unwrap_or_default();
+    (fastest.as_secs_f64() / REFERENCE.as_secs_f64()).clamp(1.0, 6.0)
+}
+
+/// How many tasks of this machine are ready to run, on average over the last looks.
+#[derive(Debug, Default)]
+pub(super) struct Crowd(f64);
+
+impl Crowd {
+    pub(super) fn look(&mut self) {
+        self.0 += (field(3) - self.0) / LOOKS;
+    }
+
+    /// Returns whether one more scenario would only wait for the others.
+    pub(super) fn is_dense(&self) -> bool {
+        self.0 > CROWD * processors_f64()
+    }
+}
+
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 processors")]
+fn processors_f64() -> f64 {
+    processors() as f64
+}
+
+/// Returns a number of `/proc/loadavg`, such as `0.20 0.18 0.12 1/80 11206`: the load of the last minute is the first one, and
+/// the tasks that are ready now are the fourth.
+fn field(number: usize) -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let field = text.split([' ', '/']).nth(number);
+    field.and_then(|field| field.parse().ok()).unwrap_or(0.0)
+}
