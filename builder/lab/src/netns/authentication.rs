@@ -5,14 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::gateway::Gateway;
-use super::lab::Lab;
+use super::lab::{LOOK, Lab};
 use super::model::Wanted;
 use super::pace::slowness;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
-
-/// The pause between two polls.
-const LOOK: Duration = Duration::from_millis(150);
 
 /// A wiped member takes its place while its power is cut again and again and the administrator changes a password. Later,
 /// it knows the newest password only.
@@ -74,7 +71,7 @@ pub(super) fn switched_off(lab: &mut Lab) -> Result<()> {
     lab.start_all()?;
     lab.wait_for_members(&Wanted::everyone())?;
     lab.pass(Duration::from_secs(6))?;
-    if is_on(lab) != Some(false) {
+    if is_certainly_on(lab)? {
         let text = "authentication is on again after an administrator has switched it off";
         return violated(Invariant::Expectation, text);
     }
@@ -93,7 +90,7 @@ pub(super) fn majority(lab: &mut Lab) -> Result<()> {
     lab.pass(Duration::from_secs(1))?;
     lab.follow_advice(0)?;
     lab.wait_for_members(&Wanted::everyone())?;
-    if is_on(lab) != Some(true) {
+    if !is_certainly_on(lab)? {
         return violated(Invariant::Expectation, "authentication is off");
     }
     lab.settle(&Wanted::everyone())
@@ -109,6 +106,10 @@ fn switched_on(lab: &Lab) -> Result<()> {
 
 fn is_on(lab: &Lab) -> Option<bool> {
     lab.client.has_authentication(lab.nodes[0].address()).ok()
+}
+
+fn is_certainly_on(lab: &Lab) -> Result<bool> {
+    lab.insist(|client| client.has_authentication(lab.nodes[0].address()))
 }
 
 /// Sets Patroni's password as an operator does, who tries again while the members elect a leader.

@@ -7,15 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::client::Member;
-use super::lab::Lab;
+use super::lab::{LOOK, Lab};
 use super::model::Wanted;
 use super::node::Node;
 use super::violation::{Invariant, violated};
 
 /// The time that an excluded node gets to serve by mistake and to report its reason.
 const WAITING: Duration = Duration::from_secs(4);
-/// The pause between two polls.
-const LOOK: Duration = Duration::from_millis(150);
 
 /// A node that acknowledges writes, as it sees its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +46,7 @@ impl Lab {
         self.wait_for_reasons(wanted)?;
         self.traffic.stop();
         self.pass(Duration::ZERO)?;
-        let serving = self.serving();
+        let serving = self.serving(WAITING);
         one_cluster(&serving)?;
         if wanted.nobody && !serving.is_empty() {
             return violated(
@@ -81,14 +79,18 @@ impl Lab {
         let start = self.history.elapsed();
         loop {
             self.pass(LOOK)?;
+            let waited = self.history.elapsed().saturating_sub(start);
             let mut lists = BTreeSet::new();
             let mut missing = None;
             for index in &members {
-                match self.served(*index) {
+                match self.served(*index, waited) {
                     Ok(served) => {
                         lists.insert((served.cluster, served.members));
                     }
-                    Err(reason) => missing = Some((*index, reason)),
+                    Err(reason) => {
+                        missing = Some((*index, reason));
+                        break;
+                    }
                 }
             }
             let wrong = lists
@@ -100,8 +102,7 @@ impl Lab {
                 return Ok(());
             }
             if self.is_over(start) {
-                let serving = self.serving();
-                one_cluster(&serving)?;
+                one_cluster(&self.serving(waited))?;
                 let text = missing.map_or_else(
                     || wrong.unwrap_or_else(|| "members disagree about the list".to_owned()),
                     |(index, reason)| format!("{}: {reason:#}", self.nodes[index].name()),
@@ -150,11 +151,12 @@ impl Lab {
         stranger.map(|member| format!("the list holds {member:?}"))
     }
 
-    /// Writes a probe through a node and returns the node's view of its cluster.
-    fn served(&self, index: usize) -> Result<Served> {
+    /// Writes a probe through a node and returns the node's view of its cluster, after it got this much time before.
+    fn served(&self, index: usize, waited: Duration) -> Result<Served> {
         let address = self.nodes[index].address();
-        self.client.put(address, "probe", "written")?;
-        let (header, members) = self.client.members(address)?;
+        let client = self.client.after(waited);
+        client.put(address, "probe", "written")?;
+        let (header, members) = client.members(address)?;
         Ok(Served {
             cluster: header.cluster,
             member: header.member,
@@ -162,9 +164,9 @@ impl Lab {
         })
     }
 
-    fn serving(&self) -> BTreeMap<usize, Served> {
+    fn serving(&self, waited: Duration) -> BTreeMap<usize, Served> {
         let on = self.all().into_iter().filter(|at| self.nodes[*at].is_on());
-        on.filter_map(|at| Some((at, self.served(at).ok()?)))
+        on.filter_map(|at| Some((at, self.served(at, waited).ok()?)))
             .collect()
     }
 
@@ -195,11 +197,9 @@ impl Lab {
 
     fn every_write(&self, serving: &BTreeMap<usize, Served>) -> Result<()> {
         for index in serving.keys() {
-            let found: BTreeMap<String, String> = self
-                .client
-                .all(self.nodes[*index].address())?
-                .into_iter()
-                .collect();
+            let address = self.nodes[*index].address();
+            let found = self.insist(|client| client.all(address))?;
+            let found: BTreeMap<String, String> = found.into_iter().collect();
             let ledger = self.traffic.ledger();
             let lost = ledger
                 .acknowledged
@@ -227,14 +227,16 @@ impl Lab {
         let addresses = || serving.keys().map(|at| self.nodes[*at].address());
         let mut revisions = Vec::new();
         for address in addresses() {
-            revisions.push(self.client.get(address, "probe")?.0.revision);
+            let (header, _) = self.insist(|client| client.get(address, "probe"))?;
+            revisions.push(header.revision);
         }
         let Some(lowest) = revisions.into_iter().min() else {
             return Ok(());
         };
         let mut hashes = BTreeMap::new();
         for index in serving.keys() {
-            let hash = self.client.hash(self.nodes[*index].address(), lowest)?;
+            let address = self.nodes[*index].address();
+            let hash = self.insist(|client| client.hash(address, lowest))?;
             hashes.insert(self.nodes[*index].name(), hash);
         }
         if hashes.values().collect::<BTreeSet<_>>().len() > 1 {

@@ -11,8 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Certificate, Identity};
 use serde_json::{Value, json};
 
-/// The time after which a member without an answer counts as silent.
+/// The time after which a member without an answer counts as silent, on a machine with nothing else to do.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// The same on a busy machine, and for a login, in which etcd computes for long on purpose.
+const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) type Http = reqwest::blocking::Client;
 
@@ -23,6 +25,7 @@ pub(super) struct Client {
     http: Option<Http>,
     folder: PathBuf,
     etcdctl: PathBuf,
+    patience: Duration,
 }
 
 /// The sender of an answer, with ids in decimal as etcd prints them.
@@ -56,7 +59,16 @@ impl Client {
             http,
             folder,
             etcdctl,
+            patience: PATIENCE,
         })
+    }
+
+    /// Returns the same client for somebody who has waited for this long: each request gets a tenth of that time.
+    pub(super) fn after(&self, waited: Duration) -> Self {
+        Self {
+            patience: (waited / 10).clamp(PATIENCE, LONG_PATIENCE),
+            ..self.clone()
+        }
     }
 
     /// Writes a key; success means that the cluster has acknowledged the write.
@@ -117,6 +129,7 @@ impl Client {
         };
         let post = http
             .post(format!("{url}/v3/{path}"))
+            .timeout(self.patience)
             .body(request.to_string());
         Ok(serde_json::from_str(&post.send()?.text()?)?)
     }
@@ -142,10 +155,12 @@ impl Client {
     /// Runs etcdctl, and returns its output.
     fn run(&self, url: &str, words: &[&str]) -> Result<Vec<u8>> {
         let file = |name: &str| self.folder.join(name);
+        let limit = self.patience.as_millis();
         let output = Command::new(&self.etcdctl)
             .env("ETCDCTL_API", "3")
-            .args(["--endpoints", url, "--command-timeout=1500ms"])
-            .arg("--dial-timeout=1500ms")
+            .args(["--endpoints", url])
+            .arg(format!("--command-timeout={limit}ms"))
+            .arg(format!("--dial-timeout={limit}ms"))
             .arg("--cacert")
             .arg(file("ca.crt"))
             .arg("--cert")
@@ -185,8 +200,7 @@ pub(super) fn http(authority: &[u8], identity: &[u8]) -> Result<Http> {
         .no_proxy()
         .tls_certs_only([ca])
         .identity(Identity::from_pem(identity)?)
-        .connect_timeout(PATIENCE)
-        .timeout(PATIENCE)
+        .timeout(LONG_PATIENCE)
         .pool_max_idle_per_host(1);
     Ok(http.build()?)
 }

@@ -16,6 +16,8 @@ use crate::rng::Rng;
 
 /// The addresses of clients: the gateway of each subnet that an image set uses.
 const CLIENTS: &[&str] = &["192.168.0.1/24", "192.168.7.1/24", "fd00:7::1/64 nodad"];
+/// The pause between two polls.
+pub(super) const LOOK: Duration = Duration::from_millis(150);
 /// The directory for the nodes' data; `/run` is a separate file system in the scenario's namespace.
 const FOLDER: &str = "/run/lab";
 
@@ -103,6 +105,18 @@ impl Lab {
     /// Returns whether this time has passed since `start`. It grows with the machine's load, as long as that lasts.
     pub(super) fn has_passed(&self, time: Duration, start: Duration) -> bool {
         self.history.elapsed() > start + time.mul_f64(slowness())
+    }
+
+    /// Repeats a request until it is answered: a busy member answers late, and one without a leader does not answer.
+    pub(super) fn insist<T>(&self, request: impl Fn(&Client) -> Result<T>) -> Result<T> {
+        let start = self.history.elapsed();
+        loop {
+            let waited = self.history.elapsed().saturating_sub(start);
+            match request(&self.client.after(waited)) {
+                Err(_) if !self.is_over(start) => self.pass(LOOK)?,
+                answer => return answer,
+            }
+        }
     }
 
     pub(super) fn all(&self) -> Vec<usize> {

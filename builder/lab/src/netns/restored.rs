@@ -76,11 +76,15 @@ fn begin_again(lab: &mut Lab) -> Result<String> {
     form(lab)?;
     lab.pass(A_WHILE)?;
     let snapshot = Path::new("/run/lab/snapshot.db");
-    let (client, node) = (lab.client.clone(), lab.nodes[1].address());
-    let (saved, kept) = lab
-        .traffic
-        .paused(|ledger| (client.save(node, snapshot), ledger.acknowledged.clone()));
-    saved?;
+    let node = lab.nodes[1].address();
+    let kept = lab.insist(|client| {
+        lab.traffic.paused(|ledger| {
+            // A member that answers a read has applied every write that was acknowledged before.
+            client.get(node, "probe")?;
+            client.save(node, snapshot)?;
+            Ok(ledger.acknowledged.clone())
+        })
+    })?;
     for node in lab.all() {
         lab.wipe(node)?;
     }
@@ -93,7 +97,7 @@ fn begin_again(lab: &mut Lab) -> Result<String> {
 
 /// Checks that no revision is used again that clients have seen.
 fn is_raised(lab: &Lab) -> Result<()> {
-    let (header, _) = lab.client.get(lab.nodes[0].address(), "probe")?;
+    let (header, _) = lab.insist(|client| client.get(lab.nodes[0].address(), "probe"))?;
     match header.revision > RAISED {
         true => Ok(()),
         false => violated(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::client::Member;
 use super::idle::IdleHost;
 use super::lab::Lab;
 use super::model::Wanted;
@@ -59,7 +60,7 @@ fn foreign(lab: &mut Lab) -> Result<PathBuf> {
     lab.says(2, "init: etcd is ready")?;
     lab.type_at(
         2,
-        "for i in 1 2 3 4 5 6 7 8 9; do etcdctl put foreign $i; done",
+        "for i in 1 2 3 4 5 6 7 8 9; do until etcdctl put foreign $i; do sleep 1; done; done",
     )?;
     lab.says(2, "operator: done, exit status: 0")?;
     lab.reflash(2, "three", "etcd3")?;
@@ -151,13 +152,20 @@ pub(super) fn row_5_three(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
+/// Adds the user root, who may have been added by an attempt whose answer was lost.
+const ADD_ROOT: &str =
+    "until etcdctl user add root:secret || etcdctl user get root; do sleep 1; done";
+
 /// A member is wiped while authentication is on.
 pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.traffic.stop();
-    let commands =
-        "etcdctl user add root:secret && etcdctl user grant-role root root && etcdctl auth enable";
-    lab.type_at(0, commands)?;
+    // The last step cannot be repeated as it is: etcd that asks for users rejects whoever is none.
+    let commands = format!(
+        "{ADD_ROOT}; until etcdctl user grant-role root root; do sleep 1; done; \
+         until etcdctl auth enable || etcdctl user list 2>&1 | grep -q 'user name'; do sleep 1; done"
+    );
+    lab.type_at(0, &commands)?;
     lab.says(0, "operator: done, exit status: 0")?;
     lab.wipe(1)?;
     lab.start_all()?;
@@ -167,11 +175,13 @@ pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
     )?;
     // A password takes etcd long to check on a busy machine.
     let root = "etcdctl --dial-timeout=60s --command-timeout=60s --user root:secret";
-    let commands =
-        format!("{root} user add etcd2 --no-password && {root} user grant-role etcd2 root");
+    let commands = format!(
+        "until {root} user add etcd2 --no-password || {root} user get etcd2; do sleep 1; done; \
+         until {root} user grant-role etcd2 root; do sleep 1; done"
+    );
     lab.type_at(0, &commands)?;
     lab.says(1, "init: etcd is ready")?;
-    lab.type_at(0, &format!("{root} auth disable"))?;
+    lab.type_at(0, &format!("until {root} auth disable; do sleep 1; done"))?;
     lab.settle(&Wanted::everyone())
 }
 
@@ -183,7 +193,7 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
     lab.start(4)?;
     lab.pass(Duration::from_secs(10))?;
     // Its former member must still be listed as long as it cannot be added again.
-    let members = lab.client.members(lab.nodes[0].address())?.1;
+    let members = members(lab)?;
     if members.len() < 5 {
         let text = format!("etcd5's former self was removed before it could be added: {members:?}");
         return violated(Invariant::Expectation, text);
@@ -195,14 +205,14 @@ pub(super) fn row_8(lab: &mut Lab) -> Result<()> {
 /// Two boards run the same image, one of them with an empty card: the second one must not take the place of the first.
 pub(super) fn row_9(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    let members = lab.client.members(lab.nodes[0].address())?.1;
+    let before = members(lab)?;
     let twin = lab.add_board("three", "etcd2", None)?;
     lab.start(twin)?;
     lab.says(twin, "refused to start: another board (MAC ")?;
     lab.pass(Duration::from_secs(10))?;
-    let later = lab.client.members(lab.nodes[0].address())?.1;
+    let later = members(lab)?;
     let begun = |line: &String| line.contains("etcd is ready");
-    if later != members || lab.nodes[twin].said().iter().any(begun) {
+    if later != before || lab.nodes[twin].said().iter().any(begun) {
         return violated(
             Invariant::Expectation,
             format!("the second board changed the cluster: {later:?}"),
@@ -252,7 +262,8 @@ pub(super) fn row_10_removed(lab: &mut Lab) -> Result<()> {
         lab.wait_for_members(&Wanted::everyone())?;
     }
     lab.cut(3)?;
-    let remove = "etcdctl member remove $(etcdctl member list | sed -n 's/, started, etcd4,.*//p')";
+    let remove = "until list=$(etcdctl member list) && ! echo \"$list\" | grep -q ', etcd4,'; do \
+         etcdctl member remove $(echo \"$list\" | sed -n 's/, started, etcd4,.*//p'); sleep 1; done";
     lab.type_at(0, remove)?;
     lab.says(0, "operator: done, exit status: 0")?;
     lab.start(3)?;
@@ -367,4 +378,10 @@ pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
 pub(super) fn quiet(lab: &mut Lab) -> Result<()> {
     lab.traffic.nodes(Vec::new());
     lab.pass(Duration::from_secs(1))
+}
+
+/// Returns the member list according to etcd1.
+fn members(lab: &Lab) -> Result<Vec<Member>> {
+    let (_, members) = lab.insist(|client| client.members(lab.nodes[0].address()))?;
+    Ok(members)
 }
