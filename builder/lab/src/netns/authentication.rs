@@ -83,7 +83,7 @@ pub(super) fn majority(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
     switched_on(lab)?;
-    super::rows::quiet(lab)?;
+    lab.quiet()?;
     lab.wipe(0)?;
     lab.wipe(1)?;
     lab.start_all()?;

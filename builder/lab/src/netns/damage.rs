@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::lab::Lab;
 use super::model::Wanted;
+use super::rows::wipe_all;
 use super::scenarios::form;
 
 /// The advice on the consoles.
@@ -22,15 +23,22 @@ pub(super) fn row_6(lab: &mut Lab, file: &str) -> Result<()> {
 /// Damages the log of a member whose power was cut before it noted that etcd was ready once: it still has its vow.
 pub(super) fn row_6_unmarked(lab: &mut Lab) -> Result<()> {
     let node = lab.nodes[1].data().join("node");
-    lab.start_all()?;
-    while !lab.nodes[1].data().join("member/wal").exists() {
-        lab.pass(Duration::from_millis(1))?;
-    }
-    let noted = ["vow", "number"].map(|name| (node.join(name), fs_err::read(node.join(name))));
+    let noted = loop {
+        lab.start_all()?;
+        while !lab.nodes[1].data().join("member/wal").exists() {
+            lab.pass(Duration::from_millis(1))?;
+        }
+        let content = ["vow", "number"].map(|name| fs_err::read(node.join(name)));
+        if let [Ok(vow), Ok(number)] = content {
+            break [("vow", vow), ("number", number)];
+        }
+        // Too late: etcd is ready.
+        wipe_all(lab)?;
+    };
     form(lab)?;
     lab.cut(1)?;
-    for (path, content) in noted {
-        fs_err::write(path, content?)?;
+    for (name, content) in noted {
+        fs_err::write(node.join(name), content)?;
     }
     fs_err::remove_file(node.join("started"))?;
     lab.corrupt(1, "member/wal/*")?;
@@ -44,19 +52,17 @@ pub(super) fn row_6_unnoticed(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     let snapshots = lab.nodes[1].data().join("member/snap");
     let is_snapshot = |name: &Path| name.extension().is_some_and(|ending| ending == "snap");
-    while !fs_err::read_dir(&snapshots)?.any(|it| it.is_ok_and(|it| is_snapshot(&it.path()))) {
+    let path = snapshots.join("db");
+    while !fs_err::read_dir(&snapshots)?.any(|it| it.is_ok_and(|it| is_snapshot(&it.path())))
+        || values(&fs_err::read(&path)?).is_empty()
+    {
         lab.pass(Duration::from_millis(50))?;
     }
     lab.cut(1)?;
     lab.fault("change values in the database of etcd2");
-    let path = lab.nodes[1].data().join("member/snap/db");
     let mut database = fs_err::read(&path)?;
-    let places: Vec<usize> = database
-        .windows(VALUE.len())
-        .enumerate()
-        .filter_map(|(at, bytes)| (bytes == VALUE).then_some(at))
-        .collect();
-    ensure!(!places.is_empty(), "no value is in the database yet");
+    let places = values(&database);
+    ensure!(!places.is_empty(), "no value is in the database any more");
     for at in places {
         database[at] = b'V';
     }
@@ -66,6 +72,14 @@ pub(super) fn row_6_unnoticed(lab: &mut Lab) -> Result<()> {
 
 /// How the values of the clients begin.
 const VALUE: &[u8] = b"value-";
+
+/// Returns where the values of the clients are in a database.
+fn values(database: &[u8]) -> Vec<usize> {
+    let windows = database.windows(VALUE.len()).enumerate();
+    windows
+        .filter_map(|(at, bytes)| (bytes == VALUE).then_some(at))
+        .collect()
+}
 
 /// All boards have power again. etcd on two of them still reads its data and answers nobody when an operator forces the third.
 /// What is written before the third one starts, it does not have.

@@ -29,6 +29,8 @@ pub(super) struct Lab {
     pub(super) history: History,
     pub(super) client: Client,
     pub(super) traffic: Traffic,
+    /// Whether clients send nothing, whichever nodes are on.
+    quiet: bool,
     pub(super) rng: Rng,
     pub(super) faults: u64,
     /// The time within which every node must be a member after all repairs, on a machine with nothing else to do. etcd itself
@@ -54,6 +56,7 @@ impl Lab {
             links,
             history,
             client,
+            quiet: false,
             rng: Rng::new(seed),
             faults: 0,
             bound: Duration::from_mins(1),
@@ -129,9 +132,27 @@ impl Lab {
         self.history.add(text);
     }
 
+    /// Stops the clients until [`Self::loud`], and waits until every node has applied every write.
+    pub(super) fn quiet(&mut self) -> Result<()> {
+        self.quiet = true;
+        self.announce();
+        self.traffic.paused(|_| ());
+        for node in &self.nodes {
+            let address = node.address();
+            self.insist(|client| client.put(address, "probe", "written"))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the clients write and read.
+    pub(super) fn loud(&mut self) {
+        self.quiet = false;
+        self.announce();
+    }
+
     /// Updates the clients' list of nodes that are on.
     pub(super) fn announce(&self) {
-        let on = self.nodes.iter().filter(|node| node.is_on());
+        let on = self.nodes.iter().filter(|node| node.is_on() && !self.quiet);
         let nodes: Vec<(String, IpAddr)> = on.map(|node| (node.name(), node.address())).collect();
         self.traffic.nodes(nodes);
     }

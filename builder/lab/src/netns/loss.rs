@@ -7,7 +7,6 @@ use anyhow::Result;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::random::{Losses, any, breathe};
-use super::rows::quiet;
 
 /// Overwrites a part of a member's log or database; the others are a healthy majority.
 pub(super) fn damage(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
@@ -75,7 +74,7 @@ pub(super) fn majority(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
 pub(super) fn lose_the_majority(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     lab.allow_four_to_rejoin();
     breathe(lab, losses)?;
-    quiet(lab)?;
+    lab.quiet()?;
     let (start, count) = (any(lab), lab.nodes.len());
     let lost: Vec<usize> = (0..=count / 2).map(|at| (start + at) % count).collect();
     for node in &lost {

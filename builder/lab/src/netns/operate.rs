@@ -165,6 +165,7 @@ impl Lab {
     /// Repairs the network and the disks, and switches the nodes in `on` on.
     pub(super) fn repair(&mut self, on: &[usize]) -> Result<()> {
         self.history.add("repair everything");
+        self.loud();
         self.links.heal()?;
         for index in self.all() {
             self.free(index)?;
@@ -259,6 +260,7 @@ impl Lab {
             self.says(on[0], "beginning anew with this node's data")?;
             self.type_at_all(&others, "sudo systemctl start etcd")?;
         }
+        self.loud();
         Ok(())
     }
 

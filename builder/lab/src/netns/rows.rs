@@ -10,6 +10,7 @@ use super::idle::IdleHost;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::moves::flash_all;
+use super::node::Node;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -20,7 +21,7 @@ const A_WHILE: Duration = Duration::from_secs(3);
 pub(super) fn row_1(lab: &mut Lab) -> Result<()> {
     lab.allow_four_to_rejoin();
     form(lab)?;
-    quiet(lab)?;
+    lab.quiet()?;
     for node in 0..3 {
         lab.wipe(node)?;
     }
@@ -99,7 +100,7 @@ pub(super) fn row_3_rotated(lab: &mut Lab) -> Result<()> {
 /// All cards hold another cluster's data: nodes flashed with these images must not adopt it.
 pub(super) fn row_3_foreign(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    quiet(lab)?;
+    lab.quiet()?;
     flash_all(lab, "other")?;
     lab.use_set("other")?;
     lab.traffic.paused(|ledger| ledger.acknowledged.clear());
@@ -135,16 +136,12 @@ pub(super) fn row_5_three(lab: &mut Lab) -> Result<()> {
         }
         lab.cut_all()?;
         let is_ready = |line: &String| line == "init: etcd is ready";
-        if !lab
-            .nodes
-            .iter()
-            .any(|node| node.said().iter().any(is_ready))
-        {
+        let says_ready = |node: &Node| node.said().iter().any(is_ready);
+        if !lab.nodes.iter().any(says_ready) && lab.traffic.ledger().acknowledged.is_empty() {
             break;
         }
         // The cut came too late: a member has had a part in the cluster.
-        lab.all().into_iter().try_for_each(|node| lab.wipe(node))?;
-        lab.traffic.paused(|ledger| ledger.acknowledged.clear());
+        wipe_all(lab)?;
     }
     for node in [1, 2] {
         fs_err::remove_dir_all(log(lab, node))?;
@@ -308,7 +305,7 @@ pub(super) fn row_11_old(lab: &mut Lab) -> Result<()> {
 /// One 3.4 member answers `member list` by itself, which is no majority.
 pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
     form(lab)?;
-    quiet(lab)?;
+    lab.quiet()?;
     lab.wipe(1)?;
     lab.wipe(2)?;
     lab.start_all()?;
@@ -319,13 +316,14 @@ pub(super) fn row_12(lab: &mut Lab) -> Result<()> {
 /// A member vows and loses power, and its card is erased before the others have begun.
 pub(super) fn row_13(lab: &mut Lab) -> Result<()> {
     for round in 0..4 {
-        for node in lab.all() {
-            lab.wipe(node)?;
-        }
-        lab.traffic.paused(|ledger| ledger.acknowledged.clear());
+        wipe_all(lab)?;
         lab.start_all()?;
-        let vow = lab.nodes[round % 3].data().join("node/vow");
-        while !vow.exists() {
+        // The vow lasts until etcd has started.
+        let node = lab.nodes[round % 3].data().join("node");
+        while !["vow", "started"]
+            .iter()
+            .any(|name| node.join(name).exists())
+        {
             lab.pass(Duration::from_millis(2))?;
         }
         lab.pass_up_to(400)?;
@@ -361,7 +359,7 @@ pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
 /// A host of the network holds connections to every node while the cluster forms and a member joins.
 pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
     lab.fault("a host holds idle connections to every node");
-    let host = IdleHost::connect(lab.nodes.iter().map(super::node::Node::address));
+    let host = IdleHost::connect(lab.nodes.iter().map(Node::address));
     form(lab)?;
     lab.wipe(1)?;
     lab.start(1)?;
@@ -374,10 +372,11 @@ pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Pauses all clients for a second, so that every node applies all writes.
-pub(super) fn quiet(lab: &mut Lab) -> Result<()> {
-    lab.traffic.nodes(Vec::new());
-    lab.pass(Duration::from_secs(1))
+/// Erases all cards, and with them every write.
+pub(super) fn wipe_all(lab: &mut Lab) -> Result<()> {
+    lab.all().into_iter().try_for_each(|node| lab.wipe(node))?;
+    lab.traffic.paused(|ledger| ledger.acknowledged.clear());
+    Ok(())
 }
 
 /// Returns the member list according to etcd1.
