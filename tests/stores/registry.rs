@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::support::port::free_port;
+
 /// The directory of programs that `cargo xtask setup` unpacks without installing them.
 const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/checkers/usr");
 
@@ -72,8 +74,7 @@ impl Registry {
     fn with(more: &str) -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let shown = folder.path().to_str().unwrap();
-        let behind = TcpListener::bind("127.0.0.1:0").unwrap();
-        let behind = behind.local_addr().unwrap().port();
+        let behind = free_port("127.0.0.1");
         let configuration = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {shown}/data}}\n\
              http: {{addr: \"127.0.0.1:{behind}\", secret: s}}\n{}",
@@ -91,7 +92,7 @@ impl Registry {
             .spawn()
             .expect("cargo xtask setup unpacks docker-registry");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let registry = Self {
+        let mut registry = Self {
             process,
             behind,
             proxy: listener.local_addr().unwrap().port(),
@@ -110,14 +111,16 @@ impl Registry {
         registry
     }
 
-    fn wait(&self) {
-        for _ in 0..600 {
+    fn wait(&mut self) {
+        for _ in 0..2400 {
+            let ended = self.process.try_wait().unwrap();
+            assert_eq!(ended, None, "docker-registry has ended");
             if TcpStream::connect(("127.0.0.1", self.behind)).is_ok() {
                 return;
             }
             thread::sleep(Duration::from_millis(50));
         }
-        panic!("docker-registry does not answer after half a minute");
+        panic!("docker-registry does not answer after two minutes");
     }
 
     /// Returns the address of a repository as `etcd-image` writes it, through the proxy.

@@ -30,6 +30,7 @@ mod node_programs;
 pub(crate) mod nodes;
 #[cfg(target_os = "linux")]
 pub(crate) mod pi_like;
+pub(crate) mod port;
 #[cfg(target_os = "linux")]
 pub(crate) mod power;
 pub(crate) mod refusal;
