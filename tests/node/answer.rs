@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::fixture::write;
+use crate::support::port::free_port;
 use crate::support::tool::{Said, tool, tool_in};
 
-/// The time within which an answer must come on a busy machine. A caller that says nothing is cut off after five seconds.
+/// The time within which an answer must come. A caller that says nothing is cut off after five seconds.
 const SOON: Duration = Duration::from_secs(3);
+/// How often something is tried that may take too long on a busy machine.
+const ATTEMPTS: usize = 5;
 const REQUEST: &str = r"GET /members HTTP/1.0\r\nHost: a\r\n\r\n";
 const WORDS: &str = "etcd-node a 5 -\n";
 
@@ -83,12 +86,28 @@ impl Waiting {
         (client, input)
     }
 
+    /// Asks a member's question, and returns whether the answer came soon.
     #[track_caller]
-    fn answers_soon(&self) {
+    fn answers_soon(&self) -> bool {
         let start = Instant::now();
         let said = self.ask(REQUEST, "ca");
         assert!(said.text().ends_with(WORDS), "{}", said.words());
-        assert!(start.elapsed() < SOON, "it took {:?}", start.elapsed());
+        start.elapsed() < SOON
+    }
+
+    /// Returns whether three answers come soon while strangers and running members hold connections.
+    fn answers_soon_beside_others(&self) -> bool {
+        let connect = || TcpStream::connect((self.host, self.port)).unwrap();
+        let idle: Vec<TcpStream> = (0..30).map(|_| connect()).collect();
+        let slow: Vec<_> = (0..5).map(|_| self.hold("POST /ra")).collect();
+        let are_soon = (0..3).all(|_| self.answers_soon());
+        for (mut client, input) in slow {
+            client.kill().unwrap();
+            client.wait().unwrap();
+            drop(input);
+        }
+        drop(idle);
+        are_soon
     }
 }
 
@@ -125,11 +144,6 @@ fn program(folder: &Path, host: &str, port: u16, parent: u32) -> Child {
     command.args(arguments(folder, host, port)).spawn().unwrap()
 }
 
-fn free_port(host: &str) -> u16 {
-    let listener = std::net::TcpListener::bind((host, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// Creates an authority `NAME.crt` and a member's certificate `NAME-leaf.crt`, each with its key.
 fn certify(folder: &Path, name: &str) {
     let script = format!(
@@ -145,18 +159,7 @@ fn certify(folder: &Path, name: &str) {
 #[test]
 fn a_member_is_answered_while_strangers_and_running_members_hold_connections() {
     let waiting = Waiting::at("127.0.0.1");
-    let connect = || TcpStream::connect((waiting.host, waiting.port)).unwrap();
-    let idle: Vec<TcpStream> = (0..30).map(|_| connect()).collect();
-    let slow: Vec<_> = (0..5).map(|_| waiting.hold("POST /ra")).collect();
-    for _ in 0..3 {
-        waiting.answers_soon();
-    }
-    for (mut client, input) in slow {
-        client.kill().unwrap();
-        client.wait().unwrap();
-        drop(input);
-    }
-    drop(idle);
+    assert!((0..ATTEMPTS).any(|_| waiting.answers_soon_beside_others()));
 }
 
 #[test]
@@ -169,7 +172,7 @@ fn only_a_certificate_of_the_cluster_opens_the_answer() {
         let alert = format!("alert {refusal}");
         assert!(said.err.contains(&alert), "{}", said.words());
     }
-    waiting.answers_soon();
+    assert!((0..ATTEMPTS).any(|_| waiting.answers_soon()));
 }
 
 #[test]
@@ -204,17 +207,20 @@ fn every_other_request_is_refused_at_once() {
         "GET /members/1 HTTP/1.1\\r\\n\\r\\n",
         "nothing known\\n",
     ] {
-        let start = Instant::now();
-        let said = waiting.ask(request, "ca");
-        assert_eq!(said.text(), "HTTP/1.0 503 Service Unavailable\r\n\r\n");
-        assert!(start.elapsed() < SOON, "it took {:?}", start.elapsed());
+        let is_refused_soon = |_| {
+            let start = Instant::now();
+            let said = waiting.ask(request, "ca");
+            assert_eq!(said.text(), "HTTP/1.0 503 Service Unavailable\r\n\r\n");
+            start.elapsed() < SOON
+        };
+        assert!((0..ATTEMPTS).any(is_refused_soon), "{request}");
     }
 }
 
 #[test]
 fn the_words_are_read_anew_for_each_answer() {
     let waiting = Waiting::at("::1");
-    waiting.answers_soon();
+    assert!((0..ATTEMPTS).any(|_| waiting.answers_soon()));
     write(&waiting.folder.path().join("said"), b"etcd-node a 5 7\n");
     let said = waiting.ask(REQUEST, "ca").text();
     assert_eq!(
@@ -246,7 +252,7 @@ fn it_ends_with_its_parent() {
 fn one_address_keeps_a_few_connections_and_takes_none_from_the_others() {
     let waiting = Waiting::at("127.0.0.1");
     // The program hangs up after five seconds, so that an attempt on a busy machine may fail.
-    assert!((0..5).any(|_| waiting.answers_beside_a_crowd()));
+    assert!((0..ATTEMPTS).any(|_| waiting.answers_beside_a_crowd()));
 }
 
 impl Waiting {
