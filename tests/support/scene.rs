@@ -326,6 +326,14 @@ impl Scene {
         names
     }
 
+    /// Returns the names of the directories of the scene.
+    pub(crate) fn folders(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).unwrap().flatten();
+        let folders = entries.filter(|entry| entry.path().is_dir());
+        let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+        names.collect()
+    }
+
     /// Returns every file below a directory, with the digest of its content.
     pub(crate) fn snapshot(&self, folder: &str) -> Vec<(String, String)> {
         let names = self.names(folder).into_iter();
