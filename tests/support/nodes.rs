@@ -30,6 +30,9 @@ name = "etcd3"
 address = "192.168.0.52"
 "#;
 
+/// The files in a node's directory with which its stand-ins for programs ask the test to do something.
+const REQUESTS: [&str; 4] = ["restart", "stop", "start", "restart-etcd"];
+
 /// Three members whose nodes answer over ssh.
 #[derive(Debug)]
 pub(crate) struct Nodes {
@@ -159,25 +162,18 @@ impl Nodes {
         text.lines().map(own).collect()
     }
 
-    /// Stops or starts etcd on a node that was told to, as its unit would.
-    fn stop_or_start_if_asked(&mut self, node: usize) {
+    /// Starts etcd on a node that was told to, as its unit would.
+    fn start_etcd(&mut self, node: usize, request: &Path) {
         let folder = self.folder(node);
-        let (stop, start) = (folder.join("stop"), folder.join("start"));
-        if stop.exists() {
-            self.members.end(node);
-            fs::remove_file(stop).unwrap();
+        fs::remove_file(request).unwrap();
+        if self.members.is_running(node) {
+            return;
         }
-        if start.exists() {
-            fs::remove_file(start).unwrap();
-            if self.members.is_running(node) {
-                return;
-            }
-            fs::create_dir_all(folder.join("run")).unwrap();
-            let join = folder.join("lib/join");
-            tool("sh", &[join.to_str().unwrap(), "restore"]).done();
-            self.members.resume(node);
-            self.starting.push(node);
-        }
+        fs::create_dir_all(folder.join("run")).unwrap();
+        let join = folder.join("lib/join");
+        tool("sh", &[join.to_str().unwrap(), "restore"]).done();
+        self.members.resume(node);
+        self.starting.push(node);
     }
 
     /// Waits until all members that run are healthy. Those that have started do what follows, as their unit would.
@@ -238,14 +234,15 @@ impl Nodes {
         let mut command = Running::start_in(&folder, "env", &words);
         while !command.has_ended() {
             // First: what the test does happens before the node that was asked to do something does it.
+            let asked = self.asked();
             if is_the_moment(self) {
                 command.kill();
                 break;
             }
-            self.do_as_asked();
+            self.do_as_asked(&asked);
             thread::sleep(Duration::from_millis(50));
         }
-        self.do_as_asked();
+        self.do_as_asked(&self.asked());
         let said = command.wait();
         if said.code == Some(0) && !self.starting.is_empty() {
             self.settle();
@@ -253,24 +250,39 @@ impl Nodes {
         said
     }
 
-    fn do_as_asked(&mut self) {
+    /// Returns the files with which commands ask nodes to do something now.
+    fn asked(&self) -> Vec<PathBuf> {
+        let files = |node| REQUESTS.map(|name| self.folder(node).join(name));
+        let all = (0..3).flat_map(files);
+        all.filter(|file| file.exists()).collect()
+    }
+
+    fn do_as_asked(&mut self, asked: &[PathBuf]) {
         for node in 0..3 {
-            self.restart_if_asked(node);
-            self.stop_or_start_if_asked(node);
-            self.restart_etcd_if_asked(node);
+            let [restart, stop, start, restart_etcd] = REQUESTS
+                .map(|name| Some(self.folder(node).join(name)).filter(|it| asked.contains(it)));
+            if let Some(request) = restart {
+                self.restart(node, &request);
+            }
+            if let Some(request) = stop {
+                self.members.end(node);
+                fs::remove_file(request).unwrap();
+            }
+            if let Some(request) = start {
+                self.start_etcd(node, &request);
+            }
+            if let Some(request) = restart_etcd {
+                self.restart_etcd(node, &request);
+            }
         }
     }
 
     /// Restarts etcd on a node that was told to, as its unit does. The others must be well.
-    fn restart_etcd_if_asked(&mut self, node: usize) {
-        let asked = self.folder(node).join("restart-etcd");
-        if !asked.exists() {
-            return;
-        }
+    fn restart_etcd(&mut self, node: usize, request: &Path) {
         for other in (0..3).filter(|other| *other != node) {
             self.members.client().health(address(other)).unwrap();
         }
-        fs::remove_file(asked).unwrap();
+        fs::remove_file(request).unwrap();
         self.members.kill(node);
         tool("sh", &[self.folder(node).join("lib/certificates")]).done();
         self.start_chosen_etcd(node);
@@ -305,15 +317,11 @@ impl Nodes {
     }
 
     /// Restarts a node that was told to. The others must be well.
-    fn restart_if_asked(&mut self, node: usize) {
-        let asked = self.folder(node).join("restart");
-        if !asked.exists() {
-            return;
-        }
+    fn restart(&mut self, node: usize, request: &Path) {
         for other in (0..3).filter(|other| *other != node) {
             self.members.client().health(address(other)).unwrap();
         }
-        fs::remove_file(asked).unwrap();
+        fs::remove_file(request).unwrap();
         self.members.kill(node);
         self.restarted.push(node);
         // A board needs longer.
