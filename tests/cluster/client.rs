@@ -1,5 +1,7 @@
 //! Calls real members through the library, on good days and on bad ones.
 
+use std::time::Duration;
+
 use etcd_image::etcd::{Client, Patience, Trouble};
 
 use crate::support::members::{Members, NAMES, address, with_members};
@@ -55,7 +57,14 @@ fn a_missing_quorum_is_not_healthy() {
             assert_eq!(client.health(address(0)), Err(Trouble::Silent(refused)));
             members.become_healthy();
             members.kill(1);
-            let error = client.health(address(2)).unwrap_err();
+            // etcd gives up after nine seconds.
+            let patience = Patience {
+                answer: Duration::from_mins(2),
+                ..Patience::LABORATORY
+            };
+            let state = members.scene.at("etcd-cluster");
+            let patient = Client::open(&state, patience).unwrap();
+            let error = patient.health(address(2)).unwrap_err();
             let timed_out = Trouble::Answer("etcdserver: request timed out".to_owned());
             let no_leader = Trouble::Answer("etcdserver: no leader".to_owned());
             assert!(error == timed_out || error == no_leader, "{error:?}");

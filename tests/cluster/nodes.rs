@@ -69,7 +69,7 @@ fn the_messages_of_a_node_are_shown_without_control_characters() {
 fn all_nodes_restart_one_by_one_while_a_client_writes() {
     let name = "cluster::nodes::all_nodes_restart_one_by_one_while_a_client_writes";
     with_nodes(name, |mut nodes| {
-        let leader = nodes.members.leader();
+        let (leader, before) = (nodes.members.leader(), nodes.members.term());
         let said = while_writing(&mut nodes, |nodes| {
             nodes.cluster(&["reboot", "--rolling", "--json"])
         });
@@ -81,7 +81,12 @@ fn all_nodes_restart_one_by_one_while_a_client_writes() {
             .collect();
         let restarted: Vec<_> = nodes.restarted.iter().map(|at| NAMES[*at]).collect();
         assert_eq!(order, restarted);
-        assert_eq!((restarted.len(), restarted[2]), (3, NAMES[leader]));
+        assert_eq!(restarted.len(), 3);
+        // It is last, unless a busy machine has caused an election besides the one by which it gives up the lead.
+        nodes.members.become_healthy();
+        if nodes.members.term() == before + 1 {
+            assert_eq!(restarted[2], NAMES[leader]);
+        }
         // One node is off: no other may restart, but that one may.
         nodes.members.kill(0);
         let said = nodes.cluster(&["reboot", "etcd2"]);

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::checker;
-use crate::support::members::{Members, NAMES, address, with_members, with_members_and};
+use crate::support::members::{Members, NAMES, address, until, with_members, with_members_and};
 use crate::support::scene::{Outcome, PROGRAM};
-use crate::support::tool::tool_in;
+use crate::support::tool::Running;
 
 /// The longest time that a report may take, far above the sum of its time limits.
 const BOUND: Duration = Duration::from_mins(1);
@@ -219,20 +219,18 @@ fn watching_repeats_the_report_until_it_is_stopped() {
     with_members(
         "cluster::status::watching_repeats_the_report_until_it_is_stopped",
         |members| {
-            let command = [PROGRAM, "cluster", "status", "--watch", "1", "--state"];
+            let command = ["cluster", "status", "--watch", "1", "--state"];
             let state = members.scene.at("etcd-cluster");
-            let words = [
-                &["--signal=INT", "20"],
-                &command[..],
-                &[state.to_str().unwrap()],
-            ]
-            .concat();
-            let said = tool_in(&members.scene.at("tmp"), "timeout", &words);
-            let text = said.text();
-            let reports = text
-                .lines()
-                .filter(|line| line.starts_with("cluster main: healthy"));
-            assert!(reports.count() >= 2, "{}", said.words());
+            let words = [&command[..], &[state.to_str().unwrap()]].concat();
+            let mut watching = Running::start_in(&members.scene.at("tmp"), PROGRAM, &words);
+            until(|| {
+                let text = watching.text();
+                let reports = text.matches("cluster main: healthy").count();
+                (reports >= 2).then_some(()).ok_or(text)
+            });
+            assert!(!watching.has_ended());
+            watching.interrupt();
+            watching.wait();
         },
     );
 }

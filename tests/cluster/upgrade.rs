@@ -104,21 +104,16 @@ fn give_up(nodes: &mut Nodes, old: &str) {
     assert_eq!(versions(nodes), [old; 3]);
 }
 
-fn term(nodes: &Nodes) -> u64 {
-    let status = nodes.members.client().status(address(0));
-    status.unwrap().raft_term
-}
-
 /// The upgrade is interrupted at the leader, and continued.
 fn interrupt_and_continue(nodes: &mut Nodes, new: &str) {
-    let (leader, before) = (nodes.members.leader(), term(nodes));
+    let (leader, before) = (nodes.members.leader(), nodes.members.term());
     let name = NAMES[leader];
     set_restarts(nodes, leader, false);
     let said = upgrade(nodes, new);
     let error = format!("restarting etcd on {name}: Failed to connect to bus");
     failed(&said, 6, &error);
     // It is last, unless a busy machine has caused an election besides the one by which it gives up the lead.
-    if term(nodes) == before + 1 {
+    if nodes.members.term() == before + 1 {
         assert_eq!(nodes.etcd_restarted.len(), 3, "{}", said.words());
         assert!(!nodes.etcd_restarted[1..].contains(&leader));
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::etcd::{Client, Patience};
+use etcd_image::etcd::{Client, Patience, Trouble};
 
 use super::enclosed;
 use super::scene::Scene;
@@ -297,16 +297,24 @@ impl Members {
         }
     }
 
-    /// Returns the member that leads.
+    /// Returns the member that leads, after an election if there is one.
     pub(crate) fn leader(&self) -> usize {
-        let running = (0..3)
-            .find(|member| self.running[*member].is_some())
-            .unwrap();
-        let client = self.client();
-        let leader = client.status(address(running)).unwrap().leader;
-        let members = client.members(address(running)).unwrap();
-        let leader = members.into_iter().find(|it| it.id == leader).unwrap();
-        NAMES.iter().position(|name| *name == leader.name).unwrap()
+        let running = (0..3).find(|member| self.running[*member].is_some());
+        let (client, at) = (self.client(), address(running.unwrap()));
+        let trouble = |trouble: Trouble| trouble.to_string();
+        until(|| {
+            let leader = client.status(at).map_err(trouble)?.leader;
+            let members = client.members(at).map_err(trouble)?;
+            let leader = members.into_iter().find(|it| it.id == leader);
+            let leader = leader.ok_or("no member leads")?;
+            Ok(NAMES.iter().position(|name| *name == leader.name).unwrap())
+        })
+    }
+
+    /// Returns the term of the first member, which counts elections.
+    pub(crate) fn term(&self) -> u64 {
+        let status = self.client().status(address(0));
+        status.unwrap().raft_term
     }
 
     /// Returns a client with the administrator's certificate.
@@ -357,7 +365,8 @@ pub(crate) fn program_of(series: &str, name: &str) -> PathBuf {
 }
 
 /// Repeats an action until it succeeds.
-fn until<T>(act: impl Fn() -> Result<T, String>) -> T {
+#[track_caller]
+pub(crate) fn until<T>(act: impl Fn() -> Result<T, String>) -> T {
     let started = Instant::now();
     loop {
         match act() {

@@ -112,6 +112,22 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Returns the standard output so far.
+    #[cfg(unix)]
+    pub(crate) fn text(&self) -> String {
+        use std::os::unix::fs::FileExt as _;
+        let mut bytes = vec![0; usize::try_from(self.out.metadata().unwrap().len()).unwrap()];
+        self.out.read_exact_at(&mut bytes, 0).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Interrupts the program as Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
     /// Kills the program.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
