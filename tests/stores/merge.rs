@@ -183,10 +183,12 @@ fn a_worker_killed_while_it_sends_is_replaced_on_another_machine() {
     let [one, two] = ["1", "2"].map(|shard| registry.place(&format!("lab/kv:{shard}")));
     for part in ["/blobs/uploads/", "/manifests/"] {
         let (reached, is_reached) = mpsc::channel();
+        let (ended, is_killed) = mpsc::channel::<()>();
         registry.fail(move |it| {
             if it.is("PUT", part) {
                 let _ = reached.send(());
-                thread::sleep(Duration::from_millis(50));
+                // It must not go on before it is killed.
+                let _ = is_killed.recv_timeout(Duration::from_mins(5));
             }
             None
         });
@@ -194,6 +196,7 @@ fn a_worker_killed_while_it_sends_is_replaced_on_another_machine() {
         is_reached.recv_timeout(Duration::from_mins(5)).unwrap();
         worker.kill().unwrap();
         worker.wait().unwrap();
+        drop(ended);
         let absent = format!("there is no finished build in {one}");
         killed.bare(&["verify", &one]).refused_naming(2, &[&absent]);
     }

@@ -84,10 +84,12 @@ fn an_upload_is_repeated_after_a_kill() {
         "content-range: 33554432-",
     ] {
         let (reached, is_reached) = mpsc::channel();
+        let (killed, is_killed) = mpsc::channel::<()>();
         registry.fail(move |it| {
             if it.headers.contains(part) {
                 let _ = reached.send(());
-                std::thread::sleep(Duration::from_millis(50));
+                // It must not go on before it is killed.
+                let _ = is_killed.recv_timeout(Duration::from_mins(5));
             }
             None
         });
@@ -95,6 +97,7 @@ fn an_upload_is_repeated_after_a_kill() {
         is_reached.recv_timeout(Duration::from_mins(5)).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+        drop(killed);
     }
     registry.fail(|_| None);
     scene
