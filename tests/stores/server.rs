@@ -41,6 +41,8 @@ type Chooser = dyn Fn(&Request, usize) -> Option<Fault> + Send + Sync;
 struct Content {
     objects: BTreeMap<String, Vec<u8>>,
     uploads: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
+    /// The number of uploads that have begun.
+    begun: usize,
     requests: Vec<Request>,
 }
 
@@ -205,7 +207,8 @@ impl Content {
     }
 
     fn begin(&mut self) -> Answer {
-        let id = format!("upload-{}", self.uploads.len());
+        let id = format!("upload-{}", self.begun);
+        self.begun += 1;
         self.uploads.insert(id.clone(), BTreeMap::new());
         ok(format!(
             "<InitiateMultipartUploadResult><Bucket>lab</Bucket><Key>k</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
