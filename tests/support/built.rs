@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
@@ -25,11 +26,11 @@ pub(crate) fn copy(base: &str, configuration: &str, options: &[&str], to: &Path)
     let top = top();
     let key = format!("{base}\0{configuration}\0{}", options.join("\0"));
     let kept = top.join(&hex(&Sha256::digest(key))[..16]);
-    fs::create_dir_all(&top).unwrap();
+    fs::create_dir_all(top).unwrap();
     let lock = File::create(kept.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     if !kept.join(COMPLETE).exists() {
-        remove_stale(&top);
+        remove_stale(top);
         make(base, configuration, options, &kept);
     }
     drop(lock);
@@ -55,8 +56,13 @@ fn make(base: &str, configuration: &str, options: &[&str], kept: &Path) {
 /// Returns the directory for builds of this program on these fixtures today.
 ///
 /// The linker writes a new file, so the inode, the size and the time identify the program; its digest would take longer than
-/// many tests. The day keeps certificates young.
-fn top() -> PathBuf {
+/// many tests. The day keeps certificates young; for one test, it lasts.
+fn top() -> &'static Path {
+    static TOP: OnceLock<PathBuf> = OnceLock::new();
+    TOP.get_or_init(current)
+}
+
+fn current() -> PathBuf {
     let program = fs::metadata(PROGRAM).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let identity = format!(
