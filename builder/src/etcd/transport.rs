@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,8 +24,10 @@ use tonic::client::GrpcService;
 use super::patience::Patience;
 use super::trouble::Trouble;
 
-/// How long a rejection of our certificate may take on the peer port.
+/// How long a rejection of our certificate may take on the peer port, at least.
 const REJECTION: Duration = Duration::from_millis(200);
+/// How much longer than the handshake it may take. A busy or emulated member needs as long for our certificate as for its own.
+const THAN_HANDSHAKE: u32 = 4;
 
 /// An HTTP/2 connection to a member's client port.
 pub(super) struct Connected {
@@ -115,12 +117,14 @@ pub(super) async fn greet(
     at: SocketAddr,
     patience: Patience,
 ) -> Result<Vec<u8>, Trouble> {
+    let started = Instant::now();
     let Opened {
         mut stream,
         certificate,
     } = open(tls, at, patience).await?;
+    let rejection = REJECTION.max(started.elapsed() * THAN_HANDSHAKE);
     let exchange = async {
-        if let Ok(rejected) = timeout(REJECTION, stream.read_u8()).await {
+        if let Ok(rejected) = timeout(rejection, stream.read_u8()).await {
             return rejected;
         }
         stream.write_all(b"GET /version HTTP/1.0\r\n\r\n").await?;
