@@ -18,6 +18,9 @@ use crate::support::tool::tool;
 /// The time budget for the default run's power cuts. A machine that boots in two minutes fits four of them, a slow one fewer.
 const CUTS_TIME: Duration = Duration::from_secs(500);
 
+/// How many seconds a cluster may take to become healthy: the default is for machines that emulate it as fast as ours.
+const PATIENCE: &str = "3600";
+
 #[test]
 #[ignore = "boots three machines: about four minutes"]
 fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
@@ -39,6 +42,8 @@ fn boot_shows_a_healthy_cluster_and_leaves_the_images_alone() {
     let words = [
         "boot",
         "--json",
+        "--timeout",
+        PATIENCE,
         "--ssh-identity",
         key.to_str().unwrap(),
         folder.to_str().unwrap(),
@@ -84,7 +89,14 @@ fn one_node_boots_as_a_raspberry_pi_from_its_own_partition() {
     let _turn = turn();
     let images = Images::build("one", 1);
     let (key, folder) = (images.key(), images.images());
-    let words = ["boot", "--machine", "raspi3b", "--ssh-identity"];
+    let words = [
+        "boot",
+        "--machine",
+        "raspi3b",
+        "--timeout",
+        PATIENCE,
+        "--ssh-identity",
+    ];
     let said = tool(
         env!("CARGO_BIN_EXE_etcd-image"),
         &[
@@ -169,7 +181,7 @@ fn a_node_of_a_foreign_authority_is_named() {
     let folder = images.images();
     let said = tool(
         env!("CARGO_BIN_EXE_etcd-image"),
-        &["boot", folder.to_str().unwrap()],
+        &["boot", "--timeout", PATIENCE, folder.to_str().unwrap()],
     );
     assert_eq!(said.code, Some(6), "{}", said.words());
     let error = said.err.lines().find(|line| line.starts_with("error: "));
