@@ -116,20 +116,53 @@ fn reasons() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
+/// Returns the lines of a program with which the node waits or refuses.
+fn said<'a>(text: &'a str, beginnings: &[&str]) -> Vec<&'a str> {
+    let says = |line: &&str| {
+        beginnings.iter().any(|beginning| line.contains(beginning))
+            && !REPEATED.iter().any(|repeated| line.contains(repeated))
+    };
+    text.lines().filter(says).map(str::trim).collect()
+}
+
+/// Returns those of the lines that no reason of the list covers.
+fn unknown<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let reasons = reasons();
+    let is_known = |line: &str| reasons.iter().any(|(words, _)| line.contains(words));
+    let lines = lines.iter().copied();
+    lines.filter(|line| !is_known(line)).collect()
+}
+
+/// Returns the reasons that no program gives, and the rows that README does not have.
+fn unexplained(programs: &str, readme: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for (words, row) in reasons() {
+        if !programs.contains(words) {
+            all.push(format!("no program says: {words}"));
+        }
+        let begins = |line: &str| {
+            let situation = line.strip_prefix("| ");
+            situation.is_some_and(|situation| situation.starts_with(row))
+        };
+        if !readme.lines().any(begins) {
+            all.push(format!("README has no row for: {row}"));
+        }
+    }
+    all
+}
+
+fn programs() -> String {
+    let programs = PROGRAMS.map(|(program, _)| read(&format!("overlays/{program}")));
+    programs.concat()
+}
+
 #[test]
 fn every_reason_to_wait_or_refuse_is_known() {
-    let reasons = reasons();
     for (program, beginnings) in PROGRAMS {
         let text = read(&format!("overlays/{program}"));
-        let says = |line: &&str| {
-            beginnings.iter().any(|beginning| line.contains(beginning))
-                && !REPEATED.iter().any(|repeated| line.contains(repeated))
-        };
-        let lines: Vec<&str> = text.lines().filter(says).collect();
-        for line in &lines {
-            let known = reasons.iter().any(|(words, _)| line.contains(words));
-            assert!(known, "README may not explain what {program} says: {line}");
-        }
+        let lines = said(&text, beginnings);
+        let nothing: [&str; 0] = [];
+        assert_eq!(unknown(&lines), nothing, "README may not explain {program}");
         let is_silent = ["etcd/peers", "etcd/cluster"].contains(&program);
         assert_eq!(lines.is_empty(), is_silent, "{program}");
     }
@@ -137,15 +170,30 @@ fn every_reason_to_wait_or_refuse_is_known() {
 
 #[test]
 fn the_readme_explains_every_reason_to_wait_or_refuse() {
-    let programs = PROGRAMS.map(|(program, _)| read(&format!("overlays/{program}")));
-    let programs = programs.concat();
-    let readme = read("README.md");
-    for (words, row) in reasons() {
-        assert!(programs.contains(words), "no program says: {words}");
-        let begins = |line: &str| {
-            let situation = line.strip_prefix("| ");
-            situation.is_some_and(|situation| situation.starts_with(row))
-        };
-        assert!(readme.lines().any(begins), "README has no row for: {row}");
+    let nothing: [&str; 0] = [];
+    assert_eq!(unexplained(&programs(), &read("README.md")), nothing);
+}
+
+#[test]
+fn a_reason_that_the_readme_does_not_explain_is_seen() {
+    for (program, beginnings) in PROGRAMS {
+        for beginning in beginnings {
+            let line = format!("{beginning}for the moon\"");
+            let text = read(&format!("overlays/{program}"));
+            let text = format!("{text}\n    {line}\n    echo \"and nothing else\"\n");
+            assert_eq!(unknown(&said(&text, beginnings)), [line], "{program}");
+        }
     }
+}
+
+#[test]
+fn a_lost_row_and_a_reason_that_nobody_gives_are_seen() {
+    let row = "| another board uses its address at its start |";
+    let readme = read("README.md").replace(row, "| is a twin |");
+    let programs = programs().replace("wait for the numbers of the others", "wait");
+    let wanted = [
+        "no program says: wait for the numbers of the others",
+        "README has no row for: another board uses its address at its start",
+    ];
+    assert_eq!(unexplained(&programs, &readme), wanted);
 }
