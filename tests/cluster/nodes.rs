@@ -13,7 +13,7 @@ fn the_messages_of_a_node_are_shown_without_control_characters() {
     let name = "cluster::nodes::the_messages_of_a_node_are_shown_without_control_characters";
     with_nodes(name, |mut nodes| {
         let said = nodes.cluster(&["logs", "etcd2", "--lines", "7"]).done();
-        let asked = "asked: --no-pager --quiet --output=short-iso --lines=7 --unit=etcd --unit=etcd-node-data";
+        let asked = "asked: --no-pager --quiet --output=short-iso --lines=7 --unit=etcd --unit=etcd-node-data --unit=etcd-node-grow";
         assert_eq!(said.text(), format!("{asked}\n\\u{{1b}}[2Jlast\n"));
         let said = nodes
             .cluster(&["logs", "etcd2", "--everything", "--json"])

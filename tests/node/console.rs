@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The node's programs, and the words with which such a line begins there.
-const PROGRAMS: [(&str, &[&str]); 14] = [
+const PROGRAMS: [(&str, &[&str]); 16] = [
     (
         "etcd/decide",
         &[
@@ -27,6 +27,8 @@ const PROGRAMS: [(&str, &[&str]); 14] = [
     ("etcd/programs", &["\"refused "]),
     ("etcd/alone", &["\"etcd-node: refused "]),
     ("appliance/data", &["refuse \""]),
+    ("identity/other_data", &["refuse \""]),
+    ("identity/grow-root", &["say \""]),
     ("core/provision.sh", &["stop \""]),
 ];
 const IN_JOIN: &[&str] = &[
@@ -95,11 +97,15 @@ const REASONS: &str = r#"
     refused to start: the received etcd                   → the etcd that it received is damaged
     refused to start: another board (MAC                  → another board uses its address at its start
     refuse "$1 holds $found                               → the place of its data
+    refuse "$1 holds etcd's data that was left behind     → the place of its data
     refuse "$1 still holds $found after formatting        → the place of its data
     refuse "the file system of etcd's data                → the place of its data
     refuse "the card ends before etcd's data              → the place of its data
     refuse "there is no disk $PLACE                       → the place of its data
     refuse "$PLACE is smaller than 128 MiB                → the place of its data
+    refuse "$1 holds etcd's data${owner:+ of $owner}, which this image does not use → etcd's data lies where its image does not keep it
+    refuse "$1 holds etcd's data${owner:+ of $owner}, whose label → etcd's data lies where its image does not keep it
+    say "the root file system does not fill the card      → its root file system cannot grow
     stop "$1 is spoilt                                    → the first boot of Ubuntu Core
     stop "snapd took no refresh.timer yet                 → the first boot of Ubuntu Core
 "#;

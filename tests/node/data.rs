@@ -29,7 +29,10 @@ impl Place {
         let program = rendered(&configuration, "/usr/local/lib/etcd-node/data");
         let (functions, _) = program.split_once("\n! mountpoint -q").unwrap();
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let functions = functions.replace("${0%/*}", &folder.path().display().to_string());
         write(&folder.path().join("data"), functions.as_bytes());
+        let other = rendered(&configuration, "/usr/local/lib/etcd-node/other_data");
+        write(&folder.path().join("other_data"), other.as_bytes());
         let disk = File::create(folder.path().join("disk")).unwrap();
         disk.set_len(OFFSET + SECTORS * 512).unwrap();
         Self { folder, disk }
@@ -178,6 +181,23 @@ fn data_with_a_damaged_beginning_is_never_formatted() {
         &[0xfc, 0x4e, 0x2b, 0xa9, 0, 0, 0, 0, 90, 0, 0, 0],
     );
     assert!(!place.wanting().1);
+}
+
+#[test]
+fn data_that_was_left_behind_is_neither_used_nor_formatted_by_itself() {
+    let place = Place::empty(true);
+    ext4("etcd-data-left")(&place);
+    let (said, wanted) = place.wanting();
+    let disk = place.at("disk").display().to_string();
+    let command =
+        format!("debugfs -w -R 'set_super_value volume_name etcd-data' '{disk}?offset={OFFSET}'");
+    let expected = format!(
+        "etcd-node: refused: DISK holds etcd's data that was left behind. To use it again: sudo {command} && sudo systemctl restart \
+         etcd. If nobody needs it, erase it"
+    );
+    assert_eq!((said, wanted), (expected, false));
+    place.call(&format!("PATH=$PATH:/usr/sbin:/sbin; {command}"));
+    assert_eq!(place.wanting(), (String::new(), false));
 }
 
 #[test]

@@ -22,6 +22,8 @@ mod join;
 mod members;
 mod metrics;
 mod network;
+#[cfg(target_os = "linux")]
+mod other_data;
 #[cfg(unix)]
 mod programs;
 #[cfg(unix)]

@@ -7,6 +7,8 @@ pub(crate) mod tool;
 
 pub(crate) mod checker;
 
+#[cfg(target_os = "linux")]
+pub(crate) mod board;
 pub(crate) mod broken;
 #[cfg(target_os = "linux")]
 pub(crate) mod card;

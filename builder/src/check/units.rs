@@ -21,10 +21,11 @@ const STARTED: [&str; 7] = [
 ];
 
 /// The units that the overlays install, without their kinds.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
     "etcd",
     "etcd-backup",
     "etcd-node-data",
+    "etcd-node-grow",
     "etcd-node-provision",
 ];
 

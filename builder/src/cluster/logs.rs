@@ -70,7 +70,7 @@ impl LogScope {
         let mut words = vec!["sudo -n journalctl --no-pager --quiet --output=short-iso".to_owned()];
         words.push(format!("--lines={}", self.lines));
         if !self.everything {
-            words.push("--unit=etcd --unit=etcd-node-data".to_owned());
+            words.push("--unit=etcd --unit=etcd-node-data --unit=etcd-node-grow".to_owned());
         }
         if self.follow {
             words.push("--follow".to_owned());
@@ -94,7 +94,7 @@ mod tests {
         let begin = "sudo -n journalctl --no-pager --quiet --output=short-iso --lines=5";
         assert_eq!(
             scope.command(),
-            format!("{begin} --unit=etcd --unit=etcd-node-data")
+            format!("{begin} --unit=etcd --unit=etcd-node-data --unit=etcd-node-grow")
         );
         let scope = LogScope {
             lines,

@@ -20,8 +20,8 @@ use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::snapshot::Snapshot;
 use crate::spec::{
-    self, Advertise, Allowed, Appliance, Auth, Backup, BackupPlace, Cluster, ConfigForm,
-    DATA_START, Data, Node, Protocol, Wifi, WifiNetwork,
+    self, Advertise, Allowed, Auth, Backup, BackupPlace, Cluster, ConfigForm, DATA_START, Data,
+    Node, Protocol, Wifi, WifiNetwork,
 };
 
 /// Returns the values of one node by the names that templates use.
@@ -84,7 +84,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
         "core_signed": *inputs.system == System::Seed(Grade::Signed),
         // Version of the base's systemd.
         "systemd": inputs.recipe.systemd,
-        "appliance": appliance(&inputs.appliance(), cluster.etcd.client_http_port),
+        "appliance": appliance(inputs, cluster.etcd.client_http_port),
         "time": time(inputs.certs.time)?,
         "machine_id": machine_id,
         "connection_uuid": uuid_from(machine_id, 1),
@@ -289,7 +289,9 @@ fn backup(backup: &Backup) -> Value {
     })
 }
 
-fn appliance(appliance: &Appliance, client_http_port: Option<u16>) -> Value {
+fn appliance(inputs: &NodeInputs<'_>, client_http_port: Option<u16>) -> Value {
+    let appliance = inputs.appliance();
+    let in_root = matches!(inputs.system, System::Root(_));
     let ports: BTreeSet<_> = appliance
         .ports
         .iter()
@@ -298,6 +300,8 @@ fn appliance(appliance: &Appliance, client_http_port: Option<u16>) -> Value {
         .collect();
     json!({
         "read_only": appliance.read_only,
+        // Whether the root grows to the size of the card. Ubuntu Core grows by itself.
+        "grows_root": in_root && !appliance.read_only,
         // Whether the data has its own partition or disk.
         "mounts_data": appliance.read_only || appliance.data != Data::Card,
         // `card`, or the path of a disk.
