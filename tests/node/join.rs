@@ -211,6 +211,18 @@ fn an_etcd_that_is_killed_is_reported_and_its_data_not_blamed() {
     node.call("count_failures");
     assert!(!node.has("run/failed"));
     assert!(!node.has("run/ended"));
+    // So has an operator, as systemd states.
+    node.run_of_etcd(false, "{\"msg\":\"cmux::serve\"}\n");
+    node.call("SERVICE_RESULT=success; note_end; count_failures");
+    assert!(!node.has("run/failed") && !node.has("run/ended"));
+    for result in ["exit-code", "signal", "protocol", "oom-kill"] {
+        node.call("rm -f $RUN/failed");
+        node.run_of_etcd(false, "{\"msg\":\"cmux::serve\"}\n");
+        node.call(&format!(
+            "SERVICE_RESULT={result}; note_end; count_failures"
+        ));
+        assert_eq!(node.read("run/failed"), "1\n", "{result}");
+    }
 }
 
 #[test]

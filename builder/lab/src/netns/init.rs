@@ -24,8 +24,8 @@ const STOP: Duration = Duration::from_secs(9);
 
 /// How an activation of the service ended.
 enum Ended {
-    /// It ended by itself.
-    Alone(String),
+    /// It ended by itself; the result is what systemd tells `ExecStopPost` (`SERVICE_RESULT`).
+    Alone { how: String, result: &'static str },
     /// An operator stopped it (`false`) or restarted it (`true`).
     Asked(bool),
 }
@@ -52,11 +52,14 @@ pub(super) fn run() -> Result<()> {
     loop {
         let ended = init.activation()?;
         signal::everyone(Signal::KILL);
-        init.stop_post()?;
+        init.stop_post(match ended {
+            Ended::Asked(_) => "success",
+            Ended::Alone { result, .. } => result,
+        })?;
         match ended {
             Ended::Asked(true) => (),
             Ended::Asked(false) => init.until_started(),
-            Ended::Alone(how) => {
+            Ended::Alone { how, .. } => {
                 say(&format!("init: {how}"));
                 init.pause(init.unit.restart_after / SPEED);
             }
@@ -156,14 +159,17 @@ impl Init {
                 };
                 let fine = status.success() || steps[at].may_fail;
                 let how = || format!("`{}` ended: {}", steps[at].words.join(" "), shown(status));
-                return Ok((!fine).then(|| Ended::Alone(how())));
+                return Ok((!fine).then(|| Ended::Alone {
+                    how: how(),
+                    result: result(status, self.ready),
+                }));
             }
             let ended = match main.as_deref_mut() {
                 Some(main) => main.try_wait()?,
                 None => None,
             };
             if let Some(status) = ended {
-                return Ok(Some(Ended::Alone(format!("etcd ended: {}", shown(status)))));
+                return Ok(Some(self.ended(status)));
             }
             if let Some(asked) = self.message() {
                 stop(&mut child);
@@ -176,7 +182,7 @@ impl Init {
     fn until(&mut self, main: &mut Child, done: impl Fn(&Self) -> bool) -> Result<Option<Ended>> {
         while !done(self) {
             if let Some(status) = main.try_wait()? {
-                return Ok(Some(Ended::Alone(format!("etcd ended: {}", shown(status)))));
+                return Ok(Some(self.ended(status)));
             }
             if let Some(asked) = self.message() {
                 stop(main);
@@ -184,6 +190,13 @@ impl Init {
             }
         }
         Ok(None)
+    }
+
+    fn ended(&self, status: ExitStatus) -> Ended {
+        Ended::Alone {
+            how: format!("etcd ended: {}", shown(status)),
+            result: result(status, self.ready),
+        }
     }
 
     /// Handles one message, or waits briefly for one.
@@ -225,9 +238,10 @@ impl Init {
         }
     }
 
-    fn stop_post(&mut self) -> Result<()> {
+    fn stop_post(&mut self, result: &str) -> Result<()> {
         for step in &self.unit.stop_post {
-            self.start_step(step)?.wait()?;
+            let mut command = self.command(&step.words)?;
+            command.env("SERVICE_RESULT", result).spawn()?.wait()?;
         }
         signal::everyone(Signal::KILL);
         Ok(())
@@ -238,6 +252,13 @@ impl Init {
     }
 
     fn start(&self, words: &[String]) -> Result<Child> {
+        let mut command = self.command(words)?;
+        command
+            .spawn()
+            .with_context(|| format!("starting {}", words[0]))
+    }
+
+    fn command(&self, words: &[String]) -> Result<Command> {
         let (program, arguments) = words.split_first().context("an empty command")?;
         let mut command = Command::new(program);
         command
@@ -254,9 +275,7 @@ impl Init {
                 .iter()
                 .map(|(name, value)| (name, value)),
         );
-        command
-            .spawn()
-            .with_context(|| format!("starting {program}"))
+        Ok(command)
     }
 }
 
@@ -269,6 +288,19 @@ fn stop(main: &mut Child) {
     }
     signal::everyone(Signal::KILL);
     let _ = main.wait();
+}
+
+/// Returns the result that systemd states for a service whose process ended by itself: a clean end before a service is ready
+/// violates the protocol of `Type=notify`.
+fn result(status: ExitStatus, ready: bool) -> &'static str {
+    let signals = [Signal::HUP, Signal::INT, Signal::PIPE, Signal::TERM].map(Signal::as_raw);
+    let is_clean = status.success() || status.signal().is_some_and(|it| signals.contains(&it));
+    match (is_clean, ready, status.code()) {
+        (true, true, _) => "success",
+        (true, false, _) => "protocol",
+        (false, _, Some(_)) => "exit-code",
+        (false, _, None) => "signal",
+    }
 }
 
 fn shown(status: ExitStatus) -> String {

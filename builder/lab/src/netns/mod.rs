@@ -35,6 +35,7 @@ mod operate;
 mod pace;
 mod random;
 mod received;
+mod restarts;
 mod restored;
 mod root;
 mod rows;

@@ -61,7 +61,7 @@ pub(super) fn broken(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-fn receive(lab: &mut Lab, node: usize) -> Result<()> {
+pub(super) fn receive(lab: &mut Lab, node: usize) -> Result<()> {
     prepare(lab, node)?;
     lab.fault(&format!("hand etcd 3.5 to {}", lab.nodes[node].name()));
     lab.type_at(node, RECEIVE)

@@ -20,7 +20,7 @@ use super::rows::{
     row_14_log, row_16,
 };
 use super::sabotage;
-use super::{authentication, copies, links, loss, received, restored};
+use super::{authentication, copies, links, loss, received, restarts, restored};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -76,6 +76,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("received-3.5-one-by-one", "old", received::one_by_one),
     passes("received-3.5-cuts", "old", received::cuts),
     passes("received-a-broken-etcd", "old", received::broken),
+    passes("received-3.5-restarts", "old", restarts::of_a_received_etcd),
+    passes("restarts-before-ready", "three", restarts::of_a_member),
     passes("a-lost-majority", "five", |lab| {
         form(lab)?;
         loss::lose_the_majority(lab, &mut Losses::default())?;
