@@ -37,6 +37,7 @@ const IN_JOIN: &[&str] = &[
     "forget \"",
     "\"etcd has failed",
     "\"starting without",
+    "\"warning: $(",
 ];
 /// Lines that repeat a reason from another place.
 const REPEATED: [&str; 4] = [
@@ -56,6 +57,8 @@ const REASONS: &str = r#"
     unforce$tls answers, but its certificates             → was asked to force a new cluster
     unforce$forcing is forced, too                        → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
+    refuse to start: $(two_clusters)                      → is the only member of its cluster
+    warning: $(read_facts                                 → is the only member of its cluster
     refuse to join: the cluster has members               → its image does not list all members
     refuse to join: the image of no running member        → no running member's image lists it
     wait for a majority:$running runs etcd, and           → its address changed, and no majority

@@ -162,6 +162,14 @@ fn a_member_whose_place_is_taken_does_not_take_it_back() {
         data yes / majority yes / listed no / unlisted b c                    → refuse to join: the image of no running member lists this node (asked: b c).
         data yes / majority yes / listed no / unlisted b / taken 5            → refuse to start: another board or card has taken this node's place
         data yes / majority yes / listed yes / unlisted b                     → resume
+        data yes / alone yes / peer b cluster no / peer c silent / majority yes / listed no → refuse to start: this node is the only member of its cluster, and b runs another one
+        data yes / alone yes / peer b cluster no / peer c cluster no / majority yes / listed no → refuse to start: this node is the only member of its cluster, and b c runs another one
+        data yes / alone yes / majority yes / listed no / taken 5             → refuse to start: another board or card
+        data yes / alone yes / majority yes / listed no / stranger d          → refuse to join: the cluster has members
+        data yes / alone yes / majority yes / listed yes                      → resume
+        data yes / alone yes / peer b cluster no / peer c silent              → resume
+        data yes / alone yes / peer b silent / peer c waits -                 → resume
+        data yes / alone yes / aside yes / majority yes / listed no           → aside asked
         data no / majority yes / unlisted b                                   → refuse to join: the image of no running member lists this node
         data no / majority yes / unlisted b / taken 5                         → join
         data no / majority yes / stranger d                                   → refuse to join: the cluster has members

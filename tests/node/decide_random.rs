@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 20] = [
+const FACTS: [(&str, &[&str]); 21] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -40,6 +40,7 @@ const FACTS: [(&str, &[&str]); 20] = [
     ("aside", &["", "", "", "yes"]),
     ("majority", &["", "no", "yes", "yes"]),
     ("listed", &["", "no", "yes"]),
+    ("alone", &["", "", "yes"]),
     ("named", &["", "yes"]),
     ("taken", &["", "", "5"]),
     ("stranger", &["", "", "", "d"]),
@@ -151,6 +152,12 @@ impl Facts {
             (
                 removed || decision != "aside removed",
                 "only a majority removes a member",
+            ),
+            (
+                !self.is("alone", "yes")
+                    || !removed
+                    || !is_one_of("resume unchecked update") && decision != "aside removed",
+                "a cluster of one neither serves beside another one nor is given up unasked",
             ),
             (
                 self.is("aside", "yes") || decision != "aside asked",

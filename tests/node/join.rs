@@ -362,3 +362,37 @@ fn first_starts_that_fail_again_and_again_become_rare() {
     });
     assert_eq!(pauses.collect::<String>(), "pause 2\npause 3\npause 4\n");
 }
+
+/// Returns whether a start of this member asks the others first.
+fn asks_first(node: &Node) -> bool {
+    node.call(
+        "know id; know vow; number=-; ask_all() { echo asked; }; facts_of_peers() { :; }; facts",
+    )
+    .contains("asked")
+}
+
+#[test]
+fn the_only_member_of_a_cluster_asks_the_others_before_it_resumes() {
+    let node = Node::with_data();
+    node.call("keep members b=https://192.168.0.51:2380=https://192.168.0.51:2379");
+    assert!(!asks_first(&node));
+    // Its members were removed, or it was forced a while ago.
+    node.write("data/node/members", "\n");
+    assert!(asks_first(&node));
+    // An image of an earlier version has kept nothing.
+    node.call("rm $STATE/members");
+    assert!(!asks_first(&node));
+    // It was forced, and has lost its power at once.
+    node.call("keep members b=https://192.168.0.51:2380=https://192.168.0.51:2379; force");
+    assert!(asks_first(&node));
+    // Others have joined since.
+    node.etcdctl(
+        "echo '1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false'",
+    );
+    node.call("know id; remember_members");
+    assert!(!asks_first(&node));
+    // A cluster of one node has nobody to ask.
+    node.write("data/node/members", "\n");
+    assert!(!node.call("PEERS=; know id; know vow; number=-; ask_all() { echo asked; }; facts_of_peers() { :; }; facts").contains("asked"));
+}

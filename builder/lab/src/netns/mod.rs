@@ -45,6 +45,7 @@ mod scenarios;
 mod shim;
 mod signal;
 mod traffic;
+mod twice;
 mod unit;
 mod violation;
 

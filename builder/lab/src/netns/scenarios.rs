@@ -20,7 +20,7 @@ use super::rows::{
     row_14_log, row_16,
 };
 use super::sabotage;
-use super::{authentication, copies, links, loss, received, restarts, restored};
+use super::{authentication, copies, links, loss, received, restarts, restored, twice};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -92,6 +92,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-1-an-unanswered-request", "three", row_1_unanswered),
     passes("row-1-force-with-a-smaller-image", "three", row_1_shrunk),
     passes("row-1-force-while-others-load", "three", row_1_loading),
+    passes("row-1-forced-twice", "three", twice::one_after_the_other),
+    passes("row-1-forced-twice-at-once", "three", twice::at_once),
+    passes(
+        "row-1-forced-twice-side-by-side",
+        "three",
+        twice::side_by_side,
+    ),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
     passes("row-3-swapped-cards", "three", row_3_swapped),
