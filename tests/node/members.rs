@@ -82,3 +82,39 @@ fn a_restore_begins_with_the_members_that_the_operator_knows() {
         "{said}"
     );
 }
+
+/// Lets node `a`, whose image says that it replaces `b`, join a cluster with this list of members in certificates: its own
+/// newest one, and that of `c`. Returns the members that it removes.
+fn removed_by_joining(own: &str, of_c: &str) -> String {
+    let node = Node::new();
+    node.etcdctl(
+        "case $* in *'member add'*) echo 'Member 9c added to cluster 1'; echo 'ETCD_INITIAL_CLUSTER=\"a=https://192.168.0.50:2380\"' ;;
+*'member remove'*) for last; do :; done; echo $last >>${0%/*}/removed ;; *) exit 1 ;; esac",
+    );
+    node.write("pki/peer.crt", "");
+    node.write(
+        "run/list",
+        "1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false
+",
+    );
+    node.call(&format!(
+        "REPLACES=b CLUSTER=a=https://192.168.0.50:2380,c=https://192.168.0.52:2380 PEERS='c=https://192.168.0.52:2380=https://192.168.0.52:2379 '
+members_in_certificate() {{ echo {own}; }}
+members_of() {{ echo {of_c}; }}
+start_over; echo '[]' >$RUN/answer.c; endpoints=https://192.168.0.52:2379; facts_of_list >/dev/null; join"
+    ));
+    node.read("lib/removed")
+}
+
+#[test]
+fn a_member_that_was_replaced_and_is_one_again_is_not_removed() {
+    let image = "a+c";
+    assert_eq!(removed_by_joining(image, image), "1a\n2b\n");
+    // Certificates of running members already list this node, or still the one that it replaces.
+    assert_eq!(removed_by_joining(image, "b+c"), "1a\n2b\n");
+    // This node has received a newer one, or has lost it with its card.
+    assert_eq!(removed_by_joining("a+b+c", "a+b+c"), "1a\n");
+    assert_eq!(removed_by_joining(image, "a+b+c"), "1a\n");
+}

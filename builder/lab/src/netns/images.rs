@@ -51,6 +51,12 @@ const REPLACED: &[&str] = &[
     "192.168.0.51",
     "etcd4=192.168.0.53;replaces = \"etcd3\"",
 ];
+/// `etcd3` becomes a member again, in the place of `etcd2`.
+const AGAIN: &[&str] = &[
+    "192.168.0.50",
+    "etcd3=192.168.0.52;replaces = \"etcd2\"",
+    "etcd4=192.168.0.53",
+];
 const HOME: &str = "gateway = \"192.168.0.1\"";
 /// etcd that writes a snapshot of its log after few changes, as others do after 10,000.
 const OFTEN: &str = "gateway = \"192.168.0.1\"\n[etcd.extra]\nsnapshot-count = 20";
@@ -89,6 +95,7 @@ const SETS: &[Set] = &[
     set("to-ipv6", "home", TO_IPV6, WIDE, "3.5"),
     set("ipv6", "home", IPV6, WIDE, "3.5"),
     set("replaced", "home", REPLACED, HOME, "3.5"),
+    set("again", "home", AGAIN, HOME, "3.5"),
     set("old", "home", THREE, HOME, "3.4"),
 ];
 

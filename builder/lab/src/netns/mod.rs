@@ -44,6 +44,7 @@ mod sabotage;
 mod scenarios;
 mod shim;
 mod signal;
+mod stale;
 mod traffic;
 mod twice;
 mod unit;

@@ -20,7 +20,7 @@ use super::rows::{
     row_14_log, row_16,
 };
 use super::sabotage;
-use super::{authentication, copies, links, loss, received, restarts, restored, twice};
+use super::{authentication, copies, links, loss, received, restarts, restored, stale, twice};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -135,6 +135,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-10-an-unlisted-node", "three", row_10_unlisted),
     passes("row-10-a-removed-member-returns", "four", row_10_removed),
     passes("row-10-a-member-is-added", "three", row_10_added),
+    passes(
+        "row-10-a-replaced-member-is-again-one",
+        "three",
+        stale::replaces_a_member_again,
+    ),
     passes("row-11-a-full-disk", "three", row_11_full),
     passes("row-11-an-old-binary", "three", row_11_old),
     passes("row-12-a-lone-3.4-member", "old", row_12),
