@@ -118,3 +118,21 @@ fn a_member_that_was_replaced_and_is_one_again_is_not_removed() {
     assert_eq!(removed_by_joining("a+b+c", "a+b+c"), "1a\n");
     assert_eq!(removed_by_joining(image, "a+b+c"), "1a\n");
 }
+
+/// A power cut may have left the digest of a snapshot that is not on the disk: the next command sends it again.
+#[test]
+fn a_snapshot_that_is_damaged_on_the_disk_is_not_taken_for_sent() {
+    for (content, digest) in [("whole", true), ("", false)] {
+        let node = Node::new();
+        let sum = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+        node.write("data/restore/snapshot.db", content);
+        node.write("data/restore/sha256", &format!("{sum}\n"));
+        node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+        node.call("restore() { return 1; }; begin_anew");
+        assert_eq!(
+            node.read("data/restore/sha256").contains(sum),
+            digest,
+            "{content}"
+        );
+    }
+}

@@ -28,6 +28,8 @@ mod other_data;
 mod programs;
 #[cfg(unix)]
 mod renewed;
+#[cfg(target_os = "linux")]
+mod restore;
 mod s3;
 mod settings;
 #[cfg(target_os = "linux")]

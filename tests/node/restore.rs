@@ -1,0 +1,64 @@
+//! Checks how `overlays/etcd/restore` keeps a snapshot beside the data of a running node.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::support::rendered::rendered;
+use crate::support::tool::{Said, tool};
+
+/// The SHA-256 of `whole`.
+const SHA256: &str = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+
+/// The directories of a node. `sync` reports its words and whether the digest of the snapshot exists.
+struct Node(TempDir);
+
+impl Node {
+    fn new() -> Self {
+        let node = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        fs::create_dir_all(node.at("data")).unwrap();
+        fs::create_dir_all(node.at("bin")).unwrap();
+        let data = node.at("data").display().to_string();
+        let program = rendered(
+            "[cluster]\ntoken = \"abc\"\n",
+            "/usr/local/lib/etcd-node/restore",
+        );
+        fs::write(node.at("program"), program.replace("/var/lib/etcd", &data)).unwrap();
+        let sync = format!(
+            "#!/bin/sh\n[ -e {data}/restore/sha256 ] && echo \"named $*\" || echo \"unnamed $*\"\n"
+        );
+        fs::write(node.at("bin/sync"), sync).unwrap();
+        fs::set_permissions(node.at("bin/sync"), fs::Permissions::from_mode(0o755)).unwrap();
+        node
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, words: &str) -> Said {
+        let at = |name: &str| self.at(name).display().to_string();
+        let script = format!(
+            "printf whole | PATH={}:$PATH dash {} {words}",
+            at("bin"),
+            at("program")
+        );
+        tool("dash", &["-c", &script])
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).unwrap_or_default()
+    }
+}
+
+/// After a power cut, a digest without its snapshot would pass for a snapshot that was sent.
+#[test]
+fn the_snapshot_is_on_the_disk_before_its_digest_names_it() {
+    let node = Node::new();
+    let said = node.run(&format!("take {SHA256}")).done().text();
+    assert!(said.starts_with("unnamed "), "{said}");
+    assert_eq!(node.read("data/restore/sha256"), format!("{SHA256}\n"));
+    assert_eq!(node.read("data/restore/snapshot.db"), "whole");
+}
