@@ -31,6 +31,7 @@ const FACTS: [(&str, &[&str]); 21] = [
         &[
             "",
             "no space left on device",
+            "invalid downgrade; server version is lower",
             "tocommit(5) is out of range [lastIndex(3)]",
             "$(x) `y` * ;",
         ],

@@ -396,3 +396,24 @@ fn the_only_member_of_a_cluster_asks_the_others_before_it_resumes() {
     node.write("data/node/members", "\n");
     assert!(!node.call("PEERS=; know id; know vow; number=-; ask_all() { echo asked; }; facts_of_peers() { :; }; facts").contains("asked"));
 }
+
+#[test]
+fn a_downgrade_is_reported_and_the_data_not_blamed() {
+    let node = Node::with_data();
+    let words = "invalid downgrade; server version is lower than determined cluster version";
+    for _ in 0..3 {
+        node.run_of_etcd(
+            false,
+            &format!(
+                "{{\"level\":\"fatal\",\"ts\":\"now\",\"msg\":\"{words}\",\"current-server-version\":\"3.4.30\"}}\n"
+            ),
+        );
+    }
+    node.call("count_failures");
+    let said = node.call("back_off() { :; }; configure() { :; }; resume");
+    let wanted = format!(
+        "etcd-node: etcd has failed 3 times, the last time with: {words}. It is started again and again. The etcd of this node's image \
+         is older than the cluster: build the image with the cluster's version, and flash it\n"
+    );
+    assert_eq!(said, wanted);
+}

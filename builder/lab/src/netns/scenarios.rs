@@ -142,6 +142,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     passes("row-11-a-full-disk", "three", row_11_full),
     passes("row-11-an-old-binary", "three", row_11_old),
+    passes("row-11-an-old-binary-with-data", "three", stale::old_binary),
     passes("row-12-a-lone-3.4-member", "old", row_12),
     passes("row-13-a-broken-promise", "three", row_13),
     passes("row-14-a-database-without-a-log", "three", row_14_database),

@@ -47,3 +47,17 @@ pub(super) fn replaces_a_member_again(lab: &mut Lab) -> Result<()> {
     }
     lab.settle(&Wanted::everyone())
 }
+
+/// A member of a cluster of 3.5 is flashed with an image that has etcd 3.4: it keeps its data, and says what it needs.
+pub(super) fn old_binary(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.reflash(1, "old", "etcd2")?;
+    lab.start(1)?;
+    lab.says(1, "The etcd of this node's image is older than the cluster")?;
+    lab.pass(super::operate::SOON)?;
+    if lab.nodes[1].data().join("aside").exists() {
+        return violated(Invariant::Expectation, "etcd2 has set its data aside");
+    }
+    lab.reflash(1, "three", "etcd2")?;
+    lab.settle(&Wanted::everyone())
+}
