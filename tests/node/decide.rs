@@ -190,6 +190,7 @@ fn nothing_changes_in_the_cluster_before_joining_can_succeed() {
         data no / majority yes / denied etcd-2                                → wait to join the cluster: authentication is on, and the user etcd-2 may
         data yes / majority yes / denied etcd-2                               → resume
         data yes / forced 9 / majority yes / denied etcd-2                    → unforce a majority of the cluster answers
+        data no / majority yes / denied etcd node 2                           → wait to join the cluster: authentication is on, and the user etcd node 2 may not change members. Run with the admin certificate: etcdctl user add 'etcd node 2' --no-password; etcdctl user grant-role 'etcd node 2' root
         data no / majority yes / older 3.4 3.5                                → refuse to join: this image has etcd 3.4, the cluster runs 3.5
         data no / majority yes / space 20 144                                 → refuse to join: the data partition has 20 MiB free, and joining needs 144 MiB
         ",

@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 mod answer;
 mod archives;
+#[cfg(unix)]
+mod authentication;
 mod certificates;
 mod console;
 mod contents;

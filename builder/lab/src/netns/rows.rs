@@ -168,7 +168,7 @@ pub(super) fn row_7(lab: &mut Lab) -> Result<()> {
     lab.start_all()?;
     lab.says(
         1,
-        "etcdctl user add etcd2 --no-password; etcdctl user grant-role etcd2 root",
+        "etcdctl user add 'etcd2' --no-password; etcdctl user grant-role 'etcd2' root",
     )?;
     // A password takes etcd long to check on a busy machine.
     let root = "etcdctl --dial-timeout=60s --command-timeout=60s --user root:secret";
