@@ -28,6 +28,7 @@ mod network;
 mod other_data;
 #[cfg(unix)]
 mod programs;
+mod python;
 #[cfg(unix)]
 mod renewed;
 #[cfg(target_os = "linux")]
