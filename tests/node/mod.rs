@@ -5,6 +5,8 @@ mod answer;
 mod archives;
 #[cfg(unix)]
 mod authentication;
+#[cfg(unix)]
+mod backup;
 mod certificates;
 mod console;
 mod contents;

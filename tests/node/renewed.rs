@@ -2,7 +2,7 @@
 //! partition.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
@@ -296,4 +296,46 @@ fn renewed_pairs_are_kept_only_if_all_are_usable() {
     for kind in ["server", "peer"] {
         assert!(same(&node.placed(kind).0, &newer.0), "{kind}");
     }
+}
+
+/// etcd may put anything beside its data, and root writes here.
+#[test]
+fn certificates_are_kept_without_following_links() {
+    let own = Authority::new();
+    let [image, newer] = [IMAGE, NEWER].map(|(name, key, days)| own.issue(name, key, days));
+    let text = [section("server", &newer), section("peer", &newer)].concat();
+    let node = Node::new(&own, &image);
+    let kept = node.at("data/certificates");
+    fs::remove_dir(&kept).unwrap();
+    fs::create_dir(node.at("elsewhere")).unwrap();
+    symlink(node.at("elsewhere"), &kept).unwrap();
+    let said = node.renew(&text);
+    assert_ne!(said.code, Some(0));
+    let wanted = format!(
+        "this node refuses the certificates: {} is not a directory that it can give to root\n",
+        kept.display()
+    );
+    assert!(said.words().ends_with(&wanted), "{}", said.words());
+    assert_eq!(fs::read_dir(node.at("elsewhere")).unwrap().count(), 0);
+    assert_eq!(
+        node.start().done().text(),
+        "",
+        "the image's certificate stays"
+    );
+    // A directory of its own, with links in it.
+    fs::remove_file(&kept).unwrap();
+    fs::create_dir(&kept).unwrap();
+    fs::write(node.at("precious"), "precious").unwrap();
+    for name in ["server.new", "server.pem", "peer.new", "ca.new", "restart"] {
+        symlink(node.at("precious"), kept.join(name)).unwrap();
+    }
+    node.renew(&text).done();
+    assert_eq!(fs::read_to_string(node.at("precious")).unwrap(), "precious");
+    assert!(same(&node.placed("server").0, &newer.0));
+    let names = fs::read_dir(&kept)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["peer.pem", "server.pem"]);
 }

@@ -1,7 +1,7 @@
 //! Checks how `overlays/etcd/restore` keeps a snapshot beside the data of a running node.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -11,6 +11,8 @@ use crate::support::tool::{Said, tool};
 
 /// The SHA-256 of `whole`.
 const SHA256: &str = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+const VOW: &str = "00ff00ff00ff00ff";
+const LIST: &str = "etcd1=https://192.168.0.50:2380";
 
 /// The directories of a node. `sync` reports its words and whether the digest of the snapshot exists.
 struct Node(TempDir);
@@ -61,4 +63,26 @@ fn the_snapshot_is_on_the_disk_before_its_digest_names_it() {
     assert!(said.starts_with("unnamed "), "{said}");
     assert_eq!(node.read("data/restore/sha256"), format!("{SHA256}\n"));
     assert_eq!(node.read("data/restore/snapshot.db"), "whole");
+}
+
+/// etcd may put anything beside its data, and root writes here.
+#[test]
+fn a_restore_follows_no_link() {
+    let node = Node::new();
+    fs::create_dir(node.at("elsewhere")).unwrap();
+    symlink(node.at("elsewhere"), node.at("data/restore")).unwrap();
+    assert_ne!(node.run(&format!("want {VOW} {LIST}")).code, Some(0));
+    assert_eq!(fs::read_dir(node.at("elsewhere")).unwrap().count(), 0);
+    node.run(&format!("take {SHA256}")).done();
+    assert_eq!(fs::read_dir(node.at("elsewhere")).unwrap().count(), 0);
+    fs::write(node.at("precious"), "precious").unwrap();
+    for name in ["members", "wanted"] {
+        symlink(
+            node.at("precious"),
+            node.at(&format!("data/restore/{name}.new")),
+        )
+        .unwrap();
+    }
+    node.run(&format!("want {VOW} {LIST}"));
+    assert_eq!(node.read("precious"), "precious");
 }
