@@ -155,6 +155,13 @@ fn data_of_etcd_stays_on_the_card() {
     .done();
     let data = fs::read(data).unwrap();
     put(&card, DATA, &data);
+    // The copies of the superblock in file systems of 1 and of 4 KiB per block.
+    let copies = [8193 << 10, 128 << 20];
+    put(&card, DATA + copies[1], &data[1024..2048]);
+    let label = |copy: u64| bytes_at(&card, DATA + copy + 0x78, 9);
+    for copy in copies {
+        assert_eq!(label(copy), b"etcd-data");
+    }
     let kept = scene
         .bare(&["flash", "etcd1", "card", "--yes-really"])
         .done();
@@ -176,6 +183,10 @@ fn data_of_etcd_stays_on_the_card() {
         wiped.stdout
     );
     assert!(bytes_at(&card, DATA, 4 << 20) == vec![0; 4 << 20]);
+    // The node would not format a place that they name as etcd's.
+    for copy in copies {
+        assert_eq!(label(copy), [0; 9]);
+    }
 }
 
 /// The node would begin without data, and so would all of them.

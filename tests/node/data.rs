@@ -170,7 +170,19 @@ fn data_with_a_damaged_beginning_is_never_formatted() {
         place.fill("mkfs.ext4", &["-q", "-F", "-b", "1024", "-L", "etcd-data"]);
         place.put(0, &[0x5a; 4096]);
         let wanted = "etcd-node: refused: DISK holds data of no known kind, and etcd's data, whose beginning is damaged or cannot be \
-                      read. It is never formatted. Repair it (e2fsck -b 32768), or erase it if nobody needs it";
+                      read. It is never formatted. Repair it (e2fsck -b 32768), or erase it if nobody needs it (etcd-image flash \
+                      --wipe-data, or blkdiscard)";
+        assert_eq!(place.wanting(), (wanted.to_owned(), false));
+    }
+    // A card that lost its first blocks, which now read as erased.
+    for byte in [0x00, 0xff] {
+        let place = Place::empty(true);
+        place.fill("mkfs.ext4", &["-q", "-F", "-b", "1024", "-L", "etcd-data"]);
+        place.put(0, &vec![byte; 4 << 20]);
+        assert_eq!(place.what(), "blank");
+        let wanted = "etcd-node: refused: DISK holds an erased beginning, and etcd's data, whose beginning is damaged or cannot be \
+                      read. It is never formatted. Repair it (e2fsck -b 32768), or erase it if nobody needs it (etcd-image flash \
+                      --wipe-data, or blkdiscard)";
         assert_eq!(place.wanting(), (wanted.to_owned(), false));
     }
     // A signature of something else beside the superblock of etcd's data.

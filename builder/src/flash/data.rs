@@ -18,6 +18,9 @@ const UNFINISHED: &[u8] = b"etcd-node formats here";
 /// The unit in which a table describes a card, and the largest unit that a card itself has.
 const SECTOR: u64 = 512;
 const BLOCK: u64 = 4096;
+/// Where the copies of the superblock lie in which a node recognizes etcd's data: those of file systems with 1 and 4 KiB per
+/// block, as in `overlays/appliance/data`. Each copy lies within one of our blocks.
+const COPIES: [u64; 2] = [8 << 20, 128 << 20];
 /// Bytes at the end of a card that are erased with the data: other systems keep copies of their tables there.
 const TAIL: u64 = 1 << 20;
 
@@ -98,7 +101,10 @@ pub(super) fn wipe(source: &Source, card: &Card) -> Result<()> {
     let start = source.node.as_ref().and_then(|node| node.data_start);
     let start = start.unwrap_or(DATA_START);
     let end = card.size.saturating_sub(TAIL).max(start) / BLOCK * BLOCK;
-    for (offset, len) in [(start, CHUNK as u64), (end, card.size - end)] {
+    let copies = COPIES.map(|copy| (start + copy, BLOCK));
+    let whole = [(start, CHUNK as u64), (end, card.size - end)];
+    let places = copies.into_iter().chain(whole);
+    for (offset, len) in places.filter(|(offset, len)| offset + len <= card.size) {
         card.erase(offset, usize::try_from(len.min(CHUNK as u64))?)?;
     }
     card.sync()
