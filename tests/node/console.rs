@@ -59,6 +59,8 @@ const REASONS: &str = r#"
     refuse to start: another board or card                → its place was taken by another board or card
     refuse to start: $(two_clusters)                      → is the only member of its cluster
     warning: $(read_facts                                 → is the only member of its cluster
+    refused the restore that is prepared                  → has data of another cluster or node
+    refused the etcd beside the data                      → has data of another cluster or node
     refuse to join: the cluster has members               → its image does not list all members
     refuse to join: the image of no running member        → no running member's image lists it
     wait for a majority:$running runs etcd, and           → its address changed, and no majority

@@ -119,6 +119,33 @@ fn a_member_that_was_replaced_and_is_one_again_is_not_removed() {
     assert_eq!(removed_by_joining(image, "a+b+c"), "1a\n");
 }
 
+#[test]
+fn a_restore_of_another_node_is_not_carried_out() {
+    let begin = "restore() { echo restored; }; begin_anew && echo goes on";
+    let list = "a=https://192.168.0.50:2380,b=https://192.168.0.51:2380";
+    for (mark, restores) in [("own", true), ("b", false)] {
+        let node = Node::with_data();
+        node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+        node.write("data/restore/members", &format!("{list}\n"));
+        let token = node.call("echo $TOKEN");
+        let mark = match mark {
+            "own" => format!("{} a\n", token.trim()),
+            name => format!("{} {name}\n", token.trim()),
+        };
+        node.write("data/restore/for", &mark);
+        let said = node.call(begin);
+        assert_eq!(said.contains("restored\n"), restores, "{said}");
+        assert!(said.ends_with("goes on\n"), "{said}");
+        if !restores {
+            let wanted = "etcd-node: refused the restore that is prepared beside the data: it was asked for on b. Its snapshot is removed\n\
+                          goes on\n";
+            assert_eq!(said, wanted);
+            assert_eq!(node.read("data/restore/wanted"), "");
+            assert_eq!(node.read("data/member/wal/0.wal"), "log");
+        }
+    }
+}
+
 /// A power cut may have left the digest of a snapshot that is not on the disk: the next command sends it again.
 #[test]
 fn a_snapshot_that_is_damaged_on_the_disk_is_not_taken_for_sent() {

@@ -89,6 +89,11 @@ impl Node {
             .to_owned()
     }
 
+    /// Returns what it prints before a start of etcd.
+    fn start_says(&self) -> String {
+        self.run("").done().text()
+    }
+
     /// etcd has become ready.
     fn become_ready(&self) {
         fs::write(self.at("run/ready"), "").unwrap();
@@ -289,4 +294,22 @@ fn an_interrupted_transfer_changes_nothing() {
     node.receive("3.5.30");
     unchanged(&node);
     assert!(node.current().join("ready").exists());
+}
+
+/// A card or disk of another cluster was put into this board.
+#[test]
+fn programs_that_another_cluster_has_handed_over_do_not_run() {
+    let node = Node::proven("3.5.16", "3.5.17");
+    fs::write(node.at("data/programs/for"), "another-token\n").unwrap();
+    let wanted = "etcd-node: refused the etcd beside the data, which a node of another cluster has received. Using that of the image\n";
+    assert_eq!(node.start_says(), wanted);
+    assert_eq!(node.start(), "3.5.16");
+    assert!(!node.run("list").done().text().contains("current="));
+    // Those of its own cluster replace them, and nothing returns to them.
+    node.receive("3.5.18");
+    assert_eq!(node.start(), "3.5.18");
+    assert!(!node.at("data/programs/previous").exists());
+    // An earlier version has not noted whose they are.
+    fs::remove_file(node.at("data/programs/for")).unwrap();
+    assert_eq!(node.start(), "3.5.18");
 }

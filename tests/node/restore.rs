@@ -65,6 +65,18 @@ fn the_snapshot_is_on_the_disk_before_its_digest_names_it() {
     assert_eq!(node.read("data/restore/snapshot.db"), "whole");
 }
 
+#[test]
+fn a_restore_names_the_node_that_it_was_asked_for_on() {
+    let node = Node::new();
+    node.run(&format!("take {SHA256}")).done();
+    node.run(&format!("want {VOW} {LIST}")).done();
+    let kept = ["for", "members", "wanted"].map(|name| node.read(&format!("data/restore/{name}")));
+    assert_eq!(
+        kept,
+        ["abc etcd1\n", &format!("{LIST}\n"), &format!("{VOW}\n")]
+    );
+}
+
 /// etcd may put anything beside its data, and root writes here.
 #[test]
 fn a_restore_follows_no_link() {
@@ -76,7 +88,7 @@ fn a_restore_follows_no_link() {
     node.run(&format!("take {SHA256}")).done();
     assert_eq!(fs::read_dir(node.at("elsewhere")).unwrap().count(), 0);
     fs::write(node.at("precious"), "precious").unwrap();
-    for name in ["members", "wanted"] {
+    for name in ["for", "members", "wanted"] {
         symlink(
             node.at("precious"),
             node.at(&format!("data/restore/{name}.new")),
