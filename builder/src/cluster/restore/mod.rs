@@ -1,6 +1,9 @@
 //! Restores a snapshot onto the running nodes of a cluster, over ssh.
 
+mod begun;
+mod members;
 mod node;
+mod steps;
 
 use std::fmt;
 use std::thread;
@@ -8,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use self::node::{NodeFacts, ask, check, parse};
+use self::begun::{begun, must_be_new, vow};
+use self::members::{list, must_be_described};
+use self::node::{NodeFacts, ask, check};
+use self::steps::{all, each, facts_of_all, stop};
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::lock::OperatorLock;
@@ -20,11 +25,9 @@ use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
-use crate::{date, hex};
 
-/// How long a node may take to receive a snapshot over a slow network, and to stop etcd.
+/// How long a node may take to receive a snapshot over a slow network.
 const UPLOAD: Duration = Duration::from_hours(1);
-const STOP: Duration = Duration::from_mins(3);
 
 /// How long all members may take until they work.
 const BEGINNING: Duration = Duration::from_mins(10);
@@ -134,29 +137,6 @@ fn must_be_admitted(access: &Access, now: i64) -> Result<ClusterReport> {
     }
 }
 
-/// Refuses to begin if members that would not be stopped could go on as a majority of the cluster as it is. If no member
-/// answers, there is no list of them, and the restore may begin.
-fn must_be_described(report: &ClusterReport, described: &[&str]) -> Result<()> {
-    let started = report.members.iter().filter(|it| it.started == Some(true));
-    let started: Vec<_> = started.map(|member| member.name.as_str()).collect();
-    let others: Vec<_> = started
-        .iter()
-        .copied()
-        .filter(|name| !described.contains(name))
-        .collect();
-    if others.len() * 2 < started.len().max(1) {
-        return Ok(());
-    }
-    let message = format!(
-        "the state directory does not describe {}, which would go on as another cluster {}",
-        others.join(", "),
-        report.cluster
-    );
-    let hint = "name the newest state directory with --state; nothing was changed. If those members are gone for good, stop etcd on \
-                the others (`sudo systemctl stop etcd`), then run the command again";
-    Err(Kind::Refused.error(message, hint))
-}
-
 /// Refuses a snapshot of other members.
 pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
     let members = access.description.members.iter();
@@ -173,135 +153,6 @@ pub fn check_origin(access: &Access, snapshot: &Snapshot) -> Result<()> {
     );
     let hint = "name a snapshot of this cluster, or add --from-other-members if these are the keys that you want";
     Err(Kind::Usage.error(message, hint))
-}
-
-/// Returns the list of members with which all nodes begin: those of the state directory. The images of nodes that were built
-/// before others were replaced list other members.
-fn list(described: &[&str], known: &[NodeFacts]) -> Result<String> {
-    let mut urls = Vec::new();
-    for (name, facts) in described.iter().zip(known) {
-        let Some(url) = &facts.url else {
-            let message = format!(
-                "{name} cannot restore the snapshot: its image is too old to begin with the current list of members"
-            );
-            let hint = "build its image again and flash it, or flash all nodes with images of `etcd-image build --restore` and \
-                        --wipe-data; nothing was changed";
-            return Err(Kind::Unhealthy.error(message, hint));
-        };
-        urls.push(url.as_str());
-    }
-    Ok(urls.join(","))
-}
-
-/// Returns what distinguishes the new cluster from all others.
-fn vow(snapshot: &Snapshot, now: i64) -> String {
-    let digest = Sha256::digest(format!("restore {} {now}", snapshot.sha256));
-    hex::encode(&digest[..8])
-}
-
-/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on unless it has other members: one that a
-/// node would begin, or the one that the others have begun while a node has only received the snapshot.
-fn begun((snapshot, list): (&Snapshot, &str), known: &[NodeFacts], again: bool) -> Option<String> {
-    let received = || {
-        known
-            .iter()
-            .filter(|facts| facts.sha256.as_ref() == Some(&snapshot.sha256))
-    };
-    let wanted = received()
-        .filter(|facts| facts.members.as_deref() == Some(list))
-        .find_map(|facts| facts.wanted.clone());
-    if wanted.is_some() || again {
-        return wanted;
-    }
-    let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
-    let of_this = restored.filter(|it| it.sha256 == snapshot.sha256);
-    let vow = &of_this.max_by_key(|it| it.time)?.vow;
-    let is_left = |facts: &NodeFacts| facts.restored.as_ref().is_none_or(|it| it.vow != *vow);
-    let is_of_others = |facts: &NodeFacts| facts.members.as_ref().is_some_and(|it| it != list);
-    let mut left = received().filter(|facts| is_left(facts) && !is_of_others(facts));
-    left.next().map(|_| vow.clone())
-}
-
-/// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside.
-fn must_be_new(access: &Access, snapshot: &Snapshot, known: &[NodeFacts]) -> Result<()> {
-    let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
-    let same = restored.filter(|restored| restored.sha256 == snapshot.sha256);
-    let Some(time) = same.map(|restored| restored.time).max() else {
-        return Ok(());
-    };
-    let (cluster, time) = (&access.description.cluster, date::moment(time));
-    let message =
-        format!("cluster {cluster} has begun again with this snapshot already, at {time}");
-    let hint = "`etcd-image cluster status` shows its state; --again sets aside what was written since, and restores the \
-                snapshot once more";
-    Err(Kind::Refused.error(message, hint))
-}
-
-/// Returns the facts of all nodes, each of which must answer.
-fn facts_of_all(access: &Access) -> Result<Vec<NodeFacts>> {
-    let members: Vec<_> = access.description.members.iter().collect();
-    let answers = each(access, &members, "facts").into_iter();
-    let (known, errors): (Vec<_>, Vec<_>) = answers
-        .map(|answer| answer.map(|lines| parse(&lines)))
-        .partition(Result::is_ok);
-    let known: Vec<NodeFacts> = known.into_iter().flatten().collect();
-    match errors.into_iter().next() {
-        None => Ok(known),
-        Some(Err(error)) if known.iter().any(|facts| facts.wanted.is_some()) => {
-            let hint = "an interrupted restore is not complete: make the node answer, then run the command again, which \
-                        continues; until then, etcd may be stopped";
-            Err(Kind::Unhealthy.error(error.to_string(), hint))
-        }
-        Some(error) => error.map(|_| known),
-    }
-}
-
-/// Stops etcd on all nodes. If this fails on one, nothing is restored and the others start again, unless an interrupted
-/// command has prepared some of them: those would begin the new cluster when they start.
-fn stop(access: &Access, members: &[&DescribedMember], is_prepared: bool) -> Result<()> {
-    let Err(error) = all(each(access, members, "stop")) else {
-        return Ok(());
-    };
-    if is_prepared {
-        return Err(error);
-    }
-    let started = each(access, members, "start");
-    let left: Vec<_> = members
-        .iter()
-        .zip(&started)
-        .filter(|(_, started)| started.is_err())
-        .map(|(member, _)| member.name.as_str())
-        .collect();
-    let hint = match left.is_empty() {
-        true => "nothing was changed, and etcd was started again on all nodes; run the command again once the node answers".to_owned(),
-        false => format!(
-            "nothing was changed, and etcd was started again where it was stopped, but not on {}: run the command again once the \
-             node answers, or start it there with `sudo systemctl start etcd`",
-            left.join(", ")
-        ),
-    };
-    Err(Kind::Unhealthy.error(error.to_string(), hint))
-}
-
-/// Returns the first failure.
-fn all(outcomes: Vec<Result<Vec<String>>>) -> Result<()> {
-    let mut outcomes = outcomes.into_iter();
-    outcomes.try_for_each(|outcome| outcome.map(drop))
-}
-
-/// Does the same on these nodes at once.
-fn each(access: &Access, members: &[&DescribedMember], words: &str) -> Vec<Result<Vec<String>>> {
-    let ended = || Err(anyhow::anyhow!("a thread of this program has ended"));
-    thread::scope(|threads| {
-        let started: Vec<_> = members
-            .iter()
-            .map(|member| threads.spawn(|| ask(access, member, words, &[], STOP)))
-            .collect();
-        started
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| ended()))
-            .collect()
-    })
 }
 
 /// Refuses to report success unless each member shows that it has begun again: by the id of another cluster than before, or
