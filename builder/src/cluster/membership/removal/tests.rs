@@ -1,6 +1,6 @@
-//! Tests of what a change of the members requires.
+//! Tests of what a removal requires, and of its end.
 
-use super::super::assess::assess;
+use super::super::super::assess::assess;
 use super::*;
 use crate::failure::explain;
 
