@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::support::fixture::script;
 use crate::support::members::{NAMES, address};
 use crate::support::nodes::{Nodes, version, with_nodes_of};
-use crate::support::tool::Said;
+use crate::support::tool::{Said, tool_in};
 use crate::support::writer::while_writing;
 
 /// A release that no machine can start.
@@ -24,6 +25,20 @@ fn upgrade(nodes: &mut Nodes, version: &str) -> Said {
         script("release.sh", &["arm64", version], &tarball);
     }
     run(nodes, tarball.to_str().unwrap())
+}
+
+/// Returns the path of a release tarball of the same version with another etcd in it.
+fn rebuilt(nodes: &Nodes, version: &str) -> PathBuf {
+    let name = format!("etcd-v{version}-linux-arm64");
+    let folder = nodes.members.scene.at("rebuilt");
+    fs::create_dir(&folder).unwrap();
+    let script = format!(
+        "tar -xzf ../{name}.tar.gz
+        echo rebuilt >>{name}/etcd
+        tar -czf {name}.tar.gz {name}"
+    );
+    tool_in(&folder, "sh", &["-ec", &script]).done();
+    folder.join(format!("{name}.tar.gz"))
 }
 
 fn run(nodes: &mut Nodes, etcd: &str) -> Said {
@@ -155,6 +170,16 @@ fn members_are_upgraded_one_at_a_time_while_a_client_writes() {
                 .all(|node| node["seconds"].is_null())
         );
         assert_eq!(nodes.etcd_restarted.len(), 4);
+
+        // Debian builds a release again without another version.
+        let rebuilt = rebuilt(&nodes, &new).display().to_string();
+        let said = run(&mut nodes, &rebuilt).done();
+        let report: Value = serde_json::from_slice(&said.out).unwrap();
+        let upgraded = report["nodes"].as_array().unwrap().iter();
+        assert!(upgraded.map(|node| &node["seconds"]).all(Value::is_number));
+        assert_eq!(nodes.etcd_restarted.len(), 7);
+        run(&mut nodes, &rebuilt).done();
+        assert_eq!(nodes.etcd_restarted.len(), 7);
 
         let said = nodes.cluster(&["status", "--json"]).done();
         let report: Value = serde_json::from_slice(&said.out).unwrap();

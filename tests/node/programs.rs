@@ -134,6 +134,35 @@ fn program(version: &str) -> String {
     format!("#!/bin/sh\necho 'etcd Version: {version}'\n")
 }
 
+#[test]
+fn a_node_reports_the_digest_of_the_etcd_that_runs() {
+    let running = |node: &Node| {
+        let lines = node.run("list").done().text();
+        let mut digests = lines.lines().filter_map(|it| it.strip_prefix("running="));
+        let digest = digests.next().map(str::to_owned);
+        assert_eq!(digests.next(), None, "{lines}");
+        digest
+    };
+    let digest_of = |node: &Node, name: &str| {
+        let said = tool("sha256sum", &[node.at(name)]).done().text();
+        Some(said[..64].to_owned())
+    };
+    let node = Node::new("3.5.16");
+    let own = digest_of(&node, "image/etcd");
+    assert_eq!(running(&node), own);
+    // Another build of the same version, which runs after the next start.
+    for name in ["etcd", "etcdctl"] {
+        node.take(name, &format!("{}# rebuilt\n", program("3.5.16")))
+            .done();
+    }
+    node.run("use 3.5.16").done();
+    assert_eq!(running(&node), own);
+    node.start();
+    let received = digest_of(&node, "run-node/upgraded/etcd");
+    assert_ne!(received, own);
+    assert_eq!(running(&node), received);
+}
+
 /// The etcd of the image when the other one was received, the received one, that of the image later, and which one runs.
 const IMAGES: [[&str; 4]; 8] = [
     ["3.5.16", "3.5.30", "3.5.16", "3.5.30"],

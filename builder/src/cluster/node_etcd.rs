@@ -28,6 +28,8 @@ pub(super) struct NodeEtcd {
     glibc: Option<(u32, u32)>,
     /// The SHA-256 of the server that it has received last.
     sha256: Option<String>,
+    /// The SHA-256 of the server that runs. Older images do not report it.
+    running: Option<String>,
     /// Why it does not run what it has received last.
     pub(super) failed: Option<String>,
     /// The error of etcd, which is not ready.
@@ -95,6 +97,12 @@ impl NodeEtcd {
         self.sha256.as_deref() == Some(etcd.etcd.sha256())
     }
 
+    /// Returns whether another server than this one runs, even if its version is the same.
+    pub(super) fn runs_another(&self, etcd: &EtcdBinaries) -> bool {
+        let running = self.running.as_deref();
+        running.is_some_and(|sha256| sha256 != etcd.etcd.sha256())
+    }
+
     /// Refuses a node on which these programs would not run.
     pub(super) fn check(&self, name: &str, etcd: &EtcdBinaries) -> Result<()> {
         let context = || format!("{name} cannot run etcd {}", etcd.version);
@@ -132,6 +140,7 @@ fn parse(lines: &[String]) -> NodeEtcd {
         free: free.unwrap_or_default() >> 10,
         glibc: value("glibc").and_then(pair),
         sha256: value("current"),
+        running: value("running"),
         failed: value("failed"),
         error: value("error"),
     }
@@ -182,12 +191,26 @@ mod tests {
         received.check("etcd1", &etcd()).unwrap();
     }
 
+    /// Debian builds a release again with the same version.
+    #[test]
+    fn another_build_of_the_same_version_is_another_etcd() {
+        let running = |sha256: Option<&str>| NodeEtcd {
+            running: sha256.map(str::to_owned),
+            ..NodeEtcd::default()
+        };
+        assert!(running(Some("ab")).runs_another(&etcd()));
+        assert!(!running(Some(etcd().etcd.sha256())).runs_another(&etcd()));
+        // An older image does not report it, and its version has to do.
+        assert!(!running(None).runs_another(&etcd()));
+    }
+
     #[test]
     fn a_node_s_facts_are_read() {
         let lines = [
             "free=921600",
             "glibc=2.36",
             "current=ab",
+            "running=cd",
             "failed=etcd 3.5.17 did not become ready in 3 starts: x=\u{1b}y",
             "error=",
         ];
@@ -195,6 +218,7 @@ mod tests {
             free: 900,
             glibc: Some((2, 36)),
             sha256: Some("ab".to_owned()),
+            running: Some("cd".to_owned()),
             failed: Some("etcd 3.5.17 did not become ready in 3 starts: x=\\u{1b}y".to_owned()),
             error: Some(String::new()),
         };

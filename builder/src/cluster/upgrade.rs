@@ -48,7 +48,7 @@ pub struct UpgradedNode {
     pub seconds: Option<f64>,
 }
 
-/// Brings this etcd onto every node that does not run it. `setting` is how the operator named it. Nothing changes unless the
+/// Brings this etcd onto every node that runs another one, also another build of the same version. `setting` is how the operator named it. Nothing changes unless the
 /// cluster is healthy and every node is ready for it.
 pub fn upgrade(
     access: &Access,
@@ -62,7 +62,8 @@ pub fn upgrade(
     let (mut nodes, mut waiting) = (Vec::new(), Vec::new());
     for member in &access.description.members {
         let before = version(&report, &member.name);
-        if before == etcd.version {
+        let node = node_etcd::ask(access, member)?;
+        if before == etcd.version && !node.runs_another(etcd) {
             nodes.push(UpgradedNode {
                 name: member.name.clone(),
                 before,
@@ -70,7 +71,7 @@ pub fn upgrade(
             });
         } else {
             report.can_spare(&member.name)?;
-            node_etcd::ask(access, member)?.check(&member.name, etcd)?;
+            node.check(&member.name, etcd)?;
             waiting.push(member.name.clone());
         }
     }
@@ -129,27 +130,29 @@ fn change(
         let message = format!("restarting etcd on {name}: {reason}");
         Kind::Unhealthy.error(message, format!("{AGAIN} {name}` shows its messages"))
     })?;
-    wait(access, member, version, now)
+    wait(access, member, etcd, now)
 }
 
-/// Waits until a member runs this version and has caught up. The node itself gives up an etcd that does not start.
+/// Waits until a member runs this etcd and has caught up. The node itself gives up an etcd that does not start.
 fn wait(
     access: &Access,
     member: &DescribedMember,
-    version: &str,
+    etcd: &EtcdBinaries,
     now: i64,
 ) -> Result<ClusterReport> {
-    let name = &member.name;
+    let (name, version) = (&member.name, &etcd.version);
     let started = Instant::now();
     loop {
         let report = survey(access, now, Scope::Etcd)?;
         let seen = report.member(name);
-        let runs = seen.and_then(|seen| seen.version.as_deref()) == Some(version);
+        let has_version = seen.and_then(|seen| seen.version.as_ref()) == Some(version);
         let missing = seen.and_then(pause::missing);
+        let node = node_etcd::ask(access, member);
+        let runs = has_version && node.as_ref().is_ok_and(|node| !node.runs_another(etcd));
         if runs && missing.is_none() {
             return Ok(report);
         }
-        let node = node_etcd::ask(access, member).unwrap_or_default();
+        let node = node.unwrap_or_default();
         if let Some(why) = node.failed {
             let hint = format!(
                 "{name} returns to the etcd before, and no further node was changed; `etcd-image cluster logs {name}` shows its messages"
@@ -185,7 +188,7 @@ impl fmt::Display for Upgrade {
         if self.nodes.iter().all(|node| node.seconds.is_none()) {
             writeln!(
                 f,
-                "every member of cluster {cluster} runs etcd {version} already"
+                "every member of cluster {cluster} runs this etcd {version} already"
             )?;
         }
         for UpgradedNode {
@@ -195,10 +198,11 @@ impl fmt::Display for Upgrade {
         } in &self.nodes
         {
             if let Some(seconds) = seconds {
-                writeln!(
-                    f,
-                    "{name}: etcd {before} → {version}, caught up in {seconds:.0} s"
-                )?;
+                let change = match before == version {
+                    true => format!("another build of etcd {version}"),
+                    false => format!("etcd {before} → {version}"),
+                };
+                writeln!(f, "{name}: {change}, caught up in {seconds:.0} s")?;
             }
         }
         let update = match setting.as_str() {
