@@ -112,6 +112,11 @@ impl Access {
         found.map(|member| member.address)
     }
 
+    /// Returns whether the state directory has the keys of a node, also of one that has left the cluster.
+    pub fn was_built(&self, name: &str) -> bool {
+        NewNode::check_name(name).is_ok() && self.folder.join("nodes").join(name).is_dir()
+    }
+
     /// Refuses the name of a node that is none of the last build's.
     pub fn must_describe(&self, name: &str) -> Result<()> {
         self.node(name).map(drop)

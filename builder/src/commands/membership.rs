@@ -70,8 +70,10 @@ pub(super) fn remove(
     let is_described =
         change.access()?.described(&name).is_some() || change.written(&name)?.is_some();
     if leaver.is_none() && !is_described && report.is_known() {
-        let after = "; if an interrupted command has removed it, only power it off permanently";
-        return Err(no_member(&name, &report, after));
+        return match change.access()?.was_built(&name) {
+            true => change.has_left(name, &report),
+            false => Err(no_member(&name, &report)),
+        };
     }
     let access = change.access()?;
     match &leaver {
@@ -98,14 +100,19 @@ pub(super) fn remove(
         Some(leaver) => change.remove_member(access, leaver)?,
         None => cluster::members(&access, now)?,
     };
-    change.note(&format!(
-        "{name} is no longer a member; power it off permanently. The images of the other nodes still list it: build them again \
-         with `etcd-image build` before you flash one of their cards"
-    ));
-    change.print(&change.outcome(None, Some(name), None, &report))
+    change.has_left(name, &report)
 }
 
 impl ChangeContext<'_> {
+    /// Reports that a node is no longer a member: this command has removed it, or one before, whose answer may have been lost.
+    fn has_left(&self, name: String, report: &ClusterReport) -> Result<()> {
+        self.note(&format!(
+            "{name} is no longer a member; power it off permanently. The images of the other nodes still list it: build them \
+             again with `etcd-image build` before you flash one of their cards"
+        ));
+        self.print(&self.outcome(None, Some(name), None, report))
+    }
+
     /// Hands the list with a new node to the others, at least one of which must receive it.
     fn announce(&self, new: &str) -> Result<()> {
         let handed = self.hand_out(Some(new))?;
@@ -213,12 +220,12 @@ impl ChangeContext<'_> {
         if access.described(old).is_some() || access.described(new).is_some() {
             return Ok(());
         }
-        Err(no_member(old, report, ""))
+        Err(no_member(old, report))
     }
 }
 
-/// Refuses a name that the cluster does not have. The hint ends with what else may be the case.
-fn no_member(name: &str, report: &ClusterReport, after: &str) -> anyhow::Error {
+/// Refuses a name that the cluster does not have.
+fn no_member(name: &str, report: &ClusterReport) -> anyhow::Error {
     let message = format!("cluster {} has no member `{name}`", report.cluster);
     let listed = report.members.iter();
     let names = listed.map(|member| match (member.name.as_str(), member.address) {
@@ -227,7 +234,7 @@ fn no_member(name: &str, report: &ClusterReport, after: &str) -> anyhow::Error {
         (name, _) => name.to_owned(),
     });
     let names: Vec<_> = names.collect();
-    let hint = format!("its members are {}{after}", names.join(", "));
+    let hint = format!("its members are {}", names.join(", "));
     Kind::Usage.error(message, hint)
 }
 

@@ -12,6 +12,7 @@ use super::super::lock::OperatorLock;
 use super::super::quorum::works;
 use super::super::report::{ClusterReport, MemberReport};
 use super::{INTERVAL, members};
+use crate::etcd::Trouble;
 use crate::failure::Kind;
 
 /// How long the others may take to agree that a member is gone.
@@ -123,6 +124,7 @@ pub fn remove_member(
         let message = format!("removing {name} from cluster {}", report.cluster);
         Kind::Unhealthy.context(message, "run the command again, which continues")
     };
+    let mut asked = Ok(());
     if let Some(entry) = report.entry_of(leaver) {
         // Others may have failed while the nodes received the list without it.
         report.can_remove(name)?;
@@ -138,21 +140,42 @@ pub fn remove_member(
             .client
             .connect(address.with_context(failure)?)
             .with_context(failure)?;
-        session
-            .remove_member(entry.number().with_context(failure)?)
-            .with_context(failure)?;
+        asked = session.remove_member(entry.number().with_context(failure)?);
     }
     let started = Instant::now();
     loop {
         let report = members(access, now)?;
-        if report.entry_of(leaver).is_none() && report.members.iter().any(works) {
+        if is_settled(&report, leaver) {
             return Ok(report);
         }
-        if started.elapsed() > AGREEMENT {
-            let message = format!("{name} is still listed after {} s", AGREEMENT.as_secs());
-            return Err(Kind::Unhealthy.error(message, report.hint()));
+        let is_over = started.elapsed() > AGREEMENT;
+        match &asked {
+            Err(trouble) if is_over || !may_be_done(trouble) => {
+                return Err(trouble.clone()).with_context(failure);
+            }
+            Ok(()) if is_over => {
+                let message = format!("{name} is still listed after {} s", AGREEMENT.as_secs());
+                return Err(Kind::Unhealthy.error(message, report.hint()));
+            }
+            _ => thread::sleep(INTERVAL),
         }
-        thread::sleep(INTERVAL);
+    }
+}
+
+/// Returns whether a removal is complete: nobody lists the member any more, whoever has removed it.
+fn is_settled(report: &ClusterReport, leaver: &Leaver) -> bool {
+    report.entry_of(leaver).is_none() && report.members.iter().any(works)
+}
+
+/// Returns whether etcd may have removed a member, or still will, although it did not say so: its answer was lost, or it gave
+/// up waiting for the others. The list of members then tells.
+fn may_be_done(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Silent(_) => true,
+        Trouble::Tls(_) => false,
+        Trouble::Answer(reason) => ["member not found", "request timed out"]
+            .iter()
+            .any(|words| reason.contains(words)),
     }
 }
 

@@ -99,3 +99,32 @@ fn a_member_is_admitted_only_while_all_others_answer() {
             .starts_with("no member of cluster main answers")
     );
 }
+
+/// The connection breaks after etcd has removed the member, or etcd itself waits too long for the others.
+#[test]
+fn an_answer_that_was_lost_does_not_hide_a_removal() {
+    let silent = |reason: &str| Trouble::Silent(reason.to_owned());
+    let answer = |reason: &str| Trouble::Answer(reason.to_owned());
+    let undecided = [
+        silent("Connection reset by peer (os error 104)"),
+        silent("no answer within 30 s"),
+        answer("etcdserver: member not found"),
+        answer("etcdserver: request timed out, possibly due to previous leader failure"),
+    ];
+    for trouble in undecided {
+        assert!(may_be_done(&trouble), "{trouble}");
+    }
+    let refused = [
+        answer("etcdserver: re-configuration failed due to not enough started members"),
+        answer("etcdserver: permission denied"),
+        Trouble::Tls("received fatal alert: UnknownCA".to_owned()),
+    ];
+    for trouble in refused {
+        assert!(!may_be_done(&trouble), "{trouble}");
+    }
+    let leaver = cluster(&[true; 3]).leaver("m2").unwrap();
+    assert!(!is_settled(&cluster(&[true; 3]), &leaver));
+    assert!(is_settled(&cluster(&[true; 2]), &leaver));
+    // Nobody knows.
+    assert!(!is_settled(&cluster(&[false; 2]), &leaver));
+}
