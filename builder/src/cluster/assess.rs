@@ -105,7 +105,7 @@ fn problems(member: &MemberReport, list: &[Member]) -> Vec<String> {
     if member.started == Some(true) && !member.reachable && member.trouble.is_none() {
         add("is not in the state directory");
     }
-    if member.role == Some(Role::Learner) {
+    if member.reachable && member.role == Some(Role::Learner) {
         add("is a learner, without a vote");
     }
     if member.reachable && member.leader == 0 {

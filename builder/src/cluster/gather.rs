@@ -151,6 +151,9 @@ fn complete(members: &mut Vec<MemberReport>, list: &[Member]) {
         });
         members[at].id = Some(format!("{:x}", member.id));
         members[at].started = Some(member.is_started());
+        if member.is_learner {
+            members[at].role = Some(Role::Learner);
+        }
     }
 }
 
@@ -216,12 +219,18 @@ mod tests {
             member("", "10.0.0.2"),
             member("", "d.home.arpa"),
             // Its name is not that of the node that takes its address.
-            member("c", "10.0.0.1"),
+            Member {
+                is_learner: true,
+                ..member("c", "10.0.0.1")
+            },
         ];
         complete(&mut members, &list);
         let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "d", "c"]);
         assert_eq!(members[1].id.as_deref(), Some("abc"));
+        let is_learner = |member: &MemberReport| member.role == Some(Role::Learner);
+        assert!(is_learner(&members[3]), "nobody asks it");
+        assert!(!members[..3].iter().any(is_learner));
         assert_eq!(members[1].started, Some(false));
         assert_eq!(members[2].started, Some(false));
         assert_eq!(members[3].address, "10.0.0.1".parse().ok());

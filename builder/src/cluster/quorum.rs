@@ -22,8 +22,8 @@ impl ClusterReport {
         self.members.iter().any(|member| member.started.is_some())
     }
 
-    /// Returns the members that vote. One that does not answer counts as such.
-    fn voters(&self) -> impl Iterator<Item = &MemberReport> {
+    /// Returns the members that vote. One that does not answer counts as such, unless the list says that it is a learner.
+    pub(super) fn voters(&self) -> impl Iterator<Item = &MemberReport> {
         let in_list = |member: &&MemberReport| member.started.is_some();
         let voters = self.members.iter().filter(in_list);
         voters.filter(|member| member.role != Some(Role::Learner))
