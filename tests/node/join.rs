@@ -99,6 +99,14 @@ impl Node {
         tool("dash", &[self.at("lib/called")]).text()
     }
 
+    /// Runs another program of the image with these words, and returns what it prints.
+    pub(super) fn program(&self, name: &str, word: &str) -> String {
+        let text = self.here(&rendered(NODES, &format!("{LIB}/{name}")));
+        self.write(&format!("lib/{name}"), &text);
+        let program = self.at("lib").join(name).display().to_string();
+        tool("dash", &[program.as_str(), word]).text()
+    }
+
     /// etcd starts, becomes ready if wanted, and ends with this log.
     fn run_of_etcd(&self, ready: bool, log: &str) {
         self.call("count_failures");

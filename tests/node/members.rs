@@ -163,3 +163,34 @@ fn a_snapshot_that_is_damaged_on_the_disk_is_not_taken_for_sent() {
         );
     }
 }
+
+/// The members may change before an interrupted restore is repeated.
+#[test]
+fn a_restore_is_remembered_with_the_members_that_began() {
+    let node = Node::with_data();
+    let list = "a=https://192.168.0.50:2380,d=https://[fd00::53]:2380";
+    for (name, text) in [("sha256", "ab"), ("wanted", "00ff"), ("members", list)] {
+        node.write(&format!("data/restore/{name}"), &format!("{text}\n"));
+    }
+    node.call("forget_restore");
+    let kept = node.read("data/node/restored");
+    let words: Vec<_> = kept.split_whitespace().collect();
+    assert!(
+        matches!(words[..], ["ab", "00ff", _, last] if last == list),
+        "{kept}"
+    );
+    let facts = node.program("restore", "facts");
+    assert!(facts.contains(&format!("\nrestored={kept}")), "{facts}");
+}
+
+/// etcd may be stopped, so that nobody else knows them.
+#[test]
+fn a_node_tells_the_operator_which_members_it_saw_last() {
+    let node = Node::with_data();
+    assert!(!node.program("restore", "facts").contains("others="));
+    let peers = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 e=https://[fd00::54]:2380=https://e.home.arpa:2379\n";
+    node.write("data/node/members", peers);
+    let facts = node.program("restore", "facts");
+    let wanted = "\nothers=b=https://192.168.0.51:2380,e=https://[fd00::54]:2380\n";
+    assert!(facts.contains(wanted), "{facts}");
+}

@@ -6,27 +6,54 @@ use super::super::report::ClusterReport;
 use super::node::NodeFacts;
 use crate::failure::Kind;
 
-/// Refuses to begin if members that would not be stopped could go on as a majority of the cluster as it is. If no member
-/// answers, there is no list of them, and the restore may begin.
+/// Refuses to begin if members that would not be stopped could go on as a majority of the cluster as it is. A learner has no
+/// vote. If no member answers, [`must_describe_what_nodes_know`] has the lists that the nodes keep.
 pub(super) fn must_be_described(report: &ClusterReport, described: &[&str]) -> Result<()> {
-    let started = report.members.iter().filter(|it| it.started == Some(true));
-    let started: Vec<_> = started.map(|member| member.name.as_str()).collect();
-    let others: Vec<_> = started
-        .iter()
-        .copied()
-        .filter(|name| !described.contains(name))
-        .collect();
-    if others.len() * 2 < started.len().max(1) {
+    let voters = report.voters().filter(|it| it.started == Some(true));
+    let voters: Vec<_> = voters.map(|member| member.name.as_str()).collect();
+    check(&voters, described, &report.cluster)
+}
+
+/// Refuses to begin if a node knows members that would not be stopped, and that could go on as a majority: those with which it
+/// would begin after an interrupted restore, or, if no member answers, those that it saw last.
+pub(super) fn must_describe_what_nodes_know(
+    report: &ClusterReport,
+    described: &[&str],
+    known: &[NodeFacts],
+) -> Result<()> {
+    for (name, facts) in described.iter().zip(known) {
+        if let Some(list) = facts.members.as_ref().filter(|_| facts.wanted.is_some()) {
+            let names: Vec<_> = names_in(list).collect();
+            check(&names, described, &report.cluster)?;
+        }
+        if let Some(others) = facts.others.as_ref().filter(|_| !report.is_known()) {
+            let names: Vec<_> = names_in(others).chain([*name]).collect();
+            check(&names, described, &report.cluster)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses voters of which too few are described.
+fn check(voters: &[&str], described: &[&str], cluster: &str) -> Result<()> {
+    let is_other = |name: &&&str| !described.contains(name);
+    let others: Vec<_> = voters.iter().filter(is_other).copied().collect();
+    if others.len() * 2 < voters.len().max(1) {
         return Ok(());
     }
     let message = format!(
-        "the state directory does not describe {}, which would go on as another cluster {}",
-        others.join(", "),
-        report.cluster
+        "the state directory does not describe {}, which would go on as another cluster {cluster}",
+        others.join(", ")
     );
-    let hint = "name the newest state directory with --state; nothing was changed. If those members are gone for good, stop etcd on \
-                the others (`sudo systemctl stop etcd`), then run the command again";
+    let hint = "name the newest state directory with --state; nothing was changed. If those members are gone for good, let the \
+                others go on without them first (`force-new-cluster` in README.md), then run the command again";
     Err(Kind::Refused.error(message, hint))
+}
+
+/// Returns the names in a list of the form `NAME=URL,…`.
+pub(super) fn names_in(list: &str) -> impl Iterator<Item = &str> {
+    let names = list.split(',').map(|member| member.split_once('='));
+    names.flatten().map(|(name, _)| name)
 }
 
 /// Returns the list of members with which all nodes begin: those of the state directory. The images of nodes that were built
@@ -50,7 +77,7 @@ pub(super) fn list(described: &[&str], known: &[NodeFacts]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::super::super::assess::assess;
-    use super::super::super::report::MemberReport;
+    use super::super::super::report::{MemberReport, Role};
     use super::super::node::parse;
     use super::*;
 
@@ -87,8 +114,46 @@ mod tests {
             &["etcd1", "etcd2", "etcd3"],
         )
         .unwrap();
-        // No member answers: nobody has a list.
+        // No member answers.
         must_be_described(&report(&[]), &["etcd1", "etcd2", "etcd3"]).unwrap();
+        let mut with_learner = report(&["etcd1", "etcd2"]);
+        with_learner.members[1].role = Some(Role::Learner);
+        must_be_described(&with_learner, &["etcd1"]).unwrap();
+    }
+
+    /// Somebody has stopped etcd on the described nodes, or all members are down.
+    #[test]
+    fn members_that_only_the_nodes_know_are_named() {
+        let facts = |lines: &[&str]| {
+            parse(
+                &lines
+                    .iter()
+                    .map(|&line| line.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let url = |name: &str| format!("{name}=https://{name}.home.arpa:2380");
+        let (two, three) = (url("etcd2"), url("etcd3"));
+        let seen = facts(&[&format!("others={two},{three}")]);
+        let wanted = "the state directory does not describe etcd2, etcd3, which would go on as another cluster main";
+        let down = assess("main", vec![MemberReport::new("etcd1", None)], &[]);
+        let error = must_describe_what_nodes_know(&down, &["etcd1"], &[seen]).unwrap_err();
+        assert_eq!(error.to_string(), wanted);
+        // The cluster itself answers: what the node saw last is of no interest.
+        let member = MemberReport {
+            started: Some(true),
+            ..MemberReport::new("etcd1", None)
+        };
+        let up = assess("main", vec![member], &[]);
+        let seen = facts(&[&format!("others={two},{three}")]);
+        must_describe_what_nodes_know(&up, &["etcd1"], &[seen]).unwrap();
+        // They would begin together after a power cut.
+        let list = format!("members={},{two},{three}", url("etcd1"));
+        let prepared = || facts(&["wanted=00ff00ff00ff00ff", &list]);
+        let error = must_describe_what_nodes_know(&up, &["etcd1"], &[prepared()]).unwrap_err();
+        assert_eq!(error.to_string(), wanted);
+        let known = [prepared(), NodeFacts::default()];
+        must_describe_what_nodes_know(&down, &["etcd1", "etcd2"], &known).unwrap();
     }
 
     #[test]

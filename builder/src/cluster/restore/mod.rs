@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use self::begun::{begun, must_be_new, vow};
-use self::members::{list, must_be_described};
-use self::node::{NodeFacts, ask, check};
+use self::begun::{begun, left, must_be_new, vow};
+use self::members::{list, must_be_described, must_describe_what_nodes_know};
+use self::node::{ask, check};
 use self::steps::{all, each, facts_of_all, stop};
 use super::access::Access;
 use super::gather::{Scope, survey};
@@ -67,19 +67,14 @@ pub fn restore(
     let described: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
     must_be_described(&report, &described)?;
     let known = facts_of_all(access)?;
+    must_describe_what_nodes_know(&report, &described, &known)?;
     let list = list(&described, &known)?;
     let begun = begun((snapshot, &list), &known, again);
     if begun.is_none() && !again {
-        must_be_new(access, snapshot, &known)?;
+        must_be_new(&report.cluster, (snapshot, &list), &known)?;
     }
     let vow = begun.unwrap_or_else(|| vow(snapshot, now));
-    // Those that have begun already run on: a majority may have been at work since an interrupted command.
-    let is_left = |facts: &NodeFacts| facts.restored.as_ref().is_none_or(|it| it.vow != vow);
-    let left: Vec<_> = members
-        .iter()
-        .zip(&known)
-        .filter(|(_, it)| is_left(it))
-        .collect();
+    let left = left(&vow, members, &known, &report);
     for (member, facts) in &left {
         check(&member.name, facts, snapshot)?;
     }

@@ -30,6 +30,8 @@ pub(super) struct NodeFacts {
     pub(super) wanted: Option<String>,
     /// The members of that cluster, as etcd reads them: `NAME=URL,…`.
     pub(super) members: Option<String>,
+    /// The other members that it saw last: `NAME=URL,…`. Older images do not report them.
+    pub(super) others: Option<String>,
     /// The node as a member: `NAME=URL`. Older images do not report it.
     pub(super) url: Option<String>,
     /// The restore with which its data began.
@@ -45,6 +47,8 @@ pub(super) struct Restored {
     pub(super) vow: String,
     /// When, in seconds since 1970 by the clock of the node.
     pub(super) time: i64,
+    /// The members with which it began: `NAME=URL,…`. Older images do not report them.
+    pub(super) members: Option<String>,
 }
 
 impl Restored {
@@ -53,7 +57,13 @@ impl Restored {
         let mut digits = |count| words.next().filter(|text| is_hexadecimal(text, count));
         let (sha256, vow) = (digits(64)?.to_owned(), digits(16)?.to_owned());
         let time = words.next()?.parse().ok()?;
-        Some(Self { sha256, vow, time })
+        let members = words.next().filter(|text| is_list(text));
+        Some(Self {
+            sha256,
+            vow,
+            time,
+            members: members.map(str::to_owned),
+        })
     }
 }
 
@@ -152,6 +162,7 @@ pub(super) fn parse(lines: &[String]) -> NodeFacts {
         sha256: digits("sha256", 64),
         wanted: digits("wanted", 16),
         members: urls("members"),
+        others: urls("others"),
         url: urls("url").filter(|text| !text.contains(',')),
         restored: value("restored").and_then(|text| Restored::parse(&text)),
     }

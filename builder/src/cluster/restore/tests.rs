@@ -1,6 +1,6 @@
 //! Tests of what nodes answer, and of the evidence of a restore.
 
-use super::node::{Restored, parse};
+use super::node::{NodeFacts, Restored, parse};
 use super::*;
 
 #[test]
@@ -12,10 +12,12 @@ fn a_node_s_facts_are_read() {
         "raises=yes",
         "wanted=00ff00ff00ff00ff",
         "members=etcd1=https://192.168.0.50:2380,etcd2=https://[fd00::51]:2380",
+        "others=etcd1=https://192.168.0.50:2380",
         "url=etcd2=https://[fd00::51]:2380",
     ];
     let digest = "0f".repeat(32);
-    let restored = format!("restored={digest} 00ff00ff00ff00f0 1796774280");
+    let restored =
+        format!("restored={digest} 00ff00ff00ff00f0 1796774280 etcd1=https://[fd00::50]:2380");
     let lines: Vec<_> = lines
         .into_iter()
         .map(str::to_owned)
@@ -30,11 +32,13 @@ fn a_node_s_facts_are_read() {
         sha256: None,
         wanted: Some("00ff00ff00ff00ff".to_owned()),
         members: Some("etcd1=https://192.168.0.50:2380,etcd2=https://[fd00::51]:2380".to_owned()),
+        others: Some("etcd1=https://192.168.0.50:2380".to_owned()),
         url: Some("etcd2=https://[fd00::51]:2380".to_owned()),
         restored: Some(Restored {
             sha256: digest,
             vow: "00ff00ff00ff00f0".to_owned(),
             time: 1_796_774_280,
+            members: Some("etcd1=https://[fd00::50]:2380".to_owned()),
         }),
     };
     assert_eq!(facts, wanted);
@@ -47,6 +51,7 @@ fn an_answer_that_is_no_digest_is_ignored() {
             format!("wanted={answer}"),
             format!("sha256={answer}"),
             format!("url={answer}"),
+            format!("others={answer}"),
             format!("members=a=http://b:2380,{answer}"),
             format!("restored={} {answer} 7", "0f".repeat(32)),
         ];

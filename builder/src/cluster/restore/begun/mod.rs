@@ -3,8 +3,10 @@
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
-use super::super::access::Access;
-use super::node::NodeFacts;
+use super::super::report::ClusterReport;
+use super::members::names_in;
+use super::node::{NodeFacts, Restored};
+use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::snapshot::Snapshot;
 use crate::{date, hex};
@@ -33,27 +35,82 @@ pub(super) fn begun(
     if wanted.is_some() || again {
         return wanted;
     }
-    let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
-    let of_this = restored.filter(|it| it.sha256 == snapshot.sha256);
-    let vow = &of_this.max_by_key(|it| it.time)?.vow;
-    let is_left = |facts: &NodeFacts| facts.restored.as_ref().is_none_or(|it| it.vow != *vow);
+    let last = last(snapshot, known)?;
+    if last.members.as_ref().is_some_and(|it| it != list) {
+        return None;
+    }
     let is_of_others = |facts: &NodeFacts| facts.members.as_ref().is_some_and(|it| it != list);
-    let mut left = received().filter(|facts| is_left(facts) && !is_of_others(facts));
-    left.next().map(|_| vow.clone())
+    let mut left = received().filter(|facts| !has_begun(facts, &last.vow) && !is_of_others(facts));
+    left.next().map(|_| last.vow.clone())
 }
 
-/// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside.
-pub(super) fn must_be_new(access: &Access, snapshot: &Snapshot, known: &[NodeFacts]) -> Result<()> {
+/// Returns the last restore of this snapshot that a node has completed.
+fn last<'a>(snapshot: &Snapshot, known: &'a [NodeFacts]) -> Option<&'a Restored> {
     let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
-    let same = restored.filter(|restored| restored.sha256 == snapshot.sha256);
-    let Some(time) = same.map(|restored| restored.time).max() else {
+    let of_this = restored.filter(|it| it.sha256 == snapshot.sha256);
+    of_this.max_by_key(|it| it.time)
+}
+
+fn has_begun(facts: &NodeFacts, vow: &str) -> bool {
+    facts.restored.as_ref().is_some_and(|it| it.vow == vow)
+}
+
+/// Returns the nodes that have no part in the new cluster yet. Those that have begun it run on: a majority may have been at work
+/// since an interrupted command. So does a node that has joined them since, as one whose card was lost does.
+pub(super) fn left<'a>(
+    vow: &str,
+    members: &'a [DescribedMember],
+    known: &'a [NodeFacts],
+    report: &ClusterReport,
+) -> Vec<(&'a DescribedMember, &'a NodeFacts)> {
+    let cluster = |member: &DescribedMember| report.member(&member.name)?.cluster_id.as_ref();
+    let all = || members.iter().zip(known);
+    let begun = all().filter(|(_, facts)| has_begun(facts, vow));
+    let new: Vec<_> = begun.filter_map(|(member, _)| cluster(member)).collect();
+    let has_joined = |member| cluster(member).is_some_and(|id| new.contains(&id));
+    all()
+        .filter(|(member, facts)| !has_begun(facts, vow) && !has_joined(member))
+        .collect()
+}
+
+/// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside. Nodes that an
+/// interrupted command has left behind cannot begin with other members than the rest did.
+pub(super) fn must_be_new(
+    cluster: &str,
+    (snapshot, list): (&Snapshot, &str),
+    known: &[NodeFacts],
+) -> Result<()> {
+    let Some(last) = last(snapshot, known) else {
         return Ok(());
     };
-    let (cluster, time) = (&access.description.cluster, date::moment(time));
-    let message =
-        format!("cluster {cluster} has begun again with this snapshot already, at {time}");
-    let hint = "`etcd-image cluster status` shows its state; --again sets aside what was written since, and restores the \
-                snapshot once more";
+    let time = date::moment(last.time);
+    let begun = format!("cluster {cluster} has begun again with this snapshot already, at {time}");
+    let again = "--again sets aside what was written since, and restores the snapshot once more";
+    let is_left = |facts: &NodeFacts| {
+        facts.sha256.as_ref() == Some(&snapshot.sha256) && !has_begun(facts, &last.vow)
+    };
+    let all = names_in(list).zip(known);
+    let left: Vec<_> = all.filter(|(_, facts)| is_left(facts)).collect();
+    let left: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
+    let former = last.members.as_deref().filter(|it| *it != list);
+    let (message, hint) = match (former, &left[..]) {
+        (Some(former), [_, ..]) => (
+            format!(
+                "{begun}, with the members {}, and now has {}; {} did not begin",
+                names_in(former).collect::<Vec<_>>().join(", "),
+                names_in(list).collect::<Vec<_>>().join(", "),
+                left.join(", ")
+            ),
+            format!(
+                "start etcd on {} with `sudo systemctl start etcd`; the console says what it waits for. {again} on all nodes",
+                left.join(" and ")
+            ),
+        ),
+        _ => (
+            begun,
+            format!("`etcd-image cluster status` shows its state; {again}"),
+        ),
+    };
     Err(Kind::Refused.error(message, hint))
 }
 

@@ -1,19 +1,45 @@
 //! Tests of what an interrupted restore has left behind.
 
-use super::super::node::Restored;
+use super::super::super::assess::assess;
+use super::super::super::report::MemberReport;
 use super::*;
+use crate::failure::explain;
 
 const LIST: &str = "etcd1=https://192.168.0.50:2380,etcd2=https://192.168.0.51:2380";
 
-#[test]
-fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
-    let snapshot = Snapshot {
+fn snapshot() -> Snapshot {
+    Snapshot {
         bytes: crate::secret::Secret::new(Vec::new()),
         sha256: "ab".to_owned(),
         revision: 9,
         members: Vec::new(),
         version: None,
-    };
+    }
+}
+
+/// Returns a node that has begun with a snapshot.
+fn restored(sha256: &str, vow: &str, time: i64) -> NodeFacts {
+    NodeFacts {
+        restored: Some(Restored {
+            sha256: sha256.to_owned(),
+            vow: vow.to_owned(),
+            time,
+            members: Some(LIST.to_owned()),
+        }),
+        ..NodeFacts::default()
+    }
+}
+
+fn received(facts: NodeFacts) -> NodeFacts {
+    NodeFacts {
+        sha256: Some("ab".to_owned()),
+        ..facts
+    }
+}
+
+#[test]
+fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
+    let snapshot = snapshot();
     let with_snapshot = |sha256: &str| NodeFacts {
         sha256: Some(sha256.to_owned()),
         wanted: Some("1234".to_owned()),
@@ -40,25 +66,7 @@ fn an_interrupted_restore_of_the_same_snapshot_goes_on() {
 /// Power was lost before the last node was prepared: the others have begun, and forgotten what they received.
 #[test]
 fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
-    let snapshot = Snapshot {
-        bytes: crate::secret::Secret::new(Vec::new()),
-        sha256: "ab".to_owned(),
-        revision: 9,
-        members: Vec::new(),
-        version: None,
-    };
-    let restored = |sha256: &str, vow: &str, time| NodeFacts {
-        restored: Some(Restored {
-            sha256: sha256.to_owned(),
-            vow: vow.to_owned(),
-            time,
-        }),
-        ..NodeFacts::default()
-    };
-    let received = |facts: NodeFacts| NodeFacts {
-        sha256: Some("ab".to_owned()),
-        ..facts
-    };
+    let snapshot = snapshot();
     let done = || restored("ab", "2222", 20);
     let begun = |third: NodeFacts, again| begun((&snapshot, LIST), &[done(), done(), third], again);
     let left = [
@@ -79,4 +87,75 @@ fn a_node_that_has_only_received_the_snapshot_follows_the_others() {
     // All have begun, and an attempt to do so again was interrupted; or a node has joined since.
     assert_eq!(begun(received(done()), false), None);
     assert_eq!(begun(NodeFacts::default(), false), None);
+}
+
+/// With another list, it would begin a cluster of its own, and the others would lose their majority.
+#[test]
+fn a_node_does_not_follow_those_that_began_with_other_members() {
+    let snapshot = snapshot();
+    let done = || restored("ab", "2222", 1_796_774_280);
+    let known = [
+        done(),
+        done(),
+        received(NodeFacts::default()),
+        NodeFacts::default(),
+    ];
+    let then = "etcd1=https://192.168.0.50:2380,etcd2=https://192.168.0.51:2380,etcd3=https://192.168.0.52:2380";
+    let began = known.map(|mut facts| {
+        if let Some(restored) = &mut facts.restored {
+            restored.members = Some(then.to_owned());
+        }
+        facts
+    });
+    let now = format!("{then},etcd4=https://192.168.0.53:2380");
+    assert_eq!(begun((&snapshot, &now), &began, false), None);
+    let error = must_be_new("main", (&snapshot, &now), &began).unwrap_err();
+    let (_, hint) = explain(&error);
+    let time = date::moment(1_796_774_280);
+    assert_eq!(
+        (error.to_string(), hint),
+        (
+            format!(
+                "cluster main has begun again with this snapshot already, at {time}, with the members etcd1, etcd2, etcd3, and now \
+                 has etcd1, etcd2, etcd3, etcd4; etcd3 did not begin"
+            ),
+            "start etcd on etcd3 with `sudo systemctl start etcd`; the console says what it waits for. --again sets aside what \
+             was written since, and restores the snapshot once more on all nodes"
+                .to_owned()
+        )
+    );
+    // The members are the same.
+    assert_eq!(
+        begun((&snapshot, then), &began[..3], false).as_deref(),
+        Some("2222")
+    );
+}
+
+/// Its card was lost after the others had begun, and it has joined them with an empty one.
+#[test]
+fn a_node_that_has_joined_since_is_left_alone() {
+    let at = |name: &str, cluster: Option<&str>| MemberReport {
+        cluster_id: cluster.map(str::to_owned),
+        ..MemberReport::new(name, None)
+    };
+    let members = [
+        ("etcd1", Some("new")),
+        ("etcd2", Some("old")),
+        ("etcd3", None),
+        ("etcd4", Some("new")),
+    ];
+    let reports = members.map(|(name, cluster)| at(name, cluster)).to_vec();
+    let report = assess("main", reports, &[]);
+    let described = members.map(|(name, _)| DescribedMember {
+        name: name.to_owned(),
+        address: [10, 0, 0, 1].into(),
+    });
+    let empty = NodeFacts::default;
+    let known = [restored("ab", "2222", 20), empty(), empty(), empty()];
+    let left = left("2222", &described, &known, &report);
+    let names: Vec<_> = left
+        .iter()
+        .map(|(member, _)| member.name.as_str())
+        .collect();
+    assert_eq!(names, ["etcd2", "etcd3"]);
 }
