@@ -194,3 +194,46 @@ fn a_node_tells_the_operator_which_members_it_saw_last() {
     let wanted = "\nothers=b=https://192.168.0.51:2380,e=https://[fd00::54]:2380\n";
     assert!(facts.contains(wanted), "{facts}");
 }
+
+/// etcd adds the learner, and the connection breaks before it says so.
+#[test]
+fn a_node_whose_admission_was_not_confirmed_is_not_added_twice() {
+    let node = Node::new();
+    node.etcdctl(
+        "echo \"$*\" >>\"$0.log\"
+case $* in *'member add'*) echo 'Error: context deadline exceeded' >&2; exit 1 ;; *'member remove'*) ;; *) exit 1 ;; esac",
+    );
+    let others = "1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+";
+    node.write("run/members", others);
+    let join = "endpoints=https://192.168.0.51:2379; join";
+    let said = node.call(&format!("start_over; {join}"));
+    assert!(said.contains("Error: context deadline exceeded"), "{said}");
+    let learner = "9c, unstarted, -, https://192.168.0.50:2380, -, true\n";
+    node.write("run/members", &format!("{others}{learner}"));
+    let said = node.call(join);
+    assert!(said.contains("joining the cluster as member 9c"), "{said}");
+    let log = node.read("lib/etcdctl.log");
+    assert_eq!(log.matches("member add").count(), 1, "{log}");
+    assert_eq!(log.matches("member remove 1a").count(), 1, "{log}");
+}
+
+/// etcd gives the vote, and the connection breaks before it says so.
+#[test]
+fn a_vote_that_was_not_confirmed_is_not_asked_for_again_and_again() {
+    let node = Node::with_data();
+    node.etcdctl(
+        "if [ -e \"$0.asked\" ]; then echo 'Error: etcdserver: can only promote a learner member' >&2
+else : >\"$0.asked\"; echo 'Error: context deadline exceeded' >&2
+fi
+exit 1",
+    );
+    node.write("data/node/learner", "yes\n");
+    let said = node.call("know id; ask_for_the_vote");
+    assert!(
+        said.contains("waiting for this node's vote: Error: context deadline exceeded"),
+        "{said}"
+    );
+    assert_eq!(node.read("data/node/learner"), "");
+}
