@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::members::NAMES;
+use crate::support::members::{Members, NAMES};
 use crate::support::nodes::with_nodes;
 use crate::support::writer::while_writing;
 
@@ -94,5 +94,38 @@ fn all_nodes_restart_one_by_one_while_a_client_writes() {
                       etcd1 does not answer: Connection refused (os error 111)\n";
         assert!(said.err.starts_with(wanted), "{}", said.err);
         assert_eq!((said.code, nodes.restarted.len()), (Some(6), 3));
+    });
+}
+
+#[test]
+fn a_node_that_stays_off_ends_the_command_before_the_next_node() {
+    let name = "cluster::nodes::a_node_that_stays_off_ends_the_command_before_the_next_node";
+    with_nodes(name, |mut nodes| {
+        let mut off = None;
+        let key = nodes.members.scene.at("key").display().to_string();
+        let words = ["reboot", "--rolling", "--wait", "1", "--ssh-identity", &key];
+        let said = nodes.run(&[], &words, |nodes| {
+            let asked = |node: &usize| nodes.folder(*node).join("restart").exists();
+            if let (None, Some(node)) = (off, (0..3).find(asked)) {
+                // Its power supply fails.
+                fs::remove_file(nodes.folder(node).join("restart")).unwrap();
+                Members::cut(node);
+                nodes.members.kill(node);
+                off = Some(node);
+            }
+        });
+        let node = off.expect("no node was restarted");
+        let wanted = format!(
+            "error: {} has not restarted within 1 minute: No route to host\nhint: switch its power off and on, and look at its \
+             console; no further node was restarted, and --wait gives a node more time\n",
+            NAMES[node]
+        );
+        assert!(said.err.ends_with(&wanted), "{}", said.words());
+        assert_eq!((said.code, &nodes.restarted[..]), (Some(6), &[][..]));
+        Members::connect(node);
+        nodes.members.resume(node);
+        nodes.settle();
+        nodes.cluster(&["reboot", "--rolling"]).done();
+        assert_eq!(nodes.restarted.len(), 3);
     });
 }

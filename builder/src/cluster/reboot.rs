@@ -12,7 +12,7 @@ use super::access::Access;
 use super::gather::{Scope, survey};
 use super::lock::OperatorLock;
 use super::{lead, order, pause, ssh};
-use crate::failure::Kind;
+use crate::failure::{Kind, explain};
 use crate::progress::Progress;
 
 /// The time between two looks at a node that restarts, and between two reports that it is still missing.
@@ -70,15 +70,13 @@ pub fn reboot(
         report.can_spare(&name)?;
         lead::give_up(access, &report, &name, now)?;
         let started = Instant::now();
-        let minutes = wait.as_secs() / 60;
-        progress.note(&format!(
-            "{name} restarts; waiting for it at most {minutes} minutes"
-        ));
+        let limit = minutes(wait);
+        progress.note(&format!("{name} restarts; waiting for it at most {limit}"));
         restart(access, &name, wait, progress)?;
         progress.note(&format!(
             "{name} has started; waiting until it has caught up"
         ));
-        report = pause::until_caught_up(access, &name, wait, now)?;
+        report = pause::until_caught_up(access, &name, wait, now).map_err(|error| left(&error))?;
         done.push(RebootedNode {
             name,
             seconds: started.elapsed().as_secs_f64(),
@@ -120,7 +118,6 @@ fn restart(access: &Access, name: &str, wait: Duration, progress: &dyn Progress)
 
 /// Returns the failure of a node that has not restarted in time: it does not answer, or it runs on.
 fn missing(name: &str, wait: Duration, now: Result<String, String>) -> anyhow::Error {
-    let minutes = wait.as_secs() / 60;
     let (state, step) = match now {
         Ok(_) => (
             RUNS_ON.to_owned(),
@@ -131,9 +128,23 @@ fn missing(name: &str, wait: Duration, now: Result<String, String>) -> anyhow::E
             "switch its power off and on, and look at its console".to_owned(),
         ),
     };
-    let message = format!("{name} has not restarted within {minutes} minutes: {state}");
+    let limit = minutes(wait);
+    let message = format!("{name} has not restarted within {limit}: {state}");
+    left(&Kind::Unhealthy.error(message, step))
+}
+
+/// Adds to a failure that the other nodes were left alone.
+fn left(error: &anyhow::Error) -> anyhow::Error {
+    let (kind, step) = explain(error);
     let hint = format!("{step}; no further node was restarted, and --wait gives a node more time");
-    Kind::Unhealthy.error(message, hint)
+    kind.error(error.to_string(), hint)
+}
+
+fn minutes(time: Duration) -> String {
+    match time.as_secs() / 60 {
+        1 => "1 minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
 }
 
 const RUNS_ON: &str = "it runs on as before";
@@ -161,7 +172,6 @@ impl fmt::Display for Reboots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::explain;
 
     #[test]
     fn a_node_that_stays_off_is_named_with_the_next_step() {
@@ -185,5 +195,6 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert_eq!(explain(&error), (Kind::Unhealthy, hint.to_owned()));
         }
+        assert_eq!(minutes(Duration::from_mins(1)), "1 minute");
     }
 }
