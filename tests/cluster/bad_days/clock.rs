@@ -1,8 +1,52 @@
 //! Days on which the clock of the operator's machine is wrong by a year.
 
-use super::diary::Diary;
+use super::diary::{Diary, words};
 use super::{COMMANDS, OWN, at_time, intact, lead, prepare};
-use crate::support::nodes::with_nodes;
+use crate::support::nodes::{Nodes, with_nodes};
+
+/// Commands that issue certificates.
+const ISSUING: [&str; 4] = [
+    "renew --within 5000d",
+    "rotate-ca",
+    "add etcd4 --address 192.168.0.53",
+    "remove etcd3",
+];
+
+#[test]
+fn a_clock_that_is_off_by_a_year_is_named_and_changes_nothing() {
+    with_nodes(
+        "cluster::bad_days::clock::a_clock_that_is_off_by_a_year_is_named_and_changes_nothing",
+        |mut nodes| {
+            let key = |name: &str| format!("etcd-cluster/{name}");
+            let files = [
+                key("nodes/etcd1/server.crt"),
+                key("admin.crt"),
+                key("cluster.json"),
+            ];
+            let texts = |nodes: &Nodes| files.each_ref().map(|file| nodes.members.scene.text(file));
+            let before = texts(&nodes);
+            for offset in ["+1y", "-1y"] {
+                for command in ISSUING {
+                    let words = words(&nodes, OWN, command);
+                    let words: Vec<_> = words.iter().map(String::as_str).collect();
+                    let before = at_time(offset);
+                    let said = nodes.run(&before.each_ref().map(String::as_str), &words, |_| ());
+                    assert!(matches!(said.code, Some(4 | 6)), "{}", said.words());
+                    let (error, hint) = said.err.trim_end().rsplit_once("\nhint: ").unwrap();
+                    let is_named = error.contains("the clock of this machine");
+                    assert!(
+                        is_named && hint.contains("the clock of this machine"),
+                        "{}",
+                        said.words()
+                    );
+                }
+            }
+            assert_eq!(texts(&nodes), before);
+            assert_eq!(nodes.members.scene.text("cluster.toml"), "");
+            assert!(nodes.etcd_restarted.is_empty());
+        },
+    );
+}
 
 #[test]
 #[ignore = "not run to its end yet; its messages are not reviewed"]
