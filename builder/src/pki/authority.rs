@@ -201,13 +201,10 @@ impl Authority {
     /// Creates a new CA without writing it.
     pub(super) fn create(cluster: &Cluster, now: i64) -> anyhow::Result<Self> {
         let key = keys::generate(cluster.pki.key)?;
-        let mut params = CertificateParams::default();
         let usual = || format!("{} etcd CA", cluster.name);
         let common_name = cluster.pki.common_names.ca.clone().unwrap_or_else(usual);
-        params.distinguished_name = subject::encoded(&subject::fields(cluster, &common_name))?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        keys::set_lifetime(&mut params, now, keys::after_days(now, cluster.pki.ca_days))?;
+        let end = keys::after_days(now, cluster.pki.ca_days);
+        let params = params(&subject::fields(cluster, &common_name), now, end)?;
         let pem = params.self_signed(&key)?.pem();
         let unsaved = vec![
             (KEY, Zeroizing::new(key.serialize_pem().into_bytes())),
@@ -229,18 +226,8 @@ impl Authority {
         let found = &self.chain.first;
         let kind = found.key_kind.unwrap_or(KeyKind::EcdsaP256);
         let key = keys::generate(kind)?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = subject::encoded(&found.subject_fields)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let Certificate {
-            not_before,
-            not_after,
-            ..
-        } = found.certificate;
-        let life = not_after.saturating_sub(not_before);
-        let end = now.saturating_add(life.saturating_sub(keys::BACK_DATED));
-        keys::set_lifetime(&mut params, now, end)?;
+        let end = now.saturating_add(keys::life(&found.certificate));
+        let params = params(&found.subject_fields, now, end)?;
         let pem = params.self_signed(&key)?.pem();
         Ok((pem, self.signer.stored_form(&key)?))
     }
@@ -353,6 +340,16 @@ impl Authority {
         authority.unsaved.push((CERTIFICATE, certificate));
         Ok(Some(authority))
     }
+}
+
+/// Returns the content of a CA certificate that signs only leaf certificates.
+fn params(subject: &subject::Fields, now: i64, end: i64) -> anyhow::Result<CertificateParams> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject::encoded(subject)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    keys::set_lifetime(&mut params, now, end)?;
+    Ok(params)
 }
 
 /// Returns the certificate and key that sign in a phase, and the certificate that is trusted beside it.

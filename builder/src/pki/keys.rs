@@ -3,6 +3,7 @@
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use time::OffsetDateTime;
 
+use super::certs::Certificate;
 use crate::failure::Kind;
 use crate::spec::KeyKind;
 
@@ -39,6 +40,12 @@ pub(super) fn parse(pem: &[u8]) -> Result<KeyPair, &'static str> {
 /// Returns the moment that many days after another.
 pub(super) fn after_days(now: i64, days: u32) -> i64 {
     now.saturating_add(i64::from(days).saturating_mul(DAY))
+}
+
+/// Returns the seconds for which a certificate was issued, without those by which it was backdated.
+pub(super) fn life(certificate: &Certificate) -> i64 {
+    let life = certificate.not_after.saturating_sub(certificate.not_before);
+    life.saturating_sub(BACK_DATED)
 }
 
 /// Sets the validity from a day before `now` until `end`, in whole seconds.

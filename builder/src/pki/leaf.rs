@@ -101,18 +101,11 @@ impl Profile {
 
     /// Returns the profile of a certificate like this one, or `None` if its key is of another kind than those issued here.
     pub(super) fn like(found: &CertificateFacts, file: &str) -> Option<Self> {
-        let Certificate {
-            not_before,
-            not_after,
-            sans,
-            ..
-        } = &found.certificate;
-        let life = not_after.saturating_sub(*not_before);
-        let days = life.saturating_sub(keys::BACK_DATED) / keys::DAY;
+        let days = keys::life(&found.certificate) / keys::DAY;
         Some(Self {
             file: file.to_owned(),
             subject: found.subject_fields.clone(),
-            sans: sans.clone(),
+            sans: found.certificate.sans.clone(),
             usage: found.usage,
             key: found.key_kind?,
             days: u32::try_from(days).ok()?,
