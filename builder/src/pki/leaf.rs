@@ -274,6 +274,23 @@ pub(super) struct KeptKey {
 }
 
 impl KeptKey {
+    /// Parses the key of a certificate in the state directory.
+    pub(super) fn parse(reader: &StateReader, file: &str, bytes: &[u8]) -> anyhow::Result<Self> {
+        let wrong = |what| refused(&reader.path(&format!("{file}.key")), what, REMOVE);
+        Ok(Self {
+            key: keys::parse(bytes).map_err(wrong)?,
+            file: Secret::new(bytes),
+        })
+    }
+
+    /// Returns the key with a certificate for it.
+    pub(super) fn with(self, certificate: Certificate) -> KeyPair {
+        KeyPair {
+            certificate,
+            key: self.file,
+        }
+    }
+
     /// Issues another certificate for the key.
     pub(super) fn issue(
         self,
@@ -282,75 +299,75 @@ impl KeptKey {
         now: i64,
     ) -> anyhow::Result<KeyPair> {
         let issued = profile.issue_for(&self.key, authority, now)?;
-        Ok(KeyPair {
-            key: self.file,
-            ..issued
-        })
+        Ok(self.with(issued.certificate))
     }
 }
 
-/// Reads a pair; refuses one that this CA has not signed, because replacing it would split a running cluster.
+/// Parses a certificate in the state directory.
+pub(super) fn facts(
+    reader: &StateReader,
+    file: &str,
+    pem: &str,
+) -> anyhow::Result<CertificateFacts> {
+    x509::read(pem).map_err(|what| refused(&reader.path(&format!("{file}.crt")), what, REMOVE))
+}
+
+/// Refuses a certificate that this CA has not signed, because replacing it would split a running cluster.
+pub(super) fn refuse_foreign(
+    reader: &StateReader,
+    file: &str,
+    facts: &CertificateFacts,
+    authority: &Authority,
+) -> anyhow::Result<()> {
+    let is_own = x509::is_signed_by(facts, &authority.chain.first);
+    match is_own || authority.replaces_signer_of(facts) {
+        true => Ok(()),
+        false => Err(refused(
+            &reader.path(&format!("{file}.crt")),
+            "was signed by a different CA from ca.crt",
+            FOREIGN,
+        )),
+    }
+}
+
+/// Reads a pair; refuses one that this CA has not signed.
 pub(super) fn read(
     reader: &StateReader,
     profile: &Profile,
     authority: Option<&Authority>,
     now: i64,
 ) -> anyhow::Result<FoundPair> {
-    let (crt, key) = (
-        format!("{}.crt", profile.file),
-        format!("{}.key", profile.file),
-    );
-    let (pem, secret) = (reader.public(&crt)?, reader.secret(&key)?);
-    let facts = pem.as_deref().map(x509::read).transpose();
-    let facts = facts.map_err(|what| refused(&reader.path(&crt), what, REMOVE))?;
-    let parsed = secret
-        .as_deref()
-        .map(|bytes| keys::parse(bytes))
-        .transpose();
-    let parsed = parsed.map_err(|what| refused(&reader.path(&key), what, REMOVE))?;
-    if let (Some(facts), Some(authority)) = (&facts, authority)
-        && !x509::is_signed_by(facts, &authority.chain.first)
-        && !authority.replaces_signer_of(facts)
-    {
-        return Err(refused(
-            &reader.path(&crt),
-            "was signed by a different CA from ca.crt",
-            FOREIGN,
-        ));
+    let file = &profile.file;
+    let pem = reader.public(&format!("{file}.crt"))?;
+    let secret = reader.secret(&format!("{file}.key"))?;
+    let found = pem.map(|pem| facts(reader, file, &pem)).transpose()?;
+    let kept = secret.map(|bytes| KeptKey::parse(reader, file, &bytes));
+    let kept = kept.transpose()?;
+    if let (Some(found), Some(authority)) = (&found, authority) {
+        refuse_foreign(reader, file, found, authority)?;
     }
-    Ok(match (facts, parsed, secret) {
-        (Some(facts), Some(parsed), Some(secret)) => {
+    let is_elsewhere = authority.is_some_and(Authority::is_elsewhere);
+    Ok(match (found, kept) {
+        (Some(found), Some(kept)) => {
             let reason = match authority {
-                Some(authority) => profile.outdated(&facts, &parsed, authority, now),
+                Some(authority) => profile.outdated(&found, &kept.key, authority, now),
                 None => Some("its CA was removed".to_owned()),
             };
-            let file = Secret::new(secret.to_vec());
+            let fits = authority.is_some()
+                && found.public_key == kept.key.public_key_raw()
+                && found.key_kind == Some(profile.key);
             match reason {
-                Some(reason) => {
-                    let elsewhere = authority.is_some_and(Authority::is_elsewhere);
-                    let fits = authority.is_some()
-                        && facts.public_key == parsed.public_key_raw()
-                        && facts.key_kind == Some(profile.key);
-                    let kept = (fits || elsewhere).then_some(KeptKey { key: parsed, file });
-                    FoundPair::Outdated(reason, kept)
-                }
-                None => FoundPair::Good(KeyPair {
-                    certificate: facts.certificate,
-                    key: file,
-                }),
+                None => FoundPair::Good(kept.with(found.certificate)),
+                Some(reason) => FoundPair::Outdated(reason, (fits || is_elsewhere).then_some(kept)),
             }
         }
-        (None, None, _) => FoundPair::Nothing,
-        (None, Some(parsed), Some(secret)) if authority.is_some_and(Authority::is_elsewhere) => {
-            let file = Secret::new(secret.to_vec());
-            let kept = KeptKey { key: parsed, file };
-            FoundPair::Outdated(
-                "no answer to its request was imported".to_owned(),
-                Some(kept),
-            )
-        }
-        (None, _, _) => FoundPair::Outdated("its certificate was missing".to_owned(), None),
-        (_, _, _) => FoundPair::Outdated("its key was missing".to_owned(), None),
+        (None, None) => FoundPair::Nothing,
+        (None, Some(kept)) if is_elsewhere => FoundPair::Outdated(
+            "no answer to its request was imported".to_owned(),
+            Some(kept),
+        ),
+        (None, Some(_)) => FoundPair::Outdated("its certificate was missing".to_owned(), None),
+        (Some(_), None) => FoundPair::Outdated("its key was missing".to_owned(), None),
     })
 }
 
@@ -364,5 +381,5 @@ pub(super) const REMOVE: &str =
     "restore it from your backup, or remove the .crt and the .key to have them issued again";
 const OWN_LIMITS: &str =
     "use a CA that allows the names of all nodes, `localhost` and their addresses";
-pub(super) const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \
+const FOREIGN: &str = "put the CA of this cluster back; to change the CA on purpose, remove the \
                        certificates below it first";

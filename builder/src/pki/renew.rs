@@ -7,10 +7,9 @@ use std::path::Path;
 
 use super::authority::Authority;
 use super::certs::{Certificate, KeyPair};
-use super::leaf::{FOREIGN, Profile, REMOVE};
+use super::leaf::{self, KeptKey, Profile, REMOVE};
 use super::store::{StateReader, Store};
-use super::{keys, refused, shared, x509};
-use crate::secret::Secret;
+use super::{refused, shared};
 
 /// The certificates of a cluster after a renewal.
 #[derive(Debug)]
@@ -98,54 +97,35 @@ impl Renewer {
 
     /// Returns the pair of a file, renewed and staged if it is due; `None` if it does not exist.
     fn renew(&self, store: &mut Store, kind: &str, file: &str) -> anyhow::Result<Option<Leaf>> {
-        let [crt, key_file] = ["crt", "key"].map(|ending| format!("{file}.{ending}"));
-        let (Some(pem), Some(secret)) = (self.reader.public(&crt)?, self.reader.secret(&key_file)?)
+        let [crt, key] = ["crt", "key"].map(|ending| format!("{file}.{ending}"));
+        let (Some(pem), Some(secret)) = (self.reader.public(&crt)?, self.reader.secret(&key)?)
         else {
             return Ok(None);
         };
+        let facts = leaf::facts(&self.reader, file, &pem)?;
+        let kept = KeptKey::parse(&self.reader, file, &secret)?;
         let wrong = |name: &str, what: &str| refused(&self.reader.path(name), what, REMOVE);
-        let facts = x509::read(&pem).map_err(|what| wrong(&crt, what))?;
-        let key = keys::parse(&secret).map_err(|what| wrong(&key_file, what))?;
-        if key.public_key_raw() != facts.public_key {
-            return Err(wrong(
-                &key_file,
-                "is not the key of the certificate beside it",
-            ));
+        if kept.key.public_key_raw() != facts.public_key {
+            return Err(wrong(&key, "is not the key of the certificate beside it"));
         }
-        let signer_changes = self.authority.replaces_signer_of(&facts);
-        if !signer_changes && !x509::is_signed_by(&facts, &self.authority.chain.first) {
-            let what = "was signed by a different CA from ca.crt";
-            return Err(refused(&self.reader.path(&crt), what, FOREIGN));
-        }
+        leaf::refuse_foreign(&self.reader, file, &facts, &self.authority)?;
         let unsupported = || wrong(&crt, "has a key of an unsupported kind");
         let profile = Profile::like(&facts, file).ok_or_else(unsupported)?;
+        let signer_changes = self.authority.replaces_signer_of(&facts);
         let certificate = facts.certificate;
         // One that is not valid yet was issued by a clock that was ahead.
         let lasts = certificate.not_before <= self.now
             && (certificate.not_after >= self.end || self.is_last(&profile, &certificate));
-        if lasts && !signer_changes {
-            let pair = KeyPair {
-                certificate,
-                key: Secret::new(secret.to_vec()),
-            };
-            return Ok(Some(Leaf {
-                kind: kind.to_owned(),
-                pair,
-                is_new: false,
-            }));
-        }
-        let issued = profile.issue_for(&key, &self.authority, self.now)?;
-        store.stage(crt, issued.certificate.pem.as_str());
-        // The key's file stays as it is.
-        let pair = KeyPair {
-            key: Secret::new(secret.to_vec()),
-            ..issued
+        let is_new = signer_changes || !lasts;
+        let pair = match is_new {
+            true => kept.issue(&profile, &self.authority, self.now)?,
+            false => kept.with(certificate),
         };
-        Ok(Some(Leaf {
-            kind: kind.to_owned(),
-            pair,
-            is_new: true,
-        }))
+        if is_new {
+            store.stage(crt, pair.certificate.pem.as_str());
+        }
+        let kind = kind.to_owned();
+        Ok(Some(Leaf { kind, pair, is_new }))
     }
 
     /// Returns whether a new certificate would not be valid for longer.

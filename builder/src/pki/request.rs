@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::authority::Authority;
 use super::identity::{self, FoundState};
-use super::leaf::{self, Profile};
+use super::leaf::{self, KeptKey, Profile};
 use super::sans::MEMBERS;
 use super::store::{StateReader, Store};
 use super::x509::{self, CertificateFacts};
-use super::{keys, refused, subject};
+use super::{keys, subject};
 use crate::date::date;
 use crate::failure::Kind;
 use crate::spec::Cluster;
@@ -147,10 +147,9 @@ fn elsewhere(reader: &StateReader, cluster: &Cluster, now: i64) -> anyhow::Resul
 
 /// Returns the key of a certificate in the state directory, if there is one.
 fn key_of(reader: &StateReader, profile: &Profile) -> anyhow::Result<Option<rcgen::KeyPair>> {
-    let name = format!("{}.key", profile.file);
-    let key = reader.secret(&name)?;
-    let key = key.map(|bytes| keys::parse(&bytes)).transpose();
-    key.map_err(|what| refused(&reader.path(&name), what, leaf::REMOVE))
+    let key = reader.secret(&format!("{}.key", profile.file))?;
+    key.map(|bytes| Ok(KeptKey::parse(reader, &profile.file, &bytes)?.key))
+        .transpose()
 }
 
 /// The answers read so far.
