@@ -1,7 +1,7 @@
 //! Reads the content of a certificate from its PEM, with a parser independent of the library that wrote it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use pkcs8::LineEnding;
+use pkcs8::der::pem::encode_string;
 use rustls_pki_types::SignatureVerificationAlgorithm;
 use webpki::ALL_VERIFICATION_ALGS;
 use x509_parser::certificate::X509Certificate;
@@ -176,13 +176,8 @@ fn key_id(x509: &X509Certificate<'_>) -> Option<Vec<u8>> {
 
 /// Returns the certificate as PEM (RFC 7468).
 pub(super) fn to_pem(der: &[u8]) -> String {
-    let base64 = STANDARD.encode(der);
-    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    for line in base64.as_bytes().chunks(64) {
-        text.push_str(&String::from_utf8_lossy(line));
-        text.push('\n');
-    }
-    text + "-----END CERTIFICATE-----\n"
+    let pem = encode_string("CERTIFICATE", LineEnding::LF, der);
+    pem.expect("the label is valid and a certificate is short")
 }
 
 fn alternative_names(x509: &X509Certificate<'_>) -> Option<Vec<String>> {
