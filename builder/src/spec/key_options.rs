@@ -1,6 +1,8 @@
 //! The options before a key in `authorized_keys`, by the rules of sshd (`auth-options.c`), which ignores the whole line if
 //! one option is wrong.
 
+use time::{Date, Month};
+
 /// Options without a value; those in [`SWITCHES`] may also follow `no-`.
 const FLAGS: &str = "cert-authority restrict verify-required no-touch-required no-verify-required";
 const SWITCHES: &str = "agent-forwarding port-forwarding pty user-rc x11-forwarding";
@@ -117,20 +119,12 @@ fn seconds(text: &str) -> Option<i64> {
         Some(part) => part.parse::<i64>().ok(),
         None => Some(0),
     };
-    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let month = Month::try_from(u8::try_from(part(4..6)?).ok()?).ok()?;
+    let first = Date::from_calendar_date(i32::try_from(part(0..4)?).ok()?, month, 1).ok()?;
+    // Like the C library, this takes February 30 for a day in March.
+    let day = part(6..8)? - 1;
     let clock = part(8..10)? * 3600 + part(10..12)? * 60 + part(12..14)?;
-    Some(days(year, month, day) * 86_400 + clock + zone)
-}
-
-/// Returns the days since 1970 of a date in the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    // Years that begin in March have their leap day at the end.
-    let (year, month) = match month {
-        1 | 2 => (year - 1, month + 9),
-        _ => (year, month - 3),
-    };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+    Some(first.midnight().assume_utc().unix_timestamp() + day * 86_400 + clock + zone)
 }
 
 /// Returns a value in double quotes and the text after it.
