@@ -92,7 +92,7 @@ use crate::spec::{Cluster, Purpose};
 fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest> {
     interrupt::watch();
     let nodes = cluster.select(&job.work.nodes.only)?;
-    let state = &job.work.fetch.sources.state;
+    let state = job.state_path();
     overwrite::refuse(cluster, &nodes, state, &job.work.output)?;
     // A shard has another message for it.
     if job.work.nodes.shard.is_none() {
@@ -158,8 +158,8 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         let hint = "name the nodes of one cluster with `--only`";
         return Err(Kind::Usage.error(message, hint));
     }
-    pki::refuse_cluster(&job.work.fetch.sources.state)?;
-    overwrite::refuse_overlap(&job.work.fetch.sources.state, &job.work.output.out)?;
+    pki::refuse_cluster(job.state_path())?;
+    overwrite::refuse_overlap(job.state_path(), &job.work.output.out)?;
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
     if is_whole {
@@ -202,7 +202,7 @@ fn open_state(job: &Job, cluster: &Cluster) -> Result<State> {
 
 /// Creates or updates the keys and identities of a cluster, and no image.
 fn keep_state(job: &Job, cluster: &Cluster) -> Result<()> {
-    overwrite::refuse_state_of_another(&cluster.name, &job.work.fetch.sources.state)?;
+    overwrite::refuse_state_of_another(&cluster.name, job.state_path())?;
     let state = open_state(job, cluster)?;
     state.keep()?;
     job.tell_of_cluster(&state.certs.notes);
@@ -216,11 +216,8 @@ fn update_state(job: &Job) -> Result<()> {
 
 /// Returns every edit that [`build`] would make. Writes nothing but the cache of downloads.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
-    overwrite::refuse_state_of_another(&cluster.name, &job.work.fetch.sources.state)?;
-    job.tell(&pki::unknown_replaced(
-        &job.work.fetch.sources.state,
-        cluster,
-    )?);
+    overwrite::refuse_state_of_another(&cluster.name, job.state_path())?;
+    job.tell(&pki::unknown_replaced(job.state_path(), cluster)?);
     // Opening the key shows whether `build` could sign with it.
     job.publishing(cluster).key(&job.environment)?;
     let lock = job.lock(cluster)?;
@@ -229,7 +226,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     let etcd = inputs.etcd(job, cluster, (&base, &lock));
     let etcd = base.refusals.join(etcd)?;
     let archives = base.refusals.join(inputs.archives(job, cluster))?;
-    let certs = pki::preview(&job.work.fetch.sources.state, cluster, job.environment.now);
+    let certs = pki::preview(job.state_path(), cluster, job.environment.now);
     let certs = base.refusals.join(certs)?;
     let sources = Sources {
         cluster,

@@ -134,7 +134,7 @@ fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     let summary = Summary {
         manifest: &manifest,
         out: &job.work.output.out,
-        state: &job.work.fetch.sources.state,
+        state: job.state_path(),
     };
     print(voice, &manifest.shown(), &summary)
 }
@@ -205,7 +205,7 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
     let Some(fleet) = job.fleet(Purpose::Identities)? else {
         return crate::keep_state(&job, &job.cluster(Purpose::Identities)?);
     };
-    crate::pki::refuse_cluster(&job.work.fetch.sources.state)?;
+    crate::pki::refuse_cluster(job.state_path())?;
     for part in fleet.select(&job.work.nodes)? {
         let cluster = fleet.resolve(part.cluster)?;
         let made = crate::keep_state(&job.part(&part), &cluster);

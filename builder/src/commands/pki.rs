@@ -37,7 +37,7 @@ fn status(options: &PkiStatusOptions, environment: &Environment, voice: &Voice) 
 fn request(options: PkiCsrOptions, environment: Environment, voice: &Voice) -> Result<()> {
     let job = Job::new(options.cluster.into_work(), environment, voice);
     let cluster = job.cluster(Purpose::Identities)?;
-    let state = &job.work.fetch.sources.state;
+    let state = job.state_path();
     let requests = pki::requests(state, &cluster, job.environment.now, options.all)?;
     let files = requests.iter();
     let files = files.map(|request| (report::request_name(request), request.pem.as_str()));
@@ -49,7 +49,7 @@ fn request(options: PkiCsrOptions, environment: Environment, voice: &Voice) -> R
 fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) -> Result<()> {
     let job = Job::new(options.cluster.into_work(), environment, voice);
     let cluster = job.cluster(Purpose::Identities)?;
-    let state = &job.work.fetch.sources.state;
+    let state = job.state_path();
     let mut answers = Vec::new();
     for path in files(&options.answers)? {
         let bytes = fs_err::read(&path).with_context(unreadable)?;

@@ -20,7 +20,7 @@ impl Job {
 
     /// Opens the state directory of a cluster. A shard only reads it: if two shards made keys, each would have its own.
     pub(crate) fn state(&self, cluster: &Cluster) -> Result<State> {
-        let (state, now) = (&self.work.fetch.sources.state, self.environment.now);
+        let (state, now) = (self.state_path(), self.environment.now);
         ClusterDescription::refuse_other_scheme(state, cluster)?;
         match self.work.nodes.shard {
             Some(_) => pki::open_complete(state, cluster, now),

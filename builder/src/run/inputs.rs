@@ -56,7 +56,7 @@ impl Job {
     /// Returns etcd's programs for nodes that run already.
     pub(crate) fn new_etcd(&self, source: &spec::EtcdSource) -> Result<EtcdBinaries> {
         let options = self.fetch_options()?;
-        fetch::etcd(source, None, &options, &self.work.fetch.sources.state)
+        fetch::etcd(source, None, &options, self.state_path())
     }
 
     /// Refuses a mirror of Debian's packages if the run needs no such package.
@@ -81,12 +81,7 @@ impl Job {
         locked: Option<&LockedEtcd>,
         base: &Base,
     ) -> Result<EtcdBinaries> {
-        let etcd = fetch::etcd(
-            source,
-            locked,
-            &self.fetch_options()?,
-            &self.work.fetch.sources.state,
-        )?;
+        let etcd = fetch::etcd(source, locked, &self.fetch_options()?, self.state_path())?;
         if let Some(libc) = &etcd.libc {
             let doubt = libc.check(inspect::glibc(&base.image, &base.recipe)?)?;
             self.tell(doubt.as_slice());

@@ -1,6 +1,7 @@
 //! One run: its options, and what it prints on the way.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -90,6 +91,11 @@ impl Job {
             printed: self.printed.clone(),
             shared: SharedOnce::default(),
         }
+    }
+
+    /// Returns the path of the state directory.
+    pub(crate) fn state_path(&self) -> &Path {
+        &self.work.fetch.sources.state
     }
 
     /// Returns the configured cluster, and prints its warnings.

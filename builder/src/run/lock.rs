@@ -113,7 +113,7 @@ impl Job {
     /// Writes what is new in the state directory. A repetition of a build refuses that.
     pub(crate) fn keep(&self, state: &State) -> Result<()> {
         if self.repeats.is_some() && !state.is_kept() {
-            let folder = self.work.fetch.sources.state.display();
+            let folder = self.state_path().display();
             return Err(Kind::Usage.error(
                 format!("{folder} lacks files from which these images were built"),
                 "name the state directory of that build with `--state`, and the same options",
