@@ -39,31 +39,14 @@ impl Prepared {
         cluster: &Cluster,
         lock: &LockFile,
     ) -> Result<Arc<Base>> {
-        let base = self.same_base(job, cluster, job.base_in(lock, cluster))?;
-        job.refuse_older(lock, cluster, &base)?;
-        Ok(base)
-    }
-
-    fn same_base(
-        &mut self,
-        job: &Job,
-        cluster: &Cluster,
-        locked: Option<&LockedBase>,
-    ) -> Result<Arc<Base>> {
+        let locked = job.base_in(lock, cluster);
         let key = (
             cluster.base.clone(),
             cluster.packages.clone(),
             locked.cloned(),
         );
-        if let Some((known, base)) = &self.base
-            && *known == key
-        {
-            return Ok(base.clone());
-        }
-        // An earlier base may keep a large file open.
-        self.base = None;
-        let base = Arc::new(job.base(cluster, locked)?);
-        self.base = Some((key, base.clone()));
+        let base = shared(&mut self.base, key, || job.base(cluster, locked))?;
+        job.refuse_older(lock, cluster, &base)?;
         Ok(base)
     }
 
@@ -74,22 +57,14 @@ impl Prepared {
         cluster: &Cluster,
         (base, lock): (&Base, &LockFile),
     ) -> Result<Arc<EtcdBinaries>> {
-        let locked = job.etcd_in(lock, cluster);
+        let (source, locked) = (&cluster.etcd.source, job.etcd_in(lock, cluster));
         let key = EtcdKey {
-            source: cluster.etcd.source.clone(),
+            source: source.clone(),
             locked: locked.cloned(),
             base: base.verified.raw_sha256().to_owned(),
-            pins: fetch::etcd_pins(&job.work.fetch.sources.state)?,
+            pins: fetch::etcd_pins(job.state_path())?,
         };
-        if let Some((known, etcd)) = &self.etcd
-            && *known == key
-        {
-            return Ok(etcd.clone());
-        }
-        self.etcd = None;
-        let etcd = Arc::new(job.etcd(&cluster.etcd.source, locked, base)?);
-        self.etcd = Some((key, etcd.clone()));
-        Ok(etcd)
+        shared(&mut self.etcd, key, || job.etcd(source, locked, base))
     }
 
     /// Returns the content of every archive of a cluster.
@@ -98,14 +73,25 @@ impl Prepared {
         job: &Job,
         cluster: &Cluster,
     ) -> Result<Arc<Vec<UnpackedArchive>>> {
-        if let Some((known, archives)) = &self.archives
-            && *known == cluster.archives
-        {
-            return Ok(archives.clone());
-        }
-        self.archives = None;
-        let archives = Arc::new(job.archives(cluster)?);
-        self.archives = Some((cluster.archives.clone(), archives.clone()));
-        Ok(archives)
+        let key = cluster.archives.clone();
+        shared(&mut self.archives, key, || job.archives(cluster))
     }
+}
+
+/// Returns the previous input if it has the same key, and otherwise makes another one.
+fn shared<K: PartialEq, V>(
+    previous: &mut Option<(K, Arc<V>)>,
+    key: K,
+    make: impl FnOnce() -> Result<V>,
+) -> Result<Arc<V>> {
+    if let Some((known, value)) = previous
+        && *known == key
+    {
+        return Ok(value.clone());
+    }
+    // An earlier base may keep a large file open.
+    *previous = None;
+    let value = Arc::new(make()?);
+    *previous = Some((key, value.clone()));
+    Ok(value)
 }
