@@ -45,7 +45,7 @@ impl Job {
         if !are_supported {
             refusals.clone().settle()?;
         }
-        let plans = self.on_all(&nodes, |node| {
+        let plans = parallel::map(self.nodes_at_once(), &nodes, |node| {
             let tree = overlay::tree(&inputs, node)?;
             let found = inspect::find(&base.image, &tree.paths())?;
             let plan = plan::plan(base.image.layout(), &found, &tree)?;
@@ -96,15 +96,6 @@ impl Job {
             raw: formats.contains(&ImageFormat::Img),
             packers,
         })
-    }
-
-    /// Runs the same work on several nodes in parallel.
-    fn on_all<T: Sync, R: Send>(
-        &self,
-        items: &[T],
-        work: impl Fn(&T) -> Result<R> + Sync,
-    ) -> Result<Vec<R>> {
-        parallel::map(self.nodes_at_once(), items, work)
     }
 
     /// Returns the number of nodes to work on at once. The default is one more than the processors: a node that waits for
