@@ -143,14 +143,11 @@ impl<'a> Planner<'a> {
         attributes: Attributes,
     ) -> Result<()> {
         refuse_folder(entry, &before)?;
-        self.push_for(
-            entry,
-            before,
-            Action::WriteFile {
-                content,
-                attributes,
-            },
-        )
+        let action = Action::WriteFile {
+            content,
+            attributes,
+        };
+        self.push_for(entry, before, action)
     }
 
     fn folder(&mut self, entry: &Entry, before: Before, attributes: Attributes) -> Result<()> {
@@ -226,24 +223,16 @@ impl<'a> Planner<'a> {
         let Before::File { attributes, .. } = before else {
             return Ok(());
         };
-        match self.steps.get_mut(place, path) {
-            Some(step) => {
-                step.action = Action::WriteFile {
-                    content,
-                    attributes,
-                };
-                step.why = format!("{}; {}", step.why, entry.why);
-                Ok(())
-            }
-            None => self.push_for(
-                entry,
-                before,
-                Action::WriteFile {
-                    content,
-                    attributes,
-                },
-            ),
-        }
+        let action = Action::WriteFile {
+            content,
+            attributes,
+        };
+        let Some(step) = self.steps.get_mut(place, path) else {
+            return self.push_for(entry, before, action);
+        };
+        step.action = action;
+        step.why = format!("{}; {}", step.why, entry.why);
+        Ok(())
     }
 
     fn edited(&self, text: &str, edit: &Edit) -> String {
