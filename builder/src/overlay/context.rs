@@ -1,7 +1,7 @@
 //! The values that templates may refer to: the node, its cluster and the build time. An unknown name is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
 use ipnet::IpNet;
@@ -188,19 +188,16 @@ fn refresh(cluster: &Cluster, node: &Node) -> Value {
 
 /// Returns the hosts of the URLs at which etcd listens: for clients, then for members.
 fn listen_hosts(cluster: &Cluster, node: &Node) -> Value {
-    let previous = node.previous_address.map(|previous| previous.addr());
-    let own = || [Some(node.address), previous].into_iter().flatten();
-    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let hosts =
-        |of: &mut dyn Iterator<Item = IpAddr>| of.map(description::host).collect::<Vec<_>>();
-    match cluster.etcd.listen {
-        Some(all) => {
-            json!({ "clients": [description::host(all)], "members": [description::host(all)] })
-        }
-        None => {
-            json!({ "clients": hosts(&mut own().chain([local])), "members": hosts(&mut own()) })
-        }
+    if let Some(all) = cluster.etcd.listen {
+        let all = description::host(all);
+        return json!({ "clients": [all], "members": [all] });
     }
+    let previous = node.previous_address.map(|previous| previous.addr());
+    let own = [node.address].into_iter().chain(previous);
+    let members: Vec<String> = own.map(description::host).collect();
+    let mut clients = members.clone();
+    clients.push(description::host(Ipv4Addr::LOCALHOST.into()));
+    json!({ "clients": clients, "members": members })
 }
 
 fn etcd(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
@@ -233,9 +230,9 @@ fn etcd(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
         "snapshot": inputs.snapshot.map_or("", Snapshot::id),
         "unsupported_arch": inputs.etcd.needs_unsupported_arch(),
         "check": initial_check(inputs),
-        // YAML values by key, written as JSON, which is valid YAML.
         // The names of variables, sorted, with their values in apostrophes.
         "extra_variables": variables.collect::<Result<BTreeMap<_, _>, _>>().map_err(anyhow::Error::msg)?,
+        // YAML values by key, written as JSON, which is valid YAML.
         "extra": extra.collect::<Result<BTreeMap<_, _>>>()?,
     }))
 }
