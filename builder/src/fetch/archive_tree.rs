@@ -88,12 +88,7 @@ impl ArchiveTree<'_> {
                 (EntryType::Symlink, Some(target)) => ArchiveKind::Link(target),
                 (EntryType::Link, Some(target)) => self.linked(&path, &target)?,
                 (EntryType::XGlobalHeader, _) => continue,
-                _ => {
-                    return Err(refused(
-                        name,
-                        &format!("{path:?} is not a file, directory or link"),
-                    ));
-                }
+                _ => return Err(strange(name, &path)),
             };
             self.add(&path, kind, mode)?;
         }
@@ -129,12 +124,7 @@ impl ArchiveTree<'_> {
                 }
                 0 | REGULAR | FOLDER if entry.is_dir() => ArchiveKind::Folder,
                 0 | REGULAR => ArchiveKind::File(self.read(&mut entry)?),
-                _ => {
-                    return Err(refused(
-                        name,
-                        &format!("{path:?} is not a file, directory or link"),
-                    ));
-                }
+                _ => return Err(strange(name, &path)),
             };
             self.add(&path, kind, mode)?;
         }
@@ -207,6 +197,10 @@ fn text(bytes: &[u8], name: &str) -> Result<String> {
         Ok(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
         _ => Err(refused(name, "a path in it is not plain text in UTF-8")),
     }
+}
+
+fn strange(name: &str, path: &str) -> anyhow::Error {
+    refused(name, &format!("{path:?} is not a file, directory or link"))
 }
 
 fn refused(name: &str, what: &str) -> anyhow::Error {

@@ -343,9 +343,7 @@ impl NodeRecord {
             files: plan.steps.iter().map(FileRecord::new).collect(),
         })
     }
-}
 
-impl NodeRecord {
     /// Adds the raw image of a manifest that knows no other format.
     fn complete(&mut self) {
         if self.outputs.is_empty() {
