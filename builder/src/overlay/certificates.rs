@@ -7,7 +7,7 @@ use super::tree::{Change, Content, Entry, Owner};
 use crate::inspect::Volume;
 use crate::pki::KeyPair;
 use crate::secret::Secret;
-use crate::spec::{CertificateFile, CertificateRole, Node};
+use crate::spec::{CertificateFile, CertificateRole, Named as _, Node};
 
 /// Returns the files of every table that the node receives.
 pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Entry>> {

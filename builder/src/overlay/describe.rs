@@ -10,7 +10,7 @@ use crate::description::{
     without_control_characters,
 };
 use crate::inspect::Volume;
-use crate::spec::{CertificateFile, Node};
+use crate::spec::{CertificateFile, Named as _, Node};
 
 /// Returns the entry of the file that describes a node with these entries.
 pub(super) fn entry(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {

@@ -9,7 +9,8 @@ use crate::recipe::{Recipe, Setting};
 use crate::refusals::Refusals;
 use crate::snapshot::Snapshot;
 use crate::spec::{
-    Appliance, CertificateLayout, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Node, SystemSettings,
+    Appliance, CertificateLayout, Cluster, ConfigForm, DEFAULT_DATA_DIR, Etcd, Named as _, Node,
+    SystemSettings,
 };
 
 /// Returns every board and every setting that the base or this release of etcd does not support.

@@ -4,6 +4,7 @@ use super::common_name;
 use super::complaints::{Complaints, Placed};
 use super::files::{self, Surroundings};
 use super::issuing::{CertificateFile, CertificateRole};
+use super::named::Named as _;
 use super::placement;
 use super::table::Table;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::common_name;
 use super::layout::CertificateLayout;
+use super::named::Named;
 use crate::secret::Secret;
 
 /// Keys and certificates.
@@ -143,36 +144,15 @@ pub enum CertificateRole {
     Admin,
 }
 
-impl CertificateRole {
-    const ALL: [Self; 6] = [
-        Self::Ca,
-        Self::Server,
-        Self::Peer,
-        Self::Node,
-        Self::Client,
-        Self::Admin,
+impl Named for CertificateRole {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("ca", Self::Ca),
+        ("server", Self::Server),
+        ("peer", Self::Peer),
+        ("node", Self::Node),
+        ("client", Self::Client),
+        ("admin", Self::Admin),
     ];
-
-    /// Returns the names of all roles.
-    pub(super) fn names() -> Vec<&'static str> {
-        Self::ALL.map(Self::name).to_vec()
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-
-    /// Returns the name in `cluster.toml` and in the node's description.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ca => "ca",
-            Self::Server => "server",
-            Self::Peer => "peer",
-            Self::Node => "node",
-            Self::Client => "client",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 /// Key algorithms.
@@ -186,20 +166,10 @@ pub enum KeyKind {
     Rsa4096,
 }
 
-impl KeyKind {
-    const NAMES: [(&str, Self); 3] = [
+impl Named for KeyKind {
+    const NAMES: &'static [(&'static str, Self)] = &[
         ("ecdsa-p256", Self::EcdsaP256),
         ("rsa-2048", Self::Rsa2048),
         ("rsa-4096", Self::Rsa4096),
     ];
-
-    /// Returns the names of all key types.
-    pub(super) fn names() -> Vec<&'static str> {
-        Self::NAMES.map(|(name, _)| name).to_vec()
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        let found = Self::NAMES.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, kind)| kind)
-    }
 }

@@ -1,5 +1,7 @@
 //! Where etcd finds its certificates on a node: the presets of `layout` in `[pki]`.
 
+use super::named::Named;
+
 /// A preset of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateLayout {
@@ -50,30 +52,16 @@ pub struct FilePermissions {
     pub owner: &'static str,
 }
 
-impl CertificateLayout {
-    const NAMES: [(&str, Self); 4] = [
+impl Named for CertificateLayout {
+    const NAMES: &'static [(&'static str, Self)] = &[
         ("etcd", Self::Etcd),
         ("etcd-pi", Self::EtcdPi),
         ("dcs", Self::Dcs),
         ("flat", Self::Flat),
     ];
+}
 
-    /// Returns the names of all presets.
-    pub(super) fn names() -> Vec<&'static str> {
-        Self::NAMES.map(|(name, _)| name).to_vec()
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        let found = Self::NAMES.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, layout)| layout)
-    }
-
-    /// Returns the name in `cluster.toml`.
-    pub(super) fn name(self) -> &'static str {
-        let found = Self::NAMES.into_iter().find(|(_, layout)| *layout == self);
-        found.map_or("", |(name, _)| name)
-    }
-
+impl CertificateLayout {
     /// Returns whether etcd uses one certificate for clients and members.
     pub fn has_one_certificate(self) -> bool {
         matches!(self, Self::EtcdPi | Self::Dcs)

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::named::Named;
+
 /// The clock and the language of the nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemSettings {
@@ -69,50 +71,19 @@ pub enum Board {
     Cm5,
 }
 
-impl Board {
-    const ALL: [Self; 6] = [
-        Self::Pi3,
-        Self::Zero2W,
-        Self::Pi4,
-        Self::Cm4,
-        Self::Pi5,
-        Self::Cm5,
-    ];
-
-    /// Boards that boot as another one does: the same processor and firmware in another shape.
-    const ALIASES: [(&str, Self); 3] = [
+impl Named for Board {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("pi3", Self::Pi3),
+        ("zero2w", Self::Zero2W),
+        ("pi4", Self::Pi4),
+        ("cm4", Self::Cm4),
+        ("pi5", Self::Pi5),
+        ("cm5", Self::Cm5),
+        // These boot as another board does: the same processor and firmware in another shape.
         ("pi400", Self::Pi4),
         ("pi500", Self::Pi5),
         ("cm5lite", Self::Cm5),
     ];
-
-    /// Returns the names of all boards.
-    pub(super) fn names() -> Vec<&'static str> {
-        let aliases = Self::ALIASES.map(|(name, _)| name);
-        Self::ALL
-            .map(Self::name)
-            .into_iter()
-            .chain(aliases)
-            .collect()
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        let alias = Self::ALIASES.iter().find(|(alias, _)| *alias == name);
-        let same = Self::ALL.into_iter().find(|board| board.name() == name);
-        same.or(alias.map(|(_, board)| *board))
-    }
-
-    /// Returns the board's name in `cluster.toml`, recipes and `firmware/`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pi3 => "pi3",
-            Self::Zero2W => "zero2w",
-            Self::Pi4 => "pi4",
-            Self::Cm4 => "cm4",
-            Self::Pi5 => "pi5",
-            Self::Cm5 => "cm5",
-        }
-    }
 }
 
 /// Settings of the Raspberry Pi's firmware, in addition to those of this program.

@@ -23,6 +23,7 @@ pub(crate) mod settings;
 
 mod etcd_flags;
 mod key_options;
+mod named;
 mod names;
 mod nearest;
 mod public_key;
@@ -77,6 +78,7 @@ pub use machine::{
     Allowed, Appliance, Archive, ArchiveSource, Auth, AuthRole, AuthUser, Board, DATA_START, Data,
     ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, SystemSettings,
 };
+pub use named::Named;
 pub(crate) use nearest::advice;
 pub(crate) use placement::check_unpacked;
 pub use reference::schema;

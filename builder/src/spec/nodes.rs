@@ -9,6 +9,7 @@ use super::cluster::{Advertise, Node};
 use super::complaints::{Complaints, Place, Placed};
 use super::input::{Input, Purpose};
 use super::machine::Board;
+use super::named::Named as _;
 use super::network;
 use super::subnet;
 use super::table::Table;

@@ -6,6 +6,7 @@ use super::complaints::{Complaints, Place};
 use super::input::Input;
 use super::issuing::{CommonNames, KeyKind, OwnCa, OwnKey, Pki, Subject};
 use super::layout::CertificateLayout;
+use super::named::Named as _;
 use super::table::Table;
 use super::{common_name, identity, names};
 use crate::secret::Secret;

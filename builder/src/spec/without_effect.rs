@@ -4,6 +4,7 @@ use super::cluster::{BackupPlace, Cluster};
 use super::complaints::Complaints;
 use super::document::Document;
 use super::machine::Data;
+use super::named::Named as _;
 
 /// A setting, and the other setting with which it has no effect.
 struct Rule {

@@ -2,6 +2,7 @@
 
 use super::super::issuing::{CertificateRole, KeyKind};
 use super::super::layout::CertificateLayout;
+use super::super::named::Named as _;
 use super::super::section::{Given, Kind, Section, Setting};
 use super::super::{auth, certificate, common_name, names, pki, placement, ssh, system};
 

@@ -1,6 +1,7 @@
 //! The cluster, its network, its members and etcd.
 
 use super::super::machine::Board;
+use super::super::named::Named as _;
 use super::super::section::{Given, Kind, Section, Setting};
 use super::super::{backup, etcd, identity, interfaces, names, network, routes, subnet, wifi};
 
