@@ -15,6 +15,17 @@ use crate::support::tool::tool;
 const FIRST: i64 = 1_790_000_000;
 const DAY: i64 = 86_400;
 
+/// A build from the lock and the cache alone.
+const LOCKED_BUILD: &[&str] = &[
+    "build",
+    "--nodes",
+    "1",
+    "--recipes",
+    "recipes",
+    "--locked",
+    "--offline",
+];
+
 /// The publisher of a base and of etcd: a server whose files change, and a key.
 struct Publisher {
     server: Server,
@@ -233,16 +244,7 @@ fn what_is_newer_is_verified_shown_and_locked() {
     let told = update(&scene, &["base"]).done();
     assert_eq!(told.stdout, format!("{}{updated}", lines(&of_base)));
     assert_eq!(update(&scene, &["all"]).done().stdout, nothing);
-    let build = [
-        "build",
-        "--nodes",
-        "1",
-        "--recipes",
-        "recipes",
-        "--locked",
-        "--offline",
-    ];
-    let report = scene.bare(&build).done().stdout;
+    let report = scene.bare(LOCKED_BUILD).done().stdout;
     assert!(report.contains("etcd 3.6.15"), "{report}");
 }
 
@@ -282,14 +284,5 @@ fn a_server_that_lies_moves_no_lock() {
     publisher.put(&tarball("3.6.15"), &new_etcd());
     refuses("etcd", "wrong SHA-256");
 
-    let build = [
-        "build",
-        "--nodes",
-        "1",
-        "--recipes",
-        "recipes",
-        "--locked",
-        "--offline",
-    ];
-    scene.bare(&build).done();
+    scene.bare(LOCKED_BUILD).done();
 }
