@@ -41,7 +41,7 @@ fn nodes_are_built_with_certificates_that_another_program_signs() {
     let refused = scene.run("build", &[]);
     let wanted = "error: completing the state directory etcd-cluster: the owner of the CA has to sign certificates first\n  admin.crt: it has not been requested yet\n  \
         nodes/etcd1/server.crt: it has not been requested yet\n  nodes/etcd1/peer.crt: it has not been requested yet\n  \
-        nodes/etcd1/client.root.crt: it has not been requested yet\nhint: write requests for the CA's owner with `etcd-image pki csr`, and take the answers with `etcd-image pki import`\n";
+        nodes/etcd1/client.root.crt: it has not been requested yet\nhint: write requests for the CA's owner with `etcd-image pki csr`, and import the answers with `etcd-image pki import`\n";
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.ends_with(wanted), "{}", refused.stderr);
     let asked = scene.bare(&["pki", "csr"]);

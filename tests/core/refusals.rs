@@ -81,7 +81,7 @@ refusals! {
         "the image has a GPT partition table",
         "take the image for Raspberry Pi (arm64+raspi)";
     no_model: "ubuntu-core-24+no-model",
-        "/systems/20240603/model is no model assertion that can be read",
+        "/systems/20240603/model is not a readable model assertion",
         "start from an image as it was downloaded";
     no_base: "ubuntu-core-24+no-base",
         "0 snaps called core24 are in /snaps, not one",
@@ -90,7 +90,7 @@ refusals! {
         "2 snaps called core24 are in /snaps, not one",
         "start from an image as it was downloaded";
     a_base_that_is_torn: "ubuntu-core-24+torn-base",
-        "/snaps/core24_490.snap is no squashfs that can be read: ",
+        "/snaps/core24_490.snap is not a readable squashfs: ",
         "start from an image as it was downloaded";
     somebody_else_s_seed: "ubuntu-core-24+seed-taken",
         "cmdline.txt has `ds=nocloud` already, which comes before any seed",

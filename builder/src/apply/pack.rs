@@ -30,7 +30,7 @@ pub(crate) struct Packer<'a> {
     store: BlockStore,
     /// The digests of blocks of the base that no edit touches, by their places: they are read and hashed once for all images.
     unchanged: Mutex<HashMap<(u64, usize), ContentDigest>>,
-    /// Blocks that may be secret, for the other nodes of this run: many, such as tables of a file system, are equal in all.
+    /// Blocks that may be secret, for the other nodes of this run: many, such as tables of a file system, are the same on all.
     own: Mutex<OwnBlocks>,
     progress: &'a dyn crate::progress::Progress,
     /// Held while an image is written. Images wait for each other, because a later one needs the blocks of an earlier one;

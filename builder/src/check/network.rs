@@ -135,7 +135,7 @@ fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings
     Ok(())
 }
 
-/// Checks that cloud-init leaves a node alone whose settings are not in a seed.
+/// Checks that cloud-init is disabled on a node whose settings are not in a seed.
 fn check_no_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
     let may_run = root.is_program(CLOUD_INIT_GENERATOR)? && !root.exists(CLOUD_INIT_OFF)?;
     findings.expect(

@@ -102,7 +102,7 @@ impl LockOptions {
     };
 }
 
-/// How much to tell on the way.
+/// What to log.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct DetailOptions {
@@ -143,7 +143,7 @@ pub struct OutputOptions {
     pub sign: Option<PathBuf>,
 }
 
-/// Checks the URL of a directory: everybody who reads the list opens it, with the name of a file appended.
+/// Checks the URL of a directory, to which Raspberry Pi Imager appends the names of files.
 pub(crate) fn directory_url(text: &str) -> Result<String, &'static str> {
     let url: http::Uri = text.parse().map_err(|_| "it is not a URL")?;
     match (url.scheme_str(), url.authority()) {

@@ -59,14 +59,14 @@ impl<'a> ChangeContext<'a> {
     ) -> Result<Self> {
         let nodes = &options.work.nodes;
         if nodes.nodes.is_some() || nodes.fleet.is_some() || !nodes.only.is_empty() {
-            let message = format!("`{command}` has no use for `--nodes`, `--fleet` and `--only`");
+            let message = format!("`{command}` does not accept `--nodes`, `--fleet` or `--only`");
             return Err(Kind::Usage.error(
                 message,
                 "remove them: the command determines which node to build",
             ));
         }
         if nodes.restore.is_some() {
-            let message = format!("`{command}` has no use for `--restore`");
+            let message = format!("`{command}` does not accept `--restore`");
             let hint = "remove it: a new member receives the data of the running cluster";
             return Err(Kind::Usage.error(message, hint));
         }

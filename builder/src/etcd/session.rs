@@ -225,7 +225,7 @@ fn runtime() -> Result<Runtime, Trouble> {
     built.map_err(|error| Trouble::Silent(error.to_string()))
 }
 
-/// Tells an answer of etcd from a failure of the connection, which has a cause in this process.
+/// Distinguishes an answer of etcd from a failure of the connection, which has a cause in this process.
 fn refusal(status: &tonic::Status) -> Trouble {
     match status.source() {
         Some(cause) => Trouble::connection(cause),

@@ -94,7 +94,7 @@ pub(super) async fn connect(
 
 /// Waits for the first bytes of the member, which etcd's HTTP/2 server sends by itself.
 ///
-/// Without TLS, etcd waits for our first bytes instead, by which it tells HTTP/2 from HTTP/1.
+/// Without TLS, etcd waits for our first bytes instead, by which it distinguishes HTTP/2 from HTTP/1.
 /// With TLS 1.3, a member rejects our certificate after our side of the handshake. Bytes that we sent before reading the
 /// rejection would reset the connection and with it the reason.
 async fn accepted(

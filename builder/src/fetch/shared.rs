@@ -11,8 +11,8 @@ use super::partial::Partial;
 use super::verified::Pin;
 use crate::store::SharedCache;
 
-/// Returns the download with this digest if the shared cache has it, in place of a partial one. Other bytes are noted, and count
-/// as absent.
+/// Returns the download with this digest if the shared cache has it, in place of a partial one. Reports different bytes
+/// and treats them as absent.
 pub(super) fn take(
     shared: &SharedCache,
     sha256: &str,
@@ -47,7 +47,7 @@ pub(super) fn take(
     }
 }
 
-/// Adds a checked download to the shared cache. A failure is noted only: this machine has what it needs.
+/// Adds a checked download to the shared cache. Only reports a failure: this machine has what it needs.
 pub(super) fn give(
     shared: &SharedCache,
     sha256: &str,

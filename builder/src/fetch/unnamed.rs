@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Creates such a file in the directory for temporary files.
+/// Creates a file without a name in the directory for temporary files.
 pub(super) fn file() -> io::Result<File> {
     tempfile::tempfile()
 }
 
-/// Creates such a file in the directory of `path`, or in the one for temporary files if that is not writable. Returns the
-/// file and its directory.
+/// Creates a file without a name in the directory of `path`, or in the one for temporary files if that is not writable.
+/// Returns the file and its directory.
 pub(super) fn file_beside(path: &Path) -> io::Result<(File, PathBuf)> {
     let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
     let beside = parent.unwrap_or(Path::new(".")).to_owned();

@@ -83,7 +83,7 @@ fn check_architecture(root: &mut dyn ReadFs) -> Result<()> {
         };
     }
     Err(unsupported(&format!(
-        "the root file system has neither {} nor {}, which would tell its processor",
+        "the root file system has neither {} nor {}, which would show its architecture",
         PROGRAMS[0], PROGRAMS[1]
     )))
 }

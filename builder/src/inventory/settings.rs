@@ -290,7 +290,7 @@ enum Form {
     Prefix,
     /// A version, which may begin with `v`.
     Version,
-    /// The path of the CA certificate, which tells the layout.
+    /// The path of the CA certificate, which shows the layout.
     Layout,
     /// A directory that may hold etcd's data.
     DataDirectory,

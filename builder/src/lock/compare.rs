@@ -14,7 +14,7 @@ pub struct Difference {
     pub what: String,
     /// The value in the lock file; `None` if the file lacks the entry.
     pub old: Option<String>,
-    /// The value now; `None` if there is no such entry any more.
+    /// The value now; `None` if the entry no longer exists.
     pub new: Option<String>,
 }
 

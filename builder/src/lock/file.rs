@@ -89,7 +89,7 @@ impl LockFile {
         is_same.then_some(locked)
     }
 
-    /// Refuses a base that is older than the locked one: its mirror is out of date, or somebody sends what was signed once.
+    /// Refuses a base that is older than the locked one: its mirror is out of date, or somebody replays an older signed list.
     pub fn refuse_older(
         &self,
         found: &LockedBase,

@@ -61,7 +61,7 @@ pub(super) fn set_lifetime(
 
 fn moment(seconds: i64) -> anyhow::Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| {
-        let message = format!("a certificate cannot say the time {seconds}");
+        let message = format!("a certificate cannot express the time {seconds}");
         Kind::Usage.error(message, "check the clock or SOURCE_DATE_EPOCH")
     })
 }

@@ -4,7 +4,7 @@
 //!            ca.*                 next-ca.*            nodes trust
 //!   trust    signs                is trusted           both
 //!   issue    is trusted           signs                both
-//!   finish   is given up          signs, replaces ca.* the next one
+//!   finish   is discarded         signs, replaces ca.* the next one
 //! ```
 //!
 //! **Invariant**: one renamed file changes the phase, so that a killed command leaves one phase or the next.
@@ -120,7 +120,7 @@ fn remove_foreign(store: &Store) -> Result<()> {
     Ok(())
 }
 
-/// Gives up the next CA, which must not sign any certificate any more.
+/// Discards the next CA, which must no longer sign certificates.
 pub fn abort_rotation(state: &Path) -> Result<()> {
     let store = open(state)?;
     // The phase first: without it, nobody reads the others, which the next change replaces.

@@ -148,5 +148,5 @@ fn params(key_id: Option<&Vec<u8>>) -> CertificateParams {
 }
 
 /// The next step where the owner of the CA signs.
-pub(super) const REQUEST: &str = "write requests for the CA's owner with `etcd-image pki csr`, and take the answers with \
+pub(super) const REQUEST: &str = "write requests for the CA's owner with `etcd-image pki csr`, and import the answers with \
                                   `etcd-image pki import`";

@@ -48,7 +48,7 @@ pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
     match too_long {
         None => Ok(()),
         Some(length) => Err(Kind::Refused.error(format!(
-                "node {}: cmdline.txt would have {length} bytes, and a kernel is sure to take {COMMAND_LINE} only",
+                "node {}: cmdline.txt would have {length} bytes; a kernel is only guaranteed to accept {COMMAND_LINE}",
                 plan.node
             ),
             "use a stock image, and name fewer name servers",

@@ -13,7 +13,7 @@ pub(crate) struct Attachment {
     pub bytes: Vec<u8>,
 }
 
-/// The record of such a file, or of one in `client/`.
+/// The record of an attachment, or of a file in `client/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AttachmentRecord {

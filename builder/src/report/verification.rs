@@ -59,7 +59,7 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     let manifest = newest.map(|stored| &stored.manifest);
     let attachments = manifest.into_iter().flat_map(Manifest::attachments);
     let client = manifest.into_iter().flat_map(|manifest| &manifest.client);
-    // Whoever fetched published images has no files of the operator.
+    // A user who downloaded published images does not have the operator's files.
     let mut present = Vec::new();
     for it in client {
         if if_exists(fs_err::metadata(folder.join(&it.name)))?.is_some() {

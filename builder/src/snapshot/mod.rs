@@ -1,4 +1,4 @@
-//! Snapshots of etcd's database: checks a file, and reads what it tells about its cluster.
+//! Snapshots of etcd's database: checks a file, and reads what it says about its cluster.
 
 mod bolt;
 mod digest;

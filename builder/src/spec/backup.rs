@@ -77,7 +77,7 @@ pub(super) fn endpoint(text: &str) -> Result<(), String> {
     {
         true => Ok(()),
         false => Err(format!(
-            "`{text}` is no server such as https://minio.lan:9000; snapshots contain everything, so that the server must \
+            "`{text}` is not a server such as https://minio.lan:9000; snapshots contain everything, so that the server must \
              have a certificate"
         )),
     }
@@ -87,7 +87,7 @@ pub(super) fn endpoint(text: &str) -> Result<(), String> {
 pub(super) fn region(text: &str) -> Result<(), String> {
     match plain(text, "-") {
         true => Ok(()),
-        false => Err(format!("`{text}` is no region such as eu-central-1")),
+        false => Err(format!("`{text}` is not a region such as eu-central-1")),
     }
 }
 
@@ -126,7 +126,7 @@ fn parsed(text: &str) -> Result<BackupPlace, String> {
     }
     if let Some(rest) = text.strip_prefix("s3://") {
         return bucket(rest)
-            .ok_or_else(|| format!("`{text}` is no place such as s3://bucket/etcd"));
+            .ok_or_else(|| format!("`{text}` is not a place such as s3://bucket/etcd"));
     }
     let wanted = || {
         format!(
@@ -220,7 +220,7 @@ mod tests {
             "s3://a/$(reboot)",
             "s3://-a",
         ] {
-            let wanted = format!("`{text}` is no place such as s3://bucket/etcd");
+            let wanted = format!("`{text}` is not a place such as s3://bucket/etcd");
             assert_eq!(parsed(text), Err(wanted));
         }
         endpoint("https://minio.lan:9000").unwrap();

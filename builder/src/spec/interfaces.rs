@@ -64,7 +64,7 @@ fn check_name(
     let wrong = if name.value.starts_with("wl") {
         "is wireless; only wired interfaces can be further ones".to_owned()
     } else if device.len() > LONGEST {
-        format!("is longer than {LONGEST} characters, the most that Linux has room for")
+        format!("is longer than {LONGEST} characters, the most that Linux allows")
     } else if network.interface.as_ref() == Some(&device) {
         "is the interface of etcd's network; set `interface` in [network], or use a `vlan`"
             .to_owned()

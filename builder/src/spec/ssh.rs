@@ -65,12 +65,12 @@ pub(super) fn ca_key(line: &str) -> Result<(), String> {
     public_key::checked_bare(line).map(drop)
 }
 
-/// Refuses a key that sshd does not accept any more.
+/// Refuses a key that sshd no longer accepts.
 fn still_valid(line: &str, now: i64) -> Result<(), String> {
     match public_key::has_expired(line, now) {
         false => Ok(()),
         true => Err(
-            "sshd does not accept that key any more: its `expiry-time` is past; \
+            "sshd no longer accepts that key: its `expiry-time` is past; \
                      remove the line, or give a later time"
                 .to_owned(),
         ),

@@ -1,4 +1,4 @@
-//! Settings that another setting makes useless. Whoever writes one expects something of it, so they are refused.
+//! Settings that another setting makes useless. They are refused, because the user expects them to have an effect.
 
 use super::cluster::{BackupPlace, Cluster};
 use super::complaints::Complaints;

@@ -25,7 +25,7 @@ const FAR: [u8; 3] = [0xfe, 0xff, 0xff];
 /// Writes the table into the first sector of the image, whose size determines that of the second partition.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the image is made here, in the cache room"
+    reason = "creates the image in a work directory of the cache"
 )]
 pub(super) fn write(image: &Path, disk_id: [u8; 4]) -> anyhow::Result<()> {
     let mut file = OpenOptions::new()

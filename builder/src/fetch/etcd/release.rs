@@ -41,7 +41,7 @@ pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Res
     let pinned = |pins: &Pins| {
         let context = || {
             let path = pins.path().display();
-            format!("comparing with the digest written down in {path}")
+            format!("comparing with the digest recorded in {path}")
         };
         let sha256 = pins.get(version)?;
         Some(get(sha256).with_context(context))

@@ -168,7 +168,7 @@ fn unknown_version_is_learned_once_and_binding_then() {
         fs_err::write(folder.join("etcd-pins.toml"), &learned).unwrap();
         let (kind, text) = failure(second.get("3.6.2"));
         assert_eq!(kind, Kind::Verification, "{text}");
-        let place = format!("written down in {}", folder.display());
+        let place = format!("recorded in {}", folder.display());
         assert!(text.contains(&place), "{text}");
     }
 }

@@ -284,12 +284,7 @@ fn only_system(seed: &mut dyn ReadFs) -> Result<String> {
 fn read_model(fs: &mut dyn ReadFs, path: &str) -> Result<Model> {
     let text = fs.read_text(path)?;
     let model = text.as_deref().and_then(Model::parse);
-    model.ok_or_else(|| {
-        unsupported(
-            format!("{path} is no model assertion that can be read"),
-            COPY,
-        )
-    })
+    model.ok_or_else(|| unsupported(format!("{path} is not a readable model assertion"), COPY))
 }
 
 /// Refuses a model that can never work, whatever else the card holds.

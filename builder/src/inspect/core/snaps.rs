@@ -48,7 +48,7 @@ impl Snap {
         let path = format!("{folder}/{file}");
         let files =
             FilesystemReader::from_reader(Cursor::new(fs.read(&path)?)).map_err(|error| {
-                let what = format!("{path} is no squashfs that can be read: {error}");
+                let what = format!("{path} is not a readable squashfs: {error}");
                 Kind::Corrupt.error(what, COPY)
             })?;
         Ok(Self {

@@ -62,8 +62,8 @@ sections! {
         "ca-passphrase-file": Text(|_| Ok(())), Optional(r#""ca-passphrase""#);
         /// Whether all programs on a node trust the CA: it is added to the system's store of trusted certificates.
         "trust-ca": Switch, Default("false");
-        /// Whether all nodes share one certificate and its key, which needs a `layout` with one certificate. Whoever reads the
-        /// card of one node can then pose as every other. Its common name is `etcd` by default.
+        /// Whether all nodes share one certificate and its key, which needs a `layout` with one certificate. Anyone who
+        /// reads the card of one node can then impersonate every other node. Its common name is `etcd` by default.
         "shared": Switch, Default("false");
         /// Where etcd finds its certificates: `etcd` (`/etc/etcd/pki/{ca,server,peer}.crt`), `etcd-pi`
         /// (`/etc/etcd/pki/{ca,etcd,etcd-key}.pem`), `dcs` (`/etc/dcs/cert/<name>.crt`, for the group etcd) or `flat`

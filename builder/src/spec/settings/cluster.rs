@@ -103,7 +103,7 @@ sections! {
         "previous-address": Text(subnet::check_previous), Optional(r#""192.168.1.50""#);
         /// The board. A base that cannot boot on it is refused.
         "board": Choice("board", Board::names), Optional(r#""pi4""#);
-        /// The former member whose place this node takes. It must not be a `[[node]]` any more.
+        /// The former member whose place this node takes. It must no longer be a `[[node]]`.
         "replaces": Text(names::host_label), Optional(r#""etcd9""#);
     }
 
@@ -129,7 +129,7 @@ sections! {
         /// The form of etcd's configuration: the `file` `/etc/etcd/etcd.conf.yml`, or `env`, the environment variables in
         /// `/etc/default/etcd`.
         "config": Choice("form", etcd::forms), Default(r#""file""#);
-        /// Who may read etcd's metrics and health on port 2381: `"local"` for the node itself, or `"mtls"` for whoever has a
+        /// Who may read etcd's metrics and health on port 2381: `"local"` for the node itself, or `"mtls"` for anyone with a
         /// certificate of the CA, such as `client/metrics.crt`.
         "metrics": Choice("access", etcd::metrics), Default(r#""local""#);
         /// Whether etcd speaks plain HTTP: anybody who reaches its ports reads and writes everything. For laboratories; a

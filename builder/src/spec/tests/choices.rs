@@ -269,7 +269,7 @@ fn a_key_that_sshd_does_not_accept_any_more() {
     let text = format!(
         "[cluster]\nname = \"lab\"\n[ssh]\nauthorized-keys = [\n  \"{old}\",\n]\n[[node]]\nname = \"a\"\naddress = \"192.168.0.50\"\n"
     );
-    let wanted = "sshd does not accept that key any more: its `expiry-time` is past; remove the line, or give a later time";
+    let wanted = "sshd no longer accepts that key: its `expiry-time` is past; remove the line, or give a later time";
     assert_eq!(
         complaints(&input(&text)),
         [format!("lab/cluster.toml:5: {wanted}")]

@@ -67,7 +67,7 @@ fn its_name_is_that_of_another_wired_interface() {
             ETCD,
             "enx00112233445",
             "vlan = 20\n",
-            "`enx00112233445.20` is longer than 15 characters, the most that Linux has room for",
+            "`enx00112233445.20` is longer than 15 characters, the most that Linux allows",
         ),
     ] {
         complains(network, (name, &format!("{rest}{GOOD}")), wanted);
