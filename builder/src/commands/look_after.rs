@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::{membership, print, unwritable, upgrade, write};
+use super::{conclude, membership, print, unwritable, upgrade, write};
 use crate::cli::{
     AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
     PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
@@ -47,8 +47,7 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             // A full database takes no lock.
             let access = open_access(&options)?;
             let disarming = cluster::disarm(&access)?;
-            let printed = print(voice, &disarming, &disarming);
-            disarming.verdict().and(printed)
+            conclude(voice, &disarming, disarming.verdict())
         }
         ClusterCommand::MoveLeader(options) => {
             let access = open_access(&options.access)?;
@@ -102,8 +101,7 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
         None => lock(&access, name, environment, &*progress)?,
     };
     let renewal = cluster::hand_over(&access, &renewed, now, &lock, &*progress)?;
-    let printed = print(voice, &renewal, &renewal);
-    renewal.verdict().and(printed)
+    conclude(voice, &renewal, renewal.verdict())
 }
 
 fn open(login: &LoginOptions) -> Result<Access> {
@@ -165,9 +163,7 @@ fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> 
     let Some(seconds) = options.watch else {
         let report = cluster::status(&open(&options.login)?, environment.clock)?;
         write_metrics(&report)?;
-        // The verdict decides the exit code, even if printing fails.
-        let printed = print(voice, &report, &report);
-        return report.verdict().and(printed);
+        return conclude(voice, &report, report.verdict());
     };
     // The codes of VT100 that move to the top left corner and clear the screen.
     let clear = if environment.stdout_is_terminal {

@@ -8,6 +8,7 @@ mod pki;
 mod stored;
 mod upgrade;
 
+use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -230,9 +231,7 @@ fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> R
         output: OutputOptions::default(),
     };
     let rebuild = crate::rebuild(Job::new(work, environment, voice), &target)?;
-    // The verdict decides the exit code, even if printing fails.
-    let printed = print(voice, &rebuild, &rebuild);
-    rebuild.verdict().and(printed)
+    conclude(voice, &rebuild, rebuild.verdict())
 }
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
@@ -290,9 +289,7 @@ fn compare(
         Some(fleet) => fleet.verify(target, verify)?,
         None => verify(target)?,
     };
-    // The verdict decides the exit code, even if printing fails.
-    let printed = print(voice, &verification, &verification);
-    verification.verdict().and(printed)
+    conclude(voice, &verification, verification.verdict())
 }
 
 /// Reports a mistyped path as such, not as a broken image.
@@ -317,8 +314,14 @@ fn must_be_one_image(path: &Path) -> Result<()> {
     }
 }
 
+/// Prints a result and returns its verdict, which decides the exit code even if printing fails.
+fn conclude<T: Serialize + Display>(voice: &Voice, result: &T, verdict: Result<()>) -> Result<()> {
+    let printed = print(voice, result, result);
+    verdict.and(printed)
+}
+
 /// Prints data to standard output, as JSON or as text.
-fn print(voice: &Voice, data: &impl Serialize, text: &impl std::fmt::Display) -> Result<()> {
+fn print(voice: &Voice, data: &impl Serialize, text: &impl Display) -> Result<()> {
     let out = match (voice.json, voice.quiet) {
         (true, _) => serde_json::to_string_pretty(data)? + "\n",
         (false, true) => return Ok(()),

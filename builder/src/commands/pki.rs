@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::print;
+use super::{conclude, print};
 use crate::cli::{
     self, Environment, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions, Voice,
 };
@@ -29,9 +29,7 @@ pub(super) fn run(command: PkiCommand, environment: Environment, voice: &Voice) 
 fn status(options: &PkiStatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let stored = pki::stored(&options.state)?;
     let status = PkiStatus::new(&options.state, stored, options.within, environment.clock);
-    // The verdict decides the exit code, even if printing fails.
-    let printed = print(voice, &status, &status);
-    status.verdict().and(printed)
+    conclude(voice, &status, status.verdict())
 }
 
 fn request(options: PkiCsrOptions, environment: Environment, voice: &Voice) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use indicatif::BinaryBytes;
 
-use super::print;
+use super::{conclude, print};
 use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
 use crate::count::count;
 use crate::failure::Kind;
@@ -79,9 +79,7 @@ pub(super) fn verify(
     }
     let progress = progress::stderr(voice.quiet);
     let check = store::check(address, &environment.stores, &*progress)?;
-    // The verdict decides the exit code, even if printing fails.
-    let printed = print(voice, &check, &check);
-    check.verdict().and(printed)
+    conclude(voice, &check, check.verdict())
 }
 
 /// Gets the images to write from a store, if the options name one, and makes the options name the directory with them.
