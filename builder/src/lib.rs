@@ -103,10 +103,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let signing_key = publishing.key(&job.environment)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
-    let base = inputs.base(job, cluster, &lock)?;
-    let etcd = inputs.etcd(job, cluster, (&base, &lock));
-    let etcd = base.refusals.join(etcd)?;
-    let archives = base.refusals.join(inputs.archives(job, cluster))?;
+    let (base, etcd, archives) = inputs.all(job, cluster, &lock)?;
     let mut state = base.refusals.join(open_state(job, cluster))?;
     if let Some((name, text)) = &etcd.learned {
         state.add(name, text);
@@ -222,10 +219,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     job.publishing(cluster).key(&job.environment)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
-    let base = inputs.base(job, cluster, &lock)?;
-    let etcd = inputs.etcd(job, cluster, (&base, &lock));
-    let etcd = base.refusals.join(etcd)?;
-    let archives = base.refusals.join(inputs.archives(job, cluster))?;
+    let (base, etcd, archives) = inputs.all(job, cluster, &lock)?;
     let certs = pki::preview(job.state_path(), cluster, job.environment.now);
     let certs = base.refusals.join(certs)?;
     let sources = Sources {

@@ -67,6 +67,20 @@ impl Prepared {
         shared(&mut self.etcd, key, || job.etcd(source, locked, base))
     }
 
+    /// Returns the base, etcd's programs and the archives of a cluster, or all reasons against them.
+    pub(crate) fn all(
+        &mut self,
+        job: &Job,
+        cluster: &Cluster,
+        lock: &LockFile,
+    ) -> Result<(Arc<Base>, Arc<EtcdBinaries>, Arc<Vec<UnpackedArchive>>)> {
+        let base = self.base(job, cluster, lock)?;
+        let etcd = self.etcd(job, cluster, (&base, lock));
+        let etcd = base.refusals.join(etcd)?;
+        let archives = base.refusals.join(self.archives(job, cluster))?;
+        Ok((base, etcd, archives))
+    }
+
     /// Returns the content of every archive of a cluster.
     pub(crate) fn archives(
         &mut self,
