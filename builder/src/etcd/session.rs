@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 use tonic::client::Grpc;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::messages::{
@@ -114,20 +114,8 @@ impl Session {
         &self,
         mut sink: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut grpc = self.grpc.clone();
-        let begin = async move {
-            grpc.ready()
-                .await
-                .map_err(|error| Trouble::connection(&error))?;
-            let path = PathAndQuery::from_static("/etcdserverpb.Maintenance/Snapshot");
-            let codec = ProstCodec::<Nothing, SnapshotPart>::default();
-            let stream = grpc.server_streaming(Request::new(Nothing {}), path, codec);
-            Ok(stream
-                .await
-                .map_err(|status| refusal(&status))?
-                .into_inner())
-        };
-        let mut stream = self.block(STALL, begin)?;
+        let begin = self.stream("/etcdserverpb.Maintenance/Snapshot", Nothing {});
+        let mut stream: Streaming<SnapshotPart> = self.block(STALL, begin)?;
         let mut next = || {
             let part = async { stream.message().await.map_err(|status| refusal(&status)) };
             self.block(STALL, part)
@@ -157,11 +145,8 @@ impl Session {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        let mut grpc = self.grpc.clone();
-        let exchange = async move {
-            grpc.ready()
-                .await
-                .map_err(|error| Trouble::connection(&error))?;
+        let exchange = async {
+            let mut grpc = self.ready().await?;
             let path = PathAndQuery::from_static(path);
             let answer = grpc.unary(Request::new(request), path, ProstCodec::default());
             let answer = answer.await.map_err(|status| refusal(&status))?;
@@ -176,21 +161,33 @@ impl Session {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        let mut grpc = self.grpc.clone();
-        let exchange = async move {
-            grpc.ready()
-                .await
-                .map_err(|error| Trouble::connection(&error))?;
-            let path = PathAndQuery::from_static(path);
-            let codec = ProstCodec::<Q, A>::default();
-            let stream = grpc.server_streaming(Request::new(request), path, codec);
-            let mut stream = stream
-                .await
-                .map_err(|status| refusal(&status))?
-                .into_inner();
+        let exchange = async {
+            let mut stream = self.stream(path, request).await?;
             stream.message().await.map_err(|status| refusal(&status))
         };
         self.block(self.limit, exchange)
+    }
+
+    /// Begins a call that answers several times.
+    async fn stream<Q, A>(&self, path: &'static str, request: Q) -> Result<Streaming<A>, Trouble>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let mut grpc = self.ready().await?;
+        let path = PathAndQuery::from_static(path);
+        let codec = ProstCodec::<Q, A>::default();
+        let stream = grpc.server_streaming(Request::new(request), path, codec);
+        let stream = stream.await.map_err(|status| refusal(&status))?;
+        Ok(stream.into_inner())
+    }
+
+    /// Returns the client once the connection accepts a request.
+    async fn ready(&self) -> Result<Grpc<Channel>, Trouble> {
+        let mut grpc = self.grpc.clone();
+        let ready = grpc.ready().await;
+        ready.map_err(|error| Trouble::connection(&error))?;
+        Ok(grpc)
     }
 
     /// Runs a future to its end on this thread; the reason for the end of the connection replaces its consequence.
