@@ -176,7 +176,7 @@ fn a_restore_is_remembered_with_the_members_that_began() {
     let kept = node.read("data/node/restored");
     let words: Vec<_> = kept.split_whitespace().collect();
     assert!(
-        matches!(words[..], ["ab", "00ff", _, last] if last == list),
+        matches!(words[..], ["ab", "00ff", _, kept] if kept == list),
         "{kept}"
     );
     let facts = node.program("restore", "facts");

@@ -271,7 +271,11 @@ fn a_bill_of_materials_that_breaks_its_specification_is_rejected() {
     });
     verdict(&sound).unwrap();
     for (place, value, words) in [
-        ("/SPDXID", "document", "spdx_id must be SPDXRef-DOCUMENT, but is: document"),
+        (
+            "/SPDXID",
+            "document",
+            "spdx_id must be SPDXRef-DOCUMENT, but is: document",
+        ),
         (
             "/packages/0/downloadLocation",
             "nowhere",

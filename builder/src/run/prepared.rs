@@ -19,6 +19,9 @@ pub(crate) struct Prepared {
     archives: Option<(Vec<Archive>, Arc<Vec<UnpackedArchive>>)>,
 }
 
+/// The base, etcd's programs and the archives of a cluster.
+pub(crate) type AllInputs = (Arc<Base>, Arc<EtcdBinaries>, Arc<Vec<UnpackedArchive>>);
+
 /// What decides which base a cluster gets: the description, and the lock if it has an answer.
 type BaseKey = (spec::Base, Vec<String>, Option<LockedBase>);
 
@@ -73,7 +76,7 @@ impl Prepared {
         job: &Job,
         cluster: &Cluster,
         lock: &LockFile,
-    ) -> Result<(Arc<Base>, Arc<EtcdBinaries>, Arc<Vec<UnpackedArchive>>)> {
+    ) -> Result<AllInputs> {
         let base = self.base(job, cluster, lock)?;
         let etcd = self.etcd(job, cluster, (&base, lock));
         let etcd = base.refusals.join(etcd)?;

@@ -79,11 +79,11 @@ impl Lab {
         let start = self.history.elapsed();
         loop {
             self.pass(LOOK)?;
-            let waited = self.history.elapsed().saturating_sub(start);
+            let elapsed = self.history.elapsed().saturating_sub(start);
             let mut lists = BTreeSet::new();
             let mut missing = None;
             for index in &members {
-                match self.served(*index, waited) {
+                match self.served(*index, elapsed) {
                     Ok(served) => {
                         lists.insert((served.cluster, served.members));
                     }
@@ -102,7 +102,7 @@ impl Lab {
                 return Ok(());
             }
             if self.is_over(start) {
-                one_cluster(&self.serving(waited))?;
+                one_cluster(&self.serving(elapsed))?;
                 let text = missing.map_or_else(
                     || wrong.unwrap_or_else(|| "members disagree about the list".to_owned()),
                     |(index, reason)| format!("{}: {reason:#}", self.nodes[index].name()),

@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::lab::Lab;
 use super::model::Wanted;
-use super::rows::quiet;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -67,7 +66,7 @@ fn refuses(lab: &mut Lab) -> Result<()> {
 /// Forces etcd1, cuts its power after some time, and forces etcd2. Clients have stopped: one of the two data is given up.
 fn force_both(lab: &mut Lab, time: Duration) -> Result<()> {
     form(lab)?;
-    quiet(lab)?;
+    lab.quiet()?;
     lab.traffic.stop();
     lab.cut_all()?;
     for node in [0, 1] {

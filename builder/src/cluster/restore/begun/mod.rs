@@ -35,17 +35,18 @@ pub(super) fn begun(
     if wanted.is_some() || again {
         return wanted;
     }
-    let last = last(snapshot, known)?;
-    if last.members.as_ref().is_some_and(|it| it != list) {
+    let newest = newest(snapshot, known)?;
+    if newest.members.as_ref().is_some_and(|it| it != list) {
         return None;
     }
     let is_of_others = |facts: &NodeFacts| facts.members.as_ref().is_some_and(|it| it != list);
-    let mut left = received().filter(|facts| !has_begun(facts, &last.vow) && !is_of_others(facts));
-    left.next().map(|_| last.vow.clone())
+    let mut left =
+        received().filter(|facts| !has_begun(facts, &newest.vow) && !is_of_others(facts));
+    left.next().map(|_| newest.vow.clone())
 }
 
-/// Returns the last restore of this snapshot that a node has completed.
-fn last<'a>(snapshot: &Snapshot, known: &'a [NodeFacts]) -> Option<&'a Restored> {
+/// Returns the newest restore of this snapshot that a node has completed.
+fn newest<'a>(snapshot: &Snapshot, known: &'a [NodeFacts]) -> Option<&'a Restored> {
     let restored = known.iter().filter_map(|facts| facts.restored.as_ref());
     let of_this = restored.filter(|it| it.sha256 == snapshot.sha256);
     of_this.max_by_key(|it| it.time)
@@ -80,19 +81,19 @@ pub(super) fn must_be_new(
     (snapshot, list): (&Snapshot, &str),
     known: &[NodeFacts],
 ) -> Result<()> {
-    let Some(last) = last(snapshot, known) else {
+    let Some(newest) = newest(snapshot, known) else {
         return Ok(());
     };
-    let time = date::moment(last.time);
+    let time = date::moment(newest.time);
     let begun = format!("cluster {cluster} has begun again with this snapshot already, at {time}");
     let again = "--again sets aside what was written since, and restores the snapshot once more";
     let is_left = |facts: &NodeFacts| {
-        facts.sha256.as_ref() == Some(&snapshot.sha256) && !has_begun(facts, &last.vow)
+        facts.sha256.as_ref() == Some(&snapshot.sha256) && !has_begun(facts, &newest.vow)
     };
     let all = names_in(list).zip(known);
     let left: Vec<_> = all.filter(|(_, facts)| is_left(facts)).collect();
     let left: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
-    let former = last.members.as_deref().filter(|it| *it != list);
+    let former = newest.members.as_deref().filter(|it| *it != list);
     let (message, hint) = match (former, &left[..]) {
         (Some(former), [_, ..]) => (
             format!(
