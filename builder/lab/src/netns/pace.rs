@@ -4,14 +4,12 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::rng::Rng;
-
 /// The variable by which a process learns [`delay`] from the one that started it.
 pub(super) const VARIABLE: &str = "LAB_DELAY";
 
-/// A piece of work, and the time that it takes on the machine on which the laboratory's times were chosen.
-const STEPS: u32 = 300_000;
-const REFERENCE: Duration = Duration::from_micros(500);
+/// The steps of a piece of work, and the time that it takes on the machine on which the laboratory's times were chosen.
+const STEPS: u32 = 200_000;
+const REFERENCE: Duration = Duration::from_micros(375);
 /// The number of trials, of which the fastest one counts: other processes interrupt the others.
 const TRIALS: u32 = 60;
 
@@ -37,12 +35,23 @@ pub(super) fn delay() -> f64 {
 
 fn measured() -> f64 {
     let trial = |_| {
-        let (start, mut rng) = (Instant::now(), Rng::new(1));
-        let _ = black_box((0..STEPS).fold(0, |sum, _| sum ^ rng.number()));
+        let start = Instant::now();
+        let _ = black_box(work());
         start.elapsed()
     };
     let fastest = (0..TRIALS).map(trial).min().unwrap_or_default();
-    (fastest.as_secs_f64() / REFERENCE.as_secs_f64()).clamp(1.0, 6.0)
+    (fastest.as_secs_f64() / REFERENCE.as_secs_f64()).clamp(1.0, 4.0)
+}
+
+/// Each step waits for the result of the one before, so that it takes the same time with every level of optimization. Calls and
+/// iterators would take several times as long without it.
+fn work() -> u64 {
+    let (mut state, mut step) = (1_u64, 0);
+    while step < STEPS {
+        state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        step += 1;
+    }
+    state
 }
 
 /// How many tasks of this machine are ready to run, on average over the last looks.
