@@ -58,6 +58,7 @@ const REASONS: &str = r#"
     unforce$forcing is forced, too                        → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
     refuse to start: $(two_clusters)                      → is the only member of its cluster
+    wait for$busy: it listens and does not answer yet     → is the only member of its cluster
     warning: $(read_facts                                 → is the only member of its cluster
     refused the restore that is prepared                  → has data of another cluster or node
     refused the etcd beside the data                      → has data of another cluster or node

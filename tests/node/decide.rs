@@ -171,6 +171,10 @@ fn a_member_whose_place_is_taken_does_not_take_it_back() {
         data yes / alone yes / majority yes / listed yes                      → resume
         data yes / alone yes / peer b cluster no / peer c silent              → resume
         data yes / alone yes / peer b silent / peer c waits -                 → resume
+        data yes / alone yes / peer b busy / peer c silent                    → wait for b: it listens and does not answer yet
+        data yes / alone yes / peer b busy / peer c cluster no                → wait for b: it listens and does not answer yet
+        data yes / alone yes / peer b busy / peer c cluster no / majority yes / listed yes → resume
+        data yes / peer b busy / peer c silent                                → resume
         data yes / alone yes / aside yes / majority yes / listed no           → aside asked
         data no / majority yes / unlisted b                                   → refuse to join: the image of no running member lists this node
         data no / majority yes / unlisted b / taken 5                         → join
