@@ -230,7 +230,7 @@ fi
 exit 1",
     );
     node.write("data/node/learner", "yes\n");
-    let said = node.call("know id; ask_for_the_vote");
+    let said = node.call("know id; endpoints=; ask_for_the_vote");
     assert!(
         said.contains("waiting for this node's vote: Error: context deadline exceeded"),
         "{said}"
