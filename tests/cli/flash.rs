@@ -32,6 +32,25 @@ fn used_card(scene: &Scene, name: &str) -> PathBuf {
     path
 }
 
+/// Compares the partition table and the file systems of a card with those of an image. What no file uses may differ.
+pub(super) fn holds(card: &Path, image: &Path) {
+    let checked = tool("sfdisk", &["--verify", card.to_str().unwrap()]).done();
+    assert!(
+        checked.text().contains("No errors detected."),
+        "{}",
+        checked.words()
+    );
+    let (written, wanted) = (Disk::open(card), Disk::open(image));
+    let (root, boot) = (written.root(), written.boot());
+    ext4(root.path()).unwrap();
+    fat(boot.path()).unwrap();
+    assert!(Ext4::new(root.path()).walk() == Ext4::new(wanted.root().path()).walk());
+    assert_eq!(
+        Fat::new(boot.path()).lines(),
+        Fat::new(wanted.boot().path()).lines()
+    );
+}
+
 fn bytes_at(path: &Path, offset: u64, len: usize) -> Vec<u8> {
     let mut file = File::open(path).unwrap();
     let mut bytes = vec![0; len];
@@ -74,21 +93,7 @@ fn a_card_holds_the_image_after_other_bytes() {
     );
     assert_eq!(first["image_verified"], true);
 
-    let checked = tool("sfdisk", &["--verify", card.to_str().unwrap()]).done();
-    assert!(
-        checked.text().contains("No errors detected."),
-        "{}",
-        checked.words()
-    );
-    let (written, wanted) = (Disk::open(&card), Disk::open(&image));
-    let (root, boot) = (written.root(), written.boot());
-    ext4(root.path()).unwrap();
-    fat(boot.path()).unwrap();
-    assert!(Ext4::new(root.path()).walk() == Ext4::new(wanted.root().path()).walk());
-    assert_eq!(
-        Fat::new(boot.path()).lines(),
-        Fat::new(wanted.boot().path()).lines()
-    );
+    holds(&card, &image);
     let inspected = scene.bare(&["inspect", "card"]).done().stdout;
     assert!(inspected.contains("etcd2"), "{inspected}");
 }

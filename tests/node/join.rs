@@ -82,7 +82,7 @@ impl Node {
         fs::read_to_string(self.at(name)).unwrap_or_default()
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.at(name).exists()
     }
 
@@ -137,35 +137,6 @@ fn the_error_of_data_that_was_set_aside_says_nothing_about_later_data() {
     node.write("run/failed", "1");
     node.call("set_aside unreadable");
     assert!(!node.has("run/error") && !node.has("run/failed"));
-}
-
-#[test]
-fn a_request_that_has_no_meaning_is_forgotten() {
-    let node = Node::with_data();
-    node.write("data/use-this-data", "");
-    let said = "etcd-node: refused use-this-data: this node uses its data anyway\n";
-    assert_eq!(node.call("know id; forget_requests"), said);
-    assert!(!node.has("data/use-this-data"));
-    // Data of another node has to be answered.
-    node.write("data/use-this-data", "");
-    node.call("NAME=b identify");
-    assert_eq!(node.call("forget_requests"), "");
-    assert!(node.has("data/use-this-data"));
-}
-
-#[test]
-fn a_request_restarts_etcd_so_that_it_is_answered_now() {
-    for request in ["force-new-cluster", "set-data-aside", "use-this-data"] {
-        let node = Node::with_data();
-        node.write("run/log", "");
-        node.write("run/ready", "");
-        node.write(&format!("data/{request}"), "");
-        let said = node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch");
-        let restarts = said.starts_with(&format!(
-            "etcd-node: restarting etcd: {request} was asked for\nkill "
-        ));
-        assert!(restarts, "{said}");
-    }
 }
 
 #[test]
@@ -234,27 +205,6 @@ fn an_etcd_that_is_killed_is_reported_and_its_data_not_blamed() {
 }
 
 #[test]
-fn a_request_to_set_data_aside_waits_for_room() {
-    let node = Node::with_data();
-    node.write("data/set-data-aside", "");
-    for generation in 1..=3 {
-        node.write(&format!("data/aside/{generation}/member/x"), "");
-    }
-    node.call("aside asked");
-    assert!(node.has("data/set-data-aside") && node.has("data/member/wal/0.wal"));
-    fs::remove_dir_all(node.at("data/aside/1")).unwrap();
-    node.call("aside asked");
-    assert!(!node.has("data/set-data-aside") && !node.has("data/member"));
-}
-
-#[test]
-fn data_that_is_used_on_request_is_not_given_up_by_a_failed_start() {
-    let node = Node::with_data();
-    node.call("rm -r $STATE; mkdir $STATE; use");
-    assert!(node.has("data/node/started"));
-}
-
-#[test]
 fn a_node_whose_disk_cannot_be_written_does_not_join() {
     let node = Node::new();
     let script =
@@ -270,15 +220,6 @@ fn what_a_full_disk_has_prevented_is_noted_later() {
     node.write("run/ready", "");
     node.call("slept=0; sleep() { slept=$((slept + 1)); [ $slept -le 1 ]; }; watch");
     assert!(node.has("data/node/started"));
-}
-
-/// The next look at the requests answers it.
-#[test]
-fn a_request_made_while_etcd_becomes_ready_is_kept() {
-    let node = Node::with_data();
-    node.write("data/force-new-cluster", "");
-    node.run_of_etcd(true, "");
-    assert!(node.has("data/force-new-cluster"));
 }
 
 /// What etcdctl prints about a member's health and for its list, and the facts that follow.
@@ -331,21 +272,6 @@ fn a_cluster_that_hides_its_list_is_a_majority_all_the_same() {
         );
         assert_eq!(said.trim(), facts, "{health} {list}");
     }
-}
-
-#[test]
-fn forcing_is_asked_for_after_the_last_boot() {
-    let node = Node::with_data();
-    let begin = "SYNCHRONIZED=/dev/null; kill() { :; }; await_address() { :; }; start_over() { :; }; look() { :; }; before_etcd";
-    node.write("data/force-new-cluster", "");
-    let said = "etcd-node: refused force-new-cluster: it was asked for before this node was switched on. Ask again if it is still \
-                needed\n";
-    assert_eq!(node.call(begin), said);
-    assert!(!node.has("data/force-new-cluster"));
-    // Somebody asks, and restarts etcd.
-    node.write("data/force-new-cluster", "");
-    assert_eq!(node.call(begin), "");
-    assert!(node.has("data/force-new-cluster"));
 }
 
 #[test]

@@ -33,6 +33,8 @@ mod programs;
 mod python;
 #[cfg(unix)]
 mod renewed;
+#[cfg(unix)]
+mod requests;
 #[cfg(target_os = "linux")]
 mod restore;
 mod s3;

@@ -10,6 +10,8 @@ use crate::spec::{DEFAULT_DATA_DIR, rules};
 
 /// The program that finds the data (`overlays/appliance/data`), and the entry of the partition table that it writes.
 const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
+/// The file that it reads.
+const DATA_SETTINGS: &str = "/usr/local/lib/etcd-node/other_data";
 const DATA_PARTITION: u32 = 3;
 
 /// Files that make nodes alike or that belong to another one.
@@ -48,7 +50,8 @@ pub(super) fn check(
 
 /// Checks that the data of a node that keeps it on the card has a free table entry and a free place.
 fn check_data(layout: &Layout, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let program = root.text(DATA_PROGRAM)?.unwrap_or_default();
+    let mut program = root.text(DATA_PROGRAM)?.unwrap_or_default();
+    program.push_str(&root.text(DATA_SETTINGS)?.unwrap_or_default());
     let value = |name: &str| {
         let mut lines = program.lines();
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
