@@ -11,7 +11,7 @@ const ETCD_GROUPS: &[&str] = &["etcd", "etcd_nodes", "etcd_cluster", "etcd_serve
 /// An inventory before one of its groups is chosen.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// All machines, from an INI file in its order and from YAML by name; their variables are those of their own lines.
+    /// All machines, in the order of the file; their variables are those of their own lines.
     hosts: Vec<Host>,
     /// Groups, in the same order.
     groups: Vec<Group>,

@@ -1,5 +1,6 @@
 //! A kubeadm configuration that names external etcd endpoints.
 
+use super::value::Value;
 use super::{Host, Listing, Variable, yaml};
 
 /// Reads the endpoints below `etcd.external` of the document that has them.
@@ -7,15 +8,17 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
     let mut listing = Listing::default();
     for document in documents(text) {
         let value = yaml::parse(document)?;
-        let Some(external) = value.pointer("/etcd/external") else {
+        let etcd = value.get("etcd");
+        let Some(external) = etcd.and_then(|etcd| etcd.get("external")) else {
             continue;
         };
-        let endpoints = external.get("endpoints").and_then(|list| list.as_array());
-        for endpoint in endpoints.into_iter().flatten().filter_map(|it| it.as_str()) {
+        let endpoints = external.get("endpoints").map(Value::items);
+        let endpoints = endpoints.into_iter().flatten();
+        for endpoint in endpoints.filter_map(Value::scalar) {
             listing.hosts.push(host(endpoint, listing.hosts.len() + 1));
         }
         for key in ["caFile", "certFile", "keyFile"] {
-            if let Some(path) = external.get(key).and_then(|it| it.as_str()) {
+            if let Some(path) = external.get(key).and_then(Value::scalar) {
                 listing.variables.push(Variable::new(key, path));
             }
         }

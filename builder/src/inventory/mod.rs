@@ -12,6 +12,7 @@ mod lines;
 mod settings;
 mod ssh_config;
 mod text;
+mod value;
 mod yaml;
 
 use std::io::Read as _;

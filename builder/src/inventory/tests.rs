@@ -131,7 +131,7 @@ all:
       hosts: {web: }
 ";
     let expected = format!(
-        "[network]\ndns = [\"1.1.1.1\", \"9.9.9.9\"]\ngateway = \"192.168.0.1\"\n\n{NODES}\n\
+        "[network]\ngateway = \"192.168.0.1\"\ndns = [\"1.1.1.1\", \"9.9.9.9\"]\n\n{NODES}\n\
          [ssh]\nuser = \"ubuntu\"\n\n\
          # Not taken over from inventory.yml:\n# - 1 machine outside the group `etcd`\n"
     );

@@ -1,6 +1,6 @@
 //! An Ansible inventory in YAML format, and the values of any YAML file.
 
-use serde_json::{Map, Value};
+use super::value::Value;
 
 use super::ansible::Inventory;
 use super::{Listing, Variable, lines};
@@ -11,7 +11,7 @@ const DEEPEST: usize = 16;
 /// Reads an inventory: groups with `hosts`, `vars` and `children`.
 pub(super) fn read(text: &str) -> Result<Listing, String> {
     let root = parse(text)?;
-    let groups = root.as_object().ok_or(": it has no groups")?;
+    let groups = root.table().ok_or(": it has no groups")?;
     let mut inventory = Inventory::default();
     for (name, group) in groups {
         add(&mut inventory, name, group, 0)?;
@@ -34,9 +34,9 @@ fn add(inventory: &mut Inventory, name: &str, group: &Value, depth: usize) -> Re
     if depth > DEEPEST {
         return Err(format!(": the group `{name}` is nested too deeply"));
     }
-    let part = |key: &str| group.get(key).and_then(Value::as_object);
+    let part = |key: &str| group.get(key).and_then(Value::table);
     for (host, variables) in part("hosts").into_iter().flatten() {
-        let variables = variables.as_object().map(scalars).unwrap_or_default();
+        let variables = variables.table().map(scalars).unwrap_or_default();
         for host in lines::expand(host) {
             inventory.add_host(name, &host, variables.clone());
         }
@@ -52,17 +52,9 @@ fn add(inventory: &mut Inventory, name: &str, group: &Value, depth: usize) -> Re
 }
 
 /// Returns the variables of a table; a list becomes its values, separated by spaces.
-fn scalars(table: &Map<String, Value>) -> Vec<Variable> {
+fn scalars(table: &[(String, Value)]) -> Vec<Variable> {
     table
         .iter()
-        .map(|(name, value)| Variable::new(name, &shown(value)))
+        .map(|(name, value)| Variable::new(name, &value.to_string()))
         .collect()
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
 }
