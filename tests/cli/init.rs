@@ -7,9 +7,12 @@ fn plan_from(name: &str, content: &str) -> (Option<i32>, String) {
     let scene = Scene::with("raspios-trixie");
     std::fs::remove_file(scene.at("cluster.toml")).unwrap_or_default();
     scene.file(name, content);
-    scene.bare(&["init", "--from", name]).done();
+    let init = scene.bare(&["init", "--from", name]).done();
     let outcome = scene.run("plan", &[]);
-    (outcome.code, outcome.stdout + &outcome.stderr)
+    (
+        outcome.code,
+        init.stderr + &outcome.stdout + &outcome.stderr,
+    )
 }
 
 #[test]
@@ -27,4 +30,6 @@ fn a_missing_address_is_complained_about_at_its_node() {
     assert_eq!(code, Some(2));
     let complaint = "cluster.toml:5: [[node]] has no `address`";
     assert!(said.contains(complaint), "{said}");
+    let gap = "hosts.ini has no valid address of pi1: add it\nwrote cluster.toml: ";
+    assert!(said.starts_with(gap), "{said}");
 }

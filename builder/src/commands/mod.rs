@@ -102,15 +102,21 @@ fn print_schema(voice: &Voice) -> Result<()> {
 
 /// Writes a `cluster.toml`: the template, or one for the machines that a file lists.
 fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result<()> {
-    match from {
-        Some(source) => cli::write_new(config, &inventory::cluster_toml(source)?)?,
-        None => spec::init(config, nodes)?,
+    let mut gaps = Vec::new();
+    if let Some(source) = from {
+        let converted = inventory::cluster_toml(source)?;
+        cli::write_new(config, &converted.text)?;
+        gaps = converted.gaps;
+    } else {
+        spec::init(config, nodes)?;
     }
     let option = match config == Path::new(spec::DEFAULT_CONFIG) {
         true => String::new(),
         false => format!(" --config {}", shell::path(config)),
     };
-    progress::stderr(voice.quiet).note(&format!(
+    let progress = progress::stderr(voice.quiet);
+    gaps.iter().for_each(|gap| progress.note(gap));
+    progress.note(&format!(
         "wrote {}: edit it, then run `etcd-image plan{option}` to check it",
         config.display()
     ));

@@ -80,11 +80,19 @@ impl Variable {
     }
 }
 
-/// Returns the text of a cluster.toml for the machines that a file lists.
+/// A cluster.toml for the machines of a file.
+#[derive(Debug)]
+pub(crate) struct Converted {
+    pub(crate) text: String,
+    /// What the user has to add or to check, one sentence each.
+    pub(crate) gaps: Vec<String>,
+}
+
+/// Returns a cluster.toml for the machines that a file lists.
 ///
 /// The file is an Ansible inventory (INI or YAML), a hosts table, an OpenSSH client configuration or a kubeadm configuration
 /// with external etcd endpoints. Values without an equivalent are listed at the end of the text, as comments.
-pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<Converted> {
     let shown = path.display().to_string();
     let text = read(path)?;
     let listing = format::of(path, &text).read(&text).map_err(|what| {
@@ -122,5 +130,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     })
 }
 
+#[cfg(test)]
+mod gaps_tests;
 #[cfg(test)]
 mod tests;

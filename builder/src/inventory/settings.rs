@@ -101,11 +101,30 @@ const UNNEEDED: &[(&str, &str)] = &[
     ),
 ];
 
-/// A machine as a `[[node]]`; without an address if the file has none.
+/// A machine as a `[[node]]`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InventoryNode {
     pub(super) name: String,
-    pub(super) address: Option<IpAddr>,
+    pub(super) address: InventoryAddress,
+}
+
+/// The address of a machine in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum InventoryAddress {
+    Valid(IpAddr),
+    /// The file has this text, which is not an IP address.
+    Invalid(String),
+    Missing,
+}
+
+impl InventoryNode {
+    /// Returns the address, if the file has a valid one.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        match self.address {
+            InventoryAddress::Valid(address) => Some(address),
+            _ => None,
+        }
+    }
 }
 
 /// What a listing says about a cluster.
@@ -133,7 +152,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
     };
     let mut domains = BTreeSet::new();
     for (index, host) in listing.hosts.iter().enumerate() {
-        let (node, domain) = node(listing, host, index + 1);
+        let (node, domain) = node(listing, host, index + 1, &mut settings.left);
         domains.extend(domain);
         settings.nodes.push(node);
     }
@@ -173,19 +192,40 @@ pub(super) fn of(listing: &Listing) -> Settings {
     settings
 }
 
-/// Returns a machine as a node, and the domain in its name.
-fn node(listing: &Listing, host: &Host, number: usize) -> (InventoryNode, Option<String>) {
+/// Returns a machine as a node, and the domain in its name. An invalid address is noted in `left` if there is a valid one.
+fn node(
+    listing: &Listing,
+    host: &Host,
+    number: usize,
+    left: &mut Vec<String>,
+) -> (InventoryNode, Option<String>) {
     let address = |text: &str| text.parse::<IpAddr>().ok();
-    let given = ADDRESS
-        .iter()
-        .find_map(|name| address(value(listing, host, name)?));
+    let given = || {
+        let names = ADDRESS.iter();
+        names.filter_map(move |name| Some((*name, value(listing, host, name)?)))
+    };
     let full = value(listing, host, MEMBER_NAME).unwrap_or(&host.name);
     let (name, domain) = match (address(full), full.split_once('.')) {
         (Some(_), _) => (format!("etcd{number}"), None),
         (None, Some((name, domain))) => (name.to_owned(), Some(domain.to_owned())),
         (None, None) => (full.to_owned(), None),
     };
-    let address = given.or_else(|| address(&host.name));
+    let mut invalid = given().filter(|(_, text)| address(text).is_none());
+    let valid = given().find_map(|(_, text)| address(text));
+    let address = match valid.or_else(|| address(&host.name)) {
+        Some(address) => {
+            left.extend(invalid.map(|(variable, text)| {
+                let shown = shown(listing, variable);
+                format!("{shown} = {text} of {name}: it is not an IP address")
+            }));
+            InventoryAddress::Valid(address)
+        }
+        None => invalid
+            .next()
+            .map_or(InventoryAddress::Missing, |(_, text)| {
+                InventoryAddress::Invalid(text.to_owned())
+            }),
+    };
     (InventoryNode { name, address }, domain)
 }
 

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use super::cluster_toml;
+use super::{Converted, cluster_toml};
 
 /// Returns the text for a file with this name and content, without its head.
-fn from(name: &str, content: &str) -> String {
-    let text = whole(name, content).unwrap();
+pub(super) fn from(name: &str, content: &str) -> String {
+    let text = whole(name, content).unwrap().text;
     let (head, rest) = text.split_once("\n\n").unwrap();
     assert_eq!(head.lines().count(), 3, "{head}");
     rest.to_owned()
 }
 
-fn whole(name: &str, content: &str) -> anyhow::Result<String> {
+pub(super) fn whole(name: &str, content: &str) -> anyhow::Result<Converted> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     fs_err::write(&path, content).unwrap();
@@ -373,7 +373,7 @@ fn damaged_inventories() {
         let name = names.iter().find(|known| **known == name);
         let path = folder.path().join(name.unwrap_or(&"hosts"));
         fs_err::write(&path, text).unwrap();
-        if let Ok(toml) = cluster_toml(&path) {
+        if let Ok(Converted { text: toml, .. }) = cluster_toml(&path) {
             assert!(toml.parse::<toml::Table>().is_ok(), "{toml}");
         }
     });

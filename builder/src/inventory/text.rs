@@ -4,15 +4,16 @@ use std::net::IpAddr;
 
 use toml::Value;
 
-use super::Listing;
-use super::settings::{self, InventoryNode, Settings};
+use super::settings::{self, InventoryAddress, InventoryNode, Settings};
+use super::{Converted, Listing};
+use crate::count::count;
 use crate::printable::printable;
 
 const BEFORE_NODES: &[&str] = &["[cluster]", "[network]"];
 const AFTER_NODES: &[&str] = &["[etcd]", "[ssh]", "[pki]"];
 
 /// Returns the text for a listing that was read from the file `source`.
-pub(super) fn cluster_toml(source: &str, listing: &Listing) -> String {
+pub(super) fn cluster_toml(source: &str, listing: &Listing) -> Converted {
     let mut settings = settings::of(listing);
     let guessed = guess_network(&mut settings);
     let source = printable(source);
@@ -24,17 +25,12 @@ pub(super) fn cluster_toml(source: &str, listing: &Listing) -> String {
         "# `etcd-image init --config all.toml` writes one with every setting explained.".to_owned(),
     ];
     for header in BEFORE_NODES {
-        let note = match guessed {
-            Gateway::Guessed => "check it and the prefix length",
-            Gateway::Missing => "add `gateway` to [network]",
-            Gateway::Known => "",
-        };
-        let is_noted = *header == "[network]" && !note.is_empty();
-        if is_noted {
+        let note = guessed.note().filter(|_| *header == "[network]");
+        if let Some(note) = note {
             lines.push(String::new());
-            lines.push(format!("# {source} does not name the gateway: {note}."));
+            lines.push(format!("# {source} {note}."));
         }
-        table(&mut lines, &settings, header, !is_noted);
+        table(&mut lines, &settings, header, note.is_none());
     }
     for node in &settings.nodes {
         lines.extend(node_table(&source, node));
@@ -52,7 +48,27 @@ pub(super) fn cluster_toml(source: &str, listing: &Listing) -> String {
                 .map(|left| format!("# - {}", printable(left))),
         );
     }
-    lines.join("\n") + "\n"
+    Converted {
+        text: lines.join("\n") + "\n",
+        gaps: gaps(&source, &settings, guessed),
+    }
+}
+
+/// Returns a sentence about each thing that the user has to add or to check.
+fn gaps(source: &str, settings: &Settings, gateway: Gateway) -> Vec<String> {
+    let mut nodes = settings.nodes.iter().filter(|node| node.ip().is_none());
+    let addresses = nodes.next().map(|first| {
+        let name = printable(&first.name);
+        match nodes.count() {
+            0 => format!("{source} has no valid address of {name}: add it"),
+            more => format!(
+                "{source} has no valid address of {name} and {}: add them",
+                count(more, "other machine")
+            ),
+        }
+    });
+    let gateway = gateway.note().map(|note| format!("{source} {note}"));
+    addresses.into_iter().chain(gateway).collect()
 }
 
 /// What is known about the gateway.
@@ -65,20 +81,27 @@ enum Gateway {
     Missing,
 }
 
+impl Gateway {
+    /// Returns what the user has to do, after the name of the file.
+    fn note(self) -> Option<&'static str> {
+        match self {
+            Self::Known => None,
+            Self::Guessed => Some("does not name the gateway: check it and the prefix length"),
+            Self::Missing => Some("does not name the gateway: add `gateway` to [network]"),
+        }
+    }
+}
+
 /// Adds the usual gateway and prefix length of the first node's subnet, unless the file names a gateway or a node has that
 /// address. An IPv6 gateway has no usual address.
 fn guess_network(settings: &mut Settings) -> Gateway {
-    let first = settings.nodes.iter().find_map(|node| node.address);
+    let first = settings.nodes.iter().find_map(InventoryNode::ip);
     let (Some(IpAddr::V4(address)), false) = (first, settings.has("gateway")) else {
         return Gateway::Known;
     };
     let [a, b, c, _] = address.octets();
     let usual = IpAddr::from([a, b, c, 1]);
-    if settings
-        .nodes
-        .iter()
-        .any(|node| node.address == Some(usual))
-    {
+    if settings.nodes.iter().any(|node| node.ip() == Some(usual)) {
         return Gateway::Missing;
     }
     if !settings.has("prefix") {
@@ -114,9 +137,15 @@ fn node_table(source: &str, node: &InventoryNode) -> Vec<String> {
         "[[node]]".to_owned(),
         format!("name = {name}"),
     ];
-    lines.push(match node.address {
-        Some(address) => format!("address = \"{address}\""),
-        None => format!("# {source} has no address for this machine: add `address = \"…\"`."),
+    lines.push(match &node.address {
+        InventoryAddress::Valid(address) => format!("address = \"{address}\""),
+        InventoryAddress::Invalid(text) => format!(
+            "# `{}` is not an IP address: correct it, as in `address = \"…\"`.",
+            printable(text)
+        ),
+        InventoryAddress::Missing => {
+            format!("# {source} has no address for this machine: add `address = \"…\"`.")
+        }
     });
     lines
 }
