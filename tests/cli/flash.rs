@@ -129,7 +129,7 @@ fn an_image_that_is_cut_short_is_not_written() {
     let image = scene.image_path("etcd1");
     let size = fs::metadata(&image).unwrap().len();
     let file = File::options().write(true).open(&image).unwrap();
-    let hint = "do not use these files: fetch them again, or build them again with the same state directory";
+    let hint = "fetch the image again, or build it again with the same state directory; then flash this card again";
     for length in [size / 2, 100, 0] {
         file.set_len(length).unwrap();
         let error = format!(
@@ -246,7 +246,7 @@ fn an_image_that_differs_from_its_manifest_leaves_a_card_that_does_not_boot() {
         &["etcd1", "card", "--yes-really", "--quiet"],
         3,
         "images/etcd1.img: the image differs from its manifest; the card is not bootable",
-        "do not use these files: fetch them again, or build them again with the same state directory",
+        "fetch the image again, or build it again with the same state directory; then flash this card again",
     );
     assert!(bytes_at(&card, 0, 1 << 20) == vec![0; 1 << 20]);
 }

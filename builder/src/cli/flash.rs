@@ -32,7 +32,7 @@ pub struct FlashOptions {
     /// Write to a disk that is not removable, or to a file
     #[arg(long)]
     pub yes_really: bool,
-    /// Check everything and write nothing
+    /// Verify the image and check the card without writing to it
     #[arg(long)]
     pub dry_run: bool,
 }

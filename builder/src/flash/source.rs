@@ -15,10 +15,13 @@ use crate::failure::Kind;
 use crate::hex;
 use crate::inspect::{Image, mapped_ranges};
 use crate::publication::block_map;
-use crate::report::{self, AGAIN, NodeRecord};
+use crate::report::{self, NodeRecord};
 
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 1 << 20;
+
+/// The next step for an image that is not what its manifest says.
+const AGAIN: &str = "fetch the image again, or build it again with the same state directory; then flash this card again";
 
 /// An open image.
 #[derive(Debug)]
