@@ -37,6 +37,11 @@ fn what_is_not_a_card_for_the_image_is_refused() {
             "name the card to write",
         ),
         (
+            "etcd1 images/etcd2.img --yes-really",
+            "images/etcd2.img is an image of the manifest beside it",
+            "name the card to write",
+        ),
+        (
             "etcd1 /dev/no-such",
             "cannot open /dev/no-such: No such file or directory (os error 2)",
             listed,
@@ -77,6 +82,16 @@ fn what_is_not_a_card_for_the_image_is_refused() {
             "write `flash NODE DEVICE`, or `flash NODE=DEVICE NODE=DEVICE …`",
         ),
         (
+            "--images fleet lab-02-1 card",
+            "fleet is a fleet",
+            "use `--images fleet/lab-02`",
+        ),
+        (
+            "--images fleet --all card",
+            "fleet is a fleet",
+            "name the directory of one cluster, as in `--images fleet/lab-01`",
+        ),
+        (
             "--all card",
             "images has 2 nodes (etcd1, etcd2), but 1 devices are named",
             "name one device for each node, or use NODE=DEVICE",
@@ -87,6 +102,9 @@ fn what_is_not_a_card_for_the_image_is_refused() {
             "run `etcd-image flash --images images etcd1=card etcd2=small`",
         ),
     ];
+    let fleet = r#"{"format": 1, "version": "1", "clusters": [
+        {"name": "lab-01", "nodes": ["lab-01-1"]}, {"name": "lab-02", "nodes": ["lab-02-1"]}]}"#;
+    scene.file("fleet/fleet.json", fleet);
     for (arguments, error, hint) in cases {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         refused(&scene, &arguments, 2, error, hint);

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::FlashOptions;
 use crate::failure::Kind;
-use crate::report::{self, Manifest, NodeRecord};
+use crate::report::{self, FleetRecord, Manifest, NodeRecord};
 use crate::shell;
 
 /// Why two cards must not get the same image.
@@ -89,7 +89,7 @@ fn image_of(name: &str, images: &Path) -> Result<PathBuf> {
     if name.contains('/') || Path::new(name).is_file() {
         return Ok(PathBuf::from(name));
     }
-    let manifest = manifest(images)?;
+    let manifest = manifest(images, Some(name))?;
     match manifest.nodes.iter().find(|node| node.name == name) {
         Some(node) => Ok(file_of(node, images)),
         None => Err(usage(
@@ -112,7 +112,7 @@ fn file_of(node: &NodeRecord, images: &Path) -> PathBuf {
 
 /// Returns the nodes of the manifest with the devices in the same order, once the user has agreed.
 fn all(options: &FlashOptions) -> Result<Vec<Order>> {
-    let manifest = manifest(&options.images)?;
+    let manifest = manifest(&options.images, None)?;
     let (nodes, devices) = (&manifest.nodes, &options.targets);
     if nodes.len() != devices.len() {
         let message = format!(
@@ -164,7 +164,11 @@ fn confirm(images: &Path, assignment: &str) -> Result<()> {
     }
 }
 
-fn manifest(images: &Path) -> Result<Manifest> {
+/// Reads the manifest of the images, which has to list `node`.
+fn manifest(images: &Path, node: Option<&str>) -> Result<Manifest> {
+    if let Some(fleet) = FleetRecord::read(images)? {
+        return Err(is_fleet(images, &fleet, node));
+    }
     let manifests = report::read_manifests(images, true)?;
     // The first one lists the images that are there; a second one exists only after an interrupted build.
     manifests.into_iter().next().ok_or_else(|| {
@@ -173,6 +177,27 @@ fn manifest(images: &Path) -> Result<Manifest> {
             "name a directory with manifest.json with --images, or an image by its path",
         )
     })
+}
+
+/// Explains that a directory has the images of several clusters, and names that of the node if it is known.
+fn is_fleet(images: &Path, fleet: &FleetRecord, node: Option<&str>) -> anyhow::Error {
+    let message = format!("{} is a fleet", images.display());
+    let has = |name: &str| {
+        let mut clusters = fleet.clusters.iter();
+        clusters.find(|cluster| cluster.nodes.iter().any(|it| it == name))
+    };
+    let hint = match (node.and_then(has), fleet.clusters.first()) {
+        (Some(cluster), _) => {
+            let folder = images.join(&cluster.name);
+            format!("use `--images {}`", shell::path(&folder))
+        }
+        (None, Some(first)) => format!(
+            "name the directory of one cluster, as in `--images {}`",
+            shell::path(&images.join(&first.name))
+        ),
+        (None, None) => "it has no cluster: build it again".to_owned(),
+    };
+    usage(message, hint)
 }
 
 fn node_names(manifest: &Manifest) -> String {

@@ -13,6 +13,7 @@ use rustix::fs::{Advice, OFlags, fadvise};
 use super::source::Source;
 use crate::apply::{DirectBuffer, DirectFile};
 use crate::failure::Kind;
+use crate::report;
 
 /// The largest transfer in bytes.
 pub(super) const CHUNK: usize = 4 << 20;
@@ -170,6 +171,12 @@ fn check_file(path: &Path, file: &Metadata, source: &Source, allowed: bool) -> R
     if image.is_ok_and(|image| (image.dev(), image.ino()) == (file.dev(), file.ino())) {
         return refuse("is the image itself", "name the card to write");
     }
+    if is_listed_image(path) {
+        return refuse(
+            "is an image of the manifest beside it",
+            "name the card to write",
+        );
+    }
     match allowed {
         true => Ok(()),
         false => refuse(
@@ -177,6 +184,20 @@ fn check_file(path: &Path, file: &Metadata, source: &Source, allowed: bool) -> R
             "name a card, or add --yes-really to overwrite the file",
         ),
     }
+}
+
+/// Returns whether a manifest beside the file lists it. Another program may have a file of that name.
+fn is_listed_image(path: &Path) -> bool {
+    let Ok(real) = path.canonicalize() else {
+        return false;
+    };
+    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
+        return false;
+    };
+    let name = name.to_string_lossy();
+    let manifests = report::read_manifests(folder, false).unwrap_or_default();
+    let mut nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
+    nodes.any(|node| node.has_output(&name))
 }
 
 fn lock(path: &Path, file: &File) -> Result<()> {
