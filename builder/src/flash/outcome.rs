@@ -128,12 +128,15 @@ impl Display for FlashedCard {
         if !self.image_verified {
             write!(f, "; the image is in no manifest")?;
         }
-        match self.data {
-            DataPlace::Elsewhere => Ok(()),
-            DataPlace::Empty => write!(f, "; the card has no data of etcd"),
-            DataPlace::Kept => write!(f, "; etcd's data on the card is kept"),
-            DataPlace::Wiped => write!(f, "; the place of etcd's data is erased"),
-        }
+        let is_done = self.seconds.is_some();
+        f.write_str(match (self.data, is_done) {
+            (DataPlace::Elsewhere, _) => "",
+            (DataPlace::Empty, _) => "; the card has no data of etcd",
+            (DataPlace::Kept, true) => "; etcd's data on the card is kept",
+            (DataPlace::Kept, false) => "; etcd's data on the card would be kept",
+            (DataPlace::Wiped, true) => "; the place of etcd's data is erased",
+            (DataPlace::Wiped, false) => "; the place of etcd's data would be erased",
+        })
     }
 }
 
@@ -156,6 +159,28 @@ mod tests {
             seconds: None,
             error: None,
         }
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_happen_to_the_data() {
+        let told = |data, seconds| {
+            let card = card("/dev/a");
+            let card = FlashedCard {
+                data,
+                seconds,
+                ..card
+            };
+            let text = card.to_string();
+            text.split_once("; ").unwrap().1.to_owned()
+        };
+        let (kept, wiped) = (DataPlace::Kept, DataPlace::Wiped);
+        assert_eq!(told(kept, None), "etcd's data on the card would be kept");
+        assert_eq!(told(kept, Some(3)), "etcd's data on the card is kept");
+        assert_eq!(
+            told(wiped, None),
+            "the place of etcd's data would be erased"
+        );
+        assert_eq!(told(wiped, Some(3)), "the place of etcd's data is erased");
     }
 
     fn torn() -> Result<Duration> {
