@@ -35,6 +35,33 @@ fn sign(scene: &Scene, request: &str, answer: &str) {
     tool("openssl", &words).done();
 }
 
+/// Checks that an import without an answer is an error.
+fn nothing_is_imported(scene: &Scene) {
+    let refused = |file: &str, message: &str, hint: &str| {
+        let told = scene.bare(&["pki", "import", file]);
+        let expected = format!("error: {message}\nhint: {hint}\n");
+        assert_eq!((told.code, told.stderr), (Some(2), expected));
+        assert_eq!(told.stdout, "");
+    };
+    refused(
+        "ca.crt",
+        "the files contain no certificate that was requested; nothing was imported\n  \
+         admin.crt: no answer to its request was imported\n  \
+         nodes/etcd1/server.crt: no answer to its request was imported\n  \
+         nodes/etcd1/peer.crt: no answer to its request was imported\n  \
+         nodes/etcd1/client.root.crt: no answer to its request was imported",
+        "name the files that the owner of the CA returned for the requests of `etcd-image pki csr`",
+    );
+    fs::copy(scene.at("ca.key"), scene.at("answers/oops.pem")).unwrap();
+    refused(
+        "answers",
+        "1 of the answers cannot be used\n  answers/oops.pem contains a private key",
+        "remove answers/oops.pem: private keys stay where they are; nothing was imported",
+    );
+    fs::remove_file(scene.at("answers/oops.pem")).unwrap();
+    refused("nope", "nope does not exist", "check the path");
+}
+
 #[test]
 fn nodes_are_built_with_certificates_that_another_program_signs() {
     let scene = scene();
@@ -57,7 +84,16 @@ fn nodes_are_built_with_certificates_that_another_program_signs() {
             "have them signed, then: etcd-image pki import FILE..."
         ]
     );
+    let status = scene.bare(&["pki", "status"]).done().stdout;
+    let (authority, requested) = status.split_once('\n').unwrap();
+    assert!(authority.starts_with("ca.crt "), "{status}");
+    assert_eq!(
+        requested,
+        "admin.crt: requested and not imported yet\nnodes/etcd1/client.root.crt: requested and not imported yet\n\
+         nodes/etcd1/peer.crt: requested and not imported yet\nnodes/etcd1/server.crt: requested and not imported yet\n"
+    );
     fs::create_dir(scene.at("answers")).unwrap();
+    nothing_is_imported(&scene);
     for (number, request) in written[..4].iter().enumerate() {
         // The owner of a CA names files as they like.
         let answer = at(&scene, &format!("answers/{number}.pem"));

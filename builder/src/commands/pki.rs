@@ -28,7 +28,9 @@ pub(super) fn run(command: PkiCommand, environment: Environment, voice: &Voice) 
 
 fn status(options: &PkiStatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let stored = pki::stored(&options.state)?;
-    let status = PkiStatus::new(&options.state, stored, options.within, environment.clock);
+    let requested = pki::requested(&options.state)?;
+    let found = (stored, requested);
+    let status = PkiStatus::new(&options.state, found, options.within, environment.clock);
     conclude(voice, &status, status.verdict())
 }
 
@@ -63,7 +65,8 @@ fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) ->
 fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
-        if !fs_err::metadata(path).with_context(unreadable)?.is_dir() {
+        super::must_exist(path)?;
+        if !path.is_dir() {
             files.push(path.clone());
             continue;
         }

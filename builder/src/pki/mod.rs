@@ -56,7 +56,7 @@ pub use request::{Imported, Request, import, requests};
 pub use rotation::{
     TRUSTED, abort_rotation, begin_rotation, enter, finish_rotation, rotation, trusted_ca,
 };
-pub use stored::{StoredCertificate, stored};
+pub use stored::{StoredCertificate, requested, stored};
 pub use trust_store::TrustedCertificate;
 
 use crate::failure::Kind;

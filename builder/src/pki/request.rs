@@ -93,24 +93,13 @@ pub fn import(
         now,
         taken: Vec::new(),
         complaints: Vec::new(),
+        keys: Vec::new(),
     };
     for (path, pem) in answers {
         so_far.take_all(path, pem);
     }
-    let Answers {
-        taken, complaints, ..
-    } = so_far;
-    if !complaints.is_empty() {
-        let count = complaints.len();
-        let message = format!(
-            "{count} of the answers cannot be used\n  {}",
-            complaints.join("\n  ")
-        );
-        return Err(Kind::Usage.error(
-            message,
-            "correct them with the owner of the CA; nothing was imported",
-        ));
-    }
+    so_far.refuse_unusable()?;
+    let taken = so_far.taken;
     let mut lacking = Vec::new();
     for (profile, _) in &wanted {
         let crt = format!("{}.crt", profile.file);
@@ -120,6 +109,13 @@ pub fn import(
         {
             lacking.push(format!("{crt}: {reason}"));
         }
+    }
+    if taken.is_empty() {
+        let none = "the files contain no certificate that was requested; nothing was imported";
+        let lines = std::iter::once(none.to_owned()).chain(lacking);
+        let message = lines.collect::<Vec<_>>().join("\n  ");
+        let hint = "name the files that the owner of the CA returned for the requests of `etcd-image pki csr`";
+        return Err(Kind::Usage.error(message, hint));
     }
     authority.save(&mut store);
     for (file, facts) in &taken {
@@ -161,10 +157,40 @@ struct Answers<'a> {
     /// The certificates by their path in the state directory, without the ending.
     taken: Vec<(String, CertificateFacts)>,
     complaints: Vec<String>,
+    /// The files with private keys, about each of which there is a complaint.
+    keys: Vec<String>,
 }
 
 impl Answers<'_> {
+    /// Returns an error with all complaints, if there are any.
+    fn refuse_unusable(&self) -> anyhow::Result<()> {
+        let (count, keys) = (self.complaints.len(), self.keys.join(", "));
+        if count == 0 {
+            return Ok(());
+        }
+        let hint = match (self.keys.len(), count) {
+            (0, _) => "correct them with the owner of the CA; nothing was imported".to_owned(),
+            (some, all) if some == all => {
+                format!("remove {keys}: private keys stay where they are; nothing was imported")
+            }
+            _ => format!(
+                "remove {keys}, and correct the other files with the owner of the CA; nothing was imported"
+            ),
+        };
+        let message = format!(
+            "{count} of the answers cannot be used\n  {}",
+            self.complaints.join("\n  ")
+        );
+        Err(Kind::Usage.error(message, hint))
+    }
+
     fn take_all(&mut self, path: &Path, pem: &str) {
+        if super::without_keys(pem) != pem {
+            let shown = path.display().to_string();
+            self.complaints
+                .push(format!("{shown} contains a private key"));
+            return self.keys.push(shown);
+        }
         let all = match x509::read_all(pem) {
             Ok(all) => all,
             Err(what) => return self.complaints.push(format!("{} {what}", path.display())),

@@ -50,6 +50,24 @@ pub fn stored(state: &Path) -> anyhow::Result<Vec<StoredCertificate>> {
     }
 }
 
+/// Returns the paths of certificates that were requested and not imported yet: only their keys exist.
+pub fn requested(state: &Path) -> anyhow::Result<Vec<String>> {
+    let reader = Store::preview(state)?.reader();
+    let mut requested = requested_in(&reader, "")?;
+    for node in reader.names("nodes")? {
+        requested.extend(requested_in(&reader, &format!("nodes/{node}/"))?);
+    }
+    Ok(requested)
+}
+
+fn requested_in(reader: &StateReader, folder: &str) -> anyhow::Result<Vec<String>> {
+    let names = reader.names(folder)?;
+    let keys = names.iter().filter_map(|name| name.strip_suffix(".key"));
+    let certificates = keys.map(|name| format!("{name}.crt"));
+    let missing = certificates.filter(|name| !names.contains(name));
+    Ok(missing.map(|name| format!("{folder}{name}")).collect())
+}
+
 /// Returns the paths of the certificates in one of its directories, sorted. The list of all trusted CAs repeats others.
 fn certificates_in(reader: &StateReader, folder: &str) -> anyhow::Result<Vec<String>> {
     let names = reader.names(folder)?.into_iter();

@@ -21,6 +21,8 @@ pub(crate) struct PkiStatus {
     state: String,
     /// Every certificate: CAs first, then the operator's, then those of the nodes.
     certificates: Vec<CertificateDates>,
+    /// The paths of certificates that were requested and not imported yet.
+    requested: Vec<String>,
     /// Certificates that end within this many days are reported.
     within: u32,
 }
@@ -47,7 +49,13 @@ struct CertificateDates {
 }
 
 impl PkiStatus {
-    pub(crate) fn new(state: &Path, stored: Vec<StoredCertificate>, within: u32, now: i64) -> Self {
+    /// Creates the report from the certificates of a state directory and the paths of those that were only requested.
+    pub(crate) fn new(
+        state: &Path,
+        (stored, requested): (Vec<StoredCertificate>, Vec<String>),
+        within: u32,
+        now: i64,
+    ) -> Self {
         let dates = |stored: StoredCertificate| {
             let it = stored.certificate;
             CertificateDates {
@@ -65,6 +73,7 @@ impl PkiStatus {
             format: 1,
             state: state.display().to_string(),
             certificates: stored.into_iter().map(dates).collect(),
+            requested,
             within,
         }
     }
@@ -105,6 +114,9 @@ impl Display for PkiStatus {
                 "{:file$}  {:subject$}  from {from} until {until}  {:>6} d",
                 it.file, it.subject, it.days_left
             )?;
+        }
+        for file in &self.requested {
+            writeln!(f, "{file}: requested and not imported yet")?;
         }
         Ok(())
     }
