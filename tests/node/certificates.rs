@@ -109,6 +109,13 @@ fn the_dcs_layout_is_open_to_the_group() {
         assert_eq!(node.access(folder), "directory 0750 etcd:etcd");
     }
     let inspected = scene.bare(&["inspect", "images/dcs-00.img"]).done().stdout;
+    let blanks = inspected.lines().find(|line| line.ends_with(' '));
+    assert_eq!(blanks, None);
+    let certificates = inspected.lines().filter(|line| line.contains(" until "));
+    let names: Vec<&str> = certificates
+        .filter_map(|line| line.split("  ").last())
+        .collect();
+    assert!(names[0].ends_with(" CA"), "{inspected}");
     let shown = inspected
         .lines()
         .filter_map(|line| line.strip_prefix("  certificate "));

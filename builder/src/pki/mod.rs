@@ -194,6 +194,12 @@ pub fn certificate(pem: &str) -> anyhow::Result<Certificate> {
     })
 }
 
+/// Returns the common name of the first certificate of a PEM, or an empty text.
+pub fn common_name(pem: &str) -> anyhow::Result<String> {
+    let all = facts(pem)?;
+    Ok(all.first().map_or("", |it| it.common_name()).to_owned())
+}
+
 /// Returns each certificate of a CA's PEM as a directory of trusted certificates holds it.
 pub fn trusted(authority: &str) -> anyhow::Result<Vec<TrustedCertificate>> {
     let trusted = facts(authority)?;

@@ -12,6 +12,7 @@ use crate::date::date;
 use crate::description::{self, DescribedFile, NodeDescription};
 use crate::inspect::{Files, Image, Part, Volume};
 use crate::pki;
+use crate::printable::printable;
 
 /// The content of an image.
 #[derive(Debug, Serialize)]
@@ -37,9 +38,19 @@ pub(crate) struct Inspection {
     /// The description that the build wrote into the image; `None` in a base that is not a node.
     pub description: Option<NodeDescription>,
     /// Certificates of the node and their CA.
-    pub certificates: Vec<CertificateRecord>,
+    pub certificates: Vec<InspectedCertificate>,
     /// The files of the description, as found.
     pub files: Vec<Listed>,
+}
+
+/// A certificate of a node.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectedCertificate {
+    /// The same facts as in the manifest.
+    #[serde(flatten)]
+    record: CertificateRecord,
+    /// Its common name; empty if it has none.
+    common_name: String,
 }
 
 /// A listed path.
@@ -90,12 +101,16 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
 }
 
 /// Returns the CA certificate and the node's certificates, as far as they exist.
-fn certificates(node: &NodeDescription, files: &mut Files) -> Result<Vec<CertificateRecord>> {
+fn certificates(node: &NodeDescription, files: &mut Files) -> Result<Vec<InspectedCertificate>> {
     let mut found = Vec::new();
     for certificate in node.certificates() {
         if let Some(pem) = text(certificate.certificate, files)? {
-            let facts = pki::certificate(pki::without_keys(&pem))?;
-            found.push(CertificateRecord::new(certificate.name, &facts));
+            let pem = pki::without_keys(&pem);
+            let facts = pki::certificate(pem)?;
+            found.push(InspectedCertificate {
+                record: CertificateRecord::new(certificate.name, &facts),
+                common_name: pki::common_name(pem)?,
+            });
         }
     }
     Ok(found)
@@ -153,12 +168,7 @@ impl Display for Inspection {
             None => writeln!(f, "  not a node of a cluster")?,
         }
         for certificate in &self.certificates {
-            let (name, end) = (&certificate.name, date(certificate.not_after));
-            writeln!(
-                f,
-                "  certificate {name:<6} until {end}  {}",
-                certificate.sans.join(" ")
-            )?;
+            writeln!(f, "  certificate {certificate}")?;
         }
         for file in &self.files {
             let Listed {
@@ -177,6 +187,19 @@ impl Display for Inspection {
             )?;
         }
         Ok(())
+    }
+}
+
+impl Display for InspectedCertificate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let record = &self.record;
+        write!(f, "{:<6} until {}", record.name, date(record.not_after))?;
+        let names = [
+            printable(&self.common_name),
+            printable(&record.sans.join(" ")),
+        ];
+        let mut names = names.iter().filter(|names| !names.is_empty());
+        names.try_for_each(|names| write!(f, "  {names}"))
     }
 }
 
