@@ -86,6 +86,9 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
         merge(&["two", "one"]).done();
         assert_eq!(content(&scene, "merged"), content(&scene, "images"));
     }
+    let nowhere = scene.bare(&["merge", "one", "two", "--out", "/dev/null"]);
+    let wanted = "error: /dev/null exists and is not a directory\nhint: name another directory with `--out`\n";
+    assert_eq!((nowhere.code, &*nowhere.stderr), (Some(2), wanted));
     merge(&["one", "images"]).refused_naming(2, &["images is a whole fleet, not a shard"]);
 }
 

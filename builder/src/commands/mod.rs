@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::apply::OutputFolder;
 use crate::cli::{
     self, Args, Command, Environment, FlashOptions, LockOptions, OutputOptions, StateCommand,
     StateInitOptions, VerifyOptions, Voice, Work,
@@ -68,6 +69,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             identity,
             out,
         } => {
+            OutputFolder::refuse_file(&out)?;
             let shards = stored::get_shards(shards, identity.as_deref(), &environment, &voice)?;
             merge(&shards, &out, environment.parallelism, &voice)
         }
