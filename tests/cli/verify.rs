@@ -124,6 +124,26 @@ fn an_image_of_another_cluster_is_found() {
 }
 
 #[test]
+fn a_text_is_not_an_image() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("manifest.json", "{\n}\n");
+    for (command, hint) in [
+        (
+            "inspect",
+            "name one image, as in `etcd-image inspect images/etcd1.img`",
+        ),
+        (
+            "verify",
+            "name an image, or the directory that `etcd-image build` wrote",
+        ),
+    ] {
+        let told = scene.bare(&[command, "manifest.json"]);
+        let expected = format!("error: manifest.json is not a disk image\nhint: {hint}\n");
+        assert_eq!((told.code, told.stderr), (Some(2), expected));
+    }
+}
+
+#[test]
 fn certificates_out_of_their_time_are_found() {
     let far = |days: i64| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -9,7 +9,7 @@ mod stored;
 mod upgrade;
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -57,6 +57,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Inspect { image } => {
             must_exist(&image)?;
             must_be_one_image(&image)?;
+            must_be_no_text(&image, ONE_IMAGE)?;
             let inspection = report::inspect(&image)?;
             print(&voice, &inspection, &inspection)
         }
@@ -287,6 +288,10 @@ fn compare(
     voice: &Voice,
 ) -> Result<()> {
     must_exist(target)?;
+    if !target.is_dir() {
+        let hint = "name an image, or the directory that `etcd-image build` wrote";
+        must_be_no_text(target, hint)?;
+    }
     let clock = environment.clock;
     let verify = |target: &Path| {
         let check = |allowed| publication::check(report::folder_of(target), allowed, clock);
@@ -315,10 +320,22 @@ fn must_exist(path: &Path) -> Result<()> {
 fn must_be_one_image(path: &Path) -> Result<()> {
     match path.is_dir() {
         false => Ok(()),
-        true => Err(Kind::Usage.error(
-            format!("`{}` is a directory", path.display()),
-            "name one image, as in `etcd-image inspect images/etcd1.img`",
-        )),
+        true => Err(Kind::Usage.error(format!("`{}` is a directory", path.display()), ONE_IMAGE)),
+    }
+}
+
+/// The next step for a path that `inspect` cannot use.
+const ONE_IMAGE: &str = "name one image, as in `etcd-image inspect images/etcd1.img`";
+
+/// Refuses a text in place of an image, such as a manifest. No image begins with a text, packed or not.
+fn must_be_no_text(path: &Path, hint: &str) -> Result<()> {
+    let mut start = Vec::new();
+    let file = fs_err::File::open(path)?;
+    file.take(512).read_to_end(&mut start)?;
+    let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    match start.is_empty() || !start.iter().all(is_text) {
+        true => Ok(()),
+        false => Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint)),
     }
 }
 
