@@ -34,6 +34,9 @@ pub(crate) struct Verification {
     pub attachments: Vec<CheckedAttachment>,
     /// One per file in `client/`.
     pub client: Vec<CheckedAttachment>,
+    /// The directory of a shard to which no image belongs.
+    #[serde(skip)]
+    pub empty: Option<String>,
 }
 
 /// The result for the digest list.
@@ -87,6 +90,7 @@ impl Default for Verification {
             lists: Vec::new(),
             attachments: Vec::new(),
             client: Vec::new(),
+            empty: None,
         }
     }
 }
@@ -144,6 +148,9 @@ impl Checked {
 
 impl Display for Verification {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(folder) = &self.empty {
+            writeln!(f, "{folder}: no image belongs to this shard")?;
+        }
         self.images.iter().try_for_each(|it| it.fmt(f))?;
         for list in &self.lists {
             list.print(f, self.signer.as_deref())?;

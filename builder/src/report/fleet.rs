@@ -111,6 +111,10 @@ impl FleetRecord {
         verify: impl Fn(&Path) -> Result<Verification>,
     ) -> Result<Verification> {
         let mut all = Verification::default();
+        let mut clusters = self.clusters.iter();
+        if self.shard.is_some() && clusters.all(|it| self.expected(it).is_empty()) {
+            all.empty = Some(folder.display().to_string());
+        }
         for cluster in &self.clusters {
             let expected = self.expected(cluster);
             if expected.is_empty() {
@@ -194,5 +198,35 @@ impl Display for FleetSummary<'_> {
             f,
             "flash:   sudo etcd-image flash --images {out}/CLUSTER NODE /dev/CARD"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_without_nodes_says_so() {
+        let cluster = ClusterRecord {
+            name: "home".to_owned(),
+            nodes: vec!["home-1".to_owned()],
+        };
+        let with = shard_of("home", "home-1", 2);
+        let record = FleetRecord {
+            format: FORMAT,
+            version: String::new(),
+            shard: Some(Shard {
+                index: 3 - with,
+                count: 2,
+            }),
+            clusters: vec![cluster],
+        };
+        let verify = |_: &Path| panic!("there is nothing to verify");
+        let verified = record.verify(Path::new("shards/1"), verify).unwrap();
+        assert_eq!(
+            verified.to_string(),
+            "shards/1: no image belongs to this shard\n"
+        );
+        verified.verdict().unwrap();
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
             .collect(),
         attachments: attachments.map(check).collect::<Result<_>>()?,
         client: present.into_iter().map(check).collect::<Result<_>>()?,
+        empty: None,
     })
 }
 
