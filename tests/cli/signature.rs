@@ -36,7 +36,7 @@ fn ssh_keygen_and_the_program_accept_each_others_signatures() {
         sign(&scene, kind).done();
         assert!(is_accepted(&scene), "{kind}");
         let verified = verify(&scene).done().stdout;
-        let line = "\nimages/SHA256SUMS: good; signed by ada@example (SHA256:";
+        let line = "\nimages/SHA256SUMS agrees with manifest.json; signed by ada@example (SHA256:";
         assert!(verified.contains(line), "{verified}");
     }
     scene.file("home/.ssh/signer", &scene.text("ecdsa"));

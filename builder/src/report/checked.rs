@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{SIGNATURE, SUMS};
+use super::{MANIFEST, SIGNATURE, SUMS};
 use crate::count::count;
 use crate::failure::Kind;
 
@@ -205,9 +205,10 @@ impl Display for Checked {
 
 impl CheckedList {
     fn print(&self, f: &mut Formatter<'_>, signer: Option<&str>) -> fmt::Result {
+        // The files that the list names are checked with the manifest, and reported one by one.
         let verdict = match self.problems.is_empty() {
-            true => "good",
-            false => "BAD",
+            true => format!(" agrees with {MANIFEST}"),
+            false => ": BAD".to_owned(),
         };
         let signature = match (signer, self.signed) {
             (Some(signer), _) => format!("signed by {signer}"),
@@ -216,7 +217,7 @@ impl CheckedList {
             }
             (None, false) => "not signed".to_owned(),
         };
-        writeln!(f, "{}: {verdict}; {signature}", self.file)?;
+        writeln!(f, "{}{verdict}; {signature}", self.file)?;
         let mut problems = self.problems.iter();
         problems.try_for_each(|problem| writeln!(f, "  {problem}"))
     }
