@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::options::directory;
+use super::options::{directory, number};
 
 /// Which images to boot, and on what.
 #[derive(Clone, Debug, Args)]
@@ -28,7 +28,7 @@ pub struct BootOptions {
     #[arg(long, value_name = "FILE")]
     pub ssh_identity: Option<PathBuf>,
     /// Give up after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = number::<u64>)]
     pub timeout: u64,
     /// Keep the machines running until Ctrl-C
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::options::directory;
+use super::options::{directory, number};
 
 /// The cache and what to do with it.
 #[derive(Clone, Debug, Args)]
@@ -26,7 +26,7 @@ pub enum CacheAction {
     /// Remove entries that no build has used recently
     Prune {
         /// Remove entries that were not used for this many days
-        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = number::<u32>)]
         older_than: u32,
         /// Remove everything
         #[arg(long, conflicts_with = "older_than")]

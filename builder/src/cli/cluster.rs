@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Subcommand};
 
 use super::access::{AccessOptions, LoginOptions};
 use super::membership::{AddOptions, RemoveOptions, ReplaceOptions};
-use super::options::days;
+use super::options::{count, days, number};
 use super::upgrade::UpgradeOptions;
 
 /// The commands for running clusters.
@@ -160,7 +160,7 @@ pub struct StatusOptions {
     #[command(flatten)]
     pub login: LoginOptions,
     /// Repeat every few seconds until Ctrl-C [default: 5]
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5", value_parser = count::<NonZeroU64>)]
     pub watch: Option<NonZeroU64>,
     /// Write metrics to this file for Prometheus's `node_exporter`
     #[arg(long, value_name = "FILE")]
@@ -174,7 +174,7 @@ pub struct BackupOptions {
     #[arg(value_name = "FILE|DIR")]
     pub target: Option<PathBuf>,
     /// Keep only the newest N snapshots of this cluster in the directory
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>)]
     pub keep: Option<NonZeroUsize>,
     /// Where to find the cluster.
     #[command(flatten)]
@@ -216,7 +216,7 @@ pub struct DefragOptions {
 #[derive(Clone, Debug, Args)]
 pub struct CompactOptions {
     /// Keep the history of the newest N revisions
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::<u64>)]
     pub keep: u64,
     /// Where to find the cluster.
     #[command(flatten)]
@@ -241,7 +241,7 @@ pub struct LogsOptions {
     #[arg(value_name = "NODE")]
     pub node: String,
     /// Show this many of the newest lines
-    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = count::<NonZeroU32>)]
     pub lines: NonZeroU32,
     /// Show new messages until Ctrl-C
     #[arg(long)]
@@ -265,7 +265,7 @@ pub struct RebootOptions {
     #[arg(long)]
     pub rolling: bool,
     /// Wait this long for a node to answer, and again for its member to catch up
-    #[arg(long, value_name = "MINUTES", default_value = "5")]
+    #[arg(long, value_name = "MINUTES", default_value = "5", value_parser = count::<NonZeroU64>)]
     pub wait: NonZeroU64,
     /// How to reach the cluster.
     #[command(flatten)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args};
 
 use super::Work;
+use super::options::number;
 
 /// Which member to add.
 #[derive(Clone, Debug, Args)]
@@ -63,6 +64,7 @@ pub struct WaitOptions {
         long,
         value_name = "MINUTES",
         default_value = "30",
+        value_parser = number::<u64>,
         help_heading = "Cluster"
     )]
     pub wait: u64,

@@ -39,6 +39,7 @@ pub use flash::FlashOptions;
 pub use manual::{completions, man};
 pub use membership::{AddOptions, ChangeOptions, RemoveOptions, ReplaceOptions, WaitOptions};
 pub(crate) use options::directory_url;
+use options::number;
 pub use options::{
     CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,
 };
@@ -60,10 +61,10 @@ Examples:
   etcd-image cluster status    show whether a running cluster is well
 
 Exit codes:
-  0 success                    4 unsupported or corrupt base image
-  1 `diff` found differences   5 disk or network failure
-  2 usage or configuration     6 the cluster is not healthy
-  3 verification failed";
+  0 success                      4 unsupported or corrupt base image
+  1 `diff` found differences     5 disk or network failure
+  2 usage or configuration       6 the cluster is not healthy
+  3 verification failed        130 interrupted";
 
 /// Turn a stock OS image into ready-to-flash nodes of an etcd cluster
 #[derive(Clone, Debug, Parser)]
@@ -86,46 +87,67 @@ pub struct Args {
 impl Args {
     /// Parses a command line that begins with the program name. The error contains its text, stream and exit code.
     pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let args = Self::try_parse_from(line)?;
-        match &args.command {
+        let line: Vec<OsString> = line.into_iter().collect();
+        let args = Self::try_parse_from(&line)?;
+        match args.conflict() {
+            None => Ok(args),
+            Some((kind, what)) => Err(refused(&line, kind, what)),
+        }
+    }
+
+    /// Returns the reason to refuse a command line that clap accepts.
+    fn conflict(&self) -> Option<(ErrorKind, &'static str)> {
+        let what = match &self.command {
             Command::Init { .. }
             | Command::State(_)
             | Command::Completions { .. }
             | Command::Man { .. }
-                if args.voice.json =>
+                if self.voice.json =>
             {
-                let what = "`--json` is not supported by this command, which has no result";
-                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+                "`--json` is not supported by this command, which has no result"
             }
             Command::Update { fetch, .. } if fetch.cache.offline => {
-                let what = "`update` needs the network, and `--offline` forbids it";
-                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+                "`update` needs the network, and `--offline` forbids it"
             }
             Command::Update { fleet: Some(_), .. } => {
-                let what = "update writes the lock file of one cluster; for all clusters of a fleet, use \
-                            `build --fleet FILE --refresh`";
-                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+                "update writes the lock file of one cluster; for all clusters of a fleet, use \
+                 `build --fleet FILE --refresh`"
             }
             // clap does not require `--fleet` where an option is given that conflicts with it.
             Command::Build(Work { nodes, .. }) | Command::Plan(Work { nodes, .. })
                 if nodes.shard.is_some() && nodes.fleet.is_none() =>
             {
                 let what = "--shard builds a part of a fleet: name the fleet with --fleet";
-                Err(Self::command().error(ErrorKind::MissingRequiredArgument, what))
+                return Some((ErrorKind::MissingRequiredArgument, what));
             }
             Command::Cluster(ClusterCommand::Status(status))
-                if status.watch.is_some() && args.voice.json =>
+                if status.watch.is_some() && self.voice.json =>
             {
-                let what = "--json prints one document and --watch repeats: use one of them";
-                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+                "--json prints one document and --watch repeats: use one of them"
             }
-            Command::Cluster(ClusterCommand::Logs(logs)) if logs.follow && args.voice.json => {
-                let what = "--json prints one document and --follow never ends: use one of them";
-                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            Command::Cluster(ClusterCommand::Logs(logs)) if logs.follow && self.voice.json => {
+                "--json prints one document and --follow never ends: use one of them"
             }
-            _ => Ok(args),
-        }
+            _ => return None,
+        };
+        Some((ErrorKind::ArgumentConflict, what))
     }
+}
+
+/// Returns the error about a valid command line, with the usage of its command.
+fn refused(line: &[OsString], kind: ErrorKind, what: &str) -> clap::Error {
+    let mut program = Args::command();
+    program.build();
+    let Ok(matches) = program.clone().try_get_matches_from(line) else {
+        return program.error(kind, what);
+    };
+    let (mut command, mut given) = (&program, &matches);
+    while let Some((name, inner)) = given.subcommand()
+        && let Some(found) = command.find_subcommand(name)
+    {
+        (command, given) = (found, inner);
+    }
+    command.clone().error(kind, what)
 }
 
 /// The commands; each has the function of its name.
@@ -170,7 +192,8 @@ Examples:
   etcd-image update
   etcd-image update etcd
   etcd-image update base --dry-run",
-        mut_arg("offline", |arg| arg.hide(true)))]
+        mut_arg("offline", |arg| arg.hide(true)),
+        mut_arg("state", |arg| arg.help("Read the CA, keys and identities from here")))]
     Update {
         /// What to update
         #[arg(value_name = "WHAT", default_value = "all")]
@@ -288,7 +311,7 @@ Examples:
         #[arg(long, value_name = "FILE", default_value = "cluster.toml")]
         config: PathBuf,
         /// Describe this many nodes
-        #[arg(long, value_name = "N", default_value_t = 3)]
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = number::<u32>)]
         nodes: u32,
         /// Describe the machines of this Ansible inventory, hosts table, SSH or kubeadm configuration
         #[arg(long, value_name = "FILE", conflicts_with = "nodes")]

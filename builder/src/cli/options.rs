@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
@@ -30,7 +31,7 @@ pub struct SourceOptions {
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
     /// Download Debian packages from this mirror
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
 }
 
@@ -39,7 +40,7 @@ pub struct SourceOptions {
 #[command(next_help_heading = "Nodes")]
 pub struct NodeOptions {
     /// Build this many nodes: etcd1 at 192.168.0.50 and upward
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>)]
     pub nodes: Option<u32>,
     /// Build every cluster of this file, each in its own directory
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "config"])]
@@ -77,7 +78,7 @@ pub struct CacheOptions {
     #[arg(long)]
     pub offline: bool,
     /// Limit the number of parallel jobs [default: based on the CPUs]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>)]
     pub jobs: Option<NonZeroUsize>,
 }
 
@@ -164,6 +165,28 @@ pub(super) fn directory(text: &str) -> Result<PathBuf, &'static str> {
     match text.contains("://") {
         true => Err("it is the address of a store; name a directory"),
         false => Ok(PathBuf::from(text)),
+    }
+}
+
+/// Parses a number that may be 0.
+pub(super) fn number<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "write a number, such as 3")
+}
+
+/// Parses a number that is not 0.
+pub(super) fn count<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "write a number, 1 or more")
+}
+
+/// Parses the URL of a mirror of Debian, or a whole line of sources.list(5).
+fn mirror(text: &str) -> Result<String, &'static str> {
+    let is_url = text.split_once(":/").is_some_and(|(scheme, rest)| {
+        let is_of_scheme = |it: char| it.is_ascii_alphanumeric() || "+-.".contains(it);
+        !rest.is_empty() && !scheme.is_empty() && scheme.chars().all(is_of_scheme)
+    });
+    match is_url || text.starts_with("deb ") {
+        true => Ok(text.to_owned()),
+        false => Err("write a URL, as in http://deb.debian.org/debian"),
     }
 }
 

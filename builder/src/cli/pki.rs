@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::options::days;
+use super::options::{days, number};
 use super::{StateInitOptions, Work};
 
 /// The commands that concern the certificates of a state directory.
@@ -50,7 +50,7 @@ pub struct DescribedCluster {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Describe this many nodes, etcd1 and upward
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>)]
     nodes: Option<u32>,
     /// Keep keys and certificates here; back it up
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]

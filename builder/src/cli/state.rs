@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::options::number;
 use super::{
     CacheOptions, DetailOptions, Fetch, LockOptions, NodeOptions, OutputOptions, SourceOptions,
     Work,
@@ -30,7 +31,7 @@ pub struct StateInitOptions {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "config"])]
     fleet: Option<PathBuf>,
     /// Create the keys of this many nodes, etcd1 and upward
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>)]
     nodes: Option<u32>,
     /// Keep the CA, keys and identities here; back it up
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]

@@ -48,6 +48,60 @@ fn a_shard_needs_a_fleet_whatever_else_is_given() {
 }
 
 #[test]
+fn the_help_lists_every_exit_code() {
+    let help = Args::command().render_help().to_string();
+    assert!(help.contains("130 interrupted"), "{help}");
+}
+
+#[test]
+fn a_refusal_shows_the_usage_of_its_command() {
+    for (line, usage) in [
+        ("update --offline", "Usage: etcd-image update "),
+        ("build --nodes 3 --shard 1/2", "Usage: etcd-image build "),
+        ("state init --json", "Usage: etcd-image state init "),
+    ] {
+        let text = refusal(line);
+        assert!(text.contains(usage), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_wrong_value_says_what_to_write() {
+    for (line, what) in [
+        ("build --jobs 0", "write a number, 1 or more"),
+        ("build --nodes x", "write a number, such as 3"),
+        ("init --nodes x", "write a number, such as 3"),
+        ("cluster status --watch x", "write a number, 1 or more"),
+        (
+            "fetch --mirror nope --offline",
+            "write a URL, as in http://deb.debian.org/debian",
+        ),
+    ] {
+        let text = refusal(line);
+        assert!(text.contains(what), "{line}: {text}");
+    }
+    for mirror in ["http://localhost:3142/debian", "file:/srv/debian"] {
+        parse(&format!("fetch --mirror {mirror}"));
+    }
+}
+
+#[test]
+fn commands_that_only_read_keys_do_not_offer_to_keep_them() {
+    for name in ["verify", "update"] {
+        let mut all = commands().into_iter();
+        let mut command = all.find(|command| command.get_name() == name).expect(name);
+        let help = command.render_help().to_string();
+        assert!(
+            help.contains("Read the CA, keys and identities from here"),
+            "{help}"
+        );
+        for wrong in ["Keep the CA", "Build this many"] {
+            assert!(!help.contains(wrong), "{help}");
+        }
+    }
+}
+
+#[test]
 fn reboot_names_both_ways_to_choose_nodes() {
     let text = refusal("cluster reboot");
     assert!(text.contains("<NODE|--rolling>"), "{text}");

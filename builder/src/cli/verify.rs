@@ -14,6 +14,8 @@ use super::{Fetch, NodeOptions};
     mut_group("DetailOptions", |group| group.requires("rebuild")),
     mut_group("NodeOptions", |group| group.requires("rebuild")),
     mut_arg("shard", |arg| arg.hide(true)),
+    mut_arg("state", |arg| arg.help("Read the CA, keys and identities from here")),
+    mut_arg("nodes", |arg| arg.help("Rebuild this many nodes: etcd1 at 192.168.0.50 and upward")),
 )]
 pub struct VerifyOptions {
     /// An image, or a directory or store (`s3://…`, `oci://…`) that build wrote
