@@ -139,6 +139,7 @@ impl Gathered {
         };
         Err(Invalid {
             complaints: self.found.into_iter().map(line).collect(),
+            advice: None,
         })
     }
 }

@@ -24,7 +24,11 @@ pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Entry>
     }
     match complaints.is_empty() {
         true => Ok(entries),
-        false => Err(Invalid { complaints }.into()),
+        false => Err(Invalid {
+            complaints,
+            advice: None,
+        }
+        .into()),
     }
 }
 

@@ -82,7 +82,11 @@ impl<'a> Planner<'a> {
             let added = match &entry.origin {
                 Some(origin) => added.map_err(|error| {
                     let complaints = vec![format!("{origin}: {error}")];
-                    Invalid { complaints }.into()
+                    Invalid {
+                        complaints,
+                        advice: None,
+                    }
+                    .into()
                 }),
                 None => {
                     added.with_context(|| format!("planning {} of node {}", entry.path, tree.node))

@@ -51,6 +51,8 @@ pub(super) struct Complaints {
     file: String,
     row: String,
     found: Vec<(Place, String)>,
+    /// What the input lacks as a whole, and the next step.
+    lacks: Vec<(String, &'static str)>,
 }
 
 impl Complaints {
@@ -63,17 +65,18 @@ impl Complaints {
             file: file.unwrap_or_default(),
             row: row.unwrap_or_default(),
             found: Vec::new(),
+            lacks: Vec::new(),
         }
     }
 
     /// Adds a complaint. Control characters are escaped, because the complaint is printed on a terminal.
     pub(super) fn add(&mut self, place: Place, message: impl Into<String>) {
-        let escape = |c: char| match c.is_control() {
-            true => c.escape_debug().to_string(),
-            false => c.to_string(),
-        };
-        self.found
-            .push((place, message.into().chars().map(escape).collect()));
+        self.found.push((place, escaped(&message.into())));
+    }
+
+    /// Adds a complaint about something that the input lacks as a whole, and what to do about it.
+    pub(super) fn add_lack(&mut self, message: &str, advice: &'static str) {
+        self.lacks.push((escaped(message), advice));
     }
 
     /// Adds a complaint if a check failed, and returns the value otherwise.
@@ -83,15 +86,22 @@ impl Complaints {
 
     /// Returns an error with all complaints, if there are any.
     pub(super) fn settle(&mut self) -> Result<(), Invalid> {
-        if self.found.is_empty() {
+        if self.found.is_empty() && self.lacks.is_empty() {
             return Ok(());
         }
+        let advice = match (self.lacks.as_slice(), self.found.is_empty()) {
+            ([(_, advice)], true) => Some(*advice),
+            _ => None,
+        };
+        let lacks = std::mem::take(&mut self.lacks).into_iter();
+        let lacks = lacks.map(|(message, advice)| format!("{message}: {advice}"));
         self.found.sort_by_key(|(place, _)| *place);
         let found = std::mem::take(&mut self.found).into_iter();
         let complaints =
             found.map(|(place, message)| format!("{}: {message}", self.located(place)));
         Err(Invalid {
-            complaints: complaints.collect(),
+            complaints: lacks.chain(complaints).collect(),
+            advice,
         })
     }
 
@@ -104,6 +114,14 @@ impl Complaints {
             Place::Row => self.row.clone(),
         }
     }
+}
+
+fn escaped(message: &str) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_debug().to_string(),
+        false => c.to_string(),
+    };
+    message.chars().map(escape).collect()
 }
 
 /// Returns the complaint about a value of the wrong type, without the value, which may be a secret.
@@ -123,12 +141,18 @@ pub(super) fn wrong_type(label: &str, wanted: &str, found: &DeValue<'_>) -> Stri
 pub struct Invalid {
     /// One line per complaint, beginning with its place; never empty.
     pub complaints: Vec<String>,
+    /// The next step, with which the only complaint ends; `None` if there are several, or if it is to correct the input.
+    pub advice: Option<&'static str>,
 }
 
 /// [`Invalid`] does not implement `std::error::Error`, so that `?` keeps the kind and the hint.
 impl From<Invalid> for anyhow::Error {
     fn from(invalid: Invalid) -> Self {
         let count = invalid.complaints.len();
+        if let ([only], Some(advice)) = (invalid.complaints.as_slice(), invalid.advice) {
+            let message = only.strip_suffix(advice).unwrap_or(only);
+            return Kind::Usage.error(message.trim_end_matches(": "), advice);
+        }
         if let [only] = invalid.complaints.as_slice() {
             return Kind::Usage.error(only, "correct it and run again; nothing was written");
         }

@@ -60,9 +60,16 @@ pub(super) fn read(
         (Some(asked), 0) => numbered(asked, network),
         (None, 0) if input.purpose == Purpose::Downloads => Vec::new(),
         (None, 0) => {
-            let message =
-                "give a number, as in --nodes 3, or describe each node by a [[node]] table";
-            log.add(Place::Option("--nodes"), message);
+            match &input.config {
+                Some(file) => log.add_lack(
+                    &format!("{} describes no node", file.path.display()),
+                    "add a [[node]] table for each, or give `--nodes 3`",
+                ),
+                None => log.add_lack(
+                    "there is no cluster.toml here",
+                    "give `--nodes 3`, or write one with `etcd-image init`",
+                ),
+            }
             Vec::new()
         }
         (asked, _) => {

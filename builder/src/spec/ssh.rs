@@ -126,10 +126,9 @@ fn of_home(input: &Input, log: &mut Complaints) -> Vec<String> {
         .filter_map(|line| public_key::checked(line).ok())
         .collect();
     if keys.is_empty() && input.purpose == Purpose::Images {
-        log.add(
-            Place::Option("--ssh-key"),
-            "no SSH public key in ~/.ssh/*.pub, so nobody could log in; name one as in \
-             --ssh-key FILE, or `authorized-keys` in [ssh], or make one with ssh-keygen -t ed25519",
+        log.add_lack(
+            "no SSH public key in ~/.ssh",
+            "make one with `ssh-keygen -t ed25519`, or name one with `--ssh-key FILE`",
         );
     }
     keys

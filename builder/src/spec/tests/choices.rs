@@ -50,6 +50,13 @@ fn wrong_flags_are_named() {
     );
 }
 
+/// Returns the error about the only thing that an input lacks, and its hint.
+fn lack(input: &Input) -> [String; 2] {
+    let error = anyhow::Error::from(resolve(input).unwrap_err());
+    let (_, hint) = crate::failure::explain(&error);
+    [error.to_string(), hint]
+}
+
 #[test]
 fn the_number_of_nodes_has_limits() {
     for count in [0, 100, u32::MAX] {
@@ -58,9 +65,22 @@ fn the_number_of_nodes_has_limits() {
             ["--nodes: give a number from 1 to 99"]
         );
     }
-    let missing =
-        "--nodes: give a number, as in --nodes 3, or describe each node by a [[node]] table";
-    assert_eq!(complaints(&input("")), [missing]);
+    assert_eq!(
+        lack(&input("")),
+        [
+            "lab/cluster.toml describes no node",
+            "add a [[node]] table for each, or give `--nodes 3`"
+        ]
+    );
+    let mut nothing = input("");
+    nothing.config = None;
+    assert_eq!(
+        lack(&nothing),
+        [
+            "there is no cluster.toml here",
+            "give `--nodes 3`, or write one with `etcd-image init`"
+        ]
+    );
     let mut other = input(VALID);
     other.flags.nodes = Some(5);
     assert_eq!(
@@ -164,12 +184,21 @@ fn a_network_may_have_no_gateway_and_no_name_server() {
 fn somebody_must_be_able_to_log_in() {
     let mut nobody = numbered(1);
     nobody.default_keys = vec![key_file("ssh-ed25519-cert-v01@openssh.com AAAA me")];
-    let complaints = complaints(&nobody);
-    assert_eq!(complaints.len(), 1);
-    assert!(
-        complaints[0].starts_with("--ssh-key: no SSH public key in ~/.ssh/*.pub"),
-        "{complaints:?}"
+    let (message, advice) = (
+        "no SSH public key in ~/.ssh",
+        "make one with `ssh-keygen -t ed25519`, or name one with `--ssh-key FILE`",
     );
+    assert_eq!(lack(&nobody), [message, advice]);
+    // Beside another complaint, the advice is in its line.
+    nobody.flags.nodes = Some(0);
+    assert_eq!(
+        complaints(&nobody),
+        [
+            format!("{message}: {advice}").as_str(),
+            "--nodes: give a number from 1 to 99"
+        ]
+    );
+    nobody.flags.nodes = Some(1);
     nobody.purpose = Purpose::Downloads;
     assert!(resolve(&nobody).is_ok());
 
