@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{TABLE, scene};
+use super::{FLEET, TABLE, scene};
 use crate::support::fixture::digest;
 
 #[test]
@@ -131,6 +131,11 @@ fn a_plan_of_a_fleet_names_every_image_and_writes_nothing() {
 #[test]
 fn a_wrong_fleet_writes_nothing() {
     let scene = scene();
+    scene.file("no-template.toml", &FLEET.replace("lab.toml", "none.toml"));
+    let refused = scene.run("plan", &["--fleet", "no-template.toml"]);
+    let hint = "hint: correct `template` in no-template.toml\n";
+    assert!(refused.stderr.ends_with(hint), "{}", refused.stderr);
+    refused.refused_naming(2, &["reading none.toml"]);
     scene.file("clusters.csv", &TABLE.replace("0.21", "0.12"));
     let refused = scene.run("build", &["--fleet", "fleet.toml"]);
     let said =

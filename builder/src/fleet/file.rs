@@ -36,13 +36,21 @@ pub(super) fn read(path: &Path) -> Result<Description> {
             "a fleet names a `template` and either a `table` or one [[cluster]] for each cluster";
         Kind::Usage.error(format!("reading {}: {what}", path.display()), hint)
     };
+    if describes_one_cluster(&text) {
+        let shown = path.display();
+        return Err(Kind::Usage.error(
+            format!("{shown} describes one cluster; --fleet needs a file with `template`"),
+            format!("use `--config {shown}`, or name a fleet.toml with --fleet"),
+        ));
+    }
     let file: File = parse_toml(&text).map_err(wrong)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let rows = match (file.table, file.cluster) {
         (None, clusters) if !clusters.is_empty() => rows(path, &text, clusters),
         (Some(table), clusters) if clusters.is_empty() => {
             let table = folder.join(table);
-            let spreadsheet = named_text(&table, "correct `table` in the fleet's file")?;
+            let hint = format!("correct `table` in {}", path.display());
+            let spreadsheet = named_text(&table, &hint)?;
             let rows = spreadsheet::rows(&table.display().to_string(), &spreadsheet.text);
             rows.map_err(|what| {
                 Kind::Usage.error(what, "correct it and run again; nothing was written")
@@ -57,6 +65,16 @@ pub(super) fn read(path: &Path) -> Result<Description> {
     })
 }
 
+/// Returns whether a text is a cluster.toml in place of the description of a fleet.
+fn describes_one_cluster(text: &str) -> bool {
+    let Ok(table) = text.parse::<toml::Table>() else {
+        return false;
+    };
+    let has = |key: &str| table.contains_key(key);
+    let cluster = table.get("cluster").is_some_and(toml::Value::is_table);
+    !has("template") && (cluster || ["node", "network", "etcd", "ssh"].into_iter().any(has))
+}
+
 fn rows(path: &Path, text: &str, clusters: Vec<Spanned<toml::Table>>) -> Vec<WrittenRow> {
     let written = |cluster: Spanned<toml::Table>| {
         let before = text.get(..cluster.span().start).unwrap_or(text);
@@ -64,6 +82,7 @@ fn rows(path: &Path, text: &str, clusters: Vec<Spanned<toml::Table>>) -> Vec<Wri
         WrittenRow {
             place: format!("{}:{line}", path.display()),
             settings: cluster.into_inner(),
+            wrong: Vec::new(),
         }
     };
     clusters.into_iter().map(written).collect()

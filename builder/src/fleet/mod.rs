@@ -56,9 +56,9 @@ impl Fleet {
         purpose: Purpose,
     ) -> Result<Self> {
         let description = file::read(path)?;
-        let mut work = work.clone();
-        work.fetch.sources.config = Some(description.template);
-        let template = Input::gather(&work, environment, purpose)?;
+        let hint = format!("correct `template` in {}", path.display());
+        let template = Some(spec::named_text(&description.template, &hint)?);
+        let template = Input::gather_with(template, work, environment, purpose)?;
         Ok(Self::new(template, description.rows)?)
     }
 

@@ -16,11 +16,16 @@ pub(super) struct WrittenRow {
     pub(super) place: String,
     /// The cells by their column, and tables of a cluster.toml.
     pub(super) settings: Table,
+    /// Why the settings cannot be read, each with its place.
+    pub(super) wrong: Vec<String>,
 }
 
 impl WrittenRow {
     /// Returns the row as the settings of an ordinary cluster, or what is wrong with it.
     pub(super) fn row(&self) -> Result<FleetRow, Vec<String>> {
+        if !self.wrong.is_empty() {
+            return Err(self.wrong.clone());
+        }
         let mut reader = RowReader {
             place: &self.place,
             rest: self.settings.clone(),

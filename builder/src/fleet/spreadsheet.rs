@@ -7,12 +7,14 @@ use super::quotes;
 use super::row::{KEYS, WrittenRow};
 use crate::spec::{advice, cell};
 
-/// Returns the rows of a table; `name` is its file as complaints name it.
+/// Returns the rows of a table; `name` is its file as complaints name it. A row with another number of cells is one of them, so that
+/// the mistakes of all rows are reported together.
 pub(super) fn rows(name: &str, text: &str) -> Result<Vec<WrittenRow>, String> {
     quotes::check(text).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
+        .flexible(true)
         .from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| unreadable(name, &error))?;
     let columns: Vec<String> = headers.iter().map(str::to_owned).collect();
@@ -21,6 +23,18 @@ pub(super) fn rows(name: &str, text: &str) -> Result<Vec<WrittenRow>, String> {
     for record in reader.records() {
         let record = record.map_err(|error| unreadable(name, &error))?;
         let line = record.position().map_or(0, csv::Position::line);
+        let place = format!("{name}:{line}");
+        if record.len() != columns.len() {
+            let (cells, columns) = (record.len(), columns.len());
+            let wrong =
+                format!("{place}: the row has {cells} cells, but there are {columns} columns");
+            rows.push(WrittenRow {
+                place,
+                settings: Table::new(),
+                wrong: vec![wrong],
+            });
+            continue;
+        }
         let mut settings = Table::new();
         let cells = columns.iter().zip(&record);
         for (column, text) in cells.filter(|(_, text)| !text.is_empty()) {
@@ -28,8 +42,9 @@ pub(super) fn rows(name: &str, text: &str) -> Result<Vec<WrittenRow>, String> {
             insert(&mut settings, column, value);
         }
         rows.push(WrittenRow {
-            place: format!("{name}:{line}"),
+            place,
             settings,
+            wrong: Vec::new(),
         });
     }
     match rows.is_empty() {
@@ -90,12 +105,5 @@ fn insert(table: &mut Table, path: &str, value: Value) {
 
 fn unreadable(name: &str, error: &csv::Error) -> String {
     let line = error.position().map_or(1, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            format!("{name}:{line}: the row has {len} cells, but there are {expected_len} columns")
-        }
-        _ => format!("{name}:{line}: it is not a table of comma-separated values"),
-    }
+    format!("{name}:{line}: it is not a table of comma-separated values")
 }

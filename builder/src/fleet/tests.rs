@@ -209,10 +209,6 @@ fn a_table_that_cannot_be_read_is_refused() {
             "t.csv: it has no row below the names of the columns",
         ),
         ("", "t.csv: it has no row below the names of the columns"),
-        (
-            "name,addresses\na\n",
-            "t.csv:2: the row has 1 cells, but there are 2 columns",
-        ),
     ];
     for (table, wanted) in cases {
         assert_eq!(error(table), wanted);
@@ -220,8 +216,28 @@ fn a_table_that_cannot_be_read_is_refused() {
 }
 
 #[test]
+fn the_mistakes_of_all_rows_are_reported_at_once() {
+    let table = "name,addresses\na,10.0.0.1\na,10.0.0.2\n../x,10.0.0.3\nb,10.0.0.300\nc\n";
+    let found = complaints("", table);
+    let places: Vec<&str> = found.iter().filter_map(|it| it.get(..8)).collect();
+    for line in ["t.csv:3:", "t.csv:4:", "t.csv:5:", "t.csv:6:"] {
+        assert!(places.contains(&line), "{line}: {found:?}");
+    }
+    let short = "t.csv:6: the row has 1 cells, but there are 2 columns";
+    assert!(found.contains(&short.to_owned()), "{found:?}");
+}
+
+#[test]
 fn a_description_that_cannot_be_read_is_refused() {
     let cases = [
+        (
+            "[cluster]\nname = \"lab\"\n",
+            "fleet.toml describes one cluster; --fleet needs a file with `template`",
+        ),
+        (
+            "[[node]]\nname = \"a\"\n",
+            "fleet.toml describes one cluster; --fleet needs a file with `template`",
+        ),
         ("", "reading fleet.toml: line 1: missing field `template`"),
         (
             "template = \"a\"\ntabel = \"t.csv\"",

@@ -22,6 +22,17 @@ impl Input {
         environment: &Environment,
         purpose: Purpose,
     ) -> anyhow::Result<Self> {
+        let config = config(options.fetch.sources.config.as_deref())?;
+        Self::gather_with(config, options, environment, purpose)
+    }
+
+    /// Returns a configuration, and reads the files that the other options name and those at default locations.
+    pub(crate) fn gather_with(
+        config: Option<TextFile>,
+        options: &Work,
+        environment: &Environment,
+        purpose: Purpose,
+    ) -> anyhow::Result<Self> {
         let (nodes, options) = (&options.nodes, &options.fetch.sources);
         let ssh_keys = nodes.ssh_key.iter().map(|path| named(path, "--ssh-key"));
         Ok(Self {
@@ -31,7 +42,7 @@ impl Input {
                 etcd: options.etcd.clone(),
                 ssh_keys: ssh_keys.collect::<anyhow::Result<_>>()?,
             },
-            config: config(options.config.as_deref())?,
+            config,
             row: None,
             default_keys: environment
                 .home
