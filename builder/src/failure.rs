@@ -218,8 +218,9 @@ fn other(error: &anyhow::Error) -> (Kind, String) {
         Some(
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge,
         ) => "free some space there, or name another directory (`--cache`, `--state`, `--out`)",
-        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-            "make it accessible for this user, or name another directory (`--cache`, `--state`, `--out`)"
+        Some(io::ErrorKind::PermissionDenied) => "run this as the owner of the file, or with sudo",
+        Some(io::ErrorKind::ReadOnlyFilesystem) => {
+            "make the disk writable, or name a directory on another one"
         }
         Some(_) => {
             "check that the path exists, that you have access to it, and that its disk has free space"
@@ -273,6 +274,11 @@ mod tests {
                 anyhow!(system()).context("reading a"),
                 Kind::Storage,
                 "check that the path",
+            ),
+            (
+                anyhow!(std::io::Error::from(std::io::ErrorKind::PermissionDenied)),
+                Kind::Storage,
+                "run this as the owner of the file, or with sudo",
             ),
             (anyhow!("unforeseen"), Kind::Storage, "this is a defect"),
             (
