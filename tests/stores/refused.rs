@@ -37,7 +37,11 @@ fn private_keys_go_to_a_store_only_encrypted_or_on_request() {
     );
     assert_eq!(
         refusal(&server, &["--encrypt-to", RECIPIENT], 2)[0],
-        "error: `--encrypt-to` and `--allow-plain-secrets` have no effect: the images go to a directory"
+        "error: `--encrypt-to` has no effect: the images go to a directory"
+    );
+    assert_eq!(
+        refusal(&server, &["--allow-plain-secrets"], 2)[0],
+        "error: `--allow-plain-secrets` has no effect: the images go to a directory"
     );
     let only = [&SENT[..], &[RECIPIENT, "--only", "etcd1"]].concat();
     assert_eq!(

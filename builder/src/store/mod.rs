@@ -49,7 +49,13 @@ impl Destination {
         let is_protected = !output.encrypt_to.is_empty();
         match address {
             None if is_protected || output.allow_plain_secrets => Err(Kind::Usage.error(
-                "`--encrypt-to` and `--allow-plain-secrets` have no effect: the images go to a directory",
+                format!(
+                    "`{}` has no effect: the images go to a directory",
+                    match is_protected {
+                        true => "--encrypt-to",
+                        false => "--allow-plain-secrets",
+                    }
+                ),
                 "name a store, as in `--out s3://bucket/prefix` or `--out oci://registry/repository`, or leave the option out",
             )),
             None => Ok(None),
