@@ -39,6 +39,12 @@ pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Returns the part of a path that is a file, where no directory can be made.
+pub(crate) fn in_the_way(path: &Path) -> Option<&Path> {
+    let is_file = |part: &&Path| part.metadata().is_ok_and(|part| !part.is_dir());
+    path.ancestors().find(is_file)
+}
+
 /// Returns whether a name can only be that of a file or directory in the directory that it is joined to.
 pub(crate) fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])

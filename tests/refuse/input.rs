@@ -28,6 +28,30 @@ fn a_base_that_is_not_there() {
 }
 
 #[test]
+fn a_file_in_place_of_a_directory() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("cluster.toml", "").file("file", "");
+    for (option, path, error) in [
+        ("--cache", "file", "file exists and is not a directory"),
+        ("--cache", "file/x", "file exists and is not a directory"),
+        (
+            "--state",
+            "file",
+            "the state directory file cannot exist: file is not a directory",
+        ),
+        (
+            "--state",
+            "file/x",
+            "the state directory file/x cannot exist: file is not a directory",
+        ),
+    ] {
+        let told = scene.run("build", &["--nodes", "1", option, path]);
+        let expected = format!("error: {error}\nhint: name another directory with `{option}`\n");
+        assert_eq!((told.code, told.stderr), (Some(2), expected));
+    }
+}
+
+#[test]
 fn a_mirror_that_nothing_comes_from() {
     let scene = Scene::with("raspios-trixie");
     let options = ["--mirror", "http://mirror.example/debian"];

@@ -26,6 +26,7 @@ use fs_err::File;
 use tempfile::TempPath;
 
 use super::owner;
+use crate::failure::Kind;
 use crate::file::{self, if_exists};
 use crate::progress::Progress;
 use crate::recipe::is_sha256;
@@ -57,6 +58,12 @@ pub(super) struct Cache {
 impl Cache {
     /// Opens the directory, creating it if needed, and removes the unfinished files of killed runs.
     pub(super) fn open(dir: &Path) -> Result<Self> {
+        if let Some(file) = file::in_the_way(dir) {
+            return Err(Kind::Usage.error(
+                format!("{} exists and is not a directory", file.display()),
+                "name another directory with `--cache`",
+            ));
+        }
         file::make_private_folder(dir)
             .with_context(|| format!("making the cache directory {}", dir.display()))?;
         let cache = Self {

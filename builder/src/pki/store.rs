@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::modes;
 use crate::failure::Kind;
-use crate::file::{if_exists, make_private_folder, sync_folder, writable};
+use crate::file::{if_exists, in_the_way, make_private_folder, sync_folder, writable};
 
 /// An open, locked state directory with its pending writes.
 pub(super) struct Store {
@@ -48,6 +48,7 @@ impl Store {
         folder: &Path,
         inspect: impl Fn(&StateReader) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
+        refuse_file(folder)?;
         // A refused build removes the directory it made, so a process that waited for its lock starts again.
         loop {
             let existed = exists(folder)?;
@@ -68,10 +69,6 @@ impl Store {
         let path = folder.join(LOCK);
         if !existed {
             make_folder(folder)?;
-        } else if !folder.is_dir() {
-            let message = format!("the state directory {} is a file", folder.display());
-            let hint = "name a directory with --state";
-            return Err(Kind::Usage.error(message, hint));
         }
         modes::check_private(folder, 0o700)?;
         if let Err(error) = inspect_stranger(folder, &path, inspect)
@@ -97,6 +94,7 @@ impl Store {
 
     /// Opens the directory for reading only: no directory is made, nothing is locked, and staged files are discarded.
     pub(super) fn preview(folder: &Path) -> anyhow::Result<Self> {
+        refuse_file(folder)?;
         if exists(folder)? {
             modes::check_private(folder, 0o700)?;
         }
@@ -218,6 +216,18 @@ fn inspect_stranger(
     inspect(&StateReader {
         folder: folder.to_owned(),
     })
+}
+
+/// Refuses a path on which a file takes the place of a directory.
+fn refuse_file(folder: &Path) -> anyhow::Result<()> {
+    let Some(file) = in_the_way(folder) else {
+        return Ok(());
+    };
+    let (shown, file) = (folder.display(), file.display());
+    Err(Kind::Usage.error(
+        format!("the state directory {shown} cannot exist: {file} is not a directory"),
+        "name another directory with `--state`",
+    ))
 }
 
 fn exists(path: &Path) -> anyhow::Result<bool> {

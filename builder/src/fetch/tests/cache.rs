@@ -172,12 +172,11 @@ fn files_of_strangers_stay_and_get_no_lock() {
 #[test]
 fn cache_that_cannot_be_a_folder_is_named() {
     let mut scene = Scene::new();
-    scene.cache = scene.file("file", b"").join("cache");
-    let (kind, text) = failure(scene.local(&scene.file("a.img.xz", &xz(b"a"))));
-    assert_eq!(kind, Kind::Storage);
-    assert!(
-        text.starts_with("making the cache directory ")
-            && text.contains("file/cache: Not a directory"),
-        "{text}"
-    );
+    let file = scene.file("file", b"");
+    for cache in [file.clone(), file.join("cache")] {
+        scene.cache = cache;
+        let (kind, text) = failure(scene.local(&scene.file("a.img.xz", &xz(b"a"))));
+        let message = format!("{} exists and is not a directory", file.display());
+        assert_eq!((kind, text), (Kind::Usage, message));
+    }
 }

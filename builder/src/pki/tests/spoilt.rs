@@ -220,7 +220,10 @@ fn a_file_is_not_a_folder() {
     assert_eq!(failure.kind, Kind::Usage);
     assert_eq!(
         failure.message,
-        format!("the state directory {} is a file", folder.path().display())
+        format!(
+            "the state directory {path} cannot exist: {path} is not a directory",
+            path = folder.path().display()
+        )
     );
     drop(scene);
 }
