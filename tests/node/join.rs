@@ -62,7 +62,7 @@ impl Node {
         node
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(super) fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -108,7 +108,7 @@ impl Node {
     }
 
     /// etcd starts, becomes ready if wanted, and ends with this log.
-    fn run_of_etcd(&self, ready: bool, log: &str) {
+    pub(super) fn run_of_etcd(&self, ready: bool, log: &str) {
         self.call("count_failures");
         self.write("run/log", log);
         if ready {

@@ -118,7 +118,9 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
         false => format!(" --config {}", shell::path(config)),
     };
     let progress = progress::stderr(voice.quiet);
-    gaps.iter().for_each(|gap| progress.note(gap));
+    for gap in &gaps {
+        progress.note(gap);
+    }
     progress.note(&format!(
         "wrote {}: edit it, then run `etcd-image plan{option}` to check it",
         config.display()
