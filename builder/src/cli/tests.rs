@@ -223,7 +223,7 @@ fn defaults_are_those_of_the_design() {
 
 #[test]
 fn shared_options_keep_their_names() {
-    let fetch = "--config c --base b --etcd 3.6.14 --state s --cache c --offline --json --jobs 2 --recipes r --mirror m";
+    let fetch = "--config c --base b --etcd 3.6.14 --state s --cache c --offline --json --jobs 2 --recipes r --mirror http://m";
     let nodes = "--nodes 3 --out o --only etcd1 etcd2 --overlays d --ssh-key a --ssh-key b";
     for line in [
         format!("build {fetch} {nodes}"),

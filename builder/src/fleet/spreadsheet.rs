@@ -5,6 +5,7 @@ use toml::{Table, Value};
 
 use super::quotes;
 use super::row::{KEYS, WrittenRow};
+use crate::count::count;
 use crate::spec::{advice, cell};
 
 /// Returns the rows of a table; `name` is its file as complaints name it. A row with another number of cells is one of them, so that
@@ -25,9 +26,8 @@ pub(super) fn rows(name: &str, text: &str) -> Result<Vec<WrittenRow>, String> {
         let line = record.position().map_or(0, csv::Position::line);
         let place = format!("{name}:{line}");
         if record.len() != columns.len() {
-            let (cells, columns) = (record.len(), columns.len());
-            let wrong =
-                format!("{place}: the row has {cells} cells, but there are {columns} columns");
+            let (cells, columns) = (count(record.len(), "cell"), count(columns.len(), "column"));
+            let wrong = format!("{place}: the row has {cells}, but there are {columns}");
             rows.push(WrittenRow {
                 place,
                 settings: Table::new(),

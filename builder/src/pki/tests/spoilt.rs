@@ -230,8 +230,10 @@ fn a_file_is_not_a_folder() {
 
 #[test]
 fn a_place_that_cannot_be_written_is_a_storage_failure() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let error = open(&file.path().join("state"), &cluster(""), NOW).unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    // Longer than any file system allows.
+    let name = "s".repeat(300);
+    let error = open(&folder.path().join(name), &cluster(""), NOW).unwrap_err();
     let (kind, hint) = crate::failure::explain(&error);
     assert_eq!(kind, Kind::Storage);
     let expected =
