@@ -116,9 +116,11 @@ fn a_node_that_stays_off_ends_the_command_before_the_next_node() {
         });
         let node = off.expect("no node was restarted");
         let wanted = format!(
-            "error: {} has not restarted within 1 minute: No route to host\nhint: switch its power off and on, and look at its \
-             console; no further node was restarted, and --wait gives a node more time\n",
-            NAMES[node]
+            "error: {} has not restarted within 1 minute: ssh: connect to host 192.168.0.{} port 22: No route to host\n\
+             hint: switch its power off and on, and look at its console; no further node was restarted, and --wait gives a node \
+             more time\n",
+            NAMES[node],
+            50 + node
         );
         assert!(said.err.ends_with(&wanted), "{}", said.words());
         assert_eq!((said.code, &nodes.restarted[..]), (Some(6), &[][..]));
