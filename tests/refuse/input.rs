@@ -45,7 +45,7 @@ fn a_file_in_place_of_a_directory() {
             "the state directory file/x cannot exist: file is not a directory",
         ),
     ] {
-        let told = scene.run("build", &["--nodes", "1", option, path]);
+        let told = scene.run("build", &["--quiet", "--nodes", "1", option, path]);
         let expected = format!("error: {error}\nhint: name another directory with `{option}`\n");
         assert_eq!((told.code, told.stderr), (Some(2), expected));
     }
