@@ -186,7 +186,7 @@ fn mirror(text: &str) -> Result<String, &'static str> {
     });
     match is_url || text.starts_with("deb ") {
         true => Ok(text.to_owned()),
-        false => Err("write a URL, as in http://deb.debian.org/debian"),
+        false => Err("write a URL, as in http://mirror.example/debian"),
     }
 }
 

@@ -74,7 +74,7 @@ fn a_wrong_value_says_what_to_write() {
         ("cluster status --watch x", "write a number, 1 or more"),
         (
             "fetch --mirror nope --offline",
-            "write a URL, as in http://deb.debian.org/debian",
+            "write a URL, as in http://mirror.example/debian",
         ),
     ] {
         let text = refusal(line);

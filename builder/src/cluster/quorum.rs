@@ -68,12 +68,13 @@ pub(super) fn works(member: &MemberReport) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::assess::assess;
     use super::*;
     use crate::failure::explain;
 
-    fn cluster(working: &[bool]) -> ClusterReport {
+    /// Returns a cluster of members that work or do not.
+    pub(in crate::cluster) fn cluster(working: &[bool]) -> ClusterReport {
         let member = |(at, works): (usize, &bool)| MemberReport {
             started: Some(true),
             reachable: *works,

@@ -133,7 +133,7 @@ fn missing(name: &str, wait: Duration, now: Result<String, String>) -> anyhow::E
     left(&Kind::Unhealthy.error(message, step))
 }
 
-/// Adds to a failure that the other nodes were left alone.
+/// Adds to a failure that no further node was restarted.
 fn left(error: &anyhow::Error) -> anyhow::Error {
     let (kind, step) = explain(error);
     let hint = format!("{step}; no further node was restarted, and --wait gives a node more time");

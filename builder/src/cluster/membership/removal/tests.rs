@@ -1,22 +1,9 @@
 //! Tests of what a removal requires, and of its end.
 
-use super::super::super::assess::assess;
 use super::*;
+use crate::cluster::assess::assess;
+use crate::cluster::quorum::tests::cluster;
 use crate::failure::explain;
-
-/// Returns a cluster of members that work or do not.
-fn cluster(working: &[bool]) -> ClusterReport {
-    let member = |(at, works): (usize, &bool)| MemberReport {
-        started: Some(true),
-        reachable: *works,
-        read_milliseconds: works.then_some(1.0),
-        trouble: (!works).then(|| "no answer within 3 s".to_owned()),
-        leader: 1,
-        ..MemberReport::new(&format!("m{at}"), None)
-    };
-    let members = working.iter().enumerate().map(member).collect();
-    assess("main", members, &[])
-}
 
 #[test]
 fn a_removal_that_would_lose_the_majority_is_refused() {
@@ -125,6 +112,6 @@ fn an_answer_that_was_lost_does_not_hide_a_removal() {
     let leaver = cluster(&[true; 3]).leaver("m2").unwrap();
     assert!(!is_settled(&cluster(&[true; 3]), &leaver));
     assert!(is_settled(&cluster(&[true; 2]), &leaver));
-    // Nobody knows.
+    // No member answers.
     assert!(!is_settled(&cluster(&[false; 2]), &leaver));
 }
