@@ -23,7 +23,7 @@ pub enum Kind {
     Refused,
     /// A disk, a directory or the network failed (exit code 5).
     Storage,
-    /// The booted cluster did not become healthy (exit code 6).
+    /// A running or booted cluster is not healthy, or one of its nodes failed (exit code 6).
     Unhealthy,
 }
 

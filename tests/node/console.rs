@@ -55,7 +55,7 @@ const REASONS: &str = r#"
     unforce$running$holding also has the cluster's data   → was asked to force a new cluster
     wait for$busy: it accepts connections                 → was asked to force a new cluster
     unforce$tls answers, but its certificates             → was asked to force a new cluster
-    unforce$forcing is forced, too                        → was asked to force a new cluster
+    unforce$forcing was also asked to force a new cluster → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
     refuse to start: $(two_clusters)                      → is the only member of its cluster
     wait for$busy: it listens and does not answer yet     → is the only member of its cluster

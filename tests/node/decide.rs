@@ -69,8 +69,8 @@ fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
         data yes / forced 9 / peer b cluster no / peer c silent               → unforce b also has the cluster's data
         data yes / forced 9 / peer b holds 3 / peer c silent                  → unforce b also has the cluster's data
         data yes / forced 9 / peer b busy / peer c silent                     → wait for b: it accepts connections and does not answer
-        data yes / forced 9 / peer b busy / peer c forced 3                   → unforce c is forced, too
-        data yes / forced 9 / peer b forced 7 / peer c silent                 → unforce b is forced, too
+        data yes / forced 9 / peer b busy / peer c forced 3                   → unforce c was also asked to force a new cluster
+        data yes / forced 9 / peer b forced 7 / peer c silent                 → unforce b was also asked to force a new cluster
         data yes / forced 9 / peer b tls expired / peer c silent              → unforce b (expired) answers, but its certificates
         data yes / forced 0 / peer b silent / peer c silent                   → announce
         data yes / forced 4 / peer b waits - / peer c silent                  → announce

@@ -1,5 +1,5 @@
-//! Writes a plan and a verified base to an image file. This is the only module that writes images: it edits in memory,
-//! reads the result back with another author's code, composes it into a temporary file, syncs and renames that.
+//! Builds a node's image from a plan and a verified base: edits the base in memory, reads the result back with another
+//! author's code, composes both into a temporary file, syncs it, and renames it.
 
 mod chunks;
 mod compose;

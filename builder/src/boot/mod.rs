@@ -1,7 +1,7 @@
 //! Boots images as a cluster in QEMU on a private network, as a test before flashing. Linux only.
 //!
-//! The images are only read: each machine writes to an overlay of its image in memory. Everything runs inside namespaces
-//! that end with the command (`lab::qemu`). [`Lab`] holds the machines, for the command and the gate tests.
+//! The images are only read: each machine writes to a copy-on-write file in memory. Everything runs inside namespaces that end
+//! with the command (`lab::qemu`). [`Lab`] holds the machines, for the command and the boot tests.
 
 mod again;
 mod borrowed;

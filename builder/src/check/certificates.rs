@@ -48,7 +48,7 @@ pub(super) fn check(
         let (purposes, names) = required(&certificate, node);
         let name = certificate.name;
         match view.accepts(&leaf, purposes, &names) {
-            // The time of a build says nothing about when a certificate ends.
+            // Expiry is not a fault of the image: it depends on when the image is used.
             Ok(()) | Err(Rejection::Expired) => {}
             Err(Rejection::Unsigned) => {
                 findings.add(format!("certificate {name} is not signed by the node's CA"));

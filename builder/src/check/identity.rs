@@ -8,9 +8,9 @@ use crate::description::NodeDescription;
 use crate::inspect::Layout;
 use crate::spec::{DEFAULT_DATA_DIR, rules};
 
-/// The program that finds the data (`overlays/appliance/data`), and the entry of the partition table that it writes.
+/// The program that mounts the data partition (`overlays/appliance/data`).
 const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
-/// The file that it reads.
+/// The shell file that [`DATA_PROGRAM`] sources.
 const DATA_SETTINGS: &str = "/usr/local/lib/etcd-node/other_data";
 const DATA_PARTITION: u32 = 3;
 

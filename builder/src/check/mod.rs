@@ -1,7 +1,7 @@
 //! Checks that a finished image will boot and let its owner in. Reads the image only, and knows nothing of the plan.
 //!
-//! The early rules in `inspect`, `overlay` and `plan` refuse known mistakes with better advice. This check does not depend on
-//! anyone having foreseen the mistake. It reads metadata and small files.
+//! `inspect`, `overlay` and `plan` refuse known mistakes early and with better advice. This check looks at the result, so it also
+//! finds mistakes that no rule anticipates. It reads metadata and small files.
 
 mod accounts;
 mod certificates;

@@ -193,7 +193,7 @@ pub struct RestoreOptions {
     /// Accept a snapshot of a cluster with other members
     #[arg(long)]
     pub from_other_members: bool,
-    /// Restore a snapshot once more that was restored before
+    /// Restore a snapshot that was already restored
     #[arg(long)]
     pub again: bool,
     /// How to reach the cluster.

@@ -28,7 +28,7 @@ pub struct AddOptions {
 /// Which member to replace.
 #[derive(Clone, Debug, Args)]
 pub struct ReplaceOptions {
-    /// The member that is gone
+    /// The member to replace
     #[arg(value_name = "OLD")]
     pub old: String,
     /// The node in its place [default: another board of the same name]

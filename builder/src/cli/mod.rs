@@ -58,7 +58,7 @@ Examples:
   etcd-image plan              print every edit that build would make
   etcd-image verify images     compare the images with their manifest
   etcd-image boot images       boot the images in QEMU and test the cluster
-  etcd-image cluster status    show whether a running cluster is well
+  etcd-image cluster status    show whether a running cluster is healthy
 
 Exit codes:
   0 success                      4 unsupported or corrupt base image

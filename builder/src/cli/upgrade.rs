@@ -22,7 +22,7 @@ pub struct UpgradeOptions {
     /// Keep downloads here [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Use only what is in the cache; open no connection but to the nodes
+    /// Use only what is in the cache; connect only to the nodes
     #[arg(long)]
     pub offline: bool,
     /// How to reach the cluster.

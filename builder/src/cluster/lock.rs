@@ -3,8 +3,8 @@
 //! The lease ends by itself soon after its command was killed. Commands that only read need no lock, and a command that has
 //! to work without a majority says that nobody is kept from running another one.
 //!
-//! A command that lost its lock, as after a pause of its machine, must not go on: another one may have changed what it has
-//! checked before. It asks before each step ([`OperatorLock::must_be_kept`]).
+//! A command that lost its lock, for example because its machine slept, must stop: another command may have changed what it
+//! checked. It verifies the lock before each step ([`OperatorLock::must_be_kept`]).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -142,7 +142,7 @@ impl OperatorLock {
         };
         let started = Instant::now();
         loop {
-            // The thread notices a loss that is over, too: it takes the lock again.
+            // The thread may have taken the lock again after a loss, so the key alone does not show it.
             if kept.is_lost.load(Ordering::Relaxed) {
                 return Err(loss(&kept.key.cluster, LOST));
             }
@@ -152,7 +152,8 @@ impl OperatorLock {
                 // As during an election.
                 Err(_) if started.elapsed() < LEASE => thread::sleep(INTERVAL),
                 Err(error) => {
-                    let reason = format!("nobody confirms that it still has its lock: {error:#}");
+                    let reason =
+                        format!("no member confirmed that it still holds the lock: {error:#}");
                     return Err(loss(&kept.key.cluster, &reason));
                 }
             }
@@ -267,13 +268,13 @@ fn addresses(access: &Access) -> Vec<IpAddr> {
     members.map(|member| member.address).collect()
 }
 
-/// Extends the lease regularly until the other end of the channel is dropped, then ends it. A lease that has ended, as after a
-/// pause of this machine, is a lost lock; another one follows, unless another command has the lock then, because the command
-/// works until its next step. It may renew the administrator's certificate and the CA meanwhile.
+/// Renews the lease regularly until the other end of the channel is dropped, then revokes it. If the lease has expired, for
+/// example because this machine slept, the lock counts as lost. The thread then takes the lock again if it is free, because the
+/// command keeps working until its next step. It opens a new client each time: the command may renew the certificates.
 fn refresh(key: &Key, mut lease: u64, is_lost: &AtomicBool, stopped: &Receiver<()>) {
     let addresses = &key.addresses;
     while stopped.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
-        // One that fails is followed by another, long before the lease ends.
+        // After a failed renewal, the next one still comes long before the lease expires.
         if let Ok(client) = access::client(&key.folder) {
             let kept = through_any(&client, addresses, |session| session.keep_alive(lease));
             if let Ok(false) = kept {

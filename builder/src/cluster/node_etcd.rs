@@ -46,13 +46,13 @@ pub(super) fn ask(access: &Access, member: &DescribedMember) -> Result<NodeEtcd>
     Ok(parse(&lines))
 }
 
-/// Gives a node the programs, which run from the next start of its etcd on. An interrupted transfer leaves nothing.
+/// Sends the programs to a node, which uses them from the next start of etcd. An interrupted transfer leaves nothing behind.
 pub(super) fn give(access: &Access, member: &DescribedMember, etcd: &EtcdBinaries) -> Result<()> {
     let failure = |what: &str| {
         let message = format!("{what} {}", member.name);
         move |reason: String| {
             let step = ssh::hint(&reason);
-            let hint = format!("etcd runs on as before; {step}, then run the command again");
+            let hint = format!("the running etcd is unchanged; {step}, then run the command again");
             Kind::Unhealthy.error(format!("{message}: {reason}"), hint)
         }
     };

@@ -102,8 +102,8 @@ pub fn hand_over(
     })
 }
 
-/// Hands a node the certificates that it lacks: those that it presents, and the copies for its programs. It receives the
-/// operator's only if its image contains that.
+/// Sends a node the certificates that it lacks: those that etcd presents, and the copies for other programs. The operator's
+/// certificate is sent only if the node's image contains it.
 pub(super) fn hand_to(
     access: &Access,
     member: &DescribedMember,
@@ -115,7 +115,7 @@ pub(super) fn hand_to(
     let places = access.ssh.run(address, &program("list"));
     let places = places.map(|said| Places(said.lines));
     let wanted = Wanted::of(access, address, leaves);
-    // A member that does not serve clients before does not do so afterwards.
+    // A member that did not serve clients before the renewal does not do so afterwards.
     let patience = match wanted.is_served {
         true => PRESENTED,
         false => Duration::ZERO,
@@ -175,8 +175,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// A node that presents one certificate to clients and members has the server's only, whatever else the state directory
-    /// keeps from an earlier layout.
+    /// Returns the fingerprints for a node. If the node presents one certificate to clients and members, that is the server's;
+    /// a peer certificate in the state directory is left over from an earlier layout.
     fn of(access: &Access, address: IpAddr, leaves: &[Leaf]) -> Self {
         let of = |leaf: &Leaf| leaf.pair.certificate.fingerprint.clone();
         let server = of(&leaves[0]);

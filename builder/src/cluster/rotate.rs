@@ -117,14 +117,15 @@ impl Rotating<'_> {
             None => {
                 self.all_answer()?;
                 pki::begin_rotation(self.state, self.now)?;
-                self.progress
-                    .note("phase 1 of 3: every node trusts the next CA, too");
+                self.progress.note(
+                    "phase 1 of 3: every node will trust the next CA as well as the current one",
+                );
                 self.trust(Some(Phase::Trust))?;
                 Ok(CompletePhase::Trust)
             }
             Some(Phase::Trust) if !self.is_trusted(Phase::Trust)? => {
                 self.progress
-                    .note("phase 1 of 3, continued: every node trusts the next CA, too");
+                    .note("phase 1 of 3, continued: every node will trust the next CA as well as the current one");
                 self.trust(Some(Phase::Trust))?;
                 Ok(CompletePhase::Trust)
             }

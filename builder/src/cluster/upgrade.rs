@@ -48,8 +48,8 @@ pub struct UpgradedNode {
     pub seconds: Option<f64>,
 }
 
-/// Brings this etcd onto every node that runs another one, also another build of the same version. `setting` is how the operator named it. Nothing changes unless the
-/// cluster is healthy and every node is ready for it.
+/// Installs this etcd on every node that runs a different one, including another build of the same version. `setting` is the
+/// value that the operator gave. Nothing changes unless the cluster is healthy and every node can run it.
 pub fn upgrade(
     access: &Access,
     (etcd, setting): (&EtcdBinaries, &str),
@@ -211,7 +211,7 @@ impl fmt::Display for Upgrade {
         };
         writeln!(
             f,
-            "write `version = \"{setting}\"` below `[etcd]` in cluster.toml{update}, so that the next images have it, too"
+            "write `version = \"{setting}\"` below `[etcd]` in cluster.toml{update}, so that new images contain this etcd as well"
         )
     }
 }

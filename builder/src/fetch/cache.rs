@@ -1,4 +1,4 @@
-//! The cache directory. No other module of `fetch` creates files outside a work directory.
+//! The cache directory. No other module of `fetch` creates named files outside a work directory.
 //!
 //! ```text
 //! <key>.lock        held while a process works on the entry, and modified by each use; never removed

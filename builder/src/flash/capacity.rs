@@ -1,12 +1,12 @@
-//! Whether a card has as many bytes as it claims. A forged one answers every request: it forgets what lies behind its memory,
-//! or writes it over what lies before.
+//! Checks that a card has as many bytes as it claims. A counterfeit card accepts every write, but drops what is beyond its real
+//! capacity or writes it over earlier blocks.
 //!
 //! ```text
 //! claimed  0    4M       8G 8G+4M            16G 16G+4M              end
 //!          │────▲────────│──▲─────────────────│──▲──────────────────▲│     ▲ mark
 //! ```
-//! Forged cards that begin anew do so at a power of two. All marks behind such powers then fall on one place, where only the
-//! last of them, or the image, can be found afterwards.
+//! Counterfeit cards that wrap around do so at a power of two. All marks behind powers of two then land on the same place, which
+//! afterwards holds only the last mark, or the image.
 
 use std::ops::Range;
 

@@ -73,8 +73,8 @@ pub(super) fn find(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace
     ))
 }
 
-/// Looks for data that an image with another place for it would leave behind, or overwrite as its root grows. Where every node
-/// is flashed so, all begin without data.
+/// Looks for data that this image would leave behind, because it keeps its data elsewhere, or overwrite when its root grows. If
+/// every node were flashed like this, the cluster would start empty.
 fn find_left(source: &Source, card: &Card, wipe: bool) -> Result<DataPlace> {
     if source.node.is_none() || card.size < DATA_START + BLANK as u64 {
         return Ok(DataPlace::Elsewhere);

@@ -35,8 +35,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Opens a base. Returns also the reasons against building from it, for example that it was booted: it then has an
-    /// identity that several nodes must not share. A base that cannot be read is an error.
+    /// Opens a base and collects the reasons not to build from it, for example that it was booted and so has an identity that
+    /// nodes must not share. A base that cannot be read is an error.
     ///
     /// The file system checks come first because they name the fault, which a reader would not.
     pub fn open_base(file: &File) -> Result<(Self, Refusals)> {

@@ -56,7 +56,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             // Further networks, and the physical interfaces that only carry VLANs.
             "interfaces": interfaces::further(cluster, node, |number| uuid_from(machine_id, number)),
             "carriers": interfaces::carriers(network),
-            // Whether a DHCP server must be heard.
+            // Whether the firewall must admit answers of DHCP servers.
             "hears_dhcp": network.dhcp || network.interfaces.iter().any(|it| it.addresses.is_empty()),
         },
         "ipv6": node.address.is_ipv6(),
@@ -75,7 +75,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
         "auth": auth(&cluster.auth),
         "backup": cluster.backup.as_ref().map(backup),
         "paths": Paths::of(inputs.system, cluster, &node.name),
-        // Where else certificates of this node are that it may receive while it runs.
+        // The other places of this node's certificates, which `cluster renew` updates on a running node.
         "copies": copies::copies(inputs, node),
         // Where else the certificates of CAs are.
         "authorities": copies::authorities(inputs, node),

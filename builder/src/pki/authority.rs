@@ -1,4 +1,5 @@
-//! The CA, created once, stored, and used to sign. Its key is in memory only here and in [`Signer`].
+//! The CA: created once, stored, and used to sign. [`Signer`] holds its key; `spec::OwnCa` holds the key of a CA that the
+//! user provides.
 
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,8 @@ struct Files<'a> {
 }
 
 impl Authority {
-    /// Returns the CA of the state directory. A new directory gets that of the user; `None` if there is neither and nothing was
-    /// issued yet.
+    /// Returns the CA of the state directory. A new directory takes the user's CA. Returns `None` if neither exists and nothing
+    /// was issued yet.
     pub(super) fn read(
         reader: &StateReader,
         own: Option<&OwnCa>,
@@ -121,8 +122,8 @@ impl Authority {
         found.must_be(own, &reader.path(CERTIFICATE)).map(Some)
     }
 
-    /// Returns the user's CA, whose owner signs requests: the stored one with its path, if there is one. Of the certificates, it
-    /// is the one that has signed none of the others.
+    /// Returns the user's CA whose owner signs requests: the stored certificates (with their path) if they exist, otherwise those
+    /// of the configuration. The CA is the lowest certificate of the chain: it has signed no other.
     fn elsewhere(own: &OwnCa, stored: Option<(PathBuf, String)>, now: i64) -> anyhow::Result<Self> {
         let is_new = stored.is_none();
         let of_user = || {

@@ -11,13 +11,13 @@ use super::x509::{self, CertificateFacts};
 use super::{keys, refused};
 use crate::failure::Kind;
 
-/// What signs for a CA.
+/// The way in which certificates of a CA are signed.
 pub(super) enum Signer {
-    /// Its owner, who receives requests.
+    /// By the CA's owner, from requests: this program has no key.
     Owner,
     /// Its key.
     Key(Box<Issuer<'static, KeyPair>>),
-    /// Its key once the passphrase is known, which is asked for when something has to be signed.
+    /// With an encrypted key. The passphrase is requested when the first certificate is signed.
     Locked(Box<LockedSigner>),
 }
 

@@ -7,7 +7,7 @@ use crate::check::{kernel_arguments, mount_faults, root_fault};
 use crate::failure::Kind;
 use crate::inspect::{BaseFiles, Before, Layout, System, Volume};
 
-/// The prefixes of a partition id, in lower case: a tag, a quoted tag, or a udev link.
+/// The texts, in lower case, that precede a disk id: a tag, a quoted tag, or a udev link.
 const BEFORE_ID: [&str; 4] = ["partuuid=", "partuuid=\"", "partuuid='", "by-partuuid/"];
 
 /// Replaces the disk id in every partition name that contains it, e.g. `PARTUUID=041bba91-02`.

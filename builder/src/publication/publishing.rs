@@ -31,7 +31,7 @@ impl Publishing {
         }
     }
 
-    /// Returns what a repetition of a build does whose images were published or not: it signs nothing, because that needs the
+    /// Returns the settings for rebuilding existing images: published if they were, and unsigned, because signing needs the
     /// owner's key.
     pub(crate) fn repeated(url: Option<String>, is_wanted: bool) -> Self {
         Self {

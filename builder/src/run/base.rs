@@ -22,8 +22,8 @@ pub(crate) struct Base {
     pub(crate) refusals: Refusals,
 }
 
-/// Opens a base, which should be in the state in which it was published. Its recipe is the wanted one, or the one that
-/// describes it. Returns also the reasons against building from it.
+/// Opens a base, which should be as it was published, and finds its recipe: the requested one, or the first one that matches
+/// its content. Also returns the reasons not to build from it.
 pub(crate) fn open(
     verified: &Verified,
     wanted: Option<&Recipe>,

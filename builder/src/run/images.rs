@@ -39,7 +39,7 @@ impl Job {
         let nodes = sources.cluster.select(&self.work.nodes.only)?;
         let settings = overlay::refusals(&inputs, &nodes)?;
         let mut refusals = base.refusals.clone();
-        // What the base lacks for settings that it does not support is no further reason.
+        // Stop here: what the base lacks for an unsupported setting would only repeat the refusal.
         let are_supported = settings.is_empty();
         refusals.extend(settings);
         if !are_supported {

@@ -72,8 +72,8 @@ impl StoredBuild {
         })
     }
 
-    /// Gets every file of the build and of its parts, in a directory of this name. Returns its path, and adds the SHA-256 of each
-    /// file, which was compared on the way, to `known`.
+    /// Downloads every file of the build and of its parts into a directory of this name and returns its path. Adds each file's
+    /// verified SHA-256 to `known`.
     pub(crate) fn get_all(
         &self,
         name: &str,

@@ -22,7 +22,7 @@ pub(crate) struct Index {
     pub(crate) format: u32,
     /// Version of etcd-image.
     pub(crate) version: String,
-    /// Equal for the same recipients; absent if the files are not encrypted.
+    /// A fingerprint of the set of recipients; absent if the files are not encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) encrypted_to: Option<String>,
     /// The files, by name.

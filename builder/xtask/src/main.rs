@@ -1,4 +1,4 @@
-//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,mutate,faults,fixtures,bench}`. They use only the standard library.
+//! Chores of the project: `cargo xtask {setup,demo,quick,test,lab,mutate,fuzz,faults,fixtures,bench}`. They use only the standard library.
 
 #![allow(
     clippy::disallowed_methods,

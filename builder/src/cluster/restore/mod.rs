@@ -33,7 +33,7 @@ const UPLOAD: Duration = Duration::from_hours(1);
 const BEGINNING: Duration = Duration::from_mins(10);
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// By how much a node raises the revision of a snapshot (`overlays/etcd/join`).
+/// The number of revisions that a node skips when it restores a snapshot (`BUMP` of `overlays/etcd/snapshot`).
 const RAISED_BY: u64 = 1_000_000_000;
 
 /// A restored cluster. The JSON format is stable; `format` is raised when a field changes or is removed.

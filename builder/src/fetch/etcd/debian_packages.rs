@@ -27,8 +27,8 @@ pub(super) struct Pinned {
     pub(super) pin: Pin,
 }
 
-/// Returns server, then client, from the day the base was made if the cache has one, else downloaded separately. With a lock,
-/// only the locked packages are accepted.
+/// Returns the server package, then the client package. If the cache has a Debian base, they are those downloaded with it;
+/// otherwise they are downloaded separately. With a lock, only the locked packages are accepted.
 pub(super) fn debian_packages(
     locked: Option<&LockedEtcd>,
     options: &Options<'_>,

@@ -167,8 +167,8 @@ fn is_settled(report: &ClusterReport, leaver: &Leaver) -> bool {
     report.entry_of(leaver).is_none() && report.members.iter().any(works)
 }
 
-/// Returns whether etcd may have removed a member, or still will, although it did not say so: its answer was lost, or it gave
-/// up waiting for the others. The list of members then tells.
+/// Returns whether etcd may have removed the member, or may still do so, despite the error: its answer was lost, or it stopped
+/// waiting for the other members. The member list then shows the result.
 fn may_be_done(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Silent(_) => true,

@@ -17,8 +17,8 @@ pub(super) fn vow(snapshot: &Snapshot, now: i64) -> String {
     hex::encode(&digest[..8])
 }
 
-/// Returns the new cluster of an interrupted restore of the same snapshot, which goes on unless it has other members: one that a
-/// node would begin, or the one that the others have begun while a node has only received the snapshot.
+/// Returns the new cluster of an interrupted restore of the same snapshot, so that this command continues it. It must have the
+/// same members. Either a node is prepared to start it, or some nodes have started it and another has only received the snapshot.
 pub(super) fn begun(
     (snapshot, list): (&Snapshot, &str),
     known: &[NodeFacts],
@@ -56,8 +56,8 @@ fn has_begun(facts: &NodeFacts, vow: &str) -> bool {
     facts.restored.as_ref().is_some_and(|it| it.vow == vow)
 }
 
-/// Returns the nodes that have no part in the new cluster yet. Those that have begun it run on: a majority may have been at work
-/// since an interrupted command. So does a node that has joined them since, as one whose card was lost does.
+/// Returns the nodes that are not in the new cluster yet. Nodes that are in it are not stopped: they may have been serving since
+/// the interrupted command. This includes nodes that joined later, for example after losing their card.
 pub(super) fn left<'a>(
     vow: &str,
     members: &'a [DescribedMember],
@@ -74,8 +74,8 @@ pub(super) fn left<'a>(
         .collect()
 }
 
-/// Refuses a snapshot with which the cluster has begun before: what was written since would be set aside. Nodes that an
-/// interrupted command has left behind cannot begin with other members than the rest did.
+/// Refuses a snapshot that this cluster was restored from before: later writes would be set aside. Nodes that an interrupted
+/// command did not reach cannot start with a different member list than the others.
 pub(super) fn must_be_new(
     cluster: &str,
     (snapshot, list): (&Snapshot, &str),
