@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::failure::{Failure, Kind};
-use crate::file::{sync_folder, writable};
+use crate::file::{if_exists, sync_folder, writable};
 
 /// Writes a file that must not exist yet.
 pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -32,23 +32,30 @@ pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| unwritable(path))
 }
 
-/// Durably replaces a file that everybody may read, or creates it. An interruption leaves the old file or the new one.
+/// Durably replaces a text file, or creates one that every user may read. An interruption leaves the old file or the new one. An
+/// existing file keeps its mode; a symbolic link stays in place, and its target is replaced.
 pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = match path.parent() {
+    replace_target(path, text).with_context(|| unwritable(path))
+}
+
+fn replace_target(path: &Path, text: &str) -> io::Result<()> {
+    let target = if_exists(fs_err::canonicalize(path))?.unwrap_or_else(|| path.to_owned());
+    let before = if_exists(fs_err::metadata(&target))?.map(|it| it.permissions());
+    let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let write = || -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".etcd-image.").suffix(".new");
-        let create = |path: &Path| writable(0o644).create_new(true).open(path);
-        let mut file = builder.make_in(folder, create)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        sync_folder(folder)
-    };
-    write().with_context(|| unwritable(path))
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".etcd-image.").suffix(".new");
+    let create = |path: &Path| writable(0o644).create_new(true).open(path);
+    let mut file = builder.make_in(folder, create)?;
+    file.write_all(text.as_bytes())?;
+    if let Some(before) = before {
+        file.as_file().set_permissions(before)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    sync_folder(folder)
 }
 
 /// Durably replaces or creates files of a directory, which is made if it does not exist.
@@ -77,4 +84,27 @@ fn unwritable(path: &Path) -> Failure {
         format!("writing {}", path.display()),
         "check that the directory exists and is writable",
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_its_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mode = |name: &str| fs_err::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+        replace(&at("new"), "1").unwrap();
+        assert_eq!(mode("new"), 0o644);
+        fs_err::write(at("private"), "1").unwrap();
+        fs_err::set_permissions(at("private"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        symlink("private", at("link")).unwrap();
+        replace(&at("link"), "2").unwrap();
+        assert_eq!(mode("private"), 0o600);
+        assert!(at("link").is_symlink());
+        assert_eq!(fs_err::read_to_string(at("private")).unwrap(), "2");
+    }
 }

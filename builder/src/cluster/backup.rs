@@ -13,6 +13,7 @@ use super::gather::{Scope, survey};
 use super::output::{self, NewFile};
 use super::report::{ClusterReport, MemberReport, Role};
 use super::rotation;
+use crate::cli;
 use crate::failure::Kind;
 use crate::hex;
 use crate::progress::Progress;
@@ -99,7 +100,7 @@ pub fn backup(
         members: report.members.iter().map(BackupMember::new).collect(),
         removed: Vec::new(),
     };
-    output::replace(
+    cli::replace(
         &rotation::facts(&path),
         &(serde_json::to_string_pretty(&backup)? + "\n"),
     )?;

@@ -47,7 +47,6 @@ pub use lead::{Leadership, move_leader};
 pub use lock::OperatorLock;
 pub use logs::{LogScope, Logs, all_logs, logs};
 pub use membership::{Leaver, hand_out, members, prepare_removal, remove_member, wait_for};
-pub use output::replace;
 pub use password::{PasswordChange, set_password};
 pub use reboot::{RebootedNode, Reboots, reboot};
 pub use renew::{NodeRenewal, Renewal, RenewalOutcome, hand_over, renew_in_state};

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
+use crate::file::sync_folder;
 
 /// The prefix and suffix of the name of a file that is being written.
 const OURS: &str = ".etcd-image-";
@@ -55,31 +56,8 @@ impl NewFile {
         named
             .map_err(|error| error.error)
             .with_context(|| unwritable(path))?;
-        sync_folder(folder(path))
+        sync_folder(folder(path)).with_context(|| unwritable(path))
     }
-}
-
-/// Replaces a text file; a reader sees the old or the new content. The file keeps its mode, and other users may read a new one.
-/// A symbolic link stays, and its target is replaced.
-pub fn replace(path: &Path, text: &str) -> Result<()> {
-    let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let path = target.as_path();
-    let before = fs_err::metadata(path).ok().map(|it| it.permissions());
-    let mut file = temporary(path)?;
-    let write = |file: &mut NamedTempFile| {
-        file.write_all(text.as_bytes())?;
-        match before {
-            Some(before) => file.as_file().set_permissions(before)?,
-            None => set_readable(file.as_file())?,
-        }
-        file.as_file().sync_all()
-    };
-    write(&mut file).with_context(|| unwritable(path))?;
-    let named = file.persist(path);
-    named
-        .map_err(|error| error.error)
-        .with_context(|| unwritable(path))?;
-    sync_folder(folder(path))
 }
 
 /// Creates a directory if it does not exist.
@@ -144,52 +122,4 @@ fn unwritable(path: &Path) -> Failure {
         format!("writing {}", path.display()),
         "make sure that the directory exists, is writable and has room, or name another file",
     )
-}
-
-#[cfg(unix)]
-fn set_readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-/// Does nothing: Windows has no permission bits.
-#[cfg(not(unix))]
-fn set_readable(_file: &File) -> io::Result<()> {
-    Ok(())
-}
-
-/// Makes renames in the directory durable.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> Result<()> {
-    let folder = File::open(path).with_context(|| unwritable(path))?;
-    folder.sync_all().with_context(|| unwritable(path))
-}
-
-/// Does nothing: Windows cannot open a directory for this, and NTFS journals the rename.
-#[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> Result<()> {
-    Ok(())
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    use super::*;
-
-    #[test]
-    fn a_replaced_file_keeps_its_mode_and_its_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let mode = |name: &str| fs_err::metadata(at(name)).unwrap().permissions().mode() & 0o777;
-        replace(&at("new"), "1").unwrap();
-        assert_eq!(mode("new"), 0o644);
-        fs_err::write(at("private"), "1").unwrap();
-        fs_err::set_permissions(at("private"), std::fs::Permissions::from_mode(0o600)).unwrap();
-        symlink("private", at("link")).unwrap();
-        replace(&at("link"), "2").unwrap();
-        assert_eq!(mode("private"), 0o600);
-        assert!(at("link").is_symlink());
-        assert_eq!(fs_err::read_to_string(at("private")).unwrap(), "2");
-    }
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::print;
-use crate::cli::{ChangeOptions, Environment, Voice, WaitOptions};
+use crate::cli::{self, ChangeOptions, Environment, Voice, WaitOptions};
 use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, OperatorLock};
 use crate::failure::Kind;
 use crate::pki;
@@ -163,7 +163,7 @@ impl<'a> ChangeContext<'a> {
                 let state = &self.options.work.fetch.sources.state;
                 pki::can_issue(state, self.environment.clock)?;
             }
-            cluster::replace(&file.path, &file.text)?;
+            cli::replace(&file.path, &file.text)?;
             self.note(&format!("changed {}", file.path.display()));
         }
         Ok(cluster)

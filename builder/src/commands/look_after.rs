@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::{conclude, membership, print, unwritable, upgrade, write};
 use crate::cli::{
-    AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
+    self, AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
     PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
     Voice,
 };
@@ -157,7 +157,7 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
 /// Shows the state of a cluster, once or until the process is stopped.
 fn status(options: &StatusOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let write_metrics = |report: &cluster::ClusterReport| match &options.prometheus {
-        Some(file) => cluster::replace(file, &report.prometheus()),
+        Some(file) => cli::replace(file, &report.prometheus()),
         None => Ok(()),
     };
     let Some(seconds) = options.watch else {
