@@ -11,6 +11,10 @@ use crate::{demo, setup};
 
 /// The numbers of nodes.
 const COUNTS: [u32; 3] = [1, 3, 30];
+/// A run that is expected to take fewer seconds is repeated.
+const SHORT: f64 = 30.0;
+/// A run that is expected to take more seconds is left out.
+const TOO_LONG: f64 = 600.0;
 /// The program, compiled as users get it.
 const PROGRAM: &str = "target/release/etcd-image";
 /// The competitors: their script, what it needs besides, and their name in the table.
@@ -160,7 +164,7 @@ impl Inputs {
         Ok(lines)
     }
 
-    /// Measures a program after one run that fills the caches; the median of three runs where they are short.
+    /// Measures a program after one run that fills the caches: the median of three runs if they are short.
     fn line(
         &self,
         name: &'static str,
@@ -174,14 +178,21 @@ impl Inputs {
             fs::remove_dir_all(&out).map_err(|error| error.to_string())?;
             cost
         };
-        if !counts.is_empty() {
-            once(1)?;
+        if counts.is_empty() {
+            let costs = Vec::new();
+            return Ok(Line { name, costs });
         }
+        let first = once(1)?.wall;
         let mut costs = Vec::new();
         for count in counts {
+            let expected = first * f64::from(*count);
+            if expected > TOO_LONG {
+                say(&format!("{name}: {count} left out, {expected:.0} s"));
+                continue;
+            }
             say(&format!("{name}: {count}"));
-            let rounds = 0..if *count <= 3 { 3 } else { 1 };
-            let mut runs = rounds
+            let rounds = if expected < SHORT { 3 } else { 1 };
+            let mut runs = (0..rounds)
                 .map(|_| once(*count))
                 .collect::<Outcome<Vec<Cost>>>()?;
             runs.sort_by(|a, b| a.wall.total_cmp(&b.wall));
