@@ -82,7 +82,7 @@ fn create(path: &Path, options: &mut OpenOptions, bytes: &[u8]) -> io::Result<()
 fn unwritable(path: &Path) -> Failure {
     Kind::Storage.context(
         format!("writing {}", path.display()),
-        "check that the directory exists and is writable",
+        "make sure that the directory exists, is writable and has room",
     )
 }
 

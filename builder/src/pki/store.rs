@@ -137,10 +137,23 @@ impl Store {
         Ok(sync_folder(&self.folder)?)
     }
 
-    /// Writes every staged file under its temporary name.
+    /// Writes every staged file under its temporary name. After a failure, for example on a full disk, none of them remains.
     pub(super) fn write_all(&self) -> anyhow::Result<()> {
+        let mut written = Vec::new();
         for (name, bytes) in &self.staged {
-            write_temporary(&self.folder.join(name), bytes)?;
+            let path = self.folder.join(name);
+            // What an interrupted run has written may be the only copy, so it is not written again.
+            let left = read(&temporary(&path))?.map(Zeroizing::new);
+            if left.is_some_and(|left| left == *bytes) {
+                continue;
+            }
+            written.push(temporary(&path));
+            if let Err(error) = write_temporary(&path, bytes) {
+                for path in written {
+                    if_exists(fs_err::remove_file(path))?;
+                }
+                return Err(error);
+            }
         }
         Ok(())
     }
