@@ -53,12 +53,23 @@ LIST
     assert_eq!(node.read("data/node/members"), members);
 }
 
+const VOW: &str = "00ff00ff00ff00ff";
+/// The SHA-256 of `whole`.
+const SHA256: &str = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+
+/// A restore is asked for on this node.
+fn want(node: &Node) {
+    node.write("data/restore/snapshot.db", "whole");
+    node.write("data/restore/sha256", &format!("{SHA256}\n"));
+    node.write("data/restore/wanted", &format!("{VOW} {SHA256}\n"));
+}
+
 /// Another node was replaced after this image was built.
 #[test]
 fn a_restore_begins_with_the_members_that_the_operator_knows() {
     let begin = "restore() { echo \"$2 $CLUSTER\"; }; begin_anew";
     let node = Node::with_data();
-    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+    want(&node);
     let list = "a=https://192.168.0.50:2380,d=https://[fd00::53]:2380";
     node.write("data/restore/members", &format!("{list}\n"));
     let said = node.call(begin);
@@ -73,7 +84,8 @@ fn a_restore_begins_with_the_members_that_the_operator_knows() {
     );
     // An earlier version has asked for it.
     let node = Node::with_data();
-    node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+    want(&node);
+    node.write("data/restore/wanted", &format!("{VOW}\n"));
     let list =
         "a=https://192.168.0.50:2380,b=https://192.168.0.51:2380,c=https://192.168.0.52:2380";
     let said = node.call(begin);
@@ -125,7 +137,7 @@ fn a_restore_of_another_node_is_not_carried_out() {
     let list = "a=https://192.168.0.50:2380,b=https://192.168.0.51:2380";
     for (mark, restores) in [("own", true), ("b", false)] {
         let node = Node::with_data();
-        node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
+        want(&node);
         node.write("data/restore/members", &format!("{list}\n"));
         let token = node.call("echo $TOKEN");
         let mark = match mark {
@@ -151,17 +163,30 @@ fn a_restore_of_another_node_is_not_carried_out() {
 fn a_snapshot_that_is_damaged_on_the_disk_is_not_taken_for_sent() {
     for (content, digest) in [("whole", true), ("", false)] {
         let node = Node::new();
-        let sum = "5d5766cf2d78701614200418ee1450690d9af12c84d52545e4802f001ad53099";
+        want(&node);
         node.write("data/restore/snapshot.db", content);
-        node.write("data/restore/sha256", &format!("{sum}\n"));
-        node.write("data/restore/wanted", "00ff00ff00ff00ff\n");
         node.call("restore() { return 1; }; begin_anew");
         assert_eq!(
-            node.read("data/restore/sha256").contains(sum),
+            node.read("data/restore/sha256").contains(SHA256),
             digest,
             "{content}"
         );
     }
+}
+
+/// Another command has put its snapshot there after this one had made sure of its own.
+#[test]
+fn a_vow_meets_no_other_snapshot() {
+    let node = Node::with_data();
+    want(&node);
+    // The SHA-256 of `other`.
+    let other = "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa";
+    node.write("data/restore/snapshot.db", "other");
+    node.write("data/restore/sha256", &format!("{other}\n"));
+    let said = node.call("restore() { echo restored; }; begin_anew || echo waits");
+    let wanted = "etcd-node: waiting to restore the snapshot: it is not the one that was asked for. Run the restore again\nwaits\n";
+    assert_eq!(said, wanted);
+    assert_eq!(node.read("data/member/wal/0.wal"), "log");
 }
 
 /// The members may change before an interrupted restore is repeated.
@@ -169,7 +194,7 @@ fn a_snapshot_that_is_damaged_on_the_disk_is_not_taken_for_sent() {
 fn a_restore_is_remembered_with_the_members_that_began() {
     let node = Node::with_data();
     let list = "a=https://192.168.0.50:2380,d=https://[fd00::53]:2380";
-    for (name, text) in [("sha256", "ab"), ("wanted", "00ff"), ("members", list)] {
+    for (name, text) in [("sha256", "ab"), ("wanted", "00ff ab"), ("members", list)] {
         node.write(&format!("data/restore/{name}"), &format!("{text}\n"));
     }
     node.call("forget_restore");

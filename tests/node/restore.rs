@@ -69,12 +69,29 @@ fn the_snapshot_is_on_the_disk_before_its_digest_names_it() {
 fn a_restore_names_the_node_that_it_was_asked_for_on() {
     let node = Node::new();
     node.run(&format!("take {SHA256}")).done();
-    node.run(&format!("want {VOW} {LIST}")).done();
+    node.run(&format!("want {VOW} {LIST} {SHA256}")).done();
     let kept = ["for", "members", "wanted"].map(|name| node.read(&format!("data/restore/{name}")));
     assert_eq!(
         kept,
-        ["abc etcd1\n", &format!("{LIST}\n"), &format!("{VOW}\n")]
+        [
+            "abc etcd1\n",
+            &format!("{LIST}\n"),
+            &format!("{VOW} {SHA256}\n")
+        ]
     );
+}
+
+/// Another operator's command has replaced the snapshot between two steps of this one.
+#[test]
+fn a_restore_of_a_snapshot_that_is_not_there_is_refused() {
+    let node = Node::new();
+    node.run(&format!("take {SHA256}")).done();
+    for other in [&"0f".repeat(32), ""] {
+        let said = node.run(&format!("want {VOW} {LIST} {other}"));
+        let wanted = "this node has another snapshot than the one that was sent\n";
+        assert_eq!((said.code, said.err.as_str()), (Some(1), wanted));
+        assert!(!node.at("data/restore/wanted").exists());
+    }
 }
 
 /// etcd may put anything beside its data, and root writes here.
@@ -83,7 +100,8 @@ fn a_restore_follows_no_link() {
     let node = Node::new();
     fs::create_dir(node.at("elsewhere")).unwrap();
     symlink(node.at("elsewhere"), node.at("data/restore")).unwrap();
-    assert_ne!(node.run(&format!("want {VOW} {LIST}")).code, Some(0));
+    let want = format!("want {VOW} {LIST} {SHA256}");
+    assert_ne!(node.run(&want).code, Some(0));
     assert_eq!(fs::read_dir(node.at("elsewhere")).unwrap().count(), 0);
     node.run(&format!("take {SHA256}")).done();
     assert_eq!(fs::read_dir(node.at("elsewhere")).unwrap().count(), 0);
@@ -95,6 +113,6 @@ fn a_restore_follows_no_link() {
         )
         .unwrap();
     }
-    node.run(&format!("want {VOW} {LIST}"));
+    node.run(&want);
     assert_eq!(node.read("precious"), "precious");
 }

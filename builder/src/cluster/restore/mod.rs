@@ -96,7 +96,8 @@ pub fn restore(
     let started = Instant::now();
     let is_prepared = known.iter().any(|facts| facts.wanted.is_some());
     stop(access, &left, is_prepared)?;
-    all(each(access, &left, &format!("want {vow} {list}")))?;
+    let words = format!("want {vow} {list} {}", snapshot.sha256);
+    all(each(access, &left, &words))?;
     all(each(access, &left, "start"))?;
     progress.note("waiting until all members work");
     wait(access, now)?;
