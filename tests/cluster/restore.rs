@@ -93,6 +93,19 @@ fn an_interrupted_restore_continues(nodes: &mut Nodes) {
     failed(&said, 6, "preparing etcd2: no space left on device");
     let hint = "hint: etcd is stopped, and its data is unchanged until it starts; run the command again, which continues; ";
     assert!(said.err.contains(hint), "{}", said.words());
+    let said = nodes.cluster(&["status", "--json"]);
+    let report: Value = serde_json::from_slice(&said.out).unwrap();
+    let warned = |name: &str| {
+        let warnings = report["warnings"].as_array().unwrap();
+        let place = nodes.members.data(name).join("restore");
+        let wanted = format!(
+            "{name} sets its data aside and begins again with a snapshot when etcd starts next: run `etcd-image cluster restore` again, or \
+             give it up on the node with `sudo rm -r {}`",
+            place.display()
+        );
+        warnings.iter().any(|warning| *warning == wanted)
+    };
+    assert_eq!(NAMES.map(warned), [true, false, true], "{report:#}");
     refuse(nodes, 1, "facts");
     let said = nodes.cluster(&RESTORE);
     failed(&said, 6, "asking etcd2: no space left on device");

@@ -94,6 +94,16 @@ fn a_restore_of_a_snapshot_that_is_not_there_is_refused() {
     }
 }
 
+#[test]
+fn a_node_tells_where_a_restore_is_prepared() {
+    let node = Node::new();
+    node.run(&format!("take {SHA256}")).done();
+    assert_eq!(node.run("pending").done().text(), "");
+    node.run(&format!("want {VOW} {LIST} {SHA256}")).done();
+    let wanted = format!("restore={}\n", node.at("data/restore").display());
+    assert_eq!(node.run("pending").done().text(), wanted);
+}
+
 /// etcd may put anything beside its data, and root writes here.
 #[test]
 fn a_restore_follows_no_link() {

@@ -3,7 +3,7 @@
 use super::report::NodeReport;
 use super::ssh::Said;
 
-/// Prints `name=value` lines with the base's tools, as an ordinary user. The clock is first, because the time of arrival is
+/// Prints `name=value` lines with the base's tools, as an ordinary user; only root sees a prepared restore. The clock is first, because the time of arrival is
 /// compared with it. Facts that a board does not have are missing.
 pub(super) const SCRIPT: &str = r#"
 echo "clock=$(date +%s.%N)"
@@ -23,6 +23,9 @@ done
 read -r heat </sys/class/thermal/thermal_zone0/temp && echo "temperature=$heat"
 for sensor in /sys/class/hwmon/hwmon*; do
     read -r kind <"$sensor/name" && [ "$kind" = rpi_volt ] && read -r low <"$sensor/in0_lcrit_alarm" && echo "undervoltage=$low"
+done
+for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
+    [ ! -e "$lib/restore" ] || sudo -n sh "$lib/restore" pending 2>/dev/null
 done
 exit 0
 "#;
@@ -46,6 +49,7 @@ pub(super) fn parse(said: &Said) -> NodeReport {
         data_use: data.and_then(|(used, all)| share(used, all)),
         celsius: milli.map(|milli| milli / 1000.0),
         undervoltage: value("undervoltage").map(|flag| flag != "0"),
+        prepared_restore: value("restore").map(|text| text.escape_debug().to_string()),
     }
 }
 
@@ -68,7 +72,7 @@ mod tests {
     #[test]
     fn a_node_reports_what_it_knows() {
         let text = "clock=1000.500000000\nimage=etcd-image 0.1.0\nbuilt=900\nupgraded=yes\nfailed=etcd 3.5.17 did not\nroot=overlay\ndata=250 1000\n\
-                    temperature=48312\nundervoltage=1\n";
+                    temperature=48312\nundervoltage=1\nrestore=/var/lib/etcd/restore\n";
         let wanted = NodeReport {
             clock_offset: Some(0.5),
             image: Some("etcd-image 0.1.0".to_owned()),
@@ -79,6 +83,7 @@ mod tests {
             data_use: Some(0.25),
             celsius: Some(48.312),
             undervoltage: Some(true),
+            prepared_restore: Some("/var/lib/etcd/restore".to_owned()),
         };
         assert_eq!(parse(&said(text)), wanted);
     }

@@ -173,7 +173,8 @@ fn check_begun(before: &ClusterReport, after: &ClusterReport, snapshot: &Snapsho
         member.name
     );
     let hint = format!(
-        "`etcd-image cluster logs {}` shows why, then run the command again",
+        "`etcd-image cluster logs {}` shows why, then run the command again; `etcd-image cluster status` shows how to give a \
+         restore up that is still prepared",
         member.name
     );
     Err(Kind::Unhealthy.error(message, hint))
