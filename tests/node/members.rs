@@ -189,6 +189,18 @@ fn a_vow_meets_no_other_snapshot() {
     assert_eq!(node.read("data/member/wal/0.wal"), "log");
 }
 
+/// A file system was damaged, and its repair has removed the log.
+#[test]
+fn a_restore_sets_a_database_without_a_log_aside() {
+    let node = Node::new();
+    want(&node);
+    node.write("data/member/snap/db", "the last copy");
+    let said = node.call("restore() { echo restored; }; begin_anew");
+    assert!(said.ends_with("\nrestored\n"), "{said}");
+    assert_eq!(node.read("data/aside/1/member/snap/db"), "the last copy");
+    assert!(node.has("data/aside/1/restored"));
+}
+
 /// The members may change before an interrupted restore is repeated.
 #[test]
 fn a_restore_is_remembered_with_the_members_that_began() {
