@@ -102,6 +102,14 @@ fn a_node_that_is_rebooted_ends_in_order_and_comes_back() {
         lab.machines.start("etcd1").unwrap();
         healthy(&mut lab, &["etcd1"]);
         answered(|| client.put(at, "reboot", "second"));
+
+        // Somebody unmounts the data to repair it: etcd does not begin without it.
+        let repair =
+            "sudo systemctl stop etcd && sudo umount /var/lib/etcd && sudo systemctl start etcd";
+        on(&images, "etcd1", repair).done();
+        let second = answered(|| client.get(at, "reboot"));
+        assert_eq!(second.as_deref(), Some("second"));
+
         // The machine exits instead of restarting; ssh may lose its connection before it gets the exit status.
         on(&images, "etcd1", "sudo systemctl reboot");
         let asked = Instant::now();

@@ -216,6 +216,18 @@ fn etcd_needs_whatever_looks_for_other_data() {
     assert_eq!(needed("ubuntu-server-24.04", ""), [true, false]);
     let both = format!("{CLASSIC}data = \"/dev/disk/by-id/usb-new\"\n");
     assert_eq!(needed("raspios-trixie", &both), [true, true]);
+    // Also when somebody has unmounted it since.
+    let is_mounted = |configuration: &str| {
+        let unit = rendered(configuration, "/etc/systemd/system/etcd-node-data.service");
+        let is_mount = "\nConditionPathIsMountPoint=!/var/lib/etcd\n";
+        unit.contains(is_mount) && !unit.contains("RemainAfterExit")
+    };
+    assert!(is_mounted("") && is_mounted(ON_A_DISK));
+    let is_ordered = |configuration: &str| {
+        let unit = rendered(configuration, "/etc/systemd/system/etcd.service");
+        unit.contains("\nRequiresMountsFor=/var/lib/etcd\n")
+    };
+    assert_eq!(["", CLASSIC].map(is_ordered), [true, false]);
     let unit = |configuration: &str| {
         let unit = rendered(configuration, "/etc/systemd/system/etcd-node-data.service");
         unit.contains("\nRequires=etcd-node-grow.service\nAfter=etcd-node-grow.service\n")
