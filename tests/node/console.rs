@@ -103,6 +103,7 @@ const REASONS: &str = r#"
     refused to start: the received etcd                   → the etcd that it received is damaged
     refused to start: another board (MAC                  → another board uses its address at its start
     refuse "$1 holds $2, and etcd's data                  → the place of its data
+    refuse "$1 cannot be written                          → the place of its data
     refuse "$1 holds $found                               → the place of its data
     refuse "$1 holds etcd's data that was left behind     → the place of its data
     refuse "$1 still holds $found after formatting        → the place of its data

@@ -132,6 +132,31 @@ fn only_nothing_is_formatted_unless_the_configuration_allows_it() {
 }
 
 #[test]
+fn a_card_that_can_only_be_read_is_named() {
+    for put in ["", "x"] {
+        let place = Place::empty(true);
+        place.put(0, put.as_bytes());
+        let words = format!(
+            "blockdev() {{ echo 1; }}; wanting DISK '{}' {OFFSET} {SECTORS}",
+            place.at("disk").display()
+        );
+        let wanted = "etcd-node: refused: DISK cannot be written: it is write-protected or worn out. Use another card or disk";
+        assert_eq!(place.call(&words), (wanted.to_owned(), false));
+    }
+}
+
+/// Formatting would otherwise end without a word.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_cannot_be_written_says_why() {
+    let place = Place::empty(false);
+    let words = format!("format /dev/full {SECTORS} 2>&1");
+    let (said, done) = place.call(&words);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert!(!done);
+}
+
+#[test]
 fn a_formatted_place_is_ours_and_sound() {
     let place = Place::empty(false);
     let disk = place.at("whole");
