@@ -130,6 +130,38 @@ fn what_an_attempt_that_was_cut_off_has_left_describes_no_other_data() {
     );
 }
 
+/// It acknowledges writes alone, perhaps before the mark of its start is on the disk.
+#[test]
+fn the_only_member_of_a_cluster_deletes_no_data_whose_start_failed() {
+    for (peers, waits) in [("PEERS=''", true), (":", false)] {
+        let node = Node::with_data();
+        for set in 1..=3 {
+            node.write(&format!("data/aside/{set}/unfinished"), "");
+            node.write(&format!("data/aside/{set}/member/wal/0.wal"), "log");
+        }
+        let said = node.call(&format!("{peers}; set_aside unfinished"));
+        let begin = "etcd-node: waiting for somebody to look at ";
+        assert_eq!(said.starts_with(begin), waits, "{said}");
+        assert_eq!(node.has("data/aside/1/unfinished"), waits);
+        assert_eq!(node.has("data/member/wal/0.wal"), waits);
+    }
+}
+
+/// What follows may take long, and data without the mark may be given up.
+#[test]
+fn a_start_is_marked_before_anything_else() {
+    let unit = rendered(NODES, "/etc/systemd/system/etcd.service");
+    let mut steps = unit
+        .lines()
+        .filter(|line| line.starts_with("ExecStartPost="));
+    let first = format!("ExecStartPost=-{LIB}/join started");
+    assert_eq!(steps.next(), Some(first.as_str()));
+    let node = Node::with_data();
+    node.call("rm $STATE/started");
+    node.program("join", "started");
+    assert_eq!(node.read("data/node/started"), "yes\n");
+}
+
 #[test]
 fn the_error_of_data_that_was_set_aside_says_nothing_about_later_data() {
     let node = Node::with_data();
