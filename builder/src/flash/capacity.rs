@@ -27,37 +27,44 @@ const BEHIND: u64 = BLANK as u64;
 /// Marks on a card in places where the image has nothing.
 pub(super) struct Marks<'a> {
     card: &'a Card,
-    places: Vec<u64>,
+    marks: Vec<Mark>,
+}
+
+/// The place of a mark, and the bytes that it replaces.
+struct Mark {
+    place: u64,
+    before: DirectBuffer,
 }
 
 impl<'a> Marks<'a> {
-    /// Chooses the places.
-    pub(super) fn new(source: &Source, card: &'a Card) -> Self {
-        Self {
-            card,
-            places: places(card.size, &source.map),
-        }
-    }
-
-    /// Writes the marks.
-    pub(super) fn write(&self) -> Result<()> {
+    /// Writes the marks, and keeps what was in their places.
+    pub(super) fn write(source: &Source, card: &'a Card) -> Result<Self> {
+        let keep = |place| {
+            let mut before = DirectBuffer::new(MARK);
+            card.read(place, before.first(MARK))?;
+            Ok(Mark { place, before })
+        };
+        let places = places(card.size, &source.map).into_iter();
+        let marks = places.map(keep).collect::<Result<Vec<_>>>()?;
         let mut buffer = DirectBuffer::new(MARK);
-        let mut each = self.places.iter();
-        each.try_for_each(|place| self.card.write(*place, mark(*place, &mut buffer)))
+        for Mark { place, .. } in &marks {
+            card.write(*place, content(*place, &mut buffer))?;
+        }
+        Ok(Self { card, marks })
     }
 
-    /// Fails unless every mark is where it was written; then erases them.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Fails unless every mark is where it was written; then writes back what was there before.
+    pub(super) fn check(mut self) -> Result<()> {
         let (mut wanted, mut found) = (DirectBuffer::new(MARK), DirectBuffer::new(MARK));
-        for place in &self.places {
+        for Mark { place, .. } in &self.marks {
             let found = found.first(MARK);
             self.card.read(*place, found)?;
-            if mark(*place, &mut wanted) != found {
+            if content(*place, &mut wanted) != found {
                 return Err(self.is_forged(*place));
             }
         }
-        let mut each = self.places.iter();
-        each.try_for_each(|place| self.card.erase(*place, MARK))
+        let mut marks = self.marks.iter_mut();
+        marks.try_for_each(|it| self.card.write(it.place, it.before.first(MARK)))
     }
 
     fn is_forged(&self, place: u64) -> anyhow::Error {
@@ -72,7 +79,7 @@ impl<'a> Marks<'a> {
 }
 
 /// Returns the content of the mark for a place, which occurs nowhere else on the card.
-fn mark(place: u64, buffer: &mut DirectBuffer) -> &[u8] {
+fn content(place: u64, buffer: &mut DirectBuffer) -> &[u8] {
     let block = buffer.first(MARK);
     for (number, word) in (0..).zip(block.chunks_exact_mut(8)) {
         word.copy_from_slice(&(place ^ number).to_le_bytes());
@@ -117,7 +124,7 @@ mod tests {
     #[test]
     fn every_mark_is_different() {
         let (mut a, mut b) = (DirectBuffer::new(MARK), DirectBuffer::new(MARK));
-        let [a, b] = [(4 * MIB, &mut a), (8 * GIB, &mut b)].map(|(place, it)| mark(place, it));
+        let [a, b] = [(4 * MIB, &mut a), (8 * GIB, &mut b)].map(|(place, it)| content(place, it));
         assert_ne!(a, b);
     }
 }

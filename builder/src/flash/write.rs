@@ -53,8 +53,8 @@ pub(super) fn write(
     if place == DataPlace::Wiped {
         data::wipe(source, card)?;
     }
-    let marks = (place != DataPlace::Kept).then(|| Marks::new(source, card));
-    marks.iter().try_for_each(Marks::write)?;
+    let marks = (place != DataPlace::Kept).then(|| Marks::write(source, card));
+    let marks = marks.transpose()?;
     thread::scope(|scope| {
         // The image is read only once from the disk: what one of the two has read, the other finds in memory.
         let verified = scope.spawn(|| source.verify("the card is not bootable"));
@@ -63,7 +63,7 @@ pub(super) fn write(
             .join()
             .unwrap_or_else(|_| Err(anyhow!("reading the image panicked")))
     })?;
-    marks.iter().try_for_each(Marks::check)?;
+    marks.map_or(Ok(()), Marks::check)?;
     work.finish(&head)?;
     Ok(started.elapsed())
 }
