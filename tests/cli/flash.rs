@@ -22,7 +22,7 @@ pub(super) fn two_nodes() -> Scene {
 }
 
 /// Creates a card of 9 GiB that was used before: the place of the system holds other bytes.
-fn used_card(scene: &Scene, name: &str) -> PathBuf {
+pub(super) fn used_card(scene: &Scene, name: &str) -> PathBuf {
     let path = scene.at(name);
     let mut card = File::create(&path).unwrap();
     for _ in 0..fs::metadata(scene.image_path("etcd1")).unwrap().len() >> 20 {
@@ -51,7 +51,7 @@ pub(super) fn holds(card: &Path, image: &Path) {
     );
 }
 
-fn bytes_at(path: &Path, offset: u64, len: usize) -> Vec<u8> {
+pub(super) fn bytes_at(path: &Path, offset: u64, len: usize) -> Vec<u8> {
     let mut file = File::open(path).unwrap();
     let mut bytes = vec![0; len];
     file.seek(SeekFrom::Start(offset)).unwrap();
@@ -59,10 +59,19 @@ fn bytes_at(path: &Path, offset: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-fn put(path: &Path, offset: u64, bytes: &[u8]) {
+pub(super) fn put(path: &Path, offset: u64, bytes: &[u8]) {
     let mut file = File::options().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(offset)).unwrap();
     file.write_all(bytes).unwrap();
+}
+
+/// Returns a file system of 64 MiB with the label of etcd's data.
+pub(super) fn etcd_data(scene: &Scene) -> Vec<u8> {
+    let path = scene.at("data");
+    File::create(&path).unwrap().set_len(64 << 20).unwrap();
+    let file = path.to_str().unwrap();
+    tool("mke2fs", &["-q", "-t", "ext4", "-L", "etcd-data", file]).done();
+    fs::read(path).unwrap()
 }
 
 /// Runs `flash` and asserts the exit code, the error and the hint.
@@ -144,21 +153,7 @@ fn an_image_that_is_cut_short_is_not_written() {
 fn data_of_etcd_stays_on_the_card() {
     let scene = two_nodes();
     let card = used_card(&scene, "card");
-    let data = scene.at("data");
-    File::create(&data).unwrap().set_len(64 << 20).unwrap();
-    tool(
-        "mke2fs",
-        &[
-            "-q",
-            "-t",
-            "ext4",
-            "-L",
-            "etcd-data",
-            data.to_str().unwrap(),
-        ],
-    )
-    .done();
-    let data = fs::read(data).unwrap();
+    let data = etcd_data(&scene);
     put(&card, DATA, &data);
     // The copies of the superblock in file systems of 1 and of 4 KiB per block.
     let copies = [8193 << 10, 128 << 20];
@@ -300,10 +295,15 @@ fn a_disk_that_fails_leaves_a_card_that_does_not_boot() {
 fn an_interrupted_flash_leaves_a_card_that_does_not_boot() {
     let scene = two_nodes();
     let head = bytes_at(&scene.image_path("etcd1"), 0, 1 << 20);
-    for milliseconds in [5, 10, 20, 40, 60, 80, 120, 160, 200] {
+    let data = etcd_data(&scene);
+    for (number, milliseconds) in [5, 10, 20, 40, 60, 80, 120, 160, 200].iter().enumerate() {
         let card = used_card(&scene, "card");
+        let has_data = number % 2 == 0;
+        if has_data {
+            put(&card, DATA, &data);
+        }
         let mut flash = scene.start_bare(&["flash", "etcd1", "card", "--yes-really"]);
-        sleep(Duration::from_millis(milliseconds));
+        sleep(Duration::from_millis(*milliseconds));
         flash.kill().unwrap();
         flash.wait().unwrap();
         let found = bytes_at(&card, 0, 1 << 20);
@@ -316,6 +316,7 @@ fn an_interrupted_flash_leaves_a_card_that_does_not_boot() {
             "after {milliseconds} ms the card begins with {:02x?}",
             &found[440..512]
         );
+        assert!(!has_data || bytes_at(&card, DATA, data.len()) == data);
     }
 }
 

@@ -6,6 +6,8 @@ mod fetch;
 #[cfg(target_os = "linux")]
 mod flash;
 #[cfg(target_os = "linux")]
+mod flash_data;
+#[cfg(target_os = "linux")]
 mod flash_devices;
 #[cfg(target_os = "linux")]
 mod flash_refusals;
