@@ -1,7 +1,7 @@
-//! Ctrl-C during a build: nothing incomplete is left behind, and what belongs together is written together.
+//! Ctrl-C: nothing incomplete is left behind, and what belongs together is written together.
 //!
 //! Without this module, the images of an interrupted build would stay in the output directory under temporary names, with the
-//! private keys of the nodes in them, until the next build removes them.
+//! private keys of the nodes in them, until the next build removes them; so would the decrypted images of a store.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,11 +17,22 @@ static STEP: Mutex<()> = Mutex::new(());
 /// The values that an interruption drops.
 static KEPT: Mutex<BTreeMap<u64, Box<dyn Any + Send>>> = Mutex::new(BTreeMap::new());
 
+/// What an interruption tells the user to do next.
+static HINT: Mutex<&str> =
+    Mutex::new("run the same command again; no incomplete image was left behind");
+
 /// Handles Ctrl-C and requests to terminate from now on, unless the caller of the program has made it ignore them.
 pub(crate) fn watch() {
     static ONCE: Once = Once::new();
     // Without a handler, an interruption ends the program at once, and the next build removes what it leaves.
     ONCE.call_once(|| drop(ctrlc::try_set_handler(stop)));
+}
+
+/// Handles interruptions from now on as [`watch`] does, and tells the user to do something else next.
+#[cfg(target_os = "linux")]
+pub(crate) fn watch_with(hint: &'static str) {
+    *HINT.lock().unwrap_or_else(PoisonError::into_inner) = hint;
+    watch();
 }
 
 /// Delays interruptions until the result is dropped. The caller must not call this function again before that.
@@ -64,10 +75,8 @@ fn stop() {
     drop(values);
     let mut stderr = io::stderr();
     let line = if stderr.is_terminal() { "\n" } else { "" };
+    let hint = *HINT.lock().unwrap_or_else(PoisonError::into_inner);
     // Without standard error, only the exit code reports the interruption.
-    let _ = writeln!(
-        stderr,
-        "{line}error: interrupted\nhint: run the same command again; no incomplete image was left behind"
-    );
+    let _ = writeln!(stderr, "{line}error: interrupted\nhint: {hint}");
     std::process::exit(EXIT_CODE);
 }

@@ -10,6 +10,8 @@ mod flash_data;
 #[cfg(target_os = "linux")]
 mod flash_devices;
 #[cfg(target_os = "linux")]
+mod flash_interrupted;
+#[cfg(target_os = "linux")]
 mod flash_refusals;
 mod init;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,8 @@
 //! Tests the stores that several machines share.
 
 mod cache;
+#[cfg(target_os = "linux")]
+mod interrupted;
 mod merge;
 mod oci;
 mod oci_trouble;
@@ -32,16 +34,22 @@ fn build(scene: &Scene, server: &Server, options: &[&str]) -> Outcome {
 
 /// Runs `etcd-image` with exactly these arguments against an S3 server.
 fn run(scene: &Scene, server: &Server, arguments: &[&str]) -> Outcome {
+    let outcome = scene.bare_with_variables(&variables(server), arguments);
+    for text in [&outcome.stdout, &outcome.stderr] {
+        assert!(!text.contains("hunter2"), "a secret was printed: {text}");
+    }
+    outcome
+}
+
+/// Returns the environment variables with which the program uses an S3 server, each as `NAME=VALUE`.
+fn variables(server: &Server) -> Vec<String> {
     let variables = [
         ("AWS_ENDPOINT_URL", server.url()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "hunter2".to_owned()),
         ("AWS_REGION", "eu-central-1".to_owned()),
     ];
-    let variables = variables.map(|(name, value)| format!("{name}={value}"));
-    let outcome = scene.bare_with_variables(&variables, arguments);
-    for text in [&outcome.stdout, &outcome.stderr] {
-        assert!(!text.contains("hunter2"), "a secret was printed: {text}");
-    }
-    outcome
+    let variables = variables.into_iter();
+    let named = variables.map(|(name, value)| format!("{name}={value}"));
+    named.collect()
 }

@@ -18,6 +18,8 @@ pub(crate) mod compare;
 #[cfg(target_os = "linux")]
 pub(crate) mod core_like;
 #[cfg(target_os = "linux")]
+pub(crate) mod ctrl_c;
+#[cfg(target_os = "linux")]
 pub(crate) mod enclosed;
 #[cfg(unix)]
 pub(crate) mod first_boot;

@@ -28,11 +28,16 @@ pub use outcome::{Flashed, FlashedCard};
 
 use crate::cli::FlashOptions;
 use crate::failure::Kind;
+use crate::interrupt;
 use crate::progress::Progress;
 
 use card::Card;
 use data::DataPlace;
 use source::Source;
+
+/// What to do after an interruption, at whatever moment.
+const INTERRUPTED: &str =
+    "run the same command again: a card that was begun and not finished does not boot";
 
 /// An image with the card that it goes to, both open and checked.
 struct Job {
@@ -44,6 +49,7 @@ struct Job {
 /// Writes each image to its card, all cards at once, and compares what the cards then return. A card that fails does not
 /// affect the others; the [verdict](Flashed::verdict) is an error then.
 pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed> {
+    interrupt::watch_with(INTERRUPTED);
     let orders = assign::orders(options)?;
     let open = |order: &assign::Order| Job::open(order, options);
     let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;

@@ -18,6 +18,7 @@ use super::staging::Incoming;
 use crate::cli::StoreAccess;
 use crate::failure::Kind;
 use crate::image_format::ImageFormat;
+use crate::interrupt;
 use crate::progress::Progress;
 
 /// A build in a store, and the directory that gets files of it.
@@ -55,6 +56,7 @@ impl StoredBuild {
         identities: Rc<Option<Identities>>,
         open_folder: impl FnOnce() -> Result<Rc<Incoming>>,
     ) -> Result<Self> {
+        interrupt::watch();
         let store = open(address, access)?;
         let index = present(&*store, address)?;
         if index.encrypted_to.is_some() && identities.is_none() {

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
@@ -11,13 +11,16 @@ use tempfile::TempDir;
 use super::place::{incoming, lock_file, unwritable};
 use crate::failure::Kind;
 use crate::file::{if_exists, make_private_folder};
+use crate::interrupt::{self, Kept};
 
-/// A directory for the files of a store while they are used; removed when dropped.
+/// A directory for the files of a store while they are used; removed when dropped, also if the program is interrupted.
 ///
 /// `incoming/` in the cache holds it, closed to other users. What a killed run has left there is removed by the next one.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    folder: TempDir,
+    path: PathBuf,
+    /// Removes the directory before the lock is released.
+    _folder: Kept,
     _lock: File,
 }
 
@@ -41,15 +44,17 @@ impl Incoming {
             make_private_folder(&all)?;
             tempfile::tempdir_in(&all)
         };
+        let folder = make().with_context(|| unwritable(&all))?;
         Ok(Self {
-            folder: make().with_context(|| unwritable(&all))?,
+            path: folder.path().to_owned(),
+            _folder: Kept::new(folder),
             _lock: lock,
         })
     }
 
     /// Returns the path of the directory.
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        &self.path
     }
 
     /// Creates a file in the directory, or in one inside it, with what `write` gives it.
@@ -60,6 +65,8 @@ impl Incoming {
     ) -> Result<()> {
         let path = self.path().join(name);
         let create = || {
+            // An interruption removes the directory and ends the program before another file is created.
+            let _step = interrupt::uninterrupted();
             make_private_folder(path.parent().unwrap_or(&path))?;
             File::create_new(&path)
         };
