@@ -2,7 +2,11 @@
 
 use std::fs::{self, File};
 
-use super::flash::{CARD, DATA, refused, two_nodes};
+use super::flash::{CARD, DATA, bytes_at, put, refused, two_nodes, used_card};
+use crate::support::scene::Scene;
+
+/// The next step for an image that is not what its manifest says.
+const AGAIN: &str = "fetch the image again, or build it again with the same state directory; then flash this card again";
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -109,4 +113,58 @@ fn what_is_not_a_card_for_the_image_is_refused() {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         refused(&scene, &arguments, 2, error, hint);
     }
+}
+
+#[test]
+fn a_compressed_image_that_is_cut_short_or_damaged_is_not_written() {
+    let formats = "img,img.xz,img.zst,img.gz";
+    let scene = Scene::built("raspios-trixie", "", &["--nodes", "1", "--format", formats]);
+    let card = used_card(&scene, "card");
+    let reasons = [
+        ("xz", "the xz data is cut off (offset "),
+        ("zst", "incomplete frame"),
+        ("gz", "unexpected end of file"),
+    ];
+    // A damaged one has the size that the manifest says.
+    let damaged = scene.at("images/etcd1.img.xz");
+    let middle = fs::metadata(&damaged).unwrap().len() / 2;
+    let [before] = bytes_at(&damaged, middle, 1)[..] else {
+        panic!("one byte")
+    };
+    put(&damaged, middle, &[before ^ 1]);
+    is_corrupt(&scene, "xz", "the xz data is damaged");
+    put(&damaged, middle, &[before]);
+
+    for (format, _) in reasons {
+        let path = format!("images/etcd1.img.{format}");
+        let file = File::options().write(true).open(scene.at(&path)).unwrap();
+        let size = file.metadata().unwrap().len();
+        file.set_len(size - 1).unwrap();
+        let error = format!(
+            "{path}: the image has {} bytes, the manifest has {size}; nothing was written",
+            size - 1
+        );
+        let line = [path.as_str(), "card", "--yes-really"];
+        refused(&scene, &line, 3, &error, AGAIN);
+    }
+    fs::remove_file(scene.at("images/manifest.json")).unwrap();
+    for (format, reason) in reasons {
+        is_corrupt(&scene, format, reason);
+    }
+    assert!(bytes_at(&card, 0, 1 << 20) == vec![0xA5; 1 << 20]);
+}
+
+/// Asserts that `flash` refuses a compressed image for this reason.
+#[track_caller]
+fn is_corrupt(scene: &Scene, format: &str, reason: &str) {
+    let path = format!("images/etcd1.img.{format}");
+    let outcome = scene.bare(&["flash", &path, "card", "--yes-really"]);
+    let start = format!("error: inspecting {path}: unpacking {path}: ");
+    let error = outcome.stderr.lines().next().unwrap_or_default();
+    assert!(
+        error.starts_with(&start) && error.contains(reason),
+        "{format}: {}",
+        outcome.stderr
+    );
+    assert_eq!(outcome.code, Some(4), "{format}");
 }
