@@ -13,6 +13,8 @@ mod flash_devices;
 mod flash_interrupted;
 #[cfg(target_os = "linux")]
 mod flash_refusals;
+#[cfg(target_os = "linux")]
+mod flash_several;
 mod init;
 #[cfg(target_os = "linux")]
 mod passphrase;

@@ -1,32 +1,8 @@
 //! Types the passphrase of a CA's key at a terminal.
 
 use crate::support::scene::{Outcome, Scene};
+use crate::support::terminal::typed_secret;
 use crate::support::tool::tool_in;
-
-/// Runs a command at a terminal of its own, types a line as soon as the terminal no longer shows what is typed, and prints
-/// everything that the terminal has shown.
-const TERMINAL: &str = r#"
-import os, pty, sys, termios, time
-line, command = sys.argv[1], sys.argv[2:]
-child, terminal = pty.fork()
-if child == 0:
-    os.execv(command[0], command)
-shown, typed = b"", False
-while True:
-    try:
-        part = os.read(terminal, 4096)
-    except OSError:
-        break
-    shown += part
-    if not typed and b"passphrase of" in shown:
-        late = time.monotonic() + 300
-        while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < late:
-            time.sleep(0.01)
-        os.write(terminal, line.encode() + b"\n")
-        typed = True
-sys.stdout.buffer.write(shown.replace(b"\r\n", b"\n"))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"#;
 
 /// Returns a scene with a CA whose key has the passphrase `correct horse`.
 fn scene() -> Scene {
@@ -43,8 +19,8 @@ fn scene() -> Scene {
 
 /// Creates the state directory at a terminal, at which somebody types this line.
 fn begins_with(scene: &Scene, line: &str) -> Outcome {
-    let terminal = ["/usr/bin/python3", "-c", TERMINAL, line];
-    scene.bare_under(&terminal, &["state", "init", "--nodes", "1"])
+    let command = ["state", "init", "--nodes", "1"];
+    typed_secret(scene, "passphrase of", line, &command)
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub(crate) mod scene;
 pub(crate) mod snapshot;
 pub(crate) mod source;
 #[cfg(target_os = "linux")]
+pub(crate) mod terminal;
+#[cfg(target_os = "linux")]
 pub(crate) mod three;
 pub(crate) mod tls;
 #[cfg(target_os = "linux")]

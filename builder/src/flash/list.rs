@@ -94,3 +94,41 @@ impl Display for DiskList {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk(device: &str, contents: Option<&str>, refused: Option<&str>) -> ListedDisk {
+        ListedDisk {
+            device: device.to_owned(),
+            bytes: 32 << 30,
+            model: "Generic STORAGE DEVICE".to_owned(),
+            contents: contents.map(str::to_owned),
+            refused: refused.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn each_disk_has_a_line_with_what_is_on_it_and_why_it_is_refused() {
+        let disks = vec![
+            disk("/dev/sda", Some("node etcd1 of cluster main"), None),
+            disk(
+                "/dev/mmcblk0",
+                None,
+                Some("/dev/mmcblk0 is in use: /dev/mmcblk0p1 on /"),
+            ),
+        ];
+        let list = DiskList { format: 1, disks };
+        let expected = "\
+/dev/sda         32.00 GiB  Generic STORAGE DEVICE    node etcd1 of cluster main    can be written
+/dev/mmcblk0     32.00 GiB  Generic STORAGE DEVICE    -                             is in use: /dev/mmcblk0p1 on /
+";
+        assert_eq!(list.to_string(), expected);
+        let none = DiskList {
+            format: 1,
+            disks: vec![],
+        };
+        assert_eq!(none.to_string(), "no disks\n");
+    }
+}
