@@ -236,7 +236,8 @@ fn is_blank(bytes: &[u8]) -> bool {
 
 /// Returns whether a node was interrupted while it formatted the place. A table of this kind (MBR) describes at most 2 TiB.
 fn is_unfinished(start: u64, card: &Card) -> Result<bool> {
-    let end = card.size.min(u64::from(u32::MAX) * SECTOR);
+    // A file in the place of a card may end within a sector.
+    let end = card.size.min(u64::from(u32::MAX) * SECTOR) / SECTOR * SECTOR;
     let sector = end.max(start + SECTOR) - SECTOR;
     // Whole blocks, which can be read past the page cache.
     let block = sector / BLOCK * BLOCK;
