@@ -24,8 +24,11 @@ struct Pair(String, String);
 
 impl Authority {
     fn new() -> Self {
+        Self::of(CertificateParams::default())
+    }
+
+    fn of(mut params: CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
         Self {
@@ -251,6 +254,29 @@ fn the_authority_of_another_cluster_is_ignored() {
         said,
         "etcd-node: using the CA certificates that this node has received\n"
     );
+}
+
+/// The CA of the image was made an hour ago, and the change to the next one is complete.
+#[test]
+fn the_authority_that_begins_a_second_later_wins() {
+    let made = OffsetDateTime::now_utc() - Duration::hours(1);
+    let [own, next] = [0, 1].map(|second| {
+        let mut params = CertificateParams::default();
+        params.not_before = made + Duration::seconds(second);
+        Authority::of(params)
+    });
+    let image = own.issue("etcd1", 0, (-1, 300));
+    let renewed = next.issue("etcd1", 0, (-1, 400));
+    let node = Node::new(&own, &image);
+    node.write("data/certificates/ca.pem", &next.pem, 0o600);
+    for kind in ["server", "peer"] {
+        let kept = format!("data/certificates/{kind}.pem");
+        node.write(&kept, &section(kind, &renewed), 0o600);
+    }
+    node.start().done();
+    let authority = fs::read_to_string(node.at("pki/ca.crt")).unwrap();
+    assert!(same(&authority, &next.pem));
+    assert!(same(&node.placed("server").0, &renewed.0));
 }
 
 #[test]

@@ -205,7 +205,8 @@ impl Authority {
         let usual = || format!("{} etcd CA", cluster.name);
         let common_name = cluster.pki.common_names.ca.clone().unwrap_or_else(usual);
         let end = keys::after_days(now, cluster.pki.ca_days);
-        let params = params(&subject::fields(cluster, &common_name), now, end)?;
+        let subject = subject::fields(cluster, &common_name);
+        let params = params(&subject, keys::back_dated(now), end)?;
         let pem = params.self_signed(&key)?.pem();
         let unsaved = vec![
             (KEY, Zeroizing::new(key.serialize_pem().into_bytes())),
@@ -222,13 +223,17 @@ impl Authority {
         })
     }
 
-    /// Returns the certificate and the key of a CA like this one, as PEM.
-    pub(super) fn successor(&self, now: i64) -> anyhow::Result<(String, Zeroizing<String>)> {
+    /// Returns the certificate and the key of a CA like this one, valid from `begin` on, as PEM.
+    pub(super) fn successor(
+        &self,
+        begin: i64,
+        now: i64,
+    ) -> anyhow::Result<(String, Zeroizing<String>)> {
         let found = &self.chain.first;
         let kind = found.key_kind.unwrap_or(KeyKind::EcdsaP256);
         let key = keys::generate(kind)?;
         let end = now.saturating_add(keys::life(&found.certificate));
-        let params = params(&found.subject_fields, now, end)?;
+        let params = params(&found.subject_fields, begin, end)?;
         let pem = params.self_signed(&key)?.pem();
         Ok((pem, self.signer.stored_form(&key)?))
     }
@@ -344,12 +349,12 @@ impl Authority {
 }
 
 /// Returns the content of a CA certificate that signs only leaf certificates.
-fn params(subject: &subject::Fields, now: i64, end: i64) -> anyhow::Result<CertificateParams> {
+fn params(subject: &subject::Fields, begin: i64, end: i64) -> anyhow::Result<CertificateParams> {
     let mut params = CertificateParams::default();
     params.distinguished_name = subject::encoded(subject)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    keys::set_lifetime(&mut params, now, end)?;
+    keys::set_lifetime(&mut params, begin, end)?;
     Ok(params)
 }
 

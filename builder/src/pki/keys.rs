@@ -48,13 +48,18 @@ pub(super) fn life(certificate: &Certificate) -> i64 {
     life.saturating_sub(BACK_DATED)
 }
 
-/// Sets the validity from a day before `now` until `end`, in whole seconds.
+/// Returns when a certificate that is issued now becomes valid.
+pub(super) fn back_dated(now: i64) -> i64 {
+    now.saturating_sub(BACK_DATED)
+}
+
+/// Sets the validity from `begin` until `end`, in whole seconds.
 pub(super) fn set_lifetime(
     params: &mut CertificateParams,
-    now: i64,
+    begin: i64,
     end: i64,
 ) -> anyhow::Result<()> {
-    params.not_before = moment(now.saturating_sub(BACK_DATED))?;
+    params.not_before = moment(begin)?;
     params.not_after = moment(end)?;
     Ok(())
 }

@@ -213,7 +213,7 @@ impl Profile {
         params.serial_number = Some(self.serial(key, now, end));
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
-        keys::set_lifetime(&mut params, now, end)?;
+        keys::set_lifetime(&mut params, keys::back_dated(now), end)?;
         let pem = authority.sign(&params, key)?;
         let facts =
             x509::read(&pem).map_err(|what| anyhow::anyhow!("the new certificate {what}"))?;

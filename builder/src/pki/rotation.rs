@@ -16,7 +16,8 @@ use anyhow::Result;
 use super::authority::{Authority, CERTIFICATE, KEY, NEXT_CERTIFICATE, NEXT_KEY};
 use super::phase::{FILE, Phase};
 use super::store::{StateReader, Store};
-use super::{refused, x509};
+use super::{keys, refused, x509};
+use crate::date::moment;
 use crate::failure::Kind;
 
 /// The certificates that clients of a cluster must trust while its CA changes.
@@ -44,12 +45,27 @@ pub fn begin_rotation(state: &Path, now: i64) -> Result<()> {
         let hint = "only a CA that signs itself can be replaced while the cluster runs";
         return Err(Kind::Unsupported.error(message, hint));
     }
-    let (certificate, key) = Authority::successor(&current, now)?;
+    let begin = begin_of_next(current.chain.first.certificate.not_before, now)?;
+    let (certificate, key) = Authority::successor(&current, begin, now)?;
     store.stage(NEXT_KEY, key.as_bytes());
     store.stage(NEXT_CERTIFICATE, certificate.as_bytes());
     store.stage(TRUSTED, current.chain.pem() + &certificate);
     store.stage(FILE, Phase::Trust.name());
     store.commit()
+}
+
+/// Returns when the next CA becomes valid: a day before `now`, but later than the current one, because nodes take the CA that
+/// begins last for the newest.
+fn begin_of_next(current: i64, now: i64) -> Result<i64> {
+    let begin = keys::back_dated(now).max(current.saturating_add(1));
+    if begin > now {
+        let message = format!(
+            "the CA is valid from {} on, and the next one must become valid later",
+            moment(current)
+        );
+        return Err(Kind::Refused.error(message, "run the command again"));
+    }
+    Ok(begin)
 }
 
 /// Enters another phase. The certificates of the nodes follow with their next renewal.

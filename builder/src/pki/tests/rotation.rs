@@ -1,5 +1,6 @@
 //! A change of the CA in the state directory.
 
+use super::own_ca::{OwnCa, P256};
 use super::*;
 
 const FILES: [&str; 4] = ["next-ca.crt", "next-ca.key", "rotation", "trusted-ca.crt"];
@@ -111,4 +112,23 @@ fn only_a_ca_with_its_key_can_issue() {
         error.ends_with("ca.key is missing, but ca.crt exists"),
         "{error}"
     );
+}
+
+/// A node that restarts takes the CA that begins last for the newest one.
+#[test]
+fn the_next_ca_begins_later_than_one_that_was_made_a_minute_ago() {
+    let mut ca = OwnCa::new(P256, "/CN=my CA", "");
+    let made = ca.now - DAY;
+    ca.now = made + 60;
+    ca.open().unwrap();
+    let before = ca.scene.files();
+    let error = begin_rotation(&ca.scene.state, made).unwrap_err();
+    assert!(
+        error.to_string().starts_with("the CA is valid from 20"),
+        "{error}"
+    );
+    assert_eq!(ca.scene.changed_since(&before), Vec::<String>::new());
+    begin_rotation(&ca.scene.state, ca.now).unwrap();
+    let next = fs::read_to_string(ca.scene.path("next-ca.crt")).unwrap();
+    assert_eq!(certificate(&next).unwrap().not_before, made + 1);
 }
