@@ -325,7 +325,8 @@ impl fmt::Display for Rotation {
             CompletePhase::Done => writeln!(
                 f,
                 "phase 3 of 3 is complete: only the new CA is trusted ({trusted})\nBuild all images again, and flash them when it \
-                 suits you: a node whose data is wiped cannot rejoin with an image of the previous CA"
+                 suits you: a node whose data is wiped cannot rejoin with an image of the previous CA. If `cluster.toml` names \
+                 that CA, remove `ca-certificate`, `ca-key` and `ca-passphrase-file` from [pki] first"
             ),
             CompletePhase::Aborted => {
                 writeln!(f, "aborted: only the previous CA is trusted ({trusted})")

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::certs::Certificate;
 use super::chain::{Chain, Fault};
 use super::locked;
-use super::phase::Phase;
+use super::phase::{CERTIFICATE, KEY, Phase, files_in};
 use super::signer::{self, ReadKey, Signer};
 use super::store::{StateReader, Store};
 use super::x509::{self, CertificateFacts};
@@ -21,13 +21,6 @@ use crate::date::date;
 use crate::failure::Kind;
 use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, OwnCa};
-
-/// The names in the state directory.
-pub(super) const CERTIFICATE: &str = "ca.crt";
-pub(super) const KEY: &str = "ca.key";
-/// Those of the next CA, while the CA changes.
-pub(super) const NEXT_CERTIFICATE: &str = "next-ca.crt";
-pub(super) const NEXT_KEY: &str = "next-ca.key";
 
 /// A CA certificate, those above it, and the issuer that signs with its key.
 pub(super) struct Authority {
@@ -119,7 +112,14 @@ impl Authority {
             return Ok(Some(found));
         };
         found.unsaved.extend(locked::remembered(reader, own)?);
-        found.must_be(own, &reader.path(CERTIFICATE)).map(Some)
+        // The user's CA keeps its place until the change ends.
+        let replaced = match phase {
+            Some(_) => reader.public(CERTIFICATE)?,
+            None => None,
+        };
+        let replaced = replaced.and_then(|pem| x509::read(&pem).ok());
+        let path = reader.path(CERTIFICATE);
+        found.must_be(own, replaced.as_ref(), &path).map(Some)
     }
 
     /// Returns the user's CA whose owner signs requests: the stored certificates (with their path) if they exist, otherwise those
@@ -183,13 +183,20 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Refuses the user's CA if it is another one, because a state directory keeps its CA.
-    fn must_be(self, own: &OwnCa, path: &Path) -> anyhow::Result<Self> {
+    /// Refuses the user's CA if it is neither this one nor the one that this one replaces, because a state directory keeps its
+    /// CA.
+    fn must_be(
+        self,
+        own: &OwnCa,
+        replaced: Option<&CertificateFacts>,
+        path: &Path,
+    ) -> anyhow::Result<Self> {
         let pem = String::from_utf8_lossy(&own.certificate);
         let all =
             x509::read_all(&pem).map_err(|what| refused(&own.certificate_path, what, CORRECT))?;
-        let mut all = all.iter();
-        match all.any(|it| it.der == self.chain.first.der) {
+        let known = [Some(&self.chain.first), replaced];
+        let is_known = |it: &CertificateFacts| known.iter().flatten().any(|ca| ca.der == it.der);
+        match all.iter().any(is_known) {
             true => Ok(self),
             false => Err(refused(
                 path,
@@ -356,32 +363,6 @@ fn params(subject: &subject::Fields, begin: i64, end: i64) -> anyhow::Result<Cer
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     keys::set_lifetime(&mut params, begin, end)?;
     Ok(params)
-}
-
-/// Returns the certificate and key that sign in a phase, and the certificate that is trusted beside it.
-fn files_in(
-    phase: Option<Phase>,
-    reader: &StateReader,
-) -> anyhow::Result<((&'static str, &'static str), Option<&'static str>)> {
-    let next_if_exists = |next: &'static str, current: &'static str| {
-        anyhow::Ok(match fs_err::exists(reader.path(next))? {
-            true => next,
-            false => current,
-        })
-    };
-    Ok(match phase {
-        None => ((CERTIFICATE, KEY), None),
-        Some(Phase::Trust) => ((CERTIFICATE, KEY), Some(NEXT_CERTIFICATE)),
-        Some(Phase::Issue) => ((NEXT_CERTIFICATE, NEXT_KEY), Some(CERTIFICATE)),
-        // The next CA may have taken its place already.
-        Some(Phase::Finish) => (
-            (
-                next_if_exists(NEXT_CERTIFICATE, CERTIFICATE)?,
-                next_if_exists(NEXT_KEY, KEY)?,
-            ),
-            None,
-        ),
-    })
 }
 
 /// Nodes trust only one CA, so all must change at once. The seed remains, and with it the identities of the nodes.

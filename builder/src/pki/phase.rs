@@ -1,9 +1,16 @@
-//! The phase of a change of the CA, as the state directory remembers it.
+//! The phase of a change of the CA, as the state directory remembers it, and the files of the CAs.
 
 use anyhow::Result;
 
 use super::refused;
 use super::store::StateReader;
+
+/// The names in the state directory.
+pub(super) const CERTIFICATE: &str = "ca.crt";
+pub(super) const KEY: &str = "ca.key";
+/// Those of the next CA, while the CA changes.
+pub(super) const NEXT_CERTIFICATE: &str = "next-ca.crt";
+pub(super) const NEXT_KEY: &str = "next-ca.key";
 
 /// The file that names the phase.
 pub(super) const FILE: &str = "rotation";
@@ -47,4 +54,30 @@ impl Phase {
             )),
         }
     }
+}
+
+/// Returns the certificate and key that sign in a phase, and the certificate that is trusted beside it.
+pub(super) fn files_in(
+    phase: Option<Phase>,
+    reader: &StateReader,
+) -> anyhow::Result<((&'static str, &'static str), Option<&'static str>)> {
+    let next_if_exists = |next: &'static str, current: &'static str| {
+        anyhow::Ok(match fs_err::exists(reader.path(next))? {
+            true => next,
+            false => current,
+        })
+    };
+    Ok(match phase {
+        None => ((CERTIFICATE, KEY), None),
+        Some(Phase::Trust) => ((CERTIFICATE, KEY), Some(NEXT_CERTIFICATE)),
+        Some(Phase::Issue) => ((NEXT_CERTIFICATE, NEXT_KEY), Some(CERTIFICATE)),
+        // The next CA may have taken its place already.
+        Some(Phase::Finish) => (
+            (
+                next_if_exists(NEXT_CERTIFICATE, CERTIFICATE)?,
+                next_if_exists(NEXT_KEY, KEY)?,
+            ),
+            None,
+        ),
+    })
 }

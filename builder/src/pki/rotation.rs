@@ -13,8 +13,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::authority::{Authority, CERTIFICATE, KEY, NEXT_CERTIFICATE, NEXT_KEY};
-use super::phase::{FILE, Phase};
+use super::authority::Authority;
+use super::phase::{CERTIFICATE, FILE, KEY, NEXT_CERTIFICATE, NEXT_KEY, Phase};
 use super::store::{StateReader, Store};
 use super::{keys, refused, x509};
 use crate::date::moment;

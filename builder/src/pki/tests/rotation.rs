@@ -1,5 +1,6 @@
 //! A change of the CA in the state directory.
 
+use super::chain::named;
 use super::own_ca::{OwnCa, P256};
 use super::*;
 
@@ -131,4 +132,20 @@ fn the_next_ca_begins_later_than_one_that_was_made_a_minute_ago() {
     begin_rotation(&ca.scene.state, ca.now).unwrap();
     let next = fs::read_to_string(ca.scene.path("next-ca.crt")).unwrap();
     assert_eq!(certificate(&next).unwrap().not_before, made + 1);
+}
+
+#[test]
+fn a_ca_of_the_user_is_accepted_until_the_change_ends() {
+    let ca = OwnCa::new(P256, "/CN=my CA", "");
+    let (scene, config) = (Scene::new(), named(&ca));
+    let build = || open(&scene.state, &cluster(&config), ca.now);
+    build().unwrap();
+    begin_rotation(&scene.state, ca.now).unwrap();
+    for phase in [Phase::Trust, Phase::Issue, Phase::Finish] {
+        enter(&scene.state, phase).unwrap();
+        build().unwrap();
+    }
+    finish_rotation(&scene.state).unwrap();
+    let error = build().unwrap_err().to_string();
+    assert!(error.contains("ca.crt is a different CA from "), "{error}");
 }
