@@ -136,8 +136,8 @@ impl Rotating<'_> {
                 self.issue()?;
                 Ok(CompletePhase::Issue)
             }
-            // Certificates that every node has already are not handed over again.
-            Some(Phase::Issue) if !self.issue()? => {
+            // What every node has already is not handed over again.
+            Some(Phase::Issue) if !self.is_issued()? => {
                 self.progress
                     .note("phase 2 of 3, continued: every certificate comes from the next CA");
                 Ok(CompletePhase::Issue)
@@ -146,8 +146,22 @@ impl Rotating<'_> {
                 pki::enter(self.state, Phase::Finish)?;
                 self.finish()
             }
-            Some(Phase::Finish) => self.finish(),
+            Some(Phase::Finish) => {
+                // A node that began with its image's certificate again must get its own before it loses the CA of that one.
+                self.issue()?;
+                self.finish()
+            }
         }
+    }
+
+    /// Completes the second phase. Returns whether every node had everything already. One that was flashed with an older image,
+    /// and whose data was wiped, does not trust the next CA any more.
+    fn is_issued(&self) -> Result<bool> {
+        let is_trusted = self.is_trusted(Phase::Issue)?;
+        if !is_trusted {
+            self.trust(Some(Phase::Issue))?;
+        }
+        Ok(self.issue()? && is_trusted)
     }
 
     fn finish(&self) -> Result<CompletePhase> {
@@ -200,9 +214,9 @@ impl Rotating<'_> {
 
     fn is_trusted(&self, phase: Phase) -> Result<bool> {
         let access = self.access()?;
-        let digest = hex::sha256(pki::trusted_ca(self.state, Some(phase))?);
+        let digests = digests(&pki::trusted_ca(self.state, Some(phase))?);
         for member in &access.description.members {
-            if !uses(&access, member, &digest)? {
+            if !uses(&access, member, &digests)? {
                 return Ok(false);
             }
         }
@@ -213,12 +227,12 @@ impl Rotating<'_> {
     fn trust(&self, phase: Option<Phase>) -> Result<()> {
         let access = self.access()?;
         let bundle = pki::trusted_ca(self.state, phase)?;
-        let digest = hex::sha256(&bundle);
+        let digests = digests(&bundle);
         let mut waiting = access.named(&[])?;
         let mut report = survey(&access, self.now, Scope::Etcd)?;
         while let Some(name) = order::next(&report, &mut waiting) {
             let member = access.node(&name)?.clone();
-            if uses(&access, &member, &digest)? {
+            if uses(&access, &member, &digests)? {
                 continue;
             }
             self.lock.must_be_kept()?;
@@ -231,7 +245,7 @@ impl Rotating<'_> {
                 let message = format!("handing {name} the certificates of CAs: {reason}");
                 Kind::Unhealthy.error(message, AGAIN)
             })?;
-            report = self.restart(&access, &member, &digest)?;
+            report = self.restart(&access, &member, &digests)?;
             self.progress.note(&format!("{name}: done"));
         }
         Ok(())
@@ -241,7 +255,7 @@ impl Rotating<'_> {
         &self,
         access: &Access,
         member: &DescribedMember,
-        digest: &str,
+        digests: &[String],
     ) -> Result<ClusterReport> {
         let name = &member.name;
         // Another member may have failed while this one received the certificates.
@@ -255,7 +269,7 @@ impl Rotating<'_> {
                 Kind::Unhealthy.error(format!("restarting etcd on {name}: {reason}"), AGAIN)
             })?;
         let started = Instant::now();
-        while !uses(access, member, digest).is_ok_and(|uses| uses) {
+        while !uses(access, member, digests).is_ok_and(|uses| uses) {
             if started.elapsed() > RESTART {
                 let message = format!(
                     "etcd on {name} has not restarted within {} s",
@@ -298,11 +312,21 @@ fn places(access: &Access, member: &DescribedMember) -> Result<Vec<String>> {
     Ok(said.lines)
 }
 
-/// Returns whether a node uses exactly these certificates of CAs.
-fn uses(access: &Access, member: &DescribedMember, digest: &str) -> Result<bool> {
+/// Returns the digests of certificates of CAs as nodes may have them: an image from the second phase begins with the next CA.
+fn digests(bundle: &str) -> [String; 2] {
+    let last = bundle.rfind("-----BEGIN CERTIFICATE-----");
+    let (first, last) = bundle.split_at(last.unwrap_or_default());
+    [bundle.to_owned(), format!("{last}{first}")].map(hex::sha256)
+}
+
+/// Returns whether a node uses exactly the certificates of CAs with one of these digests.
+fn uses(access: &Access, member: &DescribedMember, digests: &[String]) -> Result<bool> {
     let places = places(access, member)?;
-    let own = format!("{digest} ca");
-    Ok(places.contains(&own) && !places.iter().any(|line| line.ends_with(" restart")))
+    let is_own = |line: &String| {
+        let digest = line.strip_suffix(" ca");
+        digests.iter().any(|own| digest == Some(own.as_str()))
+    };
+    Ok(places.iter().any(is_own) && !places.iter().any(|line| line.ends_with(" restart")))
 }
 
 pub(super) const RESTART_ETCD: &str = "sudo -n systemctl restart --no-block etcd";
@@ -332,5 +356,21 @@ impl fmt::Display for Rotation {
                 writeln!(f, "aborted: only the previous CA is trusted ({trusted})")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_may_have_both_cas_in_the_other_order() {
+        let pem = |text: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        };
+        let (current, next) = (pem("current"), pem("next"));
+        let [own, other] = [current.clone() + &next, next.clone() + &current];
+        assert_eq!(digests(&own), [hex::sha256(&own), hex::sha256(&other)]);
+        assert_eq!(digests(&next), [hex::sha256(&next), hex::sha256(&next)]);
     }
 }
