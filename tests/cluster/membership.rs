@@ -133,7 +133,7 @@ fn three_members_become_five_and_three_again_while_a_client_writes() {
         let wanted = "error: cluster main would have no majority without etcd1: 1 of the other 2 members work: etcd3 does \
                       not take part: Connection refused (os error 111)\n";
         assert!(said.err.starts_with(wanted), "{}", said.words());
-        assert_eq!(said.code, Some(4));
+        assert_eq!(said.code, Some(6));
         let said = nodes.change(&["add", "etcd4", "--address", "192.168.0.53"], |_| ());
         let wanted = "error: cluster main cannot admit etcd4 while etcd3 does not take part: Connection refused";
         assert!(said.err.starts_with(wanted), "{}", said.words());

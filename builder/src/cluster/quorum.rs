@@ -23,7 +23,7 @@ impl ClusterReport {
     }
 
     /// Returns the members that vote. One that does not answer counts as such, unless the list says that it is a learner.
-    pub(super) fn voters(&self) -> impl Iterator<Item = &MemberReport> {
+    pub(super) fn voters(&self) -> impl Iterator<Item = &MemberReport> + Clone {
         let in_list = |member: &&MemberReport| member.started.is_some();
         let voters = self.members.iter().filter(in_list);
         voters.filter(|member| member.role != Some(Role::Learner))

@@ -67,21 +67,23 @@ impl ClusterReport {
         listed.find(|member| leaver.is(member))
     }
 
-    /// Checks that a majority remains without this member, and that a majority can remove it now.
+    /// Checks that a majority remains without this member, and that a majority can remove it now. Learners are part of neither.
     pub fn can_remove(&self, name: &str) -> Result<()> {
-        let listed = || self.members.iter().filter(|it| it.started.is_some());
-        let remaining = listed().filter(|member| member.name != name);
-        let (all, left) = (listed().count(), remaining.clone().count());
+        let remaining = self.voters().filter(|member| member.name != name);
+        let (all, left) = (self.voters().count(), remaining.clone().count());
         if all == 0 {
             return Err(self.nobody_answers());
         }
         if left == 0 {
-            let message = format!("{name} is the only member of cluster {}", self.cluster);
+            let message = format!(
+                "{name} is the only voting member of cluster {}",
+                self.cluster
+            );
             let hint = "add a member first, or switch the node off for good";
             return Err(Kind::Refused.error(message, hint));
         }
         let working = remaining.clone().filter(|member| works(member)).count();
-        let removing = working + usize::from(self.listed(name).is_some_and(works));
+        let removing = self.voters().filter(|member| works(member)).count();
         if working > left / 2 && removing > all / 2 {
             return Ok(());
         }
@@ -95,7 +97,7 @@ impl ClusterReport {
             self.cluster
         );
         let hint = "bring the members back that do not answer, then run the command again";
-        Err(Kind::Refused.error(message, hint))
+        Err(Kind::Unhealthy.error(message, hint))
     }
 }
 

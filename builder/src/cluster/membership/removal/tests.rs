@@ -3,6 +3,7 @@
 use super::*;
 use crate::cluster::assess::assess;
 use crate::cluster::quorum::tests::cluster;
+use crate::cluster::report::Role;
 use crate::failure::explain;
 
 #[test]
@@ -26,6 +27,33 @@ fn a_removal_that_would_lose_the_majority_is_refused() {
         error.to_string(),
         "cluster main would have no majority without m0: 1 of the other 2 members work: m2 does not take part: no \
          answer within 3 s"
+    );
+    assert_eq!(explain(&error).0, Kind::Unhealthy);
+}
+
+#[test]
+fn a_learner_is_no_part_of_the_majority_that_removes() {
+    let with_learner = |working: &[bool]| {
+        let mut report = cluster(working);
+        report.members[0].role = Some(Role::Learner);
+        report
+    };
+    let cases: [(&[bool], &str, bool); 6] = [
+        (&[true; 4], "m0", true),
+        (&[true; 4], "m1", true),
+        (&[true, true, true, false], "m0", true),
+        (&[true, true, true, false], "m1", false),
+        (&[true, true, true, false], "m3", true),
+        (&[true, true, false, false], "m0", false),
+    ];
+    for (working, name, wanted) in cases {
+        let outcome = with_learner(working).can_remove(name);
+        assert_eq!(outcome.is_ok(), wanted, "{working:?} {name}");
+    }
+    let error = with_learner(&[true; 2]).can_remove("m1").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "m1 is the only voting member of cluster main"
     );
     assert_eq!(explain(&error).0, Kind::Refused);
 }
