@@ -1,12 +1,16 @@
 //! The operators' lock with real members.
 
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::members::{Members, with_members};
 use crate::support::nodes::{Nodes, with_nodes};
+use crate::support::scene::PROGRAM;
+use crate::support::tool::Running;
 
 const KEY: &str = "etcd-image/lock";
+const WAITING: &str = "waiting for the cluster lock (";
 
 #[test]
 fn one_command_changes_a_cluster_at_a_time() {
@@ -39,15 +43,38 @@ fn one_command_changes_a_cluster_at_a_time() {
         let waiting = "waiting until the lock of a command that was killed ends\n";
         assert!(said.stderr.starts_with(waiting), "{}", said.stderr);
         assert!(granted.elapsed() > Duration::from_secs(10));
-        // Without a majority, a command says that it has no lock, and why.
+        // Without a majority, a command that may not need one says that it has no lock, and why.
         members.kill(0);
         members.kill(1);
         let said = members.scene.bare(&["cluster", "defrag"]);
-        let warning = "warning: could not take the cluster lock (";
-        assert!(said.stderr.starts_with(warning), "{}", said.stderr);
+        assert!(said.stderr.starts_with(WAITING), "{}", said.stderr);
+        let warning = "\nwarning: could not take the cluster lock (";
+        assert!(said.stderr.contains(warning), "{}", said.stderr);
         let rest = "); another command may change cluster main at the same time\n";
         assert!(said.stderr.contains(rest), "{}", said.stderr);
         assert_eq!(said.code, Some(6));
+        let lost = "could not take the lock of cluster main within 30 s: ";
+        let said = members.scene.bare(&["cluster", "rotate-ca"]);
+        said.refused_naming(6, &[lost]);
+        assert!(!members.scene.at("etcd-cluster/rotation").exists());
+    });
+}
+
+#[test]
+fn a_command_waits_for_the_lock_during_an_election() {
+    let name = "cluster::lock::a_command_waits_for_the_lock_during_an_election";
+    with_members(name, |mut members| {
+        members.kill(0);
+        members.kill(1);
+        let words = ["cluster", "move-leader"];
+        let command = Running::start_in(&members.scene.at(""), PROGRAM, &words);
+        // Its first attempt fails before.
+        thread::sleep(Duration::from_secs(8));
+        members.resume(0);
+        members.resume(1);
+        let said = command.wait();
+        assert!(said.err.starts_with(WAITING), "{}", said.words());
+        assert!(!said.err.contains("warning: "), "{}", said.words());
     });
 }
 

@@ -78,7 +78,7 @@ impl<'a> ChangeContext<'a> {
         let progress = progress::stderr(voice.quiet);
         let access = access(&options)?;
         let (operator, now) = (&environment.operator, environment.clock);
-        let lock = OperatorLock::take(&access, command, operator, now, &*progress)?;
+        let lock = OperatorLock::require(&access, command, operator, now, &*progress)?;
         access.must_know_the_time()?;
         Ok(Self {
             options,

@@ -136,7 +136,8 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
     let progress = progress::stderr(voice.quiet);
     let access = Access::open(&options.state, options.ssh_identity.clone())?;
     access.must_use_certificates()?;
-    let lock = lock(&access, "cluster rotate-ca", environment, &*progress)?;
+    let (operator, now) = (&environment.operator, environment.clock);
+    let lock = OperatorLock::require(&access, "cluster rotate-ca", operator, now, &*progress)?;
     access.must_know_the_time()?;
     let step = match (options.all, options.abort) {
         (_, true) => RotationStep::Abort,
@@ -146,7 +147,7 @@ fn rotate_ca(options: RotateCaOptions, environment: &Environment, voice: &Voice)
     let rotating = Rotating {
         state: &options.state,
         identity: options.ssh_identity,
-        now: environment.clock,
+        now,
         lock: &lock,
         progress: &*progress,
     };

@@ -33,7 +33,7 @@ pub(super) fn upgrade(
     }
     let etcd = job(options, environment, voice).new_etcd(&source)?;
     let progress = progress::stderr(voice.quiet);
-    let lock = OperatorLock::take(&access, "cluster upgrade", operator, now, &*progress)?;
+    let lock = OperatorLock::require(&access, "cluster upgrade", operator, now, &*progress)?;
     let done = cluster::upgrade(&access, (&etcd, &options.etcd), now, &lock, &*progress)?;
     print(voice, &done, &done)
 }

@@ -1,10 +1,13 @@
 //! The operators' lock: a key in etcd with a lease, so that one command changes a cluster at a time.
 //!
-//! The lease ends by itself soon after its command was killed. Commands that only read need no lock, and a command that has
-//! to work without a majority says that nobody is kept from running another one.
+//! The lease ends by itself soon after its command was killed. Commands that only read need no lock. During an election, a
+//! command waits for the lock; without a majority, it then ends ([`OperatorLock::require`]), unless it has to work without one:
+//! then it says that nobody is kept from running another command ([`OperatorLock::take`]).
 //!
 //! A command that lost its lock, for example because its machine slept, must stop: another command may have changed what it
 //! checked. It verifies the lock before each step ([`OperatorLock::must_be_kept`]).
+
+mod outlook;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use self::outlook::Outlook;
 use super::access::{self, Access};
 use crate::cli::Operator;
 use crate::date;
@@ -77,7 +81,8 @@ struct Holder {
 }
 
 impl OperatorLock {
-    /// Takes the lock for a command. Where etcd cannot give it, the command goes on without it, and says so.
+    /// Takes the lock for a command that also has to work without a majority. Where etcd cannot give the lock, the command goes
+    /// on without it, and says so.
     pub fn take(
         access: &Access,
         command: &str,
@@ -85,14 +90,60 @@ impl OperatorLock {
         now: i64,
         progress: &dyn Progress,
     ) -> Result<Self> {
-        let attempt = Self::attempt(access, command, operator, now, progress)?;
-        Ok(attempt.unwrap_or_else(|trouble| {
-            progress.note(&format!(
-                "warning: could not take the cluster lock ({trouble}); another command may change cluster {} at the same time",
-                access.description.cluster
-            ));
-            Self { kept: None }
-        }))
+        let taken = Self::patiently(access, command, operator, now, progress)?;
+        Ok(taken.unwrap_or_else(|trouble| Self::without(access, &trouble, progress)))
+    }
+
+    /// Takes the lock for a command that needs a majority, and refuses to go on while there is none. A lock that etcd cannot give
+    /// for another reason, such as a full database, is reported only.
+    pub fn require(
+        access: &Access,
+        command: &str,
+        operator: &Operator,
+        now: i64,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        match Self::patiently(access, command, operator, now, progress)? {
+            Ok(lock) => Ok(lock),
+            Err(trouble) if Outlook::of(&trouble) == Outlook::Passing => {
+                Err(no_majority(&access.description.cluster, &trouble))
+            }
+            Err(trouble) => Ok(Self::without(access, &trouble, progress)),
+        }
+    }
+
+    /// Goes on without the lock.
+    fn without(access: &Access, trouble: &Trouble, progress: &dyn Progress) -> Self {
+        progress.note(&format!(
+            "warning: could not take the cluster lock ({trouble}); another command may change cluster {} at the same time",
+            access.description.cluster
+        ));
+        Self { kept: None }
+    }
+
+    /// Takes the lock for a command, and tries again while the failure may be that of an election.
+    fn patiently(
+        access: &Access,
+        command: &str,
+        operator: &Operator,
+        now: i64,
+        progress: &dyn Progress,
+    ) -> Result<Result<Self, Trouble>> {
+        let (started, mut is_waiting) = (Instant::now(), false);
+        loop {
+            let trouble = match Self::attempt(access, command, operator, now, progress)? {
+                Ok(lock) => return Ok(Ok(lock)),
+                Err(trouble) => trouble,
+            };
+            if Outlook::of(&trouble) != Outlook::Passing || started.elapsed() > LEASE {
+                return Ok(Err(trouble));
+            }
+            if !is_waiting {
+                progress.note(&format!("waiting for the cluster lock ({trouble})"));
+                is_waiting = true;
+            }
+            thread::sleep(INTERVAL);
+        }
     }
 
     /// Takes the lock for a command, or returns why etcd cannot give it. A lock that another command has is an error.
@@ -253,6 +304,16 @@ fn refusal(cluster: &str, holder: &str) -> anyhow::Error {
     Kind::Refused.error(message, hint)
 }
 
+fn no_majority(cluster: &str, trouble: &Trouble) -> anyhow::Error {
+    let message = format!(
+        "could not take the lock of cluster {cluster} within {} s: {trouble}",
+        LEASE.as_secs()
+    );
+    let hint = "look at the cluster with `etcd-image cluster status`, and run the command again once a majority of its members \
+                works";
+    Kind::Unhealthy.error(message, hint)
+}
+
 const LOST: &str = "it was paused or cut off from the cluster, and its lock has ended";
 
 fn loss(cluster: &str, reason: &str) -> anyhow::Error {
@@ -290,23 +351,27 @@ fn refresh(key: &Key, mut lease: u64, is_lost: &AtomicBool, stopped: &Receiver<(
     }
 }
 
-/// Calls a function of the first member that serves it, and returns the first failure if none does.
+/// Calls a function of the first member that serves it. If none does, returns the failure that says most, or the first of
+/// several such failures.
 fn through_any<T>(
     client: &Client,
     addresses: &[IpAddr],
     call: impl Fn(&Session) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
-    let mut first = None;
+    let mut found: Option<Trouble> = None;
     for address in addresses {
         let done = client.connect(*address).and_then(|session| call(&session));
         match done {
             Ok(done) => return Ok(done),
             Err(trouble) => {
-                first.get_or_insert(trouble);
+                let outlook = Outlook::of(&trouble);
+                if found.as_ref().is_none_or(|it| Outlook::of(it) < outlook) {
+                    found = Some(trouble);
+                }
             }
         }
     }
-    Err(first.unwrap_or_else(|| Trouble::Silent("it has no members".to_owned())))
+    Err(found.unwrap_or_else(|| Trouble::Silent("it has no members".to_owned())))
 }
 
 #[cfg(unix)]
@@ -327,68 +392,4 @@ fn is_running(_process: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::failure::explain;
-
-    fn holder(process: u32) -> Holder {
-        Holder {
-            command: "cluster reboot".to_owned(),
-            operator: "ada@laptop".to_owned(),
-            process,
-            since: 1_796_774_280,
-        }
-    }
-
-    #[test]
-    fn the_refusal_names_who_has_the_lock_and_since_when() {
-        let error = refusal("main", &serde_json::to_string(&holder(7)).unwrap());
-        let (kind, hint) = explain(&error);
-        assert_eq!(kind, Kind::Refused);
-        assert_eq!(
-            hint,
-            "wait until it ends; if it was killed, its lock ends within 30 s"
-        );
-        let wanted = "cluster main is being changed by another command: ada@laptop has run `etcd-image cluster reboot` \
-                      since 2026-12-08 23:58:00 UTC";
-        assert_eq!(error.to_string(), wanted);
-        let error = refusal("main", "\u{1b}[2J");
-        let wanted =
-            "cluster main is being changed by another command: the key etcd-image/lock exists";
-        assert_eq!(error.to_string(), wanted);
-    }
-
-    #[test]
-    fn a_loss_of_the_lock_names_the_next_step() {
-        let (kind, hint) = explain(&loss("main", LOST));
-        assert_eq!(kind, Kind::Refused);
-        let wanted = "look at the cluster with `etcd-image cluster status`, then run the command again, which continues";
-        assert_eq!(hint, wanted);
-        let wanted = "cluster main may have been changed by another command while this one ran: it was paused or cut off \
-                      from the cluster, and its lock has ended";
-        assert_eq!(loss("main", LOST).to_string(), wanted);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_a_command_that_ended_on_this_machine_has_left_its_lock() {
-        let here = Operator {
-            name: "ada@laptop".to_owned(),
-            process: 1,
-        };
-        let other = Operator {
-            name: "ada@desktop".to_owned(),
-            ..here.clone()
-        };
-        // No system has a process with this number.
-        let ended = holder(i32::MAX.unsigned_abs());
-        assert!(ended.has_ended_here(&here) && !ended.has_ended_here(&other));
-        assert!(!holder(std::process::id()).has_ended_here(&here));
-        let text = |holder: &Holder| serde_json::to_string(holder).unwrap();
-        let own = text(&holder(std::process::id()));
-        assert!(has_ended(&text(&ended), &own, &here));
-        // The answer to an earlier attempt was lost.
-        assert!(has_ended(&own, &own, &here));
-        assert!(!has_ended("text", &own, &here));
-    }
-}
+mod tests;
