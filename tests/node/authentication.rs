@@ -3,13 +3,15 @@
 use crate::support::rendered::rendered;
 use crate::support::tool::tool;
 
+const PROGRAM: &str = "/usr/local/lib/etcd-node/authentication";
+
 /// A common name may contain blanks, as in `etcd node 1`.
 #[test]
 fn every_node_gets_its_user_whatever_its_common_name() {
     let configuration = "[auth]\nenabled = true\n[pki.common-name]\nserver = \"etcd of {name}\"
 [[node]]\nname = \"a\"\naddress = \"192.168.0.50\"
 [[node]]\nname = \"b\"\naddress = \"192.168.0.51\"\n";
-    let functions = rendered(configuration, "/usr/local/lib/etcd-node/authentication");
+    let functions = rendered(configuration, PROGRAM);
     let script = format!(
         "{functions}\nRUN=/nowhere\nstep() {{ for word; do printf '<%s>' \"$word\"; done; echo; }}\nadd_nodes\n"
     );
@@ -21,4 +23,26 @@ fn every_node_gets_its_user_whatever_its_common_name() {
 <user><grant-role><etcd of b><root>
 ";
     assert_eq!(tool("dash", &["-euc", &script]).done().text(), wanted);
+}
+
+/// A node that is slower could do it after an operator has switched authentication off.
+#[test]
+fn only_the_leader_switches_authentication_on() {
+    let functions = rendered("[auth]\nenabled = true", PROGRAM);
+    let run = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let run = run.path().display();
+    for (status, said) in [
+        (
+            "echo '\"MemberID\" : 7'; echo '\"Leader\" : 7'",
+            "authentication is on\n",
+        ),
+        ("echo '\"MemberID\" : 7'; echo '\"Leader\" : 8'", ""),
+        ("return 1", ""),
+    ] {
+        let script = format!(
+            "{functions}\nRUN={run}\nsay() {{ echo \"$*\"; }}\nctl() {{ case $* in 'role get '*) echo 'role name not found' >&2; return 1 ;; \
+             'endpoint status '*) {status} ;; esac; }}\nauthenticate\n"
+        );
+        assert_eq!(tool("dash", &["-uc", &script]).text(), said, "{status}");
+    }
 }

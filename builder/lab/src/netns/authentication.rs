@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::gateway::Gateway;
 use super::lab::{LOOK, Lab};
 use super::model::Wanted;
-use super::pace::slowness;
+use super::node::Node;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -62,8 +62,11 @@ pub(super) fn cuts(lab: &mut Lab) -> Result<()> {
 pub(super) fn switched_off(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     switched_on(lab)?;
-    // Another node may be about to switch it on as well: no operator is faster.
-    lab.pass(Duration::from_secs(5).mul_f64(slowness()))?;
+    // Before the mark of the last step, whoever switches it off is taken for a power cut.
+    lab.wait(
+        |lab| lab.nodes.iter().any(has_finished),
+        "no node says that authentication is on",
+    )?;
     lab.type_at(0, "until etcdctl auth disable; do sleep 1; done")?;
     lab.says(0, "operator: done, exit status: 0")?;
     lab.cut_all()?;
@@ -102,6 +105,12 @@ fn switched_on(lab: &Lab) -> Result<()> {
         |lab| is_on(lab) == Some(true),
         "no node switches authentication on",
     )
+}
+
+/// Returns whether this node has taken the last step.
+fn has_finished(node: &Node) -> bool {
+    let line = "etcd-node: authentication is on";
+    node.said().iter().any(|said| said == line)
 }
 
 fn is_on(lab: &Lab) -> Option<bool> {
