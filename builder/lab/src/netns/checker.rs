@@ -15,6 +15,10 @@ use super::violation::{Invariant, violated};
 /// The time that an excluded node gets to serve by mistake and to report its reason.
 const WAITING: Duration = Duration::from_secs(4);
 
+/// How a line of a node's programs begins, and the words after that with which they give a reason.
+const LINE: &str = "etcd-node: ";
+const REASONS: [&str; 3] = ["waiting ", "refused ", "etcd has failed "];
+
 /// A node that acknowledges writes, as it sees its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Served {
@@ -170,15 +174,12 @@ impl Lab {
             .collect()
     }
 
-    /// Waits until every nonmember has reported its reason since it was switched on.
+    /// Waits until the last thing that every nonmember has said is its reason.
     fn wait_for_reasons(&mut self, wanted: &Wanted) -> Result<()> {
         let silent = |lab: &Self| {
             lab.all().into_iter().find(|at| {
                 let out = !wanted.is_member(*at) && !wanted.off.contains(at);
-                out && !lab.nodes[*at]
-                    .said()
-                    .iter()
-                    .any(|line| line.starts_with("etcd-node: "))
+                out && !is_explained(&lab.nodes[*at].said())
             })
         };
         let start = self.history.elapsed();
@@ -188,7 +189,7 @@ impl Lab {
                 let name = self.nodes[index].name();
                 return violated(
                     Invariant::Reason,
-                    format!("{name} takes no part and says nothing"),
+                    format!("{name} takes no part and does not say why"),
                 );
             }
         }
@@ -247,6 +248,13 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+/// Returns whether the last line of the node's programs on a console is a reason.
+fn is_explained(said: &[String]) -> bool {
+    let mut lines = said.iter().rev();
+    let last = lines.find_map(|line| line.strip_prefix(LINE));
+    last.is_some_and(|text| REASONS.iter().any(|words| text.starts_with(words)))
 }
 
 fn one_cluster(serving: &BTreeMap<usize, Served>) -> Result<()> {

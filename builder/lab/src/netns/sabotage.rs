@@ -86,6 +86,17 @@ const ALL: &[Sabotage] = &[
         node: None,
         breaks: Invariant::Reason,
     },
+    // What the nodes say is no reason.
+    Sabotage {
+        name: "sabotage-reason-beside-others",
+        set: "three",
+        before: |_| Ok(()),
+        play: start_two,
+        program: "join",
+        code: "echo 'etcd-node: warning: this is no reason'; while :; do sleep 1; done",
+        node: None,
+        breaks: Invariant::Reason,
+    },
 ];
 
 pub(super) fn names() -> impl Iterator<Item = String> {
