@@ -57,9 +57,9 @@ const REASONS: &str = r#"
     unforce$tls answers, but its certificates             → was asked to force a new cluster
     unforce$forcing was also asked to force a new cluster → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
-    refuse to start: $(two_clusters)                      → is the only member of its cluster
-    wait for$busy: it listens and does not answer yet     → is the only member of its cluster
-    warning: $(read_facts                                 → is the only member of its cluster
+    refuse to start: $(two_clusters)                      → its cluster was forced or has removed members
+    wait for$busy: it listens and does not answer yet, and may run → its cluster was forced or has removed members
+    warning: $(read_facts                                 → its cluster was forced or has removed members
     refused the restore that is prepared                  → has data of another cluster or node
     refused the etcd beside the data                      → has data of another cluster or node
     refuse to join: the cluster has members               → its image does not list all members

@@ -164,22 +164,34 @@ fn a_member_whose_place_is_taken_does_not_take_it_back() {
         data yes / majority yes / listed no / unlisted b c                    → refuse to join: the image of no running member lists this node (asked: b c).
         data yes / majority yes / listed no / unlisted b / taken 5            → refuse to start: another board or card has taken this node's place
         data yes / majority yes / listed yes / unlisted b                     → resume
-        data yes / alone yes / peer b cluster no / peer c silent / majority yes / listed no → refuse to start: this node is the only member of its cluster, and b runs another one
-        data yes / alone yes / peer b cluster no / peer c cluster no / majority yes / listed no → refuse to start: this node is the only member of its cluster, and b c runs another one
-        data yes / alone yes / majority yes / listed no / taken 5             → refuse to start: another board or card
-        data yes / alone yes / majority yes / listed no / stranger d          → refuse to join: the cluster has members
-        data yes / alone yes / majority yes / listed yes                      → resume
-        data yes / alone yes / peer b cluster no / peer c silent              → resume
-        data yes / alone yes / peer b silent / peer c waits -                 → resume
-        data yes / alone yes / peer b busy / peer c silent                    → wait for b: it listens and does not answer yet
-        data yes / alone yes / peer b busy / peer c cluster no                → wait for b: it listens and does not answer yet
-        data yes / alone yes / peer b busy / peer c cluster no / majority yes / listed yes → resume
-        data yes / peer b busy / peer c silent                                → resume
-        data yes / alone yes / aside yes / majority yes / listed no           → aside asked
         data no / majority yes / unlisted b                                   → refuse to join: the image of no running member lists this node
         data no / majority yes / unlisted b / taken 5                         → join
         data no / majority yes / stranger d                                   → refuse to join: the cluster has members
         data no / majority yes / stranger d / taken 5                         → join
+        ",
+    );
+}
+
+/// A forced member keeps its id, and the members that have not heard of the forcing still list it.
+#[test]
+fn a_member_does_not_serve_beside_another_cluster_whether_that_lists_it_or_not() {
+    check(
+        "
+        data yes / apart b / peer b cluster no / peer c silent / majority yes / listed no → refuse to start: this node's cluster was forced or has removed members, and b runs another one. Decide
+        data yes / apart b c d / majority yes / listed no                     → refuse to start: this node's cluster was forced or has removed members, and b c d runs another one. Decide
+        data yes / apart b c / majority yes / listed yes                      → refuse to start: this node's cluster was forced
+        data yes / apart b c / peer d busy / majority yes / listed yes        → refuse to start: this node's cluster was forced
+        data yes / apart b c / majority yes / listed yes / moved yes          → refuse to start: this node's cluster was forced
+        data yes / apart b c / majority yes / listed yes / failed 3 / error x → refuse to start: this node's cluster was forced
+        data yes / apart b c / majority yes / denied etcd-2                   → refuse to start: this node's cluster was forced
+        data yes / apart b / majority yes / listed no / taken 5               → refuse to start: another board or card
+        data yes / apart b / majority yes / listed no / stranger d            → refuse to join: the cluster has members
+        data yes / apart b / aside yes / majority yes / listed no             → aside asked
+        data yes / peer b cluster no / majority yes / listed yes              → resume
+        data yes / peer b cluster no / peer c busy / majority yes / listed yes → resume
+        data yes / peer b silent / peer c waits -                             → resume
+        data yes / peer b busy / peer c silent                                → wait for b: it listens and does not answer yet, and may run another cluster
+        data yes / peer b busy / peer c cluster no                            → wait for b: it listens and does not answer yet, and may run another cluster
         ",
     );
 }

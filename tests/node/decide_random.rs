@@ -41,7 +41,7 @@ const FACTS: [(&str, &[&str]); 21] = [
     ("aside", &["", "", "", "yes"]),
     ("majority", &["", "no", "yes", "yes"]),
     ("listed", &["", "no", "yes"]),
-    ("alone", &["", "", "yes"]),
+    ("apart", &["", "", "", "", "b c"]),
     ("named", &["", "yes"]),
     ("taken", &["", "", "5"]),
     ("stranger", &["", "", "", "d"]),
@@ -132,7 +132,8 @@ impl Facts {
         let is_known = ACTIONS.contains(&action) || action == "refuse";
         let has_data = self.is("data", "yes");
         let is_foreign = self.0.iter().any(|(name, _)| name == "owner");
-        let removed = self.is("majority", "yes") && self.is("listed", "no");
+        let majority = self.is("majority", "yes");
+        let removed = majority && self.is("listed", "no");
         vec![
             (
                 is_known && decision.lines().count() == 1,
@@ -155,10 +156,10 @@ impl Facts {
                 "only a majority removes a member",
             ),
             (
-                !self.is("alone", "yes")
-                    || !removed
-                    || !is_one_of("resume unchecked update") && decision != "aside removed",
-                "a cluster of one neither serves beside another one nor is given up unasked",
+                !(majority && self.is("apart", "b c"))
+                    || !is_one_of("resume unchecked update")
+                        && (self.is("aside", "yes") || action != "aside"),
+                "a cluster neither serves beside another one nor is given up unasked",
             ),
             (
                 self.is("aside", "yes") || decision != "aside asked",

@@ -338,10 +338,14 @@ fn asks_first(node: &Node) -> bool {
 }
 
 #[test]
-fn the_only_member_of_a_cluster_asks_the_others_before_it_resumes() {
+fn a_member_whose_cluster_lacks_others_asks_them_before_it_resumes() {
     let node = Node::with_data();
-    node.call("keep members b=https://192.168.0.51:2380=https://192.168.0.51:2379");
+    let keep = "keep members 'b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379'";
+    node.call(keep);
     assert!(!asks_first(&node));
+    // One was removed, or has not joined since this node was forced.
+    node.call("keep members b=https://192.168.0.51:2380=https://192.168.0.51:2379");
+    assert!(asks_first(&node));
     // Its members were removed, or it was forced a while ago.
     node.write("data/node/members", "\n");
     assert!(asks_first(&node));
@@ -349,12 +353,13 @@ fn the_only_member_of_a_cluster_asks_the_others_before_it_resumes() {
     node.call("rm $STATE/members");
     assert!(!asks_first(&node));
     // It was forced, and has lost its power at once.
-    node.call("keep members b=https://192.168.0.51:2380=https://192.168.0.51:2379; force");
+    node.call(&format!("{keep}; force"));
     assert!(asks_first(&node));
     // Others have joined since.
     node.etcdctl(
         "echo '1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
-2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false'",
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, started, c, https://192.168.0.52:2380, https://192.168.0.52:2379, false'",
     );
     node.call("know id; remember_members");
     assert!(!asks_first(&node));

@@ -99,6 +99,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "three",
         twice::side_by_side,
     ),
+    passes(
+        "row-1-forced-and-the-others-return",
+        "three",
+        twice::and_the_others_return,
+    ),
+    passes("row-1-forced-two-pairs", "five", twice::two_pairs),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
     passes("row-3-swapped-cards", "three", row_3_swapped),

@@ -1,0 +1,91 @@
+//! Checks how a node notices that other members run another cluster than its own.
+
+use super::join::Node;
+
+const ASK: &str = "know id; know vow; number=-; ask_all() { :; }; members_in_certificate() { :; }; members_of() { :; }";
+/// The members that the node `a` knows.
+const BOTH: &str = "b=https://192.168.0.51:2380=https://192.168.0.51:2379 c=https://192.168.0.52:2380=https://192.168.0.52:2379\n";
+
+/// Returns the address of a node with this name, which is one letter.
+fn address(name: char) -> String {
+    format!("192.168.0.{}", 50 + u32::from(name) - u32::from('a'))
+}
+
+/// Lets `b` and `c` answer for a majority, each with the names of the members in its list, and etcdctl read a list.
+fn answer(node: &Node, lists: [&str; 2], read: &str) {
+    for (name, known) in ["b", "c"].into_iter().zip(lists) {
+        let member = |name| {
+            let at = address(name);
+            format!(
+                "{{\"id\":1,\"peerURLs\":[\"https://{at}:2380\"],\"name\":\"{name}\",\"clientURLs\":[\"https://{at}:2379\"]}}"
+            )
+        };
+        let members: Vec<_> = known.chars().map(member).collect();
+        let text = format!("HTTP/1.1 200 OK\r\n\r\n[{}]\n", members.join(","));
+        node.write(&format!("run/answer.{name}"), &text);
+    }
+    let row = |name| {
+        let at = address(name);
+        format!("1{name}, started, {name}, https://{at}:2380, https://{at}:2379, false\n")
+    };
+    let rows: Vec<_> = read.chars().map(row).collect();
+    let list = if read.is_empty() {
+        "echo 'Error: etcdserver: permission denied' >&2; exit 1".to_owned()
+    } else {
+        format!("cat <<'LIST'\n{}LIST\n", rows.concat())
+    };
+    node.etcdctl(&format!(
+        "case $* in *health) for at in 51 52; do echo \"https://192.168.0.$at:2379 is healthy: took = 2ms\"; done ;;\n\
+         *'member list') {list} ;; *) exit 1 ;; esac"
+    ));
+    node.write("pki/peer.crt", "");
+}
+
+/// Returns the facts about clusters.
+fn forks(node: &Node) -> String {
+    let said = node.call(&format!("{ASK}; facts_of_peers"));
+    let about = ["apart "];
+    let facts = said.lines();
+    let facts = facts.filter(|fact| about.iter().any(|word| fact.starts_with(word)));
+    facts.collect::<Vec<_>>().join("\n")
+}
+
+/// They still list this node, which has kept its id.
+#[test]
+fn a_forced_member_notices_the_former_majority() {
+    let node = Node::with_data();
+    answer(&node, ["abc", "abc"], "abc");
+    node.write("data/node/members", BOTH);
+    assert_eq!(forks(&node), "");
+    node.call("keep forced yes");
+    assert_eq!(forks(&node), "apart b c");
+    node.call("rm $STATE/forced");
+    node.write("data/node/members", "\n");
+    assert_eq!(forks(&node), "apart b c");
+    let said = node.call(&format!("{ASK}; report_another"));
+    let wanted = "etcd-node: warning: this node's cluster was forced or has removed members, and b c runs another one. Decide";
+    assert!(said.starts_with(wanted), "{said}");
+    // The list is for users only.
+    answer(&node, ["abc", "abc"], "");
+    assert_eq!(forks(&node), "apart b c");
+    // Without data there is nothing to lose.
+    node.call("rm -r $DATA/member");
+    assert_eq!(forks(&node), "");
+}
+
+#[test]
+fn a_cluster_that_counts_on_somebody_of_this_one_is_the_same() {
+    let node = Node::with_data();
+    // The former members have removed this one, or d.
+    node.write(
+        "data/node/members",
+        "d=https://192.168.0.53:2380=https://192.168.0.53:2379\n",
+    );
+    answer(&node, ["bc", "bc"], "bc");
+    assert_eq!(forks(&node), "apart b c");
+    answer(&node, ["bcd", "bcd"], "bcd");
+    assert_eq!(forks(&node), "");
+    node.write("data/node/members", BOTH);
+    answer(&node, ["bc", "bc"], "bc");
+    assert_eq!(forks(&node), "");
+}
