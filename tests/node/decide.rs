@@ -197,6 +197,21 @@ fn a_member_does_not_serve_beside_another_cluster_whether_that_lists_it_or_not()
 }
 
 #[test]
+fn between_two_clusters_nobody_joins_one_or_is_removed_by_one() {
+    check(
+        "
+        data no / split b c / majority yes                                    → refuse to join: b and c run two clusters. Decide whose data you keep
+        data no / split b c / majority yes / denied etcd-2                    → refuse to join: b and c run two clusters
+        data no / split b c / majority yes / missing d                        → refuse to join: b and c run two clusters
+        data no / split b c / vow 1 / peer b cluster yes                      → new
+        data yes / split b c / majority yes / listed no                       → refuse to start: b and c run two clusters
+        data yes / split b c / majority yes / listed yes                      → resume
+        data yes / split b c / apart b c / majority yes / listed yes          → refuse to start: this node's cluster was forced
+        ",
+    );
+}
+
+#[test]
 fn nothing_changes_in_the_cluster_before_joining_can_succeed() {
     check(
         "

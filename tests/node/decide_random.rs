@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 21] = [
+const FACTS: [(&str, &[&str]); 22] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -42,6 +42,7 @@ const FACTS: [(&str, &[&str]); 21] = [
     ("majority", &["", "no", "yes", "yes"]),
     ("listed", &["", "no", "yes"]),
     ("apart", &["", "", "", "", "b c"]),
+    ("split", &["", "", "", "", "b c"]),
     ("named", &["", "yes"]),
     ("taken", &["", "", "5"]),
     ("stranger", &["", "", "", "d"]),
@@ -152,8 +153,8 @@ impl Facts {
                 "data of somebody else is not used unasked",
             ),
             (
-                removed || decision != "aside removed",
-                "only a majority removes a member",
+                removed && !self.is("split", "b c") || decision != "aside removed",
+                "only the one majority removes a member",
             ),
             (
                 !(majority && self.is("apart", "b c"))
@@ -179,6 +180,10 @@ impl Facts {
                 "nobody forces beside a member with data, a forced member or one that cannot be read",
             ),
             (action != "join" || majority, "joining needs a majority"),
+            (
+                action != "join" || !self.is("split", "b c"),
+                "nobody joins one of two clusters",
+            ),
             (
                 action != "vow" || may_begin,
                 "a vow needs every member, without data",

@@ -1,4 +1,4 @@
-//! Checks how a node notices that other members run another cluster than its own.
+//! Checks how a node notices that other members run two clusters, or another one than its own.
 
 use super::join::Node;
 
@@ -44,7 +44,7 @@ fn answer(node: &Node, lists: [&str; 2], read: &str) {
 /// Returns the facts about clusters.
 fn forks(node: &Node) -> String {
     let said = node.call(&format!("{ASK}; facts_of_peers"));
-    let about = ["apart "];
+    let about = ["apart ", "split "];
     let facts = said.lines();
     let facts = facts.filter(|fact| about.iter().any(|word| fact.starts_with(word)));
     facts.collect::<Vec<_>>().join("\n")
@@ -87,5 +87,25 @@ fn a_cluster_that_counts_on_somebody_of_this_one_is_the_same() {
     assert_eq!(forks(&node), "");
     node.write("data/node/members", BOTH);
     answer(&node, ["bc", "bc"], "bc");
+    assert_eq!(forks(&node), "");
+}
+
+#[test]
+fn two_clusters_are_seen_by_their_lists() {
+    let node = Node::new();
+    for (lists, facts) in [
+        (["bc", "bc"], ""),
+        (["b", "c"], "split b c"),
+        (["b", "abc"], "split b c"),
+        (["abc", "c"], "split c b"),
+    ] {
+        answer(&node, lists, "bc");
+        assert_eq!(forks(&node), facts, "{lists:?}");
+    }
+    // A member at a new address is known by its name, one with a new name by its address.
+    answer(&node, ["bc", "bc"], "bc");
+    let renamed = "sed -i 's/\"name\":\"c\"/\"name\":\"x\"/' $RUN/answer.b";
+    let moved = "sed -i 's/192.168.0.51/192.168.0.61/g' $RUN/answer.c";
+    node.call(&format!("{renamed}; {moved}"));
     assert_eq!(forks(&node), "");
 }

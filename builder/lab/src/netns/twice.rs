@@ -75,7 +75,8 @@ pub(super) fn two_pairs(lab: &mut Lab) -> Result<()> {
     gives_up(lab, &[0, 3])
 }
 
-/// Neither hears the other when both have power again: each serves, and says so as soon as it hears the other.
+/// Neither hears the other when both have power again: each serves, and says so as soon as it hears the other. A member without
+/// data joins neither of them.
 pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
     force_both(lab, A_WHILE)?;
     lab.cut(1)?;
@@ -89,6 +90,9 @@ pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
     lab.links.heal()?;
     lab.says(0, &format!("warning: {BESIDE}etcd2 runs another one"))?;
     lab.says(1, &format!("warning: {BESIDE}etcd1 runs another one"))?;
+    lab.wipe(2)?;
+    lab.start(2)?;
+    lab.says(2, "refused to join: etcd1 and etcd2 run two clusters")?;
     gives_up(lab, &[1])
 }
 
