@@ -57,6 +57,7 @@ const REASONS: &str = r#"
     unforce$tls answers, but its certificates             → was asked to force a new cluster
     unforce$forcing was also asked to force a new cluster → was asked to force a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
+    wait for$busy: it listens and does not answer yet, and may have → has data of another cluster or node
     refuse to start: $(two_clusters)                      → its cluster was forced or has removed members
     wait for$busy: it listens and does not answer yet, and may run → its cluster was forced or has removed members
     warning: $(read_facts                                 → its cluster was forced or has removed members

@@ -90,6 +90,10 @@ fn data_of_somebody_else_is_neither_used_nor_deleted() {
         data yes / owner b of this cluster / aside yes                        → aside asked
         data yes / owner b of this cluster / use yes                          → use
         data yes / owner b of this cluster / use yes / peer c cluster no      → refuse to use the data on this node: c already has
+        data yes / owner b of this cluster / use yes / peer c holds 7         → refuse to use the data on this node: c already has
+        data yes / owner b of this cluster / use yes / peer c forced 7        → refuse to use the data on this node: c already has
+        data yes / owner b of this cluster / use yes / peer c busy            → wait for c: it listens and does not answer yet, and may have
+        data yes / owner b of this cluster / use yes / peer c silent          → use
         data yes / owner nobody known / majority yes / listed yes / named yes → use
         data yes / owner b of this cluster / majority yes / listed yes        → refuse the data on this node
         ",

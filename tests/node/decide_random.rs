@@ -185,6 +185,12 @@ impl Facts {
                 "nobody joins one of two clusters",
             ),
             (
+                action != "use"
+                    || (majority && self.is("named", "yes"))
+                    || !any("cluster,holds,forced,busy"),
+                "data of somebody else is used only if nobody else may have the cluster's",
+            ),
+            (
                 action != "vow" || may_begin,
                 "a vow needs every member, without data",
             ),

@@ -48,6 +48,15 @@ fn a_request_to_set_data_aside_waits_for_room() {
 }
 
 #[test]
+fn data_of_another_node_is_used_only_when_those_that_listen_have_answered() {
+    let node = Node::with_data();
+    let ask = "know id; know vow; number=-; listens() { :; }; facts_of_peers";
+    assert_eq!(node.call(ask), "peer b silent\npeer c silent\n");
+    node.write("data/use-this-data", "");
+    assert_eq!(node.call(ask), "peer b busy\npeer c busy\n");
+}
+
+#[test]
 fn data_that_is_used_on_request_is_not_given_up_by_a_failed_start() {
     let node = Node::with_data();
     node.call("rm -r $STATE; mkdir $STATE; use");
