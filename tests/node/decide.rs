@@ -191,6 +191,9 @@ fn a_member_does_not_serve_beside_another_cluster_whether_that_lists_it_or_not()
         data yes / apart b / majority yes / listed no / taken 5               → refuse to start: another board or card
         data yes / apart b / majority yes / listed no / stranger d            → refuse to join: the cluster has members
         data yes / apart b / aside yes / majority yes / listed no             → aside asked
+        data yes / rivals b c / peer b cluster no / peer c cluster no         → wait for b c: they run etcd and may elect a leader
+        data yes / rivals b c / peer b cluster no / majority yes / listed yes → resume
+        data yes / rivals b / peer b cluster no / forced 5                    → unforce b also has
         data yes / peer b cluster no / majority yes / listed yes              → resume
         data yes / peer b cluster no / peer c busy / majority yes / listed yes → resume
         data yes / peer b silent / peer c waits -                             → resume

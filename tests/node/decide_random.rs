@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 22] = [
+const FACTS: [(&str, &[&str]); 23] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -42,6 +42,7 @@ const FACTS: [(&str, &[&str]); 22] = [
     ("majority", &["", "no", "yes", "yes"]),
     ("listed", &["", "no", "yes"]),
     ("apart", &["", "", "", "", "b c"]),
+    ("rivals", &["", "", "", "", "b c"]),
     ("split", &["", "", "", "", "b c"]),
     ("named", &["", "yes"]),
     ("taken", &["", "", "5"]),
@@ -161,6 +162,10 @@ impl Facts {
                     || !is_one_of("resume unchecked update")
                         && (self.is("aside", "yes") || action != "aside"),
                 "a cluster neither serves beside another one nor is given up unasked",
+            ),
+            (
+                majority || !self.is("rivals", "b c") || action != "resume",
+                "a cluster does not serve while another one may be about to",
             ),
             (
                 self.is("aside", "yes") || decision != "aside asked",

@@ -44,7 +44,7 @@ fn answer(node: &Node, lists: [&str; 2], read: &str) {
 /// Returns the facts about clusters.
 fn forks(node: &Node) -> String {
     let said = node.call(&format!("{ASK}; facts_of_peers"));
-    let about = ["apart ", "split "];
+    let about = ["apart ", "rivals ", "split "];
     let facts = said.lines();
     let facts = facts.filter(|fact| about.iter().any(|word| fact.starts_with(word)));
     facts.collect::<Vec<_>>().join("\n")
@@ -70,6 +70,26 @@ fn a_forced_member_notices_the_former_majority() {
     assert_eq!(forks(&node), "apart b c");
     // Without data there is nothing to lose.
     node.call("rm -r $DATA/member");
+    assert_eq!(forks(&node), "");
+}
+
+/// After a power cut, both clusters may start at once.
+#[test]
+fn members_that_run_and_have_no_leader_yet_are_rivals_if_they_can_elect_one() {
+    let node = Node::with_data();
+    node.write("data/node/members", "\n");
+    for (lists, facts) in [
+        (["abc", "abc"], "rivals b c"),
+        // The others of their lists do not run.
+        (["abcde", "abcde"], ""),
+        (["ab", "ac"], ""),
+        (["b", "abc"], "rivals b c"),
+    ] {
+        answer(&node, lists, "");
+        node.etcdctl("exit 1");
+        assert_eq!(forks(&node), facts, "{lists:?}");
+    }
+    node.write("data/node/members", BOTH);
     assert_eq!(forks(&node), "");
 }
 
