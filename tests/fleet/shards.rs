@@ -1,7 +1,11 @@
 //! Checks that shards built by several workers join to what one machine would have written.
 
+#[cfg(target_os = "linux")]
+use std::fs::Permissions;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::scene;
@@ -156,6 +160,33 @@ fn change_last_byte(path: &Path) {
     let mut byte = [0];
     file.read_exact_at(&mut byte, last).unwrap();
     file.write_all_at(&[!byte[0]], last).unwrap();
+}
+
+/// A shard that was copied from another machine has any permission bits, and its content need not have reached the disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn joined_images_are_closed_and_durable_before_they_have_their_names() {
+    let scene = with_keys();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    let image = scene.at("one/home/home-1.img");
+    fs::set_permissions(&image, Permissions::from_mode(0o644)).unwrap();
+    let calls = "trace=fsync,rename,renameat,renameat2";
+    let under = ["/usr/bin/strace", "-f", "-y", "-e", calls, "-o", "trace"];
+    let merge = ["merge", "one", "two", "--out", "merged"];
+    scene.bare_under(&under, &merge).done();
+    let trace = scene.text("trace");
+    let of_image = |line: &str| line.contains("home-1.img.link.partial");
+    let first = |call: &str| {
+        let mut lines = trace.lines();
+        lines.position(|line| line.contains(call) && of_image(line))
+    };
+    let (synced, named) = (first(" fsync("), first(" rename"));
+    assert!(synced.is_some() && synced < named, "{trace}");
+    let joined = fs::metadata(scene.at("merged/home/home-1.img")).unwrap();
+    assert_eq!(joined.permissions().mode() & 0o777, 0o600);
+    let inode = fs::metadata(&image).unwrap().ino();
+    assert_eq!(joined.ino(), inode, "it was copied");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Checks that shards which several workers sent to a store join to what one machine would have written.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -83,6 +85,8 @@ fn shards_in_a_store_join_to_one_full_build() {
     ] {
         let of = |out: &str| digest(&scene.at(&format!("{out}/{file}")));
         assert_eq!(of("merged"), of("images"), "{file}");
+        let joined = fs::metadata(scene.at(&format!("merged/{file}"))).unwrap();
+        assert_eq!(joined.permissions().mode() & 0o777, 0o600, "{file}");
     }
     assert!(
         !scene.at("merged/home/client").exists(),

@@ -162,13 +162,16 @@ impl OutputFolder {
         sync_folder(&self.path).with_context(|| unwritable(&self.path))
     }
 
-    /// Gives a complete image of another directory its final name here, without copying if both are on one file system.
+    /// Gives a complete image of another directory its final name here, without copying if both are on one file system. Whoever
+    /// put it there need not have closed it to other users, nor have made its content durable.
     pub(crate) fn adopt(&self, source: &Path, name: &str) -> Result<()> {
         let path = self.path.join(name);
         let linked = self.path.join(format!("{OURS}{name}.link{PARTIAL}"));
         let context = || unwritable(&path);
-        if_exists(fs_err::remove_file(&linked)).with_context(context)?;
-        if fs_err::hard_link(source, &linked).is_err() {
+        let unlink = || if_exists(fs_err::remove_file(&linked)).with_context(context);
+        unlink()?;
+        if link(source, &linked).is_err() {
+            unlink()?;
             let copy = self.temporary(name)?;
             copy_data(source, copy.as_file()).with_context(|| self.no_room(name))?;
             copy.persist(&path)
@@ -178,7 +181,7 @@ impl OutputFolder {
         }
         fs_err::rename(&linked, &path).with_context(context)?;
         // If both names were links to the same file, the rename did nothing.
-        if_exists(fs_err::remove_file(&linked)).with_context(context)?;
+        unlink()?;
         sync_folder(&self.path).with_context(context)
     }
 
@@ -212,6 +215,14 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)
+}
+
+/// Gives an image a second name, closes it to other users and makes its content durable.
+fn link(source: &Path, linked: &Path) -> io::Result<()> {
+    fs_err::hard_link(source, linked)?;
+    let file = File::options().write(true).open(linked)?;
+    set_mode(&file, 0o600)?;
+    file.sync_all()
 }
 
 /// Copies a file; holes stay holes.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::place::{incoming, lock_file, unwritable};
 use crate::failure::Kind;
-use crate::file::{if_exists, make_private_folder};
+use crate::file::{if_exists, make_private_folder, writable};
 use crate::interrupt::{self, Kept};
 
 /// A directory for the files of a store while they are used; removed when dropped, also if the program is interrupted.
@@ -57,7 +57,7 @@ impl Incoming {
         &self.path
     }
 
-    /// Creates a file in the directory, or in one inside it, with what `write` gives it.
+    /// Creates a file in the directory, or in one inside it, with what `write` gives it. Only its owner can read it.
     pub(crate) fn write(
         &self,
         name: &str,
@@ -68,10 +68,10 @@ impl Incoming {
             // An interruption removes the directory and ends the program before another file is created.
             let _step = interrupt::uninterrupted();
             make_private_folder(path.parent().unwrap_or(&path))?;
-            File::create_new(&path)
+            writable(0o600).create_new(true).open(&path)
         };
-        let mut file = create().with_context(|| unwritable(&path))?;
-        write(&mut file)
+        let file = create().with_context(|| unwritable(&path))?;
+        write(&mut file.into_parts().0)
     }
 
     /// Removes a file of the directory.
