@@ -314,7 +314,12 @@ fn a_token_that_expires_is_renewed_and_goes_to_the_registry_only() {
             let wanted = "/token?scope=repository%3Alab%2Fkv%3Apull%2Cpush&service=r";
             assert_eq!(it.target, wanted);
             (issued, used) = (issued + 1, 0);
-            let token = format!("{{\"token\": \"t{issued}\"}}");
+            // Registries use either name, or both.
+            let token = match issued % 3 {
+                0 => format!("{{\"token\": \"t{issued}\"}}"),
+                1 => format!("{{\"token\": \"t{issued}\", \"access_token\": \"t{issued}\"}}"),
+                _ => format!("{{\"token\": \"\", \"access_token\": \"t{issued}\"}}"),
+            };
             return Some(Fault::Answer("200 OK", String::new(), token));
         }
         used += 1;

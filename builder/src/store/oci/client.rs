@@ -159,10 +159,11 @@ impl Client {
         realm: &str,
         parameters: &[(String, String)],
     ) -> Result<Zeroizing<String>, Trouble> {
+        /// Registries use either name, or both.
         #[derive(Deserialize)]
         struct Answer {
-            #[serde(alias = "access_token")]
-            token: String,
+            token: Option<String>,
+            access_token: Option<String>,
         }
         let no_token = || {
             let message = format!("{doing}: the registry names no server that gives tokens");
@@ -176,7 +177,10 @@ impl Client {
         let sent = request.send().map_err(|error| trouble(doing, &error))?;
         let answer = small(accepted(doing, sent)?, TOKEN_LIMIT)?;
         let answer: Answer = serde_json::from_slice(&answer).map_err(|_| no_token())?;
-        Ok(Zeroizing::new(answer.token))
+        let tokens = [answer.token, answer.access_token].map(|token| token.map(Zeroizing::new));
+        let mut tokens = tokens.into_iter().flatten();
+        let token = tokens.find(|token| !token.is_empty());
+        Ok(token.ok_or_else(no_token)?)
     }
 
     /// Repeats an attempt while it fails for a reason that may pass. It also returns how far it has come.
