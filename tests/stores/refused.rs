@@ -100,6 +100,22 @@ fn each_answer_of_a_server_has_its_own_next_step() {
 }
 
 #[test]
+fn a_store_that_may_only_be_read_is_explained_before_anything_is_built() {
+    let server = Server::start();
+    server.fail(|it, _| {
+        let denied = Fault::Answer("403 Forbidden", "AccessDenied");
+        ["PUT", "POST"].contains(&&*it.method).then_some(denied)
+    });
+    assert_eq!(
+        refusal(&server, &[&SENT[..], &[RECIPIENT]].concat(), 5),
+        [
+            "error: writing s3://lab/run/1: the server denies it",
+            "hint: allow this user s3:GetObject, s3:PutObject and s3:ListBucket, or use other credentials",
+        ]
+    );
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_explained() {
     let server = Server::start();
     server.fail(|_, _| Some(Fault::Drop));

@@ -275,6 +275,8 @@ fn a_build_that_a_store_has_is_not_sent_again() {
     server.fail(|_, _| None);
     let told = build(&scene, &server, &sent()).done();
     assert_eq!(server.count("PUT", ""), 1, "more than the index was sent");
+    let of_index = ["POST", "DELETE"].map(|method| server.count(method, "/index.json?upload"));
+    assert_eq!(of_index, [1, 1], "the upload that asks for permission");
     let files = index(&server)["files"].as_array().unwrap().len();
     let kept = format!("; {files} were there before\n");
     assert!(told.stdout.contains(&kept), "{}", told.stdout);

@@ -202,6 +202,7 @@ impl Content {
                 }
                 None => absent("NoSuchUpload"),
             },
+            ("DELETE", Some(id), _) => done(self.uploads.remove(&id).map(drop)),
             _ => panic!("{} {}", request.method, request.target),
         }
     }

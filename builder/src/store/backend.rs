@@ -17,7 +17,7 @@ pub(super) trait Store: Debug {
     /// Returns the address of a blob for messages.
     fn place(&self, blob: &Blob) -> String;
 
-    /// Fails if the store is not reachable or does not accept the credentials.
+    /// Fails if the store does not let this user write. Nothing remains of the attempt.
     fn must_accept(&self) -> Result<()>;
 
     /// Returns the index, if the store has one at this address.

@@ -45,13 +45,15 @@ pub(crate) struct Delivered {
 }
 
 impl Delivery {
-    /// Asks the store whether it accepts the credentials, before anything is built, and opens the staging directory.
+    /// Asks the store whether it lets this user read and write, before anything is built, and opens the staging directory.
     pub(crate) fn open(
         destination: Destination,
         access: &StoreAccess,
         cache: &Path,
     ) -> Result<Self> {
-        open(&destination.address, access)?.must_accept()?;
+        let store = open(&destination.address, access)?;
+        let before = store.index()?;
+        store.must_accept()?;
         Ok(Self {
             staging: Staging::open(cache, &destination.address.to_string())?,
             access: access.clone(),

@@ -25,7 +25,6 @@ impl Store for Registry {
     }
 
     fn must_accept(&self) -> Result<()> {
-        self.index()?;
         self.must_accept_uploads()
     }
 

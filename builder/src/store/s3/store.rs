@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use object_store::multipart::MultipartStore as _;
 
 use super::super::address::Address;
 use super::super::backend::Store;
@@ -11,6 +12,7 @@ use super::super::blob::{Blob, BlobWriter};
 use super::super::index::Index;
 use super::super::staging::Journal;
 use super::client::S3;
+use super::error::explain;
 use crate::progress::Task;
 
 /// The name of the index.
@@ -22,7 +24,12 @@ impl Store for S3 {
     }
 
     fn must_accept(&self) -> Result<()> {
-        self.index().map(drop)
+        let path = self.path(INDEX);
+        let begun = self.run(self.client.create_multipart(&path));
+        let upload = begun.map_err(|error| explain(&error, &self.bucket.to_string(), "writing"))?;
+        // Whoever may not take it back leaves an upload without parts, which no reader sees.
+        let _ = self.run(self.client.abort_multipart(&path, &upload));
+        Ok(())
     }
 
     fn index(&self) -> Result<Option<Index>> {
