@@ -59,6 +59,10 @@ fn send(scene: &Scene, server: &Server, shard: &str, out: &str) {
 fn shards_in_a_store_join_to_one_full_build() {
     let (scene, server) = (scene(), Server::start());
     send(&scene, &server, "1/2", "s3://lab/1");
+    let other = build(&scene, &server, &sent("2/2", "s3://lab/1"));
+    let why =
+        "s3://lab/1 contains images of shard 1/2 of a fleet, and this is shard 2/2 of a fleet";
+    other.refused_naming(2, &[why]);
     send(&scene, &server, "2/2", "s3://lab/2");
     let merge = |shards: &[&str]| {
         let line = ["merge", "--out", "merged", "--identity", "key"];

@@ -139,6 +139,27 @@ fn missing_credentials_are_explained() {
 }
 
 #[test]
+fn the_images_of_another_cluster_are_not_replaced() {
+    let (scene, server) = (scene(), Server::start());
+    let sent = [&SENT[..], &[RECIPIENT, "--format", "img.zst"]].concat();
+    scene.file("one.toml", "[cluster]\nname = \"one\"\n");
+    scene.file("other.toml", "[cluster]\nname = \"other\"\n");
+    build(
+        &scene,
+        &server,
+        &[&sent[..], &["--config", "one.toml"]].concat(),
+    )
+    .done();
+    let before = server.object("run/1/index.json");
+    let other = ["--config", "other.toml", "--state", "other"];
+    let told = build(&scene, &server, &[&sent[..], &other].concat());
+    let why = "s3://lab/run/1 contains images of cluster `one`, and this is cluster `other`";
+    told.refused_naming(2, &[why]);
+    assert_eq!(server.object("run/1/index.json"), before);
+    assert!(!scene.at("other").exists(), "keys were made");
+}
+
+#[test]
 fn a_prefix_without_a_finished_build_is_explained() {
     let (scene, server) = (scene(), Server::start());
     let absent = ["error: there is no finished build in s3://lab/a"];

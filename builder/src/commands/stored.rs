@@ -16,7 +16,7 @@ use crate::progress;
 use crate::report;
 use crate::run::{self, Job, Prepared};
 use crate::spec::Purpose;
-use crate::store::{self, Address, Delivered, Delivery, Destination, Names, StoredBuild};
+use crate::store::{self, Address, Content, Delivered, Delivery, Destination, Names, StoredBuild};
 
 /// Builds images in the staging directory and sends them to a store.
 pub(super) fn build(
@@ -41,6 +41,8 @@ pub(super) fn build(
         delivered,
     };
     if let Some(fleet) = &fleet {
+        let content = Content::Fleet(job.work.nodes.shard);
+        delivery.refuse_another(&content)?;
         let record = crate::build_fleet(&job, fleet)?;
         let folder = delivery.folder();
         let names = |part: SelectedCluster<'_>| {
@@ -49,14 +51,18 @@ pub(super) fn build(
         };
         let parts = fleet.select(&job.work.nodes)?.into_iter().map(names);
         let names = Names {
+            content,
             files: vec![report::FLEET.to_owned()],
             parts: parts.collect::<Result<_>>()?,
         };
         return print(voice, &record, &summary(delivery.send(names, &*progress)?));
     }
     let cluster = job.cluster(Purpose::Images)?;
+    let content = Content::Cluster(cluster.name.clone());
+    delivery.refuse_another(&content)?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
     let names = Names {
+        content,
         files: report::file_names(&delivery.folder())?,
         parts: Vec::new(),
     };

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::backend::Store;
 use super::blob::Blob;
+use super::content::Content;
 use super::encryption::Recipients;
 use super::index::{Index, StoredFile};
 use super::open::open;
@@ -19,6 +20,8 @@ use crate::progress::Progress;
 /// The names of the files of a build that go to a store. Those of the operator, which contain the administrator's key, do not.
 #[derive(Debug)]
 pub(crate) struct Names {
+    /// What the build consists of.
+    pub(crate) content: Content,
     /// The files in the output directory itself.
     pub(crate) files: Vec<String>,
     /// The directories of the clusters of a fleet, and the files in each.
@@ -31,6 +34,8 @@ pub(crate) struct Delivery {
     destination: Destination,
     access: StoreAccess,
     staging: Staging,
+    /// What the store has from an earlier build.
+    before: Option<Index>,
 }
 
 /// What a store has after a delivery.
@@ -55,6 +60,7 @@ impl Delivery {
         let before = store.index()?;
         store.must_accept()?;
         Ok(Self {
+            before,
             staging: Staging::open(cache, &destination.address.to_string())?,
             access: access.clone(),
             destination,
@@ -64,6 +70,11 @@ impl Delivery {
     /// Returns the output directory for the build.
     pub(crate) fn folder(&self) -> PathBuf {
         self.staging.images()
+    }
+
+    /// Fails if the store has a build of something else, which this one would replace.
+    pub(crate) fn refuse_another(&self, content: &Content) -> Result<()> {
+        refuse_another(&self.destination.address, self.before.as_ref(), content)
     }
 
     /// Sends these files of the output directory, reads them back, and writes the index last. Each cluster of a fleet has an index of
@@ -77,31 +88,40 @@ impl Delivery {
         let mut delivered = Delivered::default();
         let mut manifests = BTreeMap::new();
         let mut parts = Vec::new();
+        let whole = self.shipment(&folder, None, names.content)?;
         for (part, files) in names.parts {
             let inner = folder.join(&part);
-            let sending = self.shipment(&inner, Some(&part))?;
+            let sending = self.shipment(&inner, Some(&part), Content::Cluster(part.clone()))?;
             let files = sending.send(&files, &mut delivered, progress)?;
             let place = sending.publish(files, Vec::new(), BTreeMap::new())?;
             let digest = place.digest().map(str::to_owned);
             manifests.extend(digest.map(|digest| (part.clone(), digest)));
             parts.push(part);
         }
-        let sending = self.shipment(&folder, None)?;
-        let files = sending.send(&names.files, &mut delivered, progress)?;
-        let place = sending.publish(files, parts, manifests)?;
+        let files = whole.send(&names.files, &mut delivered, progress)?;
+        let place = whole.publish(files, parts, manifests)?;
         self.staging.clear()?;
         Ok((place, delivered))
     }
 
-    fn shipment<'a>(&'a self, folder: &'a Path, part: Option<&str>) -> Result<Shipment<'a>> {
+    fn shipment<'a>(
+        &'a self,
+        folder: &'a Path,
+        part: Option<&str>,
+        content: Content,
+    ) -> Result<Shipment<'a>> {
         let address = match part {
             Some(part) => self.destination.address.part(part),
             None => self.destination.address.clone(),
         };
         let store = open(&address, &self.access)?;
+        let before = store.index()?;
+        // Another worker may have sent something since the build began.
+        refuse_another(&address, before.as_ref(), &content)?;
         Ok(Shipment {
             folder,
-            before: store.index()?,
+            content,
+            before,
             store,
             staging: &self.staging,
             recipients: self.destination.recipients.as_ref(),
@@ -109,9 +129,24 @@ impl Delivery {
     }
 }
 
+/// Fails if the build at an address is one of something else.
+fn refuse_another(address: &Address, before: Option<&Index>, content: &Content) -> Result<()> {
+    match before {
+        Some(before) if before.content != *content => Err(Kind::Usage.error(
+            format!(
+                "{address} contains images of {}, and this is {content}",
+                before.content
+            ),
+            "name another prefix or tag with `--out`; if nobody needs those images, remove their `index.json` or tag first",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The files of one directory on their way to one prefix.
 struct Shipment<'a> {
     folder: &'a Path,
+    content: Content,
     store: Box<dyn Store>,
     /// What the store has from an earlier build.
     before: Option<Index>,
@@ -149,7 +184,7 @@ impl Shipment<'_> {
         let to = self.recipients.map(|to| to.id().to_owned());
         let index = Index {
             manifests,
-            ..Index::new(to, files, parts)
+            ..Index::new(self.content.clone(), to, files, parts)
         };
         self.store.write_index(&index)
     }

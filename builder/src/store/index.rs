@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::blob::Blob;
+use super::content::Content;
 use crate::failure::Kind;
 use crate::file::is_name;
 use crate::recipe::is_sha256;
@@ -22,6 +23,8 @@ pub(crate) struct Index {
     pub(crate) format: u32,
     /// Version of etcd-image.
     pub(crate) version: String,
+    /// What the build consists of.
+    pub(crate) content: Content,
     /// A fingerprint of the set of recipients; absent if the files are not encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) encrypted_to: Option<String>,
@@ -50,6 +53,7 @@ pub(crate) struct StoredFile {
 impl Index {
     /// Creates the index of these files.
     pub(super) fn new(
+        content: Content,
         encrypted_to: Option<String>,
         files: Vec<StoredFile>,
         parts: Vec<String>,
@@ -57,6 +61,7 @@ impl Index {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            content,
             encrypted_to,
             files,
             parts,
@@ -143,6 +148,7 @@ mod tests {
             },
         };
         Index::new(
+            Content::Fleet(None),
             Some("c".to_owned()),
             vec![file("etcd1.img"), file("ab")],
             vec!["home".to_owned()],

@@ -10,6 +10,7 @@ mod address;
 mod backend;
 mod blob;
 mod check;
+mod content;
 mod delivery;
 mod encryption;
 mod incoming;
@@ -22,6 +23,7 @@ mod staging;
 
 pub(crate) use address::Address;
 pub(crate) use check::check;
+pub(crate) use content::Content;
 pub(crate) use delivery::{Delivered, Delivery, Names};
 pub(crate) use incoming::StoredBuild;
 pub use shared_cache::SharedCache;

@@ -102,6 +102,7 @@ pub(super) fn index_of(place: &str, bytes: &[u8]) -> Result<Blob> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::content::Content;
     use super::*;
 
     fn blob(letter: &str) -> Blob {
@@ -118,7 +119,8 @@ mod tests {
             plain: blob("a"),
             stored: blob("b"),
         };
-        let index = Index::new(Some("c".to_owned()), vec![file], Vec::new());
+        let content = Content::Cluster("kv".to_owned());
+        let index = Index::new(content, Some("c".to_owned()), vec![file], Vec::new());
         let json = to_json(&index, &blob("d")).unwrap();
         let layer = format!(
             "{{\"mediaType\":\"{SEALED}\",\"digest\":\"sha256:{}\",\"size\":1,\"annotations\":{{\"{TITLE}\":\"etcd1.img.age\"}}}}",
