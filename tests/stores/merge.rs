@@ -119,6 +119,28 @@ fn shards_in_a_store_join_to_one_full_build() {
 }
 
 #[test]
+fn a_fleet_of_which_only_some_clusters_were_replaced_is_refused() {
+    let (scene, server) = (scene(), Server::start());
+    let to = ["--out", "s3://lab/all", "--encrypt-to", RECIPIENT];
+    let send = || build(&scene, &server, &[&WHOLE[..], &to].concat());
+    let verify = || run(&scene, &server, &["verify", "s3://lab/all"]);
+    send().done();
+    verify().done();
+    let hosts = "[hosts]\n\"192.168.0.9\" = [\"printer\"]\n";
+    scene.file("lab.toml", &format!("[cluster]\ndomain = \"lab\"\n{hosts}"));
+    server.fail(|it, _| {
+        let denied = Fault::Answer("403 Forbidden", "AccessDenied");
+        it.is("PUT", "/all/west/index.json").then_some(denied)
+    });
+    send().refused_naming(5, &["writing s3://lab/all/west/index.json: "]);
+    server.fail(|_, _| None);
+    let why = "reading s3://lab/all/home/index.json: the index of the fleet names another build of this cluster";
+    verify().refused_naming(3, &[why]);
+    send().done();
+    verify().done();
+}
+
+#[test]
 fn two_workers_may_send_the_same_shard_at_once() {
     let (scenes, server) = (two_machines(), Server::start());
     thread::scope(|scope| {

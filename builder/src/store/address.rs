@@ -45,18 +45,18 @@ impl Address {
         }
     }
 
-    /// Returns the address of the build with this digest, where the store has digests of builds.
-    pub(super) fn at(&self, sha256: &str) -> Self {
+    /// Returns the address of the build of a part that has this digest.
+    pub(super) fn part_at(&self, name: &str, sha256: &str) -> Self {
         match self {
-            Self::S3(bucket) => Self::S3(bucket.clone()),
+            Self::S3(bucket) => Self::S3(bucket.part(name).at(sha256)),
             Self::Oci(reference) => Self::Oci(reference.at(sha256)),
         }
     }
 
-    /// Returns the digest in the address, which names one build forever.
+    /// Returns the digest in the address, which names one build.
     pub(super) fn digest(&self) -> Option<&str> {
         match self {
-            Self::S3(_) => None,
+            Self::S3(bucket) => bucket.digest(),
             Self::Oci(reference) => reference.digest(),
         }
     }

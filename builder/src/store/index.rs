@@ -10,6 +10,7 @@ use super::blob::Blob;
 use super::content::Content;
 use crate::failure::Kind;
 use crate::file::is_name;
+use crate::hex;
 use crate::recipe::is_sha256;
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
@@ -33,7 +34,7 @@ pub(crate) struct Index {
     /// The prefixes below this one that have an index of their own: the clusters of a fleet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<String>,
-    /// In a registry, the SHA-256 of the manifest of each part.
+    /// The SHA-256 of each part: in a registry that of its manifest, in S3 that of what its index lists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) manifests: BTreeMap<String, String>,
 }
@@ -110,10 +111,19 @@ impl Index {
     /// Returns the addresses of the parts of the build at `address`.
     pub(super) fn parts_of(&self, address: &Address) -> Vec<Address> {
         let place = |part: &String| match self.manifests.get(part) {
-            Some(sha256) => address.at(sha256),
+            Some(sha256) => address.part_at(part, sha256),
             None => address.part(part),
         };
         self.parts.iter().map(place).collect()
+    }
+
+    /// Returns the SHA-256 of what the index lists. It does not depend on the stored bytes, of which each encryption gives others: two
+    /// workers may send the same build.
+    pub(super) fn sha256(&self) -> Result<String> {
+        let files = self.files.iter().map(|file| (&file.name, &file.plain));
+        let files: Vec<_> = files.collect();
+        let all = (&self.version, &self.content, &self.encrypted_to, files);
+        Ok(hex::sha256(serde_json::to_vec(&all)?))
     }
 
     /// Returns the index as indented JSON.
@@ -191,6 +201,20 @@ mod tests {
             spoilt(|index| index.files[1].stored.sha256 = "b".to_owned()),
             "reading a: its entry \"ab\" is not valid"
         );
+    }
+
+    #[test]
+    fn the_digest_of_an_index_is_that_of_the_files_before_their_encryption() {
+        let digest = |change: fn(&mut Index)| {
+            let mut index = index();
+            change(&mut index);
+            index.sha256().unwrap()
+        };
+        let own = index().sha256().unwrap();
+        assert_eq!(digest(|it| it.files[0].stored.sha256 = "d".repeat(64)), own);
+        assert_ne!(digest(|it| it.files[0].plain.sha256 = "d".repeat(64)), own);
+        assert_ne!(digest(|it| it.encrypted_to = None), own);
+        assert_ne!(digest(|it| drop(it.files.pop())), own);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(crate) struct Bucket {
     pub(super) name: String,
     /// The prefix without slashes at its ends; empty for the whole bucket.
     prefix: String,
+    /// The digest of the only build that is meant.
+    digest: Option<String>,
 }
 
 impl Bucket {
@@ -27,6 +29,7 @@ impl Bucket {
         Ok(Self {
             name: bucket.to_owned(),
             prefix: prefix.to_owned(),
+            digest: None,
         })
     }
 
@@ -35,7 +38,21 @@ impl Bucket {
         Self {
             name: self.name.clone(),
             prefix: self.key(name),
+            digest: None,
         }
+    }
+
+    /// Returns the address of the build with this digest.
+    pub(crate) fn at(&self, sha256: &str) -> Self {
+        Self {
+            digest: Some(sha256.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the digest of the build if the address is only that of this one.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
     }
 
     /// Returns the name of an object below the prefix.

@@ -13,6 +13,7 @@ use super::super::index::Index;
 use super::super::staging::Journal;
 use super::client::S3;
 use super::error::explain;
+use crate::failure::Kind;
 use crate::progress::Task;
 
 /// The name of the index.
@@ -33,14 +34,23 @@ impl Store for S3 {
     }
 
     fn index(&self) -> Result<Option<Index>> {
-        let bytes = self.small(INDEX)?;
-        let parse = |bytes: Vec<u8>| Index::from_json(&S3::place(self, INDEX), &bytes);
-        bytes.map(parse).transpose()
+        let place = S3::place(self, INDEX);
+        let Some(bytes) = self.small(INDEX)? else {
+            return Ok(None);
+        };
+        let index = Index::from_json(&place, &bytes)?;
+        match self.bucket.digest() {
+            Some(wanted) if index.sha256()? != wanted => Err(Kind::Verification.error(
+                format!("reading {place}: the index of the fleet names another build of this cluster"),
+                "a build of the fleet was interrupted, or still goes on; build the fleet into this prefix again",
+            )),
+            _ => Ok(Some(index)),
+        }
     }
 
     fn write_index(&self, index: &Index) -> Result<Address> {
         self.write(INDEX, index.to_json()?.into_bytes())?;
-        Ok(Address::S3(self.bucket.clone()))
+        Ok(Address::S3(self.bucket.at(&index.sha256()?)))
     }
 
     fn has(&self, blob: &Blob) -> Result<bool> {
