@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use super::scene;
+use super::{TEMPLATE, scene};
 use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
@@ -94,6 +94,32 @@ fn two_shards_on_two_copies_of_the_state_are_one_full_build() {
     let wanted = "error: /dev/null exists and is not a directory\nhint: name another directory with `--out`\n";
     assert_eq!((nowhere.code, &*nowhere.stderr), (Some(2), wanted));
     merge(&["one", "images"]).refused_naming(2, &["images is a whole fleet, not a shard"]);
+}
+
+/// Accompanying files contain the digest of the lock file and the address of the images.
+#[test]
+fn published_shards_are_one_full_build() {
+    let scene = with_keys();
+    let publish = "[publish]\nurl = \"https://example.org/kv\"\n";
+    for (template, format) in [
+        (TEMPLATE.to_owned(), "img,img.gz"),
+        (format!("{TEMPLATE}{publish}"), "img"),
+    ] {
+        scene.file("lab.toml", &template);
+        let build = |options: &[&str]| {
+            let whole = ["--fleet", "fleet.toml", "--format", format];
+            scene.build(&[&whole[..], options].concat());
+        };
+        build(&["--shard", "1/2", "--out", "one"]);
+        build(&["--shard", "2/2", "--out", "two", "--state", "copy"]);
+        build(&[]);
+        let merge = ["merge", "--out", "merged", "one", "two"];
+        scene.bare(&merge).done();
+        assert_eq!(content(&scene, "merged"), content(&scene, "images"));
+    }
+    let list = scene.text("merged/home/etcd-image.rpi-imager-manifest");
+    let address = "\"https://example.org/kv/home/home-2.";
+    assert!(list.contains(address), "{list}");
 }
 
 /// As a power failure leaves files whose content did not reach the disk.

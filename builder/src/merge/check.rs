@@ -39,9 +39,8 @@ pub(super) fn check(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> 
         sources.push(folder);
     }
     same_origin(&cluster.name, &parts, &nodes)?;
-    let folders: Vec<PathBuf> = parts.iter().map(|(folder, _)| folder.clone()).collect();
-    let first = parts.into_iter().next();
-    let (_, mut manifest) = first.ok_or_else(|| {
+    let first = parts.first().map(|(_, manifest)| manifest.clone());
+    let mut manifest = first.ok_or_else(|| {
         let message = format!("cluster {} has no nodes", cluster.name);
         Kind::Usage.error(message, "build the shards again")
     })?;
@@ -49,7 +48,7 @@ pub(super) fn check(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> 
     manifest.attachments.clear();
     Ok(Joined {
         manifest,
-        folders,
+        parts,
         sources,
     })
 }

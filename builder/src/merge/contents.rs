@@ -50,7 +50,15 @@ impl Joined {
                 sha256: &it.sha256,
             })
         });
-        of_nodes.chain(of_operator)
+        let of_all = self.parts.iter().flat_map(|(folder, manifest)| {
+            let files = manifest.attachments.iter();
+            files.map(move |it| ListedFile {
+                folder,
+                name: &it.name,
+                sha256: &it.sha256,
+            })
+        });
+        of_nodes.chain(of_operator).chain(of_all)
     }
 }
 

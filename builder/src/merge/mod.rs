@@ -61,8 +61,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// A cluster whose parts fit together.
 struct Joined {
     manifest: Manifest,
-    /// The directories of the cluster in the shards.
-    folders: Vec<PathBuf>,
+    /// The directories of the cluster in the shards, and their manifests.
+    parts: Vec<(PathBuf, Manifest)>,
     /// For each node of the manifest, the directory that contains its image.
     sources: Vec<PathBuf>,
 }
@@ -70,17 +70,26 @@ struct Joined {
 impl Joined {
     /// Returns the directory with the operator's files. Stores do not get them; they are in the state directory as well.
     fn client_folder(&self) -> Option<&PathBuf> {
-        let mut folders = self.folders.iter();
+        let mut folders = self.parts.iter().map(|(folder, _)| folder);
         folders.find(|folder| report::has_client(folder))
+    }
+
+    /// Returns what the files of all shards say, or `None` if they differ.
+    fn agreed(&self, read: impl Fn(&Path) -> Option<String>) -> Option<String> {
+        let mut all = self.parts.iter().map(|(folder, _)| read(folder));
+        let first = all.next()?;
+        all.all(|other| other == first).then_some(first).flatten()
     }
 }
 
 fn write(joined: Joined, path: &Path) -> Result<()> {
     let out = OutputFolder::open(path)?;
     let operators = joined.client_folder().cloned();
+    let url = joined.agreed(publication::address);
+    let lock_sha256 = joined.agreed(publication::lock_sha256);
     let mut manifest = joined.manifest;
     let attachments = match manifest.is_published() {
-        true => publication::attach_common(&mut manifest, None, None)?,
+        true => publication::attach_common(&mut manifest, url.as_deref(), lock_sha256.as_deref())?,
         false => Vec::new(),
     };
     report::announce(&out, &manifest)?;

@@ -105,6 +105,11 @@ pub(crate) fn address(folder: &Path) -> Option<String> {
     imager::address(&fs_err::read_to_string(folder.join(imager::FILE_NAME)).ok()?)
 }
 
+/// Returns the SHA-256 of the lock file of published images, as their provenance has it.
+pub(crate) fn lock_sha256(folder: &Path) -> Option<String> {
+    provenance::lock_sha256(&fs_err::read_to_string(folder.join(provenance::FILE_NAME)).ok()?)
+}
+
 /// Returns the address that an input came from; `None` for a path on the machine that built the images, which is not
 /// published.
 fn address_of(input: &InputRecord) -> Option<&str> {

@@ -11,6 +11,8 @@ use crate::report::{InputRecord, Manifest};
 
 /// The name of the file.
 pub(super) const FILE_NAME: &str = "provenance.json";
+/// The name of the lock file among the inputs.
+const LOCK: &str = "etcd-image.lock";
 
 /// Returns the statement about all files of all images. The lock file names all their inputs.
 pub(super) fn statement(manifest: &Manifest, lock_sha256: Option<&str>) -> Result<Vec<u8>> {
@@ -21,7 +23,7 @@ pub(super) fn statement(manifest: &Manifest, lock_sha256: Option<&str>) -> Resul
     // Nodes of one build have the same inputs.
     let inputs: BTreeMap<_, _> = inputs.map(|(role, it)| ((role, &it.sha256), it)).collect();
     let dependencies = inputs.iter().map(|((role, _), it)| dependency(role, it));
-    let lock = |sha256| json!({ "name": "etcd-image.lock", "digest": { "sha256": sha256 } });
+    let lock = |sha256| json!({ "name": LOCK, "digest": { "sha256": sha256 } });
     let dependencies = dependencies.chain(lock_sha256.map(lock));
     let names = nodes().map(|node| node.name.as_str());
     let statement = json!({
@@ -48,6 +50,14 @@ pub(super) fn statement(manifest: &Manifest, lock_sha256: Option<&str>) -> Resul
     let mut bytes = serde_json::to_vec_pretty(&statement).context("writing the provenance")?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Returns the SHA-256 of the lock file, as a statement has it.
+pub(super) fn lock_sha256(statement: &str) -> Option<String> {
+    let statement: Value = serde_json::from_str(statement).ok()?;
+    let inputs = statement.pointer("/predicate/buildDefinition/resolvedDependencies")?;
+    let lock = inputs.as_array()?.iter().find(|it| it["name"] == LOCK)?;
+    Some(lock.pointer("/digest/sha256")?.as_str()?.to_owned())
 }
 
 fn dependency(role: &str, input: &InputRecord) -> Value {

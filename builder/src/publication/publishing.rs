@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::SigningKey;
 use crate::cli::{Environment, OutputOptions};
 use crate::image_format::ImageFormat;
+use crate::report::Manifest;
 use crate::spec::Publish;
 
 /// The options of a build, and where they are not given, the settings of `[publish]`.
@@ -39,6 +40,22 @@ impl Publishing {
             sign: None,
             is_wanted,
         }
+    }
+
+    /// Returns the same without a signature.
+    pub(crate) fn unsigned(self) -> Self {
+        Self {
+            is_wanted: self.is_wanted(),
+            sign: None,
+            ..self
+        }
+    }
+
+    /// Returns whether the finished images of a directory are published like this.
+    pub(crate) fn is_that_of(&self, manifest: &Manifest, folder: &Path) -> bool {
+        let url = self.url.as_deref().map(|url| url.trim_end_matches('/'));
+        let is_complete = manifest.is_published() || !self.is_wanted();
+        is_complete && super::address(folder).as_deref() == url
     }
 
     /// Returns whether block maps, the list for Imager and the other files accompany the images.
@@ -87,6 +104,17 @@ mod tests {
         let given = publishing(&options, &settings);
         assert_eq!(given.url.as_deref(), Some("https://b"));
         assert_eq!(given.sign, Some("b".into()));
+    }
+
+    #[test]
+    fn images_without_their_signature_are_still_published() {
+        let settings = Publish {
+            url: None,
+            sign: Some("a".into()),
+        };
+        let unsigned = publishing(&OutputOptions::default(), &settings).unsigned();
+        assert!(unsigned.is_wanted());
+        assert_eq!(unsigned.sign, None);
     }
 
     #[test]

@@ -35,9 +35,12 @@ impl Job {
         sources: &Sources<'_>,
         plans: &[Plan],
     ) -> Result<Option<Manifest>> {
-        match self.work.nodes.shard {
-            Some(_) => report::built_before(sources, plans, &self.work.output, self.threads()),
-            None => Ok(None),
+        if self.work.nodes.shard.is_none() {
+            return Ok(None);
         }
+        let output = &self.work.output;
+        let built = report::built_before(sources, plans, output, self.threads())?;
+        let publishing = self.publishing(sources.cluster);
+        Ok(built.filter(|manifest| publishing.is_that_of(manifest, &output.out)))
     }
 }

@@ -115,20 +115,21 @@ impl Job {
     }
 
     /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own. A shard is not
-    /// published, since the directory of the joined shards has other digests.
+    /// signed, since the directory of the joined shards has other digests.
     pub(crate) fn publishing(&self, cluster: &Cluster) -> Publishing {
         if let Some(was_published) = self.repeats {
             return Publishing::repeated(self.work.output.publish_url.clone(), was_published);
         }
-        let mut settings = match self.work.nodes.shard {
-            Some(_) => spec::Publish::default(),
-            None => cluster.publish.clone(),
-        };
+        let mut settings = cluster.publish.clone();
         if let (Some(url), Some(name)) = (&mut settings.url, &self.cluster) {
             *url = format!("{}/{name}", url.trim_end_matches('/'));
         }
         let home = self.environment.home.as_deref();
-        Publishing::new(&self.work.output, &settings, home)
+        let publishing = Publishing::new(&self.work.output, &settings, home);
+        match self.work.nodes.shard {
+            Some(_) => publishing.unsigned(),
+            None => publishing,
+        }
     }
 
     /// Prints a detail with the elapsed seconds, with `--verbose` only.
