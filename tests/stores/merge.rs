@@ -137,6 +137,11 @@ fn a_fleet_of_which_only_some_clusters_were_replaced_is_refused() {
     verify().refused_naming(3, &[why]);
     send().done();
     verify().done();
+
+    scene.file("clusters.csv", "name,addresses\nnorth,192.168.0.31\n");
+    let why = "s3://lab/all contains images of a fleet of other clusters, and this is a fleet";
+    send().refused_naming(2, &[why]);
+    verify().done();
 }
 
 #[test]

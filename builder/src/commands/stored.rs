@@ -42,7 +42,8 @@ pub(super) fn build(
     };
     if let Some(fleet) = &fleet {
         let content = Content::Fleet(job.work.nodes.shard);
-        delivery.refuse_another(&content)?;
+        let clusters = fleet.clusters.iter().map(|it| it.name.as_str());
+        delivery.refuse_another(&content, &clusters.collect::<Vec<_>>())?;
         let record = crate::build_fleet(&job, fleet)?;
         let folder = delivery.folder();
         let names = |part: SelectedCluster<'_>| {
@@ -59,7 +60,7 @@ pub(super) fn build(
     }
     let cluster = job.cluster(Purpose::Images)?;
     let content = Content::Cluster(cluster.name.clone());
-    delivery.refuse_another(&content)?;
+    delivery.refuse_another(&content, &[])?;
     let manifest = crate::build(&job, &cluster, &mut Prepared::default())?;
     let names = Names {
         content,

@@ -72,9 +72,10 @@ impl Delivery {
         self.staging.images()
     }
 
-    /// Fails if the store has a build of something else, which this one would replace.
-    pub(crate) fn refuse_another(&self, content: &Content) -> Result<()> {
-        refuse_another(&self.destination.address, self.before.as_ref(), content)
+    /// Fails if the store has a build of something else, which this one would replace. A fleet has these clusters.
+    pub(crate) fn refuse_another(&self, content: &Content, clusters: &[&str]) -> Result<()> {
+        let address = &self.destination.address;
+        refuse_another(address, self.before.as_ref(), (content, clusters))
     }
 
     /// Sends these files of the output directory, reads them back, and writes the index last. Each cluster of a fleet has an index of
@@ -117,7 +118,7 @@ impl Delivery {
         let store = open(&address, &self.access)?;
         let before = store.index()?;
         // Another worker may have sent something since the build began.
-        refuse_another(&address, before.as_ref(), &content)?;
+        refuse_another(&address, before.as_ref(), (&content, &[]))?;
         Ok(Shipment {
             folder,
             content,
@@ -129,18 +130,28 @@ impl Delivery {
     }
 }
 
-/// Fails if the build at an address is one of something else.
-fn refuse_another(address: &Address, before: Option<&Index>, content: &Content) -> Result<()> {
-    match before {
-        Some(before) if before.content != *content => Err(Kind::Usage.error(
-            format!(
-                "{address} contains images of {}, and this is {content}",
-                before.content
-            ),
-            "name another prefix or tag with `--out`; if nobody needs those images, remove their `index.json` or tag first",
-        )),
-        _ => Ok(()),
-    }
+/// Fails if the build at an address is one of something else. Fleets are different if they have no cluster in common.
+fn refuse_another(
+    address: &Address,
+    before: Option<&Index>,
+    (content, clusters): (&Content, &[&str]),
+) -> Result<()> {
+    let Some(before) = before else {
+        return Ok(());
+    };
+    let is_known = |part: &String| clusters.contains(&part.as_str());
+    let is_fleet = !clusters.is_empty() && !before.parts.is_empty();
+    let found = if before.content != *content {
+        before.content.to_string()
+    } else if is_fleet && !before.parts.iter().any(is_known) {
+        "a fleet of other clusters".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Kind::Usage.error(
+        format!("{address} contains images of {found}, and this is {content}"),
+        "name another prefix or tag with `--out`; if nobody needs those images, remove their `index.json` or tag first",
+    ))
 }
 
 /// The files of one directory on their way to one prefix.
