@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::support::fixture::poke;
 use crate::support::scene::{Outcome, Scene};
 use crate::support::tool::tool_in;
 
@@ -134,6 +135,44 @@ fn only_what_the_signed_list_contains_is_good() {
     let outcome = verify(&scene);
     assert_eq!(outcome.code, Some(3));
     assert!(outcome.stdout.contains(&wrong), "{}", outcome.stdout);
+}
+
+/// The record of a fleet is not signed: anybody can put one beside signed images.
+#[test]
+fn the_record_of_a_fleet_hides_no_images() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "ada", "ed25519", "");
+    sign(&scene, "ada").done();
+    let image = scene.image_path("etcd1");
+    let byte = fs::read(&image).unwrap()[512];
+    poke(&image, 512, &[byte ^ 1]);
+    let (home, unlisted) = (
+        r#""clusters": [{"name": "home", "nodes": ["home-1"]}]"#,
+        "images: BAD\n  fleet.json lists none of the images here, so they were not verified: move them away\n",
+    );
+    let shard = |index| format!(r#""shard": {{"index": {index}, "count": 2}}, {home}"#);
+    for (record, why) in [
+        (r#""clusters": []"#.to_owned(), "it lists no cluster"),
+        (
+            home.replace("\"home-1\"", ""),
+            "its cluster \"home\" has no nodes",
+        ),
+        (home.to_owned(), unlisted),
+        // The node belongs to one of these shards.
+        (shard(1), unlisted),
+        (shard(2), unlisted),
+    ] {
+        let record = format!(r#"{{"format": 1, "version": "1", {record}}}"#);
+        scene.file("images/fleet.json", &record);
+        scene.file("empty/fleet.json", &record);
+        let told = verify(&scene);
+        assert_eq!(told.code, Some(3), "{record}: {}", told.stderr);
+        let said = told.stdout + &told.stderr;
+        assert!(said.contains(why), "{record}: {said}");
+        // Nothing was signed there.
+        let told = scene.bare(&["verify", "empty", "--allowed-signers", "allowed"]);
+        assert_eq!(told.code, Some(3), "{record}: {}", told.stderr);
+    }
 }
 
 #[test]

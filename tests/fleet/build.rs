@@ -54,6 +54,37 @@ fn a_fleet_gives_what_its_clusters_give() {
 }
 
 #[test]
+fn images_that_a_fleet_does_not_list_are_reported() {
+    let scene = scene();
+    scene.build(&["--fleet", "fleet.toml"]);
+    let reports = |line: &str| {
+        let told = scene.bare(&["verify", "images"]);
+        assert_eq!(told.code, Some(3), "{line}: {}", told.stderr);
+        assert!(told.stdout.contains(line), "{line}: {}", told.stdout);
+    };
+    let unlisted =
+        "fleet.json lists none of the images here, so they were not verified: move them away";
+    fs::create_dir(scene.at("images/old")).unwrap();
+    for (file, place) in [
+        ("old/manifest.json", "images/old"),
+        ("old/home-3.img.xz", "images/old"),
+        ("manifest.json.new", "images"),
+        ("home-1.img", "images"),
+    ] {
+        scene.file(&format!("images/{file}"), "");
+        reports(&format!("{place}: BAD\n  {unlisted}\n"));
+        fs::remove_file(scene.at(&format!("images/{file}"))).unwrap();
+    }
+    scene.bare(&["verify", "images"]).done();
+
+    for (from, to) in [("home", "away"), ("west", "home")] {
+        let [from, to] = [from, to].map(|name| scene.at(&format!("images/{name}")));
+        fs::rename(from, to).unwrap();
+    }
+    reports("images/home: BAD\n  the manifest is that of cluster \"west\"\n");
+}
+
+#[test]
 fn a_cluster_of_a_fleet_is_rebuilt_with_the_fleet() {
     let scene = scene();
     scene.build(&["--fleet", "fleet.toml"]);

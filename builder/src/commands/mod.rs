@@ -304,7 +304,8 @@ fn compare(
         Some(fleet) => fleet.verify(target, verify)?,
         None => verify(target)?,
     };
-    conclude(voice, &verification, verification.verdict())
+    let verdict = verification.verdict(allowed_signers.is_some());
+    conclude(voice, &verification, verdict)
 }
 
 /// Reports a mistyped path as such, not as a broken image.

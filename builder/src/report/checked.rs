@@ -108,8 +108,9 @@ impl Verification {
         };
     }
 
-    /// Returns an error with the number of problems, if there are any.
-    pub(crate) fn verdict(&self) -> Result<()> {
+    /// Returns an error with the number of problems, if there are any, or if nothing was verified. `needs_signer` is whether the
+    /// user requires a signature.
+    pub(crate) fn verdict(&self, needs_signer: bool) -> Result<()> {
         let images = self.images.iter().map(|image| image.problems.len());
         let lists = self.lists.iter().map(|list| list.problems.len());
         let attachments = self.attachments.iter().chain(&self.client);
@@ -117,6 +118,12 @@ impl Verification {
         let problems: usize = images.chain(lists).chain(attachments).sum();
         let faults: usize = self.images.iter().map(|image| image.faults).sum();
         match problems {
+            0 if self.images.is_empty() && self.empty.is_none() => Err(Kind::Verification
+                .error("nothing was verified: the manifest lists no image", AGAIN)),
+            0 if needs_signer && self.signer.is_none() => Err(Kind::Verification.error(
+                "nothing was verified: a directory without images has no signature",
+                "name a directory with images, or leave `--allowed-signers` out",
+            )),
             0 => Ok(()),
             _ => Err(Kind::Verification.error(
                 format!(

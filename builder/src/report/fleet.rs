@@ -7,13 +7,15 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::checked::{Checked, Verification};
-use super::read_manifests;
+use super::outdated::names_in;
+use super::{MANIFEST, PENDING_MANIFEST, read_manifests};
 use crate::apply::OutputFolder;
 use crate::cli::Shard;
 use crate::count::count;
 use crate::failure::Kind;
 use crate::file::is_name;
 use crate::fleet::{Fleet, FleetCluster, shard_of};
+use crate::image_format::ImageFormat;
 use crate::shell;
 
 /// Name of the record in the output directory.
@@ -78,11 +80,16 @@ impl FleetRecord {
         Ok(Some(record))
     }
 
-    /// Parses a record, and refuses names that lead out of the output directory, since it may come from elsewhere.
+    /// Parses a record, and refuses names that lead out of the output directory, since it may come from elsewhere. A record without
+    /// clusters or nodes is that of no build: it would keep the images beside it from being verified.
     fn from_json(text: &str) -> Result<Self> {
         let record: Self = serde_json::from_str(text)?;
         let format = record.format;
         anyhow::ensure!(format == FORMAT, "its format {format} is not {FORMAT}");
+        anyhow::ensure!(!record.clusters.is_empty(), "it lists no cluster");
+        if let Some(cluster) = record.clusters.iter().find(|it| it.nodes.is_empty()) {
+            anyhow::bail!("its cluster {:?} has no nodes", cluster.name);
+        }
         let nodes = record.clusters.iter().flat_map(|cluster| &cluster.nodes);
         let mut names = record
             .clusters
@@ -104,44 +111,90 @@ impl FleetRecord {
         cluster.nodes.iter().filter(is_here).collect()
     }
 
-    /// Verifies the directory of every cluster, and that every node has an image.
+    /// Verifies the directory of every cluster, and that every node has an image. Images that belong to no cluster of the record are
+    /// a problem, because nothing would verify them.
     pub(crate) fn verify(
         &self,
         folder: &Path,
         verify: impl Fn(&Path) -> Result<Verification>,
     ) -> Result<Verification> {
         let mut all = Verification::default();
-        let mut clusters = self.clusters.iter();
-        if self.shard.is_some() && clusters.all(|it| self.expected(it).is_empty()) {
-            all.empty = Some(folder.display().to_string());
-        }
         for cluster in &self.clusters {
             let expected = self.expected(cluster);
-            if expected.is_empty() {
-                continue;
+            if !expected.is_empty() {
+                all.add(cluster.verify(&folder.join(&cluster.name), &expected, &verify)?);
             }
-            let folder = folder.join(&cluster.name);
-            let manifests = read_manifests(&folder, false)?;
-            if manifests.is_empty() {
-                let problem = "there is no finished build of this cluster".to_owned();
-                let shown = folder.display().to_string();
-                all.images.push(Checked::failed(shown, problem));
-                continue;
-            }
-            let checked =
-                verify(&folder).with_context(|| format!("verifying {}", folder.display()))?;
-            all.add(checked);
-            let known = |name: &str| {
-                let mut nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
-                nodes.any(|node| node.name == name)
-            };
-            let missing = expected.into_iter().filter(|name| !known(name));
-            all.images.extend(missing.map(|name| {
-                let problem = format!("the manifest has no image of node {name}");
-                Checked::failed(folder.join(name).display().to_string(), problem)
-            }));
         }
+        if self.shard.is_some() && all.images.is_empty() {
+            all.empty = Some(folder.display().to_string());
+        }
+        all.images.extend(self.unlisted(folder));
         Ok(all)
+    }
+
+    /// Returns a problem for the output directory and each directory in it that has images of no cluster of the record.
+    fn unlisted(&self, folder: &Path) -> Vec<Checked> {
+        let is_listed = |name: &String| {
+            let mut clusters = self.clusters.iter();
+            clusters.any(|it| it.name == *name && !self.expected(it).is_empty())
+        };
+        let names = names_in(folder).into_iter();
+        let mut others: Vec<_> = names.filter(|name| !is_listed(name)).collect();
+        others.sort();
+        let inner = others.iter().map(|name| folder.join(name));
+        let all = [folder.to_owned()].into_iter().chain(inner);
+        let wrong = all.filter(|path| path.is_dir() && has_images(path));
+        wrong
+            .map(|path| Checked::failed(path.display().to_string(), UNLISTED.to_owned()))
+            .collect()
+    }
+}
+
+/// The problem of images that are beside those of the clusters.
+const UNLISTED: &str =
+    "fleet.json lists none of the images here, so they were not verified: move them away";
+
+/// Returns whether a directory has a manifest or images.
+fn has_images(folder: &Path) -> bool {
+    let is_manifest = |name: &String| [MANIFEST, PENDING_MANIFEST].contains(&name.as_str());
+    let mut names = names_in(folder).into_iter();
+    names.any(|name| is_manifest(&name) || ImageFormat::split(&name).is_some())
+}
+
+impl ClusterRecord {
+    /// Verifies the directory of the cluster, which should have images of these nodes.
+    fn verify(
+        &self,
+        folder: &Path,
+        nodes: &[&String],
+        verify: impl Fn(&Path) -> Result<Verification>,
+    ) -> Result<Verification> {
+        let wrong = |path: &Path, problem| Checked::failed(path.display().to_string(), problem);
+        let manifests = read_manifests(folder, false)?;
+        if manifests.is_empty() {
+            let problem = "there is no finished build of this cluster".to_owned();
+            return Ok(Verification {
+                images: vec![wrong(folder, problem)],
+                ..Verification::default()
+            });
+        }
+        let checked = verify(folder);
+        let mut checked = checked.with_context(|| format!("verifying {}", folder.display()))?;
+        let other = manifests.iter().find(|it| it.cluster != self.name);
+        checked.images.extend(other.map(|manifest| {
+            let problem = format!("the manifest is that of cluster {:?}", manifest.cluster);
+            wrong(folder, problem)
+        }));
+        let known = |name: &str| {
+            let mut nodes = manifests.iter().flat_map(|manifest| &manifest.nodes);
+            nodes.any(|node| node.name == name)
+        };
+        let missing = nodes.iter().filter(|name| !known(name));
+        checked.images.extend(missing.map(|name| {
+            let problem = format!("the manifest has no image of node {name}");
+            wrong(&folder.join(name), problem)
+        }));
+        Ok(checked)
     }
 }
 
@@ -227,6 +280,8 @@ mod tests {
             verified.to_string(),
             "shards/1: no image belongs to this shard\n"
         );
-        verified.verdict().unwrap();
+        verified.verdict(false).unwrap();
+        // Nobody has signed the record.
+        verified.verdict(true).unwrap_err();
     }
 }

@@ -48,8 +48,8 @@ fn unlisted(manifest: &Manifest, cluster: &Cluster, folder: &Path) -> Vec<String
     notes.collect()
 }
 
-/// Returns the names of the visible files in a directory. A directory that cannot be read has no outdated images to report.
-fn names_in(folder: &Path) -> Vec<String> {
+/// Returns the names of the visible files in a directory. A directory that cannot be read has no images to report.
+pub(super) fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs_err::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| !name.starts_with('.')).collect()
