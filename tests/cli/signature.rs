@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::support::fixture::poke;
 use crate::support::scene::{Outcome, Scene};
 use crate::support::tool::tool_in;
@@ -173,6 +175,33 @@ fn the_record_of_a_fleet_hides_no_images() {
         let told = scene.bare(&["verify", "empty", "--allowed-signers", "allowed"]);
         assert_eq!(told.code, Some(3), "{record}: {}", told.stderr);
     }
+}
+
+#[test]
+fn published_images_without_their_list_or_without_nodes_are_not_good() {
+    let scene = Scene::with("raspios-trixie");
+    key(&scene, "ada", "ed25519", "");
+    sign(&scene, "ada").done();
+    let verify = || scene.bare(&["verify", "images"]);
+    for (file, signature) in [
+        (
+            "SHA256SUMS",
+            "SHA256SUMS.sig was not checked: add `--allowed-signers FILE`",
+        ),
+        ("SHA256SUMS.sig", "not signed"),
+    ] {
+        fs::remove_file(scene.at(&format!("images/{file}"))).unwrap();
+        let told = verify();
+        assert_eq!(told.code, Some(3), "{file}: {}", told.stderr);
+        let missing = format!("images/SHA256SUMS: BAD; {signature}\n  the file is missing\n");
+        assert!(told.stdout.contains(&missing), "{file}: {}", told.stdout);
+    }
+    let mut manifest = scene.manifest();
+    for list in ["nodes", "attachments", "client"] {
+        manifest[list] = Value::Array(Vec::new());
+    }
+    scene.file("images/manifest.json", &manifest.to_string());
+    verify().refused_naming(3, &["nothing was verified: the manifest lists no image"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::credentials::Trust;
 use super::digest_list::DigestList;
 use super::manifest::{Manifest, NodeRecord};
 use super::stored_manifest::{Listed, StoredManifest, image_names, stored_manifests};
-use super::{MANIFEST, SIGNATURE, SUMS};
+use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
 use crate::description;
 use crate::failure::{Kind, explain};
@@ -68,14 +68,15 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     }
     let check = |it| check_attachment(folder, it);
     let is_signed = fs_err::exists(folder.join(SIGNATURE))?;
-    let list = list.iter().filter(|_| is_folder);
+    let checked_list = match &list {
+        Some(list) => Some(check_list(list, &manifests, is_signed)),
+        None => missing_list(folder, manifest, is_signed)?,
+    };
     Ok(Verification {
         format: FORMAT,
         images,
         signer,
-        lists: list
-            .map(|list| check_list(list, &manifests, is_signed))
-            .collect(),
+        lists: checked_list.into_iter().filter(|_| is_folder).collect(),
         attachments: attachments.map(check).collect::<Result<_>>()?,
         client: present.into_iter().map(check).collect::<Result<_>>()?,
         empty: None,
@@ -113,6 +114,23 @@ fn check_list(list: &DigestList, manifests: &[StoredManifest], is_signed: bool) 
         signed: is_signed,
         problems: all.min_by_key(Vec::len).unwrap_or_default(),
     }
+}
+
+/// Returns the problem of published images without their digest list. Plain images may be copied without it, and a build that was
+/// interrupted while it replaced images has none.
+fn missing_list(
+    folder: &Path,
+    manifest: Option<&Manifest>,
+    is_signed: bool,
+) -> Result<Option<CheckedList>> {
+    let is_published = manifest.is_some_and(|it| it.attachments().next().is_some());
+    let is_complete = !fs_err::exists(folder.join(PENDING_MANIFEST))?;
+    let is_expected = is_signed || (is_published && is_complete);
+    Ok(is_expected.then(|| CheckedList {
+        file: folder.join(SUMS).display().to_string(),
+        signed: is_signed,
+        problems: vec!["the file is missing".to_owned()],
+    }))
 }
 
 /// Compares a file that accompanies images with its record.
