@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::{TEMPLATE, scene};
+use crate::support::check_digits;
 use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 use crate::support::tool::tool;
@@ -230,6 +231,12 @@ fn names_that_lead_out_of_the_directory_are_refused() {
         scene.file(file, &text);
     };
     let fleet = "one/fleet.json is not the record of a fleet: ";
+    let other = format!("{fleet}it is damaged: its check digits are those of another record");
+    spoil("one/fleet.json", "\"home\"", "\"west\"", &other);
+    // Whoever changes a record can also remove its check digits.
+    for shard in ["one/fleet.json", "two/fleet.json"] {
+        scene.file(shard, &check_digits::removed(&scene.text(shard)));
+    }
     let name = format!("{fleet}the name \"../home\" is not valid");
     spoil("one/fleet.json", "\"home\"", "\"../home\"", &name);
     spoil(

@@ -5,6 +5,7 @@ pub(crate) mod fixture;
 mod record;
 pub(crate) mod tool;
 
+pub(crate) mod check_digits;
 pub(crate) mod checker;
 
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ use crate::count::count;
 use crate::failure::Kind;
 use crate::file::is_name;
 use crate::fleet::{Fleet, FleetCluster, shard_of};
+use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::shell;
 
@@ -37,6 +38,9 @@ pub(crate) struct FleetRecord {
     pub shard: Option<Shard>,
     /// One per cluster, in the order of the fleet; each has a directory of its name.
     pub clusters: Vec<ClusterRecord>,
+    /// The SHA-256 of the record without this field, which only the file has; earlier versions wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 /// A cluster of a fleet.
@@ -61,6 +65,7 @@ impl FleetRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             shard,
             clusters: fleet.clusters.iter().map(record).collect(),
+            check: None,
         }
     }
 
@@ -83,9 +88,14 @@ impl FleetRecord {
     /// Parses a record, and refuses names that lead out of the output directory, since it may come from elsewhere. A record without
     /// clusters or nodes is that of no build: it would keep the images beside it from being verified.
     fn from_json(text: &str) -> Result<Self> {
-        let record: Self = serde_json::from_str(text)?;
+        let mut record: Self = serde_json::from_str(text)?;
         let format = record.format;
         anyhow::ensure!(format == FORMAT, "its format {format} is not {FORMAT}");
+        if let Some(check) = record.check.take()
+            && record.check_digits()? != check
+        {
+            anyhow::bail!("it is damaged: its check digits are those of another record");
+        }
         anyhow::ensure!(!record.clusters.is_empty(), "it lists no cluster");
         if let Some(cluster) = record.clusters.iter().find(|it| it.nodes.is_empty()) {
             anyhow::bail!("its cluster {:?} has no nodes", cluster.name);
@@ -100,6 +110,11 @@ impl FleetRecord {
             Some(name) => anyhow::bail!("the name {name:?} is not valid"),
             None => Ok(record),
         }
+    }
+
+    /// Returns the check digits of a record that has none.
+    fn check_digits(&self) -> Result<String> {
+        Ok(hex::sha256(serde_json::to_string_pretty(self)?))
     }
 
     /// Returns the nodes of a cluster that the directory should contain.
@@ -205,7 +220,11 @@ pub(crate) fn withdraw(out: &OutputFolder) -> Result<()> {
 
 /// Writes the record, after all images.
 pub(crate) fn write(out: &OutputFolder, record: &FleetRecord) -> Result<()> {
-    let json = serde_json::to_string_pretty(record)? + "\n";
+    let record = FleetRecord {
+        check: Some(record.check_digits()?),
+        ..record.clone()
+    };
+    let json = serde_json::to_string_pretty(&record)? + "\n";
     out.write(FILE_NAME, json.as_bytes(), 0o644)
 }
 
@@ -273,6 +292,7 @@ mod tests {
                 count: 2,
             }),
             clusters: vec![cluster],
+            check: None,
         };
         let verify = |_: &Path| panic!("there is nothing to verify");
         let verified = record.verify(Path::new("shards/1"), verify).unwrap();

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::{base64, digit, flip, len, message, reported};
 use crate::build::compressed;
+use crate::support::check_digits;
 use crate::support::fixture::{digest, poke};
 use crate::support::scene::Scene;
 use crate::support::tool::tool_in;
@@ -181,34 +182,41 @@ fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
     scene.build(&["--fleet", "fleet.toml"]);
     let (record, command) = ("images/fleet.json", ["verify", "images"]);
     let none = "is not the record of a fleet";
-    // A character and the file that the report names.
-    for (before, file, wanted) in [
+    let damaged =
+        format!("{record} {none}: it is damaged: its check digits are those of another record");
+    let flipped = |before: &str, file: &str, wanted: &str| {
+        let place = scene.text(record).find(before).unwrap() + before.len();
+        flip(&scene, record, place);
+        reported(file, &command, &scene.bare(&command), (3, wanted));
+        flip(&scene, record, place);
+    };
+    for (before, wanted) in [
         (
             "",
-            record,
             format!("{record} {none}: expected value at line 1 column 1"),
         ),
         (
             "\"format\": ",
-            record,
             format!("{record} {none}: its format 0 is not 1"),
         ),
-        (
-            "\"name\": \"",
-            "images/iome",
-            "there is no finished build of this cluster".to_owned(),
-        ),
-        (
-            "\"home-",
-            "images/home/home-0",
-            "the manifest has no image of node home-0".to_owned(),
-        ),
+        ("\"version\": \"", damaged.clone()),
+        ("\"name\": \"", damaged.clone()),
+        ("\"home-", damaged.clone()),
+        ("\"check\": \"", damaged),
     ] {
-        let place = scene.text(record).find(before).unwrap() + before.len();
-        flip(&scene, record, place);
-        reported(file, &command, &scene.bare(&command), (3, &wanted));
-        flip(&scene, record, place);
+        flipped(before, record, &wanted);
     }
+    scene.bare(&command).done();
+
+    // Earlier versions wrote no check digits.
+    scene.file(record, &check_digits::removed(&scene.text(record)));
+    let absent = "there is no finished build of this cluster";
+    flipped("\"name\": \"", "images/iome", absent);
+    flipped(
+        "\"home-",
+        "images/home/home-0",
+        "the manifest has no image of node home-0",
+    );
     scene.bare(&command).done();
 }
 
