@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::server::{Fault, Server};
 use super::{IDENTITY, RECIPIENT, SENT, build, run};
+use crate::support::check_digits;
 use crate::support::fixture::digest;
 use crate::support::scene::Scene;
 
@@ -22,6 +23,30 @@ fn sent() -> Vec<&'static str> {
 
 fn index(server: &Server) -> Value {
     serde_json::from_slice(&server.object(INDEX)).unwrap()
+}
+
+fn replace_index(server: &Server, bytes: Vec<u8>) {
+    server.change(|objects| {
+        objects.insert(format!("/lab/{INDEX}"), bytes);
+    });
+}
+
+/// Returns an index of which a bit was flipped after this text: in the first digit of a digest of the manifest, which is what `flash`
+/// reads first, or in the next character.
+fn flipped(index: &str, after: &str) -> Vec<u8> {
+    let is_digest = after.contains("sha256");
+    let start = match is_digest {
+        true => index.find("\"name\": \"manifest.json\",").unwrap(),
+        false => 0,
+    };
+    let mut place = start + index[start..].find(after).unwrap() + after.len();
+    if is_digest {
+        let rest = &index[place..];
+        place += rest.find(|digit: char| digit.is_ascii_digit()).unwrap();
+    }
+    let mut bytes = index.as_bytes().to_vec();
+    bytes[place] ^= 1;
+    bytes
 }
 
 /// Creates a scene whose build of one node has gone to a store, encrypted.
@@ -122,50 +147,40 @@ fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
         "--identity",
         "key",
     ];
-    // The manifest is what `flash` reads first.
-    let of_manifest = "\"name\": \"manifest.json\",";
-    for (after, command, words) in [
-        ("", &verify[..], "it is not an index of etcd-image"),
-        ("\"format\": ", &verify, "its format 0 is not 1"),
+    let whole = String::from_utf8(server.object(INDEX)).unwrap();
+    // Earlier versions wrote no check digits.
+    let older = check_digits::removed(&whole);
+    let (plain, stored) = (
+        "\"plain\": {\n        \"sha256\": \"",
+        "\"stored\": {\n        \"sha256\": \"",
+    );
+    let other = "its check digits are those of another index";
+    for (text, after, command, words) in [
+        (&whole, "", &verify[..], "it is not an index of etcd-image"),
+        (&whole, "\"format\": ", &verify, "its format 0 is not 1"),
+        (&whole, "\"version\": \"", &verify, other),
+        (&whole, stored, &verify, other),
+        (&whole, plain, &verify, other),
+        (&whole, "\"check\": \"", &verify, other),
         (
-            "\"stored\": {\n        \"sha256\": \"",
+            &older,
+            stored,
             &verify,
             ": its blob is missing or has another size\n",
         ),
-        (
-            "\"plain\": {\n        \"sha256\": \"",
-            &flash,
-            "the decrypted file has the SHA-256 ",
-        ),
+        (&older, plain, &flash, "the decrypted file has the SHA-256 "),
     ] {
-        let whole = server.object(INDEX);
-        let text = String::from_utf8(whole.clone()).unwrap();
-        let start = match after.contains("sha256") {
-            true => text.find(of_manifest).unwrap(),
-            false => 0,
-        };
-        let place = start + text[start..].find(after).unwrap() + after.len();
-        let is_digit = |byte: &u8| byte.is_ascii_digit();
-        let place = match after.contains("sha256") {
-            true => place + whole[place..].iter().position(is_digit).unwrap(),
-            false => place,
-        };
-        let replace = |bytes: Vec<u8>| {
-            server.change(|objects| {
-                objects.insert(format!("/lab/{INDEX}"), bytes);
-            });
-        };
-        let mut flipped = whole.clone();
-        flipped[place] ^= 1;
-        replace(flipped);
+        replace_index(&server, flipped(text, after));
         let told = run(&scene, &server, command);
         assert_eq!(told.code, Some(3), "{after}: {}", told.stderr);
         let said = told.stdout + &told.stderr;
         assert!(said.contains(words), "{after}: {said}");
-        replace(whole);
     }
-    run(&scene, &server, &verify).done();
-    run(&scene, &server, &flash).done();
+    for text in [older, whole] {
+        replace_index(&server, text.into_bytes());
+        run(&scene, &server, &verify).done();
+        run(&scene, &server, &flash).done();
+    }
 }
 
 #[test]

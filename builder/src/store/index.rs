@@ -37,6 +37,9 @@ pub(crate) struct Index {
     /// The SHA-256 of each part: in a registry that of its manifest, in S3 that of what its index lists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) manifests: BTreeMap<String, String>,
+    /// The SHA-256 of the index without this field, which only the stored text has; earlier versions wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<String>,
 }
 
 /// A file of a build, and its bytes in the store.
@@ -67,6 +70,7 @@ impl Index {
             files,
             parts,
             manifests: BTreeMap::new(),
+            check: None,
         }
     }
 
@@ -77,13 +81,18 @@ impl Index {
             let hint = "build into another prefix, or remove the object if nobody needs it";
             Kind::Verification.error(message, hint)
         };
-        let index: Self = serde_json::from_slice(bytes)
+        let mut index: Self = serde_json::from_slice(bytes)
             .map_err(|error| wrong(&format!("it is not an index of etcd-image: {error}")))?;
         if index.format != FORMAT {
             return Err(wrong(&format!(
                 "its format {} is not {FORMAT}",
                 index.format
             )));
+        }
+        if let Some(check) = index.check.take()
+            && index.check_digits()? != check
+        {
+            return Err(wrong("its check digits are those of another index"));
         }
         let is_sound = |file: &StoredFile| {
             is_sha256(&file.plain.sha256) && is_sha256(&file.stored.sha256) && is_name(&file.name)
@@ -126,9 +135,18 @@ impl Index {
         Ok(hex::sha256(serde_json::to_vec(&all)?))
     }
 
-    /// Returns the index as indented JSON.
+    /// Returns the index as indented JSON, with its check digits.
     pub(super) fn to_json(&self) -> Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+        let index = Self {
+            check: Some(self.check_digits()?),
+            ..self.clone()
+        };
+        Ok(serde_json::to_string_pretty(&index)? + "\n")
+    }
+
+    /// Returns the check digits of an index that has none.
+    fn check_digits(&self) -> Result<String> {
+        Ok(hex::sha256(serde_json::to_string_pretty(self)?))
     }
 
     /// Returns the stored bytes of a file if the index has exactly this file for these recipients.
