@@ -98,7 +98,7 @@ fn a_card_is_written_from_a_store() {
     let inspected = scene.bare(&["inspect", "card"]).done();
     assert!(inspected.stdout.contains("etcd1"), "{}", inspected.stdout);
 
-    // An attacker who can write to the store cannot replace an image.
+    // Changed objects are noticed.
     server.change(|objects| {
         for (name, bytes) in objects.iter_mut() {
             bytes[40] ^= u8::from(!name.ends_with("index.json"));
@@ -181,6 +181,54 @@ fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
         run(&scene, &server, &verify).done();
         run(&scene, &server, &flash).done();
     }
+}
+
+#[test]
+fn plain_images_in_place_of_encrypted_ones_are_refused() {
+    let (scene, server) = stored();
+    scene.file("key", &format!("{IDENTITY}\n"));
+    let plain = [
+        &SENT[..4],
+        &["--allow-plain-secrets", "--format", "img.zst"],
+    ]
+    .concat();
+    build(&scene, &server, &plain).done();
+    let with_key = ["--identity", "key", "s3://lab/run/1"];
+    for command in [
+        &[&["flash"], &with_key[..], &["card"]].concat(),
+        &[&["merge", "--out", "merged"], &with_key[..]].concat(),
+    ] {
+        let told = run(&scene, &server, command);
+        let error = "the images in s3://lab/run/1 are not encrypted, and `--identity` is given";
+        told.refused_naming(3, &[error]);
+    }
+    assert_eq!(scene.names("home/.cache/etcd-image/incoming"), [""; 0]);
+}
+
+#[test]
+fn an_index_without_files_or_with_two_digests_of_a_plain_file_is_reported() {
+    let (scene, server) = (scene(), Server::start());
+    let plain = [
+        &SENT[..4],
+        &["--allow-plain-secrets", "--format", "img.zst"],
+    ]
+    .concat();
+    build(&scene, &server, &plain).done();
+    let reports = |problem: &str, change: fn(&mut Value)| {
+        let mut index = index(&server);
+        index.as_object_mut().unwrap().remove("check");
+        change(&mut index);
+        replace_index(&server, index.to_string().into_bytes());
+        let told = run(&scene, &server, &["verify", "s3://lab/run/1"]);
+        assert_eq!(told.code, Some(3), "{}", told.stderr);
+        assert!(told.stdout.contains(problem), "{}", told.stdout);
+    };
+    reports(
+        ": its index has another digest or size for the file than for its blob, which is not encrypted\n",
+        |index| index["files"][0]["plain"]["size"] = 1.into(),
+    );
+    let empty = "s3://lab/run/1: BAD, 0 sound files\n  s3://lab/run/1: its index lists no file\n";
+    reports(empty, |index| index["files"] = Value::Array(Vec::new()));
 }
 
 #[test]

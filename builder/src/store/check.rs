@@ -55,9 +55,18 @@ impl StoreCheck {
     ) -> Result<Vec<Address>> {
         let store = open(address, access)?;
         let index = present(&*store, address)?;
+        if index.files.is_empty() && index.parts.is_empty() {
+            self.problems
+                .push(format!("{address}: its index lists no file"));
+        }
         for file in &index.files {
             let task = progress.task(&format!("reading {}", file.name), Some(file.stored.size));
             let name = format!("{address}/{}", file.name);
+            if index.encrypted_to.is_none() && file.plain != file.stored {
+                self.problems.push(format!(
+                    "{name}: its index has another digest or size for the file than for its blob, which is not encrypted"
+                ));
+            }
             if !store.has(&file.stored)? {
                 self.problems
                     .push(format!("{name}: its blob is missing or has another size"));

@@ -65,6 +65,13 @@ impl StoredBuild {
                 "name the file with the secret key: `--identity FILE`",
             ));
         }
+        // Whoever can write to the store, but does not know the recipient, can replace encrypted images by plain ones.
+        if index.encrypted_to.is_none() && identities.is_some() {
+            return Err(Kind::Verification.error(
+                format!("the images in {address} are not encrypted, and `--identity` is given"),
+                "do not use them if you sent them with `--encrypt-to`: they were replaced; otherwise leave `--identity` out",
+            ));
+        }
         Ok(Self {
             store,
             address: address.clone(),
