@@ -274,6 +274,7 @@ fn fetch(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<FetchRep
 
 /// Looks for newer inputs, fetches them and writes them to the lock file. With `dry_run`, nothing but the cache is written.
 fn update(job: &Job, what: Updated, dry_run: bool) -> Result<report::Update> {
+    interrupt::watch();
     let cluster = job.cluster(Purpose::Downloads)?;
     let lock = job.lock(&cluster)?;
     let old = lock.found()?;
@@ -291,6 +292,7 @@ fn update(job: &Job, what: Updated, dry_run: bool) -> Result<report::Update> {
     };
     let new = old.with(&base.locked, &etcd.locked);
     if !dry_run {
+        let _step = interrupt::uninterrupted();
         lock.write(&new)?;
     }
     Ok(report::Update::new(

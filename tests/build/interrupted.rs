@@ -1,13 +1,11 @@
 //! Interrupts builds as Ctrl-C does, at many moments; images are old or new, nothing incomplete stays, and the program says so.
 
-use std::io::Read as _;
 use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::killed::Watch;
+use crate::support::interrupted::{SAID, interrupted};
 use crate::support::scene::Scene;
 
 /// The number of moments at which a build is interrupted.
@@ -16,21 +14,7 @@ const MOMENTS: u32 = 12;
 const ATTEMPTS: u32 = 20;
 /// How the name of the directory of a rebuild begins.
 const REBUILD: &str = ".etcd-image.rebuild.";
-const SAID: &str =
-    "error: interrupted\nhint: run the same command again; no incomplete image was left behind\n";
 const CHANGED: [&str; 4] = ["--nodes", "3", "--config", "hosts.toml"];
-
-/// Interrupts a program after some time, and returns its exit code and what it has said.
-fn interrupted(mut child: Child, after: Duration) -> (Option<i32>, String) {
-    sleep(after);
-    // It may have ended by itself.
-    let _ = kill_process(Pid::from_child(&child), Signal::INT);
-    let code = child.wait().unwrap().code();
-    let mut said = String::new();
-    let mut stderr = child.stderr.take().unwrap();
-    stderr.read_to_string(&mut said).unwrap();
-    (code, said)
-}
 
 /// Waits until the directory of a rebuild has something with this in its path, or the program has ended.
 fn await_rebuild(scene: &Scene, child: &mut Child, part: &str) {

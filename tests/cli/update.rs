@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::support::fixture::{ETCD, copy_sparse, digest, hex, image, packed, poke, release};
 use crate::support::http::{Reply, Server};
+use crate::support::interrupted::{SAID, interrupted};
 use crate::support::scene::{Outcome, Scene};
 use crate::support::tool::tool;
 
@@ -30,6 +33,8 @@ const LOCKED_BUILD: &[&str] = &[
 struct Publisher {
     server: Server,
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// Gets the path of each file of these that is requested; the server sends it slowly then.
+    watched: Arc<Mutex<Option<Sender<String>>>>,
     home: tempfile::TempDir,
 }
 
@@ -37,18 +42,26 @@ impl Publisher {
     /// Returns a publisher of one base and one release of etcd, and a scene that was built from them.
     fn new() -> (Self, Scene) {
         let files: Arc<Mutex<BTreeMap<String, Vec<u8>>>> = Arc::default();
-        let shared = files.clone();
-        let server =
-            Server::start(
-                move |request, _| match shared.lock().unwrap().get(&request.path) {
-                    Some(bytes) => Reply::whole(bytes),
-                    None => Reply::status("404 Not Found"),
-                },
-            );
+        let watched: Arc<Mutex<Option<Sender<String>>>> = Arc::default();
+        let (shared, watch) = (files.clone(), watched.clone());
+        let server = Server::start(move |request, _| {
+            let files = shared.lock().unwrap();
+            let Some(bytes) = files.get(&request.path) else {
+                return Reply::status("404 Not Found");
+            };
+            match &*watch.lock().unwrap() {
+                Some(watch) if is_input(&request.path) => {
+                    let _ = watch.send(request.path.clone());
+                    Reply::whole(bytes).drip(4096, Duration::from_millis(5))
+                }
+                _ => Reply::whole(bytes),
+            }
+        });
         let home = tempfile::tempdir().unwrap();
         let publisher = Self {
             server,
             files,
+            watched,
             home,
         };
         let key = [
@@ -79,6 +92,14 @@ impl Publisher {
         let name = format!("os-{release}.img.xz");
         self.put(&format!("/{name}"), base);
         self.list(&format!("{}  {name}\n", sha256(base)), time);
+    }
+
+    /// Publishes a newer base and a newer release of etcd.
+    fn publish_newer(&self, base: &[u8], etcd: &[u8]) {
+        self.publish(base, "13.1", FIRST + DAY);
+        self.put(&tarball("3.6.15"), etcd);
+        let sums = format!("{}  etcd-v3.6.15-linux-arm64.tar.gz\n", sha256(etcd));
+        self.put("/v3.6.15/SHA256SUMS", sums.as_bytes());
     }
 
     fn list(&self, list: &str, time: i64) {
@@ -153,6 +174,11 @@ impl Drop for Publisher {
     }
 }
 
+/// Returns whether a path is that of a base or of a release of etcd, not that of a list or of a signature.
+fn is_input(path: &str) -> bool {
+    [".xz", ".gz"].iter().any(|ending| path.ends_with(ending))
+}
+
 fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -198,12 +224,8 @@ fn what_is_newer_is_verified_shown_and_locked() {
     let before = scene.text("etcd-image.lock");
 
     let (raw, packed) = new_base(&scene);
-    publisher.publish(&packed, "13.1", FIRST + DAY);
     let etcd = new_etcd();
-    publisher.put(&tarball("3.6.15"), &etcd);
-    let sums = format!("{}  etcd-v3.6.15-linux-arm64.tar.gz\n", sha256(&etcd));
-    publisher.put("/v3.6.15/SHA256SUMS", sums.as_bytes());
-
+    publisher.publish_newer(&packed, &etcd);
     let old = old_base();
     let url = |path: &str| publisher.server.url(path);
     let of_base = [
@@ -284,5 +306,57 @@ fn a_server_that_lies_moves_no_lock() {
     publisher.put(&tarball("3.6.15"), &new_etcd());
     refuses("etcd", "wrong SHA-256");
 
+    scene.bare(LOCKED_BUILD).done();
+}
+
+/// The number of moments at which an update is interrupted, besides those at which it downloads.
+const MOMENTS: u32 = 12;
+
+#[test]
+fn an_interrupted_update_leaves_the_old_lock_or_the_new_one() {
+    let (publisher, scene) = Publisher::new();
+    let (_, packed) = new_base(&scene);
+    publisher.publish_newer(&packed, &new_etcd());
+    let (sender, requested) = mpsc::channel();
+    *publisher.watched.lock().unwrap() = Some(sender);
+    let (lock, cache) = ("etcd-image.lock", scene.at("home/.cache/etcd-image"));
+    let old = scene.text(lock);
+    let anew = || {
+        scene.file(lock, &old);
+        // It does not exist if the program was interrupted at once.
+        let _ = fs::remove_dir_all(&cache);
+    };
+    anew();
+    let begun = Instant::now();
+    update(&scene, &[]).done();
+    let (whole, new) = (begun.elapsed(), scene.text(lock));
+    assert_ne!(new, old);
+    while requested.try_recv().is_ok() {}
+
+    let (base, etcd) = ("/os-13.1.img.xz".to_owned(), tarball("3.6.15"));
+    let moments = (0..MOMENTS).map(|moment| (None, whole * moment / MOMENTS));
+    let downloads = [Some(&base), Some(&etcd)].map(|path| (path, Duration::ZERO));
+    for (download, after) in downloads.into_iter().chain(moments) {
+        anew();
+        let child = scene.start_bare_heard(&["update", "--recipes", "recipes"]);
+        let is_reached = || requested.recv_timeout(Duration::from_mins(5)).unwrap();
+        while download.is_some_and(|path| is_reached() != *path) {}
+        let (code, said) = interrupted(child, after);
+        while requested.try_recv().is_ok() {}
+        match code {
+            // Nothing is to be cleaned up before the update begins.
+            None => assert_eq!((download, scene.text(lock)), (None, old.clone())),
+            Some(130) => assert!(said.ends_with(SAID), "{said}"),
+            code => assert_eq!((code, download), (Some(0), None), "{said}"),
+        }
+        let found = scene.text(lock);
+        assert!([&old, &new].contains(&&found), "{found}");
+        let mut left = scene.names("");
+        left.retain(|name| name.contains(".etcd-image.") && name.contains(".new"));
+        assert_eq!(left, [""; 0]);
+    }
+    anew();
+    update(&scene, &[]).done();
+    assert_eq!(scene.text(lock), new);
     scene.bare(LOCKED_BUILD).done();
 }

@@ -24,6 +24,7 @@ pub(crate) mod ctrl_c;
 pub(crate) mod enclosed;
 #[cfg(unix)]
 pub(crate) mod first_boot;
+pub(crate) mod interrupted;
 #[cfg(target_os = "linux")]
 pub(crate) mod kept;
 #[cfg(target_os = "linux")]

@@ -243,9 +243,15 @@ impl Scene {
 
     /// Starts a command on the scene's inputs that runs in parallel to the test, which reads its standard error.
     pub(crate) fn start_heard(&self, command: &str, options: &[&str]) -> Child {
+        let inputs = self.inputs.iter().map(String::as_str);
+        let line: Vec<&str> = [command].into_iter().chain(inputs).collect();
+        self.start_bare_heard(&[&line[..], options].concat())
+    }
+
+    /// Starts `etcd-image` with exactly these arguments, in parallel to the test, which reads its standard error.
+    pub(crate) fn start_bare_heard(&self, arguments: &[&str]) -> Child {
         let mut program = Command::new(PROGRAM);
-        program.arg(command).args(&self.inputs).args(options);
-        let program = self.prepare(&mut program).stdout(Stdio::null());
+        let program = self.prepare(program.args(arguments)).stdout(Stdio::null());
         program.stderr(Stdio::piped()).spawn().unwrap()
     }
 
