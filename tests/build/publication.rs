@@ -316,3 +316,32 @@ fn materials_and_provenance_name_every_input_and_no_secret() {
         );
     }
 }
+
+#[test]
+fn provenance_is_about_the_images_of_its_build_only() {
+    let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
+    let cluster = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\
+                   [[node]]\nname = \"etcd2\"\naddress = \"192.168.0.51\"\n\
+                   [[file]]\npath = \"/etc/motd\"\nsource = \"motd\"\n";
+    scene.file("cluster.toml", cluster);
+    for (motd, only, stated) in [
+        ("hello\n", &[][..], &["etcd1", "etcd2"][..]),
+        // The lock file is another one now, of which the image of the other node was not made.
+        ("good bye\n", &["--only", "etcd1"], &["etcd1"]),
+        ("good bye\n", &["--only", "etcd2"], &["etcd1", "etcd2"]),
+    ] {
+        scene.file("motd", motd);
+        scene.build(&[&["--format", "img.gz"], only].concat());
+        let text = scene.text("images/provenance.json");
+        let provenance: Value = serde_json::from_str(&text).unwrap();
+        let images: Vec<_> = stated.iter().map(|node| format!("{node}.img.gz")).collect();
+        let subject = provenance["subject"].as_array().unwrap().iter();
+        let subject: Vec<_> = subject.map(|it| it["name"].as_str().unwrap()).collect();
+        assert_eq!(subject, images, "{text}");
+        let definition = &provenance["predicate"]["buildDefinition"];
+        assert_eq!(definition["externalParameters"]["nodes"], json!(stated));
+        let lock = json!({ "sha256": digest(&scene.at("etcd-image.lock")) });
+        assert_eq!(definition["resolvedDependencies"][2]["digest"], lock);
+        scene.bare(&["verify", "images"]).done();
+    }
+}

@@ -52,6 +52,12 @@ pub(crate) fn attach(
     published: &Published<'_>,
 ) -> Result<Vec<Attachment>> {
     let mut attachments = Vec::new();
+    let build = provenance::build(manifest, published.lock_sha256);
+    for node in &mut manifest.nodes {
+        if published.images.iter().any(|image| image.node == node.name) {
+            node.build = Some(build.clone());
+        }
+    }
     let images = published.images.iter().zip(published.plans);
     for (image, plan) in images.filter(|(image, _)| !image.map.is_empty()) {
         let mut own = vec![Attachment {

@@ -7,16 +7,27 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::report::{InputRecord, Manifest};
+use crate::report::{BuildRecord, InputRecord, Manifest, NodeRecord};
 
 /// The name of the file.
 pub(super) const FILE_NAME: &str = "provenance.json";
 /// The name of the lock file among the inputs.
 const LOCK: &str = "etcd-image.lock";
 
-/// Returns the statement about all files of all images. The lock file names all their inputs.
+/// Returns the record of the build that writes the manifest, with this lock file.
+pub(super) fn build(manifest: &Manifest, lock_sha256: &str) -> BuildRecord {
+    BuildRecord {
+        version: manifest.version.clone(),
+        lock: lock_sha256.to_owned(),
+    }
+}
+
+/// Returns the statement about all files of the images. The lock file names all their inputs, so images that another build left in
+/// the directory, with another lock file or by another version, are not stated; without a lock file, all images are.
 pub(super) fn statement(manifest: &Manifest, lock_sha256: Option<&str>) -> Result<Vec<u8>> {
-    let nodes = || manifest.nodes.iter();
+    let build = lock_sha256.map(|sha256| build(manifest, sha256));
+    let is_stated = |node: &&NodeRecord| build.is_none() || node.build == build;
+    let nodes = || manifest.nodes.iter().filter(&is_stated);
     let outputs = nodes().flat_map(|node| &node.outputs);
     let subject = outputs.map(|it| json!({ "name": it.name, "digest": { "sha256": it.sha256 } }));
     let inputs = nodes().flat_map(|node| [("base", &node.base), ("etcd", &node.etcd)]);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
 use super::attachment::{Attachment, AttachmentRecord};
+use super::build_record::BuildRecord;
 use super::certificate_record::{CertificateRecord, certificates};
 use super::file_record::FileRecord;
 use crate::apply::{Staged, StagedFile};
@@ -121,6 +122,9 @@ pub(crate) struct NodeRecord {
     /// The members that the image lists, if the cluster has had others since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outdated_members: Option<Vec<DescribedMember>>,
+    /// The build that made the image, if it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildRecord>,
     /// Every path that was changed, in the order of the plan.
     pub files: Vec<FileRecord>,
 }
@@ -340,6 +344,7 @@ impl NodeRecord {
             ssh_host_key: identity.ssh_host_public.clone(),
             certificates: certificates(identity, sources.cluster),
             outdated_members: None,
+            build: None,
             files: plan.steps.iter().map(FileRecord::new).collect(),
         })
     }

@@ -1,6 +1,7 @@
 //! The results of a build: as text for people, as JSON for programs, for `sha256sum -c`, and for the first login.
 
 mod attachment;
+mod build_record;
 mod cache;
 mod certificate_record;
 mod checked;
@@ -42,6 +43,7 @@ use crate::plan::Plan;
 use attachment::AttachmentRecord;
 
 pub(crate) use attachment::Attachment;
+pub(crate) use build_record::BuildRecord;
 pub(crate) use cache::CacheReport;
 pub(crate) use checked::AGAIN;
 pub(crate) use client::{access, is_in as has_client, read as read_client};
