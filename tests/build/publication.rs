@@ -318,6 +318,36 @@ fn materials_and_provenance_name_every_input_and_no_secret() {
 }
 
 #[test]
+fn materials_list_the_packages_of_the_base() {
+    let scene = published(&[]);
+    let spdx: Value = serde_json::from_str(&scene.text("images/etcd1.spdx.json")).unwrap();
+    let packages = spdx["packages"].as_array().unwrap();
+    // Those of tests/fixtures/raspios-trixie.sh, after the image, the base and etcd.
+    let expected = json!({
+        "SPDXID": "SPDXRef-deb-0",
+        "name": "libc6",
+        "versionInfo": "2.41-12+rpt1",
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false,
+        "externalRefs": [{
+            "referenceCategory": "PACKAGE-MANAGER",
+            "referenceType": "purl",
+            "referenceLocator": "pkg:deb/debian/libc6@2.41-12%2Brpt1?arch=arm64",
+        }],
+    });
+    assert_eq!(packages[3], expected);
+    let names: Vec<&str> = packages[3..]
+        .iter()
+        .map(|package| package["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names.join(" "),
+        "libc6 dash raspberrypi-sys-mods userconf-pi rpi-swap cloud-init rpi-cloud-init-mods network-manager netplan.io \
+         openssh-server avahi-daemon systemd"
+    );
+}
+
+#[test]
 fn provenance_is_about_the_images_of_its_build_only() {
     let scene = Scene::with("raspios-trixie").at_time(1_795_000_000);
     let cluster = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\
