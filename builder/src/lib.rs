@@ -169,7 +169,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
         let built = build(&job.part(part), &cluster, &mut inputs);
         built.with_context(|| format!("building cluster {}", cluster.name))?;
     }
-    let record = FleetRecord::new(fleet, job.work.nodes.shard);
+    let record = job.record(fleet)?;
     if is_whole {
         report::write_fleet(&out, &record)?;
     }

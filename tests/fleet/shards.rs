@@ -11,7 +11,7 @@ use std::path::Path;
 use super::{TEMPLATE, scene};
 use crate::support::check_digits;
 use crate::support::fixture::digest;
-use crate::support::scene::Scene;
+use crate::support::scene::{SSH_KEY, Scene};
 use crate::support::tool::tool;
 
 /// Creates a scene with the keys of a fleet, twice.
@@ -271,4 +271,45 @@ fn shards_with_keys_of_their_own_do_not_join() {
     let refused = scene.bare(&["merge", "one", "two"]);
     refused.refused_naming(3, &["have different CAs for cluster home"]);
     assert!(!scene.at("images").exists());
+}
+
+#[test]
+fn shards_of_different_descriptions_do_not_join() {
+    let scene = with_keys();
+    let template = format!("{TEMPLATE}[[file]]\npath = \"/etc/rack\"\nsource = \"rack\"\n");
+    scene.file("lab.toml", &template).file("rack", "1");
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    let merge = || scene.bare(&["merge", "one", "two", "--out", "merged"]);
+    let faster = template.clone() + "[etcd]\nheartbeat-interval = 400\n";
+    let another_key = SSH_KEY.replace("tester@scene", "other@scene");
+    for (file, content, whole) in [
+        ("lab.toml", faster.as_str(), template.as_str()),
+        ("rack", "2", "1"),
+        ("home/.ssh/id_ed25519.pub", &another_key, SSH_KEY),
+    ] {
+        scene.file(file, content);
+        shard(&scene, "2/2", "two", "copy");
+        let wanted = "one and two were built from different descriptions of cluster home";
+        merge().refused_naming(3, &[wanted]);
+        assert!(!scene.at("merged").exists(), "{file}");
+        scene.file(file, whole);
+    }
+    // A comment changes nothing.
+    scene.file("lab.toml", &format!("# The second rack.\n{template}"));
+    shard(&scene, "2/2", "two", "copy");
+    merge().done();
+}
+
+#[test]
+fn a_shard_without_the_keys_of_other_clusters_joins() {
+    let scene = with_keys();
+    // The only node of `west` belongs to the second shard.
+    fs::remove_dir_all(scene.at("copy/west")).unwrap();
+    shard(&scene, "1/2", "one", "copy");
+    shard(&scene, "2/2", "two", "etcd-cluster");
+    scene
+        .bare(&["merge", "one", "two", "--out", "merged"])
+        .done();
+    scene.build(&["--fleet", "fleet.toml"]);
+    assert_eq!(content(&scene, "merged"), content(&scene, "images"));
 }

@@ -11,6 +11,7 @@
 
 mod collisions;
 mod file;
+mod inputs;
 mod quotes;
 mod row;
 mod select;

@@ -39,6 +39,7 @@ pub(super) fn check(shards: &Shards, cluster: &ClusterRecord) -> Result<Joined> 
         sources.push(folder);
     }
     same_origin(&cluster.name, &parts, &nodes)?;
+    shards.same_description(&cluster.name)?;
     let first = parts.first().map(|(_, manifest)| manifest.clone());
     let mut manifest = first.ok_or_else(|| {
         let message = format!("cluster {} has no nodes", cluster.name);

@@ -17,6 +17,8 @@ pub(super) struct Shards {
     count: u64,
     /// The directory of each shard by its number.
     folders: BTreeMap<u64, PathBuf>,
+    /// The fingerprints of the descriptions by the names of their clusters, each with the directory that has it.
+    descriptions: BTreeMap<String, Vec<(PathBuf, String)>>,
 }
 
 impl Shards {
@@ -24,8 +26,14 @@ impl Shards {
     pub(super) fn read(folders: &[PathBuf]) -> Result<Self> {
         let mut known: BTreeMap<u64, PathBuf> = BTreeMap::new();
         let mut first: Option<(Shard, FleetRecord, &Path)> = None;
+        let mut descriptions: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
         for folder in folders {
-            let (shard, record) = read(folder)?;
+            let (shard, mut record) = read(folder)?;
+            for cluster in &mut record.clusters {
+                let found = cluster.description.take();
+                let all = descriptions.entry(cluster.name.clone()).or_default();
+                all.extend(found.map(|found| (folder.clone(), found)));
+            }
             let (of_first, whole, path) = first.get_or_insert((shard, record.clone(), folder));
             if shard.count != of_first.count {
                 let message = format!(
@@ -53,14 +61,19 @@ impl Shards {
                 return Err(Kind::Usage.error(message, "name only one of them"));
             }
         }
-        let Some((shard, record, _)) = first else {
+        let Some((shard, mut record, _)) = first else {
             let hint = "name the directories of the shards";
             return Err(Kind::Usage.error("there is no shard to merge", hint));
         };
+        for cluster in &mut record.clusters {
+            let found = descriptions.get(&cluster.name).and_then(|all| all.first());
+            cluster.description = found.map(|(_, description)| description.clone());
+        }
         let shards = Self {
             record,
             count: shard.count,
             folders: known,
+            descriptions,
         };
         shards.must_be_complete()?;
         Ok(shards)
@@ -80,6 +93,24 @@ impl Shards {
             message,
             "build them, and name the directories of all shards",
         ))
+    }
+
+    /// Checks that no two shards were built from different descriptions of a cluster, also if only one of them has nodes of it. A
+    /// shard without the keys of the cluster does not say.
+    pub(super) fn same_description(&self, cluster: &str) -> Result<()> {
+        let all = self.descriptions.get(cluster).into_iter().flatten();
+        let mut pairs = all.clone().zip(all.skip(1));
+        let Some(((one, _), (other, _))) = pairs.find(|((_, one), (_, other))| one != other) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{} and {} were built from different descriptions of cluster {cluster}",
+            one.display(),
+            other.display()
+        );
+        let hint = "build all shards with the same state directory, the same fleet.toml and files that it names, and the same \
+                    options; without `authorized-keys` in [ssh], each machine takes the keys of its own ~/.ssh";
+        Err(Kind::Verification.error(message, hint))
     }
 
     /// Returns the directory of the shard that builds a node.

@@ -51,14 +51,19 @@ pub(crate) struct ClusterRecord {
     pub name: String,
     /// The names of its nodes.
     pub nodes: Vec<String>,
+    /// The keyed fingerprint of its description, by which `merge` compares shards; absent if the state directory has no keys of the
+    /// cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 impl FleetRecord {
-    /// Creates the record of a fleet.
+    /// Creates the record of a fleet, without the fingerprints of its descriptions.
     pub(crate) fn new(fleet: &Fleet, shard: Option<Shard>) -> Self {
         let record = |cluster: &FleetCluster| ClusterRecord {
             name: cluster.name.clone(),
             nodes: cluster.nodes.clone(),
+            description: None,
         };
         Self {
             format: FORMAT,
@@ -282,6 +287,7 @@ mod tests {
         let cluster = ClusterRecord {
             name: "home".to_owned(),
             nodes: vec!["home-1".to_owned()],
+            description: None,
         };
         let with = shard_of("home", "home-1", 2);
         let record = FleetRecord {

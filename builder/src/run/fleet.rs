@@ -4,11 +4,13 @@ use anyhow::Result;
 
 use super::job::Job;
 use crate::description::ClusterDescription;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, FleetCluster};
+use crate::overlay::Overlays;
 use crate::pki::{self, State};
 use crate::plan::Plan;
-use crate::report::{self, Manifest, Sources};
-use crate::spec::{Cluster, Purpose};
+use crate::report::{self, FleetRecord, Manifest, Sources};
+use crate::secret::Secret;
+use crate::spec::{ArchiveSource, Cluster, Purpose};
 
 impl Job {
     /// Returns the fleet that `--fleet` names, every cluster of which is valid.
@@ -42,5 +44,39 @@ impl Job {
         let built = report::built_before(sources, plans, output, self.threads())?;
         let publishing = self.publishing(sources.cluster);
         Ok(built.filter(|manifest| publishing.is_that_of(manifest, &output.out)))
+    }
+
+    /// Returns the record of a fleet after its build, by which `merge` compares what its shards were made from.
+    pub(crate) fn record(&self, fleet: &Fleet) -> Result<FleetRecord> {
+        let nodes = &self.work.nodes;
+        let overlays = Overlays::new(nodes.overlays.as_deref())?.sha256()?;
+        let snapshot = nodes.restore.as_deref().map(report::digest).transpose()?;
+        let options = format!("{overlays} {snapshot:?} {}", nodes.core_signed_cmdline);
+        let mut record = FleetRecord::new(fleet, nodes.shard);
+        for (member, of_record) in fleet.clusters.iter().zip(&mut record.clusters) {
+            of_record.description = self.fingerprint(fleet, member, &options)?;
+        }
+        Ok(record)
+    }
+
+    /// Returns the fingerprint of a cluster's description and of the options with the key of its state directory, since passwords
+    /// could be guessed from a digest; `None` if the directory has no key, as on a worker that builds other clusters.
+    fn fingerprint(
+        &self,
+        fleet: &Fleet,
+        member: &FleetCluster,
+        options: &str,
+    ) -> Result<Option<String>> {
+        let Some(key) = pki::fingerprint_key(&self.state_path().join(&member.name))? else {
+            return Ok(None);
+        };
+        let cluster = fleet.resolve(member)?;
+        let mut inputs = fleet.inputs(member, &cluster)? + options;
+        for archive in &cluster.archives {
+            if let ArchiveSource::Path(path) = &archive.source {
+                inputs += &report::digest(path)?;
+            }
+        }
+        Ok(Some(Secret::new(inputs).fingerprint(&key)))
     }
 }

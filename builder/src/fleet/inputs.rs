@@ -1,0 +1,46 @@
+//! What the description of a cluster says about its images, to compare the fleets of two machines.
+
+use anyhow::Result;
+
+use super::{Fleet, FleetCluster};
+use crate::hex;
+use crate::spec::{Base, Cluster, EtcdSource, ExtraContent, ExtraFile};
+
+impl Fleet {
+    /// Returns a text that is the same on two machines only if both describe a cluster in the same way, with the same keys and files.
+    /// Comments count for nothing, and neither do the paths of the base and of etcd that an option names. The text may contain
+    /// passwords.
+    pub(crate) fn inputs(&self, member: &FleetCluster, cluster: &Cluster) -> Result<String> {
+        let template = self.template.config.as_ref();
+        let template = template.map(|file| file.text.as_str()).unwrap_or_default();
+        let template: toml::Table = template.parse()?;
+        let keys = (&cluster.ssh.authorized_keys, &cluster.ssh.trusted_user_ca);
+        let files: Vec<_> = cluster.files.iter().map(file).collect();
+        let all = (template, &member.row.text, names(cluster), keys, files);
+        Ok(serde_json::to_string(&all)?)
+    }
+}
+
+/// Returns the names of the base and of etcd. Files have none: their digests are in the manifests.
+fn names(cluster: &Cluster) -> [&str; 2] {
+    let base = match &cluster.base {
+        Base::Recipe(name) => name,
+        Base::Image(_) => "",
+    };
+    let etcd = match &cluster.etcd.source {
+        EtcdSource::Version(version) => version,
+        EtcdSource::Debian => "debian",
+        EtcdSource::Paths(_) => "",
+    };
+    [base, etcd]
+}
+
+/// Returns what tells a file from another.
+fn file(file: &ExtraFile) -> (&str, u16, Option<&str>, String) {
+    let content = match &file.content {
+        ExtraContent::File(bytes) => hex::sha256(bytes),
+        ExtraContent::Folder => "directory".to_owned(),
+        ExtraContent::Link(target) => format!("link to {target}"),
+    };
+    (&file.path, file.mode, file.node.as_deref(), content)
+}
