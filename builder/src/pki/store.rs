@@ -1,7 +1,8 @@
 //! The state directory. No other module of `pki` writes files; `locked` reads the file with the passphrase.
 //!
 //! Reading checks modes. Writing is staged: nothing reaches the directory before everything was checked. Then each file is
-//! written under a temporary name, synced, and renamed, in the order of staging.
+//! written under a temporary name, synced, and renamed, in the order of staging; but the private files of a node come before its
+//! certificates. A file is durable before another one that refers to it gets its name.
 //! **Invariant**: a process killed at any moment leaves whole old or whole new files; `tests::interrupted` checks this.
 #![expect(clippy::disallowed_methods, reason = "writes the state directory")]
 
@@ -158,15 +159,41 @@ impl Store {
         Ok(())
     }
 
-    /// Renames the first `count` staged files to their own names.
+    /// Renames the first `count` files to their own names, and syncs their directory after each group.
     pub(super) fn put_in_place(&self, count: usize) -> anyhow::Result<()> {
-        for (name, _) in self.staged.iter().take(count) {
-            let path = self.folder.join(name);
-            fs_err::rename(temporary(&path), &path)?;
-            sync_folder(path.parent().unwrap_or(&path))?;
+        let names = self.staged.iter().map(|(name, _)| name.as_str());
+        let mut left = count;
+        for mut group in groups(&names.collect::<Vec<_>>()) {
+            group.truncate(left);
+            left -= group.len();
+            let paths = group.iter().map(|name| self.folder.join(name));
+            let paths: Vec<PathBuf> = paths.collect();
+            for path in &paths {
+                fs_err::rename(temporary(path), path)?;
+            }
+            if let Some(path) = paths.first() {
+                sync_folder(path.parent().unwrap_or(path))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Returns the names of files in groups whose members do not refer to each other: the private files of a node, then its certificates and
+/// public keys. Any other file, such as those of the CA, is a group of its own.
+fn groups<'n>(names: &[&'n str]) -> Vec<Vec<&'n str>> {
+    let node = |name: &str| Some(name.strip_prefix("nodes/")?.split_once('/')?.0.to_owned());
+    let of_one_node =
+        |one: &&str, other: &&str| node(one).is_some_and(|it| Some(it) == node(other));
+    let is_public = |name: &&str| name.ends_with(".crt") || name.ends_with(".pub");
+    let chunks = names.chunk_by(of_one_node);
+    let halves = chunks.flat_map(|chunk| {
+        let (public, private) = chunk
+            .iter()
+            .partition::<Vec<&str>, _>(|name| is_public(name));
+        [private, public]
+    });
+    halves.filter(|group| !group.is_empty()).collect()
 }
 
 /// A reader of a state directory.
@@ -287,6 +314,36 @@ fn temporary(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_durable_before_another_one_refers_to_it() {
+        let staged = [
+            "seed",
+            "ca.key",
+            "ca.crt",
+            "nodes/etcd1/server.key",
+            "nodes/etcd1/server.crt",
+            "nodes/etcd1/ssh_host_ed25519_key",
+            "nodes/etcd1/ssh_host_ed25519_key.pub",
+            "nodes/etcd2/server.crt",
+            "nodes/etcd3/server.key",
+            "cluster.json",
+        ];
+        let wanted: [&[&str]; 8] = [
+            &["seed"],
+            &["ca.key"],
+            &["ca.crt"],
+            &["nodes/etcd1/server.key", "nodes/etcd1/ssh_host_ed25519_key"],
+            &[
+                "nodes/etcd1/server.crt",
+                "nodes/etcd1/ssh_host_ed25519_key.pub",
+            ],
+            &["nodes/etcd2/server.crt"],
+            &["nodes/etcd3/server.key"],
+            &["cluster.json"],
+        ];
+        assert_eq!(groups(&staged), wanted);
+    }
 
     #[test]
     fn an_existing_lock_is_opened_for_writing() {
