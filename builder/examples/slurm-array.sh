@@ -1,12 +1,13 @@
 #!/bin/sh
 # Builds a fleet with a Slurm array job: one task for each shard. The directory must be on a file system that all nodes share.
 #
-#   etcd-image fetch --config cluster.toml            # once: the base and etcd
+#   etcd-image fetch --fleet fleet.toml               # once: all bases and versions of etcd
 #   etcd-image state init --fleet fleet.toml          # once: all keys; tasks create none
 #   job=$(sbatch --parsable slurm-array.sh)           # writes shards/1 … shards/8
 #   sbatch --dependency=afterok:$job --wrap 'etcd-image merge shards/* --out images'
 #
-# A task that is killed, or whose node fails, starts again and builds only what is missing.
+# A build that a signal ends starts again, as does a task whose node fails, and builds only what is missing. A task that is cancelled or
+# out of time does not: submit the script again. All tasks need the same SSH keys: those in ~/.ssh or, better, in [ssh] authorized-keys.
 #SBATCH --job-name=etcd-images
 #SBATCH --array=1-8
 #SBATCH --cpus-per-task=2
