@@ -1,6 +1,8 @@
 //! Tests builds of many clusters from one description.
 
 mod build;
+#[cfg(target_os = "linux")]
+mod engines;
 mod killed;
 mod shards;
 #[cfg(target_os = "linux")]

@@ -6,5 +6,6 @@ mod dependencies;
 mod effects;
 mod fixtures;
 mod imports;
+mod schema_checkers;
 mod tree;
 mod unused;

@@ -147,6 +147,17 @@ END
 rm -rf spdx.new && /usr/bin/python3 -m pip install -q --no-deps --only-binary :all: --no-compile --target spdx.new -r spdx.txt
 rm spdx.txt && mv spdx.new spdx";
 
+/// A script that unpacks the schemas of Kubernetes and of the workflows of GitHub Actions (5 MB) from two Python packages; no Debian package
+/// has them.
+const UNPACK_SCHEMAS: &str = "mkdir -p target/checkers && cd target/checkers && cat > schemas.txt <<END
+kubernetes-validate==1.37.0 --hash=sha256:85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9
+check-jsonschema==0.39.0 --hash=sha256:14ce5c94871c551268ea948ffe21e9f1464dc48fb20bf9a4c13deeaaf756cf9b
+END
+rm -rf schemas.new && /usr/bin/python3 -m pip download -q --no-deps --only-binary :all: -d schemas.new -r schemas.txt && rm schemas.txt
+cd schemas.new && bsdtar -xf kubernetes_validate-*.whl 'kubernetes_validate/kubernetes-json-schema/v1.33.0-local-strict/*'
+bsdtar -xf check_jsonschema-*.whl check_jsonschema/builtin_schemas/vendor/github-workflows.json
+rm ./*.whl && cd .. && mv schemas.new schemas";
+
 /// A script that unpacks Patroni with the Python modules that it needs.
 const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
     && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
@@ -194,6 +205,9 @@ fn witnesses() -> Outcome {
     }
     if !root().join("target/checkers/spdx").is_dir() {
         unpack(&["-euc", UNPACK_SPDX])?;
+    }
+    if !root().join("target/checkers/schemas").is_dir() {
+        unpack(&["-euc", UNPACK_SCHEMAS])?;
     }
     unpack(&WITNESS)
 }

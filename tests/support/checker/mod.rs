@@ -1,6 +1,6 @@
 //! Checks written images with independent programs that share no code with this one.
 //!
-//! Every checker has a test in `tests/project/checkers.rs` that it rejects a known-bad input.
+//! Every checker has a test in `tests/project/checkers.rs` or `schema_checkers.rs` that it rejects a known-bad input.
 
 mod certificate;
 pub(crate) mod cloud;
@@ -11,6 +11,7 @@ mod promtool;
 #[cfg(target_os = "linux")]
 pub(crate) mod snapd;
 mod spdx;
+mod yaml;
 
 pub(crate) use certificate::{Leaf, chain, key_fits, leaf};
 pub(crate) use disk::{Disk, table};
@@ -18,6 +19,7 @@ pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
 pub(crate) use fat::{Fat, fat};
 pub(crate) use promtool::{metrics, prometheus};
 pub(crate) use spdx::spdx;
+pub(crate) use yaml::{documents, kubernetes, workflow};
 
 /// The result of a checker: nothing, or the problem in the checker's own words.
 pub(crate) type Verdict = Result<(), String>;
