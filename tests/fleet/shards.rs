@@ -280,6 +280,7 @@ fn shards_of_different_descriptions_do_not_join() {
     scene.file("lab.toml", &template).file("rack", "1");
     shard(&scene, "1/2", "one", "etcd-cluster");
     let merge = || scene.bare(&["merge", "one", "two", "--out", "merged"]);
+    let wanted = "one and two were built from different descriptions of cluster home";
     let faster = template.clone() + "[etcd]\nheartbeat-interval = 400\n";
     let another_key = SSH_KEY.replace("tester@scene", "other@scene");
     for (file, content, whole) in [
@@ -289,11 +290,13 @@ fn shards_of_different_descriptions_do_not_join() {
     ] {
         scene.file(file, content);
         shard(&scene, "2/2", "two", "copy");
-        let wanted = "one and two were built from different descriptions of cluster home";
         merge().refused_naming(3, &[wanted]);
         assert!(!scene.at("merged").exists(), "{file}");
         scene.file(file, whole);
     }
+    let compressed = ["--shard", "2/2", "--out", "two", "--format", "img.gz"];
+    scene.build(&[&["--fleet", "fleet.toml"], &compressed[..]].concat());
+    merge().refused_naming(3, &[wanted]);
     // A comment changes nothing.
     scene.file("lab.toml", &format!("# The second rack.\n{template}"));
     shard(&scene, "2/2", "two", "copy");

@@ -95,8 +95,8 @@ impl Shards {
         ))
     }
 
-    /// Checks that no two shards were built from different descriptions of a cluster, also if only one of them has nodes of it. A
-    /// shard without the keys of the cluster does not say.
+    /// Checks that no two shards were built from different descriptions of a cluster or in other formats, also if only one of them has
+    /// nodes of it. A shard without the keys of the cluster does not say.
     pub(super) fn same_description(&self, cluster: &str) -> Result<()> {
         let all = self.descriptions.get(cluster).into_iter().flatten();
         let mut pairs = all.clone().zip(all.skip(1));
@@ -104,7 +104,7 @@ impl Shards {
             return Ok(());
         };
         let message = format!(
-            "{} and {} were built from different descriptions of cluster {cluster}",
+            "{} and {} were built from different descriptions of cluster {cluster}, or with different options",
             one.display(),
             other.display()
         );

@@ -1,5 +1,7 @@
 //! What a run does differently for a fleet and its shards.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::job::Job;
@@ -51,7 +53,9 @@ impl Job {
         let nodes = &self.work.nodes;
         let overlays = Overlays::new(nodes.overlays.as_deref())?.sha256()?;
         let snapshot = nodes.restore.as_deref().map(report::digest).transpose()?;
-        let options = format!("{overlays} {snapshot:?} {}", nodes.core_signed_cmdline);
+        let signed = nodes.core_signed_cmdline;
+        let formats: BTreeSet<_> = self.work.output.formats.iter().collect();
+        let options = format!("{overlays} {snapshot:?} {signed} {formats:?}");
         let mut record = FleetRecord::new(fleet, nodes.shard);
         for (member, of_record) in fleet.clusters.iter().zip(&mut record.clusters) {
             of_record.description = self.fingerprint(fleet, member, &options)?;
