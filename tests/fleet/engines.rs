@@ -1,6 +1,6 @@
 //! Checks the examples for Kubernetes and GitHub Actions: their schemas, and what their command lines do.
 //!
-//! No cluster of Kubernetes runs here: a pod's volumes are directories of the scene, and that of the ConfigMap is read-only as on a node.
+//! No cluster of Kubernetes runs here: a pod's volumes are directories of the scene, and that of the `ConfigMap` is read-only as on a node.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -77,17 +77,16 @@ fn the_example_for_kubernetes_builds_the_fleet_of_a_config_map() {
         .done();
     let (described, sealed) = (volume("configMap"), volume("secret"));
     for index in 0..job["completions"].as_u64().unwrap() {
-        let mut script = format!(
-            "export JOB_COMPLETION_INDEX={index}\nmkdir -p {}\n",
-            places(volumes)
-        );
-        script += &config_map(described);
-        script += &format!("tar -C etcd-cluster -czf pod/{sealed}/state.tgz .\n");
-        for container in ["initContainers", "containers"] {
-            script += &command(&pod[container][0]);
-        }
+        let [copies, builds] =
+            ["initContainers", "containers"].map(|container| command(&pod[container][0]));
         // What only the pod has ends with it.
-        script += &format!("rm -r {}\n", empty(volumes));
+        let script = format!(
+            "export JOB_COMPLETION_INDEX={index}\nmkdir -p {}\n{}\
+             tar -C etcd-cluster -czf pod/{sealed}/state.tgz .\n{copies}{builds}rm -r {}\n",
+            places(volumes),
+            config_map(described),
+            empty(volumes)
+        );
         run(&scene, &["unshare", "--map-root-user", "--mount"], &script);
     }
     let merge = format!(
@@ -111,7 +110,7 @@ fn empty(volumes: &[Value]) -> String {
     places(&found)
 }
 
-/// Returns the commands that mount a read-only volume with the files of a ConfigMap, which are links there.
+/// Returns the commands that mount a read-only volume with the files of a `ConfigMap`, which are links there.
 fn config_map(volume: &str) -> String {
     let files = FILES.join(" ");
     format!(

@@ -101,23 +101,14 @@ impl Authority {
                 return taken.transpose();
             }
         };
-        if let Some(name) = beside
-            && let Some(pem) = reader.public(name)?
-        {
-            let facts =
-                x509::read(&pem).map_err(|what| refused(&reader.path(name), what, RESTORE_FILE))?;
-            found.beside = Some(facts);
+        if let Some(name) = beside {
+            found.beside = trusted_beside(reader, name)?;
         }
         let Some(own) = own else {
             return Ok(Some(found));
         };
         found.unsaved.extend(locked::remembered(reader, own)?);
-        // The user's CA keeps its place until the change ends.
-        let replaced = match phase {
-            Some(_) => reader.public(CERTIFICATE)?,
-            None => None,
-        };
-        let replaced = replaced.and_then(|pem| x509::read(&pem).ok());
+        let replaced = replaced(reader, phase)?;
         let path = reader.path(CERTIFICATE);
         found.must_be(own, replaced.as_ref(), &path).map(Some)
     }
@@ -353,6 +344,27 @@ impl Authority {
         authority.unsaved.push((CERTIFICATE, certificate));
         Ok(Some(authority))
     }
+}
+
+/// Returns the CA that is trusted beside the one that signs, if its file exists.
+fn trusted_beside(reader: &StateReader, name: &str) -> anyhow::Result<Option<CertificateFacts>> {
+    let pem = reader.public(name)?;
+    let facts = pem.map(|pem| {
+        x509::read(&pem).map_err(|what| refused(&reader.path(name), what, RESTORE_FILE))
+    });
+    facts.transpose()
+}
+
+/// Returns the CA that is being replaced: its file keeps its place until the change ends.
+fn replaced(
+    reader: &StateReader,
+    phase: Option<Phase>,
+) -> anyhow::Result<Option<CertificateFacts>> {
+    if phase.is_none() {
+        return Ok(None);
+    }
+    let pem = reader.public(CERTIFICATE)?;
+    Ok(pem.and_then(|pem| x509::read(&pem).ok()))
 }
 
 /// Returns the content of a CA certificate that signs only leaf certificates.

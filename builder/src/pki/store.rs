@@ -185,7 +185,10 @@ fn groups<'n>(names: &[&'n str]) -> Vec<Vec<&'n str>> {
     let node = |name: &str| Some(name.strip_prefix("nodes/")?.split_once('/')?.0.to_owned());
     let of_one_node =
         |one: &&str, other: &&str| node(one).is_some_and(|it| Some(it) == node(other));
-    let is_public = |name: &&str| name.ends_with(".crt") || name.ends_with(".pub");
+    let is_public = |name: &str| {
+        let extension = Path::new(name).extension();
+        extension.is_some_and(|it| it == "crt" || it == "pub")
+    };
     let chunks = names.chunk_by(of_one_node);
     let halves = chunks.flat_map(|chunk| {
         let (public, private) = chunk
