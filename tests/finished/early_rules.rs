@@ -136,6 +136,22 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "[etcd.extra] with values that etcd does not take",
+        breaking: |it| {
+            it.edit(CONFIGURATION, "max-wals: 5", "max-wals: -5").edit(
+                CONFIGURATION,
+                "auto-compaction-mode: periodic",
+                "auto-compaction-mode: revision",
+            );
+            append(it, CONFIGURATION, "log-level: bogus");
+        },
+        faults: &[
+            "/etc/etcd/etcd.conf.yml: `log-level` must be one of debug, info, warn, error, dpanic, panic, fatal, not `bogus`",
+            "/etc/etcd/etcd.conf.yml: `max-wals` must not be negative, as -5 is",
+            "/etc/etcd/etcd.conf.yml: `auto-compaction-mode` is `revision`: `auto-compaction-retention` must be the number of revisions, such as \"10000\"",
+        ],
+    },
+    Mistake {
         name: "[etcd.extra] with a quote in a key",
         breaking: |it| append(it, CONFIGURATION, "\"a\"b\": 1"),
         faults: &["etcd cannot read /etc/etcd/etcd.conf.yml: it is not a YAML mapping"],

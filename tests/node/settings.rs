@@ -143,7 +143,7 @@ fn variables_of(yaml: &str) -> Vec<String> {
 
 #[test]
 fn the_variables_are_those_of_the_configuration() {
-    let extra = "client-http-port = 2382\nextra = { snapshot-count = 5, log-level = \"a$b\" }";
+    let extra = "client-http-port = 2382\nextra = { snapshot-count = 5, host-whitelist = \"a$b\" }";
     let yaml = file(extra, CONFIGURATION);
     let text = file(&format!("config = \"env\"\n{extra}"), VARIABLES);
     let lines = text.lines().filter(|line| line.starts_with("ETCD_"));
@@ -156,7 +156,7 @@ fn the_variables_are_those_of_the_configuration() {
     ] {
         assert_eq!(value(&text, name), value(&yaml, key), "{name}");
     }
-    assert_eq!(value(&text, "ETCD_LOG_LEVEL"), Some("a$b"));
+    assert_eq!(value(&text, "ETCD_HOST_WHITELIST"), Some("a$b"));
     let unit = file("config = \"env\"", UNIT);
     assert_eq!(value(&unit, "EnvironmentFile"), Some(VARIABLES));
     assert_eq!(value(&file("", UNIT), "EnvironmentFile"), None);

@@ -36,6 +36,9 @@ pub(super) fn check(
             findings.add(format!("{path}: {fault}"));
         }
     }
+    if let Some(conflict) = rules::etcd_conflict(&settings) {
+        findings.add(format!("{path}: {conflict}"));
+    }
     let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
     let mut relied_on = vec![
         ("data-dir", data),

@@ -8,7 +8,7 @@ use super::complaints::{Complaints, Place, Placed};
 use super::input::Input;
 use super::machine::Auth;
 use super::table::Table;
-use super::{etcd_flags, identity, placement};
+use super::{etcd_flags, etcd_values, identity, placement};
 
 /// Reads the table; `--etcd` takes precedence over `version`.
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
@@ -27,13 +27,6 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
         "env" => ConfigForm::Environment,
         _ => ConfigForm::File,
     };
-    let extra = table.etcd_flags("extra");
-    if config == ConfigForm::Environment {
-        for (key, value) in &extra {
-            let fits = etcd_flags::variable(key, value).map(drop);
-            log.check(table.place_of("extra"), fits);
-        }
-    }
     Etcd {
         source: source(table.text("version"), input, log),
         is_default: input.flags.etcd.is_none() && !table.has("version"),
@@ -54,8 +47,25 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
         insecure: table.switch("insecure"),
         data_dir: table.text("data-dir").value.to_owned(),
         config,
-        extra,
+        extra: extra(table, config, log),
     }
+}
+
+/// Returns the other keys of etcd's configuration, and complains about those that do not go together.
+fn extra(table: &Table, config: ConfigForm, log: &mut Complaints) -> Vec<(String, toml::Value)> {
+    let extra = table.etcd_flags("extra");
+    let place = table.place_of("extra");
+    let value = |value| serde_json::to_value(value).unwrap_or_default();
+    let written = extra.iter().map(|(key, of)| (key.clone(), value(of)));
+    if let Some(conflict) = etcd_values::conflict(&written.collect()) {
+        log.add(place, conflict);
+    }
+    for (key, value) in &extra {
+        if config == ConfigForm::Environment {
+            log.check(place, etcd_flags::variable(key, value).map(drop));
+        }
+    }
+    extra
 }
 
 pub(super) fn advertised() -> Vec<&'static str> {

@@ -1,11 +1,13 @@
 //! `[etcd.extra]`: the keys of `etcd.conf.yml` in etcd 3.4 to 3.7 and their types (etcd's `embed.Config`).
 //!
-//! etcd silently ignores an unknown key, and exits at startup if a value has the wrong type.
+//! etcd silently ignores an unknown key, and exits at startup if a value has the wrong type; `etcd_values` has the rules for
+//! the values themselves.
 
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use super::complaints::wrong_type;
+use super::etcd_values;
 use super::nearest::nearest;
 use serde::Deserialize as _;
 
@@ -17,7 +19,7 @@ const REFUSED: &str = "
     discovery-endpoints discovery-fallback discovery-proxy discovery-srv discovery-srv-name discovery-token
     election-timeout force-new-cluster heartbeat-interval initial-advertise-peer-urls initial-cluster
     initial-cluster-state initial-cluster-token listen-client-http-urls listen-client-urls listen-metrics-urls
-    listen-peer-urls log-output log-outputs logger name peer-transport-security proxy quota-backend-bytes
+    listen-peer-urls log-output log-outputs log-rotation-config-json logger name peer-transport-security proxy quota-backend-bytes
     self-signed-cert-validity unsafe-no-fsync wal-dir";
 
 const INTEGERS: &str = "
@@ -50,7 +52,7 @@ const TEXTS: &str = "
     experimental-backend-bbolt-freelist-type experimental-distributed-tracing-address
     experimental-distributed-tracing-instance-id experimental-distributed-tracing-service-name
     experimental-enable-v2v3 feature-gates host-whitelist log-format log-level log-package-levels
-    log-rotation-config-json metrics tls-max-version tls-min-version v2-deprecation";
+    metrics tls-max-version tls-min-version v2-deprecation";
 
 const LISTS: &str = "cipher-suites";
 const TABLES: &str = "socket-options";
@@ -106,9 +108,19 @@ pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, Str
     let owned = || {
         toml::Value::deserialize(ValueDeserializer::from(Spanned::new(0..0, value.clone()))).ok()
     };
-    fits.then(owned)
+    let value = fits
+        .then(owned)
         .flatten()
-        .ok_or_else(|| wrong_type(&format!("`{key}` in [etcd.extra]"), wanted, value))
+        .ok_or_else(|| wrong_type(&format!("`{key}` in [etcd.extra]"), wanted, value))?;
+    let written = serde_json::to_value(&value).unwrap_or_default();
+    match etcd_values::fault(key, &written, is_time(key)) {
+        Some(fault) => Err(format!("`{key}` in [etcd.extra] {fault}")),
+        None => Ok(value),
+    }
+}
+
+fn is_time(key: &str) -> bool {
+    NANOSECONDS.split_whitespace().any(|known| known == key)
 }
 
 /// Returns the environment variable of an extra setting and its value, or why it has none.
@@ -119,11 +131,7 @@ pub(crate) fn variable(key: &str, value: &toml::Value) -> Result<(String, String
         ))
     };
     let text = match value {
-        toml::Value::Integer(number)
-            if NANOSECONDS.split_whitespace().any(|known| known == key) =>
-        {
-            format!("{number}ns")
-        }
+        toml::Value::Integer(number) if is_time(key) => format!("{number}ns"),
         toml::Value::String(text) => text.clone(),
         toml::Value::Array(items) => {
             let items: Vec<_> = items.iter().filter_map(toml::Value::as_str).collect();
@@ -168,10 +176,11 @@ pub(super) fn check_finished(key: &str, value: &serde_json::Value) -> Result<(),
         serde_json::Value::Object(_) => *schema_type == "object",
         serde_json::Value::Null => false,
     };
-    match fits {
-        true => Ok(()),
-        false => Err(format!("etcd does not start: `{key}` must be {wanted}")),
+    if !fits {
+        return Err(format!("etcd does not start: `{key}` must be {wanted}"));
     }
+    let fault = etcd_values::fault(key, value, is_time(key));
+    fault.map_or(Ok(()), |fault| Err(format!("`{key}` {fault}")))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod section;
 pub(crate) mod settings;
 
 mod etcd_flags;
+mod etcd_values;
 mod key_options;
 mod named;
 mod names;

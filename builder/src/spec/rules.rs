@@ -1,8 +1,8 @@
 //! The rules for single values, as the check of finished images applies them: there, nothing is known of a setting.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{etcd_flags, names, public_key, ssh, subnet, wifi};
+use super::{etcd_flags, etcd_values, names, public_key, ssh, subnet, wifi};
 
 /// Returns whether a board can have a network interface of this name.
 pub(crate) fn is_interface(name: &str) -> bool {
@@ -42,4 +42,9 @@ pub(crate) fn opens_login(line: &str, now: i64) -> bool {
 /// Checks a key and its value in a node's `etcd.conf.yml`.
 pub(crate) fn etcd_setting(key: &str, value: &Value) -> Result<(), String> {
     etcd_flags::check_finished(key, value)
+}
+
+/// Returns which settings of a node's `etcd.conf.yml` do not go together.
+pub(crate) fn etcd_conflict(settings: &Map<String, Value>) -> Option<&'static str> {
+    etcd_values::conflict(settings)
 }

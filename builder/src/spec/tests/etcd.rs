@@ -94,8 +94,8 @@ heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/var/lib/dpkg
 heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/var/lib/../etcd"
     28: `/var/lib/../etcd` must be a plain path, without .. or // or a final /
 
-"1h" } → "it's" }\nconfig = "env"
-    30: `auto-compaction-retention` in [etcd.extra] cannot contain an apostrophe or a control character with `config = "env"`
+"1h" } → "1h", host-whitelist = "it's" }\nconfig = "env"
+    30: `host-whitelist` in [etcd.extra] cannot contain an apostrophe or a control character with `config = "env"`
 "#,
     );
 }
@@ -149,3 +149,27 @@ snapshot-count = 10000 → enable-pprof = 1, cipher-suites = [1]
 "#,
     );
 }
+
+snapshot-count = 10000 → enable-log-rotation = true, log-rotation-config-json = "{}"
+    30: `enable-log-rotation` in [etcd.extra] has no file to rotate: etcd writes its log to the journal
+    30: `log-rotation-config-json` in [etcd.extra] is set by this program
+
+snapshot-count = 10000 → snapshot-count = -1, max-concurrent-streams = 4294967296
+    30: `snapshot-count` in [etcd.extra] must not be negative, as -1 is
+    30: `max-concurrent-streams` in [etcd.extra] must be from 0 to 4294967295, not 4294967296
+
+snapshot-count = 10000 → grpc-keepalive-timeout = 5
+    30: `grpc-keepalive-timeout` in [etcd.extra] is 5 ns, less than a millisecond; five seconds are 5000000000
+
+snapshot-count = 10000 → log-level = "bogus", auth-token = "jwt"
+    30: `log-level` in [etcd.extra] must be one of debug, info, warn, error, dpanic, panic, fatal, not `bogus`
+    30: `auth-token` in [etcd.extra] must be "simple", or as in "jwt,sign-method=RS256,priv-key=/etc/etcd/jwt.key", not `jwt`
+
+snapshot-count = 10000 → cipher-suites = ["TLS_RSA_WITH_AES_256_CBC_SHA"]
+    30: `cipher-suites` in [etcd.extra] lacks what HTTP/2 needs: add TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+
+"1h" → "soon"
+    30: `auto-compaction-retention` in [etcd.extra] must be a length of time such as "1h", or a number, not `soon`
+
+snapshot-count = 10000 → auto-compaction-mode = "revision"
+    30: `auto-compaction-mode` is `revision`: `auto-compaction-retention` must be the number of revisions, such as "10000"
