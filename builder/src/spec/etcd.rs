@@ -100,7 +100,6 @@ pub(super) fn check_insecure(table: &Table, etcd: &Etcd, auth: &Auth, log: &mut 
 fn client_http_port(table: &Table, log: &mut Complaints) -> Option<u16> {
     let port = table.optional_integer("client-http-port")?;
     let user = match port.value {
-        22 => "sshd uses it",
         2379 => "etcd serves gRPC there",
         2380 => "the members use it",
         2381 => "the node's own metrics are there",

@@ -123,7 +123,7 @@ sections! {
         "listen": Choice("place", etcd::listened), Default(r#""node""#);
         /// A port for HTTP alone (`/health`, `/metrics` and the JSON gateway), which is then open to the network; port 2379
         /// speaks gRPC only. etcd has it from 3.4.25 and 3.5.8 on.
-        "client-http-port": Integer(1..=65_535, ""), Optional("2382");
+        "client-http-port": Integer(1024..=65_535, ""), Optional("2382");
         /// The directory of etcd's data below `/var/lib`, `/srv`, `/mnt` or `/data`.
         "data-dir": Text(etcd::data_dir), Default(r#""/var/lib/etcd""#);
         /// The form of etcd's configuration: the `file` `/etc/etcd/etcd.conf.yml`, or `env`, the environment variables in

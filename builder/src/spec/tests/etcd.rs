@@ -85,6 +85,9 @@ heartbeat-interval = 250 → heartbeat-interval = 250\nlisten = "10.1.2.50"
 heartbeat-interval = 250 → heartbeat-interval = 250\nclient-http-port = 2381
     28: `client-http-port` cannot be 2381: the node's own metrics are there
 
+heartbeat-interval = 250 → heartbeat-interval = 250\nclient-http-port = 80
+    28: `client-http-port` must be from 1024 to 65535, not 80
+
 heartbeat-interval = 250 → heartbeat-interval = 250\ndata-dir = "/home/etcd"
     28: `data-dir` cannot be `/home/etcd`: name a directory below /var/lib, /srv, /mnt or /data whose name begins with `etcd`, as in "/var/lib/etcd-data"
 
@@ -146,9 +149,6 @@ snapshot-count = 10000 → enable-pprof = 1, cipher-suites = [1]
 
 "1h" → 1979-05-27
     30: `auto-compaction-retention` in [etcd.extra] must be a string, not a datetime
-"#,
-    );
-}
 
 snapshot-count = 10000 → enable-log-rotation = true, log-rotation-config-json = "{}"
     30: `enable-log-rotation` in [etcd.extra] has no file to rotate: etcd writes its log to the journal
@@ -173,3 +173,6 @@ snapshot-count = 10000 → cipher-suites = ["TLS_RSA_WITH_AES_256_CBC_SHA"]
 
 snapshot-count = 10000 → auto-compaction-mode = "revision"
     30: `auto-compaction-mode` is `revision`: `auto-compaction-retention` must be the number of revisions, such as "10000"
+"#,
+    );
+}
