@@ -39,9 +39,8 @@ pub(super) fn read(
     }
     let roles = distinct(roles, "role", &[ROOT.to_owned()], log);
     let roles: Vec<AuthRole> = roles.into_iter().map(role).collect();
-    let nodes = nodes.iter();
-    let nodes = nodes.map(|name| pki.common_names.server(name, domain));
-    let own: Vec<String> = nodes.chain([ROOT.to_owned()]).collect();
+    let mut own = users_of_nodes(nodes, pki, domain);
+    own.push(ROOT.to_owned());
     let users = distinct(users, "user", &own, log);
     let users = users.into_iter().map(|table| user(table, &roles, log));
     Auth {
@@ -49,6 +48,22 @@ pub(super) fn read(
         users: users.collect(),
         roles,
     }
+}
+
+/// Returns the users of the nodes, which may do everything, if etcd has users.
+pub(super) fn administrators(auth: &Auth, nodes: &[&str], pki: &Pki, domain: &str) -> Vec<String> {
+    match auth.enabled {
+        true => users_of_nodes(nodes, pki, domain),
+        false => Vec::new(),
+    }
+}
+
+/// Returns the users that the nodes are by their certificates.
+fn users_of_nodes(nodes: &[&str], pki: &Pki, domain: &str) -> Vec<String> {
+    let nodes = nodes.iter();
+    nodes
+        .map(|name| pki.common_names.server(name, domain))
+        .collect()
 }
 
 /// Returns the tables with a name of their own, and complains about the others.

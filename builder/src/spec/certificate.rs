@@ -8,15 +8,43 @@ use super::named::Named as _;
 use super::placement;
 use super::table::Table;
 
-/// Reads the tables.
+/// Reads the tables. `administrators` are the users of the nodes, if etcd has users.
 pub(super) fn read(
     tables: &[&Table],
     surroundings: &Surroundings<'_>,
     domain: &str,
+    administrators: &[String],
     log: &mut Complaints,
 ) -> Vec<CertificateFile> {
+    for table in tables {
+        refuse_administrator(table, surroundings, domain, administrators, log);
+    }
     let read = |table: &&Table| read_one(table, surroundings, domain, log);
     tables.iter().filter_map(read).collect()
+}
+
+/// Complains about a client whose certificate etcd would take for that of a node.
+fn refuse_administrator(
+    table: &Table,
+    surroundings: &Surroundings<'_>,
+    domain: &str,
+    administrators: &[String],
+    log: &mut Complaints,
+) {
+    let role = table.optional("role").map(|role| role.value);
+    if role != Some(CertificateRole::Client.name()) {
+        return;
+    }
+    let template = table.text("common-name").value;
+    let nodes = surroundings.nodes.iter();
+    let mut users = nodes.map(|node| common_name::fill(template, &node.name.value, domain));
+    if let Some(user) = users.find(|user| administrators.contains(user)) {
+        let message = format!(
+            "etcd takes the common name `{user}` for the user of a node, which may do everything; set another `common-name`, \
+             such as the name of an [[auth.user]]"
+        );
+        log.add(table.place_of("common-name"), message);
+    }
 }
 
 fn read_one(

@@ -162,8 +162,15 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         user: &ssh.user,
         data: &etcd.data_dir,
     };
+    let administrators = auth::administrators(&auth, &names, &pki, &identity.domain);
     let certificates = document.tables("certificate");
-    let certificates = certificate::read(&certificates, &surroundings, &identity.domain, log);
+    let certificates = certificate::read(
+        &certificates,
+        &surroundings,
+        &identity.domain,
+        &administrators,
+        log,
+    );
     let units = units::read(&document.tables("unit"), &surroundings, log);
     let files = files::read(&document.tables("file"), units, &surroundings, log);
     let packages = packages::read(document.table("packages"), &identity.base, log);

@@ -107,7 +107,8 @@ sections! {
         /// The absolute path of the private key. The same path puts both into one file. Required for `client` and `admin`.
         "key": Text(certificate::path), Optional(r#""/etc/app/client.key""#);
         /// The common name of a `client` certificate, which etcd takes for its user, with `{name}` and `{domain}`.
-        /// Empty for a certificate without one, which the JSON gateway needs when authentication is on.
+        /// Empty for a certificate without one, which the JSON gateway needs when authentication is on. A node's own name is
+        /// refused then, because its user may do everything.
         "common-name": Text(common_name::check), Default(r#""{name}""#);
         /// The permissions of the certificate as octal digits.
         "mode": Text(certificate::mode), Default(r#""0644""#);

@@ -61,3 +61,28 @@ fn users_and_roles_that_cannot_exist_are_refused() {
 "#,
     );
 }
+
+#[test]
+fn no_client_has_the_certificate_of_a_node_s_user() {
+    let refused = "etcd takes the common name `etcd1` for the user of a node, which may do everything; set another `common-name`, such as the name of an [[auth.user]]";
+    let table = "[[certificate]]\nrole = \"client\"\npath = \"/etc/a.crt\"\nkey = \"/etc/a.key\"\n";
+    let with = |name: &str| {
+        let auth = format!("[auth]\nenabled = true\n{table}{name}[hosts]");
+        let read = resolve(&input(&VALID.replace("[hosts]", &auth)));
+        read.err()
+            .map_or_else(Vec::new, |refused| refused.complaints)
+    };
+    for (name, line) in [
+        ("", 44),
+        ("common-name = \"{name}\"\n", 48),
+        ("common-name = \"etcd1\"\nnodes = [\"etcd3\"]\n", 48),
+    ] {
+        assert_eq!(with(name), [format!("lab/cluster.toml:{line}: {refused}")]);
+    }
+    for name in ["", "app", "{name}-app", "{name}.{domain}"] {
+        let found = with(&format!("common-name = \"{name}\"\n"));
+        assert_eq!(found, Vec::<String>::new(), "{name}");
+    }
+    let without = VALID.replace("[hosts]", &format!("{table}[hosts]"));
+    assert!(resolve(&input(&without)).is_ok());
+}

@@ -63,7 +63,7 @@ fn the_template_is_the_default_cluster() {
 #[test]
 fn every_key_is_in_the_template_and_works() {
     // A file has one of `content`, `source` and `link`; a unit has a section [Install] in its `content`. `endpoint` is that of
-    // a bucket. Only a new CA has a name.
+    // a bucket. Only a new CA has a name. With users, a client's certificate does not have the name of a node.
     let text = switched_on(&template(3))
         .replace("eth0", "wlan0")
         .replace("\nenabled = false", "\nenabled = true")
@@ -71,7 +71,8 @@ fn every_key_is_in_the_template_and_works() {
         .replace("\ncontent = \"Welcome", "\n#content = \"Welcome")
         .replace("\nsource = \"app.service", "\n#source = \"app.service")
         .replace("\nlink = ", "\n#link = ")
-        .replace("\nca = ", "\n#ca = ");
+        .replace("\nca = ", "\n#ca = ")
+        .replace("\ncommon-name = \"{name}\"", "\ncommon-name = \"app\"");
     let cluster = resolve(&input(&text)).unwrap();
     assert_eq!(cluster.network.wifi.unwrap().country, "DE");
     let file = ExtraContent::File(b"welcome".to_vec());
