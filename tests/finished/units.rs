@@ -77,7 +77,7 @@ fn a_network_that_nothing_configures() {
     sound.shows(
         |it| {
             let path = "/etc/NetworkManager/conf.d/a.conf";
-            it.write(path, "[keyfile]\nunmanaged-devices=mac:0;interface-name:eth0\n");
+            it.write(path, "[keyfile]\nunmanaged-devices = mac:0;interface-name:eth*\n");
         },
         &["/etc/NetworkManager/conf.d/a.conf excludes eth0 from NetworkManager (unmanaged-devices)"],
     );

@@ -11,6 +11,7 @@ mod findings;
 mod firmware;
 mod identity;
 mod kernel;
+mod managed;
 mod network;
 mod partitions;
 mod sshd;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::accounts::ImageAccounts;
 use super::tree::Tree;
-use super::{Findings, units};
+use super::{Findings, managed, units};
 use crate::description::{NodeDescription, Role};
 use crate::inspect::Volume;
 use crate::spec::rules;
@@ -109,28 +109,30 @@ fn check_ifupdown(interface: &str, root: &mut Tree<'_>, findings: &mut Findings)
     Ok(())
 }
 
-/// Reports settings of `NetworkManager` that exclude the interface by its name.
+/// Reports settings of `NetworkManager` that exclude the interface.
 fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let mut paths = vec!["/etc/NetworkManager/NetworkManager.conf".to_owned()];
-    for folder in [
+    let [base, own] = [
         "/usr/lib/NetworkManager/conf.d",
         "/etc/NetworkManager/conf.d",
-    ] {
-        let names = root.names(folder)?.into_iter();
-        paths.extend(names.map(|name| format!("{folder}/{name}")));
-    }
+    ];
+    let owned = root.names(own)?;
+    let is_read = |name: &String| name.strip_suffix(".conf").is_some();
+    // A file of /etc hides one of the same name.
+    let names = root.names(base)?.into_iter();
+    let names = names.filter(|name| is_read(name) && !owned.contains(name));
+    let mut paths: Vec<_> = names.map(|name| format!("{base}/{name}")).collect();
+    paths.push("/etc/NetworkManager/NetworkManager.conf".to_owned());
+    let names = owned.iter().filter(|name| is_read(name));
+    paths.extend(names.map(|name| format!("{own}/{name}")));
+    let mut files = Vec::new();
     for path in paths {
         let text = root.text(&path)?.unwrap_or_default();
-        let lists = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("unmanaged-devices="));
-        let mut devices = lists.flat_map(|list| list.split([',', ';']));
-        let is_excluded =
-            devices.any(|it| it.trim().strip_prefix("interface-name:") == Some(interface));
-        findings.expect(
-            !is_excluded,
-            format!("{path} excludes {interface} from NetworkManager (unmanaged-devices)"),
-        );
+        files.push((path, text));
+    }
+    if let Some((path, setting)) = managed::exclusion(&files, interface) {
+        findings.add(format!(
+            "{path} excludes {interface} from NetworkManager ({setting})"
+        ));
     }
     Ok(())
 }

@@ -191,7 +191,7 @@ pub(super) fn in_list(list: &str, name: &str) -> bool {
 }
 
 /// Returns whether a pattern with `*` and `?` matches the whole name.
-fn is_like(pattern: &str, name: &str) -> bool {
+pub(super) fn is_like(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut here, mut star) = (0, 0, None);
