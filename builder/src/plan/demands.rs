@@ -28,8 +28,14 @@ pub(super) fn text_of(entry: &Entry, before: &Before) -> Result<String> {
     })
 }
 
+/// Refuses a base without what an entry needs. What the user named with a setting is a file.
 pub(super) fn needed(entry: &Entry, before: &Before) -> Result<()> {
     match before {
+        Before::Folder { .. } | Before::Other if entry.origin.is_some() => Err(Kind::Unsupported
+            .error(
+                format!("{} of the base is not a file: {}", entry.path, entry.why),
+                "use a base that has it",
+            )),
         Before::Missing => Err(Kind::Unsupported.error(
             format!("the base has no {}: {}", entry.path, entry.why),
             "use a stock image of a base that `etcd-image recipes` lists",

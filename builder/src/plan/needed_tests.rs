@@ -1,6 +1,7 @@
 //! Tests of what a plan needs of its base.
 
-use super::tests::{entry, refusal};
+use super::plan;
+use super::tests::{entry, found, layout, refusal, tree};
 use crate::failure::Kind;
 use crate::overlay::{Change, Entry};
 
@@ -24,4 +25,17 @@ fn a_setting_that_names_what_the_base_lacks_is_a_mistake_of_the_user() {
     };
     let wanted = format!("`timezone` of [system]: the base has no {zone}: because");
     assert_eq!(refusal(vec![entry]), (Kind::Usage, wanted));
+}
+
+#[test]
+fn a_setting_does_not_name_a_directory() {
+    let folder = |origin| Entry {
+        origin,
+        ..entry("/etc", Change::Needed)
+    };
+    let wanted = "`timezone` of [system]: /etc of the base is not a file: because";
+    let named = folder(Some("`timezone` of [system]".to_owned()));
+    assert_eq!(refusal(vec![named]), (Kind::Usage, wanted.to_owned()));
+    // What this program itself needs may be a directory.
+    assert!(plan(&layout(), &found(), &tree(vec![folder(None)])).is_ok());
 }
