@@ -88,14 +88,19 @@ pub(super) fn check_previous(text: &str) -> Result<(), String> {
 
 /// Checks the address of a name server.
 pub(super) fn check_server(text: &str) -> Result<(), String> {
+    check_serving("name server", text)
+}
+
+/// Checks the address of a server of this kind, which may be on the node itself.
+pub(super) fn check_serving(kind: &str, text: &str) -> Result<(), String> {
     let address = scoped(text).map_or_else(|| address(text), Ok)?;
     if is_link_local(address) {
         return Err(format!(
-            "name server {text} is a link-local address; give another one of it, as in fd00::1"
+            "{kind} {text} is a link-local address; give another one of it, as in fd00::1"
         ));
     }
     match special(address).filter(|_| !address.is_loopback()) {
-        Some(meaning) => Err(format!("name server {address} is {meaning}")),
+        Some(meaning) => Err(format!("{kind} {address} is {meaning}")),
         None => Ok(()),
     }
 }

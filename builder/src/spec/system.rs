@@ -65,7 +65,7 @@ pub(super) fn keyboard(name: &str) -> Result<(), String> {
 /// Checks a time server, given by name or address.
 pub(super) fn time_server(server: &str) -> Result<(), String> {
     match server.parse::<IpAddr>() {
-        Ok(_) => subnet::address(server).map(drop),
+        Ok(_) => subnet::check_serving("time server", server),
         Err(_) => names::dns_name(server),
     }
 }
@@ -125,6 +125,8 @@ mod tests {
         for (server, wanted) in [
             ("a b", "`a b` is not a valid DNS name"),
             ("1.2.3", "`1.2.3` is not a valid DNS name"),
+            ("0.0.0.0", "time server 0.0.0.0 is the unspecified address"),
+            ("224.0.1.1", "time server 224.0.1.1 is a multicast address"),
         ] {
             assert_eq!(time_server(server), Err(wanted.to_owned()));
         }
