@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::cluster::Network;
 use super::complaints::{Complaints, Place, Placed};
 use super::input::{Input, Walked, WalkedKind};
 use super::machine::{ExtraContent, ExtraFile};
@@ -25,6 +26,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) user: &'a str,
     /// The directory of etcd's data.
     pub(super) data: &'a str,
+    pub(super) network: &'a Network,
 }
 
 /// Reads the tables, and adds the files of the units, each with the place of its unit.
@@ -42,6 +44,7 @@ pub(super) fn read(
         };
         for file in added {
             refuse_ours(&file.path, path.place, surroundings, log);
+            log.check(path.place, refuse_ifupdown(&file, surroundings.network));
             add(file, path.place, &mut all, log);
         }
     }
@@ -79,6 +82,31 @@ pub(super) fn refuse_ours(
         let message =
             format!("`{path}` is written by this program: set `authorized-keys` in [ssh]");
         log.add(place, message);
+    }
+}
+
+/// Refuses interfaces(5) of an interface of the nodes, which `NetworkManager` would then leave alone.
+fn refuse_ifupdown(file: &ExtraFile, network: &Network) -> Result<(), String> {
+    let (path, ExtraContent::File(bytes)) = (&file.path, &file.content) else {
+        return Ok(());
+    };
+    let is_read =
+        path == "/etc/network/interfaces" || path.starts_with("/etc/network/interfaces.d/");
+    let others = network.interfaces.iter().map(|other| other.name.as_str());
+    let own: Vec<&str> = others.chain([network.interface_name()]).collect();
+    let taken = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split_whitespace();
+        let is_stanza = words.next() == Some("iface");
+        let name = words.next().filter(|name| is_stanza && own.contains(name));
+        name.map(str::to_owned)
+    };
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    match lines.find_map(taken).filter(|_| is_read) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "`{path}` configures {name}, which NetworkManager would then ignore; set [network] instead"
+        )),
     }
 }
 
@@ -213,9 +241,8 @@ pub(super) fn read_source(path: &Path, input: &Input) -> Result<Vec<u8>, String>
 }
 
 /// Files of other network programs, which no base has.
-const WITHOUT_PROGRAM: [(&str, &str); 3] = [
+const WITHOUT_PROGRAM: [(&str, &str); 2] = [
     ("/etc/dhcpcd.conf", "dhcpcd"),
-    ("/etc/network/interfaces", "ifupdown"),
     (
         "/etc/wpa_supplicant/wpa_supplicant.conf",
         "a wpa_supplicant of its own",

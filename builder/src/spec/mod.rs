@@ -161,16 +161,13 @@ fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
         nodes: &nodes,
         user: &ssh.user,
         data: &etcd.data_dir,
+        network: &network,
     };
-    let administrators = auth::administrators(&auth, &names, &pki, &identity.domain);
+    let domain = &identity.domain;
+    let administrators = auth::administrators(&auth, &names, &pki, domain);
     let certificates = document.tables("certificate");
-    let certificates = certificate::read(
-        &certificates,
-        &surroundings,
-        &identity.domain,
-        &administrators,
-        log,
-    );
+    let certificates =
+        certificate::read(&certificates, &surroundings, domain, &administrators, log);
     let units = units::read(&document.tables("unit"), &surroundings, log);
     let files = files::read(&document.tables("file"), units, &surroundings, log);
     let packages = packages::read(document.table("packages"), &identity.base, log);

@@ -88,6 +88,9 @@ source = "motd" → link = ""
 source = "motd" → source = "motd"\nlink = "a"
     44: [[file]] needs `source`, `content` or `link`, and only one of them
 
+"/etc/cron.d/check"\ncontent = "hello" → "/etc/network/interfaces"\ncontent = "iface wlan0 inet dhcp"
+    48: `/etc/network/interfaces` configures wlan0, which NetworkManager would then ignore; set [network] instead
+
 [hosts] → [[unit]]\nname = "etcd.service"\ncontent = ""\nenable = false\n[hosts]
     43: `etcd.service` is a unit of this program; add a drop-in in /etc/systemd/system/etcd.service.d with [[file]] instead
 
@@ -122,4 +125,11 @@ fn a_file_without_effect_is_a_warning() {
             "lab/cluster.toml:45: `/etc/dhcpcd.conf` has no effect: no base has dhcpcd; set [network] instead"
         ]
     );
+    assert_eq!(
+        warned("/etc/wpa_supplicant/wpa_supplicant.conf"),
+        [
+            "lab/cluster.toml:45: `/etc/wpa_supplicant/wpa_supplicant.conf` has no effect: no base has a wpa_supplicant of its own; set [network] instead"
+        ]
+    );
+    assert_eq!(warned("/etc/network/interfaces"), Vec::<String>::new());
 }
