@@ -8,9 +8,6 @@ use super::tree::Tree;
 use crate::inspect::Layout;
 use crate::spec::rules;
 
-/// Words for which systemd starts a rescue shell instead of the node's programs (systemd(1)).
-const RESCUE: [&str; 7] = ["single", "s", "S", "1", "rescue", "emergency", "-b"];
-
 /// The targets that start the node's programs.
 pub(super) const TARGETS: [&str; 2] = ["multi-user.target", "graphical.target"];
 
@@ -43,13 +40,38 @@ pub(super) fn check(
             format!("cmdline.txt sets the Wi-Fi country to `{country}`, which does not exist: the radio stays off"),
         );
     }
-    let rescue = arguments
-        .split_whitespace()
-        .find(|word| RESCUE.contains(word));
-    if let Some(word) = rescue {
+    check_words(arguments, findings);
+    Ok(())
+}
+
+/// Checks arguments that lead the boot elsewhere, or take from the node what it needs.
+fn check_words(arguments: &str, findings: &mut Findings) {
+    let words = || arguments.split_whitespace();
+    if let Some(word) = words().find(|word| rules::is_rescue(word)) {
         findings.add(format!(
             "cmdline.txt says `{word}`: the boot would end in a rescue shell"
         ));
     }
-    Ok(())
+    if let Some(word) = words().find(|word| *word == "break" || word.starts_with("break=")) {
+        findings.add(format!(
+            "cmdline.txt says `{word}`: the boot would stop in the initramfs"
+        ));
+    }
+    for word in words() {
+        if let Some(module) = rules::needed_module(word) {
+            findings.add(format!(
+                "cmdline.txt says `{word}`: the kernel would not load {module}, which the node needs"
+            ));
+        }
+    }
+    let is_on = |value: &&str| !["no", "false", "0", "off"].contains(value);
+    if let Some(value) = argument(arguments, "systemd.volatile").filter(is_on) {
+        findings.add(format!("cmdline.txt says `systemd.volatile={value}`: the boot would not use the node's own system"));
+    }
+    // A base that asks for the kernel's names has settings for them; the last argument counts.
+    let asked = words().any(|word| word == "net.ifnames=0");
+    let last = argument(arguments, "net.ifnames").filter(|last| asked && *last != "0");
+    if let Some(last) = last {
+        findings.add(format!("cmdline.txt says `net.ifnames={last}` after `net.ifnames=0`: the network interface would have another name"));
+    }
 }

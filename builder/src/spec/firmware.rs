@@ -9,10 +9,36 @@ const BOOTS: &str = "
     fixup_file fixup_x initramfs kernel kernel_address kernel_old os_prefix overlay_prefix ramfsaddr
     ramfsfile start_file start_x tryboot_a_b upstream_kernel";
 
-/// Arguments of the kernel that decide what boots, or that this program sets.
+/// Arguments of the kernel that decide what boots or how the network interface is called, or that this program sets.
 const SET: &str = "
-    cfg80211.ieee80211_regdom cgroup_disable ds fsck.mode fsck.repair init initrd network-config noinitrd panic rdinit ro root
-    rootdelay rootflags rootfstype rootwait rw single systemd.mask systemd.run systemd.unit systemd.wants";
+    biosdevname boot break cfg80211.ieee80211_regdom cgroup_disable ds fsck.mode fsck.repair init initrd mem net.ifnames
+    network-config noinitrd panic rdinit ro root rootdelay rootflags rootfstype rootwait rw systemd.mask systemd.run
+    systemd.unit systemd.volatile systemd.wants";
+
+/// Words for which systemd starts a rescue shell instead of the node's programs (systemd(1)).
+const RESCUE: &str = "single s S 1 rescue emergency -b";
+
+/// Arguments that name modules which the kernel then does not load.
+const WITHOUT_MODULES: [&str; 2] = ["module_blacklist", "modprobe.blacklist"];
+
+/// Modules that a node needs, if its kernel has them as modules: its card, its file systems, its wired interface, its firewall.
+const MODULES: &str = "
+    bcmgenet ext4 fat genet jbd2 lan78xx macb mbcache mmc_block mmc_core nf_tables overlay sdhci sdhci_brcmstb sdhci_iproc
+    smsc95xx vfat";
+
+/// Returns whether systemd starts a rescue shell for this argument.
+pub(super) fn is_rescue(argument: &str) -> bool {
+    contains(RESCUE, argument)
+}
+
+/// Returns the module that a node needs and that the argument excludes.
+pub(super) fn needed_module(argument: &str) -> Option<&str> {
+    let (name, list) = argument.split_once('=')?;
+    let mut modules = list
+        .split(',')
+        .filter(|module| contains(MODULES, &module.replace('-', "_")));
+    modules.next().filter(|_| WITHOUT_MODULES.contains(&name))
+}
 
 /// Reads the table.
 pub(super) fn read(table: &Table) -> Firmware {
@@ -54,6 +80,16 @@ pub(super) fn config_line(line: &str) -> Result<(), String> {
 /// Checks one argument of the kernel.
 pub(super) fn argument(argument: &str) -> Result<(), String> {
     let name = argument.split_once('=').map_or(argument, |(name, _)| name);
+    if is_rescue(argument) {
+        return Err(format!(
+            "`{argument}`: the boot would end in a rescue shell instead of the node's programs"
+        ));
+    }
+    if let Some(module) = needed_module(argument) {
+        return Err(format!(
+            "`{argument}`: a node needs the module {module}, which would not be loaded"
+        ));
+    }
     if contains(SET, &name.to_ascii_lowercase()) {
         return Err(format!(
             "`{argument}`: a node relies on its own `{name}`, which cannot be set"
@@ -132,6 +168,8 @@ mod tests {
             "quiet",
             "pcie_aspm=off",
             "usb-storage.quirks=152d:0578:u",
+            "module_blacklist=snd_bcm2835,brcmfmac",
+            "maxcpus=2",
         ] {
             assert_eq!(argument(text), Ok(()));
         }
@@ -143,6 +181,26 @@ mod tests {
             (
                 "rw",
                 "`rw`: a node relies on its own `rw`, which cannot be set",
+            ),
+            (
+                "net.ifnames=1",
+                "`net.ifnames=1`: a node relies on its own `net.ifnames`, which cannot be set",
+            ),
+            (
+                "break",
+                "`break`: a node relies on its own `break`, which cannot be set",
+            ),
+            (
+                "S",
+                "`S`: the boot would end in a rescue shell instead of the node's programs",
+            ),
+            (
+                "-b",
+                "`-b`: the boot would end in a rescue shell instead of the node's programs",
+            ),
+            (
+                "module_blacklist=dummy,sdhci-iproc",
+                "`module_blacklist=dummy,sdhci-iproc`: a node needs the module sdhci-iproc, which would not be loaded",
             ),
             (
                 "quiet splash",
