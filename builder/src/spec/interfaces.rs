@@ -49,9 +49,30 @@ pub(super) fn read(
             routes: own_routes(table, &interface, log),
             ..interface
         };
+        refuse_detours(table, &interface.routes, (network, nodes), log);
         found.push(interface);
     }
     found
+}
+
+/// Complains about a route that would take the traffic of the members away from etcd's network.
+fn refuse_detours(
+    table: &Table,
+    routes: &[Route],
+    (network, nodes): (&Network, &[Placed<IpAddr>]),
+    log: &mut Complaints,
+) {
+    for route in routes {
+        let is_close = route.to.prefix_len() >= network.prefix;
+        let mut members = nodes.iter().map(|node| node.value);
+        if let Some(host) = members.find(|host| is_close && route.to.contains(host)) {
+            let Route { to, via } = route;
+            let message = format!(
+                "route {to} would lead to {host}, which is in etcd's network, through {via}"
+            );
+            log.add(table.place_of("routes"), message);
+        }
+    }
 }
 
 fn check_name(
@@ -169,7 +190,7 @@ fn own_routes(table: &Table, interface: &Interface, log: &mut Complaints) -> Vec
         .map(|net| Placed::new(table.place, net.addr()))
         .collect();
     match (interface.addresses.first(), written.first()) {
-        (Some(first), _) => routes::settle(&written, first.trunc(), &nodes, log),
+        (Some(first), _) => routes::settle(&written, first.trunc(), (&nodes, None), log),
         (None, Some(route)) if table.switch("dhcp") => {
             let message =
                 "`routes` needs `addresses`, which show whether the router is in the network";

@@ -134,7 +134,12 @@ impl NetworkSettings {
                 .unwrap_or_else(|| Vec::from_iter(domain)),
             on_link: self.on_link,
             dhcp: self.dhcp.is_some(),
-            routes: routes::settle(&self.routes, network, addresses, log),
+            routes: routes::settle(
+                &self.routes,
+                network,
+                (addresses, self.gateway_address()),
+                log,
+            ),
             mtu: self.mtu,
             prefix,
             gateway: self.gateway.map(|gateway| gateway.value),

@@ -37,15 +37,19 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     parse(text).map(drop)
 }
 
-/// Returns the routes, and checks that a node reaches their routers in its own network.
+/// Returns the routes, and checks that a node reaches their routers in its own network, and the other nodes and the gateway
+/// without a router.
 pub(super) fn settle(
     written: &[Placed<Route>],
     network: IpNet,
-    nodes: &[Placed<IpAddr>],
+    (nodes, gateway): (&[Placed<IpAddr>], Option<IpAddr>),
     log: &mut Complaints,
 ) -> Vec<Route> {
-    for route in written {
+    for (at, route) in written.iter().enumerate() {
         let Route { to, via } = route.value;
+        let mut near = nodes.iter().map(|node| node.value).chain(gateway);
+        let near = near.find(|host| network.contains(host) && to.contains(host));
+        let is_repeated = written.iter().take(at).any(|other| other.value.to == to);
         let is_node = nodes.iter().any(|node| node.value == via);
         let wrong = if !subnet::same_family(network, via) {
             Some("is not of the nodes' address family")
@@ -62,6 +66,13 @@ pub(super) fn settle(
             let message =
                 format!("route {to} covers the nodes' own network; set `gateway` instead");
             log.add(route.place, message);
+        } else if let Some(host) = near {
+            let message = format!(
+                "route {to} would lead to {host}, which is in the nodes' own network, through {via}"
+            );
+            log.add(route.place, message);
+        } else if is_repeated {
+            log.add(route.place, format!("another route also leads to {to}"));
         }
     }
     written.iter().map(|route| route.value).collect()

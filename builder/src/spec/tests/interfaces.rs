@@ -119,6 +119,14 @@ fn its_routes_lead_through_its_own_network() {
             "route 10.2.0.0/16: 192.168.0.1 is outside the nodes' network",
         ),
         (
+            &format!("{GOOD}routes = [\"10.1.0.8/29 via 10.1.0.1\"]"),
+            "route 10.1.0.8/29 would lead to 10.1.0.11, which is in the nodes' own network, through 10.1.0.1",
+        ),
+        (
+            &format!("{GOOD}routes = [\"192.168.0.0/25 via 10.1.0.1\"]"),
+            "route 192.168.0.0/25 would lead to 192.168.0.50, which is in etcd's network, through 10.1.0.1",
+        ),
+        (
             "dhcp = true\nroutes = [\"10.2.0.0/16 via 10.1.0.1\"]",
             "`routes` needs `addresses`, which show whether the router is in the network",
         ),

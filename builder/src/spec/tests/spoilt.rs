@@ -117,6 +117,13 @@ fn network() {
 "wlan0" → "lo"
     7: `lo` is not an interface name such as eth0 or wlan0
 
+prefix = 24 → prefix = 24\nroutes = ["10.1.2.48/28 via 10.1.2.2", "10.1.2.0/29 via 10.1.2.2"]
+    9: route 10.1.2.48/28 would lead to 10.1.2.50, which is in the nodes' own network, through 10.1.2.2
+    9: route 10.1.2.0/29 would lead to 10.1.2.1, which is in the nodes' own network, through 10.1.2.2
+
+prefix = 24 → prefix = 24\nroutes = ["10.9.0.0/16 via 10.1.2.2", "10.9.0.0/16 via 10.1.2.3"]
+    9: another route also leads to 10.9.0.0/16
+
 prefix = 24 → prefix = 33
     8: `prefix` is 33; IPv4 has 32 bits
 
