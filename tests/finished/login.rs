@@ -85,6 +85,18 @@ const SETTINGS: &[(&str, &str)] = &[
         "sshd accepts no public keys (PubkeyAuthentication no)",
     ),
     (
+        "NoSuchKey yes",
+        "sshd does not start with `NoSuchKey yes` in /etc/ssh/sshd_config: there is no such keyword",
+    ),
+    (
+        "PermitTTY true",
+        "sshd does not start with `PermitTTY true` in /etc/ssh/sshd_config: it must be yes or no",
+    ),
+    (
+        "Match User other\nPrintMotd no\nMatch all",
+        "sshd does not start with `PrintMotd no` in /etc/ssh/sshd_config: it is not allowed in a Match block",
+    ),
+    (
         "PasswordAuthentication yes",
         "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read",
     ),

@@ -16,6 +16,7 @@ mod network;
 mod partitions;
 mod sshd;
 mod sshd_config;
+mod sshd_keywords;
 mod tree;
 mod unit;
 mod units;

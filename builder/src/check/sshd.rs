@@ -29,6 +29,9 @@ pub(super) fn check(
         findings.add("the image has no /etc/ssh/sshd_config");
         return Ok(());
     };
+    for fault in &config.faults {
+        findings.add(fault);
+    }
     check_settings(node, accounts, &config, findings);
     check_access(user, &groups, &config, findings);
     check_port(&config, root, findings)?;

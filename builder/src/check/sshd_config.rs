@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::sshd_keywords;
 use super::tree::Tree;
 
 const MAIN: &str = "/etc/ssh/sshd_config";
@@ -17,6 +18,8 @@ pub(super) struct SshdConfig {
     /// The settings of `Match` blocks, which replace global ones.
     matched: Vec<Setting>,
     global: Vec<Setting>,
+    /// The lines with which sshd does not start.
+    pub(super) faults: Vec<String>,
 }
 
 impl SshdConfig {
@@ -31,9 +34,10 @@ impl SshdConfig {
             found: Self {
                 matched: Vec::new(),
                 global: Vec::new(),
+                faults: Vec::new(),
             },
         };
-        reader.add(root, &text, Block::Global, DEPTH)?;
+        reader.add(root, (MAIN, &text), Block::Global, DEPTH)?;
         Ok(Some(reader.found))
     }
 
@@ -65,6 +69,8 @@ impl SshdConfig {
 #[derive(Clone, Copy, PartialEq)]
 enum Block {
     Global,
+    /// `Match all`, in which every keyword may stand.
+    All,
     /// A `Match` block that applies to the user.
     Matched,
     /// Another `Match` block.
@@ -78,31 +84,48 @@ struct ConfigReader<'a> {
 }
 
 impl ConfigReader<'_> {
-    fn add(&mut self, root: &mut Tree<'_>, text: &str, outer: Block, depth: u32) -> Result<()> {
+    fn add(
+        &mut self,
+        root: &mut Tree<'_>,
+        (path, text): (&str, &str),
+        outer: Block,
+        depth: u32,
+    ) -> Result<()> {
         let mut block = outer;
         for line in text.lines() {
             let Some((keyword, values)) = split(line) else {
                 continue;
             };
+            let is_conditional = matches!(block, Block::Matched | Block::Other);
+            if let Some(why) = sshd_keywords::fault(&keyword, &values, is_conditional) {
+                let line = line.trim();
+                let fault = format!("sshd does not start with `{line}` in {path}: {why}");
+                self.found.faults.push(fault);
+            }
             match (keyword.as_str(), block) {
-                ("match", _) => {
-                    block = match outer != Block::Other && self.matches(&values) {
-                        true => Block::Matched,
-                        false => Block::Other,
-                    }
-                }
-                (_, Block::Other) => {}
+                ("match", _) => block = self.block(&values, outer),
                 ("include", _) if depth > 0 => {
                     for path in included(root, &values)? {
                         let text = root.text(&path)?.unwrap_or_default();
-                        self.add(root, &text, block, depth.saturating_sub(1))?;
+                        self.add(root, (&path, &text), block, depth.saturating_sub(1))?;
                     }
                 }
+                (_, Block::Other) => {}
                 (_, Block::Global) => self.found.global.push((keyword, values)),
-                (_, Block::Matched) => self.found.matched.push((keyword, values)),
+                (_, Block::All | Block::Matched) => self.found.matched.push((keyword, values)),
             }
         }
         Ok(())
+    }
+
+    /// Returns the block that a `Match` line begins.
+    fn block(&self, conditions: &[String], outer: Block) -> Block {
+        let is_all = matches!(conditions, [word] if word.eq_ignore_ascii_case("all"));
+        match outer != Block::Other && self.matches(conditions) {
+            true if is_all && outer != Block::Matched => Block::All,
+            true => Block::Matched,
+            false => Block::Other,
+        }
     }
 
     /// Returns whether a `Match` line applies to the user from anywhere. Conditions on the connection are taken not to hold.

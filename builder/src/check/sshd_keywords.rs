@@ -1,0 +1,94 @@
+//! The keywords of `sshd_config(5)`: sshd does not start with a line that it does not understand, and then nobody logs in.
+//!
+//! The tables are those of `servconf.c` in OpenSSH 7.6 to 10.1, with Debian's own keywords.
+
+/// Keywords that may stand anywhere.
+const ANYWHERE: &str = "
+    acceptenv allowagentforwarding allowgroups allowstreamlocalforwarding allowtcpforwarding allowusers authenticationmethods
+    authorizedkeyscommand authorizedkeyscommanduser authorizedkeysfile authorizedkeysfile2 authorizedprincipalscommand
+    authorizedprincipalscommanduser authorizedprincipalsfile banner casignaturealgorithms challengeresponseauthentication
+    channeltimeout chrootdirectory clientalivecountmax clientaliveinterval denygroups denyusers disableforwarding
+    exposeauthinfo forcecommand gatewayports gssapiauthentication hostbasedacceptedalgorithms hostbasedacceptedkeytypes
+    hostbasedauthentication hostbasedusesnamefrompacketonly ignorerhosts include ipqos kbdinteractiveauthentication
+    kerberosauthentication loglevel logverbose match maxauthtries maxsessions pamservicename passwordauthentication
+    permitemptypasswords permitlisten permitopen permitrootlogin permittty permittunnel permituserrc
+    pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication pubkeyauthoptions rdomain refuseconnection
+    rekeylimit requiredrsasize revokedkeys rhostsrsaauthentication rsaauthentication setenv skeyauthentication
+    streamlocalbindmask streamlocalbindunlink subsystem trustedusercakeys unusedconnectiontimeout x11displayoffset
+    x11forwarding x11uselocalhost";
+
+/// Keywords that may not stand in a `Match` block, unless it is `Match all`.
+const GLOBAL: &str = "
+    addressfamily afstokenpassing checkmail ciphers compression debianbanner dsaauthentication fingerprinthash
+    gssapicleanupcredentials gssapicleanupcreds gssapidelegatecredentials gssapikexalgorithms gssapikeyexchange
+    gssapistorecredentialsonrekey gssapistrictacceptorcheck hostcertificate hostdsakey hostkey hostkeyagent
+    hostkeyalgorithms ignoreuserknownhosts keepalive kerberosgetafstoken kerberosorlocalpasswd kerberostgtpassing
+    kerberosticketcleanup kexalgorithms keyregenerationinterval listenaddress logingracetime macs maxstartups modulifile
+    pamauthenticationviakbdint permituserenvironment persourcemaxstartups persourcenetblocksize persourcepenalties
+    persourcepenaltyexemptlist pidfile port printlastlog printmotd protocol reversemappingcheck rhostsauthentication
+    securitykeyprovider serverkeybits sshdauthpath sshdsessionpath strictmodes syslogfacility tcpkeepalive usedns uselogin
+    usepam useprivilegeseparation verifyreversemapping versionaddendum xauthlocation";
+
+/// Keywords with `yes` or `no` and nothing else.
+const SWITCHES: &str = "
+    allowagentforwarding challengeresponseauthentication debianbanner disableforwarding exposeauthinfo gssapiauthentication
+    hostbasedauthentication hostbasedusesnamefrompacketonly ignoreuserknownhosts kbdinteractiveauthentication
+    passwordauthentication permitemptypasswords permittty permituserrc printlastlog printmotd pubkeyauthentication
+    streamlocalbindunlink strictmodes tcpkeepalive usedns usepam x11forwarding x11uselocalhost";
+
+/// Returns why sshd does not start with a line, if it does not. `keyword` is in lower case.
+pub(super) fn fault(
+    keyword: &str,
+    values: &[String],
+    is_conditional: bool,
+) -> Option<&'static str> {
+    let has = |keywords: &str| keywords.split_whitespace().any(|known| known == keyword);
+    let is_switch = |value: &String| ["yes", "no"].contains(&value.to_lowercase().as_str());
+    let is_switched = matches!(values, [value] if is_switch(value));
+    if !has(ANYWHERE) && !has(GLOBAL) {
+        Some("there is no such keyword")
+    } else if is_conditional && has(GLOBAL) {
+        Some("it is not allowed in a Match block")
+    } else if has(SWITCHES) && !is_switched {
+        Some("it must be yes or no")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_sshd_takes() {
+        let of = |line: &str, is_conditional| {
+            let mut words = line.split(' ').map(str::to_owned);
+            let keyword = words.next().unwrap_or_default();
+            fault(&keyword, &words.collect::<Vec<_>>(), is_conditional)
+        };
+        for line in ["permittty YES", "usepam no", "port 22", "ipqos ef cs1"] {
+            assert_eq!(of(line, false), None, "{line}");
+        }
+        for line in ["nosuchkey yes", "permitroot no", "x11 yes"] {
+            assert_eq!(of(line, false), Some("there is no such keyword"), "{line}");
+        }
+        for line in ["permittty true", "usepam", "printmotd yes no"] {
+            assert_eq!(of(line, false), Some("it must be yes or no"), "{line}");
+        }
+        let refused = Some("it is not allowed in a Match block");
+        assert_eq!(of("printmotd no", true), refused);
+        assert_eq!(of("permittty no", true), None);
+    }
+
+    #[test]
+    fn no_keyword_is_in_both_tables() {
+        let both = ANYWHERE.split_whitespace().chain(GLOBAL.split_whitespace());
+        let mut keywords: Vec<_> = both.collect();
+        keywords.sort_unstable();
+        assert!(keywords.windows(2).all(|pair| pair[0] != pair[1]));
+        for switch in SWITCHES.split_whitespace() {
+            assert!(keywords.contains(&switch), "{switch}");
+        }
+    }
+}
