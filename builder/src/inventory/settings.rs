@@ -261,8 +261,12 @@ fn common(listing: &Listing, left: &mut Vec<String>) -> Vec<(String, String)> {
         match (values.len(), values.first().copied().flatten()) {
             (1, Some(value)) => same.push((name.to_owned(), value.to_owned())),
             _ if is_default(name, &values) => (),
-            _ => {
-                let why = unneeded(name).unwrap_or("it is not the same for all machines");
+            (count, _) => {
+                let differs = match count == 2 && values.contains(&None) {
+                    true => "not all machines have it",
+                    false => "it is not the same for all machines",
+                };
+                let why = unneeded(name).unwrap_or(differs);
                 left.push(format!("{}: {why}", shown(listing, name)));
             }
         }

@@ -191,13 +191,16 @@ Host etcd1
     HostName 192.168.0.50
     Port 2222
     User ada
+    ForwardAgent no
 Host etcd2
     HostName 192.168.0.51
+    ForwardAgent yes
 ";
     let expected = format!(
         "# config {GUESSED}\n{NODES}\n# Not taken over from config:\n\
          # - Port: sshd listens on port 22\n\
-         # - User: it is not the same for all machines\n"
+         # - User: not all machines have it\n\
+         # - ForwardAgent: it is not the same for all machines\n"
     );
     assert_eq!(from("config", config), expected);
 }
