@@ -22,7 +22,7 @@ sections! {
         /// Groups of the base that the user joins, in addition to those for administrators.
         "groups": List(&Text(ssh::group)), Default("[]");
         /// What the user may do with etcdctl: `"admin"` for everything, through a client certificate of its own, or
-        /// `"none"`, which leaves etcdctl to root.
+        /// `"none"`, which leaves etcdctl to root. Less than everything needs `[auth]`, with a role and a `[[certificate]]`.
         "etcdctl": Choice("access", ssh::access), Default(r#""admin""#);
         /// The hash of a password for the console, made with `openssl passwd -6`. SSH never accepts a password.
         "password-hash": Text(ssh::password_hash), Optional(
