@@ -8,7 +8,7 @@ use super::complaints::{Complaints, Place, Placed};
 use super::input::Input;
 use super::machine::Auth;
 use super::table::Table;
-use super::{etcd_flags, etcd_values, identity, placement};
+use super::{etcd_defaults, etcd_flags, etcd_values, identity, placement};
 
 /// Reads the table; `--etcd` takes precedence over `version`.
 pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
@@ -220,7 +220,15 @@ pub(super) fn warnings(etcd: &Etcd) -> Vec<String> {
         "etcd is insecure: it speaks plain HTTP, and anybody who reaches its ports reads and writes everything"
             .to_owned()
     });
-    quota.into_iter().chain(insecure).collect()
+    let replaced = etcd_defaults::replaced(&etcd.extra);
+    let replaced = (!replaced.is_empty()).then(|| {
+        format!(
+            "[etcd.extra] replaces defaults of this program: {}",
+            replaced.join(", ")
+        )
+    });
+    let all = quota.into_iter().chain(insecure);
+    all.chain(replaced).collect()
 }
 
 #[cfg(test)]

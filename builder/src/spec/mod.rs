@@ -21,6 +21,7 @@ mod document;
 mod section;
 pub(crate) mod settings;
 
+mod etcd_defaults;
 mod etcd_flags;
 mod etcd_values;
 mod key_options;

@@ -49,6 +49,15 @@ fn what_needs_certificates_does_not_go_with_plain_http() {
 }
 
 #[test]
+fn a_replaced_default_is_a_warning() {
+    let text = VALID.replace("snapshot-count = 10000", "snapshot-count = 20");
+    assert_eq!(
+        resolve(&input(&text)).unwrap().warnings,
+        ["[etcd.extra] replaces defaults of this program: `snapshot-count` (10000)"]
+    );
+}
+
+#[test]
 fn each_mistake_has_its_line() {
     check(
         r#"
