@@ -5,6 +5,7 @@ mod bad_days;
 mod client;
 mod databases;
 mod examples;
+mod extra;
 mod insecure;
 mod lead;
 mod lock;
