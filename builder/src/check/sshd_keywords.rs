@@ -91,4 +91,50 @@ mod tests {
             assert!(keywords.contains(&switch), "{switch}");
         }
     }
+
+    /// Keywords that OpenSSH 9.2, the oldest of those asked, does not know.
+    #[cfg(target_os = "linux")]
+    const NEWER: &str = "
+        gssapidelegatecredentials pamservicename persourcepenalties persourcepenaltyexemptlist refuseconnection sshdauthpath
+        sshdsessionpath";
+
+    /// Asks sshd about a line in a `Match` block.
+    #[cfg(target_os = "linux")]
+    fn sshd_says(line: &str) -> String {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let installed = std::path::PathBuf::from("/usr/sbin/sshd");
+        let sshd = match installed.is_file() {
+            true => installed,
+            false => root.join("target/checkers/usr/sbin/sshd"),
+        };
+        assert!(sshd.is_file(), "no sshd: `cargo xtask quick` unpacks one");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), format!("Match user x\n{line}\n")).unwrap();
+        // Libraries may be unpacked beside it.
+        let script = "LD_LIBRARY_PATH=$(echo \"${1%/sbin/sshd}\"/lib/*-linux-gnu | tr ' ' :) exec \"$1\" -t -f \"$2\"";
+        let mut sh = std::process::Command::new("sh");
+        let sh = sh.args(["-c", script, "sh"]).arg(sshd).arg(file.path());
+        String::from_utf8_lossy(&sh.output().unwrap().stderr).into_owned()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn sshd_knows_the_keywords() {
+        let is_in = |keywords: &str, keyword| keywords.split_whitespace().any(|it| it == keyword);
+        for keyword in ANYWHERE.split_whitespace().chain(GLOBAL.split_whitespace()) {
+            let said = sshd_says(&format!("{keyword} maybe"));
+            let is_unknown = said.contains("Bad configuration option");
+            assert!(!is_unknown || is_in(NEWER, keyword), "{keyword}: {said}");
+            // `Subsystem` was global before 9.5.
+            if !is_unknown && keyword != "subsystem" {
+                let is_global = said.contains("is not allowed within a Match block");
+                assert_eq!(is_global, is_in(GLOBAL, keyword), "{keyword}: {said}");
+            }
+            if is_in(SWITCHES, keyword) && !is_in(GLOBAL, keyword) {
+                assert!(said.contains("unsupported option"), "{keyword}: {said}");
+            }
+        }
+        let said = sshd_says("NoSuchKey yes");
+        assert!(said.contains("Bad configuration option"), "{said}");
+    }
 }
