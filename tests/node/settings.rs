@@ -163,3 +163,10 @@ fn the_variables_are_those_of_the_configuration() {
     let join = file("config = \"env\"", JOIN);
     assert_eq!(value(&join, "CONFIGURED"), Some("$RUN/etcd.env"));
 }
+
+#[test]
+fn etcd_may_lock_its_database_in_memory() {
+    let locked = file("extra = { memory-mlock = true }", CONFIGURATION);
+    assert_eq!(value(&locked, "\"memory-mlock\""), Some("true"));
+    assert_eq!(value(&file("", UNIT), "LimitMEMLOCK"), Some("infinity"));
+}

@@ -30,6 +30,7 @@ const SANDBOX: &[&str] = &[
     "CapabilityBoundingSet",
     "IOSchedulingClass",
     "IOSchedulingPriority",
+    "LimitMEMLOCK",
     "LimitNOFILE",
     "LockPersonality",
     "MemoryDenyWriteExecute",
