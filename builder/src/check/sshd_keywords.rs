@@ -36,6 +36,34 @@ const SWITCHES: &str = "
     passwordauthentication permitemptypasswords permittty permituserrc printlastlog printmotd pubkeyauthentication
     streamlocalbindunlink strictmodes tcpkeepalive usedns usepam x11forwarding x11uselocalhost";
 
+/// Keywords with one of a few values.
+const CHOICES: [(&str, &str); 7] = [
+    ("addressfamily", "any inet inet6"),
+    ("allowstreamlocalforwarding", "yes all no remote local"),
+    ("allowtcpforwarding", "yes all no remote local"),
+    ("compression", "yes delayed no"),
+    ("gatewayports", "clientspecified yes no"),
+    ("ignorerhosts", "yes no shosts-only"),
+    (
+        "permitrootlogin",
+        "without-password prohibit-password forced-commands-only yes no",
+    ),
+];
+
+/// The conditions of `Match` with a value; two more have none.
+const CONDITIONS: [&str; 10] = [
+    "address",
+    "command",
+    "group",
+    "host",
+    "localaddress",
+    "localport",
+    "rdomain",
+    "sessiontype",
+    "user",
+    "version",
+];
+
 /// Returns why sshd does not start with a line, if it does not. `keyword` is in lower case.
 pub(super) fn fault(
     keyword: &str,
@@ -43,17 +71,44 @@ pub(super) fn fault(
     is_conditional: bool,
 ) -> Option<&'static str> {
     let has = |keywords: &str| keywords.split_whitespace().any(|known| known == keyword);
-    let is_switch = |value: &String| ["yes", "no"].contains(&value.to_lowercase().as_str());
-    let is_switched = matches!(values, [value] if is_switch(value));
+    let is_one_of = |known: &str| {
+        let mut known = known.split_whitespace();
+        matches!(values, [value] if known.any(|known| value.eq_ignore_ascii_case(known)))
+    };
+    let choices = CHOICES.iter().find(|(known, _)| *known == keyword);
     if !has(ANYWHERE) && !has(GLOBAL) {
         Some("there is no such keyword")
     } else if is_conditional && has(GLOBAL) {
         Some("it is not allowed in a Match block")
-    } else if has(SWITCHES) && !is_switched {
+    } else if values.is_empty() {
+        Some("it needs a value")
+    } else if has(SWITCHES) && !is_one_of("yes no") {
         Some("it must be yes or no")
+    } else if choices.is_some_and(|(_, known)| !is_one_of(known)) {
+        Some("there is no such value")
+    } else if keyword == "match" && !are_conditions(values) {
+        Some("there is no such condition")
     } else {
         None
     }
+}
+
+fn are_conditions(words: &[String]) -> bool {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (name, has_value) = match word.split_once('=') {
+            Some((name, _)) => (name.to_lowercase(), true),
+            None => (word.to_lowercase(), false),
+        };
+        let is_known = match name.as_str() {
+            "all" | "invalid-user" => !has_value,
+            name => CONDITIONS.contains(&name) && (has_value || words.next().is_some()),
+        };
+        if !is_known {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -73,9 +128,20 @@ mod tests {
         for line in ["nosuchkey yes", "permitroot no", "x11 yes"] {
             assert_eq!(of(line, false), Some("there is no such keyword"), "{line}");
         }
-        for line in ["permittty true", "usepam", "printmotd yes no"] {
+        for line in ["permittty true", "printmotd yes no"] {
             assert_eq!(of(line, false), Some("it must be yes or no"), "{line}");
         }
+        for line in ["permitrootlogin maybe", "addressfamily ipv4"] {
+            assert_eq!(of(line, false), Some("there is no such value"), "{line}");
+        }
+        for line in ["match all", "match User=x group a,b", "match host *.lan"] {
+            assert_eq!(of(line, false), None, "{line}");
+        }
+        for line in ["match usr x", "match user"] {
+            let refused = Some("there is no such condition");
+            assert_eq!(of(line, false), refused, "{line}");
+        }
+        assert_eq!(of("usepam", false), Some("it needs a value"));
         let refused = Some("it is not allowed in a Match block");
         assert_eq!(of("printmotd no", true), refused);
         assert_eq!(of("permittty no", true), None);
@@ -130,11 +196,25 @@ mod tests {
                 let is_global = said.contains("is not allowed within a Match block");
                 assert_eq!(is_global, is_in(GLOBAL, keyword), "{keyword}: {said}");
             }
-            if is_in(SWITCHES, keyword) && !is_in(GLOBAL, keyword) {
+            let choices = CHOICES.iter().any(|(known, _)| *known == keyword);
+            if (choices || is_in(SWITCHES, keyword)) && !is_in(GLOBAL, keyword) {
                 assert!(said.contains("unsupported option"), "{keyword}: {said}");
             }
         }
-        let said = sshd_says("NoSuchKey yes");
-        assert!(said.contains("Bad configuration option"), "{said}");
+        for (keyword, values) in CHOICES {
+            for value in values.split(' ').filter(|_| !is_in(GLOBAL, keyword)) {
+                let said = sshd_says(&format!("{keyword} {value}"));
+                assert!(!said.contains("unsupported"), "{keyword} {value}: {said}");
+            }
+        }
+        for (line, complaint) in [
+            ("NoSuchKey yes", "Bad configuration option"),
+            ("Match usr x", "Unsupported Match attribute"),
+            ("Match user", "Missing Match criteria"),
+            ("Banner", "no argument after keyword"),
+        ] {
+            let said = sshd_says(line);
+            assert!(said.contains(complaint), "{line}: {said}");
+        }
     }
 }
