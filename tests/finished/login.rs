@@ -85,6 +85,10 @@ const SETTINGS: &[(&str, &str)] = &[
         "sshd accepts no public keys (PubkeyAuthentication no)",
     ),
     (
+        "Match User=pi\nPubkeyAuthentication no\nMatch all",
+        "sshd accepts no public keys (PubkeyAuthentication no)",
+    ),
+    (
         "NoSuchKey yes",
         "sshd does not start with `NoSuchKey yes` in /etc/ssh/sshd_config: there is no such keyword",
     ),

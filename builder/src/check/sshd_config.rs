@@ -130,7 +130,7 @@ impl ConfigReader<'_> {
 
     /// Returns whether a `Match` line applies to the user from anywhere. Conditions on the connection are taken not to hold.
     fn matches(&self, conditions: &[String]) -> bool {
-        let mut words = conditions.iter();
+        let mut words = conditions.iter().flat_map(|word| word.splitn(2, '='));
         while let Some(name) = words.next() {
             let holds = match name.to_lowercase().as_str() {
                 "all" => true,
