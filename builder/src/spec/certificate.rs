@@ -43,7 +43,11 @@ fn refuse_administrator(
             "etcd takes the common name `{user}` for the user of a node, which may do everything; set another `common-name`, \
              such as the name of an [[auth.user]]"
         );
-        log.add(table.place_of("common-name"), message);
+        let place = match table.has("common-name") {
+            true => table.place_of("common-name"),
+            false => table.place,
+        };
+        log.add(place, message);
     }
 }
 
