@@ -47,9 +47,13 @@ fn replace_target(path: &Path, text: &str) -> io::Result<()> {
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".etcd-image.").suffix(".new");
-    let create = |path: &Path| writable(0o644).create_new(true).open(path);
+    let create = |path: &Path| {
+        let file = writable(0o644).create_new(true).open(path)?;
+        Ok(file.into_parts().0)
+    };
     let mut file = builder.make_in(folder, create)?;
-    file.write_all(text.as_bytes())?;
+    // Without the temporary name, which the message would contain otherwise.
+    file.as_file_mut().write_all(text.as_bytes())?;
     if let Some(before) = before {
         file.as_file().set_permissions(before)?;
     }

@@ -40,7 +40,9 @@ impl NewFile {
 
     /// Appends bytes.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        // Without the temporary name, which the message would contain otherwise.
         self.file
+            .as_file_mut()
             .write_all(bytes)
             .with_context(|| unwritable(&self.path))
     }
