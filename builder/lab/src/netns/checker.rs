@@ -14,6 +14,8 @@ use super::violation::{Invariant, violated};
 
 /// The time that an excluded node gets to serve by mistake and to report its reason.
 const WAITING: Duration = Duration::from_secs(4);
+/// A member that has lost the majority says so when it has looked three times.
+const REPORT: Duration = Duration::from_mins(1);
 
 /// How a line of a node's programs begins, and the words after that with which they give a reason.
 const LINE: &str = "etcd-node: ";
@@ -185,7 +187,7 @@ impl Lab {
         let start = self.history.elapsed();
         while let Some(index) = silent(self) {
             self.pass(LOOK)?;
-            if self.has_passed(super::operate::SOON, start) {
+            if self.has_passed(REPORT, start) {
                 let name = self.nodes[index].name();
                 return violated(
                     Invariant::Reason,

@@ -12,7 +12,7 @@ use super::images::Images;
 use super::pace::{self, Crowd, processors, slowness};
 
 /// The time after which a scenario counts as hanging.
-const LIMIT: Duration = Duration::from_mins(4);
+const LIMIT: Duration = Duration::from_mins(7);
 /// The time in which a scenario shows how much it needs.
 const BEGINNING: Duration = Duration::from_millis(700);
 /// The pause between two looks at everything.
