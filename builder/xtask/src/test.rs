@@ -7,8 +7,13 @@ use crate::{demo, faults, fuzz, lab, mutate, setup};
 const ONE_CLUSTER: &str = "boot::cluster::boot_shows_a_healthy_cluster_and_leaves_the_images_alone";
 /// The modules of the boot tests that CI runs.
 const GATE: [&str; 2] = ["boot::cluster::", "boot::appliance::"];
-/// The modules of the boot tests that only `--full` runs, and of those that need Slurm.
-const FULL: [&str; 3] = ["boot::members::", "boot::full::", "fleet::slurm::"];
+/// The modules of the boot tests that only `--full` runs, of those that need Slurm, and of commands that are disturbed many times.
+const FULL: [&str; 4] = [
+    "boot::members::",
+    "boot::full::",
+    "fleet::slurm::",
+    "cluster::bad_days::",
+];
 
 /// The laboratory's arguments in [`run`]: always the same seeds, so that the result does not depend on luck.
 const SCENARIOS: [&str; 4] = ["--scenarios", "30", "--seed", "1"];

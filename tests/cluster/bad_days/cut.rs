@@ -9,7 +9,7 @@ use crate::support::nodes::{Nodes, with_nodes, with_nodes_of};
 use crate::support::tool::Said;
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_command_without_one_member_does_what_it_can() {
     with_nodes(
         "cluster::bad_days::cut::a_command_without_one_member_does_what_it_can",
@@ -56,7 +56,7 @@ const MOMENTS: [Moment; 5] = [
 ];
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_cut_in_the_middle_of_a_command_does_no_harm() {
     with_nodes(
         "cluster::bad_days::cut::a_cut_in_the_middle_of_a_command_does_no_harm",
@@ -71,7 +71,7 @@ fn a_cut_in_the_middle_of_a_command_does_no_harm() {
 }
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_cut_in_the_middle_of_an_upgrade_does_no_harm() {
     with_nodes_of(
         "3.4",

@@ -41,7 +41,7 @@ fn restarts_etcd(nodes: &Nodes) -> bool {
 }
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_renewal_or_rotation_continues() {
     with_nodes(
         "cluster::bad_days::killed::a_killed_renewal_or_rotation_continues",
@@ -67,7 +67,7 @@ fn a_killed_renewal_or_rotation_continues() {
 }
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_restore_or_restart_continues() {
     with_nodes(
         "cluster::bad_days::killed::a_killed_restore_or_restart_continues",
@@ -112,7 +112,7 @@ fn has_in_data(nodes: &Nodes, file: &str) -> bool {
 }
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_upgrade_continues() {
     with_nodes_of(
         "3.4",
@@ -131,7 +131,7 @@ fn a_killed_upgrade_continues() {
 }
 
 #[test]
-#[ignore = "not run to its end yet; its messages are not reviewed"]
+#[ignore = "takes minutes: `cargo xtask test --full` runs it"]
 fn a_killed_change_of_the_members_continues() {
     with_nodes(
         "cluster::bad_days::killed::a_killed_change_of_the_members_continues",
