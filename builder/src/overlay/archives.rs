@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::inputs::NodeInputs;
-use super::tree::{Change, Content, Entry, Owner};
+use super::tree::{Change, Content, DesiredPath, Owner};
 use crate::fetch::{ArchiveEntry, ArchiveKind, UnpackedArchive};
 use crate::inspect::Volume;
 use crate::secret::Secret;
@@ -13,7 +13,7 @@ use crate::spec::{self, Archive, Invalid, Node};
 const MOST_LISTED: usize = 10;
 
 /// Returns the entries of all archives of a node.
-pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Entry>> {
+pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<DesiredPath>> {
     let (mut entries, mut complaints) = (Vec::new(), Vec::new());
     let archives = inputs.cluster.archives.iter().zip(inputs.archives);
     for (archive, unpacked) in archives.filter(|(archive, _)| is_on(archive, node)) {
@@ -59,9 +59,9 @@ fn path(archive: &Archive, found: &ArchiveEntry) -> String {
     format!("{}/{}", archive.path, found.path)
 }
 
-fn entry(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> Entry {
+fn entry(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> DesiredPath {
     let (mode, owner) = (found.mode, owner.clone());
-    Entry {
+    DesiredPath {
         place: Volume::Root,
         path: path(archive, found),
         change: match &found.kind {

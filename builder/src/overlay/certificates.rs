@@ -3,14 +3,14 @@
 use anyhow::{Context as _, Result};
 
 use super::inputs::NodeInputs;
-use super::tree::{Change, Content, Entry, Owner};
+use super::tree::{Change, Content, DesiredPath, Owner};
 use crate::inspect::Volume;
 use crate::pki::KeyPair;
 use crate::secret::Secret;
 use crate::spec::{CertificateFile, CertificateRole, Named as _, Node};
 
 /// Returns the files of every table that the node receives.
-pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Entry>> {
+pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<DesiredPath>> {
     let mut entries = Vec::new();
     for file in inputs.certificate_files(node) {
         let (certificate, key) = material(inputs, node, file)?;
@@ -57,14 +57,14 @@ fn material<'a>(
     Ok((&pair.certificate.pem, Some(&pair.key)))
 }
 
-fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Result<Entry> {
+fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Result<DesiredPath> {
     let what = match (&content, file.role) {
         (Content::Secret(_), role) => {
             format!("the private key of your {} certificate", role.name())
         }
         (Content::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
     };
-    Ok(Entry {
+    Ok(DesiredPath {
         place: Volume::Root,
         path: path.to_owned(),
         change: Change::File {

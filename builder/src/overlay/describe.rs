@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::inputs::NodeInputs;
 use super::paths::Paths;
-use super::tree::{Change, Content, Entry, Owner};
+use super::tree::{Change, Content, DesiredPath, Owner};
 use crate::description::{
     DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription, location,
     without_control_characters,
@@ -13,10 +13,14 @@ use crate::inspect::Volume;
 use crate::spec::{CertificateFile, Named as _, Node};
 
 /// Returns the entry of the file that describes a node with these entries.
-pub(super) fn entry(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<Entry> {
+pub(super) fn entry(
+    inputs: &NodeInputs<'_>,
+    node: &Node,
+    entries: &[DesiredPath],
+) -> Result<DesiredPath> {
     let json = describe(inputs, node, entries)?.to_json()?;
     let (place, path) = location(inputs.system);
-    Ok(Entry {
+    Ok(DesiredPath {
         place,
         path,
         change: Change::File {
@@ -30,7 +34,11 @@ pub(super) fn entry(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> 
     })
 }
 
-fn describe(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<NodeDescription> {
+fn describe(
+    inputs: &NodeInputs<'_>,
+    node: &Node,
+    entries: &[DesiredPath],
+) -> Result<NodeDescription> {
     let (cluster, identity) = (inputs.cluster, inputs.identity(node)?);
     let member = |node: &Node| Member::of(cluster, node);
     let issued: Vec<_> = inputs.certificate_files(node).collect();
@@ -81,7 +89,7 @@ fn describe(inputs: &NodeInputs<'_>, node: &Node, entries: &[Entry]) -> Result<N
 }
 
 /// Describes a completely written file, without the digest of a secret, which would help to guess the secret.
-fn described(entry: &Entry, issued: &[&CertificateFile]) -> Option<DescribedFile> {
+fn described(entry: &DesiredPath, issued: &[&CertificateFile]) -> Option<DescribedFile> {
     let Change::File { content, mode, .. } = &entry.change else {
         return None;
     };

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::manifest::FirmwareFile;
 use super::source;
-use super::tree::{Change, Edit, Entry};
+use super::tree::{Change, DesiredPath, Edit};
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::Volume;
 use crate::spec::{Board, Firmware};
@@ -12,7 +12,7 @@ use crate::spec::{Board, Firmware};
 /// Returns the edits of `config.txt` in one firmware file for a node with this board, or `None` for any board.
 ///
 /// A line for some boards applies only to a node that names one of them, because a card for any board must boot on all.
-pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
+pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<DesiredPath>> {
     let text = source::firmware(name)?;
     let file: FirmwareFile = parse_toml(&text).map_err(|what| {
         Kind::Usage.error(
@@ -28,7 +28,7 @@ pub(super) fn entries(name: &str, board: Option<Board>) -> Result<Vec<Entry>> {
 }
 
 /// Returns the edits for `[firmware]`, which come after those of this program and may replace their values.
-pub(super) fn own_entries(firmware: &Firmware) -> Vec<Entry> {
+pub(super) fn own_entries(firmware: &Firmware) -> Vec<DesiredPath> {
     let why = || "[firmware] of cluster.toml".to_owned();
     let (config, add) = (firmware.config.clone(), firmware.cmdline.clone());
     let config = (!config.is_empty()).then(|| config_txt(config, why()));
@@ -41,12 +41,12 @@ pub(super) fn own_entries(firmware: &Firmware) -> Vec<Entry> {
     config.into_iter().chain(cmdline).collect()
 }
 
-fn config_txt(ensure: Vec<String>, why: String) -> Entry {
+fn config_txt(ensure: Vec<String>, why: String) -> DesiredPath {
     edited("/config.txt", Edit::FirmwareSettings { ensure }, why)
 }
 
-fn edited(path: &str, edit: Edit, why: String) -> Entry {
-    Entry {
+fn edited(path: &str, edit: Edit, why: String) -> DesiredPath {
+    DesiredPath {
         place: Volume::Boot,
         path: path.to_owned(),
         change: Change::Edited(edit),

@@ -8,7 +8,7 @@ use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
 };
 use super::render::Renderer;
-use super::tree::{Account, Change, Content, Edit, Entry, FileTree, Owner};
+use super::tree::{Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
 use super::{archives, certificates, describe, firmware, trust};
 use crate::description::Role;
 use crate::failure::{Kind, parse_toml};
@@ -71,7 +71,7 @@ struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    fn add(&self, entries: &mut Vec<Entry>) -> Result<()> {
+    fn add(&self, entries: &mut Vec<DesiredPath>) -> Result<()> {
         let text = self.inputs.overlays.text(self.name, "overlay.toml")?;
         let manifest: Manifest = parse_toml(&text)
             .map_err(anyhow::Error::msg)
@@ -83,7 +83,7 @@ impl Overlay<'_> {
                 let line = line.map(|line| self.renderer.text(line)).transpose()?;
                 let change = line.map_or(Change::Needed, |line| Change::NeededLine { line });
                 let entry = self.entry(self.place(item.place), &item.path, change, &item.why)?;
-                Ok(Entry {
+                Ok(DesiredPath {
                     origin: item.setting.clone(),
                     ..entry
                 })
@@ -120,20 +120,20 @@ impl Overlay<'_> {
 
     fn push(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<DesiredPath>,
         when: Option<&str>,
         path: &str,
-        make: impl FnOnce() -> Result<Entry>,
+        make: impl FnOnce() -> Result<DesiredPath>,
     ) -> Result<()> {
         self.push_all(entries, when, path, || Ok(vec![make()?]))
     }
 
     fn push_all(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<DesiredPath>,
         when: Option<&str>,
         path: &str,
-        make: impl FnOnce() -> Result<Vec<Entry>>,
+        make: impl FnOnce() -> Result<Vec<DesiredPath>>,
     ) -> Result<()> {
         let holds = self.renderer.holds(when);
         let rendered = holds.and_then(|holds| if holds { make() } else { Ok(vec![]) });
@@ -141,8 +141,8 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    fn entry(&self, place: Volume, path: &str, change: Change, why: &str) -> Result<Entry> {
-        Ok(Entry {
+    fn entry(&self, place: Volume, path: &str, change: Change, why: &str) -> Result<DesiredPath> {
+        Ok(DesiredPath {
             place,
             path: self.renderer.text(path)?,
             change,
@@ -152,7 +152,7 @@ impl Overlay<'_> {
         })
     }
 
-    fn folder(&self, item: &FolderItem) -> Result<Entry> {
+    fn folder(&self, item: &FolderItem) -> Result<DesiredPath> {
         let mode = self.mode(item.mode.as_deref().unwrap_or("0755"))?;
         let owner = self.owner(item.owner.as_deref())?;
         self.entry(
@@ -164,10 +164,10 @@ impl Overlay<'_> {
     }
 
     /// Returns the digests of the files among `entries` in the directory of this file.
-    fn sums(&self, item: &FileItem, entries: &[Entry]) -> Result<Content> {
+    fn sums(&self, item: &FileItem, entries: &[DesiredPath]) -> Result<Content> {
         let path = self.renderer.text(&item.path)?;
         let (folder, _) = path.rsplit_once('/').unwrap_or_default();
-        let line = |entry: &Entry| match &entry.change {
+        let line = |entry: &DesiredPath| match &entry.change {
             Change::File { content, .. } if entry.place == self.place(item.place) => {
                 let name = entry.path.strip_prefix(folder)?.strip_prefix('/')?;
                 Some(format!("{}  {name}\n", content.sha256()))
@@ -179,7 +179,7 @@ impl Overlay<'_> {
     }
 
     /// Returns the file, or the files of a list.
-    fn files(&self, item: &FileItem, sums: Option<Content>) -> Result<Vec<Entry>> {
+    fn files(&self, item: &FileItem, sums: Option<Content>) -> Result<Vec<DesiredPath>> {
         let Some(list) = &item.for_each else {
             return Ok(vec![self.file(item, sums)?]);
         };
@@ -188,7 +188,7 @@ impl Overlay<'_> {
         renderers.iter().map(file).collect()
     }
 
-    fn file(&self, item: &FileItem, sums: Option<Content>) -> Result<Entry> {
+    fn file(&self, item: &FileItem, sums: Option<Content>) -> Result<DesiredPath> {
         let (role, content) = match (&item.template, &item.blob, sums) {
             (Some(template), None, None) => {
                 let text = self
@@ -211,10 +211,10 @@ impl Overlay<'_> {
             owner: self.owner(item.owner.as_deref())?,
         };
         let entry = self.entry(self.place(item.place), &item.path, change, &item.why)?;
-        Ok(Entry { role, ..entry })
+        Ok(DesiredPath { role, ..entry })
     }
 
-    fn link(&self, item: &LinkItem) -> Result<Entry> {
+    fn link(&self, item: &LinkItem) -> Result<DesiredPath> {
         let target = self.renderer.text(&item.target)?;
         self.entry(
             Volume::Root,
@@ -224,7 +224,7 @@ impl Overlay<'_> {
         )
     }
 
-    fn edit(&self, item: &EditItem) -> Result<Entry> {
+    fn edit(&self, item: &EditItem) -> Result<DesiredPath> {
         let render = |list: &[String]| {
             list.iter()
                 .map(|s| self.renderer.text(s))
@@ -245,7 +245,7 @@ impl Overlay<'_> {
         )
     }
 
-    fn account(&self, item: AccountItem) -> Entry {
+    fn account(&self, item: AccountItem) -> DesiredPath {
         let (account, why) = match item {
             AccountItem::System {
                 name,
@@ -273,7 +273,7 @@ impl Overlay<'_> {
                 (account, why)
             }
         };
-        Entry {
+        DesiredPath {
             place: Volume::Root,
             path: "/etc/passwd".to_owned(),
             change: Change::Edited(Edit::Account(account)),
@@ -348,7 +348,7 @@ impl Overlay<'_> {
 }
 
 /// Returns the entry of a user's file. `plan` does not print a file whose mode gives other users no access.
-fn extra_file(file: &ExtraFile) -> Result<Entry> {
+fn extra_file(file: &ExtraFile) -> Result<DesiredPath> {
     let (mode, owner) = (file.mode, Owner::parse(&file.owner)?);
     let change = match &file.content {
         ExtraContent::Folder => Change::MissingFolder { mode, owner },
@@ -364,7 +364,7 @@ fn extra_file(file: &ExtraFile) -> Result<Entry> {
             owner,
         },
     };
-    Ok(Entry {
+    Ok(DesiredPath {
         place: Volume::Root,
         path: file.path.clone(),
         change,

@@ -24,12 +24,12 @@ pub struct FileTree {
     /// Key of the fingerprints that the plan prints in place of secrets.
     pub fingerprints: FingerprintKey,
     /// The desired changes.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<DesiredPath>,
 }
 
 /// One desired change.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct DesiredPath {
     /// Partition that contains the path.
     pub place: Volume,
     /// Absolute path inside that partition's file system.
@@ -58,7 +58,7 @@ impl FileTree {
                     .map(|path| (entry.place, path.to_owned())),
             );
         }
-        let numbered = |entry: &&Entry| matches!(entry.change, Change::NumberedLink { .. });
+        let numbered = |entry: &&DesiredPath| matches!(entry.change, Change::NumberedLink { .. });
         for entry in self.entries.iter().filter(numbered) {
             paths.extend(entry.numbered().map(|path| (entry.place, path)));
         }
@@ -73,7 +73,7 @@ impl FileTree {
     }
 }
 
-impl Entry {
+impl DesiredPath {
     /// Returns the paths that a numbered link may have, in the order in which they are tried.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = String> {
         (0..MOST_NUMBERED).map(|number| format!("{}.{number}", self.path))

@@ -1,6 +1,6 @@
 //! `trust-ca` in `[pki]`: the CA in the trust store of the system, as `update-ca-certificates` would leave it.
 
-use super::tree::{Change, Content, Edit, Entry, Owner};
+use super::tree::{Change, Content, DesiredPath, Edit, Owner};
 use crate::inspect::Volume;
 use crate::pki::TrustedCertificate;
 
@@ -10,7 +10,7 @@ const OWN: &str = "/usr/local/share/ca-certificates";
 const STORE: &str = "/etc/ssl/certs";
 
 /// Returns the files and links for a CA and the certificates above it.
-pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<Entry> {
+pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
     let mut entries = Vec::new();
     for (at, certificate) in trusted.iter().enumerate() {
         let name = name(at);
@@ -56,8 +56,8 @@ fn name(at: usize) -> String {
     }
 }
 
-fn entry(path: String, change: Change, why: &str) -> Entry {
-    Entry {
+fn entry(path: String, change: Change, why: &str) -> DesiredPath {
+    DesiredPath {
         place: Volume::Root,
         path,
         change,

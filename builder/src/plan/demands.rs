@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::failure::Kind;
 use crate::inspect::Before;
-use crate::overlay::Entry;
+use crate::overlay::DesiredPath;
 
-pub(super) fn text_of(entry: &Entry, before: &Before) -> Result<String> {
+pub(super) fn text_of(entry: &DesiredPath, before: &Before) -> Result<String> {
     let Before::File {
         content: Some(bytes),
         ..
@@ -29,7 +29,7 @@ pub(super) fn text_of(entry: &Entry, before: &Before) -> Result<String> {
 }
 
 /// Refuses a base without what an entry needs. What the user named with a setting is a file.
-pub(super) fn needed(entry: &Entry, before: &Before) -> Result<()> {
+pub(super) fn needed(entry: &DesiredPath, before: &Before) -> Result<()> {
     match before {
         Before::Folder { .. } | Before::Other if entry.origin.is_some() => Err(Kind::Unsupported
             .error(
@@ -44,7 +44,7 @@ pub(super) fn needed(entry: &Entry, before: &Before) -> Result<()> {
     }
 }
 
-pub(super) fn needed_line(entry: &Entry, before: &Before, line: &str) -> Result<()> {
+pub(super) fn needed_line(entry: &DesiredPath, before: &Before, line: &str) -> Result<()> {
     let text = text_of(entry, before)?;
     match text.lines().any(|found| found.trim() == line) {
         true => Ok(()),
@@ -55,7 +55,7 @@ pub(super) fn needed_line(entry: &Entry, before: &Before, line: &str) -> Result<
     }
 }
 
-pub(super) fn refuse_folder(entry: &Entry, before: &Before) -> Result<()> {
+pub(super) fn refuse_folder(entry: &DesiredPath, before: &Before) -> Result<()> {
     match before {
         Before::Folder { .. } | Before::Other => Err(Kind::Refused.error(
             format!("the base has a directory or device at {}", entry.path),

@@ -12,7 +12,7 @@ use super::{edit, references, room};
 use crate::config_txt::with_settings;
 use crate::failure::Kind;
 use crate::inspect::{Attributes, BaseFiles, Before, Layout, System, Volume};
-use crate::overlay::{ACCOUNT_FILES, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::overlay::{ACCOUNT_FILES, Change, Content, DesiredPath, Edit, FileTree, Owner};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
 use crate::spec::Invalid;
@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn add(&mut self, entry: &Entry) -> Result<()> {
+    fn add(&mut self, entry: &DesiredPath) -> Result<()> {
         let before = self.before(entry.place, &entry.path);
         match &entry.change {
             Change::File {
@@ -141,7 +141,7 @@ impl<'a> Planner<'a> {
     /// Writes a file even if the base has the same content: it then gets the build's time, which may be the only purpose.
     fn write(
         &mut self,
-        entry: &Entry,
+        entry: &DesiredPath,
         before: Before,
         content: Content,
         attributes: Attributes,
@@ -154,7 +154,12 @@ impl<'a> Planner<'a> {
         self.push_for(entry, before, action)
     }
 
-    fn folder(&mut self, entry: &Entry, before: Before, attributes: Attributes) -> Result<()> {
+    fn folder(
+        &mut self,
+        entry: &DesiredPath,
+        before: Before,
+        attributes: Attributes,
+    ) -> Result<()> {
         match &before {
             Before::Folder { attributes: old } if *old == attributes => Ok(()),
             Before::Folder { .. } => {
@@ -171,7 +176,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn symlink(&mut self, entry: &Entry, before: Before, target: &str) -> Result<()> {
+    fn symlink(&mut self, entry: &DesiredPath, before: Before, target: &str) -> Result<()> {
         match &before {
             Before::Symlink { target: old } if old == target => return Ok(()),
             _ => refuse_folder(entry, &before)?,
@@ -181,12 +186,12 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds a link with the first free number. The base keeps its own links.
-    fn numbered_link(&mut self, entry: &Entry, target: &str) -> Result<()> {
+    fn numbered_link(&mut self, entry: &DesiredPath, target: &str) -> Result<()> {
         for path in entry.numbered() {
             let before = self.before(entry.place, &path);
             let is_same = matches!(&before, Before::Symlink { target: old } if old == target);
             if is_same || !self.there.contains(&(entry.place, path.clone())) {
-                let entry = Entry {
+                let entry = DesiredPath {
                     path,
                     ..entry.clone()
                 };
@@ -199,7 +204,7 @@ impl<'a> Planner<'a> {
         ))
     }
 
-    fn absent(&mut self, entry: &Entry, before: Before) -> Result<()> {
+    fn absent(&mut self, entry: &DesiredPath, before: Before) -> Result<()> {
         match before {
             Before::Missing => Ok(()),
             before => {
@@ -210,7 +215,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Edits a file. Several edits of one file add up: each starts from the result of the previous one.
-    fn edit(&mut self, entry: &Entry, before: Before, edit: &Edit) -> Result<()> {
+    fn edit(&mut self, entry: &DesiredPath, before: Before, edit: &Edit) -> Result<()> {
         let (place, path) = (entry.place, &entry.path);
         let base = text_of(entry, &before)?;
         let current = match self.steps.get(place, path).map(|step| &step.action) {
@@ -249,7 +254,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn push_for(&mut self, entry: &Entry, before: Before, action: Action) -> Result<()> {
+    fn push_for(&mut self, entry: &DesiredPath, before: Before, action: Action) -> Result<()> {
         self.push(Step {
             place: entry.place,
             path: entry.path.clone(),

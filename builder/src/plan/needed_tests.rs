@@ -3,7 +3,7 @@
 use super::plan;
 use super::tests::{entry, found, layout, refusal, tree};
 use crate::failure::Kind;
-use crate::overlay::{Change, Entry};
+use crate::overlay::{Change, DesiredPath};
 
 #[test]
 fn a_base_without_what_is_needed_is_refused() {
@@ -19,7 +19,7 @@ fn a_base_without_what_is_needed_is_refused() {
 #[test]
 fn a_setting_that_names_what_the_base_lacks_is_a_mistake_of_the_user() {
     let zone = "/usr/share/zoneinfo/Europe/Berln";
-    let entry = Entry {
+    let entry = DesiredPath {
         origin: Some("`timezone` of [system]".to_owned()),
         ..entry(zone, Change::Needed)
     };
@@ -29,7 +29,7 @@ fn a_setting_that_names_what_the_base_lacks_is_a_mistake_of_the_user() {
 
 #[test]
 fn a_setting_does_not_name_a_directory() {
-    let folder = |origin| Entry {
+    let folder = |origin| DesiredPath {
         origin,
         ..entry("/etc", Change::Needed)
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::plan;
 use crate::failure::{Kind, explain};
 use crate::inspect::{Attributes, BaseFiles, Before, Layout, OsRelease, Part, System, Volume};
-use crate::overlay::{Account, Change, Content, Edit, Entry, FileTree, Owner};
+use crate::overlay::{Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
 use crate::secret::{FingerprintKey, Secret};
 
 pub(super) fn layout() -> Layout {
@@ -77,8 +77,8 @@ pub(super) fn found() -> BaseFiles {
     ])
 }
 
-pub(super) fn entry(path: &str, change: Change) -> Entry {
-    Entry {
+pub(super) fn entry(path: &str, change: Change) -> DesiredPath {
+    DesiredPath {
         place: Volume::Root,
         path: path.to_owned(),
         change,
@@ -88,7 +88,7 @@ pub(super) fn entry(path: &str, change: Change) -> Entry {
     }
 }
 
-pub(super) fn text(path: &str, text: &str) -> Entry {
+pub(super) fn text(path: &str, text: &str) -> DesiredPath {
     entry(
         path,
         Change::File {
@@ -99,14 +99,14 @@ pub(super) fn text(path: &str, text: &str) -> Entry {
     )
 }
 
-fn edit(edit: Edit) -> Entry {
-    Entry {
+fn edit(edit: Edit) -> DesiredPath {
+    DesiredPath {
         place: Volume::Boot,
         ..entry("/cmdline.txt", Change::Edited(edit))
     }
 }
 
-pub(super) fn tree(entries: Vec<Entry>) -> FileTree {
+pub(super) fn tree(entries: Vec<DesiredPath>) -> FileTree {
     FileTree {
         node: "etcd1".to_owned(),
         disk_id: None,
@@ -117,13 +117,13 @@ pub(super) fn tree(entries: Vec<Entry>) -> FileTree {
     }
 }
 
-fn printed(entries: Vec<Entry>) -> String {
+fn printed(entries: Vec<DesiredPath>) -> String {
     plan(&layout(), &found(), &tree(entries))
         .unwrap()
         .to_string()
 }
 
-pub(super) fn refusal(entries: Vec<Entry>) -> (Kind, String) {
+pub(super) fn refusal(entries: Vec<DesiredPath>) -> (Kind, String) {
     let error = plan(&layout(), &found(), &tree(entries)).unwrap_err();
     (explain(&error).0, format!("{error:#}"))
 }
@@ -244,7 +244,7 @@ fn a_folder_is_not_overwritten() {
 
 #[test]
 fn mistakes_in_the_users_files_are_reported_together() {
-    let own = |line, entry| Entry {
+    let own = |line, entry| DesiredPath {
         origin: Some(format!("cluster.toml:{line}")),
         ..entry
     };
