@@ -25,18 +25,18 @@ pub(super) struct Database<'a> {
 
 /// A bucket of a database.
 #[derive(Debug)]
-pub(super) struct Bucket<'a> {
+pub(super) struct BoltBucket<'a> {
     database: &'a Database<'a>,
-    root: Page<'a>,
+    root: BoltPage<'a>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Page<'a> {
+struct BoltPage<'a> {
     bytes: &'a [u8],
 }
 
 /// A key and its value.
-type Entry<'a> = (&'a [u8], &'a [u8]);
+type BoltEntry<'a> = (&'a [u8], &'a [u8]);
 
 impl<'a> Database<'a> {
     /// Opens a database; `None` if these bytes are none.
@@ -54,8 +54,8 @@ impl<'a> Database<'a> {
     }
 
     /// Returns the bucket of this name.
-    pub(super) fn bucket(&'a self, name: &str) -> Option<Bucket<'a>> {
-        let root = Bucket {
+    pub(super) fn bucket(&'a self, name: &str) -> Option<BoltBucket<'a>> {
+        let root = BoltBucket {
             database: self,
             root: self.page(self.root)?,
         };
@@ -65,31 +65,31 @@ impl<'a> Database<'a> {
             .find(|(key, _)| *key == name.as_bytes())?;
         let page = match number(value, 0)? {
             // A small bucket lies beside its name.
-            0 => Page {
+            0 => BoltPage {
                 bytes: value.get(HEADER..)?,
             },
             root => self.page(root)?,
         };
-        Some(Bucket {
+        Some(BoltBucket {
             database: self,
             root: page,
         })
     }
 
-    fn page(&self, id: u64) -> Option<Page<'a>> {
+    fn page(&self, id: u64) -> Option<BoltPage<'a>> {
         let start = usize::try_from(id).ok()?.checked_mul(self.page_size)?;
         let bytes = self.bytes.get(start..)?;
         let more = usize::try_from(half(bytes, 12)?).ok()?;
         let length = more.checked_add(1)?.checked_mul(self.page_size)?;
-        Some(Page {
+        Some(BoltPage {
             bytes: bytes.get(..length)?,
         })
     }
 }
 
-impl<'a> Bucket<'a> {
+impl<'a> BoltBucket<'a> {
     /// Returns all entries of a small bucket; `None` if it is damaged or large.
-    pub(super) fn entries(&self) -> Option<Vec<Entry<'a>>> {
+    pub(super) fn entries(&self) -> Option<Vec<BoltEntry<'a>>> {
         let (mut found, mut waiting) = (Vec::new(), vec![(self.root, 0)]);
         while let Some((page, level)) = waiting.pop() {
             if level == MOST_LEVELS || found.len() + waiting.len() > MOST_ENTRIES {
@@ -128,7 +128,7 @@ impl<'a> Bucket<'a> {
     }
 }
 
-impl<'a> Page<'a> {
+impl<'a> BoltPage<'a> {
     fn kind(self) -> Option<u16> {
         quarter(self.bytes, 8)
     }
@@ -143,7 +143,7 @@ impl<'a> Page<'a> {
     }
 
     /// Returns the key and the value of an element of a leaf.
-    fn entry(self, at: usize) -> Option<Entry<'a>> {
+    fn entry(self, at: usize) -> Option<BoltEntry<'a>> {
         let element = HEADER + at * ELEMENT;
         let word = |at| usize::try_from(half(self.bytes, element + at)?).ok();
         let start = element.checked_add(word(4)?)?;
@@ -154,13 +154,13 @@ impl<'a> Page<'a> {
 }
 
 /// The header of a database, of which there are two.
-struct Header {
+struct BoltHeader {
     page_size: usize,
     root: u64,
     transaction: u64,
 }
 
-fn header(bytes: &[u8], start: usize) -> Option<Header> {
+fn header(bytes: &[u8], start: usize) -> Option<BoltHeader> {
     let bytes = bytes.get(start.checked_add(HEADER)?..)?;
     let page_size = usize::try_from(half(bytes, 8)?).ok()?;
     let sound = half(bytes, 0)? == MAGIC
@@ -168,7 +168,7 @@ fn header(bytes: &[u8], start: usize) -> Option<Header> {
         && number(bytes, 56)? == checksum(bytes.get(..56)?)
         && page_size.is_power_of_two()
         && page_size >= 512;
-    sound.then_some(Header {
+    sound.then_some(BoltHeader {
         page_size,
         root: number(bytes, 16)?,
         transaction: number(bytes, 48)?,
