@@ -57,7 +57,7 @@ impl TableReader<'_> {
     pub(super) fn list(
         &mut self,
         section: &'static Section,
-        (key, value): Entry<'_>,
+        (key, value): TomlEntry<'_>,
     ) -> Vec<Table> {
         if let DeValue::Array(items) = value.get_ref() {
             let items = items.iter();
@@ -184,10 +184,10 @@ impl TableReader<'_> {
 }
 
 /// A key and its value, with their positions.
-pub(super) type Entry<'a> = (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+pub(super) type TomlEntry<'a> = (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
 /// Returns the entry at a path whose parts are separated by dots.
-pub(super) fn entry<'a>(table: &'a DeTable<'a>, path: &str) -> Option<Entry<'a>> {
+pub(super) fn entry<'a>(table: &'a DeTable<'a>, path: &str) -> Option<TomlEntry<'a>> {
     match path.split_once('.') {
         None => table.get_key_value(path),
         Some((first, rest)) => entry(table.get(first)?.get_ref().as_table()?, rest),
@@ -195,7 +195,7 @@ pub(super) fn entry<'a>(table: &'a DeTable<'a>, path: &str) -> Option<Entry<'a>>
 }
 
 /// Returns the entries in the order of the file.
-fn sorted<'a>(table: &'a DeTable<'a>) -> Vec<Entry<'a>> {
+fn sorted<'a>(table: &'a DeTable<'a>) -> Vec<TomlEntry<'a>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
