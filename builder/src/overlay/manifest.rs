@@ -8,7 +8,7 @@ use crate::spec::Board;
 /// The manifest of one overlay directory.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Manifest {
+pub(super) struct OverlayFile {
     /// Purpose of the overlay.
     #[serde(rename = "why")]
     pub(super) _why: String,

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use super::context::values;
 use super::inputs::NodeInputs;
 use super::manifest::{
-    AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, Manifest, PlaceItem,
+    AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, OverlayFile, PlaceItem,
 };
 use super::render::Renderer;
 use super::tree::{Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
@@ -73,7 +73,7 @@ struct Overlay<'a> {
 impl Overlay<'_> {
     fn add(&self, entries: &mut Vec<DesiredPath>) -> Result<()> {
         let text = self.inputs.overlays.text(self.name, "overlay.toml")?;
-        let manifest: Manifest = parse_toml(&text)
+        let manifest: OverlayFile = parse_toml(&text)
             .map_err(anyhow::Error::msg)
             .context("reading overlay.toml")?;
         entries.extend(manifest.accounts.into_iter().map(|item| self.account(item)));
