@@ -79,7 +79,7 @@ use crate::apply::OutputFolder;
 use crate::cli::Updated;
 use crate::failure::Kind;
 use crate::fleet::Fleet;
-use crate::pki::State;
+use crate::pki::StateDirectory;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
 use crate::report::{FetchReport, FleetRecord, Manifest, Rebuild, Sources};
@@ -189,7 +189,7 @@ fn snapshot(job: &Job) -> Result<Option<Snapshot>> {
 }
 
 /// Opens the state directory and stages what the nodes of the cluster and the commands for it need.
-fn open_state(job: &Job, cluster: &Cluster) -> Result<State> {
+fn open_state(job: &Job, cluster: &Cluster) -> Result<StateDirectory> {
     let mut state = job.state(cluster)?;
     for (name, text) in report::access(cluster, &state.certs)? {
         state.update(name, &text)?;

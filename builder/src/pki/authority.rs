@@ -14,7 +14,7 @@ use super::chain::{Chain, Fault};
 use super::locked;
 use super::phase::{CERTIFICATE, KEY, Phase, files_in};
 use super::signer::{self, ReadKey, Signer};
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use super::x509::{self, CertificateFacts};
 use super::{issue, keys, refused, subject};
 use crate::date::date;
@@ -292,7 +292,7 @@ impl Authority {
     }
 
     /// Stages the files that the state directory lacks, the key first.
-    pub(super) fn save(&mut self, store: &mut Store) {
+    pub(super) fn save(&mut self, store: &mut StateStore) {
         for (name, bytes) in self.unsaved.drain(..) {
             store.stage(name, bytes.to_vec());
         }

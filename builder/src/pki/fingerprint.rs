@@ -7,13 +7,13 @@ use ssh_key::{HashAlg, PrivateKey};
 
 use super::identity::read_seed;
 use super::keys;
-use super::store::Store;
+use super::store::StateStore;
 use crate::hex;
 use crate::secret::FingerprintKey;
 
 /// Returns the key of the fingerprints of a cluster's secrets, or `None` if the directory does not contain a seed.
 pub(crate) fn fingerprint_key(state: &Path) -> anyhow::Result<Option<FingerprintKey>> {
-    let reader = Store::preview(state)?.reader();
+    let reader = StateStore::preview(state)?.reader();
     let seed = read_seed(&reader, false)?;
     Ok(seed.map(|seed| seed.fingerprints()))
 }

@@ -4,7 +4,7 @@ use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use super::refused;
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use crate::secret::Secret;
 
 /// A node's host key.
@@ -65,7 +65,7 @@ pub(super) fn replaced(node: &str) -> String {
 }
 
 /// Creates a key and stages it together with its public half.
-pub(super) fn create(store: &mut Store, node: &str) -> anyhow::Result<HostKey> {
+pub(super) fn create(store: &mut StateStore, node: &str) -> anyhow::Result<HostKey> {
     let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
     let private = Secret::new(key.to_openssh(LineEnding::LF)?.as_bytes());
     let public = public(&key)?;

@@ -13,7 +13,7 @@ use super::leaf::{self, Profile};
 use super::refused;
 use super::shared;
 use super::signer::REQUEST;
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use crate::failure::Kind;
 use crate::spec::{CertificateRole, Cluster, Node};
 
@@ -71,7 +71,7 @@ impl FoundState {
     /// Creates and stages what is missing or outdated: the seed first, then the CA, then what depends on them.
     pub(super) fn complete(
         self,
-        store: &mut Store,
+        store: &mut StateStore,
         cluster: &Cluster,
         now: i64,
     ) -> anyhow::Result<Certs> {
@@ -239,7 +239,7 @@ fn was_used(reader: &StateReader, cluster: &Cluster) -> anyhow::Result<bool> {
 }
 
 /// Stages what every state directory has from its beginning.
-pub(super) fn begin(store: &mut Store) -> anyhow::Result<()> {
+pub(super) fn begin(store: &mut StateStore) -> anyhow::Result<()> {
     let reader = store.reader();
     if reader.public(README)?.is_none() {
         store.stage(README, README_TEXT);

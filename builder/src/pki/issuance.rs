@@ -8,7 +8,7 @@ use super::derive::Seed;
 use super::host_key::{self, HostKey};
 use super::leaf::{self, Profile};
 use super::shared;
-use super::store::Store;
+use super::store::StateStore;
 use crate::spec::KeyKind;
 
 /// What the state directory has of a node.
@@ -24,7 +24,7 @@ pub(super) struct FoundNode {
 
 /// The certificates being issued, and what is needed for it.
 pub(super) struct Issuance<'a> {
-    store: &'a mut Store,
+    store: &'a mut StateStore,
     authority: &'a Authority,
     now: i64,
     journal: Journal,
@@ -34,7 +34,7 @@ pub(super) struct Issuance<'a> {
 
 impl<'a> Issuance<'a> {
     pub(super) fn new(
-        store: &'a mut Store,
+        store: &'a mut StateStore,
         authority: &'a Authority,
         now: i64,
         is_new: bool,

@@ -193,7 +193,7 @@ pub(super) fn passphrase_file(
 }
 
 /// Returns the file of the state directory that remembers the path for commands without a configuration, if it changes.
-pub(super) fn remembered(reader: &StateReader, own: &OwnCa) -> anyhow::Result<Option<StagedFile>> {
+pub(super) fn remembered(reader: &StateReader, own: &OwnCa) -> anyhow::Result<Option<StateFile>> {
     let path = own.passphrase_file.as_ref().map(std::path::absolute);
     let path = path.transpose()?.map(|path| path.display().to_string());
     if path == remembered_path(reader)? {
@@ -210,7 +210,7 @@ fn remembered_path(reader: &StateReader) -> anyhow::Result<Option<String>> {
 }
 
 /// A file to write into the state directory.
-type StagedFile = (&'static str, Zeroizing<Vec<u8>>);
+type StateFile = (&'static str, Zeroizing<Vec<u8>>);
 
 const TRADITIONAL: &str = "is encrypted in OpenSSL's traditional form, which is not supported; \
                            `openssl pkey -in FILE -aes256 -out NEW` writes it as PKCS #8 with a passphrase";

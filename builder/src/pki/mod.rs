@@ -62,18 +62,18 @@ pub use trust_store::TrustedCertificate;
 use crate::failure::Kind;
 use crate::spec::Cluster;
 use identity::FoundState;
-use store::Store;
+use store::StateStore;
 
 /// An open state directory: the identity of a cluster, whose new parts are not written yet.
-pub struct State {
+pub struct StateDirectory {
     /// The identity.
     pub certs: Certs,
-    store: Store,
+    store: StateStore,
     /// Whether nothing may be changed.
     is_fixed: bool,
 }
 
-impl State {
+impl StateDirectory {
     /// Stages one more file, unless the directory is only read.
     pub fn add(&mut self, name: &str, text: &str) {
         if !self.is_fixed {
@@ -89,7 +89,7 @@ impl State {
         Ok(())
     }
 
-    /// Returns whether the state directory is complete, so that [`State::keep`] writes nothing.
+    /// Returns whether the state directory is complete, so that [`StateDirectory::keep`] writes nothing.
     pub fn is_kept(&self) -> bool {
         self.store.first_staged().is_none()
     }
@@ -100,23 +100,23 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for StateDirectory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("State").field(&self.certs).finish()
     }
 }
 
 /// Opens a state directory and returns the identity of the cluster, completed and brought up to date at `now` (seconds since
-/// 1970). Nothing is changed before [`State::keep`]; other processes wait until the state is dropped.
-pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
-    let mut store = Store::open(state, |reader| {
+/// 1970). Nothing is changed before [`StateDirectory::keep`]; other processes wait until the state is dropped.
+pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<StateDirectory> {
+    let mut store = StateStore::open(state, |reader| {
         FoundState::read(reader, cluster, now).map(drop)
     })?;
     let found = FoundState::read(&store.reader(), cluster, now)?;
     let certs = found
         .complete(&mut store, cluster, now)
         .with_context(|| format!("completing the state directory {}", state.display()))?;
-    Ok(State {
+    Ok(StateDirectory {
         certs,
         store,
         is_fixed: false,
@@ -125,12 +125,16 @@ pub fn open(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> 
 
 /// Opens a complete state directory for reading only; fails if [`open`] would change anything in it. Other processes may
 /// read it at the same time.
-pub(crate) fn open_complete(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<State> {
-    let mut store = Store::preview(state)?;
+pub(crate) fn open_complete(
+    state: &Path,
+    cluster: &Cluster,
+    now: i64,
+) -> anyhow::Result<StateDirectory> {
+    let mut store = StateStore::preview(state)?;
     let found = FoundState::read(&store.reader(), cluster, now)?;
     let certs = found.complete(&mut store, cluster, now)?;
     match store.first_staged() {
-        None => Ok(State {
+        None => Ok(StateDirectory {
             certs,
             store,
             is_fixed: true,
@@ -150,7 +154,7 @@ pub(crate) fn open_complete(state: &Path, cluster: &Cluster, now: i64) -> anyhow
 /// Returns what [`open`] would return, without changing anything. Missing parts are created only for this call, so new
 /// certificates and keys have other fingerprints than those a build will write.
 pub fn preview(state: &Path, cluster: &Cluster, now: i64) -> anyhow::Result<Certs> {
-    let mut store = Store::preview(state)?;
+    let mut store = StateStore::preview(state)?;
     let found = FoundState::read(&store.reader(), cluster, now)?;
     found.complete(&mut store, cluster, now)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::authority::Authority;
 use super::certs::{Certificate, KeyPair};
 use super::leaf::{self, KeptKey, Profile, REMOVE};
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use super::{refused, shared};
 
 /// The certificates of a cluster after a renewal.
@@ -34,7 +34,7 @@ pub struct Leaf {
 /// Renews every certificate of these nodes, and the operator's, that ends before `end`, as far as the CA's own validity
 /// allows it, or that is not valid yet.
 pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Result<Renewed> {
-    let mut store = Store::open(state, |reader| authority(reader, now).map(drop))?;
+    let mut store = StateStore::open(state, |reader| authority(reader, now).map(drop))?;
     let reader = store.reader();
     let renewer = Renewer {
         authority: authority(&reader, now)?,
@@ -68,7 +68,7 @@ pub fn renew(state: &Path, nodes: &[String], now: i64, end: i64) -> anyhow::Resu
 
 /// Checks that the CA of the state directory can issue certificates now.
 pub fn can_issue(state: &Path, now: i64) -> anyhow::Result<()> {
-    let store = Store::open(state, |reader| authority(reader, now).map(drop))?;
+    let store = StateStore::open(state, |reader| authority(reader, now).map(drop))?;
     authority(&store.reader(), now).map(drop)
 }
 
@@ -96,7 +96,12 @@ impl Renewer {
     }
 
     /// Returns the pair of a file, renewed and staged if it is due; `None` if it does not exist.
-    fn renew(&self, store: &mut Store, kind: &str, file: &str) -> anyhow::Result<Option<Leaf>> {
+    fn renew(
+        &self,
+        store: &mut StateStore,
+        kind: &str,
+        file: &str,
+    ) -> anyhow::Result<Option<Leaf>> {
         let [crt, key] = ["crt", "key"].map(|ending| format!("{file}.{ending}"));
         let (Some(pem), Some(secret)) = (self.reader.public(&crt)?, self.reader.secret(&key)?)
         else {

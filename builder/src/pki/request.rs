@@ -8,7 +8,7 @@ use super::authority::Authority;
 use super::identity::{self, FoundState};
 use super::leaf::{self, KeptKey, Profile};
 use super::sans::MEMBERS;
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use super::x509::{self, CertificateFacts};
 use super::{keys, subject};
 use crate::date::date;
@@ -41,7 +41,7 @@ pub fn requests(
     now: i64,
     all: bool,
 ) -> anyhow::Result<Vec<Request>> {
-    let mut store = Store::open(state, |reader| {
+    let mut store = StateStore::open(state, |reader| {
         FoundState::read(reader, cluster, now).map(drop)
     })?;
     let reader = store.reader();
@@ -77,7 +77,7 @@ pub fn import(
     now: i64,
     answers: &[(PathBuf, String)],
 ) -> anyhow::Result<Imported> {
-    let mut store = Store::open(state, |reader| {
+    let mut store = StateStore::open(state, |reader| {
         FoundState::read(reader, cluster, now).map(drop)
     })?;
     let reader = store.reader();

@@ -15,7 +15,7 @@ use anyhow::Result;
 
 use super::authority::Authority;
 use super::phase::{CERTIFICATE, FILE, KEY, NEXT_CERTIFICATE, NEXT_KEY, Phase};
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use super::{keys, refused, x509};
 use crate::date::moment;
 use crate::failure::Kind;
@@ -112,7 +112,7 @@ pub fn finish_rotation(state: &Path) -> Result<()> {
 }
 
 /// Removes the certificates of former nodes, which the previous CA signed: with them, such a node could not be added again.
-fn remove_foreign(store: &Store) -> Result<()> {
+fn remove_foreign(store: &StateStore) -> Result<()> {
     let reader = store.reader();
     let authority = reader.public(CERTIFICATE)?;
     let Some(Ok(authority)) = authority.map(|pem| x509::read(&pem)) else {
@@ -145,8 +145,8 @@ pub fn abort_rotation(state: &Path) -> Result<()> {
         .try_for_each(|name| store.remove(name))
 }
 
-fn open(state: &Path) -> Result<Store> {
-    Store::open(state, |reader| {
+fn open(state: &Path) -> Result<StateStore> {
+    StateStore::open(state, |reader| {
         let certificate = reader.public(CERTIFICATE)?;
         let facts = certificate.as_deref().map(x509::read_all).transpose();
         facts.map(drop).map_err(|what| {

@@ -19,7 +19,7 @@ use crate::failure::Kind;
 use crate::file::{if_exists, in_the_way, make_private_folder, sync_folder, writable};
 
 /// An open, locked state directory with its pending writes.
-pub(super) struct Store {
+pub(super) struct StateStore {
     folder: PathBuf,
     staged: Vec<(String, Zeroizing<Vec<u8>>)>,
     /// The lock is held until the store is dropped, because two builds may share a state directory.
@@ -28,7 +28,7 @@ pub(super) struct Store {
     unused: Cell<bool>,
 }
 
-impl Drop for Store {
+impl Drop for StateStore {
     fn drop(&mut self) {
         if self.unused.get() {
             // Best effort: an empty directory that cannot be removed is harmless.
@@ -41,7 +41,7 @@ impl Drop for Store {
 /// The name of the lock file, locked while a build works with the directory.
 const LOCK: &str = ".lock";
 
-impl Store {
+impl StateStore {
     /// Opens the directory, creating it if needed; waits while another process has it open.
     ///
     /// `inspect` checks a directory without a lock file before one is created in it.

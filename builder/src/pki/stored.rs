@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::certs::Certificate;
 use super::leaf::REMOVE;
-use super::store::{StateReader, Store};
+use super::store::{StateReader, StateStore};
 use super::{refused, x509};
 use crate::failure::Kind;
 
@@ -23,7 +23,7 @@ pub struct StoredCertificate {
 
 /// Returns every certificate of a state directory: CAs first, then the operator's, then those of the nodes.
 pub fn stored(state: &Path) -> anyhow::Result<Vec<StoredCertificate>> {
-    let reader = Store::preview(state)?.reader();
+    let reader = StateStore::preview(state)?.reader();
     let mut files = certificates_in(&reader, "")?;
     files.sort_by_key(|file| !file.contains("ca."));
     for node in reader.names("nodes")? {
@@ -52,7 +52,7 @@ pub fn stored(state: &Path) -> anyhow::Result<Vec<StoredCertificate>> {
 
 /// Returns the paths of certificates that were requested and not imported yet: only their keys exist.
 pub fn requested(state: &Path) -> anyhow::Result<Vec<String>> {
-    let reader = Store::preview(state)?.reader();
+    let reader = StateStore::preview(state)?.reader();
     let mut requested = requested_in(&reader, "")?;
     for node in reader.names("nodes")? {
         requested.extend(requested_in(&reader, &format!("nodes/{node}/"))?);

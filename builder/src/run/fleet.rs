@@ -8,7 +8,7 @@ use super::job::Job;
 use crate::description::ClusterDescription;
 use crate::fleet::{Fleet, FleetCluster};
 use crate::overlay::Overlays;
-use crate::pki::{self, State};
+use crate::pki::{self, StateDirectory};
 use crate::plan::Plan;
 use crate::report::{self, FleetRecord, Manifest, Sources};
 use crate::secret::Secret;
@@ -23,7 +23,7 @@ impl Job {
     }
 
     /// Opens the state directory of a cluster. A shard only reads it: if two shards made keys, each would have its own.
-    pub(crate) fn state(&self, cluster: &Cluster) -> Result<State> {
+    pub(crate) fn state(&self, cluster: &Cluster) -> Result<StateDirectory> {
         let (state, now) = (self.state_path(), self.environment.now);
         ClusterDescription::refuse_other_scheme(state, cluster)?;
         match self.work.nodes.shard {

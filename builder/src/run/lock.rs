@@ -11,7 +11,7 @@ use crate::failure::Kind;
 use crate::fetch;
 use crate::lock::{self, Lock, LockFile, LockedBase, LockedEtcd, LockedFile};
 use crate::overlay::Overlays;
-use crate::pki::State;
+use crate::pki::StateDirectory;
 use crate::publication;
 use crate::report::{Manifest, Sources};
 use crate::spec::{self, Cluster, EtcdSource};
@@ -111,7 +111,7 @@ impl Job {
     }
 
     /// Writes what is new in the state directory. A repetition of a build refuses that.
-    pub(crate) fn keep(&self, state: &State) -> Result<()> {
+    pub(crate) fn keep(&self, state: &StateDirectory) -> Result<()> {
         if self.repeats.is_some() && !state.is_kept() {
             let folder = self.state_path().display();
             return Err(Kind::Usage.error(

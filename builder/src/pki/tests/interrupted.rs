@@ -6,7 +6,7 @@ use super::*;
 /// Runs up to the point where all bytes are written and the first `renames` files have their names.
 fn killed(scene: &Scene, config: &str, renames: usize) {
     let cluster = cluster(config);
-    let mut store = Store::open(&scene.state, |_| Ok(())).unwrap();
+    let mut store = StateStore::open(&scene.state, |_| Ok(())).unwrap();
     let found = FoundState::read(&store.reader(), &cluster, NOW).unwrap();
     found.complete(&mut store, &cluster, NOW).unwrap();
     store.write_all().unwrap();
@@ -79,9 +79,9 @@ fn a_reissue_can_be_interrupted_anywhere() {
 fn a_refused_build_leaves_no_second_lock_to_one_that_waits() {
     let scene = Scene::new();
     let anything = |_: &StateReader| Ok(());
-    let refused = Store::open(&scene.state, anything).unwrap();
+    let refused = StateStore::open(&scene.state, anything).unwrap();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| Store::open(&scene.state, anything).unwrap());
+        let waiting = scope.spawn(|| StateStore::open(&scene.state, anything).unwrap());
         std::thread::sleep(std::time::Duration::from_millis(200));
         drop(refused);
         let _second = waiting.join().unwrap();
