@@ -9,7 +9,7 @@ use fs_err::File;
 use super::Options;
 use super::cache::CacheEntry;
 use super::digest::{DigestReader, Digested};
-use super::record::{RECORD, Record, State};
+use super::record::{FileState, RECORD, Record};
 use super::unpack::unpack;
 use super::verified::{Pin, Promise, Seen, Verified};
 
@@ -122,7 +122,7 @@ fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Resul
     };
     let seen = record.seen();
     let is_ours = entry.is_ours(IMAGE)? && entry.is_ours(RECORD)?;
-    if is_ours && record.holds(&State::of(&path)?) {
+    if is_ours && record.holds(&FileState::of(&path)?) {
         return Ok(Some(seen));
     }
     if !is_ours && promise.raw.sha256.is_none() {
@@ -150,7 +150,7 @@ fn unvouched(entry: &CacheEntry) -> anyhow::Error {
 }
 
 fn note_state(entry: &CacheEntry, seen: &Seen) -> Result<()> {
-    let state = State::of(&entry.path(IMAGE))?;
+    let state = FileState::of(&entry.path(IMAGE))?;
     entry.write(RECORD, &Record::new(seen, Some(state)).to_text()?)
 }
 

@@ -12,7 +12,7 @@ use super::cache::{Cache, with_ending};
 use super::decode::Format;
 use super::digest::Digested;
 use super::image;
-use super::record::{RECORD, Record, State};
+use super::record::{FileState, RECORD, Record};
 use super::sums::digest_beside;
 use super::verified::{Pin, Promise, Seen, Verified};
 use crate::failure::Kind;
@@ -72,7 +72,7 @@ pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
 /// Returns the digest of the file, from the record of an earlier run if the file has not changed since.
 fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
     let entry = cache.entry(&record_key(path)?, options.progress)?;
-    let before = State::of(path)?;
+    let before = FileState::of(path)?;
     if entry.is_ours(RECORD)?
         && let Some(known) = Record::read(&entry.path(RECORD))
         && known.holds(&before)
@@ -90,8 +90,8 @@ fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested>
     Ok(digested)
 }
 
-fn unchanged(path: &Path, before: &State) -> Result<()> {
-    if State::of(path)? == *before {
+fn unchanged(path: &Path, before: &FileState) -> Result<()> {
+    if FileState::of(path)? == *before {
         return Ok(());
     }
     let what = format!("{} changed while it was being read", path.display());

@@ -31,7 +31,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(seen: &Seen, state: Option<State>) -> Self {
+    pub(super) fn new(seen: &Seen, state: Option<FileState>) -> Self {
         let Seen { packed, raw } = seen.clone();
         Self {
             packed,
@@ -61,7 +61,7 @@ impl Record {
     }
 
     /// Returns whether the file has not changed since it was read.
-    pub(super) fn holds(&self, now: &State) -> bool {
+    pub(super) fn holds(&self, now: &FileState) -> bool {
         self.state.as_ref() == Some(&now.0)
     }
 
@@ -75,9 +75,9 @@ impl Record {
 
 /// The state of a file, which compares equal as long as the file is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct State(String);
+pub(super) struct FileState(String);
 
-impl State {
+impl FileState {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs_err::metadata(path)?;
         let modified = metadata
@@ -117,11 +117,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         fs_err::write(&path, "one").unwrap();
-        let before = State::of(&path).unwrap();
-        assert_eq!(before, State::of(&path).unwrap());
+        let before = FileState::of(&path).unwrap();
+        assert_eq!(before, FileState::of(&path).unwrap());
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs_err::write(&path, "two").unwrap();
-        assert_ne!(before, State::of(&path).unwrap());
+        assert_ne!(before, FileState::of(&path).unwrap());
     }
 
     fn seen() -> Seen {
@@ -144,14 +144,14 @@ mod tests {
         let read = Record::read(&path).unwrap();
         assert_eq!(read, record);
         assert_eq!(read.seen(), seen());
-        assert!(!read.holds(&State(String::new())));
+        assert!(!read.holds(&FileState(String::new())));
     }
 
     #[test]
     fn a_flipped_bit_never_gives_another_record() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("record");
-        let record = Record::new(&seen(), Some(State("size 1".into())));
+        let record = Record::new(&seen(), Some(FileState("size 1".into())));
         let text = record.to_text().unwrap();
         for place in 0..text.len() * 8 {
             let mut damaged = text.clone().into_bytes();
@@ -167,7 +167,7 @@ mod tests {
     fn a_record_of_an_earlier_version_counts() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("record");
-        let record = Record::new(&seen(), Some(State("size 1".into())));
+        let record = Record::new(&seen(), Some(FileState("size 1".into())));
         fs_err::write(&path, toml::to_string(&record).unwrap()).unwrap();
         assert_eq!(Record::read(&path), Some(record));
     }

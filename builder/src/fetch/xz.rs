@@ -24,13 +24,13 @@ const TOO_BIG: &str = "decoding the xz data needs more than 256 MiB of memory";
 pub(super) struct XzDecoder<R> {
     source: R,
     stream: Stream,
-    state: State,
+    state: XzState,
     threads: u32,
     /// The number of bytes of the source used so far.
     offset: u64,
 }
 
-enum State {
+enum XzState {
     Inside,
     /// After a stream: padding, another stream, or the end.
     Between,
@@ -44,7 +44,7 @@ impl<R: BufRead> XzDecoder<R> {
         Ok(Self {
             source,
             stream,
-            state: State::Inside,
+            state: XzState::Inside,
             threads,
             offset: 0,
         })
@@ -68,7 +68,7 @@ impl<R: BufRead> XzDecoder<R> {
             .consume(usize::try_from(used).unwrap_or(usize::MAX));
         self.offset += used;
         match status.map_err(|error| self.wrong(error))? {
-            Status::StreamEnd => self.state = State::Between,
+            Status::StreamEnd => self.state = XzState::Between,
             Status::MemNeeded if at_end => return Err(invalid(TRUNCATED, self.offset)),
             _ => {}
         }
@@ -90,11 +90,11 @@ impl<R: BufRead> XzDecoder<R> {
                 _ if !(self.offset - start).is_multiple_of(PADDING) => {
                     return Err(invalid(GARBAGE, start));
                 }
-                None => self.state = State::Done,
+                None => self.state = XzState::Done,
                 // The first byte of every stream.
                 Some(0xfd) => {
                     self.stream = new_stream(self.threads)?;
-                    self.state = State::Inside;
+                    self.state = XzState::Inside;
                 }
                 Some(_) => return Err(invalid(GARBAGE, self.offset)),
             }
@@ -121,9 +121,9 @@ impl<R: BufRead> Read for XzDecoder<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.state {
-                State::Done => return Ok(0),
-                State::Between => self.pass_padding()?,
-                State::Inside => match self.decode(output)? {
+                XzState::Done => return Ok(0),
+                XzState::Between => self.pass_padding()?,
+                XzState::Inside => match self.decode(output)? {
                     0 if !output.is_empty() => {}
                     count => return Ok(count),
                 },

@@ -8,7 +8,7 @@ use super::scene::http::{Reply, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 use crate::fetch::digest::Digested;
-use crate::fetch::record::{Record, State};
+use crate::fetch::record::{FileState, Record};
 use crate::fetch::verified::Seen;
 use crate::recipe::Recipe;
 
@@ -47,7 +47,7 @@ fn forge(scene: &Scene) {
         packed: digested(&xz(&image())),
         raw: digested(&image()),
     };
-    let text = Record::new(&seen, Some(State::of(&path).unwrap())).to_text();
+    let text = Record::new(&seen, Some(FileState::of(&path).unwrap())).to_text();
     fs_err::write(record, text.unwrap()).unwrap();
 }
 
@@ -118,7 +118,7 @@ fn a_forged_record_of_a_local_image_counts_for_nothing() {
         packed: forged.clone(),
         raw: forged,
     };
-    let text = Record::new(&seen, Some(State::of(&path).unwrap())).to_text();
+    let text = Record::new(&seen, Some(FileState::of(&path).unwrap())).to_text();
     fs_err::write(scene.cached(".toml").remove(0), text.unwrap()).unwrap();
     assert_eq!(scene.local(&path).unwrap().raw_sha256(), sha256(&image()));
 }
