@@ -21,14 +21,14 @@ use crate::failure::{Gone, Kind};
 use crate::progress::{Progress, Task};
 
 /// The reason why an attempt ended early.
-enum Trouble {
+enum AttemptError {
     /// Another attempt may succeed.
     Passing(String),
     /// Another attempt cannot succeed.
     Final(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Trouble {
+impl From<anyhow::Error> for AttemptError {
     fn from(error: anyhow::Error) -> Self {
         Self::Final(error)
     }
@@ -100,7 +100,7 @@ impl<'a> Http<'a> {
         Ok(text)
     }
 
-    fn read(&self, url: &str, limit: u64) -> Result<Option<String>, Trouble> {
+    fn read(&self, url: &str, limit: u64) -> Result<Option<String>, AttemptError> {
         let response = self.client.get(url).send();
         let response = response.map_err(|error| trouble(url, &error))?;
         if response.status() == StatusCode::NOT_FOUND {
@@ -110,9 +110,9 @@ impl<'a> Http<'a> {
         let read = Paced::new(accepted(url, response)?, &self.policy)
             .take(limit + 1)
             .read_to_end(&mut bytes);
-        read.map_err(|error| Trouble::Passing(error.to_string()))?;
+        read.map_err(|error| AttemptError::Passing(error.to_string()))?;
         if bytes.len() as u64 > limit {
-            return Err(Trouble::Final(no_list(
+            return Err(AttemptError::Final(no_list(
                 url,
                 &format!("it is longer than {}", BinaryBytes(limit)),
             )));
@@ -125,15 +125,15 @@ impl<'a> Http<'a> {
     fn persist(
         &self,
         url: &str,
-        mut attempt: impl FnMut() -> (Result<(), Trouble>, bool),
+        mut attempt: impl FnMut() -> (Result<(), AttemptError>, bool),
     ) -> Result<()> {
         let mut failures = 0;
         loop {
             let (outcome, headway) = attempt();
             let reason = match outcome {
                 Ok(()) => return Ok(()),
-                Err(Trouble::Final(error)) => return Err(error),
-                Err(Trouble::Passing(reason)) => reason,
+                Err(AttemptError::Final(error)) => return Err(error),
+                Err(AttemptError::Passing(reason)) => reason,
             };
             failures = if headway { 1 } else { failures + 1 };
             if failures >= self.policy.attempts {
@@ -153,7 +153,7 @@ impl<'a> Http<'a> {
         partial: &mut Partial<'_>,
         size: Option<u64>,
         task: &mut dyn Task,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), AttemptError> {
         if size.is_some_and(|size| partial.len() == size) {
             return Ok(()); // a killed run downloaded everything
         }
@@ -187,20 +187,20 @@ impl<'a> Http<'a> {
 }
 
 /// Returns a successful response, or the server's failure as passing or final.
-fn accepted(url: &str, response: Response) -> Result<Response, Trouble> {
+fn accepted(url: &str, response: Response) -> Result<Response, AttemptError> {
     let status = response.status();
     match status {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Err(Trouble::Passing(format!("answer {status}")))
+            Err(AttemptError::Passing(format!("answer {status}")))
         }
-        _ if status.is_server_error() => Err(Trouble::Passing(format!("answer {status}"))),
-        _ => Err(Trouble::Final(refused(url, status))),
+        _ if status.is_server_error() => Err(AttemptError::Passing(format!("answer {status}"))),
+        _ => Err(AttemptError::Final(refused(url, status))),
     }
 }
 
 /// Prepares `partial` for the response's bytes, appended or from the start. Returns the length of the whole file, if known.
-fn start(response: &Response, partial: &mut Partial<'_>) -> Result<Option<u64>, Trouble> {
+fn start(response: &Response, partial: &mut Partial<'_>) -> Result<Option<u64>, AttemptError> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         partial.restart(validator(response.headers()))?;
         return Ok(length(response.headers()));
@@ -213,7 +213,7 @@ fn start(response: &Response, partial: &mut Partial<'_>) -> Result<Option<u64>, 
         }
         _ => {
             partial.restart(None)?;
-            Err(Trouble::Passing(
+            Err(AttemptError::Passing(
                 "the server sent a range that was not requested".to_owned(),
             ))
         }
@@ -221,13 +221,13 @@ fn start(response: &Response, partial: &mut Partial<'_>) -> Result<Option<u64>, 
 }
 
 /// Handles a server without further bytes: the download is complete, or longer than the server's file.
-fn not_satisfiable(response: &Response, partial: &mut Partial<'_>) -> Result<(), Trouble> {
+fn not_satisfiable(response: &Response, partial: &mut Partial<'_>) -> Result<(), AttemptError> {
     let range = ContentRange::of(response.headers());
     if range.is_some_and(|range| range.total == Some(partial.len())) {
         return Ok(());
     }
     partial.restart(None)?;
-    Err(Trouble::Passing(
+    Err(AttemptError::Passing(
         "the server has a shorter file than what was downloaded so far".to_owned(),
     ))
 }
@@ -239,12 +239,12 @@ fn copy(
     partial: &mut Partial<'_>,
     total: Option<u64>,
     task: &mut dyn Task,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         task.at(partial.len());
         let read = body.read(&mut buffer);
-        let count = read.map_err(|error| Trouble::Passing(dropped(&error, partial.len())))?;
+        let count = read.map_err(|error| AttemptError::Passing(dropped(&error, partial.len())))?;
         if count == 0 {
             return ended(partial.len(), total);
         }
@@ -256,9 +256,9 @@ fn copy(
 }
 
 /// Checks whether the connection ended early, that is, before the whole file arrived.
-fn ended(length: u64, total: Option<u64>) -> Result<(), Trouble> {
+fn ended(length: u64, total: Option<u64>) -> Result<(), AttemptError> {
     match total {
-        Some(total) if length < total => Err(Trouble::Passing(format!(
+        Some(total) if length < total => Err(AttemptError::Passing(format!(
             "the connection ended after {length} of {total} bytes"
         ))),
         _ => Ok(()),
@@ -305,12 +305,12 @@ pub(super) fn is_downgrade(previous: &[Url], next: &Url) -> bool {
 }
 
 /// Classifies a failed request; an error in the address itself is final.
-fn trouble(url: &str, error: &reqwest::Error) -> Trouble {
+fn trouble(url: &str, error: &reqwest::Error) -> AttemptError {
     if error.is_builder() || error.is_redirect() {
         let what = format!("downloading {url}: {}", reason(error));
-        return Trouble::Final(Kind::Storage.error(what, "check the address in the recipe"));
+        return AttemptError::Final(Kind::Storage.error(what, "check the address in the recipe"));
     }
-    Trouble::Passing(reason(error))
+    AttemptError::Passing(reason(error))
 }
 
 /// Returns the innermost cause; the layers above repeat the address or say "error sending request".
