@@ -11,7 +11,7 @@ const ALL: &str = "all";
 
 /// A line that sets something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Setting<'t> {
+struct FirmwareSetting<'t> {
     /// `all`, a board such as `pi4`, or another condition.
     filter: &'t str,
     name: &'t str,
@@ -21,7 +21,7 @@ struct Setting<'t> {
 /// The settings of a `config.txt`, in the order of the file.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigTxt<'t> {
-    settings: Vec<Setting<'t>>,
+    settings: Vec<FirmwareSetting<'t>>,
     /// The filter in effect at the end of the file.
     last_filter: &'t str,
 }
@@ -34,7 +34,7 @@ impl<'t> ConfigTxt<'t> {
             if let Some(rest) = line.strip_prefix('[') {
                 filter = rest.split(']').next().unwrap_or_default().trim();
             } else if let Some((name, value)) = split(line) {
-                settings.push(Setting {
+                settings.push(FirmwareSetting {
                     filter,
                     name,
                     value,
@@ -50,7 +50,7 @@ impl<'t> ConfigTxt<'t> {
     /// Returns the value that applies to a board with these filters (e.g. `pi4` and `cm4`): the last one, as in the firmware.
     pub(crate) fn get(&self, name: &str, filters: &[&str]) -> Option<&'t str> {
         let applies = |filter: &str| filter == ALL || filters.contains(&filter);
-        let holds = |it: &&Setting<'_>| it.name == name && applies(it.filter);
+        let holds = |it: &&FirmwareSetting<'_>| it.name == name && applies(it.filter);
         self.settings.iter().rev().find(holds).map(|it| it.value)
     }
 

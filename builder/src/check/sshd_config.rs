@@ -11,13 +11,13 @@ const MAIN: &str = "/etc/ssh/sshd_config";
 const DEPTH: u32 = 16;
 
 /// A keyword in lower case and its values.
-type Setting = (String, Vec<String>);
+type SshdSetting = (String, Vec<String>);
 
 /// The settings that apply to one user, in the order in which sshd reads them.
 pub(super) struct SshdConfig {
     /// The settings of `Match` blocks, which replace global ones.
-    matched: Vec<Setting>,
-    global: Vec<Setting>,
+    matched: Vec<SshdSetting>,
+    global: Vec<SshdSetting>,
     /// The lines with which sshd does not start.
     pub(super) faults: Vec<String>,
 }

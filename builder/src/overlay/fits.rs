@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::inputs::NodeInputs;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
-use crate::recipe::{Recipe, Setting};
+use crate::recipe::{OptionalSetting, Recipe};
 use crate::refusals::Refusals;
 use crate::snapshot::Snapshot;
 use crate::spec::{
@@ -104,7 +104,7 @@ fn check_settings(inputs: &NodeInputs<'_>, refusals: &mut Refusals) -> Result<()
 }
 
 /// A setting that not every base supports: whether the user asked for it, and its name in messages.
-type Asked = (bool, Setting, &'static str);
+type Asked = (bool, OptionalSetting, &'static str);
 
 fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
     // `read-only` may be the default, so only other settings of `[appliance]` count as a request.
@@ -115,52 +115,52 @@ fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
     vec![
         (
             cluster.network.wifi.is_some(),
-            Setting::Wifi,
+            OptionalSetting::Wifi,
             "`wifi` of [network]",
         ),
         (
             (cluster.network.wifi.as_ref()).is_some_and(|wifi| wifi.networks.len() > 1),
-            Setting::WifiOther,
+            OptionalSetting::WifiOther,
             "`[[network.wifi.other]]`",
         ),
         (
             !cluster.files.is_empty() || !cluster.archives.is_empty(),
-            Setting::File,
+            OptionalSetting::File,
             "`[[file]]`, `[[unit]]` or `[[archive]]`",
         ),
         (
             cluster.ssh.password_hash.is_some(),
-            Setting::PasswordHash,
+            OptionalSetting::PasswordHash,
             "`password-hash` of [ssh]",
         ),
         (
             !cluster.ssh.groups.is_empty(),
-            Setting::Groups,
+            OptionalSetting::Groups,
             "`groups` of [ssh]",
         ),
         (
             !cluster.ssh.trusted_user_ca.is_empty(),
-            Setting::TrustedUserCa,
+            OptionalSetting::TrustedUserCa,
             "`trusted-user-ca` of [ssh]",
         ),
         (
             cluster.system != SystemSettings::default(),
-            Setting::System,
+            OptionalSetting::System,
             "`[system]`",
         ),
         (
             !cluster.packages.is_empty(),
-            Setting::Packages,
+            OptionalSetting::Packages,
             "`[packages]`",
         ),
         (
             !cluster.firmware.config.is_empty() || !cluster.firmware.cmdline.is_empty(),
-            Setting::Firmware,
+            OptionalSetting::Firmware,
             "`[firmware]`",
         ),
         (
             cluster.appliance != unasked,
-            Setting::Appliance,
+            OptionalSetting::Appliance,
             "`[appliance]`",
         ),
     ]
@@ -170,27 +170,27 @@ fn settings_of_etcd(cluster: &Cluster) -> Vec<Asked> {
     vec![
         (
             !cluster.certificates.is_empty(),
-            Setting::Certificate,
+            OptionalSetting::Certificate,
             "`[[certificate]]`",
         ),
         (
             cluster.pki.trust_ca,
-            Setting::TrustCa,
+            OptionalSetting::TrustCa,
             "`trust-ca` of [pki]",
         ),
         (
             cluster.pki.layout != CertificateLayout::Etcd,
-            Setting::Layout,
+            OptionalSetting::Layout,
             "`layout` of [pki]",
         ),
         (
             cluster.etcd.data_dir != DEFAULT_DATA_DIR,
-            Setting::DataDir,
+            OptionalSetting::DataDir,
             "`data-dir` of [etcd]",
         ),
         (
             cluster.etcd.config != ConfigForm::File,
-            Setting::Config,
+            OptionalSetting::Config,
             "`config` of [etcd]",
         ),
     ]

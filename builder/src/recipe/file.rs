@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::model::{BoardWarning, Recognize, Setting};
+use super::model::{BoardWarning, OptionalSetting, Recognize};
 use super::{Download, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
 use crate::failure::{Kind, parse_toml};
 use crate::spec::Board;
@@ -30,7 +30,7 @@ struct File {
     made_by: Option<Maker>,
     recognize: Recognize,
     #[serde(default)]
-    unsupported: BTreeMap<Setting, String>,
+    unsupported: BTreeMap<OptionalSetting, String>,
     #[serde(default, rename = "warning")]
     warnings: Vec<BoardWarning>,
 }
@@ -72,7 +72,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
         return Err(wrong(name, "it contains a control character"));
     }
     let has_overlay = file.overlays.iter().any(|name| name == "appliance");
-    if has_overlay == file.unsupported.contains_key(&Setting::Appliance) {
+    if has_overlay == file.unsupported.contains_key(&OptionalSetting::Appliance) {
         let what =
             "exactly one of the overlay `appliance` and `appliance` of `[unsupported]` is needed";
         return Err(wrong(name, what));

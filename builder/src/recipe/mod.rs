@@ -12,7 +12,8 @@ mod model;
 pub use etcd::EtcdReleases;
 pub use list::List;
 pub use model::{
-    BoardWarning, Download, Grade, Recipe, Recognize, Setting, SignedList, Signer, Source, Voucher,
+    BoardWarning, Download, Grade, OptionalSetting, Recipe, Recognize, SignedList, Signer, Source,
+    Voucher,
 };
 
 use std::path::Path;

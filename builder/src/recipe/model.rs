@@ -36,7 +36,7 @@ pub struct Recipe {
     /// The boards that the base can boot on.
     pub boards: Vec<Board>,
     /// The settings of `cluster.toml` that the base does not support, each with the reason.
-    pub unsupported: BTreeMap<Setting, String>,
+    pub unsupported: BTreeMap<OptionalSetting, String>,
     /// Warnings that owners of certain boards must read before the first boot.
     pub warnings: Vec<BoardWarning>,
 }
@@ -44,7 +44,7 @@ pub struct Recipe {
 impl Recipe {
     /// Returns whether its nodes are appliances: the system is never written, and the data have a separate partition.
     pub fn makes_appliances(&self) -> bool {
-        !self.unsupported.contains_key(&Setting::Appliance)
+        !self.unsupported.contains_key(&OptionalSetting::Appliance)
     }
 }
 
@@ -67,7 +67,7 @@ pub struct Recognize {
 /// A setting of `cluster.toml` that not every base supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Setting {
+pub enum OptionalSetting {
     /// The key `wifi` of `[network]`.
     Wifi,
     /// The table `[[network.wifi.other]]`.
