@@ -1,6 +1,6 @@
 //! A kubeadm configuration that names external etcd endpoints.
 
-use super::value::Value;
+use super::value::InventoryValue;
 use super::{Host, Listing, Variable, yaml};
 
 /// Reads the endpoints below `etcd.external` of the document that has them.
@@ -12,13 +12,13 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
         let Some(external) = etcd.and_then(|etcd| etcd.get("external")) else {
             continue;
         };
-        let endpoints = external.get("endpoints").map(Value::items);
+        let endpoints = external.get("endpoints").map(InventoryValue::items);
         let endpoints = endpoints.into_iter().flatten();
-        for endpoint in endpoints.filter_map(Value::scalar) {
+        for endpoint in endpoints.filter_map(InventoryValue::scalar) {
             listing.hosts.push(host(endpoint, listing.hosts.len() + 1));
         }
         for key in ["caFile", "certFile", "keyFile"] {
-            if let Some(path) = external.get(key).and_then(Value::scalar) {
+            if let Some(path) = external.get(key).and_then(InventoryValue::scalar) {
                 listing.variables.push(Variable::new(key, path));
             }
         }

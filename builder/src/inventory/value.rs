@@ -6,14 +6,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A value.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(super) enum InventoryValue {
     /// A text, a number, a Boolean value or `null`, as text.
     Scalar(String),
-    List(Vec<Value>),
-    Table(Vec<(String, Value)>),
+    List(Vec<InventoryValue>),
+    Table(Vec<(String, InventoryValue)>),
 }
 
-impl Value {
+impl InventoryValue {
     /// Returns the entries of a table.
     pub(super) fn table(&self) -> Option<&[(String, Self)]> {
         match self {
@@ -48,7 +48,7 @@ impl Value {
 }
 
 /// Items of a list are separated by spaces.
-impl Display for Value {
+impl Display for InventoryValue {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let separator = |index| if index > 0 { " " } else { "" };
         match self {
@@ -67,7 +67,7 @@ impl Display for Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for InventoryValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyValue)
     }
@@ -76,57 +76,57 @@ impl<'de> Deserialize<'de> for Value {
 struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {
-    type Value = Value;
+    type Value = InventoryValue;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Scalar(value.to_string()))
+    fn visit_bool<E>(self, value: bool) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar(value.to_string()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Scalar(value.to_string()))
+    fn visit_i64<E>(self, value: i64) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar(value.to_string()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Scalar(value.to_string()))
+    fn visit_u64<E>(self, value: u64) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar(value.to_string()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Scalar(value.to_string()))
+    fn visit_f64<E>(self, value: f64) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar(value.to_string()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Scalar(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar(value.to_owned()))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Scalar("null".to_owned()))
+    fn visit_unit<E>(self) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar("null".to_owned()))
     }
 
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Scalar("null".to_owned()))
+    fn visit_none<E>(self) -> Result<InventoryValue, E> {
+        Ok(InventoryValue::Scalar("null".to_owned()))
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<InventoryValue, D::Error> {
+        InventoryValue::deserialize(deserializer)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<InventoryValue, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = sequence.next_element()? {
             items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(InventoryValue::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InventoryValue, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(Value::Table(entries))
+        Ok(InventoryValue::Table(entries))
     }
 }

@@ -1,6 +1,6 @@
 //! An Ansible inventory in YAML format, and the values of any YAML file.
 
-use super::value::Value;
+use super::value::InventoryValue;
 
 use super::ansible::Inventory;
 use super::{Listing, Variable, lines};
@@ -20,7 +20,7 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
 }
 
 /// Parses the first document of a file. An error begins with its place.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+pub(super) fn parse(text: &str) -> Result<InventoryValue, String> {
     serde_saphyr::from_str(text).map_err(|error| {
         let text = error.to_string();
         format!(
@@ -30,11 +30,16 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
     })
 }
 
-fn add(inventory: &mut Inventory, name: &str, group: &Value, depth: usize) -> Result<(), String> {
+fn add(
+    inventory: &mut Inventory,
+    name: &str,
+    group: &InventoryValue,
+    depth: usize,
+) -> Result<(), String> {
     if depth > DEEPEST {
         return Err(format!(": the group `{name}` is nested too deeply"));
     }
-    let part = |key: &str| group.get(key).and_then(Value::table);
+    let part = |key: &str| group.get(key).and_then(InventoryValue::table);
     for (host, variables) in part("hosts").into_iter().flatten() {
         let variables = variables.table().map(scalars).unwrap_or_default();
         for host in lines::expand(host) {
@@ -52,7 +57,7 @@ fn add(inventory: &mut Inventory, name: &str, group: &Value, depth: usize) -> Re
 }
 
 /// Returns the variables of a table; a list becomes its values, separated by spaces.
-fn scalars(table: &[(String, Value)]) -> Vec<Variable> {
+fn scalars(table: &[(String, InventoryValue)]) -> Vec<Variable> {
     table
         .iter()
         .map(|(name, value)| Variable::new(name, &value.to_string()))

@@ -12,7 +12,7 @@ use super::complaints::{Complaints, Invalid, Place, Placed, wrong_type};
 use super::section::Section;
 use super::settings::SECTIONS;
 use super::suggest;
-use super::table::{Table, Value};
+use super::table::{SettingValue, Table};
 use super::values::{TableReader, completed, entry};
 use crate::unquoted;
 
@@ -174,7 +174,7 @@ type WrittenTable<'a> = (&'a Layer<'a>, Place, &'a DeTable<'a>);
 
 /// Returns a table with the settings of all layers and the defaults.
 fn table(section: &'static Section, written: &[WrittenTable<'_>], log: &mut Complaints) -> Table {
-    let mut values: Vec<(String, Placed<Value>)> = Vec::new();
+    let mut values: Vec<(String, Placed<SettingValue>)> = Vec::new();
     for (layer, _, entries) in written {
         let line = |span| layer.place(&span);
         let own = TableReader { line: &line, log }.values(section, entries);

@@ -9,20 +9,20 @@ pub(super) struct Table {
     /// The line of the header, or [`Place::Default`] if no file contains the table.
     pub(super) place: Place,
     /// The values in the order of the file, followed by the defaults.
-    pub(super) values: Vec<(String, Placed<Value>)>,
+    pub(super) values: Vec<(String, Placed<SettingValue>)>,
 }
 
 /// A value of the right kind.
-pub(super) enum Value {
+pub(super) enum SettingValue {
     Text(String),
     Switch(bool),
     Integer(u64),
-    List(Vec<Placed<Value>>),
+    List(Vec<Placed<SettingValue>>),
     EtcdFlags(Vec<(String, toml::Value)>),
 }
 
 impl Table {
-    fn get(&self, name: &str) -> Option<&Placed<Value>> {
+    fn get(&self, name: &str) -> Option<&Placed<SettingValue>> {
         let known = self
             .section
             .settings
@@ -37,7 +37,7 @@ impl Table {
         found.map(|(_, value)| value)
     }
 
-    fn default(&self, name: &str) -> &Placed<Value> {
+    fn default(&self, name: &str) -> &Placed<SettingValue> {
         self.get(name).expect("the setting has a default")
     }
 
@@ -53,7 +53,7 @@ impl Table {
 
     /// Returns whether the file contains the setting with another value than its default.
     fn is_changed(&self, name: &str) -> bool {
-        let same = |value: &Placed<Value>| {
+        let same = |value: &Placed<SettingValue>| {
             let default = self.section.default_of(name);
             default.is_some_and(|default| default.value.is_same(&value.value))
         };
@@ -86,7 +86,7 @@ impl Table {
     }
 
     pub(super) fn switch(&self, name: &str) -> bool {
-        matches!(self.default(name).value, Value::Switch(true))
+        matches!(self.default(name).value, SettingValue::Switch(true))
     }
 
     pub(super) fn size(&self, name: &str) -> Placed<u64> {
@@ -121,17 +121,17 @@ impl Table {
             .with(items.filter_map(|item| item.value.integer()).collect())
     }
 
-    fn items(&self, name: &str) -> impl Iterator<Item = &Placed<Value>> {
+    fn items(&self, name: &str) -> impl Iterator<Item = &Placed<SettingValue>> {
         let list = self.get(name).map(|value| &value.value);
         list.into_iter().flat_map(|value| match value {
-            Value::List(items) => items.as_slice(),
+            SettingValue::List(items) => items.as_slice(),
             _ => &[],
         })
     }
 
     pub(super) fn etcd_flags(&self, name: &str) -> Vec<(String, toml::Value)> {
         match self.get(name).map(|value| &value.value) {
-            Some(Value::EtcdFlags(flags)) => flags.clone(),
+            Some(SettingValue::EtcdFlags(flags)) => flags.clone(),
             _ => Vec::new(),
         }
     }
@@ -144,7 +144,7 @@ impl Table {
     }
 }
 
-impl Value {
+impl SettingValue {
     /// Returns whether the values are the same, wherever they were written.
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -8,13 +8,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaints::{Complaints, Place, Placed, wrong_type};
 use super::section::{Given, Kind, OPEN, Section, Setting};
-use super::table::{Table, Value};
+use super::table::{SettingValue, Table};
 use super::{etcd_flags, nearest, sizes, subnet, suggest};
 
 /// Returns a table with the values read from the entries, and the defaults.
 pub(super) fn completed(
     section: &'static Section,
-    mut values: Vec<(String, Placed<Value>)>,
+    mut values: Vec<(String, Placed<SettingValue>)>,
     place: Option<Place>,
     written: &[&DeTable<'_>],
     log: &mut Complaints,
@@ -92,7 +92,7 @@ impl TableReader<'_> {
         &mut self,
         section: &'static Section,
         entries: &DeTable<'_>,
-    ) -> Vec<(String, Placed<Value>)> {
+    ) -> Vec<(String, Placed<SettingValue>)> {
         let mut values = Vec::new();
         for (key, value) in sorted(entries) {
             let name = key.get_ref().as_ref();
@@ -116,26 +116,26 @@ impl TableReader<'_> {
         label: &str,
         kind: &Kind,
         value: &Spanned<DeValue<'_>>,
-    ) -> Option<Placed<Value>> {
+    ) -> Option<Placed<SettingValue>> {
         let place = (self.line)(value.span());
         let read = match (kind, value.get_ref()) {
             (Kind::Text(check), DeValue::String(text)) => {
                 self.log.check(place, check(text));
-                Ok(Value::Text(text.to_string()))
+                Ok(SettingValue::Text(text.to_string()))
             }
             (Kind::Choice(what, names), DeValue::String(text)) => match names() {
-                names if names.contains(&text.as_ref()) => Ok(Value::Text(text.to_string())),
+                names if names.contains(&text.as_ref()) => Ok(SettingValue::Text(text.to_string())),
                 names => Err(format!(
                     "unknown {what} `{text}`; {}",
                     nearest::advice(text, &names)
                 )),
             },
-            (Kind::Switch, DeValue::Boolean(switch)) => Ok(Value::Switch(*switch)),
+            (Kind::Switch, DeValue::Boolean(switch)) => Ok(SettingValue::Switch(*switch)),
             (Kind::Integer(range, unit), DeValue::Integer(number)) => {
                 let found = u32::from_str_radix(number.as_str(), number.radix()).ok();
                 let found = found.filter(|found| range.contains(found));
                 found
-                    .map(|found| Value::Integer(found.into()))
+                    .map(|found| SettingValue::Integer(found.into()))
                     .ok_or_else(|| {
                         let (least, most) = (range.start(), range.end());
                         format!("{label} must be from {least} to {most}{unit}, not {number}")
@@ -145,7 +145,7 @@ impl TableReader<'_> {
                 value.get_ref(),
                 range,
             )
-            .map(Value::Integer)
+            .map(SettingValue::Integer)
             .ok_or_else(|| {
                 let (least, most) = (sizes::text(*range.start()), sizes::text(*range.end()));
                 format!("{label} must be a size from {least} to {most}, as in \"2GiB\" or in bytes")
@@ -153,10 +153,10 @@ impl TableReader<'_> {
             (Kind::List(of), DeValue::Array(items)) => {
                 let label = format!("each item of {label}");
                 let items = items.iter().filter_map(|item| self.value(&label, of, item));
-                Ok(Value::List(items.collect()))
+                Ok(SettingValue::List(items.collect()))
             }
             (Kind::EtcdFlags, DeValue::Table(flags)) => {
-                Ok(Value::EtcdFlags(self.etcd_flags(flags)))
+                Ok(SettingValue::EtcdFlags(self.etcd_flags(flags)))
             }
             (Kind::Integer(range, _), other @ DeValue::String(text)) => {
                 let meant = subnet::prefix_length(text).filter(|number| range.contains(number));
@@ -203,7 +203,7 @@ fn sorted<'a>(table: &'a DeTable<'a>) -> Vec<TomlEntry<'a>> {
 
 impl Section {
     /// Returns the default of a setting, if it has one.
-    pub(super) fn default_of(&self, name: &str) -> Option<Placed<Value>> {
+    pub(super) fn default_of(&self, name: &str) -> Option<Placed<SettingValue>> {
         let setting = self.settings.iter().find(|setting| setting.name == name)?;
         match setting.given {
             Given::Default(toml) => Some(default(self, setting, toml)),
@@ -212,7 +212,11 @@ impl Section {
     }
 }
 
-fn default(section: &Section, setting: &'static Setting, toml: &'static str) -> Placed<Value> {
+fn default(
+    section: &Section,
+    setting: &'static Setting,
+    toml: &'static str,
+) -> Placed<SettingValue> {
     let place = Place::Default(section.path(), setting.name);
     let value = DeValue::parse(toml).expect("every default is TOML");
     let mut reader = TableReader {
