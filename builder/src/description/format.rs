@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::member::Member;
+use super::member::MemberUrls;
 use crate::failure::Kind;
 use crate::inspect::Volume;
 
@@ -31,7 +31,7 @@ pub struct NodeDescription {
     /// Network configuration of the node.
     pub network: NetworkFacts,
     /// Every member of the cluster, this node included, in the order of the cluster.
-    pub members: Vec<Member>,
+    pub members: Vec<MemberUrls>,
     /// Base image that the build started from.
     pub base: BaseFacts,
     /// etcd release that the node runs.

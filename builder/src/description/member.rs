@@ -8,7 +8,7 @@ use crate::spec::{Advertise, Cluster, Node};
 
 /// A member of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
+pub struct MemberUrls {
     /// Member name.
     pub name: String,
     /// URL for clients.
@@ -33,7 +33,7 @@ pub(crate) fn host(address: IpAddr) -> String {
     }
 }
 
-impl Member {
+impl MemberUrls {
     /// Returns the member that this node is, with the URLs that it advertises.
     pub(crate) fn of(cluster: &Cluster, node: &Node) -> Self {
         let host = match cluster.etcd.advertise {

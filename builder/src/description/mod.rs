@@ -15,6 +15,6 @@ pub(crate) use format::without_control_characters;
 pub use format::{
     BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, NetworkFacts, NodeDescription, Role,
 };
-pub use member::Member;
+pub use member::MemberUrls;
 pub(crate) use member::{host, scheme};
 pub use read::{location, read, required};

@@ -92,7 +92,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
 }
 
 fn member(cluster: &Cluster, node: &Node) -> Value {
-    let described = description::Member::of(cluster, node);
+    let described = description::MemberUrls::of(cluster, node);
     json!({
         "name": node.name,
         "fqdn": cluster.full_name(&node.name),
@@ -100,7 +100,7 @@ fn member(cluster: &Cluster, node: &Node) -> Value {
         "previous": node.previous_address.map(|address| previous(cluster, address)),
         "client_url": described.client_url,
         "peer_url": described.peer_url,
-        "metrics_url": description::Member::by_address(cluster, node).metrics_url(),
+        "metrics_url": description::MemberUrls::by_address(cluster, node).metrics_url(),
         // The node's user for etcd, by its certificate for clients.
         "user": cluster.pki.common_names.server(&node.name, &cluster.domain),
         // Name of the member that this one replaces, or empty.

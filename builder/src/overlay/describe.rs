@@ -6,8 +6,8 @@ use super::inputs::NodeInputs;
 use super::paths::Paths;
 use super::tree::{Change, Content, DesiredPath, Owner};
 use crate::description::{
-    DescribedFile, EtcdFacts, IssuedFile, Login, Member, NetworkFacts, NodeDescription, location,
-    without_control_characters,
+    DescribedFile, EtcdFacts, IssuedFile, Login, MemberUrls, NetworkFacts, NodeDescription,
+    location, without_control_characters,
 };
 use crate::inspect::Volume;
 use crate::spec::{CertificateFile, Named as _, Node};
@@ -40,7 +40,7 @@ fn describe(
     entries: &[DesiredPath],
 ) -> Result<NodeDescription> {
     let (cluster, identity) = (inputs.cluster, inputs.identity(node)?);
-    let member = |node: &Node| Member::of(cluster, node);
+    let member = |node: &Node| MemberUrls::of(cluster, node);
     let issued: Vec<_> = inputs.certificate_files(node).collect();
     let sets_machine_id = entries.iter().any(|entry| entry.path == "/etc/machine-id");
     Ok(NodeDescription {

@@ -9,7 +9,7 @@ use super::attachment::AttachmentRecord;
 use super::manifest::{Manifest, Sources};
 use super::metrics;
 use super::snippets;
-use crate::description::{CLUSTER, ClusterDescription, Member};
+use crate::description::{CLUSTER, ClusterDescription, MemberUrls};
 use crate::pki::Certs;
 use crate::spec::Cluster;
 
@@ -81,7 +81,7 @@ fn etcdctl_env(sources: &Sources<'_>) -> String {
         .cluster
         .nodes
         .iter()
-        .map(|node| Member::by_address(sources.cluster, node).client_url)
+        .map(|node| MemberUrls::by_address(sources.cluster, node).client_url)
         .collect();
     let certificates = match sources.cluster.etcd.insecure {
         true => "",

@@ -1,6 +1,6 @@
 //! Examples of clients of this cluster, for the directory `client`.
 
-use crate::description::Member;
+use crate::description::MemberUrls;
 use crate::spec::Cluster;
 
 /// The name and template of each example.
@@ -36,7 +36,7 @@ pub(super) fn examples(cluster: &Cluster, version: &str) -> Vec<(&'static str, S
 fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 8] {
     let nodes = cluster.nodes.iter();
     let urls: Vec<String> = nodes
-        .map(|node| Member::by_address(cluster, node).client_url)
+        .map(|node| MemberUrls::by_address(cluster, node).client_url)
         .collect();
     let hosts: Vec<&str> = urls.iter().map(|url| host(url)).collect();
     let http: Vec<String> = urls

@@ -37,7 +37,7 @@ pub struct Snapshot {
 
 /// A member as etcd writes it.
 #[derive(Deserialize)]
-struct Member {
+struct StoredMember {
     #[serde(default)]
     name: String,
 }
@@ -71,7 +71,7 @@ impl Snapshot {
         let members = database.bucket("members").ok_or(DAMAGED)?;
         let members = members.entries().ok_or(DAMAGED)?;
         let names = members.iter().map(|(_, member)| {
-            let member: Option<Member> = serde_json::from_slice(member).ok();
+            let member: Option<StoredMember> = serde_json::from_slice(member).ok();
             member.map(|member| printable(&member.name))
         });
         let names: Option<Vec<_>> = names.collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::description::Member;
+use crate::description::MemberUrls;
 use crate::pki::KeyPair;
 use crate::spec::Cluster;
 
@@ -35,7 +35,7 @@ fn prometheus(cluster: &Cluster) -> String {
         name = cluster.name
     );
     for node in &cluster.nodes {
-        let url = Member::by_address(cluster, node).metrics_url();
+        let url = MemberUrls::by_address(cluster, node).metrics_url();
         let target = url.trim_start_matches("https://");
         let (name, cluster) = (&node.name, &cluster.name);
         // Writing to a string never fails.
