@@ -9,7 +9,7 @@ use diskimg::ReadFs;
 use lab::qemu::Machine;
 use serde::{Deserialize, Serialize};
 
-use crate::description::{self, NetworkFacts, NodeDescription, Role};
+use crate::description::{self, FileRole, NetworkFacts, NodeDescription};
 use crate::failure::Kind;
 use crate::firmware_config::{self, FirmwareConfig, KERNEL};
 use crate::inspect::{Files, Image, System};
@@ -120,12 +120,14 @@ fn raw(image: &Image, path: &Path) -> Result<PathBuf> {
 
 /// Returns the first and the last second at which the server certificate is valid.
 fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i64)> {
-    let certificate = description.file(Role::ServerCertificate).ok_or_else(|| {
-        Kind::Corrupt.error(
-            "the node's description names no server certificate",
-            "fetch the image again, or build it again with the same state directory",
-        )
-    })?;
+    let certificate = description
+        .file(FileRole::ServerCertificate)
+        .ok_or_else(|| {
+            Kind::Corrupt.error(
+                "the node's description names no server certificate",
+                "fetch the image again, or build it again with the same state directory",
+            )
+        })?;
     let pem = files.at(certificate.partition)?.read(&certificate.path);
     let pem = pem.with_context(|| format!("reading {}", certificate.path))?;
     let certificate = pki::certificate(&String::from_utf8_lossy(&pem))?;

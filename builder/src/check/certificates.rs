@@ -6,7 +6,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::Findings;
 use crate::client_view::{self, Purposes, Rejection, View};
-use crate::description::{CertificateOfNode, DescribedFile, NodeDescription, Role};
+use crate::description::{CertificateOfNode, DescribedFile, FileRole, NodeDescription};
 use crate::inspect::Files;
 
 pub(super) fn check(
@@ -15,7 +15,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Result<()> {
     // A node without TLS has no CA.
-    let Some(authorities) = read(node.file(Role::CaCertificate), files)? else {
+    let Some(authorities) = read(node.file(FileRole::CaCertificate), files)? else {
         return Ok(());
     };
     for authority in &authorities {

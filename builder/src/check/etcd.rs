@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Findings;
 use super::tree::Tree;
-use crate::description::{NodeDescription, Role};
+use crate::description::{FileRole, NodeDescription};
 use crate::spec::{DEFAULT_DATA_DIR, rules};
 
 /// The address of the metrics at which the node's own programs ask etcd; there may be others.
@@ -21,7 +21,7 @@ pub(super) fn check(
         let extension = path.rsplit_once('.').map(|(_, extension)| extension);
         extension == Some("yml")
     };
-    let file = node.file(Role::Configuration);
+    let file = node.file(FileRole::Configuration);
     let Some(file) = file.filter(|file| is_yaml(&file.path)) else {
         return Ok(());
     };

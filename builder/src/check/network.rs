@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::accounts::ImageAccounts;
 use super::tree::Tree;
 use super::{Findings, managed, units};
-use crate::description::{NodeDescription, Role};
+use crate::description::{FileRole, NodeDescription};
 use crate::inspect::Volume;
 use crate::spec::rules;
 
@@ -24,7 +24,7 @@ pub(super) fn check(
 ) -> Result<()> {
     let networkd =
         |path: &str| path.starts_with("/etc/systemd/network/") && path.ends_with(".network");
-    match node.file(Role::Network) {
+    match node.file(FileRole::Network) {
         Some(file) if file.partition == Volume::Boot => {
             units::startable(NETWORKD, accounts, root, findings)?;
             check_cloud_init(root, findings)
@@ -33,7 +33,7 @@ pub(super) fn check(
             check_no_cloud_init(root, findings)?;
             units::started(NETWORK_MANAGER, accounts, root, findings)?;
             let files = node.files.iter();
-            for file in files.filter(|file| file.role == Some(Role::Network)) {
+            for file in files.filter(|file| file.role == Some(FileRole::Network)) {
                 check_profile(&file.path, root, findings)?;
             }
             Ok(())

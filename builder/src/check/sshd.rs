@@ -6,7 +6,7 @@ use super::accounts::ImageAccounts;
 use super::sshd_config::{SshdConfig, in_list};
 use super::tree::Tree;
 use super::{Findings, units};
-use crate::description::{NodeDescription, Role};
+use crate::description::{FileRole, NodeDescription};
 use crate::spec::rules;
 
 /// The keyword that older versions used for `PubkeyAcceptedAlgorithms`.
@@ -157,7 +157,7 @@ fn check_host_keys(
     root: &mut Tree<'_>,
     findings: &mut Findings,
 ) -> Result<()> {
-    if let Some(key) = node.file(Role::HostKey) {
+    if let Some(key) = node.file(FileRole::HostKey) {
         let mut named: Vec<_> = config.all("HostKey").flatten().collect();
         named.dedup();
         let is_named = named.is_empty() || named.iter().any(|path| **path == key.path);

@@ -1,6 +1,6 @@
 //! The certificates of a node: etcd's own, and those that `[[certificate]]` puts elsewhere.
 
-use super::format::{DescribedFile, IssuedFile, NodeDescription, Role};
+use super::format::{DescribedFile, FileRole, IssuedFile, NodeDescription};
 
 /// A certificate of a node with its private key.
 #[derive(Clone, Copy, Debug)]
@@ -19,28 +19,36 @@ impl NodeDescription {
     /// Returns etcd's own certificates, the CA first, then those of `[[certificate]]`.
     pub(crate) fn certificates(&self) -> Vec<CertificateOfNode<'_>> {
         let with = |role| self.files.iter().find(|file| file.role == Some(role));
-        let own = |name, certificate, key: Option<Role>| CertificateOfNode {
+        let own = |name, certificate, key: Option<FileRole>| CertificateOfNode {
             name,
             certificate: with(certificate),
             key: key.and_then(with),
             original: None,
         };
-        let mut all = vec![own("ca", Role::CaCertificate, None)];
-        if with(Role::NodeCertificate).is_some() {
-            all.push(own("node", Role::NodeCertificate, Some(Role::NodeKey)));
+        let mut all = vec![own("ca", FileRole::CaCertificate, None)];
+        if with(FileRole::NodeCertificate).is_some() {
+            all.push(own(
+                "node",
+                FileRole::NodeCertificate,
+                Some(FileRole::NodeKey),
+            ));
         } else {
             all.push(own(
                 "server",
-                Role::ServerCertificate,
-                Some(Role::ServerKey),
+                FileRole::ServerCertificate,
+                Some(FileRole::ServerKey),
             ));
-            all.push(own("peer", Role::PeerCertificate, Some(Role::PeerKey)));
+            all.push(own(
+                "peer",
+                FileRole::PeerCertificate,
+                Some(FileRole::PeerKey),
+            ));
         }
-        if with(Role::ClientCertificate).is_some() {
+        if with(FileRole::ClientCertificate).is_some() {
             all.push(own(
                 "client",
-                Role::ClientCertificate,
-                Some(Role::ClientKey),
+                FileRole::ClientCertificate,
+                Some(FileRole::ClientKey),
             ));
         }
         let issued = self.files.iter().filter_map(|file| self.issued(file));
@@ -51,9 +59,9 @@ impl NodeDescription {
     fn issued<'a>(&'a self, file: &'a DescribedFile) -> Option<CertificateOfNode<'a>> {
         let IssuedFile { role, key } = file.issued.as_ref()?;
         let original = match role.as_str() {
-            "ca" => Some(Role::CaCertificate),
-            "server" | "node" => Some(Role::ServerCertificate),
-            "peer" => Some(Role::PeerCertificate),
+            "ca" => Some(FileRole::CaCertificate),
+            "server" | "node" => Some(FileRole::ServerCertificate),
+            "peer" => Some(FileRole::PeerCertificate),
             _ => None,
         };
         let at = |path: &String| {

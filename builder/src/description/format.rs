@@ -50,7 +50,7 @@ pub struct NodeDescription {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_start: Option<u64>,
     /// Login user and keys.
-    pub login: Login,
+    pub login: LoginUser,
     /// Every file that the build wrote completely; edits of the base's own files are not listed.
     pub files: Vec<DescribedFile>,
 }
@@ -101,7 +101,7 @@ pub struct EtcdFacts {
 
 /// The login user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
+pub struct LoginUser {
     /// User name.
     pub user: String,
     /// SSH public keys that may log in, as in `authorized_keys(5)`.
@@ -123,7 +123,7 @@ pub struct DescribedFile {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known_role"
     )]
-    pub role: Option<Role>,
+    pub role: Option<FileRole>,
     /// SHA-256 of its content, lower-case hexadecimal; `None` if the content is secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
@@ -148,7 +148,7 @@ pub struct IssuedFile {
 /// The role of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Role {
+pub enum FileRole {
     /// Certificate of the cluster's authority.
     CaCertificate,
     /// Certificate presented to clients.
@@ -175,7 +175,7 @@ pub enum Role {
     Network,
 }
 
-impl Role {
+impl FileRole {
     /// Returns the role of a file that stands for this one in an image with one certificate for both directions.
     fn of_both_directions(self) -> Option<Self> {
         match self {
@@ -187,7 +187,7 @@ impl Role {
 }
 
 /// Deserializes a role; a role that this version does not know becomes `None`.
-fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
+fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FileRole>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).ok())
 }
@@ -210,7 +210,7 @@ impl NodeDescription {
     }
 
     /// Returns the file with the given role, if any. One certificate may have the roles of two.
-    pub fn file(&self, role: Role) -> Option<&DescribedFile> {
+    pub fn file(&self, role: FileRole) -> Option<&DescribedFile> {
         let with = |role| self.files.iter().find(|file| file.role == Some(role));
         with(role).or_else(|| role.of_both_directions().and_then(with))
     }
@@ -309,8 +309,8 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&json).unwrap(),
             example()
         );
-        assert_eq!(description.file(Role::ServerKey).unwrap().path, "/k");
-        assert_eq!(description.file(Role::HostKey), None);
+        assert_eq!(description.file(FileRole::ServerKey).unwrap().path, "/k");
+        assert_eq!(description.file(FileRole::HostKey), None);
     }
 
     #[test]

@@ -13,7 +13,8 @@ pub(crate) use certificates::CertificateOfNode;
 pub use cluster::{CLUSTER, ClusterDescription, DescribedMember};
 pub(crate) use format::without_control_characters;
 pub use format::{
-    BaseFacts, DescribedFile, EtcdFacts, IssuedFile, Login, NetworkFacts, NodeDescription, Role,
+    BaseFacts, DescribedFile, EtcdFacts, FileRole, IssuedFile, LoginUser, NetworkFacts,
+    NodeDescription,
 };
 pub use member::MemberUrls;
 pub(crate) use member::{host, scheme};

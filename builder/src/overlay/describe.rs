@@ -6,7 +6,7 @@ use super::inputs::NodeInputs;
 use super::paths::Paths;
 use super::tree::{Change, Content, DesiredPath, Owner};
 use crate::description::{
-    DescribedFile, EtcdFacts, IssuedFile, Login, MemberUrls, NetworkFacts, NodeDescription,
+    DescribedFile, EtcdFacts, IssuedFile, LoginUser, MemberUrls, NetworkFacts, NodeDescription,
     location, without_control_characters,
 };
 use crate::inspect::Volume;
@@ -71,7 +71,7 @@ fn describe(
                 .to_owned(),
         ),
         data_start: inputs.appliance().data_start(),
-        login: Login {
+        login: LoginUser {
             user: cluster.ssh.user.clone(),
             authorized_keys: cluster
                 .ssh

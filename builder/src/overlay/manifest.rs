@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::description::Role;
+use crate::description::FileRole;
 use crate::spec::Board;
 
 /// The manifest of one overlay directory.
@@ -85,7 +85,7 @@ pub(super) struct FileItem {
     pub(super) mode: Option<String>,
     pub(super) owner: Option<String>,
     /// Role of a template in the node's description; a blob has a fixed role.
-    pub(super) role: Option<Role>,
+    pub(super) role: Option<FileRole>,
     /// Whether the rendered text contains a password.
     #[serde(default)]
     pub(super) secret: bool,

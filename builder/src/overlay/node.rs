@@ -10,7 +10,7 @@ use super::manifest::{
 use super::render::Renderer;
 use super::tree::{Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
 use super::{archives, certificates, describe, firmware, trust};
-use crate::description::Role;
+use crate::description::FileRole;
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::{System, Volume};
 use crate::pki::{self, NodeIdentity};
@@ -304,7 +304,7 @@ impl Overlay<'_> {
     }
 
     /// Returns a named value of the node and its role. Every private key is a [`Content::Secret`].
-    fn blob(&self, name: &str) -> Result<(Option<Role>, Content)> {
+    fn blob(&self, name: &str) -> Result<(Option<FileRole>, Content)> {
         let plain = |text: &str| Content::Plain(text.as_bytes().to_vec().into());
         let secret = |secret: &Secret| Content::Secret(secret.clone());
         let (etcd, identity) = (self.inputs.etcd, self.identity);
@@ -326,17 +326,20 @@ impl Overlay<'_> {
                 let snapshot = self.inputs.snapshot.context("no snapshot is named")?;
                 return Ok((None, Content::Secret(snapshot.bytes.clone())));
             }
-            "ca.crt" => (Role::CaCertificate, plain(&self.inputs.certs.ca.pem)),
-            "server.crt" if single => (Role::NodeCertificate, plain(&server.certificate.pem)),
-            "server.crt" => (Role::ServerCertificate, plain(&server.certificate.pem)),
-            "server.key" if single => (Role::NodeKey, secret(&server.key)),
-            "server.key" => (Role::ServerKey, secret(&server.key)),
-            "peer.crt" => (Role::PeerCertificate, plain(&peer.certificate.pem)),
-            "peer.key" => (Role::PeerKey, secret(&peer.key)),
+            "ca.crt" => (FileRole::CaCertificate, plain(&self.inputs.certs.ca.pem)),
+            "server.crt" if single => (FileRole::NodeCertificate, plain(&server.certificate.pem)),
+            "server.crt" => (FileRole::ServerCertificate, plain(&server.certificate.pem)),
+            "server.key" if single => (FileRole::NodeKey, secret(&server.key)),
+            "server.key" => (FileRole::ServerKey, secret(&server.key)),
+            "peer.crt" => (FileRole::PeerCertificate, plain(&peer.certificate.pem)),
+            "peer.key" => (FileRole::PeerKey, secret(&peer.key)),
             "client-ca.crt" => return Ok((None, plain(&self.inputs.certs.ca.pem))),
-            "client.crt" => (Role::ClientCertificate, plain(&client()?.certificate.pem)),
-            "client.key" => (Role::ClientKey, secret(&client()?.key)),
-            "ssh_host_key" => (Role::HostKey, secret(&identity.ssh_host_key)),
+            "client.crt" => (
+                FileRole::ClientCertificate,
+                plain(&client()?.certificate.pem),
+            ),
+            "client.key" => (FileRole::ClientKey, secret(&client()?.key)),
+            "ssh_host_key" => (FileRole::HostKey, secret(&identity.ssh_host_key)),
             "ssh_host_key.pub" => {
                 let public = plain(&format!("{}\n", identity.ssh_host_public));
                 return Ok((None, public));

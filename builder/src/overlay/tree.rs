@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 
 use crate::blob::Blob;
-use crate::description::Role;
+use crate::description::FileRole;
 use crate::hex;
 use crate::inspect::Volume;
 use crate::secret::{FingerprintKey, Secret};
@@ -37,7 +37,7 @@ pub struct DesiredPath {
     /// Desired state of the path.
     pub change: Change,
     /// Role of the file in the node's description, if any.
-    pub role: Option<Role>,
+    pub role: Option<FileRole>,
     /// Reason for the change, as the plan prints it.
     pub why: String,
     /// The place in `cluster.toml` that asks for the change; `None` for the program's own.

@@ -9,7 +9,7 @@ use super::inspection::text;
 use super::manifest::Manifest;
 use super::{MANIFEST, expiry};
 use crate::date::date;
-use crate::description::{CertificateOfNode, NodeDescription, Role};
+use crate::description::{CertificateOfNode, FileRole, NodeDescription};
 use crate::inspect::{Files, Volume};
 use crate::pki;
 
@@ -50,7 +50,7 @@ impl Trust {
         files: &mut Files,
     ) -> Result<(Vec<String>, Vec<String>)> {
         let (mut problems, mut notes) = (check_modes(node, files)?, Vec::new());
-        let ca = text(node.file(Role::CaCertificate), files)?;
+        let ca = text(node.file(FileRole::CaCertificate), files)?;
         for certificate in node.certificates() {
             let Some(pem) = text(certificate.certificate, files)? else {
                 problems.push(format!("certificate {} is missing", certificate.name));
@@ -123,7 +123,7 @@ fn misfits(
 /// Reports private keys that others can read. FAT has no modes.
 fn check_modes(node: &NodeDescription, files: &mut Files) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    let mut keys = vec![("host".to_owned(), node.file(Role::HostKey))];
+    let mut keys = vec![("host".to_owned(), node.file(FileRole::HostKey))];
     for certificate in node.certificates() {
         if certificate.original.is_none() && certificate.name != "ca" || certificate.key.is_some() {
             keys.push((certificate.name.to_owned(), certificate.key));
