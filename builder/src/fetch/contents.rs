@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::cache::{Cache, EntryFile, LOCK};
 use super::{Options, debian, signed};
 use crate::file::if_exists;
-use crate::recipe::{EtcdReleases, Recipe, Source, Voucher};
+use crate::recipe::{BaseSource, EtcdReleases, Recipe, Voucher};
 
 const DAY: i64 = 86_400;
 
@@ -90,8 +90,8 @@ fn known(
     for recipe in recipes {
         let name = format!("base {}", recipe.name);
         match &recipe.source {
-            Source::Debian => names.insert(debian::DebianInputs::new(options).digest(), name),
-            Source::Download(download) => match &download.voucher {
+            BaseSource::Debian => names.insert(debian::DebianInputs::new(options).digest(), name),
+            BaseSource::Download(download) => match &download.voucher {
                 Voucher::Sha256(sha256) => names.insert(sha256.clone(), name),
                 Voucher::Signed(list) => {
                     names.insert(signed::key(list), format!("signed list of {}", recipe.name))

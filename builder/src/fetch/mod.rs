@@ -77,7 +77,7 @@ use anyhow::{Context as _, Result};
 use crate::failure::{self, Kind};
 use crate::lock::{LockedBase, LockedEtcd};
 use crate::progress::Progress;
-use crate::recipe::{Recipe, Source};
+use crate::recipe::{BaseSource, Recipe};
 use crate::spec::{Archive, EtcdSource};
 use crate::store::SharedCache;
 
@@ -135,8 +135,8 @@ pub fn base(
 ) -> Result<(Verified, LockedBase)> {
     let name = &recipe.name;
     let fetched = match &recipe.source {
-        Source::Download(download) => published::base(name, download, locked, options),
-        Source::Debian => make::debian(name, locked, options),
+        BaseSource::Download(download) => published::base(name, download, locked, options),
+        BaseSource::Debian => make::debian(name, locked, options),
     };
     fetched.with_context(|| format!("fetching the base {name}"))
 }

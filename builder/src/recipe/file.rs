@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::model::{BoardWarning, OptionalSetting, Recognize};
-use super::{Download, Grade, Recipe, SignedList, Signer, Source, Voucher, is_sha256};
+use super::{BaseSource, Download, Grade, Recipe, SignedList, TrustedKey, Voucher, is_sha256};
 use crate::failure::{Kind, parse_toml};
 use crate::spec::Board;
 
@@ -123,10 +123,10 @@ fn source(
     download: Option<DownloadTable>,
     maker: Option<Maker>,
     keys: &Keys,
-) -> Result<Source> {
+) -> Result<BaseSource> {
     match (download, maker) {
-        (Some(table), None) => Ok(Source::Download(published(name, table, keys)?)),
-        (None, Some(Maker::Mmdebstrap)) => Ok(Source::Debian),
+        (Some(table), None) => Ok(BaseSource::Download(published(name, table, keys)?)),
+        (None, Some(Maker::Mmdebstrap)) => Ok(BaseSource::Debian),
         _ => Err(wrong(
             name,
             "exactly one of `[download]` and `made-by` is needed",
@@ -190,7 +190,7 @@ fn signed_list(name: &str, folder: &str, table: SignedTable, keys: &Keys) -> Res
     Ok(SignedList {
         list: format!("{folder}/{}", table.list),
         signature: format!("{folder}/{}", table.signature),
-        signer: Signer {
+        signer: TrustedKey {
             name: table.key,
             fingerprint: table.fingerprint,
             key: key.clone(),

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Serialize, Serializer};
 
-use super::model::{Grade, Recipe, Source, Voucher};
+use super::model::{BaseSource, Grade, Recipe, Voucher};
 
 /// The known bases, for printing.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ struct RecipeRow<'a> {
 impl<'a> RecipeRow<'a> {
     fn new(recipe: &'a Recipe) -> Self {
         let download = match &recipe.source {
-            Source::Download(download) => Some(download),
-            Source::Debian => None,
+            BaseSource::Download(download) => Some(download),
+            BaseSource::Debian => None,
         };
         Self {
             name: &recipe.name,

@@ -12,8 +12,8 @@ mod model;
 pub use etcd::EtcdReleases;
 pub use list::List;
 pub use model::{
-    BoardWarning, Download, Grade, OptionalSetting, Recipe, Recognize, SignedList, Signer, Source,
-    Voucher,
+    BaseSource, BoardWarning, Download, Grade, OptionalSetting, Recipe, Recognize, SignedList,
+    TrustedKey, Voucher,
 };
 
 use std::path::Path;

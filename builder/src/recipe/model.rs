@@ -28,7 +28,7 @@ pub struct Recipe {
     /// The grade of its model; Ubuntu Core only.
     pub grade: Option<Grade>,
     /// The source of the image.
-    pub source: Source,
+    pub source: BaseSource,
     /// The directories of `overlays/` that apply, in order.
     pub overlays: Vec<String>,
     /// The files of `firmware/` that apply, in order.
@@ -138,7 +138,7 @@ impl Grade {
 
 /// The source of a base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum BaseSource {
     /// A published image.
     Download(Download),
     /// Made on this machine by mmdebstrap from Debian's signed packages.
@@ -177,12 +177,12 @@ pub struct SignedList {
     /// The address of its detached `OpenPGP` signature.
     pub signature: String,
     /// The key that must have signed the list.
-    pub signer: Signer,
+    pub signer: TrustedKey,
 }
 
 /// A key that is trusted to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signer {
+pub struct TrustedKey {
     /// The name of the key's file in `recipes/keys/`, without the extension.
     pub name: String,
     /// The fingerprint of its primary key, in upper-case hexadecimal.

@@ -78,8 +78,8 @@ fn knows_every_base() {
 fn trixie_pins_both_digests_and_bookworm_the_packed_one() {
     let recipes = load(None).unwrap();
     let pins = |name| match &find(&recipes, name).unwrap().source {
-        Source::Download(it) => (it.size, it.raw_sha256.is_some(), it.raw_size),
-        Source::Debian => panic!("{name} is downloaded"),
+        BaseSource::Download(it) => (it.size, it.raw_sha256.is_some(), it.raw_size),
+        BaseSource::Debian => panic!("{name} is downloaded"),
     };
     assert_eq!(
         pins("raspios-trixie"),
@@ -92,7 +92,7 @@ fn trixie_pins_both_digests_and_bookworm_the_packed_one() {
 fn debian_boots_on_nothing_newer_than_a_pi_4() {
     let recipes = load(None).unwrap();
     let debian = find(&recipes, "debian-trixie").unwrap();
-    assert_eq!(debian.source, Source::Debian);
+    assert_eq!(debian.source, BaseSource::Debian);
     assert_eq!(
         debian.boards,
         [Board::Pi3, Board::Zero2W, Board::Pi4, Board::Cm4]
@@ -164,13 +164,13 @@ fn a_list_and_its_signature_lie_beside_the_image() {
     let url = "https://example.net/a.img.xz";
     let route = "provisioned by files in the root";
     assert_eq!(lines[1..], [url, route, &signed_by]);
-    let Source::Download(download) = recipe.source else {
+    let BaseSource::Download(download) = recipe.source else {
         panic!("it is downloaded")
     };
     let wanted = Voucher::Signed(SignedList {
         list: "https://example.net/SHA256SUMS".to_owned(),
         signature: "https://example.net/SHA256SUMS.gpg".to_owned(),
-        signer: Signer {
+        signer: TrustedKey {
             name: "someone".to_owned(),
             fingerprint: fingerprint.to_owned(),
             key: "the key".to_owned(),

@@ -11,7 +11,7 @@ use crate::failure::Kind;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
 use crate::inspect::{self, SignedModels};
 use crate::lock::{LockedBase, LockedEtcd};
-use crate::recipe::{self, Recipe, Source};
+use crate::recipe::{self, BaseSource, Recipe};
 use crate::spec::{self, Cluster};
 
 impl Job {
@@ -61,7 +61,7 @@ impl Job {
 
     /// Refuses a mirror of Debian's packages if the run needs no such package.
     fn mirror_serves(&self, cluster: &Cluster, recipe: Option<&Recipe>) -> Result<()> {
-        let made = recipe.is_some_and(|recipe| recipe.source == Source::Debian);
+        let made = recipe.is_some_and(|recipe| recipe.source == BaseSource::Debian);
         if self.work.fetch.sources.mirror.is_none()
             || made
             || cluster.etcd.source == spec::EtcdSource::Debian

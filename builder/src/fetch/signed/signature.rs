@@ -9,7 +9,7 @@ use pgp::types::{Duration, KeyDetails as _, PublicParams, Timestamp};
 
 use crate::date::date;
 use crate::failure::Kind;
-use crate::recipe::{SignedList, Signer};
+use crate::recipe::{SignedList, TrustedKey};
 
 /// The smallest size of an RSA key; well-funded attackers can break shorter ones (NIST SP 800-131A).
 const RSA_BITS: u16 = 2048;
@@ -50,7 +50,7 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
 }
 
 /// Returns the pinned key if it is strong enough and still valid.
-fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey> {
+fn trusted(signer: &TrustedKey, clock: i64) -> Result<SignedPublicKey> {
     let name = &signer.name;
     let (key, _) = SignedPublicKey::from_string(&signer.key).map_err(|_| {
         let what = format!("{name}.asc contains no OpenPGP public key");
@@ -74,7 +74,7 @@ fn trusted(signer: &Signer, clock: i64) -> Result<SignedPublicKey> {
     Err(refused(what, NEW_KEY))
 }
 
-fn shown(signer: &Signer) -> String {
+fn shown(signer: &TrustedKey) -> String {
     format!("the key {} ({})", signer.name, signer.fingerprint)
 }
 

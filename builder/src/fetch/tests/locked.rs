@@ -4,7 +4,7 @@ use super::scene::http::{Reply, Server};
 use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 use crate::lock::LockedBase;
-use crate::recipe::{Recipe, Source, Voucher};
+use crate::recipe::{BaseSource, Recipe, Voucher};
 
 /// A server of one image, a recipe that names it, and the recipe after the next release.
 struct Moved {
@@ -110,7 +110,7 @@ fn other_bytes_than_the_locked_ones_are_refused() {
 fn a_locked_base_of_packages_that_is_gone_names_them() {
     let scene = Scene::new();
     let made = Recipe {
-        source: Source::Debian,
+        source: BaseSource::Debian,
         ..recipe(String::new(), b"", b"")
     };
     let line = |name: &str| format!("{name} 1.0 all {}", "0".repeat(64));

@@ -12,7 +12,7 @@ use super::super::{Options, Policy, Verified};
 use crate::failure::{Kind, explain};
 use crate::hex;
 use crate::progress::{Progress, Silent, Task};
-use crate::recipe::{Download, Recipe, Recognize, Source, Voucher};
+use crate::recipe::{BaseSource, Download, Recipe, Recognize, Voucher};
 
 #[path = "../../../../tests/support/http.rs"]
 pub(in super::super) mod http;
@@ -149,7 +149,7 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
         systemd: 257,
         glibc: None,
         grade: None,
-        source: Source::Download(Download {
+        source: BaseSource::Download(Download {
             url,
             voucher: Voucher::Sha256(sha256(packed)),
             size: Some(packed.len() as u64),
@@ -167,8 +167,8 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
 /// Returns the recipe with its download changed.
 pub(in super::super) fn but(mut recipe: Recipe, change: impl FnOnce(&mut Download)) -> Recipe {
     match &mut recipe.source {
-        Source::Download(download) => change(download),
-        Source::Debian => panic!("not a download"),
+        BaseSource::Download(download) => change(download),
+        BaseSource::Debian => panic!("not a download"),
     }
     recipe
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::recipe::Signer;
+use crate::recipe::TrustedKey;
 
 /// A person with a key of their own.
 pub(super) struct Person {
@@ -42,8 +42,8 @@ impl Person {
         line.unwrap().trim_matches(':').to_owned()
     }
 
-    pub(super) fn signer(&self) -> Signer {
-        Signer {
+    pub(super) fn signer(&self) -> TrustedKey {
+        TrustedKey {
             name: "test-key".to_owned(),
             fingerprint: self.fingerprint(),
             key: self.gpg(&["--armor", "--export"]),

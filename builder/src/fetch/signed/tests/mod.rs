@@ -9,7 +9,7 @@ use super::super::tests::scene::{self, CLOCK, Scene, failure, image, sha256, xz}
 use super::signature::{AGAIN, NEW_KEY, OWN_KEY};
 use super::*;
 use crate::failure::explain;
-use crate::recipe::{Download, Recipe, Signer, Source, Voucher};
+use crate::recipe::{BaseSource, Download, Recipe, TrustedKey, Voucher};
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -72,14 +72,14 @@ impl Shelf {
     }
 }
 
-fn recipe(server: &Server, signer: Signer, name: &str) -> Recipe {
+fn recipe(server: &Server, signer: TrustedKey, name: &str) -> Recipe {
     let list = SignedList {
         list: server.url("/SHA256SUMS"),
         signature: server.url("/SHA256SUMS.gpg"),
         signer,
     };
     let mut recipe = scene::recipe(server.url(name), &[], &[]);
-    recipe.source = Source::Download(Download {
+    recipe.source = BaseSource::Download(Download {
         url: server.url(name),
         voucher: Voucher::Signed(list),
         size: None,
@@ -91,7 +91,7 @@ fn recipe(server: &Server, signer: Signer, name: &str) -> Recipe {
 
 /// Returns the message of a refusal without the server's address, and its hint.
 #[track_caller]
-fn refusal(shelf: Shelf, signer: Signer) -> (String, &'static str) {
+fn refusal(shelf: Shelf, signer: TrustedKey) -> (String, &'static str) {
     let server = shelf.serve();
     let scene = Scene::new();
     let result = scene.base(&recipe(&server, signer, "/a+raspi.img.xz"));
@@ -164,14 +164,14 @@ fn one_good_signature_beside_a_stranger_s_is_enough() {
 fn another_key_under_the_pinned_name_is_refused() {
     let (owner, stranger) = (person(), person());
     let (key, other) = (owner.fingerprint(), stranger.fingerprint());
-    let signer = Signer {
+    let signer = TrustedKey {
         key: stranger.signer().key,
         ..owner.signer()
     };
     let expected = format!("test-key.asc contains the key {other}, but the recipe names {key}");
     let shelf = Shelf::signed_by(&stranger);
     assert_eq!(refusal(shelf, signer), (expected, OWN_KEY));
-    let no_key = Signer {
+    let no_key = TrustedKey {
         key: "nonsense".to_owned(),
         ..owner.signer()
     };
@@ -295,7 +295,7 @@ fn what_is_not_published_is_said_to_be() {
 
 #[test]
 fn the_shipped_key_is_the_one_its_makers_publish() {
-    let signer = Signer {
+    let signer = TrustedKey {
         name: "ubuntu-cdimage-2012".to_owned(),
         fingerprint: "843938DF228D22F7B3742BC0D94AA3F0EFE21092".to_owned(),
         key: include_str!("../../../../../recipes/keys/ubuntu-cdimage-2012.asc").to_owned(),
