@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Options;
-use super::signed::{self, Listed};
+use super::signed::{self, ListedImage};
 use super::verified::{Pin, Promise, Verified};
 use crate::date;
 use crate::lock::LockedBase;
@@ -28,7 +28,7 @@ impl Resolved {
         let (url, sha256, signature) = match &download.voucher {
             Voucher::Sha256(sha256) => (download.url.clone(), sha256.clone(), None),
             Voucher::Signed(list) => {
-                let Listed {
+                let ListedImage {
                     url,
                     sha256,
                     signed_by,

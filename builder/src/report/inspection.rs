@@ -40,7 +40,7 @@ pub(crate) struct Inspection {
     /// Certificates of the node and their CA.
     pub certificates: Vec<InspectedCertificate>,
     /// The files of the description, as found.
-    pub files: Vec<Listed>,
+    pub files: Vec<ListedPath>,
 }
 
 /// A certificate of a node.
@@ -55,7 +55,7 @@ pub(crate) struct InspectedCertificate {
 
 /// A listed path.
 #[derive(Debug, Serialize)]
-pub(crate) struct Listed {
+pub(crate) struct ListedPath {
     /// Which partition.
     pub partition: Volume,
     /// Absolute path in that partition's file system.
@@ -124,11 +124,11 @@ pub(super) fn text(file: Option<&DescribedFile>, files: &mut Files) -> Result<Op
     }
 }
 
-fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<Listed>> {
+fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<ListedPath>> {
     let mut listed = Vec::new();
     for file in &node.files {
         if let Some(found) = files.at(file.partition)?.metadata(&file.path)? {
-            listed.push(Listed {
+            listed.push(ListedPath {
                 partition: file.partition,
                 path: file.path.clone(),
                 kind: match found.kind {
@@ -171,7 +171,7 @@ impl Display for Inspection {
             writeln!(f, "  certificate {certificate}")?;
         }
         for file in &self.files {
-            let Listed {
+            let ListedPath {
                 partition,
                 path,
                 kind,

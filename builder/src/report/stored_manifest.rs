@@ -101,13 +101,13 @@ fn read_manifest(path: &Path) -> Result<StoredManifest> {
 }
 
 /// A file as a manifest lists it.
-pub(super) struct Listed<'a> {
+pub(super) struct ManifestFile<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) node: &'a NodeRecord,
     pub(super) output: &'a OutputRecord,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ManifestFile<'a> {
     /// Returns the file with this name, if the manifest lists it.
     pub(super) fn find(manifest: &'a Manifest, name: &str) -> Option<Self> {
         manifest.nodes.iter().find_map(|node| {

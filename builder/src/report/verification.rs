@@ -11,7 +11,7 @@ use super::comparison::{compare_description, compare_record, walk};
 use super::credentials::Trust;
 use super::digest_list::DigestList;
 use super::manifest::{Manifest, NodeRecord};
-use super::stored_manifest::{Listed, StoredManifest, image_names, stored_manifests};
+use super::stored_manifest::{ManifestFile, StoredManifest, image_names, stored_manifests};
 use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
 use crate::description;
@@ -188,9 +188,9 @@ impl Reference<'_> {
     fn compare(&self, path: &Path) -> Result<Checked> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let manifests = self.manifests.iter().map(|stored| &stored.manifest);
-        let records: Vec<Listed<'_>> = manifests
+        let records: Vec<ManifestFile<'_>> = manifests
             .clone()
-            .filter_map(|manifest| Listed::find(manifest, &name))
+            .filter_map(|manifest| ManifestFile::find(manifest, &name))
             .collect();
         let in_list = self.list.and_then(|list| list.digest_of(&name));
         let found = match records.is_empty() && in_list.is_none() {
@@ -226,7 +226,7 @@ impl Reference<'_> {
         if self.needs_list && in_list.is_none() {
             wrong.push(format!("the signed {SUMS} does not contain this image"));
         }
-        wrong.extend(chosen.and_then(Listed::outdated));
+        wrong.extend(chosen.and_then(ManifestFile::outdated));
         checked.problems.splice(..0, wrong);
         Ok(checked)
     }

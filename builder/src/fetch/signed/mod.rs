@@ -33,7 +33,7 @@ const LIST: &str = "sums";
 const SIGNATURE: &str = "sums.asc";
 
 /// An image that the publishers' signed list names.
-pub(super) struct Listed {
+pub(super) struct ListedImage {
     /// The address of the image.
     pub(super) url: String,
     /// Its SHA-256.
@@ -56,7 +56,11 @@ pub(super) fn key(signed: &SignedList) -> String {
 }
 
 /// Returns the image at `url`, which may contain a `*` for the newest point release, from the signed list of its publishers.
-pub(super) fn resolve(url: &str, signed: &SignedList, options: &Options<'_>) -> Result<Listed> {
+pub(super) fn resolve(
+    url: &str,
+    signed: &SignedList,
+    options: &Options<'_>,
+) -> Result<ListedImage> {
     let cache = Cache::open(options.cache)?;
     let entry = cache.entry(&key(signed), options.progress)?;
     let kept = kept(&entry).map(|texts| texts.vouched(url, signed, options.clock));
@@ -92,12 +96,12 @@ struct Texts {
 
 impl Texts {
     /// Returns the image at that address if the signer signed the list.
-    fn vouched(&self, url: &str, signed: &SignedList, clock: i64) -> Result<Listed> {
+    fn vouched(&self, url: &str, signed: &SignedList, clock: i64) -> Result<ListedImage> {
         let signed_at = signature::check(signed, &self.signature, &self.list, clock)?;
         let (folder, pattern) = url.rsplit_once('/').unwrap_or(("", url));
         let name = newest_name(&self.list, pattern).unwrap_or(pattern);
         let digest = listed_digest(&self.list, name).ok_or_else(|| unlisted(name, signed))?;
-        Ok(Listed {
+        Ok(ListedImage {
             url: format!("{folder}/{name}"),
             sha256: digest.to_owned(),
             signed_by: signed.signer.fingerprint.clone(),
