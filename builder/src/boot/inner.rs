@@ -13,7 +13,7 @@ use crate::failure::{Kind, explain};
 /// The answer of the inner program.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Answer<T> {
+enum InnerResult<T> {
     Done(T),
     Failed {
         code: u8,
@@ -41,8 +41,8 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
         values.next()?.ok()
     });
     match answer {
-        Some(Answer::Done(value)) => Ok((value, inner)),
-        Some(Answer::Failed {
+        Some(InnerResult::Done(value)) => Ok((value, inner)),
+        Some(InnerResult::Failed {
             code,
             message,
             hint,
@@ -73,11 +73,11 @@ pub(super) fn request<T: DeserializeOwned>() -> Result<T> {
 /// Writes the result, on the inner side of [`ask`].
 pub(super) fn answer<T: Serialize>(result: &Result<T>) -> Result<()> {
     let answer = match result {
-        Ok(value) => Answer::Done(value),
+        Ok(value) => InnerResult::Done(value),
         Err(error) => {
             let (kind, hint) = explain(error);
             let (code, message) = (kind.exit_code(), format!("{error:#}"));
-            Answer::Failed {
+            InnerResult::Failed {
                 code,
                 message,
                 hint,
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn answers_come_back_as_they_were_given() {
-        let text = serde_json::to_string(&Answer::Done(7)).unwrap();
+        let text = serde_json::to_string(&InnerResult::Done(7)).unwrap();
         assert!(matches!(
             serde_json::from_str(&text).unwrap(),
-            Answer::Done(7)
+            InnerResult::Done(7)
         ));
     }
 }

@@ -50,7 +50,7 @@ struct Progressing {
 
 /// The result of one poll of a node.
 #[derive(Debug)]
-struct Answer {
+struct PollResult {
     health: Result<(), Trouble>,
     greeted: bool,
 }
@@ -135,7 +135,7 @@ impl Watch<'_> {
     }
 
     /// Queries all nodes that are not members yet, in parallel.
-    fn ask(&self, lab: &Lab) -> Result<Vec<Option<Answer>>> {
+    fn ask(&self, lab: &Lab) -> Result<Vec<Option<PollResult>>> {
         let client = lab.client();
         let jobs = NonZeroUsize::new(self.nodes.len()).unwrap_or(NonZeroUsize::MIN);
         parallel::map(jobs, &self.nodes, |node| {
@@ -147,8 +147,8 @@ impl Watch<'_> {
         })
     }
 
-    fn answered(&mut self, index: usize, answer: Option<Answer>) -> Result<()> {
-        let Some(Answer { health, greeted }) = answer else {
+    fn answered(&mut self, index: usize, answer: Option<PollResult>) -> Result<()> {
+        let Some(PollResult { health, greeted }) = answer else {
             return Ok(());
         };
         self.nodes[index].greeted = greeted;
@@ -267,7 +267,7 @@ impl Progressing {
 
     /// Queries the client port, and the peer port if that is silent: without a quorum only the peer port starts TLS. The
     /// peer port is queried late and only until it answers, to save the time of emulated nodes.
-    fn asked(&self, client: &Client, address: IpAddr) -> Answer {
+    fn asked(&self, client: &Client, address: IpAddr) -> PollResult {
         let due = !self.greeted && self.silences >= SILENT_CHANCES;
         let (health, greeted) = match client.health(address) {
             Err(silent @ Trouble::Silent(_)) if due => match client.greet(address) {
@@ -276,6 +276,6 @@ impl Progressing {
             },
             other => (other, self.greeted),
         };
-        Answer { health, greeted }
+        PollResult { health, greeted }
     }
 }

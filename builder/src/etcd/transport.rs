@@ -182,12 +182,12 @@ fn presented(stream: &TlsStream<TcpStream>) -> Vec<u8> {
     chain.first().map_or(Vec::new(), |first| first.to_vec())
 }
 
-type Answer = http::Response<hyper::body::Incoming>;
+type HttpResponse = http::Response<hyper::body::Incoming>;
 
 impl GrpcService<Body> for Channel {
     type ResponseBody = hyper::body::Incoming;
     type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = hyper::Result<Answer>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = hyper::Result<HttpResponse>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         self.sender.poll_ready(context)
