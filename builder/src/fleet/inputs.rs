@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{Fleet, FleetCluster};
 use crate::hex;
-use crate::spec::{Base, Cluster, EtcdSource, ExtraContent, ExtraFile};
+use crate::spec::{BaseChoice, Cluster, EtcdSource, ExtraContent, ExtraFile};
 
 impl Fleet {
     /// Returns a text that is the same on two machines only if both describe a cluster in the same way, with the same keys and files.
@@ -24,8 +24,8 @@ impl Fleet {
 /// Returns the names of the base and of etcd. Files have none: their digests are in the manifests.
 fn names(cluster: &Cluster) -> [&str; 2] {
     let base = match &cluster.base {
-        Base::Recipe(name) => name,
-        Base::Image(_) => "",
+        BaseChoice::Recipe(name) => name,
+        BaseChoice::Image(_) => "",
     };
     let etcd = match &cluster.etcd.source {
         EtcdSource::Version(version) => version,

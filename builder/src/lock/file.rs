@@ -8,7 +8,7 @@ use super::document::{EtcdOrigin, Lock, LockedBase, LockedEtcd, Unreadable};
 use crate::cli;
 use crate::failure::Kind;
 use crate::file::if_exists;
-use crate::spec::{Base, Cluster, EtcdSource};
+use crate::spec::{BaseChoice, Cluster, EtcdSource};
 
 /// The name of the lock file of `cluster.toml`.
 const NAME: &str = "etcd-image.lock";
@@ -79,7 +79,7 @@ impl LockFile {
 
     /// Returns the locked base if the description still asks for it.
     pub fn base(&self, cluster: &Cluster, mirror: Option<&str>) -> Option<&LockedBase> {
-        let Base::Recipe(name) = &cluster.base else {
+        let BaseChoice::Recipe(name) = &cluster.base else {
             return None;
         };
         let locked = &self.found.as_ref()?.0.base;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::manifest::Manifest;
 use crate::description::DescribedMember;
 use crate::image_format::ImageFormat;
-use crate::spec::{Base, Cluster};
+use crate::spec::{BaseChoice, Cluster};
 
 /// Returns a note for each image in the directory that lists other members than the cluster has, and for each that the manifest
 /// does not list, unless it is the base of the build.
@@ -32,8 +32,8 @@ pub(super) fn names(members: &[DescribedMember]) -> String {
 
 fn unlisted(manifest: &Manifest, cluster: &Cluster, folder: &Path) -> Vec<String> {
     let base = match &cluster.base {
-        Base::Image(path) => fs_err::canonicalize(path).ok(),
-        Base::Recipe(_) => None,
+        BaseChoice::Image(path) => fs_err::canonicalize(path).ok(),
+        BaseChoice::Recipe(_) => None,
     };
     let mut names = names_in(folder);
     names.sort();

@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 
-use super::base::Base;
+use super::base::OpenedBase;
 use crate::apply::Staged;
 use crate::inspect;
 use crate::plan::Plan;
 use crate::publication::{self, BaseContents, Published, Publishing};
 use crate::report::{Attachment, Manifest};
 
-impl Base {
+impl OpenedBase {
     /// Makes the files that accompany published images, and lists them in the manifest.
     pub(crate) fn attachments(
         &self,

@@ -12,7 +12,7 @@ use crate::report::InputRecord;
 
 /// A base that was verified and opened, with the recipe that fits it.
 #[derive(Debug)]
-pub(crate) struct Base {
+pub(crate) struct OpenedBase {
     pub(crate) recipe: Recipe,
     pub(crate) verified: Verified,
     pub(crate) image: Image,
@@ -50,7 +50,7 @@ pub(crate) fn open(
     Ok((recipe.clone(), image, refusals))
 }
 
-impl Base {
+impl OpenedBase {
     /// Returns the record for a node's description.
     pub(crate) fn facts(&self) -> BaseFacts {
         let release = &self.image.layout().os.pretty_name;

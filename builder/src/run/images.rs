@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::Result;
 
-use super::base::Base;
+use super::base::OpenedBase;
 use super::job::Job;
 use crate::apply::{self, OutputFolder, Packer, Staged, Target};
 use crate::image_format::ImageFormat;
@@ -21,7 +21,7 @@ const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
 impl Job {
     /// Returns a plan for every requested node. Nothing is written.
-    pub(crate) fn plans(&self, sources: &Sources<'_>, base: &Base) -> Result<Vec<Plan>> {
+    pub(crate) fn plans(&self, sources: &Sources<'_>, base: &OpenedBase) -> Result<Vec<Plan>> {
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
         let inputs = overlay::NodeInputs {
             overlays: &overlays,
@@ -62,7 +62,7 @@ impl Job {
     pub(crate) fn images(
         &self,
         plans: &[Plan],
-        base: &Base,
+        base: &OpenedBase,
         out: &OutputFolder,
         publishing: &Publishing,
     ) -> Result<Vec<Staged>> {
@@ -81,7 +81,12 @@ impl Job {
     }
 
     /// Returns where images go, with a writer for each compressed format.
-    fn target<'a>(&'a self, base: &Base, out: &'a OutputFolder, maps: bool) -> Result<Target<'a>> {
+    fn target<'a>(
+        &'a self,
+        base: &OpenedBase,
+        out: &'a OutputFolder,
+        maps: bool,
+    ) -> Result<Target<'a>> {
         let mut formats = self.work.output.formats.clone();
         formats.sort_unstable();
         formats.dedup();

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, Result};
 
-use super::base::{self, Base};
+use super::base::{self, OpenedBase};
 use super::caches;
 use super::job::Job;
 use crate::failure::Kind;
@@ -16,19 +16,23 @@ use crate::spec::{self, Cluster};
 
 impl Job {
     /// Returns the base: verified, opened, and of a family that a recipe handles.
-    pub(crate) fn base(&self, cluster: &Cluster, locked: Option<&LockedBase>) -> Result<Base> {
+    pub(crate) fn base(
+        &self,
+        cluster: &Cluster,
+        locked: Option<&LockedBase>,
+    ) -> Result<OpenedBase> {
         let recipes = recipe::load(self.work.fetch.sources.recipes.as_deref())?;
         let options = fetch::Options {
             packages: &cluster.packages,
             ..self.fetch_options()?
         };
         let (wanted, (verified, locked)) = match &cluster.base {
-            spec::Base::Recipe(name) => {
+            spec::BaseChoice::Recipe(name) => {
                 let recipe = recipe::find(&recipes, name)?;
                 self.mirror_serves(cluster, Some(recipe))?;
                 (Some(recipe), fetch::base(recipe, locked, &options)?)
             }
-            spec::Base::Image(path) => {
+            spec::BaseChoice::Image(path) => {
                 self.mirror_serves(cluster, None)?;
                 (None, fetch::local(path, &options)?)
             }
@@ -40,7 +44,7 @@ impl Job {
         let context = format!("inspecting {}", verified.source());
         let opened = base::open(&verified, wanted, &recipes, signed);
         let (recipe, image, refusals) = opened.context(context.clone())?;
-        let base = Base {
+        let base = OpenedBase {
             recipe,
             verified,
             image,
@@ -79,7 +83,7 @@ impl Job {
         &self,
         source: &spec::EtcdSource,
         locked: Option<&LockedEtcd>,
-        base: &Base,
+        base: &OpenedBase,
     ) -> Result<EtcdBinaries> {
         let etcd = fetch::etcd(source, locked, &self.fetch_options()?, self.state_path())?;
         if let Some(libc) = &etcd.libc {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::base::Base;
+use super::base::OpenedBase;
 use super::job::Job;
 use crate::cli::OutputOptions;
 use crate::failure::Kind;
@@ -49,7 +49,7 @@ impl Job {
         &self,
         lock: &LockFile,
         cluster: &Cluster,
-        base: &Base,
+        base: &OpenedBase,
     ) -> Result<()> {
         let mirror = self.work.fetch.sources.mirror.as_deref();
         lock.refuse_older(&base.locked, cluster, mirror)
@@ -68,7 +68,7 @@ impl Job {
     pub(crate) fn inputs(
         &self,
         sources: &Sources<'_>,
-        base: &Base,
+        base: &OpenedBase,
         lock: &LockFile,
     ) -> Result<Lock> {
         let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;

@@ -11,7 +11,7 @@ use crate::failure::Kind;
 use crate::file::if_exists;
 use crate::pki;
 use crate::report::Manifest;
-use crate::spec::{Base, Cluster, Node};
+use crate::spec::{BaseChoice, Cluster, Node};
 
 /// Fails if the images of these nodes would replace the base, or lie in the state directory or among another cluster's images.
 pub(crate) fn refuse(
@@ -29,7 +29,7 @@ pub(crate) fn refuse(
 
 /// Fails if the image of a node would get the path of the base, also through links.
 fn refuse_base(cluster: &Cluster, nodes: &[&Node], output: &OutputOptions) -> Result<()> {
-    let Base::Image(base) = &cluster.base else {
+    let BaseChoice::Image(base) = &cluster.base else {
         return Ok(());
     };
     let formats = &output.formats;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::base::Base;
+use super::base::OpenedBase;
 use super::job::Job;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
 use crate::lock::{LockFile, LockedBase, LockedEtcd};
@@ -14,16 +14,20 @@ use crate::spec::{self, Archive, Cluster, EtcdSource};
 /// The inputs of the previous cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
-    base: Option<(BaseKey, Arc<Base>)>,
+    base: Option<(BaseKey, Arc<OpenedBase>)>,
     etcd: Option<(EtcdKey, Arc<EtcdBinaries>)>,
     archives: Option<(Vec<Archive>, Arc<Vec<UnpackedArchive>>)>,
 }
 
 /// The base, etcd's programs and the archives of a cluster.
-pub(crate) type AllInputs = (Arc<Base>, Arc<EtcdBinaries>, Arc<Vec<UnpackedArchive>>);
+pub(crate) type AllInputs = (
+    Arc<OpenedBase>,
+    Arc<EtcdBinaries>,
+    Arc<Vec<UnpackedArchive>>,
+);
 
 /// What decides which base a cluster gets: the description, and the lock if it has an answer.
-type BaseKey = (spec::Base, Vec<String>, Option<LockedBase>);
+type BaseKey = (spec::BaseChoice, Vec<String>, Option<LockedBase>);
 
 /// Everything that decides which programs a cluster gets, and whether they start on its base.
 #[derive(Debug, PartialEq)]
@@ -41,7 +45,7 @@ impl Prepared {
         job: &Job,
         cluster: &Cluster,
         lock: &LockFile,
-    ) -> Result<Arc<Base>> {
+    ) -> Result<Arc<OpenedBase>> {
         let locked = job.base_in(lock, cluster);
         let key = (
             cluster.base.clone(),
@@ -58,7 +62,7 @@ impl Prepared {
         &mut self,
         job: &Job,
         cluster: &Cluster,
-        (base, lock): (&Base, &LockFile),
+        (base, lock): (&OpenedBase, &LockFile),
     ) -> Result<Arc<EtcdBinaries>> {
         let (source, locked) = (&cluster.etcd.source, job.etcd_in(lock, cluster));
         let key = EtcdKey {

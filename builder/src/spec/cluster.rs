@@ -19,7 +19,7 @@ pub struct Cluster {
     /// DNS domain of the nodes, without a leading dot, or empty (`[cluster] domain`).
     pub domain: String,
     /// Base image of the nodes (`--base`, `[cluster] base`).
-    pub base: Base,
+    pub base: BaseChoice,
     /// etcd's `initial-cluster-token`, if configured; otherwise the state directory stores one (`pki::Certs`).
     pub token: Option<String>,
     /// Network configuration that all nodes share.
@@ -84,7 +84,7 @@ pub(super) fn full_name(host: &str, domain: &str) -> String {
 
 /// The source of the base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
+pub enum BaseChoice {
     /// The name of a recipe.
     Recipe(String),
     /// A local image, raw or compressed; its family is detected from its content.

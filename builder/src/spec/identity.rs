@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::cluster::Base;
+use super::cluster::BaseChoice;
 use super::complaints::{Complaints, Place, Placed};
 use super::input::Input;
 use super::names;
@@ -12,7 +12,7 @@ use super::table::Table;
 pub(super) struct Identity {
     pub(super) name: String,
     pub(super) domain: String,
-    pub(super) base: Base,
+    pub(super) base: BaseChoice,
     pub(super) token: Option<String>,
 }
 
@@ -73,21 +73,21 @@ pub(super) fn token(token: &str) -> Result<(), String> {
 }
 
 /// Chooses the base. A flag is relative to the working directory, a value in the file to the directory of the file.
-fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Base {
+fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> BaseChoice {
     let (place, text, folder) = match &input.flags.base {
         Some(flag) => (Place::Option("--base"), flag.as_str(), Path::new("")),
         None => (written.place, written.value, folder_of(input)),
     };
     let recipe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if is_path(text) {
-        return Base::Image(folder.join(text));
+        return BaseChoice::Image(folder.join(text));
     }
     if text.is_empty() || !text.chars().all(recipe) {
         let message =
             format!("`{text}` is neither a recipe nor an image; write ./{text} for a file");
         log.add(place, message);
     }
-    Base::Recipe(text.to_owned())
+    BaseChoice::Recipe(text.to_owned())
 }
 
 /// Returns the directory that paths in the configuration file are relative to.

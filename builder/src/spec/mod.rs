@@ -64,7 +64,7 @@ mod wifi;
 
 pub(crate) use cell::cell;
 pub use cluster::{
-    Advertise, Backup, BackupPlace, Base, Cluster, ConfigForm, Etcd, EtcdSource, Interface,
+    Advertise, Backup, BackupPlace, BaseChoice, Cluster, ConfigForm, Etcd, EtcdSource, Interface,
     Network, Node, Publish, Route, Ssh, Wifi, WifiNetwork,
 };
 pub use complaints::Invalid;

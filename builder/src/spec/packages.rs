@@ -1,6 +1,6 @@
 //! `[packages]`: Debian packages of a base that is made on this machine.
 
-use super::cluster::Base;
+use super::cluster::BaseChoice;
 use super::complaints::Complaints;
 use super::table::Table;
 
@@ -17,7 +17,7 @@ pub(super) fn name(text: &str) -> Result<(), String> {
 }
 
 /// Returns the packages to install, sorted.
-pub(super) fn read(table: &Table, base: &Base, log: &mut Complaints) -> Vec<String> {
+pub(super) fn read(table: &Table, base: &BaseChoice, log: &mut Complaints) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in table.texts("install") {
         if names.iter().any(|known| known == name.value) {
@@ -25,7 +25,7 @@ pub(super) fn read(table: &Table, base: &Base, log: &mut Complaints) -> Vec<Stri
         }
         names.push(name.value.to_owned());
     }
-    if let (Base::Image(_), false) = (base, names.is_empty()) {
+    if let (BaseChoice::Image(_), false) = (base, names.is_empty()) {
         let message = "an image of your own is used as it is; packages are installed only where the base is made, as `debian-trixie`";
         log.add(table.place_of("install"), message);
     }

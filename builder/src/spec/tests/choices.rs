@@ -10,7 +10,7 @@ fn flags_win_over_the_file() {
     input.flags.etcd = Some("etcd-v3.4.45-linux-arm64.tar.gz".to_owned());
     input.flags.ssh_keys = vec![key_file(&format!("# mine\n\n{KEY}\n{KEY}\nno-pty {KEY}\n"))];
     let cluster = resolve(&input).unwrap();
-    assert_eq!(cluster.base, Base::Image("./my.img.xz".into()));
+    assert_eq!(cluster.base, BaseChoice::Image("./my.img.xz".into()));
     assert_eq!(
         cluster.etcd.source,
         EtcdSource::Paths(vec!["etcd-v3.4.45-linux-arm64.tar.gz".into()])
@@ -27,7 +27,7 @@ fn paths_in_the_file_start_at_its_folder() {
         .replace("debian-trixie", "base.img")
         .replace("3.5.34", "a.deb, b.deb");
     let cluster = resolve(&input(&text)).unwrap();
-    assert_eq!(cluster.base, Base::Image("lab/base.img".into()));
+    assert_eq!(cluster.base, BaseChoice::Image("lab/base.img".into()));
     assert_eq!(
         cluster.etcd.source,
         EtcdSource::Paths(vec!["lab/a.deb".into(), "lab/b.deb".into()])
@@ -268,7 +268,7 @@ fn downloads_need_neither_nodes_nor_keys() {
     bare.purpose = Purpose::Downloads;
     bare.flags.base = Some("debian-trixie".to_owned());
     let cluster = resolve(&bare).unwrap();
-    assert_eq!(cluster.base, Base::Recipe("debian-trixie".to_owned()));
+    assert_eq!(cluster.base, BaseChoice::Recipe("debian-trixie".to_owned()));
     assert!(cluster.nodes.is_empty());
 }
 
@@ -346,9 +346,9 @@ fn a_base_with_the_extension_of_an_image_is_a_path() {
         resolve(&input).unwrap().base
     };
     for name in ["a.img", "a.zip", "a.img.BZ2", "a.7z", "a.qcow2"] {
-        assert_eq!(base(name), Base::Image(name.into()));
+        assert_eq!(base(name), BaseChoice::Image(name.into()));
     }
     for name in ["ubuntu-server-24.04", "raspios-trixie"] {
-        assert_eq!(base(name), Base::Recipe(name.to_owned()));
+        assert_eq!(base(name), BaseChoice::Recipe(name.to_owned()));
     }
 }

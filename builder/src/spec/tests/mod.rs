@@ -195,7 +195,10 @@ fn a_number_of_nodes_is_enough() {
         ("local", "pi")
     );
     assert_eq!(cluster.ssh.authorized_keys, [KEY]);
-    assert_eq!(cluster.base, Base::Recipe("raspios-trixie".to_owned()));
+    assert_eq!(
+        cluster.base,
+        BaseChoice::Recipe("raspios-trixie".to_owned())
+    );
     assert_eq!(
         cluster.etcd.source,
         EtcdSource::Version("3.6.14".to_owned())
