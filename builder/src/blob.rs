@@ -8,12 +8,12 @@ use crate::hex;
 
 /// Bytes that may be shown. A clone shares the bytes instead of copying them.
 #[derive(Clone)]
-pub struct Blob {
+pub struct SharedBytes {
     bytes: Arc<Vec<u8>>,
     sha256: Arc<OnceLock<String>>,
 }
 
-impl Blob {
+impl SharedBytes {
     /// Returns the SHA-256 in lower-case hexadecimal, computed at the first call.
     pub fn sha256(&self) -> &str {
         let digest = || hex::sha256(&**self);
@@ -26,7 +26,7 @@ impl Blob {
     }
 }
 
-impl Deref for Blob {
+impl Deref for SharedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -34,7 +34,7 @@ impl Deref for Blob {
     }
 }
 
-impl From<Vec<u8>> for Blob {
+impl From<Vec<u8>> for SharedBytes {
     fn from(bytes: Vec<u8>) -> Self {
         Self {
             bytes: Arc::new(bytes),
@@ -43,15 +43,15 @@ impl From<Vec<u8>> for Blob {
     }
 }
 
-impl PartialEq for Blob {
+impl PartialEq for SharedBytes {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl Eq for Blob {}
+impl Eq for SharedBytes {}
 
-impl fmt::Debug for Blob {
+impl fmt::Debug for SharedBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Blob({} bytes)", self.len())
     }
@@ -59,15 +59,15 @@ impl fmt::Debug for Blob {
 
 #[cfg(test)]
 mod tests {
-    use super::Blob;
+    use super::SharedBytes;
 
     #[test]
     fn its_digest_is_that_of_its_bytes() {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let blob = Blob::from(b"abc".to_vec());
+        let blob = SharedBytes::from(b"abc".to_vec());
         let same = blob.clone();
         assert_eq!((blob.sha256(), same.sha256()), (expected, expected));
-        assert_eq!(blob, Blob::from(b"abc".to_vec()));
-        assert_ne!(blob, Blob::from(b"abd".to_vec()));
+        assert_eq!(blob, SharedBytes::from(b"abc".to_vec()));
+        assert_ne!(blob, SharedBytes::from(b"abd".to_vec()));
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::access::Access;
 use super::{node_program, ssh};
-use crate::blob::Blob;
+use crate::blob::SharedBytes;
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
@@ -66,7 +66,7 @@ pub(super) fn give(access: &Access, member: &DescribedMember, etcd: &EtcdBinarie
 }
 
 /// Returns the programs in the order in which a node takes them.
-fn programs(etcd: &EtcdBinaries) -> impl Iterator<Item = (&'static str, &Blob)> {
+fn programs(etcd: &EtcdBinaries) -> impl Iterator<Item = (&'static str, &SharedBytes)> {
     let all = [
         ("etcd", Some(&etcd.etcd)),
         ("etcdctl", Some(&etcd.etcdctl)),

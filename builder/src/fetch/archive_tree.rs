@@ -7,7 +7,7 @@ use anyhow::Result;
 use tar::EntryType;
 
 use super::decode::{Decoder, Format};
-use crate::blob::Blob;
+use crate::blob::SharedBytes;
 use crate::failure::Kind;
 
 /// The largest size of the content, which is kept in memory.
@@ -39,7 +39,7 @@ pub enum ArchiveKind {
     /// A directory.
     Folder,
     /// A file.
-    File(Blob),
+    File(SharedBytes),
     /// A symbolic link with this target.
     Link(String),
 }
@@ -131,7 +131,7 @@ impl ArchiveTree<'_> {
         Ok(())
     }
 
-    fn read(&mut self, source: &mut impl Read) -> Result<Blob> {
+    fn read(&mut self, source: &mut impl Read) -> Result<SharedBytes> {
         let mut bytes = Vec::new();
         let read = source.take(self.left + 1).read_to_end(&mut bytes);
         read.map_err(|error| damaged(self.name, &error))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 
-use crate::blob::Blob;
+use crate::blob::SharedBytes;
 use crate::description::FileRole;
 use crate::hex;
 use crate::inspect::Volume;
@@ -146,7 +146,7 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Content that `plan` may print.
-    Plain(Blob),
+    Plain(SharedBytes),
     /// Content that `plan` prints only as a fingerprint.
     Secret(Secret),
 }

@@ -20,7 +20,7 @@ pub(super) use self::newest::newest;
 use self::programs::{FoundPrograms, Program};
 use super::Options;
 use super::elf::{self, Libc};
-use crate::blob::Blob;
+use crate::blob::SharedBytes;
 use crate::lock::{EtcdOrigin, LockedEtcd};
 use crate::spec::EtcdSource;
 
@@ -30,11 +30,11 @@ pub struct EtcdBinaries {
     /// The version without the `v`, e.g. `3.6.14`, or `unknown` if no source contains it.
     pub version: String,
     /// The server.
-    pub etcd: Blob,
+    pub etcd: SharedBytes,
     /// The client.
-    pub etcdctl: Blob,
+    pub etcdctl: SharedBytes,
     /// The offline tool; releases before 3.5 have none.
-    pub etcdutl: Option<Blob>,
+    pub etcdutl: Option<SharedBytes>,
     /// The origin of the programs, for reports.
     pub source: String,
     /// The SHA-256 of their source: the archive, or the `sha256sum` list of several files.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::blob::Blob;
+use crate::blob::SharedBytes;
 use crate::failure::Kind;
 
 /// The programs that are read; everything else is ignored.
@@ -32,7 +32,7 @@ impl Program {
 }
 
 /// The programs by name.
-pub(super) type Programs = BTreeMap<Program, Blob>;
+pub(super) type Programs = BTreeMap<Program, SharedBytes>;
 
 /// The content of an archive.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) struct FoundPrograms {
 }
 
 impl FoundPrograms {
-    pub(super) fn take(&mut self, program: Program) -> Result<Blob> {
+    pub(super) fn take(&mut self, program: Program) -> Result<SharedBytes> {
         self.programs.remove(&program).ok_or_else(|| {
             let what = format!("{} has no {}", self.source, program.name());
             let hint = "give an arm64 release tarball, or Debian's server and client packages: `--etcd SERVER.deb,CLIENT.deb`";

@@ -12,7 +12,7 @@ use fs_err::File;
 
 use super::archive::{self, ArchiveLayout};
 use super::programs::{Program, Unpacked};
-use crate::blob::Blob;
+use crate::blob::SharedBytes;
 use crate::fetch::cache::CacheEntry;
 use crate::hex;
 
@@ -48,8 +48,9 @@ fn read(entry: &CacheEntry) -> Option<Unpacked> {
 
 fn sum(entry: &CacheEntry, unpacked: &Unpacked) -> String {
     let version = unpacked.version.as_deref().unwrap_or_default();
-    let line =
-        |(program, bytes): (&Program, &Blob)| format!("\n{}  {}", bytes.sha256(), program.name());
+    let line = |(program, bytes): (&Program, &SharedBytes)| {
+        format!("\n{}  {}", bytes.sha256(), program.name())
+    };
     let programs: String = unpacked.programs.iter().map(line).collect();
     hex::sha256(format!("{}\n{version}{programs}", entry.key()))
 }
