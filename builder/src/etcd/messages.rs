@@ -8,7 +8,7 @@ use prost::Message;
 
 /// The head of every answer.
 #[derive(Clone, PartialEq, Eq, Message)]
-pub struct Header {
+pub struct ResponseHeader {
     /// The id of the cluster.
     #[prost(uint64, tag = "1")]
     pub cluster_id: u64,
@@ -52,7 +52,7 @@ impl Member {
 pub struct Status {
     /// The head of the answer.
     #[prost(message, optional, tag = "1")]
-    pub header: Option<Header>,
+    pub header: Option<ResponseHeader>,
     /// etcd's version.
     #[prost(string, tag = "2")]
     pub version: String,

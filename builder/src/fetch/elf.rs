@@ -9,7 +9,7 @@ use object::{Endianness, FileKind};
 use crate::failure::Kind;
 
 /// The header of a 64-bit program.
-type Header = FileHeader64<Endianness>;
+type ElfHeader = FileHeader64<Endianness>;
 
 /// The requirements of a dynamically linked program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
 /// Returns the name of the machine a program is for, or `None` if it is not an ELF file.
 fn machine(bytes: &[u8]) -> Option<String> {
     let (class, (number, endian)) = match FileKind::parse(bytes).ok()? {
-        FileKind::Elf64 => (64, number::<Header>(bytes)?),
+        FileKind::Elf64 => (64, number::<ElfHeader>(bytes)?),
         FileKind::Elf32 => (32, number::<FileHeader32<Endianness>>(bytes)?),
         _ => return None,
     };
@@ -81,7 +81,7 @@ fn number<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<(u16, Endi
 
 /// Returns whether the bytes are a 64-bit program that needs no dynamic loader.
 pub(super) fn is_static(bytes: &[u8]) -> bool {
-    Header::parse(bytes).is_ok() && interpreter(bytes).is_none()
+    ElfHeader::parse(bytes).is_ok() && interpreter(bytes).is_none()
 }
 
 fn libc(bytes: &[u8]) -> Option<Libc> {
@@ -93,7 +93,7 @@ fn libc(bytes: &[u8]) -> Option<Libc> {
 
 /// Returns the path of the dynamic loader.
 fn interpreter(bytes: &[u8]) -> Option<String> {
-    let header = Header::parse(bytes).ok()?;
+    let header = ElfHeader::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
     let mut segments = header.program_headers(endian, bytes).ok()?.iter();
     let path = segments.find_map(|segment| segment.interpreter(endian, bytes).ok()?)?;
@@ -102,7 +102,7 @@ fn interpreter(bytes: &[u8]) -> Option<String> {
 
 /// Returns the newest `GLIBC_x.y` among the symbol versions that the program needs.
 fn glibc(bytes: &[u8]) -> Option<(u32, u32)> {
-    let header = Header::parse(bytes).ok()?;
+    let header = ElfHeader::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, bytes).ok()?;
     let (mut libraries, names) = sections.gnu_verneed(endian, bytes).ok()??;
@@ -125,7 +125,7 @@ fn parse_glibc(name: &[u8]) -> Option<(u32, u32)> {
 
 /// Returns the address of the byte at `offset` of the file while the program runs.
 pub(super) fn address_of(bytes: &[u8], offset: u64) -> Option<u64> {
-    let header = Header::parse(bytes).ok()?;
+    let header = ElfHeader::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
     let mut segments = header.program_headers(endian, bytes).ok()?.iter();
     segments.find_map(|segment| {
