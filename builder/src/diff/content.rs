@@ -57,13 +57,13 @@ pub enum ContentDifference {
     },
 }
 
-type File<'a> = (&'a mut dyn ReadFs, &'a Metadata);
+type ComparedFile<'a> = (&'a mut dyn ReadFs, &'a Metadata);
 
 /// Returns how two files with the same path differ in their content. Files of different kinds have no common content. `key` is
 /// that of the fingerprints of secrets.
 pub(super) fn compare(
-    a: File<'_>,
-    b: File<'_>,
+    a: ComparedFile<'_>,
+    b: ComparedFile<'_>,
     path: &str,
     is_secret: bool,
     key: Option<&FingerprintKey>,

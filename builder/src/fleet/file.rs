@@ -21,7 +21,7 @@ pub(super) struct Description {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct FleetFile {
     template: PathBuf,
     table: Option<PathBuf>,
     #[serde(default)]
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Description> {
             format!("use `--config {shown}`, or name a fleet.toml with --fleet"),
         ));
     }
-    let file: File = parse_toml(&text).map_err(wrong)?;
+    let file: FleetFile = parse_toml(&text).map_err(wrong)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let rows = match (file.table, file.cluster) {
         (None, clusters) if !clusters.is_empty() => rows(path, &text, clusters),

@@ -15,7 +15,7 @@ type Keys = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
+struct RecipeFile {
     title: String,
     release: String,
     provisioned_by: String,
@@ -64,7 +64,7 @@ enum Maker {
 
 /// Parses the recipe in `text`, the content of `{name}.toml`.
 pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
-    let file: File = parse_toml(text).map_err(|what| wrong(name, &what))?;
+    let file: RecipeFile = parse_toml(text).map_err(|what| wrong(name, &what))?;
     if file.boards.is_empty() {
         return Err(wrong(name, "`boards` is empty"));
     }
@@ -97,7 +97,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
 }
 
 /// Returns whether a printed text contains a control character, which could command the terminal.
-fn has_control_character(file: &File) -> bool {
+fn has_control_character(file: &RecipeFile) -> bool {
     let sentences = file.warnings.iter().map(|warning| &warning.text);
     let mut texts = [&file.title, &file.release, &file.provisioned_by]
         .into_iter()
