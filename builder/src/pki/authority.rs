@@ -35,7 +35,7 @@ pub(super) struct Authority {
 }
 
 /// The files of a CA and their paths for messages.
-struct Files<'a> {
+struct CaFiles<'a> {
     certificate: (PathBuf, &'a [u8]),
     key: (PathBuf, &'a [u8]),
     /// The file with the passphrase of the key.
@@ -62,7 +62,7 @@ impl Authority {
         let passphrase = passphrase.as_deref();
         let mut found = match (certificate, key, elsewhere) {
             (Some(certificate), Some(key), _) => Self::paired(
-                &Files {
+                &CaFiles {
                     certificate: (reader.path(signing.0), certificate.as_bytes()),
                     key: (reader.path(signing.1), &key),
                     passphrase,
@@ -157,7 +157,7 @@ impl Authority {
                 "correct `ca-key` in [pki]; the first build needs the key",
             )
         })?;
-        let files = Files {
+        let files = CaFiles {
             certificate: (own.certificate_path.clone(), &own.certificate),
             key: (key_path.to_owned(), key.reveal()),
             passphrase: own.passphrase_file.as_deref(),
@@ -299,7 +299,7 @@ impl Authority {
     }
 
     /// Checks that a certificate and a key belong together and can sign.
-    fn paired(files: &Files<'_>, now: i64) -> anyhow::Result<Self> {
+    fn paired(files: &CaFiles<'_>, now: i64) -> anyhow::Result<Self> {
         let (path, pem) = &files.certificate;
         let correction = files.correction;
         let key = ReadKey::read(&files.key.0, files.key.1, files.passphrase, correction)?;
@@ -334,7 +334,7 @@ impl Authority {
         let Some(certificate) = reader.left_over(CERTIFICATE)? else {
             return Ok(None);
         };
-        let files = Files {
+        let files = CaFiles {
             certificate: (reader.path(CERTIFICATE), &certificate),
             key: (reader.path(KEY), key),
             passphrase,
