@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read};
 use anyhow::Result;
 use tar::EntryType;
 
-use super::decode::{Decoder, Format};
+use super::decode::{Decoder, PackedFormat};
 use crate::blob::SharedBytes;
 use crate::failure::Kind;
 
@@ -52,8 +52,8 @@ pub(super) fn unpack(bytes: &[u8], strip: u32, name: &str) -> Result<Vec<Archive
         left: LARGEST,
         entries: BTreeMap::new(),
     };
-    match Format::sniff(bytes) {
-        Format::Zip => tree.zip(bytes)?,
+    match PackedFormat::sniff(bytes) {
+        PackedFormat::Zip => tree.zip(bytes)?,
         _ => tree.tar(bytes)?,
     }
     tree.finish()

@@ -12,7 +12,7 @@ use super::xz::XzDecoder;
 
 /// Compressions an image or archive may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum PackedFormat {
     Xz,
     Zstd,
     Gzip,
@@ -23,7 +23,7 @@ pub(super) enum Format {
     Raw,
 }
 
-impl Format {
+impl PackedFormat {
     /// The number of bytes needed to detect a format.
     pub(super) const MAGIC: usize = 6;
 
@@ -59,14 +59,14 @@ pub(super) enum Decoder<R: BufRead> {
 }
 
 impl<R: BufRead> Decoder<R> {
-    /// Detects the format of the source, which must have a buffer of at least [`Format::MAGIC`] bytes.
+    /// Detects the format of the source, which must have a buffer of at least [`PackedFormat::MAGIC`] bytes.
     pub(super) fn new(mut source: R, threads: usize) -> io::Result<Self> {
-        Ok(match Format::sniff(source.fill_buf()?) {
-            Format::Xz => Self::Xz(Box::new(XzDecoder::new(source, threads)?)),
-            Format::Zstd => Self::Zstd(zstd::stream::read::Decoder::with_buffer(source)?),
-            Format::Gzip => Self::Gzip(Box::new(GzipDecoder::new(source))),
-            Format::Bzip2 => Self::Bzip2(Box::new(MultiBzDecoder::new(source))),
-            Format::Zip | Format::Raw => Self::Raw(source),
+        Ok(match PackedFormat::sniff(source.fill_buf()?) {
+            PackedFormat::Xz => Self::Xz(Box::new(XzDecoder::new(source, threads)?)),
+            PackedFormat::Zstd => Self::Zstd(zstd::stream::read::Decoder::with_buffer(source)?),
+            PackedFormat::Gzip => Self::Gzip(Box::new(GzipDecoder::new(source))),
+            PackedFormat::Bzip2 => Self::Bzip2(Box::new(MultiBzDecoder::new(source))),
+            PackedFormat::Zip | PackedFormat::Raw => Self::Raw(source),
         })
     }
 

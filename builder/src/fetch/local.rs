@@ -9,7 +9,7 @@ use fs_err::File;
 
 use super::Options;
 use super::cache::{Cache, with_ending};
-use super::decode::Format;
+use super::decode::PackedFormat;
 use super::digest::Digested;
 use super::image;
 use super::record::{FileState, RECORD, Record};
@@ -28,7 +28,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     };
     let packed = digest(path, &cache, options)?;
     let source = path.display().to_string();
-    if format == Format::Raw {
+    if format == PackedFormat::Raw {
         return Verified::new(path.to_owned(), source, &promise, Seen::unpacked(packed));
     }
     promise.packed.check(&source, &packed)?;
@@ -46,7 +46,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     }
 }
 
-fn format(path: &Path) -> Result<Format> {
+fn format(path: &Path) -> Result<PackedFormat> {
     let metadata = fs_err::metadata(path).map_err(|error| given(path, error))?;
     if metadata.is_dir() {
         let hint = "give the image file itself, or the name of a recipe (`etcd-image recipes`)";
@@ -55,7 +55,7 @@ fn format(path: &Path) -> Result<Format> {
             hint,
         ));
     }
-    Ok(Format::of(File::open(path)?)?)
+    Ok(PackedFormat::of(File::open(path)?)?)
 }
 
 /// Creates the error for an unreadable path from the user: a usage error if the file is missing, a storage error otherwise.

@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use fs_err::File;
 
-use super::decode::Format;
+use super::decode::PackedFormat;
 use super::unnamed;
 use super::unpack::unpack;
 use crate::failure::Kind;
@@ -27,7 +27,8 @@ impl OpenedImage {
     /// Opens an image, whatever its name. A disk is never unpacked.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path)?;
-        let is_raw = !file.metadata()?.is_file() || Format::of(&mut file)? == Format::Raw;
+        let is_raw =
+            !file.metadata()?.is_file() || PackedFormat::of(&mut file)? == PackedFormat::Raw;
         match is_raw {
             true => Ok(Self {
                 file: file.into_file(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use fs_err::File;
 
-use super::decode::{Decoder, Format};
+use super::decode::{Decoder, PackedFormat};
 use super::digest::{DigestReader, Digested};
 use super::pump::{HINT, pump, unreadable};
 use super::verified::Seen;
@@ -28,8 +28,8 @@ pub(super) fn unpack(
     task: &mut dyn Task,
 ) -> Result<Seen> {
     let limit = size.unwrap_or(LARGEST_IMAGE);
-    let seen = match Format::of(File::open(source)?)? {
-        Format::Zip => zipped::unpack(source, target, limit, task)?,
+    let seen = match PackedFormat::of(File::open(source)?)? {
+        PackedFormat::Zip => zipped::unpack(source, target, limit, task)?,
         _ => stream(source, target, limit, threads, task)?,
     };
     match seen.raw.size > limit {

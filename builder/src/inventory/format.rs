@@ -12,7 +12,7 @@ pub(super) const ACCEPTED: &str = "give an Ansible inventory (INI or YAML), a ho
 
 /// A format of files that list machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum InventoryFormat {
     AnsibleIni,
     AnsibleYaml,
     Hosts,
@@ -21,19 +21,19 @@ pub(super) enum Format {
 }
 
 /// Returns the format of a file. Whatever has no mark of another format is an inventory in INI format.
-pub(super) fn of(path: &Path, text: &str) -> Format {
+pub(super) fn of(path: &Path, text: &str) -> InventoryFormat {
     let extension = path.extension().unwrap_or_default();
     let lines = || lines(text).map(|(_, line)| line);
     let begins = |line: &str, word: &str| line.split_whitespace().next() == Some(word);
     if extension == "yml" || extension == "yaml" || lines().next().is_some_and(is_yaml) {
         return match lines().any(|line| begins(line, "apiVersion:")) {
-            true => Format::Kubeadm,
-            false => Format::AnsibleYaml,
+            true => InventoryFormat::Kubeadm,
+            false => InventoryFormat::AnsibleYaml,
         };
     }
     let first = |line: &str| line.split_whitespace().next().map(str::to_ascii_lowercase);
     if lines().any(|line| first(line).is_some_and(|word| word == "host" || word == "match")) {
-        return Format::SshConfig;
+        return InventoryFormat::SshConfig;
     }
     let is_entry = |line: &str| {
         let mut words = line.split_whitespace();
@@ -41,8 +41,8 @@ pub(super) fn of(path: &Path, text: &str) -> Format {
         address == Some(true) && words.next().is_some_and(|word| !word.contains('='))
     };
     match lines().next().is_some() && lines().all(is_entry) {
-        true => Format::Hosts,
-        false => Format::AnsibleIni,
+        true => InventoryFormat::Hosts,
+        false => InventoryFormat::AnsibleIni,
     }
 }
 
@@ -50,7 +50,7 @@ fn is_yaml(line: &str) -> bool {
     line == "---" || line.starts_with("apiVersion:") || line == "all:"
 }
 
-impl Format {
+impl InventoryFormat {
     /// Reads the machines. An error begins with the place in the file, as in `:3: …`.
     pub(super) fn read(self, text: &str) -> Result<Listing, String> {
         match self {

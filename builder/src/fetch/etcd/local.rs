@@ -12,7 +12,7 @@ use super::{deb, unpacked};
 use crate::failure::Kind;
 use crate::fetch::Options;
 use crate::fetch::cache::{Cache, CacheEntry};
-use crate::fetch::decode::{Decoder, Format};
+use crate::fetch::decode::{Decoder, PackedFormat};
 use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
 use crate::fetch::verified::Pin;
@@ -140,8 +140,8 @@ fn open(
             version: None,
         });
     }
-    match Format::sniff(&bytes) {
-        Format::Gzip | Format::Xz | Format::Zstd | Format::Bzip2 => {
+    match PackedFormat::sniff(&bytes) {
+        PackedFormat::Gzip | PackedFormat::Xz | PackedFormat::Zstd | PackedFormat::Bzip2 => {
             unpacked::kept(&entry()?, || {
                 archive::unpack(Decoder::new(&bytes[..], 1)?, ArchiveLayout::Release, name)
             })

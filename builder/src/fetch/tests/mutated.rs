@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use super::super::decode::{Decoder, Format};
+use super::super::decode::{Decoder, PackedFormat};
 use super::super::elf::{self, tests::elf};
 use super::super::sums::{digest_beside, listed_digest, newest_name};
 use super::scene::xz;
@@ -30,7 +30,7 @@ fn damaged_packed_images() {
     let two = [xz(&image), vec![0; 8], xz(b"the end")].concat();
     let zst = zstd::encode_all(&image[..], 1).unwrap();
     survives(&[xz(&image), two, zst], |bytes| {
-        let _ = Format::sniff(bytes);
+        let _ = PackedFormat::sniff(bytes);
         if let Ok(decoder) = Decoder::new(bytes, 1) {
             let _ = decoder.take(ENOUGH).read_to_end(&mut Vec::new());
         }
