@@ -82,7 +82,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::BootInside => boot::inside(),
         Command::Cache(options) => cache::run(&options, &environment, &voice),
         Command::Recipes { recipes } => {
-            let list = recipe::List(recipe::load(recipes.as_deref())?);
+            let list = recipe::RecipeList(recipe::load(recipes.as_deref())?);
             print(&voice, &list, &list)
         }
         Command::Init {

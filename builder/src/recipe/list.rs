@@ -8,10 +8,10 @@ use super::model::{BaseSource, Grade, Recipe, Voucher};
 
 /// The known bases, for printing.
 #[derive(Debug)]
-pub struct List(pub Vec<Recipe>);
+pub struct RecipeList(pub Vec<Recipe>);
 
 #[derive(Serialize)]
-struct Shape<'a> {
+struct RecipesJson<'a> {
     format: u32,
     recipes: Vec<RecipeRow<'a>>,
 }
@@ -57,14 +57,14 @@ impl<'a> RecipeRow<'a> {
     }
 }
 
-impl Serialize for List {
+impl Serialize for RecipeList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let recipes = self.0.iter().map(RecipeRow::new).collect();
-        Shape { format: 1, recipes }.serialize(serializer)
+        RecipesJson { format: 1, recipes }.serialize(serializer)
     }
 }
 
-impl Display for List {
+impl Display for RecipeList {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for row in self.0.iter().map(RecipeRow::new) {
             writeln!(f, "{:<20} {}, {}", row.name, row.title, row.release)?;

@@ -10,7 +10,7 @@ mod list;
 mod model;
 
 pub use etcd::EtcdReleases;
-pub use list::List;
+pub use list::RecipeList;
 pub use model::{
     BaseSource, BoardWarning, Download, Grade, OptionalSetting, Recipe, Recognize, SignedList,
     TrustedKey, Voucher,

@@ -158,7 +158,7 @@ fn a_list_and_its_signature_lie_beside_the_image() {
     let fingerprint = "843938DF228D22F7B3742BC0D94AA3F0EFE21092";
     let keys = BTreeMap::from([("someone".to_owned(), "the key".to_owned())]);
     let recipe = file::parse("signed", &signed(fingerprint), &keys).unwrap();
-    let listed = List(vec![recipe.clone()]).to_string();
+    let listed = RecipeList(vec![recipe.clone()]).to_string();
     let lines: Vec<&str> = listed.lines().map(str::trim).collect();
     let signed_by = format!("signed by {fingerprint}");
     let url = "https://example.net/a.img.xz";

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 pub(crate) struct Plans(Vec<(PathBuf, Plan)>);
 
 #[derive(Serialize)]
-struct Shape<'a> {
+struct PlansJson<'a> {
     format: u32,
     nodes: Vec<PlannedNode<'a>>,
 }
@@ -82,7 +82,7 @@ impl Serialize for Plans {
             disk_id_after: format!("{:08x}", plan.disk_id.1),
             files: plan.steps.iter().map(FileRecord::planned).collect(),
         });
-        Shape {
+        PlansJson {
             format: 1,
             nodes: nodes.collect(),
         }
