@@ -9,7 +9,7 @@ use super::table::Table;
 const ROOT: &str = "root";
 
 /// The tables about authentication.
-pub(super) struct Tables<'a> {
+pub(super) struct AuthTables<'a> {
     pub(super) auth: &'a Table,
     pub(super) users: &'a [&'a Table],
     pub(super) roles: &'a [&'a Table],
@@ -17,7 +17,7 @@ pub(super) struct Tables<'a> {
 
 /// Reads the tables. `nodes` are the names of the nodes, which are users by their certificates.
 pub(super) fn read(
-    tables: &Tables<'_>,
+    tables: &AuthTables<'_>,
     nodes: &[&str],
     pki: &Pki,
     domain: &str,

@@ -126,13 +126,13 @@ fn read_trust(
     input: &Input,
     log: &mut Complaints,
 ) -> (Pki, Auth) {
-    let tables = pki::Tables {
+    let tables = pki::PkiTables {
         pki: document.table("pki"),
         subject: document.table("pki.subject"),
         common_name: document.table("pki.common-name"),
     };
     let pki = pki::read(&tables, names, domain, input, log);
-    let tables = auth::Tables {
+    let tables = auth::AuthTables {
         auth: document.table("auth"),
         users: &document.tables("auth.user"),
         roles: &document.tables("auth.role"),

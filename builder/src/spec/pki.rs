@@ -15,7 +15,7 @@ use crate::secret::Secret;
 pub(super) const MOST_DAYS: u32 = 36_500;
 
 /// The tables.
-pub(super) struct Tables<'a> {
+pub(super) struct PkiTables<'a> {
     pub(super) pki: &'a Table,
     pub(super) subject: &'a Table,
     pub(super) common_name: &'a Table,
@@ -53,7 +53,7 @@ fn own_ca(table: &Table, input: &Input, log: &mut Complaints) -> Option<OwnCa> {
 
 /// Reads the tables. `names` are those of the nodes.
 pub(super) fn read(
-    tables: &Tables<'_>,
+    tables: &PkiTables<'_>,
     names: &[&str],
     domain: &str,
     input: &Input,
@@ -108,7 +108,7 @@ fn subject(table: &Table) -> Subject {
 }
 
 fn common_names(
-    tables: &Tables<'_>,
+    tables: &PkiTables<'_>,
     layout: CertificateLayout,
     nodes: &[&str],
     domain: &str,
@@ -139,7 +139,7 @@ fn common_names(
 /// The usual common name of a certificate that all nodes share.
 const SHARED: &str = "etcd";
 
-fn check_shared(tables: &Tables<'_>, layout: CertificateLayout, log: &mut Complaints) {
+fn check_shared(tables: &PkiTables<'_>, layout: CertificateLayout, log: &mut Complaints) {
     if !layout.has_one_certificate() {
         let message = format!(
             "the layout `{}` has certificates for clients and for members; `shared` needs `layout = \"etcd-pi\"` or \"dcs\"",
