@@ -17,7 +17,7 @@ use crate::cli;
 use crate::failure::Kind;
 use crate::hex;
 use crate::progress::Progress;
-use crate::snapshot::Checked;
+use crate::snapshot::DigestCheck;
 
 /// The directory of backups if none is named.
 const DIRECTORY: &str = "backups";
@@ -165,7 +165,7 @@ fn stream(access: &Access, source: &MemberReport, mut file: NewFile) -> Result<(
     };
     let address = source.address.with_context(context)?;
     let session = access.client.connect(address).with_context(context)?;
-    let (mut checked, mut whole) = (Checked::default(), Sha256::new());
+    let (mut checked, mut whole) = (DigestCheck::default(), Sha256::new());
     let mut unwritten = None;
     let received = session.snapshot(|part| {
         checked.update(part);

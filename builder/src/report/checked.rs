@@ -25,7 +25,7 @@ pub(crate) struct Verification {
     /// Version of this format.
     pub format: u32,
     /// One per image.
-    pub images: Vec<Checked>,
+    pub images: Vec<CheckedImage>,
     /// Who signed the digest list, with the fingerprint of the key; `None` if no signature was required.
     pub signer: Option<String>,
     /// The digest list of each checked directory that has one.
@@ -61,7 +61,7 @@ pub(crate) struct CheckedAttachment {
 
 /// The result for one image.
 #[derive(Debug, Serialize)]
-pub(crate) struct Checked {
+pub(crate) struct CheckedImage {
     /// Path of the image.
     pub image: String,
     /// Directory entries whose metadata was read, in all file systems; 0 if the image could not be read.
@@ -137,7 +137,7 @@ impl Verification {
     }
 }
 
-impl Checked {
+impl CheckedImage {
     /// Returns the result for an image that cannot be read.
     pub(super) fn failed(image: String, problem: String) -> Self {
         Self {
@@ -174,7 +174,7 @@ impl Display for Verification {
     }
 }
 
-impl Display for Checked {
+impl Display for CheckedImage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let verdict = match (self.problems.is_empty(), self.compared) {
             (true, true) => "good",

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::checked::{Checked, Verification};
+use super::checked::{CheckedImage, Verification};
 use super::outdated::names_in;
 use super::{MANIFEST, PENDING_MANIFEST, read_manifests};
 use crate::apply::OutputFolder;
@@ -153,7 +153,7 @@ impl FleetRecord {
     }
 
     /// Returns a problem for the output directory and each directory in it that has images of no cluster of the record.
-    fn unlisted(&self, folder: &Path) -> Vec<Checked> {
+    fn unlisted(&self, folder: &Path) -> Vec<CheckedImage> {
         let is_listed = |name: &String| {
             let mut clusters = self.clusters.iter();
             clusters.any(|it| it.name == *name && !self.expected(it).is_empty())
@@ -165,7 +165,7 @@ impl FleetRecord {
         let all = [folder.to_owned()].into_iter().chain(inner);
         let wrong = all.filter(|path| path.is_dir() && has_images(path));
         wrong
-            .map(|path| Checked::failed(path.display().to_string(), UNLISTED.to_owned()))
+            .map(|path| CheckedImage::failed(path.display().to_string(), UNLISTED.to_owned()))
             .collect()
     }
 }
@@ -189,7 +189,8 @@ impl ClusterRecord {
         nodes: &[&String],
         verify: impl Fn(&Path) -> Result<Verification>,
     ) -> Result<Verification> {
-        let wrong = |path: &Path, problem| Checked::failed(path.display().to_string(), problem);
+        let wrong =
+            |path: &Path, problem| CheckedImage::failed(path.display().to_string(), problem);
         let manifests = read_manifests(folder, false)?;
         if manifests.is_empty() {
             let problem = "there is no finished build of this cluster".to_owned();

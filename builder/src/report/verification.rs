@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::attachment::AttachmentRecord;
-use super::checked::{AGAIN, Checked, CheckedAttachment, CheckedList, FORMAT, Verification};
+use super::checked::{AGAIN, CheckedAttachment, CheckedImage, CheckedList, FORMAT, Verification};
 use super::comparison::{compare_description, compare_record, walk};
 use super::credentials::Trust;
 use super::digest_list::DigestList;
@@ -176,16 +176,16 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
-    fn check(&self, path: &Path) -> Result<Checked> {
+    fn check(&self, path: &Path) -> Result<CheckedImage> {
         let image = path.display().to_string();
         match self.compare(path) {
-            Ok(checked) => Ok(Checked { image, ..checked }),
-            Err(error) => Ok(Checked::failed(image, problem(error)?)),
+            Ok(checked) => Ok(CheckedImage { image, ..checked }),
+            Err(error) => Ok(CheckedImage::failed(image, problem(error)?)),
         }
     }
 
     /// Compares an image with the manifest that matches it; if none does, with the first one that lists it.
-    fn compare(&self, path: &Path) -> Result<Checked> {
+    fn compare(&self, path: &Path) -> Result<CheckedImage> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let manifests = self.manifests.iter().map(|stored| &stored.manifest);
         let records: Vec<ManifestFile<'_>> = manifests
@@ -232,7 +232,7 @@ impl Reference<'_> {
     }
 }
 
-fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<Checked> {
+fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Result<CheckedImage> {
     let mut problems = Vec::new();
     let image = Image::open(path)?;
     if let (Some(found), Some(record)) = (image.unpacked_sha256(), record)
@@ -256,7 +256,7 @@ fn check_image(path: &Path, record: Option<&NodeRecord>, trust: &Trust) -> Resul
     let found = faults.len();
     problems.extend(faults);
     let files = fs.all().map(|fs| walk(fs, &mut problems)).sum();
-    Ok(Checked {
+    Ok(CheckedImage {
         image: String::new(),
         files,
         compared: record.is_some(),

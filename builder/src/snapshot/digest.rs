@@ -8,14 +8,14 @@ const UNIT: u64 = 512;
 
 /// Checks a snapshot while it passes: the SHA-256 of the database follows the database.
 #[derive(Debug, Default)]
-pub(crate) struct Checked {
+pub(crate) struct DigestCheck {
     database: Sha256,
     /// The last bytes, which may be the digest.
     tail: Vec<u8>,
     length: u64,
 }
 
-impl Checked {
+impl DigestCheck {
     /// Takes the next bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.length += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn check(snapshot: &[u8], part: usize) -> Result<u64, &'static str> {
-        let mut checked = Checked::default();
+        let mut checked = DigestCheck::default();
         snapshot.chunks(part).for_each(|part| checked.update(part));
         checked.finish()
     }

@@ -7,5 +7,5 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use digest::Checked;
+pub(crate) use digest::DigestCheck;
 pub use read::Snapshot;

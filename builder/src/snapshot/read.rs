@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::bolt::Database;
-use super::digest::Checked;
+use super::digest::DigestCheck;
 use crate::failure::Kind;
 use crate::hex;
 use crate::printable::printable;
@@ -57,7 +57,7 @@ impl Snapshot {
     pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, &'static str> {
         const DAMAGED: &str = "its database is damaged";
         let database = Database::open(&bytes).ok_or("it is not a database of etcd")?;
-        let mut checked = Checked::default();
+        let mut checked = DigestCheck::default();
         checked.update(&bytes);
         checked.finish()?;
         let keys = database.bucket("key").ok_or(DAMAGED)?;
