@@ -1,6 +1,6 @@
 //! A setting as a cell of a spreadsheet, where everything is text.
 
-use super::section::{Kind, OPEN};
+use super::section::{OPEN, ValueKind};
 use super::settings::SECTIONS;
 
 /// Returns the value that a cell means for the setting at a dotted path, such as `network.gateway`; `None` if there is no such
@@ -15,19 +15,19 @@ pub(crate) fn cell(path: &str, text: &str) -> Option<toml::Value> {
     })
 }
 
-fn value(kind: &Kind, text: &str) -> Option<toml::Value> {
+fn value(kind: &ValueKind, text: &str) -> Option<toml::Value> {
     let as_text = || toml::Value::String(text.to_owned());
     match kind {
-        Kind::Text(_) | Kind::Choice(..) => Some(as_text()),
-        Kind::Switch | Kind::Integer(..) | Kind::Size(_) => {
+        ValueKind::Text(_) | ValueKind::Choice(..) => Some(as_text()),
+        ValueKind::Switch | ValueKind::Integer(..) | ValueKind::Size(_) => {
             Some(literal(text).unwrap_or_else(as_text))
         }
-        Kind::List(_) if text.starts_with('[') => Some(literal(text).unwrap_or_else(as_text)),
-        Kind::List(of) => {
+        ValueKind::List(_) if text.starts_with('[') => Some(literal(text).unwrap_or_else(as_text)),
+        ValueKind::List(of) => {
             let items = text.split_whitespace().map(|item| value(of, item));
             Some(toml::Value::Array(items.collect::<Option<_>>()?))
         }
-        Kind::EtcdFlags => None,
+        ValueKind::EtcdFlags => None,
     }
 }
 

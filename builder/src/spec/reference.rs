@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::etcd_flags;
-use super::section::{Given, Kind, OPEN, Section, Setting};
+use super::section::{Given, OPEN, Section, Setting, ValueKind};
 use super::settings::SECTIONS;
 use super::sizes;
 
@@ -70,20 +70,20 @@ fn setting_schema(setting: &Setting) -> Value {
     schema
 }
 
-fn kind_schema(kind: &Kind) -> Value {
+fn kind_schema(kind: &ValueKind) -> Value {
     match kind {
-        Kind::Text(_) => json!({ "type": "string" }),
-        Kind::Choice(_, names) => json!({ "type": "string", "enum": names() }),
-        Kind::Switch => json!({ "type": "boolean" }),
-        Kind::Integer(range, _) => {
+        ValueKind::Text(_) => json!({ "type": "string" }),
+        ValueKind::Choice(_, names) => json!({ "type": "string", "enum": names() }),
+        ValueKind::Switch => json!({ "type": "boolean" }),
+        ValueKind::Integer(range, _) => {
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
         }
-        Kind::Size(range) => json!({ "anyOf": [
+        ValueKind::Size(range) => json!({ "anyOf": [
             { "type": "integer", "minimum": range.start(), "maximum": range.end() },
             { "type": "string", "pattern": "^[0-9]+ *(MiB|GiB)$" },
         ] }),
-        Kind::List(of) => json!({ "type": "array", "items": kind_schema(of) }),
-        Kind::EtcdFlags => {
+        ValueKind::List(of) => json!({ "type": "array", "items": kind_schema(of) }),
+        ValueKind::EtcdFlags => {
             let flags = etcd_flags::TYPES.iter().flat_map(|(keys, _, kind)| {
                 let schema = json!({ "type": kind });
                 keys.split_whitespace()
@@ -100,12 +100,14 @@ impl Setting {
     pub(super) fn description(&self) -> String {
         let doc = self.doc.trim();
         match &self.kind {
-            Kind::Choice(_, names) => match names().split_last() {
+            ValueKind::Choice(_, names) => match names().split_last() {
                 Some((last, others)) => format!("{doc} One of {} or {last}.", others.join(", ")),
                 None => doc.to_owned(),
             },
-            Kind::Integer(range, _) => format!("{doc} From {} to {}.", range.start(), range.end()),
-            Kind::Size(range) => {
+            ValueKind::Integer(range, _) => {
+                format!("{doc} From {} to {}.", range.start(), range.end())
+            }
+            ValueKind::Size(range) => {
                 let (least, most) = (sizes::text(*range.start()), sizes::text(*range.end()));
                 format!("{doc} From {least} to {most}.")
             }

@@ -14,17 +14,17 @@ pub(super) struct Section {
 /// A key of a table.
 pub(super) struct Setting {
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: ValueKind,
     pub(super) given: Given,
     pub(super) doc: &'static str,
 }
 
 /// A function that checks a text and returns what is wrong with it.
-pub(super) type Check = fn(&str) -> Result<(), String>;
+pub(super) type TextCheck = fn(&str) -> Result<(), String>;
 
 /// The values that a setting accepts.
-pub(super) enum Kind {
-    Text(Check),
+pub(super) enum ValueKind {
+    Text(TextCheck),
     /// One of several names; the first field says what they name.
     Choice(&'static str, fn() -> Vec<&'static str>),
     Switch,
@@ -32,7 +32,7 @@ pub(super) enum Kind {
     Integer(RangeInclusive<u32>, &'static str),
     /// A number of bytes in a range, as an integer or as text with a unit.
     Size(RangeInclusive<u64>),
-    List(&'static Kind),
+    List(&'static ValueKind),
     /// Settings of etcd itself (`etcd_flags`).
     EtcdFlags,
 }
@@ -81,7 +81,7 @@ impl Section {
     }
 }
 
-impl Kind {
+impl ValueKind {
     /// Returns the name of the type in complaints.
     pub(super) fn type_name(&self) -> &'static str {
         match self {

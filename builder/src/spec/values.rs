@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::complaints::{Complaints, Place, Placed, wrong_type};
-use super::section::{Given, Kind, OPEN, Section, Setting};
+use super::section::{Given, OPEN, Section, Setting, ValueKind};
 use super::table::{SettingValue, Table};
 use super::{etcd_flags, nearest, sizes, subnet, suggest};
 
@@ -114,24 +114,24 @@ impl TableReader<'_> {
     fn value(
         &mut self,
         label: &str,
-        kind: &Kind,
+        kind: &ValueKind,
         value: &Spanned<DeValue<'_>>,
     ) -> Option<Placed<SettingValue>> {
         let place = (self.line)(value.span());
         let read = match (kind, value.get_ref()) {
-            (Kind::Text(check), DeValue::String(text)) => {
+            (ValueKind::Text(check), DeValue::String(text)) => {
                 self.log.check(place, check(text));
                 Ok(SettingValue::Text(text.to_string()))
             }
-            (Kind::Choice(what, names), DeValue::String(text)) => match names() {
+            (ValueKind::Choice(what, names), DeValue::String(text)) => match names() {
                 names if names.contains(&text.as_ref()) => Ok(SettingValue::Text(text.to_string())),
                 names => Err(format!(
                     "unknown {what} `{text}`; {}",
                     nearest::advice(text, &names)
                 )),
             },
-            (Kind::Switch, DeValue::Boolean(switch)) => Ok(SettingValue::Switch(*switch)),
-            (Kind::Integer(range, unit), DeValue::Integer(number)) => {
+            (ValueKind::Switch, DeValue::Boolean(switch)) => Ok(SettingValue::Switch(*switch)),
+            (ValueKind::Integer(range, unit), DeValue::Integer(number)) => {
                 let found = u32::from_str_radix(number.as_str(), number.radix()).ok();
                 let found = found.filter(|found| range.contains(found));
                 found
@@ -141,7 +141,7 @@ impl TableReader<'_> {
                         format!("{label} must be from {least} to {most}{unit}, not {number}")
                     })
             }
-            (Kind::Size(range), DeValue::Integer(_) | DeValue::String(_)) => sizes::read(
+            (ValueKind::Size(range), DeValue::Integer(_) | DeValue::String(_)) => sizes::read(
                 value.get_ref(),
                 range,
             )
@@ -150,15 +150,15 @@ impl TableReader<'_> {
                 let (least, most) = (sizes::text(*range.start()), sizes::text(*range.end()));
                 format!("{label} must be a size from {least} to {most}, as in \"2GiB\" or in bytes")
             }),
-            (Kind::List(of), DeValue::Array(items)) => {
+            (ValueKind::List(of), DeValue::Array(items)) => {
                 let label = format!("each item of {label}");
                 let items = items.iter().filter_map(|item| self.value(&label, of, item));
                 Ok(SettingValue::List(items.collect()))
             }
-            (Kind::EtcdFlags, DeValue::Table(flags)) => {
+            (ValueKind::EtcdFlags, DeValue::Table(flags)) => {
                 Ok(SettingValue::EtcdFlags(self.etcd_flags(flags)))
             }
-            (Kind::Integer(range, _), other @ DeValue::String(text)) => {
+            (ValueKind::Integer(range, _), other @ DeValue::String(text)) => {
                 let meant = subnet::prefix_length(text).filter(|number| range.contains(number));
                 let advice = meant.map(|number| format!("; write {number}"));
                 let message = wrong_type(label, kind.type_name(), other);

@@ -3,11 +3,11 @@
 use super::super::issuing::{CertificateRole, KeyKind};
 use super::super::layout::CertificateLayout;
 use super::super::named::Named as _;
-use super::super::section::{Given, Kind, Section, Setting};
+use super::super::section::{Given, Section, Setting, ValueKind};
 use super::super::{auth, certificate, common_name, names, pki, placement, ssh, system};
 
 use Given::{Default, Optional, Required};
-use Kind::{Choice, Integer, List, Switch, Text};
+use ValueKind::{Choice, Integer, List, Switch, Text};
 
 sections! {
     "[ssh]" {

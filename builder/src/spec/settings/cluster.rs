@@ -2,11 +2,11 @@
 
 use super::super::machine::Board;
 use super::super::named::Named as _;
-use super::super::section::{Given, Kind, Section, Setting};
+use super::super::section::{Given, Section, Setting, ValueKind};
 use super::super::{backup, etcd, identity, interfaces, names, network, routes, subnet, wifi};
 
 use Given::{Default, Optional, Required};
-use Kind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
+use ValueKind::{Choice, EtcdFlags, Integer, List, Size, Switch, Text};
 
 sections! {
     "[cluster]" {

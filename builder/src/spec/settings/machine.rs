@@ -1,10 +1,10 @@
 //! The machine, the publication of its image, and what a user adds to it.
 
-use super::super::section::{Given, Kind, Section, Setting};
+use super::super::section::{Given, Section, Setting, ValueKind};
 use super::super::{appliance, archives, firmware, packages, placement, ports, publish, units};
 
 use Given::{Default, Optional, Required};
-use Kind::{Integer, List, Switch, Text};
+use ValueKind::{Integer, List, Switch, Text};
 
 sections! {
     /// The Raspberry Pi's firmware and the kernel.

@@ -1,7 +1,7 @@
 //! Every table without its settings, and every setting with a value of another type.
 
 use super::*;
-use section::{Given, Kind, OPEN, Section, Setting};
+use section::{Given, OPEN, Section, Setting, ValueKind};
 
 fn sections() -> impl Iterator<Item = &'static Section> {
     let sections = settings::SECTIONS.iter();
@@ -11,8 +11,12 @@ fn sections() -> impl Iterator<Item = &'static Section> {
 /// Returns a value that the setting cannot have.
 fn of_another_type(setting: &Setting) -> &'static str {
     match setting.kind {
-        Kind::Text(_) | Kind::Choice(..) | Kind::Switch | Kind::List(_) | Kind::EtcdFlags => "5",
-        Kind::Integer(..) | Kind::Size(_) => "true",
+        ValueKind::Text(_)
+        | ValueKind::Choice(..)
+        | ValueKind::Switch
+        | ValueKind::List(_)
+        | ValueKind::EtcdFlags => "5",
+        ValueKind::Integer(..) | ValueKind::Size(_) => "true",
     }
 }
 
