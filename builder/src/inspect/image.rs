@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use diskimg::{Partition, PartitionKind, PartitionTable, ReadFs, ReadOnlyFile, Storage, Window};
 
 use super::core::base::{Known, SignedModels};
-use super::core::{self, Core};
+use super::core::{self, CoreImage};
 use super::files::{Files, rootless};
 use super::layout::{Layout, OtherPart, Part, System};
 use super::os_release::OsRelease;
@@ -194,7 +194,7 @@ fn check_all<'p>(
 
 /// Recognizes Ubuntu Core, which has its own layout. An unreadable partition table is reported by the callers that need
 /// one.
-fn recognized(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
+fn recognized(storage: &Arc<dyn Storage>) -> Result<Option<CoreImage>> {
     match storage.size() {
         0..SECTOR => Ok(None),
         _ => core::recognize(storage),

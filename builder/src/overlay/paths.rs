@@ -26,7 +26,7 @@ pub(super) struct Paths {
     environment: &'static str,
     /// Additional paths of Ubuntu Core.
     #[serde(flatten)]
-    core: Option<Core>,
+    core: Option<CorePaths>,
 }
 
 /// etcd's certificates: their paths, modes and owners.
@@ -69,7 +69,7 @@ impl Certificates {
 
 /// The additional paths of Ubuntu Core.
 #[derive(Debug, Serialize)]
-struct Core {
+struct CorePaths {
     /// Directory that contains all of the paths above and persists across reboots.
     node: &'static str,
     /// Directory of the files to install, in the file system that the build writes.
@@ -124,7 +124,7 @@ impl Paths {
             data: "/var/lib/misc/etcd-node/data".to_owned(),
             snapshot: "/var/lib/misc/etcd-node/snapshot.db",
             environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
-            core: Some(Core {
+            core: Some(CorePaths {
                 node: NODE,
                 payload,
                 source,

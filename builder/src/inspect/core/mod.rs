@@ -38,7 +38,7 @@ const FRESH: &str = "start from an image as it was downloaded: a booted one has 
 
 /// An image of Ubuntu Core.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Core {
+pub(super) struct CoreImage {
     /// The FAT partition.
     pub(super) boot: Partition,
     /// The ext4 partition of Core 16 and 18.
@@ -51,7 +51,7 @@ pub(super) struct Core {
 }
 
 /// Returns the Ubuntu Core on the image, if it is one.
-pub(super) fn recognize(storage: &Arc<dyn Storage>) -> Result<Option<Core>> {
+pub(super) fn recognize(storage: &Arc<dyn Storage>) -> Result<Option<CoreImage>> {
     let partitions = PartitionTable::read(&**storage)?.partitions;
     for partition in &partitions {
         let context = || format!("looking for Ubuntu Core in partition {}", partition.number);
@@ -101,10 +101,10 @@ fn seeded(
     boot: &Partition,
     partitions: &[Partition],
     storage: &Arc<dyn Storage>,
-) -> Result<Core> {
+) -> Result<CoreImage> {
     let system = only_system(seed)?;
     let model = read_model(seed, &format!("/systems/{system}/model"))?;
-    Ok(Core {
+    Ok(CoreImage {
         boot: boot.clone(),
         writable: None,
         system,
@@ -114,13 +114,13 @@ fn seeded(
 }
 
 /// Reads Core 16 and 18.
-fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) -> Result<Core> {
+fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) -> Result<CoreImage> {
     let model = read_model(ext4, &format!("{SNAPD}/seed/assertions/model"))?;
     let boot = partitions
         .iter()
         .find(|partition| partition.kind == PartitionKind::Fat);
     let boot = boot.ok_or_else(|| unsupported("the image has no FAT boot partition", COPY))?;
-    Ok(Core {
+    Ok(CoreImage {
         boot: boot.clone(),
         writable: Some(writable.clone()),
         system: String::new(),
@@ -129,7 +129,7 @@ fn old(ext4: &mut dyn ReadFs, writable: &Partition, partitions: &[Partition]) ->
     })
 }
 
-impl Core {
+impl CoreImage {
     /// Returns the layout of the image.
     pub(super) fn layout(&self, storage: &Arc<dyn Storage>) -> Result<Layout> {
         let table = PartitionTable::read(&**storage)?;
