@@ -9,7 +9,7 @@ use super::document::{Lock, LockedBase, LockedEtcd, LockedFile};
 
 /// An entry that differs between two locks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct LockDifference {
     /// The entry, e.g. `base sha256`.
     pub what: String,
     /// The value in the lock file; `None` if the file lacks the entry.
@@ -18,7 +18,7 @@ pub struct Difference {
     pub new: Option<String>,
 }
 
-impl Display for Difference {
+impl Display for LockDifference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         write!(
@@ -33,13 +33,13 @@ impl Display for Difference {
 
 impl Lock {
     /// Returns the differences from this lock to a newer one, sorted by entry.
-    pub fn differences(&self, newer: &Self) -> Vec<Difference> {
+    pub fn differences(&self, newer: &Self) -> Vec<LockDifference> {
         let (old, new) = (self.entries(), newer.entries());
         let all: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         let changed = all
             .into_iter()
             .filter(|what| old.get(*what) != new.get(*what));
-        let difference = |what: &String| Difference {
+        let difference = |what: &String| LockDifference {
             what: what.clone(),
             old: old.get(what).cloned(),
             new: new.get(what).cloned(),

@@ -10,7 +10,7 @@ mod compare;
 mod document;
 mod file;
 
-pub use compare::Difference;
+pub use compare::LockDifference;
 pub use document::{EtcdOrigin, Lock, LockedBase, LockedEtcd, LockedFile};
 pub use file::{LockFile, path, path_in_fleet};
 

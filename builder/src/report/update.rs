@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::lock::Difference;
+use crate::lock::LockDifference;
 
 /// The newer inputs, entry by entry.
 #[derive(Debug, Serialize)]
@@ -17,12 +17,12 @@ pub(crate) struct Update {
     /// Whether the lock file was written.
     pub written: bool,
     /// The entries that changed.
-    pub changes: Vec<Difference>,
+    pub changes: Vec<LockDifference>,
 }
 
 impl Update {
     /// Creates the record of an update.
-    pub(crate) fn new(lock: &Path, changes: Vec<Difference>, dry_run: bool) -> Self {
+    pub(crate) fn new(lock: &Path, changes: Vec<LockDifference>, dry_run: bool) -> Self {
         Self {
             format: 1,
             lock: lock.display().to_string(),
