@@ -42,9 +42,9 @@ pub(crate) fn uninterrupted() -> MutexGuard<'static, ()> {
 
 /// A value whose destructor also runs if the program is interrupted.
 #[derive(Debug)]
-pub(crate) struct Kept(u64);
+pub(crate) struct InterruptGuard(u64);
 
-impl Kept {
+impl InterruptGuard {
     /// Keeps a value until the result is dropped.
     pub(crate) fn new(value: impl Any + Send) -> Self {
         let mut kept = kept();
@@ -56,7 +56,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
         let value = kept().remove(&self.0);
         drop(value);

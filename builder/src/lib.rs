@@ -242,7 +242,7 @@ fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
     interrupt::watch();
     let folder = apply::temporary_beside(target)?;
     let path = folder.path().to_owned();
-    let _kept = interrupt::Kept::new(folder);
+    let _kept = interrupt::InterruptGuard::new(folder);
     let (job, cluster) = match job.fleet(Purpose::Images)? {
         None => {
             let job = job.repeat(&old, target, &path);

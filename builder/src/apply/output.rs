@@ -17,7 +17,7 @@ use super::map::MappedRange;
 use crate::failure::{Failure, Kind};
 use crate::file::{if_exists, sync_folder};
 use crate::image_format::ImageFormat;
-use crate::interrupt::{self, Kept};
+use crate::interrupt::{self, InterruptGuard};
 use crate::store::Address;
 
 /// Prefix and suffix of the name of a file that is being written.
@@ -33,7 +33,7 @@ const CLIENT: &str = "client";
 pub(crate) struct OutputFolder {
     path: PathBuf,
     /// Removes temporary files before the lock is released, also if the program is interrupted.
-    _partial: Kept,
+    _partial: InterruptGuard,
     /// The lock file; the system unlocks it even if this process is killed.
     _lock: File,
 }
@@ -96,7 +96,7 @@ impl OutputFolder {
         partial.remove()?;
         Ok(Self {
             path: path.to_owned(),
-            _partial: Kept::new(partial),
+            _partial: InterruptGuard::new(partial),
             _lock: lock,
         })
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::place::{incoming, lock_file, unwritable};
 use crate::failure::Kind;
 use crate::file::{if_exists, make_private_folder, writable};
-use crate::interrupt::{self, Kept};
+use crate::interrupt::{self, InterruptGuard};
 
 /// A directory for the files of a store while they are used; removed when dropped, also if the program is interrupted.
 ///
@@ -20,7 +20,7 @@ use crate::interrupt::{self, Kept};
 pub(crate) struct Incoming {
     path: PathBuf,
     /// Removes the directory before the lock is released.
-    _folder: Kept,
+    _folder: InterruptGuard,
     _lock: File,
 }
 
@@ -47,7 +47,7 @@ impl Incoming {
         let folder = make().with_context(|| unwritable(&all))?;
         Ok(Self {
             path: folder.path().to_owned(),
-            _folder: Kept::new(folder),
+            _folder: InterruptGuard::new(folder),
             _lock: lock,
         })
     }
