@@ -11,7 +11,7 @@ use super::cache::CacheEntry;
 use super::digest::{DigestReader, Digested};
 use super::record::{FileState, RECORD, Record};
 use super::unpack::unpack;
-use super::verified::{Pin, Promise, Seen, Verified};
+use super::verified::{Pin, Promise, SourceDigests, Verified};
 
 use crate::failure::Kind;
 use crate::progress::Progress;
@@ -92,7 +92,7 @@ pub(super) fn adopted(
     options: &Options<'_>,
 ) -> Result<Verified> {
     let raw = digest(made, "hashing the image", options.progress)?;
-    let seen = Seen::unpacked(raw);
+    let seen = SourceDigests::unpacked(raw);
     keep(entry, source, &Promise::default(), seen, |entry| {
         entry.adopt(made, IMAGE)
     })
@@ -103,7 +103,7 @@ fn keep(
     entry: &CacheEntry,
     source: &str,
     promise: &Promise,
-    seen: Seen,
+    seen: SourceDigests,
     publish: impl FnOnce(&CacheEntry) -> Result<PathBuf>,
 ) -> Result<Verified> {
     promise.check(source, &seen)?;
@@ -115,7 +115,11 @@ fn keep(
 
 /// Returns what was read from the entry's image, from the record if the file is unchanged, else by reading it again. If other
 /// users can have written image and record, only a digest known in advance counts.
-fn recall(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Result<Option<Seen>> {
+fn recall(
+    entry: &CacheEntry,
+    promise: &Promise,
+    options: &Options<'_>,
+) -> Result<Option<SourceDigests>> {
     let path = entry.path(IMAGE);
     let (Some(record), true) = (Record::read(&entry.path(RECORD)), fs_err::exists(&path)?) else {
         return Ok(None);
@@ -149,7 +153,7 @@ fn unvouched(entry: &CacheEntry) -> anyhow::Error {
     )
 }
 
-fn note_state(entry: &CacheEntry, seen: &Seen) -> Result<()> {
+fn note_state(entry: &CacheEntry, seen: &SourceDigests) -> Result<()> {
     let state = FileState::of(&entry.path(IMAGE))?;
     entry.write(RECORD, &Record::new(seen, Some(state)).to_text()?)
 }

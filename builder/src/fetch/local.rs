@@ -14,7 +14,7 @@ use super::digest::Digested;
 use super::image;
 use super::record::{FileState, RECORD, Record};
 use super::sums::digest_beside;
-use super::verified::{Pin, Promise, Seen, Verified};
+use super::verified::{Pin, Promise, SourceDigests, Verified};
 use crate::failure::Kind;
 use crate::hex;
 
@@ -29,7 +29,12 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
     let packed = digest(path, &cache, options)?;
     let source = path.display().to_string();
     if format == PackedFormat::Raw {
-        return Verified::new(path.to_owned(), source, &promise, Seen::unpacked(packed));
+        return Verified::new(
+            path.to_owned(),
+            source,
+            &promise,
+            SourceDigests::unpacked(packed),
+        );
     }
     promise.packed.check(&source, &packed)?;
     // The unpacked file must be the hashed one; otherwise the entry would have the wrong name.
@@ -85,7 +90,7 @@ fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested>
         options.progress,
     )?;
     unchanged(path, &before)?;
-    let seen = Seen::unpacked(digested.clone());
+    let seen = SourceDigests::unpacked(digested.clone());
     entry.write(RECORD, &Record::new(&seen, Some(before)).to_text()?)?;
     Ok(digested)
 }

@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digested;
-use super::verified::Seen;
+use super::verified::SourceDigests;
 use crate::hex;
 
 /// The extension of a record in the cache.
@@ -31,8 +31,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(seen: &Seen, state: Option<FileState>) -> Self {
-        let Seen { packed, raw } = seen.clone();
+    pub(super) fn new(seen: &SourceDigests, state: Option<FileState>) -> Self {
+        let SourceDigests { packed, raw } = seen.clone();
         Self {
             packed,
             raw,
@@ -65,8 +65,8 @@ impl Record {
         self.state.as_ref() == Some(&now.0)
     }
 
-    pub(super) fn seen(&self) -> Seen {
-        Seen {
+    pub(super) fn seen(&self) -> SourceDigests {
+        SourceDigests {
             packed: self.packed.clone(),
             raw: self.raw.clone(),
         }
@@ -124,12 +124,12 @@ mod tests {
         assert_ne!(before, FileState::of(&path).unwrap());
     }
 
-    fn seen() -> Seen {
+    fn seen() -> SourceDigests {
         let digested = Digested {
             sha256: "a".into(),
             size: 1,
         };
-        Seen {
+        SourceDigests {
             packed: digested.clone(),
             raw: digested,
         }

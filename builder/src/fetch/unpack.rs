@@ -9,7 +9,7 @@ use fs_err::File;
 use super::decode::{Decoder, PackedFormat};
 use super::digest::{DigestReader, Digested};
 use super::pump::{HINT, pump, unreadable};
-use super::verified::Seen;
+use super::verified::SourceDigests;
 use super::zipped;
 use crate::failure::Kind;
 use crate::progress::Task;
@@ -26,7 +26,7 @@ pub(super) fn unpack(
     size: Option<u64>,
     threads: usize,
     task: &mut dyn Task,
-) -> Result<Seen> {
+) -> Result<SourceDigests> {
     let limit = size.unwrap_or(LARGEST_IMAGE);
     let seen = match PackedFormat::of(File::open(source)?)? {
         PackedFormat::Zip => zipped::unpack(source, target, limit, task)?,
@@ -45,7 +45,7 @@ fn stream(
     limit: u64,
     threads: usize,
     task: &mut dyn Task,
-) -> Result<Seen> {
+) -> Result<SourceDigests> {
     let file = File::open(source)?.into_file();
     task.total(file.metadata().map_or(0, |metadata| metadata.len()));
     let reader = BufReader::with_capacity(256 << 10, DigestReader::watched(file, task));
@@ -57,7 +57,7 @@ fn stream(
         true => source_left.into_inner().drain()?,
         false => drain(source_left, source)?,
     };
-    Ok(Seen { packed, raw })
+    Ok(SourceDigests { packed, raw })
 }
 
 /// Reads the bytes that follow the decoder's end, and fails if there are any.

@@ -19,7 +19,7 @@ pub struct Verified {
     /// Opened while the verified file could not be replaced.
     file: std::fs::File,
     source: String,
-    seen: Seen,
+    seen: SourceDigests,
 }
 
 impl Verified {
@@ -27,7 +27,7 @@ impl Verified {
         path: PathBuf,
         source: String,
         promise: &Promise,
-        seen: Seen,
+        seen: SourceDigests,
     ) -> Result<Self> {
         promise.check(&source, &seen)?;
         let file = File::open(&path)?.into_file();
@@ -61,7 +61,7 @@ impl Verified {
 
     /// Returns the digests for the lock file; those of the source only if it is compressed.
     pub(super) fn record(&self) -> LockedBase {
-        let Seen { packed, raw } = self.seen.clone();
+        let SourceDigests { packed, raw } = self.seen.clone();
         let packed = Some(packed).filter(|packed| *packed != raw);
         LockedBase {
             size: packed.as_ref().map(|packed| packed.size),
@@ -80,12 +80,12 @@ impl Verified {
 
 /// The digests that were read: of the source as it came, and of the image in it. Both are equal for an unpacked source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct SourceDigests {
     pub(super) packed: Digested,
     pub(super) raw: Digested,
 }
 
-impl Seen {
+impl SourceDigests {
     /// Returns the digests of a source that is not packed.
     pub(super) fn unpacked(raw: Digested) -> Self {
         let packed = raw.clone();
@@ -101,7 +101,7 @@ pub(super) struct Promise {
 }
 
 impl Promise {
-    pub(super) fn check(&self, source: &str, seen: &Seen) -> Result<()> {
+    pub(super) fn check(&self, source: &str, seen: &SourceDigests) -> Result<()> {
         self.packed.check(source, &seen.packed)?;
         self.raw
             .check(&format!("the image unpacked from {source}"), &seen.raw)
@@ -154,12 +154,12 @@ impl From<Digested> for Pin {
 mod tests {
     use super::*;
 
-    fn seen(digit: &str) -> Seen {
+    fn seen(digit: &str) -> SourceDigests {
         let digested = |size| Digested {
             sha256: digit.repeat(64),
             size,
         };
-        Seen {
+        SourceDigests {
             packed: digested(1),
             raw: digested(2),
         }

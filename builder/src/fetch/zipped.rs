@@ -11,7 +11,7 @@ use zip::result::ZipError;
 
 use super::digest::DigestReader;
 use super::pump::{HINT, pump, unreadable};
-use super::verified::Seen;
+use super::verified::SourceDigests;
 use crate::failure::Kind;
 use crate::progress::Task;
 
@@ -23,7 +23,7 @@ pub(super) fn unpack(
     target: &File,
     limit: u64,
     task: &mut dyn Task,
-) -> Result<Seen> {
+) -> Result<SourceDigests> {
     let mut file = File::open(source)?;
     let packed = DigestReader::watched(&file, task).drain()?;
     file.rewind()?;
@@ -35,7 +35,7 @@ pub(super) fn unpack(
     let raw = pump(&mut entry.take(limit + 1), target, |error| {
         unreadable(source, error)
     })?;
-    Ok(Seen { packed, raw })
+    Ok(SourceDigests { packed, raw })
 }
 
 /// Returns the name of the only image. macOS adds files of the same name in a directory of its own.

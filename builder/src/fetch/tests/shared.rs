@@ -9,7 +9,7 @@ use super::scene::{Scene, but, failure, image, recipe, sha256, xz};
 use crate::failure::Kind;
 use crate::fetch::digest::Digested;
 use crate::fetch::record::{FileState, Record};
-use crate::fetch::verified::Seen;
+use crate::fetch::verified::SourceDigests;
 use crate::recipe::Recipe;
 
 /// Fetches an image, and returns the server that has it.
@@ -43,7 +43,7 @@ fn forge(scene: &Scene) {
         sha256: sha256(bytes),
         size: bytes.len() as u64,
     };
-    let seen = Seen {
+    let seen = SourceDigests {
         packed: digested(&xz(&image())),
         raw: digested(&image()),
     };
@@ -114,7 +114,7 @@ fn a_forged_record_of_a_local_image_counts_for_nothing() {
         sha256: "0".repeat(64),
         size: 1,
     };
-    let seen = Seen {
+    let seen = SourceDigests {
         packed: forged.clone(),
         raw: forged,
     };
