@@ -27,7 +27,7 @@ pub(super) struct Issuance<'a> {
     store: &'a mut StateStore,
     authority: &'a Authority,
     now: i64,
-    journal: Journal,
+    journal: IssuanceChanges,
     /// The pair that all nodes share, once the first of them has it.
     shared: Option<KeyPair>,
 }
@@ -39,9 +39,9 @@ impl<'a> Issuance<'a> {
         now: i64,
         is_new: bool,
     ) -> Self {
-        let journal = Journal {
+        let journal = IssuanceChanges {
             is_new: is_new.then(|| authority.origin()),
-            ..Journal::default()
+            ..IssuanceChanges::default()
         };
         Self {
             store,
@@ -133,14 +133,14 @@ impl<'a> Issuance<'a> {
 
 /// The changes for the report.
 #[derive(Default)]
-struct Journal {
+struct IssuanceChanges {
     /// What the new CA is, if it is new.
     is_new: Option<String>,
     reissued: bool,
     lines: Vec<String>,
 }
 
-impl Journal {
+impl IssuanceChanges {
     fn into_notes(self, authority: &Authority, key: KeyKind) -> Vec<String> {
         if let Some(origin) = self.is_new {
             return vec![format!(
