@@ -10,9 +10,9 @@ use crate::failure::Kind;
 
 /// The result of a boot, which cannot exist here.
 #[derive(Debug, Serialize)]
-pub enum Report {}
+pub enum BootReport {}
 
-impl fmt::Display for Report {
+impl fmt::Display for BootReport {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {}
     }
@@ -23,7 +23,7 @@ pub fn boot(
     _: &BootOptions,
     _: &Environment,
     _: bool,
-    _: impl FnOnce(&Report) -> Result<()>,
+    _: impl FnOnce(&BootReport) -> Result<()>,
 ) -> Result<()> {
     inside()
 }

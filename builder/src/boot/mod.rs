@@ -32,7 +32,7 @@ use crate::shell;
 pub use checks::{Check, CheckOutcome};
 pub use lab::Lab;
 pub use node::BootNode;
-pub use report::Report;
+pub use report::BootReport;
 pub use setup::Setup;
 pub use watch::{Times, until_healthy};
 
@@ -48,10 +48,10 @@ pub fn boot(
     options: &BootOptions,
     environment: &Environment,
     quiet: bool,
-    tell: impl FnOnce(&Report) -> Result<()>,
+    tell: impl FnOnce(&BootReport) -> Result<()>,
 ) -> Result<()> {
     let setup = Setup::gather(options, environment, quiet)?;
-    let (report, mut inner): (Report, _) = inner::ask(INSIDE, &setup)?;
+    let (report, mut inner): (BootReport, _) = inner::ask(INSIDE, &setup)?;
     tell(&report)?;
     inner.wait().context("waiting for the machines to stop")?;
     report.verdict()
@@ -71,7 +71,7 @@ pub fn inside() -> Result<()> {
 }
 
 /// Starts every node and checks the cluster that they form.
-fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
+fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<BootReport> {
     differences(lab, progress);
     let names: Vec<_> = lab.nodes().iter().map(|node| node.name.clone()).collect();
     for name in &names {
@@ -83,7 +83,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<Report> {
     let setup = lab.setup();
     let jobs = NonZeroUsize::new(setup.nodes.len()).unwrap_or(NonZeroUsize::MIN);
     let checks = parallel::map(jobs, &setup.nodes, |node| checks::check(setup, node))?;
-    Ok(Report::new(lab, times, rows, checks))
+    Ok(BootReport::new(lab, times, rows, checks))
 }
 
 /// Writes through the first node and reads through every node; returns the member table as all of them see it.

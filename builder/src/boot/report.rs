@@ -16,7 +16,7 @@ use crate::failure::Kind;
 
 /// A booted cluster. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Report {
+pub struct BootReport {
     /// Version of this format.
     pub format: u32,
     machine: Machine,
@@ -27,7 +27,7 @@ pub struct Report {
     /// The member table.
     pub members: Vec<MemberRow>,
     /// One per image.
-    pub nodes: Vec<NodeReport>,
+    pub nodes: Vec<BootedNode>,
 }
 
 /// One member.
@@ -55,7 +55,7 @@ pub struct MemberRow {
 
 /// One image and the observations of its node.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct NodeReport {
+pub struct BootedNode {
     /// Member and host name.
     pub name: String,
     /// Path of the image.
@@ -70,7 +70,7 @@ pub struct NodeReport {
     pub checks: Vec<Check>,
 }
 
-impl Report {
+impl BootReport {
     pub(super) fn new(
         lab: &Lab,
         times: Times,
@@ -82,7 +82,7 @@ impl Report {
             .nodes()
             .iter()
             .zip(checks)
-            .map(|(node, checks)| NodeReport {
+            .map(|(node, checks)| BootedNode {
                 name: node.name.clone(),
                 image: node.image.display().to_string(),
                 address: node.address.to_string(),
@@ -169,7 +169,7 @@ fn wrong(what: &str) -> anyhow::Error {
     Kind::Unhealthy.error(message, "log in to the nodes with `etcd-image boot --keep`")
 }
 
-impl Display for Report {
+impl Display for BootReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -204,7 +204,7 @@ impl Display for Report {
     }
 }
 
-impl NodeReport {
+impl BootedNode {
     /// Prints a line with the passed checks, a line for each failed one, and a line with the skipped ones.
     fn summary(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let of = |outcome| {
