@@ -25,7 +25,7 @@ const DEACTIVATE: i32 = 2;
 
 /// A part of the key space.
 #[derive(Debug)]
-pub struct Page {
+pub struct KeyRange {
     /// The keys with their values, in order.
     pub pairs: Vec<Pair>,
     /// Whether more keys follow.
@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Returns at most `limit` keys of this member's own data, from `first` on.
-    pub fn page(&self, first: &[u8], limit: u64) -> Result<Page, Trouble> {
+    pub fn page(&self, first: &[u8], limit: u64) -> Result<KeyRange, Trouble> {
         let request = RangeRequest {
             key: first.to_vec(),
             end: vec![0],
@@ -103,7 +103,7 @@ impl Session {
             is_serializable: true,
         };
         let answer: RangeAnswer = self.call_within(READ, "/etcdserverpb.KV/Range", request)?;
-        Ok(Page {
+        Ok(KeyRange {
             pairs: answer.pairs,
             has_more: answer.has_more,
         })

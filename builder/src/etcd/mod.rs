@@ -14,7 +14,7 @@ mod transport;
 mod trouble;
 
 pub use client::Client;
-pub use maintenance::Page;
+pub use maintenance::KeyRange;
 pub use messages::{Alarm, Hash, Member, Pair, Status};
 pub use patience::Patience;
 pub use session::Session;
