@@ -46,7 +46,7 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
             .collect(),
         false => vec![target.to_owned()],
     };
-    let reference = Reference {
+    let reference = Expectation {
         folder,
         manifests: &manifests,
         list: list.as_ref(),
@@ -165,7 +165,7 @@ fn problem(error: anyhow::Error) -> Result<String> {
 }
 
 /// What images are compared with.
-struct Reference<'a> {
+struct Expectation<'a> {
     folder: &'a Path,
     manifests: &'a [StoredManifest],
     list: Option<&'a DigestList>,
@@ -175,7 +175,7 @@ struct Reference<'a> {
     now: i64,
 }
 
-impl Reference<'_> {
+impl Expectation<'_> {
     fn check(&self, path: &Path) -> Result<CheckedImage> {
         let image = path.display().to_string();
         match self.compare(path) {
