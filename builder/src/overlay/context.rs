@@ -20,8 +20,8 @@ use crate::inspect::System;
 use crate::recipe::Grade;
 use crate::snapshot::Snapshot;
 use crate::spec::{
-    self, Advertise, Allowed, Auth, Backup, BackupPlace, Cluster, ConfigForm, DATA_START, Data,
-    Node, Protocol, Wifi, WifiNetwork,
+    self, Advertise, Allowed, Auth, BackupPlace, BackupSettings, Cluster, ConfigForm, DATA_START,
+    Data, Node, Protocol, Wifi, WifiNetwork,
 };
 
 /// Returns the values of one node by the names that templates use.
@@ -264,7 +264,7 @@ fn auth(auth: &Auth) -> Value {
     })
 }
 
-fn backup(backup: &Backup) -> Value {
+fn backup(backup: &BackupSettings) -> Value {
     json!({
         "times": backup.times,
         // Minutes by which a timer may be late, so that two members never start at the same moment.

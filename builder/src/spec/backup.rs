@@ -1,6 +1,6 @@
 //! `[backup]`: the snapshots that the nodes save by themselves.
 
-use super::cluster::{Backup, BackupPlace};
+use super::cluster::{BackupPlace, BackupSettings};
 use super::complaints::{Complaints, Placed};
 use super::public_key;
 use super::table::Table;
@@ -24,7 +24,7 @@ pub(super) fn intervals() -> Vec<&'static str> {
 }
 
 /// Reads the table; `None` if the file does not contain it.
-pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<Backup> {
+pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<BackupSettings> {
     if !table.is_written() {
         return None;
     }
@@ -53,7 +53,7 @@ pub(super) fn read(table: &Table, log: &mut Complaints) -> Option<Backup> {
         log.add(place.place, message);
     }
     let text = |key: Placed<&str>| key.value.to_owned();
-    Some(Backup {
+    Some(BackupSettings {
         minutes: *minutes,
         times,
         keep: table.integer("keep").value,

@@ -33,7 +33,7 @@ pub struct Cluster {
     /// etcd's version and settings.
     pub etcd: Etcd,
     /// Snapshots that the nodes save by themselves.
-    pub backup: Option<Backup>,
+    pub backup: Option<BackupSettings>,
     /// Keys and certificates.
     pub pki: Pki,
     /// Certificates that the nodes have besides etcd's own.
@@ -283,7 +283,7 @@ pub struct Publish {
 
 /// The snapshots that the nodes save by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backup {
+pub struct BackupSettings {
     /// Minutes between two of them.
     pub minutes: u32,
     /// Their times, in the format of systemd's `OnCalendar`.

@@ -64,8 +64,8 @@ mod wifi;
 
 pub(crate) use cell::cell;
 pub use cluster::{
-    Advertise, Backup, BackupPlace, BaseChoice, Cluster, ConfigForm, Etcd, EtcdSource, Interface,
-    Network, Node, Publish, Route, Ssh, Wifi, WifiNetwork,
+    Advertise, BackupPlace, BackupSettings, BaseChoice, Cluster, ConfigForm, Etcd, EtcdSource,
+    Interface, Network, Node, Publish, Route, Ssh, Wifi, WifiNetwork,
 };
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};
