@@ -16,7 +16,7 @@ use crate::firmware_config::{self, FirmwareConfig, KERNEL};
 const KERNEL_2712: &str = "kernel_2712.img";
 
 /// A board with a 64-bit processor.
-struct Board {
+struct BoardFirmware {
     name: &'static str,
     /// The filters of `config.txt` that select it.
     filters: &'static [&'static str],
@@ -26,7 +26,7 @@ struct Board {
     is_2712: bool,
 }
 
-const BOARDS: [Board; 6] = [
+const BOARDS: [BoardFirmware; 6] = [
     board(
         "Pi 3",
         &["pi3", "pi3+"],
@@ -56,7 +56,7 @@ const BOARDS: [Board; 6] = [
         &["pi4", "cm4"],
         &["bcm2711-rpi-cm4.dtb", "bcm2711-rpi-cm4-io.dtb"],
     ),
-    Board {
+    BoardFirmware {
         is_2712: true,
         ..board(
             "Pi 5",
@@ -68,7 +68,7 @@ const BOARDS: [Board; 6] = [
             ],
         )
     },
-    Board {
+    BoardFirmware {
         is_2712: true,
         ..board(
             "CM5",
@@ -82,8 +82,8 @@ const fn board(
     name: &'static str,
     filters: &'static [&'static str],
     trees: &'static [&'static str],
-) -> Board {
-    Board {
+) -> BoardFirmware {
+    BoardFirmware {
         name,
         filters,
         trees,
@@ -161,7 +161,7 @@ fn expanded(boot: &mut Tree<'_>) -> Result<String> {
     Ok(out)
 }
 
-fn config(boot: &mut Tree<'_>, text: &str, board: &Board) -> Result<FirmwareConfig> {
+fn config(boot: &mut Tree<'_>, text: &str, board: &BoardFirmware) -> Result<FirmwareConfig> {
     if board.is_2712 {
         let config = firmware_config::parse(text, board.filters, KERNEL_2712);
         if boot.exists(&config.kernel)? {
@@ -172,7 +172,7 @@ fn config(boot: &mut Tree<'_>, text: &str, board: &Board) -> Result<FirmwareConf
 }
 
 /// Returns whether the image is meant for the board: it has its device tree, or names one for it.
-fn is_served(boot: &mut Tree<'_>, config: &FirmwareConfig, board: &Board) -> Result<bool> {
+fn is_served(boot: &mut Tree<'_>, config: &FirmwareConfig, board: &BoardFirmware) -> Result<bool> {
     let mut served = config.device_tree.is_some();
     for tree in board.trees {
         let beside_kernel = config
