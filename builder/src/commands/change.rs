@@ -21,7 +21,7 @@ use crate::store::Destination;
 
 /// A change of the members. The JSON format is stable; `format` is raised when a field changes or is removed.
 #[derive(Debug, Serialize)]
-pub(super) struct Change {
+pub(super) struct MembershipChange {
     /// Version of this format.
     format: u32,
     /// Cluster name.
@@ -241,9 +241,9 @@ impl<'a> ChangeContext<'a> {
         removed: Option<String>,
         image: Option<PathBuf>,
         report: &ClusterReport,
-    ) -> Change {
+    ) -> MembershipChange {
         let listed = report.members.iter().filter(|it| it.started.is_some());
-        Change {
+        MembershipChange {
             format: 1,
             cluster: report.cluster.clone(),
             added,
@@ -255,7 +255,7 @@ impl<'a> ChangeContext<'a> {
         }
     }
 
-    pub(super) fn print(&self, change: &Change) -> Result<()> {
+    pub(super) fn print(&self, change: &MembershipChange) -> Result<()> {
         print(self.voice, change, change)
     }
 }
@@ -274,7 +274,7 @@ fn access(options: &ChangeOptions) -> Result<Access> {
     Access::open(state, options.ssh_identity.clone())
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for MembershipChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = match (&self.added, &self.removed) {
             (Some(new), _) if self.waiting => format!("{new} is prepared but not yet a member"),
