@@ -3,7 +3,7 @@
 
 /// Returns the line of the first mistake, counted from 1, and what is wrong there.
 pub(super) fn check(text: &str) -> Result<(), (usize, &'static str)> {
-    let mut place = Place::Start;
+    let mut place = CellState::Start;
     let (mut line, mut opened, mut is_comment) = (1, 1, false);
     let mut is_first_cell = true;
     for character in text.chars() {
@@ -11,36 +11,38 @@ pub(super) fn check(text: &str) -> Result<(), (usize, &'static str)> {
             continue;
         }
         place = match (place, character) {
-            (Place::Quoted, '"') | (Place::AfterQuote, ' ' | '\t' | '\r') => Place::AfterQuote,
-            (Place::AfterQuote, '"') | (Place::Quoted, _) => Place::Quoted,
-            (_, '\n' | ',') => Place::Start,
-            (Place::Start, '#') if is_first_cell => {
+            (CellState::Quoted, '"') | (CellState::AfterQuote, ' ' | '\t' | '\r') => {
+                CellState::AfterQuote
+            }
+            (CellState::AfterQuote, '"') | (CellState::Quoted, _) => CellState::Quoted,
+            (_, '\n' | ',') => CellState::Start,
+            (CellState::Start, '#') if is_first_cell => {
                 is_comment = true;
-                Place::Plain
+                CellState::Plain
             }
-            (Place::Start, '"') => {
+            (CellState::Start, '"') => {
                 opened = line;
-                Place::Quoted
+                CellState::Quoted
             }
-            (Place::Start | Place::Blank, ' ' | '\t') => Place::Blank,
-            (Place::Blank, '"') => return Err((line, "remove the blanks before the quote")),
-            (Place::Plain, '"') => {
+            (CellState::Start | CellState::Blank, ' ' | '\t') => CellState::Blank,
+            (CellState::Blank, '"') => return Err((line, "remove the blanks before the quote")),
+            (CellState::Plain, '"') => {
                 return Err((
                     line,
                     "a cell with a quote must be in quotes, with the quote inside doubled",
                 ));
             }
-            (Place::AfterQuote, _) => {
+            (CellState::AfterQuote, _) => {
                 return Err((
                     line,
                     "after the closing quote, only a comma or the end of the line may follow",
                 ));
             }
-            (Place::Start | Place::Blank | Place::Plain, _) => Place::Plain,
+            (CellState::Start | CellState::Blank | CellState::Plain, _) => CellState::Plain,
         };
         is_first_cell = match character {
-            '\n' if place == Place::Start => true,
-            _ => is_first_cell && character.is_whitespace() && place == Place::Start,
+            '\n' if place == CellState::Start => true,
+            _ => is_first_cell && character.is_whitespace() && place == CellState::Start,
         };
         if character == '\n' {
             line += 1;
@@ -48,14 +50,14 @@ pub(super) fn check(text: &str) -> Result<(), (usize, &'static str)> {
         }
     }
     match place {
-        Place::Quoted => Err((opened, "a quote is not closed")),
+        CellState::Quoted => Err((opened, "a quote is not closed")),
         _ => Ok(()),
     }
 }
 
 /// A position in a cell.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum CellState {
     /// At its beginning.
     Start,
     /// After blanks.
