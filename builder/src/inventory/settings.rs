@@ -15,10 +15,10 @@ const ADDRESS: &[&str] = &["ip", "ansible_host", "etcd_address", "address"];
 const MEMBER_NAME: &str = "etcd_member_name";
 
 /// A setting that corresponds to variables: their names between spaces, its table, its key, and how its value is written.
-type Known = (&'static str, &'static str, &'static str, Form);
+type KnownSetting = (&'static str, &'static str, &'static str, Form);
 
 /// The settings of the whole cluster.
-const KNOWN: &[Known] = &[
+const KNOWN: &[KnownSetting] = &[
     ("domain domain_name", "[cluster]", "domain", Form::Text),
     (
         "token initial_cluster_token etcd_initial_cluster_token",
