@@ -37,7 +37,7 @@ impl SshdConfig {
                 faults: Vec::new(),
             },
         };
-        reader.add(root, (MAIN, &text), Block::Global, DEPTH)?;
+        reader.add(root, (MAIN, &text), MatchBlock::Global, DEPTH)?;
         Ok(Some(reader.found))
     }
 
@@ -67,7 +67,7 @@ impl SshdConfig {
 
 /// The part of a file that a line belongs to.
 #[derive(Clone, Copy, PartialEq)]
-enum Block {
+enum MatchBlock {
     Global,
     /// `Match all`, in which every keyword may stand.
     All,
@@ -88,7 +88,7 @@ impl ConfigReader<'_> {
         &mut self,
         root: &mut Tree<'_>,
         (path, text): (&str, &str),
-        outer: Block,
+        outer: MatchBlock,
         depth: u32,
     ) -> Result<()> {
         let mut block = outer;
@@ -96,7 +96,7 @@ impl ConfigReader<'_> {
             let Some((keyword, values)) = split(line) else {
                 continue;
             };
-            let is_conditional = matches!(block, Block::Matched | Block::Other);
+            let is_conditional = matches!(block, MatchBlock::Matched | MatchBlock::Other);
             if let Some(why) = sshd_keywords::fault(&keyword, &values, is_conditional) {
                 let line = line.trim();
                 let fault = format!("sshd does not start with `{line}` in {path}: {why}");
@@ -110,21 +110,23 @@ impl ConfigReader<'_> {
                         self.add(root, (&path, &text), block, depth.saturating_sub(1))?;
                     }
                 }
-                (_, Block::Other) => {}
-                (_, Block::Global) => self.found.global.push((keyword, values)),
-                (_, Block::All | Block::Matched) => self.found.matched.push((keyword, values)),
+                (_, MatchBlock::Other) => {}
+                (_, MatchBlock::Global) => self.found.global.push((keyword, values)),
+                (_, MatchBlock::All | MatchBlock::Matched) => {
+                    self.found.matched.push((keyword, values))
+                }
             }
         }
         Ok(())
     }
 
     /// Returns the block that a `Match` line begins.
-    fn block(&self, conditions: &[String], outer: Block) -> Block {
+    fn block(&self, conditions: &[String], outer: MatchBlock) -> MatchBlock {
         let is_all = matches!(conditions, [word] if word.eq_ignore_ascii_case("all"));
-        match outer != Block::Other && self.matches(conditions) {
-            true if is_all && outer != Block::Matched => Block::All,
-            true => Block::Matched,
-            false => Block::Other,
+        match outer != MatchBlock::Other && self.matches(conditions) {
+            true if is_all && outer != MatchBlock::Matched => MatchBlock::All,
+            true => MatchBlock::Matched,
+            false => MatchBlock::Other,
         }
     }
 
