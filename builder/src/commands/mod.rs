@@ -31,7 +31,7 @@ use crate::spec::Purpose;
 use crate::store::{Address, Destination};
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
-use stored::Shards;
+use stored::ShardFolders;
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
 pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
@@ -201,7 +201,7 @@ fn fetch(job: &Job, voice: &Voice) -> Result<()> {
 }
 
 /// Joins the shards of a fleet.
-fn merge(shards: &Shards, out: &Path, jobs: NonZeroUsize, voice: &Voice) -> Result<()> {
+fn merge(shards: &ShardFolders, out: &Path, jobs: NonZeroUsize, voice: &Voice) -> Result<()> {
     let progress = progress::stderr(voice.quiet);
     let record = crate::merge::merge(&shards.folders, &shards.known, out, jobs, &*progress)?;
     let summary = FleetSummary {

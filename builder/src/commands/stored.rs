@@ -133,7 +133,7 @@ pub(super) fn get_images(
 }
 
 /// The directories of shards. Those that came from stores are removed when this is dropped.
-pub(super) struct Shards {
+pub(super) struct ShardFolders {
     pub(super) folders: Vec<PathBuf>,
     /// The digests of the files that came from stores.
     pub(super) known: KnownDigests,
@@ -146,7 +146,7 @@ pub(super) fn get_shards(
     identity: Option<&Path>,
     environment: &Environment,
     voice: &Voice,
-) -> Result<Shards> {
+) -> Result<ShardFolders> {
     let access = &environment.stores;
     let mut builds: Vec<StoredBuild> = Vec::new();
     let mut known = KnownDigests::new();
@@ -170,7 +170,7 @@ pub(super) fn get_shards(
             "`--identity` has no effect: the shards are in directories",
             "name shards in stores, or leave the option out",
         )),
-        _ => Ok(Shards {
+        _ => Ok(ShardFolders {
             folders: shards,
             known,
             _builds: builds,
