@@ -4,9 +4,9 @@
 //! Directory Structure".
 
 use super::boot::{BootSector, FatKind};
-use super::chains::{AllocationTable, FIRST_CLUSTER, Link, Marks};
-use super::dots::{Place, after_dots};
-use super::entry::{Content, FatDirectoryEntry};
+use super::chains::{AllocationTable, ClusterMarks, FIRST_CLUSTER, Link};
+use super::dots::{DirectoryPosition, after_dots};
+use super::entry::{EntryContent, FatDirectoryEntry};
 use super::gate::{check_clean, load};
 use super::{labels, names};
 use crate::error::{Corrupt, Result};
@@ -63,11 +63,11 @@ struct DirectoryWalk<'a> {
     boot: BootSector,
     table: AllocationTable,
     /// The clusters of the files and directories found.
-    reached: Marks,
+    reached: ClusterMarks,
 }
 
 /// A file or directory that was found.
-struct Found {
+struct AuditedPath {
     path: String,
     is_directory: bool,
     first_cluster: u32,
@@ -98,12 +98,16 @@ impl DirectoryWalk<'_> {
     }
 
     /// Checks a directory other than the root and returns what it contains.
-    fn subdirectory(&mut self, found: &Found) -> Result<Vec<Found>> {
+    fn subdirectory(&mut self, found: &AuditedPath) -> Result<Vec<AuditedPath>> {
         let content = self.directory(found.first_cluster)?;
         let (entries, _) = content.as_chunks();
         let (path, own) = (found.path.as_str(), found.first_cluster);
         let parent = found.parent;
-        let entries = after_dots(entries, self.boot.kind, &Place { path, own, parent })?;
+        let entries = after_dots(
+            entries,
+            self.boot.kind,
+            &DirectoryPosition { path, own, parent },
+        )?;
         self.entries(entries, path, own)
     }
 
@@ -140,7 +144,7 @@ impl DirectoryWalk<'_> {
         }
     }
 
-    fn check_file(&mut self, file: Found) -> Result<()> {
+    fn check_file(&mut self, file: AuditedPath) -> Result<()> {
         let chain = match file.first_cluster {
             0 => vec![],
             first => self.chain(first)?,
@@ -158,12 +162,12 @@ impl DirectoryWalk<'_> {
     }
 
     /// Checks the entries of the directory with this first cluster and returns its files and directories.
-    fn entries(&self, entries: &[[u8; 32]], folder: &str, parent: u32) -> Result<Vec<Found>> {
+    fn entries(&self, entries: &[[u8; 32]], folder: &str, parent: u32) -> Result<Vec<AuditedPath>> {
         names::check(entries, folder)?;
         let files = entries.iter().map(FatDirectoryEntry::from_bytes);
-        let files = files.filter(|entry| entry.content() == Content::File);
+        let files = files.filter(|entry| entry.content() == EntryContent::File);
         Ok(files
-            .map(|entry| Found {
+            .map(|entry| AuditedPath {
                 path: format!("{folder}/{}", entry.short_name()),
                 is_directory: entry.is_directory(),
                 first_cluster: entry.cluster(self.boot.kind),

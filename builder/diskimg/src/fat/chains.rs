@@ -50,8 +50,8 @@ impl AllocationTable {
     }
 
     /// Returns a mark for each cluster, none of them set.
-    pub(super) fn marks(&self) -> Marks {
-        Marks(vec![false; self.entries.len()])
+    pub(super) fn marks(&self) -> ClusterMarks {
+        ClusterMarks(vec![false; self.entries.len()])
     }
 
     /// Returns the clusters with their entries.
@@ -125,7 +125,7 @@ impl AllocationTable {
 
     /// Checks that every used cluster can be reached from the first cluster of a chain. No cluster continues two
     /// others, so that a cluster which cannot be reached is part of a cycle.
-    fn check_ends(&self, used: &Marks, continued: &Marks) -> Result<()> {
+    fn check_ends(&self, used: &ClusterMarks, continued: &ClusterMarks) -> Result<()> {
         let mut reached = self.marks();
         for (first, entry) in self.clusters() {
             if !used.get(first)? || continued.get(first)? {
@@ -148,9 +148,9 @@ impl AllocationTable {
 }
 
 /// A mark for each cluster.
-pub(super) struct Marks(Vec<bool>);
+pub(super) struct ClusterMarks(Vec<bool>);
 
-impl Marks {
+impl ClusterMarks {
     pub(super) fn get(&self, cluster: u32) -> Result<bool> {
         let found = self.0.get(index(cluster)).copied();
         Ok(found.ok_or(Corrupt::NoFatEntry { cluster })?)

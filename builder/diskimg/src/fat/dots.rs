@@ -3,11 +3,11 @@
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT Directory Structure".
 
 use super::boot::FatKind;
-use super::entry::{Content, FatDirectoryEntry};
+use super::entry::{EntryContent, FatDirectoryEntry};
 use crate::error::Result;
 
 /// Where a directory is.
-pub(super) struct Place<'a> {
+pub(super) struct DirectoryPosition<'a> {
     pub(super) path: &'a str,
     /// The first cluster of the directory.
     pub(super) own: u32,
@@ -19,7 +19,7 @@ pub(super) struct Place<'a> {
 pub(super) fn after_dots<'a>(
     entries: &'a [[u8; 32]],
     kind: FatKind,
-    place: &Place<'_>,
+    place: &DirectoryPosition<'_>,
 ) -> Result<&'a [[u8; 32]]> {
     let (first, rest) = entries.split_at_checked(2).unwrap_or((entries, &[]));
     let expected = [
@@ -31,7 +31,7 @@ pub(super) fn after_dots<'a>(
         .map(FatDirectoryEntry::from_bytes)
         .zip(expected)
     {
-        let is_right = entry.content() == Content::File
+        let is_right = entry.content() == EntryContent::File
             && &entry.name() == name
             && entry.is_directory()
             && !entry.has_no_short_name()

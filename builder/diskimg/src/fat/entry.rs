@@ -18,7 +18,7 @@ pub(super) struct FatDirectoryEntry(Record<32>);
 
 /// What an entry describes, by its first byte and its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum EntryContent {
     /// Nothing, and no entry after it describes anything.
     End,
     /// A file that was removed.
@@ -41,13 +41,13 @@ impl FatDirectoryEntry {
         &self.0
     }
 
-    pub(super) fn content(&self) -> Content {
+    pub(super) fn content(&self) -> EntryContent {
         match (self.0.u8::<0>(), self.attributes()) {
-            (0, _) => Content::End,
-            (0xE5, _) => Content::Removed,
-            (_, LONG_NAME) => Content::LongName,
-            (_, attributes) if attributes & LABEL != 0 => Content::Label,
-            _ => Content::File,
+            (0, _) => EntryContent::End,
+            (0xE5, _) => EntryContent::Removed,
+            (_, LONG_NAME) => EntryContent::LongName,
+            (_, attributes) if attributes & LABEL != 0 => EntryContent::Label,
+            _ => EntryContent::File,
         }
     }
 

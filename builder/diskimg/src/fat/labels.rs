@@ -3,7 +3,7 @@
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "Boot Sector and BPB" and "FAT
 //! Directory Structure".
 
-use super::entry::{Content, FatDirectoryEntry, structure};
+use super::entry::{EntryContent, FatDirectoryEntry, structure};
 use crate::error::Result;
 
 /// Characters that no label contains.
@@ -15,8 +15,8 @@ const NONE: [u8; 11] = *b"NO NAME    ";
 /// without a label.
 pub(super) fn compare(boot: Option<[u8; 11]>, root: &[[u8; 32]]) -> Result<()> {
     let entries = root.iter().map(FatDirectoryEntry::from_bytes);
-    let mut used = entries.take_while(|entry| entry.content() != Content::End);
-    let root = used.find(|entry| entry.content() == Content::Label);
+    let mut used = entries.take_while(|entry| entry.content() != EntryContent::End);
+    let root = used.find(|entry| entry.content() == EntryContent::Label);
     let root = root.map_or(NONE, |label| label.name());
     if boot == Some(root) {
         return Ok(());

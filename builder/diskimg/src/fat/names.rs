@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Content, FatDirectoryEntry, structure};
+use super::entry::{EntryContent, FatDirectoryEntry, structure};
 use super::labels;
 use super::long_names::{LongName, unfinished};
 use crate::error::Result;
@@ -19,12 +19,12 @@ pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
     let mut entries = entries.iter().map(FatDirectoryEntry::from_bytes);
     for entry in entries.by_ref() {
         match entry.content() {
-            Content::End => break,
-            Content::Removed if long.is_some() => return Err(unfinished(folder)),
-            Content::Removed => {}
-            Content::LongName => long = Some(LongName::add(long.as_ref(), &entry, folder)?),
-            Content::Label => check_label(&entry, long.take().as_ref(), folder)?,
-            Content::File => {
+            EntryContent::End => break,
+            EntryContent::Removed if long.is_some() => return Err(unfinished(folder)),
+            EntryContent::Removed => {}
+            EntryContent::LongName => long = Some(LongName::add(long.as_ref(), &entry, folder)?),
+            EntryContent::Label => check_label(&entry, long.take().as_ref(), folder)?,
+            EntryContent::File => {
                 check_file(&entry, long.take(), folder)?;
                 if !names.insert(entry.name()) {
                     return Err(entry.broken(folder, "is there twice"));
@@ -35,7 +35,8 @@ pub(super) fn check(entries: &[[u8; 32]], folder: &str) -> Result<()> {
     if long.is_some() {
         return Err(unfinished(folder));
     }
-    match entries.all(|entry| matches!(entry.content(), Content::End | Content::Removed)) {
+    match entries.all(|entry| matches!(entry.content(), EntryContent::End | EntryContent::Removed))
+    {
         true => Ok(()),
         false => Err(structure(folder, "", "has entries behind its end")),
     }
