@@ -7,9 +7,9 @@ use crate::storage::Storage;
 ///
 /// A field's offset is a const argument, so that a field outside the structure does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record<const N: usize>(pub(crate) [u8; N]);
+pub(crate) struct DiskStructure<const N: usize>(pub(crate) [u8; N]);
 
-impl<const N: usize> Record<N> {
+impl<const N: usize> DiskStructure<N> {
     /// Reads the structure that starts at byte `offset` of `storage`.
     pub(crate) fn read(storage: &dyn Storage, offset: u64) -> Result<Self> {
         let mut bytes = [0; N];
@@ -46,13 +46,13 @@ impl<const N: usize> Record<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::Record;
+    use super::DiskStructure;
     use crate::error::{Error, StorageError};
     use crate::storage::Memory;
 
     #[test]
     fn fields_are_little_endian() {
-        let record = Record([1, 2, 3, 4, 5, 6]);
+        let record = DiskStructure([1, 2, 3, 4, 5, 6]);
         assert_eq!(record.u8::<5>(), 6);
         assert_eq!(record.u16::<1>(), 0x0302);
         assert_eq!(record.u32::<2>(), 0x0605_0403);
@@ -63,7 +63,7 @@ mod tests {
     fn a_record_past_the_end_of_the_storage_is_an_error() {
         let (offset, len, size) = (1, 4, 4);
         let expected = StorageError::OutOfRange { offset, len, size };
-        let read = Record::<4>::read(&Memory::new(vec![0; 4]), 1);
+        let read = DiskStructure::<4>::read(&Memory::new(vec![0; 4]), 1);
         assert_eq!(read, Err(Error::Storage(expected)));
     }
 }

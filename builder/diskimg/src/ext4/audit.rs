@@ -16,7 +16,7 @@ use super::features::BITS_64;
 use super::gate::gate;
 use super::inodes;
 use crate::error::{Corrupt, Error, Result};
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::storage::Storage;
 use crate::units::index;
 
@@ -43,7 +43,7 @@ fn check_superblock(sb: &Superblock) -> Result<()> {
     const HAS_JOURNAL: u32 = 0x4;
     const JOURNAL: u32 = 8;
     let record = sb.raw.first_chunk().copied();
-    let record = record.map_or(Record([0; 1024]), Record::<1024>);
+    let record = record.map_or(DiskStructure([0; 1024]), DiskStructure::<1024>);
     let journal = match sb.feature_compat & HAS_JOURNAL {
         0 => 0,
         _ => JOURNAL,
@@ -81,7 +81,7 @@ fn check_superblock(sb: &Superblock) -> Result<()> {
 }
 
 /// Checks that at most half of the blocks are reserved for root.
-fn check_reserve(sb: &Superblock, record: &Record<1024>) -> Result<()> {
+fn check_reserve(sb: &Superblock, record: &DiskStructure<1024>) -> Result<()> {
     let high = match sb.feature_incompat & BITS_64 {
         0 => 0,
         _ => record.u32::<0x154>(),

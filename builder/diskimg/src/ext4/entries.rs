@@ -2,7 +2,7 @@
 //!
 //! Specified in the kernel's documentation, `filesystems/ext4/directory.rst`, "Linear (Classic) Directories".
 
-use crate::record::Record;
+use crate::record::DiskStructure;
 
 /// The length of an entry without its name.
 const HEAD: usize = 8;
@@ -42,7 +42,7 @@ pub(super) fn entries(block: &[u8]) -> Option<Vec<DirectoryEntry<'_>>> {
     let mut found = vec![];
     let mut rest = block;
     while !rest.is_empty() {
-        let head = Record::<HEAD>(*rest.first_chunk()?);
+        let head = DiskStructure::<HEAD>(*rest.first_chunk()?);
         let len = usize::from(head.u16::<4>());
         if len < SHORTEST || !len.is_multiple_of(4) {
             return None;

@@ -7,7 +7,7 @@ use fs_ext4::inode::Inode;
 
 use super::features::BITS_64;
 use crate::error::Result;
-use crate::record::Record;
+use crate::record::DiskStructure;
 
 use super::blocks::structure;
 
@@ -28,7 +28,7 @@ const PLAIN: usize = 128;
 pub(super) fn fault(fs: &Filesystem, inode: &Inode, raw: &[u8]) -> Option<&'static str> {
     let (incompat, ro_compat) = (fs.sb.feature_incompat, fs.sb.feature_ro_compat);
     let fields = raw.first_chunk().copied();
-    let fields = fields.map_or(Record([0; PLAIN]), Record::<PLAIN>);
+    let fields = fields.map_or(DiskStructure([0; PLAIN]), DiskStructure::<PLAIN>);
     let is_special = !inode.is_file() && !inode.is_dir();
     if inode.dtime != 0 {
         Some("is in use but has a time of deletion")
@@ -84,7 +84,7 @@ pub(super) fn check_checksum(fs: &Filesystem, number: u32, raw: &[u8]) -> Result
 
 /// Checks a free inode, which has no links, and a time of deletion if it was ever used.
 pub(super) fn check_free(number: u32, raw: &[u8]) -> Result<()> {
-    let fields = raw.first_chunk().copied().map(Record::<PLAIN>);
+    let fields = raw.first_chunk().copied().map(DiskStructure::<PLAIN>);
     let (mode, deleted, links) = fields.map_or((0, 0, 0), |fields| {
         (
             fields.u16::<0>(),
@@ -104,7 +104,7 @@ pub(super) fn check_free(number: u32, raw: &[u8]) -> Result<()> {
 /// Checks a reserved inode without a purpose, which is empty. The first one would list bad blocks.
 pub(super) fn check_reserved(number: u32, raw: &[u8]) -> Result<()> {
     let fields = raw.first_chunk().copied();
-    let fields = fields.map_or(Record([0; PLAIN]), Record::<PLAIN>);
+    let fields = fields.map_or(DiskStructure([0; PLAIN]), DiskStructure::<PLAIN>);
     let (mode, deleted, flags) = (
         fields.u16::<0>(),
         fields.u32::<0x14>(),

@@ -45,7 +45,7 @@ mod tests {
     use crate::error::{Corrupt, Error, Refused, StorageError, Unsupported};
     use crate::ext4::FeatureSet;
     use crate::ext4::superblock::{SIZE, checksum};
-    use crate::record::Record;
+    use crate::record::DiskStructure;
     use crate::storage::Memory;
 
     /// The fields that the gate reads, as `mke2fs` writes them for 16 MiB in one group, 64-bit and with checksums.
@@ -77,7 +77,7 @@ mod tests {
         for (at, bytes) in VALID.iter().copied().chain([(at, bytes)]) {
             superblock[at..at + bytes.len()].copy_from_slice(bytes);
         }
-        let sum = checksum(&Record(superblock)).to_le_bytes();
+        let sum = checksum(&DiskStructure(superblock)).to_le_bytes();
         superblock[0x3FC..].copy_from_slice(&sum);
         image(&superblock)
     }
@@ -178,7 +178,7 @@ mod tests {
         memory.read_at(1024, &mut superblock).unwrap();
         superblock[0x79] = b'!';
         let found = u32::from_le_bytes(superblock[0x3FC..].try_into().unwrap());
-        let expected = checksum(&Record(superblock));
+        let expected = checksum(&DiskStructure(superblock));
         let wrong = Corrupt::SuperblockChecksum { expected, found };
         assert_eq!(gate(&image(&superblock)), Err(Error::Corrupt(wrong)));
     }

@@ -18,7 +18,7 @@ use super::fields;
 use super::mapping::{Mapping, mapping};
 use super::special::{self, LONG_LINK};
 use crate::error::Result;
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::units::index;
 
 /// The inode that owns the blocks reserved for more group descriptors.
@@ -223,7 +223,7 @@ impl InodeWalk<'_> {
                 .read_block(block)
                 .map_err(|error| from_engine(error, &owner))?;
             let (entries, tail) = bytes.split_last_chunk().unwrap_or((&[], &[0; 8]));
-            let tail = Record::<8>(*tail);
+            let tail = DiskStructure::<8>(*tail);
             let checksum = linux_crc32c(linux_crc32c(seed, &block.to_le_bytes()), entries);
             let is_whole = tail.u32::<0>() == ORPHAN_BLOCK
                 && (!self.fs.csum.enabled || tail.u32::<4>() == checksum);
@@ -253,7 +253,7 @@ impl InodeWalk<'_> {
             .fs
             .read_block(block)
             .map_err(|error| from_engine(error, &owner()))?;
-        let header = bytes.first_chunk().copied().map(Record::<12>);
+        let header = bytes.first_chunk().copied().map(DiskStructure::<12>);
         let header =
             header.filter(|header| (header.u32::<0>(), header.u32::<8>()) == (ATTRIBUTES, 1));
         match header {

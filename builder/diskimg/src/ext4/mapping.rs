@@ -20,14 +20,14 @@ const DEEPEST: u16 = 5;
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
     /// The data, in the order of the file.
-    pub(super) data: Vec<Run>,
+    pub(super) data: Vec<BlockRun>,
     /// The blocks that list other blocks.
     pub(super) nodes: BTreeSet<u64>,
 }
 
 /// Consecutive blocks of a file.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct BlockRun {
     pub(super) logical: u64,
     pub(super) block: u64,
     pub(super) len: u64,
@@ -157,7 +157,7 @@ impl ExtentWalk<'_> {
         if logical < end || extent.length == 0 {
             return Err(structure(owner, "has extents in the wrong order"));
         }
-        self.found.data.push(Run {
+        self.found.data.push(BlockRun {
             logical,
             block: extent.physical_block,
             len: extent.length.into(),
@@ -204,7 +204,7 @@ impl IndirectWalk<'_> {
             return Ok(());
         }
         let Some(below) = level.checked_sub(1) else {
-            self.found.data.push(Run {
+            self.found.data.push(BlockRun {
                 logical: self.logical,
                 block: block.into(),
                 len: 1,

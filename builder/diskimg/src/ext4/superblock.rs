@@ -6,7 +6,7 @@ use std::num::NonZero;
 
 use super::features::{BITS_64, Features, METADATA_CSUM};
 use crate::error::{Corrupt, Result, Unsupported};
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::product;
@@ -54,7 +54,7 @@ impl Superblock {
 
     /// Reads the superblock without checking the geometry, which is defined only for known features.
     pub(super) fn parse(storage: &dyn Storage) -> Result<Self> {
-        let record = Record::<SIZE>::read(storage, OFFSET)?;
+        let record = DiskStructure::<SIZE>::read(storage, OFFSET)?;
         let found = record.u16::<0x38>();
         if found != MAGIC {
             let damage = Corrupt::SuperblockMagic { found };
@@ -202,7 +202,7 @@ fn block_size(log: u32) -> Result<NonZero<u32>> {
     }
 }
 
-fn check_checksum(record: &Record<SIZE>, features: Features) -> Result<()> {
+fn check_checksum(record: &DiskStructure<SIZE>, features: Features) -> Result<()> {
     if features.ro_compat & METADATA_CSUM == 0 {
         return Ok(());
     }
@@ -217,7 +217,7 @@ fn check_checksum(record: &Record<SIZE>, features: Features) -> Result<()> {
 }
 
 /// Returns the CRC-32C of the bytes before the checksum. Unlike the standard, ext4 does not invert the result.
-pub(super) fn checksum(record: &Record<SIZE>) -> u32 {
+pub(super) fn checksum(record: &DiskStructure<SIZE>) -> u32 {
     let checked = record.bytes::<0, CHECKSUM_AT>();
     !crc32c::crc32c(&checked)
 }

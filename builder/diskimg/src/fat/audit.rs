@@ -10,7 +10,7 @@ use super::entry::{EntryContent, FatDirectoryEntry};
 use super::gate::{check_clean, load};
 use super::{labels, names};
 use crate::error::{Corrupt, Result};
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::storage::{Storage, read_vec};
 
 /// Checks that the volume is clean, that the copies of the boot sector and of the table are equal, that the entries of
@@ -37,7 +37,9 @@ pub(crate) fn audit(storage: &dyn Storage) -> Result<()> {
 fn compare_copies(storage: &dyn Storage, boot: &BootSector) -> Result<()> {
     match boot.backup {
         None if boot.kind == FatKind::Fat32 => return Err(Corrupt::NoBackupBootSector.into()),
-        Some(offset) if Record::<512>::read(storage, 0)? != Record::read(storage, offset)? => {
+        Some(offset)
+            if DiskStructure::<512>::read(storage, 0)? != DiskStructure::read(storage, offset)? =>
+        {
             return Err(Corrupt::BackupBootSector { offset }.into());
         }
         _ => {}

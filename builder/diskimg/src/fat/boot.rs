@@ -5,7 +5,7 @@
 use std::num::NonZero;
 
 use crate::error::{Corrupt, Error, Result, Unsupported};
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::{Sectors, product};
@@ -67,7 +67,7 @@ impl BootSector {
     }
 
     fn parse(storage: &dyn Storage) -> Result<Self> {
-        let sector = Record::read(storage, 0)?;
+        let sector = DiskStructure::read(storage, 0)?;
         check_fixed_fields(&sector)?;
         let areas = Areas::from_sector(&sector)?;
         let clusters = areas.clusters()?;
@@ -138,7 +138,7 @@ struct Areas {
 }
 
 impl Areas {
-    fn from_sector(sector: &Record<512>) -> Result<Self> {
+    fn from_sector(sector: &DiskStructure<512>) -> Result<Self> {
         let found = sector.u8::<0x0D>();
         let per_cluster = NonZero::new(found).filter(|found| found.is_power_of_two());
         let per_cluster = per_cluster.ok_or_else(|| invalid("BPB_SecPerClus", found))?;
@@ -172,7 +172,7 @@ impl Areas {
 
     /// Checks that the table has an entry for every cluster, and that only FAT32 has no 16-bit length of it and no area of
     /// its own for the root directory.
-    fn check_fat(&self, sector: &Record<512>, kind: FatKind, end: u32) -> Result<()> {
+    fn check_fat(&self, sector: &DiskStructure<512>, kind: FatKind, end: u32) -> Result<()> {
         let (is_fat32, entries_per_sector) = match kind {
             FatKind::Fat16 => (false, 256),
             FatKind::Fat32 => (true, 128),
@@ -187,7 +187,7 @@ impl Areas {
     }
 }
 
-fn check_fixed_fields(sector: &Record<512>) -> Result<()> {
+fn check_fixed_fields(sector: &DiskStructure<512>) -> Result<()> {
     let signature = sector.u16::<510>();
     field("Signature_word", signature, signature == 0xAA55)?;
     let bytes = sector.u16::<0x0B>();
@@ -234,7 +234,7 @@ fn kind(clusters: u64) -> Result<(FatKind, u32)> {
     }
 }
 
-fn fs_info(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Result<Option<u64>> {
+fn fs_info(sector: &DiskStructure<512>, kind: FatKind, reserved: Sectors) -> Result<Option<u64>> {
     if kind == FatKind::Fat16 {
         return Ok(None);
     }
@@ -247,7 +247,7 @@ fn fs_info(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Result<Opt
 }
 
 /// Returns the offset of the boot sector's copy. `BPB_BkBootSec` is zero, or all ones, if there is none.
-fn backup(sector: &Record<512>, kind: FatKind, reserved: Sectors) -> Option<u64> {
+fn backup(sector: &DiskStructure<512>, kind: FatKind, reserved: Sectors) -> Option<u64> {
     let found = Sectors(sector.u16::<0x32>().into());
     let is_inside = (Sectors(1)..reserved).contains(&found);
     (kind == FatKind::Fat32 && is_inside).then(|| found.bytes())

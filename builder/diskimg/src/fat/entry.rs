@@ -4,7 +4,7 @@
 
 use super::boot::FatKind;
 use crate::error::{Corrupt, Error};
-use crate::record::Record;
+use crate::record::DiskStructure;
 
 const LABEL: u8 = 0x08;
 const DIRECTORY: u8 = 0x10;
@@ -14,7 +14,7 @@ const LONG_NAME: u8 = 0x0F;
 const NO_SHORT_NAME: u8 = 0x20;
 
 /// A directory entry of 32 bytes.
-pub(super) struct FatDirectoryEntry(Record<32>);
+pub(super) struct FatDirectoryEntry(DiskStructure<32>);
 
 /// What an entry describes, by its first byte and its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +34,10 @@ pub(super) enum EntryContent {
 impl FatDirectoryEntry {
     /// Parses an entry.
     pub(super) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Record(*bytes))
+        Self(DiskStructure(*bytes))
     }
 
-    pub(super) fn record(&self) -> &Record<32> {
+    pub(super) fn record(&self) -> &DiskStructure<32> {
         &self.0
     }
 

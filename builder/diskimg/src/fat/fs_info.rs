@@ -3,7 +3,7 @@
 //! Specified in Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103), "FAT32 `FSInfo` Sector Structure".
 
 use crate::error::{Corrupt, Result};
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::storage::Storage;
 
 const FREE_COUNT_AT: usize = 488;
@@ -32,8 +32,8 @@ pub(super) fn correct(storage: &dyn Storage, offset: u64, free: u32, end: u32) -
 }
 
 /// Reads the sector at byte `offset` and checks its three signatures.
-pub(super) fn read(storage: &dyn Storage, offset: u64) -> Result<Record<512>> {
-    let sector = Record::read(storage, offset)?;
+pub(super) fn read(storage: &dyn Storage, offset: u64) -> Result<DiskStructure<512>> {
+    let sector = DiskStructure::read(storage, offset)?;
     match [sector.u32::<0>(), sector.u32::<484>(), sector.u32::<508>()] {
         [0x4161_5252, 0x6141_7272, 0xAA55_0000] => Ok(sector),
         _ => Err(Corrupt::FsInfo { offset }.into()),

@@ -5,7 +5,7 @@
 
 use super::{Partition, PartitionKind};
 use crate::error::{Corrupt, Refused, Result};
-use crate::record::Record;
+use crate::record::DiskStructure;
 use crate::signatures::found_instead;
 use crate::storage::Storage;
 use crate::units::Sectors;
@@ -22,7 +22,7 @@ const PROTECTIVE: u8 = 0xEE;
 /// The first sector of a disk with an MBR.
 #[derive(Debug)]
 pub(super) struct Mbr {
-    sector: Record<512>,
+    sector: DiskStructure<512>,
     /// The used entries with their numbers.
     entries: Vec<(u32, MbrEntry)>,
 }
@@ -40,7 +40,7 @@ struct MbrEntry {
 
 impl MbrEntry {
     fn from_bytes(bytes: [u8; 16]) -> Self {
-        let entry = Record(bytes);
+        let entry = DiskStructure(bytes);
         Self {
             boot_indicator: entry.u8::<0>(),
             os_type: entry.u8::<4>(),
@@ -75,7 +75,7 @@ impl Mbr {
         if size < Sectors::SIZE {
             return Err(found_instead(storage, TABLE, Corrupt::TooShort { size }));
         }
-        let sector = Record::<512>::read(storage, 0)?;
+        let sector = DiskStructure::<512>::read(storage, 0)?;
         let found = sector.u16::<510>();
         if found != SIGNATURE {
             let damage = Corrupt::NoTable { found };
@@ -88,7 +88,7 @@ impl Mbr {
             sector.bytes::<494, 16>(),
         ];
         for (number, bytes) in (1..).zip(entries) {
-            if Record(bytes).u8::<4>() == 0 && bytes != [0; 16] {
+            if DiskStructure(bytes).u8::<4>() == 0 && bytes != [0; 16] {
                 return Err(Corrupt::UnusedPartition { number }.into());
             }
         }
