@@ -37,8 +37,8 @@ fn window(edited: &Arc<CowStorage>, part: &Part) -> Result<Arc<dyn Storage>> {
     Ok(Arc::new(Window::new(storage, part.start, part.len)?))
 }
 
-fn run(plan: &Plan, place: Volume, mut fs: Box<dyn WriteFs>) -> Result<()> {
-    for step in plan.steps.iter().filter(|step| step.place == place) {
+fn run(plan: &Plan, volume: Volume, mut fs: Box<dyn WriteFs>) -> Result<()> {
+    for step in plan.steps.iter().filter(|step| step.volume == volume) {
         step_on(&mut *fs, step).with_context(|| format!("writing {}", step.path))?;
     }
     fs.finish()?;

@@ -14,7 +14,7 @@ pub(super) fn check(plan: &Plan, edited: &Arc<CowStorage>) -> Result<(Image, Fil
     let image = Image::of(edited.clone()).context("reading the edited image back")?;
     let mut files = image.files()?;
     for step in &plan.steps {
-        let same = holds(files.at(step.place)?, step)
+        let same = holds(files.at(step.volume)?, step)
             .with_context(|| format!("reading {} back", step.path))?;
         if !same {
             return Err(mismatch(&step.path));
@@ -34,7 +34,7 @@ fn holds(fs: &mut dyn ReadFs, step: &Step) -> diskimg::Result<bool> {
     let owned = |wanted: &diskimg::Attributes| {
         let same =
             |m: &diskimg::Metadata| (m.mode, m.uid, m.gid) == (wanted.mode, wanted.uid, wanted.gid);
-        step.place == Volume::Boot || metadata.as_ref().is_some_and(same)
+        step.volume == Volume::Boot || metadata.as_ref().is_some_and(same)
     };
     Ok(match &step.action {
         Action::WriteFile {

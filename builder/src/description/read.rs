@@ -14,15 +14,15 @@ const LARGEST: u64 = 4 << 20;
 pub fn location(system: &System) -> (Volume, String) {
     let home = system.home();
     let directory = home.payload.unwrap_or("/usr/local/lib/etcd-node");
-    (home.place, format!("{directory}/node.json"))
+    (home.volume, format!("{directory}/node.json"))
 }
 
 /// Reads the node description from the image, or returns `None` if the image is not a node.
 ///
 /// An image that an earlier version built has no description and is refused.
 pub fn read(image: &Image, files: &mut Files) -> Result<Option<NodeDescription>> {
-    let (place, path) = location(&image.layout().system);
-    let fs = files.at(place)?;
+    let (volume, path) = location(&image.layout().system);
+    let fs = files.at(volume)?;
     let context = || format!("reading {path}");
     match fs.metadata(&path).with_context(context)? {
         Some(found) if found.kind == FileKind::File && found.size <= LARGEST => {
@@ -61,6 +61,6 @@ fn was_built(system: &System, files: &mut Files) -> Result<bool> {
         Some(payload) => format!("{payload}/pki/ca.crt"),
         None => "/etc/etcd/pki/ca.crt".to_owned(),
     };
-    let fs: &mut dyn ReadFs = files.at(home.place)?;
+    let fs: &mut dyn ReadFs = files.at(home.volume)?;
     Ok(fs.metadata(&telltale)?.is_some())
 }

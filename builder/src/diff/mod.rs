@@ -164,8 +164,8 @@ fn files(
     fingerprints: Option<&FingerprintKey>,
 ) -> Result<Vec<FileDifference>> {
     let mut differences = Vec::new();
-    for place in [Volume::Boot, Volume::Root] {
-        let both = (a.files.at(place), b.files.at(place));
+    for volume in [Volume::Boot, Volume::Root] {
+        let both = (a.files.at(volume), b.files.at(volume));
         // Ubuntu Core has no root partition before its first boot.
         let (Ok(of_a), Ok(of_b)) = both else { continue };
         let trees = (FilesByPath::read(of_a)?, FilesByPath::read(of_b)?);
@@ -176,17 +176,17 @@ fn files(
             .chain(trees.1.entries.keys())
             .collect();
         for path in paths {
-            let key = (place, path.clone());
+            let key = (volume, path.clone());
             let is_secret = a.secrets.contains(&key) || b.secrets.contains(&key);
             let found = (trees.0.entries.get(path), trees.1.entries.get(path));
-            let (of_a, of_b) = (a.files.at(place)?, b.files.at(place)?);
+            let (of_a, of_b) = (a.files.at(volume)?, b.files.at(volume)?);
             let content = match found {
                 (Some(x), Some(y)) => {
                     content::compare((of_a, x), (of_b, y), path, is_secret, fingerprints)?
                 }
                 _ => None,
             };
-            differences.extend(FileDifference::new(place, path, found, content));
+            differences.extend(FileDifference::new(volume, path, found, content));
         }
     }
     Ok(differences)

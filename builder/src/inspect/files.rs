@@ -18,8 +18,8 @@ impl Files {
     }
 
     /// Returns the file system at `place`.
-    pub fn at(&mut self, place: Volume) -> Result<&mut (dyn ReadFs + 'static)> {
-        match place {
+    pub fn at(&mut self, volume: Volume) -> Result<&mut (dyn ReadFs + 'static)> {
+        match volume {
             Volume::Boot => Ok(&mut *self.boot),
             Volume::Root => self.root.as_deref_mut().ok_or_else(rootless),
             Volume::Base => Err(rootless()),

@@ -48,16 +48,16 @@ const TEXT_LIMIT: u64 = 1 << 20;
 pub fn find(image: &Image, paths: &BTreeSet<(Volume, String)>) -> Result<BaseFiles> {
     let mut files = image.files()?;
     let mut found = BaseFiles::new();
-    for (place, path) in paths {
+    for (volume, path) in paths {
         let context = || format!("reading {path} of the base");
-        let before = match place {
+        let before = match volume {
             Volume::Base if image.is_in_base_snap(path) => Before::Other,
             Volume::Base => Before::Missing,
             Volume::Boot | Volume::Root => {
-                look(files.at(*place).with_context(context)?, path).with_context(context)?
+                look(files.at(*volume).with_context(context)?, path).with_context(context)?
             }
         };
-        found.insert((*place, path.clone()), before);
+        found.insert((*volume, path.clone()), before);
     }
     Ok(found)
 }

@@ -69,7 +69,7 @@ impl Volume {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home {
     /// The file system.
-    pub place: Volume,
+    pub volume: Volume,
     /// The directory that contains every file of the node, or `None` if they are spread over the root file system.
     pub payload: Option<&'static str>,
 }
@@ -79,15 +79,15 @@ impl System {
     pub fn home(&self) -> Home {
         match self {
             Self::Root(_) => Home {
-                place: Volume::Root,
+                volume: Volume::Root,
                 payload: None,
             },
             Self::Writable(_) => Home {
-                place: Volume::Root,
+                volume: Volume::Root,
                 payload: Some("/system-data/var/lib/misc/etcd-node"),
             },
             Self::Seed(_) => Home {
-                place: Volume::Boot,
+                volume: Volume::Boot,
                 payload: Some("/etcd-node"),
             },
         }

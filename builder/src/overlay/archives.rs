@@ -62,7 +62,7 @@ fn path(archive: &Archive, found: &ArchiveEntry) -> String {
 fn entry(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> DesiredPath {
     let (mode, owner) = (found.mode, owner.clone());
     DesiredPath {
-        place: Volume::Root,
+        volume: Volume::Root,
         path: path(archive, found),
         change: match &found.kind {
             ArchiveKind::Folder => Change::MissingFolder { mode, owner },

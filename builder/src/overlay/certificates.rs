@@ -65,7 +65,7 @@ fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Res
         (Content::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
     };
     Ok(DesiredPath {
-        place: Volume::Root,
+        volume: Volume::Root,
         path: path.to_owned(),
         change: Change::File {
             content,

@@ -19,9 +19,9 @@ pub(super) fn entry(
     entries: &[DesiredPath],
 ) -> Result<DesiredPath> {
     let json = describe(inputs, node, entries)?.to_json()?;
-    let (place, path) = location(inputs.system);
+    let (volume, path) = location(inputs.system);
     Ok(DesiredPath {
-        place,
+        volume,
         path,
         change: Change::File {
             content: Content::Plain(json.into_bytes().into()),
@@ -94,7 +94,7 @@ fn described(entry: &DesiredPath, issued: &[&CertificateFile]) -> Option<Describ
         return None;
     };
     Some(DescribedFile {
-        partition: entry.place,
+        partition: entry.volume,
         path: entry.path.clone(),
         role: entry.role,
         sha256: match content {
@@ -104,7 +104,7 @@ fn described(entry: &DesiredPath, issued: &[&CertificateFile]) -> Option<Describ
         mode: matches!(content, Content::Secret(_)).then(|| format!("{mode:04o}")),
         issued: issued
             .iter()
-            .find(|file| entry.place == Volume::Root && file.path == entry.path)
+            .find(|file| entry.volume == Volume::Root && file.path == entry.path)
             .map(|file| IssuedFile {
                 role: file.role.name().to_owned(),
                 key: file.key.clone(),

@@ -47,7 +47,7 @@ fn config_txt(ensure: Vec<String>, why: String) -> DesiredPath {
 
 fn edited(path: &str, edit: Edit, why: String) -> DesiredPath {
     DesiredPath {
-        place: Volume::Boot,
+        volume: Volume::Boot,
         path: path.to_owned(),
         change: Change::Edited(edit),
         role: None,

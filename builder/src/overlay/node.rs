@@ -82,7 +82,7 @@ impl Overlay<'_> {
                 let line = item.line.as_deref();
                 let line = line.map(|line| self.renderer.text(line)).transpose()?;
                 let change = line.map_or(Change::Needed, |line| Change::NeededLine { line });
-                let entry = self.entry(self.place(item.place), &item.path, change, &item.why)?;
+                let entry = self.entry(self.volume(item.place), &item.path, change, &item.why)?;
                 Ok(DesiredPath {
                     origin: item.setting.clone(),
                     ..entry
@@ -141,9 +141,9 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    fn entry(&self, place: Volume, path: &str, change: Change, why: &str) -> Result<DesiredPath> {
+    fn entry(&self, volume: Volume, path: &str, change: Change, why: &str) -> Result<DesiredPath> {
         Ok(DesiredPath {
-            place,
+            volume,
             path: self.renderer.text(path)?,
             change,
             role: None,
@@ -168,7 +168,7 @@ impl Overlay<'_> {
         let path = self.renderer.text(&item.path)?;
         let (folder, _) = path.rsplit_once('/').unwrap_or_default();
         let line = |entry: &DesiredPath| match &entry.change {
-            Change::File { content, .. } if entry.place == self.place(item.place) => {
+            Change::File { content, .. } if entry.volume == self.volume(item.place) => {
                 let name = entry.path.strip_prefix(folder)?.strip_prefix('/')?;
                 Some(format!("{}  {name}\n", content.sha256()))
             }
@@ -210,7 +210,7 @@ impl Overlay<'_> {
             mode,
             owner: self.owner(item.owner.as_deref())?,
         };
-        let entry = self.entry(self.place(item.place), &item.path, change, &item.why)?;
+        let entry = self.entry(self.volume(item.place), &item.path, change, &item.why)?;
         Ok(DesiredPath { role, ..entry })
     }
 
@@ -238,7 +238,7 @@ impl Overlay<'_> {
             },
         };
         self.entry(
-            self.place(item.place),
+            self.volume(item.place),
             &item.path,
             Change::Edited(edit),
             &item.why,
@@ -274,7 +274,7 @@ impl Overlay<'_> {
             }
         };
         DesiredPath {
-            place: Volume::Root,
+            volume: Volume::Root,
             path: "/etc/passwd".to_owned(),
             change: Change::Edited(Edit::Account(account)),
             role: None,
@@ -283,12 +283,12 @@ impl Overlay<'_> {
         }
     }
 
-    fn place(&self, item: PlaceItem) -> Volume {
+    fn volume(&self, item: PlaceItem) -> Volume {
         match item {
             PlaceItem::Boot => Volume::Boot,
             PlaceItem::Root => Volume::Root,
             PlaceItem::Base => Volume::Base,
-            PlaceItem::Payload => self.inputs.system.home().place,
+            PlaceItem::Payload => self.inputs.system.home().volume,
         }
     }
 
@@ -368,7 +368,7 @@ fn extra_file(file: &ExtraFile) -> Result<DesiredPath> {
         },
     };
     Ok(DesiredPath {
-        place: Volume::Root,
+        volume: Volume::Root,
         path: file.path.clone(),
         change,
         role: None,

@@ -31,7 +31,7 @@ pub struct FileTree {
 #[derive(Clone, Debug)]
 pub struct DesiredPath {
     /// Partition that contains the path.
-    pub place: Volume,
+    pub volume: Volume,
     /// Absolute path inside that partition's file system.
     pub path: String,
     /// Desired state of the path.
@@ -55,14 +55,18 @@ impl FileTree {
             paths.extend(
                 above
                     .chain([entry.path.as_str()])
-                    .map(|path| (entry.place, path.to_owned())),
+                    .map(|path| (entry.volume, path.to_owned())),
             );
         }
         let numbered = |entry: &&DesiredPath| matches!(entry.change, Change::NumberedLink { .. });
         for entry in self.entries.iter().filter(numbered) {
-            paths.extend(entry.numbered().map(|path| (entry.place, path)));
+            paths.extend(entry.numbered().map(|path| (entry.volume, path)));
         }
-        if self.entries.iter().any(|entry| entry.place == Volume::Root) {
+        if self
+            .entries
+            .iter()
+            .any(|entry| entry.volume == Volume::Root)
+        {
             paths.extend(ACCOUNT_FILES.map(|path| (Volume::Root, path.to_owned())));
         }
         if self.disk_id.is_some() {

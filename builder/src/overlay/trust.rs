@@ -58,7 +58,7 @@ fn name(at: usize) -> String {
 
 fn entry(path: String, change: Change, why: &str) -> DesiredPath {
     DesiredPath {
-        place: Volume::Root,
+        volume: Volume::Root,
         path,
         change,
         role: None,

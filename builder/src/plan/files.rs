@@ -98,7 +98,7 @@ impl<'a> Planner<'a> {
     }
 
     fn add(&mut self, entry: &DesiredPath) -> Result<()> {
-        let before = self.before(entry.place, &entry.path);
+        let before = self.before(entry.volume, &entry.path);
         match &entry.change {
             Change::File {
                 content,
@@ -128,8 +128,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn before(&self, place: Volume, path: &str) -> Before {
-        let before = self.found.get(&(place, path.to_owned()));
+    fn before(&self, volume: Volume, path: &str) -> Before {
+        let before = self.found.get(&(volume, path.to_owned()));
         before.cloned().unwrap_or(Before::Missing)
     }
 
@@ -188,9 +188,9 @@ impl<'a> Planner<'a> {
     /// Adds a link with the first free number. The base keeps its own links.
     fn numbered_link(&mut self, entry: &DesiredPath, target: &str) -> Result<()> {
         for path in entry.numbered() {
-            let before = self.before(entry.place, &path);
+            let before = self.before(entry.volume, &path);
             let is_same = matches!(&before, Before::Symlink { target: old } if old == target);
-            if is_same || !self.there.contains(&(entry.place, path.clone())) {
+            if is_same || !self.there.contains(&(entry.volume, path.clone())) {
                 let entry = DesiredPath {
                     path,
                     ..entry.clone()
@@ -216,9 +216,9 @@ impl<'a> Planner<'a> {
 
     /// Edits a file. Several edits of one file add up: each starts from the result of the previous one.
     fn edit(&mut self, entry: &DesiredPath, before: Before, edit: &Edit) -> Result<()> {
-        let (place, path) = (entry.place, &entry.path);
+        let (volume, path) = (entry.volume, &entry.path);
         let base = text_of(entry, &before)?;
-        let current = match self.steps.get(place, path).map(|step| &step.action) {
+        let current = match self.steps.get(volume, path).map(|step| &step.action) {
             Some(Action::WriteFile { content, .. }) => {
                 String::from_utf8_lossy(content.bytes()).into_owned()
             }
@@ -236,7 +236,7 @@ impl<'a> Planner<'a> {
             content,
             attributes,
         };
-        let Some(step) = self.steps.get_mut(place, path) else {
+        let Some(step) = self.steps.get_mut(volume, path) else {
             return self.push_for(entry, before, action);
         };
         step.action = action;
@@ -256,7 +256,7 @@ impl<'a> Planner<'a> {
 
     fn push_for(&mut self, entry: &DesiredPath, before: Before, action: Action) -> Result<()> {
         self.push(Step {
-            place: entry.place,
+            volume: entry.volume,
             path: entry.path.clone(),
             before,
             action,
@@ -290,7 +290,7 @@ impl<'a> Planner<'a> {
             };
             let attributes = *attributes;
             self.push(Step {
-                place: Volume::Root,
+                volume: Volume::Root,
                 path: path.to_owned(),
                 before,
                 action: Action::WriteFile {
@@ -304,11 +304,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the attributes of a directory that nothing describes: owner and mode of the nearest directory above it.
-    fn inherited(&self, place: Volume, path: &str) -> Attributes {
+    fn inherited(&self, volume: Volume, path: &str) -> Attributes {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('/') {
-            let planned = self.steps.get(place, parent).map(|step| &step.action);
-            match (planned, self.before(place, parent)) {
+            let planned = self.steps.get(volume, parent).map(|step| &step.action);
+            match (planned, self.before(volume, parent)) {
                 (
                     Some(Action::MakeFolder { attributes } | Action::SetAttributes { attributes }),
                     _,
@@ -326,18 +326,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns whether the node has a file at the path.
-    fn is_file(&self, place: Volume, path: &str) -> bool {
+    fn is_file(&self, volume: Volume, path: &str) -> bool {
         let found = matches!(
-            self.before(place, path),
+            self.before(volume, path),
             Before::File { .. } | Before::Other
         );
-        let planned = self.steps.get(place, path).map(|step| &step.action);
+        let planned = self.steps.get(volume, path).map(|step| &step.action);
         found || matches!(planned, Some(Action::WriteFile { .. }))
     }
 
     /// Adds the step, preceded by the directories that its path needs and the base lacks.
     fn push(&mut self, step: Step) -> Result<()> {
-        if let Some(other) = self.steps.get(step.place, &step.path) {
+        if let Some(other) = self.steps.get(step.volume, &step.path) {
             return Err(Kind::Usage.error(
                 format!(
                     "{} would be written twice: for \"{}\" and for \"{}\"",
@@ -348,16 +348,16 @@ impl<'a> Planner<'a> {
         }
         let ends = step.path.match_indices('/').map(|(at, _)| at).skip(1);
         for parent in ends.filter_map(|end| step.path.get(..end)) {
-            if self.is_file(step.place, parent) {
+            if self.is_file(step.volume, parent) {
                 return Err(Kind::Refused.error(
                     format!("{} cannot be below {parent}, which is a file", step.path),
                     "is this a stock image?",
                 ));
             }
-            if self.there.insert((step.place, parent.to_owned())) {
-                let attributes = self.inherited(step.place, parent);
+            if self.there.insert((step.volume, parent.to_owned())) {
+                let attributes = self.inherited(step.volume, parent);
                 self.steps.add(Step {
-                    place: step.place,
+                    volume: step.volume,
                     path: parent.to_owned(),
                     before: Before::Missing,
                     action: Action::MakeFolder { attributes },
@@ -365,7 +365,7 @@ impl<'a> Planner<'a> {
                 });
             }
         }
-        self.there.insert((step.place, step.path.clone()));
+        self.there.insert((step.volume, step.path.clone()));
         self.steps.add(step);
         Ok(())
     }

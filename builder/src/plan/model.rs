@@ -23,7 +23,7 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     /// Which partition.
-    pub place: Volume,
+    pub volume: Volume,
     /// Absolute path.
     pub path: String,
     /// The content of the base at this path.
@@ -65,7 +65,7 @@ pub(crate) enum Action {
 
 impl Plan {
     /// Returns the bytes of file content that the plan adds to a partition.
-    pub(crate) fn bytes(&self, place: Volume) -> u64 {
+    pub(crate) fn bytes(&self, volume: Volume) -> u64 {
         let size = |step: &Step| match &step.action {
             Action::WriteFile { content, .. } => {
                 u64::try_from(content.bytes().len()).unwrap_or(u64::MAX)
@@ -74,17 +74,17 @@ impl Plan {
         };
         self.steps
             .iter()
-            .filter(|step| step.place == place)
+            .filter(|step| step.volume == volume)
             .map(size)
             .sum()
     }
 
     /// Returns the number of files and directories that the plan adds to a partition.
-    pub(crate) fn files(&self, place: Volume) -> usize {
+    pub(crate) fn files(&self, volume: Volume) -> usize {
         let adds = |step: &&Step| {
             let action = &step.action;
             let creates = !matches!(action, Action::SetAttributes { .. } | Action::Remove);
-            step.place == place && step.before == Before::Missing && creates
+            step.volume == volume && step.before == Before::Missing && creates
         };
         self.steps.iter().filter(adds).count()
     }

@@ -22,8 +22,8 @@ impl Display for Plan {
 
 impl Step {
     fn print(&self, key: &FingerprintKey, f: &mut Formatter<'_>) -> fmt::Result {
-        let place = self.place.name();
-        writeln!(f, "  {place} {}    # {}", self.path, self.why)?;
+        let volume = self.volume.name();
+        writeln!(f, "  {volume} {}    # {}", self.path, self.why)?;
         if let Some((old, new)) = texts(self) {
             return lines(f, &old, &new);
         }

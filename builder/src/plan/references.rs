@@ -47,14 +47,14 @@ pub(super) fn check(layout: &Layout, found: &BaseFiles, plan: &Plan) -> Result<(
 }
 
 /// Returns the content of a text file in the finished image.
-fn text_after(plan: &Plan, found: &BaseFiles, place: Volume, path: &str) -> Option<String> {
+fn text_after(plan: &Plan, found: &BaseFiles, volume: Volume, path: &str) -> Option<String> {
     let mut steps = plan.steps.iter();
-    let bytes = match steps.find(|step| step.place == place && step.path == path) {
+    let bytes = match steps.find(|step| step.volume == volume && step.path == path) {
         Some(step) => match &step.action {
             Action::WriteFile { content, .. } => content.bytes(),
             _ => return None,
         },
-        None => match found.get(&(place, path.to_owned()))? {
+        None => match found.get(&(volume, path.to_owned()))? {
             Before::File {
                 content: Some(content),
                 ..

@@ -63,8 +63,8 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
         .system
         .part()
         .map(|part| (Volume::Root, "root", part));
-    for (place, name, part) in std::iter::once(boot).chain(root) {
-        if let Some((lack, which)) = lack(layout, plan, (place, part)) {
+    for (volume, name, part) in std::iter::once(boot).chain(root) {
+        if let Some((lack, which)) = lack(layout, plan, (volume, part)) {
             let (node, number) = (&plan.node, part.number);
             let message =
                 format!("node {node}: no room in the {name} partition ({number}): {lack}");
@@ -87,10 +87,10 @@ pub(super) fn check_room(layout: &Layout, plan: &Plan) -> Result<()> {
 fn lack(
     layout: &Layout,
     plan: &Plan,
-    (place, part): (Volume, &Part),
+    (volume, part): (Volume, &Part),
 ) -> Option<(String, &'static str)> {
-    let (need, free) = (plan.bytes(place), part.free_bytes);
-    let keep = match layout.system.home().place == place {
+    let (need, free) = (plan.bytes(volume), part.free_bytes);
+    let keep = match layout.system.home().volume == volume {
         true => layout.system.reserve(),
         false => 0,
     };
@@ -102,7 +102,7 @@ fn lack(
         let lack = format!("{need} bytes needed{kept}, {free} free");
         return Some((lack, "large"));
     }
-    let files = plan.files(place);
+    let files = plan.files(volume);
     let free = part
         .free_files
         .and_then(|free| usize::try_from(free).ok())?;

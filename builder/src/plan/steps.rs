@@ -15,30 +15,30 @@ pub(super) struct Steps {
 
 impl Steps {
     /// Returns the step of a path.
-    pub(super) fn get(&self, place: Volume, path: &str) -> Option<&Step> {
-        self.steps.get(self.position(place, path)?)
+    pub(super) fn get(&self, volume: Volume, path: &str) -> Option<&Step> {
+        self.steps.get(self.position(volume, path)?)
     }
 
     /// Returns the step of a path, to be changed.
-    pub(super) fn get_mut(&mut self, place: Volume, path: &str) -> Option<&mut Step> {
-        let position = self.position(place, path)?;
+    pub(super) fn get_mut(&mut self, volume: Volume, path: &str) -> Option<&mut Step> {
+        let position = self.position(volume, path)?;
         self.steps.get_mut(position)
     }
 
     /// Adds the step of a path that has none.
     pub(super) fn add(&mut self, step: Step) {
-        let path = (step.place, step.path.clone());
+        let path = (step.volume, step.path.clone());
         self.positions.insert(path, self.steps.len());
         self.steps.push(step);
     }
 
     /// Returns all steps, those of the boot partition first.
     pub(super) fn sorted(mut self) -> Vec<Step> {
-        self.steps.sort_by_key(|step| step.place);
+        self.steps.sort_by_key(|step| step.volume);
         self.steps
     }
 
-    fn position(&self, place: Volume, path: &str) -> Option<usize> {
-        self.positions.get(&(place, path.to_owned())).copied()
+    fn position(&self, volume: Volume, path: &str) -> Option<usize> {
+        self.positions.get(&(volume, path.to_owned())).copied()
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn found() -> BaseFiles {
 
 pub(super) fn entry(path: &str, change: Change) -> DesiredPath {
     DesiredPath {
-        place: Volume::Root,
+        volume: Volume::Root,
         path: path.to_owned(),
         change,
         role: None,
@@ -101,7 +101,7 @@ pub(super) fn text(path: &str, text: &str) -> DesiredPath {
 
 fn edit(edit: Edit) -> DesiredPath {
     DesiredPath {
-        place: Volume::Boot,
+        volume: Volume::Boot,
         ..entry("/cmdline.txt", Change::Edited(edit))
     }
 }

@@ -138,7 +138,7 @@ fn debian(id: &str, package: &DebianPackage, distribution: &str) -> Value {
 
 /// Returns path and content of a file that the plan writes and that is not secret. The path begins with the partition.
 fn public_file(step: &Step) -> Option<(String, &[u8])> {
-    let partition = match step.place {
+    let partition = match step.volume {
         Volume::Boot => "boot",
         Volume::Root | Volume::Base => "root",
     };

@@ -98,7 +98,7 @@ impl FileRecord {
             Action::Remove => RecordKind::Absent,
         };
         Self {
-            partition: step.place,
+            partition: step.volume,
             path: step.path.clone(),
             kind,
         }
