@@ -76,9 +76,9 @@ impl ArchiveTree<'_> {
         let mut archive = tar::Archive::new(decoder);
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
-            let path = text(&entry.path_bytes(), name)?;
+            let path = plain_text(&entry.path_bytes(), name)?;
             let target = entry.link_name_bytes();
-            let target = target.map(|target| text(&target, name)).transpose()?;
+            let target = target.map(|target| plain_text(&target, name)).transpose()?;
             let mode = entry.header().mode().map_err(damaged)?;
             let kind = match (entry.header().entry_type(), target) {
                 (EntryType::Regular | EntryType::Continuous, _) => {
@@ -113,14 +113,14 @@ impl ArchiveTree<'_> {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
         for at in 0..archive.len() {
             let mut entry = archive.by_index(at).map_err(broken)?;
-            let path = text(entry.name_raw(), name)?;
+            let path = plain_text(entry.name_raw(), name)?;
             let mode = entry
                 .unix_mode()
                 .unwrap_or(if entry.is_dir() { 0o755 } else { 0o644 });
             let kind = match mode & KIND {
                 LINK => {
                     let target = self.read(&mut entry)?;
-                    ArchiveKind::Link(text(&target, name)?)
+                    ArchiveKind::Link(plain_text(&target, name)?)
                 }
                 0 | REGULAR | FOLDER if entry.is_dir() => ArchiveKind::Folder,
                 0 | REGULAR => ArchiveKind::File(self.read(&mut entry)?),
@@ -192,7 +192,7 @@ fn parts(path: &str) -> Option<Vec<&str>> {
 }
 
 /// Returns a path or target as text without control characters.
-fn text(bytes: &[u8], name: &str) -> Result<String> {
+fn plain_text(bytes: &[u8], name: &str) -> Result<String> {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
         _ => Err(refused(name, "a path in it is not plain text in UTF-8")),

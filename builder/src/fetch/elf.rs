@@ -42,7 +42,7 @@ impl Libc {
 /// Checks that the program is a little-endian 64-bit Arm one, and returns what it needs if it is dynamically linked.
 pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
     let hint = "get the arm64 build: `etcd-vX.Y.Z-linux-arm64.tar.gz`, or Debian's `_arm64.deb`";
-    match machine(bytes) {
+    match machine_name(bytes) {
         Some(machine) if machine == "AArch64" => Ok(libc(bytes)),
         Some(machine) => {
             let what = format!("{name} is a program for {machine}, not for AArch64");
@@ -53,7 +53,7 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
 }
 
 /// Returns the name of the machine a program is for, or `None` if it is not an ELF file.
-fn machine(bytes: &[u8]) -> Option<String> {
+fn machine_name(bytes: &[u8]) -> Option<String> {
     let (class, (number, endian)) = match FileKind::parse(bytes).ok()? {
         FileKind::Elf64 => (64, number::<ElfHeader>(bytes)?),
         FileKind::Elf32 => (32, number::<FileHeader32<Endianness>>(bytes)?),

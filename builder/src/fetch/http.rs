@@ -54,7 +54,7 @@ impl<'a> Http<'a> {
             let hint =
                 "check the system's CA certificates and the proxy variables of the environment";
             Kind::Storage.error(
-                format!("starting the HTTP client: {}", reason(&error)),
+                format!("starting the HTTP client: {}", transport_reason(&error)),
                 hint,
             )
         })?;
@@ -87,7 +87,7 @@ impl<'a> Http<'a> {
     /// Returns a small text, such as a list of digests. An address that starts with HTTPS never leaves HTTPS.
     pub(super) fn text(&self, url: &str, limit: u64) -> Result<String> {
         let text = self.text_if_there(url, limit)?;
-        text.ok_or_else(|| refused(url, StatusCode::NOT_FOUND))
+        text.ok_or_else(|| refused_by_server(url, StatusCode::NOT_FOUND))
     }
 
     /// Returns a small text like [`Self::text`], or `None` if the server reports that it does not exist.
@@ -195,7 +195,7 @@ fn accepted(url: &str, response: Response) -> Result<Response, AttemptError> {
             Err(AttemptError::Passing(format!("answer {status}")))
         }
         _ if status.is_server_error() => Err(AttemptError::Passing(format!("answer {status}"))),
-        _ => Err(AttemptError::Final(refused(url, status))),
+        _ => Err(AttemptError::Final(refused_by_server(url, status))),
     }
 }
 
@@ -307,14 +307,14 @@ pub(super) fn is_downgrade(previous: &[Url], next: &Url) -> bool {
 /// Classifies a failed request; an error in the address itself is final.
 fn trouble(url: &str, error: &reqwest::Error) -> AttemptError {
     if error.is_builder() || error.is_redirect() {
-        let what = format!("downloading {url}: {}", reason(error));
+        let what = format!("downloading {url}: {}", transport_reason(error));
         return AttemptError::Final(Kind::Storage.error(what, "check the address in the recipe"));
     }
-    AttemptError::Passing(reason(error))
+    AttemptError::Passing(transport_reason(error))
 }
 
 /// Returns the innermost cause; the layers above repeat the address or say "error sending request".
-fn reason(error: &reqwest::Error) -> String {
+fn transport_reason(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;
@@ -326,11 +326,11 @@ fn dropped(error: &std::io::Error, length: u64) -> String {
     let cause = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<reqwest::Error>());
-    let reason = cause.map_or_else(|| error.to_string(), reason);
+    let reason = cause.map_or_else(|| error.to_string(), transport_reason);
     format!("the connection failed after {length} bytes ({reason})")
 }
 
-fn refused(url: &str, status: StatusCode) -> anyhow::Error {
+fn refused_by_server(url: &str, status: StatusCode) -> anyhow::Error {
     let hint = match status {
         StatusCode::NOT_FOUND | StatusCode::GONE => {
             "the server does not have the file: check the recipe or the version"

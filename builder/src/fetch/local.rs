@@ -26,7 +26,7 @@ pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
         packed: sidecar(path)?,
         raw: Pin::default(),
     };
-    let packed = digest(path, &cache, options)?;
+    let packed = cached_digest(path, &cache, options)?;
     let source = path.display().to_string();
     if format == PackedFormat::Raw {
         return Verified::new(
@@ -75,7 +75,7 @@ pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
 }
 
 /// Returns the digest of the file, from the record of an earlier run if the file has not changed since.
-fn digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
+fn cached_digest(path: &Path, cache: &Cache, options: &Options<'_>) -> Result<Digested> {
     let entry = cache.entry(&record_key(path)?, options.progress)?;
     let before = FileState::of(path)?;
     if entry.is_ours(RECORD)?

@@ -53,7 +53,7 @@ pub(super) fn debian(
     let key = inputs.digest();
     let verified = made(&key, DEBIAN, options, |entry, work_dir| {
         let image = debian::make(&inputs, work_dir, &|line| options.progress.note(line))?;
-        keep(entry, work_dir, options)?;
+        keep_base(entry, work_dir, options)?;
         Ok(image)
     })?;
     let record = LockedBase {
@@ -68,7 +68,7 @@ pub(super) fn debian(
 }
 
 /// Keeps what lies beside a new image: Debian's packages of etcd, and all packages under the digest of their list.
-fn keep(entry: &CacheEntry, work_dir: &Path, options: &Options<'_>) -> Result<()> {
+fn keep_base(entry: &CacheEntry, work_dir: &Path, options: &Options<'_>) -> Result<()> {
     for ending in [SERVER, CLIENT] {
         entry.adopt(&work_dir.join(ending), ending)?;
     }

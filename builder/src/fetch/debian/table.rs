@@ -63,13 +63,17 @@ fn sector(disk_id: [u8; 4], sectors: u32) -> anyhow::Result<[u8; 512]> {
     );
     let mut table = [0; 512];
     table[DISK_ID..][..4].copy_from_slice(&disk_id);
-    table[ENTRIES..][..16].copy_from_slice(&entry(FAT32_LBA, BOOT_START, BOOT_SECTORS));
-    table[ENTRIES + 16..][..16].copy_from_slice(&entry(LINUX, ROOT_START, sectors - ROOT_START));
+    table[ENTRIES..][..16].copy_from_slice(&partition_entry(FAT32_LBA, BOOT_START, BOOT_SECTORS));
+    table[ENTRIES + 16..][..16].copy_from_slice(&partition_entry(
+        LINUX,
+        ROOT_START,
+        sectors - ROOT_START,
+    ));
     table[510..].copy_from_slice(&[0x55, 0xaa]);
     Ok(table)
 }
 
-fn entry(kind: u8, start: u32, sectors: u32) -> [u8; 16] {
+fn partition_entry(kind: u8, start: u32, sectors: u32) -> [u8; 16] {
     let mut entry = [0; 16];
     entry[1..4].copy_from_slice(&FAR);
     entry[4] = kind;

@@ -29,7 +29,7 @@ pub(super) enum ArchiveLayout {
 /// directory, e.g. `etcd-v3.6.14-linux-arm64/`, or else from the archive's own name.
 pub(super) fn unpack(tar: impl Read, layout: ArchiveLayout, name: &str) -> Result<Unpacked> {
     let mut tar = tar.take(TOTAL_LIMIT);
-    let unpacked = walk(&mut tar, layout, name);
+    let unpacked = unpack_entries(&mut tar, layout, name);
     // Damage after the archive's end mark is an error as well.
     let rest = io::copy(&mut tar, &mut io::sink());
     if tar.limit() == 0 {
@@ -38,7 +38,7 @@ pub(super) fn unpack(tar: impl Read, layout: ArchiveLayout, name: &str) -> Resul
     rest.map_err(|error| damaged(name, &error)).and(unpacked)
 }
 
-fn walk(tar: &mut impl Read, layout: ArchiveLayout, name: &str) -> Result<Unpacked> {
+fn unpack_entries(tar: &mut impl Read, layout: ArchiveLayout, name: &str) -> Result<Unpacked> {
     let mut archive = Archive::new(tar);
     let (mut programs, mut folder) = (Programs::new(), name.to_owned());
     for entry in archive.entries().map_err(|error| damaged(name, &error))? {
@@ -70,7 +70,7 @@ fn add_entry<R: Read>(
         let what = format!("it contains {} more than once", program.name());
         return Err(refused(name, &what));
     }
-    programs.insert(program, read(entry, &path, name)?.into());
+    programs.insert(program, read_program(entry, &path, name)?.into());
     if let [first, _, ..] = parts[..] {
         first.clone_into(folder);
     }
@@ -111,7 +111,7 @@ fn is_file<R: Read>(entry: &Entry<'_, R>, wanted: bool) -> Result<bool, &'static
     }
 }
 
-fn read(entry: &mut impl Read, path: &str, name: &str) -> Result<Vec<u8>> {
+fn read_program(entry: &mut impl Read, path: &str, name: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     entry
         .take(PROGRAM_LIMIT + 1)

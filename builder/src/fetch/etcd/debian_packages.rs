@@ -63,7 +63,7 @@ fn kept_or_downloaded(
         if !fs_err::exists(options.cache.join(format!("{key}.{PACKAGES}")))? {
             continue;
         }
-        let packages = kept(&cache.entry(key, options.progress)?, options)?;
+        let packages = cached_packages(&cache.entry(key, options.progress)?, options)?;
         if let Some(packages) = packages.filter(wanted) {
             let list = options.cache.join(format!("{key}.{PACKAGES}"));
             age::report("the list of etcd's Debian packages", &list, options);
@@ -79,7 +79,7 @@ fn kept_or_downloaded(
         .note("downloading etcd's packages from Debian with apt");
     let packages = entry.in_work_folder(|work_dir| {
         download(work_dir)?;
-        keep(&entry, work_dir)
+        keep_packages(&entry, work_dir)
     })?;
     match wanted(&packages) {
         true => Ok(packages),
@@ -100,7 +100,7 @@ fn replaced(locked: &str) -> anyhow::Error {
 }
 
 /// Returns the packages of this entry if only this user can have written their list and they still match it.
-fn kept(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
+fn cached_packages(entry: &CacheEntry, options: &Options<'_>) -> Result<Option<[Pinned; 2]>> {
     if !entry.is_ours(PACKAGES)? {
         let folder = entry.folder().display();
         let note = format!(
@@ -136,7 +136,7 @@ fn pin(list: &str, name: &str) -> Option<Pin> {
 }
 
 /// Moves the packages into the entry. The list comes last, because it makes them valid.
-fn keep(entry: &CacheEntry, work_dir: &Path) -> Result<[Pinned; 2]> {
+fn keep_packages(entry: &CacheEntry, work_dir: &Path) -> Result<[Pinned; 2]> {
     let mut lines = Vec::new();
     let mut keep_one = |name: &str, ending: &str| {
         let made = work_dir.join(ending);
@@ -192,7 +192,7 @@ mod tests {
         let entry = Cache::open(&scene.cache).unwrap();
         let entry = entry.entry(&keys()[0], &crate::progress::Silent).unwrap();
         two(scene.dir.path()).unwrap();
-        keep(&entry, scene.dir.path()).unwrap();
+        keep_packages(&entry, scene.dir.path()).unwrap();
         drop(entry);
         let packages = kept_or_downloaded(&keys(), None, &scene.options(), never).unwrap();
         assert!(

@@ -59,7 +59,7 @@ pub(super) fn gather(
     // Unpacking is most of the work and the files are few, so all are unpacked in parallel.
     let all = NonZeroUsize::MIN.saturating_add(files.len());
     let unpack = |file: &Pinned| {
-        let (bytes, digested) = read(&file.path, &file.pin)?;
+        let (bytes, digested) = read_pinned(&file.path, &file.pin)?;
         let package = bytes
             .starts_with(deb::MAGIC)
             .then(|| deb::identity(&bytes, &file.name));
@@ -106,7 +106,7 @@ fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-fn read(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
+fn read_pinned(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
     let metadata = fs_err::metadata(path).map_err(|error| given(path, error))?;
     let size = metadata.len();
     if size > ARCHIVE_LIMIT {

@@ -30,21 +30,21 @@ pub(super) struct Pins {
 }
 
 /// Returns the name of the file, in the cache and in the state directory.
-fn name() -> String {
+fn pins_file_name() -> String {
     format!("{PINS}.{RECORD}")
 }
 
 impl Pins {
     /// Reads the pins of the cache directory; returns none if other users could have written them.
     pub(super) fn cached(folder: &Path) -> Result<Self> {
-        match is_ours(folder, &folder.join(name()))? {
+        match is_ours(folder, &folder.join(pins_file_name()))? {
             true => Self::read(folder),
             false => Ok(Self::default()),
         }
     }
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(name());
+        let path = folder.join(pins_file_name());
         let pins = match text(folder)? {
             Some(text) => parse_toml(&text).map_err(|what| wrong(&path, &what))?,
             None => Self::default(),
@@ -63,13 +63,18 @@ impl Pins {
     /// Returns name and text of the file with one more digest.
     pub(super) fn with(mut self, version: &str, sha256: &str) -> Result<(String, String)> {
         self.sha256.insert(version.to_owned(), sha256.to_owned());
-        Ok((name(), format!("{HEADER}{}", toml::to_string(&self)?)))
+        Ok((
+            pins_file_name(),
+            format!("{HEADER}{}", toml::to_string(&self)?),
+        ))
     }
 }
 
 /// Returns the text of the file in a directory, if it exists.
 pub(super) fn text(folder: &Path) -> Result<Option<String>> {
-    Ok(if_exists(fs_err::read_to_string(folder.join(name())))?)
+    Ok(if_exists(fs_err::read_to_string(
+        folder.join(pins_file_name()),
+    ))?)
 }
 
 /// Stores a digest in the cache.

@@ -52,7 +52,7 @@ pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Res
     let found = if let Some(found) = pinned(&cached) {
         found?
     } else {
-        let found = get(&ask(version, &releases, options)?)?;
+        let found = get(&published_digest(version, &releases, options)?)?;
         pins::remember(version, &found.sha256, options)?;
         found
     };
@@ -96,7 +96,11 @@ fn checked(version: &str) -> Result<&str> {
 }
 
 /// Returns the digest in the release's own `SHA256SUMS`.
-fn ask(version: &str, releases: &EtcdReleases, options: &Options<'_>) -> Result<String> {
+fn published_digest(
+    version: &str,
+    releases: &EtcdReleases,
+    options: &Options<'_>,
+) -> Result<String> {
     if options.offline {
         let what =
             format!("the digest of etcd {version} is unknown, and `--offline` prevents a download");

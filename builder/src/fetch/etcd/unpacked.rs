@@ -28,17 +28,17 @@ pub(super) fn kept(
     unpack: impl FnOnce() -> Result<Unpacked>,
 ) -> Result<Unpacked> {
     if entry.is_ours(PROGRAMS)?
-        && let Some(kept) = read(entry)
+        && let Some(kept) = read_cached(entry)
     {
         return Ok(kept);
     }
     let unpacked = unpack()?;
-    keep(entry, &unpacked)?;
+    keep_unpacked(entry, &unpacked)?;
     Ok(unpacked)
 }
 
 /// Reads the kept programs; returns `None` if they are missing or damaged, in which case the archive is unpacked again.
-fn read(entry: &CacheEntry) -> Option<Unpacked> {
+fn read_cached(entry: &CacheEntry) -> Option<Unpacked> {
     let mut file = BufReader::new(File::open(entry.path(PROGRAMS)).ok()?);
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
@@ -55,7 +55,7 @@ fn sum(entry: &CacheEntry, unpacked: &Unpacked) -> String {
     hex::sha256(format!("{}\n{version}{programs}", entry.key()))
 }
 
-fn keep(entry: &CacheEntry, unpacked: &Unpacked) -> Result<()> {
+fn keep_unpacked(entry: &CacheEntry, unpacked: &Unpacked) -> Result<()> {
     let temporary = entry.create(PROGRAMS)?;
     let tar = tar(unpacked)?;
     let mut file = temporary.file();
@@ -106,8 +106,8 @@ mod tests {
         let entry = cache.entry(&"a".repeat(64), &Silent).unwrap();
         let mut client = unpacked();
         client.programs.remove(&Program::Etcd);
-        keep(&entry, &client).unwrap();
-        assert_eq!(read(&entry), Some(client));
+        keep_unpacked(&entry, &client).unwrap();
+        assert_eq!(read_cached(&entry), Some(client));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) fn resolve(
 ) -> Result<ListedImage> {
     let cache = Cache::open(options.cache)?;
     let entry = cache.entry(&key(signed), options.progress)?;
-    let kept = kept(&entry).map(|texts| texts.vouched(url, signed, options.clock));
+    let kept = cached_texts(&entry).map(|texts| texts.vouched(url, signed, options.clock));
     let has_image = match &kept {
         Some(Ok(listed)) => image::is_cached(options.cache, &listed.sha256)?,
         _ => false,
@@ -81,7 +81,7 @@ pub(super) fn resolve(
         }
         _ => {}
     }
-    let texts = ask(signed, options)?;
+    let texts = download_texts(signed, options)?;
     let listed = texts.vouched(url, signed, options.clock)?;
     entry.write(LIST, &texts.list)?;
     entry.write(SIGNATURE, &texts.signature)?;
@@ -110,8 +110,8 @@ impl Texts {
     }
 }
 
-fn kept(entry: &CacheEntry) -> Option<Texts> {
-    let read = |ending| read(&entry.path(ending));
+fn cached_texts(entry: &CacheEntry) -> Option<Texts> {
+    let read = |ending| read_text(&entry.path(ending));
     Some(Texts {
         list: read(LIST)?,
         signature: read(SIGNATURE)?,
@@ -119,11 +119,11 @@ fn kept(entry: &CacheEntry) -> Option<Texts> {
 }
 
 /// Reads a cached file; an unreadable one is downloaded again.
-fn read(path: &Path) -> Option<String> {
+fn read_text(path: &Path) -> Option<String> {
     fs_err::read_to_string(path).ok()
 }
 
-fn ask(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
+fn download_texts(signed: &SignedList, options: &Options<'_>) -> Result<Texts> {
     let http = Http::new(options.policy, options.progress)?;
     let text = |url: &str| {
         http.text_if_there(url, LIMIT)?

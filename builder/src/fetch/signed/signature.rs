@@ -34,7 +34,7 @@ pub(super) fn check(signed: &SignedList, signatures: &str, list: &str, clock: i6
         return Err(refused(what, AGAIN));
     }
     own.verify(&key.primary_key, list.as_bytes()).map_err(|_| {
-        let (list, key) = (&signed.list, shown(&signed.signer));
+        let (list, key) = (&signed.list, described_key(&signed.signer));
         let what = format!("{signature} is not a signature of {list} by {key}");
         refused(what, AGAIN)
     })?;
@@ -70,11 +70,11 @@ fn trusted(signer: &TrustedKey, clock: i64) -> Result<SignedPublicKey> {
     } else {
         return Ok(key);
     };
-    let what = format!("{} {fault}", shown(signer));
+    let what = format!("{} {fault}", described_key(signer));
     Err(refused(what, NEW_KEY))
 }
 
-fn shown(signer: &TrustedKey) -> String {
+fn described_key(signer: &TrustedKey) -> String {
     format!("the key {} ({})", signer.name, signer.fingerprint)
 }
 
@@ -141,7 +141,11 @@ fn own<'s>(
         .ok_or_else(|| {
             let ids = all.iter().flat_map(Signature::issuer_key_id);
             let ids: Vec<String> = ids.map(|id| id.to_string().to_uppercase()).collect();
-            let (signature, ids, key) = (&signed.signature, ids.join(", "), shown(&signed.signer));
+            let (signature, ids, key) = (
+                &signed.signature,
+                ids.join(", "),
+                described_key(&signed.signer),
+            );
             refused(format!("{signature} is by {ids}, not by {key}"), AGAIN)
         })
 }
