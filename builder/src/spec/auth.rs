@@ -96,7 +96,7 @@ fn role(table: &Table) -> AuthRole {
         texts.map(|prefix| prefix.value.to_owned()).collect()
     };
     AuthRole {
-        name: name_of(table),
+        name: name_of_table(table),
         read: prefixes("read"),
         write: prefixes("write"),
     }
@@ -112,12 +112,12 @@ fn user(table: &Table, roles: &[AuthRole], log: &mut Complaints) -> AuthUser {
         own.push(role.value.to_owned());
     }
     AuthUser {
-        name: name_of(table),
+        name: name_of_table(table),
         roles: own,
     }
 }
 
-fn name_of(table: &Table) -> String {
+fn name_of_table(table: &Table) -> String {
     table
         .optional("name")
         .map(|name| name.value.to_owned())

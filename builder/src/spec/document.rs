@@ -166,14 +166,18 @@ fn merged(section: &'static Section, layers: &[Layer<'_>], log: &mut Complaints)
             }
         }
     }
-    vec![table(section, &written, log)]
+    vec![completed_table(section, &written, log)]
 }
 
 /// A table as a layer contains it.
 type WrittenTable<'a> = (&'a Layer<'a>, Place, &'a DeTable<'a>);
 
 /// Returns a table with the settings of all layers and the defaults.
-fn table(section: &'static Section, written: &[WrittenTable<'_>], log: &mut Complaints) -> Table {
+fn completed_table(
+    section: &'static Section,
+    written: &[WrittenTable<'_>],
+    log: &mut Complaints,
+) -> Table {
     let mut values: Vec<(String, Placed<SettingValue>)> = Vec::new();
     for (layer, _, entries) in written {
         let line = |span| layer.place(&span);

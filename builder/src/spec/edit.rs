@@ -55,7 +55,7 @@ pub fn edit_nodes(
     if !root.contains_key("node") {
         let mut tables = ArrayOfTables::new();
         for node in known {
-            tables.push(table(node, None));
+            tables.push(node_table(node, None));
         }
         root.insert("node", Item::ArrayOfTables(tables));
     }
@@ -80,7 +80,7 @@ fn add(nodes: &mut ArrayOfTables, new: &NewNode) -> bool {
     let is_new = position(nodes, &new.name).is_none();
     if is_new {
         forget(nodes, &new.name);
-        nodes.push(table(new, None));
+        nodes.push(node_table(new, None));
     }
     is_new
 }
@@ -101,7 +101,7 @@ fn replace(nodes: &mut ArrayOfTables, old: &str, new: &NewNode) -> bool {
     }
     forget(nodes, &new.name);
     let Some(node) = at.and_then(|at| nodes.get_mut(at)) else {
-        nodes.push(table(new, Some(old)));
+        nodes.push(node_table(new, Some(old)));
         return true;
     };
     set(node, "name", &new.name);
@@ -142,7 +142,7 @@ fn position(nodes: &ArrayOfTables, name: &str) -> Option<usize> {
     nodes.iter().position(is_named)
 }
 
-fn table(node: &NewNode, replaces: Option<&str>) -> Table {
+fn node_table(node: &NewNode, replaces: Option<&str>) -> Table {
     let mut table = Table::new();
     table.decor_mut().set_prefix("\n");
     set(&mut table, "name", &node.name);

@@ -28,7 +28,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Etcd {
         _ => ConfigForm::File,
     };
     Etcd {
-        source: source(table.text("version"), input, log),
+        source: chosen_source(table.text("version"), input, log),
         is_default: input.flags.etcd.is_none() && !table.has("version"),
         heartbeat_interval: heartbeat.value,
         election_timeout: election.value,
@@ -152,7 +152,7 @@ pub(super) fn metrics() -> Vec<&'static str> {
     vec!["local", MTLS]
 }
 
-fn source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSource {
+fn chosen_source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSource {
     let (place, text, folder) = match &input.flags.etcd {
         Some(flag) => (Place::Option("--etcd"), flag.as_str(), Path::new("")),
         None => (written.place, written.value, identity::folder_of(input)),

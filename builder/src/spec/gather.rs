@@ -34,7 +34,10 @@ impl Input {
         purpose: Purpose,
     ) -> anyhow::Result<Self> {
         let (nodes, options) = (&options.nodes, &options.fetch.sources);
-        let ssh_keys = nodes.ssh_key.iter().map(|path| named(path, "--ssh-key"));
+        let ssh_keys = nodes
+            .ssh_key
+            .iter()
+            .map(|path| read_option_file(path, "--ssh-key"));
         Ok(Self {
             flags: Flags {
                 nodes: nodes.nodes,
@@ -67,17 +70,18 @@ pub fn config_path(named_file: Option<&Path>) -> io::Result<Option<PathBuf>> {
 
 fn config(named_file: Option<&Path>) -> anyhow::Result<Option<TextFile>> {
     let path = config_path(named_file)?;
-    path.map(|path| named(&path, "--config")).transpose()
+    path.map(|path| read_option_file(&path, "--config"))
+        .transpose()
 }
 
-fn named(path: &Path, option: &str) -> anyhow::Result<TextFile> {
+fn read_option_file(path: &Path, option: &str) -> anyhow::Result<TextFile> {
     named_text(path, &format!("name a readable text file with {option}"))
 }
 
 /// Reads a file that the user named; a failure is a usage error with this hint.
 pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
     let reading = || Kind::Usage.context(format!("reading {}", path.display()), hint);
-    let text = text(path).with_context(reading)?;
+    let text = read_text(path).with_context(reading)?;
     Ok(TextFile {
         path: path.to_owned(),
         text,
@@ -85,7 +89,7 @@ pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
 }
 
 /// Reads a text in UTF-8, or in UTF-16 as Windows PowerShell writes it. A byte order mark is not part of the text.
-fn text(path: &Path) -> io::Result<String> {
+fn read_text(path: &Path) -> io::Result<String> {
     let bytes = read_source(path)?;
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks();
@@ -117,7 +121,7 @@ fn home_keys(home: &Path) -> Vec<TextFile> {
     paths
         .into_iter()
         .filter_map(|path| {
-            let text = text(&path).ok()?;
+            let text = read_text(&path).ok()?;
             Some(TextFile { path, text })
         })
         .collect()
@@ -171,12 +175,12 @@ mod tests {
             utf_16(u16::to_be_bytes),
         ] {
             std::fs::write(&path, &bytes).unwrap();
-            assert_eq!(text(&path).unwrap(), "ä key");
+            assert_eq!(read_text(&path).unwrap(), "ä key");
         }
         for bytes in [&b"\xff\xfea"[..], b"\xff\xfe\x00\xd8", b"\xe4"] {
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(
-                text(&path).unwrap_err().to_string(),
+                read_text(&path).unwrap_err().to_string(),
                 "it is not text in UTF-8"
             );
         }

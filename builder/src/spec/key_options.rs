@@ -14,20 +14,20 @@ const ONCE: &str = "command from principals";
 
 /// Checks a list of options separated by commas. The error never contains the written text.
 pub(super) fn check(options: &str) -> Result<(), &'static str> {
-    read(options, &mut |_, _| ())
+    each_option(options, &mut |_, _| ())
 }
 
 /// Returns whether a valid list has an `expiry-time` before this moment, in seconds since 1970, in every time zone.
 pub(super) fn have_expired(options: &str, now: i64) -> bool {
     let mut is_past = false;
-    let read = read(options, &mut |name, value| {
+    let read = each_option(options, &mut |name, value| {
         is_past |= name == "expiry-time" && seconds(value).is_some_and(|until| until < now);
     });
     read.is_ok() && is_past
 }
 
 /// Reads a list of options, and calls `each` with every one that has a value.
-fn read(options: &str, each: &mut dyn FnMut(&str, &str)) -> Result<(), &'static str> {
+fn each_option(options: &str, each: &mut dyn FnMut(&str, &str)) -> Result<(), &'static str> {
     let mut seen = Vec::new();
     let mut rest = options;
     loop {
@@ -76,8 +76,8 @@ fn is_sound(option: &str, value: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let port = |text: &str| text == "*" || text.parse::<u16>().is_ok_and(|port| port > 0);
     match option {
-        "permitopen" => place(value).is_some_and(|(_, given)| port(given)),
-        "permitlisten" => port(place(value).map_or(value, |(_, given)| given)),
+        "permitopen" => host_and_port(value).is_some_and(|(_, given)| port(given)),
+        "permitlisten" => port(host_and_port(value).map_or(value, |(_, given)| given)),
         "environment" => value.split_once('=').is_some_and(|(name, _)| {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             !name.is_empty() && name.chars().all(plain)
@@ -89,7 +89,7 @@ fn is_sound(option: &str, value: &str) -> bool {
 }
 
 /// Returns host and port of `host:port` or `[host]:port`.
-fn place(text: &str) -> Option<(&str, &str)> {
+fn host_and_port(text: &str) -> Option<(&str, &str)> {
     match text.strip_prefix('[') {
         Some(rest) => rest.split_once("]:"),
         None => text.split_once(':'),

@@ -95,7 +95,7 @@ pub fn resolve(input: &Input) -> Result<Cluster, Invalid> {
     let file = input.config.as_ref().map(|file| file.text.as_str());
     let row = input.row.as_ref().map(|row| row.text.as_str());
     let document = Document::layered(file.unwrap_or_default(), row, &mut log)?;
-    let cluster = read(&document, input, &mut log);
+    let cluster = read_cluster(&document, input, &mut log);
     without_effect::check(&document, &cluster, &mut log);
     log.settle()?;
     Ok(Cluster {
@@ -142,7 +142,7 @@ fn read_trust(
 }
 
 /// Reads every table; the cluster is valid only if no complaint was added.
-fn read(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
+fn read_cluster(document: &Document, input: &Input, log: &mut Complaints) -> Cluster {
     let identity = identity::read(document.table("cluster"), input, log);
     let network = read_network(document, log);
     let nodes = nodes::read(document.tables("node"), input, &network, log);

@@ -13,12 +13,14 @@ pub(super) fn read(table: &Table, input: &Input) -> Publish {
     let folder = identity::folder_of(input);
     Publish {
         url: table.optional("url").map(|url| url.value.to_owned()),
-        sign: table.optional("sign").map(|key| path(folder, key.value)),
+        sign: table
+            .optional("sign")
+            .map(|key| joined_path(folder, key.value)),
     }
 }
 
 /// Returns a path below the configuration's directory, unless it is absolute or in a home directory.
-fn path(folder: &Path, text: &str) -> PathBuf {
+fn joined_path(folder: &Path, text: &str) -> PathBuf {
     match text.starts_with("~/") {
         true => PathBuf::from(text),
         false => folder.join(text),

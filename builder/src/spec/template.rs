@@ -23,13 +23,13 @@ pub fn template(nodes: u32) -> String {
     for section in SECTIONS {
         match section.path() {
             "node" => (0..nodes).for_each(|index| node(&mut lines, section, index)),
-            _ => table(&mut lines, section),
+            _ => add_section(&mut lines, section),
         }
     }
     lines.join("\n") + "\n"
 }
 
-fn table(lines: &mut Vec<String>, section: &Section) {
+fn add_section(lines: &mut Vec<String>, section: &Section) {
     let given = || section.settings.iter().map(|setting| &setting.given);
     // A table is optional if it has a required setting or only optional ones.
     let optional = given().any(|given| matches!(given, Given::Required(_)))

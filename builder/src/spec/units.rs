@@ -38,7 +38,7 @@ fn read_one(
     let node = table
         .optional("node")
         .map(|node| files::known_node(node, surroundings.nodes, log));
-    let text = text(table, surroundings, log);
+    let text = unit_text(table, surroundings, log);
     let (Some(name), Some(text)) = (table.optional("name"), text) else {
         return Vec::new();
     };
@@ -75,7 +75,11 @@ fn read_one(
 }
 
 /// Returns the text of the unit, from `content` or `source`.
-fn text(table: &Table, surroundings: &Surroundings<'_>, log: &mut Complaints) -> Option<String> {
+fn unit_text(
+    table: &Table,
+    surroundings: &Surroundings<'_>,
+    log: &mut Complaints,
+) -> Option<String> {
     match (table.optional("source"), table.optional("content")) {
         (None, Some(text)) => Some(text.value.to_owned()),
         (Some(source), None) => {

@@ -19,7 +19,7 @@ const RULES: [Rule; 7] = [
         table: "network",
         setting: "on-link",
         with: |it| {
-            text(
+            setting_if(
                 it.network.gateway.is_none() && !it.network.dhcp,
                 "`gateway = \"none\"`",
             )
@@ -30,7 +30,7 @@ const RULES: [Rule; 7] = [
         setting: "host-key",
         with: |it| {
             let place = it.backup.as_ref().map(|backup| &backup.to);
-            text(
+            setting_if(
                 place == Some(&BackupPlace::Data),
                 "`to = \"data\"`, which is on the node itself",
             )
@@ -41,14 +41,14 @@ const RULES: [Rule; 7] = [
         setting: "etcdctl",
         with: |it| {
             let open = "`insecure = true` in [etcd]: everybody reads and writes everything";
-            text(it.etcd.insecure, open)
+            setting_if(it.etcd.insecure, open)
         },
     },
     Rule {
         table: "pki",
         setting: "ca-days",
         with: |it| {
-            text(
+            setting_if(
                 it.pki.own_ca.is_some(),
                 "`ca-certificate`, which has dates of its own",
             )
@@ -59,7 +59,7 @@ const RULES: [Rule; 7] = [
         setting: "ca",
         with: |it| {
             let own = "`ca-certificate` in [pki], which has a name of its own";
-            text(it.pki.own_ca.is_some(), own)
+            setting_if(it.pki.own_ca.is_some(), own)
         },
     },
     Rule {
@@ -79,7 +79,7 @@ const RULES: [Rule; 7] = [
         setting: "wipe-data",
         with: |it| {
             let in_root = !it.appliance.read_only && it.appliance.data == Data::Card;
-            text(
+            setting_if(
                 in_root,
                 "`read-only = false`, unless `data` is a disk: the data is in the root file system",
             )
@@ -87,7 +87,7 @@ const RULES: [Rule; 7] = [
     },
 ];
 
-fn text(holds: bool, setting: &str) -> Option<String> {
+fn setting_if(holds: bool, setting: &str) -> Option<String> {
     holds.then(|| setting.to_owned())
 }
 
