@@ -110,7 +110,7 @@ fn base(base: &LockedBase) -> impl Iterator<Item = (String, String)> {
         ("snapshot", base.snapshot.clone()),
     ];
     let packages = base.packages.iter().map(|line| listed("base", line));
-    named("base", entries).chain(packages.collect::<Vec<_>>())
+    entries_of_table("base", entries).chain(packages.collect::<Vec<_>>())
 }
 
 fn etcd(etcd: &LockedEtcd) -> impl Iterator<Item = (String, String)> {
@@ -121,11 +121,11 @@ fn etcd(etcd: &LockedEtcd) -> impl Iterator<Item = (String, String)> {
     ];
     let lines = etcd.packages.iter().chain(&etcd.files);
     let lines = lines.map(|line| listed("etcd", line));
-    named("etcd", entries).chain(lines.collect::<Vec<_>>())
+    entries_of_table("etcd", entries).chain(lines.collect::<Vec<_>>())
 }
 
 /// Returns the entries of a table that have a value.
-fn named<const N: usize>(
+fn entries_of_table<const N: usize>(
     table: &str,
     entries: [(&str, Option<String>); N],
 ) -> impl Iterator<Item = (String, String)> {

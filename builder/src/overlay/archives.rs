@@ -17,9 +17,13 @@ pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Desire
     let (mut entries, mut complaints) = (Vec::new(), Vec::new());
     let archives = inputs.cluster.archives.iter().zip(inputs.archives);
     for (archive, unpacked) in archives.filter(|(archive, _)| is_on(archive, node)) {
-        complaints.extend(refused(archive, unpacked, &inputs.cluster.etcd.data_dir));
+        complaints.extend(refused_paths(
+            archive,
+            unpacked,
+            &inputs.cluster.etcd.data_dir,
+        ));
         let owner = Owner::parse(&archive.owner)?;
-        let entry = |found| entry(archive, found, &owner);
+        let entry = |found| desired_archive_path(archive, found, &owner);
         entries.extend(unpacked.entries.iter().map(entry));
     }
     match complaints.is_empty() {
@@ -37,9 +41,12 @@ fn is_on(archive: &Archive, node: &Node) -> bool {
 }
 
 /// Returns the reasons against paths of an archive that the program writes itself or that a mount hides.
-fn refused(archive: &Archive, unpacked: &UnpackedArchive, data: &str) -> Vec<String> {
+fn refused_paths(archive: &Archive, unpacked: &UnpackedArchive, data: &str) -> Vec<String> {
     let origin = &archive.origin;
-    let paths = unpacked.entries.iter().map(|found| path(archive, found));
+    let paths = unpacked
+        .entries
+        .iter()
+        .map(|found| target_path(archive, found));
     let mut reasons = paths.filter_map(|path| spec::check_unpacked(&path, data).err());
     let mut listed: Vec<_> = reasons
         .by_ref()
@@ -55,15 +62,15 @@ fn refused(archive: &Archive, unpacked: &UnpackedArchive, data: &str) -> Vec<Str
     listed
 }
 
-fn path(archive: &Archive, found: &ArchiveEntry) -> String {
+fn target_path(archive: &Archive, found: &ArchiveEntry) -> String {
     format!("{}/{}", archive.path, found.path)
 }
 
-fn entry(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> DesiredPath {
+fn desired_archive_path(archive: &Archive, found: &ArchiveEntry, owner: &Owner) -> DesiredPath {
     let (mode, owner) = (found.mode, owner.clone());
     DesiredPath {
         volume: Volume::Root,
-        path: path(archive, found),
+        path: target_path(archive, found),
         change: match &found.kind {
             ArchiveKind::Folder => Change::MissingFolder { mode, owner },
             ArchiveKind::Link(target) => Change::Symlink {

@@ -18,14 +18,14 @@ pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Desire
             (Some(path), Some(key)) if *path == file.path => {
                 let both = [certificate.as_bytes(), key.reveal()].concat();
                 let content = Content::Secret(Secret::new(both));
-                entries.push(entry(file, path, content, file.key_mode)?);
+                entries.push(desired_certificate(file, path, content, file.key_mode)?);
             }
             (path, key) => {
                 let content = Content::Plain(certificate.as_bytes().to_vec().into());
-                entries.push(entry(file, &file.path, content, file.mode)?);
+                entries.push(desired_certificate(file, &file.path, content, file.mode)?);
                 if let (Some(path), Some(key)) = (path, key) {
                     let content = Content::Secret(key.clone());
-                    entries.push(entry(file, path, content, file.key_mode)?);
+                    entries.push(desired_certificate(file, path, content, file.key_mode)?);
                 }
             }
         }
@@ -57,7 +57,12 @@ fn material<'a>(
     Ok((&pair.certificate.pem, Some(&pair.key)))
 }
 
-fn entry(file: &CertificateFile, path: &str, content: Content, mode: u16) -> Result<DesiredPath> {
+fn desired_certificate(
+    file: &CertificateFile,
+    path: &str,
+    content: Content,
+    mode: u16,
+) -> Result<DesiredPath> {
     let what = match (&content, file.role) {
         (Content::Secret(_), role) => {
             format!("the private key of your {} certificate", role.name())

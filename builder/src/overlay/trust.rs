@@ -13,8 +13,8 @@ const STORE: &str = "/etc/ssl/certs";
 pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
     let mut entries = Vec::new();
     for (at, certificate) in trusted.iter().enumerate() {
-        let name = name(at);
-        entries.push(entry(
+        let name = anchor_name(at);
+        entries.push(desired_anchor(
             format!("{OWN}/{name}.crt"),
             Change::File {
                 content: Content::Plain(certificate.pem.as_bytes().to_vec().into()),
@@ -24,12 +24,12 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
             "the system trusts the cluster's CA",
         ));
         let link = |target: String| Change::Symlink { target };
-        entries.push(entry(
+        entries.push(desired_anchor(
             format!("{STORE}/{name}.pem"),
             link(format!("{OWN}/{name}.crt")),
             "lists it among the trusted certificates",
         ));
-        entries.push(entry(
+        entries.push(desired_anchor(
             format!("{STORE}/{}", certificate.subject_hash),
             Change::NumberedLink {
                 target: format!("{name}.pem"),
@@ -38,9 +38,9 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
         ));
     }
     let mut sorted: Vec<_> = trusted.iter().enumerate().collect();
-    sorted.sort_by_key(|(at, _)| format!("{}.crt", name(*at)));
+    sorted.sort_by_key(|(at, _)| format!("{}.crt", anchor_name(*at)));
     let text: String = sorted.iter().map(|(_, it)| it.pem.as_str()).collect();
-    entries.push(entry(
+    entries.push(desired_anchor(
         format!("{STORE}/ca-certificates.crt"),
         Change::Edited(Edit::Appended { text }),
         "the bundle that curl, Go and others read",
@@ -49,14 +49,14 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
 }
 
 /// Returns the file name of the CA, or of a certificate above it, without its ending.
-fn name(at: usize) -> String {
+fn anchor_name(at: usize) -> String {
     match at {
         0 => "etcd-ca".to_owned(),
         above => format!("etcd-ca-above-{above}"),
     }
 }
 
-fn entry(path: String, change: Change, why: &str) -> DesiredPath {
+fn desired_anchor(path: String, change: Change, why: &str) -> DesiredPath {
     DesiredPath {
         volume: Volume::Root,
         path,

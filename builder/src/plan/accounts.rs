@@ -62,17 +62,17 @@ impl Accounts {
     )]
     pub(super) fn parse(files: [Option<&[u8]>; 6]) -> Result<Self> {
         let [passwd, group, shadow, gshadow, subuid, subgid] = files;
-        let passwd = lines(passwd.ok_or_else(|| without("/etc/passwd"))?);
-        let group = lines(group.ok_or_else(|| without("/etc/group"))?);
-        let shadow = lines(shadow.ok_or_else(|| without("/etc/shadow"))?);
+        let passwd = account_rows(passwd.ok_or_else(|| without("/etc/passwd"))?);
+        let group = account_rows(group.ok_or_else(|| without("/etc/group"))?);
+        let shadow = account_rows(shadow.ok_or_else(|| without("/etc/shadow"))?);
         Ok(Self {
             passwd,
             group,
             day: newest_day(&shadow),
             shadow,
-            gshadow: gshadow.map(lines),
-            subuid: subuid.map(lines),
-            subgid: subgid.map(lines),
+            gshadow: gshadow.map(account_rows),
+            subuid: subuid.map(account_rows),
+            subgid: subgid.map(account_rows),
         })
     }
 
@@ -160,7 +160,7 @@ impl Accounts {
     fn ensure_login(&mut self, name: &str, hash: Option<&Secret>, groups: &[String]) -> Result<()> {
         let home = format!("/home/{name}");
         self.refuse_taken(name)?;
-        match name_of(&self.passwd, LOGIN_ID) {
+        match name_with_id(&self.passwd, LOGIN_ID) {
             Some(found) if found == name => {}
             Some(found) => self.rename(&found, name),
             None => self.add_login(name),
@@ -312,7 +312,7 @@ fn unknown_owner(what: &str, name: &str) -> anyhow::Error {
     )
 }
 
-fn lines(file: &[u8]) -> Vec<Vec<String>> {
+fn account_rows(file: &[u8]) -> Vec<Vec<String>> {
     decoded(file)
         .lines()
         .map(|line| line.split(':').map(str::to_owned).collect())
@@ -355,10 +355,10 @@ fn id_of(table: &[Vec<String>], name: &str) -> Option<u32> {
 }
 
 fn has_id(table: &[Vec<String>], id: u32) -> bool {
-    name_of(table, id).is_some()
+    name_with_id(table, id).is_some()
 }
 
-fn name_of(table: &[Vec<String>], id: u32) -> Option<String> {
+fn name_with_id(table: &[Vec<String>], id: u32) -> Option<String> {
     let id = id.to_string();
     let row = table
         .iter()

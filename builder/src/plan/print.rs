@@ -25,7 +25,7 @@ impl Step {
         let volume = self.volume.name();
         writeln!(f, "  {volume} {}    # {}", self.path, self.why)?;
         if let Some((old, new)) = texts(self) {
-            return lines(f, &old, &new);
+            return write_changed_lines(f, &old, &new);
         }
         write!(f, "      {} → ", self.before)?;
         match &self.action {
@@ -37,7 +37,7 @@ impl Step {
                 writeln!(
                     f,
                     "file {attributes}, {size} bytes, {}",
-                    digest(content, key),
+                    shown_digest(content, key),
                     attributes = Shown(*attributes)
                 )
             }
@@ -73,7 +73,7 @@ impl Display for Shown {
     }
 }
 
-fn digest(content: &Content, key: &FingerprintKey) -> String {
+fn shown_digest(content: &Content, key: &FingerprintKey) -> String {
     match content {
         Content::Plain(bytes) => format!("sha256 {}", bytes.sha256()),
         Content::Secret(secret) => format!("secret {}", secret.fingerprint(key)),
@@ -100,7 +100,7 @@ fn texts(step: &Step) -> Option<(String, String)> {
 }
 
 /// Prints the removed and the added lines.
-fn lines(f: &mut Formatter<'_>, old: &str, new: &str) -> fmt::Result {
+fn write_changed_lines(f: &mut Formatter<'_>, old: &str, new: &str) -> fmt::Result {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     if old == new {
         return writeln!(f, "      same content, dated anew");
