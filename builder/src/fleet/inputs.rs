@@ -15,7 +15,7 @@ impl Fleet {
         let template = template.map(|file| file.text.as_str()).unwrap_or_default();
         let template: toml::Table = template.parse()?;
         let keys = (&cluster.ssh.authorized_keys, &cluster.ssh.trusted_user_ca);
-        let files: Vec<_> = cluster.files.iter().map(file).collect();
+        let files: Vec<_> = cluster.files.iter().map(file_inputs).collect();
         let all = (template, &member.row.text, names(cluster), keys, files);
         Ok(serde_json::to_string(&all)?)
     }
@@ -36,7 +36,7 @@ fn names(cluster: &Cluster) -> [&str; 2] {
 }
 
 /// Returns what tells a file from another.
-fn file(file: &ExtraFile) -> (&str, u16, Option<&str>, String) {
+fn file_inputs(file: &ExtraFile) -> (&str, u16, Option<&str>, String) {
     let content = match &file.content {
         ExtraContent::File(bytes) => hex::sha256(bytes),
         ExtraContent::Folder => "directory".to_owned(),

@@ -8,7 +8,9 @@ use crate::count::count;
 
 /// Reads the machines: those with etcd in their names if there are any, otherwise all.
 pub(super) fn read(text: &str) -> Listing {
-    let all: Vec<Host> = lines(text).filter_map(|(_, line)| entry(line)).collect();
+    let all: Vec<Host> = lines(text)
+        .filter_map(|(_, line)| host_of_line(line))
+        .collect();
     let is_etcd = |host: &&Host| host.name.contains("etcd");
     let etcd: Vec<Host> = all.iter().filter(is_etcd).cloned().collect();
     let (hosts, notes) = match etcd.len() {
@@ -30,7 +32,7 @@ pub(super) fn read(text: &str) -> Listing {
 }
 
 /// Returns a machine with the first of its names; loopback and multicast names belong to no machine.
-fn entry(line: &str) -> Option<Host> {
+fn host_of_line(line: &str) -> Option<Host> {
     let mut words = line
         .split_whitespace()
         .take_while(|word| !word.starts_with('#'));

@@ -15,7 +15,9 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
         let endpoints = external.get("endpoints").map(InventoryValue::items);
         let endpoints = endpoints.into_iter().flatten();
         for endpoint in endpoints.filter_map(InventoryValue::scalar) {
-            listing.hosts.push(host(endpoint, listing.hosts.len() + 1));
+            listing
+                .hosts
+                .push(host_of_endpoint(endpoint, listing.hosts.len() + 1));
         }
         for key in ["caFile", "certFile", "keyFile"] {
             if let Some(path) = external.get(key).and_then(InventoryValue::scalar) {
@@ -36,7 +38,7 @@ fn documents(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the machine of a URL such as `https://172.16.5.173:2379`, whose host is an address or a name.
-fn host(endpoint: &str, number: usize) -> Host {
+fn host_of_endpoint(endpoint: &str, number: usize) -> Host {
     let place = endpoint
         .split_once("://")
         .map_or(endpoint, |(_, place)| place);

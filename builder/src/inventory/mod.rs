@@ -94,7 +94,7 @@ pub(crate) struct Converted {
 /// with external etcd endpoints. Values without an equivalent are listed at the end of the text, as comments.
 pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<Converted> {
     let shown = path.display().to_string();
-    let text = read(path)?;
+    let text = read_inventory(path)?;
     let listing = format::of(path, &text).read(&text).map_err(|what| {
         Kind::Usage.error(
             format!("{shown}{what}"),
@@ -110,7 +110,7 @@ pub(crate) fn cluster_toml(path: &Path) -> anyhow::Result<Converted> {
 }
 
 /// Reads the text of a file that the user named.
-fn read(path: &Path) -> anyhow::Result<String> {
+fn read_inventory(path: &Path) -> anyhow::Result<String> {
     let shown = path.display();
     let reading = || {
         let hint = "name a readable text file with `--from`";

@@ -166,7 +166,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
         if (value.as_str(), known.map(|known| known.2)) == ("root", Some("user")) {
             settings.left.push(format!(
                 "{} = root: root does not log in; `user` in [ssh] uses sudo",
-                shown(listing, &name)
+                shown_name(listing, &name)
             ));
             continue;
         }
@@ -176,13 +176,13 @@ pub(super) fn of(listing: &Listing) -> Settings {
         match made {
             Some(made) if settings.values.contains(&made) => (),
             Some((_, key, _)) if settings.has(key) => {
-                let name = shown(listing, &name);
+                let name = shown_name(listing, &name);
                 let note = format!("{name} = {value}: `{key}` already has a value");
                 settings.left.push(note);
             }
             Some(made) => settings.values.push(made),
             None => settings.left.extend(reason(
-                (&name, shown(listing, &name)),
+                (&name, shown_name(listing, &name)),
                 &value,
                 known.is_some(),
                 is_template,
@@ -215,7 +215,7 @@ fn node(
     let address = match valid.or_else(|| address(&host.name)) {
         Some(address) => {
             left.extend(invalid.map(|(variable, text)| {
-                let shown = shown(listing, variable);
+                let shown = shown_name(listing, variable);
                 format!("{shown} = {text} of {name}: it is not an IP address")
             }));
             InventoryAddress::Valid(address)
@@ -267,7 +267,7 @@ fn common(listing: &Listing, left: &mut Vec<String>) -> Vec<(String, String)> {
                     false => "it is not the same for all machines",
                 };
                 let why = unneeded(name).unwrap_or(differs);
-                left.push(format!("{}: {why}", shown(listing, name)));
+                left.push(format!("{}: {why}", shown_name(listing, name)));
             }
         }
     }
@@ -275,7 +275,7 @@ fn common(listing: &Listing, left: &mut Vec<String>) -> Vec<(String, String)> {
 }
 
 /// Returns the name of a variable in the file.
-fn shown<'a>(listing: &'a Listing, name: &'a str) -> &'a str {
+fn shown_name<'a>(listing: &'a Listing, name: &'a str) -> &'a str {
     let of_hosts = listing.hosts.iter().flat_map(|host| &host.variables);
     let mut all = listing.variables.iter().chain(of_hosts);
     let found = all.find(|variable| variable.name == name);

@@ -30,13 +30,13 @@ pub(super) fn cluster_toml(source: &str, listing: &Listing) -> Converted {
             lines.push(String::new());
             lines.push(format!("# {source} {note}."));
         }
-        table(&mut lines, &settings, header, note.is_none());
+        add_table(&mut lines, &settings, header, note.is_none());
     }
     for node in &settings.nodes {
         lines.extend(node_table(&source, node));
     }
     for header in AFTER_NODES {
-        table(&mut lines, &settings, header, true);
+        add_table(&mut lines, &settings, header, true);
     }
     if !settings.left.is_empty() {
         lines.push(String::new());
@@ -114,7 +114,7 @@ fn guess_network(settings: &mut Settings) -> Gateway {
     Gateway::Guessed
 }
 
-fn table(lines: &mut Vec<String>, settings: &Settings, header: &str, apart: bool) {
+fn add_table(lines: &mut Vec<String>, settings: &Settings, header: &str, apart: bool) {
     let mut values = settings
         .values
         .iter()

@@ -28,7 +28,7 @@ impl Shards {
         let mut first: Option<(Shard, FleetRecord, &Path)> = None;
         let mut descriptions: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
         for folder in folders {
-            let (shard, mut record) = read(folder)?;
+            let (shard, mut record) = read_shard(folder)?;
             for cluster in &mut record.clusters {
                 let found = cluster.description.take();
                 let all = descriptions.entry(cluster.name.clone()).or_default();
@@ -121,7 +121,7 @@ impl Shards {
 }
 
 /// Reads the record of a shard; the result of the second kind is that of the whole fleet.
-fn read(folder: &Path) -> Result<(Shard, FleetRecord)> {
+fn read_shard(folder: &Path) -> Result<(Shard, FleetRecord)> {
     let shown = folder.display();
     let Some(mut record) = FleetRecord::read(folder)? else {
         let hint = "run the build of this shard again; it completes what is missing";

@@ -15,13 +15,13 @@ pub(super) struct HostKey {
     pub(super) public: String,
 }
 
-fn file(node: &str) -> String {
+fn key_file_name(node: &str) -> String {
     format!("nodes/{node}/ssh_host_ed25519_key")
 }
 
 /// Reads the key of a node, if it exists.
 pub(super) fn read(reader: &StateReader, node: &str) -> anyhow::Result<Option<HostKey>> {
-    let name = file(node);
+    let name = key_file_name(node);
     let Some(bytes) = reader.secret(&name)? else {
         return Ok(None);
     };
@@ -52,12 +52,14 @@ pub(super) fn read(reader: &StateReader, node: &str) -> anyhow::Result<Option<Ho
 
 /// Returns whether the public half of a node's key exists: the private one was created before.
 pub(super) fn is_published(reader: &StateReader, node: &str) -> anyhow::Result<bool> {
-    Ok(reader.public(&format!("{}.pub", file(node)))?.is_some())
+    Ok(reader
+        .public(&format!("{}.pub", key_file_name(node)))?
+        .is_some())
 }
 
 /// Returns the note about a node whose key was missing and is created again: programs that know the old key refuse the new one.
 pub(super) fn replaced(node: &str) -> String {
-    let file = file(node);
+    let file = key_file_name(node);
     format!(
         "created a new SSH host key for {node}, because {file} was missing: flash {node} again, and remove the old key with \
          `ssh-keygen -R {node}` wherever your own known_hosts contains it"
@@ -69,9 +71,9 @@ pub(super) fn create(store: &mut StateStore, node: &str) -> anyhow::Result<HostK
     let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
     let private = Secret::new(key.to_openssh(LineEnding::LF)?.as_bytes());
     let public = public(&key)?;
-    store.stage(file(node), private.reveal());
+    store.stage(key_file_name(node), private.reveal());
     store.stage(
-        format!("{}.pub", file(node)),
+        format!("{}.pub", key_file_name(node)),
         format!("{public} root@{node}\n"),
     );
     Ok(HostKey { private, public })

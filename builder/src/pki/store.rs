@@ -144,7 +144,7 @@ impl StateStore {
         for (name, bytes) in &self.staged {
             let path = self.folder.join(name);
             // What an interrupted run has written may be the only copy, so it is not written again.
-            let left = read(&temporary(&path))?.map(Zeroizing::new);
+            let left = read_if_exists(&temporary(&path))?.map(Zeroizing::new);
             if left.is_some_and(|left| left == *bytes) {
                 continue;
             }
@@ -212,7 +212,7 @@ impl StateReader {
 
     /// Reads a public text, if it exists.
     pub(super) fn public(&self, name: &str) -> anyhow::Result<Option<String>> {
-        let Some(bytes) = read(&self.path(name))? else {
+        let Some(bytes) = read_if_exists(&self.path(name))? else {
             return Ok(None);
         };
         // A certificate is ASCII; its parser finds any other content.
@@ -235,7 +235,7 @@ impl StateReader {
     /// Reads a secret, if it exists; only its owner may have access to it.
     pub(super) fn secret(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path(name);
-        let bytes = read(&path)?.map(Zeroizing::new);
+        let bytes = read_if_exists(&path)?.map(Zeroizing::new);
         if bytes.is_some() {
             modes::check_private(&path, 0o600)?;
         }
@@ -244,7 +244,7 @@ impl StateReader {
 
     /// Returns the file of this name that an interrupted run wrote but did not put in place.
     pub(super) fn left_over(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
-        Ok(read(&temporary(&self.path(name)))?.map(Zeroizing::new))
+        Ok(read_if_exists(&temporary(&self.path(name)))?.map(Zeroizing::new))
     }
 }
 
@@ -277,7 +277,7 @@ fn exists(path: &Path) -> anyhow::Result<bool> {
     Ok(fs_err::exists(path)?)
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(if_exists(fs_err::read(path))?)
 }
 

@@ -52,7 +52,7 @@ fn canonical(part: &RelativeDistinguishedName<'_>) -> Vec<u8> {
 fn canonical_field(field: &AttributeTypeAndValue<'_>) -> Vec<u8> {
     let id = element(OBJECT_IDENTIFIER, field.attr_type().as_bytes());
     let value = field.attr_value();
-    let value = match text(value.tag().0, value.data) {
+    let value = match decoded_text(value.tag().0, value.data) {
         Some(text) => element(UTF8_STRING, folded(&text).as_bytes()),
         None => element(u8::try_from(value.tag().0).unwrap_or_default(), value.data),
     };
@@ -60,7 +60,7 @@ fn canonical_field(field: &AttributeTypeAndValue<'_>) -> Vec<u8> {
 }
 
 /// Decodes the string types that OpenSSL folds (`ASN1_MASK_CANON`).
-fn text(tag: u32, bytes: &[u8]) -> Option<String> {
+fn decoded_text(tag: u32, bytes: &[u8]) -> Option<String> {
     let latin = || bytes.iter().copied().map(char::from).collect();
     match tag {
         0x0c => Some(String::from_utf8_lossy(bytes).into_owned()),

@@ -45,7 +45,7 @@ struct StoredMember {
 impl Snapshot {
     /// Reads a file and checks it.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = read(path).with_context(|| unreadable(path))?;
+        let bytes = read_file(path).with_context(|| unreadable(path))?;
         Self::parse(bytes).map_err(|what| {
             let message = format!("{} is not a usable snapshot: {what}", path.display());
             let hint = "name a file that `etcd-image cluster backup` or `etcdctl snapshot save` wrote, or another copy of it";
@@ -96,7 +96,7 @@ impl Snapshot {
 }
 
 /// Reads a whole database file, or only the beginning of a file that is not a database.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = fs_err::File::open(path)?;
     let mut bytes = Vec::new();
     file.by_ref().take(BEGINNING).read_to_end(&mut bytes)?;
