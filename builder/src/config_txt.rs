@@ -33,7 +33,7 @@ impl<'t> ConfigTxt<'t> {
         for line in text.lines().map(str::trim) {
             if let Some(rest) = line.strip_prefix('[') {
                 filter = rest.split(']').next().unwrap_or_default().trim();
-            } else if let Some((name, value)) = split(line) {
+            } else if let Some((name, value)) = name_and_value(line) {
                 settings.push(FirmwareSetting {
                     filter,
                     name,
@@ -56,7 +56,7 @@ impl<'t> ConfigTxt<'t> {
 
     /// Returns whether `line` applies to every board: it is under `[all]`, and no later line sets another value.
     fn holds_everywhere(&self, line: &str) -> bool {
-        let Some((name, value)) = split(line) else {
+        let Some((name, value)) = name_and_value(line) else {
             return false;
         };
         let (key, value) = replaced_by(name, value);
@@ -97,7 +97,7 @@ pub(crate) fn with_settings(text: &str, ensure: &[String]) -> String {
     out
 }
 
-fn split(line: &str) -> Option<(&str, &str)> {
+fn name_and_value(line: &str) -> Option<(&str, &str)> {
     if line.starts_with('#') {
         return None;
     }

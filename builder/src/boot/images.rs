@@ -34,7 +34,7 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for target in targets {
         if !target.is_dir() {
-            paths.push(named(target)?.to_owned());
+            paths.push(existing_image(target)?.to_owned());
             continue;
         }
         let images = image_format::images_in(target).context("looking for images")?;
@@ -44,14 +44,14 @@ fn paths(targets: &[PathBuf]) -> Result<Vec<PathBuf>> {
     match paths.is_empty() {
         false => Ok(paths),
         true => Err(Kind::Usage.error(
-            format!("no image in {}", shown(targets)),
+            format!("no image in {}", listed_targets(targets)),
             "write some with `etcd-image build --nodes 3`, or name a directory or images",
         )),
     }
 }
 
 /// Returns the path of a named image, which must exist.
-fn named(target: &Path) -> Result<&Path> {
+fn existing_image(target: &Path) -> Result<&Path> {
     match target.is_file() {
         true => Ok(target),
         false => Err(Kind::Usage.error(
@@ -100,7 +100,7 @@ fn complete(nodes: &[BootNode]) -> Result<()> {
     }
 }
 
-fn shown(targets: &[PathBuf]) -> String {
+fn listed_targets(targets: &[PathBuf]) -> String {
     let targets: Vec<_> = targets
         .iter()
         .map(|target| target.display().to_string())

@@ -67,7 +67,7 @@ fn guest(
     let (kernel, initrd) = software(setup, node, scratch)?;
     let mut boot = Image::open(&node.raw)?.boot()?;
     let device_tree = node.files.device_tree.as_ref();
-    let device_tree = device_tree.map(|path| scratch.keep(&read(&mut *boot, path)?));
+    let device_tree = device_tree.map(|path| scratch.keep(&read_boot_file(&mut *boot, path)?));
     Ok(Guest {
         name: node.name.clone(),
         image,
@@ -110,8 +110,10 @@ fn software(
         _ => {
             let boot = &mut *Image::open(&node.raw)?.boot()?;
             let initramfs = node.files.initramfs.as_ref();
-            let initramfs = initramfs.map(|path| read(boot, path)).transpose()?;
-            (read(boot, &node.files.kernel)?, initramfs)
+            let initramfs = initramfs
+                .map(|path| read_boot_file(boot, path))
+                .transpose()?;
+            (read_boot_file(boot, &node.files.kernel)?, initramfs)
         }
     };
     let kernel = scratch.keep(&qemu::kernel(kernel)?)?;
@@ -122,7 +124,7 @@ fn software(
     Ok((kernel, initrd))
 }
 
-fn read(boot: &mut dyn ReadFs, path: &str) -> Result<Vec<u8>> {
+fn read_boot_file(boot: &mut dyn ReadFs, path: &str) -> Result<Vec<u8>> {
     boot.read(path).with_context(|| format!("reading {path}"))
 }
 

@@ -78,9 +78,10 @@ impl BootNode {
         let valid = validity(&description, &mut files)?;
         let members = description.members.into_iter();
         let boot = &mut *image.boot()?;
-        let config = text(boot, "/config.txt")?.unwrap_or_default();
+        let config = text_if_exists(boot, "/config.txt")?.unwrap_or_default();
         let config = firmware_config::parse(&config, &[machine.board()], KERNEL);
-        let own = text(boot, &config.cmdline)?.ok_or_else(|| not_a_node("cmdline.txt"))?;
+        let own =
+            text_if_exists(boot, &config.cmdline)?.ok_or_else(|| not_a_node("cmdline.txt"))?;
         let added = machine.cmdline_additions(config.upstream);
         let core = matches!(image.layout().system, System::Seed(_));
         let installed = core.then(|| installed(boot, &added));
@@ -137,7 +138,7 @@ fn validity(description: &NodeDescription, files: &mut Files) -> Result<(i64, i6
 /// Returns the command line that snapd creates from the card's own when it has installed Ubuntu Core, where the firmware
 /// reads it.
 fn installed(boot: &mut dyn ReadFs, added: &str) -> Result<String> {
-    let own = text(boot, "/cmdline.txt")?.ok_or_else(|| not_a_node("cmdline.txt"))?;
+    let own = text_if_exists(boot, "/cmdline.txt")?.ok_or_else(|| not_a_node("cmdline.txt"))?;
     Ok(cmdline(&own, &format!("snapd_recovery_mode=run {added}")))
 }
 
@@ -175,7 +176,7 @@ fn boot_files(
     })
 }
 
-pub(super) fn text(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
+pub(super) fn text_if_exists(fs: &mut dyn ReadFs, path: &str) -> Result<Option<String>> {
     match fs.metadata(path)? {
         None => Ok(None),
         Some(_) => Ok(Some(String::from_utf8_lossy(&fs.read(path)?).into_owned())),

@@ -15,7 +15,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Result<()> {
     // A node without TLS has no CA.
-    let Some(authorities) = read(node.file(FileRole::CaCertificate), files)? else {
+    let Some(authorities) = certificates_in(node.file(FileRole::CaCertificate), files)? else {
         return Ok(());
     };
     for authority in &authorities {
@@ -39,7 +39,7 @@ pub(super) fn check(
         if certificate.name == "ca" || certificate.original.is_some() {
             continue;
         }
-        let mut sent = read(certificate.certificate, files)?.unwrap_or_default();
+        let mut sent = certificates_in(certificate.certificate, files)?.unwrap_or_default();
         if sent.is_empty() {
             continue; // Reported where it is used.
         }
@@ -62,7 +62,7 @@ pub(super) fn check(
 }
 
 /// Returns the certificates in a file; `None` if there is no file.
-fn read(
+fn certificates_in(
     file: Option<&DescribedFile>,
     files: &mut Files,
 ) -> Result<Option<Vec<CertificateDer<'static>>>> {
@@ -92,12 +92,12 @@ fn required(
     };
     (
         purposes,
-        url.and_then(|url| host(url)).into_iter().collect(),
+        url.and_then(|url| host_of_url(url)).into_iter().collect(),
     )
 }
 
 /// Returns the host of a URL such as `https://[fd00::1]:2379`.
-fn host(url: &str) -> Option<String> {
+fn host_of_url(url: &str) -> Option<String> {
     let (_, place) = url.split_once("://")?;
     let (host, _) = place.rsplit_once(':')?;
     Some(host.trim_matches(['[', ']']).to_owned())

@@ -199,7 +199,7 @@ fn absent(boot: &mut Tree<'_>, config: &FirmwareConfig) -> Result<Vec<String>> {
         .filter(|_| !config.finds_initramfs);
     let initramfs = named
         .into_iter()
-        .flat_map(|list| split(list))
+        .flat_map(|list| initramfs_paths(list))
         .map(|path| ("initramfs", path));
     let command = std::iter::once(("command line", config.cmdline.clone()));
     let mut absent = Vec::new();
@@ -212,7 +212,7 @@ fn absent(boot: &mut Tree<'_>, config: &FirmwareConfig) -> Result<Vec<String>> {
 }
 
 /// Returns the paths of `initramfs A,B`, of which only the first has the prefix.
-fn split(list: &str) -> Vec<String> {
+fn initramfs_paths(list: &str) -> Vec<String> {
     let folder = list.rfind('/').map_or("/", |at| &list[..=at]);
     let names = list
         .split(',')

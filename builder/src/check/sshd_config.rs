@@ -93,7 +93,7 @@ impl ConfigReader<'_> {
     ) -> Result<()> {
         let mut block = outer;
         for line in text.lines() {
-            let Some((keyword, values)) = split(line) else {
+            let Some((keyword, values)) = keyword_and_values(line) else {
                 continue;
             };
             let is_conditional = matches!(block, MatchBlock::Matched | MatchBlock::Other);
@@ -151,7 +151,7 @@ impl ConfigReader<'_> {
 }
 
 /// Returns the keyword in lower case and its values; quotes may surround a value.
-fn split(line: &str) -> Option<(String, Vec<String>)> {
+fn keyword_and_values(line: &str) -> Option<(String, Vec<String>)> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return None;

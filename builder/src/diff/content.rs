@@ -99,7 +99,7 @@ fn is_public(file: &Metadata) -> bool {
 }
 
 fn difference(a: &[u8], b: &[u8]) -> ContentDifference {
-    let texts = text(a).zip(text(b));
+    let texts = as_plain_text(a).zip(as_plain_text(b));
     if let Some((a, b)) = texts {
         if let (Ok(a), Ok(b)) = (pki::certificate(a), pki::certificate(b)) {
             let shown = |it: &pki::Certificate| {
@@ -123,7 +123,7 @@ fn difference(a: &[u8], b: &[u8]) -> ContentDifference {
 }
 
 /// Returns a content as text, if it is one that a terminal can show.
-fn text(content: &[u8]) -> Option<&str> {
+fn as_plain_text(content: &[u8]) -> Option<&str> {
     let is_short = u64::try_from(content.len()).is_ok_and(|len| len <= LARGEST_TEXT);
     let text = std::str::from_utf8(content).ok().filter(|_| is_short)?;
     let is_plain = text

@@ -36,14 +36,14 @@ pub fn diff(a: &Path, b: &Path, state: Option<&Path>) -> Result<Comparison> {
             let pair = |node: &String| {
                 let cluster = node.split_once('/').map(|(cluster, _)| cluster);
                 let key = secret::key(state, cluster)?;
-                compare(a.get(node), b.get(node), key.as_ref())
+                compare_images(a.get(node), b.get(node), key.as_ref())
             };
             nodes.into_iter().map(pair).collect::<Result<Vec<_>>>()?
         }
         (false, false) => {
             let [a, b] = [a, b].map(|path| NamedImage::new(path.to_owned(), None));
             let key = secret::key(state, None)?;
-            vec![compare(Some(&a), Some(&b), key.as_ref())?]
+            vec![compare_images(Some(&a), Some(&b), key.as_ref())?]
         }
         _ => {
             let message = format!(
@@ -58,7 +58,7 @@ pub fn diff(a: &Path, b: &Path, state: Option<&Path>) -> Result<Comparison> {
 }
 
 /// Compares two images, of which one may be missing. The result has the name of the second one.
-fn compare(
+fn compare_images(
     a: Option<&NamedImage>,
     b: Option<&NamedImage>,
     key: Option<&FingerprintKey>,
@@ -70,8 +70,8 @@ fn compare(
             match bytes::first_difference(&a.image, &b.image)? {
                 None => Vec::new(),
                 Some(first) => {
-                    let mut differences = table(a.image.layout(), b.image.layout());
-                    let files = files(&mut a, &mut b, key)?;
+                    let mut differences = compare_tables(a.image.layout(), b.image.layout());
+                    let files = compare_files(&mut a, &mut b, key)?;
                     differences.extend(files.into_iter().map(Difference::File));
                     // Equal files do not make equal images.
                     if differences.is_empty() {
@@ -116,7 +116,7 @@ impl Side {
 }
 
 /// Compares what the partition tables and file systems say about themselves.
-fn table(a: &Layout, b: &Layout) -> Vec<Difference> {
+fn compare_tables(a: &Layout, b: &Layout) -> Vec<Difference> {
     let facts = |layout: &Layout| {
         let mut facts = vec![
             ("size of the image".to_owned(), layout.size.to_string()),
@@ -158,7 +158,7 @@ fn table(a: &Layout, b: &Layout) -> Vec<Difference> {
 }
 
 /// Compares the files of all file systems.
-fn files(
+fn compare_files(
     a: &mut Side,
     b: &mut Side,
     fingerprints: Option<&FingerprintKey>,

@@ -171,7 +171,7 @@ fn check(storage: &Arc<dyn Storage>, refusals: &mut Refusals) -> Result<Known> {
         )?;
         return Ok(known);
     }
-    let table = table(&**storage)?;
+    let table = mbr_table(&**storage)?;
     check_all([boot(&table)?, root(&table, storage)?], storage, refusals)?;
     Ok(Known::default())
 }
@@ -203,7 +203,7 @@ fn recognized(storage: &Arc<dyn Storage>) -> Result<Option<CoreImage>> {
 
 /// Reads the layout of a system with a root file system.
 fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
-    let table = table(&**storage)?;
+    let table = mbr_table(&**storage)?;
     let (boot, root) = (boot(&table)?, root(&table, storage)?);
     let mut reader = open_ext4(storage, root)?;
     let os = OsRelease::read(&mut reader)?;
@@ -224,7 +224,7 @@ fn rooted(storage: &Arc<dyn Storage>) -> Result<Layout> {
 }
 
 /// Reads the partition table, which must be an MBR.
-fn table(storage: &dyn Storage) -> Result<PartitionTable> {
+fn mbr_table(storage: &dyn Storage) -> Result<PartitionTable> {
     let table = PartitionTable::read(storage)?;
     match table.disk_id {
         Some(_) => Ok(table),

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::certificate_record::CertificateRecord;
-use super::inspection::text;
+use super::inspection::described_text;
 use super::manifest::Manifest;
 use super::{MANIFEST, expiry};
 use crate::date::date;
@@ -50,9 +50,9 @@ impl Trust {
         files: &mut Files,
     ) -> Result<(Vec<String>, Vec<String>)> {
         let (mut problems, mut notes) = (check_modes(node, files)?, Vec::new());
-        let ca = text(node.file(FileRole::CaCertificate), files)?;
+        let ca = described_text(node.file(FileRole::CaCertificate), files)?;
         for certificate in node.certificates() {
-            let Some(pem) = text(certificate.certificate, files)? else {
+            let Some(pem) = described_text(certificate.certificate, files)? else {
                 problems.push(format!("certificate {} is missing", certificate.name));
                 continue;
             };
@@ -101,7 +101,7 @@ fn misfits(
     {
         misfits.push(format!("certificate {name} is not signed by the node's CA"));
     }
-    if let Some(key) = text(certificate.key, files)?
+    if let Some(key) = described_text(certificate.key, files)?
         && !pki::is_key_of(&key, pki::without_keys(pem))?
     {
         misfits.push(format!(
@@ -109,7 +109,7 @@ fn misfits(
         ));
     }
     if let Some(file) = certificate.original
-        && let Some(original) = text(Some(file), files)?
+        && let Some(original) = described_text(Some(file), files)?
         && original != pki::without_keys(pem)
     {
         misfits.push(format!(

@@ -104,7 +104,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
 fn certificates(node: &NodeDescription, files: &mut Files) -> Result<Vec<InspectedCertificate>> {
     let mut found = Vec::new();
     for certificate in node.certificates() {
-        if let Some(pem) = text(certificate.certificate, files)? {
+        if let Some(pem) = described_text(certificate.certificate, files)? {
             let pem = pki::without_keys(&pem);
             let facts = pki::certificate(pem)?;
             found.push(InspectedCertificate {
@@ -117,7 +117,10 @@ fn certificates(node: &NodeDescription, files: &mut Files) -> Result<Vec<Inspect
 }
 
 /// Returns the text of a file, if it exists.
-pub(super) fn text(file: Option<&DescribedFile>, files: &mut Files) -> Result<Option<String>> {
+pub(super) fn described_text(
+    file: Option<&DescribedFile>,
+    files: &mut Files,
+) -> Result<Option<String>> {
     match file {
         Some(file) => Ok(files.at(file.partition)?.read_text(&file.path)?),
         None => Ok(None),
