@@ -1,11 +1,8 @@
-//! The accounts of the image: passwd(5), group(5), shadow(5), and whether the owner's account can log in.
+//! The accounts of the image: passwd(5), group(5) and shadow(5).
 
 use anyhow::Result;
 
-use super::Findings;
 use super::tree::Tree;
-use crate::description::NodeDescription;
-use crate::spec::rules;
 
 /// The users and groups of the image.
 pub(super) struct ImageAccounts {
@@ -44,10 +41,25 @@ impl ImageAccounts {
         Some((row.get(2)?.parse().ok()?, row.get(5)?))
     }
 
+    /// Returns the shell in which the user works; `None` if the user does not exist.
+    pub(super) fn shell(&self, user: &str) -> Option<&str> {
+        let shell = row(&self.users, user)?.get(6).map(String::as_str);
+        Some(shell.filter(|it| !it.is_empty()).unwrap_or("/bin/sh"))
+    }
+
+    /// Returns the user's password as shadow(5) has it.
+    pub(super) fn password(&self, user: &str) -> Option<&str> {
+        Some(row(&self.shadow, user)?.get(1)?)
+    }
+
+    /// Returns a number of days in the user's row of shadow(5).
+    pub(super) fn days(&self, user: &str, field: usize) -> Option<i64> {
+        row(&self.shadow, user)?.get(field)?.parse().ok()
+    }
+
     /// Returns whether shadow(5) locks the password, which sshd takes for a locked account unless it uses PAM.
     pub(super) fn is_locked(&self, user: &str) -> bool {
-        let password = row(&self.shadow, user).and_then(|row| row.get(1));
-        password.is_some_and(|it| it.starts_with('!'))
+        self.password(user).is_some_and(|it| it.starts_with('!'))
     }
 
     /// Returns the names of the user's groups.
@@ -70,54 +82,4 @@ impl ImageAccounts {
 fn row<'a>(rows: &'a [Vec<String>], name: &str) -> Option<&'a Vec<String>> {
     rows.iter()
         .find(|row| row.first().is_some_and(|it| it == name))
-}
-
-/// Checks that PAM and the shell let the owner in.
-pub(super) fn check_login(
-    node: &NodeDescription,
-    accounts: &ImageAccounts,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    let user = &node.login.user;
-    let Some(entry) = row(&accounts.users, user) else {
-        findings.add(format!(
-            "/etc/passwd has no user `{user}`, as whom the owner logs in"
-        ));
-        return Ok(());
-    };
-    let shell = entry
-        .get(6)
-        .map(String::as_str)
-        .filter(|it| !it.is_empty())
-        .unwrap_or("/bin/sh");
-    let refuses = ["nologin", "false"]
-        .iter()
-        .any(|it| shell.ends_with(&format!("/{it}")));
-    let works = !refuses && root.is_program(shell)?;
-    findings.expect(
-        works,
-        format!("the shell of user `{user}` is `{shell}`, which starts no session"),
-    );
-    let password = row(&accounts.shadow, user).and_then(|row| row.get(1));
-    let is_known = password.is_none_or(|password| {
-        password.starts_with(['*', '!']) || rules::is_password_hash(password)
-    });
-    findings.expect(
-        is_known,
-        format!("the password of user `{user}` is not a hash that crypt(3) accepts (/etc/shadow)"),
-    );
-    let days = |field: usize| row(&accounts.shadow, user)?.get(field)?.parse::<i64>().ok();
-    findings.expect(
-        days(2) != Some(0),
-        format!("user `{user}` must change a password before the first login (/etc/shadow)"),
-    );
-    let expires = days(7).is_some_and(|day| day < node.time / 86_400);
-    findings.expect(
-        !expires,
-        format!("the account of user `{user}` has expired (/etc/shadow)"),
-    );
-    let closed = root.exists("/etc/nologin")?;
-    findings.expect(!closed, "/etc/nologin exists: only root can log in");
-    Ok(())
 }

@@ -3,19 +3,15 @@
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::Findings;
-use super::tree::Tree;
-use crate::description::{FileRole, NodeDescription};
+use super::system::NodeSystem;
+use crate::description::FileRole;
 use crate::spec::{DEFAULT_DATA_DIR, rules};
 
 /// The address of the metrics at which the node's own programs ask etcd; there may be others.
 const METRICS: &str = "http://127.0.0.1:2381";
 
-pub(super) fn check(
-    node: &NodeDescription,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
+    let node = system.node;
     // Environment variables have no types, and etcd warns about an unknown one.
     let is_yaml = |path: &str| {
         let extension = path.rsplit_once('.').map(|(_, extension)| extension);
@@ -26,18 +22,18 @@ pub(super) fn check(
         return Ok(());
     };
     let path = &file.path;
-    let text = root.text(path)?.unwrap_or_default();
+    let text = system.root.text(path)?.unwrap_or_default();
     let Ok(Value::Object(settings)) = serde_saphyr::from_str(&text) else {
-        findings.add(format!("etcd cannot read {path}: it is not a YAML mapping"));
+        system.add(format!("etcd cannot read {path}: it is not a YAML mapping"));
         return Ok(());
     };
     for (key, value) in &settings {
         if let Err(fault) = rules::etcd_setting(key, value) {
-            findings.add(format!("{path}: {fault}"));
+            system.add(format!("{path}: {fault}"));
         }
     }
     if let Some(conflict) = rules::etcd_conflict(&settings) {
-        findings.add(format!("{path}: {conflict}"));
+        system.add(format!("{path}: {conflict}"));
     }
     let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
     let mut relied_on = vec![
@@ -55,14 +51,14 @@ pub(super) fn check(
     for (key, wanted) in relied_on {
         let set = settings.get(key).and_then(Value::as_str);
         let is_set = set.is_some_and(|set| set.split(',').any(|it| it == wanted));
-        findings.expect(
+        system.expect(
             is_set,
             format!("{path} does not set `{key}` to `{wanted}`, on which the node's programs rely"),
         );
     }
     match node.insecure {
         true => Ok(()),
-        false => check_certificates(path, &settings, root, findings),
+        false => check_certificates(path, &settings, system),
     }
 }
 
@@ -70,17 +66,16 @@ pub(super) fn check(
 fn check_certificates(
     path: &str,
     settings: &Map<String, Value>,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
+    system: &mut NodeSystem<'_>,
 ) -> Result<()> {
     for table in ["client-transport-security", "peer-transport-security"] {
         for key in ["cert-file", "key-file", "trusted-ca-file"] {
             let named = settings.get(table).and_then(|table| table.get(key));
             let is_there = match named.and_then(Value::as_str) {
-                Some(named) => root.exists(named)?,
+                Some(named) => system.root.exists(named)?,
                 None => false,
             };
-            findings.expect(
+            system.expect(
                 is_there,
                 format!("{path}: `{key}` of `{table}` names no file of the image"),
             );

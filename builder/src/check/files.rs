@@ -2,9 +2,7 @@
 
 use anyhow::Result;
 
-use super::Findings;
-use super::tree::Tree;
-use crate::description::NodeDescription;
+use super::system::NodeSystem;
 use crate::inspect::Volume;
 
 /// Directories over which a running system mounts something, or which it empties.
@@ -13,29 +11,26 @@ const HIDDEN: [&str; 5] = ["/dev", "/proc", "/run", "/sys", "/tmp"];
 /// Values of other languages than sh, which the programs would not recognize.
 const FOREIGN_VALUES: [&str; 4] = ["True", "False", "None", "undefined"];
 
-pub(super) fn check(
-    node: &NodeDescription,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
+    let node = system.node;
     let files = node.files.iter();
     for file in files.filter(|file| file.partition == Volume::Root) {
-        check_place(&file.path, root, findings)?;
-        check_settings(&file.path, root, findings)?;
+        check_place(&file.path, system)?;
+        check_settings(&file.path, system)?;
     }
     Ok(())
 }
 
 /// Checks that nothing hides the directory of a file.
-fn check_place(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+fn check_place(path: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     let (directory, _) = path.rsplit_once('/').unwrap_or_default();
-    let directory = root.destination(directory)?;
+    let directory = system.root.destination(directory)?;
     let is_inside = |hidden: &str| {
         let rest = directory.strip_prefix(hidden);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if let Some(hidden) = HIDDEN.into_iter().find(|hidden| is_inside(hidden)) {
-        findings.add(format!(
+        system.add(format!(
             "{path} is in {hidden}, whose content a running system does not keep"
         ));
     }
@@ -43,8 +38,8 @@ fn check_place(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Resu
 }
 
 /// Checks the settings at the top of a program in sh, `NAME=value`.
-fn check_settings(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let text = root.text(path)?.unwrap_or_default();
+fn check_settings(path: &str, system: &mut NodeSystem<'_>) -> Result<()> {
+    let text = system.root.text(path)?.unwrap_or_default();
     if !text.starts_with("#!/bin/sh") {
         return Ok(());
     }
@@ -57,7 +52,7 @@ fn check_settings(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> R
             .all(|byte| byte.is_ascii_uppercase() || byte == b'_');
         let value = value.split_whitespace().next().unwrap_or_default();
         if is_name && FOREIGN_VALUES.contains(&value.trim_matches(['"', '\''])) {
-            findings.add(format!("{path}: sh does not understand `{name}={value}`"));
+            system.add(format!("{path}: sh does not understand `{name}={value}`"));
         }
     }
     Ok(())

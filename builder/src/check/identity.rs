@@ -2,10 +2,7 @@
 
 use anyhow::Result;
 
-use super::Findings;
-use super::tree::Tree;
-use crate::description::NodeDescription;
-use crate::inspect::Layout;
+use super::system::NodeSystem;
 use crate::spec::{DEFAULT_DATA_DIR, rules};
 
 /// The program that mounts the data partition (`overlays/appliance/data`).
@@ -20,38 +17,35 @@ const FOREIGN: [&str; 2] = [
     "/var/lib/systemd/random-seed",
 ];
 
-pub(super) fn check(
-    node: &NodeDescription,
-    layout: &Layout,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
+    let node = system.node;
     let ids = [
         ("/etc/hostname", Some(node.node.as_str())),
         ("/etc/machine-id", node.machine_id.as_deref()),
     ];
-    findings.expect(
+    system.expect(
         rules::is_host_name(&node.node),
         format!("no node can be called `{}`", node.node),
     );
     for (path, id) in ids {
-        let found = root.text(path)?.unwrap_or_default();
+        let found = system.root.text(path)?.unwrap_or_default();
         let is_own = id.is_none_or(|id| found.trim() == id);
-        findings.expect(is_own, format!("{path} is not that of node {}", node.node));
+        system.expect(is_own, format!("{path} is not that of node {}", node.node));
     }
     let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
     let member = format!("{data}/member");
     for path in FOREIGN.into_iter().chain([member.as_str()]) {
-        let is_there = root.exists(path)?;
-        findings.expect(!is_there, format!("{path} is another machine's"));
+        let is_there = system.root.exists(path)?;
+        system.expect(!is_there, format!("{path} is another machine's"));
     }
-    check_data(layout, root, findings)
+    check_data(system)
 }
 
 /// Checks that the data of a node that keeps it on the card has a free table entry and a free place.
-fn check_data(layout: &Layout, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let mut program = root.text(DATA_PROGRAM)?.unwrap_or_default();
-    program.push_str(&root.text(DATA_SETTINGS)?.unwrap_or_default());
+fn check_data(system: &mut NodeSystem<'_>) -> Result<()> {
+    let layout = system.layout;
+    let mut program = system.root.text(DATA_PROGRAM)?.unwrap_or_default();
+    program.push_str(&system.root.text(DATA_SETTINGS)?.unwrap_or_default());
     let value = |name: &str| {
         let mut lines = program.lines();
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
@@ -66,7 +60,7 @@ fn check_data(layout: &Layout, root: &mut Tree<'_>, findings: &mut Findings) -> 
     let mut others = layout.others.iter();
     let is_taken = layout.parts().any(|part| part.number == DATA_PARTITION)
         || others.any(|other| other.number == DATA_PARTITION && Some(other.start) != start);
-    findings.expect(
+    system.expect(
         !is_taken,
         format!("the first boot would overwrite partition {DATA_PARTITION} with the node's data"),
     );
@@ -74,7 +68,7 @@ fn check_data(layout: &Layout, root: &mut Tree<'_>, findings: &mut Findings) -> 
         .parts()
         .map(|part| part.start.saturating_add(part.len));
     let end = ends.max().unwrap_or_default();
-    findings.expect(
+    system.expect(
         start.is_none_or(|start| end <= start),
         "the system reaches into the place of the node's data",
     );

@@ -4,43 +4,37 @@ use anyhow::Result;
 
 use super::Findings;
 use super::partitions::{argument, root_fault};
-use super::tree::Tree;
-use crate::inspect::Layout;
+use super::system::NodeSystem;
 use crate::spec::rules;
 
 /// The targets that start the node's programs.
 pub(super) const TARGETS: [&str; 2] = ["multi-user.target", "graphical.target"];
 
-pub(super) fn check(
-    arguments: &str,
-    layout: &Layout,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    if let Some(fault) = root_fault(arguments, layout) {
-        findings.add(fault);
+pub(super) fn check(arguments: &str, system: &mut NodeSystem<'_>) -> Result<()> {
+    if let Some(fault) = root_fault(arguments, system.layout) {
+        system.add(fault);
     }
     let init = argument(arguments, "init").unwrap_or("/sbin/init");
     for program in [init, "/sbin/init", "/bin/sh"] {
-        let is_there = root.is_program(program)?;
-        findings.expect(
+        let is_there = system.root.is_program(program)?;
+        system.expect(
             is_there,
             format!("{program}, which the boot starts, is not a program"),
         );
     }
     if let Some(command) = argument(arguments, "systemd.run") {
-        findings.add(format!("cmdline.txt says `systemd.run={command}`: the boot would run that instead of the node's programs"));
+        system.add(format!("cmdline.txt says `systemd.run={command}`: the boot would run that instead of the node's programs"));
     }
     if let Some(unit) = argument(arguments, "systemd.unit").filter(|unit| !TARGETS.contains(unit)) {
-        findings.add(format!("cmdline.txt says `systemd.unit={unit}`: the boot would start that instead of the node's programs"));
+        system.add(format!("cmdline.txt says `systemd.unit={unit}`: the boot would start that instead of the node's programs"));
     }
     if let Some(country) = argument(arguments, "cfg80211.ieee80211_regdom") {
-        findings.expect(
+        system.expect(
             rules::is_country(country),
             format!("cmdline.txt sets the Wi-Fi country to `{country}`, which does not exist: the radio stays off"),
         );
     }
-    check_words(arguments, findings);
+    check_words(arguments, system.findings);
     Ok(())
 }
 

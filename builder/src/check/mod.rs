@@ -11,12 +11,14 @@ mod findings;
 mod firmware;
 mod identity;
 mod kernel;
+mod login;
 mod managed;
 mod network;
 mod partitions;
 mod sshd;
 mod sshd_config;
 mod sshd_keywords;
+mod system;
 mod tree;
 mod unit;
 mod units;
@@ -29,6 +31,7 @@ pub use partitions::{kernel_arguments, mount_faults, root_fault};
 use crate::description::{self, NodeDescription};
 use crate::inspect::{Files, Image, System, Volume};
 use accounts::ImageAccounts;
+use system::NodeSystem;
 use tree::Tree;
 
 /// Returns every fault that keeps the node from booting, from running etcd or from letting its owner in.
@@ -53,20 +56,27 @@ fn check_root(
 ) -> Result<()> {
     let layout = image.layout();
     let commands = firmware::check(&mut Tree::new(files.at(Volume::Boot)?), findings)?;
-    let root = &mut Tree::new(files.at(Volume::Root)?);
+    let mut root = Tree::new(files.at(Volume::Root)?);
+    let accounts = ImageAccounts::read(&mut root)?;
+    let system = &mut NodeSystem {
+        node,
+        layout,
+        accounts: &accounts,
+        root,
+        findings,
+    };
     for arguments in &commands {
-        kernel::check(arguments, layout, root, findings)?;
+        kernel::check(arguments, system)?;
     }
-    let fstab = root.text("/etc/fstab")?.unwrap_or_default();
+    let fstab = system.root.text("/etc/fstab")?.unwrap_or_default();
     for fault in mount_faults(&fstab, layout) {
-        findings.add(fault);
+        system.add(fault);
     }
-    identity::check(node, layout, root, findings)?;
-    files::check(node, root, findings)?;
-    let accounts = ImageAccounts::read(root)?;
-    units::check(node, &accounts, root, findings)?;
-    etcd::check(node, root, findings)?;
-    network::check(node, &accounts, root, findings)?;
-    accounts::check_login(node, &accounts, root, findings)?;
-    sshd::check(node, &accounts, root, findings)
+    identity::check(system)?;
+    files::check(system)?;
+    units::check(system)?;
+    etcd::check(system)?;
+    network::check(system)?;
+    login::check(system)?;
+    sshd::check(system)
 }

@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
-use super::accounts::ImageAccounts;
-use super::tree::Tree;
-use super::{Findings, managed, units};
-use crate::description::{FileRole, NodeDescription};
+use super::system::NodeSystem;
+use super::{managed, units};
+use crate::description::FileRole;
 use crate::inspect::Volume;
 use crate::spec::rules;
 
@@ -16,47 +15,43 @@ const CLOUD_INIT_GENERATOR: &str = "/usr/lib/systemd/system-generators/cloud-ini
 /// The file that disables cloud-init.
 const CLOUD_INIT_OFF: &str = "/etc/cloud/cloud-init.disabled";
 
-pub(super) fn check(
-    node: &NodeDescription,
-    accounts: &ImageAccounts,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
+    let node = system.node;
     let networkd =
         |path: &str| path.starts_with("/etc/systemd/network/") && path.ends_with(".network");
     match node.file(FileRole::Network) {
         Some(file) if file.partition == Volume::Boot => {
-            units::startable(NETWORKD, accounts, root, findings)?;
-            check_cloud_init(root, findings)
+            units::startable(NETWORKD, system)?;
+            check_cloud_init(system)
         }
         Some(_) => {
-            check_no_cloud_init(root, findings)?;
-            units::started(NETWORK_MANAGER, accounts, root, findings)?;
+            check_no_cloud_init(system)?;
+            units::started(NETWORK_MANAGER, system)?;
             let files = node.files.iter();
             for file in files.filter(|file| file.role == Some(FileRole::Network)) {
-                check_profile(&file.path, root, findings)?;
+                check_profile(&file.path, system)?;
             }
             Ok(())
         }
         None if node.files.iter().any(|file| networkd(&file.path)) => {
-            units::started(NETWORKD, accounts, root, findings)
+            units::started(NETWORKD, system)
         }
         None => Ok(()),
     }
 }
 
 /// Checks that `NetworkManager` accepts the node's connection profile.
-fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let Some((_, found)) = root.resolve(path)? else {
-        findings.add(format!("{path}, which sets the node's address, is missing"));
+fn check_profile(path: &str, system: &mut NodeSystem<'_>) -> Result<()> {
+    let Some((_, found)) = system.root.resolve(path)? else {
+        system.add(format!("{path}, which sets the node's address, is missing"));
         return Ok(());
     };
     let is_private = found.mode & 0o7077 == 0 && found.uid == 0;
-    findings.expect(
+    system.expect(
         is_private,
         format!("NetworkManager ignores {path}: only root may read it"),
     );
-    let profile = root.text(path)?.unwrap_or_default();
+    let profile = system.root.text(path)?.unwrap_or_default();
     // A VLAN's own interface is made by NetworkManager; that below it must exist.
     let named = |key: &str| profile.lines().find_map(|line| line.strip_prefix(key));
     let interface = named("parent=").or_else(|| named("interface-name="));
@@ -65,7 +60,7 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
         .filter_map(|line| line.strip_prefix("address")?.split_once('='));
     for (_, address) in addresses {
         let host = address.split(['/', ',']).next().unwrap_or_default();
-        findings.expect(
+        system.expect(
             rules::is_address(host.trim()),
             format!("{path} gives the node the address {host}, which no host can have"),
         );
@@ -73,35 +68,35 @@ fn check_profile(path: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Re
     let servers = profile.lines().filter_map(|line| line.strip_prefix("dns="));
     let servers = servers.flat_map(|list| list.split(';')).map(str::trim);
     for server in servers.filter(|server| !server.is_empty()) {
-        findings.expect(
+        system.expect(
             rules::is_name_server(server),
             format!("{path} gives the node the name server {server}, which no host can have"),
         );
     }
     if let Some(interface) = interface {
-        findings.expect(
+        system.expect(
             rules::is_interface(interface.trim()),
             format!("{path} is for the interface {interface}, which nothing creates on the node"),
         );
-        check_ifupdown(interface.trim(), root, findings)?;
-        check_unmanaged(interface.trim(), root, findings)?;
+        check_ifupdown(interface.trim(), system)?;
+        check_unmanaged(interface.trim(), system)?;
     }
     Ok(())
 }
 
 /// Reports interfaces(5) that takes the interface away from `NetworkManager`.
-fn check_ifupdown(interface: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+fn check_ifupdown(interface: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     let mut paths = vec!["/etc/network/interfaces".to_owned()];
-    for name in root.names("/etc/network/interfaces.d")? {
+    for name in system.root.names("/etc/network/interfaces.d")? {
         paths.push(format!("/etc/network/interfaces.d/{name}"));
     }
     for path in paths {
-        let text = root.text(&path)?.unwrap_or_default();
+        let text = system.root.text(&path)?.unwrap_or_default();
         let takes = |line: &str| {
             let mut words = line.split_whitespace();
             words.next() == Some("iface") && words.next() == Some(interface)
         };
-        findings.expect(
+        system.expect(
             !text.lines().any(takes),
             format!("{path} configures {interface}, which NetworkManager then ignores"),
         );
@@ -110,15 +105,15 @@ fn check_ifupdown(interface: &str, root: &mut Tree<'_>, findings: &mut Findings)
 }
 
 /// Reports settings of `NetworkManager` that exclude the interface.
-fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+fn check_unmanaged(interface: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     let [base, own] = [
         "/usr/lib/NetworkManager/conf.d",
         "/etc/NetworkManager/conf.d",
     ];
-    let owned = root.names(own)?;
+    let owned = system.root.names(own)?;
     let is_read = |name: &String| name.strip_suffix(".conf").is_some();
     // A file of /etc hides one of the same name.
-    let names = root.names(base)?.into_iter();
+    let names = system.root.names(base)?.into_iter();
     let names = names.filter(|name| is_read(name) && !owned.contains(name));
     let mut paths: Vec<_> = names.map(|name| format!("{base}/{name}")).collect();
     paths.push("/etc/NetworkManager/NetworkManager.conf".to_owned());
@@ -126,11 +121,11 @@ fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings
     paths.extend(names.map(|name| format!("{own}/{name}")));
     let mut files = Vec::new();
     for path in paths {
-        let text = root.text(&path)?.unwrap_or_default();
+        let text = system.root.text(&path)?.unwrap_or_default();
         files.push((path, text));
     }
     if let Some((path, setting)) = managed::exclusion(&files, interface) {
-        findings.add(format!(
+        system.add(format!(
             "{path} excludes {interface} from NetworkManager ({setting})"
         ));
     }
@@ -138,9 +133,10 @@ fn check_unmanaged(interface: &str, root: &mut Tree<'_>, findings: &mut Findings
 }
 
 /// Checks that cloud-init is disabled on a node whose settings are not in a seed.
-fn check_no_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let may_run = root.is_program(CLOUD_INIT_GENERATOR)? && !root.exists(CLOUD_INIT_OFF)?;
-    findings.expect(
+fn check_no_cloud_init(system: &mut NodeSystem<'_>) -> Result<()> {
+    let may_run =
+        system.root.is_program(CLOUD_INIT_GENERATOR)? && !system.root.exists(CLOUD_INIT_OFF)?;
+    system.expect(
         !may_run,
         format!("{CLOUD_INIT_OFF} is missing: cloud-init would change the name, the users and the network of the node"),
     );
@@ -148,23 +144,23 @@ fn check_no_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<(
 }
 
 /// Checks that cloud-init runs and passes the seed's address on.
-fn check_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
-    let is_off = root.exists(CLOUD_INIT_OFF)?;
-    findings.expect(
+fn check_cloud_init(system: &mut NodeSystem<'_>) -> Result<()> {
+    let is_off = system.root.exists(CLOUD_INIT_OFF)?;
+    system.expect(
         !is_off,
         format!("{CLOUD_INIT_OFF} exists: cloud-init would not set the node's address"),
     );
     for program in ["/usr/bin/cloud-init", "/usr/sbin/netplan"] {
-        let is_there = root.is_program(program)?;
-        findings.expect(
+        let is_there = system.root.is_program(program)?;
+        system.expect(
             is_there,
             format!("{program}, which sets the node's address, is not a program"),
         );
     }
-    for name in root.names("/etc/cloud/cloud.cfg.d")? {
+    for name in system.root.names("/etc/cloud/cloud.cfg.d")? {
         let path = format!("/etc/cloud/cloud.cfg.d/{name}");
         let text = if name.strip_suffix(".cfg").is_some() {
-            root.text(&path)?
+            system.root.text(&path)?
         } else {
             None
         };
@@ -172,7 +168,7 @@ fn check_cloud_init(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> 
         let is_off = ["network:{config:disabled}", "network:config:disabled"]
             .iter()
             .any(|it| plain.contains(it));
-        findings.expect(
+        system.expect(
             !is_off,
             format!("{path} disables cloud-init's network settings, which hold the node's address"),
         );

@@ -2,57 +2,48 @@
 
 use anyhow::Result;
 
-use super::accounts::ImageAccounts;
 use super::sshd_config::{SshdConfig, in_list};
+use super::system::NodeSystem;
 use super::tree::Tree;
-use super::{Findings, units};
-use crate::description::{FileRole, NodeDescription};
+use super::units;
+use crate::description::FileRole;
 use crate::spec::rules;
 
 /// The keyword that older versions used for `PubkeyAcceptedAlgorithms`.
 const ALGORITHMS: [&str; 2] = ["PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes"];
 
-pub(super) fn check(
-    node: &NodeDescription,
-    accounts: &ImageAccounts,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    let by_socket = units::is_enabled("ssh.socket", root)?;
+pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
+    let by_socket = units::is_enabled("ssh.socket", &mut system.root)?;
     match by_socket {
-        true => units::startable("ssh.service", accounts, root, findings)?,
-        false => units::started("ssh.service", accounts, root, findings)?,
+        true => units::startable("ssh.service", system)?,
+        false => units::started("ssh.service", system)?,
     }
-    let user = &node.login.user;
-    let groups = accounts.groups_of(user);
-    let Some(config) = SshdConfig::read(root, user, &groups)? else {
-        findings.add("the image has no /etc/ssh/sshd_config");
+    let user = &system.node.login.user;
+    let groups = system.accounts.groups_of(user);
+    let Some(config) = SshdConfig::read(&mut system.root, user, &groups)? else {
+        system.add("the image has no /etc/ssh/sshd_config");
         return Ok(());
     };
     for fault in &config.faults {
-        findings.add(fault);
+        system.add(fault);
     }
-    check_settings(node, accounts, &config, findings);
-    check_access(user, &groups, &config, findings);
-    check_port(&config, root, findings)?;
-    check_host_keys(node, &config, root, findings)?;
-    if !node.login.authorized_keys.is_empty() {
-        check_keys(node, accounts, &config, root, findings)?;
+    check_settings(&config, system);
+    check_access(&config, system);
+    check_port(&config, system)?;
+    check_host_keys(&config, system)?;
+    if !system.node.login.authorized_keys.is_empty() {
+        check_keys(&config, system)?;
     }
     Ok(())
 }
 
 /// Checks the settings that decide how anyone logs in.
-fn check_settings(
-    node: &NodeDescription,
-    accounts: &ImageAccounts,
-    config: &SshdConfig,
-    findings: &mut Findings,
-) {
+fn check_settings(config: &SshdConfig, system: &mut NodeSystem<'_>) {
+    let node = system.node;
     let says = |keyword: &str, value: &str| config.word(keyword).as_deref() == Some(value);
     let by_password = !says("PasswordAuthentication", "no");
-    findings.expect(!by_password, "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read");
-    findings.expect(
+    system.expect(!by_password, "sshd accepts passwords: another file sets PasswordAuthentication first, or the node's settings are not read");
+    system.expect(
         !says("PubkeyAuthentication", "no"),
         "sshd accepts no public keys (PubkeyAuthentication no)",
     );
@@ -62,13 +53,13 @@ fn check_settings(
         .iter()
         .collect();
     let accepts = |it: &&String| ["any", "publickey"].contains(&it.as_str());
-    findings.expect(
+    system.expect(
         methods.is_empty() || methods.iter().any(accepts),
         "sshd asks for more than a public key (AuthenticationMethods)",
     );
     let user = &node.login.user;
-    let locked = accounts.is_locked(user) && !says("UsePAM", "yes");
-    findings.expect(
+    let locked = system.accounts.is_locked(user) && !says("UsePAM", "yes");
+    system.expect(
         !locked,
         format!("sshd refuses user `{user}`, whose password is locked, without UsePAM"),
     );
@@ -81,7 +72,7 @@ fn check_settings(
             .iter()
             .filter_map(|key| algorithm(key));
         for algorithm in known.filter(|algorithm| !accepts_algorithm(&list, algorithm)) {
-            findings.add(format!(
+            system.add(format!(
                 "sshd accepts no keys of the kind {algorithm} (PubkeyAcceptedAlgorithms)"
             ));
         }
@@ -108,33 +99,35 @@ fn accepts_algorithm(list: &str, algorithm: &str) -> bool {
 }
 
 /// Checks the lists of users and groups. Patterns with a host are ignored.
-fn check_access(user: &str, groups: &[&str], config: &SshdConfig, findings: &mut Findings) {
+fn check_access(config: &SshdConfig, system: &mut NodeSystem<'_>) {
+    let user = &system.node.login.user;
+    let groups = system.accounts.groups_of(user);
     let lists = |keyword: &str| -> Vec<String> { config.all(keyword).flatten().cloned().collect() };
     let names_user = |list: &String| list.contains('@') || in_list(list, user);
     let names_group = |list: &String| groups.iter().any(|group| in_list(list, group));
     let (allowed, denied) = (lists("AllowUsers"), lists("DenyUsers"));
     let allows = allowed.is_empty() || allowed.iter().any(names_user);
-    findings.expect(allows, format!("sshd refuses user `{user}` (AllowUsers)"));
-    findings.expect(
+    system.expect(allows, format!("sshd refuses user `{user}` (AllowUsers)"));
+    system.expect(
         !denied.iter().any(|list| in_list(list, user)),
         format!("sshd refuses user `{user}` (DenyUsers)"),
     );
     let (allowed, denied) = (lists("AllowGroups"), lists("DenyGroups"));
     let allows = allowed.is_empty() || allowed.iter().any(names_group);
-    findings.expect(
+    system.expect(
         allows,
         format!("sshd refuses the groups of user `{user}` (AllowGroups)"),
     );
-    findings.expect(
+    system.expect(
         !denied.iter().any(names_group),
         format!("sshd refuses a group of user `{user}` (DenyGroups)"),
     );
 }
 
 /// Checks that the firewall opens the port that the base gave to sshd.
-fn check_port(config: &SshdConfig, root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+fn check_port(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<()> {
     let ports: Vec<&str> = config.all("Port").flatten().map(String::as_str).collect();
-    let rules = root.text("/etc/nftables.conf")?.unwrap_or_default();
+    let rules = system.root.text("/etc/nftables.conf")?.unwrap_or_default();
     let opened = rules
         .lines()
         .filter_map(|line| line.trim().strip_prefix("tcp dport {"));
@@ -142,7 +135,7 @@ fn check_port(config: &SshdConfig, root: &mut Tree<'_>, findings: &mut Findings)
     // Port 22 is the user's to close.
     let is_open = |port: &&str| *port == "22" || opened.contains(port);
     if !ports.is_empty() && !opened.is_empty() && !ports.iter().any(is_open) {
-        findings.add(format!(
+        system.add(format!(
             "sshd listens on port {}, which the node's firewall closes (`[appliance] ports`)",
             ports.join(", ")
         ));
@@ -151,17 +144,12 @@ fn check_port(config: &SshdConfig, root: &mut Tree<'_>, findings: &mut Findings)
 }
 
 /// Checks that sshd has the node's host key, and the files without which it refuses everyone.
-fn check_host_keys(
-    node: &NodeDescription,
-    config: &SshdConfig,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    if let Some(key) = node.file(FileRole::HostKey) {
+fn check_host_keys(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<()> {
+    if let Some(key) = system.node.file(FileRole::HostKey) {
         let mut named: Vec<_> = config.all("HostKey").flatten().collect();
         named.dedup();
         let is_named = named.is_empty() || named.iter().any(|path| **path == key.path);
-        findings.expect(
+        system.expect(
             is_named,
             format!(
                 "sshd does not use the node's host key {} (HostKey)",
@@ -172,8 +160,8 @@ fn check_host_keys(
     for keyword in ["RevokedKeys", "TrustedUserCAKeys"] {
         let path = config.first(keyword).and_then(|it| it.first());
         if let Some(path) = path.filter(|path| !path.eq_ignore_ascii_case("none")) {
-            let is_there = root.exists(path)?;
-            findings.expect(
+            let is_there = system.root.exists(path)?;
+            system.expect(
                 is_there,
                 format!("sshd reads {path}, which does not exist ({keyword})"),
             );
@@ -183,15 +171,10 @@ fn check_host_keys(
 }
 
 /// Checks that sshd finds the owner's keys, and that nobody else could change them (`StrictModes`).
-fn check_keys(
-    node: &NodeDescription,
-    accounts: &ImageAccounts,
-    config: &SshdConfig,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+fn check_keys(config: &SshdConfig, system: &mut NodeSystem<'_>) -> Result<()> {
+    let node = system.node;
     let user = &node.login.user;
-    let Some((uid, home)) = accounts.home(user) else {
+    let Some((uid, home)) = system.accounts.home(user) else {
         return Ok(()); // Reported with the account.
     };
     let default = [".ssh/authorized_keys".to_owned()];
@@ -210,9 +193,9 @@ fn check_keys(
     let paths: Vec<String> = names.iter().map(path).collect();
     let (mut accepted, mut unsafe_parts) = (String::new(), Vec::new());
     for path in &paths {
-        match unsafe_part(path, home, uid, root)?.filter(|_| strict) {
+        match unsafe_part(path, home, uid, &mut system.root)?.filter(|_| strict) {
             Some(part) => unsafe_parts.push(part),
-            None => accepted.push_str(&root.text(path)?.unwrap_or_default()),
+            None => accepted.push_str(&system.root.text(path)?.unwrap_or_default()),
         }
     }
     // A node's description has no control characters.
@@ -220,17 +203,17 @@ fn check_keys(
     let has = |key: &String| accepted.lines().any(|line| plain(line) == plain(key));
     if node.login.authorized_keys.iter().all(has) {
         let opens = |line: &str| rules::opens_login(line, node.time);
-        findings.expect(
+        system.expect(
             accepted.lines().any(opens),
             format!("sshd accepts no line of {}", paths.join(", ")),
         );
         return Ok(());
     }
     match unsafe_parts.first() {
-        Some(part) => findings.add(format!(
+        Some(part) => system.add(format!(
             "sshd ignores the owner's keys: users other than `{user}` own or may change {part} (StrictModes)"
         )),
-        None => findings.add(format!(
+        None => system.add(format!(
             "sshd does not find the owner's keys: it reads {} (AuthorizedKeysFile)",
             paths.join(", ")
         )),

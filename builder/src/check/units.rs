@@ -3,11 +3,11 @@
 use anyhow::Result;
 
 use super::Findings;
-use super::accounts::ImageAccounts;
 use super::kernel::TARGETS;
+use super::system::NodeSystem;
 use super::tree::Tree;
 use super::unit::{FOLDERS, OWN_FOLDER, Unit, drop_ins, find, values};
-use crate::description::{DescribedFile, NodeDescription};
+use crate::description::DescribedFile;
 
 /// The targets that every boot reaches.
 const STARTED: [&str; 7] = [
@@ -32,28 +32,24 @@ const OWN: [&str; 5] = [
 /// Directories whose content only a running system has.
 const RUNTIME: [&str; 5] = ["/run/", "/proc/", "/sys/", "/dev/", "/tmp/"];
 
-pub(super) fn check(
-    node: &NodeDescription,
-    accounts: &ImageAccounts,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    check_default(root, findings)?;
+pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
+    let node = system.node;
+    check_default(system)?;
     let own: Vec<&str> = node.files.iter().filter_map(own_unit).collect();
     for name in &own {
         if has_timer(name, &own) {
-            startable(name, accounts, root, findings)?;
+            startable(name, system)?;
         } else {
-            started(name, accounts, root, findings)?;
+            started(name, system)?;
         }
-        check_own(name, node, root, findings)?;
+        check_own(name, system)?;
     }
     if node
         .files
         .iter()
         .any(|file| file.path == "/etc/nftables.conf")
     {
-        started("nftables.service", accounts, root, findings)?;
+        started("nftables.service", system)?;
     }
     Ok(())
 }
@@ -72,36 +68,31 @@ fn has_timer(name: &str, own: &[&str]) -> bool {
 }
 
 /// Checks that the boot leads to a target that starts the node's programs.
-fn check_default(root: &mut Tree<'_>, findings: &mut Findings) -> Result<()> {
+fn check_default(system: &mut NodeSystem<'_>) -> Result<()> {
     for target in ["default.target", TARGETS[0]] {
-        match find(target, root)? {
+        match find(target, &mut system.root)? {
             Unit::Found { path, .. } => {
                 let name = path.rsplit('/').next().unwrap_or_default();
-                findings.expect(
+                system.expect(
                     TARGETS.contains(&name),
                     format!("the system starts {name}, which does not start the node's programs"),
                 );
             }
-            unit => refuse(target, &unit, findings),
+            unit => refuse(target, &unit, system.findings),
         }
     }
     Ok(())
 }
 
 /// Checks that a unit of the build is the one that systemd uses, as the build wrote it.
-fn check_own(
-    name: &str,
-    node: &NodeDescription,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+fn check_own(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     let own = format!("{OWN_FOLDER}/{name}");
-    if let Unit::Found { path, .. } = find(name, root)? {
-        findings.expect(path == own, format!("{path} replaces {own}"));
+    if let Unit::Found { path, .. } = find(name, &mut system.root)? {
+        system.expect(path == own, format!("{path} replaces {own}"));
     }
-    for path in drop_ins(name, root)? {
-        let is_ours = node.files.iter().any(|file| file.path == path);
-        findings.expect(
+    for path in drop_ins(name, &mut system.root)? {
+        let is_ours = system.node.files.iter().any(|file| file.path == path);
+        system.expect(
             is_ours,
             format!("{path}, which the build did not write, changes {name}"),
         );
@@ -110,54 +101,39 @@ fn check_own(
 }
 
 /// Checks that a boot starts the unit, and that the unit can start.
-pub(super) fn started(
-    name: &str,
-    accounts: &ImageAccounts,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    if !is_wanted(name, root)? {
-        findings.add(format!("no target starts {name}"));
+pub(super) fn started(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
+    if !is_wanted(name, &mut system.root)? {
+        system.add(format!("no target starts {name}"));
     }
-    startable(name, accounts, root, findings)
+    startable(name, system)
 }
 
 /// Checks that a unit can start: its file, its programs, its users and what it requires.
-pub(super) fn startable(
-    name: &str,
-    accounts: &ImageAccounts,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
-    let unit = find(name, root)?;
+pub(super) fn startable(name: &str, system: &mut NodeSystem<'_>) -> Result<()> {
+    let unit = find(name, &mut system.root)?;
     let Unit::Found { mut text, .. } = unit else {
-        refuse(name, &unit, findings);
+        refuse(name, &unit, system.findings);
         return Ok(());
     };
-    for path in drop_ins(name, root)? {
+    for path in drop_ins(name, &mut system.root)? {
         text.push('\n');
-        text.push_str(&root.text(&path)?.unwrap_or_default());
+        text.push_str(&system.root.text(&path)?.unwrap_or_default());
     }
-    check_programs(name, &text, root, findings)?;
-    check_accounts(name, &text, accounts, findings);
-    check_conditions(name, &text, root, findings)?;
+    check_programs(name, &text, system)?;
+    check_accounts(name, &text, system);
+    check_conditions(name, &text, system)?;
     let required = ["Requires", "BindsTo", "Requisite"]
         .into_iter()
         .flat_map(|key| values(&text, key));
     for other in required.flat_map(|list| list.split_whitespace()) {
         if other.ends_with(".service") && !other.contains(['@', '%']) {
-            refuse(other, &find(other, root)?, findings);
+            refuse(other, &find(other, &mut system.root)?, system.findings);
         }
     }
     Ok(())
 }
 
-fn check_programs(
-    name: &str,
-    text: &str,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+fn check_programs(name: &str, text: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     for key in ["ExecStartPre", "ExecStart"] {
         for command in values(text, key) {
             let is_optional = command.starts_with('-');
@@ -167,40 +143,35 @@ fn check_programs(
                 .unwrap_or_default()
                 .trim_start_matches(['@', '+', '!', ':', '-', '|']);
             let is_plain = program.starts_with('/') && !program.contains(['%', '$']);
-            if !is_optional && is_plain && !root.is_program(program)? {
-                findings.add(format!("{name} starts {program}, which is not a program"));
+            if !is_optional && is_plain && !system.root.is_program(program)? {
+                system.add(format!("{name} starts {program}, which is not a program"));
             }
         }
     }
     Ok(())
 }
 
-fn check_accounts(name: &str, text: &str, accounts: &ImageAccounts, findings: &mut Findings) {
+fn check_accounts(name: &str, text: &str, system: &mut NodeSystem<'_>) {
     if !values(text, "DynamicUser")
         .last()
         .is_some_and(|it| is_true(it))
     {
         if let Some(user) = values(text, "User").last() {
-            findings.expect(
-                accounts.has_user(user),
+            system.expect(
+                system.accounts.has_user(user),
                 format!("{name} runs as user `{user}`, whom /etc/passwd does not name"),
             );
         }
         if let Some(group) = values(text, "Group").last() {
-            findings.expect(
-                accounts.has_group(group),
+            system.expect(
+                system.accounts.has_group(group),
                 format!("{name} runs as group `{group}`, which /etc/group does not name"),
             );
         }
     }
 }
 
-fn check_conditions(
-    name: &str,
-    text: &str,
-    root: &mut Tree<'_>,
-    findings: &mut Findings,
-) -> Result<()> {
+fn check_conditions(name: &str, text: &str, system: &mut NodeSystem<'_>) -> Result<()> {
     let conditions = ["ConditionPathExists", "AssertPathExists"]
         .into_iter()
         .flat_map(|key| values(text, key));
@@ -212,9 +183,9 @@ fn check_conditions(
         let is_plain = path.starts_with('/')
             && !path.contains('%')
             && !RUNTIME.iter().any(|it| path.starts_with(it));
-        if is_plain && root.exists(path)? != wanted {
+        if is_plain && system.root.exists(path)? != wanted {
             let state = if wanted { "does not exist" } else { "exists" };
-            findings.add(format!("{name} does not start because {path} {state}"));
+            system.add(format!("{name} does not start because {path} {state}"));
         }
     }
     Ok(())
