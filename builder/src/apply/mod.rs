@@ -18,7 +18,7 @@ use diskimg::SharedContents;
 
 use crate::check;
 use crate::inspect::Image;
-use crate::overlay::Content;
+use crate::overlay::FileContent;
 use crate::plan::{Action, Plan};
 
 pub(crate) use compose::Target;
@@ -34,7 +34,7 @@ pub(crate) fn shared_contents(plans: &[Plan]) -> Arc<SharedContents> {
     let steps = plans.first().into_iter().flat_map(|plan| &plan.steps);
     let contents = steps.filter_map(|step| match &step.action {
         Action::WriteFile {
-            content: Content::Plain(bytes),
+            content: FileContent::Plain(bytes),
             ..
         } => Some(bytes.shared()),
         _ => None,

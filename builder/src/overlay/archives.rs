@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::inputs::NodeInputs;
-use super::tree::{Change, Content, DesiredPath, Owner};
+use super::tree::{Change, DesiredPath, FileContent, Owner};
 use crate::fetch::{ArchiveEntry, ArchiveKind, UnpackedArchive};
 use crate::inspect::Volume;
 use crate::secret::Secret;
@@ -78,8 +78,8 @@ fn desired_archive_path(archive: &Archive, found: &ArchiveEntry, owner: &Owner) 
             },
             ArchiveKind::File(bytes) => Change::File {
                 content: match mode & 0o007 {
-                    0 => Content::Secret(Secret::new(bytes.to_vec())),
-                    _ => Content::Plain(bytes.clone()),
+                    0 => FileContent::Secret(Secret::new(bytes.to_vec())),
+                    _ => FileContent::Plain(bytes.clone()),
                 },
                 mode,
                 owner,

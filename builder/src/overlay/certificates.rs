@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use super::inputs::NodeInputs;
-use super::tree::{Change, Content, DesiredPath, Owner};
+use super::tree::{Change, DesiredPath, FileContent, Owner};
 use crate::inspect::Volume;
 use crate::pki::KeyPair;
 use crate::secret::Secret;
@@ -17,14 +17,14 @@ pub(super) fn entries(inputs: &NodeInputs<'_>, node: &Node) -> Result<Vec<Desire
         match (&file.key, key) {
             (Some(path), Some(key)) if *path == file.path => {
                 let both = [certificate.as_bytes(), key.reveal()].concat();
-                let content = Content::Secret(Secret::new(both));
+                let content = FileContent::Secret(Secret::new(both));
                 entries.push(desired_certificate(file, path, content, file.key_mode)?);
             }
             (path, key) => {
-                let content = Content::Plain(certificate.as_bytes().to_vec().into());
+                let content = FileContent::Plain(certificate.as_bytes().to_vec().into());
                 entries.push(desired_certificate(file, &file.path, content, file.mode)?);
                 if let (Some(path), Some(key)) = (path, key) {
-                    let content = Content::Secret(key.clone());
+                    let content = FileContent::Secret(key.clone());
                     entries.push(desired_certificate(file, path, content, file.key_mode)?);
                 }
             }
@@ -60,14 +60,14 @@ fn material<'a>(
 fn desired_certificate(
     file: &CertificateFile,
     path: &str,
-    content: Content,
+    content: FileContent,
     mode: u16,
 ) -> Result<DesiredPath> {
     let what = match (&content, file.role) {
-        (Content::Secret(_), role) => {
+        (FileContent::Secret(_), role) => {
             format!("the private key of your {} certificate", role.name())
         }
-        (Content::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
+        (FileContent::Plain(_), role) => format!("your copy of the {} certificate", role.name()),
     };
     Ok(DesiredPath {
         volume: Volume::Root,

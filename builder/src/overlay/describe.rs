@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::inputs::NodeInputs;
 use super::paths::Paths;
-use super::tree::{Change, Content, DesiredPath, Owner};
+use super::tree::{Change, DesiredPath, FileContent, Owner};
 use crate::description::{
     DescribedFile, EtcdFacts, IssuedFile, LoginUser, MemberUrls, NetworkFacts, NodeDescription,
     location, without_control_characters,
@@ -24,7 +24,7 @@ pub(super) fn entry(
         volume,
         path,
         change: Change::File {
-            content: Content::Plain(json.into_bytes().into()),
+            content: FileContent::Plain(json.into_bytes().into()),
             mode: 0o644,
             owner: Owner::root(),
         },
@@ -98,10 +98,10 @@ fn described(entry: &DesiredPath, issued: &[&CertificateFile]) -> Option<Describ
         path: entry.path.clone(),
         role: entry.role,
         sha256: match content {
-            Content::Plain(bytes) => Some(bytes.sha256().to_owned()),
-            Content::Secret(_) => None,
+            FileContent::Plain(bytes) => Some(bytes.sha256().to_owned()),
+            FileContent::Secret(_) => None,
         },
-        mode: matches!(content, Content::Secret(_)).then(|| format!("{mode:04o}")),
+        mode: matches!(content, FileContent::Secret(_)).then(|| format!("{mode:04o}")),
         issued: issued
             .iter()
             .find(|file| entry.volume == Volume::Root && file.path == entry.path)

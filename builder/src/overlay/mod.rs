@@ -24,5 +24,5 @@ pub use fits::refusals;
 pub use inputs::NodeInputs;
 pub use node::tree;
 pub use source::Overlays;
-pub use tree::{ACCOUNT_FILES, Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
+pub use tree::{ACCOUNT_FILES, Account, Change, DesiredPath, Edit, FileContent, FileTree, Owner};
 pub use warnings::warnings;

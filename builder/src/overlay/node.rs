@@ -8,7 +8,7 @@ use super::manifest::{
     AccountItem, EditItem, EditKind, FileItem, FolderItem, LinkItem, OverlayFile, PlaceItem,
 };
 use super::render::Renderer;
-use super::tree::{Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
+use super::tree::{Account, Change, DesiredPath, Edit, FileContent, FileTree, Owner};
 use super::{archives, certificates, describe, firmware, trust};
 use crate::description::FileRole;
 use crate::failure::{Kind, parse_toml};
@@ -164,7 +164,7 @@ impl Overlay<'_> {
     }
 
     /// Returns the digests of the files among `entries` in the directory of this file.
-    fn sums(&self, item: &FileItem, entries: &[DesiredPath]) -> Result<Content> {
+    fn sums(&self, item: &FileItem, entries: &[DesiredPath]) -> Result<FileContent> {
         let path = self.renderer.text(&item.path)?;
         let (folder, _) = path.rsplit_once('/').unwrap_or_default();
         let line = |entry: &DesiredPath| match &entry.change {
@@ -175,11 +175,11 @@ impl Overlay<'_> {
             _ => None,
         };
         let lines: String = entries.iter().filter_map(line).collect();
-        Ok(Content::Plain(lines.into_bytes().into()))
+        Ok(FileContent::Plain(lines.into_bytes().into()))
     }
 
     /// Returns the file, or the files of a list.
-    fn files(&self, item: &FileItem, sums: Option<Content>) -> Result<Vec<DesiredPath>> {
+    fn files(&self, item: &FileItem, sums: Option<FileContent>) -> Result<Vec<DesiredPath>> {
         let Some(list) = &item.for_each else {
             return Ok(vec![self.file(item, sums)?]);
         };
@@ -188,15 +188,15 @@ impl Overlay<'_> {
         renderers.iter().map(file).collect()
     }
 
-    fn file(&self, item: &FileItem, sums: Option<Content>) -> Result<DesiredPath> {
+    fn file(&self, item: &FileItem, sums: Option<FileContent>) -> Result<DesiredPath> {
         let (role, content) = match (&item.template, &item.blob, sums) {
             (Some(template), None, None) => {
                 let text = self
                     .renderer
                     .text(&self.inputs.overlays.text(self.name, template)?)?;
                 let content = match item.secret {
-                    true => Content::Secret(Secret::new(text)),
-                    false => Content::Plain(text.into_bytes().into()),
+                    true => FileContent::Secret(Secret::new(text)),
+                    false => FileContent::Plain(text.into_bytes().into()),
                 };
                 (item.role, content)
             }
@@ -303,10 +303,10 @@ impl Overlay<'_> {
         }
     }
 
-    /// Returns a named value of the node and its role. Every private key is a [`Content::Secret`].
-    fn blob(&self, name: &str) -> Result<(Option<FileRole>, Content)> {
-        let plain = |text: &str| Content::Plain(text.as_bytes().to_vec().into());
-        let secret = |secret: &Secret| Content::Secret(secret.clone());
+    /// Returns a named value of the node and its role. Every private key is a [`FileContent::Secret`].
+    fn blob(&self, name: &str) -> Result<(Option<FileRole>, FileContent)> {
+        let plain = |text: &str| FileContent::Plain(text.as_bytes().to_vec().into());
+        let secret = |secret: &Secret| FileContent::Secret(secret.clone());
         let (etcd, identity) = (self.inputs.etcd, self.identity);
         let (server, peer) = (&identity.server, &identity.peer);
         let client = || {
@@ -316,15 +316,15 @@ impl Overlay<'_> {
         };
         let single = self.inputs.cluster.pki.layout.has_one_certificate();
         let (role, content) = match name {
-            "etcd" => return Ok((None, Content::Plain(etcd.etcd.clone()))),
-            "etcdctl" => return Ok((None, Content::Plain(etcd.etcdctl.clone()))),
+            "etcd" => return Ok((None, FileContent::Plain(etcd.etcd.clone()))),
+            "etcdctl" => return Ok((None, FileContent::Plain(etcd.etcdctl.clone()))),
             "etcdutl" => {
                 let etcdutl = etcd.etcdutl.clone().context("this etcd has no etcdutl")?;
-                return Ok((None, Content::Plain(etcdutl)));
+                return Ok((None, FileContent::Plain(etcdutl)));
             }
             "snapshot" => {
                 let snapshot = self.inputs.snapshot.context("no snapshot is named")?;
-                return Ok((None, Content::Secret(snapshot.bytes.clone())));
+                return Ok((None, FileContent::Secret(snapshot.bytes.clone())));
             }
             "ca.crt" => (FileRole::CaCertificate, plain(&self.inputs.certs.ca.pem)),
             "server.crt" if single => (FileRole::NodeCertificate, plain(&server.certificate.pem)),
@@ -360,8 +360,8 @@ fn extra_file(file: &ExtraFile) -> Result<DesiredPath> {
         },
         ExtraContent::File(bytes) => Change::File {
             content: match mode & 0o007 {
-                0 => Content::Secret(Secret::new(bytes.clone())),
-                _ => Content::Plain(bytes.clone().into()),
+                0 => FileContent::Secret(Secret::new(bytes.clone())),
+                _ => FileContent::Plain(bytes.clone().into()),
             },
             mode,
             owner,

@@ -103,7 +103,7 @@ pub enum Change {
     /// A regular file with this content, which replaces an existing file or symbolic link.
     File {
         /// The bytes.
-        content: Content,
+        content: FileContent,
         /// Permission bits.
         mode: u16,
         /// `user:group`.
@@ -148,14 +148,14 @@ pub enum Change {
 
 /// File content.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub enum FileContent {
     /// Content that `plan` may print.
     Plain(SharedBytes),
     /// Content that `plan` prints only as a fingerprint.
     Secret(Secret),
 }
 
-impl Content {
+impl FileContent {
     /// Returns the bytes to write.
     pub fn bytes(&self) -> &[u8] {
         match self {

@@ -1,6 +1,6 @@
 //! `trust-ca` in `[pki]`: the CA in the trust store of the system, as `update-ca-certificates` would leave it.
 
-use super::tree::{Change, Content, DesiredPath, Edit, Owner};
+use super::tree::{Change, DesiredPath, Edit, FileContent, Owner};
 use crate::inspect::Volume;
 use crate::pki::TrustedCertificate;
 
@@ -17,7 +17,7 @@ pub(super) fn entries(trusted: &[TrustedCertificate]) -> Vec<DesiredPath> {
         entries.push(desired_anchor(
             format!("{OWN}/{name}.crt"),
             Change::File {
-                content: Content::Plain(certificate.pem.as_bytes().to_vec().into()),
+                content: FileContent::Plain(certificate.pem.as_bytes().to_vec().into()),
                 mode: 0o644,
                 owner: Owner::root(),
             },

@@ -12,7 +12,7 @@ use super::{edit, references, room};
 use crate::config_txt::with_settings;
 use crate::failure::Kind;
 use crate::inspect::{Attributes, BaseFiles, Before, Layout, System, Volume};
-use crate::overlay::{ACCOUNT_FILES, Change, Content, DesiredPath, Edit, FileTree, Owner};
+use crate::overlay::{ACCOUNT_FILES, Change, DesiredPath, Edit, FileContent, FileTree, Owner};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
 use crate::spec::Invalid;
@@ -120,7 +120,7 @@ impl<'a> Planner<'a> {
             Change::Absent => self.absent(entry, before),
             Change::Edited(Edit::Account(_)) => Ok(()), // `add_accounts` edits all of them at once.
             Change::Edited(Edit::Appended { text }) if before == Before::Missing => {
-                let content = Content::Plain(text.clone().into_bytes().into());
+                let content = FileContent::Plain(text.clone().into_bytes().into());
                 let attributes = self.attributes(0o644, &Owner::root())?;
                 self.write(entry, before, content, attributes)
             }
@@ -143,7 +143,7 @@ impl<'a> Planner<'a> {
         &mut self,
         entry: &DesiredPath,
         before: Before,
-        content: Content,
+        content: FileContent,
         attributes: Attributes,
     ) -> Result<()> {
         refuse_folder(entry, &before)?;
@@ -228,7 +228,7 @@ impl<'a> Planner<'a> {
         if new == current {
             return Ok(());
         }
-        let content = Content::Plain(new.into_bytes().into());
+        let content = FileContent::Plain(new.into_bytes().into());
         let Before::File { attributes, .. } = before else {
             return Ok(());
         };
@@ -284,9 +284,9 @@ impl<'a> Planner<'a> {
             }
             // Shadow files hold password hashes: the plan shows them as fingerprints.
             let content = if path.ends_with("shadow") {
-                Content::Secret(Secret::new(text))
+                FileContent::Secret(Secret::new(text))
             } else {
-                Content::Plain(text.into())
+                FileContent::Plain(text.into())
             };
             let attributes = *attributes;
             self.push(Step {

@@ -1,7 +1,7 @@
 //! A plan: the content before and after, and the reason for each change, but not how it is written.
 
 use crate::inspect::{Attributes, Before, Volume};
-use crate::overlay::Content;
+use crate::overlay::FileContent;
 use crate::secret::FingerprintKey;
 
 /// Every edit of one node's image.
@@ -40,7 +40,7 @@ pub(crate) enum Action {
     /// Create or replace a file.
     WriteFile {
         /// The bytes.
-        content: Content,
+        content: FileContent,
         /// Permission bits, owner and group numbers.
         attributes: Attributes,
     },

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::model::{Action, Plan, Step};
 use crate::inspect::{Attributes, Before};
-use crate::overlay::Content;
+use crate::overlay::FileContent;
 use crate::secret::FingerprintKey;
 
 impl Display for Plan {
@@ -73,10 +73,10 @@ impl Display for Shown {
     }
 }
 
-fn shown_digest(content: &Content, key: &FingerprintKey) -> String {
+fn shown_digest(content: &FileContent, key: &FingerprintKey) -> String {
     match content {
-        Content::Plain(bytes) => format!("sha256 {}", bytes.sha256()),
-        Content::Secret(secret) => format!("secret {}", secret.fingerprint(key)),
+        FileContent::Plain(bytes) => format!("sha256 {}", bytes.sha256()),
+        FileContent::Secret(secret) => format!("secret {}", secret.fingerprint(key)),
     }
 }
 
@@ -89,7 +89,7 @@ fn texts(step: &Step) -> Option<(String, String)> {
         return None;
     };
     let Action::WriteFile {
-        content: Content::Plain(new),
+        content: FileContent::Plain(new),
         ..
     } = &step.action
     else {

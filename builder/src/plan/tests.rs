@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::plan;
 use crate::failure::{Kind, explain};
 use crate::inspect::{Attributes, BaseFiles, Before, Layout, OsRelease, Part, System, Volume};
-use crate::overlay::{Account, Change, Content, DesiredPath, Edit, FileTree, Owner};
+use crate::overlay::{Account, Change, DesiredPath, Edit, FileContent, FileTree, Owner};
 use crate::secret::{FingerprintKey, Secret};
 
 pub(super) fn layout() -> Layout {
@@ -92,7 +92,7 @@ pub(super) fn text(path: &str, text: &str) -> DesiredPath {
     entry(
         path,
         Change::File {
-            content: Content::Plain(text.as_bytes().to_vec().into()),
+            content: FileContent::Plain(text.as_bytes().to_vec().into()),
             mode: 0o644,
             owner: Owner::root(),
         },
@@ -249,7 +249,7 @@ fn mistakes_in_the_users_files_are_reported_together() {
         ..entry
     };
     let owned = |owner: &str| {
-        let content = Content::Plain(b"1".to_vec().into());
+        let content = FileContent::Plain(b"1".to_vec().into());
         let (user, group) = owner.split_once(':').unwrap();
         let owner = Owner {
             user: user.to_owned(),

@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::hex;
 use crate::inspect::{DebianPackage, Volume};
-use crate::overlay::Content;
+use crate::overlay::FileContent;
 use crate::plan::{Action, Plan, Step};
 use crate::report::{InputRecord, NodeRecord};
 
@@ -144,7 +144,7 @@ fn public_file(step: &Step) -> Option<(String, &[u8])> {
     };
     match &step.action {
         Action::WriteFile {
-            content: Content::Plain(content),
+            content: FileContent::Plain(content),
             ..
         } => Some((format!("./{partition}{}", step.path), content)),
         _ => None,
