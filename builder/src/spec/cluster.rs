@@ -25,7 +25,7 @@ pub struct Cluster {
     /// Network configuration that all nodes share.
     pub network: Network,
     /// Login user and keys.
-    pub ssh: Ssh,
+    pub ssh: SshSettings,
     /// Time zone and time servers.
     pub system: SystemSettings,
     /// Members in the order of the file; empty only for downloads.
@@ -186,7 +186,7 @@ pub struct WifiNetwork {
 
 /// Access to the nodes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ssh {
+pub struct SshSettings {
     /// Login user with UID 1000, created or renamed from the base's user.
     pub user: String,
     /// Public keys in `authorized_keys` format, one per entry; empty only with a user CA, or for downloads.
@@ -201,7 +201,7 @@ pub struct Ssh {
     pub password_hash: Option<Secret>,
 }
 
-impl Ssh {
+impl SshSettings {
     /// Returns etcd's user as which the login user runs etcdctl: the common name of its certificate.
     pub fn etcdctl_user(&self) -> Option<&'static str> {
         self.etcdctl.then_some("root")

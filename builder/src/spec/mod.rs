@@ -65,7 +65,7 @@ mod wifi;
 pub(crate) use cell::cell;
 pub use cluster::{
     Advertise, BackupPlace, BackupSettings, BaseChoice, Cluster, ConfigForm, Etcd, EtcdSource,
-    Interface, Network, Node, Publish, Route, Ssh, Wifi, WifiNetwork,
+    Interface, Network, Node, Publish, Route, SshSettings, Wifi, WifiNetwork,
 };
 pub use complaints::Invalid;
 pub use edit::{NewNode, NodeEdit, edit_nodes};

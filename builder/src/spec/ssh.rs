@@ -1,6 +1,6 @@
 //! `[ssh]`: the login user and its public keys. There is no default password.
 
-use super::cluster::Ssh;
+use super::cluster::SshSettings;
 use super::complaints::{Complaints, Place};
 use super::input::{Input, Purpose, TextFile};
 use super::table::Table;
@@ -8,7 +8,7 @@ use super::{names, public_key};
 use crate::secret::Secret;
 
 /// Reads the table. `--ssh-key` replaces its keys; without any keys or user CA, the keys in `~/.ssh` apply.
-pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
+pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> SshSettings {
     let lines = |name: &str| -> Vec<String> {
         let keys = table.texts(name);
         let checked = |line: &str| public_key::checked(line).unwrap_or_default();
@@ -18,7 +18,7 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> Ssh {
     for key in table.texts("authorized-keys") {
         log.check(key.place, still_valid(key.value, input.now));
     }
-    Ssh {
+    SshSettings {
         user: table.text("user").value.to_owned(),
         authorized_keys: keys(
             lines("authorized-keys"),
