@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args};
 
-use super::Work;
+use super::BuildOptions;
 use super::options::number;
 
 /// Which member to add.
@@ -96,5 +96,5 @@ pub struct ChangeOptions {
     pub ssh_identity: Option<PathBuf>,
     /// How to build the image.
     #[command(flatten)]
-    pub work: Work,
+    pub work: BuildOptions,
 }

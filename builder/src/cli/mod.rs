@@ -114,7 +114,8 @@ impl Args {
                  `build --fleet FILE --refresh`"
             }
             // clap does not require `--fleet` where an option is given that conflicts with it.
-            Command::Build(Work { nodes, .. }) | Command::Plan(Work { nodes, .. })
+            Command::Build(BuildOptions { nodes, .. })
+            | Command::Plan(BuildOptions { nodes, .. })
                 if nodes.shard.is_some() && nodes.fleet.is_none() =>
             {
                 let what = "--shard builds a part of a fleet: name the fleet with --fleet";
@@ -162,13 +163,13 @@ Examples:
   etcd-image build --nodes 3 --ssh-key ~/.ssh/work.pub --offline
   etcd-image build --nodes 3 --format img.xz --sign ~/.ssh/id_ed25519
   etcd-image build --locked")]
-    Build(Work),
+    Build(BuildOptions),
     /// Print every edit that build would make, and write only the cache
     #[command(after_help = "\
 Examples:
   etcd-image plan --nodes 3
   etcd-image plan --only etcd2 --json")]
-    Plan(Work),
+    Plan(BuildOptions),
     /// Download everything needed for an offline build
     #[command(after_help = "\
 Examples:
@@ -377,7 +378,7 @@ pub struct Fetch {
 
 /// The options of build and plan.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Work {
+pub struct BuildOptions {
     /// What images are made from.
     #[command(flatten)]
     pub fetch: Fetch,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::options::{days, number};
-use super::{StateInitOptions, Work};
+use super::{BuildOptions, StateInitOptions};
 
 /// The commands that concern the certificates of a state directory.
 #[derive(Clone, Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub struct DescribedCluster {
 
 impl DescribedCluster {
     /// Returns the options of a build of the same nodes.
-    pub(crate) fn into_work(self) -> Work {
+    pub(crate) fn into_work(self) -> BuildOptions {
         StateInitOptions::new(self.config, self.nodes, self.state).into_work()
     }
 }

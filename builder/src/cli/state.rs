@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::options::number;
 use super::{
-    CacheOptions, DetailOptions, Fetch, LockOptions, NodeOptions, OutputOptions, SourceOptions,
-    Work,
+    BuildOptions, CacheOptions, DetailOptions, Fetch, LockOptions, NodeOptions, OutputOptions,
+    SourceOptions,
 };
 
 /// The commands that concern state directories.
@@ -50,8 +50,8 @@ impl StateInitOptions {
     }
 
     /// Returns the options of a build of the same nodes.
-    pub(crate) fn into_work(self) -> Work {
-        Work {
+    pub(crate) fn into_work(self) -> BuildOptions {
+        BuildOptions {
             fetch: Fetch {
                 sources: SourceOptions {
                     config: self.config,

@@ -19,8 +19,8 @@ use serde::Serialize;
 
 use crate::apply::OutputFolder;
 use crate::cli::{
-    self, Args, Command, Environment, FlashOptions, LockOptions, OutputOptions, StateCommand,
-    StateInitOptions, VerifyOptions, Voice, Work,
+    self, Args, BuildOptions, Command, Environment, FlashOptions, LockOptions, OutputOptions,
+    StateCommand, StateInitOptions, VerifyOptions, Voice,
 };
 use crate::failure::{Failure, Kind};
 use crate::publication;
@@ -128,7 +128,7 @@ fn init(config: &Path, nodes: u32, from: Option<&Path>, voice: &Voice) -> Result
     Ok(())
 }
 
-fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
+fn build(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<()> {
     if let Some(destination) = Destination::of(&work)? {
         return stored::build(work, destination, environment, voice);
     }
@@ -151,7 +151,7 @@ fn build(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
     print(voice, &manifest.shown(), &summary)
 }
 
-fn plan(work: Work, environment: Environment, voice: &Voice) -> Result<()> {
+fn plan(work: BuildOptions, environment: Environment, voice: &Voice) -> Result<()> {
     // A build with these options would be refused.
     Destination::of(&work)?;
     let job = Job::new(work, environment, voice);
@@ -235,7 +235,7 @@ fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> R
         let hint = "name the directory of one of them, as in `etcd-image verify images/CLUSTER --rebuild --fleet fleet.toml`";
         return Err(Kind::Usage.error(message, hint));
     }
-    let work = Work {
+    let work = BuildOptions {
         fetch: options.fetch,
         lock: LockOptions::default(),
         nodes: options.nodes,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use indicatif::BinaryBytes;
 
 use super::{conclude, print};
-use crate::cli::{Environment, FlashOptions, VerifyOptions, Voice, Work};
+use crate::cli::{BuildOptions, Environment, FlashOptions, VerifyOptions, Voice};
 use crate::count::count;
 use crate::failure::Kind;
 use crate::fleet::SelectedCluster;
@@ -20,7 +20,7 @@ use crate::store::{self, Address, Content, Delivered, Delivery, Destination, Nam
 
 /// Builds images in the staging directory and sends them to a store.
 pub(super) fn build(
-    mut work: Work,
+    mut work: BuildOptions,
     destination: Destination,
     environment: Environment,
     voice: &Voice,

@@ -26,7 +26,7 @@ use anyhow::Result;
 pub(crate) use select::SelectedCluster;
 pub(crate) use shard::shard_of;
 
-use crate::cli::{Environment, Work};
+use crate::cli::{BuildOptions, Environment};
 use crate::spec::{self, Cluster, FleetRow, Input, Invalid, Purpose};
 use collisions::Collisions;
 
@@ -52,7 +52,7 @@ impl Fleet {
     /// Reads a fleet and checks every cluster; the error contains all complaints.
     pub(crate) fn open(
         path: &Path,
-        work: &Work,
+        work: &BuildOptions,
         environment: &Environment,
         purpose: Purpose,
     ) -> Result<Self> {

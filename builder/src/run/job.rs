@@ -8,7 +8,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::caches::SharedOnce;
-use crate::cli::{Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice, Work};
+use crate::cli::{
+    BuildOptions, Environment, Fetch, LockOptions, NodeOptions, OutputOptions, Voice,
+};
 use crate::fleet::SelectedCluster;
 use crate::progress::{self, Progress};
 use crate::publication::Publishing;
@@ -16,7 +18,7 @@ use crate::spec::{self, Cluster, Purpose};
 
 /// The options of a run.
 pub(crate) struct Job {
-    pub(crate) work: Work,
+    pub(crate) work: BuildOptions,
     pub(crate) environment: Environment,
     pub(super) progress: Arc<dyn Progress>,
     started: Instant,
@@ -48,7 +50,7 @@ impl Job {
         environment: Environment,
         voice: &Voice,
     ) -> Self {
-        let work = Work {
+        let work = BuildOptions {
             fetch,
             lock,
             nodes: NodeOptions::default(),
@@ -58,7 +60,7 @@ impl Job {
     }
 
     /// Creates a run with these options.
-    pub(crate) fn new(work: Work, environment: Environment, voice: &Voice) -> Self {
+    pub(crate) fn new(work: BuildOptions, environment: Environment, voice: &Voice) -> Self {
         Self {
             work,
             environment,

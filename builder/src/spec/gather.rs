@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::input::{Flags, Input, Purpose, TextFile};
 use super::walk;
-use crate::cli::{Environment, Work};
+use crate::cli::{BuildOptions, Environment};
 use crate::failure::Kind;
 
 /// The configuration file that is used if it exists and `--config` is not given.
@@ -18,7 +18,7 @@ const MOST_SOURCE_BYTES: u64 = 64 << 20;
 impl Input {
     /// Reads the files that the options name and those at default locations.
     pub fn gather(
-        options: &Work,
+        options: &BuildOptions,
         environment: &Environment,
         purpose: Purpose,
     ) -> anyhow::Result<Self> {
@@ -29,7 +29,7 @@ impl Input {
     /// Returns a configuration, and reads the files that the other options name and those at default locations.
     pub(crate) fn gather_with(
         config: Option<TextFile>,
-        options: &Work,
+        options: &BuildOptions,
         environment: &Environment,
         purpose: Purpose,
     ) -> anyhow::Result<Self> {

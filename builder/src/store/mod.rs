@@ -31,7 +31,7 @@ pub(crate) use staging::{Leftover, leftovers, remove_leftover};
 
 use anyhow::Result;
 
-use crate::cli::Work;
+use crate::cli::BuildOptions;
 use crate::failure::Kind;
 use encryption::Recipients;
 
@@ -45,7 +45,7 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// Returns the store that the options name, or `None` if they name a directory.
-    pub(crate) fn of(work: &Work) -> Result<Option<Self>> {
+    pub(crate) fn of(work: &BuildOptions) -> Result<Option<Self>> {
         let output = &work.output;
         let address = Address::of(&output.out, "--out")?;
         let is_protected = !output.encrypt_to.is_empty();
