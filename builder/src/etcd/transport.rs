@@ -98,9 +98,9 @@ pub(super) async fn connect(
 /// With TLS 1.3, a member rejects our certificate after our side of the handshake. Bytes that we sent before reading the
 /// rejection would reset the connection and with it the reason.
 async fn accepted(
-    stream: Box<dyn Stream>,
+    stream: Box<dyn ByteStream>,
     patience: Patience,
-) -> Result<BufReader<Box<dyn Stream>>, Trouble> {
+) -> Result<BufReader<Box<dyn ByteStream>>, Trouble> {
     let mut stream = BufReader::new(stream);
     match timeout(patience.answer, stream.fill_buf()).await {
         Ok(Ok(_)) => Ok(stream),
@@ -139,13 +139,13 @@ pub(super) async fn greet(
 }
 
 /// A connection, with TLS or without.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// A new connection, and the certificate that the member presented: empty without TLS.
 struct Opened {
-    stream: Box<dyn Stream>,
+    stream: Box<dyn ByteStream>,
     certificate: Vec<u8>,
 }
 
