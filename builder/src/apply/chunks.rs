@@ -50,12 +50,12 @@ impl EditedImage<'_> {
 
     /// Splits the image for compression: a chunk is cut where it changes between bytes that nodes share and bytes that this
     /// node has alone, so that little is compressed for each node.
-    pub(super) fn blocks(&self) -> Vec<Block> {
-        let mut blocks: Vec<Block> = Vec::new();
+    pub(super) fn blocks(&self) -> Vec<ChunkGroup> {
+        let mut blocks: Vec<ChunkGroup> = Vec::new();
         for chunk in self.chunks() {
             let is_own = |part: &Chunk| self.storage.has_own_changes(part.range());
             if !is_own(&chunk) {
-                blocks.push(Block::shared(chunk));
+                blocks.push(ChunkGroup::shared(chunk));
                 continue;
             }
             let first = blocks.len();
@@ -63,7 +63,7 @@ impl EditedImage<'_> {
                 let is_own = is_own(&part);
                 match blocks[first..].last_mut() {
                     Some(last) if last.is_own == is_own => last.chunk.len += part.len,
-                    _ => blocks.push(Block {
+                    _ => blocks.push(ChunkGroup {
                         chunk: part,
                         is_own,
                     }),
@@ -84,13 +84,13 @@ impl EditedImage<'_> {
 
 /// A chunk, or some of its parts, that are compressed together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
+pub(super) struct ChunkGroup {
     pub(super) chunk: Chunk,
     /// Whether the node may have these bytes alone; they may be secret.
     pub(super) is_own: bool,
 }
 
-impl Block {
+impl ChunkGroup {
     fn shared(chunk: Chunk) -> Self {
         Self {
             chunk,

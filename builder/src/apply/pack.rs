@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use diskimg::Storage as _;
 use sha2::{Digest as _, Sha256};
 
-use super::chunks::{Block, CHUNK, Chunk, EditedImage};
+use super::chunks::{CHUNK, Chunk, ChunkGroup, EditedImage};
 use super::direct::DirectBuffer;
 use super::output::{OutputFolder, StagedFile};
 use crate::compressed::{self, BLOCK, Compression, Container};
@@ -104,7 +104,7 @@ impl<'a> Packer<'a> {
     }
 
     /// Returns the compressed form of a block, from the store if it is there.
-    fn block(&self, image: &EditedImage<'_>, block: &Block) -> Result<Vec<u8>> {
+    fn block(&self, image: &EditedImage<'_>, block: &ChunkGroup) -> Result<Vec<u8>> {
         let chunk = &block.chunk;
         let place = (chunk.offset, chunk.len);
         let is_unchanged = !image.storage.is_changed(chunk.range());
