@@ -15,6 +15,8 @@ mod flash_interrupted;
 mod flash_refusals;
 #[cfg(target_os = "linux")]
 mod flash_several;
+#[cfg(target_os = "linux")]
+mod flash_signed;
 mod init;
 #[cfg(target_os = "linux")]
 mod passphrase;

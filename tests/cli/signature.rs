@@ -7,15 +7,8 @@ use serde_json::Value;
 
 use crate::support::fixture::poke;
 use crate::support::scene::{Outcome, Scene};
+use crate::support::signer::key;
 use crate::support::tool::tool_in;
-
-/// Makes a key in the scene, and allows it to sign as `ada@example`.
-fn key(scene: &Scene, name: &str, kind: &str, passphrase: &str) {
-    let arguments = ["-q", "-t", kind, "-N", passphrase, "-C", "", "-f", name];
-    tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
-    let public = scene.text(&format!("{name}.pub"));
-    scene.file("allowed", &format!("ada@example {public}"));
-}
 
 fn sign(scene: &Scene, key: &str) -> Outcome {
     scene.run("build", &["--nodes", "1", "--sign", key])

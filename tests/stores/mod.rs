@@ -10,6 +10,8 @@ mod refused;
 mod registry;
 mod s3;
 mod server;
+#[cfg(target_os = "linux")]
+mod signed;
 
 use crate::support::scene::{Outcome, Scene};
 use server::Server;

@@ -42,6 +42,7 @@ pub(crate) mod power;
 pub(crate) mod refusal;
 pub(crate) mod rendered;
 pub(crate) mod scene;
+pub(crate) mod signer;
 pub(crate) mod snapshot;
 pub(crate) mod source;
 #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ pub struct FlashOptions {
     #[arg(value_name = "NODE|IMG DEVICE", required_unless_present = "list")]
     pub targets: Vec<String>,
     /// List the disks of this machine and their contents
-    #[arg(long, conflicts_with_all = ["targets", "all", "wipe_data", "yes_really", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["targets", "all", "allowed_signers", "wipe_data", "yes_really", "dry_run"])]
     pub list: bool,
     /// Write every node to one of these devices, in the cluster's order
     #[arg(long)]
@@ -26,6 +26,10 @@ pub struct FlashOptions {
     /// Decrypt the images of a store with the secret key in this file
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// Require a signature of SHA256SUMS by one of these keys (see
+    /// ssh-keygen(1))
+    #[arg(long, value_name = "FILE")]
+    pub allowed_signers: Option<PathBuf>,
     /// Erase etcd's data on the card instead of keeping it
     #[arg(long)]
     pub wipe_data: bool,

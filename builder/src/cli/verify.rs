@@ -25,6 +25,9 @@ pub struct VerifyOptions {
     /// ssh-keygen(1))
     #[arg(long, value_name = "FILE")]
     pub allowed_signers: Option<PathBuf>,
+    /// Decrypt the signature in a store with the secret key in this file
+    #[arg(long, value_name = "FILE", requires = "allowed_signers")]
+    pub identity: Option<PathBuf>,
     /// Rebuild the directory from etcd-image.lock and the state directory, and
     /// compare every file; repeat the options of that build
     #[arg(long, conflicts_with = "allowed_signers")]

@@ -5,6 +5,7 @@ mod change;
 mod look_after;
 mod membership;
 mod pki;
+mod signature;
 mod stored;
 mod upgrade;
 
@@ -261,7 +262,7 @@ fn flash(mut options: FlashOptions, environment: &Environment, voice: &Voice) ->
     }
     // The files are removed when this is dropped.
     let _stored = stored::get_images(&mut options, environment, voice)?;
-    let flashed = flash::flash(&options, &*progress::stderr(voice.quiet))?;
+    let flashed = flash::flash(&options, environment.clock, &*progress::stderr(voice.quiet))?;
     let printed = match flashed.is_worth_printing() {
         true => print(voice, &flashed, &flashed),
         false => Ok(()),
@@ -275,6 +276,10 @@ fn verify(options: VerifyOptions, environment: Environment, voice: &Voice) -> Re
     if let Some(address) = Address::of(&options.target, "verify")? {
         return stored::verify(&address, &options, &environment, voice);
     }
+    stored::refuse_identity(
+        options.identity.as_deref(),
+        "name a store, or leave the option out",
+    )?;
     if options.rebuild {
         return rebuild(options, environment, voice);
     }

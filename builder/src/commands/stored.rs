@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use indicatif::BinaryBytes;
 
+use super::signature::Signature;
 use super::{conclude, print};
 use crate::cli::{BuildOptions, Environment, FlashOptions, VerifyOptions, Voice};
 use crate::count::count;
@@ -13,7 +14,7 @@ use crate::failure::Kind;
 use crate::fleet::SelectedCluster;
 use crate::merge::KnownDigests;
 use crate::progress;
-use crate::report;
+use crate::report::{self, MANIFEST};
 use crate::run::{self, Job, Prepared};
 use crate::spec::Purpose;
 use crate::store::{self, Address, Content, Delivered, Delivery, Destination, Names, StoredBuild};
@@ -78,14 +79,25 @@ pub(super) fn verify(
     environment: &Environment,
     voice: &Voice,
 ) -> Result<()> {
-    if options.rebuild || options.allowed_signers.is_some() {
+    if options.rebuild {
         return Err(Kind::Usage.error(
-            "`--rebuild` and `--allowed-signers` need the images in a directory",
+            "`--rebuild` needs the images in a directory",
             "build them into a directory, and verify that",
         ));
     }
     let progress = progress::stderr(voice.quiet);
-    let check = store::check(address, &environment.stores, &*progress)?;
+    let signer = match &options.allowed_signers {
+        Some(allowed) => {
+            let cache = run::local_cache(None, environment)?;
+            let identity = options.identity.as_deref();
+            let build = StoredBuild::open(address, identity, &environment.stores, cache)?;
+            let signature = Signature::new(allowed, environment, &*progress);
+            Some(signature.signers(&build)?)
+        }
+        None => None,
+    };
+    let mut check = store::check(address, &environment.stores, &*progress)?;
+    check.signer = signer;
     conclude(voice, &check, check.verdict())
 }
 
@@ -106,13 +118,11 @@ pub(super) fn get_images(
         None => Address::of(&options.images, "--images")?,
     };
     let Some(address) = address else {
-        return match &options.identity {
-            None => Ok(None),
-            Some(_) => Err(Kind::Usage.error(
-                "`--identity` has no effect: the images are in a directory",
-                "name a store with `--images`, or leave the option out",
-            )),
-        };
+        refuse_identity(
+            options.identity.as_deref(),
+            "name a store with `--images`, or leave the option out",
+        )?;
+        return Ok(None);
     };
     let cache = run::local_cache(None, environment)?;
     let identity = options.identity.as_deref();
@@ -122,14 +132,33 @@ pub(super) fn get_images(
     }
     let names = options.targets.iter();
     let names = names.map(|target| target.split_once('=').map_or(&**target, |(name, _)| name));
+    let progress = progress::stderr(voice.quiet);
+    match &options.allowed_signers {
+        Some(allowed) => {
+            // Nobody waits for images that are then refused.
+            Signature::new(allowed, environment, &*progress).check(&stored, "")?;
+        }
+        None => stored.get_files("", &[MANIFEST], &*progress)?,
+    }
     let known = stored.nodes();
     let wanted = known
         .iter()
         .copied()
         .filter(|node| options.all || names.clone().any(|it| it == *node));
-    stored.get(&wanted.collect::<Vec<_>>(), &*progress::stderr(voice.quiet))?;
+    stored.get_images(&wanted.collect::<Vec<_>>(), &*progress)?;
     stored.folder().clone_into(&mut options.images);
     Ok(Some(stored))
+}
+
+/// Refuses a secret key for images that no store has.
+pub(super) fn refuse_identity(identity: Option<&Path>, hint: &str) -> Result<()> {
+    match identity {
+        None => Ok(()),
+        Some(_) => Err(Kind::Usage.error(
+            "`--identity` has no effect: the images are in a directory",
+            hint,
+        )),
+    }
 }
 
 /// The directories of shards. Those that came from stores are removed when this is dropped.
@@ -184,8 +213,8 @@ fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
         [node] => Ok(node.to_owned()),
         [] => Err(Kind::Usage.error(
             format!("{address} has no image"),
-            match stored.first_part() {
-                Some(part) => format!("name one of its clusters, as in `{part}`"),
+            match stored.parts().next() {
+                Some((_, part)) => format!("name one of its clusters, as in `{part}`"),
                 None => "check the address".to_owned(),
             },
         )),

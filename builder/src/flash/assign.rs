@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::trusted::Trusted;
 use crate::cli::FlashOptions;
 use crate::failure::Kind;
-use crate::report::{self, FleetRecord, Manifest, NodeRecord};
+use crate::report::{FleetRecord, Manifest, NodeRecord};
 use crate::shell;
 
 /// Why two cards must not get the same image.
@@ -24,10 +25,10 @@ pub(super) struct Order {
 }
 
 /// Returns the cards to write, each device and each image once.
-pub(super) fn orders(options: &FlashOptions) -> Result<Vec<Order>> {
+pub(super) fn orders(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
     let orders = match options.all {
-        true => all(options)?,
-        false => named(&options.targets, &options.images)?,
+        true => all(options, trusted)?,
+        false => named(options, trusted)?,
     };
     refuse_repeated(
         &orders,
@@ -56,12 +57,13 @@ fn refuse_repeated(orders: &[Order], part: impl Fn(&Order) -> &PathBuf, why: &st
 }
 
 /// Reads `NODE DEVICE`, `IMG DEVICE`, or any number of `NODE=DEVICE`.
-fn named(targets: &[String], images: &Path) -> Result<Vec<Order>> {
+fn named(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
+    let targets = &options.targets;
     let pairs: Option<Vec<(&str, &str)>> = targets
         .iter()
         .map(|target| target.split_once('='))
         .collect();
-    let pairs = match (pairs, targets) {
+    let pairs = match (pairs, &targets[..]) {
         (Some(pairs), _) => pairs,
         (None, [image, device]) => vec![(image.as_str(), device.as_str())],
         (None, _) => {
@@ -77,7 +79,7 @@ fn named(targets: &[String], images: &Path) -> Result<Vec<Order>> {
     };
     let order = |(image, device)| {
         Ok(Order {
-            image: image_of(image, images)?,
+            image: image_of(image, &options.images, trusted)?,
             device: PathBuf::from(device),
         })
     };
@@ -85,11 +87,11 @@ fn named(targets: &[String], images: &Path) -> Result<Vec<Order>> {
 }
 
 /// Returns the path of an image, which is named by its path or by its node.
-fn image_of(name: &str, images: &Path) -> Result<PathBuf> {
+fn image_of(name: &str, images: &Path, trusted: Trusted<'_>) -> Result<PathBuf> {
     if name.contains('/') || Path::new(name).is_file() {
         return Ok(PathBuf::from(name));
     }
-    let manifest = manifest(images, Some(name))?;
+    let manifest = manifest(images, Some(name), trusted)?;
     match manifest.nodes.iter().find(|node| node.name == name) {
         Some(node) => Ok(file_of(node, images)),
         None => Err(usage(
@@ -111,8 +113,8 @@ fn file_of(node: &NodeRecord, images: &Path) -> PathBuf {
 }
 
 /// Returns the nodes of the manifest with the devices in the same order, once the user has agreed.
-fn all(options: &FlashOptions) -> Result<Vec<Order>> {
-    let manifest = manifest(&options.images, None)?;
+fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
+    let manifest = manifest(&options.images, None, trusted)?;
     let (nodes, devices) = (&manifest.nodes, &options.targets);
     if nodes.len() != devices.len() {
         let message = format!(
@@ -165,11 +167,11 @@ fn confirm(images: &Path, assignment: &str) -> Result<()> {
 }
 
 /// Reads the manifest of the images, which has to list `node`.
-fn manifest(images: &Path, node: Option<&str>) -> Result<Manifest> {
+fn manifest(images: &Path, node: Option<&str>, trusted: Trusted<'_>) -> Result<Manifest> {
     if let Some(fleet) = FleetRecord::read(images)? {
         return Err(is_fleet(images, &fleet, node));
     }
-    let manifests = report::read_manifests(images, true)?;
+    let (_, manifests) = trusted.manifests(images, true)?;
     // The first one lists the images that are there; a second one exists only after an interrupted build.
     manifests.into_iter().next().ok_or_else(|| {
         usage(

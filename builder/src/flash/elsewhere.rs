@@ -35,7 +35,7 @@ impl fmt::Display for Flashed {
 }
 
 /// Returns the error that explains how to write a card here.
-pub fn flash(_: &FlashOptions, _: &dyn Progress) -> Result<Flashed> {
+pub fn flash(_: &FlashOptions, _: i64, _: &dyn Progress) -> Result<Flashed> {
     list()
 }
 

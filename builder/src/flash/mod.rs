@@ -15,6 +15,7 @@ mod rules;
 mod source;
 #[cfg(test)]
 mod tests;
+mod trusted;
 mod write;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use crate::progress::Progress;
 use card::Card;
 use data::DataPlace;
 use source::Source;
+use trusted::Trusted;
 
 /// What to do after an interruption, at whatever moment.
 const INTERRUPTED: &str =
@@ -47,11 +49,13 @@ struct Job {
 }
 
 /// Writes each image to its card, all cards at once, and compares what the cards then return. A card that fails does not
-/// affect the others; the [verdict](Flashed::verdict) is an error then.
-pub fn flash(options: &FlashOptions, progress: &dyn Progress) -> Result<Flashed> {
+/// affect the others; the [verdict](Flashed::verdict) is an error then. `now` is the time to which the keys of signers must be
+/// valid.
+pub fn flash(options: &FlashOptions, now: i64, progress: &dyn Progress) -> Result<Flashed> {
     interrupt::watch_with(INTERRUPTED);
-    let orders = assign::orders(options)?;
-    let open = |order: &assign::Order| Job::open(order, options);
+    let trusted = Trusted::new(options, now);
+    let orders = assign::orders(options, trusted)?;
+    let open = |order: &assign::Order| Job::open(order, options, trusted);
     let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
     refuse_twins(&jobs)?;
     if options.dry_run {
@@ -98,8 +102,8 @@ fn refuse_twins(jobs: &[Job]) -> Result<()> {
 }
 
 impl Job {
-    fn open(order: &assign::Order, options: &FlashOptions) -> Result<Self> {
-        let source = Source::open(&order.image, &options.images)?;
+    fn open(order: &assign::Order, options: &FlashOptions, trusted: Trusted<'_>) -> Result<Self> {
+        let source = Source::open(&order.image, &options.images, trusted)?;
         let system = disks::KernelView::default();
         let card = Card::open(
             &order.device,
@@ -130,6 +134,7 @@ impl Job {
             image_bytes: self.source.size(),
             mapped_bytes: self.source.mapped_bytes(),
             image_verified: !self.source.digests.is_empty(),
+            signer: self.source.signer.clone(),
             data: self.data,
             seconds: None,
             error: None,

@@ -44,6 +44,8 @@ pub struct FlashedCard {
     pub mapped_bytes: u64,
     /// Whether the image was compared with its manifest.
     pub image_verified: bool,
+    /// Who signed the manifest, with the fingerprint of the key; `None` if no signature was required.
+    pub signer: Option<String>,
     /// What happens to etcd's data.
     pub data: DataPlace,
     /// Seconds for writing and reading back; `None` if nothing was written or the card failed.
@@ -128,6 +130,9 @@ impl Display for FlashedCard {
         if !self.image_verified {
             write!(f, "; the image is in no manifest")?;
         }
+        if let Some(signer) = &self.signer {
+            write!(f, "; signed by {signer}")?;
+        }
         let is_done = self.seconds.is_some();
         f.write_str(match (self.data, is_done) {
             (DataPlace::Elsewhere, _) => "",
@@ -155,6 +160,7 @@ mod tests {
             image_bytes: 1 << 20,
             mapped_bytes: 1 << 20,
             image_verified: true,
+            signer: None,
             data: DataPlace::Elsewhere,
             seconds: None,
             error: None,

@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result};
 use diskimg::Storage;
 use sha2::{Digest as _, Sha256};
 
+use super::trusted::Trusted;
 use crate::apply;
 use crate::description::{self, NodeDescription};
 use crate::failure::Kind;
 use crate::hex;
 use crate::inspect::{Image, mapped_ranges};
 use crate::publication::block_map;
-use crate::report::{self, NodeRecord};
+use crate::report::NodeRecord;
 
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 1 << 20;
@@ -34,6 +35,8 @@ pub(super) struct Source {
     pub(super) node: Option<NodeDescription>,
     /// The digests of this image in the manifests beside it, of which one must match; empty if it is in none.
     pub(super) digests: Vec<String>,
+    /// Who signed these manifests; `None` if no signature is required.
+    pub(super) signer: Option<String>,
     /// The digests of the block maps of this image in the same manifests.
     pub(super) map_digests: Vec<String>,
     /// The ranges that have a meaning, in ascending order.
@@ -42,7 +45,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens an image. `images` is the directory whose manifest may list it.
-    pub(super) fn open(path: &Path, images: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, images: &Path, trusted: Trusted<'_>) -> Result<Self> {
         if !fs_err::exists(path)? {
             let message = format!("{} does not exist", path.display());
             return Err(Kind::Usage.error(message, "check the path, or build the image first"));
@@ -50,7 +53,10 @@ impl Source {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let records = records(path, folder.unwrap_or(images))?;
+        let (signer, records) = records(path, folder.unwrap_or(images), trusted)?;
+        if records.is_empty() {
+            trusted.refuse_unlisted(path)?;
+        }
         check_size(path, &records)?;
         let image = Image::open(path)?;
         let storage = image.storage();
@@ -64,6 +70,7 @@ impl Source {
         Ok(Self {
             node,
             digests,
+            signer,
             map_digests,
             is_verified: image.unpacked_sha256().is_some(),
             map: mapped_ranges(&storage),
@@ -150,12 +157,17 @@ fn check_size(path: &Path, records: &[NodeRecord]) -> Result<()> {
     }
 }
 
-/// Returns what the manifests of its directory say about an image.
-fn records(path: &Path, folder: &Path) -> Result<Vec<NodeRecord>> {
+/// Returns what the manifests of its directory say about an image, and who signed them.
+fn records(
+    path: &Path,
+    folder: &Path,
+    trusted: Trusted<'_>,
+) -> Result<(Option<String>, Vec<NodeRecord>)> {
     let name = name_of(path);
-    let manifests = report::read_manifests(folder, false)?;
+    let (signer, manifests) = trusted.manifests(folder, false)?;
     let nodes = manifests.into_iter().flat_map(|manifest| manifest.nodes);
-    Ok(nodes.filter(|node| node.has_output(&name)).collect())
+    let records = nodes.filter(|node| node.has_output(&name));
+    Ok((signer, records.collect()))
 }
 
 /// Returns what a manifest says about the block map of a node's image.
@@ -181,6 +193,7 @@ mod tests {
         let mut source = Source {
             path: "renamed".into(),
             digests: vec![hex::sha256(&bytes)],
+            signer: None,
             map_digests: vec![],
             storage: Arc::new(Memory::new(bytes)),
             is_verified: false,

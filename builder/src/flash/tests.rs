@@ -110,6 +110,7 @@ fn flash(card: &Liar, mapped: u64, data: DataPlace) -> Option<(Kind, String)> {
         is_verified: false,
         node: None,
         digests: vec![],
+        signer: None,
         map_digests: vec![],
         map: std::iter::once(0..mapped).collect(),
     };

@@ -239,6 +239,7 @@ mod tests {
             is_verified: false,
             node: None,
             digests: vec![],
+            signer: None,
             map_digests: vec![],
             map: vec![0..1 << 20, 1 << 20..size as u64],
         };

@@ -27,7 +27,7 @@ use crate::plan::Plan;
 use crate::report::{Attachment, InputRecord, Manifest};
 
 pub(crate) use publishing::Publishing;
-pub(crate) use signature::check;
+pub(crate) use signature::{check, signed_manifests};
 pub(crate) use signing_key::SigningKey;
 pub(crate) use spdx::BaseContents;
 

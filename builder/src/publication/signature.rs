@@ -10,7 +10,7 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
 use super::allowed_signers::AllowedSigner;
 use crate::failure::Kind;
 use crate::file::if_exists;
-use crate::report::{AGAIN, SIGNATURE, SUMS};
+use crate::report::{self, AGAIN, Manifest, SIGNATURE, SUMS};
 
 /// The purpose of the signature, which is a part of what is signed; that of ssh-keygen for files.
 pub(super) const NAMESPACE: &str = "file";
@@ -40,6 +40,16 @@ pub(crate) fn check(folder: &Path, allowed: &Path, now: i64) -> Result<String> {
     verify(&pem, &message, &signers, now).map_err(|Refused { why, hint }| {
         Kind::Verification.error(format!("{}: {why}", path.display()), hint)
     })
+}
+
+/// Returns who signed the digest list of a directory, and the manifests that it covers.
+pub(crate) fn signed_manifests(
+    folder: &Path,
+    allowed: &Path,
+    now: i64,
+) -> Result<(String, Vec<Manifest>)> {
+    let signer = check(folder, allowed, now)?;
+    Ok((signer, report::listed_manifests(folder)?))
 }
 
 /// Why a signature is not accepted.

@@ -44,10 +44,11 @@ impl DigestList {
         self.entries.get(name).map(String::as_str)
     }
 
-    /// Returns the differences from the names and digests that the list should have, one line each.
+    /// Returns the differences from the names and digests that the list should have according to `other`, one line each.
     pub(super) fn differences<'a>(
         &self,
         wanted: impl Iterator<Item = (&'a str, &'a str)>,
+        other: &str,
     ) -> Vec<String> {
         let wanted: BTreeMap<&str, &str> = wanted.collect();
         let mut found = Vec::new();
@@ -61,14 +62,14 @@ impl DigestList {
             match self.digest_of(name) {
                 Some(listed) if listed == *digest => {}
                 Some(listed) => found.push(format!(
-                    "it has the SHA-256 {listed} of {name}, the manifest has {digest}"
+                    "it has the SHA-256 {listed} of {name}, the {other} has {digest}"
                 )),
                 None => found.push(format!("it does not contain {name}")),
             }
         }
         let listed = self.entries.keys();
         let unknown = listed.filter(|name| !wanted.contains_key(name.as_str()));
-        found.extend(unknown.map(|name| format!("it contains {name}, the manifest does not")));
+        found.extend(unknown.map(|name| format!("it contains {name}, the {other} does not")));
         found
     }
 }
@@ -85,7 +86,7 @@ mod tests {
         assert_eq!(list.digest_of("d.img"), Some(&*two));
         let wanted = [("a.img", &*one), ("b.img", &two), ("c.img", &two)];
         assert_eq!(
-            list.differences(wanted.into_iter()),
+            list.differences(wanted.into_iter(), "manifest"),
             [
                 "line 3 is not a digest followed by a file name",
                 &format!("it has the SHA-256 {one} of b.img, the manifest has {two}"),
@@ -94,6 +95,7 @@ mod tests {
             ]
         );
         let good = DigestList::parse("SHA256SUMS".into(), &format!("{one}  a.img\n"));
-        assert_eq!(good.differences([("a.img", &*one)].into_iter()), [""; 0]);
+        let wanted = [("a.img", &*one)].into_iter();
+        assert_eq!(good.differences(wanted, "manifest"), [""; 0]);
     }
 }

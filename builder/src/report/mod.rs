@@ -63,7 +63,7 @@ pub(crate) use rebuild::Rebuild;
 pub(crate) use stored_manifest::read_manifests;
 pub(crate) use text::Summary;
 pub(crate) use update::Update;
-pub(crate) use verification::{digest, folder_of, verify};
+pub(crate) use verification::{digest, folder_of, listed_manifests, must_be_listed, verify};
 
 /// Name of the manifest in the output directory.
 pub(crate) const MANIFEST: &str = "manifest.json";

@@ -83,6 +83,37 @@ pub(crate) fn verify(target: &Path, signer: Option<String>, now: i64) -> Result<
     })
 }
 
+/// Reads the manifests of a directory whose digests its digest list contains. The caller has checked who signed the list.
+pub(crate) fn listed_manifests(folder: &Path) -> Result<Vec<Manifest>> {
+    let mut manifests = stored_manifests(folder, true)?;
+    keep_signed(folder, DigestList::read(folder)?.as_ref(), &mut manifests)?;
+    Ok(manifests
+        .into_iter()
+        .map(|stored| stored.manifest)
+        .collect())
+}
+
+/// Fails unless the digest list of a directory has exactly the files of the index of a store. The caller has checked who signed
+/// the list.
+pub(crate) fn must_be_listed<'a>(
+    folder: &Path,
+    files: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<()> {
+    // The list cannot contain its own digest.
+    let files = files.filter(|(name, _)| ![SUMS, SIGNATURE].contains(name));
+    let differences = match DigestList::read(folder)? {
+        Some(list) => list.differences(files, "index of the store"),
+        None => vec!["it is missing".to_owned()],
+    };
+    match differences.first() {
+        None => Ok(()),
+        Some(first) => Err(Kind::Verification.error(
+            format!("{SUMS} is signed, but it is of another build: {first}"),
+            "do not use these files; build into the store again",
+        )),
+    }
+}
+
 /// Keeps the manifests whose digests the signed list contains. Nobody has signed another one.
 fn keep_signed(
     folder: &Path,
@@ -90,7 +121,7 @@ fn keep_signed(
     manifests: &mut Vec<StoredManifest>,
 ) -> Result<()> {
     let fits = |stored: &StoredManifest| {
-        list.is_some_and(|list| list.differences(stored.digests()).is_empty())
+        list.is_some_and(|list| list.differences(stored.digests(), "manifest").is_empty())
     };
     manifests.retain(fits);
     if !manifests.is_empty() {
@@ -108,7 +139,7 @@ fn keep_signed(
 /// Compares the digest list with the manifest that fits best.
 fn check_list(list: &DigestList, manifests: &[StoredManifest], is_signed: bool) -> CheckedList {
     let all = manifests.iter();
-    let all = all.map(|stored| list.differences(stored.digests()));
+    let all = all.map(|stored| list.differences(stored.digests(), "manifest"));
     CheckedList {
         file: list.path.display().to_string(),
         signed: is_signed,

@@ -22,6 +22,8 @@ pub(crate) struct StoreCheck {
     store: String,
     /// The number of files that are what the index says.
     sound: usize,
+    /// Who signed the digest lists, with the fingerprints of the keys; `None` if no signature was required.
+    pub(crate) signer: Option<String>,
     /// What is wrong.
     problems: Vec<String>,
 }
@@ -36,6 +38,7 @@ pub(crate) fn check(
         format: 1,
         store: address.to_string(),
         sound: 0,
+        signer: None,
         problems: Vec::new(),
     };
     let parts = check.read(address, access, progress)?;
@@ -100,12 +103,16 @@ impl fmt::Display for StoreCheck {
         } else {
             "BAD"
         };
-        writeln!(
+        write!(
             f,
             "{}: {state}, {}",
             self.store,
             count(self.sound, "sound file")
         )?;
+        match &self.signer {
+            Some(signer) => writeln!(f, ", signed by {signer}")?,
+            None => writeln!(f)?,
+        }
         self.problems
             .iter()
             .try_for_each(|it| writeln!(f, "  {it}"))

@@ -100,8 +100,7 @@ impl StoredBuild {
             };
             known.insert(self.folder.path().join(to), bytes.sha256.clone());
         }
-        let addresses = self.index.parts_of(&self.address);
-        for (part, address) in self.index.parts.iter().zip(addresses) {
+        for (part, address) in self.parts() {
             let part = format!("{name}/{part}");
             self.beside(&address, access)?
                 .get_all(&part, access, progress, known)?;
@@ -114,6 +113,23 @@ impl StoredBuild {
         self.folder.path()
     }
 
+    /// Returns the address.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Returns the names of the files with the digests that they have before their encryption.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let files = self.index.files.iter();
+        files.map(|file| (file.name.as_str(), file.plain.sha256.as_str()))
+    }
+
+    /// Returns the names of the parts, such as the clusters of a fleet, with their addresses.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, Address)> {
+        let addresses = self.index.parts_of(&self.address);
+        self.index.parts.iter().map(String::as_str).zip(addresses)
+    }
+
     /// Returns the names of all nodes with an image.
     pub(crate) fn nodes(&self) -> Vec<&str> {
         let mut nodes: Vec<&str> = self.index.files.iter().filter_map(node_of).collect();
@@ -121,25 +137,30 @@ impl StoredBuild {
         nodes
     }
 
-    /// Returns the address of the first part, such as a cluster of a fleet.
-    pub(crate) fn first_part(&self) -> Option<Address> {
-        self.index.parts_of(&self.address).into_iter().next()
+    /// Gets these files, with a text before their names, such as that of a directory and `/`.
+    pub(crate) fn get_files(
+        &self,
+        prefix: &str,
+        names: &[&str],
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let mut names = names.iter();
+        names.try_for_each(|name| self.get_file(prefix, name, progress))
     }
 
-    /// Gets the manifest, and the images of these nodes in the smallest of their formats.
-    pub(crate) fn get(&self, nodes: &[&str], progress: &dyn Progress) -> Result<()> {
-        self.get_file("manifest.json", progress)?;
+    /// Gets the images of these nodes in the smallest of their formats.
+    pub(crate) fn get_images(&self, nodes: &[&str], progress: &dyn Progress) -> Result<()> {
         for node in nodes {
             let files = self.index.files.iter();
             let images = files.filter(|file| node_of(file) == Some(*node));
             if let Some(image) = images.min_by_key(|file| file.stored.size) {
-                self.get_file(&image.name, progress)?;
+                self.get_file("", &image.name, progress)?;
             }
         }
         Ok(())
     }
 
-    fn get_file(&self, name: &str, progress: &dyn Progress) -> Result<()> {
+    fn get_file(&self, prefix: &str, name: &str, progress: &dyn Progress) -> Result<()> {
         let mut files = self.index.files.iter();
         let Some(file) = files.find(|file| file.name == name) else {
             return Err(Kind::Usage.error(
@@ -147,7 +168,7 @@ impl StoredBuild {
                 "build into this store again, or name another one",
             ));
         };
-        let got = self.fetch(file, name, progress);
+        let got = self.fetch(file, &format!("{prefix}{name}"), progress);
         got.with_context(|| format!("getting {name} from {}", self.address))
     }
 

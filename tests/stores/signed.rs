@@ -1,0 +1,133 @@
+//! Checks that whoever can write to a store, but cannot sign, gets no image of his own onto a card.
+
+use std::fs::File;
+
+use serde_json::Value;
+
+use super::server::Server;
+use super::{IDENTITY, RECIPIENT, SENT, build, run};
+use crate::support::scene::{Outcome, Scene};
+use crate::support::signer::key;
+
+const INDEX: &str = "run/1/index.json";
+
+/// The options of a build that is small enough to be sent at once.
+fn sent<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&SENT[..], &[RECIPIENT, "--format", "img.zst"], more].concat()
+}
+
+/// Creates a scene whose signed build of one node has gone to a store.
+fn stored() -> (Scene, Server) {
+    let (scene, server) = (Scene::with("raspios-trixie"), Server::start());
+    scene.file("key", &format!("{IDENTITY}\n"));
+    key(&scene, "ada", "ed25519", "");
+    build(&scene, &server, &sent(&["--sign", "ada"])).done();
+    let card = File::create(scene.at("card")).unwrap();
+    card.set_len(9 << 30).unwrap();
+    (scene, server)
+}
+
+fn index(server: &Server) -> Value {
+    serde_json::from_slice(&server.object(INDEX)).unwrap()
+}
+
+/// Puts an index without check digits into the store, as earlier versions wrote them.
+fn replace_index(server: &Server, mut index: Value) {
+    index.as_object_mut().unwrap().remove("check");
+    server.change(|objects| {
+        let bytes = index.to_string().into_bytes();
+        objects.insert(format!("/lab/{INDEX}"), bytes);
+    });
+}
+
+/// Returns the entry of a file.
+fn entry<'a>(index: &'a mut Value, name: &str) -> &'a mut Value {
+    let files = index["files"].as_array_mut().unwrap();
+    files.iter_mut().find(|file| file["name"] == name).unwrap()
+}
+
+fn verify(scene: &Scene, server: &Server, more: &[&str]) -> Outcome {
+    let line = ["verify", "s3://lab/run/1", "--allowed-signers", "allowed"];
+    run(scene, server, &[&line, more].concat())
+}
+
+fn flash(scene: &Scene, server: &Server) -> Outcome {
+    let line = [
+        "flash",
+        "--yes-really",
+        "s3://lab/run/1",
+        "card",
+        "--identity",
+        "key",
+        "--allowed-signers",
+        "allowed",
+    ];
+    run(scene, server, &line)
+}
+
+/// Asserts that neither command accepts what the store has.
+fn refused(scene: &Scene, server: &Server, words: &[&str]) {
+    for told in [
+        verify(scene, server, &["--identity", "key"]),
+        flash(scene, server),
+    ] {
+        told.refused_naming(3, words);
+    }
+}
+
+#[test]
+fn the_signature_of_a_build_in_a_store_is_checked() {
+    let (scene, server) = stored();
+    let count = index(&server)["files"].as_array().unwrap().len();
+    verify(&scene, &server, &[]).refused_naming(2, &["the images in s3://lab/run/1 are encrypted"]);
+    let told = verify(&scene, &server, &["--identity", "key"]).done();
+    let start = format!("s3://lab/run/1: ok, {count} sound files, signed by ada@example (SHA256:");
+    assert!(told.stdout.starts_with(&start), "{}", told.stdout);
+    let told = flash(&scene, &server).done().stdout;
+    assert!(told.contains("; signed by ada@example (SHA256:"), "{told}");
+    assert_eq!(scene.names("home/.cache/etcd-image/incoming"), [""; 0]);
+    let inspected = scene.bare(&["inspect", "card"]).done();
+    assert!(inspected.stdout.contains("etcd1"), "{}", inspected.stdout);
+}
+
+#[test]
+fn what_nobody_has_signed_is_not_taken_from_a_store() {
+    let (scene, server) = stored();
+    let mut signed = index(&server);
+    // Somebody who knows the recipient sends images of his own.
+    scene.file(
+        "eve.toml",
+        "[[file]]\npath = \"/etc/eve\"\ncontent = \"eve\\n\"\n",
+    );
+    build(&scene, &server, &sent(&["--config", "eve.toml"])).done();
+    let mut sent = index(&server);
+    let unsigned = "the build in s3://lab/run/1 is not signed: it has no SHA256SUMS.sig";
+    refused(&scene, &server, &[unsigned]);
+
+    // He keeps the signed list beside them, then everything but the image.
+    let signature = entry(&mut signed, "SHA256SUMS.sig").clone();
+    sent["files"].as_array_mut().unwrap().push(signature);
+    *entry(&mut sent, "SHA256SUMS") = entry(&mut signed, "SHA256SUMS").clone();
+    replace_index(&server, sent.clone());
+    let checking = "checking the signature of s3://lab/run/1: ";
+    let other = "SHA256SUMS is signed, but manifest.json has other digests";
+    refused(&scene, &server, &[checking, other]);
+    let image = entry(&mut sent, "etcd1.img.zst").clone();
+    *entry(&mut signed, "etcd1.img.zst") = image.clone();
+    replace_index(&server, signed);
+    let other = "SHA256SUMS is signed, but it is of another build: it has the SHA-256 ";
+    let place = " of etcd1.img.zst, the index of the store has ";
+    refused(&scene, &server, &[checking, other, place]);
+    server.fail(|_, _| None);
+    flash(&scene, &server);
+    let read = server.count("GET", image["stored"]["sha256"].as_str().unwrap());
+    assert_eq!(read, 0, "the image was not downloaded");
+
+    // He signs them himself.
+    key(&scene, "eve", "ed25519", "");
+    let own = ["--config", "eve.toml", "--sign", "eve"];
+    build(&scene, &server, &self::sent(&own)).done();
+    let public = scene.text("ada.pub");
+    scene.file("allowed", &format!("ada@example {public}"));
+    refused(&scene, &server, &["is not among the allowed signers"]);
+}

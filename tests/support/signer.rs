@@ -1,0 +1,12 @@
+//! Makes the keys with which tests sign, and the file that allows them.
+
+use super::scene::Scene;
+use super::tool::tool_in;
+
+/// Makes a key in the scene, and allows it alone to sign, as `ada@example`.
+pub(crate) fn key(scene: &Scene, name: &str, kind: &str, passphrase: &str) {
+    let arguments = ["-q", "-t", kind, "-N", passphrase, "-C", "", "-f", name];
+    tool_in(&scene.at(""), "ssh-keygen", &arguments).done();
+    let public = scene.text(&format!("{name}.pub"));
+    scene.file("allowed", &format!("ada@example {public}"));
+}
