@@ -46,6 +46,11 @@ pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
     for file in inputs.cluster.files.iter().filter(wanted) {
         entries.push(extra_file(file)?);
     }
+    let command_line = &inputs.recipe.command_line;
+    let all = entries.iter_mut();
+    for entry in all.filter(|it| it.place == Volume::Boot && it.path == "/cmdline.txt") {
+        entry.path.clone_from(command_line);
+    }
     // The description lists no content of archives, which may be thousands of files.
     entries.push(describe::entry(inputs, node, &entries)?);
     entries.extend(archives::entries(inputs, node)?);
@@ -55,6 +60,7 @@ pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
             System::Root(_) => Some(identity.disk_id),
             System::Writable(_) | System::Seed(_) => None,
         },
+        command_line: command_line.clone(),
         ends_before: inputs.appliance().data_start(),
         time: inputs.certs.time,
         fingerprints: inputs.certs.fingerprints.clone(),

@@ -17,6 +17,8 @@ pub struct FileTree {
     pub node: String,
     /// MBR disk signature, also written into `/etc/fstab` and `cmdline.txt`; `None` to keep the base's signature.
     pub disk_id: Option<u32>,
+    /// The path of the kernel's command line on the boot partition.
+    pub command_line: String,
     /// The first byte of the data on the card, before which the image must end.
     pub ends_before: Option<u64>,
     /// Time stamp of everything written, in seconds since 1970.
@@ -70,7 +72,7 @@ impl FileTree {
             paths.extend(ACCOUNT_FILES.map(|path| (Volume::Root, path.to_owned())));
         }
         if self.disk_id.is_some() {
-            paths.insert((Volume::Boot, "/cmdline.txt".to_owned()));
+            paths.insert((Volume::Boot, self.command_line.clone()));
             paths.insert((Volume::Root, "/etc/fstab".to_owned()));
         }
         paths

@@ -28,9 +28,9 @@ pub(crate) fn plan(layout: &Layout, found: &BaseFiles, tree: &FileTree) -> Resul
     refusals.check(planner.add_accounts())?;
     let plan = planner.finish();
     refusals.check(room::check_room(layout, &plan))?;
-    refusals.check(room::check_command_line(&plan))?;
+    refusals.check(room::check_command_line(tree, &plan))?;
     let context = || format!("checking the plan of node {}", tree.node);
-    refusals.check(references::check(layout, found, &plan).with_context(context))?;
+    refusals.check(references::check(layout, found, tree, &plan).with_context(context))?;
     refusals.settle()?;
     Ok(plan)
 }

@@ -6,6 +6,7 @@ use super::model::{Action, Plan};
 use crate::check::{kernel_arguments, mount_faults, root_fault};
 use crate::failure::Kind;
 use crate::inspect::{BaseFiles, Before, Layout, System, Volume};
+use crate::overlay::FileTree;
 
 /// The texts, in lower case, that precede a disk id: a tag, a quoted tag, or a udev link.
 const BEFORE_ID: [&str; 4] = ["partuuid=", "partuuid=\"", "partuuid='", "by-partuuid/"];
@@ -28,7 +29,12 @@ pub(super) fn with_disk_id(text: &str, old: u32, new: u32) -> String {
 }
 
 /// Refuses an image whose kernel would not find its root, or whose fstab(5) mounts partitions that do not exist.
-pub(super) fn check(layout: &Layout, found: &BaseFiles, plan: &Plan) -> Result<()> {
+pub(super) fn check(
+    layout: &Layout,
+    found: &BaseFiles,
+    tree: &FileTree,
+    plan: &Plan,
+) -> Result<()> {
     let System::Root(_) = &layout.system else {
         return Ok(()); // Ubuntu Core finds its partitions by label.
     };
@@ -36,7 +42,7 @@ pub(super) fn check(layout: &Layout, found: &BaseFiles, plan: &Plan) -> Result<(
         disk_id: plan.disk_id.1,
         ..layout.clone()
     };
-    let arguments = text_after(plan, found, Volume::Boot, "/cmdline.txt");
+    let arguments = text_after(plan, found, Volume::Boot, &tree.command_line);
     let root = arguments.and_then(|text| root_fault(kernel_arguments(&text), &finished));
     let fstab = text_after(plan, found, Volume::Root, "/etc/fstab").unwrap_or_default();
     let faults = root.into_iter().chain(mount_faults(&fstab, &finished));

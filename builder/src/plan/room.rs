@@ -38,9 +38,9 @@ pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {
 const COMMAND_LINE: usize = 1900;
 
 /// Refuses a command line that is too long: the kernel would truncate it silently.
-pub(super) fn check_command_line(plan: &Plan) -> Result<()> {
+pub(super) fn check_command_line(tree: &FileTree, plan: &Plan) -> Result<()> {
     let too_long = plan.steps.iter().find_map(|step| match &step.action {
-        Action::WriteFile { content, .. } if step.path == "/cmdline.txt" => {
+        Action::WriteFile { content, .. } if step.path == tree.command_line => {
             Some(content.bytes().len()).filter(|length| *length > COMMAND_LINE)
         }
         _ => None,

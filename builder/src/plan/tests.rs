@@ -110,6 +110,7 @@ pub(super) fn tree(entries: Vec<DesiredPath>) -> FileTree {
     FileTree {
         node: "etcd1".to_owned(),
         disk_id: None,
+        command_line: "/cmdline.txt".to_owned(),
         ends_before: None,
         time: 20_000 * 86_400,
         fingerprints: FingerprintKey::new([0; 32]),

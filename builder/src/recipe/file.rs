@@ -20,6 +20,8 @@ struct RecipeFile {
     release: String,
     provisioned_by: String,
     boot_label: Option<String>,
+    #[serde(default = "command_line")]
+    command_line: String,
     systemd: u32,
     glibc: Option<String>,
     overlays: Vec<String>,
@@ -85,6 +87,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
         provisioned_by: file.provisioned_by,
         recognize: file.recognize,
         boot_label: file.boot_label,
+        command_line: file.command_line,
         systemd: file.systemd,
         glibc: file.glibc.map(|text| version(name, &text)).transpose()?,
         grade: file.grade,
@@ -94,6 +97,11 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
         unsupported: file.unsupported,
         warnings: file.warnings,
     })
+}
+
+/// Returns where the firmware reads the kernel's command line unless `config.txt` says otherwise.
+fn command_line() -> String {
+    "/cmdline.txt".to_owned()
 }
 
 /// Returns whether a printed text contains a control character, which could command the terminal.

@@ -21,6 +21,8 @@ pub struct Recipe {
     pub recognize: Recognize,
     /// The label that the boot partition must have, if the first boot finds it by label.
     pub boot_label: Option<String>,
+    /// The path of the kernel's command line on the boot partition. Overlays call it `/cmdline.txt`.
+    pub command_line: String,
     /// The version of its systemd; overlays use only features of that version.
     pub systemd: u32,
     /// The version of its glibc, if no package manager on the image records it.

@@ -146,6 +146,7 @@ pub(in super::super) fn recipe(url: String, packed: &[u8], image: &[u8]) -> Reci
             absent: vec![],
         },
         boot_label: None,
+        command_line: "/cmdline.txt".into(),
         systemd: 257,
         glibc: None,
         grade: None,
