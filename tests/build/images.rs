@@ -13,11 +13,12 @@ use crate::support::tool::{tool, tool_in};
 const NAMES: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
 /// The base families under test.
-const FAMILIES: [&str; 4] = [
+const FAMILIES: [&str; 5] = [
     "raspios-trixie",
     "raspios-bookworm",
     "debian-trixie",
     "ubuntu-server-24.04",
+    "ubuntu-server-26.04",
 ];
 
 #[test]

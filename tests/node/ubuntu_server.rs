@@ -287,3 +287,50 @@ fn the_root_is_a_classic_one_and_settings_for_another_are_refused() {
         ],
     );
 }
+
+/// 26.04 keeps its kernel twice: what the next boot uses is in `current/`.
+#[test]
+fn a_base_with_two_places_for_the_kernel_gets_its_arguments_where_they_are_read() {
+    let scene = Scene::with("ubuntu-server-26.04");
+    scene.file(
+        "cluster.toml",
+        "[firmware]\ncmdline = [\"quiet\"]\nconfig = [\"dtparam=i2c_arm=on\"]\n",
+    );
+    scene.build(&["--nodes", "1"]);
+    let node = Node::open(&scene.image_path("etcd1"));
+    let arguments = node.boot_text("current/cmdline.txt");
+    let wanted = " root=LABEL=writable rootfstype=ext4 panic=10 rootwait fixrtc quiet";
+    assert!(arguments.trim_end().ends_with(wanted), "{arguments}");
+    assert_eq!(node.boot_text("current/state"), "good\n");
+    let config = node.boot_text("config.txt");
+    for line in ["[tryboot]\nos_prefix=new/\n", "\nos_prefix=current/\n"] {
+        assert!(config.contains(line), "{config}");
+    }
+    assert!(
+        config.ends_with("\n[all]\ndtparam=i2c_arm=on\n"),
+        "{config}"
+    );
+
+    // The seed is where it was, and networkd does not wait for netplan to start it.
+    let seed = seed(&node);
+    cloud::schema(&seed[1].1).unwrap();
+    let files = seed.each_ref().map(|(name, text)| (*name, text.as_str()));
+    assert!(cloud::reads(&files).unwrap().ends_with(" etcd1 networkd"));
+    assert!(node.starts("multi-user.target", "systemd-networkd.service"));
+    let image = scene.image_path("etcd1");
+    scene.bare(&["verify", image.to_str().unwrap()]).done();
+}
+
+#[test]
+fn owners_of_certain_boards_are_told_which_eeprom_takes_updates() {
+    let scene = Scene::with("ubuntu-server-26.04");
+    for (board, date) in [("cm4", "2022-11-25"), ("pi5", "2025-02-11")] {
+        let node = format!(
+            "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\nboard = \"{board}\"\n"
+        );
+        scene.file("cluster.toml", &node);
+        let told = scene.run("plan", &[]).done().stderr;
+        let wanted = format!("only with an EEPROM of {date} or newer");
+        assert!(told.contains(&wanted), "{told}");
+    }
+}

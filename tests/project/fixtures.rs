@@ -9,11 +9,12 @@ use crate::support::checker::{self, Disk, Ext4, Fat, header};
 use crate::support::fixture::{image, junk, packed, release, script};
 use crate::support::tool::{tool, tool_in};
 
-const FAMILIES: [&str; 5] = [
+const FAMILIES: [&str; 6] = [
     "raspios-trixie",
     "raspios-bookworm",
     "debian-trixie",
     "ubuntu-server-24.04",
+    "ubuntu-server-26.04",
     "future-os",
 ];
 

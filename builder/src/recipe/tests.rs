@@ -69,7 +69,8 @@ fn knows_every_base() {
             "ubuntu-core-20",
             "ubuntu-core-22",
             "ubuntu-core-24",
-            "ubuntu-server-24.04"
+            "ubuntu-server-24.04",
+            "ubuntu-server-26.04"
         ]
     );
 }
