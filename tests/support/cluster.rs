@@ -105,6 +105,18 @@ impl Images {
         fs::rename(foreign, self.images().join(&image)).unwrap();
     }
 
+    /// Replaces the image of one of three nodes by a compressed one of the same node.
+    pub(crate) fn compress(&self, node: &str) {
+        let options = ["--nodes", "3", "--base", "debian-trixie", "--only", node];
+        let options = [&options[..], &["--format", "img.zst"]].concat();
+        self.write("state", "packed", &options);
+        let (packed, image) = (format!("{node}.img.zst"), format!("{node}.img"));
+        let from = self.folder.join("packed");
+        fs::rename(from.join(&packed), self.images().join(&packed)).unwrap();
+        fs::remove_file(self.images().join(&image)).unwrap();
+        fs::remove_dir_all(from).unwrap();
+    }
+
     /// Builds with the base and the etcd release in the user's cache, where `cargo xtask test` has put them.
     fn write(&self, state: &str, out: &str, options: &[&str]) {
         let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
