@@ -22,6 +22,13 @@ fn only_images_of_an_allowed_signer_are_written() {
         assert!(told.contains("; signed by ada@example (SHA256:"), "{told}");
         holds(&card, &scene.image_path("etcd1"));
     }
+    refused(
+        &scene,
+        &[&["--all"], &SIGNED[..]].concat(),
+        2,
+        "--all asks for confirmation, but standard input is not a terminal",
+        "run `etcd-image flash --images images --allowed-signers allowed etcd1=card`",
+    );
     let card = used_card(&scene, "card");
     let image = scene.image_path("etcd1");
     let (manifest, sums) = (

@@ -133,7 +133,7 @@ fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
     let line: Vec<_> = pairs()
         .map(|(node, device)| shell::word(&format!("{}={device}", node.name)))
         .collect();
-    confirm(&options.images, &line.join(" "))?;
+    confirm(options, &line.join(" "))?;
     let order = |(node, device): (&NodeRecord, &String)| Order {
         image: file_of(node, &options.images),
         device: PathBuf::from(device),
@@ -142,10 +142,13 @@ fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
 }
 
 /// Asks on the terminal whether the assignment is right.
-fn confirm(images: &Path, assignment: &str) -> Result<()> {
+fn confirm(options: &FlashOptions, assignment: &str) -> Result<()> {
+    let signers = options.allowed_signers.as_deref();
+    let signers = signers.map(|file| format!(" --allowed-signers {}", shell::path(file)));
     let command = format!(
-        "etcd-image flash --images {} {assignment}",
-        shell::path(images)
+        "etcd-image flash --images {}{} {assignment}",
+        shell::path(&options.images),
+        signers.unwrap_or_default()
     );
     let unconfirmed = |message: &str| usage(message, format!("run `{command}`"));
     if !io::stdin().is_terminal() {
