@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{base64, digit, flip, len, reported};
-use crate::support::fixture::{packed, release};
+use crate::support::fixture::{digest, packed, poke, release};
 use crate::support::scene::{Outcome, Scene};
+use crate::support::snapshot::snapshot;
 use crate::support::tool::tool_in;
 
 const CLUSTER: &str = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n\
-                       [[file]]\npath = \"/etc/motd\"\nsource = \"motd\"\n";
+                       [[file]]\npath = \"/etc/motd\"\nsource = \"motd\"\n\
+                       [[archive]]\npath = \"/usr/local/tools\"\nsource = \"tools.tar\"\n";
 
 /// Flips a bit of a file, runs a command, and flips the bit back.
 fn with_flipped(scene: &Scene, file: &str, place: usize, command: &[&str]) -> Outcome {
@@ -27,6 +29,7 @@ fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
     let name = archive.file_name().unwrap().to_str().unwrap().to_owned();
     let mut scene = Scene::with("raspios-trixie");
     scene.file("cluster.toml", CLUSTER).file("motd", "hello\n");
+    let in_archive = pack(&scene);
     fs::copy(&archive, scene.at(&name)).unwrap();
     writable(&scene, &name);
     scene = scene.etcd(Path::new(&name));
@@ -50,6 +53,11 @@ fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
             differ("base raw-sha256"),
         ),
         ("motd", 3, differ("file /etc/motd")),
+        (
+            "tools.tar",
+            in_archive,
+            differ("archive 1 /usr/local/tools"),
+        ),
         ("own/access/overlay.toml", 3, differ("overlays")),
         (
             "etcd-image.lock",
@@ -66,6 +74,79 @@ fn a_flipped_bit_in_an_input_of_a_locked_build_is_reported() {
         "taking etcd from {name}: reading the archive {name}: corrupt gzip stream does not have a matching checksum"
     );
     reported(&name, build, &outcome, (4, &damaged));
+}
+
+/// Makes an archive of a program and returns the place of its content.
+fn pack(scene: &Scene) -> usize {
+    scene.file("tools/x", "a tool\n");
+    tool_in(&scene.at(""), "tar", &["-cf", "tools.tar", "tools"]).done();
+    let bytes = fs::read(scene.at("tools.tar")).unwrap();
+    let found = bytes.windows(6).position(|part| part == b"a tool");
+    found.unwrap()
+}
+
+#[test]
+fn a_flipped_bit_in_a_snapshot_is_reported() {
+    let scene = Scene::with("raspios-trixie");
+    let bytes = snapshot(&["etcd1"], "3.5.0", 9);
+    fs::write(scene.at("main.db"), &bytes).unwrap();
+    let plan: &[&str] = &["plan", "--nodes", "1", "--restore", "main.db"];
+    scene.run(plan[0], &plan[1..]).done();
+    // A page of keys, and the digest at the end.
+    for place in [4 * 4096 + 100, bytes.len() - 3] {
+        let outcome = with_flipped(&scene, "main.db", place, plan);
+        let damaged = "main.db is not a usable snapshot: its digest does not match";
+        reported("main.db", plan, &outcome, (3, damaged));
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_the_description_of_a_fleet_is_reported() {
+    let scene = crate::fleet::scene();
+    let plan: &[&str] = &["plan", "--fleet", "fleet.toml"];
+    for (after, message) in [
+        (
+            "",
+            "reading fleet.toml: line 1: unknown field `uemplate`, expected one of `template`, `table`, `cluster`",
+        ),
+        (
+            "template = \"",
+            "reading mab.toml: No such file or directory (os error OFFSET)",
+        ),
+        (
+            "table = \"",
+            "reading blusters.csv: No such file or directory (os error OFFSET)",
+        ),
+    ] {
+        let place = scene.text("fleet.toml").find(after).unwrap() + after.len();
+        let outcome = with_flipped(&scene, "fleet.toml", place, plan);
+        reported("fleet.toml", plan, &outcome, (2, message));
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_an_archive_of_the_cache_is_reported() {
+    let scene = Scene::with("raspios-trixie");
+    let place = pack(&scene);
+    let sha256 = digest(&scene.at("tools.tar"));
+    let node = "[[node]]\nname = \"etcd1\"\naddress = \"192.168.0.50\"\n";
+    let archive =
+        "[[archive]]\npath = \"/usr/local/tools\"\nsource = \"https://example.org/tools.tar\"";
+    let text = format!("{node}{archive}\nsha256 = \"{sha256}\"\n");
+    scene.file("cluster.toml", &text);
+    let plan: &[&str] = &["plan"];
+    let missing =
+        "https://example.org/tools.tar is not in the cache, and `--offline` prevents a download";
+    scene.run("plan", &[]).refused_naming(5, &[missing]);
+    let cached = scene.at(&format!("home/.cache/etcd-image/{sha256}.archive"));
+    fs::copy(scene.at("tools.tar"), &cached).unwrap();
+    scene.run("plan", &[]).done();
+    let byte = fs::read(&cached).unwrap()[place];
+    poke(&cached, place as u64, &[byte ^ 1]);
+    // What is damaged is removed and downloaded again.
+    let outcome = scene.run("plan", &[]);
+    reported("KEY.archive of the cache", plan, &outcome, (5, missing));
+    assert!(!cached.exists());
 }
 
 #[test]

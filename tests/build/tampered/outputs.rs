@@ -7,14 +7,13 @@ use crate::build::compressed;
 use crate::support::check_digits;
 use crate::support::fixture::{digest, poke};
 use crate::support::scene::Scene;
+use crate::support::signer::key;
 use crate::support::tool::tool_in;
 
 /// Returns a signed build in every format. The public key of its signer is in `allowed`.
 fn published() -> Scene {
     let scene = compressed::in_every_format();
-    let key = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "ada"];
-    tool_in(&scene.at(""), "ssh-keygen", &key).done();
-    scene.file("allowed", &format!("ada@example {}", scene.text("ada.pub")));
+    key(&scene, "ada", "ed25519", "");
     let sign = [
         "-q",
         "-Y",

@@ -104,6 +104,23 @@ mod tests {
     }
 
     #[test]
+    fn a_flipped_bit_in_a_package_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        let (archive, line) = archive(dir.path());
+        let mut bytes = fs_err::read(&archive).unwrap();
+        // The package follows the header of its entry, and ends with the programs.
+        let last = 512 + package("1.0-1", "tiny", b"program").len() - 1;
+        bytes[last] ^= 1;
+        fs_err::write(&archive, bytes).unwrap();
+        let error = unpack(&archive, &dir.path().join("repository"), &[line]).unwrap_err();
+        assert_eq!(explain(&error).0, Kind::Verification);
+        assert_eq!(
+            error.to_string(),
+            "the kept packages lack p 1.0-1 arm64, which the lock file names"
+        );
+    }
+
+    #[test]
     fn a_missing_package_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (archive, _) = archive(dir.path());

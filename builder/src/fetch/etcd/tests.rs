@@ -174,6 +174,23 @@ fn unknown_version_is_learned_once_and_binding_then() {
 }
 
 #[test]
+fn a_flipped_bit_in_the_digests_of_the_cache_is_reported() {
+    let releases = Releases::new(&"0".repeat(64), tarball("3.6.2", 183));
+    releases.get("3.6.2").unwrap();
+    let cache = &releases.scene.cache;
+    let path = cache.join("etcd-pins.toml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    let last = text.rfind(|digit: char| digit.is_ascii_digit()).unwrap();
+    let mut bytes = text.into_bytes();
+    bytes[last] ^= 1;
+    fs_err::write(&path, bytes).unwrap();
+    let (kind, text) = failure(releases.get("3.6.2"));
+    assert_eq!(kind, Kind::Verification, "{text}");
+    let place = format!("recorded in {}", cache.display());
+    assert!(text.contains(&place), "{text}");
+}
+
+#[test]
 fn version_nobody_has_is_said_so() {
     let releases = Releases::new(&"0".repeat(64), Vec::new());
     let (kind, text) = failure(releases.get("9.9.9"));
