@@ -4,6 +4,7 @@ use std::fs::File;
 
 use serde_json::Value;
 
+use super::registry::Registry;
 use super::server::Server;
 use super::{IDENTITY, RECIPIENT, SENT, build, run};
 use crate::support::scene::{Outcome, Scene};
@@ -130,4 +131,57 @@ fn what_nobody_has_signed_is_not_taken_from_a_store() {
     let public = scene.text("ada.pub");
     scene.file("allowed", &format!("ada@example {public}"));
     refused(&scene, &server, &["is not among the allowed signers"]);
+}
+
+#[test]
+fn the_signature_of_every_cluster_of_a_fleet_is_checked() {
+    let (scene, server) = (crate::fleet::scene(), Server::start());
+    scene.file("key", &format!("{IDENTITY}\n"));
+    key(&scene, "ada", "ed25519", "");
+    let fleet = [
+        "--fleet",
+        "fleet.toml",
+        "--format",
+        "img.zst",
+        "--out",
+        "s3://lab/fleet",
+        "--encrypt-to",
+        RECIPIENT,
+    ];
+    let verify = || {
+        let line = ["verify", "s3://lab/fleet", "--allowed-signers", "allowed"];
+        run(
+            &scene,
+            &server,
+            &[&line[..], &["--identity", "key"]].concat(),
+        )
+    };
+    build(&scene, &server, &[&fleet[..], &["--sign", "ada"]].concat()).done();
+    let told = verify().done().stdout;
+    assert_eq!(
+        told.matches("signed by ada@example (SHA256:").count(),
+        1,
+        "{told}"
+    );
+    build(&scene, &server, &fleet).done();
+    let unsigned = " is not signed: it has no SHA256SUMS.sig";
+    verify().refused_naming(3, &["the build in s3://lab/fleet/", unsigned]);
+}
+
+#[test]
+fn the_signature_of_a_build_in_a_registry_is_checked() {
+    let (scene, registry) = (Scene::with("raspios-trixie"), Registry::start());
+    scene.file("key", &format!("{IDENTITY}\n"));
+    key(&scene, "ada", "ed25519", "");
+    let place = registry.place("lab/kv");
+    let node = ["--nodes", "1", "--format", "img.zst", "--out", &place];
+    let sent = [&node[..], &["--encrypt-to", RECIPIENT]].concat();
+    let verify = ["verify", &place, "--allowed-signers", "allowed"];
+    let verify = [&verify[..], &["--identity", "key"]].concat();
+    scene.build(&sent);
+    let unsigned = " is not signed: it has no SHA256SUMS.sig";
+    scene.bare(&verify).refused_naming(3, &[unsigned]);
+    scene.build(&[&sent[..], &["--sign", "ada"]].concat());
+    let told = scene.bare(&verify).done().stdout;
+    assert!(told.contains(", signed by ada@example (SHA256:"), "{told}");
 }
