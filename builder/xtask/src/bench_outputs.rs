@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::bench::{Row, timed};
+use crate::bench::{Row, ticks, timed};
 use crate::bench_flash;
 use crate::command::{self, Outcome, say};
 use crate::demo;
@@ -28,6 +28,8 @@ const FURTHER_LIMIT: f64 = 0.15;
 struct Cost {
     /// Without compressed blocks in the cache.
     cold: Duration,
+    /// The processor time of that, in ticks; only that of our own program is measured.
+    work: u32,
     /// With them; other programs have none.
     warm: Option<Duration>,
     bytes: u64,
@@ -52,16 +54,27 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
             table.extend(lines(&format!("`{program}` of each image"), &theirs));
         }
         if format == "img.xz" {
-            xz = Some(ours.map(|cost| cost.cold.as_secs_f64()));
+            xz = Some(ours.map(|cost| (cost.cold.as_secs_f64(), f64::from(cost.work))));
         }
     }
     say(&format!("\n{}", table.join("\n")));
     let [one, three] = xz.ok_or("img.xz was not measured")?;
+    let further = |one: f64, three: f64| (three - one) / 2.0 / one;
     let mut rows = vec![
-        Row::at_most("three img.xz / one, cold", three / one, THREE_LIMIT),
+        Row::at_most("three img.xz / one, cold", three.0 / one.0, THREE_LIMIT),
+        Row::at_most(
+            "three img.xz / one, processor time",
+            three.1 / one.1,
+            THREE_LIMIT,
+        ),
         Row::at_most(
             "each further img.xz / the first, cold",
-            (three - one) / 2.0 / one,
+            further(one.0, three.0),
+            FURTHER_LIMIT,
+        ),
+        Row::at_most(
+            "each further img.xz, processor time",
+            further(one.1, three.1),
             FURTHER_LIMIT,
         ),
     ];
@@ -143,12 +156,15 @@ impl Bench<'_> {
                 fs::remove_file(path).map_err(|error| error.to_string())?;
             }
         }
+        let before = ticks()?;
         let (cold, bytes) = self.build(format, nodes, "out")?;
+        let work = ticks()? - before;
         self.clear("out")?;
         let (warm, _) = self.build(format, nodes, "out")?;
         self.clear("out")?;
         Ok(Cost {
             cold,
+            work,
             warm: Some(warm),
             bytes,
         })
@@ -171,8 +187,12 @@ impl Bench<'_> {
                 .len();
         }
         self.clear("packed")?;
-        let warm = None;
-        Ok(Cost { cold, warm, bytes })
+        Ok(Cost {
+            cold,
+            work: 0,
+            warm: None,
+            bytes,
+        })
     }
 
     /// Removes a directory and syncs, so that it does not slow down the next run.
