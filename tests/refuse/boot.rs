@@ -135,6 +135,10 @@ fn a_kernel_that_is_none() {
     let scene = built("debian-trixie");
     let things = ["preparing the machine of etcd1", "not an arm64 Linux image"];
     refused(&scene, &own_path(), &["images"], 4, &things);
+    // The device tree of this one lies beside its kernel.
+    let scene = built("ubuntu-server-26.04");
+    let pi = ["--machine", "raspi3b", "images"];
+    refused(&scene, &own_path(), &pi, 4, &things);
 }
 
 #[test]

@@ -155,9 +155,16 @@ fn boot_files(
     machine: Machine,
 ) -> Result<BootFiles> {
     let mut device_tree = config.device_tree;
+    // The firmware looks beside the kernel.
+    let folder = config
+        .kernel
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder);
     for candidate in machine.device_trees(config.upstream) {
-        if device_tree.is_none() && boot.metadata(candidate)?.is_some() {
-            device_tree = Some((*candidate).to_owned());
+        for path in [format!("{folder}{candidate}"), (*candidate).to_owned()] {
+            if device_tree.is_none() && boot.metadata(&path)?.is_some() {
+                device_tree = Some(path);
+            }
         }
     }
     let wanted = machine.device_trees(config.upstream).first();
