@@ -105,6 +105,17 @@ fn what_looks_like_ubuntu_server_gets_its_address_from_cloud_init() {
 }
 
 #[test]
+#[ignore = "boots a machine: about two minutes"]
+fn what_looks_like_ubuntu_26_boots_the_kernel_in_current() {
+    let _turn = turn();
+    let base = file("ubuntu26", "img");
+    ubuntu_like::make_26(Path::new(&base));
+    let said = boots(&Images::of("ubuntu26", &["--nodes", "1", "--base", &base]));
+    assert!(said.contains("etcd1        good: "), "{said}");
+    assert!(said.contains("leader"), "{said}");
+}
+
+#[test]
 #[ignore = "boots three machines twice: about ten minutes"]
 fn core_like_nodes_install_themselves_and_form_a_cluster() {
     let _turn = turn();

@@ -9,10 +9,20 @@ use std::path::Path;
 use super::fixture::script;
 use super::pi_like::debian;
 
-/// Writes the image.
+/// Writes an image like that of 24.04.
 pub(crate) fn make(image: &Path) {
+    like("24.04", image);
+}
+
+/// Writes an image like that of 26.04, which has two places for its kernel.
+pub(crate) fn make_26(image: &Path) {
+    like("26.04", image);
+}
+
+fn like(release: &str, image: &Path) {
     if image.exists() {
         fs::remove_file(image).unwrap();
     }
-    script("ubuntu-like.sh", &[debian().to_str().unwrap()], image);
+    let base = debian();
+    script("ubuntu-like.sh", &[base.to_str().unwrap(), release], image);
 }
