@@ -1,9 +1,11 @@
 //! Runs the examples of clients that `build` writes, against real members.
 
+use std::fs;
 use std::os::unix::fs::symlink;
 
+use crate::support::checker::documents;
 use crate::support::members::with_members;
-use crate::support::tool::tool_in;
+use crate::support::tool::{tool, tool_in};
 
 /// The .proto files of etcd 3.5, which `cargo xtask quick` unpacks.
 const PROTOS: &str = concat!(
@@ -46,5 +48,43 @@ fn curl_and_python_use_the_json_gateway() {
         // A lost member does not matter.
         members.kill(0);
         assert_eq!(python().text(), "foo=bar\nfoo=bar\n");
+    });
+}
+
+#[test]
+fn kubeadm_finds_etcd_and_three_files() {
+    let name = "cluster::examples::kubeadm_finds_etcd_and_three_files";
+    with_members(name, |members| {
+        let example = members.scene.at("images/client/kubeadm-etcd.yaml");
+        let text = fs::read_to_string(&example).unwrap();
+        let external = &documents(&example)[0]["etcd"]["external"];
+        let node = members.scene.at("control-plane");
+        let mut options = Vec::new();
+        for (option, key, source) in [
+            ("--cacert", "caFile", "client/ca.crt"),
+            ("--cert", "certFile", "client/admin.crt"),
+            ("--key", "keyFile", "client/admin.key"),
+        ] {
+            assert!(text.contains(source), "{text}");
+            let path = external[key].as_str().unwrap().trim_start_matches('/');
+            let copy = node.join(path);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(members.scene.at("images").join(source), &copy).unwrap();
+            options.extend([option.to_owned(), copy.display().to_string()]);
+        }
+        let endpoints = external["endpoints"].as_array().unwrap();
+        assert_eq!(endpoints.len(), 3, "{text}");
+        for endpoint in endpoints {
+            let url = format!("{}/health", endpoint.as_str().unwrap());
+            let words = [&options[..], &["-sS".to_owned(), url]].concat();
+            let health = tool("curl", &words).done().text();
+            assert!(health.contains("\"health\":\"true\""), "{health}");
+        }
+        // The same file describes the cluster to `init`, which gives the members the names that they have.
+        let from = ["init", "--from", "images/client/kubeadm-etcd.yaml"];
+        let to = ["--config", "again.toml"];
+        members.scene.bare(&[&from[..], &to].concat()).done();
+        let plan = members.scene.run("plan", &to).done().stdout;
+        assert!(plan.contains("etcd3.img"), "{plan}");
     });
 }
