@@ -1,13 +1,15 @@
-# Makes the image and keeps the packages that it was made from, or makes it again from kept ones. This changes no byte of the
-# image, so this file is not among the inputs that name the image.
+# Makes the image and keeps the packages that it was made from, or makes it again from kept ones. Without a locale, this changes no
+# byte of the image; so the locale is among the inputs that name the image, and this file is not.
 #
 # REPOSITORY  folder of kept packages with their index, empty to ask the mirror
+# LOCALE      a locale that the package `locales` compiles when it is configured, or empty
 
 [ -z "$REPOSITORY" ] || MIRROR="deb [trusted=yes] copy:$REPOSITORY ./"
 
 # An image made again asks for updates where the first one did.
 mmdebstrap() {
   command mmdebstrap "$@" || return
+  [ -z "$LOCALE" ] || echo "$LOCALE UTF-8" >"$tree/etc/locale.gen"
   [ -n "$REPOSITORY" ] || return 0
   rm -rf "$tree/etc/apt/sources.list" "$tree/etc/apt/sources.list.d"
   cp -R "$REPOSITORY/sources/." "$tree/etc/apt/"

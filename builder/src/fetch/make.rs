@@ -59,7 +59,7 @@ pub(super) fn debian(
     let record = LockedBase {
         recipe: Some(recipe.to_owned()),
         mirror: options.mirror.map(str::to_owned),
-        added: options.packages.to_vec(),
+        added: options.additions.to_vec(),
         snapshot: debian::made_at(verified.file())?.map(date::time),
         packages: packages(options.cache, &key),
         ..verified.record()

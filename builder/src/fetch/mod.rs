@@ -90,8 +90,8 @@ pub struct Options<'a> {
     pub recipes: Option<&'a Path>,
     /// Address of the Debian mirror (`--mirror`), for bases that are made and for etcd's packages.
     pub mirror: Option<&'a str>,
-    /// Packages that a base that is made contains in addition, sorted.
-    pub packages: &'a [String],
+    /// What a base that is made contains in addition: names of packages, and of a locale such as `en_GB.UTF-8`.
+    pub additions: &'a [String],
     /// Whether to use the cache alone and fail if something is missing there.
     pub offline: bool,
     /// Whether to ask again for signed lists and Debian's packages although the cache has them.
@@ -115,7 +115,7 @@ impl<'a> Options<'a> {
             cache,
             recipes: None,
             mirror: None,
-            packages: &[],
+            additions: &[],
             offline: true,
             refresh: false,
             jobs: 1,

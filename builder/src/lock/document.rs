@@ -72,7 +72,7 @@ pub struct LockedBase {
     /// When the list of digests was signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_at: Option<String>,
-    /// The packages that the description adds to a base that is made of packages.
+    /// The packages and the locale that the description adds to a base that is made of packages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<String>,
     /// The date of the newest package of a base that is made of packages.

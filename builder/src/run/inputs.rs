@@ -22,8 +22,9 @@ impl Job {
         locked: Option<&LockedBase>,
     ) -> Result<OpenedBase> {
         let recipes = recipe::load(self.work.fetch.sources.recipes.as_deref())?;
+        let additions = cluster.additions();
         let options = fetch::Options {
-            packages: &cluster.packages,
+            additions: &additions,
             ..self.fetch_options()?
         };
         let (wanted, (verified, locked)) = match &cluster.base {
@@ -122,7 +123,7 @@ impl Job {
         Ok(fetch::Options {
             cache,
             mirror: self.work.fetch.sources.mirror.as_deref(),
-            packages: &[],
+            additions: &[],
             recipes: self.work.fetch.sources.recipes.as_deref(),
             offline: self.work.fetch.cache.offline,
             refresh: self.work.lock.refresh,

@@ -47,11 +47,7 @@ impl Prepared {
         lock: &LockFile,
     ) -> Result<Arc<OpenedBase>> {
         let locked = job.base_in(lock, cluster);
-        let key = (
-            cluster.base.clone(),
-            cluster.packages.clone(),
-            locked.cloned(),
-        );
+        let key = (cluster.base.clone(), cluster.additions(), locked.cloned());
         let base = shared(&mut self.base, key, || job.base(cluster, locked))?;
         job.refuse_older(lock, cluster, &base)?;
         Ok(base)

@@ -9,6 +9,7 @@ use super::issuing::{CertificateFile, Pki};
 use super::machine::{
     Appliance, Archive, Auth, Board, ExtraFile, Firmware, HostsLine, SystemSettings,
 };
+use super::system;
 use crate::secret::Secret;
 
 /// A valid cluster. Only [`super::resolve`] creates one; later stages read no flags and no configuration.
@@ -59,6 +60,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Returns what a base that is made on this machine contains in addition: packages, and the locale, which is compiled then.
+    pub fn additions(&self) -> Vec<String> {
+        let locale = self.system.locale.iter();
+        let compiled = locale.filter(|locale| *locale != system::BUILT_IN);
+        self.packages.iter().chain(compiled).cloned().collect()
+    }
+
     /// Returns the full name of a host in the domain of the nodes.
     pub fn full_name(&self, host: &str) -> String {
         full_name(host, &self.domain)

@@ -6,6 +6,9 @@ use super::machine::SystemSettings;
 use super::table::Table;
 use super::{names, subnet};
 
+/// The locale that is part of the C library.
+pub(super) const BUILT_IN: &str = "C.UTF-8";
+
 /// Reads the table.
 pub(super) fn read(table: &Table) -> SystemSettings {
     let servers = table.texts("ntp").into_iter();

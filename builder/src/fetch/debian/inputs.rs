@@ -20,13 +20,27 @@ pub(crate) struct DebianInputs {
     mirror: Option<String>,
     /// Packages in addition to those of the recipe.
     packages: Vec<String>,
+    /// A locale to compile, such as `en_GB.UTF-8`.
+    locale: Option<String>,
 }
 
 impl DebianInputs {
     pub(in crate::fetch) fn new(options: &Options<'_>) -> Self {
+        // A package's name has no capital letters.
+        let is_locale = |name: &String| name.ends_with(".UTF-8");
+        let (locales, packages): (Vec<_>, Vec<_>) =
+            options.additions.iter().cloned().partition(is_locale);
+        Self::with(options.mirror, packages, locales)
+    }
+
+    fn with(mirror: Option<&str>, mut packages: Vec<String>, locales: Vec<String>) -> Self {
+        let locale = locales.into_iter().next();
+        // The package compiles what `/etc/locale.gen` lists.
+        packages.extend(locale.iter().map(|_| "locales".to_owned()));
         Self {
-            mirror: options.mirror.map(str::to_owned),
-            packages: options.packages.to_vec(),
+            mirror: mirror.map(str::to_owned),
+            packages,
+            locale,
         }
     }
 
@@ -42,6 +56,9 @@ impl DebianInputs {
         if !self.packages.is_empty() {
             hash.update(format!("packages {}", self.packages.join(" ")));
         }
+        if let Some(locale) = &self.locale {
+            hash.update(format!(" locale {locale}"));
+        }
         hex::encode(&hash.finalize())
     }
 
@@ -53,6 +70,11 @@ impl DebianInputs {
     /// Returns the packages in addition to those of the recipe.
     pub(super) fn packages(&self) -> &[String] {
         &self.packages
+    }
+
+    /// Returns the locale to compile, or nothing.
+    pub(super) fn locale(&self) -> &str {
+        self.locale.as_deref().unwrap_or_default()
     }
 
     pub(super) fn mirror(&self) -> &str {
@@ -88,10 +110,7 @@ mod tests {
     use super::*;
 
     fn from_mirror(url: &str) -> DebianInputs {
-        DebianInputs {
-            mirror: Some(url.to_owned()),
-            packages: Vec::new(),
-        }
+        DebianInputs::with(Some(url), Vec::new(), Vec::new())
     }
 
     #[test]
@@ -104,13 +123,31 @@ mod tests {
 
     #[test]
     fn further_packages_are_another_image() {
-        let with = |names: &[&str]| DebianInputs {
-            mirror: None,
-            packages: names.iter().map(|&name| name.to_owned()).collect(),
+        let with = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.to_owned());
+            DebianInputs::with(None, names.collect(), Vec::new())
         };
         let digests = [with(&[]), with(&["htop"]), with(&["htop", "tmux"])].map(|it| it.digest());
         assert_eq!(digests[0], DebianInputs::default().digest());
         assert!(digests[0] != digests[1] && digests[1] != digests[2]);
+    }
+
+    #[test]
+    fn a_locale_is_another_image_with_the_package_that_compiles_it() {
+        let with = |names: &[&str], locale: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            DebianInputs::with(None, owned(names), owned(locale))
+        };
+        let compiled = with(&[], &["en_GB.UTF-8"]);
+        assert_eq!(compiled.packages(), ["locales"]);
+        assert_eq!(compiled.locale(), "en_GB.UTF-8");
+        let digests = [
+            compiled,
+            with(&[], &["de_DE.UTF-8"]),
+            with(&["locales"], &[]),
+        ]
+        .map(|it| it.digest());
+        assert!(digests[0] != digests[1] && digests[0] != digests[2]);
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn isolated(tools: &Tools) -> Command {
 
 fn settings(command: &mut Command, inputs: &DebianInputs, tools: &Tools) {
     command.env("MIRROR", inputs.mirror());
+    command.env("LOCALE", inputs.locale());
     command.env(
         "EMULATOR",
         tools.emulator.as_deref().unwrap_or(Path::new("")),

@@ -55,7 +55,7 @@ impl Scene {
             cache: &self.cache,
             recipes: None,
             mirror: None,
-            packages: &[],
+            additions: &[],
             offline: self.offline,
             refresh: false,
             shared: None,

@@ -33,8 +33,8 @@ sections! {
     "[system]" {
         /// The time zone, as in `"Europe/Berlin"`. By default, that of the base.
         "timezone": Text(system::timezone), Optional(r#""Europe/Berlin""#);
-        /// The locale of programs: `C.UTF-8`, or one that the base has compiled, because nothing is compiled on a node. By
-        /// default, that of the base.
+        /// The locale of programs: `C.UTF-8`, or one that the base has compiled, because nothing is compiled on a node.
+        /// `debian-trixie` is made with the one that is set. By default, that of the base.
         "locale": Text(system::locale), Optional(r#""en_GB.UTF-8""#);
         /// The keyboard layout of the console, as XKB names it. By default, that of the base.
         "keyboard": Text(system::keyboard), Optional(r#""de""#);

@@ -352,3 +352,17 @@ fn a_base_with_the_extension_of_an_image_is_a_path() {
         assert_eq!(base(name), BaseChoice::Recipe(name.to_owned()));
     }
 }
+
+#[test]
+fn a_base_that_is_made_has_packages_and_the_locale_in_addition() {
+    let with = |locale: &str| {
+        let tables = format!("[system]\nlocale = \"{locale}\"\n[packages]\ninstall = [\"tmux\", \"htop\"]\n[hosts]");
+        resolve(&input(&VALID.replace("[hosts]", &tables)))
+            .unwrap()
+            .additions()
+    };
+    assert_eq!(with("C.UTF-8"), ["htop", "tmux"]);
+    assert_eq!(with("en_GB.UTF-8"), ["htop", "tmux", "en_GB.UTF-8"]);
+    let plain = resolve(&input(VALID)).unwrap().additions();
+    assert_eq!(plain, Vec::<String>::new());
+}
