@@ -25,6 +25,32 @@ fn every_node_gets_its_user_whatever_its_common_name() {
     assert_eq!(tool("dash", &["-euc", &script]).done().text(), wanted);
 }
 
+#[test]
+fn a_login_user_that_may_only_read_has_a_role_for_it() {
+    let functions = rendered(
+        "[ssh]\netcdctl = \"read\"\n[auth]\nenabled = true\n",
+        PROGRAM,
+    );
+    let add = |ctl: &str| {
+        let script = format!(
+            "{functions}\nRUN=/nowhere\nctl() {{ {ctl}; }}\n\
+             step() {{ for word; do printf '<%s>' \"$word\"; done; echo; }}\nadd_nodes\n"
+        );
+        tool("dash", &["-euc", &script]).done().text()
+    };
+    let nodes =
+        "<role><add><root>\n<user><add><etcd1><--no-password>\n<user><grant-role><etcd1><root>\n";
+    let reader = "\
+<role><add><etcd-image-reader>
+<role><grant-permission><etcd-image-reader><--prefix><read><>
+<user><add><etcd-image-reader><--no-password>
+<user><grant-role><etcd-image-reader><etcd-image-reader>
+";
+    assert_eq!(add("false"), format!("{reader}{nodes}"));
+    let has = "printf 'User: %s\\nRoles: %s\\n' $3 $3";
+    assert_eq!(add(has), nodes);
+}
+
 /// A node that is slower could do it after an operator has switched authentication off.
 #[test]
 fn only_the_leader_switches_authentication_on() {

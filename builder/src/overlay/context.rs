@@ -64,7 +64,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             "user": ssh.user,
             "authorized_keys": ssh.authorized_keys,
             "trusted_user_ca": ssh.trusted_user_ca,
-            // Whether the user has a client certificate.
+            // The user of etcd for whom the login user has a client certificate.
             "etcdctl": ssh.etcdctl,
         },
         "timezone": cluster.system.timezone,

@@ -11,7 +11,7 @@ use crate::spec::{CertificateRole, Node};
 pub(super) fn copies(inputs: &NodeInputs<'_>, node: &Node) -> Vec<Value> {
     let cluster = inputs.cluster;
     let copy = |kind: &str, certificate: &str, key: &str| json!({ "kind": quoted(kind), "certificate": quoted(certificate), "key": quoted(key) });
-    let of_user = cluster.ssh.etcdctl_user().map(|user| {
+    let of_user = cluster.ssh.etcdctl.map(|user| {
         let client = Paths::of(inputs.system, cluster, &node.name).client;
         let file = |name: &str| format!("{client}/{name}");
         copy(
@@ -48,7 +48,7 @@ pub(super) fn copies(inputs: &NodeInputs<'_>, node: &Node) -> Vec<Value> {
 /// Returns the paths of the CA's certificate besides etcd's own, in quotes for the shell.
 pub(super) fn authorities(inputs: &NodeInputs<'_>, node: &Node) -> Vec<String> {
     let ssh = &inputs.cluster.ssh;
-    let of_user = ssh.etcdctl_user().map(|_| {
+    let of_user = ssh.etcdctl.map(|_| {
         let client = Paths::of(inputs.system, inputs.cluster, &node.name).client;
         format!("{client}/ca.crt")
     });

@@ -316,7 +316,7 @@ impl Overlay<'_> {
         let (etcd, identity) = (self.inputs.etcd, self.identity);
         let (server, peer) = (&identity.server, &identity.peer);
         let client = || {
-            let user = self.inputs.cluster.ssh.etcdctl_user();
+            let user = self.inputs.cluster.ssh.etcdctl;
             let client = user.and_then(|user| identity.clients.get(user));
             client.context("the login user has no certificate")
         };

@@ -181,7 +181,7 @@ fn common_names(cluster: &Cluster, node: &Node) -> impl Iterator<Item = String> 
     let clients = files
         .filter(|file| file.role == CertificateRole::Client && file.is_on(&node.name))
         .map(|file| file.common_name(&node.name, &cluster.domain));
-    let clients = clients.chain(cluster.ssh.etcdctl_user().map(str::to_owned));
+    let clients = clients.chain(cluster.ssh.etcdctl.map(str::to_owned));
     clients.collect::<BTreeSet<_>>().into_iter()
 }
 

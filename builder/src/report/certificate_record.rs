@@ -39,7 +39,7 @@ pub(super) fn certificates(identity: &NodeIdentity, cluster: &Cluster) -> Vec<Ce
         true => vec![("node", &identity.server)],
         false => vec![("server", &identity.server), ("peer", &identity.peer)],
     };
-    let client = cluster.ssh.etcdctl_user();
+    let client = cluster.ssh.etcdctl;
     let client = client.and_then(|user| identity.clients.get(user));
     pairs.extend(client.map(|client| ("client", client)));
     let record = |(name, pair): (_, &KeyPair)| CertificateRecord::new(name, &pair.certificate);

@@ -5,8 +5,11 @@ use super::issuing::Pki;
 use super::machine::{Auth, AuthRole, AuthUser};
 use super::table::Table;
 
-/// The role that may do everything, which etcd requires.
-const ROOT: &str = "root";
+/// The role and the user that may do everything, which etcd requires.
+pub(super) const ROOT: &str = "root";
+
+/// The role and the user that may read all keys, which the nodes add.
+pub(super) const READER: &str = "etcd-image-reader";
 
 /// The tables about authentication.
 pub(super) struct AuthTables<'a> {
@@ -37,10 +40,10 @@ pub(super) fn read(
             log.add(given.place, message);
         }
     }
-    let roles = distinct(roles, "role", &[ROOT.to_owned()], log);
+    let roles = distinct(roles, "role", &[ROOT.to_owned(), READER.to_owned()], log);
     let roles: Vec<AuthRole> = roles.into_iter().map(role).collect();
     let mut own = users_of_nodes(nodes, pki, domain);
-    own.push(ROOT.to_owned());
+    own.extend([ROOT.to_owned(), READER.to_owned()]);
     let users = distinct(users, "user", &own, log);
     let users = users.into_iter().map(|table| user(table, &roles, log));
     Auth {

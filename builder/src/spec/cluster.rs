@@ -203,17 +203,10 @@ pub struct SshSettings {
     pub trusted_user_ca: Vec<String>,
     /// Further groups of the user, which the base must have.
     pub groups: Vec<String>,
-    /// Whether the user has a client certificate for etcdctl.
-    pub etcdctl: bool,
+    /// etcd's user as which the login user runs etcdctl: the common name of its client certificate.
+    pub etcdctl: Option<&'static str>,
     /// A crypt(3) hash (`$6$…`, `$y$…`) for console login; SSH never accepts a password.
     pub password_hash: Option<Secret>,
-}
-
-impl SshSettings {
-    /// Returns etcd's user as which the login user runs etcdctl: the common name of its certificate.
-    pub fn etcdctl_user(&self) -> Option<&'static str> {
-        self.etcdctl.then_some("root")
-    }
 }
 
 /// A member of the cluster.

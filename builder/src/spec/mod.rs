@@ -155,6 +155,7 @@ fn read_cluster(document: &Document, input: &Input, log: &mut Complaints) -> Clu
     nodes::check_advertised(&nodes, etcd.advertise, log);
     let names: Vec<&str> = nodes.iter().map(|node| node.name.value.as_str()).collect();
     let (pki, auth) = read_trust(document, (&names, &identity.domain), input, log);
+    ssh::check_access(document.table("ssh"), &ssh, &auth, log);
     etcd::check_insecure(document.table("etcd"), &etcd, &auth, log);
     let hosts = hosts::read(document.table("hosts"), &nodes, &identity.domain, log);
     let surroundings = files::Surroundings {

@@ -3,8 +3,9 @@
 use super::cluster::SshSettings;
 use super::complaints::{Complaints, Place};
 use super::input::{Input, Purpose, TextFile};
+use super::machine::Auth;
 use super::table::Table;
-use super::{names, public_key};
+use super::{auth, names, public_key};
 use crate::secret::Secret;
 
 /// Reads the table. `--ssh-key` replaces its keys; without any keys or user CA, the keys in `~/.ssh` apply.
@@ -32,7 +33,11 @@ pub(super) fn read(table: &Table, input: &Input, log: &mut Complaints) -> SshSet
             .iter()
             .map(|group| group.value.to_owned())
             .collect(),
-        etcdctl: table.text("etcdctl").value == ADMIN,
+        etcdctl: match table.text("etcdctl").value {
+            ADMIN => Some(auth::ROOT),
+            READ => Some(auth::READER),
+            _ => None,
+        },
         password_hash: table
             .optional("password-hash")
             .map(|hash| Secret::new(hash.value)),
@@ -49,10 +54,20 @@ pub(super) fn group(name: &str) -> Result<(), String> {
 
 /// The access of a user whose certificate etcd maps to its user `root`.
 const ADMIN: &str = "admin";
+/// The access of a user whose certificate etcd maps to one who may read all keys.
+const READ: &str = "read";
 
 /// Returns the kinds of access to etcd.
 pub(super) fn access() -> Vec<&'static str> {
-    vec![ADMIN, "none"]
+    vec![ADMIN, READ, "none"]
+}
+
+/// Complains about a login user that may only read if etcd has no users.
+pub(super) fn check_access(table: &Table, ssh: &SshSettings, auth: &Auth, log: &mut Complaints) {
+    if ssh.etcdctl == Some(auth::READER) && !auth.enabled {
+        let message = "`etcdctl = \"read\"` needs `enabled = true` in [auth]: without users, etcd lets every certificate do everything";
+        log.add(table.place_of("etcdctl"), message);
+    }
 }
 
 /// Checks a line of `authorized_keys`.

@@ -21,8 +21,8 @@ sections! {
             r#"["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user-ca"]"#);
         /// Groups of the base that the user joins, in addition to those for administrators.
         "groups": List(&Text(ssh::group)), Default("[]");
-        /// What the user may do with etcdctl: `"admin"` for everything, through a client certificate of its own, or
-        /// `"none"`, which leaves etcdctl to root. Less than everything needs `[auth]`, with a role and a `[[certificate]]`.
+        /// What the user may do with etcdctl, through a client certificate of its own: `"admin"` for everything, or `"read"`
+        /// for reading all keys, which needs `[auth]`. `"none"` leaves etcdctl to root.
         "etcdctl": Choice("access", ssh::access), Default(r#""admin""#);
         /// The hash of a password for the console, made with `openssl passwd -6`. SSH never accepts a password.
         "password-hash": Text(ssh::password_hash), Optional(

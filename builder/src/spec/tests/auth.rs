@@ -35,6 +35,13 @@ write = ["/service/"]
 }
 
 #[test]
+fn a_login_user_that_may_only_read_is_a_user_of_etcd() {
+    let text = VALID.replace("[ssh]", "[auth]\nenabled = true\n[ssh]\netcdctl = \"read\"");
+    let cluster = resolve(&input(&text)).unwrap();
+    assert_eq!(cluster.ssh.etcdctl, Some("etcd-image-reader"));
+}
+
+#[test]
 fn users_and_roles_that_cannot_exist_are_refused() {
     check(
         r#"
@@ -49,6 +56,12 @@ fn users_and_roles_that_cannot_exist_are_refused() {
 
 [hosts] → [auth]\nenabled = true\n[[auth.role]]\nname = "root"\n[hosts]
     45: the role `root` is defined twice
+
+[hosts] → [auth]\nenabled = true\n[[auth.role]]\nname = "etcd-image-reader"\n[hosts]
+    45: the role `etcd-image-reader` is defined twice
+
+user = "admin" → user = "admin"\netcdctl = "read"
+    33: `etcdctl = "read"` needs `enabled = true` in [auth]: without users, etcd lets every certificate do everything
 
 [hosts] → [auth]\nenabled = true\n[[auth.user]]\nname = "app"\nroles = ["none"]\n[hosts]
     46: there is no role `none`; add an [[auth.role]]

@@ -356,7 +356,9 @@ fn a_base_with_the_extension_of_an_image_is_a_path() {
 #[test]
 fn a_base_that_is_made_has_packages_and_the_locale_in_addition() {
     let with = |locale: &str| {
-        let tables = format!("[system]\nlocale = \"{locale}\"\n[packages]\ninstall = [\"tmux\", \"htop\"]\n[hosts]");
+        let tables = format!(
+            "[system]\nlocale = \"{locale}\"\n[packages]\ninstall = [\"tmux\", \"htop\"]\n[hosts]"
+        );
         resolve(&input(&VALID.replace("[hosts]", &tables)))
             .unwrap()
             .additions()
