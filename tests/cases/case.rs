@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use etcd_image::boot::Lab;
 
 use super::example::Example;
-use super::list::{Item, List};
+use super::list::{self, Item, List};
 use crate::support::cluster::{Images, healthy};
 use crate::support::tool::{Said, tool_in};
 
@@ -48,11 +48,13 @@ const TRIES: u32 = 3;
 /// A booted cluster and its rows so far.
 #[derive(Debug)]
 pub(super) struct Case {
-    letter: char,
+    name: &'static str,
     list: List,
     images: Images,
     /// The machines, which run as long as this value exists.
     _lab: Lab,
+    /// How long the images took.
+    built: Duration,
     booted: Duration,
     /// The variables of commands on this machine.
     variables: String,
@@ -69,7 +71,18 @@ struct Row {
 }
 
 impl Row {
-    fn line(&self, letter: char) -> String {
+    fn new(item: &Item, seen: &str, reached: &'static str) -> Self {
+        Self {
+            name: item.name.clone(),
+            shows: cell(&format!("`{}` → {}", item.run, item.shows.join(" … "))),
+            seen: cell(seen),
+            reached,
+        }
+    }
+
+    /// Returns the line of the table, of the walk-through whose letter begins the name of its list.
+    fn line(&self, list: &str) -> String {
+        let letter = &list[..1];
         let Self {
             name,
             shows,
@@ -80,24 +93,19 @@ impl Row {
     }
 }
 
-/// Writes the row of a test that boots nothing, in a file of its own.
-pub(super) fn write_row(
-    part: &str,
-    letter: char,
-    (name, shows): (&str, &str),
-    seen: &str,
-    is_reached: bool,
-) {
-    let row = Row {
-        name: name.to_owned(),
-        shows: cell(shows),
-        seen: cell(seen),
-        reached: if is_reached { "yes" } else { MISSED },
+/// Writes the row of the item of a list that another test shows, in a file of its own.
+pub(super) fn write_row(list: &str, test: &str, seen: &str) {
+    let items = list::read(list).item.into_iter();
+    let mut of_test = items.filter(|item| item.test.as_deref() == Some(test));
+    let item = of_test.next().unwrap();
+    let reached = match item.shown_by(seen) {
+        true => "yes",
+        false => MISSED,
     };
     fs::create_dir_all(ROWS).unwrap();
     fs::write(
-        Path::new(ROWS).join(format!("{part}.rows")),
-        row.line(letter),
+        file(test, "rows"),
+        Row::new(&item, seen, reached).line(list),
     )
     .unwrap();
 }
@@ -108,13 +116,14 @@ const MISSED: &str = "**NO**";
 impl Case {
     /// Boots all nodes of an example, whose images were built, to a healthy cluster.
     pub(super) fn boot(example: Example) -> Self {
-        let letter = example.letter();
+        let name = example.name();
         let images = example.images();
         let mut lab = images.lab();
         let names: Vec<String> = lab.nodes().iter().map(|node| node.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let built = example.built();
         let unfinished = "the nodes did not become healthy and accept logins";
-        fs::write(file(letter, "time"), unfinished).unwrap();
+        fs::write(file(name, "time"), unfinished).unwrap();
         let started = Instant::now();
         for name in &names {
             lab.machines.start(name).unwrap();
@@ -125,11 +134,12 @@ impl Case {
             accepts_logins(&images, name);
         }
         Self {
-            letter,
+            name,
             variables: example.variables(),
             list: example.into_list(),
             images,
             _lab: lab,
+            built,
             booted,
             rows: Vec::new(),
         }
@@ -137,7 +147,8 @@ impl Case {
 
     /// Runs the command of every item.
     pub(super) fn runs_all(&mut self) {
-        for item in std::mem::take(&mut self.list.item) {
+        let items = std::mem::take(&mut self.list.item);
+        for item in items.into_iter().filter(|item| item.test.is_none()) {
             let row = self.try_item(&item);
             self.rows.push(row);
             // So that a run that is cut off shows how far it came.
@@ -150,12 +161,7 @@ impl Case {
             Some(why) => (why.clone(), "no"),
             None => self.observe(item),
         };
-        Row {
-            name: item.name.clone(),
-            shows: cell(&format!("`{}` → {}", item.run, item.shows.join(" … "))),
-            seen: cell(&seen),
-            reached,
-        }
+        Row::new(item, &seen, reached)
     }
 
     /// Runs the command of an item; returns its output and whether it is the expected one.
@@ -165,8 +171,7 @@ impl Case {
             Some(HANGS) => format!("no answer within {COMMAND} s {}{}", said.text(), said.err),
             _ => said.text() + &said.err,
         };
-        let reached = item.shows.iter().all(|part| text.contains(part));
-        match (reached, &item.depends) {
+        match (item.shown_by(&text), &item.depends) {
             (true, _) => (text, "yes"),
             (false, Some(why)) => (format!("{text} ({why})"), "no"),
             (false, None) => (text, MISSED),
@@ -200,20 +205,21 @@ impl Case {
             .iter()
             .filter(|row| row.reached == MISSED)
             .collect();
-        assert!(missed.is_empty(), "case {}: {missed:#?}", self.letter);
+        assert!(missed.is_empty(), "case {}: {missed:#?}", self.name);
     }
 
     fn write_rows(&self) {
-        let lines: String = self.rows.iter().map(|row| row.line(self.letter)).collect();
-        fs::write(file(self.letter, "rows"), lines).unwrap();
-        let booted = format!("healthy {} s after power-on", self.booted.as_secs());
-        fs::write(file(self.letter, "time"), booted).unwrap();
+        let lines: String = self.rows.iter().map(|row| row.line(self.name)).collect();
+        fs::write(file(self.name, "rows"), lines).unwrap();
+        let (built, booted) = (self.built.as_secs(), self.booted.as_secs());
+        let time = format!("images built in {built} s, healthy {booted} s after power-on");
+        fs::write(file(self.name, "time"), time).unwrap();
     }
 }
 
-/// Returns the path of a file that a walk-through's run writes.
-pub(super) fn file(letter: char, ending: &str) -> PathBuf {
-    Path::new(ROWS).join(format!("{letter}.{ending}"))
+/// Returns the path of a file that the run of a list writes.
+pub(super) fn file(name: &str, ending: &str) -> PathBuf {
+    Path::new(ROWS).join(format!("{name}.{ending}"))
 }
 
 /// Runs a command on a node as its user, again if the connection fails. Returns the result of ssh(1), or of timeout(1) if the

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::case::{ROWS, file};
 use super::list::{self, List};
@@ -20,25 +21,25 @@ pub(super) enum Base {
 /// An example, and what its images are built from.
 #[derive(Debug)]
 pub(super) struct Example {
-    letter: char,
+    name: &'static str,
     list: List,
     etcd: &'static str,
     base: Base,
 }
 
 impl Example {
-    /// Reads the list of a walk-through.
-    pub(super) fn read(letter: char, etcd: &'static str, base: Base) -> Self {
+    /// Reads the list of this name.
+    pub(super) fn read(name: &'static str, etcd: &'static str, base: Base) -> Self {
         Self {
-            letter,
-            list: list::read(letter),
+            name,
+            list: list::read(name),
             etcd,
             base,
         }
     }
 
-    pub(super) fn letter(&self) -> char {
-        self.letter
+    pub(super) fn name(&self) -> &'static str {
+        self.name
     }
 
     pub(super) fn into_list(self) -> List {
@@ -48,7 +49,7 @@ impl Example {
     /// Builds the images from scratch. Stand-ins and further packages of the base come from the network, so that this does not
     /// work inside the namespaces in which the machines run.
     pub(super) fn build(&self) {
-        let _ = fs::remove_file(file(self.letter, "rows"));
+        let _ = fs::remove_file(file(self.name, "rows"));
         fs::create_dir_all(ROWS).unwrap();
         if let Base::StandIn(_, make) = self.base {
             make(Path::new(&self.base()));
@@ -58,13 +59,22 @@ impl Example {
         tool_in(Path::new(ROWS), "sh", &["-euc", &prepare]).done();
         let (config, base) = (self.config(), self.base());
         let options = ["--config", &config, "--base", &base, "--etcd", self.etcd];
-        Images::forget(&self.name());
-        Images::with_key(&self.name(), &self.list.key, &options);
+        Images::forget(&self.cluster());
+        let started = Instant::now();
+        Images::with_key(&self.cluster(), &self.list.key, &options);
+        let built = started.elapsed().as_secs();
+        fs::write(file(self.name, "built"), built.to_string()).unwrap();
+    }
+
+    /// Returns how long [`build`](Self::build) took, without what a stand-in takes.
+    pub(super) fn built(&self) -> Duration {
+        let built = fs::read_to_string(file(self.name, "built")).unwrap();
+        Duration::from_secs(built.parse().unwrap())
     }
 
     /// Returns the images, which [`build`](Self::build) has written.
     pub(super) fn images(&self) -> Images {
-        Images::written(&self.name())
+        Images::written(&self.cluster())
     }
 
     /// Returns the variables of commands on this machine.
@@ -73,12 +83,12 @@ impl Example {
         format!("BASE='{base}' ETCD='{etcd}' CONFIG='{config}'")
     }
 
-    fn name(&self) -> String {
-        format!("case-{}", self.letter)
+    fn cluster(&self) -> String {
+        format!("case-{}", self.name)
     }
 
     fn config(&self) -> String {
-        file(self.letter, "toml").to_str().unwrap().to_owned()
+        file(self.name, "toml").to_str().unwrap().to_owned()
     }
 
     fn base(&self) -> String {

@@ -1,4 +1,4 @@
-//! The list of a walk-through's items, in a file `LETTER.toml`.
+//! The list of a walk-through's items, in a file `LETTER.toml`. `D-http.toml` lists what D shows before it uses certificates.
 
 use std::fs;
 
@@ -41,6 +41,8 @@ pub(super) struct Item {
     pub(super) name: String,
     /// Another node on which the command runs, or `here` for the machine that built the images, in their directory.
     pub(super) on: Option<String>,
+    /// The name of the test that shows the item, instead of a command on the booted nodes.
+    pub(super) test: Option<String>,
     /// The command.
     pub(super) run: String,
     /// Parts of the output, each of which must appear.
@@ -51,9 +53,12 @@ pub(super) struct Item {
     pub(super) depends: Option<String>,
 }
 
-/// Reads the list of a walk-through.
-pub(super) fn read(letter: char) -> List {
-    let path = format!("{LISTS}/{letter}.toml");
+/// The names of all lists.
+const ALL: [&str; 6] = ["A", "B", "C", "D", "D-http", "E"];
+
+/// Reads the list of this name.
+pub(super) fn read(name: &str) -> List {
+    let path = format!("{LISTS}/{name}.toml");
     let text = fs::read_to_string(&path).unwrap();
     toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -61,11 +66,18 @@ pub(super) fn read(letter: char) -> List {
 #[test]
 fn the_readme_counts_the_items_that_the_images_have() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    for letter in 'A'..='E' {
-        let list = read(letter);
-        let has = list.item.iter().filter(|item| item.lacks.is_none());
-        let counted = format!("| {} of {} |", has.count(), list.item.len());
-        let file = format!("| [`{}.toml`]", list.example);
+    for letter in ["A", "B", "C", "D", "E"] {
+        let example = read(letter).example;
+        let lists = ALL.iter().filter(|name| name.starts_with(letter));
+        let items: Vec<Item> = lists.flat_map(|name| read(name).item).collect();
+        let count = |counts: fn(&Item) -> bool| items.iter().filter(|item| counts(item)).count();
+        let has = count(|item| item.lacks.is_none() && item.depends.is_none());
+        let depends = match count(|item| item.depends.is_some()) {
+            0 => String::new(),
+            some => format!(", and {some} on real boards"),
+        };
+        let counted = format!("| {has} of {}{depends} |", items.len());
+        let file = format!("| [`{example}.toml`]");
         let row = readme.lines().find(|line| line.contains(&file)).unwrap();
         assert!(row.ends_with(&counted), "{counted}\n{row}");
     }
@@ -73,10 +85,17 @@ fn the_readme_counts_the_items_that_the_images_have() {
 
 #[test]
 fn the_lists_are_readable_and_their_changes_apply() {
-    for letter in 'A'..='E' {
-        let list = read(letter);
-        assert!(!list.item.is_empty(), "{letter}");
+    for name in ALL {
+        let list = read(name);
+        assert!(!list.item.is_empty(), "{name}");
         list.config();
+    }
+}
+
+impl Item {
+    /// Returns whether an output is the expected one.
+    pub(super) fn shown_by(&self, output: &str) -> bool {
+        self.shows.iter().all(|part| output.contains(part))
     }
 }
 

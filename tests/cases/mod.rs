@@ -28,8 +28,8 @@ const ETCD_3_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/etcd-3
 const DEBIAN: Base = Base::Recipe("debian-trixie");
 
 /// Builds and boots the example of a walk-through and runs its commands.
-fn run(letter: char, test: &str, etcd: &'static str, base: Base) {
-    let example = Example::read(letter, etcd, base);
+fn run(list: &'static str, test: &str, etcd: &'static str, base: Base) {
+    let example = Example::read(list, etcd, base);
     if !enclosed::is_inside() {
         example.build();
     }
@@ -44,20 +44,20 @@ fn run(letter: char, test: &str, etcd: &'static str, base: Base) {
 #[ignore = "boots three machines: about five minutes"]
 fn a_pi_home_lab() {
     let base = Base::StandIn("pi.img", pi_like::make);
-    run('A', "a_pi_home_lab", ETCD_3_4, base);
+    run("A", "a_pi_home_lab", ETCD_3_4, base);
 }
 
 #[test]
 #[ignore = "boots four machines twice: about ten minutes"]
 fn b_ubuntu_core() {
     let base = Base::StandIn("core.img", |path| core_like::make("dangerous", path));
-    run('B', "b_ubuntu_core", "debian", base);
+    run("B", "b_ubuntu_core", "debian", base);
 }
 
 #[test]
 #[ignore = "boots three machines: about five minutes"]
 fn c_patroni_dcs() {
-    run('C', "c_patroni_dcs", "debian", DEBIAN);
+    run("C", "c_patroni_dcs", "debian", DEBIAN);
 }
 
 #[test]
@@ -70,11 +70,23 @@ fn c_patroni_promotes_a_standby() {
 #[ignore = "boots three machines: about five minutes"]
 fn d_kubernetes_external() {
     let base = Base::StandIn("ubuntu.img", ubuntu_like::make);
-    run('D', "d_kubernetes_external", "debian", base);
+    run("D", "d_kubernetes_external", "debian", base);
+}
+
+#[test]
+#[ignore = "boots one machine: about three minutes"]
+fn d_kubernetes_external_without_tls() {
+    let base = Base::StandIn("ubuntu.img", ubuntu_like::make);
+    run(
+        "D-http",
+        "d_kubernetes_external_without_tls",
+        "debian",
+        base,
+    );
 }
 
 #[test]
 #[ignore = "makes a base and boots three machines: about ten minutes"]
 fn e_kubernetes_by_hand() {
-    run('E', "e_kubernetes_by_hand", ETCD_3_4, DEBIAN);
+    run("E", "e_kubernetes_by_hand", ETCD_3_4, DEBIAN);
 }
