@@ -1,59 +1,109 @@
-//! Case C's user: Patroni of Debian's packages with two `PostgreSQL` servers, on real members in network namespaces.
+//! Case C's user: Patroni of Debian's packages with two `PostgreSQL` servers, on real members in network namespaces. Its users,
+//! its certificate and its connection to etcd are those of the example.
 
 use std::fs;
 use std::path::Path;
 
 use super::case::write_row;
-use crate::support::members::{Members, address, with_members};
-use crate::support::tool::{tool, tool_in};
+use super::list;
+use crate::support::checker::{Disk, Ext4};
+use crate::support::enclosed;
+use crate::support::members::{Members, NAMES, address, program, until};
+use crate::support::nodes::CLUSTER;
+use crate::support::rendered::rendered;
+use crate::support::tool::tool;
 
 /// The directory into which `cargo xtask test --cases` unpacks Patroni.
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/patroni");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/patroni.sh");
+
+/// The node's program that switches authentication on.
+const AUTHENTICATION: &str = "/usr/local/lib/etcd-node/authentication";
 
 /// What the script prints when all went well.
 const PROMOTED: &str = "db-01 leads, db-02 follows\ndb-01 was killed, db-02 was promoted\n";
 
 /// Runs the test of this name.
 pub(super) fn run(test: &str) {
-    with_members(&format!("cases::{test}"), |members| {
-        enable_authentication(&members);
+    enclosed::inside(&format!("cases::{test}"), || {
+        let settings = settings();
+        let members = Members::start_as(&settings, "3.5", &[]);
+        enable_authentication(&members, &settings);
         let change = ["cluster", "password", "patroni"];
         members.scene.bare(&change).done();
-        let password = members.scene.text("etcd-cluster/passwords/patroni");
-        let certificates = nameless_certificate(&members);
-        let hosts = (0..3).map(|member| format!("{}:2379", address(member)));
-        let words = [SCRIPT, PACKAGES, &certificates, password.trim()].map(str::to_owned);
-        let words: Vec<String> = words.into_iter().chain(hosts).collect();
-        let said = tool("sh", &words);
+        let folder = members.scene.at("patroni");
+        fs::create_dir_all(&folder).unwrap();
+        take_certificate(&members, &folder);
+        connect(&members, &folder);
+        let said = tool("sh", &[SCRIPT, PACKAGES, folder.to_str().unwrap()]);
         write_row("C", "C-patroni", &said.text());
         assert_eq!(said.done().text(), PROMOTED);
     });
 }
 
-fn enable_authentication(members: &Members) {
-    for words in [
-        "user add root:unknown",
-        "user grant-role root root",
-        "role add patroni",
-        "role grant-permission patroni --prefix readwrite /service/",
-        "user add patroni:unknown",
-        "user grant-role patroni patroni",
-        "auth enable",
-    ] {
-        let words: Vec<&str> = words.split(' ').collect();
-        members.etcdctl(&words).done();
-    }
+/// Returns the example's tables about users and certificates; its addresses are not those of the members.
+fn settings() -> String {
+    let example = list::read("C").config();
+    let (_, after) = example.split_once("\n[auth]\n").unwrap();
+    let (tables, _) = after.split_once("\n[hosts]\n").unwrap();
+    format!("[auth]\n{tables}\n")
 }
 
-/// Returns a directory with the CA's certificate, and a client certificate without a common name.
-fn nameless_certificate(members: &Members) -> String {
-    let folder = members.scene.at("patroni");
-    fs::create_dir_all(&folder).unwrap();
-    let sign = "cp ../etcd-cluster/ca.crt . && openssl req -new -newkey rsa:2048 -nodes -keyout patroni.key \
-                -subj /O=patroni -out patroni.csr && echo extendedKeyUsage=clientAuth >usage && \
-                openssl x509 -req -in patroni.csr -CA ca.crt -CAkey ../etcd-cluster/ca.key -CAcreateserial \
-                -days 30 -extfile usage -out patroni.crt";
-    tool_in(&folder, "sh", &["-ec", sign]).done();
-    Path::new(&folder).to_str().unwrap().to_owned()
+/// Switches authentication on with the program of the nodes.
+fn enable_authentication(members: &Members, settings: &str) {
+    let functions = rendered(&format!("{settings}{CLUSTER}"), AUTHENTICATION);
+    let run = members.scene.at("run");
+    fs::create_dir_all(&run).unwrap();
+    until(|| {
+        let leader = members.leader();
+        let (etcdctl, own) = (program("etcdctl"), members.certificates(leader));
+        let options = format!(
+            "--endpoints=https://{}:2379 --cacert={own}/ca.crt --cert={own}/server.crt --key={own}/server.key",
+            address(leader),
+            own = own.display()
+        );
+        let script = format!(
+            "{functions}\nRUN={}\nsay() {{ echo \"$*\"; }}\nctl() {{ {} {options} \"$@\"; }}\nauthenticate\n",
+            run.display(),
+            etcdctl.display()
+        );
+        let said = tool("sh", &["-c", &script]);
+        match said.text().as_str() {
+            "authentication is on\n" => Ok(()),
+            _ => Err(said.words()),
+        }
+    });
+}
+
+/// Takes the certificate without a common name from an image, and the CA's that lies beside the images.
+fn take_certificate(members: &Members, folder: &Path) {
+    let image = members.scene.image_path(NAMES[0]);
+    let root = Disk::open(&image).root();
+    let root = Ext4::new(root.path());
+    for name in ["patroni.crt", "patroni.key"] {
+        let content = root.content(&format!("/etc/dcs/cert/{name}")).unwrap();
+        fs::write(folder.join(name), content).unwrap();
+    }
+    fs::copy(
+        members.scene.at("images/client/ca.crt"),
+        folder.join("ca.crt"),
+    )
+    .unwrap();
+}
+
+/// Writes `etcd.yml`: `client/patroni.yml` with the paths and the password of this machine.
+fn connect(members: &Members, folder: &Path) {
+    let password = members.scene.text("etcd-cluster/passwords/patroni");
+    let mut text = members.scene.text("images/client/patroni.yml");
+    for (written, own) in [
+        ("/etc/patroni", folder.to_str().unwrap()),
+        (
+            "the content of etcd-cluster/passwords/patroni",
+            password.trim(),
+        ),
+    ] {
+        assert!(text.contains(written), "{text}");
+        text = text.replace(written, own);
+    }
+    fs::write(folder.join("etcd.yml"), text).unwrap();
 }

@@ -1,7 +1,7 @@
 # Runs two PostgreSQL servers under Patroni, kills the one that leads and waits until the other one does:
-#   sh patroni.sh PACKAGES CERTIFICATES PASSWORD HOST:PORT…
-# PACKAGES is the directory into which Debian's patroni is unpacked. CERTIFICATES holds ca.crt, and patroni.crt and patroni.key
-# without a common name. Everything runs on this machine, and ends with this script.
+#   sh patroni.sh PACKAGES CONNECTION
+# PACKAGES is the directory into which Debian's patroni is unpacked. CONNECTION holds etcd.yml, the connection to etcd, and the
+# certificates that it names. Everything runs on this machine, and ends with this script.
 set -eu
 
 # Patroni looks processes up in /proc.
@@ -10,9 +10,7 @@ if [ -z "${WITH_OWN_PROCESSES-}" ]; then
     exec unshare --mount --pid --fork --kill-child --mount-proc sh "$0" "$@"
 fi
 
-packages=$1 certificates=$2 password=$3
-shift 3
-hosts=$(printf '"%s", ' "$@")
+packages=$1 connection=$2
 work=$(mktemp -d)
 programs=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
 # PostgreSQL refuses to run as root.
@@ -31,18 +29,10 @@ stop() {
 trap stop EXIT
 
 start() {
-    cat >"$work/$1.yml" <<END
+    cat "$connection/etcd.yml" - >"$work/$1.yml" <<END
 scope: postgres
 name: db-0$1
 restapi: {listen: "127.0.0.1:800$1", connect_address: "127.0.0.1:800$1"}
-etcd3:
-  protocol: https
-  hosts: [${hosts%, }]
-  cacert: $certificates/ca.crt
-  cert: $certificates/patroni.crt
-  key: $certificates/patroni.key
-  username: patroni
-  password: $password
 bootstrap:
   dcs: {ttl: 20, loop_wait: 5, retry_timeout: 5, maximum_lag_on_failover: 1048576}
   initdb: [{encoding: UTF8}, {locale: C}]
