@@ -7,18 +7,13 @@ use std::path::Path;
 use super::case::write_row;
 use super::list;
 use crate::support::checker::{Disk, Ext4};
-use crate::support::enclosed;
-use crate::support::members::{Members, NAMES, address, program, until};
-use crate::support::nodes::CLUSTER;
-use crate::support::rendered::rendered;
+use crate::support::members::{Members, NAMES};
 use crate::support::tool::tool;
+use crate::support::{authentication, enclosed};
 
 /// The directory into which `cargo xtask test --cases` unpacks Patroni.
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/cases/patroni");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/patroni.sh");
-
-/// The node's program that switches authentication on.
-const AUTHENTICATION: &str = "/usr/local/lib/etcd-node/authentication";
 
 /// What the script prints when all went well.
 const PROMOTED: &str = "db-01 leads, db-02 follows\ndb-01 was killed, db-02 was promoted\n";
@@ -28,7 +23,7 @@ pub(super) fn run(test: &str) {
     enclosed::inside(&format!("cases::{test}"), || {
         let settings = settings();
         let members = Members::start_as(&settings, "3.5", &[]);
-        enable_authentication(&members, &settings);
+        authentication::enable(&members, &settings);
         let change = ["cluster", "password", "patroni"];
         members.scene.bare(&change).done();
         let folder = members.scene.at("patroni");
@@ -47,32 +42,6 @@ fn settings() -> String {
     let (_, after) = example.split_once("\n[auth]\n").unwrap();
     let (tables, _) = after.split_once("\n[hosts]\n").unwrap();
     format!("[auth]\n{tables}\n")
-}
-
-/// Switches authentication on with the program of the nodes.
-fn enable_authentication(members: &Members, settings: &str) {
-    let functions = rendered(&format!("{settings}{CLUSTER}"), AUTHENTICATION);
-    let run = members.scene.at("run");
-    fs::create_dir_all(&run).unwrap();
-    until(|| {
-        let leader = members.leader();
-        let (etcdctl, own) = (program("etcdctl"), members.certificates(leader));
-        let options = format!(
-            "--endpoints=https://{}:2379 --cacert={own}/ca.crt --cert={own}/server.crt --key={own}/server.key",
-            address(leader),
-            own = own.display()
-        );
-        let script = format!(
-            "{functions}\nRUN={}\nsay() {{ echo \"$*\"; }}\nctl() {{ {} {options} \"$@\"; }}\nauthenticate\n",
-            run.display(),
-            etcdctl.display()
-        );
-        let said = tool("sh", &["-c", &script]);
-        match said.text().as_str() {
-            "authentication is on\n" => Ok(()),
-            _ => Err(said.words()),
-        }
-    });
 }
 
 /// Takes the certificate without a common name from an image, and the CA's that lies beside the images.

@@ -9,6 +9,8 @@ pub(crate) mod check_digits;
 pub(crate) mod checker;
 
 #[cfg(target_os = "linux")]
+pub(crate) mod authentication;
+#[cfg(target_os = "linux")]
 pub(crate) mod board;
 pub(crate) mod broken;
 #[cfg(target_os = "linux")]
