@@ -1,5 +1,6 @@
 //! Looks after running clusters: real members with the certificates of a build, in namespaces.
 
+mod access;
 mod backup;
 mod bad_days;
 mod client;

@@ -120,6 +120,15 @@ impl Members {
             return;
         }
         let folder = self.scene.at("nodes").join(name);
+        // The login user's certificate, with the name that the user has for etcd.
+        let of = |user: &str, end: &str| format!("nodes/NAME/client.{user}.{end}");
+        let users = ["root", "etcd-image-reader"].into_iter();
+        let mut users = users.filter(|user| {
+            let file = of(user, "crt").replace("NAME", name);
+            self.scene.at("etcd-cluster").join(file).is_file()
+        });
+        let user = users.next().unwrap();
+        let (certificate, key) = (of(user, "crt"), of(user, "key"));
         let files = [
             ("ca.crt", "pki/ca.crt"),
             ("nodes/NAME/server.crt", "pki/server.crt"),
@@ -127,8 +136,8 @@ impl Members {
             ("nodes/NAME/peer.crt", "pki/peer.crt"),
             ("nodes/NAME/peer.key", "pki/peer.key"),
             ("ca.crt", "client/ca.crt"),
-            ("nodes/NAME/client.root.crt", "client/client.crt"),
-            ("nodes/NAME/client.root.key", "client/client.key"),
+            (certificate.as_str(), "client/client.crt"),
+            (key.as_str(), "client/client.key"),
         ];
         for (from, to) in files {
             let from = format!("etcd-cluster/{}", from.replace("NAME", name));
