@@ -178,8 +178,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
 
 /// Returns the content with which a new cluster begins, if the user names a snapshot.
 fn snapshot(job: &Job) -> Result<Option<Snapshot>> {
-    let path = job.work.nodes.restore.as_deref();
-    let snapshot = path.map(Snapshot::open).transpose()?;
+    let snapshot = job.snapshot()?;
     if let Some(snapshot) = &snapshot {
         job.tell(&[format!(
             "a new cluster of these nodes begins with {snapshot}"

@@ -3,6 +3,7 @@
 mod access;
 mod backup;
 mod bad_days;
+mod bucket;
 mod client;
 mod databases;
 mod examples;

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use age::x25519::Recipient;
 use serde_json::Value;
 
+use crate::stores::server::Server;
+use crate::stores::{IDENTITY, RECIPIENT, variables};
 use crate::support::members::{NAMES, address};
 use crate::support::nodes::{Nodes, with_nodes};
 use crate::support::scene::PROGRAM;
@@ -134,8 +137,7 @@ fn a_restore_that_ended_is_not_repeated(nodes: &mut Nodes) {
     assert!(said.err.starts_with(start), "{}", said.words());
     assert_eq!(said.code, Some(4));
     assert_eq!(value(nodes, "kept"), "again\n");
-    let again = [&RESTORE[..], &["--again"]].concat();
-    nodes.cluster(&again).done();
+    restore_again_from_a_bucket(nodes);
     assert_eq!(value(nodes, "kept"), "before\n");
     assert!(
         nodes
@@ -144,6 +146,27 @@ fn a_restore_that_ended_is_not_repeated(nodes: &mut Nodes) {
             .join("aside/2/member/snap/db")
             .is_file()
     );
+}
+
+/// Restores the same snapshot, which was sent to a bucket with encryption.
+fn restore_again_from_a_bucket(nodes: &mut Nodes) {
+    let (scene, server) = (&nodes.members.scene, Server::start());
+    let recipient: Recipient = RECIPIENT.parse().unwrap();
+    let sealed = age::encrypt(&recipient, &fs::read(scene.at("main.db")).unwrap()).unwrap();
+    server.change(|objects| drop(objects.insert("/lab/main.db.age".to_owned(), sealed)));
+    scene.file("backup.key", &format!("{IDENTITY}\n"));
+    let login = scene.at("key").display().to_string();
+    let restore = [
+        "restore",
+        "s3://lab/main.db.age",
+        "--identity",
+        "backup.key",
+    ];
+    let options = ["--in-place", "--again", "--ssh-identity", &login];
+    let variables = variables(&server);
+    let variables: Vec<&str> = variables.iter().map(String::as_str).collect();
+    let words = [restore, options].concat();
+    nodes.run(&variables, &words, |_| ()).done();
 }
 
 #[test]

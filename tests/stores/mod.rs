@@ -9,16 +9,18 @@ mod oci_trouble;
 mod refused;
 mod registry;
 mod s3;
-mod server;
+pub(crate) mod server;
 #[cfg(target_os = "linux")]
 mod signed;
+mod snapshots;
 
 use crate::support::scene::{Outcome, Scene};
 use server::Server;
 
 /// A secret key of age, and the recipient that belongs to it.
-const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
-const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+pub(crate) const IDENTITY: &str =
+    "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+pub(crate) const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
 /// The options of a build of one node that goes to a store.
 const SENT: [&str; 5] = ["--nodes", "1", "--out", "s3://lab/run/1", "--encrypt-to"];
@@ -44,7 +46,7 @@ fn run(scene: &Scene, server: &Server, arguments: &[&str]) -> Outcome {
 }
 
 /// Returns the environment variables with which the program uses an S3 server, each as `NAME=VALUE`.
-fn variables(server: &Server) -> Vec<String> {
+pub(crate) fn variables(server: &Server) -> Vec<String> {
     let variables = [
         ("AWS_ENDPOINT_URL", server.url()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),

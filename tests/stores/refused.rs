@@ -66,7 +66,7 @@ fn each_answer_of_a_server_has_its_own_next_step() {
             "400 Bad Request",
             "ExpiredToken",
             "the credentials have expired",
-            "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: it goes on where it stopped",
+            "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: a build goes on where it stopped",
         ),
         (
             "403 Forbidden",
@@ -84,7 +84,7 @@ fn each_answer_of_a_server_has_its_own_next_step() {
             "403 Forbidden",
             "AccessDenied",
             "the server denies it",
-            "allow this user s3:GetObject, s3:PutObject and s3:ListBucket, or use other credentials",
+            "allow this user s3:GetObject, s3:PutObject and s3:ListBucket, for `--keep` s3:DeleteObject, or use other credentials",
         ),
         (
             "404 Not Found",
@@ -110,7 +110,7 @@ fn a_store_that_may_only_be_read_is_explained_before_anything_is_built() {
         refusal(&server, &[&SENT[..], &[RECIPIENT]].concat(), 5),
         [
             "error: writing s3://lab/run/1: the server denies it",
-            "hint: allow this user s3:GetObject, s3:PutObject and s3:ListBucket, or use other credentials",
+            "hint: allow this user s3:GetObject, s3:PutObject and s3:ListBucket, for `--keep` s3:DeleteObject, or use other credentials",
         ]
     );
 }
@@ -126,7 +126,7 @@ fn a_server_that_does_not_answer_is_explained() {
     );
     assert_eq!(
         hint,
-        "hint: check the network and AWS_ENDPOINT_URL, and run it again: it goes on where it stopped"
+        "hint: check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped"
     );
 }
 

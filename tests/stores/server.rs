@@ -8,7 +8,7 @@ use std::thread;
 
 /// A misbehavior.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Answers with this status line and this error code.
     Answer(&'static str, &'static str),
     /// Drops the connection without an answer.
@@ -19,17 +19,17 @@ pub(super) enum Fault {
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// The path and the query.
-    pub(super) target: String,
+    pub(crate) target: String,
     range: Option<(usize, usize)>,
     body: Vec<u8>,
 }
 
 impl Request {
     /// Returns whether the request is of this method and its target contains this text.
-    pub(super) fn is(&self, method: &str, part: &str) -> bool {
+    pub(crate) fn is(&self, method: &str, part: &str) -> bool {
         self.method == method && self.target.contains(part)
     }
 }
@@ -47,7 +47,7 @@ struct Content {
 }
 
 /// A running server; its thread ends with the test process.
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     content: Arc<Mutex<Content>>,
     faults: Arc<Mutex<Box<Chooser>>>,
@@ -55,7 +55,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a server with one empty bucket, `lab`.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self {
             port: listener.local_addr().unwrap().port(),
@@ -72,12 +72,12 @@ impl Server {
         server
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Misbehaves from now on as the function says, which gets each request and the number of requests like it before.
-    pub(super) fn fail(
+    pub(crate) fn fail(
         &self,
         choose: impl Fn(&Request, usize) -> Option<Fault> + Send + Sync + 'static,
     ) {
@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// Returns the names of all objects, without the bucket.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let content = self.content.lock().unwrap();
         content
             .objects
@@ -96,22 +96,27 @@ impl Server {
     }
 
     /// Returns an object.
-    pub(super) fn object(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn object(&self, name: &str) -> Vec<u8> {
         self.content.lock().unwrap().objects[&format!("/lab/{name}")].clone()
     }
 
     /// Changes the objects.
-    pub(super) fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) {
         change(&mut self.content.lock().unwrap().objects);
     }
 
     /// Forgets every unfinished upload, as a bucket does that removes them after some days.
-    pub(super) fn forget_uploads(&self) {
+    pub(crate) fn forget_uploads(&self) {
         self.content.lock().unwrap().uploads.clear();
     }
 
+    /// Returns the number of unfinished uploads.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.content.lock().unwrap().uploads.len()
+    }
+
     /// Returns the number of requests like this since the last change of behavior.
-    pub(super) fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         let content = self.content.lock().unwrap();
         content
             .requests
@@ -183,6 +188,10 @@ impl Content {
         let number = value("partNumber").map(|number| number.parse().unwrap());
         let body = request.body.clone();
         match (request.method.as_str(), value("uploadId"), number) {
+            ("GET", ..) if path == "/lab" => {
+                let prefix = value("prefix").unwrap_or_default().replace("%2F", "/");
+                ok(self.list(&format!("/lab/{prefix}")))
+            }
             _ if !path.starts_with("/lab/") => absent("NoSuchBucket"),
             ("GET" | "HEAD", ..) => match self.objects.get(path) {
                 Some(bytes) => found(bytes, request),
@@ -203,8 +212,26 @@ impl Content {
                 None => absent("NoSuchUpload"),
             },
             ("DELETE", Some(id), _) => done(self.uploads.remove(&id).map(drop)),
+            ("DELETE", None, _) => done(self.objects.remove(path).map(drop)),
             _ => panic!("{} {}", request.method, request.target),
         }
+    }
+
+    /// Lists the objects directly below a prefix.
+    fn list(&self, prefix: &str) -> String {
+        let names = self.objects.keys();
+        let inside = names.filter_map(|key| key.strip_prefix(prefix).map(|rest| (key, rest)));
+        let listed = inside.filter(|(_, rest)| !rest.contains('/'));
+        let listed = listed.map(|(key, _)| {
+            let key = &key["/lab/".len()..];
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>2026-11-26T10:00:00.000Z</LastModified>\
+                 <ETag>\"e\"</ETag><Size>1</Size></Contents>"
+            )
+        });
+        let listed: Vec<String> = listed.collect();
+        let listed = listed.concat();
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>")
     }
 
     fn begin(&mut self) -> Answer {

@@ -21,20 +21,23 @@ Examples:
   etcd-image cluster status --json
   etcd-image cluster status --prometheus /var/lib/node_exporter/etcd.prom")]
     Status(StatusOptions),
-    /// Save a snapshot of the cluster on this machine
+    /// Save a snapshot of the cluster on this machine or in a bucket
     #[command(after_help = "\
 Examples:
   etcd-image cluster backup
   etcd-image cluster backup before-upgrade.db
-  etcd-image cluster backup /srv/backups --keep 28")]
+  etcd-image cluster backup /srv/backups --keep 28
+  etcd-image cluster backup s3://lab/etcd --keep 28 --encrypt-to age1…")]
     Backup(BackupOptions),
     /// Restore a snapshot on the running nodes
     #[command(after_help = "\
 Examples:
   etcd-image cluster restore backups/main-20261127T085800Z.db --in-place
+  etcd-image cluster restore s3://lab/etcd/main-20261127T085800Z.db.age \
+      --identity backup.key --in-place
   etcd-image build --restore backups/main-20261127T085800Z.db
 
-All members stop, and the nodes set their data aside. The second example builds
+All members stop, and the nodes set their data aside. The last example builds
 images for empty cards instead.")]
     Restore(RestoreOptions),
     /// Free the unused space of the databases, one member at a time
@@ -170,10 +173,18 @@ pub struct StatusOptions {
 /// Where to save a snapshot.
 #[derive(Clone, Debug, Args)]
 pub struct BackupOptions {
-    /// Write this new file, or a file in this directory [default: backups]
-    #[arg(value_name = "FILE|DIR")]
+    /// Write this new file, or a file in this directory or bucket
+    /// (`s3://BUCKET/PREFIX`) [default: backups]
+    #[arg(value_name = "FILE|DIR|STORE")]
     pub target: Option<PathBuf>,
-    /// Keep only the newest N snapshots of this cluster in the directory
+    /// Encrypt the snapshot in a bucket for this age recipient (repeatable)
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "allow_plain_secrets")]
+    pub encrypt_to: Vec<String>,
+    /// Store the snapshot in a bucket without encryption
+    #[arg(long)]
+    pub allow_plain_secrets: bool,
+    /// Keep only the newest N snapshots of this cluster in the directory or
+    /// bucket
     #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>)]
     pub keep: Option<NonZeroUsize>,
     /// Where to find the cluster.
@@ -184,9 +195,12 @@ pub struct BackupOptions {
 /// What to restore.
 #[derive(Clone, Debug, Args)]
 pub struct RestoreOptions {
-    /// The snapshot
-    #[arg(value_name = "FILE")]
+    /// The snapshot: a file or an object in a bucket (`s3://BUCKET/OBJECT`)
+    #[arg(value_name = "FILE|STORE")]
     pub snapshot: PathBuf,
+    /// Decrypt the snapshot with the secret key in this file
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
     /// Stop the running members and set their data aside
     #[arg(long, required = true)]
     pub in_place: bool,

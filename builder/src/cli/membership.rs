@@ -71,12 +71,13 @@ pub struct WaitOptions {
 }
 
 /// The options of a build that a change of the members refuses, and therefore does not list.
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 8] = [
     "nodes",
     "fleet",
     "only",
     "shard",
     "restore",
+    "identity",
     "encrypt_to",
     "allow_plain_secrets",
 ];

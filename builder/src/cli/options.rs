@@ -54,9 +54,12 @@ pub struct NodeOptions {
     /// Authorize this SSH public key (repeatable) [default: ~/.ssh/*.pub]
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Vec<PathBuf>,
-    /// Start the new cluster from this snapshot
-    #[arg(long, value_name = "FILE")]
+    /// Start the new cluster from this snapshot (a file or `s3://BUCKET/OBJECT`)
+    #[arg(long, value_name = "FILE|STORE")]
     pub restore: Option<PathBuf>,
+    /// Decrypt the snapshot with the secret key in this file
+    #[arg(long, value_name = "FILE", requires = "restore")]
+    pub identity: Option<PathBuf>,
     /// Provision signed Ubuntu Core images by the kernel command line
     /// (unofficial)
     #[arg(long)]

@@ -124,7 +124,15 @@ fn a_command_does_not_list_an_option_that_it_always_refuses() {
     assert!(help("build").contains("--json") && help("fetch").contains("--offline"));
     assert!(!help("update").contains("--offline"));
     for name in ["add", "replace", "remove"] {
-        for option in ["nodes", "fleet", "only", "shard", "restore", "encrypt-to"] {
+        for option in [
+            "nodes",
+            "fleet",
+            "only",
+            "shard",
+            "restore",
+            "identity",
+            "encrypt-to",
+        ] {
             let lists = help(name).contains(&format!("--{option} "));
             assert!(!lists, "{name} --{option}");
         }

@@ -30,7 +30,6 @@ mod renew;
 mod report;
 mod restore;
 mod rotate;
-mod rotation;
 mod series;
 mod space;
 mod ssh;
@@ -39,7 +38,7 @@ mod upgrade;
 
 pub use access::Access;
 pub use alarm::{Disarming, MemberDatabase, disarm};
-pub use backup::{Backup, backup};
+pub use backup::{Backup, BackupTarget, backup};
 pub use compact::{Compaction, compact};
 pub use defragment::{Defragmentation, DefragmentedMember, defragment};
 pub use gather::status;

@@ -12,7 +12,7 @@ use crate::cli::{
     PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
     Voice,
 };
-use crate::cluster::{self, Access, LogScope, OperatorLock, Rotating, RotationStep};
+use crate::cluster::{self, Access, BackupTarget, LogScope, OperatorLock, Rotating, RotationStep};
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
 use crate::progress::{self, Progress};
@@ -25,9 +25,9 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
         ClusterCommand::Status(options) => status(&options, environment, voice),
         ClusterCommand::Backup(options) => {
             let access = open_access(&options.access)?;
-            let (target, keep) = (options.target.as_deref(), options.keep);
+            let target = BackupTarget::of(&options, &environment.stores.aws)?;
             let progress = progress::stderr(voice.quiet);
-            let backup = cluster::backup(&access, target, keep, now, &*progress)?;
+            let backup = cluster::backup(&access, &target, options.keep, now, &*progress)?;
             print(voice, &backup, &backup)
         }
         ClusterCommand::Defrag(options) => {
@@ -210,7 +210,8 @@ fn logs(options: &LogsOptions, voice: &Voice) -> Result<()> {
 
 /// Begins again with a snapshot on the running nodes.
 fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -> Result<()> {
-    let snapshot = Snapshot::open(&options.snapshot)?;
+    let identity = options.identity.as_deref();
+    let snapshot = Snapshot::open(&options.snapshot, identity, &environment.stores.aws)?;
     let access = open(&options.login)?;
     if !options.from_other_members {
         cluster::check_origin(&access, &snapshot)?;

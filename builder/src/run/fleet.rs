@@ -52,7 +52,7 @@ impl Job {
     pub(crate) fn record(&self, fleet: &Fleet) -> Result<FleetRecord> {
         let nodes = &self.work.nodes;
         let overlays = Overlays::new(nodes.overlays.as_deref())?.sha256()?;
-        let snapshot = nodes.restore.as_deref().map(report::digest).transpose()?;
+        let snapshot = self.snapshot()?.map(|snapshot| snapshot.sha256);
         let signed = nodes.core_signed_cmdline;
         let formats: BTreeSet<_> = self.work.output.formats.iter().collect();
         let options = format!("{overlays} {snapshot:?} {signed} {formats:?}");

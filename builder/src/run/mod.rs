@@ -10,6 +10,7 @@ mod job;
 mod lock;
 pub(crate) mod overwrite;
 mod prepared;
+mod snapshot;
 
 pub(crate) use caches::{local_cache, no_cache};
 pub(crate) use job::Job;

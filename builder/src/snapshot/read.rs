@@ -9,10 +9,12 @@ use serde::Deserialize;
 
 use super::bolt::Database;
 use super::digest::DigestCheck;
+use crate::cli::AwsVariables;
 use crate::failure::Kind;
 use crate::hex;
 use crate::printable::printable;
 use crate::secret::Secret;
+use crate::store::{self, Address};
 
 /// The beginning of a file that shows whether it is a database; pages have at most 64 KiB.
 const BEGINNING: u64 = 2 << 16;
@@ -43,11 +45,15 @@ struct StoredMember {
 }
 
 impl Snapshot {
-    /// Reads a file and checks it.
-    pub fn open(path: &Path) -> Result<Self> {
-        let bytes = read_file(path).with_context(|| unreadable(path))?;
+    /// Reads a file or an object in a bucket, decrypts it with the secret key in the file `identity`, and checks it.
+    pub fn open(place: &Path, identity: Option<&Path>, variables: &AwsVariables) -> Result<Self> {
+        let sealed = match Address::of(place, "the snapshot")? {
+            Some(address) => store::snapshot(&address, variables)?,
+            None => read_file(place).with_context(|| unreadable(place))?,
+        };
+        let bytes = store::unsealed(sealed, &place.display().to_string(), identity)?;
         Self::parse(bytes).map_err(|what| {
-            let message = format!("{} is not a usable snapshot: {what}", path.display());
+            let message = format!("{} is not a usable snapshot: {what}", place.display());
             let hint = "name a file that `etcd-image cluster backup` or `etcdctl snapshot save` wrote, or another copy of it";
             Kind::Verification.error(message, hint)
         })
@@ -95,12 +101,12 @@ impl Snapshot {
     }
 }
 
-/// Reads a whole database file, or only the beginning of a file that is not a database.
+/// Reads a whole file with a database, also an encrypted one, or only the beginning of another file.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = fs_err::File::open(path)?;
     let mut bytes = Vec::new();
     file.by_ref().take(BEGINNING).read_to_end(&mut bytes)?;
-    if Database::open(&bytes).is_some() {
+    if store::is_sealed(&bytes) || Database::open(&bytes).is_some() {
         file.read_to_end(&mut bytes)?;
     }
     Ok(bytes)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
+use age::stream::StreamWriter;
 use age::x25519::{Identity, Recipient};
 use anyhow::Result;
 use zeroize::Zeroizing;
@@ -39,11 +40,16 @@ impl Recipients {
 
     /// Encrypts everything that can be read. Two runs give different bytes.
     pub(super) fn encrypt<W: Write>(&self, mut from: impl Read, to: W) -> io::Result<W> {
-        let keys = self.keys.iter().map(|key| key as &dyn age::Recipient);
-        let encryptor = age::Encryptor::with_recipients(keys).map_err(io::Error::other)?;
-        let mut writer = encryptor.wrap_output(to)?;
+        let mut writer = self.writer(to)?;
         io::copy(&mut from, &mut writer)?;
         writer.finish()
+    }
+
+    /// Returns a writer that encrypts what it passes on. It must be finished.
+    pub(super) fn writer<W: Write>(&self, to: W) -> io::Result<StreamWriter<W>> {
+        let keys = self.keys.iter().map(|key| key as &dyn age::Recipient);
+        let encryptor = age::Encryptor::with_recipients(keys).map_err(io::Error::other)?;
+        encryptor.wrap_output(to)
     }
 }
 
@@ -84,7 +90,7 @@ impl Identities {
             age::DecryptError::Io(error) => error.into(),
             error => Kind::Verification.error(
                 format!("decrypting: {error}"),
-                "do not use it; build into the store again",
+                "do not use it; send it to the store again",
             ),
         };
         let decryptor = age::Decryptor::new_buffered(from).map_err(failed)?;

@@ -1,4 +1,5 @@
-//! Stores that several machines share: they keep finished images for machines that flash them, and downloads for machines that build.
+//! Stores that several machines share: they keep finished images for machines that flash them, downloads for machines that build, and
+//! snapshots of clusters.
 //!
 //! ```text
 //! build ─▶ staging directory ─▶ encrypted files ─▶ blobs, each read back ─▶ index, last
@@ -19,6 +20,7 @@ mod oci;
 mod open;
 mod s3;
 mod shared_cache;
+mod snapshots;
 mod staging;
 
 pub(crate) use address::Address;
@@ -27,6 +29,7 @@ pub(crate) use content::Content;
 pub(crate) use delivery::{Delivered, Delivery, Names};
 pub(crate) use incoming::StoredBuild;
 pub use shared_cache::SharedCache;
+pub(crate) use snapshots::{SnapshotBucket, SnapshotWriter, is_sealed, snapshot, unsealed};
 pub(crate) use staging::{Leftover, leftovers, remove_leftover};
 
 use anyhow::Result;

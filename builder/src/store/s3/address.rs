@@ -42,6 +42,20 @@ impl Bucket {
         }
     }
 
+    /// Splits the address of an object into a prefix and the name of the object; `None` if it names only a bucket.
+    pub(crate) fn split_object(&self) -> Option<(Self, &str)> {
+        let (prefix, name) = match self.prefix.rsplit_once('/') {
+            Some((prefix, name)) => (prefix, name),
+            None => ("", self.prefix.as_str()),
+        };
+        let prefix = Self {
+            name: self.name.clone(),
+            prefix: prefix.to_owned(),
+            digest: None,
+        };
+        (!name.is_empty()).then_some((prefix, name))
+    }
+
     /// Returns the address of the build with this digest.
     pub(crate) fn at(&self, sha256: &str) -> Self {
         Self {
@@ -79,5 +93,18 @@ mod tests {
     fn objects_lie_below_the_prefix() {
         let keys = ["lab", "lab/a"].map(|text| Bucket::parse(text).unwrap().key("index.json"));
         assert_eq!(keys, ["index.json", "a/index.json"]);
+    }
+
+    #[test]
+    fn the_last_part_of_an_address_may_be_an_object() {
+        let split = |text: &str| {
+            let bucket = Bucket::parse(text).unwrap();
+            let parts = bucket.split_object();
+            parts.map(|(prefix, name)| (prefix.to_string(), name.to_owned()))
+        };
+        let parts = |prefix: &str, name: &str| Some((prefix.to_owned(), name.to_owned()));
+        assert_eq!(split("lab/a/b.db"), parts("s3://lab/a", "b.db"));
+        assert_eq!(split("lab/b.db"), parts("s3://lab", "b.db"));
+        assert_eq!(split("lab"), None);
     }
 }

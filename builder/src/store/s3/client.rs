@@ -11,7 +11,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as ObjectPath;
-use object_store::{BackoffConfig, ClientOptions, ObjectStoreExt as _, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use super::address::Bucket;
@@ -38,7 +40,9 @@ impl S3 {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with a profile of the AWS tools: eval \"$(aws configure export-credentials --format env)\"",
             ));
         }
-        let mut builder = AmazonS3Builder::new().with_bucket_name(&bucket.name);
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&bucket.name)
+            .with_disable_bulk_delete(true); // which not every server has
         for (name, value) in variables.iter() {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
@@ -82,7 +86,7 @@ impl S3 {
     }
 
     /// Returns a small object, or `None` if it does not exist.
-    pub(super) fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let read = async {
             let found = self.client.get(&self.path(name)).await?;
             found.bytes().await
@@ -97,7 +101,7 @@ impl S3 {
     }
 
     /// Writes a small object in one step.
-    pub(super) fn write(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+    pub(crate) fn write(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
         let written = self.run(self.client.put(&self.path(name), bytes.into()));
         written
             .map(drop)
@@ -110,6 +114,30 @@ impl S3 {
             Ok(found) => Ok(Some(found.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(explain(&error, &self.place(name), "looking for")),
+        }
+    }
+
+    /// Returns the names of the objects directly below the prefix.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let prefix = match self.bucket.key("") {
+            whole if whole.is_empty() => None,
+            prefix => Some(ObjectPath::from(prefix)),
+        };
+        let listed = self.run(self.client.list_with_delimiter(prefix.as_ref()));
+        let listed =
+            listed.map_err(|error| explain(&error, &self.bucket.to_string(), "listing"))?;
+        let names = listed.objects.iter();
+        let names = names.filter_map(|object| object.location.filename().map(str::to_owned));
+        Ok(names.collect())
+    }
+
+    /// Removes an object, if it exists.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        match self.run(self.client.delete(&self.path(name))) {
+            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => {
+                Err(explain(&error, &self.place(name), "removing"))
+            }
+            _ => Ok(()),
         }
     }
 

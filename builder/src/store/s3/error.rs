@@ -9,7 +9,7 @@ const ANSWERS: [(&[&str], &str, &str); 5] = [
     (
         &["ExpiredToken", "RequestExpired", "TokenRefreshRequired"],
         "the credentials have expired",
-        "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: it goes on where it stopped",
+        "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: a build goes on where it stopped",
     ),
     (
         &["RequestTimeTooSkewed", "RequestInTheFuture"],
@@ -34,7 +34,7 @@ const ANSWERS: [(&[&str], &str, &str); 5] = [
     (
         &["AccessDenied", "403 Forbidden", "401 Unauthorized"],
         "the server denies it",
-        "allow this user s3:GetObject, s3:PutObject and s3:ListBucket, or use other credentials",
+        "allow this user s3:GetObject, s3:PutObject and s3:ListBucket, for `--keep` s3:DeleteObject, or use other credentials",
     ),
 ];
 
@@ -52,8 +52,7 @@ pub(super) fn explain(error: &object_store::Error, place: &str, doing: &str) -> 
     if let (true, [.., (_, why, hint)]) = (denied, ANSWERS) {
         return Kind::Storage.error(format!("{doing} {place}: {why}"), hint);
     }
-    let hint =
-        "check the network and AWS_ENDPOINT_URL, and run it again: it goes on where it stopped";
+    let hint = "check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped";
     Kind::Storage.error(format!("{doing} {place}: {}", innermost(error)), hint)
 }
 

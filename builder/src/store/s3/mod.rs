@@ -3,8 +3,10 @@
 mod address;
 mod client;
 mod error;
+mod object;
 mod store;
 mod upload;
 
 pub(super) use address::Bucket;
 pub(super) use client::S3;
+pub(super) use object::{ObjectWriter, unsent};

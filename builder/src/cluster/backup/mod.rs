@@ -1,33 +1,33 @@
-//! Saves a snapshot of the cluster on the operator's machine.
+//! Saves a snapshot of the cluster on the operator's machine or in a bucket.
+
+mod place;
+mod rotation;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use self::place::{NewSnapshot, Place};
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::output::{self, NewFile};
 use super::report::{ClusterReport, MemberReport, Role};
-use super::rotation;
-use crate::cli;
 use crate::failure::Kind;
 use crate::hex;
 use crate::progress::Progress;
 use crate::snapshot::DigestCheck;
 
-/// The directory of backups if none is named.
-const DIRECTORY: &str = "backups";
+pub use self::place::BackupTarget;
 
 /// A saved snapshot. It lies beside the snapshot as JSON; `format` is raised when a field changes or is removed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Backup {
     /// Version of this format.
     pub format: u32,
-    /// The file of the snapshot.
+    /// The file of the snapshot, or its address in a bucket.
     pub file: PathBuf,
     /// Cluster name.
     pub cluster: String,
@@ -39,10 +39,13 @@ pub struct Backup {
     pub member: String,
     /// Revision of the key space when the snapshot was requested; it contains at least this one.
     pub revision: Option<u64>,
-    /// Size of the file in bytes.
+    /// Size of the snapshot in bytes, without encryption.
     pub size: u64,
-    /// SHA-256 of the file, lower-case hexadecimal.
+    /// SHA-256 of the snapshot without encryption, lower-case hexadecimal.
     pub sha256: String,
+    /// Whether the snapshot is encrypted.
+    #[serde(rename = "encrypted")]
+    pub is_encrypted: bool,
     /// Every member of the cluster.
     pub members: Vec<BackupMember>,
     /// Older snapshots that were removed.
@@ -61,35 +64,32 @@ pub struct BackupMember {
     pub version: Option<String>,
 }
 
-/// Saves a snapshot to `target`, a new file or a directory, at `now` in seconds since 1970.
+/// Saves a snapshot at the target at `now`, in seconds since 1970.
 ///
-/// With `keep`, only this many of the newest snapshots of this cluster stay in the directory.
+/// With `keep`, only this many of the newest snapshots of this cluster stay there.
 pub fn backup(
     access: &Access,
-    target: Option<&Path>,
+    target: &BackupTarget,
     keep: Option<NonZeroUsize>,
     now: i64,
     progress: &dyn Progress,
 ) -> Result<Backup> {
     let cluster = &access.description.cluster;
-    let (folder, path) = place(cluster, target, now)?;
-    if keep.is_some() && folder.is_none() {
+    let (place, name) = target.place(cluster, now)?;
+    let file = place.of(&name);
+    if keep.is_some() && !place.names_snapshots() {
         let message = format!(
             "--keep is for a directory of backups, and {} is a file",
-            path.display()
+            file.display()
         );
         return Err(Kind::Usage.error(message, "name a directory, or leave the file out"));
     }
     let report = survey(access, now, Scope::Etcd)?;
     let source = choose(&report)?;
-    if let Some(folder) = &folder {
-        output::create_folder(folder)?;
-    }
-    let file = NewFile::create(&path)?;
-    let (size, sha256) = stream(access, source, file)?;
+    let (size, sha256) = stream(access, source, place.begin(&name)?)?;
     let mut backup = Backup {
         format: 1,
-        file: path.clone(),
+        file,
         cluster: cluster.clone(),
         cluster_id: source.cluster_id.clone(),
         time: now,
@@ -97,41 +97,37 @@ pub fn backup(
         revision: source.revision,
         size,
         sha256,
+        is_encrypted: place.is_encrypted(),
         members: report.members.iter().map(BackupMember::new).collect(),
         removed: Vec::new(),
     };
-    cli::replace(
-        &rotation::facts(&path),
-        &(serde_json::to_string_pretty(&backup)? + "\n"),
-    )?;
-    if let Some((folder, keep)) = folder.zip(keep) {
-        for later in rotation::later(&folder, cluster, &path)? {
-            progress.note(&format!(
-                "warning: {} is named after a time in the future, and counts as newer than other snapshots",
-                later.display()
-            ));
-        }
-        backup.removed = rotation::rotate(&folder, cluster, keep, &path)?;
+    place.describe(&name, &(serde_json::to_string_pretty(&backup)? + "\n"))?;
+    if let Some(keep) = keep {
+        backup.removed = rotate(place, &name, (cluster, keep), progress)?;
     }
     Ok(backup)
 }
 
-/// Returns the directory of backups, if the target is one, and the file to write.
-fn place(cluster: &str, target: Option<&Path>, now: i64) -> Result<(Option<PathBuf>, PathBuf)> {
-    let target = target.unwrap_or(Path::new(DIRECTORY));
-    let is_folder = target.is_dir() || target == Path::new(DIRECTORY);
-    let (folder, path) = match is_folder {
-        true => (
-            Some(target.to_owned()),
-            target.join(rotation::name(cluster, now)),
-        ),
-        false => (None, target.to_owned()),
-    };
-    if fs_err::exists(&path)? {
-        let message = format!("{} exists already", path.display());
-        return Err(Kind::Usage.error(message, "name another file, or a directory"));
+/// Removes all but the newest `keep` snapshots of a cluster besides the new one. Returns what it removed.
+fn rotate(
+    place: Place<'_>,
+    new: &str,
+    (cluster, keep): (&str, NonZeroUsize),
+    progress: &dyn Progress,
+) -> Result<Vec<PathBuf>> {
+    let names = place.names()?;
+    for later in rotation::later(&names, cluster, new) {
+        progress.note(&format!(
+            "warning: {} is named after a time in the future, and counts as newer than other snapshots",
+            place.of(&later).display()
+        ));
     }
-    Ok((folder, path))
+    let outdated = rotation::outdated(&names, cluster, keep, new);
+    let removed = outdated.iter().map(|name| {
+        place.remove(name)?;
+        Ok(place.of(name))
+    });
+    removed.collect()
 }
 
 /// Returns the member to ask: the follower that is farthest ahead, or the leader if there is no other.
@@ -158,7 +154,11 @@ fn choose(report: &ClusterReport) -> Result<&MemberReport> {
 }
 
 /// Writes the snapshot, and gives the file its name only after its digest was checked. Returns its size and SHA-256.
-fn stream(access: &Access, source: &MemberReport, mut file: NewFile) -> Result<(u64, String)> {
+fn stream(
+    access: &Access,
+    source: &MemberReport,
+    mut file: NewSnapshot<'_>,
+) -> Result<(u64, String)> {
     let context = || {
         let hint = "run the command again: nothing was left behind, and the cluster is unchanged";
         Kind::Unhealthy.context(format!("saving the snapshot of {}", source.name), hint)
@@ -172,7 +172,7 @@ fn stream(access: &Access, source: &MemberReport, mut file: NewFile) -> Result<(
         whole.update(part);
         file.write(part).map_err(|error| {
             unwritten = Some(error);
-            anyhow::anyhow!("the file cannot be written")
+            anyhow::anyhow!("the snapshot cannot be written")
         })
     });
     if let Some(error) = unwritten {
@@ -204,9 +204,13 @@ impl fmt::Display for Backup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, size, member) = (self.file.display(), self.size, &self.member);
         let revision = self.revision.unwrap_or_default();
+        let encrypted = match self.is_encrypted {
+            true => ", encrypted",
+            false => "",
+        };
         writeln!(
             f,
-            "{file}: {size} bytes, revision {revision}, from {member}, digest checked"
+            "{file}: {size} bytes, revision {revision}, from {member}, digest checked{encrypted}"
         )?;
         self.removed
             .iter()
