@@ -142,6 +142,28 @@ fn interrupt_and_continue(nodes: &mut Nodes, new: &str) {
     assert_eq!(restarted, [0, 1, 2], "each member restarts once");
 }
 
+/// Upgrades to the etcd of images, first to one that every member runs already, then to the former build of it.
+fn upgrade_to_images(nodes: &mut Nodes, running: &str, version: &str) {
+    let former = format!("etcd-v{version}-linux-arm64.tar.gz");
+    let former = nodes.members.scene.at(&former).display().to_string();
+    for (etcd, restarted) in [(running, 7), (&former, 10)] {
+        let scene = &nodes.members.scene;
+        let inputs = ["--base", &scene.inputs()[1], "--etcd", etcd, "--offline"];
+        let options = [
+            "build", "--nodes", "3", "--format", "img.zst", "--out", "next",
+        ];
+        scene.bare(&[options.as_slice(), &inputs].concat()).done();
+        nodes.members.become_healthy();
+        let said = nodes
+            .cluster(&["upgrade", "--images", "next", "--json"])
+            .done();
+        let report: Value = serde_json::from_slice(&said.out).unwrap();
+        assert_eq!(report["version"], version, "{report:#}");
+        assert!(report.get("setting").is_none(), "{report:#}");
+        assert_eq!(nodes.etcd_restarted.len(), restarted, "{report:#}");
+    }
+}
+
 #[test]
 fn members_are_upgraded_one_at_a_time_while_a_client_writes() {
     let name = "cluster::upgrade::members_are_upgraded_one_at_a_time_while_a_client_writes";
@@ -180,6 +202,7 @@ fn members_are_upgraded_one_at_a_time_while_a_client_writes() {
         assert_eq!(nodes.etcd_restarted.len(), 7);
         run(&mut nodes, &rebuilt).done();
         assert_eq!(nodes.etcd_restarted.len(), 7);
+        upgrade_to_images(&mut nodes, &rebuilt, &new);
 
         let said = nodes.cluster(&["status", "--json"]).done();
         let report: Value = serde_json::from_slice(&said.out).unwrap();

@@ -7,3 +7,4 @@ mod downloads;
 mod etcd;
 mod input;
 mod restore;
+mod upgrade;

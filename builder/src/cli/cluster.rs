@@ -112,6 +112,7 @@ Examples:
   etcd-image cluster upgrade --etcd 3.6.14
   etcd-image cluster upgrade --etcd debian
   etcd-image cluster upgrade --etcd ./etcd-v3.5.34-linux-arm64.tar.gz
+  etcd-image cluster upgrade --images images
 
 Each member restarts while a majority works without it; the leader is last. A
 node returns to its previous etcd if the new one does not start. If the command

@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::LoginOptions;
 
 /// Which etcd to bring onto the nodes.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("from").args(["etcd", "images"]).required(true))]
 pub struct UpgradeOptions {
     /// Use this etcd release, Debian's packages, or a local tarball, packages
     /// (separated by commas) or directory
     #[arg(long, value_name = "VERSION|debian|PATH")]
-    pub etcd: String,
+    pub etcd: Option<String>,
+    /// Use the etcd of these images of the cluster, and nothing else of them
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipes", "mirror", "cache"])]
+    pub images: Option<PathBuf>,
     /// Read recipes from this directory instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,

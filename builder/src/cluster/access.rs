@@ -76,6 +76,11 @@ impl Access {
         self
     }
 
+    /// Returns the name of the cluster.
+    pub fn cluster(&self) -> &str {
+        &self.description.cluster
+    }
+
     /// Returns whether the members and clients of the cluster use certificates.
     pub fn uses_certificates(&self) -> bool {
         !self.description.insecure

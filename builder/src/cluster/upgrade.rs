@@ -33,8 +33,10 @@ pub struct Upgrade {
     pub version: String,
     /// Every node, in the order in which they were looked after.
     pub nodes: Vec<UpgradedNode>,
-    /// The value of `[etcd] version` in `cluster.toml` with which the next images have this etcd.
-    pub setting: String,
+    /// The value of `[etcd] version` in `cluster.toml` with which the next images have this etcd; `None` if it comes from
+    /// images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
 }
 
 /// The etcd of one node.
@@ -49,10 +51,10 @@ pub struct UpgradedNode {
 }
 
 /// Installs this etcd on every node that runs a different one, including another build of the same version. `setting` is the
-/// value that the operator gave. Nothing changes unless the cluster is healthy and every node can run it.
+/// value that the operator gave, if it does not come from images. Nothing changes unless the cluster is healthy and every node can run it.
 pub fn upgrade(
     access: &Access,
-    (etcd, setting): (&EtcdBinaries, &str),
+    (etcd, setting): (&EtcdBinaries, Option<&str>),
     now: i64,
     lock: &OperatorLock,
     progress: &dyn Progress,
@@ -91,7 +93,7 @@ pub fn upgrade(
         cluster: report.cluster,
         version: etcd.version.clone(),
         nodes,
-        setting: setting.to_owned(),
+        setting: setting.map(str::to_owned),
     })
 }
 
@@ -205,6 +207,9 @@ impl fmt::Display for Upgrade {
                 writeln!(f, "{name}: {change}, caught up in {seconds:.0} s")?;
             }
         }
+        let Some(setting) = setting else {
+            return Ok(());
+        };
         let update = match setting.as_str() {
             "debian" => " and run `etcd-image update etcd`",
             _ => "",

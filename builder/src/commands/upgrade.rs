@@ -11,7 +11,9 @@ use crate::cli::{
 };
 use crate::cluster::{self, Access, OperatorLock};
 use crate::failure::Kind;
+use crate::fetch::EtcdBinaries;
 use crate::progress;
+use crate::report;
 use crate::run::Job;
 use crate::spec::EtcdSource;
 
@@ -21,25 +23,43 @@ pub(super) fn upgrade(
     environment: &Environment,
     voice: &Voice,
 ) -> Result<()> {
-    let source = source(options)?;
     let folder = options.login.access.folder();
     let access = Access::open(folder, options.login.ssh_identity.clone())?;
+    let etcd = match (&options.etcd, &options.images) {
+        (Some(text), _) => requested(text, &access, options, environment, voice)?,
+        (None, images) => {
+            let images = images.as_deref().unwrap_or(Path::new("images"));
+            report::etcd_in_images(images, access.cluster())?
+        }
+    };
     let (operator, now) = (&environment.operator, environment.clock);
+    let progress = progress::stderr(voice.quiet);
+    let lock = OperatorLock::require(&access, "cluster upgrade", operator, now, &*progress)?;
+    let setting = options.etcd.as_deref();
+    let done = cluster::upgrade(&access, (&etcd, setting), now, &lock, &*progress)?;
+    print(voice, &done, &done)
+}
+
+/// Returns the etcd that `--etcd` names.
+fn requested(
+    text: &str,
+    access: &Access,
+    options: &UpgradeOptions,
+    environment: &Environment,
+    voice: &Voice,
+) -> Result<EtcdBinaries> {
+    let source = source(text, options)?;
     // A step that is refused needs no download.
-    let report = cluster::members(&access, now)?;
+    let report = cluster::members(access, environment.clock)?;
     match &source {
         EtcdSource::Version(version) => report.can_change_to(version)?,
         EtcdSource::Debian | EtcdSource::Paths(_) => report.verdict()?,
     }
-    let etcd = job(options, environment, voice).new_etcd(&source)?;
-    let progress = progress::stderr(voice.quiet);
-    let lock = OperatorLock::require(&access, "cluster upgrade", operator, now, &*progress)?;
-    let done = cluster::upgrade(&access, (&etcd, &options.etcd), now, &lock, &*progress)?;
-    print(voice, &done, &done)
+    job(options, environment, voice).new_etcd(&source)
 }
 
-fn source(options: &UpgradeOptions) -> Result<EtcdSource> {
-    let source = EtcdSource::parse(&options.etcd, Path::new("")).map_err(|message| {
+fn source(text: &str, options: &UpgradeOptions) -> Result<EtcdSource> {
+    let source = EtcdSource::parse(text, Path::new("")).map_err(|message| {
         let hint = "name a release such as 3.6.14, `debian`, a release tarball, `.deb` packages or a directory";
         Kind::Usage.error(format!("--etcd: {message}"), hint)
     })?;
@@ -56,7 +76,7 @@ fn job(options: &UpgradeOptions, environment: &Environment, voice: &Voice) -> Jo
         sources: SourceOptions {
             config: None,
             base: None,
-            etcd: Some(options.etcd.clone()),
+            etcd: options.etcd.clone(),
             state: options.login.access.folder().to_owned(),
             recipes: options.recipes.clone(),
             mirror: options.mirror.clone(),

@@ -66,6 +66,7 @@ pub use archives::UnpackedArchive;
 pub(crate) use blocks::{BlockStore, ContentDigest};
 pub use contents::{CacheItem, contents, prune};
 pub use etcd::EtcdBinaries;
+pub(crate) use etcd::{InstalledOrigin, installed};
 pub(crate) use opened::OpenedImage;
 pub use policy::Policy;
 pub use verified::Verified;

@@ -9,6 +9,7 @@ mod client;
 mod comparison;
 mod credentials;
 mod digest_list;
+mod etcd_in_images;
 mod expiry;
 mod file_record;
 mod fleet;
@@ -47,6 +48,7 @@ pub(crate) use build_record::BuildRecord;
 pub(crate) use cache::CacheReport;
 pub(crate) use checked::AGAIN;
 pub(crate) use client::{access, is_in as has_client, read as read_client};
+pub(crate) use etcd_in_images::etcd_in_images;
 pub(crate) use expiry::ending;
 pub(crate) use fleet::{
     ClusterRecord, FILE_NAME as FLEET, FleetRecord, FleetSummary, withdraw as withdraw_fleet,

@@ -3,6 +3,7 @@
 mod archive;
 pub(super) mod deb;
 pub(super) mod debian_packages;
+mod installed;
 mod local;
 mod newest;
 mod pins;
@@ -16,6 +17,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+pub(crate) use self::installed::{InstalledOrigin, installed};
 pub(super) use self::newest::newest;
 use self::programs::{FoundPrograms, Program};
 use super::Options;
