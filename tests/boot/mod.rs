@@ -2,5 +2,6 @@
 
 mod appliance;
 mod cluster;
+mod commands;
 mod full;
 mod members;
