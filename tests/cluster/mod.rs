@@ -14,6 +14,7 @@ mod lock;
 mod membership;
 mod nodes;
 mod password;
+mod prometheus;
 mod renew;
 mod restore;
 mod rotate;

@@ -119,9 +119,9 @@ const UNPACK_SSHD: &str = "mkdir -p target/checkers && cd target/checkers \
 const UNPACK_FAKETIME: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q libfaketime \
     && dpkg-deb -x libfaketime_*.deb . && rm libfaketime_*.deb";
 
-/// A script that unpacks Prometheus's checker of configurations and rules (19 MB, one program of them).
-const UNPACK_PROMTOOL: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q prometheus \
-    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm prometheus_*.deb";
+/// A script that unpacks Prometheus and its checker of configurations and rules (19 MB). An installed one would run on this machine.
+const UNPACK_PROMETHEUS: &str = "mkdir -p target/checkers && cd target/checkers && apt-get download -q prometheus \
+    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool ./usr/bin/prometheus && rm prometheus_*.deb";
 
 /// A script that unpacks a registry of container images and another author's client of it. An installed registry would serve this
 /// machine, and the installed client brings a firewall.
@@ -190,14 +190,12 @@ fn witnesses() -> Outcome {
     if !succeeds("sh", &["-c", "ls target/checkers/usr/lib/*/faketime"]) {
         unpack(&["-euc", UNPACK_FAKETIME])?;
     }
-    if !found("promtool") && !root().join("target/checkers/usr/bin/promtool").is_file() {
-        unpack(&["-euc", UNPACK_PROMTOOL])?;
+    let has =
+        |name: &&str| found(name) || root().join("target/checkers/usr/bin").join(name).is_file();
+    if !["promtool", "prometheus"].iter().all(has) {
+        unpack(&["-euc", UNPACK_PROMETHEUS])?;
     }
-    let registry = ["docker-registry", "skopeo"];
-    if !registry
-        .iter()
-        .all(|name| found(name) || root().join("target/checkers/usr/bin").join(name).is_file())
-    {
+    if !["docker-registry", "skopeo"].iter().all(has) {
         unpack(&["-euc", UNPACK_REGISTRY])?;
     }
     if !root().join("target/checkers/oras/oras/client.py").is_file() {

@@ -17,7 +17,7 @@ pub(crate) use certificate::{Leaf, chain, key_fits, leaf};
 pub(crate) use disk::{Disk, table};
 pub(crate) use ext4::{Ext4, Kind, Stat, ext4, header};
 pub(crate) use fat::{Fat, fat};
-pub(crate) use promtool::{metrics, prometheus};
+pub(crate) use promtool::{metrics, program, prometheus};
 pub(crate) use spdx::spdx;
 pub(crate) use yaml::{documents, kubernetes, workflow};
 

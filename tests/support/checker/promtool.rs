@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use super::Verdict;
 use crate::support::tool::{Said, tool};
 
-/// Returns the promtool that is installed, or unpacked by `cargo xtask quick`.
-fn promtool() -> PathBuf {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/usr/bin/promtool");
-    let all = [PathBuf::from("/usr/bin/promtool"), unpacked];
+/// Returns a program of Prometheus that is installed, or unpacked by `cargo xtask quick`.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkers/usr/bin");
+    let all = [Path::new("/usr/bin").join(name), unpacked.join(name)];
     let found = all.into_iter().find(|program| program.is_file());
-    found.expect("promtool is missing: run `cargo xtask quick`")
+    found.unwrap_or_else(|| panic!("{name} is missing: run `cargo xtask quick`"))
+}
+
+fn promtool() -> PathBuf {
+    program("promtool")
 }
 
 /// Checks a configuration with the files that it names, or a file of alert rules.
