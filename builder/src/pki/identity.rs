@@ -186,6 +186,8 @@ fn common_names(cluster: &Cluster, node: &Node) -> impl Iterator<Item = String> 
 }
 
 /// Returns when the newest certificate was made. All are valid at that time, which changes only with the certificates.
+///
+/// The certificates that this program issues are backdated, and a CA of the user's may not be.
 fn build_time(
     ca: &Certificate,
     admin: &KeyPair,
@@ -201,9 +203,8 @@ fn build_time(
         .chain([admin])
         .chain(metrics)
         .map(|pair| pair.certificate.not_before);
-    pairs
-        .fold(ca.not_before, i64::max)
-        .saturating_add(keys::BACK_DATED)
+    let issued = pairs.map(|not_before| not_before.saturating_add(keys::BACK_DATED));
+    issued.fold(ca.not_before, i64::max)
 }
 
 const SEED: &str = "seed";

@@ -130,6 +130,13 @@ pub(super) fn overwrite(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
+fn a_build_with_a_ca_of_today_is_not_dated_in_the_future() {
+    let mut own = OwnCa::new(P256, "/CN=own", "");
+    own.now -= DAY - 3600;
+    assert_eq!(own.open().unwrap().time, own.now);
+}
+
+#[test]
 fn its_subject_is_copied_byte_for_byte() {
     for subject in [
         "/DC=lan/DC=example/OU=one/OU=two/CN=my CA",
