@@ -46,16 +46,16 @@ fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
             // The first phase is interrupted at one node, and continued.
             let program = nodes.folder(1).join("bin/systemctl");
             let systemctl = fs::read_to_string(&program).unwrap();
-            fs::write(
-                &program,
-                "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n",
-            )
-            .unwrap();
-            let said = nodes.cluster(&["rotate-ca"]);
-            let wanted = "error: restarting etcd on etcd2: Failed to connect to bus\n";
-            assert!(said.err.contains(wanted), "{}", said.words());
-            assert_eq!(said.code, Some(6));
-            fs::write(&program, systemctl).unwrap();
+            let interrupted = |nodes: &mut Nodes, words: &[&str]| {
+                let broken = "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n";
+                fs::write(&program, broken).unwrap();
+                let said = nodes.cluster(&[&["rotate-ca"], words].concat());
+                let wanted = "error: restarting etcd on etcd2: Failed to connect to bus\n";
+                assert!(said.err.contains(wanted), "{}", said.words());
+                assert_eq!(said.code, Some(6));
+                fs::write(&program, &systemctl).unwrap();
+            };
+            interrupted(nodes, &[]);
             step(nodes, &[], "phase 1 of 3 is complete: ");
             let mut restarted = nodes.etcd_restarted.clone();
             restarted.sort_unstable();
@@ -64,6 +64,8 @@ fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
             assert_eq!(counts, [2; 3]);
             step(nodes, &[], "phase 2 of 3 is complete: ");
             assert_eq!(nodes.etcd_restarted.len(), 3, "nothing restarts");
+            // So is the return.
+            interrupted(nodes, &["--abort"]);
             step(nodes, &["--abort"], "aborted: ");
             assert!((0..3).all(|node| trusted(nodes, node) == first));
             step(nodes, &["--all"], "phase 3 of 3 is complete: ");
