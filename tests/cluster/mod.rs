@@ -20,4 +20,5 @@ mod restore;
 mod rotate;
 mod scheduled;
 mod status;
+mod table;
 mod upgrade;

@@ -22,7 +22,7 @@ fn put(members: &Members, password: &str) -> Said {
 #[test]
 fn users_log_in_with_the_password_that_the_state_directory_keeps() {
     let name = "cluster::password::users_log_in_with_the_password_that_the_state_directory_keeps";
-    with_members(name, |members| {
+    with_members(name, |mut members| {
         for words in [
             "user add root:unknown",
             "user grant-role root root",
@@ -64,5 +64,10 @@ fn users_log_in_with_the_password_that_the_state_directory_keeps() {
         members.scene.file("empty", "\n");
         let refusal = "the password in empty cannot be used: it is empty";
         password(&members, &["app", "--file", "empty"]).refused_naming(2, &[refusal]);
+
+        // It is a write like any other.
+        members.kill((members.leader() + 1) % 3);
+        password(&members, &["app", "--file", "own"]).done();
+        put(&members, "correct horse").done();
     });
 }

@@ -60,7 +60,7 @@ fn snapshots(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn only_the_leader_saves_and_never_without_room() {
     let name = "cluster::scheduled::only_the_leader_saves_and_never_without_room";
-    with_nodes(name, |nodes| {
+    with_nodes(name, |mut nodes| {
         let leader = nodes.members.leader();
         for node in 0..3 {
             let data = roomy(&nodes, node);
@@ -91,6 +91,13 @@ fn only_the_leader_saves_and_never_without_room() {
         assert_eq!(said.code, Some(1));
         // Without them, there would still be no room. Nothing else is left.
         assert_eq!(snapshots(&data.join("backups")).len(), 2);
+
+        // Another member leads when this one is down.
+        nodes.members.kill(leader);
+        nodes.members.become_healthy();
+        let next = nodes.members.leader();
+        let said = run(&nodes.folder(next).join("backup")).done().text();
+        assert!(said.starts_with("etcd-node: backup: saved main-"), "{said}");
     });
 }
 
