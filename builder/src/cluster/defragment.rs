@@ -7,14 +7,12 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::access::Access;
-use super::gather::{Scope, survey};
-use super::lock::OperatorLock;
+use super::operation::Operation;
 use super::quorum::works;
 use super::report::ClusterReport;
 use super::table::bytes;
 use super::{order, pause};
 use crate::failure::Kind;
-use crate::progress::Progress;
 
 /// How long a member may take to catch up after it has paused.
 const CATCH_UP: Duration = Duration::from_mins(5);
@@ -44,14 +42,9 @@ pub struct DefragmentedMember {
 }
 
 /// Defragments the named members, or all of them. Each pauses only while a majority works without it.
-pub fn defragment(
-    access: &Access,
-    names: &[String],
-    now: i64,
-    lock: &OperatorLock,
-    progress: &dyn Progress,
-) -> Result<Defragmentation> {
-    let mut report = survey(access, now, Scope::Etcd)?;
+pub fn defragment(operation: &Operation<'_>, names: &[String]) -> Result<Defragmentation> {
+    let Operation { access, now, .. } = *operation;
+    let mut report = operation.survey()?;
     let mut waiting = access.named(names)?;
     for name in &waiting {
         answers(&report, name)?;
@@ -59,9 +52,9 @@ pub fn defragment(
     }
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
-        lock.must_be_kept()?;
+        operation.lock.must_be_kept()?;
         report.can_spare(&name)?;
-        progress.note(&format!("defragmenting {name}"));
+        operation.progress.note(&format!("defragmenting {name}"));
         done.push(rewrite(access, &report, &name)?);
         report = pause::until_caught_up(access, &name, CATCH_UP, now)?;
     }

@@ -9,8 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::access::Access;
-use super::gather::{Scope, survey};
-use super::lock::OperatorLock;
+use super::operation::Operation;
 use super::{lead, order, pause, ssh};
 use crate::failure::{Kind, explain};
 use crate::progress::Progress;
@@ -47,15 +46,10 @@ pub struct RebootedNode {
 
 /// Restarts the named nodes, or all of them if none is named. Each has this long until it answers over ssh, and again until its
 /// member has caught up.
-pub fn reboot(
-    access: &Access,
-    (names, wait): (&[String], Duration),
-    now: i64,
-    lock: &OperatorLock,
-    progress: &dyn Progress,
-) -> Result<Reboots> {
+pub fn reboot(operation: &Operation<'_>, names: &[String], wait: Duration) -> Result<Reboots> {
+    let Operation { access, now, .. } = *operation;
     let mut waiting = access.named(names)?;
-    let mut report = survey(access, now, Scope::Etcd)?;
+    let mut report = operation.survey()?;
     for name in &waiting {
         report.can_spare(name)?;
         // A login that fails must stop the command before the first node.
@@ -64,13 +58,14 @@ pub fn reboot(
     }
     let mut done = Vec::new();
     while let Some(name) = order::next(&report, &mut waiting) {
-        lock.must_be_kept()?;
+        operation.lock.must_be_kept()?;
         // Another member may have failed since the logins, which take their time.
-        report = survey(access, now, Scope::Etcd)?;
+        report = operation.survey()?;
         report.can_spare(&name)?;
         lead::give_up(access, &report, &name, now)?;
         let started = Instant::now();
         let limit = minutes(wait);
+        let progress = operation.progress;
         progress.note(&format!("{name} restarts; waiting for it at most {limit}"));
         restart(access, &name, wait, progress)?;
         progress.note(&format!(

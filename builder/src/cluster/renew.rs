@@ -11,14 +11,13 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::access::Access;
-use super::lock::OperatorLock;
 use super::node_program;
+use super::operation::Operation;
 use super::report::CertificateReport;
 use super::ssh;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::failure::Kind;
 use crate::pki::{self, Leaf, Renewed};
-use crate::progress::Progress;
 use crate::{date, hex};
 
 const DAY: i64 = 86_400;
@@ -81,17 +80,13 @@ pub fn renew_in_state(state: &Path, days: u32, now: i64) -> Result<Renewed> {
 
 /// Hands each node the certificates of the state directory that it lacks. A node that is off does not stop the others from
 /// being renewed.
-pub fn hand_over(
-    access: &Access,
-    renewed: &Renewed,
-    now: i64,
-    lock: &OperatorLock,
-    progress: &dyn Progress,
-) -> Result<Renewal> {
+pub fn hand_over(operation: &Operation<'_>, renewed: &Renewed) -> Result<Renewal> {
+    let Operation { access, now, .. } = *operation;
     let nodes = access.description.members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
-        lock.must_be_kept()?;
-        progress.note(&format!("looking at {}", member.name));
+        operation.lock.must_be_kept()?;
+        let looking = format!("looking at {}", member.name);
+        operation.progress.note(&looking);
         Ok(hand_to(access, member, leaves, &renewed.admin, now))
     });
     Ok(Renewal {

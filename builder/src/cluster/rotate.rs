@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::lock::OperatorLock;
+use super::operation::Operation;
 use super::report::ClusterReport;
 use super::{lead, order, pause, renew, ssh};
 use crate::description::DescribedMember;
@@ -286,7 +287,13 @@ impl Rotating<'_> {
     fn issue(&self) -> Result<bool> {
         let renewed = renew::renew_in_state(self.state, 0, self.now)?;
         let access = self.access()?;
-        let renewal = renew::hand_over(&access, &renewed, self.now, self.lock, self.progress)?;
+        let operation = Operation {
+            access: &access,
+            now: self.now,
+            lock: self.lock,
+            progress: self.progress,
+        };
+        let renewal = renew::hand_over(&operation, &renewed)?;
         renewal.verdict()?;
         let mut nodes = renewal.nodes.iter();
         Ok(nodes.all(|node| node.outcome == renew::RenewalOutcome::Current))

@@ -7,16 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::access::Access;
-use super::gather::{Scope, survey};
-use super::lock::OperatorLock;
+use super::operation::Operation;
 use super::report::ClusterReport;
 use super::rotate::RESTART_ETCD;
 use super::{lead, node_etcd, order, pause};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
-use crate::progress::Progress;
 
 /// How long a member may take to run the new etcd and to catch up.
 const CATCH_UP: Duration = Duration::from_mins(10);
@@ -53,13 +50,12 @@ pub struct UpgradedNode {
 /// Installs this etcd on every node that runs a different one, including another build of the same version. `setting` is the
 /// value that the operator gave, if it does not come from images. Nothing changes unless the cluster is healthy and every node can run it.
 pub fn upgrade(
-    access: &Access,
-    (etcd, setting): (&EtcdBinaries, Option<&str>),
-    now: i64,
-    lock: &OperatorLock,
-    progress: &dyn Progress,
+    operation: &Operation<'_>,
+    etcd: &EtcdBinaries,
+    setting: Option<&str>,
 ) -> Result<Upgrade> {
-    let mut report = survey(access, now, Scope::Etcd)?;
+    let access = operation.access;
+    let mut report = operation.survey()?;
     report.can_change_to(&etcd.version)?;
     let (mut nodes, mut waiting) = (Vec::new(), Vec::new());
     for member in &access.description.members {
@@ -81,7 +77,7 @@ pub fn upgrade(
         let member = access.node(&name)?;
         let before = version(&report, &name);
         let started = Instant::now();
-        report = change(access, member, etcd, now, (lock, progress))?;
+        report = change(operation, member, etcd)?;
         nodes.push(UpgradedNode {
             name,
             before,
@@ -106,16 +102,20 @@ fn version(report: &ClusterReport, name: &str) -> String {
 
 /// Changes the etcd of one node and waits until its member has caught up.
 fn change(
-    access: &Access,
+    operation: &Operation<'_>,
     member: &DescribedMember,
     etcd: &EtcdBinaries,
-    now: i64,
-    (lock, progress): (&OperatorLock, &dyn Progress),
 ) -> Result<ClusterReport> {
+    let Operation {
+        access,
+        now,
+        lock,
+        progress,
+    } = *operation;
     lock.must_be_kept()?;
     let (name, version) = (&member.name, &etcd.version);
     // A node starts with what it has received, whenever it restarts.
-    survey(access, now, Scope::Etcd)?.can_spare(name)?;
+    operation.survey()?.can_spare(name)?;
     // An interrupted command may have given it already.
     if !node_etcd::ask(access, member)?.has(etcd) {
         progress.note(&format!("{name} receives etcd {version}"));
@@ -123,7 +123,7 @@ fn change(
     }
     // It may have taken minutes.
     lock.must_be_kept()?;
-    let report = survey(access, now, Scope::Etcd)?;
+    let report = operation.survey()?;
     report.can_spare(name)?;
     lead::give_up(access, &report, name, now)?;
     progress.note(&format!("{name} restarts with etcd {version}"));
@@ -132,24 +132,23 @@ fn change(
         let message = format!("restarting etcd on {name}: {reason}");
         Kind::Unhealthy.error(message, format!("{AGAIN} {name}` shows its messages"))
     })?;
-    wait(access, member, etcd, now)
+    wait(operation, member, etcd)
 }
 
 /// Waits until a member runs this etcd and has caught up. The node itself gives up an etcd that does not start.
 fn wait(
-    access: &Access,
+    operation: &Operation<'_>,
     member: &DescribedMember,
     etcd: &EtcdBinaries,
-    now: i64,
 ) -> Result<ClusterReport> {
     let (name, version) = (&member.name, &etcd.version);
     let started = Instant::now();
     loop {
-        let report = survey(access, now, Scope::Etcd)?;
+        let report = operation.survey()?;
         let seen = report.member(name);
         let has_version = seen.and_then(|seen| seen.version.as_ref()) == Some(version);
         let missing = seen.and_then(pause::missing);
-        let node = node_etcd::ask(access, member);
+        let node = node_etcd::ask(operation.access, member);
         let runs = has_version && node.as_ref().is_ok_and(|node| !node.runs_another(etcd));
         if runs && missing.is_none() {
             return Ok(report);

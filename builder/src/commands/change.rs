@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::print;
 use crate::cli::{self, ChangeOptions, Environment, Voice, WaitOptions};
-use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, OperatorLock};
+use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, Operation, OperatorLock};
 use crate::failure::Kind;
 use crate::pki;
 use crate::progress::{self, Progress};
@@ -191,15 +191,22 @@ impl<'a> ChangeContext<'a> {
     }
 
     pub(super) fn hand_out(&self, except: Option<&str>) -> Result<Vec<NodeRenewal>> {
-        let access = self.access()?;
-        let now = self.environment.clock;
-        cluster::hand_out(&access, except, now, &self.lock, &*self.progress)
+        cluster::hand_out(&self.operation(&self.access()?), except)
+    }
+
+    fn operation<'o>(&'o self, access: &'o Access) -> Operation<'o> {
+        Operation {
+            access,
+            now: self.environment.clock,
+            lock: &self.lock,
+            progress: &*self.progress,
+        }
     }
 
     /// Removes a member, which the last build may not contain any more.
     pub(super) fn remove_member(&self, access: Access, leaver: &Leaver) -> Result<ClusterReport> {
         let access = access.including(&leaver.name, leaver.address);
-        cluster::remove_member(&access, leaver, &self.lock, self.environment.clock)
+        cluster::remove_member(&self.operation(&access), leaver)
     }
 
     /// Says which card to write, and waits until the node is a member.

@@ -12,7 +12,9 @@ use crate::cli::{
     PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,
     Voice,
 };
-use crate::cluster::{self, Access, BackupTarget, LogScope, OperatorLock, Rotating, RotationStep};
+use crate::cluster::{
+    self, Access, BackupTarget, LogScope, Operation, OperatorLock, Rotating, RotationStep,
+};
 use crate::description::ClusterDescription;
 use crate::failure::Kind;
 use crate::progress::{self, Progress};
@@ -34,7 +36,8 @@ pub(super) fn run(command: ClusterCommand, environment: &Environment, voice: &Vo
             let access = open_access(&options.access)?;
             let progress = progress::stderr(voice.quiet);
             let lock = lock(&access, "cluster defrag", environment, &*progress)?;
-            let done = cluster::defragment(&access, &options.members, now, &lock, &*progress)?;
+            let operation = operation(&access, environment, &lock, &*progress);
+            let done = cluster::defragment(&operation, &options.members)?;
             print(voice, &done, &done)
         }
         ClusterCommand::Compact(options) => {
@@ -84,6 +87,20 @@ fn lock(
     OperatorLock::take(access, command, operator, environment.clock, progress)
 }
 
+fn operation<'a>(
+    access: &'a Access,
+    environment: &Environment,
+    lock: &'a OperatorLock,
+    progress: &'a dyn Progress,
+) -> Operation<'a> {
+    Operation {
+        access,
+        now: environment.clock,
+        lock,
+        progress,
+    }
+}
+
 /// Renews certificates in the state directory, and hands them to the nodes.
 fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Result<()> {
     let progress = progress::stderr(voice.quiet);
@@ -100,7 +117,8 @@ fn renew(options: RenewOptions, environment: &Environment, voice: &Voice) -> Res
         Some(lock) => lock,
         None => lock(&access, name, environment, &*progress)?,
     };
-    let renewal = cluster::hand_over(&access, &renewed, now, &lock, &*progress)?;
+    let operation = operation(&access, environment, &lock, &*progress);
+    let renewal = cluster::hand_over(&operation, &renewed)?;
     conclude(voice, &renewal, renewal.verdict())
 }
 
@@ -218,8 +236,8 @@ fn restore(options: &RestoreOptions, environment: &Environment, voice: &Voice) -
     }
     let progress = progress::stderr(voice.quiet);
     let lock = lock(&access, "cluster restore", environment, &*progress)?;
-    let now = environment.clock;
-    let done = cluster::restore(&access, (&snapshot, options.again), now, &lock, &*progress)?;
+    let operation = operation(&access, environment, &lock, &*progress);
+    let done = cluster::restore(&operation, &snapshot, options.again)?;
     print(voice, &done, &done)
 }
 
@@ -230,12 +248,7 @@ fn reboot(options: &RebootOptions, environment: &Environment, voice: &Voice) -> 
     let progress = progress::stderr(voice.quiet);
     let lock = lock(&access, "cluster reboot", environment, &*progress)?;
     let wait = Duration::from_mins(options.wait.get());
-    let done = cluster::reboot(
-        &access,
-        (&nodes, wait),
-        environment.clock,
-        &lock,
-        &*progress,
-    )?;
+    let operation = operation(&access, environment, &lock, &*progress);
+    let done = cluster::reboot(&operation, &nodes, wait)?;
     print(voice, &done, &done)
 }

@@ -9,7 +9,7 @@ use crate::cli::{
     CacheOptions, DetailOptions, Environment, Fetch, LockOptions, SourceOptions, UpgradeOptions,
     Voice,
 };
-use crate::cluster::{self, Access, OperatorLock};
+use crate::cluster::{self, Access, Operation, OperatorLock};
 use crate::failure::Kind;
 use crate::fetch::EtcdBinaries;
 use crate::progress;
@@ -36,7 +36,13 @@ pub(super) fn upgrade(
     let progress = progress::stderr(voice.quiet);
     let lock = OperatorLock::require(&access, "cluster upgrade", operator, now, &*progress)?;
     let setting = options.etcd.as_deref();
-    let done = cluster::upgrade(&access, (&etcd, setting), now, &lock, &*progress)?;
+    let operation = Operation {
+        access: &access,
+        now,
+        lock: &lock,
+        progress: &*progress,
+    };
+    let done = cluster::upgrade(&operation, &etcd, setting)?;
     print(voice, &done, &done)
 }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::access::Access;
 use super::gather::{Scope, survey};
-use super::lock::OperatorLock;
+use super::operation::Operation;
 use super::pause::missing;
 use super::quorum::works;
 use super::renew::{self, NodeRenewal, RenewalOutcome};
@@ -86,13 +86,13 @@ impl ClusterReport {
 
 /// Hands the current certificates of the state directory, which list all members, to every node but `except`. A cluster
 /// without certificates has no such list.
-pub fn hand_out(
-    access: &Access,
-    except: Option<&str>,
-    now: i64,
-    lock: &OperatorLock,
-    progress: &dyn Progress,
-) -> Result<Vec<NodeRenewal>> {
+pub fn hand_out(operation: &Operation<'_>, except: Option<&str>) -> Result<Vec<NodeRenewal>> {
+    let Operation {
+        access,
+        now,
+        progress,
+        ..
+    } = *operation;
     if !access.uses_certificates() {
         return Ok(Vec::new());
     }
@@ -104,7 +104,7 @@ pub fn hand_out(
     let renewed = pki::renew(&access.folder, &names, now, now)?;
     let nodes = members.iter().zip(&renewed.nodes);
     let nodes = nodes.map(|(member, leaves)| {
-        lock.must_be_kept()?;
+        operation.lock.must_be_kept()?;
         progress.note(&format!("{}: handing over the list of members", member.name));
         let done = renew::hand_to(access, member, leaves, &renewed.admin, now);
         if let (RenewalOutcome::Failed, Some(reason)) = (done.outcome, &done.trouble) {

@@ -17,13 +17,11 @@ use self::members::{list, must_be_described, must_describe_what_nodes_know};
 use self::node::{ask, check};
 use self::steps::{all, each, facts_of_all, stop};
 use super::access::Access;
-use super::gather::{Scope, survey};
-use super::lock::OperatorLock;
+use super::operation::Operation;
 use super::pause;
 use super::report::{ClusterReport, MemberReport};
 use crate::description::DescribedMember;
 use crate::failure::Kind;
-use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
 /// How long a node may take to receive a snapshot over a slow network.
@@ -55,15 +53,10 @@ pub struct Restoration {
 
 /// Stops all members, sets their data aside, and begins again with the snapshot. Nothing changes unless every node is ready.
 /// A snapshot that the cluster has begun with before is refused unless it is wanted `again`.
-pub fn restore(
-    access: &Access,
-    (snapshot, again): (&Snapshot, bool),
-    now: i64,
-    lock: &OperatorLock,
-    progress: &dyn Progress,
-) -> Result<Restoration> {
+pub fn restore(operation: &Operation<'_>, snapshot: &Snapshot, again: bool) -> Result<Restoration> {
+    let Operation { access, now, .. } = *operation;
     let members = &access.description.members;
-    let report = must_be_admitted(access, now)?;
+    let report = must_be_admitted(operation)?;
     let described: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
     must_be_described(&report, &described)?;
     let known = facts_of_all(access)?;
@@ -82,14 +75,14 @@ pub fn restore(
         .iter()
         .filter(|(_, facts)| facts.sha256.as_ref() != Some(&snapshot.sha256));
     for (member, _) in lacking {
-        lock.must_be_kept()?;
-        send(access, member, snapshot, progress)?;
+        operation.lock.must_be_kept()?;
+        send(operation, member, snapshot)?;
     }
     // The members that stop take the lock with them. Nothing else changes without it: nobody can take it meanwhile.
-    lock.must_be_kept()?;
-    let before = survey(access, now, Scope::Etcd)?;
+    operation.lock.must_be_kept()?;
+    let before = operation.survey()?;
     let left: Vec<_> = left.into_iter().map(|(member, _)| member).collect();
-    progress.note(match left.len() == members.len() {
+    operation.progress.note(match left.len() == members.len() {
         true => "stopping all members",
         false => "stopping the members that have not begun again yet",
     });
@@ -99,9 +92,9 @@ pub fn restore(
     let words = format!("want {vow} {list} {}", snapshot.sha256);
     all(each(access, &left, &words))?;
     all(each(access, &left, "start"))?;
-    progress.note("waiting until all members work");
-    wait(access, now)?;
-    check_begun(&before, &survey(access, now, Scope::Etcd)?, snapshot)?;
+    operation.progress.note("waiting until all members work");
+    wait(operation)?;
+    check_begun(&before, &operation.survey()?, snapshot)?;
     Ok(Restoration {
         format: 1,
         cluster: access.description.cluster.clone(),
@@ -112,20 +105,23 @@ pub fn restore(
     })
 }
 
-fn send(
-    access: &Access,
-    member: &DescribedMember,
-    snapshot: &Snapshot,
-    progress: &dyn Progress,
-) -> Result<()> {
-    progress.note(&format!("{} receives the snapshot", member.name));
+fn send(operation: &Operation<'_>, member: &DescribedMember, snapshot: &Snapshot) -> Result<()> {
+    let note = format!("{} receives the snapshot", member.name);
+    operation.progress.note(&note);
     let words = format!("take {}", snapshot.sha256);
-    ask(access, member, &words, snapshot.bytes.reveal(), UPLOAD).map(drop)
+    ask(
+        operation.access,
+        member,
+        &words,
+        snapshot.bytes.reveal(),
+        UPLOAD,
+    )
+    .map(drop)
 }
 
 /// Refuses to begin if one side rejects the other's certificate: nobody would notice whether the members work again.
-fn must_be_admitted(access: &Access, now: i64) -> Result<ClusterReport> {
-    let report = survey(access, now, Scope::Etcd)?;
+fn must_be_admitted(operation: &Operation<'_>) -> Result<ClusterReport> {
+    let report = operation.survey()?;
     let mut troubles = report.members.iter().filter_map(|it| it.trouble.as_ref());
     match troubles.any(|trouble| trouble.starts_with("TLS: ")) {
         true => report.verdict().map(|()| report),
@@ -181,11 +177,12 @@ fn check_begun(before: &ClusterReport, after: &ClusterReport, snapshot: &Snapsho
 }
 
 /// Waits until every member works.
-fn wait(access: &Access, now: i64) -> Result<()> {
+fn wait(operation: &Operation<'_>) -> Result<()> {
+    let Operation { access, now, .. } = *operation;
     let started = Instant::now();
     for member in &access.description.members {
         // Nobody answers at first.
-        while survey(access, now, Scope::Etcd).is_err() && started.elapsed() < BEGINNING {
+        while operation.survey().is_err() && started.elapsed() < BEGINNING {
             thread::sleep(INTERVAL);
         }
         let left = BEGINNING.saturating_sub(started.elapsed());

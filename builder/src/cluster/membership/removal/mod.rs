@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::super::access::Access;
 use super::super::lead;
-use super::super::lock::OperatorLock;
+use super::super::operation::Operation;
 use super::super::quorum::works;
 use super::super::report::{ClusterReport, MemberReport};
 use super::{INTERVAL, members};
@@ -113,14 +113,9 @@ pub fn prepare_removal(access: &Access, name: &str, now: i64) -> Result<()> {
 }
 
 /// Removes a member from etcd's list and waits until the others agree.
-pub fn remove_member(
-    access: &Access,
-    leaver: &Leaver,
-    lock: &OperatorLock,
-    now: i64,
-) -> Result<ClusterReport> {
-    lock.must_be_kept()?;
-    let report = members(access, now)?;
+pub fn remove_member(operation: &Operation<'_>, leaver: &Leaver) -> Result<ClusterReport> {
+    operation.lock.must_be_kept()?;
+    let report = operation.survey()?;
     let name = &leaver.name;
     let failure = || {
         let message = format!("removing {name} from cluster {}", report.cluster);
@@ -138,7 +133,8 @@ pub fn remove_member(
         let address = others
             .filter(|it| works(it))
             .find_map(|member| member.address);
-        let session = access
+        let session = operation
+            .access
             .client
             .connect(address.with_context(failure)?)
             .with_context(failure)?;
@@ -146,7 +142,7 @@ pub fn remove_member(
     }
     let started = Instant::now();
     loop {
-        let report = members(access, now)?;
+        let report = operation.survey()?;
         if is_settled(&report, leaver) {
             return Ok(report);
         }
