@@ -325,6 +325,20 @@ fn an_interrupted_transfer_changes_nothing() {
     assert!(node.current().join("ready").exists());
 }
 
+/// A disk that was full had room for the programs, but not for what is known of them.
+#[test]
+fn what_a_full_disk_did_not_keep_is_written_the_next_time() {
+    let node = Node::new("3.5.16");
+    node.receive("3.5.17");
+    let received = node.current();
+    fs::write(received.join("version"), "").unwrap();
+    fs::remove_file(received.join("image")).unwrap();
+    fs::remove_file(node.at("data/programs/current")).unwrap();
+    assert_eq!(node.start(), "3.5.16");
+    node.receive("3.5.17");
+    assert_eq!(node.start(), "3.5.17");
+}
+
 /// A card or disk of another cluster was put into this board.
 #[test]
 fn programs_that_another_cluster_has_handed_over_do_not_run() {

@@ -66,6 +66,14 @@ fn the_snapshot_is_on_the_disk_before_its_digest_names_it() {
 }
 
 #[test]
+fn a_snapshot_that_a_full_disk_does_not_keep_takes_no_room() {
+    let node = Node::new();
+    fs::write(node.at("bin/sync"), "#!/bin/sh\nexit 1\n").unwrap();
+    assert_eq!(node.run(&format!("take {SHA256}")).code, Some(1));
+    assert!(!node.at("data/restore").exists());
+}
+
+#[test]
 fn a_restore_names_the_node_that_it_was_asked_for_on() {
     let node = Node::new();
     node.run(&format!("take {SHA256}")).done();
