@@ -33,6 +33,8 @@ mod other_data;
 #[cfg(unix)]
 mod programs;
 mod python;
+#[cfg(target_os = "linux")]
+mod rejected;
 #[cfg(unix)]
 mod renewed;
 #[cfg(unix)]
