@@ -73,6 +73,47 @@ fn a_forced_member_notices_the_former_majority() {
     assert_eq!(forks(&node), "");
 }
 
+/// `c` has lost its data and joined the cluster of this node, which was forced. The others still list its former self.
+#[test]
+fn a_member_that_the_others_list_under_its_former_id_belongs_to_no_cluster_of_theirs() {
+    let node = Node::with_data();
+    node.write(
+        "data/node/members",
+        "c=https://192.168.0.52:2380=https://192.168.0.52:2379\n",
+    );
+    let with_id = |id: &str| {
+        answer(&node, ["abc", "abc"], "abc");
+        node.call(&format!(
+            "sed -i 's/\"id\":1,/\"id\":{id},/g' $RUN/answer.*"
+        ));
+        forks(&node)
+    };
+    // Without ids, as an earlier image has kept it, the name tells.
+    assert_eq!(with_id("17"), "");
+    node.write("data/node/ids", "2b\n");
+    assert_eq!(with_id("17"), "apart b c");
+    assert_eq!(with_id("43"), "");
+    // A member whose cluster lacks nobody is an ordinary one, whoever has joined while it was off.
+    node.write("data/node/members", BOTH);
+    assert_eq!(forks(&node), "");
+    assert_eq!(with_id("17"), "");
+}
+
+#[test]
+fn the_ids_of_the_other_members_are_kept_beside_the_data() {
+    let node = Node::with_data();
+    node.etcdctl(
+        "echo '1a, started, a, https://192.168.0.50:2380, https://192.168.0.50:2379, false
+2b, started, b, https://192.168.0.51:2380, https://192.168.0.51:2379, false
+3c, unstarted, , https://192.168.0.52:2380, , true
+4d, started, d, https://192.168.0.53:2380, https://192.168.0.53:2379, true'",
+    );
+    node.call("know id; remember_members");
+    assert_eq!(node.read("data/node/ids"), "2b 4d\n");
+    node.call("set_aside removed");
+    assert!(!node.has("data/node/ids"));
+}
+
 /// After a power cut, both clusters may start at once.
 #[test]
 fn members_that_run_and_have_no_leader_yet_are_rivals_if_they_can_elect_one() {
