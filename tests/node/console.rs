@@ -62,6 +62,7 @@ const REASONS: &str = r#"
     wait for$busy: it listens and does not answer yet, and may run → its cluster was forced or has removed members
     wait for $rivals: they run etcd                       → its cluster was forced or has removed members
     warning: $(read_facts                                 → its cluster was forced or has removed members
+    refuse to start: the members that run lack writes     → has writes that the members that run lack
     refuse to join: $(two_clusters)                       → lost its data, and other members run two clusters
     refused the restore that is prepared                  → has data of another cluster or node
     refused the etcd beside the data                      → has data of another cluster or node

@@ -203,6 +203,31 @@ fn a_member_does_not_serve_beside_another_cluster_whether_that_lists_it_or_not()
     );
 }
 
+/// An old copy of a card was put back, or another member was forced. The others may have more of something else by now.
+#[test]
+fn data_that_the_others_have_forgotten_is_neither_used_nor_given_up_unasked() {
+    let said = decided("data yes / ahead 900 700");
+    assert_eq!(
+        said,
+        "refuse to start: the members that run lack writes that this node has: it has agreed to raft index 900, and they had only 700 when \
+         they answered it. An old copy of a card was put back, a card has lost data, or another member was forced. Decide whose data you \
+         keep. To keep this node's, stop etcd on the others (sudo systemctl stop etcd), then run here: sudo touch \
+         /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd. To give it up: sudo touch /var/lib/etcd/set-data-aside"
+    );
+    check(
+        "
+        data yes / ahead 9 7 / peer b cluster no / majority yes / listed yes  → refuse to start: the members that run lack writes
+        data yes / ahead 9 7 / peer b cluster no / majority yes / listed no   → refuse to start: the members that run lack writes
+        data yes / ahead 9 7 / majority yes / listed yes / failed 3 / error x → refuse to start: the members that run lack writes
+        data yes / ahead 9 7 / moved yes / majority yes / listed yes          → refuse to start: the members that run lack writes
+        data yes / ahead 9 7 / aside yes                                      → aside asked
+        data yes / ahead 9 7 / forced 5 / peer b silent / peer c silent       → force
+        data yes / ahead 9 7 / forced 5 / majority yes                        → unforce a majority of the cluster answers
+        data yes / ahead 9 7 / owner b of this cluster                        → refuse the data on this node
+        ",
+    );
+}
+
 #[test]
 fn between_two_clusters_nobody_joins_one_or_is_removed_by_one() {
     check(

@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 23] = [
+const FACTS: [(&str, &[&str]); 24] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -41,6 +41,7 @@ const FACTS: [(&str, &[&str]); 23] = [
     ("aside", &["", "", "", "yes"]),
     ("majority", &["", "no", "yes", "yes"]),
     ("listed", &["", "no", "yes"]),
+    ("ahead", &["", "", "", "", "900 700"]),
     ("apart", &["", "", "", "", "b c"]),
     ("rivals", &["", "", "", "", "b c"]),
     ("split", &["", "", "", "", "b c"]),
@@ -162,6 +163,12 @@ impl Facts {
                     || !is_one_of("resume unchecked update")
                         && (self.is("aside", "yes") || action != "aside"),
                 "a cluster neither serves beside another one nor is given up unasked",
+            ),
+            (
+                !self.is("ahead", "900 700")
+                    || !is_one_of("resume unchecked update")
+                        && (self.is("aside", "yes") || action != "aside"),
+                "data that the others have forgotten is neither used nor given up unasked",
             ),
             (
                 majority || !self.is("rivals", "b c") || action != "resume",

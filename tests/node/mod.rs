@@ -21,6 +21,8 @@ mod description;
 mod etcdctl;
 mod first_boot;
 #[cfg(target_os = "linux")]
+mod forgotten;
+#[cfg(target_os = "linux")]
 mod forks;
 #[cfg(target_os = "linux")]
 mod join;
