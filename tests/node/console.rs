@@ -25,7 +25,10 @@ const PROGRAMS: [(&str, &[&str]); 16] = [
     ("etcd/watch", IN_JOIN),
     ("etcd/authentication", IN_JOIN),
     ("etcd/programs", &["\"refused "]),
-    ("etcd/alone", &["\"etcd-node: refused "]),
+    (
+        "etcd/alone",
+        &["\"etcd-node: refused ", "\"etcd-node: waiting "],
+    ),
     ("appliance/data", &["refuse \""]),
     ("identity/other_data", &["refuse \""]),
     ("identity/grow-root", &["say \""]),
@@ -106,6 +109,8 @@ const REASONS: &str = r#"
     waiting to switch authentication on                   → cannot switch authentication on
     refused to start: the received etcd                   → the etcd that it received is damaged
     refused to start: another board (MAC                  → another board uses its address at its start
+    refused to start: another board uses this node        → another board uses its address at its start
+    waiting for the address %s: no interface              → another board uses its address at its start
     refuse "$1 holds $2, and etcd's data                  → the place of its data
     refuse "$1 cannot be written                          → the place of its data
     refuse "$1 holds $found                               → the place of its data

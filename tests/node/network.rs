@@ -213,6 +213,40 @@ fn a_node_waits_for_the_address_that_is_reserved_for_it() {
     assert_eq!(run(""), "started\n");
 }
 
+/// Returns what the node says about its IPv6 address, of which the kernel has these flags.
+fn said_of_ipv6(flags: &str) -> String {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let [addresses, mark] =
+        ["if_inet6", "mark"].map(|name| folder.path().join(name).display().to_string());
+    let address = match flags {
+        "" => String::new(),
+        flags => format!("fd000007000000000000000000000050 02 40 00 {flags} eth0\n"),
+    };
+    let list = format!("00000000000000000000000000000001 01 80 10 80 lo\n{address}");
+    write(addresses.as_ref(), list.as_bytes());
+    let alone = concat!(env!("CARGO_MANIFEST_DIR"), "/overlays/etcd/alone");
+    let script = std::fs::read_to_string(alone).unwrap();
+    let script = script
+        .replace("/proc/self/net/if_inet6", &addresses)
+        .replace("time.sleep(0.5)", "return")
+        .replace("GRACE = 10", "GRACE = -1");
+    tool("python3", &["-IS", "-c", &script, "fd00:7::50", &mark])
+        .done()
+        .text()
+}
+
+#[test]
+fn a_node_says_that_another_board_uses_its_ipv6_address() {
+    let other = "etcd-node: refused to start: another board uses this node's address fd00:7::50. ";
+    let missing = "etcd-node: waiting for the address fd00:7::50: no interface has it. If another board uses it, ";
+    for (flags, begin) in [("c8", other), ("", missing), ("c0", missing)] {
+        let said = said_of_ipv6(flags);
+        assert!(said.starts_with(begin), "{flags}: {said}");
+    }
+    // Permanent, and without the kernel's question.
+    assert_eq!(["80", "82"].map(said_of_ipv6), ["", ""]);
+}
+
 #[test]
 fn network_manager_prefers_wireless_networks_in_their_order() {
     let configuration = r#"
