@@ -15,6 +15,10 @@ pub(super) struct Links {
     loss: BTreeMap<usize, u64>,
 }
 
+/// How long the kernel waits for an answer about an address, in milliseconds, before it asks a second and a third time. With a second, as
+/// usual, a connection to a board that is off takes three to fail.
+const PATIENCE: &str = "250";
+
 /// Arguments that delay a cable if the kernel supports that, and arguments that limit its bandwidth otherwise.
 const NETEM: &[&str] = &["netem", "delay", "40ms", "20ms"];
 const NARROW: &[&str] = &["tbf", "rate", "400kbit", "burst", "4k", "latency", "400ms"];
@@ -41,6 +45,11 @@ impl Links {
         ip(&format!("link set v{index} master br0"))?;
         ip(&format!("-n n{index} link set lo up"))?;
         ip(&format!("-n n{index} link set eth0 up"))?;
+        for table in ["arp_cache", "ndisc_cache"] {
+            ip(&format!(
+                "-n n{index} ntable change name {table} dev eth0 retrans {PATIENCE}"
+            ))?;
+        }
         self.addresses.push(Vec::new());
         self.assign(index, addresses)
     }
