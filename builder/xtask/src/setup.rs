@@ -187,9 +187,7 @@ fn witnesses() -> Outcome {
     if !found("/usr/sbin/sshd") && !root().join("target/checkers/usr/sbin/sshd").is_file() {
         unpack(&["-euc", UNPACK_SSHD])?;
     }
-    if !succeeds("sh", &["-c", "ls target/checkers/usr/lib/*/faketime"]) {
-        unpack(&["-euc", UNPACK_FAKETIME])?;
-    }
+    faketime()?;
     let has =
         |name: &&str| found(name) || root().join("target/checkers/usr/bin").join(name).is_file();
     if !["promtool", "prometheus"].iter().all(has) {
@@ -208,6 +206,14 @@ fn witnesses() -> Outcome {
         unpack(&["-euc", UNPACK_SCHEMAS])?;
     }
     unpack(&WITNESS)
+}
+
+/// Unpacks the library that shows programs another time.
+fn faketime() -> Outcome {
+    if succeeds("sh", &["-c", "ls target/checkers/usr/lib/*/faketime"]) {
+        return Ok(());
+    }
+    unpack(&["-euc", UNPACK_FAKETIME])
 }
 
 /// Unpacks Patroni under target/, and installs the database that it looks after.
@@ -252,7 +258,8 @@ pub(crate) fn makers() -> Outcome {
 
 /// Installs the requirements of the laboratory in network namespaces; mmdebstrap fetches etcd for it.
 pub(crate) fn lab() -> Outcome {
-    install(&[&LABORATORY[..], &MAKERS].concat())
+    install(&[&LABORATORY[..], &MAKERS].concat())?;
+    faketime()
 }
 
 /// Installs all tools that the chores need.

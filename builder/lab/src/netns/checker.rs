@@ -75,6 +75,11 @@ impl Lab {
         self.same_data(&serving)
     }
 
+    /// Checks that every node that serves has every acknowledged write.
+    pub(super) fn has_every_write(&self) -> Result<()> {
+        self.every_write(&self.serving(WAITING))
+    }
+
     /// Waits until every possible member is a member, and the list contains no other.
     pub(super) fn wait_for_members(&mut self, wanted: &Wanted) -> Result<()> {
         let members: Vec<usize> = self

@@ -15,7 +15,7 @@ use super::history::say;
 use super::root::SHIMS;
 use super::shim::{SOCKET, SPEED};
 use super::unit::{Unit, UnitCommand, parse};
-use super::{history, pace, signal};
+use super::{clock, history, pace, signal};
 
 /// The pause between two polls of a process.
 const LOOK: Duration = Duration::from_millis(15);
@@ -268,6 +268,7 @@ impl Init {
         command.env_clear().env("PATH", format!("{SHIMS}:{PATH}"));
         command.env("NOTIFY_SOCKET", SOCKET).env("LANG", "C.UTF-8");
         command.envs(GO_RUNTIME);
+        command.envs(clock::settings());
         command.env(pace::VARIABLE, pace::delay().to_string());
         command.envs(
             self.unit

@@ -73,6 +73,16 @@ impl Links {
         self.apply()
     }
 
+    /// Lets the kernel of a node ask whether another board uses its IPv6 addresses, whenever its network comes up.
+    pub(super) fn detect(index: usize, addresses: &[(IpAddr, u8)]) -> Result<()> {
+        ip(&format!("-n n{index} address flush dev eth0 scope global"))?;
+        addresses.iter().try_for_each(|(address, prefix)| {
+            ip(&format!(
+                "-n n{index} address add {address}/{prefix} dev eth0"
+            ))
+        })
+    }
+
     /// Cuts the connection between two nodes in one direction: `to` receives nothing from `from`.
     pub(super) fn deafen(&mut self, from: usize, to: usize) -> Result<()> {
         self.cut.insert((from, to));

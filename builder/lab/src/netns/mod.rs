@@ -17,6 +17,7 @@ mod authentication;
 mod checker;
 mod cli;
 mod client;
+mod clock;
 mod copies;
 mod damage;
 mod enclosure;
@@ -49,6 +50,7 @@ mod traffic;
 mod twice;
 mod unit;
 mod violation;
+mod wrong;
 
 use std::process::ExitCode;
 

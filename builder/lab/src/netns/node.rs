@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result, bail};
 
 use super::history::History;
-use super::root;
+use super::{clock, root};
 
 /// The size of a data partition: etcd's two logs of 64 MB, its database, and the same amount set aside.
 pub(super) const CARD: u64 = 512 << 20;
@@ -25,6 +25,9 @@ pub(super) struct Node {
     pub(super) folder: PathBuf,
     /// The directory with the contents of the card in this board.
     pub(super) card: PathBuf,
+    /// The time that its clock shows when it is switched on, as libfaketime takes it, or `None` for the right one. etcd itself does
+    /// not ask the library.
+    pub(super) clock: Option<&'static str>,
     console: Arc<Mutex<Vec<String>>>,
     history: History,
     power: Option<Power>,
@@ -55,6 +58,7 @@ impl Node {
             image: image.to_owned(),
             folder,
             card,
+            clock: None,
             console: Arc::default(),
             history,
             power: None,
@@ -96,6 +100,7 @@ impl Node {
             .arg(program)
             .arg("init")
             .args([&self.image, &self.folder, &self.card])
+            .envs(self.clock.map(|time| (clock::VARIABLE, time)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(journal)

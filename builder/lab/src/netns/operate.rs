@@ -102,6 +102,18 @@ impl Lab {
         copy(aside, &self.nodes[index].data())
     }
 
+    /// Switches a node off and sets its clock for later, or corrects it.
+    pub(super) fn set_clock(&mut self, index: usize, clock: Option<&'static str>) -> Result<()> {
+        self.cut(index)?;
+        let time = clock.unwrap_or("right");
+        self.fault(&format!(
+            "set the clock of {}: {time}",
+            self.nodes[index].name()
+        ));
+        self.nodes[index].clock = clock;
+        Ok(())
+    }
+
     /// Flashes another image and keeps the data.
     pub(super) fn reflash(&mut self, index: usize, set: &str, name: &str) -> Result<()> {
         self.cut(index)?;

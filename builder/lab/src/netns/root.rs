@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, mount_remount};
 
+use super::clock;
+
 /// The parts from which a node's root is assembled.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
@@ -44,6 +46,11 @@ pub(super) fn enter(parts: &Parts<'_>) -> Result<()> {
     new("tmpfs", &at("tmp"))?;
     new("tmpfs", &at("run"))?;
     shims(parts.root)?;
+    if clock::is_wrong() {
+        let library = parts.root.join(&clock::LIBRARY[1..]);
+        fs_err::write(&library, "")?;
+        bind(&clock::library()?, &library)?;
+    }
     // A time server has set the appliance's clock.
     fs_err::create_dir_all(at("run/systemd/timesync"))?;
     fs_err::write(at("run/systemd/timesync/synchronized"), "")?;

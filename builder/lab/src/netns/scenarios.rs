@@ -20,7 +20,9 @@ use super::rows::{
     row_14_log, row_16,
 };
 use super::sabotage;
-use super::{authentication, copies, links, loss, received, restarts, restored, stale, twice};
+use super::{
+    authentication, copies, links, loss, received, restarts, restored, stale, twice, wrong,
+};
 
 /// The actions of a scenario, which end with a check of all promises.
 pub(super) type Play = fn(&mut Lab) -> Result<()>;
@@ -107,6 +109,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-1-forced-two-pairs", "five", twice::two_pairs),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
+    passes(
+        "row-3-foreign-lone-data-in-a-new-cluster",
+        "three",
+        wrong::foreign_card_in_a_new_cluster,
+    ),
     passes("row-3-swapped-cards", "three", row_3_swapped),
     passes("row-3-two-of-five-swapped", "five", row_3_swapped_of_five),
     passes("row-3-all-cards-rotated", "three", row_3_rotated),
@@ -137,6 +144,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("row-7-a-lost-majority", "users", authentication::majority),
     passes("row-8-one-down-one-wiped", "five", row_8),
     passes("row-9-twins", "three", row_9),
+    passes("row-9-twins-of-ipv6", "ipv6", wrong::ipv6_twins),
     passes("row-10-a-replaced-member-returns", "three", row_10),
     passes("row-10-an-unlisted-node", "three", row_10_unlisted),
     passes("row-10-a-removed-member-returns", "four", row_10_removed),
@@ -148,11 +156,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     passes("row-11-a-full-disk", "three", row_11_full),
     passes("row-11-an-old-binary", "three", row_11_old),
+    passes(
+        "row-11-wrong-data",
+        "three",
+        wrong::foreign_card_in_a_cluster,
+    ),
     passes("row-11-an-old-binary-with-data", "three", stale::old_binary),
     passes("row-12-a-lone-3.4-member", "old", row_12),
     passes("row-13-a-broken-promise", "three", row_13),
     passes("row-14-a-database-without-a-log", "three", row_14_database),
     passes("row-14-an-unborn-log", "three", row_14_log),
+    passes("row-15-a-wrong-clock", "three", wrong::clock),
+    passes("row-15-no-clock-anywhere", "three", wrong::all_clocks),
     passes("row-16-an-idle-host", "three", row_16),
     passes(
         "row-18-a-copy-among-the-others",

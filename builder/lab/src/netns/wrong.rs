@@ -1,0 +1,98 @@
+//! A card, a board or a clock that is wrong: rows 3, 9, 11 and 15 of the table in issue 12.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::lab::Lab;
+use super::links::Links;
+use super::model::Wanted;
+use super::rows::{foreign, stays_out};
+use super::scenarios::form;
+use super::violation::{Invariant, violated};
+
+/// A time before every certificate.
+pub(super) const LONG_AGO: &str = "@2020-01-01 12:00:00";
+
+/// The card of another cluster's only node is flashed with an image of a cluster that has not begun.
+pub(super) fn foreign_card_in_a_new_cluster(lab: &mut Lab) -> Result<()> {
+    let foreign = foreign(lab)?;
+    lab.put(&foreign, 2)?;
+    lab.start_all()?;
+    lab.says(
+        2,
+        "refused the data on this node: it belongs to etcd1 of another cluster",
+    )?;
+    for node in [0, 1] {
+        lab.says(node, "waiting for etcd3: a new cluster begins only")?;
+    }
+    lab.settle(&Wanted::nobody())
+}
+
+/// A member's card has another cluster's data, and an operator wants to use it: the list of members never changes.
+pub(super) fn foreign_card_in_a_cluster(lab: &mut Lab) -> Result<()> {
+    let foreign = foreign(lab)?;
+    form(lab)?;
+    lab.put(&foreign, 1)?;
+    lab.start(1)?;
+    lab.says(
+        1,
+        "refused the data on this node: it belongs to etcd1 of another cluster",
+    )?;
+    lab.type_at(1, "sudo touch /var/lib/etcd/use-this-data")?;
+    lab.says(
+        1,
+        "refused to use the data on this node: etcd1 etcd3 already has",
+    )?;
+    lab.count_changes(Duration::from_secs(8))?;
+    lab.settle(&Wanted::all_but(&[1]))
+}
+
+/// The same as with IPv4, where the kernel asks, and keeps the address from use.
+pub(super) fn ipv6_twins(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let twin = lab.add_board("ipv6", "etcd2", None)?;
+    Links::detect(twin, &lab.nodes[twin].addresses)?;
+    stays_out(
+        lab,
+        twin,
+        "refused to start: another board uses this node's address fd00:7::51. ",
+    )
+}
+
+/// A board without a time server thinks that all certificates are of the future. It tells so, and takes its place when its clock
+/// is right.
+pub(super) fn clock(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.wipe(1)?;
+    lab.set_clock(1, Some(LONG_AGO))?;
+    lab.start(1)?;
+    let line = lab.says(1, "Rejected certificates: ")?;
+    let parts = [
+        " etcd1 (certificate is not yet valid; this node's clock says 2020-01-01 12:0",
+        " etcd3 (certificate is not yet valid; ",
+        " UTC, its certificate is valid from ",
+    ];
+    if let Some(part) = parts.into_iter().find(|part| !line.contains(part)) {
+        let text = format!("`{part}` is missing: {line}");
+        return violated(Invariant::Expectation, text);
+    }
+    lab.count_changes(Duration::from_secs(4))?;
+    lab.set_clock(1, None)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// No board of a new cluster has the time: openssl checks on both sides, so that nobody begins until the clocks are right.
+pub(super) fn all_clocks(lab: &mut Lab) -> Result<()> {
+    for node in lab.all() {
+        lab.set_clock(node, Some(LONG_AGO))?;
+    }
+    lab.start_all()?;
+    for node in lab.all() {
+        lab.says(node, "certificate is not yet valid")?;
+    }
+    for node in lab.all() {
+        lab.set_clock(node, None)?;
+    }
+    lab.settle(&Wanted::everyone())
+}
