@@ -1,5 +1,6 @@
 //! Row 18 of the table in issue 12: a card gets an old copy of its data back.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,11 @@ use anyhow::Result;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
+use super::twice::{FORCE, GIVE_UP};
 
+/// How a member says that the others lack what it has.
+pub(super) const FORGOTTEN: &str =
+    "refused to start: the members that run lack writes that this node has";
 const A_WHILE: Duration = Duration::from_secs(3);
 
 /// The members that have the later writes run: the leader knows that the member once had more, or sends it what it lacks.
@@ -29,25 +34,107 @@ pub(super) fn with_a_restart(lab: &mut Lab) -> Result<()> {
     lab.settle(&Wanted::everyone())
 }
 
-/// Only members without the later writes run. Nobody present can notice it, so writes are lost.
-pub(super) fn without_the_others(lab: &mut Lab) -> Result<()> {
-    let copy = copied(lab)?;
-    // Only etcd1 and etcd3 hold the writes acknowledged from now on.
-    lab.cut(1)?;
-    lab.pass(A_WHILE)?;
-    lab.put(&copy, 2)?;
-    lab.cut(0)?;
-    lab.start(1)?;
-    lab.start(2)?;
-    lab.pass(A_WHILE)?;
+/// Nobody who runs can notice that etcd3 has forgotten writes. etcd1, which has them, says so when it returns, and an operator gives
+/// its data up.
+pub(super) fn given_up(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let forgotten = forget(lab, [0, 1, 2])?;
+    give_up(lab, &forgotten)?;
     lab.settle(&Wanted::everyone())
+}
+
+/// The operator keeps the data of etcd1: the others forget what they have agreed on without it, and no other write is lost.
+pub(super) fn kept(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    let forgotten = forget(lab, [0, 1, 2])?;
+    keep(lab, forgotten)?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// What was lost to an old copy of a card.
+#[derive(Debug)]
+pub(super) struct Forgotten {
+    /// The member with the later writes.
+    later: usize,
+    /// The members of the cluster that lacks them.
+    others: [usize; 2],
+    /// Everything that was acknowledged before.
+    writes: BTreeMap<String, String>,
+}
+
+/// In a healthy cluster of three, only `later` and `copied` have acknowledged some writes. `copied` gets an earlier copy of its card
+/// back and serves with `behind`, and `later` returns. Clients are quiet from the moment when the writes are lost.
+pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<Forgotten> {
+    let copy = copy_of(lab, copied)?;
+    lab.quiet()?;
+    let before = lab.traffic.ledger().acknowledged.clone();
+    lab.cut(behind)?;
+    lab.loud();
+    // More than the others agree on in order to elect a leader.
+    lab.gather(80)?;
+    lab.hush();
+    let writes = lab
+        .traffic
+        .paused(|ledger| std::mem::replace(&mut ledger.acknowledged, before));
+    lab.put(&copy, copied)?;
+    fs_err::remove_dir_all(copy)?;
+    lab.cut(later)?;
+    let others = [behind, copied];
+    for node in others {
+        lab.start(node)?;
+    }
+    for node in others {
+        lab.says(node, "init: etcd is ready")?;
+    }
+    lab.start(later)?;
+    lab.says(later, FORGOTTEN)?;
+    Ok(Forgotten {
+        later,
+        others,
+        writes,
+    })
+}
+
+/// Gives up the later writes: those are lost, and no other.
+pub(super) fn give_up(lab: &mut Lab, forgotten: &Forgotten) -> Result<()> {
+    lab.loud();
+    lab.type_at(forgotten.later, GIVE_UP)?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    lab.has_every_write()
+}
+
+/// Keeps the later writes, as the console says.
+pub(super) fn keep(lab: &mut Lab, forgotten: Forgotten) -> Result<()> {
+    let Forgotten {
+        later,
+        others,
+        writes,
+    } = forgotten;
+    for node in others {
+        lab.type_at(node, "sudo systemctl stop etcd")?;
+    }
+    lab.traffic.paused(|ledger| ledger.acknowledged = writes);
+    lab.pass(Duration::from_secs(1))?;
+    lab.type_at(later, FORCE)?;
+    lab.says(later, "init: etcd is ready")?;
+    lab.loud();
+    for node in others {
+        lab.type_at(node, "sudo systemctl start etcd")?;
+    }
+    lab.wait_for_members(&Wanted::everyone())?;
+    lab.has_every_write()
 }
 
 /// Forms a cluster and copies the data of etcd3, which then takes part again.
 fn copied(lab: &mut Lab) -> Result<PathBuf> {
     form(lab)?;
-    let copy = lab.set_aside(2)?;
-    lab.start(2)?;
+    copy_of(lab, 2)
+}
+
+/// Copies the data of a member, which then takes part again.
+pub(super) fn copy_of(lab: &mut Lab, node: usize) -> Result<PathBuf> {
+    let copy = lab.set_aside(node)?;
+    lab.start(node)?;
     lab.wait_for_members(&Wanted::everyone())?;
     Ok(copy)
 }

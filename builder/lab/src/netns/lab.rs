@@ -12,6 +12,7 @@ use super::links::Links;
 use super::node::{self, Node};
 use super::pace::slowness;
 use super::traffic::Traffic;
+use super::violation::{Invariant, violated};
 use crate::rng::Rng;
 
 /// The addresses of clients: the gateway of each subnet that an image set uses.
@@ -132,11 +133,33 @@ impl Lab {
         self.history.add(text);
     }
 
-    /// Stops the clients until [`Self::loud`], and waits until every node has applied every write.
-    pub(super) fn quiet(&mut self) -> Result<()> {
+    /// Stops the clients until [`Self::loud`].
+    pub(super) fn hush(&mut self) {
         self.quiet = true;
         self.announce();
         self.traffic.paused(|_| ());
+    }
+
+    /// Waits until the cluster has acknowledged this many more writes.
+    pub(super) fn gather(&self, writes: usize) -> Result<()> {
+        let count = || self.traffic.ledger().acknowledged.len();
+        let (start, before) = (self.history.elapsed(), count());
+        while count() < before + writes {
+            if self.is_over(start) {
+                let text = format!(
+                    "the cluster has acknowledged {} writes only",
+                    count() - before
+                );
+                return violated(Invariant::Expectation, text);
+            }
+            self.pass(LOOK)?;
+        }
+        Ok(())
+    }
+
+    /// Stops the clients until [`Self::loud`], and waits until every node has applied every write.
+    pub(super) fn quiet(&mut self) -> Result<()> {
+        self.hush();
         for node in &self.nodes {
             let address = node.address();
             self.insist(|client| client.put(address, "probe", "written"))?;

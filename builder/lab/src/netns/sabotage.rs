@@ -10,6 +10,7 @@ use super::lab::Lab;
 use super::model::Wanted;
 use super::root::PROGRAMS;
 use super::scenarios::{Play, form};
+use super::twice;
 use super::violation::{Invariant, Violation};
 
 /// A broken program, and the promise that it breaks.
@@ -49,6 +50,17 @@ const ALL: &[Sabotage] = &[
         play: reboot_all,
         program: "join",
         code: "rm -rf /var/lib/etcd/member /var/lib/etcd/node",
+        node: None,
+        breaks: Invariant::NoLostWrite,
+    },
+    // Members that another one has removed give up what only they have.
+    Sabotage {
+        name: "sabotage-no-lost-write-of-a-majority",
+        set: "three",
+        before: twice::forced_is_first,
+        play: |lab| lab.settle(&Wanted::everyone()),
+        program: "decide",
+        code: "decide() { read_facts; ahead=''; if [ \"$data\" = yes ]; then with_data; else without_data; fi; }",
         node: None,
         breaks: Invariant::NoLostWrite,
     },

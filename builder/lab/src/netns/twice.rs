@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::copies::FORGOTTEN;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
 /// The advice on the consoles.
-const FORCE: &str = "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
+pub(super) const FORCE: &str =
+    "sudo touch /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd";
 /// The answer to its refusal.
-const GIVE_UP: &str = "sudo touch /var/lib/etcd/set-data-aside";
+pub(super) const GIVE_UP: &str = "sudo touch /var/lib/etcd/set-data-aside";
 /// How a member with a cluster of its own notices the other one.
 const BESIDE: &str = "this node's cluster was forced or has removed members, and ";
 /// The time for a member to note who belongs to its cluster.
@@ -21,35 +23,105 @@ const A_WHILE: Duration = Duration::from_secs(5);
 /// The one that was forced first has power again while the second one serves.
 pub(super) fn one_after_the_other(lab: &mut Lab) -> Result<()> {
     force_both(lab, A_WHILE)?;
-    refuses(lab, 0)?;
+    refuses(lab, 0, "etcd2 ")?;
     gives_up(lab, &[0])
 }
 
 /// The first one loses power as soon as it has begun anew.
 pub(super) fn at_once(lab: &mut Lab) -> Result<()> {
     force_both(lab, Duration::ZERO)?;
-    refuses(lab, 0)?;
+    refuses(lab, 0, "etcd2 ")?;
     gives_up(lab, &[0])
 }
 
 /// The others have power again while the forced one is off. They have never heard of it, still list it, and acknowledge writes.
 pub(super) fn and_the_others_return(lab: &mut Lab) -> Result<()> {
+    others_serve(lab)?;
+    refuses(lab, 0, "etcd2 etcd3 ")?;
+    gives_up(lab, &[0])
+}
+
+/// After that, the forced one is the first to have power again, and ends etcd on the others. It lacks what they have acknowledged,
+/// which they do not give up unasked.
+pub(super) fn and_serves_first(lab: &mut Lab) -> Result<()> {
+    forced_is_first(lab)?;
+    for node in [1, 2] {
+        lab.start(node)?;
+    }
+    for node in [1, 2] {
+        lab.says(node, FORGOTTEN)?;
+        if lab.nodes[node].data().join("aside").exists() {
+            let text = format!("{} has given its data up", lab.nodes[node].name());
+            return violated(Invariant::NoLostWrite, text);
+        }
+    }
+    // An operator keeps their data.
+    lab.type_at(0, "sudo systemctl stop etcd")?;
+    lab.pass(Duration::from_secs(1))?;
+    lab.type_at(1, FORCE)?;
+    lab.says(1, "init: etcd is ready")?;
+    lab.type_at(0, GIVE_UP)?;
+    lab.type_at(0, "sudo systemctl start etcd")?;
+    gives_up(lab, &[2])
+}
+
+/// A forced member is off while the others acknowledge writes. Now they are off, and it serves alone; clients are quiet.
+pub(super) fn forced_is_first(lab: &mut Lab) -> Result<()> {
+    others_serve(lab)?;
+    lab.hush();
+    lab.cut(1)?;
+    lab.cut(2)?;
+    lab.start(0)?;
+    lab.says(0, "init: etcd is ready").map(drop)
+}
+
+/// Forces etcd1 and cuts its power. The others acknowledge writes without it.
+fn others_serve(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.quiet()?;
     lab.cut_all()?;
     force(lab, 0)?;
     lab.pass(A_WHILE)?;
     lab.cut(0)?;
-    for node in [1, 2] {
-        lab.start(node)?;
-    }
-    for node in [1, 2] {
-        lab.says(node, "init: etcd is ready")?;
-    }
+    serve(lab, &[1, 2])?;
     lab.loud();
+    // More than the forced one adds to its log.
+    lab.gather(80)
+}
+
+/// Switches members on, and waits until they serve.
+fn serve(lab: &mut Lab, nodes: &[usize]) -> Result<()> {
+    for node in nodes {
+        lab.start(*node)?;
+    }
+    for node in nodes {
+        lab.says(*node, "init: etcd is ready")?;
+    }
+    Ok(())
+}
+
+/// A forced member of five and another one without data are a cluster. The others still list the former self of the second one.
+pub(super) fn beside_a_former_self(lab: &mut Lab) -> Result<()> {
+    lab.allow_four_to_rejoin();
+    form(lab)?;
+    lab.quiet()?;
+    lab.traffic.stop();
+    lab.cut_all()?;
+    force(lab, 0)?;
+    lab.wipe(3)?;
+    lab.start(3)?;
+    lab.wait_for_members(&Wanted::everyone().without(&[1, 2, 4]))?;
     lab.pass(A_WHILE)?;
-    refuses(lab, 0)?;
-    gives_up(lab, &[0])
+    lab.cut(0)?;
+    lab.cut(3)?;
+    serve(lab, &[1, 2, 4])?;
+    refuses(lab, 0, "etcd2 etcd3 etcd5 ")?;
+    lab.start(3)?;
+    lab.says(
+        3,
+        "refused to start: another board or card has taken this node's place",
+    )?;
+    gives_up(lab, &[0, 3])
 }
 
 /// Each of two forced members of five gets another one, and no member is the only one of its cluster.
@@ -70,8 +142,8 @@ pub(super) fn two_pairs(lab: &mut Lab) -> Result<()> {
             lab.cut(wiped)?;
         }
     }
-    refuses(lab, 0)?;
-    refuses(lab, 3)?;
+    refuses(lab, 0, "etcd2 etcd3 ")?;
+    refuses(lab, 3, "etcd2 etcd3 ")?;
     gives_up(lab, &[0, 3])
 }
 
@@ -81,12 +153,7 @@ pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
     force_both(lab, A_WHILE)?;
     lab.cut(1)?;
     lab.part(0, 1)?;
-    for node in [0, 1] {
-        lab.start(node)?;
-    }
-    for node in [0, 1] {
-        lab.says(node, "init: etcd is ready")?;
-    }
+    serve(lab, &[0, 1])?;
     lab.links.heal()?;
     lab.says(0, &format!("warning: {BESIDE}etcd2 runs another one"))?;
     lab.says(1, &format!("warning: {BESIDE}etcd1 runs another one"))?;
@@ -96,13 +163,13 @@ pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
     gives_up(lab, &[1])
 }
 
-/// A member of the first cluster does not serve beside that of etcd2.
-fn refuses(lab: &mut Lab, node: usize) -> Result<()> {
+/// A member of the first cluster does not serve beside these of the second one, each name of which is followed by a space.
+fn refuses(lab: &mut Lab, node: usize, others: &str) -> Result<()> {
     lab.start(node)?;
-    lab.says(node, &format!("refused to start: {BESIDE}etcd2 "))?;
+    lab.says(node, &format!("refused to start: {BESIDE}{others}"))?;
     let begun = |line: &String| line.contains("etcd is ready");
     if lab.nodes[node].said().iter().any(begun) {
-        let text = format!("{} served beside etcd2", lab.nodes[node].name());
+        let text = format!("{} served beside {others}", lab.nodes[node].name());
         return violated(Invariant::OneCluster, text);
     }
     Ok(())
@@ -121,15 +188,15 @@ fn force_both(lab: &mut Lab, time: Duration) -> Result<()> {
     form(lab)?;
     lab.quiet()?;
     lab.traffic.stop();
+    force_in_turn(lab, [0, 1], time)
+}
+
+fn force_in_turn(lab: &mut Lab, [first, second]: [usize; 2], time: Duration) -> Result<()> {
     lab.cut_all()?;
-    for node in [0, 1] {
-        force(lab, node)?;
-        if node == 0 {
-            lab.pass(time)?;
-            lab.cut(0)?;
-        }
-    }
-    Ok(())
+    force(lab, first)?;
+    lab.pass(time)?;
+    lab.cut(first)?;
+    force(lab, second)
 }
 
 /// Switches on a member that hears nobody, and forces it to begin anew.
