@@ -42,7 +42,7 @@ pub(super) fn fill(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Exchanges the cards' data of two members, and exchanges it again once both have refused it.
+/// Exchanges the cards' data of two members, or moves one card to the other board, and undoes it once they have refused the data.
 pub(super) fn swap(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     breathe(lab, losses)?;
     if lab.nodes.len() < 3 {
@@ -51,23 +51,16 @@ pub(super) fn swap(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     let one = any(lab);
     let other = (one + 1 + lab.rng.index(lab.nodes.len() - 1)) % lab.nodes.len();
     lab.swap(one, other)?;
-    for node in [one, other] {
-        lab.start(node)?;
+    let count = if lab.rng.percent(50) { 2 } else { 1 };
+    let nodes = &[one, other][..count];
+    for node in nodes {
+        lab.start(*node)?;
     }
-    for node in [one, other] {
-        lab.says(node, "refused the data on this node: it belongs to ")?;
+    for node in nodes {
+        lab.says(*node, "refused the data on this node: it belongs to ")?;
     }
     lab.swap(one, other)?;
     breathe(lab, losses)
-}
-
-/// Erases the cards of a majority, once in a scenario.
-pub(super) fn majority(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
-    if losses.majority || lab.nodes.len() < 3 {
-        return breathe(lab, losses);
-    }
-    losses.majority = true;
-    lose_the_majority(lab, losses)
 }
 
 /// Erases the cards of a random majority of a healthy cluster, and follows the advice on the consoles of the erased nodes.

@@ -14,6 +14,7 @@
 )]
 
 mod authentication;
+mod changes;
 mod checker;
 mod cli;
 mod client;

@@ -11,7 +11,7 @@ pub(super) fn row_4_all(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
     flash_all(lab, "moving")?;
-    arrive(lab, "moved")
+    arrive_and_settle(lab, "moved")
 }
 
 /// The nodes move one after another, while the cluster serves.
@@ -23,14 +23,14 @@ pub(super) fn row_4_each(lab: &mut Lab) -> Result<()> {
         lab.start(node)?;
         lab.wait_for_members(&Wanted::everyone())?;
     }
-    arrive(lab, "moved")
+    arrive_and_settle(lab, "moved")
 }
 
 pub(super) fn row_4_ipv6(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     lab.cut_all()?;
     flash_all(lab, "to-ipv6")?;
-    arrive(lab, "ipv6")
+    arrive_and_settle(lab, "ipv6")
 }
 
 /// The nodes move without their previous addresses, and the console's advice is followed.
@@ -46,7 +46,7 @@ pub(super) fn row_4_unprepared(lab: &mut Lab) -> Result<()> {
         )?;
     }
     flash_all(lab, "moving")?;
-    arrive(lab, "moved")
+    arrive_and_settle(lab, "moved")
 }
 
 /// One member loses its data while the cluster moves.
@@ -55,16 +55,20 @@ pub(super) fn row_4_wiped(lab: &mut Lab) -> Result<()> {
     lab.cut_all()?;
     flash_all(lab, "moving")?;
     lab.wipe(1)?;
-    arrive(lab, "moved")
+    arrive_and_settle(lab, "moved")
+}
+
+fn arrive_and_settle(lab: &mut Lab, set: &str) -> Result<()> {
+    arrive(lab, set)?;
+    lab.settle(&Wanted::everyone())
 }
 
 /// Waits until the members know their new addresses, and takes the previous ones away.
-fn arrive(lab: &mut Lab, set: &str) -> Result<()> {
+pub(super) fn arrive(lab: &mut Lab, set: &str) -> Result<()> {
     lab.start_all()?;
     lab.wait_for_members(&Wanted::everyone())?;
     lab.wait_for_new_addresses()?;
-    flash_all(lab, set)?;
-    lab.settle(&Wanted::everyone())
+    flash_all(lab, set)
 }
 
 /// Flashes the images of another set onto all cards.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::scenarios::form;
-use super::{links, loss};
+use super::{changes, links, loss};
 use crate::rng::Rng;
 
 /// Returns the image set for a seed.
@@ -14,6 +14,7 @@ pub(super) fn set(seed: u64) -> &'static str {
         0 => "lone",
         1..=4 => "five",
         5 | 6 => "old",
+        7 => "users",
         _ => "three",
     }
 }
@@ -23,8 +24,23 @@ pub(super) fn set(seed: u64) -> &'static str {
 pub(super) struct Losses {
     /// Nodes whose data was erased or damaged.
     pub(super) wiped: Vec<usize>,
-    /// Whether the majority was lost once; it takes long to repair.
-    pub(super) majority: bool,
+    /// Whether something that takes long to repair has happened.
+    rare: bool,
+}
+
+impl Losses {
+    /// Notes that a node loses its data, if a majority keeps its own.
+    pub(super) fn may_lose(&mut self, node: usize, nodes: usize) -> bool {
+        let mut wiped = self.wiped.clone();
+        wiped.push(node);
+        wiped.sort_unstable();
+        wiped.dedup();
+        let may = wiped.len() <= (nodes - 1) / 2;
+        if may {
+            self.wiped = wiped;
+        }
+        may
+    }
 }
 
 /// Plays four to ten rounds of faults, and checks all promises.
@@ -56,18 +72,35 @@ fn start(lab: &mut Lab) -> Result<()> {
 
 fn round(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     match lab.rng.below(100) {
-        0..22 => cut(lab),
-        22..31 => kill(lab),
-        31..38 => all_at_once(lab),
-        38..52 => wipe(lab, losses),
-        52..64 => part(lab),
-        64..69 => noise(lab),
-        69..73 => restart(lab),
-        73..80 => loss::damage(lab, losses),
-        80..87 => loss::fill(lab),
-        87..92 => loss::swap(lab, losses),
-        92..95 => loss::majority(lab, losses),
+        0..18 => cut(lab),
+        18..26 => kill(lab),
+        26..32 => all_at_once(lab),
+        32..43 => wipe(lab, losses),
+        43..53 => part(lab),
+        53..57 => noise(lab),
+        57..60 => restart(lab),
+        60..66 => loss::damage(lab, losses),
+        66..72 => loss::fill(lab),
+        72..77 => loss::swap(lab, losses),
+        77..82 => changes::reflash(lab),
+        82..87 => changes::copy(lab, losses),
+        87..90 => changes::clock(lab, losses),
+        90..96 => rarely(lab, losses),
         _ => breathe(lab, losses),
+    }
+}
+
+/// Does something that takes long to repair, once in a scenario.
+fn rarely(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
+    if losses.rare || lab.nodes.len() < 3 {
+        return breathe(lab, losses);
+    }
+    losses.rare = true;
+    match lab.rng.below(4) {
+        0 => changes::move_all(lab, losses),
+        1 => changes::force_twice(lab, losses),
+        2 => changes::forget(lab, losses),
+        _ => loss::lose_the_majority(lab, losses),
     }
 }
 
@@ -112,14 +145,9 @@ fn all_at_once(lab: &mut Lab) -> Result<()> {
 /// Erases a card if a majority keeps its data.
 fn wipe(lab: &mut Lab, losses: &mut Losses) -> Result<()> {
     let node = any(lab);
-    let mut wiped = losses.wiped.clone();
-    wiped.push(node);
-    wiped.sort_unstable();
-    wiped.dedup();
-    if wiped.len() > (lab.nodes.len() - 1) / 2 {
+    if !losses.may_lose(node, lab.nodes.len()) {
         return breathe(lab, losses);
     }
-    losses.wiped = wiped;
     lab.wipe(node)?;
     lab.start(node)?;
     lab.pass_up_to(2500)

@@ -199,6 +199,16 @@ fn force_in_turn(lab: &mut Lab, [first, second]: [usize; 2], time: Duration) -> 
     force(lab, second)
 }
 
+/// Forces two members of a healthy cluster in turn. The first one refuses to start beside the second one, and is given up. Both have
+/// everything that was acknowledged before.
+pub(super) fn give_up_one(lab: &mut Lab, [first, second]: [usize; 2]) -> Result<()> {
+    lab.quiet()?;
+    force_in_turn(lab, [first, second], Duration::ZERO)?;
+    let other = format!("{} ", lab.nodes[second].name());
+    refuses(lab, first, &other)?;
+    lab.type_at(first, GIVE_UP)
+}
+
 /// Switches on a member that hears nobody, and forces it to begin anew.
 fn force(lab: &mut Lab, node: usize) -> Result<()> {
     let name = lab.nodes[node].name();
