@@ -145,6 +145,33 @@ fn settings_of_sshd_that_refuse_the_owner() {
 }
 
 #[test]
+fn a_keyword_that_the_release_of_sshd_does_not_know() {
+    let sound = Sound::of("raspios-bookworm");
+    let record = |version: &str| {
+        format!(
+            "Package: openssh-server\nStatus: install ok installed\nArchitecture: arm64\nVersion: {version}\n"
+        )
+    };
+    let release = |version: &str, faults: &[&str]| {
+        sound.shows(
+            |it| {
+                it.edit("/var/lib/dpkg/status", &record("1"), &record(version))
+                    .prepend("/etc/ssh/sshd_config", "PerSourcePenalties no");
+            },
+            faults,
+        );
+    };
+    release("1:9.8p1-1", &[]);
+    release(
+        "1:9.2p1-2+deb12u3",
+        &[
+            "sshd does not start with `PerSourcePenalties no` in /etc/ssh/sshd_config: \
+           OpenSSH knows it since 9.8, and the image has 9.2",
+        ],
+    );
+}
+
+#[test]
 fn an_sshd_that_does_not_start_or_finds_no_keys() {
     let sound = Sound::of("raspios-trixie");
     let keys = "/home/pi/.ssh/authorized_keys";

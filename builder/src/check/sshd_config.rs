@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use super::sshd_keywords;
+use super::sshd_keywords::{self, Release};
 use super::tree::Tree;
+use crate::inspect;
 
 const MAIN: &str = "/etc/ssh/sshd_config";
 
@@ -31,6 +32,7 @@ impl SshdConfig {
         let mut reader = ConfigReader {
             user,
             groups,
+            release: release(root)?,
             found: Self {
                 matched: Vec::new(),
                 global: Vec::new(),
@@ -80,6 +82,7 @@ enum MatchBlock {
 struct ConfigReader<'a> {
     user: &'a str,
     groups: &'a [&'a str],
+    release: Option<Release>,
     found: SshdConfig,
 }
 
@@ -97,7 +100,8 @@ impl ConfigReader<'_> {
                 continue;
             };
             let is_conditional = matches!(block, MatchBlock::Matched | MatchBlock::Other);
-            if let Some(why) = sshd_keywords::fault(&keyword, &values, is_conditional) {
+            let release = self.release;
+            if let Some(why) = sshd_keywords::fault(&keyword, &values, is_conditional, release) {
                 let line = line.trim();
                 let fault = format!("sshd does not start with `{line}` in {path}: {why}");
                 self.found.faults.push(fault);
@@ -148,6 +152,22 @@ impl ConfigReader<'_> {
         }
         true
     }
+}
+
+/// Returns the release of the image's sshd, if dpkg recorded it.
+fn release(root: &mut Tree<'_>) -> Result<Option<Release>> {
+    let records = root.text(inspect::STATUS)?.unwrap_or_default();
+    let packages = inspect::installed(&records).into_iter();
+    let mut servers = packages.filter(|package| package.name == "openssh-server");
+    Ok(servers.find_map(|server| release_of(&server.version)))
+}
+
+/// Returns the release of a package's version, such as `1:9.2p1-2+deb12u3`.
+fn release_of(version: &str) -> Option<Release> {
+    let (_, upstream) = version.split_once(':').unwrap_or(("", version));
+    let (numbers, _) = upstream.split_once('p')?;
+    let (major, minor) = numbers.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Returns the keyword in lower case and its values; quotes may surround a value.
@@ -239,4 +259,18 @@ pub(super) fn is_like(pattern: &str, name: &str) -> bool {
         }
     }
     pattern[at..].iter().all(|letter| *letter == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_that_of_the_package() {
+        assert_eq!(release_of("1:9.2p1-2+deb12u3"), Some((9, 2)));
+        assert_eq!(release_of("1:10.0p1-7"), Some((10, 0)));
+        for other in ["1", "1:9p1", "x.yp1", ""] {
+            assert_eq!(release_of(other), None, "{other}");
+        }
+    }
 }

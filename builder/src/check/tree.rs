@@ -8,8 +8,8 @@ use diskimg::{FileKind, Metadata, ReadFs};
 /// The most links that are followed for one path, as on Linux.
 const LINK_LIMIT: u32 = 40;
 
-/// The largest file that is read; configuration is much smaller.
-const TEXT_LIMIT: u64 = 1 << 20;
+/// The largest file that is read. Configuration is much smaller; dpkg's records of a desktop have a few megabytes.
+const TEXT_LIMIT: u64 = 8 << 20;
 
 /// A file system open for checks. It caches lookups, since most paths share their first directories.
 pub(super) struct Tree<'a> {

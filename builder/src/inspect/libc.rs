@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result};
 use diskimg::{FileKind, ReadFs};
 
 use super::image::Image;
+use super::packages::STATUS;
 use crate::recipe::Recipe;
 
-const STATUS: &str = "/var/lib/dpkg/status";
 /// Size limit of the status file; a desktop's has a few megabytes.
 const STATUS_LIMIT: u64 = 64 << 20;
 

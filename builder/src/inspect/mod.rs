@@ -21,5 +21,5 @@ pub use layout::{Home, Layout, OtherPart, Part, System, Volume};
 pub use libc::glibc;
 pub(crate) use mapped::{MAP_BLOCK, mapped_ranges};
 pub use os_release::OsRelease;
-pub(crate) use packages::{DebianPackage, packages};
+pub(crate) use packages::{DebianPackage, STATUS, installed, packages};
 pub use recognize::{check_recipe, recognize};

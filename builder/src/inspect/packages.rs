@@ -5,7 +5,8 @@ use anyhow::{Context as _, Result};
 use super::image::Image;
 use super::layout::System;
 
-const STATUS: &str = "/var/lib/dpkg/status";
+/// The file with dpkg's records.
+pub(crate) const STATUS: &str = "/var/lib/dpkg/status";
 
 /// An installed package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +26,11 @@ pub(crate) fn packages(image: &Image) -> Result<Vec<DebianPackage>> {
     };
     let text = image.root()?.read_text(STATUS);
     let text = text.with_context(|| format!("reading {STATUS} of the base"))?;
-    Ok(parse(&text.unwrap_or_default()))
+    Ok(installed(&text.unwrap_or_default()))
 }
 
-/// Parses dpkg's records, which are separated by empty lines.
-fn parse(text: &str) -> Vec<DebianPackage> {
+/// Parses dpkg's records of the installed packages, which are separated by empty lines.
+pub(crate) fn installed(text: &str) -> Vec<DebianPackage> {
     text.split("\n\n").filter_map(record).collect()
 }
 
@@ -60,6 +61,6 @@ mod tests {
             version: "14.2.0-19".to_owned(),
             architecture: "arm64".to_owned(),
         };
-        assert_eq!(parse(status), [expected]);
+        assert_eq!(installed(status), [expected]);
     }
 }
