@@ -152,6 +152,19 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "[etcd.extra] with keys for tokens that etcd does not find or may not read",
+        breaking: |it| {
+            let key = "/etc/etcd/jwt.key";
+            it.write(key, "secret").inode(key, "mode", "0100600");
+            let options = "sign-method=RS256,priv-key=/etc/etcd/jwt.key,pub-key=/etc/etcd/jwt.pub";
+            append(it, CONFIGURATION, &format!("auth-token: \"jwt,{options}\""));
+        },
+        faults: &[
+            "/etc/etcd/etcd.conf.yml: `auth-token` names /etc/etcd/jwt.key, which user `etcd` cannot read",
+            "/etc/etcd/etcd.conf.yml: `auth-token` names /etc/etcd/jwt.pub, which the image does not have",
+        ],
+    },
+    Mistake {
         name: "[etcd.extra] with a quote in a key",
         breaking: |it| append(it, CONFIGURATION, "\"a\"b\": 1"),
         faults: &["etcd cannot read /etc/etcd/etcd.conf.yml: it is not a YAML mapping"],

@@ -10,6 +10,9 @@ use crate::spec::{DEFAULT_DATA_DIR, rules};
 /// The address of the metrics at which the node's own programs ask etcd; there may be others.
 const METRICS: &str = "http://127.0.0.1:2381";
 
+/// The user as whom etcd runs.
+const USER: &str = "etcd";
+
 pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     let node = system.node;
     // Environment variables have no types, and etcd warns about an unknown one.
@@ -56,10 +59,36 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
             format!("{path} does not set `{key}` to `{wanted}`, on which the node's programs rely"),
         );
     }
+    if let Some(token) = settings.get("auth-token").and_then(Value::as_str) {
+        let user = system.accounts.home(USER).map(|(user, _)| user);
+        for key in rules::token_keys(token) {
+            check_key(path, key, user, system)?;
+        }
+    }
     match node.insecure {
         true => Ok(()),
         false => check_certificates(path, &settings, system),
     }
+}
+
+/// Checks that a key with which etcd signs or checks tokens exists, and that its user can read it.
+fn check_key(path: &str, key: &str, user: Option<u32>, system: &mut NodeSystem<'_>) -> Result<()> {
+    let Some((_, found)) = system.root.resolve(key)? else {
+        system.add(format!(
+            "{path}: `auth-token` names {key}, which the image does not have"
+        ));
+        return Ok(());
+    };
+    // A group has at least one member who may read it.
+    let may_read = match user == Some(found.uid) {
+        true => found.mode & 0o400 != 0,
+        false => found.mode & 0o044 != 0,
+    };
+    system.expect(
+        may_read,
+        format!("{path}: `auth-token` names {key}, which user `{USER}` cannot read"),
+    );
+    Ok(())
 }
 
 /// Checks that the files which the configuration names exist.

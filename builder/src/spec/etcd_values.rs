@@ -173,7 +173,14 @@ fn is_duration(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// Returns whether etcd can make tokens of this kind. The files of keys are the user's.
+/// Returns the files of keys that a value of `auth-token` names.
+pub(super) fn token_keys(text: &str) -> impl Iterator<Item = &str> {
+    let options = text.split(',').filter_map(|option| option.split_once('='));
+    let keys = options.filter(|(name, _)| ["pub-key", "priv-key"].contains(name));
+    keys.map(|(_, path)| path)
+}
+
+/// Returns whether etcd can make tokens of this kind. Whether the files of keys exist shows in the finished image.
 fn is_auth_token(text: &str) -> bool {
     let Some(options) = text.strip_prefix("jwt,") else {
         return text == "simple";

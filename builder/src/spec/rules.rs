@@ -49,6 +49,11 @@ pub(crate) fn etcd_conflict(settings: &Map<String, Value>) -> Option<&'static st
     etcd_values::conflict(settings)
 }
 
+/// Returns the files of keys that a value of etcd's `auth-token` names.
+pub(crate) fn token_keys(value: &str) -> impl Iterator<Item = &str> {
+    etcd_values::token_keys(value)
+}
+
 /// Returns whether systemd starts a rescue shell for this argument of the kernel.
 pub(crate) fn is_rescue(argument: &str) -> bool {
     firmware::is_rescue(argument)
