@@ -185,6 +185,9 @@ fn unsupported(error: &diskimg::Error) -> String {
                 )
             },
         ),
+        Unsupported::SmallFat32 { .. } => {
+            format!("make that partition with `mkfs.vfat -F 16` or `-F 32 -s 1`, or {STOCK}")
+        }
         Unsupported::Foreign { found, .. } => match found {
             Foreign::Packed(_) => "unpack it and name the image in it".to_owned(),
             Foreign::VirtualDisk(_) => {

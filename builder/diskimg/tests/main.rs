@@ -19,6 +19,7 @@ mod checkers;
 mod damaged_images;
 mod directory_audit;
 mod fat_audit;
+mod fat_options;
 
 mod tables;
 

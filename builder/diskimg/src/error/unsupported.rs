@@ -56,6 +56,12 @@ pub enum Unsupported {
         /// The number of clusters.
         clusters: u64,
     },
+    /// FAT32 with so few clusters that other programs take it for FAT16.
+    #[error("FAT32 with only {clusters} clusters is not supported; it needs 65525")]
+    SmallFat32 {
+        /// The number of clusters.
+        clusters: u64,
+    },
     /// A symbolic link, which FAT cannot store.
     #[error("FAT cannot store the symbolic link {path}")]
     FatSymlink {

@@ -71,6 +71,10 @@ impl BootSector {
         check_fixed_fields(&sector)?;
         let areas = Areas::from_sector(&sector)?;
         let clusters = areas.clusters()?;
+        // Linux decides by this field, others by the number of clusters.
+        if clusters < 65525 && sector.u16::<0x16>() == 0 {
+            return Err(Unsupported::SmallFat32 { clusters }.into());
+        }
         let (kind, end) = kind(clusters)?;
         areas.check_fat(&sector, kind, end)?;
         let (need, size) = (areas.total.bytes(), storage.size());

@@ -1,7 +1,7 @@
 //! Images made by other programs, in memory.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use diskimg::{CowStorage, Memory, Storage};
@@ -124,15 +124,8 @@ pub(crate) fn small_root(root: &Path) {
 /// Makes a FAT volume of `mib` MiB with `mkfs.vfat` and these options, with `config.txt` and `overlays/README`.
 pub(crate) fn fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
     let place = TempDir::new().unwrap();
-    let image = place.path().join("image");
-    let file = std::fs::File::create(&image).unwrap();
-    file.set_len(mib * MIB).unwrap();
+    let image = formatted(place.path(), mib, options);
     let image_name = image.to_str().unwrap();
-    let fixed = ["-n", "bootfs", "-i", "1234ABCD", "--invariant"];
-    must(
-        "mkfs.vfat",
-        fixed.iter().chain(options).chain(&[image_name]),
-    );
     let config = place.path().join("config.txt");
     std::fs::write(&config, "arm_64bit=1\n").unwrap();
     must("mcopy", ["-i", image_name, config.to_str().unwrap(), "::/"]);
@@ -147,6 +140,23 @@ pub(crate) fn fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
         ],
     );
     Arc::new(Memory::new(std::fs::read(&image).unwrap()))
+}
+
+/// Makes an empty FAT volume; mtools cannot copy files into all of them.
+pub(crate) fn empty_fat(mib: u64, options: &[&str]) -> Arc<dyn Storage> {
+    let place = TempDir::new().unwrap();
+    let image = formatted(place.path(), mib, options);
+    Arc::new(Memory::new(std::fs::read(&image).unwrap()))
+}
+
+fn formatted(place: &Path, mib: u64, options: &[&str]) -> PathBuf {
+    let image = place.join("image");
+    let file = std::fs::File::create(&image).unwrap();
+    file.set_len(mib * MIB).unwrap();
+    let name = image.to_str().unwrap();
+    let fixed = ["-n", "bootfs", "-i", "1234ABCD", "--invariant"];
+    must("mkfs.vfat", fixed.iter().chain(options).chain(&[name]));
+    image
 }
 
 /// Returns a copy-on-write storage on an image.
