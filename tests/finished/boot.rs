@@ -54,6 +54,20 @@ fn partitions_that_are_not_on_the_image() {
             "/etc/fstab mounts `PARTUUID=\"0badcafe-01\"` at /boot, which is not partition 1 of the image",
         ],
     );
+    // udev makes links with the id in lower case only.
+    let uuid = "UUID=15F4C6BE-1102-4331-9904-F78E78AFD1FD";
+    sound.shows(
+        |it| {
+            let root = format!(
+                "PARTUUID={}-02",
+                Disk::open(&it.path).id.trim_start_matches("0x")
+            );
+            it.edit("/etc/fstab", &root, uuid);
+        },
+        &[&format!(
+            "/etc/fstab mounts `{uuid}` at /, which is not partition 2 of the image"
+        )],
+    );
 }
 
 #[test]
