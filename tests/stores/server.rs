@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Answer(&'static str, &'static str),
     /// Drops the connection without an answer.
     Drop,
+    /// Drops the connection after this many bytes of the request's body, or of the answer's if that one is shorter.
+    Cut(usize),
     /// Does what it is asked for, then changes the first byte of the object.
     Spoil,
 }
@@ -128,12 +130,23 @@ impl Server {
 
 fn serve(mut stream: &TcpStream, content: &Mutex<Content>, faults: &Mutex<Box<Chooser>>) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader) {
+    while let Some((mut request, length)) = read(&mut reader) {
+        let fault = {
+            let requests = &mut content.lock().unwrap().requests;
+            let same = |it: &&Request| it.method == request.method && it.target == request.target;
+            let before = requests.iter().filter(same).count();
+            requests.push(request.clone());
+            faults.lock().unwrap()(&request, before)
+        };
+        let cut = match fault {
+            Some(Fault::Cut(most)) => most,
+            _ => usize::MAX,
+        };
+        request.body = vec![0; length.min(cut)];
+        if reader.read_exact(&mut request.body).is_err() || cut < length {
+            return;
+        }
         let mut content = content.lock().unwrap();
-        let same = |it: &&Request| it.method == request.method && it.target == request.target;
-        let before = content.requests.iter().filter(same).count();
-        content.requests.push(request.clone());
-        let fault = faults.lock().unwrap()(&request, before);
         let (status, headers, body) = match fault {
             Some(Fault::Drop) => return,
             Some(Fault::Answer(status, code)) => (status.to_owned(), String::new(), error(code)),
@@ -148,7 +161,7 @@ fn serve(mut stream: &TcpStream, content: &Mutex<Content>, faults: &Mutex<Box<Ch
                 }
                 answer
             }
-            None => content.answer(&request),
+            None | Some(Fault::Cut(_)) => content.answer(&request),
         };
         drop(content);
         let length = match headers.contains("Content-Length") {
@@ -159,9 +172,10 @@ fn serve(mut stream: &TcpStream, content: &Mutex<Content>, faults: &Mutex<Box<Ch
         let body = if request.method == "HEAD" {
             &[][..]
         } else {
-            &body
+            &body[..body.len().min(cut)]
         };
-        if stream.write_all(&[head.as_bytes(), body].concat()).is_err() {
+        let is_sent = stream.write_all(&[head.as_bytes(), body].concat()).is_ok();
+        if !is_sent || cut != usize::MAX {
             return;
         }
     }
@@ -287,7 +301,8 @@ fn found(bytes: &[u8], request: &Request) -> (String, String, Vec<u8>) {
     }
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+/// Reads a request up to its body; returns the length of the body as well.
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<(Request, usize)> {
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
     let mut words = first.split(' ');
@@ -314,7 +329,5 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
             _ => {}
         }
     }
-    request.body = vec![0; length];
-    reader.read_exact(&mut request.body).ok()?;
-    Some(request)
+    Some((request, length))
 }

@@ -216,12 +216,17 @@ impl Shipment<'_> {
         {
             return Ok((record(stored.clone()), true));
         }
+        let sent = self.recipients.and_then(|it| self.staging.sent(&plain, it));
+        if let Some(stored) = sent
+            && self.has(&stored)?
+        {
+            return Ok((record(stored), true));
+        }
         let (sealed, stored) = match self.recipients {
             Some(recipients) => self.staging.seal(&path, &plain, recipients)?,
             None => (path, plain.clone()),
         };
-        // What another writer or an interrupted run has left counts only if it is sound.
-        let was_there = self.store.has(&stored)? && self.is_sound(&stored)?;
+        let was_there = self.has(&stored)?;
         if !was_there {
             let mut task = progress.task(&format!("sending {name}"), Some(stored.size));
             let journal = self.staging.journal(&stored);
@@ -229,12 +234,15 @@ impl Shipment<'_> {
             drop(task);
             self.read_back(&stored)?;
         }
-        self.staging.forget(&sealed)?;
+        if let Some(recipients) = self.recipients {
+            self.staging.forget(&plain, recipients, &stored)?;
+        }
         Ok((record(stored), was_there))
     }
 
-    fn is_sound(&self, blob: &Blob) -> Result<bool> {
-        Ok(self.store.blob(blob, &mut std::io::sink())? == *blob)
+    /// Returns whether the store has a blob. What another writer or an interrupted run has left counts only if it is sound.
+    fn has(&self, blob: &Blob) -> Result<bool> {
+        Ok(self.store.has(blob)? && self.store.blob(blob, &mut std::io::sink())? == *blob)
     }
 
     /// Compares the bytes that the store returns with those that it was sent.

@@ -5,6 +5,7 @@
 //! outgoing/<key>/address   the address; the key is its digest
 //! outgoing/<key>/images    the output directory of the build
 //! outgoing/<key>/sealed    <digest>.age, an encrypted file   <digest>.upload, the parts of it that the store has
+//!                          <digest>.age.sent, what it was, once the store has it
 //! incoming.lock            held while a command reads from a store; never removed
 //! incoming/<…>             the files of stores, until the command ends
 //! ```

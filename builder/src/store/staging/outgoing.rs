@@ -70,8 +70,7 @@ impl Staging {
         plain: &Blob,
         recipients: &Recipients,
     ) -> Result<(PathBuf, Blob)> {
-        let name = format!("{}.{}.age", plain.sha256, &recipients.id()[..16]);
-        let path = self.sealed(&name);
+        let path = self.sealed(&sealed_name(plain, recipients));
         let context = || unwritable(&path);
         if let Some(made) = if_exists(Blob::of_file(&path)).with_context(context)? {
             return Ok((path, made));
@@ -92,6 +91,11 @@ impl Staging {
         Ok((path, blob))
     }
 
+    /// Returns the encrypted copy of a file that an interrupted run has sent. Encrypting the file again would give other bytes.
+    pub(crate) fn sent(&self, plain: &Blob, recipients: &Recipients) -> Option<Blob> {
+        self.record(&sealed_name(plain, recipients)).read()
+    }
+
     /// Returns the path of the record of an unfinished upload.
     pub(crate) fn journal(&self, blob: &Blob) -> Journal {
         Journal::at(&self.sealed(&format!("{}.upload", blob.sha256)))
@@ -101,16 +105,31 @@ impl Staging {
         self.folder.join("sealed").join(name)
     }
 
-    /// Removes an encrypted file that the store has.
-    pub(crate) fn forget(&self, sealed: &Path) -> Result<()> {
-        if sealed.starts_with(self.folder.join("sealed")) {
-            if_exists(fs_err::remove_file(sealed))?;
-        }
-        Ok(())
+    /// Replaces the encrypted copy of a file, which the store has, by a record of it.
+    pub(crate) fn forget(
+        &self,
+        plain: &Blob,
+        recipients: &Recipients,
+        stored: &Blob,
+    ) -> Result<()> {
+        let name = sealed_name(plain, recipients);
+        self.record(&name).write(stored)?;
+        let path = self.sealed(&name);
+        let removed = if_exists(fs_err::remove_file(&path));
+        removed.map(drop).with_context(|| unwritable(&path))
+    }
+
+    fn record(&self, sealed: &str) -> Journal {
+        Journal::at(&self.sealed(&format!("{sealed}.sent")))
     }
 
     /// Removes everything, because the store has it.
     pub(crate) fn clear(self) -> Result<()> {
         fs_err::remove_dir_all(&self.folder).with_context(|| unwritable(&self.folder))
     }
+}
+
+/// Returns the name of the encrypted copy of a file.
+fn sealed_name(plain: &Blob, recipients: &Recipients) -> String {
+    format!("{}.{}.age", plain.sha256, &recipients.id()[..16])
 }
