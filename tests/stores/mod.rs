@@ -1,6 +1,7 @@
 //! Tests the stores that several machines share.
 
 mod cache;
+mod credentials;
 mod cut;
 #[cfg(target_os = "linux")]
 mod interrupted;

@@ -20,19 +20,32 @@ impl AwsVariables {
         variables.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns whether credentials are given: keys, or the address or file from which a container gets them.
-    pub(crate) fn has_credentials(&self) -> bool {
+    /// Returns the value of a variable.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Returns whether credentials are given: keys, where a container gets them, or the service that tells an instance of EC2 those of
+    /// its role. Other machines would wait for that service in vain.
+    pub(crate) fn has_credentials(&self, is_instance: impl FnOnce() -> bool) -> bool {
         let has = |name: &str| self.0.contains_key(name);
-        (has("AWS_ACCESS_KEY_ID") && has("AWS_SECRET_ACCESS_KEY"))
-            || has("AWS_WEB_IDENTITY_TOKEN_FILE")
+        let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(has);
+        if keys.contains(&true) {
+            return keys == [true; 2];
+        }
+        let is_off = self.get("AWS_EC2_METADATA_DISABLED");
+        let is_off = is_off.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        (has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN"))
             || has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-            || has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+            || (has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+                && has("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"))
+            || (!is_off && (has("AWS_EC2_METADATA_SERVICE_ENDPOINT") || is_instance()))
     }
 
     /// Returns whether the server is named with an address that does not encrypt the connection.
     pub(crate) fn endpoint_is_plain(&self) -> bool {
         let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-        let endpoint = names.iter().find_map(|name| self.0.get(*name));
+        let endpoint = names.iter().find_map(|name| self.get(name));
         endpoint.is_some_and(|address| address.starts_with("http://"))
     }
 }
@@ -56,20 +69,43 @@ mod tests {
 
     #[test]
     fn both_keys_or_the_source_of_a_container_are_credentials() {
+        let key = ("AWS_ACCESS_KEY_ID", "a");
+        let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", "f");
+        let address = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://[::1]/");
         for (given, wanted) in [
-            (&[("AWS_ACCESS_KEY_ID", "a")][..], false),
+            (&[][..], false),
+            (&[key], false),
+            (&[key, ("AWS_SECRET_ACCESS_KEY", "")], false),
+            (&[key, ("AWS_SECRET_ACCESS_KEY", "b")], true),
             (
-                &[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "")],
+                &[key, ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/a")],
                 false,
             ),
+            (&[token], false),
+            (&[token, ("AWS_ROLE_ARN", "r")], true),
+            (&[address], false),
             (
-                &[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")],
+                &[address, ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "f")],
                 true,
             ),
-            (&[("AWS_WEB_IDENTITY_TOKEN_FILE", "f")], true),
             (&[("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b")], false),
         ] {
-            assert_eq!(variables(given).has_credentials(), wanted, "{given:?}");
+            let found = variables(given).has_credentials(|| false);
+            assert_eq!(found, wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn an_instance_has_its_role_unless_a_key_is_given_or_its_service_is_off() {
+        for (given, wanted) in [
+            (&[][..], true),
+            (&[("AWS_REGION", "eu-central-1")], true),
+            (&[("AWS_ACCESS_KEY_ID", "a")], false),
+            (&[("AWS_EC2_METADATA_DISABLED", "True")], false),
+            (&[("AWS_EC2_METADATA_DISABLED", "false")], true),
+        ] {
+            let found = variables(given).has_credentials(|| true);
+            assert_eq!(found, wanted, "{given:?}");
         }
     }
 

@@ -17,9 +17,9 @@ use object_store::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::address::Bucket;
-use super::error::explain;
+use super::environment;
+use super::error::{explain, unusable};
 use crate::cli::AwsVariables;
-use crate::failure::Kind;
 
 /// The number of bytes read with one request.
 const PIECE: usize = 8 << 20;
@@ -34,19 +34,15 @@ pub(crate) struct S3 {
 impl S3 {
     /// Prepares a client; opens no connection yet.
     pub(crate) fn open(bucket: &Bucket, variables: &AwsVariables) -> Result<Self> {
-        if !variables.has_credentials() {
-            return Err(Kind::Usage.error(
-                format!("no credentials for {bucket}"),
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with a profile of the AWS tools: eval \"$(aws configure export-credentials --format env)\"",
-            ));
-        }
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(&bucket.name)
-            .with_disable_bulk_delete(true); // which not every server has
+        environment::check(bucket, variables)?;
+        let mut builder = AmazonS3Builder::new();
         for (name, value) in variables.iter() {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
             }
+        }
+        if let Some(address) = variables.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
+            builder = builder.with_metadata_endpoint(address.trim_end_matches('/'));
         }
         let retry = RetryConfig {
             backoff: BackoffConfig::default(),
@@ -58,10 +54,12 @@ impl S3 {
             .with_connect_timeout(Duration::from_secs(10))
             .with_allow_http(variables.endpoint_is_plain());
         let client = builder
+            .with_bucket_name(&bucket.name) // last: one of the library's variables names a bucket as well
+            .with_disable_bulk_delete(true) // which not every server has
             .with_retry(retry)
             .with_client_options(options)
             .build()
-            .map_err(|error| explain(&error, &bucket.to_string(), "opening"))?;
+            .map_err(|error| unusable(&error, bucket))?;
         let runtime = Builder::new_current_thread().enable_all().build();
         Ok(Self {
             client: Arc::new(client),

@@ -2,10 +2,16 @@
 
 use std::error::Error;
 
+use super::address::Bucket;
 use crate::failure::Kind;
 
 /// The answers with a next step of their own: the server's code, the reason, and the hint.
-const ANSWERS: [(&[&str], &str, &str); 5] = [
+const ANSWERS: [(&[&str], &str, &str); 6] = [
+    (
+        &["/latest/api/token", "/latest/meta-data/iam/"],
+        "this instance has no credentials",
+        "attach a role to the instance that may use the bucket, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
     (
         &["ExpiredToken", "RequestExpired", "TokenRefreshRequired"],
         "the credentials have expired",
@@ -54,6 +60,14 @@ pub(super) fn explain(error: &object_store::Error, place: &str, doing: &str) -> 
     }
     let hint = "check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped";
     Kind::Storage.error(format!("{doing} {place}: {}", innermost(error)), hint)
+}
+
+/// Turns the error of a value that the library refuses into one of this program.
+pub(super) fn unusable(error: &object_store::Error, bucket: &Bucket) -> anyhow::Error {
+    Kind::Usage.error(
+        format!("opening {bucket}: {}", innermost(error)),
+        "correct or remove the environment variable `AWS_…` with this value",
+    )
 }
 
 /// Returns the texts of an error and of all its causes.

@@ -2,6 +2,7 @@
 
 mod address;
 mod client;
+mod environment;
 mod error;
 mod object;
 mod store;
