@@ -28,19 +28,9 @@ impl Place {
 
     /// Fetches the base on a machine that has nothing.
     fn fetch(&self) -> Outcome {
-        let scene = Scene::with("raspios-trixie");
-        let (url, sha256) = (self.mirror.url("/base.img.xz"), &self.sha256);
-        let recipe = format!(
-            "title = \"t\"\nrelease = \"1\"\nprovisioned-by = \"p\"\nsystemd = 257\noverlays = [\"appliance\"]\nfirmware = []\n\
-             boards = [\"pi4\"]\n[recognize]\nid = \"debian\"\nversion = \"13\"\n[download]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"
-        );
-        scene.file("recipes/mine.toml", &recipe);
-        let etcd = release("arm64");
-        let line = format!(
-            "fetch --base mine --recipes recipes --cache s3://lab/cache --etcd {}",
-            etcd.display()
-        );
-        let fetched = run(&scene, &self.cache, &line.split(' ').collect::<Vec<_>>());
+        let (scene, line) = machine(&self.mirror, &self.sha256);
+        let line: Vec<&str> = line.split(' ').collect();
+        let fetched = run(&scene, &self.cache, &line);
         assert!(!scene.at("s3:").exists());
         fetched
     }
@@ -52,6 +42,23 @@ impl Place {
     fn name(&self) -> String {
         format!("cache/blobs/sha256/{}", self.sha256)
     }
+}
+
+/// Creates the scene of a machine that has nothing, and the command line that fetches the mirror's base with the cache `s3://lab/cache`.
+pub(super) fn machine(mirror: &Mirror, sha256: &str) -> (Scene, String) {
+    let scene = Scene::with("raspios-trixie");
+    let url = mirror.url("/base.img.xz");
+    let recipe = format!(
+        "title = \"t\"\nrelease = \"1\"\nprovisioned-by = \"p\"\nsystemd = 257\noverlays = [\"appliance\"]\nfirmware = []\n\
+         boards = [\"pi4\"]\n[recognize]\nid = \"debian\"\nversion = \"13\"\n[download]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n"
+    );
+    scene.file("recipes/mine.toml", &recipe);
+    let etcd = release("arm64");
+    let line = format!(
+        "fetch --base mine --recipes recipes --cache s3://lab/cache --etcd {}",
+        etcd.display()
+    );
+    (scene, line)
 }
 
 #[test]

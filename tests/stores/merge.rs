@@ -14,7 +14,7 @@ use crate::support::scene::Scene;
 use crate::support::tool::tool;
 
 /// Creates a scene with a fleet whose first cluster has a node in each of two shards, and its keys.
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     let scene = Scene::with("raspios-trixie").at_time(1_790_000_000);
     scene.file("lab.toml", "[cluster]\ndomain = \"lab\"\n");
     scene.file(
@@ -45,7 +45,7 @@ fn two_machines() -> [Scene; 2] {
 const WHOLE: [&str; 4] = ["--fleet", "fleet.toml", "--format", "img.zst"];
 
 /// Returns the options of a build of a shard that goes to a store.
-fn sent<'a>(shard: &'a str, out: &'a str) -> Vec<&'a str> {
+pub(super) fn sent<'a>(shard: &'a str, out: &'a str) -> Vec<&'a str> {
     let to = ["--shard", shard, "--out", out, "--encrypt-to", RECIPIENT];
     [&WHOLE[..], &to].concat()
 }

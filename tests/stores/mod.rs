@@ -6,8 +6,10 @@ mod cut;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod merge;
+mod moto;
 mod oci;
 mod oci_trouble;
+mod real_s3;
 mod refused;
 mod registry;
 mod s3;

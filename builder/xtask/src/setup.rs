@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use crate::command::{Outcome, output, path, persist, root, run, succeeds};
+use crate::command::{Outcome, output, path, persist, root, run, say, succeeds};
 use crate::qemu;
 
 /// A program, or the path of a file, and the Debian package that contains it.
 type Tool = (&'static str, &'static str);
 
 /// The tests' checkers: another author's program reads every byte that this project writes.
-const CHECKERS: [Tool; 33] = [
+const CHECKERS: [Tool; 35] = [
     ("debugfs", "e2fsprogs"),
     ("fsck.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -33,11 +33,16 @@ const CHECKERS: [Tool; 33] = [
     ("dpkg-deb", "dpkg"),
     ("qemu-img", "qemu-utils"),
     ("strace", "strace"),
+    ("age", "age"),
     ("protoc", "protobuf-compiler"),
     ("/usr/include/google/protobuf/any.proto", "libprotobuf-dev"),
     ("/usr/lib/python3/dist-packages/grpc", "python3-grpcio"),
     ("/usr/lib/python3/dist-packages/pip", "python3-pip"),
     ("/usr/lib/python3/dist-packages/yaml", "python3-yaml"),
+    (
+        "/usr/lib/python3/dist-packages/cryptography",
+        "python3-cryptography",
+    ),
     (
         "/usr/lib/python3/dist-packages/configobj",
         "python3-configobj",
@@ -158,6 +163,36 @@ cd schemas.new && bsdtar -xf kubernetes_validate-*.whl 'kubernetes_validate/kube
 bsdtar -xf check_jsonschema-*.whl check_jsonschema/builtin_schemas/vendor/github-workflows.json
 rm ./*.whl && cd .. && mv schemas.new schemas";
 
+/// A script that unpacks moto, a server of S3 that checks signatures, and the command line of AWS (65 MB) with the packages that they need
+/// for S3 and for users; Debian's packages of the checkers have the others. No Debian package has moto.
+const UNPACK_AWS: &str = "mkdir -p target/checkers && cd target/checkers && cat > aws.txt <<END
+awscli==1.45.11 --hash=sha256:30cb321c6e83ab446ec279c16bb0e3ad5b9e0497e1f7598957af834729166c7d
+blinker==1.9.0 --hash=sha256:ba0efaa9080b619ff2f3459d1d500c57bddea4a6b424b60a91141db6fd2f08bc
+boto3==1.43.11 --hash=sha256:8b166545ca2d6ea49d308db38b9a4f2c54ff718f3d6a55b3fed0184dc2c21597
+botocore==1.43.11 --hash=sha256:0108b5604df5a26918936c845e1e761866ee9ea8d1c1f9358ed3c69afdc37436
+click==8.4.0 --hash=sha256:40c50b7c6c6adac2823d411041ec84f3f103f1b280d5e9ce0d7f998995832f81
+colorama==0.4.6 --hash=sha256:4f1d9991f5acc0ca119f9d443620b77f9d6b33703e51011c16baf57afb285fc6
+docutils==0.19 --hash=sha256:5e1de4d849fee02c63b040a4a3fd567f4ab104defd8a5511fbbc24a8a017efbc
+flask-cors==6.0.2 --hash=sha256:e57544d415dfd7da89a9564e1e3a9e515042df76e12130641ca6f3f2f03b699a
+flask==3.1.3 --hash=sha256:f4bcbefc124291925f1a26446da31a5178f9483862233b23c0c96a20701f670c
+itsdangerous==2.2.0 --hash=sha256:c6242fc49e35958c8b15141343aa660db5fc54d4f13a1db01a3f5891b98700ef
+jmespath==1.1.0 --hash=sha256:a5663118de4908c91729bea0acadca56526eb2698e83de10cd116ae0f4e97c64
+moto==5.2.1 --hash=sha256:19d2fbd6e613aa5b4e364c52cd5d3cea371643a0f4210689a703227bd2924c5c
+py-partiql-parser==0.6.3 --hash=sha256:deb0769c3346179d2f590dcbde556f708cdb929059fb654bad75f4cf6e07f582
+pyasn1==0.6.3 --hash=sha256:a80184d120f0864a52a073acc6fc642847d0be408e7c7252f31390c0f4eadcde
+python-dateutil==2.9.0.post0 --hash=sha256:a8b2bc7bffae282281c8140a97d3aa9c14da0b136dfe83f850eea9a5f7470427
+responses==0.26.0 --hash=sha256:03ec4409088cd5c66b71ecbbbd27fe2c58ddfad801c66203457b3e6a04868c37
+rsa==4.7.2 --hash=sha256:78f9a9bf4e7be0c5ded4583326e7461e3a3c5aae24073648b4bdfa797d78c9d2
+s3transfer==0.17.0 --hash=sha256:ce3801712acf4ad3e89fb9990df97b4972e93f4b3b0004d214be5bce12814c20
+werkzeug==3.1.8 --hash=sha256:63a77fb8892bf28ebc3178683445222aa500e48ebad5ec77b0ad80f8726b1f50
+xmltodict==1.0.4 --hash=sha256:a4a00d300b0e1c59fc2bfccb53d7b2e88c32f200df138a0dd2229f842497026a
+END
+rm -rf aws.new && /usr/bin/python3 -m pip install -q --no-deps --only-binary :all: --no-compile --target aws.new -r aws.txt
+rm -r aws.txt aws.new/awscli/examples && mv aws.new aws";
+
+/// A program in Python that succeeds if moto and the command line of AWS run with this Python.
+const RUNS_AWS: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+
 /// A script that unpacks Patroni with the Python modules that it needs.
 const UNPACK_PATRONI: &str = "mkdir -p target/cases/patroni && cd target/cases/patroni \
     && apt-get download -q patroni python3-psycopg2 python3-dnspython python3-prettytable python3-wcwidth python3-psutil \
@@ -204,6 +239,12 @@ fn witnesses() -> Outcome {
     }
     if !root().join("target/checkers/schemas").is_dir() {
         unpack(&["-euc", UNPACK_SCHEMAS])?;
+    }
+    if !root().join("target/checkers/aws").is_dir() {
+        match succeeds("/usr/bin/python3", &["-c", RUNS_AWS]) {
+            true => unpack(&["-euc", UNPACK_AWS])?,
+            false => say("the tests with a real S3 server will be skipped: they need Python 3.10"),
+        }
     }
     unpack(&WITNESS)
 }
