@@ -48,7 +48,7 @@ pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
     }
     let command_line = &inputs.recipe.command_line;
     let all = entries.iter_mut();
-    for entry in all.filter(|it| it.place == Volume::Boot && it.path == "/cmdline.txt") {
+    for entry in all.filter(|it| it.volume == Volume::Boot && it.path == "/cmdline.txt") {
         entry.path.clone_from(command_line);
     }
     // The description lists no content of archives, which may be thousands of files.
