@@ -40,9 +40,9 @@ fn a_build_begins_with_a_snapshot_of_a_bucket() {
     std::fs::write(scene.at("copy.db.age"), sealed).unwrap();
     for options in [
         &["s3://lab/etcd/main.db"][..],
-        &["s3://lab/main.db.age", "--identity", "key"],
+        &["s3://lab/main.db.age", "--restore-identity", "key"],
         // A copy that another program downloaded.
-        &["copy.db.age", "--identity", "key"],
+        &["copy.db.age", "--restore-identity", "key"],
     ] {
         let planned = plan(&scene, &server, options).done();
         let note = "a new cluster of these nodes begins with revision 9 of the members etcd1, etcd 3.5.0\n";
@@ -57,7 +57,7 @@ fn a_snapshot_that_is_not_what_the_operator_expects_is_refused() {
     let other = Identity::generate();
     let secret = age::secrecy::ExposeSecret::expose_secret(&other.to_string()).to_owned();
     scene.file("other", &secret);
-    let with = |place, identity| vec![place, "--identity", identity];
+    let with = |place, identity| vec![place, "--restore-identity", identity];
     for (options, code, error) in [
         (
             vec!["s3://lab/main.db.age"],
@@ -67,12 +67,12 @@ fn a_snapshot_that_is_not_what_the_operator_expects_is_refused() {
         (
             with("s3://lab/main.db", "key"),
             3,
-            "the snapshot s3://lab/main.db is not encrypted, and `--identity` is given",
+            "the snapshot s3://lab/main.db is not encrypted, and a secret key is given",
         ),
         (
             with("s3://lab/main.db.age", "other"),
             2,
-            "the file is encrypted to other keys than those of `--identity`",
+            "the file is encrypted to other keys than the given ones",
         ),
         (
             with("s3://lab/cut.age", "key"),

@@ -77,7 +77,7 @@ const REFUSED: [&str; 8] = [
     "only",
     "shard",
     "restore",
-    "identity",
+    "restore_identity",
     "encrypt_to",
     "allow_plain_secrets",
 ];

@@ -59,7 +59,7 @@ pub struct NodeOptions {
     pub restore: Option<PathBuf>,
     /// Decrypt the snapshot with the secret key in this file
     #[arg(long, value_name = "FILE", requires = "restore")]
-    pub identity: Option<PathBuf>,
+    pub restore_identity: Option<PathBuf>,
     /// Provision signed Ubuntu Core images by the kernel command line
     /// (unofficial)
     #[arg(long)]

@@ -130,7 +130,7 @@ fn a_command_does_not_list_an_option_that_it_always_refuses() {
             "only",
             "shard",
             "restore",
-            "identity",
+            "restore-identity",
             "encrypt-to",
         ] {
             let lists = help(name).contains(&format!("--{option} "));

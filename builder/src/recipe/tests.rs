@@ -236,7 +236,7 @@ fn folder_adds_and_replaces() {
     fs_err::write(dir.path().join("mine.toml"), VALID).unwrap();
     fs_err::write(dir.path().join("raspios-trixie.toml"), VALID).unwrap();
     let recipes = load(Some(dir.path())).unwrap();
-    assert_eq!(recipes.len(), 9);
+    assert_eq!(recipes.len(), 10);
     assert_eq!(find(&recipes, "raspios-trixie").unwrap().title, "A base");
     assert_eq!(find(&recipes, "mine").unwrap().title, "A base");
 }

@@ -13,6 +13,6 @@ impl Job {
             return Ok(None);
         };
         let variables = &self.environment.stores.aws;
-        Snapshot::open(place, nodes.identity.as_deref(), variables).map(Some)
+        Snapshot::open(place, nodes.restore_identity.as_deref(), variables).map(Some)
     }
 }

@@ -61,7 +61,7 @@ impl Identities {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let wrong = |why: String| {
             Kind::Usage.error(
-                format!("--identity {}: {why}", path.display()),
+                format!("the file with the secret key {}: {why}", path.display()),
                 "name a file that `age-keygen` wrote; its keys begin with `AGE-SECRET-KEY-`",
             )
         };
@@ -84,7 +84,7 @@ impl Identities {
     pub(super) fn decrypt(&self, from: impl BufRead, to: &mut impl Write) -> Result<()> {
         let failed = |error: age::DecryptError| match error {
             age::DecryptError::NoMatchingKeys => Kind::Usage.error(
-                "the file is encrypted to other keys than those of `--identity`",
+                "the file is encrypted to other keys than the given ones",
                 "name the file with the secret key of a recipient that `--encrypt-to` named",
             ),
             age::DecryptError::Io(error) => error.into(),

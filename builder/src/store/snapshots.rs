@@ -199,15 +199,15 @@ pub(crate) fn unsealed(sealed: Vec<u8>, place: &str, identity: Option<&Path>) ->
             false => Ok(sealed),
             true => Err(Kind::Usage.error(
                 format!("the snapshot {place} is encrypted"),
-                "name the file with the secret key: `--identity FILE`",
+                "name the file with the secret key: `--identity FILE`, or `--restore-identity FILE` for a build",
             )),
         };
     };
     // Whoever can write to the store, but does not know the recipient, can replace an encrypted snapshot by a plain one.
     if !is_sealed(&sealed) {
         return Err(Kind::Verification.error(
-            format!("the snapshot {place} is not encrypted, and `--identity` is given"),
-            "do not use it if you saved it with `--encrypt-to`: it was replaced; otherwise leave `--identity` out",
+            format!("the snapshot {place} is not encrypted, and a secret key is given"),
+            "do not use it if you saved it with `--encrypt-to`: it was replaced; otherwise leave the secret key out",
         ));
     }
     let mut plain = Vec::new();
