@@ -32,6 +32,7 @@ pub mod progress;
 pub mod refusals;
 mod secret;
 mod shell;
+mod ssh_patterns;
 mod unquoted;
 
 // The modules of `builder/ARCHITECTURE.md`, in alphabetical order.

@@ -1,6 +1,6 @@
 //! Whether the configuration of `NetworkManager` leaves an interface to it (`NetworkManager.conf(5)`). Pure.
 
-use super::sshd_config::is_like;
+use crate::ssh_patterns::is_like;
 
 /// The settings of a file, each with its section.
 fn settings(text: &str) -> Vec<(&str, &str, &str)> {

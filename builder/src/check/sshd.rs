@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
-use super::sshd_config::{SshdConfig, in_list};
+use super::sshd_config::SshdConfig;
 use super::system::NodeSystem;
 use super::tree::Tree;
 use super::units;
 use crate::description::FileRole;
 use crate::spec::rules;
+use crate::ssh_patterns::in_list;
 
 /// The keyword that older versions used for `PubkeyAcceptedAlgorithms`.
 const ALGORITHMS: [&str; 2] = ["PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes"];

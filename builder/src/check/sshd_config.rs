@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::sshd_keywords::{self, Release};
 use super::tree::Tree;
 use crate::inspect;
+use crate::ssh_patterns::{in_list, is_like};
 
 const MAIN: &str = "/etc/ssh/sshd_config";
 
@@ -220,45 +221,6 @@ fn included(root: &mut Tree<'_>, patterns: &[String]) -> Result<Vec<String>> {
         paths.extend(names.filter(fits).map(|it| format!("{folder}/{it}")));
     }
     Ok(paths)
-}
-
-/// Returns whether a list of patterns (`ssh_config(5)`, PATTERNS) contains the name; `!` excludes.
-pub(super) fn in_list(list: &str, name: &str) -> bool {
-    let mut found = false;
-    for pattern in list.split(',') {
-        match pattern.strip_prefix('!') {
-            Some(pattern) if is_like(pattern, name) => return false,
-            Some(_) => {}
-            None => found |= is_like(pattern, name),
-        }
-    }
-    found
-}
-
-/// Returns whether a pattern with `*` and `?` matches the whole name.
-pub(super) fn is_like(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut here, mut star) = (0, 0, None);
-    while here < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, here));
-                at += 1;
-            }
-            Some(letter) if *letter == '?' || *letter == name[here] => {
-                (at, here) = (at + 1, here + 1);
-            }
-            _ => {
-                let Some((pattern_at, name_at)) = star else {
-                    return false;
-                };
-                star = Some((pattern_at, name_at + 1));
-                (at, here) = (pattern_at + 1, name_at + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|letter| *letter == '*')
 }
 
 #[cfg(test)]
