@@ -2,7 +2,7 @@
 
 mod cache;
 mod change;
-mod look_after;
+mod cluster;
 mod membership;
 mod pki;
 mod signature;
@@ -77,7 +77,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         }
         Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
         Command::Pki(command) => pki::run(command, environment, &voice),
-        Command::Cluster(command) => look_after::run(command, &environment, &voice),
+        Command::Cluster(command) => cluster::run(command, &environment, &voice),
         Command::Diff { a, b, state } => return diff(&a, &b, state.as_deref(), &voice),
         Command::Flash(options) => flash(options, &environment, &voice),
         Command::BootInside => boot::inside(),
