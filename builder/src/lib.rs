@@ -99,7 +99,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     if job.work.nodes.shard.is_none() {
         overwrite::refuse_missing_state(cluster, &nodes, state)?;
     }
-    job.tell(&pki::unknown_replaced(state, cluster)?);
+    job.note(&pki::unknown_replaced(state, cluster)?);
     let publishing = job.publishing(cluster);
     let signing_key = publishing.key(&job.environment)?;
     let lock = job.lock(cluster)?;
@@ -121,7 +121,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let locked = job.inputs(&sources, &base, &lock)?;
     let plans = job.plans(&sources, &base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
-        job.tell_of_cluster(&lock.write(&locked)?);
+        job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);
     }
 
@@ -137,14 +137,14 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let signature = signature.as_deref();
     let step = interrupt::uninterrupted();
     job.keep(&state)?;
-    job.tell_of_cluster(&lock.write(&locked)?);
+    job.note_about_cluster(&lock.write(&locked)?);
     report::announce(&out, &manifest)?;
     out.publish(images)?;
     report::write(&out, &manifest, &sources, &attachments, signature)?;
     drop(step);
-    job.tell_of_cluster(&report::outdated(&manifest, cluster, out.path()));
-    job.tell_of_cluster(&state.certs.notes);
-    job.tell_of_cluster(report::ending(&manifest, job.environment.clock).as_slice());
+    job.note_about_cluster(&report::outdated(&manifest, cluster, out.path()));
+    job.note_about_cluster(&state.certs.notes);
+    job.note_about_cluster(report::ending(&manifest, job.environment.clock).as_slice());
     Ok(manifest)
 }
 
@@ -181,7 +181,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
 fn snapshot(job: &Job) -> Result<Option<Snapshot>> {
     let snapshot = job.snapshot()?;
     if let Some(snapshot) = &snapshot {
-        job.tell(&[format!(
+        job.note(&[format!(
             "a new cluster of these nodes begins with {snapshot}"
         )]);
     }
@@ -202,7 +202,7 @@ fn keep_state(job: &Job, cluster: &Cluster) -> Result<()> {
     overwrite::refuse_state_of_another(&cluster.name, job.state_path())?;
     let state = open_state(job, cluster)?;
     state.keep()?;
-    job.tell_of_cluster(&state.certs.notes);
+    job.note_about_cluster(&state.certs.notes);
     Ok(())
 }
 
@@ -214,7 +214,7 @@ fn update_state(job: &Job) -> Result<()> {
 /// Returns every edit that [`build`] would make. Writes nothing but the cache of downloads.
 fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>> {
     overwrite::refuse_state_of_another(&cluster.name, job.state_path())?;
-    job.tell(&pki::unknown_replaced(job.state_path(), cluster)?);
+    job.note(&pki::unknown_replaced(job.state_path(), cluster)?);
     // Opening the key shows whether `build` could sign with it.
     job.publishing(cluster).key(&job.environment)?;
     let lock = job.lock(cluster)?;

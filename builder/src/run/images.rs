@@ -34,8 +34,8 @@ impl Job {
             system: &base.image.layout().system,
             base: &base.facts(),
         };
-        self.tell(base.image.doubts());
-        self.tell(&overlay::warnings(&inputs));
+        self.note(base.image.doubts());
+        self.note(&overlay::warnings(&inputs));
         let nodes = sources.cluster.select(&self.work.nodes.only)?;
         let settings = overlay::refusals(&inputs, &nodes)?;
         let mut refusals = base.refusals.clone();

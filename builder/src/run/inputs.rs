@@ -89,7 +89,7 @@ impl Job {
         let etcd = fetch::etcd(source, locked, &self.fetch_options()?, self.state_path())?;
         if let Some(libc) = &etcd.libc {
             let doubt = libc.check(inspect::glibc(&base.image, &base.recipe)?)?;
-            self.tell(doubt.as_slice());
+            self.note(doubt.as_slice());
         }
         let (source, sha256) = (&etcd.source, &etcd.sha256);
         self.detail(&format!(

@@ -112,7 +112,7 @@ impl Job {
     /// Prints the warnings about a cluster.
     pub(crate) fn warn(&self, cluster: &Cluster) {
         for warning in &cluster.warnings {
-            self.tell(&[format!("warning: {warning}")]);
+            self.note(&[format!("warning: {warning}")]);
         }
     }
 
@@ -143,7 +143,7 @@ impl Job {
     }
 
     /// Prints warnings and notes, each once.
-    pub(crate) fn tell(&self, lines: &[String]) {
+    pub(crate) fn note(&self, lines: &[String]) {
         for line in lines {
             let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
             if printed.insert(line.clone()) {
@@ -153,7 +153,7 @@ impl Job {
     }
 
     /// Prints notes about the cluster of this run, which begin with its name in a fleet.
-    pub(crate) fn tell_of_cluster(&self, lines: &[String]) {
+    pub(crate) fn note_about_cluster(&self, lines: &[String]) {
         for line in lines {
             let named = |name: &String| format!("{name}: {line}");
             self.progress

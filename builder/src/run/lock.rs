@@ -134,7 +134,7 @@ impl Job {
             if newest != *version {
                 let line =
                     format!("note: etcd {newest} is available; the description names {version}");
-                self.tell(&[line]);
+                self.note(&[line]);
             }
             return Ok(source.clone());
         }
