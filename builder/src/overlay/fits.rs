@@ -108,7 +108,7 @@ type Asked = (bool, OptionalSetting, &'static str);
 
 fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
     // `read-only` may be the default, so only other settings of `[appliance]` count as a request.
-    let unasked = Appliance {
+    let default = Appliance {
         read_only: cluster.appliance.read_only,
         ..Appliance::default()
     };
@@ -159,7 +159,7 @@ fn settings_of_nodes(cluster: &Cluster) -> Vec<Asked> {
             "`[firmware]`",
         ),
         (
-            cluster.appliance != unasked,
+            cluster.appliance != default,
             OptionalSetting::Appliance,
             "`[appliance]`",
         ),

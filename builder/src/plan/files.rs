@@ -49,7 +49,7 @@ struct Planner<'a> {
     accounts: Accounts,
     steps: Steps,
     /// Paths that exist or already have a step.
-    there: BTreeSet<(Volume, String)>,
+    existing: BTreeSet<(Volume, String)>,
 }
 
 impl<'a> Planner<'a> {
@@ -71,7 +71,7 @@ impl<'a> Planner<'a> {
                 System::Writable(_) | System::Seed(_) => Accounts::of_root_alone()?,
             },
             steps: Steps::default(),
-            there: exists.map(|(key, _)| key.clone()).collect(),
+            existing: exists.map(|(key, _)| key.clone()).collect(),
         })
     }
 
@@ -190,7 +190,7 @@ impl<'a> Planner<'a> {
         for path in entry.numbered() {
             let before = self.before(entry.volume, &path);
             let is_same = matches!(&before, Before::Symlink { target: old } if old == target);
-            if is_same || !self.there.contains(&(entry.volume, path.clone())) {
+            if is_same || !self.existing.contains(&(entry.volume, path.clone())) {
                 let entry = DesiredPath {
                     path,
                     ..entry.clone()
@@ -354,7 +354,7 @@ impl<'a> Planner<'a> {
                     "is this a stock image?",
                 ));
             }
-            if self.there.insert((step.volume, parent.to_owned())) {
+            if self.existing.insert((step.volume, parent.to_owned())) {
                 let attributes = self.inherited(step.volume, parent);
                 self.steps.add(Step {
                     volume: step.volume,
@@ -365,7 +365,7 @@ impl<'a> Planner<'a> {
                 });
             }
         }
-        self.there.insert((step.volume, step.path.clone()));
+        self.existing.insert((step.volume, step.path.clone()));
         self.steps.add(step);
         Ok(())
     }

@@ -106,7 +106,7 @@ impl Job {
     /// Returns the number of nodes to work on at once. The default is one more than the processors: a node that waits for
     /// the disk leaves its processor to another.
     fn nodes_at_once(&self) -> NonZeroUsize {
-        let unasked = self.environment.parallelism.saturating_add(1);
-        self.work.fetch.cache.jobs.unwrap_or(unasked)
+        let default = self.environment.parallelism.saturating_add(1);
+        self.work.fetch.cache.jobs.unwrap_or(default)
     }
 }

@@ -81,7 +81,7 @@ impl Job {
         work.output.out.push(name);
         work.nodes.only.clone_from(&part.nodes);
         if let Some(url) = &mut work.output.publish_url {
-            *url = format!("{}/{name}", url.trim_end_matches('/'));
+            *url = below(url, name);
         }
         Self {
             work,
@@ -124,7 +124,7 @@ impl Job {
         }
         let mut settings = cluster.publish.clone();
         if let (Some(url), Some(name)) = (&mut settings.url, &self.cluster) {
-            *url = format!("{}/{name}", url.trim_end_matches('/'));
+            *url = below(url, name);
         }
         let home = self.environment.home.as_deref();
         let publishing = Publishing::new(&self.work.output, &settings, home);
@@ -160,4 +160,9 @@ impl Job {
                 .note(&self.cluster.as_ref().map_or(line.clone(), named));
         }
     }
+}
+
+/// Returns the address of a cluster's directory below the published one of its fleet.
+fn below(url: &str, cluster: &str) -> String {
+    format!("{}/{cluster}", url.trim_end_matches('/'))
 }
