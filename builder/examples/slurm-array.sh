@@ -6,7 +6,7 @@
 #   job=$(sbatch --parsable slurm-array.sh)           # writes shards/1 … shards/8
 #   sbatch --dependency=afterok:$job --wrap 'etcd-image merge shards/* --out images'
 #
-# A build that a signal ends starts again, as does a task whose node fails, and builds only what is missing. A task that is cancelled or
+# A build that a signal ends starts again, as does a task whose node fails, and builds only what is missing. A task that is canceled or
 # out of time does not: submit the script again. All tasks need the same SSH keys: those in ~/.ssh or, better, in [ssh] authorized-keys.
 #SBATCH --job-name=etcd-images
 #SBATCH --array=1-8

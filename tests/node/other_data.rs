@@ -150,8 +150,8 @@ fn a_nodes_own_data_is_used() {
     let board = Board::flashed("");
     board.leave_on_the_card("etcd2");
     // The table has the partition already.
-    let labelled = format!("{}p3\n", board.at("dev/mmcblk0").display());
-    fs::write(board.at("labelled"), labelled).unwrap();
+    let labeled = format!("{}p3\n", board.at("dev/mmcblk0").display());
+    fs::write(board.at("labeled"), labeled).unwrap();
     let (said, code, log) = board.prepare("on_the_card");
     assert_eq!((said.as_str(), code), ("", Some(0)));
     assert!(log.ends_with("use CARDp3 kept\n"), "{log}");

@@ -29,7 +29,7 @@ const ANSWERS: [(&str, &str); 3] = [
     ("findmnt", "echo FOLDER/dev/mmcblk0p2"),
     (
         "blkid",
-        "case $* in *LABEL=etcd-data*) cat FOLDER/labelled ;; *) PATH=/usr/sbin:/sbin exec blkid \"$@\" ;; esac",
+        "case $* in *LABEL=etcd-data*) cat FOLDER/labeled ;; *) PATH=/usr/sbin:/sbin exec blkid \"$@\" ;; esac",
     ),
     (
         "blockdev",
@@ -69,7 +69,7 @@ impl Board {
             );
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        for name in ["labelled", "log"] {
+        for name in ["labeled", "log"] {
             write(&board.at(name), b"");
         }
         let classic = configuration.contains("read-only = false");
@@ -125,11 +125,11 @@ impl Board {
         fs::write(self.at("dev").join(name), self.data_of(node)).unwrap();
         let disk = File::options().write(true).open(self.at("dev").join(name));
         disk.unwrap().set_len(200 << 20).unwrap();
-        let labelled = fs::read_to_string(self.at("labelled")).unwrap();
+        let labeled = fs::read_to_string(self.at("labeled")).unwrap();
         let device = self.at("dev").join(name);
         fs::write(
-            self.at("labelled"),
-            format!("{labelled}{}\n", device.display()),
+            self.at("labeled"),
+            format!("{labeled}{}\n", device.display()),
         )
         .unwrap();
     }

@@ -224,7 +224,7 @@ fn only_a_signed_list_may_choose_the_point_release() {
 fn a_folder_s_own_key_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     fs_err::create_dir(dir.path().join("keys")).unwrap();
-    fs_err::write(dir.path().join("keys/mine.asc"), "armour").unwrap();
+    fs_err::write(dir.path().join("keys/mine.asc"), "armor").unwrap();
     let keys = folder::keys(Some(dir.path())).unwrap();
     let names: Vec<&str> = keys.keys().map(String::as_str).collect();
     assert_eq!(names, ["mine", "ubuntu-cdimage-2012"]);

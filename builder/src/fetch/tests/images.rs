@@ -87,7 +87,7 @@ fn changed_file_is_read_again() {
 }
 
 #[test]
-fn sidecar_is_honoured() {
+fn sidecar_is_honored() {
     let scene = Scene::new();
     for (name, content) in [("a.img", image()), ("b.img.xz", xz(&image()))] {
         let path = scene.file(name, &content);

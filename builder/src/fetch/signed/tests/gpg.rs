@@ -72,12 +72,12 @@ impl Drop for Person {
 }
 
 /// Returns the packets of an armored text.
-pub(super) fn packets(person: &Person, armour: &str) -> Vec<u8> {
+pub(super) fn packets(person: &Person, armor: &str) -> Vec<u8> {
     let (from, to) = (
         person.home.path().join("in"),
         person.home.path().join("out"),
     );
-    fs_err::write(&from, armour).unwrap();
+    fs_err::write(&from, armor).unwrap();
     person.gpg(&[
         "--yes",
         "--output",
@@ -90,7 +90,7 @@ pub(super) fn packets(person: &Person, armour: &str) -> Vec<u8> {
 
 impl Person {
     /// Armors packets as a signature.
-    pub(super) fn armour(&self, packets: &[u8]) -> String {
+    pub(super) fn armor(&self, packets: &[u8]) -> String {
         let path = self.home.path().join("packets");
         fs_err::write(&path, packets).unwrap();
         self.gpg(&["--output", "-", "--enarmor", path.to_str().unwrap()])

@@ -153,8 +153,8 @@ fn one_good_signature_beside_a_stranger_s_is_enough() {
     let (owner, stranger) = (person(), person());
     let mut shelf = Shelf::signed_by(&owner);
     let both =
-        [stranger.sign(&shelf.list, &[]), shelf.signature].map(|armour| packets(&owner, &armour));
-    shelf.signature = owner.armour(&both.concat());
+        [stranger.sign(&shelf.list, &[]), shelf.signature].map(|armor| packets(&owner, &armor));
+    shelf.signature = owner.armor(&both.concat());
     let server = shelf.serve();
     let recipe = recipe(&server, owner.signer(), "/a+raspi.img.xz");
     Scene::new().base(&recipe).unwrap();
