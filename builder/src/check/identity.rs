@@ -3,13 +3,12 @@
 use anyhow::Result;
 
 use super::system::NodeSystem;
-use crate::spec::{DEFAULT_DATA_DIR, rules};
+use crate::spec::{DATA_PARTITION, DEFAULT_DATA_DIR, rules};
 
 /// The program that mounts the data partition (`overlays/appliance/data`).
 const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
 /// The shell file that [`DATA_PROGRAM`] sources.
 const DATA_SETTINGS: &str = "/usr/local/lib/etcd-node/other_data";
-const DATA_PARTITION: u32 = 3;
 
 /// Files that make nodes alike or that belong to another one.
 const FOREIGN: [&str; 2] = [

@@ -6,9 +6,7 @@ use super::model::{Action, Plan};
 use crate::failure::Kind;
 use crate::inspect::{Layout, Part, System, Volume};
 use crate::overlay::FileTree;
-
-/// The partition that a node adds for its data (`overlays/appliance/data`).
-const DATA_PARTITION: u32 = 3;
+use crate::spec::DATA_PARTITION;
 
 /// Refuses a base without space for the data after the system, on the card or in the partition table.
 pub(super) fn check_size(layout: &Layout, tree: &FileTree) -> Result<()> {

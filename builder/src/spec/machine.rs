@@ -146,6 +146,9 @@ impl Appliance {
 /// base has grown. The largest known base (2026) ends at 3.1 GB.
 pub const DATA_START: u64 = 8 << 30;
 
+/// The number of the partition that a node adds for its data on a card (`overlays/appliance/data`).
+pub const DATA_PARTITION: u32 = 3;
+
 /// The location of a node's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {

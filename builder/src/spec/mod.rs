@@ -77,8 +77,8 @@ pub use input::{Flags, FleetRow, Input, Purpose, TextFile, Walked, WalkedKind};
 pub use issuing::{CertificateFile, CertificateRole, CommonNames, KeyKind, OwnCa, Pki, Subject};
 pub use layout::{CertificateLayout, CertificatePaths};
 pub use machine::{
-    Allowed, Appliance, Archive, ArchiveSource, Auth, AuthRole, AuthUser, Board, DATA_START, Data,
-    ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, SystemSettings,
+    Allowed, Appliance, Archive, ArchiveSource, Auth, AuthRole, AuthUser, Board, DATA_PARTITION,
+    DATA_START, Data, ExtraContent, ExtraFile, Firmware, HostsLine, Protocol, SystemSettings,
 };
 pub use named::Named;
 pub(crate) use nearest::advice;
