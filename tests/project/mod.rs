@@ -2,6 +2,7 @@
 
 mod bans;
 mod checkers;
+mod constants;
 mod dependencies;
 mod effects;
 mod fixtures;
