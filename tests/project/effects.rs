@@ -1,4 +1,5 @@
-//! Checks that only a few modules have side effects: files, clock, programs, connections and platform calls.
+//! Checks that only a few modules have side effects (files, clock, programs, connections and platform calls) or read the key of
+//! a user's CA.
 
 use crate::support::source::{Source, files};
 
@@ -86,6 +87,33 @@ fn a_connection_opened_elsewhere_is_seen() {
         .map(|name| (name.to_owned(), "use reqwest::Client;".to_owned()));
     let found = elsewhere(sources.to_vec(), &NETWORK, &CONNECTIONS);
     assert_eq!(found, ["builder/src/plan/mod.rs"]);
+}
+
+/// The names of a user's CA and its key in `Cluster`.
+const OWN_CA: [&str; 3] = ["own_ca", "OwnCa", "OwnKey"];
+
+/// The only modules that may name them: they read `cluster.toml`, compare the clusters of a fleet, and sign.
+const SIGNERS: [&str; 3] = [
+    "builder/src/spec/",
+    "builder/src/fleet/",
+    "builder/src/pki/",
+];
+
+#[test]
+fn only_these_modules_read_the_key_of_a_users_ca() {
+    let found = elsewhere(product(), &OWN_CA, &SIGNERS);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn a_users_ca_that_is_read_elsewhere_is_seen() {
+    let sources = [
+        "builder/src/overlay/node.rs",
+        "builder/src/pki/authority.rs",
+    ]
+    .map(|name| (name.to_owned(), "cluster.pki.own_ca.is_some()".to_owned()));
+    let found = elsewhere(sources.to_vec(), &OWN_CA, &SIGNERS);
+    assert_eq!(found, ["builder/src/overlay/node.rs"]);
 }
 
 #[test]
