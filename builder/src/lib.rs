@@ -83,7 +83,7 @@ use crate::fleet::Fleet;
 use crate::pki::StateDirectory;
 use crate::plan::Plan;
 use crate::publication::SigningKey;
-use crate::report::{FetchReport, FleetRecord, Manifest, Rebuild, Sources};
+use crate::report::{FetchReport, FleetRecord, Manifest, Rebuild};
 use crate::run::{Job, Prepared, overwrite};
 use crate::snapshot::Snapshot;
 use crate::spec::{Cluster, Purpose};
@@ -104,29 +104,22 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let signing_key = publishing.key(&job.environment)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
-    let (base, etcd, archives) = inputs.all(job, cluster, &lock)?;
+    let inputs = inputs.all(job, cluster, &lock)?;
+    let base = &*inputs.base;
     let mut state = base.refusals.join(open_state(job, cluster))?;
-    if let Some((name, text)) = &etcd.learned {
+    if let Some((name, text)) = &inputs.etcd.learned {
         state.add(name, text);
     }
-    let sources = Sources {
-        cluster,
-        certs: &state.certs,
-        etcd: &etcd,
-        snapshot: snapshot.as_ref(),
-        archives: &archives,
-        base: base.record(),
-        boards: &base.recipe.boards,
-    };
-    let locked = job.inputs(&sources, &base, &lock)?;
-    let plans = job.plans(&sources, &base)?;
+    let sources = inputs.sources(cluster, &state.certs, snapshot.as_ref());
+    let locked = job.inputs(&sources, base, &lock)?;
+    let plans = job.plans(&sources, base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
         job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);
     }
 
     let out = OutputFolder::open(&job.work.output.out)?;
-    let images = job.images(&plans, &base, &out, &publishing)?;
+    let images = job.images(&plans, base, &out, &publishing)?;
     let mut manifest = report::manifest(&sources, &plans, &images, &out)?;
     let lock_sha256 = locked.sha256()?;
     let of_images = (plans.as_slice(), images.as_slice(), lock_sha256.as_str());
@@ -219,20 +212,13 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     job.publishing(cluster).key(&job.environment)?;
     let lock = job.lock(cluster)?;
     let snapshot = snapshot(job)?;
-    let (base, etcd, archives) = inputs.all(job, cluster, &lock)?;
+    let inputs = inputs.all(job, cluster, &lock)?;
+    let base = &*inputs.base;
     let certs = pki::preview(job.state_path(), cluster, job.environment.now);
     let certs = base.refusals.join(certs)?;
-    let sources = Sources {
-        cluster,
-        certs: &certs,
-        etcd: &etcd,
-        snapshot: snapshot.as_ref(),
-        archives: &archives,
-        base: base.record(),
-        boards: &base.recipe.boards,
-    };
-    job.inputs(&sources, &base, &lock)?;
-    job.plans(&sources, &base)
+    let sources = inputs.sources(cluster, &certs, snapshot.as_ref());
+    job.inputs(&sources, base, &lock)?;
+    job.plans(&sources, base)
 }
 
 /// Builds the images of an output directory again, beside it, and compares every file. Neither state nor lock may need a

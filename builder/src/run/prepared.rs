@@ -9,6 +9,9 @@ use super::base::OpenedBase;
 use super::job::Job;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
 use crate::lock::{LockFile, LockedBase, LockedEtcd};
+use crate::pki::Certs;
+use crate::report::Sources;
+use crate::snapshot::Snapshot;
 use crate::spec::{self, Archive, Cluster, EtcdSource};
 
 /// The inputs of the previous cluster.
@@ -19,12 +22,33 @@ pub(crate) struct Prepared {
     archives: Option<(Vec<Archive>, Arc<Vec<UnpackedArchive>>)>,
 }
 
-/// The base, etcd's programs and the archives of a cluster.
-pub(crate) type AllInputs = (
-    Arc<OpenedBase>,
-    Arc<EtcdBinaries>,
-    Arc<Vec<UnpackedArchive>>,
-);
+/// The inputs of one cluster.
+#[derive(Debug)]
+pub(crate) struct ClusterInputs {
+    pub(crate) base: Arc<OpenedBase>,
+    pub(crate) etcd: Arc<EtcdBinaries>,
+    archives: Arc<Vec<UnpackedArchive>>,
+}
+
+impl ClusterInputs {
+    /// Returns everything that the images of the cluster are made from.
+    pub(crate) fn sources<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        certs: &'a Certs,
+        snapshot: Option<&'a Snapshot>,
+    ) -> Sources<'a> {
+        Sources {
+            cluster,
+            certs,
+            etcd: &self.etcd,
+            snapshot,
+            archives: &self.archives,
+            base: self.base.record(),
+            boards: &self.base.recipe.boards,
+        }
+    }
+}
 
 /// What decides which base a cluster gets: the description, and the lock if it has an answer.
 type BaseKey = (spec::BaseChoice, Vec<String>, Option<LockedBase>);
@@ -76,12 +100,16 @@ impl Prepared {
         job: &Job,
         cluster: &Cluster,
         lock: &LockFile,
-    ) -> Result<AllInputs> {
+    ) -> Result<ClusterInputs> {
         let base = self.base(job, cluster, lock)?;
         let etcd = self.etcd(job, cluster, (&base, lock));
         let etcd = base.refusals.join(etcd)?;
         let archives = base.refusals.join(self.archives(job, cluster))?;
-        Ok((base, etcd, archives))
+        Ok(ClusterInputs {
+            base,
+            etcd,
+            archives,
+        })
     }
 
     /// Returns the content of every archive of a cluster.
