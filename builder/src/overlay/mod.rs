@@ -7,6 +7,7 @@ mod certificates;
 mod context;
 mod copies;
 mod describe;
+mod extra_files;
 mod firmware;
 mod fits;
 mod inputs;

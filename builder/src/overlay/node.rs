@@ -9,13 +9,13 @@ use super::manifest::{
 };
 use super::render::Renderer;
 use super::tree::{Account, Change, DesiredPath, Edit, FileContent, FileTree, Owner};
-use super::{archives, certificates, describe, firmware, trust};
+use super::{archives, certificates, describe, extra_files, firmware, trust};
 use crate::description::FileRole;
 use crate::failure::{Kind, parse_toml};
 use crate::inspect::{System, Volume};
 use crate::pki::{self, NodeIdentity};
 use crate::secret::Secret;
-use crate::spec::{ExtraContent, ExtraFile, Node};
+use crate::spec::Node;
 
 /// Returns the desired state of one node.
 pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
@@ -42,10 +42,7 @@ pub fn tree(inputs: &NodeInputs<'_>, node: &Node) -> Result<FileTree> {
         entries.extend(trust::entries(&pki::trusted(&inputs.certs.ca.pem)?));
     }
     entries.extend(firmware::own_entries(&inputs.cluster.firmware));
-    let wanted = |file: &&ExtraFile| file.node.as_ref().is_none_or(|name| *name == node.name);
-    for file in inputs.cluster.files.iter().filter(wanted) {
-        entries.push(extra_file(file)?);
-    }
+    entries.extend(extra_files::entries(inputs, node)?);
     let command_line = &inputs.recipe.command_line;
     let all = entries.iter_mut();
     for entry in all.filter(|it| it.volume == Volume::Boot && it.path == "/cmdline.txt") {
@@ -354,33 +351,6 @@ impl Overlay<'_> {
         };
         Ok((Some(role), content))
     }
-}
-
-/// Returns the entry of a user's file. `plan` does not print a file whose mode gives other users no access.
-fn extra_file(file: &ExtraFile) -> Result<DesiredPath> {
-    let (mode, owner) = (file.mode, Owner::parse(&file.owner)?);
-    let change = match &file.content {
-        ExtraContent::Folder => Change::MissingFolder { mode, owner },
-        ExtraContent::Link(target) => Change::Symlink {
-            target: target.clone(),
-        },
-        ExtraContent::File(bytes) => Change::File {
-            content: match mode & 0o007 {
-                0 => FileContent::Secret(Secret::new(bytes.clone())),
-                _ => FileContent::Plain(bytes.clone().into()),
-            },
-            mode,
-            owner,
-        },
-    };
-    Ok(DesiredPath {
-        volume: Volume::Root,
-        path: file.path.clone(),
-        change,
-        role: None,
-        why: "your own file".to_owned(),
-        origin: Some(file.origin.clone()),
-    })
 }
 
 fn parse_mode(text: &str) -> Result<u16> {
