@@ -6,9 +6,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::attachment::AttachmentRecord;
-use super::manifest::{Manifest, Sources};
+use super::manifest::Manifest;
 use super::metrics;
 use super::snippets;
+use super::sources::Sources;
 use crate::description::{CLUSTER, ClusterDescription, MemberUrls};
 use crate::pki::Certs;
 use crate::spec::Cluster;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use diskimg::{FileKind, Metadata, ReadFs};
 
 use super::file_record::{FileRecord, RecordKind};
-use super::manifest::NodeRecord;
+use super::node_record::NodeRecord;
 use crate::description::NodeDescription;
 use crate::hex;
 use crate::inspect::{Files, Volume};

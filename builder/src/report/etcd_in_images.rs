@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 
 use super::MANIFEST;
 use super::file_record::{FileRecord, RecordKind};
-use super::manifest::{Manifest, NodeRecord};
+use super::manifest::Manifest;
+use super::node_record::NodeRecord;
 use super::stored_manifest::read_manifests;
 use crate::failure::Kind;
 use crate::fetch::{EtcdBinaries, InstalledOrigin, installed};

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 
-use super::manifest::InputRecord;
+use super::sources::InputRecord;
 use crate::fetch::{EtcdBinaries, Verified};
 
 /// The inputs of a build.

@@ -1,6 +1,7 @@
 //! What a manifest keeps of an earlier build in the same directory.
 
-use super::manifest::{Manifest, NodeRecord, OutputRecord};
+use super::manifest::Manifest;
+use super::node_record::{NodeRecord, OutputRecord};
 use crate::description::DescribedMember;
 use crate::spec::Cluster;
 

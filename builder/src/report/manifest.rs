@@ -8,42 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
 use super::attachment::{Attachment, AttachmentRecord};
-use super::build_record::BuildRecord;
-use super::certificate_record::{CertificateRecord, certificates};
+use super::certificate_record::CertificateRecord;
 use super::file_record::FileRecord;
-use crate::apply::{Staged, StagedFile};
+use super::node_record::NodeRecord;
+use super::sources::{InputRecord, Sources};
+use crate::apply::Staged;
 use crate::cli::OutputOptions;
 use crate::description::{ClusterDescription, DescribedMember};
-use crate::fetch::{EtcdBinaries, UnpackedArchive};
 use crate::file::{if_exists, is_name};
 use crate::hex;
 use crate::image_format::ImageFormat;
-use crate::pki::Certs;
 use crate::plan::Plan;
-use crate::snapshot::Snapshot;
-use crate::spec::{Board, Cluster, Node};
+use crate::spec::Node;
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
-
-/// The inputs of a build.
-#[derive(Debug)]
-pub(crate) struct Sources<'a> {
-    /// The cluster as configured.
-    pub cluster: &'a Cluster,
-    /// Certificates, keys and ids.
-    pub certs: &'a Certs,
-    /// etcd's binaries.
-    pub etcd: &'a EtcdBinaries,
-    /// The content with which a new cluster begins.
-    pub snapshot: Option<&'a Snapshot>,
-    /// The content of each archive of the cluster, in the same order.
-    pub archives: &'a [UnpackedArchive],
-    /// The base.
-    pub base: InputRecord,
-    /// The boards that the base can boot on.
-    pub boards: &'a [Board],
-}
 
 /// The record of an output directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,79 +47,6 @@ pub(crate) struct Manifest {
     /// The operator's files in `client/`, which are not published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client: Vec<AttachmentRecord>,
-}
-
-/// An input of a build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct InputRecord {
-    /// Recipe or version.
-    pub name: String,
-    /// Address or path it came from.
-    pub source: String,
-    /// SHA-256 of its bytes, lower-case hexadecimal.
-    pub sha256: String,
-}
-
-/// One node and its image.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NodeRecord {
-    /// Member and host name.
-    pub name: String,
-    /// Static address.
-    pub address: String,
-    /// File name of the image, of the raw one if it was written.
-    pub image: String,
-    /// Size of the raw image in bytes.
-    pub size: u64,
-    /// SHA-256 of the raw image, lower-case hexadecimal.
-    pub sha256: String,
-    /// The files of the image, one for each format, the raw one first.
-    #[serde(default)]
-    pub outputs: Vec<OutputRecord>,
-    /// Files that accompany the image.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attachments: Vec<AttachmentRecord>,
-    /// The boards that the image can boot on.
-    #[serde(default)]
-    pub boards: Vec<Board>,
-    /// The base image.
-    pub base: InputRecord,
-    /// etcd's binaries.
-    pub etcd: InputRecord,
-    /// Seconds since 1970 given to everything written.
-    pub time: i64,
-    /// MBR disk signature, eight hexadecimal digits.
-    pub disk_id: String,
-    /// `/etc/machine-id`; empty if the node generates it at its first boot.
-    pub machine_id: String,
-    /// SSH host key, `ssh-ed25519 AAAA…`.
-    pub ssh_host_key: String,
-    /// Server and peer certificate.
-    pub certificates: Vec<CertificateRecord>,
-    /// The members that the image lists, if the cluster has had others since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outdated_members: Option<Vec<DescribedMember>>,
-    /// The build that made the image, if it was published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build: Option<BuildRecord>,
-    /// Every path that was changed, in the order of the plan.
-    pub files: Vec<FileRecord>,
-}
-
-/// A file that contains an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OutputRecord {
-    /// File name.
-    pub name: String,
-    /// Format of the file.
-    pub format: ImageFormat,
-    /// Size of the file in bytes.
-    pub size: u64,
-    /// SHA-256 of the file, lower-case hexadecimal.
-    pub sha256: String,
 }
 
 impl Manifest {
@@ -305,75 +211,5 @@ impl Manifest {
     pub(super) fn attachments(&self) -> impl Iterator<Item = &AttachmentRecord> {
         let of_nodes = self.nodes.iter().flat_map(|node| &node.attachments);
         of_nodes.chain(&self.attachments)
-    }
-}
-
-impl InputRecord {
-    pub(super) fn etcd(etcd: &EtcdBinaries) -> Self {
-        Self {
-            name: etcd.version.clone(),
-            source: etcd.source.clone(),
-            sha256: etcd.sha256.clone(),
-        }
-    }
-}
-
-impl NodeRecord {
-    fn new(sources: &Sources<'_>, node: &Node, (plan, image): (&Plan, &Staged)) -> Option<Self> {
-        let identity = sources.certs.nodes.get(&node.name)?;
-        Some(Self {
-            name: node.name.clone(),
-            address: node.address.to_string(),
-            image: image.files.first()?.name.clone(),
-            outputs: image.files.iter().map(OutputRecord::new).collect(),
-            attachments: Vec::new(),
-            boards: match node.board {
-                Some(board) => vec![board],
-                None => sources.boards.to_vec(),
-            },
-            size: image.size,
-            sha256: image.sha256.clone(),
-            base: sources.base.clone(),
-            etcd: InputRecord::etcd(sources.etcd),
-            time: plan.time,
-            disk_id: format!("{:08x}", plan.disk_id.1),
-            machine_id: match plan.steps.iter().any(|step| step.path == "/etc/machine-id") {
-                true => identity.machine_id.clone(),
-                false => String::new(),
-            },
-            ssh_host_key: identity.ssh_host_public.clone(),
-            certificates: certificates(identity, sources.cluster),
-            outdated_members: None,
-            build: None,
-            files: plan.steps.iter().map(FileRecord::new).collect(),
-        })
-    }
-
-    /// Adds the raw image of a manifest that knows no other format.
-    fn complete(&mut self) {
-        if self.outputs.is_empty() {
-            self.outputs.push(OutputRecord {
-                name: self.image.clone(),
-                format: ImageFormat::Img,
-                size: self.size,
-                sha256: self.sha256.clone(),
-            });
-        }
-    }
-
-    /// Returns whether a file contains the image of this node.
-    pub(crate) fn has_output(&self, name: &str) -> bool {
-        self.outputs.iter().any(|output| output.name == name)
-    }
-}
-
-impl OutputRecord {
-    fn new(file: &StagedFile) -> Self {
-        Self {
-            name: file.name.clone(),
-            format: file.format,
-            size: file.size,
-            sha256: file.sha256.clone(),
-        }
     }
 }

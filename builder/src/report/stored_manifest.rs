@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::manifest::{Manifest, NodeRecord, OutputRecord};
+use super::manifest::Manifest;
+use super::node_record::{NodeRecord, OutputRecord};
 use super::outdated::names;
 use super::{MANIFEST, PENDING_MANIFEST};
 use crate::failure::Kind;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
-use super::manifest::{Manifest, NodeRecord};
+use super::manifest::Manifest;
+use super::node_record::NodeRecord;
 use crate::count::count;
 use crate::date::date;
 use crate::shell;

@@ -10,7 +10,8 @@ use super::checked::{AGAIN, CheckedAttachment, CheckedImage, CheckedList, FORMAT
 use super::comparison::{compare_description, compare_record, walk};
 use super::credentials::Trust;
 use super::digest_list::DigestList;
-use super::manifest::{Manifest, NodeRecord};
+use super::manifest::Manifest;
+use super::node_record::NodeRecord;
 use super::stored_manifest::{ManifestFile, StoredManifest, image_names, stored_manifests};
 use super::{MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS};
 use crate::check;
