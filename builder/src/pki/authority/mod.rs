@@ -1,6 +1,8 @@
 //! The CA: created once, stored, and used to sign. [`Signer`] holds its key; `spec::OwnCa` holds the key of a CA that the
 //! user provides.
 
+mod own_ca;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,13 +15,11 @@ use super::certs::Certificate;
 use super::chain::{Chain, Fault};
 use super::locked;
 use super::phase::{CERTIFICATE, KEY, Phase, files_in};
-use super::signer::{self, ReadKey, Signer};
+use super::signer::{ReadKey, Signer};
 use super::store::{StateReader, StateStore};
 use super::x509::{self, CertificateFacts};
 use super::{issue, keys, refused, subject};
 use crate::date::date;
-use crate::failure::Kind;
-use crate::secret::Secret;
 use crate::spec::{Cluster, KeyKind, OwnCa};
 
 /// A CA certificate, those above it, and the issuer that signs with its key.
@@ -113,88 +113,9 @@ impl Authority {
         found.must_be(own, replaced.as_ref(), &path).map(Some)
     }
 
-    /// Returns the user's CA whose owner signs requests: the stored certificates (with their path) if they exist, otherwise those
-    /// of the configuration. The CA is the lowest certificate of the chain: it has signed no other.
-    fn elsewhere(own: &OwnCa, stored: Option<(PathBuf, String)>, now: i64) -> anyhow::Result<Self> {
-        let is_new = stored.is_none();
-        let of_user = || {
-            let pem = String::from_utf8_lossy(&own.certificate);
-            (own.certificate_path.clone(), pem.into_owned())
-        };
-        let (path, pem) = stored.unwrap_or_else(of_user);
-        let all = x509::read_all(&pem).map_err(|what| refused(&path, what, NO_KEY))?;
-        let first = signer::lowest(&all);
-        let key = first.map(|it| it.public_key.clone()).unwrap_or_default();
-        let chain = Chain::new(all, &key, now).map_err(|fault| match fault {
-            Fault::Certificate(what) | Fault::Expired(what) => refused(&path, &what, NO_KEY),
-        })?;
-        let pem = Zeroizing::new(chain.pem().into_bytes());
-        Ok(Self {
-            unsaved: is_new.then_some((CERTIFICATE, pem)).into_iter().collect(),
-            chain,
-            signer: Signer::Owner,
-            beside: None,
-            taken_from: None,
-        })
-    }
-
     /// Returns whether the CA's owner signs requests, because its key is not here.
     pub(super) fn is_elsewhere(&self) -> bool {
         matches!(self.signer, Signer::Owner)
-    }
-
-    /// Returns the user's CA for a new state directory.
-    fn of_user(
-        reader: &StateReader,
-        own: &OwnCa,
-        (key_path, key): (&Path, &Result<Secret, String>),
-        now: i64,
-    ) -> anyhow::Result<Self> {
-        let key = key.as_ref().map_err(|reason| {
-            let message = format!("reading {}: {reason}", key_path.display());
-            Kind::Usage.error(
-                message,
-                "correct `ca-key` in [pki]; the first build needs the key",
-            )
-        })?;
-        let files = CaFiles {
-            certificate: (own.certificate_path.clone(), &own.certificate),
-            key: (key_path.to_owned(), key.reveal()),
-            passphrase: own.passphrase_file.as_deref(),
-            correction: CORRECT,
-        };
-        let mut authority = Self::paired(&files, now)?;
-        authority.taken_from = Some(own.certificate_path.clone());
-        let certificate = Zeroizing::new(authority.chain.pem().into_bytes());
-        authority.unsaved = vec![
-            (KEY, Zeroizing::new(key.reveal().to_vec())),
-            (CERTIFICATE, certificate),
-        ];
-        authority.unsaved.extend(locked::remembered(reader, own)?);
-        Ok(authority)
-    }
-
-    /// Refuses the user's CA if it is neither this one nor the one that this one replaces, because a state directory keeps its
-    /// CA.
-    fn must_be(
-        self,
-        own: &OwnCa,
-        replaced: Option<&CertificateFacts>,
-        path: &Path,
-    ) -> anyhow::Result<Self> {
-        let pem = String::from_utf8_lossy(&own.certificate);
-        let all =
-            x509::read_all(&pem).map_err(|what| refused(&own.certificate_path, what, CORRECT))?;
-        let known = [Some(&self.chain.first), replaced];
-        let is_known = |it: &CertificateFacts| known.iter().flatten().any(|ca| ca.der == it.der);
-        match all.iter().any(is_known) {
-            true => Ok(self),
-            false => Err(refused(
-                path,
-                &format!("is a different CA from {}", own.certificate_path.display()),
-                OTHER,
-            )),
-        }
     }
 
     /// Creates a new CA without writing it.
@@ -382,12 +303,8 @@ const RENEW: &str = "remove ca.*, admin.* and nodes/*/{server,peer}.* from the s
                      node at once";
 const OWN: &str = "put the certificate and the key of a CA for servers and clients there, with the certificates above it \
                    up to the root; without both files, the build makes a CA";
-const OTHER: &str = "remove `ca-certificate` and `ca-key` from [pki] to keep the CA of the state directory, or name another \
-                     directory with --state for a new cluster";
 const NO_KEY: &str = "restore ca.key from your backup; if the owner of the CA signs requests instead, name the certificates of \
                       the CA up to the root in `ca-certificate` of [pki], leave `ca-key` out, and use `etcd-image pki csr`";
-const CORRECT: &str = "name the certificate and the key of a CA for servers and clients with `ca-certificate` and `ca-key` \
-                       in [pki], with the certificates above it up to the root";
 const RESTORE_FILE: &str = "restore it from your backup, or name another directory with --state";
 const RESTORE: &str =
     "restore ca.crt and ca.key from your backup, or name another directory with --state";
