@@ -14,6 +14,7 @@ mod kernel;
 mod login;
 mod managed;
 mod network;
+mod partition_name;
 mod partitions;
 mod sshd;
 mod sshd_config;
