@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::print;
+use super::printing::print;
 use crate::cli::{CacheAction, CacheCommandOptions, Environment, Voice};
 use crate::fetch::CacheItem;
 use crate::report::CacheReport;

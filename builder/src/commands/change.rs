@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::print;
+use super::printing::print;
 use crate::cli::{self, ChangeOptions, Environment, Voice, WaitOptions};
 use crate::cluster::{self, Access, ClusterReport, Leaver, NodeRenewal, Operation, OperatorLock};
 use crate::failure::Kind;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::{conclude, membership, print, unwritable, upgrade, write};
+use super::printing::{conclude, print, unwritable, write};
+use super::{membership, upgrade};
 use crate::cli::{
     self, AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
     PasswordOptions, RebootOptions, RenewOptions, RestoreOptions, RotateCaOptions, StatusOptions,

@@ -5,25 +5,24 @@ mod change;
 mod cluster;
 mod membership;
 mod pki;
+mod printing;
 mod signature;
 mod stored;
+mod targets;
 mod upgrade;
 
-use std::fmt::Display;
-use std::io::{ErrorKind, Read as _, Write as _};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 
 use crate::apply::OutputFolder;
 use crate::cli::{
     self, Args, BuildOptions, Command, Environment, FlashOptions, LockOptions, OutputOptions,
     StateCommand, StateInitOptions, VerifyOptions, Voice,
 };
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::publication;
 use crate::report::{self, FleetRecord, FleetSummary, Summary};
 use crate::run::{Job, Prepared};
@@ -32,7 +31,9 @@ use crate::spec::Purpose;
 use crate::store::{Address, Destination};
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
+use printing::{conclude, print, print_text};
 use stored::ShardFolders;
+use targets::{ONE_IMAGE, must_be_no_text, must_be_one_image, must_exist};
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
 pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
@@ -311,73 +312,4 @@ fn compare(
     };
     let verdict = verification.verdict(allowed_signers.is_some());
     conclude(voice, &verification, verdict)
-}
-
-/// Reports a mistyped path as such, not as a broken image.
-fn must_exist(path: &Path) -> Result<()> {
-    match fs_err::exists(path)? {
-        true => Ok(()),
-        false => Err(Kind::Usage.error(
-            format!("{} does not exist", path.display()),
-            "check the path",
-        )),
-    }
-}
-
-/// Refuses a directory in place of an image.
-fn must_be_one_image(path: &Path) -> Result<()> {
-    match path.is_dir() {
-        false => Ok(()),
-        true => Err(Kind::Usage.error(format!("`{}` is a directory", path.display()), ONE_IMAGE)),
-    }
-}
-
-/// The next step for a path that `inspect` cannot use.
-const ONE_IMAGE: &str = "name one image, as in `etcd-image inspect images/etcd1.img`";
-
-/// Refuses a text in place of an image, such as a manifest. No image begins with a text, packed or not.
-fn must_be_no_text(path: &Path, hint: &str) -> Result<()> {
-    let mut start = Vec::new();
-    let file = fs_err::File::open(path)?;
-    file.take(512).read_to_end(&mut start)?;
-    let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
-    match start.is_empty() || !start.iter().all(is_text) {
-        true => Ok(()),
-        false => Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint)),
-    }
-}
-
-/// Prints a result and returns its verdict, which decides the exit code even if printing fails.
-fn conclude<T: Serialize + Display>(voice: &Voice, result: &T, verdict: Result<()>) -> Result<()> {
-    let printed = print(voice, result, result);
-    verdict.and(printed)
-}
-
-/// Prints data to standard output, as JSON or as text.
-fn print(voice: &Voice, data: &impl Serialize, text: &impl Display) -> Result<()> {
-    let out = match (voice.json, voice.quiet) {
-        (true, _) => serde_json::to_string_pretty(data)? + "\n",
-        (false, true) => return Ok(()),
-        (false, false) => text.to_string(),
-    };
-    print_text(&out)
-}
-
-/// Prints a text to standard output. A reader that stops early, as in `etcd-image plan | head`, is not an error.
-fn print_text(text: &str) -> Result<()> {
-    match write(text) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.with_context(unwritable),
-    }
-}
-
-fn write(text: &str) -> std::io::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes())
-}
-
-fn unwritable() -> Failure {
-    Kind::Storage.context(
-        "writing to standard output",
-        "check the free space of the disk that receives it",
-    )
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{conclude, print};
+use super::printing::{conclude, print};
+use super::targets::must_exist;
 use crate::cli::{
     self, Environment, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions, Voice,
 };
@@ -65,7 +66,7 @@ fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) ->
 fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
-        super::must_exist(path)?;
+        must_exist(path)?;
         if !path.is_dir() {
             files.push(path.clone());
             continue;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use indicatif::BinaryBytes;
 
+use super::printing::{conclude, print};
 use super::signature::Signature;
-use super::{conclude, print};
 use crate::cli::{BuildOptions, Environment, FlashOptions, VerifyOptions, Voice};
 use crate::count::count;
 use crate::failure::Kind;

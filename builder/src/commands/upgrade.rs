@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::print;
+use super::printing::print;
 use crate::cli::{
     CacheOptions, DetailOptions, Environment, Fetch, LockOptions, SourceOptions, UpgradeOptions,
     Voice,

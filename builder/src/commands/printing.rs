@@ -1,0 +1,51 @@
+//! Standard output: results as text or as JSON.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write as _};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::cli::Voice;
+use crate::failure::{Failure, Kind};
+
+/// Prints a result and returns its verdict, which decides the exit code even if printing fails.
+pub(super) fn conclude<T: Serialize + Display>(
+    voice: &Voice,
+    result: &T,
+    verdict: Result<()>,
+) -> Result<()> {
+    let printed = print(voice, result, result);
+    verdict.and(printed)
+}
+
+/// Prints data to standard output, as JSON or as text.
+pub(super) fn print(voice: &Voice, data: &impl Serialize, text: &impl Display) -> Result<()> {
+    let out = match (voice.json, voice.quiet) {
+        (true, _) => serde_json::to_string_pretty(data)? + "\n",
+        (false, true) => return Ok(()),
+        (false, false) => text.to_string(),
+    };
+    print_text(&out)
+}
+
+/// Prints a text to standard output. A reader that stops early, as in `etcd-image plan | head`, is not an error.
+pub(super) fn print_text(text: &str) -> Result<()> {
+    match write(text) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.with_context(unwritable),
+    }
+}
+
+/// Writes a text to standard output.
+pub(super) fn write(text: &str) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(text.as_bytes())
+}
+
+/// Returns the failure to attach to an error of standard output.
+pub(super) fn unwritable() -> Failure {
+    Kind::Storage.context(
+        "writing to standard output",
+        "check the free space of the disk that receives it",
+    )
+}

@@ -1,0 +1,42 @@
+//! Refuses paths that cannot be what a command works on.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::failure::Kind;
+
+/// Reports a mistyped path as such, not as a broken image.
+pub(super) fn must_exist(path: &Path) -> Result<()> {
+    match fs_err::exists(path)? {
+        true => Ok(()),
+        false => Err(Kind::Usage.error(
+            format!("{} does not exist", path.display()),
+            "check the path",
+        )),
+    }
+}
+
+/// Refuses a directory in place of an image.
+pub(super) fn must_be_one_image(path: &Path) -> Result<()> {
+    match path.is_dir() {
+        false => Ok(()),
+        true => Err(Kind::Usage.error(format!("`{}` is a directory", path.display()), ONE_IMAGE)),
+    }
+}
+
+/// The next step for a path that `inspect` cannot use.
+pub(super) const ONE_IMAGE: &str = "name one image, as in `etcd-image inspect images/etcd1.img`";
+
+/// Refuses a text in place of an image, such as a manifest. No image begins with a text, packed or not.
+pub(super) fn must_be_no_text(path: &Path, hint: &str) -> Result<()> {
+    let mut start = Vec::new();
+    let file = fs_err::File::open(path)?;
+    file.take(512).read_to_end(&mut start)?;
+    let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    match start.is_empty() || !start.iter().all(is_text) {
+        true => Ok(()),
+        false => Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint)),
+    }
+}
