@@ -6,6 +6,8 @@ mod images;
 mod interrupted;
 mod killed;
 mod lock;
+#[cfg(unix)]
+mod made_base;
 mod new_base;
 mod prometheus;
 mod publication;
