@@ -24,10 +24,19 @@ const EQUIVALENTS: &[(&str, &str, &str)] = &[
     ("ssh-keys", "[ssh]", "authorized-keys"),
 ];
 
+/// The key with which people ask for a container, the table, and why it does not exist.
+const CONTAINER: (&str, &str, &str) = (
+    "runtime",
+    "[etcd]",
+    "etcd runs as a program of the system, not in a container",
+);
+
 /// Returns the complaint about a key that the table does not have.
 pub(super) fn unknown_key(key: &str, section: &Section) -> String {
     let known = section.keys();
-    let advice = if let Some(name) = equivalent(key, section) {
+    let advice = if (key, section.header) == (CONTAINER.0, CONTAINER.1) {
+        CONTAINER.2.to_owned()
+    } else if let Some(name) = equivalent(key, section) {
         format!("write `{name}`")
     } else if let Some((_, header, name)) = equivalents(key).next() {
         format!("write `{name}` in {header}")

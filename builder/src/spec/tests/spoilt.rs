@@ -63,6 +63,9 @@ prefix = → netmask =
 name = "etcd2" → ip = "10.1.2.9"\nname = "etcd2"
     19: unknown key `ip` in [[node]]; write `address`
 
+heartbeat-interval = 250 → runtime = "podman"
+    27: unknown key `runtime` in [etcd]; etcd runs as a program of the system, not in a container
+
 password-hash = → password =
     36: unknown key `password` in [ssh]; write `password-hash`
 
