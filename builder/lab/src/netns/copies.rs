@@ -116,7 +116,9 @@ pub(super) fn keep(lab: &mut Lab, forgotten: Forgotten) -> Result<()> {
     lab.traffic.paused(|ledger| ledger.acknowledged = writes);
     lab.pass(Duration::from_secs(1))?;
     lab.type_at(later, FORCE)?;
-    lab.says(later, "init: etcd is ready")?;
+    lab.says(later, "beginning anew with this node's data")?;
+    let address = lab.nodes[later].address();
+    lab.insist(|client| client.put(address, "probe", "written"))?;
     lab.loud();
     for node in others {
         lab.type_at(node, "sudo systemctl start etcd")?;

@@ -58,7 +58,7 @@ const ALL: &[Sabotage] = &[
         name: "sabotage-no-lost-write-of-a-majority",
         set: "three",
         before: twice::forced_is_first,
-        play: |lab| lab.settle(&Wanted::everyone()),
+        play: all_join,
         program: "decide",
         code: "decide() { read_facts; ahead=''; if [ \"$data\" = yes ]; then with_data; else without_data; fi; }",
         node: None,
@@ -182,6 +182,13 @@ fn reboot_two(lab: &mut Lab) -> Result<()> {
 fn reboot_all(lab: &mut Lab) -> Result<()> {
     lab.cut_all()?;
     lab.settle(&Wanted::everyone())
+}
+
+/// Waits until everybody is a member of the cluster that serves, while clients are quiet: they would see at once what it lacks.
+fn all_join(lab: &mut Lab) -> Result<()> {
+    lab.start_all()?;
+    lab.wait_for_members(&Wanted::everyone())?;
+    lab.has_every_write()
 }
 
 fn wipe_one(lab: &mut Lab) -> Result<()> {

@@ -59,7 +59,7 @@ pub(super) fn and_serves_first(lab: &mut Lab) -> Result<()> {
     lab.type_at(0, "sudo systemctl stop etcd")?;
     lab.pass(Duration::from_secs(1))?;
     lab.type_at(1, FORCE)?;
-    lab.says(1, "init: etcd is ready")?;
+    lab.says(1, "beginning anew with this node's data")?;
     lab.type_at(0, GIVE_UP)?;
     lab.type_at(0, "sudo systemctl start etcd")?;
     gives_up(lab, &[2])
