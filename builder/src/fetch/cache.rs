@@ -25,6 +25,7 @@ use anyhow::{Context as _, Result};
 use fs_err::File;
 use tempfile::TempPath;
 
+use super::follow::Arrived;
 use super::owner;
 use crate::failure::Kind;
 use crate::file::{self, if_exists};
@@ -104,6 +105,7 @@ impl Cache {
         CacheEntry {
             dir: self.dir.clone(),
             key: key.to_owned(),
+            arrived: Arrived::default(),
             _lock: lock,
         }
     }
@@ -132,6 +134,8 @@ impl Cache {
 pub(super) struct CacheEntry {
     dir: PathBuf,
     key: String,
+    /// The bytes of the download into this entry, for a reader that follows it.
+    arrived: Arrived,
     _lock: File,
 }
 
@@ -149,6 +153,11 @@ impl CacheEntry {
     /// Returns the key, which is the digest of what the entry was made from.
     pub(super) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Returns the bytes of the download into this entry.
+    pub(super) fn arrived(&self) -> &Arrived {
+        &self.arrived
     }
 
     /// Returns the cache directory.

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Result;
 use fs_err::File;
 
 use super::Options;
-use super::cache::CacheEntry;
+use super::cache::{CacheEntry, Temporary};
 use super::digest::{DigestReader, Digested};
+use super::partial::Partial;
 use super::record::{FileState, RECORD, Record};
-use super::unpack::unpack;
+use super::unpack::{unpack, unpack_stream};
 use super::verified::{Pin, Promise, SourceDigests, Verified};
 
 use crate::failure::Kind;
@@ -81,6 +83,60 @@ pub(super) fn unpacked(
     };
     keep(entry, source, promise, seen, |entry| {
         entry.publish(target, IMAGE)
+    })
+}
+
+/// An unpacked image without its name, and what was read.
+type Unnamed = (Temporary, SourceDigests);
+
+/// Unpacks the entry's download while it arrives. Returns its path, and the image if it is the promised one: what goes wrong meanwhile
+/// is found and reported once the download is complete.
+pub(super) fn unpacked_meanwhile(
+    entry: &CacheEntry,
+    promise: &Promise,
+    options: &Options<'_>,
+    download: impl FnOnce() -> Result<PathBuf>,
+) -> Result<(PathBuf, Option<Unnamed>)> {
+    let packed = || {
+        let _ending = entry.arrived().ending();
+        download()
+    };
+    let (packed, unpacked) = thread::scope(|scope| {
+        let follower = scope.spawn(|| follow(entry, promise, options));
+        (packed(), follower.join())
+    });
+    let unpacked = unpacked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    Ok((packed?, unpacked.ok().flatten()))
+}
+
+fn follow(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Result<Option<Unnamed>> {
+    let follower = Partial::follow(entry);
+    if !follower.has_begun() {
+        return Ok(None);
+    }
+    let target = entry.create(IMAGE)?;
+    let mut task = options.progress.task("unpacking", promise.packed.size);
+    let source = (entry.folder(), follower);
+    let seen = unpack_stream(
+        source,
+        target.file(),
+        promise.raw.size,
+        options.jobs,
+        &mut *task,
+    )?;
+    promise.check("the download", &seen)?;
+    Ok(Some((target, seen)))
+}
+
+/// Gives an image that was unpacked meanwhile its name.
+pub(super) fn named(
+    entry: &CacheEntry,
+    (image, seen): Unnamed,
+    source: &str,
+    promise: &Promise,
+) -> Result<Verified> {
+    keep(entry, source, promise, seen, |entry| {
+        entry.publish(image, IMAGE)
     })
 }
 

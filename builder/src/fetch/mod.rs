@@ -24,6 +24,7 @@ mod sums;
 
 // Get
 mod download;
+mod follow;
 mod headers;
 mod http;
 mod paced;

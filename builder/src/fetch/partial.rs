@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::CacheEntry;
 use super::digest::{DigestReader, Digested, Digester};
+use super::follow::Follower;
 
 /// The extensions of the two files.
 const PART: &str = "part";
@@ -50,6 +51,8 @@ impl<'a> Partial<'a> {
             };
         }
         let pieced = digester.size() > 0;
+        entry.arrived().restart();
+        entry.arrived().note(digester.size());
         Ok(Self {
             entry,
             file,
@@ -81,17 +84,24 @@ impl<'a> Partial<'a> {
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes)?;
         self.digester.update(bytes);
+        self.entry.arrived().note(self.len());
         Ok(())
     }
 
     /// Discards the bytes so far; the next ones have this validator.
     pub(super) fn restart(&mut self, validator: Option<String>) -> Result<()> {
+        self.entry.arrived().restart();
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.digester = Digester::default();
         self.pieced = false;
         self.origin.validator = validator;
         self.entry.write(FROM, &toml::to_string(&self.origin)?)
+    }
+
+    /// Returns a reader of the bytes that an entry's download brings, which waits for them.
+    pub(super) fn follow(entry: &CacheEntry) -> Follower<'_> {
+        Follower::new(entry.arrived(), entry.path(PART))
     }
 
     /// Returns the path of the whole download and its digest.

@@ -57,8 +57,12 @@ fn get(resolved: &Resolved, options: &Options<'_>) -> Result<Verified> {
         return Ok(verified);
     }
     let urls = std::slice::from_ref(url);
-    let packed = download::download(&entry, urls, &promise.packed, options)?;
-    let verified = image::unpacked(&entry, &packed, url, promise, options);
+    let download = || download::download(&entry, urls, &promise.packed, options);
+    let (packed, image) = image::unpacked_meanwhile(&entry, promise, options, download)?;
+    let verified = match image {
+        Some(image) => image::named(&entry, image, url, promise),
+        None => image::unpacked(&entry, &packed, url, promise, options),
+    };
     // The download is kept only after a storage error, for the next attempt; wrong bytes are never kept.
     if !verified
         .as_ref()

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use fs_err::File;
 
 use super::decode::{Decoder, PackedFormat};
@@ -28,11 +28,31 @@ pub(super) fn unpack(
     task: &mut dyn Task,
 ) -> Result<SourceDigests> {
     let limit = size.unwrap_or(LARGEST_IMAGE);
-    let seen = match PackedFormat::of(File::open(source)?)? {
-        PackedFormat::Zip => zipped::unpack(source, target, limit, task)?,
-        _ => stream(source, target, limit, threads, task)?,
-    };
-    match seen.raw.size > limit {
+    if PackedFormat::of(File::open(source)?)? == PackedFormat::Zip {
+        let seen = zipped::unpack(source, target, limit, task)?;
+        return within(source, seen, size);
+    }
+    let file = File::open(source)?.into_file();
+    task.total(file.metadata().map_or(0, |metadata| metadata.len()));
+    unpack_stream((source, file), target, size, threads, task)
+}
+
+/// Unpacks a file like [`unpack`] from a reader of it. Refuses Zip archives, which are read from their end.
+pub(super) fn unpack_stream(
+    (source, reader): (&Path, impl Read),
+    target: &File,
+    size: Option<u64>,
+    threads: usize,
+    task: &mut dyn Task,
+) -> Result<SourceDigests> {
+    let limit = size.unwrap_or(LARGEST_IMAGE);
+    let seen = stream((source, reader), target, limit, threads, task)?;
+    within(source, seen, size)
+}
+
+/// Fails if an image is too long.
+fn within(source: &Path, seen: SourceDigests, size: Option<u64>) -> Result<SourceDigests> {
+    match seen.raw.size > size.unwrap_or(LARGEST_IMAGE) {
         true => Err(too_long(source, size)),
         false => Ok(seen),
     }
@@ -40,15 +60,20 @@ pub(super) fn unpack(
 
 /// Unpacks at most `limit` bytes and one more; the rest of a longer image is read for the digest alone.
 fn stream(
-    source: &Path,
+    (source, reader): (&Path, impl Read),
     target: &File,
     limit: u64,
     threads: usize,
     task: &mut dyn Task,
 ) -> Result<SourceDigests> {
-    let file = File::open(source)?.into_file();
-    task.total(file.metadata().map_or(0, |metadata| metadata.len()));
-    let reader = BufReader::with_capacity(256 << 10, DigestReader::watched(file, task));
+    let mut reader = BufReader::with_capacity(256 << 10, DigestReader::watched(reader, task));
+    let start = reader
+        .fill_buf()
+        .map_err(|error| unreadable(source, error))?;
+    ensure!(
+        PackedFormat::sniff(start) != PackedFormat::Zip,
+        "it is a Zip archive"
+    );
     let mut decoder = Decoder::new(reader, threads).map_err(|error| unreadable(source, error))?;
     let mut bounded = (&mut decoder).take(limit + 1);
     let raw = pump(&mut bounded, target, |error| unreadable(source, error))?;
