@@ -16,8 +16,11 @@ use crate::publication::Publishing;
 use crate::report::Sources;
 
 /// The largest number of raw images that are written at once. Each needs some 22 MiB; a processor hashes 2 GB/s, so that five
-/// keep up with any disk. Compressing takes longer, and is not limited.
+/// keep up with any disk.
 const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+/// The largest number of images in work at once if they are compressed. All threads compress one image after another; meanwhile, the
+/// next one is edited and checked.
+const MOST_COMPRESSED_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 impl Job {
     /// Returns a plan for every requested node. Nothing is written.
@@ -68,11 +71,11 @@ impl Job {
     ) -> Result<Vec<Staged>> {
         let shared = apply::shared_contents(plans);
         let target = self.target(base, out, publishing.is_wanted())?;
-        let at_once = match target.packers.is_empty() {
-            true => self.nodes_at_once().min(MOST_WRITTEN_AT_ONCE),
-            false => self.nodes_at_once(),
+        let most = match target.packers.is_empty() {
+            true => MOST_WRITTEN_AT_ONCE,
+            false => MOST_COMPRESSED_AT_ONCE,
         };
-        parallel::map(at_once, plans, |plan| {
+        parallel::map(self.nodes_at_once().min(most), plans, |plan| {
             let image = apply::apply(plan, &base.image, &shared, &target)?;
             let (node, sha256) = (&plan.node, &image.sha256);
             self.detail(&format!("node {node}: written, SHA-256 {sha256}"));
@@ -90,7 +93,9 @@ impl Job {
         let mut formats = self.work.output.formats.clone();
         formats.sort_unstable();
         formats.dedup();
-        let options = self.fetch_options()?;
+        let mut options = self.fetch_options()?;
+        // A further thread that compresses needs up to 20 MiB, and has no processor.
+        options.jobs = options.jobs.min(self.environment.parallelism.get());
         let mut packers = Vec::new();
         for format in &formats {
             packers.extend(Packer::new(*format, base.verified.raw_sha256(), &options)?);
