@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{self, Outcome, program, root, say};
-use crate::{bench_boot, bench_outputs, demo, setup};
+use crate::{bench_boot, bench_cold, bench_outputs, demo, setup};
 
 /// Rounds per measurement: an odd number, so that the median is one of them.
 const ROUNDS: usize = 5;
@@ -105,7 +105,11 @@ fn measured(measure: impl FnOnce(&Path, &Path) -> Outcome<Vec<Row>>) -> Outcome 
 
 fn builds(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
     let (build, memory) = build(base, folder)?;
-    let unpack = unpack(base, folder)?;
+    let packed = folder.join("base.img.xz");
+    pack(base, &packed)?;
+    let etcd = programs(base, folder)?;
+    let unpack = unpack(&packed, &etcd, folder)?;
+    let cold = bench_cold::measure_fetch(&packed, &etcd, folder)?;
     Ok(vec![
         Row::at_most(
             "(build of 3 nodes - 0.5 s each) / 3 copies",
@@ -114,6 +118,11 @@ fn builds(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
         ),
         Row::at_most("peak memory of a build, MiB", memory, MEMORY_LIMIT),
         Row::at_least("unpacking / xz -dc, speed", unpack, UNPACK_LIMIT),
+        Row::at_most(
+            "cold fetch / its slowest stage alone",
+            cold,
+            bench_cold::LIMIT,
+        ),
     ])
 }
 
@@ -169,19 +178,22 @@ fn clear(files: &[PathBuf]) -> Outcome {
     command::run("sync", &[])
 }
 
-/// Returns the speed of unpacking a multi-block xz into the cache, relative to `xz -dc` without an output file.
-fn unpack(base: &Path, folder: &Path) -> Outcome<f64> {
-    let packed = folder.join("base.img.xz");
+/// Compresses the base in several blocks.
+fn pack(base: &Path, packed: &Path) -> Outcome {
     let (source, target) = (base.to_string_lossy(), packed.to_string_lossy());
     let pack = format!("xz -T0 -3 < '{source}' > '{target}'");
-    command::run("sh", &["-c", &pack])?;
-    let etcd = programs(base, folder)?;
+    command::run("sh", &["-c", &pack])
+}
+
+/// Returns the speed of unpacking a multi-block xz into the cache, relative to `xz -dc` without an output file.
+fn unpack(packed: &Path, etcd: &Path, folder: &Path) -> Outcome<f64> {
+    let target = packed.to_string_lossy();
     let mut ratios = Vec::new();
     for round in 0..=UNPACK_ROUNDS {
         let plain =
             timed(|| command::run("sh", &["-c", &format!("xz -T1 -dc '{target}' > /dev/null")]))?;
         let cache = folder.join(format!("cache{round}"));
-        let ours = measure(&unpack_command(&packed, &etcd, &cache))?;
+        let ours = measure(&unpack_command(packed, etcd, &cache))?;
         if round > 0 {
             ratios.push(plain.as_secs_f64() / ours.wall.as_secs_f64());
         }

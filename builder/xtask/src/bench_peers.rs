@@ -16,7 +16,7 @@ const SHORT: f64 = 30.0;
 /// A run that is expected to take more seconds is left out.
 const TOO_LONG: f64 = 600.0;
 /// The program, compiled as users get it.
-const PROGRAM: &str = "target/release/etcd-image";
+pub(crate) const PROGRAM: &str = "target/release/etcd-image";
 /// The competitors: their script, what it needs besides, and their name in the table.
 const PEERS: [(&str, &[&str], &str); 4] = [
     ("copy", &[], "`cp --sparse=always`, which adds nothing"),

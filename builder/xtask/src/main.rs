@@ -7,6 +7,7 @@
 
 mod bench;
 mod bench_boot;
+mod bench_cold;
 mod bench_curve;
 mod bench_flash;
 mod bench_outputs;
@@ -45,7 +46,7 @@ usage: cargo xtask COMMAND
   faults [N]   disturb builds at up to N points of each kind: a system call fails, or the process is killed
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)
-  bench curve  measure builds of 1, 3, 30 and 300 nodes on a small base
+  bench curve  measure builds of 1, 3, 30 and 300 nodes on a small base, with 2 and 64 jobs
   bench outputs
                measure compressed images beside xz, zstd and gzip, and cards beside dd and bmaptool
   bench peers [N…]
