@@ -20,6 +20,7 @@ mod fuzz;
 mod lab;
 mod mutate;
 mod peers_plot;
+mod peers_record;
 mod qemu;
 mod setup;
 mod test;
@@ -51,6 +52,7 @@ usage: cargo xtask COMMAND
                measure compressed images beside xz, zstd and gzip, and cards beside dd and bmaptool
   bench peers [N…]
                measure builds of 1, 3 and 30 nodes, or of N, beside cp, a script with loop mounts, debugfs and virt-customize
+  bench record put the table and the plot of the last `bench peers` into the README
   setup        install the tools that demo and test need (Debian, Ubuntu)";
 
 fn main() -> ExitCode {
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         ["bench", "boot"] => bench::run_boots(),
         ["bench", "curve"] => bench_curve::run(),
         ["bench", "peers", counts @ ..] => bench_peers::run(counts),
+        ["bench", "record"] => peers_record::run(),
         ["bench", "outputs"] => bench::run_outputs(),
         _ => Err(USAGE.to_owned()),
     };
