@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{FLEET, TABLE, scene};
+use super::{FLEET, TABLE, TEMPLATE, scene};
 use crate::support::fixture::digest;
 
 #[test]
@@ -51,6 +51,33 @@ fn a_fleet_gives_what_its_clusters_give() {
     assert_eq!(told.code, Some(3));
     let missing = "images/west: BAD\n  there is no finished build of this cluster\n";
     assert!(told.stdout.contains(missing), "{}", told.stdout);
+}
+
+#[test]
+fn a_locked_fleet_requires_the_lock_of_each_cluster() {
+    let scene = scene();
+    let locked = ["--fleet", "fleet.toml", "--locked"];
+    let refused = |code: i32, why: &str| {
+        let told = scene.run("build", &locked);
+        told.refused_naming(code, &[why]);
+    };
+    refused(2, "building cluster home: home.lock does not exist");
+    scene.build(&["--fleet", "fleet.toml"]);
+    let before = scene.snapshot("images");
+    scene.build(&locked);
+    assert_eq!(scene.snapshot("images"), before);
+
+    let lock = scene.text("west.lock");
+    fs::remove_file(scene.at("west.lock")).unwrap();
+    refused(2, "building cluster west: west.lock does not exist");
+    scene.file("west.lock", &lock);
+    let file = "[[file]]\npath = \"/etc/motd\"\ncontent = \"hello\"\n";
+    scene.file("lab.toml", &format!("{TEMPLATE}{file}"));
+    refused(
+        3,
+        "building cluster home: `--locked` is given, and the inputs differ from home.lock: file /etc/motd",
+    );
+    assert_eq!(scene.text("west.lock"), lock);
 }
 
 #[test]
