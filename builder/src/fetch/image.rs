@@ -115,7 +115,10 @@ fn follow(entry: &CacheEntry, promise: &Promise, options: &Options<'_>) -> Resul
         return Ok(None);
     }
     let target = entry.create(IMAGE)?;
-    let mut task = options.progress.task("unpacking", promise.packed.size);
+    let mut task = options.progress.task("unpacking", None);
+    if let Some(size) = promise.packed.size {
+        task.total(size);
+    }
     let source = (entry.folder(), follower);
     let seen = unpack_stream(
         source,
