@@ -60,6 +60,13 @@ fn format(path: &Path) -> Result<PackedFormat> {
             hint,
         ));
     }
+    // A device has no size of its own, and a pipe can be read only once.
+    if !metadata.is_file() {
+        return Err(Kind::Usage.error(
+            format!("{} is not a file", path.display()),
+            "copy the image into a file, for example with `dd if=DEVICE of=base.img bs=4M`, and name that file",
+        ));
+    }
     Ok(PackedFormat::of(File::open(path)?)?)
 }
 

@@ -197,6 +197,12 @@ fn what_is_not_an_image_is_named() {
     let (kind, text) = failure(scene.local(&scene.dir.path().join("nothing.img")));
     assert_eq!(kind, Kind::Usage);
     assert!(text.ends_with("nothing.img does not exist"), "{text}");
+    #[cfg(unix)]
+    for device in ["/dev/zero", "/dev/null"] {
+        let expected = format!("{device} is not a file");
+        let found = failure(scene.local(std::path::Path::new(device)));
+        assert_eq!(found, (Kind::Usage, expected));
+    }
 }
 
 /// 256 MiB of zeros fit in 8 KiB; the recipe's size is the limit, or else the largest image that tests unpack.
