@@ -3,8 +3,6 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 use super::input::{Flags, Input, Purpose, TextFile};
 use super::walk;
 use crate::cli::{BuildOptions, Environment};
@@ -80,8 +78,14 @@ fn read_option_file(path: &Path, option: &str) -> anyhow::Result<TextFile> {
 
 /// Reads a file that the user named; a failure is a usage error with this hint.
 pub(crate) fn named_text(path: &Path, hint: &str) -> anyhow::Result<TextFile> {
-    let reading = || Kind::Usage.context(format!("reading {}", path.display()), hint);
-    let text = read_text(path).with_context(reading)?;
+    let text = read_text(path).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::InvalidData => "save it as UTF-8, as every editor can",
+            _ => hint,
+        };
+        let context = Kind::Usage.context(format!("reading {}", path.display()), hint);
+        anyhow::Error::new(error).context(context)
+    })?;
     Ok(TextFile {
         path: path.to_owned(),
         text,
@@ -98,14 +102,28 @@ fn read_text(path: &Path) -> io::Result<String> {
         text.ok().filter(|_| rest.is_empty())
     };
     let text = match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
-        other => {
-            let unmarked = other.strip_prefix(b"\xef\xbb\xbf").unwrap_or(other);
-            std::str::from_utf8(unmarked).ok().map(str::to_owned)
-        }
+        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes).ok_or(1),
+        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes).ok_or(1),
+        other => plain(other.strip_prefix(b"\xef\xbb\xbf").unwrap_or(other)),
     };
-    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+    text.map_err(|line| {
+        let what = format!("line {line} is not text in UTF-8");
+        io::Error::new(io::ErrorKind::InvalidData, what)
+    })
+}
+
+/// Returns a text in UTF-8, or the number of the first line that is none. UTF-16 without a mark has zero bytes.
+fn plain(bytes: &[u8]) -> Result<String, usize> {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => text.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(valid);
+    let text = String::from_utf8_lossy(&bytes[..end.min(valid)]);
+    match text.len() == bytes.len() {
+        true => Ok(text.into_owned()),
+        false => Err(text.matches('\n').count() + 1),
+    }
 }
 
 /// Returns the user's public keys, sorted by file name. Unreadable files are skipped.
@@ -177,11 +195,22 @@ mod tests {
             std::fs::write(&path, &bytes).unwrap();
             assert_eq!(read_text(&path).unwrap(), "ä key");
         }
-        for bytes in [&b"\xff\xfea"[..], b"\xff\xfe\x00\xd8", b"\xe4"] {
+        let wrong: [(&[u8], u32); 5] = [
+            (b"\xff\xfea", 1),
+            (b"\xff\xfe\x00\xd8", 1),
+            (b"\xe4", 1),
+            (b"a\nb\n\xe4\0", 3),
+            (b"a\nb\0", 2),
+        ];
+        for (bytes, line) in wrong {
             std::fs::write(&path, bytes).unwrap();
+            let error = named_text(&path, "name another").unwrap_err();
+            let cause = format!("line {line} is not text in UTF-8");
+            assert_eq!(error.root_cause().to_string(), cause);
+            let hint = "save it as UTF-8, as every editor can";
             assert_eq!(
-                read_text(&path).unwrap_err().to_string(),
-                "it is not text in UTF-8"
+                crate::failure::explain(&error),
+                (Kind::Usage, hint.to_owned())
             );
         }
     }
