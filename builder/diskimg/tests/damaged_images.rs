@@ -123,8 +123,20 @@ fn fat_volume(sample: &Sample, spots: &Spots) {
 
 fn table(sample: &Sample, spots: &Spots) {
     let storage = sample.damaged(spots);
-    let _ = PartitionTable::read(storage.as_ref());
-    let _ = set_mbr_disk_id(storage.as_ref(), 1);
+    let found = PartitionTable::read(storage.as_ref());
+    let changed = set_mbr_disk_id(storage.as_ref(), 7);
+    let Ok(table) = found else { return };
+    for partition in &table.partitions {
+        let end = partition.start.checked_add(partition.len);
+        assert!(end.unwrap() <= storage.size(), "{partition:?}");
+    }
+    if changed.is_ok() && table.disk_id.is_some() {
+        let expected = PartitionTable {
+            disk_id: Some(7),
+            ..table
+        };
+        assert_eq!(PartitionTable::read(storage.as_ref()).unwrap(), expected);
+    }
 }
 
 macro_rules! sample {
