@@ -1,12 +1,12 @@
 //! Feeds parsers with damaged inputs: whatever they return, they must not panic or loop.
 //!
-//! Each target starts from a few sound inputs and changes them at random. The numbers follow from a seed, so that a run
-//! repeats: `FUZZ_SEED` and `FUZZ_ROUNDS` choose others, and `FUZZ_SECONDS` sets a time instead of a number. The last input is
-//! printed if a target panics. `cargo xtask fuzz` starts the targets.
+//! Each target starts from a few sound inputs and changes them at random, after those of `builder/fuzz/corpus`. The numbers
+//! follow from a seed, so that a run repeats: `FUZZ_SEED` and `FUZZ_ROUNDS` choose others, and `FUZZ_SECONDS` sets a time instead
+//! of a number. The last input is printed if a target panics. `cargo xtask fuzz` starts the targets.
 #![cfg(target_os = "linux")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
+use std::path::Path;
 use std::time::Instant;
 
 use lab::rng::Rng;
@@ -18,10 +18,15 @@ const CHANGES: u64 = 8;
 /// The longest block that is repeated or removed.
 const BLOCK: u64 = 40;
 
-/// Calls the target with many damaged inputs.
+/// Calls the target with the inputs saved under its name, and with many damaged ones.
 #[track_caller]
 #[expect(clippy::print_stdout, reason = "the figures of the run")]
-pub(crate) fn survives(sound: &[Vec<u8>], target: impl Fn(&[u8])) {
+pub(crate) fn survives(name: &str, sound: &[Vec<u8>], target: impl Fn(&[u8])) {
+    let saved = saved(name);
+    for (path, input) in &saved {
+        let outcome = catch_unwind(AssertUnwindSafe(|| target(input)));
+        assert!(outcome.is_ok(), "{path}");
+    }
     let seed = setting("FUZZ_SEED", 1);
     let seconds = setting("FUZZ_SECONDS", 0);
     let rounds = setting("FUZZ_ROUNDS", if seconds > 0 { u64::MAX } else { ROUNDS });
@@ -40,15 +45,31 @@ pub(crate) fn survives(sound: &[Vec<u8>], target: impl Fn(&[u8])) {
         );
         tried = round + 1;
     }
-    let name = thread::current().name().unwrap_or_default().to_owned();
-    println!("{name}: {tried} damaged inputs from seed {seed}");
+    let saved = saved.len();
+    println!("{name}: {saved} saved inputs, and {tried} damaged ones from seed {seed}");
 }
 
 /// Calls the target with many damaged texts.
 #[track_caller]
-pub(crate) fn survives_texts(sound: &[&str], target: impl Fn(&str)) {
+pub(crate) fn survives_texts(name: &str, sound: &[&str], target: impl Fn(&str)) {
     let sound: Vec<Vec<u8>> = sound.iter().map(|text| text.as_bytes().to_vec()).collect();
-    survives(&sound, |bytes| target(&String::from_utf8_lossy(bytes)));
+    survives(name, &sound, |bytes| {
+        target(&String::from_utf8_lossy(bytes));
+    });
+}
+
+/// Returns the inputs of a target that are worth trying each time, with their paths.
+fn saved(name: &str) -> Vec<(String, Vec<u8>)> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("builder/fuzz/corpus");
+    let Ok(entries) = fs_err::read_dir(corpus.join(name)) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut saved: Vec<_> = paths
+        .map(|path| (path.display().to_string(), fs_err::read(path).unwrap()))
+        .collect();
+    saved.sort();
+    saved
 }
 
 fn setting(name: &str, otherwise: u64) -> u64 {

@@ -371,7 +371,7 @@ fn damaged_inventories() {
         "kubeadm.yaml\nkind: ClusterConfiguration\netcd:\n  external:\n    endpoints: [https://10.0.0.1:2379]\n    caFile: /a\n---\na: &b [*b]\n",
     ];
     let names = sound.map(|text| text.split('\n').next().unwrap_or_default());
-    crate::mutated::survives_texts(&sound, |text| {
+    crate::mutated::survives_texts("inventories", &sound, |text| {
         let (name, text) = text.split_once('\n').unwrap_or(("hosts", text));
         let name = names.iter().find(|known| **known == name);
         let path = folder.path().join(name.unwrap_or(&"hosts"));

@@ -194,9 +194,9 @@ fn a_spoilt_lock_is_refused_with_its_fault() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_damaged_lock_is_no_panic() {
+fn damaged_locks() {
     let text = lock().to_text().unwrap();
-    crate::mutated::survives_texts(&[&text], |text| {
+    crate::mutated::survives_texts("locks", &[&text], |text| {
         let _ = Lock::parse(text);
     });
 }

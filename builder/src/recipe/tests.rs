@@ -37,7 +37,7 @@ fn complaint(from: &str, to: &str) -> String {
 #[cfg(target_os = "linux")]
 #[test]
 fn damaged_recipes() {
-    crate::mutated::survives_texts(&[VALID], |text| {
+    crate::mutated::survives_texts("recipes", &[VALID], |text| {
         let _ = file::parse("damaged", text, &BTreeMap::new());
         let _ = etcd::EtcdReleases::parse(text);
     });

@@ -5,7 +5,7 @@
 use crate::command::{Outcome, program, start};
 
 /// The targets, each with the options of `cargo test` for its test binary and the name of its test.
-const TARGETS: [(&str, &[&str], &str); 15] = [
+const TARGETS: [(&str, &[&str], &str); 18] = [
     ("archives", LIBRARY, "damaged_archives"),
     ("assertions", LIBRARY, "damaged_assertions"),
     ("configurations", LIBRARY, "damaged_configurations"),
@@ -15,11 +15,14 @@ const TARGETS: [(&str, &[&str], &str); 15] = [
     ("inventories", LIBRARY, "damaged_inventories"),
     ("keys", LIBRARY, "damaged_public_keys"),
     ("lists", LIBRARY, "damaged_lists_of_digests"),
+    ("locks", LIBRARY, "damaged_locks"),
     ("packages", LIBRARY, "damaged_packages"),
     ("packed", LIBRARY, "damaged_packed_images"),
     ("programs", LIBRARY, "damaged_programs"),
     ("recipes", LIBRARY, "damaged_recipes"),
     ("signatures", LIBRARY, "damaged_signatures"),
+    ("signing-keys", LIBRARY, "damaged_signing_keys"),
+    ("snapshots", LIBRARY, "damaged_snapshots"),
     ("tables", DISKIMG, "damaged_tables"),
 ];
 const LIBRARY: &[&str] = &["--lib"];

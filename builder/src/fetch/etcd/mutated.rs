@@ -20,7 +20,7 @@ fn release() -> Vec<u8> {
 
 #[test]
 fn damaged_archives() {
-    survives(&[release()], |bytes| {
+    survives("archives", &[release()], |bytes| {
         let _ = unpack(bytes, ArchiveLayout::Release, "etcd.tar");
         let _ = unpack(bytes, ArchiveLayout::Debian, "etcd.tar");
     });
@@ -29,7 +29,8 @@ fn damaged_archives() {
 #[test]
 fn damaged_packages() {
     let program = elf(183, Some("/lib/ld.so"), b"");
-    survives(&[package("3.5.16-4", "etcd", &program)], |bytes| {
+    let sound = package("3.5.16-4", "etcd", &program);
+    survives("packages", &[sound], |bytes| {
         let _ = deb::read(bytes, "etcd.deb");
     });
 }

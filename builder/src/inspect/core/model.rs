@@ -86,7 +86,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn damaged_assertions() {
-        crate::mutated::survives_texts(&[TEXT], |text| {
+        crate::mutated::survives_texts("assertions", &[TEXT], |text| {
             let _ = Model::parse(text);
         });
     }
