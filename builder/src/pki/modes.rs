@@ -24,7 +24,8 @@ pub(super) fn check_private(path: &Path, wanted: u32) -> anyhow::Result<()> {
     Err(Kind::Usage.error(
         format!("{} is open to others (mode {mode:04o})", path.display()),
         format!(
-            "if nobody has read it, run: chmod {wanted:o} {}",
+            "if nobody has read it, run: chmod {wanted:o} {}; \
+             if that changes nothing, name a directory on a file system with permissions (`--state`)",
             crate::shell::path(path)
         ),
     ))
@@ -53,4 +54,23 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.created().ok() == other.created().ok()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// exFAT, shares of Windows and WSL's `/mnt/c` let everyone read everything, whatever chmod says.
+    #[test]
+    fn a_file_system_without_permissions_is_thought_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let error = super::check_private(path, 0o700).unwrap_err();
+        let expected = format!(
+            "if nobody has read it, run: chmod 700 {}; if that changes nothing, name a directory on a file system with permissions (`--state`)",
+            path.display()
+        );
+        assert_eq!(crate::failure::explain(&error).1, expected);
+    }
 }
