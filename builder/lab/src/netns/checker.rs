@@ -75,9 +75,12 @@ impl Lab {
         self.same_data(&serving)
     }
 
-    /// Checks that every node that serves has every acknowledged write.
-    pub(super) fn has_every_write(&self) -> Result<()> {
-        self.every_write(&self.serving(WAITING))
+    /// Checks that every node that serves has every acknowledged write. Clients are quiet meanwhile.
+    pub(super) fn has_every_write(&mut self) -> Result<()> {
+        self.hush();
+        self.every_write(&self.serving(WAITING))?;
+        self.loud();
+        Ok(())
     }
 
     /// Waits until every possible member is a member, and the list contains no other.

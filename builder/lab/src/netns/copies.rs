@@ -69,10 +69,8 @@ pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Resu
     lab.quiet()?;
     let before = lab.traffic.ledger().acknowledged.clone();
     lab.cut(behind)?;
-    lab.loud();
     // More than the others agree on in order to elect a leader.
     lab.gather(80)?;
-    lab.hush();
     let writes = lab
         .traffic
         .paused(|ledger| std::mem::replace(&mut ledger.acknowledged, before));

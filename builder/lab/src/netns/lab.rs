@@ -140,8 +140,16 @@ impl Lab {
         self.traffic.paused(|_| ());
     }
 
-    /// Waits until the cluster has acknowledged this many more writes.
-    pub(super) fn gather(&self, writes: usize) -> Result<()> {
+    /// Stops the clients until [`Self::loud`], after this many more writes. Followers learn by the next heartbeat that the last one is agreed
+    /// on; etcd that is forced before drops it.
+    pub(super) fn gather(&mut self, writes: usize) -> Result<()> {
+        self.loud();
+        self.wait_for_writes(writes)?;
+        self.hush();
+        self.pass(Duration::from_secs(1))
+    }
+
+    fn wait_for_writes(&self, writes: usize) -> Result<()> {
         let count = || self.traffic.ledger().acknowledged.len();
         let (start, before) = (self.history.elapsed(), count());
         while count() < before + writes {

@@ -68,7 +68,6 @@ pub(super) fn and_serves_first(lab: &mut Lab) -> Result<()> {
 /// A forced member is off while the others acknowledge writes. Now they are off, and it serves alone; clients are quiet.
 pub(super) fn forced_is_first(lab: &mut Lab) -> Result<()> {
     others_serve(lab)?;
-    lab.hush();
     lab.cut(1)?;
     lab.cut(2)?;
     lab.start(0)?;
@@ -84,7 +83,6 @@ fn others_serve(lab: &mut Lab) -> Result<()> {
     lab.pass(A_WHILE)?;
     lab.cut(0)?;
     serve(lab, &[1, 2])?;
-    lab.loud();
     // More than the forced one adds to its log.
     lab.gather(80)
 }
