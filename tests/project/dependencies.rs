@@ -1,8 +1,12 @@
-//! Checks the lock file against the crates and sources in `.deny.toml`, without `cargo deny`.
+//! Checks the lock file against the crates and sources in `.deny.toml`, without `cargo deny`, and what cargo would compile twice.
+
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use toml::Table;
 
 use crate::support::source::files;
+use crate::support::tool::tool_in;
 
 fn table(text: &str) -> Table {
     text.parse().unwrap()
@@ -103,4 +107,32 @@ fn a_dependency_without_a_version_is_seen() {
          [target.'cfg(unix)'.dependencies]\ne = { version = \"*\" }\n",
     );
     assert_eq!(unversioned(&manifest), ["b", "d", "e"]);
+}
+
+/// Returns every package that `cargo tree` finds with these words, with its features.
+fn packages(words: &[&str]) -> BTreeSet<String> {
+    let options = ["--locked", "--offline", "--prefix=none", "--format={p} {f}"];
+    let words = [&["tree"], &options[..], words].concat();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = tool_in(folder, env!("CARGO"), &words).done().text();
+    // A package that appears again has a star.
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines.map(str::to_owned).collect()
+}
+
+/// cargo compiles a package with other features again, and everything that depends on it.
+#[test]
+fn a_build_compiles_nothing_again_that_the_tests_have_compiled() {
+    let tests = packages(&["--workspace"]);
+    let other =
+        |words: &[&str]| -> Vec<String> { packages(words).difference(&tests).cloned().collect() };
+    for words in [
+        &["--edges=normal,build"][..],
+        &[],
+        &["--workspace", "--edges=normal,build"],
+    ] {
+        assert_eq!(other(words), Vec::<String>::new(), "{words:?}");
+    }
+    // The laboratory alone needs fewer features, so xtask builds it with all other packages.
+    assert_ne!(other(&["--package=lab"]), Vec::<String>::new());
 }

@@ -49,23 +49,6 @@ fn an_unused_entry_that_names_sectors_is_refused() {
 }
 
 #[test]
-fn mbrman_reads_the_same_mbr() {
-    let image = mbr();
-    let other = mbrman::MBR::read_from(&mut std::io::Cursor::new(bytes(image.as_ref())), 512);
-    let other = other.unwrap();
-    let found = PartitionTable::read(image.as_ref()).unwrap();
-    let id = u32::from_le_bytes(other.header.disk_signature);
-    assert_eq!(found.disk_id, Some(id));
-    let places = found.partitions.iter();
-    let places: Vec<_> = places.map(|it| (it.start / 512, it.len / 512)).collect();
-    let used = other.iter().filter(|(_, entry)| entry.is_used());
-    let expected: Vec<_> = used
-        .map(|(_, entry)| (entry.starting_lba.into(), entry.sectors.into()))
-        .collect();
-    assert_eq!(places, expected);
-}
-
-#[test]
 fn a_disk_id_changes_four_bytes() {
     let (image, before) = (mbr(), mbr());
     set_mbr_disk_id(image.as_ref(), 0x0BAD_CAFE).unwrap();
