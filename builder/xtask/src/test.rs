@@ -110,9 +110,13 @@ fn document() -> Outcome {
 }
 
 /// Runs every test that boots nothing. Uses nextest if it is installed, because it ends tests that hang, and cargo otherwise.
+///
+/// Of each of nextest's two groups of tests, as many run at once as there are processors.
 fn without_boots(filter: &[&str]) -> Outcome {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (2 * processors).to_string();
     let runner: &[&str] = if has_nextest() {
-        &["nextest", "run", "--workspace"]
+        &["nextest", "run", "--workspace", "--test-threads", &threads]
     } else {
         &["test", "--workspace"]
     };
