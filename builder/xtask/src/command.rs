@@ -62,6 +62,20 @@ pub(crate) fn start(command: &mut Command) -> Outcome {
     }
 }
 
+/// Runs two chores at the same time, and waits for both.
+pub(crate) fn both(
+    one: impl FnOnce() -> Outcome + Send,
+    other: impl FnOnce() -> Outcome,
+) -> Outcome {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        let one = one.join();
+        other?;
+        one.map_err(|_| "a chore has panicked".to_owned())?
+    })
+}
+
 /// Tries an action that needs the network up to three times, because a mirror may be briefly unavailable.
 pub(crate) fn persist(mut attempt: impl FnMut() -> Outcome) -> Outcome {
     for _ in 0..2 {

@@ -212,7 +212,7 @@ pub(crate) fn checkers() -> Outcome {
 }
 
 /// Unpacks or compiles, under target/, the checkers that are not installed.
-fn witnesses() -> Outcome {
+pub(crate) fn witnesses() -> Outcome {
     if !root()
         .join("target/checkers/usr/lib/cloud-init/ds-identify")
         .is_file()
@@ -303,11 +303,16 @@ pub(crate) fn lab() -> Outcome {
     faketime()
 }
 
-/// Installs all tools that the chores need.
+/// Installs or unpacks all tools that the chores need.
 pub(crate) fn tools() -> Outcome {
-    let keys = [("ssh-keygen", "openssh-client")];
-    install(&[&CHECKERS[..], &MAKERS, &BOOTERS, &LABORATORY, &keys].concat())?;
+    installed()?;
     witnesses()
+}
+
+/// Installs the packages of all tools that the chores need, which may need a password.
+pub(crate) fn installed() -> Outcome {
+    let keys = [("ssh-keygen", "openssh-client")];
+    install(&[&CHECKERS[..], &MAKERS, &BOOTERS, &LABORATORY, &keys].concat())
 }
 
 /// Installs the packages of all missing tools in one step that removes no package, and checks afterwards that every tool exists.

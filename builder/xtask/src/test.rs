@@ -30,16 +30,21 @@ pub(crate) fn run() -> Outcome {
     run_with(&MUTATIONS, faults::sample, &SCENARIOS)
 }
 
-fn run_with(mutator: &[&str], disturb: impl Fn() -> Outcome, laboratory: &[&str]) -> Outcome {
-    setup::tools()?;
-    check()?;
-    document()?;
-    lab::etcd()?;
+fn run_with(
+    mutator: &[&str],
+    disturb: impl FnOnce() -> Outcome + Send,
+    laboratory: &[&str],
+) -> Outcome {
+    command::run("cargo", &["fmt", "--all", "--check"])?;
+    setup::installed()?;
+    // What is fetched waits for the network, while the compiler needs the processors.
+    let fetch = || setup::witnesses().and_then(|()| lab::etcd());
+    command::both(fetch, || check().and_then(|()| document()))?;
     without_boots(&[])?;
-    mutate::run(mutator)?;
-    disturb()?;
     lab::run(laboratory)?;
-    boots(&[ONE_CLUSTER])
+    // Emulated machines leave processors idle.
+    let damage = || mutate::run(mutator).and_then(|()| disturb());
+    command::both(damage, || boots(&[ONE_CLUSTER]))
 }
 
 /// Boots the clusters of CI that [`run`] does not boot.
@@ -73,7 +78,6 @@ pub(crate) fn run_quick(names: &[&str]) -> Outcome {
 }
 
 fn check() -> Outcome {
-    command::run("cargo", &["fmt", "--all", "--check"])?;
     let clippy = "clippy --workspace --all-targets -- -D warnings";
     command::run("cargo", &clippy.split(' ').collect::<Vec<_>>())?;
     licenses()
