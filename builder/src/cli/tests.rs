@@ -1,6 +1,7 @@
 //! Tests of the command-line interface.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 
