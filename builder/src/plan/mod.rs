@@ -1,5 +1,6 @@
 //! Computes every edit of one image, before and after, from layout and wanted state. Pure: no I/O, no clock, printable.
 
+mod account_rows;
 mod accounts;
 mod demands;
 mod edit;
