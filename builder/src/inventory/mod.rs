@@ -7,6 +7,7 @@ mod ansible;
 mod format;
 mod hosts;
 mod ini;
+mod known;
 mod kubeadm;
 mod lines;
 mod settings;

@@ -5,101 +5,8 @@ use std::net::IpAddr;
 
 use toml::Value;
 
+use super::known::{ADDRESS, MEMBER_NAME, setting_of, unneeded};
 use super::{Host, Listing};
-use crate::spec::Etcd;
-
-/// The names for a machine's own address. With several, the first one is the address that etcd uses.
-const ADDRESS: &[&str] = &["ip", "ansible_host", "etcd_address", "address"];
-
-/// The names for an etcd member's name, where it is not the machine's.
-const MEMBER_NAME: &str = "etcd_member_name";
-
-/// A setting that corresponds to variables: their names between spaces, its table, its key, and how its value is written.
-type KnownSetting = (&'static str, &'static str, &'static str, Form);
-
-/// The settings of the whole cluster.
-const KNOWN: &[KnownSetting] = &[
-    ("domain domain_name", "[cluster]", "domain", Form::Text),
-    (
-        "token initial_cluster_token etcd_initial_cluster_token",
-        "[cluster]",
-        "token",
-        Form::Text,
-    ),
-    (
-        "interface etcd_interface",
-        "[network]",
-        "interface",
-        Form::Text,
-    ),
-    ("netmask prefix", "[network]", "prefix", Form::Prefix),
-    ("routers gateway", "[network]", "gateway", Form::Text),
-    (
-        "domain_name_servers nameservers dns",
-        "[network]",
-        "dns",
-        Form::List,
-    ),
-    ("etcd_version", "[etcd]", "version", Form::Version),
-    (
-        "etcd_heartbeat_interval",
-        "[etcd]",
-        "heartbeat-interval",
-        Form::Integer,
-    ),
-    (
-        "etcd_election_timeout",
-        "[etcd]",
-        "election-timeout",
-        Form::Integer,
-    ),
-    (
-        "data_dir etcd_data_dir",
-        "[etcd]",
-        "data-dir",
-        Form::DataDirectory,
-    ),
-    ("cacert_file", "[pki]", "layout", Form::Layout),
-    (
-        "ansible_user ansible_ssh_user remote_user",
-        "[ssh]",
-        "user",
-        Form::Text,
-    ),
-];
-
-/// Variables without an equivalent, and why none is needed or possible.
-const UNNEEDED: &[(&str, &str)] = &[
-    (
-        "ansible_python_interpreter ansible_connection ansible_become ansible_become_method",
-        "nothing is installed on running nodes",
-    ),
-    (
-        "cluster initial_cluster etcd_initial_cluster",
-        "it follows from the [[node]] tables",
-    ),
-    (
-        "cluster_state initial_cluster_state etcd_initial_cluster_state",
-        "every node determines it at each start",
-    ),
-    (
-        "ansible_ssh_private_key_file",
-        "the nodes authorize `authorized-keys` in [ssh], by default the public keys in ~/.ssh",
-    ),
-    (
-        "cacert_file cert_file cert_key",
-        "certificates lie where `layout` in [pki] or a [[certificate]] says",
-    ),
-    ("ansible_port", "sshd listens on port 22"),
-    (
-        "caFile",
-        "`ca-certificate` and `ca-key` in [pki] name the files of an own CA on this machine",
-    ),
-    (
-        "certFile keyFile",
-        "a [[certificate]] with the role `client` issues such a certificate",
-    ),
-];
 
 /// A machine as a `[[node]]`.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,7 +68,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
         pairs.push(("domain".to_owned(), domain.clone()));
     }
     for (name, value) in pairs {
-        let known = KNOWN.iter().find(|(names, ..)| is_one_of(&name, names));
+        let known = setting_of(&name);
         let is_template = value.contains("{{");
         if (value.as_str(), known.map(|known| known.2)) == ("root", Some("user")) {
             settings.left.push(format!(
@@ -282,21 +189,10 @@ fn shown_name<'a>(listing: &'a Listing, name: &'a str) -> &'a str {
     found.map_or(name, |variable| &variable.shown)
 }
 
-/// Returns why a variable needs no equivalent, if that does not depend on its value.
-fn unneeded(name: &str) -> Option<&'static str> {
-    let mut all = UNNEEDED.iter();
-    let found = all.find(|(names, _)| is_one_of(name, names));
-    found.map(|(_, why)| *why)
-}
-
 /// Returns whether the values, of which some machines have none, are what every node has anyway.
 fn is_default(name: &str, values: &BTreeSet<Option<&str>>) -> bool {
     let mut given = values.iter().flatten();
     name == "ansible_port" && given.all(|value| *value == "22")
-}
-
-fn is_one_of(name: &str, names: &str) -> bool {
-    names.split(' ').any(|known| known == name)
 }
 
 /// Returns the note about a variable without effect; `None` if its value is what every node has anyway. The value of an
@@ -321,54 +217,4 @@ fn reason(
         true => format!("{shown} = {value}: {why}"),
         false => format!("{shown}: {why}"),
     })
-}
-
-/// How the value of a variable is written in cluster.toml.
-#[derive(Clone, Copy)]
-enum Form {
-    Text,
-    Integer,
-    /// Words between spaces or commas.
-    List,
-    /// A prefix length in bits, or a netmask such as 255.255.255.0.
-    Prefix,
-    /// A version, which may begin with `v`.
-    Version,
-    /// The path of the CA certificate, which shows the layout.
-    Layout,
-    /// A directory that may hold etcd's data.
-    DataDirectory,
-}
-
-impl Form {
-    /// Returns the value in TOML; `None` if it does not have this form.
-    fn toml(self, value: &str) -> Option<Value> {
-        let text = |text: &str| Value::String(text.to_owned());
-        Some(match self {
-            Self::Text => text(value),
-            Self::Integer => Value::Integer(value.parse().ok()?),
-            Self::List => {
-                let words = value.split([' ', ',']).filter(|word| !word.is_empty());
-                Value::Array(words.map(text).collect())
-            }
-            Self::Prefix => Value::Integer(i64::from(bits(value)?)),
-            Self::Version => text(value.strip_prefix('v').unwrap_or(value)),
-            Self::DataDirectory => {
-                Etcd::check_data_dir(value).ok()?;
-                text(value)
-            }
-            Self::Layout => text(match value {
-                "/etc/etcd/pki/ca.crt" => "etcd",
-                "/etc/etcd/pki/ca.pem" => "etcd-pi",
-                _ => return None,
-            }),
-        })
-    }
-}
-
-fn bits(prefix: &str) -> Option<u8> {
-    match prefix.parse::<IpAddr>() {
-        Ok(mask) => ipnet::ip_mask_to_prefix(mask).ok(),
-        Err(_) => prefix.trim_start_matches('/').parse().ok(),
-    }
 }
