@@ -30,10 +30,12 @@ impl<F: Borrow<File>> DirectFile<F> {
 
     /// Writes all the bytes at `offset`.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        match write(self.file.borrow(), offset, bytes) {
+        match write_bytes(self.file.borrow(), offset, bytes) {
             // The piece is not a multiple of the block size, like an odd image's last one, or the file system does not
             // support it after all.
-            Err(error) if self.ends_direct_mode(&error) => write(self.file.borrow(), offset, bytes),
+            Err(error) if self.ends_direct_mode(&error) => {
+                write_bytes(self.file.borrow(), offset, bytes)
+            }
             done => done,
         }
     }
@@ -67,12 +69,12 @@ impl<F: Borrow<File>> Drop for DirectFile<F> {
 }
 
 #[cfg(unix)]
-fn write(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+fn write_bytes(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
 
 #[cfg(not(unix))]
-fn write(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+fn write_bytes(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     use std::io::{Seek as _, SeekFrom, Write as _};
     file.seek(SeekFrom::Start(offset))?;
     file.write_all(bytes)

@@ -91,7 +91,7 @@ impl OutputFolder {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         Self::refuse_file(path)?;
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
-        let lock = lock(path)?;
+        let lock = lock_directory(path)?;
         let partial = PartialFiles(path.to_owned());
         partial.remove()?;
         Ok(Self {
@@ -127,7 +127,7 @@ impl OutputFolder {
     pub(super) fn temporary(&self, name: &str) -> Result<NamedTempFile> {
         // An interruption removes the temporary files that exist and ends the program before another one is created.
         let _step = interrupt::uninterrupted();
-        temporary(&self.path, name).with_context(|| unwritable(&self.path))
+        temporary_file(&self.path, name).with_context(|| unwritable(&self.path))
     }
 
     /// Returns the failure to attach when a file of an image cannot be written.
@@ -188,7 +188,7 @@ impl OutputFolder {
     /// Writes a small file with these permission bits into the directory or one of its subdirectories.
     pub(crate) fn write(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
         let path = self.path.join(name);
-        write(&path, bytes, mode).with_context(|| unwritable(&path))
+        write_file(&path, bytes, mode).with_context(|| unwritable(&path))
     }
 
     /// Removes a file from the directory, if it exists.
@@ -203,10 +203,10 @@ impl OutputFolder {
 }
 
 /// Writes a whole file under a temporary name, then renames it.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs_err::create_dir_all(folder)?;
-    let mut file = temporary(
+    let mut file = temporary_file(
         folder,
         &path.file_name().unwrap_or_default().to_string_lossy(),
     )?;
@@ -254,7 +254,7 @@ fn sweep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn temporary(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
+fn temporary_file(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
     let prefix = format!("{OURS}{name}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(PARTIAL);
@@ -270,7 +270,7 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<TempDir> {
     directory.with_context(|| unwritable(parent))
 }
 
-fn lock(path: &Path) -> Result<File> {
+fn lock_directory(path: &Path) -> Result<File> {
     let path = path.join(LOCK);
     let mut options = File::options();
     options.write(true).create(true).truncate(false);

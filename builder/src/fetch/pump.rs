@@ -34,7 +34,7 @@ pub(super) fn pump(
     let (full, full_chunks) = mpsc::sync_channel(CHUNKS);
     let (empty, empty_chunks) = mpsc::channel();
     thread::scope(|scope| {
-        let writer = scope.spawn(move || write(target, &full_chunks, &empty));
+        let writer = scope.spawn(move || write_chunks(target, &full_chunks, &empty));
         let fed = feed(decoder, &full, &empty_chunks);
         drop(full); // ends the writer
         let written = writer
@@ -60,7 +60,11 @@ fn feed(
     }
 }
 
-fn write(file: &File, chunks: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>) -> io::Result<Digested> {
+fn write_chunks(
+    file: &File,
+    chunks: &Receiver<Vec<u8>>,
+    empty: &Sender<Vec<u8>>,
+) -> io::Result<Digested> {
     let (mut digester, mut writer) = (Digester::default(), SparseWriter::new(file));
     for chunk in chunks {
         digester.update(&chunk);

@@ -31,7 +31,7 @@ pub(crate) fn merge(
     progress: &dyn Progress,
 ) -> Result<FleetRecord> {
     let shards = Shards::read(folders)?;
-    if folders.iter().any(|folder| is_same(folder, out)) {
+    if folders.iter().any(|folder| is_same_directory(folder, out)) {
         let message = format!("--out: {} is one of the shards", out.display());
         return Err(Kind::Usage.error(message, "name another directory"));
     }
@@ -46,14 +46,14 @@ pub(crate) fn merge(
     report::withdraw_fleet(&folder)?;
     for cluster in &shards.record.clusters {
         let joined = check::check(&shards, cluster)?;
-        write(joined, &out.join(&cluster.name))
+        write_cluster(joined, &out.join(&cluster.name))
             .with_context(|| format!("joining the shards of cluster {}", cluster.name))?;
     }
     report::write_fleet(&folder, &shards.record)?;
     Ok(shards.record)
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
+fn is_same_directory(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     real(one).is_some_and(|path| Some(path) == real(other))
 }
@@ -82,7 +82,7 @@ impl Joined {
     }
 }
 
-fn write(joined: Joined, path: &Path) -> Result<()> {
+fn write_cluster(joined: Joined, path: &Path) -> Result<()> {
     let out = OutputFolder::open(path)?;
     let operators = joined.client_folder().cloned();
     let url = joined.agreed(publication::address);

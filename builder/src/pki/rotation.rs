@@ -25,12 +25,12 @@ pub const TRUSTED: &str = "trusted-ca.crt";
 
 /// Returns the phase of a state directory, or `None` if its CA does not change.
 pub fn rotation(state: &Path) -> Result<Option<Phase>> {
-    Phase::read(&open(state)?.reader())
+    Phase::read(&open_state(state)?.reader())
 }
 
 /// Begins a change of the CA: makes the next one, which nobody trusts yet.
 pub fn begin_rotation(state: &Path, now: i64) -> Result<()> {
-    let mut store = open(state)?;
+    let mut store = open_state(state)?;
     let reader = store.reader();
     if Phase::read(&reader)?.is_some() {
         return Ok(());
@@ -70,7 +70,7 @@ fn begin_of_next(current: i64, now: i64) -> Result<i64> {
 
 /// Enters another phase. The certificates of the nodes follow with their next renewal.
 pub fn enter(state: &Path, phase: Phase) -> Result<()> {
-    let mut store = open(state)?;
+    let mut store = open_state(state)?;
     store.stage(TRUSTED, trusted_in(&store.reader(), phase)?);
     store.stage(FILE, phase.name());
     store.commit()
@@ -78,7 +78,7 @@ pub fn enter(state: &Path, phase: Phase) -> Result<()> {
 
 /// Returns the certificates that nodes trust in a phase, as PEM.
 pub fn trusted_ca(state: &Path, phase: Option<Phase>) -> Result<String> {
-    let reader = open(state)?.reader();
+    let reader = open_state(state)?.reader();
     match phase {
         Some(phase) => trusted_in(&reader, phase),
         None => Ok(reader.public(CERTIFICATE)?.unwrap_or_default()),
@@ -97,7 +97,7 @@ fn trusted_in(reader: &StateReader, phase: Phase) -> Result<String> {
 
 /// Ends a change in its last phase: the next CA takes the place of the previous one.
 pub fn finish_rotation(state: &Path) -> Result<()> {
-    let mut store = open(state)?;
+    let mut store = open_state(state)?;
     let reader = store.reader();
     for (from, to) in [(NEXT_CERTIFICATE, CERTIFICATE), (NEXT_KEY, KEY)] {
         if let Some(bytes) = reader.secret(from)? {
@@ -138,14 +138,14 @@ fn remove_foreign(store: &StateStore) -> Result<()> {
 
 /// Discards the next CA, which must no longer sign certificates.
 pub fn abort_rotation(state: &Path) -> Result<()> {
-    let store = open(state)?;
+    let store = open_state(state)?;
     // The phase first: without it, nobody reads the others, which the next change replaces.
     [FILE, NEXT_KEY, NEXT_CERTIFICATE, TRUSTED]
         .iter()
         .try_for_each(|name| store.remove(name))
 }
 
-fn open(state: &Path) -> Result<StateStore> {
+fn open_state(state: &Path) -> Result<StateStore> {
     StateStore::open(state, |reader| {
         let certificate = reader.public(CERTIFICATE)?;
         let facts = certificate.as_deref().map(x509::read_all).transpose();

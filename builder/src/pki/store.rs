@@ -144,11 +144,11 @@ impl StateStore {
         for (name, bytes) in &self.staged {
             let path = self.folder.join(name);
             // What an interrupted run has written may be the only copy, so it is not written again.
-            let left = read_if_exists(&temporary(&path))?.map(Zeroizing::new);
+            let left = read_if_exists(&temporary_path(&path))?.map(Zeroizing::new);
             if left.is_some_and(|left| left == *bytes) {
                 continue;
             }
-            written.push(temporary(&path));
+            written.push(temporary_path(&path));
             if let Err(error) = write_temporary(&path, bytes) {
                 for path in written {
                     if_exists(fs_err::remove_file(path))?;
@@ -169,7 +169,7 @@ impl StateStore {
             let paths = group.iter().map(|name| self.folder.join(name));
             let paths: Vec<PathBuf> = paths.collect();
             for path in &paths {
-                fs_err::rename(temporary(path), path)?;
+                fs_err::rename(temporary_path(path), path)?;
             }
             if let Some(path) = paths.first() {
                 sync_folder(path.parent().unwrap_or(path))?;
@@ -244,7 +244,7 @@ impl StateReader {
 
     /// Returns the file of this name that an interrupted run wrote but did not put in place.
     pub(super) fn left_over(&self, name: &str) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
-        Ok(read_if_exists(&temporary(&self.path(name)))?.map(Zeroizing::new))
+        Ok(read_if_exists(&temporary_path(&self.path(name)))?.map(Zeroizing::new))
     }
 }
 
@@ -300,7 +300,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
 fn write_temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     make_folder(folder)?;
-    let temporary = temporary(path);
+    let temporary = temporary_path(path);
     // An old temporary file may have another mode, which opening it again would preserve.
     if_exists(fs_err::remove_file(&temporary))?;
     let mut file = writable(0o600).create_new(true).open(&temporary)?;
@@ -309,7 +309,7 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Returns the single temporary name of a file: the lock excludes other processes, and a leftover is overwritten.
-fn temporary(path: &Path) -> PathBuf {
+fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
 }
