@@ -57,7 +57,7 @@ pub(crate) fn encode(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>> 
     let encoded = match compression {
         Compression::Xz => XzBlock::encode(bytes, Compression::XZ_PRESET).map(XzBlock::into_bytes),
         Compression::Zstd => frame(bytes).map_err(Into::into),
-        Compression::Gzip => member(bytes).map_err(Into::into),
+        Compression::Gzip => gzip_member(bytes).map_err(Into::into),
     };
     encoded.context("compressing a block")
 }
@@ -70,7 +70,7 @@ fn frame(bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Returns a member without name and time.
-fn member(bytes: &[u8]) -> io::Result<Vec<u8>> {
+fn gzip_member(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let level = flate2::Compression::new(Compression::GZIP_LEVEL);
     let mut writer = GzBuilder::new().write(Vec::new(), level);
     writer.write_all(bytes)?;

@@ -62,8 +62,8 @@ impl Sizes {
         let (header, rest) = block.split_first().context("a block is not empty")?;
         let (flags, rest) = rest.split_first().context("a block has flags")?;
         ensure!(flags & BOTH_SIZES == BOTH_SIZES, "a block states its sizes");
-        let (compressed, rest) = number(rest)?;
-        let (content, _) = number(rest)?;
+        let (compressed, rest) = multibyte_integer(rest)?;
+        let (content, _) = multibyte_integer(rest)?;
         let unpadded = (u64::from(*header) + 1) * 4 + compressed + CHECK;
         ensure!(
             unpadded.next_multiple_of(4) == u64::try_from(block.len())?,
@@ -74,7 +74,7 @@ impl Sizes {
 }
 
 /// Reads a number: seven bits in each byte, the lowest first; the highest bit says that another byte follows.
-fn number(bytes: &[u8]) -> Result<(u64, &[u8])> {
+fn multibyte_integer(bytes: &[u8]) -> Result<(u64, &[u8])> {
     let mut value = 0;
     for (position, byte) in bytes.iter().enumerate().take(9) {
         value |= u64::from(byte & 0x7f) << (7 * position);

@@ -55,7 +55,7 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
 /// Returns the name of the machine a program is for, or `None` if it is not an ELF file.
 fn machine_name(bytes: &[u8]) -> Option<String> {
     let (class, (number, endian)) = match FileKind::parse(bytes).ok()? {
-        FileKind::Elf64 => (64, number::<ElfHeader>(bytes)?),
+        FileKind::Elf64 => (64, machine_number::<ElfHeader>(bytes)?),
         FileKind::Elf32 => (32, number::<FileHeader32<Endianness>>(bytes)?),
         _ => return None,
     };
@@ -73,7 +73,7 @@ fn machine_name(bytes: &[u8]) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn number<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<(u16, Endianness)> {
+fn machine_number<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<(u16, Endianness)> {
     let header = H::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
     Some((header.e_machine(endian), endian))

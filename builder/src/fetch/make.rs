@@ -111,7 +111,10 @@ fn locked_debian(
     let entry = cache.entry(&archive_key, options.progress)?;
     let archive = entry.path(ARCHIVE);
     if !fs_err::exists(&archive)? || !entry.is_ours(ARCHIVE)? {
-        return Err(missing(locked, &packages(options.cache, &inputs.digest())));
+        return Err(missing_packages(
+            locked,
+            &packages(options.cache, &inputs.digest()),
+        ));
     }
     options
         .progress
@@ -145,7 +148,7 @@ fn packages(cache: &Path, key: &str) -> Vec<String> {
 }
 
 /// Creates the error for a locked base that is not in the cache; names the packages of it that are missing there.
-fn missing(locked: &LockedBase, found: &[String]) -> anyhow::Error {
+fn missing_packages(locked: &LockedBase, found: &[String]) -> anyhow::Error {
     let lines = locked.packages.iter().filter(|line| !found.contains(line));
     let names: Vec<&str> = lines
         .filter_map(|line| Some(line.rsplit_once(' ')?.0))

@@ -38,7 +38,7 @@ pub(super) fn rows(name: &str, text: &str) -> Result<Vec<WrittenRow>, String> {
         let mut settings = Table::new();
         let cells = columns.iter().zip(&record);
         for (column, text) in cells.filter(|(_, text)| !text.is_empty()) {
-            let value = value(column, text).ok_or_else(|| unknown(name, column))?;
+            let value = typed_value(column, text).ok_or_else(|| unknown(name, column))?;
             insert(&mut settings, column, value);
         }
         rows.push(WrittenRow {
@@ -60,7 +60,7 @@ fn check_columns(name: &str, columns: &[String]) -> Result<(), String> {
         if columns.iter().skip(index + 1).any(|other| other == column) {
             return Err(format!("{name}:1: there are two columns `{column}`"));
         }
-        if value(column, "").is_none() {
+        if typed_value(column, "").is_none() {
             return Err(unknown(name, column));
         }
     }
@@ -76,7 +76,7 @@ fn unknown(name: &str, column: &str) -> String {
 }
 
 /// Returns the value of a cell, or `None` if there is no such column.
-fn value(column: &str, text: &str) -> Option<Value> {
+fn typed_value(column: &str, text: &str) -> Option<Value> {
     match column {
         "name" | "board" => Some(text.into()),
         "prefix" => cell("network.prefix", text),

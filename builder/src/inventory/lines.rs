@@ -37,7 +37,7 @@ const MOST: usize = 1000;
 pub(super) fn expand(pattern: &str) -> Vec<String> {
     let mut names = vec![pattern.to_owned()];
     // Every pass replaces the first range of each name; all names have the same ranges.
-    while let Some(numbers) = names.first().and_then(|name| numbers(name)) {
+    while let Some(numbers) = names.first().and_then(|name| number_range(name)) {
         if numbers.end() - numbers.start() >= MOST
             || names.len() * (numbers.end() - numbers.start() + 1) > MOST
         {
@@ -52,7 +52,7 @@ pub(super) fn expand(pattern: &str) -> Vec<String> {
 }
 
 /// Returns the numbers of a pattern's first range.
-fn numbers(pattern: &str) -> Option<RangeInclusive<usize>> {
+fn number_range(pattern: &str) -> Option<RangeInclusive<usize>> {
     let (_, first, last, _) = range(pattern)?;
     let (first, last) = (first.parse().ok()?, last.parse().ok()?);
     (first <= last).then_some(first..=last)

@@ -59,7 +59,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
     };
     let mut domains = BTreeSet::new();
     for (index, host) in listing.hosts.iter().enumerate() {
-        let (node, domain) = node(listing, host, index + 1, &mut settings.left);
+        let (node, domain) = node_of_host(listing, host, index + 1, &mut settings.left);
         domains.extend(domain);
         settings.nodes.push(node);
     }
@@ -88,7 +88,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
                 settings.left.push(note);
             }
             Some(made) => settings.values.push(made),
-            None => settings.left.extend(reason(
+            None => settings.left.extend(note_on(
                 (&name, shown_name(listing, &name)),
                 &value,
                 known.is_some(),
@@ -100,7 +100,7 @@ pub(super) fn of(listing: &Listing) -> Settings {
 }
 
 /// Returns a machine as a node, and the domain in its name. An invalid address is noted in `left` if there is a valid one.
-fn node(
+fn node_of_host(
     listing: &Listing,
     host: &Host,
     number: usize,
@@ -109,9 +109,9 @@ fn node(
     let address = |text: &str| text.parse::<IpAddr>().ok();
     let given = || {
         let names = ADDRESS.iter();
-        names.filter_map(move |name| Some((*name, value(listing, host, name)?)))
+        names.filter_map(move |name| Some((*name, value_for(listing, host, name)?)))
     };
-    let full = value(listing, host, MEMBER_NAME).unwrap_or(&host.name);
+    let full = value_for(listing, host, MEMBER_NAME).unwrap_or(&host.name);
     let (name, domain) = match (address(full), full.split_once('.')) {
         (Some(_), _) => (format!("etcd{number}"), None),
         (None, Some((name, domain))) => (name.to_owned(), Some(domain.to_owned())),
@@ -137,7 +137,7 @@ fn node(
 }
 
 /// Returns the value that holds for a machine. Its own takes precedence, and of several the last.
-fn value<'a>(listing: &'a Listing, host: &'a Host, name: &str) -> Option<&'a str> {
+fn value_for<'a>(listing: &'a Listing, host: &'a Host, name: &str) -> Option<&'a str> {
     let all = host
         .variables
         .iter()
@@ -163,7 +163,7 @@ fn common(listing: &Listing, left: &mut Vec<String>) -> Vec<(String, String)> {
         let values: BTreeSet<Option<&str>> = listing
             .hosts
             .iter()
-            .map(|host| value(listing, host, name))
+            .map(|host| value_for(listing, host, name))
             .collect();
         match (values.len(), values.first().copied().flatten()) {
             (1, Some(value)) => same.push((name.to_owned(), value.to_owned())),
@@ -197,7 +197,7 @@ fn is_default(name: &str, values: &BTreeSet<Option<&str>>) -> bool {
 
 /// Returns the note about a variable without effect; `None` if its value is what every node has anyway. The value of an
 /// unknown variable may be a secret and is not shown.
-fn reason(
+fn note_on(
     (name, shown): (&str, &str),
     value: &str,
     is_known: bool,

@@ -14,7 +14,7 @@ pub(super) fn read(text: &str) -> Result<Listing, String> {
     let groups = root.table().ok_or(": it has no groups")?;
     let mut inventory = Inventory::default();
     for (name, group) in groups {
-        add(&mut inventory, name, group, 0)?;
+        add_group(&mut inventory, name, group, 0)?;
     }
     Ok(inventory.listing())
 }
@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<InventoryValue, String> {
     })
 }
 
-fn add(
+fn add_group(
     inventory: &mut Inventory,
     name: &str,
     group: &InventoryValue,
@@ -51,7 +51,7 @@ fn add(
     }
     for (child, below) in part("children").into_iter().flatten() {
         inventory.add_child(name, child);
-        add(inventory, child, below, depth + 1)?;
+        add_group(inventory, child, below, depth + 1)?;
     }
     Ok(())
 }

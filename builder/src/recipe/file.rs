@@ -81,7 +81,7 @@ pub(super) fn parse(name: &str, text: &str, keys: &Keys) -> Result<Recipe> {
     }
     Ok(Recipe {
         name: name.to_owned(),
-        source: source(name, file.download, file.made_by, keys)?,
+        source: base_source(name, file.download, file.made_by, keys)?,
         title: file.title,
         release: file.release,
         provisioned_by: file.provisioned_by,
@@ -126,7 +126,7 @@ fn version(name: &str, text: &str) -> Result<(u32, u32)> {
     })
 }
 
-fn source(
+fn base_source(
     name: &str,
     download: Option<DownloadTable>,
     maker: Option<Maker>,

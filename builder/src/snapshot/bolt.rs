@@ -63,7 +63,7 @@ impl<'a> Database<'a> {
             .entries()?
             .into_iter()
             .find(|(key, _)| *key == name.as_bytes())?;
-        let page = match number(value, 0)? {
+        let page = match u64_at(value, 0)? {
             // A small bucket lies beside its name.
             0 => BoltPage {
                 bytes: value.get(HEADER..)?,
@@ -139,7 +139,7 @@ impl<'a> BoltPage<'a> {
 
     /// Returns the page below the element of a branch.
     fn child(self, at: usize) -> Option<u64> {
-        number(self.bytes, HEADER + at * ELEMENT + 8)
+        u64_at(self.bytes, HEADER + at * ELEMENT + 8)
     }
 
     /// Returns the key and the value of an element of a leaf.
@@ -165,13 +165,13 @@ fn header(bytes: &[u8], start: usize) -> Option<BoltHeader> {
     let page_size = usize::try_from(half(bytes, 8)?).ok()?;
     let sound = half(bytes, 0)? == MAGIC
         && half(bytes, 4)? == VERSION
-        && number(bytes, 56)? == checksum(bytes.get(..56)?)
+        && u64_at(bytes, 56)? == checksum(bytes.get(..56)?)
         && page_size.is_power_of_two()
         && page_size >= 512;
     sound.then_some(BoltHeader {
         page_size,
-        root: number(bytes, 16)?,
-        transaction: number(bytes, 48)?,
+        root: u64_at(bytes, 16)?,
+        transaction: u64_at(bytes, 48)?,
     })
 }
 
@@ -192,7 +192,7 @@ fn half(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(word.try_into().ok()?))
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u64> {
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     let word = bytes.get(at..at.checked_add(8)?)?;
     Some(u64::from_le_bytes(word.try_into().ok()?))
 }

@@ -12,11 +12,11 @@ pub(super) fn read(
     surroundings: &Surroundings<'_>,
     log: &mut Complaints,
 ) -> Vec<Archive> {
-    let read = |table: &&Table| read_one(table, surroundings, log);
+    let read = |table: &&Table| read_archive(table, surroundings, log);
     tables.iter().filter_map(read).collect()
 }
 
-fn read_one(
+fn read_archive(
     table: &Table,
     surroundings: &Surroundings<'_>,
     log: &mut Complaints,

@@ -11,11 +11,11 @@ pub(crate) fn cell(path: &str, text: &str) -> Option<toml::Value> {
         let name = path.strip_prefix(section.path())?.strip_prefix('.')?;
         let mut settings = section.settings.iter();
         let setting = settings.find(|setting| setting.name == name || section.header == OPEN)?;
-        value(&setting.kind, text)
+        value_of_cell(&setting.kind, text)
     })
 }
 
-fn value(kind: &ValueKind, text: &str) -> Option<toml::Value> {
+fn value_of_cell(kind: &ValueKind, text: &str) -> Option<toml::Value> {
     let as_text = || toml::Value::String(text.to_owned());
     match kind {
         ValueKind::Text(_) | ValueKind::Choice(..) => Some(as_text()),
@@ -24,7 +24,7 @@ fn value(kind: &ValueKind, text: &str) -> Option<toml::Value> {
         }
         ValueKind::List(_) if text.starts_with('[') => Some(literal(text).unwrap_or_else(as_text)),
         ValueKind::List(of) => {
-            let items = text.split_whitespace().map(|item| value(of, item));
+            let items = text.split_whitespace().map(|item| value_of_cell(of, item));
             Some(toml::Value::Array(items.collect::<Option<_>>()?))
         }
         ValueKind::EtcdFlags => None,

@@ -19,7 +19,7 @@ pub(super) fn read(
     for table in tables {
         refuse_administrator(table, surroundings, domain, administrators, log);
     }
-    let read = |table: &&Table| read_one(table, surroundings, domain, log);
+    let read = |table: &&Table| read_certificate(table, surroundings, domain, log);
     tables.iter().filter_map(read).collect()
 }
 
@@ -51,7 +51,7 @@ fn refuse_administrator(
     }
 }
 
-fn read_one(
+fn read_certificate(
     table: &Table,
     surroundings: &Surroundings<'_>,
     domain: &str,

@@ -65,7 +65,7 @@ pub fn edit_nodes(
     };
     let mut orphaned = None;
     let is_changed = match edit {
-        NodeEdit::Add(new) => add(nodes, new),
+        NodeEdit::Add(new) => add_node(nodes, new),
         NodeEdit::Replace { old, new } => replace(nodes, old, new),
         NodeEdit::Remove(name) => remove(nodes, name, &mut orphaned),
     };
@@ -76,7 +76,7 @@ pub fn edit_nodes(
     Ok(is_changed.then(|| document.to_string()))
 }
 
-fn add(nodes: &mut ArrayOfTables, new: &NewNode) -> bool {
+fn add_node(nodes: &mut ArrayOfTables, new: &NewNode) -> bool {
     let is_new = position(nodes, &new.name).is_none();
     if is_new {
         forget(nodes, &new.name);

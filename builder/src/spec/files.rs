@@ -45,17 +45,17 @@ pub(super) fn read(
         for file in added {
             refuse_ours(&file.path, path.place, surroundings, log);
             log.check(path.place, refuse_ifupdown(&file, surroundings.network));
-            add(file, path.place, &mut all, log);
+            add_file(file, path.place, &mut all, log);
         }
     }
     for (place, file) in units {
-        add(file, place, &mut all, log);
+        add_file(file, place, &mut all, log);
     }
     all
 }
 
 /// Adds a file, and complains if another one has its path on the same node.
-fn add(file: ExtraFile, place: Place, all: &mut Vec<ExtraFile>, log: &mut Complaints) {
+fn add_file(file: ExtraFile, place: Place, all: &mut Vec<ExtraFile>, log: &mut Complaints) {
     let same = |other: &ExtraFile| {
         let both = other.node.is_none() || file.node.is_none() || other.node == file.node;
         let folders = other.content == ExtraContent::Folder && file.content == ExtraContent::Folder;

@@ -64,7 +64,7 @@ fn parse(text: &str) -> Result<Allowed, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (port, from) = match words[..] {
         [port] => (port, None),
-        [port, "from", from] => (port, Some(source(from)?)),
+        [port, "from", from] => (port, Some(source_network(from)?)),
         _ => return Err(unreadable(text)),
     };
     let (port, protocol) = match port.split_once('/') {
@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<Allowed, String> {
 }
 
 /// Returns the network of an address with or without a prefix length.
-fn source(text: &str) -> Result<IpNet, String> {
+fn source_network(text: &str) -> Result<IpNet, String> {
     let (host, length) = subnet::with_prefix(text)?;
     Ok(subnet::around(host, length.unwrap_or(128)))
 }

@@ -10,13 +10,13 @@ const UNITS: [(&str, u64); 2] = [("GiB", 1 << 30), ("MiB", 1 << 20)];
 pub(super) fn read(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Option<u64> {
     let size = match value {
         DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
-        DeValue::String(text) => parse(text),
+        DeValue::String(text) => size_with_unit(text),
         _ => None,
     };
     size.filter(|size| range.contains(size))
 }
 
-fn parse(text: &str) -> Option<u64> {
+fn size_with_unit(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
     number.parse::<u64>().ok()?.checked_mul(*unit)
@@ -37,10 +37,10 @@ mod tests {
 
     #[test]
     fn sizes_have_binary_units() {
-        assert_eq!(parse("2GiB"), Some(2 << 30));
-        assert_eq!(parse("512 MiB"), Some(512 << 20));
+        assert_eq!(size_with_unit("2GiB"), Some(2 << 30));
+        assert_eq!(size_with_unit("512 MiB"), Some(512 << 20));
         for text in ["", "2", "2GB", "GiB", "-1GiB", "99999999999999GiB"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(size_with_unit(text), None, "{text}");
         }
     }
 

@@ -22,7 +22,7 @@ pub fn template(nodes: u32) -> String {
     let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     for section in SECTIONS {
         match section.path() {
-            "node" => (0..nodes).for_each(|index| node(&mut lines, section, index)),
+            "node" => (0..nodes).for_each(|index| add_node(&mut lines, section, index)),
             _ => add_section(&mut lines, section),
         }
     }
@@ -45,7 +45,7 @@ fn add_section(lines: &mut Vec<String>, section: &Section) {
 }
 
 /// Adds a node with its own name and address. Only the first one has comments.
-fn node(lines: &mut Vec<String>, section: &Section, index: u32) {
+fn add_node(lines: &mut Vec<String>, section: &Section, index: u32) {
     let explain = |lines: &mut Vec<String>, doc: &str| {
         if index == 0 {
             comment(lines, doc);

@@ -23,14 +23,14 @@ pub(super) fn read(
         let place = table
             .optional("name")
             .map_or(table.place, |name| name.place);
-        let added = read_one(table, surroundings, log).into_iter();
+        let added = read_unit(table, surroundings, log).into_iter();
         all.extend(added.map(|file| (place, file)));
     }
     all
 }
 
 /// Reads a table: the unit's file, and the links that enable it.
-fn read_one(
+fn read_unit(
     table: &Table,
     surroundings: &Surroundings<'_>,
     log: &mut Complaints,

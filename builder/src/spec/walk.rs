@@ -14,12 +14,12 @@ pub(super) fn walk(path: &Path) -> io::Result<Option<Vec<Walked>>> {
         return Ok(None);
     }
     let mut walked = Vec::new();
-    below(path, "", &mut walked)?;
+    walk_below(path, "", &mut walked)?;
     walked.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(Some(walked))
 }
 
-fn below(folder: &Path, prefix: &str, walked: &mut Vec<Walked>) -> io::Result<()> {
+fn walk_below(folder: &Path, prefix: &str, walked: &mut Vec<Walked>) -> io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -39,7 +39,7 @@ fn below(folder: &Path, prefix: &str, walked: &mut Vec<Walked>) -> io::Result<()
                 .ok_or_else(|| invalid("its target is not UTF-8"))?;
             WalkedKind::Link(target.to_owned())
         } else if metadata.is_dir() {
-            below(&entry.path(), &format!("{path}/"), walked)?;
+            walk_below(&entry.path(), &format!("{path}/"), walked)?;
             WalkedKind::Folder
         } else if metadata.is_file() {
             WalkedKind::File {

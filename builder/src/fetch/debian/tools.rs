@@ -53,7 +53,7 @@ pub(super) fn find_apt() -> anyhow::Result<()> {
     if fs_err::exists(KEYS)? {
         Ok(())
     } else {
-        Err(missing(&format!("Debian's keys, {KEYS}")))
+        Err(missing_tool(&format!("Debian's keys, {KEYS}")))
     }
 }
 
@@ -78,17 +78,17 @@ fn emulator() -> anyhow::Result<Option<PathBuf>> {
             return Ok(Some(path));
         }
     }
-    Err(missing("a static `qemu-aarch64`"))
+    Err(missing_tool("a static `qemu-aarch64`"))
 }
 
 fn need(program: &str) -> anyhow::Result<()> {
     match search(program) {
         Some(_) => Ok(()),
-        None => Err(missing(&format!("`{program}`"))),
+        None => Err(missing_tool(&format!("`{program}`"))),
     }
 }
 
-fn missing(what: &str) -> anyhow::Error {
+fn missing_tool(what: &str) -> anyhow::Error {
     let message = format!("Debian's packages cannot be used: this machine has no {what}");
     Kind::Unsupported.error(message, format!("install it: {INSTALL}"))
 }

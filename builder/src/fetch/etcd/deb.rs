@@ -22,7 +22,7 @@ const CONTROL_LIMIT: u64 = 1 << 20;
 /// Reads a package; `name` is for messages.
 pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
     let control = control_of(bytes, name)?;
-    let data = Decoder::new(member(bytes, "data.tar", name)?, 1);
+    let data = Decoder::new(archive_member(bytes, "data.tar", name)?, 1);
     let data = data.map_err(|error| damaged(name, &error.to_string()))?;
     let unpacked = archive::unpack(data, ArchiveLayout::Debian, name)?;
     Ok(Unpacked {
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Unpacked> {
 
 /// Returns the text of a package's `control` file; `name` is for messages.
 pub(in crate::fetch) fn control_of(bytes: &[u8], name: &str) -> Result<String> {
-    control(member(bytes, "control.tar", name)?, name)
+    control(archive_member(bytes, "control.tar", name)?, name)
 }
 
 /// Returns the name, the version and the architecture of a package, separated by blanks, with `-` for what it does not say;
@@ -51,7 +51,7 @@ pub(super) fn identity(bytes: &[u8], name: &str) -> Result<String> {
 }
 
 /// Returns the content of the first member whose name begins with `prefix`.
-fn member<'b>(bytes: &'b [u8], prefix: &str, name: &str) -> Result<&'b [u8]> {
+fn archive_member<'b>(bytes: &'b [u8], prefix: &str, name: &str) -> Result<&'b [u8]> {
     let members = members(bytes).ok_or_else(|| damaged(name, "its `ar` structure is broken"))?;
     let mut members = members.into_iter();
     let found = members.find(|(name, _)| name.starts_with(prefix));

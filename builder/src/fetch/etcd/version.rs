@@ -55,7 +55,7 @@ fn of_variable(bytes: &[u8]) -> Option<String> {
         .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
     let pairs = words.clone().zip(words.skip(1));
     let found = pairs.filter_map(|pair| headers.iter().find(|header| (header.0, header.1) == pair));
-    let newest = found.max_by_key(|header| numbers(header.2))?;
+    let newest = found.max_by_key(|header| version_numbers(header.2))?;
     Some(newest.2.to_owned())
 }
 
@@ -71,14 +71,14 @@ fn candidates(bytes: &[u8]) -> impl Iterator<Item = (u64, u64, &str)> {
         let text = bytes[at..].get(..7).unwrap_or(&bytes[at..]);
         (5..=text.len()).filter_map(move |length| {
             let text = std::str::from_utf8(&text[..length]).ok()?;
-            numbers(text)?;
+            version_numbers(text)?;
             Some((elf::address_of(bytes, at as u64)?, length as u64, text))
         })
     })
 }
 
 /// Parses exactly three numbers.
-fn numbers(text: &str) -> Option<[u32; 3]> {
+fn version_numbers(text: &str) -> Option<[u32; 3]> {
     let parts: Option<Vec<u32>> = text.split('.').map(|part| part.parse().ok()).collect();
     parts?.try_into().ok()
 }
