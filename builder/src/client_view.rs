@@ -83,9 +83,9 @@ impl View<'_> {
         names: &[String],
     ) -> Result<(), Rejection> {
         let leaf = CertificateDer::from(leaf);
-        let leaf = EndEntityCert::try_from(&leaf).map_err(reason)?;
+        let leaf = EndEntityCert::try_from(&leaf).map_err(rejection)?;
         let roots = self.roots.iter().map(webpki::anchor_from_trusted_cert);
-        let roots = roots.collect::<Result<Vec<_>, _>>().map_err(reason)?;
+        let roots = roots.collect::<Result<Vec<_>, _>>().map_err(rejection)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(self.now.unsigned_abs()));
         let purposes = [
             (purposes.server, KeyUsage::server_auth()),
@@ -101,7 +101,7 @@ impl View<'_> {
                 None,
                 None,
             )
-            .map_err(reason)?;
+            .map_err(rejection)?;
         }
         for name in names.iter().filter(|name| !name.starts_with("*.")) {
             let other = || Rejection::Other(format!("it is not valid for `{name}`"));
@@ -113,7 +113,7 @@ impl View<'_> {
     }
 }
 
-fn reason(error: Error) -> Rejection {
+fn rejection(error: Error) -> Rejection {
     match error {
         Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => Rejection::Unsigned,
         Error::CertExpired { .. } => Rejection::Expired,
@@ -130,7 +130,7 @@ impl fmt::Display for Rejection {
         f.write_str(match self {
             Self::Unsigned => "the CA has not signed it",
             Self::Expired => "it has expired",
-            Self::Other(reason) => reason,
+            Self::Other(rejection) => reason,
         })
     }
 }

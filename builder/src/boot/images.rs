@@ -23,7 +23,7 @@ pub(super) fn read(targets: &[PathBuf], machine: Machine) -> Result<(Vec<BootNod
         .map(|path| BootNode::read(path, machine))
         .collect();
     let mut nodes = nodes?;
-    complete(&nodes)?;
+    must_be_complete(&nodes)?;
     let place = |node: &BootNode| node.members.iter().position(|name| *name == node.name);
     nodes.sort_by_key(place);
     Ok((nodes, folder.unwrap_or_default()))
@@ -62,7 +62,7 @@ fn existing_image(target: &Path) -> Result<&Path> {
 }
 
 /// Checks that every member of the cluster occurs exactly once, and no other node.
-fn complete(nodes: &[BootNode]) -> Result<()> {
+fn must_be_complete(nodes: &[BootNode]) -> Result<()> {
     let mut names = BTreeSet::new();
     if let Some(double) = nodes.iter().find(|node| !names.insert(&node.name)) {
         return Err(Kind::Usage.error(
@@ -123,12 +123,12 @@ mod tests {
     }
 
     fn refused(nodes: &[BootNode]) -> String {
-        complete(nodes).unwrap_err().to_string()
+        must_be_complete(nodes).unwrap_err().to_string()
     }
 
     #[test]
     fn a_whole_cluster_is_accepted() {
-        complete(&nodes(&["a", "b", "c"], &["a", "b", "c"])).unwrap();
+        must_be_complete(&nodes(&["a", "b", "c"], &["a", "b", "c"])).unwrap();
     }
 
     #[test]

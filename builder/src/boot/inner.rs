@@ -48,7 +48,7 @@ pub(super) fn ask<T: DeserializeOwned>(word: &str, request: &impl Serialize) -> 
             hint,
         }) => {
             inner.wait().context("waiting for the machines to stop")?;
-            Err(kind(code).error(message, hint))
+            Err(kind_of_code(code).error(message, hint))
         }
         None => {
             let status = inner.wait().context("waiting for the machines to stop")?;
@@ -90,7 +90,7 @@ pub(super) fn answer<T: Serialize>(result: &Result<T>) -> Result<()> {
 }
 
 /// Returns the kind with this exit code.
-fn kind(code: u8) -> Kind {
+fn kind_of_code(code: u8) -> Kind {
     use Kind::{Refused, Storage, Unhealthy, Unsupported, Usage, Verification};
     let kinds = [Usage, Verification, Unsupported, Refused, Unhealthy];
     let same = kinds.into_iter().find(|kind| kind.exit_code() == code);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn failures_keep_their_exit_code_on_the_way_out() {
         for code in 2..=6 {
-            assert_eq!(kind(code).exit_code(), code);
+            assert_eq!(kind_of_code(code).exit_code(), code);
         }
     }
 

@@ -54,7 +54,7 @@ fn requested(
     environment: &Environment,
     voice: &Voice,
 ) -> Result<EtcdBinaries> {
-    let source = source(text, options)?;
+    let source = source_of_etcd(text, options)?;
     // A step that is refused needs no download.
     let report = cluster::members(access, environment.clock)?;
     match &source {
@@ -64,7 +64,7 @@ fn requested(
     job(options, environment, voice).new_etcd(&source)
 }
 
-fn source(text: &str, options: &UpgradeOptions) -> Result<EtcdSource> {
+fn source_of_etcd(text: &str, options: &UpgradeOptions) -> Result<EtcdSource> {
     let source = EtcdSource::parse(text, Path::new("")).map_err(|message| {
         let hint = "name a release such as 3.6.14, `debian`, a release tarball, `.deb` packages or a directory";
         Kind::Usage.error(format!("--etcd: {message}"), hint)

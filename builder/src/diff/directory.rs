@@ -20,7 +20,7 @@ impl NamedImage {
     pub(super) fn new(path: PathBuf, cluster: Option<&str>) -> Self {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         Self {
-            name: below(cluster, &file),
+            name: name_in_fleet(cluster, &file),
             path,
         }
     }
@@ -29,13 +29,13 @@ impl NamedImage {
 /// Returns the images of a directory by their nodes; those of a fleet by cluster and node, such as `lab-01/etcd1`.
 pub(super) fn images(folder: &Path) -> Result<BTreeMap<String, NamedImage>> {
     let mut found = BTreeMap::new();
-    add(&mut found, folder, None)?;
+    add_images(&mut found, folder, None)?;
     if found.is_empty() {
         for entry in fs_err::read_dir(folder)? {
             let entry = entry?;
             let cluster = entry.file_name().to_string_lossy().into_owned();
             if entry.path().is_dir() {
-                add(&mut found, &entry.path(), Some(&cluster))?;
+                add_images(&mut found, &entry.path(), Some(&cluster))?;
             }
         }
     }
@@ -48,18 +48,21 @@ pub(super) fn images(folder: &Path) -> Result<BTreeMap<String, NamedImage>> {
     }
 }
 
-fn add(
+fn add_images(
     found: &mut BTreeMap<String, NamedImage>,
     folder: &Path,
     cluster: Option<&str>,
 ) -> Result<()> {
     for (node, path) in image_format::images_in(folder)? {
-        found.insert(below(cluster, &node), NamedImage::new(path, cluster));
+        found.insert(
+            name_in_fleet(cluster, &node),
+            NamedImage::new(path, cluster),
+        );
     }
     Ok(())
 }
 
-fn below(cluster: Option<&str>, name: &str) -> String {
+fn name_in_fleet(cluster: Option<&str>, name: &str) -> String {
     cluster.map_or_else(|| name.to_owned(), |cluster| format!("{cluster}/{name}"))
 }
 

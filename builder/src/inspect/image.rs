@@ -43,7 +43,7 @@ impl Image {
         let file = opened(file.try_clone()?)?;
         let storage: Arc<dyn Storage> = file.clone();
         let mut refusals = Refusals::default();
-        let known = check(&storage, &mut refusals)?;
+        let known = facts_of_storage(&storage, &mut refusals)?;
         let image = Self::of(storage)?;
         if let System::Root(_) = image.layout.system {
             used::check(&mut *image.boot()?, &mut *image.root()?, &mut refusals)?;
@@ -161,7 +161,7 @@ fn opened(file: File) -> Result<Arc<ReadOnlyFile>> {
 }
 
 /// Refuses a base that must not be edited, and collects the facts that its layout does not show.
-fn check(storage: &Arc<dyn Storage>, refusals: &mut Refusals) -> Result<Known> {
+fn facts_of_storage(storage: &Arc<dyn Storage>, refusals: &mut Refusals) -> Result<Known> {
     if let Some(core) = recognized(storage)? {
         let known = core.check(storage, refusals)?;
         check_all(
@@ -241,7 +241,7 @@ fn no_mbr() -> anyhow::Error {
 
 /// Returns the first FAT partition.
 fn boot(table: &PartitionTable) -> Result<&Partition> {
-    find(&table.partitions, "FAT boot", |it| {
+    required_partition(&table.partitions, "FAT boot", |it| {
         it.kind == PartitionKind::Fat
     })
 }
@@ -253,14 +253,14 @@ fn root<'t>(table: &'t PartitionTable, storage: &Arc<dyn Storage>) -> Result<&'t
         let reader = open_ext4(storage, it).ok();
         reader.is_some_and(|mut reader| OsRelease::is_in(&mut reader))
     };
-    let first = find(&table.partitions, "Linux root", is_linux)?;
-    let found = find(&table.partitions, "Linux root", |it| {
+    let first = required_partition(&table.partitions, "Linux root", is_linux)?;
+    let found = required_partition(&table.partitions, "Linux root", |it| {
         is_linux(it) && has_system(it)
     });
     Ok(found.unwrap_or(first))
 }
 
-fn find<'a>(
+fn required_partition<'a>(
     partitions: &'a [Partition],
     what: &str,
     wanted: impl Fn(&Partition) -> bool,

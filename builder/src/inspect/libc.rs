@@ -16,11 +16,11 @@ pub fn glibc(image: &Image, recipe: &Recipe) -> Result<Option<(u32, u32)>> {
     if recipe.glibc.is_some() {
         return Ok(recipe.glibc);
     }
-    let root = status(&mut *image.root()?).with_context(|| format!("reading {STATUS}"))?;
+    let root = package_status(&mut *image.root()?).with_context(|| format!("reading {STATUS}"))?;
     Ok(root.as_deref().and_then(installed))
 }
 
-fn status(root: &mut dyn ReadFs) -> diskimg::Result<Option<String>> {
+fn package_status(root: &mut dyn ReadFs) -> diskimg::Result<Option<String>> {
     match root.metadata(STATUS)? {
         Some(found) if found.kind == FileKind::File && found.size <= STATUS_LIMIT => {
             let text = root.read(STATUS)?;
@@ -33,15 +33,15 @@ fn status(root: &mut dyn ReadFs) -> diskimg::Result<Option<String>> {
 /// Returns the version of the package libc6, if it is installed.
 fn installed(status: &str) -> Option<(u32, u32)> {
     let mut packages = status.split("\n\n");
-    let libc = packages.find(|package| field(package, "Package") == Some("libc6"))?;
-    field(libc, "Status")?
+    let libc = packages.find(|package| package_field(package, "Package") == Some("libc6"))?;
+    package_field(libc, "Status")?
         .ends_with(" installed")
         .then_some(())?;
-    let mut numbers = field(libc, "Version")?.split(['.', '-', '+', '~']);
+    let mut numbers = package_field(libc, "Version")?.split(['.', '-', '+', '~']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn field<'t>(package: &'t str, name: &str) -> Option<&'t str> {
+fn package_field<'t>(package: &'t str, name: &str) -> Option<&'t str> {
     let mut lines = package.lines();
     lines.find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
 }

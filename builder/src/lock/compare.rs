@@ -109,7 +109,7 @@ fn base(base: &LockedBase) -> impl Iterator<Item = (String, String)> {
         ("signed-at", base.signed_at.clone()),
         ("snapshot", base.snapshot.clone()),
     ];
-    let packages = base.packages.iter().map(|line| listed("base", line));
+    let packages = base.packages.iter().map(|line| package_entry("base", line));
     entries_of_table("base", entries).chain(packages.collect::<Vec<_>>())
 }
 
@@ -120,7 +120,7 @@ fn etcd(etcd: &LockedEtcd) -> impl Iterator<Item = (String, String)> {
         ("sha256", Some(etcd.sha256.clone())),
     ];
     let lines = etcd.packages.iter().chain(&etcd.files);
-    let lines = lines.map(|line| listed("etcd", line));
+    let lines = lines.map(|line| package_entry("etcd", line));
     entries_of_table("etcd", entries).chain(lines.collect::<Vec<_>>())
 }
 
@@ -135,7 +135,7 @@ fn entries_of_table<const N: usize>(
 }
 
 /// Returns the entry of a line that begins with a name.
-fn listed(table: &str, line: &str) -> (String, String) {
+fn package_entry(table: &str, line: &str) -> (String, String) {
     let (name, value) = line.split_once(' ').unwrap_or((line, ""));
     (format!("{table} package {name}"), value.to_owned())
 }

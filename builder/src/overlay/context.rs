@@ -28,7 +28,10 @@ use crate::spec::{
 pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
     let (cluster, network, ssh) = (inputs.cluster, &inputs.cluster.network, &inputs.cluster.ssh);
     let machine_id = &inputs.identity(node)?.machine_id;
-    let members = cluster.nodes.iter().map(|node| member(cluster, node));
+    let members = cluster
+        .nodes
+        .iter()
+        .map(|node| member_values(cluster, node));
     let hosts = cluster.hosts.iter();
     let hosts = hosts.map(|line| json!({ "address": line.address, "names": line.names }));
     Ok(json!({
@@ -37,7 +40,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
             "domain": cluster.domain,
             "token": inputs.certs.token,
         },
-        "node": member(cluster, node),
+        "node": member_values(cluster, node),
         "nodes": members.collect::<Vec<_>>(),
         "hosts": hosts.collect::<Vec<_>>(),
         "network": {
@@ -91,7 +94,7 @@ pub(super) fn values(inputs: &NodeInputs<'_>, node: &Node) -> Result<Value> {
     }))
 }
 
-fn member(cluster: &Cluster, node: &Node) -> Value {
+fn member_values(cluster: &Cluster, node: &Node) -> Value {
     let described = description::MemberUrls::of(cluster, node);
     json!({
         "name": node.name,

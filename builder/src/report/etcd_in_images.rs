@@ -85,11 +85,11 @@ fn common<'a>(
             "build the images again",
         )
     })?;
-    let programs = listed(&first.files);
+    let programs = listed_programs(&first.files);
     let digests = |of: &BTreeMap<&'static str, Listed<'a>>| -> Vec<_> {
         of.iter().map(|(name, it)| (*name, it.sha256)).collect()
     };
-    match nodes.find(|node| digests(&listed(&node.files)) != digests(&programs)) {
+    match nodes.find(|node| digests(&listed_programs(&node.files)) != digests(&programs)) {
         None => Ok((first, programs)),
         Some(other) => Err(Kind::Usage.error(
             format!(
@@ -104,7 +104,7 @@ fn common<'a>(
 }
 
 /// Returns etcd's programs among the files of a node.
-fn listed(files: &[FileRecord]) -> BTreeMap<&'static str, Listed<'_>> {
+fn listed_programs(files: &[FileRecord]) -> BTreeMap<&'static str, Listed<'_>> {
     let program = |file: &FileRecord| {
         let is_here = |ends: &[&str; 2]| ends.iter().any(|end| file.path.ends_with(end));
         let found = PROGRAMS.iter().find(|(_, ends)| is_here(ends));

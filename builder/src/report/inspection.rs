@@ -79,7 +79,10 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
     let mut files = image.files()?;
     let description = description::read(&image, &mut files)?;
     let (certificates, listed) = match &description {
-        Some(node) => (certificates(node, &mut files)?, listed(node, &mut files)?),
+        Some(node) => (
+            certificates(node, &mut files)?,
+            listed_paths(node, &mut files)?,
+        ),
         None => (Vec::new(), Vec::new()),
     };
     let node = description.as_ref();
@@ -127,7 +130,7 @@ pub(super) fn described_text(
     }
 }
 
-fn listed(node: &NodeDescription, files: &mut Files) -> Result<Vec<ListedPath>> {
+fn listed_paths(node: &NodeDescription, files: &mut Files) -> Result<Vec<ListedPath>> {
     let mut listed = Vec::new();
     for file in &node.files {
         if let Some(found) = files.at(file.partition)?.metadata(&file.path)? {

@@ -143,13 +143,15 @@ impl Job {
         let newest: Result<Vec<String>> = versions
             .map(|version| fetch::newest_etcd(&version, &options))
             .collect();
-        let newest = newest?.into_iter().max_by_key(|version| numbers(version));
+        let newest = newest?
+            .into_iter()
+            .max_by_key(|version| version_numbers(version));
         Ok(newest.map_or_else(|| source.clone(), EtcdSource::Version))
     }
 }
 
 /// Returns the numbers of a version, for comparison.
-fn numbers(version: &str) -> Vec<u32> {
+fn version_numbers(version: &str) -> Vec<u32> {
     let parts = version.split(['.', '-']);
     parts.map_while(|part| part.parse().ok()).collect()
 }

@@ -126,7 +126,7 @@ pub(super) fn etcd(
         EtcdSource::Debian => EtcdOrigin::Debian,
         EtcdSource::Paths(_) => EtcdOrigin::Local,
     };
-    let found = found.and_then(|found| complete(found, origin));
+    let found = found.and_then(|found| complete_programs(found, origin));
     found.context(context)
 }
 
@@ -136,7 +136,7 @@ pub(super) fn pins(state: &Path) -> Result<Option<String>> {
 }
 
 /// Checks that all the programs exist and match the architecture.
-fn complete(mut found: FoundPrograms, origin: EtcdOrigin) -> Result<EtcdBinaries> {
+fn complete_programs(mut found: FoundPrograms, origin: EtcdOrigin) -> Result<EtcdBinaries> {
     for (program, bytes) in &found.programs {
         elf::check(bytes, program.name())?;
     }
