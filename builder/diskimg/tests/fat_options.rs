@@ -50,16 +50,17 @@ fn words(options: &str) -> Vec<&str> {
 
 #[test]
 fn volumes_with_unusual_options_stay_sound() {
+    let content = vec![7; 70_000];
     for (mib, options) in EDITED {
         let storage = cow(&fat(mib, &words(options)));
         edit(&storage, |fs| {
-            fs.write_file("/new file.text", &[7; 70_000], NONE).unwrap();
+            fs.write_file("/new file.text", &content, NONE).unwrap();
             fs.make_directory("/new", NONE).unwrap();
             fs.remove("/overlays/README").unwrap();
         });
         fsck_vfat(storage.as_ref());
         let found = reader(&storage).read("/new file.text").unwrap();
-        assert!(found == [7; 70_000], "{options}");
+        assert!(found == content, "{options}");
     }
 }
 

@@ -133,6 +133,7 @@ impl Read for Follower<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::thread;
 
     use super::*;
@@ -147,10 +148,10 @@ mod tests {
         thread::scope(|scope| {
             let ending = arrived.ending();
             let reading = scope.spawn(|| follower.read_to_end(&mut read).map(drop));
-            let whole = b"twenty bytes or more";
-            for end in [3, 11, whole.len()] {
-                fs_err::write(&path, &whole[..end]).unwrap();
-                arrived.note(end as u64);
+            let mut file = File::create(&path).unwrap();
+            for (bytes, len) in [("twe", 3), ("nty byte", 11), ("s or more", 20)] {
+                file.write_all(bytes.as_bytes()).unwrap();
+                arrived.note(len);
             }
             drop(ending);
             reading.join().unwrap().unwrap();
