@@ -130,7 +130,7 @@ impl fmt::Display for Rejection {
         f.write_str(match self {
             Self::Unsigned => "the CA has not signed it",
             Self::Expired => "it has expired",
-            Self::Other(rejection) => reason,
+            Self::Other(reason) => reason,
         })
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn check(bytes: &[u8], name: &str) -> Result<Option<Libc>> {
 fn machine_name(bytes: &[u8]) -> Option<String> {
     let (class, (number, endian)) = match FileKind::parse(bytes).ok()? {
         FileKind::Elf64 => (64, machine_number::<ElfHeader>(bytes)?),
-        FileKind::Elf32 => (32, number::<FileHeader32<Endianness>>(bytes)?),
+        FileKind::Elf32 => (32, machine_number::<FileHeader32<Endianness>>(bytes)?),
         _ => return None,
     };
     let name = match number {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::programs::{FoundPrograms, Program};
-use super::{EtcdBinaries, complete};
+use super::{EtcdBinaries, complete_programs};
 use crate::lock::EtcdOrigin;
 
 /// The origin of programs that an image contains, as its manifest records it.
@@ -33,5 +33,5 @@ pub(crate) fn installed(
         sha256: origin.sha256.to_owned(),
         ..FoundPrograms::default()
     };
-    complete(found, EtcdOrigin::Local)
+    complete_programs(found, EtcdOrigin::Local)
 }
