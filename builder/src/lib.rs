@@ -24,7 +24,7 @@ mod hex;
 mod holes;
 mod image_format;
 mod interrupt;
-#[cfg(test)]
+#[cfg(all(test, not(guided)))]
 mod mutated;
 mod parallel;
 mod printable;
@@ -73,6 +73,9 @@ pub mod spec;
 pub mod store;
 
 use std::path::Path;
+
+#[cfg(all(test, guided))]
+use guided as mutated;
 
 use anyhow::{Context as _, Result};
 

@@ -2,7 +2,8 @@
 //!
 //! Each target starts from a few sound inputs and changes them at random, after those of `builder/fuzz/corpus`. The numbers
 //! follow from a seed, so that a run repeats: `FUZZ_SEED` and `FUZZ_ROUNDS` choose others, and `FUZZ_SECONDS` sets a time instead
-//! of a number. The last input is printed if a target panics. `cargo xtask fuzz` starts the targets.
+//! of a number. The last input is printed if a target panics. `cargo xtask fuzz` starts the targets; with `--coverage`, the
+//! functions of `builder/fuzz` take the place of these.
 #![cfg(target_os = "linux")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

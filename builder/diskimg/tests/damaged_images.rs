@@ -6,19 +6,26 @@ use diskimg::ext4::{Ext4Reader, Ext4Writer};
 use diskimg::fat::{FatReader, FatWriter};
 use diskimg::table::set_mbr_disk_id;
 use diskimg::{Attributes, CowStorage, FileKind, PartitionTable, ReadFs, Storage, WriteFs};
-use proptest::prelude::{Strategy, any, prop, proptest};
+#[cfg(guided)]
+use guided::survives;
+#[cfg(not(guided))]
+use proptest::{collection::vec, prelude::any, test_runner::TestRunner};
 
 use crate::ext4_writes::{CLOCK, ROOT};
 use crate::fat_writes::TIME;
+#[cfg(not(guided))]
 use crate::support::cases;
 use crate::support::images::{Ext4, bytes, cow, fat, gpt, mbr};
 
-/// Which bytes to damage, and with what. The index counts the sectors that are not empty.
-type Spots = Vec<(prop::sample::Index, u16, u8)>;
-
-fn spots() -> impl Strategy<Value = Spots> {
-    let spot = (any::<prop::sample::Index>(), 0..512_u16, any::<u8>());
-    prop::collection::vec(spot, 1..12)
+/// Calls the target with places and bytes drawn at random; see [`Sample::damaged`].
+#[cfg(not(guided))]
+fn survives(_name: &str, _none: &[Vec<u8>], target: impl Fn(&[u8])) {
+    let places = vec(any::<u8>(), 5..60);
+    let outcome = TestRunner::new(cases(64)).run(&places, |places| {
+        target(&places);
+        Ok(())
+    });
+    outcome.unwrap();
 }
 
 /// An image and the offsets of its sectors that are not empty.
@@ -38,11 +45,15 @@ impl Sample {
         Self { image, sectors }
     }
 
-    fn damaged(&self, spots: &Spots) -> Arc<CowStorage> {
+    /// Returns the image with other bytes at some places. Each is five bytes of `places`: the number of a sector, counting those
+    /// that are not empty, an offset in it, and the byte.
+    fn damaged(&self, places: &[u8]) -> Arc<CowStorage> {
         let storage = cow(&self.image);
-        for (index, at, byte) in spots {
-            let offset = self.sectors[index.index(self.sectors.len())] + u64::from(*at);
-            storage.write_at(offset, &[*byte]).unwrap();
+        for place in places.chunks_exact(5) {
+            let sector = usize::from(u16::from_le_bytes([place[0], place[1]]));
+            let at = u64::from(u16::from_le_bytes([place[2], place[3]]) % 512);
+            let offset = self.sectors[sector % self.sectors.len()] + at;
+            storage.write_at(offset, &[place[4]]).unwrap();
         }
         storage
     }
@@ -97,32 +108,32 @@ fn write_all(open: impl Fn() -> Option<Box<dyn WriteFs>>) {
     }
 }
 
-fn ext4(sample: &Sample, spots: &Spots) {
-    if let Ok(mut reader) = Ext4Reader::open(sample.damaged(spots)) {
+fn ext4(sample: &Sample, places: &[u8]) {
+    if let Ok(mut reader) = Ext4Reader::open(sample.damaged(places)) {
         read_all(&mut reader, "", 3);
     }
     write_all(|| {
-        let writer = Ext4Writer::open(sample.damaged(spots), CLOCK);
+        let writer = Ext4Writer::open(sample.damaged(places), CLOCK);
         writer
             .ok()
             .map(|writer| Box::new(writer) as Box<dyn WriteFs>)
     });
 }
 
-fn fat_volume(sample: &Sample, spots: &Spots) {
-    if let Ok(mut reader) = FatReader::open(sample.damaged(spots)) {
+fn fat_volume(sample: &Sample, places: &[u8]) {
+    if let Ok(mut reader) = FatReader::open(sample.damaged(places)) {
         read_all(&mut reader, "", 3);
     }
     write_all(|| {
-        let writer = FatWriter::open(sample.damaged(spots), TIME);
+        let writer = FatWriter::open(sample.damaged(places), TIME);
         writer
             .ok()
             .map(|writer| Box::new(writer) as Box<dyn WriteFs>)
     });
 }
 
-fn table(sample: &Sample, spots: &Spots) {
-    let storage = sample.damaged(spots);
+fn table(sample: &Sample, places: &[u8]) {
+    let storage = sample.damaged(places);
     let found = PartitionTable::read(storage.as_ref());
     let changed = set_mbr_disk_id(storage.as_ref(), 7);
     let Ok(table) = found else { return };
@@ -157,32 +168,30 @@ sample!(FAT16, fat(16, &["-F", "16"]));
 sample!(MBR, mbr());
 sample!(GPT, gpt());
 
-proptest! {
-    #![proptest_config(cases(64))]
+#[test]
+fn damaged_ext4_with_checksums() {
+    survives("ext4", &[], |places| ext4(&CHECKED, places));
+}
 
-    #[test]
-    fn damaged_ext4_with_checksums(spots in spots()) {
-        ext4(&CHECKED, &spots);
-    }
+#[test]
+fn damaged_ext4_without_checksums() {
+    survives("ext4-unchecked", &[], |places| ext4(&UNCHECKED, places));
+}
 
-    #[test]
-    fn damaged_ext4_without_checksums(spots in spots()) {
-        ext4(&UNCHECKED, &spots);
-    }
+#[test]
+fn damaged_fat32() {
+    survives("fat32", &[], |places| fat_volume(&FAT32, places));
+}
 
-    #[test]
-    fn damaged_fat32(spots in spots()) {
-        fat_volume(&FAT32, &spots);
-    }
+#[test]
+fn damaged_fat16() {
+    survives("fat16", &[], |places| fat_volume(&FAT16, places));
+}
 
-    #[test]
-    fn damaged_fat16(spots in spots()) {
-        fat_volume(&FAT16, &spots);
-    }
-
-    #[test]
-    fn damaged_tables(spots in spots()) {
-        table(&MBR, &spots);
-        table(&GPT, &spots);
-    }
+#[test]
+fn damaged_tables() {
+    survives("tables", &[], |places| {
+        table(&MBR, places);
+        table(&GPT, places);
+    });
 }

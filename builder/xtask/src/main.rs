@@ -42,8 +42,9 @@ usage: cargo xtask COMMAND
                run nodes' own files with real etcd in network namespaces: scenarios by name, or N random ones
   mutate [--cases N] [--seed S] [--first N]
                build from N bases with damaged metadata, from case number N on: each is refused or gives sound images
-  fuzz [TARGET] [--seconds N] [--seed S]
-               feed parsers, file systems and decisions with damaged inputs, N seconds for each target
+  fuzz [TARGET] [--coverage] [--seconds N] [--seed S]
+               feed parsers, file systems and decisions with damaged inputs, N seconds for each target;
+               --coverage: under libFuzzer, which keeps the inputs that reach new code
   faults [N]   disturb builds at up to N points of each kind: a system call fails, or the process is killed
   fixtures     make the test images under target/
   bench        measure builds and boots (`bench build` or `bench boot` for one of them)

@@ -60,7 +60,9 @@ pub(crate) fn run_full() -> Outcome {
         .map_or(0, |time| time.as_secs());
     let mutator = ["--cases", "20000", "--seed", &seed.to_string()];
     run_with(&mutator, || faults::run("100"), &MANY_SCENARIOS)?;
-    fuzz::run(&["--seconds", "600", "--seed", &seed.to_string()])?;
+    let seed = seed.to_string();
+    fuzz::run(&["--seconds", "600", "--seed", &seed])?;
+    fuzz::run(&["--coverage", "--seconds", "60", "--seed", &seed])?;
     setup::scheduler()?;
     boots(&[&GATE[..], &FULL, &["--skip", ONE_CLUSTER]].concat())
 }
