@@ -112,7 +112,7 @@ pub(super) fn keep(lab: &mut Lab, forgotten: Forgotten) -> Result<()> {
         lab.type_at(node, "sudo systemctl stop etcd")?;
     }
     lab.traffic.paused(|ledger| ledger.acknowledged = writes);
-    lab.pass(Duration::from_secs(1))?;
+    lab.pass(Duration::from_secs(3))?;
     lab.type_at(later, FORCE)?;
     lab.says(later, "beginning anew with this node's data")?;
     let address = lab.nodes[later].address();
