@@ -65,9 +65,12 @@ fn saved(name: &str) -> Vec<(String, Vec<u8>)> {
     let Ok(entries) = fs_err::read_dir(corpus.join(name)) else {
         return Vec::new();
     };
-    let paths = entries.map(|entry| entry.unwrap().path());
+    let paths = entries.map(|entry| entry.expect("a corpus that can be listed").path());
     let mut saved: Vec<_> = paths
-        .map(|path| (path.display().to_string(), fs_err::read(path).unwrap()))
+        .map(|path| {
+            let input = fs_err::read(&path).expect("a readable input");
+            (path.display().to_string(), input)
+        })
         .collect();
     saved.sort();
     saved
@@ -75,7 +78,7 @@ fn saved(name: &str) -> Vec<(String, Vec<u8>)> {
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     let value = std::env::var(name).ok();
-    value.map_or(otherwise, |value| value.parse().unwrap())
+    value.map_or(otherwise, |value| value.parse().expect("a number"))
 }
 
 fn damaged(sound: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {

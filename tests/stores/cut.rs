@@ -36,7 +36,7 @@ fn a_body_that_ends_in_the_middle_is_sent_or_read_again() {
 fn an_upload_whose_every_body_ends_in_the_middle_publishes_nothing() {
     let (scene, server) = (scene(), Server::start());
     let cut = |part: &'static str| {
-        server.fail(move |it, _| it.is("PUT", part).then_some(Fault::Cut(100)))
+        server.fail(move |it, _| it.is("PUT", part).then_some(Fault::Cut(100)));
     };
     for (part, is_whole) in [("/blobs/", false), ("partNumber=9&", true)] {
         cut(part);

@@ -118,7 +118,7 @@ impl ConfigReader<'_> {
                 (_, MatchBlock::Other) => {}
                 (_, MatchBlock::Global) => self.found.global.push((keyword, values)),
                 (_, MatchBlock::All | MatchBlock::Matched) => {
-                    self.found.matched.push((keyword, values))
+                    self.found.matched.push((keyword, values));
                 }
             }
         }

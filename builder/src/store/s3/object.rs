@@ -65,12 +65,11 @@ impl ObjectWriter<'_> {
 
     fn send(&mut self, part: Vec<u8>) -> Result<()> {
         let (client, path) = (&self.store.client, self.store.path(&self.name));
-        let upload = match &self.upload {
-            Some(upload) => upload.clone(),
-            None => {
-                let begun = self.store.run(client.create_multipart(&path));
-                begun.map_err(|error| self.explain(&error))?
-            }
+        let upload = if let Some(upload) = &self.upload {
+            upload.clone()
+        } else {
+            let begun = self.store.run(client.create_multipart(&path));
+            begun.map_err(|error| self.explain(&error))?
         };
         let sent = client.put_part(&path, &upload, self.parts.len(), part.into());
         let sent = self.store.run(sent);
