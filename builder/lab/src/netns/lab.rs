@@ -140,12 +140,12 @@ impl Lab {
         self.traffic.paused(|_| ());
     }
 
-    /// Stops the clients until [`Self::loud`], after this many more writes. Followers learn by the next heartbeat that the last one is agreed
-    /// on; etcd that is forced before drops it.
+    /// Stops the clients until [`Self::loud`], after this many more writes, and waits until every node has recorded that the last one is
+    /// agreed on: etcd that is forced before drops it.
     pub(super) fn gather(&mut self, writes: usize) -> Result<()> {
         self.loud();
         self.wait_for_writes(writes)?;
-        self.hush();
+        self.quiet()?;
         self.pass(Duration::from_secs(1))
     }
 
@@ -165,10 +165,10 @@ impl Lab {
         Ok(())
     }
 
-    /// Stops the clients until [`Self::loud`], and waits until every node has applied every write.
+    /// Stops the clients until [`Self::loud`], and waits until every node that is on has applied every write.
     pub(super) fn quiet(&mut self) -> Result<()> {
         self.hush();
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| node.is_on()) {
             let address = node.address();
             self.insist(|client| client.put(address, "probe", "written"))?;
         }
