@@ -218,5 +218,7 @@ fn a_lost_row_and_a_reason_that_nobody_gives_are_seen() {
         "no program says: wait for the numbers of the others",
         "README has no row for: another board uses its address at its start",
     ];
-    assert_eq!(unexplained(&programs, &readme), wanted);
+    let mut found = unexplained(&programs, &readme);
+    found.dedup(); // of a row for several lines
+    assert_eq!(found, wanted);
 }
