@@ -108,11 +108,8 @@ pub(super) fn keep(lab: &mut Lab, forgotten: Forgotten) -> Result<()> {
         others,
         writes,
     } = forgotten;
-    for node in others {
-        lab.type_at(node, "sudo systemctl stop etcd")?;
-    }
+    lab.stop_etcd(&others)?;
     lab.traffic.paused(|ledger| ledger.acknowledged = writes);
-    lab.pass(Duration::from_secs(3))?;
     lab.type_at(later, FORCE)?;
     lab.says(later, "beginning anew with this node's data")?;
     let address = lab.nodes[later].address();

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::lab::Lab;
+use super::lab::{LOOK, Lab};
 use super::links::Links;
 use super::violation::{Invariant, violated};
 use super::{node, root};
@@ -264,8 +265,10 @@ impl Lab {
         }
         let stop = line.contains("stop etcd");
         if stop {
-            self.type_at_all(&others, "sudo systemctl stop etcd")?;
-            self.pass(Duration::from_secs(1))?;
+            for node in others.iter().copied() {
+                self.start(node)?;
+            }
+            self.stop_etcd(&others)?;
         }
         self.type_at_all(&on, command)?;
         if stop {
@@ -274,6 +277,25 @@ impl Lab {
         }
         self.loud();
         Ok(())
+    }
+
+    /// Stops etcd on nodes, and waits as `systemctl` does: a leader first tries to hand its office over.
+    pub(super) fn stop_etcd(&mut self, nodes: &[usize]) -> Result<()> {
+        for node in nodes {
+            self.type_at(*node, "sudo systemctl stop etcd")?;
+        }
+        let start = self.history.elapsed();
+        for node in nodes {
+            let address = self.nodes[*node].address();
+            while TcpStream::connect_timeout(&(address, 2379).into(), LOOK).is_ok() {
+                if self.is_over(start) {
+                    let text = format!("etcd of {} does not stop", self.nodes[*node].name());
+                    return violated(Invariant::Expectation, text);
+                }
+                self.pass(LOOK)?;
+            }
+        }
+        self.pass(LOOK)
     }
 
     fn type_at_all(&mut self, nodes: &[usize], command: &str) -> Result<()> {

@@ -56,8 +56,7 @@ pub(super) fn and_serves_first(lab: &mut Lab) -> Result<()> {
         }
     }
     // An operator keeps their data.
-    lab.type_at(0, "sudo systemctl stop etcd")?;
-    lab.pass(Duration::from_secs(3))?;
+    lab.stop_etcd(&[0])?;
     lab.type_at(1, FORCE)?;
     lab.says(1, "beginning anew with this node's data")?;
     lab.type_at(0, GIVE_UP)?;
