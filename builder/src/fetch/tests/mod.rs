@@ -2,6 +2,7 @@
 
 mod cache;
 mod download;
+mod follow;
 mod hostile;
 mod images;
 mod locked;
