@@ -26,6 +26,9 @@ mod image_format;
 mod interrupt;
 #[cfg(all(test, not(guided)))]
 mod mutated;
+// Under `cargo xtask fuzz --coverage`, libFuzzer takes the place of the loop over random inputs.
+#[cfg(all(test, guided))]
+use guided as mutated;
 mod parallel;
 mod printable;
 pub mod progress;
@@ -73,9 +76,6 @@ pub mod spec;
 pub mod store;
 
 use std::path::Path;
-
-#[cfg(all(test, guided))]
-use guided as mutated;
 
 use anyhow::{Context as _, Result};
 
