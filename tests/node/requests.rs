@@ -86,3 +86,40 @@ fn forcing_is_asked_for_after_the_last_boot() {
     assert_eq!(node.call(begin), "");
     assert!(node.has("data/force-new-cluster"));
 }
+
+/// Others would join it by its log, from which etcd has dropped what was not marked as agreed on.
+#[test]
+fn a_forced_member_serves_once_it_has_saved_a_snapshot() {
+    let node = Node::with_data();
+    let address = "listen-peer-urls: \"https://192.168.0.50:2380\"";
+    let built = format!("name: a\n{address}\n\"snapshot-count\": 5\nlog-level: error\n");
+    node.write("run/built", &built);
+    let force = |log: &str| {
+        node.write("data/force-new-cluster", "");
+        let etcd = format!("cp $CONFIGURED $RUN/told; printf '{log}' >$1");
+        node.call(&format!(
+            "CONFIG=$RUN/built; become_etcd() {{ {etcd}; }}; force"
+        ))
+    };
+    // The snapshot lists the other members.
+    let said = force("saved snapshot\\nbecame leader\\n");
+    let refused = "etcd-node: refused to force a new cluster: etcd has saved no snapshot of this node's data: became leader\n";
+    assert!(said.ends_with(refused), "{said}");
+    assert!(!node.has("data/force-new-cluster"));
+
+    force("became leader\\nsaved snapshot\\n");
+    let told = node.read("run/told");
+    assert!(
+        told.starts_with("name: a\ninitial-cluster-state: new\n"),
+        "{told}"
+    );
+    let alone = "force-new-cluster: true\nsnapshot-count: 1\nlisten-client-urls: https://127.0.0.1:2379\n\
+                 listen-peer-urls: https://127.0.0.1:2380\n";
+    assert!(told.ends_with(alone), "{told}");
+    let configured = node.read("run/etcd.conf.yml");
+    assert!(
+        configured.starts_with(&built) && !configured.contains("force"),
+        "{configured}"
+    );
+    assert!(!node.has("data/force-new-cluster") && node.has("data/node/forced"));
+}

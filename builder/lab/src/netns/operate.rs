@@ -287,7 +287,8 @@ impl Lab {
         let start = self.history.elapsed();
         for node in nodes {
             let address = self.nodes[*node].address();
-            while TcpStream::connect_timeout(&(address, 2379).into(), LOOK).is_ok() {
+            let listens = |port| TcpStream::connect_timeout(&(address, port).into(), LOOK).is_ok();
+            while listens(2379) || listens(2380) {
                 if self.is_over(start) {
                     let text = format!("etcd of {} does not stop", self.nodes[*node].name());
                     return violated(Invariant::Expectation, text);
