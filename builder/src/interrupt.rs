@@ -40,7 +40,7 @@ pub(crate) fn uninterrupted() -> MutexGuard<'static, ()> {
     STEP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A value whose destructor also runs if the program is interrupted.
+/// A value whose destructor also runs if the program is interrupted. The destructor must not use another guard.
 #[derive(Debug)]
 pub(crate) struct InterruptGuard(u64);
 
@@ -58,8 +58,9 @@ impl InterruptGuard {
 
 impl Drop for InterruptGuard {
     fn drop(&mut self) {
-        let value = kept().remove(&self.0);
-        drop(value);
+        // An interruption waits until the value is dropped; otherwise it would end the program in the middle.
+        let mut kept = kept();
+        drop(kept.remove(&self.0));
     }
 }
 
@@ -68,11 +69,13 @@ fn kept() -> MutexGuard<'static, BTreeMap<u64, Box<dyn Any + Send>>> {
 }
 
 /// Ends the program. It runs on a thread of its own, which waits for a step that must not be cut off.
+///
+/// It drops the kept values while it holds both locks, so no other thread begins a step or ends the program before that.
 #[expect(clippy::exit, reason = "the other threads cannot be stopped")]
 fn stop() {
     let _step = uninterrupted();
-    let values = std::mem::take(&mut *kept());
-    drop(values);
+    let mut kept = kept();
+    kept.clear();
     let mut stderr = io::stderr();
     let line = if stderr.is_terminal() { "\n" } else { "" };
     let hint = *HINT.lock().unwrap_or_else(PoisonError::into_inner);

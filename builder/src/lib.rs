@@ -229,9 +229,7 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
 fn rebuild(job: Job, target: &Path) -> Result<Rebuild> {
     let old = report::read_manifests(target, true)?.swap_remove(0);
     interrupt::watch();
-    let folder = apply::temporary_beside(target)?;
-    let path = folder.path().to_owned();
-    let _kept = interrupt::InterruptGuard::new(folder);
+    let (path, _directory) = apply::temporary_beside(target)?;
     let (job, cluster) = match job.fleet(Purpose::Images)? {
         None => {
             let job = job.repeat(&old, target, &path);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
 use super::extents;
 use super::map::MappedRange;
@@ -90,6 +90,8 @@ impl OutputFolder {
     /// Creates the directory if necessary, locks it and removes the leftovers of a killed build.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         Self::refuse_file(path)?;
+        // An interruption removes what this creates, or prevents it.
+        let _step = interrupt::uninterrupted();
         fs_err::create_dir_all(path).with_context(|| unwritable(path))?;
         let lock = lock_directory(path)?;
         let partial = PartialFiles(path.to_owned());
@@ -169,9 +171,11 @@ impl OutputFolder {
         let linked = self.path.join(format!("{OURS}{name}.link{PARTIAL}"));
         let context = || unwritable(&path);
         let unlink = || if_exists(fs_err::remove_file(&linked)).with_context(context);
+        let step = interrupt::uninterrupted();
         unlink()?;
         if link(source, &linked).is_err() {
             unlink()?;
+            drop(step);
             let copy = self.temporary(name)?;
             copy_data(source, copy.as_file()).with_context(|| self.no_room(name))?;
             copy.persist(&path)
@@ -261,13 +265,17 @@ fn temporary_file(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Creates a temporary output directory beside an existing one, on the same file system.
-pub(crate) fn temporary_beside(path: &Path) -> Result<TempDir> {
+/// Creates a temporary output directory beside an existing one, on the same file system. It is removed when the guard is
+/// dropped, also if the program is interrupted.
+pub(crate) fn temporary_beside(path: &Path) -> Result<(PathBuf, InterruptGuard)> {
     let path = fs_err::canonicalize(path)?;
     let parent = path.parent().unwrap_or(&path);
     let mut builder = tempfile::Builder::new();
-    let directory = builder.prefix(".etcd-image.rebuild.").tempdir_in(parent);
-    directory.with_context(|| unwritable(parent))
+    builder.prefix(".etcd-image.rebuild.");
+    let _step = interrupt::uninterrupted();
+    let directory = builder.tempdir_in(parent);
+    let directory = directory.with_context(|| unwritable(parent))?;
+    Ok((directory.path().to_owned(), InterruptGuard::new(directory)))
 }
 
 fn lock_directory(path: &Path) -> Result<File> {

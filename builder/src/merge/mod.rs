@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
 use crate::failure::Kind;
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::publication;
 use crate::report::{self, FleetRecord, Manifest};
@@ -92,18 +93,22 @@ fn write_cluster(joined: Joined, path: &Path) -> Result<()> {
         true => publication::attach_common(&mut manifest, url.as_deref(), lock_sha256.as_deref())?,
         false => Vec::new(),
     };
+    let step = interrupt::uninterrupted();
     report::announce(&out, &manifest)?;
+    drop(step);
     for (node, source) in manifest.nodes.iter().zip(&joined.sources) {
         for output in &node.outputs {
             out.adopt(&source.join(&output.name), &output.name)?;
         }
         for attachment in &node.attachments {
             let bytes = fs_err::read(source.join(&attachment.name))?;
+            let _step = interrupt::uninterrupted();
             out.write(&attachment.name, &bytes, 0o644)?;
         }
     }
     let client = operators.map(|folder| report::read_client(&folder, &manifest));
     let client = client.transpose()?;
+    let _step = interrupt::uninterrupted();
     report::write_files(
         &out,
         &manifest,

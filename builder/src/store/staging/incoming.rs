@@ -39,6 +39,8 @@ impl Incoming {
                 "wait until it is done; `flash` writes several cards at once",
             ));
         }
+        // An interruption removes the directory, or prevents its creation.
+        let _step = interrupt::uninterrupted();
         let make = || -> io::Result<TempDir> {
             if_exists(fs_err::remove_dir_all(&all))?;
             make_private_folder(&all)?;
