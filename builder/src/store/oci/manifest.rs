@@ -24,7 +24,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest {
+struct OciManifest {
     schema_version: u32,
     media_type: Option<String>,
     artifact_type: Option<String>,
@@ -65,7 +65,7 @@ pub(super) fn to_json(index: &Index, blob: &Blob) -> Result<Vec<u8>> {
         layer.annotations.insert(TITLE.to_owned(), title);
         layer
     };
-    let manifest = Manifest {
+    let manifest = OciManifest {
         schema_version: 2,
         media_type: Some(MANIFEST.to_owned()),
         artifact_type: Some(BUILD.to_owned()),
@@ -83,7 +83,7 @@ pub(super) fn index_of(place: &str, bytes: &[u8]) -> Result<Blob> {
             "name another tag or repository: what lies there is for another program",
         )
     };
-    let manifest: Manifest =
+    let manifest: OciManifest =
         serde_json::from_slice(bytes).map_err(|_| wrong("it is not the manifest of an image"))?;
     if manifest.config.media_type != INDEX {
         return Err(wrong("it is not a build of etcd-image"));
