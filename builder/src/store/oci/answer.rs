@@ -11,14 +11,14 @@ use crate::printable::printable;
 
 /// The reason why a request failed.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum RegistryFailure {
     /// Another attempt may succeed.
     Passing(String),
     /// Another attempt cannot succeed.
     Final(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Trouble {
+impl From<anyhow::Error> for RegistryFailure {
     fn from(error: anyhow::Error) -> Self {
         Self::Final(error)
     }
@@ -39,7 +39,7 @@ struct OneError {
 }
 
 /// Returns a successful response, or the registry's refusal as passing or final. `doing` names the action and the place.
-pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Trouble> {
+pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, RegistryFailure> {
     let status = response.status();
     let is_passing = status.is_server_error()
         || matches!(
@@ -50,7 +50,7 @@ pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Trou
         return Ok(response);
     }
     if is_passing {
-        return Err(Trouble::Passing(format!("answer {status}")));
+        return Err(RegistryFailure::Passing(format!("answer {status}")));
     }
     let mut body = Vec::new();
     let read = response.take(LIMIT).read_to_end(&mut body);
@@ -60,7 +60,11 @@ pub(super) fn accepted(doing: &str, response: Response) -> Result<Response, Trou
     let code = errors
         .and_then(|it| it.errors.into_iter().next())
         .map(|it| it.code);
-    Err(Trouble::Final(explain(doing, status, code.as_deref())))
+    Err(RegistryFailure::Final(explain(
+        doing,
+        status,
+        code.as_deref(),
+    )))
 }
 
 /// Turns a refusal into an error with a next step.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::address::Reference;
-use super::answer::{LOGIN, Trouble, accepted, gave_up, reason};
+use super::answer::{LOGIN, RegistryFailure, accepted, gave_up, reason};
 use super::challenge::Challenge;
 use super::login::Login;
 use crate::failure::Kind;
@@ -101,7 +101,7 @@ impl Client {
     }
 
     /// Sends a request once; if the registry asks for a login, a second time with it.
-    pub(super) fn send(&self, doing: &str, ask: &Ask) -> Result<Response, Trouble> {
+    pub(super) fn send(&self, doing: &str, ask: &Ask) -> Result<Response, RegistryFailure> {
         let response = self.send_as_known(doing, ask)?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
@@ -110,7 +110,7 @@ impl Client {
         self.send_as_known(doing, ask)
     }
 
-    fn send_as_known(&self, doing: &str, ask: &Ask) -> Result<Response, Trouble> {
+    fn send_as_known(&self, doing: &str, ask: &Ask) -> Result<Response, RegistryFailure> {
         let mut request = self.http.request(ask.method.clone(), ask.url.clone());
         for (name, value) in &ask.headers {
             request = request.header(name, value);
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// Gets what the registry asks for.
-    fn log_in(&self, doing: &str, response: &Response) -> Result<(), Trouble> {
+    fn log_in(&self, doing: &str, response: &Response) -> Result<(), RegistryFailure> {
         let header = response.headers().get(WWW_AUTHENTICATE);
         let challenge = header.and_then(|it| Challenge::parse(it.to_str().ok()?));
         let proof = match (challenge, &self.login) {
@@ -158,7 +158,7 @@ impl Client {
         doing: &str,
         realm: &str,
         parameters: &[(String, String)],
-    ) -> Result<Zeroizing<String>, Trouble> {
+    ) -> Result<Zeroizing<String>, RegistryFailure> {
         /// Registries use either name, or both.
         #[derive(Deserialize)]
         struct Answer {
@@ -186,15 +186,15 @@ impl Client {
     /// Repeats an attempt while it fails for a reason that may pass. It also returns how far it has come.
     pub(super) fn persist<T>(
         doing: &str,
-        mut attempt: impl FnMut() -> (Result<T, Trouble>, u64),
+        mut attempt: impl FnMut() -> (Result<T, RegistryFailure>, u64),
     ) -> Result<T> {
         let (mut failures, mut furthest) = (0, 0);
         loop {
             let (outcome, at) = attempt();
             let reason = match outcome {
                 Ok(value) => return Ok(value),
-                Err(Trouble::Final(error)) => return Err(error),
-                Err(Trouble::Passing(reason)) => reason,
+                Err(RegistryFailure::Final(error)) => return Err(error),
+                Err(RegistryFailure::Passing(reason)) => reason,
             };
             failures = match at >= furthest + HEADWAY {
                 true => 1,
@@ -210,14 +210,14 @@ impl Client {
 }
 
 /// Reads a small answer.
-pub(super) fn small(response: Response, limit: u64) -> Result<Vec<u8>, Trouble> {
+pub(super) fn small(response: Response, limit: u64) -> Result<Vec<u8>, RegistryFailure> {
     let place = response.url().to_string();
     let mut bytes = Vec::new();
     let read = response.take(limit + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Trouble::Passing(error.to_string()))?;
+    read.map_err(|error| RegistryFailure::Passing(error.to_string()))?;
     match bytes.len() as u64 <= limit {
         true => Ok(bytes),
-        false => Err(Trouble::Final(Kind::Verification.error(
+        false => Err(RegistryFailure::Final(Kind::Verification.error(
             format!("reading {place}: it is longer than {limit} bytes"),
             "check the address: this is not what etcd-image wrote",
         ))),
@@ -230,10 +230,10 @@ fn basic(login: &Login) -> String {
 }
 
 /// Classifies a failed request; an error in the address itself is final.
-fn trouble(doing: &str, error: &reqwest::Error) -> Trouble {
+fn trouble(doing: &str, error: &reqwest::Error) -> RegistryFailure {
     match error.is_builder() || error.is_redirect() {
-        true => Trouble::Final(gave_up(doing, &reason(error))),
-        false => Trouble::Passing(reason(error)),
+        true => RegistryFailure::Final(gave_up(doing, &reason(error))),
+        false => RegistryFailure::Passing(reason(error)),
     }
 }
 

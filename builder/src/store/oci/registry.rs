@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 
 use super::super::blob::{Blob, BlobWriter};
 use super::address::Reference;
-use super::answer::{Trouble, accepted};
+use super::answer::{RegistryFailure, accepted};
 use super::client::{Ask, Client, small};
 use super::login::Login;
 use super::manifest::MANIFEST;
@@ -113,7 +113,7 @@ impl Registry {
         blob: &Blob,
         at: &mut u64,
         to: &mut dyn Write,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RegistryFailure> {
         let mut ask = Ask::new(Method::GET, self.client.url(&path(blob)));
         if *at > 0 {
             ask = ask.with(RANGE, format!("bytes={at}-"));
@@ -140,7 +140,7 @@ impl Registry {
                 break;
             }
             let written = to.write_all(buffer.get(..count).unwrap_or_default());
-            written.map_err(|error| Trouble::Final(error.into()))?;
+            written.map_err(|error| RegistryFailure::Final(error.into()))?;
             *at += count as u64;
         }
         match *at < blob.size {
@@ -155,9 +155,9 @@ impl Registry {
     }
 }
 
-fn broken(at: u64, blob: &Blob) -> Trouble {
+fn broken(at: u64, blob: &Blob) -> RegistryFailure {
     let size = blob.size;
-    Trouble::Passing(format!("the connection broke after {at} of {size} bytes"))
+    RegistryFailure::Passing(format!("the connection broke after {at} of {size} bytes"))
 }
 
 fn path(blob: &Blob) -> String {

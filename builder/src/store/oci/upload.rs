@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::blob::Blob;
 use super::super::staging::Journal;
-use super::answer::{Trouble, accepted};
+use super::answer::{RegistryFailure, accepted};
 use super::client::{Ask, Client};
 use super::registry::Registry;
 use crate::failure::Kind;
@@ -77,7 +77,7 @@ impl Registry {
         begun: &mut Option<Begun>,
         journal: Option<&Journal>,
         task: &mut dyn Task,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RegistryFailure> {
         let doing = &format!("writing {}", self.place_of(blob));
         let upload = match begun {
             Some(upload) => upload,
@@ -94,7 +94,7 @@ impl Registry {
             let response = self.client.send(doing, &ask)?;
             if is_forgotten(response.status()) {
                 *begun = None;
-                return Err(Trouble::Passing(
+                return Err(RegistryFailure::Passing(
                     "the registry has lost the upload".to_owned(),
                 ));
             }
@@ -110,7 +110,7 @@ impl Registry {
         let response = self.client.send(doing, &Ask::new(Method::PUT, last))?;
         if is_forgotten(response.status()) {
             *begun = None;
-            return Err(Trouble::Passing(
+            return Err(RegistryFailure::Passing(
                 "the registry has lost the upload".to_owned(),
             ));
         }
@@ -121,7 +121,7 @@ impl Registry {
     }
 
     /// Begins an upload.
-    fn begin(&self, doing: &str, blob: &Blob) -> Result<Begun, Trouble> {
+    fn begin(&self, doing: &str, blob: &Blob) -> Result<Begun, RegistryFailure> {
         let ask = Ask::new(Method::POST, self.client.url("blobs/uploads/"));
         let response = accepted(doing, self.client.send(doing, &ask)?)?;
         Ok(Begun {
@@ -174,7 +174,7 @@ fn part(from: &mut dyn Source, at: u64, size: u64) -> Result<Vec<u8>> {
 }
 
 /// Returns where the registry expects the next request about an upload.
-fn next(doing: &str, response: &Response) -> Result<String, Trouble> {
+fn next(doing: &str, response: &Response) -> Result<String, RegistryFailure> {
     let header = response.headers().get(LOCATION);
     let location = header.and_then(|it| response.url().join(it.to_str().ok()?).ok());
     let location = location.ok_or_else(|| no_registry(doing))?;
