@@ -32,15 +32,15 @@ struct Begun {
 }
 
 /// Where the bytes come from.
-pub(super) trait Source: Read + Seek {}
-impl<T: Read + Seek> Source for T {}
+pub(super) trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek> ReadSeek for T {}
 
 impl Registry {
     /// Uploads bytes as a blob. `journal` continues an earlier run.
     pub(super) fn send(
         &self,
         blob: &Blob,
-        from: &mut dyn Source,
+        from: &mut dyn ReadSeek,
         journal: Option<&Journal>,
         task: &mut dyn Task,
     ) -> Result<()> {
@@ -73,7 +73,7 @@ impl Registry {
 
     fn send_rest(
         &self,
-        (blob, from): (&Blob, &mut dyn Source),
+        (blob, from): (&Blob, &mut dyn ReadSeek),
         begun: &mut Option<Begun>,
         journal: Option<&Journal>,
         task: &mut dyn Task,
@@ -163,7 +163,7 @@ impl Registry {
 }
 
 /// Reads the part at an offset.
-fn part(from: &mut dyn Source, at: u64, size: u64) -> Result<Vec<u8>> {
+fn part(from: &mut dyn ReadSeek, at: u64, size: u64) -> Result<Vec<u8>> {
     from.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     from.take(PART.min(size - at)).read_to_end(&mut bytes)?;
