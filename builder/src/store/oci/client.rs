@@ -30,7 +30,7 @@ const HEADWAY: u64 = 1 << 20;
 const TOKEN_LIMIT: u64 = 1 << 20;
 
 /// A connection to a repository.
-pub(super) struct Client {
+pub(super) struct RegistryClient {
     http: blocking::Client,
     /// The address below which everything of the repository lies.
     base: Url,
@@ -66,7 +66,7 @@ impl Ask {
     }
 }
 
-impl Client {
+impl RegistryClient {
     /// Prepares a client; opens no connection yet. Only registries on this machine are reached without encryption.
     pub(super) fn new(reference: &Reference, login: Option<Login>) -> Result<Self> {
         let is_here = is_this_machine(&reference.registry);
@@ -247,9 +247,9 @@ fn is_this_machine(registry: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-impl std::fmt::Debug for Client {
+impl std::fmt::Debug for RegistryClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Client({})", self.base)
+        write!(f, "RegistryClient({})", self.base)
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use super::super::blob::{Blob, BlobWriter};
 use super::address::Reference;
 use super::answer::{RegistryFailure, accepted};
-use super::client::{Ask, Client, small};
+use super::client::{Ask, RegistryClient, small};
 use super::login::Login;
 use super::manifest::MANIFEST;
 use crate::cli::StoreAccess;
@@ -23,7 +23,7 @@ const MANIFEST_LIMIT: u64 = 4 << 20;
 /// A repository, and the build in it that the address names.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    pub(super) client: Client,
+    pub(super) client: RegistryClient,
     pub(super) reference: Reference,
 }
 
@@ -32,7 +32,7 @@ impl Registry {
     pub(crate) fn open(reference: &Reference, access: &StoreAccess) -> Result<Self> {
         let login = Login::find(reference, &access.logins)?;
         Ok(Self {
-            client: Client::new(reference, login)?,
+            client: RegistryClient::new(reference, login)?,
             reference: reference.clone(),
         })
     }
@@ -51,7 +51,7 @@ impl Registry {
                 _ => small(accepted(&doing, response)?, MANIFEST_LIMIT).map(Some),
             }
         };
-        let bytes = Client::persist(&doing, || (read(), 0))?;
+        let bytes = RegistryClient::persist(&doing, || (read(), 0))?;
         let found = bytes.as_ref().map(hex::sha256);
         match (found, reference.digest()) {
             (Some(found), Some(wanted)) if found != wanted => Err(Kind::Verification.error(
@@ -70,7 +70,7 @@ impl Registry {
         let mut ask = Ask::new(Method::PUT, url).with(CONTENT_TYPE, MANIFEST);
         bytes.clone_into(&mut ask.body);
         let write = || accepted(&doing, self.client.send(&doing, &ask)?).map(drop);
-        Client::persist(&doing, || (write(), 0))?;
+        RegistryClient::persist(&doing, || (write(), 0))?;
         let pinned = self.reference.at(&hex::sha256(bytes));
         match self.manifest(&pinned)? {
             Some(_) => Ok(pinned),
@@ -92,7 +92,7 @@ impl Registry {
             }
             Ok(length(&accepted(&doing, response)?))
         };
-        Client::persist(&doing, || (look(), 0))
+        RegistryClient::persist(&doing, || (look(), 0))
     }
 
     /// Reads a blob to its end, whatever its bytes are. A broken connection is continued where it broke.
@@ -100,7 +100,7 @@ impl Registry {
         let doing = format!("reading {}", self.place_of(blob));
         let mut writer = BlobWriter::new(to);
         let mut at = 0;
-        Client::persist(&doing, || {
+        RegistryClient::persist(&doing, || {
             let read = self.read_rest(&doing, blob, &mut at, &mut writer);
             (read, at)
         })?;

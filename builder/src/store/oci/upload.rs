@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::blob::Blob;
 use super::super::staging::Journal;
 use super::answer::{RegistryFailure, accepted};
-use super::client::{Ask, Client};
+use super::client::{Ask, RegistryClient};
 use super::registry::Registry;
 use crate::failure::Kind;
 use crate::progress::Task;
@@ -49,7 +49,7 @@ impl Registry {
         let earlier = journal.and_then(Journal::read::<Begun>);
         let mut begun = earlier.filter(|earlier| earlier.place == place);
         let mut is_first = begun.is_none();
-        let done = Client::persist(&doing, || {
+        let done = RegistryClient::persist(&doing, || {
             // After a failure, only the registry knows what it has.
             if !is_first {
                 match self.size(blob) {
@@ -138,7 +138,7 @@ impl Registry {
             sha256: String::new(),
             size: 0,
         };
-        let begun = Client::persist(&doing, || (self.begin(&doing, &nothing), 0))?;
+        let begun = RegistryClient::persist(&doing, || (self.begin(&doing, &nothing), 0))?;
         if let Ok(url) = url(&doing, &begun.location) {
             let _ = self.client.send(&doing, &Ask::new(Method::DELETE, url));
         }
