@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::address::Reference;
 use super::answer::{LOGIN, RegistryFailure, accepted, gave_up, reason};
 use super::challenge::Challenge;
-use super::login::Login;
+use super::login::RegistryLogin;
 use crate::failure::Kind;
 
 /// The number of attempts without headway.
@@ -34,7 +34,7 @@ pub(super) struct RegistryClient {
     http: blocking::Client,
     /// The address below which everything of the repository lies.
     base: Url,
-    login: Option<Login>,
+    login: Option<RegistryLogin>,
     /// What the registry accepts as proof, once it has asked for it.
     proof: RefCell<Option<HeaderValue>>,
 }
@@ -68,7 +68,7 @@ impl Ask {
 
 impl RegistryClient {
     /// Prepares a client; opens no connection yet. Only registries on this machine are reached without encryption.
-    pub(super) fn new(reference: &Reference, login: Option<Login>) -> Result<Self> {
+    pub(super) fn new(reference: &Reference, login: Option<RegistryLogin>) -> Result<Self> {
         let is_here = is_this_machine(&reference.registry);
         let host = match reference.registry.as_str() {
             "docker.io" => "registry-1.docker.io",
@@ -224,7 +224,7 @@ pub(super) fn small(response: Response, limit: u64) -> Result<Vec<u8>, RegistryF
     }
 }
 
-fn basic(login: &Login) -> String {
+fn basic(login: &RegistryLogin) -> String {
     let pair = Zeroizing::new(format!("{}:{}", login.user, *login.password));
     format!("Basic {}", STANDARD.encode(pair.as_bytes()))
 }

@@ -16,7 +16,7 @@ use crate::file::if_exists;
 
 /// A user of a registry, and the password.
 #[derive(PartialEq, Eq)]
-pub(super) struct Login {
+pub(super) struct RegistryLogin {
     pub(super) user: String,
     pub(super) password: Zeroizing<String>,
 }
@@ -34,7 +34,7 @@ struct Entry {
     auth: Option<String>,
 }
 
-impl Login {
+impl RegistryLogin {
     /// Returns the login for a repository from the first file that has one.
     pub(super) fn find(reference: &Reference, files: &[PathBuf]) -> Result<Option<Self>> {
         for path in files {
@@ -52,7 +52,7 @@ impl Login {
 }
 
 /// Returns the login for a repository. An error never repeats the content of the file.
-fn parse(reference: &Reference, path: &Path, bytes: &[u8]) -> Result<Option<Login>> {
+fn parse(reference: &Reference, path: &Path, bytes: &[u8]) -> Result<Option<RegistryLogin>> {
     let wrong = |why: String| {
         Kind::Usage.error(
             format!("{}: {why}", path.display()),
@@ -78,7 +78,7 @@ fn parse(reference: &Reference, path: &Path, bytes: &[u8]) -> Result<Option<Logi
     let text = decoded.as_ref().and_then(|it| std::str::from_utf8(it).ok());
     let pair = text.and_then(|text| text.trim_end_matches('\0').split_once(':'));
     let (user, password) = pair.ok_or_else(|| wrong(format!("its `{key}` is not a login")))?;
-    Ok(Some(Login {
+    Ok(Some(RegistryLogin {
         user: user.to_owned(),
         password: Zeroizing::new(password.to_owned()),
     }))
@@ -100,9 +100,9 @@ fn keys(reference: &Reference) -> Vec<String> {
     keys
 }
 
-impl fmt::Debug for Login {
+impl fmt::Debug for RegistryLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Login({})", self.user)
+        write!(f, "RegistryLogin({})", self.user)
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::blob::{Blob, BlobWriter};
 use super::address::Reference;
 use super::answer::{RegistryFailure, accepted};
 use super::client::{Ask, RegistryClient, small};
-use super::login::Login;
+use super::login::RegistryLogin;
 use super::manifest::MANIFEST;
 use crate::cli::StoreAccess;
 use crate::failure::Kind;
@@ -30,7 +30,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Prepares a client; opens no connection yet.
     pub(crate) fn open(reference: &Reference, access: &StoreAccess) -> Result<Self> {
-        let login = Login::find(reference, &access.logins)?;
+        let login = RegistryLogin::find(reference, &access.logins)?;
         Ok(Self {
             client: RegistryClient::new(reference, login)?,
             reference: reference.clone(),
