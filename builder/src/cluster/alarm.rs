@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::access::Access;
 use super::assess::ratio;
 use super::report::DatabaseReport;
-use super::space::{self, Content};
+use super::space::{self, DatabaseContent};
 use super::table::bytes;
 use crate::etcd::{Alarm, Session, Status, Trouble};
 use crate::failure::Kind;
@@ -34,7 +34,7 @@ pub struct Disarming {
     /// The databases of the members that answer.
     pub databases: Vec<MemberDatabase>,
     /// The live keys, if a database is full.
-    pub content: Option<Content>,
+    pub content: Option<DatabaseContent>,
     #[serde(skip)]
     hint: String,
 }

@@ -56,5 +56,5 @@ pub use report::{
 };
 pub use restore::{Restoration, check_origin, restore};
 pub use rotate::{CompletePhase, Rotating, Rotation, RotationStep, rotate};
-pub use space::{Content, Prefix};
+pub use space::{DatabaseContent, Prefix};
 pub use upgrade::{Upgrade, UpgradedNode, upgrade};

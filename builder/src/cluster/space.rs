@@ -18,7 +18,7 @@ const PAGE: u64 = 4 << 20;
 
 /// The live keys of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Content {
+pub struct DatabaseContent {
     /// Number of keys.
     pub keys: u64,
     /// Bytes of the keys and their values, without the history of either.
@@ -39,7 +39,7 @@ pub struct Prefix {
 }
 
 /// Reads all live keys of a member, from its own data.
-pub(super) fn read(session: &Session) -> Result<Content, Trouble> {
+pub(super) fn read(session: &Session) -> Result<DatabaseContent, Trouble> {
     let mut groups = Groups::default();
     let (mut first, mut limit) = (vec![0], 16);
     loop {
@@ -94,7 +94,7 @@ impl Groups {
         sums.1 += bytes;
     }
 
-    fn finish(self) -> Content {
+    fn finish(self) -> DatabaseContent {
         let prefixes = self.by_prefix.into_iter();
         let mut prefixes: Vec<_> = prefixes
             .map(|(prefix, (keys, bytes))| Prefix {
@@ -107,7 +107,7 @@ impl Groups {
         let sum = |of: fn(&Prefix) -> u64| prefixes.iter().map(of).sum();
         let (keys, bytes) = (sum(|it| it.keys), sum(|it| it.bytes));
         prefixes.truncate(LARGEST);
-        Content {
+        DatabaseContent {
             keys,
             bytes,
             prefixes,
