@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use self::place::{NewSnapshot, Place};
+use self::place::{NewSnapshot, SnapshotPlace};
 use super::access::Access;
 use super::gather::{Scope, survey};
 use super::report::{ClusterReport, MemberReport, Role};
@@ -110,7 +110,7 @@ pub fn backup(
 
 /// Removes all but the newest `keep` snapshots of a cluster besides the new one. Returns what it removed.
 fn rotate(
-    place: Place<'_>,
+    place: SnapshotPlace<'_>,
     new: &str,
     (cluster, keep): (&str, NonZeroUsize),
     progress: &dyn Progress,

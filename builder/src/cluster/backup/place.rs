@@ -16,10 +16,10 @@ const DIRECTORY: &str = "backups";
 
 /// Where to save a snapshot.
 #[derive(Debug)]
-pub struct BackupTarget(Target);
+pub struct BackupTarget(TargetKind);
 
 #[derive(Debug)]
-enum Target {
+enum TargetKind {
     /// A directory, or a file in one.
     Path(PathBuf),
     Bucket(Box<SnapshotBucket>),
@@ -29,24 +29,27 @@ impl BackupTarget {
     /// Returns the target that the options name. Opens no connection yet.
     pub fn of(options: &BackupOptions, variables: &AwsVariables) -> Result<Self> {
         let target = match SnapshotBucket::of(options, variables)? {
-            Some(bucket) => Target::Bucket(Box::new(bucket)),
-            None => Target::Path(options.target.clone().unwrap_or(DIRECTORY.into())),
+            Some(bucket) => TargetKind::Bucket(Box::new(bucket)),
+            None => TargetKind::Path(options.target.clone().unwrap_or(DIRECTORY.into())),
         };
         Ok(Self(target))
     }
 
     /// Returns the place and the name of a new snapshot there.
-    pub(super) fn place(&self, cluster: &str, now: i64) -> Result<(Place<'_>, String)> {
+    pub(super) fn place(&self, cluster: &str, now: i64) -> Result<(SnapshotPlace<'_>, String)> {
         let name = rotation::name(cluster, now);
         let (place, name) = match &self.0 {
-            Target::Bucket(bucket) => (Place::Bucket(bucket), bucket.object(name)),
-            Target::Path(path) if path.is_dir() || path == Path::new(DIRECTORY) => {
-                (Place::Directory(path), name)
+            TargetKind::Bucket(bucket) => (SnapshotPlace::Bucket(bucket), bucket.object(name)),
+            TargetKind::Path(path) if path.is_dir() || path == Path::new(DIRECTORY) => {
+                (SnapshotPlace::Directory(path), name)
             }
-            Target::Path(path) => {
+            TargetKind::Path(path) => {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let name = path.file_name().unwrap_or_default();
-                (Place::File(folder), name.to_string_lossy().into_owned())
+                (
+                    SnapshotPlace::File(folder),
+                    name.to_string_lossy().into_owned(),
+                )
             }
         };
         match place.has(&name)? {
@@ -61,7 +64,7 @@ impl BackupTarget {
 
 /// A place that is ready for a snapshot.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place<'a> {
+pub(super) enum SnapshotPlace<'a> {
     /// A directory for snapshots.
     Directory(&'a Path),
     /// The directory of a file that the user named.
@@ -69,7 +72,7 @@ pub(super) enum Place<'a> {
     Bucket(&'a SnapshotBucket),
 }
 
-impl<'a> Place<'a> {
+impl<'a> SnapshotPlace<'a> {
     /// Returns whether the names of snapshots are those that [`rotation::name`] gives.
     pub(super) fn names_snapshots(self) -> bool {
         !matches!(self, Self::File(_))
