@@ -109,7 +109,7 @@ pub(super) fn hand_to(
     let address = member.address;
     let places = access.ssh.run(address, &program("list"));
     let places = places.map(|said| Places(said.lines));
-    let wanted = Wanted::of(access, address, leaves);
+    let wanted = WantedFingerprints::of(access, address, leaves);
     // A member that did not serve clients before the renewal does not do so afterwards.
     let patience = match wanted.is_served {
         true => PRESENTED,
@@ -162,14 +162,14 @@ impl Places {
 }
 
 /// The fingerprints that a node presents once it has its certificates.
-struct Wanted {
+struct WantedFingerprints {
     server: String,
     peer: String,
     /// Whether the node presents any to clients now.
     is_served: bool,
 }
 
-impl Wanted {
+impl WantedFingerprints {
     /// Returns the fingerprints for a node. If the node presents one certificate to clients and members, that is the server's;
     /// a peer certificate in the state directory is left over from an earlier layout.
     fn of(access: &Access, address: IpAddr, leaves: &[Leaf]) -> Self {
@@ -203,7 +203,7 @@ fn push(
     access: &Access,
     address: IpAddr,
     leaves: &[&Leaf],
-    wanted: &Wanted,
+    wanted: &WantedFingerprints,
     patience: Duration,
 ) -> Result<RenewalOutcome, String> {
     access
