@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::ssh::Ssh;
+use super::ssh::OperatorSsh;
 use crate::description::{ClusterDescription, DescribedMember};
 use crate::etcd::{Client, Patience};
 use crate::failure::Kind;
@@ -29,7 +29,7 @@ pub struct Access {
     /// The cluster as it was built.
     pub(super) description: ClusterDescription,
     pub(super) client: Client,
-    pub(super) ssh: Ssh,
+    pub(super) ssh: OperatorSsh,
 }
 
 /// Opens a client of the cluster with the current certificates of a directory.
@@ -52,7 +52,7 @@ impl Access {
         Ok(Self {
             folder: folder.to_owned(),
             client: client(folder)?,
-            ssh: Ssh {
+            ssh: OperatorSsh {
                 known_hosts: folder.join("known_hosts"),
                 user: description.user.clone(),
                 identity,

@@ -1,7 +1,7 @@
 //! What a node reports about itself over ssh: one script, and the parser of its output.
 
 use super::report::NodeReport;
-use super::ssh::Said;
+use super::ssh::SshOutput;
 
 /// Prints `name=value` lines with the base's tools, as an ordinary user; only root sees a prepared restore. The clock is first, because the time of arrival is
 /// compared with it. Facts that a board does not have are missing.
@@ -31,7 +31,7 @@ exit 0
 "#;
 
 /// Parses the output of [`SCRIPT`]; a value that cannot be read counts as missing.
-pub(super) fn parse(said: &Said) -> NodeReport {
+pub(super) fn parse(said: &SshOutput) -> NodeReport {
     let value = |name: &str| {
         let mut values = said.lines.iter().filter_map(|line| line.split_once('='));
         values.find(|(key, _)| *key == name).map(|(_, value)| value)
@@ -62,8 +62,8 @@ fn share(used: &str, all: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Said {
-        Said {
+    fn said(text: &str) -> SshOutput {
+        SshOutput {
             lines: text.lines().map(str::to_owned).collect(),
             first: 1000.0,
         }

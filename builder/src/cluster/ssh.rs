@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// How to log in to the nodes of one cluster.
 #[derive(Debug)]
-pub(super) struct Ssh {
+pub(super) struct OperatorSsh {
     /// The file with their host keys.
     pub(super) known_hosts: PathBuf,
     /// The login user.
@@ -29,15 +29,15 @@ pub(super) struct Ssh {
 
 /// The output of a command on a node.
 #[derive(Debug, PartialEq)]
-pub(super) struct Said {
+pub(super) struct SshOutput {
     pub(super) lines: Vec<String>,
     /// The time of this machine in seconds since 1970 when the first line arrived.
     pub(super) first: f64,
 }
 
-impl Ssh {
+impl OperatorSsh {
     /// Runs a command on a node; the error is one line that says why it did not succeed.
-    pub(super) fn run(&self, address: IpAddr, command: &str) -> Result<Said, String> {
+    pub(super) fn run(&self, address: IpAddr, command: &str) -> Result<SshOutput, String> {
         self.run_with(address, command, b"")
     }
 
@@ -47,7 +47,7 @@ impl Ssh {
         address: IpAddr,
         command: &str,
         input: &[u8],
-    ) -> Result<Said, String> {
+    ) -> Result<SshOutput, String> {
         self.run_within(address, command, input, PATIENCE)
     }
 
@@ -58,7 +58,7 @@ impl Ssh {
         command: &str,
         input: &[u8],
         limit: Duration,
-    ) -> Result<Said, String> {
+    ) -> Result<SshOutput, String> {
         let mut child = self.start(address, command)?;
         let (out, errors) = (child.stdout.take(), child.stderr.take());
         let out = thread::spawn(move || out.map(lines));
@@ -186,7 +186,7 @@ fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     None
 }
 
-fn lines(out: impl Read) -> Said {
+fn lines(out: impl Read) -> SshOutput {
     let mut reader = BufReader::new(out);
     let mut line = String::new();
     // What arrived before an error is enough; the exit status reports the failure.
@@ -194,7 +194,7 @@ fn lines(out: impl Read) -> Said {
     let first = seconds();
     let rest = text(reader);
     let all = std::iter::once(line.trim_end()).chain(rest.lines());
-    Said {
+    SshOutput {
         lines: all.map(str::to_owned).collect(),
         first,
     }
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn no_option_lets_ssh_ask_or_trust_another_key() {
-        let ssh = Ssh {
+        let ssh = OperatorSsh {
             known_hosts: "a b/known_hosts".into(),
             user: "-oProxyCommand=x".to_owned(),
             identity: Some("keys/50%".into()),
