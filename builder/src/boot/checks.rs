@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::qemu::{Login, Said};
+use lab::qemu::{Login, SshOutcome};
 use serde::{Deserialize, Serialize};
 
 use super::again;
@@ -94,7 +94,7 @@ pub(super) fn check(setup: &Setup, node: &BootNode) -> Result<Vec<Check>> {
 
 /// Returns the checks of a user's login. It fails only if a key that the node authorizes does not work: otherwise the only
 /// matching key may be in an agent, or not on this machine.
-fn logged_in(setup: &Setup, node: &BootNode, login: &Said) -> Vec<Check> {
+fn logged_in(setup: &Setup, node: &BootNode, login: &SshOutcome) -> Vec<Check> {
     const KEY: &str = "user key";
     match (login.done, setup.keys_known(&node.name)) {
         (true, _) => {
@@ -179,9 +179,9 @@ fn last_line(text: &str) -> String {
 
 /// Retries until the login works or is refused: etcd may start before sshd, and a busy node drops connections that it
 /// handles too late.
-fn decided(setup: &Setup, node: &BootNode, login: Login, command: &str) -> Result<Said> {
+fn decided(setup: &Setup, node: &BootNode, login: Login, command: &str) -> Result<SshOutcome> {
     let ssh = setup.ssh();
-    let is = |said: &Result<Said>| said.as_ref().map_or(true, Said::is_decided);
+    let is = |said: &Result<SshOutcome>| said.as_ref().map_or(true, SshOutcome::is_decided);
     again::until(PATIENCE, is, || ssh.run(node.address, login, command))
 }
 
@@ -222,7 +222,7 @@ mod tests {
         let node = node("etcd1", "192.168.0.50/24");
         let mut setup = crate::boot::setup::tests::setup(node.clone());
         setup.welcome.extend(known.then(|| node.name.clone()));
-        let login = Said {
+        let login = SshOutcome {
             done: false,
             out: String::new(),
             text: "pi@192.168.0.50: Permission denied (publickey).".to_owned(),

@@ -31,4 +31,4 @@ pub use namespace::{enclosed, enter_command};
 pub use network::Interface;
 pub use program::check_installed;
 pub use scratch::Scratch;
-pub use ssh::{Login, Said, Ssh};
+pub use ssh::{Login, Ssh, SshOutcome};

@@ -33,7 +33,7 @@ pub enum Login {
 
 /// The result of a command run through ssh.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct SshOutcome {
     /// Whether the command ran and succeeded.
     pub done: bool,
     /// The command's standard output.
@@ -42,7 +42,7 @@ pub struct Said {
     pub text: String,
 }
 
-impl Said {
+impl SshOutcome {
     /// Returns whether a retry would give the same result: access was granted or refused.
     pub fn is_decided(&self) -> bool {
         self.done || REFUSALS.iter().any(|words| self.text.contains(words))
@@ -51,7 +51,7 @@ impl Said {
 
 impl Ssh {
     /// Runs a command on a node, with one attempt.
-    pub fn run(&self, address: IpAddr, login: Login, command: &str) -> Result<Said> {
+    pub fn run(&self, address: IpAddr, login: Login, command: &str) -> Result<SshOutcome> {
         let mut words = options(&self.known_hosts, login);
         if login == Login::Person {
             let keys = self.identities.iter();
@@ -60,7 +60,7 @@ impl Ssh {
         let person = format!("{}@{address}", self.user);
         words.extend([person, "--".to_owned(), command.to_owned()].map(OsString::from));
         let output = SSH.output(&words)?;
-        Ok(Said {
+        Ok(SshOutcome {
             done: output.status.success(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             text: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn only_a_refusal_or_a_login_is_a_decision() {
-        let said = |done, text: &str| Said {
+        let said = |done, text: &str| SshOutcome {
             done,
             out: String::new(),
             text: text.to_owned(),
