@@ -42,7 +42,7 @@ const INTERRUPTED: &str =
     "run the same command again: a card that was begun and not finished does not boot";
 
 /// An image with the card that it goes to, both open and checked.
-struct Job {
+struct FlashJob {
     source: Source,
     card: Card,
     data: DataPlace,
@@ -55,31 +55,31 @@ pub fn flash(options: &FlashOptions, now: i64, progress: &dyn Progress) -> Resul
     interrupt::watch_with(INTERRUPTED);
     let trusted = Trusted::new(options, now);
     let orders = assign::orders(options, trusted)?;
-    let open = |order: &assign::Order| Job::open(order, options, trusted);
+    let open = |order: &assign::Order| FlashJob::open(order, options, trusted);
     let jobs = orders.iter().map(open).collect::<Result<Vec<_>>>()?;
     refuse_twins(&jobs)?;
     if options.dry_run {
         for job in &jobs {
             job.source.verify("nothing was written")?;
         }
-        return Ok(Flashed::planned(jobs.iter().map(Job::outcome)));
+        return Ok(Flashed::planned(jobs.iter().map(FlashJob::outcome)));
     }
     progress
         .note("until a card is finished it does not boot; after an interruption, flash it again");
     let written: Vec<Result<Duration>> = thread::scope(|scope| {
-        let start = |job| scope.spawn(move || Job::run(job, progress));
+        let start = |job| scope.spawn(move || FlashJob::run(job, progress));
         let all: Vec<_> = jobs.iter().map(start).collect();
         let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
         ended
             .map(|card| card.unwrap_or_else(|_| Err(anyhow!("writing a card panicked"))))
             .collect()
     });
-    let cards = jobs.iter().map(Job::outcome).zip(written);
+    let cards = jobs.iter().map(FlashJob::outcome).zip(written);
     Ok(Flashed::written(cards))
 }
 
 /// Refuses two images of the same node, such as one in two formats.
-fn refuse_twins(jobs: &[Job]) -> Result<()> {
+fn refuse_twins(jobs: &[FlashJob]) -> Result<()> {
     let mut seen = BTreeMap::new();
     for job in jobs {
         let Some(node) = &job.source.node else {
@@ -101,7 +101,7 @@ fn refuse_twins(jobs: &[Job]) -> Result<()> {
     Ok(())
 }
 
-impl Job {
+impl FlashJob {
     fn open(order: &assign::Order, options: &FlashOptions, trusted: Trusted<'_>) -> Result<Self> {
         let source = Source::open(&order.image, &options.images, trusted)?;
         let system = disks::KernelView::default();
