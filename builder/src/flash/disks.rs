@@ -88,7 +88,7 @@ impl KernelView {
             .filter(|word| !word.is_empty())
             .map(String::as_str)
             .collect();
-        let mut parts = Parts::default();
+        let mut parts = DiskParts::default();
         parts.add(folder)?;
         Ok(Disk {
             name: name_of(folder),
@@ -107,7 +107,7 @@ impl KernelView {
     }
 
     /// Returns what uses the disk or anything on it.
-    fn uses(&self, parts: &Parts) -> Result<Vec<String>> {
+    fn uses(&self, parts: &DiskParts) -> Result<Vec<String>> {
         let mut uses = Vec::new();
         for line in fs_err::read_to_string(self.root.join("proc/self/mountinfo"))?.lines() {
             let fields: Vec<&str> = line.split(' ').collect();
@@ -135,7 +135,7 @@ impl KernelView {
 
 /// A disk, its partitions, and the devices made from them, such as encrypted ones and logical volumes.
 #[derive(Default)]
-struct Parts {
+struct DiskParts {
     names: BTreeSet<String>,
     /// Major and minor number, e.g. `8:1`.
     numbers: BTreeSet<String>,
@@ -143,7 +143,7 @@ struct Parts {
     holders: Vec<String>,
 }
 
-impl Parts {
+impl DiskParts {
     /// Adds a device and what is made from it. What cannot be read is an error: a disk in use would look unused.
     fn add(&mut self, folder: &Path) -> Result<()> {
         if !self.names.insert(name_of(folder)) {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::history::say;
 use super::lab::Lab;
-use super::root::Parts;
+use super::root::RootParts;
 use super::runner::{self, Plan};
 use super::scenarios::{self, SCENARIOS};
 use super::violation::Violation;
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &[String]) -> Result<ExitCode> {
         ["scenario", name, images] => return scenario(name, Path::new(images)),
         ["init", image, folder, card] => {
             let folder = Path::new(folder);
-            root::enter(&Parts {
+            root::enter(&RootParts {
                 image: Path::new(image),
                 data: Path::new(card),
                 root: &folder.join("root"),

@@ -10,7 +10,7 @@ use super::clock;
 
 /// The parts from which a node's root is assembled.
 #[derive(Debug)]
-pub(super) struct Parts<'a> {
+pub(super) struct RootParts<'a> {
     /// The files of its image: `etc` and `usr/local`.
     pub(super) image: &'a Path,
     /// The directory with the contents of its data partition.
@@ -28,7 +28,7 @@ pub(super) const PROGRAMS: &str = "usr/local/lib/etcd-node";
 pub(super) const SHIMS: &str = "/run/lab/bin";
 
 /// Mounts everything and makes it this process's root. `/run` and `/tmp` are new each time.
-pub(super) fn enter(parts: &Parts<'_>) -> Result<()> {
+pub(super) fn enter(parts: &RootParts<'_>) -> Result<()> {
     let at = |path: &str| parts.root.join(path);
     for folder in ["usr", "etc", "proc", "dev", "run", "tmp", "var/lib/etcd"] {
         fs_err::create_dir_all(at(folder))?;
@@ -58,7 +58,7 @@ pub(super) fn enter(parts: &Parts<'_>) -> Result<()> {
     rustix::process::chdir("/").context("entering the root")
 }
 
-fn replace_programs(parts: &Parts<'_>) -> Result<()> {
+fn replace_programs(parts: &RootParts<'_>) -> Result<()> {
     if !parts.sabotaged.exists() {
         return Ok(());
     }
