@@ -14,7 +14,7 @@ pub(super) struct Chain {
 }
 
 /// A fault of the files of a CA.
-pub(super) enum Fault {
+pub(super) enum ChainFault {
     /// In the file with the certificates.
     Certificate(String),
     /// One of them has expired.
@@ -44,10 +44,10 @@ impl Chain {
         all: Vec<CertificateFacts>,
         public_key: &[u8],
         now: i64,
-    ) -> Result<Self, Fault> {
-        let chain = Self::ordered(all, public_key).map_err(Fault::Certificate)?;
+    ) -> Result<Self, ChainFault> {
+        let chain = Self::ordered(all, public_key).map_err(ChainFault::Certificate)?;
         if x509::is_changed_root(chain.above.last().unwrap_or(&chain.first)) {
-            return Err(Fault::Certificate(CHANGED.to_owned()));
+            return Err(ChainFault::Certificate(CHANGED.to_owned()));
         }
         for (below, facts) in chain.all().enumerate() {
             let named = |what: &str| match below {
@@ -58,11 +58,11 @@ impl Chain {
                 ),
             };
             if let Some(what) = fault(facts, below, now) {
-                return Err(Fault::Certificate(named(&what)));
+                return Err(ChainFault::Certificate(named(&what)));
             }
             if facts.certificate.not_after <= now {
                 let what = format!("expired on {}", date(facts.certificate.not_after));
-                return Err(Fault::Expired(named(&what)));
+                return Err(ChainFault::Expired(named(&what)));
             }
         }
         Ok(chain)

@@ -12,7 +12,7 @@ use rcgen::{
 use zeroize::Zeroizing;
 
 use super::certs::Certificate;
-use super::chain::{Chain, Fault};
+use super::chain::{Chain, ChainFault};
 use super::locked;
 use super::phase::{CERTIFICATE, KEY, Phase, files_in};
 use super::signer::{ReadKey, Signer};
@@ -233,8 +233,8 @@ impl Authority {
         };
         let public_key = own.public_key.clone();
         let chain = Chain::new(all, &public_key, now).map_err(|fault| match fault {
-            Fault::Certificate(what) => refused(path, &what, correction),
-            Fault::Expired(what) => refused(path, &what, format!("for a new CA, {RENEW}")),
+            ChainFault::Certificate(what) => refused(path, &what, correction),
+            ChainFault::Expired(what) => refused(path, &what, format!("for a new CA, {RENEW}")),
         })?;
         // Its subject is put into every certificate afterwards.
         Ok(Self {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::super::chain::{Chain, Fault};
+use super::super::chain::{Chain, ChainFault};
 use super::super::phase::{CERTIFICATE, KEY};
 use super::super::signer::{self, Signer};
 use super::super::store::StateReader;
@@ -33,7 +33,9 @@ impl Authority {
         let first = signer::lowest(&all);
         let key = first.map(|it| it.public_key.clone()).unwrap_or_default();
         let chain = Chain::new(all, &key, now).map_err(|fault| match fault {
-            Fault::Certificate(what) | Fault::Expired(what) => refused(&path, &what, NO_KEY),
+            ChainFault::Certificate(what) | ChainFault::Expired(what) => {
+                refused(&path, &what, NO_KEY)
+            }
         })?;
         let pem = Zeroizing::new(chain.pem().into_bytes());
         Ok(Self {
