@@ -37,7 +37,7 @@ pub(crate) fn check(folder: &Path, allowed: &Path, now: i64) -> Result<String> {
     };
     let pem = if_exists(fs_err::read(&path))?.ok_or_else(unsigned)?;
     let message = if_exists(fs_err::read(&sums))?.ok_or_else(unsigned)?;
-    verify(&pem, &message, &signers, now).map_err(|Refused { why, hint }| {
+    verify(&pem, &message, &signers, now).map_err(|SignatureRefusal { why, hint }| {
         Kind::Verification.error(format!("{}: {why}", path.display()), hint)
     })
 }
@@ -54,7 +54,7 @@ pub(crate) fn signed_manifests(
 
 /// Why a signature is not accepted.
 #[derive(Debug, PartialEq, Eq)]
-struct Refused {
+struct SignatureRefusal {
     why: String,
     hint: &'static str,
 }
@@ -64,8 +64,8 @@ fn verify(
     message: &[u8],
     signers: &[AllowedSigner],
     now: i64,
-) -> Result<String, Refused> {
-    let refused = |why: String, hint| Err(Refused { why, hint });
+) -> Result<String, SignatureRefusal> {
+    let refused = |why: String, hint| Err(SignatureRefusal { why, hint });
     let signature = match SshSig::from_pem(pem) {
         Ok(signature) if signature.signature().algorithm() != Algorithm::Dsa => signature,
         Err(error) if !is_rsa_sha1(pem) => {
@@ -102,7 +102,7 @@ fn signer_of<'a>(
     purpose: &str,
     signers: &'a [AllowedSigner],
     now: i64,
-) -> Result<&'a AllowedSigner, Refused> {
+) -> Result<&'a AllowedSigner, SignatureRefusal> {
     let own = signers.iter().filter(|it| it.is_about(key.key_data()));
     let mut first = None;
     for signer in own {
@@ -113,11 +113,11 @@ fn signer_of<'a>(
     }
     let fingerprint = key.fingerprint(HashAlg::Sha256);
     Err(match first {
-        Some(why) => Refused {
+        Some(why) => SignatureRefusal {
             why,
             hint: "ask the owner of the key, or correct the line in the file of allowed signers",
         },
-        None => Refused {
+        None => SignatureRefusal {
             why: format!("the key {fingerprint} is not among the allowed signers"),
             hint: "compare the fingerprint with its owner before you allow the key",
         },
