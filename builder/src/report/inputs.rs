@@ -53,12 +53,12 @@ pub(crate) struct FleetFetchReport {
     /// Version of this format.
     pub format: u32,
     /// One per cluster, in the order of the fleet.
-    pub clusters: Vec<ClusterInputs>,
+    pub clusters: Vec<ClusterFetchReport>,
 }
 
 /// The inputs of a cluster of a fleet.
 #[derive(Debug, Serialize)]
-pub(crate) struct ClusterInputs {
+pub(crate) struct ClusterFetchReport {
     /// Its name.
     pub cluster: String,
     /// The inputs.
@@ -69,7 +69,7 @@ impl FleetFetchReport {
     /// Adds the inputs of the next cluster.
     pub(crate) fn add(&mut self, cluster: &str, inputs: FetchReport) {
         self.format = 1;
-        self.clusters.push(ClusterInputs {
+        self.clusters.push(ClusterFetchReport {
             cluster: cluster.to_owned(),
             inputs,
         });
