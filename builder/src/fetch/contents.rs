@@ -34,7 +34,7 @@ pub fn contents(
     options: &Options<'_>,
 ) -> Result<Vec<CacheItem>> {
     let names = known(recipes, etcd, options);
-    let mut items: BTreeMap<String, Sum> = BTreeMap::new();
+    let mut items: BTreeMap<String, EntryFiles> = BTreeMap::new();
     let found = if_exists(fs_err::read_dir(options.cache))?;
     for file in found.into_iter().flatten() {
         let file = file?;
@@ -48,7 +48,7 @@ pub fn contents(
         }
     }
     let items = items.into_iter().filter(|(_, sum)| !sum.endings.is_empty());
-    let item = |(key, sum): (String, Sum)| CacheItem {
+    let item = |(key, sum): (String, EntryFiles)| CacheItem {
         what: match names.get(&key) {
             Some(name) => name.clone(),
             None => sum.kind().to_owned(),
@@ -106,14 +106,14 @@ fn known(
 
 /// The files of an entry.
 #[derive(Debug, Default)]
-struct Sum {
+struct EntryFiles {
     endings: Vec<String>,
     bytes: u64,
     /// The newest modification in seconds since 1970; using an entry modifies its lock.
     used: i64,
 }
 
-impl Sum {
+impl EntryFiles {
     fn add(&mut self, ending: &str, metadata: &Metadata) {
         if ending != LOCK {
             self.endings.push(ending.to_owned());
