@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::Lab;
+use etcd_image::boot::BootLab;
 use etcd_image::etcd::{Client, Patience};
 use etcd_image::progress;
 use serde_json::Value;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(20);
 
 /// Three booted nodes, and the operator's directory.
 struct Operator {
-    lab: Lab,
+    lab: BootLab,
     folder: PathBuf,
     key: String,
     at: Vec<IpAddr>,

@@ -3,14 +3,14 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::Lab;
+use etcd_image::boot::BootLab;
 use etcd_image::progress;
 
 use crate::support::card::{DATA, digests, io, replace, replace_by, was_cut_off, written};
 use crate::support::cluster::{Images, NODES, address, answered, healthy, inside, on, voter};
 
 /// Waits until a node prints these words on its console.
-fn says(lab: &mut Lab, name: &str, words: &str) -> String {
+fn says(lab: &mut BootLab, name: &str, words: &str) -> String {
     let started = Instant::now();
     let mut seen = Vec::new();
     while started.elapsed() < Duration::from_mins(10) {
@@ -173,7 +173,7 @@ fn an_idle_node_writes_a_fifth_of_what_a_classic_one_does() {
 }
 
 /// Returns the bytes written to the card per hour, measured some time after the boot.
-fn per_hour(lab: &mut Lab, name: &str) -> u64 {
+fn per_hour(lab: &mut BootLab, name: &str) -> u64 {
     const IDLE: u64 = 300;
     lab.machines.start(name).unwrap();
     healthy(lab, &[name]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::Lab;
+use etcd_image::boot::BootLab;
 
 use super::example::Example;
 use super::list::{self, Item, List};
@@ -52,7 +52,7 @@ pub(super) struct Case {
     list: List,
     images: Images,
     /// The machines, which run as long as this value exists.
-    _lab: Lab,
+    _lab: BootLab,
     /// How long the images took.
     built: Duration,
     booted: Duration,

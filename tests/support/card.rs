@@ -5,20 +5,20 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use etcd_image::boot::Lab;
+use etcd_image::boot::BootLab;
 
 use super::tool::tool;
 
 /// The offset of the data on a card.
 pub(crate) const DATA: u64 = 8 << 30;
 
-fn image<'a>(lab: &'a Lab, name: &str) -> &'a Path {
+fn image<'a>(lab: &'a BootLab, name: &str) -> &'a Path {
     let mut nodes = lab.nodes().iter();
     &nodes.find(|node| node.name == name).unwrap().image
 }
 
 /// Writes the image over the beginning of the card, as dd does; everything after it stays.
-pub(crate) fn flash(lab: &Lab, name: &str) {
+pub(crate) fn flash(lab: &BootLab, name: &str) {
     let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["convert", "-n", "-f", "raw", "-O", "qcow2"].map(AsRef::as_ref);
     let places = [image.as_os_str(), card.as_os_str()];
@@ -26,12 +26,12 @@ pub(crate) fn flash(lab: &Lab, name: &str) {
 }
 
 /// Replaces the card by an empty one of 16 GiB with the image on it.
-pub(crate) fn replace(lab: &Lab, name: &str) {
+pub(crate) fn replace(lab: &BootLab, name: &str) {
     replace_by(lab, name, "16G");
 }
 
 /// Replaces the card by an empty one of this size, as qemu-img(1) writes sizes, with the image on it.
-pub(crate) fn replace_by(lab: &Lab, name: &str, size: &str) {
+pub(crate) fn replace_by(lab: &BootLab, name: &str, size: &str) {
     let (image, card) = (image(lab, name), lab.machines.card(name).unwrap());
     let words = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(AsRef::as_ref);
     let places = [image.as_os_str(), card.as_os_str(), size.as_ref()];
@@ -39,7 +39,7 @@ pub(crate) fn replace_by(lab: &Lab, name: &str, size: &str) {
 }
 
 /// Runs one qemu-io command on the card.
-pub(crate) fn io(lab: &Lab, name: &str, request: &str) -> String {
+pub(crate) fn io(lab: &BootLab, name: &str, request: &str) -> String {
     let card = lab.machines.card(name).unwrap().to_str().unwrap();
     let said = tool("qemu-io", &["-f", "qcow2", "-c", request, card]).done();
     said.text()
@@ -47,7 +47,7 @@ pub(crate) fn io(lab: &Lab, name: &str, request: &str) -> String {
 
 /// Returns whether the data's file system was not unmounted, so that its journal must be replayed (ext4's superblock,
 /// `s_feature_incompat`, `INCOMPAT_RECOVER`).
-pub(crate) fn was_cut_off(lab: &Lab, name: &str) -> bool {
+pub(crate) fn was_cut_off(lab: &BootLab, name: &str) -> bool {
     const FLAGS: u64 = DATA + 1024 + 0x60;
     let dump = io(lab, name, &format!("read -v {FLAGS} 1"));
     let byte = dump.split_whitespace().nth(1).unwrap();
@@ -55,7 +55,7 @@ pub(crate) fn was_cut_off(lab: &Lab, name: &str) -> bool {
 }
 
 /// Returns the digest of both system partitions, in the image and on the card.
-pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
+pub(crate) fn digests(lab: &BootLab, name: &str) -> [String; 2] {
     let image = image(lab, name);
     let size = image.metadata().unwrap().len();
     [("raw", image), ("qcow2", lab.machines.card(name).unwrap())].map(|(format, path)| {
@@ -76,7 +76,7 @@ pub(crate) fn digests(lab: &Lab, name: &str) -> [String; 2] {
 }
 
 /// Returns the bytes written to the card since the machine was switched on.
-pub(crate) fn written(lab: &Lab, name: &str) -> u64 {
+pub(crate) fn written(lab: &BootLab, name: &str) -> u64 {
     let mut socket = UnixStream::connect(lab.machines.monitor(name).unwrap()).unwrap();
     let requests = "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"query-blockstats\"}";
     socket.write_all(requests.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::{self, Lab, Setup};
+use etcd_image::boot::{self, BootLab, Setup};
 use etcd_image::cli::{Args, Command as Chosen, Environment};
 use etcd_image::etcd::{Client, Member, Trouble};
 use etcd_image::progress;
@@ -139,12 +139,12 @@ impl Images {
     }
 
     /// Returns the machines, none of them running.
-    pub(crate) fn lab(&self) -> Lab {
-        Lab::open(self.setup("images")).unwrap()
+    pub(crate) fn lab(&self) -> BootLab {
+        BootLab::open(self.setup("images")).unwrap()
     }
 
     /// Returns the machines and that of one more node, which another `cluster.toml` of the same cluster describes.
-    pub(crate) fn lab_with(&self, node: &str, config: &str) -> Lab {
+    pub(crate) fn lab_with(&self, node: &str, config: &str) -> BootLab {
         let file = self.folder.join("other.toml");
         fs::write(&file, config).unwrap();
         let options = [
@@ -159,7 +159,7 @@ impl Images {
         setup
             .nodes
             .extend(others.filter(|other| other.name == node));
-        Lab::open(setup).unwrap()
+        BootLab::open(setup).unwrap()
     }
 
     fn setup(&self, images: &str) -> Setup {
@@ -194,13 +194,13 @@ pub(crate) fn on(images: &Images, node: &str, command: &str) -> Said {
 }
 
 /// Waits until these nodes are healthy members.
-pub(crate) fn healthy(lab: &mut Lab, names: &[&str]) {
+pub(crate) fn healthy(lab: &mut BootLab, names: &[&str]) {
     let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
     boot::until_healthy(lab, &names, &*progress::stderr(false)).unwrap();
 }
 
 /// Returns the address of a node.
-pub(crate) fn address(lab: &Lab, name: &str) -> IpAddr {
+pub(crate) fn address(lab: &BootLab, name: &str) -> IpAddr {
     let mut nodes = lab.nodes().iter();
     nodes.find(|node| node.name == name).unwrap().address
 }
@@ -208,7 +208,7 @@ pub(crate) fn address(lab: &Lab, name: &str) -> IpAddr {
 /// Waits until all three members have started and vote, and returns the one of this name as `of` sees it.
 ///
 /// Health is not enough: a learner of etcd 3.5 is also healthy.
-pub(crate) fn voter(lab: &Lab, of: &str, name: &str) -> Member {
+pub(crate) fn voter(lab: &BootLab, of: &str, name: &str) -> Member {
     let started = Instant::now();
     loop {
         let seen = lab.client().members(address(lab, of)).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcd_image::boot::Lab;
+use etcd_image::boot::BootLab;
 use etcd_image::etcd::Client;
 
 use super::card::digests;
@@ -19,7 +19,7 @@ const KEY: &str = "gate";
 /// The cluster, and the number of acknowledged writes it must keep.
 #[derive(Debug)]
 pub(crate) struct Three {
-    lab: Lab,
+    lab: BootLab,
     client: Client,
     at: Vec<IpAddr>,
     promised: u32,

@@ -17,14 +17,14 @@ use crate::spec::DATA_START;
 
 /// A cluster in the laboratory.
 #[derive(Debug)]
-pub struct Lab {
+pub struct BootLab {
     /// The machines, by the names of the nodes.
     pub machines: Machines,
     setup: Setup,
     client: Client,
 }
 
-impl Lab {
+impl BootLab {
     /// Prepares network, kernels and disks, without starting a machine.
     pub fn open(setup: Setup) -> Result<Self> {
         let client = Client::open(&setup.client, Patience::LABORATORY)?;

@@ -1,7 +1,7 @@
 //! Boots images as a cluster in QEMU on a private network, as a test before flashing. Linux only.
 //!
 //! The images are only read: each machine writes to a copy-on-write file in memory. Everything runs inside namespaces that end
-//! with the command (`lab::qemu`). [`Lab`] holds the machines, for the command and the boot tests.
+//! with the command (`lab::qemu`). [`BootLab`] holds the machines, for the command and the boot tests.
 
 mod again;
 mod borrowed;
@@ -30,7 +30,7 @@ use crate::progress::{self, Progress};
 use crate::shell;
 
 pub use checks::{Check, CheckOutcome};
-pub use lab::Lab;
+pub use lab::BootLab;
 pub use node::BootNode;
 pub use report::BootReport;
 pub use setup::Setup;
@@ -62,7 +62,7 @@ pub fn inside() -> Result<()> {
     let setup: Setup = inner::request()?;
     let progress = progress::stderr(setup.quiet);
     let mut proven = None;
-    let report = Lab::open(setup).and_then(|lab| prove(proven.insert(lab), &*progress));
+    let report = BootLab::open(setup).and_then(|lab| prove(proven.insert(lab), &*progress));
     inner::answer(&report)?;
     if let Some(lab) = proven.filter(|lab| report.is_ok() && lab.setup().keep) {
         keep(&lab, &*progress);
@@ -71,7 +71,7 @@ pub fn inside() -> Result<()> {
 }
 
 /// Starts every node and checks the cluster that they form.
-fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<BootReport> {
+fn prove(lab: &mut BootLab, progress: &dyn Progress) -> Result<BootReport> {
     differences(lab, progress);
     let names: Vec<_> = lab.nodes().iter().map(|node| node.name.clone()).collect();
     for name in &names {
@@ -87,7 +87,7 @@ fn prove(lab: &mut Lab, progress: &dyn Progress) -> Result<BootReport> {
 }
 
 /// Writes through the first node and reads through every node; returns the member table as all of them see it.
-fn use_cluster(lab: &Lab) -> Result<Vec<report::MemberRow>> {
+fn use_cluster(lab: &BootLab) -> Result<Vec<report::MemberRow>> {
     const KEY: &str = "etcd-image/boot";
     let (client, nodes) = (lab.client(), lab.nodes());
     let value = count(nodes.len(), "node");
@@ -119,7 +119,7 @@ fn unusable(node: &str) -> Failure {
 }
 
 /// Reports the differences from a real board.
-fn differences(lab: &Lab, progress: &dyn Progress) {
+fn differences(lab: &BootLab, progress: &dyn Progress) {
     let mut reported = Vec::new();
     if let Some(base) = &lab.setup().borrowed {
         progress.note(&format!(
@@ -139,7 +139,7 @@ fn differences(lab: &Lab, progress: &dyn Progress) {
 }
 
 /// Keeps the machines running until the command is stopped, which also ends this process.
-fn keep(lab: &Lab, progress: &dyn Progress) {
+fn keep(lab: &BootLab, progress: &dyn Progress) {
     let (enter, folder) = (qemu::enter_command(), lab.setup().client.parent());
     let folder = folder.map_or_else(String::new, shell::path);
     progress.note(&format!(

@@ -8,7 +8,7 @@ use lab::qemu::{Machine, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::checks::{Check, CheckOutcome};
-use super::lab::Lab;
+use super::lab::BootLab;
 use super::watch::Times;
 use crate::count::count;
 use crate::etcd::{Member, Status};
@@ -72,7 +72,7 @@ pub struct BootedNode {
 
 impl BootReport {
     pub(super) fn new(
-        lab: &Lab,
+        lab: &BootLab,
         times: Times,
         members: Vec<MemberRow>,
         checks: Vec<Vec<Check>>,

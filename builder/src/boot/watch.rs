@@ -10,7 +10,7 @@ use anyhow::Result;
 use lab::qemu::Stage;
 
 use super::checks;
-use super::lab::Lab;
+use super::lab::BootLab;
 use crate::etcd::{Client, Trouble};
 use crate::failure::Kind;
 use crate::parallel;
@@ -56,7 +56,11 @@ struct PollResult {
 }
 
 /// Waits until every one of `names` is a healthy member.
-pub fn until_healthy(lab: &mut Lab, names: &[String], progress: &dyn Progress) -> Result<Times> {
+pub fn until_healthy(
+    lab: &mut BootLab,
+    names: &[String],
+    progress: &dyn Progress,
+) -> Result<Times> {
     let started = Instant::now();
     let mut watch = Watch {
         nodes: names.iter().map(|name| Progressing::new(name)).collect(),
@@ -93,7 +97,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Polls every node once, and returns whether all are healthy.
-    fn look(&mut self, lab: &mut Lab) -> Result<bool> {
+    fn look(&mut self, lab: &mut BootLab) -> Result<bool> {
         for index in 0..self.nodes.len() {
             let stage = self.listen(lab, index)?;
             self.reached(index, stage);
@@ -107,7 +111,7 @@ impl Watch<'_> {
     }
 
     /// Reads the console; a machine that stopped or a system that failed ends the wait.
-    fn listen(&mut self, lab: &mut Lab, index: usize) -> Result<Stage> {
+    fn listen(&mut self, lab: &mut BootLab, index: usize) -> Result<Stage> {
         let name = &self.nodes[index].name;
         let shown = lab.setup().console.as_ref() == Some(name);
         let console = lab.machines.console(name)?;
@@ -135,7 +139,7 @@ impl Watch<'_> {
     }
 
     /// Queries all nodes that are not members yet, in parallel.
-    fn ask(&self, lab: &Lab) -> Result<Vec<Option<PollResult>>> {
+    fn ask(&self, lab: &BootLab) -> Result<Vec<Option<PollResult>>> {
         let client = lab.client();
         let jobs = NonZeroUsize::new(self.nodes.len()).unwrap_or(NonZeroUsize::MIN);
         parallel::map(jobs, &self.nodes, |node| {
@@ -223,7 +227,7 @@ impl Watch<'_> {
     }
 
     /// Shows the last console lines of the node that ended the wait, or else of every unhealthy node.
-    fn explain(&self, lab: &mut Lab) {
+    fn explain(&self, lab: &mut BootLab) {
         for (index, node) in self.nodes.iter().enumerate() {
             let shown = match self.culprit {
                 Some(culprit) => index == culprit,
@@ -235,7 +239,7 @@ impl Watch<'_> {
         }
     }
 
-    fn last_words(&self, lab: &mut Lab, node: &Progressing) {
+    fn last_words(&self, lab: &mut BootLab, node: &Progressing) {
         let tell = |line: &str| self.progress.note(line);
         tell(&format!("--- last lines of the console of {}", node.name));
         if let Ok(console) = lab.machines.console(&node.name) {
