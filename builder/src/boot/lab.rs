@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use diskimg::ReadFs;
-use lab::qemu::{self, Guest, Interface, LockedImage, Machines, Scratch};
+use lab::qemu::{self, Guest, GuestInterface, LockedImage, Machines, Scratch};
 
 use super::borrowed::Borrowed;
 use super::node::BootNode;
@@ -72,7 +72,7 @@ fn guest(
         name: node.name.clone(),
         image,
         disk_size: disk_size(node.size),
-        interface: Interface {
+        interface: GuestInterface {
             address: node.address,
             prefix: node.prefix,
             gateway: node.gateway,

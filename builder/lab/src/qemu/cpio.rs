@@ -9,12 +9,12 @@ const FILE: u32 = 0o100_644;
 
 /// An archive under construction.
 #[derive(Debug, Default)]
-pub(super) struct Archive {
+pub(super) struct CpioArchive {
     bytes: Vec<u8>,
     folders: BTreeSet<String>,
 }
 
-impl Archive {
+impl CpioArchive {
     /// Adds a file and its parent directories; `path` has no leading `/`.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) {
         for (end, _) in path.match_indices('/') {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn entries_are_as_the_format_says() {
-        let mut archive = Archive::default();
+        let mut archive = CpioArchive::default();
         archive.file("a/b", b"xyz");
         let bytes = archive.finish();
         let text = String::from_utf8_lossy(&bytes);
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_folder_comes_once_and_before_its_files() {
-        let mut archive = Archive::default();
+        let mut archive = CpioArchive::default();
         archive.file("a/b", b"");
         archive.file("a/c", b"");
         let bytes = archive.finish();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::fault::{Fault, FaultKind};
-use super::network::Interface;
+use super::network::GuestInterface;
 
 /// A node as its machine sees it.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Guest {
     /// Size of the disk in bytes: a power of two, larger than the image.
     pub disk_size: u64,
     /// The network interface of the node.
-    pub interface: Interface,
+    pub interface: GuestInterface,
     /// An arm64 kernel in the form that QEMU loads; see [`kernel`](super::kernel()).
     pub kernel: PathBuf,
     /// Its initramfs.

@@ -28,7 +28,7 @@ pub use machine::Machine;
 pub use machines::Machines;
 pub use modules::modules;
 pub use namespace::{enclosed, enter_command};
-pub use network::Interface;
+pub use network::GuestInterface;
 pub use program::check_installed;
 pub use scratch::Scratch;
 pub use ssh::{Login, Ssh, SshOutcome};

@@ -6,7 +6,7 @@
 use anyhow::Result;
 use diskimg::ReadFs;
 
-use super::cpio::Archive;
+use super::cpio::CpioArchive;
 use super::fault::{Fault, FaultKind};
 
 /// The additional modules: the boot partition's file system with its character sets, the overlay over a read-only root, and those
@@ -31,7 +31,7 @@ pub fn modules(root: &mut dyn ReadFs, kernel: &str) -> Result<Vec<u8>> {
         "{FOLDER}/{}",
         release.ok_or_else(|| lacks("modules of its kernel"))?
     );
-    let mut archive = Archive::default();
+    let mut archive = CpioArchive::default();
     let needs = root.read(&format!("/{folder}/modules.dep"))?;
     let needs = String::from_utf8_lossy(&needs);
     for file in closure(&needs).ok_or_else(|| lacks("module for FAT"))? {

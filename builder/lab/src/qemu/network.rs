@@ -9,7 +9,7 @@ use super::program::IP;
 
 /// The static address of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interface {
+pub struct GuestInterface {
     /// The address.
     pub address: IpAddr,
     /// The prefix length of its network.
@@ -21,7 +21,7 @@ pub struct Interface {
 const BRIDGE: &str = "nodes";
 
 /// Creates the bridge and the taps in this namespace, with which they end.
-pub(super) fn make(nodes: &[Interface]) -> Result<()> {
+pub(super) fn make(nodes: &[GuestInterface]) -> Result<()> {
     if std::fs::metadata("/dev/net/tun").is_err() {
         return Err(Fault::new(
             FaultKind::Usage,
@@ -65,7 +65,7 @@ pub(super) fn mac(number: usize) -> String {
 }
 
 /// Adds a link-local gateway such as `fe80::1` to the bridge, in addition to the address of the host.
-fn first_gateway_link_local(node: &Interface) -> Result<()> {
+fn first_gateway_link_local(node: &GuestInterface) -> Result<()> {
     match node.gateway {
         Some(gateway) if is_link_local(gateway) => {
             ip(&format!("address add {gateway}/64 dev {BRIDGE} nodad"))
@@ -75,7 +75,7 @@ fn first_gateway_link_local(node: &Interface) -> Result<()> {
 }
 
 /// Returns the host's address on the nodes' network: the gateway's, or the first that no node has.
-fn host_address(nodes: &[Interface]) -> IpAddr {
+fn host_address(nodes: &[GuestInterface]) -> IpAddr {
     let gateway = nodes.first().and_then(|node| node.gateway);
     if let Some(gateway) = gateway.filter(|gateway| !is_link_local(*gateway)) {
         return gateway;
@@ -118,8 +118,8 @@ fn ip(words: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn interface(address: &str, prefix: u8, gateway: Option<&str>) -> Interface {
-        Interface {
+    fn interface(address: &str, prefix: u8, gateway: Option<&str>) -> GuestInterface {
+        GuestInterface {
             address: address.parse().unwrap(),
             prefix,
             gateway: gateway.map(|gateway| gateway.parse().unwrap()),

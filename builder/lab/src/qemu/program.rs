@@ -14,17 +14,17 @@ use super::fault::{Fault, FaultKind};
 
 /// An external program and the Debian package that contains it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Program {
+pub(super) struct HostProgram {
     name: &'static str,
     package: &'static str,
 }
 
-pub(super) const QEMU: Program = Program::new("qemu-system-aarch64", "qemu-system-arm");
-pub(super) const IP: Program = Program::new("ip", "iproute2");
-pub(super) const SSH: Program = Program::new("ssh", "openssh-client");
-pub(super) const MOUNT: Program = Program::new("mount", "mount");
-pub(super) const UNSHARE: Program = Program::new("unshare", "util-linux");
-pub(super) const SETPRIV: Program = Program::new("setpriv", "util-linux");
+pub(super) const QEMU: HostProgram = HostProgram::new("qemu-system-aarch64", "qemu-system-arm");
+pub(super) const IP: HostProgram = HostProgram::new("ip", "iproute2");
+pub(super) const SSH: HostProgram = HostProgram::new("ssh", "openssh-client");
+pub(super) const MOUNT: HostProgram = HostProgram::new("mount", "mount");
+pub(super) const UNSHARE: HostProgram = HostProgram::new("unshare", "util-linux");
+pub(super) const SETPRIV: HostProgram = HostProgram::new("setpriv", "util-linux");
 
 /// Fails unless every program needed for a boot is installed.
 pub fn check_installed() -> Result<()> {
@@ -32,7 +32,7 @@ pub fn check_installed() -> Result<()> {
     programs.try_for_each(|program| program.find().map(drop))
 }
 
-impl Program {
+impl HostProgram {
     const fn new(name: &'static str, package: &'static str) -> Self {
         Self { name, package }
     }
