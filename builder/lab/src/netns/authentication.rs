@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::gateway::Gateway;
+use super::gateway::GatewayClient;
 use super::lab::{LOOK, Lab};
 use super::model::Wanted;
 use super::node::Node;
@@ -16,7 +16,7 @@ use super::violation::{Invariant, violated};
 pub(super) fn wiped(lab: &mut Lab) -> Result<()> {
     form(lab)?;
     switched_on(lab)?;
-    let patroni = Gateway::open(&lab.nodes[0].image)?;
+    let patroni = GatewayClient::open(&lab.nodes[0].image)?;
     set_password(lab, "first")?;
     logs_in(lab, &patroni, 1, "first")?;
     lab.wipe(1)?;
@@ -52,7 +52,7 @@ pub(super) fn cuts(lab: &mut Lab) -> Result<()> {
     }
     // A cut may have come after the last step and before its line.
     lab.wait(|lab| is_on(lab) == Some(true), "authentication is not on")?;
-    let patroni = Gateway::open(&lab.nodes[0].image)?;
+    let patroni = GatewayClient::open(&lab.nodes[0].image)?;
     set_password(lab, "first")?;
     logs_in(lab, &patroni, 2, "first")?;
     lab.settle(&Wanted::everyone())
@@ -132,7 +132,7 @@ fn set_password(lab: &mut Lab, password: &str) -> Result<()> {
 }
 
 /// Patroni logs in through a node and writes its key. A member may be without a leader for a moment.
-fn logs_in(lab: &Lab, patroni: &Gateway, node: usize, password: &str) -> Result<()> {
+fn logs_in(lab: &Lab, patroni: &GatewayClient, node: usize, password: &str) -> Result<()> {
     let address = lab.nodes[node].address();
     let name = lab.nodes[node].name();
     let mut last = String::new();

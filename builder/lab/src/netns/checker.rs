@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::client::Member;
+use super::client::ListedMember;
 use super::lab::{LOOK, Lab};
 use super::model::Wanted;
 use super::node::Node;
@@ -27,7 +27,7 @@ struct Served {
     cluster: String,
     /// The node's own member id.
     member: String,
-    members: Vec<Member>,
+    members: Vec<ListedMember>,
 }
 
 impl Served {
@@ -157,7 +157,7 @@ impl Lab {
     }
 
     /// Returns why a list is wrong: it has an unknown name or a learner. An excluded board's former member may still be listed.
-    fn wrong_list(&self, list: &[Member]) -> Option<String> {
+    fn wrong_list(&self, list: &[ListedMember]) -> Option<String> {
         let expected = |name: &str| self.nodes.iter().any(|node| node.name() == name);
         let stranger = list
             .iter()

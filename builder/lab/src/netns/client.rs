@@ -16,13 +16,13 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// The same on a busy machine, and for a login, in which etcd computes for long on purpose.
 const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) type Http = reqwest::blocking::Client;
+pub(super) type HttpClient = reqwest::blocking::Client;
 
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(super) struct LabClient {
     /// `None` for Debian's etcd 3.4, which is built without the gateway, and with authentication, where the gateway refuses a
     /// certificate with a common name.
-    http: Option<Http>,
+    http: Option<HttpClient>,
     folder: PathBuf,
     etcdctl: PathBuf,
     patience: Duration,
@@ -38,7 +38,7 @@ pub(super) struct Header {
 
 /// An entry of the member list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Member {
+pub(super) struct ListedMember {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) learner: bool,
@@ -46,7 +46,7 @@ pub(super) struct Member {
     pub(super) url: String,
 }
 
-impl Client {
+impl LabClient {
     /// Opens the directory of an image set.
     pub(super) fn open(set: &Path) -> Result<Self> {
         let folder = set.join("client");
@@ -97,11 +97,11 @@ impl Client {
     }
 
     /// Returns the member list that the cluster agrees on; etcd 3.4 returns the view of the one member.
-    pub(super) fn members(&self, node: IpAddr) -> Result<(Header, Vec<Member>)> {
+    pub(super) fn members(&self, node: IpAddr) -> Result<(Header, Vec<ListedMember>)> {
         let request = json!({"linearizable": true});
         let answer = self.ask(node, "cluster/member/list", &request, &["member", "list"])?;
         let list = answer["members"].as_array().context("no members")?;
-        let mut members: Vec<Member> = list.iter().map(member).collect();
+        let mut members: Vec<ListedMember> = list.iter().map(member).collect();
         members.sort();
         Ok((header(&answer)?, members))
     }
@@ -187,16 +187,16 @@ pub(super) fn url(node: IpAddr) -> String {
     }
 }
 
-fn gateway(folder: &Path) -> Result<Http> {
+fn gateway(folder: &Path) -> Result<HttpClient> {
     let mut admin = fs_err::read(folder.join("admin.key"))?;
     admin.extend(fs_err::read(folder.join("admin.crt"))?);
     http(&fs_err::read(folder.join("ca.crt"))?, &admin)
 }
 
 /// Returns a client of the gateway with this CA, and with this private key and certificate.
-pub(super) fn http(authority: &[u8], identity: &[u8]) -> Result<Http> {
+pub(super) fn http(authority: &[u8], identity: &[u8]) -> Result<HttpClient> {
     let ca = Certificate::from_pem(authority)?;
-    let http = Http::builder()
+    let http = HttpClient::builder()
         .no_proxy()
         .tls_certs_only([ca])
         .identity(Identity::from_pem(identity)?)
@@ -217,8 +217,8 @@ fn header(answer: &Value) -> Result<Header> {
     })
 }
 
-fn member(value: &Value) -> Member {
-    Member {
+fn member(value: &Value) -> ListedMember {
+    ListedMember {
         id: number(&value["ID"]),
         name: value["name"].as_str().unwrap_or_default().to_owned(),
         learner: value["isLearner"] == true,

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::client::{Http, http, url};
+use super::client::{HttpClient, http, url};
 
 /// The directory of the certificate in a node's image, which `images` asks for.
 const CERTIFICATE: &str = "etc/patroni";
@@ -17,9 +17,9 @@ const USER: &str = "patroni";
 const KEY: &str = "service/leader";
 
 #[derive(Debug)]
-pub(super) struct Gateway(Http);
+pub(super) struct GatewayClient(HttpClient);
 
-impl Gateway {
+impl GatewayClient {
     /// Opens the certificate in a node's image.
     pub(super) fn open(image: &Path) -> Result<Self> {
         let file = |name: &str| fs_err::read(image.join(CERTIFICATE).join(name));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::client::Client;
+use super::client::LabClient;
 use super::history::History;
 use super::links::Links;
 use super::node::{self, Node};
@@ -28,7 +28,7 @@ pub(super) struct Lab {
     pub(super) nodes: Vec<Node>,
     pub(super) links: Links,
     pub(super) history: History,
-    pub(super) client: Client,
+    pub(super) client: LabClient,
     pub(super) traffic: Traffic,
     /// Whether clients send nothing, whichever nodes are on.
     quiet: bool,
@@ -44,7 +44,7 @@ impl Lab {
     /// Creates the network and one flashed card for each node of an image set; all nodes are off.
     pub(super) fn new(images: &Path, set: &str, seed: u64) -> Result<Self> {
         let history = History::new();
-        let client = Client::open(&images.join(set))?;
+        let client = LabClient::open(&images.join(set))?;
         let mut links = Links::lay(CLIENTS)?;
         let mut nodes = Vec::new();
         for (index, image) in members(&images.join(set))?.iter().enumerate() {
@@ -92,7 +92,7 @@ impl Lab {
 
     /// Switches the checker to the admin certificate of another set.
     pub(super) fn use_set(&mut self, set: &str) -> Result<()> {
-        self.client = Client::open(&self.images.join(set))?;
+        self.client = LabClient::open(&self.images.join(set))?;
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Lab {
     }
 
     /// Repeats a request until it is answered: a busy member answers late, and one without a leader does not answer.
-    pub(super) fn insist<T>(&self, request: impl Fn(&Client) -> Result<T>) -> Result<T> {
+    pub(super) fn insist<T>(&self, request: impl Fn(&LabClient) -> Result<T>) -> Result<T> {
         let start = self.history.elapsed();
         loop {
             let waited = self.history.elapsed().saturating_sub(start);

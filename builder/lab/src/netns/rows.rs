@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::client::Member;
+use super::client::ListedMember;
 use super::idle::IdleHost;
 use super::lab::Lab;
 use super::model::Wanted;
@@ -386,7 +386,7 @@ pub(super) fn wipe_all(lab: &mut Lab) -> Result<()> {
 }
 
 /// Returns the member list according to etcd1.
-fn members(lab: &Lab) -> Result<Vec<Member>> {
+fn members(lab: &Lab) -> Result<Vec<ListedMember>> {
     let (_, members) = lab.insist(|client| client.members(lab.nodes[0].address()))?;
     Ok(members)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::client::{Client, Header};
+use super::client::{Header, LabClient};
 use super::history::History;
 use super::violation::{Invariant, Violation};
 use crate::rng::Rng;
@@ -37,7 +37,7 @@ pub(super) struct Traffic {
 
 #[derive(Debug)]
 struct Shared {
-    client: Client,
+    client: LabClient,
     history: History,
     ledger: Mutex<Ledger>,
     /// The nodes that are on, with their names.
@@ -48,7 +48,7 @@ struct Shared {
 }
 
 impl Traffic {
-    pub(super) fn start(client: Client, history: History, seed: u64) -> Self {
+    pub(super) fn start(client: LabClient, history: History, seed: u64) -> Self {
         let shared = Arc::new(Shared {
             client,
             history,
