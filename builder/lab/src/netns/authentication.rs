@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::gateway::GatewayClient;
 use super::lab::{LOOK, Lab};
 use super::model::Wanted;
-use super::node::Node;
+use super::node::LabNode;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -108,7 +108,7 @@ fn switched_on(lab: &Lab) -> Result<()> {
 }
 
 /// Returns whether this node has taken the last step.
-fn has_finished(node: &Node) -> bool {
+fn has_finished(node: &LabNode) -> bool {
     let line = "etcd-node: authentication is on";
     node.said().iter().any(|said| said == line)
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::client::ListedMember;
 use super::lab::{LOOK, Lab};
 use super::model::Wanted;
-use super::node::Node;
+use super::node::LabNode;
 use super::violation::{Invariant, violated};
 
 /// The time that an excluded node gets to serve by mistake and to report its reason.
@@ -137,7 +137,7 @@ impl Lab {
             let urls: Vec<String> = list
                 .map(|(_, members)| members.into_iter().map(|member| member.url).collect())
                 .unwrap_or_default();
-            let known = |node: &Node| {
+            let known = |node: &LabNode| {
                 let host = match node.address() {
                     IpAddr::V4(address) => address.to_string(),
                     IpAddr::V6(address) => format!("[{address}]"),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::client::LabClient;
 use super::history::History;
 use super::links::Links;
-use super::node::{self, Node};
+use super::node::{self, LabNode};
 use super::pace::slowness;
 use super::traffic::Traffic;
 use super::violation::{Invariant, violated};
@@ -25,7 +25,7 @@ const FOLDER: &str = "/run/lab";
 /// Everything that one scenario acts on.
 #[derive(Debug)]
 pub(super) struct Lab {
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<LabNode>,
     pub(super) links: Links,
     pub(super) history: History,
     pub(super) client: LabClient,
@@ -215,9 +215,9 @@ impl Lab {
     }
 }
 
-fn board(index: usize, image: &Path, history: &History) -> Result<Node> {
+fn board(index: usize, image: &Path, history: &History) -> Result<LabNode> {
     let folder = Path::new(FOLDER).join(index.to_string());
-    Node::new(index, image, folder, history.clone())
+    LabNode::new(index, image, folder, history.clone())
 }
 
 /// Returns the images of a set, in the order of their names.

@@ -17,7 +17,7 @@ pub(super) const CARD: u64 = 512 << 20;
 
 /// One board with its card. `image` is the flashed image.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct LabNode {
     pub(super) index: usize,
     pub(super) image: PathBuf,
     /// The addresses in its image with their prefix lengths; the first one is the node's own, the other the one before a move.
@@ -41,7 +41,7 @@ struct Power {
     reader: JoinHandle<()>,
 }
 
-impl Node {
+impl LabNode {
     pub(super) fn new(
         index: usize,
         image: &Path,

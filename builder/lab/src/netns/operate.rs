@@ -255,7 +255,7 @@ impl Lab {
         let (names, command) = advice
             .and_then(|advice| advice.split_once(": "))
             .with_context(|| format!("advice of another form: {line}"))?;
-        let fits = |node: &node::Node| names.split_whitespace().any(|name| name == node.name());
+        let fits = |node: &node::LabNode| names.split_whitespace().any(|name| name == node.name());
         let (on, others): (Vec<usize>, Vec<usize>) = self
             .all()
             .into_iter()

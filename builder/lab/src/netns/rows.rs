@@ -10,7 +10,7 @@ use super::idle::IdleHost;
 use super::lab::Lab;
 use super::model::Wanted;
 use super::moves::flash_all;
-use super::node::Node;
+use super::node::LabNode;
 use super::scenarios::form;
 use super::violation::{Invariant, violated};
 
@@ -137,7 +137,7 @@ pub(super) fn row_5_three(lab: &mut Lab) -> Result<()> {
         }
         lab.cut_all()?;
         let is_ready = |line: &String| line == "init: etcd is ready";
-        let says_ready = |node: &Node| node.said().iter().any(is_ready);
+        let says_ready = |node: &LabNode| node.said().iter().any(is_ready);
         if !lab.nodes.iter().any(says_ready) && lab.traffic.ledger().acknowledged.is_empty() {
             break;
         }
@@ -365,7 +365,7 @@ pub(super) fn row_14_log(lab: &mut Lab) -> Result<()> {
 /// A host of the network holds connections to every node while the cluster forms and a member joins.
 pub(super) fn row_16(lab: &mut Lab) -> Result<()> {
     lab.fault("a host holds idle connections to every node");
-    let host = IdleHost::connect(lab.nodes.iter().map(Node::address));
+    let host = IdleHost::connect(lab.nodes.iter().map(LabNode::address));
     form(lab)?;
     lab.wipe(1)?;
     lab.start(1)?;
