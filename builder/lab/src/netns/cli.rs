@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::history::say;
 use super::lab::Lab;
 use super::root::RootParts;
-use super::runner::{self, Plan};
+use super::runner::{self, RunOptions};
 use super::scenarios::{self, SCENARIOS};
 use super::violation::Violation;
 use super::{enclosure, images, init, pace, random, root, sabotage};
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &[String]) -> Result<ExitCode> {
 }
 
 #[derive(Debug)]
-struct Options<'a> {
+struct LabOptions<'a> {
     names: Vec<&'a str>,
     scenarios: u64,
     seed: u64,
@@ -55,10 +55,10 @@ struct Options<'a> {
     keep_going: bool,
 }
 
-fn options<'a>(words: &[&'a str]) -> Result<Options<'a>> {
+fn options<'a>(words: &[&'a str]) -> Result<LabOptions<'a>> {
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut options = Options {
+    let mut options = LabOptions {
         names: Vec::new(),
         scenarios: 0,
         seed: clock.as_secs(),
@@ -99,7 +99,7 @@ fn laboratory(words: &[&str]) -> Result<ExitCode> {
     } else {
         scenarios::chosen(&options.names)?
     };
-    let plan = Plan {
+    let plan = RunOptions {
         images: images::prepare(&checkout)?,
         logs: checkout.join("target/lab/logs"),
         jobs: options.jobs,

@@ -53,7 +53,7 @@ pub(super) fn kept(lab: &mut Lab) -> Result<()> {
 
 /// What was lost to an old copy of a card.
 #[derive(Debug)]
-pub(super) struct Forgotten {
+pub(super) struct LostWrites {
     /// The member with the later writes.
     later: usize,
     /// The members of the cluster that lacks them.
@@ -64,7 +64,7 @@ pub(super) struct Forgotten {
 
 /// In a healthy cluster of three, only `later` and `copied` have acknowledged some writes. `copied` gets an earlier copy of its card
 /// back and serves with `behind`, and `later` returns. Clients are quiet from the moment when the writes are lost.
-pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<Forgotten> {
+pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<LostWrites> {
     let copy = copy_of(lab, copied)?;
     lab.quiet()?;
     let before = lab.traffic.ledger().acknowledged.clone();
@@ -86,7 +86,7 @@ pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Resu
     }
     lab.start(later)?;
     lab.says(later, FORGOTTEN)?;
-    Ok(Forgotten {
+    Ok(LostWrites {
         later,
         others,
         writes,
@@ -94,7 +94,7 @@ pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Resu
 }
 
 /// Gives up the later writes: those are lost, and no other.
-pub(super) fn give_up(lab: &mut Lab, forgotten: &Forgotten) -> Result<()> {
+pub(super) fn give_up(lab: &mut Lab, forgotten: &LostWrites) -> Result<()> {
     lab.loud();
     lab.type_at(forgotten.later, GIVE_UP)?;
     lab.wait_for_members(&Wanted::everyone())?;
@@ -102,8 +102,8 @@ pub(super) fn give_up(lab: &mut Lab, forgotten: &Forgotten) -> Result<()> {
 }
 
 /// Keeps the later writes, as the console says.
-pub(super) fn keep(lab: &mut Lab, forgotten: Forgotten) -> Result<()> {
-    let Forgotten {
+pub(super) fn keep(lab: &mut Lab, forgotten: LostWrites) -> Result<()> {
+    let LostWrites {
         later,
         others,
         writes,

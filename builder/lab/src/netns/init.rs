@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use super::history::say;
 use super::root::SHIMS;
 use super::shim::{SOCKET, SPEED};
-use super::unit::{Unit, UnitCommand, parse};
+use super::unit::{Service, UnitCommand, parse};
 use super::{clock, history, pace, signal};
 
 /// The pause between two polls of a process.
@@ -31,7 +31,7 @@ enum Ended {
 }
 
 struct Init {
-    unit: Unit,
+    unit: Service,
     messages: Receiver<String>,
     ready: bool,
 }

@@ -29,7 +29,7 @@ struct Running {
 
 /// The totals of all scenarios.
 #[derive(Debug, Default)]
-pub(super) struct Sum {
+pub(super) struct Totals {
     pub(super) scenarios: u64,
     pub(super) failures: Vec<String>,
     pub(super) faults: u64,
@@ -39,7 +39,7 @@ pub(super) struct Sum {
 
 /// Options for a run of scenarios.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct RunOptions {
     pub(super) images: Images,
     pub(super) logs: PathBuf,
     /// The most scenarios that run in parallel; on a busy machine, fewer do.
@@ -49,11 +49,11 @@ pub(super) struct Plan {
 }
 
 /// Runs scenarios in the given order.
-pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
+pub(super) fn run(plan: &RunOptions, names: Vec<String>) -> Result<Totals> {
     fs_err::create_dir_all(&plan.logs)?;
     let mut waiting = names.into_iter();
     let mut running: Vec<Running> = Vec::new();
-    let mut sum = Sum::default();
+    let mut sum = Totals::default();
     let mut crowd = Crowd::default();
     loop {
         let go_on = plan.keep_going || sum.failures.is_empty();
@@ -86,7 +86,7 @@ pub(super) fn run(plan: &Plan, names: Vec<String>) -> Result<Sum> {
     }
 }
 
-fn start(plan: &Plan, name: String) -> Result<Running> {
+fn start(plan: &RunOptions, name: String) -> Result<Running> {
     let log = plan.logs.join(format!("{name}.log"));
     let output = fs_err::File::create(&log)?.into_parts().0;
     let process = enclosed()?
@@ -105,7 +105,7 @@ fn start(plan: &Plan, name: String) -> Result<Running> {
     })
 }
 
-fn finished(scenario: &Running, status: ExitStatus, sum: &mut Sum) -> Result<()> {
+fn finished(scenario: &Running, status: ExitStatus, sum: &mut Totals) -> Result<()> {
     let seconds = scenario.start.elapsed().as_secs_f64();
     let text = String::from_utf8_lossy(&fs_err::read(&scenario.log)?).into_owned();
     let counts = counts(&text);

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 /// A service as `init` runs it.
 #[derive(Debug, Default)]
-pub(super) struct Unit {
+pub(super) struct Service {
     pub(super) pre: Vec<UnitCommand>,
     pub(super) main: Vec<String>,
     pub(super) post: Vec<UnitCommand>,
@@ -64,8 +64,8 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 /// Reads the section `[Service]`. A setting that `init` does not support is an error, so that no scenario ignores one.
-pub(super) fn parse(text: &str) -> Result<Unit> {
-    let mut unit = Unit::default();
+pub(super) fn parse(text: &str) -> Result<Service> {
+    let mut unit = Service::default();
     let mut section = "";
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
@@ -82,7 +82,7 @@ pub(super) fn parse(text: &str) -> Result<Unit> {
     Ok(unit)
 }
 
-fn setting(unit: &mut Unit, key: &str, value: &str) -> Result<()> {
+fn setting(unit: &mut Service, key: &str, value: &str) -> Result<()> {
     match key {
         "ExecStartPre" => unit.pre.push(step(value)),
         "ExecStart" => unit.main = words(value),
