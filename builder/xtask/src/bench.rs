@@ -21,7 +21,7 @@ const MEMORY_LIMIT: f64 = 256.0;
 const UNPACK_LIMIT: f64 = 1.7;
 
 /// The cost of one run.
-pub(crate) struct Run {
+pub(crate) struct RunCost {
     pub(crate) wall: Duration,
     /// The processor time of all threads in seconds.
     processor: f64,
@@ -249,7 +249,7 @@ pub(crate) fn ticks() -> Outcome<u32> {
 }
 
 /// Runs a command and watches its resident memory.
-pub(crate) fn measure(words: &[String]) -> Outcome<Run> {
+pub(crate) fn measure(words: &[String]) -> Outcome<RunCost> {
     let (name, arguments) = words.split_first().ok_or("nothing to measure")?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let start = Instant::now();
@@ -266,7 +266,7 @@ pub(crate) fn measure(words: &[String]) -> Outcome<Run> {
             Err(error) => return Err(format!("waiting for {name}: {error}")),
         }
     }
-    Ok(Run {
+    Ok(RunCost {
         wall: start.elapsed(),
         processor: used,
         peak_mib,

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::bench::{Run, measure};
+use crate::bench::{RunCost, measure};
 use crate::bench_peers::PROGRAM;
 use crate::command::{self, Outcome, root, say};
 use crate::demo;
@@ -43,7 +43,7 @@ pub(crate) fn run() -> Outcome {
 
 /// Returns the table and the missed limits.
 fn curve(folder: &Path) -> Outcome<(String, Vec<String>)> {
-    let inputs = Inputs::make(folder)?;
+    let inputs = CurveInputs::make(folder)?;
     let mut table = String::from(
         "\nRelease build.\n\n| nodes | format | jobs | wall s | s per node | peak MiB |\n|---|---|---|---|---|---|\n",
     );
@@ -82,13 +82,13 @@ fn curve(folder: &Path) -> Outcome<(String, Vec<String>)> {
 }
 
 /// The stand-ins, and a key to authorize.
-struct Inputs {
+struct CurveInputs {
     base: PathBuf,
     etcd: PathBuf,
     key: PathBuf,
 }
 
-impl Inputs {
+impl CurveInputs {
     fn make(folder: &Path) -> Outcome<Self> {
         let inputs = Self {
             base: folder.join("base.img"),
@@ -111,7 +111,7 @@ impl Inputs {
         (clusters, nodes): (u32, u32),
         jobs: u32,
         format: &str,
-    ) -> Outcome<Run> {
+    ) -> Outcome<RunCost> {
         let row = |n: u32| {
             let address = |node| format!("10.{n}.0.{}", node + 10);
             let addresses: Vec<_> = (1..=nodes).map(address).collect();

@@ -24,7 +24,7 @@ const PROGRAMS: [&str; 3] = ["dd", "bmaptool", "flash"];
 pub(crate) fn measure(images: &Path, folder: &Path) -> Outcome<Vec<Row>> {
     let image = images.join("etcd1.img").display().to_string();
     let map = images.join("etcd1.bmap").display().to_string();
-    let card = Card::new(folder)?;
+    let card = BenchCard::new(folder)?;
     let run = |program: &str| card.write(program, (&image, &map));
     // The first writer also allocates the card's blocks.
     run("dd")?;
@@ -73,14 +73,14 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
 }
 
 /// A card that is written several times.
-struct Card {
+struct BenchCard {
     /// The file with its bytes.
     file: String,
     /// The device, or the file itself.
     path: String,
 }
 
-impl Card {
+impl BenchCard {
     fn new(folder: &Path) -> Outcome<Self> {
         let file = folder.join("card").display().to_string();
         resize(&file)?;
@@ -146,7 +146,7 @@ impl Card {
     }
 }
 
-impl Drop for Card {
+impl Drop for BenchCard {
     fn drop(&mut self) {
         if self.path != self.file {
             let _ = command::run("losetup", &["--detach", &self.path]);

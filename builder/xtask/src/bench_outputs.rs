@@ -25,7 +25,7 @@ const THREE_LIMIT: f64 = 1.15;
 const FURTHER_LIMIT: f64 = 0.15;
 
 /// What some images in one format cost.
-struct Cost {
+struct OutputCost {
     /// Without compressed blocks in the cache.
     cold: Duration,
     /// The processor time of that, in ticks; only that of our own program is measured.
@@ -85,9 +85,9 @@ pub(crate) fn measure(base: &Path, folder: &Path) -> Outcome<Vec<Row>> {
 }
 
 /// Returns the lines of a table about one program.
-fn lines(name: &str, costs: &[Cost; 2]) -> [String; 2] {
+fn lines(name: &str, costs: &[OutputCost; 2]) -> [String; 2] {
     let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());
-    let line = |(cost, count): (&Cost, u32)| {
+    let line = |(cost, count): (&OutputCost, u32)| {
         let (cold, bytes) = (seconds(cost.cold), cost.bytes);
         let warm = cost.warm.map_or_else(|| "–".to_owned(), seconds);
         format!("| {name} | {count} | {cold} | {warm} | {bytes} |")
@@ -107,7 +107,7 @@ impl Bench<'_> {
     }
 
     /// Measures each number of images.
-    fn both(cost: impl Fn(u32) -> Outcome<Cost>) -> Outcome<[Cost; 2]> {
+    fn both(cost: impl Fn(u32) -> Outcome<OutputCost>) -> Outcome<[OutputCost; 2]> {
         Ok([cost(COUNTS[0])?, cost(COUNTS[1])?])
     }
 
@@ -150,7 +150,7 @@ impl Bench<'_> {
     }
 
     /// Builds without compressed blocks in the cache, and again with them.
-    fn cost(&self, format: &str, nodes: u32) -> Outcome<Cost> {
+    fn cost(&self, format: &str, nodes: u32) -> Outcome<OutputCost> {
         for path in entries(&self.folder.join("cache"))? {
             if has_ending(&path, "blocks") {
                 fs::remove_file(path).map_err(|error| error.to_string())?;
@@ -162,7 +162,7 @@ impl Bench<'_> {
         self.clear("out")?;
         let (warm, _) = self.build(format, nodes, "out")?;
         self.clear("out")?;
-        Ok(Cost {
+        Ok(OutputCost {
             cold,
             work,
             warm: Some(warm),
@@ -171,7 +171,7 @@ impl Bench<'_> {
     }
 
     /// Compresses some raw images, each as a whole.
-    fn whole(&self, program: &str, count: u32) -> Outcome<Cost> {
+    fn whole(&self, program: &str, count: u32) -> Outcome<OutputCost> {
         let (mut cold, mut bytes) = (Duration::ZERO, 0);
         fs::create_dir_all(self.at("packed")).map_err(|error| error.to_string())?;
         for number in 1..=count {
@@ -187,7 +187,7 @@ impl Bench<'_> {
                 .len();
         }
         self.clear("packed")?;
-        Ok(Cost {
+        Ok(OutputCost {
             cold,
             work: 0,
             warm: None,

@@ -35,7 +35,7 @@ const PEERS: [(&str, &[&str], &str); 4] = [
 
 /// What one run costs.
 #[derive(Clone, Copy)]
-pub(crate) struct Cost {
+pub(crate) struct PeerCost {
     pub(crate) wall: f64,
     processor: f64,
     peak_mib: f64,
@@ -43,9 +43,9 @@ pub(crate) struct Cost {
 }
 
 /// The costs of a program by the number of nodes; none if it is not available.
-pub(crate) struct Line {
+pub(crate) struct ProgramCosts {
     pub(crate) name: &'static str,
-    pub(crate) costs: Vec<(u32, Cost)>,
+    pub(crate) costs: Vec<(u32, PeerCost)>,
 }
 
 /// Measures these numbers of nodes; prints the table, and writes it and a plot below target/.
@@ -65,7 +65,7 @@ pub(crate) fn run(counts: &[&str]) -> Outcome {
     let folder = root().join("target/bench-peers");
     let _ = fs::remove_dir_all(&folder);
     create(&folder)?;
-    let measured = Inputs::make(&folder).and_then(|inputs| inputs.measure_all(&counts));
+    let measured = PeerInputs::make(&folder).and_then(|inputs| inputs.measure_all(&counts));
     let _ = fs::remove_dir_all(&folder);
     let lines = measured?;
     let table = table(&lines);
@@ -81,7 +81,7 @@ pub(crate) fn run(counts: &[&str]) -> Outcome {
     Ok(())
 }
 
-fn table(lines: &[Line]) -> String {
+fn table(lines: &[ProgramCosts]) -> String {
     let mut table = String::from(
         "| program | nodes | wall, s | processor, s | peak MiB | written MiB |\n|---|---|---|---|---|---|\n",
     );
@@ -91,7 +91,7 @@ fn table(lines: &[Line]) -> String {
             let _ = writeln!(table, "| {} | – | not available | – | – | – |", line.name);
         }
         for (count, cost) in &line.costs {
-            let Cost {
+            let PeerCost {
                 wall,
                 processor,
                 peak_mib,
@@ -108,14 +108,14 @@ fn table(lines: &[Line]) -> String {
 }
 
 /// What every program gets.
-struct Inputs {
+struct PeerInputs {
     folder: PathBuf,
     base: PathBuf,
     packed: PathBuf,
     files: PathBuf,
 }
 
-impl Inputs {
+impl PeerInputs {
     /// Packs the base, and gathers the files of a node that the others would copy.
     fn make(folder: &Path) -> Outcome<Self> {
         let inputs = Self {
@@ -141,7 +141,7 @@ impl Inputs {
         Ok(inputs)
     }
 
-    fn measure_all(&self, counts: &[u32]) -> Outcome<Vec<Line>> {
+    fn measure_all(&self, counts: &[u32]) -> Outcome<Vec<ProgramCosts>> {
         let ours = |count: u32, out: &str| self.build(count, out);
         let mut lines = vec![self.line("`etcd-image build`, release", counts, &ours)?];
         for (script, needed, name) in PEERS {
@@ -170,7 +170,7 @@ impl Inputs {
         name: &'static str,
         counts: &[u32],
         words: &dyn Fn(u32, &str) -> Outcome<Vec<String>>,
-    ) -> Outcome<Line> {
+    ) -> Outcome<ProgramCosts> {
         let once = |count: u32| {
             let out = self.folder.join("out");
             create(&out)?;
@@ -180,7 +180,7 @@ impl Inputs {
         };
         if counts.is_empty() {
             let costs = Vec::new();
-            return Ok(Line { name, costs });
+            return Ok(ProgramCosts { name, costs });
         }
         let first = once(1)?.wall;
         let mut costs = Vec::new();
@@ -194,21 +194,21 @@ impl Inputs {
             let rounds = if expected < SHORT { 3 } else { 1 };
             let mut runs = (0..rounds)
                 .map(|_| once(*count))
-                .collect::<Outcome<Vec<Cost>>>()?;
+                .collect::<Outcome<Vec<PeerCost>>>()?;
             runs.sort_by(|a, b| a.wall.total_cmp(&b.wall));
             costs.extend(runs.get(runs.len() / 2).map(|cost| (*count, *cost)));
         }
-        Ok(Line { name, costs })
+        Ok(ProgramCosts { name, costs })
     }
 
-    fn cost(&self, words: &[String]) -> Outcome<Cost> {
+    fn cost(&self, words: &[String]) -> Outcome<PeerCost> {
         let folder = self.folder.to_string_lossy();
         let mut all = vec!["builder/xtask/peers/measure.py", &folder];
         all.extend(words.iter().map(String::as_str));
         let told = command::output("python3", &all)?;
         let numbers = told.split_whitespace().map(str::parse);
         match numbers.collect::<Result<Vec<f64>, _>>().as_deref() {
-            Ok(&[wall, processor, peak_mib, written_mib]) => Ok(Cost {
+            Ok(&[wall, processor, peak_mib, written_mib]) => Ok(PeerCost {
                 wall,
                 processor,
                 peak_mib,

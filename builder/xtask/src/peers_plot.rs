@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::bench_peers::Line;
+use crate::bench_peers::ProgramCosts;
 
 const COLORS: [&str; 5] = ["#0b6", "#888", "#c30", "#06c", "#a0c"];
 /// Width, height and margin in pixels.
 const SIZE: (f64, f64, f64) = (720.0, 420.0, 56.0);
 
 /// Returns the plot.
-pub(crate) fn plot(lines: &[Line]) -> String {
+pub(crate) fn plot(lines: &[ProgramCosts]) -> String {
     let all = || lines.iter().flat_map(|line| &line.costs);
     let counts = all().map(|(count, _)| f64::from(*count));
     let most = counts.fold(2.0, f64::max);
