@@ -8,9 +8,9 @@
 use crate::command::{self, Outcome, program, root, start};
 
 /// The name of a target, the options of `cargo test` for its test binary, and the name of its test.
-type Target = (&'static str, &'static [&'static str], &'static str);
+type FuzzTarget = (&'static str, &'static [&'static str], &'static str);
 
-const TARGETS: [Target; 20] = [
+const TARGETS: [FuzzTarget; 20] = [
     ("archives", LIBRARY, "damaged_archives"),
     ("assertions", LIBRARY, "damaged_assertions"),
     ("configurations", LIBRARY, "damaged_configurations"),
@@ -37,7 +37,7 @@ const PROGRAM: &[&str] = &["--test", "it"];
 const DISKIMG: &[&str] = &["--package", "diskimg", "--test", "checked"];
 
 /// What a run was asked for.
-struct Wanted<'a> {
+struct FuzzRun<'a> {
     target: &'a str,
     seconds: u64,
     seed: u64,
@@ -47,8 +47,8 @@ struct Wanted<'a> {
 /// Runs the targets whose names contain a word, or all; see the usage of `cargo xtask`.
 pub(crate) fn run(words: &[&str]) -> Outcome {
     let wanted = parsed(words)?;
-    let chosen = |(name, ..): &&Target| wanted.target.is_empty() || *name == wanted.target;
-    let targets: Vec<&Target> = TARGETS.iter().filter(chosen).collect();
+    let chosen = |(name, ..): &&FuzzTarget| wanted.target.is_empty() || *name == wanted.target;
+    let targets: Vec<&FuzzTarget> = TARGETS.iter().filter(chosen).collect();
     if targets.is_empty() {
         let names = TARGETS.map(|(name, ..)| name).join(", ");
         let target = wanted.target;
@@ -69,8 +69,8 @@ pub(crate) fn run(words: &[&str]) -> Outcome {
     Ok(())
 }
 
-fn parsed<'a>(words: &[&'a str]) -> Outcome<Wanted<'a>> {
-    let mut wanted = Wanted {
+fn parsed<'a>(words: &[&'a str]) -> Outcome<FuzzRun<'a>> {
+    let mut wanted = FuzzRun {
         target: "",
         seconds: 10,
         seed: 1,
@@ -118,7 +118,7 @@ fn settings(seconds: u64, seed: u64) -> [(&'static str, String); 3] {
 
 /// Runs one target after the other under libFuzzer, without the program of nodes, which is a shell script. The inputs that reach
 /// new code stay in target/fuzz/corpus for the next run.
-fn guided(wanted: &Wanted, targets: &[&Target]) -> Outcome {
+fn guided(wanted: &FuzzRun, targets: &[&FuzzTarget]) -> Outcome {
     let library = "build --quiet --manifest-path builder/fuzz/Cargo.toml --target-dir target/fuzz";
     command::run("cargo", &library.split(' ').collect::<Vec<_>>())?;
     for (name, binary, test) in targets {
@@ -140,7 +140,7 @@ fn guided(wanted: &Wanted, targets: &[&Target]) -> Outcome {
 }
 
 /// Returns the arguments of libFuzzer, one in a line.
-fn arguments(wanted: &Wanted, name: &str) -> String {
+fn arguments(wanted: &FuzzRun, name: &str) -> String {
     let root = root();
     let root = root.display();
     let mut lines = vec![
