@@ -113,9 +113,10 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     if let Some((name, text)) = &inputs.etcd.learned {
         state.add(name, text);
     }
-    let sources = inputs.sources(cluster, &state.certs, snapshot.as_ref());
-    let locked = job.inputs(&sources, base, &lock)?;
-    let plans = job.plans(&sources, base)?;
+    let overlays = job.overlays()?;
+    let sources = inputs.sources(cluster, &state.certs, snapshot.as_ref(), &overlays);
+    let locked = job.inputs(&sources.nodes, base, &lock)?;
+    let plans = job.plans(&sources.nodes, base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
         job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);
@@ -219,9 +220,10 @@ fn plan(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Vec<Plan>
     let base = &*inputs.base;
     let certs = pki::preview(job.state_path(), cluster, job.environment.now);
     let certs = base.refusals.join(certs)?;
-    let sources = inputs.sources(cluster, &certs, snapshot.as_ref());
-    job.inputs(&sources, base, &lock)?;
-    job.plans(&sources, base)
+    let overlays = job.overlays()?;
+    let sources = inputs.sources(cluster, &certs, snapshot.as_ref(), &overlays);
+    job.inputs(&sources.nodes, base, &lock)?;
+    job.plans(&sources.nodes, base)
 }
 
 /// Builds the images of an output directory again, beside it, and compares every file. Neither state nor lock may need a

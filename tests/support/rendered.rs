@@ -34,7 +34,7 @@ pub(crate) fn rendered_on(recipe: &str, configuration: &str, path: &str) -> Stri
         snapshot: None,
         archives: &[],
         system: &System::Root(part()),
-        base: &BaseFacts::new("raspios-trixie", "a release", ""),
+        base: BaseFacts::new("raspios-trixie", "a release", ""),
     };
     let tree = overlay::tree(&inputs, &cluster.nodes[0]).unwrap();
     let entry = tree.entries.into_iter().find(|entry| entry.path == path);

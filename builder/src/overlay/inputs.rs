@@ -31,7 +31,7 @@ pub struct NodeInputs<'a> {
     /// The kind of system on the base.
     pub system: &'a System,
     /// The facts about the base for the node's description.
-    pub base: &'a BaseFacts,
+    pub base: BaseFacts,
 }
 
 impl NodeInputs<'_> {

@@ -9,8 +9,8 @@ use super::attachment::AttachmentRecord;
 use super::manifest::Manifest;
 use super::metrics;
 use super::snippets;
-use super::sources::Sources;
 use crate::description::{CLUSTER, ClusterDescription, MemberUrls};
+use crate::overlay::NodeInputs;
 use crate::pki::Certs;
 use crate::spec::Cluster;
 
@@ -43,10 +43,10 @@ pub(crate) fn read(folder: &Path, manifest: &Manifest) -> Result<Vec<ClientFile>
 }
 
 /// Returns the name, content and permission bits of every file in `client/`.
-pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {
-    let (ca, admin) = (&sources.certs.ca, &sources.certs.admin);
+pub(super) fn files(inputs: &NodeInputs<'_>) -> Result<Vec<ClientFile>> {
+    let (ca, admin) = (&inputs.certs.ca, &inputs.certs.admin);
     let public = |name: &str, text: String| (format!("client/{name}"), text.into_bytes(), 0o644);
-    let shared = access(sources.cluster, sources.certs)?;
+    let shared = access(inputs.cluster, inputs.certs)?;
     let shared = shared.map(|(name, text)| public(name, text));
     let own = [
         public("ca.crt", ca.pem.clone()),
@@ -56,13 +56,13 @@ pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {
             admin.key.reveal().to_vec(),
             0o600,
         ),
-        public("etcdctl.env", etcdctl_env(sources)),
-        public("ssh_config", ssh_config(sources)),
+        public("etcdctl.env", etcdctl_env(inputs)),
+        public("ssh_config", ssh_config(inputs)),
     ];
-    let metrics = sources.certs.metrics.as_ref();
-    let metrics = metrics.map(|pair| metrics::files(sources.cluster, pair));
+    let metrics = inputs.certs.metrics.as_ref();
+    let metrics = metrics.map(|pair| metrics::files(inputs.cluster, pair));
     let metrics = metrics.unwrap_or_default();
-    let examples = snippets::examples(sources.cluster, &sources.etcd.version);
+    let examples = snippets::examples(inputs.cluster, &inputs.etcd.version);
     let examples = examples.into_iter();
     let examples = examples.map(|(name, text)| public(name, text));
     // Metrics on a port of their own have a configuration of their own for Prometheus.
@@ -77,14 +77,14 @@ pub(super) fn files(sources: &Sources<'_>) -> Result<Vec<ClientFile>> {
 }
 
 /// Returns the file for `. images/client/etcdctl.env`; its paths are relative to its own directory.
-fn etcdctl_env(sources: &Sources<'_>) -> String {
-    let endpoints: Vec<String> = sources
+fn etcdctl_env(inputs: &NodeInputs<'_>) -> String {
+    let endpoints: Vec<String> = inputs
         .cluster
         .nodes
         .iter()
-        .map(|node| MemberUrls::by_address(sources.cluster, node).client_url)
+        .map(|node| MemberUrls::by_address(inputs.cluster, node).client_url)
         .collect();
-    let certificates = match sources.cluster.etcd.insecure {
+    let certificates = match inputs.cluster.etcd.insecure {
         true => "",
         false => {
             "export ETCDCTL_CACERT=client/ca.crt\n\
@@ -122,9 +122,9 @@ fn known_hosts(cluster: &Cluster, certs: &Certs) -> String {
 }
 
 /// Returns the file for `ssh -F images/client/ssh_config etcd1`, run in the directory above `client`.
-fn ssh_config(sources: &Sources<'_>) -> String {
+fn ssh_config(inputs: &NodeInputs<'_>) -> String {
     let mut out = String::new();
-    for node in &sources.cluster.nodes {
+    for node in &inputs.cluster.nodes {
         let _ = writeln!(
             out,
             "Host {}\n    HostName {}\n    HostKeyAlias {0}",
@@ -134,7 +134,7 @@ fn ssh_config(sources: &Sources<'_>) -> String {
     let _ = writeln!(
         out,
         "Host *\n    User {}\n    UserKnownHostsFile client/known_hosts\n    StrictHostKeyChecking yes",
-        sources.cluster.ssh.user
+        inputs.cluster.ssh.user
     );
     out
 }

@@ -62,13 +62,19 @@ impl Manifest {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            cluster: sources.cluster.name.clone(),
-            members: ClusterDescription::new(sources.cluster).members,
+            cluster: sources.nodes.cluster.name.clone(),
+            members: ClusterDescription::new(sources.nodes.cluster).members,
             certificates: vec![
-                CertificateRecord::new("ca", &sources.certs.ca),
-                CertificateRecord::new("admin", &sources.certs.admin.certificate),
+                CertificateRecord::new("ca", &sources.nodes.certs.ca),
+                CertificateRecord::new("admin", &sources.nodes.certs.admin.certificate),
             ],
-            nodes: sources.cluster.nodes.iter().filter_map(record).collect(),
+            nodes: sources
+                .nodes
+                .cluster
+                .nodes
+                .iter()
+                .filter_map(record)
+                .collect(),
             attachments: Vec::new(),
             client: Vec::new(),
         }
@@ -94,7 +100,7 @@ impl Manifest {
                 && node.time == plan.time
                 && node.disk_id == format!("{:08x}", plan.disk_id.1)
                 && node.base == sources.base
-                && node.etcd == InputRecord::etcd(sources.etcd)
+                && node.etcd == InputRecord::etcd(sources.nodes.etcd)
                 && node.files.iter().cloned().eq(files)
                 && output.formats.iter().all(exists)
         };

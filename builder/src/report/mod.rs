@@ -89,7 +89,7 @@ pub(crate) fn manifest(
     out: &OutputFolder,
 ) -> Result<Manifest> {
     let mut manifest = Manifest::new(sources, plans, images);
-    let client = client::files(sources)?;
+    let client = client::files(&sources.nodes)?;
     let record = |(name, bytes, _): &(String, Vec<u8>, u32)| AttachmentRecord::new(name, bytes);
     manifest.client = client.iter().map(record).collect();
     // Unreadable older manifests are ignored: they are about to be replaced.
@@ -98,7 +98,7 @@ pub(crate) fn manifest(
             && let Ok(older) = Manifest::from_json(&older)
         {
             let interrupted = fs_err::exists(out.path().join(PENDING_MANIFEST))?;
-            manifest.keep(older, sources.cluster, |output| {
+            manifest.keep(older, sources.nodes.cluster, |output| {
                 let path = out.path().join(&output.name);
                 match interrupted {
                     true => verification::digest(&path).is_ok_and(|found| found == output.sha256),
@@ -171,7 +171,7 @@ pub(crate) fn write(
     write_files(
         out,
         manifest,
-        client::files(sources)?,
+        client::files(&sources.nodes)?,
         attachments,
         signature,
     )

@@ -81,7 +81,8 @@ impl NodeRecord {
         node: &Node,
         (plan, image): (&Plan, &Staged),
     ) -> Option<Self> {
-        let identity = sources.certs.nodes.get(&node.name)?;
+        let inputs = &sources.nodes;
+        let identity = inputs.certs.nodes.get(&node.name)?;
         Some(Self {
             name: node.name.clone(),
             address: node.address.to_string(),
@@ -90,12 +91,12 @@ impl NodeRecord {
             attachments: Vec::new(),
             boards: match node.board {
                 Some(board) => vec![board],
-                None => sources.boards.to_vec(),
+                None => inputs.recipe.boards.clone(),
             },
             size: image.size,
             sha256: image.sha256.clone(),
             base: sources.base.clone(),
-            etcd: InputRecord::etcd(sources.etcd),
+            etcd: InputRecord::etcd(inputs.etcd),
             time: plan.time,
             disk_id: format!("{:08x}", plan.disk_id.1),
             machine_id: match plan.steps.iter().any(|step| step.path == "/etc/machine-id") {
@@ -103,7 +104,7 @@ impl NodeRecord {
                 false => String::new(),
             },
             ssh_host_key: identity.ssh_host_public.clone(),
-            certificates: certificates(identity, sources.cluster),
+            certificates: certificates(identity, inputs.cluster),
             outdated_members: None,
             build: None,
             files: plan.steps.iter().map(FileRecord::new).collect(),

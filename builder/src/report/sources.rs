@@ -2,28 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fetch::{EtcdBinaries, UnpackedArchive};
-use crate::pki::Certs;
-use crate::snapshot::Snapshot;
-use crate::spec::{Board, Cluster};
+use crate::fetch::EtcdBinaries;
+use crate::overlay::NodeInputs;
 
 /// The inputs of a build.
 #[derive(Debug)]
 pub(crate) struct Sources<'a> {
-    /// The cluster as configured.
-    pub cluster: &'a Cluster,
-    /// Certificates, keys and ids.
-    pub certs: &'a Certs,
-    /// etcd's binaries.
-    pub etcd: &'a EtcdBinaries,
-    /// The content with which a new cluster begins.
-    pub snapshot: Option<&'a Snapshot>,
-    /// The content of each archive of the cluster, in the same order.
-    pub archives: &'a [UnpackedArchive],
-    /// The base.
+    /// What the files of its nodes are made from.
+    pub nodes: NodeInputs<'a>,
+    /// The record of the base.
     pub base: InputRecord,
-    /// The boards that the base can boot on.
-    pub boards: &'a [Board],
 }
 
 /// An input of a build.

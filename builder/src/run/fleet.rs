@@ -7,7 +7,6 @@ use anyhow::Result;
 use super::job::Job;
 use crate::description::ClusterDescription;
 use crate::fleet::{Fleet, FleetCluster};
-use crate::overlay::Overlays;
 use crate::pki::{self, StateDirectory};
 use crate::plan::Plan;
 use crate::report::{self, FleetRecord, Manifest, Sources};
@@ -44,14 +43,14 @@ impl Job {
         }
         let output = &self.work.output;
         let built = report::built_before(sources, plans, output, self.threads())?;
-        let publishing = self.publishing(sources.cluster);
+        let publishing = self.publishing(sources.nodes.cluster);
         Ok(built.filter(|manifest| publishing.is_that_of(manifest, &output.out)))
     }
 
     /// Returns the record of a fleet after its build, by which `merge` compares what its shards were made from.
     pub(crate) fn record(&self, fleet: &Fleet) -> Result<FleetRecord> {
         let nodes = &self.work.nodes;
-        let overlays = Overlays::new(nodes.overlays.as_deref())?.sha256()?;
+        let overlays = self.overlays()?.sha256()?;
         let snapshot = self.snapshot()?.map(|snapshot| snapshot.sha256);
         let signed = nodes.core_signed_cmdline;
         let formats: BTreeSet<_> = self.work.output.formats.iter().collect();

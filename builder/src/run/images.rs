@@ -9,11 +9,10 @@ use super::job::Job;
 use crate::apply::{self, OutputFolder, Packer, Staged, Target};
 use crate::image_format::ImageFormat;
 use crate::inspect;
-use crate::overlay::{self, Overlays};
+use crate::overlay::{self, NodeInputs, Overlays};
 use crate::parallel;
 use crate::plan::{self, Plan};
 use crate::publication::Publishing;
-use crate::report::Sources;
 
 /// The largest number of raw images that are written at once. Each needs some 22 MiB; a processor hashes 2 GB/s, so that five
 /// keep up with any disk.
@@ -23,24 +22,17 @@ const MOST_WRITTEN_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 const MOST_COMPRESSED_AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 impl Job {
+    /// Returns the overlays: those of this program, or those in the directory that the user names.
+    pub(crate) fn overlays(&self) -> Result<Overlays> {
+        Overlays::new(self.work.nodes.overlays.as_deref())
+    }
+
     /// Returns a plan for every requested node. Nothing is written.
-    pub(crate) fn plans(&self, sources: &Sources<'_>, base: &OpenedBase) -> Result<Vec<Plan>> {
-        let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
-        let inputs = overlay::NodeInputs {
-            overlays: &overlays,
-            recipe: &base.recipe,
-            cluster: sources.cluster,
-            certs: sources.certs,
-            etcd: sources.etcd,
-            snapshot: sources.snapshot,
-            archives: sources.archives,
-            system: &base.image.layout().system,
-            base: &base.facts(),
-        };
+    pub(crate) fn plans(&self, inputs: &NodeInputs<'_>, base: &OpenedBase) -> Result<Vec<Plan>> {
         self.note(base.image.doubts());
-        self.note(&overlay::warnings(&inputs));
-        let nodes = sources.cluster.select(&self.work.nodes.only)?;
-        let settings = overlay::refusals(&inputs, &nodes)?;
+        self.note(&overlay::warnings(inputs));
+        let nodes = inputs.cluster.select(&self.work.nodes.only)?;
+        let settings = overlay::refusals(inputs, &nodes)?;
         let mut refusals = base.refusals.clone();
         // Stop here: what the base lacks for an unsupported setting would only repeat the refusal.
         let are_supported = settings.is_empty();
@@ -49,7 +41,7 @@ impl Job {
             refusals.clone().settle()?;
         }
         let plans = parallel::map(self.nodes_at_once(), &nodes, |node| {
-            let tree = overlay::tree(&inputs, node)?;
+            let tree = overlay::tree(inputs, node)?;
             let found = inspect::find(&base.image, &tree.paths())?;
             let plan = plan::plan(base.image.layout(), &found, &tree)?;
             let (node, edits) = (&plan.node, plan.steps.len());

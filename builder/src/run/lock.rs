@@ -10,10 +10,10 @@ use crate::cli::OutputOptions;
 use crate::failure::Kind;
 use crate::fetch;
 use crate::lock::{self, Lock, LockFile, LockedBase, LockedEtcd, LockedFile};
-use crate::overlay::Overlays;
+use crate::overlay::NodeInputs;
 use crate::pki::StateDirectory;
 use crate::publication;
-use crate::report::{Manifest, Sources};
+use crate::report::Manifest;
 use crate::spec::{self, Cluster, EtcdSource};
 
 impl Job {
@@ -67,22 +67,21 @@ impl Job {
     /// Returns the inputs of a build for the lock file. With `--locked`, they must be those of the file.
     pub(crate) fn inputs(
         &self,
-        sources: &Sources<'_>,
+        nodes: &NodeInputs<'_>,
         base: &OpenedBase,
         lock: &LockFile,
     ) -> Result<Lock> {
-        let overlays = Overlays::new(self.work.nodes.overlays.as_deref())?;
-        let key = &sources.certs.fingerprints;
-        let files = sources.cluster.files.iter();
-        let archives = sources.cluster.archives.iter().zip(sources.archives);
+        let key = &nodes.certs.fingerprints;
+        let files = nodes.cluster.files.iter();
+        let archives = nodes.cluster.archives.iter().zip(nodes.archives);
         let archives = archives.map(|(archive, unpacked)| {
             LockedFile::archive(archive, &unpacked.sha256, unpacked.is_public(), key)
         });
         let inputs = Lock::new(
-            &sources.cluster.name,
-            overlays.sha256()?,
+            &nodes.cluster.name,
+            nodes.overlays.sha256()?,
             base.locked.clone(),
-            sources.etcd.locked.clone(),
+            nodes.etcd.locked.clone(),
             files
                 .filter_map(|file| LockedFile::new(file, key))
                 .collect(),

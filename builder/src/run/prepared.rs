@@ -9,6 +9,7 @@ use super::base::OpenedBase;
 use super::job::Job;
 use crate::fetch::{self, EtcdBinaries, UnpackedArchive};
 use crate::lock::{LockFile, LockedBase, LockedEtcd};
+use crate::overlay::{NodeInputs, Overlays};
 use crate::pki::Certs;
 use crate::report::Sources;
 use crate::snapshot::Snapshot;
@@ -37,15 +38,22 @@ impl ClusterInputs {
         cluster: &'a Cluster,
         certs: &'a Certs,
         snapshot: Option<&'a Snapshot>,
+        overlays: &'a Overlays,
     ) -> Sources<'a> {
-        Sources {
+        let nodes = NodeInputs {
+            overlays,
+            recipe: &self.base.recipe,
             cluster,
             certs,
             etcd: &self.etcd,
             snapshot,
             archives: &self.archives,
+            system: &self.base.image.layout().system,
+            base: self.base.facts(),
+        };
+        Sources {
+            nodes,
             base: self.base.record(),
-            boards: &self.base.recipe.boards,
         }
     }
 }
