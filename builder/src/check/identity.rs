@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::system::NodeSystem;
+use crate::inspect::NODE_PROGRAMS;
 use crate::spec::{DATA_PARTITION, DEFAULT_DATA_DIR, rules};
 
 /// The program that mounts the data partition (`overlays/appliance/data`).
-const DATA_PROGRAM: &str = "/usr/local/lib/etcd-node/data";
+const DATA_PROGRAM: &str = "data";
 /// The shell file that [`DATA_PROGRAM`] sources.
-const DATA_SETTINGS: &str = "/usr/local/lib/etcd-node/other_data";
+const DATA_SETTINGS: &str = "other_data";
 
 /// Files that make nodes alike or that belong to another one.
 const FOREIGN: [&str; 2] = [
@@ -43,8 +44,11 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
 /// Checks that the data of a node that keeps it on the card has a free table entry and a free place.
 fn check_data(system: &mut NodeSystem<'_>) -> Result<()> {
     let layout = system.layout;
-    let mut program = system.root.text(DATA_PROGRAM)?.unwrap_or_default();
-    program.push_str(&system.root.text(DATA_SETTINGS)?.unwrap_or_default());
+    let mut program = String::new();
+    for name in [DATA_PROGRAM, DATA_SETTINGS] {
+        let text = system.root.text(&format!("{NODE_PROGRAMS}/{name}"))?;
+        program.push_str(&text.unwrap_or_default());
+    }
     let value = |name: &str| {
         let mut lines = program.lines();
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;

@@ -2,12 +2,13 @@
 
 use super::report::NodeReport;
 use super::ssh::SshOutput;
+use crate::inspect::NODE_PROGRAMS;
 
 /// Prints `name=value` lines with the base's tools, as an ordinary user; only root sees a prepared restore. The clock is first, because the time of arrival is
 /// compared with it. Facts that a board does not have are missing.
-pub(super) const SCRIPT: &str = r#"
+const SCRIPT: &str = r#"
 echo "clock=$(date +%s.%N)"
-for home in /usr/local/lib/etcd-node /var/lib/misc/etcd-node; do
+for home in NODE_PROGRAMS /var/lib/misc/etcd-node; do
     sed -n 's/^  "written_by": "\(.*\)",$/image=\1/p; s/^  "time": \([0-9]*\),$/built=\1/p' "$home/node.json" 2>/dev/null
     data=${data:-$(sed -n 's/^  "data_dir": "\(.*\)",$/\1/p' "$home/node.json" 2>/dev/null)}
 done
@@ -24,11 +25,16 @@ read -r heat </sys/class/thermal/thermal_zone0/temp && echo "temperature=$heat"
 for sensor in /sys/class/hwmon/hwmon*; do
     read -r kind <"$sensor/name" && [ "$kind" = rpi_volt ] && read -r low <"$sensor/in0_lcrit_alarm" && echo "undervoltage=$low"
 done
-for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
+for lib in NODE_PROGRAMS /var/lib/misc/etcd-node/lib; do
     [ ! -e "$lib/restore" ] || sudo -n sh "$lib/restore" pending 2>/dev/null
 done
 exit 0
 "#;
+
+/// Returns [`SCRIPT`] with the path of that directory, for a shell on a node.
+pub(super) fn script() -> String {
+    SCRIPT.replace("NODE_PROGRAMS", NODE_PROGRAMS)
+}
 
 /// Parses the output of [`SCRIPT`]; a value that cannot be read counts as missing.
 pub(super) fn parse(said: &SshOutput) -> NodeReport {

@@ -57,7 +57,7 @@ fn ask(access: &Access, member: &DescribedMember, now: i64, scope: Scope) -> See
     let address = member.address;
     let mut report = MemberReport::new(&member.name, Some(address));
     let list = thread::scope(|threads| {
-        let login = || access.ssh.run(address, facts::SCRIPT);
+        let login = || access.ssh.run(address, &facts::script());
         let node = (scope == Scope::Everything).then(|| threads.spawn(login));
         let list = ask_etcd(access, address, now, &mut report);
         match node.map(ScopedJoinHandle::join) {

@@ -1,12 +1,14 @@
 //! Runs the programs that the image of a node brings, such as `certificates`.
 
+use crate::inspect::NODE_PROGRAMS;
+
 /// Returns the command that runs such a program as root with these words, for a shell on the node.
 pub(super) fn command(program: &str, words: &str) -> String {
     let words: Vec<_> = words.split_whitespace().map(quoted).collect();
     let words = words.join(" ");
     format!(
         r#"
-for lib in /usr/local/lib/etcd-node /var/lib/misc/etcd-node/lib; do
+for lib in {NODE_PROGRAMS} /var/lib/misc/etcd-node/lib; do
     [ ! -e "$lib/{program}" ] || exec sudo -n sh "$lib/{program}" {words}
 done
 echo "its image is too old for this: build and flash it once" >&2

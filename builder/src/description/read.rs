@@ -5,7 +5,7 @@ use diskimg::{FileKind, ReadFs};
 
 use super::format::NodeDescription;
 use crate::failure::Kind;
-use crate::inspect::{Files, Image, System, Volume};
+use crate::inspect::{Files, Image, NODE_PROGRAMS, System, Volume};
 
 /// The largest accepted size in bytes, far above that of any real description.
 const LARGEST: u64 = 4 << 20;
@@ -13,7 +13,7 @@ const LARGEST: u64 = 4 << 20;
 /// Returns the partition and the path of the description on an image with this kind of system.
 pub fn location(system: &System) -> (Volume, String) {
     let home = system.home();
-    let directory = home.payload.unwrap_or("/usr/local/lib/etcd-node");
+    let directory = home.payload.unwrap_or(NODE_PROGRAMS);
     (home.volume, format!("{directory}/node.json"))
 }
 

@@ -74,6 +74,9 @@ pub struct Home {
     pub payload: Option<&'static str>,
 }
 
+/// The directory of a node's programs and its description, if its files are spread over the root file system.
+pub const NODE_PROGRAMS: &str = "/usr/local/lib/etcd-node";
+
 impl System {
     /// Returns the location of a node's files.
     pub fn home(&self) -> Home {

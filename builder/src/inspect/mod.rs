@@ -17,7 +17,7 @@ pub use self::core::base::SignedModels;
 pub use files::Files;
 pub use found::{Attributes, BaseFiles, Before, find};
 pub use image::Image;
-pub use layout::{Home, Layout, OtherPart, Part, System, Volume};
+pub use layout::{Home, Layout, NODE_PROGRAMS, OtherPart, Part, System, Volume};
 pub use libc::glibc;
 pub(crate) use mapped::{MAP_BLOCK, mapped_ranges};
 pub use os_release::OsRelease;

@@ -3,12 +3,10 @@
 use anyhow::Result;
 use diskimg::{FileKind, ReadFs};
 
+use super::layout::NODE_PROGRAMS;
 use crate::failure::Kind;
 use crate::printable::printable;
 use crate::refusals::Refusals;
-
-/// The description in an image that this program built.
-const NODE: &str = "/usr/local/lib/etcd-node/node.json";
 
 /// The directory with etcd's data, also that of Debian's package.
 const DATA: &str = "/var/lib/etcd";
@@ -23,10 +21,11 @@ pub(super) fn check(
     refusals: &mut Refusals,
 ) -> Result<()> {
     let mut refuse = |what: &str, hint: &str| refusals.check(refused(what, hint)).map(drop);
-    if root.metadata(NODE)?.is_some() {
+    let node = format!("{NODE_PROGRAMS}/node.json");
+    if root.metadata(&node)?.is_some() {
         // Everything else about it follows from this.
         return refuse(
-            &format!("the base is a node that etcd-image built: {NODE} exists"),
+            &format!("the base is a node that etcd-image built: {node} exists"),
             "start from an unmodified image, or name a recipe with `--base`",
         );
     }

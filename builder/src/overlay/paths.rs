@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::inspect::System;
+use crate::inspect::{NODE_PROGRAMS, System};
 use crate::spec::{CertificatePaths, Cluster, ConfigForm};
 
 /// Absolute paths by the names that templates use.
@@ -21,7 +21,7 @@ pub(super) struct Paths {
     /// Directory of the data.
     data: String,
     /// The snapshot with which a new cluster begins.
-    snapshot: &'static str,
+    snapshot: String,
     /// Settings of etcdctl.
     environment: &'static str,
     /// Additional paths of Ubuntu Core.
@@ -98,7 +98,7 @@ impl Paths {
     fn root(cluster: &Cluster, node: &str) -> Self {
         Self {
             bin: "/usr/local/bin",
-            lib: "/usr/local/lib/etcd-node",
+            lib: NODE_PROGRAMS,
             config: match cluster.etcd.config {
                 ConfigForm::File => "/etc/etcd/etcd.conf.yml",
                 ConfigForm::Environment => "/etc/default/etcd",
@@ -106,7 +106,7 @@ impl Paths {
             certificates: Certificates::of(&cluster.pki.layout.paths(node)),
             client: "/etc/etcd/client",
             data: cluster.etcd.data_dir.clone(),
-            snapshot: "/usr/local/lib/etcd-node/snapshot.db",
+            snapshot: format!("{NODE_PROGRAMS}/snapshot.db"),
             environment: "/etc/profile.d/etcdctl.sh",
             core: None,
         }
@@ -122,7 +122,7 @@ impl Paths {
             )),
             client: "/var/lib/misc/etcd-node/client",
             data: "/var/lib/misc/etcd-node/data".to_owned(),
-            snapshot: "/var/lib/misc/etcd-node/snapshot.db",
+            snapshot: "/var/lib/misc/etcd-node/snapshot.db".to_owned(),
             environment: "/var/lib/misc/etcd-node/lib/etcdctl.sh",
             core: Some(CorePaths {
                 node: NODE,

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Certificate, Identity};
 use serde_json::{Value, json};
 
+use super::root::PROGRAMS;
+
 /// The time after which a member without an answer counts as silent, on a machine with nothing else to do.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// The same on a busy machine, and for a login, in which etcd computes for long on purpose.
@@ -50,7 +52,7 @@ impl LabClient {
     /// Opens the directory of an image set.
     pub(super) fn open(set: &Path) -> Result<Self> {
         let folder = set.join("client");
-        let etcdctl = set.join("etcd1/usr/local/lib/etcd-node/etcdctl");
+        let etcdctl = set.join("etcd1").join(PROGRAMS).join("etcdctl");
         let http = match set.ends_with("old") || set.ends_with("users") {
             true => None,
             false => Some(gateway(&folder)?),

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::FlockOperation;
 
+use super::root::PROGRAMS;
+
 /// A cluster's description. Sets with the same state directory have the same CA and cluster token.
 #[derive(Debug)]
 struct Set {
@@ -284,7 +286,7 @@ fn extract(image: &Path, out: &Path, etcd: &Path) -> Result<()> {
         let place = match name == "etcd" {
             true => out.join("usr/local/bin").join(name),
             // What has this name in `bin` starts it with the node's settings.
-            false => out.join("usr/local/lib/etcd-node").join(name),
+            false => out.join(PROGRAMS).join(name),
         };
         let _ = std::fs::remove_file(&place);
         fs_err::hard_link(&program, place)?;
