@@ -15,14 +15,14 @@ use tempfile::NamedTempFile;
 use super::extents;
 use super::map::MappedRange;
 use crate::failure::{Failure, Kind};
-use crate::file::{if_exists, sync_folder};
+use crate::file::{
+    PARTIAL_NAME, create_partial, directory_of, if_exists, is_partial_name, publish_partial,
+    sync_folder,
+};
 use crate::image_format::ImageFormat;
 use crate::interrupt::{self, InterruptGuard};
 use crate::store::Address;
 
-/// Prefix and suffix of the name of a file that is being written.
-const OURS: &str = ".etcd-image-";
-const PARTIAL: &str = ".partial";
 /// The lock file, locked while a build writes to the directory and never removed.
 const LOCK: &str = ".etcd-image.lock";
 /// The subdirectory that also gets files.
@@ -129,7 +129,7 @@ impl OutputFolder {
     pub(super) fn temporary(&self, name: &str) -> Result<NamedTempFile> {
         // An interruption removes the temporary files that exist and ends the program before another one is created.
         let _step = interrupt::uninterrupted();
-        temporary_file(&self.path, name).with_context(|| unwritable(&self.path))
+        create_partial(&self.path.join(name)).with_context(|| unwritable(&self.path))
     }
 
     /// Returns the failure to attach when a file of an image cannot be written.
@@ -168,7 +168,8 @@ impl OutputFolder {
     /// put it there need not have closed it to other users, nor have made its content durable.
     pub(crate) fn adopt(&self, source: &Path, name: &str) -> Result<()> {
         let path = self.path.join(name);
-        let linked = self.path.join(format!("{OURS}{name}.link{PARTIAL}"));
+        let [prefix, suffix] = PARTIAL_NAME;
+        let linked = self.path.join(format!("{prefix}{name}.link{suffix}"));
         let context = || unwritable(&path);
         let unlink = || if_exists(fs_err::remove_file(&linked)).with_context(context);
         let step = interrupt::uninterrupted();
@@ -208,17 +209,11 @@ impl OutputFolder {
 
 /// Writes a whole file under a temporary name, then renames it.
 fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    fs_err::create_dir_all(folder)?;
-    let mut file = temporary_file(
-        folder,
-        &path.file_name().unwrap_or_default().to_string_lossy(),
-    )?;
+    fs_err::create_dir_all(directory_of(path))?;
+    let mut file = create_partial(path)?;
     file.write_all(bytes)?;
     set_mode(file.as_file(), mode)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    sync_folder(folder)
+    publish_partial(file, path)
 }
 
 /// Gives an image a second name, closes it to other users and makes its content durable.
@@ -251,18 +246,11 @@ fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(OURS) && name.ends_with(PARTIAL) && entry.path().is_file() {
+        if is_partial_name(&name) && entry.path().is_file() {
             fs_err::remove_file(entry.path())?;
         }
     }
     Ok(())
-}
-
-fn temporary_file(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
-    let prefix = format!("{OURS}{name}.");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(PARTIAL);
-    builder.tempfile_in(folder)
 }
 
 /// Creates a temporary output directory beside an existing one, on the same file system. It is removed when the guard is

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::failure::{Failure, Kind};
-use crate::file::{if_exists, sync_folder, writable};
+use crate::file::{directory_of, if_exists, publish_partial, writable};
 
 /// Writes a file that must not exist yet.
 pub fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -41,25 +41,19 @@ pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
 fn replace_target(path: &Path, text: &str) -> io::Result<()> {
     let target = if_exists(fs_err::canonicalize(path))?.unwrap_or_else(|| path.to_owned());
     let before = if_exists(fs_err::metadata(&target))?.map(|it| it.permissions());
-    let folder = match target.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".etcd-image.").suffix(".new");
     let create = |path: &Path| {
         let file = writable(0o644).create_new(true).open(path)?;
         Ok(file.into_parts().0)
     };
-    let mut file = builder.make_in(folder, create)?;
+    let mut file = builder.make_in(directory_of(&target), create)?;
     // Without the temporary name, which the message would contain otherwise.
     file.as_file_mut().write_all(text.as_bytes())?;
     if let Some(before) = before {
         file.as_file().set_permissions(before)?;
     }
-    file.as_file().sync_all()?;
-    file.persist(&target)?;
-    sync_folder(folder)
+    publish_partial(file, &target)
 }
 
 /// Durably replaces or creates files of a directory, which is made if it does not exist.

@@ -12,11 +12,7 @@ use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Kind};
-use crate::file::sync_folder;
-
-/// The prefix and suffix of the name of a file that is being written.
-const OURS: &str = ".etcd-image-";
-const PARTIAL: &str = ".partial";
+use crate::file::{create_partial, directory_of, is_partial_name, sync_folder};
 
 /// A file without a name yet, which only its owner may read. It is removed unless it is published.
 #[derive(Debug)]
@@ -28,8 +24,8 @@ pub(super) struct NewFile {
 impl NewFile {
     /// Creates the file beside its final name, and removes what a killed command left in this directory.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        sweep(folder(path)).with_context(|| unwritable(path))?;
-        let file = temporary(path)?;
+        sweep(directory_of(path)).with_context(|| unwritable(path))?;
+        let file = create_partial(path).with_context(|| unwritable(path))?;
         // Other commands recognize by the lock that the file is in use; the system unlocks it when this process ends.
         file.as_file().lock().with_context(|| unwritable(path))?;
         Ok(Self {
@@ -58,7 +54,7 @@ impl NewFile {
         named
             .map_err(|error| error.error)
             .with_context(|| unwritable(path))?;
-        sync_folder(folder(path)).with_context(|| unwritable(path))
+        sync_folder(directory_of(path)).with_context(|| unwritable(path))
     }
 }
 
@@ -91,31 +87,11 @@ fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = name.starts_with(OURS) && name.ends_with(PARTIAL);
-        if ours && File::open(entry.path())?.try_lock().is_ok() {
+        if is_partial_name(&name) && File::open(entry.path())?.try_lock().is_ok() {
             fs_err::remove_file(entry.path())?;
         }
     }
     Ok(())
-}
-
-/// Returns the directory of a file.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Creates a file that only its owner may read and that is removed unless it is renamed.
-fn temporary(path: &Path) -> Result<NamedTempFile> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!("{OURS}{name}.");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(PARTIAL);
-    builder
-        .tempfile_in(folder(path))
-        .with_context(|| unwritable(path))
 }
 
 /// Returns the failure to attach to an I/O error: the place and the next step.
