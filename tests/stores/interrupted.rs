@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 
 use super::server::Server;
-use super::{IDENTITY, RECIPIENT, SENT, build, run, variables};
+use super::{FLASH, IDENTITY, RECIPIENT, SENT, build, run, variables};
 use crate::support::ctrl_c;
 use crate::support::scene::Scene;
 
@@ -21,19 +21,11 @@ fn ctrl_c_leaves_no_decrypted_image() {
     )
     .done();
     scene.file("key", &format!("{IDENTITY}\n"));
-    let line = [
-        "flash",
-        "--yes-really",
-        "s3://lab/run/1",
-        "card",
-        "--identity",
-        "key",
-    ];
     let is_interrupted = |_| {
         let mut card = File::create(scene.at("card")).unwrap();
         card.write_all(&[0xA5; 4096]).unwrap();
         card.set_len(9 << 30).unwrap();
-        let told = ctrl_c::while_writing(&scene, "card", &variables(&server), &line);
+        let told = ctrl_c::while_writing(&scene, "card", &variables(&server), &FLASH);
         let incoming = fs::read_dir(scene.at("home/.cache/etcd-image/incoming")).unwrap();
         assert_eq!(incoming.count(), 0, "{}", told.stderr);
         let is_interrupted = told.code == Some(130);
@@ -47,5 +39,5 @@ fn ctrl_c_leaves_no_decrypted_image() {
         is_interrupted
     };
     assert!((0..ATTEMPTS).any(is_interrupted));
-    run(&scene, &server, &line).done();
+    run(&scene, &server, &FLASH).done();
 }

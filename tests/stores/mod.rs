@@ -29,6 +29,16 @@ pub(crate) const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf
 /// The options of a build of one node that goes to a store.
 const SENT: [&str; 5] = ["--nodes", "1", "--out", "s3://lab/run/1", "--encrypt-to"];
 
+/// A card written from that store.
+const FLASH: [&str; 6] = [
+    "flash",
+    "--yes-really",
+    "s3://lab/run/1",
+    "card",
+    "--identity",
+    "key",
+];
+
 /// Runs `etcd-image` on the scene's inputs against an S3 server.
 fn build(scene: &Scene, server: &Server, options: &[&str]) -> Outcome {
     let inputs = scene.inputs().iter().map(String::as_str);

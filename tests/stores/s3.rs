@@ -5,7 +5,7 @@ use std::fs::File;
 use serde_json::Value;
 
 use super::server::{Fault, Server};
-use super::{IDENTITY, RECIPIENT, SENT, build, run};
+use super::{FLASH, IDENTITY, RECIPIENT, SENT, build, run};
 use crate::support::check_digits;
 use crate::support::fixture::digest;
 use crate::support::scene::Scene;
@@ -87,13 +87,9 @@ fn a_card_is_written_from_a_store() {
     scene.file("key", &format!("# a comment\n{IDENTITY}\n"));
     let card = scene.at("card");
     File::create(&card).unwrap().set_len(9 << 30).unwrap();
-    let flash = |more: &[&str]| {
-        let line = ["flash", "--yes-really", "s3://lab/run/1", "card"];
-        run(&scene, &server, &[&line, more].concat())
-    };
     let absent = ["error: the images in s3://lab/run/1 are encrypted"];
-    flash(&[]).refused_naming(2, &absent);
-    flash(&["--identity", "key"]).done();
+    run(&scene, &server, &FLASH[..4]).refused_naming(2, &absent);
+    run(&scene, &server, &FLASH).done();
     assert_eq!(scene.names("home/.cache/etcd-image/incoming"), [""; 0]);
     let inspected = scene.bare(&["inspect", "card"]).done();
     assert!(inspected.stdout.contains("etcd1"), "{}", inspected.stdout);
@@ -104,7 +100,7 @@ fn a_card_is_written_from_a_store() {
             bytes[40] ^= u8::from(!name.ends_with("index.json"));
         }
     });
-    let told = flash(&["--identity", "key"]);
+    let told = run(&scene, &server, &FLASH);
     told.refused_naming(3, &["getting manifest.json from s3://lab/run/1: s3://lab/"]);
 }
 
@@ -139,14 +135,6 @@ fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
     let card = scene.at("card");
     File::create(&card).unwrap().set_len(9 << 30).unwrap();
     let verify = ["verify", "s3://lab/run/1"];
-    let flash = [
-        "flash",
-        "--yes-really",
-        "s3://lab/run/1",
-        "card",
-        "--identity",
-        "key",
-    ];
     let whole = String::from_utf8(server.object(INDEX)).unwrap();
     // Earlier versions wrote no check digits.
     let older = check_digits::removed(&whole);
@@ -168,7 +156,7 @@ fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
             &verify,
             ": its blob is missing or has another size\n",
         ),
-        (&older, plain, &flash, "the decrypted file has the SHA-256 "),
+        (&older, plain, &FLASH, "the decrypted file has the SHA-256 "),
     ] {
         replace_index(&server, flipped(text, after));
         let told = run(&scene, &server, command);
@@ -179,7 +167,7 @@ fn a_flipped_bit_in_the_index_of_a_store_is_reported() {
     for text in [older, whole] {
         replace_index(&server, text.into_bytes());
         run(&scene, &server, &verify).done();
-        run(&scene, &server, &flash).done();
+        run(&scene, &server, &FLASH).done();
     }
 }
 

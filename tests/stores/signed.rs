@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::registry::Registry;
 use super::server::Server;
-use super::{IDENTITY, RECIPIENT, SENT, build, run};
+use super::{FLASH, IDENTITY, RECIPIENT, SENT, build, run};
 use crate::support::scene::{Outcome, Scene};
 use crate::support::signer::key;
 
@@ -53,16 +53,7 @@ fn verify(scene: &Scene, server: &Server, more: &[&str]) -> Outcome {
 }
 
 fn flash(scene: &Scene, server: &Server) -> Outcome {
-    let line = [
-        "flash",
-        "--yes-really",
-        "s3://lab/run/1",
-        "card",
-        "--identity",
-        "key",
-        "--allowed-signers",
-        "allowed",
-    ];
+    let line = [&FLASH[..], &["--allowed-signers", "allowed"]].concat();
     run(scene, server, &line)
 }
 
