@@ -201,10 +201,13 @@ fn identities(options: &BootOptions, environment: &Environment) -> Result<Vec<Pa
 /// Returns the nodes that must accept one of the keys: those that authorize a key usable without interaction, or all nodes
 /// if the key was named.
 fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String> {
-    let publics = keys.iter().filter(|key| is_plain(key)).filter_map(|key| {
-        let name = format!("{}.pub", key.display());
-        fs_err::read_to_string(name).ok()
-    });
+    let publics = keys
+        .iter()
+        .filter(|key| needs_no_prompt(key))
+        .filter_map(|key| {
+            let name = format!("{}.pub", key.display());
+            fs_err::read_to_string(name).ok()
+        });
     let publics: Vec<_> = publics
         .filter_map(|text| blob(&text).map(str::to_owned))
         .collect();
@@ -217,7 +220,7 @@ fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String
 }
 
 /// Returns whether this private key certainly works without a passphrase or a touch; ssh(1) does not prompt here.
-fn is_plain(key: &Path) -> bool {
+fn needs_no_prompt(key: &Path) -> bool {
     let text = fs_err::read_to_string(key).unwrap_or_default();
     PrivateKey::from_openssh(text).is_ok_and(|key| {
         let touched = matches!(
@@ -290,8 +293,8 @@ pub(super) mod tests {
             assert!(keygen.arg(&key).status().unwrap().success());
             key
         };
-        assert!(is_plain(&made("plain", "")));
-        assert!(!is_plain(&made("locked", "a passphrase")));
-        assert!(!is_plain(&folder.path().join("absent")));
+        assert!(needs_no_prompt(&made("plain", "")));
+        assert!(!needs_no_prompt(&made("locked", "a passphrase")));
+        assert!(!needs_no_prompt(&folder.path().join("absent")));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::Findings;
-use super::partitions::{argument, kernel_arguments, needs_initramfs};
+use super::partitions::{argument, kernel_command_line, needs_initramfs};
 use super::tree::Tree;
 use crate::config_txt::ConfigTxt;
 use crate::firmware_config::{self, FirmwareConfig, KERNEL};
@@ -108,7 +108,7 @@ pub(super) fn check(boot: &mut Tree<'_>, findings: &mut Findings) -> Result<Vec<
             missing.entry(file).or_default().push(board.name);
         }
         let command = boot.text(&config.cmdline)?.unwrap_or_default();
-        let command = kernel_arguments(&command).to_owned();
+        let command = kernel_command_line(&command).to_owned();
         if ConfigTxt::parse(&text).get("arm_64bit", board.filters) == Some("0") && !board.is_2712 {
             missing
                 .entry("config.txt starts a 32-bit kernel (`arm_64bit=0`)".to_owned())

@@ -27,7 +27,7 @@ mod units;
 use anyhow::Result;
 
 pub use findings::Findings;
-pub use partitions::{kernel_arguments, mount_faults, root_fault};
+pub use partitions::{kernel_command_line, mount_faults, root_fault};
 
 use crate::description::{self, NodeDescription};
 use crate::inspect::{Files, Image, System, Volume};

@@ -29,7 +29,7 @@ pub(super) fn argument<'t>(arguments: &'t str, name: &str) -> Option<&'t str> {
 }
 
 /// Returns the line of `cmdline.txt` that the kernel gets.
-pub fn kernel_arguments(text: &str) -> &str {
+pub fn kernel_command_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 

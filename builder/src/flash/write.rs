@@ -131,7 +131,7 @@ impl Work<'_> {
             self.card.read(piece.start, found)?;
             match wanted == found {
                 true => Ok(()),
-                false => Err(self.differs(piece.start + first_difference(wanted, found))),
+                false => Err(self.differs(piece.start + equal_bytes(wanted, found))),
             }
         })
     }
@@ -177,7 +177,7 @@ impl Work<'_> {
 }
 
 /// Returns the number of equal bytes before the first different one.
-fn first_difference(wanted: &[u8], found: &[u8]) -> u64 {
+fn equal_bytes(wanted: &[u8], found: &[u8]) -> u64 {
     let same = wanted.iter().zip(found).take_while(|(a, b)| a == b);
     same.map(|_| 1).sum()
 }

@@ -24,10 +24,10 @@ pub struct StoredCertificate {
 /// Returns every certificate of a state directory: CAs first, then the operator's, then those of the nodes.
 pub fn stored(state: &Path) -> anyhow::Result<Vec<StoredCertificate>> {
     let reader = StateStore::preview(state)?.reader();
-    let mut files = certificates_in(&reader, "")?;
+    let mut files = certificate_paths(&reader, "")?;
     files.sort_by_key(|file| !file.contains("ca."));
     for node in reader.names("nodes")? {
-        files.extend(certificates_in(&reader, &format!("nodes/{node}/"))?);
+        files.extend(certificate_paths(&reader, &format!("nodes/{node}/"))?);
     }
     let mut stored = Vec::new();
     for file in files {
@@ -69,7 +69,7 @@ fn requested_in(reader: &StateReader, folder: &str) -> anyhow::Result<Vec<String
 }
 
 /// Returns the paths of the certificates in one of its directories, sorted. The list of all trusted CAs repeats others.
-fn certificates_in(reader: &StateReader, folder: &str) -> anyhow::Result<Vec<String>> {
+fn certificate_paths(reader: &StateReader, folder: &str) -> anyhow::Result<Vec<String>> {
     let names = reader.names(folder)?.into_iter();
     let certificates =
         names.filter(|name| name.strip_suffix(".crt").is_some() && name != super::TRUSTED);

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::model::{Action, Plan};
-use crate::check::{kernel_arguments, mount_faults, root_fault};
+use crate::check::{kernel_command_line, mount_faults, root_fault};
 use crate::failure::Kind;
 use crate::inspect::{BaseFiles, Before, Layout, System, Volume};
 use crate::overlay::FileTree;
@@ -43,7 +43,7 @@ pub(super) fn check(
         ..layout.clone()
     };
     let arguments = text_after(plan, found, Volume::Boot, &tree.command_line);
-    let root = arguments.and_then(|text| root_fault(kernel_arguments(&text), &finished));
+    let root = arguments.and_then(|text| root_fault(kernel_command_line(&text), &finished));
     let fstab = text_after(plan, found, Volume::Root, "/etc/fstab").unwrap_or_default();
     let faults = root.into_iter().chain(mount_faults(&fstab, &finished));
     match faults.collect::<Vec<_>>().join("; ") {

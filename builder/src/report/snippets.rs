@@ -38,7 +38,7 @@ fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 8] {
     let urls: Vec<String> = nodes
         .map(|node| MemberUrls::by_address(cluster, node).client_url)
         .collect();
-    let hosts: Vec<&str> = urls.iter().map(|url| host_of_url(url)).collect();
+    let hosts: Vec<&str> = urls.iter().map(|url| authority_of_url(url)).collect();
     let http: Vec<String> = urls
         .iter()
         .map(|url| at_port(url, cluster.etcd.client_http_port))
@@ -51,7 +51,10 @@ fn values(cluster: &Cluster, version: &str) -> [(&'static str, String); 8] {
     let quoted = |text: &&str| format!("\"{text}\"");
     let texts: Vec<&str> = urls.iter().map(String::as_str).collect();
     let quoted_urls: Vec<String> = texts.iter().map(quoted).collect();
-    let quoted_http: Vec<String> = http.iter().map(|url| quoted(&host_of_url(url))).collect();
+    let quoted_http: Vec<String> = http
+        .iter()
+        .map(|url| quoted(&authority_of_url(url)))
+        .collect();
     [
         ("@FIRST_HTTP@", http.first().cloned().unwrap_or_default()),
         (
@@ -76,7 +79,7 @@ fn rpc_proto(version: &str) -> &'static str {
 }
 
 /// Returns the host and port of a URL.
-fn host_of_url(url: &str) -> &str {
+fn authority_of_url(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 

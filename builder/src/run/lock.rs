@@ -144,13 +144,13 @@ impl Job {
             .collect();
         let newest = newest?
             .into_iter()
-            .max_by_key(|version| version_numbers(version));
+            .max_by_key(|version| leading_numbers(version));
         Ok(newest.map_or_else(|| source.clone(), EtcdSource::Version))
     }
 }
 
 /// Returns the numbers of a version, for comparison.
-fn version_numbers(version: &str) -> Vec<u32> {
+fn leading_numbers(version: &str) -> Vec<u32> {
     let parts = version.split(['.', '-']);
     parts.map_while(|part| part.parse().ok()).collect()
 }

@@ -37,7 +37,7 @@ fn read_archive(
         }
         (true, Some(_)) => ArchiveSource::Url(source.value.to_owned()),
         (false, _) => {
-            ArchiveSource::Path(identity::folder_of(surroundings.input).join(source.value))
+            ArchiveSource::Path(identity::config_folder(surroundings.input).join(source.value))
         }
     };
     Some(Archive {

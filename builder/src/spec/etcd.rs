@@ -155,7 +155,7 @@ pub(super) fn metrics() -> Vec<&'static str> {
 fn chosen_source(written: Placed<&str>, input: &Input, log: &mut Complaints) -> EtcdSource {
     let (place, text, folder) = match &input.flags.etcd {
         Some(flag) => (Place::Option("--etcd"), flag.as_str(), Path::new("")),
-        None => (written.place, written.value, identity::folder_of(input)),
+        None => (written.place, written.value, identity::config_folder(input)),
     };
     EtcdSource::parse(text, folder).unwrap_or_else(|message| {
         log.add(place, message);

@@ -113,13 +113,13 @@ pub(super) fn checked(key: &str, value: &DeValue<'_>) -> Result<toml::Value, Str
         .flatten()
         .ok_or_else(|| wrong_type(&format!("`{key}` in [etcd.extra]"), wanted, value))?;
     let written = serde_json::to_value(&value).unwrap_or_default();
-    match etcd_values::fault(key, &written, is_time(key)) {
+    match etcd_values::fault(key, &written, is_time_key(key)) {
         Some(fault) => Err(format!("`{key}` in [etcd.extra] {fault}")),
         None => Ok(value),
     }
 }
 
-fn is_time(key: &str) -> bool {
+fn is_time_key(key: &str) -> bool {
     NANOSECONDS.split_whitespace().any(|known| known == key)
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn variable(key: &str, value: &toml::Value) -> Result<(String, String
         ))
     };
     let text = match value {
-        toml::Value::Integer(number) if is_time(key) => format!("{number}ns"),
+        toml::Value::Integer(number) if is_time_key(key) => format!("{number}ns"),
         toml::Value::String(text) => text.clone(),
         toml::Value::Array(items) => {
             let items: Vec<_> = items.iter().filter_map(toml::Value::as_str).collect();
@@ -179,7 +179,7 @@ pub(super) fn check_finished(key: &str, value: &serde_json::Value) -> Result<(),
     if !fits {
         return Err(format!("etcd does not start: `{key}` must be {wanted}"));
     }
-    let fault = etcd_values::fault(key, value, is_time(key));
+    let fault = etcd_values::fault(key, value, is_time_key(key));
     fault.map_or(Ok(()), |fault| Err(format!("`{key}` {fault}")))
 }
 

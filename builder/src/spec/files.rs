@@ -174,7 +174,7 @@ fn copied(
     source: &str,
     input: &Input,
 ) -> Result<Vec<(String, ExtraContent, u16)>, String> {
-    let from = identity::folder_of(input).join(source);
+    let from = identity::config_folder(input).join(source);
     let mode = u16::from_str_radix(table.text("mode").value, 8).unwrap_or(0);
     match (input.walk)(&from) {
         Ok(Some(walked)) => {

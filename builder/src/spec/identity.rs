@@ -76,7 +76,7 @@ pub(super) fn token(token: &str) -> Result<(), String> {
 fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> BaseChoice {
     let (place, text, folder) = match &input.flags.base {
         Some(flag) => (Place::Option("--base"), flag.as_str(), Path::new("")),
-        None => (written.place, written.value, folder_of(input)),
+        None => (written.place, written.value, config_folder(input)),
     };
     let recipe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if is_path(text) {
@@ -91,7 +91,7 @@ fn choose_base(written: Placed<&str>, input: &Input, log: &mut Complaints) -> Ba
 }
 
 /// Returns the directory that paths in the configuration file are relative to.
-pub(super) fn folder_of(input: &Input) -> &Path {
+pub(super) fn config_folder(input: &Input) -> &Path {
     input
         .config
         .as_ref()

@@ -39,7 +39,7 @@ fn each_option(options: &str, each: &mut dyn FnMut(&str, &str)) -> Result<(), &'
             None if is_switch || has(FLAGS, &name) => after,
             None if has(VALUES, &name) => return Err("one of them needs a value"),
             Some(text) if has(VALUES, &name) => {
-                let (value, after) = quoted(text)?;
+                let (value, after) = split_quoted(text)?;
                 if !is_sound(&name, value) {
                     return Err("a value is not one that its option takes");
                 }
@@ -128,7 +128,7 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// Returns a value in double quotes and the text after it.
-fn quoted(text: &str) -> Result<(&str, &str), &'static str> {
+fn split_quoted(text: &str) -> Result<(&str, &str), &'static str> {
     let text = text
         .strip_prefix('"')
         .ok_or("a value must be in double quotes, as in from=\"10.0.0.1\"")?;

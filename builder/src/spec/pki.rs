@@ -32,7 +32,7 @@ fn own_ca(table: &Table, input: &Input, log: &mut Complaints) -> Option<OwnCa> {
         log.add(passphrase.place, "`ca-passphrase-file` also needs `ca-key`");
     }
     let certificate = certificate?;
-    let folder = identity::folder_of(input);
+    let folder = identity::config_folder(input);
     let certificate_path = folder.join(certificate.value);
     let bytes = (input.read)(&certificate_path)
         .map_err(|error| format!("reading {}: {error}", certificate_path.display()));

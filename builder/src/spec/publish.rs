@@ -10,7 +10,7 @@ use crate::cli;
 
 /// Reads the table.
 pub(super) fn read(table: &Table, input: &Input) -> Publish {
-    let folder = identity::folder_of(input);
+    let folder = identity::config_folder(input);
     Publish {
         url: table.optional("url").map(|url| url.value.to_owned()),
         sign: table

@@ -83,7 +83,7 @@ fn unit_text(
     match (table.optional("source"), table.optional("content")) {
         (None, Some(text)) => Some(text.value.to_owned()),
         (Some(source), None) => {
-            let path = identity::folder_of(surroundings.input).join(source.value);
+            let path = identity::config_folder(surroundings.input).join(source.value);
             let text = files::read_source(&path, surroundings.input).and_then(|bytes| {
                 String::from_utf8(bytes)
                     .map_err(|_| format!("{} is not text in UTF-8", path.display()))

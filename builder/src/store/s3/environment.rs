@@ -36,7 +36,7 @@ pub(super) fn check(bucket: &Bucket, variables: &AwsVariables) -> Result<()> {
         ));
     }
     for (name, value) in variables.iter() {
-        if ADDRESSES.contains(&name) && !is_address(value) {
+        if ADDRESSES.contains(&name) && !is_endpoint(value) {
             return Err(Kind::Usage.error(
                 format!("{name} is not the address of a server"),
                 "write it as https://HOST or http://HOST:PORT",
@@ -53,7 +53,7 @@ pub(super) fn check(bucket: &Bucket, variables: &AwsVariables) -> Result<()> {
 }
 
 /// Returns whether this is the address of a server with HTTP and can be the beginning of a request's.
-fn is_address(text: &str) -> bool {
+fn is_endpoint(text: &str) -> bool {
     let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/[]%@".contains(&byte);
     let parsed = Url::parse(text);
     text.bytes().all(is_sound)
@@ -78,7 +78,7 @@ mod tests {
             "http://[::1]:9000",
             "https://example.org/s3/",
         ] {
-            assert!(is_address(text), "{text}");
+            assert!(is_endpoint(text), "{text}");
         }
         for text in [
             "127.0.0.1:5000",
@@ -94,7 +94,7 @@ mod tests {
             "http://\u{fc}",
             "\"http://a\"",
         ] {
-            assert!(!is_address(text), "{text}");
+            assert!(!is_endpoint(text), "{text}");
         }
     }
 }
