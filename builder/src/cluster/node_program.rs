@@ -1,10 +1,11 @@
 //! Runs the programs that the image of a node brings, such as `certificates`.
 
 use crate::inspect::NODE_PROGRAMS;
+use crate::shell;
 
 /// Returns the command that runs such a program as root with these words, for a shell on the node.
 pub(super) fn command(program: &str, words: &str) -> String {
-    let words: Vec<_> = words.split_whitespace().map(quoted).collect();
+    let words: Vec<_> = words.split_whitespace().map(shell::word).collect();
     let words = words.join(" ");
     format!(
         r#"
@@ -15,15 +16,6 @@ echo "its image is too old for this: build and flash it once" >&2
 exit 1
 "#
     )
-}
-
-/// Returns a word as the shell takes it literally: between quotes if it contains anything but letters, digits and `._+-`.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-    match word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]
