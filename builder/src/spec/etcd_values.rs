@@ -173,8 +173,8 @@ fn is_duration(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// Returns the files of keys that a value of `auth-token` names.
-pub(super) fn token_keys(text: &str) -> impl Iterator<Item = &str> {
+/// Returns the files of keys that a value of etcd's `auth-token` names.
+pub(crate) fn token_keys(text: &str) -> impl Iterator<Item = &str> {
     let options = text.split(',').filter_map(|option| option.split_once('='));
     let keys = options.filter(|(name, _)| ["pub-key", "priv-key"].contains(name));
     keys.map(|(_, path)| path)

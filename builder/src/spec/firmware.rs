@@ -26,13 +26,13 @@ const MODULES: &str = "
     bcmgenet ext4 fat genet jbd2 lan78xx macb mbcache mmc_block mmc_core nf_tables overlay sdhci sdhci_brcmstb sdhci_iproc
     smsc95xx vfat";
 
-/// Returns whether systemd starts a rescue shell for this argument.
-pub(super) fn is_rescue(argument: &str) -> bool {
+/// Returns whether systemd starts a rescue shell for this argument of the kernel.
+pub(crate) fn is_rescue(argument: &str) -> bool {
     contains(RESCUE, argument)
 }
 
-/// Returns the module that a node needs and that the argument excludes.
-pub(super) fn needed_module(argument: &str) -> Option<&str> {
+/// Returns the module that a node needs and that this argument of the kernel excludes.
+pub(crate) fn needed_module(argument: &str) -> Option<&str> {
     let (name, list) = argument.split_once('=')?;
     let mut modules = list
         .split(',')

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{etcd_flags, etcd_values, firmware, names, public_key, ssh, subnet, wifi};
+pub(crate) use super::etcd_values::token_keys;
+pub(crate) use super::firmware::{is_rescue, needed_module};
+use super::{etcd_flags, etcd_values, names, public_key, ssh, subnet, wifi};
 
 /// Returns whether a board can have a network interface of this name.
 pub(crate) fn is_interface(name: &str) -> bool {
@@ -47,19 +49,4 @@ pub(crate) fn etcd_setting(key: &str, value: &Value) -> Result<(), String> {
 /// Returns which settings of a node's `etcd.conf.yml` do not go together.
 pub(crate) fn etcd_conflict(settings: &Map<String, Value>) -> Option<&'static str> {
     etcd_values::conflict(settings)
-}
-
-/// Returns the files of keys that a value of etcd's `auth-token` names.
-pub(crate) fn token_keys(value: &str) -> impl Iterator<Item = &str> {
-    etcd_values::token_keys(value)
-}
-
-/// Returns whether systemd starts a rescue shell for this argument of the kernel.
-pub(crate) fn is_rescue(argument: &str) -> bool {
-    firmware::is_rescue(argument)
-}
-
-/// Returns the module that a node needs and that this argument of the kernel excludes.
-pub(crate) fn needed_module(argument: &str) -> Option<&str> {
-    firmware::needed_module(argument)
 }
