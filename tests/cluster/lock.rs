@@ -1,10 +1,9 @@
 //! The operators' lock with real members.
 
 use std::fs;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::members::{Members, with_members};
+use crate::support::members::{Members, until, with_members};
 use crate::support::nodes::{Nodes, with_nodes};
 use crate::support::scene::PROGRAM;
 use crate::support::tool::Running;
@@ -35,14 +34,14 @@ fn one_command_changes_a_cluster_at_a_time() {
         assert_eq!(left, "", "the lock is given back");
         // A command of this machine was killed: its lock is not taken away, because another machine may have the same name.
         let granted = Instant::now();
-        let lease = members.etcdctl(&["lease", "grant", "10"]).done().text();
+        let lease = members.etcdctl(&["lease", "grant", "20"]).done().text();
         let lease = lease.split(' ').nth(1).unwrap().to_owned();
         let put = ["put", "--lease", &lease, KEY, &ended_here()];
         members.etcdctl(&put).done();
         let said = members.scene.bare(&["cluster", "defrag"]).done();
         let waiting = "waiting until the lock of a command that was killed ends\n";
         assert!(said.stderr.starts_with(waiting), "{}", said.stderr);
-        assert!(granted.elapsed() > Duration::from_secs(10));
+        assert!(granted.elapsed() > Duration::from_secs(20));
         // Without a majority, a command that may not need one says that it has no lock, and why.
         members.kill(0);
         members.kill(1);
@@ -68,8 +67,11 @@ fn a_command_waits_for_the_lock_during_an_election() {
         members.kill(1);
         let words = ["cluster", "move-leader"];
         let command = Running::start_in(&members.scene.at(""), PROGRAM, &words);
-        // Its first attempt fails before.
-        thread::sleep(Duration::from_secs(8));
+        // Its first attempt has failed.
+        until(|| {
+            let said = command.err();
+            said.starts_with(WAITING).then_some(()).ok_or(said)
+        });
         members.resume(0);
         members.resume(1);
         let said = command.wait();

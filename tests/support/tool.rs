@@ -115,10 +115,13 @@ impl Running {
     /// Returns the standard output so far.
     #[cfg(unix)]
     pub(crate) fn text(&self) -> String {
-        use std::os::unix::fs::FileExt as _;
-        let mut bytes = vec![0; usize::try_from(self.out.metadata().unwrap().len()).unwrap()];
-        self.out.read_exact_at(&mut bytes, 0).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
+        content(&self.out)
+    }
+
+    /// Returns the standard error so far.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn err(&self) -> String {
+        content(&self.err)
     }
 
     /// Interrupts the program as Ctrl-C does.
@@ -149,6 +152,15 @@ impl Running {
         };
         Said::new(&self.program, output)
     }
+}
+
+/// Returns what a program has written to a file so far.
+#[cfg(unix)]
+fn content(file: &File) -> String {
+    use std::os::unix::fs::FileExt as _;
+    let mut bytes = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Drop for Running {
