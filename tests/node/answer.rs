@@ -14,10 +14,11 @@ use crate::support::tool::{Said, tool, tool_in};
 
 /// The time within which an answer must come. A caller that says nothing is cut off after five seconds.
 const SOON: Duration = Duration::from_secs(3);
-/// How often something is tried that may take too long on a busy machine.
+/// How often something is tried that may take too long on a busy machine. The program hangs up after five seconds.
 const ATTEMPTS: usize = 5;
 const REQUEST: &str = r"GET /members HTTP/1.0\r\nHost: a\r\n\r\n";
 const WORDS: &str = "etcd-node a 5 -\n";
+const REFUSAL: &str = "HTTP/1.0 503 Service Unavailable\r\n\r\n";
 
 /// The running program, and certificates of two authorities in its directory.
 struct Waiting {
@@ -87,12 +88,10 @@ impl Waiting {
     }
 
     /// Asks a member's question, and returns whether the answer came soon.
-    #[track_caller]
     fn answers_soon(&self) -> bool {
         let start = Instant::now();
-        let said = self.ask(REQUEST, "ca");
-        assert!(said.text().ends_with(WORDS), "{}", said.words());
-        start.elapsed() < SOON
+        let said = self.ask(REQUEST, "ca").text();
+        said.ends_with(WORDS) && start.elapsed() < SOON
     }
 
     /// Returns whether three answers come soon while strangers and running members hold connections.
@@ -166,11 +165,14 @@ fn a_member_is_answered_while_strangers_and_running_members_hold_connections() {
 fn only_a_certificate_of_the_cluster_opens_the_answer() {
     let waiting = Waiting::at("127.0.0.1");
     for (certificate, refusal) in [("", "certificate required"), ("foreign", "unknown ca")] {
-        let said = waiting.ask(REQUEST, certificate);
-        assert_eq!(said.text(), "", "{certificate}");
         // `join` tells such an alert apart from silence.
         let alert = format!("alert {refusal}");
-        assert!(said.err.contains(&alert), "{}", said.words());
+        let is_refused = |_| {
+            let said = waiting.ask(REQUEST, certificate);
+            assert_eq!(said.text(), "", "{certificate}");
+            said.err.contains(&alert)
+        };
+        assert!((0..ATTEMPTS).any(is_refused), "{refusal}");
     }
     assert!((0..ATTEMPTS).any(|_| waiting.answers_soon()));
 }
@@ -209,9 +211,9 @@ fn every_other_request_is_refused_at_once() {
     ] {
         let is_refused_soon = |_| {
             let start = Instant::now();
-            let said = waiting.ask(request, "ca");
-            assert_eq!(said.text(), "HTTP/1.0 503 Service Unavailable\r\n\r\n");
-            start.elapsed() < SOON
+            let said = waiting.ask(request, "ca").text();
+            assert!(!said.contains(WORDS), "{request}");
+            said == REFUSAL && start.elapsed() < SOON
         };
         assert!((0..ATTEMPTS).any(is_refused_soon), "{request}");
     }
@@ -222,14 +224,12 @@ fn the_words_are_read_anew_for_each_answer() {
     let waiting = Waiting::at("::1");
     assert!((0..ATTEMPTS).any(|_| waiting.answers_soon()));
     write(&waiting.folder.path().join("said"), b"etcd-node a 5 7\n");
-    let said = waiting.ask(REQUEST, "ca").text();
-    assert_eq!(
-        said,
+    let says = |words: &str| (0..ATTEMPTS).any(|_| waiting.ask(REQUEST, "ca").text() == words);
+    assert!(says(
         "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\netcd-node a 5 7\n"
-    );
+    ));
     std::fs::remove_file(waiting.folder.path().join("said")).unwrap();
-    let said = waiting.ask(REQUEST, "ca").text();
-    assert_eq!(said, "HTTP/1.0 503 Service Unavailable\r\n\r\n");
+    assert!(says(REFUSAL));
 }
 
 #[test]
