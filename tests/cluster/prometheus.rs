@@ -70,8 +70,13 @@ fn prometheus_scrapes_the_members_and_sees_which_one_is_down() {
             path.to_str().unwrap().to_owned()
         };
         let pair = [client("metrics.crt"), client("metrics.key")];
-        let said = ask(&members, &["--cert", &pair[0], "--key", &pair[1]]).done();
-        assert!(said.text().contains("\netcd_server_has_leader 1\n"));
+        until(|| {
+            let said = ask(&members, &["--cert", &pair[0], "--key", &pair[1]]).done();
+            let has_leader = said.text().contains("\netcd_server_has_leader 1\n");
+            has_leader
+                .then_some(())
+                .ok_or_else(|| "no member leads".to_owned())
+        });
         let said = ask(&members, &[]);
         assert_ne!(said.code, Some(0), "a client without a certificate reads");
 

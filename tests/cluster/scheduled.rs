@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::members::{NAMES, address, program};
+use crate::support::members::{NAMES, address, program, until};
 use crate::support::nodes::{CLUSTER, Nodes, with_nodes};
 use crate::support::rendered::rendered;
 use crate::support::tool::{Said, tool};
@@ -95,9 +95,12 @@ fn only_the_leader_saves_and_never_without_room() {
         // Another member leads when this one is down.
         nodes.members.kill(leader);
         nodes.members.become_healthy();
-        let next = nodes.members.leader();
-        let said = run(&nodes.folder(next).join("backup")).done().text();
-        assert!(said.starts_with("etcd-node: backup: saved main-"), "{said}");
+        until(|| {
+            let next = nodes.members.leader();
+            let said = run(&nodes.folder(next).join("backup")).done().text();
+            let is_saved = said.starts_with("etcd-node: backup: saved main-");
+            is_saved.then_some(()).ok_or(said)
+        });
     });
 }
 

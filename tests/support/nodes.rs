@@ -8,8 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use etcd_image::etcd::Trouble;
+
 use super::enclosed;
-use super::members::{Members, NAMES, address, program_of};
+use super::members::{Members, NAMES, address, program_of, until};
 use super::node_programs::{PARTS, PROGRAMS, SSHD};
 use super::rendered::rendered;
 use super::scene::PROGRAM;
@@ -282,9 +284,7 @@ impl Nodes {
 
     /// Restarts etcd on a node that was told to, as its unit does. The others must be well.
     fn restart_etcd(&mut self, node: usize, request: &Path) {
-        for other in (0..3).filter(|other| *other != node) {
-            self.members.client().health(address(other)).unwrap();
-        }
+        self.others_must_be_well(node);
         fs::remove_file(request).unwrap();
         self.members.kill(node);
         tool("sh", &[self.folder(node).join("lib/certificates")]).done();
@@ -319,11 +319,24 @@ impl Nodes {
         tool("sh", &[program.to_str().unwrap(), "ready"]).done();
     }
 
+    /// Checks that the members but this one are well. A busy machine may cause an election at any moment; a member that is not ready
+    /// yet since its start does not listen.
+    fn others_must_be_well(&self, node: usize) {
+        let client = self.members.client();
+        for other in (0..3).filter(|other| *other != node) {
+            until(|| match client.health(address(other)) {
+                Err(Trouble::Answer(words)) => Err(words),
+                well => {
+                    well.unwrap();
+                    Ok(())
+                }
+            });
+        }
+    }
+
     /// Restarts a node that was told to. The others must be well.
     fn restart(&mut self, node: usize, request: &Path) {
-        for other in (0..3).filter(|other| *other != node) {
-            self.members.client().health(address(other)).unwrap();
-        }
+        self.others_must_be_well(node);
         fs::remove_file(request).unwrap();
         self.members.kill(node);
         self.restarted.push(node);
