@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 /// The exit code that shells show for a program that Ctrl-C has ended.
 const EXIT_CODE: i32 = 130;
 
-/// Held while something is written that must not be cut off.
-static STEP: Mutex<()> = Mutex::new(());
+/// The steps that must not be cut off.
+static STEPS: Steps = Steps::new();
 
 /// The values that an interruption drops.
 static KEPT: Mutex<BTreeMap<u64, Box<dyn Any + Send>>> = Mutex::new(BTreeMap::new());
@@ -37,7 +37,33 @@ pub(crate) fn watch_with(hint: &'static str) {
 
 /// Delays interruptions until the result is dropped. The caller must not call this function again before that.
 pub(crate) fn uninterrupted() -> MutexGuard<'static, ()> {
-    STEP.lock().unwrap_or_else(PoisonError::into_inner)
+    STEPS.begin()
+}
+
+/// Steps of which one is done at a time. Each waits at `next` until it is the next one, and then for the step at work.
+struct Steps {
+    next: Mutex<()>,
+    at_work: Mutex<()>,
+}
+
+impl Steps {
+    const fn new() -> Self {
+        Self {
+            next: Mutex::new(()),
+            at_work: Mutex::new(()),
+        }
+    }
+
+    fn begin(&self) -> MutexGuard<'_, ()> {
+        let [_next, step] = self.last();
+        step
+    }
+
+    /// Begins a step after which no other one begins as long as the result exists. A mutex alone would let a thread with one
+    /// short step after the other pass an interruption again and again.
+    fn last(&self) -> [MutexGuard<'_, ()>; 2] {
+        [&self.next, &self.at_work].map(|it| it.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A value whose destructor also runs if the program is interrupted. The destructor must not use another guard.
@@ -70,10 +96,10 @@ fn kept() -> MutexGuard<'static, BTreeMap<u64, Box<dyn Any + Send>>> {
 
 /// Ends the program. It runs on a thread of its own, which waits for a step that must not be cut off.
 ///
-/// It drops the kept values while it holds both locks, so no other thread begins a step or ends the program before that.
+/// It drops the kept values while it holds all locks, so no other thread begins a step or ends the program before that.
 #[expect(clippy::exit, reason = "the other threads cannot be stopped")]
 fn stop() {
-    let _step = uninterrupted();
+    let _steps = STEPS.last();
     let mut kept = kept();
     kept.clear();
     let mut stderr = io::stderr();
@@ -82,4 +108,30 @@ fn stop() {
     // Without standard error, only the exit code reports the interruption.
     let _ = writeln!(stderr, "{line}error: interrupted\nhint: {hint}");
     std::process::exit(EXIT_CODE);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn no_step_begins_while_an_interruption_waits() {
+        let (steps, order) = (Steps::new(), Mutex::new(Vec::new()));
+        let step = steps.begin();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _last = steps.last();
+                order.lock().unwrap().push("interruption");
+            });
+            while steps.next.try_lock().is_ok() {
+                thread::yield_now();
+            }
+            drop(step);
+            let _step = steps.begin();
+            order.lock().unwrap().push("step");
+        });
+        assert_eq!(order.into_inner().unwrap(), ["interruption", "step"]);
+    }
 }
