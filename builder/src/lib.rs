@@ -118,6 +118,7 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let locked = job.inputs(&sources.nodes, base, &lock)?;
     let plans = job.plans(&sources.nodes, base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
+        let _step = interrupt::uninterrupted();
         job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);
     }
@@ -169,6 +170,7 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     }
     let record = job.record(fleet)?;
     if is_whole {
+        let _step = interrupt::uninterrupted();
         report::write_fleet(&out, &record)?;
     }
     Ok(record)

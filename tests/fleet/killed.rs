@@ -1,4 +1,5 @@
-//! Kills workers at many moments and starts them again; the fleet must be what one machine would have written.
+//! Kills workers at many moments, or interrupts them as Ctrl-C does, and starts them again; the fleet must be what one machine would
+//! have written.
 
 use std::process::Child;
 use std::thread::sleep;
@@ -6,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::scene;
 use super::shards::{content, shard, with_keys};
+use crate::support::interrupted::{SAID, interrupted};
 use crate::support::scene::Scene;
 
 /// The number of moments at which a program is killed.
 const MOMENTS: u32 = 6;
+/// How often a program is started until the signal finds it at work.
+const ATTEMPTS: u32 = 20;
 
 /// Starts a program again and again, and kills it at moments spread evenly over the time that it needs.
 fn kill_at_every_moment(whole: Duration, start: impl Fn(u32) -> Child, check: impl Fn(u32)) {
@@ -74,6 +78,33 @@ fn a_merge_killed_at_any_moment_is_completed_by_another() {
     });
     merge(&scene, "one", "merged");
     assert_eq!(content(&scene, "merged"), wanted);
+}
+
+#[test]
+fn an_interrupted_merge_leaves_no_incomplete_image() {
+    let scene = with_keys();
+    shard(&scene, "1/2", "one", "etcd-cluster");
+    shard(&scene, "2/2", "two", "copy");
+    merge(&scene, "one", "wanted");
+    let partial = || {
+        let mut names = scene.names("merged");
+        names.retain(|name| name.contains(".partial"));
+        names
+    };
+    let is_interrupted = |_| {
+        let mut child = scene.start_bare_heard(&["merge", "one", "two", "--out", "merged"]);
+        while partial().is_empty() && child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(1));
+        }
+        let (code, said) = interrupted(child, Duration::ZERO);
+        assert_eq!(partial(), [""; 0], "{code:?}");
+        assert!(code == Some(0) || said.ends_with(SAID), "{code:?}: {said}");
+        code == Some(130)
+    };
+    // It may end before the signal comes.
+    assert!((0..ATTEMPTS).any(is_interrupted));
+    merge(&scene, "one", "merged");
+    assert_eq!(content(&scene, "merged"), content(&scene, "wanted"));
 }
 
 #[test]

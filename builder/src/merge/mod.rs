@@ -31,6 +31,7 @@ pub(crate) fn merge(
     jobs: NonZeroUsize,
     progress: &dyn Progress,
 ) -> Result<FleetRecord> {
+    interrupt::watch();
     let shards = Shards::read(folders)?;
     if folders.iter().any(|folder| is_same_directory(folder, out)) {
         let message = format!("--out: {} is one of the shards", out.display());
@@ -50,6 +51,7 @@ pub(crate) fn merge(
         write_cluster(joined, &out.join(&cluster.name))
             .with_context(|| format!("joining the shards of cluster {}", cluster.name))?;
     }
+    let _step = interrupt::uninterrupted();
     report::write_fleet(&folder, &shards.record)?;
     Ok(shards.record)
 }
