@@ -154,6 +154,22 @@ fn the_signature_of_every_cluster_of_a_fleet_is_checked() {
         1,
         "{told}"
     );
+    // A card gets the image of a cluster.
+    let flash = [
+        "flash",
+        "--images",
+        "s3://lab/fleet",
+        "home-1",
+        "card",
+        "--identity",
+        "key",
+    ];
+    for more in [&[][..], &["--allowed-signers", "allowed"]] {
+        let told = run(&scene, &server, &[&flash[..], more].concat());
+        told.refused_naming(2, &["error: s3://lab/fleet has no image"]);
+        let hint = "hint: name one of its clusters, as in `s3://lab/fleet/home`\n";
+        assert!(told.stderr.ends_with(hint), "{}", told.stderr);
+    }
     build(&scene, &server, &fleet).done();
     let unsigned = " is not signed: it has no SHA256SUMS.sig";
     verify().refused_naming(3, &["the build in s3://lab/fleet/", unsigned]);

@@ -127,6 +127,9 @@ pub(super) fn get_images(
     let cache = run::local_cache(None, environment)?;
     let identity = options.identity.as_deref();
     let stored = StoredBuild::open(&address, identity, &environment.stores, cache)?;
+    if stored.nodes().is_empty() {
+        return Err(no_image(&stored));
+    }
     if is_only {
         options.targets[0] = only_node(&stored, &address)?;
     }
@@ -211,13 +214,7 @@ pub(super) fn get_shards(
 fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
     match stored.nodes()[..] {
         [node] => Ok(node.to_owned()),
-        [] => Err(Kind::Usage.error(
-            format!("{address} has no image"),
-            match stored.parts().next() {
-                Some((_, part)) => format!("name one of its clusters, as in `{part}`"),
-                None => "check the address".to_owned(),
-            },
-        )),
+        [] => Err(no_image(stored)),
         [first, ..] => Err(Kind::Usage.error(
             format!(
                 "{address} has the images of several nodes: {}",
@@ -226,6 +223,17 @@ fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
             format!("name one: `etcd-image flash --images {address} {first} DEVICE`"),
         )),
     }
+}
+
+/// Explains that a store has no image, such as that of a fleet, whose clusters have them.
+fn no_image(stored: &StoredBuild) -> anyhow::Error {
+    Kind::Usage.error(
+        format!("{} has no image", stored.address()),
+        match stored.parts().next() {
+            Some((_, part)) => format!("name one of its clusters, as in `{part}`"),
+            None => "check the address".to_owned(),
+        },
+    )
 }
 
 /// What a store has after a build, and what to do next.
