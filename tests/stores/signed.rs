@@ -83,6 +83,25 @@ fn the_signature_of_a_build_in_a_store_is_checked() {
 }
 
 #[test]
+fn what_is_refused_names_the_store_and_the_options_for_it() {
+    let (scene, server) = stored();
+    let flash = |targets: &[&str]| {
+        let line = ["flash", "--images", "s3://lab/run/1", "--yes-really"];
+        let options = ["--identity", "key", "--allowed-signers", "allowed"];
+        run(&scene, &server, &[&line, targets, &options].concat())
+    };
+    let told = flash(&["--all", "card"]);
+    let error = "--all asks for confirmation, but standard input is not a terminal";
+    told.refused_naming(2, &[error]);
+    let hint = "hint: run `etcd-image flash --images s3://lab/run/1 --identity key --allowed-signers allowed etcd1=card`\n";
+    assert!(told.stderr.ends_with(hint), "{}", told.stderr);
+    let nobody = "error: s3://lab/run/1 has no image of a node etcd9";
+    flash(&["etcd9", "card"]).refused_naming(2, &[nobody]);
+    let two = "error: s3://lab/run/1 has 1 nodes (etcd1), but 2 devices are named";
+    flash(&["--all", "card", "other"]).refused_naming(2, &[two]);
+}
+
+#[test]
 fn what_nobody_has_signed_is_not_taken_from_a_store() {
     let (scene, server) = stored();
     let mut signed = index(&server);

@@ -1,8 +1,10 @@
 //! The options of `flash`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+
+use crate::shell;
 
 /// Which images to write, and to which cards.
 #[derive(Clone, Debug, Args)]
@@ -39,4 +41,29 @@ pub struct FlashOptions {
     /// Verify the image and check the card without writing to it
     #[arg(long)]
     pub dry_run: bool,
+    /// The store from which the files in `images` came.
+    #[arg(skip)]
+    pub store: Option<String>,
+}
+
+impl FlashOptions {
+    /// Returns where the images are, for messages.
+    pub(crate) fn place(&self) -> String {
+        let shown = || self.images.display().to_string();
+        self.store.clone().unwrap_or_else(shown)
+    }
+
+    /// Returns the options that say where the images are and whose they must be, for the command line of a hint.
+    pub(crate) fn origin(&self) -> String {
+        let images = match &self.store {
+            Some(store) => shell::word(store),
+            None => shell::path(&self.images),
+        };
+        let option = |name: &str, file: Option<&Path>| {
+            file.map_or_else(String::new, |file| format!(" {name} {}", shell::path(file)))
+        };
+        let identity = option("--identity", self.identity.as_deref());
+        let signers = option("--allowed-signers", self.allowed_signers.as_deref());
+        format!("--images {images}{identity}{signers}")
+    }
 }

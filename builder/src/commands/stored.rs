@@ -127,11 +127,12 @@ pub(super) fn get_images(
     let cache = run::local_cache(None, environment)?;
     let identity = options.identity.as_deref();
     let stored = StoredBuild::open(&address, identity, &environment.stores, cache)?;
+    options.store = Some(address.to_string());
     if stored.nodes().is_empty() {
         return Err(no_image(&stored));
     }
     if is_only {
-        options.targets[0] = only_node(&stored, &address)?;
+        options.targets[0] = only_node(&stored, options)?;
     }
     let names = options.targets.iter();
     let names = names.map(|target| target.split_once('=').map_or(&**target, |(name, _)| name));
@@ -211,16 +212,20 @@ pub(super) fn get_shards(
 }
 
 /// Returns the only node of a store; fails if the store has images of several nodes, or none.
-fn only_node(stored: &StoredBuild, address: &Address) -> Result<String> {
+fn only_node(stored: &StoredBuild, options: &FlashOptions) -> Result<String> {
     match stored.nodes()[..] {
         [node] => Ok(node.to_owned()),
         [] => Err(no_image(stored)),
         [first, ..] => Err(Kind::Usage.error(
             format!(
-                "{address} has the images of several nodes: {}",
+                "{} has the images of several nodes: {}",
+                stored.address(),
                 stored.nodes().join(", ")
             ),
-            format!("name one: `etcd-image flash --images {address} {first} DEVICE`"),
+            format!(
+                "name one: `etcd-image flash {} {first} DEVICE`",
+                options.origin()
+            ),
         )),
     }
 }

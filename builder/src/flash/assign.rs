@@ -79,7 +79,7 @@ fn named(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
     };
     let order = |(image, device)| {
         Ok(Order {
-            image: image_of(image, &options.images, trusted)?,
+            image: image_of(image, options, trusted)?,
             device: PathBuf::from(device),
         })
     };
@@ -87,15 +87,15 @@ fn named(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
 }
 
 /// Returns the path of an image, which is named by its path or by its node.
-fn image_of(name: &str, images: &Path, trusted: Trusted<'_>) -> Result<PathBuf> {
+fn image_of(name: &str, options: &FlashOptions, trusted: Trusted<'_>) -> Result<PathBuf> {
     if name.contains('/') || Path::new(name).is_file() {
         return Ok(PathBuf::from(name));
     }
-    let manifest = manifest(images, Some(name), trusted)?;
+    let manifest = manifest(&options.images, Some(name), trusted)?;
     match manifest.nodes.iter().find(|node| node.name == name) {
-        Some(node) => Ok(file_of(node, images)),
+        Some(node) => Ok(file_of(node, &options.images)),
         None => Err(usage(
-            format!("{} has no image of a node {name}", images.display()),
+            format!("{} has no image of a node {name}", options.place()),
             format!(
                 "its nodes are {}; name one of them or the path of an image",
                 node_names(&manifest)
@@ -119,7 +119,7 @@ fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
     if nodes.len() != devices.len() {
         let message = format!(
             "{} has {} nodes ({}), but {} devices are named",
-            options.images.display(),
+            options.place(),
             nodes.len(),
             node_names(&manifest),
             devices.len()
@@ -143,13 +143,7 @@ fn all(options: &FlashOptions, trusted: Trusted<'_>) -> Result<Vec<Order>> {
 
 /// Asks on the terminal whether the assignment is right.
 fn confirm(options: &FlashOptions, assignment: &str) -> Result<()> {
-    let signers = options.allowed_signers.as_deref();
-    let signers = signers.map(|file| format!(" --allowed-signers {}", shell::path(file)));
-    let command = format!(
-        "etcd-image flash --images {}{} {assignment}",
-        shell::path(&options.images),
-        signers.unwrap_or_default()
-    );
+    let command = format!("etcd-image flash {} {assignment}", options.origin());
     let unconfirmed = |message: &str| usage(message, format!("run `{command}`"));
     if !io::stdin().is_terminal() {
         return Err(unconfirmed(
