@@ -52,13 +52,14 @@ fn an_interrupted_build_leaves_the_old_images_or_the_new_ones() {
     let whole = whole(scene.start_heard("build", &elsewhere));
     let mut codes = Vec::new();
     for moment in 0..MOMENTS {
+        let before = watch.digests(&scene);
         let child = scene.start_heard("build", &CHANGED);
         let (code, said) = interrupted(child, whole * moment / MOMENTS);
         codes.push(code);
         let found = watch.digests(&scene);
         match code {
             // Before the build begins, nothing is to be cleaned up.
-            None => assert_eq!(found, old),
+            None => assert_eq!(found, before),
             Some(130) => assert!(said.ends_with(SAID), "{said}"),
             code => assert_eq!((code, found != old), (Some(0), true), "{said}"),
         }
