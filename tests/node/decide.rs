@@ -214,6 +214,11 @@ fn data_that_the_others_have_forgotten_is_neither_used_nor_given_up_unasked() {
          keep. To keep this node's, stop etcd on the others (sudo systemctl stop etcd), then run here: sudo touch \
          /var/lib/etcd/force-new-cluster && sudo systemctl restart etcd. To give it up: sudo touch /var/lib/etcd/set-data-aside"
     );
+    // It does not resume after that.
+    assert_eq!(
+        decided("data yes / ahead 9 7 / forced 5 / majority yes"),
+        "unforce a majority of the cluster answers, and forcing would begin a second cluster"
+    );
     check(
         "
         data yes / ahead 9 7 / peer b cluster no / majority yes / listed yes  → refuse to start: the members that run lack writes
