@@ -95,6 +95,21 @@ fn a_restore_begins_with_the_members_that_the_operator_knows() {
     );
 }
 
+/// A disk has lost the data of a member whose forcing was interrupted.
+#[test]
+fn data_that_is_restored_or_received_is_not_forced() {
+    for begin in ["start_over", "restore() { :; }; begin_anew"] {
+        let node = Node::with_data();
+        want(&node);
+        node.write("data/restore/members", "a=https://192.168.0.50:2380\n");
+        let marks = "keep forced unfinished; keep ids 2b; keep ahead '900 700'";
+        node.call(&format!("{marks}; rm -r $DATA/member; {begin}"));
+        for mark in ["forced", "ids", "ahead"] {
+            assert!(!node.has(&format!("data/node/{mark}")), "{begin}: {mark}");
+        }
+    }
+}
+
 /// Lets node `a`, whose image says that it replaces `b`, join a cluster with this list of members in certificates: its own
 /// newest one, and that of `c`. Returns the members that it removes.
 fn removed_by_joining(own: &str, of_c: &str) -> String {
