@@ -59,6 +59,8 @@ const REASONS: &str = r#"
     wait for$busy: it accepts connections                 → was asked to force a new cluster
     unforce$tls answers, but its certificates             → was asked to force a new cluster
     unforce$forcing was also asked to force a new cluster → was asked to force a new cluster
+    refuse to start: forcing a new cluster was interrupted → was interrupted while it forced a new cluster
+    waiting to force a new cluster: etcd has saved no     → was interrupted while it forced a new cluster
     refuse to start: another board or card                → its place was taken by another board or card
     wait for$busy: it listens and does not answer yet, and may have → has data of another cluster or node
     refuse to start: $(two_clusters)                      → its cluster was forced or has removed members

@@ -80,6 +80,31 @@ fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
     );
 }
 
+/// Its log may have other entries than those of the others at the same index.
+#[test]
+fn forcing_that_was_interrupted_is_finished_before_anything_else() {
+    check(
+        "
+        data yes / unfinished yes / forced 9 / peer b silent / peer c silent  → announce
+        data yes / unfinished yes / peer b silent / peer c silent             → announce
+        data yes / unfinished yes / forced 10 / peer b silent / peer c waits - → force
+        data yes / unfinished yes / forced 10                                 → force
+        data yes / unfinished yes / forced 10 / ahead 9 7                     → force
+        data yes / unfinished yes / forced 10 / moved yes / index 7           → force
+        data yes / unfinished yes / forced 10 / started no / failed 3 / error x → force
+        data yes / unfinished yes / forced 10 / peer b busy / peer c silent   → wait for b: it accepts connections and does not answer
+        data yes / unfinished yes / forced 10 / peer b cluster no / majority yes / listed yes → refuse to start: forcing a new cluster was interrupted here, and b may have
+        data yes / unfinished yes / forced 10 / peer b cluster no / majority yes / listed no → refuse to start: forcing a new cluster was interrupted
+        data yes / unfinished yes / forced 10 / apart b / peer b cluster no / majority yes → refuse to start: forcing a new cluster was interrupted
+        data yes / unfinished yes / forced 10 / peer b cluster no / peer c silent → refuse to start: forcing a new cluster was interrupted here, and b may have
+        data yes / unfinished yes / forced 10 / peer b holds 7 / peer c forced 7 → refuse to start: forcing a new cluster was interrupted here, and b c may have
+        data yes / unfinished yes / forced 10 / peer b tls expired            → refuse to start: forcing a new cluster was interrupted here, and b (expired) may have
+        data yes / unfinished yes / forced 10 / aside yes                     → aside asked
+        data yes / unfinished yes / forced 10 / owner b of this cluster       → refuse the data on this node
+        ",
+    );
+}
+
 #[test]
 fn data_of_somebody_else_is_neither_used_nor_deleted() {
     check(

@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 24] = [
+const FACTS: [(&str, &[&str]); 25] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -37,6 +37,7 @@ const FACTS: [(&str, &[&str]); 24] = [
         ],
     ),
     ("forced", &["", "", "0", "4", "5", "9"]),
+    ("unfinished", &["", "", "", "yes"]),
     ("use", &["", "yes"]),
     ("aside", &["", "", "", "yes"]),
     ("majority", &["", "no", "yes", "yes"]),
@@ -190,6 +191,11 @@ impl Facts {
             (
                 action != "force" || (!majority && !any("cluster,holds,forced,tls,busy")),
                 "nobody forces beside a member with data, a forced member or one that cannot be read",
+            ),
+            (
+                !self.is("unfinished", "yes")
+                    || !["resume", "unchecked", "update", "unforce"].contains(&action),
+                "a member whose forcing was interrupted does not start as before",
             ),
             (action != "join" || majority, "joining needs a majority"),
             (

@@ -353,7 +353,7 @@ fn a_member_whose_cluster_lacks_others_asks_them_before_it_resumes() {
     node.call("rm $STATE/members");
     assert!(!asks_first(&node));
     // It was forced, and has lost its power at once.
-    node.call(&format!("{keep}; force"));
+    node.call(&format!("{keep}; keep forced yes"));
     assert!(asks_first(&node));
     // Others have joined since.
     node.etcdctl(

@@ -101,6 +101,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "five",
         twice::beside_a_former_self,
     ),
+    passes("row-1-forced-and-interrupted", "three", twice::interrupted),
+    passes(
+        "row-1-forced-and-interrupted-beside-the-others",
+        "three",
+        twice::interrupted_beside_the_others,
+    ),
     passes("row-2-force-while-others-serve", "three", row_2),
     passes("row-3-foreign-lone-data", "three", row_3_foreign_lone),
     passes(

@@ -160,6 +160,55 @@ pub(super) fn side_by_side(lab: &mut Lab) -> Result<()> {
     gives_up(lab, &[1])
 }
 
+/// The power fails twice while etcd forces a new cluster. The member goes on by itself, and the others join it.
+pub(super) fn interrupted(lab: &mut Lab) -> Result<()> {
+    force_and_interrupt(lab)?;
+    lab.start(0)?;
+    interrupt(lab)?;
+    lab.start(0)?;
+    lab.says(0, "init: etcd is ready")?;
+    lab.settle(&Wanted::everyone())
+}
+
+/// After that, all boards have power again at the same instant. The others have never heard of the forcing, and acknowledge writes. The
+/// log of the forced one has other entries than theirs, and must not meet them.
+pub(super) fn interrupted_beside_the_others(lab: &mut Lab) -> Result<()> {
+    force_and_interrupt(lab)?;
+    lab.start_all()?;
+    lab.loud();
+    lab.says(
+        0,
+        "refused to start: forcing a new cluster was interrupted here, and ",
+    )?;
+    gives_up(lab, &[0])
+}
+
+/// Forces etcd1 of a cluster whose members are all off, and cuts its power before etcd has saved a snapshot.
+fn force_and_interrupt(lab: &mut Lab) -> Result<()> {
+    form(lab)?;
+    lab.gather(20)?;
+    lab.cut_all()?;
+    ask_to_force(lab, 0)?;
+    interrupt(lab)
+}
+
+/// Cuts the power of etcd1 while etcd, which needs a second to elect itself, forces a new cluster.
+fn interrupt(lab: &mut Lab) -> Result<()> {
+    let mark = lab.nodes[0].data().join("node/forced");
+    let is_unfinished = || fs_err::read_to_string(&mark).is_ok_and(|text| text == "unfinished\n");
+    lab.says(0, "beginning anew with this node's data")?;
+    let start = lab.history.elapsed();
+    while !is_unfinished() && !lab.is_over(start) {
+        lab.pass(Duration::from_millis(1))?;
+    }
+    lab.pass_up_to(700)?;
+    lab.cut(0)?;
+    if !is_unfinished() {
+        return violated(Invariant::Expectation, "etcd1 was not interrupted");
+    }
+    Ok(())
+}
+
 /// A member of the first cluster does not serve beside these of the second one, each name of which is followed by a space.
 fn refuses(lab: &mut Lab, node: usize, others: &str) -> Result<()> {
     lab.start(node)?;
@@ -208,9 +257,13 @@ pub(super) fn give_up_one(lab: &mut Lab, [first, second]: [usize; 2]) -> Result<
 
 /// Switches on a member that hears nobody, and forces it to begin anew.
 fn force(lab: &mut Lab, node: usize) -> Result<()> {
+    ask_to_force(lab, node)?;
+    lab.says(node, "init: etcd is ready").map(drop)
+}
+
+fn ask_to_force(lab: &mut Lab, node: usize) -> Result<()> {
     let name = lab.nodes[node].name();
     lab.start(node)?;
     lab.says(node, &format!("then run on {name}: "))?;
-    lab.type_at(node, FORCE)?;
-    lab.says(node, "init: etcd is ready").map(drop)
+    lab.type_at(node, FORCE)
 }
