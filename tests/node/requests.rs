@@ -156,3 +156,12 @@ fn forcing_that_was_interrupted_goes_on_at_the_next_start() {
     node.call("set_aside asked");
     assert!(!node.has("data/node/forced"));
 }
+
+/// Another member may be asked to force a new cluster meanwhile.
+#[test]
+fn a_member_answers_while_it_is_forced() {
+    let node = Node::with_data();
+    let etcd = "become_etcd() { echo \"server $server\"; }";
+    let said = node.call(&format!("server=1; {ENDS}; {etcd}; force"));
+    assert!(said.contains("server 1\n"), "{said}");
+}
