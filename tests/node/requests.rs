@@ -116,8 +116,8 @@ fn a_forced_member_serves_once_it_has_saved_a_snapshot() {
         told.starts_with("name: a\ninitial-cluster-state: new\n"),
         "{told}"
     );
-    let alone = "force-new-cluster: true\nsnapshot-count: 1\nlisten-client-urls: https://127.0.0.1:2379\n\
-                 listen-peer-urls: https://127.0.0.1:2380\n";
+    let alone = "force-new-cluster: true\nsnapshot-count: 1\nlisten-client-urls: https://127.0.0.2:2379\n\
+                 listen-peer-urls: https://127.0.0.2:2380\n";
     assert!(told.ends_with(alone), "{told}");
     let configured = node.read("run/etcd.conf.yml");
     assert!(
