@@ -64,7 +64,21 @@ pub(super) struct LostWrites {
 
 /// In a healthy cluster of three, only `later` and `copied` have acknowledged some writes. `copied` gets an earlier copy of its card
 /// back and serves with `behind`, and `later` returns. Clients are quiet from the moment when the writes are lost.
-pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<LostWrites> {
+pub(super) fn forget(lab: &mut Lab, nodes: [usize; 3]) -> Result<LostWrites> {
+    let forgotten = replace(lab, nodes)?;
+    for node in forgotten.others {
+        lab.start(node)?;
+    }
+    for node in forgotten.others {
+        lab.says(node, "init: etcd is ready")?;
+    }
+    lab.start(forgotten.later)?;
+    lab.says(forgotten.later, FORGOTTEN)?;
+    Ok(forgotten)
+}
+
+/// As [`forget`], until `copied` has its earlier copy back and all members are off. The ledger has only the writes that all of them have.
+fn replace(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Result<LostWrites> {
     let copy = copy_of(lab, copied)?;
     lab.quiet()?;
     let before = lab.traffic.ledger().acknowledged.clone();
@@ -77,18 +91,9 @@ pub(super) fn forget(lab: &mut Lab, [later, behind, copied]: [usize; 3]) -> Resu
     lab.put(&copy, copied)?;
     fs_err::remove_dir_all(copy)?;
     lab.cut(later)?;
-    let others = [behind, copied];
-    for node in others {
-        lab.start(node)?;
-    }
-    for node in others {
-        lab.says(node, "init: etcd is ready")?;
-    }
-    lab.start(later)?;
-    lab.says(later, FORGOTTEN)?;
     Ok(LostWrites {
         later,
-        others,
+        others: [behind, copied],
         writes,
     })
 }
