@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::lab::Lab;
+use super::lab::{LOOK, Lab};
 use super::model::Wanted;
 use super::scenarios::form;
 use super::twice::{FORCE, GIVE_UP};
+use super::violation::{Invariant, violated};
 
 /// How a member says that the others lack what it has.
 pub(super) const FORGOTTEN: &str =
@@ -49,6 +50,45 @@ pub(super) fn kept(lab: &mut Lab) -> Result<()> {
     let forgotten = forget(lab, [0, 1, 2])?;
     keep(lab, forgotten)?;
     lab.settle(&Wanted::everyone())
+}
+
+/// All boards have power at the same instant: when they begin a cluster, after a power cut of the whole site, and when etcd3 has an old
+/// copy of its card. Then etcd1, which has the later writes, is among those that elect a leader, or the others elect one without it, and
+/// the operator keeps its data. Either way, no write is lost.
+pub(super) fn all_on_at_once(lab: &mut Lab) -> Result<()> {
+    lab.start_all()?;
+    lab.pass_up_to(1500)?;
+    for _ in 0..2 {
+        lab.cut_all()?;
+        form(lab)?;
+    }
+    lab.has_every_write()?;
+    let forgotten = replace(lab, [0, 1, 2])?;
+    lab.start_all()?;
+    if is_outvoted(lab, 0)? {
+        keep(lab, forgotten)?;
+    } else {
+        lab.traffic
+            .paused(|ledger| ledger.acknowledged = forgotten.writes);
+    }
+    lab.settle(&Wanted::everyone())
+}
+
+/// Waits until a member serves, or says that the others lack what it has. Returns whether they do.
+fn is_outvoted(lab: &Lab, node: usize) -> Result<bool> {
+    let start = lab.history.elapsed();
+    loop {
+        let said = lab.nodes[node].said();
+        let says = |text: &str| said.iter().any(|line| line.contains(text));
+        if says(FORGOTTEN) || says("init: etcd is ready") {
+            return Ok(says(FORGOTTEN));
+        }
+        if lab.is_over(start) {
+            let text = format!("{} neither serves nor refuses", lab.nodes[node].name());
+            return violated(Invariant::Expectation, text);
+        }
+        lab.pass(LOOK)?;
+    }
 }
 
 /// What was lost to an old copy of a card.

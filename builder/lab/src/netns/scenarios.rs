@@ -56,6 +56,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     passes("ipv6-cuts-while-rejoining", "ipv6", cuts_while_rejoining),
     passes("cuts-while-forming", "three", cuts_while_forming),
     passes("all-rebooted", "three", all_rebooted),
+    passes("all-on-at-once", "three", copies::all_on_at_once),
     passes("a-parted-leader", "three", a_parted_leader),
     passes("loss-and-delay", "three", loss_and_delay),
     passes("an-upgrade-from-3.4", "old", an_upgrade),
