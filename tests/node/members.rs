@@ -95,6 +95,25 @@ fn a_restore_begins_with_the_members_that_the_operator_knows() {
     );
 }
 
+/// A member without a log has lost it, or its card is a copy from before its first start. etcd would end again and again.
+#[test]
+fn a_member_that_has_started_in_a_cluster_does_not_begin_in_it_again() {
+    let started = ",\"clientURLs\":[\"https://192.168.0.50:2379\"]";
+    for (own, fact) in [("", "peer b cluster yes"), (started, "peer b cluster no")] {
+        let node = Node::new();
+        node.call("start_over; keep vow 0123456789abcdef");
+        let id = node.call("know vow; printf '%u' \"0x$(vowed_id)\"");
+        let list = format!(
+            "[{{\"id\":7,\"peerURLs\":[\"https://192.168.0.51:2380\"],\"name\":\"b\",\"clientURLs\":[\"https://192.168.0.51:2379\"]}},\
+             {{\"id\":{id},\"peerURLs\":[\"https://192.168.0.50:2380\"],\"name\":\"a\"{own}}},\
+             {{\"id\":8,\"peerURLs\":[\"https://192.168.0.52:2380\"],\"name\":\"c\",\"clientURLs\":[\"https://192.168.0.52:2379\"]}}]"
+        );
+        node.write("run/answer.b", &format!("HTTP/1.1 200 OK\r\n\r\n{list}\n"));
+        let said = node.call("know id; know vow; know number; facts_of_peers");
+        assert!(said.lines().any(|line| line == fact), "{said}");
+    }
+}
+
 /// A disk has lost the data of a member whose forcing was interrupted.
 #[test]
 fn data_that_is_restored_or_received_is_not_forced() {
