@@ -58,6 +58,7 @@ const REASONS: &str = r#"
     unforce$running$holding also has the cluster's data   → was asked to force a new cluster
     wait for$busy: it accepts connections                 → was asked to force a new cluster
     unforce$tls answers, but its certificates             → was asked to force a new cluster
+    unforce this node has no vote yet                     → was asked to force a new cluster
     unforce$forcing was also asked to force a new cluster → was asked to force a new cluster
     refuse to start: forcing a new cluster was interrupted → was interrupted while it forced a new cluster
     waiting to force a new cluster: etcd has saved no     → was interrupted while it forced a new cluster

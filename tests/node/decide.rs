@@ -76,6 +76,8 @@ fn forcing_is_refused_while_anybody_else_may_have_the_cluster() {
         data yes / forced 4 / peer b waits - / peer c silent                  → announce
         data yes / forced 5 / peer b waits - / peer c waits -                 → force
         data yes / forced 5                                                   → force
+        data yes / forced 5 / learner yes / peer b silent / peer c silent     → unforce this node has no vote yet
+        data yes / learner yes / peer b silent / peer c silent                → resume
         ",
     );
 }

@@ -19,7 +19,7 @@ const ACTIONS: [&str; 11] = [
 const BATCH: u64 = 1500;
 
 /// The values of each fact; an empty one leaves the fact out.
-const FACTS: [(&str, &[&str]); 25] = [
+const FACTS: [(&str, &[&str]); 26] = [
     ("data", &["yes", "no"]),
     ("owner", &["", "", "", "b of this cluster", "nobody known"]),
     ("started", &["", "", "no"]),
@@ -38,6 +38,7 @@ const FACTS: [(&str, &[&str]); 25] = [
     ),
     ("forced", &["", "", "0", "4", "5", "9"]),
     ("unfinished", &["", "", "", "yes"]),
+    ("learner", &["", "", "", "yes"]),
     ("use", &["", "yes"]),
     ("aside", &["", "", "", "yes"]),
     ("majority", &["", "no", "yes", "yes"]),
@@ -196,6 +197,10 @@ impl Facts {
                 !self.is("unfinished", "yes")
                     || !["resume", "unchecked", "update", "unforce"].contains(&action),
                 "a member whose forcing was interrupted does not start as before",
+            ),
+            (
+                action != "force" || !self.is("learner", "yes") || self.is("unfinished", "yes"),
+                "no member without a vote is forced",
             ),
             (action != "join" || majority, "joining needs a majority"),
             (

@@ -157,6 +157,20 @@ fn forcing_that_was_interrupted_goes_on_at_the_next_start() {
     assert!(!node.has("data/node/forced"));
 }
 
+/// etcd ends with `removed all voters`, after it has written to the log.
+#[test]
+fn a_member_without_a_vote_is_not_forced() {
+    let node = Node::with_data();
+    node.write("data/force-new-cluster", "");
+    node.call("keep learner yes");
+    let said = node.call(
+        "listens() { return 1; }; ask_all() { :; }; know id; know vow; number=-; looks=0; look",
+    );
+    let refused = "etcd-node: refused to force a new cluster: this node has no vote yet, and etcd cannot begin anew";
+    assert!(said.starts_with(refused), "{said}");
+    assert!(!node.has("data/force-new-cluster") && !node.has("data/node/forced"));
+}
+
 /// Another member may be asked to force a new cluster meanwhile.
 #[test]
 fn a_member_answers_while_it_is_forced() {
