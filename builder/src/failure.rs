@@ -200,7 +200,9 @@ fn unsupported(error: &diskimg::Error) -> String {
     }
 }
 
-const STOCK: &str = "use an unmodified stock image; `etcd-image recipes` lists those known to work";
+/// The next step for a base that does not have what every supported base has.
+pub(crate) const STOCK: &str =
+    "use an unmodified stock image; `etcd-image recipes` lists those known to work";
 
 #[cfg(target_os = "linux")]
 impl From<lab::qemu::FaultKind> for Kind {

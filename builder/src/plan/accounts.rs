@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::account_rows::{account_rows, encoded, has_id, id_of, name_with_id, row, row_of};
-use crate::failure::Kind;
+use crate::failure::{Kind, STOCK};
 use crate::inspect::{BaseFiles, Before, Volume};
 use crate::overlay::{ACCOUNT_FILES, Account, Change, Edit, FileTree, Owner};
 use crate::refusals::Refusals;
@@ -292,17 +292,14 @@ fn newest_day(shadow: &[Vec<String>]) -> i64 {
 }
 
 fn without(file: &str) -> anyhow::Error {
-    Kind::Unsupported.error(
-        format!("the base has no {file}"),
-        "use a stock image; `etcd-image recipes` lists those known to work",
-    )
+    Kind::Unsupported.error(format!("the base has no {file}"), STOCK)
 }
 
 fn no_free_id() -> anyhow::Error {
     let (first, last) = SYSTEM_IDS.into_inner();
     Kind::Unsupported.error(
         format!("/etc/passwd and /etc/group of the base leave no id from {first} to {last} free"),
-        "use a stock image; `etcd-image recipes` lists those known to work",
+        STOCK,
     )
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::failure::Kind;
+use crate::failure::{Kind, STOCK};
 use crate::inspect::Before;
 use crate::overlay::DesiredPath;
 
@@ -12,10 +12,9 @@ pub(super) fn text_of(entry: &DesiredPath, before: &Before) -> Result<String> {
         ..
     } = before
     else {
-        return Err(Kind::Unsupported.error(
-            format!("the base has no text file {}", entry.path),
-            "is this a stock Raspberry Pi OS or Debian image?",
-        ));
+        return Err(
+            Kind::Unsupported.error(format!("the base has no text file {}", entry.path), STOCK)
+        );
     };
     let text = std::str::from_utf8(bytes).map(str::to_owned);
     text.map_err(|error| {
@@ -59,7 +58,7 @@ pub(super) fn refuse_folder(entry: &DesiredPath, before: &Before) -> Result<()> 
     match before {
         Before::Folder { .. } | Before::Other => Err(Kind::Refused.error(
             format!("the base has a directory or device at {}", entry.path),
-            "is this a stock image?",
+            STOCK,
         )),
         _ => Ok(()),
     }
@@ -96,5 +95,15 @@ mod tests {
         assert_eq!(with("# all\nen_GB.UTF-8 UTF-8  \n"), Ok(()));
         let refused = "the base has no `en_GB.UTF-8 UTF-8` in /etc/locale.gen: because";
         assert_eq!(with("# en_GB.UTF-8 UTF-8\n"), Err(refused.to_owned()));
+    }
+
+    #[test]
+    fn a_base_that_is_not_stock_is_refused_with_a_next_step() {
+        let entry = entry("/etc/fstab", Change::Needed);
+        let hint = |error: anyhow::Error| crate::failure::explain(&error).1;
+        let no_text = text_of(&entry, &Before::Missing).unwrap_err();
+        assert_eq!(hint(no_text), STOCK);
+        let device = refuse_folder(&entry, &Before::Other).unwrap_err();
+        assert_eq!(hint(device), STOCK);
     }
 }

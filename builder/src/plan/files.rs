@@ -10,7 +10,7 @@ use super::model::{Action, Plan, Step};
 use super::steps::Steps;
 use super::{edit, references, room};
 use crate::config_txt::with_settings;
-use crate::failure::Kind;
+use crate::failure::{Kind, STOCK};
 use crate::inspect::{Attributes, BaseFiles, Before, Layout, System, Volume};
 use crate::overlay::{ACCOUNT_FILES, Change, DesiredPath, Edit, FileContent, FileTree, Owner};
 use crate::refusals::Refusals;
@@ -171,7 +171,7 @@ impl<'a> Planner<'a> {
                     "the base has a file where the directory {} must be",
                     entry.path
                 ),
-                "is this a stock image?",
+                STOCK,
             )),
         }
     }
@@ -200,7 +200,7 @@ impl<'a> Planner<'a> {
         }
         Err(Kind::Refused.error(
             format!("the base has no free number for the link {}", entry.path),
-            "is this a stock image?",
+            STOCK,
         ))
     }
 
@@ -351,7 +351,7 @@ impl<'a> Planner<'a> {
             if self.is_file(step.volume, parent) {
                 return Err(Kind::Refused.error(
                     format!("{} cannot be below {parent}, which is a file", step.path),
-                    "is this a stock image?",
+                    STOCK,
                 ));
             }
             if self.existing.insert((step.volume, parent.to_owned())) {
