@@ -71,6 +71,11 @@ fn what_is_not_a_card_for_the_image_is_refused() {
             "check the path, or build the image first",
         ),
         (
+            "--images nowhere etcd1 card",
+            "nowhere does not exist",
+            "name the directory that `etcd-image build` wrote, or one image",
+        ),
+        (
             "etcd1=card etcd2=card",
             "card is named twice; a card holds one node",
             card_hint,

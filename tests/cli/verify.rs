@@ -314,6 +314,10 @@ fn a_directory_without_a_manifest_is_refused_with_what_can_be_verified() {
         );
         assert_eq!((refused.code, refused.stderr), (Some(2), wanted));
     }
+    let refused = scene.bare(&["verify", "nowhere"]);
+    let wanted = "error: nowhere does not exist\n\
+                  hint: check the path, or write the images with `etcd-image build` first\n";
+    assert_eq!((refused.code, refused.stderr.as_str()), (Some(2), wanted));
 }
 
 #[test]

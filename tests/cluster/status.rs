@@ -155,6 +155,7 @@ fn a_foreign_state_directory_is_reported_with_the_way_out() {
         fs::remove_file(members.scene.at("other/cluster.json")).unwrap();
         status(&members, &["--state", "other"]).refused_naming(2, &["other has no cluster.json"]);
         status(&members, &["--state", "nowhere"]).refused_naming(2, &["nowhere does not exist"]);
+        status(&members, &["--client", "nowhere"]).refused_naming(2, &["nowhere does not exist"]);
     });
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::printing::{conclude, print, unwritable, write};
+use super::targets::must_exist;
 use super::{membership, upgrade};
 use crate::cli::{
     self, AccessOptions, AlarmCommand, ClusterCommand, Environment, LoginOptions, LogsOptions,
@@ -138,6 +139,10 @@ fn check_client(options: &AccessOptions) -> Result<()> {
     let Some(folder) = &options.client else {
         return Ok(());
     };
+    must_exist(
+        folder,
+        "run this in the directory above the images, or name the directory `client` beside them",
+    )?;
     match ClusterDescription::find(folder)? {
         Some(_) => Ok(()),
         None => Err(Kind::Usage.error(

@@ -33,7 +33,7 @@ use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
 use printing::{conclude, print, print_text};
 use stored::ShardFolders;
-use targets::{ONE_IMAGE, must_be_no_text, must_be_one_image, must_exist};
+use targets::{BUILD_FIRST, ONE_IMAGE, must_be_no_text, must_be_one_image, must_exist};
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
 pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
@@ -57,7 +57,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
             print(&voice, &update, &update)
         }
         Command::Inspect { image } => {
-            must_exist(&image)?;
+            must_exist(&image, BUILD_FIRST)?;
             must_be_one_image(&image)?;
             must_be_no_text(&image, ONE_IMAGE)?;
             let inspection = report::inspect(&image)?;
@@ -230,7 +230,7 @@ fn init_state(options: StateInitOptions, environment: Environment, voice: &Voice
 
 /// Builds images again and prints whether the bytes are the same.
 fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> Result<()> {
-    must_exist(&options.target)?;
+    must_exist(&options.target, BUILD_FIRST)?;
     let target = report::folder_of(&options.target).to_owned();
     if FleetRecord::read(&target)?.is_some() {
         let message = format!("{} has the images of several clusters", target.display());
@@ -249,8 +249,8 @@ fn rebuild(options: VerifyOptions, environment: Environment, voice: &Voice) -> R
 
 /// Prints the differences; the exit code is 1 if there are any, as that of `diff`.
 fn diff(a: &Path, b: &Path, state: Option<&Path>, voice: &Voice) -> Result<ExitCode> {
-    must_exist(a)?;
-    must_exist(b)?;
+    must_exist(a, BUILD_FIRST)?;
+    must_exist(b, BUILD_FIRST)?;
     let comparison = crate::diff::diff(a, b, state)?;
     print(voice, &comparison, &comparison)?;
     Ok(ExitCode::from(u8::from(!comparison.is_same())))
@@ -295,7 +295,7 @@ fn compare(
     environment: &Environment,
     voice: &Voice,
 ) -> Result<()> {
-    must_exist(target)?;
+    must_exist(target, BUILD_FIRST)?;
     if !target.is_dir() {
         let hint = "name an image, or the directory that `etcd-image build` wrote";
         must_be_no_text(target, hint)?;

@@ -66,7 +66,7 @@ fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) ->
 fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
-        must_exist(path)?;
+        must_exist(path, "check the path")?;
         if !path.is_dir() {
             files.push(path.clone());
             continue;

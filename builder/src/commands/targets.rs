@@ -8,15 +8,16 @@ use anyhow::Result;
 use crate::failure::Kind;
 
 /// Reports a mistyped path as such, not as a broken image.
-pub(super) fn must_exist(path: &Path) -> Result<()> {
+pub(super) fn must_exist(path: &Path, hint: &str) -> Result<()> {
     match fs_err::exists(path)? {
         true => Ok(()),
-        false => Err(Kind::Usage.error(
-            format!("{} does not exist", path.display()),
-            "check the path",
-        )),
+        false => Err(Kind::Usage.error(format!("{} does not exist", path.display()), hint)),
     }
 }
+
+/// The next step for an image or a directory of images that does not exist.
+pub(super) const BUILD_FIRST: &str =
+    "check the path, or write the images with `etcd-image build` first";
 
 /// Refuses a directory in place of an image.
 pub(super) fn must_be_one_image(path: &Path) -> Result<()> {

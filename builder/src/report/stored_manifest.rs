@@ -65,11 +65,11 @@ fn no_manifest(folder: &Path) -> anyhow::Error {
         true => Path::new("."),
         false => folder,
     };
-    let what = format!(
-        "{} contains no {MANIFEST} to compare its files with",
-        shown.display()
-    );
-    Kind::Usage.error(what, hint)
+    let what = match shown.is_dir() {
+        true => format!("contains no {MANIFEST} to compare its files with"),
+        false => "does not exist".to_owned(),
+    };
+    Kind::Usage.error(format!("{} {what}", shown.display()), hint)
 }
 
 /// Returns the names of the files that the manifests list, each once.
