@@ -257,7 +257,7 @@ fn a_registry_that_cannot_be_used_is_explained_before_anything_is_built() {
     let told = run(&["--out", nobody, "--encrypt-to", RECIPIENT]);
     told.refused_naming(5, &[&format!("reading {nobody}: "), "refused"]);
     assert!(told.stderr.ends_with(
-        "hint: check the network and the address, and run it again: it goes on where it stopped\n"
+        "hint: check the network and the address, and run the command again: it continues where it stopped\n"
     ));
     let absent = format!(
         "error: there is no finished build in {}",

@@ -66,13 +66,13 @@ fn each_answer_of_a_server_has_its_own_next_step() {
             "400 Bad Request",
             "ExpiredToken",
             "the credentials have expired",
-            "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: a build goes on where it stopped",
+            "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run the command again: a build continues where it stopped",
         ),
         (
             "403 Forbidden",
             "RequestTimeTooSkewed",
             "the clock of this machine differs too much from that of the server",
-            "set the clock (`timedatectl set-ntp true`) and run it again",
+            "set the clock (`timedatectl set-ntp true`) and run the command again",
         ),
         (
             "403 Forbidden",
@@ -126,7 +126,7 @@ fn a_server_that_does_not_answer_is_explained() {
     );
     assert_eq!(
         hint,
-        "hint: check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped"
+        "hint: check the network and AWS_ENDPOINT_URL, and run the command again: a build continues where it stopped"
     );
 }
 

@@ -256,7 +256,7 @@ impl Shipment<'_> {
                     self.store.place(blob),
                     found.sha256
                 ),
-                "run it again; if that repeats, the store or its disk is faulty",
+                "run the command again; if that repeats, the store or its disk is faulty",
             )),
         }
     }

@@ -235,6 +235,6 @@ fn returned_other_bytes(place: &str, found: &Blob) -> anyhow::Error {
             "{place} returns other bytes than it was sent: SHA-256 {}",
             found.sha256
         ),
-        "run it again; if that repeats, the store or its disk is faulty",
+        "run the command again; if that repeats, the store or its disk is faulty",
     )
 }

@@ -83,7 +83,7 @@ fn explain(doing: &str, status: StatusCode, code: Option<&str>) -> anyhow::Error
         (_, Some("DIGEST_INVALID")) => (
             Kind::Verification,
             "the registry received other bytes than it was sent",
-            "run it again; if that repeats, the registry or its disk is faulty",
+            "run the command again; if that repeats, the registry or its disk is faulty",
         ),
         (StatusCode::NOT_FOUND, _) | (_, Some("NAME_UNKNOWN" | "NAME_INVALID")) => (
             Kind::Storage,
@@ -121,7 +121,9 @@ pub(super) fn gave_up(doing: &str, reason: &str) -> anyhow::Error {
         true => {
             "check the clock of this machine (`timedatectl`) and the registry's certificate; SSL_CERT_FILE names a CA of your own"
         }
-        false => "check the network and the address, and run it again: it goes on where it stopped",
+        false => {
+            "check the network and the address, and run the command again: it continues where it stopped"
+        }
     };
     Kind::Storage.error(format!("{doing}: {reason}"), hint)
 }

@@ -76,7 +76,7 @@ impl Registry {
             Some(_) => Ok(pinned),
             None => Err(Kind::Verification.error(
                 format!("{pinned}: the registry does not have what it was sent"),
-                "run it again; if that repeats, the registry is faulty",
+                "run the command again; if that repeats, the registry is faulty",
             )),
         }
     }

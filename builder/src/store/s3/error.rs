@@ -15,12 +15,12 @@ const ANSWERS: [(&[&str], &str, &str); 6] = [
     (
         &["ExpiredToken", "RequestExpired", "TokenRefreshRequired"],
         "the credentials have expired",
-        "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run it again: a build goes on where it stopped",
+        "get new ones, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and run the command again: a build continues where it stopped",
     ),
     (
         &["RequestTimeTooSkewed", "RequestInTheFuture"],
         "the clock of this machine differs too much from that of the server",
-        "set the clock (`timedatectl set-ntp true`) and run it again",
+        "set the clock (`timedatectl set-ntp true`) and run the command again",
     ),
     (
         &[
@@ -58,7 +58,7 @@ pub(super) fn explain(error: &object_store::Error, place: &str, doing: &str) -> 
     if let (true, [.., (_, why, hint)]) = (denied, ANSWERS) {
         return Kind::Storage.error(format!("{doing} {place}: {why}"), hint);
     }
-    let hint = "check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped";
+    let hint = "check the network and AWS_ENDPOINT_URL, and run the command again: a build continues where it stopped";
     Kind::Storage.error(format!("{doing} {place}: {}", innermost(error)), hint)
 }
 
