@@ -293,7 +293,7 @@ fn a_server_that_lies_moves_no_lock() {
     publisher.publish(&old_base(), "13", FIRST);
     refuses(
         "base",
-        "the signed list of the base is of 2026-09-21T14:13:20Z, and that in etcd-image.lock of 2026-09-23T14:13:20Z",
+        "the signed list of the base is dated 2026-09-21T14:13:20Z, and that in etcd-image.lock 2026-09-23T14:13:20Z",
     );
 
     // Other bytes than those of the list.

@@ -97,6 +97,6 @@ pub(super) fn first<T>(
 pub(super) fn offline(thing: &str) -> anyhow::Error {
     Kind::Storage.error(
         format!("{thing} is not in the cache, and `--offline` prevents a download"),
-        "run `etcd-image fetch` once while online, with the same `--cache`",
+        "run `etcd-image fetch` once while online, with the same `--config`, `--base`, `--etcd` and `--cache`",
     )
 }

@@ -32,7 +32,7 @@ pub(super) fn made(
         return Ok(verified);
     }
     if options.offline {
-        return Err(download::offline(source));
+        return Err(download::offline("the base made on this machine"));
     }
     entry.in_work_folder(|work_dir| {
         let path = make(&entry, work_dir)?;

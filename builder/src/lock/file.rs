@@ -102,7 +102,7 @@ impl LockFile {
         };
         let path = self.path.display();
         let message =
-            format!("the {what} of the base is of {found}, and that in {path} of {locked}");
+            format!("the {what} of the base is dated {found}, and that in {path} {locked}");
         let hint = "try again later or over another network; to accept an older base, remove the lock file";
         Err(Kind::Verification.error(message, hint))
     }

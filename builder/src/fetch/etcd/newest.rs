@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::release::SUMS_LIMIT;
+use super::release::{PUBLISHED, SUMS_LIMIT};
 use super::version;
 use crate::failure::Kind;
 use crate::fetch::Options;
@@ -57,8 +57,7 @@ fn is_published(http: &Http<'_>, releases: &EtcdReleases, version: &str) -> Resu
                 "the mirrors have different digests of etcd {version}: {}",
                 digests.join(", ")
             );
-            Err(Kind::Verification
-                .error(what, "do not use it; find out which digest was published"))
+            Err(Kind::Verification.error(what, PUBLISHED))
         }
         ([], Some(error)) if answers == 0 => Err(error),
         (digests, _) => Ok(!digests.is_empty()),

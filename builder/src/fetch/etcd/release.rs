@@ -29,6 +29,9 @@ const TARBALL: &str = "tar.gz";
 /// The largest size of a `SHA256SUMS`, which has some twenty lines.
 pub(super) const SUMS_LIMIT: u64 = 1 << 20;
 
+/// The next step if two sources have different digests of a release.
+pub(super) const PUBLISHED: &str = "do not use it; compare with SHA256SUMS of the release at https://github.com/etcd-io/etcd/releases";
+
 /// Returns the programs of that version.
 pub(super) fn release(version: &str, options: &Options<'_>, state: &Path) -> Result<FoundPrograms> {
     let version = checked(version)?;
@@ -75,8 +78,7 @@ pub(super) fn locked(locked: &LockedEtcd, options: &Options<'_>) -> Result<Found
         let what = format!(
             "the lock has the SHA-256 {found} of etcd {version}, recipes/etcd.toml has {pinned}"
         );
-        let hint = "do not use it; find out which digest was published";
-        return Err(Kind::Verification.error(what, hint));
+        return Err(Kind::Verification.error(what, PUBLISHED));
     }
     with_digest(version, &locked.sha256, &releases, options).context("comparing with the lock file")
 }

@@ -77,7 +77,12 @@ fn failed_maker_leaves_nothing() {
 fn offline_makes_nothing() {
     let (mut scene, maker) = (Scene::new(), Fake { left: Cell::new(1) });
     scene.offline = true;
-    assert_eq!(failure(maker.made(&scene.options())).0, Kind::Storage);
+    let reason =
+        "the base made on this machine is not in the cache, and `--offline` prevents a download";
+    assert_eq!(
+        failure(maker.made(&scene.options())),
+        (Kind::Storage, reason.into())
+    );
     assert_eq!(maker.left.get(), 1);
 }
 
