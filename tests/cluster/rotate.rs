@@ -39,7 +39,8 @@ fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
             (said.code, said.err.as_str()),
             (
                 Some(2),
-                "error: the CA of this cluster does not change\nhint: there is nothing to abort\n"
+                "error: there is nothing to abort: the CA of this cluster is not being replaced\n\
+                 hint: leave `--abort` out to begin the replacement\n"
             )
         );
         while_writing(&mut nodes, |nodes| {

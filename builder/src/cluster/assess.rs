@@ -55,7 +55,7 @@ impl ClusterReport {
         let cause = self
             .problems
             .first()
-            .map_or("nobody answers", String::as_str);
+            .map_or("no member answers", String::as_str);
         let message = format!("cluster {} {state}: {cause}", self.cluster);
         Err(Kind::Unhealthy.error(message, self.hint()))
     }
@@ -66,7 +66,7 @@ impl ClusterReport {
         if says("certificate expired") {
             "if this machine's clock is right, run `etcd-image cluster renew`"
         } else if says("BadSignature") || says("UnknownIssuer") {
-            "name the state directory of this cluster with --state: the CA of this one is another"
+            "name the state directory of this cluster with --state: this one has another CA"
         } else if says("not valid yet") {
             "check the clock of this machine"
         } else if says("received fatal alert: CertificateExpired") {

@@ -177,8 +177,10 @@ impl Rotating<'_> {
     fn abort(&self) -> Result<CompletePhase> {
         match pki::rotation(self.state)? {
             None => {
-                let hint = "there is nothing to abort";
-                return Err(Kind::Usage.error("the CA of this cluster does not change", hint));
+                let message =
+                    "there is nothing to abort: the CA of this cluster is not being replaced";
+                let hint = "leave `--abort` out to begin the replacement";
+                return Err(Kind::Usage.error(message, hint));
             }
             Some(Phase::Finish) => {
                 let message =

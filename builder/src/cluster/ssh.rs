@@ -72,7 +72,7 @@ impl OperatorSsh {
         let errors = errors.join().ok().flatten().unwrap_or_default();
         match (status, said) {
             (Some(status), Some(said)) if status.success() => Ok(said),
-            (None, _) => Err(format!("no end within {} s", limit.as_secs())),
+            (None, _) => Err(format!("it did not end within {} s", limit.as_secs())),
             _ => Err(reason(&errors)),
         }
     }

@@ -63,7 +63,8 @@ fn begin_of_next(current: i64, now: i64) -> Result<i64> {
             "the CA is valid from {} on, and the next one must become valid later",
             moment(current)
         );
-        return Err(Kind::Refused.error(message, "run the command again"));
+        let hint = "run the command again after that time, or correct the clock of this machine";
+        return Err(Kind::Refused.error(message, hint));
     }
     Ok(begin)
 }

@@ -144,7 +144,7 @@ fn choose(report: &ClusterReport) -> Result<&MemberReport> {
         let cause = report
             .problems
             .first()
-            .map_or("nobody answers", String::as_str);
+            .map_or("no member answers", String::as_str);
         let message = format!(
             "cluster {} has no healthy member to save: {cause}",
             report.cluster
