@@ -187,6 +187,14 @@ fn a_dead_member_is_replaced_by_a_new_node() {
         assert_eq!(listed(&nodes, 0), "etcd1+etcd2+etcd4");
         // One member is down: its card is exchanged.
         nodes.members.kill(1);
+        let away = nodes.members.scene.at("cluster.away");
+        fs::rename(&config, &away).unwrap();
+        let said = nodes.change(&["replace", "etcd2", "--wait", "0"], |_| ());
+        let wanted = "error: there is no cluster.toml here, from which the image is built\n\
+                      hint: write one with `etcd-image init` that describes the nodes of the cluster: etcd1, etcd2, etcd4\n";
+        assert_eq!(said.code, Some(2), "{}", said.words());
+        assert!(said.err.ends_with(wanted), "{}", said.words());
+        fs::rename(&away, &config).unwrap();
         let said = nodes.change(&["replace", "etcd2", "--wait", "0"], |_| ());
         let text = said.done().text();
         assert!(

@@ -178,6 +178,7 @@ impl<'a> ChangeContext<'a> {
     }
 
     fn build(&self, name: &str) -> Result<PathBuf> {
+        self.must_have_config()?;
         let mut work = self.options.work.clone();
         work.nodes.only = vec![name.to_owned()];
         let image = match work.output.formats.first() {
@@ -188,6 +189,22 @@ impl<'a> ChangeContext<'a> {
         let cluster = job.cluster(Purpose::Images)?;
         crate::build(&job, &cluster, &mut Prepared::default())?;
         Ok(image)
+    }
+
+    /// Refuses to build a node of a cluster that no file describes, as one that `build --nodes 3` has made.
+    fn must_have_config(&self) -> Result<()> {
+        if spec::config_path(self.options.work.fetch.sources.config.as_deref())?.is_some() {
+            return Ok(());
+        }
+        let nodes = self.access()?.nodes().into_iter();
+        let names: Vec<_> = nodes.map(|node| node.name).collect();
+        Err(Kind::Usage.error(
+            "there is no cluster.toml here, from which the image is built",
+            format!(
+                "write one with `etcd-image init` that describes the nodes of the cluster: {}",
+                names.join(", ")
+            ),
+        ))
     }
 
     pub(super) fn hand_out(&self, except: Option<&str>) -> Result<Vec<NodeRenewal>> {
