@@ -160,7 +160,7 @@ Examples:
     Cache(CacheCommandOptions),
     /// List the recipes for --base with their versions and digests
     Recipes {
-        /// Read recipes from this directory instead of the built-in ones
+        /// Read additional or replacement recipes from this directory
         #[arg(long, value_name = "DIR")]
         recipes: Option<PathBuf>,
     },

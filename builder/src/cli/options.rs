@@ -27,7 +27,7 @@ pub struct SourceOptions {
     /// Keep the CA, keys and identities here; back it up
     #[arg(long, value_name = "DIR", default_value = "etcd-cluster")]
     pub state: PathBuf,
-    /// Read recipes from this directory instead of the built-in ones
+    /// Read additional or replacement recipes from this directory
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
     /// Download Debian packages from this mirror

@@ -17,7 +17,7 @@ pub struct UpgradeOptions {
     /// Use the etcd of these images of the cluster, and nothing else of them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recipes", "mirror", "cache"])]
     pub images: Option<PathBuf>,
-    /// Read recipes from this directory instead of the built-in ones
+    /// Read additional or replacement recipes from this directory
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
     /// Download Debian packages from this mirror
