@@ -85,11 +85,13 @@ impl Summary<'_> {
 
 /// Returns the lines about what to do with the images.
 fn next_steps(out: &Path, state: &Path) -> String {
+    let client = shell::path(&out.join("client"));
     let (out, state) = (shell::path(out), state.display());
     format!(
         "secrets: {state}/ holds the CA key: back it up and keep it private\n\
          check:   etcd-image verify {out}\n\
          flash:   sudo etcd-image flash --images {out} NODE /dev/CARD, or Raspberry Pi Imager (\"Use custom\")\n\
+         status:  etcd-image cluster status --client {client}\n\
          use:     cd {out} && . client/etcdctl.env && etcdctl member list\n"
     )
 }
@@ -104,6 +106,7 @@ mod tests {
 secrets: my state/ holds the CA key: back it up and keep it private
 check:   etcd-image verify 'my images'
 flash:   sudo etcd-image flash --images 'my images' NODE /dev/CARD, or Raspberry Pi Imager (\"Use custom\")
+status:  etcd-image cluster status --client 'my images/client'
 use:     cd 'my images' && . client/etcdctl.env && etcdctl member list
 ";
         assert_eq!(
