@@ -4,6 +4,7 @@ mod bans;
 mod checkers;
 mod constants;
 mod dependencies;
+mod documents;
 mod effects;
 mod fixtures;
 mod imports;

@@ -1,4 +1,4 @@
-//! `etcd-image init --from`: a cluster.toml for machines that somebody has already listed for another program.
+//! `etcd-image init --from FILE`: a cluster.toml for machines that somebody has already listed for another program.
 //!
 //! Every reader turns its format into a [`Listing`], whose variables have Ansible's names. [`settings`] maps them to our
 //! settings, and [`text`] writes the file.
