@@ -179,3 +179,16 @@ fn a_member_answers_while_it_is_forced() {
     let said = node.call(&format!("server=1; {ENDS}; {etcd}; force"));
     assert!(said.contains("server 1\n"), "{said}");
 }
+
+/// etcd has written the new list of members to its log before it reads the database.
+#[test]
+fn forcing_waits_until_etcd_has_read_a_large_database() {
+    let node = Node::with_data();
+    node.write("data/force-new-cluster", "");
+    let etcd = "become_etcd() { :; }; kill() { :; }; sleep() { :; }";
+    let said = node.call(&format!(
+        "{etcd}; has_snapshot() {{ [ $rounds -ge 3000 ]; }}; force"
+    ));
+    assert!(!said.contains("waiting"), "{said}");
+    assert!(node.has("run/forces"));
+}
