@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 const EXIT_CODE: i32 = 130;
 
 /// The steps that must not be cut off.
-static STEPS: Steps = Steps::new();
+static STEPS: StepQueue = StepQueue::new();
 
 /// The values that an interruption drops.
 static KEPT: Mutex<BTreeMap<u64, Box<dyn Any + Send>>> = Mutex::new(BTreeMap::new());
@@ -41,12 +41,12 @@ pub(crate) fn uninterrupted() -> MutexGuard<'static, ()> {
 }
 
 /// Steps of which one is done at a time. Each waits at `next` until it is the next one, and then for the step at work.
-struct Steps {
+struct StepQueue {
     next: Mutex<()>,
     at_work: Mutex<()>,
 }
 
-impl Steps {
+impl StepQueue {
     const fn new() -> Self {
         Self {
             next: Mutex::new(()),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_step_begins_while_an_interruption_waits() {
-        let (steps, order) = (Steps::new(), Mutex::new(Vec::new()));
+        let (steps, order) = (StepQueue::new(), Mutex::new(Vec::new()));
         let step = steps.begin();
         thread::scope(|scope| {
             scope.spawn(|| {
