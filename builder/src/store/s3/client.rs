@@ -19,10 +19,30 @@ use tokio::runtime::{Builder, Runtime};
 use super::address::Bucket;
 use super::environment;
 use super::error::{explain, unusable};
+use super::watched::{CONNECT, Connector};
 use crate::cli::AwsVariables;
 
 /// The number of bytes read with one request.
 const PIECE: usize = 8 << 20;
+
+/// How long a request may make no progress, and how often it is repeated then or after another failure that may pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// The longest time without a byte that arrives or leaves.
+    pub(super) silence: Duration,
+    /// The number of repetitions.
+    pub(super) repetitions: usize,
+}
+
+impl Patience {
+    const DEFAULT: Self = Self {
+        silence: Duration::from_mins(1),
+        repetitions: 4,
+    };
+}
+
+/// The time since the first attempt after which a request is not repeated: its signature is valid for 15 minutes.
+const REPEATABLE: Duration = Duration::from_mins(10);
 
 /// A bucket and a prefix in it.
 pub(crate) struct S3 {
@@ -34,6 +54,15 @@ pub(crate) struct S3 {
 impl S3 {
     /// Prepares a client; opens no connection yet.
     pub(crate) fn open(bucket: &Bucket, variables: &AwsVariables) -> Result<Self> {
+        Self::open_with(bucket, variables, Patience::DEFAULT)
+    }
+
+    /// Prepares a client with this patience.
+    pub(super) fn open_with(
+        bucket: &Bucket,
+        variables: &AwsVariables,
+        patience: Patience,
+    ) -> Result<Self> {
         environment::check(bucket, variables)?;
         let mut builder = AmazonS3Builder::new();
         for (name, value) in variables.iter() {
@@ -46,18 +75,21 @@ impl S3 {
         }
         let retry = RetryConfig {
             backoff: BackoffConfig::default(),
-            max_retries: 4,
-            retry_timeout: Duration::from_mins(2),
+            max_retries: patience.repetitions,
+            retry_timeout: REPEATABLE,
         };
         let options = ClientOptions::new()
-            .with_timeout(Duration::from_mins(2)) // of one request, which moves at most a few MiB
-            .with_connect_timeout(Duration::from_secs(10))
+            .with_connect_timeout(CONNECT)
             .with_allow_http(variables.endpoint_is_plain());
+        let connector = Connector {
+            silence: patience.silence,
+        };
         let client = builder
             .with_bucket_name(&bucket.name) // last: one of the library's variables names a bucket as well
             .with_disable_bulk_delete(true) // which not every server has
             .with_retry(retry)
             .with_client_options(options)
+            .with_http_connector(connector)
             .build()
             .map_err(|error| unusable(&error, bucket))?;
         let runtime = Builder::new_current_thread().enable_all().build();

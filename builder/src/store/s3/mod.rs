@@ -6,7 +6,10 @@ mod environment;
 mod error;
 mod object;
 mod store;
+#[cfg(test)]
+mod tests;
 mod upload;
+mod watched;
 
 pub(super) use address::Bucket;
 pub(super) use client::S3;

@@ -1,0 +1,167 @@
+//! Checks that a request which makes no progress is repeated and given up, and that a slow one is neither.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::super::backend::Store as _;
+use super::address::Bucket;
+use super::client::{Patience, S3};
+use crate::cli::AwsVariables;
+use crate::failure::{Kind, explain};
+
+const SILENCE: Duration = Duration::from_millis(500);
+/// The whole answer to a request for an object of 10 bytes.
+const WHOLE: &str = "HTTP/1.1 200 OK\r\nLast-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\nETag: \"e\"\r\n\
+                     Content-Length: 10\r\nConnection: close\r\n\r\n0123456789";
+
+/// What a server does after it has read the head of a request.
+#[derive(Clone, Copy)]
+enum Behavior {
+    /// Sends this without reading the body, and then nothing.
+    Stall(&'static str),
+    /// Reads the body, sends this, and closes the connection.
+    Answer(&'static str),
+    /// Sends the head of this at once and its body byte by byte, ten in a second.
+    Crawl(&'static str),
+}
+
+/// The methods of the requests so far.
+type Requests = Arc<Mutex<Vec<String>>>;
+
+/// Starts a server that treats each request as the function says, which gets the number of earlier ones.
+fn start(choose: fn(usize) -> Behavior) -> (S3, Requests) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Requests::default();
+    let known = Arc::clone(&requests);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let known = Arc::clone(&known);
+            thread::spawn(move || serve(&stream, &known, choose));
+        }
+    });
+    let variables = [
+        ("AWS_ENDPOINT_URL", address.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let patience = Patience {
+        silence: SILENCE,
+        repetitions: 2,
+    };
+    let bucket = Bucket::parse("lab/run").unwrap();
+    let store = S3::open_with(&bucket, &AwsVariables::new(variables), patience);
+    (store.unwrap(), requests)
+}
+
+fn serve(mut stream: &TcpStream, requests: &Requests, choose: fn(usize) -> Behavior) {
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
+    reader.read_line(&mut first).unwrap();
+    while line != "\r\n" {
+        line.clear();
+        // A client that closes the connection at once has sent nothing.
+        if reader.read_line(&mut line).unwrap() == 0 {
+            return;
+        }
+        let line = line.to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let method = first.split(' ').next().unwrap().to_owned();
+    let before = {
+        let mut requests = requests.lock().unwrap();
+        requests.push(method);
+        requests.len() - 1
+    };
+    match choose(before) {
+        Behavior::Stall(text) => {
+            stream.write_all(text.as_bytes()).unwrap();
+            thread::sleep(Duration::from_mins(2));
+        }
+        Behavior::Answer(text) => {
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            stream.write_all(text.as_bytes()).unwrap();
+        }
+        Behavior::Crawl(text) => {
+            let body = text.find("\r\n\r\n").unwrap() + 4;
+            stream.write_all(&text.as_bytes()[..body]).unwrap();
+            for byte in &text.as_bytes()[body..] {
+                stream.write_all(&[*byte]).unwrap();
+                thread::sleep(SILENCE / 5);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn gives_up<T: std::fmt::Debug>(done: anyhow::Result<T>, doing: &str) {
+    let error = done.unwrap_err();
+    let why = "the server neither sent nor accepted a byte for 500ms";
+    assert_eq!(error.to_string(), format!("{doing}: {why}"));
+    let hint = "check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped";
+    assert_eq!(explain(&error), (Kind::Storage, hint.to_owned()));
+}
+
+#[test]
+fn a_request_that_is_never_answered_is_repeated_and_given_up() {
+    let (store, requests) = start(|_| Behavior::Stall(""));
+    gives_up(store.small("a"), "reading s3://lab/run/a");
+    gives_up(store.size("b"), "looking for s3://lab/run/b");
+    // More than the connection takes while nobody reads.
+    gives_up(
+        store.write("c", vec![0; 16 << 20]),
+        "writing s3://lab/run/c",
+    );
+    let three = |method: &'static str| [method; 3];
+    let wanted = [three("GET"), three("HEAD"), three("PUT")].concat();
+    assert_eq!(*requests.lock().unwrap(), wanted);
+}
+
+#[test]
+fn an_answer_that_stops_in_the_middle_is_requested_again() {
+    const HALF: &str = "HTTP/1.1 200 OK\r\nLast-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\nETag: \"e\"\r\n\
+                        Content-Length: 10\r\n\r\n01234";
+    let (store, requests) = start(|before| match before {
+        0 => Behavior::Stall(HALF),
+        _ => Behavior::Answer(WHOLE),
+    });
+    assert_eq!(store.small("a").unwrap().unwrap(), b"0123456789");
+    assert_eq!(*requests.lock().unwrap(), ["GET", "GET"]);
+    let (store, requests) = start(|_| Behavior::Stall(HALF));
+    gives_up(store.small("a"), "reading s3://lab/run/a");
+    assert_eq!(requests.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn an_object_that_the_server_stops_reading_is_sent_again() {
+    let (store, requests) = start(|before| match before {
+        0 => Behavior::Stall(""),
+        _ => Behavior::Answer(
+            "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ),
+    });
+    store.write("a", vec![0; 16 << 20]).unwrap();
+    assert_eq!(*requests.lock().unwrap(), ["PUT", "PUT"]);
+}
+
+/// The server may have begun the upload.
+#[test]
+fn the_begin_of_an_upload_is_not_repeated() {
+    let (store, requests) = start(|_| Behavior::Stall(""));
+    gives_up(store.must_accept(), "writing s3://lab/run");
+    assert_eq!(*requests.lock().unwrap(), ["POST"]);
+}
+
+#[test]
+fn a_slow_answer_is_no_stalled_one() {
+    let (store, requests) = start(|_| Behavior::Crawl(WHOLE));
+    assert_eq!(store.small("a").unwrap().unwrap(), b"0123456789");
+    assert_eq!(requests.lock().unwrap().len(), 1);
+}

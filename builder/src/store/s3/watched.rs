@@ -1,0 +1,275 @@
+//! The HTTP client for S3. It gives up a request that makes no progress.
+//!
+//! The library limits the time of a whole request, which would end a slow upload as well as a stalled one.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Method;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
+    HttpResponse, HttpResponseBody, HttpService,
+};
+use object_store::{ClientConfigKey, ClientOptions};
+use tokio::time::{Instant, timeout_at};
+
+/// The longest time until a connection is open.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// The number of bytes of a request that count as progress once the connection has taken them.
+const PIECE: usize = 64 << 10;
+/// How many times as long a server may be silent while it puts the parts of an object together.
+const COMPLETION: u32 = 5;
+
+/// Makes clients that give up a request after this time without a byte that arrives or leaves.
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) silence: Duration,
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
+        // The library wants a shorter time for the services that give credentials.
+        let connect = options.get_config_value(&ClientConfigKey::ConnectTimeout);
+        let connect = connect.and_then(|text| text.strip_suffix('s')?.parse().ok());
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("etcd-image/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .connect_timeout(connect.map_or(CONNECT, Duration::from_secs))
+            .https_only(is_plain.as_deref() != Some("true"))
+            .build();
+        match http {
+            Ok(http) => Ok(HttpClient::new(WatchedClient {
+                http,
+                silence: self.silence,
+            })),
+            Err(error) => Err(object_store::Error::Generic {
+                store: "S3",
+                source: Box::new(error),
+            }),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WatchedClient {
+    http: reqwest::Client,
+    silence: Duration,
+}
+
+impl HttpService for WatchedClient {
+    /// Sends a request and receives the whole answer, which has at most a few MiB.
+    fn call<'s, 'f>(
+        &'s self,
+        request: HttpRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'f>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
+        Box::pin(async move {
+            // Nobody knows whether an upload that was to begin or to end has done so.
+            let is_repeatable = request.method() != Method::POST;
+            let silence = match is_repeatable || request.body().content_length() == 0 {
+                true => self.silence,
+                false => self.silence * COMPLETION,
+            };
+            let watch = Arc::new(Watch::default());
+            let sent = outgoing(request, &watch)?;
+            let answer = watch.observe(silence, self.exchange(sent, &watch)).await;
+            let answer = answer
+                .unwrap_or_else(|stalled| Err(HttpError::new(HttpErrorKind::Timeout, stalled)));
+            answer.map_err(|error| match error.kind() {
+                HttpErrorKind::Timeout | HttpErrorKind::Interrupted if !is_repeatable => {
+                    HttpError::new(HttpErrorKind::Unknown, error)
+                }
+                _ => error,
+            })
+        })
+    }
+}
+
+impl WatchedClient {
+    async fn exchange(
+        &self,
+        request: reqwest::Request,
+        watch: &Watch,
+    ) -> Result<HttpResponse, HttpError> {
+        let mut response = self.http.execute(request).await.map_err(failed)?;
+        watch.note();
+        let mut bytes = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(cut)? {
+            watch.note();
+            bytes.extend_from_slice(&piece);
+        }
+        let mut answer = HttpResponse::new(HttpResponseBody::from(bytes));
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = mem::take(response.headers_mut());
+        Ok(answer)
+    }
+}
+
+/// Returns the request with a body that notes its progress.
+fn outgoing(request: HttpRequest, watch: &Arc<Watch>) -> Result<reqwest::Request, HttpError> {
+    let (parts, body) = request.into_parts();
+    let url = parts.uri.to_string().parse::<reqwest::Url>();
+    let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+    let mut request = reqwest::Request::new(parts.method, url);
+    *request.headers_mut() = parts.headers;
+    let body = match body.content_length() {
+        0 => reqwest::Body::from(Vec::<u8>::new()),
+        _ => reqwest::Body::wrap(WatchedBody {
+            body,
+            rest: Bytes::new(),
+            watch: Arc::clone(watch),
+        }),
+    };
+    *request.body_mut() = Some(body);
+    Ok(request)
+}
+
+/// When a request has made progress.
+#[derive(Debug)]
+struct Watch(Mutex<Instant>);
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Watch {
+    /// Notes progress.
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of some work, or until it has made no progress for a time.
+    async fn observe<T>(
+        &self,
+        silence: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stalled> {
+        let mut work = pin!(work);
+        loop {
+            let end = self.last() + silence;
+            match timeout_at(end, work.as_mut()).await {
+                Ok(done) => return Ok(done),
+                Err(_) if self.last() + silence <= end => return Err(Stalled(silence)),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// The body of a request, which leaves in small pieces.
+struct WatchedBody {
+    body: HttpRequestBody,
+    /// What is left of the last frame.
+    rest: Bytes,
+    watch: Arc<Watch>,
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let this = self.get_mut();
+        this.watch.note();
+        if this.rest.is_empty() {
+            match Pin::new(&mut this.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => this.rest = frame.into_data().unwrap_or_default(),
+                other => return other,
+            }
+        }
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.len() as u64;
+        let body = self.body.size_hint();
+        SizeHint::with_exact(rest + body.exact().unwrap_or(body.lower()))
+    }
+}
+
+/// The error of a request that has made no progress for this time.
+#[derive(Debug)]
+struct Stalled(Duration);
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the server neither sent nor accepted a byte for {:?}",
+            self.0
+        )
+    }
+}
+
+impl Error for Stalled {}
+
+/// Turns the error of an answer that ended too early into one of the library, which repeats the request.
+fn cut(error: reqwest::Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Interrupted, error.without_url())
+}
+
+/// Turns the error of a request into one of the library, which repeats it if that can help.
+fn failed(error: reqwest::Error) -> HttpError {
+    let kind = if error.is_timeout() {
+        HttpErrorKind::Timeout
+    } else if error.is_connect() {
+        HttpErrorKind::Connect
+    } else {
+        kind_of_cause(&error)
+    };
+    HttpError::new(kind, error.without_url())
+}
+
+/// Returns what kind of error the causes show.
+fn kind_of_cause(error: &reqwest::Error) -> HttpErrorKind {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            // The server has not read the request.
+            if error.is_closed() || error.is_incomplete_message() || error.is_body_write_aborted() {
+                return HttpErrorKind::Request;
+            }
+            if error.is_timeout() {
+                return HttpErrorKind::Timeout;
+            }
+        }
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::TimedOut) => return HttpErrorKind::Timeout,
+            Some(
+                io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof,
+            ) => return HttpErrorKind::Interrupted,
+            _ => {}
+        }
+        cause = error.source();
+    }
+    HttpErrorKind::Unknown
+}
