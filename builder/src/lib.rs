@@ -156,10 +156,12 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     }
     pki::refuse_cluster(job.state_path())?;
     overwrite::refuse_overlap(job.state_path(), &job.work.output.out)?;
+    let signing_key = job.fleet_key(fleet, parts.first())?;
     let out = OutputFolder::open(&job.work.output.out)?;
     let is_whole = job.work.nodes.only.is_empty();
-    if is_whole {
-        report::withdraw_fleet(&out)?;
+    match is_whole {
+        true => report::withdraw_fleet(&out)?,
+        false => report::withdraw_fleet_list(&out)?,
     }
     let mut inputs = Prepared::default();
     for part in &parts {
@@ -172,6 +174,12 @@ fn build_fleet(job: &Job, fleet: &Fleet) -> Result<FleetRecord> {
     if is_whole {
         let _step = interrupt::uninterrupted();
         report::write_fleet(&out, &record)?;
+    }
+    // With `--only`, the record may be missing, or that of another description.
+    if let Some(key) = signing_key
+        && FleetRecord::read(out.path())?.as_ref() == Some(&record)
+    {
+        publication::sign_fleet(&out, &record, &key)?;
     }
     Ok(record)
 }

@@ -132,7 +132,7 @@ fn only_what_the_signed_list_contains_is_good() {
     assert!(outcome.stdout.contains(&wrong), "{}", outcome.stdout);
 }
 
-/// The record of a fleet is not signed: anybody can put one beside signed images.
+/// Anybody can put the record of a fleet beside signed images.
 #[test]
 fn the_record_of_a_fleet_hides_no_images() {
     let scene = Scene::with("raspios-trixie");

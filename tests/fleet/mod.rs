@@ -5,6 +5,7 @@ mod build;
 mod engines;
 mod killed;
 mod shards;
+mod signed;
 #[cfg(target_os = "linux")]
 mod slurm;
 

@@ -189,9 +189,25 @@ fn the_signature_of_every_cluster_of_a_fleet_is_checked() {
         let hint = "hint: name one of its clusters, as in `s3://lab/fleet/home`\n";
         assert!(told.stderr.ends_with(hint), "{}", told.stderr);
     }
+
+    // An index that leaves out a cluster.
+    let place = "fleet/index.json";
+    let mut index: Value = serde_json::from_slice(&server.object(place)).unwrap();
+    let all = index.as_object_mut().unwrap();
+    all.remove("check");
+    all["manifests"].as_object_mut().unwrap().remove("west");
+    assert_eq!(all["parts"].as_array_mut().unwrap().pop().unwrap(), "west");
+    server.change(|objects| {
+        let bytes = index.to_string().into_bytes();
+        objects.insert(format!("/lab/{place}"), bytes);
+    });
+    let checking = "checking the signature of s3://lab/fleet: ";
+    let other = "SHA256SUMS is signed, but it is of another build: it contains west/SHA256SUMS, the index of the store does not";
+    verify().refused_naming(3, &[checking, other]);
+
     build(&scene, &server, &fleet).done();
-    let unsigned = " is not signed: it has no SHA256SUMS.sig";
-    verify().refused_naming(3, &["the build in s3://lab/fleet/", unsigned]);
+    let unsigned = "the build in s3://lab/fleet is not signed: it has no SHA256SUMS.sig";
+    verify().refused_naming(3, &[unsigned]);
 }
 
 #[test]

@@ -301,13 +301,13 @@ fn compare(
         must_be_no_text(target, hint)?;
     }
     let clock = environment.clock;
-    let verify = |target: &Path| {
+    let signer = |target: &Path| {
         let check = |allowed| publication::check(report::folder_of(target), allowed, clock);
-        let signer = allowed_signers.map(check).transpose()?;
-        report::verify(target, signer, clock)
+        allowed_signers.map(check).transpose()
     };
+    let verify = |target: &Path| report::verify(target, signer(target)?, clock);
     let verification = match FleetRecord::read(target)? {
-        Some(fleet) => fleet.verify(target, verify)?,
+        Some(fleet) => fleet.verify(target, signer(target)?, verify)?,
         None => verify(target)?,
     };
     let verdict = verification.verdict(allowed_signers.is_some());

@@ -36,24 +36,44 @@ impl<'a> Signature<'a> {
         }
     }
 
-    /// Checks the signature of a build and those of its parts. The record of a fleet is not signed, but each of its clusters is.
+    /// Checks the signature of a build, and of a fleet also those of its clusters, whose digest lists that of the fleet contains.
     pub(super) fn signers(&self, build: &StoredBuild) -> Result<String> {
-        let mut signers = BTreeSet::new();
-        let is_record = |(name, _): (&str, &str)| name == FLEET;
-        if build.parts().next().is_none() || !build.files().all(is_record) {
-            signers.insert(self.check(build, "")?);
+        let has_record = build.files().any(|(name, _)| name == FLEET);
+        if !has_record && build.parts().next().is_none() {
+            return self.check(build, "");
         }
+        self.get(build, "", [FLEET, SUMS, SIGNATURE])?;
+        let signer = publication::check(build.folder(), self.allowed, self.now);
+        let mut signers = BTreeSet::from([signer.with_context(|| checking(build))?]);
+        let mut lists = Vec::new();
         for (part, address) in build.parts() {
-            let build = build.beside(&address, self.access)?;
-            signers.insert(self.check(&build, &format!("{part}/"))?);
+            let cluster = build.beside(&address, self.access)?;
+            signers.insert(self.check(&cluster, &format!("{part}/"))?);
+            let list = cluster.files().find(|(name, _)| *name == SUMS);
+            lists.extend(list.map(|(_, sha256)| (report::list_of(part), sha256.to_owned())));
         }
+        let lists = lists.iter().map(|(name, sha256)| (&**name, &**sha256));
+        let listed = report::must_be_listed(build.folder(), build.files().chain(lists));
+        listed.with_context(|| checking(build))?;
         Ok(signers.into_iter().collect::<Vec<_>>().join(", "))
     }
 
     /// Gets the manifest, the digest list and its signature, with a text before their names, and returns who signed. The list must
     /// have the digests of the manifest and those of the index.
     pub(super) fn check(&self, build: &StoredBuild, prefix: &str) -> Result<String> {
-        for wanted in [SUMS, SIGNATURE] {
+        self.get(build, prefix, [MANIFEST, SUMS, SIGNATURE])?;
+        let folder = build.folder().join(prefix);
+        let check = || -> Result<String> {
+            let (signer, _) = publication::signed_manifests(&folder, self.allowed, self.now)?;
+            report::must_be_listed(&folder, build.files())?;
+            Ok(signer)
+        };
+        check().with_context(|| checking(build))
+    }
+
+    /// Gets files of a build, which must be signed.
+    fn get(&self, build: &StoredBuild, prefix: &str, names: [&str; 3]) -> Result<()> {
+        for wanted in [SIGNATURE, SUMS] {
             if !build.files().any(|(name, _)| name == wanted) {
                 return Err(Kind::Verification.error(
                     format!("the build in {} is not signed: it has no {wanted}", build.address()),
@@ -61,13 +81,10 @@ impl<'a> Signature<'a> {
                 ));
             }
         }
-        build.get_files(prefix, &[MANIFEST, SUMS, SIGNATURE], self.progress)?;
-        let folder = build.folder().join(prefix);
-        let check = || -> Result<String> {
-            let (signer, _) = publication::signed_manifests(&folder, self.allowed, self.now)?;
-            report::must_be_listed(&folder, build.files())?;
-            Ok(signer)
-        };
-        check().with_context(|| format!("checking the signature of {}", build.address()))
+        build.get_files(prefix, &names, self.progress)
     }
+}
+
+fn checking(build: &StoredBuild) -> String {
+    format!("checking the signature of {}", build.address())
 }

@@ -54,7 +54,7 @@ pub(super) fn build(
         let parts = fleet.select(&job.work.nodes)?.into_iter().map(names);
         let names = Names {
             content,
-            files: vec![report::FLEET.to_owned()],
+            files: report::fleet_file_names(&folder)?,
             parts: parts.collect::<Result<_>>()?,
         };
         return print(voice, &record, &summary(delivery.send(names, &*progress)?));

@@ -7,6 +7,8 @@
 //! | `NAME.spdx.json` | the bill of materials of an image |
 //! | `provenance.json` | what the images were made from, and by which version |
 //! | `SHA256SUMS.sig` | an SSH signature of the digests of all of these files |
+//!
+//! A signed fleet also has a `SHA256SUMS` of its own, with the digests of `fleet.json` and of the list of each cluster.
 
 mod agent;
 mod allowed_signers;
@@ -22,9 +24,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::apply::Staged;
+use crate::apply::{OutputFolder, Staged};
+use crate::interrupt;
 use crate::plan::Plan;
-use crate::report::{Attachment, InputRecord, Manifest};
+use crate::report::{self, Attachment, FleetRecord, InputRecord, Manifest};
 
 pub(crate) use publishing::Publishing;
 pub(crate) use signature::{check, signed_manifests};
@@ -104,6 +107,14 @@ pub(crate) fn attach_common(
         attachments.push(attachment);
     }
     Ok(attachments)
+}
+
+/// Signs a digest list of the record of a fleet and of the lists of its clusters, all of which must be written.
+pub(crate) fn sign_fleet(out: &OutputFolder, record: &FleetRecord, key: &SigningKey) -> Result<()> {
+    let list = record.sums(out.path())?;
+    let signature = key.sign(list.as_bytes())?;
+    let _step = interrupt::uninterrupted();
+    report::write_fleet_list(out, &list, &signature)
 }
 
 /// Returns the address of the directory of published images, as their list for Imager has it.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{MANIFEST, SIGNATURE, SUMS};
+use super::{SIGNATURE, SUMS};
 use crate::count::count;
 use crate::failure::Kind;
 
@@ -46,8 +46,11 @@ pub(crate) struct CheckedList {
     pub file: String,
     /// Whether the list has a signature, checked or not.
     pub signed: bool,
-    /// Differences from the manifest, one line each; empty if there are none.
+    /// Differences from the manifest, or those of the list of a fleet from its directory, one line each; empty if there are none.
     pub problems: Vec<String>,
+    /// The name of the file that says what the list should contain.
+    #[serde(skip)]
+    pub other: &'static str,
 }
 
 /// The result for a file that accompanies images.
@@ -212,9 +215,9 @@ impl Display for CheckedImage {
 
 impl CheckedList {
     fn print(&self, f: &mut Formatter<'_>, signer: Option<&str>) -> fmt::Result {
-        // The files that the list names are checked with the manifest, and reported one by one.
+        // The files that the list names are checked by themselves, and reported one by one.
         let verdict = match self.problems.is_empty() {
-            true => format!(" agrees with {MANIFEST}"),
+            true => format!(" agrees with {}", self.other),
             false => ": BAD".to_owned(),
         };
         let signature = match (signer, self.signed) {

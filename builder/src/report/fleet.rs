@@ -1,4 +1,4 @@
-//! `fleet.json` of the output directory of a fleet: which clusters and nodes belong to it. A complete build writes it last.
+//! `fleet.json` of the output directory of a fleet: which clusters and nodes belong to it. A complete build writes it after all images.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::{CheckedImage, Verification};
 use super::outdated::names_in;
-use super::{MANIFEST, PENDING_MANIFEST, read_manifests};
+use super::{FLEET, MANIFEST, PENDING_MANIFEST, SIGNATURE, SUMS, fleet_list, read_manifests};
 use crate::apply::OutputFolder;
 use crate::cli::Shard;
 use crate::count::count;
@@ -18,9 +18,6 @@ use crate::fleet::{Fleet, FleetCluster, shard_of};
 use crate::hex;
 use crate::image_format::ImageFormat;
 use crate::shell;
-
-/// Name of the record in the output directory.
-pub(crate) const FILE_NAME: &str = "fleet.json";
 
 /// The version of the format; it is raised when a field changes its meaning or is removed.
 const FORMAT: u32 = 1;
@@ -76,7 +73,7 @@ impl FleetRecord {
 
     /// Reads the record of an output directory, if it has one.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(FILE_NAME);
+        let path = folder.join(FLEET);
         if !path.is_file() {
             return Ok(None);
         }
@@ -131,14 +128,32 @@ impl FleetRecord {
         cluster.nodes.iter().filter(is_here).collect()
     }
 
+    /// Returns the names of the clusters of which the directory should contain images.
+    fn present(&self) -> impl Iterator<Item = &str> {
+        let clusters = self.clusters.iter();
+        let present = clusters.filter(|cluster| !self.expected(cluster).is_empty());
+        present.map(|cluster| cluster.name.as_str())
+    }
+
+    /// Returns the digest list of the fleet.
+    pub(crate) fn sums(&self, folder: &Path) -> Result<String> {
+        fleet_list::text(folder, self.present())
+    }
+
     /// Verifies the directory of every cluster, and that every node has an image. Images that belong to no cluster of the record are
-    /// a problem, because nothing would verify them.
+    /// a problem, because nothing would verify them. `signer` is who signed the digest list of the fleet.
     pub(crate) fn verify(
         &self,
         folder: &Path,
+        signer: Option<String>,
         verify: impl Fn(&Path) -> Result<Verification>,
     ) -> Result<Verification> {
-        let mut all = Verification::default();
+        let list = fleet_list::check(folder, self.present())?;
+        let mut all = Verification {
+            signer,
+            lists: list.into_iter().collect(),
+            ..Verification::default()
+        };
         for cluster in &self.clusters {
             let expected = self.expected(cluster);
             if !expected.is_empty() {
@@ -219,9 +234,21 @@ impl ClusterRecord {
     }
 }
 
+/// Returns the names of the files of a fleet that belong to no cluster.
+pub(crate) fn file_names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = vec![FLEET.to_owned()];
+    for name in [SUMS, SIGNATURE] {
+        if fs_err::exists(folder.join(name))? {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
 /// Removes the record before the first image changes: the directory is incomplete until the end of the build.
 pub(crate) fn withdraw(out: &OutputFolder) -> Result<()> {
-    out.remove(FILE_NAME)
+    fleet_list::withdraw(out)?;
+    out.remove(FLEET)
 }
 
 /// Writes the record, after all images.
@@ -231,7 +258,7 @@ pub(crate) fn write(out: &OutputFolder, record: &FleetRecord) -> Result<()> {
         ..record.clone()
     };
     let json = serde_json::to_string_pretty(&record)? + "\n";
-    out.write(FILE_NAME, json.as_bytes(), 0o644)
+    out.write(FLEET, json.as_bytes(), 0o644)
 }
 
 /// A record, and the directories that the report names.
@@ -302,13 +329,20 @@ mod tests {
             check: None,
         };
         let verify = |_: &Path| panic!("there is nothing to verify");
-        let verified = record.verify(Path::new("shards/1"), verify).unwrap();
+        let verified = |signer| {
+            record
+                .verify(Path::new("shards/1"), signer, verify)
+                .unwrap()
+        };
+        let unsigned = verified(None);
         assert_eq!(
-            verified.to_string(),
+            unsigned.to_string(),
             "shards/1: no image belongs to this shard\n"
         );
-        verified.verdict(false).unwrap();
+        unsigned.verdict(false).unwrap();
         // Nobody has signed the record.
-        verified.verdict(true).unwrap_err();
+        unsigned.verdict(true).unwrap_err();
+        let signed = verified(Some("ada@example".to_owned()));
+        signed.verdict(true).unwrap();
     }
 }

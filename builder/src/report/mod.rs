@@ -13,6 +13,7 @@ mod etcd_in_images;
 mod expiry;
 mod file_record;
 mod fleet;
+mod fleet_list;
 mod inputs;
 mod inspection;
 mod kept;
@@ -53,8 +54,11 @@ pub(crate) use client::{access, is_in as has_client, read as read_client};
 pub(crate) use etcd_in_images::etcd_in_images;
 pub(crate) use expiry::ending;
 pub(crate) use fleet::{
-    ClusterRecord, FILE_NAME as FLEET, FleetRecord, FleetSummary, withdraw as withdraw_fleet,
-    write as write_fleet,
+    ClusterRecord, FleetRecord, FleetSummary, file_names as fleet_file_names,
+    withdraw as withdraw_fleet, write as write_fleet,
+};
+pub(crate) use fleet_list::{
+    list_of, refuse_list_of_cluster, withdraw as withdraw_fleet_list, write as write_fleet_list,
 };
 pub(crate) use inputs::{FetchReport, FleetFetchReport};
 pub(crate) use inspection::inspect;
@@ -71,6 +75,8 @@ pub(crate) use text::Summary;
 pub(crate) use update::Update;
 pub(crate) use verification::{digest, folder_of, listed_manifests, must_be_listed, verify};
 
+/// Name of the record of a fleet in its output directory.
+pub(crate) const FLEET: &str = "fleet.json";
 /// Name of the manifest in the output directory.
 pub(crate) const MANIFEST: &str = "manifest.json";
 /// Name of the manifest of a build that has started to rename its images. The file exists only until [`MANIFEST`] is

@@ -145,6 +145,7 @@ fn check_list(list: &DigestList, manifests: &[StoredManifest], is_signed: bool) 
         file: list.path.display().to_string(),
         signed: is_signed,
         problems: all.min_by_key(Vec::len).unwrap_or_default(),
+        other: MANIFEST,
     }
 }
 
@@ -162,6 +163,7 @@ fn missing_list(
         file: folder.join(SUMS).display().to_string(),
         signed: is_signed,
         problems: vec!["the file is missing".to_owned()],
+        other: MANIFEST,
     }))
 }
 

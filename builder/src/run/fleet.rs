@@ -6,12 +6,13 @@ use anyhow::Result;
 
 use super::job::Job;
 use crate::description::ClusterDescription;
-use crate::fleet::{Fleet, FleetCluster};
+use crate::fleet::{Fleet, FleetCluster, SelectedCluster};
 use crate::pki::{self, StateDirectory};
 use crate::plan::Plan;
+use crate::publication::{Publishing, SigningKey};
 use crate::report::{self, FleetRecord, Manifest, Sources};
 use crate::secret::Secret;
-use crate::spec::{ArchiveSource, Cluster, Purpose};
+use crate::spec::{ArchiveSource, Cluster, Publish, Purpose};
 
 impl Job {
     /// Returns the fleet that `--fleet` names, every cluster of which is valid.
@@ -45,6 +46,23 @@ impl Job {
         let built = report::built_before(sources, plans, output, self.threads())?;
         let publishing = self.publishing(sources.nodes.cluster);
         Ok(built.filter(|manifest| publishing.is_that_of(manifest, &output.out)))
+    }
+
+    /// Opens the key that signs the record of a fleet: the named one, or that of the first cluster of this run. A shard may have none.
+    pub(crate) fn fleet_key(
+        &self,
+        fleet: &Fleet,
+        first: Option<&SelectedCluster<'_>>,
+    ) -> Result<Option<SigningKey>> {
+        let publishing = match first {
+            Some(part) => self.part(part).publishing(&fleet.resolve(part.cluster)?),
+            None => Publishing::new(&self.work.output, &Publish::default(), None),
+        };
+        let key = publishing.key(&self.environment)?;
+        if key.is_some() {
+            report::refuse_list_of_cluster(&self.work.output.out)?;
+        }
+        Ok(key)
     }
 
     /// Returns the record of a fleet after its build, by which `merge` compares what its shards were made from.

@@ -220,6 +220,32 @@ fn a_flipped_bit_in_the_record_of_a_fleet_is_reported() {
 }
 
 #[test]
+fn a_flipped_bit_in_what_proves_the_origin_of_a_fleet_is_reported() {
+    let scene = crate::fleet::scene();
+    key(&scene, "ada", "ed25519", "");
+    scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+    let signed: &[&str] = &["verify", "images", "--allowed-signers", "allowed"];
+    let (list, signature) = ("images/SHA256SUMS", "images/SHA256SUMS.sig");
+    let not_signed = "images/SHA256SUMS.sig: SHA256SUMS is not what ada@example signed";
+    let made = base64(&scene, signature, len(&scene, signature) * 2 / 3);
+    for (file, place, command, message) in [
+        (list, digit(&scene, list, 10), signed, not_signed),
+        (
+            list,
+            digit(&scene, list, 10),
+            &signed[..2],
+            "it has the SHA-256 DIGEST of fleet.json, the directory has DIGEST",
+        ),
+        (signature, made, signed, not_signed),
+    ] {
+        flip(&scene, file, place);
+        reported(file, command, &scene.bare(command), (3, message));
+        flip(&scene, file, place);
+    }
+    scene.bare(signed).done();
+}
+
+#[test]
 fn blocks_in_another_order_are_reported() {
     let scene = published();
     for (format, block_len) in [

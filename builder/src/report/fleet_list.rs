@@ -1,0 +1,100 @@
+//! `SHA256SUMS` of a signed fleet, in its output directory: the digests of `fleet.json` and of each cluster's own list.
+//!
+//! It has the name that it has beside the images of a cluster, so that `sha256sum -c` reads it and the same code checks its signature.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::checked::CheckedList;
+use super::digest_list::DigestList;
+use super::{FLEET, MANIFEST, SIGNATURE, SUMS};
+use crate::apply::OutputFolder;
+use crate::failure::Kind;
+use crate::file::if_exists;
+use crate::hex;
+
+/// Returns the list of a directory with these clusters.
+pub(super) fn text<'a>(folder: &Path, clusters: impl Iterator<Item = &'a str>) -> Result<String> {
+    let digests = digests(folder, clusters)?.into_iter();
+    let lines = digests.map(|(name, sha256)| format!("{sha256}  {name}\n"));
+    Ok(lines.collect())
+}
+
+/// Returns the files that the list of a directory with these clusters should contain, as far as they exist.
+fn digests<'a>(
+    folder: &Path,
+    clusters: impl Iterator<Item = &'a str>,
+) -> Result<Vec<(String, String)>> {
+    let lists = clusters.map(list_of);
+    let mut found = Vec::new();
+    for name in [FLEET.to_owned()].into_iter().chain(lists) {
+        if let Some(bytes) = if_exists(fs_err::read(folder.join(&name)))? {
+            found.push((name, hex::sha256(&bytes)));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the name that the list of a fleet has for that of a cluster.
+pub(crate) fn list_of(cluster: &str) -> String {
+    format!("{cluster}/{SUMS}")
+}
+
+/// Compares the list with the directory. A fleet that is not signed has none.
+pub(super) fn check<'a>(
+    folder: &Path,
+    clusters: impl Iterator<Item = &'a str>,
+) -> Result<Option<CheckedList>> {
+    let signed = fs_err::exists(folder.join(SIGNATURE))?;
+    let problems = match DigestList::read(folder)? {
+        Some(list) => differences(&list, folder, clusters)?,
+        None if signed => vec!["the file is missing".to_owned()],
+        None => return Ok(None),
+    };
+    Ok(Some(CheckedList {
+        file: folder.join(SUMS).display().to_string(),
+        signed,
+        problems,
+        other: FLEET,
+    }))
+}
+
+fn differences<'a>(
+    list: &DigestList,
+    folder: &Path,
+    clusters: impl Iterator<Item = &'a str>,
+) -> Result<Vec<String>> {
+    let digests = digests(folder, clusters)?;
+    let wanted = digests.iter().map(|(name, sha256)| (&**name, &**sha256));
+    Ok(list.differences(wanted, "directory"))
+}
+
+/// Refuses to sign a fleet in the directory of a cluster, whose own list would be replaced.
+pub(crate) fn refuse_list_of_cluster(folder: &Path) -> Result<()> {
+    match fs_err::exists(folder.join(MANIFEST))? {
+        false => Ok(()),
+        true => Err(Kind::Usage.error(
+            format!(
+                "{} has the images of one cluster, whose {SUMS} a signed fleet would replace",
+                folder.display()
+            ),
+            "name another directory with `--out`",
+        )),
+    }
+}
+
+/// Removes the list and its signature before anything that they cover changes. Those of a cluster in the directory stay.
+pub(crate) fn withdraw(out: &OutputFolder) -> Result<()> {
+    if fs_err::exists(out.path().join(MANIFEST))? {
+        return Ok(());
+    }
+    out.remove(SIGNATURE)?;
+    out.remove(SUMS)
+}
+
+/// Writes the list, and its signature last.
+pub(crate) fn write(out: &OutputFolder, list: &str, signature: &str) -> Result<()> {
+    out.write(SUMS, list.as_bytes(), 0o644)?;
+    out.write(SIGNATURE, signature.as_bytes(), 0o644)
+}

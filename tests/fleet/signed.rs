@@ -1,0 +1,139 @@
+//! Checks that the signature of a fleet covers its record and all of its clusters.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{TEMPLATE, scene};
+use crate::support::scene::{Outcome, Scene};
+use crate::support::signer::key;
+use crate::support::tool::{tool, tool_in};
+
+/// Creates a scene with a fleet that is signed.
+fn signed() -> Scene {
+    let scene = scene();
+    key(&scene, "ada", "ed25519", "");
+    scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+    scene
+}
+
+fn verify(scene: &Scene) -> Outcome {
+    scene.bare(&["verify", "images", "--allowed-signers", "allowed"])
+}
+
+/// Asserts that the verification fails and reports this.
+#[track_caller]
+fn reports(scene: &Scene, line: &str) {
+    let told = verify(scene);
+    assert_eq!(told.code, Some(3), "{line}: {}", told.stderr);
+    assert!(told.stdout.contains(line), "{line}: {}", told.stdout);
+}
+
+fn copy(scene: &Scene, from: &str, to: &str) {
+    let (from, to) = (scene.at(from), scene.at(to));
+    tool("rm", &["-rf".as_ref(), to.as_os_str()]).done();
+    tool("cp", &["-a".as_ref(), from.as_os_str(), to.as_os_str()]).done();
+}
+
+#[test]
+fn the_signature_of_a_fleet_covers_its_record_and_all_clusters() {
+    let scene = signed();
+    let told = verify(&scene).done().stdout;
+    let line = "images/SHA256SUMS agrees with fleet.json; signed by ada@example (SHA256:";
+    assert!(told.contains(line), "{told}");
+    let names = scene.text("images/SHA256SUMS");
+    let names: Vec<&str> = names.lines().map(|line| &line[66..]).collect();
+    assert_eq!(names, ["fleet.json", "home/SHA256SUMS", "west/SHA256SUMS"]);
+    let check = "sha256sum --quiet -c SHA256SUMS && \
+                 ssh-keygen -Y verify -f ../allowed -I ada@example -n file -s SHA256SUMS.sig < SHA256SUMS";
+    tool_in(&scene.at("images"), "sh", &["-c", check]).done();
+
+    // A record that hides a cluster, whose directory is removed.
+    copy(&scene, "images", "whole");
+    let mut record: Value = serde_json::from_str(&scene.text("images/fleet.json")).unwrap();
+    record.as_object_mut().unwrap().remove("check");
+    record["clusters"].as_array_mut().unwrap().pop();
+    scene.file("images/fleet.json", &record.to_string());
+    fs::remove_dir_all(scene.at("images/west")).unwrap();
+    reports(
+        &scene,
+        "  it contains west/SHA256SUMS, the directory does not\n",
+    );
+    reports(&scene, " of fleet.json, the directory has ");
+
+    // A cluster that was signed earlier.
+    scene.file(
+        "lab.toml",
+        &format!("{TEMPLATE}[hosts]\n\"192.168.0.9\" = [\"printer\"]\n"),
+    );
+    scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+    verify(&scene).done();
+    copy(&scene, "whole/west", "images/west");
+    let [old, new] = ["whole", "images"].map(|folder| scene.text(&format!("{folder}/SHA256SUMS")));
+    let [old, new] = [&old, &new].map(|list| list.lines().nth(2).unwrap()[..64].to_owned());
+    reports(
+        &scene,
+        &format!("it has the SHA-256 {new} of west/SHA256SUMS, the directory has {old}\n"),
+    );
+}
+
+#[test]
+fn a_fleet_without_its_list_or_its_signature_is_not_signed() {
+    let scene = signed();
+    let told = scene.bare(&["verify", "images"]).done().stdout;
+    let unchecked = "images/SHA256SUMS agrees with fleet.json; SHA256SUMS.sig was not checked: add `--allowed-signers FILE`\n";
+    assert!(told.contains(unchecked), "{told}");
+    let list = scene.text("images/SHA256SUMS");
+    fs::remove_file(scene.at("images/SHA256SUMS")).unwrap();
+    verify(&scene).refused_naming(3, &["images/SHA256SUMS has no signature"]);
+    let told = scene.bare(&["verify", "images"]);
+    assert_eq!(told.code, Some(3), "{}", told.stderr);
+    assert!(
+        told.stdout.contains("images/SHA256SUMS: BAD; "),
+        "{}",
+        told.stdout
+    );
+    scene.file("images/SHA256SUMS", &list);
+    fs::remove_file(scene.at("images/SHA256SUMS.sig")).unwrap();
+    verify(&scene).refused_naming(3, &["images/SHA256SUMS has no signature"]);
+}
+
+#[test]
+fn a_part_of_a_fleet_that_is_built_again_is_signed_with_the_whole() {
+    let scene = signed();
+    let only = ["--fleet", "fleet.toml", "--only", "west"];
+    fs::remove_dir_all(scene.at("images/west")).unwrap();
+    scene.build(&[&only[..], &["--sign", "ada"]].concat());
+    verify(&scene).done();
+    // Without a key, no signature of former images remains.
+    for options in [&only[..], &only[..2]] {
+        scene.build(options);
+        assert!(!scene.at("images/SHA256SUMS.sig").exists());
+        assert!(!scene.at("images/SHA256SUMS").exists());
+        scene.bare(&["verify", "images"]).done();
+        scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+        verify(&scene).done();
+    }
+    // The record is that of another description.
+    scene.file(
+        "lab.toml",
+        &format!("{TEMPLATE}[etcd]\nheartbeat-interval = 400\n"),
+    );
+    scene.build(&[&only[..], &["--sign", "ada"]].concat());
+    verify(&scene).refused_naming(3, &["images/SHA256SUMS has no signature"]);
+}
+
+#[test]
+fn a_fleet_is_not_signed_in_the_directory_of_a_cluster() {
+    let scene = scene();
+    key(&scene, "ada", "ed25519", "");
+    scene
+        .file("images/manifest.json", "")
+        .file("images/SHA256SUMS", "list\n");
+    let told = scene.run("build", &["--fleet", "fleet.toml", "--sign", "ada"]);
+    let wanted = "error: images has the images of one cluster, whose SHA256SUMS a signed fleet would replace\n\
+                  hint: name another directory with `--out`\n";
+    assert_eq!((told.code, &*told.stderr), (Some(2), wanted));
+    scene.build(&["--fleet", "fleet.toml"]);
+    assert_eq!(scene.text("images/SHA256SUMS"), "list\n");
+}
