@@ -118,6 +118,9 @@ fn build(job: &Job, cluster: &Cluster, inputs: &mut Prepared) -> Result<Manifest
     let locked = job.inputs(&sources.nodes, base, &lock)?;
     let plans = job.plans(&sources.nodes, base)?;
     if let Some(manifest) = job.built_before(&sources, &plans)? {
+        if let Some(key) = signing_key {
+            publication::sign_finished(&job.work.output.out, &manifest, &key)?;
+        }
         let _step = interrupt::uninterrupted();
         job.note_about_cluster(&lock.write(&locked)?);
         return Ok(manifest);

@@ -1,10 +1,13 @@
-//! Checks that the signature of a fleet covers its record and all of its clusters.
+//! Checks that the signature of a fleet covers its record and all of its clusters, and what `merge` requires and signs.
 
 use std::fs;
 
 use serde_json::Value;
 
+use super::shards::{content, with_keys};
 use super::{TEMPLATE, scene};
+use crate::support::check_digits;
+use crate::support::fixture::digest;
 use crate::support::scene::{Outcome, Scene};
 use crate::support::signer::key;
 use crate::support::tool::{tool, tool_in};
@@ -136,4 +139,116 @@ fn a_fleet_is_not_signed_in_the_directory_of_a_cluster() {
     assert_eq!((told.code, &*told.stderr), (Some(2), wanted));
     scene.build(&["--fleet", "fleet.toml"]);
     assert_eq!(scene.text("images/SHA256SUMS"), "list\n");
+}
+
+/// Builds a signed shard.
+fn shard(scene: &Scene, shard: &str, out: &str) {
+    let fleet = ["--fleet", "fleet.toml", "--sign", "ada"];
+    scene.build(&[&fleet[..], &["--shard", shard, "--out", out]].concat());
+}
+
+#[test]
+fn signed_shards_join_to_one_signed_build() {
+    let scene = with_keys();
+    key(&scene, "ada", "ed25519", "");
+    shard(&scene, "1/2", "one");
+    shard(&scene, "2/2", "two");
+    let line = ["merge", "one", "two", "--out", "merged"];
+    let merge = |more: &[&str]| {
+        let signed = ["--allowed-signers", "allowed"];
+        scene
+            .bare(&[&line[..], &signed, more].concat())
+            .done()
+            .stderr
+    };
+    let told = merge(&[]);
+    assert!(
+        told.contains("every shard is signed by ada@example (SHA256:"),
+        "{told}"
+    );
+    let note = "the joined images are not signed: the signatures of the shards are about other lists; `merge --sign KEY` signs them\n";
+    assert!(told.contains(note), "{told}");
+    let verify = ["verify", "merged", "--allowed-signers", "allowed"];
+    scene
+        .bare(&verify)
+        .refused_naming(3, &["merged/SHA256SUMS has no signature"]);
+    let told = merge(&["--sign", "ada"]);
+    assert!(!told.contains("not signed"), "{told}");
+    scene.bare(&verify).done();
+    scene.build(&["--fleet", "fleet.toml", "--sign", "ada"]);
+    assert_eq!(content(&scene, "merged"), content(&scene, "images"));
+}
+
+#[test]
+fn shards_that_nobody_has_signed_do_not_join() {
+    let scene = with_keys();
+    key(&scene, "ada", "ed25519", "");
+    shard(&scene, "1/2", "one");
+    shard(&scene, "2/2", "two");
+    let line = ["merge", "one", "two", "--out", "merged"];
+    let merge = || scene.bare(&[&line[..], &["--allowed-signers", "allowed"]].concat());
+    let without_digits = check_digits::removed(&scene.text("one/fleet.json"));
+    let manifest = scene.text("two/home/manifest.json");
+    let image = digest(&scene.at("two/home/home-2.img"));
+    let checking = |shard| format!("checking the signatures of {shard}: {shard}/");
+    for (file, content, message) in [
+        ("one/SHA256SUMS.sig", None, "SHA256SUMS has no signature"),
+        ("one/SHA256SUMS", None, "SHA256SUMS has no signature"),
+        (
+            "two/home/SHA256SUMS.sig",
+            None,
+            "home/SHA256SUMS has no signature",
+        ),
+        (
+            "one/fleet.json",
+            Some(without_digits),
+            "SHA256SUMS is signed, but it is of another build: it has the SHA-256 ",
+        ),
+        (
+            "two/home/manifest.json",
+            Some(manifest.replace(&image, &"0".repeat(64))),
+            "home/SHA256SUMS is signed, but manifest.json has other digests",
+        ),
+        (
+            "two/home/SHA256SUMS",
+            Some("0\n".to_owned()),
+            "SHA256SUMS is signed, but it is of another build: it has the SHA-256 ",
+        ),
+    ] {
+        let before = scene.text(file);
+        match content {
+            Some(content) => {
+                scene.file(file, &content);
+            }
+            None => fs::remove_file(scene.at(file)).unwrap(),
+        }
+        let wanted = checking(&file[..3]) + message;
+        merge().refused_naming(3, &[&wanted]);
+        assert!(!scene.at("merged").exists(), "{file}");
+        scene.file(file, &before);
+    }
+    let allowed = scene.text("allowed");
+    key(&scene, "eve", "ed25519", "");
+    merge().refused_naming(3, &["is not among the allowed signers"]);
+    scene.file("allowed", &allowed);
+}
+
+#[test]
+fn a_worker_that_starts_again_signs_what_it_has_built_before() {
+    let scene = with_keys();
+    key(&scene, "ada", "ed25519", "");
+    shard(&scene, "1/2", "one");
+    shard(&scene, "2/2", "two");
+    let written = || {
+        let image = fs::metadata(scene.at("two/home/home-2.img")).unwrap();
+        image.modified().unwrap()
+    };
+    let before = written();
+    fs::remove_file(scene.at("two/home/SHA256SUMS.sig")).unwrap();
+    shard(&scene, "2/2", "two");
+    assert_eq!(written(), before);
+    let merge = ["merge", "one", "two", "--out", "merged"];
+    scene
+        .bare(&[&merge[..], &["--allowed-signers", "allowed"]].concat())
+        .done();
 }

@@ -211,6 +211,31 @@ fn the_signature_of_every_cluster_of_a_fleet_is_checked() {
 }
 
 #[test]
+fn the_signatures_of_shards_in_a_store_are_checked_before_they_are_joined() {
+    let (scene, server) = (super::merge::scene(), Server::start());
+    key(&scene, "ada", "ed25519", "");
+    let send = |shard: &str, out: &str, more: &[&str]| {
+        let sent = super::merge::sent(shard, out);
+        build(&scene, &server, &[&sent[..], more].concat()).done();
+    };
+    let shards = ["s3://lab/1", "s3://lab/2"];
+    let merge = |more: &[&str]| {
+        let line = ["merge", "--out", "merged", "--identity", "key"];
+        let line = [&line[..], &["--allowed-signers", "allowed"]].concat();
+        run(&scene, &server, &[&line[..], &shards, more].concat())
+    };
+    send("1/2", shards[0], &["--sign", "ada"]);
+    send("2/2", shards[1], &[]);
+    let unsigned = "checking the signatures of s3://lab/2: ";
+    merge(&[]).refused_naming(3, &[unsigned, "/2/SHA256SUMS has no signature"]);
+    assert!(!scene.at("merged").exists());
+    send("2/2", shards[1], &["--sign", "ada"]);
+    merge(&["--sign", "ada"]).done();
+    let verify = ["verify", "merged", "--allowed-signers", "allowed"];
+    scene.bare(&verify).done();
+}
+
+#[test]
 fn the_signature_of_a_build_in_a_registry_is_checked() {
     let (scene, registry) = (Scene::with("raspios-trixie"), Registry::start());
     scene.file("key", &format!("{IDENTITY}\n"));

@@ -9,6 +9,7 @@ use super::build::{BuildOptions, Fetch};
 use super::cache::CacheCommandOptions;
 use super::cluster::ClusterCommand;
 use super::flash::FlashOptions;
+use super::merge::MergeOptions;
 use super::options::{LockOptions, number};
 use super::pki::PkiCommand;
 use super::state::StateCommand;
@@ -95,18 +96,9 @@ Examples:
 Examples:
   etcd-image merge shards/1 shards/2 shards/3
   etcd-image merge shards/* --out /srv/images
-  etcd-image merge s3://lab/1 s3://lab/2 --identity flash.key")]
-    Merge {
-        /// The directories or stores that `build --shard` wrote, one for each shard
-        #[arg(value_name = "DIR|STORE", required = true)]
-        shards: Vec<PathBuf>,
-        /// Decrypt the shards of stores with the secret key in this file
-        #[arg(long, value_name = "FILE")]
-        identity: Option<PathBuf>,
-        /// Link or copy the images to this directory
-        #[arg(long, value_name = "DIR", default_value = "images")]
-        out: PathBuf,
-    },
+  etcd-image merge s3://lab/1 s3://lab/2 --identity flash.key
+  etcd-image merge shards/* --allowed-signers allowed_signers --sign KEY")]
+    Merge(MergeOptions),
     /// Manage the keys and identities of nodes
     #[command(subcommand, arg = refused_json())]
     State(StateCommand),

@@ -11,6 +11,7 @@ mod environment;
 mod flash;
 mod manual;
 mod membership;
+mod merge;
 mod options;
 mod output;
 mod pki;
@@ -41,6 +42,7 @@ pub use environment::{Environment, Operator};
 pub use flash::FlashOptions;
 pub use manual::{completions, man};
 pub use membership::{AddOptions, ChangeOptions, RemoveOptions, ReplaceOptions, WaitOptions};
+pub use merge::MergeOptions;
 pub(crate) use options::directory_url;
 pub use options::{
     CacheOptions, DetailOptions, LockOptions, NodeOptions, OutputOptions, SourceOptions, Voice,

@@ -142,8 +142,8 @@ pub struct OutputOptions {
     #[arg(long, conflicts_with = "shard", value_name = "URL", value_parser = directory_url)]
     pub publish_url: Option<String>,
     /// Sign SHA256SUMS with this SSH key, from its file or the SSH agent
-    /// [default: `[publish] sign`]
-    #[arg(long, conflicts_with = "shard", value_name = "KEY")]
+    /// [default: `[publish] sign`, except for a shard]
+    #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
 }
 

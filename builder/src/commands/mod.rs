@@ -11,20 +11,21 @@ mod stored;
 mod targets;
 mod upgrade;
 
-use std::num::NonZeroUsize;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
 use crate::apply::OutputFolder;
 use crate::cli::{
-    self, Args, BuildOptions, Command, Environment, FlashOptions, LockOptions, OutputOptions,
-    StateCommand, StateInitOptions, VerifyOptions, Voice,
+    self, Args, BuildOptions, Command, Environment, FlashOptions, LockOptions, MergeOptions,
+    OutputOptions, StateCommand, StateInitOptions, VerifyOptions, Voice,
 };
 use crate::failure::Kind;
-use crate::publication;
-use crate::report::{self, FleetRecord, FleetSummary, Summary};
+use crate::merge::Joining;
+use crate::publication::{self, SigningKey};
+use crate::report::{self, FleetRecord, FleetSummary, SIGNATURE, Summary};
 use crate::run::{Job, Prepared};
 use crate::shell;
 use crate::spec::Purpose;
@@ -32,7 +33,6 @@ use crate::store::{Address, Destination};
 use crate::{boot, flash, inventory, progress};
 use crate::{recipe, spec};
 use printing::{conclude, print, print_text};
-use stored::ShardFolders;
 use targets::{BUILD_FIRST, ONE_IMAGE, must_be_no_text, must_be_one_image, must_exist};
 
 /// Runs one command and returns its exit code, which is not zero if `diff` finds a difference.
@@ -67,15 +67,7 @@ pub fn run(args: Args, environment: Environment) -> Result<ExitCode> {
         Command::Boot(options) => boot::boot(&options, &environment, voice.quiet, |report| {
             print(&voice, report, report)
         }),
-        Command::Merge {
-            shards,
-            identity,
-            out,
-        } => {
-            OutputFolder::refuse_file(&out)?;
-            let shards = stored::get_shards(shards, identity.as_deref(), &environment, &voice)?;
-            merge(&shards, &out, environment.parallelism, &voice)
-        }
+        Command::Merge(options) => merge(&options, &environment, &voice),
         Command::State(StateCommand::Init(options)) => init_state(options, environment, &voice),
         Command::Pki(command) => pki::run(command, environment, &voice),
         Command::Cluster(command) => cluster::run(command, &environment, &voice),
@@ -203,14 +195,56 @@ fn fetch(job: &Job, voice: &Voice) -> Result<()> {
 }
 
 /// Joins the shards of a fleet.
-fn merge(shards: &ShardFolders, out: &Path, jobs: NonZeroUsize, voice: &Voice) -> Result<()> {
+fn merge(options: &MergeOptions, environment: &Environment, voice: &Voice) -> Result<()> {
+    let out = options.out.as_path();
+    OutputFolder::refuse_file(out)?;
+    let agent = environment.ssh_agent.as_deref();
+    let open = |path| SigningKey::open(path, agent);
+    let signing_key = options.sign.as_deref().map(open).transpose()?;
+    let identity = options.identity.as_deref();
+    let shards = stored::get_shards(options.shards.clone(), identity, environment, voice)?;
     let progress = progress::stderr(voice.quiet);
-    let record = crate::merge::merge(&shards.folders, &shards.known, out, jobs, &*progress)?;
+    if let Some(allowed) = &options.allowed_signers {
+        let folders = options.shards.iter().zip(&shards.folders);
+        let signers = signers(folders, allowed, environment.clock)?;
+        progress.note(&format!("every shard is signed by {signers}"));
+    }
+    let joining = Joining {
+        out,
+        signing_key: signing_key.as_ref(),
+        jobs: environment.parallelism,
+    };
+    let record = crate::merge::merge(&shards.folders, &shards.known, joining, &*progress)?;
+    let is_signed = |folder: &PathBuf| folder.join(SIGNATURE).is_file();
+    if signing_key.is_none() && shards.folders.iter().any(is_signed) {
+        progress.note(
+            "the joined images are not signed: the signatures of the shards are about other lists; `merge --sign KEY` signs them",
+        );
+    }
     let summary = FleetSummary {
         record: &record,
         out,
     };
     print(voice, &record, &summary)
+}
+
+/// Checks the signatures of all shards, and returns who signed. Each has the place that the user has named and its directory.
+fn signers<'a>(
+    shards: impl Iterator<Item = (&'a PathBuf, &'a PathBuf)>,
+    allowed: &Path,
+    now: i64,
+) -> Result<String> {
+    let mut signers = BTreeSet::new();
+    for (named, folder) in shards {
+        // What is no shard is refused afterwards.
+        let Some(record) = FleetRecord::read(folder)? else {
+            continue;
+        };
+        let checked = publication::check_fleet(folder, &record, allowed, now);
+        let checking = || format!("checking the signatures of {}", named.display());
+        signers.extend(checked.with_context(checking)?);
+    }
+    Ok(signers.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// Creates the keys of a cluster, or of all clusters of a fleet.

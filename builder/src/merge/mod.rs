@@ -16,21 +16,36 @@ use crate::apply::OutputFolder;
 use crate::failure::Kind;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::publication;
+use crate::publication::{self, SigningKey};
 use crate::report::{self, FleetRecord, Manifest};
 use shards::Shards;
 
 pub(crate) use contents::KnownDigests;
 
+/// Where the joined images go, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joining<'a> {
+    /// The output directory.
+    pub out: &'a Path,
+    /// The key that signs the digest lists, if they are signed.
+    pub signing_key: Option<&'a SigningKey>,
+    /// The number of threads that read files.
+    pub jobs: NonZeroUsize,
+}
+
 /// Joins the shards in `folders` and returns the record of the fleet. The shards stay as they are. Files whose digests are `known`
-/// are not read again; the others are read by `jobs` threads.
+/// are not read again.
 pub(crate) fn merge(
     folders: &[PathBuf],
     known: &KnownDigests,
-    out: &Path,
-    jobs: NonZeroUsize,
+    joining: Joining<'_>,
     progress: &dyn Progress,
 ) -> Result<FleetRecord> {
+    let Joining {
+        out,
+        signing_key,
+        jobs,
+    } = joining;
     interrupt::watch();
     let shards = Shards::read(folders)?;
     if folders.iter().any(|folder| is_same_directory(folder, out)) {
@@ -44,15 +59,21 @@ pub(crate) fn merge(
         progress.note(&format!("comparing the files of cluster {}", cluster.name));
         contents::compare(&check::check(&shards, cluster)?, known, jobs)?;
     }
+    if signing_key.is_some() {
+        report::refuse_list_of_cluster(out)?;
+    }
     let folder = OutputFolder::open(out)?;
     report::withdraw_fleet(&folder)?;
     for cluster in &shards.record.clusters {
         let joined = check::check(&shards, cluster)?;
-        write_cluster(joined, &out.join(&cluster.name))
+        write_cluster(joined, &out.join(&cluster.name), signing_key)
             .with_context(|| format!("joining the shards of cluster {}", cluster.name))?;
     }
     let _step = interrupt::uninterrupted();
     report::write_fleet(&folder, &shards.record)?;
+    if let Some(key) = signing_key {
+        publication::sign_fleet(&folder, &shards.record, key)?;
+    }
     Ok(shards.record)
 }
 
@@ -85,7 +106,7 @@ impl Joined {
     }
 }
 
-fn write_cluster(joined: Joined, path: &Path) -> Result<()> {
+fn write_cluster(joined: Joined, path: &Path, signing_key: Option<&SigningKey>) -> Result<()> {
     let out = OutputFolder::open(path)?;
     let operators = joined.client_folder().cloned();
     let url = joined.agreed(publication::address);
@@ -95,6 +116,9 @@ fn write_cluster(joined: Joined, path: &Path) -> Result<()> {
         true => publication::attach_common(&mut manifest, url.as_deref(), lock_sha256.as_deref())?,
         false => Vec::new(),
     };
+    let sums = manifest.sums()?;
+    let signature = signing_key.map(|key| key.sign(sums.as_bytes()));
+    let signature = signature.transpose()?;
     let step = interrupt::uninterrupted();
     report::announce(&out, &manifest)?;
     drop(step);
@@ -116,6 +140,6 @@ fn write_cluster(joined: Joined, path: &Path) -> Result<()> {
         &manifest,
         client.unwrap_or_default(),
         &attachments,
-        None,
+        signature.as_deref(),
     )
 }

@@ -30,7 +30,7 @@ use crate::plan::Plan;
 use crate::report::{self, Attachment, FleetRecord, InputRecord, Manifest};
 
 pub(crate) use publishing::Publishing;
-pub(crate) use signature::{check, signed_manifests};
+pub(crate) use signature::{check, check_fleet, signed_manifests};
 pub(crate) use signing_key::SigningKey;
 pub(crate) use spdx::BaseContents;
 
@@ -107,6 +107,14 @@ pub(crate) fn attach_common(
         attachments.push(attachment);
     }
     Ok(attachments)
+}
+
+/// Signs the digest list of images that an earlier run has finished.
+pub(crate) fn sign_finished(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<()> {
+    let signature = key.sign(manifest.sums()?.as_bytes())?;
+    let out = OutputFolder::open(folder)?;
+    let _step = interrupt::uninterrupted();
+    report::write_signature(&out, &signature)
 }
 
 /// Signs a digest list of the record of a fleet and of the lists of its clusters, all of which must be written.

@@ -42,11 +42,11 @@ impl Publishing {
         }
     }
 
-    /// Returns the same without a signature.
-    pub(crate) fn unsigned(self) -> Self {
+    /// Returns the same for a shard, which only the options sign: its machine need not have the key of the settings.
+    pub(crate) fn of_shard(self, options: &OutputOptions) -> Self {
         Self {
             is_wanted: self.is_wanted(),
-            sign: None,
+            sign: options.sign.clone(),
             ..self
         }
     }
@@ -107,14 +107,20 @@ mod tests {
     }
 
     #[test]
-    fn images_without_their_signature_are_still_published() {
+    fn a_shard_is_published_in_the_same_way_and_signed_on_request_only() {
         let settings = Publish {
             url: None,
             sign: Some("a".into()),
         };
-        let unsigned = publishing(&OutputOptions::default(), &settings).unsigned();
+        let shard = |options: &OutputOptions| publishing(options, &settings).of_shard(options);
+        let unsigned = shard(&OutputOptions::default());
         assert!(unsigned.is_wanted());
         assert_eq!(unsigned.sign, None);
+        let signed = shard(&OutputOptions {
+            sign: Some("b".into()),
+            ..OutputOptions::default()
+        });
+        assert_eq!(signed.sign, Some("b".into()));
     }
 
     #[test]

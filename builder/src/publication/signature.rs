@@ -1,5 +1,6 @@
 //! The signature of the list of digests: an SSH signature as `ssh-keygen -Y sign -n file` makes it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -10,7 +11,7 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
 use super::allowed_signers::AllowedSigner;
 use crate::failure::Kind;
 use crate::file::if_exists;
-use crate::report::{self, AGAIN, Manifest, SIGNATURE, SUMS};
+use crate::report::{self, AGAIN, FleetRecord, Manifest, SIGNATURE, SUMS};
 
 /// The purpose of the signature, which is a part of what is signed; that of ssh-keygen for files.
 pub(super) const NAMESPACE: &str = "file";
@@ -50,6 +51,20 @@ pub(crate) fn signed_manifests(
 ) -> Result<(String, Vec<Manifest>)> {
     let signer = check(folder, allowed, now)?;
     Ok((signer, report::listed_manifests(folder)?))
+}
+
+/// Checks the signatures of a fleet or a shard: that of its record, and that of every cluster in the directory. Returns who signed.
+pub(crate) fn check_fleet(
+    folder: &Path,
+    record: &FleetRecord,
+    allowed: &Path,
+    now: i64,
+) -> Result<BTreeSet<String>> {
+    let mut signers = BTreeSet::from([check(folder, allowed, now)?]);
+    for cluster in record.listed_folders(folder)? {
+        signers.insert(signed_manifests(&cluster, allowed, now)?.0);
+    }
+    Ok(signers)
 }
 
 /// Why a signature is not accepted.

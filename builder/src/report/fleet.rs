@@ -1,7 +1,7 @@
 //! `fleet.json` of the output directory of a fleet: which clusters and nodes belong to it. A complete build writes it after all images.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,13 @@ impl FleetRecord {
     /// Returns the digest list of the fleet.
     pub(crate) fn sums(&self, folder: &Path) -> Result<String> {
         fleet_list::text(folder, self.present())
+    }
+
+    /// Returns the directories of the clusters. Fails unless the digest list of the fleet has exactly the record and the lists of these
+    /// clusters. The caller has checked who signed it.
+    pub(crate) fn listed_folders(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        fleet_list::must_fit(folder, self.present())?;
+        Ok(self.present().map(|name| folder.join(name)).collect())
     }
 
     /// Verifies the directory of every cluster, and that every node has an image. Images that belong to no cluster of the record are

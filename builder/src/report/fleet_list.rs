@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::checked::CheckedList;
+use super::checked::{AGAIN, CheckedList};
 use super::digest_list::DigestList;
 use super::{FLEET, MANIFEST, SIGNATURE, SUMS};
 use crate::apply::OutputFolder;
@@ -58,6 +58,24 @@ pub(super) fn check<'a>(
         problems,
         other: FLEET,
     }))
+}
+
+/// Fails unless the list has exactly the record and the lists of these clusters. The caller has checked who signed it.
+pub(super) fn must_fit<'a>(folder: &Path, clusters: impl Iterator<Item = &'a str>) -> Result<()> {
+    let differences = match DigestList::read(folder)? {
+        Some(list) => differences(&list, folder, clusters)?,
+        None => vec!["it is missing".to_owned()],
+    };
+    match differences.first() {
+        None => Ok(()),
+        Some(first) => Err(Kind::Verification.error(
+            format!(
+                "{} is signed, but it is of another build: {first}",
+                folder.join(SUMS).display()
+            ),
+            AGAIN,
+        )),
+    }
 }
 
 fn differences<'a>(

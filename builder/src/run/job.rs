@@ -116,8 +116,7 @@ impl Job {
         }
     }
 
-    /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own. A shard is not
-    /// signed, since the directory of the joined shards has other digests.
+    /// Returns whether and how the images are published. Each cluster of a fleet has a directory of its own.
     pub(crate) fn publishing(&self, cluster: &Cluster) -> Publishing {
         if let Some(was_published) = self.repeats {
             return Publishing::repeated(self.work.output.publish_url.clone(), was_published);
@@ -129,7 +128,7 @@ impl Job {
         let home = self.environment.home.as_deref();
         let publishing = Publishing::new(&self.work.output, &settings, home);
         match self.work.nodes.shard {
-            Some(_) => publishing.unsigned(),
+            Some(_) => publishing.of_shard(&self.work.output),
             None => publishing,
         }
     }

@@ -46,7 +46,8 @@ sections! {
     "[publish]" {
         /// The address of the directory from which others fetch the images, as in `--publish-url`.
         "url": Text(publish::url), Optional(r#""https://example.org/kv""#);
-        /// The SSH key that signs `SHA256SUMS`, as in `--sign`: a path in the home directory (`~/`) or relative to this file.
+        /// The SSH key that signs `SHA256SUMS`, as in `--sign`: a path in the home directory (`~/`) or relative to this file. It
+        /// does not sign shards.
         "sign": Text(|_| Ok(())), Optional(r#""~/.ssh/id_ed25519""#);
     }
 
