@@ -1,7 +1,8 @@
-//! Files as this program creates them: with fixed permission bits and durable names, on every system.
+//! Files as this program reads and creates them: none that never ends, and with fixed permission bits and durable names, on every
+//! system.
 
-use std::io;
 use std::io::ErrorKind::{NotADirectory, NotFound};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use fs_err::{File, OpenOptions};
@@ -17,6 +18,72 @@ pub(crate) fn if_exists<T>(read: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Opens a file that the user named or that a directory contains.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    must_end(path).map_err(|error| {
+        let message = format!("failed to open file `{}`: {error}", path.display());
+        io::Error::new(error.kind(), message)
+    })?;
+    File::open(path)
+}
+
+/// Reads a file that the user named or that a directory contains.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a text that the user named or that a directory contains.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Refuses a pipe, a socket or a device, which may never end. Allowed is what the shell has opened for this program, as with
+/// `<(…)`, and the empty device. A path that cannot be looked at is left to whoever opens it. The error omits the path.
+pub(crate) fn must_end(path: &Path) -> io::Result<()> {
+    const OPENED: [&str; 4] = ["/dev/fd", "/proc/self/fd", "/dev/stdin", "/dev/null"];
+    let is_open = || OPENED.iter().any(|place| path.starts_with(place));
+    match special(path) {
+        Some(kind) if !is_open() => {
+            let message = format!("it is {kind}, not a regular file");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a path is that of a pipe or a socket, in which nothing can be read twice.
+pub(crate) fn is_pipe(path: &Path) -> bool {
+    matches!(special(path), Some(PIPE | SOCKET))
+}
+
+const PIPE: &str = "a named pipe";
+const SOCKET: &str = "a socket";
+
+/// Returns what a path is if it is neither a file nor a directory.
+#[cfg(unix)]
+fn special(path: &Path) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = path.metadata().ok()?.file_type();
+    if kind.is_fifo() {
+        Some(PIPE)
+    } else if kind.is_socket() {
+        Some(SOCKET)
+    } else if kind.is_block_device() || kind.is_char_device() {
+        Some("a device")
+    } else {
+        None
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: &Path) -> Option<&'static str> {
+    None
 }
 
 /// Returns options for writing a file that gets these permission bits, whatever the umask, if it is created.
@@ -94,5 +161,55 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     match cfg!(unix) {
         true => File::open(path)?.sync_all(),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
+mod tests {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_may_never_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let made = Command::new("mkfifo").arg(at("pipe")).status();
+        assert!(made.unwrap().success());
+        std::os::unix::fs::symlink("pipe", at("link")).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        for (path, kind) in [
+            (at("pipe"), "a named pipe"),
+            (at("link"), "a named pipe"),
+            (at("socket"), "a socket"),
+            (PathBuf::from("/dev/zero"), "a device"),
+        ] {
+            let wanted = format!(
+                "failed to open file `{}`: it is {kind}, not a regular file",
+                path.display()
+            );
+            assert_eq!(read(&path).unwrap_err().to_string(), wanted);
+            assert_eq!(read_text(&path).unwrap_err().to_string(), wanted);
+        }
+        assert!(is_pipe(&at("link")) && !is_pipe(Path::new("/dev/zero")));
+        assert_eq!(read(Path::new("/dev/null")).unwrap(), b"");
+        let error = read(&at("none")).unwrap_err();
+        assert_eq!(error.kind(), NotFound);
+    }
+
+    /// As for `--ssh-key <(ssh-add -L)`.
+    #[test]
+    fn a_pipe_of_the_shell_is_read() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"text").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read_text(Path::new(&path)).unwrap(), "text");
     }
 }

@@ -12,6 +12,7 @@ use super::borrowed::Borrowed;
 use super::node::BootNode;
 use super::setup::Setup;
 use crate::etcd::{Client, Patience};
+use crate::file;
 use crate::inspect::Image;
 use crate::spec::DATA_START;
 
@@ -98,7 +99,7 @@ fn software(
     scratch: &mut Scratch,
 ) -> Result<(PathBuf, Option<PathBuf>)> {
     if let Some(named) = &setup.kernel {
-        let kernel = scratch.keep(&qemu::kernel(fs_err::read(named)?)?)?;
+        let kernel = scratch.keep(&qemu::kernel(file::read(named)?)?)?;
         // Another kernel cannot find its modules in the image's initramfs.
         return Ok((kernel, setup.initrd.clone()));
     }

@@ -12,7 +12,7 @@ use super::images;
 use super::node::BootNode;
 use crate::cli::{BootMachine, BootOptions, Environment};
 use crate::failure::Kind;
-use crate::{fetch, progress};
+use crate::{fetch, file, progress};
 
 /// The parameters of a boot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -206,7 +206,7 @@ fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String
         .filter(|key| needs_no_prompt(key))
         .filter_map(|key| {
             let name = format!("{}.pub", key.display());
-            fs_err::read_to_string(name).ok()
+            file::read_text(Path::new(&name)).ok()
         });
     let publics: Vec<_> = publics
         .filter_map(|text| blob(&text).map(str::to_owned))
@@ -221,7 +221,7 @@ fn welcome(nodes: &[BootNode], keys: &[PathBuf], named: bool) -> BTreeSet<String
 
 /// Returns whether this private key certainly works without a passphrase or a touch; ssh(1) does not prompt here.
 fn needs_no_prompt(key: &Path) -> bool {
-    let text = fs_err::read_to_string(key).unwrap_or_default();
+    let text = file::read_text(key).unwrap_or_default();
     PrivateKey::from_openssh(text).is_ok_and(|key| {
         let touched = matches!(
             key.algorithm(),

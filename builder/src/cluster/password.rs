@@ -89,7 +89,7 @@ fn generated(state: &Path, user: &str) -> Result<PathBuf> {
 }
 
 fn read(file: &Path) -> Result<Secret> {
-    let bytes = fs_err::read(file).with_context(|| {
+    let bytes = crate::file::read(file).with_context(|| {
         Kind::Usage.context(
             format!("reading the password in {}", file.display()),
             "name a readable file with --file",

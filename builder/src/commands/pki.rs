@@ -10,10 +10,10 @@ use crate::cli::{
     self, Environment, PkiCommand, PkiCsrOptions, PkiImportOptions, PkiStatusOptions, Voice,
 };
 use crate::failure::Kind;
-use crate::pki;
 use crate::report::{self, Imports, PkiStatus, Requests};
 use crate::run::Job;
 use crate::spec::Purpose;
+use crate::{file, pki};
 
 /// The endings of files with certificates in a directory.
 const ENDINGS: [&str; 3] = ["crt", "pem", "cer"];
@@ -53,7 +53,7 @@ fn import(options: PkiImportOptions, environment: Environment, voice: &Voice) ->
     let state = job.state_path();
     let mut answers = Vec::new();
     for path in files(&options.answers)? {
-        let bytes = fs_err::read(&path).with_context(unreadable)?;
+        let bytes = file::read(&path).with_context(unreadable)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         answers.push((path, text));
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::failure::Kind;
+use crate::file;
 
 /// Reports a mistyped path as such, not as a broken image.
 pub(super) fn must_exist(path: &Path, hint: &str) -> Result<()> {
@@ -32,6 +33,9 @@ pub(super) const ONE_IMAGE: &str = "name one image, as in `etcd-image inspect im
 
 /// Refuses a text in place of an image, such as a manifest. No image begins with a text, packed or not.
 pub(super) fn must_be_no_text(path: &Path, hint: &str) -> Result<()> {
+    if file::is_pipe(path) {
+        return Err(Kind::Usage.error(format!("{} is not a disk image", path.display()), hint));
+    }
     let mut start = Vec::new();
     let file = fs_err::File::open(path)?;
     file.take(512).read_to_end(&mut start)?;

@@ -16,7 +16,7 @@ use super::record::{FileState, RECORD, Record};
 use super::sums::digest_beside;
 use super::verified::{Pin, Promise, SourceDigests, Verified};
 use crate::failure::Kind;
-use crate::hex;
+use crate::{file, hex};
 
 /// Returns a raw image in place; unpacks a compressed one into the cache under its digest.
 pub(super) fn local(path: &Path, options: &Options<'_>) -> Result<Verified> {
@@ -123,7 +123,7 @@ pub(super) fn sidecar(path: &Path) -> Result<Pin> {
     if !fs_err::exists(&beside)? {
         return Ok(Pin::default());
     }
-    let text = fs_err::read_to_string(&beside)?;
+    let text = file::read_text(&beside)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match digest_beside(&text, &name) {
         Some(digest) => Ok(Pin::sha256(&digest)),

@@ -12,6 +12,7 @@ use super::decode::PackedFormat;
 use super::unnamed;
 use super::unpack::unpack;
 use crate::failure::Kind;
+use crate::file;
 use crate::progress::Silent;
 
 /// A raw image: a file as it is, or the unpacked contents of a compressed one.
@@ -26,6 +27,11 @@ pub(crate) struct OpenedImage {
 impl OpenedImage {
     /// Opens an image, whatever its name. A disk is never unpacked.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        if file::is_pipe(path) {
+            let hint = "copy the image into a file and name that";
+            let message = format!("{} is a pipe, not an image", path.display());
+            return Err(Kind::Usage.error(message, hint));
+        }
         let mut file = File::open(path)?;
         let is_raw =
             !file.metadata()?.is_file() || PackedFormat::of(&mut file)? == PackedFormat::Raw;

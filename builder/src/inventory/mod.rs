@@ -118,8 +118,8 @@ fn read_inventory(path: &Path) -> anyhow::Result<String> {
         Kind::Usage.context(format!("reading {shown}"), hint)
     };
     let mut bytes = Vec::new();
-    let file = fs_err::File::open(path).with_context(reading)?;
-    // The size in the metadata of a device or pipe says nothing.
+    let file = crate::file::open(path).with_context(reading)?;
+    // The size in the metadata of a pipe says nothing.
     let read = file.take(LIMIT + 1).read_to_end(&mut bytes);
     if read.with_context(reading)? as u64 > LIMIT {
         let message = format!("{shown} has more than {LIMIT} bytes, more than any inventory");

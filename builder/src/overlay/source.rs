@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::Kind;
-use crate::hex;
+use crate::{file, hex};
 
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 static FIRMWARE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware");
@@ -50,7 +50,7 @@ impl Overlays {
         match folder {
             Some(folder) => {
                 let path = folder.join(&relative);
-                let text = fs_err::read_to_string(&path).context("reading an overlay file")?;
+                let text = file::read_text(&path).context("reading an overlay file")?;
                 Ok(Cow::Owned(text))
             }
             None => embedded(&OVERLAYS, &relative),
@@ -103,7 +103,7 @@ fn collect_from_disk(
         let (path, name) = (entry.path(), below.join(entry.file_name()));
         match path.is_dir() {
             true => collect_from_disk(&path, &name, files)?,
-            false => drop(files.insert(name, Cow::Owned(fs_err::read(&path)?))),
+            false => drop(files.insert(name, Cow::Owned(file::read(&path)?))),
         }
     }
     Ok(())

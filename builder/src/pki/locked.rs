@@ -88,7 +88,7 @@ impl Locked {
         let Some(path) = &self.passphrase_file else {
             return self.ask();
         };
-        let text = Zeroizing::new(fs_err::read(path).map_err(|error| {
+        let text = Zeroizing::new(crate::file::read(path).map_err(|error| {
             let message = format!("reading the passphrase of {}: {error}", self.path.display());
             Kind::Usage.error(message, "correct `ca-passphrase-file` in [pki]")
         })?);

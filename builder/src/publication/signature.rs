@@ -10,7 +10,7 @@ use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
 
 use super::allowed_signers::AllowedSigner;
 use crate::failure::Kind;
-use crate::file::if_exists;
+use crate::file::{if_exists, read_text};
 use crate::report::{self, AGAIN, FleetRecord, Manifest, SIGNATURE, SUMS};
 
 /// The purpose of the signature, which is a part of what is signed; that of ssh-keygen for files.
@@ -18,7 +18,7 @@ pub(super) const NAMESPACE: &str = "file";
 
 /// Checks the signature in a directory against a file of allowed signers, and returns who signed.
 pub(crate) fn check(folder: &Path, allowed: &Path, now: i64) -> Result<String> {
-    let signers = fs_err::read_to_string(allowed).with_context(|| {
+    let signers = read_text(allowed).with_context(|| {
         let what = format!("reading the allowed signers {}", allowed.display());
         Kind::Usage.context(
             what,

@@ -8,7 +8,7 @@ use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 use super::agent;
 use super::signature::NAMESPACE;
 use crate::failure::Kind;
-use crate::shell;
+use crate::{file, shell};
 
 /// A key that can sign.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum SigningKey {
 impl SigningKey {
     /// Opens a private key, or a public one whose private half the agent has. `agent` is the socket of the agent.
     pub(crate) fn open(path: &Path, agent: Option<&Path>) -> Result<Self> {
-        let text = fs_err::read_to_string(path).with_context(|| {
+        let text = file::read_text(path).with_context(|| {
             let what = format!("reading the key {}", path.display());
             Kind::Usage.context(
                 what,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
 
 use crate::failure::Kind;
+use crate::file;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recipes");
 
@@ -53,7 +54,7 @@ fn from_folder(dir: &Path, ending: &str) -> Result<BTreeMap<String, String>> {
     for entry in fs_err::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if let (true, Some(name)) = (ends(&path, ending), stem(&path)) {
-            texts.insert(name, fs_err::read_to_string(&path).map_err(unreadable)?);
+            texts.insert(name, file::read_text(&path).map_err(unreadable)?);
         }
     }
     Ok(texts)

@@ -103,7 +103,7 @@ impl Snapshot {
 
 /// Reads a whole file with a database, also an encrypted one, or only the beginning of another file.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = fs_err::File::open(path)?;
+    let mut file = crate::file::open(path)?;
     let mut bytes = Vec::new();
     file.by_ref().take(BEGINNING).read_to_end(&mut bytes)?;
     if store::is_sealed(&bytes) || Database::open(&bytes).is_some() {
@@ -116,6 +116,7 @@ fn unreadable(path: &Path) -> crate::failure::Failure {
     // Whether a path in an unreadable directory exists is not known: its disk is at fault.
     let kind = match fs_err::exists(path) {
         Ok(false) => Kind::Usage,
+        Ok(true) if crate::file::must_end(path).is_err() => Kind::Usage,
         Ok(true) | Err(_) => Kind::Storage,
     };
     kind.context(

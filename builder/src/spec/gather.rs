@@ -147,6 +147,7 @@ fn home_keys(home: &Path) -> Vec<TextFile> {
 
 /// Reads a source. The error omits the path, which the complaint contains.
 fn read_source(path: &Path) -> io::Result<Vec<u8>> {
+    crate::file::must_end(path)?;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
     file.take(MOST_SOURCE_BYTES + 1).read_to_end(&mut bytes)?;
@@ -172,6 +173,12 @@ mod tests {
             std::fs::write(ssh.join(name), name).unwrap();
         }
         fs_err::create_dir(ssh.join("folder.pub")).unwrap();
+        // Nobody writes to it.
+        #[cfg(unix)]
+        let _made = std::process::Command::new("mkfifo")
+            .arg(ssh.join("pipe.pub"))
+            .status()
+            .unwrap();
         let texts: Vec<_> = home_keys(home.path())
             .into_iter()
             .map(|file| file.text)

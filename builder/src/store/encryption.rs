@@ -66,7 +66,7 @@ impl Identities {
             )
         };
         let text =
-            Zeroizing::new(fs_err::read_to_string(path).map_err(|it| wrong(it.to_string()))?);
+            Zeroizing::new(crate::file::read_text(path).map_err(|it| wrong(it.to_string()))?);
         let lines = text.lines().map(str::trim).enumerate();
         let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         let parse = |(number, line): (usize, &str)| {

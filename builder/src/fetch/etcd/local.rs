@@ -16,7 +16,7 @@ use crate::fetch::decode::{Decoder, PackedFormat};
 use crate::fetch::digest::{DigestReader, Digested};
 use crate::fetch::local::{given, sidecar};
 use crate::fetch::verified::Pin;
-use crate::parallel;
+use crate::{file, parallel};
 
 /// The largest size of an archive; a larger file is not read into memory.
 const ARCHIVE_LIMIT: u64 = 256 << 20;
@@ -108,6 +108,13 @@ fn name_of(path: &Path) -> Option<&str> {
 
 fn read_pinned(path: &Path, pin: &Pin) -> Result<(Vec<u8>, Digested)> {
     let metadata = fs_err::metadata(path).map_err(|error| given(path, error))?;
+    file::must_end(path).map_err(|error| {
+        let what = format!("{}: {error}", path.display());
+        Kind::Usage.error(
+            what,
+            "name a tarball of etcd, Debian's packages or a program",
+        )
+    })?;
     let size = metadata.len();
     if size > ARCHIVE_LIMIT {
         let what = format!(
