@@ -1,5 +1,6 @@
 //! Checks that the check of the finished image accepts what optional settings add.
 
+use crate::support::broken::Sound;
 use crate::support::scene::Scene;
 
 /// Settings that add programs and units to a node, or change what its programs rely on.
@@ -36,4 +37,25 @@ fn optional_settings_give_images_that_build_and_verify_accept() {
         let curl = scene.text("images/client/curl.sh");
         assert!(curl.contains("\nurl=https://192.168.0.50:8080\n"), "{curl}");
     }
+}
+
+#[test]
+fn variables_of_etcd_are_checked_as_its_file_is() {
+    let scene = Scene::with("raspios-trixie");
+    scene.file("cluster.toml", "[etcd]\nconfig = \"env\"\n");
+    let path = "/etc/default/etcd";
+    Sound::built_in(scene).shows(
+        |it| {
+            it.edit(path, "ETCD_NAME='etcd1'", "ETCD_NAME='etcd9'");
+            it.edit(path, "ETCD_PEER_KEY_FILE='/etc", "ETCD_PEER_KEY_FILE='/none");
+            let token = "jwt,sign-method=RS256,priv-key=/etc/etcd/jwt.key";
+            let text = it.root_text(path);
+            it.write(path, &format!("{text}ETCD_AUTH_TOKEN='{token}'\n"));
+        },
+        &[
+            "/etc/default/etcd does not set `name` to `etcd1`, on which the node's programs rely",
+            "/etc/default/etcd: `auth-token` names /etc/etcd/jwt.key, which the image does not have",
+            "/etc/default/etcd: `key-file` of `peer-transport-security` names no file of the image",
+        ],
+    );
 }

@@ -23,7 +23,11 @@ pub(crate) struct Copy<'s> {
 
 impl Sound {
     pub(crate) fn of(base: &str) -> Self {
-        let scene = Scene::with(base);
+        Self::built_in(Scene::with(base))
+    }
+
+    /// Builds one node in a scene, which may have a configuration.
+    pub(crate) fn built_in(scene: Scene) -> Self {
         scene.build(&["--nodes", "1"]);
         let disk = Disk::open(&scene.image_path("etcd1"));
         let mut starts = disk.partitions.iter().map(|it| it.start);

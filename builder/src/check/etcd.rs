@@ -13,31 +13,26 @@ const METRICS: &str = "http://127.0.0.1:2381";
 /// The user as whom etcd runs.
 const USER: &str = "etcd";
 
+/// The tables of certificates, and the settings in each that name files.
+const CLIENTS: &str = "client-transport-security";
+const MEMBERS: &str = "peer-transport-security";
+const CERTIFICATES: [&str; 3] = ["cert-file", "key-file", "trusted-ca-file"];
+
 pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     let node = system.node;
-    // Environment variables have no types, and etcd warns about an unknown one.
-    let is_yaml = |path: &str| {
-        let extension = path.rsplit_once('.').map(|(_, extension)| extension);
-        extension == Some("yml")
-    };
-    let file = node.file(FileRole::Configuration);
-    let Some(file) = file.filter(|file| is_yaml(&file.path)) else {
+    let Some(file) = node.file(FileRole::Configuration) else {
         return Ok(());
     };
     let path = &file.path;
     let text = system.root.text(path)?.unwrap_or_default();
-    let Ok(Value::Object(settings)) = serde_saphyr::from_str(&text) else {
-        system.add(format!("etcd cannot read {path}: it is not a YAML mapping"));
+    let settings = match path.rsplit_once('.') {
+        Some((_, "yml")) => from_yaml(path, &text, system),
+        // Environment variables have no types, and etcd warns about an unknown one.
+        _ => Some(from_variables(&text)),
+    };
+    let Some(settings) = settings else {
         return Ok(());
     };
-    for (key, value) in &settings {
-        if let Err(fault) = rules::etcd_setting(key, value) {
-            system.add(format!("{path}: {fault}"));
-        }
-    }
-    if let Some(conflict) = rules::etcd_conflict(&settings) {
-        system.add(format!("{path}: {conflict}"));
-    }
     let data = node.data_dir.as_deref().unwrap_or(DEFAULT_DATA_DIR);
     let mut relied_on = vec![
         ("data-dir", data),
@@ -71,6 +66,42 @@ pub(super) fn check(system: &mut NodeSystem<'_>) -> Result<()> {
     }
 }
 
+/// Returns the settings in a file of etcd, after checking each and all together.
+fn from_yaml(path: &str, text: &str, system: &mut NodeSystem<'_>) -> Option<Map<String, Value>> {
+    let Ok(Value::Object(settings)) = serde_saphyr::from_str(text) else {
+        system.add(format!("etcd cannot read {path}: it is not a YAML mapping"));
+        return None;
+    };
+    for (key, value) in &settings {
+        if let Err(fault) = rules::etcd_setting(key, value) {
+            system.add(format!("{path}: {fault}"));
+        }
+    }
+    if let Some(conflict) = rules::etcd_conflict(&settings) {
+        system.add(format!("{path}: {conflict}"));
+    }
+    Some(settings)
+}
+
+/// Returns the settings of environment variables under the names that a file has for them.
+fn from_variables(text: &str) -> Map<String, Value> {
+    let variables = text.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix("ETCD_")?.split_once('=')?;
+        let value = value.trim_matches(['\'', '"']);
+        Some((name.to_lowercase().replace('_', "-"), Value::from(value)))
+    });
+    let mut settings: Map<String, Value> = variables.collect();
+    for (table, prefix) in [(CLIENTS, ""), (MEMBERS, "peer-")] {
+        let named = CERTIFICATES.iter().filter_map(|key| {
+            let value = settings.get(&format!("{prefix}{key}"))?;
+            Some(((*key).to_owned(), value.clone()))
+        });
+        let named: Map<String, Value> = named.collect();
+        settings.insert(table.to_owned(), named.into());
+    }
+    settings
+}
+
 /// Checks that a key with which etcd signs or checks tokens exists, and that its user can read it.
 fn check_key(path: &str, key: &str, user: Option<u32>, system: &mut NodeSystem<'_>) -> Result<()> {
     let Some((_, found)) = system.root.resolve(key)? else {
@@ -97,8 +128,8 @@ fn check_certificates(
     settings: &Map<String, Value>,
     system: &mut NodeSystem<'_>,
 ) -> Result<()> {
-    for table in ["client-transport-security", "peer-transport-security"] {
-        for key in ["cert-file", "key-file", "trusted-ca-file"] {
+    for table in [CLIENTS, MEMBERS] {
+        for key in CERTIFICATES {
             let named = settings.get(table).and_then(|table| table.get(key));
             let is_there = match named.and_then(Value::as_str) {
                 Some(named) => system.root.exists(named)?,
