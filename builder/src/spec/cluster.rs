@@ -60,11 +60,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Returns what a base that is made on this machine contains in addition: packages, and the locale, which is compiled then.
+    /// Returns what a base that is made on this machine contains in addition: packages, that of a keyboard layout among them,
+    /// and the locale, which is compiled then.
     pub fn additions(&self) -> Vec<String> {
+        let mut packages = self.packages.clone();
+        let keyboard = system::KEYBOARD_PACKAGE.to_owned();
+        if self.system.keyboard.is_some() && !packages.contains(&keyboard) {
+            packages.push(keyboard);
+            packages.sort_unstable();
+        }
         let locale = self.system.locale.iter();
         let compiled = locale.filter(|locale| *locale != system::BUILT_IN);
-        self.packages.iter().chain(compiled).cloned().collect()
+        packages.extend(compiled.cloned());
+        packages
     }
 
     /// Returns the full name of a host in the domain of the nodes.

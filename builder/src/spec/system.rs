@@ -9,6 +9,9 @@ use super::{names, subnet};
 /// The locale that is part of the C library.
 pub(super) const BUILT_IN: &str = "C.UTF-8";
 
+/// The package that sets a keyboard layout at boot, and brings all layouts with it.
+pub(super) const KEYBOARD_PACKAGE: &str = "console-setup";
+
 /// Reads the table.
 pub(super) fn read(table: &Table) -> SystemSettings {
     let servers = table.texts("ntp").into_iter();

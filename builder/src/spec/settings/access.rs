@@ -36,7 +36,8 @@ sections! {
         /// The locale of programs: `C.UTF-8`, or one that the base has compiled, because nothing is compiled on a node.
         /// `debian-trixie` is made with the one that is set. By default, that of the base.
         "locale": Text(system::locale), Optional(r#""en_GB.UTF-8""#);
-        /// The keyboard layout of the console, as XKB names it. By default, that of the base.
+        /// The keyboard layout of the console, as XKB names it. `debian-trixie` is made with what a layout needs. By default,
+        /// that of the base.
         "keyboard": Text(system::keyboard), Optional(r#""de""#);
         /// Time servers, by name or address. By default, those of the base.
         "ntp": List(&Text(system::time_server)), Optional(r#"["192.168.0.1", "pool.ntp.org"]"#);

@@ -367,4 +367,10 @@ fn a_base_that_is_made_has_packages_and_the_locale_in_addition() {
     assert_eq!(with("en_GB.UTF-8"), ["htop", "tmux", "en_GB.UTF-8"]);
     let plain = resolve(&input(VALID)).unwrap().additions();
     assert_eq!(plain, Vec::<String>::new());
+    for install in ["\"tmux\"", "\"tmux\", \"console-setup\""] {
+        let tables =
+            format!("[system]\nkeyboard = \"de\"\n[packages]\ninstall = [{install}]\n[hosts]");
+        let cluster = resolve(&input(&VALID.replace("[hosts]", &tables))).unwrap();
+        assert_eq!(cluster.additions(), ["console-setup", "tmux"]);
+    }
 }
