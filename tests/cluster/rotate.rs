@@ -23,6 +23,34 @@ fn step(nodes: &mut Nodes, words: &[&str], wanted: &str) {
     assert!(said.text().starts_with(wanted), "{}", said.words());
 }
 
+fn nothing_to_abort(nodes: &mut Nodes) {
+    let said = nodes.cluster(&["rotate-ca", "--abort"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (
+            Some(2),
+            "error: there is nothing to abort: the CA of this cluster is not being replaced\n\
+             hint: leave `--abort` out to begin the replacement\n"
+        )
+    );
+}
+
+/// One node is gone: it is named with the way on, and no other restarts.
+fn abort_without_a_node(nodes: &mut Nodes) {
+    let program = nodes.folder(2).join("bin/sudo");
+    let sudo = fs::read_to_string(&program).unwrap();
+    let gone = "#!/bin/sh\necho 'Connection closed' >&2\nexit 1\n";
+    fs::write(&program, gone).unwrap();
+    nodes.etcd_restarted.clear();
+    let said = nodes.cluster(&["rotate-ca", "--abort"]);
+    let wanted = "error: renewing the certificates of etcd3: Connection closed\n\
+        hint: check its power and network, or replace it first with `etcd-image cluster replace etcd3` if it is gone for good, \
+        then run the command again, which hands over what is missing\n";
+    assert!(said.err.ends_with(wanted), "{}", said.words());
+    assert_eq!((said.code, &nodes.etcd_restarted[..]), (Some(6), &[][..]));
+    fs::write(&program, sudo).unwrap();
+}
+
 #[test]
 fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
     let name = "cluster::rotate::the_ca_is_replaced_in_three_phases_while_a_client_writes";
@@ -34,15 +62,7 @@ fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
             fs::copy(state.join(name), former.join(name)).unwrap();
         }
         let first = fs::read_to_string(state.join("ca.crt")).unwrap();
-        let said = nodes.cluster(&["rotate-ca", "--abort"]);
-        assert_eq!(
-            (said.code, said.err.as_str()),
-            (
-                Some(2),
-                "error: there is nothing to abort: the CA of this cluster is not being replaced\n\
-                 hint: leave `--abort` out to begin the replacement\n"
-            )
-        );
+        nothing_to_abort(&mut nodes);
         while_writing(&mut nodes, |nodes| {
             // The first phase is interrupted at one node, and continued.
             let program = nodes.folder(1).join("bin/systemctl");
@@ -65,6 +85,7 @@ fn the_ca_is_replaced_in_three_phases_while_a_client_writes() {
             assert_eq!(counts, [2; 3]);
             step(nodes, &[], "phase 2 of 3 is complete: ");
             assert_eq!(nodes.etcd_restarted.len(), 3, "nothing restarts");
+            abort_without_a_node(nodes);
             // So is the return.
             interrupted(nodes, &["--abort"]);
             step(nodes, &["--abort"], "aborted: ");

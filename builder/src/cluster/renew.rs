@@ -247,13 +247,18 @@ fn report(leaf: &Leaf, now: i64) -> CertificateReport {
 impl Renewal {
     /// Returns an error if a node does not present its certificates.
     pub fn verdict(&self) -> Result<()> {
+        self.verdict_with(|_, reason| ssh::hint(reason).to_owned())
+    }
+
+    /// Does the same with other steps for the name of the node and the reason.
+    pub(super) fn verdict_with(&self, step: impl Fn(&str, &str) -> String) -> Result<()> {
         let failed = |node: &&NodeRenewal| node.outcome == RenewalOutcome::Failed;
         let Some(node) = self.nodes.iter().find(failed) else {
             return Ok(());
         };
         let reason = node.trouble.as_deref().unwrap_or_default();
         let message = format!("renewing the certificates of {}: {reason}", node.name);
-        let step = ssh::hint(reason);
+        let step = step(&node.name, reason);
         let hint = format!("{step}, then run the command again, which hands over what is missing");
         Err(Kind::Unhealthy.error(message, hint))
     }

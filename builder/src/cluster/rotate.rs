@@ -231,6 +231,10 @@ impl Rotating<'_> {
         let access = self.access()?;
         let bundle = pki::trusted_ca(self.state, phase)?;
         let digests = digests(&bundle);
+        // A node that is gone is named before others restart.
+        for member in &access.description.members {
+            places(&access, member)?;
+        }
         let mut waiting = access.named(&[])?;
         let mut report = survey(&access, self.now, Scope::Etcd)?;
         while let Some(name) = order::next(&report, &mut waiting) {
@@ -296,9 +300,21 @@ impl Rotating<'_> {
             progress: self.progress,
         };
         let renewal = renew::hand_over(&operation, &renewed)?;
-        renewal.verdict()?;
+        renewal.verdict_with(step)?;
         let mut nodes = renewal.nodes.iter();
         Ok(nodes.all(|node| node.outcome == renew::RenewalOutcome::Current))
+    }
+}
+
+/// Returns the next step after a login on a node has failed. No phase is complete without every node, and neither is the way
+/// back: a member that missed it would refuse the others when it returns.
+fn step(name: &str, reason: &str) -> String {
+    match ssh::hint(reason) {
+        ssh::UNREACHABLE => format!(
+            "{}, or replace it first with `etcd-image cluster replace {name}` if it is gone for good",
+            ssh::UNREACHABLE
+        ),
+        other => other.to_owned(),
     }
 }
 
@@ -307,7 +323,7 @@ fn places(access: &Access, member: &DescribedMember) -> Result<Vec<String>> {
     let said = access.ssh.run(member.address, &renew::program("list"));
     let said = said.map_err(|reason| {
         let message = format!("asking {} for its certificates: {reason}", member.name);
-        Kind::Unhealthy.error(message, ssh::hint(&reason))
+        Kind::Unhealthy.error(message, step(&member.name, &reason))
     })?;
     let knows_ca = said.lines.iter().any(|line| line.ends_with(" ca"));
     if !knows_ca {

@@ -215,6 +215,9 @@ fn seconds() -> f64 {
 /// The reason of a host key that another machine has, or another image.
 const OTHER_HOST_KEY: &str = "its host key is not the one in known_hosts";
 
+/// The next step for a node that cannot be reached.
+pub(super) const UNREACHABLE: &str = "check its power and network";
+
 /// Returns the next step after a command on a node has failed for this reason.
 pub(super) fn hint(reason: &str) -> &'static str {
     let says = |words: &str| reason.contains(words);
@@ -234,7 +237,7 @@ pub(super) fn hint(reason: &str) -> &'static str {
     } else if says("by this node's CA and clock") {
         "compare the clock of the node with that of this machine (`etcd-image cluster status` shows the difference)"
     } else {
-        "check its power and network"
+        UNREACHABLE
     }
 }
 
