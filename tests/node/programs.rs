@@ -3,6 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -323,6 +326,29 @@ fn an_interrupted_transfer_changes_nothing() {
     node.receive("3.5.30");
     unchanged(&node);
     assert!(node.current().join("ready").exists());
+}
+
+/// The operator's machine went to sleep during a transfer, whose end shows only after another one has begun.
+#[test]
+fn a_late_end_of_a_transfer_does_not_harm_the_next_one() {
+    let node = Node::new("3.5.16");
+    let mut earlier = Command::new("dash");
+    earlier
+        .arg(node.at("program"))
+        .args(["take", "etcd", &"0".repeat(64)]);
+    earlier.stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut earlier = earlier.spawn().unwrap();
+    let input = earlier.stdin.take().unwrap();
+    let new = node.at("data/programs/new");
+    while fs::read_dir(&new).map_or(0, Iterator::count) == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    node.take("etcd", &program("3.5.17")).done();
+    drop(input);
+    assert_eq!(earlier.wait().unwrap().code(), Some(1));
+    node.take("etcdctl", &program("3.5.17")).done();
+    node.run("use 3.5.17").done();
+    assert_eq!(node.start(), "3.5.17");
 }
 
 /// A disk that was full had room for the programs, but not for what is known of them.

@@ -1,8 +1,12 @@
 //! Checks how `overlays/etcd/restore` keeps a snapshot beside the data of a running node.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -71,6 +75,52 @@ fn a_snapshot_that_a_full_disk_does_not_keep_takes_no_room() {
     fs::write(node.at("bin/sync"), "#!/bin/sh\nexit 1\n").unwrap();
     assert_eq!(node.run(&format!("take {SHA256}")).code, Some(1));
     assert!(!node.at("data/restore").exists());
+}
+
+/// The operator's machine went to sleep during a transfer, and the command runs again on it or on another one.
+#[test]
+fn a_transfer_ends_an_earlier_one_that_does_not_end() {
+    let node = Node::new();
+    let mut earlier = Command::new("dash");
+    earlier.arg(node.at("program")).args(["take", SHA256]);
+    earlier.stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut earlier = earlier.spawn().unwrap();
+    let mut input = earlier.stdin.take().unwrap();
+    input.write_all(b"wh").unwrap();
+    while fs::read_dir(node.at("data/restore")).map_or(0, Iterator::count) == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    node.run(&format!("take {SHA256}")).done();
+    assert_eq!(earlier.wait().unwrap().code(), Some(1));
+    drop(input);
+    assert_eq!(node.read("data/restore/sha256"), format!("{SHA256}\n"));
+    assert_eq!(node.read("data/restore/snapshot.db"), "whole");
+}
+
+/// Otherwise a full disk would keep the command from being repeated.
+#[test]
+fn what_an_interrupted_transfer_has_left_counts_as_free() {
+    let node = Node::new();
+    for (name, text) in [
+        ("df", "echo names; echo '/dev/x 5000 4000 1000 80% /'"),
+        ("du", "printf '300\\t/x\\n'"),
+    ] {
+        let path = node.at("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let free = || {
+        node.run("facts")
+            .text()
+            .lines()
+            .find(|line| line.starts_with("free="))
+            .map(str::to_owned)
+    };
+    assert_eq!(free().as_deref(), Some("free=1000"));
+    fs::create_dir(node.at("data/restore")).unwrap();
+    assert_eq!(free().as_deref(), Some("free=1300"));
+    node.run(&format!("take {SHA256}")).done();
+    assert_eq!(free().as_deref(), Some("free=1000"));
 }
 
 #[test]
