@@ -57,6 +57,16 @@ pub(crate) fn must_end(path: &Path) -> io::Result<()> {
     }
 }
 
+/// What to say of a path with `~` or a variable that does not exist.
+pub(crate) const FOR_A_SHELL: &str =
+    "only a shell replaces `~` and variables: write the path without them";
+
+/// Returns whether a part of a path is one that only a shell replaces.
+pub(crate) fn is_for_a_shell(path: &Path) -> bool {
+    let mut parts = path.iter().filter_map(|part| part.to_str());
+    parts.any(|part| part == "~" || part.starts_with('$'))
+}
+
 /// Returns whether a path is that of a pipe or a socket, in which nothing can be read twice.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     matches!(special(path), Some(PIPE | SOCKET))
@@ -201,6 +211,16 @@ mod tests {
         assert_eq!(read(Path::new("/dev/null")).unwrap(), b"");
         let error = read(&at("none")).unwrap_err();
         assert_eq!(error.kind(), NotFound);
+    }
+
+    #[test]
+    fn what_a_shell_would_have_replaced_is_seen() {
+        for path in ["~/a", "lab/~/a", "$HOME/a"] {
+            assert!(is_for_a_shell(Path::new(path)), "{path}");
+        }
+        for path in ["a~", "/srv/a$b"] {
+            assert!(!is_for_a_shell(Path::new(path)), "{path}");
+        }
     }
 
     /// As for `--ssh-key <(ssh-add -L)`.

@@ -77,7 +77,10 @@ pub(super) fn given(path: &Path, error: io::Error) -> anyhow::Error {
     }
     Kind::Usage.error(
         format!("{} does not exist", path.display()),
-        "check the path or the name",
+        match file::is_for_a_shell(path) {
+            true => file::FOR_A_SHELL,
+            false => "check the path or the name",
+        },
     )
 }
 

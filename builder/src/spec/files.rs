@@ -10,6 +10,7 @@ use super::machine::{ExtraContent, ExtraFile};
 use super::nodes::NodeSettings;
 use super::table::Table;
 use super::{identity, nearest, placement};
+use crate::file;
 
 /// Units that this program writes.
 pub(super) const OUR_UNITS: [&str; 3] = [
@@ -237,7 +238,13 @@ fn in_folder(
 }
 
 pub(super) fn read_source(path: &Path, input: &Input) -> Result<Vec<u8>, String> {
-    (input.read)(path).map_err(|error| format!("reading {}: {error}", path.display()))
+    (input.read)(path).map_err(|error| {
+        let advice = match error.kind() == ErrorKind::NotFound && file::is_for_a_shell(path) {
+            true => format!("; {}", file::FOR_A_SHELL),
+            false => String::new(),
+        };
+        format!("reading {}: {error}{advice}", path.display())
+    })
 }
 
 /// Files of other network programs, which no base has.

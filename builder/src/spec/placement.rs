@@ -3,7 +3,7 @@
 use super::names;
 
 /// Paths that the program writes itself or that a mount hides, after the reason; each includes everything below it.
-const REFUSED: [(&str, &[&str]); 15] = [
+const REFUSED: [(&str, &[&str]); 16] = [
     (
         "the certificates are kept there",
         &["/etc/etcd/pki", "/etc/etcd/client"],
@@ -44,6 +44,15 @@ const REFUSED: [(&str, &[&str]); 15] = [
             "/etc/gshadow",
             "/etc/subuid",
             "/etc/subgid",
+        ],
+    ),
+    (
+        "set [firmware] instead",
+        &[
+            "/boot/firmware/config.txt",
+            "/boot/firmware/cmdline.txt",
+            "/boot/config.txt",
+            "/boot/cmdline.txt",
         ],
     ),
     ("the boot partition is mounted over it", &["/boot"]),

@@ -1,5 +1,7 @@
 //! SSH public keys in `authorized_keys` format (sshd(8)): options, type, base64 and comment.
 
+use std::path::Path;
+
 use ssh_key::{Algorithm, PublicKey};
 
 use super::key_options;
@@ -78,11 +80,18 @@ fn parsed(line: &str) -> Result<(&str, String), String> {
         return Ok(("", key));
     }
     let (options, rest) = line.split_at(end_of_options(line));
-    let key = bare(rest)?
-        .ok_or("that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`")?;
+    let key = bare(rest)?.ok_or(match is_path(line) {
+        true => "that is the path of a file; give the line in it",
+        false => "that is not an SSH public key, a line such as `ssh-ed25519 AAAA… you@laptop`",
+    })?;
     key_options::check(options)
         .map_err(|reason| format!("sshd does not accept the options before the key: {reason}"))?;
     Ok((options, key))
+}
+
+fn is_path(line: &str) -> bool {
+    let is_public = Path::new(line).extension().is_some_and(|it| it == "pub");
+    !line.contains([' ', '\t']) && (line.starts_with(['/', '~']) || is_public)
 }
 
 /// Parses a key of type, base64 and comment, separated by any number of spaces and tabs.
@@ -185,6 +194,14 @@ mod tests {
             (
                 "-----BEGIN PUBLIC KEY-----",
                 "that key is in PEM format; convert it with ssh-keygen -i -m PKCS8 -f FILE",
+            ),
+            (
+                "~/.ssh/id_ed25519.pub",
+                "that is the path of a file; give the line in it",
+            ),
+            (
+                "id_ed25519.pub",
+                "that is the path of a file; give the line in it",
             ),
         ] {
             assert_eq!(checked(line), Err(wanted.to_owned()));

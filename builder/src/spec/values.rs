@@ -164,6 +164,13 @@ impl TableReader<'_> {
                 let message = wrong_type(label, kind.type_name(), other);
                 Err(message + &advice.unwrap_or_default())
             }
+            (
+                ValueKind::List(ValueKind::Text(_) | ValueKind::Choice(..)),
+                other @ DeValue::String(_),
+            ) => {
+                let message = wrong_type(label, kind.type_name(), other);
+                Err(message + "; put it in square brackets")
+            }
             (_, other) => Err(wrong_type(label, kind.type_name(), other)),
         };
         self.log

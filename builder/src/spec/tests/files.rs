@@ -91,6 +91,9 @@ source = "motd" → source = "motd"\nlink = "a"
 "/etc/cron.d/check"\ncontent = "hello" → "/etc/network/interfaces"\ncontent = "iface wlan0 inet dhcp"
     48: `/etc/network/interfaces` configures wlan0, which NetworkManager would then ignore; set [network] instead
 
+"/etc/cron.d/check"\ncontent = "hello" → "/etc/check"\nsource = "~/check"
+    49: reading lab/~/check: entity not found; only a shell replaces `~` and variables: write the path without them
+
 [hosts] → [[unit]]\nname = "etcd.service"\ncontent = ""\nenable = false\n[hosts]
     43: `etcd.service` is a unit of this program; add a drop-in in /etc/systemd/system/etcd.service.d with [[file]] instead
 

@@ -178,7 +178,7 @@ gateway = "10.1.2.1" → gateway = "fd00::1"
     10: name server 2620:fe::fe is not of the nodes' address family
 
 ["10.1.2.1", "9.9.9.9"] → "9.9.9.9"
-    10: `dns` must be a list of strings, not a string
+    10: `dns` must be a list of strings, not a string; put it in square brackets
 
 "#,
     );
@@ -306,7 +306,7 @@ leaf-days = 50 → leaf-days = 101
     43: give at least one name for the address in [hosts]
 
 ["vip", "vip.kube.demo"] → "vip"
-    43: `10.1.2.9` must be a list of strings, not a string
+    43: `10.1.2.9` must be a list of strings, not a string; put it in square brackets
 
 ["vip", "vip.kube.demo"] → ["ip6-loopback", "vip.0x1"]
     43: `ip6-loopback` is in /etc/hosts already, with its own address
@@ -346,7 +346,10 @@ path = "/etc/motd" → path = "/var/lock/motd"
     45: `/var/lock/motd` cannot be added: it is a link into /run, which a mount hides
 
 path = "/etc/motd" → path = "/boot/firmware/config.txt"
-    45: `/boot/firmware/config.txt` cannot be added: the boot partition is mounted over it
+    45: `/boot/firmware/config.txt` cannot be added: set [firmware] instead
+
+path = "/etc/motd" → path = "/boot/firmware/user-data"
+    45: `/boot/firmware/user-data` cannot be added: the boot partition is mounted over it
 
 path = "/etc/motd" → path = "/home/admin/.ssh/authorized_keys"
     45: `/home/admin/.ssh/authorized_keys` is written by this program: set `authorized-keys` in [ssh]
