@@ -46,6 +46,7 @@ pub(super) fn read(
         for file in added {
             refuse_ours(&file.path, path.place, surroundings, log);
             log.check(path.place, refuse_ifupdown(&file, surroundings.network));
+            log.check(path.place, refuse_windows_program(&file));
             add_file(file, path.place, &mut all, log);
         }
     }
@@ -107,6 +108,24 @@ fn refuse_ifupdown(file: &ExtraFile, network: &Network) -> Result<(), String> {
         None => Ok(()),
         Some(name) => Err(format!(
             "`{path}` configures {name}, which NetworkManager would then ignore; set [network] instead"
+        )),
+    }
+}
+
+/// Refuses a program that names its interpreter on a line with the end of Windows, which the kernel takes for a part of the name.
+fn refuse_windows_program(file: &ExtraFile) -> Result<(), String> {
+    let ExtraContent::File(bytes) = &file.content else {
+        return Ok(());
+    };
+    let first = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    match file.mode & 0o111 != 0 && first.starts_with(b"#!") && first.ends_with(b"\r") {
+        false => Ok(()),
+        true => Err(format!(
+            "`{}` is a program with the line ends of Windows, which no node can run; save it with those of Unix (LF)",
+            file.path
         )),
     }
 }
