@@ -189,6 +189,7 @@ fn node_warnings(node: &NodeReport) -> Vec<String> {
     let hot = node.celsius.filter(|celsius| *celsius > HOT);
     let low = node.undervoltage.filter(|low| *low);
     let failed = node.failed_upgrade.as_ref();
+    let stopped = node.stopped.filter(|stopped| *stopped);
     let restore = node.prepared_restore.as_ref();
     let warnings = [
         offset.map(|offset| {
@@ -198,6 +199,11 @@ fn node_warnings(node: &NodeReport) -> Vec<String> {
         hot.map(|celsius| format!("is hot: {celsius:.0} °C")),
         failed.map(|why| format!("does not run the etcd that it has received: {why}")),
         low.map(|_| "gets too little voltage: use a stronger power supply".to_owned()),
+        stopped.map(|_| {
+            "has an etcd that somebody or an interrupted `etcd-image cluster restore` has stopped: run that again, or start it on \
+             the node with `sudo systemctl start etcd`"
+                .to_owned()
+        }),
         restore.map(|place| {
             format!(
                 "sets its data aside and begins again with a snapshot when etcd starts next: run `etcd-image cluster restore` \
@@ -332,6 +338,7 @@ mod tests {
                 data_use: Some(0.9),
                 celsius: Some(81.0),
                 undervoltage: Some(true),
+                stopped: Some(true),
                 failed_upgrade: Some("etcd 3.5.18 is damaged".to_owned()),
                 prepared_restore: Some("/var/lib/etcd/restore".to_owned()),
                 ..NodeReport::default()
@@ -349,6 +356,8 @@ mod tests {
             "b is hot: 81 °C",
             "b does not run the etcd that it has received: etcd 3.5.18 is damaged",
             "b gets too little voltage: use a stronger power supply",
+            "b has an etcd that somebody or an interrupted `etcd-image cluster restore` has stopped: run that again, or start it on \
+             the node with `sudo systemctl start etcd`",
             "b sets its data aside and begins again with a snapshot when etcd starts next: run `etcd-image cluster restore` again, \
              or give it up on the node with `sudo rm -r /var/lib/etcd/restore`",
             "the members run different versions of etcd: 3.5.16, 3.5.17",

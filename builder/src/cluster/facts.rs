@@ -25,6 +25,7 @@ read -r heat </sys/class/thermal/thermal_zone0/temp && echo "temperature=$heat"
 for sensor in /sys/class/hwmon/hwmon*; do
     read -r kind <"$sensor/name" && [ "$kind" = rpi_volt ] && read -r low <"$sensor/in0_lcrit_alarm" && echo "undervoltage=$low"
 done
+[ "$(systemctl is-active etcd 2>/dev/null)" != inactive ] || echo "stopped=yes"
 for lib in NODE_PROGRAMS /var/lib/misc/etcd-node/lib; do
     [ ! -e "$lib/restore" ] || sudo -n sh "$lib/restore" pending 2>/dev/null
 done
@@ -55,6 +56,7 @@ pub(super) fn parse(said: &SshOutput) -> NodeReport {
         data_use: data.and_then(|(used, all)| share(used, all)),
         celsius: milli.map(|milli| milli / 1000.0),
         undervoltage: value("undervoltage").map(|flag| flag != "0"),
+        stopped: value("stopped").map(|word| word == "yes"),
         prepared_restore: value("restore").map(|text| text.escape_debug().to_string()),
     }
 }
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn a_node_reports_what_it_knows() {
         let text = "clock=1000.500000000\nimage=etcd-image 0.1.0\nbuilt=900\nupgraded=yes\nfailed=etcd 3.5.17 did not\nroot=overlay\ndata=250 1000\n\
-                    temperature=48312\nundervoltage=1\nrestore=/var/lib/etcd/restore\n";
+                    temperature=48312\nundervoltage=1\nstopped=yes\nrestore=/var/lib/etcd/restore\n";
         let wanted = NodeReport {
             clock_offset: Some(0.5),
             image: Some("etcd-image 0.1.0".to_owned()),
@@ -89,6 +91,7 @@ mod tests {
             data_use: Some(0.25),
             celsius: Some(48.312),
             undervoltage: Some(true),
+            stopped: Some(true),
             prepared_restore: Some("/var/lib/etcd/restore".to_owned()),
         };
         assert_eq!(parse(&said(text)), wanted);

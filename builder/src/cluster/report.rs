@@ -137,6 +137,8 @@ pub struct NodeReport {
     pub celsius: Option<f64>,
     /// Whether the supply voltage is too low, on boards that measure it.
     pub undervoltage: Option<bool>,
+    /// Whether somebody or a command has stopped etcd.
+    pub stopped: Option<bool>,
     /// The directory of a restore with which etcd begins again when it starts next.
     pub prepared_restore: Option<String>,
 }
