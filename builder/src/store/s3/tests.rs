@@ -105,7 +105,7 @@ fn gives_up<T: std::fmt::Debug>(done: anyhow::Result<T>, doing: &str) {
     let error = done.unwrap_err();
     let why = "the server neither sent nor accepted a byte for 500ms";
     assert_eq!(error.to_string(), format!("{doing}: {why}"));
-    let hint = "check the network and AWS_ENDPOINT_URL, and run it again: a build goes on where it stopped";
+    let hint = "check the network and AWS_ENDPOINT_URL, and run the command again: a build continues where it stopped";
     assert_eq!(explain(&error), (Kind::Storage, hint.to_owned()));
 }
 
