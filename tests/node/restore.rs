@@ -91,7 +91,8 @@ fn a_transfer_ends_an_earlier_one_that_does_not_end() {
         thread::sleep(Duration::from_millis(10));
     }
     node.run(&format!("take {SHA256}")).done();
-    assert_eq!(earlier.wait().unwrap().code(), Some(1));
+    // A signal ends `cat`, and also the shell if that has redirected its own output for it.
+    assert!(!earlier.wait().unwrap().success());
     drop(input);
     assert_eq!(node.read("data/restore/sha256"), format!("{SHA256}\n"));
     assert_eq!(node.read("data/restore/snapshot.db"), "whole");
