@@ -121,9 +121,9 @@ fn data_that_is_restored_or_received_is_not_forced() {
         let node = Node::with_data();
         want(&node);
         node.write("data/restore/members", "a=https://192.168.0.50:2380\n");
-        let marks = "keep forced unfinished; keep ids 2b; keep ahead '900 700'";
+        let marks = "keep forced unfinished; keep ids 2b; keep ahead '900 700'; keep learner yes";
         node.call(&format!("{marks}; rm -r $DATA/member; {begin}"));
-        for mark in ["forced", "ids", "ahead"] {
+        for mark in ["forced", "ids", "ahead", "learner"] {
             assert!(!node.has(&format!("data/node/{mark}")), "{begin}: {mark}");
         }
     }
@@ -307,4 +307,39 @@ exit 1",
         "{said}"
     );
     assert_eq!(node.read("data/node/learner"), "");
+}
+
+/// The power failed after etcd had given the vote, and the others never return: this one may have to be forced.
+#[test]
+fn a_member_without_a_majority_notices_that_it_has_a_vote() {
+    let voter = "{\"id\":26,\"peerURLs\":[\"https://192.168.0.50:2380\"],\"name\":\"a\"}";
+    let learner = voter.replace("],", "],\"isLearner\":true,");
+    let other =
+        "{\"id\":7,\"peerURLs\":[\"https://192.168.0.51:2380\"],\"isLearner\":true,\"name\":\"b\"}";
+    for (own, was_ready, keeps) in [
+        (voter, true, false),
+        (&*learner, true, true),
+        // Until it has the cluster's list.
+        (voter, false, true),
+        // Its etcd does not answer yet.
+        ("", true, true),
+    ] {
+        let node = Node::with_data();
+        node.call("keep learner yes");
+        if !was_ready {
+            node.call("rm $STATE/started");
+        }
+        let list = if own.is_empty() {
+            String::new()
+        } else {
+            format!("HTTP/1.1 200 OK\r\n\r\n[{other},{own}]\n")
+        };
+        node.write("run/own", &list);
+        let watched =
+            "know id; know vow; number=-; looks=0 own='' own_cluster=''; ask_all() { :; }";
+        node.call(&format!(
+            "ask() {{ cp $RUN/own $RUN/answer.$1; }}; {watched}; report"
+        ));
+        assert_eq!(node.has("data/node/learner"), keeps, "{own} {was_ready}");
+    }
 }
