@@ -5,7 +5,8 @@ use super::ssh::SshOutput;
 use crate::inspect::NODE_PROGRAMS;
 
 /// Prints `name=value` lines with the base's tools, as an ordinary user; only root sees a prepared restore. The clock is first, because the time of arrival is
-/// compared with it. Facts that a board does not have are missing.
+/// compared with it. Facts that a board does not have are missing. An etcd that waits for its turn to start, or whose data is not mounted, was
+/// not stopped by anybody; one that was killed because it did not stop counts as failed.
 const SCRIPT: &str = r#"
 echo "clock=$(date +%s.%N)"
 for home in NODE_PROGRAMS /var/lib/misc/etcd-node; do
@@ -25,7 +26,10 @@ read -r heat </sys/class/thermal/thermal_zone0/temp && echo "temperature=$heat"
 for sensor in /sys/class/hwmon/hwmon*; do
     read -r kind <"$sensor/name" && [ "$kind" = rpi_volt ] && read -r low <"$sensor/in0_lcrit_alarm" && echo "undervoltage=$low"
 done
-[ "$(systemctl is-active etcd 2>/dev/null)" != inactive ] || echo "stopped=yes"
+case $(systemctl show --property=ActiveState --property=Job etcd 2>/dev/null) in
+    *Job=[1-9]*) ;;
+    *=inactive* | *=failed*) systemctl is-failed --quiet etcd-node-data etcd-node-grow || echo "stopped=yes" ;;
+esac
 for lib in NODE_PROGRAMS /var/lib/misc/etcd-node/lib; do
     [ ! -e "$lib/restore" ] || sudo -n sh "$lib/restore" pending 2>/dev/null
 done
@@ -68,6 +72,8 @@ fn share(used: &str, all: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn said(text: &str) -> SshOutput {
@@ -75,6 +81,32 @@ mod tests {
             lines: text.lines().map(str::to_owned).collect(),
             first: 1000.0,
         }
+    }
+
+    /// Returns what the script says about an etcd of which systemctl shows this. The data's unit has failed or not.
+    fn stopped(shown: &str, failed: bool) -> Option<bool> {
+        let systemctl = format!(
+            "systemctl() {{ case $1 in show) printf '{shown}' ;; is-failed) {failed} ;; esac; }}"
+        );
+        let text = format!("{systemctl}\n{}", script());
+        let printed = Command::new("sh").args(["-c", &text]).output().unwrap();
+        parse(&said(&String::from_utf8(printed.stdout).unwrap())).stopped
+    }
+
+    #[test]
+    fn an_etcd_that_nobody_has_stopped_is_not_called_stopped() {
+        assert_eq!(stopped("ActiveState=inactive\\n", false), Some(true));
+        // It was killed because it did not stop.
+        assert_eq!(stopped("ActiveState=failed\\n", false), Some(true));
+        // It waits for its data during boot, and that is damaged.
+        let waits = "Job=123\\nActiveState=inactive\\n";
+        assert_eq!(stopped(waits, false), None);
+        assert_eq!(stopped("ActiveState=inactive\\n", true), None);
+        for state in ["active", "activating", "deactivating", "reloading"] {
+            let shown = format!("ActiveState={state}\\n");
+            assert_eq!(stopped(&shown, false), None, "{state}");
+        }
+        assert_eq!(stopped("", false), None);
     }
 
     #[test]
