@@ -1,6 +1,7 @@
 //! Checks how a node notices that the members that run have forgotten what it has, as after an old copy of a card was put back.
 
 use super::join::Node;
+use super::requests::ALONE;
 
 /// What etcd says when it starts with data.
 const LOG: &str = "{\"level\":\"info\",\"msg\":\"opened backend db\"}
@@ -99,7 +100,7 @@ fn what_the_others_have_forgotten_is_kept_until_somebody_decides() {
     }
     let node = Node::with_data();
     let etcd = "become_etcd() { printf 'became leader\\nsaved snapshot\\n' >$1; }";
-    node.call(&format!("{etcd}; keep ahead '500 301'; force"));
+    node.call(&format!("{etcd}; {ALONE}; keep ahead '500 301'; force"));
     assert!(!node.has("data/node/ahead"));
     node.call("keep ahead '500 301'; set_aside asked");
     assert!(!node.has("data/node/ahead"));

@@ -7,6 +7,9 @@ use super::join::Node;
 /// etcd that is being forced ends by itself.
 const ENDS: &str = "kill() { [ -z \"${forcing-}\" ] || [ \"${2-}\" != \"$forcing\" ] || { wait \"$2\"; return 1; }; }";
 
+/// Nobody has come while etcd was forced.
+pub(super) const ALONE: &str = "stays_alone() { :; }";
+
 #[test]
 fn a_request_that_has_no_meaning_is_forgotten() {
     let node = Node::with_data();
@@ -101,7 +104,7 @@ fn a_forced_member_serves_once_it_has_saved_a_snapshot() {
         node.write("data/force-new-cluster", "");
         let etcd = format!("cp $CONFIGURED $RUN/told; printf '{log}' >$1");
         node.call(&format!(
-            "CONFIG=$RUN/built; become_etcd() {{ {etcd}; }}; force"
+            "CONFIG=$RUN/built; become_etcd() {{ {etcd}; }}; {ALONE}; force"
         ))
     };
     // The snapshot lists the other members.
@@ -187,8 +190,38 @@ fn forcing_waits_until_etcd_has_read_a_large_database() {
     node.write("data/force-new-cluster", "");
     let etcd = "become_etcd() { :; }; kill() { :; }; sleep() { :; }";
     let said = node.call(&format!(
-        "{etcd}; has_snapshot() {{ [ $rounds -ge 3000 ]; }}; force"
+        "{etcd}; has_snapshot() {{ [ $rounds -ge 3000 ]; }}; {ALONE}; force"
     ));
     assert!(!said.contains("waiting"), "{said}");
     assert!(node.has("run/forces"));
+}
+
+/// The others get power back while etcd reads a large database, and may serve.
+#[test]
+fn a_forced_member_does_not_serve_beside_those_that_have_come_meanwhile() {
+    let list = "[{\"id\":1,\"name\":\"b\"},{\"id\":2,\"name\":\"c\"},{\"id\":26,\"name\":\"a\"}]";
+    for (of_b, of_c, serves) in [
+        ("etcd-node b 0 -", "", true),
+        (list, list, false),
+        // It was asked to force a new cluster meanwhile, and refuses.
+        ("etcd-node b forced 5", "", true),
+        // It has no majority, and joins.
+        (list, "", true),
+    ] {
+        let node = Node::with_data();
+        node.write("data/force-new-cluster", "");
+        node.write("run/announced", "5\n");
+        for (name, answer) in [("b", of_b), ("c", of_c)] {
+            let come = format!("HTTP/1.1 200 OK\r\n\r\n{answer}\n");
+            node.write(&format!("run/come.{name}"), &come);
+        }
+        let others = "listens() { return 1; }; ask_all() { for name in b c; do cp $RUN/come.$name $RUN/answer.$name; done; }";
+        let etcd = "become_etcd() { printf 'became leader\\nsaved snapshot\\n' >$1; }";
+        node.call(&format!(
+            "{others}; {etcd}; know id; know vow; number=-; looks=0; force"
+        ));
+        assert_eq!(node.has("run/forces"), serves, "{of_b} {of_c}");
+        let mark = if serves { "yes\n" } else { "unfinished\n" };
+        assert_eq!(node.read("data/node/forced"), mark, "{of_b} {of_c}");
+    }
 }
