@@ -4,6 +4,7 @@
 //! private keys of the nodes in them, until the next build removes them; so would the decrypted images of a store.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -35,9 +36,31 @@ pub(crate) fn watch_with(hint: &'static str) {
     watch();
 }
 
-/// Delays interruptions until the result is dropped. The caller must not call this function again before that.
-pub(crate) fn uninterrupted() -> MutexGuard<'static, ()> {
-    STEPS.begin()
+thread_local! {
+    /// Whether this thread is in a step.
+    static IN_STEP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Delays interruptions until the result is dropped. The caller must not call this function again before that: it panics, since it would
+/// wait for itself.
+pub(crate) fn uninterrupted() -> UninterruptedStep {
+    assert!(!IN_STEP.replace(true), "a step inside another one");
+    UninterruptedStep {
+        _guard: STEPS.begin(),
+    }
+}
+
+/// A step that is not cut off as long as this exists.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct UninterruptedStep {
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Drop for UninterruptedStep {
+    fn drop(&mut self) {
+        IN_STEP.set(false);
+    }
 }
 
 /// Steps of which one is done at a time. Each waits at `next` until it is the next one, and then for the step at work.
@@ -115,6 +138,19 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn a_step_inside_another_one_is_no_endless_wait() {
+        thread::spawn(|| {
+            let _outer = uninterrupted();
+            let _inner = uninterrupted();
+        })
+        .join()
+        .unwrap_err();
+        // One after the other is possible, also in one thread.
+        drop(uninterrupted());
+        drop(uninterrupted());
+    }
 
     #[test]
     fn no_step_begins_while_an_interruption_waits() {

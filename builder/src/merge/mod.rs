@@ -69,8 +69,9 @@ pub(crate) fn merge(
         write_cluster(joined, &out.join(&cluster.name), signing_key)
             .with_context(|| format!("joining the shards of cluster {}", cluster.name))?;
     }
-    let _step = interrupt::uninterrupted();
+    let step = interrupt::uninterrupted();
     report::write_fleet(&folder, &shards.record)?;
+    drop(step);
     if let Some(key) = signing_key {
         publication::sign_fleet(&folder, &shards.record, key)?;
     }
